@@ -1,0 +1,40 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// What every Swift target is built with: the language's strictest checks.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+  name: "flowworker",
+  products: [
+    .library(name: "flowworker", type: .dynamic, targets: ["FlowWorkerABI"])
+  ],
+  targets: [
+    // The public header, so that the compiler checks each entry point against it.
+    .systemLibrary(name: "CFlowWorker", path: "include"),
+    .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
+    .target(name: "CFlowShims", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-fvisibility=hidden"])]),
+    .target(
+      name: "FlowWorker", dependencies: ["CJansson", "CFlowShims"], swiftSettings: strict),
+    .target(
+      name: "FlowWorkerABI", dependencies: ["FlowWorker", "CFlowWorker", "CJansson", "CFlowShims"],
+      exclude: ["flowworker.map"],
+      swiftSettings: strict,
+      linkerSettings: [
+        .unsafeFlags([
+          // Without it every public Swift symbol would be exported beside fw_*.
+          "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/FlowWorkerABI/flowworker.map",
+          // SwiftPM sets no soname of its own.
+          "-Xlinker", "-soname=libflowworker.so.0",
+        ])
+      ]),
+    .testTarget(
+      name: "FlowWorkerTests", dependencies: ["FlowWorker", "CJansson"],
+      path: "Tests/FlowWorkerTests", swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,66 @@
+internal import CJansson
+
+/// The values that the commands of a workflow's steps may refer to. A run takes the values as they
+/// are when it starts; setting one later does not touch it.
+public final class Context: Sendable {
+  private let values: Guarded<ContextValues>
+
+  /// - Parameter text: JSON text of an object; `nil` for an empty context.
+  public init(_ text: UnsafeRawBufferPointer?) throws(FlowError) {
+    guard let text else {
+      guard let empty = json_object() else { throw .noMemory }
+      values = try Guarded(ContextValues(JSONValue(taking: empty)))
+      return
+    }
+    let value = try JSONText.parse(text)
+    do throws(Refusal) { try value.read { (json) throws(Refusal) in try json.require(.object) } } catch {
+      throw error.error(in: text)
+    }
+    values = try Guarded(ContextValues(value))
+  }
+
+  var snapshot: ContextValues { values.withLock { $0 } }
+
+  public func get(_ name: String) throws(FlowError) -> CString {
+    try snapshot.object.read { (object) throws(FlowError) in
+      guard let value = object[name] else {
+        throw FlowError(.unknown, "the context has no value named \(Wording.quoted(name))")
+      }
+      guard let text = JSONText.compact(value) else { throw .noMemory }
+      return text
+    }
+  }
+
+  public func set(_ name: String, _ text: UnsafeRawBufferPointer) throws(FlowError) {
+    let value = try JSONText.parse(text)
+    try values.withLock { (values) throws(FlowError) in
+      if !isKnownUniquelyReferenced(&values.object) {
+        // A run has the object: it keeps that one.
+        guard let copy = values.object.read({ json_copy($0.raw) }) else { throw .noMemory }
+        values.object = JSONValue(taking: copy)
+      }
+      let isSet = values.object.read { object in value.read { json_object_set(object.raw, name, $0.raw) == 0 } }
+      guard isSet else { throw .noMemory }
+    }
+  }
+
+  public func toJSON() throws(FlowError) -> CString {
+    guard let text = snapshot.object.read({ JSONText.compact($0) }) else { throw .noMemory }
+    return text
+  }
+}
+
+/// The values of a context at one moment.
+struct ContextValues: Sendable {
+  fileprivate(set) var object: JSONValue
+
+  init(_ object: JSONValue) { self.object = object }
+
+  /// The value lives as long as these values do.
+  @inline(__always)
+  subscript(name: UnsafeRawBufferPointer) -> JSONRef? {
+    guard let start = name.baseAddress else { return nil }
+    return object.read { json_object_getn($0.raw, start.assumingMemoryBound(to: CChar.self), name.count) }.map(
+      JSONRef.init)
+  }
+}

@@ -1,0 +1,23 @@
+/// One step of a workflow, ready to be run any number of times.
+public final class Step: Sendable {
+  public let type: StepType
+  /// The name as C text, for as long as the step lives.
+  public let cName: CText
+  let name: Name
+  /// The commands of a container step.
+  let commands: [Template]
+  let env: KeyValues
+  let outputLimit: Int?
+
+  public init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
+    let document = try JSONText.read(text) { (json) throws(Refusal) in try StepDocument(reading: json) }
+    type = document.type
+    cName = try CText(document.name)
+    name = Name(document.name)
+    commands = document.commands.map(Template.init)
+    env = document.env
+    outputLimit = document.outputLimit
+  }
+
+  var shownName: String { Wording.quoted(cName.string) }
+}

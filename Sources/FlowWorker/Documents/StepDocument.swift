@@ -1,0 +1,148 @@
+/// The three types of steps.
+public enum StepType: String, Sendable {
+  case container
+  case code
+  case notebook
+}
+
+/// What the document of a step says.
+struct StepDocument {
+  static let keys = ["name", "files", "action", "output_limit"]
+  static let containerKeys = ["environment", "commands", "env"]
+  static let codeKeys = ["func", "arg", "variables"]
+  static let notebookKeys = ["notebook", "output", "params", "requirements", "variables"]
+
+  var name: String
+  var type: StepType
+  var commands: [String] = []
+  var env = KeyValues()
+  var outputLimit: Int?
+
+  init(reading json: JSONRef) throws(Refusal) {
+    var name: String?
+    var action: JSONRef?
+    var outputLimit: Int?
+    try json.readMembers { (key, value) throws(Refusal) in
+      if key == "name" {
+        name = try value.requireName()
+      } else if key == "files" {
+        try StepDocument.checkFiles(value)
+      } else if key == "action" {
+        action = value
+      } else if key == "output_limit" {
+        outputLimit = try value.requireOutputLimit()
+      } else {
+        throw .unknownKey(key, of: "a step", known: StepDocument.keys)
+      }
+    }
+    guard let name else { throw .missingKey("name", of: "the step") }
+    guard let action else { throw .missingKey("action", of: "the step \(Wording.quoted(name))") }
+    self.name = name
+    self.outputLimit = outputLimit
+    self.type = .container
+    do throws(Refusal) { try readAction(action) } catch { throw error.inside("action") }
+    if outputLimit != nil, type != .container {
+      throw Refusal("a \(type.rawValue) step has no output limit", isAboutKey: true).inside("output_limit")
+    }
+  }
+
+  /// The keys of the action decide the type of the step.
+  private mutating func readAction(_ action: JSONRef) throws(Refusal) {
+    if let reference = action.string {
+      throw Refusal(
+        "the action is the text \(Wording.quoted(reference)), which only a workflow can refer to: an object is needed"
+      )
+    }
+    try action.require(.object)
+    if action["func"] != nil {
+      type = .code
+    } else if action["notebook"] != nil {
+      type = .notebook
+    } else if action["environment"] == nil, action["commands"] == nil {
+      try refuseUnknownAction(action)
+    }
+    switch type {
+    case .container: try readContainer(action)
+    case .code: try checkCode(action)
+    case .notebook: try checkNotebook(action)
+    }
+  }
+
+  private func refuseUnknownAction(_ action: JSONRef) throws(Refusal) {
+    let known = StepDocument.containerKeys + StepDocument.codeKeys + StepDocument.notebookKeys
+    try action.readMembers { (key, _) throws(Refusal) in
+      if !known.contains(key.string) {
+        throw .unknownKey(key, of: "an action", known: ["commands", "func", "notebook"])
+      }
+    }
+    throw Refusal("the action is of no type: it needs \"environment\" and \"commands\", or \"func\", or \"notebook\"")
+  }
+
+  private mutating func readContainer(_ action: JSONRef) throws(Refusal) {
+    try action.readMembers { (key, value) throws(Refusal) in
+      if key == "environment" {
+        _ = try value.requireString()
+      } else if key == "commands" {
+        commands = try value.requireStrings()
+      } else if key == "env" {
+        env = try KeyValues(reading: value, .environment)
+      } else {
+        throw .unknownKey(key, of: "the action of a container step", known: StepDocument.containerKeys)
+      }
+    }
+    for key in ["environment", "commands"] where action[key] == nil {
+      throw .missingKey(key, of: "the action of a container step")
+    }
+  }
+
+  private func checkCode(_ action: JSONRef) throws(Refusal) {
+    try action.readMembers { (key, value) throws(Refusal) in
+      if key == "func" || key == "arg" {
+        _ = try value.requireName()
+      } else if key == "variables" {
+        try StepDocument.checkMapping(value)
+      } else {
+        throw .unknownKey(key, of: "the action of a code step", known: StepDocument.codeKeys)
+      }
+    }
+  }
+
+  private func checkNotebook(_ action: JSONRef) throws(Refusal) {
+    try action.readMembers { (key, value) throws(Refusal) in
+      if key == "notebook" || key == "output" {
+        _ = try value.requireName()
+      } else if key == "params" || key == "requirements" {
+        _ = try value.requireStrings()
+      } else if key == "variables" {
+        try StepDocument.checkMapping(value)
+      } else {
+        throw .unknownKey(key, of: "the action of a notebook step", known: StepDocument.notebookKeys)
+      }
+    }
+  }
+
+  private static func checkFiles(_ json: JSONRef) throws(Refusal) {
+    try json.readMembers { (key, value) throws(Refusal) in
+      guard key == "inputs" || key == "outputs" else {
+        throw .unknownKey(key, of: "\"files\"", known: ["inputs", "outputs"])
+      }
+      _ = try value.requireStrings()
+    }
+  }
+
+  /// An array of `{"arg": name of the parameter, "var": name in the context}`.
+  private static func checkMapping(_ json: JSONRef) throws(Refusal) {
+    try json.require(.array)
+    try json.forEachElement { (index, element) throws(Refusal) in
+      do throws(Refusal) {
+        try element.readMembers { (key, value) throws(Refusal) in
+          guard key == "arg" || key == "var" else {
+            throw .unknownKey(key, of: "a variable", known: ["arg", "var"])
+          }
+          _ = try value.requireName()
+        }
+        for key in ["arg", "var"] where element[key] == nil { throw Refusal.missingKey(key, of: "the variable") }
+      } catch { throw error.inside(index) }
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/// Why a call failed: the one error type of the library.
+///
+/// A message is one line for the person who reads it: what was wrong, where, and what would be
+/// right. It does not name the call, which the reader knows.
+public struct FlowError: Error {
+  /// What went wrong, as the header numbers it.
+  public enum Code: Int32, Sendable {
+    case invalid = -1
+    case syntax = -2
+    case document = -3
+    case unknown = -4
+    case stepType = -5
+    case template = -6
+    case unsupported = -7
+    case noMemory = -8
+  }
+
+  public let code: Code
+  public let message: String
+  /// The JSON pointer (RFC 6901) of the value, where the error is about one.
+  public let path: String?
+  /// Where in the text it is, where there is a text.
+  public var position: TextPosition?
+
+  public init(_ code: Code, _ message: String, path: String? = nil, position: TextPosition? = nil) {
+    self.code = code
+    self.message = message
+    self.path = path
+    self.position = position
+  }
+
+  public static let noMemory = FlowError(.noMemory, "there is not enough memory for the answer")
+}
+
+/// A place in a text, counted from 1; columns count characters.
+public struct TextPosition: Equatable, Sendable {
+  public let line: Int
+  public let column: Int
+
+  public init(line: Int, column: Int) {
+    self.line = line
+    self.column = column
+  }
+}

@@ -1,0 +1,138 @@
+internal import Glibc
+
+/// Writes JSON piece by piece. A result can hold gigabytes of output, of which a tree of values would
+/// be another copy.
+struct JSONWriter: ~Copyable {
+  private var bytes = ByteBuffer()
+  /// A comma is due before the next member or element.
+  private var needsComma = false
+
+  /// The text with a NUL behind it, which the taker frees; `nil` if memory has run out.
+  consuming func finish() -> UnsafeMutablePointer<UInt8>? {
+    var taken = ByteBuffer()
+    swap(&taken, &bytes)
+    return taken.take()
+  }
+
+  mutating func object(_ body: (inout JSONWriter) -> Void) {
+    bytes.append(byte: UInt8(ascii: "{"))
+    needsComma = false
+    body(&self)
+    bytes.append(byte: UInt8(ascii: "}"))
+    needsComma = true
+  }
+
+  mutating func array<Element>(_ elements: [Element], _ body: (inout JSONWriter, Element) -> Void) {
+    bytes.append(byte: UInt8(ascii: "["))
+    for (index, element) in elements.enumerated() {
+      if index > 0 { bytes.append(byte: UInt8(ascii: ",")) }
+      body(&self, element)
+    }
+    bytes.append(byte: UInt8(ascii: "]"))
+    needsComma = true
+  }
+
+  mutating func member(_ key: StaticString, _ body: (inout JSONWriter) -> Void) {
+    if needsComma { bytes.append(byte: UInt8(ascii: ",")) }
+    bytes.append(byte: UInt8(ascii: "\""))
+    bytes.append(key)
+    bytes.append("\":" as StaticString)
+    body(&self)
+    needsComma = true
+  }
+
+  mutating func member(_ key: StaticString, _ value: String?) {
+    member(key) { writer in
+      guard var value else { return writer.null() }
+      value.withUTF8 { writer.text(UnsafeRawBufferPointer($0)) }
+    }
+  }
+
+  mutating func member(_ key: StaticString, _ value: Int?) {
+    member(key) { writer in
+      guard let value else { return writer.null() }
+      writer.bytes.append(String(value))
+    }
+  }
+
+  mutating func member(_ key: StaticString, _ value: Double?) {
+    member(key) { writer in
+      guard let value, value.isFinite else { return writer.null() }
+      writer.bytes.append(ValueText.real(value))
+    }
+  }
+
+  mutating func null() { bytes.append("null" as StaticString) }
+
+  /// A string. Bytes that are not UTF-8 become U+FFFD, one for each longest piece of a character that
+  /// could have been one, as the Unicode standard recommends and Python does.
+  mutating func text(_ text: UnsafeRawBufferPointer) {
+    bytes.append(byte: UInt8(ascii: "\""))
+    var plain = 0
+    var at = 0
+    func flush(_ writer: inout JSONWriter, upTo end: Int) {
+      if end > plain { writer.bytes.append(UnsafeRawBufferPointer(rebasing: text[plain..<end])) }
+    }
+    while at < text.count {
+      let byte = text[at]
+      if byte < 0x80 {
+        if byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\") {
+          at += 1
+          continue
+        }
+        flush(&self, upTo: at)
+        escape(byte)
+        at += 1
+        plain = at
+        continue
+      }
+      let (length, isValid) = JSONWriter.character(text, at)
+      if !isValid {
+        flush(&self, upTo: at)
+        bytes.append("\u{FFFD}" as StaticString)
+        plain = at + length
+      }
+      at += length
+    }
+    flush(&self, upTo: at)
+    bytes.append(byte: UInt8(ascii: "\""))
+  }
+
+  private mutating func escape(_ byte: UInt8) {
+    switch byte {
+    case UInt8(ascii: "\""): bytes.append("\\\"" as StaticString)
+    case UInt8(ascii: "\\"): bytes.append("\\\\" as StaticString)
+    case UInt8(ascii: "\n"): bytes.append("\\n" as StaticString)
+    case UInt8(ascii: "\r"): bytes.append("\\r" as StaticString)
+    case UInt8(ascii: "\t"): bytes.append("\\t" as StaticString)
+    default:
+      bytes.append("\\u00" as StaticString)
+      let digits: StaticString = "0123456789abcdef"
+      bytes.append(byte: digits.utf8Start[Int(byte >> 4)])
+      bytes.append(byte: digits.utf8Start[Int(byte & 15)])
+    }
+  }
+
+  /// The bytes of the character that begins at `at`, or of what there is of it (table 3-7 of the
+  /// Unicode standard).
+  private static func character(_ text: UnsafeRawBufferPointer, _ at: Int) -> (length: Int, isValid: Bool) {
+    let first = text[at]
+    let count: Int
+    var second: ClosedRange<UInt8> = 0x80...0xBF
+    switch first {
+    case 0xC2...0xDF: count = 2
+    case 0xE0: (count, second) = (3, 0xA0...0xBF)
+    case 0xED: (count, second) = (3, 0x80...0x9F)
+    case 0xE1...0xEF: count = 3
+    case 0xF0: (count, second) = (4, 0x90...0xBF)
+    case 0xF1...0xF3: count = 4
+    case 0xF4: (count, second) = (4, 0x80...0x8F)
+    default: return (1, false)
+    }
+    for index in 1..<count {
+      let allowed = index == 1 ? second : 0x80...0xBF
+      guard at + index < text.count, allowed.contains(text[at + index]) else { return (index, false) }
+    }
+    return (count, true)
+  }
+}

@@ -1,0 +1,88 @@
+internal import Glibc
+
+/// The checks that all readers of documents share. Each says what the value is and what it should be.
+extension JSONRef {
+  /// Refuses a value of another kind.
+  func require(_ wanted: Kind) throws(Refusal) {
+    guard kind == wanted else { throw Refusal("\(shown) stands where \(wanted.rawValue) is needed") }
+  }
+
+  /// A string without NUL: one that may be a name, a path or a command.
+  func requireString() throws(Refusal) -> String {
+    guard let bytes else { throw Refusal("\(shown) stands where a string is needed") }
+    if let start = bytes.baseAddress, memchr(start, 0, bytes.count) != nil {
+      throw Refusal("a string has the character NUL in it, which no name, path or command can have")
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  func requireName() throws(Refusal) -> String {
+    let name = try requireString()
+    guard !name.isEmpty else { throw Refusal("an empty string stands where a name is needed") }
+    return name
+  }
+
+  func requireBoolean() throws(Refusal) -> Bool {
+    guard let boolean else { throw Refusal("\(shown) stands where true or false is needed") }
+    return boolean
+  }
+
+  /// One of a few words.
+  func requireChoice<Choice: RawRepresentable & CaseIterable>(_ what: String) throws(Refusal) -> Choice
+  where Choice.RawValue == String {
+    let word = try requireString()
+    guard let choice = Choice(rawValue: word) else {
+      let names = Choice.allCases.map(\.rawValue)
+      let hint = Wording.closest(to: word, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
+      throw Refusal("\(Wording.quoted(word)) is no \(what): use \(Wording.choice(names))\(hint)")
+    }
+    return choice
+  }
+
+  func requireStrings() throws(Refusal) -> [String] {
+    try require(.array)
+    var strings: [String] = []
+    try forEachElement { (index, element) throws(Refusal) in
+      do throws(Refusal) { strings.append(try element.requireString()) } catch { throw error.inside(index) }
+    }
+    return strings
+  }
+
+  /// Calls `body` for each member; what it refuses is refused at that member.
+  @inline(__always)
+  func readMembers(_ body: (JSONKey, JSONRef) throws(Refusal) -> Void) throws(Refusal) {
+    try require(.object)
+    try forEachMember { (key, value) throws(Refusal) in
+      do throws(Refusal) { try body(key, value) } catch { throw error.inside(key.string) }
+    }
+  }
+
+  /// The value as a message shows it.
+  var shown: String {
+    switch kind {
+    case .string: return "the string \(Wording.quoted(string ?? "", limit: 40))"
+    case .integer: return "the integer \(integer ?? 0)"
+    case .real: return "the number \(number ?? 0)"
+    case .boolean: return boolean == true ? "true" : "false"
+    case .null: return "null"
+    case .object, .array: return kind.rawValue
+    }
+  }
+}
+
+extension Refusal {
+  /// A key that the document does not have.
+  static func unknownKey(_ key: JSONKey, of what: String, known: [String]) -> Refusal {
+    unknownKey(key.string, of: what, known: known)
+  }
+
+  static func unknownKey(_ name: String, of what: String, known: [String]) -> Refusal {
+    let hint = Wording.closest(to: name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
+    let list = known.isEmpty ? "which has none" : "which has \(Wording.choice(known, joining: "and"))"
+    return Refusal("unknown key \(Wording.quoted(name)) in \(what), \(list)\(hint)", isAboutKey: true)
+  }
+
+  static func missingKey(_ key: String, of what: String) -> Refusal {
+    Refusal("\(what) has no \"\(key)\", which it needs")
+  }
+}

@@ -1,0 +1,218 @@
+internal import CJansson
+internal import Glibc
+
+/// What an engine configuration says, as a pool keeps it.
+///
+/// A configuration can have a hundred thousand workers of which a host uses three. So the text is
+/// never one tree in memory: each worker is parsed, checked and thrown away, and what is kept is its
+/// piece of text, which is parsed again when the worker is first asked for.
+struct EngineConfig: ~Copyable {
+  static let keys = ["workers", "workflow", "managers", "volumes", "default_variables"]
+
+  /// The names of the workers; the number of a name is that of its piece of text.
+  let workerNames = NameTable()
+  private var texts = ByteBuffer()
+  private var textEnds: ContiguousArray<Int> = []
+  /// The names of the steps that have a worker.
+  let stepNames = NameTable()
+  /// For each of these the name of its worker.
+  private(set) var workerOfStep: ContiguousArray<String> = []
+  private(set) var defaultVariables = KeyValues()
+  private var mappingKey: String?
+  private var isList = false
+
+  func text(ofWorker number: Int) -> UnsafeRawBufferPointer? {
+    guard number >= 0, number < textEnds.count else { return nil }
+    let start = number == 0 ? 0 : textEnds[number - 1]
+    return UnsafeRawBufferPointer(rebasing: texts.bytes[start..<textEnds[number]])
+  }
+
+  // MARK: From text
+
+  init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
+    let scan = JSONLocator(text: text)
+    var at = scan.skipSpace(0)
+    switch at < text.count ? text[at] : 0 {
+    case UInt8(ascii: "["):
+      isList = true
+      try readWorkers(text, &at)
+    case UInt8(ascii: "{"):
+      try readObject(text, &at)
+    default:
+      try JSONText.read(text) { (json) throws(Refusal) in throw EngineConfig.notAConfiguration(json) }
+    }
+    guard scan.skipSpace(at) == text.count else { throw JSONText.syntaxError(in: text) }
+  }
+
+  private mutating func readObject(_ text: UnsafeRawBufferPointer, _ at: inout Int) throws(FlowError) {
+    var seen: Set<String> = []
+    try EngineConfig.forEachPart(of: text, &at, until: UInt8(ascii: "}")) { (at, _) throws(FlowError) in
+      guard at < text.count, text[at] == UInt8(ascii: "\""), let keyValue = JSONText.value(in: text, at: &at),
+        let key = keyValue.read({ $0.string }), seen.insert(key).inserted
+      else { throw JSONText.syntaxError(in: text) }
+      let scan = JSONLocator(text: text)
+      at = scan.skipSpace(at)
+      guard at < text.count, text[at] == UInt8(ascii: ":") else { throw JSONText.syntaxError(in: text) }
+      at = scan.skipSpace(at + 1)
+      if key == "workers", at < text.count, text[at] == UInt8(ascii: "[") {
+        try readWorkers(text, &at)
+      } else {
+        guard let value = JSONText.value(in: text, at: &at) else { throw JSONText.syntaxError(in: text) }
+        do throws(Refusal) {
+          try value.read { (value) throws(Refusal) in try readMember(key, value) }
+        } catch { throw error.inside(key).error(in: text) }
+      }
+    }
+  }
+
+  private mutating func readWorkers(_ text: UnsafeRawBufferPointer, _ at: inout Int) throws(FlowError) {
+    try EngineConfig.forEachPart(of: text, &at, until: UInt8(ascii: "]")) { (at, index) throws(FlowError) in
+      let start = at
+      guard let worker = JSONText.value(in: text, at: &at) else { throw JSONText.syntaxError(in: text) }
+      do throws(Refusal) {
+        try worker.read { (worker) throws(Refusal) in try add(worker, index) }
+      } catch { throw located(error, index).error(in: text) }
+      try keep(UnsafeRawBufferPointer(rebasing: text[start..<at]))
+    }
+  }
+
+  /// Calls `body` at the beginning of each part of an array or object that begins at `at`, and moves
+  /// `at` behind its end. `body` moves it behind the part.
+  private static func forEachPart(
+    of text: UnsafeRawBufferPointer, _ at: inout Int, until end: UInt8,
+    _ body: (inout Int, Int) throws(FlowError) -> Void
+  ) throws(FlowError) {
+    let scan = JSONLocator(text: text)
+    at = scan.skipSpace(at + 1)
+    if at < text.count, text[at] == end {
+      at += 1
+      return
+    }
+    var index = 0
+    while true {
+      try body(&at, index)
+      at = scan.skipSpace(at)
+      let next = at < text.count ? text[at] : 0
+      guard next == UInt8(ascii: ",") || next == end else { throw JSONText.syntaxError(in: text) }
+      at = scan.skipSpace(at + 1)
+      if next == end { return }
+      index += 1
+    }
+  }
+
+  // MARK: From a value that the host holds
+
+  init(_ json: JSONRef) throws(FlowError) {
+    do throws(Refusal) {
+      switch json.kind {
+      case .array:
+        isList = true
+        try readWorkers(json)
+      case .object:
+        try json.readMembers { (key, value) throws(Refusal) in try readMember(key.string, value) }
+      default:
+        throw EngineConfig.notAConfiguration(json)
+      }
+    } catch { throw error.error(in: nil) }
+    if texts.isExhausted { throw .noMemory }
+  }
+
+  private mutating func readWorkers(_ json: JSONRef) throws(Refusal) {
+    try json.require(.array)
+    try json.forEachElement { (index, worker) throws(Refusal) in
+      do throws(Refusal) {
+        try add(worker, index)
+        // It has been checked, so it is neither deep nor a cycle.
+        guard let text = JSONText.compact(worker) else { throw Refusal("the worker has text that is not valid UTF-8") }
+        texts.append(text.string)
+        textEnds.append(texts.count)
+      } catch { throw error.inside(index) }
+    }
+  }
+
+  // MARK: Both
+
+  private static func notAConfiguration(_ json: JSONRef) -> Refusal {
+    Refusal("\(json.shown) stands where an engine configuration (an object) or a list of workers (an array) is needed")
+  }
+
+  private mutating func readMember(_ key: String, _ value: JSONRef) throws(Refusal) {
+    switch key {
+    case "workers": try readWorkers(value)
+    case "workflow":
+      try beginMapping(key)
+      try value.require(.array)
+      try value.forEachElement { (index, entry) throws(Refusal) in
+        do throws(Refusal) { try readMapping(entry) } catch { throw error.inside(index) }
+      }
+    case "managers":
+      try beginMapping(key)
+      try value.readMembers { (step, worker) throws(Refusal) in try map(step.string, worker.requireName()) }
+    case "volumes":
+      try value.require(.array)
+      try value.forEachElement { (index, volume) throws(Refusal) in
+        do throws(Refusal) { try VolumeSpec.check(volume) } catch { throw error.inside(index) }
+      }
+    case "default_variables":
+      defaultVariables = try KeyValues(reading: value, .any)
+    default:
+      throw .unknownKey(key, of: "an engine configuration", known: EngineConfig.keys)
+    }
+  }
+
+  private mutating func beginMapping(_ key: String) throws(Refusal) {
+    if let other = mappingKey {
+      throw Refusal(
+        "the configuration has both \"\(other)\" and \"\(key)\", which are two forms of one thing", isAboutKey: true)
+    }
+    mappingKey = key
+  }
+
+  private mutating func readMapping(_ json: JSONRef) throws(Refusal) {
+    var step: String?
+    var worker: String?
+    try json.readMembers { (key, value) throws(Refusal) in
+      if key == "step" {
+        step = try value.requireName()
+      } else if key == "worker" {
+        worker = try value.requireName()
+      } else {
+        throw .unknownKey(key, of: "a mapping of a step to a worker", known: ["step", "worker"])
+      }
+    }
+    guard let step else { throw .missingKey("step", of: "the mapping of a step to a worker") }
+    guard let worker else { throw .missingKey("worker", of: "the mapping of step \(Wording.quoted(step))") }
+    try map(step, worker)
+  }
+
+  private mutating func map(_ step: String, _ worker: String) throws(Refusal) {
+    let isNew: Bool
+    do throws(FlowError) { isNew = try stepNames.insert(step).isNew } catch { throw Refusal(error.message) }
+    guard isNew else { throw Refusal("the step \(Wording.quoted(step)) is mapped to a worker twice") }
+    workerOfStep.append(worker)
+  }
+
+  /// Checks a worker, and notes its name.
+  private func add(_ json: JSONRef, _ index: Int) throws(Refusal) {
+    let spec = try WorkerSpec(reading: json)
+    let number: Int
+    let isNew: Bool
+    do throws(FlowError) { (number, isNew) = try workerNames.insert(spec.name) } catch { throw Refusal(error.message) }
+    guard isNew else {
+      let list = isList ? "" : "/workers"
+      throw Refusal(
+        "two workers have the name \(Wording.quoted(spec.name)): \(list)/\(number) and \(list)/\(index)"
+      ).inside("name")
+    }
+  }
+
+  private func located(_ refusal: Refusal, _ index: Int) -> Refusal {
+    isList ? refusal.inside(index) : refusal.inside(index).inside("workers")
+  }
+
+  private mutating func keep(_ text: UnsafeRawBufferPointer) throws(FlowError) {
+    texts.append(text)
+    if texts.isExhausted { throw .noMemory }
+    textEnds.append(texts.count)
+  }
+}

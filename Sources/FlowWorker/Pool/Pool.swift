@@ -1,0 +1,85 @@
+internal import CFlowShims
+internal import Glibc
+
+/// The workers of a configuration, each made when it is first asked for, and the default workers.
+public final class Pool: @unchecked Sendable {
+  // Unchecked: what threads share are the slots, which are read and filled atomically.
+  private let config: EngineConfig
+  /// For each mapped step the number of its worker; `nil`: the pool has no such worker.
+  private let workers: ContiguousArray<Int?>
+  /// The workers that exist: one slot for each specification, then one for each default. A slot is
+  /// filled once, and never emptied before the pool ends.
+  private let slots: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+  private let slotCount: Int
+
+  public convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
+    try self.init(EngineConfig(text))
+  }
+
+  /// - Parameter json: a `json_t` of the host's.
+  public convenience init(value json: UnsafeMutableRawPointer) throws(FlowError) {
+    try self.init(EngineConfig(JSONRef(json.assumingMemoryBound(to: JSONRef.Raw.self))))
+  }
+
+  private init(_ config: consuming EngineConfig) throws(FlowError) {
+    var workers: ContiguousArray<Int?> = []
+    for name in config.workerOfStep { workers.append(config.workerNames.number(of: Name(name))) }
+    self.workers = workers
+    slotCount = config.workerNames.count + 3
+    slots = .allocate(capacity: slotCount)
+    slots.initialize(repeating: nil, count: slotCount)
+    self.config = config
+  }
+
+  deinit {
+    for slot in 0..<slotCount {
+      if let worker = slots[slot] { Unmanaged<Worker>.fromOpaque(worker).release() }
+    }
+    slots.deallocate()
+  }
+
+  /// The worker that is responsible for a step. It lives as long as the pool.
+  public func worker(for step: Step) throws(FlowError) -> Unmanaged<Worker> {
+    guard let mapped = config.stepNames.number(of: step.name) else { return try defaultWorker(for: step) }
+    guard mapped < workers.count, let number = workers[mapped] else { throw unknownWorker(mapped, step) }
+    if let worker = fws_load(slots + number) { return .fromOpaque(worker) }
+    return try fill(number) { () throws(FlowError) in
+      guard let text = config.text(ofWorker: number) else { throw FlowError(.invalid, "the pool lost a worker") }
+      return try Worker(text, isLent: true)
+    }
+  }
+
+  /// The default worker for a step, whatever the step is mapped to.
+  public func defaultWorker(for step: Step) throws(FlowError) -> Unmanaged<Worker> {
+    let number = config.workerNames.count + Pool.place(of: step.type)
+    if let worker = fws_load(slots + number) { return .fromOpaque(worker) }
+    return try fill(number) { () throws(FlowError) in
+      try Worker(defaultFor: step.type, variables: config.defaultVariables)
+    }
+  }
+
+  private static func place(of type: StepType) -> Int {
+    switch type {
+    case .container: return 0
+    case .code: return 1
+    case .notebook: return 2
+    }
+  }
+
+  /// Makes a worker. When several threads do so at once, all get the one that was first.
+  private func fill(_ number: Int, _ make: () throws(FlowError) -> Worker) throws(FlowError) -> Unmanaged<Worker> {
+    let fresh = Unmanaged.passRetained(try make())
+    let kept = Unmanaged<Worker>.fromOpaque(fws_publish(slots + number, fresh.toOpaque()))
+    if kept.toOpaque() != fresh.toOpaque() { fresh.release() }
+    return kept
+  }
+
+  private func unknownWorker(_ mapped: Int, _ step: Step) -> FlowError {
+    let name = mapped < config.workerOfStep.count ? config.workerOfStep[mapped] : ""
+    let known = (0..<min(config.workerNames.count, 1000)).map { config.workerNames.name($0) }
+    let hint = Wording.closest(to: name, among: known).map { "; did you mean \(Wording.quoted($0))?" } ?? ""
+    return FlowError(
+      .unknown,
+      "step \(step.shownName) is mapped to the worker \(Wording.quoted(name)), which the pool does not have\(hint)")
+  }
+}

@@ -1,0 +1,82 @@
+internal import Glibc
+
+/// Bytes that grow in malloc'ed memory: Swift's own arrays end the process when memory runs out,
+/// which is the host's.
+struct ByteBuffer: ~Copyable {
+  private(set) var start: UnsafeMutablePointer<UInt8>?
+  private(set) var count = 0
+  private var capacity = 0
+  /// Memory ran out. What was there before is kept; later bytes are not taken.
+  private(set) var isExhausted = false
+
+  init() {}
+  deinit { free(start) }
+
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
+
+  /// Makes room for more bytes behind the last; `nil` if there is no memory.
+  @inline(__always)
+  mutating func room(for extra: Int) -> UnsafeMutablePointer<UInt8>? {
+    if capacity - count < extra, !grow(extra) { return nil }
+    return start.map { $0 + count }
+  }
+
+  private mutating func grow(_ extra: Int) -> Bool {
+    let (needed, overflow) = count.addingReportingOverflow(extra)
+    guard !isExhausted, !overflow, needed <= Int.max / 2 else {
+      isExhausted = true
+      return false
+    }
+    let wanted = max(needed, capacity * 2, 64)
+    for size in [wanted, needed] {
+      guard let larger = realloc(start, size) else { continue }
+      start = larger.assumingMemoryBound(to: UInt8.self)
+      capacity = size
+      return true
+    }
+    isExhausted = true
+    return false
+  }
+
+  /// Room that is there without growing.
+  var spare: Int { capacity - count }
+
+  /// Takes in bytes that were written into `room`.
+  mutating func commit(_ added: Int) { count += max(0, min(added, capacity - count)) }
+
+  @inline(__always)
+  mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    guard let from = bytes.baseAddress, bytes.count > 0, let to = room(for: bytes.count) else { return }
+    memcpy(to, from, bytes.count)
+    count += bytes.count
+  }
+
+  mutating func append(byte: UInt8) {
+    guard let to = room(for: 1) else { return }
+    to.pointee = byte
+    count += 1
+  }
+
+  mutating func append(_ text: StaticString) {
+    append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  mutating func append(_ text: String) {
+    var text = text
+    text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+  }
+
+  mutating func removeAll() { count = 0 }
+
+  /// Forgets the bytes from `end` on.
+  mutating func truncate(_ end: Int) { count = max(0, min(count, end)) }
+
+  /// Gives away the memory with a NUL behind the bytes, cut to size; the taker frees it.
+  consuming func take() -> UnsafeMutablePointer<UInt8>? {
+    append(byte: 0)
+    guard !isExhausted else { return nil }
+    let given = realloc(start, count)?.assumingMemoryBound(to: UInt8.self) ?? start
+    start = nil
+    return given
+  }
+}

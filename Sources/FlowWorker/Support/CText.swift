@@ -1,0 +1,39 @@
+internal import Glibc
+
+/// C text that is lent to callers.
+public final class CText: @unchecked Sendable {
+  // Unchecked: the memory never changes.
+  public let start: UnsafePointer<CChar>
+
+  public init(_ text: String) throws(FlowError) {
+    guard let copy = strdup(text) else { throw .noMemory }
+    start = UnsafePointer(copy)
+  }
+
+  public var string: String { String(cString: start) }
+
+  deinit { free(UnsafeMutablePointer(mutating: start)) }
+}
+
+/// Text in malloc'ed memory, ready to be handed to a C caller.
+public struct CString: ~Copyable {
+  private var start: UnsafeMutablePointer<CChar>?
+
+  init(taking start: UnsafeMutablePointer<CChar>) { self.start = start }
+
+  public init?(_ text: String) {
+    guard let copy = strdup(text) else { return nil }
+    start = copy
+  }
+
+  /// Gives the memory away; whoever takes it frees it.
+  public consuming func take() -> UnsafeMutablePointer<CChar>? {
+    let given = start
+    start = nil
+    return given
+  }
+
+  var string: String { start.map { String(cString: $0) } ?? "" }
+
+  deinit { free(start) }
+}

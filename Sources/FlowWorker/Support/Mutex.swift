@@ -1,0 +1,22 @@
+internal import CFlowShims
+
+/// A value that threads take turns with.
+final class Guarded<Value>: @unchecked Sendable {
+  // Unchecked: the value is touched under the mutex only.
+  private let mutex: UnsafeMutableRawPointer
+  private var value: Value
+
+  init(_ value: Value) throws(FlowError) {
+    guard let mutex = fws_mutex_create() else { throw .noMemory }
+    self.mutex = mutex
+    self.value = value
+  }
+
+  func withLock<Result: ~Copyable, E: Error>(_ body: (inout Value) throws(E) -> Result) throws(E) -> Result {
+    fws_mutex_lock(mutex)
+    defer { fws_mutex_unlock(mutex) }
+    return try body(&value)
+  }
+
+  deinit { fws_mutex_free(mutex) }
+}

@@ -1,0 +1,107 @@
+internal import CFlowWorker
+internal import FlowWorker
+internal import Glibc
+
+/// What every entry point is built from: arguments are checked, outputs are set in every case, and
+/// what the engine throws becomes a status and an error. Nothing here traps on what a caller passes.
+
+// The C types that the header leaves open: pointers to objects of the engine.
+typealias Handle = OpaquePointer
+
+/// An object that callers hold by a pointer.
+enum HandleTable {
+  /// Gives an object to the caller, who frees it.
+  static func give<Object: AnyObject>(_ object: Object) -> Handle {
+    OpaquePointer(Unmanaged.passRetained(object).toOpaque())
+  }
+
+  /// The object behind a caller's pointer; `nil` for NULL and for the handle of another type. An object's first word
+  /// says what class it is of.
+  @inline(__always)
+  static func borrow<Object: AnyObject>(_ handle: Handle?, _ type: Object.Type) -> Unmanaged<Object>? {
+    guard let handle else { return nil }
+    let raw = UnsafeRawPointer(handle)
+    guard raw.load(as: UnsafeRawPointer.self) == unsafeBitCast(type, to: UnsafeRawPointer.self) else { return nil }
+    return Unmanaged.fromOpaque(raw)
+  }
+
+  static func free<Object: AnyObject>(_ handle: Handle?, _ type: Object.Type) {
+    borrow(handle, type)?.release()
+  }
+}
+
+/// Why an argument cannot be used.
+func badArgument(_ name: StaticString, _ what: StaticString) -> FlowError {
+  FlowError(.invalid, "the argument \"\(name)\" is NULL or not \(what)")
+}
+
+/// Runs an entry point that can fail.
+@inline(__always)
+func entry(
+  _ error: UnsafeMutablePointer<OpaquePointer?>?, _ body: () throws(FlowError) -> Void
+) -> fw_status {
+  error?.pointee = nil
+  do throws(FlowError) {
+    try body()
+    return FW_OK
+  } catch let failure {
+    error?.pointee = HandleTable.give(ErrorObject(failure))
+    return failure.code.rawValue
+  }
+}
+
+/// An out-parameter, set to NULL until there is something to put into it.
+@inline(__always)
+func output<Value>(
+  _ pointer: UnsafeMutablePointer<Value?>?, _ name: StaticString
+) throws(FlowError) -> UnsafeMutablePointer<Value?> {
+  guard let pointer else { throw badArgument(name, "a place for the answer") }
+  pointer.pointee = nil
+  return pointer
+}
+
+/// A handle that is needed.
+@inline(__always)
+func needed<Object: AnyObject>(
+  _ handle: Handle?, _ type: Object.Type, _ name: StaticString, _ what: StaticString
+) throws(FlowError) -> Unmanaged<Object> {
+  guard let object = HandleTable.borrow(handle, type) else { throw badArgument(name, what) }
+  return object
+}
+
+/// A text with a length, or with a NUL.
+func text(_ start: UnsafePointer<CChar>?, _ length: Int, _ name: StaticString) throws(FlowError)
+  -> UnsafeRawBufferPointer
+{
+  guard let start else { throw badArgument(name, "a text") }
+  // FW_STRLEN, which is the largest size_t, arrives as -1; no other text is longer than Int.max.
+  guard length >= -1 else { throw FlowError(.invalid, "the length of the argument \"\(name)\" is not that of a text") }
+  return UnsafeRawBufferPointer(start: start, count: length == -1 ? strlen(start) : length)
+}
+
+/// A name or a path, which ends with a NUL.
+func string(_ start: UnsafePointer<CChar>?, _ name: StaticString) throws(FlowError) -> String {
+  guard let start else { throw badArgument(name, "a text") }
+  guard let text = String(validatingCString: start) else {
+    throw FlowError(.invalid, "the argument \"\(name)\" is not valid UTF-8")
+  }
+  return text
+}
+
+func optionalString(_ start: UnsafePointer<CChar>?, _ name: StaticString) throws(FlowError) -> String? {
+  start == nil ? nil : try string(start, name)
+}
+
+func optionalText(_ start: UnsafePointer<CChar>?) -> UnsafeRawBufferPointer? {
+  start.map { UnsafeRawBufferPointer(start: $0, count: strlen($0)) }
+}
+
+/// A literal as C text, valid for ever: literals end with a NUL.
+func cText(_ literal: StaticString) -> UnsafePointer<CChar> {
+  UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)
+}
+
+/// Puts text of the engine into an out-parameter.
+func hand(_ text: consuming CString, to place: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) {
+  place.pointee = text.take()
+}

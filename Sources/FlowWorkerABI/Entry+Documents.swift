@@ -1,0 +1,143 @@
+public import CFlowWorker
+internal import FlowWorker
+
+// MARK: Builders
+
+private func spec(
+  _ type: String, _ identifier: UnsafePointer<CChar>?, _ variables: UnsafePointer<CChar>?, _ env: UnsafePointer<CChar>?,
+  _ volume: UnsafePointer<CChar>?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) throws(FlowError) {
+  let place = try output(json, "json")
+  let text = try SpecBuilder.worker(
+    type: type, identifier: try optionalString(identifier, "identifier"), variables: optionalText(variables),
+    env: optionalText(env), volume: try optionalString(volume, "volume"))
+  hand(text, to: place)
+}
+
+@_cdecl("fw_spec_worker") @implementation
+public func fw_spec_worker(
+  _ type: UnsafePointer<CChar>?, _ identifier: UnsafePointer<CChar>?, _ variables: UnsafePointer<CChar>?,
+  _ env: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    _ = try output(json, "json")
+    try spec(try string(type, "type"), identifier, variables, env, volume, json)
+  }
+}
+
+@_cdecl("fw_spec_code") @implementation
+public func fw_spec_code(
+  _ identifier: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in try spec("code", identifier, nil, nil, volume, json) }
+}
+
+@_cdecl("fw_spec_subprocess") @implementation
+public func fw_spec_subprocess(
+  _ identifier: UnsafePointer<CChar>?, _ variables: UnsafePointer<CChar>?, _ env: UnsafePointer<CChar>?,
+  _ volume: UnsafePointer<CChar>?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in try spec("subprocess", identifier, variables, env, volume, json) }
+}
+
+@_cdecl("fw_spec_docker") @implementation
+public func fw_spec_docker(
+  _ identifier: UnsafePointer<CChar>?, _ variables: UnsafePointer<CChar>?, _ env: UnsafePointer<CChar>?,
+  _ volume: UnsafePointer<CChar>?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in try spec("docker", identifier, variables, env, volume, json) }
+}
+
+@_cdecl("fw_spec_notebook") @implementation
+public func fw_spec_notebook(
+  _ identifier: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in try spec("notebook", identifier, nil, nil, volume, json) }
+}
+
+// MARK: Steps
+
+@_cdecl("fw_step_create") @implementation
+public func fw_step_create(
+  _ json: UnsafePointer<CChar>?, _ length: Int, _ step: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(step, "step")
+    place.pointee = HandleTable.give(try Step(try text(json, length, "json")))
+  }
+}
+
+@_cdecl("fw_step_name") @implementation
+public func fw_step_name(_ step: OpaquePointer?) -> UnsafePointer<CChar>? {
+  HandleTable.borrow(step, Step.self)?._withUnsafeGuaranteedRef { $0.cName.start }
+}
+
+@_cdecl("fw_step_type") @implementation
+public func fw_step_type(_ step: OpaquePointer?) -> UnsafePointer<CChar>? {
+  HandleTable.borrow(step, Step.self)?._withUnsafeGuaranteedRef { step in
+    switch step.type {
+    case .container: return cText("container")
+    case .code: return cText("code")
+    case .notebook: return cText("notebook")
+    }
+  }
+}
+
+@_cdecl("fw_step_free") @implementation
+public func fw_step_free(_ step: OpaquePointer?) { HandleTable.free(step, Step.self) }
+
+// MARK: Contexts
+
+@_cdecl("fw_context_create") @implementation
+public func fw_context_create(
+  _ json: UnsafePointer<CChar>?, _ length: Int, _ context: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(context, "context")
+    place.pointee = HandleTable.give(try Context(json == nil ? nil : try text(json, length, "json")))
+  }
+}
+
+@_cdecl("fw_context_get") @implementation
+public func fw_context_get(
+  _ context: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(json, "json")
+    let context = try needed(context, Context.self, "context", "a context").takeUnretainedValue()
+    hand(try context.get(try string(name, "name")), to: place)
+  }
+}
+
+@_cdecl("fw_context_set") @implementation
+public func fw_context_set(
+  _ context: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ json: UnsafePointer<CChar>?, _ length: Int,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let context = try needed(context, Context.self, "context", "a context").takeUnretainedValue()
+    try context.set(try string(name, "name"), try text(json, length, "json"))
+  }
+}
+
+@_cdecl("fw_context_to_json") @implementation
+public func fw_context_to_json(
+  _ context: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(json, "json")
+    hand(try needed(context, Context.self, "context", "a context").takeUnretainedValue().toJSON(), to: place)
+  }
+}
+
+@_cdecl("fw_context_free") @implementation
+public func fw_context_free(_ context: OpaquePointer?) { HandleTable.free(context, Context.self) }

@@ -1,0 +1,33 @@
+internal import CFlowWorker
+internal import CJansson
+internal import FlowWorker
+internal import Glibc
+
+@_cdecl("fw_version") @implementation
+public func fw_version() -> UnsafePointer<CChar>? { version?.start ?? cText("") }
+
+/// The header is the one place that has the number.
+private let version = try? CText(FW_VERSION)
+
+@_cdecl("fw_abi_version") @implementation
+public func fw_abi_version() -> Int32 { FW_ABI_VERSION }
+
+/// Made at the first call, and kept.
+private let buildInfo: CText? = {
+  #if swift(>=6.3)
+    let swift = "6.3"
+  #else
+    let swift = "6.1"
+  #endif
+  let types = Worker.runnableTypes.map { "\"\($0.rawValue)\"" }.joined(separator: ",")
+  let jansson = String(cString: jansson_version_str())
+  return try? CText(
+    "{\"version\":\"\(FW_VERSION)\",\"abi_version\":\(FW_ABI_VERSION),\"jansson\":\"\(jansson)\","
+      + "\"swift\":\"\(swift)\",\"worker_types\":[\(types)]}")
+}()
+
+@_cdecl("fw_build_info") @implementation
+public func fw_build_info() -> UnsafePointer<CChar>? { buildInfo?.start ?? cText("{}") }
+
+@_cdecl("fw_string_free") @implementation
+public func fw_string_free(_ text: UnsafeMutablePointer<CChar>?) { free(text) }

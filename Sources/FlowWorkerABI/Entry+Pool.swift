@@ -1,0 +1,113 @@
+public import CFlowWorker
+public import CJansson
+internal import FlowWorker
+
+// MARK: Pools
+
+@_cdecl("fw_pool_create") @implementation
+public func fw_pool_create(
+  _ json: UnsafePointer<CChar>?, _ length: Int, _ pool: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(pool, "pool")
+    place.pointee = HandleTable.give(try Pool(try text(json, length, "json")))
+  }
+}
+
+@_cdecl("fw_pool_create_from") @implementation
+public func fw_pool_create_from(
+  _ config: UnsafePointer<json_t>?, _ pool: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(pool, "pool")
+    guard let config else { throw badArgument("config", "a JSON value") }
+    place.pointee = HandleTable.give(try Pool(value: UnsafeMutableRawPointer(mutating: config)))
+  }
+}
+
+@_cdecl("fw_pool_get") @implementation
+public func fw_pool_get(
+  _ pool: OpaquePointer?, _ step: OpaquePointer?, _ worker: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(worker, "worker")
+    let pool = try needed(pool, Pool.self, "pool", "a pool")
+    let step = try needed(step, Step.self, "step", "a step")
+    place.pointee = try lend(pool, step) { (pool, step) throws(FlowError) in try pool.worker(for: step) }
+  }
+}
+
+@_cdecl("fw_pool_default_worker") @implementation
+public func fw_pool_default_worker(
+  _ pool: OpaquePointer?, _ step: OpaquePointer?, _ worker: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(worker, "worker")
+    let pool = try needed(pool, Pool.self, "pool", "a pool")
+    let step = try needed(step, Step.self, "step", "a step")
+    place.pointee = try lend(pool, step) { (pool, step) throws(FlowError) in try pool.defaultWorker(for: step) }
+  }
+}
+
+/// Looks up a worker without counting a reference to the pool or the step: threads that look up at
+/// once would take turns at the counts.
+@inline(__always)
+private func lend(
+  _ pool: Unmanaged<Pool>, _ step: Unmanaged<Step>, _ find: (Pool, Step) throws(FlowError) -> Unmanaged<Worker>
+) throws(FlowError) -> OpaquePointer {
+  let found: Result<Unmanaged<Worker>, FlowError> = pool._withUnsafeGuaranteedRef { pool in
+    step._withUnsafeGuaranteedRef { step in
+      do throws(FlowError) { return .success(try find(pool, step)) } catch { return .failure(error) }
+    }
+  }
+  return OpaquePointer(try found.get().toOpaque())
+}
+
+@_cdecl("fw_pool_free") @implementation
+public func fw_pool_free(_ pool: OpaquePointer?) { HandleTable.free(pool, Pool.self) }
+
+// MARK: Workers
+
+@_cdecl("fw_worker_create") @implementation
+public func fw_worker_create(
+  _ json: UnsafePointer<CChar>?, _ length: Int, _ worker: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(worker, "worker")
+    place.pointee = HandleTable.give(try Worker(try text(json, length, "json")))
+  }
+}
+
+@_cdecl("fw_worker_name") @implementation
+public func fw_worker_name(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? {
+  HandleTable.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { $0.cName.start }
+}
+
+@_cdecl("fw_worker_type") @implementation
+public func fw_worker_type(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? {
+  HandleTable.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { worker in
+    switch worker.type {
+    case .code: return cText("code")
+    case .subprocess: return cText("subprocess")
+    case .docker: return cText("docker")
+    case .notebook: return cText("notebook")
+    case .nbdocker: return cText("nbdocker")
+    }
+  }
+}
+
+@_cdecl("fw_worker_volume") @implementation
+public func fw_worker_volume(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? {
+  HandleTable.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { $0.cVolume.start }
+}
+
+@_cdecl("fw_worker_free") @implementation
+public func fw_worker_free(_ worker: OpaquePointer?) {
+  guard let object = HandleTable.borrow(worker, Worker.self) else { return }
+  if !object._withUnsafeGuaranteedRef({ $0.isLent }) { object.release() }
+}

@@ -1,0 +1,58 @@
+import Testing
+
+@testable import FlowWorker
+
+@Suite struct DocumentTests {
+  private func worker(_ text: String) throws -> WorkerSpec {
+    try withBytes(text) { try JSONText.read($0) { (json) throws(Refusal) in try WorkerSpec(reading: json) } }
+  }
+
+  @Test("a worker has what its specification says, and the defaults for the rest")
+  func workerSpec() throws {
+    let spec = try worker(
+      #"{"name": "w", "type": "subprocess", "env": [{"key": "A", "value": 1}, {"key": "B", "value": "x"}, {"key": "A", "value": "2"}], "vars": {"v": "1"}, "volume": "data", "options": {"shell": "/bin/bash", "inherit_env": true, "background": "leave", "grace": 0.5, "output_limit": 10}}"#
+    )
+    #expect(spec.env.pairs.map { "\($0.key)=\($0.value)" } == ["A=2", "B=x"])
+    #expect(spec.variables.pairs.map { "\($0.key)=\($0.value)" } == ["v=1"])
+    #expect(spec.volume == "data")
+    #expect(spec.options.shell == "/bin/bash" && spec.options.inheritEnv && spec.options.background == .leave)
+    #expect(spec.options.grace == 0.5 && spec.options.outputLimit == 10)
+
+    let plain = try worker(#"{"type": "docker", "name": "d"}"#)
+    #expect(plain.volume == "__default__" && plain.env.isEmpty && plain.variables.isEmpty)
+    #expect(plain.options.shell == "/bin/sh" && plain.options.background == .kill && plain.options.outputLimit == nil)
+  }
+
+  @Test("a key that comes again far behind is still found")
+  func manyKeys() throws {
+    let pairs = (0..<1000).map { #"{"key": "k\#($0 % 500)", "value": \#($0)}"# }.joined(separator: ",")
+    let spec = try worker(#"{"name": "w", "type": "subprocess", "variables": [\#(pairs)]}"#)
+    #expect(spec.variables.pairs.count == 500)
+    #expect(spec.variables.pairs.first.map { "\($0.key)=\($0.value)" } == "k0=500")
+  }
+
+  @Test(
+    "the keys of the action decide the type of a step",
+    arguments: [
+      (#"{"environment": "e", "commands": []}"#, StepType.container), (#"{"func": "a.b"}"#, .code),
+      (#"{"notebook": "n.ipynb"}"#, .notebook),
+    ])
+  func stepTypes(_ action: String, _ type: StepType) throws {
+    #expect(try step(#"{"name": "s", "action": \#(action)}"#).type == type)
+  }
+
+  @Test("a missing key is refused at the object that lacks it")
+  func missing() {
+    let error = failure { _ = try step("{\"name\": \"s\",\n \"action\": {\"commands\": []}}") }
+    #expect(error?.code == .document && error?.path == "/action")
+    #expect(error?.position == TextPosition(line: 2, column: 12))
+    #expect(error?.message.contains("\"environment\"") == true)
+  }
+
+  @Test("an identifier that is not given is new each time")
+  func uniqueIdentifiers() {
+    let names = (0..<100).map { _ in SpecBuilder.uniqueIdentifier() }
+    #expect(Set(names).count == 100)
+    #expect(names.allSatisfy { $0.utf8.count == 32 && $0.allSatisfy(\.isHexDigit) })
+  }
+}

@@ -1,0 +1,70 @@
+import Testing
+
+@testable import FlowWorker
+
+@Suite struct JSONTests {
+  @Test(
+    "a place in a text is found again, at its value or at its key",
+    arguments: [
+      ("{\"a\": 1}", ["a"], false, 1, 7), ("{\"a\": 1}", ["a"], true, 1, 2),
+      ("[1,\n [2, 3]]", ["1", "1"], false, 2, 6),
+      ("{\"é\":{\"k\\u0065y\":\n  \"x\"}}", ["é", "key"], false, 2, 3),
+      ("{\"é\":{\"k\\u0065y\":\n  \"x\"}}", ["é", "key"], true, 1, 7),
+      ("{\"a\": \"]}\\\",[\", \"b\": [[{}],0]}", ["b", "1"], false, 1, 28), (" \n []", [], false, 2, 2),
+    ] as [(String, [String], Bool, Int, Int)])
+  func locates(_ text: String, _ path: [String], _ atKey: Bool, _ line: Int, _ column: Int) {
+    var pointer = JSONPointer.root
+    for part in path { pointer = Int(part).map(pointer.index) ?? pointer.key(part) }
+    let found = withBytes(text) { JSONLocator(text: $0).position(of: pointer, atKey: atKey) }
+    #expect(found == TextPosition(line: line, column: column))
+  }
+
+  @Test("a place that is not there is not found")
+  func locatesNothing() {
+    for text in ["[]", "{}", "1", "[1", "{\"b\":1}", ""] {
+      #expect(withBytes(text) { JSONLocator(text: $0).position(of: .root.key("a"), atKey: false) } == nil)
+      #expect(withBytes(text) { JSONLocator(text: $0).position(of: .root.index(7), atKey: false) } == nil)
+    }
+  }
+
+  @Test("a pointer escapes what RFC 6901 escapes")
+  func pointer() {
+    #expect(JSONPointer.root.text == "")
+    #expect(JSONPointer.root.key("a/b~c").index(3).key("").text == "/a~1b~0c/3/")
+  }
+
+  @Test(
+    "text that is not JSON is refused where it stops being JSON",
+    arguments: [
+      ("", 1, 1), ("{\"a\": tru}", 1, 7), ("[1,\n 2,\n é]", 3, 2), ("[1 2]", 1, 4), ("{\"é\": 1, \"é\": 2}", 1, 10),
+      ("[] []", 1, 4), ("nul", 1, 1),
+      ("\"\\u0000\"", 1, 1), ("[1e999]", 1, 2),
+    ])
+  func syntax(_ text: String, _ line: Int, _ column: Int) {
+    let error = failure { _ = try withBytes(text) { try JSONText.parse($0) } }
+    #expect(error?.code == .syntax)
+    #expect(error?.position == TextPosition(line: line, column: column))
+    #expect(error?.message.contains("\n") == false)
+  }
+
+  @Test("strings are written so that any reader takes them, whatever the bytes")
+  func strings() {
+    func written(_ bytes: [UInt8]) -> String {
+      var writer = JSONWriter()
+      bytes.withUnsafeBytes { writer.text($0) }
+      guard let text = writer.finish() else { return "no memory" }
+      defer { text.deallocate() }
+      return String(cString: text)
+    }
+    #expect(written(Array("a\"\\\n\r\t\u{1}\u{1F}\u{7F}é😀".utf8)) == "\"a\\\"\\\\\\n\\r\\t\\u0001\\u001f\u{7F}é😀\"")
+    #expect(written([0x61, 0, 0x62]) == "\"a\\u0000b\"")
+    // One U+FFFD for each longest beginning of a character, as Swift and Python have it too.
+    for bytes: [UInt8] in [
+      [0xFF], [0xC3], [0xE2, 0x82], [0xE2, 0x82, 0x41], [0xF0, 0x9F, 0x98], [0xC0, 0x80], [0xED, 0xA0, 0x80],
+      [0xF4, 0x90, 0x80, 0x80],
+      [0x80, 0x80], [0xF0, 0x80, 0x80], [0xE0, 0x80], [0xC3, 0xA9, 0xC3],
+    ] {
+      #expect(written(bytes) == "\"\(String(decoding: bytes, as: UTF8.self))\"")
+    }
+  }
+}

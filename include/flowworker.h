@@ -1,0 +1,740 @@
+/*
+ * flowworker.h - run workflow steps from inside any program.
+ *
+ * libflowworker is the worker layer of a workflow system as a library. A host
+ * gives it a pool of workers as JSON, asks it for the worker of a step, runs the
+ * step, and reads what happened:
+ *
+ *     fw_pool *pool;  fw_step *step;  const fw_worker *worker;  fw_result *result;
+ *
+ *     fw_pool_create("[]", FW_STRLEN, &pool, NULL);
+ *     fw_step_create("{\"name\": \"hello\", \"action\": {\"environment\": \"\","
+ *                    " \"commands\": [\"echo Hello $who\"]}}", FW_STRLEN, &step, NULL);
+ *     fw_pool_get(pool, step, &worker, NULL);
+ *     fw_worker_exec(worker, step, NULL, "/tmp", &result, NULL);
+ *     puts(fw_result_output(result, FW_STDOUT, 0, NULL));
+ *
+ * (Real code looks at each status; README.md has such a program.)
+ *
+ * OWNERSHIP. Three words, and no others:
+ *   borrowed             the library reads it during the call only, or lends it to
+ *                        the caller for as long as the description says;
+ *   owned by the caller  to be released by the caller, with the `_free` function
+ *                        of its type (text: fw_string_free);
+ *   copied               the library keeps a copy and does not need the original.
+ * What the caller must release arrives through an out-parameter. What is returned
+ * directly is borrowed. Every `_free` function takes NULL and does nothing then.
+ * Handles keep alive what they need: the order of freeing does not matter, except
+ * that a lent fw_worker ends with its pool.
+ *
+ * ERRORS. Every call that can fail returns an fw_status, FW_OK or a negative
+ * number. Outputs follow the inputs; the last parameter is an `fw_error **`, which
+ * may be NULL. On failure every other output is set to NULL and `*error` to an
+ * error owned by the caller; on success `*error` is set to NULL. A NULL argument
+ * where a value is needed is FW_E_INVALID, never a crash.
+ * Three outcomes have three places:
+ *   - misuse, or a document that cannot be used: a status and an error, no result;
+ *   - a step that ran and failed, or a command that could not be started: FW_OK,
+ *     and a result that says so;
+ *   - success: FW_OK, and a result whose returncode is 0.
+ *
+ * TEXT is UTF-8. JSON documents are passed with their length in bytes, or with
+ * FW_STRLEN when they end with a NUL. Names and paths end with a NUL. What a
+ * command writes is bytes: it has a length, it need not be text, and it may hold
+ * NULs.
+ *
+ * THREADS. Any thread may call any function at any time, with any handle, except
+ * that a handle that is being freed is in no other call. fw_pool_get takes no lock
+ * once the worker exists. The library has no threads of its own.
+ *
+ * PROCESS EFFECTS. The host's process is not ours. Loading the library and running
+ * steps changes no signal handler, disposition or mask, no working directory, no
+ * environment, no umask, and no stream of the host; the library waits for its own
+ * children only (by pidfd, never for "any child"), and its descriptors are
+ * close-on-exec and gone when a call returns. A command starts with default signal
+ * dispositions, an empty signal mask, standard input from /dev/null, a session of
+ * its own, and no other descriptor of the host.
+ * A host that ignores SIGCHLD or waits for every child itself still gets the true
+ * status on Linux 6.15 or later; on an older kernel the outcome is then
+ * FW_STATUS_UNKNOWN, and never a false success.
+ *
+ * MEMORY. Captured output and documents are checked when they are allocated:
+ * FW_E_NO_MEMORY. A failed allocation inside the Swift runtime ends the process.
+ *
+ * SYSTEM. Linux 5.4 or later, and libjansson. The library sets none of jansson's
+ * process-wide hooks.
+ */
+#ifndef FLOWWORKER_H
+#define FLOWWORKER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FW_VERSION_MAJOR 0
+#define FW_VERSION_MINOR 1
+#define FW_VERSION_PATCH 0
+#define FW_VERSION "0.1.0"
+
+/* The number that a binding compares with fw_abi_version(): it changes only when
+ * a program built for the old library could no longer use the new one. The
+ * library's soname, libflowworker.so.0, changes with it. */
+#define FW_ABI_VERSION 0
+
+#if defined(__GNUC__) || defined(__clang__)
+#define FW_API __attribute__((visibility("default")))
+#define FW_MUSTUSE __attribute__((warn_unused_result))
+#else
+#define FW_API
+#define FW_MUSTUSE
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** For the length of a text that ends with a NUL. */
+#define FW_STRLEN ((size_t)-1)
+
+/* ------------------------------------------------------------------ types -- */
+
+/** FW_OK or one of the FW_E_ numbers. The numbers are never changed or reused. */
+typedef int32_t fw_status;
+
+#define FW_OK 0
+/** An argument is NULL, or not what the function takes: the call is wrong. */
+#define FW_E_INVALID (-1)
+/** The text is not JSON, or not UTF-8. The error has line and column. */
+#define FW_E_SYNTAX (-2)
+/** The JSON is not the document that is needed. The error has its JSON pointer. */
+#define FW_E_DOCUMENT (-3)
+/** A name that is not there: a worker of the pool, a key of the context. */
+#define FW_E_UNKNOWN (-4)
+/** The worker does not run steps of this type. */
+#define FW_E_STEP_TYPE (-5)
+/** A command of the step has a placeholder that is not one. */
+#define FW_E_TEMPLATE (-6)
+/** This version of the library cannot run workers of this type. */
+#define FW_E_UNSUPPORTED (-7)
+/** Memory for the answer could not be had. */
+#define FW_E_NO_MEMORY (-8)
+
+/** How a step ended. Numbers are never changed or reused; later versions add more:
+ *  treat one that you do not know as a failure. */
+typedef int32_t fw_outcome;
+
+/** The last command that ran ended by itself; its exit status is the returncode. */
+#define FW_EXITED 0
+/** The last command that ran was ended by a signal; the returncode is -signal. */
+#define FW_SIGNALED 1
+/** A command could not be started: returncode 1, and a message that says why. */
+#define FW_SPAWN_FAILED 5
+/** A command ended, but the host took its exit status: returncode 1. */
+#define FW_STATUS_UNKNOWN 8
+
+/** The two output streams of a step. */
+typedef int32_t fw_stream;
+
+#define FW_STDOUT 1
+#define FW_STDERR 2
+
+/** Workers, the steps that are mapped to them, and the defaults for the others. */
+typedef struct fw_pool fw_pool;
+/** What runs steps of one type. */
+typedef struct fw_worker fw_worker;
+/** One step of a workflow, as its document says. Never changes. */
+typedef struct fw_step fw_step;
+/** The values that the commands of a workflow's steps may refer to. */
+typedef struct fw_context fw_context;
+/** What happened when a step was run. Never changes. */
+typedef struct fw_result fw_result;
+/** Why a call failed. Never changes. */
+typedef struct fw_error fw_error;
+
+/** jansson's value, for hosts that hold one: see fw_pool_create_from(). */
+struct json_t;
+
+/* ---------------------------------------------------------------- library -- */
+
+/**
+ * Gives the version of the library that was loaded, as FW_VERSION has it.
+ *
+ * @return borrowed; valid for ever.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_version(void);
+
+/**
+ * Gives the FW_ABI_VERSION of the library that was loaded.
+ *
+ * @return the number; a binding refuses a library that gives another one.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API int32_t fw_abi_version(void);
+
+/**
+ * Gives facts about the library that was loaded, for reports of defects.
+ *
+ * @return borrowed; valid for ever. A JSON object with at least `version`,
+ *         `abi_version`, `jansson`, `swift` and `worker_types` (the types that
+ *         this version runs).
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_build_info(void);
+
+/**
+ * Releases text that a function of this library gave.
+ *
+ * @param text owned by the caller, and no longer valid after the call; may be NULL.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API void fw_string_free(char *text);
+
+/* ----------------------------------------------------------------- errors -- */
+
+/**
+ * Gives the status that the failed call returned.
+ *
+ * @param error borrowed; NULL gives FW_OK.
+ * @return one of the FW_E_ numbers.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_error_code(const fw_error *error);
+
+/**
+ * Gives the reason as one line: what was wrong, where, and what would be right.
+ *
+ * @param error borrowed; NULL gives "no error".
+ * @return borrowed, until the error is freed; never NULL.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_error_message(const fw_error *error);
+
+/**
+ * Gives the JSON pointer (RFC 6901) of the value that was wrong.
+ *
+ * @param error borrowed; may be NULL.
+ * @return borrowed, until the error is freed. "" is the whole document; NULL means
+ *         that the error is not about a value of a document.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_error_path(const fw_error *error);
+
+/**
+ * Gives the line of the text at which the error is.
+ *
+ * For FW_E_TEMPLATE the text is the command that fw_error_path() points to; for
+ * the others it is the document that was passed.
+ *
+ * @param error borrowed; may be NULL.
+ * @return the line, from 1; 0 where there is no text or no place in it.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API int32_t fw_error_line(const fw_error *error);
+
+/**
+ * Gives the column of the text at which the error is.
+ *
+ * @param error borrowed; may be NULL.
+ * @return the column in characters, from 1; 0 where fw_error_line() gives 0.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API int32_t fw_error_column(const fw_error *error);
+
+/**
+ * Releases an error.
+ *
+ * @param error owned by the caller, and no longer valid after the call; may be NULL.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API void fw_error_free(fw_error *error);
+
+/* -------------------------------------------------------------- documents -- */
+/* The documents' grammar is in docs/documents.md. Unknown keys, duplicate keys
+ * and wrong types are refused. */
+
+/**
+ * Makes the JSON of a worker specification.
+ *
+ * @param type       borrowed; `code`, `subprocess`, `docker`, `notebook` or
+ *                   `nbdocker`.
+ * @param identifier borrowed; the worker's name. NULL: a new unique one.
+ * @param variables  borrowed; a JSON object of strings and integers, that commands
+ *                   may refer to and that win over the context. NULL: none.
+ * @param env        borrowed; a JSON object of strings and integers, the
+ *                   environment variables of the commands. NULL: none.
+ * @param volume     borrowed; the name of the storage volume of the worker. NULL or
+ *                   empty: the default one.
+ * @param[out] json  owned by the caller on FW_OK: release it with fw_string_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_SYNTAX   `variables` or `env` is not JSON.
+ * @retval FW_E_DOCUMENT the type is unknown, or a variable cannot be one.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_spec_worker(const char *type, const char *identifier,
+                                const char *variables, const char *env,
+                                const char *volume, char **json,
+                                fw_error **error) FW_MUSTUSE;
+
+/**
+ * Makes the JSON of a code worker's specification.
+ *
+ * @param identifier borrowed; as for fw_spec_worker().
+ * @param volume     borrowed; as for fw_spec_worker().
+ * @param[out] json  owned by the caller on FW_OK: release it with fw_string_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_spec_code(const char *identifier, const char *volume,
+                              char **json, fw_error **error) FW_MUSTUSE;
+
+/**
+ * Makes the JSON of a subprocess worker's specification.
+ *
+ * @param identifier borrowed; as for fw_spec_worker().
+ * @param variables  borrowed; as for fw_spec_worker().
+ * @param env        borrowed; as for fw_spec_worker().
+ * @param volume     borrowed; as for fw_spec_worker().
+ * @param[out] json  owned by the caller on FW_OK: release it with fw_string_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_spec_subprocess(const char *identifier, const char *variables,
+                                    const char *env, const char *volume,
+                                    char **json, fw_error **error) FW_MUSTUSE;
+
+/**
+ * Makes the JSON of a docker worker's specification.
+ *
+ * @param identifier borrowed; as for fw_spec_worker().
+ * @param variables  borrowed; as for fw_spec_worker().
+ * @param env        borrowed; as for fw_spec_worker().
+ * @param volume     borrowed; as for fw_spec_worker().
+ * @param[out] json  owned by the caller on FW_OK: release it with fw_string_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_spec_docker(const char *identifier, const char *variables,
+                                const char *env, const char *volume, char **json,
+                                fw_error **error) FW_MUSTUSE;
+
+/**
+ * Makes the JSON of a notebook worker's specification.
+ *
+ * @param identifier borrowed; as for fw_spec_worker().
+ * @param volume     borrowed; as for fw_spec_worker().
+ * @param[out] json  owned by the caller on FW_OK: release it with fw_string_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_spec_notebook(const char *identifier, const char *volume,
+                                  char **json, fw_error **error) FW_MUSTUSE;
+
+/**
+ * Reads one step of a workflow.
+ *
+ * The placeholders of its commands are not looked at before the step is run.
+ *
+ * @param json       borrowed; a step document.
+ * @param length     its length in bytes, or FW_STRLEN.
+ * @param[out] step  owned by the caller on FW_OK: release it with fw_step_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_SYNTAX   the text is not JSON.
+ * @retval FW_E_DOCUMENT it is not a step.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_step_create(const char *json, size_t length, fw_step **step,
+                                fw_error **error) FW_MUSTUSE;
+
+/**
+ * Gives the name of a step.
+ *
+ * @param step borrowed; NULL gives NULL.
+ * @return borrowed, until the step is freed.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_step_name(const fw_step *step);
+
+/**
+ * Gives the type of a step.
+ *
+ * @param step borrowed; NULL gives NULL.
+ * @return borrowed, valid for ever: "container", "code" or "notebook".
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_step_type(const fw_step *step);
+
+/**
+ * Releases a step.
+ *
+ * @param step owned by the caller, and no longer valid after the call; may be NULL.
+ *
+ * Threads: any, when the step is in no other call. Blocks: no. Since: 0.1.
+ */
+FW_API void fw_step_free(fw_step *step);
+
+/**
+ * Makes a context.
+ *
+ * @param json         borrowed; a JSON object. NULL: an empty context.
+ * @param length       its length in bytes, or FW_STRLEN.
+ * @param[out] context owned by the caller on FW_OK: release it with
+ *                     fw_context_free().
+ * @param[out] error   owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_SYNTAX   the text is not JSON.
+ * @retval FW_E_DOCUMENT it is not an object.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_context_create(const char *json, size_t length,
+                                   fw_context **context,
+                                   fw_error **error) FW_MUSTUSE;
+
+/**
+ * Gives one value of a context as JSON.
+ *
+ * @param context    borrowed.
+ * @param name       borrowed; the key.
+ * @param[out] json  owned by the caller on FW_OK: release it with fw_string_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_UNKNOWN the context has no such key.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_context_get(const fw_context *context, const char *name,
+                                char **json, fw_error **error) FW_MUSTUSE;
+
+/**
+ * Sets one value of a context. A step that is running keeps the values with which
+ * it was started.
+ *
+ * @param context    borrowed.
+ * @param name       borrowed; the key.
+ * @param json       borrowed; any JSON value, not only an object.
+ * @param length     its length in bytes, or FW_STRLEN.
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_SYNTAX the text is not JSON.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_context_set(fw_context *context, const char *name,
+                                const char *json, size_t length,
+                                fw_error **error) FW_MUSTUSE;
+
+/**
+ * Gives a context as a JSON object, its keys in the order in which they came.
+ *
+ * @param context    borrowed.
+ * @param[out] json  owned by the caller on FW_OK: release it with fw_string_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_context_to_json(const fw_context *context, char **json,
+                                    fw_error **error) FW_MUSTUSE;
+
+/**
+ * Releases a context.
+ *
+ * @param context owned by the caller, and no longer valid after the call; may be
+ *                NULL.
+ *
+ * Threads: any, when the context is in no other call. Blocks: no. Since: 0.1.
+ */
+FW_API void fw_context_free(fw_context *context);
+
+/* ------------------------------------------------------------------- pool -- */
+
+/**
+ * Makes a pool of workers.
+ *
+ * @param json       borrowed; an engine configuration (an object with `workers`,
+ *                   `workflow` or `managers`, and so on) or only the list of
+ *                   workers.
+ * @param length     its length in bytes, or FW_STRLEN.
+ * @param[out] pool  owned by the caller on FW_OK: release it with fw_pool_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_SYNTAX   the text is not JSON.
+ * @retval FW_E_DOCUMENT it is not a configuration: an unknown key or worker type, a
+ *                       wrong type of value, two workers of one name.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_pool_create(const char *json, size_t length, fw_pool **pool,
+                                fw_error **error) FW_MUSTUSE;
+
+/**
+ * Makes a pool of workers from a jansson value that the host holds.
+ *
+ * @param config     borrowed; the value that fw_pool_create() takes as text. It is
+ *                   not changed, and not needed after the call. No other thread may
+ *                   change it during the call.
+ * @param[out] pool  owned by the caller on FW_OK: release it with fw_pool_free().
+ * @param[out] error owned by the caller on failure; may be NULL. It has no line.
+ *
+ * @retval FW_E_DOCUMENT it is not a configuration.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_pool_create_from(const struct json_t *config, fw_pool **pool,
+                                     fw_error **error) FW_MUSTUSE;
+
+/**
+ * Gives the worker that is responsible for a step.
+ *
+ * That is the worker which the configuration maps to the step's name, made when it
+ * is first asked for; or else the default worker for the type of the step.
+ *
+ * @param pool        borrowed.
+ * @param step        borrowed; only its name and type matter.
+ * @param[out] worker borrowed, until the pool is freed. The same pointer for the same
+ *                    worker, always.
+ * @param[out] error  owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_UNKNOWN the step is mapped to a worker that the pool does not have.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_pool_get(fw_pool *pool, const fw_step *step,
+                             const fw_worker **worker, fw_error **error) FW_MUSTUSE;
+
+/**
+ * Gives the default worker for a step, whatever the configuration maps it to.
+ *
+ * For a container step it is a subprocess worker with the variables `python`
+ * (`python3`) and `java` (`$JAVA_HOME/bin/java`, or `java`), or what the
+ * configuration's `default_variables` say.
+ *
+ * @param pool        borrowed.
+ * @param step        borrowed; only its type matters.
+ * @param[out] worker borrowed, until the pool is freed.
+ * @param[out] error  owned by the caller on failure; may be NULL.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_pool_default_worker(fw_pool *pool, const fw_step *step,
+                                        const fw_worker **worker,
+                                        fw_error **error) FW_MUSTUSE;
+
+/**
+ * Releases a pool, and all workers that it has lent.
+ *
+ * @param pool owned by the caller, and no longer valid after the call; may be NULL.
+ *
+ * Threads: any, when the pool and its workers are in no other call. Blocks: no.
+ * Since: 0.1.
+ */
+FW_API void fw_pool_free(fw_pool *pool);
+
+/* ---------------------------------------------------------------- workers -- */
+
+/**
+ * Makes one worker, outside of any pool.
+ *
+ * @param json        borrowed; a worker specification.
+ * @param length      its length in bytes, or FW_STRLEN.
+ * @param[out] worker owned by the caller on FW_OK: release it with fw_worker_free().
+ * @param[out] error  owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_SYNTAX   the text is not JSON.
+ * @retval FW_E_DOCUMENT it is not a worker specification.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_worker_create(const char *json, size_t length,
+                                  fw_worker **worker, fw_error **error) FW_MUSTUSE;
+
+/**
+ * Gives the name of a worker.
+ *
+ * @param worker borrowed; NULL gives NULL.
+ * @return borrowed, as long as the worker is. A default worker has a unique one.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_worker_name(const fw_worker *worker);
+
+/**
+ * Gives the type of a worker.
+ *
+ * @param worker borrowed; NULL gives NULL.
+ * @return borrowed, valid for ever: `code`, `subprocess`, `docker`, `notebook` or
+ *         `nbdocker`.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_worker_type(const fw_worker *worker);
+
+/**
+ * Gives the storage volume that a worker has access to.
+ *
+ * @param worker borrowed; NULL gives NULL.
+ * @return borrowed, as long as the worker is; `__default__` where the specification
+ *         names none.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_worker_volume(const fw_worker *worker);
+
+/**
+ * Releases a worker that fw_worker_create() gave. A lent worker is not released.
+ *
+ * @param worker owned by the caller, and no longer valid after the call; may be
+ *               NULL. A worker that a pool has lent is left as it is.
+ *
+ * Threads: any, when the worker is in no other call. Blocks: no. Since: 0.1.
+ */
+FW_API void fw_worker_free(fw_worker *worker);
+
+/* -------------------------------------------------------------- execution -- */
+
+/**
+ * Runs a step, and returns when it has ended.
+ *
+ * The commands run one after the other in the run directory; the first that does
+ * not end with status 0 is the last. A step that fails is an ordinary outcome: the
+ * call gives FW_OK, and `*result` says what happened. On any other status nothing
+ * was started.
+ *
+ * @param worker      borrowed.
+ * @param step        borrowed; of a type that the worker runs.
+ * @param context     borrowed; the values of the commands' placeholders. NULL: none.
+ * @param rundir      borrowed; the path of the run directory.
+ * @param[out] result owned by the caller on FW_OK: release it with fw_result_free().
+ * @param[out] error  owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_STEP_TYPE   the worker does not run steps of this type.
+ * @retval FW_E_TEMPLATE    a placeholder is not valid. The path names the command,
+ *                          line and column the place in it.
+ * @retval FW_E_UNSUPPORTED this version cannot run workers of this type.
+ *
+ * Threads: any, any number at once with the same worker. Blocks: as long as the
+ * commands run. Since: 0.1.
+ */
+FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step,
+                                const fw_context *context, const char *rundir,
+                                fw_result **result, fw_error **error) FW_MUSTUSE;
+
+/* ---------------------------------------------------------------- results -- */
+
+/**
+ * Gives the returncode of a step: 0 is success.
+ *
+ * @param result borrowed; NULL gives 1.
+ * @return the exit status of the last command that ran, or -N when signal N ended
+ *         it; 1 when a command could not be started.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API int32_t fw_result_returncode(const fw_result *result);
+
+/**
+ * Tells how a step ended.
+ *
+ * @param result borrowed; NULL gives FW_STATUS_UNKNOWN.
+ * @return FW_EXITED or one of the numbers beside it.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_outcome fw_result_outcome(const fw_result *result);
+
+/**
+ * Gives the name of an outcome, as the JSON of a result has it.
+ *
+ * @param outcome a number that fw_result_outcome() gave.
+ * @return borrowed, valid for ever: `exited`, `signaled`, `spawn_failed`,
+ *         `status_unknown`; NULL for a number that is none.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_outcome_name(fw_outcome outcome);
+
+/**
+ * Says in one line why a step failed: the step, the command, and what happened.
+ *
+ * @param result borrowed; may be NULL.
+ * @return borrowed, until the result is freed; NULL when the step did not fail.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_result_message(const fw_result *result);
+
+/**
+ * Tells how many pieces of output a step has on one stream.
+ *
+ * @param result borrowed; NULL gives 0.
+ * @param stream FW_STDOUT or FW_STDERR; any other gives 0.
+ * @return the number of commands that wrote to the stream. A command that could not
+ *         be started counts on FW_STDERR, with the message that says why.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API size_t fw_result_output_count(const fw_result *result, fw_stream stream);
+
+/**
+ * Gives one piece of output: all bytes that one command wrote to one stream.
+ *
+ * @param result      borrowed; may be NULL.
+ * @param stream      FW_STDOUT or FW_STDERR.
+ * @param index       which piece, from 0.
+ * @param[out] length the number of bytes; may be NULL. 0 when there is no such piece.
+ * @return borrowed, until the result is freed, and followed by a NUL that is not part
+ *         of it; NULL when there is no such piece.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_result_output(const fw_result *result, fw_stream stream,
+                                    size_t index, size_t *length);
+
+/**
+ * Gives a result as JSON: all that is above, and for each command its text, status,
+ * times, usage and what it left behind. Bytes that are not UTF-8 are replaced.
+ *
+ * @param result     borrowed.
+ * @param[out] json  owned by the caller on FW_OK: release it with fw_string_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_NO_MEMORY the text is larger than the memory that can be had.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_result_to_json(const fw_result *result, char **json,
+                                   fw_error **error) FW_MUSTUSE;
+
+/**
+ * Releases a result.
+ *
+ * @param result owned by the caller, and no longer valid after the call; may be NULL.
+ *
+ * Threads: any, when the result is in no other call. Blocks: no. Since: 0.1.
+ */
+FW_API void fw_result_free(fw_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
