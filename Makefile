@@ -26,8 +26,11 @@ SOURCES := $(shell find Sources include Package.swift -type f)
 CFLAGS ?= -O2 -g
 
 # What a library for any host is built with: the Swift runtime inside (so that there is one file,
-# and no signal handler of the runtime's), no search path of the build machine.
-RELEASE := -c release --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections
+# and no signal handler of the runtime's), no search path of the build machine, and no check of
+# exclusive access while it runs, whose answer would be to end the host (debug builds, which the
+# Swift units and the sanitizers use, have it).
+RELEASE := -c release --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
+           -Xswiftc -enforce-exclusivity=unchecked
 
 .PHONY: lib run test test-swift test-c test-python test-readme engines-test bench asan tsan valgrind \
         format install clean setup venv wheel
@@ -101,7 +104,7 @@ test-python: lib venv
 	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential
 
 test-readme: lib venv
-	Tests/readme/run.sh $(LIB) $(PYTHON)
+	$(PYTHON) Tests/readme/run.py $(LIB)
 
 # The C harness again, over the library with a sanitizer in it and under valgrind. A sanitized library
 # is a debug build with the Swift runtime of the toolchain, whose place it must know.

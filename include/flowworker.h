@@ -58,8 +58,9 @@
  * status on Linux 6.15 or later; on an older kernel the outcome is then
  * FW_STATUS_UNKNOWN, and never a false success.
  *
- * MEMORY. Captured output and documents are checked when they are allocated:
- * FW_E_NO_MEMORY. A failed allocation inside the Swift runtime ends the process.
+ * MEMORY. A document that does not fit into memory is FW_E_NO_MEMORY. Output that
+ * does not fit is cut; the JSON of the result counts what is missing. A failed small
+ * allocation inside the Swift runtime ends the process.
  *
  * SYSTEM. Linux 5.4 or later, and libjansson. The library sets none of jansson's
  * process-wide hooks.

@@ -2,6 +2,7 @@
 #include "fws.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/types.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -60,6 +61,11 @@ fws_status fws_reap(int pidfd) {
   }
   return status;
 }
+
+/* F_SETOWN looks the number up as any of the three, and changes nothing but who would
+ * get SIGIO for this descriptor, which asks for none. kill(-number, 0) would see the
+ * process group alone, and job control gives each background process one of its own. */
+bool fws_number_in_use(int fd, pid_t number) { return fcntl(fd, F_SETOWN, number) == 0 || errno != ESRCH; }
 
 int fws_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 

@@ -17,10 +17,10 @@ import Testing
         return next
       }
       #expect(write(ends[1], bytes, bytes.count) == bytes.count)
-      sink.read()
+      sink.read(atLeast: .max)
     }
     close(ends[1])
-    sink.read()
+    sink.read(atLeast: .max)
     #expect(sink.fd == -1)
     let output = sink.finish()
     return (Array(output.bytes), output.written)

@@ -61,6 +61,10 @@ typedef struct {
  * first, the kernel is asked for it (Linux 6.15). */
 fws_status fws_reap(int pidfd);
 
+/* Whether a process, a process group or a session has this number. `fd` is any
+ * descriptor of the caller's own. */
+bool fws_number_in_use(int fd, pid_t number);
+
 int fws_pidfd_open(pid_t pid);
 int fws_pidfd_signal(int pidfd, int signal);
 

@@ -42,7 +42,7 @@ struct KeyValues {
       }
     case .object:
       try json.readMembers { (key, value) throws(Refusal) in
-        let name = key.string
+        let name = try key.requireString()
         try KeyValues.check(name, keys)
         add(name, try KeyValues.readValue(value), &places)
       }

@@ -34,6 +34,17 @@ enum JSONText {
     return JSONValue(taking: value)
   }
 
+  /// The error of a text that was read in parts, one of which was refused. Text that is not JSON is
+  /// that first, wherever; so what is said does not depend on the parts.
+  static func refused(_ refusal: Refusal, in text: UnsafeRawBufferPointer) -> FlowError {
+    do {
+      _ = try parse(text)
+    } catch {
+      return error
+    }
+    return refusal.error(in: text)
+  }
+
   /// The error of a text that is not JSON. For readers that found so by reading it in parts: the
   /// text is read again as a whole, so that the words and the place do not depend on the parts.
   static func syntaxError(in text: UnsafeRawBufferPointer) -> FlowError {
@@ -55,6 +66,12 @@ enum JSONText {
     // jansson points behind the token that it did not expect; its beginning is more useful.
     var offset = max(0, min(Int(failure.position), text.count))
     let (explanation, token) = split(words)
+    if let null = text.firstIndex(of: 0), null <= offset {
+      // jansson takes it for the end of the text.
+      return FlowError(
+        .syntax, "the text has the byte NUL in it, which JSON has not: is its length right?",
+        position: JSONLocator(text: text).position(ofByte: null))
+    }
     if let token, token.utf8.count <= offset { offset -= token.utf8.count }
     let shown = token.map { Wording.quoted($0) }
 

@@ -10,10 +10,7 @@ extension JSONRef {
   /// A string without NUL: one that may be a name, a path or a command.
   func requireString() throws(Refusal) -> String {
     guard let bytes else { throw Refusal("\(shown) stands where a string is needed") }
-    if let start = bytes.baseAddress, memchr(start, 0, bytes.count) != nil {
-      throw Refusal("a string has the character NUL in it, which no name, path or command can have")
-    }
-    return String(decoding: bytes, as: UTF8.self)
+    return try Refusal.withoutNUL(bytes)
   }
 
   func requireName() throws(Refusal) -> String {
@@ -70,7 +67,20 @@ extension JSONRef {
   }
 }
 
+extension JSONKey {
+  /// A key that is itself a name.
+  func requireString() throws(Refusal) -> String { try Refusal.withoutNUL(bytes) }
+}
+
 extension Refusal {
+  /// jansson refuses NUL in text; a value that a host has made can have it all the same.
+  fileprivate static func withoutNUL(_ bytes: UnsafeRawBufferPointer) throws(Refusal) -> String {
+    if let start = bytes.baseAddress, memchr(start, 0, bytes.count) != nil {
+      throw Refusal("a string has the character NUL in it, which no name, path or command can have")
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   /// A key that the document does not have.
   static func unknownKey(_ key: JSONKey, of what: String, known: [String]) -> Refusal {
     unknownKey(key.string, of: what, known: known)

@@ -30,6 +30,8 @@ struct EngineConfig: ~Copyable {
   // MARK: From text
 
   init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
+    // At once: growing it among a million small allocations would leave holes behind.
+    guard texts.room(for: max(1, text.count)) != nil else { throw .noMemory }
     let scan = JSONLocator(text: text)
     var at = scan.skipSpace(0)
     switch at < text.count ? text[at] : 0 {
@@ -60,7 +62,7 @@ struct EngineConfig: ~Copyable {
         guard let value = JSONText.value(in: text, at: &at) else { throw JSONText.syntaxError(in: text) }
         do throws(Refusal) {
           try value.read { (value) throws(Refusal) in try readMember(key, value) }
-        } catch { throw error.inside(key).error(in: text) }
+        } catch { throw JSONText.refused(error.inside(key), in: text) }
       }
     }
   }
@@ -71,7 +73,7 @@ struct EngineConfig: ~Copyable {
       guard let worker = JSONText.value(in: text, at: &at) else { throw JSONText.syntaxError(in: text) }
       do throws(Refusal) {
         try worker.read { (worker) throws(Refusal) in try add(worker, index) }
-      } catch { throw located(error, index).error(in: text) }
+      } catch { throw JSONText.refused(located(error, index), in: text) }
       try keep(UnsafeRawBufferPointer(rebasing: text[start..<at]))
     }
   }
@@ -147,7 +149,7 @@ struct EngineConfig: ~Copyable {
       }
     case "managers":
       try beginMapping(key)
-      try value.readMembers { (step, worker) throws(Refusal) in try map(step.string, worker.requireName()) }
+      try value.readMembers { (step, worker) throws(Refusal) in try map(step.requireString(), worker.requireName()) }
     case "volumes":
       try value.require(.array)
       try value.forEachElement { (index, volume) throws(Refusal) in

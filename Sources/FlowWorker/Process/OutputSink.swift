@@ -39,9 +39,9 @@ struct OutputSink: ~Copyable {
     return fd >= 0 && ioctl(fd, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
   }
 
-  /// Reads what is there, at most about `most` bytes. Closes the pipe at its end.
-  mutating func read(atMost most: Int = largeRead) {
-    var left = most
+  /// Reads what is there, until that are `wanted` bytes or more. Closes the pipe at its end.
+  mutating func read(atLeast wanted: Int) {
+    var left = wanted
     while fd >= 0, left > 0 {
       let count = head.count < headLimit && !head.isExhausted ? readIntoHead() : readIntoTail()
       if count < 0 && errno == EINTR { continue }
@@ -103,10 +103,9 @@ struct OutputSink: ~Copyable {
     }
     let kept = head.count
     let written = written
-    let outOfMemory = head.isExhausted
     var bytes = ByteBuffer()
     swap(&bytes, &head)
-    return Output(bytes.take(), count: kept, written: written, isShort: outOfMemory)
+    return Output(bytes.take(), count: kept, written: written)
   }
 }
 
@@ -117,14 +116,10 @@ final class Output: @unchecked Sendable {
   let count: Int
   /// Bytes that the command wrote; those that are not kept are `written - count`.
   let written: Int
-  /// Memory ran out while it was read.
-  let isShort: Bool
-
-  init(_ start: UnsafeMutablePointer<UInt8>?, count: Int, written: Int, isShort: Bool) {
+  init(_ start: UnsafeMutablePointer<UInt8>?, count: Int, written: Int) {
     self.start = start
     self.count = start == nil ? 0 : count
     self.written = written
-    self.isShort = isShort
   }
 
   /// A text that stands where output would.
@@ -132,7 +127,7 @@ final class Output: @unchecked Sendable {
     var bytes = ByteBuffer()
     bytes.append(text)
     let count = bytes.count
-    self.init(bytes.take(), count: count, written: 0, isShort: false)
+    self.init(bytes.take(), count: count, written: 0)
   }
 
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }

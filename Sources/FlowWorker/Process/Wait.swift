@@ -25,9 +25,10 @@ extension RunningCommand {
     }
     let status = fws_reap(pidfd.number)
 
-    // The process is gone. Its session's number is not given out again while a process has it.
+    // The process is gone. Its number, which is its session's, is not given out again while the
+    // session has a process.
     var survivors: [Survivor] = []
-    if kill(-pid, 0) == 0 || errno != ESRCH {
+    if fws_number_in_use(pidfd.number, pid) {
       switch background {
       case .kill: survivors = stopSession(grace: grace)
       case .leave, .wait: survivors = Session(pid).members().map { Survivor(pid: $0.pid, name: $0.name, endedBy: nil) }
@@ -64,14 +65,15 @@ extension RunningCommand {
     }
   }
 
+  /// One read of each: the command must not stand still on one stream while the other is read.
   mutating func readStreams() {
-    stdout.read()
-    stderr.read()
+    stdout.read(atLeast: 1)
+    stderr.read(atLeast: 1)
   }
 
   /// Reads what is in the pipes now. A process that goes on writing cannot keep us here.
   mutating func drain() {
-    stdout.read(atMost: max(stdout.waiting, 1))
-    stderr.read(atMost: max(stderr.waiting, 1))
+    stdout.read(atLeast: max(stdout.waiting, 1))
+    stderr.read(atLeast: max(stderr.waiting, 1))
   }
 }

@@ -1,0 +1,41 @@
+/* A command has descriptors 0 to 2 and no other, whatever the host has open and has forgotten to
+ * mark close-on-exec; and none of them is one that the host shares. */
+#include "processes.h"
+#include "run.h"
+
+#include <fcntl.h>
+
+int main(void)
+{
+    int host[40];
+    for (int i = 0; i < 40; i++)
+        REQUIRE((host[i] = open("/dev/zero", O_RDONLY)) >= 0);
+    int far = fcntl(host[0], F_DUPFD, 900);
+    REQUIRE(far >= 900);
+
+    /* `ls` has one more for the directory that it lists: the lowest that is free. */
+    fw_result *result = RUN("ls /proc/self/fd", "for fd in 1 2; do readlink /proc/self/fd/$$fd; done >&2");
+    CHECK_EXITED(result, 0);
+    CHECK_OUTPUT(result, FW_STDOUT, 0, "0\n1\n2\n3\n");
+    const char *streams = fw_result_output(result, FW_STDERR, 0, NULL);
+    CHECK_HAS(streams, "pipe:");
+    CHECK_INT(fw_result_output_count(result, FW_STDERR), 1);
+    fw_result_free(result);
+
+    /* A command that is handed over in another way, because it is long, has no more. */
+    char *command = malloc(300000);
+    REQUIRE(command != NULL);
+    memset(command, ' ', 300000);
+    memcpy(command, "ls /proc/self/fd;", 17);
+    strcpy(command + 299990, ":");
+    result = RUN(command);
+    CHECK_EXITED(result, 0);
+    CHECK_OUTPUT(result, FW_STDOUT, 0, "0\n1\n2\n3\n");
+    fw_result_free(result);
+    free(command);
+
+    close(far);
+    for (int i = 0; i < 40; i++)
+        close(host[i]);
+    return check_done();
+}

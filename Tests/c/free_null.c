@@ -1,0 +1,14 @@
+/* Every function that releases takes NULL. */
+#include "check.h"
+
+int main(void)
+{
+    fw_string_free(NULL);
+    fw_error_free(NULL);
+    fw_step_free(NULL);
+    fw_context_free(NULL);
+    fw_pool_free(NULL);
+    fw_worker_free(NULL);
+    fw_result_free(NULL);
+    return check_done();
+}

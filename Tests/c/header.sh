@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# The header compiles by itself, first, twice, in each language that hosts are written in,
+# without a warning; a host with jansson's header may include the two in either order.
+# not under asan tsan valgrind: it is about the header
+set -u
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+printf '#include <flowworker.h>\n#include <flowworker.h>\n' >"$work/twice.c"
+printf '#include <flowworker.h>\n#include <jansson.h>\n' >"$work/before.c"
+printf '#include <jansson.h>\n#include <flowworker.h>\n' >"$work/after.c"
+cat >"$work/use.c" <<'END'
+#include <flowworker.h>
+typedef char version_is_text[sizeof FW_VERSION > 1 ? 1 : -1];
+fw_status use(const char *text, fw_pool **pool);
+fw_status use(const char *text, fw_pool **pool)
+{
+    return fw_pool_create(text, FW_STRLEN, pool, NULL);
+}
+END
+
+compile() {
+    "$@" -Wall -Wextra -pedantic -Werror -I "$root/include" -fsyntax-only || {
+        echo "failed: $*"
+        failed=1
+    }
+}
+
+compilers=0
+for tool in gcc clang; do
+    command -v "$tool" >/dev/null || continue
+    compilers=$((compilers + 1))
+    warnings=()
+    if [ "$tool" = clang ]; then warnings=(-Wdocumentation -Wstrict-prototypes); fi
+    for file in twice before after use; do
+        for standard in c99 c11; do
+            compile "$tool" -x c -std="$standard" "${warnings[@]}" "$work/$file.c"
+        done
+        compile "$tool" -x c++ -std=c++17 "${warnings[@]}" "$work/$file.c"
+    done
+done
+[ "$compilers" -eq 2 ] || {
+    echo 'gcc and clang are both needed'
+    failed=1
+}
+
+# A result that matters cannot be dropped by oversight.
+cat >"$work/dropped.c" <<'END'
+#include <flowworker.h>
+void dropped(fw_pool **pool);
+void dropped(fw_pool **pool) { fw_pool_create("[]", FW_STRLEN, pool, NULL); }
+END
+if cc -std=c11 -Wall -Werror -I "$root/include" -c -o /dev/null "$work/dropped.c" 2>"$work/log"; then
+    echo 'a dropped fw_status gives no warning'
+    failed=1
+elif ! grep -q 'unused-result' "$work/log"; then
+    cat "$work/log"
+    failed=1
+fi
+exit "$failed"

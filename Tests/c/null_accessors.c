@@ -1,0 +1,28 @@
+/* What reads a handle says something harmless about NULL. */
+#include "check.h"
+
+int main(void)
+{
+    CHECK_INT(fw_error_code(NULL), FW_OK);
+    CHECK_STR(fw_error_message(NULL), "no error");
+    CHECK(fw_error_path(NULL) == NULL);
+    CHECK_INT(fw_error_line(NULL), 0);
+    CHECK_INT(fw_error_column(NULL), 0);
+
+    CHECK(fw_step_name(NULL) == NULL);
+    CHECK(fw_step_type(NULL) == NULL);
+    CHECK(fw_worker_name(NULL) == NULL);
+    CHECK(fw_worker_type(NULL) == NULL);
+    CHECK(fw_worker_volume(NULL) == NULL);
+
+    CHECK_INT(fw_result_returncode(NULL), 1);
+    CHECK_INT(fw_result_outcome(NULL), FW_STATUS_UNKNOWN);
+    CHECK(fw_result_message(NULL) == NULL);
+    CHECK_INT(fw_result_output_count(NULL, FW_STDOUT), 0);
+    CHECK_INT(fw_result_output_count(NULL, FW_STDERR), 0);
+    size_t length = 7;
+    CHECK(fw_result_output(NULL, FW_STDOUT, 0, &length) == NULL);
+    CHECK_INT(length, 0);
+    CHECK(fw_result_output(NULL, FW_STDERR, 0, NULL) == NULL);
+    return check_done();
+}

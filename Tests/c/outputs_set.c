@@ -1,0 +1,112 @@
+/* Whatever an output held before: a call that fails sets it to NULL, a call that succeeds
+ * sets the error to NULL. */
+#include "run.h"
+
+static char garbage;
+
+#define GARBAGE ((void *)&garbage)
+
+/** Calls `function(..., &output, &error)` with garbage in both. */
+#define FAILS(code, part, output, function, ...)                       \
+    do {                                                               \
+        output = GARBAGE;                                              \
+        fw_error *error = GARBAGE;                                     \
+        fw_status status = function(__VA_ARGS__, &output, &error);     \
+        CHECK_FAILS(status, code, &error, part);                       \
+        CHECK(output == NULL);                                         \
+        output = GARBAGE;                                              \
+        CHECK_INT(function(__VA_ARGS__, &output, NULL), code);         \
+        CHECK(output == NULL);                                         \
+    } while (0)
+
+#define SUCCEEDS(output, release, function, ...)                       \
+    do {                                                               \
+        output = GARBAGE;                                              \
+        fw_error *error = GARBAGE;                                     \
+        fw_status status = function(__VA_ARGS__, &output, &error);     \
+        CHECK_OK(status, &error);                                      \
+        CHECK(output != NULL && (void *)output != GARBAGE);            \
+        release(output);                                               \
+        CHECK_INT(function(__VA_ARGS__, &output, NULL), FW_OK);        \
+        CHECK(output != NULL);                                         \
+        release(output);                                               \
+    } while (0)
+
+static void keep(const fw_worker *lent)
+{
+    (void)lent;
+}
+
+int main(void)
+{
+    fw_pool *pool;
+    fw_worker *worker;
+    fw_step *step;
+    fw_context *context;
+    fw_result *result;
+    const fw_worker *lent;
+    char *text;
+
+    FAILS(FW_E_DOCUMENT, "nope", text, fw_spec_worker, "nope", "x", NULL, NULL, NULL);
+    FAILS(FW_E_SYNTAX, "", text, fw_spec_subprocess, "x", "{", NULL, NULL);
+    FAILS(FW_E_SYNTAX, "", text, fw_spec_docker, "x", NULL, "{", NULL);
+    FAILS(FW_E_SYNTAX, "", step, fw_step_create, "{", FW_STRLEN);
+    FAILS(FW_E_DOCUMENT, "", step, fw_step_create, "{}", FW_STRLEN);
+    FAILS(FW_E_SYNTAX, "", context, fw_context_create, "{", FW_STRLEN);
+    FAILS(FW_E_DOCUMENT, "", context, fw_context_create, "[]", FW_STRLEN);
+    FAILS(FW_E_SYNTAX, "", pool, fw_pool_create, "{", FW_STRLEN);
+    FAILS(FW_E_DOCUMENT, "", pool, fw_pool_create, "3", FW_STRLEN);
+    FAILS(FW_E_SYNTAX, "", worker, fw_worker_create, "{", FW_STRLEN);
+    FAILS(FW_E_DOCUMENT, "", worker, fw_worker_create, "{}", FW_STRLEN);
+    json_t *config = json_integer(3);
+    FAILS(FW_E_DOCUMENT, "", pool, fw_pool_create_from, config);
+    json_decref(config);
+
+    const char *document = "{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": []}}";
+    const char *bad_command =
+        "{\"name\": \"t\", \"action\": {\"environment\": \"\", \"commands\": [\"$\"]}}";
+    SUCCEEDS(text, fw_string_free, fw_spec_worker, "code", "x", NULL, NULL, NULL);
+    SUCCEEDS(text, fw_string_free, fw_spec_code, "x", NULL);
+    SUCCEEDS(text, fw_string_free, fw_spec_subprocess, "x", NULL, NULL, NULL);
+    SUCCEEDS(text, fw_string_free, fw_spec_docker, "x", NULL, NULL, NULL);
+    SUCCEEDS(text, fw_string_free, fw_spec_notebook, "x", NULL);
+    SUCCEEDS(step, fw_step_free, fw_step_create, document, FW_STRLEN);
+    SUCCEEDS(context, fw_context_free, fw_context_create, "{}", FW_STRLEN);
+    SUCCEEDS(pool, fw_pool_free, fw_pool_create, "[]", FW_STRLEN);
+    SUCCEEDS(worker, fw_worker_free, fw_worker_create, "{\"name\": \"w\", \"type\": \"code\"}",
+             FW_STRLEN);
+    config = json_array();
+    SUCCEEDS(pool, fw_pool_free, fw_pool_create_from, config);
+    json_decref(config);
+
+    fw_step *good = check_step(document), *bad = check_step(bad_command);
+    fw_pool *workers = check_pool("{\"managers\": {\"s\": \"missing\"}}");
+    FAILS(FW_E_UNKNOWN, "missing", lent, fw_pool_get, workers, good);
+    SUCCEEDS(lent, keep, fw_pool_get, workers, bad);
+    SUCCEEDS(lent, keep, fw_pool_default_worker, workers, good);
+
+    fw_context *values = check_context("{\"a\": 1}");
+    FAILS(FW_E_UNKNOWN, "\"b\"", text, fw_context_get, values, "b");
+    SUCCEEDS(text, fw_string_free, fw_context_get, values, "a");
+    SUCCEEDS(text, fw_string_free, fw_context_to_json, values);
+    fw_error *error = GARBAGE;
+    CHECK_FAILS(fw_context_set(values, "a", "{", FW_STRLEN, &error), FW_E_SYNTAX, &error, "");
+    error = GARBAGE;
+    CHECK_OK(fw_context_set(values, "a", "{}", FW_STRLEN, &error), &error);
+
+    fw_worker *runner = run_worker(NULL), *coder = check_worker("{\"name\": \"c\", \"type\": \"code\"}");
+    FAILS(FW_E_TEMPLATE, "", result, fw_worker_exec, runner, bad, values, check_dir());
+    FAILS(FW_E_STEP_TYPE, "", result, fw_worker_exec, coder, good, values, check_dir());
+    SUCCEEDS(result, fw_result_free, fw_worker_exec, runner, good, values, check_dir());
+    fw_result *done = run_exec(runner, good, NULL, check_dir());
+    SUCCEEDS(text, fw_string_free, fw_result_to_json, done);
+
+    fw_result_free(done);
+    fw_worker_free(coder);
+    fw_worker_free(runner);
+    fw_context_free(values);
+    fw_pool_free(workers);
+    fw_step_free(bad);
+    fw_step_free(good);
+    return check_done();
+}

@@ -1,0 +1,176 @@
+#!/usr/bin/env bash
+# Runs the checks of this directory against a built library, as a C host has it.
+#
+#   run.sh LIBDIR [--under asan|tsan|valgrind] [--cc 'COMMAND'] [--wrap 'COMMAND'] [NAME...]
+#
+# LIBDIR has libflowworker.so. Each NAME.c is a program, each NAME.sh a script that is
+# given LIBDIR; without NAMEs all of them run. --under chooses the compiler, the flags and
+# the wrapper for a tool; --cc and --wrap choose them by hand. The environment may add:
+# CC (as --cc), WRAP (as --wrap), CFLAGS, LDLIBS, JOBS (at once, 2), CHECK_TIMEOUT (seconds
+# after which a program is taken to hang, 300).
+#
+# A file that makes no sense under a tool says so in a line of its first comment:
+#   not under TOOL [TOOL...]: reason
+#
+# The log of a program that failed, and what it left behind, stay in build/c/TOOL/.
+set -u -o pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+
+usage() {
+    sed -n '4p' "${BASH_SOURCE[0]}" | cut -c3- >&2
+    exit 2
+}
+
+# The Swift runtime of a library that was built for a sanitizer refers to libdispatch.
+swift_runtime_libraries() {
+    local directory
+    directory=$(swiftc -print-target-info |
+        sed -n '/"runtimeLibraryPaths"/,/]/s/^ *"\(\/.*\)".*/\1/p' | head -n 1)
+    echo "-L$directory -Wl,-rpath,$directory -ldispatch -lBlocksRuntime"
+}
+
+# One file: builds and runs it, prints its line, and gives its status: 0, 1, or 77 for skipped.
+run_one() {
+    local file=$1 name place reason
+    name=$(basename "$file")
+    name=${name%.*}
+    place=$CHECK_WORK/$name
+    if [ -n "$CHECK_UNDER" ]; then
+        reason=$(sed -nE "1,20s/.*not under ([a-z ]*\b)?$CHECK_UNDER\b[a-z ]*: *//p" "$file")
+        if [ -n "$reason" ]; then
+            echo "skipped $name: $reason"
+            return 77
+        fi
+    fi
+    rm -rf "$place"
+    mkdir -p "$place/tmp"
+    if ! run_file "$file" "$place" >"$place/log" 2>&1 </dev/null; then
+        echo "FAILED  $name"
+        sed 's/^/        /' "$place/log" | cut -c1-300 | tail -n 30
+        return 1
+    fi
+    echo "ok      $name"
+    rm -rf "$place"
+}
+
+run_file() {
+    local file=$1 place=$2 status left
+    local -x TMPDIR=$place/tmp
+    case $file in
+    *.sh) set -- bash "$file" "$CHECK_LIBDIR" ;;
+    *)
+        # shellcheck disable=SC2086 # these are lists of words
+        $CHECK_CC ${CFLAGS:-} -I "$root/include" -o "$place/program" "$file" \
+            -L "$CHECK_LIBDIR" -Wl,-rpath,"$CHECK_LIBDIR" -Wl,--as-needed \
+            -lflowworker -ljansson $CHECK_LDLIBS -lpthread -ldl || return 1
+        # shellcheck disable=SC2086
+        set -- $CHECK_WRAP "$place/program"
+        ;;
+    esac
+    timeout --kill-after=10 "${CHECK_TIMEOUT:-300}" "$@"
+    status=$?
+    [ "$status" -eq 124 ] && echo "did not end within ${CHECK_TIMEOUT:-300} seconds"
+    [ "$status" -eq 0 ] || echo "exit status $status"
+    left=$(find "$place/tmp" -mindepth 1 | head -n 5
+        find /proc -maxdepth 2 -name cwd -lname "$place/*" 2>/dev/null)
+    [ -z "$left" ] || printf 'left behind:\n%s\n' "$left"
+    [ "$status" -eq 0 ] && [ -z "$left" ]
+}
+
+if [ "${1:-}" = --one ]; then
+    run_one "$2"
+    echo "$?" >"$CHECK_WORK/$(basename "$2").status"
+    exit 0
+fi
+
+[ $# -ge 1 ] || usage
+CHECK_LIBDIR=$(cd "$1" && pwd) || exit 2
+shift
+[ -e "$CHECK_LIBDIR/libflowworker.so" ] || {
+    echo "$CHECK_LIBDIR has no libflowworker.so" >&2
+    exit 2
+}
+CHECK_UNDER= cc=${CC:-} wrap=${WRAP:-} names=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --under | --cc | --wrap)
+        [ $# -ge 2 ] || usage
+        case $1 in --under) CHECK_UNDER=$2 ;; --cc) cc=$2 ;; --wrap) wrap=$2 ;; esac
+        shift 2
+        ;;
+    -*) usage ;;
+    *) names+=("$1") && shift ;;
+    esac
+done
+
+CHECK_LDLIBS=${LDLIBS:-}
+sanitized='-g -O1 -fno-omit-frame-pointer'
+case $CHECK_UNDER in
+'') ;;
+asan)
+    cc=${cc:-clang -fsanitize=address $sanitized}
+    CHECK_LDLIBS="$CHECK_LDLIBS $(swift_runtime_libraries)"
+    export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1}
+    ;;
+tsan)
+    cc=${cc:-clang -fsanitize=thread $sanitized}
+    CHECK_LDLIBS="$CHECK_LDLIBS $(swift_runtime_libraries)"
+    export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:die_after_fork=0}
+    ;;
+valgrind)
+    wrap=${wrap:-valgrind --quiet --error-exitcode=99 --leak-check=full
+        --show-leak-kinds=definite,indirect,possible
+        --errors-for-leak-kinds=definite,indirect,possible
+        --child-silent-after-fork=yes --trace-children=no}
+    ;;
+*) usage ;;
+esac
+CHECK_CC="${cc:-cc} -std=c11 -Wall -Wextra -Werror -pedantic"
+CHECK_WRAP=$wrap
+CHECK_WORK=$root/build/c/${CHECK_UNDER:-plain}
+CHECK_LIBRARY=$CHECK_LIBDIR/libflowworker.so.0
+CHECK_CASES=$root/Tests/cases
+# A Swift toolchain whose crash reporter the runtime finds, for the check that it stays away.
+toolchain=$(swiftc -print-target-info 2>/dev/null | sed -n 's/.*"runtimeResourcePath" *: *"\(.*\)\/lib\/swift".*/\1/p')
+[ -x "$toolchain/libexec/swift/linux/swift-backtrace" ] && export CHECK_SWIFT_ROOT=$toolchain
+export CHECK_LIBDIR CHECK_UNDER CHECK_CC CHECK_WRAP CHECK_WORK CHECK_LDLIBS CHECK_LIBRARY CHECK_CASES
+rm -rf "$CHECK_WORK"
+mkdir -p "$CHECK_WORK"
+
+files=()
+if [ ${#names[@]} -eq 0 ]; then
+    for file in "$here"/*.c "$here"/*.sh; do
+        [ "$file" -ef "${BASH_SOURCE[0]}" ] || files+=("$file")
+    done
+else
+    for name in "${names[@]}"; do
+        file=$(ls "$here/$name".c "$here/$name".sh 2>/dev/null | head -n 1)
+        [ -n "$file" ] || {
+            echo "there is no $name" >&2
+            exit 2
+        }
+        files+=("$file")
+    done
+fi
+
+printf '%s\0' "${files[@]}" |
+    xargs -0 -n 1 -P "${JOBS:-2}" bash "${BASH_SOURCE[0]}" --one
+
+passed=0 failed=0 skipped=0
+for file in "${files[@]}"; do
+    case $(cat "$CHECK_WORK/$(basename "$file").status" 2>/dev/null) in
+    0) passed=$((passed + 1)) ;;
+    77) skipped=$((skipped + 1)) ;;
+    *) failed=$((failed + 1)) ;;
+    esac
+done
+rm -f "$CHECK_WORK"/*.status
+[ "$failed" -eq 0 ] || echo "logs: $CHECK_WORK/*/log"
+if [ "$skipped" -gt 0 ]; then
+    echo "$passed passed, $failed failed, $skipped skipped"
+else
+    echo "$passed passed, $failed failed"
+fi
+[ "$failed" -eq 0 ]

@@ -1,0 +1,170 @@
+"""Steps run by a subprocess worker: output, status, directory and environment."""
+
+import os
+
+import pytest
+from both import run_both, spec
+
+
+def check(commands, rundirs, **more):
+    theirs, ours = run_both(commands, rundirs, **more)
+    place = [str(rundir) for rundir in rundirs]
+    # The two run directories have different names; nothing else may differ.
+    ours = ours._replace(
+        stdout=[text.replace(place[1], place[0]) for text in ours.stdout],
+        stderr=[text.replace(place[1], place[0]) for text in ours.stderr],
+    )
+    assert ours == theirs
+    return ours
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        [],
+        [""],
+        ["", "echo a", ""],
+        ["   "],
+        ["# only a comment"],
+        ["true"],
+        ["false"],
+        ["echo a"],
+        ["echo a", "true", "echo b"],
+        ["echo a >&2", "echo b", "echo c >&2"],
+        ["echo a; echo b >&2; echo c"],
+        ["echo a", "exit 3", "echo never"],
+        ["echo a; exit 255", "echo never"],
+        ["exit 256", "echo on"],
+        ["exit -1"],
+        ["false; true", "echo on"],
+        ["false && true", "echo never"],
+        ["kill -9 $$$$", "echo never"],
+        ["kill -15 $$$$"],
+        ["echo a; kill -1 $$$$"],
+        ["kill -11 $$$$"],
+        ["sh -c 'kill -9 $$$$'; exit $$?"],
+        ["kill -0 $$$$"],
+        ["no-such-command-anywhere", "echo never"],
+        ["/no/such/file"],
+        ["./not-there"],
+        ["/"],
+        ["echo 'unterminated"],
+        ["("],
+        ["if true"],
+        ["cd /no/such/place"],
+        ["cd /; pwd", "pwd"],
+        ["X=1; echo $$X", "echo [$$X]"],
+        ["export X=1", "printenv X"],
+        [r"printf 'a\000b\000'"],
+        [r"printf 'a\r\nb\rc\n'"],
+        [r"printf '\n'", r"printf '\n\n' >&2"],
+        [r"printf 'k\303\244se \360\237\247\200'"],
+        [r"printf '\357\273\277bom'"],
+        ["echo käse \U0001f9c0"],
+        ["cat <<'END'\nlines\n  of text\nEND"],
+        ["echo one\necho two"],
+        ["echo a \\\n  b"],
+        ["echo $$0 $$# [$$*]"],
+        ["echo $$PWD; pwd; pwd -P"],
+        ["umask"],
+        ["ulimit -a"],
+        ["trap; trap - TERM; trap"],
+        ["echo $$-"],
+        ["set"],
+        ["env"],
+        ["locale 2>/dev/null"],
+        ["grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status"],
+        ["readlink /proc/self/exe"],
+        ["tr '\\000' ' ' < /proc/$$$$/cmdline"],
+        ["nice"],
+        ["ls /proc/self/fd"],
+        ["echo a > file; cat file", "cat file; rm file", "cat file"],
+        ["mkdir d; cd d; touch f", "ls; ls d"],
+        ["head -c 200000 /dev/zero | tr '\\0' x", "head -c 200000 /dev/zero >&2"],
+        ["seq 20000; seq 20000 >&2"],
+        ["exec echo replaced"],
+        ["exec sh -c 'exit 7'"],
+        ["echo a & wait; echo b"],
+        ["(exit 4)"],
+        ["echo a | false"],
+        ["false | echo a"],
+        ["sleep 0; echo slept"],
+        ["test -t 0 || echo no terminal", "test -t 1 || echo no terminal"],
+    ],
+    ids=repr,
+)
+def test_commands(commands, rundirs):
+    commands_before = list(commands)
+    check(commands, rundirs)
+    assert commands == commands_before
+
+
+SHOW = "env; echo A=$${A-unset} P=$${PATH-unset}"
+
+
+@pytest.mark.parametrize(
+    "worker_env, step_env",
+    [
+        ({}, {}),
+        ({"A": "worker"}, {}),
+        ({}, {"A": "step"}),
+        ({"A": "worker"}, {"A": "step"}),
+        ({"A": "worker", "B": "b"}, {"A": "step", "C": "c"}),
+        ({"A": ""}, {}),
+        ({"A": "two words"}, {"B": " "}),
+        ({"A": "käse \U0001f9c0"}, {"B": "line\nbreak\ttab"}),
+        ({"A": "$B ${B} $$"}, {"B": "x=y=z"}),
+        ({"PATH": "/usr/bin:/bin"}, {}),
+        ({"PATH": ""}, {}),
+        ({"PATH": "/nowhere"}, {}),
+        ({"HOME": "/h", "PWD": "/p", "IFS": "x", "PS1": "p"}, {"_": "under"}),
+        ({"a": "lower", "A": "upper"}, {"ä": "name", "with-dash": "x", "1": "digit"}),
+    ],
+    ids=repr,
+)
+def test_the_environment(worker_env, step_env, rundirs):
+    check([SHOW, "A=changed", "echo $$A"], rundirs, worker=spec(env=worker_env), env=step_env)
+
+
+def test_the_environment_of_the_host_is_the_one_of_now(rundirs, monkeypatch):
+    monkeypatch.setenv("SET_JUST_NOW", "yes")
+    monkeypatch.delenv("HOME", raising=False)
+    ours = check(["echo $$SET_JUST_NOW $${HOME-unset}"], rundirs)
+    assert ours.stdout == ["yes unset\n"]
+
+
+def test_a_key_that_comes_again_wins(rundirs):
+    env = [{"key": "A", "value": "first"}, {"key": "A", "value": "last"}]
+    worker = dict(spec(), env=env)
+    assert check(["echo $$A"], rundirs, worker=worker).stdout == ["last\n"]
+
+
+def test_values_of_the_context_reach_the_commands(rundirs):
+    context = {"a": 1, "b": [], "c": "x y", "quote": "it's"}
+    check(['echo $a "$c" "$quote" $missing', "echo $$a"], rundirs, context=context)
+
+
+def test_the_step_and_the_context_are_left_alone(rundirs):
+    commands, context, env = ["echo $a"], {"a": 1}, {"E": "x"}
+    check(commands, rundirs, context=context, env=env)
+    assert (commands, context, env) == (["echo $a"], {"a": 1}, {"E": "x"})
+
+
+def test_a_umask_and_a_limit_of_the_host(rundirs):
+    import resource
+
+    before, limits = os.umask(0o027), resource.getrlimit(resource.RLIMIT_CORE)
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, limits[1]))
+        assert check(["umask; ulimit -c"], rundirs).stdout == ["0027\n0\n"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, limits)
+        os.umask(before)
+
+
+def test_a_run_directory_that_is_not_there(rundirs):
+    for rundir in rundirs:
+        rundir.rmdir()
+    theirs, ours = run_both(["true"], rundirs)
+    assert ours.returncode == theirs.returncode == 1
+    assert (len(ours.stderr), ours.stdout) == (len(theirs.stderr), theirs.stdout) == (1, [])

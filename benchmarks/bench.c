@@ -1,0 +1,159 @@
+#define _GNU_SOURCE
+#include "bench.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+void add_round(struct rounds *rounds, double ours, double limit)
+{
+    if (rounds->count == most_rounds)
+        give_up("too many rounds");
+    rounds->ours[rounds->count] = ours;
+    rounds->limit[rounds->count] = limit;
+    rounds->count++;
+}
+
+static int ascending(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* Gives the value below which `share` of the values are. */
+static double quantile(const double *values, size_t count, double share)
+{
+    double sorted[most_rounds];
+    memcpy(sorted, values, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, ascending);
+    return sorted[(size_t)((double)(count - 1) * share + 0.5)];
+}
+
+static void print_text_row(const char *question, const struct rounds *rounds, const char *format, double ours,
+                           double limit)
+{
+    double ratios[most_rounds];
+    for (size_t i = 0; i < rounds->count; i++)
+        ratios[i] = rounds->ours[i] / rounds->limit[i];
+    printf("row\t%s\t", question);
+    printf(format, ours);
+    printf("\t");
+    printf(format, limit);
+    printf("\t%.2f\t%.2f-%.2f\n", quantile(ratios, rounds->count, 0.5), quantile(ratios, rounds->count, 0.25),
+           quantile(ratios, rounds->count, 0.75));
+    fflush(stdout);
+}
+
+void print_row(const char *question, const struct rounds *rounds, const char *format, double scale)
+{
+    print_text_row(question, rounds, format, quantile(rounds->ours, rounds->count, 0.5) * scale,
+                   quantile(rounds->limit, rounds->count, 0.5) * scale);
+}
+
+void print_rate_row(const char *question, const struct rounds *rounds, const char *format, double amount)
+{
+    print_text_row(question, rounds, format, amount / quantile(rounds->ours, rounds->count, 0.5),
+                   amount / quantile(rounds->limit, rounds->count, 0.5));
+}
+
+void compare(struct rounds *rounds, size_t count, double (*ours)(void *), double (*limit)(void *), void *argument)
+{
+    rounds->count = 0;
+    ours(argument);
+    limit(argument);
+    for (size_t i = 0; i < count; i++) {
+        double first = i % 2 == 0 ? ours(argument) : limit(argument);
+        double second = i % 2 == 0 ? limit(argument) : ours(argument);
+        add_round(rounds, i % 2 == 0 ? first : second, i % 2 == 0 ? second : first);
+    }
+}
+
+/* Gives a field of /proc/self/status that is in kB, in bytes. */
+static double status_bytes(const char *field)
+{
+    char line[256];
+    long kilobytes = -1;
+    FILE *status = fopen("/proc/self/status", "r");
+    if (status == NULL)
+        give_up("/proc/self/status");
+    while (kilobytes < 0 && fgets(line, sizeof line, status) != NULL)
+        if (strncmp(line, field, strlen(field)) == 0)
+            kilobytes = strtol(line + strlen(field), NULL, 10);
+    fclose(status);
+    return (double)kilobytes * 1024;
+}
+
+struct cost {
+    double seconds, peak, kept;
+};
+
+static double resident_before, resident_kept;
+
+void note_kept(void)
+{
+    resident_kept = status_bytes("VmRSS:") - resident_before;
+}
+
+static struct cost cost_in_child(void (*work)(void *), void *argument)
+{
+    struct cost cost;
+    int ends[2], status;
+    if (pipe(ends) != 0)
+        give_up("pipe");
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid < 0)
+        give_up("fork");
+    if (pid == 0) {
+        /* A forked process begins with a peak that is what it has resident. */
+        resident_before = status_bytes("VmRSS:");
+        double start = seconds_now();
+        work(argument);
+        cost.seconds = seconds_now() - start;
+        cost.peak = status_bytes("VmHWM:") - resident_before;
+        cost.kept = resident_kept;
+        /* The kernel counts pages in batches of each processor: the two may be a little apart. */
+        if (cost.peak < cost.kept)
+            cost.peak = cost.kept;
+        _exit(write(ends[1], &cost, sizeof cost) == sizeof cost ? 0 : 1);
+    }
+    close(ends[1]);
+    ssize_t count = read(ends[0], &cost, sizeof cost);
+    close(ends[0]);
+    if (waitpid(pid, &status, 0) != pid || status != 0 || count != sizeof cost)
+        give_up("the process that was measured");
+    return cost;
+}
+
+void compare_costs(struct costs *costs, size_t count, void (*ours)(void *), void (*limit)(void *), void *argument)
+{
+    if (count > 1) {
+        cost_in_child(ours, argument);
+        cost_in_child(limit, argument);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct cost first = cost_in_child(i % 2 == 0 ? ours : limit, argument);
+        struct cost second = cost_in_child(i % 2 == 0 ? limit : ours, argument);
+        const struct cost *our = i % 2 == 0 ? &first : &second, *limits = i % 2 == 0 ? &second : &first;
+        add_round(&costs->seconds, our->seconds, limits->seconds);
+        add_round(&costs->peak, our->peak, limits->peak);
+        add_round(&costs->kept, our->kept, limits->kept);
+    }
+}
+
+_Noreturn void give_up(const char *what)
+{
+    fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
+    exit(1);
+}

@@ -1,0 +1,46 @@
+/*
+ * bench.h - what the C programs of this directory share: the clock, alternating rounds,
+ * children whose memory is their own, and the rows that run.sh makes a table of.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stddef.h>
+
+double seconds_now(void);
+
+/* What one question cost, round by round: ours and the limit's, in any one unit. */
+enum { most_rounds = 64 };
+struct rounds {
+    size_t count;
+    double ours[most_rounds], limit[most_rounds];
+};
+
+void add_round(struct rounds *rounds, double ours, double limit);
+
+/* Prints the medians of the values, and the median and the quartiles of the rounds'
+ * ratios. `format` prints one value after it was multiplied by `scale`. */
+void print_row(const char *question, const struct rounds *rounds, const char *format, double scale);
+
+/* The same for seconds, the values as how much of `amount` was done in each. The ratio is
+ * still that of the times. */
+void print_rate_row(const char *question, const struct rounds *rounds, const char *format, double amount);
+
+/* Calls the two alternately, each first in every second round, after a round that does
+ * not count. Both give seconds. */
+void compare(struct rounds *rounds, size_t count, double (*ours)(void *), double (*limit)(void *), void *argument);
+
+/* The same with each call in a process of its own, whose memory is measured too: resident
+ * bytes above what was resident before it, at most and when it called note_kept(). One
+ * round alone has none before it. */
+struct costs {
+    struct rounds seconds, peak, kept;
+};
+
+void compare_costs(struct costs *costs, size_t count, void (*ours)(void *), void (*limit)(void *), void *argument);
+void note_kept(void);
+
+/* A benchmark of a call that failed measures nothing: it ends here, saying why. */
+_Noreturn void give_up(const char *what);
+
+#endif

@@ -1,0 +1,129 @@
+"""What the Python programs of this directory share: the limits, the clock, and the rows."""
+
+import ctypes
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import gettempdir
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build" / "bench"
+sys.path.insert(0, str(ROOT / "bindings" / "python"))
+
+limits = ctypes.CDLL(str(BUILD / "liblimits.so"))
+limits.limit_step.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
+limits.limit_step.restype = ctypes.c_double
+limits.limit_capture.argtypes = [ctypes.c_char_p]
+limits.limit_capture.restype = ctypes.c_size_t
+limits.limit_pool.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]
+limits.limit_pool.restype = None
+limits.limit_expand.argtypes = [
+    ctypes.c_char_p,
+    ctypes.POINTER(ctypes.c_char_p),
+    ctypes.POINTER(ctypes.c_char_p),
+    ctypes.c_size_t,
+    ctypes.c_size_t,
+]
+limits.limit_expand.restype = ctypes.c_double
+limits.limit_lookup.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
+limits.limit_lookup.restype = ctypes.c_double
+
+Work = Callable[[], float]
+
+
+def flowserv_is_here() -> bool:
+    """Tells whether flowserv-core can be measured beside the library, and says so if not."""
+    try:
+        import flowserv  # noqa: F401
+    except ImportError:
+        print("note\tflowserv-core is not installed: its figures are left out")
+        return False
+    return True
+
+
+def flowworker_is_here() -> bool:
+    """The same for the library's own Python package."""
+    try:
+        from flowworker import WorkerPool  # noqa: F401
+    except ImportError as error:
+        print(f"note\tthe flowworker package cannot be imported ({error}): its figures are left out")
+        return False
+    return True
+
+
+def flowserv_exec(command: str) -> Callable[[], object]:
+    """One run of a step with that command by flowserv-core's subprocess worker."""
+    from flowserv.controller.worker.subprocess import SubprocessWorker
+    from flowserv.model.workflow.step import ContainerStep
+    from flowserv.volume.fs import FileSystemStorage
+
+    worker = SubprocessWorker()
+    step = ContainerStep(identifier="step", image="", commands=[command])
+    store = FileSystemStorage(basedir=gettempdir())
+    return lambda: worker.exec(step=step, context={}, store=store)
+
+
+def timed(work: Callable[[], object], times: int = 1) -> Work:
+    """Gives a function that does the work so many times and gives the seconds."""
+
+    def measure() -> float:
+        start = time.perf_counter()
+        for _ in range(times):
+            work()
+        return time.perf_counter() - start
+
+    return measure
+
+
+def compare(question: str, peers: dict[str, Work], limit: Work, rounds: int) -> None:
+    """Calls the peers and the limit in turn, and prints for each peer the median of the rounds' ratios.
+
+    The order is turned round in every second round. Before several rounds comes one that does not count.
+    """
+    everyone = {**peers, "": limit}
+    ratios: dict[str, list[float]] = {name: [] for name in peers}
+    warm_up = 1 if rounds > 1 else 0
+    for number in range(rounds + warm_up):
+        names = list(everyone) if number % 2 == 0 else list(reversed(everyone))
+        costs = {name: everyone[name]() for name in names}
+        if number >= warm_up:
+            for name in peers:
+                ratios[name].append(costs[name] / costs[""])
+    for name, values in ratios.items():
+        print_peer(question, name, statistics.median(values))
+
+
+def print_peer(question: str, name: str, ratio: float) -> None:
+    print(f"peer\t{question}\t{name}\t{ratio:.2f}", flush=True)
+
+
+def status_bytes(field: str) -> int:
+    """A field of /proc/self/status that is in kB, in bytes."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) * 1024
+    raise KeyError(field)
+
+
+def peak_in_child(work: Callable[[], object]) -> int:
+    """The resident bytes that a piece of work takes at most, above those before it, in a process of its own."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            before = status_bytes("VmRSS")
+            work()
+            os.write(writing, str(status_bytes("VmHWM") - before).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with open(reading, "rb") as answer:
+        peak = answer.read()
+    if os.waitpid(pid, 0)[1] != 0:
+        raise RuntimeError("the process that was measured has failed")
+    return int(peak)

@@ -1,0 +1,31 @@
+"""What does it cost to keep all that a command writes, in Python? The limit is that of capture.c."""
+
+import subprocess
+from collections.abc import Callable
+
+import bench
+
+BYTES = 1_000_000_000
+
+
+def main() -> None:
+    command = f"'{bench.BUILD / 'capture'}' write stdout {BYTES}"
+    peers: dict[str, Callable[[], object]] = {
+        "subprocess.run": lambda: subprocess.run(command, shell=True, capture_output=True, check=True)
+    }
+    if bench.flowserv_is_here():
+        peers["flowserv-core"] = bench.flowserv_exec(command)
+
+    def limit() -> None:
+        bench.limits.limit_capture(command.encode())
+
+    question = f"capture: {BYTES // 1_000_000} MB on stdout"
+    # Memory first: what this process has once used and freed, its children would use again unseen.
+    limits_peak = bench.peak_in_child(limit)
+    for name, work in peers.items():
+        bench.print_peer(f"{question}, peak memory", name, bench.peak_in_child(work) / limits_peak)
+    bench.compare(question, {name: bench.timed(work) for name, work in peers.items()}, bench.timed(limit), rounds=2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+/*
+ * limits.h - the least that each question costs: bare C with nothing around it, in a
+ * library of its own, so that the C, Swift and Python programs measure against the
+ * same code in their own process, and a call into it costs what a call into ours does.
+ *
+ * Nothing here is careful about misuse. Where a limit cannot be had (no memory, no
+ * process) it says why and ends the benchmark.
+ */
+#ifndef LIMITS_H
+#define LIMITS_H
+
+#include <stddef.h>
+
+/* Runs `sh -c command` so many times, one after the other, both streams read to their
+ * ends. Gives the seconds. */
+double limit_step(const char *command, size_t times);
+
+/* Runs `sh -c command` once on pipes of 1 MiB, and keeps all that it writes to both
+ * streams in memory that doubles. Gives the number of bytes, which were freed. */
+size_t limit_capture(const char *command);
+
+/* Reads an engine configuration with jansson, indexes its workers by name, frees both.
+ * `kept`, unless NULL, is called in between, where memory is what a pool would keep. */
+void limit_pool(const char *json, size_t length, void (*kept)(void));
+
+/* Nothing: what a call through the dynamic linker costs. */
+const void *limit_empty(const void *argument);
+
+/* A hash table of names with open addressing. Names are borrowed. */
+struct limit_table;
+struct limit_table *limit_table_create(size_t capacity);
+void limit_table_add(struct limit_table *table, const char *name, const void *value);
+const void *limit_table_find(const struct limit_table *table, const char *name);
+void limit_table_free(struct limit_table *table);
+
+/* Looks up one of so many names so many times. Gives the seconds. */
+double limit_lookup(size_t names, size_t times);
+
+/* Substitutes $name, ${name} and $$ in `command` so many times, each into memory that is
+ * allocated and freed. `names` and `values` have `count` entries. Gives the seconds. */
+double limit_expand(const char *command, const char *const *names, const char *const *values,
+                    size_t count, size_t times);
+
+#endif

@@ -1,0 +1,71 @@
+#!/bin/sh
+# Builds and runs the benchmarks, and prints one table of all that they found.
+#
+#     benchmarks/run.sh [QUESTION...]      step capture pool lookup load expand, all unless told
+#
+# It needs the library in build/lib, and leaves what it builds and finds in build/bench. What a peer
+# or a question needs and the machine lacks is said below the table.
+set -eu
+cd "$(dirname "$0")/.."
+lib=$PWD/build/lib
+out=$PWD/build/bench
+rows=$out/rows.tsv
+questions=${*:-step capture pool lookup load expand}
+python=build/venv/bin/python
+[ -x "$python" ] || python=python3
+: "${CC:=cc}"
+
+compile() {
+  program=$1
+  shift
+  $CC -std=c11 -O2 -Wall -Wextra -Werror -Iinclude -o "$out/$program" "$@"
+}
+
+# The engine's sources with the benchmark's, because the substitution has no entry point of its own.
+compile_expand() {
+  for shim in Sources/CFlowShims/*.c; do
+    # Clang's words for pointers are not gcc's.
+    $CC -O2 -D_Nonnull= -D_Nullable= -ISources/CFlowShims/include -c "$shim" -o "$out/shim-$(basename "$shim" .c).o"
+  done
+  $CC -std=c11 -O2 -c benchmarks/bench.c -o "$out/bench.o"
+  find Sources/FlowWorker -name '*.swift' -exec swiftc -O -wmo -swift-version 6 -module-name Expand \
+    -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility \
+    -enable-upcoming-feature InternalImportsByDefault \
+    -ISources/CFlowShims/include -ISources/CJansson -Ibenchmarks \
+    benchmarks/expand/main.swift "$out"/shim-*.o "$out/bench.o" -L"$out" -llimits -ljansson \
+    -Xlinker -rpath -Xlinker "$out" -o "$out/expand" {} +
+}
+
+run_question() {
+  case $1 in
+    step | capture | pool | lookup)
+      compile "$1" "benchmarks/$1.c" benchmarks/bench.c -L"$lib" -Wl,-rpath,"$lib" -lflowworker \
+        -L"$out" -Wl,-rpath,"$out" -llimits -lpthread
+      "$out/$1"
+      ;;
+    load)
+      compile load benchmarks/load.c benchmarks/bench.c -ldl
+      "$out/load" "$lib/libflowworker.so.0" "$out/liblimits.so"
+      ;;
+    expand)
+      if command -v swiftc >/dev/null; then
+        compile_expand
+        "$out/expand"
+      else
+        printf 'note\tswiftc is not installed: the substitution is left out\n'
+      fi
+      ;;
+  esac
+  if [ "$1" = step ]; then "$out/step" --ballast 1024; fi
+  "$python" "benchmarks/$1.py"
+}
+
+[ -e "$lib/libflowworker.so" ] || { echo "run.sh: build/lib has no library: make lib" >&2; exit 1; }
+mkdir -p "$out"
+compile liblimits.so -fPIC -shared benchmarks/limits/*.c -ljansson
+: >"$rows"
+for question in $questions; do
+  echo "run.sh: $question" >&2
+  run_question "$question" >>"$rows"
+done
+awk -F '\t' -f benchmarks/table.awk "$rows" | tee "$out/table.txt"

@@ -1,0 +1,60 @@
+"""Run workflow steps from Python: workers, steps and results of libflowworker.
+
+For example:
+
+    import flowworker
+
+    pool = flowworker.WorkerPool()
+    step = flowworker.ContainerStep("hello", image="", commands=["echo Hello $who"])
+    result = pool.get(step).exec(step, {"who": "World"}, "/tmp")
+    print(result.stdout)        # ['Hello World\\n']
+"""
+
+from ._library import LibraryError
+from .code import CodeWorker
+from .errors import (
+    DocumentError,
+    FlowWorkerError,
+    NoMemoryError,
+    StepError,
+    StepTypeError,
+    TemplateError,
+    UnknownWorkerError,
+    UnsupportedError,
+)
+from .factory import create_worker, default_container_worker
+from .pool import WorkerPool
+from .result import ExecResult
+from .specs import WORKER_ID, Code, Docker, Notebook, Subprocess, WorkerSpec
+from .steps import CodeStep, ContainerStep, NotebookStep, WorkflowStep
+from .workers import Worker
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Code",
+    "CodeStep",
+    "CodeWorker",
+    "ContainerStep",
+    "Docker",
+    "DocumentError",
+    "ExecResult",
+    "FlowWorkerError",
+    "LibraryError",
+    "NoMemoryError",
+    "Notebook",
+    "NotebookStep",
+    "StepError",
+    "StepTypeError",
+    "Subprocess",
+    "TemplateError",
+    "UnknownWorkerError",
+    "UnsupportedError",
+    "WORKER_ID",
+    "Worker",
+    "WorkerPool",
+    "WorkerSpec",
+    "WorkflowStep",
+    "create_worker",
+    "default_container_worker",
+]

@@ -1,0 +1,105 @@
+"""Python values as the bytes of a JSON document, and text as the bytes of a C string."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Dict, Mapping, Optional, Union
+
+from . import errors
+
+SMALLEST = -(2**63)
+LARGEST = 2**63 - 1
+
+
+def encoded(document: Any, what: str) -> bytes:
+    """Gives a document as UTF-8; `what` names it in the error."""
+    try:
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise errors.DocumentError(
+            errors.DOCUMENT, "{} cannot be written as JSON: {}".format(what, error)
+        ) from error
+    return _utf8(text, what)
+
+
+def c_text(text: str, what: str) -> bytes:
+    """Gives text that ends with a NUL in C; one inside would silently cut it."""
+    if not isinstance(text, str):
+        raise errors.DocumentError(
+            errors.DOCUMENT, "{} is a {}, not a string".format(what, type(text).__name__)
+        )
+    if "\0" in text:
+        raise errors.DocumentError(errors.DOCUMENT, "{} has a NUL: {!r}".format(what, text))
+    return _utf8(text, what)
+
+
+def optional_c_text(text: Optional[str], what: str) -> Optional[bytes]:
+    return None if text is None else c_text(text, what)
+
+
+def key_values(values: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+    """Gives variables as they go into a document.
+
+    Paths become text, as the `subprocess` module takes them; so do integers that the documents'
+    64 bits cannot hold, because an integer there stands for its decimal text.
+    """
+    if values is None:
+        return {}
+    return {key: _value(value) for key, value in string_keys(values, "a variable").items()}
+
+
+def string_keys(values: Mapping[Any, Any], what: str) -> Mapping[str, Any]:
+    """Refuses names that are no text: json would turn the number 1 into "1" without a word."""
+    for key in values:
+        if not isinstance(key, str):
+            raise errors.DocumentError(
+                errors.DOCUMENT, "the name of {} is {!r}, not a string".format(what, key)
+            )
+    return values
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, int) and not SMALLEST <= value <= LARGEST:
+        return str(value)
+    return value
+
+
+def rundir_of(store: Any) -> bytes:
+    """Gives the run directory of a store: a path, or an object that has one as `basedir`."""
+    place = (
+        store if isinstance(store, (str, bytes, os.PathLike)) else getattr(store, "basedir", None)
+    )
+    if not isinstance(place, (str, bytes, os.PathLike)):
+        raise errors.FlowWorkerError(
+            errors.INVALID,
+            "the store is a {}, neither a path nor anything with a path as basedir".format(
+                type(store).__name__
+            ),
+        )
+    path: Union[str, bytes] = os.fspath(place)
+    try:
+        raw = os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise errors.FlowWorkerError(
+            errors.INVALID, "the run directory {!r} is not a path: {}".format(path, error)
+        ) from error
+    if b"\0" in raw:
+        raise errors.FlowWorkerError(
+            errors.INVALID, "the run directory has a NUL: {!r}".format(path)
+        )
+    return raw
+
+
+def _utf8(text: str, what: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise errors.DocumentError(
+            errors.SYNTAX,
+            "{} has half of a surrogate pair, {!r}, which is no text".format(
+                what, text[error.start]
+            ),
+        ) from error

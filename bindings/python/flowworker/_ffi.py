@@ -1,0 +1,122 @@
+"""Every function of flowworker.h with its types, and the three ways of calling one.
+
+Handles and text that the caller must release are plain addresses (`c_void_p`): ctypes would copy
+a `c_char_p` and lose the address. Borrowed text is a `c_char_p`, which ctypes copies.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, byref, c_char_p, c_int32, c_size_t, c_void_p
+from typing import Any, Dict, List, Tuple
+
+from . import errors
+from ._library import load
+
+_handle = c_void_p
+_out = POINTER(c_void_p)
+_text = c_char_p
+
+FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
+    "fw_version": (_text, []),
+    "fw_abi_version": (c_int32, []),
+    "fw_build_info": (_text, []),
+    "fw_string_free": (None, [c_void_p]),
+    "fw_error_code": (c_int32, [_handle]),
+    "fw_error_message": (_text, [_handle]),
+    "fw_error_path": (_text, [_handle]),
+    "fw_error_line": (c_int32, [_handle]),
+    "fw_error_column": (c_int32, [_handle]),
+    "fw_error_free": (None, [_handle]),
+    "fw_spec_worker": (c_int32, [_text, _text, _text, _text, _text, _out, _out]),
+    "fw_spec_code": (c_int32, [_text, _text, _out, _out]),
+    "fw_spec_subprocess": (c_int32, [_text, _text, _text, _text, _out, _out]),
+    "fw_spec_docker": (c_int32, [_text, _text, _text, _text, _out, _out]),
+    "fw_spec_notebook": (c_int32, [_text, _text, _out, _out]),
+    "fw_step_create": (c_int32, [_text, c_size_t, _out, _out]),
+    "fw_step_name": (_text, [_handle]),
+    "fw_step_type": (_text, [_handle]),
+    "fw_step_free": (None, [_handle]),
+    "fw_context_create": (c_int32, [_text, c_size_t, _out, _out]),
+    "fw_context_get": (c_int32, [_handle, _text, _out, _out]),
+    "fw_context_set": (c_int32, [_handle, _text, _text, c_size_t, _out]),
+    "fw_context_to_json": (c_int32, [_handle, _out, _out]),
+    "fw_context_free": (None, [_handle]),
+    "fw_pool_create": (c_int32, [_text, c_size_t, _out, _out]),
+    "fw_pool_create_from": (c_int32, [_handle, _out, _out]),
+    "fw_pool_get": (c_int32, [_handle, _handle, _out, _out]),
+    "fw_pool_default_worker": (c_int32, [_handle, _handle, _out, _out]),
+    "fw_pool_free": (None, [_handle]),
+    "fw_worker_create": (c_int32, [_text, c_size_t, _out, _out]),
+    "fw_worker_name": (_text, [_handle]),
+    "fw_worker_type": (_text, [_handle]),
+    "fw_worker_volume": (_text, [_handle]),
+    "fw_worker_free": (None, [_handle]),
+    "fw_worker_exec": (c_int32, [_handle, _handle, _handle, _text, _out, _out]),
+    "fw_result_returncode": (c_int32, [_handle]),
+    "fw_result_outcome": (c_int32, [_handle]),
+    "fw_outcome_name": (_text, [c_int32]),
+    "fw_result_message": (_text, [_handle]),
+    "fw_result_output_count": (c_size_t, [_handle, c_int32]),
+    "fw_result_output": (c_void_p, [_handle, c_int32, c_size_t, POINTER(c_size_t)]),
+    "fw_result_to_json": (c_int32, [_handle, _out, _out]),
+    "fw_result_free": (None, [_handle]),
+}
+
+STDOUT = 1
+STDERR = 2
+
+
+def _bind() -> ctypes.CDLL:
+    library = load()
+    for name, (result, arguments) in FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype = result
+        function.argtypes = arguments
+    return library
+
+
+LIB = _bind()
+
+
+def call(function: Any, *arguments: Any) -> None:
+    """Calls a function whose last parameter is the error, and raises what it reports."""
+    error = c_void_p()
+    status = function(*arguments, byref(error))
+    if status != errors.OK:
+        raise _taken(status, error)
+
+
+def made(function: Any, *arguments: Any) -> int:
+    """Gives the address that a function puts into its out-parameter."""
+    out = c_void_p()
+    call(function, *arguments, byref(out))
+    return out.value or 0
+
+
+def told(function: Any, *arguments: Any) -> str:
+    """Gives the text that a function puts into its out-parameter, and releases the original."""
+    address = made(function, *arguments)
+    try:
+        return ctypes.string_at(address).decode("utf-8")
+    finally:
+        LIB.fw_string_free(address)
+
+
+def copied(address: int, length: int) -> bytes:
+    """Copies bytes of any number: the length of `ctypes.string_at` is a C int."""
+    return bytes((ctypes.c_char * length).from_address(address))
+
+
+def _taken(status: int, error: c_void_p) -> errors.FlowWorkerError:
+    try:
+        path = LIB.fw_error_path(error)
+        return errors.error_for(
+            status,
+            LIB.fw_error_message(error).decode("utf-8", "replace"),
+            None if path is None else path.decode("utf-8", "replace"),
+            LIB.fw_error_line(error),
+            LIB.fw_error_column(error),
+        )
+    finally:
+        LIB.fw_error_free(error)

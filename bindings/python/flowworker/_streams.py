@@ -1,0 +1,151 @@
+"""Gives each code step its own standard output and error, in a process that has one of each.
+
+While code steps run, `sys.stdout` and `sys.stderr` are routers, which look at the thread that
+writes: a step's thread, and those that it has started, write into the step's output; every other
+thread writes where it would have written without any step.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import platform
+import sys
+import threading
+from contextlib import contextmanager
+from typing import Any, Iterable, Iterator, List, Optional
+
+
+class Output:
+    """What one code step writes."""
+
+    def __init__(self) -> None:
+        self.stdout: List[str] = []
+        self.stderr: List[str] = []
+        self.running = True
+        self.thread = 0
+
+    def take_this_thread(self) -> None:
+        """Makes the calling thread the one of the step."""
+        self.thread = threading.get_native_id()
+        _of_thread.output = self
+
+
+class _Pieces(io.TextIOBase):
+    """A stream that keeps each piece of text as it was written."""
+
+    encoding = "utf-8"
+    errors = "surrogatepass"
+
+    def __init__(self, pieces: Optional[List[str]]) -> None:
+        self._kept = pieces
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError("write() argument must be str, not {}".format(type(text).__name__))
+        if self._kept is not None:
+            self._kept.append(text)
+        return len(text)
+
+
+class Router:
+    """Stands for one of the two streams.
+
+    The host may keep it beyond the steps, by `redirect_stdout` for example, which puts back what
+    it has found. So it never ends, and only goes on to write to the host's stream.
+    """
+
+    def __init__(self, name: str, host: Any) -> None:
+        self._name = name
+        # Without a console there is no stream, and what is printed goes nowhere.
+        self.host = host
+
+    def write(self, text: str) -> Any:
+        return self._target().write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        self._target().writelines(lines)
+
+    def flush(self) -> None:
+        self._target().flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target(), name)
+
+    def _target(self) -> Any:
+        output = _output_of_this_thread()
+        if output is not None:
+            return _Pieces(getattr(output, self._name))
+        return self.host if self.host is not None else _Pieces(None)
+
+
+_lock = threading.RLock()
+_running: List[Output] = []
+_of_thread = threading.local()
+
+
+@contextmanager
+def captured(output: Output) -> Iterator[None]:
+    """Routes the streams for as long as the block runs, together with other blocks' threads."""
+    with _lock:
+        _running.append(output)
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name, None)
+            if not isinstance(stream, Router):
+                setattr(sys, name, Router(name, stream))
+    try:
+        yield
+    finally:
+        with _lock:
+            output.running = False
+            _running.remove(output)
+            if not _running:
+                _put_back()
+
+
+def _put_back() -> None:
+    # A stream that the host has set meanwhile is the host's wish, and stays.
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name, None)
+        if isinstance(stream, Router):
+            setattr(sys, name, stream.host)
+
+
+def _output_of_this_thread() -> Optional[Output]:
+    if not _running:
+        return None
+    try:
+        output: Optional[Output] = _of_thread.output
+    except AttributeError:
+        # Which step has started a thread never changes; it is looked up once.
+        output = _of_thread.output = _started_by()
+    return output if output is not None and output.running else None
+
+
+def _started_by() -> Optional[Output]:
+    """Finds the step whose thread has started this one.
+
+    Python does not tell. But a step's thread has a working directory of its own, shared with the
+    threads that it starts, and the kernel tells whether two threads share it.
+    """
+    this = threading.get_native_id()
+    with _lock:
+        steps = list(_running)
+    for output in steps:
+        if output.thread and _share_directory(this, output.thread):
+            return output
+    return None
+
+
+#: The number of the system call kcmp, which the C library has no function for.
+_KCMP = {"x86_64": 312, "aarch64": 272}.get(platform.machine())
+_KCMP_FS = 3
+_c_library = ctypes.CDLL(None)
+
+
+def _share_directory(one: int, other: int) -> bool:
+    # Where the kernel does not say, the thread counts as the host's.
+    return _KCMP is not None and _c_library.syscall(_KCMP, one, other, _KCMP_FS, 0, 0) == 0

@@ -1,0 +1,41 @@
+"""Makes workers, and the default one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Dict
+
+from ._documents import encoded
+from ._ffi import LIB, made
+from ._handle import Handle
+from .code import CodeWorker
+from .specs import Spec, Subprocess
+from .workers import Worker
+
+
+def worker_at(address: int, owner: Handle, owns: bool = False) -> Worker:
+    """Gives the Python object for a worker of the library; its owner keeps the address valid."""
+    cls = CodeWorker if LIB.fw_worker_type(address) == b"code" else Worker
+    return cls(address, owner, owns)
+
+
+def create_worker(doc: Spec) -> Worker:
+    """Makes one worker from its specification, outside of any pool."""
+    document = encoded(doc, "the worker specification")
+    address = made(LIB.fw_worker_create, document, len(document))
+    return worker_at(address, Handle(address, LIB.fw_worker_free, "the worker"), owns=True)
+
+
+def default_variables() -> Dict[str, str]:
+    """Gives what `$python` and `$java` are for container steps without a worker of their own."""
+    java_home = os.environ.get("JAVA_HOME")
+    variables = {"java": os.path.join(java_home, "bin", "java") if java_home else "java"}
+    # A program that embeds the interpreter may not know its path; the library's `python3` stays.
+    if sys.executable:
+        variables["python"] = sys.executable
+    return variables
+
+
+#: Runs container steps for which no worker is responsible.
+default_container_worker = create_worker(Subprocess(variables=default_variables()))

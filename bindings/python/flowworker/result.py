@@ -1,0 +1,126 @@
+"""What happened when a step was run."""
+
+from __future__ import annotations
+
+import json
+from ctypes import byref, c_size_t
+from functools import cached_property
+from typing import Any, Dict, List, Optional
+
+from ._ffi import LIB, STDERR, STDOUT, copied, told
+from ._handle import Handle
+from .errors import StepError
+from .steps import WorkflowStep
+
+EXITED = "exited"
+SIGNALED = "signaled"
+SPAWN_FAILED = "spawn_failed"
+STATUS_UNKNOWN = "status_unknown"
+
+
+class ExecResult:
+    """The returncode of a step, its output, and why it failed.
+
+    `returncode` is 0 for success, and -N when signal N ended the last command. `stdout` and
+    `stderr` have one piece for each command that wrote something (for a code step: one for each
+    call of `write`), as text in which bytes that are not UTF-8 are replaced; `stdout_bytes` and
+    `stderr_bytes` have the bytes. `exception` is what kept a command from being started, or what a
+    function raised. `outcome` is the word for how the step ended (docs/documents.md), `message`
+    one line that says why it failed, and `commands` what is known of each command that ran.
+
+    Output and commands are taken from the library when they are first asked for.
+    """
+
+    def __init__(
+        self,
+        step: WorkflowStep,
+        returncode: int = 0,
+        stdout: Optional[List[str]] = None,
+        stderr: Optional[List[str]] = None,
+        exception: Optional[BaseException] = None,
+        outcome: str = EXITED,
+        message: Optional[str] = None,
+        report: Optional[Handle] = None,
+    ) -> None:
+        self.step = step
+        self.returncode = returncode
+        self.exception = exception
+        self.outcome = outcome
+        self.message = message
+        self._report = report
+        if report is None:
+            self.stdout = stdout if stdout is not None else []
+            self.stderr = stderr if stderr is not None else []
+            self.commands = []
+
+    @classmethod
+    def from_library(cls, step: WorkflowStep, report: Handle) -> ExecResult:
+        """Reads a result of the library, which stays in memory as long as the object does."""
+        with report.in_use() as address:
+            returncode = LIB.fw_result_returncode(address)
+            outcome = LIB.fw_outcome_name(LIB.fw_result_outcome(address))
+            message = LIB.fw_result_message(address)
+        named = outcome.decode() if outcome is not None else STATUS_UNKNOWN
+        why = message.decode("utf-8", "replace") if message is not None else None
+        exception = StepError(why or named, returncode) if named == SPAWN_FAILED else None
+        return cls(step, returncode, exception=exception, outcome=named, message=why, report=report)
+
+    @cached_property
+    def stdout(self) -> List[str]:
+        return [piece.decode("utf-8", "replace") for piece in self._pieces(STDOUT)]
+
+    @cached_property
+    def stderr(self) -> List[str]:
+        return [piece.decode("utf-8", "replace") for piece in self._pieces(STDERR)]
+
+    @cached_property
+    def stdout_bytes(self) -> List[bytes]:
+        return self._pieces(STDOUT) if self._report else _encoded(self.stdout)
+
+    @cached_property
+    def stderr_bytes(self) -> List[bytes]:
+        return self._pieces(STDERR) if self._report else _encoded(self.stderr)
+
+    @cached_property
+    def commands(self) -> List[Dict[str, Any]]:
+        assert self._report is not None
+        with self._report.in_use() as address:
+            document = json.loads(told(LIB.fw_result_to_json, address))
+        return list(document["commands"])
+
+    def check(self) -> ExecResult:
+        """Gives the result, if the step succeeded; raises `StepError` if not."""
+        if self.returncode != 0 or self.outcome != EXITED:
+            message = self.message or "step {!r} failed with returncode {}".format(
+                self.step.name, self.returncode
+            )
+            raise StepError(message, self.returncode) from self.exception
+        return self
+
+    def _pieces(self, stream: int) -> List[bytes]:
+        assert self._report is not None
+        length = c_size_t()
+        pieces = []
+        with self._report.in_use() as result:
+            for index in range(LIB.fw_result_output_count(result, stream)):
+                address = LIB.fw_result_output(result, stream, index, byref(length))
+                pieces.append(copied(address, length.value))
+        return pieces
+
+    def __repr__(self) -> str:
+        return "<ExecResult of {!r}: {} {}>".format(self.step.name, self.outcome, self.returncode)
+
+    def __getstate__(self) -> Dict[str, Any]:
+        """Takes everything out of the library, for `copy` and `pickle`."""
+        state = {name: getattr(self, name) for name in _LAZY}
+        state.update(self.__dict__)
+        state["_report"] = None
+        return state
+
+
+_LAZY = ("stdout", "stderr", "stdout_bytes", "stderr_bytes", "commands")
+
+
+def _encoded(pieces: List[str]) -> List[bytes]:
+    # A function may print half of a surrogate pair, which only this handler lets through.
+    return [piece.encode("utf-8", "surrogatepass") for piece in pieces]

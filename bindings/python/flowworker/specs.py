@@ -1,0 +1,98 @@
+"""Builders of worker specifications."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, Mapping, Optional
+
+from ._documents import c_text, encoded, key_values, optional_c_text
+from ._ffi import LIB, told
+
+#: The key under which a worker specification has the name of the worker.
+WORKER_ID = "name"
+
+Spec = Dict[str, Any]
+Values = Mapping[str, Any]
+
+
+def WorkerSpec(
+    worker_type: str,
+    identifier: Optional[str] = None,
+    variables: Optional[Values] = None,
+    env: Optional[Values] = None,
+    volume: Optional[str] = None,
+) -> Spec:
+    """Gives the specification of a worker.
+
+    `worker_type` is `code`, `subprocess`, `docker`, `notebook` or `nbdocker`. Without an
+    `identifier` the worker gets a new, unique one. `variables` are values for the placeholders of
+    commands, and win over the context; `env` are environment variables, over which those of a step
+    win. `volume` names the storage volume that the worker has access to.
+    """
+    return _spec(
+        LIB.fw_spec_worker,
+        c_text(worker_type, "the worker type"),
+        _name(identifier),
+        _values(variables, "variables"),
+        _values(env, "env"),
+        _volume(volume),
+    )
+
+
+def Code(identifier: Optional[str] = None, volume: Optional[str] = None) -> Spec:
+    """Gives the specification of a code worker; see `WorkerSpec` for the parameters."""
+    return _spec(LIB.fw_spec_code, _name(identifier), _volume(volume))
+
+
+def Subprocess(
+    identifier: Optional[str] = None,
+    variables: Optional[Values] = None,
+    env: Optional[Values] = None,
+    volume: Optional[str] = None,
+) -> Spec:
+    """Gives the specification of a subprocess worker; see `WorkerSpec` for the parameters."""
+    return _spec(
+        LIB.fw_spec_subprocess,
+        _name(identifier),
+        _values(variables, "variables"),
+        _values(env, "env"),
+        _volume(volume),
+    )
+
+
+def Docker(
+    identifier: Optional[str] = None,
+    variables: Optional[Values] = None,
+    env: Optional[Values] = None,
+    volume: Optional[str] = None,
+) -> Spec:
+    """Gives the specification of a docker worker; see `WorkerSpec` for the parameters."""
+    return _spec(
+        LIB.fw_spec_docker,
+        _name(identifier),
+        _values(variables, "variables"),
+        _values(env, "env"),
+        _volume(volume),
+    )
+
+
+def Notebook(identifier: Optional[str] = None, volume: Optional[str] = None) -> Spec:
+    """Gives the specification of a notebook worker; see `WorkerSpec` for the parameters."""
+    return _spec(LIB.fw_spec_notebook, _name(identifier), _volume(volume))
+
+
+def _spec(function: Any, *arguments: Optional[bytes]) -> Spec:
+    document: Spec = json.loads(told(function, *arguments))
+    return document
+
+
+def _name(identifier: Optional[str]) -> Optional[bytes]:
+    return optional_c_text(identifier, "the worker's name")
+
+
+def _volume(volume: Optional[str]) -> Optional[bytes]:
+    return optional_c_text(volume, "the worker's volume")
+
+
+def _values(values: Optional[Values], what: str) -> Optional[bytes]:
+    return None if values is None else encoded(key_values(values), what)

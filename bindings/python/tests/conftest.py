@@ -1,0 +1,58 @@
+"""Puts the package of this checkout on the path, and gives the tests what they share."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PACKAGE_ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PACKAGE_ROOT))
+
+#: Ends a test that would wait for ever; no test depends on how long it is.
+HANG = 120
+
+
+@pytest.fixture
+def rundir(tmp_path):
+    """A folder for the step, which a store of flowServ would have as its basedir."""
+    place = tmp_path / "run"
+    place.mkdir()
+    return place
+
+
+@pytest.fixture
+def wait_until():
+    def wait(condition):
+        end = time.monotonic() + HANG
+        while not condition():
+            assert time.monotonic() < end, "it never came to that"
+            time.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture
+def python_env():
+    """The environment of another Python that uses the same package and library."""
+    return dict(os.environ, PYTHONPATH=str(PACKAGE_ROOT), PYTHONDONTWRITEBYTECODE="1")
+
+
+@pytest.fixture
+def run_python(python_env, tmp_path):
+    """Runs a script in an interpreter of its own, and gives what it wrote and its status."""
+    import subprocess
+
+    def run(script, **variables):
+        return subprocess.run(
+            [sys.executable, "-c", script],
+            env=dict(python_env, **variables),
+            cwd=str(tmp_path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+            timeout=HANG,
+        )
+
+    return run
