@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef P_PIDFD
@@ -49,9 +50,17 @@ fws_status fws_reap(int pidfd) {
     }
     return status;
   }
-  /* ECHILD: the host ignores SIGCHLD, or another thread of it was faster. */
-  struct pidfd_info exit_info = {.mask = INFO_EXIT};
-  if (ioctl(pidfd, GET_INFO, &exit_info) == 0 && (exit_info.mask & INFO_EXIT)) {
+  /* ECHILD: the host ignores SIGCHLD, or another thread of it was faster. The kernel
+   * keeps the status with the pidfd, from the moment that the process is released: while
+   * the other thread is about to do that, there is nothing yet. */
+  struct pidfd_info exit_info;
+  for (int attempt = 0; attempt < 1000; attempt++) {
+    exit_info = (struct pidfd_info){.mask = INFO_EXIT};
+    if (ioctl(pidfd, GET_INFO, &exit_info) < 0) return status; /* not Linux 6.15 */
+    if (exit_info.mask & INFO_EXIT) break;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+  if (exit_info.mask & INFO_EXIT) {
     status.known = true;
     if (WIFSIGNALED(exit_info.exit_code)) {
       status.signal = WTERMSIG(exit_info.exit_code);

@@ -88,7 +88,7 @@ static void check_case(const char *kind, const char *folder, bool is_valid)
         snprintf(path, sizeof path, "%s/error", folder);
         char *want = read_all(path, &ignored);
         describe(error, got, sizeof got);
-        good = CHECK(status < 0) & CHECK_STR(got, want);
+        good = CHECK_STR(got, want) && CHECK(status < 0);
         free(want);
     }
     if (!good) fprintf(stderr, "    in %s\n", folder);

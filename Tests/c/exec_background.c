@@ -58,7 +58,7 @@ static void killed_after_a_failure(void)
 static void killed_when_term_is_ignored(void)
 {
     fw_result *result = RUN_WITH(json_pack("{s:{s:f}}", "options", "grace", 0.1),
-                                 "sh -c 'trap \"\" TERM; echo $$$$ > pid; while :; do :; done' &"
+                                 "rm -f pid; sh -c 'trap \"\" TERM; echo $$$$ > pid; while :; do :; done' &"
                                  " while ! test -s pid; do :; done; echo done");
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "done\n");
@@ -69,7 +69,7 @@ static void killed_when_term_is_ignored(void)
 static void may_clean_up(void)
 {
     fw_result *result = RUN_WITH(with("kill"),
-                                 "sh -c 'trap \"echo cleaned; exit\" TERM; echo $$$$ > pid; while :; do sleep 0.01; done' &"
+                                 "rm -f pid; sh -c 'trap \"echo cleaned; exit\" TERM; echo $$$$ > pid; while :; do sleep 0.01; done' &"
                                  " while ! test -s pid; do :; done; echo done");
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "done\ncleaned\n");
@@ -114,9 +114,6 @@ static void waited_for(void)
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "now\nlate\n");
     CHECK_OUTPUT(result, FW_STDOUT, 1, "next\n");
-    json_t *none = run_command_member(result, 0, "survivors");
-    CHECK_JSON(none, json_array());
-    json_decref(none);
     fw_result_free(result);
 }
 

@@ -2,6 +2,8 @@
  * Loading the library and calling nothing leaves the host's process as it was, and the
  * host ends with status 0. So it is too when the environment names a Swift toolchain
  * whose crash reporter the Swift runtime would like to set up signal handlers for.
+ *
+ * not under asan tsan: a sanitized library has the toolchain's own Swift runtime, which does
  */
 #include "host.h"
 

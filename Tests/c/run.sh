@@ -106,7 +106,7 @@ while [ $# -gt 0 ]; do
 done
 
 CHECK_LDLIBS=${LDLIBS:-}
-sanitized='-g -O1 -fno-omit-frame-pointer'
+sanitized='-fuse-ld=lld -g -O1 -fno-omit-frame-pointer'
 case $CHECK_UNDER in
 '') ;;
 asan)
@@ -120,24 +120,27 @@ tsan)
     export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:die_after_fork=0}
     ;;
 valgrind)
+    # "Possibly lost" is what the Swift runtime keeps of itself, behind pointers into its middle.
     wrap=${wrap:-valgrind --quiet --error-exitcode=99 --leak-check=full
-        --show-leak-kinds=definite,indirect,possible
-        --errors-for-leak-kinds=definite,indirect,possible
+        --show-leak-kinds=definite,indirect
+        --errors-for-leak-kinds=definite,indirect
         --child-silent-after-fork=yes --trace-children=no}
     ;;
 *) usage ;;
 esac
 CHECK_CC="${cc:-cc} -std=c11 -Wall -Wextra -Werror -pedantic"
 CHECK_WRAP=$wrap
-CHECK_WORK=$root/build/c/${CHECK_UNDER:-plain}
+# Two runs at once do not share a directory; the last one to end leaves its logs.
+logs=$root/build/c/${CHECK_UNDER:-plain}
+mkdir -p "$root/build/c"
+CHECK_WORK=$(mktemp -d "$logs.XXXXXX") || exit 2
+trap 'rm -rf "$logs" && mv "$CHECK_WORK" "$logs"' EXIT
 CHECK_LIBRARY=$CHECK_LIBDIR/libflowworker.so.0
 CHECK_CASES=$root/Tests/cases
 # A Swift toolchain whose crash reporter the runtime finds, for the check that it stays away.
 toolchain=$(swiftc -print-target-info 2>/dev/null | sed -n 's/.*"runtimeResourcePath" *: *"\(.*\)\/lib\/swift".*/\1/p')
 [ -x "$toolchain/libexec/swift/linux/swift-backtrace" ] && export CHECK_SWIFT_ROOT=$toolchain
 export CHECK_LIBDIR CHECK_UNDER CHECK_CC CHECK_WRAP CHECK_WORK CHECK_LDLIBS CHECK_LIBRARY CHECK_CASES
-rm -rf "$CHECK_WORK"
-mkdir -p "$CHECK_WORK"
 
 files=()
 if [ ${#names[@]} -eq 0 ]; then
@@ -167,7 +170,7 @@ for file in "${files[@]}"; do
     esac
 done
 rm -f "$CHECK_WORK"/*.status
-[ "$failed" -eq 0 ] || echo "logs: $CHECK_WORK/*/log"
+[ "$failed" -eq 0 ] || echo "logs: $logs/*/log"
 if [ "$skipped" -gt 0 ]; then
     echo "$passed passed, $failed failed, $skipped skipped"
 else

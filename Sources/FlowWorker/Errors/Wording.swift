@@ -25,6 +25,9 @@ enum Wording {
     return shown + "\""
   }
 
+  /// A path as `quoted` shows it, but whole: its end is what tells it from others.
+  static func path(_ path: String) -> String { quoted(path, limit: 4096) }
+
   /// `"a", "b" or "c"`.
   static func choice(_ names: [String], joining word: String = "or") -> String {
     let shown = names.map { "\"\($0)\"" }

@@ -72,7 +72,11 @@ enum JSONText {
         .syntax, "the text has the byte NUL in it, which JSON has not: is its length right?",
         position: JSONLocator(text: text).position(ofByte: null))
     }
-    if let token, token.utf8.count <= offset { offset -= token.utf8.count }
+    if let token, token.utf8.count <= offset {
+      offset -= token.utf8.count
+    } else if token == nil, code != Int32(bitPattern: json_error_premature_end_of_input.rawValue) {
+      offset = tokenStart(in: text, before: offset)
+    }
     let shown = token.map { Wording.quoted($0) }
 
     let message: String
@@ -94,6 +98,33 @@ enum JSONText {
       message = "the text is not valid JSON: \(plain(explanation))\(shown.map { " near \($0)" } ?? "")"
     }
     return FlowError(.syntax, message, position: JSONLocator(text: text).position(ofByte: offset))
+  }
+
+  /// Where the token begins that ends at `end`. jansson does not show tokens of more than 20 bytes.
+  private static func tokenStart(in text: UnsafeRawBufferPointer, before end: Int) -> Int {
+    guard end > 0, end <= text.count else { return end }
+    var at = end
+    if text[end - 1] == UInt8(ascii: "\"") {
+      at -= 1
+      while at > 0 {
+        at -= 1
+        guard text[at] == UInt8(ascii: "\"") else { continue }
+        let backslashes = text[..<at].reversed().prefix { $0 == UInt8(ascii: "\\") }.count
+        if backslashes % 2 == 0 { return at }
+      }
+      return end
+    }
+    while at > 0, isWordByte(text[at - 1]) { at -= 1 }
+    return at
+  }
+
+  private static func isWordByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
+      return true
+    default: return false
+    }
   }
 
   /// Parts jansson's `explanation near 'TOKEN'`.

@@ -38,7 +38,7 @@ struct Launcher: ~Copyable {
   init(rundir path: UnsafePointer<CChar>, shell: CText, environment: consuming Environment, outputLimit: Int?)
     throws(SpawnFailure)
   {
-    let shown = Wording.quoted(String(cString: path), limit: 200)
+    let shown = Wording.path(String(cString: path))
     let fd = fws_open_directory(path)
     guard fd >= 0 else {
       switch -fd {
@@ -104,15 +104,15 @@ struct Launcher: ~Copyable {
     let reason = errorText(child.error)
     switch (Int(child.stage), child.error) {
     case (FWS_AT_EXEC, ENOENT):
-      return SpawnFailure(message: "the shell \(Wording.quoted(shell.string)) or its interpreter does not exist")
+      return SpawnFailure(message: "the shell \(Wording.path(shell.string)) or its interpreter does not exist")
     case (FWS_AT_EXEC, EACCES):
-      return SpawnFailure(message: "the shell \(Wording.quoted(shell.string)) is not an executable file")
+      return SpawnFailure(message: "the shell \(Wording.path(shell.string)) is not an executable file")
     case (FWS_AT_EXEC, E2BIG):
       return SpawnFailure(
         message: "the command (\(size) bytes) and its environment are longer than the system takes, or one "
           + "environment variable is longer than 128 KiB")
     case (FWS_AT_EXEC, _):
-      return SpawnFailure(message: "the shell \(Wording.quoted(shell.string)) cannot be run: \(reason)")
+      return SpawnFailure(message: "the shell \(Wording.path(shell.string)) cannot be run: \(reason)")
     case (FWS_AT_CHDIR, _): return SpawnFailure(message: "the run directory \(rundirPath) cannot be entered: \(reason)")
     case (FWS_AT_STDIN, _): return SpawnFailure(message: "its standard streams could not be set up: \(reason)")
     default: return SpawnFailure(message: "the system starts no further process: \(reason)")

@@ -1,0 +1,21 @@
+/* A worker has the name, the type and the volume of its specification. */
+#include "check.h"
+
+int main(void)
+{
+    const char *types[] = {"code", "subprocess", "docker", "notebook", "nbdocker"};
+    for (int i = 0; i < 5; i++) {
+        char text[200];
+        snprintf(text, sizeof text, "{\"type\": \"%s\", \"name\": \"\xC3\xA9 / %d\"%s}", types[i], i,
+                 i % 2 ? ", \"volume\": \"\xC3\xA9 store\"" : "");
+        fw_worker *worker = check_worker(text);
+        snprintf(text, sizeof text, "\xC3\xA9 / %d", i);
+        CHECK_STR(fw_worker_name(worker), text);
+        CHECK_STR(fw_worker_type(worker), types[i]);
+        CHECK_STR(fw_worker_volume(worker), i % 2 ? "\xC3\xA9 store" : "__default__");
+        const char *forever = fw_worker_type(worker);
+        fw_worker_free(worker);
+        CHECK_STR(forever, types[i]);
+    }
+    return check_done();
+}
