@@ -72,8 +72,10 @@ class Task:
 
     def _call(self) -> None:
         try:
-            self._output.take_this_thread()
+            # In this order: a thread that shares its directory with the step's is taken for the
+            # step's, and until this thread has its own that would be any thread of the host.
             _own_directory()
+            self._output.take_this_thread()
             os.chdir(self._rundir)
             with self._lock:
                 if self._given_up:

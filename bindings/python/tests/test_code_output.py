@@ -277,3 +277,20 @@ def test_output_before_a_failure_is_kept(run):
     result = run(work)
     assert result.stdout == ["a", "\n"]
     assert result.stderr[0] == "b" and len(result.stderr) == 2
+
+
+def test_a_step_has_its_own_directory_before_it_has_its_thread(tmp_path, monkeypatch):
+    # Else what the host prints in between would be taken for the step's.
+    from flowworker import _streams
+
+    seen = []
+    take = _streams.Output.take_this_thread
+
+    def look(output):
+        here = threading.get_native_id()
+        seen.append(_streams._share_directory(here, threading.main_thread().native_id))
+        take(output)
+
+    monkeypatch.setattr(_streams.Output, "take_this_thread", look)
+    WORKER.exec(CodeStep("c", lambda: None), {}, tmp_path)
+    assert seen == [False]
