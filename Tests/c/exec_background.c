@@ -1,5 +1,8 @@
 /* What becomes of processes that a command leaves running: they are ended and reported, or waited
- * for, or left alone. What the command itself wrote is complete in every case. */
+ * for, or left alone. What the command itself wrote is complete in every case.
+ *
+ * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ */
 #include "processes.h"
 #include "run.h"
 

@@ -1,5 +1,8 @@
 /* A command may be longer than what the system takes as one argument (128 KiB); it sees the same
- * $0, no arguments, and ends with the same status. */
+ * $0, no arguments, and ends with the same status.
+ *
+ * not under valgrind: its clone shares no memory, by which a child tells why it could not start
+ */
 #include "run.h"
 
 /** A command of `length` bytes: it assigns a long text and says how long it was. */

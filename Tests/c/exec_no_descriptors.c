@@ -1,5 +1,8 @@
 /* A host that has no descriptor left gets a failed step, not a crash and no leak, and the same
- * worker works again when there are some. */
+ * worker works again when there are some.
+ *
+ * not under valgrind: its clone shares no memory, by which a child tells why it could not start
+ */
 #include "processes.h"
 #include "run.h"
 

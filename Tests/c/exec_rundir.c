@@ -1,5 +1,8 @@
 /* Commands run in the run directory. One that cannot be used is a failed step whose result says
- * why, and nothing runs. */
+ * why, and nothing runs.
+ *
+ * not under valgrind: its clone shares no memory, by which a child tells why it could not start
+ */
 #include "processes.h"
 #include "run.h"
 

@@ -1,5 +1,8 @@
 /* The option `shell` says what is started as SHELL -c COMMAND; one that cannot be started is a
- * failed step whose result says so. */
+ * failed step whose result says so.
+ *
+ * not under valgrind: its clone shares no memory, by which a child tells why it could not start
+ */
 #include "run.h"
 
 #include <fcntl.h>

@@ -1,5 +1,8 @@
 /* A host that ignores SIGCHLD, so that the system throws exit statuses away, gets the true
- * outcome where the kernel keeps it, and otherwise FW_STATUS_UNKNOWN; never a false success. */
+ * outcome where the kernel keeps it, and otherwise FW_STATUS_UNKNOWN; never a false success.
+ *
+ * not under valgrind: it has no pidfd_open (3.19), with which the kernel is asked
+ */
 #include "children.h"
 #include "run.h"
 

@@ -4,6 +4,7 @@
  * whose crash reporter the Swift runtime would like to set up signal handlers for.
  *
  * not under asan tsan: a sanitized library has the toolchain's own Swift runtime, which does
+ * not under valgrind: started again by itself it would be without valgrind, or not start
  */
 #include "host.h"
 

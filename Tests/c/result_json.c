@@ -1,5 +1,8 @@
 /* The JSON of a result has every key of docs/documents.md with its type, and agrees with what the
- * functions say. */
+ * functions say.
+ *
+ * not under valgrind: its clone shares no memory, by which a child tells why it could not start
+ */
 #include "run.h"
 
 #include <sys/time.h>
