@@ -149,7 +149,11 @@ struct EngineConfig: ~Copyable {
       }
     case "managers":
       try beginMapping(key)
-      try value.readMembers { (step, worker) throws(Refusal) in try map(step.requireString(), worker.requireName()) }
+      try value.readMembers { (key, worker) throws(Refusal) in
+        let step = try key.requireString()
+        if step.isEmpty { throw Refusal("the name of a step is empty", isAboutKey: true) }
+        try map(step, worker.requireName())
+      }
     case "volumes":
       try value.require(.array)
       try value.forEachElement { (index, volume) throws(Refusal) in

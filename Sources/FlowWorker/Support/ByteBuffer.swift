@@ -66,8 +66,6 @@ struct ByteBuffer: ~Copyable {
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }
 
-  mutating func removeAll() { count = 0 }
-
   /// Forgets the bytes from `end` on.
   mutating func truncate(_ end: Int) { count = max(0, min(count, end)) }
 
