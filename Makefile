@@ -10,8 +10,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := lib
 
-VERSION := 0.1.0
-ABI := 0
+# The header is the one place that has the numbers.
+VERSION := $(shell sed -n 's/^\#define FW_VERSION "\(.*\)"/\1/p' include/flowworker.h)
+ABI := $(shell sed -n 's/^\#define FW_ABI_VERSION //p' include/flowworker.h)
 PREFIX ?= /usr/local
 DESTDIR ?=
 LIBDIR ?= $(PREFIX)/lib
@@ -23,7 +24,6 @@ VENV := $(BUILD)/venv
 PYTHON := $(VENV)/bin/python
 HEADER := include/flowworker.h
 SOURCES := $(shell find Sources include Package.swift -type f)
-CFLAGS ?= -O2 -g
 
 # What a library for any host is built with: the Swift runtime inside (so that there is one file,
 # and no signal handler of the runtime's), no search path of the build machine, and no check of
@@ -32,8 +32,8 @@ CFLAGS ?= -O2 -g
 RELEASE := -c release --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
            -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: lib run test test-swift test-c test-python test-readme engines-test bench asan tsan valgrind \
-        format install clean setup venv wheel
+.PHONY: lib run test test-swift test-c test-python test-readme bench asan tsan valgrind \
+        format install clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
 

@@ -116,6 +116,7 @@ final class Output: @unchecked Sendable {
   let count: Int
   /// Bytes that the command wrote; those that are not kept are `written - count`.
   let written: Int
+
   init(_ start: UnsafeMutablePointer<UInt8>?, count: Int, written: Int) {
     self.start = start
     self.count = start == nil ? 0 : count

@@ -27,7 +27,8 @@ struct Descriptor: ~Copyable {
 /// What all commands of a step are started with.
 struct Launcher: ~Copyable {
   private let rundir: Int32
-  private let rundirPath: String
+  /// Borrowed: it outlives the step that it is for.
+  private let rundirPath: UnsafePointer<CChar>
   private let shell: CText
   private let environment: Environment
   private let outputLimit: Int?
@@ -38,9 +39,9 @@ struct Launcher: ~Copyable {
   init(rundir path: UnsafePointer<CChar>, shell: CText, environment: consuming Environment, outputLimit: Int?)
     throws(SpawnFailure)
   {
-    let shown = Wording.path(String(cString: path))
     let fd = fws_open_directory(path)
     guard fd >= 0 else {
+      let shown = Wording.path(String(cString: path))
       switch -fd {
       case ENOENT: throw SpawnFailure(message: "the run directory \(shown) does not exist")
       case ENOTDIR: throw SpawnFailure(message: "the run directory \(shown) is not a directory")
@@ -48,7 +49,7 @@ struct Launcher: ~Copyable {
       }
     }
     rundir = fd
-    rundirPath = shown
+    rundirPath = path
     self.shell = shell
     self.environment = environment
     self.outputLimit = outputLimit
@@ -113,7 +114,7 @@ struct Launcher: ~Copyable {
           + "environment variable is longer than 128 KiB")
     case (FWS_AT_EXEC, _):
       return SpawnFailure(message: "the shell \(Wording.path(shell.string)) cannot be run: \(reason)")
-    case (FWS_AT_CHDIR, _): return SpawnFailure(message: "the run directory \(rundirPath) cannot be entered: \(reason)")
+    case (FWS_AT_CHDIR, _): return SpawnFailure(message: "the run directory \(Wording.path(String(cString: rundirPath))) cannot be entered: \(reason)")
     case (FWS_AT_STDIN, _): return SpawnFailure(message: "its standard streams could not be set up: \(reason)")
     default: return SpawnFailure(message: "the system starts no further process: \(reason)")
     }
