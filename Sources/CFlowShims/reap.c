@@ -52,11 +52,17 @@ fws_status fws_reap(int pidfd) {
   }
   /* ECHILD: the host ignores SIGCHLD, or another thread of it was faster. The kernel
    * keeps the status with the pidfd, from the moment that the process is released: while
-   * the other thread is about to do that, there is nothing yet. */
+   * the other thread is about to do that, there is nothing yet. The kernel looks for the
+   * status first and for the process then, and says ESRCH when the release came between
+   * the two; a kernel that keeps no status (before Linux 6.15) goes on saying so. */
   struct pidfd_info exit_info;
+  int missing = 0;
   for (int attempt = 0; attempt < 1000; attempt++) {
     exit_info = (struct pidfd_info){.mask = INFO_EXIT};
-    if (ioctl(pidfd, GET_INFO, &exit_info) < 0) return status; /* not Linux 6.15 */
+    if (ioctl(pidfd, GET_INFO, &exit_info) < 0) {
+      exit_info.mask = 0;
+      if (errno != ESRCH || ++missing == 10) break;
+    }
     if (exit_info.mask & INFO_EXIT) break;
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   }
