@@ -18,7 +18,18 @@ let package = Package(
     // The public header, so that the compiler checks each entry point against it.
     .systemLibrary(name: "CFlowWorker", path: "include"),
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
-    .target(name: "CFlowShims", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-fvisibility=hidden"])]),
+    // The keeper: code that runs without a C library, from a copy of its pages if need be. So it has
+    // nothing of the compiler's beside it: no vectors, no tables, no calls to memcpy, no checks.
+    .target(
+      name: "CKeeper",
+      cSettings: [
+        .unsafeFlags([
+          "-O2", "-ffreestanding", "-fno-builtin", "-fno-stack-protector", "-mgeneral-regs-only", "-fno-jump-tables",
+          "-fno-asynchronous-unwind-tables", "-fno-sanitize=all", "-fno-profile-instr-generate",
+          "-fvisibility=hidden", "-Wall", "-Wextra",
+        ])
+      ]),
+    .target(name: "CFlowShims", dependencies: ["CKeeper"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-fvisibility=hidden"])]),
     .target(
       name: "FlowWorker", dependencies: ["CJansson", "CFlowShims"], swiftSettings: strict),
     .target(
@@ -31,6 +42,10 @@ let package = Package(
           "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/FlowWorkerABI/flowworker.map",
           // SwiftPM sets no soname of its own.
           "-Xlinker", "-soname=libflowworker.so.0",
+          // The library file is also the keeper's program.
+          "-Xlinker", "--entry=fwk_entry",
+          // Its code must not go away while a host's thread is in it.
+          "-Xlinker", "-z", "-Xlinker", "nodelete",
         ])
       ]),
     .testTarget(

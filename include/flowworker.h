@@ -14,7 +14,12 @@
  *     fw_worker_exec(worker, step, NULL, "/tmp", &result, NULL);
  *     puts(fw_result_output(result, FW_STDOUT, 0, NULL));
  *
- * (Real code looks at each status; README.md has such a program.)
+ * (Real code looks at each status; README.md has such a program.) A host that has
+ * something else to do meanwhile starts the step and looks at a descriptor:
+ *
+ *     fw_exec_start(worker, step, NULL, "/tmp", NULL, &exec, NULL);
+ *     ... poll(2), epoll, GLib, libuv, asyncio on fw_exec_fd(exec) ...
+ *     fw_exec_next_event(exec, 0, &event, NULL);
  *
  * OWNERSHIP. Three words, and no others:
  *   borrowed             the library reads it during the call only, or lends it to
@@ -45,24 +50,41 @@
  *
  * THREADS. Any thread may call any function at any time, with any handle, except
  * that a handle that is being freed is in no other call. fw_pool_get takes no lock
- * once the worker exists. The library has no threads of its own.
+ * once the worker exists. The library has no threads of its own: a step that was
+ * started goes on to its next command when somebody waits for it or takes its events.
+ *
+ * PROCESSES. Commands are started, watched and ended by a small helper process, the
+ * keeper, which the library starts with the first step. It is the library's own file,
+ * run as a program, and no child of the host. Beside it there is one monitor process
+ * of a few pages for each command that runs, and some that wait for the next one.
+ * A command gets a session of its own, standard input from /dev/null, default signal
+ * dispositions, an empty signal mask and no other descriptor of the host; its user,
+ * group, limits, umask, priority, processors, control group, root and namespaces are those of
+ * the thread that starts the step. When the host ends, however it does, the
+ * keeper ends all commands and itself.
+ *
+ * ENDING. A command is over when its main process has ended; what that process left
+ * running is ended too, unless the worker's option `background` says otherwise. A
+ * timeout, fw_exec_cancel() and the end of the host reach every process of a command,
+ * also those that have moved to a session of their own: TERM, then `grace` seconds
+ * later KILL, until none is left. A result comes after that, never before.
  *
  * PROCESS EFFECTS. The host's process is not ours. Loading the library and running
  * steps changes no signal handler, disposition or mask, no working directory, no
- * environment, no umask, and no stream of the host; the library waits for its own
- * children only (by pidfd, never for "any child"), and its descriptors are
- * close-on-exec and gone when a call returns. A command starts with default signal
- * dispositions, an empty signal mask, standard input from /dev/null, a session of
- * its own, and no other descriptor of the host.
- * A host that ignores SIGCHLD or waits for every child itself still gets the true
- * status on Linux 6.15 or later; on an older kernel the outcome is then
- * FW_STATUS_UNKNOWN, and never a false success.
+ * environment, no umask, and no stream of the host. There is no SIGCHLD and no
+ * child for the host to see, whatever it does with either: exit statuses are true.
+ * All descriptors are close-on-exec; two of the library's stay open for the keeper,
+ * and one for each monitor that waits (at most 16).
+ * After fork() in a host that has run a step, every fallible call in the new process
+ * is FW_E_FORKED, and the steps of the old one go on; before its first step a host may
+ * fork as it likes. The library cannot be unloaded: dlclose()
+ * leaves it where it is.
  *
  * MEMORY. A document that does not fit into memory is FW_E_NO_MEMORY. Output that
  * does not fit is cut; the JSON of the result counts what is missing. A failed small
  * allocation inside the Swift runtime ends the process.
  *
- * SYSTEM. Linux 5.4 or later, and libjansson. The library sets none of jansson's
+ * SYSTEM. Linux 5.4 or later with /proc, and libjansson. The library sets none of jansson's
  * process-wide hooks.
  */
 #ifndef FLOWWORKER_H
@@ -118,6 +140,10 @@ typedef int32_t fw_status;
 #define FW_E_UNSUPPORTED (-7)
 /** Memory for the answer could not be had. */
 #define FW_E_NO_MEMORY (-8)
+/** The process was forked from one that had run steps: only that one can go on. */
+#define FW_E_FORKED (-9)
+/** The system gives no descriptor, process or such that a started step needs. */
+#define FW_E_SYSTEM (-10)
 
 /** How a step ended. Numbers are never changed or reused; later versions add more:
  *  treat one that you do not know as a failure. */
@@ -127,9 +153,13 @@ typedef int32_t fw_outcome;
 #define FW_EXITED 0
 /** The last command that ran was ended by a signal; the returncode is -signal. */
 #define FW_SIGNALED 1
+/** The step ran longer than its timeout, and all its processes were ended. */
+#define FW_TIMEOUT 2
+/** fw_exec_cancel() was called, and all processes of the step were ended. */
+#define FW_CANCELLED 3
 /** A command could not be started: returncode 1, and a message that says why. */
 #define FW_SPAWN_FAILED 5
-/** A command ended, but the host took its exit status: returncode 1. */
+/** Nobody knows how a command ended: its monitor was killed. Returncode 1. */
 #define FW_STATUS_UNKNOWN 8
 
 /** The two output streams of a step. */
@@ -137,6 +167,22 @@ typedef int32_t fw_stream;
 
 #define FW_STDOUT 1
 #define FW_STDERR 2
+
+/* What an event is about: fw_event_kind(). Numbers are never changed or reused; later
+ * versions add more: pass over one that you do not know. */
+
+/** The first event of every step. */
+#define FW_EVENT_STEP_STARTED 1
+/** The main process of a command runs. */
+#define FW_EVENT_COMMAND_STARTED 2
+/** Output of a command: fw_event_stream() and fw_event_data(). */
+#define FW_EVENT_OUTPUT 3
+/** A command has ended, and its output is complete; or it could not be started. */
+#define FW_EVENT_COMMAND_ENDED 4
+/** An attempt has failed; the next one begins after a delay. */
+#define FW_EVENT_RETRY 5
+/** The last event of every step: its result is there. */
+#define FW_EVENT_STEP_ENDED 6
 
 /** Workers, the steps that are mapped to them, and the defaults for the others. */
 typedef struct fw_pool fw_pool;
@@ -146,6 +192,10 @@ typedef struct fw_worker fw_worker;
 typedef struct fw_step fw_step;
 /** The values that the commands of a workflow's steps may refer to. */
 typedef struct fw_context fw_context;
+/** A step that was started. */
+typedef struct fw_exec fw_exec;
+/** Something that happened while a step ran. Never changes. */
+typedef struct fw_event fw_event;
 /** What happened when a step was run. Never changes. */
 typedef struct fw_result fw_result;
 /** Why a call failed. Never changes. */
@@ -618,7 +668,7 @@ FW_API void fw_worker_free(fw_worker *worker);
  * The commands run one after the other in the run directory; the first that does
  * not end with status 0 is the last. A step that fails is an ordinary outcome: the
  * call gives FW_OK, and `*result` says what happened. On any other status nothing
- * was started.
+ * was started. It is fw_exec_start() without events, and fw_exec_wait().
  *
  * @param worker      borrowed.
  * @param step        borrowed; of a type that the worker runs.
@@ -639,6 +689,219 @@ FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step,
                                 const fw_context *context, const char *rundir,
                                 fw_result **result, fw_error **error) FW_MUSTUSE;
 
+/**
+ * Starts a step, and returns at once.
+ *
+ * The step goes on while somebody calls fw_exec_next_event() or fw_exec_wait(): a
+ * command whose output nobody takes waits when its pipe (64 KiB) is full, and the next
+ * command begins when the end of the last one has been seen. Timeouts run in any case.
+ * It uses three descriptors, and a fourth from the first fw_exec_fd() on.
+ *
+ * @param worker     borrowed; needed no longer after the call, like all the others.
+ * @param step       borrowed; of a type that the worker runs.
+ * @param context    borrowed; the values of the commands' placeholders. NULL: none.
+ * @param rundir     borrowed; the path of the run directory.
+ * @param options    borrowed; a JSON object with what this host wants of this run:
+ *                   `events` (`chunks`, `text`, `lines` or `none`), `timeout`,
+ *                   `output_limit`, `spill`, `retries`. They win over those of the
+ *                   step, which win over the worker's. NULL: none, and `chunks`.
+ * @param[out] exec  owned by the caller on FW_OK: release it with fw_exec_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_STEP_TYPE   the worker does not run steps of this type.
+ * @retval FW_E_TEMPLATE    a placeholder is not valid. The path names the command,
+ *                          line and column the place in it.
+ * @retval FW_E_UNSUPPORTED this version cannot run workers of this type.
+ * @retval FW_E_DOCUMENT    `options` are not what they should be.
+ *
+ * Threads: any, any number at once with the same worker. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_exec_start(const fw_worker *worker, const fw_step *step,
+                               const fw_context *context, const char *rundir,
+                               const char *options, fw_exec **exec,
+                               fw_error **error) FW_MUSTUSE;
+
+/**
+ * Gives a descriptor that can be read exactly when fw_exec_next_event() or
+ * fw_exec_wait() has something to do without waiting.
+ *
+ * It is for poll(2), select(2), epoll(7) and what is built on them, level-triggered;
+ * nothing else may be done with it. After the last event has been taken, and after
+ * fw_exec_wait() has given the result, it is never readable again.
+ *
+ * @param exec borrowed; NULL gives -1.
+ * @return borrowed, until the exec is freed, and always the same; -1 when the system
+ *         has no descriptor left.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API int fw_exec_fd(fw_exec *exec);
+
+/**
+ * Takes the next event of a step.
+ *
+ * The first is FW_EVENT_STEP_STARTED, the last FW_EVENT_STEP_ENDED. Between them, for
+ * each command: started, its output, ended. Events of both streams come in the order in
+ * which they were read, which is the order of writing as far as two pipes can tell.
+ * Events that come during a fw_exec_wait() are passed over, and so is all output if
+ * `events` is `none`.
+ *
+ * @param exec       borrowed.
+ * @param timeout    how many seconds to wait for an event: 0 not at all, a negative
+ *                   number for ever.
+ * @param[out] event owned by the caller: release it with fw_event_free(). NULL when
+ *                   there was none in that time, and after the last event.
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * Threads: any; two that ask at once get different events. Blocks: up to `timeout`.
+ * Since: 0.1.
+ */
+FW_API fw_status fw_exec_next_event(fw_exec *exec, double timeout, fw_event **event,
+                                    fw_error **error) FW_MUSTUSE;
+
+/**
+ * Waits for the end of a step.
+ *
+ * @param exec        borrowed.
+ * @param timeout     how many seconds to wait: 0 not at all, a negative number for
+ *                    ever. The step goes on when they have passed.
+ * @param[out] result owned by the caller: release it with fw_result_free(). NULL when
+ *                    the step has not ended in that time. Each call gives one, once
+ *                    it has ended.
+ * @param[out] error  owned by the caller on failure; may be NULL.
+ *
+ * Threads: any. Blocks: up to `timeout`. Since: 0.1.
+ */
+FW_API fw_status fw_exec_wait(fw_exec *exec, double timeout, fw_result **result,
+                              fw_error **error) FW_MUSTUSE;
+
+/**
+ * Asks for the end of a step: TERM to all its processes, KILL after the grace.
+ *
+ * It does not wait for that: whoever waits for the step gets the result, with the
+ * outcome FW_CANCELLED, when all its processes are gone. A command that had ended
+ * before stays as it ended; no further command and no further attempt begins.
+ *
+ * @param exec borrowed; NULL and a step that has ended are left as they are.
+ *
+ * Threads: any, also while others wait for the step. Blocks: no. Since: 0.1.
+ */
+FW_API void fw_exec_cancel(fw_exec *exec);
+
+/**
+ * Releases an exec. A step that has not ended is cancelled, and nobody waits for it:
+ * the keeper ends its processes, with TERM and, after the grace, KILL.
+ *
+ * @param exec owned by the caller, and no longer valid after the call; may be NULL.
+ *
+ * Threads: any, when the exec is in no other call. Blocks: no. Since: 0.1.
+ */
+FW_API void fw_exec_free(fw_exec *exec);
+
+/* ----------------------------------------------------------------- events -- */
+
+/**
+ * Tells what an event is about.
+ *
+ * @param event borrowed; NULL gives 0.
+ * @return FW_EVENT_STEP_STARTED or one of the numbers behind it.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API int32_t fw_event_kind(const fw_event *event);
+
+/**
+ * Gives the number of an event among all events of its step.
+ *
+ * @param event borrowed; NULL gives 0.
+ * @return the number, from 1. It rises by 1 from one event to the next; a gap
+ *         means that another thread has taken events, or fw_exec_wait() has.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API uint64_t fw_event_sequence(const fw_event *event);
+
+/**
+ * Gives the time of an event: for output, when it was read.
+ *
+ * @param event borrowed; NULL gives 0.
+ * @return seconds since 1970-01-01 00:00 UTC.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API double fw_event_time(const fw_event *event);
+
+/**
+ * Tells which command of the step an event is about.
+ *
+ * @param event borrowed; may be NULL.
+ * @return its index, from 0; -1 when the event is about the step as a whole.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API int32_t fw_event_command(const fw_event *event);
+
+/**
+ * Tells in which attempt an event happened.
+ *
+ * @param event borrowed; NULL gives 0.
+ * @return the number of the attempt, from 1.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API int32_t fw_event_attempt(const fw_event *event);
+
+/**
+ * Tells on which stream output came.
+ *
+ * @param event borrowed; may be NULL.
+ * @return FW_STDOUT or FW_STDERR; 0 for an event that is no output.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_stream fw_event_stream(const fw_event *event);
+
+/**
+ * Gives the output of an event.
+ *
+ * With `events` `chunks` that is what one read gave: any bytes. With `text` it is
+ * whole characters: a character that came in two pieces is in the event of the last
+ * one, and bytes that are not UTF-8 are U+FFFD. With `lines` it is one line of such
+ * text, without its end (LF or CR LF); a line longer than 64 KiB comes in pieces; what
+ * follows the last line end is a line too.
+ *
+ * @param event       borrowed; may be NULL.
+ * @param[out] length the number of bytes; may be NULL.
+ * @return borrowed, until the event is freed, and followed by a NUL that is not part
+ *         of it; NULL for an event that is no output.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_event_data(const fw_event *event, size_t *length);
+
+/**
+ * Gives an event as JSON: all that is above, and for the beginning of a command its
+ * text and process, for its end what a result says of it, for a retry the reason and
+ * the delay, for the end of the step its outcome.
+ *
+ * @param event      borrowed.
+ * @param[out] json  owned by the caller on FW_OK: release it with fw_string_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_event_to_json(const fw_event *event, char **json,
+                                  fw_error **error) FW_MUSTUSE;
+
+/**
+ * Releases an event.
+ *
+ * @param event owned by the caller, and no longer valid after the call; may be NULL.
+ *
+ * Threads: any, when the event is in no other call. Blocks: no. Since: 0.1.
+ */
+FW_API void fw_event_free(fw_event *event);
+
 /* ---------------------------------------------------------------- results -- */
 
 /**
@@ -646,7 +909,8 @@ FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step,
  *
  * @param result borrowed; NULL gives 1.
  * @return the exit status of the last command that ran, or -N when signal N ended
- *         it; 1 when a command could not be started.
+ *         it; 1 when a command could not be started. After a timeout or a cancel
+ *         it is that of the command that was ended, but never 0.
  *
  * Threads: any. Blocks: no. Since: 0.1.
  */
@@ -666,8 +930,8 @@ FW_API fw_outcome fw_result_outcome(const fw_result *result);
  * Gives the name of an outcome, as the JSON of a result has it.
  *
  * @param outcome a number that fw_result_outcome() gave.
- * @return borrowed, valid for ever: `exited`, `signaled`, `spawn_failed`,
- *         `status_unknown`; NULL for a number that is none.
+ * @return borrowed, valid for ever: `exited`, `signaled`, `timeout`,
+ *         `cancelled`, `spawn_failed`, `status_unknown`; NULL for a number that is none.
  *
  * Threads: any. Blocks: no. Since: 0.1.
  */

@@ -1,3 +1,4 @@
+internal import CFlowShims
 internal import CFlowWorker
 internal import FlowWorker
 internal import Glibc
@@ -35,6 +36,12 @@ func badArgument(_ name: StaticString, _ what: StaticString) -> FlowError {
   FlowError(.invalid, "the argument \"\(name)\" is NULL or not \(what)")
 }
 
+/// Whether this process was forked from one that uses the library. Its locks may be held for ever here.
+var isForked: Bool { fws_is_forked() }
+
+@inline(__always)
+func checkFork() throws(FlowError) { if isForked { throw .forked } }
+
 /// Runs an entry point that can fail.
 @inline(__always)
 func entry(
@@ -57,6 +64,7 @@ func output<Value>(
 ) throws(FlowError) -> UnsafeMutablePointer<Value?> {
   guard let pointer else { throw badArgument(name, "a place for the answer") }
   pointer.pointee = nil
+  try checkFork()
   return pointer
 }
 

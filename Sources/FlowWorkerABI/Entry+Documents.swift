@@ -123,6 +123,7 @@ public func fw_context_set(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
   entry(error) { () throws(FlowError) in
+    try checkFork()
     let context = try needed(context, Context.self, "context", "a context").takeUnretainedValue()
     try context.set(try string(name, "name"), try text(json, length, "json"))
   }

@@ -16,57 +16,63 @@ public func fw_worker_exec(
   }
 }
 
-// MARK: Results
-
-@_cdecl("fw_result_returncode") @implementation
-public func fw_result_returncode(_ result: OpaquePointer?) -> Int32 {
-  HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef { $0.returncode } ?? 1
-}
-
-@_cdecl("fw_result_outcome") @implementation
-public func fw_result_outcome(_ result: OpaquePointer?) -> fw_outcome {
-  HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef { $0.outcome.rawValue } ?? FW_STATUS_UNKNOWN
-}
-
-@_cdecl("fw_outcome_name") @implementation
-public func fw_outcome_name(_ outcome: fw_outcome) -> UnsafePointer<CChar>? {
-  Outcome(rawValue: outcome).map { cText($0.name) }
-}
-
-@_cdecl("fw_result_message") @implementation
-public func fw_result_message(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
-  HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef { $0.message?.start }
-}
-
-@_cdecl("fw_result_output_count") @implementation
-public func fw_result_output_count(_ result: OpaquePointer?, _ stream: fw_stream) -> Int {
-  guard let stream = StepResult.Stream(rawValue: stream) else { return 0 }
-  return HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef { $0.outputCount(of: stream) } ?? 0
-}
-
-@_cdecl("fw_result_output") @implementation
-public func fw_result_output(
-  _ result: OpaquePointer?, _ stream: fw_stream, _ index: Int, _ length: UnsafeMutablePointer<Int>?
-) -> UnsafePointer<CChar>? {
-  length?.pointee = 0
-  guard let stream = StepResult.Stream(rawValue: stream),
-    let bytes = HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef({ $0.output(of: stream, index) })
-  else { return nil }
-  length?.pointee = bytes.count
-  return bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
-}
-
-@_cdecl("fw_result_to_json") @implementation
-public func fw_result_to_json(
-  _ result: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+@_cdecl("fw_exec_start") @implementation
+public func fw_exec_start(
+  _ worker: OpaquePointer?, _ step: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?,
+  _ options: UnsafePointer<CChar>?, _ exec: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
   entry(error) { () throws(FlowError) in
-    let place = try output(json, "json")
-    let result = try needed(result, StepResult.self, "result", "a result").takeUnretainedValue()
-    place.pointee = UnsafeMutableRawPointer(try result.toJSON()).assumingMemoryBound(to: CChar.self)
+    let place = try output(exec, "exec")
+    let worker = try needed(worker, Worker.self, "worker", "a worker").takeUnretainedValue()
+    let step = try needed(step, Step.self, "step", "a step").takeUnretainedValue()
+    guard let rundir else { throw badArgument("rundir", "a path") }
+    let values = context == nil ? nil : try needed(context, Context.self, "context", "a context").takeUnretainedValue()
+    place.pointee = HandleTable.give(try worker.start(step, values, rundir: rundir, options: optionalText(options)))
   }
 }
 
-@_cdecl("fw_result_free") @implementation
-public func fw_result_free(_ result: OpaquePointer?) { HandleTable.free(result, StepResult.self) }
+@_cdecl("fw_exec_fd") @implementation
+public func fw_exec_fd(_ exec: OpaquePointer?) -> Int32 {
+  if isForked { return -1 }
+  return HandleTable.borrow(exec, Exec.self)?._withUnsafeGuaranteedRef { $0.descriptor() } ?? -1
+}
+
+@_cdecl("fw_exec_next_event") @implementation
+public func fw_exec_next_event(
+  _ exec: OpaquePointer?, _ timeout: Double, _ event: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(event, "event")
+    let exec = try needed(exec, Exec.self, "exec", "an exec").takeUnretainedValue()
+    place.pointee = try exec.nextEvent(timeout: time(timeout)).map { HandleTable.give($0) }
+  }
+}
+
+@_cdecl("fw_exec_wait") @implementation
+public func fw_exec_wait(
+  _ exec: OpaquePointer?, _ timeout: Double, _ result: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(result, "result")
+    let exec = try needed(exec, Exec.self, "exec", "an exec").takeUnretainedValue()
+    place.pointee = try exec.wait(timeout: time(timeout)).map { HandleTable.give($0) }
+  }
+}
+
+/// Seconds that a caller gives.
+private func time(_ seconds: Double) throws(FlowError) -> Double {
+  if seconds.isNaN { throw FlowError(.invalid, "the argument \"timeout\" is not a number") }
+  return seconds
+}
+
+@_cdecl("fw_exec_cancel") @implementation
+public func fw_exec_cancel(_ exec: OpaquePointer?) {
+  if isForked { return }
+  HandleTable.borrow(exec, Exec.self)?._withUnsafeGuaranteedRef { $0.cancel() }
+}
+
+@_cdecl("fw_exec_free") @implementation
+public func fw_exec_free(_ exec: OpaquePointer?) { HandleTable.free(exec, Exec.self) }

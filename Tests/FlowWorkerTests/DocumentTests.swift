@@ -16,11 +16,11 @@ import Testing
     #expect(spec.variables.pairs.map { "\($0.key)=\($0.value)" } == ["v=1"])
     #expect(spec.volume == "data")
     #expect(spec.options.shell == "/bin/bash" && spec.options.inheritEnv && spec.options.background == .leave)
-    #expect(spec.options.grace == 0.5 && spec.options.outputLimit == 10)
+    #expect(spec.options.grace == 0.5 && spec.options.settings.outputLimit == 10)
 
     let plain = try worker(#"{"type": "docker", "name": "d"}"#)
     #expect(plain.volume == "__default__" && plain.env.isEmpty && plain.variables.isEmpty)
-    #expect(plain.options.shell == "/bin/sh" && plain.options.background == .kill && plain.options.outputLimit == nil)
+    #expect(plain.options.shell == "/bin/sh" && plain.options.background == .kill && plain.options.settings.outputLimit == nil)
   }
 
   @Test("a key that comes again far behind is still found")

@@ -3,27 +3,30 @@ import Testing
 
 @testable import FlowWorker
 
-@Suite struct OutputSinkTests {
-  /// What a sink keeps of bytes that come in pieces.
-  private func kept(_ limit: Int?, _ pieces: [Int]) -> (bytes: [UInt8], written: Int) {
+@Suite struct KeptOutputTests {
+  /// What is kept of bytes that come in pieces: by reading them, or from an event.
+  private func kept(_ limit: Int?, _ pieces: [Int], isRead: Bool) -> (bytes: [UInt8], written: Int) {
     var ends: [Int32] = [0, 0]
     pipe(&ends)
-    _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-    var sink = OutputSink(fd: ends[0], limit: limit)
+    var output = KeptOutput(limit: limit, spill: nil)
     var next: UInt8 = 0
     for piece in pieces {
       let bytes = (0..<piece).map { _ in
         next = next % 250 + 1
         return next
       }
-      #expect(write(ends[1], bytes, bytes.count) == bytes.count)
-      sink.read(atLeast: .max)
+      if isRead {
+        #expect(write(ends[1], bytes, bytes.count) == bytes.count)
+        var left = bytes.count
+        while left > 0 { left -= output.read(ends[0], 4096) }
+      } else {
+        bytes.withUnsafeBytes { output.add($0) }
+      }
     }
+    close(ends[0])
     close(ends[1])
-    sink.read(atLeast: .max)
-    #expect(sink.fd == -1)
-    let output = sink.finish()
-    return (Array(output.bytes), output.written)
+    let taken = output.take()
+    return (Array(taken.bytes), taken.written)
   }
 
   /// A failure must not print a hundred thousand numbers.
@@ -31,10 +34,10 @@ import Testing
 
   private func stream(_ count: Int) -> [UInt8] { (0..<count).map { UInt8($0 % 250 + 1) } }
 
-  @Test("without a limit all is kept", arguments: [[], [1], [4096, 1], [60_000, 60_000, 60_000]])
-  func unlimited(_ pieces: [Int]) {
+  @Test("without a limit all is kept", arguments: [[], [1], [4096, 1], [60_000, 60_000, 60_000]], [true, false])
+  func unlimited(_ pieces: [Int], isRead: Bool) {
     let total = pieces.reduce(0, +)
-    let (bytes, written) = kept(nil, pieces)
+    let (bytes, written) = kept(nil, pieces, isRead: isRead)
     #expect(isSame(bytes, stream(total)) && written == total)
   }
 
@@ -43,11 +46,12 @@ import Testing
     arguments: [
       (10, [100]), (11, [3, 3, 3, 3, 3]), (1, [5]), (0, [5, 60_000]), (1000, [999]), (1000, [1000]), (1000, [1001]),
       (8, [5, 2, 3, 1, 9, 4, 4]),
-    ])
-  func limited(_ limit: Int, _ pieces: [Int]) {
+    ], [true, false])
+  func limited(_ order: (limit: Int, pieces: [Int]), isRead: Bool) {
+    let (limit, pieces) = order
     let total = pieces.reduce(0, +)
     let all = stream(total)
-    let (bytes, written) = kept(limit, pieces)
+    let (bytes, written) = kept(limit, pieces, isRead: isRead)
     #expect(written == total)
     if total <= limit {
       #expect(isSame(bytes, all))
@@ -58,25 +62,81 @@ import Testing
 }
 
 @Suite struct EnvironmentTests {
-  private func listed(_ values: [(String, String)], inherits: Bool) throws -> [String] {
+  private func listed(_ values: [(String, String)], inherits: Bool) -> [String] {
     var env = KeyValues()
     for (key, value) in values { env.set(key, value) }
-    let environment = try Environment(env, inherits: inherits)
-    var at = environment.pointers
-    var list: [String] = []
-    while let entry = at.pointee {
-      list.append(String(cString: entry))
-      at += 1
+    let environment = TextBlock(environment: env, inherits: inherits)
+    return environment.places.map { place in
+      String(decoding: environment.texts.bytes[place...].prefix { $0 != 0 }, as: UTF8.self)
     }
-    return list
   }
 
   @Test("the host's variables stand under the step's, or not at all")
-  func inheritance() throws {
-    #expect(try listed([("A", "1"), ("B", "")], inherits: false) == ["A=1", "B="])
-    let inherited = try listed([("PATH", "/mine")], inherits: true)
+  func inheritance() {
+    #expect(listed([("A", "1"), ("B", "")], inherits: false) == ["A=1", "B="])
+    let inherited = listed([("PATH", "/mine")], inherits: true)
     #expect(inherited.filter { $0.hasPrefix("PATH=") } == ["PATH=/mine"])
     #expect(inherited.count > 1)
-    #expect(Set(try listed([], inherits: false)) == Set(try listed([], inherits: true)))
+    #expect(Set(listed([], inherits: false)) == Set(listed([], inherits: true)))
+  }
+}
+
+@Suite struct EventFeedTests {
+  /// What the events of a stream have that comes in pieces; a line that goes on ends with "…".
+  private func told(_ mode: RunOptions.Events, _ pieces: [[UInt8]]) -> [[UInt8]] {
+    guard var feed = EventFeed(mode, .stdout) else { return [] }
+    var queue = EventQueue()
+    queue.isListening = true
+    for piece in pieces {
+      var chunk = ByteBuffer()
+      piece.withUnsafeBytes { chunk.append($0) }
+      feed.give(chunk, &queue)
+    }
+    feed.finish(&queue)
+    var told: [[UInt8]] = []
+    while let event = queue.take() { told.append(Array(event.data ?? UnsafeRawBufferPointer(start: nil, count: 0))) }
+    return told
+  }
+
+  @Test("text and lines do not depend on where the reads end")
+  func pieces() {
+    let text = Array("one\r\n\n\rtwo \u{1F600}\r".utf8) + [0xFF, 0xF0, 0x9F] + Array("x\n\r\n".utf8) + [0xE2, 0x82]
+    let lines = ["one", "", "\rtwo \u{1F600}\r\u{FFFD}\u{FFFD}x", "", "\u{FFFD}"].map { Array($0.utf8) }
+    for first in 0...text.count {
+      for second in first...text.count {
+        let pieces = [Array(text[..<first]), Array(text[first..<second]), Array(text[second...])].filter { !$0.isEmpty }
+        #expect(told(.lines, pieces) == lines)
+        #expect(told(.text, pieces).flatMap { $0 } == Array(String(decoding: text, as: UTF8.self).utf8))
+        #expect(told(.chunks, pieces) == pieces)
+      }
+    }
+  }
+}
+
+@Suite struct RetryPolicyTests {
+  private func policy(_ json: String) throws -> RetryPolicy {
+    var json = json
+    return try json.withUTF8 { text throws(FlowError) in
+      try JSONText.read(UnsafeRawBufferPointer(text)) { (value) throws(Refusal) in try RetryPolicy(reading: value) }
+    }
+  }
+
+  @Test("delays grow by the factor up to the longest")
+  func delays() throws {
+    let quick = try policy(#"{"max": 9, "delay": 0.5, "factor": 3, "max_delay": 10}"#)
+    #expect((1...5).map { quick.delay(after: $0) } == [0.5, 1.5, 4.5, 10, 10])
+    #expect(try policy(#"{"max": 1, "delay": 5, "max_delay": 2}"#).delay(after: 1) == 2)
+    #expect(try policy(#"{"max": 1, "delay": 0}"#).delay(after: 1000) == 0)
+    #expect(try policy(#"{"max": 1000, "factor": 100}"#).delay(after: 1000) == 60)
+  }
+
+  @Test("only what it names is tried again, and a cancelled step never")
+  func causes() throws {
+    let every = try policy(#"{"max": 1}"#)
+    #expect(every.covers(.exited, exitCode: 1) && every.covers(.timeout, exitCode: 1))
+    #expect(!every.covers(.cancelled, exitCode: 1))
+    let some = try policy(#"{"max": 1, "on": ["exited"], "codes": [75]}"#)
+    #expect(some.covers(.exited, exitCode: 75) && !some.covers(.exited, exitCode: 1))
+    #expect(!some.covers(.signaled, exitCode: 75))
   }
 }

@@ -45,6 +45,7 @@ static void without_permission(void)
 
 static void relative(void)
 {
+    char *before = getcwd(NULL, 0);
     REQUIRE(chdir(check_dir()) == 0);
     fw_result *result = RUN_IN("with space and \xC3\xA9", "touch here");
     CHECK_EXITED(result, 0);
@@ -52,10 +53,18 @@ static void relative(void)
     result = RUN_IN(".", "test -f 'with space and \xC3\xA9/here'");
     CHECK_EXITED(result, 0);
     fw_result_free(result);
+    REQUIRE(chdir(before) == 0);
+    free(before);
 }
 
 int main(void)
 {
+    /* In a process of its own, and so before this one has run a step. */
+    char *closed = check_path("closed"), *readonly = check_path("readonly");
+    REQUIRE(mkdir(closed, 0) == 0 && mkdir(readonly, 0755) == 0);
+    REQUIRE(chmod(readonly, 0555) == 0 && chmod(check_dir(), 0755) == 0);
+    in_child(without_permission, "without_permission");
+
     char *here = realpath(check_dir(), NULL), want[4096];
     snprintf(want, sizeof want, "%s\n", here);
     fw_result *result = RUN("pwd -P", "cd /; pwd", "pwd -P");
@@ -66,19 +75,16 @@ int main(void)
     fw_result_free(result);
 
     char *missing = check_path("missing"), *file = check_path("file");
-    char *closed = check_path("closed"), *readonly = check_path("readonly");
     char *named = check_path("with space and \xC3\xA9"), *link = check_path("link");
     close(open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
-    REQUIRE(mkdir(closed, 0) == 0 && mkdir(readonly, 0755) == 0 && mkdir(named, 0755) == 0);
-    REQUIRE(chmod(readonly, 0555) == 0 && chmod(check_dir(), 0755) == 0 && symlink(named, link) == 0);
+    REQUIRE(mkdir(named, 0755) == 0 && symlink(named, link) == 0);
     cannot_start(missing, "does not exist");
     cannot_start(file, "not a directory");
     cannot_start("", "\"\"");
     result = RUN_IN(link, "ls -A ..");
     CHECK_EXITED(result, 0);
     fw_result_free(result);
-    in_child(relative, "relative");
-    in_child(without_permission, "without_permission");
+    relative();
     chmod(closed, 0755);
     free(link);
     free(named);

@@ -89,7 +89,8 @@ STEPS = [
 def test_steps_have_the_same_attributes(name, arguments):
     our_step = getattr(ours, name)(*arguments)
     their_step = getattr(their_steps, name)(*arguments)
-    assert vars(our_step) == vars(their_step)
+    theirs = vars(their_step)
+    assert {key: value for key, value in vars(our_step).items() if key in theirs} == theirs
     for question in ("is_container_step", "is_code_step", "is_notebook_step"):
         assert getattr(our_step, question)() == getattr(their_step, question)()
     assert our_step.name == their_step.name == "s"

@@ -1,74 +1,58 @@
 /*
- * What Swift cannot say: code that runs between clone and exec, wait-status macros,
- * pidfds, atomics, and system calls that Glibc's module does not show. Everything
+ * What Swift cannot say: the messages to the keeper, atomics,
+ * and system calls that Glibc's module does not show. Everything
  * here is private to the library.
  */
 #ifndef FWS_H
 #define FWS_H
 
+#include "keeper.h"
+
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/* --- spawn.c: the one place that starts a process ------------------------------- */
+/* --- start.c and channel.c: the keeper, seen from the host (keeper.h) --------------- */
 
-/* Where a spawn failed. */
-enum {
-  FWS_AT_NOWHERE = 0,
-  FWS_AT_CLONE = 1,
-  FWS_AT_STDIN = 2,
-  FWS_AT_CHDIR = 3,
-  FWS_AT_EXEC = 4,
-};
+/* A pidfd of this process, for keepers, or a negative errno. From now on the process is in
+ * use: one that is forked from it is not. */
+int fws_self(void);
 
+/* What commands inherit, of the calling thread (identity.c). `self` is a pidfd of this process. */
 typedef struct {
-  const char *_Nonnull program; /* a path; it is not searched for */
-  char *_Nullable const *_Nonnull argv;
-  char *_Nullable const *_Nonnull envp;
-  int rundir; /* descriptor of the working directory */
-  int out;    /* what becomes descriptor 1; at least 3 */
-  int err;    /* what becomes descriptor 2; at least 3 */
-} fws_command;
+  uint64_t low, high;
+} fws_identity;
+fws_identity fws_identity_now(int self);
 
-typedef struct {
-  pid_t pid;
-  int pidfd;
-  int stage; /* FWS_AT_... */
-  int error; /* errno of a failed spawn, 0 of one that worked */
-} fws_child;
+/* Starts a keeper that has the calling thread's user, limits and so on. Gives 0 and the host's
+ * end of its control socket, or an errno. */
+int fws_keeper_start(int host, int *_Nonnull control);
 
-/* Starts a command in a session of its own, with default signal dispositions, an
- * empty mask, standard input from /dev/null, and no descriptor but 0 to 2. Returns
- * when the program has been loaded, or could not be: then nothing is left of it. */
-fws_child fws_spawn(const fws_command *_Nonnull command);
+/* Asks for a monitor. Gives 0 and the channel to it, or an errno. */
+int fws_channel_open(int control, int *_Nonnull channel);
+
+/* Sends FWK_RUN with the texts of the request and the streams of the command. `rundir` is -1 where the
+ * monitor has kept that of the command before. Gives 0 or an errno. */
+int fws_channel_run(int channel, const fwk_request *_Nonnull request, const void *_Nonnull texts, int out, int err,
+                    int rundir);
+
+/* Sends FWK_STOP. */
+int fws_channel_stop(int channel);
+
+/* Takes a message if there is one: 1. 0: there is none; -1: the monitor has gone. */
+int fws_channel_receive(int channel, fwk_reply *_Nonnull reply);
+
+int fws_socket_pair(int ends[_Nonnull 2]);
 
 /* The host's environment, as exec takes it. */
 char *_Nullable const *_Nonnull fws_environ(void);
 
-/* --- reap.c: the one place that takes an exit status ---------------------------- */
-
-typedef struct {
-  bool known;    /* false: somebody else took the status */
-  bool has_usage;
-  int exit_code; /* -1 unless it exited */
-  int signal;    /* 0 unless a signal ended it */
-  double user;   /* seconds */
-  double system; /* seconds */
-} fws_status;
-
-/* Takes the status of a child whose pidfd is readable. Where the host has taken it
- * first, the kernel is asked for it (Linux 6.15). */
-fws_status fws_reap(int pidfd);
-
-/* Whether a process, a process group or a session has this number. `fd` is any
- * descriptor of the caller's own. */
-bool fws_number_in_use(int fd, pid_t number);
-
-int fws_pidfd_open(pid_t pid);
-int fws_pidfd_signal(int pidfd, int signal);
-
 /* --- system.c -------------------------------------------------------------------- */
+
+/* A descriptor that is not among 0 to 2, in place of one that may be; -1 stays. */
+int fws_above_standard(int fd);
 
 /* A pipe whose ends are close-on-exec and not among descriptors 0 to 2; reading it
  * does not block. Returns 0, or an errno. */
@@ -79,6 +63,32 @@ void fws_pipe_grow(int fd, int bytes);
 
 /* Opens a directory to be worked in. Returns a descriptor of at least 3, or -errno. */
 int fws_open_directory(const char *_Nonnull path);
+
+/* Makes a file for writing that only this user may read. Gives -1 and errno if it exists. */
+int fws_create_file(const char *_Nonnull path);
+
+/* write(2), but SIGXFSZ does not come: where the host has a limit of file sizes, that is an error (EFBIG). */
+ssize_t fws_write_file(int fd, const void *_Nonnull bytes, size_t size);
+
+/* poll(2) with seconds; negative: for ever. Nothing is ready after an interruption. Gives whether what it
+ * says is ready is so, or may be. */
+enum { FWS_KNOWN, FWS_GUESSED };
+int fws_poll(struct pollfd *_Nonnull items, unsigned count, double seconds);
+
+int fws_epoll(void);
+void fws_epoll_add(int epoll, int fd);
+void fws_epoll_remove(int epoll, int fd);
+
+/* Whether being able to write to a descriptor counts, too. */
+void fws_epoll_write(int epoll, int fd, bool counts);
+
+/* A new descriptor that can be read at any time; -1: there is none to be had. */
+int fws_readable(void);
+
+/* A descriptor that can be read when the seconds have passed; -1: there is none to be had. */
+int fws_timer(double seconds);
+bool fws_timer_is_over(int timer);
+void fws_timer_set(int timer, double seconds);
 
 /* The text of an errno, into a buffer of the caller's. */
 void fws_error_text(int error, char *_Nonnull buffer, size_t size);
@@ -103,10 +113,21 @@ static inline void *_Nonnull fws_publish(void *_Nullable *_Nonnull slot, void *_
   return expected;
 }
 
-/* A pthread mutex, because sanitizers understand it. NULL if there is no memory. */
-void *_Nullable fws_mutex_create(void);
-void fws_mutex_lock(void *_Nonnull mutex);
-void fws_mutex_unlock(void *_Nonnull mutex);
-void fws_mutex_free(void *_Nonnull mutex);
+/* A pthread mutex, because sanitizers understand it, and a condition that goes with it. NULL if
+ * there is no memory. */
+void *_Nullable fws_lock_create(void);
+void fws_lock(void *_Nonnull lock);
+void fws_unlock(void *_Nonnull lock);
+/* Unlocks, waits until fws_wake_all or the time (fws_monotonic) has come, and locks. */
+void fws_wait(void *_Nonnull lock, double until);
+void fws_wake_all(void *_Nonnull lock);
+void fws_lock_free(void *_Nonnull lock);
+
+/* --- fork ------------------------------------------------------------------------- */
+
+/* Whether this process was forked from one that had run steps with the library. */
+extern int fws_forked;
+extern int fws_in_use;
+static inline bool fws_is_forked(void) { return __builtin_expect(fws_forked != 0, 0); }
 
 #endif

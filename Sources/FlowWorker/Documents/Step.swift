@@ -7,7 +7,7 @@ public final class Step: Sendable {
   /// The commands of a container step.
   let commands: [Template]
   let env: KeyValues
-  let outputLimit: Int?
+  let settings: RunSettings
 
   public init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
     let document = try JSONText.read(text) { (json) throws(Refusal) in try StepDocument(reading: json) }
@@ -16,7 +16,7 @@ public final class Step: Sendable {
     name = Name(document.name)
     commands = document.commands.map(Template.init)
     env = document.env
-    outputLimit = document.outputLimit
+    settings = document.settings
   }
 
   var shownName: String { Wording.quoted(cName.string) }

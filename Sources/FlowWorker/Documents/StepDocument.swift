@@ -7,7 +7,9 @@ public enum StepType: String, Sendable {
 
 /// What the document of a step says.
 struct StepDocument {
-  static let keys = ["name", "files", "action", "output_limit"]
+  static let keys = ["name", "files", "action"] + settingKeys
+  /// What a step may say about its run.
+  static let settingKeys = ["timeout", "output_limit", "retries"]
   static let containerKeys = ["environment", "commands", "env"]
   static let codeKeys = ["func", "arg", "variables"]
   static let notebookKeys = ["notebook", "output", "params", "requirements", "variables"]
@@ -16,12 +18,13 @@ struct StepDocument {
   var type: StepType
   var commands: [String] = []
   var env = KeyValues()
-  var outputLimit: Int?
+  var settings = RunSettings()
 
   init(reading json: JSONRef) throws(Refusal) {
     var name: String?
     var action: JSONRef?
-    var outputLimit: Int?
+    var settings = RunSettings()
+    var settingKey: String?
     try json.readMembers { (key, value) throws(Refusal) in
       if key == "name" {
         name = try value.requireName()
@@ -29,8 +32,8 @@ struct StepDocument {
         try StepDocument.checkFiles(value)
       } else if key == "action" {
         action = value
-      } else if key == "output_limit" {
-        outputLimit = try value.requireOutputLimit()
+      } else if StepDocument.settingKeys.contains(key.string), try settings.read(key, value) {
+        settingKey = settingKey ?? key.string
       } else {
         throw .unknownKey(key, of: "a step", known: StepDocument.keys)
       }
@@ -38,11 +41,11 @@ struct StepDocument {
     guard let name else { throw .missingKey("name", of: "the step") }
     guard let action else { throw .missingKey("action", of: "the step \(Wording.quoted(name))") }
     self.name = name
-    self.outputLimit = outputLimit
+    self.settings = settings
     self.type = .container
     do throws(Refusal) { try readAction(action) } catch { throw error.inside("action") }
-    if outputLimit != nil, type != .container {
-      throw Refusal("a \(type.rawValue) step has no output limit", isAboutKey: true).inside("output_limit")
+    if let settingKey, type != .container {
+      throw Refusal("a \(type.rawValue) step has no \(Wording.quoted(settingKey))", isAboutKey: true).inside(settingKey)
     }
   }
 

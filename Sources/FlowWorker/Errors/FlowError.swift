@@ -13,6 +13,8 @@ public struct FlowError: Error {
     case template = -6
     case unsupported = -7
     case noMemory = -8
+    case forked = -9
+    case system = -10
   }
 
   public let code: Code
@@ -30,6 +32,9 @@ public struct FlowError: Error {
   }
 
   public static let noMemory = FlowError(.noMemory, "there is not enough memory for the answer")
+
+  public static let forked = FlowError(
+    .forked, "this process was forked from one that uses the library: load it in a new program (exec), or fork before")
 }
 
 /// A place in a text, counted from 1; columns count characters.

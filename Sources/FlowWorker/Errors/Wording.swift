@@ -68,4 +68,10 @@ enum Wording {
   private static func lowercase(_ byte: UInt8) -> UInt8 {
     byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte
   }
+
+  /// A time, as "5 s" or "0.5 s".
+  static func seconds(_ number: Double) -> String {
+    let text = ValueText.real(number)
+    return (text.hasSuffix(".0") ? String(text.dropLast(2)) : text) + " s"
+  }
 }

@@ -55,6 +55,10 @@ struct JSONWriter: ~Copyable {
     }
   }
 
+  mutating func member(_ key: StaticString, _ value: Bool) {
+    member(key) { $0.bytes.append(value ? "true" as StaticString : "false") }
+  }
+
   mutating func member(_ key: StaticString, _ value: Double?) {
     member(key) { writer in
       guard let value, value.isFinite else { return writer.null() }
@@ -66,8 +70,17 @@ struct JSONWriter: ~Copyable {
 
   /// A string. Bytes that are not UTF-8 become U+FFFD, one for each longest piece of a character that
   /// could have been one, as the Unicode standard recommends and Python does.
-  mutating func text(_ text: UnsafeRawBufferPointer) {
+  mutating func text(_ text: UnsafeRawBufferPointer) { self.text(text, cutAt: text.count) }
+
+  /// A string of which a part is missing: what is before and behind that is no character together.
+  mutating func text(_ text: UnsafeRawBufferPointer, cutAt cut: Int) {
     bytes.append(byte: UInt8(ascii: "\""))
+    inside(UnsafeRawBufferPointer(rebasing: text[..<cut]))
+    inside(UnsafeRawBufferPointer(rebasing: text[cut...]))
+    bytes.append(byte: UInt8(ascii: "\""))
+  }
+
+  private mutating func inside(_ text: UnsafeRawBufferPointer) {
     var plain = 0
     var at = 0
     func flush(_ writer: inout JSONWriter, upTo end: Int) {
@@ -86,7 +99,7 @@ struct JSONWriter: ~Copyable {
         plain = at
         continue
       }
-      let (length, isValid) = JSONWriter.character(text, at)
+      let (length, isValid) = UTF8Text.character(text, at)
       if !isValid {
         flush(&self, upTo: at)
         bytes.append("\u{FFFD}" as StaticString)
@@ -95,7 +108,6 @@ struct JSONWriter: ~Copyable {
       at += length
     }
     flush(&self, upTo: at)
-    bytes.append(byte: UInt8(ascii: "\""))
   }
 
   private mutating func escape(_ byte: UInt8) {
@@ -111,28 +123,5 @@ struct JSONWriter: ~Copyable {
       bytes.append(byte: digits.utf8Start[Int(byte >> 4)])
       bytes.append(byte: digits.utf8Start[Int(byte & 15)])
     }
-  }
-
-  /// The bytes of the character that begins at `at`, or of what there is of it (table 3-7 of the
-  /// Unicode standard).
-  private static func character(_ text: UnsafeRawBufferPointer, _ at: Int) -> (length: Int, isValid: Bool) {
-    let first = text[at]
-    let count: Int
-    var second: ClosedRange<UInt8> = 0x80...0xBF
-    switch first {
-    case 0xC2...0xDF: count = 2
-    case 0xE0: (count, second) = (3, 0xA0...0xBF)
-    case 0xED: (count, second) = (3, 0x80...0x9F)
-    case 0xE1...0xEF: count = 3
-    case 0xF0: (count, second) = (4, 0x90...0xBF)
-    case 0xF1...0xF3: count = 4
-    case 0xF4: (count, second) = (4, 0x80...0x8F)
-    default: return (1, false)
-    }
-    for index in 1..<count {
-      let allowed = index == 1 ? second : 0x80...0xBF
-      guard at + index < text.count, allowed.contains(text[at + index]) else { return (index, false) }
-    }
-    return (count, true)
   }
 }

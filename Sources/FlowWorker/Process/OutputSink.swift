@@ -5,6 +5,88 @@ internal import Glibc
 struct OutputSink: ~Copyable {
   /// The end that is read; -1 once it is closed.
   private(set) var fd: Int32
+  private var kept: KeptOutput
+  private var isGrown = false
+  private var feed: EventFeed?
+
+  /// A small command costs one page; a stream that proves heavy is read in large pieces.
+  private static let firstRead = 4096
+  private static let heavy = 64 * 1024
+  private static let largeRead = 1 << 20
+
+  init(fd: Int32, limit: Int?, spill: SpillFile?, feed: consuming EventFeed?) {
+    self.fd = fd
+    kept = KeptOutput(limit: limit, spill: spill)
+    self.feed = feed
+  }
+
+  deinit { if fd >= 0 { Glibc.close(fd) } }
+
+  private mutating func close(_ signpost: inout Signpost) {
+    if fd < 0 { return }
+    signpost.forget(fd)
+    Glibc.close(fd)
+    fd = -1
+  }
+
+  /// Reads once. Closes the pipe at its end.
+  ///
+  mutating func read(_ signpost: inout Signpost, _ events: inout EventQueue) {
+    if fd < 0 { return }
+    let count: Int
+    if feed != nil, events.isListening {
+      count = readChunk(&events)
+    } else {
+      count = kept.read(fd, isGrown ? OutputSink.largeRead : OutputSink.firstRead)
+      if feed != nil, count > 0 {
+        // Somebody who has not seen all that came before cannot be given a part of a character.
+        feed?.forget()
+        events.skipOutput()
+      }
+    }
+    if count < 0 && (errno == EINTR || errno == EAGAIN) { return }
+    if count <= 0 { return close(&signpost) }
+    if !isGrown, kept.written >= OutputSink.heavy {
+      isGrown = true
+      fws_pipe_grow(fd, Int32(OutputSink.largeRead))
+    }
+  }
+
+  private mutating func readChunk(_ events: inout EventQueue) -> Int {
+    var chunk = ByteBuffer()
+    let size = isGrown ? OutputSink.largeRead : OutputSink.firstRead
+    guard let room = chunk.room(for: size) else {
+      feed?.forget()
+      return kept.read(fd, OutputSink.firstRead)
+    }
+    let count = Glibc.read(fd, room, size)
+    if count > 0 {
+      chunk.commit(count)
+      kept.add(chunk.bytes)
+      feed?.give(chunk, &events)
+    }
+    return count
+  }
+
+  /// Reads what is in the pipe now, closes it, and gives what was kept. A process that goes on writing
+  /// cannot keep us here.
+  mutating func finish(_ signpost: inout Signpost, _ events: inout EventQueue) -> Output {
+    var waiting: Int32 = 0
+    if fd >= 0, ioctl(fd, UInt(FIONREAD), &waiting) < 0 { waiting = 0 }
+    let end = kept.written + Int(waiting)
+    while fd >= 0, kept.written < end {
+      let before = kept.written
+      read(&signpost, &events)
+      if kept.written == before, errno != EINTR { break }
+    }
+    close(&signpost)
+    feed?.finish(&events)
+    return kept.take()
+  }
+}
+
+/// What is kept of a stream: all, or with a limit its first and its last half.
+struct KeptOutput: ~Copyable {
   /// All bytes, or the first half of the limit.
   private var head = ByteBuffer()
   /// With a limit, the bytes behind the first half: a ring of the size of the second.
@@ -13,67 +95,59 @@ struct OutputSink: ~Copyable {
   private let headLimit: Int
   private let tailLimit: Int
   private(set) var written = 0
-  private var isGrown = false
+  private var spill: SpillFile?
 
-  /// A small command costs one page; a stream that proves heavy is read in large pieces.
-  private static let firstRead = 4096
-  private static let heavy = 64 * 1024
-  private static let largeRead = 1 << 20
+  private static let scratch = 64 * 1024
 
-  init(fd: Int32, limit: Int?) {
-    self.fd = fd
+  init(limit: Int?, spill: SpillFile?) {
+    let limit = limit ?? (spill == nil ? nil : KeptOutput.scratch)
     headLimit = limit.map { $0 - $0 / 2 } ?? Int.max
     tailLimit = limit.map { $0 / 2 } ?? 0
+    self.spill = spill
   }
 
-  deinit { if fd >= 0 { Glibc.close(fd) } }
-
-  mutating func close() {
-    if fd >= 0 { Glibc.close(fd) }
-    fd = -1
-  }
-
-  /// Bytes that wait in the pipe.
-  var waiting: Int {
-    var count: Int32 = 0
-    return fd >= 0 && ioctl(fd, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
-  }
-
-  /// Reads what is there, until that are `wanted` bytes or more. Closes the pipe at its end.
-  mutating func read(atLeast wanted: Int) {
-    var left = wanted
-    while fd >= 0, left > 0 {
-      let count = head.count < headLimit && !head.isExhausted ? readIntoHead() : readIntoTail()
-      if count < 0 && errno == EINTR { continue }
-      if count < 0 && errno == EAGAIN { return }
-      if count <= 0 { return close() }
-      written += count
-      left -= count
-      if !isGrown, written >= OutputSink.heavy {
-        isGrown = true
-        fws_pipe_grow(fd, Int32(OutputSink.largeRead))
+  /// Reads once, of which the number of bytes is told as read(2) does.
+  mutating func read(_ fd: Int32, _ wanted: Int) -> Int {
+    if head.count < headLimit, !head.isExhausted {
+      let size = min(max(wanted, head.spare), headLimit - head.count)
+      if let room = head.room(for: size) {
+        let count = Glibc.read(fd, room, size)
+        if count > 0 {
+          head.commit(count)
+          written += count
+        }
+        return count
       }
     }
-  }
-
-  private mutating func readIntoHead() -> Int {
-    var size = isGrown ? OutputSink.largeRead : max(OutputSink.firstRead, head.spare)
-    size = min(size, headLimit - head.count)
-    guard let room = head.room(for: size) else { return readIntoTail() }
-    let count = Glibc.read(fd, room, size)
-    head.commit(count)
-    return count
-  }
-
-  /// Reads on, so that the command does not stand still, and keeps the last bytes.
-  private mutating func readIntoTail() -> Int {
-    withUnsafeTemporaryAllocation(byteCount: OutputSink.heavy, alignment: 16) { scratch in
+    // It is read on, so that the command does not stand still.
+    return withUnsafeTemporaryAllocation(byteCount: KeptOutput.scratch, alignment: 16) { scratch in
       let count = Glibc.read(fd, scratch.baseAddress, scratch.count)
       let saved = errno
-      if count > 0 { keepTail(UnsafeRawBufferPointer(rebasing: scratch[..<count])) }
+      if count > 0 { addBehind(UnsafeRawBufferPointer(rebasing: scratch[..<count])) }
       errno = saved
       return count
     }
+  }
+
+  mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    let free = head.isExhausted ? 0 : max(0, headLimit - head.count)
+    let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(free))
+    let before = head.count
+    head.append(part)
+    let taken = head.count - before
+    written += taken
+    if taken < bytes.count { addBehind(UnsafeRawBufferPointer(rebasing: bytes.dropFirst(taken))) }
+  }
+
+  private mutating func addBehind(_ bytes: UnsafeRawBufferPointer) {
+    if let spill {
+      if !spill.isOpen, written + bytes.count > head.count + tailLimit {
+        spill.open(head.bytes, tail.bytes)
+      }
+      if spill.isOpen { spill.write(bytes) }
+    }
+    written += bytes.count
+    keepTail(bytes)
   }
 
   private mutating func keepTail(_ bytes: UnsafeRawBufferPointer) {
@@ -93,19 +167,18 @@ struct OutputSink: ~Copyable {
     }
   }
 
-  /// Closes the pipe and gives what was kept.
-  consuming func finish() -> Output {
-    close()
+  mutating func take() -> Output {
+    let cut = head.count
     if tail.count > 0 {
       let ring = tail.bytes
       head.append(UnsafeRawBufferPointer(rebasing: ring[tailStart...]))
       head.append(UnsafeRawBufferPointer(rebasing: ring[..<tailStart]))
     }
     let kept = head.count
-    let written = written
     var bytes = ByteBuffer()
     swap(&bytes, &head)
-    return Output(bytes.take(), count: kept, written: written)
+    spill?.close()
+    return Output(bytes.take(), count: kept, cutAt: cut, written: written, spill: spill)
   }
 }
 
@@ -114,13 +187,21 @@ final class Output: @unchecked Sendable {
   // Unchecked: the memory never changes.
   let start: UnsafeMutablePointer<UInt8>?
   let count: Int
+  /// Where bytes are missing, if some are.
+  let cut: Int
   /// Bytes that the command wrote; those that are not kept are `written - count`.
   let written: Int
+  /// The file that has all of it, where there is one, and why it has not.
+  let file: String?
+  let fileError: String?
 
-  init(_ start: UnsafeMutablePointer<UInt8>?, count: Int, written: Int) {
+  init(_ start: UnsafeMutablePointer<UInt8>?, count: Int, cutAt cut: Int, written: Int, spill: SpillFile? = nil) {
     self.start = start
     self.count = start == nil ? 0 : count
+    self.cut = written > count && cut <= self.count ? cut : self.count
     self.written = written
+    file = spill?.path
+    fileError = spill?.error
   }
 
   /// A text that stands where output would.
@@ -128,7 +209,7 @@ final class Output: @unchecked Sendable {
     var bytes = ByteBuffer()
     bytes.append(text)
     let count = bytes.count
-    self.init(bytes.take(), count: count, written: 0)
+    self.init(bytes.take(), count: count, cutAt: count, written: 0)
   }
 
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }

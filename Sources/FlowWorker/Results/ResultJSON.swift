@@ -6,13 +6,9 @@ extension StepResult {
       writer.member("step", step)
       writer.member("worker", worker)
       writer.member("worker_type", workerType.rawValue)
-      writer.member("returncode", Int(returncode))
-      writer.member("outcome", "\(outcome.name)")
-      writer.member("message", message?.string)
-      writer.member("stdout") { writer in writer.array(outputs(of: .stdout)) { $0.text($1.bytes) } }
-      writer.member("stderr") { writer in writer.array(outputs(of: .stderr)) { $0.text($1.bytes) } }
+      last.writeMembers(to: &writer)
       writer.member("exception") { writer in
-        guard let failure = commands.last?.failure else { return writer.null() }
+        guard let failure = last.commands.last?.end.failure else { return writer.null() }
         writer.object { writer in
           writer.member("type", "\(outcome.name)")
           writer.member("message", failure)
@@ -20,9 +16,27 @@ extension StepResult {
         }
       }
       writer.member("duration", duration)
-      writer.member("commands") { writer in
-        writer.array(commands.filter { $0.index != nil }) { $1.write(to: &$0) }
+      writer.member("attempts") { writer in
+        writer.array(attempts) { writer, attempt in
+          writer.object { writer in
+            attempt.writeMembers(to: &writer)
+            writer.member("delay", attempt.delay)
+          }
+        }
       }
+    }
+  }
+}
+
+extension Attempt {
+  fileprivate func writeMembers(to writer: inout JSONWriter) {
+    writer.member("returncode", Int(returncode))
+    writer.member("outcome", "\(outcome.name)")
+    writer.member("message", message?.string)
+    writer.member("stdout") { writer in writer.array(outputs(of: .stdout)) { $0.text($1.bytes, cutAt: $1.cut) } }
+    writer.member("stderr") { writer in writer.array(outputs(of: .stderr)) { $0.text($1.bytes, cutAt: $1.cut) } }
+    writer.member("commands") { writer in
+      writer.array(commands.filter { $0.index != nil }) { $1.write(to: &$0) }
     }
   }
 }
@@ -31,20 +45,19 @@ extension CommandRecord {
   func write(to writer: inout JSONWriter) {
     writer.object { writer in
       writer.member("command", command)
-      writer.member("outcome", "\(outcome.name)")
-      writer.member("exit_code", exitCode.map(Int.init))
-      writer.member("signal", signal.map(Int.init))
-      writer.member("pid", pid.map(Int.init))
-      writer.member("started", started)
-      writer.member("duration", duration)
-      writer.member("user_time", userTime)
-      writer.member("system_time", systemTime)
-      writer.member("stdout_bytes", stdout.written)
-      writer.member("stderr_bytes", stderr.written)
-      writer.member("stdout_cut", stdout.written - stdout.count)
-      writer.member("stderr_cut", stderr.written - stderr.count)
+      writer.member("outcome", "\(end.outcome.name)")
+      writer.member("exit_code", end.exitCode.map(Int.init))
+      writer.member("signal", end.signal.map(Int.init))
+      writer.member("pid", end.pid.map(Int.init))
+      writer.member("started", end.started)
+      writer.member("duration", end.duration)
+      writer.member("user_time", end.usage?.user)
+      writer.member("system_time", end.usage?.system)
+      writer.member("peak_memory", end.usage?.peakMemory)
+      writer.member("ended_by", end.endedBy?.rawValue)
+      writer.member("containment", end.containment?.rawValue)
       writer.member("survivors") { writer in
-        writer.array(survivors) { writer, survivor in
+        writer.array(end.survivors) { writer, survivor in
           writer.object { writer in
             writer.member("pid", Int(survivor.pid))
             writer.member("name", survivor.name)
@@ -52,6 +65,15 @@ extension CommandRecord {
           }
         }
       }
+      writer.member("survivors_count", end.survivorsCount)
+      writer.member("is_ended", end.isEnded)
+      writer.member("stdout_bytes", end.stdout.written)
+      writer.member("stderr_bytes", end.stderr.written)
+      writer.member("stdout_cut", end.stdout.written - end.stdout.count)
+      writer.member("stderr_cut", end.stderr.written - end.stderr.count)
+      writer.member("stdout_file", end.stdout.file)
+      writer.member("stderr_file", end.stderr.file)
+      writer.member("spill_error", end.stdout.fileError ?? end.stderr.fileError)
     }
   }
 }

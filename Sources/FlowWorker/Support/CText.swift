@@ -5,10 +5,19 @@ public final class CText: @unchecked Sendable {
   // Unchecked: the memory never changes.
   public let start: UnsafePointer<CChar>
 
+  /// A copy, byte for byte.
+  init(copying text: UnsafePointer<CChar>) throws(FlowError) {
+    guard let copy = strdup(text) else { throw .noMemory }
+    start = UnsafePointer(copy)
+  }
+
   public init(_ text: String) throws(FlowError) {
     guard let copy = strdup(text) else { throw .noMemory }
     start = UnsafePointer(copy)
   }
+
+  /// `nil` if there is no memory for it.
+  convenience init?(unlessExhausted text: String) { try? self.init(text) }
 
   public var string: String { String(cString: start) }
 

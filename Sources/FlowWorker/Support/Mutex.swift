@@ -7,16 +7,16 @@ final class Guarded<Value>: @unchecked Sendable {
   private var value: Value
 
   init(_ value: Value) throws(FlowError) {
-    guard let mutex = fws_mutex_create() else { throw .noMemory }
+    guard let mutex = fws_lock_create() else { throw .noMemory }
     self.mutex = mutex
     self.value = value
   }
 
   func withLock<Result: ~Copyable, E: Error>(_ body: (inout Value) throws(E) -> Result) throws(E) -> Result {
-    fws_mutex_lock(mutex)
-    defer { fws_mutex_unlock(mutex) }
+    fws_lock(mutex)
+    defer { fws_unlock(mutex) }
     return try body(&value)
   }
 
-  deinit { fws_mutex_free(mutex) }
+  deinit { fws_lock_free(mutex) }
 }

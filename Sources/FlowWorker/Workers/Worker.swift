@@ -49,7 +49,28 @@ public final class Worker: Sendable {
   /// The types that this version runs.
   public static var runnableTypes: [WorkerType] { [.subprocess] }
 
+  /// Runs a step to its end.
   public func exec(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> StepResult {
+    try prepare(step, context, rundir, RunSettings(), events: nil).finished()
+  }
+
+  /// Starts a step.
+  ///
+  /// - Parameter options: JSON text of the options of a run.
+  public func start(
+    _ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>, options text: UnsafeRawBufferPointer?
+  ) throws(FlowError) -> Exec {
+    var options = RunOptions()
+    if let text {
+      options = try JSONText.read(text) { (json) throws(Refusal) in try RunOptions(reading: json) }
+    }
+    return try Exec(prepare(step, context, rundir, options.settings, events: options.events))
+  }
+
+  private func prepare(
+    _ step: Step, _ context: Context?, _ rundir: UnsafePointer<CChar>, _ settings: RunSettings,
+    events: RunOptions.Events?
+  ) throws(FlowError) -> StepRun {
     guard step.type == type.stepType else {
       throw FlowError(
         .stepType,
@@ -62,13 +83,23 @@ public final class Worker: Sendable {
         "this version of the library does not run \(type.rawValue) workers, such as "
           + "\(Wording.quoted(cName.string)): it runs \(Worker.runnableTypes.map(\.rawValue).joined(separator: ", "))")
     }
-    return try runner.run(step, context?.snapshot, rundir: rundir, on: self)
+    let commands = try runner.expand(step, context?.snapshot)
+    // A path is bytes, not text.
+    let rundir = try CText(copying: rundir)
+    return StepRun(
+      step, self, commands, runner.settings.overridden(by: step.settings).overridden(by: settings), events: events
+    ) { (settings) throws(SpawnFailure) in try runner.launcher(step, settings, rundir: rundir) }
   }
 }
 
 /// The part of a worker that differs by its type.
 protocol StepRunner: Sendable {
-  /// Runs a step of the right type. Throws only if nothing was started.
-  func run(_ step: Step, _ context: ContextValues?, rundir: UnsafePointer<CChar>, on worker: Worker) throws(FlowError)
-    -> StepResult
+  /// What the worker says of its runs.
+  var settings: RunSettings { get }
+
+  /// The commands of a step. All are expanded before the first one runs, as in flowServ.
+  func expand(_ step: Step, _ context: ContextValues?) throws(FlowError) -> ExpandedCommands
+
+  /// What starts the commands of one attempt.
+  func launcher(_ step: Step, _ settings: RunSettings, rundir: CText) throws(SpawnFailure) -> any CommandLauncher
 }

@@ -1,0 +1,116 @@
+/* Messages between the host and the keeper. */
+#define _GNU_SOURCE
+#include "fws.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+int fws_socket_pair(int ends[2]) {
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return errno;
+  ends[0] = fws_above_standard(ends[0]);
+  int error = ends[0] < 0 ? errno : 0;
+  ends[1] = fws_above_standard(ends[1]);
+  if (ends[1] < 0 && error == 0) error = errno;
+  if (error != 0) {
+    if (ends[0] >= 0) close(ends[0]);
+    if (ends[1] >= 0) close(ends[1]);
+  }
+  return error;
+}
+
+/* Sends parts and descriptors as one message. */
+static int send_message(int fd, struct iovec *parts, size_t count, const int *fds, size_t fd_count) {
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * FWK_FDS)] = {0};
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+  if (fd_count > 0) {
+    message.msg_control = control;
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
+    memcpy(CMSG_DATA(header), fds, sizeof(int) * fd_count);
+  }
+  for (int attempt = 0;; attempt++) {
+    if (sendmsg(fd, &message, MSG_NOSIGNAL) >= 0) return 0;
+    if (errno == EINTR) continue;
+    /* As many descriptors are on their way as one user may have: the keeper is taking them. */
+    if (errno != ETOOMANYREFS || attempt == 2000) return errno;
+    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
+}
+
+int fws_channel_open(int control, int *channel) {
+  int ends[2];
+  int error = fws_socket_pair(ends);
+  if (error != 0) return error;
+  char byte = 0;
+  struct iovec part = {.iov_base = &byte, .iov_len = 1};
+  error = send_message(control, &part, 1, &ends[1], 1);
+  close(ends[1]);
+  if (error != 0) {
+    close(ends[0]);
+    return error;
+  }
+  *channel = ends[0];
+  return 0;
+}
+
+/* A file with texts that are too long for a message; a negative errno if there is none. */
+static int make_file(const void *texts, size_t size) {
+  int file = fws_above_standard(memfd_create("flowworker-command", MFD_CLOEXEC));
+  if (file < 0) return -errno;
+  for (size_t at = 0; at < size;) {
+    ssize_t count = fws_write_file(file, (const char *)texts + at, size - at);
+    if (count > 0) {
+      at += (size_t)count;
+    } else if (errno != EINTR) {
+      int error = errno;
+      close(file);
+      return -error;
+    }
+  }
+  return file;
+}
+
+int fws_channel_run(int channel, const fwk_request *asked, const void *texts, int out, int err, int rundir) {
+  fwk_request request = *asked;
+  int fds[FWK_FDS] = {out, err};
+  size_t count = 2;
+  request.has_rundir = rundir >= 0;
+  if (rundir >= 0) fds[count++] = rundir;
+  request.has_file = request.size > FWK_INLINE;
+  int file = -1;
+  if (request.has_file) {
+    file = make_file(texts, request.size);
+    if (file < 0) return -file;
+    fds[count++] = file;
+  }
+  struct iovec parts[2] = {
+      {.iov_base = &request, .iov_len = sizeof request},
+      {.iov_base = (void *)texts, .iov_len = request.size},
+  };
+  int error = send_message(channel, parts, request.has_file ? 1 : 2, fds, count);
+  if (file >= 0) close(file);
+  return error;
+}
+
+int fws_channel_stop(int channel) {
+  fwk_request request = {.kind = FWK_STOP};
+  struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
+  return send_message(channel, &part, 1, NULL, 0);
+}
+
+int fws_channel_receive(int channel, fwk_reply *reply) {
+  ssize_t size;
+  do {
+    size = recv(channel, reply, sizeof *reply, MSG_DONTWAIT);
+  } while (size < 0 && errno == EINTR);
+  if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return 0;
+  return size >= (ssize_t)offsetof(fwk_reply, processes) ? 1 : -1;
+}

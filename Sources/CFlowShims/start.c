@@ -1,0 +1,152 @@
+/*
+ * Where the keeper's program comes from: the library's own file, whose entry point it is. Where
+ * that cannot be run - Debian installs libraries without the right to execute, a file
+ * system may be mounted noexec, the file may have been replaced, the library may be part of
+ * another program - the program's pages are copied from memory into a memory file. The file
+ * comes first, because some systems refuse to run memory files (vm.memfd_noexec) or
+ * report them.
+ */
+#define _GNU_SOURCE
+#include "fws.h"
+#include "keeper.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* The header of the file that this code is in. */
+extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
+
+/* Opens the file that an address was mapped from, as the kernel knows it: what the loader was told may
+ * be relative to a directory that the host has left. */
+static int open_file_of(const void *address) {
+  if ((uintptr_t)&__ehdr_start + __ehdr_start.e_entry != (uintptr_t)address) return -1;
+  FILE *maps = fopen("/proc/self/maps", "re");
+  if (maps == NULL) return -1;
+  char line[4096 + 128];
+  int fd = -1;
+  while (fgets(line, sizeof line, maps) != NULL) {
+    uintptr_t begin, end;
+    unsigned major, minor;
+    uint64_t inode;
+    int path = 0;
+    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %x:%x %" SCNu64 " %n", &begin, &end, &major, &minor, &inode,
+               &path) < 5)
+      continue;
+    if ((uintptr_t)address < begin || (uintptr_t)address >= end || line[path] != '/') continue;
+    line[strcspn(line, "\n")] = 0;
+    fd = open(line + path, O_PATH | O_CLOEXEC);
+    struct stat stat;
+    if (fd >= 0 && (fstat(fd, &stat) < 0 || stat.st_ino != inode || stat.st_dev != makedev(major, minor))) {
+      close(fd);
+      fd = -1;
+    }
+    break;
+  }
+  fclose(maps);
+  return fd;
+}
+
+static int write_all(int fd, const void *bytes, size_t size, off_t at) {
+  if (lseek(fd, at, SEEK_SET) < 0) return -1;
+  return fws_write_file(fd, bytes, size) == (ssize_t)size ? 0 : -1;
+}
+
+/* A program with nothing but the keeper's pages. */
+static int make_file(void) {
+  enum { PAGE = 4096, MFD_MAY_EXEC = 0x10 };
+  long fd = syscall(SYS_memfd_create, "flowworker-keeper", MFD_CLOEXEC | MFD_MAY_EXEC);
+  if (fd < 0 && errno == EINVAL) fd = syscall(SYS_memfd_create, "flowworker-keeper", MFD_CLOEXEC);
+  if (fd < 0) return -errno;
+  /* Code may refer to its own places by page: what is at the begin of a page stays there. */
+  uintptr_t begin = (uintptr_t)__start_fw_keeper & ~(uintptr_t)(PAGE - 1);
+  uintptr_t end = (uintptr_t)__stop_fw_keeper;
+  struct {
+    Elf64_Ehdr header;
+    Elf64_Phdr segments[2];
+  } file = {
+      .header =
+          {
+              .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+              .e_type = ET_DYN,
+              .e_machine = __ehdr_start.e_machine,
+              .e_version = EV_CURRENT,
+              .e_entry = PAGE + ((uintptr_t)&fwk_entry - begin),
+              .e_phoff = sizeof(Elf64_Ehdr),
+              .e_ehsize = sizeof(Elf64_Ehdr),
+              .e_phentsize = sizeof(Elf64_Phdr),
+              .e_phnum = 2,
+          },
+      .segments =
+          {
+              {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = PAGE + (end - begin), .p_memsz = PAGE + (end - begin), .p_align = PAGE},
+              {.p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W},
+          },
+  };
+  if (write_all((int)fd, &file, sizeof file, 0) < 0 || write_all((int)fd, (const void *)begin, end - begin, PAGE) < 0) {
+    int error = errno;
+    close((int)fd);
+    return -error;
+  }
+  return fws_above_standard((int)fd);
+}
+
+/* The first thing that a keeper says; it is the proof that the right program runs. */
+static int greet(int control) {
+  struct pollfd item = {.fd = control, .events = POLLIN};
+  while (poll(&item, 1, 10000) < 0 && errno == EINTR) {
+  }
+  fwk_hello hello;
+  if (recv(control, &hello, sizeof hello, MSG_DONTWAIT) != sizeof hello) return ENOEXEC;
+  return hello.protocol == FWK_PROTOCOL ? 0 : ENOEXEC;
+}
+
+static int start_with(int program, int host, int *control) {
+  int ends[2];
+  int error = fws_socket_pair(ends);
+  if (error != 0) return error;
+  int cancellation;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
+  error = fwk_launch(program, ends[1], host);
+  pthread_setcancelstate(cancellation, NULL);
+  close(ends[1]);
+  if (error == 0) error = greet(ends[0]);
+  if (error == 0) {
+    *control = ends[0];
+  } else {
+    close(ends[0]);
+  }
+  return error;
+}
+
+int fws_self(void) {
+  fws_in_use = 1;
+  int fd = fws_above_standard((int)syscall(SYS_pidfd_open, getpid(), 0));
+  return fd < 0 ? -errno : fd;
+}
+
+int fws_keeper_start(int host, int *control) {
+  int error = ENOEXEC;
+  int program = fws_above_standard(open_file_of((const void *)&fwk_entry));
+  if (program >= 0) {
+    error = start_with(program, host, control);
+    close(program);
+  }
+  if (error == EACCES || error == ENOEXEC || error == EPERM || error == ENOENT || error == ESTALE) {
+    program = make_file();
+    error = program < 0 ? -program : start_with(program, host, control);
+    if (program >= 0) close(program);
+  }
+  return error;
+}

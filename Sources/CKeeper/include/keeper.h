@@ -1,0 +1,134 @@
+/*
+ * The keeper: the program that starts, watches and ends the commands of this library.
+ *
+ *   host ──control──▶ keeper          one per kind of host thread, started at first use
+ *     ╰────channel──▶ monitor         one per command in flight; kept for the next one
+ *                       ╰─▶ command   its processes
+ *
+ * It is the library file itself, run as a program: its entry point is fwk_entry, and
+ * the code behind it makes system calls and nothing else, so that it needs no loader, no
+ * C library and less than 200 KiB of memory. The host tells a monitor what to run by a
+ * message on a channel, with the descriptors that the command gets; the monitor tells
+ * how the command ended by another.
+ *
+ * Why a process of its own, and not the host, is the parent of the commands (figures of
+ * this and of the other way are in CONTRIBUTING.md, "The keeper"):
+ *   - a monitor is the subreaper of one command: whatever the command's processes do,
+ *     what they leave comes to it, so "nothing is left" is one system call that says
+ *     ECHILD, and not a search;
+ *   - when the host dies, by SIGKILL too, the channel ends, and the monitor ends the
+ *     command;
+ *   - nobody but the monitor can take a command's exit status, and the host gets no
+ *     SIGCHLD and no child that it did not start;
+ *   - the dispositions, the mask and the memory are the keeper's: a command costs the
+ *     same in a host of 8 GB, and its peak memory is its own.
+ */
+#ifndef KEEPER_H
+#define KEEPER_H
+
+#include <stdint.h>
+
+/* Changes with any change of the messages: a keeper says it first of all. */
+enum { FWK_PROTOCOL = 1 };
+
+/* Descriptors of a keeper when it starts. */
+enum { FWK_CONTROL = 3, FWK_HOST = 4 };
+
+/* --- host to monitor -------------------------------------------------------------- */
+
+enum {
+  FWK_RUN = 1,  /* start a command */
+  FWK_STOP = 2, /* end it: TERM, the grace, KILL; between two commands: forget the run directory */
+};
+
+/* What becomes of processes that a command leaves. */
+enum { FWK_KILL = 0, FWK_WAIT = 1, FWK_LEAVE = 2 };
+
+/* The descriptors that come with FWK_RUN, in this order; the last two if the request says so. */
+enum { FWK_FD_OUT, FWK_FD_ERR, FWK_FD_RUNDIR, FWK_FD_TEXTS, FWK_FDS };
+
+/* Resource limits, in the order of fwk_request.limits. */
+enum { FWK_LIMIT_CPU, FWK_LIMIT_MEMORY, FWK_LIMIT_FILES, FWK_LIMIT_FILE_SIZE, FWK_LIMIT_PROCESSES, FWK_LIMITS };
+#define FWK_NO_LIMIT UINT64_MAX
+
+typedef struct {
+  uint32_t kind;
+  uint32_t background;
+  uint32_t tell_start; /* whether FWK_STARTED is wanted */
+  uint32_t slots;      /* of the table at the beginning of the texts */
+  uint32_t has_rundir; /* it comes with this request, and not with one before */
+  uint32_t has_file;   /* the texts are in a file */
+  uint32_t keep_rundir; /* for the next request */
+  uint64_t size;       /* of the texts, which follow in the message, or are in the file */
+  int64_t timeout;     /* nanoseconds; negative: none */
+  int64_t grace;       /* nanoseconds */
+  uint64_t limits[FWK_LIMITS];
+} fwk_request;
+
+/* The texts of FWK_RUN: a table of 64-bit offsets from the table's beginning, and then the
+ * strings, each with a NUL. The program's path; the arguments; 0; the environment; 0. */
+
+/* Texts up to this size are in the message; larger ones are in a memory file. */
+enum { FWK_INLINE = 32 * 1024 };
+
+/* --- monitor to host -------------------------------------------------------------- */
+
+enum {
+  FWK_STARTED = 1,
+  FWK_FAILED = 2, /* the command could not be started */
+  FWK_ENDED = 3,
+};
+
+/* Where a start failed. */
+enum { FWK_AT_REQUEST = 1, FWK_AT_CLONE = 2, FWK_AT_STREAMS = 3, FWK_AT_CHDIR = 4, FWK_AT_LIMIT = 5, FWK_AT_EXEC = 6 };
+
+/* Why a command was ended. */
+enum { FWK_BY_ITSELF = 0, FWK_BY_TIMEOUT = 1, FWK_BY_STOP = 2 };
+
+/* A process other than the main one that a command left, or that was ended with it. */
+typedef struct {
+  int32_t pid;
+  int32_t signal; /* the last one that was sent and taken; 0: none */
+  char name[16];
+} fwk_process;
+
+enum { FWK_SHOWN = 32 };
+
+typedef struct {
+  uint32_t kind;
+  int32_t pid;
+  int32_t stage; /* of FWK_FAILED */
+  int32_t limit; /* which one, at FWK_AT_LIMIT */
+  int32_t error; /* errno */
+  int32_t status; /* of the main process, as wait(2) has it */
+  uint32_t reason;
+  int32_t main_signal; /* the last that was sent to the main process; 0: none */
+  uint32_t is_blind;   /* /proc could not be read: only the process group was signalled */
+  uint32_t left;       /* processes that could not be ended, or were left alone */
+  uint32_t others;     /* how many processes there were beside the main one */
+  int64_t started;     /* nanoseconds since 1970 */
+  int64_t duration;    /* nanoseconds, to the end of the main process */
+  int64_t user;        /* microseconds of processor time, with its own children */
+  int64_t system;
+  int64_t peak; /* bytes: the largest of its processes */
+  fwk_process processes[FWK_SHOWN];
+} fwk_reply;
+
+/* What a keeper says first, on the control socket. */
+typedef struct {
+  uint32_t protocol;
+} fwk_hello;
+
+/* --- for the library -------------------------------------------------------------- */
+
+/* The entry point of the program; not to be called. */
+__attribute__((visibility("hidden"))) void fwk_entry(void);
+
+/* Runs a program as a keeper, whose parent is not this process. Descriptors: the program, the
+ * keeper's end of the control socket, and a pidfd of this process. Gives 0 or an errno. */
+__attribute__((visibility("hidden"))) int fwk_launch(int program, int control, int host);
+
+/* Where all of the program's code and constants are: it can be copied from memory. */
+extern const char __attribute__((visibility("hidden"))) __start_fw_keeper[], __stop_fw_keeper[];
+
+#endif

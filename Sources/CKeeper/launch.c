@@ -1,0 +1,127 @@
+/*
+ * Starting the keeper: the one part that runs in the host.
+ *
+ * The keeper is no child of the host: a host that waits for all its children would wait for
+ * it. So it is started by a child that ends at once. That one is cloned without an exit
+ * signal and never calls exec: the host gets no SIGCHLD, and its own waiting (without
+ * __WALL) does not see it. Both share the host's memory until the exec, on stacks of their own
+ * on the frame below, and make system calls only; every signal is blocked meanwhile.
+ */
+#include "parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+
+#ifndef AT_EMPTY_PATH
+#define AT_EMPTY_PATH 0x1000
+#endif
+
+TEXT(text_null, "/dev/null");
+TEXT(text_root, "/");
+TEXT(text_fds, "/proc/self/fd");
+TEXT(text_empty, "");
+TEXT(text_name, "flowworker-keeper");
+
+enum { STACK = 8 * 1024, HIGH = 16 };
+
+typedef struct {
+  int program;
+  int control;
+  int host;
+  volatile int error;
+  char *stack_end;
+} job;
+
+struct entry { /* of getdents64 */
+  uint64_t inode;
+  int64_t offset;
+  uint16_t size;
+  uint8_t type;
+  char name[];
+};
+
+/* Closes all from FWK_HOST on but one. close_range is missing before Linux 5.9 and under some
+ * sandboxes; then the open ones are listed. */
+static void close_all_but(int kept) {
+  if (RAW3(__NR_close_range, FWK_HOST + 1, kept - 1, 0) == 0 && RAW3(__NR_close_range, kept + 1, ~0u, 0) == 0) return;
+  long list = RAW4(__NR_openat, AT_FDCWD, text_fds, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (list < 0) return;
+  _Alignas(8) char buffer[1024];
+  for (;;) {
+    long size = RAW3(__NR_getdents64, list, buffer, sizeof buffer);
+    if (size <= 0) break;
+    for (long at = 0; at < size;) {
+      struct entry *entry = (struct entry *)(buffer + at);
+      at += entry->size;
+      int fd = 0;
+      for (const char *digit = entry->name; *digit >= '0' && *digit <= '9'; digit++) fd = fd * 10 + (*digit - '0');
+      /* Closing moves nothing in this directory: its offset is the number. */
+      if (fd > FWK_HOST && fd != kept && fd != list) RAW1(__NR_close, fd);
+    }
+  }
+  RAW1(__NR_close, list);
+}
+
+static int grandchild(void *argument) {
+  job *job = argument;
+  /* Out of the way of the numbers that they get. */
+  long program = RAW3(__NR_fcntl, job->program, F_DUPFD_CLOEXEC, HIGH);
+  long control = RAW3(__NR_fcntl, job->control, F_DUPFD_CLOEXEC, HIGH);
+  long host = RAW3(__NR_fcntl, job->host, F_DUPFD_CLOEXEC, HIGH);
+  long null = RAW4(__NR_openat, AT_FDCWD, text_null, O_RDONLY | O_CLOEXEC, 0);
+  long high = null < 0 ? null : RAW3(__NR_fcntl, null, F_DUPFD_CLOEXEC, HIGH);
+  long results[5];
+  results[0] = program;
+  results[1] = control;
+  results[2] = host;
+  results[3] = null;
+  results[4] = high;
+  for (int at = 0; at < 5; at++) {
+    if (results[at] >= 0) continue;
+    job->error = (int)-results[at];
+    return 127;
+  }
+  /* The commands' standard input; the rest for the case that something writes there. */
+  for (int fd = 0; fd <= 2; fd++) RAW3(__NR_dup3, high, fd, 0);
+  RAW3(__NR_dup3, control, FWK_CONTROL, 0);
+  RAW3(__NR_dup3, host, FWK_HOST, 0);
+  close_all_but((int)program);
+  RAW0(__NR_setsid);
+  RAW1(__NR_chdir, text_root);
+  const char *argv[2];
+  argv[0] = text_name;
+  argv[1] = NULL;
+  const char *envp[1];
+  envp[0] = NULL;
+  job->error = (int)-RAW5(__NR_execveat, program, text_empty, argv, envp, AT_EMPTY_PATH);
+  return 127;
+}
+
+static int child(void *argument) {
+  job *job = argument;
+  long pid = fwk_clone(CLONE_VM | CLONE_VFORK | SIGCHLD, job->stack_end, grandchild, job);
+  if (pid < 0) job->error = (int)-pid;
+  return 0;
+}
+
+int fwk_launch(int program, int control, int host) {
+  _Alignas(16) char stacks[2][STACK];
+  job job;
+  job.program = program;
+  job.control = control;
+  job.host = host;
+  job.error = 0;
+  job.stack_end = stacks[1] + STACK;
+  uint64_t all = ~0ull;
+  uint64_t before;
+  RAW4(__NR_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof all);
+  long pid = fwk_clone(CLONE_VM | CLONE_VFORK, stacks[0] + STACK, child, &job);
+  RAW4(__NR_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof all);
+  if (pid < 0) return (int)-pid;
+  /* It has ended; it is ours alone. */
+  while (RAW4(__NR_wait4, pid, 0, 0x40000000 /* __WALL */, 0) == -EINTR) {
+  }
+  return job.error;
+}

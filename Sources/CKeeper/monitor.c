@@ -1,0 +1,342 @@
+/*
+ * The life of one command: started, watched, ended, reported. A monitor does that for one
+ * command after the other, as long as the host keeps the channel.
+ *
+ *   watching ──timeout, FWK_STOP, the host's end, or what was left──▶ asking ──grace──▶ forcing
+ *
+ * `asking` sends TERM to each process below us once, `forcing` sends KILL to all in rounds. In
+ * every phase the command is over when the main process has ended and nobody is left:
+ * wait(2) says ECHILD.
+ */
+#include "parts.h"
+
+#include <errno.h>
+#include <linux/prctl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+/* What cannot be killed in this time stands still inside the kernel, and is reported. */
+static const int64_t FORCING = 5ll * SECOND;
+/* Between two rounds: for processes that were born between the look and the signal. */
+static const int64_t ASKING_ROUND = SECOND / 10;
+static const int64_t FORCING_ROUND = SECOND / 50;
+
+enum phase { WATCHING, ASKING, FORCING_NOW };
+
+typedef struct {
+  int channel; /* -1: the host has gone */
+  int host;    /* a pidfd, -1 once it has been seen to end */
+  int signals; /* a signalfd for SIGCHLD */
+  tree *tree;
+  fwk_request request;
+  fwk_reply reply;
+  int fds[FWK_FDS];
+  /* The command. */
+  int main;
+  bool main_ended;
+  bool is_empty; /* no process of the command is left */
+  enum phase phase;
+  int64_t began;
+  int64_t deadline; /* of the phase; INT64_MAX: none */
+  int64_t round;    /* when the next round is due */
+  /* The texts of the request: here or in a mapping. */
+  uint64_t *table;
+  size_t mapped;
+  _Alignas(8) char texts[FWK_INLINE];
+} state;
+
+static void close_fd(state *state, int which) {
+  if (state->fds[which] >= 0) RAW1(__NR_close, state->fds[which]);
+  state->fds[which] = -1;
+}
+
+static void take_fds(state *state, const fwk_request *request, const int *fds, size_t count) {
+  size_t at = 0;
+  for (int which = 0; which < FWK_FDS && at < count; which++) {
+    if (which == FWK_FD_RUNDIR && !request->has_rundir) continue;
+    if (which == FWK_FD_TEXTS && !request->has_file) continue;
+    close_fd(state, which);
+    state->fds[which] = fds[at++];
+  }
+}
+
+/* Takes one message. False: the host has gone. */
+static bool receive(state *state, fwk_request *request) {
+  struct iovec parts[2] = {
+      {.iov_base = request, .iov_len = sizeof *request},
+      {.iov_base = state->texts, .iov_len = sizeof state->texts},
+  };
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * FWK_FDS)];
+  struct msghdr message;
+  zero(&message, sizeof message);
+  message.msg_iov = parts;
+  /* While a command runs, its texts are in use; then there is nothing to come but FWK_STOP. */
+  message.msg_iovlen = request == &state->request ? 2 : 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  long size;
+  do {
+    size = RAW3(__NR_recvmsg, state->channel, &message, MSG_CMSG_CLOEXEC);
+  } while (size == -EINTR);
+  if (size < (long)sizeof *request) return false;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (header != NULL && header->cmsg_type == SCM_RIGHTS) {
+    const int *fds = (const int *)CMSG_DATA(header);
+    size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    take_fds(state, request, fds, count);
+  }
+  return true;
+}
+
+static void reply(state *state, uint32_t kind) {
+  state->reply.kind = kind;
+  if (state->channel < 0) return;
+  uint32_t shown = state->reply.others < FWK_SHOWN ? state->reply.others : FWK_SHOWN;
+  size_t size = offsetof(fwk_reply, processes) + shown * sizeof(fwk_process);
+  struct iovec part = {.iov_base = &state->reply, .iov_len = size};
+  struct msghdr message;
+  zero(&message, sizeof message);
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  RAW3(__NR_sendmsg, state->channel, &message, MSG_NOSIGNAL);
+}
+
+static bool map_texts(state *state) {
+  state->mapped = 0;
+  state->table = (uint64_t *)(void *)state->texts;
+  if (!state->request.has_file) return state->request.size <= FWK_INLINE;
+  long memory = RAW6(__NR_mmap, 0, state->request.size, 3 /* read, write */, 2 /* private */, state->fds[FWK_FD_TEXTS], 0);
+  if (memory < 0 && memory > -4096) return false;
+  state->table = (uint64_t *)memory;
+  state->mapped = state->request.size;
+  return true;
+}
+
+static void unmap_texts(state *state) {
+  if (state->mapped > 0) RAW2(__NR_munmap, state->table, state->mapped);
+  state->mapped = 0;
+}
+
+/* Waits for what may happen, until a time. */
+static void wait_for_event(state *state, int64_t until) {
+  struct pollfd items[3];
+  watch_fd(&items[0], state->channel);
+  watch_fd(&items[1], state->signals);
+  watch_fd(&items[2], state->host);
+  struct timespec time;
+  struct timespec *timeout = NULL;
+  if (until != INT64_MAX) {
+    int64_t left = until - monotonic();
+    if (left < 0) left = 0;
+    time.tv_sec = left / SECOND;
+    time.tv_nsec = left % SECOND;
+    timeout = &time;
+  }
+  if (RAW5(__NR_ppoll, items, 3, timeout, 0, 0) <= 0) return;
+  if (items[1].revents != 0) {
+    char information[128];
+    RAW3(__NR_read, state->signals, information, sizeof information);
+  }
+  bool is_gone = false;
+  if (items[2].revents != 0) {
+    state->host = -1;
+    is_gone = true;
+  }
+  if (items[0].revents != 0) {
+    fwk_request request;
+    if (!receive(state, &request)) {
+      is_gone = true;
+    } else if (request.kind == FWK_STOP) {
+      if (state->reply.reason == FWK_BY_ITSELF && !(state->main_ended && state->request.background == FWK_KILL)) {
+        state->reply.reason = FWK_BY_STOP;
+      }
+      if (state->phase == WATCHING) state->deadline = 0;
+    }
+  }
+  if (is_gone && state->channel >= 0) {
+    RAW1(__NR_close, state->channel);
+    state->channel = -1;
+    if (state->phase == WATCHING) state->deadline = 0;
+  }
+}
+
+/* Takes the status of every process that has ended. */
+static void reap(state *state) {
+  for (;;) {
+    int status;
+    struct rusage usage;
+    long pid = RAW4(__NR_wait4, -1, &status, WNOHANG | __WALL, &usage);
+    if (pid == -EINTR) continue;
+    if (pid <= 0) {
+      state->is_empty = pid == -ECHILD;
+      return;
+    }
+    if (pid != state->main) continue;
+    fwk_reply *reply = &state->reply;
+    state->main_ended = true;
+    reply->status = status;
+    reply->duration = monotonic() - state->began;
+    reply->user = usage.ru_utime.tv_sec * 1000000ll + usage.ru_utime.tv_usec;
+    reply->system = usage.ru_stime.tv_sec * 1000000ll + usage.ru_stime.tv_usec;
+    reply->peak = usage.ru_maxrss * 1024ll;
+  }
+}
+
+static bool has_tree(state *state) {
+  if (state->tree == NULL) state->tree = tree_create();
+  if (state->tree != NULL) return true;
+  signal_group(state->main, SIGKILL);
+  return false;
+}
+
+static void ask(state *state) {
+  int64_t now = monotonic();
+  state->phase = ASKING;
+  state->deadline = now + state->request.grace;
+  state->round = now;
+  if (has_tree(state)) tree_clear(state->tree);
+}
+
+/* What is due now. True: no more can be done. */
+static bool act(state *state) {
+  int64_t now = monotonic();
+  switch (state->phase) {
+    case WATCHING:
+      if (state->main_ended && state->request.background == FWK_KILL) {
+        ask(state);
+        return act(state);
+      }
+      if (now < state->deadline) return false;
+      /* FWK_STOP and the host's end make the deadline 0. */
+      if (state->reply.reason == FWK_BY_ITSELF && state->deadline != 0) state->reply.reason = FWK_BY_TIMEOUT;
+      ask(state);
+      return act(state);
+    case ASKING:
+      if (now >= state->deadline) {
+        state->phase = FORCING_NOW;
+        state->deadline = now + FORCING;
+        state->round = now;
+        return act(state);
+      }
+      if (now >= state->round && has_tree(state)) {
+        tree_signal(state->tree, state->main, SIGTERM);
+        state->round = now + ASKING_ROUND;
+      }
+      return false;
+    case FORCING_NOW:
+      if (now >= state->round) {
+        int reached = has_tree(state) ? tree_signal(state->tree, state->main, SIGKILL) : 1;
+        state->round = now + FORCING_ROUND;
+        /* Nobody may be signalled: processes of another user. */
+        if (reached == 0 && now >= state->deadline - FORCING + SECOND) return true;
+      }
+      return now >= state->deadline;
+  }
+  return true;
+}
+
+/* Ends when the command has. */
+static void watch(state *state) {
+  for (;;) {
+    reap(state);
+    if (state->main_ended) {
+      if (state->is_empty) return;
+      if (state->phase == WATCHING && state->request.background == FWK_LEAVE) return;
+    }
+    if (act(state)) return;
+    int64_t until = state->deadline;
+    if (state->phase != WATCHING && state->round < until) until = state->round;
+    wait_for_event(state, until);
+  }
+}
+
+static void report(state *state) {
+  fwk_reply *out = &state->reply;
+  if (!state->is_empty && state->phase == WATCHING && has_tree(state)) {
+    tree_clear(state->tree);
+    tree_look(state->tree, state->main);
+  }
+  if (state->tree != NULL && (state->phase != WATCHING || !state->is_empty)) tree_tell(state->tree, state->main, out);
+  /* Killed, and still there: no status, and more to be done than we can do. */
+  out->left = state->is_empty ? 0 : 1;
+  if (!state->main_ended) {
+    out->status = -1;
+    out->duration = monotonic() - state->began;
+  }
+  reply(state, FWK_ENDED);
+}
+
+static void run(state *state) {
+  fwk_reply *out = &state->reply;
+  zero(out, offsetof(fwk_reply, processes));
+  out->started = wall();
+  state->began = monotonic();
+  int pid = -ENOMEM;
+  out->stage = FWK_AT_REQUEST;
+  if (map_texts(state)) {
+    pid = spawn(&state->request, state->fds, state->table, out);
+    unmap_texts(state);
+  }
+  close_fd(state, FWK_FD_OUT);
+  close_fd(state, FWK_FD_ERR);
+  close_fd(state, FWK_FD_TEXTS);
+  if (!state->request.keep_rundir) close_fd(state, FWK_FD_RUNDIR);
+  if (pid < 0) {
+    out->error = -pid;
+    reply(state, FWK_FAILED);
+    return;
+  }
+  out->pid = state->main = pid;
+  state->main_ended = state->is_empty = false;
+  state->phase = WATCHING;
+  state->deadline = state->request.timeout < 0 ? INT64_MAX : state->began + state->request.timeout;
+  if (state->request.tell_start) reply(state, FWK_STARTED);
+  watch(state);
+  report(state);
+  if (state->is_empty) return;
+  /* What was left alone, or cannot be ended, is ours until it ends: nobody else would know it. */
+  if (state->channel >= 0) RAW1(__NR_close, state->channel);
+  state->channel = -1;
+  while (!state->is_empty) {
+    struct pollfd item;
+    watch_fd(&item, state->signals);
+    RAW5(__NR_ppoll, &item, 1, 0, 0, 0);
+    char information[128];
+    RAW3(__NR_read, state->signals, information, sizeof information);
+    reap(state);
+  }
+}
+
+void monitor(int channel) {
+  state memory;
+  state *state = &memory;
+  state->channel = channel;
+  state->host = FWK_HOST;
+  state->tree = NULL;
+  for (int at = 0; at < FWK_FDS; at++) state->fds[at] = -1;
+  RAW5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  uint64_t watched = 1ull << (SIGCHLD - 1);
+  state->signals = (int)RAW4(__NR_signalfd4, -1, &watched, sizeof watched, 02000000 | 04000 /* CLOEXEC, NONBLOCK */);
+  while (state->signals >= 0 && state->channel >= 0) {
+    struct pollfd items[2];
+    watch_fd(&items[0], state->channel);
+    watch_fd(&items[1], state->host);
+    RAW5(__NR_ppoll, items, 2, 0, 0, 0);
+    if (items[1].revents != 0) break;
+    if (items[0].revents == 0) continue;
+    if (!receive(state, &state->request)) break;
+    if (state->request.kind == FWK_RUN) {
+      run(state);
+    } else {
+      /* It came too late for a command, or it is said that no further one comes: a directory that is held
+       * here could not be unmounted. */
+      close_fd(state, FWK_FD_RUNDIR);
+    }
+  }
+  RAW1(__NR_exit_group, 0);
+  __builtin_unreachable();
+}

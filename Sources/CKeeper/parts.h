@@ -1,0 +1,57 @@
+/* The parts of the keeper, to each other. */
+#ifndef PARTS_H
+#define PARTS_H
+
+#include "include/keeper.h"
+#include "raw.h"
+
+#include <poll.h>
+#include <stdbool.h>
+
+#define HIDDEN __attribute__((visibility("hidden")))
+
+enum { NANOSECOND = 1, SECOND = 1000000000 };
+
+/* keeper.c */
+HIDDEN int64_t monotonic(void);
+HIDDEN int64_t wall(void);
+
+INLINE void watch_fd(struct pollfd *item, int fd) {
+  item->fd = fd; /* a negative one is passed over */
+  item->events = POLLIN;
+  item->revents = 0;
+}
+
+/* entry.c: clone(2) onto a stack of the child's own; the child calls `body` and ends with what that
+ * returns. Gives the pid, or a negative errno. */
+HIDDEN long fwk_clone(unsigned long flags, void *stack_end, int (*body)(void *), void *argument);
+
+/* spawn.c: starts the command of a request. Gives its pid, or a negative errno, and then
+ * `reply` says where. Changes the offsets of `table` into pointers. */
+HIDDEN int spawn(const fwk_request *request, const int *fds, uint64_t *table, fwk_reply *reply);
+
+/* tree.c: the processes below this one. */
+typedef struct tree tree;
+
+/* Memory to look at processes with; NULL: there is none. Given back by the end of the monitor. */
+HIDDEN tree *tree_create(void);
+HIDDEN void tree_clear(tree *tree);
+
+/* Sends a signal to all processes below this one that have not had it yet: all at once where
+ * /proc can be read, the command's session otherwise. Gives how many it has found that
+ * may be sent it. */
+HIDDEN int tree_signal(tree *tree, int main, int signal);
+
+/* Notes the processes below this one without a signal. */
+HIDDEN void tree_look(tree *tree, int main);
+
+/* Signals the main process's group, if it is there: a process of ours holds its number. */
+HIDDEN bool signal_group(int main, int signal);
+
+/* Says what is known of the processes. */
+HIDDEN void tree_tell(const tree *tree, int main, fwk_reply *reply);
+
+/* monitor.c */
+HIDDEN void monitor(int channel) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,174 @@
+/// What a worker, a step and a host may each say about a run; the last of them that speaks wins.
+struct RunSettings: Sendable {
+  static let keys = ["timeout", "output_limit", "spill", "retries"]
+
+  /// Seconds for one attempt.
+  var timeout: Double?
+  /// Bytes that are kept of each stream of a command.
+  var outputLimit: Int?
+  /// The directory where longer streams go.
+  var spill: String?
+  var retries: RetryPolicy?
+
+  var isEmpty: Bool { timeout == nil && outputLimit == nil && spill == nil && retries == nil }
+
+  /// Reads one member of a document; false if it is none of these.
+  mutating func read(_ key: JSONKey, _ value: JSONRef) throws(Refusal) -> Bool {
+    if key == "timeout" {
+      guard let number = value.number, number > 0, number <= RunSettings.year else {
+        throw Refusal("\(value.shown) is no time in seconds: use a number above 0, at most 31536000")
+      }
+      timeout = number
+    } else if key == "output_limit" {
+      guard let integer = value.integer, integer >= 0, let bytes = Int(exactly: integer) else {
+        throw Refusal("\(value.shown) is no number of bytes: use an integer from 0")
+      }
+      outputLimit = bytes
+    } else if key == "spill" {
+      let path = try value.requireString()
+      guard path.utf8.first == UInt8(ascii: "/") else {
+        throw Refusal("\(value.shown) is no absolute path of a directory")
+      }
+      spill = path
+    } else if key == "retries" {
+      retries = try RetryPolicy(reading: value)
+    } else {
+      return false
+    }
+    return true
+  }
+
+  func overridden(by other: RunSettings) -> RunSettings {
+    RunSettings(
+      timeout: other.timeout ?? timeout, outputLimit: other.outputLimit ?? outputLimit, spill: other.spill ?? spill,
+      retries: other.retries ?? retries)
+  }
+
+  private static let year = 31_536_000.0
+}
+
+/// When a step that has failed is tried again.
+struct RetryPolicy: Sendable {
+  static let keys = ["max", "on", "codes", "delay", "factor", "max_delay"]
+
+  /// The outcomes that can be worth another attempt. A host that has cancelled wants none.
+  enum Cause: String, CaseIterable {
+    case exited
+    case signaled
+    case timeout
+    case spawnFailed = "spawn_failed"
+    case statusUnknown = "status_unknown"
+  }
+
+  private(set) var limit = 0
+  private var causes = Set(Cause.allCases)
+  private var codes: Set<Int64>?
+  private var delay = 1.0
+  private var factor = 2.0
+  private var longestDelay = 60.0
+
+  init(reading json: JSONRef) throws(Refusal) {
+    var limit: Int?
+    try json.readMembers { (key, value) throws(Refusal) in
+      if key == "max" {
+        guard let number = value.integer, (0...1000).contains(number) else {
+          throw Refusal("\(value.shown) is no number of further attempts: use an integer from 0 to 1000")
+        }
+        limit = Int(number)
+      } else if key == "on" {
+        causes = try RetryPolicy.causes(value)
+      } else if key == "codes" {
+        codes = try RetryPolicy.codes(value)
+      } else if key == "delay" {
+        delay = try RetryPolicy.seconds(value)
+      } else if key == "factor" {
+        guard let number = value.number, number >= 1, number <= 100 else {
+          throw Refusal("\(value.shown) is no factor: use a number from 1 to 100")
+        }
+        factor = number
+      } else if key == "max_delay" {
+        longestDelay = try RetryPolicy.seconds(value)
+      } else {
+        throw .unknownKey(key, of: "\"retries\"", known: RetryPolicy.keys)
+      }
+    }
+    guard let limit else { throw .missingKey("max", of: "\"retries\"") }
+    self.limit = limit
+  }
+
+  private static func seconds(_ value: JSONRef) throws(Refusal) -> Double {
+    guard let number = value.number, number >= 0, number <= 86_400 else {
+      throw Refusal("\(value.shown) is no time in seconds from 0 to 86400")
+    }
+    return number
+  }
+
+  private static func causes(_ value: JSONRef) throws(Refusal) -> Set<Cause> {
+    var causes: Set<Cause> = []
+    try value.require(.array)
+    try value.forEachElement { (index, element) throws(Refusal) in
+      do throws(Refusal) { causes.insert(try element.requireChoice("outcome to try again after")) } catch {
+        throw error.inside(index)
+      }
+    }
+    return causes
+  }
+
+  private static func codes(_ value: JSONRef) throws(Refusal) -> Set<Int64> {
+    var codes: Set<Int64> = []
+    try value.require(.array)
+    try value.forEachElement { (index, element) throws(Refusal) in
+      guard let code = element.integer, (1...255).contains(code) else {
+        throw Refusal("\(element.shown) is no exit code of a failure: use an integer from 1 to 255").inside(index)
+      }
+      codes.insert(code)
+    }
+    return codes
+  }
+
+  /// Whether an attempt that ended so is worth another one.
+  func covers(_ outcome: Outcome, exitCode: Int32) -> Bool {
+    switch outcome {
+    case .exited: return causes.contains(.exited) && codes.map { $0.contains(Int64(exitCode)) } ?? true
+    case .signaled: return causes.contains(.signaled)
+    case .timeout: return causes.contains(.timeout)
+    case .spawnFailed: return causes.contains(.spawnFailed)
+    case .statusUnknown: return causes.contains(.statusUnknown)
+    case .cancelled: return false
+    }
+  }
+
+  /// Seconds to wait after attempt number `attempt`, which is counted from 1.
+  func delay(after attempt: Int) -> Double {
+    var seconds = min(delay, longestDelay)
+    for _ in 1..<max(attempt, 1) where seconds > 0 && seconds < longestDelay {
+      seconds = min(seconds * factor, longestDelay)
+    }
+    return seconds
+  }
+}
+
+/// What a host says about one run.
+struct RunOptions: Sendable {
+  enum Events: String, CaseIterable {
+    case chunks
+    case text
+    case lines
+    case none
+  }
+
+  var events = Events.chunks
+  var settings = RunSettings()
+
+  init() {}
+
+  init(reading json: JSONRef) throws(Refusal) {
+    try json.readMembers { (key, value) throws(Refusal) in
+      if key == "events" {
+        events = try value.requireChoice("kind of events")
+      } else if !(try settings.read(key, value)) {
+        throw .unknownKey(key, of: "the options of a run", known: ["events"] + RunSettings.keys)
+      }
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/// What the options of a subprocess worker say; the defaults where they say nothing.
+struct SubprocessOptions {
+  static let keys = ["inherit_env", "shell", "background", "grace", "limits"] + RunSettings.keys
+
+  /// What becomes of processes that a command has left running.
+  enum Background: String, CaseIterable {
+    case kill
+    case wait
+    case leave
+  }
+
+  var inheritEnv = false
+  var shell = "/bin/sh"
+  var background = Background.kill
+  /// Seconds between TERM and KILL.
+  var grace = 2.0
+  var limits = ProcessLimits()
+  var settings = RunSettings()
+
+  init() {}
+
+  init(reading json: JSONRef, of type: WorkerType) throws(Refusal) {
+    try json.readMembers { (key, value) throws(Refusal) in
+      guard type == .subprocess else {
+        throw .unknownKey(key, of: "the options of a \(type.rawValue) worker", known: type.optionKeys)
+      }
+      if key == "inherit_env" {
+        inheritEnv = try value.requireBoolean()
+      } else if key == "shell" {
+        shell = try value.requireString()
+        guard shell.utf8.first == UInt8(ascii: "/") else {
+          throw Refusal("\(value.shown) is no absolute path of a shell, such as \"/bin/bash\"")
+        }
+      } else if key == "background" {
+        background = try value.requireChoice("way to treat background processes")
+      } else if key == "grace" {
+        guard let number = value.number, number >= 0, number <= 86_400 else {
+          throw Refusal("\(value.shown) is no time in seconds from 0 to 86400")
+        }
+        grace = number
+      } else if key == "limits" {
+        limits = try ProcessLimits(reading: value)
+      } else if !(try settings.read(key, value)) {
+        throw .unknownKey(key, of: "the options of a subprocess worker", known: SubprocessOptions.keys)
+      }
+    }
+  }
+}
+
+/// Limits of each process of a command, as setrlimit(2) has them.
+struct ProcessLimits {
+  /// In the order in which the keeper takes them.
+  static let keys = ["cpu_time", "memory", "open_files", "file_size", "processes"]
+
+  private(set) var values: [UInt64?] = ProcessLimits.keys.map { _ in nil }
+
+  init() {}
+
+  init(reading json: JSONRef) throws(Refusal) {
+    try json.readMembers { (key, value) throws(Refusal) in
+      let name = key.string
+      guard let index = ProcessLimits.keys.firstIndex(of: name) else {
+        throw .unknownKey(key, of: "\"limits\"", known: ProcessLimits.keys)
+      }
+      let least: Int64 = name == "file_size" ? 0 : 1
+      guard let number = value.integer, number >= least else {
+        throw Refusal("\(value.shown) is no limit of \(Wording.quoted(name)): use an integer from \(least)")
+      }
+      values[index] = UInt64(number)
+    }
+  }
+}

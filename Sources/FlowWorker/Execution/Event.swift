@@ -1,0 +1,178 @@
+internal import CFlowShims
+internal import Glibc
+
+/// Something that happened while a step ran.
+public final class Event: @unchecked Sendable {
+  // Unchecked: nothing changes after it is made.
+  public enum Kind: Int32 {
+    case stepStarted = 1
+    case commandStarted = 2
+    case output = 3
+    case commandEnded = 4
+    case retry = 5
+    case stepEnded = 6
+  }
+
+  enum Content {
+    case stepStarted(step: String, worker: String, type: WorkerType)
+    case commandStarted(text: String, pid: Int32)
+    case output(isContinued: Bool)
+    case commandEnded(CommandRecord)
+    case retry(Attempt, delay: Double)
+    case stepEnded(StepResult)
+  }
+
+  public let kind: Kind
+  public let sequence: UInt64
+  /// Seconds since 1970.
+  public let time: Double
+  /// From 1.
+  public let attempt: Int32
+  /// From 0; -1: it is about the step.
+  public let command: Int32
+  public let stream: Stream?
+  let content: Content
+  private let start: UnsafeMutablePointer<UInt8>?
+  private let count: Int
+
+  init(
+    _ content: Content, sequence: UInt64, time: Double, attempt: Int32, command: Int32, stream: Stream? = nil,
+    data: consuming ByteBuffer? = nil
+  ) {
+    switch content {
+    case .stepStarted: kind = .stepStarted
+    case .commandStarted: kind = .commandStarted
+    case .output: kind = .output
+    case .commandEnded: kind = .commandEnded
+    case .retry: kind = .retry
+    case .stepEnded: kind = .stepEnded
+    }
+    self.content = content
+    self.sequence = sequence
+    self.time = time
+    self.attempt = attempt
+    self.command = command
+    self.stream = stream
+    if let data {
+      let count = data.count
+      start = data.take()
+      self.count = start == nil ? 0 : count
+    } else {
+      start = nil
+      count = 0
+    }
+  }
+
+  deinit { free(start) }
+
+  /// The bytes of output, followed by a NUL; `nil` for an event that is no output.
+  public var data: UnsafeRawBufferPointer? { stream == nil ? nil : UnsafeRawBufferPointer(start: start, count: count) }
+
+  public func toJSON() throws(FlowError) -> UnsafeMutablePointer<UInt8> {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("event", kind.name)
+      writer.member("sequence", Int(clamping: sequence))
+      writer.member("time", time)
+      writer.member("attempt", Int(attempt))
+      writer.member("command", command < 0 ? nil : Int(command))
+      switch content {
+      case .stepStarted(let step, let worker, let type):
+        writer.member("step", step)
+        writer.member("worker", worker)
+        writer.member("worker_type", type.rawValue)
+      case .commandStarted(let text, let pid):
+        writer.member("text", text)
+        writer.member("pid", Int(pid))
+      case .output(let isContinued):
+        writer.member("stream", "\(stream?.name ?? "")")
+        writer.member("data") { $0.text(data ?? UnsafeRawBufferPointer(start: nil, count: 0)) }
+        writer.member("continued", isContinued)
+      case .commandEnded(let record): writer.member("result") { record.write(to: &$0) }
+      case .retry(let attempt, let delay):
+        writer.member("outcome", "\(attempt.outcome.name)")
+        writer.member("returncode", Int(attempt.returncode))
+        writer.member("message", attempt.message?.string)
+        writer.member("delay", delay)
+      case .stepEnded(let result):
+        writer.member("outcome", "\(result.outcome.name)")
+        writer.member("returncode", Int(result.returncode))
+        writer.member("message", result.message?.string)
+        writer.member("duration", result.duration)
+      }
+    }
+    guard let text = writer.finish() else { throw .noMemory }
+    return text
+  }
+}
+
+extension Event.Kind {
+  var name: String {
+    switch self {
+    case .stepStarted: return "step_started"
+    case .commandStarted: return "command_started"
+    case .output: return "output"
+    case .commandEnded: return "command_ended"
+    case .retry: return "retry"
+    case .stepEnded: return "step_ended"
+    }
+  }
+}
+
+/// The events that nobody has taken yet. It is short: a step goes on when they have been taken.
+struct EventQueue {
+  private var events: [Event] = []
+  private var sequence: UInt64 = 0
+  private(set) var attempt: Int32 = 1
+  private var command: Int32 = -1
+  private var text = ""
+  /// Whether somebody takes the events; they are passed over otherwise.
+  var isListening = false
+
+  var isEmpty: Bool { events.isEmpty }
+
+  mutating func take() -> Event? { events.isEmpty ? nil : events.removeFirst() }
+
+  mutating func removeAll() { events.removeAll() }
+
+  /// From now on events are about this attempt.
+  mutating func begin(attempt: Int) { self.attempt = Int32(clamping: attempt) }
+
+  /// From now on events are about this command.
+  mutating func begin(command: Int, text: String) {
+    self.command = Int32(clamping: command)
+    self.text = text
+  }
+
+  mutating func stepStarted(_ step: Step, _ worker: Worker) {
+    add(.stepStarted(step: step.cName.string, worker: worker.cName.string, type: worker.type), command: -1)
+  }
+
+  mutating func commandStarted(pid: Int32, at time: Double) {
+    add(.commandStarted(text: text, pid: pid), at: time, command: command)
+  }
+
+  mutating func commandEnded(_ record: CommandRecord) { add(.commandEnded(record), command: command) }
+
+  mutating func retry(_ attempt: Attempt, delay: Double) { add(.retry(attempt, delay: delay), command: -1) }
+
+  mutating func stepEnded(_ result: StepResult) { add(.stepEnded(result), command: -1) }
+
+  mutating func output(_ stream: Stream, _ data: consuming ByteBuffer, isContinued: Bool) {
+    sequence += 1
+    guard isListening else { return }
+    events.append(
+      Event(
+        .output(isContinued: isContinued), sequence: sequence, time: fws_wall(), attempt: attempt, command: command,
+        stream: stream, data: data))
+  }
+
+  /// Output came that nobody is told of.
+  mutating func skipOutput() { sequence += 1 }
+
+  private mutating func add(_ content: Event.Content, at time: Double = fws_wall(), command: Int32) {
+    sequence += 1
+    guard isListening else { return }
+    events.append(Event(content, sequence: sequence, time: time, attempt: attempt, command: command))
+  }
+}

@@ -1,0 +1,93 @@
+/// What a type of worker supplies to the execution of its steps; the rest is the same for all.
+protocol CommandLauncher: AnyObject {
+  /// Starts a command, whose bytes are followed by a NUL.
+  ///
+  /// - Parameters:
+  ///   - isLast: no further one of the step is started after it.
+  ///   - timeout: seconds after which it is ended.
+  ///   - events: what its output is told as; `nil` where nobody asks for events.
+  func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
+    throws(SpawnFailure) -> any RunningCommand
+}
+
+/// A command in flight. Whoever has it does one thing at a time with it.
+protocol RunningCommand: AnyObject {
+  /// What it waits for.
+  var waiting: Waiting { get }
+
+  /// Does what can be done without waiting. Gives the end, once, when nothing of the command is left.
+  func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd?
+
+  /// Asks for the end of all its processes.
+  func stop()
+}
+
+/// Why a command could not be started.
+struct SpawnFailure: Error {
+  let reason: String
+
+  init(_ reason: String) { self.reason = reason }
+
+  static let noMemory = SpawnFailure("there is not enough memory to start it")
+}
+
+/// A signal that the library ends processes with.
+enum EndingSignal: String {
+  case term = "TERM"
+  case kill = "KILL"
+}
+
+/// A process that a command left running, or that had to be ended with it.
+struct Survivor {
+  let pid: Int32
+  let name: String
+  /// `nil`: it was left alone, or could not be ended.
+  let endedBy: EndingSignal?
+}
+
+/// How far the library reaches when it ends a command.
+enum Containment: String {
+  /// To all that come from it.
+  case subreaper
+  /// To those of its session.
+  case session
+}
+
+struct Usage {
+  /// Seconds of processor time.
+  let user: Double
+  let system: Double
+  /// Bytes.
+  let peakMemory: Int
+}
+
+/// How a command ended, and what it left.
+struct CommandEnd {
+  var outcome: Outcome
+  var exitCode: Int32?
+  var signal: Int32?
+  var pid: Int32?
+  /// Seconds since 1970.
+  var started: Double
+  var duration = 0.0
+  var usage: Usage?
+  var endedBy: EndingSignal?
+  var containment: Containment?
+  var isEnded = true
+  var survivors: [Survivor] = []
+  var survivorsCount = 0
+  var stdout = Output("")
+  var stderr = Output("")
+  /// What kept it from being run.
+  var failure: String?
+
+  init(outcome: Outcome, started: Double) {
+    self.outcome = outcome
+    self.started = started
+  }
+
+  init(failure: SpawnFailure, started: Double) {
+    self.init(outcome: .spawnFailed, started: started)
+    self.failure = failure.reason
+  }
+}

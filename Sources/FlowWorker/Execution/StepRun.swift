@@ -1,0 +1,207 @@
+internal import CFlowShims
+internal import Glibc
+
+/// How far a step is. It goes from one command to the next, and from one attempt to the next, whenever
+/// somebody lets it advance; it never waits itself. Whoever has it does one thing at a time with it.
+struct StepRun: ~Copyable {
+  private enum Phase {
+    case running(any RunningCommand, index: Int)
+    /// Between two attempts.
+    case pausing(Pause)
+    case over(StepResult)
+  }
+
+  private let step: Step
+  private let worker: Worker
+  private let commands: ExpandedCommands
+  private let settings: RunSettings
+  private let makeLauncher: (RunSettings) throws(SpawnFailure) -> any CommandLauncher
+  /// What output is told as; `nil` where there are no events at all.
+  private let events: RunOptions.Events?
+  private let began = fws_monotonic()
+
+  private var phase: Phase?
+  private var launcher: (any CommandLauncher)?
+  private var records: [CommandRecord] = []
+  private var attempts: [Attempt] = []
+  private var attemptBegan = 0.0
+  private var isCancelled = false
+  private var queue = EventQueue()
+  private(set) var signpost = Signpost()
+
+  init(
+    _ step: Step, _ worker: Worker, _ commands: consuming ExpandedCommands, _ settings: RunSettings,
+    events: RunOptions.Events?,
+    launcher: @escaping (RunSettings) throws(SpawnFailure) -> any CommandLauncher
+  ) {
+    self.step = step
+    self.worker = worker
+    self.commands = commands
+    self.settings = settings
+    self.events = events
+    makeLauncher = launcher
+    queue.isListening = events != nil
+    queue.stepStarted(step, worker)
+    beginAttempt()
+  }
+
+  // MARK: What callers see
+
+  var result: StepResult? {
+    if case .over(let result) = phase { return result }
+    return nil
+  }
+
+  var waiting: Waiting {
+    switch phase {
+    case .running(let command, _): return command.waiting
+    case .pausing(let pause): return Waiting(channel: pause.fd)
+    case .over, nil: return Waiting()
+    }
+  }
+
+  var hasEvent: Bool { !queue.isEmpty }
+
+  mutating func takeEvent() -> Event? {
+    let event = queue.take()
+    signpost.raise(!queue.isEmpty)
+    return event
+  }
+
+  /// Forgets the events that nobody has taken.
+  mutating func passOver() {
+    queue.removeAll()
+    signpost.raise(false)
+  }
+
+  /// The descriptor to wait with; -1 if there is none to be had.
+  mutating func descriptor() -> Int32 {
+    if signpost.epoll >= 0 { return signpost.epoll }
+    guard signpost.open() else { return -1 }
+    signpost.watch(waiting)
+    signpost.raise(!queue.isEmpty)
+    return signpost.epoll
+  }
+
+  mutating func cancel() {
+    if isCancelled { return }
+    isCancelled = true
+    switch phase {
+    case .running(let command, _): command.stop()
+    case .pausing(let pause): pause.stop()
+    case .over, nil: break
+    }
+  }
+
+  /// Does what can be done now.
+  ///
+  /// - Parameter isListening: whether somebody takes the events.
+  mutating func advance(_ ready: Waiting.Ready, isListening: Bool) {
+    queue.isListening = isListening && events != nil
+    switch phase {
+    case .running(let command, let index):
+      if let end = command.advance(ready, &signpost, &queue) { finishCommand(index, end) }
+    case .pausing(let pause):
+      if ready.channel, pause.isOver {
+        signpost.forget(pause.fd)
+        if isCancelled { finish(attempts.removeLast().cancelled) } else { beginAttempt() }
+      }
+    case .over, nil: break
+    }
+    signpost.raise(!queue.isEmpty)
+  }
+
+  // MARK: Attempts and commands
+
+  private mutating func beginAttempt() {
+    records = []
+    attemptBegan = fws_monotonic()
+    queue.begin(attempt: attempts.count + 1)
+    guard commands.count > 0 else { return finishAttempt() }
+    do {
+      launcher = try makeLauncher(settings)
+    } catch {
+      records = [CommandRecord(index: nil, command: "", CommandEnd(failure: error, started: fws_wall()))]
+      return finishAttempt()
+    }
+    startCommand(0)
+  }
+
+  private mutating func startCommand(_ index: Int) {
+    let left = settings.timeout.map { $0 - (fws_monotonic() - attemptBegan) }
+    if isCancelled { return stop(.cancelled, before: index) }
+    if let left, left <= 0 { return stop(.timeout, before: index) }
+    guard let launcher else { return }
+    queue.begin(command: index, text: commands.text(index))
+    do {
+      let command = try launcher.start(commands[index], isLast: index + 1 == commands.count, timeout: left, events: events)
+      phase = .running(command, index: index)
+      signpost.watch(command.waiting)
+    } catch {
+      finishCommand(index, CommandEnd(failure: error, started: fws_wall()))
+    }
+  }
+
+  /// Ends the attempt between two commands.
+  private mutating func stop(_ outcome: Outcome, before index: Int) {
+    let place = "before command \(index + 1) of \(commands.count)"
+    let end = CommandEnd(outcome: outcome, started: fws_wall())
+    records.append(CommandRecord(index: nil, command: commands.text(index), end, place: place))
+    finishAttempt()
+  }
+
+  private mutating func finishCommand(_ index: Int, _ end: CommandEnd) {
+    let record = CommandRecord(index: index, command: commands.text(index), end)
+    records.append(record)
+    queue.commandEnded(record)
+    if record.returncode == 0, index + 1 < commands.count {
+      startCommand(index + 1)
+    } else {
+      finishAttempt()
+    }
+  }
+
+  private mutating func finishAttempt() {
+    launcher = nil
+    var attempt = Attempt(step: step, commands: records, total: commands.count, timeout: settings.timeout)
+    if let policy = settings.retries, attempts.count < policy.limit, attempt.returncode != 0, !isCancelled,
+      policy.covers(attempt.outcome, exitCode: attempt.returncode)
+    {
+      let delay = policy.delay(after: attempts.count + 1)
+      if let pause = Pause(delay) {
+        attempt.delay = delay
+        attempts.append(attempt)
+        queue.retry(attempt, delay: delay)
+        phase = .pausing(pause)
+        signpost.watch(Waiting(channel: pause.fd))
+        return
+      }
+    }
+    finish(attempt)
+  }
+
+  private mutating func finish(_ attempt: Attempt) {
+    let result = StepResult(
+      step: step, worker: worker, attempts: attempts, last: attempt, duration: fws_monotonic() - began)
+    phase = .over(result)
+    queue.stepEnded(result)
+  }
+}
+
+/// The time between two attempts.
+final class Pause {
+  let fd: Int32
+
+  /// `nil` if the system has no descriptor left.
+  init?(_ seconds: Double) {
+    fd = fws_timer(seconds)
+    if fd < 0 { return nil }
+  }
+
+  deinit { close(fd) }
+
+  var isOver: Bool { fws_timer_is_over(fd) }
+
+  /// Lets it be over.
+  func stop() { fws_timer_set(fd, 0) }
+}

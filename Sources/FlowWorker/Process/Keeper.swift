@@ -1,0 +1,141 @@
+internal import CFlowShims
+internal import Glibc
+
+/// A connection to a monitor, which runs one command after the other.
+final class Channel: Sendable {
+  let fd: Int32
+  fileprivate let keeper: Keeper
+
+  fileprivate init(fd: Int32, keeper: Keeper) {
+    self.fd = fd
+    self.keeper = keeper
+  }
+
+  deinit {
+    // A process that the host has forked may hold a copy, and then closing alone would tell the monitor
+    // nothing; in such a process the channel is the host's.
+    if !fws_is_forked() { shutdown(fd, Int32(SHUT_RDWR)) }
+    close(fd)
+  }
+
+  /// Gives the channel back for another command; only after the monitor has said that nothing is left of
+  /// the last one.
+  func release() { Keepers.shared?.keep(self) }
+}
+
+/// A keeper process. It ends when its control socket is closed, its monitors when their channels are.
+final class Keeper: Sendable {
+  let control: Int32
+  fileprivate let identity: fws_identity
+
+  fileprivate init(control: Int32, identity: fws_identity) {
+    self.control = control
+    self.identity = identity
+  }
+
+  deinit { close(control) }
+}
+
+/// The keepers of this process. There is more than one where the threads of the host, or the host in the
+/// course of time, have different users, limits, priorities and so on (identity.c).
+final class Keepers: Sendable {
+  /// `nil` if there was no memory for it.
+  static let shared = try? Keepers()
+
+  private let state: Guarded<State>
+
+  private struct State {
+    /// A pidfd of this process, by which keepers see that it ends.
+    var host: Int32 = -1
+    /// The one that was used last is the last.
+    var keepers: [Keeper] = []
+    /// Monitors without a command, with the time when they lost it; the last is taken first.
+    var idle: [(channel: Channel, since: Double)] = []
+  }
+
+  private static let maxKeepers = 8
+  private static let maxIdle = 16
+  /// Seconds. A monitor that nobody has needed for so long is let go when another is given back.
+  private static let maxIdleTime = 10.0
+
+  private init() throws(FlowError) {
+    state = try Guarded(State())
+  }
+
+  /// A monitor whose commands have what the calling thread has.
+  func channel() throws(SpawnFailure) -> Channel {
+    let identity = fws_identity_now(try host())
+    if let channel = takeIdle(identity) { return channel }
+    // A keeper that somebody has killed is seen by the socket; then another one is started.
+    for _ in 0..<2 {
+      let keeper = try keeper(identity)
+      var fd: Int32 = -1
+      let error = fws_channel_open(keeper.control, &fd)
+      if error == 0 { return Channel(fd: fd, keeper: keeper) }
+      guard error == EPIPE || error == ECONNRESET else {
+        throw SpawnFailure("no connection to the keeper process could be made: \(errorText(error))")
+      }
+      forget(keeper)
+    }
+    throw SpawnFailure("the keeper process ends as soon as it has been started")
+  }
+
+  private func host() throws(SpawnFailure) -> Int32 {
+    try state.withLock { (state) throws(SpawnFailure) in
+      if state.host < 0 { state.host = fws_self() }
+      guard state.host >= 0 else {
+        throw SpawnFailure("this process cannot be shown to the keeper process (pidfd_open): \(errorText(-state.host))")
+      }
+      return state.host
+    }
+  }
+
+  private func takeIdle(_ identity: fws_identity) -> Channel? {
+    state.withLock { state in
+      guard let index = state.idle.lastIndex(where: { $0.channel.keeper.identity == identity }) else { return nil }
+      return state.idle.remove(at: index).channel
+    }
+  }
+
+  private func keeper(_ identity: fws_identity) throws(SpawnFailure) -> Keeper {
+    // Under the lock: two threads that begin at once need one keeper.
+    try state.withLock { (state) throws(SpawnFailure) in
+      if let index = state.keepers.lastIndex(where: { $0.identity == identity }) {
+        let keeper = state.keepers.remove(at: index)
+        state.keepers.append(keeper)
+        return keeper
+      }
+      var control: Int32 = -1
+      let error = fws_keeper_start(state.host, &control)
+      guard error == 0 else {
+        throw SpawnFailure("the keeper process, which runs the commands, could not be started: \(errorText(error))")
+      }
+      let keeper = Keeper(control: control, identity: identity)
+      state.keepers.append(keeper)
+      if state.keepers.count > Keepers.maxKeepers {
+        let old = state.keepers.removeFirst()
+        state.idle.removeAll { $0.channel.keeper === old }
+      }
+      return keeper
+    }
+  }
+
+  private func forget(_ keeper: Keeper) {
+    state.withLock { state in state.keepers.removeAll { $0 === keeper } }
+  }
+
+  fileprivate func keep(_ channel: Channel) {
+    let now = fws_monotonic()
+    // What is let go is closed after the lock.
+    _ = state.withLock { state in
+      state.idle.append((channel, now))
+      let isFull = state.idle.count > Keepers.maxIdle
+      let isOld = state.idle.count > 1 && now - state.idle[0].since > Keepers.maxIdleTime
+      return isFull || isOld ? state.idle.removeFirst().channel : nil
+    }
+  }
+}
+
+extension fws_identity {
+  static func == (one: fws_identity, other: fws_identity) -> Bool { one.low == other.low && one.high == other.high }
+}

@@ -1,0 +1,129 @@
+internal import CFlowShims
+internal import Glibc
+
+/// A command that runs in a monitor.
+final class ProcessCommand: RunningCommand {
+  private let channel: Channel
+  private var stdout: OutputSink
+  private var stderr: OutputSink
+  private let launcher: ProcessLauncher
+  /// Bytes of the command's text.
+  private let size: Int
+  private let isLast: Bool
+  private var pid: Int32?
+  /// Its output may be told: its beginning has been.
+  private var isTold: Bool
+  private var started = fws_wall()
+
+  init(
+    _ channel: Channel, _ stdout: consuming OutputSink, _ stderr: consuming OutputSink, _ launcher: ProcessLauncher,
+    size: Int, isLast: Bool, tellsStart: Bool
+  ) {
+    isTold = !tellsStart
+    self.channel = channel
+    self.stdout = stdout
+    self.stderr = stderr
+    self.launcher = launcher
+    self.size = size
+    self.isLast = isLast
+  }
+
+  var waiting: Waiting {
+    isTold ? Waiting(channel: channel.fd, stdout: stdout.fd, stderr: stderr.fd, hasMonitor: true)
+      : Waiting(channel: channel.fd, hasMonitor: true)
+  }
+
+  func stop() { _ = fws_channel_stop(channel.fd) }
+
+  func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
+    if ready.channel {
+      var reply = fwk_reply()
+      switch fws_channel_receive(channel.fd, &reply) {
+      case 0: break
+      case 1: if let end = take(reply, &signpost, &events) { return end }
+      default: return finish(lost(), &signpost, &events)
+      }
+    }
+    // One read of each: the command must not stand still on one stream while the other is read.
+    if ready.stdout { stdout.read(&signpost, &events) }
+    if ready.stderr { stderr.read(&signpost, &events) }
+    return nil
+  }
+
+  private func take(_ reply: fwk_reply, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
+    switch Int(reply.kind) {
+    case FWK_STARTED:
+      isTold = true
+      signpost.watch(Waiting(stdout: stdout.fd, stderr: stderr.fd))
+      pid = reply.pid
+      started = Double(reply.started) / 1e9
+      events.commandStarted(pid: reply.pid, at: started)
+      return nil
+    case FWK_FAILED:
+      launcher.take(channel, isLast: isLast)
+      return finish(CommandEnd(failure: launcher.failure(reply, size: size), started: started), &signpost, &events)
+    default:
+      if reply.left == 0 { launcher.take(channel, isLast: isLast) }
+      return finish(CommandEnd(reply), &signpost, &events)
+    }
+  }
+
+  /// The end of a command whose monitor has gone without a word.
+  private func lost() -> CommandEnd {
+    var end = CommandEnd(outcome: .statusUnknown, started: started)
+    end.pid = pid
+    return end
+  }
+
+  /// What was written before the end is in the pipes by now.
+  private func finish(_ end: CommandEnd, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd {
+    signpost.forget(channel.fd)
+    var end = end
+    end.stdout = stdout.finish(&signpost, &events)
+    end.stderr = stderr.finish(&signpost, &events)
+    return end
+  }
+}
+
+extension CommandEnd {
+  fileprivate init(_ reply: fwk_reply) {
+    let status = reply.status
+    // As wait(2) encodes it.
+    let signal = status & 0x7f
+    var outcome = signal != 0 ? Outcome.signaled : .exited
+    switch Int(reply.reason) {
+    case FWK_BY_TIMEOUT: outcome = .timeout
+    case FWK_BY_STOP: outcome = .cancelled
+    default: if status < 0 { outcome = .statusUnknown }
+    }
+    self.init(outcome: outcome, started: Double(reply.started) / 1e9)
+    pid = reply.pid
+    if status >= 0 {
+      exitCode = signal == 0 ? (status >> 8) & 0xff : nil
+      self.signal = signal != 0 ? signal : nil
+      usage = Usage(
+        user: Double(reply.user) / 1e6, system: Double(reply.system) / 1e6, peakMemory: Int(clamping: reply.peak))
+    }
+    duration = Double(reply.duration) / 1e9
+    endedBy = EndingSignal(reply.main_signal)
+    containment = reply.is_blind == 0 ? .subreaper : .session
+    isEnded = reply.left == 0
+    survivorsCount = Int(reply.others)
+    withUnsafeBytes(of: reply.processes) { bytes in
+      for process in bytes.bindMemory(to: fwk_process.self).prefix(survivorsCount) {
+        let name = withUnsafeBytes(of: process.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        survivors.append(Survivor(pid: process.pid, name: name, endedBy: EndingSignal(process.signal)))
+      }
+    }
+  }
+}
+
+extension EndingSignal {
+  fileprivate init?(_ number: Int32) {
+    switch number {
+    case SIGTERM: self = .term
+    case SIGKILL: self = .kill
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,170 @@
+internal import CFlowShims
+internal import Glibc
+
+/// Starts the commands of a container step as processes of this machine.
+final class ProcessLauncher: CommandLauncher {
+  private let worker: SubprocessWorker
+  private let settings: RunSettings
+  private let environment: TextBlock
+  private let path: CText
+  /// Between two commands: the monitor of the step, which has kept the run directory.
+  private var channel: Channel?
+  /// Until the first command has taken it.
+  private var rundir: Descriptor?
+
+  /// Linux takes 128 KiB for one argument (MAX_ARG_STRLEN: 32 pages); this leaves a margin.
+  private static let argumentLimit = 120_000
+
+  /// - Parameter env: the step's.
+  init(_ worker: SubprocessWorker, _ settings: RunSettings, env: KeyValues, rundir path: CText) throws(SpawnFailure) {
+    self.worker = worker
+    self.settings = settings
+    self.path = path
+    environment = TextBlock(environment: worker.env.overridden(by: env), inherits: worker.options.inheritEnv)
+    rundir = try ProcessLauncher.open(path)
+  }
+
+  deinit {
+    guard let channel else { return }
+    // It expects another command.
+    _ = fws_channel_stop(channel.fd)
+    channel.release()
+  }
+
+  private static func open(_ path: CText) throws(SpawnFailure) -> Descriptor {
+    let fd = fws_open_directory(path.start)
+    if fd >= 0 { return Descriptor(fd) }
+    let shown = Wording.path(path.string)
+    switch -fd {
+    case ENOENT: throw SpawnFailure("the run directory \(shown) does not exist")
+    case ENOTDIR: throw SpawnFailure("the run directory \(shown) is not a directory")
+    default: throw SpawnFailure("the run directory \(shown) cannot be opened: \(errorText(-fd))")
+    }
+  }
+
+  func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
+    throws(SpawnFailure) -> any RunningCommand
+  {
+    let arguments = shellArguments(command)
+    let texts = arguments.request(environment: environment)
+    guard let start = texts.start, !texts.isExhausted, let keepers = Keepers.shared else { throw .noMemory }
+    let options = worker.options
+    var request = fwk_request()
+    request.kind = UInt32(FWK_RUN)
+    request.background = options.background.number
+    request.tell_start = events == nil ? 0 : 1
+    request.keep_rundir = isLast ? 0 : 1
+    request.slots = UInt32(clamping: arguments.slots(environment))
+    request.size = UInt64(texts.count)
+    request.timeout = timeout.map { Int64($0 * 1e9) } ?? -1
+    request.grace = Int64(options.grace * 1e9)
+    options.limits.set(in: &request)
+
+    var reader: Int32 = -1
+    let outEnd = try openPipe(&reader)
+    let outSink = sink(reader, .stdout, events)
+    let errEnd = try openPipe(&reader)
+    let errSink = sink(reader, .stderr, events)
+    var error = EPIPE
+    // A monitor that waits for a command may have been killed meanwhile: the next one then.
+    for _ in 0..<20 where error == EPIPE || error == ECONNRESET {
+      let kept = channel
+      channel = nil
+      if kept == nil, rundir == nil { rundir = try ProcessLauncher.open(path) }
+      let channel = if let kept { kept } else { try keepers.channel() }
+      error = fws_channel_run(
+        channel.fd, &request, start, outEnd.number, errEnd.number, kept == nil ? (rundir?.number ?? -1) : -1)
+      if error == 0 {
+        rundir = nil
+        return ProcessCommand(
+          channel, outSink, errSink, self, size: command.count, isLast: isLast, tellsStart: events != nil)
+      }
+    }
+    throw SpawnFailure("the keeper process does not take it: \(errorText(error))")
+  }
+
+  /// Takes back the monitor of a command of which nothing is left.
+  func take(_ channel: Channel, isLast: Bool) { if isLast { channel.release() } else { self.channel = channel } }
+
+  /// Gives the end of a new pipe that the command gets.
+  private func openPipe(_ reader: inout Int32) throws(SpawnFailure) -> Descriptor {
+    var writer: Int32 = -1
+    let error = fws_pipe(&reader, &writer)
+    guard error == 0 else { throw SpawnFailure("no pipe for its output could be had: \(errorText(error))") }
+    return Descriptor(writer)
+  }
+
+  private func sink(_ fd: Int32, _ stream: Stream, _ events: RunOptions.Events?) -> OutputSink {
+    OutputSink(
+      fd: fd, limit: settings.outputLimit, spill: settings.spill.map { SpillFile(in: $0, for: stream.name) },
+      feed: events.flatMap { EventFeed($0, stream) })
+  }
+
+  /// `SHELL -c COMMAND`. A command that is too long for one argument goes in pieces, which the shell
+  /// puts together again; it then sees what it would have seen: the same $0, and no arguments.
+  private func shellArguments(_ command: UnsafeRawBufferPointer) -> TextBlock {
+    let shell = worker.options.shell
+    var arguments = TextBlock()
+    // The program, and its name.
+    arguments.add(shell)
+    arguments.add(shell)
+    arguments.add("-c")
+    if command.count <= ProcessLauncher.argumentLimit {
+      arguments.add(command)
+    } else {
+      let count = (command.count + ProcessLauncher.argumentLimit - 1) / ProcessLauncher.argumentLimit
+      arguments.add("eval \"shift $#;" + (1...count).map { "${\($0)}" }.joined() + "\"")
+      arguments.add(shell)
+      for start in stride(from: 0, to: command.count, by: ProcessLauncher.argumentLimit) {
+        let end = min(start + ProcessLauncher.argumentLimit, command.count)
+        arguments.add(UnsafeRawBufferPointer(rebasing: command[start..<end]))
+      }
+    }
+    return arguments
+  }
+
+  /// What the keeper says of a command that it could not start.
+  func failure(_ reply: fwk_reply, size: Int) -> SpawnFailure {
+    let reason = errorText(reply.error)
+    let shell = Wording.path(worker.options.shell)
+    switch (Int(reply.stage), reply.error) {
+    case (FWK_AT_EXEC, ENOENT): return SpawnFailure("the shell \(shell) or its interpreter does not exist")
+    case (FWK_AT_EXEC, EACCES): return SpawnFailure("the shell \(shell) is not an executable file")
+    case (FWK_AT_EXEC, E2BIG):
+      return SpawnFailure(
+        "the command (\(size) bytes) and its environment are longer than the system takes, or one environment variable "
+          + "is longer than 128 KiB")
+    case (FWK_AT_EXEC, _): return SpawnFailure("the shell \(shell) cannot be run: \(reason)")
+    case (FWK_AT_CHDIR, _): return SpawnFailure("the run directory \(Wording.path(path.string)) cannot be entered: \(reason)")
+    case (FWK_AT_LIMIT, _):
+      let keys = ProcessLimits.keys
+      let key = keys.indices.contains(Int(reply.limit)) ? keys[Int(reply.limit)] : ""
+      return SpawnFailure(
+        reply.error == EPERM
+          ? "the limit \(Wording.quoted(key)) of the worker is above the hard limit that this process has"
+          : "the limit \(Wording.quoted(key)) of the worker cannot be set: \(reason)")
+    case (FWK_AT_STREAMS, _): return SpawnFailure("its output streams could not be set up: \(reason)")
+    case (FWK_AT_REQUEST, _): return SpawnFailure("the keeper process cannot take it: \(reason)")
+    default: return SpawnFailure("the system starts no further process: \(reason)")
+    }
+  }
+}
+
+extension SubprocessOptions.Background {
+  fileprivate var number: UInt32 {
+    switch self {
+    case .kill: return UInt32(FWK_KILL)
+    case .wait: return UInt32(FWK_WAIT)
+    case .leave: return UInt32(FWK_LEAVE)
+    }
+  }
+}
+
+extension ProcessLimits {
+  fileprivate func set(in request: inout fwk_request) {
+    withUnsafeMutableBytes(of: &request.limits) { bytes in
+      let slots = bytes.bindMemory(to: UInt64.self)
+      for (slot, value) in zip(slots.indices, values) { slots[slot] = value ?? UInt64.max }
+    }
+  }
+}

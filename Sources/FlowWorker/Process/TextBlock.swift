@@ -1,0 +1,66 @@
+internal import CFlowShims
+internal import Glibc
+
+/// Strings one behind the other, each with a NUL, as the keeper takes them (keeper.h).
+struct TextBlock: ~Copyable {
+  private(set) var texts = ByteBuffer()
+  private(set) var places: ContiguousArray<Int> = []
+
+  init() {}
+
+  /// The environment of a step's commands, as it is now.
+  ///
+  /// - Parameters:
+  ///   - values: the worker's and the step's.
+  ///   - inherits: the host's under them. Without values it is the host's in any case, as in flowServ.
+  init(environment values: KeyValues, inherits: Bool) {
+    if inherits || values.isEmpty {
+      let names = Set(values.pairs.map(\.key))
+      var at = fws_environ()
+      while let entry = at.pointee {
+        if names.isEmpty || !names.contains(String(String(cString: entry).prefix { $0 != "=" })) {
+          add(UnsafeRawBufferPointer(start: entry, count: strlen(entry)))
+        }
+        at += 1
+      }
+    }
+    for (key, value) in values.pairs { add(key + "=" + value) }
+  }
+
+  mutating func add(_ text: String) {
+    places.append(texts.count)
+    texts.append(text)
+    texts.append(byte: 0)
+  }
+
+  mutating func add(_ text: UnsafeRawBufferPointer) {
+    places.append(texts.count)
+    texts.append(text)
+    texts.append(byte: 0)
+  }
+
+  /// How many places the table has.
+  func slots(_ environment: borrowing TextBlock) -> Int { places.count + environment.places.count + 2 }
+
+  /// The texts of a request to the keeper: a table of offsets from its beginning, in which 0 ends a
+  /// list, and the strings. The first argument of this block is the program.
+  func request(environment: borrowing TextBlock) -> ByteBuffer {
+    let slots = slots(environment)
+    let argumentsAt = slots * MemoryLayout<UInt64>.size
+    let environmentAt = argumentsAt + texts.count
+    var bytes = ByteBuffer()
+    for place in places { bytes.append(word: argumentsAt + place) }
+    bytes.append(word: 0)
+    for place in environment.places { bytes.append(word: environmentAt + place) }
+    bytes.append(word: 0)
+    bytes.append(texts.bytes)
+    bytes.append(environment.texts.bytes)
+    return bytes
+  }
+}
+
+extension ByteBuffer {
+  fileprivate mutating func append(word: Int) {
+    withUnsafeBytes(of: UInt64(clamping: word)) { append($0) }
+  }
+}

@@ -1,0 +1,123 @@
+/// One run of a step's commands: a step that is tried again has several.
+struct Attempt {
+  /// Those that ran, in order; the last decides.
+  let commands: [CommandRecord]
+  private(set) var outcome: Outcome
+  let returncode: Int32
+  /// Why it failed; `nil` when it did not.
+  private(set) var message: CText?
+  /// Seconds that were waited after it.
+  var delay: Double?
+  private let stdout: [Output]
+  private let stderr: [Output]
+  private let shownStep: String
+
+  /// - Parameters:
+  ///   - total: how many commands the step has.
+  ///   - timeout: seconds that it might last.
+  init(step: Step, commands: [CommandRecord], total: Int, timeout: Double?) {
+    self.commands = commands
+    shownStep = step.shownName
+    let last = commands.last
+    outcome = last?.end.outcome ?? .exited
+    returncode = last?.returncode ?? 0
+    if let last, returncode != 0 {
+      let place = last.index.map { ", command \($0 + 1) of \(total)" } ?? ""
+      message = CText(unlessExhausted: "step \(shownStep)\(place) \(last.explanation(timeout: timeout))")
+    }
+    stdout = commands.map(\.end.stdout).filter { $0.count > 0 }
+    // What kept a command from running stands where its own complaint would.
+    stderr = commands.flatMap { [$0.end.stderr] + ($0.end.failure.map { [Output($0)] } ?? []) }.filter { $0.count > 0 }
+  }
+
+  func outputs(of stream: Stream) -> [Output] { stream == .stdout ? stdout : stderr }
+
+  /// The same, as the last one of a step that was cancelled before the next one began.
+  var cancelled: Attempt {
+    var attempt = self
+    attempt.outcome = .cancelled
+    attempt.delay = nil
+    let before = message.map { "; the attempt before had failed: \($0.string)" } ?? ""
+    attempt.message = CText(unlessExhausted: "step \(shownStep) was cancelled before it was tried again\(before)")
+    return attempt
+  }
+}
+
+/// What happened to one command.
+struct CommandRecord {
+  /// Its number in the step, from 0; `nil` if it is about the step as a whole.
+  let index: Int?
+  /// After substitution.
+  let command: String
+  let end: CommandEnd
+  /// Where the step was ended, if that was between two commands.
+  private let place: String?
+
+  init(index: Int?, command: String, _ end: CommandEnd, place: String? = nil) {
+    self.place = place
+    self.index = index
+    self.command = command
+    self.end = end
+  }
+
+  var returncode: Int32 {
+    let own = end.signal.map { 0 - $0 } ?? end.exitCode ?? 1
+    switch end.outcome {
+    case .exited, .signaled: return own
+    // What was ended has not succeeded, also when it ends with status 0 at that.
+    case .timeout, .cancelled: return own == 0 ? 1 : own
+    case .spawnFailed, .statusUnknown: return 1
+    }
+  }
+
+  /// What a message says of it, behind the command's place in the step.
+  func explanation(timeout: Double?) -> String {
+    let shown = Wording.quoted(command, limit: 100)
+    switch end.outcome {
+    case .exited:
+      let code = end.exitCode ?? 1
+      let hint = code == 127 ? " (the shell found no such command)" : code == 126 ? " (not executable)" : ""
+      return "exited with status \(code)\(hint): \(shown)"
+    case .signaled:
+      let number = end.signal ?? 0
+      return "was ended by signal \(number)\(CommandRecord.signalName(number)): \(shown)"
+    case .timeout:
+      let limit = timeout.map { " of \(Wording.seconds($0))" } ?? ""
+      if let place { return "was ended \(place), because its timeout\(limit) had passed: \(shown)" }
+      return "was ended, because the step's timeout\(limit) had passed\(ending): \(shown)"
+    case .cancelled:
+      if let place { return "was cancelled \(place): \(shown)" }
+      return "was ended, because the step was cancelled\(ending): \(shown)"
+    case .statusUnknown: return "ended, but nobody knows how: its monitor process was killed: \(shown)"
+    case .spawnFailed: return "could not be started: \(end.failure ?? "")"
+    }
+  }
+
+  /// Who had to be killed, and who could not be.
+  private var ending: String {
+    var killed = end.endedBy == .kill ? ["the command"] : []
+    killed += end.survivors.filter { $0.endedBy == .kill }.map { "\($0.name) (\($0.pid))" }
+    let kills = killed.isEmpty ? "" : "; KILL was needed for \(killed.prefix(5).joined(separator: ", "))"
+    return kills + (end.isEnded ? "" : "; some of its processes could not be ended")
+  }
+
+  private static func signalName(_ number: Int32) -> String {
+    switch number {
+    case 1: return " (HUP)"
+    case 2: return " (INT)"
+    case 3: return " (QUIT)"
+    case 4: return " (ILL)"
+    case 6: return " (ABRT)"
+    case 7: return " (BUS)"
+    case 8: return " (FPE)"
+    case 9: return " (KILL)"
+    case 11: return " (SEGV)"
+    case 13: return " (PIPE)"
+    case 14: return " (ALRM)"
+    case 15: return " (TERM)"
+    case 24: return " (XCPU)"
+    case 25: return " (XFSZ)"
+    default: return ""
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/// The commands of a step after substitution, each followed by a NUL.
+struct ExpandedCommands: ~Copyable {
+  private var bytes = ByteBuffer()
+  private var ranges: ContiguousArray<Range<Int>> = []
+
+  init(_ step: Step, _ variables: VariableTable, _ context: ContextValues?) throws(FlowError) {
+    for (index, template) in step.commands.enumerated() {
+      if let fault = template.fault {
+        throw FlowError(
+          .template,
+          "step \(step.shownName), command \(index + 1) of \(step.commands.count): invalid placeholder at line "
+            + "\(fault.position.line), column \(fault.position.column), near \(Wording.quoted(fault.following)): "
+            + "use $name or ${name} for a value, and $$ for a dollar",
+          path: "/action/commands/\(index)", position: fault.position)
+      }
+      let range = template.expand(variables, context, into: &bytes)
+      // What is behind the range is white space, or nothing: the NUL takes its place.
+      bytes.truncate(range.upperBound)
+      bytes.append(byte: 0)
+      ranges.append(range)
+    }
+    if bytes.isExhausted { throw .noMemory }
+  }
+
+  var count: Int { ranges.count }
+
+  func text(_ index: Int) -> String { String(decoding: self[index], as: UTF8.self) }
+
+  subscript(index: Int) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes.bytes[ranges[index]]) }
+}

@@ -1,0 +1,57 @@
+public import CFlowWorker
+internal import FlowWorker
+
+// MARK: Results
+
+@_cdecl("fw_result_returncode") @implementation
+public func fw_result_returncode(_ result: OpaquePointer?) -> Int32 {
+  HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef { $0.returncode } ?? 1
+}
+
+@_cdecl("fw_result_outcome") @implementation
+public func fw_result_outcome(_ result: OpaquePointer?) -> fw_outcome {
+  HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef { $0.outcome.rawValue } ?? FW_STATUS_UNKNOWN
+}
+
+@_cdecl("fw_outcome_name") @implementation
+public func fw_outcome_name(_ outcome: fw_outcome) -> UnsafePointer<CChar>? {
+  Outcome(rawValue: outcome).map { cText($0.name) }
+}
+
+@_cdecl("fw_result_message") @implementation
+public func fw_result_message(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
+  HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef { $0.message?.start }
+}
+
+@_cdecl("fw_result_output_count") @implementation
+public func fw_result_output_count(_ result: OpaquePointer?, _ stream: fw_stream) -> Int {
+  guard let stream = Stream(rawValue: stream) else { return 0 }
+  return HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef { $0.outputCount(of: stream) } ?? 0
+}
+
+@_cdecl("fw_result_output") @implementation
+public func fw_result_output(
+  _ result: OpaquePointer?, _ stream: fw_stream, _ index: Int, _ length: UnsafeMutablePointer<Int>?
+) -> UnsafePointer<CChar>? {
+  length?.pointee = 0
+  guard let stream = Stream(rawValue: stream),
+    let bytes = HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef({ $0.output(of: stream, index) })
+  else { return nil }
+  length?.pointee = bytes.count
+  return bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+}
+
+@_cdecl("fw_result_to_json") @implementation
+public func fw_result_to_json(
+  _ result: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(json, "json")
+    let result = try needed(result, StepResult.self, "result", "a result").takeUnretainedValue()
+    place.pointee = UnsafeMutableRawPointer(try result.toJSON()).assumingMemoryBound(to: CChar.self)
+  }
+}
+
+@_cdecl("fw_result_free") @implementation
+public func fw_result_free(_ result: OpaquePointer?) { HandleTable.free(result, StepResult.self) }

@@ -1,0 +1,37 @@
+/* A host that may write no files at all (RLIMIT_FSIZE of 0) is not ended by SIGXFSZ because of what the
+ * library does to start a command, be the command small or larger than an argument may be. */
+#include "run.h"
+
+#include <sys/resource.h>
+
+/** A command with a comment of so many bytes. */
+static void runs(size_t size, bool may_fail)
+{
+    char *command = malloc(size + 100);
+    REQUIRE(command != NULL);
+    strcpy(command, "echo here # ");
+    memset(command + 12, 'x', size);
+    command[12 + size] = '\0';
+    fw_result *result = RUN(command, "exit 3");
+    if (may_fail && fw_result_outcome(result) == FW_SPAWN_FAILED) {
+        CHECK_INT(fw_result_returncode(result), 1);
+        CHECK(fw_result_message(result) != NULL);
+    } else {
+        CHECK_EXITED(result, 3);
+        CHECK_OUTPUT(result, FW_STDOUT, 0, "here\n");
+    }
+    fw_result_free(result);
+    free(command);
+}
+
+int main(void)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, limit.rlim_max}) == 0);
+    runs(10, false);
+    runs(40000, true);
+    runs(300000, true);
+    runs(10, false);
+    return check_done();
+}

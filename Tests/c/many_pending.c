@@ -1,0 +1,71 @@
+/* The descriptors of 1,500 steps in one epoll are all readable when each step has an event that nobody
+ * has taken yet, and none is when all events are taken: no step is forgotten among many. */
+#include "events.h"
+
+#include <sys/epoll.h>
+#include <sys/resource.h>
+
+static int count;
+
+/** How many of them epoll says are readable now. */
+static int readable(int epoll)
+{
+    struct epoll_event *ready = calloc((size_t)count, sizeof *ready);
+    REQUIRE(ready != NULL);
+    int got = epoll_wait(epoll, ready, count, 0);
+    free(ready);
+    return got;
+}
+
+int main(void)
+{
+    count = check_times(1500, 50);
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t needed = (rlim_t)count * 4 + 200;
+    if (limit.rlim_max < needed) {
+        count = ((int)limit.rlim_max - 200) / 4;
+        fprintf(stderr, "only %d at once, because of the hard limit of descriptors\n", count);
+        needed = limit.rlim_max;
+    }
+    if (limit.rlim_cur < needed)
+        REQUIRE(setrlimit(RLIMIT_NOFILE, &(struct rlimit){needed, limit.rlim_max}) == 0);
+    int gate = gate_make("gate"), epoll = epoll_create1(EPOLL_CLOEXEC);
+    fw_exec **all = calloc((size_t)count, sizeof *all);
+    REQUIRE(all != NULL && epoll >= 0 && count > 0);
+
+    fw_worker *worker = run_worker(NULL);
+    fw_step *step = run_step("s", (const char *const[]){"read line < gate", NULL});
+    for (int i = 0; i < count; i++) {
+        all[i] = start_step(worker, step, NULL);
+        event_skip(all[i], FW_EVENT_STEP_STARTED);
+        event_skip(all[i], FW_EVENT_COMMAND_STARTED);
+        struct epoll_event event = {.events = EPOLLIN};
+        REQUIRE(epoll_ctl(epoll, EPOLL_CTL_ADD, fw_exec_fd(all[i]), &event) == 0);
+    }
+    CHECK_INT(readable(epoll), 0);
+    for (int i = 0; i < count; i++)
+        gate_pass(gate);
+    for (int i = 0; i < count; i++)
+        event_skip(all[i], FW_EVENT_COMMAND_ENDED);
+    CHECK_INT(readable(epoll), count);
+    int by_poll = 0;
+    for (int i = 0; i < count; i++)
+        by_poll += fd_readable(fw_exec_fd(all[i]));
+    CHECK_INT(by_poll, count);
+    for (int i = 0; i < count; i++)
+        event_skip(all[i], FW_EVENT_STEP_ENDED);
+    CHECK_INT(readable(epoll), 0);
+    for (int i = 0; i < count; i++) {
+        fw_result *result = exec_result(all[i]);
+        CHECK_EXITED(result, 0);
+        fw_result_free(result);
+        fw_exec_free(all[i]);
+    }
+    fw_step_free(step);
+    fw_worker_free(worker);
+    close(epoll);
+    close(gate);
+    free(all);
+    return check_done();
+}
