@@ -73,8 +73,11 @@
  * steps changes no signal handler, disposition or mask, no working directory, no
  * environment, no umask, and no stream of the host. There is no SIGCHLD and no
  * child for the host to see, whatever it does with either: exit statuses are true.
- * All descriptors are close-on-exec; two of the library's stay open for the keeper,
- * and one for each monitor that waits (at most 16).
+ * (A host that is process 1 of a container, or a subreaper, gets the keeper for a child,
+ * as it gets every orphan.) All descriptors are close-on-exec; of the library's one stays
+ * open, one for each keeper, and one for each monitor that waits (at most 16). Threads
+ * with different users, limits, priorities or processors have keepers of their own, of
+ * which 8 are kept.
  * After fork() in a host that has run a step, every fallible call in the new process
  * is FW_E_FORKED, and the steps of the old one go on; before its first step a host may
  * fork as it likes. The library cannot be unloaded: dlclose()
@@ -177,7 +180,8 @@ typedef int32_t fw_stream;
 #define FW_EVENT_COMMAND_STARTED 2
 /** Output of a command: fw_event_stream() and fw_event_data(). */
 #define FW_EVENT_OUTPUT 3
-/** A command has ended, and its output is complete; or it could not be started. */
+/** A command has ended, and its output is complete; or it could not be started. A step
+ *  whose run directory cannot be used has no event of a command. */
 #define FW_EVENT_COMMAND_ENDED 4
 /** An attempt has failed; the next one begins after a delay. */
 #define FW_EVENT_RETRY 5

@@ -6,7 +6,8 @@
  * differ by thread: then the number differs, and another keeper is started. This is asked before
  * each step (about 25 us of some 700; Linux tells the umask only through /proc).
  *
- * Not looked at: the security label, the keyrings, the timer slack and the I/O priority.
+ * Not looked at: the security label, the keyrings, the timer slack, the I/O priority and the score of
+ * the out-of-memory killer (oom_score_adj).
  */
 #define _GNU_SOURCE
 #include "fws.h"
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -94,6 +96,10 @@ fws_identity fws_identity_now(int self) {
   int policy = sched_getscheduler(0);
   mix(&identity, &nice, sizeof nice);
   mix(&identity, &policy, sizeof policy);
+  struct sched_param priority;
+  if (sched_getparam(0, &priority) == 0) mix(&identity, &priority.sched_priority, sizeof priority.sched_priority);
+  int personality_now = personality(0xffffffff);
+  mix(&identity, &personality_now, sizeof personality_now);
 
   /* The root, and with its mount the mount namespace. */
   struct statx root;

@@ -121,6 +121,34 @@ static void unmap_texts(state *state) {
   state->mapped = 0;
 }
 
+/* Takes the status of every process that has ended. */
+static void reap(state *state) {
+  for (;;) {
+    int status;
+    struct rusage usage;
+    long pid = RAW4(__NR_wait4, -1, &status, WNOHANG | __WALL, &usage);
+    if (pid == -EINTR) continue;
+    if (pid <= 0) {
+      state->is_empty = pid == -ECHILD;
+      return;
+    }
+    if (pid != state->main) continue;
+    fwk_reply *reply = &state->reply;
+    state->main_ended = true;
+    reply->status = status;
+    reply->duration = monotonic() - state->began;
+    reply->user = usage.ru_utime.tv_sec * 1000000ll + usage.ru_utime.tv_usec;
+    reply->system = usage.ru_stime.tv_sec * 1000000ll + usage.ru_stime.tv_usec;
+    reply->peak = usage.ru_maxrss * 1024ll;
+  }
+}
+
+/* Whether the command has ended by itself, with nothing left to wait for. */
+static bool is_over(state *state) {
+  reap(state);
+  return state->main_ended && (state->is_empty || state->request.background != FWK_WAIT);
+}
+
 /* Waits for what may happen, until a time. */
 static void wait_for_event(state *state, int64_t until) {
   struct pollfd items[3];
@@ -150,39 +178,15 @@ static void wait_for_event(state *state, int64_t until) {
     fwk_request request;
     if (!receive(state, &request)) {
       is_gone = true;
-    } else if (request.kind == FWK_STOP) {
-      if (state->reply.reason == FWK_BY_ITSELF && !(state->main_ended && state->request.background == FWK_KILL)) {
-        state->reply.reason = FWK_BY_STOP;
-      }
-      if (state->phase == WATCHING) state->deadline = 0;
+    } else if (request.kind == FWK_STOP && state->phase == WATCHING && !is_over(state)) {
+      state->reply.reason = FWK_BY_STOP;
+      state->deadline = 0;
     }
   }
   if (is_gone && state->channel >= 0) {
     RAW1(__NR_close, state->channel);
     state->channel = -1;
     if (state->phase == WATCHING) state->deadline = 0;
-  }
-}
-
-/* Takes the status of every process that has ended. */
-static void reap(state *state) {
-  for (;;) {
-    int status;
-    struct rusage usage;
-    long pid = RAW4(__NR_wait4, -1, &status, WNOHANG | __WALL, &usage);
-    if (pid == -EINTR) continue;
-    if (pid <= 0) {
-      state->is_empty = pid == -ECHILD;
-      return;
-    }
-    if (pid != state->main) continue;
-    fwk_reply *reply = &state->reply;
-    state->main_ended = true;
-    reply->status = status;
-    reply->duration = monotonic() - state->began;
-    reply->user = usage.ru_utime.tv_sec * 1000000ll + usage.ru_utime.tv_usec;
-    reply->system = usage.ru_stime.tv_sec * 1000000ll + usage.ru_stime.tv_usec;
-    reply->peak = usage.ru_maxrss * 1024ll;
   }
 }
 
@@ -210,7 +214,7 @@ static bool act(state *state) {
         ask(state);
         return act(state);
       }
-      if (now < state->deadline) return false;
+      if (now < state->deadline || is_over(state)) return false;
       /* FWK_STOP and the host's end make the deadline 0. */
       if (state->reply.reason == FWK_BY_ITSELF && state->deadline != 0) state->reply.reason = FWK_BY_TIMEOUT;
       ask(state);
@@ -261,6 +265,8 @@ static void report(state *state) {
     tree_look(state->tree, state->main);
   }
   if (state->tree != NULL && (state->phase != WATCHING || !state->is_empty)) tree_tell(state->tree, state->main, out);
+  /* It ended by itself in the moment before a signal could reach it. */
+  if (state->main_ended && !out->is_blind && out->main_signal == 0 && out->others == 0) out->reason = FWK_BY_ITSELF;
   /* Killed, and still there: no status, and more to be done than we can do. */
   out->left = state->is_empty ? 0 : 1;
   if (!state->main_ended) {
@@ -278,7 +284,7 @@ static void run(state *state) {
   int pid = -ENOMEM;
   out->stage = FWK_AT_REQUEST;
   if (map_texts(state)) {
-    pid = spawn(&state->request, state->fds, state->table, out);
+    pid = spawn(&state->request, state->channel, state->fds, state->table, out);
     unmap_texts(state);
   }
   close_fd(state, FWK_FD_OUT);

@@ -18,6 +18,7 @@ enum { CHILD_STACK = 16 * 1024 };
 typedef struct {
   const fwk_request *request;
   const int *fds;
+  int channel;
   char **strings;
   char **environment;
   volatile uint32_t stage;
@@ -58,6 +59,19 @@ static long set_limits(const fwk_request *request, volatile int *which) {
   return 0;
 }
 
+/* Waits until the host has made up its mind. */
+static long wait_for_go(int channel) {
+  struct pollfd items[2];
+  watch_fd(&items[0], channel);
+  watch_fd(&items[1], FWK_HOST);
+  while (RAW5(__NR_ppoll, items, 2, 0, 0, 0) == -EINTR) {
+  }
+  if (items[1].revents != 0) return -ECANCELED;
+  fwk_request request;
+  long size = RAW6(__NR_recvfrom, channel, &request, sizeof request, 0, 0, 0);
+  return size == sizeof request && request.kind == FWK_GO ? 0 : -ECANCELED;
+}
+
 static int child(void *argument) {
   job *job = argument;
   const fwk_request *request = job->request;
@@ -75,6 +89,9 @@ static int child(void *argument) {
   job->stage = FWK_AT_LIMIT;
   if ((result = set_limits(request, &job->limit)) < 0) goto failed;
 
+  job->stage = FWK_AT_HOLD;
+  if (request->is_held && (result = wait_for_go(job->channel)) < 0) goto failed;
+
   /* All that is open from 3 on is close-on-exec. */
   uint64_t none = 0;
   RAW4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
@@ -86,7 +103,7 @@ failed:
   return 127;
 }
 
-int spawn(const fwk_request *request, const int *fds, uint64_t *table, fwk_reply *reply) {
+int spawn(const fwk_request *request, int channel, const int *fds, uint64_t *table, fwk_reply *reply) {
   /* From offsets to pointers; an offset of 0 is the NULL that ends a list. */
   char *base = (char *)table;
   uint32_t ends = 0;
@@ -106,6 +123,7 @@ int spawn(const fwk_request *request, const int *fds, uint64_t *table, fwk_reply
   job job = {
       .request = request,
       .fds = fds,
+      .channel = channel,
       .strings = (char **)table,
       .environment = (char **)table + environment,
       .stage = FWK_AT_CLONE,

@@ -51,6 +51,7 @@ void tree_clear(tree *tree) {
 }
 
 TEXT(path_proc, "/proc/");
+TEXT(path_self, "/proc/self");
 TEXT(path_task, "/task");
 TEXT(path_children, "/children");
 TEXT(path_stat, "/stat");
@@ -170,11 +171,25 @@ static bool add_children_of(tree *tree, int pid) {
   return is_read;
 }
 
+/* Whether /proc is that of our own process namespace: in another one our numbers are those of strangers. */
+static bool is_proc_ours(int self) {
+  char link[16];
+  char want[16];
+  long size = RAW4(__NR_readlinkat, AT_FDCWD, path_self, link, sizeof link);
+  long length = put_number(want, self) - want;
+  if (size != length) return false;
+  for (long at = 0; at < size; at++) {
+    if (link[at] != want[at]) return false;
+  }
+  return true;
+}
+
 /* Finds all processes below this one; those that are gone stay known. */
 static void look(tree *tree) {
   tree->round++;
   int self = (int)RAW0(__NR_getpid);
-  tree->is_blind = !add_children_of(tree, self);
+  tree->is_blind = !is_proc_ours(self) || !add_children_of(tree, self);
+  if (tree->is_blind) return;
   for (bool again = true; again;) {
     again = false;
     for (int at = 0; at < tree->count; at++) {

@@ -24,12 +24,24 @@ static long written_pid(const char *name)
     return pid;
 }
 
+static void is_ended(const fw_result *result, size_t command, bool want)
+{
+    json_t *ended = run_command_member(result, command, "is_ended");
+    CHECK(json_is_boolean(ended) && json_is_true(ended) == want);
+    json_decref(ended);
+}
+
 /** One process was ended with this signal, and is gone. */
 static void reported(const fw_result *result, size_t command, long pid, const char *name, const char *signal)
 {
     json_t *survivors = run_command_member(result, command, "survivors");
     CHECK_JSON(survivors, json_pack("[{s:I, s:s, s:s}]", "pid", (json_int_t)pid, "name", name, "ended_by", signal));
     json_decref(survivors);
+    CHECK_INT(run_command_int(result, command, "survivors_count"), 1);
+    is_ended(result, command, true);
+    json_t *main = run_command_member(result, command, "ended_by"); /* of the main process: nothing */
+    CHECK(json_is_null(main));
+    json_decref(main);
     CHECK(!process_runs(pid));
 }
 
@@ -89,14 +101,16 @@ static void stopped_ones_go_too(void)
     fw_result_free(result);
 }
 
+/** The result names the first 32, and counts all. */
 static void all_of_many(void)
 {
     fw_result *result = RUN_WITH(with("kill"),
                                  "i=0; while [ $$i -lt 50 ]; do sleep 100000 & echo $$! >> pids; i=$$((i+1)); done");
     CHECK_EXITED(result, 0);
     json_t *survivors = run_command_member(result, 0, "survivors");
-    CHECK_INT(json_array_size(survivors), 50);
+    CHECK_INT(json_array_size(survivors), 32);
     json_decref(survivors);
+    CHECK_INT(run_command_int(result, 0, "survivors_count"), 50);
     char *path = check_path("pids"), *text = read_file(path), *rest = text;
     for (char *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0';)
         CHECK(!process_runs(atol(line)));
@@ -130,6 +144,7 @@ static void left_alone(void)
     json_t *survivors = run_command_member(result, 0, "survivors");
     CHECK_JSON(survivors, json_pack("[{s:I, s:s, s:n}]", "pid", (json_int_t)pid, "name", "sleep", "ended_by"));
     json_decref(survivors);
+    is_ended(result, 0, false);
     kill((pid_t)pid, SIGKILL);
     while (process_runs(pid))
         a_moment();

@@ -1,28 +1,44 @@
-/* A host that has no descriptor left gets a failed step, not a crash and no leak, and the same
- * worker works again when there are some.
+/*
+ * A host that has no descriptor left gets a failed step, not a crash and no leak, and the same
+ * worker works again when there are some. A step that has been started is waited for
+ * without any further descriptor.
  *
- * not under valgrind: its clone shares no memory, by which a child tells why it could not start
+ * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
  */
-#include "processes.h"
-#include "run.h"
+#include "descendants.h"
 
-#include <fcntl.h>
 #include <sys/resource.h>
 
-static void scarce(void)
+enum { LIMIT = 64 };
+
+static int fillers[LIMIT], filled;
+
+/** Takes all descriptors but `more`. */
+static void leave_free(int more)
 {
-    fw_worker *worker = run_worker(NULL);
-    fw_step *step = run_step("s", (const char *const[]){"echo here", NULL});
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    int lowest = fcntl(0, F_DUPFD_CLOEXEC, 0), failures = 0;
-    close(lowest);
-    /* From no descriptor at all up to enough: each place where one can be missing. */
+    int fd;
+    while ((fd = fcntl(0, F_DUPFD_CLOEXEC, 3)) >= 0)
+        fillers[filled++] = fd;
+    CHECK_INT(errno, EMFILE);
+    for (int i = 0; i < more && filled > 0; i++)
+        close(fillers[--filled]);
+}
+
+static void give_back(void)
+{
+    while (filled > 0)
+        close(fillers[--filled]);
+}
+
+/** From no descriptor at all up to enough: each place where one can be missing. */
+static int try_all(const fw_worker *worker, const fw_step *step)
+{
     fw_outcome outcome = FW_SPAWN_FAILED;
-    for (int more = 0; more < 20 && outcome != FW_EXITED; more++) {
-        setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)(lowest + more), limit.rlim_max});
+    int failures = 0, more;
+    for (more = 0; more < 40 && outcome != FW_EXITED; more++) {
+        leave_free(more);
         fw_result *result = run_exec(worker, step, NULL, check_directory);
-        setrlimit(RLIMIT_NOFILE, &limit);
+        give_back();
         outcome = fw_result_outcome(result);
         if (outcome != FW_EXITED) {
             CHECK_INT(outcome, FW_SPAWN_FAILED);
@@ -33,12 +49,49 @@ static void scarce(void)
             CHECK_OUTPUT(result, FW_STDOUT, 0, "here\n");
         }
         fw_result_free(result);
-        int now = fcntl(0, F_DUPFD_CLOEXEC, 0);
-        close(now);
-        CHECK_INT(now, lowest);
     }
     CHECK_INT(outcome, FW_EXITED);
-    CHECK(failures > 2);
+    return failures;
+}
+
+static void started(const fw_worker *worker)
+{
+    fw_step *step = run_step("s", (const char *const[]){"until test -e go; do sleep 0.01; done; echo here", NULL});
+    fw_exec *exec = NULL;
+    fw_error *error = NULL;
+    CHECK_OK(fw_exec_start(worker, step, NULL, check_directory, NULL, &exec, &error), &error);
+    fw_step_free(step);
+    leave_free(0);
+    CHECK_INT(fw_exec_fd(exec), -1);
+    fw_event *event = NULL;
+    CHECK_OK(fw_exec_next_event(exec, -1, &event, &error), &error);
+    CHECK_INT(fw_event_kind(event), FW_EVENT_STEP_STARTED);
+    fw_event_free(event);
+    give_back();
+    write_file("go", "");
+    leave_free(0);
+    fw_result *result = NULL;
+    CHECK_OK(fw_exec_wait(exec, -1, &result, &error), &error);
+    give_back();
+    CHECK_EXITED(result, 0);
+    CHECK_OUTPUT(result, FW_STDOUT, 0, "here\n");
+    fw_result_free(result);
+    fw_exec_free(exec);
+}
+
+static void scarce(void)
+{
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){LIMIT, LIMIT});
+    fw_worker *worker = run_worker(NULL);
+    fw_step *step = run_step("s", (const char *const[]){"echo here", NULL});
+    int before = open_descriptors();
+    CHECK(try_all(worker, step) > 2);
+    int after = open_descriptors();
+    CHECK(after <= before + 3); /* two for the keeper, and the monitor that waits */
+    CHECK(try_all(worker, step) > 2);
+    CHECK_INT(open_descriptors(), after);
+    started(worker);
+    CHECK_INT(open_descriptors(), after);
     fw_step_free(step);
     fw_worker_free(worker);
 }

@@ -1,5 +1,8 @@
 /* A host without descriptors 0 to 2, or some of them, gets the output of its commands all the
- * same, and they stay closed. */
+ * same, and they stay closed.
+ *
+ * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ */
 #include "processes.h"
 #include "run.h"
 

@@ -9,6 +9,8 @@ int main(void)
     fw_context_free(NULL);
     fw_pool_free(NULL);
     fw_worker_free(NULL);
+    fw_exec_free(NULL);
+    fw_event_free(NULL);
     fw_result_free(NULL);
     return check_done();
 }

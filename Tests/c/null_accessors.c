@@ -15,12 +15,25 @@ int main(void)
     CHECK(fw_worker_type(NULL) == NULL);
     CHECK(fw_worker_volume(NULL) == NULL);
 
+    CHECK_INT(fw_exec_fd(NULL), -1);
+    fw_exec_cancel(NULL);
+    CHECK_INT(fw_event_kind(NULL), 0);
+    CHECK_INT(fw_event_sequence(NULL), 0);
+    CHECK(fw_event_time(NULL) == 0);
+    CHECK_INT(fw_event_command(NULL), -1);
+    CHECK_INT(fw_event_attempt(NULL), 0);
+    CHECK_INT(fw_event_stream(NULL), 0);
+    size_t length = 7;
+    CHECK(fw_event_data(NULL, &length) == NULL);
+    CHECK_INT(length, 0);
+    CHECK(fw_event_data(NULL, NULL) == NULL);
+
     CHECK_INT(fw_result_returncode(NULL), 1);
     CHECK_INT(fw_result_outcome(NULL), FW_STATUS_UNKNOWN);
     CHECK(fw_result_message(NULL) == NULL);
     CHECK_INT(fw_result_output_count(NULL, FW_STDOUT), 0);
     CHECK_INT(fw_result_output_count(NULL, FW_STDERR), 0);
-    size_t length = 7;
+    length = 7;
     CHECK(fw_result_output(NULL, FW_STDOUT, 0, &length) == NULL);
     CHECK_INT(length, 0);
     CHECK(fw_result_output(NULL, FW_STDERR, 0, NULL) == NULL);

@@ -1,6 +1,6 @@
 /* Each function that can fail, with each argument it needs NULL in turn: FW_E_INVALID, an
  * error that names the argument, and outputs set to NULL. */
-#include "run.h"
+#include "events.h"
 
 static fw_error *error;
 static char garbage;
@@ -29,6 +29,8 @@ int main(void)
     fw_step *step = run_step("s", (const char *const[]){"true", NULL}), *no_step;
     fw_context *context = check_context("{}");
     fw_result *result = run_exec(worker, step, NULL, check_dir()), *no_result;
+    fw_exec *exec = start_step(worker, step, NULL), *no_exec;
+    fw_event *event = event_expect(exec, FW_EVENT_STEP_STARTED), *no_event;
     const fw_worker *no_lent;
     char *no_text;
 
@@ -75,6 +77,18 @@ int main(void)
     CLEARS("step", no_result, fw_worker_exec, worker, NULL, context, check_dir());
     CLEARS("rundir", no_result, fw_worker_exec, worker, step, context, NULL);
     REFUSES("result", fw_worker_exec, worker, step, context, check_dir(), NULL);
+    CLEARS("worker", no_exec, fw_exec_start, NULL, step, context, check_dir(), NULL);
+    CLEARS("step", no_exec, fw_exec_start, worker, NULL, context, check_dir(), "{}");
+    CLEARS("rundir", no_exec, fw_exec_start, worker, step, context, NULL, NULL);
+    REFUSES("exec", fw_exec_start, worker, step, context, check_dir(), NULL, NULL);
+    CLEARS("exec", no_event, fw_exec_next_event, NULL, 0);
+    CLEARS("exec", no_event, fw_exec_next_event, NULL, -1);
+    REFUSES("event", fw_exec_next_event, exec, 0, NULL);
+    CLEARS("exec", no_result, fw_exec_wait, NULL, 0);
+    CLEARS("exec", no_result, fw_exec_wait, NULL, -1);
+    REFUSES("result", fw_exec_wait, exec, 0, NULL);
+    CLEARS("event", no_text, fw_event_to_json, NULL);
+    REFUSES("json", fw_event_to_json, event, NULL);
     CLEARS("result", no_text, fw_result_to_json, NULL);
     REFUSES("json", fw_result_to_json, result, NULL);
 
@@ -85,6 +99,13 @@ int main(void)
     CHECK_INT(fw_error_column(error), 0);
     fw_error_free(error);
 
+    /* A refused call takes no event. */
+    fw_event_free(event);
+    event = event_expect(exec, FW_EVENT_COMMAND_STARTED);
+    CHECK_INT(fw_event_sequence(event), 2);
+
+    fw_event_free(event);
+    exec_end(exec);
     fw_result_free(result);
     fw_context_free(context);
     fw_step_free(step);

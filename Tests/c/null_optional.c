@@ -1,5 +1,5 @@
 /* Where NULL means "none", it is taken. */
-#include "run.h"
+#include "events.h"
 
 int main(void)
 {
@@ -32,5 +32,22 @@ int main(void)
     CHECK_OUTPUT(result, FW_STDOUT, 0, "name\n");
     CHECK(fw_result_output(result, FW_STDOUT, 0, NULL) != NULL);
     fw_result_free(result);
+
+    /* A step that is started with no context and no options; what is asked without a place for a
+     * length or an error. */
+    fw_exec *exec = START(NULL, "echo $name");
+    fw_event *event = NULL;
+    do {
+        fw_event_free(event);
+        CHECK_INT(fw_exec_next_event(exec, -1, &event, NULL), FW_OK);
+    } while (event != NULL && fw_event_kind(event) != FW_EVENT_OUTPUT);
+    CHECK_STR(fw_event_data(event, NULL), "name\n");
+    CHECK_INT(fw_event_to_json(event, &json, NULL), FW_OK);
+    fw_string_free(json);
+    fw_event_free(event);
+    CHECK_INT(fw_exec_wait(exec, -1, &result, NULL), FW_OK);
+    CHECK_OUTPUT(result, FW_STDOUT, 0, "name\n");
+    fw_result_free(result);
+    fw_exec_free(exec);
     return check_done();
 }

@@ -6,6 +6,8 @@ int main(void)
     for (fw_outcome number = -300; number < 300; number++) {
         const char *want = number == FW_EXITED           ? "exited"
                            : number == FW_SIGNALED       ? "signaled"
+                           : number == FW_TIMEOUT        ? "timeout"
+                           : number == FW_CANCELLED      ? "cancelled"
                            : number == FW_SPAWN_FAILED   ? "spawn_failed"
                            : number == FW_STATUS_UNKNOWN ? "status_unknown"
                                                          : NULL;

@@ -1,6 +1,6 @@
 /* Whatever an output held before: a call that fails sets it to NULL, a call that succeeds
  * sets the error to NULL. */
-#include "run.h"
+#include "events.h"
 
 static char garbage;
 
@@ -44,6 +44,7 @@ int main(void)
     fw_step *step;
     fw_context *context;
     fw_result *result;
+    fw_exec *exec;
     const fw_worker *lent;
     char *text;
 
@@ -98,6 +99,35 @@ int main(void)
     FAILS(FW_E_TEMPLATE, "", result, fw_worker_exec, runner, bad, values, check_dir());
     FAILS(FW_E_STEP_TYPE, "", result, fw_worker_exec, coder, good, values, check_dir());
     SUCCEEDS(result, fw_result_free, fw_worker_exec, runner, good, values, check_dir());
+    FAILS(FW_E_TEMPLATE, "", exec, fw_exec_start, runner, bad, values, check_dir(), NULL);
+    FAILS(FW_E_STEP_TYPE, "", exec, fw_exec_start, coder, good, values, check_dir(), NULL);
+    FAILS(FW_E_SYNTAX, "", exec, fw_exec_start, runner, good, values, check_dir(), "{");
+    FAILS(FW_E_DOCUMENT, "", exec, fw_exec_start, runner, good, values, check_dir(), "[]");
+    SUCCEEDS(exec, fw_exec_free, fw_exec_start, runner, good, values, check_dir(), NULL);
+
+    fw_exec *started = start_step(runner, good, NULL);
+    fw_event *event = GARBAGE;
+    error = GARBAGE;
+    CHECK_OK(fw_exec_next_event(started, -1, &event, &error), &error);
+    CHECK_INT(fw_event_kind(event), FW_EVENT_STEP_STARTED);
+    SUCCEEDS(text, fw_string_free, fw_event_to_json, event);
+    fw_event_free(event);
+    SUCCEEDS(result, fw_result_free, fw_exec_wait, started, -1);
+    event = GARBAGE; /* there is none any more */
+    error = GARBAGE;
+    CHECK_OK(fw_exec_next_event(started, -1, &event, &error), &error);
+    CHECK(event == NULL);
+    fw_exec_free(started);
+
+    fw_step *standing = run_step("s", (const char *const[]){"sleep 100000", NULL});
+    started = start_step(runner, standing, NULL);
+    result = GARBAGE; /* not yet */
+    error = GARBAGE;
+    CHECK_OK(fw_exec_wait(started, 0, &result, &error), &error);
+    CHECK(result == NULL);
+    fw_exec_cancel(started);
+    exec_end(started);
+    fw_step_free(standing);
     fw_result *done = run_exec(runner, good, NULL, check_dir());
     SUCCEEDS(text, fw_string_free, fw_result_to_json, done);
 

@@ -1,0 +1,56 @@
+/*
+ * An exec that is freed before its step has ended ends it: its processes go, also those that
+ * ignore TERM and those in sessions of their own, and nobody has to wait for that. Other steps of
+ * the same host go on.
+ *
+ * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ */
+#include "descendants.h"
+
+int main(void)
+{
+    mark_commands();
+    long pids[4], other;
+    int descriptors = 0;
+    fw_exec *stays = BEGIN("echo $$$$ > other; until test -e go; do sleep 0.01; done; exit 7");
+    other = wait_for_pid("other");
+    for (int i = 0; i < 3; i++) {
+        remove_file("pids");
+        fw_exec *exec = BEGIN_WITH(json_pack("{s:{s:f}}", "options", "grace", 0.2),
+                                   "echo $$$$ >> pids;"
+                                   " sh -c 'trap \"\" TERM; echo $$$$ >> pids; exec sleep 100000' &"
+                                   " setsid sh -c 'echo $$$$ >> pids; exec sleep 100000' &"
+                                   " setsid sh -c 'trap \"\" TERM; echo $$$$ >> pids; exec sleep 100000' &"
+                                   " wait",
+                                   ": > never");
+        wait_for_pids("pids", pids, 4);
+        for (int at = 0; at < 4; at++)
+            CHECK(lives(pids[at]));
+        fw_exec_free(exec);
+        for (int at = 0; at < 4; at++)
+            while (lives(pids[at]))
+                a_moment();
+        CHECK(lives(other));
+        CHECK(!has_file("never"));
+        /* What it had open is closed by then, too. */
+        if (i == 0)
+            descriptors = open_descriptors();
+        CHECK(open_descriptors() <= descriptors);
+    }
+    write_file("go", "");
+    fw_result *result = finish_step(stays);
+    CHECK_EXITED(result, 7);
+    fw_result_free(result);
+    wait_for_nobody();
+
+    /* Also one that nobody has ever waited for, and that has ended by itself. */
+    remove_file("pid");
+    fw_exec *exec = BEGIN("echo $$$$ > pid");
+    long pid = wait_for_pid("pid");
+    while (lives(pid))
+        a_moment();
+    fw_exec_free(exec);
+    fw_exec_free(NULL);
+    end_marked();
+    return check_done();
+}

@@ -1,0 +1,121 @@
+/*
+ * A host forks while its other threads are in the middle of steps, and of all other calls. In the new
+ * process each call that can fail says FW_E_FORKED and returns, whatever lock another thread had;
+ * what cannot fail does nothing. When the new process ends, the steps of the old one go on.
+ *
+ * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ */
+#include "descendants.h"
+
+#include <pthread.h>
+
+enum { BUSY = 6 };
+
+static atomic_bool stop;
+static atomic_int runs;
+static fw_worker *worker;
+static fw_step *step;
+static fw_context *context;
+static fw_pool *pool;
+
+/** Steps with events, a cancelled one, documents, errors: locks of every kind. */
+static void *be_busy(void *unused)
+{
+    (void)unused;
+    while (!stop) {
+        fw_exec *exec = NULL;
+        fw_event *event = NULL;
+        CHECK_INT(fw_exec_start(worker, step, context, check_directory, NULL, &exec, NULL), FW_OK);
+        CHECK_INT(fw_exec_next_event(exec, -1, &event, NULL), FW_OK);
+        fw_event_free(event);
+        if (runs % 5 == 0)
+            fw_exec_cancel(exec);
+        fw_result_free(finish_step(exec));
+        fw_error *error = NULL;
+        fw_pool *none = NULL;
+        CHECK_INT(fw_pool_create("{", FW_STRLEN, &none, &error), FW_E_SYNTAX);
+        fw_error_free(error);
+        CHECK_INT(fw_context_set(context, "a", "1", FW_STRLEN, NULL), FW_OK);
+        runs++;
+    }
+    return NULL;
+}
+
+/** A call that waits for a lock would be waited for by the test. */
+static void in_the_new_process(fw_exec *exec, fw_result *old)
+{
+    fw_error *error = NULL;
+    fw_result *result = NULL;
+    fw_event *event = NULL;
+    fw_exec *another = NULL;
+    fw_pool *second = NULL;
+    fw_step *fresh = NULL;
+    const fw_worker *lent = NULL;
+    char *text = NULL;
+    check_failures = 0;
+    CHECK_FAILS(fw_exec_wait(exec, -1, &result, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_exec_next_event(exec, -1, &event, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_exec_start(worker, step, NULL, "/", NULL, &another, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_worker_exec(worker, step, NULL, "/", &result, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_pool_create("[]", FW_STRLEN, &second, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_pool_get(pool, step, &lent, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_step_create("{}", FW_STRLEN, &fresh, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_context_set(context, "a", "1", FW_STRLEN, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_context_get(context, "a", &text, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_result_to_json(old, &text, &error), FW_E_FORKED, &error, "fork");
+    CHECK(result == NULL && event == NULL && another == NULL && second == NULL && fresh == NULL);
+    CHECK_INT(fw_exec_fd(exec), -1);
+    fw_exec_cancel(exec);
+    fw_exec_free(exec);
+    fw_result_free(old);
+}
+
+int main(void)
+{
+    mark_commands();
+    worker = run_worker(NULL);
+    step = run_step("s", (const char *const[]){"echo $a", "true", NULL});
+    context = check_context("{\"a\": 1}");
+    pool = check_pool("[]");
+    fw_exec *exec = BEGIN("echo $$$$ > pid; until test -e go; do sleep 0.01; done; echo one", "echo two; exit 7");
+    fw_result *old = RUN("echo old");
+    long pid = wait_for_pid("pid");
+    pthread_t threads[BUSY];
+    for (int i = 0; i < BUSY; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, be_busy, NULL) == 0);
+    int times = check_times(100, 20);
+    for (int i = 0; i < times; i++) {
+        while (runs < i)
+            a_moment();
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            in_the_new_process(exec, old);
+            fflush(NULL);
+            if (i % 2 == 0)
+                _exit(check_failures == 0 ? 0 : 1);
+            kill(getpid(), check_failures == 0 ? SIGKILL : SIGABRT);
+        }
+        int status = -1;
+        REQUIRE(child > 0 && waitpid(child, &status, 0) == child);
+        CHECK_INT(status, i % 2 == 0 ? 0 : SIGKILL);
+    }
+    stop = true;
+    for (int i = 0; i < BUSY; i++)
+        pthread_join(threads[i], NULL);
+    CHECK(lives(pid));
+    write_file("go", "");
+    fw_result *result = finish_step(exec);
+    CHECK_EXITED(result, 7);
+    CHECK_OUTPUT(result, FW_STDOUT, 0, "one\n");
+    CHECK_OUTPUT(result, FW_STDOUT, 1, "two\n");
+    fw_result_free(result);
+    fw_result_free(old);
+    fw_pool_free(pool);
+    fw_context_free(context);
+    fw_step_free(step);
+    fw_worker_free(worker);
+    CHECK_NOBODY();
+    end_marked();
+    return check_done();
+}

@@ -1,0 +1,51 @@
+/*
+ * Where /proc shows other processes than those of the host's own process namespace, their numbers mean
+ * nothing, and nobody is looked for there: what is left in the session of a command is ended, and the
+ * result says that the library reaches so far and no farther.
+ *
+ * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ */
+#include "descendants.h"
+
+#include <sched.h>
+
+static void host(void)
+{
+    fw_result *result = RUN_WITH(json_pack("{s:{s:f}}", "options", "grace", 0.3),
+                                 "sleep 100000 & sh -c 'trap \"\" TERM; : > there; exec sleep 100000' &"
+                                 " until test -e there; do sleep 0.01; done; exit 7");
+    CHECK_NOBODY();
+    CHECK_EXITED(result, 7);
+    json_t *reach = run_command_member(result, 0, "containment"), *ended = run_command_member(result, 0, "is_ended");
+    CHECK_STR(json_string_value(reach), "session");
+    CHECK(json_is_true(ended));
+    json_decref(ended);
+    json_decref(reach);
+    fw_result_free(result);
+}
+
+/** It has process numbers of its own, and the /proc of before. */
+static void in_a_namespace(void)
+{
+    if (unshare(CLONE_NEWPID) != 0) {
+        printf("this system gives no process namespace\n");
+        return;
+    }
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        host();
+        fflush(NULL);
+        _exit(check_failures == 0 ? 0 : 1);
+    }
+    REQUIRE(pid > 0);
+    CHECK_INT(host_status(pid), 0);
+}
+
+int main(void)
+{
+    mark_commands();
+    in_child(in_a_namespace, "in_a_namespace");
+    end_marked();
+    return check_done();
+}
