@@ -15,13 +15,17 @@ from .code import CodeWorker
 from .errors import (
     DocumentError,
     FlowWorkerError,
+    ForkedError,
     NoMemoryError,
+    ResourceError,
     StepError,
     StepTypeError,
     TemplateError,
     UnknownWorkerError,
     UnsupportedError,
 )
+from .events import Event
+from .execution import Exec
 from .factory import create_worker, default_container_worker
 from .pool import WorkerPool
 from .result import ExecResult
@@ -38,12 +42,16 @@ __all__ = [
     "ContainerStep",
     "Docker",
     "DocumentError",
+    "Event",
+    "Exec",
     "ExecResult",
     "FlowWorkerError",
+    "ForkedError",
     "LibraryError",
     "NoMemoryError",
     "Notebook",
     "NotebookStep",
+    "ResourceError",
     "StepError",
     "StepTypeError",
     "Subprocess",

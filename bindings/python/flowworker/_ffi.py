@@ -7,7 +7,17 @@ a `c_char_p` and lose the address. Borrowed text is a `c_char_p`, which ctypes c
 from __future__ import annotations
 
 import ctypes
-from ctypes import POINTER, byref, c_char_p, c_int32, c_size_t, c_void_p
+from ctypes import (
+    POINTER,
+    byref,
+    c_char_p,
+    c_double,
+    c_int,
+    c_int32,
+    c_size_t,
+    c_uint64,
+    c_void_p,
+)
 from typing import Any, Dict, List, Tuple
 
 from . import errors
@@ -53,6 +63,21 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_worker_volume": (_text, [_handle]),
     "fw_worker_free": (None, [_handle]),
     "fw_worker_exec": (c_int32, [_handle, _handle, _handle, _text, _out, _out]),
+    "fw_exec_start": (c_int32, [_handle, _handle, _handle, _text, _text, _out, _out]),
+    "fw_exec_fd": (c_int, [_handle]),
+    "fw_exec_next_event": (c_int32, [_handle, c_double, _out, _out]),
+    "fw_exec_wait": (c_int32, [_handle, c_double, _out, _out]),
+    "fw_exec_cancel": (None, [_handle]),
+    "fw_exec_free": (None, [_handle]),
+    "fw_event_kind": (c_int32, [_handle]),
+    "fw_event_sequence": (c_uint64, [_handle]),
+    "fw_event_time": (c_double, [_handle]),
+    "fw_event_command": (c_int32, [_handle]),
+    "fw_event_attempt": (c_int32, [_handle]),
+    "fw_event_stream": (c_int32, [_handle]),
+    "fw_event_data": (c_void_p, [_handle, POINTER(c_size_t)]),
+    "fw_event_to_json": (c_int32, [_handle, _out, _out]),
+    "fw_event_free": (None, [_handle]),
     "fw_result_returncode": (c_int32, [_handle]),
     "fw_result_outcome": (c_int32, [_handle]),
     "fw_outcome_name": (_text, [c_int32]),
@@ -65,6 +90,8 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
 
 STDOUT = 1
 STDERR = 2
+EVENT_OUTPUT = 3
+EVENT_STEP_ENDED = 6
 
 
 def _bind() -> ctypes.CDLL:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator
+from ctypes import byref, c_void_p
+from typing import Any, Callable, Iterator, Optional
 
 from . import errors
+from ._ffi import call
+
+# One for all handles; it is held for a few instructions. A signal handler may close a handle that
+# its own thread is about to use, and another thread may hold the lock when the process is forked.
+_lock = threading.RLock()
+
+
+def _renew() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew)
 
 
 class Handle:
@@ -18,31 +33,42 @@ class Handle:
     """
 
     def __init__(self, address: int, free: Callable[[int], Any], what: str) -> None:
-        self._address = address
+        self._slot = c_void_p(address)
         self._free = free
         self._what = what
         self._users = 0
         self._closed = False
-        # A signal handler may close a handle that its own thread is about to use.
-        self._lock = threading.RLock()
+
+    def fill(self, function: Any, *arguments: Any) -> bool:
+        """Owns what a function puts into its out-parameter, and gives whether there is something.
+
+        The library writes into the handle itself: a signal handler that raises as soon as the
+        function has returned leaves nothing without an owner.
+        """
+        call(function, *arguments, byref(self._slot))
+        return not self.is_empty
+
+    @property
+    def is_empty(self) -> bool:
+        return self._slot.value is None
 
     @contextmanager
     def in_use(self) -> Iterator[int]:
         """Lends the address, which stays valid until the block ends."""
         self._enter()
         try:
-            yield self._address
+            yield self._slot.value or 0
         finally:
             self._leave()
 
     def close(self) -> None:
-        with self._lock:
+        with _lock:
             self._closed = True
-            if self._users == 0:
-                self._release()
+            address = self._taken() if self._users == 0 else None
+        self._release(address)
 
     def _enter(self) -> None:
-        with self._lock:
+        with _lock:
             # Counted first: a signal handler that closes the handle here must find a user.
             self._users += 1
             if self._closed:
@@ -50,13 +76,16 @@ class Handle:
                 raise errors.FlowWorkerError(errors.INVALID, "{} is closed".format(self._what))
 
     def _leave(self) -> None:
-        with self._lock:
+        with _lock:
             self._users -= 1
-            if self._closed and self._users == 0:
-                self._release()
+            address = self._taken() if self._closed and self._users == 0 else None
+        self._release(address)
 
-    def _release(self) -> None:
-        address, self._address = self._address, 0
+    def _taken(self) -> Optional[int]:
+        address, self._slot.value = self._slot.value, None
+        return address
+
+    def _release(self, address: Optional[int]) -> None:
         if address:
             self._free(address)
 
@@ -64,6 +93,6 @@ class Handle:
         # Nobody refers to the handle, so nobody uses it. Where __init__ has failed, or the
         # interpreter has already taken things apart, there is nothing that can be released.
         try:
-            self._release()
+            self._release(self._taken())
         except (AttributeError, TypeError):
             pass

@@ -8,22 +8,33 @@ thread writes where it would have written without any step.
 from __future__ import annotations
 
 import ctypes
+import functools
 import io
 import platform
 import sys
 import threading
 from contextlib import contextmanager
-from typing import Any, Iterable, Iterator, List, Optional
+from typing import Any, Callable, Iterable, Iterator, List, Optional
+
+from ._feed import Feed
 
 
 class Output:
-    """What one code step writes."""
+    """What one code step writes; a feed, if there is one, gets it as well."""
 
-    def __init__(self) -> None:
+    def __init__(self, feed: Optional[Feed] = None) -> None:
         self.stdout: List[str] = []
         self.stderr: List[str] = []
+        self.feed = feed
         self.running = True
         self.thread = 0
+
+    def write(self, stream: str, text: str) -> None:
+        """Keeps a piece of text; the stream is `stdout` or `stderr`."""
+        pieces: List[str] = getattr(self, stream)
+        pieces.append(text)
+        if self.feed is not None:
+            self.feed.wrote(stream, text)
 
     def take_this_thread(self) -> None:
         """Makes the calling thread the one of the step."""
@@ -32,13 +43,13 @@ class Output:
 
 
 class _Pieces(io.TextIOBase):
-    """A stream that keeps each piece of text as it was written."""
+    """A stream that hands on each piece of text as it was written."""
 
     encoding = "utf-8"
     errors = "surrogatepass"
 
-    def __init__(self, pieces: Optional[List[str]]) -> None:
-        self._kept = pieces
+    def __init__(self, keep: Optional[Callable[[str], None]]) -> None:
+        self._keep = keep
 
     def writable(self) -> bool:
         return True
@@ -46,8 +57,8 @@ class _Pieces(io.TextIOBase):
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError("write() argument must be str, not {}".format(type(text).__name__))
-        if self._kept is not None:
-            self._kept.append(text)
+        if self._keep is not None:
+            self._keep(text)
         return len(text)
 
 
@@ -78,7 +89,7 @@ class Router:
     def _target(self) -> Any:
         output = _output_of_this_thread()
         if output is not None:
-            return _Pieces(getattr(output, self._name))
+            return _Pieces(functools.partial(output.write, self._name))
         return self.host if self.host is not None else _Pieces(None)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import ctypes
 import os
 import threading
-from typing import Any, Callable, Optional
+import time
+from typing import Any, Awaitable, Callable, Optional
 
 from ._streams import Output
 from .errors import UNSUPPORTED, UnsupportedError
@@ -25,12 +27,21 @@ class Task:
     by what comes before it, and `value` what it has returned.
     """
 
-    def __init__(self, function: Callable[[], Any], rundir: str, output: Output) -> None:
+    def __init__(
+        self,
+        function: Callable[[], Any],
+        rundir: str,
+        output: Output,
+        wake: Callable[[], None],
+    ) -> None:
+        """Makes a task that calls `wake`, on its own thread, when all is over."""
+        self.done = False
         self.error: Optional[BaseException] = None
         self.value: Any = None
         self._function = function
         self._rundir = rundir
         self._output = output
+        self._wake = wake
         self._context = contextvars.copy_context()
         self._ended = threading.Event()
         self._thread_id: Optional[int] = None
@@ -45,21 +56,54 @@ class Task:
     def started(self) -> bool:
         return self._thread_id is not None
 
-    def run(self) -> None:
-        """Calls the function, and returns when it has ended.
+    def run(self, woken: threading.Event, deliver: Callable[[], None]) -> None:
+        """Calls the function, and returns when it has ended. `deliver` is called at each wake.
 
-        What a signal handler raises here meanwhile (KeyboardInterrupt, as a rule) is for the
-        function: it gets a KeyboardInterrupt and two seconds to end. Then, or at a second
+        What a signal handler raises here meanwhile (KeyboardInterrupt, as a rule), or `deliver`, is
+        for the function: it gets a KeyboardInterrupt and two seconds to end. Then, or at a second
         signal, the exception goes on, and a function that has not ended is left behind.
         """
         try:
             # The function may be running before this returns.
             self._thread.start()
-            self._ended.wait()
+            while not self.done:
+                woken.wait()
+                woken.clear()
+                deliver()
         except BaseException:
             if self._interrupt() and self._ended.wait(GRACE):
                 self._thread.join()
             raise
+        self._thread.join()
+
+    async def run_async(self, woken: asyncio.Event, deliver: Callable[[], Awaitable[None]]) -> None:
+        """Does what `run` does, as a coroutine. A task that is cancelled again waits as well."""
+        try:
+            self._thread.start()
+            while not self.done:
+                await woken.wait()
+                woken.clear()
+                await deliver()
+        except GeneratorExit:
+            self._interrupt()
+            raise
+        except BaseException:
+            if self._interrupt():
+                await self._end_of_grace(woken)
+            raise
+        self._thread.join()
+
+    async def _end_of_grace(self, woken: asyncio.Event) -> None:
+        end = time.monotonic() + GRACE
+        while not self.done:
+            left = end - time.monotonic()
+            if left <= 0:
+                return
+            try:
+                await asyncio.wait_for(woken.wait(), left)
+            except (asyncio.TimeoutError, asyncio.CancelledError):
+                pass
+            woken.clear()
         self._thread.join()
 
     def _main(self) -> None:
@@ -69,6 +113,8 @@ class Task:
             self.error = error
         finally:
             self._ended.set()
+            self.done = True
+            self._wake()
 
     def _call(self) -> None:
         try:

@@ -13,6 +13,8 @@ STEP_TYPE = -5
 TEMPLATE = -6
 UNSUPPORTED = -7
 NO_MEMORY = -8
+FORKED = -9
+SYSTEM = -10
 
 
 class FlowWorkerError(Exception):
@@ -61,6 +63,14 @@ class NoMemoryError(FlowWorkerError, MemoryError):
     """Memory for the answer could not be had."""
 
 
+class ForkedError(FlowWorkerError, RuntimeError):
+    """This process was forked from one that had run steps: only that one can go on."""
+
+
+class ResourceError(FlowWorkerError):
+    """The system gives no descriptor, process or the like that a step needs to be started."""
+
+
 class StepError(Exception):
     """A step that failed.
 
@@ -85,6 +95,8 @@ _CLASSES: Dict[int, Type[FlowWorkerError]] = {
     TEMPLATE: TemplateError,
     UNSUPPORTED: UnsupportedError,
     NO_MEMORY: NoMemoryError,
+    FORKED: ForkedError,
+    SYSTEM: ResourceError,
 }
 
 

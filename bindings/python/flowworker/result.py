@@ -14,6 +14,8 @@ from .steps import WorkflowStep
 
 EXITED = "exited"
 SIGNALED = "signaled"
+TIMEOUT = "timeout"
+CANCELLED = "cancelled"
 SPAWN_FAILED = "spawn_failed"
 STATUS_UNKNOWN = "status_unknown"
 
@@ -26,7 +28,8 @@ class ExecResult:
     call of `write`), as text in which bytes that are not UTF-8 are replaced; `stdout_bytes` and
     `stderr_bytes` have the bytes. `exception` is what kept a command from being started, or what a
     function raised. `outcome` is the word for how the step ended (docs/documents.md), `message`
-    one line that says why it failed, and `commands` what is known of each command that ran.
+    one line that says why it failed, and `commands` what is known of each command that ran in the
+    last attempt; `attempts` has the attempts before it, if there were any.
 
     Output and commands are taken from the library when they are first asked for.
     """
@@ -52,6 +55,7 @@ class ExecResult:
             self.stdout = stdout if stdout is not None else []
             self.stderr = stderr if stderr is not None else []
             self.commands = []
+            self.attempts = []
 
     @classmethod
     def from_library(cls, step: WorkflowStep, report: Handle) -> ExecResult:
@@ -83,10 +87,11 @@ class ExecResult:
 
     @cached_property
     def commands(self) -> List[Dict[str, Any]]:
-        assert self._report is not None
-        with self._report.in_use() as address:
-            document = json.loads(told(LIB.fw_result_to_json, address))
-        return list(document["commands"])
+        return self._facts["commands"]
+
+    @cached_property
+    def attempts(self) -> List[Dict[str, Any]]:
+        return self._facts["attempts"]
 
     def check(self) -> ExecResult:
         """Gives the result, if the step succeeded; raises `StepError` if not."""
@@ -96,6 +101,14 @@ class ExecResult:
             )
             raise StepError(message, self.returncode) from self.exception
         return self
+
+    @cached_property
+    def _facts(self) -> Dict[str, List[Dict[str, Any]]]:
+        # Not the whole document: it has the output as well.
+        assert self._report is not None
+        with self._report.in_use() as address:
+            document = json.loads(told(LIB.fw_result_to_json, address))
+        return {name: document[name] for name in ("commands", "attempts")}
 
     def _pieces(self, stream: int) -> List[bytes]:
         assert self._report is not None
@@ -118,7 +131,7 @@ class ExecResult:
         return state
 
 
-_LAZY = ("stdout", "stderr", "stdout_bytes", "stderr_bytes", "commands")
+_LAZY = ("stdout", "stderr", "stdout_bytes", "stderr_bytes", "commands", "attempts")
 
 
 def _encoded(pieces: List[str]) -> List[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any, Dict, Mapping, Optional
 
 from ._documents import c_text, encoded, key_values, optional_c_text
@@ -21,15 +22,18 @@ def WorkerSpec(
     variables: Optional[Values] = None,
     env: Optional[Values] = None,
     volume: Optional[str] = None,
+    *,
+    options: Optional[Values] = None,
 ) -> Spec:
     """Gives the specification of a worker.
 
     `worker_type` is `code`, `subprocess`, `docker`, `notebook` or `nbdocker`. Without an
     `identifier` the worker gets a new, unique one. `variables` are values for the placeholders of
     commands, and win over the context; `env` are environment variables, over which those of a step
-    win. `volume` names the storage volume that the worker has access to.
+    win. `volume` names the storage volume that the worker has access to. `options` are those of the
+    worker's type (docs/documents.md); they are checked when the worker is made.
     """
-    return _spec(
+    spec = _spec(
         LIB.fw_spec_worker,
         c_text(worker_type, "the worker type"),
         _name(identifier),
@@ -37,6 +41,7 @@ def WorkerSpec(
         _values(env, "env"),
         _volume(volume),
     )
+    return _with_options(spec, options)
 
 
 def Code(identifier: Optional[str] = None, volume: Optional[str] = None) -> Spec:
@@ -49,15 +54,18 @@ def Subprocess(
     variables: Optional[Values] = None,
     env: Optional[Values] = None,
     volume: Optional[str] = None,
+    *,
+    options: Optional[Values] = None,
 ) -> Spec:
     """Gives the specification of a subprocess worker; see `WorkerSpec` for the parameters."""
-    return _spec(
+    spec = _spec(
         LIB.fw_spec_subprocess,
         _name(identifier),
         _values(variables, "variables"),
         _values(env, "env"),
         _volume(volume),
     )
+    return _with_options(spec, options)
 
 
 def Docker(
@@ -84,6 +92,16 @@ def Notebook(identifier: Optional[str] = None, volume: Optional[str] = None) -> 
 def _spec(function: Any, *arguments: Optional[bytes]) -> Spec:
     document: Spec = json.loads(told(function, *arguments))
     return document
+
+
+def _with_options(spec: Spec, options: Optional[Values]) -> Spec:
+    if options is not None:
+        spec["options"] = {key: _option(value) for key, value in options.items()}
+    return spec
+
+
+def _option(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _name(identifier: Optional[str]) -> Optional[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
 
 from . import errors
 from ._documents import encoded, key_values
@@ -68,7 +68,11 @@ class WorkflowStep:
 
 
 class ContainerStep(WorkflowStep):
-    """A list of commands, run one after the other until one fails."""
+    """A list of commands, run one after the other until one fails.
+
+    `timeout`, `output_limit` and `retries` are as in the options of a worker (docs/documents.md),
+    and win over them.
+    """
 
     def __init__(
         self,
@@ -78,16 +82,33 @@ class ContainerStep(WorkflowStep):
         env: Optional[Dict[str, Any]] = None,
         inputs: Optional[List[str]] = None,
         outputs: Optional[List[str]] = None,
+        *,
+        timeout: Optional[float] = None,
+        output_limit: Optional[int] = None,
+        retries: Optional[Mapping[str, Any]] = None,
     ) -> None:
         super().__init__(identifier, CONTAINER_STEP, inputs, outputs)
         self.image = image
         self.commands: List[str] = commands if commands is not None else []
         self.env: Dict[str, Any] = env if env is not None else {}
+        self.timeout = timeout
+        self.output_limit = output_limit
+        self.retries = retries
 
     def add(self, cmd: str) -> ContainerStep:
         """Appends a command, and gives the step."""
         self.commands.append(cmd)
         return self
+
+    def to_document(self) -> Dict[str, Any]:
+        document = super().to_document()
+        if self.timeout is not None:
+            document["timeout"] = self.timeout
+        if self.output_limit is not None:
+            document["output_limit"] = self.output_limit
+        if self.retries is not None:
+            document["retries"] = dict(self.retries)
+        return document
 
     def _action(self) -> Dict[str, Any]:
         action: Dict[str, Any] = {"environment": self.image, "commands": self.commands}

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, MutableMapping, Optional
+from typing import Any, Callable, Mapping, MutableMapping, Optional
 
+from . import _async, execution
 from ._context import values_for
 from ._documents import encoded, rundir_of
 from ._ffi import LIB, made
 from ._handle import Handle
+from ._options import Path, RunOptions
+from .events import Event
+from .execution import Exec
 from .result import ExecResult
 from .steps import WorkflowStep, handle_of
+
+Context = Optional[MutableMapping[str, Any]]
 
 
 class Worker:
@@ -17,6 +23,21 @@ class Worker:
 
     It keeps alive what it needs, so the order in which workers and pools are dropped or closed
     does not matter. A worker of a closed pool raises `FlowWorkerError` when it is used.
+
+    There are three ways to run a step: `exec` waits for its end, `await exec_async` lets an asyncio
+    loop do something else meanwhile, and `start` gives an object to wait for. All take
+
+    - `step` and `context`, which has the values of the placeholders in commands; only those that
+      the commands name are read;
+    - `store`, the run directory: a path, or anything with a path as `basedir`;
+    - `events`: what the events of output have: `chunks` of bytes, `text`, `lines`, or `none`, which
+      is the default where there is nobody to get them;
+    - `timeout`, `output_limit`, `spill` and `retries`, as in the options of a subprocess worker
+      (docs/documents.md); they win over those of the step, which win over the worker's.
+
+    A step that fails is an ordinary result. What is raised are errors that have kept the step
+    from being run at all: `TemplateError`, `StepTypeError`, `DocumentError`, `UnsupportedError`,
+    `ResourceError`, and `ForkedError` in a process forked from one that had run steps.
     """
 
     def __init__(self, address: int, owner: Handle, owns: bool = False) -> None:
@@ -31,25 +52,98 @@ class Worker:
         self.volume: str = LIB.fw_worker_volume(address).decode("utf-8")
 
     def exec(
-        self, step: WorkflowStep, context: Optional[MutableMapping[str, Any]], store: Any
+        self,
+        step: WorkflowStep,
+        context: Context,
+        store: Any,
+        *,
+        on_event: Optional[Callable[[Event], Any]] = None,
+        events: Optional[str] = None,
+        timeout: Optional[float] = None,
+        output_limit: Optional[int] = None,
+        spill: Optional[Path] = None,
+        retries: Optional[Mapping[str, Any]] = None,
     ) -> ExecResult:
         """Runs a step, and gives the result when the step has ended.
 
-        `context` has the values of the placeholders in commands; only those that the commands
-        name are read. `store` is the run directory: a path, or anything with a path as `basedir`.
+        `on_event` is called with each `Event`, in this thread. The commands wait for it when their
+        pipes are full.
 
-        A step that fails is an ordinary result. What is raised are errors that have kept the step
-        from being run at all: `TemplateError`, `StepTypeError`, `DocumentError`,
-        `UnsupportedError`. Other threads of the host run meanwhile. Commands are not interrupted by
-        Ctrl-C: KeyboardInterrupt is raised when the step has ended.
+        Other threads of the host run meanwhile. What `on_event` raises, and what a signal handler
+        raises here (KeyboardInterrupt at Ctrl-C), cancels the step, and is raised when its
+        processes are gone. A second one, as long as these have not ended, is raised at once.
         """
+        options = RunOptions(_events(events, on_event), timeout, output_limit, spill, retries)
+        return self._exec(step, context, store, options, on_event)
+
+    async def exec_async(
+        self,
+        step: WorkflowStep,
+        context: Context,
+        store: Any,
+        *,
+        on_event: Optional[Callable[[Event], Any]] = None,
+        events: Optional[str] = None,
+        timeout: Optional[float] = None,
+        output_limit: Optional[int] = None,
+        spill: Optional[Path] = None,
+        retries: Optional[Mapping[str, Any]] = None,
+    ) -> ExecResult:
+        """Does what `exec` does, and lets the loop's other tasks run while the step does.
+
+        It waits on a descriptor, with `loop.add_reader`, and has no thread. `on_event` is a
+        function or a coroutine function. Cancelling the task cancels the step; CancelledError is
+        raised when its processes are gone. So is what `on_event` raises.
+        """
+        options = RunOptions(_events(events, on_event), timeout, output_limit, spill, retries)
+        return await self._exec_async(step, context, store, options, on_event)
+
+    def start(
+        self,
+        step: WorkflowStep,
+        context: Context,
+        store: Any,
+        *,
+        events: Optional[str] = None,
+        timeout: Optional[float] = None,
+        output_limit: Optional[int] = None,
+        spill: Optional[Path] = None,
+        retries: Optional[Mapping[str, Any]] = None,
+    ) -> Exec:
+        """Starts a step, and gives what stands for it while it runs. `events` is `chunks` here."""
+        run = Exec(step, RunOptions(events, timeout, output_limit, spill, retries))
+        self._begin(run, step, context, store)
+        return run
+
+    def _exec(
+        self,
+        step: WorkflowStep,
+        context: Context,
+        store: Any,
+        options: RunOptions,
+        on_event: Optional[Callable[[Event], Any]],
+    ) -> ExecResult:
+        run = Exec(step, options)
+        return execution.finished(run, lambda: self._begin(run, step, context, store), on_event)
+
+    async def _exec_async(
+        self,
+        step: WorkflowStep,
+        context: Context,
+        store: Any,
+        options: RunOptions,
+        on_event: Optional[Callable[[Event], Any]],
+    ) -> ExecResult:
+        run = Exec(step, options)
+        return await _async.finished(run, lambda: self._begin(run, step, context, store), on_event)
+
+    def _begin(self, run: Exec, step: WorkflowStep, context: Context, store: Any) -> None:
         step_handle = handle_of(step)
         rundir = rundir_of(store)
         with self._owner.in_use():
             context_handle = _context_of(step, context if context is not None else {})
             with step_handle.in_use() as c_step, context_handle.in_use() as c_context:
-                address = made(LIB.fw_worker_exec, self._address, c_step, c_context, rundir)
-        return ExecResult.from_library(step, Handle(address, LIB.fw_result_free, "the result"))
+                run._begin(self._address, c_step, c_context, rundir)
 
     def close(self) -> None:
         """Releases a worker that `create_worker` made; a worker of a pool ends with its pool."""
@@ -64,6 +158,10 @@ class Worker:
 
     def __repr__(self) -> str:
         return "<{} {!r}, type {}>".format(type(self).__name__, self.identifier, self.type)
+
+
+def _events(events: Optional[str], on_event: Optional[Callable[[Event], Any]]) -> Optional[str]:
+    return "none" if events is None and on_event is None else events
 
 
 def _context_of(step: WorkflowStep, context: Mapping[str, Any]) -> Handle:

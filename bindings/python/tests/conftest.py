@@ -34,6 +34,38 @@ def wait_until():
 
 
 @pytest.fixture
+def runs():
+    """Tells whether a process runs; one that nobody has waited for yet does not."""
+
+    def runs(pid):
+        try:
+            with open("/proc/{}/stat".format(pid), encoding="utf-8") as stat:
+                return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    return runs
+
+
+@pytest.fixture
+def start(rundir):
+    """Starts commands, and closes what a test has left open."""
+    import flowworker
+
+    started = []
+
+    def start(*commands, context=None, **options):
+        step = flowworker.ContainerStep("s", "", list(commands))
+        worker = flowworker.default_container_worker
+        started.append(worker.start(step, context or {}, rundir, **options))
+        return started[-1]
+
+    yield start
+    for run in started:
+        run.close()
+
+
+@pytest.fixture
 def python_env():
     """The environment of another Python that uses the same package and library."""
     return dict(os.environ, PYTHONPATH=str(PACKAGE_ROOT), PYTHONDONTWRITEBYTECODE="1")

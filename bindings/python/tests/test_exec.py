@@ -97,22 +97,13 @@ def test_variables_of_the_worker_win(run):
     assert result.stdout == ["worker 3 context c\n"]
 
 
-def test_a_process_in_the_background_ends_with_its_command(run):
+def test_a_process_in_the_background_ends_with_its_command(run, runs):
     # The shell waits until its child has become the program, which gives the name below.
     result = run("sleep 1000 & until [ $$(cat /proc/$$!/comm) = sleep ]; do :; done; echo started")
     assert (result.returncode, result.stdout) == (0, ["started\n"])
     (survivor,) = result.commands[0]["survivors"]
     assert (survivor["name"], survivor["ended_by"]) == ("sleep", "TERM")
     assert not runs(survivor["pid"])
-
-
-def runs(pid):
-    """Tells whether a process runs; one that nobody has waited for yet does not."""
-    try:
-        with open("/proc/{}/stat".format(pid), encoding="utf-8") as stat:
-            return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_command_reads_nothing(run):

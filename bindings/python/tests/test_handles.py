@@ -173,7 +173,7 @@ def counted(monkeypatch):
             return call
 
     library = _ffi.LIB
-    for name in ("_ffi", "specs", "pool", "workers", "steps", "result"):
+    for name in ("_ffi", "specs", "pool", "workers", "steps", "result", "execution", "events"):
         module = importlib.import_module("flowworker." + name)
         monkeypatch.setattr(module, "LIB", Counting())
     return calls
@@ -193,7 +193,7 @@ def test_all_that_is_made_is_released(counted, rundir):
     assert counted["fw_pool_create"] == counted["fw_pool_free"] == 3
     assert counted["fw_step_create"] == counted["fw_step_free"] == 6
     assert counted["fw_context_create"] == counted["fw_context_free"] == 6
-    assert counted["fw_worker_exec"] == 6
-    assert counted["fw_result_free"] == counted["fw_error_free"] == 3
+    assert counted["fw_exec_start"] == 6
+    assert counted["fw_exec_free"] == counted["fw_result_free"] == counted["fw_error_free"] == 3
     assert counted["fw_result_to_json"] == counted["fw_spec_subprocess"] == 3
     assert counted["fw_string_free"] == 6

@@ -15,10 +15,11 @@ CODE = re.sub(r"/\*.*?\*/", " ", HEADER, flags=re.S)
 DECLARATIONS = re.findall(r"FW_API\s+([^;]*?)\b(fw_\w+)\s*\(([^;]*?)\)\s*(?:FW_MUSTUSE)?\s*;", CODE)
 
 SCALARS = {"int32_t": ctypes.c_int32, "fw_status": ctypes.c_int32, "fw_outcome": ctypes.c_int32}
-SCALARS.update({"fw_stream": ctypes.c_int32, "size_t": ctypes.c_size_t})
+SCALARS.update({"fw_stream": ctypes.c_int32, "size_t": ctypes.c_size_t, "int": ctypes.c_int})
+SCALARS.update({"double": ctypes.c_double, "uint64_t": ctypes.c_uint64})
 
 # Bytes with a length of their own; a c_char_p would end at the first NUL.
-BYTES = {"fw_result_output"}
+BYTES = {"fw_result_output", "fw_event_data"}
 
 
 def ctype_of(declared, function):
@@ -57,11 +58,14 @@ def test_a_function_has_the_types_of_its_declaration(result, name, arguments):
 def test_codes_are_those_of_the_header():
     declared = dict(re.findall(r"#define FW_(?:E_)?(\w+) \(?(-?\d+)\)?\s*$", CODE, flags=re.M))
     names = ["OK", "INVALID", "SYNTAX", "DOCUMENT", "UNKNOWN", "STEP_TYPE", "TEMPLATE"]
-    for name in names + ["UNSUPPORTED", "NO_MEMORY"]:
+    names += ["UNSUPPORTED", "NO_MEMORY", "FORKED", "SYSTEM"]
+    for name in names:
         assert int(declared[name]) == getattr(errors, name)
-    assert len(re.findall(r"#define FW_E_", CODE)) == len(names) + 1
+    assert len(re.findall(r"#define FW_E_", CODE)) == len(names) - 1
     assert int(declared["STDOUT"]) == _ffi.STDOUT
     assert int(declared["STDERR"]) == _ffi.STDERR
+    assert int(declared["EVENT_OUTPUT"]) == _ffi.EVENT_OUTPUT
+    assert int(declared["EVENT_STEP_ENDED"]) == _ffi.EVENT_STEP_ENDED
     assert int(declared["ABI_VERSION"]) == _library.ABI_VERSION
 
 

@@ -59,6 +59,7 @@ def test_a_result_can_be_copied(failed, duplicate):
     del failed
     assert (other.returncode, other.stdout, other.stdout_bytes) == (4, ["a\ufffd"], [b"a\xff"])
     assert (other.stderr, other.stderr_bytes, other.commands) == (["b\n"], [b"b\n"], commands)
+    assert other.attempts == []
     assert other.step.name == "s"
 
 
@@ -67,6 +68,7 @@ def test_a_result_made_by_hand():
     result = ExecResult(step)
     assert (result.step, result.returncode, result.exception) == (step, 0, None)
     assert (result.stdout, result.stderr, result.commands) == ([], [], [])
+    assert result.attempts == []
     assert ExecResult(step).stdout is not result.stdout
     other = ExecResult(step, 2, ["ä"], ["e"], ValueError("x"))
     assert (other.stdout_bytes, other.stderr_bytes) == (["ä".encode("utf-8")], [b"e"])
@@ -96,6 +98,8 @@ def test_errors_can_be_copied():
         ("StepTypeError", TypeError),
         ("NoMemoryError", MemoryError),
         ("UnsupportedError", Exception),
+        ("ForkedError", RuntimeError),
+        ("ResourceError", Exception),
     ],
 )
 def test_errors_are_what_a_python_program_catches(name, also):

@@ -1,0 +1,89 @@
+"""What happens while a step runs."""
+
+from __future__ import annotations
+
+import json
+from ctypes import byref, c_size_t
+from typing import Any, Dict, Optional, Union
+
+from ._ffi import EVENT_OUTPUT, LIB, STDERR, STDOUT, copied, told
+
+_STREAMS = {STDOUT: "stdout", STDERR: "stderr"}
+
+# A line that goes on in the next event is nearly 64 KiB long; no other needs a second look.
+_LONG = 1 << 15
+
+
+class Event:
+    """Something that happened while a step ran. What an event of its kind has not is None.
+
+    - `kind`: `step_started`, `command_started`, `output`, `command_ended`, `retry`, `step_ended`.
+      Later versions add more: pass over one that you do not know.
+    - `sequence`: its number among the events of the step, from 1; `time`: seconds since 1970.
+    - `attempt`: from 1; `command`: the index of the command, or None for the step as a whole.
+    - `step_started`: the names `step` and `worker`, and `worker_type`.
+    - `command_started`: `text` of the command after substitution, and its `pid`.
+    - `output`: `stream` is `stdout` or `stderr`; `data` is bytes with `events="chunks"`, and text
+      with `"text"` and `"lines"`; `continued` means that the line goes on in the next event.
+    - `command_ended`: `result`, which is what `ExecResult.commands` has for the command.
+    - `retry`: `message` says why the attempt failed; `outcome`, `returncode`, and the `delay`.
+    - `step_ended`: `outcome`, `returncode`, `message` and `duration`, as in the result.
+    """
+
+    kind: str
+    sequence: int
+    time: float
+    attempt: int = 1
+    command: Optional[int] = None
+    step: Optional[str] = None
+    worker: Optional[str] = None
+    worker_type: Optional[str] = None
+    text: Optional[str] = None
+    pid: Optional[int] = None
+    stream: Optional[str] = None
+    data: Union[bytes, str, None] = None
+    continued: bool = False
+    result: Optional[Dict[str, Any]] = None
+    outcome: Optional[str] = None
+    returncode: Optional[int] = None
+    message: Optional[str] = None
+    delay: Optional[float] = None
+    duration: Optional[float] = None
+
+    def __init__(self, kind: str, sequence: int, time: float, **facts: Any) -> None:
+        self.kind = kind
+        self.sequence = sequence
+        self.time = time
+        self.__dict__.update(facts)
+
+    @classmethod
+    def from_library(cls, address: int, is_text: bool) -> Event:
+        """Reads an event of the library. Output, of which there is much, takes no JSON."""
+        if LIB.fw_event_kind(address) != EVENT_OUTPUT:
+            return cls._from_json(address)
+        length = c_size_t()
+        place = LIB.fw_event_data(address, byref(length))
+        raw = copied(place, length.value)
+        return cls(
+            "output",
+            LIB.fw_event_sequence(address),
+            LIB.fw_event_time(address),
+            attempt=LIB.fw_event_attempt(address),
+            command=LIB.fw_event_command(address),
+            stream=_STREAMS[LIB.fw_event_stream(address)],
+            data=raw.decode("utf-8", "replace") if is_text else raw,
+            continued=is_text and length.value > _LONG and _goes_on(address),
+        )
+
+    @classmethod
+    def _from_json(cls, address: int) -> Event:
+        facts = json.loads(told(LIB.fw_event_to_json, address))
+        return cls(facts.pop("event"), **facts)
+
+    def __repr__(self) -> str:
+        facts = ("{}={!r}".format(*fact) for fact in self.__dict__.items() if fact[0] != "kind")
+        return "<Event {}: {}>".format(self.kind, ", ".join(facts))
+
+
+def _goes_on(address: int) -> bool:
+    return bool(json.loads(told(LIB.fw_event_to_json, address)).get("continued", False))

@@ -1,0 +1,202 @@
+"""A step that runs, and the ways of waiting for it."""
+
+from __future__ import annotations
+
+import select
+import time
+from typing import Any, Callable, Iterator, Optional, TypeVar
+
+from . import errors
+from ._ffi import EVENT_STEP_ENDED, LIB
+from ._handle import Handle
+from ._options import RunOptions
+from .events import Event
+from .result import ExecResult
+from .steps import WorkflowStep
+
+Found = TypeVar("Found")
+
+#: The longest wait without a look around, in seconds. A signal may come just before the wait
+#: begins, and another thread may take the last event.
+SLICE = 0.5
+#: The same where the system has no descriptor left to wait on.
+SHORT_SLICE = 0.02
+
+
+class Exec:
+    """A step that `Worker.start` has started.
+
+    The step goes on while somebody takes its events or waits for it. Iteration gives its events
+    until it has ended, and ends at once when `wait` has given the result. Any thread may
+    call anything; two that ask for an event at once get different ones.
+
+    Leaving a `with` block cancels a step that still runs, and waits until its processes are gone.
+    `close`, and dropping the object, cancel it as well, but wait for nothing: the library's keeper
+    ends what is left.
+    """
+
+    def __init__(self, step: WorkflowStep, options: RunOptions) -> None:
+        """Makes an object for a step that `_begin` will start; `Worker.start` does both."""
+        self.step = step
+        self._options = options
+        self._is_text = options.events in ("text", "lines")
+        self._handle = Handle(0, LIB.fw_exec_free, "the exec")
+        self._is_over = False
+        self._result: Optional[ExecResult] = None
+
+    def _begin(self, worker: int, step: int, context: int, rundir: bytes) -> None:
+        document = self._options.document()
+        self._handle.fill(LIB.fw_exec_start, worker, step, context, rundir, document)
+
+    def fileno(self) -> int:
+        """Gives a descriptor that can be read exactly when `next_event` or `wait` has something.
+
+        It is for `select`, `poll`, `epoll` and the loops that are built on them, and always the
+        same; it ends with the exec.
+        """
+        descriptor = self._descriptor()
+        if descriptor < 0:
+            raise errors.ResourceError(errors.SYSTEM, "the system has no descriptor left")
+        return descriptor
+
+    def next_event(self, timeout: Optional[float] = None) -> Optional[Event]:
+        """Gives the next event, or None: after `timeout` seconds, or when there are no more.
+
+        None as the timeout waits for ever, and 0 not at all.
+        """
+        return self._until(timeout, self._take_event)
+
+    def __iter__(self) -> Iterator[Event]:
+        while True:
+            event = self.next_event()
+            if event is None:
+                return
+            yield event
+
+    def _events_there_are(self) -> Iterator[Event]:
+        event = self.next_event(0)
+        while event is not None:
+            yield event
+            event = self.next_event(0)
+
+    def wait(self, timeout: Optional[float] = None) -> Optional[ExecResult]:
+        """Gives the result when the step has ended, or None when it has not after `timeout`.
+
+        None as the timeout waits for ever, and 0 not at all. Events that come meanwhile are passed
+        over. Each call gives the same result.
+        """
+        return self._until(timeout, self._take_result)
+
+    def cancel(self) -> None:
+        """Asks for the end of the step: TERM to all its processes, after the grace KILL.
+
+        It does not wait; `wait` gives the result, with the outcome `cancelled`, when all its
+        processes are gone. A step that has ended, and an exec that is closed, are left alone.
+        """
+        try:
+            with self._handle.in_use() as address:
+                LIB.fw_exec_cancel(address)
+        except errors.FlowWorkerError:
+            pass
+
+    def close(self) -> None:
+        """Releases the exec; a step that still runs is cancelled, and nobody waits for it."""
+        # Another thread may be waiting for the step, and the handle lives until it has noticed.
+        self.cancel()
+        self._handle.close()
+
+    def __enter__(self) -> Exec:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        try:
+            self._end()
+        finally:
+            self.close()
+
+    def _end(self) -> None:
+        """Cancels the step if it runs, and waits until its processes are gone."""
+        if self._result is None and not self._handle.is_empty:
+            self.cancel()
+            try:
+                self.wait()
+            except errors.FlowWorkerError:
+                pass  # It is closed, or belongs to the process before a fork.
+
+    def _descriptor(self) -> int:
+        with self._handle.in_use() as address:
+            return int(LIB.fw_exec_fd(address))
+
+    def _until(
+        self, timeout: Optional[float], take: Callable[[], Optional[Found]]
+    ) -> Optional[Found]:
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            # Looked at first: the last event may be taken, by another thread, before `take` looks.
+            is_over = self._is_over
+            found = take()
+            if found is not None or is_over:
+                return found
+            left = SLICE if end is None else min(end - time.monotonic(), SLICE)
+            if not left > 0:
+                return None
+            self._sleep(left)
+
+    def _sleep(self, seconds: float) -> None:
+        """Waits for the descriptor, in Python, where signal handlers run at once."""
+        # In use meanwhile: a number that is closed may be another file the next moment.
+        with self._handle.in_use() as address:
+            descriptor = LIB.fw_exec_fd(address)
+            if descriptor < 0:
+                time.sleep(min(seconds, SHORT_SLICE))
+                return
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll(seconds * 1000)
+
+    def _take_event(self) -> Optional[Event]:
+        event = Handle(0, LIB.fw_event_free, "the event")
+        with self._handle.in_use() as address:
+            if not event.fill(LIB.fw_exec_next_event, address, 0.0):
+                return None
+        with event.in_use() as address:
+            if LIB.fw_event_kind(address) == EVENT_STEP_ENDED:
+                self._is_over = True
+            return Event.from_library(address, self._is_text)
+
+    def _take_result(self) -> Optional[ExecResult]:
+        if self._result is None:
+            report = Handle(0, LIB.fw_result_free, "the result")
+            with self._handle.in_use() as address:
+                if not report.fill(LIB.fw_exec_wait, address, 0.0):
+                    return None
+            self._result = ExecResult.from_library(self.step, report)
+            self._is_over = True
+        return self._result
+
+    def __repr__(self) -> str:
+        state = repr(self._result) if self._result is not None else "not waited for"
+        return "<Exec of {!r}: {}>".format(self.step.name, state)
+
+
+def finished(
+    run: Exec, begin: Callable[[], None], on_event: Optional[Callable[[Event], Any]]
+) -> ExecResult:
+    """Starts a step, hands out its events, and gives the result when it has ended.
+
+    Whatever is raised meanwhile, by the host's function or by a signal handler, is raised when the
+    step has been cancelled and has ended. If that is interrupted as well, nobody waits any longer.
+    """
+    try:
+        begin()
+        if on_event is not None:
+            for event in run:
+                on_event(event)
+        result = run.wait()
+    except BaseException:
+        run._end()
+        raise
+    finally:
+        run.close()
+    assert result is not None
+    return result
