@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,8 +52,11 @@ static void print_text_row(const char *question, const struct rounds *rounds, co
     printf(format, ours);
     printf("\t");
     printf(format, limit);
-    printf("\t%.2f\t%.2f-%.2f\n", quantile(ratios, rounds->count, 0.5), quantile(ratios, rounds->count, 0.25),
-           quantile(ratios, rounds->count, 0.75));
+    if (limit > 0)
+        printf("\t%.2f\t%.2f-%.2f\n", quantile(ratios, rounds->count, 0.5), quantile(ratios, rounds->count, 0.25),
+               quantile(ratios, rounds->count, 0.75));
+    else
+        printf("\t-\t-\n");
     fflush(stdout);
 }
 
@@ -79,48 +84,101 @@ void compare(struct rounds *rounds, size_t count, double (*ours)(void *), double
     }
 }
 
-/* Gives a field of /proc/self/status that is in kB, in bytes. */
-static double status_bytes(const char *field)
+double proc_bytes(const char *path, const char *field)
 {
     char line[256];
     long kilobytes = -1;
-    FILE *status = fopen("/proc/self/status", "r");
+    FILE *status = fopen(path, "r");
     if (status == NULL)
-        give_up("/proc/self/status");
+        give_up(path);
     while (kilobytes < 0 && fgets(line, sizeof line, status) != NULL)
         if (strncmp(line, field, strlen(field)) == 0)
             kilobytes = strtol(line + strlen(field), NULL, 10);
     fclose(status);
+    if (kilobytes < 0)
+        give_up(field);
     return (double)kilobytes * 1024;
+}
+
+static double status_bytes(const char *field)
+{
+    return proc_bytes("/proc/self/status", field);
+}
+
+bool hold_memory(size_t megabytes)
+{
+    size_t size = megabytes << 20;
+    /* As much again as a tenth is left to all others. */
+    if (proc_bytes("/proc/meminfo", "MemAvailable:") < 1.1 * (double)size) {
+        printf("note\tthe machine has not the memory for a host of %zu MB: its figures are left out\n", megabytes);
+        return false;
+    }
+    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        give_up("mmap");
+    madvise(memory, size, MADV_NOHUGEPAGE);
+    for (size_t at = 0; at < size; at += 4096)
+        memory[at] = 1;
+    return true;
+}
+
+pid_t fork_host(void)
+{
+    fflush(stdout);
+    /* A library that is only loaded refuses a forked process as well. It learns of a fork by a handler,
+     * and those are not called here. */
+    pid_t pid = _Fork();
+    if (pid < 0)
+        give_up("_Fork");
+    return pid;
+}
+
+void wait_for_host(pid_t pid)
+{
+    int status;
+    if (waitpid(pid, &status, 0) != pid || status != 0)
+        give_up("the process that was measured");
+}
+
+void allow_descriptors(void)
+{
+    struct rlimit limits;
+    if (getrlimit(RLIMIT_NOFILE, &limits) != 0)
+        give_up("getrlimit");
+    limits.rlim_cur = limits.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limits) != 0)
+        give_up("setrlimit");
 }
 
 struct cost {
     double seconds, peak, kept;
 };
 
-static double resident_before, resident_kept;
+static double resident_before, resident_kept, stopped_at;
 
 void note_kept(void)
 {
     resident_kept = status_bytes("VmRSS:") - resident_before;
 }
 
+void stop_clock(void)
+{
+    stopped_at = seconds_now();
+}
+
 static struct cost cost_in_child(void (*work)(void *), void *argument)
 {
     struct cost cost;
-    int ends[2], status;
+    int ends[2];
     if (pipe(ends) != 0)
         give_up("pipe");
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid < 0)
-        give_up("fork");
+    pid_t pid = fork_host();
     if (pid == 0) {
         /* A forked process begins with a peak that is what it has resident. */
         resident_before = status_bytes("VmRSS:");
         double start = seconds_now();
         work(argument);
-        cost.seconds = seconds_now() - start;
+        cost.seconds = (stopped_at > 0 ? stopped_at : seconds_now()) - start;
         cost.peak = status_bytes("VmHWM:") - resident_before;
         cost.kept = resident_kept;
         /* The kernel counts pages in batches of each processor: the two may be a little apart. */
@@ -131,8 +189,9 @@ static struct cost cost_in_child(void (*work)(void *), void *argument)
     close(ends[1]);
     ssize_t count = read(ends[0], &cost, sizeof cost);
     close(ends[0]);
-    if (waitpid(pid, &status, 0) != pid || status != 0 || count != sizeof cost)
-        give_up("the process that was measured");
+    wait_for_host(pid);
+    if (count != sizeof cost)
+        give_up("the costs of a process");
     return cost;
 }
 

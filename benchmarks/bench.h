@@ -5,9 +5,25 @@
 #ifndef BENCH_H
 #define BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 double seconds_now(void);
+
+/* Makes so many MB resident, as a host with data has, in pages of 4 KiB: their tables are what a
+ * fork copies. False, and a note that says so, when the machine has not so much to spare. */
+bool hold_memory(size_t megabytes);
+
+/* Forks, and gives what fork(2) gives. The library may be used in the child, provided that it was not
+ * used in this process before. */
+pid_t fork_host(void);
+
+/* Waits for such a child, which must end with status 0. */
+void wait_for_host(pid_t pid);
+
+/* A login allows 1,024 descriptors; many steps at once take more. */
+void allow_descriptors(void);
 
 /* What one question cost, round by round: ours and the limit's, in any one unit. */
 enum { most_rounds = 64 };
@@ -19,7 +35,7 @@ struct rounds {
 void add_round(struct rounds *rounds, double ours, double limit);
 
 /* Prints the medians of the values, and the median and the quartiles of the rounds'
- * ratios. `format` prints one value after it was multiplied by `scale`. */
+ * ratios: no ratio to a limit of 0. `format` prints one value after it was multiplied by `scale`. */
 void print_row(const char *question, const struct rounds *rounds, const char *format, double scale);
 
 /* The same for seconds, the values as how much of `amount` was done in each. The ratio is
@@ -31,14 +47,19 @@ void print_rate_row(const char *question, const struct rounds *rounds, const cha
 void compare(struct rounds *rounds, size_t count, double (*ours)(void *), double (*limit)(void *), void *argument);
 
 /* The same with each call in a process of its own, whose memory is measured too: resident
- * bytes above what was resident before it, at most and when it called note_kept(). One
- * round alone has none before it. */
+ * bytes above what was resident before it, at most and when it called note_kept(). The
+ * clock stops with the call, or in it with stop_clock(). One round alone has none before it.
+ * The processes are forked from this one: see fork_host(). */
 struct costs {
     struct rounds seconds, peak, kept;
 };
 
 void compare_costs(struct costs *costs, size_t count, void (*ours)(void *), void (*limit)(void *), void *argument);
 void note_kept(void);
+void stop_clock(void);
+
+/* Gives a field that is in kB, as those of /proc/PID/status, in bytes. */
+double proc_bytes(const char *path, const char *field);
 
 /* A benchmark of a call that failed measures nothing: it ends here, saying why. */
 _Noreturn void give_up(const char *what);

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import statistics
 import sys
 import time
@@ -16,8 +17,12 @@ sys.path.insert(0, str(ROOT / "bindings" / "python"))
 limits = ctypes.CDLL(str(BUILD / "liblimits.so"))
 limits.limit_step.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
 limits.limit_step.restype = ctypes.c_double
+limits.limit_many.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t]
+limits.limit_many.restype = ctypes.c_double
 limits.limit_capture.argtypes = [ctypes.c_char_p]
 limits.limit_capture.restype = ctypes.c_size_t
+limits.limit_lines.argtypes = [ctypes.c_char_p]
+limits.limit_lines.restype = ctypes.c_size_t
 limits.limit_pool.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]
 limits.limit_pool.restype = None
 limits.limit_expand.argtypes = [
@@ -64,6 +69,12 @@ def flowserv_exec(command: str) -> Callable[[], object]:
     step = ContainerStep(identifier="step", image="", commands=[command])
     store = FileSystemStorage(basedir=gettempdir())
     return lambda: worker.exec(step=step, context={}, store=store)
+
+
+def allow_descriptors() -> None:
+    """A login allows 1,024; many steps at once take more."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def timed(work: Callable[[], object], times: int = 1) -> Work:

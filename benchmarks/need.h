@@ -7,12 +7,13 @@
 
 #include "flowworker.h"
 
-static inline void need(fw_status status, fw_error *error)
-{
-    if (status != FW_OK) {
-        fprintf(stderr, "bench: %s\n", fw_error_message(error));
-        exit(1);
-    }
-}
+/* A macro, because the error is there only after the call. */
+#define need(call, error)                                             \
+    do {                                                              \
+        if ((call) != FW_OK) {                                        \
+            fprintf(stderr, "bench: %s\n", fw_error_message(error)); \
+            exit(1);                                                  \
+        }                                                             \
+    } while (0)
 
 #endif

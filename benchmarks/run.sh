@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds and runs the benchmarks, and prints one table of all that they found.
 #
-#     benchmarks/run.sh [QUESTION...]      step capture pool lookup load expand, all unless told
+#     benchmarks/run.sh [QUESTION...]      all of the questions below, unless told
 #
 # It needs the library in build/lib, and leaves what it builds and finds in build/bench. What a peer
 # or a question needs and the machine lacks is said below the table.
@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 lib=$PWD/build/lib
 out=$PWD/build/bench
 rows=$out/rows.tsv
-questions=${*:-step capture pool lookup load expand}
+questions=${*:-step keeper many standing capture pool lookup load expand}
 python=build/venv/bin/python
 [ -x "$python" ] || python=python3
 : "${CC:=cc}"
@@ -23,22 +23,24 @@ compile() {
 
 # The engine's sources with the benchmark's, because the substitution has no entry point of its own.
 compile_expand() {
-  for shim in Sources/CFlowShims/*.c; do
-    # Clang's words for pointers are not gcc's.
-    $CC -O2 -D_Nonnull= -D_Nullable= -ISources/CFlowShims/include -c "$shim" -o "$out/shim-$(basename "$shim" .c).o"
+  rm -f "$out"/engine-*.o
+  for source in Sources/CFlowShims/*.c Sources/CKeeper/*.c; do
+    # The compiler of the Swift toolchain, whose words they use.
+    clang -O2 -fPIE -ISources/CFlowShims/include -ISources/CKeeper/include -c "$source" \
+      -o "$out/engine-$(basename "$(dirname "$source")")-$(basename "$source" .c).o"
   done
   $CC -std=c11 -O2 -c benchmarks/bench.c -o "$out/bench.o"
   find Sources/FlowWorker -name '*.swift' -exec swiftc -O -wmo -swift-version 6 -module-name Expand \
     -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility \
     -enable-upcoming-feature InternalImportsByDefault \
-    -ISources/CFlowShims/include -ISources/CJansson -Ibenchmarks \
-    benchmarks/expand/main.swift "$out"/shim-*.o "$out/bench.o" -L"$out" -llimits -ljansson \
+    -ISources/CFlowShims/include -ISources/CKeeper/include -ISources/CJansson -Ibenchmarks \
+    benchmarks/expand/main.swift "$out"/engine-*.o "$out/bench.o" -L"$out" -llimits -ljansson \
     -Xlinker -rpath -Xlinker "$out" -o "$out/expand" {} +
 }
 
 run_question() {
   case $1 in
-    step | capture | pool | lookup)
+    step | keeper | many | standing | capture | pool | lookup)
       compile "$1" "benchmarks/$1.c" benchmarks/bench.c -L"$lib" -Wl,-rpath,"$lib" -lflowworker \
         -L"$out" -Wl,-rpath,"$out" -llimits -lpthread
       "$out/$1"
@@ -56,8 +58,11 @@ run_question() {
       fi
       ;;
   esac
-  if [ "$1" = step ]; then "$out/step" --ballast 1024; fi
-  "$python" "benchmarks/$1.py"
+  if [ "$1" = step ]; then
+    "$out/step" --ballast 1024
+    "$out/step" --ballast 8192 4096
+  fi
+  if [ -e "benchmarks/$1.py" ]; then "$python" "benchmarks/$1.py"; fi
 }
 
 [ -e "$lib/libflowworker.so" ] || { echo "run.sh: build/lib has no library: make lib" >&2; exit 1; }

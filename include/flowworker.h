@@ -145,8 +145,6 @@ typedef int32_t fw_status;
 #define FW_E_NO_MEMORY (-8)
 /** The process was forked from one that had run steps: only that one can go on. */
 #define FW_E_FORKED (-9)
-/** The system gives no descriptor, process or such that a started step needs. */
-#define FW_E_SYSTEM (-10)
 
 /** How a step ended. Numbers are never changed or reused; later versions add more:
  *  treat one that you do not know as a failure. */

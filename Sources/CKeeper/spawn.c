@@ -9,9 +9,10 @@
 
 #include <errno.h>
 #include <linux/prctl.h>
-#include <linux/resource.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 
 enum { CHILD_STACK = 16 * 1024 };
 
@@ -28,6 +29,12 @@ typedef struct {
 
 static const char *program_of(const job *job) { return job->strings[0]; }
 
+/* The kernel's, of which the C library makes another. */
+struct fwk_rlimit {
+  uint64_t rlim_cur;
+  uint64_t rlim_max;
+};
+
 static int resource_of(int limit) {
   switch (limit) {
     case FWK_LIMIT_CPU: return RLIMIT_CPU;
@@ -42,11 +49,11 @@ static long set_limits(const fwk_request *request, volatile int *which) {
   for (int limit = 0; limit < FWK_LIMITS; limit++) {
     uint64_t value = request->limits[limit];
     if (value == FWK_NO_LIMIT) continue;
-    struct rlimit64 both;
+    struct fwk_rlimit both;
     both.rlim_cur = both.rlim_max = value;
     if (limit == FWK_LIMIT_CPU) {
       /* SIGXCPU comes at the first, SIGKILL at the second: the program may say goodbye. */
-      struct rlimit64 present;
+      struct fwk_rlimit present;
       RAW4(__NR_prlimit64, 0, RLIMIT_CPU, 0, &present);
       if (value < present.rlim_max) both.rlim_max = value + 1;
     }
@@ -59,17 +66,25 @@ static long set_limits(const fwk_request *request, volatile int *which) {
   return 0;
 }
 
-/* Waits until the host has made up its mind. */
+/* Waits until the host has made up its mind: a few microseconds most likely, which is less than it
+ * takes to fall asleep and be woken. */
 static long wait_for_go(int channel) {
-  struct pollfd items[2];
-  watch_fd(&items[0], channel);
-  watch_fd(&items[1], FWK_HOST);
-  while (RAW5(__NR_ppoll, items, 2, 0, 0, 0) == -EINTR) {
-  }
-  if (items[1].revents != 0) return -ECANCELED;
   fwk_request request;
-  long size = RAW6(__NR_recvfrom, channel, &request, sizeof request, 0, 0, 0);
-  return size == sizeof request && request.kind == FWK_GO ? 0 : -ECANCELED;
+  for (int attempt = 0;; attempt++) {
+    long size = RAW6(__NR_recvfrom, channel, &request, sizeof request, MSG_DONTWAIT, 0, 0);
+    if (size != -EAGAIN && size != -EINTR) {
+      return size == sizeof request && request.kind == FWK_GO ? 0 : -ECANCELED;
+    }
+    if (attempt < 100) {
+      RAW0(__NR_sched_yield);
+      continue;
+    }
+    struct pollfd items[2];
+    watch_fd(&items[0], channel);
+    watch_fd(&items[1], FWK_HOST);
+    RAW5(__NR_ppoll, items, 2, 0, 0, 0);
+    if (items[1].revents != 0) return -ECANCELED;
+  }
 }
 
 static int child(void *argument) {

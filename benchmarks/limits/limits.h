@@ -15,9 +15,28 @@
  * ends. Gives the seconds. */
 double limit_step(const char *command, size_t times);
 
-/* Runs `sh -c command` once on pipes of 1 MiB, and keeps all that it writes to both
- * streams in memory that doubles. Gives the number of bytes, which were freed. */
+/* The same with a clone of this process that shares its memory, does all that a library
+ * must do for a command in a foreign host, and is waited for with a pidfd. */
+double limit_clone_step(const char *command, size_t times);
+
+/* Runs `sh -c command` so many times, `width` of them at once, on this thread. Gives the
+ * seconds. */
+double limit_many(const char *command, size_t steps, size_t width);
+
+/* Starts so many commands at once; kills them all. */
+struct limit_flight;
+struct limit_flight *limit_flight_start(const char *command, size_t width);
+void limit_flight_end(struct limit_flight *flight);
+
+/* These run `sh -c command` once on pipes of 1 MiB. The first keeps all that it writes to
+ * both streams in memory that doubles, and gives the number of bytes, which were freed. */
 size_t limit_capture(const char *command);
+/* Drops all, and gives the number of bytes. */
+size_t limit_drop(const char *command);
+/* Lets the kernel move all into a file, and gives the number of bytes. */
+size_t limit_spill(const char *command, const char *path);
+/* Keeps all, and makes a copy of each line of stdout besides. Gives how many there were. */
+size_t limit_lines(const char *command);
 
 /* Reads an engine configuration with jansson, indexes its workers by name, frees both.
  * `kept`, unless NULL, is called in between, where memory is what a pool would keep. */

@@ -14,7 +14,6 @@ public struct FlowError: Error {
     case unsupported = -7
     case noMemory = -8
     case forked = -9
-    case system = -10
   }
 
   public let code: Code

@@ -14,7 +14,6 @@ TEMPLATE = -6
 UNSUPPORTED = -7
 NO_MEMORY = -8
 FORKED = -9
-SYSTEM = -10
 
 
 class FlowWorkerError(Exception):
@@ -67,10 +66,6 @@ class ForkedError(FlowWorkerError, RuntimeError):
     """This process was forked from one that had run steps: only that one can go on."""
 
 
-class ResourceError(FlowWorkerError):
-    """The system gives no descriptor, process or the like that a step needs to be started."""
-
-
 class StepError(Exception):
     """A step that failed.
 
@@ -96,7 +91,6 @@ _CLASSES: Dict[int, Type[FlowWorkerError]] = {
     UNSUPPORTED: UnsupportedError,
     NO_MEMORY: NoMemoryError,
     FORKED: ForkedError,
-    SYSTEM: ResourceError,
 }
 
 

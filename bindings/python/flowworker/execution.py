@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import time
 from typing import Any, Callable, Iterator, Optional, TypeVar
@@ -56,7 +57,7 @@ class Exec:
         """
         descriptor = self._descriptor()
         if descriptor < 0:
-            raise errors.ResourceError(errors.SYSTEM, "the system has no descriptor left")
+            raise OSError(errno.EMFILE, "the system has no descriptor left to wait for the step with")
         return descriptor
 
     def next_event(self, timeout: Optional[float] = None) -> Optional[Event]:

@@ -37,7 +37,7 @@ class Worker:
 
     A step that fails is an ordinary result. What is raised are errors that have kept the step
     from being run at all: `TemplateError`, `StepTypeError`, `DocumentError`, `UnsupportedError`,
-    `ResourceError`, and `ForkedError` in a process forked from one that had run steps.
+    and `ForkedError` in a process forked from one that had run steps.
     """
 
     def __init__(self, address: int, owner: Handle, owns: bool = False) -> None:

@@ -58,7 +58,7 @@ def test_a_function_has_the_types_of_its_declaration(result, name, arguments):
 def test_codes_are_those_of_the_header():
     declared = dict(re.findall(r"#define FW_(?:E_)?(\w+) \(?(-?\d+)\)?\s*$", CODE, flags=re.M))
     names = ["OK", "INVALID", "SYNTAX", "DOCUMENT", "UNKNOWN", "STEP_TYPE", "TEMPLATE"]
-    names += ["UNSUPPORTED", "NO_MEMORY", "FORKED", "SYSTEM"]
+    names += ["UNSUPPORTED", "NO_MEMORY", "FORKED"]
     for name in names:
         assert int(declared[name]) == getattr(errors, name)
     assert len(re.findall(r"#define FW_E_", CODE)) == len(names) - 1

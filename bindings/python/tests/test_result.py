@@ -99,7 +99,6 @@ def test_errors_can_be_copied():
         ("NoMemoryError", MemoryError),
         ("UnsupportedError", Exception),
         ("ForkedError", RuntimeError),
-        ("ResourceError", Exception),
     ],
 )
 def test_errors_are_what_a_python_program_catches(name, also):
