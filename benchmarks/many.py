@@ -2,8 +2,9 @@
 
 import asyncio
 import subprocess
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import bench
 
@@ -27,13 +28,13 @@ def main() -> None:
 
     if bench.flowworker_is_here():
         for width in WIDTHS:
-            everyone[width]["flowworker in Python, threads"] = on_threads(width, flowworker_exec())
+            everyone[width] |= flowworker_peers(width)
     for width in WIDTHS:
         bench.compare(f"many: {COMMAND}, {width} in flight", everyone[width], lambda: limit_of(width), ROUNDS)
 
 
 def peers_of(width: int, flowserv: Callable[[], object] | None) -> dict[str, bench.Work]:
-    peers = {"asyncio": with_asyncio(width), "subprocess.run, threads": on_threads(width, subprocess_run)}
+    peers = {"asyncio": in_tasks(width, asyncio_run), "subprocess.run, threads": on_threads(width, subprocess_run)}
     if flowserv is not None:
         peers["flowserv-core, threads"] = on_threads(width, flowserv)
     return peers
@@ -51,12 +52,25 @@ def subprocess_run() -> None:
     subprocess.run(COMMAND, shell=True, capture_output=True, check=True)
 
 
-def flowworker_exec() -> Callable[[], object]:
+async def asyncio_run() -> None:
+    process = await asyncio.create_subprocess_shell(
+        COMMAND, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    await process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError(f"{COMMAND} has failed")
+
+
+def flowworker_peers(width: int) -> dict[str, bench.Work]:
     from flowworker import ContainerStep, Subprocess, create_worker
 
     worker = create_worker(Subprocess())
     step = ContainerStep(identifier="step", image="", commands=[COMMAND])
-    return lambda: worker.exec(step=step, context={}, store=".")
+    arguments: dict[str, Any] = {"step": step, "context": {}, "store": "."}
+    return {
+        "flowworker in Python, asyncio": in_tasks(width, lambda: worker.exec_async(**arguments)),
+        "flowworker in Python, threads": on_threads(width, lambda: worker.exec(**arguments)),
+    }
 
 
 def on_threads(width: int, work: Callable[[], object]) -> bench.Work:
@@ -70,17 +84,12 @@ def on_threads(width: int, work: Callable[[], object]) -> bench.Work:
     return bench.timed(run)
 
 
-def with_asyncio(width: int) -> bench.Work:
+def in_tasks(width: int, work: Callable[[], Awaitable[object]]) -> bench.Work:
     """So many tasks of one thread that share the steps."""
 
     async def one_after_another(count: int) -> None:
         for _ in range(count):
-            process = await asyncio.create_subprocess_shell(
-                COMMAND, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-            await process.communicate()
-            if process.returncode != 0:
-                raise RuntimeError(f"{COMMAND} has failed")
+            await work()
 
     async def all_at_once() -> None:
         await asyncio.gather(*(one_after_another(steps_of(width) // width) for _ in range(width)))

@@ -122,6 +122,8 @@ extension Event.Kind {
 /// The events that nobody has taken yet. It is short: a step goes on when they have been taken.
 struct EventQueue {
   private var events: [Event] = []
+  /// How many of them have been taken: taking the first out of many would move all the others.
+  private var taken = 0
   private var sequence: UInt64 = 0
   private(set) var attempt: Int32 = 1
   private var command: Int32 = -1
@@ -129,11 +131,20 @@ struct EventQueue {
   /// Whether somebody takes the events; they are passed over otherwise.
   var isListening = false
 
-  var isEmpty: Bool { events.isEmpty }
+  var isEmpty: Bool { taken == events.count }
 
-  mutating func take() -> Event? { events.isEmpty ? nil : events.removeFirst() }
+  mutating func take() -> Event? {
+    guard taken < events.count else { return nil }
+    let event = events[taken]
+    taken += 1
+    if taken == events.count { removeAll() }
+    return event
+  }
 
-  mutating func removeAll() { events.removeAll() }
+  mutating func removeAll() {
+    events.removeAll(keepingCapacity: events.count < 1000)
+    taken = 0
+  }
 
   /// From now on events are about this attempt.
   mutating func begin(attempt: Int) { self.attempt = Int32(clamping: attempt) }
@@ -158,12 +169,13 @@ struct EventQueue {
 
   mutating func stepEnded(_ result: StepResult) { add(.stepEnded(result), command: -1) }
 
-  mutating func output(_ stream: Stream, _ data: consuming ByteBuffer, isContinued: Bool) {
+  /// - Parameter time: when it was read.
+  mutating func output(_ stream: Stream, _ data: consuming ByteBuffer, isContinued: Bool, at time: Double) {
     sequence += 1
     guard isListening else { return }
     events.append(
       Event(
-        .output(isContinued: isContinued), sequence: sequence, time: fws_wall(), attempt: attempt, command: command,
+        .output(isContinued: isContinued), sequence: sequence, time: time, attempt: attempt, command: command,
         stream: stream, data: data))
   }
 

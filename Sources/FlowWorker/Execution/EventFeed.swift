@@ -1,3 +1,4 @@
+internal import CFlowShims
 internal import Glibc
 
 /// Makes events of what is read from one stream of one command.
@@ -9,12 +10,17 @@ struct EventFeed: ~Copyable {
   private var line = ByteBuffer()
   /// A CR that is no part of the line if LF follows.
   private var hasReturn = false
+  /// When what is told now was read.
+  private var time = 0.0
 
   private enum Mode {
     case chunks
     case text
     case lines
   }
+
+  /// How much of a heavy stream is taken at once: all its lines are events then, each some hundred bytes.
+  var largestRead: Int { mode == .chunks ? 1 << 20 : 64 * 1024 }
 
   private static let longestLine = 64 * 1024
 
@@ -30,8 +36,9 @@ struct EventFeed: ~Copyable {
   }
 
   mutating func give(_ chunk: consuming ByteBuffer, _ events: inout EventQueue) {
+    time = fws_wall()
     if mode == .chunks {
-      events.output(stream, chunk, isContinued: false)
+      events.output(stream, chunk, isContinued: false, at: time)
       return
     }
     var text = ByteBuffer()
@@ -49,19 +56,20 @@ struct EventFeed: ~Copyable {
     if mode == .lines {
       split(text.bytes, &events)
     } else if text.count > 0 {
-      events.output(stream, text, isContinued: false)
+      events.output(stream, text, isContinued: false, at: time)
     }
   }
 
   /// The stream has ended.
   mutating func finish(_ events: inout EventQueue) {
     guard events.isListening else { return }
+    time = fws_wall()
     if rest.count > 0 {
       // The beginning of a character that never came.
       var text = ByteBuffer()
       text.append("\u{FFFD}" as StaticString)
       rest.truncate(0)
-      if mode == .lines { split(text.bytes, &events) } else { events.output(stream, text, isContinued: false) }
+      if mode == .lines { split(text.bytes, &events) } else { events.output(stream, text, isContinued: false, at: time) }
     }
     takeReturn(&events)
     if line.count > 0 { tell(isContinued: false, &events) }
@@ -115,6 +123,6 @@ struct EventFeed: ~Copyable {
   private mutating func tell(isContinued: Bool, _ events: inout EventQueue) {
     var told = ByteBuffer()
     swap(&told, &line)
-    events.output(stream, told, isContinued: isContinued)
+    events.output(stream, told, isContinued: isContinued, at: time)
   }
 }

@@ -54,7 +54,7 @@ struct OutputSink: ~Copyable {
 
   private mutating func readChunk(_ events: inout EventQueue) -> Int {
     var chunk = ByteBuffer()
-    let size = isGrown ? OutputSink.largeRead : OutputSink.firstRead
+    let size = isGrown ? min(OutputSink.largeRead, feed?.largestRead ?? 0) : OutputSink.firstRead
     guard let room = chunk.room(for: size) else {
       feed?.forget()
       return kept.read(fd, OutputSink.firstRead)
