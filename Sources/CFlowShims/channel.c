@@ -10,10 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static _Thread_local const void *last_keeper;
-const void *fws_last_keeper(void) { return last_keeper; }
-void fws_set_last_keeper(const void *keeper) { last_keeper = keeper; }
-
 int fws_socket_pair(int ends[2]) {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return errno;
   ends[0] = fws_above_standard(ends[0]);
@@ -104,8 +100,8 @@ int fws_channel_run(int channel, const fwk_request *asked, const void *texts, in
   return error;
 }
 
-int fws_channel_tell(int channel, uint32_t kind) {
-  fwk_request request = {.kind = kind};
+int fws_channel_stop(int channel) {
+  fwk_request request = {.kind = FWK_STOP};
   struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
   return send_message(channel, &part, 1, NULL, 0);
 }

@@ -284,7 +284,7 @@ static void run(state *state) {
   int pid = -ENOMEM;
   out->stage = FWK_AT_REQUEST;
   if (map_texts(state)) {
-    pid = spawn(&state->request, state->channel, state->fds, state->table, out);
+    pid = spawn(&state->request, state->fds, state->table, out);
     unmap_texts(state);
   }
   close_fd(state, FWK_FD_OUT);

@@ -28,7 +28,7 @@ HIDDEN long fwk_clone(unsigned long flags, void *stack_end, int (*body)(void *),
 
 /* spawn.c: starts the command of a request. Gives its pid, or a negative errno, and then
  * `reply` says where. Changes the offsets of `table` into pointers. */
-HIDDEN int spawn(const fwk_request *request, int channel, const int *fds, uint64_t *table, fwk_reply *reply);
+HIDDEN int spawn(const fwk_request *request, const int *fds, uint64_t *table, fwk_reply *reply);
 
 /* tree.c: the processes below this one. */
 typedef struct tree tree;

@@ -12,14 +12,12 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 
 enum { CHILD_STACK = 16 * 1024 };
 
 typedef struct {
   const fwk_request *request;
   const int *fds;
-  int channel;
   char **strings;
   char **environment;
   volatile uint32_t stage;
@@ -66,27 +64,6 @@ static long set_limits(const fwk_request *request, volatile int *which) {
   return 0;
 }
 
-/* Waits until the host has made up its mind: a few microseconds most likely, which is less than it
- * takes to fall asleep and be woken. */
-static long wait_for_go(int channel) {
-  fwk_request request;
-  for (int attempt = 0;; attempt++) {
-    long size = RAW6(__NR_recvfrom, channel, &request, sizeof request, MSG_DONTWAIT, 0, 0);
-    if (size != -EAGAIN && size != -EINTR) {
-      return size == sizeof request && request.kind == FWK_GO ? 0 : -ECANCELED;
-    }
-    if (attempt < 100) {
-      RAW0(__NR_sched_yield);
-      continue;
-    }
-    struct pollfd items[2];
-    watch_fd(&items[0], channel);
-    watch_fd(&items[1], FWK_HOST);
-    RAW5(__NR_ppoll, items, 2, 0, 0, 0);
-    if (items[1].revents != 0) return -ECANCELED;
-  }
-}
-
 static int child(void *argument) {
   job *job = argument;
   const fwk_request *request = job->request;
@@ -104,9 +81,6 @@ static int child(void *argument) {
   job->stage = FWK_AT_LIMIT;
   if ((result = set_limits(request, &job->limit)) < 0) goto failed;
 
-  job->stage = FWK_AT_HOLD;
-  if (request->is_held && (result = wait_for_go(job->channel)) < 0) goto failed;
-
   /* All that is open from 3 on is close-on-exec. */
   uint64_t none = 0;
   RAW4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
@@ -118,7 +92,7 @@ failed:
   return 127;
 }
 
-int spawn(const fwk_request *request, int channel, const int *fds, uint64_t *table, fwk_reply *reply) {
+int spawn(const fwk_request *request, const int *fds, uint64_t *table, fwk_reply *reply) {
   /* From offsets to pointers; an offset of 0 is the NULL that ends a list. */
   char *base = (char *)table;
   uint32_t ends = 0;
@@ -138,7 +112,6 @@ int spawn(const fwk_request *request, int channel, const int *fds, uint64_t *tab
   job job = {
       .request = request,
       .fds = fds,
-      .channel = channel,
       .strings = (char **)table,
       .environment = (char **)table + environment,
       .stage = FWK_AT_CLONE,

@@ -38,12 +38,8 @@ int fws_channel_open(int control, int *_Nonnull channel);
 int fws_channel_run(int channel, const fwk_request *_Nonnull request, const void *_Nonnull texts, int out, int err,
                     int rundir);
 
-/* Sends FWK_STOP or FWK_GO. */
-int fws_channel_tell(int channel, uint32_t kind);
-
-/* The keeper that the calling thread used last; it may be gone. */
-const void *_Nullable fws_last_keeper(void);
-void fws_set_last_keeper(const void *_Nullable keeper);
+/* Sends FWK_STOP. */
+int fws_channel_stop(int channel);
 
 /* Takes a message if there is one: 1. 0: there is none; -1: the monitor has gone. */
 int fws_channel_receive(int channel, fwk_reply *_Nonnull reply);

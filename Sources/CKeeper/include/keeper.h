@@ -39,7 +39,6 @@ enum { FWK_CONTROL = 3, FWK_HOST = 4 };
 enum {
   FWK_RUN = 1,  /* start a command */
   FWK_STOP = 2, /* end it: TERM, the grace, KILL; between two commands: forget the run directory */
-  FWK_GO = 3,   /* now run the program of an FWK_RUN that is held */
 };
 
 /* What becomes of processes that a command leaves. */
@@ -59,8 +58,6 @@ typedef struct {
   uint32_t slots;      /* of the table at the beginning of the texts */
   uint32_t has_rundir; /* it comes with this request, and not with one before */
   uint32_t has_file;   /* the texts are in a file */
-  uint32_t is_held;    /* all is made ready, and the program runs at FWK_GO: the host looks meanwhile whether
-                          this is the keeper that it needs */
   uint32_t keep_rundir; /* for the next request */
   uint64_t size;       /* of the texts, which follow in the message, or are in the file */
   int64_t timeout;     /* nanoseconds; negative: none */
@@ -83,7 +80,7 @@ enum {
 };
 
 /* Where a start failed. */
-enum { FWK_AT_REQUEST = 1, FWK_AT_CLONE = 2, FWK_AT_STREAMS = 3, FWK_AT_CHDIR = 4, FWK_AT_LIMIT = 5, FWK_AT_HOLD = 6, FWK_AT_EXEC = 7 };
+enum { FWK_AT_REQUEST = 1, FWK_AT_CLONE = 2, FWK_AT_STREAMS = 3, FWK_AT_CHDIR = 4, FWK_AT_LIMIT = 5, FWK_AT_EXEC = 6 };
 
 /* Why a command was ended. */
 enum { FWK_BY_ITSELF = 0, FWK_BY_TIMEOUT = 1, FWK_BY_STOP = 2 };

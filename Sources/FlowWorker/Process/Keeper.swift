@@ -34,9 +34,6 @@ final class Keeper: Sendable {
   }
 
   deinit { close(control) }
-
-  /// Notes that the calling thread has used it.
-  fileprivate func isLast() { fws_set_last_keeper(Unmanaged.passUnretained(self).toOpaque()) }
 }
 
 /// The keepers of this process. There is more than one where the threads of the host, or the host in the
@@ -65,38 +62,16 @@ final class Keepers: Sendable {
     state = try Guarded(State())
   }
 
-  /// A monitor that the calling thread has most likely a use for. To know it costs a twentieth of a step, and is
-  /// done while the monitor gets the command ready: `fits`.
-  func guess() -> Channel? {
-    guard let last = fws_last_keeper() else { return nil }
-    return state.withLock { state in
-      let index = state.idle.lastIndex { UnsafeRawPointer(Unmanaged.passUnretained($0.channel.keeper).toOpaque()) == last }
-      return index.map { state.idle.remove(at: $0).channel }
-    }
-  }
-
-  /// Whether commands of this monitor have what the calling thread has.
-  func fits(_ channel: Channel) -> Bool {
-    guard let host = try? host() else { return false }
-    return fws_identity_now(host) == channel.keeper.identity
-  }
-
   /// A monitor whose commands have what the calling thread has.
   func channel() throws(SpawnFailure) -> Channel {
     let identity = fws_identity_now(try host())
-    if let channel = takeIdle(identity) {
-      channel.keeper.isLast()
-      return channel
-    }
+    if let channel = takeIdle(identity) { return channel }
     // A keeper that somebody has killed is seen by the socket; then another one is started.
     for _ in 0..<2 {
       let keeper = try keeper(identity)
       var fd: Int32 = -1
       let error = fws_channel_open(keeper.control, &fd)
-      if error == 0 {
-        keeper.isLast()
-        return Channel(fd: fd, keeper: keeper)
-      }
+      if error == 0 { return Channel(fd: fd, keeper: keeper) }
       guard error == EPIPE || error == ECONNRESET else {
         throw SpawnFailure("no connection to the keeper process could be made: \(errorText(error))")
       }

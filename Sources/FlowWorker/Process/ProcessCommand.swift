@@ -33,7 +33,7 @@ final class ProcessCommand: RunningCommand {
       : Waiting(channel: channel.fd, hasMonitor: true)
   }
 
-  func stop() { _ = fws_channel_tell(channel.fd, UInt32(FWK_STOP)) }
+  func stop() { _ = fws_channel_stop(channel.fd) }
 
   func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
     if ready.channel {

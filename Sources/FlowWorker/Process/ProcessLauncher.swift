@@ -27,7 +27,7 @@ final class ProcessLauncher: CommandLauncher {
   deinit {
     guard let channel else { return }
     // It expects another command.
-    _ = fws_channel_tell(channel.fd, UInt32(FWK_STOP))
+    _ = fws_channel_stop(channel.fd)
     channel.release()
   }
 
@@ -65,7 +65,7 @@ final class ProcessLauncher: CommandLauncher {
     let outSink = sink(reader, .stdout, events)
     let errEnd = try openPipe(&reader)
     let errSink = sink(reader, .stderr, events)
-    let channel = try send(&request, start, outEnd, errEnd, keepers)
+    let channel = try send(request, start, outEnd, errEnd, keepers)
     rundir = nil
     return ProcessCommand(
       channel, outSink, errSink, self, size: command.count, isLast: isLast, tellsStart: events != nil)
@@ -73,24 +73,15 @@ final class ProcessLauncher: CommandLauncher {
 
   /// Gives a request to a monitor.
   private func send(
-    _ request: inout fwk_request, _ texts: UnsafePointer<UInt8>, _ out: Descriptor, _ err: Descriptor, _ keepers: Keepers
+    _ request: fwk_request, _ texts: UnsafePointer<UInt8>, _ out: Descriptor, _ err: Descriptor, _ keepers: Keepers
   ) throws(SpawnFailure) -> Channel {
+    var request = request
     // The monitor of the command before.
     if let kept = channel {
       channel = nil
       if fws_channel_run(kept.fd, &request, texts, out.number, err.number, -1) == 0 { return kept }
     }
     let rundir = if let rundir { rundir } else { try ProcessLauncher.open(path) }
-    // The monitor that is most likely right; whether it is, is looked at while it gets the command ready.
-    if let guess = keepers.guess() {
-      request.is_held = 1
-      if fws_channel_run(guess.fd, &request, texts, out.number, err.number, rundir.number) == 0, keepers.fits(guess),
-        fws_channel_tell(guess.fd, UInt32(FWK_GO)) == 0
-      {
-        return guess
-      }
-      request.is_held = 0
-    }
     // A monitor that waits for a command may have been killed meanwhile: the next one then.
     var error = EPIPE
     for _ in 0..<20 where error == EPIPE || error == ECONNRESET {
