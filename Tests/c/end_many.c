@@ -15,7 +15,7 @@ static void many_of_one(void)
     write_file("deaf", "trap '' TERM; echo $$ >> pids; exec sleep 100000");
     snprintf(command, sizeof command,
              "i=0; while [ $$i -lt %d ]; do sleep 100000 & echo $$! >> pids;"
-             " [ $$((i %% 10)) -ne 0 ] || setsid sh deaf & i=$$((i + 1)); done;"
+             " if [ $$((i %% 10)) -eq 0 ]; then setsid sh deaf & fi; i=$$((i + 1)); done;"
              " until test $$(wc -l < pids) -eq %d; do sleep 0.01; done", count, count + count / 10);
     fw_result *result = RUN_WITH(json_pack("{s:{s:f}}", "options", "grace", 1.0), command);
     CHECK_NOBODY();

@@ -3,6 +3,7 @@
  * process each call that can fail says FW_E_FORKED and returns, whatever lock another thread had;
  * what cannot fail does nothing. When the new process ends, the steps of the old one go on.
  *
+ * not under tsan: its runtime stands still in a process that is forked from several threads
  * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
  */
 #include "descendants.h"
