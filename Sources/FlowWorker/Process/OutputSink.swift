@@ -8,6 +8,8 @@ struct OutputSink: ~Copyable {
   private var kept: KeptOutput
   private var isGrown = false
   private var feed: EventFeed?
+  /// How many bytes the stream has, once that is known.
+  private var end = Int.max
 
   /// A small command costs one page; a stream that proves heavy is read in large pieces.
   private static let firstRead = 4096
@@ -44,7 +46,11 @@ struct OutputSink: ~Copyable {
         events.skipOutput()
       }
     }
-    if count < 0 && (errno == EINTR || errno == EAGAIN) { return }
+    if count < 0 && errno == EINTR { return }
+    if count < 0 && errno == EAGAIN {
+      if end != Int.max { end = kept.written }
+      return
+    }
     if count <= 0 { return close(&signpost) }
     if !isGrown, kept.written >= OutputSink.heavy {
       isGrown = true
@@ -68,17 +74,19 @@ struct OutputSink: ~Copyable {
     return count
   }
 
-  /// Reads what is in the pipe now, closes it, and gives what was kept. A process that goes on writing
-  /// cannot keep us here.
-  mutating func finish(_ signpost: inout Signpost, _ events: inout EventQueue) -> Output {
+  /// The command has ended: from now on there is what is in the pipe, and no more. A process that goes on
+  /// writing cannot keep us here.
+  mutating func markEnd() {
     var waiting: Int32 = 0
     if fd >= 0, ioctl(fd, UInt(FIONREAD), &waiting) < 0 { waiting = 0 }
-    let end = kept.written + Int(waiting)
-    while fd >= 0, kept.written < end {
-      let before = kept.written
-      read(&signpost, &events)
-      if kept.written == before, errno != EINTR { break }
-    }
+    end = kept.written + Int(waiting)
+  }
+
+  /// Whether all has been read.
+  var isDone: Bool { fd < 0 || kept.written >= end }
+
+  /// Closes the pipe, and gives what was kept.
+  mutating func finish(_ signpost: inout Signpost, _ events: inout EventQueue) -> Output {
     close(&signpost)
     feed?.finish(&events)
     return kept.take()

@@ -9,6 +9,8 @@ final class ProcessCommand: RunningCommand {
   private let launcher: ProcessLauncher
   /// Bytes of the command's text.
   private let size: Int
+  /// How it ended, while the rest of its output is read.
+  private var end: CommandEnd?
   private let isLast: Bool
   private var pid: Int32?
   /// Its output may be told: its beginning has been.
@@ -29,25 +31,45 @@ final class ProcessCommand: RunningCommand {
   }
 
   var waiting: Waiting {
-    isTold ? Waiting(channel: channel.fd, stdout: stdout.fd, stderr: stderr.fd, hasMonitor: true)
+    // Its monitor may have another command by then.
+    if end != nil { return Waiting(stdout: stdout.fd, stderr: stderr.fd) }
+    return isTold
+      ? Waiting(channel: channel.fd, stdout: stdout.fd, stderr: stderr.fd, hasMonitor: true)
       : Waiting(channel: channel.fd, hasMonitor: true)
   }
 
-  func stop() { _ = fws_channel_stop(channel.fd) }
+  func stop() { if end == nil { _ = fws_channel_stop(channel.fd) } }
 
   func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
-    if ready.channel {
+    if end == nil, ready.channel {
       var reply = fwk_reply()
       switch fws_channel_receive(channel.fd, &reply) {
       case 0: break
-      case 1: if let end = take(reply, &signpost, &events) { return end }
-      default: return finish(lost(), &signpost, &events)
+      case 1: end = take(reply, &signpost, &events)
+      default: end = lost()
+      }
+      if end != nil {
+        signpost.forget(channel.fd)
+        if !isTold { signpost.watch(Waiting(stdout: stdout.fd, stderr: stderr.fd)) }
+        stdout.markEnd()
+        stderr.markEnd()
       }
     }
     // One read of each: the command must not stand still on one stream while the other is read.
-    if ready.stdout { stdout.read(&signpost, &events) }
-    if ready.stderr { stderr.read(&signpost, &events) }
-    return nil
+    guard var end else {
+      if ready.stdout { stdout.read(&signpost, &events) }
+      if ready.stderr { stderr.read(&signpost, &events) }
+      return nil
+    }
+    // What was written before the end is in the pipes by now. It is told piece by piece.
+    while !stdout.isDone || !stderr.isDone {
+      if !stdout.isDone { stdout.read(&signpost, &events) }
+      if !stderr.isDone { stderr.read(&signpost, &events) }
+      if !events.isEmpty, !stdout.isDone || !stderr.isDone { return nil }
+    }
+    end.stdout = stdout.finish(&signpost, &events)
+    end.stderr = stderr.finish(&signpost, &events)
+    return end
   }
 
   private func take(_ reply: fwk_reply, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
@@ -61,10 +83,10 @@ final class ProcessCommand: RunningCommand {
       return nil
     case FWK_FAILED:
       launcher.take(channel, isLast: isLast)
-      return finish(CommandEnd(failure: launcher.failure(reply, size: size), started: started), &signpost, &events)
+      return CommandEnd(failure: launcher.failure(reply, size: size), started: started)
     default:
       if reply.left == 0 { launcher.take(channel, isLast: isLast) }
-      return finish(CommandEnd(reply), &signpost, &events)
+      return CommandEnd(reply)
     }
   }
 
@@ -72,15 +94,6 @@ final class ProcessCommand: RunningCommand {
   private func lost() -> CommandEnd {
     var end = CommandEnd(outcome: .statusUnknown, started: started)
     end.pid = pid
-    return end
-  }
-
-  /// What was written before the end is in the pipes by now.
-  private func finish(_ end: CommandEnd, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd {
-    signpost.forget(channel.fd)
-    var end = end
-    end.stdout = stdout.finish(&signpost, &events)
-    end.stderr = stderr.finish(&signpost, &events)
     return end
   }
 }
