@@ -14,6 +14,9 @@ struct TextBlock: ~Copyable {
   ///   - values: the worker's and the step's.
   ///   - inherits: the host's under them. Without values it is the host's in any case, as in flowServ.
   init(environment values: KeyValues, inherits: Bool) {
+    // What most environments need: growing there takes longer than filling it.
+    _ = texts.room(for: 8192)
+    places.reserveCapacity(64)
     if inherits || values.isEmpty {
       let names = Set(values.pairs.map(\.key))
       var at = fws_environ()
@@ -49,6 +52,7 @@ struct TextBlock: ~Copyable {
     let argumentsAt = slots * MemoryLayout<UInt64>.size
     let environmentAt = argumentsAt + texts.count
     var bytes = ByteBuffer()
+    _ = bytes.room(for: environmentAt + environment.texts.count)
     for place in places { bytes.append(word: argumentsAt + place) }
     bytes.append(word: 0)
     for place in environment.places { bytes.append(word: environmentAt + place) }
