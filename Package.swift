@@ -29,7 +29,9 @@ let package = Package(
           "-fvisibility=hidden", "-Wall", "-Wextra",
         ])
       ]),
-    .target(name: "CFlowShims", dependencies: ["CKeeper"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-fvisibility=hidden"])]),
+    .target(
+      name: "CFlowShims", dependencies: ["CKeeper"],
+      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-fvisibility=hidden"])]),
     .target(
       name: "FlowWorker", dependencies: ["CJansson", "CFlowShims"], swiftSettings: strict),
     .target(

@@ -20,7 +20,9 @@ import Testing
 
     let plain = try worker(#"{"type": "docker", "name": "d"}"#)
     #expect(plain.volume == "__default__" && plain.env.isEmpty && plain.variables.isEmpty)
-    #expect(plain.options.shell == "/bin/sh" && plain.options.background == .kill && plain.options.settings.outputLimit == nil)
+    #expect(
+      plain.options.shell == "/bin/sh" && plain.options.background == .kill && plain.options.settings.outputLimit == nil
+    )
   }
 
   @Test("a key that comes again far behind is still found")

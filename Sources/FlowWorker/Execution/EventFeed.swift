@@ -69,7 +69,11 @@ struct EventFeed: ~Copyable {
       var text = ByteBuffer()
       text.append("\u{FFFD}" as StaticString)
       rest.truncate(0)
-      if mode == .lines { split(text.bytes, &events) } else { events.output(stream, text, isContinued: false, at: time) }
+      if mode == .lines {
+        split(text.bytes, &events)
+      } else {
+        events.output(stream, text, isContinued: false, at: time)
+      }
     }
     takeReturn(&events)
     if line.count > 0 { tell(isContinued: false, &events) }

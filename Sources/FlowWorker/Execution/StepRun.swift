@@ -60,8 +60,6 @@ struct StepRun: ~Copyable {
     }
   }
 
-  var hasEvent: Bool { !queue.isEmpty }
-
   mutating func takeEvent() -> Event? {
     let event = queue.take()
     signpost.raise(!queue.isEmpty)
@@ -134,7 +132,8 @@ struct StepRun: ~Copyable {
     guard let launcher else { return }
     queue.begin(command: index, text: commands.text(index))
     do {
-      let command = try launcher.start(commands[index], isLast: index + 1 == commands.count, timeout: left, events: events)
+      let command = try launcher.start(
+        commands[index], isLast: index + 1 == commands.count, timeout: left, events: events)
       phase = .running(command, index: index)
       signpost.watch(command.waiting)
     } catch {

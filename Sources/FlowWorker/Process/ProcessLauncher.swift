@@ -47,7 +47,7 @@ final class ProcessLauncher: CommandLauncher {
   {
     let arguments = shellArguments(command)
     let texts = arguments.request(environment: environment)
-    guard let start = texts.start, !texts.isExhausted, let keepers = Keepers.shared else { throw .noMemory }
+    guard !texts.isExhausted, let keepers = Keepers.shared else { throw .noMemory }
     let options = worker.options
     var request = fwk_request()
     request.kind = UInt32(FWK_RUN)
@@ -65,7 +65,7 @@ final class ProcessLauncher: CommandLauncher {
     let outSink = sink(reader, .stdout, events)
     let errEnd = try openPipe(&reader)
     let errSink = sink(reader, .stderr, events)
-    let channel = try send(request, start, outEnd, errEnd, keepers)
+    let channel = try send(request, texts, outEnd, errEnd, keepers)
     rundir = nil
     return ProcessCommand(
       channel, outSink, errSink, self, size: command.count, isLast: isLast, tellsStart: events != nil)
@@ -73,20 +73,23 @@ final class ProcessLauncher: CommandLauncher {
 
   /// Gives a request to a monitor.
   private func send(
-    _ request: fwk_request, _ texts: UnsafePointer<UInt8>, _ out: Descriptor, _ err: Descriptor, _ keepers: Keepers
+    _ request: fwk_request, _ texts: borrowing ByteBuffer, _ out: Descriptor, _ err: Descriptor, _ keepers: Keepers
   ) throws(SpawnFailure) -> Channel {
+    guard let start = texts.start else { throw .noMemory }
     var request = request
     // The monitor of the command before.
     if let kept = channel {
       channel = nil
-      if fws_channel_run(kept.fd, &request, texts, out.number, err.number, -1) == 0 { return kept }
+      if fws_channel_run(kept.fd, &request, start, out.number, err.number, -1) == 0 { return kept }
     }
     let rundir = if let rundir { rundir } else { try ProcessLauncher.open(path) }
+    // Its descriptor is used to the end: an object may go after its own last use.
+    defer { withExtendedLifetime(rundir) {} }
     // A monitor that waits for a command may have been killed meanwhile: the next one then.
     var error = EPIPE
     for _ in 0..<20 where error == EPIPE || error == ECONNRESET {
       let channel = try keepers.channel()
-      error = fws_channel_run(channel.fd, &request, texts, out.number, err.number, rundir.number)
+      error = fws_channel_run(channel.fd, &request, start, out.number, err.number, rundir.number)
       if error == 0 { return channel }
     }
     throw SpawnFailure("the keeper process does not take it: \(errorText(error))")
@@ -144,7 +147,8 @@ final class ProcessLauncher: CommandLauncher {
         "the command (\(size) bytes) and its environment are longer than the system takes, or one environment variable "
           + "is longer than 128 KiB")
     case (FWK_AT_EXEC, _): return SpawnFailure("the shell \(shell) cannot be run: \(reason)")
-    case (FWK_AT_CHDIR, _): return SpawnFailure("the run directory \(Wording.path(path.string)) cannot be entered: \(reason)")
+    case (FWK_AT_CHDIR, _):
+      return SpawnFailure("the run directory \(Wording.path(path.string)) cannot be entered: \(reason)")
     case (FWK_AT_LIMIT, _):
       let keys = ProcessLimits.keys
       let key = keys.indices.contains(Int(reply.limit)) ? keys[Int(reply.limit)] : ""
