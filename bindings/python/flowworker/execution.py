@@ -20,6 +20,8 @@ Found = TypeVar("Found")
 #: The longest wait without a look around, in seconds. A signal may come just before the wait
 #: begins, and another thread may take the last event.
 SLICE = 0.5
+#: How long a signal may wait for its handler while the library waits, in seconds.
+WAIT_SLICE = 0.05
 #: The same where the system has no descriptor left to wait on.
 SHORT_SLICE = 0.02
 
@@ -165,11 +167,11 @@ class Exec:
                 self._is_over = True
             return Event.from_library(address, self._is_text)
 
-    def _take_result(self) -> Optional[ExecResult]:
+    def _take_result(self, seconds: float = 0.0) -> Optional[ExecResult]:
         if self._result is None:
             report = Handle(0, LIB.fw_result_free, "the result")
             with self._handle.in_use() as address:
-                if not report.fill(LIB.fw_exec_wait, address, 0.0):
+                if not report.fill(LIB.fw_exec_wait, address, seconds):
                     return None
             self._result = ExecResult.from_library(self.step, report)
             self._is_over = True
@@ -193,7 +195,11 @@ def finished(
         if on_event is not None:
             for event in run:
                 on_event(event)
-        result = run.wait()
+        # Nobody else knows of this exec, so the library may wait for it, without the GIL: that is cheaper than
+        # to wait for its descriptor. Signal handlers run between the slices.
+        result = run._take_result(WAIT_SLICE)
+        while result is None:
+            result = run._take_result(WAIT_SLICE)
     except BaseException:
         run._end()
         raise
