@@ -47,7 +47,7 @@ class Exec:
         self._is_over = False
         self._result: Optional[ExecResult] = None
 
-    def _begin(self, worker: int, step: int, context: int, rundir: bytes) -> None:
+    def _begin(self, worker: int, step: int, context: Optional[int], rundir: bytes) -> None:
         document = self._options.document()
         self._handle.fill(LIB.fw_exec_start, worker, step, context, rundir, document)
 

@@ -141,9 +141,13 @@ class Worker:
         step_handle = handle_of(step)
         rundir = rundir_of(store)
         with self._owner.in_use():
-            context_handle = _context_of(step, context if context is not None else {})
-            with step_handle.in_use() as c_step, context_handle.in_use() as c_context:
-                run._begin(self._address, c_step, c_context, rundir)
+            values = values_for(getattr(step, "commands", ()), context if context is not None else {})
+            with step_handle.in_use() as c_step:
+                if not values:
+                    run._begin(self._address, c_step, None, rundir)
+                    return
+                with _context_of(values).in_use() as c_context:
+                    run._begin(self._address, c_step, c_context, rundir)
 
     def close(self) -> None:
         """Releases a worker that `create_worker` made; a worker of a pool ends with its pool."""
@@ -164,8 +168,7 @@ def _events(events: Optional[str], on_event: Optional[Callable[[Event], Any]]) -
     return "none" if events is None and on_event is None else events
 
 
-def _context_of(step: WorkflowStep, context: Mapping[str, Any]) -> Handle:
-    values = values_for(getattr(step, "commands", ()), context)
+def _context_of(values: Mapping[str, Any]) -> Handle:
     document = encoded(values, "the context")
     return Handle(
         made(LIB.fw_context_create, document, len(document)), LIB.fw_context_free, "the context"

@@ -192,7 +192,7 @@ def test_all_that_is_made_is_released(counted, rundir):
     gc.collect()
     assert counted["fw_pool_create"] == counted["fw_pool_free"] == 3
     assert counted["fw_step_create"] == counted["fw_step_free"] == 6
-    assert counted["fw_context_create"] == counted["fw_context_free"] == 6
+    assert counted["fw_context_create"] == counted["fw_context_free"] == 3
     assert counted["fw_exec_start"] == 6
     assert counted["fw_exec_free"] == counted["fw_result_free"] == counted["fw_error_free"] == 3
     assert counted["fw_result_to_json"] == counted["fw_spec_subprocess"] == 3
