@@ -882,6 +882,17 @@ FW_API fw_stream fw_event_stream(const fw_event *event);
 FW_API const char *fw_event_data(const fw_event *event, size_t *length);
 
 /**
+ * Tells whether the line of an event goes on in the next event of its stream: with `events`
+ * `lines`, for a line that is longer than 64 KiB.
+ *
+ * @param event borrowed; may be NULL.
+ * @return 1 if it goes on, else 0.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API int32_t fw_event_is_continued(const fw_event *event);
+
+/**
  * Gives an event as JSON: all that is above, and for the beginning of a command its
  * text and process, for its end what a result says of it, for a retry the reason and
  * the delay, for the end of the step its outcome.

@@ -1,10 +1,11 @@
 /*
  * What a command inherits from the thread that starts it, as one number.
  *
- * Commands are children of the keeper, and so have the keeper's user, limits, umask and so on,
- * which are those of the thread that started it. A host may change them later, or have them
- * differ by thread: then the number differs, and another keeper is started. This is asked before
- * each step (about 30 us of some 700, half of them for a host that has no right to change namespaces; Linux tells the umask only through /proc).
+ * Commands are children of the keeper, and so have the keeper's user, limits, umask and so
+ * on, which are those of the thread that started it. A host may change them later, or have
+ * them differ by thread: then the number differs, and another keeper is started. This is
+ * asked before each step (about 30 us of some 700, half of them only in a host that has the
+ * right to change namespaces; Linux tells the umask only through /proc).
  *
  * Not looked at: the IPC namespace, the security label, the keyrings, the timer slack, the I/O priority and the score of
  * the out-of-memory killer (oom_score_adj).

@@ -39,6 +39,11 @@ public func fw_event_data(_ event: OpaquePointer?, _ length: UnsafeMutablePointe
   return bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
 }
 
+@_cdecl("fw_event_is_continued") @implementation
+public func fw_event_is_continued(_ event: OpaquePointer?) -> Int32 {
+  HandleTable.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.isContinued ? 1 : 0 } ?? 0
+}
+
 @_cdecl("fw_event_to_json") @implementation
 public func fw_event_to_json(
   _ event: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,

@@ -30,6 +30,7 @@ static void is_one_line(fw_exec *exec, const char *character, size_t count)
         json_t *continued = json_object_get(json, "continued");
         CHECK(json_is_boolean(continued));
         goes_on = json_is_true(continued);
+        CHECK_INT(fw_event_is_continued(all.list[i]), goes_on);
         json_decref(json);
     }
     CHECK(!goes_on);

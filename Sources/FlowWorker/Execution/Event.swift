@@ -68,6 +68,12 @@ public final class Event: @unchecked Sendable {
   /// The bytes of output, followed by a NUL; `nil` for an event that is no output.
   public var data: UnsafeRawBufferPointer? { stream == nil ? nil : UnsafeRawBufferPointer(start: start, count: count) }
 
+  /// Whether the line goes on in the next event.
+  public var isContinued: Bool {
+    if case .output(let isContinued) = content { return isContinued }
+    return false
+  }
+
   public func toJSON() throws(FlowError) -> UnsafeMutablePointer<UInt8> {
     var writer = JSONWriter()
     writer.object { writer in

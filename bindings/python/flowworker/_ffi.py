@@ -76,6 +76,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_event_attempt": (c_int32, [_handle]),
     "fw_event_stream": (c_int32, [_handle]),
     "fw_event_data": (c_void_p, [_handle, POINTER(c_size_t)]),
+    "fw_event_is_continued": (c_int32, [_handle]),
     "fw_event_to_json": (c_int32, [_handle, _out, _out]),
     "fw_event_free": (None, [_handle]),
     "fw_result_returncode": (c_int32, [_handle]),

@@ -10,9 +10,6 @@ from ._ffi import EVENT_OUTPUT, LIB, STDERR, STDOUT, copied, told
 
 _STREAMS = {STDOUT: "stdout", STDERR: "stderr"}
 
-# A line that goes on in the next event is nearly 64 KiB long; no other needs a second look.
-_LONG = 1 << 15
-
 
 class Event:
     """Something that happened while a step ran. What an event of its kind has not is None.
@@ -72,7 +69,7 @@ class Event:
             command=LIB.fw_event_command(address),
             stream=_STREAMS[LIB.fw_event_stream(address)],
             data=raw.decode("utf-8", "replace") if is_text else raw,
-            continued=is_text and length.value > _LONG and _goes_on(address),
+            continued=bool(LIB.fw_event_is_continued(address)),
         )
 
     @classmethod
@@ -83,7 +80,3 @@ class Event:
     def __repr__(self) -> str:
         facts = ("{}={!r}".format(*fact) for fact in self.__dict__.items() if fact[0] != "kind")
         return "<Event {}: {}>".format(self.kind, ", ".join(facts))
-
-
-def _goes_on(address: int) -> bool:
-    return bool(json.loads(told(LIB.fw_event_to_json, address)).get("continued", False))
