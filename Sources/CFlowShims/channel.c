@@ -78,25 +78,33 @@ static int make_file(const void *texts, size_t size) {
   return file;
 }
 
-int fws_channel_run(int channel, const fwk_request *asked, const void *texts, int out, int err, int rundir) {
-  fwk_request request = *asked;
+static int run(int channel, fwk_request *request, const void *texts, int out, int err, int rundir, bool in_file) {
   int fds[FWK_FDS] = {out, err};
   size_t count = 2;
-  request.has_rundir = rundir >= 0;
+  request->has_rundir = rundir >= 0;
   if (rundir >= 0) fds[count++] = rundir;
-  request.has_file = request.size > FWK_INLINE;
+  request->has_file = in_file;
   int file = -1;
-  if (request.has_file) {
-    file = make_file(texts, request.size);
+  if (in_file) {
+    file = make_file(texts, request->size);
     if (file < 0) return -file;
     fds[count++] = file;
   }
   struct iovec parts[2] = {
-      {.iov_base = &request, .iov_len = sizeof request},
-      {.iov_base = (void *)texts, .iov_len = request.size},
+      {.iov_base = request, .iov_len = sizeof *request},
+      {.iov_base = (void *)texts, .iov_len = request->size},
   };
-  int error = send_message(channel, parts, request.has_file ? 1 : 2, fds, count);
+  int error = send_message(channel, parts, in_file ? 1 : 2, fds, count);
   if (file >= 0) close(file);
+  return error;
+}
+
+int fws_channel_run(int channel, const fwk_request *asked, const void *texts, int out, int err, int rundir) {
+  fwk_request request = *asked;
+  bool in_file = request.size > FWK_INLINE;
+  int error = run(channel, &request, texts, out, err, rundir, in_file);
+  /* A system may allow sockets less (net.core.wmem_default). */
+  if (error == EMSGSIZE && !in_file) error = run(channel, &request, texts, out, err, rundir, true);
   return error;
 }
 
