@@ -34,14 +34,6 @@ typedef struct {
   char *stack_end;
 } job;
 
-struct entry { /* of getdents64 */
-  uint64_t inode;
-  int64_t offset;
-  uint16_t size;
-  uint8_t type;
-  char name[];
-};
-
 /* Closes all from FWK_HOST on but one. close_range is missing before Linux 5.9 and under some
  * sandboxes; then the open ones are listed. */
 static void close_all_but(int kept) {

@@ -12,6 +12,15 @@
 
 enum { NANOSECOND = 1, SECOND = 1000000000 };
 
+/* What getdents64 gives. */
+struct entry { /* of getdents64 */
+  uint64_t inode;
+  int64_t offset;
+  uint16_t size;
+  uint8_t type;
+  char name[];
+};
+
 /* keeper.c */
 HIDDEN int64_t monotonic(void);
 HIDDEN int64_t wall(void);

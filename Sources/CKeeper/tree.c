@@ -140,14 +140,6 @@ static bool add_children(tree *tree, int pid, const char *path) {
   return true;
 }
 
-struct entry { /* of getdents64 */
-  uint64_t inode;
-  int64_t offset;
-  uint16_t size;
-  uint8_t type;
-  char name[];
-};
-
 static bool add_children_of(tree *tree, int pid) {
   char path[64];
   char *end = put(put_number(put(path, path_proc), pid), path_task);
