@@ -59,9 +59,13 @@
  * of a few pages for each command that runs, and some that wait for the next one.
  * A command gets a session of its own, standard input from /dev/null, default signal
  * dispositions, an empty signal mask and no other descriptor of the host; its user,
- * group, limits, umask, priority, processors, control group, root and namespaces are those of
- * the thread that starts the step. When the host ends, however it does, the
- * keeper ends all commands and itself.
+ * group, limits, umask, priority, processors, control group, root and namespaces are those
+ * of the thread that starts the step. (Not followed, when the host changes them after its
+ * first step: the IPC namespace, the host name's namespace as long as the name is the
+ * same, security label, keyrings, timer slack, I/O priority, oom_score_adj.) When the
+ * host ends, however it does, the keeper ends all commands and itself; a host that runs
+ * another program by exec counts as ended unless a process that it has forked still
+ * holds its descriptors.
  *
  * ENDING. A command is over when its main process has ended; what that process left
  * running is ended too, unless the worker's option `background` says otherwise. A
@@ -80,8 +84,7 @@
  * which 8 are kept.
  * After fork() in a host that has run a step, every fallible call in the new process
  * is FW_E_FORKED, and the steps of the old one go on; before its first step a host may
- * fork as it likes. The library cannot be unloaded: dlclose()
- * leaves it where it is.
+ * fork as it likes. The library cannot be unloaded: dlclose() leaves it where it is.
  *
  * MEMORY. A document that does not fit into memory is FW_E_NO_MEMORY. Output that
  * does not fit is cut; the JSON of the result counts what is missing. A failed small

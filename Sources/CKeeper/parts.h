@@ -10,7 +10,7 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-enum { NANOSECOND = 1, SECOND = 1000000000 };
+enum { SECOND = 1000000000 }; /* in nanoseconds, in which all times are */
 
 /* What getdents64 gives. */
 struct entry { /* of getdents64 */

@@ -18,14 +18,12 @@ enum { CHILD_STACK = 16 * 1024 };
 typedef struct {
   const fwk_request *request;
   const int *fds;
-  char **strings;
+  char **strings; /* the program, and its arguments */
   char **environment;
   volatile uint32_t stage;
   volatile int error;
   volatile int limit;
 } job;
-
-static const char *program_of(const job *job) { return job->strings[0]; }
 
 /* The kernel's, of which the C library makes another. */
 struct fwk_rlimit {
@@ -85,7 +83,7 @@ static int child(void *argument) {
   uint64_t none = 0;
   RAW4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
   job->stage = FWK_AT_EXEC;
-  result = RAW3(__NR_execve, program_of(job), job->strings + 1, job->environment);
+  result = RAW3(__NR_execve, job->strings[0], job->strings + 1, job->environment);
 
 failed:
   job->error = (int)result;
