@@ -24,7 +24,7 @@ TEXT(text_fds, "/proc/self/fd");
 TEXT(text_empty, "");
 TEXT(text_name, "flowworker-keeper");
 
-enum { STACK = 8 * 1024, HIGH = 16 };
+enum { STACK = 8 * 1024 };
 
 typedef struct {
   int program;
@@ -34,10 +34,18 @@ typedef struct {
   char *stack_end;
 } job;
 
-/* Closes all from FWK_HOST on but one. close_range is missing before Linux 5.9 and under some
- * sandboxes; then the open ones are listed. */
-static void close_all_but(int kept) {
-  if (RAW3(__NR_close_range, FWK_HOST + 1, kept - 1, 0) == 0 && RAW3(__NR_close_range, kept + 1, ~0u, 0) == 0) return;
+/* Closes all descriptors but those three, which are in order. close_range is missing before Linux 5.9 and under
+ * some sandboxes; then the open ones are listed. */
+static void close_all_but(const int *kept) {
+  int from = 0;
+  bool closed = true;
+  for (int at = 0; at < 3; at++) {
+    if (kept[at] > from) closed &= RAW3(__NR_close_range, from, kept[at] - 1, 0) == 0;
+    from = kept[at] + 1;
+  }
+  closed &= RAW3(__NR_close_range, from, ~0u, 0) == 0;
+  if (closed) return;
+  RAW1(__NR_close, 0); /* never kept; the list then has a number even if the host has used up all */
   long list = RAW4(__NR_openat, AT_FDCWD, text_fds, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (list < 0) return;
   _Alignas(8) char buffer[1024];
@@ -50,36 +58,53 @@ static void close_all_but(int kept) {
       int fd = 0;
       for (const char *digit = entry->name; *digit >= '0' && *digit <= '9'; digit++) fd = fd * 10 + (*digit - '0');
       /* Closing moves nothing in this directory: its offset is the number. */
-      if (fd > FWK_HOST && fd != kept && fd != list) RAW1(__NR_close, fd);
+      if (fd != kept[0] && fd != kept[1] && fd != kept[2] && fd != list) RAW1(__NR_close, fd);
     }
   }
   RAW1(__NR_close, list);
 }
 
-static int grandchild(void *argument) {
-  job *job = argument;
-  /* Out of the way of the numbers that they get. */
-  long program = RAW3(__NR_fcntl, job->program, F_DUPFD_CLOEXEC, HIGH);
-  long control = RAW3(__NR_fcntl, job->control, F_DUPFD_CLOEXEC, HIGH);
-  long host = RAW3(__NR_fcntl, job->host, F_DUPFD_CLOEXEC, HIGH);
-  long null = RAW4(__NR_openat, AT_FDCWD, text_null, O_RDONLY | O_CLOEXEC, 0);
-  long high = null < 0 ? null : RAW3(__NR_fcntl, null, F_DUPFD_CLOEXEC, HIGH);
-  long results[5];
-  results[0] = program;
-  results[1] = control;
-  results[2] = host;
-  results[3] = null;
-  results[4] = high;
-  for (int at = 0; at < 5; at++) {
-    if (results[at] >= 0) continue;
-    job->error = (int)-results[at];
-    return 127;
-  }
-  /* The commands' standard input; the rest for the case that something writes there. */
-  for (int fd = 0; fd <= 2; fd++) RAW3(__NR_dup3, high, fd, 0);
+INLINE void put_in_order(int *one, int *other) {
+  if (*one <= *other) return;
+  int greater = *one;
+  *one = *other;
+  *other = greater;
+}
+
+/* Gives the descriptors the numbers that the keeper knows them by. The host's are closed first: this
+ * needs no more numbers than a command does, however many the host has used. */
+static long set_descriptors(const job *job) {
+  int kept[3];
+  kept[0] = job->program;
+  kept[1] = job->control;
+  kept[2] = job->host;
+  put_in_order(&kept[0], &kept[1]);
+  put_in_order(&kept[1], &kept[2]);
+  put_in_order(&kept[0], &kept[1]);
+  close_all_but(kept);
+  /* Out of the way of those numbers; the exec closes what is left of them. */
+  long program = RAW3(__NR_fcntl, job->program, F_DUPFD_CLOEXEC, FWK_HOST + 1);
+  long control = RAW3(__NR_fcntl, job->control, F_DUPFD_CLOEXEC, FWK_HOST + 1);
+  long host = RAW3(__NR_fcntl, job->host, F_DUPFD_CLOEXEC, FWK_HOST + 1);
+  if (program < 0) return program;
+  if (control < 0) return control;
+  if (host < 0) return host;
+  /* The commands' standard input, which is 0 now; the rest for the case that something writes there. */
+  long null = RAW4(__NR_openat, AT_FDCWD, text_null, O_RDONLY, 0);
+  if (null < 0) return null;
+  for (int fd = 1; fd <= 2; fd++) RAW3(__NR_dup3, null, fd, 0);
   RAW3(__NR_dup3, control, FWK_CONTROL, 0);
   RAW3(__NR_dup3, host, FWK_HOST, 0);
-  close_all_but((int)program);
+  return program;
+}
+
+static int grandchild(void *argument) {
+  job *job = argument;
+  long program = set_descriptors(job);
+  if (program < 0) {
+    job->error = (int)-program;
+    return 127;
+  }
   RAW0(__NR_setsid);
   RAW1(__NR_chdir, text_root);
   const char *argv[2];

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// What a type of worker supplies to the execution of its steps; the rest is the same for all.
 protocol CommandLauncher: AnyObject {
   /// Starts a command, whose bytes are followed by a NUL.
@@ -25,8 +27,19 @@ protocol RunningCommand: AnyObject {
 /// Why a command could not be started.
 struct SpawnFailure: Error {
   let reason: String
+  /// The process, or the system, has no descriptor left.
+  let lacksDescriptors: Bool
 
-  init(_ reason: String) { self.reason = reason }
+  init(_ reason: String) {
+    self.reason = reason
+    lacksDescriptors = false
+  }
+
+  /// - Parameter error: of errno.
+  init(_ reason: String, _ error: Int32) {
+    self.reason = "\(reason): \(errorText(error))"
+    lacksDescriptors = error == EMFILE || error == ENFILE
+  }
 
   static let noMemory = SpawnFailure("there is not enough memory to start it")
 }

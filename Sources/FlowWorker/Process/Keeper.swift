@@ -73,7 +73,7 @@ final class Keepers: Sendable {
       let error = fws_channel_open(keeper.control, &fd)
       if error == 0 { return Channel(fd: fd, keeper: keeper) }
       guard error == EPIPE || error == ECONNRESET else {
-        throw SpawnFailure("no connection to the keeper process could be made: \(errorText(error))")
+        throw SpawnFailure("no connection to the keeper process could be made", error)
       }
       forget(keeper)
     }
@@ -84,7 +84,7 @@ final class Keepers: Sendable {
     try state.withLock { (state) throws(SpawnFailure) in
       if state.host < 0 { state.host = fws_self() }
       guard state.host >= 0 else {
-        throw SpawnFailure("this process cannot be shown to the keeper process (pidfd_open): \(errorText(-state.host))")
+        throw SpawnFailure("this process cannot be shown to the keeper process (pidfd_open)", -state.host)
       }
       return state.host
     }
@@ -108,7 +108,7 @@ final class Keepers: Sendable {
       var control: Int32 = -1
       let error = fws_keeper_start(state.host, &control)
       guard error == 0 else {
-        throw SpawnFailure("the keeper process, which runs the commands, could not be started: \(errorText(error))")
+        throw SpawnFailure("the keeper process, which runs the commands, could not be started", error)
       }
       let keeper = Keeper(control: control, identity: identity)
       state.keepers.append(keeper)
@@ -118,6 +118,28 @@ final class Keepers: Sendable {
       }
       return keeper
     }
+  }
+
+  /// Once more without what is kept for later steps, if there was no descriptor left.
+  static func retrying<T>(_ body: () throws(SpawnFailure) -> T) throws(SpawnFailure) -> T {
+    do {
+      return try body()
+    } catch {
+      guard error.lacksDescriptors, let shared, shared.letGo() else { throw error }
+      return try body()
+    }
+  }
+
+  /// False: there was nothing to let go of.
+  private func letGo() -> Bool {
+    // It is closed after the lock.
+    let old = state.withLock { state in
+      let old = (idle: state.idle, keepers: state.keepers.dropLast())
+      state.idle = []
+      state.keepers.removeFirst(old.keepers.count)
+      return old
+    }
+    return !old.idle.isEmpty || !old.keepers.isEmpty
   }
 
   private func forget(_ keeper: Keeper) {

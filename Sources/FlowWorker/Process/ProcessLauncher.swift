@@ -21,7 +21,7 @@ final class ProcessLauncher: CommandLauncher {
     self.settings = settings
     self.path = path
     environment = TextBlock(environment: worker.env.overridden(by: env), inherits: worker.options.inheritEnv)
-    rundir = try ProcessLauncher.open(path)
+    rundir = try Keepers.retrying { () throws(SpawnFailure) in try ProcessLauncher.open(path) }
   }
 
   deinit {
@@ -38,7 +38,7 @@ final class ProcessLauncher: CommandLauncher {
     switch -fd {
     case ENOENT: throw SpawnFailure("the run directory \(shown) does not exist")
     case ENOTDIR: throw SpawnFailure("the run directory \(shown) is not a directory")
-    default: throw SpawnFailure("the run directory \(shown) cannot be opened: \(errorText(-fd))")
+    default: throw SpawnFailure("the run directory \(shown) cannot be opened", -fd)
     }
   }
 
@@ -59,16 +59,17 @@ final class ProcessLauncher: CommandLauncher {
     request.timeout = timeout.map { Int64($0 * 1e9) } ?? -1
     request.grace = Int64(options.grace * 1e9)
     options.limits.set(in: &request)
-
-    var reader: Int32 = -1
-    let outEnd = try openPipe(&reader)
-    let outSink = sink(reader, .stdout, events)
-    let errEnd = try openPipe(&reader)
-    let errSink = sink(reader, .stderr, events)
-    let channel = try send(request, texts, outEnd, errEnd, keepers)
-    rundir = nil
-    return ProcessCommand(
-      channel, outSink, errSink, self, size: command.count, isLast: isLast, tellsStart: events != nil)
+    return try Keepers.retrying { () throws(SpawnFailure) in
+      var reader: Int32 = -1
+      let outEnd = try openPipe(&reader)
+      let outSink = sink(reader, .stdout, events)
+      let errEnd = try openPipe(&reader)
+      let errSink = sink(reader, .stderr, events)
+      let channel = try send(request, texts, outEnd, errEnd, keepers)
+      rundir = nil
+      return ProcessCommand(
+        channel, outSink, errSink, self, size: command.count, isLast: isLast, tellsStart: events != nil)
+    }
   }
 
   /// Gives a request to a monitor.
@@ -92,7 +93,7 @@ final class ProcessLauncher: CommandLauncher {
       error = fws_channel_run(channel.fd, &request, start, out.number, err.number, rundir.number)
       if error == 0 { return channel }
     }
-    throw SpawnFailure("the keeper process does not take it: \(errorText(error))")
+    throw SpawnFailure("the keeper process does not take it", error)
   }
 
   /// Takes back the monitor of a command of which nothing is left.
@@ -102,7 +103,7 @@ final class ProcessLauncher: CommandLauncher {
   private func openPipe(_ reader: inout Int32) throws(SpawnFailure) -> Descriptor {
     var writer: Int32 = -1
     let error = fws_pipe(&reader, &writer)
-    guard error == 0 else { throw SpawnFailure("no pipe for its output could be had: \(errorText(error))") }
+    guard error == 0 else { throw SpawnFailure("no pipe for its output could be had", error) }
     return Descriptor(writer)
   }
 
