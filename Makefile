@@ -37,13 +37,14 @@ RELEASE := -c release --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -us
 
 # --- set-up ------------------------------------------------------------------------------------
 
-PACKAGES := gcc g++ make pkg-config libjansson-dev python3 python3-venv valgrind
+PACKAGES := gcc g++ make pkg-config libjansson-dev libcurl4-openssl-dev python3 python3-venv valgrind
 NEEDED := gcc g++ pkg-config python3 valgrind
 
 # Installs Debian packages only if something is missing, so that it works without root as well.
 setup:
 	@missing=""; for tool in $(NEEDED); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	pkg-config --exists jansson 2>/dev/null || missing="$$missing libjansson-dev"; \
+	pkg-config --exists libcurl 2>/dev/null || missing="$$missing libcurl4-openssl-dev"; \
 	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then \
 	  echo "installing packages, because these are missing:$$missing"; \

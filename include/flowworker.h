@@ -161,8 +161,14 @@ typedef int32_t fw_outcome;
 #define FW_TIMEOUT 2
 /** fw_exec_cancel() was called, and all processes of the step were ended. */
 #define FW_CANCELLED 3
+/** Memory ran out in the command's container, and the command failed. The returncode is
+ *  the command's own: mostly -9, for KILL. */
+#define FW_OOM 4
 /** A command could not be started: returncode 1, and a message that says why. */
 #define FW_SPAWN_FAILED 5
+/** The engine of the step's containers does not answer, was lost, or cannot go on (its
+ *  disk is full, its registry is not there): returncode 1, and output so far is kept. */
+#define FW_ENGINE_FAILED 6
 /** Nobody knows how a command ended: its monitor was killed. Returncode 1. */
 #define FW_STATUS_UNKNOWN 8
 
@@ -188,6 +194,8 @@ typedef int32_t fw_stream;
 #define FW_EVENT_RETRY 5
 /** The last event of every step: its result is there. */
 #define FW_EVENT_STEP_ENDED 6
+/** An image is being pulled; fw_event_to_json() says how far that is. */
+#define FW_EVENT_PROGRESS 7
 
 /** Workers, the steps that are mapped to them, and the defaults for the others. */
 typedef struct fw_pool fw_pool;

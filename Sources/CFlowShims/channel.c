@@ -114,6 +114,16 @@ int fws_channel_stop(int channel) {
   return send_message(channel, &part, 1, NULL, 0);
 }
 
+int fws_channel_will(int channel, int socket, const char *text, size_t size) {
+  fwk_request request = {.kind = FWK_WILL, .size = size};
+  struct iovec parts[2] = {
+      {.iov_base = &request, .iov_len = sizeof request},
+      {.iov_base = (void *)text, .iov_len = size},
+  };
+  if (size > FWK_INLINE) return EMSGSIZE;
+  return send_message(channel, parts, 2, &socket, socket >= 0 ? 1 : 0);
+}
+
 int fws_channel_receive(int channel, fwk_reply *reply) {
   ssize_t size;
   do {

@@ -317,12 +317,44 @@ static void run(state *state) {
   }
 }
 
+/* What a will may take: an engine stops containers, each with its grace. */
+static const int64_t WILL = 600ll * SECOND;
+
+/* Sends the bytes of a will, and waits for the answers: a server drops what is left of a connection that
+ * is closed. */
+static void carry_out(state *state) {
+  int socket = state->fds[FWK_FD_OUT];
+  uint64_t size = state->request.size < FWK_INLINE ? state->request.size : FWK_INLINE;
+  uint64_t sent = 0;
+  int64_t end = monotonic() + WILL;
+  while (socket >= 0 && size > 0 && monotonic() < end) {
+    struct pollfd item;
+    watch_fd(&item, socket);
+    if (sent < size) item.events |= POLLOUT;
+    struct timespec time;
+    time.tv_sec = 1;
+    time.tv_nsec = 0;
+    if (RAW5(__NR_ppoll, &item, 1, &time, 0, 0) <= 0) continue;
+    if (item.revents & POLLOUT) {
+      long count = RAW6(__NR_sendto, socket, state->texts + sent, size - sent, MSG_NOSIGNAL, 0, 0);
+      if (count > 0) sent += (uint64_t)count;
+      if (count < 0 && count != -EAGAIN && count != -EINTR) return;
+    }
+    if (item.revents & ~POLLOUT) {
+      char answer[4096];
+      long count = RAW3(__NR_read, socket, answer, sizeof answer);
+      if (count == 0 || (count < 0 && count != -EAGAIN && count != -EINTR)) return;
+    }
+  }
+}
+
 void monitor(int channel) {
   state memory;
   state *state = &memory;
   state->channel = channel;
   state->host = FWK_HOST;
   state->tree = NULL;
+  state->request.kind = FWK_STOP;
   for (int at = 0; at < FWK_FDS; at++) state->fds[at] = -1;
   RAW5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   uint64_t watched = 1ull << (SIGCHLD - 1);
@@ -340,9 +372,12 @@ void monitor(int channel) {
     } else {
       /* It came too late for a command, or it is said that no further one comes: a directory that is held
        * here could not be unmounted. */
+      if (state->request.kind != FWK_STOP) continue;
       close_fd(state, FWK_FD_RUNDIR);
+      close_fd(state, FWK_FD_OUT);
     }
   }
+  if (state->request.kind == FWK_WILL) carry_out(state);
   RAW1(__NR_exit_group, 0);
   __builtin_unreachable();
 }

@@ -15,14 +15,17 @@ import Testing
     #expect(spec.env.pairs.map { "\($0.key)=\($0.value)" } == ["A=2", "B=x"])
     #expect(spec.variables.pairs.map { "\($0.key)=\($0.value)" } == ["v=1"])
     #expect(spec.volume == "data")
-    #expect(spec.options.shell == "/bin/bash" && spec.options.inheritEnv && spec.options.background == .leave)
-    #expect(spec.options.grace == 0.5 && spec.options.settings.outputLimit == 10)
+    guard case .subprocess(let options) = spec.options else {
+      Issue.record("it has options of another type")
+      return
+    }
+    #expect(options.shell == "/bin/bash" && options.inheritEnv && options.background == .leave)
+    #expect(options.grace == 0.5 && options.settings.outputLimit == 10)
 
     let plain = try worker(#"{"type": "docker", "name": "d"}"#)
     #expect(plain.volume == "__default__" && plain.env.isEmpty && plain.variables.isEmpty)
-    #expect(
-      plain.options.shell == "/bin/sh" && plain.options.background == .kill && plain.options.settings.outputLimit == nil
-    )
+    let defaults = SubprocessOptions()
+    #expect(defaults.shell == "/bin/sh" && defaults.background == .kill && defaults.settings.outputLimit == nil)
   }
 
   @Test("a key that comes again far behind is still found")

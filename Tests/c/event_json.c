@@ -59,7 +59,7 @@ static void started(const fw_event *event)
 
 static void command_started(const fw_event *event, const char *text, json_int_t pid)
 {
-    json_t *json = common(event, "command_started", COMMON "text pid");
+    json_t *json = common(event, "command_started", COMMON "text pid container");
     CHECK_STR(text_of(json, "text"), text);
     CHECK_INT(json_integer_value(json_object_get(json, "pid")), pid);
     json_decref(json);

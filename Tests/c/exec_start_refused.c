@@ -40,8 +40,8 @@ int main(void)
     refuses(SUBPROCESS, "{\"name\": \"s\", \"action\": {\"func\": \"f\"}}", NULL, FW_E_STEP_TYPE, NULL, 0, 0, "\"s\"");
     refuses("{\"name\": \"w\", \"type\": \"code\"}", COMMANDS("\"touch marker\""), NULL, FW_E_STEP_TYPE, NULL, 0, 0,
             "\"s\"");
-    refuses("{\"name\": \"w\", \"type\": \"docker\"}", COMMANDS("\"touch marker\""), NULL, FW_E_UNSUPPORTED, NULL, 0, 0,
-            "docker");
+    refuses("{\"name\": \"w\", \"type\": \"notebook\"}", "{\"name\": \"s\", \"action\": {\"notebook\": \"n\"}}", NULL,
+            FW_E_UNSUPPORTED, NULL, 0, 0, "notebook");
     CHECK_INT(open_descriptors(), before);
     free(marker);
     return check_done();

@@ -8,7 +8,9 @@ int main(void)
                            : number == FW_SIGNALED       ? "signaled"
                            : number == FW_TIMEOUT        ? "timeout"
                            : number == FW_CANCELLED      ? "cancelled"
+                           : number == FW_OOM            ? "oom"
                            : number == FW_SPAWN_FAILED   ? "spawn_failed"
+                           : number == FW_ENGINE_FAILED  ? "engine_failed"
                            : number == FW_STATUS_UNKNOWN ? "status_unknown"
                                                          : NULL;
         CHECK_STR(fw_outcome_name(number), want);

@@ -12,6 +12,7 @@ static bool is_array(const json_t *value) { return json_is_array(value); }
 static bool is_string_or_null(const json_t *value) { return json_is_string(value) || json_is_null(value); }
 static bool is_integer_or_null(const json_t *value) { return json_is_integer(value) || json_is_null(value); }
 static bool is_number_or_null(const json_t *value) { return json_is_number(value) || json_is_null(value); }
+static bool is_null(const json_t *value) { return json_is_null(value); }
 static bool is_object_or_null(const json_t *value) { return json_is_object(value) || json_is_null(value); }
 
 struct member {
@@ -24,12 +25,12 @@ static const struct member of_result[] = {
     {"worker_type", is_string}, {"returncode", is_integer}, {"outcome", is_string},
     {"message", is_string_or_null}, {"stdout", is_array}, {"stderr", is_array},
     {"exception", is_object_or_null}, {"duration", is_number}, {"commands", is_array},
-    {"attempts", is_array}, {NULL, NULL}};
+    {"engine", is_null},    {"attempts", is_array}, {NULL, NULL}};
 
 static const struct member of_attempt[] = {
     {"returncode", is_integer}, {"outcome", is_string},  {"message", is_string_or_null},
     {"stdout", is_array},       {"stderr", is_array},    {"commands", is_array},
-    {"delay", is_number},       {NULL, NULL}};
+    {"engine", is_null},        {"delay", is_number},   {NULL, NULL}};
 
 static const struct member of_command[] = {
     {"command", is_string},     {"outcome", is_string},        {"exit_code", is_integer_or_null},
@@ -39,7 +40,7 @@ static const struct member of_command[] = {
     {"survivors", is_array},    {"survivors_count", is_integer}, {"is_ended", is_boolean},
     {"stdout_bytes", is_integer}, {"stderr_bytes", is_integer}, {"stdout_cut", is_integer},
     {"stderr_cut", is_integer}, {"stdout_file", is_string_or_null}, {"stderr_file", is_string_or_null},
-    {"spill_error", is_string_or_null}, {NULL, NULL}};
+    {"spill_error", is_string_or_null}, {"container", is_null}, {"oom", is_null}, {NULL, NULL}};
 
 /** The object has these members and, in this version, no others. */
 static void has_members(const json_t *object, const struct member *members)

@@ -41,6 +41,9 @@ int fws_channel_run(int channel, const fwk_request *_Nonnull request, const void
 /* Sends FWK_STOP. */
 int fws_channel_stop(int channel);
 
+/* Sends FWK_WILL: the bytes that go to a socket when this process is gone. -1: the socket of the will before. */
+int fws_channel_will(int channel, int socket, const char *_Nonnull text, size_t size);
+
 /* Takes a message if there is one: 1. 0: there is none; -1: the monitor has gone. */
 int fws_channel_receive(int channel, fwk_reply *_Nonnull reply);
 

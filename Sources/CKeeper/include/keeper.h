@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 /* Changes with any change of the messages: a keeper says it first of all. */
-enum { FWK_PROTOCOL = 1 };
+enum { FWK_PROTOCOL = 2 };
 
 /* Descriptors of a keeper when it starts. */
 enum { FWK_CONTROL = 3, FWK_HOST = 4 };
@@ -41,7 +41,8 @@ enum { FWK_CONTROL = 3, FWK_HOST = 4 };
 
 enum {
   FWK_RUN = 1,  /* start a command */
-  FWK_STOP = 2, /* end it: TERM, the grace, KILL; between two commands: forget the run directory */
+  FWK_STOP = 2, /* end it: TERM, the grace, KILL; between two commands: forget the run directory, and the will */
+  FWK_WILL = 3, /* no command: the bytes to send when the host has gone, to the socket that comes with this or came before */
 };
 
 /* What becomes of processes that a command leaves. */
@@ -71,7 +72,8 @@ typedef struct {
 /* The texts of FWK_RUN: a table of 64-bit offsets from the table's beginning, and then the
  * strings, each with a NUL. The program's path; the arguments; 0; the environment; 0. */
 
-/* Texts up to this size are in the message; larger ones are in a memory file. */
+/* Texts up to this size are in the message; larger ones are in a memory file. A will is always
+ * in the message, and is cut there. */
 enum { FWK_INLINE = 32 * 1024 };
 
 /* --- monitor to host -------------------------------------------------------------- */

@@ -25,11 +25,7 @@ struct RunSettings: Sendable {
       }
       outputLimit = bytes
     } else if key == "spill" {
-      let path = try value.requireString()
-      guard path.utf8.first == UInt8(ascii: "/") else {
-        throw Refusal("\(value.shown) is no absolute path of a directory")
-      }
-      spill = path
+      spill = try value.requireAbsolutePath(of: "a directory")
     } else if key == "retries" {
       retries = try RetryPolicy(reading: value)
     } else {
@@ -56,7 +52,9 @@ struct RetryPolicy: Sendable {
     case exited
     case signaled
     case timeout
+    case oom
     case spawnFailed = "spawn_failed"
+    case engineFailed = "engine_failed"
     case statusUnknown = "status_unknown"
   }
 
@@ -132,7 +130,9 @@ struct RetryPolicy: Sendable {
     case .exited: return causes.contains(.exited) && codes.map { $0.contains(Int64(exitCode)) } ?? true
     case .signaled: return causes.contains(.signaled)
     case .timeout: return causes.contains(.timeout)
+    case .oom: return causes.contains(.oom)
     case .spawnFailed: return causes.contains(.spawnFailed)
+    case .engineFailed: return causes.contains(.engineFailed)
     case .statusUnknown: return causes.contains(.statusUnknown)
     case .cancelled: return false
     }

@@ -6,6 +6,8 @@ public final class Step: Sendable {
   let name: Name
   /// The commands of a container step.
   let commands: [Template]
+  /// The container image of a container step.
+  let image: String
   let env: KeyValues
   let settings: RunSettings
 
@@ -15,6 +17,7 @@ public final class Step: Sendable {
     cName = try CText(document.name)
     name = Name(document.name)
     commands = document.commands.map(Template.init)
+    image = document.image
     env = document.env
     settings = document.settings
   }

@@ -16,6 +16,7 @@ struct StepDocument {
 
   var name: String
   var type: StepType
+  var image = ""
   var commands: [String] = []
   var env = KeyValues()
   var settings = RunSettings()
@@ -84,7 +85,7 @@ struct StepDocument {
   private mutating func readContainer(_ action: JSONRef) throws(Refusal) {
     try action.readMembers { (key, value) throws(Refusal) in
       if key == "environment" {
-        _ = try value.requireString()
+        image = try value.requireString()
       } else if key == "commands" {
         commands = try value.requireStrings()
       } else if key == "env" {

@@ -19,25 +19,16 @@ struct SubprocessOptions {
 
   init() {}
 
-  init(reading json: JSONRef, of type: WorkerType) throws(Refusal) {
+  init(reading json: JSONRef) throws(Refusal) {
     try json.readMembers { (key, value) throws(Refusal) in
-      guard type == .subprocess else {
-        throw .unknownKey(key, of: "the options of a \(type.rawValue) worker", known: type.optionKeys)
-      }
       if key == "inherit_env" {
         inheritEnv = try value.requireBoolean()
       } else if key == "shell" {
-        shell = try value.requireString()
-        guard shell.utf8.first == UInt8(ascii: "/") else {
-          throw Refusal("\(value.shown) is no absolute path of a shell, such as \"/bin/bash\"")
-        }
+        shell = try value.requireAbsolutePath(of: "a shell, such as \"/bin/bash\"")
       } else if key == "background" {
         background = try value.requireChoice("way to treat background processes")
       } else if key == "grace" {
-        guard let number = value.number, number >= 0, number <= 86_400 else {
-          throw Refusal("\(value.shown) is no time in seconds from 0 to 86400")
-        }
-        grace = number
+        grace = try value.requireGrace()
       } else if key == "limits" {
         limits = try ProcessLimits(reading: value)
       } else if !(try settings.read(key, value)) {

@@ -14,8 +14,25 @@ public enum WorkerType: String, CaseIterable, Sendable {
     case .notebook, .nbdocker: return .notebook
     }
   }
+}
 
-  var optionKeys: [String] { self == .subprocess ? SubprocessOptions.keys : [] }
+/// What a worker's specification has of its type's own.
+enum WorkerOptions {
+  case none
+  case subprocess(SubprocessOptions)
+  case docker(DockerOptions)
+
+  init(reading json: JSONRef, of type: WorkerType) throws(Refusal) {
+    switch type {
+    case .subprocess: self = .subprocess(try SubprocessOptions(reading: json))
+    case .docker: self = .docker(try DockerOptions(reading: json))
+    case .code, .notebook, .nbdocker:
+      try json.readMembers { (key, _) throws(Refusal) in
+        throw .unknownKey(key, of: "the options of a \(type.rawValue) worker", known: [])
+      }
+      self = .none
+    }
+  }
 }
 
 /// What the specification of a worker says.
@@ -28,7 +45,7 @@ struct WorkerSpec {
   var env = KeyValues()
   var variables = KeyValues()
   var volume = WorkerSpec.defaultVolume
-  var options = SubprocessOptions()
+  var options = WorkerOptions.none
 
   init(name: String, type: WorkerType) {
     self.name = name
@@ -74,7 +91,7 @@ struct WorkerSpec {
     self.volume = volume
     if let options {
       // Which keys there are depends on the type, which may come later in the text.
-      do throws(Refusal) { self.options = try SubprocessOptions(reading: options, of: type) } catch {
+      do throws(Refusal) { self.options = try WorkerOptions(reading: options, of: type) } catch {
         throw error.inside("options")
       }
     }

@@ -25,6 +25,12 @@ enum Wording {
     return shown + "\""
   }
 
+  /// What somebody else says, as one line.
+  static func line(_ text: String) -> String {
+    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
+      .split(separator: " ").joined(separator: " ")
+  }
+
   /// A path as `quoted` shows it, but whole: its end is what tells it from others.
   static func path(_ path: String) -> String { quoted(path, limit: 4096) }
 

@@ -11,15 +11,17 @@ public final class Event: @unchecked Sendable {
     case commandEnded = 4
     case retry = 5
     case stepEnded = 6
+    case progress = 7
   }
 
   enum Content {
     case stepStarted(step: String, worker: String, type: WorkerType)
-    case commandStarted(text: String, pid: Int32)
+    case commandStarted(text: String, pid: Int32?, container: String?)
     case output(isContinued: Bool)
     case commandEnded(CommandRecord)
     case retry(Attempt, delay: Double)
     case stepEnded(StepResult)
+    case progress(image: String, PullProgress)
   }
 
   public let kind: Kind
@@ -46,6 +48,7 @@ public final class Event: @unchecked Sendable {
     case .commandEnded: kind = .commandEnded
     case .retry: kind = .retry
     case .stepEnded: kind = .stepEnded
+    case .progress: kind = .progress
     }
     self.content = content
     self.sequence = sequence
@@ -87,9 +90,10 @@ public final class Event: @unchecked Sendable {
         writer.member("step", step)
         writer.member("worker", worker)
         writer.member("worker_type", type.rawValue)
-      case .commandStarted(let text, let pid):
+      case .commandStarted(let text, let pid, let container):
         writer.member("text", text)
-        writer.member("pid", Int(pid))
+        writer.member("pid", pid.map(Int.init))
+        writer.member("container", container)
       case .output(let isContinued):
         writer.member("stream", "\(stream?.name ?? "")")
         writer.member("data") { $0.text(data ?? UnsafeRawBufferPointer(start: nil, count: 0)) }
@@ -105,6 +109,13 @@ public final class Event: @unchecked Sendable {
         writer.member("returncode", Int(result.returncode))
         writer.member("message", result.message?.string)
         writer.member("duration", result.duration)
+      case .progress(let image, let progress):
+        writer.member("image", image)
+        writer.member("status", progress.status)
+        writer.member("layers", progress.layers)
+        writer.member("layers_done", progress.layersDone)
+        writer.member("bytes", Int(progress.bytes))
+        writer.member("bytes_total", Int(progress.bytesTotal))
       }
     }
     guard let text = writer.finish() else { throw .noMemory }
@@ -121,6 +132,7 @@ extension Event.Kind {
     case .commandEnded: return "command_ended"
     case .retry: return "retry"
     case .stepEnded: return "step_ended"
+    case .progress: return "progress"
     }
   }
 }
@@ -165,8 +177,12 @@ struct EventQueue {
     add(.stepStarted(step: step.cName.string, worker: worker.cName.string, type: worker.type), command: -1)
   }
 
-  mutating func commandStarted(pid: Int32, at time: Double) {
-    add(.commandStarted(text: text, pid: pid), at: time, command: command)
+  mutating func commandStarted(pid: Int32? = nil, container: String? = nil, at time: Double) {
+    add(.commandStarted(text: text, pid: pid, container: container), at: time, command: command)
+  }
+
+  mutating func progress(_ progress: PullProgress, image: String) {
+    add(.progress(image: image, progress), command: command)
   }
 
   mutating func commandEnded(_ record: CommandRecord) { add(.commandEnded(record), command: command) }

@@ -10,6 +10,17 @@ protocol CommandLauncher: AnyObject {
   ///   - events: what its output is told as; `nil` where nobody asks for events.
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
     throws(SpawnFailure) -> any RunningCommand
+
+  /// The command that is started next if the one that was just started succeeds; the bytes live until then.
+  func announce(_ command: UnsafeRawBufferPointer)
+
+  /// What is known of the engine that runs the commands; `nil`: they are processes of this machine.
+  var engine: EngineFacts? { get }
+}
+
+extension CommandLauncher {
+  func announce(_ command: UnsafeRawBufferPointer) {}
+  var engine: EngineFacts? { nil }
 }
 
 /// A command in flight. Whoever has it does one thing at a time with it.
@@ -27,18 +38,28 @@ protocol RunningCommand: AnyObject {
 /// Why a command could not be started.
 struct SpawnFailure: Error {
   let reason: String
+  /// `spawnFailed`, or `engineFailed` where the step's engine is at fault, and not the step.
+  let outcome: Outcome
   /// The process, or the system, has no descriptor left.
   let lacksDescriptors: Bool
 
   init(_ reason: String) {
     self.reason = reason
+    outcome = .spawnFailed
     lacksDescriptors = false
   }
 
   /// - Parameter error: of errno.
   init(_ reason: String, _ error: Int32) {
     self.reason = "\(reason): \(errorText(error))"
+    outcome = .spawnFailed
     lacksDescriptors = error == EMFILE || error == ENFILE
+  }
+
+  init(engine reason: String) {
+    self.reason = reason
+    outcome = .engineFailed
+    lacksDescriptors = false
   }
 
   static let noMemory = SpawnFailure("there is not enough memory to start it")
@@ -60,10 +81,18 @@ struct Survivor {
 
 /// How far the library reaches when it ends a command.
 enum Containment: String {
+  /// To all in its container.
+  case container
   /// To all that come from it.
   case subreaper
   /// To those of its session.
   case session
+}
+
+/// How sure it is that the memory of a command's container ran out.
+enum OutOfMemory: String {
+  case yes
+  case likely
 }
 
 struct Usage {
@@ -80,6 +109,9 @@ struct CommandEnd {
   var exitCode: Int32?
   var signal: Int32?
   var pid: Int32?
+  /// The name of its container.
+  var container: String?
+  var outOfMemory: OutOfMemory?
   /// Seconds since 1970.
   var started: Double
   var duration = 0.0
@@ -100,7 +132,7 @@ struct CommandEnd {
   }
 
   init(failure: SpawnFailure, started: Double) {
-    self.init(outcome: .spawnFailed, started: started)
+    self.init(outcome: failure.outcome, started: started)
     self.failure = failure.reason
   }
 }

@@ -134,6 +134,7 @@ struct StepRun: ~Copyable {
     do {
       let command = try launcher.start(
         commands[index], isLast: index + 1 == commands.count, timeout: left, events: events)
+      if index + 1 < commands.count { launcher.announce(commands[index + 1]) }
       phase = .running(command, index: index)
       signpost.watch(command.waiting)
     } catch {
@@ -161,8 +162,9 @@ struct StepRun: ~Copyable {
   }
 
   private mutating func finishAttempt() {
+    var attempt = Attempt(
+      step: step, commands: records, total: commands.count, timeout: settings.timeout, engine: launcher?.engine)
     launcher = nil
-    var attempt = Attempt(step: step, commands: records, total: commands.count, timeout: settings.timeout)
     if let policy = settings.retries, attempts.count < policy.limit, attempt.returncode != 0, !isCancelled,
       policy.covers(attempt.outcome, exitCode: attempt.returncode)
     {

@@ -14,6 +14,13 @@ struct JSONWriter: ~Copyable {
     return taken.take()
   }
 
+  /// The text as it is.
+  consuming func buffer() -> ByteBuffer {
+    var taken = ByteBuffer()
+    swap(&taken, &bytes)
+    return taken
+  }
+
   mutating func object(_ body: (inout JSONWriter) -> Void) {
     bytes.append(byte: UInt8(ascii: "{"))
     needsComma = false

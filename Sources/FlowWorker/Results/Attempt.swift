@@ -4,6 +4,7 @@ struct Attempt {
   let commands: [CommandRecord]
   private(set) var outcome: Outcome
   let returncode: Int32
+  let engine: EngineFacts?
   /// Why it failed; `nil` when it did not.
   private(set) var message: CText?
   /// Seconds that were waited after it.
@@ -15,8 +16,9 @@ struct Attempt {
   /// - Parameters:
   ///   - total: how many commands the step has.
   ///   - timeout: seconds that it might last.
-  init(step: Step, commands: [CommandRecord], total: Int, timeout: Double?) {
+  init(step: Step, commands: [CommandRecord], total: Int, timeout: Double?, engine: EngineFacts?) {
     self.commands = commands
+    self.engine = engine
     shownStep = step.shownName
     let last = commands.last
     outcome = last?.end.outcome ?? .exited
@@ -63,10 +65,10 @@ struct CommandRecord {
   var returncode: Int32 {
     let own = end.signal.map { 0 - $0 } ?? end.exitCode ?? 1
     switch end.outcome {
-    case .exited, .signaled: return own
+    case .exited, .signaled, .oom: return own
     // What was ended has not succeeded, also when it ends with status 0 at that.
     case .timeout, .cancelled: return own == 0 ? 1 : own
-    case .spawnFailed, .statusUnknown: return 1
+    case .spawnFailed, .engineFailed, .statusUnknown: return 1
     }
   }
 
@@ -76,11 +78,14 @@ struct CommandRecord {
     switch end.outcome {
     case .exited:
       let code = end.exitCode ?? 1
+      if end.container != nil { return "exited with status \(code): \(shown)" }
       let hint = code == 127 ? " (the shell found no such command)" : code == 126 ? " (not executable)" : ""
       return "exited with status \(code)\(hint): \(shown)"
     case .signaled:
       let number = end.signal ?? 0
-      return "was ended by signal \(number)\(CommandRecord.signalName(number)): \(shown)"
+      let likely = end.outOfMemory == nil ? "" : "; its container's memory had likely run out"
+      return "was ended by signal \(number)\(CommandRecord.signalName(number))\(likely): \(shown)"
+    case .oom: return "was ended, because the memory of its container ran out: \(shown)"
     case .timeout:
       let limit = timeout.map { " of \(Wording.seconds($0))" } ?? ""
       if let place { return "was ended \(place), because its timeout\(limit) had passed: \(shown)" }
@@ -90,6 +95,7 @@ struct CommandRecord {
       return "was ended, because the step was cancelled\(ending): \(shown)"
     case .statusUnknown: return "ended, but nobody knows how: its monitor process was killed: \(shown)"
     case .spawnFailed: return "could not be started: \(end.failure ?? "")"
+    case .engineFailed: return "was not run to its end: \(end.failure ?? "")"
     }
   }
 

@@ -38,6 +38,22 @@ extension Attempt {
     writer.member("commands") { writer in
       writer.array(commands.filter { $0.index != nil }) { $1.write(to: &$0) }
     }
+    writer.member("engine") { writer in
+      guard let engine else { return writer.null() }
+      engine.write(to: &writer)
+    }
+  }
+}
+
+extension EngineFacts {
+  fileprivate func write(to writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("host", host)
+      writer.member("image", image)
+      writer.member("image_id", imageID)
+      writer.member("digest", digest)
+      writer.member("pulled", isPulled)
+    }
   }
 }
 
@@ -49,6 +65,8 @@ extension CommandRecord {
       writer.member("exit_code", end.exitCode.map(Int.init))
       writer.member("signal", end.signal.map(Int.init))
       writer.member("pid", end.pid.map(Int.init))
+      writer.member("container", end.container)
+      writer.member("oom", end.outOfMemory?.rawValue)
       writer.member("started", end.started)
       writer.member("duration", end.duration)
       writer.member("user_time", end.usage?.user)

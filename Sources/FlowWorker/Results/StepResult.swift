@@ -4,7 +4,9 @@ public enum Outcome: Int32, Sendable {
   case signaled = 1
   case timeout = 2
   case cancelled = 3
+  case oom = 4
   case spawnFailed = 5
+  case engineFailed = 6
   case statusUnknown = 8
 
   /// As the JSON of a result has it.
@@ -14,7 +16,9 @@ public enum Outcome: Int32, Sendable {
     case .signaled: return "signaled"
     case .timeout: return "timeout"
     case .cancelled: return "cancelled"
+    case .oom: return "oom"
     case .spawnFailed: return "spawn_failed"
+    case .engineFailed: return "engine_failed"
     case .statusUnknown: return "status_unknown"
     }
   }

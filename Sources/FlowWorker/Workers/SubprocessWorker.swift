@@ -2,12 +2,20 @@
 struct SubprocessWorker: StepRunner {
   let variables: VariableTable
   let env: KeyValues
-  let options: SubprocessOptions
+  var options: SubprocessOptions
 
   init(_ spec: WorkerSpec) throws(FlowError) {
     variables = try VariableTable(spec.variables)
     env = spec.env
-    options = spec.options
+    if case .subprocess(let options) = spec.options { self.options = options } else { options = SubprocessOptions() }
+  }
+
+  /// What runs a program for the library itself, with the host's environment.
+  init(helperWith env: KeyValues) throws(FlowError) {
+    variables = try VariableTable(KeyValues())
+    self.env = env
+    options = SubprocessOptions()
+    options.inheritEnv = true
   }
 
   var settings: RunSettings { options.settings }

@@ -36,7 +36,8 @@ public final class Worker: Sendable {
     cVolume = try CText(spec.volume)
     switch spec.type {
     case .subprocess: runner = try SubprocessWorker(spec)
-    case .code, .docker, .notebook, .nbdocker: runner = nil
+    case .docker: runner = try DockerWorker(spec)
+    case .code, .notebook, .nbdocker: runner = nil
     }
   }
 
@@ -47,7 +48,7 @@ public final class Worker: Sendable {
   }
 
   /// The types that this version runs.
-  public static var runnableTypes: [WorkerType] { [.subprocess] }
+  public static var runnableTypes: [WorkerType] { [.subprocess, .docker] }
 
   /// Runs a step to its end.
   public func exec(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> StepResult {

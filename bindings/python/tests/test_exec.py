@@ -161,10 +161,9 @@ def test_a_step_of_another_type(rundir):
         assert caught.value.code == -5 and isinstance(caught.value, TypeError)
 
 
-@pytest.mark.parametrize("kind", ["docker", "nbdocker", "notebook"])
+@pytest.mark.parametrize("kind", ["nbdocker", "notebook"])
 def test_workers_that_this_version_cannot_run(kind, rundir):
-    notebook = flowworker.NotebookStep("n", "a.ipynb")
-    step = ContainerStep("s", "", ["true"]) if kind == "docker" else notebook
+    step = flowworker.NotebookStep("n", "a.ipynb")
     worker = create_worker(flowworker.WorkerSpec(kind, "W"))
     with pytest.raises(flowworker.UnsupportedError) as caught:
         worker.exec(step, {}, rundir)

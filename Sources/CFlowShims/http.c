@@ -1,0 +1,414 @@
+/* Links and calls: fws_http.h. */
+#define _GNU_SOURCE
+#include "fws_http.h"
+
+#include "fws.h"
+#include "http_library.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+struct fws_http {
+  CURLM *multi;
+  int epoll;
+  int timer;
+  const char *socket;
+  const char *ca, *cert, *key;
+  struct fws_call *calls;
+  int taken; /* of a connection that was made */
+};
+
+struct fws_call {
+  fws_http *link;
+  fws_call *next, **slot; /* of link->calls */
+  CURL *easy;
+  struct curl_slist *headers;
+  void *body;
+  const fws_http_handlers *handlers;
+  void *owner;
+  bool is_connection;
+  bool has_head; /* it is complete, and not told yet */
+  int status;
+  char error[CURL_ERROR_SIZE];
+};
+
+/*
+ * libcurl is told not to touch signals (NOSIGNAL), so a TLS library below it may raise SIGPIPE; and it
+ * may start a thread that looks up a name. Neither is the host's concern: all signals wait while
+ * libcurl works, threads inherit that, and a SIGPIPE that was not there before is taken away.
+ */
+typedef struct {
+  sigset_t before;
+  bool had_pipe;
+} quiet;
+
+static void quiet_begin(quiet *quiet) {
+  sigset_t all, pending;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &quiet->before);
+  sigpending(&pending);
+  quiet->had_pipe = sigismember(&pending, SIGPIPE) == 1;
+}
+
+static void quiet_end(quiet *quiet) {
+  sigset_t pending;
+  if (!quiet->had_pipe && sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1) {
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigtimedwait(&pipe, NULL, &(struct timespec){.tv_sec = 0});
+  }
+  pthread_sigmask(SIG_SETMASK, &quiet->before, NULL);
+}
+
+/* --- what libcurl asks for --------------------------------------------------------- */
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *of_socket) {
+  (void)easy;
+  fws_http *link = context;
+  if (what == CURL_POLL_REMOVE) {
+    epoll_ctl(link->epoll, EPOLL_CTL_DEL, fd, NULL);
+    return 0;
+  }
+  struct epoll_event event = {.data.fd = fd};
+  if (what & CURL_POLL_IN) event.events |= EPOLLIN;
+  if (what & CURL_POLL_OUT) event.events |= EPOLLOUT;
+  (void)of_socket;
+  if (epoll_ctl(link->epoll, EPOLL_CTL_MOD, fd, &event) < 0) epoll_ctl(link->epoll, EPOLL_CTL_ADD, fd, &event);
+  return 0;
+}
+
+static int on_timer(CURLM *multi, long milliseconds, void *context) {
+  (void)multi;
+  fws_http *link = context;
+  /* Zero would mean never, and it must not act in here. */
+  struct itimerspec time = {0};
+  if (milliseconds == 0) time.it_value.tv_nsec = 1;
+  if (milliseconds > 0) {
+    time.it_value.tv_sec = milliseconds / 1000;
+    time.it_value.tv_nsec = milliseconds % 1000 * 1000000;
+  }
+  timerfd_settime(link->timer, 0, &time, NULL);
+  return 0;
+}
+
+static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+  (void)context;
+  (void)purpose;
+  return fws_above_standard(socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
+}
+
+static size_t on_header(char *text, size_t unit, size_t count, void *context) {
+  fws_call *call = context;
+  size_t size = unit * count;
+  size_t length = size;
+  while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) length--;
+  if (length > 0) {
+    call->handlers->line(call->owner, text, length);
+    return size;
+  }
+  long status = 0;
+  fws_curl.curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+  /* 1xx come before the answer; 101 would be one, but nobody asks for another protocol. */
+  if (status >= 200) {
+    call->status = (int)status;
+    call->has_head = true;
+  }
+  return size;
+}
+
+static void tell_head(fws_call *call) {
+  if (!call->has_head) return;
+  call->has_head = false;
+  call->handlers->head(call->owner, call->status);
+}
+
+static size_t on_data(char *bytes, size_t unit, size_t count, void *context) {
+  fws_call *call = context;
+  call->handlers->data(call->owner, call->status, bytes, unit * count);
+  return unit * count;
+}
+
+/* --- links ------------------------------------------------------------------------- */
+
+fws_http *fws_http_open(const char *socket, const char *ca, const char *cert, const char *key) {
+  fws_http *link = calloc(1, sizeof *link);
+  if (link == NULL) return NULL;
+  link->socket = socket;
+  link->ca = ca;
+  link->cert = cert;
+  link->key = key;
+  link->taken = -1;
+  link->epoll = fws_epoll();
+  link->timer = fws_above_standard(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  link->multi = fws_curl.curl_multi_init();
+  if (link->epoll < 0 || link->timer < 0 || link->multi == NULL) {
+    fws_http_close(link);
+    return NULL;
+  }
+  fws_epoll_add(link->epoll, link->timer);
+  fws_curl.curl_multi_setopt(link->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  fws_curl.curl_multi_setopt(link->multi, CURLMOPT_SOCKETDATA, link);
+  fws_curl.curl_multi_setopt(link->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  fws_curl.curl_multi_setopt(link->multi, CURLMOPT_TIMERDATA, link);
+  fws_curl.curl_multi_setopt(link->multi, CURLMOPT_MAXCONNECTS, 4L);
+  return link;
+}
+
+void fws_http_close(fws_http *link) {
+  while (link->calls != NULL) fws_http_drop(link->calls);
+  quiet quiet;
+  quiet_begin(&quiet);
+  if (link->multi != NULL) fws_curl.curl_multi_cleanup(link->multi);
+  quiet_end(&quiet);
+  if (link->timer >= 0) {
+    if (link->epoll >= 0) fws_epoll_remove(link->epoll, link->timer);
+    close(link->timer);
+  }
+  if (link->epoll >= 0) close(link->epoll);
+  free(link);
+}
+
+int fws_http_fd(const fws_http *link) { return link->epoll; }
+
+/* --- calls ------------------------------------------------------------------------- */
+
+static void unlink_call(fws_call *call) {
+  *call->slot = call->next;
+  if (call->next != NULL) call->next->slot = call->slot;
+}
+
+static void free_call(fws_call *call) {
+  if (call->easy != NULL) fws_curl.curl_easy_cleanup(call->easy);
+  fws_curl.curl_slist_free_all(call->headers);
+  free(call->body);
+  free(call);
+}
+
+static bool add_header(fws_call *call, const char *line) {
+  if (line == NULL) return true;
+  struct curl_slist *headers = fws_curl.curl_slist_append(call->headers, line);
+  if (headers != NULL) call->headers = headers;
+  return headers != NULL;
+}
+
+static void set_common(fws_call *call, const char *url) {
+  fws_http *link = call->link;
+  CURL *easy = call->easy;
+  fws_curl.curl_easy_setopt(easy, CURLOPT_URL, url);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  /* Seconds. There is no limit of the whole: a container may run, and an image be pulled, for days. */
+  fws_curl.curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, 10L);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+  if (link->socket != NULL) {
+    fws_curl.curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, link->socket);
+    fws_curl.curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  } else {
+    /* A server that has vanished is noticed after 60 + 4 * 15 seconds. */
+    fws_curl.curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    fws_curl.curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 60L);
+    fws_curl.curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 15L);
+  }
+  if (link->ca != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_CAINFO, link->ca);
+  if (link->cert != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_SSLCERT, link->cert);
+  if (link->key != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_SSLKEY, link->key);
+}
+
+static bool set_request(fws_call *call, const char *method, const char *content, const char *header, const void *body,
+                        size_t size) {
+  CURL *easy = call->easy;
+  fws_curl.curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+  if (strcmp(method, "GET") == 0) {
+    fws_curl.curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+  } else {
+    if (size > 0) {
+      call->body = malloc(size);
+      if (call->body == NULL) return false;
+      memcpy(call->body, body, size);
+    }
+    /* A request without a body says so: engines do not take one that leaves it open. */
+    if (strcmp(method, "POST") == 0) {
+      fws_curl.curl_easy_setopt(easy, CURLOPT_POST, 1L);
+      fws_curl.curl_easy_setopt(easy, CURLOPT_POSTFIELDS, size > 0 ? call->body : "");
+      fws_curl.curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
+    }
+    fws_curl.curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+  }
+  /* An engine answers at once; libcurl would ask it whether a longer body is welcome. */
+  bool has_headers = add_header(call, "Expect:") && add_header(call, content) && add_header(call, header);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+  return has_headers;
+}
+
+static fws_call *make_call(fws_http *link, const fws_http_handlers *handlers, void *owner) {
+  fws_call *call = calloc(1, sizeof *call);
+  if (call == NULL) return NULL;
+  call->link = link;
+  call->handlers = handlers;
+  call->owner = owner;
+  call->easy = fws_curl.curl_easy_init();
+  if (call->easy != NULL) return call;
+  free(call);
+  return NULL;
+}
+
+static fws_call *begin(fws_call *call) {
+  fws_http *link = call->link;
+  quiet quiet;
+  quiet_begin(&quiet);
+  CURLMcode code = fws_curl.curl_multi_add_handle(link->multi, call->easy);
+  quiet_end(&quiet);
+  if (code != CURLM_OK) {
+    free_call(call);
+    return NULL;
+  }
+  call->next = link->calls;
+  call->slot = &link->calls;
+  if (call->next != NULL) call->next->slot = &call->next;
+  link->calls = call;
+  return call;
+}
+
+fws_call *fws_http_call(fws_http *link, const char *method, const char *url, const char *content, const char *header,
+                        const void *body, size_t size, const fws_http_handlers *handlers, void *owner) {
+  fws_call *call = make_call(link, handlers, owner);
+  if (call == NULL) return NULL;
+  set_common(call, url);
+  if (set_request(call, method, content, header, body, size)) return begin(call);
+  free_call(call);
+  return NULL;
+}
+
+fws_call *fws_http_connect(fws_http *link, const char *url, const fws_http_handlers *handlers, void *owner) {
+  fws_call *call = make_call(link, handlers, owner);
+  if (call == NULL) return NULL;
+  set_common(call, url);
+  call->is_connection = true;
+  fws_curl.curl_easy_setopt(call->easy, CURLOPT_CONNECT_ONLY, 1L);
+  fws_curl.curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
+  return begin(call);
+}
+
+int fws_http_take(fws_http *link) {
+  int fd = link->taken;
+  link->taken = -1;
+  return fd;
+}
+
+bool fws_http_is_sent(const fws_call *call) {
+  long size = 0;
+  return fws_curl.curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &size) == CURLE_OK && size > 0;
+}
+
+void fws_http_drop(fws_call *call) {
+  quiet quiet;
+  quiet_begin(&quiet);
+  unlink_call(call);
+  fws_curl.curl_multi_remove_handle(call->link->multi, call->easy);
+  free_call(call);
+  quiet_end(&quiet);
+}
+
+bool fws_http_is_absent(int code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE: return true;
+    default: return false;
+  }
+}
+
+static void work(fws_http *link) {
+  quiet quiet;
+  quiet_begin(&quiet);
+  int running;
+  struct epoll_event events[32];
+  int count = epoll_wait(link->epoll, events, 32, 0);
+  for (int at = 0; at < count; at++) {
+    int fd = events[at].data.fd;
+    if (fd == link->timer) {
+      uint64_t times;
+      if (read(fd, &times, sizeof times) < 0 && errno != EAGAIN) continue;
+      fws_curl.curl_multi_socket_action(link->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+      continue;
+    }
+    int what = 0;
+    if (events[at].events & (EPOLLIN | EPOLLHUP)) what |= CURL_CSELECT_IN;
+    if (events[at].events & EPOLLOUT) what |= CURL_CSELECT_OUT;
+    if (events[at].events & EPOLLERR) what |= CURL_CSELECT_ERR;
+    /* Passes over the descriptors that are not its own. */
+    fws_curl.curl_multi_socket_action(link->multi, fd, what, &running);
+  }
+  quiet_end(&quiet);
+}
+
+/* Takes the next call that has ended out of libcurl. */
+static fws_call *take_ended(fws_http *link, int *code) {
+  int left;
+  CURLMsg *message;
+  while ((message = fws_curl.curl_multi_info_read(link->multi, &left)) != NULL) {
+    if (message->msg != CURLMSG_DONE) continue;
+    char *call = NULL;
+    *code = message->data.result;
+    fws_curl.curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+    if (call != NULL) return (fws_call *)(void *)call;
+  }
+  return NULL;
+}
+
+static void finish(fws_http *link, fws_call *call, int code) {
+  char text[CURL_ERROR_SIZE];
+  memcpy(text, call->error, sizeof text);
+  long error = 0;
+  if (code == CURLE_COULDNT_CONNECT) fws_curl.curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &error);
+  if (error > 0) {
+    /* libcurl speaks of a port here, which a Unix socket has not. */
+    fws_error_text((int)error, text, sizeof text);
+  } else if (text[0] == 0) {
+    strncpy(text, fws_curl.curl_easy_strerror((CURLcode)code), sizeof text - 1);
+    text[sizeof text - 1] = 0;
+  }
+  if (call->is_connection && code == CURLE_OK) {
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    fws_curl.curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd);
+    link->taken = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  }
+  const fws_http_handlers *handlers = call->handlers;
+  void *owner = call->owner;
+  fws_http_drop(call);
+  handlers->end(owner, code, text);
+  int unwanted = fws_http_take(link);
+  if (unwanted >= 0) close(unwanted);
+}
+
+void fws_http_advance(fws_http *link) {
+  work(link);
+  /* A handler may begin and drop calls: the list is begun anew after each. */
+  for (;;) {
+    fws_call *call = link->calls;
+    while (call != NULL && !call->has_head) call = call->next;
+    if (call == NULL) break;
+    tell_head(call);
+  }
+  int code;
+  fws_call *call;
+  while ((call = take_ended(link, &code)) != NULL) finish(link, call, code);
+}

@@ -1,0 +1,71 @@
+/*
+ * HTTP without waiting, by libcurl, which is loaded at its first use: the library can be
+ * loaded and used where there is none. A link is one multi handle and the epoll descriptor of
+ * all that it waits for; its connections are kept for the next call. One thread at a time may
+ * use a link.
+ */
+#ifndef FWS_HTTP_H
+#define FWS_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct fws_http fws_http;
+typedef struct fws_call fws_call;
+
+/* Loads libcurl, once. NULL, or why there is none; valid for ever. */
+const char *_Nullable fws_http_load(void);
+
+/* Of libcurl, such as "libcurl/8.14.1 OpenSSL/3.5.1"; NULL before it is loaded. */
+const char *_Nullable fws_http_version(void);
+
+/* A link to one server: by the path of a Unix socket, or by the addresses of its calls. The others are paths
+ * of PEM files, for TLS; the strings are used as long as the link. NULL: there is no memory or descriptor. */
+fws_http *_Nullable fws_http_open(const char *_Nullable socket, const char *_Nullable ca, const char *_Nullable cert,
+                                  const char *_Nullable key);
+
+/* Drops all calls that have not ended, without a word. */
+void fws_http_close(fws_http *_Nonnull link);
+
+/* Can be read when there is something to do. More descriptors may be put into it. */
+int fws_http_fd(const fws_http *_Nonnull link);
+
+/* What is told of a call, by fws_http_advance() only, and except for `data` when libcurl is not at work: there
+ * other calls may be begun and dropped. */
+typedef struct {
+  /* A line of the answer's head, without its end. */
+  void (*_Nonnull line)(void *_Nonnull owner, const char *_Nonnull text, size_t size);
+  /* The head is complete. */
+  void (*_Nonnull head)(void *_Nonnull owner, int status);
+  /* A piece of the answer's body; it may come before the head is told. */
+  void (*_Nonnull data)(void *_Nonnull owner, int status, const void *_Nonnull bytes, size_t size);
+  /* It has ended and is no longer valid. `code` is 0, or libcurl's with its text. */
+  void (*_Nonnull end)(void *_Nonnull owner, int code, const char *_Nonnull text);
+} fws_http_handlers;
+
+/* Codes of `end` that say that there is nobody: the connection was not made, or not with TLS as it should be. */
+bool fws_http_is_absent(int code);
+
+/* Begins a call. The body is copied; `content` and `header` are whole header lines or NULL. NULL: there is no memory. */
+fws_call *_Nullable fws_http_call(fws_http *_Nonnull link, const char *_Nonnull method, const char *_Nonnull url,
+                                  const char *_Nullable content, const char *_Nullable header,
+                                  const void *_Nullable body, size_t size, const fws_http_handlers *_Nonnull handlers,
+                                  void *_Nonnull owner);
+
+/* Makes a connection and nothing more. It has ended when there is one: fws_http_take() then. */
+fws_call *_Nullable fws_http_connect(fws_http *_Nonnull link, const char *_Nonnull url,
+                                     const fws_http_handlers *_Nonnull handlers, void *_Nonnull owner);
+
+/* In `end` of fws_http_connect(): a descriptor of the connection, the caller's from now on; -1: there is none. */
+int fws_http_take(fws_http *_Nonnull link);
+
+/* Whether the head of its request has been sent; the body goes with it. */
+bool fws_http_is_sent(const fws_call *_Nonnull call);
+
+void fws_http_drop(fws_call *_Nonnull call);
+
+/* Does what can be done without waiting. */
+void fws_http_advance(fws_http *_Nonnull link);
+
+#endif

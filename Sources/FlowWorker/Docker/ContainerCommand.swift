@@ -1,0 +1,226 @@
+internal import CFlowShims
+internal import Glibc
+
+/// A command in a container of its own: created, attached to, waited for, started, and removed.
+final class ContainerCommand: EngineCommand {
+  /// As it is to be created.
+  private let body: (ContainerSession) throws(SpawnFailure) -> ByteBuffer
+  /// Created while the command before ran.
+  private var early: EarlyContainer?
+  private var attached: HTTPCall?
+  private var waited: HTTPCall?
+  private var isAttached = false
+  private var isWaitedFor = false
+  private var hasStreamEnded = false
+  private var status: Int32?
+  private var isStartSent = false
+  /// Time to create the container of the next command.
+  private let onStart: () -> Void
+
+  /// Seconds between the end of a container and that of its output.
+  private static let drainPatience = 5.0
+
+  init(
+    _ session: ContainerSession, _ command: String, isLast: Bool, timeout: Double?, settings: RunSettings,
+    events: RunOptions.Events?, early: EarlyContainer?,
+    body: @escaping (ContainerSession) throws(SpawnFailure) -> ByteBuffer,
+    onStart: @escaping () -> Void
+  ) {
+    self.body = body
+    self.early = early
+    self.onStart = onStart
+    super.init(session, command, isLast: isLast, timeout: timeout, settings: settings, events: events)
+  }
+
+  override var isStarting: Bool { isStartSent }
+
+  override func begin() {
+    if let early {
+      container = early.name
+      return early.whenCreated { [weak self] failure in self?.created(failure) }
+    }
+    do throws(SpawnFailure) {
+      container = session.create(try body(session)) { [weak self] failure in self?.created(failure) }
+    } catch { fail(error) }
+  }
+
+  private func created(_ failure: SpawnFailure?) {
+    guard phase == .preparing else { return }
+    if let failure { return fail(failure) }
+    guard let container else { return }
+    let link = session.link
+    // Before the start, so that nothing is missed; one that has ended cannot be attached to, and waiting for one
+    // that has not been started would end at once but for "next-exit".
+    attached = link.call(
+      "POST", session.path("/containers/\(container)/attach?stream=1&stdout=1&stderr=1"),
+      head: { [weak self] status in
+        guard status < 300 else { return }
+        self?.isAttached = true
+        self?.startIfReady()
+      },
+      data: { [weak self] _, bytes in self?.take(bytes) },
+      end: { [weak self] answer in self?.streamEnded(answer) })
+    waited = link.call(
+      "POST", session.path("/containers/\(container)/wait?condition=next-exit"),
+      head: { [weak self] status in
+        guard status < 300 else { return }
+        self?.isWaitedFor = true
+        self?.startIfReady()
+      },
+      end: { [weak self] answer in self?.exited(answer) })
+  }
+
+  private func startIfReady() {
+    guard isAttached, isWaitedFor, !isStartSent, phase == .preparing, let container else { return }
+    isStartSent = true
+    session.link.call("POST", session.path("/containers/\(container)/start")) { [weak self] answer in
+      guard let self else { return }
+      if answer.isSuccess || answer.status == 304 {
+        if phase == .preparing { tellStart() }
+        onStart()
+        return endIfAsked()
+      }
+      guard phase == .preparing || phase == .running else { return }
+      if answer.failure != nil { return lose(session.engine.failure(answer, doing: "start the container")) }
+      fail(refusal(answer))
+    }
+  }
+
+  /// Why a container was not started: in most cases there is no such program.
+  private func refusal(_ answer: borrowing HTTPAnswer) -> SpawnFailure {
+    let message = answer.message
+    let image = Wording.quoted(session.reference.text, limit: 200)
+    if message.contains("executable file not found") || message.contains("no such file or directory: unknown") {
+      return SpawnFailure(
+        "there is no such program in the image \(image): \(Wording.quoted(command, limit: 100)): \(message)")
+    }
+    if message.contains("permission denied: unknown") {
+      return SpawnFailure(
+        "the program is not executable in the image \(image): \(Wording.quoted(command, limit: 100)): \(message)")
+    }
+    return session.engine.failure(answer, doing: "start the container")
+  }
+
+  private func streamEnded(_ answer: borrowing HTTPAnswer) {
+    attached = nil
+    guard phase == .preparing || phase == .running else { return }
+    if answer.status >= 300 { return fail(session.engine.failure(answer, doing: "attach to the container")) }
+    if answer.failure != nil { return lose(session.engine.failure(answer, doing: "attach to the container")) }
+    hasStreamEnded = true
+    inspectIfEnded()
+  }
+
+  private func exited(_ answer: borrowing HTTPAnswer) {
+    waited = nil
+    guard phase == .preparing || phase == .running else { return }
+    if answer.failure != nil { return lose(session.engine.failure(answer, doing: "wait for the container")) }
+    // Its start was refused, which is told by itself.
+    if phase == .preparing, !answer.isSuccess {
+      return fail(session.engine.failure(answer, doing: "wait for the container"))
+    }
+    let found = answer.read { json -> (Int64, String?)? in
+      json["StatusCode"]?.integer.map { ($0, json["Error"]?["Message"]?.string) }
+    }
+    guard let (code, error) = found else { return }
+    if let error, !error.isEmpty {
+      return fail(
+        SpawnFailure(engine: "the engine at \(session.engine.place.address) does not tell how it ended: \(error)"))
+    }
+    status = Int32(truncatingIfNeeded: code)
+    if phase == .preparing, isStartSent { tellStart() }
+    if hasStreamEnded { return inspectIfEnded() }
+    setAlarm(ContainerCommand.drainPatience) { [weak self] in
+      self?.hasStreamEnded = true
+      self?.inspectIfEnded()
+    }
+  }
+
+  /// What only the engine knows, before the container goes.
+  private func inspectIfEnded() {
+    guard let status, hasStreamEnded, let container else { return }
+    setAlarm(ContainerCommand.drainPatience) { [weak self] in self?.conclude(status) }
+    session.link.call("GET", session.path("/containers/\(container)/json")) { [weak self] answer in
+      guard let self, phase == .running else { return }
+      _ = answer.read { json -> Void? in self.learn(json["State"]) }
+      conclude(status)
+    }
+  }
+
+  private func learn(_ state: JSONRef?) {
+    guard let state else { return }
+    if state["OOMKilled"]?.boolean == true { end.outOfMemory = .yes }
+    let started = state["StartedAt"]?.string.flatMap(EngineTime.seconds)
+    let finished = state["FinishedAt"]?.string.flatMap(EngineTime.seconds)
+    if let started, started > 0 {
+      end.started = started
+      if let finished { end.duration = max(0, finished - started) }
+    }
+  }
+
+  private func conclude(_ status: Int32) {
+    if let failure = InitComplaint.failure(status, outputSoFar.stdout, outputSoFar.stderr, command, session) {
+      return fail(failure)
+    }
+    if status == 137, end.outOfMemory == nil, end.endedBy == nil, session.options.memory != nil {
+      end.outOfMemory = .likely
+    }
+    finish(status: status)
+  }
+
+  override func found(_ state: JSONRef?) { learn(state) }
+
+  override func dropCalls() {
+    attached?.drop()
+    waited?.drop()
+    attached = nil
+    waited = nil
+  }
+
+  override func closeForNext() { if let container { session.remove(container) } }
+}
+
+/// A container that is created before its command's turn.
+final class EarlyContainer {
+  private(set) var name = ""
+  private var outcome: SpawnFailure??
+  private var wish: ((SpawnFailure?) -> Void)?
+
+  init(_ session: ContainerSession, _ body: consuming ByteBuffer) {
+    name = session.create(body) { [weak self] failure in
+      guard let self else { return }
+      outcome = .some(failure)
+      wish?(failure)
+      wish = nil
+    }
+  }
+
+  func whenCreated(_ wish: @escaping (SpawnFailure?) -> Void) {
+    if let outcome { return wish(outcome) }
+    self.wish = wish
+  }
+}
+
+/// What an init process says instead of the program that it cannot run. Its container has been started, so the
+/// engine knows no better. (tini.c, `spawn_process`; catatonit.c, `main`.)
+private enum InitComplaint {
+  static func failure(
+    _ status: Int32, _ stdout: UnsafeRawBufferPointer, _ stderr: UnsafeRawBufferPointer, _ command: String,
+    _ session: ContainerSession
+  ) -> SpawnFailure? {
+    guard session.options.hasInit, status != 0, stdout.isEmpty, !stderr.isEmpty, stderr.count < 4096 else { return nil }
+    let said = String(decoding: stderr, as: UTF8.self)
+    let line = Wording.line(said)
+    let isTini = line.hasPrefix("[FATAL tini (") && line.contains(")] exec ") && line.contains(" failed: ")
+    let isCatatonit = line.contains("(catatonit:") && line.contains("failed to exec pid1: ")
+    guard isTini || isCatatonit, said.filter({ $0 == "\n" }).count == 1 else { return nil }
+    let image = Wording.quoted(session.reference.text, limit: 200)
+    let shown = Wording.quoted(command, limit: 100)
+    if line.hasSuffix("No such file or directory") {
+      return SpawnFailure("there is no such program in the image \(image): \(shown)")
+    }
+    if line.hasSuffix("Permission denied") {
+      return SpawnFailure("the program is not executable in the image \(image): \(shown)")
+    }
+    return SpawnFailure("the program cannot be run in the image \(image): \(shown): \(line)")
+  }
+}

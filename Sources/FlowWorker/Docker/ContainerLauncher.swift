@@ -1,0 +1,99 @@
+internal import CFlowShims
+internal import Glibc
+
+/// Starts the commands of a container step on an engine.
+final class ContainerLauncher: CommandLauncher {
+  private let session: ContainerSession
+  private let options: DockerOptions
+  private let settings: RunSettings
+  private var isPrepared = false
+  private let box = StepContainer()
+  /// Of the command that comes next.
+  private var next: UnsafeRawBufferPointer?
+  private var early: EarlyContainer?
+
+  init(_ worker: DockerWorker, _ step: Step, _ settings: RunSettings, rundir: CText) throws(SpawnFailure) {
+    self.settings = settings
+    options = worker.options
+    let engine = try Engine.at(try EngineSearch.place(worker.options))
+    session = try ContainerSession(
+      engine, worker.options, image: step.image, env: worker.env.overridden(by: step.env), rundir: rundir)
+  }
+
+  var engine: EngineFacts? { session.facts }
+
+  func announce(_ command: UnsafeRawBufferPointer) { next = command }
+
+  func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
+    throws(SpawnFailure) -> any RunningCommand
+  {
+    let text = String(decoding: command, as: UTF8.self)
+    let words = options.shell == nil ? try ContainerLauncher.words(command) : []
+    let wasPrepared = isPrepared
+    isPrepared = true
+    next = nil
+    let options = options
+    if options.container == .step {
+      let started = ExecCommand(
+        session, text, isLast: isLast, timeout: timeout, settings: settings, events: events, box: box
+      ) { (session) throws(SpawnFailure) in
+        if let shell = options.shell { return [shell, "-c", text] }
+        let image = session.image
+        let all = (image?.entrypoint ?? []) + (words.isEmpty ? image?.command ?? [] : words)
+        if all.isEmpty { throw ContainerLauncher.nothingToRun(session) }
+        return all
+      }
+      started.start(isPrepared: wasPrepared)
+      return started
+    }
+    let early = early
+    self.early = nil
+    let started = ContainerCommand(
+      session, text, isLast: isLast, timeout: timeout, settings: settings, events: events, early: early
+    ) { (session) throws(SpawnFailure) in
+      try ContainerLauncher.body(session, text, words)
+    } onStart: { [weak self] in
+      self?.prepareNext()
+    }
+    started.start(isPrepared: wasPrepared)
+    return started
+  }
+
+  /// While a command runs, the container of the next one is created.
+  private func prepareNext() {
+    guard let next, early == nil else { return }
+    self.next = nil
+    let text = String(decoding: next, as: UTF8.self)
+    // One that cannot be run is told of when its turn has come.
+    guard let words = options.shell == nil ? try? ContainerLauncher.words(next) : [],
+      let body = try? ContainerLauncher.body(session, text, words)
+    else { return }
+    early = EarlyContainer(session, body)
+  }
+
+  private static func words(_ command: UnsafeRawBufferPointer) throws(SpawnFailure) -> [String] {
+    do throws(Words.Fault) { return try Words.split(command) } catch {
+      throw SpawnFailure(
+        "it cannot be split into words: \(error.text): "
+          + Wording.quoted(String(decoding: command, as: UTF8.self), limit: 100))
+    }
+  }
+
+  private static func body(_ session: ContainerSession, _ text: String, _ words: [String]) throws(SpawnFailure)
+    -> ByteBuffer
+  {
+    guard let plan = session.plan, let image = session.image else { throw .noMemory }
+    let options = session.options
+    if let shell = options.shell {
+      return plan.container(image: image.id, command: ["-c", text], entrypoint: [shell], hasInit: options.hasInit)
+    }
+    if words.isEmpty, image.entrypoint.isEmpty, image.command.isEmpty { throw nothingToRun(session) }
+    return plan.container(image: image.id, command: words.isEmpty ? nil : words, entrypoint: nil, hasInit: options.hasInit)
+  }
+
+  private static func nothingToRun(_ session: ContainerSession) -> SpawnFailure {
+    SpawnFailure(
+      "the command is empty, and the image \(Wording.quoted(session.reference.text, limit: 200)) has no command of its own"
+    )
+  }
+}

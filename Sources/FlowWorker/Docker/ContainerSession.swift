@@ -1,0 +1,282 @@
+internal import CFlowShims
+internal import Glibc
+
+/// What a step's result says of the engine that ran it.
+struct EngineFacts {
+  let host: String
+  let image: String
+  var imageID: String?
+  var digest: String?
+  var isPulled = false
+}
+
+/// One attempt of a step on an engine: the link, the image, and the containers, of which none is left at its end.
+final class ContainerSession {
+  let engine: Engine
+  let options: DockerOptions
+  let link: HTTPLink
+  let reference: ImageReference
+  /// There once `prepare` has succeeded.
+  var image: ImageFacts? { source.facts }
+  private(set) var plan: ContainerPlan?
+  private let source: ImageSource
+  private let env: KeyValues
+  private let rundir: CText
+  private let token = String(SpecBuilder.uniqueIdentifier().prefix(16))
+  private var count = 0
+  private var will: Will?
+  /// Those that are or may be on the engine.
+  private var containers: [String] = []
+  /// Of these, those whose creation has not been answered.
+  private var creating: Set<String> = []
+  /// Those whose removal has been asked for.
+  private var removing: Set<String> = []
+  private var sweep: Sweep?
+  private var onCreated: (() -> Void)?
+  private var onRemoved: (() -> Void)?
+  /// Whether all that could be removed was.
+  private(set) var isClean = true
+
+  /// Asked again so often: an engine may be busy with a container for a moment.
+  private static let maxRemovals = 20
+  /// Seconds for a request to go out over a connection that is there.
+  private static let sendPatience = 2.0
+
+  init(_ engine: Engine, _ options: DockerOptions, image: String, env: KeyValues, rundir: CText) throws(SpawnFailure) {
+    self.engine = engine
+    self.options = options
+    self.env = env
+    self.rundir = rundir
+    reference = ImageReference(image)
+    engine.settle()
+    link = try engine.link()
+    source = ImageSource(engine, link, reference, options.pull)
+  }
+
+  /// What is known for the step's result.
+  var facts: EngineFacts {
+    EngineFacts(
+      host: engine.place.address, image: reference.text, imageID: image?.id, digest: image?.digest,
+      isPulled: source.isPulled)
+  }
+
+  deinit {
+    if containers.isEmpty {
+      will?.revoke()
+    } else if will == nil, !fws_is_forked() {
+      leaveWithoutWill()
+    }
+    engine.take(link)
+  }
+
+  /// Nobody waits for the end of the step, and there is no monitor to do it: the engine is asked at once.
+  private func leaveWithoutWill() {
+    link.dropAll()
+    for name in containers {
+      engine.addLeftover(name)
+      let engine = engine
+      link.call("DELETE", path("/containers/\(name)?force=1&v=1")) { answer in
+        if answer.isSuccess || answer.status == 404 { engine.removeLeftover(name) }
+      }
+    }
+    // What comes of it is seen by the next step.
+    link.send(within: ContainerSession.sendPatience)
+    link.dropAll()
+  }
+
+  func path(_ rest: String) -> String { engine.path(rest) }
+
+  // MARK: Before the first container
+
+  /// Speaks with the engine, and gets the image.
+  func prepare(_ done: @escaping (SpawnFailure?) -> Void) {
+    guard engine.version == nil else { return prepareUser(done) }
+    let engine = engine
+    link.call("GET", "/_ping") { [weak self] answer in
+      guard let self else { return }
+      guard answer.isSuccess else { return done(engine.failure(answer, doing: "answer a ping")) }
+      guard let version = answer.apiVersion else {
+        return done(
+          SpawnFailure(
+            engine: "what answers at \(engine.place.address) is no container engine: it names no API version"))
+      }
+      engine.setVersion(version)
+      prepareUser(done)
+    }
+  }
+
+  /// On an engine without root, root in a container is the engine's user.
+  private func prepareUser(_ done: @escaping (SpawnFailure?) -> Void) {
+    guard options.isHostUser, engine.isRootless == nil else { return preparePlan(done) }
+    link.call("GET", path("/info")) { [weak self] answer in
+      guard let self else { return }
+      guard answer.isSuccess else { return done(engine.failure(answer, doing: "tell of itself")) }
+      let isRootless = answer.read { json in
+        var found = json["Rootless"]?.boolean ?? false
+        json["SecurityOptions"]?.forEachElement { _, option in
+          if option.string?.contains("name=rootless") == true { found = true }
+        }
+        return found
+      }
+      engine.setRootless(isRootless ?? false)
+      preparePlan(done)
+    }
+  }
+
+  private func preparePlan(_ done: @escaping (SpawnFailure?) -> Void) {
+    if engine.place.peer.socket == nil, options.sharedFiles != true || options.sharedFiles == false {
+      return done(
+        SpawnFailure(
+          "the engine at \(engine.place.address) may be on another machine, where the run directory is not: if it sees the "
+            + "same files under the same paths, say so by \"shared_files\": true in the worker's options"))
+    }
+    do throws(SpawnFailure) {
+      plan = try ContainerPlan(
+        options, env: env, rundir: rundir, label: HostLabel.own, isRootless: engine.isRootless ?? false)
+    } catch { return done(error) }
+    if engine.isSweepDue() { sweep = Sweep(engine, link) { [weak self] in self?.tellRemoved() } }
+    makeWill()
+    source.get(done)
+  }
+
+  /// Does what can be done without waiting.
+  func advance() {
+    link.advance()
+    source.advance()
+  }
+
+  func takeProgress() -> PullProgress? { source.takeProgress() }
+
+  /// Lets go of what was under way before the first container.
+  func abandonPreparation() { source.abandon() }
+
+  // MARK: Containers
+
+  private func makeWill() {
+    // With TLS a connection cannot be handed on.
+    guard will == nil, engine.place.peer.certificates == nil, !engine.place.peer.base.hasPrefix("https") else { return }
+    link.connect { [weak self] fd, _ in
+      guard fd >= 0 else { return }
+      defer { close(fd) }
+      guard let self, will == nil else { return }
+      will = try? Will(fd)
+      writeWill()
+    }
+  }
+
+  private func writeWill() { will?.write(containers, base: path(""), grace: options.grace) }
+
+  /// Asks for a container of its own; gives its name.
+  func create(_ body: consuming ByteBuffer, _ done: @escaping (SpawnFailure?) -> Void) -> String {
+    count += 1
+    let name = "flowworker-\(token)-\(count)"
+    containers.append(name)
+    creating.insert(name)
+    writeWill()
+    link.call("POST", path("/containers/create?name=\(name)"), json: body) { [weak self] answer in
+      guard let self else { return }
+      creating.remove(name)
+      let failure = answer.isSuccess ? nil : engine.failure(answer, doing: "create the container")
+      // There is none; when nobody knows, it may be there all the same.
+      if failure != nil, answer.failure == nil { forget(name) }
+      done(failure)
+      if creating.isEmpty, let onCreated {
+        self.onCreated = nil
+        onCreated()
+      }
+    }
+    return name
+  }
+
+  private func forget(_ name: String) {
+    containers.removeAll { $0 == name }
+    removing.remove(name)
+    writeWill()
+    tellRemoved()
+  }
+
+  /// Removes a container whose end has been seen, while other things go on.
+  func remove(_ name: String) {
+    removing.insert(name)
+    remove(name, attempt: 1)
+  }
+
+  private func remove(_ name: String, attempt: Int) {
+    link.call("DELETE", path("/containers/\(name)?force=1&v=1")) { [weak self] answer in
+      guard let self else { return }
+      // 404: it has gone already.
+      if answer.isSuccess || answer.status == 404 { return forget(name) }
+      if answer.status == 409, attempt < ContainerSession.maxRemovals { return awaitRemoval(name, attempt) }
+      if answer.failure == nil, attempt < ContainerSession.maxRemovals { return remove(name, attempt: attempt + 1) }
+      isClean = false
+      engine.addLeftover(name)
+      forget(name)
+    }
+  }
+
+  /// Somebody else removes it.
+  private func awaitRemoval(_ name: String, _ attempt: Int) {
+    link.call("POST", path("/containers/\(name)/wait?condition=removed")) { [weak self] _ in
+      self?.remove(name, attempt: attempt + 1)
+    }
+  }
+
+  /// Removes all containers; they are gone, or cannot be removed, when `done` is called.
+  func removeAll(_ done: @escaping () -> Void) {
+    if !creating.isEmpty {
+      // A creation that has been sent is not undone by letting go of it.
+      onCreated = { [weak self] in self?.removeAll(done) }
+      return
+    }
+    onRemoved = done
+    for name in containers where !removing.contains(name) { remove(name) }
+    tellRemoved()
+  }
+
+  private func tellRemoved() {
+    guard containers.isEmpty, sweep?.isOver ?? true, let onRemoved else { return }
+    self.onRemoved = nil
+    onRemoved()
+  }
+
+  /// Whether the containers may go while nobody waits: all that was asked for has been answered.
+  var canPark: Bool { creating.isEmpty && (sweep?.isOver ?? true) }
+
+  /// Has all containers removed. The engine has been asked when this returns; what comes of it is seen by the next
+  /// step on the engine, or, when this process ends before, by the monitor that has the will.
+  func park() {
+    for name in containers where !removing.contains(name) { remove(name) }
+    link.send(within: ContainerSession.sendPatience)
+    if !containers.isEmpty { engine.park(self) }
+  }
+
+  /// Whether nothing is left to be done.
+  var isSettled: Bool { containers.isEmpty }
+
+  /// The engine was lost: nothing that was asked for is answered any more.
+  func dropCalls() {
+    link.dropAll()
+    creating = []
+    removing = []
+    sweep = nil
+  }
+
+  /// The engine does not answer: what may be there is left to the next step.
+  func giveUp() {
+    dropCalls()
+    if !containers.isEmpty { isClean = false }
+    for name in containers { engine.addLeftover(name) }
+    containers = []
+  }
+
+}
+
+extension JSONRef {
+  /// The strings of an array; nothing else.
+  var strings: [String]? {
+    guard kind == .array else { return nil }
+    var strings: [String] = []
+    forEachElement { _, element in if let string = element.string { strings.append(string) } }
+    return strings
+  }
+}

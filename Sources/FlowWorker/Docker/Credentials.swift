@@ -1,0 +1,118 @@
+internal import CFlowShims
+internal import Glibc
+
+/// The credentials for a registry, found as the docker CLI finds them: a helper program for this registry, the
+/// helper for all, and what the configuration file itself has.
+final class Credentials {
+  enum Outcome {
+    /// The header's value, or none.
+    case found(String?)
+    case failed(SpawnFailure)
+  }
+
+  private let registry: String
+  private let config: DockerConfig
+  private let helper: String
+  private var command: any RunningCommand
+  private var launcher: ProcessLauncher
+  /// Can be read when there is something to do.
+  private var signpost = Signpost()
+  private var unheard = EventQueue()
+
+  /// Seconds. A helper may ask its user something.
+  private static let patience = 60.0
+
+  /// What the file says by itself; `nil` if a helper must be asked.
+  static func stored(for registry: String) throws(SpawnFailure) -> Outcome? {
+    guard let config = try DockerConfig.read() else { return .found(nil) }
+    if config.helper(registry) != nil { return nil }
+    return .found(plain(config, registry))
+  }
+
+  private static func plain(_ config: DockerConfig, _ registry: String) -> String? {
+    guard let stored = config.auth(registry) else { return nil }
+    if let token = stored.identityToken, !token.isEmpty { return header(token: token, registry) }
+    guard let text = stored.auth.flatMap(Base64.decoded), let colon = text.firstIndex(of: ":") else { return nil }
+    return header(String(text[..<colon]), String(text[text.index(after: colon)...]), registry)
+  }
+
+  /// Starts the helper.
+  init(askingFor registry: String) throws(SpawnFailure) {
+    guard let config = try DockerConfig.read(), let helper = config.helper(registry) else {
+      throw SpawnFailure("the docker CLI's configuration has changed meanwhile")
+    }
+    self.registry = registry
+    self.config = config
+    self.helper = helper
+    var env = KeyValues()
+    env.set("FLOWWORKER_HELPER", "docker-credential-\(helper)")
+    env.set("FLOWWORKER_REGISTRY", registry)
+    guard let worker = try? SubprocessWorker(helperWith: env), let root = CText(unlessExhausted: "/") else {
+      throw .noMemory
+    }
+    launcher = try ProcessLauncher(worker, RunSettings(), env: env, rundir: root)
+    // The registry is its input, a JSON document its output; the names are in variables, as data.
+    var text = ByteBuffer()
+    text.append("printf %s \"$FLOWWORKER_REGISTRY\" | \"$FLOWWORKER_HELPER\" get" as StaticString)
+    text.append(byte: 0)
+    command = try launcher.start(
+      UnsafeRawBufferPointer(rebasing: text.bytes.dropLast()), isLast: true, timeout: Credentials.patience, events: nil)
+    guard signpost.open() else { throw SpawnFailure("no descriptor for a credential helper could be had") }
+    signpost.watch(command.waiting)
+  }
+
+  var fd: Int32 { signpost.epoll }
+
+  /// Does what can be done without waiting; `nil`: it is not over.
+  func advance() -> Outcome? {
+    let ready = command.waiting.poll(0)
+    guard ready.isAny, let end = command.advance(ready, &signpost, &unheard) else { return nil }
+    let output = String(decoding: end.stdout.bytes, as: UTF8.self)
+    if end.outcome == .exited, end.exitCode == 0 {
+      let found = (try? JSONText.parse(end.stdout.bytes))?.read { json -> String? in
+        guard let user = json["Username"]?.string, let secret = json["Secret"]?.string else { return nil }
+        return user == "<token>"
+          ? Credentials.header(token: secret, registry) : Credentials.header(user, secret, registry)
+      }
+      if let found { return .found(found) }
+      return .failed(failure("its answer has no \"Username\" and \"Secret\""))
+    }
+    // It says so on its standard output. (docker-credential-helpers, `errCredentialsNotFoundMessage`.)
+    if end.outcome == .exited, output.contains("credentials not found") {
+      return .found(Credentials.plain(config, registry))
+    }
+    let said = Wording.line(output + " " + String(decoding: end.stderr.bytes, as: UTF8.self))
+    let how = end.outcome == .timeout ? "it did not answer in \(Wording.seconds(Credentials.patience))" : said
+    return .failed(failure(how))
+  }
+
+  private func failure(_ how: String) -> SpawnFailure {
+    SpawnFailure(
+      "the credential helper docker-credential-\(helper), which \(Wording.path(DockerConfig.path)) names for "
+        + "\(registry), has failed: \(how)")
+  }
+
+  private static func header(_ user: String, _ password: String, _ registry: String) -> String? {
+    encoded { writer in
+      writer.member("username", user)
+      writer.member("password", password)
+      writer.member("serveraddress", registry)
+    }
+  }
+
+  private static func header(token: String, _ registry: String) -> String? {
+    encoded { writer in
+      writer.member("identitytoken", token)
+      writer.member("serveraddress", registry)
+    }
+  }
+
+  private static func encoded(_ members: (inout JSONWriter) -> Void) -> String? {
+    var writer = JSONWriter()
+    writer.object(members)
+    guard let text = writer.finish() else { return nil }
+    defer { free(text) }
+    return Base64.url(
+      UnsafeRawBufferPointer(start: text, count: strlen(UnsafeRawPointer(text).assumingMemoryBound(to: CChar.self))))
+  }
+}

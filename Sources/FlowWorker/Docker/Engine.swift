@@ -1,0 +1,221 @@
+internal import CFlowShims
+internal import Glibc
+
+/// One engine, for all steps of this process that use it.
+final class Engine: Sendable {
+  let place: EnginePlace
+  private let state: Guarded<State>
+
+  private struct State {
+    /// Of the API, as both sides know it.
+    var version: String?
+    var isRootless: Bool?
+    /// Links without a step; their connections are kept.
+    var idle: [HTTPLink] = []
+    /// Steps that are over, and whose last containers were still being removed.
+    var parked: [ContainerSession] = []
+    /// When leftovers were looked for; negative: never.
+    var sweep = -Double.infinity
+    /// Containers that could not be removed.
+    var leftovers: Set<String> = []
+    var pulls: [String: PullReference] = [:]
+  }
+
+  private struct PullReference {
+    weak var pull: Pull?
+  }
+
+  private static let maxIdle = 16
+  /// Seconds between two looks for leftovers.
+  private static let sweepInterval = 60.0
+
+  private init(_ place: EnginePlace) throws(FlowError) {
+    self.place = place
+    state = try Guarded(State())
+  }
+
+  /// One for each way to speak with one.
+  private static let all = try? Guarded<[HTTPPeer: Engine]>([:])
+
+  static func at(_ place: EnginePlace) throws(SpawnFailure) -> Engine {
+    guard let all else { throw .noMemory }
+    do throws(FlowError) {
+      return try all.withLock { (engines) throws(FlowError) in
+        if let engine = engines[place.peer] { return engine }
+        let engine = try Engine(place)
+        engines[place.peer] = engine
+        return engine
+      }
+    } catch { throw .noMemory }
+  }
+
+  /// A link of the caller's own, until it is given back.
+  func link() throws(SpawnFailure) -> HTTPLink {
+    if let link = state.withLock({ $0.idle.popLast() }) { return link }
+    return try Keepers.retrying { () throws(SpawnFailure) in try HTTPLink(place.peer) }
+  }
+
+  /// Gives back a link on which no call is under way.
+  func take(_ link: HTTPLink) {
+    guard link.isIdle else { return }
+    // What is let go is closed after the lock.
+    _ = state.withLock { state in
+      state.idle.append(link)
+      return state.idle.count > Engine.maxIdle ? state.idle.removeFirst() : nil
+    }
+  }
+
+  // MARK: Steps that are over
+
+  /// Takes a session whose containers are being removed.
+  func park(_ session: ContainerSession) {
+    // The one that is let go is ended by its monitor.
+    _ = state.withLock { state in
+      state.parked.append(session)
+      return state.parked.count > Engine.maxIdle ? state.parked.removeFirst() : nil
+    }
+  }
+
+  /// Looks after the sessions that were parked.
+  func settle() {
+    let parked = state.withLock { state in
+      defer { state.parked = [] }
+      return state.parked
+    }
+    for session in parked {
+      session.advance()
+      if !session.isSettled { park(session) }
+    }
+  }
+
+  // MARK: The API's version
+
+  /// The newest that the library was written for; an engine may be older, or newer.
+  private static let newest = (1, 47)
+
+  var version: String? { state.withLock { $0.version } }
+
+  /// A path of the API, with the version.
+  func path(_ rest: String) -> String { "/v\(version ?? "1.24")\(rest)" }
+
+  var isRootless: Bool? { state.withLock { $0.isRootless } }
+
+  /// - Parameter theirs: the newest that the engine knows.
+  func setVersion(_ theirs: String) {
+    let parts = theirs.split(separator: ".").map { Int($0) ?? 0 }
+    let number = parts.count == 2 ? (parts[0], parts[1]) : Engine.newest
+    let common = number < Engine.newest ? number : Engine.newest
+    state.withLock { $0.version = "\(common.0).\(common.1)" }
+  }
+
+  func setRootless(_ isRootless: Bool) { state.withLock { $0.isRootless = isRootless } }
+
+  // MARK: What is left behind
+
+  /// Whether it is time to look for containers of dead hosts; then the caller does.
+  func isSweepDue() -> Bool {
+    let now = fws_monotonic()
+    return state.withLock { state in
+      guard now - state.sweep > Engine.sweepInterval || !state.leftovers.isEmpty else { return false }
+      state.sweep = now
+      return true
+    }
+  }
+
+  /// The look has failed: the next step does it.
+  func missSweep() { state.withLock { $0.sweep = -Double.infinity } }
+
+  func addLeftover(_ name: String) { _ = state.withLock { $0.leftovers.insert(name) } }
+
+  func removeLeftover(_ name: String) { _ = state.withLock { $0.leftovers.remove(name) } }
+
+  var leftovers: Set<String> { state.withLock { $0.leftovers } }
+
+  // MARK: Pulls
+
+  /// The pull of an image that is under way, or a new one: many steps that ask for one image at once are one pull.
+  func pull(_ image: ImageReference, _ make: () throws(SpawnFailure) -> Pull) throws(SpawnFailure) -> Pull {
+    try state.withLock { (state) throws(SpawnFailure) in
+      if let pull = state.pulls[image.text]?.pull, !pull.isOver { return pull }
+      state.pulls = state.pulls.filter { $0.value.pull != nil }
+      let pull = try make()
+      state.pulls[image.text] = PullReference(pull: pull)
+      return pull
+    }
+  }
+
+  /// What a call came to that the engine did not answer with success.
+  ///
+  /// - Parameter doing: what it was for, such as "create the container".
+  func failure(_ answer: borrowing HTTPAnswer, doing: String) -> SpawnFailure {
+    if answer.failure != nil {
+      let text = Wording.line(answer.message)
+      return answer.isAbsent
+        ? SpawnFailure(engine: "no engine answers at \(place.address) (\(place.source)): \(text)")
+        : SpawnFailure(engine: "the engine at \(place.address) was lost: \(text)")
+    }
+    let message = answer.message
+    if message.contains("no space left on device") || message.contains("disk quota exceeded") {
+      return SpawnFailure(engine: "the disk of the engine at \(place.address) is full: \(message)")
+    }
+    return SpawnFailure("the engine at \(place.address) does not \(doing): \(message)")
+  }
+}
+
+/// Which process a container belongs to, as its label says it: `MACHINE.BOOT.NAMESPACE.PID.START`.
+struct HostLabel {
+  static let key = "io.github.flowworker.host"
+
+  private let machine: Substring
+  private let boot: Substring
+  private let namespace: Substring
+  private let pid: Substring
+  private let start: Substring
+
+  init?(_ text: String) {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 5 else { return nil }
+    (machine, boot, namespace, pid, start) = (parts[0], parts[1], parts[2], parts[3], parts[4])
+  }
+
+  /// This process's. It is made anew each time, because a process may be forked.
+  static var own: String {
+    func word(_ path: String) -> String {
+      guard let text = Files.read(path) else { return "-" }
+      let word = String(decoding: text.bytes, as: UTF8.self).filter { $0 != "\n" && $0 != "." }
+      return word.isEmpty ? "-" : word
+    }
+    let pid = getpid()
+    return [
+      word("/etc/machine-id"), word("/proc/sys/kernel/random/boot_id"), ownNamespace, String(pid),
+      startTime(String(pid)) ?? "-",
+    ].joined(separator: ".")
+  }
+
+  private static var ownNamespace: String {
+    var information = stat()
+    return stat("/proc/self/ns/pid", &information) == 0 ? String(information.st_ino) : "-"
+  }
+
+  /// When a process was started, in the kernel's ticks since boot. (proc(5): the 22nd word, the 2nd being a name in
+  /// parentheses.)
+  private static func startTime(_ pid: String) -> String? {
+    guard let text = Files.read("/proc/\(pid)/stat") else { return nil }
+    let line = String(decoding: text.bytes, as: UTF8.self)
+    guard let end = line.lastIndex(of: ")") else { return nil }
+    let words = line[line.index(after: end)...].split(separator: " ")
+    return words.count > 19 ? String(words[19]) : nil
+  }
+
+  /// Whether the process is known to have ended. One of another machine, or of another set of
+  /// processes, is not known.
+  var isDead: Bool {
+    guard let own = HostLabel(HostLabel.own), machine == own.machine, boot != "-" else { return false }
+    if boot != own.boot { return machine != "-" }
+    guard namespace == own.namespace else { return false }
+    return HostLabel.startTime(String(pid)).map { $0 != start } ?? true
+  }
+
+  /// Whether it is this process.
+  static func isOwn(_ text: String) -> Bool { text == own }
+}

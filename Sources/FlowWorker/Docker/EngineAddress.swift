@@ -1,0 +1,80 @@
+/// Where an engine is, as `DOCKER_HOST` and the CLI's contexts say it.
+struct EngineAddress: Equatable {
+  /// As it was given.
+  let text: String
+  /// `nil` for a TCP address.
+  let socket: String?
+  /// `HOST:PORT`.
+  let authority: String
+  /// `https://` says it by itself.
+  let needsTLS: Bool
+
+  enum Fault: Error {
+    case unknown(String)
+    case ssh(String)
+
+    var text: String {
+      switch self {
+      case .unknown(let address):
+        return "\(Wording.quoted(address, limit: 200)) is no address of an engine: use unix:///PATH or tcp://HOST:PORT"
+      case .ssh(let address):
+        return "\(Wording.quoted(address, limit: 200)): an engine is not reached over ssh here: forward its socket "
+          + "(ssh -L /tmp/engine.sock:/var/run/docker.sock HOST) and use unix:///tmp/engine.sock"
+      }
+    }
+  }
+
+  init(_ text: String) throws(Fault) {
+    self.text = text
+    func rest(_ scheme: String) -> String? {
+      text.hasPrefix(scheme) ? String(text.dropFirst(scheme.count)) : nil
+    }
+    if let path = rest("unix://") {
+      guard path.hasPrefix("/"), path.count > 1 else { throw .unknown(text) }
+      socket = path
+      authority = "engine"
+      needsTLS = false
+      return
+    }
+    if rest("ssh://") != nil { throw .ssh(text) }
+    let isSecure = text.hasPrefix("https://")
+    guard var place = rest("tcp://") ?? rest("http://") ?? rest("https://") else { throw .unknown(text) }
+    while place.hasSuffix("/") { place.removeLast() }
+    // The engine's own ports, where none is given.
+    if !place.isEmpty, !place.hasSuffix("]"), !place.contains(":") { place += isSecure ? ":2376" : ":2375" }
+    let isPlain = place.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"),
+        UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "]"):
+        return true
+      default: return false
+      }
+    }
+    guard isPlain, !place.isEmpty, !place.hasPrefix(":") else { throw .unknown(text) }
+    socket = nil
+    authority = place
+    needsTLS = isSecure
+  }
+}
+
+/// An engine that a step was sent to, and how to speak with it.
+struct EnginePlace: Sendable {
+  var peer: HTTPPeer
+  /// As it was given, for messages and results.
+  var address: String
+  /// What said so, for messages.
+  var source: String
+
+  /// - Parameter certificates: a directory; for a Unix socket they are not needed.
+  init(_ address: EngineAddress, certificates: String?, source: String) {
+    self.address = address.text
+    self.source = source
+    if let socket = address.socket {
+      peer = HTTPPeer(socket: socket, base: "http://\(address.authority)")
+    } else {
+      let isSecure = address.needsTLS || certificates != nil
+      peer = HTTPPeer(base: "\(isSecure ? "https" : "http")://\(address.authority)", certificates: certificates)
+    }
+  }
+}

@@ -1,0 +1,322 @@
+internal import CFlowShims
+internal import Glibc
+
+/// A command in a container: what a container of its own and an exec in one for the step have in common.
+///
+///   preparing ──▶ running ──▶ closing ──▶ over
+///
+/// In every phase a timeout, a cancel, a refusal of the engine, or its loss leads to `closing`, which
+/// removes the containers that are not needed any more.
+class EngineCommand: RunningCommand {
+  enum Phase {
+    case preparing
+    case running
+    case closing
+    case over
+  }
+
+  let session: ContainerSession
+  let command: String
+  let isLast: Bool
+  private(set) var phase = Phase.preparing
+  /// The container that it runs in.
+  var container: String?
+  /// What is known of its end.
+  var end: CommandEnd
+  private let timeout: Double?
+  private var stdout: ContainerOutput
+  private var stderr: ContainerOutput
+  private var frames = Frames()
+  /// Of the step, while it is advanced.
+  private var events = EventQueue()
+  private var isTold = false
+  private var isOver = false
+  private var reason: Outcome?
+  /// The time of a timeout, of a grace, of an engine that may come back.
+  private var alarm: Pause?
+  private var onAlarm: (() -> Void)?
+  private var isLost = false
+  private var parks = false
+
+  /// Seconds. What is killed is gone at once, unless the engine is in trouble.
+  private static let killPatience = 10.0
+  /// Seconds. An engine that was lost may come back; whether the container ran on is seen then.
+  private static let lossPatience = 2.0
+  private static let lossInterval = 0.2
+
+  init(
+    _ session: ContainerSession, _ command: String, isLast: Bool, timeout: Double?, settings: RunSettings,
+    events: RunOptions.Events?
+  ) {
+    self.session = session
+    self.command = command
+    self.isLast = isLast
+    self.timeout = timeout
+    end = CommandEnd(outcome: .exited, started: fws_wall())
+    stdout = ContainerOutput(.stdout, settings, events)
+    stderr = ContainerOutput(.stderr, settings, events)
+  }
+
+  // MARK: For subclasses
+
+  /// Begins, once the engine and the image are there.
+  func begin() {}
+
+  /// Drops the calls that wait for the command.
+  func dropCalls() {}
+
+  /// Something may be due.
+  func turn() {}
+
+  /// The engine has told of the container after it was lost. `nil`: it has gone.
+  func found(_ state: JSONRef?) {}
+
+  // MARK: The life of a command
+
+  /// - Parameter isPrepared: a command before it has prepared the session.
+  final func start(isPrepared: Bool) {
+    if let timeout { setAlarm(timeout) { [weak self] in self?.endBecause(.timeout) } }
+    if isPrepared { return begin() }
+    session.prepare { [weak self] failure in
+      guard let self, phase == .preparing else { return }
+      if let failure { return fail(failure) }
+      begin()
+    }
+  }
+
+  final var waiting: Waiting { Waiting(channel: session.link.fd) }
+
+  final func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
+    swap(&self.events, &events)
+    session.advance()
+    tellProgress()
+    if let alarm, alarm.isOver {
+      let action = onAlarm
+      clearAlarm()
+      action?()
+    }
+    turn()
+    if isOver {
+      stdout.finish(&self.events)
+      stderr.finish(&self.events)
+    }
+    swap(&self.events, &events)
+    guard isOver else { return nil }
+    signpost.forget(session.link.fd)
+    if parks { session.park() }
+    end.stdout = stdout.take()
+    end.stderr = stderr.take()
+    return end
+  }
+
+  final func stop() { endBecause(.cancelled) }
+
+  private func tellProgress() {
+    guard let progress = session.takeProgress() else { return }
+    events.progress(progress, image: session.reference.text)
+  }
+
+  /// It runs.
+  final func tellStart() {
+    guard !isTold else { return }
+    isTold = true
+    phase = .running
+    end.container = container
+    end.started = fws_wall()
+    events.commandStarted(container: container, at: end.started)
+  }
+
+  final func take(_ bytes: UnsafeRawBufferPointer) {
+    // Output may come before the answer to the start does.
+    if phase == .preparing { tellStart() }
+    frames.take(bytes) { stream, piece in
+      if stream == .stdout { stdout.take(piece, &events) } else { stderr.take(piece, &events) }
+    }
+  }
+
+  /// What was written that is no command's output.
+  final var outputSoFar: (stdout: UnsafeRawBufferPointer, stderr: UnsafeRawBufferPointer) { (stdout.head, stderr.head) }
+
+  /// It has ended with a status, as an engine reports it.
+  final func finish(status: Int32) {
+    guard phase != .over, phase != .closing else { return }
+    let signal = status - 128
+    if (1...31).contains(signal) { end.signal = signal } else { end.exitCode = status }
+    end.outcome = end.signal == nil ? .exited : .signaled
+    if end.outOfMemory == .yes, status != 0 { end.outcome = .oom }
+    end.containment = .container
+    if let reason {
+      // What could not be signalled any more had ended by itself.
+      if end.endedBy != nil { end.outcome = reason }
+    }
+    close()
+  }
+
+  /// It could not be started, or the engine cannot go on.
+  final func fail(_ failure: SpawnFailure) {
+    guard phase != .over, phase != .closing else { return }
+    end.outcome = failure.outcome
+    end.failure = failure.reason
+    close()
+  }
+
+  /// The last thing that is done: containers that are no longer needed go.
+  private func close() {
+    phase = .closing
+    clearAlarm()
+    dropCalls()
+    let isSuccess = end.outcome == .exited && end.exitCode == 0
+    if isSuccess, !isLast {
+      closeForNext()
+      return complete()
+    }
+    // What has ended by itself is removed while the result goes its way.
+    if reason == nil, !isLost, session.canPark {
+      parks = true
+      return complete()
+    }
+    setAlarm(EngineCommand.killPatience * 6) { [weak self] in
+      // The engine does not remove them.
+      self?.session.giveUp()
+      self?.complete()
+    }
+    session.removeAll { [weak self] in self?.complete() }
+  }
+
+  /// The command has succeeded, and another one follows.
+  func closeForNext() {}
+
+  private func complete() {
+    guard phase != .over else { return }
+    phase = .over
+    clearAlarm()
+    end.isEnded = session.isClean
+    isOver = true
+  }
+
+  // MARK: Ending it
+
+  private func endBecause(_ outcome: Outcome) {
+    guard reason == nil, phase == .preparing || phase == .running else { return }
+    reason = outcome
+    clearAlarm()
+    if phase == .preparing, !isStarting {
+      session.abandonPreparation()
+      end.outcome = outcome
+      return close()
+    }
+    // One that is being started is ended when that has been answered.
+    if phase == .running { askToEnd() }
+  }
+
+  /// Whether the engine has been asked to start it.
+  var isStarting: Bool { false }
+
+  /// After the start has been answered.
+  final func endIfAsked() { if reason != nil, end.endedBy == nil { askToEnd() } }
+
+  private func askToEnd() {
+    signal("SIGTERM") { [weak self] in self?.end.endedBy = .term }
+    setAlarm(session.options.grace) { [weak self] in self?.forceToEnd() }
+  }
+
+  private func forceToEnd() {
+    signal("SIGKILL") { [weak self] in self?.end.endedBy = .kill }
+    setAlarm(EngineCommand.killPatience) { [weak self] in
+      guard let self else { return }
+      // Its end is not told: removing it by force is the last way.
+      end.outcome = reason ?? .engineFailed
+      close()
+    }
+  }
+
+  private func signal(_ name: StaticString, _ sent: @escaping () -> Void) {
+    guard let container else { return }
+    session.link.call("POST", session.path("/containers/\(container)/kill?signal=\(name)")) { [weak self] answer in
+      guard let self, phase == .running else { return }
+      if answer.isSuccess { return sent() }
+      if answer.failure != nil { lose(session.engine.failure(answer, doing: "end the container")) }
+    }
+  }
+
+  // MARK: Losing the engine
+
+  /// The engine is no longer there: it is looked for, for a moment.
+  final func lose(_ failure: SpawnFailure) {
+    guard !isLost, phase == .preparing || phase == .running else { return }
+    isLost = true
+    clearAlarm()
+    dropCalls()
+    session.dropCalls()
+    end.outcome = .engineFailed
+    end.failure = failure.reason
+    look(until: fws_monotonic() + EngineCommand.lossPatience)
+  }
+
+  private func look(until deadline: Double) {
+    guard let container else { return close() }
+    session.link.call("GET", session.path("/containers/\(container)/json")) { [weak self] answer in
+      guard let self, phase != .over else { return }
+      if answer.failure == nil {
+        if answer.isSuccess { _ = answer.read { json -> Void? in self.found(json["State"]) } } else { found(nil) }
+        return close()
+      }
+      if fws_monotonic() >= deadline {
+        end.failure = (end.failure ?? "") + "; its container \(container) is removed when the engine is used again"
+        session.giveUp()
+        return complete()
+      }
+      setAlarm(EngineCommand.lossInterval) { [weak self] in self?.look(until: deadline) }
+    }
+  }
+
+  // MARK: The alarm
+
+  final func setAlarm(_ seconds: Double, _ action: @escaping () -> Void) {
+    clearAlarm()
+    alarm = Pause(seconds)
+    onAlarm = action
+    if let alarm { fws_epoll_add(session.link.fd, alarm.fd) }
+  }
+
+  private func clearAlarm() {
+    if let alarm { fws_epoll_remove(session.link.fd, alarm.fd) }
+    alarm = nil
+    onAlarm = nil
+  }
+
+  deinit { if let alarm { fws_epoll_remove(session.link.fd, alarm.fd) } }
+}
+
+/// One stream of a command, whose bytes are received and not read from a pipe.
+private struct ContainerOutput: ~Copyable {
+  private var kept: KeptOutput
+  private var feed: EventFeed?
+
+  init(_ stream: Stream, _ settings: RunSettings, _ events: RunOptions.Events?) {
+    kept = KeptOutput(
+      limit: settings.outputLimit, spill: settings.spill.map { SpillFile(in: $0, for: stream.name) })
+    feed = events.flatMap { EventFeed($0, stream) }
+  }
+
+  /// The beginning of it.
+  var head: UnsafeRawBufferPointer { kept.first }
+
+  mutating func take(_ bytes: UnsafeRawBufferPointer, _ events: inout EventQueue) {
+    kept.add(bytes)
+    guard feed != nil else { return }
+    if events.isListening {
+      var chunk = ByteBuffer()
+      chunk.append(bytes)
+      feed?.give(chunk, &events)
+    } else {
+      // Somebody who has not seen all that came before cannot be given a part of a character.
+      feed?.forget()
+      events.skipOutput()
+    }
+  }
+
+  mutating func finish(_ events: inout EventQueue) { feed?.finish(&events) }
+
+  mutating func take() -> Output { kept.take() }
+}

@@ -1,0 +1,244 @@
+internal import CFlowShims
+internal import Glibc
+
+/// The one container of a step whose commands run in it one after the other.
+final class StepContainer {
+  fileprivate var name: String?
+  /// Out of memory has been told of it: the engine does not say of which command.
+  fileprivate var wasOutOfMemory = false
+
+  /// Process 1: waits, which reaps, and hands TERM on to all other processes of the container. There are no programs but
+  /// these that are in nearly every image. (A `trap` interrupts `wait`, but not a `sleep` in the foreground.)
+  static let shell = "/bin/sh"
+  static let program = "trap 'kill -TERM -1' TERM; while :; do sleep 86400 & wait $!; done"
+}
+
+/// A command in the container of its step.
+final class ExecCommand: EngineCommand {
+  private let box: StepContainer
+  private let words: (ContainerSession) throws(SpawnFailure) -> [String]
+  private var isStartSent = false
+  private var stream: HTTPCall?
+  private var id: String?
+  private var began = 0.0
+  /// What came before it was known that the command runs.
+  private var early = ByteBuffer()
+  private var probe: Pause?
+  private var probeInterval = 0.0
+
+  /// Seconds.
+  private static let firstProbe = 0.05
+  private static let longestProbe = 0.4
+  /// How an engine begins to say, on the command's own output, that there is no command.
+  private static let complaint = "OCI runtime exec failed"
+
+  init(
+    _ session: ContainerSession, _ command: String, isLast: Bool, timeout: Double?, settings: RunSettings,
+    events: RunOptions.Events?, box: StepContainer, words: @escaping (ContainerSession) throws(SpawnFailure) -> [String]
+  ) {
+    self.box = box
+    self.words = words
+    super.init(session, command, isLast: isLast, timeout: timeout, settings: settings, events: events)
+  }
+
+  override var isStarting: Bool { isStartSent }
+
+  override func begin() {
+    if let name = box.name {
+      container = name
+      return createExec()
+    }
+    guard let plan = session.plan, let image = session.image else { return }
+    let body = plan.container(
+      image: image.id, command: ["-c", StepContainer.program], entrypoint: [StepContainer.shell], hasInit: false)
+    container = session.create(body) { [weak self] failure in
+      guard let self, phase == .preparing else { return }
+      if let failure { return fail(failure) }
+      startContainer()
+    }
+  }
+
+  private func startContainer() {
+    guard let container else { return }
+    session.link.call("POST", session.path("/containers/\(container)/start")) { [weak self] answer in
+      guard let self, phase == .preparing else { return }
+      if answer.isSuccess {
+        box.name = container
+        return createExec()
+      }
+      if answer.failure != nil { return lose(session.engine.failure(answer, doing: "start the container")) }
+      let message = answer.message
+      fail(
+        message.contains(StepContainer.shell) ? noShell : session.engine.failure(answer, doing: "start the container"))
+    }
+  }
+
+  private var noShell: SpawnFailure {
+    SpawnFailure(
+      "the image \(Wording.quoted(session.reference.text, limit: 200)) has no \(StepContainer.shell) and \"sleep\", which "
+        + "\"container\": \"step\" needs: use \"container\": \"command\"")
+  }
+
+  private func createExec() {
+    guard let container, let plan = session.plan else { return }
+    let body: ByteBuffer
+    do throws(SpawnFailure) { body = plan.exec(command: try words(session)) } catch { return fail(error) }
+    session.link.call("POST", session.path("/containers/\(container)/exec"), json: body) { [weak self] answer in
+      guard let self, phase == .preparing else { return }
+      if answer.failure != nil { return lose(session.engine.failure(answer, doing: "create the command")) }
+      // It has ended by itself: its own program is not there, or somebody has ended it.
+      if answer.status == 409 || answer.status == 404 { return containerHasEnded(container) }
+      guard answer.isSuccess, let id = answer.read({ $0["Id"]?.string }) else {
+        return fail(session.engine.failure(answer, doing: "create the command"))
+      }
+      self.id = id
+      startExec(id)
+    }
+  }
+
+  private func startExec(_ id: String) {
+    isStartSent = true
+    began = fws_monotonic()
+    var body = ByteBuffer()
+    body.append("{\"Detach\":false,\"Tty\":false}" as StaticString)
+    stream = session.link.call(
+      "POST", session.path("/exec/\(id)/start"), json: body,
+      data: { [weak self] _, bytes in self?.received(bytes) },
+      end: { [weak self] answer in self?.streamEnded(answer) })
+    setProbe(ExecCommand.firstProbe)
+  }
+
+  /// Before it is known that the command runs, this may be the engine's complaint that it does not.
+  private func received(_ bytes: UnsafeRawBufferPointer) {
+    guard phase == .preparing else { return take(bytes) }
+    early.append(bytes)
+    let said = ExecCommand.plain(UnsafeRawBufferPointer(rebasing: early.bytes.prefix(64)))
+    if !said.isEmpty, !said.hasPrefix(ExecCommand.complaint), !ExecCommand.complaint.hasPrefix(said) { started() }
+  }
+
+  /// A command that writes nothing is asked for: the engine does not tell by itself that it runs.
+  private func setProbe(_ seconds: Double) {
+    clearProbe()
+    probeInterval = seconds
+    probe = Pause(seconds)
+    if let probe { fws_epoll_add(session.link.fd, probe.fd) }
+  }
+
+  private func clearProbe() {
+    if let probe { fws_epoll_remove(session.link.fd, probe.fd) }
+    probe = nil
+  }
+
+  override func turn() {
+    guard let probe, probe.isOver else { return }
+    clearProbe()
+    guard phase == .preparing, let id else { return }
+    session.link.call("GET", session.path("/exec/\(id)/json")) { [weak self] answer in
+      guard let self, phase == .preparing, stream != nil else { return }
+      let isRunning = answer.read { json in
+        json["Running"]?.boolean == true && (json["Pid"]?.integer ?? 0) > 0
+      }
+      if isRunning == true { return started() }
+      setProbe(min(probeInterval * 2, ExecCommand.longestProbe))
+    }
+  }
+
+  private func started() {
+    clearProbe()
+    tellStart()
+    flush()
+    endIfAsked()
+  }
+
+  private func flush() {
+    var bytes = ByteBuffer()
+    swap(&bytes, &early)
+    take(bytes.bytes)
+  }
+
+  private func streamEnded(_ answer: borrowing HTTPAnswer) {
+    stream = nil
+    guard phase == .preparing || phase == .running, let id, let container else { return }
+    if answer.failure != nil { return lose(session.engine.failure(answer, doing: "run the command")) }
+    if answer.status >= 300 {
+      if answer.status == 409 { return containerHasEnded(container) }
+      return fail(refusal(answer.message) ?? session.engine.failure(answer, doing: "run the command"))
+    }
+    end.duration = fws_monotonic() - began
+    session.link.call("GET", session.path("/exec/\(id)/json")) { [weak self] answer in
+      guard let self, phase == .preparing || phase == .running else { return }
+      if answer.failure != nil { return lose(session.engine.failure(answer, doing: "tell how the command ended")) }
+      guard answer.isSuccess else { return containerHasEnded(container) }
+      let state = answer.read { json -> (code: Int64?, pid: Int64, isRunning: Bool) in
+        (json["ExitCode"]?.integer, json["Pid"]?.integer ?? 0, json["Running"]?.boolean ?? false)
+      }
+      conclude(state?.code, pid: state?.pid ?? 0)
+    }
+  }
+
+  private func conclude(_ code: Int64?, pid: Int64) {
+    if phase == .preparing, pid == 0, code != 0 {
+      // It never ran: what came is the engine's.
+      let said = ExecCommand.plain(early.bytes)
+      return fail(
+        refusal(said) ?? SpawnFailure("the engine at \(session.engine.place.address) does not run it: \(said)"))
+    }
+    if phase == .preparing {
+      tellStart()
+      flush()
+    }
+    guard let code else {
+      return fail(
+        SpawnFailure(engine: "the engine at \(session.engine.place.address) does not tell how the command ended"))
+    }
+    guard code == 137, let container else { return finish(status: Int32(truncatingIfNeeded: code)) }
+    // The engine knows whether memory ran out.
+    session.link.call("GET", session.path("/containers/\(container)/json")) { [weak self] answer in
+      guard let self, phase == .running else { return }
+      let isOut = answer.read { $0["State"]?["OOMKilled"]?.boolean } ?? false
+      if isOut, !box.wasOutOfMemory {
+        end.outOfMemory = .yes
+        box.wasOutOfMemory = true
+      } else if session.options.memory != nil, end.endedBy == nil {
+        end.outOfMemory = .likely
+      }
+      finish(status: 137)
+    }
+  }
+
+  /// The container is not running any more.
+  private func containerHasEnded(_ container: String) {
+    session.link.call("GET", session.path("/containers/\(container)/json")) { [weak self] answer in
+      guard let self, phase == .preparing || phase == .running else { return }
+      let code = answer.read { $0["State"]?["ExitCode"]?.integer } ?? nil
+      if code == 127 || code == 126 { return fail(noShell) }
+      fail(SpawnFailure(engine: "the container of the step has been ended by somebody else"))
+    }
+  }
+
+  /// The text of a stream of frames.
+  private static func plain(_ bytes: UnsafeRawBufferPointer) -> String {
+    var frames = Frames()
+    var text = ByteBuffer()
+    frames.take(bytes) { _, piece in text.append(piece) }
+    return Wording.line(String(decoding: text.bytes, as: UTF8.self))
+  }
+
+  private func refusal(_ message: String) -> SpawnFailure? {
+    let image = Wording.quoted(session.reference.text, limit: 200)
+    let shown = Wording.quoted(command, limit: 100)
+    if message.contains("executable file not found") || message.contains("no such file or directory") {
+      return SpawnFailure("there is no such program in the image \(image): \(shown): \(message)")
+    }
+    if message.contains("permission denied") {
+      return SpawnFailure("the program is not executable in the image \(image): \(shown): \(message)")
+    }
+    return nil
+  }
+
+  override func dropCalls() {
+    clearProbe()
+    stream?.drop()
+    stream = nil
+  }
+}

@@ -1,0 +1,139 @@
+/// What the options of a docker worker say; the defaults where they say nothing.
+struct DockerOptions {
+  static let keys =
+    [
+      "host", "cert_path", "shared_files", "pull", "container", "shell", "init", "user", "memory", "cpus", "network",
+      "mounts", "grace",
+    ] + RunSettings.keys
+
+  enum Pull: String, CaseIterable {
+    case missing
+    case always
+    case never
+  }
+
+  /// How many commands a container is for.
+  enum Scope: String, CaseIterable {
+    case command
+    case step
+  }
+
+  /// A directory or file of the engine's machine in the containers.
+  struct Mount {
+    static let keys = ["source", "target", "read_only"]
+
+    var source: String
+    var target: String
+    var isReadOnly = false
+  }
+
+  var host: String?
+  var certPath: String?
+  var sharedFiles: Bool?
+  var pull = Pull.missing
+  var container = Scope.command
+  var shell: String?
+  var hasInit = true
+  /// `nil`: the image's.
+  var user: String?
+  var isHostUser = false
+  /// Bytes.
+  var memory: Int64?
+  /// Processors.
+  var cpus: Double?
+  var network: String?
+  var mounts: [Mount] = []
+  /// Seconds between TERM and KILL.
+  var grace = 2.0
+  var settings = RunSettings()
+
+  /// The least that engines take for a container.
+  private static let leastMemory: Int64 = 6 << 20
+
+  init() {}
+
+  init(reading json: JSONRef) throws(Refusal) {
+    try json.readMembers { (key, value) throws(Refusal) in
+      if key == "host" {
+        let text = try value.requireString()
+        do throws(EngineAddress.Fault) { _ = try EngineAddress(text) } catch { throw Refusal(error.text) }
+        host = text
+      } else if key == "cert_path" {
+        certPath = try value.requireAbsolutePath(of: "a directory")
+      } else if key == "shared_files" {
+        sharedFiles = try value.requireBoolean()
+      } else if key == "pull" {
+        pull = try value.requireChoice("policy of pulling images")
+      } else if key == "container" {
+        container = try value.requireChoice("use of a container")
+      } else if key == "shell" {
+        shell = try value.requireAbsolutePath(of: "a shell in the image, such as \"/bin/sh\"")
+      } else if key == "init" {
+        hasInit = try value.requireBoolean()
+      } else if key == "user" {
+        let name = try value.requireName()
+        isHostUser = name == "host"
+        user = isHostUser || name == "image" ? nil : name
+      } else if key == "memory" {
+        guard let number = value.integer, number >= DockerOptions.leastMemory else {
+          throw Refusal("\(value.shown) is no size of a container's memory: use an integer from 6291456 (6 MiB)")
+        }
+        memory = number
+      } else if key == "cpus" {
+        guard let number = value.number, number >= 0.01, number <= 100_000 else {
+          throw Refusal("\(value.shown) is no number of processors: use a number from 0.01")
+        }
+        cpus = number
+      } else if key == "network" {
+        network = try value.requireName()
+      } else if key == "mounts" {
+        try value.require(.array)
+        try value.forEachElement { (index, element) throws(Refusal) in
+          do throws(Refusal) { mounts.append(try Mount(reading: element)) } catch { throw error.inside(index) }
+        }
+      } else if key == "grace" {
+        grace = try value.requireGrace()
+      } else if !(try settings.read(key, value)) {
+        throw .unknownKey(key, of: "the options of a docker worker", known: DockerOptions.keys)
+      }
+    }
+  }
+}
+
+extension DockerOptions.Mount {
+  fileprivate init(reading json: JSONRef) throws(Refusal) {
+    var source: String?
+    var target: String?
+    var isReadOnly = false
+    try json.readMembers { (key, value) throws(Refusal) in
+      if key == "source" {
+        source = try value.requireAbsolutePath(of: "a file or directory")
+      } else if key == "target" {
+        target = try value.requireAbsolutePath(of: "a place in the container")
+      } else if key == "read_only" {
+        isReadOnly = try value.requireBoolean()
+      } else {
+        throw .unknownKey(key, of: "a mount", known: DockerOptions.Mount.keys)
+      }
+    }
+    guard let source else { throw .missingKey("source", of: "a mount") }
+    guard let target else { throw .missingKey("target", of: "a mount") }
+    self.init(source: source, target: target, isReadOnly: isReadOnly)
+  }
+}
+
+extension JSONRef {
+  func requireAbsolutePath(of what: String) throws(Refusal) -> String {
+    let path = try requireString()
+    guard path.utf8.first == UInt8(ascii: "/") else { throw Refusal("\(shown) is no absolute path of \(what)") }
+    return path
+  }
+
+  /// Seconds between TERM and KILL.
+  func requireGrace() throws(Refusal) -> Double {
+    guard let number, number >= 0, number <= 86_400 else {
+      throw Refusal("\(shown) is no time in seconds from 0 to 86400")
+    }
+    return number
+  }
+}

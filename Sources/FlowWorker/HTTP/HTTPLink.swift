@@ -1,0 +1,227 @@
+internal import CFlowShims
+internal import Glibc
+
+/// Where a server listens, and what is needed to speak with it.
+struct HTTPPeer: Hashable, Sendable {
+  /// The path of a Unix socket.
+  var socket: String?
+  /// Such as `http://127.0.0.1:2375`; for a Unix socket a name that nobody looks up.
+  var base: String
+  /// A directory with `ca.pem`, `cert.pem` and `key.pem`.
+  var certificates: String?
+}
+
+/// Connections to one server, and the calls over them. One thread at a time may use it.
+final class HTTPLink {
+  let peer: HTTPPeer
+  private let raw: OpaquePointer
+  /// libcurl uses them as long as the link is there.
+  private let texts: [CText]
+  private var calls: [ObjectIdentifier: HTTPCall] = [:]
+  private var unstarted: [HTTPCall] = []
+
+  init(_ peer: HTTPPeer) throws(SpawnFailure) {
+    if let missing = fws_http_load() { throw SpawnFailure(engine: String(cString: missing)) }
+    var texts: [CText] = []
+    var files: [UnsafePointer<CChar>] = []
+    do throws(FlowError) {
+      if let directory = peer.certificates {
+        for name in ["ca.pem", "cert.pem", "key.pem"] { texts.append(try CText("\(directory)/\(name)")) }
+        files = texts.map(\.start)
+      }
+      if let socket = peer.socket { texts.append(try CText(socket)) }
+    } catch { throw .noMemory }
+    let socket = peer.socket == nil ? nil : texts.last?.start
+    let hasFiles = files.count == 3
+    guard
+      let raw = fws_http_open(
+        socket, hasFiles ? files[0] : nil, hasFiles ? files[1] : nil, hasFiles ? files[2] : nil)
+    else { throw SpawnFailure("no link to the engine could be made: \(errorText(errno))") }
+    self.raw = raw
+    self.peer = peer
+    self.texts = texts
+  }
+
+  deinit {
+    // In a process that was forked from the host it is the host's.
+    if !fws_is_forked() { fws_http_close(raw) }
+  }
+
+  /// Can be read when there is something to do; more descriptors may be watched with it.
+  var fd: Int32 { fws_http_fd(raw) }
+
+  /// Does what can be done without waiting. What is told of calls is told in here.
+  func advance() {
+    fws_http_advance(raw)
+    // Those that could not even be begun.
+    while let call = unstarted.popLast() { call.finish(code: -1, "there is not enough memory for it") }
+    withExtendedLifetime(self) {}
+  }
+
+  /// Begins a call; `end` is called once, later.
+  ///
+  /// - Parameters:
+  ///   - path: with its query.
+  ///   - json: the body.
+  ///   - header: one more header line.
+  @discardableResult
+  func call(
+    _ method: StaticString, _ path: String, json: consuming ByteBuffer? = nil, header: String? = nil,
+    head: ((Int32) -> Void)? = nil, data: ((Int32, UnsafeRawBufferPointer) -> Void)? = nil,
+    end: @escaping (borrowing HTTPAnswer) -> Void
+  ) -> HTTPCall {
+    let call = HTTPCall(self, head, data, end)
+    let content = json == nil ? nil : "Content-Type: application/json"
+    let body = json ?? ByteBuffer()
+    // libcurl copies what it is given here.
+    let name = UnsafeRawPointer(method.utf8Start).assumingMemoryBound(to: CChar.self)
+    keep(
+      call,
+      fws_http_call(
+        raw, name, peer.base + path, content, header, body.start, body.count, HTTPCall.handlers,
+        Unmanaged.passUnretained(call).toOpaque()))
+    return call
+  }
+
+  /// Makes a connection of its own, which `end` is given; -1: there is none, and why.
+  func connect(end: @escaping (Int32, borrowing HTTPAnswer) -> Void) {
+    let raw = raw
+    let call = HTTPCall(self, nil, nil) { answer in end(fws_http_take(raw), answer) }
+    keep(call, fws_http_connect(raw, peer.base, HTTPCall.handlers, Unmanaged.passUnretained(call).toOpaque()))
+  }
+
+  private func keep(_ call: HTTPCall, _ started: OpaquePointer?) {
+    call.raw = started
+    calls[ObjectIdentifier(call)] = call
+    if started == nil { unstarted.append(call) }
+  }
+
+  fileprivate func forget(_ call: HTTPCall) { calls[ObjectIdentifier(call)] = nil }
+
+  /// Lets go of the caller until all that was begun has been sent, or the seconds have passed.
+  func send(within seconds: Double) {
+    let end = fws_monotonic() + seconds
+    while !isIdle, calls.values.contains(where: { !$0.isSent }) {
+      let left = end - fws_monotonic()
+      if left <= 0 { return }
+      _ = Waiting(channel: fd).poll(left)
+      advance()
+    }
+  }
+
+  /// Ends all calls without a word.
+  func dropAll() { for call in calls.values { call.drop() } }
+
+  var isIdle: Bool { calls.isEmpty }
+}
+
+/// What came of a call.
+struct HTTPAnswer: ~Copyable {
+  /// 0: there was no answer.
+  let status: Int32
+  /// Of the engine's API, where the answer says so.
+  let apiVersion: String?
+  let body: ByteBuffer
+  /// Why there is no answer, or not all of it.
+  let failure: String?
+  /// Nobody could be spoken to.
+  let isAbsent: Bool
+
+  var isSuccess: Bool { failure == nil && (200..<300).contains(status) }
+
+  /// Reads the body as JSON; `nil` if it is none.
+  func read<T>(_ body: (JSONRef) -> T?) -> T? { (try? JSONText.parse(self.body.bytes))?.read(body) }
+
+  /// What the engine says of an error, in one line.
+  var message: String {
+    if let failure { return failure }
+    let said = read { json in json["message"]?.string ?? json["cause"]?.string }
+    let text = said ?? String(decoding: body.bytes.prefix(500), as: UTF8.self)
+    let line = Wording.line(text)
+    return line.isEmpty ? "HTTP status \(status)" : line
+  }
+}
+
+/// One exchange.
+final class HTTPCall {
+  fileprivate var raw: OpaquePointer?
+  private weak var link: HTTPLink?
+  private var status: Int32 = 0
+  private var apiVersion: String?
+  private var body = ByteBuffer()
+  private let onHead: ((Int32) -> Void)?
+  private let onData: ((Int32, UnsafeRawBufferPointer) -> Void)?
+  private let onEnd: (borrowing HTTPAnswer) -> Void
+
+  /// More than any answer that is read as a whole.
+  private static let longestBody = 64 << 20
+
+  fileprivate init(
+    _ link: HTTPLink, _ head: ((Int32) -> Void)?, _ data: ((Int32, UnsafeRawBufferPointer) -> Void)?,
+    _ end: @escaping (borrowing HTTPAnswer) -> Void
+  ) {
+    self.link = link
+    onHead = head
+    onData = data
+    onEnd = end
+  }
+
+  fileprivate var isSent: Bool { raw.map { fws_http_is_sent($0) } ?? true }
+
+  /// Ends the call without a word.
+  func drop() {
+    if let raw { fws_http_drop(raw) }
+    raw = nil
+    link?.forget(self)
+  }
+
+  fileprivate func takeLine(_ line: UnsafeRawBufferPointer) {
+    let name: StaticString = "api-version:"
+    guard let start = line.baseAddress, line.count > name.utf8CodeUnitCount,
+      strncasecmp(start, name.utf8Start, name.utf8CodeUnitCount) == 0
+    else { return }
+    apiVersion = String(decoding: line.dropFirst(name.utf8CodeUnitCount), as: UTF8.self).filter { $0 != " " }
+  }
+
+  fileprivate func takeHead(_ status: Int32) {
+    self.status = status
+    onHead?(status)
+  }
+
+  fileprivate func takeData(_ status: Int32, _ bytes: UnsafeRawBufferPointer) {
+    self.status = status
+    if let onData, (200..<300).contains(status) { return onData(status, bytes) }
+    if body.count + bytes.count <= HTTPCall.longestBody { body.append(bytes) }
+  }
+
+  fileprivate func finish(code: Int32, _ text: String) {
+    raw = nil
+    link?.forget(self)
+    var taken = ByteBuffer()
+    swap(&taken, &body)
+    onEnd(
+      HTTPAnswer(
+        status: status, apiVersion: apiVersion, body: taken, failure: code == 0 ? nil : text,
+        isAbsent: code < 0 || fws_http_is_absent(code)))
+  }
+
+  /// For libcurl's side: each is given the call. A link keeps its calls until they have ended.
+  nonisolated(unsafe) fileprivate static let handlers: UnsafePointer<fws_http_handlers> = {
+    let memory = UnsafeMutablePointer<fws_http_handlers>.allocate(capacity: 1)
+    memory.initialize(
+      to: fws_http_handlers(
+        line: { owner, text, size in
+          call(owner).takeLine(UnsafeRawBufferPointer(start: text, count: size))
+        },
+        head: { owner, status in call(owner).takeHead(status) },
+        data: { owner, status, bytes, size in
+          call(owner).takeData(status, UnsafeRawBufferPointer(start: bytes, count: size))
+        },
+        end: { owner, code, text in call(owner).finish(code: code, String(cString: text)) }))
+    return UnsafePointer(memory)
+  }()
+
+  private static func call(_ owner: UnsafeMutableRawPointer) -> HTTPCall {
+    Unmanaged<HTTPCall>.fromOpaque(owner).takeUnretainedValue()
+  }
+}

@@ -1,0 +1,22 @@
+/// Runs the commands of a container step in containers of an engine.
+struct DockerWorker: StepRunner {
+  let variables: VariableTable
+  let env: KeyValues
+  let options: DockerOptions
+
+  init(_ spec: WorkerSpec) throws(FlowError) {
+    variables = try VariableTable(spec.variables)
+    env = spec.env
+    if case .docker(let options) = spec.options { self.options = options } else { options = DockerOptions() }
+  }
+
+  var settings: RunSettings { options.settings }
+
+  func expand(_ step: Step, _ context: ContextValues?) throws(FlowError) -> ExpandedCommands {
+    try ExpandedCommands(step, variables, context)
+  }
+
+  func launcher(_ step: Step, _ settings: RunSettings, rundir: CText) throws(SpawnFailure) -> any CommandLauncher {
+    try ContainerLauncher(self, step, settings, rundir: rundir)
+  }
+}
