@@ -15,7 +15,13 @@ final class ContainerLauncher: CommandLauncher {
   init(_ worker: DockerWorker, _ step: Step, _ settings: RunSettings, rundir: CText) throws(SpawnFailure) {
     self.settings = settings
     options = worker.options
-    let engine = try Engine.at(try EngineSearch.place(worker.options))
+    let place = try EngineSearch.place(worker.options)
+    guard worker.options.sharedFiles ?? (place.peer.socket != nil) else {
+      throw SpawnFailure(
+        "the engine at \(place.address) may be on another machine, where the run directory is not: if it sees the same "
+          + "files under the same paths, say so by \"shared_files\": true in the worker's options")
+    }
+    let engine = try Engine.at(place)
     session = try ContainerSession(
       engine, worker.options, image: step.image, env: worker.env.overridden(by: step.env), rundir: rundir)
   }

@@ -124,12 +124,6 @@ final class ContainerSession {
   }
 
   private func preparePlan(_ done: @escaping (SpawnFailure?) -> Void) {
-    if engine.place.peer.socket == nil, options.sharedFiles != true || options.sharedFiles == false {
-      return done(
-        SpawnFailure(
-          "the engine at \(engine.place.address) may be on another machine, where the run directory is not: if it sees the "
-            + "same files under the same paths, say so by \"shared_files\": true in the worker's options"))
-    }
     do throws(SpawnFailure) {
       plan = try ContainerPlan(
         options, env: env, rundir: rundir, label: HostLabel.own, isRootless: engine.isRootless ?? false)

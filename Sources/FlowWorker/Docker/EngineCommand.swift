@@ -97,6 +97,7 @@ class EngineCommand: RunningCommand {
     }
     turn()
     if isOver {
+      clearAlarm()
       stdout.finish(&self.events)
       stderr.finish(&self.events)
     }
@@ -189,9 +190,10 @@ class EngineCommand: RunningCommand {
   private func complete() {
     guard phase != .over else { return }
     phase = .over
-    clearAlarm()
     end.isEnded = session.isClean
     isOver = true
+    // This may come by a cancel, while somebody waits for the step: nothing else would wake that one.
+    setAlarm(0) {}
   }
 
   // MARK: Ending it

@@ -95,7 +95,8 @@ struct CommandRecord {
       return "was ended, because the step was cancelled\(ending): \(shown)"
     case .statusUnknown: return "ended, but nobody knows how: its monitor process was killed: \(shown)"
     case .spawnFailed: return "could not be started: \(end.failure ?? "")"
-    case .engineFailed: return "was not run to its end: \(end.failure ?? "")"
+    case .engineFailed:
+      return "\(end.container == nil ? "could not be run" : "was not run to its end"): \(end.failure ?? "")"
     }
   }
 
