@@ -82,29 +82,30 @@ final class ContainerCommand: EngineCommand {
       }
       guard phase == .preparing || phase == .running else { return }
       if answer.failure != nil { return lose(session.engine.failure(answer, doing: "start the container")) }
-      fail(refusal(answer))
+      fail(refusal(answer, doing: "start the container"))
     }
   }
 
   /// Why a container was not started: in most cases there is no such program.
-  private func refusal(_ answer: borrowing HTTPAnswer) -> SpawnFailure {
+  private func refusal(_ answer: borrowing HTTPAnswer, doing: String) -> SpawnFailure {
     let message = answer.message
     let image = Wording.quoted(session.reference.text, limit: 200)
     if message.contains("executable file not found") || message.contains("no such file or directory: unknown") {
       return SpawnFailure(
         "there is no such program in the image \(image): \(Wording.quoted(command, limit: 100)): \(message)")
     }
-    if message.contains("permission denied: unknown") {
+    if message.contains("permission denied: unknown") || message.contains("OCI permission denied") {
       return SpawnFailure(
         "the program is not executable in the image \(image): \(Wording.quoted(command, limit: 100)): \(message)")
     }
-    return session.engine.failure(answer, doing: "start the container")
+    return session.engine.failure(answer, doing: doing)
   }
 
   private func streamEnded(_ answer: borrowing HTTPAnswer) {
     attached = nil
     guard phase == .preparing || phase == .running else { return }
-    if answer.status >= 300 { return fail(session.engine.failure(answer, doing: "attach to the container")) }
+    // Podman prepares the program when it is attached to.
+    if answer.status >= 300 { return fail(refusal(answer, doing: "attach to the container")) }
     if answer.failure != nil { return lose(session.engine.failure(answer, doing: "attach to the container")) }
     hasStreamEnded = true
     inspectIfEnded()
@@ -136,13 +137,16 @@ final class ContainerCommand: EngineCommand {
   }
 
   /// What only the engine knows, before the container goes.
-  private func inspectIfEnded() {
+  ///
+  /// - Parameter look: which time it is.
+  private func inspectIfEnded(look: Int = 1) {
     guard let status, hasStreamEnded, let container else { return }
     setAlarm(ContainerCommand.drainPatience) { [weak self] in self?.conclude(status) }
     session.link.call("GET", session.path("/containers/\(container)/json")) { [weak self] answer in
       guard let self, phase == .running else { return }
       _ = answer.read { json -> Void? in self.learn(json["State"]) }
-      conclude(status)
+      guard mayLackMemory(status, look: look) else { return conclude(status) }
+      setAlarm(EngineCommand.lookInterval) { [weak self] in self?.inspectIfEnded(look: look + 1) }
     }
   }
 

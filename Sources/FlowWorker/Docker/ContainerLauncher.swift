@@ -94,7 +94,8 @@ final class ContainerLauncher: CommandLauncher {
       return plan.container(image: image.id, command: ["-c", text], entrypoint: [shell], hasInit: options.hasInit)
     }
     if words.isEmpty, image.entrypoint.isEmpty, image.command.isEmpty { throw nothingToRun(session) }
-    return plan.container(image: image.id, command: words.isEmpty ? nil : words, entrypoint: nil, hasInit: options.hasInit)
+    return plan.container(
+      image: image.id, command: words.isEmpty ? nil : words, entrypoint: nil, hasInit: options.hasInit)
   }
 
   private static func nothingToRun(_ session: ContainerSession) -> SpawnFailure {

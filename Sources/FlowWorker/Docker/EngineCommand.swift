@@ -138,6 +138,20 @@ class EngineCommand: RunningCommand {
   /// What was written that is no command's output.
   final var outputSoFar: (stdout: UnsafeRawBufferPointer, stderr: UnsafeRawBufferPointer) { (stdout.head, stderr.head) }
 
+  /// Whether the engine may still find out that memory ran out: it is told of that beside the end of the process, and
+  /// sometimes after it.
+  ///
+  /// - Parameter look: how often it has been asked, from 1.
+  final func mayLackMemory(_ status: Int32, look: Int) -> Bool {
+    session.options.memory != nil && status != 0 && end.outOfMemory == nil && end.endedBy == nil
+      && look < (status == 137 ? EngineCommand.killLooks : EngineCommand.otherLooks)
+  }
+
+  /// Seconds between two looks.
+  static let lookInterval = 0.04
+  private static let killLooks = 8
+  private static let otherLooks = 3
+
   /// It has ended with a status, as an engine reports it.
   final func finish(status: Int32) {
     guard phase != .over, phase != .closing else { return }
@@ -218,12 +232,12 @@ class EngineCommand: RunningCommand {
   final func endIfAsked() { if reason != nil, end.endedBy == nil { askToEnd() } }
 
   private func askToEnd() {
-    signal("SIGTERM") { [weak self] in self?.end.endedBy = .term }
+    signal("SIGTERM", .term)
     setAlarm(session.options.grace) { [weak self] in self?.forceToEnd() }
   }
 
   private func forceToEnd() {
-    signal("SIGKILL") { [weak self] in self?.end.endedBy = .kill }
+    signal("SIGKILL", .kill)
     setAlarm(EngineCommand.killPatience) { [weak self] in
       guard let self else { return }
       // Its end is not told: removing it by force is the last way.
@@ -232,11 +246,16 @@ class EngineCommand: RunningCommand {
     }
   }
 
-  private func signal(_ name: StaticString, _ sent: @escaping () -> Void) {
+  private func signal(_ name: StaticString, _ signal: EndingSignal) {
     guard let container else { return }
+    let before = end.endedBy
+    // The end that it brings may be told before this is answered.
+    end.endedBy = signal
     session.link.call("POST", session.path("/containers/\(container)/kill?signal=\(name)")) { [weak self] answer in
       guard let self, phase == .running else { return }
-      if answer.isSuccess { return sent() }
+      if answer.isSuccess { return }
+      // It had ended by itself.
+      end.endedBy = before
       if answer.failure != nil { lose(session.engine.failure(answer, doing: "end the container")) }
     }
   }

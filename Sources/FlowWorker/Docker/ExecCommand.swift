@@ -29,8 +29,8 @@ final class ExecCommand: EngineCommand {
   /// Seconds.
   private static let firstProbe = 0.05
   private static let longestProbe = 0.4
-  /// How an engine begins to say, on the command's own output, that there is no command.
-  private static let complaint = "OCI runtime exec failed"
+  /// How engines begin to say, on the command's own output, that there is no command: Docker and Podman.
+  private static let complaints = ["OCI runtime exec failed", "Error: "]
 
   init(
     _ session: ContainerSession, _ command: String, isLast: Bool, timeout: Double?, settings: RunSettings,
@@ -113,7 +113,9 @@ final class ExecCommand: EngineCommand {
     guard phase == .preparing else { return take(bytes) }
     early.append(bytes)
     let said = ExecCommand.plain(UnsafeRawBufferPointer(rebasing: early.bytes.prefix(64)))
-    if !said.isEmpty, !said.hasPrefix(ExecCommand.complaint), !ExecCommand.complaint.hasPrefix(said) { started() }
+    if !said.isEmpty, !ExecCommand.complaints.contains(where: { said.hasPrefix($0) || $0.hasPrefix(said) }) {
+      started()
+    }
   }
 
   /// A command that writes nothing is asked for: the engine does not tell by itself that it runs.
@@ -169,19 +171,18 @@ final class ExecCommand: EngineCommand {
       guard let self, phase == .preparing || phase == .running else { return }
       if answer.failure != nil { return lose(session.engine.failure(answer, doing: "tell how the command ended")) }
       guard answer.isSuccess else { return containerHasEnded(container) }
-      let state = answer.read { json -> (code: Int64?, pid: Int64, isRunning: Bool) in
-        (json["ExitCode"]?.integer, json["Pid"]?.integer ?? 0, json["Running"]?.boolean ?? false)
-      }
-      conclude(state?.code, pid: state?.pid ?? 0)
+      conclude(answer.read { $0["ExitCode"]?.integer })
     }
   }
 
-  private func conclude(_ code: Int64?, pid: Int64) {
-    if phase == .preparing, pid == 0, code != 0 {
-      // It never ran: what came is the engine's.
+  private func conclude(_ code: Int64?) {
+    if phase == .preparing, code == 126 || code == 127 {
       let said = ExecCommand.plain(early.bytes)
-      return fail(
-        refusal(said) ?? SpawnFailure("the engine at \(session.engine.place.address) does not run it: \(said)"))
+      if ExecCommand.complaints.contains(where: { said.hasPrefix($0) }), said.contains("OCI ") {
+        // It never ran.
+        return fail(
+          refusal(said) ?? SpawnFailure("the engine at \(session.engine.place.address) does not run it: \(said)"))
+      }
     }
     if phase == .preparing {
       tellStart()
@@ -191,18 +192,25 @@ final class ExecCommand: EngineCommand {
       return fail(
         SpawnFailure(engine: "the engine at \(session.engine.place.address) does not tell how the command ended"))
     }
-    guard code == 137, let container else { return finish(status: Int32(truncatingIfNeeded: code)) }
-    // The engine knows whether memory ran out.
-    session.link.call("GET", session.path("/containers/\(container)/json")) { [weak self] answer in
-      guard let self, phase == .running else { return }
-      let isOut = answer.read { $0["State"]?["OOMKilled"]?.boolean } ?? false
-      if isOut, !box.wasOutOfMemory {
-        end.outOfMemory = .yes
-        box.wasOutOfMemory = true
-      } else if session.options.memory != nil, end.endedBy == nil {
+    conclude(status: Int32(truncatingIfNeeded: code), look: 1)
+  }
+
+  /// The engine knows whether memory ran out, but not for which command.
+  private func conclude(status: Int32, look: Int) {
+    guard let container, mayLackMemory(status, look: look), !box.wasOutOfMemory else {
+      if status == 137, session.options.memory != nil, end.outOfMemory == nil, end.endedBy == nil {
         end.outOfMemory = .likely
       }
-      finish(status: 137)
+      return finish(status: status)
+    }
+    session.link.call("GET", session.path("/containers/\(container)/json")) { [weak self] answer in
+      guard let self, phase == .running else { return }
+      if answer.read({ $0["State"]?["OOMKilled"]?.boolean }) == true {
+        end.outOfMemory = .yes
+        box.wasOutOfMemory = true
+      }
+      guard mayLackMemory(status, look: look) else { return conclude(status: status, look: Int.max) }
+      setAlarm(EngineCommand.lookInterval) { [weak self] in self?.conclude(status: status, look: look + 1) }
     }
   }
 

@@ -83,12 +83,18 @@ final class ImageSource {
       let credentials = try Credentials(askingFor: reference.registry)
       self.credentials = credentials
       fws_epoll_add(link.fd, credentials.fd)
-    } catch { onPulled?(error) }
+    } catch { refuse(error) }
+  }
+
+  /// There are no credentials to be had.
+  private func refuse(_ failure: SpawnFailure) {
+    let shown = Wording.quoted(reference.text, limit: 200)
+    onPulled?(SpawnFailure("the image \(shown) was not asked for: \(failure.reason)"))
   }
 
   private func take(_ outcome: Credentials.Outcome) {
     switch outcome {
-    case .failed(let failure): onPulled?(failure)
+    case .failed(let failure): refuse(failure)
     case .found(let header):
       do throws(SpawnFailure) {
         let version = engine.version ?? "1.24"

@@ -17,7 +17,7 @@ final class Pull: @unchecked Sendable {
     self.lock = lock
     self.engine = engine
     self.image = image
-    do throws(SpawnFailure) { link = try engine.link() } catch {
+    do throws(SpawnFailure) { link = try HTTPLink(engine.place.peer) } catch {
       fws_lock_free(lock)
       throw error
     }
@@ -28,7 +28,7 @@ final class Pull: @unchecked Sendable {
       end: { [weak self] answer in self?.finish(answer, hasCredentials: hasCredentials) })
   }
 
-  // The last reference may go under the engine's lock: the link is closed, and not given back.
+  // It is made, and its last reference may go, under the engine's lock: the link is its own.
   deinit { fws_lock_free(lock) }
 
   /// Can be read when there is something to do.

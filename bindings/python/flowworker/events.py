@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 from ctypes import byref, c_size_t
 from typing import Any, Dict, Optional, Union
@@ -14,12 +15,16 @@ _STREAMS = {STDOUT: "stdout", STDERR: "stderr"}
 class Event:
     """Something that happened while a step ran. What an event of its kind has not is None.
 
-    - `kind`: `step_started`, `command_started`, `output`, `command_ended`, `retry`, `step_ended`.
+    - `kind`: `step_started`, `progress`, `command_started`, `output`, `command_ended`, `retry`,
+      `step_ended`.
       Later versions add more: pass over one that you do not know.
     - `sequence`: its number among the events of the step, from 1; `time`: seconds since 1970.
     - `attempt`: from 1; `command`: the index of the command, or None for the step as a whole.
     - `step_started`: the names `step` and `worker`, and `worker_type`.
-    - `command_started`: `text` of the command after substitution, and its `pid`.
+    - `progress`: an `image` is pulled; `status` is what the engine says last, `layers` how many
+      there are and `layers_done` how many are complete, `bytes` and `bytes_total` of the download.
+    - `command_started`: `text` of the command after substitution, and its `pid`; in a container
+      `pid` is None, and `container` the name.
     - `output`: `stream` is `stdout` or `stderr`; `data` is bytes with `events="chunks"`, and text
       with `"text"` and `"lines"`; `continued` means that the line goes on in the next event.
     - `command_ended`: `result`, which is what `ExecResult.commands` has for the command.
@@ -37,8 +42,15 @@ class Event:
     worker_type: Optional[str] = None
     text: Optional[str] = None
     pid: Optional[int] = None
+    container: Optional[str] = None
+    image: Optional[str] = None
+    status: Optional[str] = None
+    layers: Optional[int] = None
+    layers_done: Optional[int] = None
+    bytes: Optional[int] = None
+    bytes_total: Optional[int] = None
     stream: Optional[str] = None
-    data: Union[bytes, str, None] = None
+    data: Union[builtins.bytes, str, None] = None
     continued: bool = False
     result: Optional[Dict[str, Any]] = None
     outcome: Optional[str] = None

@@ -16,7 +16,9 @@ EXITED = "exited"
 SIGNALED = "signaled"
 TIMEOUT = "timeout"
 CANCELLED = "cancelled"
+OOM = "oom"
 SPAWN_FAILED = "spawn_failed"
+ENGINE_FAILED = "engine_failed"
 STATUS_UNKNOWN = "status_unknown"
 
 
@@ -29,7 +31,8 @@ class ExecResult:
     `stderr_bytes` have the bytes. `exception` is what kept a command from being started, or what a
     function raised. `outcome` is the word for how the step ended (docs/documents.md), `message`
     one line that says why it failed, and `commands` what is known of each command that ran in the
-    last attempt; `attempts` has the attempts before it, if there were any.
+    last attempt; `attempts` has the attempts before it, if there were any. `engine` says which
+    engine and image a docker worker used, and is None for other workers.
 
     Output and commands are taken from the library when they are first asked for.
     """
@@ -56,6 +59,7 @@ class ExecResult:
             self.stderr = stderr if stderr is not None else []
             self.commands = []
             self.attempts = []
+            self.engine = None
 
     @classmethod
     def from_library(cls, step: WorkflowStep, report: Handle) -> ExecResult:
@@ -66,7 +70,7 @@ class ExecResult:
             message = LIB.fw_result_message(address)
         named = outcome.decode() if outcome is not None else STATUS_UNKNOWN
         why = message.decode("utf-8", "replace") if message is not None else None
-        exception = StepError(why or named, returncode) if named == SPAWN_FAILED else None
+        exception = StepError(why or named, returncode) if named in (SPAWN_FAILED, ENGINE_FAILED) else None
         return cls(step, returncode, exception=exception, outcome=named, message=why, report=report)
 
     @cached_property
@@ -87,11 +91,18 @@ class ExecResult:
 
     @cached_property
     def commands(self) -> List[Dict[str, Any]]:
-        return self._facts["commands"]
+        commands: List[Dict[str, Any]] = self._facts["commands"]
+        return commands
 
     @cached_property
     def attempts(self) -> List[Dict[str, Any]]:
-        return self._facts["attempts"]
+        attempts: List[Dict[str, Any]] = self._facts["attempts"]
+        return attempts
+
+    @cached_property
+    def engine(self) -> Optional[Dict[str, Any]]:
+        found: Optional[Dict[str, Any]] = self._facts["engine"]
+        return found
 
     def check(self) -> ExecResult:
         """Gives the result, if the step succeeded; raises `StepError` if not."""
@@ -103,12 +114,12 @@ class ExecResult:
         return self
 
     @cached_property
-    def _facts(self) -> Dict[str, List[Dict[str, Any]]]:
+    def _facts(self) -> Dict[str, Any]:
         # Not the whole document: it has the output as well.
         assert self._report is not None
         with self._report.in_use() as address:
             document = json.loads(told(LIB.fw_result_to_json, address))
-        return {name: document[name] for name in ("commands", "attempts")}
+        return {name: document[name] for name in ("commands", "attempts", "engine")}
 
     def _pieces(self, stream: int) -> List[bytes]:
         assert self._report is not None
@@ -131,7 +142,7 @@ class ExecResult:
         return state
 
 
-_LAZY = ("stdout", "stderr", "stdout_bytes", "stderr_bytes", "commands", "attempts")
+_LAZY = ("stdout", "stderr", "stdout_bytes", "stderr_bytes", "commands", "attempts", "engine")
 
 
 def _encoded(pieces: List[str]) -> List[bytes]:

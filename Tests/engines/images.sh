@@ -1,0 +1,106 @@
+# The images of the tests. They are made from nothing (no registry is asked), as root file systems in
+# build/engines/images/ that later runs use again, and imported into each engine. To be sourced.
+# shellcheck shell=bash
+
+# image_root busybox|bare: the path of the tar with that root file system, which is made if it is not there.
+image_root() {
+    local busybox sum file
+    busybox=$(command -v busybox) || return 1
+    # What it is made of is in its name, so that an old one is never used for a new one.
+    sum=$(cat "$ENGINES_HERE"/images.sh "$ENGINES_HERE"/images/*.c "$busybox" | sha256sum | cut -c1-12)
+    file=$ENGINES_IMAGES/$1-$sum.tar
+    if [ ! -e "$file" ]; then
+        mkdir -p "$ENGINES_IMAGES"
+        # Many may want it at once.
+        (
+            flock 8
+            [ -e "$file" ] || "make_$1" "$file" >&2
+        ) 8>"$ENGINES_IMAGES/.lock" || return 1
+    fi
+    echo "$file"
+}
+
+compile_static() {
+    "${CC:-gcc}" -std=c11 -O1 -static -s -o "$2" "$ENGINES_HERE/images/$1.c"
+}
+
+# pack DIRECTORY FILE: as a tar whose name appears when it is whole; older ones of the name go.
+pack() {
+    local old
+    tar -C "$1" --numeric-owner --sort=name --mtime=@0 -cf "$2.new" . || return 1
+    for old in "${2%-*}"-*.tar; do rm -f "$old"; done
+    mv "$2.new" "$2"
+}
+
+make_busybox() {
+    local root applet status=0
+    root=$(mktemp -d "$ENGINES_IMAGES/root.XXXXXX") || return 1
+    {
+        mkdir -p "$root"/{bin,sbin,usr/bin,etc,dev,proc,sys,root,home/worker} &&
+            mkdir -m 1777 "$root/tmp" &&
+            cp "$(command -v busybox)" "$root/bin/busybox" && chmod 755 "$root" "$root/bin/busybox" &&
+            for applet in $("$root/bin/busybox" --list); do
+                [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet" || return 1
+            done &&
+            printf 'root:x:0:0:root:/root:/bin/sh\nworker:x:1000:1000:worker:/home/worker:/bin/sh\n' >"$root/etc/passwd" &&
+            printf 'root:x:0:\nworker:x:1000:\n' >"$root/etc/group" &&
+            chown -R 0:0 "$root" && chown 1000:1000 "$root/home/worker" &&
+            compile_static eat-memory "$root/bin/eat-memory" &&
+            compile_static burst "$root/bin/burst" &&
+            pack "$root" "$1"
+    } || status=1
+    rm -rf "$root"
+    return $status
+}
+
+make_bare() {
+    local root status=0
+    root=$(mktemp -d "$ENGINES_IMAGES/root.XXXXXX") || return 1
+    { chmod 755 "$root" && compile_static prog "$root/prog" && pack "$root" "$1"; } || status=1
+    rm -rf "$root"
+    return $status
+}
+
+# A text as a part of a URL.
+url_part() {
+    local LC_ALL=C text=$1 i
+    for ((i = 0; i < ${#text}; i++)); do
+        case ${text:i:1} in
+        [A-Za-z0-9._~-]) printf %s "${text:i:1}" ;;
+        *) printf '%%%02X' "'${text:i:1}" ;;
+        esac
+    done
+}
+
+# engine_call SOCKET METHOD PATH [curl's arguments...]: one call of an engine's API; the answer is printed.
+# An error that comes in an answer that began well (the engines stream) is a failure as well.
+engine_call() {
+    local socket=$1 method=$2 path=$3 answer
+    shift 3
+    answer=$(curl -sS --max-time "$ENGINES_PATIENCE" --unix-socket "$socket" -X "$method" -H 'Expect:' \
+        -w '\n%{http_code}' "$@" "http://engine$path" 2>&1) || refuse "$method $path: ${answer//$'\n'/ }" || return 1
+    case ${answer##*$'\n'} in 2??) ;; *) refuse "$method $path: ${answer//$'\n'/ }" || return 1 ;; esac
+    answer=${answer%$'\n'*}
+    ! grep -q '"errorDetail"' <<<"$answer" || refuse "$method $path: $(grep -o '"error":.*' <<<"$answer" | tail -n 1)" || return 1
+    printf '%s\n' "$answer"
+}
+
+# import_image SOCKET TAR NAME:TAG [CHANGE...]: each change is one line as of a Dockerfile.
+import_image() {
+    local socket=$1 tar=$2 query change
+    # The tag in the name: Podman does not look at one of its own.
+    query="fromSrc=-&repo=$(url_part "$3")"
+    shift 3
+    for change in "$@"; do query="$query&changes=$(url_part "$change")"; done
+    engine_call "$socket" POST "/images/create?$query" -T "$tar" -H 'Content-Type: application/x-tar' >/dev/null
+}
+
+# import_images SOCKET: those that every engine has.
+import_images() {
+    local busybox bare
+    busybox=$(image_root busybox) && bare=$(image_root bare) || refuse "the images cannot be made" || return 1
+    import_image "$1" "$busybox" fw-test/busybox:1 'ENV PATH=/bin:/sbin:/usr/bin' 'CMD ["/bin/sh"]' &&
+        import_image "$1" "$bare" fw-test/bare:1 'CMD ["/prog"]' &&
+        import_image "$1" "$busybox" fw-test/entry:1 'ENV PATH=/bin:/sbin:/usr/bin' 'ENV FROM_IMAGE=yes' \
+            'ENTRYPOINT ["/bin/echo","entry"]' 'WORKDIR /app' 'USER 1000'
+}

@@ -1,0 +1,149 @@
+"""Engines for tests, as Tests/engines/run.sh has started them, and what tests do with them."""
+
+import faulthandler
+import http.client
+import json
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "bindings/python"))
+
+import flowworker  # noqa: E402
+
+#: Ends a test that would wait for ever; no test depends on how long it is.
+HANG = 120
+LABEL = "io.github.flowworker.host"
+BUSYBOX, BARE, ENTRY = "fw-test/busybox:1", "fw-test/bare:1", "fw-test/entry:1"
+
+
+@pytest.fixture(autouse=True)
+def _no_hang():
+    """A wait inside the library is not interrupted by Python: the process ends, and says where it stood."""
+    faulthandler.dump_traceback_later(2 * HANG, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+def variable(name):
+    """What run.sh says of an engine. Without it a test is skipped, but not where all must be there."""
+    value = os.environ.get(name)
+    if value:
+        return value
+    optional = name == "FW_TEST_PODMAN"
+    if os.environ.get("CI") == "true" and not optional:
+        pytest.fail(f"{name} is not set: run Tests/engines/run.sh")
+    pytest.skip(f"{name} is not set: its engine does not run")
+
+
+def wait_until(condition):
+    end = time.monotonic() + HANG
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.01)
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("engine", timeout=HANG)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(HANG)
+        self.sock.connect(self._path)
+
+
+class Engine:
+    """One engine, seen past the library."""
+
+    def __init__(self, name, host):
+        self.name = name
+        self.host = host
+
+    def call(self, method, path, body=None, headers=None):
+        connection = _Connection(self.host[len("unix://") :])
+        try:
+            text = None if body is None else json.dumps(body)
+            head = dict(headers or {}, **({"Content-Type": "application/json"} if text else {}))
+            connection.request(method, "/v1.41" + path, text, head)
+            answer = connection.getresponse()
+            data = answer.read()
+        finally:
+            connection.close()
+        try:
+            return answer.status, json.loads(data) if data else None
+        except ValueError:
+            return answer.status, data.decode()
+
+    def containers(self, pid=None):
+        """The names of the containers of this process, or of another one."""
+        query = quote(json.dumps({"label": [LABEL]}))
+        status, found = self.call("GET", f"/containers/json?all=1&filters={query}")
+        assert status == 200, found
+        mark = f".{pid or os.getpid()}."
+        return [one["Names"][0].lstrip("/") for one in found if mark in one["Labels"][LABEL]]
+
+    def inspect(self, name):
+        status, found = self.call("GET", f"/containers/{name}/json")
+        assert status == 200, found
+        return found
+
+    def wait_until_clean(self, pid=None):
+        wait_until(lambda: self.containers(pid) == [])
+
+
+@pytest.fixture(params=["docker", "podman"])
+def engine(request):
+    """Both kinds of engines, one after the other; none of our containers is left after a test."""
+    engine = Engine(request.param, variable(f"FW_TEST_{request.param.upper()}"))
+    yield engine
+    engine.wait_until_clean()
+
+
+@pytest.fixture
+def docker():
+    engine = Engine("docker", variable("FW_TEST_DOCKER"))
+    yield engine
+    engine.wait_until_clean()
+
+
+@pytest.fixture
+def rundir(tmp_path):
+    place = tmp_path / "run"
+    place.mkdir()
+    return place
+
+
+def box(engine, **options):
+    """A docker worker on an engine."""
+    env = options.pop("env", None)
+    spec = {"name": "box", "type": "docker", "options": dict({"host": engine.host}, **options)}
+    if env:
+        spec["env"] = env
+    return flowworker.create_worker(spec)
+
+
+def step(*commands, image=BUSYBOX, env=None):
+    return flowworker.ContainerStep("s", image=image, commands=list(commands), env=env)
+
+
+@pytest.fixture
+def run(rundir):
+    """Runs commands in containers of an engine."""
+
+    def run(engine, *commands, image=BUSYBOX, env=None, **options):
+        return box(engine, **options).exec(step(*commands, image=image, env=env), {}, rundir)
+
+    return run
+
+
+def succeeded(result):
+    assert (result.outcome, result.returncode) == ("exited", 0), result.message
+    return result
