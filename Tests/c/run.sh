@@ -129,6 +129,7 @@ case $CHECK_UNDER in
 asan)
     cc=${cc:-clang -fsanitize=address $sanitized}
     CHECK_LDLIBS="$CHECK_LDLIBS $(swift_runtime_libraries)"
+    export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$here/lsan.supp:print_suppressions=0}
     export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1}
     ;;
 tsan)

@@ -81,7 +81,7 @@ final class ContainerCommand: EngineCommand {
         return endIfAsked()
       }
       guard phase == .preparing || phase == .running else { return }
-      if answer.failure != nil { return lose(session.engine.failure(answer, doing: "start the container")) }
+      if answer.failure != nil { return lose(session.place.failure(answer, doing: "start the container")) }
       fail(refusal(answer, doing: "start the container"))
     }
   }
@@ -98,7 +98,7 @@ final class ContainerCommand: EngineCommand {
       return SpawnFailure(
         "the program is not executable in the image \(image): \(Wording.quoted(command, limit: 100)): \(message)")
     }
-    return session.engine.failure(answer, doing: doing)
+    return session.place.failure(answer, doing: doing)
   }
 
   private func streamEnded(_ answer: borrowing HTTPAnswer) {
@@ -106,7 +106,7 @@ final class ContainerCommand: EngineCommand {
     guard phase == .preparing || phase == .running else { return }
     // Podman prepares the program when it is attached to.
     if answer.status >= 300 { return fail(refusal(answer, doing: "attach to the container")) }
-    if answer.failure != nil { return lose(session.engine.failure(answer, doing: "attach to the container")) }
+    if answer.failure != nil { return lose(session.place.failure(answer, doing: "attach to the container")) }
     hasStreamEnded = true
     inspectIfEnded()
   }
@@ -114,10 +114,10 @@ final class ContainerCommand: EngineCommand {
   private func exited(_ answer: borrowing HTTPAnswer) {
     waited = nil
     guard phase == .preparing || phase == .running else { return }
-    if answer.failure != nil { return lose(session.engine.failure(answer, doing: "wait for the container")) }
+    if answer.failure != nil { return lose(session.place.failure(answer, doing: "wait for the container")) }
     // Its start was refused, which is told by itself.
     if phase == .preparing, !answer.isSuccess {
-      return fail(session.engine.failure(answer, doing: "wait for the container"))
+      return fail(session.place.failure(answer, doing: "wait for the container"))
     }
     let found = answer.read { json -> (Int64, String?)? in
       json["StatusCode"]?.integer.map { ($0, json["Error"]?["Message"]?.string) }
@@ -125,7 +125,7 @@ final class ContainerCommand: EngineCommand {
     guard let (code, error) = found else { return }
     if let error, !error.isEmpty {
       return fail(
-        SpawnFailure(engine: "the engine at \(session.engine.place.address) does not tell how it ended: \(error)"))
+        SpawnFailure(engine: "the engine at \(session.place.address) does not tell how it ended: \(error)"))
     }
     status = Int32(truncatingIfNeeded: code)
     if phase == .preparing, isStartSent { tellStart() }
@@ -163,6 +163,7 @@ final class ContainerCommand: EngineCommand {
 
   private func conclude(_ status: Int32) {
     if let failure = InitComplaint.failure(status, outputSoFar.stdout, outputSoFar.stderr, command, session) {
+      forgetOutput()
       return fail(failure)
     }
     if status == 137, end.outOfMemory == nil, end.endedBy == nil, session.options.memory != nil {

@@ -21,9 +21,8 @@ final class ContainerLauncher: CommandLauncher {
         "the engine at \(place.address) may be on another machine, where the run directory is not: if it sees the same "
           + "files under the same paths, say so by \"shared_files\": true in the worker's options")
     }
-    let engine = try Engine.at(place)
     session = try ContainerSession(
-      engine, worker.options, image: step.image, env: worker.env.overridden(by: step.env), rundir: rundir)
+      place, worker.options, image: step.image, env: worker.env.overridden(by: step.env), rundir: rundir)
   }
 
   var engine: EngineFacts? { session.facts }
@@ -63,6 +62,11 @@ final class ContainerLauncher: CommandLauncher {
     }
     started.start(isPrepared: wasPrepared)
     return started
+  }
+
+  func close() -> (any RunningCommand)? {
+    guard isPrepared, !session.isSettled else { return nil }
+    return SessionClosing(session, patience: EngineCommand.removalPatience)
   }
 
   /// While a command runs, the container of the next one is created.

@@ -12,6 +12,7 @@ struct EngineFacts {
 
 /// One attempt of a step on an engine: the link, the image, and the containers, of which none is left at its end.
 final class ContainerSession {
+  let place: EnginePlace
   let engine: Engine
   let options: DockerOptions
   let link: HTTPLink
@@ -42,29 +43,36 @@ final class ContainerSession {
   /// Seconds for a request to go out over a connection that is there.
   private static let sendPatience = 2.0
 
-  init(_ engine: Engine, _ options: DockerOptions, image: String, env: KeyValues, rundir: CText) throws(SpawnFailure) {
-    self.engine = engine
+  init(_ place: EnginePlace, _ options: DockerOptions, image: String, env: KeyValues, rundir: CText)
+    throws(SpawnFailure)
+  {
+    self.place = place
+    engine = try Engine.at(place.peer)
     self.options = options
     self.env = env
     self.rundir = rundir
     reference = ImageReference(image)
     engine.settle()
     link = try engine.link()
-    source = ImageSource(engine, link, reference, options.pull)
+    source = ImageSource(place, engine, link, reference, options.pull)
   }
 
   /// What is known for the step's result.
   var facts: EngineFacts {
     EngineFacts(
-      host: engine.place.address, image: reference.text, imageID: image?.id, digest: image?.digest,
+      host: place.address, image: reference.text, imageID: image?.id, digest: image?.digest,
       isPulled: source.isPulled)
   }
 
   deinit {
+    // In a process that was forked from the host all this is the host's.
+    if fws_is_forked() { return }
     if containers.isEmpty {
       will?.revoke()
-    } else if will == nil, !fws_is_forked() {
-      leaveWithoutWill()
+    } else {
+      // The monitor removes them, unless the engine is away.
+      for name in containers { engine.addLeftover(name) }
+      if will == nil { leaveWithoutWill() }
     }
     engine.take(link)
   }
@@ -73,7 +81,6 @@ final class ContainerSession {
   private func leaveWithoutWill() {
     link.dropAll()
     for name in containers {
-      engine.addLeftover(name)
       let engine = engine
       link.call("DELETE", path("/containers/\(name)?force=1&v=1")) { answer in
         if answer.isSuccess || answer.status == 404 { engine.removeLeftover(name) }
@@ -94,11 +101,11 @@ final class ContainerSession {
     let engine = engine
     link.call("GET", "/_ping") { [weak self] answer in
       guard let self else { return }
-      guard answer.isSuccess else { return done(engine.failure(answer, doing: "answer a ping")) }
+      guard answer.isSuccess else { return done(place.failure(answer, doing: "answer a ping")) }
       guard let version = answer.apiVersion else {
         return done(
           SpawnFailure(
-            engine: "what answers at \(engine.place.address) is no container engine: it names no API version"))
+            engine: "what answers at \(place.address) is no container engine: it names no API version"))
       }
       engine.setVersion(version)
       prepareUser(done)
@@ -110,7 +117,7 @@ final class ContainerSession {
     guard options.isHostUser, engine.isRootless == nil else { return preparePlan(done) }
     link.call("GET", path("/info")) { [weak self] answer in
       guard let self else { return }
-      guard answer.isSuccess else { return done(engine.failure(answer, doing: "tell of itself")) }
+      guard answer.isSuccess else { return done(place.failure(answer, doing: "tell of itself")) }
       let isRootless = answer.read { json in
         var found = json["Rootless"]?.boolean ?? false
         json["SecurityOptions"]?.forEachElement { _, option in
@@ -148,7 +155,7 @@ final class ContainerSession {
 
   private func makeWill() {
     // With TLS a connection cannot be handed on.
-    guard will == nil, engine.place.peer.certificates == nil, !engine.place.peer.base.hasPrefix("https") else { return }
+    guard will == nil, place.peer.certificates == nil, !place.peer.base.hasPrefix("https") else { return }
     link.connect { [weak self] fd, _ in
       guard fd >= 0 else { return }
       defer { close(fd) }
@@ -170,7 +177,7 @@ final class ContainerSession {
     link.call("POST", path("/containers/create?name=\(name)"), json: body) { [weak self] answer in
       guard let self else { return }
       creating.remove(name)
-      let failure = answer.isSuccess ? nil : engine.failure(answer, doing: "create the container")
+      let failure = answer.isSuccess ? nil : place.failure(answer, doing: "create the container")
       // There is none; when nobody knows, it may be there all the same.
       if failure != nil, answer.failure == nil { forget(name) }
       done(failure)

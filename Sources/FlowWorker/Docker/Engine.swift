@@ -3,7 +3,7 @@ internal import Glibc
 
 /// One engine, for all steps of this process that use it.
 final class Engine: Sendable {
-  let place: EnginePlace
+  let peer: HTTPPeer
   private let state: Guarded<State>
 
   private struct State {
@@ -29,21 +29,21 @@ final class Engine: Sendable {
   /// Seconds between two looks for leftovers.
   private static let sweepInterval = 60.0
 
-  private init(_ place: EnginePlace) throws(FlowError) {
-    self.place = place
+  private init(_ peer: HTTPPeer) throws(FlowError) {
+    self.peer = peer
     state = try Guarded(State())
   }
 
   /// One for each way to speak with one.
   private static let all = try? Guarded<[HTTPPeer: Engine]>([:])
 
-  static func at(_ place: EnginePlace) throws(SpawnFailure) -> Engine {
+  static func at(_ peer: HTTPPeer) throws(SpawnFailure) -> Engine {
     guard let all else { throw .noMemory }
     do throws(FlowError) {
       return try all.withLock { (engines) throws(FlowError) in
-        if let engine = engines[place.peer] { return engine }
-        let engine = try Engine(place)
-        engines[place.peer] = engine
+        if let engine = engines[peer] { return engine }
+        let engine = try Engine(peer)
+        engines[peer] = engine
         return engine
       }
     } catch { throw .noMemory }
@@ -52,7 +52,7 @@ final class Engine: Sendable {
   /// A link of the caller's own, until it is given back.
   func link() throws(SpawnFailure) -> HTTPLink {
     if let link = state.withLock({ $0.idle.popLast() }) { return link }
-    return try Keepers.retrying { () throws(SpawnFailure) in try HTTPLink(place.peer) }
+    return try Keepers.retrying { () throws(SpawnFailure) in try HTTPLink(peer) }
   }
 
   /// Gives back a link on which no call is under way.
@@ -142,23 +142,6 @@ final class Engine: Sendable {
       state.pulls[image.text] = PullReference(pull: pull)
       return pull
     }
-  }
-
-  /// What a call came to that the engine did not answer with success.
-  ///
-  /// - Parameter doing: what it was for, such as "create the container".
-  func failure(_ answer: borrowing HTTPAnswer, doing: String) -> SpawnFailure {
-    if answer.failure != nil {
-      let text = Wording.line(answer.message)
-      return answer.isAbsent
-        ? SpawnFailure(engine: "no engine answers at \(place.address) (\(place.source)): \(text)")
-        : SpawnFailure(engine: "the engine at \(place.address) was lost: \(text)")
-    }
-    let message = answer.message
-    if message.contains("no space left on device") || message.contains("disk quota exceeded") {
-      return SpawnFailure(engine: "the disk of the engine at \(place.address) is full: \(message)")
-    }
-    return SpawnFailure("the engine at \(place.address) does not \(doing): \(message)")
   }
 }
 

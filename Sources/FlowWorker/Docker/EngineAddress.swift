@@ -77,4 +77,21 @@ struct EnginePlace: Sendable {
       peer = HTTPPeer(base: "\(isSecure ? "https" : "http")://\(address.authority)", certificates: certificates)
     }
   }
+
+  /// What a call came to that the engine did not answer with success.
+  ///
+  /// - Parameter doing: what it was for, such as "create the container".
+  func failure(_ answer: borrowing HTTPAnswer, doing: String) -> SpawnFailure {
+    if answer.failure != nil {
+      let text = Wording.line(answer.message)
+      return answer.isAbsent
+        ? SpawnFailure(engine: "no engine answers at \(address) (\(source)): \(text)")
+        : SpawnFailure(engine: "the engine at \(address) was lost: \(text)")
+    }
+    let message = answer.message
+    if message.contains("no space left on device") || message.contains("disk quota exceeded") {
+      return SpawnFailure(engine: "the disk of the engine at \(address) is full: \(message)")
+    }
+    return SpawnFailure("the engine at \(address) does not \(doing): \(message)")
+  }
 }

@@ -40,6 +40,8 @@ class EngineCommand: RunningCommand {
 
   /// Seconds. What is killed is gone at once, unless the engine is in trouble.
   private static let killPatience = 10.0
+  /// Seconds for the containers to be removed.
+  static let removalPatience = 60.0
   /// Seconds. An engine that was lost may come back; whether the container ran on is seen then.
   private static let lossPatience = 2.0
   private static let lossInterval = 0.2
@@ -152,6 +154,12 @@ class EngineCommand: RunningCommand {
   private static let killLooks = 8
   private static let otherLooks = 3
 
+  /// What was written is no output of the command's, but what the failure says.
+  final func forgetOutput() {
+    stdout = ContainerOutput(.stdout, RunSettings(), nil)
+    stderr = ContainerOutput(.stderr, RunSettings(), nil)
+  }
+
   /// It has ended with a status, as an engine reports it.
   final func finish(status: Int32) {
     guard phase != .over, phase != .closing else { return }
@@ -190,7 +198,7 @@ class EngineCommand: RunningCommand {
       parks = true
       return complete()
     }
-    setAlarm(EngineCommand.killPatience * 6) { [weak self] in
+    setAlarm(EngineCommand.removalPatience) { [weak self] in
       // The engine does not remove them.
       self?.session.giveUp()
       self?.complete()
@@ -256,7 +264,7 @@ class EngineCommand: RunningCommand {
       if answer.isSuccess { return }
       // It had ended by itself.
       end.endedBy = before
-      if answer.failure != nil { lose(session.engine.failure(answer, doing: "end the container")) }
+      if answer.failure != nil { lose(session.place.failure(answer, doing: "end the container")) }
     }
   }
 

@@ -29,8 +29,10 @@ final class ExecCommand: EngineCommand {
   /// Seconds.
   private static let firstProbe = 0.05
   private static let longestProbe = 0.4
-  /// How engines begin to say, on the command's own output, that there is no command: Docker and Podman.
-  private static let complaints = ["OCI runtime exec failed", "Error: "]
+  /// How engines begin to say, on the command's own output, that there is no command. Docker's has no process then.
+  private static let dockerComplaint = "OCI runtime exec failed"
+  private static let podmanComplaint = "Error: "
+  private static let complaints = [dockerComplaint, podmanComplaint]
 
   init(
     _ session: ContainerSession, _ command: String, isLast: Bool, timeout: Double?, settings: RunSettings,
@@ -66,10 +68,10 @@ final class ExecCommand: EngineCommand {
         box.name = container
         return createExec()
       }
-      if answer.failure != nil { return lose(session.engine.failure(answer, doing: "start the container")) }
+      if answer.failure != nil { return lose(session.place.failure(answer, doing: "start the container")) }
       let message = answer.message
       fail(
-        message.contains(StepContainer.shell) ? noShell : session.engine.failure(answer, doing: "start the container"))
+        message.contains(StepContainer.shell) ? noShell : session.place.failure(answer, doing: "start the container"))
     }
   }
 
@@ -85,11 +87,11 @@ final class ExecCommand: EngineCommand {
     do throws(SpawnFailure) { body = plan.exec(command: try words(session)) } catch { return fail(error) }
     session.link.call("POST", session.path("/containers/\(container)/exec"), json: body) { [weak self] answer in
       guard let self, phase == .preparing else { return }
-      if answer.failure != nil { return lose(session.engine.failure(answer, doing: "create the command")) }
+      if answer.failure != nil { return lose(session.place.failure(answer, doing: "create the command")) }
       // It has ended by itself: its own program is not there, or somebody has ended it.
       if answer.status == 409 || answer.status == 404 { return containerHasEnded(container) }
       guard answer.isSuccess, let id = answer.read({ $0["Id"]?.string }) else {
-        return fail(session.engine.failure(answer, doing: "create the command"))
+        return fail(session.place.failure(answer, doing: "create the command"))
       }
       self.id = id
       startExec(id)
@@ -161,27 +163,29 @@ final class ExecCommand: EngineCommand {
   private func streamEnded(_ answer: borrowing HTTPAnswer) {
     stream = nil
     guard phase == .preparing || phase == .running, let id, let container else { return }
-    if answer.failure != nil { return lose(session.engine.failure(answer, doing: "run the command")) }
+    if answer.failure != nil { return lose(session.place.failure(answer, doing: "run the command")) }
     if answer.status >= 300 {
       if answer.status == 409 { return containerHasEnded(container) }
-      return fail(refusal(answer.message) ?? session.engine.failure(answer, doing: "run the command"))
+      return fail(refusal(answer.message) ?? session.place.failure(answer, doing: "run the command"))
     }
     end.duration = fws_monotonic() - began
     session.link.call("GET", session.path("/exec/\(id)/json")) { [weak self] answer in
       guard let self, phase == .preparing || phase == .running else { return }
-      if answer.failure != nil { return lose(session.engine.failure(answer, doing: "tell how the command ended")) }
+      if answer.failure != nil { return lose(session.place.failure(answer, doing: "tell how the command ended")) }
       guard answer.isSuccess else { return containerHasEnded(container) }
-      conclude(answer.read { $0["ExitCode"]?.integer })
+      let state = answer.read { json in (code: json["ExitCode"]?.integer, pid: json["Pid"]?.integer ?? 0) }
+      conclude(state?.code, pid: state?.pid ?? 0)
     }
   }
 
-  private func conclude(_ code: Int64?) {
+  private func conclude(_ code: Int64?, pid: Int64) {
     if phase == .preparing, code == 126 || code == 127 {
       let said = ExecCommand.plain(early.bytes)
-      if ExecCommand.complaints.contains(where: { said.hasPrefix($0) }), said.contains("OCI ") {
+      let isDocker = said.hasPrefix(ExecCommand.dockerComplaint) && pid == 0
+      if isDocker || said.hasPrefix(ExecCommand.podmanComplaint) && said.contains("OCI ") {
         // It never ran.
         return fail(
-          refusal(said) ?? SpawnFailure("the engine at \(session.engine.place.address) does not run it: \(said)"))
+          refusal(said) ?? SpawnFailure("the engine at \(session.place.address) does not run it: \(said)"))
       }
     }
     if phase == .preparing {
@@ -190,7 +194,7 @@ final class ExecCommand: EngineCommand {
     }
     guard let code else {
       return fail(
-        SpawnFailure(engine: "the engine at \(session.engine.place.address) does not tell how the command ended"))
+        SpawnFailure(engine: "the engine at \(session.place.address) does not tell how the command ended"))
     }
     conclude(status: Int32(truncatingIfNeeded: code), look: 1)
   }

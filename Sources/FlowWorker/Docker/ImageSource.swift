@@ -15,6 +15,7 @@ final class ImageSource {
   /// There once `get` has succeeded.
   private(set) var facts: ImageFacts?
   private(set) var isPulled = false
+  private let place: EnginePlace
   private let engine: Engine
   private let link: HTTPLink
   private let reference: ImageReference
@@ -29,7 +30,10 @@ final class ImageSource {
   /// Seconds between two looks at a pull that another step may drive.
   private static let tickInterval = 0.05
 
-  init(_ engine: Engine, _ link: HTTPLink, _ reference: ImageReference, _ policy: DockerOptions.Pull) {
+  init(
+    _ place: EnginePlace, _ engine: Engine, _ link: HTTPLink, _ reference: ImageReference, _ policy: DockerOptions.Pull
+  ) {
+    self.place = place
     self.engine = engine
     self.link = link
     self.reference = reference
@@ -47,11 +51,11 @@ final class ImageSource {
         if policy == .missing { return fetch(done) }
         return done(
           SpawnFailure(
-            "the engine at \(engine.place.address) has no image \(Wording.quoted(reference.text, limit: 200)), and \"pull\" is "
+            "the engine at \(place.address) has no image \(Wording.quoted(reference.text, limit: 200)), and \"pull\" is "
               + "\"never\""))
       }
       guard answer.isSuccess else {
-        return done(engine.failure(answer, doing: "have the image \(Wording.quoted(reference.text, limit: 200))"))
+        return done(place.failure(answer, doing: "have the image \(Wording.quoted(reference.text, limit: 200))"))
       }
       let reference = reference
       facts = answer.read { json -> ImageFacts? in
@@ -63,7 +67,7 @@ final class ImageSource {
       }
       done(
         facts == nil
-          ? SpawnFailure(engine: "the engine at \(engine.place.address) tells of an image in an unknown form") : nil)
+          ? SpawnFailure(engine: "the engine at \(place.address) tells of an image in an unknown form") : nil)
     }
   }
 
@@ -99,7 +103,7 @@ final class ImageSource {
       do throws(SpawnFailure) {
         let version = engine.version ?? "1.24"
         let pull = try engine.pull(reference) { () throws(SpawnFailure) in
-          try Pull(engine, reference, version: version, credentials: header)
+          try Pull(place, reference, version: version, credentials: header)
         }
         self.pull = pull
         startTick()

@@ -6,18 +6,18 @@ internal import Glibc
 final class Pull: @unchecked Sendable {
   // Unchecked: all is touched under the lock only.
   private let lock: UnsafeMutableRawPointer
-  private let engine: Engine
+  private let place: EnginePlace
   private let image: ImageReference
   private let link: HTTPLink
   private var documents = PullDocuments()
   private var outcome: SpawnFailure??
 
-  init(_ engine: Engine, _ image: ImageReference, version: String, credentials: String?) throws(SpawnFailure) {
+  init(_ place: EnginePlace, _ image: ImageReference, version: String, credentials: String?) throws(SpawnFailure) {
     guard let lock = fws_lock_create() else { throw .noMemory }
     self.lock = lock
-    self.engine = engine
+    self.place = place
     self.image = image
-    do throws(SpawnFailure) { link = try HTTPLink(engine.place.peer) } catch {
+    do throws(SpawnFailure) { link = try HTTPLink(place.peer) } catch {
       fws_lock_free(lock)
       throw error
     }
@@ -53,7 +53,7 @@ final class Pull: @unchecked Sendable {
     let shown = Wording.quoted(image.text, limit: 200)
     guard answer.isSuccess else {
       // A pull that has begun and whose connection breaks is the engine's end.
-      let failure = engine.failure(answer, doing: "pull the image \(shown)")
+      let failure = place.failure(answer, doing: "pull the image \(shown)")
       outcome = .some(answer.failure != nil ? failure : judged(answer.message, hasCredentials: hasCredentials))
       return
     }
@@ -66,7 +66,7 @@ final class Pull: @unchecked Sendable {
     let shown = Wording.quoted(image.text, limit: 200)
     if message.contains("no space left on device") || message.contains("disk quota exceeded") {
       return SpawnFailure(
-        engine: "the disk of the engine at \(engine.place.address) is full: the image \(shown) could not be pulled: "
+        engine: "the disk of the engine at \(place.address) is full: the image \(shown) could not be pulled: "
           + message)
     }
     let words = message.lowercased()

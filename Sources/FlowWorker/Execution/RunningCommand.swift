@@ -14,12 +14,17 @@ protocol CommandLauncher: AnyObject {
   /// The command that is started next if the one that was just started succeeds; the bytes live until then.
   func announce(_ command: UnsafeRawBufferPointer)
 
+  /// No further command comes, though the last one has succeeded. What has to be done before the attempt is over, if
+  /// anything has.
+  func close() -> (any RunningCommand)?
+
   /// What is known of the engine that runs the commands; `nil`: they are processes of this machine.
   var engine: EngineFacts? { get }
 }
 
 extension CommandLauncher {
   func announce(_ command: UnsafeRawBufferPointer) {}
+  func close() -> (any RunningCommand)? { nil }
   var engine: EngineFacts? { nil }
 }
 

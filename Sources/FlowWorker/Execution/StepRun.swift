@@ -6,6 +6,8 @@ internal import Glibc
 struct StepRun: ~Copyable {
   private enum Phase {
     case running(any RunningCommand, index: Int)
+    /// Ended between two commands, with what the launcher has still to do.
+    case closing(any RunningCommand)
     /// Between two attempts.
     case pausing(Pause)
     case over(StepResult)
@@ -54,7 +56,7 @@ struct StepRun: ~Copyable {
 
   var waiting: Waiting {
     switch phase {
-    case .running(let command, _): return command.waiting
+    case .running(let command, _), .closing(let command): return command.waiting
     case .pausing(let pause): return Waiting(channel: pause.fd)
     case .over, nil: return Waiting()
     }
@@ -87,7 +89,7 @@ struct StepRun: ~Copyable {
     switch phase {
     case .running(let command, _): command.stop()
     case .pausing(let pause): pause.stop()
-    case .over, nil: break
+    case .closing, .over, nil: break
     }
   }
 
@@ -99,6 +101,8 @@ struct StepRun: ~Copyable {
     switch phase {
     case .running(let command, let index):
       if let end = command.advance(ready, &signpost, &queue) { finishCommand(index, end) }
+    case .closing(let command):
+      if command.advance(ready, &signpost, &queue) != nil { finishAttempt() }
     case .pausing(let pause):
       if ready.channel, pause.isOver {
         signpost.forget(pause.fd)
@@ -147,7 +151,9 @@ struct StepRun: ~Copyable {
     let place = "before command \(index + 1) of \(commands.count)"
     let end = CommandEnd(outcome: outcome, started: fws_wall())
     records.append(CommandRecord(index: nil, command: commands.text(index), end, place: place))
-    finishAttempt()
+    guard let closing = launcher?.close() else { return finishAttempt() }
+    phase = .closing(closing)
+    signpost.watch(closing.waiting)
   }
 
   private mutating func finishCommand(_ index: Int, _ end: CommandEnd) {

@@ -1,0 +1,40 @@
+internal import CFlowShims
+internal import Glibc
+
+/// The end of a step that was ended between two of its commands: it is over when its containers are gone.
+final class SessionClosing: RunningCommand {
+  private let session: ContainerSession
+  private let started = fws_wall()
+  private var isOver = false
+  private var alarm: Pause?
+
+  /// - Parameter patience: seconds after which the engine is given up.
+  init(_ session: ContainerSession, patience: Double) {
+    self.session = session
+    alarm = Pause(patience)
+    if let alarm { fws_epoll_add(session.link.fd, alarm.fd) }
+    session.removeAll { [weak self] in self?.isOver = true }
+    // Nothing else may come.
+    if isOver { alarm?.stop() }
+  }
+
+  deinit { if let alarm { fws_epoll_remove(session.link.fd, alarm.fd) } }
+
+  var waiting: Waiting { Waiting(channel: session.link.fd) }
+
+  func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
+    session.advance()
+    if !isOver, alarm?.isOver ?? true {
+      session.giveUp()
+      isOver = true
+    }
+    guard isOver else { return nil }
+    signpost.forget(session.link.fd)
+    var end = CommandEnd(outcome: .exited, started: started)
+    end.isEnded = session.isClean
+    return end
+  }
+
+  // It ends as soon as it can.
+  func stop() {}
+}

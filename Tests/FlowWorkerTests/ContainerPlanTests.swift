@@ -1,0 +1,160 @@
+import Glibc
+import Testing
+
+@testable import FlowWorker
+
+@Suite struct ContainerPlanTests {
+  /// A run directory that is there for as long as the body runs.
+  private func withDirectory(_ body: (String) throws -> Void) throws {
+    var template = Array("/tmp/flowworker-plan-XXXXXX".utf8CString)
+    let path = try #require(mkdtemp(&template).map { String(cString: $0) })
+    defer {
+      for name in Files.list(path) where rmdir("\(path)/\(name)") < 0 { unlink("\(path)/\(name)") }
+      rmdir(path)
+    }
+    try body(path)
+  }
+
+  private func plan(
+    _ path: String, _ options: DockerOptions = DockerOptions(), env: KeyValues = KeyValues(), isRootless: Bool = false
+  ) throws -> ContainerPlan {
+    try ContainerPlan(options, env: env, rundir: try CText(path), label: "l", isRootless: isRootless)
+  }
+
+  private func json(_ body: borrowing ByteBuffer, _ read: (JSONRef) -> Void) throws {
+    try JSONText.parse(body.bytes).read(read)
+  }
+
+  private func mounts(_ plan: ContainerPlan) throws -> [String] {
+    var mounts: [String] = []
+    try json(plan.container(image: "i", command: [], entrypoint: nil, hasInit: true)) { json in
+      json["HostConfig"]?["Mounts"]?.forEachElement { _, mount in
+        #expect(mount["Type"]?.string == "bind")
+        let access = mount["ReadOnly"]?.boolean == true ? " ro" : ""
+        mounts.append("\(mount["Source"]?.string ?? "") \(mount["Target"]?.string ?? "")\(access)")
+      }
+    }
+    return mounts
+  }
+
+  @Test("the names that are an image's own are those of the documentation")
+  func documented() throws {
+    let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
+    guard let bytes = Files.read("\(root)/docs/documents.md") else {
+      Issue.record("the documentation cannot be read")
+      return
+    }
+    let words = text(bytes).split { $0 == " " || $0 == "\n" }.joined(separator: " ")
+    let start = try #require(words.firstRange(of: "unless the name is one of "))
+    let list = words[start.upperBound...].prefix { $0 != "." }
+    let names = list.split(separator: ", ").map { $0.filter { $0 != "`" } }
+    #expect(names.count > 20 && Set(names) == ContainerPlan.systemDirectories)
+  }
+
+  @Test("the directories at the top of the run directory are in the container, but for an image's own")
+  func directories() throws {
+    try withDirectory { path in
+      for name in ["data", "code", "etc", "lib64", "workdir", ".hidden", "a b"] {
+        #expect(mkdir("\(path)/\(name)", 0o700) == 0)
+      }
+      close(creat("\(path)/file", 0o600))
+      #expect(symlink("/etc", "\(path)/link") == 0)
+      let plan = try plan(path)
+      #expect(plan.directories == [".hidden", "a b", "code", "data"])
+      #expect(
+        try mounts(plan) == [
+          "\(path) /workdir", "\(path)/.hidden /.hidden", "\(path)/a b /a b", "\(path)/code /code",
+          "\(path)/data /data",
+        ])
+    }
+  }
+
+  @Test("a mount of the options stands before a directory of the run")
+  func mountsOfOptions() throws {
+    try withDirectory { path in
+      #expect(mkdir("\(path)/data", 0o700) == 0)
+      var options = DockerOptions()
+      options.mounts = [
+        DockerOptions.Mount(source: "/other", target: "/data", isReadOnly: true),
+        DockerOptions.Mount(source: "/x", target: "/y"),
+      ]
+      let mounts = try mounts(plan(path, options))
+      #expect(mounts == ["\(path) /workdir", "/other /data ro", "/x /y"])
+    }
+  }
+
+  @Test("the run directory has its real path, and must be a directory")
+  func runDirectory() throws {
+    try withDirectory { path in
+      #expect(mkdir("\(path)/real", 0o700) == 0)
+      #expect(symlink("real", "\(path)/link") == 0)
+      let rundir = try plan("\(path)/link/../link").rundir
+      #expect(rundir == "\(path)/real")
+      close(creat("\(path)/file", 0o600))
+      for (name, reason) in [("file", "is not a directory"), ("none", "cannot be used: No such file or directory")] {
+        #expect { try plan("\(path)/\(name)") } throws: {
+          let failure = $0 as? SpawnFailure
+          return failure?.outcome == .spawnFailed
+            && failure?.reason == "the run directory \"\(path)/\(name)\" \(reason)"
+        }
+      }
+    }
+  }
+
+  @Test("the host's user has a home, and is root where the engine is not")
+  func user() throws {
+    try withDirectory { path in
+      var options = DockerOptions()
+      options.isHostUser = true
+      let host = try plan(path, options)
+      #expect(host.user == "\(geteuid()):\(getegid())")
+      #expect(host.env.pairs.map { "\($0.key)=\($0.value)" } == ["HOME=/workdir"])
+      var env = KeyValues()
+      env.set("HOME", "/mine")
+      #expect(try plan(path, options, env: env).env.pairs.map(\.value) == ["/mine"])
+      let rootless = try plan(path, options, isRootless: true)
+      #expect(rootless.user == nil && rootless.env.isEmpty)
+      options.isHostUser = false
+      options.user = "1:2"
+      #expect(try plan(path, options).user == "1:2")
+      #expect(try plan(path).user == nil)
+    }
+  }
+
+  @Test("what an engine is told of a container")
+  func container() throws {
+    try withDirectory { path in
+      var options = DockerOptions()
+      options.memory = 64 << 20
+      options.cpus = 0.5
+      options.network = "none"
+      options.user = "1:2"
+      var env = KeyValues()
+      env.set("A", "x=y \"z\"")
+      let plan = try plan(path, options, env: env)
+      try json(plan.container(image: "sha256:1", command: ["a", "b c"], entrypoint: ["/bin/sh"], hasInit: true)) {
+        json in
+        #expect(json["Image"]?.string == "sha256:1" && json["User"]?.string == "1:2")
+        #expect(json["Cmd"]?.strings == ["a", "b c"] && json["Entrypoint"]?.strings == ["/bin/sh"])
+        #expect(json["WorkingDir"]?.string == "/workdir" && json["Env"]?.strings == ["A=x=y \"z\""])
+        #expect(json["AttachStdout"]?.boolean == true && json["AttachStderr"]?.boolean == true)
+        #expect(json["Labels"]?[HostLabel.key]?.string == "l" && json["StopSignal"]?.string == "SIGTERM")
+        let host = json["HostConfig"]
+        #expect(host?["Memory"]?.integer == 64 << 20 && host?["MemorySwap"]?.integer == 64 << 20)
+        #expect(host?["NanoCpus"]?.integer == 500_000_000 && host?["NetworkMode"]?.string == "none")
+        #expect(host?["Init"]?.boolean == true && host?["LogConfig"]?["Type"]?.string == "none")
+      }
+      // What is not said is the image's and the engine's.
+      let least = try self.plan(path).container(image: "i", command: nil, entrypoint: nil, hasInit: false)
+      try json(least) { json in
+        for key in ["Cmd", "Entrypoint", "User"] { #expect(json[key] == nil) }
+        for key in ["Memory", "MemorySwap", "NanoCpus", "NetworkMode"] { #expect(json["HostConfig"]?[key] == nil) }
+        #expect(json["HostConfig"]?["Init"]?.boolean == false)
+      }
+      try json(plan.exec(command: ["p", ""])) { json in
+        #expect(json["Cmd"]?.strings == ["p", ""] && json["WorkingDir"]?.string == "/workdir")
+        #expect(json["Env"]?.strings == ["A=x=y \"z\""] && json["User"]?.string == "1:2" && json["HostConfig"] == nil)
+      }
+    }
+  }
+}

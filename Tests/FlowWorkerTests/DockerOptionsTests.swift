@@ -1,0 +1,117 @@
+import Testing
+
+@testable import FlowWorker
+
+@Suite struct DockerOptionsTests {
+  private func options(_ json: String) throws -> DockerOptions {
+    try withBytes(json) { text throws(FlowError) in
+      try JSONText.read(text) { (json) throws(Refusal) in try DockerOptions(reading: json) }
+    }
+  }
+
+  @Test("without any, an image is pulled if it is missing, and each command has a container of its own")
+  func defaults() throws {
+    for none in [DockerOptions(), try options("{}")] {
+      #expect(none.host == nil && none.certPath == nil && none.sharedFiles == nil && none.network == nil)
+      #expect(none.pull == .missing && none.container == .command && none.hasInit && none.grace == 2)
+      #expect(none.shell == nil && none.user == nil && !none.isHostUser && none.memory == nil && none.cpus == nil)
+      #expect(none.mounts.isEmpty && none.settings.isEmpty)
+    }
+  }
+
+  @Test("every key that the documentation has")
+  func all() throws {
+    let all = try options(
+      """
+      {"host": "unix:///run/e.sock", "cert_path": "/certs", "shared_files": false, "pull": "never", "container": "step",
+       "shell": "/bin/sh", "init": false, "user": "1000:1000", "memory": 6291456, "cpus": 0.5, "network": "none",
+       "mounts": [{"source": "/a", "target": "/b"}, {"read_only": true, "target": "/d", "source": "/c"}], "grace": 0,
+       "timeout": 5, "output_limit": 10, "spill": "/tmp", "retries": {"max": 3}}
+      """)
+    #expect(all.host == "unix:///run/e.sock" && all.certPath == "/certs" && all.sharedFiles == false)
+    #expect(all.pull == .never && all.container == .step && all.shell == "/bin/sh" && !all.hasInit)
+    #expect(all.user == "1000:1000" && !all.isHostUser && all.memory == 6_291_456 && all.cpus == 0.5)
+    #expect(all.network == "none" && all.grace == 0)
+    #expect(all.mounts.map { "\($0.source) \($0.target) \($0.isReadOnly)" } == ["/a /b false", "/c /d true"])
+    #expect(all.settings.timeout == 5 && all.settings.outputLimit == 10 && all.settings.spill == "/tmp")
+    #expect(all.settings.retries?.limit == 3)
+  }
+
+  @Test("the user is the image's, the host's, or what the engine is told")
+  func users() throws {
+    let image = try options(#"{"user": "image"}"#)
+    #expect(image.user == nil && !image.isHostUser)
+    let host = try options(#"{"user": "host"}"#)
+    #expect(host.user == nil && host.isHostUser)
+    #expect(try options(#"{"user": "nobody"}"#).user == "nobody")
+  }
+
+  @Test("an integer is a number of processors, too")
+  func numbers() throws {
+    #expect(try options(#"{"cpus": 2, "grace": 86400}"#).cpus == 2)
+    #expect(try options(#"{"memory": 9223372036854775807}"#).memory == Int64.max)
+  }
+
+  @Test(
+    "a value that cannot be is refused with what would be right",
+    arguments: [
+      ("host", "5", "the integer 5 stands where a string is needed"),
+      (
+        "host", "\"/run/docker.sock\"",
+        "\"/run/docker.sock\" is no address of an engine: use unix:///PATH or tcp://HOST:PORT"
+      ), ("cert_path", "\"certs\"", "the string \"certs\" is no absolute path of a directory"),
+      ("shared_files", "1", "the integer 1 stands where true or false is needed"),
+      (
+        "pull", "\"allways\"",
+        "\"allways\" is no policy of pulling images: use \"missing\", \"always\" or \"never\"; did you mean \"always\"?"
+      ), ("container", "\"job\"", "\"job\" is no use of a container: use \"command\" or \"step\""),
+      ("shell", "\"sh\"", "the string \"sh\" is no absolute path of a shell in the image, such as \"/bin/sh\""),
+      ("init", "\"yes\"", "the string \"yes\" stands where true or false is needed"),
+      ("user", "\"\"", "an empty string stands where a name is needed"),
+      ("user", "1000", "the integer 1000 stands where a string is needed"),
+      (
+        "memory", "6291455",
+        "the integer 6291455 is no size of a container's memory: use an integer from 6291456 (6 MiB)"
+      ),
+      (
+        "memory", "\"64m\"",
+        "the string \"64m\" is no size of a container's memory: use an integer from 6291456 (6 MiB)"
+      ), ("cpus", "0", "the integer 0 is no number of processors: use a number from 0.01"),
+      ("network", "\"\"", "an empty string stands where a name is needed"),
+      ("mounts", "{}", "an object stands where an array is needed"),
+      ("grace", "-1", "the integer -1 is no time in seconds from 0 to 86400"),
+      ("timeout", "0", "the integer 0 is no time in seconds: use a number above 0, at most 31536000"),
+    ])
+  func faults(_ key: String, _ value: String, _ message: String) {
+    let error = failure { _ = try options("{\n \"\(key)\": \(value)}") }
+    #expect(error?.message == message)
+    #expect(error?.code == .document && error?.path == "/\(key)")
+    #expect(error?.position == TextPosition(line: 2, column: key.utf8.count + 6))
+  }
+
+  @Test("a mount has a source and a target, and its fault has its place")
+  func mounts() {
+    let error = failure {
+      _ = try options(#"{"mounts": [{"source": "/a", "target": "/b"}, {"source": "a", "target": "/b"}]}"#)
+    }
+    #expect(error?.path == "/mounts/1/source")
+    #expect(error?.message == "the string \"a\" is no absolute path of a file or directory")
+    for (mount, message) in [
+      (#"{"target": "/b"}"#, "a mount has no \"source\", which it needs"),
+      (#"{"source": "/a"}"#, "a mount has no \"target\", which it needs"),
+    ] {
+      let error = failure { _ = try options(#"{"mounts": [\#(mount)]}"#) }
+      #expect(error?.path == "/mounts/0" && error?.message == message)
+    }
+    let unknown = failure { _ = try options(#"{"mounts": [{"source": "/a", "target": "/b", "readonly": true}]}"#) }
+    #expect(unknown?.path == "/mounts/0/readonly")
+    #expect(unknown?.message.hasSuffix("; did you mean \"read_only\"?") == true)
+  }
+
+  @Test("a key of another type of worker is unknown")
+  func unknown() {
+    let error = failure { _ = try options(#"{"background": "kill"}"#) }
+    #expect(error?.path == "/background")
+    for key in DockerOptions.keys { #expect(error?.message.contains("\"\(key)\"") == true) }
+  }
+}

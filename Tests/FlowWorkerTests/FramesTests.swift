@@ -1,0 +1,111 @@
+import Testing
+
+@testable import FlowWorker
+
+@Suite struct FramesTests {
+  private struct Told: Equatable {
+    var stdout: [UInt8] = []
+    var stderr: [UInt8] = []
+    var isCutShort = false
+  }
+
+  /// What comes of a stream that arrives in pieces which end there.
+  private func told(_ stream: [UInt8], endsAt ends: [Int] = []) -> Told {
+    var frames = Frames()
+    var told = Told()
+    var start = 0
+    for end in ends + [stream.count] {
+      let piece = stream[start..<end]
+      piece.withUnsafeBytes { bytes in
+        frames.take(bytes) { stream, part in
+          if stream == .stdout { told.stdout += part } else { told.stderr += part }
+        }
+      }
+      start = end
+    }
+    told.isCutShort = frames.isCutShort
+    return told
+  }
+
+  private func frame(_ stream: UInt8, _ bytes: [UInt8], size: UInt32? = nil) -> [UInt8] {
+    let size = size ?? UInt32(bytes.count)
+    return [stream, 0, 0, 0] + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: size >> $0) } + bytes
+  }
+
+  @Test("the streams come apart, wherever the pieces end")
+  func pieces() {
+    let stream =
+      frame(1, Array("one\n".utf8)) + frame(2, []) + frame(2, Array("two".utf8)) + frame(1, [])
+      + frame(0, [0, 0, 0, 0, 0, 0, 0, 0]) + frame(3, [1, 0, 0, 0, 0, 0, 0, 9]) + frame(1, Array("\u{1F600}".utf8))
+    let whole = told(stream)
+    #expect(whole.stdout == Array("one\n".utf8) + [0, 0, 0, 0, 0, 0, 0, 0] + Array("\u{1F600}".utf8))
+    #expect(whole.stderr == Array("two".utf8) + [1, 0, 0, 0, 0, 0, 0, 9])
+    #expect(!whole.isCutShort)
+    #expect(told(stream, endsAt: Array(0..<stream.count)) == whole)
+    for first in 0...stream.count {
+      for second in first...stream.count { #expect(told(stream, endsAt: [first, second]) == whole) }
+    }
+  }
+
+  @Test("0 and 1 are the standard output, 2 and 3 the standard error", arguments: zip(UInt8(0)...3, [0, 0, 1, 1]))
+  func streams(_ number: UInt8, _ isError: Int) {
+    let told = told(frame(number, [7, 8]))
+    #expect(told == (isError == 1 ? Told(stderr: [7, 8]) : Told(stdout: [7, 8])))
+  }
+
+  @Test("nothing is a stream without output")
+  func empty() {
+    #expect(told([]) == Told())
+    #expect(told(frame(1, []) + frame(2, [])) == Told())
+  }
+
+  @Test("a stream that ends in a head or in a frame is cut short")
+  func cutShort() {
+    let stream = frame(1, []) + frame(2, [5, 6])
+    for count in 0...stream.count {
+      #expect(told(Array(stream.prefix(count))).isCutShort == ![0, 8, 18].contains(count))
+    }
+  }
+
+  @Test("the largest frame is four gigabytes", arguments: [1 << 16, 1 << 31, UInt32.max])
+  func large(_ size: UInt32) {
+    // It is not over before so many bytes have come: what looks like a head is output.
+    let within = [UInt8](repeating: 1, count: 60_000) + frame(2, [1, 2, 3])
+    #expect(told(frame(1, within, size: size)) == Told(stdout: within, isCutShort: true))
+  }
+
+  @Test("a frame of megabytes is given as it comes")
+  func pass() {
+    var frames = Frames()
+    var count = 0
+    var largest = 0
+    let piece = [UInt8](repeating: 9, count: 100_000)
+    for (index, head) in [frame(2, [], size: 2_500_000), frame(1, [])].enumerated() {
+      head.withUnsafeBytes { frames.take($0) { _, _ in Issue.record("a head is no output") } }
+      for _ in 0..<(index == 0 ? 25 : 0) {
+        piece.withUnsafeBytes { bytes in
+          frames.take(bytes) { stream, part in
+            #expect(stream == .stderr)
+            count += part.count
+            largest = max(largest, part.count)
+          }
+        }
+      }
+    }
+    #expect(count == 2_500_000 && largest == 100_000 && !frames.isCutShort)
+  }
+
+  @Test("whatever comes is read, and the same in any pieces")
+  func anything() {
+    var dice = Dice(2)
+    for _ in 0..<2000 {
+      // Small numbers, so that there are many frames.
+      let largest = [2, 4, 256][dice.roll(3)]
+      let stream = (0..<dice.roll(200)).map { _ in UInt8(dice.roll(largest)) }
+      let whole = told(stream)
+      let ends = (0..<dice.roll(8)).map { _ in dice.roll(stream.count + 1) }.sorted()
+      #expect(told(stream, endsAt: ends) == whole)
+      #expect(whole.stdout.count + whole.stderr.count <= max(0, stream.count - 8))
+    }
+  }
+}

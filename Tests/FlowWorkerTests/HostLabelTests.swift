@@ -1,0 +1,71 @@
+import Glibc
+import Testing
+
+@testable import FlowWorker
+
+@Suite struct HostLabelTests {
+  /// The words of this process's label, some of them others.
+  private func label(
+    machine: String? = nil, boot: String? = nil, namespace: String? = nil, pid: String? = nil, start: String? = nil
+  ) -> String {
+    let own = HostLabel.own.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    return [machine ?? own[0], boot ?? own[1], namespace ?? own[2], pid ?? own[3], start ?? own[4]].joined(
+      separator: ".")
+  }
+
+  private func isDead(_ label: String) -> Bool? { HostLabel(label)?.isDead }
+
+  /// A process that has ended, and is nobody's any more.
+  private func endedProcess() -> Int32 {
+    var pid: Int32 = 0
+    var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("true"), nil]
+    defer { free(arguments[0]) }
+    #expect(posix_spawn(&pid, "/bin/true", nil, nil, &arguments, nil) == 0)
+    var status: Int32 = 0
+    while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+    return pid
+  }
+
+  @Test("this process is its own, and lives")
+  func own() {
+    let own = HostLabel.own
+    #expect(own == label() && HostLabel.isOwn(own))
+    #expect(own.split(separator: ".")[3] == "\(getpid())")
+    #expect(isDead(own) == false)
+    // It is a label's value, and one line.
+    #expect(own.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F })
+  }
+
+  @Test("a process that is gone is dead, also when another one has its number")
+  func gone() {
+    let ended = label(pid: "\(endedProcess())")
+    #expect(isDead(ended) == true && !HostLabel.isOwn(ended))
+    let before = label(start: "1")
+    #expect(isDead(before) == true && !HostLabel.isOwn(before))
+  }
+
+  @Test("of a process elsewhere nothing is known")
+  func elsewhere() {
+    let ended = "\(endedProcess())"
+    #expect(isDead(label(machine: "0123456789abcdef0123456789abcdef", pid: ended)) == false)
+    #expect(isDead(label(machine: "0123456789abcdef0123456789abcdef", boot: "another", pid: ended)) == false)
+    #expect(isDead(label(namespace: "1", pid: ended)) == false)
+    #expect(isDead(label(boot: "-", pid: ended)) == false)
+  }
+
+  @Test("no process outlives a boot of its machine")
+  func boots() {
+    // Machines without a name may be any two.
+    let isNamed = !label().hasPrefix("-.")
+    #expect(isDead(label(boot: "another")) == isNamed)
+    #expect(isDead(label(machine: "-", boot: "another")) == false)
+  }
+
+  @Test(
+    "what is no label of ours is nobody's",
+    arguments: ["", "x", "....", "a.b.c.d", "a.b.c.d.e.f", "a.b.c.d.e", "\u{1F600}.\u{E9}.1.2.3"])
+  func strangers(_ text: String) {
+    #expect(isDead(text) ?? false == false && !HostLabel.isOwn(text))
+    #expect((HostLabel(text) == nil) == (text.filter { $0 == "." }.count != 4))
+  }
+}
