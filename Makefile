@@ -1,7 +1,7 @@
 # libflowworker: one door for everything.
 #
 #   make run     build the library and run the Hello World workflow from C and from Python
-#   make test    run every test that needs no engine
+#   make test    run every test that needs no engine; make engines-test runs the others
 #
 # Both install what they lack: Debian packages (when they can), and a virtual environment
 # under build/. See CONTRIBUTING.md for the rest.
@@ -32,7 +32,7 @@ SOURCES := $(shell find Sources include Package.swift -type f)
 RELEASE := -c release --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
            -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: lib run test test-swift test-c test-python test-readme bench asan tsan valgrind \
+.PHONY: lib run test test-swift test-c test-python test-readme engines-test bench asan tsan valgrind \
         format install clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
@@ -106,6 +106,11 @@ test-python: lib venv
 
 test-readme: lib venv
 	$(PYTHON) Tests/readme/run.py $(LIB)
+
+# The tests that need an engine, on private ones.
+engines-test: lib venv
+	Tests/engines/setup.sh
+	PYTHON=$(abspath $(PYTHON)) Tests/engines/run.sh $(LIB)
 
 # The C harness again, over the library with a sanitizer in it and under valgrind. A sanitized library
 # is a debug build with the Swift runtime of the toolchain, whose place it must know.

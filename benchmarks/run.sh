@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 lib=$PWD/build/lib
 out=$PWD/build/bench
 rows=$out/rows.tsv
-questions=${*:-step keeper many standing capture pool lookup load expand}
+questions=${*:-step keeper many standing capture pool lookup load expand containers}
 python=build/venv/bin/python
 [ -x "$python" ] || python=python3
 : "${CC:=cc}"
@@ -45,6 +45,7 @@ run_question() {
         -L"$out" -Wl,-rpath,"$out" -llimits -lpthread
       "$out/$1"
       ;;
+    containers) compile libcontainers.so -fPIC -shared benchmarks/containers_limit.c ;;
     load)
       compile load benchmarks/load.c benchmarks/bench.c -ldl
       "$out/load" "$lib/libflowworker.so.0" "$out/liblimits.so"

@@ -3,10 +3,12 @@
 #include "fws.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -114,14 +116,32 @@ int fws_channel_stop(int channel) {
   return send_message(channel, &part, 1, NULL, 0);
 }
 
-int fws_channel_will(int channel, int socket, const char *text, size_t size) {
-  fwk_request request = {.kind = FWK_WILL, .size = size};
-  struct iovec parts[2] = {
+int fws_address_of_socket(const char *path, fws_address *address) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length >= sizeof name.sun_path) return ENAMETOOLONG;
+  memcpy(name.sun_path, path, length);
+  address->size = offsetof(struct sockaddr_un, sun_path) + length + 1;
+  memcpy(address->bytes, &name, address->size);
+  return 0;
+}
+
+int fws_address_of_peer(int fd, fws_address *address) {
+  socklen_t size = sizeof address->bytes;
+  if (getpeername(fd, (struct sockaddr *)address->bytes, &size) < 0) return errno;
+  address->size = size;
+  return 0;
+}
+
+int fws_channel_will(int channel, const fws_address *address, const char *text, size_t size) {
+  fwk_request request = {.kind = FWK_WILL, .address = (uint32_t)address->size, .size = address->size + size};
+  struct iovec parts[3] = {
       {.iov_base = &request, .iov_len = sizeof request},
+      {.iov_base = (void *)address->bytes, .iov_len = address->size},
       {.iov_base = (void *)text, .iov_len = size},
   };
-  if (size > FWK_INLINE) return EMSGSIZE;
-  return send_message(channel, parts, 2, &socket, socket >= 0 ? 1 : 0);
+  if (request.size > FWK_INLINE) return EMSGSIZE;
+  return send_message(channel, parts, 3, NULL, 0);
 }
 
 int fws_channel_receive(int channel, fwk_reply *reply) {

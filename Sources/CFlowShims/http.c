@@ -151,7 +151,9 @@ fws_http *fws_http_open(const char *socket, const char *ca, const char *cert, co
   link->timer = fws_above_standard(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   link->multi = fws_curl.curl_multi_init();
   if (link->epoll < 0 || link->timer < 0 || link->multi == NULL) {
+    int error = errno;
     fws_http_close(link);
+    errno = error;
     return NULL;
   }
   fws_epoll_add(link->epoll, link->timer);
@@ -211,9 +213,10 @@ static void set_common(fws_call *call, const char *url) {
   /* Seconds. There is no limit of the whole: a container may run, and an image be pulled, for days. */
   fws_curl.curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, 10L);
   fws_curl.curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+  /* A variable of the environment that is meant for the web does not stand between us and an engine. */
+  fws_curl.curl_easy_setopt(easy, CURLOPT_PROXY, "");
   if (link->socket != NULL) {
     fws_curl.curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, link->socket);
-    fws_curl.curl_easy_setopt(easy, CURLOPT_PROXY, "");
   } else {
     /* A server that has vanished is noticed after 60 + 4 * 15 seconds. */
     fws_curl.curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -265,6 +268,8 @@ static fws_call *make_call(fws_http *link, const fws_http_handlers *handlers, vo
   free(call);
   return NULL;
 }
+
+void fws_http_wake(fws_http *link) { on_timer(link->multi, 0, link); }
 
 static fws_call *begin(fws_call *call) {
   fws_http *link = call->link;
@@ -328,6 +333,8 @@ bool fws_http_is_absent(int code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_OPERATION_TIMEDOUT: /* of a connection: nothing else has a limit */
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_PEER_FAILED_VERIFICATION:

@@ -318,18 +318,22 @@ static void run(state *state) {
 }
 
 /* What a will may take: an engine stops containers, each with its grace. */
-static const int64_t WILL = 600ll * SECOND;
+static const int64_t WILL = 300ll * SECOND;
 
 /* Sends the bytes of a will, and waits for the answers: a server drops what is left of a connection that
  * is closed. */
 static void carry_out(state *state) {
-  int socket = state->fds[FWK_FD_OUT];
-  uint64_t size = state->request.size < FWK_INLINE ? state->request.size : FWK_INLINE;
-  uint64_t sent = 0;
+  uint64_t size = state->request.size;
+  uint64_t sent = state->request.address;
+  if (size > FWK_INLINE || sent >= size || sent < sizeof(uint16_t)) return;
+  uint16_t family = *(const uint16_t *)(const void *)state->texts;
+  long socket = RAW3(__NR_socket, family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  long error = socket < 0 ? socket : RAW3(__NR_connect, socket, state->texts, sent);
+  if (error < 0 && error != -EINPROGRESS && error != -EAGAIN) return;
   int64_t end = monotonic() + WILL;
-  while (socket >= 0 && size > 0 && monotonic() < end) {
+  while (monotonic() < end) {
     struct pollfd item;
-    watch_fd(&item, socket);
+    watch_fd(&item, (int)socket);
     if (sent < size) item.events |= POLLOUT;
     struct timespec time;
     time.tv_sec = 1;
@@ -364,17 +368,18 @@ void monitor(int channel) {
     watch_fd(&items[0], state->channel);
     watch_fd(&items[1], state->host);
     RAW5(__NR_ppoll, items, 2, 0, 0, 0);
-    if (items[1].revents != 0) break;
-    if (items[0].revents == 0) continue;
+    /* What the host has sent before its end comes first: it may be its last will. */
+    if (items[0].revents == 0) {
+      if (items[1].revents != 0) break;
+      continue;
+    }
     if (!receive(state, &state->request)) break;
     if (state->request.kind == FWK_RUN) {
       run(state);
     } else {
       /* It came too late for a command, or it is said that no further one comes: a directory that is held
        * here could not be unmounted. */
-      if (state->request.kind != FWK_STOP) continue;
-      close_fd(state, FWK_FD_RUNDIR);
-      close_fd(state, FWK_FD_OUT);
+      if (state->request.kind == FWK_STOP) close_fd(state, FWK_FD_RUNDIR);
     }
   }
   if (state->request.kind == FWK_WILL) carry_out(state);

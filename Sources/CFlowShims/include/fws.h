@@ -41,8 +41,18 @@ int fws_channel_run(int channel, const fwk_request *_Nonnull request, const void
 /* Sends FWK_STOP. */
 int fws_channel_stop(int channel);
 
-/* Sends FWK_WILL: the bytes that go to a socket when this process is gone. -1: the socket of the will before. */
-int fws_channel_will(int channel, int socket, const char *_Nonnull text, size_t size);
+/* Where a server listens, as connect(2) takes it. */
+typedef struct {
+  size_t size;
+  _Alignas(8) unsigned char bytes[128];
+} fws_address;
+
+/* Of a Unix socket's path, and of the other end of a connection. Give 0 or an errno. */
+int fws_address_of_socket(const char *_Nonnull path, fws_address *_Nonnull address);
+int fws_address_of_peer(int fd, fws_address *_Nonnull address);
+
+/* Sends FWK_WILL: what goes to a server when this process is gone. */
+int fws_channel_will(int channel, const fws_address *_Nonnull address, const char *_Nonnull text, size_t size);
 
 /* Takes a message if there is one: 1. 0: there is none; -1: the monitor has gone. */
 int fws_channel_receive(int channel, fwk_reply *_Nonnull reply);

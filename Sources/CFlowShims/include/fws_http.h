@@ -65,6 +65,9 @@ bool fws_http_is_sent(const fws_call *_Nonnull call);
 
 void fws_http_drop(fws_call *_Nonnull call);
 
+/* Lets fws_http_fd() be readable. */
+void fws_http_wake(fws_http *_Nonnull link);
+
 /* Does what can be done without waiting. */
 void fws_http_advance(fws_http *_Nonnull link);
 

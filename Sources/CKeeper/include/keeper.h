@@ -42,7 +42,7 @@ enum { FWK_CONTROL = 3, FWK_HOST = 4 };
 enum {
   FWK_RUN = 1,  /* start a command */
   FWK_STOP = 2, /* end it: TERM, the grace, KILL; between two commands: forget the run directory, and the will */
-  FWK_WILL = 3, /* no command: the bytes to send when the host has gone, to the socket that comes with this or came before */
+  FWK_WILL = 3, /* no command: what to send to a server when the host has gone */
 };
 
 /* What becomes of processes that a command leaves. */
@@ -63,6 +63,7 @@ typedef struct {
   uint32_t has_rundir; /* it comes with this request, and not with one before */
   uint32_t has_file;   /* the texts are in a file */
   uint32_t keep_rundir; /* for the next request */
+  uint32_t address;    /* bytes of FWK_WILL's address */
   uint64_t size;       /* of the texts, which follow in the message, or are in the file */
   int64_t timeout;     /* nanoseconds; negative: none */
   int64_t grace;       /* nanoseconds */
@@ -72,8 +73,11 @@ typedef struct {
 /* The texts of FWK_RUN: a table of 64-bit offsets from the table's beginning, and then the
  * strings, each with a NUL. The program's path; the arguments; 0; the environment; 0. */
 
+/* The texts of FWK_WILL: the server's address, as connect(2) takes it, and the bytes for it. The
+ * connection is made when it is needed: servers close one that is silent. */
+
 /* Texts up to this size are in the message; larger ones are in a memory file. A will is always
- * in the message, and is cut there. */
+ * in the message. */
 enum { FWK_INLINE = 32 * 1024 };
 
 /* --- monitor to host -------------------------------------------------------------- */

@@ -33,6 +33,17 @@ final class ContainerCommand: EngineCommand {
   }
 
   override var isStarting: Bool { isStartSent }
+  override var hasEnded: Bool { status != nil }
+
+  /// The rest of the output comes until there is a pause.
+  override func drain() { if status != nil, !hasStreamEnded { setDrain() } }
+
+  private func setDrain() {
+    setAlarm(ContainerCommand.drainPatience) { [weak self] in
+      self?.hasStreamEnded = true
+      self?.inspectIfEnded()
+    }
+  }
 
   override func begin() {
     if let early {
@@ -77,7 +88,8 @@ final class ContainerCommand: EngineCommand {
       guard let self else { return }
       if answer.isSuccess || answer.status == 304 {
         if phase == .preparing { tellStart() }
-        onStart()
+        guard phase == .running else { return }
+        if !wasAskedToEnd { onStart() }
         return endIfAsked()
       }
       guard phase == .preparing || phase == .running else { return }
@@ -122,7 +134,9 @@ final class ContainerCommand: EngineCommand {
     let found = answer.read { json -> (Int64, String?)? in
       json["StatusCode"]?.integer.map { ($0, json["Error"]?["Message"]?.string) }
     }
-    guard let (code, error) = found else { return }
+    guard let (code, error) = found, (0...255).contains(code) else {
+      return fail(SpawnFailure(engine: "the engine at \(session.place.address) does not tell how it ended"))
+    }
     if let error, !error.isEmpty {
       return fail(
         SpawnFailure(engine: "the engine at \(session.place.address) does not tell how it ended: \(error)"))
@@ -130,10 +144,7 @@ final class ContainerCommand: EngineCommand {
     status = Int32(truncatingIfNeeded: code)
     if phase == .preparing, isStartSent { tellStart() }
     if hasStreamEnded { return inspectIfEnded() }
-    setAlarm(ContainerCommand.drainPatience) { [weak self] in
-      self?.hasStreamEnded = true
-      self?.inspectIfEnded()
-    }
+    setDrain()
   }
 
   /// What only the engine knows, before the container goes.

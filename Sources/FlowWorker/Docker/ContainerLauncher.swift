@@ -33,8 +33,15 @@ final class ContainerLauncher: CommandLauncher {
     throws(SpawnFailure) -> any RunningCommand
   {
     let text = String(decoding: command, as: UTF8.self)
-    let words = options.shell == nil ? try ContainerLauncher.words(command) : []
     let wasPrepared = isPrepared
+    let words: Result<[String], SpawnFailure>
+    do throws(SpawnFailure) {
+      words = .success(options.shell == nil ? try ContainerLauncher.words(command) : [])
+    } catch {
+      // The session of a step that has begun is ended in order.
+      if !wasPrepared { throw error }
+      words = .failure(error)
+    }
     isPrepared = true
     next = nil
     let options = options
@@ -44,6 +51,7 @@ final class ContainerLauncher: CommandLauncher {
       ) { (session) throws(SpawnFailure) in
         if let shell = options.shell { return [shell, "-c", text] }
         let image = session.image
+        let words = try words.get()
         let all = (image?.entrypoint ?? []) + (words.isEmpty ? image?.command ?? [] : words)
         if all.isEmpty { throw ContainerLauncher.nothingToRun(session) }
         return all
@@ -56,7 +64,7 @@ final class ContainerLauncher: CommandLauncher {
     let started = ContainerCommand(
       session, text, isLast: isLast, timeout: timeout, settings: settings, events: events, early: early
     ) { (session) throws(SpawnFailure) in
-      try ContainerLauncher.body(session, text, words)
+      try ContainerLauncher.body(session, text, try words.get())
     } onStart: { [weak self] in
       self?.prepareNext()
     }
@@ -65,7 +73,7 @@ final class ContainerLauncher: CommandLauncher {
   }
 
   func close() -> (any RunningCommand)? {
-    guard isPrepared, !session.isSettled else { return nil }
+    guard isPrepared, session.hasContainers else { return nil }
     return SessionClosing(session, patience: EngineCommand.removalPatience)
   }
 

@@ -21,6 +21,8 @@ final class ContainerSession {
   var image: ImageFacts? { source.facts }
   private(set) var plan: ContainerPlan?
   private let source: ImageSource
+  /// Of the command that runs: made before it, so that it is there when there are no descriptors.
+  let timer: Pause
   private let env: KeyValues
   private let rundir: CText
   private let token = String(SpecBuilder.uniqueIdentifier().prefix(16))
@@ -40,8 +42,10 @@ final class ContainerSession {
 
   /// Asked again so often: an engine may be busy with a container for a moment.
   private static let maxRemovals = 20
+  /// Seconds.
+  static let never = 1e9
   /// Seconds for a request to go out over a connection that is there.
-  private static let sendPatience = 2.0
+  private static let sendPatience = 0.5
 
   init(_ place: EnginePlace, _ options: DockerOptions, image: String, env: KeyValues, rundir: CText)
     throws(SpawnFailure)
@@ -52,8 +56,12 @@ final class ContainerSession {
     self.env = env
     self.rundir = rundir
     reference = ImageReference(image)
-    engine.settle()
     link = try engine.link()
+    guard let timer = Pause(ContainerSession.never) else {
+      throw SpawnFailure("no timer for it could be had", errno)
+    }
+    self.timer = timer
+    fws_epoll_add(link.fd, timer.fd)
     source = ImageSource(place, engine, link, reference, options.pull)
   }
 
@@ -67,6 +75,7 @@ final class ContainerSession {
   deinit {
     // In a process that was forked from the host all this is the host's.
     if fws_is_forked() { return }
+    fws_epoll_remove(link.fd, timer.fd)
     if containers.isEmpty {
       will?.revoke()
     } else {
@@ -135,7 +144,7 @@ final class ContainerSession {
       plan = try ContainerPlan(
         options, env: env, rundir: rundir, label: HostLabel.own, isRootless: engine.isRootless ?? false)
     } catch { return done(error) }
-    if engine.isSweepDue() { sweep = Sweep(engine, link) { [weak self] in self?.tellRemoved() } }
+    if engine.isSweepDue() { sweep = Sweep(engine, link) }
     makeWill()
     source.get(done)
   }
@@ -154,15 +163,25 @@ final class ContainerSession {
   // MARK: Containers
 
   private func makeWill() {
-    // With TLS a connection cannot be handed on.
+    // A monitor does not speak TLS.
     guard will == nil, place.peer.certificates == nil, !place.peer.base.hasPrefix("https") else { return }
+    var address = fws_address()
+    if let socket = place.peer.socket {
+      if fws_address_of_socket(socket, &address) == 0 { takeWill(address) }
+      return
+    }
+    // What a name stands for is known by libcurl.
     link.connect { [weak self] fd, _ in
       guard fd >= 0 else { return }
       defer { close(fd) }
-      guard let self, will == nil else { return }
-      will = try? Will(fd)
-      writeWill()
+      if fws_address_of_peer(fd, &address) == 0 { self?.takeWill(address) }
     }
+  }
+
+  private func takeWill(_ address: fws_address) {
+    guard will == nil else { return }
+    will = try? Will(address)
+    writeWill()
   }
 
   private func writeWill() { will?.write(containers, base: path(""), grace: options.grace) }
@@ -235,24 +254,26 @@ final class ContainerSession {
   }
 
   private func tellRemoved() {
-    guard containers.isEmpty, sweep?.isOver ?? true, let onRemoved else { return }
+    guard containers.isEmpty, let onRemoved else { return }
     self.onRemoved = nil
     onRemoved()
   }
 
-  /// Whether the containers may go while nobody waits: all that was asked for has been answered.
-  var canPark: Bool { creating.isEmpty && (sweep?.isOver ?? true) }
+  /// Whether the containers may go while nobody waits.
+  var canBequeath: Bool { creating.isEmpty && will != nil }
 
-  /// Has all containers removed. The engine has been asked when this returns; what comes of it is seen by the next
-  /// step on the engine, or, when this process ends before, by the monitor that has the will.
-  func park() {
-    for name in containers where !removing.contains(name) { remove(name) }
-    link.send(within: ContainerSession.sendPatience)
-    if !containers.isEmpty { engine.park(self) }
+  /// Has the monitor remove all containers, now, while the result goes its way. Whether they have gone is seen by the
+  /// next step on the engine.
+  func bequeath() {
+    let names = containers.filter { !removing.contains($0) }
+    for name in containers { engine.addLeftover(name) }
+    will?.execute(names, base: path(""))
+    will = nil
+    containers = []
+    removing = []
   }
 
-  /// Whether nothing is left to be done.
-  var isSettled: Bool { containers.isEmpty }
+  var hasContainers: Bool { !containers.isEmpty }
 
   /// The engine was lost: nothing that was asked for is answered any more.
   func dropCalls() {

@@ -12,12 +12,11 @@ final class Engine: Sendable {
     var isRootless: Bool?
     /// Links without a step; their connections are kept.
     var idle: [HTTPLink] = []
-    /// Steps that are over, and whose last containers were still being removed.
-    var parked: [ContainerSession] = []
     /// When leftovers were looked for; negative: never.
     var sweep = -Double.infinity
     /// Containers that could not be removed.
-    var leftovers: Set<String> = []
+    /// With the time when that was seen.
+    var leftovers: [String: Double] = [:]
     var pulls: [String: PullReference] = [:]
   }
 
@@ -28,6 +27,8 @@ final class Engine: Sendable {
   private static let maxIdle = 16
   /// Seconds between two looks for leftovers.
   private static let sweepInterval = 60.0
+  /// Seconds that an engine may take for a creation that nobody waits for.
+  private static let creationPatience = 60.0
 
   private init(_ peer: HTTPPeer) throws(FlowError) {
     self.peer = peer
@@ -62,29 +63,6 @@ final class Engine: Sendable {
     _ = state.withLock { state in
       state.idle.append(link)
       return state.idle.count > Engine.maxIdle ? state.idle.removeFirst() : nil
-    }
-  }
-
-  // MARK: Steps that are over
-
-  /// Takes a session whose containers are being removed.
-  func park(_ session: ContainerSession) {
-    // The one that is let go is ended by its monitor.
-    _ = state.withLock { state in
-      state.parked.append(session)
-      return state.parked.count > Engine.maxIdle ? state.parked.removeFirst() : nil
-    }
-  }
-
-  /// Looks after the sessions that were parked.
-  func settle() {
-    let parked = state.withLock { state in
-      defer { state.parked = [] }
-      return state.parked
-    }
-    for session in parked {
-      session.advance()
-      if !session.isSettled { park(session) }
     }
   }
 
@@ -125,11 +103,20 @@ final class Engine: Sendable {
   /// The look has failed: the next step does it.
   func missSweep() { state.withLock { $0.sweep = -Double.infinity } }
 
-  func addLeftover(_ name: String) { _ = state.withLock { $0.leftovers.insert(name) } }
+  func addLeftover(_ name: String) {
+    let now = fws_monotonic()
+    state.withLock { $0.leftovers[name] = now }
+  }
 
-  func removeLeftover(_ name: String) { _ = state.withLock { $0.leftovers.remove(name) } }
+  func removeLeftover(_ name: String) { state.withLock { $0.leftovers[name] = nil } }
 
-  var leftovers: Set<String> { state.withLock { $0.leftovers } }
+  /// Those that are not on the engine. One that was just being created may still come.
+  func forgetLeftovers(but found: Set<String>) {
+    let old = fws_monotonic() - Engine.creationPatience
+    state.withLock { state in state.leftovers = state.leftovers.filter { found.contains($0.key) || $0.value > old } }
+  }
+
+  var leftovers: Set<String> { state.withLock { Set($0.leftovers.keys) } }
 
   // MARK: Pulls
 
@@ -195,8 +182,11 @@ struct HostLabel {
   var isDead: Bool {
     guard let own = HostLabel(HostLabel.own), machine == own.machine, boot != "-" else { return false }
     if boot != own.boot { return machine != "-" }
-    guard namespace == own.namespace else { return false }
-    return HostLabel.startTime(String(pid)).map { $0 != start } ?? true
+    guard namespace == own.namespace, let number = Int32(pid), number > 0 else { return false }
+    if kill(number, 0) < 0 && errno == ESRCH { return true }
+    // Another process may have its number. One whose time cannot be read is taken for the same.
+    guard start != "-", let now = HostLabel.startTime(String(pid)) else { return false }
+    return now != start
   }
 
   /// Whether it is this process.

@@ -41,7 +41,9 @@ struct EngineAddress: Equatable {
     guard var place = rest("tcp://") ?? rest("http://") ?? rest("https://") else { throw .unknown(text) }
     while place.hasSuffix("/") { place.removeLast() }
     // The engine's own ports, where none is given.
-    if !place.isEmpty, !place.hasSuffix("]"), !place.contains(":") { place += isSecure ? ":2376" : ":2375" }
+    if !place.isEmpty, place.hasPrefix("[") ? place.hasSuffix("]") : !place.contains(":") {
+      place += isSecure ? ":2376" : ":2375"
+    }
     let isPlain = place.utf8.allSatisfy { byte in
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

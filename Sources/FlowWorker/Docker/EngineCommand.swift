@@ -32,11 +32,11 @@ class EngineCommand: RunningCommand {
   private var isTold = false
   private var isOver = false
   private var reason: Outcome?
-  /// The time of a timeout, of a grace, of an engine that may come back.
-  private var alarm: Pause?
+  /// At the session's time: of a timeout, of a grace, of an engine that may come back.
   private var onAlarm: (() -> Void)?
   private var isLost = false
-  private var parks = false
+  /// No other command follows in its session.
+  private var endsStep = false
 
   /// Seconds. What is killed is gone at once, unless the engine is in trouble.
   private static let killPatience = 10.0
@@ -67,6 +67,9 @@ class EngineCommand: RunningCommand {
   /// Drops the calls that wait for the command.
   func dropCalls() {}
 
+  /// More output has come.
+  func drain() {}
+
   /// Something may be due.
   func turn() {}
 
@@ -92,10 +95,9 @@ class EngineCommand: RunningCommand {
     swap(&self.events, &events)
     session.advance()
     tellProgress()
-    if let alarm, alarm.isOver {
-      let action = onAlarm
+    if session.timer.isOver, let action = onAlarm {
       clearAlarm()
-      action?()
+      action()
     }
     turn()
     if isOver {
@@ -106,7 +108,7 @@ class EngineCommand: RunningCommand {
     swap(&self.events, &events)
     guard isOver else { return nil }
     signpost.forget(session.link.fd)
-    if parks { session.park() }
+    if endsStep, session.hasContainers { session.bequeath() }
     end.stdout = stdout.take()
     end.stderr = stderr.take()
     return end
@@ -132,13 +134,16 @@ class EngineCommand: RunningCommand {
   final func take(_ bytes: UnsafeRawBufferPointer) {
     // Output may come before the answer to the start does.
     if phase == .preparing { tellStart() }
+    drain()
     frames.take(bytes) { stream, piece in
       if stream == .stdout { stdout.take(piece, &events) } else { stderr.take(piece, &events) }
     }
   }
 
   /// What was written that is no command's output.
-  final var outputSoFar: (stdout: UnsafeRawBufferPointer, stderr: UnsafeRawBufferPointer) { (stdout.head, stderr.head) }
+  final var outputSoFar: (stdout: UnsafeRawBufferPointer, stderr: UnsafeRawBufferPointer) {
+    (stdout.beginning.bytes, stderr.beginning.bytes)
+  }
 
   /// Whether the engine may still find out that memory ran out: it is told of that beside the end of the process, and
   /// sometimes after it.
@@ -163,7 +168,7 @@ class EngineCommand: RunningCommand {
   /// It has ended with a status, as an engine reports it.
   final func finish(status: Int32) {
     guard phase != .over, phase != .closing else { return }
-    let signal = status - 128
+    let signal = status &- 128
     if (1...31).contains(signal) { end.signal = signal } else { end.exitCode = status }
     end.outcome = end.signal == nil ? .exited : .signaled
     if end.outOfMemory == .yes, status != 0 { end.outcome = .oom }
@@ -193,11 +198,9 @@ class EngineCommand: RunningCommand {
       closeForNext()
       return complete()
     }
+    endsStep = true
     // What has ended by itself is removed while the result goes its way.
-    if reason == nil, !isLost, session.canPark {
-      parks = true
-      return complete()
-    }
+    if reason == nil, !isLost, session.canBequeath { return complete() }
     setAlarm(EngineCommand.removalPatience) { [weak self] in
       // The engine does not remove them.
       self?.session.giveUp()
@@ -221,7 +224,7 @@ class EngineCommand: RunningCommand {
   // MARK: Ending it
 
   private func endBecause(_ outcome: Outcome) {
-    guard reason == nil, phase == .preparing || phase == .running else { return }
+    guard reason == nil, phase == .preparing || phase == .running, !hasEnded, !isLost else { return }
     reason = outcome
     clearAlarm()
     if phase == .preparing, !isStarting {
@@ -229,15 +232,24 @@ class EngineCommand: RunningCommand {
       end.outcome = outcome
       return close()
     }
-    // One that is being started is ended when that has been answered.
-    if phase == .running { askToEnd() }
+    if phase == .running { return askToEnd() }
+    // One that is being started is ended when that has been answered; an engine may not answer.
+    setAlarm(EngineCommand.killPatience) { [weak self] in
+      self?.end.outcome = outcome
+      self?.close()
+    }
   }
+
+  /// It has ended by itself, and what is left is to learn how.
+  var hasEnded: Bool { false }
 
   /// Whether the engine has been asked to start it.
   var isStarting: Bool { false }
 
+  final var wasAskedToEnd: Bool { reason != nil }
+
   /// After the start has been answered.
-  final func endIfAsked() { if reason != nil, end.endedBy == nil { askToEnd() } }
+  final func endIfAsked() { if phase == .running, reason != nil, end.endedBy == nil { askToEnd() } }
 
   private func askToEnd() {
     signal("SIGTERM", .term)
@@ -284,43 +296,46 @@ class EngineCommand: RunningCommand {
 
   private func look(until deadline: Double) {
     guard let container else { return close() }
+    // It may accept, and say nothing.
+    setAlarm(max(deadline - fws_monotonic(), 0) + EngineCommand.lossInterval) { [weak self] in self?.leave(container) }
     session.link.call("GET", session.path("/containers/\(container)/json")) { [weak self] answer in
       guard let self, phase != .over else { return }
       if answer.failure == nil {
         if answer.isSuccess { _ = answer.read { json -> Void? in self.found(json["State"]) } } else { found(nil) }
         return close()
       }
-      if fws_monotonic() >= deadline {
-        end.failure = (end.failure ?? "") + "; its container \(container) is removed when the engine is used again"
-        session.giveUp()
-        return complete()
-      }
+      if fws_monotonic() >= deadline { return leave(container) }
       setAlarm(EngineCommand.lossInterval) { [weak self] in self?.look(until: deadline) }
     }
+  }
+
+  private func leave(_ container: String) {
+    end.failure = (end.failure ?? "") + "; its container \(container) is removed when the engine is used again"
+    session.giveUp()
+    complete()
   }
 
   // MARK: The alarm
 
   final func setAlarm(_ seconds: Double, _ action: @escaping () -> Void) {
-    clearAlarm()
-    alarm = Pause(seconds)
     onAlarm = action
-    if let alarm { fws_epoll_add(session.link.fd, alarm.fd) }
+    session.timer.set(seconds)
   }
 
   private func clearAlarm() {
-    if let alarm { fws_epoll_remove(session.link.fd, alarm.fd) }
-    alarm = nil
     onAlarm = nil
+    session.timer.set(ContainerSession.never)
   }
-
-  deinit { if let alarm { fws_epoll_remove(session.link.fd, alarm.fd) } }
 }
 
 /// One stream of a command, whose bytes are received and not read from a pipe.
 private struct ContainerOutput: ~Copyable {
   private var kept: KeptOutput
   private var feed: EventFeed?
+  /// The first bytes, whatever is kept.
+  private(set) var beginning = ByteBuffer()
+
+  private static let beginningSize = 4096
 
   init(_ stream: Stream, _ settings: RunSettings, _ events: RunOptions.Events?) {
     kept = KeptOutput(
@@ -328,11 +343,10 @@ private struct ContainerOutput: ~Copyable {
     feed = events.flatMap { EventFeed($0, stream) }
   }
 
-  /// The beginning of it.
-  var head: UnsafeRawBufferPointer { kept.first }
-
   mutating func take(_ bytes: UnsafeRawBufferPointer, _ events: inout EventQueue) {
     kept.add(bytes)
+    let missing = ContainerOutput.beginningSize - beginning.count
+    if missing > 0 { beginning.append(UnsafeRawBufferPointer(rebasing: bytes.prefix(missing))) }
     guard feed != nil else { return }
     if events.isListening {
       var chunk = ByteBuffer()

@@ -92,7 +92,10 @@ struct DockerConfig {
 
   /// `nil` if there is none. One that cannot be read would be passed over by nobody: it is an error.
   static func read() throws(SpawnFailure) -> DockerConfig? {
-    guard let text = Files.read(path) else { return nil }
+    guard let text = Files.read(path) else {
+      if errno == ENOENT || errno == ENOTDIR { return nil }
+      throw SpawnFailure("the docker CLI's configuration \(Wording.path(path)) cannot be read", errno)
+    }
     do throws(FlowError) { return DockerConfig(try JSONText.parse(text.bytes)) } catch {
       throw SpawnFailure("the docker CLI's configuration \(Wording.path(path)) cannot be read: \(error.message)")
     }

@@ -23,6 +23,7 @@ final class ExecCommand: EngineCommand {
   private var began = 0.0
   /// What came before it was known that the command runs.
   private var early = ByteBuffer()
+  private var isKnownToRun = false
   private var probe: Pause?
   private var probeInterval = 0.0
 
@@ -44,6 +45,7 @@ final class ExecCommand: EngineCommand {
   }
 
   override var isStarting: Bool { isStartSent }
+  override var hasEnded: Bool { isStartSent && stream == nil }
 
   override func begin() {
     if let name = box.name {
@@ -116,7 +118,7 @@ final class ExecCommand: EngineCommand {
     early.append(bytes)
     let said = ExecCommand.plain(UnsafeRawBufferPointer(rebasing: early.bytes.prefix(64)))
     if !said.isEmpty, !ExecCommand.complaints.contains(where: { said.hasPrefix($0) || $0.hasPrefix(said) }) {
-      started()
+      isKnownToRun = true
     }
   }
 
@@ -134,6 +136,8 @@ final class ExecCommand: EngineCommand {
   }
 
   override func turn() {
+    // Not where the output came from: libcurl was at work there.
+    if isKnownToRun, phase == .preparing, stream != nil { started() }
     guard let probe, probe.isOver else { return }
     clearProbe()
     guard phase == .preparing, let id else { return }
@@ -192,7 +196,7 @@ final class ExecCommand: EngineCommand {
       tellStart()
       flush()
     }
-    guard let code else {
+    guard let code, (0...255).contains(code) else {
       return fail(
         SpawnFailure(engine: "the engine at \(session.place.address) does not tell how the command ended"))
     }

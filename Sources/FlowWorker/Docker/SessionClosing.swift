@@ -6,25 +6,21 @@ final class SessionClosing: RunningCommand {
   private let session: ContainerSession
   private let started = fws_wall()
   private var isOver = false
-  private var alarm: Pause?
 
   /// - Parameter patience: seconds after which the engine is given up.
   init(_ session: ContainerSession, patience: Double) {
     self.session = session
-    alarm = Pause(patience)
-    if let alarm { fws_epoll_add(session.link.fd, alarm.fd) }
+    session.timer.set(patience)
     session.removeAll { [weak self] in self?.isOver = true }
     // Nothing else may come.
-    if isOver { alarm?.stop() }
+    if isOver { session.timer.stop() }
   }
-
-  deinit { if let alarm { fws_epoll_remove(session.link.fd, alarm.fd) } }
 
   var waiting: Waiting { Waiting(channel: session.link.fd) }
 
   func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
     session.advance()
-    if !isOver, alarm?.isOver ?? true {
+    if !isOver, session.timer.isOver {
       session.giveUp()
       isOver = true
     }

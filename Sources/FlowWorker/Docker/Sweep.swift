@@ -2,16 +2,13 @@
 final class Sweep {
   private let engine: Engine
   private let link: HTTPLink
-  private let done: () -> Void
   /// Calls that have not been answered.
   private var calls = 0
   private var isMissed = false
 
-  /// - Parameter done: may be called more than once.
-  init(_ engine: Engine, _ link: HTTPLink, _ done: @escaping () -> Void) {
+  init(_ engine: Engine, _ link: HTTPLink) {
     self.engine = engine
     self.link = link
-    self.done = done
     look()
   }
 
@@ -22,6 +19,8 @@ final class Sweep {
 
   private func look() {
     calls += 1
+    // One that is added from now on may be missing in the list.
+    let leftovers = engine.leftovers
     let filter = URLText.escaped("{\"label\":[\"\(HostLabel.key)\"]}")
     link.call("GET", engine.path("/containers/json?all=1&filters=\(filter)")) { [weak self] answer in
       guard let self else { return }
@@ -30,7 +29,6 @@ final class Sweep {
         isMissed = true
         return
       }
-      let leftovers = engine.leftovers
       var found: Set<String> = []
       var dead: [String] = []
       _ = answer.read { json -> Void? in
@@ -48,7 +46,7 @@ final class Sweep {
         }
         return ()
       }
-      for name in leftovers where !found.contains(name) { engine.removeLeftover(name) }
+      engine.forgetLeftovers(but: found)
       for name in dead {
         calls += 1
         link.call("DELETE", engine.path("/containers/\(URLText.escaped(name))?force=1&v=1")) { [weak self] answer in
@@ -59,8 +57,5 @@ final class Sweep {
     }
   }
 
-  private func endCall() {
-    calls -= 1
-    if calls == 0 { done() }
-  }
+  private func endCall() { calls -= 1 }
 }

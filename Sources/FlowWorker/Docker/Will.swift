@@ -1,18 +1,20 @@
 internal import CFlowShims
 
 /// What a monitor tells the engine when this process is gone, or has let go of a step without waiting for it: to
-/// stop and remove the step's containers. The requests wait ready at a connection of their own (keeper.h,
-/// FWK_WILL), so it works after SIGKILL, too.
+/// stop and remove the step's containers. The monitor has the requests (keeper.h, FWK_WILL), so it works after
+/// SIGKILL, too.
 final class Will {
   private var channel: Channel?
+  private var address: fws_address
 
-  /// - Parameter connection: to the engine, without TLS; the caller closes its own.
-  init(_ connection: Int32) throws(SpawnFailure) {
+  /// - Parameter address: of the engine, which must not need TLS.
+  init(_ address: fws_address) throws(SpawnFailure) {
     guard let keepers = Keepers.shared else { throw .noMemory }
+    self.address = address
     // A monitor that waits for work may have been killed meanwhile: the next one then.
     for _ in 0..<20 {
       let channel = try keepers.channel()
-      if fws_channel_will(channel.fd, connection, "", 0) == 0 {
+      if fws_channel_will(channel.fd, &self.address, "", 0) == 0 {
         self.channel = channel
         return
       }
@@ -33,7 +35,21 @@ final class Will {
       text += "DELETE \(base)/containers/\(name)?force=1&v=1 HTTP/1.1\r\nHost: engine\r\n\(end)\r\n"
     }
     // One that does not arrive is one of a monitor that was killed: the next step finds what is left by its label.
-    _ = fws_channel_will(channel.fd, -1, text, text.utf8.count)
+    _ = fws_channel_will(channel.fd, &address, text, text.utf8.count)
+  }
+
+  /// Has the monitor do it now: the containers' commands have ended.
+  func execute(_ containers: [String], base: String) {
+    guard let channel else { return }
+    var text = ""
+    // Twice: an engine may be busy with a container for a moment. One that has gone is no concern.
+    for name in containers + containers {
+      text += "DELETE \(base)/containers/\(name)?force=1&v=1 HTTP/1.1\r\nHost: engine\r\n\r\n"
+    }
+    text += "GET \(base)/_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n"
+    _ = fws_channel_will(channel.fd, &address, text, text.utf8.count)
+    // The monitor sees that it is let go of, and does what was last told.
+    self.channel = nil
   }
 
   /// All is removed: nothing is to be done.

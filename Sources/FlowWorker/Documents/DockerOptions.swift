@@ -76,7 +76,8 @@ struct DockerOptions {
         user = isHostUser || name == "image" ? nil : name
       } else if key == "memory" {
         guard let number = value.integer, number >= DockerOptions.leastMemory else {
-          throw Refusal("\(value.shown) is no size of a container's memory: use an integer from 6291456 (6 MiB)")
+          throw Refusal(
+            "\(value.shown) is no size of a container's memory: use an integer from 6291456 (6 MiB)")
         }
         memory = number
       } else if key == "cpus" {

@@ -210,5 +210,8 @@ final class Pause {
   var isOver: Bool { fws_timer_is_over(fd) }
 
   /// Lets it be over.
-  func stop() { fws_timer_set(fd, 0) }
+  func stop() { set(0) }
+
+  /// Begins anew.
+  func set(_ seconds: Double) { fws_timer_set(fd, seconds) }
 }

@@ -36,7 +36,7 @@ final class HTTPLink {
     guard
       let raw = fws_http_open(
         socket, hasFiles ? files[0] : nil, hasFiles ? files[1] : nil, hasFiles ? files[2] : nil)
-    else { throw SpawnFailure("no link to the engine could be made: \(errorText(errno))") }
+    else { throw SpawnFailure("no link to the engine could be made", errno) }
     self.raw = raw
     self.peer = peer
     self.texts = texts
@@ -93,10 +93,15 @@ final class HTTPLink {
   private func keep(_ call: HTTPCall, _ started: OpaquePointer?) {
     call.raw = started
     calls[ObjectIdentifier(call)] = call
-    if started == nil { unstarted.append(call) }
+    guard started == nil else { return }
+    unstarted.append(call)
+    fws_http_wake(raw)
   }
 
-  fileprivate func forget(_ call: HTTPCall) { calls[ObjectIdentifier(call)] = nil }
+  fileprivate func forget(_ call: HTTPCall) {
+    calls[ObjectIdentifier(call)] = nil
+    unstarted.removeAll { $0 === call }
+  }
 
   /// Lets go of the caller until all that was begun has been sent, or the seconds have passed.
   func send(within seconds: Double) {

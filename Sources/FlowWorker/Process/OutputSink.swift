@@ -114,9 +114,6 @@ struct KeptOutput: ~Copyable {
     self.spill = spill
   }
 
-  /// The first bytes.
-  var first: UnsafeRawBufferPointer { head.bytes }
-
   /// Reads once, of which the number of bytes is told as read(2) does.
   mutating func read(_ fd: Int32, _ wanted: Int) -> Int {
     if head.count < headLimit, !head.isExhausted {

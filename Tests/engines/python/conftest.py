@@ -5,8 +5,10 @@ import http.client
 import json
 import os
 import socket
+import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,10 +25,19 @@ LABEL = "io.github.flowworker.host"
 BUSYBOX, BARE, ENTRY = "fw-test/busybox:1", "fw-test/bare:1", "fw-test/entry:1"
 
 
+def pytest_configure(config):
+    # Descriptor 2 is a file of pytest's during a test, and what is written there goes with the process.
+    config.real_stderr = os.dup(2)
+
+
+def pytest_unconfigure(config):
+    os.close(config.real_stderr)
+
+
 @pytest.fixture(autouse=True)
-def _no_hang():
+def _no_hang(request):
     """A wait inside the library is not interrupted by Python: the process ends, and says where it stood."""
-    faulthandler.dump_traceback_later(2 * HANG, exit=True)
+    faulthandler.dump_traceback_later(2 * HANG, exit=True, file=request.config.real_stderr)
     yield
     faulthandler.cancel_dump_traceback_later()
 
@@ -112,6 +123,22 @@ def docker():
     engine = Engine("docker", variable("FW_TEST_DOCKER"))
     yield engine
     engine.wait_until_clean()
+
+
+@pytest.fixture
+def own_engine():
+    """Starts, stops and kills an engine."""
+    variable("FW_TEST_DOCKER")
+    script = ROOT / "Tests/engines/docker.sh"
+    name = "t" + uuid.uuid4().hex[:6]
+
+    def control(verb, *arguments):
+        done = subprocess.run([script, verb, name, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    yield control
+    control("stop")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from conftest import BUSYBOX, ROOT, Engine, box, step, succeeded, variable, wait_until
+from conftest import BUSYBOX, Engine, box, step, succeeded, variable, wait_until
 
 import flowworker
 
@@ -141,22 +141,6 @@ def test_what_is_let_go_of_over_tls_is_ended(rundir):
 
 
 # --- an engine of a test's own --------------------------------------------------------------------
-
-
-@pytest.fixture
-def own_engine():
-    """Starts, stops and kills an engine."""
-    variable("FW_TEST_DOCKER")
-    script = ROOT / "Tests/engines/docker.sh"
-    name = "t" + uuid.uuid4().hex[:6]
-
-    def control(verb, *arguments):
-        done = subprocess.run([script, verb, name, *arguments], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    yield control
-    control("stop")
 
 
 def test_an_engine_that_dies(own_engine, rundir):

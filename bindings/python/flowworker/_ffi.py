@@ -93,6 +93,7 @@ STDOUT = 1
 STDERR = 2
 EVENT_OUTPUT = 3
 EVENT_STEP_ENDED = 6
+EVENT_PROGRESS = 7
 
 
 def _bind() -> ctypes.CDLL:

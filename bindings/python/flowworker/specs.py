@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any, Dict, Mapping, Optional
 
+from . import errors
 from ._documents import c_text, encoded, key_values, optional_c_text
 from ._ffi import LIB, told
 
@@ -73,15 +74,22 @@ def Docker(
     variables: Optional[Values] = None,
     env: Optional[Values] = None,
     volume: Optional[str] = None,
+    *,
+    options: Optional[Values] = None,
 ) -> Spec:
-    """Gives the specification of a docker worker; see `WorkerSpec` for the parameters."""
-    return _spec(
+    """Gives the specification of a docker worker; see `WorkerSpec` for the parameters.
+
+    `options` say, among other things, which engine it uses (`host`), and whether each command of a
+    step has a `container` of its own.
+    """
+    spec = _spec(
         LIB.fw_spec_docker,
         _name(identifier),
         _values(variables, "variables"),
         _values(env, "env"),
         _volume(volume),
     )
+    return _with_options(spec, options)
 
 
 def Notebook(identifier: Optional[str] = None, volume: Optional[str] = None) -> Spec:
@@ -96,12 +104,24 @@ def _spec(function: Any, *arguments: Optional[bytes]) -> Spec:
 
 def _with_options(spec: Spec, options: Optional[Values]) -> Spec:
     if options is not None:
-        spec["options"] = {key: _option(value) for key, value in options.items()}
+        try:
+            spec["options"] = _option(options)
+        except RecursionError as error:
+            raise errors.DocumentError(
+                errors.DOCUMENT, "the options cannot be written as JSON: they hold themselves"
+            ) from error
     return spec
 
 
 def _option(value: Any) -> Any:
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
+    """Gives a value with paths as text, also inside: a mount of a docker worker has two."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, (list, tuple)):
+        return [_option(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _option(item) for key, item in value.items()}
+    return value
 
 
 def _name(identifier: Optional[str]) -> Optional[bytes]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import flowworker
 import pytest
-from flowworker import _ffi, _library, errors
+from flowworker import _ffi, _library, errors, result
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADER = (ROOT / "include" / "flowworker.h").read_text(encoding="utf-8")
@@ -47,11 +47,11 @@ def test_the_same_functions_are_bound_and_declared():
     assert {name for _, name, _ in DECLARATIONS} == set(_ffi.FUNCTIONS)
 
 
-@pytest.mark.parametrize("result, name, arguments", DECLARATIONS, ids=[d[1] for d in DECLARATIONS])
-def test_a_function_has_the_types_of_its_declaration(result, name, arguments):
+@pytest.mark.parametrize("given, name, arguments", DECLARATIONS, ids=[d[1] for d in DECLARATIONS])
+def test_a_function_has_the_types_of_its_declaration(given, name, arguments):
     declared = [] if arguments.strip() == "void" else arguments.split(",")
     bound = getattr(_ffi.LIB, name)
-    assert bound.restype == ctype_of(result, name)
+    assert bound.restype == ctype_of(given, name)
     assert list(bound.argtypes) == [ctype_of(argument, name) for argument in declared]
 
 
@@ -66,7 +66,16 @@ def test_codes_are_those_of_the_header():
     assert int(declared["STDERR"]) == _ffi.STDERR
     assert int(declared["EVENT_OUTPUT"]) == _ffi.EVENT_OUTPUT
     assert int(declared["EVENT_STEP_ENDED"]) == _ffi.EVENT_STEP_ENDED
+    assert int(declared["EVENT_PROGRESS"]) == _ffi.EVENT_PROGRESS
     assert int(declared["ABI_VERSION"]) == _library.ABI_VERSION
+
+
+def test_outcomes_are_those_of_the_header():
+    listed = CODE[CODE.index("fw_outcome;") : CODE.index("fw_stream;")]
+    numbers = {name: int(number) for name, number in re.findall(r"#define FW_(\w+) (\d+)", listed)}
+    words = {name: _ffi.LIB.fw_outcome_name(number).decode() for name, number in numbers.items()}
+    assert len(words) > 7
+    assert words == {name: getattr(result, name) for name in words}
 
 
 def test_there_is_one_version():

@@ -59,7 +59,7 @@ def test_a_result_can_be_copied(failed, duplicate):
     del failed
     assert (other.returncode, other.stdout, other.stdout_bytes) == (4, ["a\ufffd"], [b"a\xff"])
     assert (other.stderr, other.stderr_bytes, other.commands) == (["b\n"], [b"b\n"], commands)
-    assert other.attempts == []
+    assert (other.attempts, other.engine) == ([], None)
     assert other.step.name == "s"
 
 
@@ -68,7 +68,7 @@ def test_a_result_made_by_hand():
     result = ExecResult(step)
     assert (result.step, result.returncode, result.exception) == (step, 0, None)
     assert (result.stdout, result.stderr, result.commands) == ([], [], [])
-    assert result.attempts == []
+    assert (result.attempts, result.engine) == ([], None)
     assert ExecResult(step).stdout is not result.stdout
     other = ExecResult(step, 2, ["ä"], ["e"], ValueError("x"))
     assert (other.stdout_bytes, other.stderr_bytes) == (["ä".encode("utf-8")], [b"e"])

@@ -38,6 +38,46 @@ def test_a_worker_with_variables(build, kind):
     assert build("D1") == {"name": "D1", "type": kind, "env": [], "variables": []}
 
 
+@pytest.mark.parametrize(
+    "build", [Docker, Subprocess, lambda *args, **more: WorkerSpec("docker", *args, **more)]
+)
+def test_a_worker_with_options(build):
+    options = {"timeout": 5, "retries": {"max": 1}}
+    assert build("D1", options=options) == dict(build("D1"), options=options)
+    assert build("D1", options={})["options"] == {}
+    assert "options" not in build("D1", options=None)
+    with pytest.raises(TypeError):
+        build("D1", {}, {}, "v1", options)
+
+
+def test_paths_in_options_are_text():
+    source = pathlib.Path("/a/b")
+    mounts = ({"source": source, "target": "/c"}, {"source": "/d", "target": source})
+    options = {"cert_path": source, "host": "tcp://h:1", "mounts": mounts}
+    spec = Docker("D1", options=options)
+    assert spec["options"] == {
+        "cert_path": "/a/b",
+        "host": "tcp://h:1",
+        "mounts": [{"source": "/a/b", "target": "/c"}, {"source": "/d", "target": "/a/b"}],
+    }
+    assert options["mounts"] is mounts and mounts[0]["source"] is source
+    flowworker.create_worker(spec)
+
+
+def test_options_are_checked_when_the_worker_is_made():
+    spec = Docker("D1", options={"pul": "never"})
+    with pytest.raises(flowworker.DocumentError) as caught:
+        flowworker.create_worker(spec)
+    assert "pul" in str(caught.value) and '"pull"' in str(caught.value)
+
+
+def test_options_that_hold_themselves_are_refused():
+    options = {}
+    options["mounts"] = [options]
+    with pytest.raises(flowworker.DocumentError):
+        Docker("D1", options=options)
+
+
 def test_every_worker_without_a_name_gets_its_own():
     builders = (Code, Docker, Notebook, Subprocess, lambda: WorkerSpec("nbdocker"))
     names = {build()["name"] for build in builders for _ in range(20)}

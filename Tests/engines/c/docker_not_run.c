@@ -1,0 +1,132 @@
+/* Commands that could not be started: a program that the image does not have or that is not executable, an
+ * image that is not there. Each is told apart in one sentence, with the returncode 1, and never taken for an end of
+ * the program. */
+#include "engine.h"
+
+static void not_run(const char *image, json_t *options, const char *command, const char *part)
+{
+    fw_result *result = BOX_OF(image, options, command, "echo never");
+    bool good = CHECK_ENDED(result, FW_SPAWN_FAILED, 1);
+    good &= CHECK_MESSAGE(result, "step \"s\", command 1 of 2", part, image);
+    if (!good)
+        fprintf(stderr, "    for: %s in %s\n", command, image);
+    CHECK_INT(fw_result_output_count(result, FW_STDOUT), 0);
+    CHECK_INT(fw_result_output_count(result, FW_STDERR), 1);
+    CHECK_COMMAND(result, 0, "outcome", json_string("spawn_failed"));
+    CHECK_COMMAND(result, 0, "exit_code", json_null());
+    CHECK_COMMAND(result, 0, "signal", json_null());
+    CHECK_COMMAND(result, 0, "is_ended", json_true());
+    json_t *json = run_json(result);
+    CHECK_INT(json_array_size(json_object_get(json, "commands")), 1);
+    CHECK(json_is_object(json_object_get(json, "exception")));
+    json_decref(json);
+    fw_result_free(result);
+}
+
+static void programs(const char *kind, const char *init)
+{
+    static const char *const missing[] = {"no-such-program a b", "/no/such/program", "./no-such-program", "'no such program'"};
+    for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
+        not_run(BUSYBOX, in_container(kind, like_json("%s", init)), missing[i], "no such program");
+    static const char *const not_executable[] = {"/etc/passwd", "./text", "/workdir/text"};
+    for (size_t i = 0; i < sizeof not_executable / sizeof *not_executable; i++)
+        not_run(BUSYBOX, in_container(kind, like_json("%s", init)), not_executable[i], "not executable");
+    /* A directory is executable for nobody. */
+    not_run(BUSYBOX, in_container(kind, like_json("%s", init)), "/etc", "/etc");
+}
+
+/** A shell that is not there is a program that is not there. */
+static void shells(const char *kind)
+{
+    not_run(BUSYBOX, in_container(kind, like_json("{'shell': '/bin/no-such-shell'}")), "echo x", "no such program");
+    fw_result *result = BOX(in_container(kind, like_json("{'shell': '/bin/sh'}")), "no-such-program");
+    CHECK_ENDED(result, FW_EXITED, 127); /* the shell's own word */
+    CHECK_HAS(fw_result_output(result, FW_STDERR, 0, NULL), "no-such-program");
+    fw_result_free(result);
+}
+
+/** What looks like an engine's or an init's complaint but is a program's own output. */
+static void look_alikes(const char *kind)
+{
+    static const char *const said[] = {"[FATAL tini (7)] exec x failed: No such file or directory",
+                                       "OCI runtime exec failed: exec failed"};
+    for (int i = 0; i < 2; i++) {
+        char command[200], want[200];
+        snprintf(command, sizeof command, "sh -c 'echo before; echo \"%s\" >&2; exit 127'", said[i]);
+        snprintf(want, sizeof want, "%s\n", said[i]);
+        fw_result *result = BOX(in_container(kind, NULL), command);
+        CHECK_ENDED(result, FW_EXITED, 127);
+        CHECK_OUTPUT(result, FW_STDOUT, 0, "before\n");
+        CHECK_OUTPUT(result, FW_STDERR, 0, want);
+        fw_result_free(result);
+    }
+}
+
+/** After commands that ran; nothing of theirs is lost. */
+static void later(const char *kind)
+{
+    fw_result *result = BOX(in_container(kind, NULL), "echo one", "sh -c 'echo two >&2'", "no-such-program", "echo never");
+    CHECK_ENDED(result, FW_SPAWN_FAILED, 1);
+    CHECK_MESSAGE(result, "command 3 of 4", "no-such-program");
+    CHECK_OUTPUT(result, FW_STDOUT, 0, "one\n");
+    CHECK_OUTPUT(result, FW_STDERR, 0, "two\n");
+    CHECK_HAS(fw_result_output(result, FW_STDERR, 1, NULL), "no-such-program");
+    fw_result_free(result);
+}
+
+static void images(const char *kind)
+{
+    not_run("fw-test/not-there:1", in_container(kind, like_json("{'pull': 'never'}")), "true", "\"never\"");
+    not_run("fw-test/busybox:no-such-tag", in_container(kind, like_json("{'pull': 'never'}")), "true", "no image");
+    not_run("Not An Image", in_container(kind, like_json("{'pull': 'never'}")), "true", "Not An Image");
+    not_run("Not An Image", in_container(kind, NULL), "true", "Not An Image");
+}
+
+/** An image by its id and by a part of it is asked of no registry. */
+static void by_id(const char *kind)
+{
+    json_t *image = NULL;
+    REQUIRE(engine_call(engine_host(), "GET", "/images/" BUSYBOX "/json", NULL, &image) == 200);
+    const char *id = json_string_value(json_object_get(image, "Id"));
+    REQUIRE(id != NULL);
+    fw_result *result = BOX_OF(id, in_container(kind, like_json("{'pull': 'never'}")), "echo by id");
+    CHECK_EXITED(result, 0);
+    CHECK_OUTPUT(result, FW_STDOUT, 0, "by id\n");
+    fw_result_free(result);
+    json_decref(image);
+}
+
+static void no_image(const char *kind)
+{
+    fw_result *result = BOX_OF("", in_container(kind, NULL), "true");
+    CHECK_ENDED(result, FW_SPAWN_FAILED, 1);
+    CHECK_MESSAGE(result, "image");
+    fw_result_free(result);
+}
+
+int main(void)
+{
+    engine_host();
+    write_text("text", "text\n");
+    write_text("broken", "#!/no/such/interpreter\n");
+    char *broken = check_path("broken");
+    chmod(broken, 0755);
+    free(broken);
+    for (int i = 0; i < 2; i++) {
+        const char *kind = box_kinds[i];
+        programs(kind, "{}");
+        shells(kind);
+        look_alikes(kind);
+        later(kind);
+        images(kind);
+        by_id(kind);
+        no_image(kind);
+    }
+    programs("command", "{'init': false}");
+    /* Its interpreter is not there. (Without an init the engine tells that only on the command's own output.) */
+    not_run(BUSYBOX, NULL, "./broken", "no such program");
+    not_run(BARE, NULL, "no-such-program", "no such program");
+    not_run(BARE, like_json("{'shell': '/bin/sh'}"), "echo", "no such program");
+    not_run(BARE, like_json("{'init': false}"), "sh -c true", "no such program");
+    return engine_done();
+}

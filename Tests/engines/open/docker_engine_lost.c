@@ -1,0 +1,141 @@
+/* An engine that is lost while a command runs: the outcome is `engine_failed`, the message names it, output so far
+ * is kept, and what it did not remove is removed by the next step that uses it. It is tried again if that is wanted. */
+#include "engine_private.h"
+
+static char *host;
+static int gate;
+
+static fw_exec *waits_at_gate(const char *kind, const char *more)
+{
+    fw_exec *exec = BOX_START(in_container(kind, like_json("{'host': '%s'%s}", host, more)), NULL, "echo before",
+                              "sh -c 'echo partial; echo error >&2; read line < gate; echo whole'", "echo after");
+    return exec;
+}
+
+static char *until_it_waits(fw_exec *exec)
+{
+    free(box_started(exec));
+    char *name = box_started(exec);
+    box_await(exec, "partial\n");
+    return name;
+}
+
+/** The step that has just ended has removed what was left. */
+static void check_removed(const char *name)
+{
+    if (!CHECK(!engine_has(host, name)))
+        engine_remove(host, name);
+}
+
+static void check_lost(const fw_result *result)
+{
+    CHECK_ENDED(result, FW_ENGINE_FAILED, 1);
+    CHECK_MESSAGE(result, "step \"s\", command 2 of 3", host, "lost");
+    CHECK_OUTPUT(result, FW_STDOUT, 0, "before\n");
+    CHECK_OUTPUT(result, FW_STDOUT, 1, "partial\n");
+    CHECK_COMMAND(result, 1, "outcome", json_string("engine_failed"));
+    CHECK_COMMAND(result, 1, "exit_code", json_null());
+    CHECK_COMMAND(result, 1, "signal", json_null());
+    CHECK_COMMAND(result, 1, "is_ended", json_false()); /* "an engine did not remove a container of the step" */
+}
+
+static void lost(const char *kind)
+{
+    fw_exec *exec = waits_at_gate(kind, "");
+    char *name = until_it_waits(exec);
+    private_again("stop", "lost", "--kill");
+    fw_result *result = exec_result(exec);
+    check_lost(result);
+    fw_result_free(result);
+    fw_exec_free(exec);
+
+    /* While it is away. */
+    result = BOX(like_json("{'host': '%s'}", host), "true");
+    CHECK_ENDED(result, FW_ENGINE_FAILED, 1);
+    CHECK_MESSAGE(result, host);
+    fw_result_free(result);
+
+    private_again("restart", "lost", "");
+    result = BOX(in_container(kind, like_json("{'host': '%s'}", host)), "echo again");
+    CHECK_EXITED(result, 0);
+    CHECK_OUTPUT(result, FW_STDOUT, 0, "again\n");
+    fw_result_free(result);
+    check_removed(name);
+    NOTHING_LEFT(host);
+    free(name);
+}
+
+static void tried_again(const char *kind)
+{
+    fw_exec *exec = waits_at_gate(kind, ", 'retries': {'max': 100, 'delay': 0.2, 'factor': 1, 'on': ['engine_failed']}");
+    char *name = until_it_waits(exec);
+    private_again("stop", "lost", "--kill");
+    fw_event_free(event_wait_for(exec, FW_EVENT_RETRY));
+    private_again("restart", "lost", "");
+    gate_pass(gate);
+    fw_result *result = exec_result(exec);
+    CHECK_EXITED(result, 0);
+    CHECK_INT(fw_result_output_count(result, FW_STDOUT), 3);
+    CHECK_OUTPUT(result, FW_STDOUT, 1, "partial\nwhole\n");
+    json_t *json = run_json(result), *attempts = json_object_get(json, "attempts"), *one;
+    size_t index;
+    CHECK(json_array_size(attempts) >= 1);
+    json_array_foreach(attempts, index, one)
+        CHECK_STR(json_string_value(json_object_get(one, "outcome")), "engine_failed");
+    json_t *output = json_array_get(json_object_get(json_array_get(attempts, 0), "stdout"), 1);
+    CHECK_STR(json_string_value(output), "partial\n");
+    json_decref(json);
+    fw_result_free(result);
+    fw_exec_free(exec);
+    check_removed(name);
+    NOTHING_LEFT(host);
+    free(name);
+}
+
+/** What is wanted of the step ends it also when there is no engine to ask. */
+static void ended_meanwhile(const char *kind)
+{
+    fw_exec *exec = waits_at_gate(kind, ", 'grace': 0.1");
+    char *name = until_it_waits(exec);
+    private_again("stop", "lost", "--kill");
+    fw_exec_cancel(exec);
+    fw_result *result = exec_result(exec);
+    fw_outcome outcome = fw_result_outcome(result);
+    CHECK(outcome == FW_ENGINE_FAILED || outcome == FW_CANCELLED);
+    CHECK(fw_result_returncode(result) != 0);
+    CHECK_OUTPUT(result, FW_STDOUT, 1, "partial\n");
+    CHECK_COMMAND(result, 1, "is_ended", json_false());
+    fw_result_free(result);
+    fw_exec_free(exec);
+    private_again("restart", "lost", "");
+
+    /* One that nobody waits for. */
+    exec = waits_at_gate(kind, "");
+    char *other = until_it_waits(exec);
+    private_again("stop", "lost", "--kill");
+    fw_exec_free(exec);
+    private_again("restart", "lost", "");
+    result = BOX(like_json("{'host': '%s'}", host), "echo again");
+    CHECK_EXITED(result, 0);
+    fw_result_free(result);
+    check_removed(name);
+    check_removed(other);
+    NOTHING_LEFT(host);
+    free(name);
+    free(other);
+}
+
+int main(void)
+{
+    engine_host();
+    gate = gate_make("gate");
+    host = private_start("docker", "lost", "");
+    for (int i = 0; i < 2; i++) {
+        lost(box_kinds[i]);
+        tried_again(box_kinds[i]);
+        ended_meanwhile(box_kinds[i]);
+    }
+    close(gate);
+    free(host);
+    return engine_done();
+}
