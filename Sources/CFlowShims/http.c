@@ -149,7 +149,7 @@ fws_http *fws_http_open(const char *socket, const char *ca, const char *cert, co
   link->taken = -1;
   link->epoll = fws_epoll();
   link->timer = fws_above_standard(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  link->multi = fws_curl.curl_multi_init();
+  link->multi = fws_http_multi();
   if (link->epoll < 0 || link->timer < 0 || link->multi == NULL) {
     int error = errno;
     fws_http_close(link);
@@ -328,18 +328,24 @@ void fws_http_drop(fws_call *call) {
   quiet_end(&quiet);
 }
 
-bool fws_http_is_absent(int code) {
+bool fws_http_is_unreachable(int code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
     case CURLE_URL_MALFORMAT:
-    case CURLE_OPERATION_TIMEDOUT: /* of a connection: nothing else has a limit */
+    case CURLE_OPERATION_TIMEDOUT: return true; /* of a connection: nothing else has a limit */
+    default: return false;
+  }
+}
+
+bool fws_http_is_absent(int code) {
+  switch (code) {
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE: return true;
-    default: return false;
+    default: return fws_http_is_unreachable(code);
   }
 }
 

@@ -9,7 +9,7 @@
 #undef curl_easy_getinfo
 #undef curl_multi_setopt
 
-/* All have been there since libcurl 7.28 (2012). */
+/* All have been there since libcurl 7.68 (2020). */
 #define FWS_CURL_FUNCTIONS(X) \
   X(curl_global_init)         \
   X(curl_version)             \
@@ -25,6 +25,7 @@
   X(curl_multi_socket_action) \
   X(curl_multi_info_read)     \
   X(curl_multi_cleanup)       \
+  X(curl_multi_wakeup)        \
   X(curl_slist_append)        \
   X(curl_slist_free_all)
 
@@ -33,6 +34,9 @@ typedef struct {
   FWS_CURL_FUNCTIONS(FWS_CURL_POINTER)
 #undef FWS_CURL_POINTER
 } fws_curl_functions;
+
+/* What curl_multi_init() gives, and no program that the host starts inherits a descriptor of it. */
+CURLM *fws_http_multi(void);
 
 /* To be used only where a link exists. */
 extern fws_curl_functions fws_curl;

@@ -140,6 +140,7 @@ void fws_lock_free(void *_Nonnull lock);
 
 /* Whether this process was forked from one that had run steps with the library. */
 extern int fws_forked;
+/* Set by what makes something that only this process may use: a keeper, a connection. */
 extern int fws_in_use;
 static inline bool fws_is_forked(void) { return __builtin_expect(fws_forked != 0, 0); }
 

@@ -46,6 +46,8 @@ typedef struct {
 
 /* Codes of `end` that say that there is nobody: the connection was not made, or not with TLS as it should be. */
 bool fws_http_is_absent(int code);
+/* Of these: there was not even a connection. */
+bool fws_http_is_unreachable(int code);
 
 /* Begins a call. The body is copied; `content` and `header` are whole header lines or NULL. NULL: there is no memory. */
 fws_call *_Nullable fws_http_call(fws_http *_Nonnull link, const char *_Nonnull method, const char *_Nonnull url,

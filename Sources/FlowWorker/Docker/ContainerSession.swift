@@ -106,11 +106,11 @@ final class ContainerSession {
 
   /// Speaks with the engine, and gets the image.
   func prepare(_ done: @escaping (SpawnFailure?) -> Void) {
-    guard engine.version == nil else { return prepareUser(done) }
+    guard engine.isUnknown else { return prepareUser(done) }
     let engine = engine
     link.call("GET", "/_ping") { [weak self] answer in
       guard let self else { return }
-      guard answer.isSuccess else { return done(place.failure(answer, doing: "answer a ping")) }
+      guard answer.isSuccess else { return done(place.firstFailure(answer)) }
       guard let version = answer.apiVersion else {
         return done(
           SpawnFailure(
@@ -184,7 +184,7 @@ final class ContainerSession {
     writeWill()
   }
 
-  private func writeWill() { will?.write(containers, base: path(""), grace: options.grace) }
+  private func writeWill() { will?.write(containers, creating: creating, base: path(""), grace: options.grace) }
 
   /// Asks for a container of its own; gives its name.
   func create(_ body: consuming ByteBuffer, _ done: @escaping (SpawnFailure?) -> Void) -> String {
@@ -198,7 +198,7 @@ final class ContainerSession {
       creating.remove(name)
       let failure = answer.isSuccess ? nil : place.failure(answer, doing: "create the container")
       // There is none; when nobody knows, it may be there all the same.
-      if failure != nil, answer.failure == nil { forget(name) }
+      if failure != nil, answer.failure == nil { forget(name) } else { writeWill() }
       done(failure)
       if creating.isEmpty, let onCreated {
         self.onCreated = nil

@@ -9,6 +9,8 @@ final class Engine: Sendable {
   private struct State {
     /// Of the API, as both sides know it.
     var version: String?
+    /// When the engine told it.
+    var versionTime = -Double.infinity
     var isRootless: Bool?
     /// Links without a step; their connections are kept.
     var idle: [HTTPLink] = []
@@ -71,10 +73,17 @@ final class Engine: Sendable {
   /// The newest that the library was written for; an engine may be older, or newer.
   private static let newest = (1, 47)
 
-  var version: String? { state.withLock { $0.version } }
+  /// Seconds after which an engine is asked again: it may be another one by then.
+  private static let versionAge = 60.0
+
+  /// Whether the engine is to be asked for its version.
+  var isUnknown: Bool {
+    let old = fws_monotonic() - Engine.versionAge
+    return state.withLock { $0.version == nil || $0.versionTime < old }
+  }
 
   /// A path of the API, with the version.
-  func path(_ rest: String) -> String { "/v\(version ?? "1.24")\(rest)" }
+  func path(_ rest: String) -> String { "/v\(state.withLock { $0.version } ?? "1.24")\(rest)" }
 
   var isRootless: Bool? { state.withLock { $0.isRootless } }
 
@@ -83,7 +92,11 @@ final class Engine: Sendable {
     let parts = theirs.split(separator: ".").map { Int($0) ?? 0 }
     let number = parts.count == 2 ? (parts[0], parts[1]) : Engine.newest
     let common = number < Engine.newest ? number : Engine.newest
-    state.withLock { $0.version = "\(common.0).\(common.1)" }
+    let now = fws_monotonic()
+    state.withLock { state in
+      state.version = "\(common.0).\(common.1)"
+      state.versionTime = now
+    }
   }
 
   func setRootless(_ isRootless: Bool) { state.withLock { $0.isRootless = isRootless } }

@@ -96,4 +96,16 @@ struct EnginePlace: Sendable {
     }
     return SpawnFailure("the engine at \(address) does not \(doing): \(message)")
   }
+
+  /// What the first call came to, before which nobody knew whether there is an engine, or how it is to be spoken to.
+  func firstFailure(_ answer: borrowing HTTPAnswer) -> SpawnFailure {
+    guard answer.failure != nil else {
+      let advice = answer.message.contains("HTTPS") ? " (certificates are given by \"cert_path\")" : ""
+      return SpawnFailure(engine: "the engine at \(address) (\(source)) refuses to speak: \(answer.message)\(advice)")
+    }
+    let failure = failure(answer, doing: "answer a ping")
+    guard !answer.isUnreachable, let directory = peer.certificates else { return failure }
+    // With TLS 1.3 a client learns that it was refused only from a connection that breaks.
+    return SpawnFailure(engine: "\(failure.reason); if it speaks TLS, it may not accept the certificate in \(directory)")
+  }
 }

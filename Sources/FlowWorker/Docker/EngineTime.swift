@@ -10,7 +10,8 @@ enum EngineTime {
       return Int32(String(decoding: bytes[range], as: UTF8.self))
     }
     guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10), let hour = number(11..<13),
-      let minute = number(14..<16), let second = number(17..<19)
+      let minute = number(14..<16), let second = number(17..<19), (1...12).contains(month), (1...31).contains(day),
+      (0...23).contains(hour), (0...59).contains(minute), (0...60).contains(second)
     else { return nil }
     var fields = tm()
     fields.tm_year = year - 1900

@@ -22,6 +22,7 @@ final class ImageSource {
   private let policy: DockerOptions.Pull
   private var credentials: Credentials?
   private var pull: Pull?
+  private var isAbandoned = false
   private var onPulled: ((SpawnFailure?) -> Void)?
   private var tick: Pause?
   private var progress: PullProgress?
@@ -74,6 +75,8 @@ final class ImageSource {
   // MARK: Fetching the image
 
   private func fetch(_ done: @escaping (SpawnFailure?) -> Void) {
+    // An answer may have come after that.
+    if isAbandoned { return }
     onPulled = { [weak self] failure in
       guard let self else { return }
       pull = nil
@@ -101,9 +104,9 @@ final class ImageSource {
     case .failed(let failure): refuse(failure)
     case .found(let header):
       do throws(SpawnFailure) {
-        let version = engine.version ?? "1.24"
+        let base = engine.path("")
         let pull = try engine.pull(reference) { () throws(SpawnFailure) in
-          try Pull(place, reference, version: version, credentials: header)
+          try Pull(place, reference, base: base, credentials: header)
         }
         self.pull = pull
         startTick()
@@ -145,6 +148,7 @@ final class ImageSource {
 
   /// Lets go of what was under way before the first container.
   func abandon() {
+    isAbandoned = true
     if let credentials { fws_epoll_remove(link.fd, credentials.fd) }
     tick.map { fws_epoll_remove(link.fd, $0.fd) }
     credentials = nil

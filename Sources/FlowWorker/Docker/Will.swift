@@ -22,20 +22,40 @@ final class Will {
     throw SpawnFailure("the keeper process does not answer")
   }
 
+  /// Seconds that an engine may take for a creation whose asker has gone.
+  private static let creationPatience = 10.0
+
   /// - Parameters:
+  ///   - creating: those whose creation has not been answered.
   ///   - base: the beginning of the paths, with the API's version.
   ///   - grace: seconds between TERM and KILL.
-  func write(_ containers: [String], base: String, grace: Double) {
+  func write(_ containers: [String], creating: Set<String>, base: String, grace: Double) {
     guard let channel else { return }
     var text = ""
-    for (index, name) in containers.enumerated() {
-      let end = index + 1 == containers.count ? "Connection: close\r\n" : ""
-      let seconds = Int(grace.rounded(.up))
+    let seconds = Int(grace.rounded(.up))
+    for name in containers where !creating.contains(name) {
       text += "POST \(base)/containers/\(name)/stop?t=\(seconds) HTTP/1.1\r\nHost: engine\r\nContent-Length: 0\r\n\r\n"
-      text += "DELETE \(base)/containers/\(name)?force=1&v=1 HTTP/1.1\r\nHost: engine\r\n\(end)\r\n"
+      text += Will.removal(of: name, base)
     }
+    if !creating.isEmpty {
+      for name in creating { text += Will.removal(of: name, base) }
+      // Such a one may be made after that, though nobody waits for it. The answer to this takes until then.
+      let end = Int(fws_wall() + Will.creationPatience)
+      text += "GET \(base)/events?until=\(end)&filters=%7B%22event%22%3A%5B%22oom%22%5D%7D HTTP/1.1\r\nHost: engine\r\n\r\n"
+      for name in creating { text += Will.removal(of: name, base) }
+    }
+    if !text.isEmpty { text += Will.farewell(base) }
     // One that does not arrive is one of a monitor that was killed: the next step finds what is left by its label.
     _ = fws_channel_will(channel.fd, &address, text, text.utf8.count)
+  }
+
+  private static func removal(of name: String, _ base: String) -> String {
+    "DELETE \(base)/containers/\(name)?force=1&v=1 HTTP/1.1\r\nHost: engine\r\n\r\n"
+  }
+
+  /// The last request: the engine closes the connection behind its answer.
+  private static func farewell(_ base: String) -> String {
+    "GET \(base)/_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n"
   }
 
   /// Has the monitor do it now: the containers' commands have ended.
@@ -43,10 +63,8 @@ final class Will {
     guard let channel else { return }
     var text = ""
     // Twice: an engine may be busy with a container for a moment. One that has gone is no concern.
-    for name in containers + containers {
-      text += "DELETE \(base)/containers/\(name)?force=1&v=1 HTTP/1.1\r\nHost: engine\r\n\r\n"
-    }
-    text += "GET \(base)/_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n"
+    for name in containers + containers { text += Will.removal(of: name, base) }
+    text += Will.farewell(base)
     _ = fws_channel_will(channel.fd, &address, text, text.utf8.count)
     // The monitor sees that it is let go of, and does what was last told.
     self.channel = nil

@@ -131,6 +131,8 @@ struct HTTPAnswer: ~Copyable {
   let failure: String?
   /// Nobody could be spoken to.
   let isAbsent: Bool
+  /// There was not even a connection.
+  let isUnreachable: Bool
 
   var isSuccess: Bool { failure == nil && (200..<300).contains(status) }
 
@@ -207,7 +209,8 @@ final class HTTPCall {
     onEnd(
       HTTPAnswer(
         status: status, apiVersion: apiVersion, body: taken, failure: code == 0 ? nil : text,
-        isAbsent: code < 0 || fws_http_is_absent(code)))
+        isAbsent: code < 0 || fws_http_is_absent(code),
+        isUnreachable: code < 0 || fws_http_is_unreachable(code)))
   }
 
   /// For libcurl's side: each is given the call. A link keeps its calls until they have ended.

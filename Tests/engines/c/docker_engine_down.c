@@ -81,6 +81,7 @@ static void no_engine(void)
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "found\n");
     fw_result_free(result);
+    NOTHING_LEFT(engine_host()); /* while the engine can be found by that name */
     unlink(link);
     free(link);
     /* And of Podman. */
@@ -91,6 +92,7 @@ static void no_engine(void)
     result = BOX(like_json("{'host': null}"), "echo found");
     CHECK_EXITED(result, 0);
     fw_result_free(result);
+    NOTHING_LEFT(engine_host());
     unlink(link);
     free(link);
     unsetenv("XDG_RUNTIME_DIR");
