@@ -102,7 +102,7 @@ test-c: lib
 	Tests/c/run.sh $(LIB)
 
 test-python: lib venv
-	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential
+	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential Tests/runner
 
 test-readme: lib venv
 	$(PYTHON) Tests/readme/run.py $(LIB)

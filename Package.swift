@@ -31,9 +31,9 @@ let package = Package(
       ]),
     .target(
       name: "CFlowShims", dependencies: ["CKeeper"],
-      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-fvisibility=hidden"])]),
+      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Wno-c23-extensions", "-fvisibility=hidden"])]),
     .target(
-      name: "FlowWorker", dependencies: ["CJansson", "CFlowShims"], swiftSettings: strict),
+      name: "FlowWorker", dependencies: ["CJansson", "CFlowShims"], exclude: ["Python/runner"], swiftSettings: strict),
     .target(
       name: "FlowWorkerABI", dependencies: ["FlowWorker", "CFlowWorker", "CJansson", "CFlowShims"],
       exclude: ["flowworker.map"],

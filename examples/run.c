@@ -64,7 +64,7 @@ static void print_output(const fw_result *result, fw_stream stream, const char *
     }
 }
 
-static int run_step(fw_pool *pool, const json_t *document, const fw_context *context, const char *rundir)
+static int run_step(fw_pool *pool, const json_t *document, fw_context *context, const char *rundir)
 {
     fw_step *step = NULL;
     const fw_worker *worker = NULL;

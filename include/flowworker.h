@@ -136,7 +136,7 @@ typedef int32_t fw_status;
 #define FW_E_SYNTAX (-2)
 /** The JSON is not the document that is needed. The error has its JSON pointer. */
 #define FW_E_DOCUMENT (-3)
-/** A name that is not there: a worker of the pool, a key of the context. */
+/** A name that is not there: a worker of the pool, a key of the context, a function. */
 #define FW_E_UNKNOWN (-4)
 /** The worker does not run steps of this type. */
 #define FW_E_STEP_TYPE (-5)
@@ -148,6 +148,8 @@ typedef int32_t fw_status;
 #define FW_E_NO_MEMORY (-8)
 /** The process was forked from one that had run steps: only that one can go on. */
 #define FW_E_FORKED (-9)
+/** The step has ended without this call of a function: nothing that it gives is taken. */
+#define FW_E_ENDED (-10)
 
 /** How a step ended. Numbers are never changed or reused; later versions add more:
  *  treat one that you do not know as a failure. */
@@ -213,6 +215,8 @@ typedef struct fw_event fw_event;
 typedef struct fw_result fw_result;
 /** Why a call failed. Never changes. */
 typedef struct fw_error fw_error;
+/** One call of a function of the host: see fw_function_register(). */
+typedef struct fw_call fw_call;
 
 /** jansson's value, for hosts that hold one: see fw_pool_create_from(). */
 struct json_t;
@@ -673,6 +677,148 @@ FW_API const char *fw_worker_volume(const fw_worker *worker);
  */
 FW_API void fw_worker_free(fw_worker *worker);
 
+/* -------------------------------------------------------------- functions -- */
+
+/**
+ * A function of the host, for code steps.
+ *
+ * It runs on a thread of the library's that was made for this call, has all signals
+ * blocked, and has the run directory as its working directory: for this thread and the
+ * threads and processes that it starts, while the rest of the host keeps its own. What it
+ * prints goes where the host prints; what belongs to the step is written with
+ * fw_call_write(). The other steps of the process go on meanwhile, with any number of
+ * calls of the same function at once.
+ *
+ * A function cannot be ended from outside. When its step is cancelled or times out,
+ * fw_call_is_cancelled() says so, and it has the worker's `grace` to return. Then the
+ * call is given up: the step ends, its result says that something still runs
+ * (`is_ended` is false), and the thread goes on until the function returns, with the
+ * payload and the call still valid, though nothing that it gives is taken any more. The
+ * thread and what the function holds, its locks and memory, are not freed by anybody
+ * else: a function that never returns costs the host a thread for ever.
+ *
+ * @param call    borrowed, until the function returns.
+ * @param payload what fw_function_register() was given.
+ */
+typedef void (*fw_function)(fw_call *call, void *payload);
+
+/**
+ * Registers a function, by the name that the `func` of code steps has.
+ *
+ * It is for the code workers that the pool has lent, also for steps that come later. One
+ * that has the same name is replaced; a call that runs keeps its own. A step whose
+ * `func` is the name of no function must have an import path, `package.module.function`,
+ * which is run by a Python interpreter.
+ *
+ * @param pool        borrowed.
+ * @param name        borrowed; the name.
+ * @param parameters  borrowed; a JSON array of the names of the function's parameters.
+ *                    The call has those of them that the context has, each under the
+ *                    name that the step's `variables` map it to, or else its own. NULL:
+ *                    none.
+ * @param function    the function.
+ * @param payload     the library keeps the pointer; may be NULL.
+ * @param release     called once with the payload, on any thread, when the function can no
+ *                    longer be called: it was replaced, or the pool is freed, and no
+ *                    call runs; also when the registration fails. NULL: nothing.
+ * @param[out] error  owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_INVALID  the name is empty, or `function` is NULL.
+ * @retval FW_E_SYNTAX   `parameters` is not JSON.
+ * @retval FW_E_DOCUMENT it is no array of names.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_function_register(fw_pool *pool, const char *name,
+                                      const char *parameters, fw_function function,
+                                      void *payload, void (*release)(void *payload),
+                                      fw_error **error) FW_MUSTUSE;
+
+/**
+ * Gives an argument as JSON.
+ *
+ * @param call        borrowed.
+ * @param parameter   borrowed; one of the names that the function was registered with.
+ * @param[out] length the number of bytes; may be NULL.
+ * @return borrowed, until the function returns, and followed by a NUL. NULL: the context
+ *         has no such value, or the function no such parameter.
+ *
+ * Threads: any, until the function returns. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_call_argument(const fw_call *call, const char *parameter,
+                                    size_t *length);
+
+/**
+ * Gives the path of the step's run directory, as the host named it.
+ *
+ * @param call borrowed; NULL gives NULL.
+ * @return borrowed, until the function returns.
+ *
+ * Threads: any, until the function returns. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_call_rundir(const fw_call *call);
+
+/**
+ * Writes output of the step: events, the result and its limits treat it like that of a
+ * command. It waits when nobody takes the output of a step that is not waited for.
+ *
+ * @param call       borrowed.
+ * @param stream     FW_STDOUT or FW_STDERR.
+ * @param bytes      borrowed; any bytes.
+ * @param length     how many, or FW_STRLEN.
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_ENDED the call was given up, and nobody takes output.
+ *
+ * Threads: any, until the function returns; what several threads write comes in pieces.
+ * Blocks: while the pipe (64 KiB) is full. Since: 0.1.
+ */
+FW_API fw_status fw_call_write(fw_call *call, fw_stream stream, const char *bytes,
+                               size_t length, fw_error **error);
+
+/**
+ * Tells whether the step was cancelled or its time is up.
+ *
+ * @param call borrowed; NULL gives 1.
+ * @return 1 if the function should return, else 0.
+ *
+ * Threads: any, until the function returns. Blocks: no. Since: 0.1.
+ */
+FW_API int32_t fw_call_is_cancelled(const fw_call *call);
+
+/**
+ * Gives the function's value: the step succeeds when the function returns. The value is put into
+ * the context of the step under the name that is the step's `arg`, and into the result.
+ * A function that gives none has the value null. The last value, or failure, counts.
+ *
+ * @param call       borrowed.
+ * @param json       borrowed; any JSON value.
+ * @param length     its length in bytes, or FW_STRLEN.
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_SYNTAX it is not JSON; what was given before counts.
+ *
+ * Threads: any, until the function returns. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_call_return(fw_call *call, const char *json, size_t length,
+                                fw_error **error);
+
+/**
+ * Lets the step fail when the function returns, with returncode 1. The result has type,
+ * message and trace as its `exception`, and the trace as the last piece of its standard
+ * error. The context stays as it was.
+ *
+ * @param call       borrowed.
+ * @param type       borrowed; the kind of the failure, such as "ValueError". NULL: "Error".
+ * @param message    borrowed; what happened. NULL: "".
+ * @param trace      borrowed; where it happened, any text. NULL: none.
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * Threads: any, until the function returns. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_call_fail(fw_call *call, const char *type, const char *message,
+                              const char *trace, fw_error **error);
+
 /* -------------------------------------------------------------- execution -- */
 
 /**
@@ -685,7 +831,9 @@ FW_API void fw_worker_free(fw_worker *worker);
  *
  * @param worker      borrowed.
  * @param step        borrowed; of a type that the worker runs.
- * @param context     borrowed; the values of the commands' placeholders. NULL: none.
+ * @param context     borrowed; the values of the commands' placeholders, the arguments of
+ *                    functions and notebooks. The value of a code step's function is put
+ *                    into it. NULL: none.
  * @param rundir      borrowed; the path of the run directory.
  * @param[out] result owned by the caller on FW_OK: release it with fw_result_free().
  * @param[out] error  owned by the caller on failure; may be NULL.
@@ -693,13 +841,14 @@ FW_API void fw_worker_free(fw_worker *worker);
  * @retval FW_E_STEP_TYPE   the worker does not run steps of this type.
  * @retval FW_E_TEMPLATE    a placeholder is not valid. The path names the command,
  *                          line and column the place in it.
+ * @retval FW_E_UNKNOWN     no function has the name that is the step's `func`.
  * @retval FW_E_UNSUPPORTED this version cannot run workers of this type.
  *
  * Threads: any, any number at once with the same worker. Blocks: as long as the
  * commands run. Since: 0.1.
  */
 FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step,
-                                const fw_context *context, const char *rundir,
+                                fw_context *context, const char *rundir,
                                 fw_result **result, fw_error **error) FW_MUSTUSE;
 
 /**
@@ -712,7 +861,7 @@ FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step,
  *
  * @param worker     borrowed; needed no longer after the call, like all the others.
  * @param step       borrowed; of a type that the worker runs.
- * @param context    borrowed; the values of the commands' placeholders. NULL: none.
+ * @param context    borrowed; as for fw_worker_exec().
  * @param rundir     borrowed; the path of the run directory.
  * @param options    borrowed; a JSON object with what this host wants of this run:
  *                   `events` (`chunks`, `text`, `lines` or `none`), `timeout`,
@@ -724,13 +873,14 @@ FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step,
  * @retval FW_E_STEP_TYPE   the worker does not run steps of this type.
  * @retval FW_E_TEMPLATE    a placeholder is not valid. The path names the command,
  *                          line and column the place in it.
+ * @retval FW_E_UNKNOWN     no function has the name that is the step's `func`.
  * @retval FW_E_UNSUPPORTED this version cannot run workers of this type.
  * @retval FW_E_DOCUMENT    `options` are not what they should be.
  *
  * Threads: any, any number at once with the same worker. Blocks: no. Since: 0.1.
  */
 FW_API fw_status fw_exec_start(const fw_worker *worker, const fw_step *step,
-                               const fw_context *context, const char *rundir,
+                               fw_context *context, const char *rundir,
                                const char *options, fw_exec **exec,
                                fw_error **error) FW_MUSTUSE;
 

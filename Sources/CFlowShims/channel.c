@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-int fws_socket_pair(int ends[2]) {
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return errno;
+static int pair(int type, int ends[2]) {
+  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) < 0) return errno;
   ends[0] = fws_above_standard(ends[0]);
   int error = ends[0] < 0 ? errno : 0;
   ends[1] = fws_above_standard(ends[1]);
@@ -24,6 +24,10 @@ int fws_socket_pair(int ends[2]) {
   }
   return error;
 }
+
+int fws_socket_pair(int ends[2]) { return pair(SOCK_SEQPACKET, ends); }
+
+int fws_stream_pair(int ends[2]) { return pair(SOCK_STREAM, ends); }
 
 /* Sends parts and descriptors as one message. */
 static int send_message(int fd, struct iovec *parts, size_t count, const int *fds, size_t fd_count) {
@@ -63,9 +67,22 @@ int fws_channel_open(int control, int *channel) {
   return 0;
 }
 
-/* A file with texts that are too long for a message; a negative errno if there is none. */
-static int make_file(const void *texts, size_t size) {
-  int file = fws_above_standard(memfd_create("flowworker-command", MFD_CLOEXEC));
+int fws_stream_send(int fd, const void *bytes, size_t size, const int *fds, size_t fd_count) {
+  struct iovec part = {.iov_base = (void *)bytes, .iov_len = size};
+  return send_message(fd, &part, 1, fds, fd_count);
+}
+
+ssize_t fws_stream_receive(int fd, void *room, size_t size) {
+  ssize_t count;
+  do {
+    count = recv(fd, room, size, MSG_DONTWAIT);
+  } while (count < 0 && errno == EINTR);
+  if (count > 0) return count;
+  return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : -1;
+}
+
+int fws_memory_file(const void *texts, size_t size) {
+  int file = fws_above_standard(memfd_create("flowworker", MFD_CLOEXEC));
   if (file < 0) return -errno;
   for (size_t at = 0; at < size;) {
     ssize_t count = fws_write_file(file, (const char *)texts + at, size - at);
@@ -88,7 +105,7 @@ static int run(int channel, fwk_request *request, const void *texts, int out, in
   request->has_file = in_file;
   int file = -1;
   if (in_file) {
-    file = make_file(texts, request->size);
+    file = fws_memory_file(texts, request->size);
     if (file < 0) return -file;
     fds[count++] = file;
   }
@@ -108,6 +125,12 @@ int fws_channel_run(int channel, const fwk_request *asked, const void *texts, in
   /* A system may allow sockets less (net.core.wmem_default). */
   if (error == EMSGSIZE && !in_file) error = run(channel, &request, texts, out, err, rundir, true);
   return error;
+}
+
+int fws_channel_limit(int channel, int64_t timeout, int64_t grace) {
+  fwk_request request = {.kind = FWK_LIMIT, .timeout = timeout, .grace = grace};
+  struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
+  return send_message(channel, &part, 1, NULL, 0);
 }
 
 int fws_channel_stop(int channel) {

@@ -49,7 +49,7 @@ static bool is_wakeup_pair(CURLM *multi, int reader, int writer) {
 
 CURLM *fws_http_multi(void) {
   /* A fork shares the connections, and must leave them alone. */
-  fws_in_use = 1;
+  fws_use();
   int reader, writer;
   bool are_known = next_numbers(&reader, &writer);
   CURLM *multi = fws_curl.curl_multi_init();

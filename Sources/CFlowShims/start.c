@@ -131,7 +131,7 @@ static int start_with(int program, int host, int *control) {
 }
 
 int fws_self(void) {
-  fws_in_use = 1;
+  fws_use();
   int fd = fws_above_standard((int)syscall(SYS_pidfd_open, getpid(), 0));
   return fd < 0 ? -errno : fd;
 }

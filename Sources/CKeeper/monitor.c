@@ -181,6 +181,10 @@ static void wait_for_event(state *state, int64_t until) {
     } else if (request.kind == FWK_STOP && state->phase == WATCHING && !is_over(state)) {
       state->reply.reason = FWK_BY_STOP;
       state->deadline = 0;
+    } else if (request.kind == FWK_LIMIT && state->phase == WATCHING && state->reply.reason == FWK_BY_ITSELF &&
+               state->deadline != 0) {
+      state->request.grace = request.grace;
+      state->deadline = request.timeout < 0 ? INT64_MAX : monotonic() + request.timeout;
     }
   }
   if (is_gone && state->channel >= 0) {

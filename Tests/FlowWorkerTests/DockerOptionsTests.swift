@@ -58,7 +58,7 @@ import Testing
       ("host", "5", "the integer 5 stands where a string is needed"),
       (
         "host", "\"/run/docker.sock\"",
-        "\"/run/docker.sock\" is no address of an engine: use unix:///PATH or tcp://HOST:PORT"
+        "\"/run/docker.sock\" is no address of an engine: use \"unix:///run/docker.sock\""
       ), ("cert_path", "\"certs\"", "the string \"certs\" is no absolute path of a directory"),
       ("shared_files", "1", "the integer 1 stands where true or false is needed"),
       (
@@ -71,12 +71,12 @@ import Testing
       ("user", "1000", "the integer 1000 stands where a string is needed"),
       (
         "memory", "6291455",
-        "the integer 6291455 is no size of a container's memory: use an integer from 6291456 (6 MiB)"
+        "the integer 6291455 is no size of a container's memory: use an integer number of bytes from 6291456 (6 MiB)"
       ),
       (
         "memory", "\"64m\"",
-        "the string \"64m\" is no size of a container's memory: use an integer from 6291456 (6 MiB)"
-      ), ("cpus", "0", "the integer 0 is no number of processors: use a number from 0.01"),
+        "the string \"64m\" is no size of a container's memory: use an integer number of bytes from 6291456 (6 MiB)"
+      ), ("cpus", "0", "the integer 0 is no number of processors: use a number from 0.01 to 100000"),
       ("network", "\"\"", "an empty string stands where a name is needed"),
       ("mounts", "{}", "an object stands where an array is needed"),
       ("grace", "-1", "the integer -1 is no time in seconds from 0 to 86400"),

@@ -39,7 +39,7 @@ import Testing
   @Test(
     "what is no address is told with what would be one",
     arguments: [
-      "", "host", "host:2375", "/var/run/docker.sock", "unix://", "unix:///", "unix://relative/path", "unix:/one/slash",
+      "", "host", "host:2375", "unix://", "unix:///", "unix://relative/path", "unix:/one/slash",
       "tcp://", "tcp:///", "tcp://:2375", "http://", "https:///", "tcp://host/path", "tcp://user@host", "tcp://a b",
       "tcp://host?x", "tcp://host#x", "tcp://h\u{E9}", "tcp://host:1\r\nX-Header: 1", "npipe:////./pipe/docker_engine",
       "fd://", "TCP://host", " tcp://host", "tcp:host",

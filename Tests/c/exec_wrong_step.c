@@ -21,7 +21,7 @@ int main(void)
         snprintf(text, sizeof text, "{\"name\": \"a worker\", \"type\": \"%s\"}", workers[i].type);
         fw_worker *worker = check_worker(text);
         for (int which = 0; which < 3; which++) {
-            if (i <= 1 && which == 0)
+            if (workers[i].runs == which && strcmp(workers[i].type, "nbdocker") != 0)
                 continue; /* these work */
             fw_step *step = check_step(step_texts[which]);
             fw_result *result = NULL;

@@ -14,7 +14,7 @@ struct library {
     void *handle;
     fw_status (*worker_create)(const char *, size_t, fw_worker **, fw_error **);
     fw_status (*step_create)(const char *, size_t, fw_step **, fw_error **);
-    fw_status (*start)(const fw_worker *, const fw_step *, const fw_context *, const char *,
+    fw_status (*start)(const fw_worker *, const fw_step *, fw_context *, const char *,
                        const char *, fw_exec **, fw_error **);
     fw_status (*wait)(fw_exec *, double, fw_result **, fw_error **);
     fw_outcome (*outcome)(const fw_result *);

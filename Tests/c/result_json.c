@@ -25,12 +25,12 @@ static const struct member of_result[] = {
     {"worker_type", is_string}, {"returncode", is_integer}, {"outcome", is_string},
     {"message", is_string_or_null}, {"stdout", is_array}, {"stderr", is_array},
     {"exception", is_object_or_null}, {"duration", is_number}, {"commands", is_array},
-    {"engine", is_null},    {"attempts", is_array}, {NULL, NULL}};
+    {"engine", is_null},    {"attempts", is_array}, {"value", is_null}, {NULL, NULL}};
 
 static const struct member of_attempt[] = {
     {"returncode", is_integer}, {"outcome", is_string},  {"message", is_string_or_null},
     {"stdout", is_array},       {"stderr", is_array},    {"commands", is_array},
-    {"engine", is_null},        {"delay", is_number},   {NULL, NULL}};
+    {"engine", is_null},        {"delay", is_number},   {"value", is_null}, {NULL, NULL}};
 
 static const struct member of_command[] = {
     {"command", is_string},     {"outcome", is_string},        {"exit_code", is_integer_or_null},

@@ -69,7 +69,7 @@ static inline fw_worker *run_worker(json_t *members)
 }
 
 static inline fw_result *run_exec(const fw_worker *worker, const fw_step *step,
-                                  const fw_context *context, const char *rundir)
+                                  fw_context *context, const char *rundir)
 {
     fw_result *result = NULL;
     fw_error *error = NULL;

@@ -4,7 +4,8 @@
 #   run.sh LIBDIR [--only ENGINE,...] [-- COMMAND...]
 #
 # LIBDIR has libflowworker.so. The engines: one, two (Docker), registry, podman; "docker" is one and two.
-# Without COMMAND: the C programs of Tests/engines/c, then the Python tests of Tests/engines/python.
+# Without COMMAND: the C programs of Tests/engines/c, the Python tests of Tests/engines/python, and the programs
+# with containers in the documents.
 # What cannot be started is said in one line; with CI=true that is a failure, else its variables
 # (README.md has them) stay unset and its tests are skipped. The exit status is that of the tests.
 set -euo pipefail
@@ -198,5 +199,10 @@ else
     run_command Tests/c/run.sh "$libdir" --from Tests/engines/c || status=$?
     run_command env PYTHONPATH=bindings/python FLOWWORKER_LIBRARY="$libdir/libflowworker.so" \
         "${PYTHON:-python3}" -m pytest -q Tests/engines/python || status=$?
+    if [ -n "${FW_TEST_DOCKER:-}" ]; then
+        # The image that the programs of the documents use.
+        docker -H "$FW_TEST_DOCKER" tag fw-test/busybox:1 busybox:latest
+        run_command "${PYTHON:-python3}" Tests/readme/run.py "$libdir" --engine || status=$?
+    fi
 fi
 exit "$status"

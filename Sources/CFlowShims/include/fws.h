@@ -38,6 +38,9 @@ int fws_channel_open(int control, int *_Nonnull channel);
 int fws_channel_run(int channel, const fwk_request *_Nonnull request, const void *_Nonnull texts, int out, int err,
                     int rundir);
 
+/* Sends FWK_LIMIT: nanoseconds; a negative timeout is none. */
+int fws_channel_limit(int channel, int64_t timeout, int64_t grace);
+
 /* Sends FWK_STOP. */
 int fws_channel_stop(int channel);
 
@@ -58,6 +61,18 @@ int fws_channel_will(int channel, const fws_address *_Nonnull address, const cha
 int fws_channel_receive(int channel, fwk_reply *_Nonnull reply);
 
 int fws_socket_pair(int ends[_Nonnull 2]);
+
+/* A connection of bytes, for a program of ours that runs as a command. */
+int fws_stream_pair(int ends[_Nonnull 2]);
+
+/* Sends bytes with at most FWK_FDS descriptors. Gives 0 or an errno. */
+int fws_stream_send(int fd, const void *_Nonnull bytes, size_t size, const int *_Nonnull fds, size_t fd_count);
+
+/* Takes bytes if there are some. 0: there are none; -1: the other end has gone. */
+ssize_t fws_stream_receive(int fd, void *_Nonnull room, size_t size);
+
+/* A file in memory that holds these bytes; a negative errno if there is none. */
+int fws_memory_file(const void *_Nonnull bytes, size_t size);
 
 /* The host's environment, as exec takes it. */
 char *_Nullable const *_Nonnull fws_environ(void);
@@ -113,6 +128,30 @@ bool fws_random(void *_Nonnull buffer, size_t size);
 double fws_monotonic(void);
 double fws_wall(void);
 
+/* --- thread.c -------------------------------------------------------------------- */
+
+/* Calls `body` on a new thread that nobody joins, that takes no signals, and whose working directory is its own: what
+ * the descriptor `directory` stands for, or `error` says why not. Gives 0 or an errno. */
+int fws_thread_start(void (*_Nonnull body)(void *_Nullable context, int error), void *_Nullable context, int directory);
+
+/* Seconds of processor time of the calling thread. */
+typedef struct {
+  double user, system;
+} fws_usage;
+fws_usage fws_thread_usage(void);
+
+/* --- runner.c: the program of Python interpreters --------------------------------- */
+
+typedef struct {
+  const char *_Nullable name; /* of the module; NULL: behind the last */
+  const char *_Nullable text;
+  size_t size;
+} fws_runner_file;
+extern const fws_runner_file *_Nonnull const fws_runner_files;
+
+/* What an interpreter is started with: C text. */
+extern const char *_Nonnull const fws_runner_boot;
+
 /* --- pointers that threads share -------------------------------------------------- */
 
 static inline void *_Nullable fws_load(void *_Nullable const *_Nonnull slot) {
@@ -142,6 +181,7 @@ void fws_lock_free(void *_Nonnull lock);
 extern int fws_forked;
 /* Set by what makes something that only this process may use: a keeper, a connection. */
 extern int fws_in_use;
+static inline void fws_use(void) { fws_in_use = 1; }
 static inline bool fws_is_forked(void) { return __builtin_expect(fws_forked != 0, 0); }
 
 #endif

@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 /* Changes with any change of the messages: a keeper says it first of all. */
-enum { FWK_PROTOCOL = 2 };
+enum { FWK_PROTOCOL = 3 };
 
 /* Descriptors of a keeper when it starts. */
 enum { FWK_CONTROL = 3, FWK_HOST = 4 };
@@ -43,6 +43,7 @@ enum {
   FWK_RUN = 1,  /* start a command */
   FWK_STOP = 2, /* end it: TERM, the grace, KILL; between two commands: forget the run directory, and the will */
   FWK_WILL = 3, /* no command: what to send to a server when the host has gone */
+  FWK_LIMIT = 4, /* a command runs: its timeout and grace count from now on */
 };
 
 /* What becomes of processes that a command leaves. */

@@ -32,15 +32,19 @@ public final class Context: Sendable {
   }
 
   public func set(_ name: String, _ text: UnsafeRawBufferPointer) throws(FlowError) {
-    let value = try JSONText.parse(text)
-    try values.withLock { (values) throws(FlowError) in
+    guard set(name, try JSONText.parse(text)) else { throw .noMemory }
+  }
+
+  /// False: there is no memory for it.
+  @discardableResult
+  func set(_ name: String, _ value: JSONValue) -> Bool {
+    values.withLock { values in
       if !isKnownUniquelyReferenced(&values.object) {
         // A run has the object: it keeps that one.
-        guard let copy = values.object.read({ json_copy($0.raw) }) else { throw .noMemory }
+        guard let copy = values.object.read({ json_copy($0.raw) }) else { return false }
         values.object = JSONValue(taking: copy)
       }
-      let isSet = values.object.read { object in value.read { json_object_set(object.raw, name, $0.raw) == 0 } }
-      guard isSet else { throw .noMemory }
+      return values.object.read { object in value.read { json_object_set(object.raw, name, $0.raw) == 0 } }
     }
   }
 
@@ -55,6 +59,12 @@ struct ContextValues: Sendable {
   fileprivate(set) var object: JSONValue
 
   init(_ object: JSONValue) { self.object = object }
+
+  /// The value lives as long as these values do.
+  subscript(name: String) -> JSONRef? {
+    var name = name
+    return name.withUTF8 { self[UnsafeRawBufferPointer($0)] }
+  }
 
   /// The value lives as long as these values do.
   @inline(__always)

@@ -16,7 +16,8 @@ struct EngineAddress: Equatable {
     var text: String {
       switch self {
       case .unknown(let address):
-        return "\(Wording.quoted(address, limit: 200)) is no address of an engine: use unix:///PATH or tcp://HOST:PORT"
+        let advice = address.hasPrefix("/") ? Wording.quoted("unix://\(address)", limit: 200) : "unix:///PATH or tcp://HOST:PORT"
+        return "\(Wording.quoted(address, limit: 200)) is no address of an engine: use \(advice)"
       case .ssh(let address):
         return "\(Wording.quoted(address, limit: 200)): an engine is not reached over ssh here: forward its socket "
           + "(ssh -L /tmp/engine.sock:/var/run/docker.sock HOST) and use unix:///tmp/engine.sock"

@@ -77,12 +77,12 @@ struct DockerOptions {
       } else if key == "memory" {
         guard let number = value.integer, number >= DockerOptions.leastMemory else {
           throw Refusal(
-            "\(value.shown) is no size of a container's memory: use an integer from 6291456 (6 MiB)")
+            "\(value.shown) is no size of a container's memory: use an integer number of bytes from 6291456 (6 MiB)")
         }
         memory = number
       } else if key == "cpus" {
         guard let number = value.number, number >= 0.01, number <= 100_000 else {
-          throw Refusal("\(value.shown) is no number of processors: use a number from 0.01")
+          throw Refusal("\(value.shown) is no number of processors: use a number from 0.01 to 100000")
         }
         cpus = number
       } else if key == "network" {

@@ -4,6 +4,8 @@ struct KeyValues {
 
   var isEmpty: Bool { pairs.isEmpty }
 
+  subscript(key: String) -> String? { pairs.first { $0.key == key }?.value }
+
   /// Sets a key. A key that comes again keeps its place and gets the new value.
   mutating func set(_ key: String, _ value: String) {
     if let index = pairs.firstIndex(where: { $0.key == key }) {

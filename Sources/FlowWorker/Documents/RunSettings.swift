@@ -15,10 +15,7 @@ struct RunSettings: Sendable {
   /// Reads one member of a document; false if it is none of these.
   mutating func read(_ key: JSONKey, _ value: JSONRef) throws(Refusal) -> Bool {
     if key == "timeout" {
-      guard let number = value.number, number > 0, number <= RunSettings.year else {
-        throw Refusal("\(value.shown) is no time in seconds: use a number above 0, at most 31536000")
-      }
-      timeout = number
+      timeout = try value.requireSeconds()
     } else if key == "output_limit" {
       guard let integer = value.integer, integer >= 0, let bytes = Int(exactly: integer) else {
         throw Refusal("\(value.shown) is no number of bytes: use an integer from 0")
@@ -39,8 +36,6 @@ struct RunSettings: Sendable {
       timeout: other.timeout ?? timeout, outputLimit: other.outputLimit ?? outputLimit, spill: other.spill ?? spill,
       retries: other.retries ?? retries)
   }
-
-  private static let year = 31_536_000.0
 }
 
 /// When a step that has failed is tried again.

@@ -8,6 +8,8 @@ public final class Step: Sendable {
   let commands: [Template]
   /// The container image of a container step.
   let image: String
+  let code: CodeAction
+  let notebook: NotebookAction
   let env: KeyValues
   let settings: RunSettings
 
@@ -18,6 +20,8 @@ public final class Step: Sendable {
     name = Name(document.name)
     commands = document.commands.map(Template.init)
     image = document.image
+    code = document.code
+    notebook = document.notebook
     env = document.env
     settings = document.settings
   }

@@ -11,11 +11,11 @@ struct StepDocument {
   /// What a step may say about its run.
   static let settingKeys = ["timeout", "output_limit", "retries"]
   static let containerKeys = ["environment", "commands", "env"]
-  static let codeKeys = ["func", "arg", "variables"]
-  static let notebookKeys = ["notebook", "output", "params", "requirements", "variables"]
 
   var name: String
   var type: StepType
+  var code = CodeAction()
+  var notebook = NotebookAction()
   var image = ""
   var commands: [String] = []
   var env = KeyValues()
@@ -25,7 +25,6 @@ struct StepDocument {
     var name: String?
     var action: JSONRef?
     var settings = RunSettings()
-    var settingKey: String?
     try json.readMembers { (key, value) throws(Refusal) in
       if key == "name" {
         name = try value.requireName()
@@ -33,9 +32,7 @@ struct StepDocument {
         try StepDocument.checkFiles(value)
       } else if key == "action" {
         action = value
-      } else if StepDocument.settingKeys.contains(key.string), try settings.read(key, value) {
-        settingKey = settingKey ?? key.string
-      } else {
+      } else if !(StepDocument.settingKeys.contains(key.string) ? try settings.read(key, value) : false) {
         throw .unknownKey(key, of: "a step", known: StepDocument.keys)
       }
     }
@@ -45,9 +42,6 @@ struct StepDocument {
     self.settings = settings
     self.type = .container
     do throws(Refusal) { try readAction(action) } catch { throw error.inside("action") }
-    if let settingKey, type != .container {
-      throw Refusal("a \(type.rawValue) step has no \(Wording.quoted(settingKey))", isAboutKey: true).inside(settingKey)
-    }
   }
 
   /// The keys of the action decide the type of the step.
@@ -67,13 +61,13 @@ struct StepDocument {
     }
     switch type {
     case .container: try readContainer(action)
-    case .code: try checkCode(action)
-    case .notebook: try checkNotebook(action)
+    case .code: code = try CodeAction(reading: action)
+    case .notebook: notebook = try NotebookAction(reading: action)
     }
   }
 
   private func refuseUnknownAction(_ action: JSONRef) throws(Refusal) {
-    let known = StepDocument.containerKeys + StepDocument.codeKeys + StepDocument.notebookKeys
+    let known = StepDocument.containerKeys + CodeAction.keys + NotebookAction.keys
     try action.readMembers { (key, _) throws(Refusal) in
       if !known.contains(key.string) {
         throw .unknownKey(key, of: "an action", known: ["commands", "func", "notebook"])
@@ -99,54 +93,12 @@ struct StepDocument {
     }
   }
 
-  private func checkCode(_ action: JSONRef) throws(Refusal) {
-    try action.readMembers { (key, value) throws(Refusal) in
-      if key == "func" || key == "arg" {
-        _ = try value.requireName()
-      } else if key == "variables" {
-        try StepDocument.checkMapping(value)
-      } else {
-        throw .unknownKey(key, of: "the action of a code step", known: StepDocument.codeKeys)
-      }
-    }
-  }
-
-  private func checkNotebook(_ action: JSONRef) throws(Refusal) {
-    try action.readMembers { (key, value) throws(Refusal) in
-      if key == "notebook" || key == "output" {
-        _ = try value.requireName()
-      } else if key == "params" || key == "requirements" {
-        _ = try value.requireStrings()
-      } else if key == "variables" {
-        try StepDocument.checkMapping(value)
-      } else {
-        throw .unknownKey(key, of: "the action of a notebook step", known: StepDocument.notebookKeys)
-      }
-    }
-  }
-
   private static func checkFiles(_ json: JSONRef) throws(Refusal) {
     try json.readMembers { (key, value) throws(Refusal) in
       guard key == "inputs" || key == "outputs" else {
         throw .unknownKey(key, of: "\"files\"", known: ["inputs", "outputs"])
       }
       _ = try value.requireStrings()
-    }
-  }
-
-  /// An array of `{"arg": name of the parameter, "var": name in the context}`.
-  private static func checkMapping(_ json: JSONRef) throws(Refusal) {
-    try json.require(.array)
-    try json.forEachElement { (index, element) throws(Refusal) in
-      do throws(Refusal) {
-        try element.readMembers { (key, value) throws(Refusal) in
-          guard key == "arg" || key == "var" else {
-            throw .unknownKey(key, of: "a variable", known: ["arg", "var"])
-          }
-          _ = try value.requireName()
-        }
-        for key in ["arg", "var"] where element[key] == nil { throw Refusal.missingKey(key, of: "the variable") }
-      } catch { throw error.inside(index) }
     }
   }
 }

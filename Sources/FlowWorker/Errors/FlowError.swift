@@ -14,6 +14,7 @@ public struct FlowError: Error {
     case unsupported = -7
     case noMemory = -8
     case forked = -9
+    case ended = -10
   }
 
   public let code: Code
@@ -31,6 +32,8 @@ public struct FlowError: Error {
   }
 
   public static let noMemory = FlowError(.noMemory, "there is not enough memory for the answer")
+
+  static let givenUp = FlowError(.ended, "the step of this call has ended without it: nothing more is taken")
 
   public static let forked = FlowError(
     .forked, "this process was forked from one that uses the library: load it in a new program (exec), or fork before")

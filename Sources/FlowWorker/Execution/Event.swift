@@ -22,6 +22,7 @@ public final class Event: @unchecked Sendable {
     case retry(Attempt, delay: Double)
     case stepEnded(StepResult)
     case progress(image: String, PullProgress)
+    case cell(CellProgress)
   }
 
   public let kind: Kind
@@ -48,7 +49,7 @@ public final class Event: @unchecked Sendable {
     case .commandEnded: kind = .commandEnded
     case .retry: kind = .retry
     case .stepEnded: kind = .stepEnded
-    case .progress: kind = .progress
+    case .progress, .cell: kind = .progress
     }
     self.content = content
     self.sequence = sequence
@@ -116,6 +117,10 @@ public final class Event: @unchecked Sendable {
         writer.member("layers_done", progress.layersDone)
         writer.member("bytes", Int(progress.bytes))
         writer.member("bytes_total", Int(progress.bytesTotal))
+      case .cell(let progress):
+        writer.member("cell", progress.cell)
+        writer.member("cells", progress.of)
+        writer.member("status", progress.state)
       }
     }
     guard let text = writer.finish() else { throw .noMemory }
@@ -184,6 +189,8 @@ struct EventQueue {
   mutating func progress(_ progress: PullProgress, image: String) {
     add(.progress(image: image, progress), command: command)
   }
+
+  mutating func progress(_ progress: CellProgress) { add(.cell(progress), command: command) }
 
   mutating func commandEnded(_ record: CommandRecord) { add(.commandEnded(record), command: command) }
 

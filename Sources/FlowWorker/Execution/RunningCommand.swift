@@ -104,8 +104,15 @@ struct Usage {
   /// Seconds of processor time.
   let user: Double
   let system: Double
-  /// Bytes.
-  let peakMemory: Int
+  /// Bytes; `nil`: it has no memory of its own.
+  let peakMemory: Int?
+}
+
+/// What a function or a cell of a notebook raised.
+struct RaisedException {
+  let type: String
+  let message: String
+  let trace: String
 }
 
 /// How a command ended, and what it left.
@@ -130,6 +137,14 @@ struct CommandEnd {
   var stderr = Output("")
   /// What kept it from being run.
   var failure: String?
+  /// What a function gave.
+  var value: JSONValue?
+  /// What a function or a notebook raised.
+  var exception: RaisedException?
+  /// How far it had come, where that is known.
+  var place: String?
+  /// What a message says of a failure, where there is more to say than how the process ended.
+  var explanation: String?
 
   init(outcome: Outcome, started: Double) {
     self.outcome = outcome

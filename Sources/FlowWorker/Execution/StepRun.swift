@@ -15,9 +15,10 @@ struct StepRun: ~Copyable {
 
   private let step: Step
   private let worker: Worker
-  private let commands: ExpandedCommands
+  private let plan: StepPlan
   private let settings: RunSettings
-  private let makeLauncher: (RunSettings) throws(SpawnFailure) -> any CommandLauncher
+  /// What gets the value of a function.
+  private let context: Context?
   /// What output is told as; `nil` where there are no events at all.
   private let events: RunOptions.Events?
   private let began = fws_monotonic()
@@ -32,16 +33,15 @@ struct StepRun: ~Copyable {
   private(set) var signpost = Signpost()
 
   init(
-    _ step: Step, _ worker: Worker, _ commands: consuming ExpandedCommands, _ settings: RunSettings,
-    events: RunOptions.Events?,
-    launcher: @escaping (RunSettings) throws(SpawnFailure) -> any CommandLauncher
+    _ step: Step, _ worker: Worker, _ plan: consuming StepPlan, _ settings: RunSettings, _ context: Context?,
+    events: RunOptions.Events?
   ) {
     self.step = step
     self.worker = worker
-    self.commands = commands
+    self.plan = plan
+    self.context = context
     self.settings = settings
     self.events = events
-    makeLauncher = launcher
     queue.isListening = events != nil
     queue.stepStarted(step, worker)
     beginAttempt()
@@ -119,9 +119,9 @@ struct StepRun: ~Copyable {
     records = []
     attemptBegan = fws_monotonic()
     queue.begin(attempt: attempts.count + 1)
-    guard commands.count > 0 else { return finishAttempt() }
+    guard plan.commands.count > 0 else { return finishAttempt() }
     do {
-      launcher = try makeLauncher(settings)
+      launcher = try plan.launcher(settings)
     } catch {
       records = [CommandRecord(index: nil, command: "", CommandEnd(failure: error, started: fws_wall()))]
       return finishAttempt()
@@ -134,11 +134,11 @@ struct StepRun: ~Copyable {
     if isCancelled { return stop(.cancelled, before: index) }
     if let left, left <= 0 { return stop(.timeout, before: index) }
     guard let launcher else { return }
-    queue.begin(command: index, text: commands.text(index))
+    queue.begin(command: index, text: plan.commands.text(index))
     do {
       let command = try launcher.start(
-        commands[index], isLast: index + 1 == commands.count, timeout: left, events: events)
-      if index + 1 < commands.count { launcher.announce(commands[index + 1]) }
+        plan.commands[index], isLast: index + 1 == plan.commands.count, timeout: left, events: events)
+      if index + 1 < plan.commands.count { launcher.announce(plan.commands[index + 1]) }
       phase = .running(command, index: index)
       signpost.watch(command.waiting)
     } catch {
@@ -148,19 +148,19 @@ struct StepRun: ~Copyable {
 
   /// Ends the attempt between two commands.
   private mutating func stop(_ outcome: Outcome, before index: Int) {
-    let place = "before command \(index + 1) of \(commands.count)"
+    let place = "before command \(index + 1) of \(plan.commands.count)"
     let end = CommandEnd(outcome: outcome, started: fws_wall())
-    records.append(CommandRecord(index: nil, command: commands.text(index), end, place: place))
+    records.append(CommandRecord(index: nil, command: plan.commands.text(index), end, place: place))
     guard let closing = launcher?.close() else { return finishAttempt() }
     phase = .closing(closing)
     signpost.watch(closing.waiting)
   }
 
   private mutating func finishCommand(_ index: Int, _ end: CommandEnd) {
-    let record = CommandRecord(index: index, command: commands.text(index), end)
+    let record = CommandRecord(index: index, command: plan.commands.text(index), end)
     records.append(record)
     queue.commandEnded(record)
-    if record.returncode == 0, index + 1 < commands.count {
+    if record.returncode == 0, index + 1 < plan.commands.count {
       startCommand(index + 1)
     } else {
       finishAttempt()
@@ -169,7 +169,7 @@ struct StepRun: ~Copyable {
 
   private mutating func finishAttempt() {
     var attempt = Attempt(
-      step: step, commands: records, total: commands.count, timeout: settings.timeout, engine: launcher?.engine)
+      step: step, commands: records, total: plan.commands.count, timeout: settings.timeout, engine: launcher?.engine)
     launcher = nil
     if let policy = settings.retries, attempts.count < policy.limit, attempt.returncode != 0, !isCancelled,
       policy.covers(attempt.outcome, exitCode: attempt.returncode)
@@ -188,6 +188,9 @@ struct StepRun: ~Copyable {
   }
 
   private mutating func finish(_ attempt: Attempt) {
+    if attempt.returncode == 0, let value = attempt.commands.last?.end.value, let argument = step.code.argument {
+      context?.set(argument, value)
+    }
     let result = StepResult(
       step: step, worker: worker, attempts: attempts, last: attempt, duration: fws_monotonic() - began)
     phase = .over(result)

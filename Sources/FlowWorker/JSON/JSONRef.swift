@@ -91,6 +91,12 @@ final class JSONValue: @unchecked Sendable {
   /// Takes over the caller's reference.
   init(taking raw: UnsafeMutablePointer<json_t>) { self.raw = raw }
 
+  /// One of a document: it is kept when that goes.
+  init?(keeping value: JSONRef) {
+    guard let raw = json_incref(value.raw) else { return nil }
+    self.raw = raw
+  }
+
   deinit { json_decref(raw) }
 
   /// Lends the value. It is lent to a closure because Swift may release an object after its last

@@ -48,6 +48,23 @@ struct JSONWriter: ~Copyable {
     needsComma = true
   }
 
+  /// A member whose key comes from outside.
+  mutating func member(key: String, _ body: (inout JSONWriter) -> Void) {
+    if needsComma { bytes.append(byte: UInt8(ascii: ",")) }
+    var key = key
+    key.withUTF8 { text(UnsafeRawBufferPointer($0)) }
+    bytes.append(byte: UInt8(ascii: ":"))
+    body(&self)
+    needsComma = true
+  }
+
+  mutating func member(key: String, _ value: String) {
+    member(key: key) { writer in
+      var value = value
+      value.withUTF8 { writer.text(UnsafeRawBufferPointer($0)) }
+    }
+  }
+
   mutating func member(_ key: StaticString, _ value: String?) {
     member(key) { writer in
       guard var value else { return writer.null() }
@@ -71,6 +88,14 @@ struct JSONWriter: ~Copyable {
       guard let value, value.isFinite else { return writer.null() }
       writer.bytes.append(ValueText.real(value))
     }
+  }
+
+  mutating func number(_ value: Int) { bytes.append(String(value)) }
+
+  /// A value that is there already.
+  mutating func value(_ value: JSONRef) {
+    guard let text = JSONText.compact(value) else { return null() }
+    bytes.append(text.bytes)
   }
 
   mutating func null() { bytes.append("null" as StaticString) }

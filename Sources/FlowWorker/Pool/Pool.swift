@@ -11,6 +11,7 @@ public final class Pool: @unchecked Sendable {
   /// filled once, and never emptied before the pool ends.
   private let slots: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   private let slotCount: Int
+  private let facilities: Facilities
 
   public convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
     try self.init(EngineConfig(text))
@@ -25,6 +26,7 @@ public final class Pool: @unchecked Sendable {
     var workers: ContiguousArray<Int?> = []
     for name in config.workerOfStep { workers.append(config.workerNames.number(of: Name(name))) }
     self.workers = workers
+    facilities = try Facilities(python: config.defaultVariables["python"])
     slotCount = config.workerNames.count + 3
     slots = .allocate(capacity: slotCount)
     slots.initialize(repeating: nil, count: slotCount)
@@ -45,7 +47,7 @@ public final class Pool: @unchecked Sendable {
     if let worker = fws_load(slots + number) { return .fromOpaque(worker) }
     return try fill(number) { () throws(FlowError) in
       guard let text = config.text(ofWorker: number) else { throw FlowError(.invalid, "the pool lost a worker") }
-      return try Worker(text, isLent: true)
+      return try Worker(text, facilities, isLent: true)
     }
   }
 
@@ -54,9 +56,12 @@ public final class Pool: @unchecked Sendable {
     let number = config.workerNames.count + Pool.place(of: step.type)
     if let worker = fws_load(slots + number) { return .fromOpaque(worker) }
     return try fill(number) { () throws(FlowError) in
-      try Worker(defaultFor: step.type, variables: config.defaultVariables)
+      try Worker(defaultFor: step.type, variables: config.defaultVariables, facilities)
     }
   }
+
+  /// Registers a function of the host.
+  public func register(_ function: Function) { facilities.functions.add(function) }
 
   private static func place(of type: StepType) -> Int {
     switch type {

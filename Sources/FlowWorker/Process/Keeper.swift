@@ -4,7 +4,7 @@ internal import Glibc
 /// A connection to a monitor, which runs one command after the other.
 final class Channel: Sendable {
   let fd: Int32
-  fileprivate let keeper: Keeper
+  private let keeper: Keeper
 
   fileprivate init(fd: Int32, keeper: Keeper) {
     self.fd = fd
@@ -18,6 +18,11 @@ final class Channel: Sendable {
     close(fd)
   }
 
+  /// Whose commands its monitor runs.
+  var identity: fws_identity { keeper.identity }
+
+  fileprivate func isOf(_ keeper: Keeper) -> Bool { self.keeper === keeper }
+
   /// Gives the channel back for another command; only after the monitor has said that nothing is left of
   /// the last one.
   func release() { Keepers.shared?.keep(self) }
@@ -26,7 +31,7 @@ final class Channel: Sendable {
 /// A keeper process. It ends when its control socket is closed, its monitors when their channels are.
 final class Keeper: Sendable {
   let control: Int32
-  fileprivate let identity: fws_identity
+  let identity: fws_identity
 
   fileprivate init(control: Int32, identity: fws_identity) {
     self.control = control
@@ -62,9 +67,12 @@ final class Keepers: Sendable {
     state = try Guarded(State())
   }
 
+  /// What commands have that the calling thread starts.
+  func identity() throws(SpawnFailure) -> fws_identity { fws_identity_now(try host()) }
+
   /// A monitor whose commands have what the calling thread has.
   func channel() throws(SpawnFailure) -> Channel {
-    let identity = fws_identity_now(try host())
+    let identity = try identity()
     if let channel = takeIdle(identity) { return channel }
     // A keeper that somebody has killed is seen by the socket; then another one is started.
     for _ in 0..<2 {
@@ -92,7 +100,7 @@ final class Keepers: Sendable {
 
   private func takeIdle(_ identity: fws_identity) -> Channel? {
     state.withLock { state in
-      guard let index = state.idle.lastIndex(where: { $0.channel.keeper.identity == identity }) else { return nil }
+      guard let index = state.idle.lastIndex(where: { $0.channel.identity == identity }) else { return nil }
       return state.idle.remove(at: index).channel
     }
   }
@@ -114,10 +122,26 @@ final class Keepers: Sendable {
       state.keepers.append(keeper)
       if state.keepers.count > Keepers.maxKeepers {
         let old = state.keepers.removeFirst()
-        state.idle.removeAll { $0.channel.keeper === old }
+        state.idle.removeAll { $0.channel.isOf(old) }
       }
       return keeper
     }
+  }
+
+  /// Gives a request to a monitor of the calling thread's kind.
+  func run(_ request: fwk_request, _ texts: borrowing ByteBuffer, _ out: Int32, _ err: Int32, rundir: Int32)
+    throws(SpawnFailure) -> Channel
+  {
+    guard let start = texts.start else { throw .noMemory }
+    var request = request
+    // A monitor that waits for a command may have been killed meanwhile: the next one then.
+    var error = EPIPE
+    for _ in 0..<20 where error == EPIPE || error == ECONNRESET {
+      let channel = try channel()
+      error = fws_channel_run(channel.fd, &request, start, out, err, rundir)
+      if error == 0 { return channel }
+    }
+    throw SpawnFailure("the keeper process does not take it", error)
   }
 
   /// Once more without what is kept for later steps, if there was no descriptor left.

@@ -18,13 +18,13 @@ final class ProcessCommand: RunningCommand {
   private var started = fws_wall()
 
   init(
-    _ channel: Channel, _ stdout: consuming OutputSink, _ stderr: consuming OutputSink, _ launcher: ProcessLauncher,
-    size: Int, isLast: Bool, tellsStart: Bool
+    _ channel: Channel, _ pipes: consuming OutputPipes, _ launcher: ProcessLauncher, size: Int, isLast: Bool,
+    tellsStart: Bool
   ) {
     isTold = !tellsStart
     self.channel = channel
-    self.stdout = stdout
-    self.stderr = stderr
+    stdout = pipes.stdout
+    stderr = pipes.stderr
     self.launcher = launcher
     self.size = size
     self.isLast = isLast
@@ -99,7 +99,8 @@ final class ProcessCommand: RunningCommand {
 }
 
 extension CommandEnd {
-  fileprivate init(_ reply: fwk_reply) {
+  /// What a monitor says of the end of a command.
+  init(_ reply: fwk_reply) {
     let status = reply.status
     // As wait(2) encodes it.
     let signal = status & 0x7f

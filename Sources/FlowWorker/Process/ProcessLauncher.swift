@@ -21,7 +21,7 @@ final class ProcessLauncher: CommandLauncher {
     self.settings = settings
     self.path = path
     environment = TextBlock(environment: worker.env.overridden(by: env), inherits: worker.options.inheritEnv)
-    rundir = try Keepers.retrying { () throws(SpawnFailure) in try ProcessLauncher.open(path) }
+    rundir = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(path) }
   }
 
   deinit {
@@ -29,17 +29,6 @@ final class ProcessLauncher: CommandLauncher {
     // It expects another command.
     _ = fws_channel_stop(channel.fd)
     channel.release()
-  }
-
-  private static func open(_ path: CText) throws(SpawnFailure) -> Descriptor {
-    let fd = fws_open_directory(path.start)
-    if fd >= 0 { return Descriptor(fd) }
-    let shown = Wording.path(path.string)
-    switch -fd {
-    case ENOENT: throw SpawnFailure("the run directory \(shown) does not exist")
-    case ENOTDIR: throw SpawnFailure("the run directory \(shown) is not a directory")
-    default: throw SpawnFailure("the run directory \(shown) cannot be opened", -fd)
-    }
   }
 
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
@@ -60,15 +49,10 @@ final class ProcessLauncher: CommandLauncher {
     request.grace = Int64(options.grace * 1e9)
     options.limits.set(in: &request)
     return try Keepers.retrying { () throws(SpawnFailure) in
-      var reader: Int32 = -1
-      let outEnd = try openPipe(&reader)
-      let outSink = sink(reader, .stdout, events)
-      let errEnd = try openPipe(&reader)
-      let errSink = sink(reader, .stderr, events)
-      let channel = try send(request, texts, outEnd, errEnd, keepers)
+      let pipes = try OutputPipes(settings, events)
+      let channel = try send(request, texts, pipes.outEnd, pipes.errEnd, keepers)
       rundir = nil
-      return ProcessCommand(
-        channel, outSink, errSink, self, size: command.count, isLast: isLast, tellsStart: events != nil)
+      return ProcessCommand(channel, pipes, self, size: command.count, isLast: isLast, tellsStart: events != nil)
     }
   }
 
@@ -83,35 +67,14 @@ final class ProcessLauncher: CommandLauncher {
       channel = nil
       if fws_channel_run(kept.fd, &request, start, out.number, err.number, -1) == 0 { return kept }
     }
-    let rundir = if let rundir { rundir } else { try ProcessLauncher.open(path) }
+    let rundir = if let rundir { rundir } else { try RunDirectory.open(path) }
     // Its descriptor is used to the end: an object may go after its own last use.
     defer { withExtendedLifetime(rundir) {} }
-    // A monitor that waits for a command may have been killed meanwhile: the next one then.
-    var error = EPIPE
-    for _ in 0..<20 where error == EPIPE || error == ECONNRESET {
-      let channel = try keepers.channel()
-      error = fws_channel_run(channel.fd, &request, start, out.number, err.number, rundir.number)
-      if error == 0 { return channel }
-    }
-    throw SpawnFailure("the keeper process does not take it", error)
+    return try keepers.run(request, texts, out.number, err.number, rundir: rundir.number)
   }
 
   /// Takes back the monitor of a command of which nothing is left.
   func take(_ channel: Channel, isLast: Bool) { if isLast { channel.release() } else { self.channel = channel } }
-
-  /// Gives the end of a new pipe that the command gets.
-  private func openPipe(_ reader: inout Int32) throws(SpawnFailure) -> Descriptor {
-    var writer: Int32 = -1
-    let error = fws_pipe(&reader, &writer)
-    guard error == 0 else { throw SpawnFailure("no pipe for its output could be had", error) }
-    return Descriptor(writer)
-  }
-
-  private func sink(_ fd: Int32, _ stream: Stream, _ events: RunOptions.Events?) -> OutputSink {
-    OutputSink(
-      fd: fd, limit: settings.outputLimit, spill: settings.spill.map { SpillFile(in: $0, for: stream.name) },
-      feed: events.flatMap { EventFeed($0, stream) })
-  }
 
   /// `SHELL -c COMMAND`. A command that is too long for one argument goes in pieces, which the shell
   /// puts together again; it then sees what it would have seen: the same $0, and no arguments.
@@ -175,7 +138,7 @@ extension SubprocessOptions.Background {
 }
 
 extension ProcessLimits {
-  fileprivate func set(in request: inout fwk_request) {
+  func set(in request: inout fwk_request) {
     withUnsafeMutableBytes(of: &request.limits) { bytes in
       let slots = bytes.bindMemory(to: UInt64.self)
       for (slot, value) in zip(slots.indices, values) { slots[slot] = value ?? UInt64.max }

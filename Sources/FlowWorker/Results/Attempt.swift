@@ -24,12 +24,14 @@ struct Attempt {
     outcome = last?.end.outcome ?? .exited
     returncode = last?.returncode ?? 0
     if let last, returncode != 0 {
-      let place = last.index.map { ", command \($0 + 1) of \(total)" } ?? ""
+      let place = step.type == .container ? last.index.map { ", command \($0 + 1) of \(total)" } ?? "" : ""
       message = CText(unlessExhausted: "step \(shownStep)\(place) \(last.explanation(timeout: timeout))")
     }
     stdout = commands.map(\.end.stdout).filter { $0.count > 0 }
-    // What kept a command from running stands where its own complaint would.
-    stderr = commands.flatMap { [$0.end.stderr] + ($0.end.failure.map { [Output($0)] } ?? []) }.filter { $0.count > 0 }
+    // What kept a command from running, or the trace of what it raised, stands where its own complaint would.
+    stderr = commands.map(\.end).flatMap { end in
+      [end.stderr] + [end.exception?.trace, end.failure].compactMap { $0.map { Output($0) } }
+    }.filter { $0.count > 0 }
   }
 
   func outputs(of stream: Stream) -> [Output] { stream == .stdout ? stdout : stderr }
@@ -74,7 +76,8 @@ struct CommandRecord {
 
   /// What a message says of it, behind the command's place in the step.
   func explanation(timeout: Double?) -> String {
-    let shown = Wording.quoted(command, limit: 100)
+    let shown = Wording.quoted(command, limit: 100) + (end.place.map { ", \($0)" } ?? "")
+    if let explanation = end.explanation { return explanation }
     switch end.outcome {
     case .exited:
       let code = end.exitCode ?? 1

@@ -8,6 +8,7 @@ extension StepResult {
       writer.member("worker_type", workerType.rawValue)
       last.writeMembers(to: &writer)
       writer.member("exception") { writer in
+        if let exception = last.commands.last?.end.exception { return exception.write(to: &writer) }
         guard let failure = last.commands.last?.end.failure else { return writer.null() }
         writer.object { writer in
           writer.member("type", "\(outcome.name)")
@@ -38,9 +39,23 @@ extension Attempt {
     writer.member("commands") { writer in
       writer.array(commands.filter { $0.index != nil }) { $1.write(to: &$0) }
     }
+    writer.member("value") { writer in
+      guard let value = commands.last?.end.value else { return writer.null() }
+      value.read { writer.value($0) }
+    }
     writer.member("engine") { writer in
       guard let engine else { return writer.null() }
       engine.write(to: &writer)
+    }
+  }
+}
+
+extension RaisedException {
+  fileprivate func write(to writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("type", type)
+      writer.member("message", message)
+      writer.member("trace", trace)
     }
   }
 }
@@ -71,7 +86,7 @@ extension CommandRecord {
       writer.member("duration", end.duration)
       writer.member("user_time", end.usage?.user)
       writer.member("system_time", end.usage?.system)
-      writer.member("peak_memory", end.usage?.peakMemory)
+      writer.member("peak_memory", end.usage?.peakMemory ?? nil)
       writer.member("ended_by", end.endedBy?.rawValue)
       writer.member("containment", end.containment?.rawValue)
       writer.member("survivors") { writer in

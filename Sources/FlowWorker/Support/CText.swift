@@ -44,5 +44,8 @@ public struct CString: ~Copyable {
 
   var string: String { start.map { String(cString: $0) } ?? "" }
 
+  /// They live as long as the text does.
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: start.map { strlen($0) } ?? 0) }
+
   deinit { free(start) }
 }

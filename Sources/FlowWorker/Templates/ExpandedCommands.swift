@@ -22,6 +22,14 @@ struct ExpandedCommands: ~Copyable {
     if bytes.isExhausted { throw .noMemory }
   }
 
+  /// Something else that is run as one command, by its name.
+  init(named name: String) throws(FlowError) {
+    bytes.append(name)
+    ranges.append(0..<bytes.count)
+    bytes.append(byte: 0)
+    if bytes.isExhausted { throw .noMemory }
+  }
+
   var count: Int { ranges.count }
 
   func text(_ index: Int) -> String { String(decoding: self[index], as: UTF8.self) }

@@ -20,11 +20,9 @@ struct SubprocessWorker: StepRunner {
 
   var settings: RunSettings { options.settings }
 
-  func expand(_ step: Step, _ context: ContextValues?) throws(FlowError) -> ExpandedCommands {
-    try ExpandedCommands(step, variables, context)
-  }
-
-  func launcher(_ step: Step, _ settings: RunSettings, rundir: CText) throws(SpawnFailure) -> any CommandLauncher {
-    try ProcessLauncher(self, settings, env: step.env, rundir: rundir)
+  func plan(_ step: Step, _ context: ContextValues?, rundir: CText) throws(FlowError) -> StepPlan {
+    StepPlan(commands: try ExpandedCommands(step, variables, context)) { (settings) throws(SpawnFailure) in
+      try ProcessLauncher(self, settings, env: step.env, rundir: rundir)
+    }
   }
 }

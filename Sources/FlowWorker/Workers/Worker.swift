@@ -10,26 +10,34 @@ public final class Worker: Sendable {
   public let cVolume: CText
   private let runner: (any StepRunner)?
 
+  /// One outside of any pool.
+  ///
   /// - Parameter text: JSON text of a worker specification.
-  public convenience init(_ text: UnsafeRawBufferPointer, isLent: Bool = false) throws(FlowError) {
-    try self.init(JSONText.read(text) { (json) throws(Refusal) in try WorkerSpec(reading: json) }, isLent: isLent)
+  public convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
+    try self.init(text, Facilities(), isLent: false)
   }
 
-  convenience init(defaultFor type: StepType, variables: KeyValues) throws(FlowError) {
+  /// - Parameter text: JSON text of a worker specification.
+  convenience init(_ text: UnsafeRawBufferPointer, _ facilities: Facilities, isLent: Bool) throws(FlowError) {
+    let spec = try JSONText.read(text) { (json) throws(Refusal) in try WorkerSpec(reading: json) }
+    try self.init(spec, facilities, isLent: isLent)
+  }
+
+  convenience init(defaultFor type: StepType, variables: KeyValues, _ facilities: Facilities) throws(FlowError) {
     let name = SpecBuilder.uniqueIdentifier()
     switch type {
-    case .code: try self.init(WorkerSpec(name: name, type: .code), isLent: true)
-    case .notebook: try self.init(WorkerSpec(name: name, type: .notebook), isLent: true)
+    case .code: try self.init(WorkerSpec(name: name, type: .code), facilities, isLent: true)
+    case .notebook: try self.init(WorkerSpec(name: name, type: .notebook), facilities, isLent: true)
     case .container:
       var spec = WorkerSpec(name: name, type: .subprocess)
       spec.variables.set("python", "python3")
       spec.variables.set("java", Worker.java)
       spec.variables = spec.variables.overridden(by: variables)
-      try self.init(spec, isLent: true)
+      try self.init(spec, facilities, isLent: true)
     }
   }
 
-  private init(_ spec: WorkerSpec, isLent: Bool) throws(FlowError) {
+  private init(_ spec: WorkerSpec, _ facilities: Facilities, isLent: Bool) throws(FlowError) {
     type = spec.type
     self.isLent = isLent
     cName = try CText(spec.name)
@@ -37,7 +45,9 @@ public final class Worker: Sendable {
     switch spec.type {
     case .subprocess: runner = try SubprocessWorker(spec)
     case .docker: runner = try DockerWorker(spec)
-    case .code, .notebook, .nbdocker: runner = nil
+    case .code: runner = CodeWorker(spec, facilities)
+    case .notebook: runner = NotebookWorker(spec, facilities)
+    case .nbdocker: runner = nil
     }
   }
 
@@ -48,7 +58,7 @@ public final class Worker: Sendable {
   }
 
   /// The types that this version runs.
-  public static var runnableTypes: [WorkerType] { [.subprocess, .docker] }
+  public static var runnableTypes: [WorkerType] { [.code, .subprocess, .docker, .notebook] }
 
   /// Runs a step to its end.
   public func exec(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> StepResult {
@@ -84,12 +94,24 @@ public final class Worker: Sendable {
         "this version of the library does not run \(type.rawValue) workers, such as "
           + "\(Wording.quoted(cName.string)): it runs \(Worker.runnableTypes.map(\.rawValue).joined(separator: ", "))")
     }
-    let commands = try runner.expand(step, context?.snapshot)
     // A path is bytes, not text.
-    let rundir = try CText(copying: rundir)
-    return StepRun(
-      step, self, commands, runner.settings.overridden(by: step.settings).overridden(by: settings), events: events
-    ) { (settings) throws(SpawnFailure) in try runner.launcher(step, settings, rundir: rundir) }
+    let plan = try runner.plan(step, context?.snapshot, rundir: try CText(copying: rundir))
+    let settings = runner.settings.overridden(by: step.settings).overridden(by: settings)
+    return StepRun(step, self, plan, settings, context, events: events)
+  }
+}
+
+/// What the workers of a pool share.
+final class Facilities: Sendable {
+  let functions: FunctionTable
+  let interpreters: Interpreters
+  /// The Python interpreter of workers that name none.
+  let python: String
+
+  init(python: String? = nil) throws(FlowError) {
+    self.python = python ?? "python3"
+    functions = try FunctionTable()
+    interpreters = try Interpreters()
   }
 }
 
@@ -98,9 +120,13 @@ protocol StepRunner: Sendable {
   /// What the worker says of its runs.
   var settings: RunSettings { get }
 
-  /// The commands of a step. All are expanded before the first one runs, as in flowServ.
-  func expand(_ step: Step, _ context: ContextValues?) throws(FlowError) -> ExpandedCommands
+  /// What is to be done for a step. All commands are expanded before the first one runs, as in flowServ.
+  func plan(_ step: Step, _ context: ContextValues?, rundir: CText) throws(FlowError) -> StepPlan
+}
 
-  /// What starts the commands of one attempt.
-  func launcher(_ step: Step, _ settings: RunSettings, rundir: CText) throws(SpawnFailure) -> any CommandLauncher
+/// What a worker is going to do for a step.
+struct StepPlan: ~Copyable {
+  let commands: ExpandedCommands
+  /// Makes what starts the commands of one attempt.
+  let launcher: (RunSettings) throws(SpawnFailure) -> any CommandLauncher
 }

@@ -14,6 +14,7 @@ TEMPLATE = -6
 UNSUPPORTED = -7
 NO_MEMORY = -8
 FORKED = -9
+ENDED = -10
 
 
 class FlowWorkerError(Exception):

@@ -23,6 +23,8 @@ class Event:
     - `step_started`: the names `step` and `worker`, and `worker_type`.
     - `progress`: an `image` is pulled; `status` is what the engine says last, `layers` how many
       there are and `layers_done` how many are complete, `bytes` and `bytes_total` of the download.
+      In a notebook: the number of a `cell`, from 1, how many `cells` there are, and the `status`
+      `started`, `ended` or `failed`.
     - `command_started`: `text` of the command after substitution, and its `pid`; in a container
       `pid` is None, and `container` the name.
     - `output`: `stream` is `stdout` or `stderr`; `data` is bytes with `events="chunks"`, and text
@@ -49,6 +51,8 @@ class Event:
     layers_done: Optional[int] = None
     bytes: Optional[int] = None
     bytes_total: Optional[int] = None
+    cell: Optional[int] = None
+    cells: Optional[int] = None
     stream: Optional[str] = None
     data: Union[builtins.bytes, str, None] = None
     continued: bool = False

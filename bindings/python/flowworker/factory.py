@@ -22,9 +22,21 @@ def worker_at(address: int, owner: Handle, owns: bool = False) -> Worker:
 
 def create_worker(doc: Spec) -> Worker:
     """Makes one worker from its specification, outside of any pool."""
-    document = encoded(doc, "the worker specification")
+    document = encoded(_with_python(doc), "the worker specification")
     address = made(LIB.fw_worker_create, document, len(document))
     return worker_at(address, Handle(address, LIB.fw_worker_free, "the worker"), owns=True)
+
+
+def _with_python(doc: Spec) -> Spec:
+    """Lets a notebook worker that names no interpreter use this one, as it does in a pool."""
+    if not isinstance(doc, dict) or doc.get("type") != "notebook" or not sys.executable:
+        return doc
+    options = doc.get("options") or {}
+    variables = doc.get("variables") or doc.get("vars") or ()
+    named = (key if isinstance(key, str) else isinstance(key, dict) and key.get("key") for key in variables)
+    if not isinstance(options, dict) or "python" in options or "python" in named:
+        return doc
+    return dict(doc, options=dict(options, python=sys.executable))
 
 
 def default_variables() -> Dict[str, str]:

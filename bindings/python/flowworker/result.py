@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional
 from ._ffi import LIB, STDERR, STDOUT, copied, told
 from ._handle import Handle
 from .errors import StepError
-from .steps import WorkflowStep
+from .steps import NotebookStep, WorkflowStep
 
 EXITED = "exited"
 SIGNALED = "signaled"
@@ -28,8 +28,8 @@ class ExecResult:
     `returncode` is 0 for success, and -N when signal N ended the last command. `stdout` and
     `stderr` have one piece for each command that wrote something (for a code step: one for each
     call of `write`), as text in which bytes that are not UTF-8 are replaced; `stdout_bytes` and
-    `stderr_bytes` have the bytes. `exception` is what kept a command from being started, or what a
-    function raised. `outcome` is the word for how the step ended (docs/documents.md), `message`
+    `stderr_bytes` have the bytes. `exception` is what kept a command from being started, what a
+    function raised, or why a notebook failed. `outcome` is the word for how the step ended (docs/documents.md), `message`
     one line that says why it failed, and `commands` what is known of each command that ran in the
     last attempt; `attempts` has the attempts before it, if there were any. `engine` says which
     engine and image a docker worker used, and is None for other workers.
@@ -70,7 +70,8 @@ class ExecResult:
             message = LIB.fw_result_message(address)
         named = outcome.decode() if outcome is not None else STATUS_UNKNOWN
         why = message.decode("utf-8", "replace") if message is not None else None
-        exception = StepError(why or named, returncode) if named in (SPAWN_FAILED, ENGINE_FAILED) else None
+        is_exception = named in (SPAWN_FAILED, ENGINE_FAILED) or (isinstance(step, NotebookStep) and returncode)
+        exception = StepError(why or named, returncode) if is_exception else None
         return cls(step, returncode, exception=exception, outcome=named, message=why, report=report)
 
     @cached_property

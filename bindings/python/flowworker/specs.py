@@ -45,9 +45,14 @@ def WorkerSpec(
     return _with_options(spec, options)
 
 
-def Code(identifier: Optional[str] = None, volume: Optional[str] = None) -> Spec:
+def Code(
+    identifier: Optional[str] = None,
+    volume: Optional[str] = None,
+    *,
+    options: Optional[Values] = None,
+) -> Spec:
     """Gives the specification of a code worker; see `WorkerSpec` for the parameters."""
-    return _spec(LIB.fw_spec_code, _name(identifier), _volume(volume))
+    return _with_options(_spec(LIB.fw_spec_code, _name(identifier), _volume(volume)), options)
 
 
 def Subprocess(
@@ -92,9 +97,18 @@ def Docker(
     return _with_options(spec, options)
 
 
-def Notebook(identifier: Optional[str] = None, volume: Optional[str] = None) -> Spec:
-    """Gives the specification of a notebook worker; see `WorkerSpec` for the parameters."""
-    return _spec(LIB.fw_spec_notebook, _name(identifier), _volume(volume))
+def Notebook(
+    identifier: Optional[str] = None,
+    volume: Optional[str] = None,
+    *,
+    options: Optional[Values] = None,
+) -> Spec:
+    """Gives the specification of a notebook worker; see `WorkerSpec` for the parameters.
+
+    `options` say, among other things, which interpreter (`python`) and which `kernel` it uses.
+    Without `python` that is the interpreter of this process.
+    """
+    return _with_options(_spec(LIB.fw_spec_notebook, _name(identifier), _volume(volume)), options)
 
 
 def _spec(function: Any, *arguments: Optional[bytes]) -> Spec:

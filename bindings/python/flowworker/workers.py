@@ -13,7 +13,7 @@ from ._options import Path, RunOptions
 from .events import Event
 from .execution import Exec
 from .result import ExecResult
-from .steps import WorkflowStep, handle_of
+from .steps import NotebookStep, WorkflowStep, handle_of
 
 Context = Optional[MutableMapping[str, Any]]
 
@@ -141,7 +141,7 @@ class Worker:
         step_handle = handle_of(step)
         rundir = rundir_of(store)
         with self._owner.in_use():
-            values = values_for(getattr(step, "commands", ()), context if context is not None else {})
+            values = _values_of(step, context if context is not None else {})
             with step_handle.in_use() as c_step:
                 if not values:
                     run._begin(self._address, c_step, None, rundir)
@@ -162,6 +162,14 @@ class Worker:
 
     def __repr__(self) -> str:
         return "<{} {!r}, type {}>".format(type(self).__name__, self.identifier, self.type)
+
+
+def _values_of(step: WorkflowStep, context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Gives those values of the context that a step refers to."""
+    if isinstance(step, NotebookStep):
+        names = [step.varnames.get(name, name) for name in step.params]
+        return {name: context[name] for name in names if name in context}
+    return values_for(getattr(step, "commands", ()), context)
 
 
 def _events(events: Optional[str], on_event: Optional[Callable[[Event], Any]]) -> Optional[str]:

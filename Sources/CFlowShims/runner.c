@@ -1,0 +1,29 @@
+/* The files of FlowWorker/Python/runner, as they are. */
+#include "fws.h"
+
+static const char boot[] = {
+#embed "../FlowWorker/Python/runner/boot.py"
+    , 0};
+const char *const fws_runner_boot = boot;
+
+static const char words[] = {
+#embed "../FlowWorker/Python/runner/words.py"
+};
+static const char call[] = {
+#embed "../FlowWorker/Python/runner/call.py"
+};
+static const char kernel[] = {
+#embed "../FlowWorker/Python/runner/kernel.py"
+};
+static const char notebook[] = {
+#embed "../FlowWorker/Python/runner/notebook.py"
+};
+static const char server[] = {
+#embed "../FlowWorker/Python/runner/server.py"
+};
+
+static const fws_runner_file files[] = {
+    {"words", words, sizeof words},          {"call", call, sizeof call},       {"kernel", kernel, sizeof kernel},
+    {"notebook", notebook, sizeof notebook}, {"server", server, sizeof server}, {0},
+};
+const fws_runner_file *const fws_runner_files = files;

@@ -1,0 +1,98 @@
+/// What a code step calls.
+struct CodeAction {
+  static let keys = ["func", "arg", "variables"]
+
+  /// A function that the host has registered, or an import path.
+  var function = ""
+  /// The context's key for the value; `nil`: nobody wants it.
+  var argument: String?
+  var variables = ParameterMapping()
+
+  init() {}
+
+  init(reading json: JSONRef) throws(Refusal) {
+    try json.readMembers { (key, value) throws(Refusal) in
+      if key == "func" {
+        function = try value.requireName()
+      } else if key == "arg" {
+        argument = try value.requireName()
+      } else if key == "variables" {
+        variables = try ParameterMapping(reading: value)
+      } else {
+        throw .unknownKey(key, of: "the action of a code step", known: CodeAction.keys)
+      }
+    }
+  }
+}
+
+/// What a notebook step runs.
+struct NotebookAction {
+  static let keys = ["notebook", "output", "params", "requirements", "variables"]
+
+  var notebook = ""
+  private var givenOutput: String?
+  /// The names of the parameters that the notebook gets, those of them that the context has.
+  var parameters: [String] = []
+  /// What pip is to install for it.
+  var requirements: [String] = []
+  var variables = ParameterMapping()
+
+  init() {}
+
+  init(reading json: JSONRef) throws(Refusal) {
+    try json.readMembers { (key, value) throws(Refusal) in
+      if key == "notebook" {
+        notebook = try value.requireName()
+      } else if key == "output" {
+        givenOutput = try value.requireName()
+      } else if key == "params" {
+        parameters = try value.requireStrings()
+      } else if key == "requirements" {
+        requirements = try value.requireStrings()
+      } else if key == "variables" {
+        variables = try ParameterMapping(reading: value)
+      } else {
+        throw .unknownKey(key, of: "the action of a notebook step", known: NotebookAction.keys)
+      }
+    }
+  }
+
+  /// As in flowServ: `x.ipynb` becomes `x.out.ipynb`, anything else gets that behind it.
+  var output: String {
+    if let givenOutput { return givenOutput }
+    let suffix = ".ipynb"
+    return (notebook.hasSuffix(suffix) ? String(notebook.dropLast(suffix.count)) : notebook) + ".out.ipynb"
+  }
+}
+
+/// Under which names of the context the parameters of a function or notebook are found.
+struct ParameterMapping {
+  private(set) var keys: [String: String] = [:]
+
+  init() {}
+
+  /// Reads an array of `{"arg": name of the parameter, "var": name in the context}`.
+  init(reading json: JSONRef) throws(Refusal) {
+    try json.require(.array)
+    try json.forEachElement { (index, element) throws(Refusal) in
+      do throws(Refusal) {
+        var parameter: String?
+        var variable: String?
+        try element.readMembers { (key, value) throws(Refusal) in
+          if key == "arg" {
+            parameter = try value.requireName()
+          } else if key == "var" {
+            variable = try value.requireName()
+          } else {
+            throw .unknownKey(key, of: "a variable", known: ["arg", "var"])
+          }
+        }
+        guard let parameter else { throw Refusal.missingKey("arg", of: "the variable") }
+        guard let variable else { throw Refusal.missingKey("var", of: "the variable") }
+        keys[parameter] = variable
+      } catch { throw error.inside(index) }
+    }
+  }
+
+  subscript(parameter: String) -> String { keys[parameter] ?? parameter }
+}

@@ -1,0 +1,44 @@
+internal import CFlowShims
+
+/// Runs a function or a notebook in an interpreter.
+final class PythonLauncher: CommandLauncher {
+  private let job: PythonJob
+  private let python: PythonPlace
+  private let interpreters: Interpreters
+  private let settings: RunSettings
+  private let grace: Double
+  private let env: KeyValues
+  private let rundir: Descriptor
+
+  init(
+    _ job: PythonJob, _ python: PythonPlace, _ interpreters: Interpreters, _ settings: RunSettings, grace: Double,
+    env: KeyValues, rundir: CText
+  ) throws(SpawnFailure) {
+    self.job = job
+    self.python = python
+    self.interpreters = interpreters
+    self.settings = settings
+    self.grace = grace
+    self.env = env
+    self.rundir = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(rundir) }
+  }
+
+  func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
+    throws(SpawnFailure) -> any RunningCommand
+  {
+    guard let keepers = Keepers.shared else { throw .noMemory }
+    let environment = python.environment(env)
+    if environment.texts.isExhausted { throw .noMemory }
+    let key = Interpreter.Key(
+      kind: job.kind, program: try python.program(env), environment: Array(environment.texts.bytes),
+      identity: try keepers.identity())
+    let interpreter = try interpreters.take(key, environment: environment, grace: grace)
+    let pipes = try OutputPipes(settings, events)
+    let ticket = try JobTicket(job, rundir: rundir, out: pipes.outEnd, err: pipes.errEnd)
+    // Its time counts from now on.
+    interpreter.limit(timeout, grace: grace)
+    let command = PythonCommand(job, interpreter, interpreters, pipes, grace: grace)
+    try command.begin(with: ticket)
+    return command
+  }
+}

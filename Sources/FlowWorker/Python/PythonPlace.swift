@@ -1,0 +1,30 @@
+internal import Glibc
+
+/// Which Python interpreter a worker means, and with what environment.
+struct PythonPlace: Sendable {
+  /// A path, or a name that is looked up.
+  private let name: String
+  private let env: KeyValues
+
+  init(_ spec: WorkerSpec, _ options: PythonOptions, _ facilities: Facilities) {
+    name = options.python ?? spec.variables["python"] ?? facilities.python
+    env = spec.env
+  }
+
+  /// What the interpreter gets: the host's environment, with the worker's entries and the step's.
+  func environment(_ step: KeyValues) -> TextBlock { TextBlock(environment: env.overridden(by: step), inherits: true) }
+
+  /// The interpreter's program. As execvp(3) does it, but with the PATH of the worker, if it has one.
+  func program(_ step: KeyValues) throws(SpawnFailure) -> String {
+    if name.utf8.contains(UInt8(ascii: "/")) { return name }
+    let own = env.overridden(by: step)["PATH"]
+    let path = own ?? getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
+    for directory in path.split(separator: ":", omittingEmptySubsequences: false) {
+      let candidate = directory.isEmpty ? "./\(name)" : "\(directory)/\(name)"
+      if access(candidate, X_OK) == 0 { return candidate }
+    }
+    throw SpawnFailure(
+      "the Python interpreter \(Wording.quoted(name)) is in none of the directories of PATH (\(Wording.line(path))): "
+        + "the worker's \"python\" names another one")
+  }
+}

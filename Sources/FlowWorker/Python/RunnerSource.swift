@@ -1,0 +1,38 @@
+internal import CFlowShims
+
+/// The program of an interpreter: the files of runner/, which are in the library itself.
+enum RunnerSource {
+  /// What `python -c` is given. It reads the rest from its connection.
+  static var boot: String { String(cString: fws_runner_boot) }
+
+  /// The files, and what the interpreter is for.
+  static func program(kind: PythonJob.Kind, idleTime: Int) -> ByteBuffer {
+    var head = JSONWriter()
+    var bodies = ByteBuffer()
+    head.object { writer in
+      writer.member("files") { writer in
+        writer.object { writer in
+          var file = fws_runner_files
+          while let name = file.pointee.name, let text = file.pointee.text {
+            writer.member(key: String(cString: name)) { $0.number(file.pointee.size) }
+            bodies.append(UnsafeRawBufferPointer(start: text, count: file.pointee.size))
+            file += 1
+          }
+        }
+      }
+    }
+    var program = head.buffer()
+    program.append(byte: UInt8(ascii: "\n"))
+    program.append(bodies.bytes)
+    var begin = JSONWriter()
+    begin.object { writer in
+      writer.member("kind", kind.rawValue)
+      writer.member("kernel_ahead", kind == .notebook)
+      writer.member("idle", idleTime)
+    }
+    let rest = begin.buffer()
+    program.append(rest.bytes)
+    program.append(byte: UInt8(ascii: "\n"))
+    return program
+  }
+}

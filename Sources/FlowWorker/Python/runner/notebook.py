@@ -1,0 +1,424 @@
+"""A notebook, by papermill.
+
+It says `{"event": "cell", "cell", "of", "state"}` as cells are started, ended or failed, and in the end
+`{"event": "finished"}`, or `{"event": "failed", "why", "cell", "of", "type", "text", "message", "trace"}`, where
+`why` is one of
+
+    cell            a cell raised `type` with `text`
+    cell_timeout    a cell took longer than it may
+    kernel_died     the kernel ended while a cell ran
+    kernel_missing, kernel_start, parameters, notebook, output, papermill     nothing of it has run
+    internal        anything else
+"""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+
+from _flowworker.words import closest, message_of, trace_of, type_name
+
+try:
+    import papermill
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import Engine, papermill_engines
+    from papermill.exceptions import PapermillExecutionError
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    from jupyter_core.utils import run_sync
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    import nbformat
+
+    from _flowworker.kernel import Kernel, KernelDied, KernelSilent, is_ours
+
+    MISSING = None
+except ImportError as error:
+    MISSING = error
+
+START_TIMEOUT = 60
+
+
+class Failure(Exception):
+    """Why a notebook did not come to its end."""
+
+    def __init__(self, why, message, **more):
+        super().__init__(message)
+        self.why = why
+        self.more = more
+
+
+def prepare():
+    """Imports all that a kernel needs. Gives what starts a kernel ahead; None: there is no such kernel here."""
+    if MISSING is not None or not is_ours("python3"):
+        return None
+    try:
+        import debugpy  # noqa: F401
+    except ImportError:
+        pass
+    import ipykernel.kernelapp  # noqa: F401
+    import ipykernel.ipkernel  # noqa: F401
+    import ipykernel.iostream  # noqa: F401
+    import ipykernel.zmqshell  # noqa: F401
+    import IPython.core.completer  # noqa: F401
+
+    return Ahead
+
+
+class Ahead:
+    """A kernel that was started before anybody asked for it."""
+
+    def __init__(self):
+        self.kernel = Kernel("python3", START_TIMEOUT)
+        try:
+            self.kernel.fork()
+        except Exception:
+            self.drop()
+
+    def take(self):
+        kernel, self.kernel = self.kernel, None
+        return kernel
+
+    def drop(self):
+        if self.kernel is not None:
+            run_sync(self.kernel.stop)()
+            self.kernel = None
+
+
+def run(say, job, ahead):
+    """Does a job."""
+    if MISSING is None:
+        run = Run(say, job, ahead)
+        signal.signal(signal.SIGTERM, run.stopped)
+        failure = run.outcome()
+        # A kernel that is still busy with a cell does not hear that it is to end.
+        run.clean(kill=failure is not None and failure.why == "cell_timeout")
+    else:
+        failure = Failure(
+            "papermill",
+            "the Python interpreter %s cannot run notebooks (%s): pip install papermill ipykernel"
+            % (sys.executable, message_of(MISSING)),
+        )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if failure is None:
+        say("finished")
+    else:
+        say("failed", why=failure.why, message=message_of(failure), **failure.more)
+
+
+class Run:
+    """One notebook."""
+
+    def __init__(self, say, job, ahead):
+        self.say = say
+        self.job = job
+        self.ahead = ahead
+        self.notebook = job["notebook"]
+        self.output = job["output"]
+        self.partial = self.output
+        self.kernel = None
+        self.nb = None
+        self.cell = None
+        self.of = None
+
+    def outcome(self):
+        """Runs it. Gives the failure, or None."""
+        try:
+            name = self.check()
+            self.begin(name)
+            self.execute(name)
+            return None
+        except Failure as failure:
+            return failure
+        except PapermillExecutionError as error:
+            return self.cell_failure(error)
+        except CellTimeoutError as error:
+            return self.failed("cell_timeout", "%s took longer than %g s, which is its cell_timeout", error)
+        except DeadKernelError as error:
+            return self.failed("kernel_died", "the kernel died in %s" + self.death(), error)
+        except Exception as error:
+            trace = trace_of(error)
+            return self.failed("internal", "%s: " + type_name(error) + ": " + one_line(error), error, trace)
+        finally:
+            self.save()
+
+    # --- before a cell runs
+
+    def check(self):
+        """Looks at all that can be wrong before anything is run. Gives the name of the kernel."""
+        shown = quoted(self.notebook)
+        if not os.path.exists(self.notebook):
+            raise Failure("notebook", "there is no notebook %s in the run directory" % shown)
+        if os.path.isdir(self.notebook):
+            raise Failure("notebook", "%s is a directory, where a notebook is needed" % shown)
+        inside = os.path.realpath(self.notebook)
+        if not inside.startswith(os.path.join(os.path.realpath("."), "")):
+            raise Failure("notebook", "the notebook %s is outside the run directory" % shown)
+        try:
+            with open(self.notebook, encoding="utf-8") as file:
+                document = json.load(file)
+        except OSError as error:
+            raise Failure("notebook", "the notebook %s cannot be read: %s" % (shown, error.strerror))
+        except (ValueError, RecursionError) as error:
+            raise Failure("notebook", "%s is no notebook: it is not JSON: %s" % (shown, one_line(error)))
+        if not isinstance(document, dict) or not isinstance(document.get("nbformat"), int):
+            raise Failure("notebook", '%s is no notebook: its JSON has no "nbformat"' % shown)
+        if document["nbformat"] > 4:
+            raise Failure(
+                "notebook", "%s has the format %d, which is newer than 4" % (shown, document["nbformat"])
+            )
+        self.check_output()
+        try:
+            nb = nbformat.v4.upgrade(nbformat.reads(json.dumps(document), as_version=4))
+        except Exception as error:
+            raise Failure("notebook", "%s is no notebook: %s" % (shown, one_line(error)))
+        self.check_parameters(nb)
+        return self.kernel_name(nb)
+
+    def check_output(self):
+        shown = quoted(self.output)
+        directory = os.path.dirname(self.output) or "."
+        if os.path.isdir(self.output):
+            raise Failure("output", "the output notebook %s is a directory" % shown)
+        if not os.path.isdir(directory):
+            raise Failure(
+                "output", "the directory %s of the output notebook %s does not exist" % (quoted(directory), shown)
+            )
+        if os.path.exists(self.output) and os.path.samefile(self.output, self.notebook):
+            raise Failure("output", "the output notebook %s is the notebook itself" % shown)
+        if not os.access(directory, os.W_OK):
+            raise Failure("output", "the output notebook %s cannot be written: no right to" % shown)
+        name = ".%s.partial-%d" % (os.path.basename(self.output), os.getpid())
+        self.partial = os.path.join(directory, name)
+
+    def check_parameters(self, nb):
+        """Refuses parameters that the notebook does not declare, where it declares any."""
+        given = self.job["parameters"]
+        if not given or not any("parameters" in cell.metadata.get("tags", []) for cell in nb.cells):
+            return
+        quiet()
+        try:
+            known = papermill.inspect_notebook(braces(self.notebook))
+        except Exception:
+            return
+        for name in given:
+            if known and name not in known:
+                raise Failure(
+                    "parameters",
+                    "the notebook %s has no parameter %s: its cell tagged \"parameters\" has %s%s"
+                    % (quoted(self.notebook), quoted(name), ", ".join(map(quoted, known)), closest(name, known)),
+                )
+
+    def kernel_name(self, nb):
+        name = self.job["kernel"] or nb.metadata.get("kernelspec", {}).get("name")
+        if not name:
+            raise Failure(
+                "kernel_missing",
+                'the notebook %s names no kernel: the worker\'s "kernel" can' % quoted(self.notebook),
+            )
+        specs = KernelSpecManager()
+        try:
+            specs.get_kernel_spec(name)
+        except NoSuchKernel:
+            known = sorted(specs.find_kernel_specs())
+            have = "has " + ", ".join(map(quoted, known)) if known else "has none"
+            raise Failure(
+                "kernel_missing",
+                "there is no kernel %s: the interpreter %s %s%s; the worker's \"kernel\" names another one"
+                % (quoted(name), sys.executable, have, closest(name, known)),
+            )
+        return name
+
+    def begin(self, name):
+        """Gets a kernel that answers, in the run directory."""
+        rundir = os.getcwd()
+        forks = self.ahead is not None and is_ours(name)
+        if forks and self.ahead.kernel is not None:
+            self.kernel = self.ahead.take()
+            try:
+                return run_sync(self.kernel.enter)(rundir)
+            except Exception:
+                run_sync(self.kernel.forget)()
+        elif self.ahead is not None:
+            self.ahead.drop()
+        timeout = self.job["start_timeout"] or START_TIMEOUT
+        # The ports of a kernel may be taken before it takes them: once more then.
+        for attempt in (1, 2):
+            self.kernel = Kernel(name, timeout)
+            try:
+                return self.kernel.start(rundir)
+            except KernelDied:
+                said = self.kernel.said()
+                run_sync(self.kernel.forget)()
+                if attempt == 2 or "in use" not in said:
+                    reason = ": " + said.splitlines()[-1] if said else ""
+                    raise Failure("kernel_start", "the kernel %s ends as soon as it is started%s" % (quoted(name), reason))
+            except KernelSilent:
+                self.end_kernel(kill=True)
+                raise Failure("kernel_start", "the kernel %s does not answer within %g s" % (quoted(name), timeout))
+            except OSError as error:
+                run_sync(self.kernel.forget)()
+                raise Failure("kernel_start", "the kernel %s cannot be started: %s" % (quoted(name), one_line(error)))
+
+    # --- the run
+
+    def execute(self, name):
+        papermill_engines.register("flowworker", engine(self))
+        quiet()
+        papermill.execute_notebook(
+            braces(self.notebook),
+            braces(self.partial),
+            parameters=self.job["parameters"],
+            engine_name="flowworker",
+            kernel_name=name,
+            request_save_on_cell_execute=False,
+            progress_bar=False,
+            execution_timeout=self.job["cell_timeout"],
+        )
+
+    def tell(self, index, state):
+        self.cell = index + 1
+        self.say("cell", cell=self.cell, of=self.of, state=state)
+
+    def save(self):
+        """Puts what there is in the place of the output notebook."""
+        if self.nb is None:
+            return
+        if not os.path.exists(self.partial):
+            try:
+                papermill.iorw.write_ipynb(self.nb, braces(self.partial))
+            except Exception:
+                return
+        os.replace(self.partial, self.output)
+        self.nb = None
+
+    def stopped(self, number, frame):
+        """The step is being ended: what has run is kept."""
+        try:
+            if self.nb is not None:
+                self.nb.metadata.papermill["exception"] = True
+            self.save()
+        finally:
+            os._exit(128 + number)
+
+    # --- the end
+
+    def clean(self, kill):
+        self.end_kernel(kill)
+        if self.ahead is not None:
+            self.ahead.drop()
+
+    def end_kernel(self, kill=False):
+        if self.kernel is None:
+            return
+        kernel, self.kernel = self.kernel, None
+        if kill and kernel.manager.has_kernel:
+            run_sync(kernel.manager.provisioner.kill)()
+            run_sync(kernel.manager.provisioner.wait)()
+        run_sync(kernel.stop)()
+
+    def death(self):
+        code = None
+        if self.kernel is not None and self.kernel.manager.has_kernel:
+            process = self.kernel.manager.provisioner.process
+            code = process.poll() if process is not None else None
+        if code is None:
+            return ""
+        return " (signal %d)" % -code if code < 0 else " (exit status %d)" % code
+
+    def place(self):
+        return "cell %s of %s of the notebook %s" % (self.cell, self.of, quoted(self.notebook))
+
+    def cell_failure(self, error):
+        # Without the cell that papermill puts in front to say where the error is.
+        trace = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(error.traceback or []))
+        return Failure(
+            "cell",
+            "%s raised %s: %s" % (self.place(), error.ename, one_line(error.evalue)),
+            cell=self.cell,
+            of=self.of,
+            type=error.ename,
+            text=error.evalue,
+            trace=trace + "\n",
+        )
+
+    def failed(self, why, sentence, error, trace=""):
+        if self.nb is not None:
+            self.nb.metadata.papermill["exception"] = True
+        values = (self.place() if self.cell else "the notebook " + quoted(self.notebook),)
+        if sentence.count("%") > 1:
+            values += (self.job["cell_timeout"],)
+        return Failure(
+            why,
+            sentence % values,
+            cell=self.cell,
+            of=self.of,
+            type=type(error).__name__,
+            text=message_of(error),
+            trace=trace,
+        )
+
+
+def engine(run):
+    """An engine of papermill for one run: the kernel is there, and cells are told of."""
+
+    class Client(PapermillNotebookClient):
+        def execute_cell(self, cell, cell_index, *more, **named):
+            run.tell(cell_index, "started")
+            try:
+                done = super().execute_cell(cell, cell_index, *more, **named)
+            except BaseException:
+                run.tell(cell_index, "failed")
+                raise
+            run.tell(cell_index, "ended")
+            return done
+
+    class FlowworkerEngine(Engine):
+        @classmethod
+        def execute_managed_notebook(cls, nb_man, kernel_name, execution_timeout=None, **unused):
+            nb = nb_man.nb
+            nb.metadata.papermill["output_path"] = run.output
+            run.nb = nb
+            run.of = len(nb.cells)
+            client = Client(
+                nb_man,
+                km=run.kernel.manager,
+                raise_on_iopub_timeout=False,
+                # Seconds: all that a cell has written is waited for.
+                iopub_timeout=3600,
+                # `timeout` itself takes whole seconds only.
+                timeout_func=(lambda cell: execution_timeout) if execution_timeout else None,
+                kernel_name=kernel_name,
+                stdout_file=sys.stdout,
+                stderr_file=sys.stderr,
+            )
+            client.kc = run.kernel.client
+            client.kc.allow_stdin = False
+            return client.execute()
+
+    return FlowworkerEngine
+
+
+def quiet():
+    """papermill tells its log of what is no concern of the step's."""
+    import logging
+    import warnings
+
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+
+
+def braces(path):
+    """A path as papermill takes it, which it formats."""
+    return path.replace("{", "{{").replace("}", "}}")
+
+
+def quoted(text):
+    return '"%s"' % text
+
+
+def one_line(value):
+    text = value if isinstance(value, str) else message_of(value)
+    return " ".join(text.split())

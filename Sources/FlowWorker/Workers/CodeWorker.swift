@@ -1,0 +1,47 @@
+/// Runs functions: those that the host has registered, and those of Python packages.
+struct CodeWorker: StepRunner {
+  private let options: PythonOptions
+  private let functions: FunctionTable
+  private let python: PythonPlace
+  private let interpreters: Interpreters
+
+  init(_ spec: WorkerSpec, _ facilities: Facilities) {
+    if case .python(let options) = spec.options { self.options = options } else { options = PythonOptions() }
+    functions = facilities.functions
+    interpreters = facilities.interpreters
+    python = PythonPlace(spec, options, facilities)
+  }
+
+  var settings: RunSettings { options.settings }
+
+  func plan(_ step: Step, _ context: ContextValues?, rundir: CText) throws(FlowError) -> StepPlan {
+    let name = step.code.function
+    let commands = try ExpandedCommands(named: name)
+    let options = options
+    if let function = functions[name] {
+      var arguments: [String: CText] = [:]
+      for parameter in function.parameters {
+        guard let value = context?[step.code.variables[parameter]] else { continue }
+        guard let text = JSONText.compact(value) else { throw .noMemory }
+        arguments[parameter] = try CText(text.string)
+      }
+      return StepPlan(commands: commands) { (settings) throws(SpawnFailure) in
+        try FunctionLauncher(function, arguments, settings, grace: options.grace, rundir: rundir)
+      }
+    }
+    guard name.utf8.contains(UInt8(ascii: ".")) else { throw unknown(name, step) }
+    guard let job = PythonJob.call(step.code, context) else { throw .noMemory }
+    let (python, interpreters) = (python, interpreters)
+    return StepPlan(commands: commands) { (settings) throws(SpawnFailure) in
+      try PythonLauncher(job, python, interpreters, settings, grace: options.grace, env: step.env, rundir: rundir)
+    }
+  }
+
+  private func unknown(_ name: String, _ step: Step) -> FlowError {
+    let hint = Wording.closest(to: name, among: functions.names).map { "; did you mean \(Wording.quoted($0))?" } ?? ""
+    return FlowError(
+      .unknown,
+      "step \(step.shownName) calls \(Wording.quoted(name)), which is neither a function that the host has registered "
+        + "nor an import path such as \"package.module.function\"\(hint)")
+  }
+}

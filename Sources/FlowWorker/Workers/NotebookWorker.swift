@@ -1,0 +1,22 @@
+/// Runs notebooks with papermill, in an interpreter of the machine.
+struct NotebookWorker: StepRunner {
+  private let options: PythonOptions
+  private let python: PythonPlace
+  private let interpreters: Interpreters
+
+  init(_ spec: WorkerSpec, _ facilities: Facilities) {
+    if case .python(let options) = spec.options { self.options = options } else { options = PythonOptions() }
+    interpreters = facilities.interpreters
+    python = PythonPlace(spec, options, facilities)
+  }
+
+  var settings: RunSettings { options.settings }
+
+  func plan(_ step: Step, _ context: ContextValues?, rundir: CText) throws(FlowError) -> StepPlan {
+    guard let job = PythonJob.notebook(step.notebook, options, context) else { throw .noMemory }
+    let (python, interpreters, options) = (python, interpreters, options)
+    return StepPlan(commands: try ExpandedCommands(named: step.notebook.notebook)) { (settings) throws(SpawnFailure) in
+      try PythonLauncher(job, python, interpreters, settings, grace: options.grace, env: step.env, rundir: rundir)
+    }
+  }
+}

@@ -1,0 +1,79 @@
+public import CFlowWorker
+internal import FlowWorker
+internal import Glibc
+
+@_cdecl("fw_function_register") @implementation
+public func fw_function_register(
+  _ pool: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ parameters: UnsafePointer<CChar>?, _ function: fw_function?,
+  _ payload: UnsafeMutableRawPointer?, _ release: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  let status = entry(error) { () throws(FlowError) in
+    try checkFork()
+    let pool = try needed(pool, Pool.self, "pool", "a pool").takeUnretainedValue()
+    let name = try string(name, "name")
+    guard !name.isEmpty else { throw FlowError(.invalid, "the name of a function is empty") }
+    guard let function else { throw badArgument("function", "a function") }
+    pool.register(try Function(name, parameters: optionalText(parameters), function, payload, release: release))
+  }
+  // What was made releases its payload itself.
+  if status != FW_OK, let release { release(payload) }
+  return status
+}
+
+@_cdecl("fw_call_argument") @implementation
+public func fw_call_argument(
+  _ call: OpaquePointer?, _ parameter: UnsafePointer<CChar>?, _ length: UnsafeMutablePointer<Int>?
+) -> UnsafePointer<CChar>? {
+  length?.pointee = 0
+  guard let parameter,
+    let text = HandleTable.borrow(call, Call.self)?._withUnsafeGuaranteedRef({ $0.argument(parameter) })
+  else { return nil }
+  length?.pointee = strlen(text)
+  return text
+}
+
+@_cdecl("fw_call_rundir") @implementation
+public func fw_call_rundir(_ call: OpaquePointer?) -> UnsafePointer<CChar>? {
+  HandleTable.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.rundir }
+}
+
+@_cdecl("fw_call_write") @implementation
+public func fw_call_write(
+  _ call: OpaquePointer?, _ stream: fw_stream, _ bytes: UnsafePointer<CChar>?, _ length: Int,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let call = try needed(call, Call.self, "call", "a call").takeUnretainedValue()
+    guard let stream = Stream(rawValue: stream) else { throw badArgument("stream", "FW_STDOUT or FW_STDERR") }
+    try call.write(stream, try text(bytes, length, "bytes"))
+  }
+}
+
+@_cdecl("fw_call_is_cancelled") @implementation
+public func fw_call_is_cancelled(_ call: OpaquePointer?) -> Int32 {
+  HandleTable.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.isCancelled ? 1 : 0 } ?? 1
+}
+
+@_cdecl("fw_call_return") @implementation
+public func fw_call_return(
+  _ call: OpaquePointer?, _ json: UnsafePointer<CChar>?, _ length: Int, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let call = try needed(call, Call.self, "call", "a call").takeUnretainedValue()
+    try call.give(try text(json, length, "json"))
+  }
+}
+
+@_cdecl("fw_call_fail") @implementation
+public func fw_call_fail(
+  _ call: OpaquePointer?, _ type: UnsafePointer<CChar>?, _ message: UnsafePointer<CChar>?,
+  _ trace: UnsafePointer<CChar>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let call = try needed(call, Call.self, "call", "a call").takeUnretainedValue()
+    try call.fail(
+      type: try optionalString(type, "type") ?? "Error", message: try optionalString(message, "message") ?? "",
+      trace: try optionalString(trace, "trace"))
+  }
+}
