@@ -686,7 +686,8 @@ FW_API void fw_worker_free(fw_worker *worker);
  * blocked, and has the run directory as its working directory: for this thread and the
  * threads and processes that it starts, while the rest of the host keeps its own. What it
  * prints goes where the host prints; what belongs to the step is written with
- * fw_call_write(). The other steps of the process go on meanwhile, with any number of
+ * fw_call_write(). (With the first thread of a process, whoever makes it, the C library
+ * begins to catch a signal of its own, 33.) The other steps of the process go on meanwhile, with any number of
  * calls of the same function at once.
  *
  * A function cannot be ended from outside. When its step is cancelled or times out,
