@@ -414,6 +414,24 @@ FW_API fw_status fw_spec_notebook(const char *identifier, const char *volume,
                                   char **json, fw_error **error) FW_MUSTUSE;
 
 /**
+ * Makes the JSON of the specification of a worker that runs notebooks in containers.
+ *
+ * @param identifier borrowed; as for fw_spec_worker().
+ * @param env        borrowed; as for fw_spec_worker().
+ * @param volume     borrowed; as for fw_spec_worker().
+ * @param[out] json  owned by the caller on FW_OK: release it with fw_string_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_SYNTAX   `env` is not JSON.
+ * @retval FW_E_DOCUMENT a variable cannot be one.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_spec_nbdocker(const char *identifier, const char *env,
+                                  const char *volume, char **json,
+                                  fw_error **error) FW_MUSTUSE;
+
+/**
  * Reads one step of a workflow.
  *
  * The placeholders of its commands are not looked at before the step is run.

@@ -244,7 +244,7 @@ static bool set_request(fws_call *call, const char *method, const char *content,
       memcpy(call->body, body, size);
     }
     /* A request without a body says so: engines do not take one that leaves it open. */
-    if (strcmp(method, "POST") == 0) {
+    if (strcmp(method, "POST") == 0 || size > 0) {
       fws_curl.curl_easy_setopt(easy, CURLOPT_POST, 1L);
       fws_curl.curl_easy_setopt(easy, CURLOPT_POSTFIELDS, size > 0 ? call->body : "");
       fws_curl.curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);

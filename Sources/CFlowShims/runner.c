@@ -18,12 +18,16 @@ static const char kernel[] = {
 static const char notebook[] = {
 #embed "../FlowWorker/Python/runner/notebook.py"
 };
+static const char once[] = {
+#embed "../FlowWorker/Python/runner/once.py"
+};
 static const char server[] = {
 #embed "../FlowWorker/Python/runner/server.py"
 };
 
 static const fws_runner_file files[] = {
     {"words", words, sizeof words},          {"call", call, sizeof call},       {"kernel", kernel, sizeof kernel},
-    {"notebook", notebook, sizeof notebook}, {"server", server, sizeof server}, {0},
+    {"notebook", notebook, sizeof notebook}, {"once", once, sizeof once},       {"server", server, sizeof server},
+    {0},
 };
 const fws_runner_file *const fws_runner_files = files;

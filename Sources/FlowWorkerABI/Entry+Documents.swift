@@ -60,6 +60,14 @@ public func fw_spec_notebook(
   entry(error) { () throws(FlowError) in try spec("notebook", identifier, nil, nil, volume, json) }
 }
 
+@_cdecl("fw_spec_nbdocker") @implementation
+public func fw_spec_nbdocker(
+  _ identifier: UnsafePointer<CChar>?, _ env: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in try spec("nbdocker", identifier, nil, env, volume, json) }
+}
+
 // MARK: Steps
 
 @_cdecl("fw_step_create") @implementation

@@ -32,6 +32,7 @@ static void documents(void)
     FORKED(char, fw_spec_subprocess, "x", NULL, NULL, NULL);
     FORKED(char, fw_spec_docker, "x", NULL, NULL, NULL);
     FORKED(char, fw_spec_notebook, "x", NULL);
+    FORKED(char, fw_spec_nbdocker, "x", NULL, NULL);
     FORKED(fw_step, fw_step_create, "{}", FW_STRLEN);
     FORKED(fw_context, fw_context_create, "{}", FW_STRLEN);
     FORKED(char, fw_context_get, context, "a");

@@ -40,8 +40,6 @@ int main(void)
     refuses(SUBPROCESS, "{\"name\": \"s\", \"action\": {\"func\": \"f\"}}", NULL, FW_E_STEP_TYPE, NULL, 0, 0, "\"s\"");
     refuses("{\"name\": \"w\", \"type\": \"code\"}", COMMANDS("\"touch marker\""), NULL, FW_E_STEP_TYPE, NULL, 0, 0,
             "\"s\"");
-    refuses("{\"name\": \"w\", \"type\": \"nbdocker\"}", "{\"name\": \"s\", \"action\": {\"notebook\": \"n\"}}", NULL,
-            FW_E_UNSUPPORTED, NULL, 0, 0, "nbdocker");
     refuses("{\"name\": \"w\", \"type\": \"code\"}", "{\"name\": \"s\", \"action\": {\"func\": \"f\"}}", NULL, FW_E_UNKNOWN,
             NULL, 0, 0, "\"f\"");
     CHECK_INT(open_descriptors(), before);

@@ -40,6 +40,7 @@ int main(void)
     REFUSES("json", fw_spec_subprocess, "x", NULL, NULL, NULL, NULL);
     REFUSES("json", fw_spec_docker, "x", NULL, NULL, NULL, NULL);
     REFUSES("json", fw_spec_notebook, "x", NULL, NULL);
+    REFUSES("json", fw_spec_nbdocker, "x", NULL, NULL, NULL);
 
     CLEARS("json", no_step, fw_step_create, NULL, 0);
     CLEARS("json", no_step, fw_step_create, NULL, FW_STRLEN);

@@ -71,6 +71,7 @@ int main(void)
     SUCCEEDS(text, fw_string_free, fw_spec_subprocess, "x", NULL, NULL, NULL);
     SUCCEEDS(text, fw_string_free, fw_spec_docker, "x", NULL, NULL, NULL);
     SUCCEEDS(text, fw_string_free, fw_spec_notebook, "x", NULL);
+    SUCCEEDS(text, fw_string_free, fw_spec_nbdocker, "x", NULL, NULL);
     SUCCEEDS(step, fw_step_free, fw_step_create, document, FW_STRLEN);
     SUCCEEDS(context, fw_context_free, fw_context_create, "{}", FW_STRLEN);
     SUCCEEDS(pool, fw_pool_free, fw_pool_create, "[]", FW_STRLEN);

@@ -11,6 +11,7 @@ ENGINES_ROOT=$(cd "$ENGINES_HERE/../.." && pwd)
 # Another place for a second run at the same time, or where the checkout's path is too long for sockets.
 ENGINES_RUN=${FW_ENGINES_RUN:-$ENGINES_ROOT/build/engines/run}
 ENGINES_IMAGES=$ENGINES_ROOT/build/engines/images
+ENGINES_REQUIREMENTS=$ENGINES_ROOT/Tests/python-requirements.txt
 case $ENGINES_RUN in
 /*[[:space:]]* | [!/]*) echo "engines need an absolute path without spaces: \"$ENGINES_RUN\"" >&2 && exit 2 ;;
 esac

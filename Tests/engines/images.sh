@@ -1,13 +1,13 @@
-# The images of the tests. They are made from nothing (no registry is asked), as root file systems in
+# The images of the tests. They are made from nothing (no registry of images is asked), as root file systems in
 # build/engines/images/ that later runs use again, and imported into each engine. To be sourced.
 # shellcheck shell=bash
 
-# image_root busybox|bare: the path of the tar with that root file system, which is made if it is not there.
+# image_root busybox|bare|python: the path of the tar with that root file system, which is made if it is not there.
 image_root() {
     local busybox sum file
     busybox=$(command -v busybox) || return 1
     # What it is made of is in its name, so that an old one is never used for a new one.
-    sum=$(cat "$ENGINES_HERE"/images.sh "$ENGINES_HERE"/images/*.c "$busybox" | sha256sum | cut -c1-12)
+    sum=$(cat "$ENGINES_HERE"/images.sh "$ENGINES_HERE"/images/*.c "$busybox" "$ENGINES_REQUIREMENTS" | sha256sum | cut -c1-12)
     file=$ENGINES_IMAGES/$1-$sum.tar
     if [ ! -e "$file" ]; then
         mkdir -p "$ENGINES_IMAGES"
@@ -61,6 +61,30 @@ make_bare() {
     return $status
 }
 
+# Debian with Python, and papermill from PyPI. It is fetched here, where pip works as on this machine: nothing in a
+# container needs a network. /wheels has a package that is not installed.
+make_python() {
+    local root status=0 version
+    root=$(mktemp -d "$ENGINES_IMAGES/root.XXXXXX") || return 1
+    {
+        debootstrap --variant=minbase --include=python3,python3-venv "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$root" >"$ENGINES_IMAGES/debootstrap.log" 2>&1 &&
+            version=$(chroot "$root" python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])') &&
+            grep -E '^(papermill|ipykernel)==' "$ENGINES_REQUIREMENTS" >"$root/tmp/requirements" &&
+            "${PYTHON:-python3}" -m pip download -q --disable-pip-version-check -d "$root/tmp/wheels" --python-version "$version" \
+                --implementation cp --only-binary=:all: -r "$root/tmp/requirements" &&
+            "${PYTHON:-python3}" -m pip download -q --disable-pip-version-check -d "$root/wheels" --no-deps \
+                "$(grep '^iniconfig==' "$ENGINES_REQUIREMENTS")" &&
+            chroot "$root" env -i PATH=/usr/bin:/bin HOME=/root python3 -m venv /opt/python &&
+            chroot "$root" env -i PATH=/usr/bin:/bin HOME=/root /opt/python/bin/pip install -q --no-cache-dir --no-index \
+                --find-links /tmp/wheels -r /tmp/requirements &&
+            rm -rf "$root"/tmp/* "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,locale,man}/* &&
+            printf 'worker:x:1000:1000:worker:/home/worker:/bin/sh\n' >>"$root/etc/passwd" &&
+            pack "$root" "$1"
+    } || status=1
+    rm -rf "$root"
+    return $status
+}
+
 # A text as a part of a URL.
 url_part() {
     local LC_ALL=C text=$1 i
@@ -103,4 +127,11 @@ import_images() {
         import_image "$1" "$bare" fw-test/bare:1 'CMD ["/prog"]' &&
         import_image "$1" "$busybox" fw-test/entry:1 'ENV PATH=/bin:/sbin:/usr/bin' 'ENV FROM_IMAGE=yes' \
             'ENTRYPOINT ["/bin/echo","entry"]' 'WORKDIR /app' 'USER 1000'
+}
+
+# import_python SOCKET: the base of images for notebooks. pip asks nobody, so what is not there is missing at once.
+import_python() {
+    local python
+    python=$(image_root python) || refuse "the image with Python cannot be made: $(tail -n 1 "$ENGINES_IMAGES/debootstrap.log")" || return 1
+    import_image "$1" "$python" fw-test/python:1 'ENV PATH=/opt/python/bin:/usr/bin:/bin' 'ENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels' 'CMD ["python3"]'
 }

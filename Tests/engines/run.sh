@@ -31,7 +31,7 @@ up_one() {
     local port
     port=$(free_port)
     # Without --tls=false dockerd thinks for 15 seconds about a port that anyone may use.
-    docker_start one --tls=false -H "tcp://127.0.0.1:$port" && docker_await one || return 1
+    docker_start one --tls=false -H "tcp://127.0.0.1:$port" && docker_await one && import_python "$(docker_address one)" || return 1
     give FW_TEST_DOCKER "unix://$(docker_address one)"
     give FW_TEST_DOCKER_TCP "tcp://127.0.0.1:$port"
 }

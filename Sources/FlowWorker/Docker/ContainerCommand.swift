@@ -2,7 +2,7 @@ internal import CFlowShims
 internal import Glibc
 
 /// A command in a container of its own: created, attached to, waited for, started, and removed.
-final class ContainerCommand: EngineCommand {
+class ContainerCommand: EngineCommand {
   /// As it is to be created.
   private let body: (ContainerSession) throws(SpawnFailure) -> ByteBuffer
   /// Created while the command before ran.
@@ -58,7 +58,14 @@ final class ContainerCommand: EngineCommand {
   private func created(_ failure: SpawnFailure?) {
     guard phase == .preparing else { return }
     if let failure { return fail(failure) }
-    guard let container else { return }
+    furnish { [weak self] in self?.attach() }
+  }
+
+  /// The container is there: what is to be in it before it starts.
+  func furnish(_ done: @escaping () -> Void) { done() }
+
+  private func attach() {
+    guard phase == .preparing, let container else { return }
     let link = session.link
     // Before the start, so that nothing is missed; one that has ended cannot be attached to, and waiting for one
     // that has not been started would end at once but for "next-exit".

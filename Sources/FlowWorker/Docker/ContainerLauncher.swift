@@ -15,14 +15,21 @@ final class ContainerLauncher: CommandLauncher {
   init(_ worker: DockerWorker, _ step: Step, _ settings: RunSettings, rundir: CText) throws(SpawnFailure) {
     self.settings = settings
     options = worker.options
-    let place = try EngineSearch.place(worker.options)
-    guard worker.options.sharedFiles ?? (place.peer.socket != nil) else {
+    session = try ContainerLauncher.session(
+      worker.options, image: step.image, env: worker.env.overridden(by: step.env), rundir: rundir)
+  }
+
+  /// Finds the engine.
+  static func session(
+    _ options: DockerOptions, image: String, build: NotebookImage? = nil, env: KeyValues, rundir: CText
+  ) throws(SpawnFailure) -> ContainerSession {
+    let place = try EngineSearch.place(options)
+    guard options.sharedFiles ?? (place.peer.socket != nil) else {
       throw SpawnFailure(
         "the engine at \(place.address) may be on another machine, where the run directory is not: if it sees the same "
           + "files under the same paths, say so by \"shared_files\": true in the worker's options")
     }
-    session = try ContainerSession(
-      place, worker.options, image: step.image, env: worker.env.overridden(by: step.env), rundir: rundir)
+    return try ContainerSession(place, options, image: image, build: build, env: env, rundir: rundir)
   }
 
   var engine: EngineFacts? { session.facts }

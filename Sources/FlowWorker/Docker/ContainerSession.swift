@@ -47,9 +47,11 @@ final class ContainerSession {
   /// Seconds for a request to go out over a connection that is there.
   private static let sendPatience = 0.5
 
-  init(_ place: EnginePlace, _ options: DockerOptions, image: String, env: KeyValues, rundir: CText)
-    throws(SpawnFailure)
-  {
+  /// - Parameter build: what the image is, if it is one that may have to be built.
+  init(
+    _ place: EnginePlace, _ options: DockerOptions, image: String, build: NotebookImage? = nil, env: KeyValues,
+    rundir: CText
+  ) throws(SpawnFailure) {
     self.place = place
     engine = try Engine.at(place.peer)
     self.options = options
@@ -62,7 +64,8 @@ final class ContainerSession {
     }
     self.timer = timer
     fws_epoll_add(link.fd, timer.fd)
-    source = ImageSource(place, engine, link, reference, options.pull)
+    source = ImageSource(
+      place, engine, link, reference, options.pull, build: build, network: options.network)
   }
 
   /// What is known for the step's result.
@@ -155,7 +158,7 @@ final class ContainerSession {
     source.advance()
   }
 
-  func takeProgress() -> PullProgress? { source.takeProgress() }
+  func takeProgress() -> (image: String, ImageProgress)? { source.takeProgress() }
 
   /// Lets go of what was under way before the first container.
   func abandonPreparation() { source.abandon() }
@@ -193,7 +196,7 @@ final class ContainerSession {
     containers.append(name)
     creating.insert(name)
     writeWill()
-    link.call("POST", path("/containers/create?name=\(name)"), json: body) { [weak self] answer in
+    link.call("POST", path("/containers/create?name=\(name)"), body: body) { [weak self] answer in
       guard let self else { return }
       creating.remove(name)
       let failure = answer.isSuccess ? nil : place.failure(answer, doing: "create the container")

@@ -19,11 +19,12 @@ final class Engine: Sendable {
     /// Containers that could not be removed.
     /// With the time when that was seen.
     var leftovers: [String: Double] = [:]
-    var pulls: [String: PullReference] = [:]
+    /// By what they are about.
+    var jobs: [String: JobReference] = [:]
   }
 
-  private struct PullReference {
-    weak var pull: Pull?
+  private struct JobReference {
+    weak var job: ImageJob?
   }
 
   private static let maxIdle = 16
@@ -131,16 +132,17 @@ final class Engine: Sendable {
 
   var leftovers: Set<String> { state.withLock { Set($0.leftovers.keys) } }
 
-  // MARK: Pulls
+  // MARK: Images
 
-  /// The pull of an image that is under way, or a new one: many steps that ask for one image at once are one pull.
-  func pull(_ image: ImageReference, _ make: () throws(SpawnFailure) -> Pull) throws(SpawnFailure) -> Pull {
+  /// The work on an image that is under way, or a new one: many steps that ask for one image at once are one pull, or
+  /// one build.
+  func job(_ name: String, _ make: () throws(SpawnFailure) -> ImageJob) throws(SpawnFailure) -> ImageJob {
     try state.withLock { (state) throws(SpawnFailure) in
-      if let pull = state.pulls[image.text]?.pull, !pull.isOver { return pull }
-      state.pulls = state.pulls.filter { $0.value.pull != nil }
-      let pull = try make()
-      state.pulls[image.text] = PullReference(pull: pull)
-      return pull
+      if let job = state.jobs[name]?.job, !job.isOver { return job }
+      state.jobs = state.jobs.filter { $0.value.job != nil }
+      let job = try make()
+      state.jobs[name] = JobReference(job: job)
+      return job
     }
   }
 }

@@ -73,6 +73,9 @@ class EngineCommand: RunningCommand {
   /// Something may be due.
   func turn() {}
 
+  /// It has ended by itself, and its status and outcome are known.
+  func conclude() {}
+
   /// The engine has told of the container after it was lost. `nil`: it has gone.
   func found(_ state: JSONRef?) {}
 
@@ -117,9 +120,19 @@ class EngineCommand: RunningCommand {
   final func stop() { endBecause(.cancelled) }
 
   private func tellProgress() {
-    guard let progress = session.takeProgress() else { return }
-    events.progress(progress, image: session.reference.text)
+    while let (image, progress) = session.takeProgress() { events.progress(progress, image: image) }
   }
+
+  /// What it wrote, in order.
+  func accept(_ stream: Stream, _ piece: UnsafeRawBufferPointer) { keep(stream, piece) }
+
+  /// It is output of the step.
+  final func keep(_ stream: Stream, _ piece: UnsafeRawBufferPointer) {
+    if stream == .stdout { stdout.take(piece, &events) } else { stderr.take(piece, &events) }
+  }
+
+  /// How far a notebook is.
+  final func tell(_ progress: CellProgress) { events.progress(progress) }
 
   /// It runs.
   final func tellStart() {
@@ -135,9 +148,9 @@ class EngineCommand: RunningCommand {
     // Output may come before the answer to the start does.
     if phase == .preparing { tellStart() }
     drain()
-    frames.take(bytes) { stream, piece in
-      if stream == .stdout { stdout.take(piece, &events) } else { stderr.take(piece, &events) }
-    }
+    var pieces = frames
+    pieces.take(bytes) { stream, piece in accept(stream, piece) }
+    frames = pieces
   }
 
   /// What was written that is no command's output.
@@ -172,6 +185,7 @@ class EngineCommand: RunningCommand {
     if (1...31).contains(signal) { end.signal = signal } else { end.exitCode = status }
     end.outcome = end.signal == nil ? .exited : .signaled
     if end.outOfMemory == .yes, status != 0 { end.outcome = .oom }
+    conclude()
     end.containment = .container
     if let reason {
       // What could not be signalled any more had ended by itself.

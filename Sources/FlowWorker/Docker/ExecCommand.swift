@@ -87,7 +87,7 @@ final class ExecCommand: EngineCommand {
     guard let container, let plan = session.plan else { return }
     let body: ByteBuffer
     do throws(SpawnFailure) { body = plan.exec(command: try words(session)) } catch { return fail(error) }
-    session.link.call("POST", session.path("/containers/\(container)/exec"), json: body) { [weak self] answer in
+    session.link.call("POST", session.path("/containers/\(container)/exec"), body: body) { [weak self] answer in
       guard let self, phase == .preparing else { return }
       if answer.failure != nil { return lose(session.place.failure(answer, doing: "create the command")) }
       // It has ended by itself: its own program is not there, or somebody has ended it.
@@ -106,7 +106,7 @@ final class ExecCommand: EngineCommand {
     var body = ByteBuffer()
     body.append("{\"Detach\":false,\"Tty\":false}" as StaticString)
     stream = session.link.call(
-      "POST", session.path("/exec/\(id)/start"), json: body,
+      "POST", session.path("/exec/\(id)/start"), body: body,
       data: { [weak self] _, bytes in self?.received(bytes) },
       end: { [weak self] answer in self?.streamEnded(answer) })
     setProbe(ExecCommand.firstProbe)

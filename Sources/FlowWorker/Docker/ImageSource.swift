@@ -10,7 +10,7 @@ struct ImageFacts {
   let digest: String?
 }
 
-/// Gets the image of a step: looks whether the engine has it, and has it pulled.
+/// Gets the image of a step: looks whether the engine has it, and has it pulled, or built.
 final class ImageSource {
   /// There once `get` has succeeded.
   private(set) var facts: ImageFacts?
@@ -20,20 +20,29 @@ final class ImageSource {
   private let link: HTTPLink
   private let reference: ImageReference
   private let policy: DockerOptions.Pull
+  private let network: String?
   private var credentials: Credentials?
-  private var pull: Pull?
+  /// What is to be built, once the image that it is built from is there.
+  private let build: NotebookImage?
+  private var base: ImageSource?
+  private var job: ImageJob?
+  private var seen = 0
+  private var log: [String] = []
   private var isAbandoned = false
   private var onPulled: ((SpawnFailure?) -> Void)?
   private var tick: Pause?
-  private var progress: PullProgress?
-  private var toldProgress: PullProgress?
+  private var progress: ImageProgress?
+  private var toldProgress: ImageProgress?
 
   /// Seconds between two looks at a pull that another step may drive.
   private static let tickInterval = 0.05
 
   init(
-    _ place: EnginePlace, _ engine: Engine, _ link: HTTPLink, _ reference: ImageReference, _ policy: DockerOptions.Pull
+    _ place: EnginePlace, _ engine: Engine, _ link: HTTPLink, _ reference: ImageReference, _ policy: DockerOptions.Pull,
+    build: NotebookImage? = nil, network: String? = nil
   ) {
+    self.build = build
+    self.network = network
     self.place = place
     self.engine = engine
     self.link = link
@@ -49,6 +58,7 @@ final class ImageSource {
     link.call("GET", engine.path("/images/\(URLText.escaped(reference.text))/json")) { [weak self] answer in
       guard let self else { return }
       if answer.status == 404, !isPulled {
+        if build != nil { return fetch(done) }
         if policy == .missing { return fetch(done) }
         return done(
           SpawnFailure(
@@ -59,6 +69,13 @@ final class ImageSource {
         return done(place.failure(answer, doing: "have the image \(Wording.quoted(reference.text, limit: 200))"))
       }
       let reference = reference
+      let recipe = build?.recipe
+      // Of the same name, and made of something else.
+      if let recipe, !isPulled,
+        answer.read({ $0["Config"]?["Labels"]?[NotebookImage.label]?.string }) != recipe
+      {
+        return fetch(done)
+      }
       facts = answer.read { json -> ImageFacts? in
         guard let id = json["Id"]?.string else { return nil }
         let config = json["Config"]
@@ -79,18 +96,39 @@ final class ImageSource {
     if isAbandoned { return }
     onPulled = { [weak self] failure in
       guard let self else { return }
-      pull = nil
+      job = nil
       tick = nil
       if let failure { return done(failure) }
       isPulled = true
       inspect(done)
     }
+    if let build { return fetchBase(of: build) }
     do throws(SpawnFailure) {
       if let stored = try Credentials.stored(for: reference.registry) { return take(stored) }
       let credentials = try Credentials(askingFor: reference.registry)
       self.credentials = credentials
       fws_epoll_add(link.fd, credentials.fd)
     } catch { refuse(error) }
+  }
+
+  private func fetchBase(of build: NotebookImage) {
+    let source = ImageSource(place, engine, link, ImageReference(build.base), policy)
+    base = source
+    source.get { [weak self] failure in
+      guard let self, !isAbandoned else { return }
+      base = nil
+      if let failure { onPulled?(failure) } else { start(build) }
+    }
+  }
+
+  private func start(_ build: NotebookImage) {
+    do throws(SpawnFailure) {
+      let path = engine.path("")
+      job = try engine.job(build.name) { () throws(SpawnFailure) in
+        try ImageJob.build(place, build, base: path, network: network)
+      }
+      startTick()
+    } catch { onPulled?(error) }
   }
 
   /// There are no credentials to be had.
@@ -105,10 +143,9 @@ final class ImageSource {
     case .found(let header):
       do throws(SpawnFailure) {
         let base = engine.path("")
-        let pull = try engine.pull(reference) { () throws(SpawnFailure) in
-          try Pull(place, reference, base: base, credentials: header)
+        job = try engine.job(reference.text) { () throws(SpawnFailure) in
+          try ImageJob.pull(place, reference, base: base, credentials: header)
         }
-        self.pull = pull
         startTick()
       } catch { onPulled?(error) }
     }
@@ -127,11 +164,13 @@ final class ImageSource {
       self.credentials = nil
       take(outcome)
     }
-    guard let pull else { return }
-    var now = PullProgress()
-    let outcome = pull.advance(progress: &now)
-    progress = now
-    if let outcome {
+    base?.advance()
+    guard let job else { return }
+    let state = job.advance(seen: seen)
+    progress = state.progress
+    log += state.log
+    seen += state.log.count
+    if let outcome = state.outcome {
       tick.map { fws_epoll_remove(link.fd, $0.fd) }
       onPulled?(outcome)
     } else if tick?.isOver ?? true {
@@ -139,11 +178,14 @@ final class ImageSource {
     }
   }
 
-  /// How far the pull is, if that has changed.
-  func takeProgress() -> PullProgress? {
+  /// How far it is, if that has changed, and with which image; of a build, one line.
+  func takeProgress() -> (String, ImageProgress)? {
+    if let told = base?.takeProgress() { return told }
+    if !log.isEmpty { return (reference.text, ImageProgress(status: log.removeFirst())) }
+    if build != nil { return nil }
     guard progress != toldProgress else { return nil }
     toldProgress = progress
-    return progress
+    return progress.map { (reference.text, $0) }
   }
 
   /// Lets go of what was under way before the first container.
@@ -152,7 +194,9 @@ final class ImageSource {
     if let credentials { fws_epoll_remove(link.fd, credentials.fd) }
     tick.map { fws_epoll_remove(link.fd, $0.fd) }
     credentials = nil
-    pull = nil
+    base?.abandon()
+    base = nil
+    job = nil
     tick = nil
     onPulled = nil
   }

@@ -54,50 +54,59 @@ struct DockerOptions {
 
   init(reading json: JSONRef) throws(Refusal) {
     try json.readMembers { (key, value) throws(Refusal) in
-      if key == "host" {
-        let text = try value.requireString()
-        do throws(EngineAddress.Fault) { _ = try EngineAddress(text) } catch { throw Refusal(error.text) }
-        host = text
-      } else if key == "cert_path" {
-        certPath = try value.requireAbsolutePath(of: "a directory")
-      } else if key == "shared_files" {
-        sharedFiles = try value.requireBoolean()
-      } else if key == "pull" {
-        pull = try value.requireChoice("policy of pulling images")
-      } else if key == "container" {
+      if try read(key, value) { return }
+      if key == "container" {
         container = try value.requireChoice("use of a container")
       } else if key == "shell" {
         shell = try value.requireAbsolutePath(of: "a shell in the image, such as \"/bin/sh\"")
-      } else if key == "init" {
-        hasInit = try value.requireBoolean()
-      } else if key == "user" {
-        let name = try value.requireName()
-        isHostUser = name == "host"
-        user = isHostUser || name == "image" ? nil : name
-      } else if key == "memory" {
-        guard let number = value.integer, number >= DockerOptions.leastMemory else {
-          throw Refusal(
-            "\(value.shown) is no size of a container's memory: use an integer number of bytes from 6291456 (6 MiB)")
-        }
-        memory = number
-      } else if key == "cpus" {
-        guard let number = value.number, number >= 0.01, number <= 100_000 else {
-          throw Refusal("\(value.shown) is no number of processors: use a number from 0.01 to 100000")
-        }
-        cpus = number
-      } else if key == "network" {
-        network = try value.requireName()
-      } else if key == "mounts" {
-        try value.require(.array)
-        try value.forEachElement { (index, element) throws(Refusal) in
-          do throws(Refusal) { mounts.append(try Mount(reading: element)) } catch { throw error.inside(index) }
-        }
-      } else if key == "grace" {
-        grace = try value.requireGrace()
-      } else if !(try settings.read(key, value)) {
+      } else {
         throw .unknownKey(key, of: "the options of a docker worker", known: DockerOptions.keys)
       }
     }
+  }
+
+  /// Reads one member that all workers with containers have; false if it is none.
+  mutating func read(_ key: JSONKey, _ value: JSONRef) throws(Refusal) -> Bool {
+    if key == "host" {
+      let text = try value.requireString()
+      do throws(EngineAddress.Fault) { _ = try EngineAddress(text) } catch { throw Refusal(error.text) }
+      host = text
+    } else if key == "cert_path" {
+      certPath = try value.requireAbsolutePath(of: "a directory")
+    } else if key == "shared_files" {
+      sharedFiles = try value.requireBoolean()
+    } else if key == "pull" {
+      pull = try value.requireChoice("policy of pulling images")
+    } else if key == "init" {
+      hasInit = try value.requireBoolean()
+    } else if key == "user" {
+      let name = try value.requireName()
+      isHostUser = name == "host"
+      user = isHostUser || name == "image" ? nil : name
+    } else if key == "memory" {
+      guard let number = value.integer, number >= DockerOptions.leastMemory else {
+        throw Refusal(
+          "\(value.shown) is no size of a container's memory: use an integer number of bytes from 6291456 (6 MiB)")
+      }
+      memory = number
+    } else if key == "cpus" {
+      guard let number = value.number, number >= 0.01, number <= 100_000 else {
+        throw Refusal("\(value.shown) is no number of processors: use a number from 0.01 to 100000")
+      }
+      cpus = number
+    } else if key == "network" {
+      network = try value.requireName()
+    } else if key == "mounts" {
+      try value.require(.array)
+      try value.forEachElement { (index, element) throws(Refusal) in
+        do throws(Refusal) { mounts.append(try Mount(reading: element)) } catch { throw error.inside(index) }
+      }
+    } else if key == "grace" {
+      grace = try value.requireGrace()
+    } else {
+      return try settings.read(key, value)
+    }
+    return true
   }
 }
 

@@ -22,17 +22,14 @@ enum WorkerOptions {
   case subprocess(SubprocessOptions)
   case docker(DockerOptions)
   case python(PythonOptions)
+  case notebookContainer(NotebookContainerOptions)
 
   init(reading json: JSONRef, of type: WorkerType) throws(Refusal) {
     switch type {
     case .subprocess: self = .subprocess(try SubprocessOptions(reading: json))
     case .docker: self = .docker(try DockerOptions(reading: json))
     case .code, .notebook: self = .python(try PythonOptions(reading: json, of: type))
-    case .nbdocker:
-      try json.readMembers { (key, _) throws(Refusal) in
-        throw .unknownKey(key, of: "the options of a \(type.rawValue) worker", known: [])
-      }
-      self = .none
+    case .nbdocker: self = .notebookContainer(try NotebookContainerOptions(reading: json))
     }
   }
 }

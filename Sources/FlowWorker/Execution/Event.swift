@@ -21,7 +21,7 @@ public final class Event: @unchecked Sendable {
     case commandEnded(CommandRecord)
     case retry(Attempt, delay: Double)
     case stepEnded(StepResult)
-    case progress(image: String, PullProgress)
+    case progress(image: String, ImageProgress)
     case cell(CellProgress)
   }
 
@@ -186,7 +186,7 @@ struct EventQueue {
     add(.commandStarted(text: text, pid: pid, container: container), at: time, command: command)
   }
 
-  mutating func progress(_ progress: PullProgress, image: String) {
+  mutating func progress(_ progress: ImageProgress, image: String) {
     add(.progress(image: image, progress), command: command)
   }
 

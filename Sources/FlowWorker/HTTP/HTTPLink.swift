@@ -62,17 +62,18 @@ final class HTTPLink {
   ///
   /// - Parameters:
   ///   - path: with its query.
-  ///   - json: the body.
+  ///   - type: of the body.
   ///   - header: one more header line.
   @discardableResult
   func call(
-    _ method: StaticString, _ path: String, json: consuming ByteBuffer? = nil, header: String? = nil,
+    _ method: StaticString, _ path: String, body: consuming ByteBuffer? = nil, type: StaticString = "application/json",
+    header: String? = nil,
     head: ((Int32) -> Void)? = nil, data: ((Int32, UnsafeRawBufferPointer) -> Void)? = nil,
     end: @escaping (borrowing HTTPAnswer) -> Void
   ) -> HTTPCall {
     let call = HTTPCall(self, head, data, end)
-    let content = json == nil ? nil : "Content-Type: application/json"
-    let body = json ?? ByteBuffer()
+    let content = body == nil ? nil : "Content-Type: \(type)"
+    let body = body ?? ByteBuffer()
     // libcurl copies what it is given here.
     let name = UnsafeRawPointer(method.utf8Start).assumingMemoryBound(to: CChar.self)
     keep(

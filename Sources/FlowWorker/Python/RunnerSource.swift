@@ -5,6 +5,15 @@ enum RunnerSource {
   /// What `python -c` is given. It reads the rest from its connection.
   static var boot: String { String(cString: fws_runner_boot) }
 
+  /// The files, by their modules' names.
+  static func forEachFile(_ body: (String, UnsafeRawBufferPointer) -> Void) {
+    var file = fws_runner_files
+    while let name = file.pointee.name, let text = file.pointee.text {
+      body(String(cString: name), UnsafeRawBufferPointer(start: text, count: file.pointee.size))
+      file += 1
+    }
+  }
+
   /// The files, and what the interpreter is for.
   static func program(kind: PythonJob.Kind, idleTime: Int) -> ByteBuffer {
     var head = JSONWriter()
@@ -12,11 +21,9 @@ enum RunnerSource {
     head.object { writer in
       writer.member("files") { writer in
         writer.object { writer in
-          var file = fws_runner_files
-          while let name = file.pointee.name, let text = file.pointee.text {
-            writer.member(key: String(cString: name)) { $0.number(file.pointee.size) }
-            bodies.append(UnsafeRawBufferPointer(start: text, count: file.pointee.size))
-            file += 1
+          RunnerSource.forEachFile { name, text in
+            writer.member(key: name) { $0.number(text.count) }
+            bodies.append(text)
           }
         }
       }

@@ -8,7 +8,7 @@ public final class Worker: Sendable {
   /// C text for as long as the worker lives.
   public let cName: CText
   public let cVolume: CText
-  private let runner: (any StepRunner)?
+  private let runner: any StepRunner
 
   /// One outside of any pool.
   ///
@@ -47,7 +47,7 @@ public final class Worker: Sendable {
     case .docker: runner = try DockerWorker(spec)
     case .code: runner = CodeWorker(spec, facilities)
     case .notebook: runner = NotebookWorker(spec, facilities)
-    case .nbdocker: runner = nil
+    case .nbdocker: runner = NotebookContainerWorker(spec)
     }
   }
 
@@ -58,7 +58,7 @@ public final class Worker: Sendable {
   }
 
   /// The types that this version runs.
-  public static var runnableTypes: [WorkerType] { [.code, .subprocess, .docker, .notebook] }
+  public static var runnableTypes: [WorkerType] { WorkerType.allCases }
 
   /// Runs a step to its end.
   public func exec(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> StepResult {
@@ -87,12 +87,6 @@ public final class Worker: Sendable {
         .stepType,
         "step \(step.shownName) is a \(step.type.rawValue) step, which the \(type.rawValue) worker "
           + "\(Wording.quoted(cName.string)) does not run: it runs \(type.stepType.rawValue) steps")
-    }
-    guard let runner else {
-      throw FlowError(
-        .unsupported,
-        "this version of the library does not run \(type.rawValue) workers, such as "
-          + "\(Wording.quoted(cName.string)): it runs \(Worker.runnableTypes.map(\.rawValue).joined(separator: ", "))")
     }
     // A path is bytes, not text.
     let plan = try runner.plan(step, context?.snapshot, rundir: try CText(copying: rundir))

@@ -28,7 +28,7 @@ from .execution import Exec
 from .factory import create_worker, default_container_worker
 from .pool import WorkerPool
 from .result import ExecResult
-from .specs import WORKER_ID, Code, Docker, Notebook, Subprocess, WorkerSpec
+from .specs import WORKER_ID, Code, Docker, Notebook, NotebookDocker, Subprocess, WorkerSpec
 from .steps import CodeStep, ContainerStep, NotebookStep, WorkflowStep
 from .workers import Worker
 
@@ -49,6 +49,7 @@ __all__ = [
     "LibraryError",
     "NoMemoryError",
     "Notebook",
+    "NotebookDocker",
     "NotebookStep",
     "StepError",
     "StepTypeError",

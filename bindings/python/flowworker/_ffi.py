@@ -43,6 +43,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_spec_subprocess": (c_int32, [_text, _text, _text, _text, _out, _out]),
     "fw_spec_docker": (c_int32, [_text, _text, _text, _text, _out, _out]),
     "fw_spec_notebook": (c_int32, [_text, _text, _out, _out]),
+    "fw_spec_nbdocker": (c_int32, [_text, _text, _text, _out, _out]),
     "fw_step_create": (c_int32, [_text, c_size_t, _out, _out]),
     "fw_step_name": (_text, [_handle]),
     "fw_step_type": (_text, [_handle]),

@@ -111,6 +111,22 @@ def Notebook(
     return _with_options(_spec(LIB.fw_spec_notebook, _name(identifier), _volume(volume)), options)
 
 
+def NotebookDocker(
+    identifier: Optional[str] = None,
+    env: Optional[Values] = None,
+    volume: Optional[str] = None,
+    *,
+    options: Optional[Values] = None,
+) -> Spec:
+    """Gives the specification of a worker that runs notebooks in containers; see `WorkerSpec`.
+
+    `options` are those of a docker worker, and `base_image`: what the image of a notebook is made
+    from, with papermill and the step's requirements.
+    """
+    spec = _spec(LIB.fw_spec_nbdocker, _name(identifier), _values(env, "env"), _volume(volume))
+    return _with_options(spec, options)
+
+
 def _spec(function: Any, *arguments: Optional[bytes]) -> Spec:
     document: Spec = json.loads(told(function, *arguments))
     return document

@@ -161,13 +161,6 @@ def test_a_step_of_another_type(rundir):
         assert caught.value.code == -5 and isinstance(caught.value, TypeError)
 
 
-@pytest.mark.parametrize("kind", ["nbdocker"])
-def test_workers_that_this_version_cannot_run(kind, rundir):
-    step = flowworker.NotebookStep("n", "a.ipynb")
-    worker = create_worker(flowworker.WorkerSpec(kind, "W"))
-    with pytest.raises(flowworker.UnsupportedError) as caught:
-        worker.exec(step, {}, rundir)
-    assert caught.value.code == -7
 
 
 def test_a_template_that_is_wrong(run, rundir):

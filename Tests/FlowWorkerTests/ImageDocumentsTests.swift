@@ -2,9 +2,9 @@ import Testing
 
 @testable import FlowWorker
 
-@Suite struct PullDocumentsTests {
-  private func told(_ pieces: [String]) -> PullDocuments {
-    var documents = PullDocuments()
+@Suite struct ImageDocumentsTests {
+  private func told(_ pieces: [String]) -> ImageDocuments {
+    var documents = ImageDocuments()
     for piece in pieces { Array(piece.utf8).withUnsafeBytes { documents.take($0) } }
     documents.end()
     return documents
@@ -25,7 +25,7 @@ import Testing
         rest = rest.dropFirst(size)
       }
       let progress = told(pieces).progress
-      #expect(progress == PullProgress(status: "Already exists", layers: 2, layersDone: 1, bytes: 3, bytesTotal: 10))
+      #expect(progress == ImageProgress(status: "Already exists", layers: 2, layersDone: 1, bytes: 3, bytesTotal: 10))
     }
   }
 
@@ -37,5 +37,16 @@ import Testing
 
   @Test func otherLinesArePassedOver() {
     #expect(told(["no JSON\n{\"status\":\"x\"}\n[1]\n"]).progress.status == "x")
+  }
+}
+
+@Suite struct BuildLogTests {
+  @Test func linesOfABuild() {
+    var documents = ImageDocuments()
+    let text = #"{"stream":"Step 1"}"# + "\n" + #"{"stream":"/2\n\n \u001b[91mred\u001b[0m\nrest"}"# + "\n" + #"{"error":"no"}"#
+    Array(text.utf8).withUnsafeBytes { documents.take($0) }
+    #expect(documents.log == ["Step 1/2", "red"])
+    documents.end()
+    #expect(documents.log == ["Step 1/2", "red", "rest"] && documents.failure == "no")
   }
 }

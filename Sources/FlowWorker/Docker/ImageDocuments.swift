@@ -1,5 +1,5 @@
-/// How far a pull is.
-struct PullProgress: Equatable {
+/// How far the work on an image is.
+struct ImageProgress: Equatable {
   /// What the engine says last.
   var status = ""
   var layers = 0
@@ -9,12 +9,15 @@ struct PullProgress: Equatable {
   var bytesTotal: Int64 = 0
 }
 
-/// The JSON documents that an engine tells of a pull: one a line, in pieces that have nothing to do with lines.
-struct PullDocuments {
+/// The JSON documents that an engine tells of a pull or of a build: one a line, in pieces that have nothing to do with lines.
+struct ImageDocuments {
   private var line: [UInt8] = []
   private var layers: [String: (done: Bool, bytes: Int64, total: Int64)] = [:]
-  private(set) var progress = PullProgress()
+  private(set) var progress = ImageProgress()
   private(set) var failure: String?
+  /// What a build has written, line by line.
+  private(set) var log: [String] = []
+  private var logRest = ""
 
   private static let longestLine = 1 << 20
 
@@ -22,14 +25,42 @@ struct PullDocuments {
     for byte in bytes {
       if byte == UInt8(ascii: "\n") {
         finishLine()
-      } else if line.count < PullDocuments.longestLine {
+      } else if line.count < ImageDocuments.longestLine {
         line.append(byte)
       }
     }
   }
 
   /// What follows the last line end is a document too.
-  mutating func end() { if !line.isEmpty { finishLine() } }
+  mutating func end() {
+    if !line.isEmpty { finishLine() }
+    if !logRest.isEmpty { takeLog("\n") }
+  }
+
+  private mutating func takeLog(_ text: String) {
+    logRest += text
+    while let end = logRest.firstIndex(where: \.isNewline) {
+      let line = Wording.line(ImageDocuments.withoutColors(logRest[..<end]))
+      logRest = String(logRest[logRest.index(after: end)...])
+      if !line.isEmpty, log.count < ImageDocuments.longestLog { log.append(line) }
+    }
+  }
+
+  /// Engines colour what a command writes to its standard error: ESC [ numbers m.
+  private static func withoutColors(_ text: Substring) -> String {
+    var plain = ""
+    var rest = text[...]
+    while let escape = rest.firstIndex(of: "\u{1B}") {
+      plain += rest[..<escape]
+      rest = rest[rest.index(after: escape)...]
+      if let end = rest.firstIndex(of: "m"), rest[..<end].dropFirst().allSatisfy({ $0.isNumber || $0 == ";" }) {
+        rest = rest[rest.index(after: end)...]
+      }
+    }
+    return plain + rest
+  }
+
+  private static let longestLog = 100_000
 
   private mutating func finishLine() {
     defer { line.removeAll(keepingCapacity: true) }
@@ -37,6 +68,7 @@ struct PullDocuments {
     guard let json else { return }
     json.read { json in
       if let error = json["error"]?.string ?? json["errorDetail"]?["message"]?.string { failure = Wording.line(error) }
+      if let text = json["stream"]?.string { takeLog(text) }
       guard let status = json["status"]?.string else { return }
       progress.status = Wording.line(status)
       // The first line names the image with its tag as the id.

@@ -1,0 +1,140 @@
+internal import CFlowShims
+internal import Glibc
+
+/// What an engine is asked to do for an image - to pull it, or to build it - for all steps that wait for it. Whoever of
+/// them is driven drives it; when the last one has gone, the engine is let go of, and stops.
+final class ImageJob: @unchecked Sendable {
+  // Unchecked: all is touched under the lock only.
+  private let lock: UnsafeMutableRawPointer
+  private let link: HTTPLink
+  private var documents = ImageDocuments()
+  private var outcome: SpawnFailure??
+
+  /// How far it is.
+  struct State {
+    var progress = ImageProgress()
+    /// What a build has written since somebody looked last.
+    var log: ArraySlice<String> = []
+    /// There once it is over: `.some(nil)` is success.
+    var outcome: SpawnFailure??
+  }
+
+  private init(_ peer: HTTPPeer) throws(SpawnFailure) {
+    guard let lock = fws_lock_create() else { throw .noMemory }
+    self.lock = lock
+    do throws(SpawnFailure) { link = try HTTPLink(peer) } catch {
+      fws_lock_free(lock)
+      throw error
+    }
+  }
+
+  /// Pulls an image.
+  ///
+  /// - Parameter base: the beginning of the paths, with the API's version.
+  static func pull(_ place: EnginePlace, _ image: ImageReference, base: String, credentials: String?) throws(SpawnFailure)
+    -> ImageJob
+  {
+    let job = try ImageJob(place.peer)
+    let judge = PullJudge(place: place, image: image, hasCredentials: credentials != nil)
+    job.link.call(
+      "POST", "\(base)/images/create?\(image.pullQuery)", header: credentials.map { "X-Registry-Auth: \($0)" },
+      data: { [weak job] _, bytes in job?.documents.take(bytes) },
+      end: { [weak job] answer in job?.finish(answer, judge.refused, judge.failed) })
+    return job
+  }
+
+  /// Builds the image of a notebook.
+  static func build(_ place: EnginePlace, _ image: NotebookImage, base: String, network: String?) throws(SpawnFailure)
+    -> ImageJob
+  {
+    let job = try ImageJob(place.peer)
+    let shown = "the image \(Wording.quoted(image.name, limit: 200)) for the notebook"
+    job.link.call(
+      "POST", "\(base)/build?\(image.query(network: network))", body: image.context, type: "application/x-tar",
+      data: { [weak job] _, bytes in job?.documents.take(bytes) },
+      end: { [weak job] answer in
+        job?.finish(answer) { answer in
+          place.failure(answer, doing: "build \(shown)")
+        } _: { message, log in
+          let last = log.filter { !$0.hasPrefix("Removing intermediate") }.suffix(3).joined(separator: " | ")
+          let reason = "\(shown) could not be built from \(image.base): \(message)\(last.isEmpty ? "" : ": \(last)")"
+          // A command of ours that fails is the requirements' fault.
+          return message.contains("non-zero code") ? SpawnFailure(reason) : SpawnFailure(engine: reason)
+        }
+      })
+    return job
+  }
+
+  // It is made, and its last reference may go, under the engine's lock: the link is its own.
+  deinit { fws_lock_free(lock) }
+
+  /// Can be read when there is something to do.
+  var fd: Int32 { link.fd }
+
+  var isOver: Bool {
+    fws_lock(lock)
+    defer { fws_unlock(lock) }
+    return outcome != nil
+  }
+
+  /// Does what can be done without waiting.
+  ///
+  /// - Parameter seen: how many lines of the log the caller has had.
+  func advance(seen: Int) -> State {
+    fws_lock(lock)
+    defer { fws_unlock(lock) }
+    if outcome == nil { link.advance() }
+    return State(progress: documents.progress, log: documents.log.dropFirst(seen), outcome: outcome)
+  }
+
+  private func finish(
+    _ answer: borrowing HTTPAnswer, _ refused: (borrowing HTTPAnswer) -> SpawnFailure,
+    _ failed: (String, [String]) -> SpawnFailure
+  ) {
+    documents.end()
+    guard answer.isSuccess else {
+      outcome = .some(refused(answer))
+      return
+    }
+    // An engine says "200 OK" before it begins: what happened then is in the last document.
+    outcome = .some(documents.failure.map { failed($0, documents.log) })
+  }
+}
+
+/// What a pull came to that did not succeed.
+private struct PullJudge {
+  let place: EnginePlace
+  let image: ImageReference
+  let hasCredentials: Bool
+
+  func refused(_ answer: borrowing HTTPAnswer) -> SpawnFailure {
+    // A pull that has begun and whose connection breaks is the engine's end.
+    let shown = Wording.quoted(image.text, limit: 200)
+    return answer.failure != nil ? place.failure(answer, doing: "pull the image \(shown)") : failed(answer.message, [])
+  }
+
+  /// A registry that has no such image, or does not give it to us, is the step's concern; all else is not.
+  func failed(_ message: String, _ log: [String]) -> SpawnFailure {
+    let shown = Wording.quoted(image.text, limit: 200)
+    if message.contains("no space left on device") || message.contains("disk quota exceeded") {
+      return SpawnFailure(
+        engine: "the disk of the engine at \(place.address) is full: the image \(shown) could not be pulled: "
+          + message)
+    }
+    let words = message.lowercased()
+    let refusals = [
+      "denied", "unauthorized", "not found", "manifest unknown", "does not exist", "no basic auth credentials",
+      "authentication required", "invalid reference", "forbidden", "no matching manifest", "incorrect username",
+    ]
+    // "too many requests" comes with a word of denial at some registries.
+    let isBusy = words.contains("toomanyrequests") || words.contains("too many requests")
+    let isRefused = !isBusy && refusals.contains { words.contains($0) }
+    let login =
+      hasCredentials
+      ? "with the credentials that the docker CLI has stored for \(image.registry)"
+      : "without credentials: the docker CLI has stored none for \(image.registry)"
+    return isRefused
+      ? SpawnFailure("the image \(shown) was refused (\(login)): \(message)")
+      : SpawnFailure(engine: "the image \(shown) could not be pulled: \(message)")
+  }
+}

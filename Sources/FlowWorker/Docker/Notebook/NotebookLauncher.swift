@@ -1,0 +1,103 @@
+/// Runs a notebook in a container of an image that is built for it.
+final class NotebookLauncher: CommandLauncher {
+  private let session: ContainerSession
+  private let job: PythonJob
+  private let settings: RunSettings
+
+  init(_ worker: NotebookContainerWorker, _ job: PythonJob, _ step: Step, _ settings: RunSettings, rundir: CText)
+    throws(SpawnFailure)
+  {
+    self.job = job
+    self.settings = settings
+    let image = NotebookImage(base: worker.options.base, requirements: step.notebook.requirements)
+    session = try ContainerLauncher.session(
+      worker.options.docker, image: image.name, build: image, env: worker.env.overridden(by: step.env), rundir: rundir)
+  }
+
+  var engine: EngineFacts? { session.facts }
+
+  func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
+    throws(SpawnFailure) -> any RunningCommand
+  {
+    let started = NotebookCommand(session, job, timeout: timeout, settings: settings, events: events)
+    started.start(isPrepared: false)
+    return started
+  }
+}
+
+/// A notebook in a container: runner/once.py, which gets its job as a file, and tells of it in marked lines on the standard
+/// error.
+final class NotebookCommand: ContainerCommand {
+  private let job: PythonJob
+  private let word = SpecBuilder.uniqueIdentifier()
+  private var stream: MarkedStream
+  private var report: RunnerReport?
+  private var progress: CellProgress?
+
+  init(
+    _ session: ContainerSession, _ job: PythonJob, timeout: Double?, settings: RunSettings, events: RunOptions.Events?
+  ) {
+    self.job = job
+    stream = MarkedStream(word: word)
+    super.init(
+      session, job.shown, isLast: true, timeout: timeout, settings: settings, events: events, early: nil,
+      body: { (session) throws(SpawnFailure) in
+        guard let plan = session.plan, let image = session.image else { throw .noMemory }
+        return plan.container(
+          image: image.id, command: nil, entrypoint: ["python3", "-c", RunnerSource.boot, "once"],
+          hasInit: session.options.hasInit)
+      }, onStart: {})
+  }
+
+  override func furnish(_ done: @escaping () -> Void) {
+    guard let container else { return }
+    var archive = TarArchive()
+    // Whoever the image's user is, it is this container's alone.
+    archive.add(".flowworker/", mode: 0o755, "")
+    RunnerSource.forEachFile { name, text in archive.add(".flowworker/\(name).py", mode: 0o444, text) }
+    archive.add(".flowworker/word", mode: 0o444, word)
+    archive.add(".flowworker/job", mode: 0o444, job.text)
+    session.link.call(
+      "PUT", session.path("/containers/\(container)/archive?path=/"), body: archive.finish(), type: "application/x-tar"
+    ) { [weak self] answer in
+      guard let self, phase == .preparing else { return }
+      guard answer.isSuccess else { return fail(session.place.failure(answer, doing: "take the notebook's job")) }
+      done()
+    }
+  }
+
+  override func accept(_ stream: Stream, _ piece: UnsafeRawBufferPointer) {
+    guard stream == .stderr else { return keep(stream, piece) }
+    self.stream.take(piece) { keep(.stderr, $0) } line: { line in
+      guard let json = try? JSONText.parse(line) else { return }
+      json.read { take($0) }
+    }
+  }
+
+  private func take(_ line: JSONRef) {
+    guard let event = line["event"]?.string else { return }
+    if event == "cell" {
+      let progress = CellProgress(line)
+      self.progress = progress
+      tell(progress)
+    } else if let report = RunnerReport(event, line, of: job) {
+      self.report = report
+    }
+  }
+
+  override func conclude() {
+    stream.finish { keep(.stderr, $0) }
+    if wasAskedToEnd {
+      end.place = progress.map { "in cell \($0.cell) of \($0.of)" }
+      return
+    }
+    guard end.outcome == .exited else { return }
+    let code = end.exitCode ?? 1
+    if let report {
+      report.tell(in: &end)
+    } else if code == 0 {
+      end.exitCode = 1
+      end.explanation = "failed: \(job.shown) ended its process, with status 0, before it had given a result"
+    }
+  }
+}
