@@ -236,6 +236,15 @@ def test_an_old_notebook(run, rundir):
     assert outputs(rundir / "n.out.ipynb") == ["3\n"]
 
 
+def test_a_notebook_that_names_no_language(run, rundir):
+    text = json.loads(notebook("print(a)"))
+    text["metadata"] = {"kernelspec": {"name": "python3", "display_name": "x"}}
+    finished(run(json.dumps(text), parameters={"a": 5}))
+    assert outputs(rundir / "n.out.ipynb") == ["5\n"]
+    text["cells"].insert(0, dict(text["cells"][0], id="x", source="a = 1", metadata={"tags": ["parameters"]}))
+    assert run(json.dumps(text), parameters={"b": 5})["failed"]["why"] == "parameters"
+
+
 def test_an_old_output_is_replaced_whole(run, rundir, write):
     write("n.out.ipynb", "old")
     finished(run("print(1)"))

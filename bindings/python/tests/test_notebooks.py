@@ -296,3 +296,14 @@ def test_limits_and_retries(write, run, rundir):
     result = run(output_limit=100, retries={"max": 1, "delay": 0})
     assert result.returncode == 0 and len(result.attempts) == 1
     assert len(result.stdout[0]) == 100 and result.commands[0]["stdout_cut"] == 901
+
+
+def test_the_example():
+    example = PACKAGE_ROOT.parents[1] / "examples" / "notebook.py"
+    env = dict(os.environ, PYTHONPATH=str(PACKAGE_ROOT))
+    done = subprocess.run([sys.executable, str(example)], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["cell 1 of 4 started", "cell 1 of 4 ended"]
+    assert [line for line in lines if "Hello" in line] == ["  stdout: Hello Alice", "  stdout: Hello Bob"]
+    assert lines[-1].startswith("hello.out.ipynb: ")

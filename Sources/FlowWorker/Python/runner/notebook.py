@@ -118,6 +118,7 @@ class Run:
         self.output = job["output"]
         self.partial = self.output
         self.kernel = None
+        self.language = None
         self.nb = None
         self.cell = None
         self.of = None
@@ -173,8 +174,9 @@ class Run:
             nb = nbformat.v4.upgrade(nbformat.reads(json.dumps(document), as_version=4))
         except Exception as error:
             raise Failure("notebook", "%s is no notebook: %s" % (shown, one_line(error)))
-        self.check_parameters(nb)
-        return self.kernel_name(nb)
+        name = self.kernel_name(nb)
+        self.check_parameters(nb, name)
+        return name
 
     def check_output(self):
         shown = quoted(self.output)
@@ -192,14 +194,16 @@ class Run:
         name = ".%s.partial-%d" % (os.path.basename(self.output), os.getpid())
         self.partial = os.path.join(directory, name)
 
-    def check_parameters(self, nb):
+    def check_parameters(self, nb, kernel):
         """Refuses parameters that the notebook does not declare, where it declares any."""
         given = self.job["parameters"]
         if not given or not any("parameters" in cell.metadata.get("tags", []) for cell in nb.cells):
             return
         quiet()
         try:
-            known = papermill.inspect_notebook(braces(self.notebook))
+            # What inspect_notebook() does, which takes no language.
+            nb = papermill.iorw.load_notebook_node(self.notebook)
+            known = [one.name for one in papermill.inspection._infer_parameters(nb, kernel, self.language)]
         except Exception:
             return
         for name in given:
@@ -219,7 +223,7 @@ class Run:
             )
         specs = KernelSpecManager()
         try:
-            specs.get_kernel_spec(name)
+            spec = specs.get_kernel_spec(name)
         except NoSuchKernel:
             known = sorted(specs.find_kernel_specs())
             have = "has " + ", ".join(map(quoted, known)) if known else "has none"
@@ -228,6 +232,9 @@ class Run:
                 "there is no kernel %s: the interpreter %s %s%s; the worker's \"kernel\" names another one"
                 % (quoted(name), sys.executable, have, closest(name, known)),
             )
+        # papermill must know it; a notebook need not say it.
+        named = nb.metadata.get("kernelspec", {}).get("language") or nb.metadata.get("language_info", {}).get("name")
+        self.language = None if named and not self.job["kernel"] else spec.language or "python"
         return name
 
     def begin(self, name):
@@ -272,6 +279,7 @@ class Run:
             parameters=self.job["parameters"],
             engine_name="flowworker",
             kernel_name=name,
+            language=self.language,
             request_save_on_cell_execute=False,
             progress_bar=False,
             execution_timeout=self.job["cell_timeout"],
