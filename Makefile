@@ -52,7 +52,7 @@ setup:
 	  elif command -v sudo >/dev/null; then sudo apt-get update -qq && sudo apt-get install -y -qq $(PACKAGES) >/dev/null; \
 	  else echo "no right to install: please install $(PACKAGES)" >&2; exit 1; fi; \
 	fi
-	@command -v swift >/dev/null || { echo "a Swift toolchain is needed, 6.1 or later: https://www.swift.org/install" >&2; exit 1; }
+	@command -v swift >/dev/null || { echo "a Swift toolchain is needed, 6.3 or later: https://www.swift.org/install" >&2; exit 1; }
 
 venv: $(VENV)/.made
 $(VENV)/.made: Tests/python-requirements.txt | setup

@@ -1,9 +1,10 @@
 """Runs a notebook, and shows its cells and what they print while they run.
 
-    notebook.py [NOTEBOOK [NAME=VALUE...]]
+    notebook.py [--image BASE] [NOTEBOOK [NAME=VALUE...]]
 
 Without a notebook it runs one of its own. A value is JSON, or else text. The interpreter of this program runs the
-notebook, and needs papermill and ipykernel. The exit status is that of the step.
+notebook, and needs papermill and ipykernel; with --image it is run in a container, of an image that is built from
+BASE with both. The exit status is that of the step.
 """
 
 import json
@@ -36,7 +37,9 @@ def own_notebook():
 
 
 def show(event):
-    if event.kind == "progress":
+    if event.kind == "progress" and event.image:
+        print(f"{event.image}: {event.status}", flush=True)
+    elif event.kind == "progress":
         print(f"cell {event.cell} of {event.cells} {event.status}", flush=True)
     elif event.kind == "output":
         print(f"  {event.stream}: {event.data}", flush=True)
@@ -50,16 +53,22 @@ def value_of(text):
 
 
 def main():
-    context = {name: value_of(text) for name, _, text in (pair.partition("=") for pair in sys.argv[2:])}
+    arguments = sys.argv[1:]
+    spec = flowworker.Notebook("lab")
+    if arguments[:1] == ["--image"]:
+        # The user of this process owns what the notebook writes.
+        spec = flowworker.NotebookDocker("lab", options={"base_image": arguments[1], "user": "host"})
+        arguments = arguments[2:]
+    context = {name: value_of(text) for name, _, text in (pair.partition("=") for pair in arguments[1:])}
     with tempfile.TemporaryDirectory() as place:
-        if len(sys.argv) > 1:
-            path = Path(sys.argv[1]).resolve()
+        if arguments:
+            path = Path(arguments[0]).resolve()
         else:
             path = Path(place, "hello.ipynb")
             path.write_text(json.dumps(own_notebook()), encoding="utf-8")
             context = {"names": ["Alice", "Bob"]}
         step = flowworker.NotebookStep("notebook", path.name, params=list(context))
-        with flowworker.WorkerPool() as pool:
+        with flowworker.WorkerPool([spec], {"notebook": "lab"}) as pool:
             result = pool.get(step).exec(step, context, path.parent, on_event=show, events="lines")
         if result.message is not None:
             print(result.message, file=sys.stderr)

@@ -81,7 +81,8 @@
  * as it gets every orphan.) All descriptors are close-on-exec; of the library's one stays
  * open, one for each keeper, and one for each monitor that waits (at most 16). Threads
  * with different users, limits, priorities or processors have keepers of their own, of
- * which 8 are kept.
+ * which 8 are kept. A Python interpreter that stays warm for a pool (at most 8, for 60
+ * seconds each) has five.
  * After fork() in a host that has run a step, every fallible call in the new process
  * is FW_E_FORKED, and the steps of the old one go on; before its first step a host may
  * fork as it likes. The library cannot be unloaded: dlclose() leaves it where it is.
@@ -142,7 +143,7 @@ typedef int32_t fw_status;
 #define FW_E_STEP_TYPE (-5)
 /** A command of the step has a placeholder that is not one. */
 #define FW_E_TEMPLATE (-6)
-/** This version of the library cannot run workers of this type. */
+/** This version of the library cannot run workers of this type. (It runs all that there are.) */
 #define FW_E_UNSUPPORTED (-7)
 /** Memory for the answer could not be had. */
 #define FW_E_NO_MEMORY (-8)
@@ -166,7 +167,8 @@ typedef int32_t fw_outcome;
 /** Memory ran out in the command's container, and the command failed. The returncode is
  *  the command's own: mostly -9, for KILL. */
 #define FW_OOM 4
-/** A command could not be started: returncode 1, and a message that says why. */
+/** A command could not be started, or nothing of a notebook could be run: returncode 1,
+ *  and a message that says why. */
 #define FW_SPAWN_FAILED 5
 /** The engine of the step's containers does not answer, was lost, or cannot go on (its
  *  disk is full, its registry is not there): returncode 1, and output so far is kept. */
@@ -196,7 +198,8 @@ typedef int32_t fw_stream;
 #define FW_EVENT_RETRY 5
 /** The last event of every step: its result is there. */
 #define FW_EVENT_STEP_ENDED 6
-/** An image is being pulled; fw_event_to_json() says how far that is. */
+/** An image is being pulled or built, or a cell of a notebook has started or ended;
+ *  fw_event_to_json() says how far that is. */
 #define FW_EVENT_PROGRESS 7
 
 /** Workers, the steps that are mapped to them, and the defaults for the others. */
@@ -876,7 +879,8 @@ FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step,
  * The step goes on while somebody calls fw_exec_next_event() or fw_exec_wait(): a
  * command whose output nobody takes waits when its pipe (64 KiB) is full, and the next
  * command begins when the end of the last one has been seen. Timeouts run in any case.
- * It uses three descriptors, and a fourth from the first fw_exec_fd() on.
+ * It uses three descriptors, and a fourth from the first fw_exec_fd() on; a function of
+ * the host six, a Python function or a notebook nine, a step in containers about ten.
  *
  * @param worker     borrowed; needed no longer after the call, like all the others.
  * @param step       borrowed; of a type that the worker runs.

@@ -2,8 +2,11 @@
 
 import json
 import os
+import subprocess
+import sys
 import threading
 import uuid
+from pathlib import Path
 
 import docker
 import flowworker
@@ -184,3 +187,12 @@ def test_options():
         worker(base_image="x\nRUN evil")
     with pytest.raises(flowworker.DocumentError, match='"shell"'):
         worker(shell="/bin/sh")
+
+
+def test_the_example():
+    root = Path(flowworker.__file__).resolve().parents[3]
+    env = dict(os.environ, DOCKER_HOST=HOST, PYTHONPATH=str(root / "bindings" / "python"))
+    command = [sys.executable, str(root / "examples" / "notebook.py"), "--image", BASE]
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "  stdout: Hello Bob" in done.stdout.splitlines()

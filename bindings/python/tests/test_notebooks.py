@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import flowworker
+import psutil
 import pytest
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
@@ -289,6 +290,27 @@ def test_a_host_that_is_killed_leaves_nothing(write, rundir, runs, wait_until):
         host.send_signal(signal.SIGKILL)
         host.wait()
     wait_until(lambda: not runs(read_pid(rundir)))
+
+
+def test_a_warm_interpreter_ends_with_the_host(rundir, write, runs, wait_until):
+    """With a kernel that was started ahead, and nothing to do."""
+    write("n.ipynb", "import psutil, os; print([p.pid for p in psutil.Process().parents()][1])")
+    program = """
+        import sys
+        sys.path.insert(0, {!r})
+        import flowworker
+        step = flowworker.NotebookStep("s", "n.ipynb")
+        pool = flowworker.WorkerPool()
+        print(pool.get(step).exec(step, {{}}, {!r}).stdout[0], flush=True)
+        sys.stdin.read()
+    """.format(str(PACKAGE_ROOT), str(rundir))
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as host:
+        interpreter = int(host.stdout.readline())
+        assert runs(interpreter)
+        below = [interpreter] + [process.pid for process in psutil.Process(interpreter).children(recursive=True)]
+        host.send_signal(signal.SIGKILL)
+    wait_until(lambda: not any(runs(pid) for pid in below))
 
 
 def test_limits_and_retries(write, run, rundir):
