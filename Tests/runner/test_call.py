@@ -162,6 +162,12 @@ def test_a_process_that_ends_itself(call):
     assert os.WTERMSIG(outcome["done"]["status"]) == 9
 
 
+def test_a_function_that_forks_gives_one_value(call):
+    outcome = call("import os\ndef f():\n  pid = os.fork()\n  if pid: os.waitpid(pid, 0)\n  return pid")
+    assert [word["event"] for word in outcome.said] == ["started", "returned", "done"]
+    assert value(outcome) > 0
+
+
 def test_what_a_call_leaves_is_told(rundir, write):
     write("m.py", "import subprocess\ndef f(): return subprocess.Popen(['sleep', '1000'], start_new_session=True).pid")
     interpreter = Interpreter("call")

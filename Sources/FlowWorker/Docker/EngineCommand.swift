@@ -169,8 +169,8 @@ class EngineCommand: RunningCommand {
 
   /// Seconds between two looks.
   static let lookInterval = 0.04
-  private static let killLooks = 8
-  private static let otherLooks = 3
+  private static let killLooks = 10
+  private static let otherLooks = 6
 
   /// What was written is no output of the command's, but what the failure says.
   final func forgetOutput() {

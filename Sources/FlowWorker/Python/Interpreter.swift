@@ -123,8 +123,10 @@ final class Interpreter: @unchecked Sendable {
   func listen() -> Word {
     while true {
       if let line = takeLine() {
-        guard let value = try? JSONText.parse(line) else { return .end }
-        return .line(value)
+        if let value = try? JSONText.parse(line) { return .line(value) }
+        // Before our program runs there, a site's own may print something.
+        if isReady { return .end }
+        continue
       }
       guard incoming.count - taken < Interpreter.longestLine, let room = incoming.room(for: Interpreter.readSize) else {
         return .end

@@ -185,6 +185,7 @@ static void beside_processes(void)
 int main(void)
 {
     hosts[0] = engine_host();
+    check_dir(); /* threads may not be the first to ask for it */
     hosts[1] = engine_variable("FW_TEST_DOCKER_TWO");
     for (int i = 0; i < 2; i++) {
         from_threads(box_kinds[i]);

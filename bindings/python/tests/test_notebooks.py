@@ -152,6 +152,13 @@ def test_an_interpreter_without_papermill(write, rundir, tmp_path):
     assert "none here" in result.message and "pip install papermill ipykernel" in result.message
 
 
+def test_a_site_that_prints_at_the_start(write, rundir, tmp_path):
+    write("n.ipynb", "print(1)")
+    (tmp_path / "sitecustomize.py").write_text("import sys; print('hello from here'); print('{', file=sys.stderr)")
+    spec = flowworker.WorkerSpec("notebook", "w", env={"PYTHONPATH": str(tmp_path)})
+    assert flowworker.create_worker(spec).exec(flowworker.NotebookStep("s", "n.ipynb"), {}, rundir).stdout == ["1\n"]
+
+
 def read_pid(rundir):
     return int((rundir / "pid").read_text())
 

@@ -20,7 +20,7 @@ class Refused(Exception):
 def run(channel, job):
     """Does a job, and ends this process as an interpreter ends, whatever the function does."""
     sys.path.insert(0, os.getcwd())
-    said = None
+    pid = os.getpid()
     try:
         function = find(job["function"])
         positional, named = arguments(function, job)
@@ -33,6 +33,9 @@ def run(channel, job):
     except BaseException as error:
         said = ("raised", {"type": type_name(error), "message": message_of(error), "trace": trace_of(error)})
     flush()
+    if os.getpid() != pid:
+        # The function has forked, and this is not the one that was asked.
+        os._exit(0)
     channel.say(said[0], **said[1])
 
 
