@@ -85,7 +85,12 @@ import Testing
     #expect(EngineTime.seconds("2026-11-25T03:17:37.Z") == 1_795_576_657)
   }
 
-  @Test("a month is one of twelve", arguments: ["2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z", "2026-01-32T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z", "2026-01-01T00:00:61Z"])
+  @Test(
+    "a month is one of twelve",
+    arguments: [
+      "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z", "2026-01-32T00:00:00Z", "2026-01-01T24:00:00Z",
+      "2026-01-01T00:60:00Z", "2026-01-01T00:00:61Z",
+    ])
   func ranges(_ text: String) { #expect(EngineTime.seconds(text) == nil) }
 
   @Test("what is cut is no time, and nothing traps")

@@ -43,7 +43,8 @@ import Testing
 @Suite struct BuildLogTests {
   @Test func linesOfABuild() {
     var documents = ImageDocuments()
-    let text = #"{"stream":"Step 1"}"# + "\n" + #"{"stream":"/2\n\n \u001b[91mred\u001b[0m\nrest"}"# + "\n" + #"{"error":"no"}"#
+    let text =
+      #"{"stream":"Step 1"}"# + "\n" + #"{"stream":"/2\n\n \u001b[91mred\u001b[0m\nrest"}"# + "\n" + #"{"error":"no"}"#
     Array(text.utf8).withUnsafeBytes { documents.take($0) }
     #expect(documents.log == ["Step 1/2", "red"])
     documents.end()

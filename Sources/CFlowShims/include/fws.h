@@ -66,7 +66,7 @@ int fws_socket_pair(int ends[_Nonnull 2]);
 int fws_stream_pair(int ends[_Nonnull 2]);
 
 /* Sends bytes with at most FWK_FDS descriptors. Gives 0 or an errno. */
-int fws_stream_send(int fd, const void *_Nonnull bytes, size_t size, const int *_Nonnull fds, size_t fd_count);
+int fws_stream_send(int fd, const void *_Nonnull bytes, size_t size, const int *_Nullable fds, size_t fd_count);
 
 /* Takes bytes if there are some. 0: there are none; -1: the other end has gone. */
 ssize_t fws_stream_receive(int fd, void *_Nonnull room, size_t size);

@@ -16,7 +16,8 @@ struct EngineAddress: Equatable {
     var text: String {
       switch self {
       case .unknown(let address):
-        let advice = address.hasPrefix("/") ? Wording.quoted("unix://\(address)", limit: 200) : "unix:///PATH or tcp://HOST:PORT"
+        let advice =
+          address.hasPrefix("/") ? Wording.quoted("unix://\(address)", limit: 200) : "unix:///PATH or tcp://HOST:PORT"
         return "\(Wording.quoted(address, limit: 200)) is no address of an engine: use \(advice)"
       case .ssh(let address):
         return "\(Wording.quoted(address, limit: 200)): an engine is not reached over ssh here: forward its socket "
@@ -107,6 +108,7 @@ struct EnginePlace: Sendable {
     let failure = failure(answer, doing: "answer a ping")
     guard !answer.isUnreachable, let directory = peer.certificates else { return failure }
     // With TLS 1.3 a client learns that it was refused only from a connection that breaks.
-    return SpawnFailure(engine: "\(failure.reason); if it speaks TLS, it may not accept the certificate in \(directory)")
+    return SpawnFailure(
+      engine: "\(failure.reason); if it speaks TLS, it may not accept the certificate in \(directory)")
   }
 }

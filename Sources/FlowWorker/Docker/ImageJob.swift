@@ -31,7 +31,8 @@ final class ImageJob: @unchecked Sendable {
   /// Pulls an image.
   ///
   /// - Parameter base: the beginning of the paths, with the API's version.
-  static func pull(_ place: EnginePlace, _ image: ImageReference, base: String, credentials: String?) throws(SpawnFailure)
+  static func pull(_ place: EnginePlace, _ image: ImageReference, base: String, credentials: String?)
+    throws(SpawnFailure)
     -> ImageJob
   {
     let job = try ImageJob(place.peer)

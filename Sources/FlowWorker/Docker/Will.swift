@@ -41,7 +41,8 @@ final class Will {
       for name in creating { text += Will.removal(of: name, base) }
       // Such a one may be made after that, though nobody waits for it. The answer to this takes until then.
       let end = Int(fws_wall() + Will.creationPatience)
-      text += "GET \(base)/events?until=\(end)&filters=%7B%22event%22%3A%5B%22oom%22%5D%7D HTTP/1.1\r\nHost: engine\r\n\r\n"
+      text +=
+        "GET \(base)/events?until=\(end)&filters=%7B%22event%22%3A%5B%22oom%22%5D%7D HTTP/1.1\r\nHost: engine\r\n\r\n"
       for name in creating { text += Will.removal(of: name, base) }
     }
     if !text.isEmpty { text += Will.farewell(base) }

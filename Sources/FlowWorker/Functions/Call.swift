@@ -98,7 +98,9 @@ public final class Call: @unchecked Sendable {
 
   // MARK: The function's side
 
-  public func argument(_ name: UnsafePointer<CChar>) -> UnsafePointer<CChar>? { arguments[String(cString: name)]?.start }
+  public func argument(_ name: UnsafePointer<CChar>) -> UnsafePointer<CChar>? {
+    arguments[String(cString: name)]?.start
+  }
 
   public var rundir: UnsafePointer<CChar> { cRundir.start }
 

@@ -90,12 +90,10 @@ final class Interpreter: @unchecked Sendable {
   private func send(_ bytes: UnsafeRawBufferPointer, _ fds: [Int32]) throws(SpawnFailure) {
     guard let start = bytes.baseAddress else { throw .noMemory }
     let error = fds.withUnsafeBufferPointer { list in
-      fws_stream_send(control.number, start, bytes.count, list.baseAddress ?? Interpreter.noDescriptors, list.count)
+      fws_stream_send(control.number, start, bytes.count, list.baseAddress, list.count)
     }
     if error != 0 { throw SpawnFailure("the Python interpreter \(key.program) does not take its work", error) }
   }
-
-  nonisolated(unsafe) private static let noDescriptors = UnsafePointer(UnsafeMutablePointer<Int32>.allocate(capacity: 1))
 
   /// Gives it a job, when it is ready.
   func begin(_ ticket: JobTicket) throws(SpawnFailure) {

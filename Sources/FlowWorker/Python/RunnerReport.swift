@@ -47,7 +47,8 @@ struct RunnerReport {
       end.explanation = "failed: \(shown) raised \(raised)"
     case .exited(let code, let message):
       end.exitCode = code
-      end.explanation = "failed: \(shown) ended with sys.exit and status \(code)\(message.map { ": \(Wording.line($0))" } ?? "")"
+      end.explanation =
+        "failed: \(shown) ended with sys.exit and status \(code)\(message.map { ": \(Wording.line($0))" } ?? "")"
     case .failed(let why, let message):
       switch why {
       case "cell_timeout":

@@ -12,6 +12,7 @@ both = pytest.mark.parametrize("scope", ["command", "step"])
 # A host says what it got, and lives on until its input ends: meanwhile the test looks at the engine.
 PROLOGUE = """
 import asyncio, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
 sys.path.insert(0, {package!r})
 import flowworker as f
 

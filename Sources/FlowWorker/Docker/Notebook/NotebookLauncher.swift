@@ -68,7 +68,9 @@ final class NotebookCommand: ContainerCommand {
 
   override func accept(_ stream: Stream, _ piece: UnsafeRawBufferPointer) {
     guard stream == .stderr else { return keep(stream, piece) }
-    self.stream.take(piece) { keep(.stderr, $0) } line: { line in
+    self.stream.take(piece) {
+      keep(.stderr, $0)
+    } line: { line in
       guard let json = try? JSONText.parse(line) else { return }
       json.read { take($0) }
     }

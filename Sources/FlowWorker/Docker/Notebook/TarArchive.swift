@@ -38,7 +38,9 @@ struct TarArchive: ~Copyable {
     content.withUTF8 { add(name, mode: mode, UnsafeRawBufferPointer($0)) }
   }
 
-  private mutating func pad(to size: Int) { while bytes.count % size != 0, !bytes.isExhausted { bytes.append(byte: 0) } }
+  private mutating func pad(to size: Int) {
+    while bytes.count % size != 0, !bytes.isExhausted { bytes.append(byte: 0) }
+  }
 
   /// The archive with its end.
   consuming func finish() -> ByteBuffer {
