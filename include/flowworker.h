@@ -82,7 +82,7 @@
  * open, one for each keeper, and one for each monitor that waits (at most 16). Threads
  * with different users, limits, priorities or processors have keepers of their own, of
  * which 8 are kept. A Python interpreter that stays warm for a pool (at most 8, for 60
- * seconds each) has five.
+ * seconds each) has four.
  * After fork() in a host that has run a step, every fallible call in the new process
  * is FW_E_FORKED, and the steps of the old one go on; before its first step a host may
  * fork as it likes. The library cannot be unloaded: dlclose() leaves it where it is.

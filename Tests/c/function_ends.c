@@ -1,4 +1,8 @@
-/* A function cannot be ended, but its step can: it is asked, and after the grace given up. */
+/*
+ * A function cannot be ended, but its step can: it is asked, and after the grace given up.
+ *
+ * not under valgrind: it looks at the whole word in which Swift keeps the case of an enumeration, not at its bits
+ */
 #include "function.h"
 
 #include <pthread.h>
@@ -99,6 +103,19 @@ static void cancelled(fw_pool *pool)
     sem_wait(&ended);
 }
 
+/** A cancel may come before anybody has waited: the function returns because of it. */
+static void cancelled_before_anybody_waits(fw_pool *pool)
+{
+    fw_exec *exec = function_start(pool, "listens", NULL, NULL, NULL);
+    sem_wait(&begun);
+    fw_exec_cancel(exec);
+    usleep(20000); /* it returns */
+    fw_result *result = wait_for(exec);
+    check_end(result, FW_CANCELLED, true, "cancel");
+    fw_result_free(result);
+    fw_exec_free(exec);
+}
+
 static void timed_out(fw_pool *pool)
 {
     fw_context *context = check_context("{\"a\": [1]}");
@@ -174,6 +191,7 @@ int main(void)
     function_add(pool, "deaf", "[\"a\"]", deaf, pool);
     function_add(pool, "writes", NULL, writes, NULL);
     cancelled(pool);
+    cancelled_before_anybody_waits(pool);
     timed_out(pool);
     let_go(pool);
     fw_pool_free(pool);

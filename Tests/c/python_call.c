@@ -1,4 +1,8 @@
-/* Functions of Python packages, in a host that knows nothing of Python: a process of their own, which stays warm. */
+/*
+ * Functions of Python packages, in a host that knows nothing of Python: a process of their own, which stays warm.
+ *
+ * not under valgrind: it cannot start the keeper
+ */
 #include "function.h"
 
 static const char module[] =
@@ -18,7 +22,10 @@ static const char module[] =
     "    return subprocess.Popen(['sleep', '1000'], start_new_session=True).pid\n"
     "def waits(): open('waits', 'w').write('%d\\n' % os.getpid()); time.sleep(1000)\n"
     "def exact(a): return a\n"
-    "def environment(): return os.environ.get('WHO')\n";
+    "def environment(): return os.environ.get('WHO')\n"
+    "def mask():\n"
+    "    old = os.umask(0)\n"
+    "    return [old, os.getppid()]\n";
 
 static json_t *value_of(fw_pool *pool, const char *name, fw_context *context)
 {
@@ -131,6 +138,25 @@ static void warm(fw_pool *pool)
     json_decref(last);
 }
 
+/** What commands inherit of the thread that starts them - user, limits, umask - belongs to an interpreter, too. */
+static void other_host(fw_pool *pool)
+{
+    mode_t before = umask(027);
+    json_t *first = value_of(pool, "mod.mask", NULL);
+    umask(077);
+    json_t *second = value_of(pool, "mod.mask", NULL);
+    umask(027);
+    json_t *third = value_of(pool, "mod.mask", NULL);
+    umask(before);
+    CHECK_INT(number(first, 0), 027);
+    CHECK_INT(number(second, 0), 077);
+    CHECK(number(first, 1) != number(second, 1));
+    CHECK_INT(number(third, 1), number(first, 1));
+    json_decref(first);
+    json_decref(second);
+    json_decref(third);
+}
+
 static void ended(fw_pool *pool)
 {
     fw_exec *exec = function_start(pool, "mod.waits", NULL, NULL, NULL);
@@ -186,6 +212,7 @@ int main(void)
     called(pool);
     failures(pool);
     warm(pool);
+    other_host(pool);
     ended(pool);
     no_interpreter();
     fw_pool_free(pool);

@@ -89,6 +89,8 @@ final class FunctionCommand: RunningCommand {
   }
 
   func stop() {
+    // One that had returned before stays as it ended.
+    if call.returned != nil { return }
     call.cancel()
     isStopped = true
     if case .running = phase { timer.stop() }
@@ -119,10 +121,10 @@ final class FunctionCommand: RunningCommand {
   }
 
   private func takeTime(_ signpost: inout Signpost) {
-    let asked: Outcome? = if case .asked(let outcome) = phase { outcome } else { nil }
+    let asked: Outcome? = if case .asked(let outcome) = phase { outcome } else { isStopped ? .cancelled : nil }
     if let returned = call.returned { return finish(end(returned, asked), &signpost) }
     guard timer.isOver else { return }
-    if let asked {
+    if case .asked(let asked) = phase {
       call.giveUp()
       var end = CommandEnd(outcome: asked, started: started)
       end.duration = fws_wall() - started
