@@ -23,6 +23,9 @@ static const char module[] =
     "def waits(): open('waits', 'w').write('%d\\n' % os.getpid()); time.sleep(1000)\n"
     "def exact(a): return a\n"
     "def environment(): return os.environ.get('WHO')\n"
+    "def kills():\n"
+    "    os.kill(os.getppid(), 9)\n"
+    "    time.sleep(1000)\n"
     "def mask():\n"
     "    old = os.umask(0)\n"
     "    return [old, os.getppid()]\n";
@@ -138,6 +141,17 @@ static void warm(fw_pool *pool)
     json_decref(last);
 }
 
+/** Somebody kills the interpreter. */
+static void killed(fw_pool *pool)
+{
+    fw_result *result = function_call(pool, "mod.kills", NULL, NULL, NULL);
+    CHECK(fw_result_returncode(result) != 0);
+    CHECK_INT(fw_result_outcome(result), FW_SIGNALED);
+    CHECK_HAS(fw_result_message(result), "ended while the function \"mod.kills\" ran");
+    fw_result_free(result);
+    json_decref(value_of(pool, "mod.where", NULL)); /* the next one is another */
+}
+
 /** What commands inherit of the thread that starts them - user, limits, umask - belongs to an interpreter, too. */
 static void other_host(fw_pool *pool)
 {
@@ -213,6 +227,7 @@ int main(void)
     failures(pool);
     warm(pool);
     other_host(pool);
+    killed(pool);
     ended(pool);
     no_interpreter();
     fw_pool_free(pool);

@@ -129,8 +129,9 @@ final class PythonCommand: RunningCommand {
   }
 
   private func finishJob(_ done: RunnerDone, _ signpost: inout Signpost) {
-    // It is being ended, or has left something, which its monitor ends.
-    if isStopped || !done.isClean {
+    // It is being ended, or may be, by its monitor; or it has left something, which its monitor ends.
+    let mayBeEnded = report == nil && (done.signal == SIGTERM || done.exitCode == 128 + SIGTERM)
+    if isStopped || mayBeEnded || !done.isClean {
       self.done = done
       interpreter.stop()
       phase = .ending
@@ -170,7 +171,8 @@ final class PythonCommand: RunningCommand {
     if reply.kind == FWK_FAILED {
       return CommandEnd(failure: startFailure(reply), started: started)
     }
-    if let done {
+    let wasEnded = report == nil && (isStopped || reply.reason == UInt32(FWK_BY_TIMEOUT))
+    if let done, !wasEnded {
       // What was left is told of, and not the interpreter, which goes with it.
       var end = judged(done)
       let told = CommandEnd(reply)
@@ -191,6 +193,7 @@ final class PythonCommand: RunningCommand {
       end.survivorsCount -= count - end.survivors.count
     }
     if end.outcome == .timeout || isStopped {
+      if end.outcome != .timeout { end.outcome = .cancelled }
       end.place = progress.map { "in cell \($0.cell) of \($0.of)" }
       return end
     }
@@ -200,10 +203,16 @@ final class PythonCommand: RunningCommand {
     }
     let complaint = interpreter.complaint
     let reason = complaint.isEmpty ? "" : ": \(complaint)"
-    return CommandEnd(
-      failure: SpawnFailure(
-        "the Python interpreter \(Wording.path(interpreter.key.program)) ended before \(job.shown) had\(reason)"),
-      started: started)
+    let shown = "the Python interpreter \(Wording.path(interpreter.key.program))"
+    guard pid != nil else {
+      return CommandEnd(
+        failure: SpawnFailure("\(shown) ended before it had begun with \(job.shown)\(reason)"), started: started)
+    }
+    // Our asking for its end is not why it ended.
+    end.outcome = end.signal == nil ? .exited : .signaled
+    if end.exitCode == 0 { end.exitCode = 1 }
+    end.explanation = "failed: \(shown) ended while \(job.shown) ran\(reason)"
+    return end
   }
 
   private func startFailure(_ reply: fwk_reply) -> SpawnFailure {
