@@ -782,7 +782,8 @@ FW_API const char *fw_call_rundir(const fw_call *call);
 
 /**
  * Writes output of the step: events, the result and its limits treat it like that of a
- * command. It waits when nobody takes the output of a step that is not waited for.
+ * command. It waits when nobody takes the output of a step that is not waited for, raises
+ * no signal, and returns when the call is given up.
  *
  * @param call       borrowed.
  * @param stream     FW_STDOUT or FW_STDERR.
@@ -793,7 +794,7 @@ FW_API const char *fw_call_rundir(const fw_call *call);
  * @retval FW_E_ENDED the call was given up, and nobody takes output.
  *
  * Threads: any, until the function returns; what several threads write comes in pieces.
- * Blocks: while the pipe (64 KiB) is full. Since: 0.1.
+ * Blocks: while the buffer (a socket's) is full. Since: 0.1.
  */
 FW_API fw_status fw_call_write(fw_call *call, fw_stream stream, const char *bytes,
                                size_t length, fw_error **error);

@@ -10,6 +10,8 @@
 
 #include "events.h"
 
+#include <semaphore.h>
+
 static inline void function_add(fw_pool *pool, const char *name, const char *parameters, fw_function function, void *payload)
 {
     fw_error *error = NULL;
@@ -68,6 +70,18 @@ static inline json_t *function_fact(const fw_result *result, const char *key)
     json_t *value = json_incref(json_object_get(json, key));
     json_decref(json);
     return value;
+}
+
+/** Waits for what has to come soon. False when it does not come: a defect, and the program goes on. */
+static inline bool function_comes(sem_t *what)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += check_times(10, 60);
+    int status;
+    while ((status = sem_timedwait(what, &until)) != 0 && errno == EINTR)
+        continue;
+    return status == 0;
 }
 
 #define CHECK_FACT(result, key, want)                  \

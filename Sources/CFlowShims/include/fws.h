@@ -65,6 +65,12 @@ int fws_socket_pair(int ends[_Nonnull 2]);
 /* A connection of bytes, for a program of ours that runs as a command. */
 int fws_stream_pair(int ends[_Nonnull 2]);
 
+/* In place of a pipe, where threads of the host write: sending raises no SIGPIPE, and an end made with
+ * fws_writing_end is one for copies of the descriptor in forked processes too. Reading does not block. */
+int fws_writing_pair(int *_Nonnull read_end, int *_Nonnull write_end);
+ssize_t fws_writing_send(int fd, const void *_Nonnull bytes, size_t size);
+void fws_writing_end(int fd);
+
 /* Sends bytes with at most FWK_FDS descriptors. Gives 0 or an errno. */
 int fws_stream_send(int fd, const void *_Nonnull bytes, size_t size, const int *_Nullable fds, size_t fd_count);
 

@@ -32,7 +32,7 @@ public final class Call: @unchecked Sendable {
 
   let function: Function
   let cRundir: CText
-  /// The ends of the pipes that are written to; closed with the call.
+  /// The ends that are written to; closed with the call.
   private let out: Descriptor
   private let err: Descriptor
   private let directory: Descriptor
@@ -94,6 +94,9 @@ public final class Call: @unchecked Sendable {
       state.isGivenUp = true
       state.wake = nil
     }
+    // Who stands in a write is told now; the end that is closed with the command may have copies.
+    fws_writing_end(out.number)
+    fws_writing_end(err.number)
   }
 
   // MARK: The function's side
@@ -110,11 +113,11 @@ public final class Call: @unchecked Sendable {
     var rest = bytes
     while let start = rest.baseAddress, !rest.isEmpty {
       if state.withLock({ $0.isGivenUp }) { throw .givenUp }
-      let count = Glibc.write(stream == .stdout ? out.number : err.number, start, rest.count)
+      let count = fws_writing_send(stream == .stdout ? out.number : err.number, start, rest.count)
       if count >= 0 {
         rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
       } else if errno != EINTR {
-        // Our end is closed only when the call has been given up.
+        // It is ended only when the call has been given up.
         throw .givenUp
       }
     }

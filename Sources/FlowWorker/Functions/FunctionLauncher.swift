@@ -24,7 +24,7 @@ final class FunctionLauncher: CommandLauncher {
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
     throws(SpawnFailure) -> any RunningCommand
   {
-    let pipes = try OutputPipes(settings, events)
+    let pipes = try OutputPipes(settings, events, for: .host)
     let timeout = timeout ?? FunctionCommand.never
     // Where its beginning is told, it is told first.
     guard let timer = Pause(events == nil ? timeout : 0) else {
