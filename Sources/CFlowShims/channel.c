@@ -101,6 +101,14 @@ ssize_t fws_stream_receive(int fd, void *room, size_t size) {
   return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : -1;
 }
 
+ssize_t fws_link_send(int fd, const void *bytes, size_t size) {
+  ssize_t count;
+  do {
+    count = send(fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (count < 0 && errno == EINTR);
+  return count;
+}
+
 int fws_memory_file(const void *texts, size_t size) {
   int file = fws_above_standard(memfd_create("flowworker", MFD_CLOEXEC));
   if (file < 0) return -errno;

@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -58,31 +59,37 @@ static int open_file_of(const void *address) {
   return fd;
 }
 
-static int write_all(int fd, const void *bytes, size_t size, off_t at) {
-  if (lseek(fd, at, SEEK_SET) < 0) return -1;
-  return fws_write_file(fd, bytes, size) == (ssize_t)size ? 0 : -1;
+/* The head of a program with nothing but the keeper's pages, which follow it at the next page. */
+enum { PAGE = 4096 };
+typedef struct {
+  Elf64_Ehdr header;
+  Elf64_Phdr segments[2];
+} program_head;
+
+/* Code may refer to its own places by page: what is at the begin of a page stays there. */
+static const char *pages(size_t *size) {
+  uintptr_t begin = (uintptr_t)__start_fw_keeper & ~(uintptr_t)(PAGE - 1);
+  *size = (uintptr_t)__stop_fw_keeper - begin;
+  return (const char *)begin;
 }
 
-/* A program with nothing but the keeper's pages. */
-static int make_file(void) {
-  enum { PAGE = 4096, MFD_MAY_EXEC = 0x10 };
-  long fd = syscall(SYS_memfd_create, "flowworker-keeper", MFD_CLOEXEC | MFD_MAY_EXEC);
-  if (fd < 0 && errno == EINVAL) fd = syscall(SYS_memfd_create, "flowworker-keeper", MFD_CLOEXEC);
-  if (fd < 0) return -errno;
-  /* Code may refer to its own places by page: what is at the begin of a page stays there. */
-  uintptr_t begin = (uintptr_t)__start_fw_keeper & ~(uintptr_t)(PAGE - 1);
-  uintptr_t end = (uintptr_t)__stop_fw_keeper;
-  struct {
-    Elf64_Ehdr header;
-    Elf64_Phdr segments[2];
-  } file = {
+size_t fws_program_size(void) {
+  size_t size;
+  pages(&size);
+  return PAGE + size;
+}
+
+void fws_program_copy(void *room) {
+  size_t size;
+  const char *begin = pages(&size);
+  const program_head head = {
       .header =
           {
               .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
               .e_type = ET_DYN,
               .e_machine = __ehdr_start.e_machine,
               .e_version = EV_CURRENT,
-              .e_entry = PAGE + ((uintptr_t)&fwk_entry - begin),
+              .e_entry = PAGE + ((uintptr_t)&fwk_entry - (uintptr_t)begin),
               .e_phoff = sizeof(Elf64_Ehdr),
               .e_ehsize = sizeof(Elf64_Ehdr),
               .e_phentsize = sizeof(Elf64_Phdr),
@@ -90,15 +97,30 @@ static int make_file(void) {
           },
       .segments =
           {
-              {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = PAGE + (end - begin), .p_memsz = PAGE + (end - begin), .p_align = PAGE},
+              {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = PAGE + size, .p_memsz = PAGE + size, .p_align = PAGE},
               {.p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W},
           },
   };
-  if (write_all((int)fd, &file, sizeof file, 0) < 0 || write_all((int)fd, (const void *)begin, end - begin, PAGE) < 0) {
+  memset(room, 0, PAGE);
+  memcpy(room, &head, sizeof head);
+  memcpy((char *)room + PAGE, begin, size);
+}
+
+static int make_file(void) {
+  enum { MFD_MAY_EXEC = 0x10 };
+  long fd = syscall(SYS_memfd_create, "flowworker-keeper", MFD_CLOEXEC | MFD_MAY_EXEC);
+  if (fd < 0 && errno == EINVAL) fd = syscall(SYS_memfd_create, "flowworker-keeper", MFD_CLOEXEC);
+  if (fd < 0) return -errno;
+  size_t size = fws_program_size();
+  void *program = malloc(size);
+  if (program != NULL) fws_program_copy(program);
+  if (program == NULL || fws_write_file((int)fd, program, size) != (ssize_t)size) {
     int error = errno;
+    free(program);
     close((int)fd);
     return -error;
   }
+  free(program);
   return fws_above_standard((int)fd);
 }
 

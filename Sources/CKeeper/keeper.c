@@ -23,6 +23,8 @@ int64_t wall(void) {
 
 TEXT(name_keeper, "fw-keeper");
 TEXT(name_monitor, "fw-monitor");
+TEXT(name_agent, "fw-agent");
+TEXT(name_null, "/dev/null");
 
 /* The kernel's struct sigaction, which is not the C library's. */
 typedef struct {
@@ -32,7 +34,7 @@ typedef struct {
   uint64_t mask;
 } action;
 
-static void set_action(int signal, void *handler) {
+void set_action(int signal, void *handler) {
   action action;
   zero(&action, sizeof action);
   action.handler = handler;
@@ -41,7 +43,7 @@ static void set_action(int signal, void *handler) {
 
 /* A host may have ignored any signal, and exec hands that on: here it ends, once. The mask
  * stays full: nobody ends a keeper by accident. */
-static void set_signals(void) {
+void set_signals(void) {
   for (int signal = 1; signal <= 64; signal++) set_action(signal, SIG_DFL);
   uint64_t all = ~0ull;
   RAW4(__NR_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);
@@ -78,7 +80,9 @@ static void refuse(int channel, int error) {
   RAW3(__NR_write, channel, &reply, offsetof(fwk_reply, processes));
 }
 
-__attribute__((visibility("hidden"), used, noreturn)) void fwk_main(void) {
+__attribute__((visibility("hidden"), used, noreturn)) void fwk_main(long *stack) {
+  /* As exec lays it: how many arguments, and these. A keeper has none but its name. */
+  if (stack[0] > 1) agent((char **)(stack + 1), (char **)(stack + 2 + stack[0]));
   set_signals();
   RAW5(__NR_prctl, PR_SET_NAME, name_keeper, 0, 0, 0);
   /* They had to outlive the exec of this program, and no other. */
@@ -106,7 +110,7 @@ __attribute__((visibility("hidden"), used, noreturn)) void fwk_main(void) {
       RAW1(__NR_close, FWK_CONTROL);
       RAW5(__NR_prctl, PR_SET_NAME, name_monitor, 0, 0, 0);
       set_action(SIGCHLD, SIG_DFL);
-      monitor(channel);
+      monitor(channel, FWK_HOST);
     }
     RAW1(__NR_close, channel);
   }

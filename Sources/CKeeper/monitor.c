@@ -190,7 +190,10 @@ static void wait_for_event(state *state, int64_t until) {
   if (is_gone && state->channel >= 0) {
     RAW1(__NR_close, state->channel);
     state->channel = -1;
-    if (state->phase == WATCHING) state->deadline = 0;
+    if (state->phase == WATCHING) {
+      int64_t until = state->request.patience > 0 ? monotonic() + state->request.patience : 0;
+      if (until < state->deadline) state->deadline = until;
+    }
   }
 }
 
@@ -356,11 +359,11 @@ static void carry_out(state *state) {
   }
 }
 
-void monitor(int channel) {
+void monitor(int channel, int host) {
   state memory;
   state *state = &memory;
   state->channel = channel;
-  state->host = FWK_HOST;
+  state->host = host;
   state->tree = NULL;
   state->request.kind = FWK_STOP;
   for (int at = 0; at < FWK_FDS; at++) state->fds[at] = -1;

@@ -22,8 +22,12 @@ struct entry { /* of getdents64 */
 };
 
 /* keeper.c */
+extern const char name_monitor[] HIDDEN, name_agent[] HIDDEN, name_null[] HIDDEN;
 HIDDEN int64_t monotonic(void);
 HIDDEN int64_t wall(void);
+/* Sets what a signal does; default dispositions and a full mask. */
+HIDDEN void set_action(int signal, void *handler);
+HIDDEN void set_signals(void);
 
 INLINE void watch_fd(struct pollfd *item, int fd) {
   item->fd = fd; /* a negative one is passed over */
@@ -60,7 +64,10 @@ HIDDEN bool signal_group(int main, int signal);
 /* Says what is known of the processes. */
 HIDDEN void tree_tell(const tree *tree, int main, fwk_reply *reply);
 
-/* monitor.c */
-HIDDEN void monitor(int channel) __attribute__((noreturn));
+/* monitor.c: with a pidfd of the host; -1: there is the channel alone. */
+HIDDEN void monitor(int channel, int host) __attribute__((noreturn));
+
+/* agent.c */
+HIDDEN void agent(char **arguments, char **environment) __attribute__((noreturn));
 
 #endif

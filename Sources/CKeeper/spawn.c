@@ -72,6 +72,7 @@ static int child(void *argument) {
   RAW5(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
   job->stage = FWK_AT_STREAMS;
+  if (request->is_link && (result = RAW3(__NR_dup3, job->fds[FWK_FD_OUT], 0, 0)) < 0) goto failed;
   if ((result = RAW3(__NR_dup3, job->fds[FWK_FD_OUT], 1, 0)) < 0) goto failed;
   if ((result = RAW3(__NR_dup3, job->fds[FWK_FD_ERR], 2, 0)) < 0) goto failed;
   job->stage = FWK_AT_CHDIR;

@@ -97,6 +97,7 @@ public func fw_worker_type(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? {
     case .docker: return cText("docker")
     case .notebook: return cText("notebook")
     case .nbdocker: return cText("nbdocker")
+    case .slurm: return cText("slurm")
     }
   }
 }

@@ -18,7 +18,7 @@ esac
 # The longest wait for anything that an engine has to do, in seconds.
 ENGINES_PATIENCE=${ENGINES_PATIENCE:-60}
 # The programs that are an engine's own. No other process is ever ended because of its arguments.
-ENGINES_PROGRAMS=' dockerd containerd containerd-shim-runc-v2 podman conmon docker-registry '
+ENGINES_PROGRAMS=' munged slurmctld slurmd slurmstepd dockerd containerd containerd-shim-runc-v2 podman conmon docker-registry '
 
 # --- errors --------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@
 #ifndef FWS_H
 #define FWS_H
 
+#include "agent.h"
 #include "keeper.h"
 
 #include <poll.h>
@@ -29,6 +30,10 @@ fws_identity fws_identity_now(int self);
 /* Starts a keeper that has the calling thread's user, limits and so on. Gives 0 and the host's
  * end of its control socket, or an errno. */
 int fws_keeper_start(int host, int *_Nonnull control);
+
+/* The program of the keeper and of the agent, as an executable file holds it. */
+size_t fws_program_size(void);
+void fws_program_copy(void *_Nonnull room);
 
 /* Asks for a monitor. Gives 0 and the channel to it, or an errno. */
 int fws_channel_open(int control, int *_Nonnull channel);
@@ -73,6 +78,9 @@ void fws_writing_end(int fd);
 
 /* Sends bytes with at most FWK_FDS descriptors. Gives 0 or an errno. */
 int fws_stream_send(int fd, const void *_Nonnull bytes, size_t size, const int *_Nullable fds, size_t fd_count);
+
+/* Sends as many bytes as can go now; -1: none. */
+ssize_t fws_link_send(int fd, const void *_Nonnull bytes, size_t size);
 
 /* Takes bytes if there are some. 0: there are none; -1: the other end has gone. */
 ssize_t fws_stream_receive(int fd, void *_Nonnull room, size_t size);

@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 /* Changes with any change of the messages: a keeper says it first of all. */
-enum { FWK_PROTOCOL = 3 };
+enum { FWK_PROTOCOL = 4 };
 
 /* Descriptors of a keeper when it starts. */
 enum { FWK_CONTROL = 3, FWK_HOST = 4 };
@@ -64,10 +64,12 @@ typedef struct {
   uint32_t has_rundir; /* it comes with this request, and not with one before */
   uint32_t has_file;   /* the texts are in a file */
   uint32_t keep_rundir; /* for the next request */
+  uint32_t is_link;    /* the standard output is the standard input, too */
   uint32_t address;    /* bytes of FWK_WILL's address */
   uint64_t size;       /* of the texts, which follow in the message, or are in the file */
   int64_t timeout;     /* nanoseconds; negative: none */
   int64_t grace;       /* nanoseconds */
+  int64_t patience;    /* nanoseconds that the command has to end by itself when the host has gone */
   uint64_t limits[FWK_LIMITS];
 } fwk_request;
 

@@ -32,7 +32,7 @@ final class ContainerLauncher: CommandLauncher {
     return try ContainerSession(place, options, image: image, build: build, env: env, rundir: rundir)
   }
 
-  var engine: EngineFacts? { session.facts }
+  var engine: (any EngineFacts)? { session.facts }
 
   func announce(_ command: UnsafeRawBufferPointer) { next = command }
 

@@ -2,7 +2,7 @@ internal import CFlowShims
 internal import Glibc
 
 /// What a step's result says of the engine that ran it.
-struct EngineFacts {
+struct ContainerFacts: EngineFacts {
   let host: String
   let image: String
   var imageID: String?
@@ -69,8 +69,8 @@ final class ContainerSession {
   }
 
   /// What is known for the step's result.
-  var facts: EngineFacts {
-    EngineFacts(
+  var facts: ContainerFacts {
+    ContainerFacts(
       host: place.address, image: reference.text, imageID: image?.id, digest: image?.digest,
       isPulled: source.isPulled)
   }

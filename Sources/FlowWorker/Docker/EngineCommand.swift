@@ -24,8 +24,8 @@ class EngineCommand: RunningCommand {
   /// What is known of its end.
   var end: CommandEnd
   private let timeout: Double?
-  private var stdout: ContainerOutput
-  private var stderr: ContainerOutput
+  private var stdout: ReceivedOutput
+  private var stderr: ReceivedOutput
   private var frames = Frames()
   /// Of the step, while it is advanced.
   private var events = EventQueue()
@@ -55,8 +55,8 @@ class EngineCommand: RunningCommand {
     self.isLast = isLast
     self.timeout = timeout
     end = CommandEnd(outcome: .exited, started: fws_wall())
-    stdout = ContainerOutput(.stdout, settings, events)
-    stderr = ContainerOutput(.stderr, settings, events)
+    stdout = ReceivedOutput(.stdout, settings, events)
+    stderr = ReceivedOutput(.stderr, settings, events)
   }
 
   // MARK: For subclasses
@@ -174,8 +174,8 @@ class EngineCommand: RunningCommand {
 
   /// What was written is no output of the command's, but what the failure says.
   final func forgetOutput() {
-    stdout = ContainerOutput(.stdout, RunSettings(), nil)
-    stderr = ContainerOutput(.stderr, RunSettings(), nil)
+    stdout = ReceivedOutput(.stdout, RunSettings(), nil)
+    stderr = ReceivedOutput(.stderr, RunSettings(), nil)
   }
 
   /// It has ended with a status, as an engine reports it.
@@ -340,40 +340,4 @@ class EngineCommand: RunningCommand {
     onAlarm = nil
     session.timer.set(ContainerSession.never)
   }
-}
-
-/// One stream of a command, whose bytes are received and not read from a pipe.
-private struct ContainerOutput: ~Copyable {
-  private var kept: KeptOutput
-  private var feed: EventFeed?
-  /// The first bytes, whatever is kept.
-  private(set) var beginning = ByteBuffer()
-
-  private static let beginningSize = 4096
-
-  init(_ stream: Stream, _ settings: RunSettings, _ events: RunOptions.Events?) {
-    kept = KeptOutput(
-      limit: settings.outputLimit, spill: settings.spill.map { SpillFile(in: $0, for: stream.name) })
-    feed = events.flatMap { EventFeed($0, stream) }
-  }
-
-  mutating func take(_ bytes: UnsafeRawBufferPointer, _ events: inout EventQueue) {
-    kept.add(bytes)
-    let missing = ContainerOutput.beginningSize - beginning.count
-    if missing > 0 { beginning.append(UnsafeRawBufferPointer(rebasing: bytes.prefix(missing))) }
-    guard feed != nil else { return }
-    if events.isListening {
-      var chunk = ByteBuffer()
-      chunk.append(bytes)
-      feed?.give(chunk, &events)
-    } else {
-      // Somebody who has not seen all that came before cannot be given a part of a character.
-      feed?.forget()
-      events.skipOutput()
-    }
-  }
-
-  mutating func finish(_ events: inout EventQueue) { feed?.finish(&events) }
-
-  mutating func take() -> Output { kept.take() }
 }

@@ -21,20 +21,28 @@ struct SubprocessOptions {
 
   init(reading json: JSONRef) throws(Refusal) {
     try json.readMembers { (key, value) throws(Refusal) in
-      if key == "inherit_env" {
-        inheritEnv = try value.requireBoolean()
-      } else if key == "shell" {
-        shell = try value.requireAbsolutePath(of: "a shell, such as \"/bin/bash\"")
-      } else if key == "background" {
-        background = try value.requireChoice("way to treat background processes")
-      } else if key == "grace" {
-        grace = try value.requireGrace()
-      } else if key == "limits" {
-        limits = try ProcessLimits(reading: value)
-      } else if !(try settings.read(key, value)) {
+      if !(try read(key, value)) {
         throw .unknownKey(key, of: "the options of a subprocess worker", known: SubprocessOptions.keys)
       }
     }
+  }
+
+  /// Reads one member that all workers have whose commands are run by a monitor; false if it is none.
+  mutating func read(_ key: JSONKey, _ value: JSONRef) throws(Refusal) -> Bool {
+    if key == "inherit_env" {
+      inheritEnv = try value.requireBoolean()
+    } else if key == "shell" {
+      shell = try value.requireAbsolutePath(of: "a shell, such as \"/bin/bash\"")
+    } else if key == "background" {
+      background = try value.requireChoice("way to treat background processes")
+    } else if key == "grace" {
+      grace = try value.requireGrace()
+    } else if key == "limits" {
+      limits = try ProcessLimits(reading: value)
+    } else {
+      return try settings.read(key, value)
+    }
+    return true
   }
 }
 

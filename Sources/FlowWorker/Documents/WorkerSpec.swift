@@ -5,12 +5,13 @@ public enum WorkerType: String, CaseIterable, Sendable {
   case docker
   case notebook
   case nbdocker
+  case slurm
 
   /// The type of the steps that it runs.
   var stepType: StepType {
     switch self {
     case .code: return .code
-    case .subprocess, .docker: return .container
+    case .subprocess, .docker, .slurm: return .container
     case .notebook, .nbdocker: return .notebook
     }
   }
@@ -23,6 +24,7 @@ enum WorkerOptions {
   case docker(DockerOptions)
   case python(PythonOptions)
   case notebookContainer(NotebookContainerOptions)
+  case slurm(SlurmOptions)
 
   init(reading json: JSONRef, of type: WorkerType) throws(Refusal) {
     switch type {
@@ -30,6 +32,7 @@ enum WorkerOptions {
     case .docker: self = .docker(try DockerOptions(reading: json))
     case .code, .notebook: self = .python(try PythonOptions(reading: json, of: type))
     case .nbdocker: self = .notebookContainer(try NotebookContainerOptions(reading: json))
+    case .slurm: self = .slurm(try SlurmOptions(reading: json))
     }
   }
 }

@@ -23,6 +23,7 @@ public final class Event: @unchecked Sendable {
     case stepEnded(StepResult)
     case progress(image: String, ImageProgress)
     case cell(CellProgress)
+    case queue(job: String?, status: String)
   }
 
   public let kind: Kind
@@ -49,7 +50,7 @@ public final class Event: @unchecked Sendable {
     case .commandEnded: kind = .commandEnded
     case .retry: kind = .retry
     case .stepEnded: kind = .stepEnded
-    case .progress, .cell: kind = .progress
+    case .progress, .cell, .queue: kind = .progress
     }
     self.content = content
     self.sequence = sequence
@@ -121,6 +122,9 @@ public final class Event: @unchecked Sendable {
         writer.member("cell", progress.cell)
         writer.member("cells", progress.of)
         writer.member("status", progress.state)
+      case .queue(let job, let status):
+        writer.member("job", job)
+        writer.member("status", status)
       }
     }
     guard let text = writer.finish() else { throw .noMemory }
@@ -191,6 +195,9 @@ struct EventQueue {
   }
 
   mutating func progress(_ progress: CellProgress) { add(.cell(progress), command: command) }
+
+  /// What a scheduler says of a job that waits.
+  mutating func queued(job: String?, _ status: String) { add(.queue(job: job, status: status), command: command) }
 
   mutating func commandEnded(_ record: CommandRecord) { add(.commandEnded(record), command: command) }
 

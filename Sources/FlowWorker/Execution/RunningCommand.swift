@@ -19,13 +19,22 @@ protocol CommandLauncher: AnyObject {
   func close() -> (any RunningCommand)?
 
   /// What is known of the engine that runs the commands; `nil`: they are processes of this machine.
-  var engine: EngineFacts? { get }
+  var engine: (any EngineFacts)? { get }
+
+  /// Seconds of the attempt that its timeout does not count: those in an engine's queue.
+  var waited: Double { get }
 }
 
 extension CommandLauncher {
   func announce(_ command: UnsafeRawBufferPointer) {}
   func close() -> (any RunningCommand)? { nil }
-  var engine: EngineFacts? { nil }
+  var engine: (any EngineFacts)? { nil }
+  var waited: Double { 0 }
+}
+
+/// What is known of the engine that runs the commands of a step; `engine` in its result.
+protocol EngineFacts {
+  func write(to writer: inout JSONWriter)
 }
 
 /// A command in flight. Whoever has it does one thing at a time with it.

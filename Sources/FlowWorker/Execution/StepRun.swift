@@ -130,7 +130,7 @@ struct StepRun: ~Copyable {
   }
 
   private mutating func startCommand(_ index: Int) {
-    let left = settings.timeout.map { $0 - (fws_monotonic() - attemptBegan) }
+    let left = settings.timeout.map { $0 - (fws_monotonic() - attemptBegan - (launcher?.waited ?? 0)) }
     if isCancelled { return stop(.cancelled, before: index) }
     if let left, left <= 0 { return stop(.timeout, before: index) }
     guard let launcher else { return }

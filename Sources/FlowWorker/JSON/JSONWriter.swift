@@ -98,6 +98,11 @@ struct JSONWriter: ~Copyable {
     bytes.append(text.bytes)
   }
 
+  mutating func string(_ value: String) {
+    var value = value
+    value.withUTF8 { text(UnsafeRawBufferPointer($0)) }
+  }
+
   mutating func null() { bytes.append("null" as StaticString) }
 
   /// A string. Bytes that are not UTF-8 become U+FFFD, one for each longest piece of a character that

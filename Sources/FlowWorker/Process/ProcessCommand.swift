@@ -7,6 +7,7 @@ final class ProcessCommand: RunningCommand {
   private var stdout: OutputSink
   private var stderr: OutputSink
   private let launcher: ProcessLauncher
+  private let shell: ShellCommand
   /// Bytes of the command's text.
   private let size: Int
   /// How it ended, while the rest of its output is read.
@@ -18,14 +19,15 @@ final class ProcessCommand: RunningCommand {
   private var started = fws_wall()
 
   init(
-    _ channel: Channel, _ pipes: consuming OutputPipes, _ launcher: ProcessLauncher, size: Int, isLast: Bool,
-    tellsStart: Bool
+    _ channel: Channel, _ pipes: consuming OutputPipes, _ launcher: ProcessLauncher, _ shell: ShellCommand, size: Int,
+    isLast: Bool, tellsStart: Bool
   ) {
     isTold = !tellsStart
     self.channel = channel
     stdout = pipes.stdout
     stderr = pipes.stderr
     self.launcher = launcher
+    self.shell = shell
     self.size = size
     self.isLast = isLast
   }
@@ -83,7 +85,7 @@ final class ProcessCommand: RunningCommand {
       return nil
     case FWK_FAILED:
       launcher.take(channel, isLast: isLast)
-      return CommandEnd(failure: launcher.failure(reply, size: size), started: started)
+      return CommandEnd(failure: shell.failure(reply, size: size), started: started)
     default:
       if reply.left == 0 { launcher.take(channel, isLast: isLast) }
       return CommandEnd(reply)

@@ -13,7 +13,8 @@ struct TextBlock: ~Copyable {
   /// - Parameters:
   ///   - values: the worker's and the step's.
   ///   - inherits: the host's under them. Without values it is the host's in any case, as in flowServ.
-  init(environment values: KeyValues, inherits: Bool) {
+  ///   - isForeign: what of the host's is left out.
+  init(environment values: KeyValues, inherits: Bool, leavingOut isForeign: ((Substring) -> Bool)? = nil) {
     // What most environments need: growing there takes longer than filling it.
     _ = texts.room(for: 8192)
     places.reserveCapacity(64)
@@ -21,8 +22,13 @@ struct TextBlock: ~Copyable {
       let names = Set(values.pairs.map(\.key))
       var at = fws_environ()
       while let entry = at.pointee {
-        if names.isEmpty || !names.contains(String(String(cString: entry).prefix { $0 != "=" })) {
+        if names.isEmpty, isForeign == nil {
           add(UnsafeRawBufferPointer(start: entry, count: strlen(entry)))
+        } else {
+          let name = String(cString: entry).prefix { $0 != "=" }
+          if !names.contains(String(name)), isForeign?(name) != true {
+            add(UnsafeRawBufferPointer(start: entry, count: strlen(entry)))
+          }
         }
         at += 1
       }

@@ -4,7 +4,7 @@ struct Attempt {
   let commands: [CommandRecord]
   private(set) var outcome: Outcome
   let returncode: Int32
-  let engine: EngineFacts?
+  let engine: (any EngineFacts)?
   /// Why it failed; `nil` when it did not.
   private(set) var message: CText?
   /// Seconds that were waited after it.
@@ -16,7 +16,7 @@ struct Attempt {
   /// - Parameters:
   ///   - total: how many commands the step has.
   ///   - timeout: seconds that it might last.
-  init(step: Step, commands: [CommandRecord], total: Int, timeout: Double?, engine: EngineFacts?) {
+  init(step: Step, commands: [CommandRecord], total: Int, timeout: Double?, engine: (any EngineFacts)?) {
     self.commands = commands
     self.engine = engine
     shownStep = step.shownName

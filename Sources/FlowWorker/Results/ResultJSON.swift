@@ -60,8 +60,8 @@ extension RaisedException {
   }
 }
 
-extension EngineFacts {
-  fileprivate func write(to writer: inout JSONWriter) {
+extension ContainerFacts {
+  func write(to writer: inout JSONWriter) {
     writer.object { writer in
       writer.member("host", host)
       writer.member("image", image)

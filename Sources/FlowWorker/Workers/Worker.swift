@@ -48,6 +48,7 @@ public final class Worker: Sendable {
     case .code: runner = CodeWorker(spec, facilities)
     case .notebook: runner = NotebookWorker(spec, facilities)
     case .nbdocker: runner = NotebookContainerWorker(spec)
+    case .slurm: runner = try SlurmWorker(spec, facilities)
     }
   }
 
@@ -99,6 +100,7 @@ public final class Worker: Sendable {
 final class Facilities: Sendable {
   let functions: FunctionTable
   let interpreters: Interpreters
+  let allocations: Allocations
   /// The Python interpreter of workers that name none.
   let python: String
 
@@ -106,6 +108,7 @@ final class Facilities: Sendable {
     self.python = python ?? "python3"
     functions = try FunctionTable()
     interpreters = try Interpreters()
+    allocations = try Allocations()
   }
 }
 

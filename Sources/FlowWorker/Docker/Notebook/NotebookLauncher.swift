@@ -14,7 +14,7 @@ final class NotebookLauncher: CommandLauncher {
       worker.options.docker, image: image.name, build: image, env: worker.env.overridden(by: step.env), rundir: rundir)
   }
 
-  var engine: EngineFacts? { session.facts }
+  var engine: (any EngineFacts)? { session.facts }
 
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
     throws(SpawnFailure) -> any RunningCommand

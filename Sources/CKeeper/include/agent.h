@@ -1,0 +1,62 @@
+/*
+ * The agent: the keeper's program in a place where only two streams of bytes lead to, as
+ * a job step of a cluster.
+ *
+ *   host ──srun──▶ agent             its standard input and output are the link
+ *                    ╰──channel──▶ monitor ──▶ command
+ *
+ * It is the same program, run with an argument, with the same monitors: a command on a node is
+ * contained, measured and ended as one on this machine is. Messages are frames: a
+ * head, and so many bytes. Both sides have the same byte order, because both run the
+ * same program.
+ */
+#ifndef AGENT_H
+#define AGENT_H
+
+#include "keeper.h"
+
+/* Changes with any change of the frames, or of what is in them. */
+enum { FWA_PROTOCOL = 1 };
+
+typedef struct {
+  uint32_t kind;
+  uint32_t size;
+} fwa_head;
+
+/* --- host to agent ---------------------------------------------------------------- */
+
+enum {
+  FWA_RUN = 1,  /* start a command */
+  FWA_STOP = 2, /* end it: TERM, the grace, KILL */
+  FWA_HOLD = 3, /* no command runs: end when none comes for so long (int64_t, nanoseconds) */
+};
+
+/* What FWA_RUN begins with. Then come the texts of the request (keeper.h), and two strings, each with a
+ * NUL: the run directory, and the name in it of the file that gets a line about each command's end; an
+ * empty one for none. */
+typedef struct {
+  fwk_request request;
+  uint64_t place; /* bytes of the two strings */
+  uint64_t index; /* of the command, for the file */
+} fwa_run;
+
+enum { FWA_PLACE = 8192 }; /* the most that they may have */
+
+/* --- agent to host ---------------------------------------------------------------- */
+
+enum {
+  FWA_HELLO = 1, /* a fwa_hello, and the environment, each string with a NUL */
+  FWA_OUT = 2,   /* output of the command */
+  FWA_ERR = 3,
+  FWA_REPLY = 4, /* a fwk_reply; at a command's end all of its output came before */
+};
+
+typedef struct {
+  uint32_t protocol;
+  int32_t pid;
+} fwa_hello;
+
+/* The line in the status file, with a newline: INDEX STATUS SECONDS USER SYSTEM PEAK, of which
+ * STATUS is as wait(2) has it, the times are microseconds, and the peak is bytes. */
+
+#endif

@@ -1,0 +1,316 @@
+internal import CFlowShims
+internal import Glibc
+
+/// An agent in an allocation of a cluster, which runs one command after the other, and the srun that leads to it.
+///
+/// srun is a command of a monitor like any other. Its standard input and output are our link to the agent; on its standard
+/// error are the words of the scheduler and nothing else.
+final class ClusterAgent: @unchecked Sendable {
+  // Unchecked: whoever has taken it is the only one who has it.
+  let submission: Submission
+  /// The job's.
+  let name = Submission.uniqueName()
+  private let channel: Channel
+  private let control: Descriptor
+  private let complaints: Descriptor
+  /// Can be read when there is something to do.
+  private let epoll: Descriptor
+  private let asked = fws_monotonic()
+
+  private(set) var isReady = false
+  /// srun has ended, with a status of wait(2).
+  private(set) var status: Int32?
+  private(set) var facts = ClusterFacts()
+  /// What the scheduler has put into the environment.
+  private(set) var environment: [String] = []
+  private var words = SchedulerWords()
+  private var outgoing = ByteBuffer()
+  private var sent = 0
+  private var incoming = ByteBuffer()
+  private var taken = 0
+  private var hasLinkEnded = false
+
+  private static let readSize = 128 * 1024
+  private static let longestFrame = 1 << 20
+
+  init(_ submission: Submission) throws(SpawnFailure) {
+    guard let keepers = Keepers.shared else { throw .noMemory }
+    var ends: [Int32] = [-1, -1]
+    let error = fws_stream_pair(&ends)
+    guard error == 0 else { throw SpawnFailure("no connection to an agent could be made", error) }
+    let control = Descriptor(ends[0])
+    let theirs = Descriptor(ends[1])
+    var reader: Int32 = -1
+    let complaintsEnd = try OutputPipes.open(&reader)
+    let complaints = Descriptor(reader)
+    let epoll = Descriptor(fws_epoll())
+    guard epoll.number >= 0 else { throw SpawnFailure("no descriptor for it could be had", errno) }
+    var arguments = TextBlock()
+    arguments.add(submission.program)
+    for text in submission.arguments(name: name) { arguments.add(text) }
+    let environment = submission.environmentBlock()
+    let texts = arguments.request(environment: environment)
+    guard !texts.isExhausted else { throw .noMemory }
+    var request = fwk_request()
+    request.kind = UInt32(FWK_RUN)
+    request.background = UInt32(FWK_KILL)
+    request.is_link = 1
+    request.slots = UInt32(clamping: arguments.slots(environment))
+    request.size = UInt64(texts.count)
+    request.timeout = -1
+    request.grace = Int64(5e9)
+    // When the host goes, the link ends, and the agent ends what it runs, with its grace. A signal to srun would be
+    // KILL to all of it at once.
+    request.patience = Int64((submission.grace + ClusterAgent.closingPatience) * 1e9)
+    ProcessLimits().set(in: &request)
+    let root = try RunDirectory.root()
+    channel = try keepers.run(request, texts, theirs.number, complaintsEnd.number, rundir: root.number)
+    withExtendedLifetime((theirs, complaintsEnd, root)) {}
+    self.submission = submission
+    self.control = control
+    self.complaints = complaints
+    self.epoll = epoll
+    for fd in [control.number, complaints.number, channel.fd] { fws_epoll_add(epoll.number, fd) }
+    sendProgram()
+  }
+
+  /// Seconds that an agent and its srun have to end, beside the grace.
+  static let closingPatience = 10.0
+
+  deinit {
+    // A process that was forked from the host may hold a copy of the link.
+    if !fws_is_forked() { shutdown(control.number, Int32(SHUT_RDWR)) }
+  }
+
+  var fd: Int32 { epoll.number }
+
+  /// Seconds since it was asked for.
+  var age: Double { fws_monotonic() - asked }
+
+  // MARK: What goes to it
+
+  private func sendProgram() {
+    let size = fws_program_size()
+    guard let room = outgoing.room(for: size) else { return }
+    fws_program_copy(room)
+    outgoing.commit(size)
+    flush()
+  }
+
+  func run(_ frame: borrowing ByteBuffer) {
+    outgoing.append(frame.bytes)
+    flush()
+  }
+
+  /// Ends the command that runs.
+  func stop() { send(UInt32(FWA_STOP), []) }
+
+  /// It ends when nothing comes for so long.
+  func hold(_ seconds: Double) {
+    let time = Int64(seconds * 1e9)
+    withUnsafeBytes(of: time) { send(UInt32(FWA_HOLD), Array($0)) }
+  }
+
+  private func send(_ kind: UInt32, _ payload: [UInt8]) {
+    let head = fwa_head(kind: kind, size: UInt32(clamping: payload.count))
+    withUnsafeBytes(of: head) { outgoing.append($0) }
+    payload.withUnsafeBytes { outgoing.append($0) }
+    flush()
+  }
+
+  /// Sends what the link takes now.
+  private func flush() {
+    while sent < outgoing.count, !hasLinkEnded, let start = outgoing.start {
+      let count = fws_link_send(control.number, start + sent, outgoing.count - sent)
+      if count <= 0 { break }
+      sent += count
+    }
+    let isSent = sent == outgoing.count || hasLinkEnded
+    if isSent {
+      outgoing.truncate(0)
+      sent = 0
+    }
+    if !hasLinkEnded { fws_epoll_write(epoll.number, control.number, !isSent) }
+  }
+
+  /// No further command: the agent ends, and srun with it.
+  func close() {
+    hasLinkEnded = true
+    shutdown(control.number, Int32(SHUT_RDWR))
+    fws_epoll_remove(epoll.number, control.number)
+  }
+
+  /// srun is ended, with whatever it leads to. One that waits in the queue leaves it.
+  func abandon() { _ = fws_channel_stop(channel.fd) }
+
+  /// The monitor ends srun after so long; `nil`: it may take any time.
+  func limit(_ seconds: Double?) { _ = fws_channel_limit(channel.fd, seconds.map { Int64($0 * 1e9) } ?? -1, Int64(5e9)) }
+
+  // MARK: What comes from it
+
+  enum Word {
+    case nothing
+    case ready
+    case output(Stream, UnsafeRawBufferPointer)
+    case reply(fwk_reply)
+    /// The scheduler has said something about the queue.
+    case queued(String)
+    /// The link has ended, and srun, too.
+    case end
+  }
+
+  /// What it says next, if it has said something. Output is there until the next call.
+  func listen() -> Word {
+    flush()
+    if let line = hearScheduler() { return .queued(line) }
+    while !hasLinkEnded {
+      switch takeFrame() {
+      case .some(.nothing): continue
+      case .some(let word): return word
+      case nil: break
+      }
+      guard let room = incoming.room(for: ClusterAgent.readSize) else { break }
+      let count = fws_stream_receive(control.number, room, ClusterAgent.readSize)
+      if count == 0 { break }
+      if count < 0 {
+        close()
+        break
+      }
+      incoming.commit(count)
+    }
+    guard status == nil else { return .end }
+    var reply = fwk_reply()
+    let received = fws_channel_receive(channel.fd, &reply)
+    if received == 0 { return .nothing }
+    // What srun said at its end is in the pipe.
+    status = received == 1 && reply.kind == FWK_ENDED ? reply.status : -1
+    if received == 1, reply.kind == FWK_FAILED {
+      words.add("srun could not be run: \(errorText(reply.error))")
+    }
+    fws_epoll_remove(epoll.number, channel.fd)
+    close()
+    while let line = hearScheduler() { _ = line }
+    words.finish()
+    facts.messages = words.lines
+    return .end
+  }
+
+  /// Whether an idle one can still be used.
+  var isSound: Bool {
+    if status != nil || hasLinkEnded { return false }
+    guard Waiting(channel: epoll.number).poll(0).channel else { return true }
+    while true {
+      switch listen() {
+      case .nothing: return status == nil && !hasLinkEnded
+      case .ready, .queued: continue
+      default: return false
+      }
+    }
+  }
+
+  private func hearScheduler() -> String? {
+    while true {
+      if let line = words.takeQueued() {
+        facts.job = words.job ?? facts.job
+        facts.messages = words.lines
+        return line
+      }
+      var room = ByteBuffer()
+      guard let start = room.room(for: 4096) else { return nil }
+      let count = read(complaints.number, start, 4096)
+      guard count > 0 else {
+        if count == 0 { fws_epoll_remove(epoll.number, complaints.number) }
+        return nil
+      }
+      room.commit(count)
+      words.take(room.bytes)
+      facts.job = words.job ?? facts.job
+      facts.messages = words.lines
+    }
+  }
+
+  /// `nil`: no frame is complete.
+  private func takeFrame() -> Word? {
+    let headSize = MemoryLayout<fwa_head>.size
+    let rest = UnsafeRawBufferPointer(rebasing: incoming.bytes[taken...])
+    guard rest.count >= headSize else { return compact(rest) }
+    let head = rest.loadUnaligned(as: fwa_head.self)
+    let size = Int(head.size)
+    guard size <= ClusterAgent.longestFrame else {
+      close()
+      return compact(rest)
+    }
+    guard rest.count >= headSize + size else { return compact(rest) }
+    taken += headSize + size
+    let payload = UnsafeRawBufferPointer(rebasing: rest[headSize..<(headSize + size)])
+    switch Int(head.kind) {
+    case FWA_HELLO: return greet(payload)
+    case FWA_OUT: return .output(.stdout, payload)
+    case FWA_ERR: return .output(.stderr, payload)
+    case FWA_REPLY:
+      var reply = fwk_reply()
+      withUnsafeMutableBytes(of: &reply) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: payload.prefix($0.count))) }
+      return .reply(reply)
+    default: return .nothing
+    }
+  }
+
+  private func compact(_ rest: UnsafeRawBufferPointer) -> Word? {
+    guard taken > 0 else { return nil }
+    var moved = ByteBuffer()
+    moved.append(rest)
+    taken = 0
+    swap(&moved, &incoming)
+    return nil
+  }
+
+  private func greet(_ payload: UnsafeRawBufferPointer) -> Word {
+    let size = MemoryLayout<fwa_hello>.size
+    guard payload.count >= size, payload.loadUnaligned(as: fwa_hello.self).protocol == UInt32(FWA_PROTOCOL) else {
+      close()
+      return .nothing
+    }
+    let entries = payload.dropFirst(size).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    environment = submission.added(among: entries)
+    for entry in environment {
+      if entry.hasPrefix("SLURM_JOB_ID=") { facts.job = String(entry.dropFirst(13)) }
+      if entry.hasPrefix("SLURMD_NODENAME=") { facts.node = String(entry.dropFirst(16)) }
+      if entry.hasPrefix("SLURM_JOB_PARTITION=") { facts.partition = String(entry.dropFirst(20)) }
+    }
+    facts.waited = age
+    isReady = true
+    return .ready
+  }
+
+  /// What the scheduler knows of the end of the job.
+  func learn(state: String, reason: String, job: String) {
+    facts.job = job
+    facts.state = state
+    facts.reason = reason
+  }
+}
+
+/// What is known of the job that ran a step's commands.
+struct ClusterFacts: EngineFacts {
+  var job: String?
+  var node: String?
+  var partition: String?
+  /// As squeue has them, where it was asked.
+  var state: String?
+  var reason: String?
+  /// Seconds until the allocation was there.
+  var waited: Double?
+  var messages: [String] = []
+
+  func write(to writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("job", job)
+      writer.member("node", node)
+      writer.member("partition", partition)
+      writer.member("state", state)
+      writer.member("reason", reason)
+      writer.member("waited", waited)
+      writer.member("messages") { writer in writer.array(messages) { $0.string($1) } }
+    }
+  }
+}

@@ -1,0 +1,73 @@
+internal import CFlowShims
+internal import Glibc
+
+/// Asks the scheduler what has become of a job, by its name, which no other job has; and ends it, if that is wanted.
+final class SchedulerQuery {
+  struct Found {
+    let job: String
+    let state: String
+    let reason: String
+    let node: String
+
+    /// It may still run something.
+    var isAlive: Bool {
+      ["PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "REQUEUED", "RESIZING"]
+        .contains(state)
+    }
+  }
+
+  enum Answer {
+    /// The last one of that name; `nil`: it knows of none.
+    case job(Found?)
+    case failed(String)
+  }
+
+  private let launcher: ProcessLauncher
+  private let command: any RunningCommand
+  private var signpost = Signpost()
+  private var unheard = EventQueue()
+
+  /// Seconds.
+  private static let patience = 30.0
+  /// How often a scheduler that does not answer is asked.
+  static let tries = 4
+
+  init(_ name: String, cancels: Bool) throws(SpawnFailure) {
+    var env = KeyValues()
+    env.set("FLOWWORKER_JOB", name)
+    env.set("LC_ALL", "C")
+    guard let worker = try? SubprocessWorker(helperWith: env), let root = CText(unlessExhausted: "/") else {
+      throw .noMemory
+    }
+    launcher = try ProcessLauncher(worker, RunSettings(), env: env, rundir: root)
+    var text = ByteBuffer()
+    if cancels { text.append("scancel --quiet --name=\"$FLOWWORKER_JOB\"; " as StaticString) }
+    text.append("squeue --noheader --states=all --name=\"$FLOWWORKER_JOB\" --format='%i|%T|%r|%N'" as StaticString)
+    text.append(byte: 0)
+    command = try launcher.start(
+      UnsafeRawBufferPointer(rebasing: text.bytes.dropLast()), isLast: true, timeout: SchedulerQuery.patience,
+      events: nil)
+    guard signpost.open() else { throw SpawnFailure("no descriptor for a question to the scheduler could be had") }
+    signpost.watch(command.waiting)
+  }
+
+  var fd: Int32 { signpost.epoll }
+
+  /// Does what can be done without waiting; `nil`: it is not over.
+  func advance() -> Answer? {
+    let ready = command.waiting.poll(0)
+    guard ready.isAny, let end = command.advance(ready, &signpost, &unheard) else { return nil }
+    guard end.outcome == .exited, end.exitCode == 0 else {
+      let said = Wording.line(String(decoding: end.stderr.bytes, as: UTF8.self))
+      return .failed(said.isEmpty ? "squeue failed" : said)
+    }
+    let lines = String(decoding: end.stdout.bytes, as: UTF8.self).split(separator: "\n")
+    return .job(lines.last.flatMap(SchedulerQuery.read))
+  }
+
+  private static func read(_ line: Substring) -> Found? {
+    let parts = line.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 4 else { return nil }
+    return Found(job: parts[0], state: parts[1], reason: parts[2], node: parts[3])
+  }
+}

@@ -1,0 +1,73 @@
+/// What srun, and the scheduler through it, say on its standard error. No line is a command's: these go by the link.
+struct SchedulerWords {
+  /// The last ones.
+  private(set) var lines: [String] = []
+  private(set) var job: String?
+  private var rest: [UInt8] = []
+  /// Lines about the queue that nobody has been told of.
+  private var queued: [String] = []
+
+  private static let kept = 40
+  private static let longestLine = 4096
+
+  mutating func take(_ bytes: UnsafeRawBufferPointer) {
+    for byte in bytes {
+      if byte == UInt8(ascii: "\n") {
+        finish()
+      } else if rest.count < SchedulerWords.longestLine {
+        rest.append(byte)
+      }
+    }
+  }
+
+  mutating func finish() {
+    let line = Wording.line(String(decoding: rest, as: UTF8.self))
+    rest.removeAll()
+    if !line.isEmpty { add(line) }
+  }
+
+  mutating func add(_ line: String) {
+    lines.append(line)
+    if lines.count > SchedulerWords.kept { lines.removeFirst() }
+    // "srun: job 13 queued and waiting for resources", "srun: job 13 has been allocated resources"
+    guard line.hasPrefix("srun: job ") else { return }
+    let words = line.dropFirst(10).split(separator: " ", maxSplits: 1)
+    guard let number = words.first, number.allSatisfy(\.isNumber) else { return }
+    job = String(number)
+    queued.append(String(line.dropFirst(6)))
+  }
+
+  mutating func takeQueued() -> String? { queued.isEmpty ? nil : queued.removeFirst() }
+
+  /// The scheduler's own words about why something did not go on.
+  static func reason(in lines: [String]) -> String? {
+    let errors = lines.filter { $0.contains("error: ") && !$0.contains("task 0: ") }
+    let line = errors.last ?? lines.last
+    return line.map { line in
+      var text = Substring(line)
+      for prefix in ["srun: ", "error: ", "fatal: "] where text.hasPrefix(prefix) { text = text.dropFirst(prefix.count) }
+      return String(text)
+    }
+  }
+
+  /// Whether they say that memory ran out.
+  static func tellOfMemory(_ lines: [String]) -> Bool {
+    lines.contains {
+      $0.contains("exceeded memory limit") || $0.contains("Exceeded job memory limit") || $0.contains("oom-kill")
+        || $0.contains("oom_kill") || $0.contains("Out Of Memory") || $0.contains("out-of-memory")
+    }
+  }
+
+  /// Whether the request may have been taken although its answer was lost.
+  static func tellOfLostAnswer(_ lines: [String]) -> Bool {
+    lines.contains { $0.contains("Socket timed out") || $0.contains("Zero Bytes were transmitted") }
+  }
+
+  /// Whether the controller could not be reached, and no request has arrived.
+  static func tellOfSilence(_ lines: [String]) -> Bool {
+    lines.contains {
+      $0.contains("Unable to contact slurm controller") || $0.contains("Unable to establish controller machine")
+        || $0.contains("configuration source")
+    }
+  }
+}

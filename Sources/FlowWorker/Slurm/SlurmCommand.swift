@@ -1,0 +1,412 @@
+internal import CFlowShims
+internal import Glibc
+
+/// A command in an allocation.
+///
+///   arriving ──▶ running ──▶ over
+///       ╰─────────┴──▶ settling ──▶ asking ──▶ over
+///
+/// `settling` and `asking` come where the link has not told how it ended, or it has to be made sure that nothing
+/// goes on: srun is ended, then the scheduler is asked until it knows of no such job that runs.
+final class SlurmCommand: RunningCommand {
+  private enum Phase {
+    case arriving
+    case running
+    /// srun is ending, by itself or ended.
+    case settling
+    /// After the time of the alarm.
+    case pausing
+    case asking(SchedulerQuery)
+    case over
+  }
+
+  private let launcher: SlurmLauncher
+  private let text: ByteBuffer
+  private let index: Int
+  private let timeout: Double?
+  private let began = fws_monotonic()
+  private let epoll: Descriptor
+  private let timer: Pause
+  private var stdout: ReceivedOutput
+  private var stderr: ReceivedOutput
+  private var phase = Phase.arriving
+  private var place: Allocations.Place?
+  private var agent: ClusterAgent?
+  private var end: CommandEnd
+  private var isTold = false
+  /// Of us, to end it.
+  private var reason: Outcome?
+  /// What a monitor, or the status file, says of its end.
+  private var known: CommandEnd?
+  private var submissions = 0
+  private var alarm = Double.infinity
+  private var forcings = 0
+  private var askings = 0
+
+  /// Frames that are taken before others have their turn.
+  private static let turn = 64
+  private static let maxSubmissions = 3
+  private static let maxAskings = 12
+
+  init(_ launcher: SlurmLauncher, _ command: UnsafeRawBufferPointer, index: Int, timeout: Double?, events: RunOptions.Events?)
+    throws(SpawnFailure)
+  {
+    self.launcher = launcher
+    self.index = index
+    self.timeout = timeout
+    var text = ByteBuffer()
+    text.append(command)
+    self.text = text
+    epoll = Descriptor(fws_epoll())
+    guard epoll.number >= 0 else { throw SpawnFailure("no descriptor for it could be had", errno) }
+    guard let timer = Pause(1e9) else { throw SpawnFailure("no timer for it could be had", errno) }
+    self.timer = timer
+    fws_epoll_add(epoll.number, timer.fd)
+    end = CommandEnd(outcome: .exited, started: fws_wall())
+    stdout = ReceivedOutput(.stdout, launcher.settings, events)
+    stderr = ReceivedOutput(.stderr, launcher.settings, events)
+    if let kept = launcher.agent {
+      launcher.agent = nil
+      adopt(kept)
+    } else {
+      try arrive()
+    }
+  }
+
+  deinit {
+    // Nobody waits for it any more.
+    if let place, let offered = launcher.allocations.leave(place) { launcher.allocations.keep(offered) }
+    guard let agent else { return }
+    if case .over = phase { return }
+    if !agent.isReady { agent.abandon() }
+    agent.close()
+    launcher.allocations.forget(agent.submission)
+  }
+
+  var waiting: Waiting { Waiting(channel: epoll.number) }
+
+  // MARK: To an allocation
+
+  private func arrive() throws(SpawnFailure) {
+    phase = .arriving
+    let place: Allocations.Place
+    if let present = self.place {
+      place = present
+    } else {
+      place = try Allocations.Place(launcher.submission)
+      self.place = place
+      fws_epoll_add(epoll.number, place.bell.fd)
+      if let limit = launcher.options.queueTimeout { alarm = fws_monotonic() + limit }
+    }
+    switch launcher.allocations.take(place) {
+    case .agent(let found): found.isReady ? adopt(found) : tend(found)
+    case .wait: break
+    case .ask:
+      do throws(SpawnFailure) {
+        submissions += 1
+        tend(try Keepers.retrying { () throws(SpawnFailure) in try ClusterAgent(launcher.submission) })
+      } catch {
+        launcher.allocations.lose(place)
+        throw error
+      }
+    }
+    setTimer()
+  }
+
+  private func tend(_ agent: ClusterAgent) {
+    self.agent = agent
+    fws_epoll_add(epoll.number, agent.fd)
+  }
+
+  /// It is there: the command begins.
+  private func adopt(_ found: ClusterAgent) {
+    if let place {
+      // What was offered in this moment goes to the next one.
+      if let offered = launcher.allocations.leave(place), offered !== found { launcher.allocations.keep(offered) }
+      fws_epoll_remove(epoll.number, place.bell.fd)
+      self.place = nil
+    }
+    if let own = agent, own !== found {
+      fws_epoll_remove(epoll.number, own.fd)
+      launcher.allocations.keep(own)
+      agent = nil
+    }
+    if agent == nil { tend(found) }
+    launcher.learn(found.facts, waited: index == 0 ? fws_monotonic() - began : launcher.waited)
+    phase = .running
+    // The node's monitor keeps the time. Should that not answer, we do.
+    alarm = timeout.map { fws_monotonic() + $0 + launcher.options.process.grace + ClusterAgent.closingPatience } ?? .infinity
+    setTimer()
+    found.run(frame(for: found))
+  }
+
+  private func frame(for agent: ClusterAgent) -> ByteBuffer {
+    let arguments = launcher.shell.arguments(text.bytes)
+    let environment = launcher.environment(on: agent)
+    let texts = arguments.request(environment: environment)
+    var run = fwa_run()
+    run.request = launcher.shell.request(timeout: timeout, tellsStart: true)
+    run.request.slots = UInt32(clamping: arguments.slots(environment))
+    run.request.size = UInt64(texts.count)
+    run.index = UInt64(index)
+    var place = ByteBuffer()
+    place.append(UnsafeRawBufferPointer(start: launcher.shell.rundir.start, count: strlen(launcher.shell.rundir.start) + 1))
+    place.append(launcher.statusFile)
+    place.append(byte: 0)
+    run.place = UInt64(place.count)
+    var frame = ByteBuffer()
+    let size = MemoryLayout<fwa_run>.size + texts.count + place.count
+    withUnsafeBytes(of: fwa_head(kind: UInt32(FWA_RUN), size: UInt32(clamping: size))) { frame.append($0) }
+    withUnsafeBytes(of: run) { frame.append($0) }
+    frame.append(texts.bytes)
+    frame.append(place.bytes)
+    return frame
+  }
+
+  // MARK: What happens
+
+  func stop() {
+    guard reason == nil else { return }
+    reason = .cancelled
+    switch phase {
+    case .arriving: timer.stop()
+    case .running:
+      // One that has not begun yet is ended as soon as it has: the agent takes one thing after the other.
+      agent?.stop()
+      alarm = fws_monotonic() + launcher.options.process.grace + ClusterAgent.closingPatience
+      setTimer()
+    default: break
+    }
+  }
+
+  func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
+    step(&events)
+    guard case .over = phase else { return nil }
+    signpost.forget(epoll.number)
+    stdout.finish(&events)
+    stderr.finish(&events)
+    end.stdout = stdout.take()
+    end.stderr = stderr.take()
+    return end
+  }
+
+  private func setTimer(now: Bool = false) {
+    timer.set(now ? 0 : alarm == .infinity ? 1e9 : max(alarm - fws_monotonic(), 0))
+  }
+
+  private func step(_ events: inout EventQueue) {
+    for _ in 0..<SlurmCommand.turn {
+      guard events.isEmpty else { break }
+      let isDue = fws_monotonic() >= alarm
+      switch phase {
+      case .arriving:
+        if reason != nil || isDue { return leaveLine() }
+        if let place, let offered = launcher.allocations.offer(to: place) {
+          adopt(offered)
+          continue
+        }
+        guard let agent else {
+          do throws(SpawnFailure) { try arrive() } catch { return fail(error) }
+          if case .running = phase { continue }
+          if self.agent != nil { continue }
+          return place.map { $0.bell.set(1e9) } ?? ()
+        }
+        switch agent.listen() {
+        case .nothing: return setTimer()
+        case .ready: adopt(agent)
+        case .queued(let line): events.queued(job: agent.facts.job, line)
+        case .end: settled()
+        default: agent.close()
+        }
+      case .running:
+        guard let agent else { return }
+        if isDue { return force() }
+        switch agent.listen() {
+        case .nothing: return setTimer()
+        case .ready, .queued: break
+        case .output(.stdout, let bytes): stdout.take(bytes, &events)
+        case .output(.stderr, let bytes): stderr.take(bytes, &events)
+        case .reply(let reply): take(reply, &events)
+        case .end: settled()
+        }
+      case .settling:
+        guard let agent else { return }
+        if isDue {
+          forcings += 1
+          if forcings > 2 { ask() } else { force() }
+          continue
+        }
+        switch agent.listen() {
+        case .nothing: return setTimer()
+        case .output(.stdout, let bytes): stdout.take(bytes, &events)
+        case .output(.stderr, let bytes): stderr.take(bytes, &events)
+        case .end: settled()
+        case .ready, .queued, .reply: break
+        }
+      case .pausing:
+        guard isDue else { return setTimer() }
+        ask()
+      case .asking(let query):
+        guard let answer = query.advance() else { return }
+        fws_epoll_remove(epoll.number, query.fd)
+        take(answer)
+      case .over: return setTimer(now: true)
+      }
+    }
+    // There may be more that no descriptor tells of.
+    setTimer(now: true)
+  }
+
+  /// What the monitor on the node says.
+  private func take(_ reply: fwk_reply, _ events: inout EventQueue) {
+    switch Int(reply.kind) {
+    case FWK_STARTED:
+      isTold = true
+      end.started = Double(reply.started) / 1e9
+      end.pid = reply.pid
+      events.commandStarted(pid: reply.pid, at: end.started)
+    case FWK_FAILED:
+      let node = agent?.facts.node.map { " (on the node \($0))" } ?? ""
+      let failure = launcher.shell.failure(reply, size: text.count)
+      finish(CommandEnd(failure: SpawnFailure(failure.reason + node), started: end.started), keepsAgent: true)
+    default:
+      let told = CommandEnd(reply)
+      let isByScheduler = told.outcome == .cancelled && reason == nil
+      if isByScheduler || (told.signal == SIGKILL && told.endedBy == nil) || told.outcome == .statusUnknown {
+        // It was not us: the scheduler knows more, when the job has ended.
+        known = told
+        settle()
+      } else {
+        finish(told, keepsAgent: told.isEnded)
+      }
+    }
+  }
+
+  private func finish(_ end: CommandEnd, keepsAgent: Bool) {
+    self.end = end
+    phase = .over
+    if let agent {
+      fws_epoll_remove(epoll.number, agent.fd)
+      launcher.learn(agent.facts, waited: launcher.waited)
+      if keepsAgent {
+        launcher.agent = agent
+      } else {
+        agent.close()
+        launcher.allocations.forget(agent.submission)
+      }
+      self.agent = nil
+    }
+    setTimer(now: true)
+  }
+
+  private func fail(_ failure: SpawnFailure) {
+    finish(CommandEnd(failure: failure, started: end.started), keepsAgent: false)
+  }
+
+  // MARK: Where the link does not tell the end
+
+  /// Cancelled, or too late, before there was an allocation.
+  private func leaveLine() {
+    if reason == nil {
+      reason = .timeout
+      let limit = Wording.seconds(launcher.options.queueTimeout ?? 0)
+      let job = agent?.facts.job.map { "; job \($0) has left the queue" } ?? ""
+      end.explanation = "was given up: no allocation came within the worker's \"queue_timeout\" of \(limit)\(job)"
+    }
+    if let place, let offered = launcher.allocations.leave(place) { launcher.allocations.keep(offered) }
+    if let place { fws_epoll_remove(epoll.number, place.bell.fd) }
+    place = nil
+    guard agent != nil else {
+      end.outcome = reason ?? .cancelled
+      return finish(end, keepsAgent: false)
+    }
+    force()
+  }
+
+  /// Waits for srun, which has nothing more to do.
+  private func settle() {
+    agent?.close()
+    phase = .settling
+    alarm = fws_monotonic() + ClusterAgent.closingPatience
+    setTimer()
+  }
+
+  private func force() {
+    if reason == nil { reason = .timeout }
+    agent?.abandon()
+    agent?.close()
+    phase = .settling
+    alarm = fws_monotonic() + ClusterAgent.closingPatience
+    setTimer()
+  }
+
+  /// srun has ended.
+  private func settled() {
+    if known == nil { known = launcher.noted(index).map { CommandEnd($0) } }
+    // One that was idle has ended in the moment in which it was taken.
+    if let agent, agent.isReady, !isTold, known == nil, reason == nil, agent.status == 0 { return startOver() }
+    ask()
+  }
+
+  private func startOver() {
+    if let agent {
+      fws_epoll_remove(epoll.number, agent.fd)
+      if place != nil { place.map { launcher.allocations.lose($0) } } else { launcher.allocations.forget(agent.submission) }
+    }
+    agent = nil
+    do throws(SpawnFailure) { try arrive() } catch { fail(error) }
+    setTimer(now: true)
+  }
+
+  private func ask() {
+    guard let agent else { return }
+    askings += 1
+    do throws(SpawnFailure) {
+      // One that has ended in order needs no more than a look.
+      let query = try SchedulerQuery(agent.name, cancels: askings > 1 || reason != nil)
+      fws_epoll_add(epoll.number, query.fd)
+      phase = .asking(query)
+      alarm = .infinity
+    } catch { judge(nil, failure: error.reason) }
+  }
+
+  private func take(_ answer: SchedulerQuery.Answer) {
+    switch answer {
+    case .failed(let why):
+      if askings < SchedulerQuery.tries { return again() }
+      judge(nil, failure: why)
+    case .job(let found):
+      if let found, found.isAlive, askings < SlurmCommand.maxAskings { return again() }
+      judge(found, failure: nil)
+    }
+  }
+
+  private func again() {
+    phase = .pausing
+    alarm = fws_monotonic() + min(0.1 * Double(1 << min(askings, 6)), 5)
+    setTimer()
+  }
+
+  /// How it ended, by all that is known now.
+  private func judge(_ found: SchedulerQuery.Found?, failure: String?) {
+    guard let agent else { return }
+    if let found {
+      agent.learn(state: found.state, reason: found.reason, job: found.job)
+    }
+    let lines = agent.facts.messages
+    if reason == nil, !agent.isReady, SchedulerWords.tellOfLostAnswer(lines), submissions < SlurmCommand.maxSubmissions {
+      // The job that may have been made is gone, as we know now.
+      return startOver()
+    }
+    var judged = known ?? end
+    judged.started = end.started
+    if known == nil { judged.duration = fws_wall() - end.started }
+    judged.isEnded = found?.isAlive != true && failure == nil
+    Verdict(
+      agent: agent.facts, wasReady: agent.isReady, found: found, failure: failure, reason: reason, isKnown: known != nil,
+      options: launcher.options
+    ).tell(in: &judged)
+    if judged.outcome != .exited || known != nil { judged.explanation = judged.explanation ?? end.explanation }
+    finish(judged, keepsAgent: false)
+  }
+}

@@ -1,0 +1,66 @@
+/// What the end of a job says about the end of a command, whose own status may not have come through. In this order: what
+/// we ourselves wanted; what the scheduler did to the job; the command's own status; that nobody knows.
+struct Verdict {
+  let agent: ClusterFacts
+  let wasReady: Bool
+  let found: SchedulerQuery.Found?
+  /// Why the scheduler could not be asked.
+  let failure: String?
+  let reason: Outcome?
+  /// The command's own status is known.
+  let isKnown: Bool
+  let options: SlurmOptions
+
+  private var job: String { agent.job.map { "job \($0)" } ?? "the job" }
+  private var node: String { agent.node.map { " on the node \($0)" } ?? "" }
+  private var said: String { SchedulerWords.reason(in: agent.messages).map { ": \($0)" } ?? "" }
+
+  func tell(in end: inout CommandEnd) {
+    if let reason {
+      end.outcome = reason
+      return
+    }
+    guard wasReady else { return tellOfRefusal(in: &end) }
+    let state = found?.state ?? ""
+    if SchedulerWords.tellOfMemory(agent.messages) || state == "OUT_OF_MEMORY" {
+      end.outcome = .oom
+      end.outOfMemory = .yes
+      let limit = options.memory.map { " of \($0) bytes" } ?? ""
+      end.explanation = "was ended by the scheduler, because \(job)\(node) had more memory than its allocation\(limit)\(said)"
+      return
+    }
+    switch state {
+    case "TIMEOUT", "DEADLINE":
+      end.outcome = .timeout
+      let limit = options.time.map { " of \($0) s" } ?? ""
+      end.explanation = "was ended by the scheduler, because the time\(limit) of \(job) had passed\(said)"
+    case "NODE_FAIL", "BOOT_FAIL": fail("\(job): the node \(agent.node ?? found?.node ?? "") has failed\(said)", in: &end)
+    case "PREEMPTED": fail("\(job) was preempted: another job took its place\(node)\(said)", in: &end)
+    case "CANCELLED": fail("\(job) was cancelled by somebody else\(said)", in: &end)
+    default:
+      if isKnown { return }
+      end.outcome = .statusUnknown
+      let told = found.map { "the scheduler says \($0.state)\($0.reason == "None" ? "" : " (\($0.reason))")" }
+      let why = failure.map { "the scheduler could not be asked (\($0))" } ?? told ?? "the scheduler has forgotten it"
+      end.explanation = "ended, but nobody knows how: the connection to \(job)\(node) was lost, and \(why)\(said)"
+    }
+  }
+
+  /// There was no allocation.
+  private func tellOfRefusal(in end: inout CommandEnd) {
+    if SchedulerWords.tellOfSilence(agent.messages) || SchedulerWords.tellOfLostAnswer(agent.messages) {
+      return fail("the scheduler does not answer\(said)", in: &end)
+    }
+    if found?.state == "CANCELLED" { return fail("\(job) was cancelled by somebody else while it waited\(said)", in: &end) }
+    end.outcome = .spawnFailed
+    end.failure =
+      found == nil
+      ? "the scheduler gives no allocation\(said)"
+      : "the agent did not start in the allocation of \(job)\(node)\(said)"
+  }
+
+  private func fail(_ reason: String, in end: inout CommandEnd) {
+    end.outcome = .engineFailed
+    end.failure = reason
+  }
+}

@@ -1,0 +1,22 @@
+/// Runs the commands of a container step in an allocation of a Slurm cluster.
+struct SlurmWorker: StepRunner {
+  let variables: VariableTable
+  let env: KeyValues
+  let options: SlurmOptions
+  let allocations: Allocations
+
+  init(_ spec: WorkerSpec, _ facilities: Facilities) throws(FlowError) {
+    variables = try VariableTable(spec.variables)
+    env = spec.env
+    allocations = facilities.allocations
+    if case .slurm(let options) = spec.options { self.options = options } else { options = SlurmOptions() }
+  }
+
+  var settings: RunSettings { options.process.settings }
+
+  func plan(_ step: Step, _ context: ContextValues?, rundir: CText) throws(FlowError) -> StepPlan {
+    StepPlan(commands: try ExpandedCommands(step, variables, context)) { (settings) throws(SpawnFailure) in
+      try SlurmLauncher(self, settings, env: step.env, rundir: rundir)
+    }
+  }
+}
