@@ -19,6 +19,7 @@
 enum {
   PIECE = 64 * 1024, /* what is read at once */
   ROOM = 8 * PIECE,  /* of what is not yet taken */
+  HEAVY = PIECE / 2, /* this much is sent at once */
   STREAMS = 2,
 };
 
@@ -28,10 +29,12 @@ typedef struct {
   int channel;  /* to the monitor; -1: there is none */
   int pipes[STREAMS]; /* what the command writes to; -1: none */
   int64_t left[STREAMS]; /* bytes still to be read, once it has ended */
-  int rundir, texts;
+  int rundir;
+  int texts; /* a file with those of the last request; a monitor has mapped them for itself */
   bool is_running;
   bool has_reply; /* it is told after the output */
   bool is_over;   /* no further command */
+  bool has_asked; /* for the rest of the frame */
   /* What comes: a head, and then so many bytes. */
   fwa_head head;
   uint64_t taken; /* bytes of the head and of what follows */
@@ -40,10 +43,15 @@ typedef struct {
   fwa_run run;
   fwk_reply reply;
   size_t begin, end; /* of what is to be sent */
+  size_t last;       /* where the head of its last frame is */
+  int64_t due;       /* when it is to be sent at the latest */
   char place[FWA_PLACE + 1];
   char input[PIECE];
   char output[ROOM];
 } link_state;
+
+/* Output is kept back so long: what follows goes with it. */
+static const int64_t GATHERING = SECOND / 200;
 
 static void close_fd(int *fd) {
   if (*fd >= 0) RAW1(__NR_close, *fd);
@@ -69,7 +77,12 @@ static void end_link(link_state *link) {
   link->is_over = true;
 }
 
+static bool is_due(const link_state *link) {
+  return link->begin < link->end && (link->end - link->begin >= HEAVY || monotonic() >= link->due);
+}
+
 static void flush(link_state *link) {
+  if (!is_due(link)) return;
   while (link->out >= 0 && link->begin < link->end) {
     long count = RAW3(__NR_write, link->out, link->output + link->begin, link->end - link->begin);
     if (count == -EINTR) continue;
@@ -82,29 +95,42 @@ static void flush(link_state *link) {
 
 static bool has_room(const link_state *link, size_t size) { return ROOM - link->end >= sizeof(fwa_head) + size; }
 
-/* There must be room for it. */
-static void append(link_state *link, uint32_t kind, const void *bytes, size_t size) {
-  if (link->out < 0 || !has_room(link, size)) return;
+/* The head of a frame whose bytes are behind it, or will be. */
+static void add_head(link_state *link, uint32_t kind, size_t size) {
+  if (link->begin == link->end) {
+    link->due = monotonic() + GATHERING;
+  } else if (link->last >= link->begin) {
+    uint32_t before;
+    copy(&before, link->output + link->last, sizeof before);
+    before |= FWA_MORE;
+    copy(link->output + link->last, &before, sizeof before);
+  }
   fwa_head head = {.kind = kind, .size = (uint32_t)size};
   copy(link->output + link->end, &head, sizeof head);
-  copy(link->output + link->end + sizeof head, bytes, size);
+  link->last = link->end;
   link->end += sizeof head + size;
 }
 
+/* There must be room for it. */
+static void append(link_state *link, uint32_t kind, const void *bytes, size_t size) {
+  if (link->out < 0 || !has_room(link, size)) return;
+  copy(link->output + link->end + sizeof(fwa_head), bytes, size);
+  add_head(link, kind, size);
+}
+
 static void greet(link_state *link, char **environment) {
-  char *start = link->output + link->end;
+  char *start = link->output + sizeof(fwa_head);
   fwa_hello hello = {.protocol = FWA_PROTOCOL, .pid = (int32_t)RAW0(__NR_getpid)};
-  size_t size = sizeof(fwa_head) + sizeof hello;
+  copy(start, &hello, sizeof hello);
+  size_t size = sizeof hello;
   for (; *environment != NULL; environment++) {
     size_t count = length(*environment) + 1;
     if (size + count > PIECE) break;
     copy(start + size, *environment, count);
     size += count;
   }
-  fwa_head head = {.kind = FWA_HELLO, .size = (uint32_t)(size - sizeof head)};
-  copy(start, &head, sizeof head);
-  copy(start + sizeof head, &hello, sizeof hello);
-  link->end += size;
+  add_head(link, FWA_HELLO, size);
+  link->due = 0;
 }
 
 /* --- the command ------------------------------------------------------------------ */
@@ -195,7 +221,6 @@ static void start(link_state *link) {
   }
   close_fd(&ends[0]);
   close_fd(&ends[1]);
-  close_fd(&link->texts);
   link->is_running = true;
   if (error < 0) fail(link, stage, -error);
 }
@@ -259,6 +284,19 @@ static size_t part_of(const link_state *link, uint64_t from, uint64_t to, size_t
   return count < missing ? count : (size_t)missing;
 }
 
+static bool write_texts(link_state *link, const char *bytes, size_t count, uint64_t place) {
+  if (link->texts < 0) link->texts = (int)RAW2(__NR_memfd_create, name_agent, 1 /* MFD_CLOEXEC */);
+  while (count > 0) {
+    long done = RAW4(__NR_pwrite64, link->texts, bytes, count, place);
+    if (done == -EINTR) continue;
+    if (done <= 0) return false;
+    bytes += done;
+    count -= (size_t)done;
+    place += (uint64_t)done;
+  }
+  return true;
+}
+
 /* Takes the next bytes; false: this is no message of ours. */
 static bool take(link_state *link, const char *bytes, size_t count) {
   while (count > 0) {
@@ -274,18 +312,22 @@ static bool take(link_state *link, const char *bytes, size_t count) {
       if ((part = part_of(link, head, texts, count)) > 0) {
         copy((char *)&link->run + (link->taken - head), bytes, part);
       } else {
-        const uint64_t place = texts + link->run.request.size;
-        if (link->run.place > FWA_PLACE || link->run.request.size > UINT32_MAX) return false;
-        if (link->head.size != sizeof(fwa_run) + link->run.request.size + link->run.place) return false;
+        const fwa_run *run = &link->run;
+        if (run->place > FWA_PLACE || run->request.size > UINT32_MAX || run->begin > run->request.size ||
+            run->same > run->request.size - run->begin)
+          return false;
+        const uint64_t place = texts + run->request.size - run->same;
+        if (link->head.size != place - head + run->place) return false;
         if ((part = part_of(link, texts, place, count)) > 0) {
-          if (link->texts < 0) link->texts = (int)RAW2(__NR_memfd_create, name_agent, 1 /* MFD_CLOEXEC */);
-          for (size_t at = 0; at < part;) {
-            long done = RAW3(__NR_write, link->texts, bytes + at, part - at);
-            if (done == -EINTR) continue;
-            if (done <= 0) return false;
-            at += (size_t)done;
+          /* In the texts there is a gap, and none in the frame. */
+          uint64_t at = link->taken - texts;
+          if (at < run->begin) {
+            if (part > run->begin - at) part = (size_t)(run->begin - at);
+          } else {
+            at += run->same;
           }
-        } else if ((part = part_of(link, place, place + link->run.place, count)) > 0) {
+          if (!write_texts(link, bytes, part, at)) return false;
+        } else if ((part = part_of(link, place, place + run->place, count)) > 0) {
           copy(link->place + (link->taken - place), bytes, part);
         }
       }
@@ -296,7 +338,12 @@ static bool take(link_state *link, const char *bytes, size_t count) {
     count -= part;
     if (link->taken < head || link->taken < head + link->head.size) continue;
     link->taken = 0;
-    if (link->head.kind == FWA_STOP) {
+    link->has_asked = false;
+    if (link->head.kind == FWA_HOLD) {
+      link->until = monotonic() + link->hold;
+    } else if (link->head.kind == FWA_GO_ON) {
+      /* That it came is all of it. */
+    } else if (link->head.kind == FWA_STOP) {
       stop(link);
     } else if (link->head.kind == FWA_RUN) {
       size_t end = link->run.place < FWA_PLACE ? link->run.place : FWA_PLACE;
@@ -304,8 +351,6 @@ static bool take(link_state *link, const char *bytes, size_t count) {
       /* Two strings: the second one begins in it. */
       if (length(link->place) + 1 >= end) return false;
       start(link);
-    } else if (link->head.kind == FWA_HOLD) {
-      link->until = monotonic() + link->hold;
     } else {
       return false;
     }
@@ -317,7 +362,14 @@ static void take_input(link_state *link) {
   long count = RAW3(__NR_read, link->in, link->input, PIECE);
   if (count == -EINTR || count == -EAGAIN) return;
   link->until = INT64_MAX;
-  if (count > 0 && take(link, link->input, (size_t)count)) return;
+  if (count > 0 && take(link, link->input, (size_t)count)) {
+    if (link->taken > 0 && !link->has_asked) {
+      link->has_asked = true;
+      append(link, FWA_GO_ON, NULL, 0);
+      link->due = 0;
+    }
+    return;
+  }
   /* The link has ended, or says what cannot be: so does the command. */
   close_fd(&link->in);
   link->is_over = true;
@@ -333,10 +385,7 @@ static void read_stream(link_state *link, int stream) {
   if (count == -EINTR || (count == -EAGAIN && !link->has_reply)) return;
   if (count <= 0) return close_fd(&link->pipes[stream]);
   if (link->left[stream] != INT64_MAX) link->left[stream] -= count;
-  if (link->out < 0) return;
-  fwa_head head = {.kind = stream == 0 ? FWA_OUT : FWA_ERR, .size = (uint32_t)count};
-  copy(start, &head, sizeof head);
-  link->end += sizeof head + (size_t)count;
+  if (link->out >= 0) add_head(link, stream == 0 ? FWA_OUT : FWA_ERR, (size_t)count);
 }
 
 /* What the monitor says. */
@@ -370,10 +419,12 @@ static void tell_end(link_state *link) {
     if (link->pipes[stream] >= 0 && link->left[stream] > 0) return;
   if (!has_room(link, size)) return;
   append(link, FWA_REPLY, &link->reply, size);
+  link->due = 0;
   close_fd(&link->pipes[0]);
   close_fd(&link->pipes[1]);
   close_fd(&link->rundir);
   link->is_running = link->has_reply = false;
+  if (link->run.hold >= 0) link->until = monotonic() + link->run.hold;
 }
 
 static void turn(link_state *link) {
@@ -382,22 +433,21 @@ static void turn(link_state *link) {
   watch_fd(&items[1], link->signals);
   watch_fd(&items[2], link->has_reply ? -1 : link->channel);
   watch_fd(&items[3], link->out);
-  items[3].events = link->begin < link->end ? POLLOUT : 0;
+  items[3].events = is_due(link) ? POLLOUT : 0;
   for (int stream = 0; stream < STREAMS; stream++)
     watch_fd(&items[4 + stream], has_room(link, PIECE) ? link->pipes[stream] : -1);
-  struct timespec time;
-  struct timespec *timeout = NULL;
-  if (link->until != INT64_MAX && !link->is_running) {
-    int64_t left = link->until - monotonic();
-    if (left <= 0) {
-      link->is_over = true;
-      return;
-    }
-    time.tv_sec = left / SECOND;
-    time.tv_nsec = left % SECOND;
-    timeout = &time;
+  int64_t until = link->is_running ? INT64_MAX : link->until;
+  if (monotonic() >= until) {
+    link->is_over = true;
+    return;
   }
-  if (RAW5(__NR_ppoll, items, 6, timeout, 0, 0) <= 0) return;
+  if (link->begin < link->end && items[3].events == 0 && link->due < until) until = link->due;
+  int64_t left = until == INT64_MAX ? 0 : until - monotonic();
+  if (left < 0) left = 0;
+  struct timespec time;
+  time.tv_sec = left / SECOND;
+  time.tv_nsec = left % SECOND;
+  RAW5(__NR_ppoll, items, 6, until == INT64_MAX ? NULL : &time, 0, 0);
   if (items[1].revents != 0) {
     /* The scheduler wants the end of all. */
     RAW3(__NR_read, link->signals, link->input, PIECE);

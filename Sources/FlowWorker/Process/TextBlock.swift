@@ -54,18 +54,23 @@ struct TextBlock: ~Copyable {
   /// The texts of a request to the keeper: a table of offsets from its beginning, in which 0 ends a
   /// list, and the strings. The first argument of this block is the program.
   func request(environment: borrowing TextBlock) -> ByteBuffer {
-    let slots = slots(environment)
-    let argumentsAt = slots * MemoryLayout<UInt64>.size
-    let environmentAt = argumentsAt + texts.count
+    let environmentAt = slots(environment) * MemoryLayout<UInt64>.size
+    let argumentsAt = environmentAt + environment.texts.count
     var bytes = ByteBuffer()
-    _ = bytes.room(for: environmentAt + environment.texts.count)
+    _ = bytes.room(for: argumentsAt + texts.count)
     for place in places { bytes.append(word: argumentsAt + place) }
     bytes.append(word: 0)
     for place in environment.places { bytes.append(word: environmentAt + place) }
     bytes.append(word: 0)
-    bytes.append(texts.bytes)
     bytes.append(environment.texts.bytes)
+    bytes.append(texts.bytes)
     return bytes
+  }
+
+  /// Where in a request's texts is all that the environment alone decides, as long as there are as many arguments.
+  func placeOfEnvironment(_ environment: borrowing TextBlock) -> (begin: Int, end: Int) {
+    let word = MemoryLayout<UInt64>.size
+    return ((places.count + 1) * word, slots(environment) * word + environment.texts.count)
   }
 }
 

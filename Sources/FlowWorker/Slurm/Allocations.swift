@@ -90,7 +90,9 @@ final class Allocations: Sendable {
   }
 
   /// Gives one back on which nothing is left of the step.
-  func keep(_ agent: ClusterAgent) {
+  ///
+  /// - Parameter isHeld: it knows how long it is kept.
+  func keep(_ agent: ClusterAgent, isHeld: Bool = false) {
     let isTaken = state.withLock { state in
       guard agent.isReady, let index = state.line.firstIndex(where: { $0.submission == agent.submission }) else {
         return false
@@ -102,11 +104,16 @@ final class Allocations: Sendable {
     }
     if isTaken { return }
     guard agent.submission.hold > 0 else {
-      agent.close()
+      // It has ended, or does now.
+      if !isHeld { agent.close() }
       return forget(agent.submission)
     }
     // It ends by itself; one that is still in the queue leaves that.
-    if agent.isReady { agent.hold(agent.submission.hold) } else { agent.limit(agent.submission.hold) }
+    if agent.isReady {
+      if !isHeld { agent.hold(agent.submission.hold) }
+    } else { 
+      agent.limit(agent.submission.hold)
+    }
     state.withLock { $0.idle.append(agent) }
   }
 

@@ -24,11 +24,20 @@ final class ClusterAgent: @unchecked Sendable {
   /// What the scheduler has put into the environment.
   private(set) var environment: [String] = []
   private var words = SchedulerWords()
+  /// Of the last request, as it was sent.
+  private var lastEnvironment: [UInt8] = []
+  private var lastBegin = 0
   private var outgoing = ByteBuffer()
   private var sent = 0
   private var incoming = ByteBuffer()
   private var taken = 0
   private var hasLinkEnded = false
+  /// The point has come that is before the first frame.
+  private var hasDawned = false
+  /// The last frame said that another is written behind it.
+  private var isMoreToCome = false
+  /// It was told to go on with what is to come.
+  private var hasAsked = false
 
   private static let readSize = 128 * 1024
   private static let longestFrame = 1 << 20
@@ -97,7 +106,45 @@ final class ClusterAgent: @unchecked Sendable {
     flush()
   }
 
-  func run(_ frame: borrowing ByteBuffer) {
+  /// Gives it a command.
+  ///
+  /// - Parameters:
+  ///   - place: the strings of FWA_RUN.
+  ///   - hold: seconds; `nil`: another command follows.
+  func run(
+    _ request: fwk_request, _ arguments: borrowing TextBlock, _ environment: borrowing TextBlock,
+    place: borrowing ByteBuffer, index: Int, hold: Double?
+  ) {
+    var run = fwa_run()
+    run.request = request
+    let slots = arguments.slots(environment)
+    let texts = arguments.request(environment: environment)
+    run.request.slots = UInt32(clamping: slots)
+    run.request.size = UInt64(texts.count)
+    run.index = UInt64(index)
+    run.place = UInt64(place.count)
+    run.hold = hold.map { Int64($0 * 1e9) } ?? -1
+    // The environment, with its part of the table, is where it was.
+    let (begin, end) = arguments.placeOfEnvironment(environment)
+    let present = Array(texts.bytes[begin..<end])
+    if present == lastEnvironment, begin == lastBegin {
+      run.begin = UInt64(begin)
+      run.same = UInt64(present.count)
+    }
+    lastEnvironment = present
+    lastBegin = begin
+    var frame = ByteBuffer()
+    let same = Int(run.same)
+    let size = MemoryLayout<fwa_run>.size + texts.count - same + place.count
+    withUnsafeBytes(of: fwa_head(kind: UInt32(FWA_RUN), size: UInt32(clamping: size))) { frame.append($0) }
+    withUnsafeBytes(of: run) { frame.append($0) }
+    if same == 0 {
+      frame.append(texts.bytes)
+    } else {
+      frame.append(UnsafeRawBufferPointer(rebasing: texts.bytes[..<begin]))
+      frame.append(UnsafeRawBufferPointer(rebasing: texts.bytes[end...]))
+    }
+    frame.append(place.bytes)
     outgoing.append(frame.bytes)
     flush()
   }
@@ -171,7 +218,10 @@ final class ClusterAgent: @unchecked Sendable {
       }
       guard let room = incoming.room(for: ClusterAgent.readSize) else { break }
       let count = fws_stream_receive(control.number, room, ClusterAgent.readSize)
-      if count == 0 { break }
+      if count == 0 {
+        goOn()
+        break
+      }
       if count < 0 {
         close()
         break
@@ -208,6 +258,13 @@ final class ClusterAgent: @unchecked Sendable {
     }
   }
 
+  /// More is to come, which may wait for our word (agent.h).
+  private func goOn() {
+    guard !hasAsked, hasDawned, isMoreToCome || incoming.count > taken else { return }
+    hasAsked = true
+    send(UInt32(FWA_GO_ON), [])
+  }
+
   private func hearScheduler() -> String? {
     while true {
       if let line = words.takeQueued() {
@@ -232,6 +289,11 @@ final class ClusterAgent: @unchecked Sendable {
   /// `nil`: no frame is complete.
   private func takeFrame() -> Word? {
     let headSize = MemoryLayout<fwa_head>.size
+    if !hasDawned {
+      guard let first = incoming.bytes.first else { return nil }
+      hasDawned = true
+      if first == UInt8(ascii: ".") { taken = 1 }
+    }
     let rest = UnsafeRawBufferPointer(rebasing: incoming.bytes[taken...])
     guard rest.count >= headSize else { return compact(rest) }
     let head = rest.loadUnaligned(as: fwa_head.self)
@@ -242,8 +304,10 @@ final class ClusterAgent: @unchecked Sendable {
     }
     guard rest.count >= headSize + size else { return compact(rest) }
     taken += headSize + size
+    isMoreToCome = head.kind & FWA_MORE != 0
+    hasAsked = false
     let payload = UnsafeRawBufferPointer(rebasing: rest[headSize..<(headSize + size)])
-    switch Int(head.kind) {
+    switch Int(head.kind & ~FWA_MORE) {
     case FWA_HELLO: return greet(payload)
     case FWA_OUT: return .output(.stdout, payload)
     case FWA_ERR: return .output(.stderr, payload)

@@ -23,6 +23,7 @@ final class SlurmCommand: RunningCommand {
   private let launcher: SlurmLauncher
   private let text: ByteBuffer
   private let index: Int
+  private let isLast: Bool
   private let timeout: Double?
   private let began = fws_monotonic()
   private let epoll: Descriptor
@@ -48,10 +49,12 @@ final class SlurmCommand: RunningCommand {
   private static let maxSubmissions = 3
   private static let maxAskings = 12
 
-  init(_ launcher: SlurmLauncher, _ command: UnsafeRawBufferPointer, index: Int, timeout: Double?, events: RunOptions.Events?)
-    throws(SpawnFailure)
-  {
+  init(
+    _ launcher: SlurmLauncher, _ command: UnsafeRawBufferPointer, index: Int, isLast: Bool, timeout: Double?,
+    events: RunOptions.Events?
+  ) throws(SpawnFailure) {
     self.launcher = launcher
+    self.isLast = isLast
     self.index = index
     self.timeout = timeout
     var text = ByteBuffer()
@@ -137,30 +140,17 @@ final class SlurmCommand: RunningCommand {
     // The node's monitor keeps the time. Should that not answer, we do.
     alarm = timeout.map { fws_monotonic() + $0 + launcher.options.process.grace + ClusterAgent.closingPatience } ?? .infinity
     setTimer()
-    found.run(frame(for: found))
+    run(on: found)
   }
 
-  private func frame(for agent: ClusterAgent) -> ByteBuffer {
-    let arguments = launcher.shell.arguments(text.bytes)
-    let environment = launcher.environment(on: agent)
-    let texts = arguments.request(environment: environment)
-    var run = fwa_run()
-    run.request = launcher.shell.request(timeout: timeout, tellsStart: true)
-    run.request.slots = UInt32(clamping: arguments.slots(environment))
-    run.request.size = UInt64(texts.count)
-    run.index = UInt64(index)
+  private func run(on agent: ClusterAgent) {
     var place = ByteBuffer()
     place.append(UnsafeRawBufferPointer(start: launcher.shell.rundir.start, count: strlen(launcher.shell.rundir.start) + 1))
     place.append(launcher.statusFile)
     place.append(byte: 0)
-    run.place = UInt64(place.count)
-    var frame = ByteBuffer()
-    let size = MemoryLayout<fwa_run>.size + texts.count + place.count
-    withUnsafeBytes(of: fwa_head(kind: UInt32(FWA_RUN), size: UInt32(clamping: size))) { frame.append($0) }
-    withUnsafeBytes(of: run) { frame.append($0) }
-    frame.append(texts.bytes)
-    frame.append(place.bytes)
-    return frame
+    agent.run(
+      launcher.shell.request(timeout: timeout, tellsStart: true), launcher.shell.arguments(text.bytes),
+      launcher.environment(on: agent), place: place, index: index, hold: isLast ? launcher.options.hold : nil)
   }
 
   // MARK: What happens
@@ -290,6 +280,7 @@ final class SlurmCommand: RunningCommand {
       launcher.learn(agent.facts, waited: launcher.waited)
       if keepsAgent {
         launcher.agent = agent
+        launcher.isHeld = isLast
       } else {
         agent.close()
         launcher.allocations.forget(agent.submission)

@@ -12,6 +12,8 @@ final class SlurmLauncher: CommandLauncher {
   private let step: KeyValues
   /// Between two commands.
   var agent: ClusterAgent?
+  /// It has been told how long to wait for another step.
+  var isHeld = false
   private(set) var facts = ClusterFacts()
   private(set) var waited = 0.0
   private var index = 0
@@ -36,7 +38,7 @@ final class SlurmLauncher: CommandLauncher {
 
   deinit {
     statusFile.withCString { _ = unlinkat(directory.number, $0, 0) }
-    if let agent { allocations.keep(agent) }
+    if let agent { allocations.keep(agent, isHeld: isHeld) }
   }
 
   var engine: (any EngineFacts)? { facts }
@@ -44,7 +46,7 @@ final class SlurmLauncher: CommandLauncher {
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
     throws(SpawnFailure) -> any RunningCommand
   {
-    let command = try SlurmCommand(self, command, index: index, timeout: timeout, events: events)
+    let command = try SlurmCommand(self, command, index: index, isLast: isLast, timeout: timeout, events: events)
     index += 1
     return command
   }

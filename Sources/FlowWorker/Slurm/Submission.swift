@@ -77,10 +77,10 @@ struct Submission: Sendable {
       + ["/bin/sh", "-c", Submission.bootstrap, "flowworker", name, "\(fws_program_size())"]
   }
 
-  /// The agent's program comes first on the link: it is a file of 24 KiB without any dependency. It is put where
-  /// programs may be run from, and removes itself.
+  /// The agent's program comes first on the link: it is a file of 26 KiB without any dependency. It is put where
+  /// programs may be run from, and removes itself. The point that is printed lets the link go on (agent.h).
   static let bootstrap = """
-    umask 077; p=; for d in "${TMPDIR:-/tmp}" /tmp /dev/shm /var/tmp "${HOME:-/tmp}"; do f=$d/.$1
+    printf .; umask 077; p=; for d in "${TMPDIR:-/tmp}" /tmp /dev/shm /var/tmp "${HOME:-/tmp}"; do f=$d/.$1
     if [ -n "$p" ]; then cp "$p" "$f" 2>/dev/null || continue; rm -f "$p"
     else (set -C; : >"$f") 2>/dev/null || continue; head -c "$2" >"$f"; fi
     p=$f; chmod 700 "$f"; [ ! -x "$f" ] || exec "$f" agent; done
