@@ -260,7 +260,8 @@ static size_t add_number(char *line, size_t at, int64_t number) {
 static void note_end(link_state *link) {
   const char *name = link->place + length(link->place) + 1;
   const fwk_reply *reply = &link->reply;
-  if (*name == 0 || link->rundir < 0 || reply->kind != FWK_ENDED) return;
+  /* After the link's end it is the end of that, and nobody would remove the file. */
+  if (*name == 0 || link->rundir < 0 || reply->kind != FWK_ENDED || link->in < 0) return;
   int fd = (int)RAW4(__NR_openat, link->rundir, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return;
   char line[160];
@@ -436,10 +437,12 @@ static void turn(link_state *link) {
   items[3].events = is_due(link) ? POLLOUT : 0;
   for (int stream = 0; stream < STREAMS; stream++)
     watch_fd(&items[4 + stream], has_room(link, PIECE) ? link->pipes[stream] : -1);
-  int64_t until = link->is_running ? INT64_MAX : link->until;
+  int64_t until = link->is_running || link->is_over ? INT64_MAX : link->until;
   if (monotonic() >= until) {
+    /* What was said is still to be sent. */
     link->is_over = true;
-    return;
+    link->due = 0;
+    return flush(link);
   }
   if (link->begin < link->end && items[3].events == 0 && link->due < until) until = link->due;
   int64_t left = until == INT64_MAX ? 0 : until - monotonic();

@@ -3,14 +3,14 @@
 #
 #   run.sh LIBDIR [--only ENGINE,...] [-- COMMAND...]
 #
-# LIBDIR has libflowworker.so. The engines: one, two (Docker), registry, podman; "docker" is one and two.
+# LIBDIR has libflowworker.so. The engines: one, two (Docker), registry, podman, slurm; "docker" is one and two.
 # Without COMMAND: the C programs of Tests/engines/c, the Python tests of Tests/engines/python, and the programs
 # with containers in the documents.
 # What cannot be started is said in one line; with CI=true that is a failure, else its variables
 # (README.md has them) stay unset and its tests are skipped. The exit status is that of the tests.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for kind in docker registry podman; do
+for kind in docker registry podman slurm; do
     # shellcheck source=/dev/null
     [ ! -e "$here/$kind.sh" ] || . "$here/$kind.sh"
 done
@@ -23,7 +23,7 @@ usage() {
 # --- the engines of a run ------------------------------------------------------------------------
 # up_ENGINE starts it and awaits it; give VARIABLE VALUE is what tests find it by. All of them run
 # at once. after_ENGINE runs when all are up, in the order of the list: for what needs another engine.
-engines=(one two registry podman)
+engines=(one two registry podman slurm)
 
 give() { printf '%s=%s\n' "$1" "$2" >>"$ENGINES_RUN/$engine/variables"; }
 
@@ -61,6 +61,11 @@ after_registry() {
 up_podman() {
     podman_start podman --registry "127.0.0.1:$registry_port" && podman_await podman || return 1
     give FW_TEST_PODMAN "unix://$(podman_address podman)"
+}
+
+up_slurm() {
+    slurm_start slurm && slurm_await slurm || return 1
+    give FW_TEST_SLURM "$(slurm_address slurm)"
 }
 
 # Engines without which CI does not fail, if they are installed and yet cannot be started on a machine.

@@ -65,7 +65,7 @@ ReturnToService=2
 KillWait=2
 MessageTimeout=5
 SlurmdTimeout=5
-MinJobAge=30
+MinJobAge=60
 OverTimeLimit=0
 NodeName=$node NodeAddr=127.0.0.1 CPUs=$SLURM_CPUS RealMemory=$SLURM_MEMORY State=UNKNOWN
 PartitionName=main Nodes=$node Default=YES MaxTime=60 State=UP OverSubscribe=FORCE:8
@@ -83,7 +83,7 @@ slurm_launch() {
     slurm_node "$place" start
 }
 
-# The node does not know itself by a number of processors that the machine has not: so it is told.
+# slurm_node PLACE kill|start
 slurm_node() {
     case $2 in
     start) start_daemon "$1" slurmd slurmd -D -f "$1/slurm.conf" -N "$(hostname -s)" ;;
@@ -94,9 +94,7 @@ slurm_node() {
 
 slurm_answers() { [[ $(SLURM_CONF=$1/slurm.conf sinfo --noheader --format %T --partition main) == idle ]]; }
 
-slurm_await() {
-    await_daemon "$ENGINES_RUN/$1" slurmctld slurm_answers "$ENGINES_RUN/$1" || return 1
-}
+slurm_await() { await_daemon "$ENGINES_RUN/$1" slurmctld slurm_answers "$ENGINES_RUN/$1"; }
 
 slurm_restart() {
     local place=$ENGINES_RUN/$1
@@ -104,11 +102,10 @@ slurm_restart() {
     slurm_stop "$1" --keep && slurm_launch "$place"
 }
 
-slurm_is_empty() { [ -z "$(SLURM_CONF=$1/slurm.conf timeout 10 squeue --noheader 2>/dev/null)" ]; }
-
+# slurm_end PLACE SIGNAL
 slurm_end() {
-    local place=$1 id
-    for id in slurmd slurmctld munged; do end_daemon "$place" "$id" "$2" 10 || return 1; done
+    local id
+    for id in slurmd slurmctld munged; do end_daemon "$1" "$id" "$2" 10 || return 1; done
 }
 
 # slurm_stop NAME [--keep|--kill]
@@ -126,16 +123,28 @@ slurm_stop() {
     esac
 }
 
-# What runs a job is known by its socket in the node's spool, and not by its arguments. It is asked to end with its job.
-slurm_sweep() {
-    local place=$1 file pid round
-    for round in 1 2 3; do
-        for file in $(grep -lsF -- "$place/slurm.conf" /proc/[0-9]*/environ); do
-            pid=${file#/proc/} pid=${pid%/environ}
-            is_slurm_job "$pid" && kill -KILL "$pid" 2>/dev/null || true
+# What runs a step is a process of its own, which outlives the node's daemon and has no place in its arguments: it is
+# known by its socket in the node's spool.
+slurm_step_pids() {
+    local inode file
+    for inode in $(awk -v place="$1/spool/" 'index($8, place) == 1 { print $7 }' /proc/net/unix); do
+        for file in /proc/[0-9]*/fd/*; do
+            [ "$(readlink "$file" 2>/dev/null)" != "socket:[$inode]" ] || echo "$file" | cut -d/ -f3
         done
-    done
-    : "$round"
+    done | sort -u
 }
 
-[ "${BASH_SOURCE[0]}" != "$0" ] || engine_command slurm "$@"
+slurm_sweep() {
+    local pid
+    for pid in $(slurm_step_pids "$1"); do
+        # Its tasks end with it, or are of the tests, which end their own.
+        kill -KILL "$pid" 2>/dev/null || true
+    done
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+    case ${1:-} in
+    node) slurm_node "$ENGINES_RUN/$2" "$3" ;;
+    *) engine_command slurm "$@" ;;
+    esac
+fi

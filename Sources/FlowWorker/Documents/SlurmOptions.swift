@@ -58,6 +58,8 @@ struct SlurmOptions {
         allocations = Int(try SlurmOptions.number(value, 1...100_000, "number of allocations"))
       } else if key == "queue_timeout" {
         queueTimeout = try value.requireSeconds()
+      } else if key == "background", value.string == "leave" {
+        throw Refusal("\"leave\" is no way to treat background processes of a job, which ends with its step")
       } else if !(try process.read(key, value)) {
         throw .unknownKey(key, of: "the options of a slurm worker", known: SlurmOptions.keys)
       }

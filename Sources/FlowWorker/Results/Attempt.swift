@@ -99,7 +99,7 @@ struct CommandRecord {
     case .statusUnknown: return "ended, but nobody knows how: its monitor process was killed: \(shown)"
     case .spawnFailed: return "could not be started: \(end.failure ?? "")"
     case .engineFailed:
-      return "\(end.container == nil ? "could not be run" : "was not run to its end"): \(end.failure ?? "")"
+      return "\(end.container == nil && end.pid == nil ? "could not be run" : "was not run to its end"): \(end.failure ?? "")"
     }
   }
 

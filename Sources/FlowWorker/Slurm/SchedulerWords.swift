@@ -42,12 +42,22 @@ struct SchedulerWords {
   /// The scheduler's own words about why something did not go on.
   static func reason(in lines: [String]) -> String? {
     let errors = lines.filter { $0.contains("error: ") && !$0.contains("task 0: ") }
-    let line = errors.last ?? lines.last
+    let line = errors.last ?? lines.first
     return line.map { line in
       var text = Substring(line)
       for prefix in ["srun: ", "error: ", "fatal: "] where text.hasPrefix(prefix) { text = text.dropFirst(prefix.count) }
       return String(text)
     }
+  }
+
+  /// The state of a job that was ended, where they tell it: "*** STEP 5.0 ON n1 CANCELLED AT 2026-… DUE TO TIME LIMIT ***".
+  static func state(in lines: [String]) -> String? {
+    for line in lines where line.contains(" CANCELLED AT ") || line.contains("ode failure") {
+      if line.contains("TIME LIMIT") { return "TIMEOUT" }
+      if line.contains("PREEMPTION") { return "PREEMPTED" }
+      if line.contains("NODE FAILURE") || line.contains("ode failure") { return "NODE_FAIL" }
+    }
+    return lines.contains { $0.contains(" CANCELLED AT ") } ? "CANCELLED" : nil
   }
 
   /// Whether they say that memory ran out.

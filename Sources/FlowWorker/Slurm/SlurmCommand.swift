@@ -262,7 +262,8 @@ final class SlurmCommand: RunningCommand {
     default:
       let told = CommandEnd(reply)
       let isByScheduler = told.outcome == .cancelled && reason == nil
-      if isByScheduler || (told.signal == SIGKILL && told.endedBy == nil) || told.outcome == .statusUnknown {
+      let isBySomebody = (told.signal == SIGKILL || told.signal == SIGTERM) && told.endedBy == nil
+      if isByScheduler || isBySomebody || told.outcome == .statusUnknown {
         // It was not us: the scheduler knows more, when the job has ended.
         known = told
         settle()
@@ -368,6 +369,8 @@ final class SlurmCommand: RunningCommand {
       judge(nil, failure: why)
     case .job(let found):
       if let found, found.isAlive, askings < SlurmCommand.maxAskings { return again() }
+      // Its nodes are being cleared up: its state comes with the end of that, but that may take its time.
+      if let found, found.state == "COMPLETING", askings < SchedulerQuery.tries { return again() }
       judge(found, failure: nil)
     }
   }

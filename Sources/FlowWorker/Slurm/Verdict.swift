@@ -21,7 +21,7 @@ struct Verdict {
       return
     }
     guard wasReady else { return tellOfRefusal(in: &end) }
-    let state = found?.state ?? ""
+    let state = SchedulerWords.state(in: agent.messages) ?? found?.state ?? ""
     if SchedulerWords.tellOfMemory(agent.messages) || state == "OUT_OF_MEMORY" {
       end.outcome = .oom
       end.outOfMemory = .yes
@@ -38,7 +38,11 @@ struct Verdict {
     case "PREEMPTED": fail("\(job) was preempted: another job took its place\(node)\(said)", in: &end)
     case "CANCELLED": fail("\(job) was cancelled by somebody else\(said)", in: &end)
     default:
-      if isKnown { return }
+      if isKnown {
+        // Its agent was asked to end it, and nobody says by whom.
+        if end.outcome == .cancelled { fail("\(job) was ended by the scheduler\(node)\(said)", in: &end) }
+        return
+      }
       end.outcome = .statusUnknown
       let told = found.map { "the scheduler says \($0.state)\($0.reason == "None" ? "" : " (\($0.reason))")" }
       let why = failure.map { "the scheduler could not be asked (\($0))" } ?? told ?? "the scheduler has forgotten it"
@@ -54,7 +58,7 @@ struct Verdict {
     if found?.state == "CANCELLED" { return fail("\(job) was cancelled by somebody else while it waited\(said)", in: &end) }
     end.outcome = .spawnFailed
     end.failure =
-      found == nil
+      found == nil || agent.messages.contains { $0.contains("Unable to allocate resources") }
       ? "the scheduler gives no allocation\(said)"
       : "the agent did not start in the allocation of \(job)\(node)\(said)"
   }

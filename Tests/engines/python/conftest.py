@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "bindings/python"))
 import flowworker  # noqa: E402
 
 #: Ends a test that would wait for ever; no test depends on how long it is.
-HANG = 120
+HANG = int(os.environ.get("FW_TEST_HANG", "120"))
 LABEL = "io.github.flowworker.host"
 BUSYBOX, BARE, ENTRY = "fw-test/busybox:1", "fw-test/bare:1", "fw-test/entry:1"
 
