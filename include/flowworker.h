@@ -689,6 +689,16 @@ FW_API const char *fw_worker_type(const fw_worker *worker);
 FW_API const char *fw_worker_volume(const fw_worker *worker);
 
 /**
+ * Gives the names that a worker's specification calls secret.
+ *
+ * @param worker borrowed; NULL gives NULL.
+ * @return borrowed, as long as the worker is; a JSON array of texts.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_worker_secrets(const fw_worker *worker);
+
+/**
  * Releases a worker that fw_worker_create() gave. A lent worker is not released.
  *
  * @param worker owned by the caller, and no longer valid after the call; may be
@@ -873,6 +883,28 @@ FW_API fw_status fw_call_fail(fw_call *call, const char *type, const char *messa
 FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step,
                                 fw_context *context, const char *rundir,
                                 fw_result **result, fw_error **error) FW_MUSTUSE;
+
+/**
+ * Says what would run, and runs nothing: no process is started, no engine and no
+ * scheduler is asked.
+ *
+ * @param worker     borrowed.
+ * @param step       borrowed; of a type that the worker runs.
+ * @param context    borrowed. NULL: none.
+ * @param rundir     borrowed; the path of the run directory.
+ * @param[out] json  owned by the caller on FW_OK: release it with fw_string_free(). The
+ *                   commands after substitution, the environment, and what the type has: the
+ *                   arguments of processes, the containers with their mounts, the submission to
+ *                   a scheduler, the parameters of a notebook. Secrets are masked.
+ *                   docs/documents.md has its grammar.
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_STEP_TYPE, FW_E_TEMPLATE, FW_E_UNKNOWN as fw_worker_exec() gives them.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_worker_plan(const fw_worker *worker, const fw_step *step, fw_context *context,
+                                const char *rundir, char **json, fw_error **error);
 
 /**
  * Starts a step, and returns at once.

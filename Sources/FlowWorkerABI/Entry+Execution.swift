@@ -16,6 +16,21 @@ public func fw_worker_exec(
   }
 }
 
+@_cdecl("fw_worker_plan") @implementation
+public func fw_worker_plan(
+  _ worker: OpaquePointer?, _ step: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(json, "json")
+    let worker = try needed(worker, Worker.self, "worker", "a worker").takeUnretainedValue()
+    let step = try needed(step, Step.self, "step", "a step").takeUnretainedValue()
+    guard let rundir else { throw badArgument("rundir", "a path") }
+    let values = context == nil ? nil : try needed(context, Context.self, "context", "a context").takeUnretainedValue()
+    place.pointee = try worker.plan(step, values, rundir: rundir).take()
+  }
+}
+
 @_cdecl("fw_exec_start") @implementation
 public func fw_exec_start(
   _ worker: OpaquePointer?, _ step: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?,

@@ -107,6 +107,11 @@ public func fw_worker_volume(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? 
   HandleTable.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { $0.cVolume.start }
 }
 
+@_cdecl("fw_worker_secrets") @implementation
+public func fw_worker_secrets(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? {
+  HandleTable.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { $0.cSecrets.start }
+}
+
 @_cdecl("fw_worker_free") @implementation
 public func fw_worker_free(_ worker: OpaquePointer?) {
   guard let object = HandleTable.borrow(worker, Worker.self) else { return }

@@ -50,6 +50,7 @@ static void documents(void)
 
 static void execution(void)
 {
+    FORKED(char, fw_worker_plan, worker, step, context, check_directory);
     FORKED(fw_result, fw_worker_exec, worker, step, context, check_directory);
     FORKED(fw_exec, fw_exec_start, worker, step, context, check_directory, NULL);
     FORKED(fw_event, fw_exec_next_event, running, 0);

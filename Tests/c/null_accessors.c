@@ -14,6 +14,7 @@ int main(void)
     CHECK(fw_worker_name(NULL) == NULL);
     CHECK(fw_worker_type(NULL) == NULL);
     CHECK(fw_worker_volume(NULL) == NULL);
+    CHECK(fw_worker_secrets(NULL) == NULL);
 
     CHECK_INT(fw_exec_fd(NULL), -1);
     fw_exec_cancel(NULL);

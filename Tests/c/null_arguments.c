@@ -77,6 +77,10 @@ int main(void)
     CLEARS("worker", no_result, fw_worker_exec, NULL, step, context, check_dir());
     CLEARS("step", no_result, fw_worker_exec, worker, NULL, context, check_dir());
     CLEARS("rundir", no_result, fw_worker_exec, worker, step, context, NULL);
+    CLEARS("worker", no_text, fw_worker_plan, NULL, step, context, check_dir());
+    CLEARS("step", no_text, fw_worker_plan, worker, NULL, context, check_dir());
+    CLEARS("rundir", no_text, fw_worker_plan, worker, step, context, NULL);
+    REFUSES("json", fw_worker_plan, worker, step, context, check_dir(), NULL);
     REFUSES("result", fw_worker_exec, worker, step, context, check_dir(), NULL);
     CLEARS("worker", no_exec, fw_exec_start, NULL, step, context, check_dir(), NULL);
     CLEARS("step", no_exec, fw_exec_start, worker, NULL, context, check_dir(), "{}");

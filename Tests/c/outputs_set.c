@@ -99,6 +99,9 @@ int main(void)
     fw_worker *runner = run_worker(NULL), *coder = check_worker("{\"name\": \"c\", \"type\": \"code\"}");
     FAILS(FW_E_TEMPLATE, "", result, fw_worker_exec, runner, bad, values, check_dir());
     FAILS(FW_E_STEP_TYPE, "", result, fw_worker_exec, coder, good, values, check_dir());
+    FAILS(FW_E_TEMPLATE, "", text, fw_worker_plan, runner, bad, values, check_dir());
+    FAILS(FW_E_STEP_TYPE, "", text, fw_worker_plan, coder, good, values, check_dir());
+    SUCCEEDS(text, fw_string_free, fw_worker_plan, runner, good, values, check_dir());
     SUCCEEDS(result, fw_result_free, fw_worker_exec, runner, good, values, check_dir());
     FAILS(FW_E_TEMPLATE, "", exec, fw_exec_start, runner, bad, values, check_dir(), NULL);
     FAILS(FW_E_STEP_TYPE, "", exec, fw_exec_start, coder, good, values, check_dir(), NULL);

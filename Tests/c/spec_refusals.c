@@ -20,7 +20,7 @@ int main(void)
     refused("code", "x", "", NULL, FW_E_SYNTAX, NULL, "empty");
     refused("code", "x", NULL, "{\"A\": 1, \"A\": 2}", FW_E_SYNTAX, NULL, "\"A\"");
     refused("code", "x", "[]", NULL, FW_E_DOCUMENT, "", "object");
-    refused("code", "x", "{\"a\": 1.5}", NULL, FW_E_DOCUMENT, "/a", "1.5");
+    refused("code", "x", "{\"a\": 1.5}", NULL, FW_E_DOCUMENT, "/a", "a number with a fraction");
     refused("code", "x", "{\"a\": true}", NULL, FW_E_DOCUMENT, "/a", "true");
     refused("code", "x", "{\"a/b\": null}", NULL, FW_E_DOCUMENT, "/a~1b", "null");
     refused("code", "x", NULL, "{\"\": \"1\"}", FW_E_DOCUMENT, "/", "empty");

@@ -20,7 +20,7 @@ int main(void)
     CHECK_INT(json_integer_value(json_object_get(info, "abi_version")), FW_ABI_VERSION);
     CHECK_STR(json_string_value(json_object_get(info, "jansson")), jansson_version_str());
     CHECK(json_string_length(json_object_get(info, "swift")) > 0);
-    CHECK_JSON(json_object_get(info, "worker_types"), json_pack("[sssss]", "code", "subprocess", "docker", "notebook", "nbdocker"));
+    CHECK_JSON(json_object_get(info, "worker_types"), json_pack("[ssssss]", "code", "subprocess", "docker", "notebook", "nbdocker", "slurm"));
     json_decref(info);
     CHECK(fw_build_info() == fw_build_info());
     return check_done();

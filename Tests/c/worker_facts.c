@@ -3,8 +3,8 @@
 
 int main(void)
 {
-    const char *types[] = {"code", "subprocess", "docker", "notebook", "nbdocker"};
-    for (int i = 0; i < 5; i++) {
+    const char *types[] = {"code", "subprocess", "docker", "notebook", "nbdocker", "slurm"};
+    for (int i = 0; i < 6; i++) {
         char text[200];
         snprintf(text, sizeof text, "{\"type\": \"%s\", \"name\": \"\xC3\xA9 / %d\"%s}", types[i], i,
                  i % 2 ? ", \"volume\": \"\xC3\xA9 store\"" : "");
@@ -12,6 +12,7 @@ int main(void)
         snprintf(text, sizeof text, "\xC3\xA9 / %d", i);
         CHECK_STR(fw_worker_name(worker), text);
         CHECK_STR(fw_worker_type(worker), types[i]);
+        CHECK_STR(fw_worker_secrets(worker), "[]");
         CHECK_STR(fw_worker_volume(worker), i % 2 ? "\xC3\xA9 store" : "__default__");
         const char *forever = fw_worker_type(worker);
         fw_worker_free(worker);

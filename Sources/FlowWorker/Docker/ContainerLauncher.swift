@@ -16,7 +16,8 @@ final class ContainerLauncher: CommandLauncher {
     self.settings = settings
     options = worker.options
     session = try ContainerLauncher.session(
-      worker.options, image: step.image, env: worker.env.overridden(by: step.env), rundir: rundir)
+      worker.options, image: step.image, env: worker.env.overridden(by: step.env).overridden(by: settings.secrets.env),
+      rundir: rundir)
   }
 
   /// Finds the engine.
@@ -96,7 +97,7 @@ final class ContainerLauncher: CommandLauncher {
     early = EarlyContainer(session, body)
   }
 
-  private static func words(_ command: UnsafeRawBufferPointer) throws(SpawnFailure) -> [String] {
+  static func words(_ command: UnsafeRawBufferPointer) throws(SpawnFailure) -> [String] {
     do throws(Words.Fault) { return try Words.split(command) } catch {
       throw SpawnFailure(
         "it cannot be split into words: \(error.text): "

@@ -86,7 +86,9 @@ struct KeyValues {
 
   private static func readValue(_ json: JSONRef) throws(Refusal) -> String {
     if let integer = json.integer { return String(integer) }
-    guard json.kind == .string else { throw Refusal("\(json.shown) stands where a string or an integer is needed") }
+    // It may be a secret: what it is, and not which.
+    let shown = json.kind == .real ? "a number with a fraction" : json.shown
+    guard json.kind == .string else { throw Refusal("\(shown) stands where a string or an integer is needed") }
     return try json.requireString()
   }
 

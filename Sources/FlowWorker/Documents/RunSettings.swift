@@ -9,6 +9,8 @@ struct RunSettings: Sendable {
   /// The directory where longer streams go.
   var spill: String?
   var retries: RetryPolicy?
+  /// What is not to be told. No document has it: it comes from worker, step and context.
+  var secrets = Secrets.none
 
   var isEmpty: Bool { timeout == nil && outputLimit == nil && spill == nil && retries == nil }
 
@@ -34,7 +36,7 @@ struct RunSettings: Sendable {
   func overridden(by other: RunSettings) -> RunSettings {
     RunSettings(
       timeout: other.timeout ?? timeout, outputLimit: other.outputLimit ?? outputLimit, spill: other.spill ?? spill,
-      retries: other.retries ?? retries)
+      retries: other.retries ?? retries, secrets: other.secrets.isEmpty ? secrets : other.secrets)
   }
 }
 

@@ -12,6 +12,7 @@ public final class Step: Sendable {
   let notebook: NotebookAction
   let env: KeyValues
   let settings: RunSettings
+  let secrets: [String]
 
   public init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
     let document = try JSONText.read(text) { (json) throws(Refusal) in try StepDocument(reading: json) }
@@ -24,6 +25,7 @@ public final class Step: Sendable {
     notebook = document.notebook
     env = document.env
     settings = document.settings
+    secrets = document.secrets
   }
 
   var shownName: String { Wording.quoted(cName.string) }

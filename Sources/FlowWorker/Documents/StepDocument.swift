@@ -7,7 +7,7 @@ public enum StepType: String, Sendable {
 
 /// What the document of a step says.
 struct StepDocument {
-  static let keys = ["name", "files", "action"] + settingKeys
+  static let keys = ["name", "files", "action", "secrets"] + settingKeys
   /// What a step may say about its run.
   static let settingKeys = ["timeout", "output_limit", "retries"]
   static let containerKeys = ["environment", "commands", "env"]
@@ -20,16 +20,21 @@ struct StepDocument {
   var commands: [String] = []
   var env = KeyValues()
   var settings = RunSettings()
+  /// Names of environment entries and of values of the context.
+  var secrets: [String] = []
 
   init(reading json: JSONRef) throws(Refusal) {
     var name: String?
     var action: JSONRef?
     var settings = RunSettings()
+    var secrets: [String] = []
     try json.readMembers { (key, value) throws(Refusal) in
       if key == "name" {
         name = try value.requireName()
       } else if key == "files" {
         try StepDocument.checkFiles(value)
+      } else if key == "secrets" {
+        secrets = try value.requireNames()
       } else if key == "action" {
         action = value
       } else if !(StepDocument.settingKeys.contains(key.string) ? try settings.read(key, value) : false) {
@@ -40,6 +45,7 @@ struct StepDocument {
     guard let action else { throw .missingKey("action", of: "the step \(Wording.quoted(name))") }
     self.name = name
     self.settings = settings
+    self.secrets = secrets
     self.type = .container
     do throws(Refusal) { try readAction(action) } catch { throw error.inside("action") }
   }

@@ -39,7 +39,7 @@ enum WorkerOptions {
 
 /// What the specification of a worker says.
 struct WorkerSpec {
-  static let keys = ["name", "type", "env", "variables", "vars", "volume", "options"]
+  static let keys = ["name", "type", "env", "variables", "vars", "volume", "options", "secrets"]
   static let defaultVolume = "__default__"
 
   var name: String
@@ -48,6 +48,8 @@ struct WorkerSpec {
   var variables = KeyValues()
   var volume = WorkerSpec.defaultVolume
   var options = WorkerOptions.none
+  /// Names of environment entries and of values of the context.
+  var secrets: [String] = []
 
   init(name: String, type: WorkerType) {
     self.name = name
@@ -62,6 +64,7 @@ struct WorkerSpec {
     var variablesKey: String?
     var volume = WorkerSpec.defaultVolume
     var options: JSONRef?
+    var secrets: [String] = []
     try json.readMembers { (key, value) throws(Refusal) in
       if key == "name" {
         name = try value.requireName()
@@ -80,6 +83,8 @@ struct WorkerSpec {
         volume = try value.requireName()
       } else if key == "options" {
         options = value
+      } else if key == "secrets" {
+        secrets = try value.requireNames()
       } else {
         throw .unknownKey(key, of: "a worker specification", known: WorkerSpec.keys)
       }
@@ -91,6 +96,7 @@ struct WorkerSpec {
     self.env = env
     self.variables = variables
     self.volume = volume
+    self.secrets = secrets
     if let options {
       // Which keys there are depends on the type, which may come later in the text.
       do throws(Refusal) { self.options = try WorkerOptions(reading: options, of: type) } catch {

@@ -157,6 +157,7 @@ struct EventQueue {
   private var text = ""
   /// Whether somebody takes the events; they are passed over otherwise.
   var isListening = false
+  var secrets = Secrets.none
 
   var isEmpty: Bool { taken == events.count }
 
@@ -191,13 +192,15 @@ struct EventQueue {
   }
 
   mutating func progress(_ progress: ImageProgress, image: String) {
+    var progress = progress
+    if !secrets.isEmpty { progress.status = secrets.masked(progress.status) }
     add(.progress(image: image, progress), command: command)
   }
 
   mutating func progress(_ progress: CellProgress) { add(.cell(progress), command: command) }
 
   /// What a scheduler says of a job that waits.
-  mutating func queued(job: String?, _ status: String) { add(.queue(job: job, status: status), command: command) }
+  mutating func queued(job: String?, _ status: String) { add(.queue(job: job, status: secrets.masked(status)), command: command) }
 
   mutating func commandEnded(_ record: CommandRecord) { add(.commandEnded(record), command: command) }
 

@@ -2,6 +2,7 @@
 struct ReceivedOutput: ~Copyable {
   private var kept: KeptOutput
   private var feed: EventFeed?
+  private var mask: Mask?
   /// The first bytes, whatever is kept.
   private(set) var beginning = ByteBuffer()
 
@@ -11,12 +12,21 @@ struct ReceivedOutput: ~Copyable {
     kept = KeptOutput(
       limit: settings.outputLimit, spill: settings.spill.map { SpillFile(in: $0, for: stream.name) })
     feed = events.flatMap { EventFeed($0, stream) }
+    mask = settings.secrets.isEmpty ? nil : Mask(settings.secrets)
   }
 
   mutating func take(_ bytes: UnsafeRawBufferPointer, _ events: inout EventQueue) {
-    kept.add(bytes)
     let missing = ReceivedOutput.beginningSize - beginning.count
     if missing > 0 { beginning.append(UnsafeRawBufferPointer(rebasing: bytes.prefix(missing))) }
+    guard mask != nil else { return add(bytes, &events) }
+    var masked = ByteBuffer()
+    mask?.take(bytes) { masked.append($0) }
+    add(masked.bytes, &events)
+  }
+
+  private mutating func add(_ bytes: UnsafeRawBufferPointer, _ events: inout EventQueue) {
+    if bytes.isEmpty { return }
+    kept.add(bytes)
     guard feed != nil else { return }
     if events.isListening {
       var chunk = ByteBuffer()
@@ -29,7 +39,12 @@ struct ReceivedOutput: ~Copyable {
     }
   }
 
-  mutating func finish(_ events: inout EventQueue) { feed?.finish(&events) }
+  mutating func finish(_ events: inout EventQueue) {
+    var rest = ByteBuffer()
+    mask?.finish { rest.append($0) }
+    add(rest.bytes, &events)
+    feed?.finish(&events)
+  }
 
   mutating func take() -> Output { kept.take() }
 }

@@ -35,6 +35,7 @@ extension CommandLauncher {
 /// What is known of the engine that runs the commands of a step; `engine` in its result.
 protocol EngineFacts {
   func write(to writer: inout JSONWriter)
+  func masked(by secrets: Secrets) -> any EngineFacts
 }
 
 /// A command in flight. Whoever has it does one thing at a time with it.
@@ -163,5 +164,22 @@ struct CommandEnd {
   init(failure: SpawnFailure, started: Double) {
     self.init(outcome: failure.outcome, started: started)
     self.failure = failure.reason
+  }
+}
+
+extension CommandEnd {
+  /// As it may be told. Its output is so from the beginning.
+  func masked(by secrets: Secrets) -> CommandEnd {
+    if secrets.isEmpty { return self }
+    var end = self
+    end.failure = secrets.masked(failure)
+    end.explanation = secrets.masked(explanation)
+    end.place = secrets.masked(place)
+    end.value = secrets.masked(value)
+    end.exception = exception.map {
+      RaisedException(
+        type: secrets.masked($0.type), message: secrets.masked($0.message), trace: secrets.masked($0.trace))
+    }
+    return end
   }
 }

@@ -29,6 +29,8 @@ struct StepRun: ~Copyable {
   private var attempts: [Attempt] = []
   private var attemptBegan = 0.0
   private var isCancelled = false
+  /// What the last command gave; the result has it without secrets.
+  private var value: JSONValue?
   private var queue = EventQueue()
   private(set) var signpost = Signpost()
 
@@ -43,6 +45,7 @@ struct StepRun: ~Copyable {
     self.settings = settings
     self.events = events
     queue.isListening = events != nil
+    queue.secrets = settings.secrets
     queue.stepStarted(step, worker)
     beginAttempt()
   }
@@ -115,6 +118,9 @@ struct StepRun: ~Copyable {
 
   // MARK: Attempts and commands
 
+  /// A command, as it may be told.
+  private func text(_ index: Int) -> String { settings.secrets.masked(plan.commands.text(index)) }
+
   private mutating func beginAttempt() {
     records = []
     attemptBegan = fws_monotonic()
@@ -123,7 +129,7 @@ struct StepRun: ~Copyable {
     do {
       launcher = try plan.launcher(settings)
     } catch {
-      records = [CommandRecord(index: nil, command: "", CommandEnd(failure: error, started: fws_wall()))]
+      records = [CommandRecord(index: nil, command: "", CommandEnd(failure: error, started: fws_wall()).masked(by: settings.secrets))]
       return finishAttempt()
     }
     startCommand(0)
@@ -134,7 +140,7 @@ struct StepRun: ~Copyable {
     if isCancelled { return stop(.cancelled, before: index) }
     if let left, left <= 0 { return stop(.timeout, before: index) }
     guard let launcher else { return }
-    queue.begin(command: index, text: plan.commands.text(index))
+    queue.begin(command: index, text: text(index))
     do {
       let command = try launcher.start(
         plan.commands[index], isLast: index + 1 == plan.commands.count, timeout: left, events: events)
@@ -150,14 +156,16 @@ struct StepRun: ~Copyable {
   private mutating func stop(_ outcome: Outcome, before index: Int) {
     let place = "before command \(index + 1) of \(plan.commands.count)"
     let end = CommandEnd(outcome: outcome, started: fws_wall())
-    records.append(CommandRecord(index: nil, command: plan.commands.text(index), end, place: place))
+    records.append(CommandRecord(index: nil, command: text(index), end, place: place))
     guard let closing = launcher?.close() else { return finishAttempt() }
     phase = .closing(closing)
     signpost.watch(closing.waiting)
   }
 
   private mutating func finishCommand(_ index: Int, _ end: CommandEnd) {
-    let record = CommandRecord(index: index, command: plan.commands.text(index), end)
+    value = end.value
+    let end = end.masked(by: settings.secrets)
+    let record = CommandRecord(index: index, command: text(index), end)
     records.append(record)
     queue.commandEnded(record)
     if record.returncode == 0, index + 1 < plan.commands.count {
@@ -169,7 +177,7 @@ struct StepRun: ~Copyable {
 
   private mutating func finishAttempt() {
     var attempt = Attempt(
-      step: step, commands: records, total: plan.commands.count, timeout: settings.timeout, engine: launcher?.engine)
+      step: step, commands: records, total: plan.commands.count, timeout: settings.timeout, engine: launcher?.engine?.masked(by: settings.secrets))
     launcher = nil
     if let policy = settings.retries, attempts.count < policy.limit, attempt.returncode != 0, !isCancelled,
       policy.covers(attempt.outcome, exitCode: attempt.returncode)
@@ -188,7 +196,7 @@ struct StepRun: ~Copyable {
   }
 
   private mutating func finish(_ attempt: Attempt) {
-    if attempt.returncode == 0, let value = attempt.commands.last?.end.value, let argument = step.code.argument {
+    if attempt.returncode == 0, let value, let argument = step.code.argument {
       context?.set(argument, value)
     }
     let result = StepResult(

@@ -103,6 +103,9 @@ struct JSONWriter: ~Copyable {
     value.withUTF8 { text(UnsafeRawBufferPointer($0)) }
   }
 
+  /// A text that is JSON already.
+  mutating func json(_ text: String) { bytes.append(text) }
+
   mutating func null() { bytes.append("null" as StaticString) }
 
   /// A string. Bytes that are not UTF-8 become U+FFFD, one for each longest piece of a character that

@@ -36,6 +36,16 @@ extension JSONRef {
     return choice
   }
 
+  /// Texts that are not empty.
+  func requireNames() throws(Refusal) -> [String] {
+    try require(.array)
+    var names: [String] = []
+    try forEachElement { (index, element) throws(Refusal) in
+      do throws(Refusal) { names.append(try element.requireName()) } catch { throw error.inside(index) }
+    }
+    return names
+  }
+
   func requireStrings() throws(Refusal) -> [String] {
     try require(.array)
     var strings: [String] = []

@@ -39,7 +39,7 @@ struct OutputPipes: ~Copyable {
   {
     OutputSink(
       fd: fd, limit: settings.outputLimit, spill: settings.spill.map { SpillFile(in: $0, for: stream.name) },
-      feed: events.flatMap { EventFeed($0, stream) })
+      feed: events.flatMap { EventFeed($0, stream) }, secrets: settings.secrets)
   }
 }
 

@@ -8,7 +8,10 @@ struct OutputSink: ~Copyable {
   private var kept: KeptOutput
   private var isGrown = false
   private var feed: EventFeed?
-  /// How many bytes the stream has, once that is known.
+  /// Where there are secrets.
+  private var mask: Mask?
+  /// How many bytes have been read, and how many the stream has, once that is known.
+  private var taken = 0
   private var end = Int.max
 
   /// A small command costs one page; a stream that proves heavy is read in large pieces.
@@ -16,8 +19,9 @@ struct OutputSink: ~Copyable {
   private static let heavy = 64 * 1024
   private static let largeRead = 1 << 20
 
-  init(fd: Int32, limit: Int?, spill: SpillFile?, feed: consuming EventFeed?) {
+  init(fd: Int32, limit: Int?, spill: SpillFile?, feed: consuming EventFeed?, secrets: Secrets) {
     self.fd = fd
+    mask = secrets.isEmpty ? nil : Mask(secrets)
     kept = KeptOutput(limit: limit, spill: spill)
     self.feed = feed
   }
@@ -36,7 +40,7 @@ struct OutputSink: ~Copyable {
   mutating func read(_ signpost: inout Signpost, _ events: inout EventQueue) {
     if fd < 0 { return }
     let count: Int
-    if feed != nil, events.isListening {
+    if mask != nil || feed != nil && events.isListening {
       count = readChunk(&events)
     } else {
       count = kept.read(fd, isGrown ? OutputSink.largeRead : OutputSink.firstRead)
@@ -48,11 +52,12 @@ struct OutputSink: ~Copyable {
     }
     if count < 0 && errno == EINTR { return }
     if count < 0 && errno == EAGAIN {
-      if end != Int.max { end = kept.written }
+      if end != Int.max { end = taken }
       return
     }
     if count <= 0 { return close(&signpost) }
-    if !isGrown, kept.written >= OutputSink.heavy {
+    taken += count
+    if !isGrown, taken >= OutputSink.heavy {
       isGrown = true
       fws_pipe_grow(fd, Int32(OutputSink.largeRead))
     }
@@ -63,15 +68,32 @@ struct OutputSink: ~Copyable {
     let size = isGrown ? min(OutputSink.largeRead, feed?.largestRead ?? 0) : OutputSink.firstRead
     guard let room = chunk.room(for: size) else {
       feed?.forget()
-      return kept.read(fd, OutputSink.firstRead)
+      // What cannot be looked at is not kept.
+      return mask == nil ? kept.read(fd, OutputSink.firstRead) : -1
     }
     let count = Glibc.read(fd, room, size)
-    if count > 0 {
-      chunk.commit(count)
-      kept.add(chunk.bytes)
-      feed?.give(chunk, &events)
+    guard count > 0 else { return count }
+    chunk.commit(count)
+    if mask != nil {
+      var masked = ByteBuffer()
+      mask?.take(chunk.bytes) { masked.append($0) }
+      add(masked, &events)
+    } else {
+      add(chunk, &events)
     }
     return count
+  }
+
+  private mutating func add(_ chunk: consuming ByteBuffer, _ events: inout EventQueue) {
+    guard chunk.count > 0 else { return }
+    kept.add(chunk.bytes)
+    guard feed != nil else { return }
+    if events.isListening {
+      feed?.give(chunk, &events)
+    } else {
+      feed?.forget()
+      events.skipOutput()
+    }
   }
 
   /// The command has ended: from now on there is what is in the pipe, and no more. A process that goes on
@@ -79,15 +101,20 @@ struct OutputSink: ~Copyable {
   mutating func markEnd() {
     var waiting: Int32 = 0
     if fd >= 0, ioctl(fd, UInt(FIONREAD), &waiting) < 0 { waiting = 0 }
-    end = kept.written + Int(waiting)
+    end = taken + Int(waiting)
   }
 
   /// Whether all has been read.
-  var isDone: Bool { fd < 0 || kept.written >= end }
+  var isDone: Bool { fd < 0 || taken >= end }
 
   /// Closes the pipe, and gives what was kept.
   mutating func finish(_ signpost: inout Signpost, _ events: inout EventQueue) -> Output {
     close(&signpost)
+    if mask != nil {
+      var rest = ByteBuffer()
+      mask?.finish { rest.append($0) }
+      add(rest, &events)
+    }
     feed?.finish(&events)
     return kept.take()
   }

@@ -15,7 +15,8 @@ final class ProcessLauncher: CommandLauncher {
   init(_ worker: SubprocessWorker, _ settings: RunSettings, env: KeyValues, rundir path: CText) throws(SpawnFailure) {
     shell = ShellCommand(options: worker.options, rundir: path)
     self.settings = settings
-    environment = TextBlock(environment: worker.env.overridden(by: env), inherits: worker.options.inheritEnv)
+    environment = TextBlock(
+      environment: worker.env.overridden(by: env), settings.secrets, inherits: worker.options.inheritEnv)
     rundir = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(path) }
   }
 

@@ -12,13 +12,18 @@ struct TextBlock: ~Copyable {
   ///
   /// - Parameters:
   ///   - values: the worker's and the step's.
+  ///   - secrets: what comes to these, and does not count as values.
   ///   - inherits: the host's under them. Without values it is the host's in any case, as in flowServ.
   ///   - isForeign: what of the host's is left out.
-  init(environment values: KeyValues, inherits: Bool, leavingOut isForeign: ((Substring) -> Bool)? = nil) {
+  init(
+    environment values: KeyValues, _ secrets: Secrets = .none, inherits: Bool, leavingOut isForeign: ((Substring) -> Bool)? = nil
+  ) {
+    let inherits = inherits || values.isEmpty
+    let values = values.overridden(by: secrets.env)
     // What most environments need: growing there takes longer than filling it.
     _ = texts.room(for: 8192)
     places.reserveCapacity(64)
-    if inherits || values.isEmpty {
+    if inherits {
       let names = Set(values.pairs.map(\.key))
       var at = fws_environ()
       while let entry = at.pointee {

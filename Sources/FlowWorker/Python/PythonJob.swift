@@ -37,7 +37,9 @@ final class PythonJob: Sendable {
   }
 
   /// A run of a notebook.
-  static func notebook(_ action: NotebookAction, _ options: PythonOptions, _ context: ContextValues?) -> PythonJob? {
+  static func notebook(
+    _ action: NotebookAction, _ options: PythonOptions, _ context: ContextValues?, _ secrets: Secrets
+  ) -> PythonJob? {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("do", "notebook")
@@ -46,10 +48,15 @@ final class PythonJob: Sendable {
       writer.member("parameters") { writer in
         writer.object { writer in
           for parameter in action.parameters {
-            guard let value = context?[action.variables[parameter]] else { continue }
+            let key = action.variables[parameter]
+            // A parameter is written into the notebook.
+            guard !secrets.contains(key), let value = context?[key] else { continue }
             writer.member(key: parameter) { $0.value(value) }
           }
         }
+      }
+      writer.member("secrets") { writer in
+        writer.array(secrets.patterns) { $0.string(String(decoding: $1, as: UTF8.self)) }
       }
       writer.member("kernel", options.kernel)
       writer.member("cell_timeout", options.cellTimeout)

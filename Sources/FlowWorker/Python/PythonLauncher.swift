@@ -27,7 +27,7 @@ final class PythonLauncher: CommandLauncher {
     throws(SpawnFailure) -> any RunningCommand
   {
     guard let keepers = Keepers.shared else { throw .noMemory }
-    let environment = python.environment(env)
+    let environment = python.environment(env, settings.secrets)
     if environment.texts.isExhausted { throw .noMemory }
     let key = Interpreter.Key(
       kind: job.kind, program: try python.program(env), environment: Array(environment.texts.bytes),

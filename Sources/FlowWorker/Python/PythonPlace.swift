@@ -12,7 +12,9 @@ struct PythonPlace: Sendable {
   }
 
   /// What the interpreter gets: the host's environment, with the worker's entries and the step's.
-  func environment(_ step: KeyValues) -> TextBlock { TextBlock(environment: env.overridden(by: step), inherits: true) }
+  func environment(_ step: KeyValues, _ secrets: Secrets) -> TextBlock {
+    TextBlock(environment: env.overridden(by: step), secrets, inherits: true)
+  }
 
   /// The interpreter's program. As execvp(3) does it, but with the PATH of the worker, if it has one.
   func program(_ step: KeyValues) throws(SpawnFailure) -> String {

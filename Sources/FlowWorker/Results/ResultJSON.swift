@@ -61,6 +61,8 @@ extension RaisedException {
 }
 
 extension ContainerFacts {
+  func masked(by secrets: Secrets) -> any EngineFacts { self }
+
   func write(to writer: inout JSONWriter) {
     writer.object { writer in
       writer.member("host", host)

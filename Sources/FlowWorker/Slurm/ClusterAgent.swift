@@ -366,6 +366,12 @@ struct ClusterFacts: EngineFacts {
   var waited: Double?
   var messages: [String] = []
 
+  func masked(by secrets: Secrets) -> any EngineFacts {
+    var facts = self
+    facts.messages = messages.map { secrets.masked($0) }
+    return facts
+  }
+
   func write(to writer: inout JSONWriter) {
     writer.object { writer in
       writer.member("job", job)

@@ -62,7 +62,7 @@ final class SlurmLauncher: CommandLauncher {
   /// a subprocess worker would have it, and what the scheduler has set for the job.
   func environment(on agent: ClusterAgent) -> TextBlock {
     let own = env.overridden(by: step)
-    var block = TextBlock(environment: own, inherits: options.process.inheritEnv) { Submission.isForeign($0) }
+    var block = TextBlock(environment: own, settings.secrets, inherits: options.process.inheritEnv) { Submission.isForeign($0) }
     let names = Set(own.pairs.map { $0.key[...] })
     for entry in agent.environment where !names.contains(entry.prefix { $0 != "=" }) { block.add(entry) }
     return block

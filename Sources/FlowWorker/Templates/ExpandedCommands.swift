@@ -3,7 +3,8 @@ struct ExpandedCommands: ~Copyable {
   private var bytes = ByteBuffer()
   private var ranges: ContiguousArray<Range<Int>> = []
 
-  init(_ step: Step, _ variables: VariableTable, _ context: ContextValues?) throws(FlowError) {
+  init(_ step: Step, _ variables: VariableTable, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError)
+  {
     for (index, template) in step.commands.enumerated() {
       if let fault = template.fault {
         throw FlowError(
@@ -12,6 +13,14 @@ struct ExpandedCommands: ~Copyable {
             + "\(fault.position.line), column \(fault.position.column), near \(Wording.quoted(fault.following)): "
             + "use $name or ${name} for a value, and $$ for a dollar",
           path: "/action/commands/\(index)", position: fault.position)
+      }
+      if !secrets.isEmpty, let (name, position) = template.firstPlaceholder(where: { secrets.contains($0) }) {
+        throw FlowError(
+          .template,
+          "step \(step.shownName), command \(index + 1) of \(step.commands.count): the secret \(Wording.quoted(name)) at "
+            + "line \(position.line), column \(position.column) would be seen by everybody as an argument of the command: "
+            + "use $$\(name), the variable of the environment that has it",
+          path: "/action/commands/\(index)", position: position)
       }
       let range = template.expand(variables, context, into: &bytes)
       // What is behind the range is white space, or nothing: the NUL takes its place.
@@ -31,6 +40,7 @@ struct ExpandedCommands: ~Copyable {
   }
 
   var count: Int { ranges.count }
+  var indices: [Int] { Array(ranges.indices) }
 
   func text(_ index: Int) -> String { String(decoding: self[index], as: UTF8.self) }
 

@@ -98,6 +98,18 @@ struct Template: Sendable {
     return TextPosition(line: line, column: column)
   }
 
+  /// A placeholder that is as asked for, and where its name is.
+  func firstPlaceholder(where matches: (String) -> Bool) -> (name: String, position: TextPosition)? {
+    source.withUnsafeBytes { bytes in
+      for piece in pieces where piece.hash != nil {
+        let range = piece.start..<(piece.start + piece.count)
+        let name = String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self)
+        if matches(name) { return (name, Template.position(of: piece.start, in: bytes)) }
+      }
+      return nil
+    }
+  }
+
   /// Appends the command with each placeholder replaced by the worker's variable, else by the value
   /// in the context, else by its own name; then without the white space around it.
   func expand(_ variables: VariableTable, _ context: ContextValues?, into output: inout ByteBuffer) -> Range<Int> {

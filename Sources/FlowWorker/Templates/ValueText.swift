@@ -3,6 +3,12 @@ internal import Glibc
 /// The text that stands for a value of the context in a command: what Python's `str` gives, except
 /// that arrays and objects are compact JSON.
 enum ValueText {
+  static func string(_ value: JSONRef) -> String {
+    var text = ByteBuffer()
+    append(value, to: &text)
+    return String(decoding: text.bytes, as: UTF8.self)
+  }
+
   static func append(_ value: JSONRef, to output: inout ByteBuffer) {
     switch value.kind {
     case .string:

@@ -1,8 +1,8 @@
 /// Runs functions: those that the host has registered, and those of Python packages.
 struct CodeWorker: StepRunner {
   private let options: PythonOptions
-  private let functions: FunctionTable
-  private let python: PythonPlace
+  let functions: FunctionTable
+  let python: PythonPlace
   private let interpreters: Interpreters
 
   init(_ spec: WorkerSpec, _ facilities: Facilities) {
@@ -14,7 +14,7 @@ struct CodeWorker: StepRunner {
 
   var settings: RunSettings { options.settings }
 
-  func plan(_ step: Step, _ context: ContextValues?, rundir: CText) throws(FlowError) -> StepPlan {
+  func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
     let name = step.code.function
     let commands = try ExpandedCommands(named: name)
     let options = options

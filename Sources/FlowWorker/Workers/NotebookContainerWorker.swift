@@ -14,8 +14,8 @@ struct NotebookContainerWorker: StepRunner {
 
   var settings: RunSettings { options.docker.settings }
 
-  func plan(_ step: Step, _ context: ContextValues?, rundir: CText) throws(FlowError) -> StepPlan {
-    guard let job = PythonJob.notebook(step.notebook, options.python, context) else { throw .noMemory }
+  func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+    guard let job = PythonJob.notebook(step.notebook, options.python, context, secrets) else { throw .noMemory }
     return StepPlan(commands: try ExpandedCommands(named: step.notebook.notebook)) { (settings) throws(SpawnFailure) in
       try NotebookLauncher(self, job, step, settings, rundir: rundir)
     }

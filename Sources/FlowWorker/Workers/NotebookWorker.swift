@@ -1,7 +1,7 @@
 /// Runs notebooks with papermill, in an interpreter of the machine.
 struct NotebookWorker: StepRunner {
   private let options: PythonOptions
-  private let python: PythonPlace
+  let python: PythonPlace
   private let interpreters: Interpreters
 
   init(_ spec: WorkerSpec, _ facilities: Facilities) {
@@ -12,8 +12,8 @@ struct NotebookWorker: StepRunner {
 
   var settings: RunSettings { options.settings }
 
-  func plan(_ step: Step, _ context: ContextValues?, rundir: CText) throws(FlowError) -> StepPlan {
-    guard let job = PythonJob.notebook(step.notebook, options, context) else { throw .noMemory }
+  func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+    guard let job = PythonJob.notebook(step.notebook, options, context, secrets) else { throw .noMemory }
     let (python, interpreters, options) = (python, interpreters, options)
     return StepPlan(commands: try ExpandedCommands(named: step.notebook.notebook)) { (settings) throws(SpawnFailure) in
       try PythonLauncher(job, python, interpreters, settings, grace: options.grace, env: step.env, rundir: rundir)

@@ -20,8 +20,8 @@ struct SubprocessWorker: StepRunner {
 
   var settings: RunSettings { options.settings }
 
-  func plan(_ step: Step, _ context: ContextValues?, rundir: CText) throws(FlowError) -> StepPlan {
-    StepPlan(commands: try ExpandedCommands(step, variables, context)) { (settings) throws(SpawnFailure) in
+  func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+    StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(SpawnFailure) in
       try ProcessLauncher(self, settings, env: step.env, rundir: rundir)
     }
   }

@@ -8,7 +8,11 @@ public final class Worker: Sendable {
   /// C text for as long as the worker lives.
   public let cName: CText
   public let cVolume: CText
-  private let runner: any StepRunner
+  let runner: any StepRunner
+  let env: KeyValues
+  private let secrets: [String]
+  /// A JSON array of the names, as C text.
+  public let cSecrets: CText
 
   /// One outside of any pool.
   ///
@@ -42,6 +46,12 @@ public final class Worker: Sendable {
     self.isLent = isLent
     cName = try CText(spec.name)
     cVolume = try CText(spec.volume)
+    env = spec.env
+    secrets = spec.secrets
+    var names = JSONWriter()
+    names.array(spec.secrets) { $0.string($1) }
+    let text = names.buffer()
+    cSecrets = try CText(String(decoding: text.bytes, as: UTF8.self))
     switch spec.type {
     case .subprocess: runner = try SubprocessWorker(spec)
     case .docker: runner = try DockerWorker(spec)
@@ -83,16 +93,28 @@ public final class Worker: Sendable {
     _ step: Step, _ context: Context?, _ rundir: UnsafePointer<CChar>, _ settings: RunSettings,
     events: RunOptions.Events?
   ) throws(FlowError) -> StepRun {
+    // A path is bytes, not text.
+    let plan = try prepare(step, context?.snapshot, CText(copying: rundir), settings)
+    let settings = plan.settings
+    return StepRun(step, self, plan, settings, context, events: events)
+  }
+
+  func prepare(_ step: Step, _ values: ContextValues?, _ rundir: CText, _ settings: RunSettings) throws(FlowError)
+    -> StepPlan
+  {
     guard step.type == type.stepType else {
       throw FlowError(
         .stepType,
         "step \(step.shownName) is a \(step.type.rawValue) step, which the \(type.rawValue) worker "
           + "\(Wording.quoted(cName.string)) does not run: it runs \(type.stepType.rawValue) steps")
     }
-    // A path is bytes, not text.
-    let plan = try runner.plan(step, context?.snapshot, rundir: try CText(copying: rundir))
-    let settings = runner.settings.overridden(by: step.settings).overridden(by: settings)
-    return StepRun(step, self, plan, settings, context, events: events)
+    var settings = runner.settings.overridden(by: step.settings).overridden(by: settings)
+    if !secrets.isEmpty || !step.secrets.isEmpty {
+      settings.secrets = try Secrets(secrets, step, env: env.overridden(by: step.env), values)
+    }
+    var plan = try runner.plan(step, values, settings.secrets, rundir: rundir)
+    plan.settings = settings
+    return plan
   }
 }
 
@@ -118,7 +140,10 @@ protocol StepRunner: Sendable {
   var settings: RunSettings { get }
 
   /// What is to be done for a step. All commands are expanded before the first one runs, as in flowServ.
-  func plan(_ step: Step, _ context: ContextValues?, rundir: CText) throws(FlowError) -> StepPlan
+  func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan
+
+  /// Says what is special about that in the document of a plan.
+  func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter)
 }
 
 /// What a worker is going to do for a step.
@@ -126,4 +151,14 @@ struct StepPlan: ~Copyable {
   let commands: ExpandedCommands
   /// Makes what starts the commands of one attempt.
   let launcher: (RunSettings) throws(SpawnFailure) -> any CommandLauncher
+  /// Of worker, step and host together.
+  var settings = RunSettings()
+
+  init(
+    commands: consuming ExpandedCommands,
+    launcher: @escaping (RunSettings) throws(SpawnFailure) -> any CommandLauncher
+  ) {
+    self.commands = commands
+    self.launcher = launcher
+  }
 }

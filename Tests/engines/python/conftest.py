@@ -25,6 +25,22 @@ LABEL = "io.github.flowworker.host"
 BUSYBOX, BARE, ENTRY = "fw-test/busybox:1", "fw-test/bare:1", "fw-test/entry:1"
 
 
+#: The cells of the contract's table (test_contract.py).
+CONTRACT = {}
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not CONTRACT:
+        return
+    types = list(dict.fromkeys(name for name, _ in CONTRACT))
+    cases = list(dict.fromkeys(case for _, case in CONTRACT))
+    rows = [["", *types]] + [[case, *("-" if " " in (cell := CONTRACT.get((name, case), "")) else cell for name in types)] for case in cases]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(types) + 1)]
+    terminalreporter.section("the contract, by type and case ('-': cannot hold; the reasons are in README.md)")
+    for row in rows:
+        terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
 def pytest_configure(config):
     # Descriptor 2 is a file of pytest's during a test, and what is written there goes with the process.
     config.real_stderr = os.dup(2)

@@ -8,11 +8,12 @@ import inspect
 import os
 import traceback
 from types import TracebackType
-from typing import Any, Callable, Dict, Mapping, Optional, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Union
 
 from ._documents import rundir_of
 from ._feed import Feed
 from ._options import RunOptions
+from ._secrets import masking
 from ._streams import Output
 from ._task import Task
 from .result import EXITED, SPAWN_FAILED, ExecResult
@@ -33,9 +34,13 @@ class Call:
         store: Any,
         options: RunOptions,
         wake: Callable[[], None],
+        secrets: Sequence[str] = (),
     ) -> None:
+        """`secrets` are the worker's; the step may have more."""
         self.feed = Feed(options.events_of_code(step), wake)
-        self.output = Output(self.feed)
+        names = [*secrets, *step.secrets]
+        self.masked = masking(names, context if context is not None else {}, step.name) if names else None
+        self.output = Output(self.feed, self.masked)
         self._step = step
         # The step may be changed while its function runs.
         self._arg = step.arg
@@ -93,6 +98,8 @@ def _failed(step: CodeStep, output: Output, error: Exception, outcome: str) -> E
     trace = traceback.format_exception(type(error), error, _without_ours(error.__traceback__))
     output.write("stderr", "".join(trace))
     reason = traceback.format_exception_only(type(error), error)[-1]
+    if output.masked is not None:
+        reason = output.masked(reason)
     message = "step {!r}: {}".format(step.name, " ".join(reason.split()))
     return ExecResult(step, 1, output.stdout, output.stderr, error, outcome, message)
 

@@ -22,15 +22,20 @@ from ._feed import Feed
 class Output:
     """What one code step writes; a feed, if there is one, gets it as well."""
 
-    def __init__(self, feed: Optional[Feed] = None) -> None:
+    def __init__(
+        self, feed: Optional[Feed] = None, masked: Optional[Callable[[str], str]] = None
+    ) -> None:
         self.stdout: List[str] = []
         self.stderr: List[str] = []
         self.feed = feed
+        self.masked = masked
         self.running = True
         self.thread = 0
 
     def write(self, stream: str, text: str) -> None:
         """Keeps a piece of text; the stream is `stdout` or `stderr`."""
+        if self.masked is not None:
+            text = self.masked(text)
         pieces: List[str] = getattr(self, stream)
         pieces.append(text)
         if self.feed is not None:

@@ -61,7 +61,7 @@ class CodeWorker(Worker):
         if not isinstance(step, CodeStep):
             return super()._exec(step, context, store, options, on_event)
         woken = threading.Event()
-        call = Call(step, context, store, options, woken.set)
+        call = Call(step, context, store, options, woken.set, self.secrets)
 
         def deliver() -> None:
             for event in call.feed.take():
@@ -90,7 +90,7 @@ class CodeWorker(Worker):
         if not isinstance(step, CodeStep):
             return await super()._exec_async(step, context, store, options, on_event)
         woken = asyncio.Event()
-        call = Call(step, context, store, options, _async.waker(woken))
+        call = Call(step, context, store, options, _async.waker(woken), self.secrets)
 
         async def deliver() -> None:
             await _async.hand_out(call.feed.take, on_event or _ignored)

@@ -27,6 +27,7 @@ class WorkflowStep:
         step_type: str,
         inputs: Optional[List[str]] = None,
         outputs: Optional[List[str]] = None,
+        secrets: Optional[List[str]] = None,
     ) -> None:
         if step_type not in STEPS:
             raise ValueError("invalid step type {!r}, not one of {}".format(step_type, STEPS))
@@ -34,6 +35,8 @@ class WorkflowStep:
         self.step_type = step_type
         self.inputs: List[str] = inputs if inputs is not None else []
         self.outputs: List[str] = outputs if outputs is not None else []
+        #: Names of values of the context, and of entries of `env`, that nothing may tell.
+        self.secrets: List[str] = secrets if secrets is not None else []
 
     @property
     def name(self) -> str:
@@ -54,6 +57,8 @@ class WorkflowStep:
         document: Dict[str, Any] = {"name": self.identifier, "action": self._action()}
         if self.inputs or self.outputs:
             document["files"] = {"inputs": self.inputs, "outputs": self.outputs}
+        if self.secrets:
+            document["secrets"] = self.secrets
         return document
 
     def _action(self) -> Dict[str, Any]:
@@ -86,8 +91,9 @@ class ContainerStep(WorkflowStep):
         timeout: Optional[float] = None,
         output_limit: Optional[int] = None,
         retries: Optional[Mapping[str, Any]] = None,
+        secrets: Optional[List[str]] = None,
     ) -> None:
-        super().__init__(identifier, CONTAINER_STEP, inputs, outputs)
+        super().__init__(identifier, CONTAINER_STEP, inputs, outputs, secrets)
         self.image = image
         self.commands: List[str] = commands if commands is not None else []
         self.env: Dict[str, Any] = env if env is not None else {}
@@ -133,8 +139,10 @@ class CodeStep(WorkflowStep):
         varnames: Optional[Dict[str, str]] = None,
         inputs: Optional[List[str]] = None,
         outputs: Optional[List[str]] = None,
+        *,
+        secrets: Optional[List[str]] = None,
     ) -> None:
-        super().__init__(identifier, FUNCTION_STEP, inputs, outputs)
+        super().__init__(identifier, FUNCTION_STEP, inputs, outputs, secrets)
         self.func = func
         self.arg = arg
         self.varnames: Dict[str, str] = varnames if varnames is not None else {}
@@ -161,8 +169,10 @@ class NotebookStep(WorkflowStep):
         varnames: Optional[Dict[str, str]] = None,
         inputs: Optional[List[str]] = None,
         outputs: Optional[List[str]] = None,
+        *,
+        secrets: Optional[List[str]] = None,
     ) -> None:
-        super().__init__(identifier, NOTEBOOK_STEP, inputs, outputs)
+        super().__init__(identifier, NOTEBOOK_STEP, inputs, outputs, secrets)
         self.notebook = notebook
         self.output = output or _output_of(notebook)
         self.requirements: List[str] = requirements if requirements is not None else []

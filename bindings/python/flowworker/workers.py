@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, MutableMapping, Optional
+import json
+from typing import Any, Callable, Dict, List, Mapping, MutableMapping, Optional
 
 from . import _async, execution
 from ._context import values_for
 from ._documents import encoded, rundir_of
-from ._ffi import LIB, made
+from ._ffi import LIB, made, told
 from ._handle import Handle
 from ._options import Path, RunOptions
 from .events import Event
@@ -50,6 +51,8 @@ class Worker:
         self.type: str = LIB.fw_worker_type(address).decode("utf-8")
         #: The name of the storage volume that the worker has access to.
         self.volume: str = LIB.fw_worker_volume(address).decode("utf-8")
+        #: What the specification calls secret: names of the context, and of the environment.
+        self.secrets: List[str] = json.loads(LIB.fw_worker_secrets(address))
 
     def exec(
         self,
@@ -115,6 +118,18 @@ class Worker:
         self._begin(run, step, context, store)
         return run
 
+    def plan(self, step: WorkflowStep, context: Context, store: Any) -> Dict[str, Any]:
+        """Gives what would run, with secrets masked (docs/documents.md), and runs nothing."""
+        step_handle = handle_of(step)
+        rundir = rundir_of(store)
+        values = _values_of(step, context if context is not None else {}, self.secrets)
+        with self._owner.in_use(), step_handle.in_use() as c_step:
+            with _context_of(values).in_use() as c_context:
+                plan: Dict[str, Any] = json.loads(
+                    told(LIB.fw_worker_plan, self._address, c_step, c_context, rundir)
+                )
+        return plan
+
     def _exec(
         self,
         step: WorkflowStep,
@@ -141,7 +156,7 @@ class Worker:
         step_handle = handle_of(step)
         rundir = rundir_of(store)
         with self._owner.in_use():
-            values = _values_of(step, context if context is not None else {})
+            values = _values_of(step, context if context is not None else {}, self.secrets)
             with step_handle.in_use() as c_step:
                 if not values:
                     run._begin(self._address, c_step, None, rundir)
@@ -164,12 +179,15 @@ class Worker:
         return "<{} {!r}, type {}>".format(type(self).__name__, self.identifier, self.type)
 
 
-def _values_of(step: WorkflowStep, context: Mapping[str, Any]) -> Mapping[str, Any]:
+def _values_of(
+    step: WorkflowStep, context: Mapping[str, Any], secrets: List[str]
+) -> Mapping[str, Any]:
     """Gives those values of the context that a step refers to."""
+    names = secrets + step.secrets
     if isinstance(step, NotebookStep):
-        names = [step.varnames.get(name, name) for name in step.params]
-        return {name: context[name] for name in names if name in context}
-    return values_for(getattr(step, "commands", ()), context)
+        names += [step.varnames.get(name, name) for name in step.params]
+    values = {name: context[name] for name in names if name in context}
+    return {**values_for(getattr(step, "commands", ()), context), **values}
 
 
 def _events(events: Optional[str], on_event: Optional[Callable[[Event], Any]]) -> Optional[str]:

@@ -11,7 +11,8 @@ final class NotebookLauncher: CommandLauncher {
     self.settings = settings
     let image = NotebookImage(base: worker.options.base, requirements: step.notebook.requirements)
     session = try ContainerLauncher.session(
-      worker.options.docker, image: image.name, build: image, env: worker.env.overridden(by: step.env), rundir: rundir)
+      worker.options.docker, image: image.name, build: image, env: worker.env.overridden(by: step.env).overridden(by: settings.secrets.env),
+      rundir: rundir)
   }
 
   var engine: (any EngineFacts)? { session.facts }

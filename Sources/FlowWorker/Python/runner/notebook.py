@@ -39,6 +39,20 @@ except ImportError as error:
 START_TIMEOUT = 60
 
 
+def hide(secrets):
+    """From now on no notebook is written with one of them. They are sorted, the longest first."""
+    # As a notebook has them: in JSON, whether with other characters than ASCII or without.
+    texts = [json.dumps(secret, ensure_ascii=ascii)[1:-1] for secret in secrets for ascii in (False, True)]
+    plain = papermill.iorw.LocalHandler.write
+
+    def write(self, text, path):
+        for secret in texts:
+            text = text.replace(secret, "***")
+        plain(self, text, path)
+
+    papermill.iorw.LocalHandler.write = write
+
+
 class Failure(Exception):
     """Why a notebook did not come to its end."""
 
@@ -273,6 +287,8 @@ class Run:
     def execute(self, name):
         papermill_engines.register("flowworker", engine(self))
         quiet()
+        if self.job["secrets"]:
+            hide(self.job["secrets"])
         papermill.execute_notebook(
             braces(self.notebook),
             braces(self.partial),

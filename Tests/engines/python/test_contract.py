@@ -1,0 +1,330 @@
+"""One contract: the same cases against every type of worker.
+
+The table of type and case is printed at the end of the run (conftest.py). A cell that cannot hold says why; README.md has
+these reasons, and a test compares them.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import uuid
+
+import pytest
+from conftest import BUSYBOX, CONTRACT, ROOT, variable, wait_until
+
+import flowworker
+from flowworker._options import RunOptions
+from flowworker.execution import Exec
+from flowworker.workers import Worker
+
+TYPES = ["subprocess", "docker", "docker, one container", "slurm", "code", "notebook", "nbdocker"]
+CASES = [
+    "success", "failure", "signal", "timeout", "cancel", "background child", "both streams", "flood with a limit",
+    "bytes that are no text", "missing run directory", "retries", "usage", "secrets", "host killed",
+]  # fmt: skip
+
+IN_NOTEBOOK = "what cells print is in the output notebook"
+NOT_TOLD = "engines do not tell it of a container that has ended"
+#: Cells that cannot hold, and why.
+EXCEPT = {
+    **{(kind, case): IN_NOTEBOOK for kind in ("notebook", "nbdocker")
+       for case in ("both streams", "flood with a limit", "bytes that are no text")},
+    **{(kind, "usage"): NOT_TOLD for kind in ("docker", "docker, one container", "nbdocker")},
+}  # fmt: skip
+
+#: What a case does, as shell commands and as Python; MARK is in the arguments of a process that stays.
+STAY = "sh -c 'trap \"\" TERM; while :; do sleep 1; done' MARK"
+SHELL = {
+    "success": "echo done > made",
+    "failure": "exit 3",
+    "signal": "kill -SEGV $$$$",
+    "stay": STAY + " & wait; wait",
+    "background child": STAY + " & sleep 0.3",
+    "both streams": "echo out; echo err >&2",
+    "flood with a limit": "head -c 3000000 /dev/zero",
+    "bytes that are no text": "printf '\\377\\000x'",
+    "retries": "echo x >> seen; [ $$(wc -l < seen) -ge 3 ]",
+    "usage": "i=0; while [ $$i -lt 200000 ]; do i=$$((i+1)); done",
+    "secrets": "echo $$token; echo $$token >&2; echo $$token > made; exit 3",
+}
+PYTHON = {
+    "success": "open('made', 'w').write('done\\n')",
+    "failure": "raise ValueError('three')",
+    "signal": "import os; os.kill(os.getpid(), 11)",
+    "stay": "import subprocess; subprocess.run(ARGS)",
+    "background child": "import subprocess; child = subprocess.Popen(ARGS); import time; time.sleep(0.3)",
+    "both streams": "import sys; print('out'); print('err', file=sys.stderr)",
+    "flood with a limit": "import sys; sys.stdout.buffer.write(bytes(3000000))",
+    "bytes that are no text": "import sys; sys.stdout.buffer.write(b'\\xff\\0x')",
+    "retries": "open('seen', 'a').write('x\\n'); assert len(open('seen').readlines()) >= 3",
+    "usage": "x = sum(i * i for i in range(2_000_000))",
+    "secrets": "import os, sys\nprint(token)\nprint(token, file=sys.stderr)\nopen('made', 'w').write(token + '\\n')\n"
+    "raise ValueError(token)",
+}
+SECRET = "hunter22-and-more"
+
+
+class Kind:
+    """One type of worker, and how it is given the same work."""
+
+    def __init__(self, name, rundir, tmp_path):
+        self.name, self.rundir, self.tmp_path = name, rundir, tmp_path
+        self.mark = "mark" + uuid.uuid4().hex
+
+    @property
+    def is_python(self):
+        return self.name in ("code", "notebook", "nbdocker")
+
+    def spec(self, **options):
+        kind, more = self.name.split(",")[0], {}
+        if kind in ("docker", "nbdocker"):
+            more = {"host": variable("FW_TEST_DOCKER")}
+        if kind == "docker":
+            more.update(shell="/bin/sh", container="step" if "," in self.name else "command")
+        if kind == "nbdocker":
+            more["base_image"] = "fw-test/python:1"
+        if kind == "slurm":
+            os.environ["SLURM_CONF"] = variable("FW_TEST_SLURM")
+            more["hold"] = 0
+        if kind in ("code", "notebook"):
+            more["python"] = sys.executable
+        spec = {"name": "w", "type": kind, "options": dict(more, grace=0.2, **options)}
+        if kind == "code":
+            spec["env"] = [{"key": "PYTHONPATH", "value": str(self.tmp_path)}]
+        return spec
+
+    def code(self, case):
+        if not self.is_python:
+            return SHELL[case].replace("MARK", self.mark)
+        stay = ["sh", "-c", "trap '' TERM; while :; do sleep 1; done", self.mark]
+        source = PYTHON[case].replace("ARGS", repr(stay))
+        if case == "secrets" and self.name != "code":
+            # A parameter would be written into the notebook.
+            source = "import os; token = os.environ['token']\n" + source
+        return source
+
+    def step(self, case, secrets=None):
+        code = self.code(case)
+        if not self.is_python:
+            return flowworker.ContainerStep("s", BUSYBOX, [code], secrets=secrets)
+        if self.name == "code":
+            module = "m" + uuid.uuid4().hex
+            body = textwrap.indent(code, "    ")
+            (self.tmp_path / (module + ".py")).write_text(f"def f(token=None):\n{body}\n")
+            return flowworker.CodeStep("s", module + ".f", secrets=secrets)
+        cell = {"cell_type": "code", "id": "c", "metadata": {}, "execution_count": None, "outputs": [], "source": code}
+        metadata = {"kernelspec": {"name": "python3", "display_name": "p", "language": "python"}}
+        document = {"cells": [cell], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+        if self.rundir.exists():
+            (self.rundir / "n.ipynb").write_text(json.dumps(document))
+        return flowworker.NotebookStep("s", "n.ipynb", params=["token"] if secrets else None, secrets=secrets)
+
+    def run(self, case, context=None, secrets=None, on_event=None, **options):
+        worker = flowworker.create_worker(self.spec(**options))
+        settings = RunOptions("chunks" if on_event else None)
+        # A code step in a Python host calls the function itself; here it is what other hosts get.
+        return Worker._exec(worker, self.step(case, secrets), context or {}, self.rundir, settings, on_event)
+
+    def marked(self):
+        """Processes of the case that stay: on this machine, in a container, on a node."""
+        found = []
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                try:
+                    with open(f"/proc/{entry}/cmdline", "rb") as file:
+                        if file.read().split(b"\0")[-2:] == [self.mark.encode(), b""]:
+                            found.append(int(entry))
+                except OSError:
+                    pass
+        return found
+
+
+@pytest.fixture(params=TYPES)
+def kind(request, tmp_path):
+    rundir = tmp_path / "run"
+    rundir.mkdir()
+    kind = Kind(request.param, rundir, tmp_path)
+    yield kind
+    assert kind.marked() == []
+
+
+def cell(case):
+    """Marks the test of a case: its outcome is a cell of the table."""
+
+    def decorate(function):
+        def test(kind):
+            reason = EXCEPT.get((kind.name, case))
+            if reason is not None:
+                CONTRACT[kind.name, case] = reason
+                pytest.skip(reason)
+            CONTRACT[kind.name, case] = "FAILED"
+            try:
+                function(kind, case)
+            except pytest.skip.Exception:
+                CONTRACT[kind.name, case] = "not run"
+                raise
+            CONTRACT[kind.name, case] = "yes"
+
+        test.__name__ = function.__name__
+        return test
+
+    return decorate
+
+
+@cell("success")
+def test_success(kind, case):
+    result = kind.run(case)
+    assert (result.returncode, result.outcome, result.message) == (0, "exited", None)
+    assert (kind.rundir / "made").read_text() == "done\n"
+
+
+@cell("failure")
+def test_failure(kind, case):
+    result = kind.run(case)
+    assert (result.returncode, result.outcome) == (1 if kind.is_python else 3, "exited")
+    assert ("three" if kind.is_python else "status 3") in result.message and "\n" not in result.message
+
+
+@cell("signal")
+def test_signal(kind, case):
+    result = kind.run(case)
+    if "notebook" in kind.name or kind.name == "nbdocker":
+        # The kernel has died, and not what runs the notebook.
+        assert result.returncode == 1 and "kernel died" in result.message and "signal 11" in result.message
+    else:
+        assert (result.returncode, result.outcome) == (-11, "signaled")
+
+
+@cell("timeout")
+def test_timeout(kind, case):
+    result = kind.run("stay", timeout=8 if kind.name == "nbdocker" else 3 if kind.is_python else 1)
+    assert result.outcome == "timeout" and result.returncode != 0 and "timeout" in result.message
+    assert kind.marked() == []
+
+
+@cell("cancel")
+def test_cancel(kind, case):
+    holder = {}
+    worker = flowworker.create_worker(kind.spec())
+    step = kind.step("stay")
+    run = Exec(step, RunOptions(None))
+    worker._begin(run, step, {}, kind.rundir)
+    thread = threading.Thread(target=lambda: holder.update(result=run.wait()))
+    thread.start()
+    wait_until(lambda: kind.marked() != [])
+    run.cancel()
+    thread.join()
+    assert holder["result"].outcome == "cancelled" and holder["result"].returncode != 0
+    assert kind.marked() == []
+
+
+@cell("background child")
+def test_background_child(kind, case):
+    result = kind.run(case)
+    assert (result.returncode, result.outcome) == (0, "exited"), result.message
+    assert kind.marked() == []
+
+
+@cell("both streams")
+def test_both_streams(kind, case):
+    result = kind.run(case)
+    assert ("".join(result.stdout), "".join(result.stderr)) == ("out\n", "err\n")
+
+
+@cell("flood with a limit")
+def test_flood_with_a_limit(kind, case):
+    result = kind.run(case, output_limit=1000)
+    (command,) = result.commands
+    assert (command["stdout_bytes"], command["stdout_cut"]) == (3_000_000, 2_999_000)
+    assert result.returncode == 0 and result.stdout_bytes == [bytes(1000)]
+
+
+@cell("bytes that are no text")
+def test_bytes_that_are_no_text(kind, case):
+    assert kind.run(case).stdout_bytes == [b"\xff\0x"]
+
+
+@cell("missing run directory")
+def test_missing_run_directory(kind, case):
+    kind.rundir.rmdir()
+    result = kind.run("success")
+    assert (result.returncode, result.outcome) == (1, "spawn_failed")
+    assert str(kind.rundir) in result.message
+
+
+@cell("retries")
+def test_retries(kind, case):
+    result = kind.run(case, retries={"max": 4, "delay": 0})
+    assert result.returncode == 0 and len(result.attempts) == 2
+
+
+@cell("usage")
+def test_usage(kind, case):
+    (command,) = kind.run(case).commands
+    assert command["user_time"] > 0 and command["duration"] > 0
+    assert command["peak_memory"] is None or command["peak_memory"] > 100_000
+
+
+@cell("secrets")
+def test_secrets(kind, case):
+    told = []
+    result = kind.run(case, {"token": SECRET}, ["token"], on_event=lambda event: told.append(repr(vars_of(event))))
+    assert result.returncode == (1 if kind.is_python else 3)
+    assert (kind.rundir / "made").read_text() == SECRET + "\n"
+    everything = told + [json.dumps(result._facts), result.message, *result.stdout, *result.stderr]
+    if kind.name in ("notebook", "nbdocker"):
+        everything.append((kind.rundir / "n.out.ipynb").read_text())
+    assert not any(SECRET in text for text in everything)
+    assert any("***" in text for text in everything)
+
+
+def vars_of(event):
+    return {name: getattr(event, name) for name in dir(event) if not name.startswith("_")}
+
+
+@cell("host killed")
+def test_host_killed(kind, case):
+    step = kind.step("stay")
+    code = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT / "bindings/python")!r})
+import flowworker
+from flowworker._options import RunOptions
+from flowworker.execution import Exec
+from flowworker.workers import Worker
+worker = flowworker.create_worker({kind.spec()!r})
+step = flowworker.{type(step).__name__}({", ".join(repr(part) for part in parts(step))})
+Worker._exec(worker, step, {{}}, {str(kind.rundir)!r}, RunOptions(None), None)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(kind.tmp_path)})
+    try:
+        wait_until(lambda: kind.marked() != [] or process.poll() is not None)
+        assert process.poll() is None
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    wait_until(lambda: kind.marked() == [])
+
+
+def parts(step):
+    if isinstance(step, flowworker.ContainerStep):
+        return step.name, step.image, step.commands
+    return step.name, step.func if isinstance(step, flowworker.CodeStep) else step.notebook
+
+
+def test_the_readme_has_the_exceptions():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"<!-- contract -->\n(.*?)<!-- end -->", text, re.DOTALL)
+    assert table is not None
+    told = {tuple(cell.strip() for cell in line.strip("|").split("|")) for line in table.group(1).splitlines() if line.startswith("|")}
+    rows = {}
+    for (name, case), reason in EXCEPT.items():
+        rows.setdefault((case, reason), []).append(name)
+    for (case, reason), names in rows.items():
+        assert (case, "; ".join(names), reason) in told
+    assert len(told) == len(rows) + 2
