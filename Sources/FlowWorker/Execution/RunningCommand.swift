@@ -36,6 +36,8 @@ extension CommandLauncher {
 protocol EngineFacts {
   func write(to writer: inout JSONWriter)
   func masked(by secrets: Secrets) -> any EngineFacts
+  /// What was asked, for whoever has to find out why it failed.
+  var tried: [String] { get }
 }
 
 /// A command in flight. Whoever has it does one thing at a time with it.

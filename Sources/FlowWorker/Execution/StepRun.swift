@@ -177,7 +177,8 @@ struct StepRun: ~Copyable {
 
   private mutating func finishAttempt() {
     var attempt = Attempt(
-      step: step, commands: records, total: plan.commands.count, timeout: settings.timeout, engine: launcher?.engine?.masked(by: settings.secrets))
+      step: step, commands: records, total: plan.commands.count, timeout: settings.timeout, engine: launcher?.engine?.masked(by: settings.secrets),
+      on: worker.type, path: plan.path, settings.secrets)
     launcher = nil
     if let policy = settings.retries, attempts.count < policy.limit, attempt.returncode != 0, !isCancelled,
       policy.covers(attempt.outcome, exitCode: attempt.returncode)

@@ -7,6 +7,7 @@ struct Attempt {
   let engine: (any EngineFacts)?
   /// Why it failed; `nil` when it did not.
   private(set) var message: CText?
+  let explanation: Explanation?
   /// Seconds that were waited after it.
   var delay: Double?
   private let stdout: [Output]
@@ -16,7 +17,10 @@ struct Attempt {
   /// - Parameters:
   ///   - total: how many commands the step has.
   ///   - timeout: seconds that it might last.
-  init(step: Step, commands: [CommandRecord], total: Int, timeout: Double?, engine: (any EngineFacts)?) {
+  init(
+    step: Step, commands: [CommandRecord], total: Int, timeout: Double?, engine: (any EngineFacts)?, on type: WorkerType,
+    path: SearchPath?, _ secrets: Secrets
+  ) {
     self.commands = commands
     self.engine = engine
     shownStep = step.shownName
@@ -27,6 +31,7 @@ struct Attempt {
       let place = step.type == .container ? last.index.map { ", command \($0 + 1) of \(total)" } ?? "" : ""
       message = CText(unlessExhausted: "step \(shownStep)\(place) \(last.explanation(timeout: timeout))")
     }
+    explanation = last.flatMap { Explanation($0, type: type, step: step.type, path: path, engine: engine, secrets) }
     stdout = commands.map(\.end.stdout).filter { $0.count > 0 }
     // What kept a command from running, or the trace of what it raised, stands where its own complaint would.
     stderr = commands.map(\.end).flatMap { end in

@@ -34,6 +34,10 @@ extension Attempt {
     writer.member("returncode", Int(returncode))
     writer.member("outcome", "\(outcome.name)")
     writer.member("message", message?.string)
+    writer.member("explanation") { writer in
+      guard let explanation else { return writer.null() }
+      explanation.write(to: &writer)
+    }
     writer.member("stdout") { writer in writer.array(outputs(of: .stdout)) { $0.text($1.bytes, cutAt: $1.cut) } }
     writer.member("stderr") { writer in writer.array(outputs(of: .stderr)) { $0.text($1.bytes, cutAt: $1.cut) } }
     writer.member("commands") { writer in
@@ -62,6 +66,8 @@ extension RaisedException {
 
 extension ContainerFacts {
   func masked(by secrets: Secrets) -> any EngineFacts { self }
+
+  var tried: [String] { ["the engine at \(host)", "the image \(image)"] }
 
   func write(to writer: inout JSONWriter) {
     writer.object { writer in

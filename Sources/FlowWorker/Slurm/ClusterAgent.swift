@@ -366,6 +366,10 @@ struct ClusterFacts: EngineFacts {
   var waited: Double?
   var messages: [String] = []
 
+  var tried: [String] {
+    [job.map { "job \($0)" }, node.map { "the node \($0)" }, state.map { "squeue: \($0)" }].compactMap { $0 }
+  }
+
   func masked(by secrets: Secrets) -> any EngineFacts {
     var facts = self
     facts.messages = messages.map { secrets.masked($0) }

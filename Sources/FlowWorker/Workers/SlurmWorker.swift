@@ -14,6 +14,10 @@ struct SlurmWorker: StepRunner {
 
   var settings: RunSettings { options.process.settings }
 
+  func searchPath(_ env: KeyValues) -> SearchPath? {
+    SearchPath(env, inherits: options.process.inheritEnv || env.isEmpty)
+  }
+
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
     StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(SpawnFailure) in
       try SlurmLauncher(self, settings, env: step.env, rundir: rundir)

@@ -20,6 +20,10 @@ struct SubprocessWorker: StepRunner {
 
   var settings: RunSettings { options.settings }
 
+  func searchPath(_ env: KeyValues) -> SearchPath? {
+    SearchPath(env, inherits: options.inheritEnv || env.isEmpty)
+  }
+
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
     StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(SpawnFailure) in
       try ProcessLauncher(self, settings, env: step.env, rundir: rundir)

@@ -114,6 +114,7 @@ public final class Worker: Sendable {
     }
     var plan = try runner.plan(step, values, settings.secrets, rundir: rundir)
     plan.settings = settings
+    plan.path = runner.searchPath(env.overridden(by: step.env))
     return plan
   }
 }
@@ -142,6 +143,9 @@ protocol StepRunner: Sendable {
   /// What is to be done for a step. All commands are expanded before the first one runs, as in flowServ.
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan
 
+  /// Where a shell looks for the programs of its commands; `nil`: not on a machine like this one.
+  func searchPath(_ env: KeyValues) -> SearchPath?
+
   /// Says what is special about that in the document of a plan.
   func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter)
 }
@@ -153,6 +157,8 @@ struct StepPlan: ~Copyable {
   let launcher: (RunSettings) throws(SpawnFailure) -> any CommandLauncher
   /// Of worker, step and host together.
   var settings = RunSettings()
+  /// Where programs are looked for by a shell on a machine like this one.
+  var path: SearchPath?
 
   init(
     commands: consuming ExpandedCommands,
@@ -161,4 +167,8 @@ struct StepPlan: ~Copyable {
     self.commands = commands
     self.launcher = launcher
   }
+}
+
+extension StepRunner {
+  func searchPath(_ env: KeyValues) -> SearchPath? { nil }
 }

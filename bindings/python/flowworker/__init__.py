@@ -28,7 +28,7 @@ from .execution import Exec
 from .factory import create_worker, default_container_worker
 from .pool import WorkerPool
 from .result import ExecResult
-from .specs import WORKER_ID, Code, Docker, Notebook, NotebookDocker, Subprocess, WorkerSpec
+from .specs import WORKER_ID, Code, Docker, Notebook, NotebookDocker, Slurm, Subprocess, WorkerSpec
 from .steps import CodeStep, ContainerStep, NotebookStep, WorkflowStep
 from .workers import Worker
 
@@ -51,6 +51,7 @@ __all__ = [
     "Notebook",
     "NotebookDocker",
     "NotebookStep",
+    "Slurm",
     "StepError",
     "StepTypeError",
     "Subprocess",

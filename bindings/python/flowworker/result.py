@@ -32,7 +32,9 @@ class ExecResult:
     function raised, or why a notebook failed. `outcome` is the word for how the step ended (docs/documents.md), `message`
     one line that says why it failed, and `commands` what is known of each command that ran in the
     last attempt; `attempts` has the attempts before it, if there were any. `engine` says which
-    engine and image a docker worker used, and is None for other workers.
+    engine and image a docker worker used, or which job a slurm worker had, and is None for other
+    workers. `explanation` is for whoever mends a failure: the `layer` where it happened, what was
+    `tried`, and what is `likely`; None for a success, and for a function of this process.
 
     Output and commands are taken from the library when they are first asked for.
     """
@@ -60,6 +62,7 @@ class ExecResult:
             self.commands = []
             self.attempts = []
             self.engine = None
+            self.explanation = None
 
     @classmethod
     def from_library(cls, step: WorkflowStep, report: Handle) -> ExecResult:
@@ -105,6 +108,11 @@ class ExecResult:
         found: Optional[Dict[str, Any]] = self._facts["engine"]
         return found
 
+    @cached_property
+    def explanation(self) -> Optional[Dict[str, Any]]:
+        found: Optional[Dict[str, Any]] = self._facts["explanation"]
+        return found
+
     def check(self) -> ExecResult:
         """Gives the result, if the step succeeded; raises `StepError` if not."""
         if self.returncode != 0 or self.outcome != EXITED:
@@ -120,7 +128,7 @@ class ExecResult:
         assert self._report is not None
         with self._report.in_use() as address:
             document = json.loads(told(LIB.fw_result_to_json, address))
-        return {name: document[name] for name in ("commands", "attempts", "engine")}
+        return {name: document[name] for name in ("commands", "attempts", "engine", "explanation")}
 
     def _pieces(self, stream: int) -> List[bytes]:
         assert self._report is not None

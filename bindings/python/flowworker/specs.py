@@ -28,7 +28,7 @@ def WorkerSpec(
 ) -> Spec:
     """Gives the specification of a worker.
 
-    `worker_type` is `code`, `subprocess`, `docker`, `notebook` or `nbdocker`. Without an
+    `worker_type` is `code`, `subprocess`, `docker`, `notebook`, `nbdocker` or `slurm`. Without an
     `identifier` the worker gets a new, unique one. `variables` are values for the placeholders of
     commands, and win over the context; `env` are environment variables, over which those of a step
     win. `volume` names the storage volume that the worker has access to. `options` are those of the
@@ -125,6 +125,17 @@ def NotebookDocker(
     """
     spec = _spec(LIB.fw_spec_nbdocker, _name(identifier), _values(env, "env"), _volume(volume))
     return _with_options(spec, options)
+
+
+def Slurm(
+    identifier: Optional[str] = None,
+    variables: Optional[Values] = None,
+    env: Optional[Values] = None,
+    volume: Optional[str] = None,
+    options: Optional[Values] = None,
+) -> Spec:
+    """Gives the specification of a slurm worker, which runs container steps on a cluster."""
+    return WorkerSpec("slurm", identifier, variables, env, volume, options=options)
 
 
 def _spec(function: Any, *arguments: Optional[bytes]) -> Spec:
