@@ -336,8 +336,8 @@ FW_API void fw_error_free(fw_error *error);
 /**
  * Makes the JSON of a worker specification.
  *
- * @param type       borrowed; `code`, `subprocess`, `docker`, `notebook` or
- *                   `nbdocker`.
+ * @param type       borrowed; `code`, `subprocess`, `docker`, `notebook`,
+ *                   `nbdocker` or `slurm`.
  * @param identifier borrowed; the worker's name. NULL: a new unique one.
  * @param variables  borrowed; a JSON object of strings and integers, that commands
  *                   may refer to and that win over the context. NULL: none.
@@ -670,8 +670,8 @@ FW_API const char *fw_worker_name(const fw_worker *worker);
  * Gives the type of a worker.
  *
  * @param worker borrowed; NULL gives NULL.
- * @return borrowed, valid for ever: `code`, `subprocess`, `docker`, `notebook` or
- *         `nbdocker`.
+ * @return borrowed, valid for ever: `code`, `subprocess`, `docker`, `notebook`,
+ *         `nbdocker` or `slurm`.
  *
  * Threads: any. Blocks: no. Since: 0.1.
  */

@@ -3,7 +3,8 @@
     run.py LIBDIR [--engine]
 
 A program is a fenced block of ``c`` or ``python``; the fenced block of ``text`` behind it is its output.
-Those with a docker worker need an engine: with --engine they are run, on that of FW_TEST_DOCKER, and the others are not.
+Those with a docker or a slurm worker need an engine: with --engine they are run, on those of FW_TEST_DOCKER and FW_TEST_SLURM, and
+the others are not.
 """
 
 import os
@@ -43,10 +44,12 @@ def main():
     with_engine = "--engine" in sys.argv[2:]
     if with_engine and "FW_TEST_DOCKER" in os.environ:
         os.environ["DOCKER_HOST"] = os.environ["FW_TEST_DOCKER"]
+    if with_engine and "FW_TEST_SLURM" in os.environ:
+        os.environ["SLURM_CONF"] = os.environ["FW_TEST_SLURM"]
     passed = failed = 0
     languages = set()
     for language, source, expected in programs((ROOT / "README.md").read_text(encoding="utf-8")):
-        if ('"docker"' in source) != with_engine:
+        if ('"docker"' in source or "Slurm(" in source) != with_engine:
             continue
         languages.add(language)
         with tempfile.TemporaryDirectory() as place:

@@ -65,7 +65,7 @@ struct OutputSink: ~Copyable {
 
   private mutating func readChunk(_ events: inout EventQueue) -> Int {
     var chunk = ByteBuffer()
-    let size = isGrown ? min(OutputSink.largeRead, feed?.largestRead ?? 0) : OutputSink.firstRead
+    let size = isGrown ? min(OutputSink.largeRead, feed?.largestRead ?? OutputSink.largeRead) : OutputSink.firstRead
     guard let room = chunk.room(for: size) else {
       feed?.forget()
       // What cannot be looked at is not kept.

@@ -11,11 +11,12 @@ final class Allocations: Sendable {
     let bell: Pause
     /// What it gets, under the lock.
     fileprivate var offer: ClusterAgent?
+    /// There may be one to ask for.
+    fileprivate var isRung = false
     /// It has asked for one itself.
     fileprivate var hasOwn = false
 
-    init(_ submission: Submission) throws(SpawnFailure) {
-      guard let bell = Pause(Allocations.never) else { throw SpawnFailure("no timer for it could be had") }
+    init(_ submission: Submission, bell: Pause) {
       self.submission = submission
       self.bell = bell
     }
@@ -36,7 +37,6 @@ final class Allocations: Sendable {
   }
 
   private let state: Guarded<State>
-  fileprivate static let never = 1e9
 
   init() throws(FlowError) { state = try Guarded(State()) }
 
@@ -45,6 +45,7 @@ final class Allocations: Sendable {
     while true {
       var candidate: ClusterAgent?
       let answer = state.withLock { state -> Answer in
+        place.isRung = false
         if let index = state.idle.lastIndex(where: { $0.submission == place.submission && $0.isReady })
           ?? state.idle.lastIndex(where: { $0.submission == place.submission })
         {
@@ -79,6 +80,9 @@ final class Allocations: Sendable {
       return place.offer
     }
   }
+
+  /// Whether the bell has been rung, also where nobody has heard it.
+  func isRung(_ place: Place) -> Bool { state.withLock { _ in place.offer != nil || place.isRung } }
 
   /// The step waits no more. Gives what it was offered meanwhile.
   func leave(_ place: Place) -> ClusterAgent? {
@@ -124,7 +128,9 @@ final class Allocations: Sendable {
         state.counts[index].count -= 1
         if state.counts[index].count <= 0 { state.counts.remove(at: index) }
       }
-      state.line.first { $0.submission == submission && !$0.hasOwn }?.bell.stop()
+      guard let next = state.line.first(where: { $0.submission == submission && !$0.hasOwn }) else { return }
+      next.isRung = true
+      next.bell.stop()
     }
   }
 

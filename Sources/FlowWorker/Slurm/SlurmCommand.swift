@@ -96,9 +96,8 @@ final class SlurmCommand: RunningCommand {
     if let present = self.place {
       place = present
     } else {
-      place = try Allocations.Place(launcher.submission)
+      place = Allocations.Place(launcher.submission, bell: timer)
       self.place = place
-      fws_epoll_add(epoll.number, place.bell.fd)
       if let limit = launcher.options.queueTimeout { alarm = fws_monotonic() + limit }
     }
     switch launcher.allocations.take(place) {
@@ -126,7 +125,6 @@ final class SlurmCommand: RunningCommand {
     if let place {
       // What was offered in this moment goes to the next one.
       if let offered = launcher.allocations.leave(place), offered !== found { launcher.allocations.keep(offered) }
-      fws_epoll_remove(epoll.number, place.bell.fd)
       self.place = nil
     }
     if let own = agent, own !== found {
@@ -199,10 +197,11 @@ final class SlurmCommand: RunningCommand {
           do throws(SpawnFailure) { try arrive() } catch { return fail(error) }
           if case .running = phase { continue }
           if self.agent != nil { continue }
-          return place.map { $0.bell.set(1e9) } ?? ()
+          if isStillWaiting { return }
+          continue
         }
         switch agent.listen() {
-        case .nothing: return setTimer()
+        case .nothing: if isStillWaiting { return }
         case .ready: adopt(agent)
         case .queued(let line): events.queued(job: agent.facts.job, line)
         case .end: settled()
@@ -245,6 +244,12 @@ final class SlurmCommand: RunningCommand {
     }
     // There may be more that no descriptor tells of.
     setTimer(now: true)
+  }
+
+  /// Waits for the bell. It may have been rung since it was looked at.
+  private var isStillWaiting: Bool {
+    setTimer()
+    return place.map { !launcher.allocations.isRung($0) } ?? true
   }
 
   /// What the monitor on the node says.
@@ -306,7 +311,6 @@ final class SlurmCommand: RunningCommand {
       end.explanation = "was given up: no allocation came within the worker's \"queue_timeout\" of \(limit)\(job)"
     }
     if let place, let offered = launcher.allocations.leave(place) { launcher.allocations.keep(offered) }
-    if let place { fws_epoll_remove(epoll.number, place.bell.fd) }
     place = nil
     guard agent != nil else {
       end.outcome = reason ?? .cancelled

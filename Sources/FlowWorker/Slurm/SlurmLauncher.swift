@@ -19,7 +19,6 @@ final class SlurmLauncher: CommandLauncher {
   private var index = 0
   /// In the run directory: a line about each command's end.
   let statusFile = ".\(Submission.uniqueName()).status"
-  private let directory: Descriptor
 
   init(_ worker: SlurmWorker, _ settings: RunSettings, env: KeyValues, rundir path: CText) throws(SpawnFailure) {
     allocations = worker.allocations
@@ -30,16 +29,18 @@ final class SlurmLauncher: CommandLauncher {
     step = env
     shell = ShellCommand(options: options.process, rundir: path)
     // The node opens it by its path. One that is not even here is a mistake that nobody should wait in a queue for.
-    directory = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(path) }
+    _ = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(path) }
     guard path.string.utf8.first == UInt8(ascii: "/") else {
       throw SpawnFailure("the run directory \(Wording.path(path.string)) is no absolute path, which a node could open")
     }
   }
 
   deinit {
-    statusFile.withCString { _ = unlinkat(directory.number, $0, 0) }
+    unlink(statusPath)
     if let agent { allocations.keep(agent, isHeld: isHeld) }
   }
+
+  private var statusPath: String { "\(shell.rundir.string)/\(statusFile)" }
 
   var engine: (any EngineFacts)? { facts }
 
@@ -70,7 +71,7 @@ final class SlurmLauncher: CommandLauncher {
 
   /// What the status file says of a command: a status of wait(2), where the link could not tell it.
   func noted(_ index: Int) -> fwk_reply? {
-    let fd = statusFile.withCString { openat(directory.number, $0, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) }
+    let fd = open(statusPath, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard fd >= 0 else { return nil }
     defer { Glibc.close(fd) }
     var bytes = ByteBuffer()

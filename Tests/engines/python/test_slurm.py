@@ -4,11 +4,11 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-import uuid
 
 import pytest
 from conftest import ROOT, variable, wait_until
@@ -389,6 +389,68 @@ def test_a_controller_that_cannot_be_reached(tmp_path, monkeypatch, cluster):
         result = run(tmp_path, "true")
     assert (result.outcome, result.returncode) == ("engine_failed", 1)
     assert "the scheduler does not answer" in result.message
+
+
+class Swallower:
+    """Stands between the commands of Slurm and its controller. Once it is told to, it hands the next request on, and not
+    the answer."""
+
+    def __init__(self, port):
+        self.port, self.wanted, self.swallowed = port, 0, 0
+        self.server = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                client, _ = self.server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._hand_on, args=(client,), daemon=True).start()
+
+    def _hand_on(self, client):
+        with client, socket.create_connection(("127.0.0.1", self.port)) as controller:
+            threading.Thread(target=self._pump, args=(client, controller, lambda data: True), daemon=True).start()
+            self._pump(controller, client, self._is_answer_wanted)
+
+    def _is_answer_wanted(self, data):
+        if self.wanted > 0:
+            self.wanted -= 1
+            self.swallowed += 1
+            time.sleep(1.5)
+            return False
+        return True
+
+    @staticmethod
+    def _pump(source, sink, is_wanted):
+        try:
+            while data := source.recv(65536):
+                if not is_wanted(data):
+                    break
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+def test_a_submission_whose_answer_was_lost(tmp_path, monkeypatch, cluster):
+    with open(cluster.conf, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    (port,) = [int(line.split("=")[1]) for line in lines if line.startswith("SlurmctldPort=")]
+    between = Swallower(port)
+    other = [line for line in lines if not line.startswith(("SlurmctldPort", "MessageTimeout"))]
+    conf = tmp_path / "slurm.conf"
+    conf.write_text("\n".join([*other, f"SlurmctldPort={between.server.getsockname()[1]}", "MessageTimeout=1"]))
+    rundir = tmp_path / "run"
+    rundir.mkdir()
+    with monkeypatch.context() as changed:
+        changed.setenv("SLURM_CONF", str(conf))
+        between.wanted = 1
+        result = run(rundir, "echo x >> made; cat made")
+    between.server.close()
+    assert between.swallowed == 1 and result.returncode == 0, result.message
+    # Once, whatever became of the first request; and no job of it is left (the fixture looks).
+    assert result.stdout == ["x\n"]
 
 
 def test_held_allocations_serve_further_steps(cluster, rundir):
