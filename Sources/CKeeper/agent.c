@@ -4,8 +4,7 @@
  * It never waits for anything but all at once: while nobody takes output, a stop is still heard. What
  * ends the link ends the command, too.
  */
-#include "include/agent.h"
-#include "parts.h"
+#include "link.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,123 +14,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
-
-enum {
-  PIECE = 64 * 1024, /* what is read at once */
-  ROOM = 8 * PIECE,  /* of what is not yet taken */
-  HEAVY = PIECE / 2, /* this much is sent at once */
-  STREAMS = 2,
-};
-
-typedef struct {
-  int in, out;  /* the link; -1: it has ended */
-  int signals;  /* a signalfd of those that ask us to end */
-  int channel;  /* to the monitor; -1: there is none */
-  int pipes[STREAMS]; /* what the command writes to; -1: none */
-  int64_t left[STREAMS]; /* bytes still to be read, once it has ended */
-  int rundir;
-  int texts; /* a file with those of the last request; a monitor has mapped them for itself */
-  bool is_running;
-  bool has_reply; /* it is told after the output */
-  bool is_over;   /* no further command */
-  bool has_asked; /* for the rest of the frame */
-  /* What comes: a head, and then so many bytes. */
-  fwa_head head;
-  uint64_t taken; /* bytes of the head and of what follows */
-  int64_t hold;
-  int64_t until; /* when to end, if nothing comes; INT64_MAX: never */
-  fwa_run run;
-  fwk_reply reply;
-  size_t begin, end; /* of what is to be sent */
-  size_t last;       /* where the head of its last frame is */
-  int64_t due;       /* when it is to be sent at the latest */
-  char place[FWA_PLACE + 1];
-  char input[PIECE];
-  char output[ROOM];
-} link_state;
-
-/* Output is kept back so long: what follows goes with it. */
-static const int64_t GATHERING = SECOND / 200;
-
-static void close_fd(int *fd) {
-  if (*fd >= 0) RAW1(__NR_close, *fd);
-  *fd = -1;
-}
-
-static void copy(void *to, const void *from, size_t size) {
-  for (size_t at = 0; at < size; at++) ((volatile char *)to)[at] = ((const char *)from)[at];
-}
-
-static size_t length(const char *text) {
-  size_t size = 0;
-  while (text[size] != 0) size++;
-  return size;
-}
-
-/* --- what goes out ---------------------------------------------------------------- */
-
-static void end_link(link_state *link) {
-  close_fd(&link->in);
-  close_fd(&link->out);
-  link->begin = link->end = 0;
-  link->is_over = true;
-}
-
-static bool is_due(const link_state *link) {
-  return link->begin < link->end && (link->end - link->begin >= HEAVY || monotonic() >= link->due);
-}
-
-static void flush(link_state *link) {
-  if (!is_due(link)) return;
-  while (link->out >= 0 && link->begin < link->end) {
-    long count = RAW3(__NR_write, link->out, link->output + link->begin, link->end - link->begin);
-    if (count == -EINTR) continue;
-    if (count == -EAGAIN) return;
-    if (count <= 0) return end_link(link);
-    link->begin += (size_t)count;
-  }
-  link->begin = link->end = 0;
-}
-
-static bool has_room(const link_state *link, size_t size) { return ROOM - link->end >= sizeof(fwa_head) + size; }
-
-/* The head of a frame whose bytes are behind it, or will be. */
-static void add_head(link_state *link, uint32_t kind, size_t size) {
-  if (link->begin == link->end) {
-    link->due = monotonic() + GATHERING;
-  } else if (link->last >= link->begin) {
-    uint32_t before;
-    copy(&before, link->output + link->last, sizeof before);
-    before |= FWA_MORE;
-    copy(link->output + link->last, &before, sizeof before);
-  }
-  fwa_head head = {.kind = kind, .size = (uint32_t)size};
-  copy(link->output + link->end, &head, sizeof head);
-  link->last = link->end;
-  link->end += sizeof head + size;
-}
-
-/* There must be room for it. */
-static void append(link_state *link, uint32_t kind, const void *bytes, size_t size) {
-  if (link->out < 0 || !has_room(link, size)) return;
-  copy(link->output + link->end + sizeof(fwa_head), bytes, size);
-  add_head(link, kind, size);
-}
-
-static void greet(link_state *link, char **environment) {
-  char *start = link->output + sizeof(fwa_head);
-  fwa_hello hello = {.protocol = FWA_PROTOCOL, .pid = (int32_t)RAW0(__NR_getpid)};
-  copy(start, &hello, sizeof hello);
-  size_t size = sizeof hello;
-  for (; *environment != NULL; environment++) {
-    size_t count = length(*environment) + 1;
-    if (size + count > PIECE) break;
-    copy(start + size, *environment, count);
-    size += count;
-  }
-  add_head(link, FWA_HELLO, size);
-  link->due = 0;
-}
 
 /* --- the command ------------------------------------------------------------------ */
 

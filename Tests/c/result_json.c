@@ -20,17 +20,25 @@ struct member {
     bool (*is)(const json_t *value);
 };
 
+/** Of a failure: the layer, what was tried, what is likely. */
+static bool is_explanation(const json_t *value)
+{
+    return json_is_null(value) ||
+           (json_object_size(value) == 3 && json_is_string(json_object_get(value, "layer")) &&
+            json_is_array(json_object_get(value, "tried")) && is_string_or_null(json_object_get(value, "likely")));
+}
+
 static const struct member of_result[] = {
     {"version", is_integer},   {"step", is_string},      {"worker", is_string},
     {"worker_type", is_string}, {"returncode", is_integer}, {"outcome", is_string},
     {"message", is_string_or_null}, {"stdout", is_array}, {"stderr", is_array},
     {"exception", is_object_or_null}, {"duration", is_number}, {"commands", is_array},
-    {"engine", is_null},    {"attempts", is_array}, {"value", is_null}, {NULL, NULL}};
+    {"engine", is_null},    {"attempts", is_array}, {"value", is_null}, {"explanation", is_explanation}, {NULL, NULL}};
 
 static const struct member of_attempt[] = {
     {"returncode", is_integer}, {"outcome", is_string},  {"message", is_string_or_null},
     {"stdout", is_array},       {"stderr", is_array},    {"commands", is_array},
-    {"engine", is_null},        {"delay", is_number},   {"value", is_null}, {NULL, NULL}};
+    {"engine", is_null},        {"delay", is_number},   {"value", is_null}, {"explanation", is_explanation}, {NULL, NULL}};
 
 static const struct member of_command[] = {
     {"command", is_string},     {"outcome", is_string},        {"exit_code", is_integer_or_null},
@@ -58,6 +66,7 @@ static void agrees(const fw_result *result, json_t *json)
 {
     has_members(json, of_result);
     CHECK_INT(json_integer_value(json_object_get(json, "version")), 1);
+    CHECK(json_is_null(json_object_get(json, "explanation")) == (fw_result_returncode(result) == 0));
     CHECK_STR(json_string_value(json_object_get(json, "step")), "s");
     CHECK_STR(json_string_value(json_object_get(json, "worker")), "w");
     CHECK_STR(json_string_value(json_object_get(json, "worker_type")), "subprocess");

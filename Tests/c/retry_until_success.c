@@ -16,7 +16,7 @@ static void is_attempt(const json_t *attempt, int number)
     char out[32], err[32];
     snprintf(out, sizeof out, "attempt %d\n", number);
     snprintf(err, sizeof err, "error %d\n", number);
-    CHECK_INT(json_object_size(attempt), 9);
+    CHECK_INT(json_object_size(attempt), 10);
     CHECK_INT(json_integer_value(json_object_get(attempt, "returncode")), 10 + number);
     CHECK_STR(json_string_value(json_object_get(attempt, "outcome")), "exited");
     CHECK_HAS(json_string_value(json_object_get(attempt, "message")), "command 2 of 3");

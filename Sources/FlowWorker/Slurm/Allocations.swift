@@ -34,6 +34,8 @@ final class Allocations: Sendable {
     var idle: [ClusterAgent] = []
     var line: [Place] = []
     var counts: [(submission: Submission, count: Int)] = []
+
+    mutating func stand(_ place: Place) { if !line.contains(where: { $0 === place }) { line.append(place) } }
   }
 
   private let state: Guarded<State>
@@ -46,13 +48,18 @@ final class Allocations: Sendable {
       var candidate: ClusterAgent?
       let answer = state.withLock { state -> Answer in
         place.isRung = false
+        place.hasOwn = false
         if let index = state.idle.lastIndex(where: { $0.submission == place.submission && $0.isReady })
           ?? state.idle.lastIndex(where: { $0.submission == place.submission })
         {
-          candidate = state.idle.remove(at: index)
+          let found = state.idle.remove(at: index)
+          candidate = found
+          // One that is still waited for is as good as one of its own.
+          place.hasOwn = !found.isReady
+          if place.hasOwn { state.stand(place) }
           return .wait
         }
-        if !state.line.contains(where: { $0 === place }) { state.line.append(place) }
+        state.stand(place)
         let index = state.counts.firstIndex { $0.submission == place.submission }
         guard let index else {
           state.counts.append((place.submission, 1))
@@ -97,8 +104,9 @@ final class Allocations: Sendable {
   ///
   /// - Parameter isHeld: it knows how long it is kept.
   func keep(_ agent: ClusterAgent, isHeld: Bool = false) {
+    let isForOne = agent.submission.hold <= 0
     let isTaken = state.withLock { state in
-      guard agent.isReady, let index = state.line.firstIndex(where: { $0.submission == agent.submission }) else {
+      guard !isForOne, agent.isReady, let index = state.line.firstIndex(where: { $0.submission == agent.submission }) else {
         return false
       }
       let place = state.line.remove(at: index)
@@ -107,8 +115,9 @@ final class Allocations: Sendable {
       return true
     }
     if isTaken { return }
-    guard agent.submission.hold > 0 else {
-      // It has ended, or does now.
+    if isForOne {
+      // One that knows ends by itself.
+      if !agent.isReady { agent.abandon() }
       if !isHeld { agent.close() }
       return forget(agent.submission)
     }

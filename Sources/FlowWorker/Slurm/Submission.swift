@@ -42,7 +42,7 @@ struct Submission: Sendable {
 
   static func == (one: Submission, other: Submission) -> Bool {
     one.program == other.program && one.options == other.options && one.environment == other.environment
-      && one.identity == other.identity && one.limit == other.limit
+      && one.identity == other.identity && one.limit == other.limit && one.hold == other.hold && one.grace == other.grace
   }
 
   /// As execvp(3) finds it.
