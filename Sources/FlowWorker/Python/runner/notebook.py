@@ -287,7 +287,7 @@ class Run:
     def execute(self, name):
         papermill_engines.register("flowworker", engine(self))
         quiet()
-        if self.job["secrets"]:
+        if self.job.get("secrets"):
             hide(self.job["secrets"])
         papermill.execute_notebook(
             braces(self.notebook),
