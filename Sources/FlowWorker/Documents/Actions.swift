@@ -63,6 +63,19 @@ struct NotebookAction {
     let suffix = ".ipynb"
     return (notebook.hasSuffix(suffix) ? String(notebook.dropLast(suffix.count)) : notebook) + ".out.ipynb"
   }
+
+  /// The parameters that a notebook gets. A secret is none of them: they are written into it.
+  func writeParameters(_ context: ContextValues?, _ secrets: Secrets, to writer: inout JSONWriter) {
+    writer.member("parameters") { writer in
+      writer.object { writer in
+        for parameter in parameters {
+          let key = variables[parameter]
+          guard !secrets.contains(key), let value = context?[key] else { continue }
+          writer.member(key: parameter) { $0.value(value) }
+        }
+      }
+    }
+  }
 }
 
 /// Under which names of the context the parameters of a function or notebook are found.

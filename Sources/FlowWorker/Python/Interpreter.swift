@@ -23,11 +23,7 @@ final class Interpreter: @unchecked Sendable {
   }
 
   let key: Key
-  let channel: Channel
-  private let control: Descriptor
-  private let complaints: Descriptor
-  /// Can be read when the interpreter, or its monitor, has said something.
-  private let epoll: Descriptor
+  private let program: LinkedProgram
   private var incoming = ByteBuffer()
   /// Bytes of it that have been taken.
   private var taken = 0
@@ -42,55 +38,21 @@ final class Interpreter: @unchecked Sendable {
 
   /// Starts one.
   init(_ key: Key, environment: borrowing TextBlock, grace: Double) throws(SpawnFailure) {
-    guard let keepers = Keepers.shared else { throw .noMemory }
-    var ends: [Int32] = [-1, -1]
-    let error = fws_stream_pair(&ends)
-    guard error == 0 else { throw SpawnFailure("no connection to an interpreter could be made", error) }
-    let control = Descriptor(ends[0])
-    let theirs = Descriptor(ends[1])
-    var reader: Int32 = -1
-    let complaintsEnd = try OutputPipes.open(&reader)
-    let complaints = Descriptor(reader)
-    let epoll = Descriptor(fws_epoll())
-    guard epoll.number >= 0 else { throw SpawnFailure("no descriptor for it could be had", errno) }
     var arguments = TextBlock()
     for text in [key.program, key.program, "-c", RunnerSource.boot] { arguments.add(text) }
-    let texts = arguments.request(environment: environment)
-    guard !texts.isExhausted else { throw .noMemory }
-    var request = fwk_request()
-    request.kind = UInt32(FWK_RUN)
-    request.background = UInt32(FWK_KILL)
-    request.slots = UInt32(clamping: arguments.slots(environment))
-    request.size = UInt64(texts.count)
-    request.timeout = -1
-    request.grace = Int64(grace * 1e9)
-    ProcessLimits().set(in: &request)
-    // It works where its jobs say, and must not find modules where the host happens to be.
-    let root = try RunDirectory.root()
-    channel = try keepers.run(request, texts, theirs.number, complaintsEnd.number, rundir: root.number)
-    withExtendedLifetime((theirs, complaintsEnd, root)) {}
+    program = try LinkedProgram(arguments, environment, grace: grace)
     self.key = key
-    self.control = control
-    self.complaints = complaints
-    self.epoll = epoll
-    fws_epoll_add(epoll.number, control.number)
-    fws_epoll_add(epoll.number, channel.fd)
-    let program = RunnerSource.program(kind: key.kind, idleTime: Interpreter.idleTime)
-    try send(program.bytes, [])
-  }
-
-  deinit {
-    // A process that was forked from the host may hold a copy of the connection.
-    if !fws_is_forked() { shutdown(control.number, Int32(SHUT_RDWR)) }
+    let runner = RunnerSource.program(kind: key.kind, idleTime: Interpreter.idleTime)
+    try send(runner.bytes, [])
   }
 
   /// Can be read when there is something to do.
-  var fd: Int32 { epoll.number }
+  var fd: Int32 { program.epoll.number }
 
   private func send(_ bytes: UnsafeRawBufferPointer, _ fds: [Int32]) throws(SpawnFailure) {
     guard let start = bytes.baseAddress else { throw .noMemory }
     let error = fds.withUnsafeBufferPointer { list in
-      fws_stream_send(control.number, start, bytes.count, list.baseAddress, list.count)
+      fws_stream_send(program.control.number, start, bytes.count, list.baseAddress, list.count)
     }
     if error != 0 { throw SpawnFailure("the Python interpreter \(key.program) does not take its work", error) }
   }
@@ -104,11 +66,9 @@ final class Interpreter: @unchecked Sendable {
   }
 
   /// Its monitor ends it after that time; `nil`: it may take any.
-  func limit(_ timeout: Double?, grace: Double) {
-    _ = fws_channel_limit(channel.fd, timeout.map { Int64($0 * 1e9) } ?? -1, Int64(grace * 1e9))
-  }
+  func limit(_ timeout: Double?, grace: Double) { program.limit(timeout, grace: grace) }
 
-  func stop() { _ = fws_channel_stop(channel.fd) }
+  func stop() { program.stop() }
 
   enum Word {
     case nothing
@@ -129,7 +89,7 @@ final class Interpreter: @unchecked Sendable {
       guard incoming.count - taken < Interpreter.longestLine, let room = incoming.room(for: Interpreter.readSize) else {
         return .end
       }
-      let count = fws_stream_receive(control.number, room, Interpreter.readSize)
+      let count = fws_stream_receive(program.control.number, room, Interpreter.readSize)
       if count == 0 { return .nothing }
       if count < 0 { return .end }
       incoming.commit(count)
@@ -150,19 +110,11 @@ final class Interpreter: @unchecked Sendable {
     return UnsafeRawBufferPointer(start: start, count: length)
   }
 
-  /// What its monitor says; `nil`: nothing yet. Its end comes once.
-  func monitorReply() -> fwk_reply?? {
-    var reply = fwk_reply()
-    switch fws_channel_receive(channel.fd, &reply) {
-    case 0: return nil
-    case 1: return .some(reply)
-    default: return .some(nil)
-    }
-  }
+  func monitorReply() -> fwk_reply?? { program.monitorReply() }
 
   /// Whether an idle one can still be used: it has said nothing, and its monitor neither.
   var isSound: Bool {
-    let ready = Waiting(channel: epoll.number).poll(0)
+    let ready = Waiting(channel: fd).poll(0)
     if !ready.channel { return true }
     // That it is ready may be unread yet.
     guard case .nothing = listen(), case .none = monitorReply() else { return false }
@@ -173,7 +125,7 @@ final class Interpreter: @unchecked Sendable {
   var complaint: String {
     var bytes = ByteBuffer()
     while bytes.count < 1 << 20, let room = bytes.room(for: 4096) {
-      let count = read(complaints.number, room, 4096)
+      let count = read(program.complaints.number, room, 4096)
       if count <= 0 { break }
       bytes.commit(count)
     }

@@ -45,16 +45,7 @@ final class PythonJob: Sendable {
       writer.member("do", "notebook")
       writer.member("notebook", action.notebook)
       writer.member("output", action.output)
-      writer.member("parameters") { writer in
-        writer.object { writer in
-          for parameter in action.parameters {
-            let key = action.variables[parameter]
-            // A parameter is written into the notebook.
-            guard !secrets.contains(key), let value = context?[key] else { continue }
-            writer.member(key: parameter) { $0.value(value) }
-          }
-        }
-      }
+      action.writeParameters(context, secrets, to: &writer)
       writer.member("secrets") { writer in
         writer.array(secrets.patterns) { $0.string(String(decoding: $1, as: UTF8.self)) }
       }

@@ -10,11 +10,7 @@ final class ClusterAgent: @unchecked Sendable {
   let submission: Submission
   /// The job's.
   let name = Submission.uniqueName()
-  private let channel: Channel
-  private let control: Descriptor
-  private let complaints: Descriptor
-  /// Can be read when there is something to do.
-  private let epoll: Descriptor
+  private let program: LinkedProgram
   private let asked = fws_monotonic()
 
   private(set) var isReady = false
@@ -43,55 +39,26 @@ final class ClusterAgent: @unchecked Sendable {
   private static let longestFrame = 1 << 20
 
   init(_ submission: Submission) throws(SpawnFailure) {
-    guard let keepers = Keepers.shared else { throw .noMemory }
-    var ends: [Int32] = [-1, -1]
-    let error = fws_stream_pair(&ends)
-    guard error == 0 else { throw SpawnFailure("no connection to an agent could be made", error) }
-    let control = Descriptor(ends[0])
-    let theirs = Descriptor(ends[1])
-    var reader: Int32 = -1
-    let complaintsEnd = try OutputPipes.open(&reader)
-    let complaints = Descriptor(reader)
-    let epoll = Descriptor(fws_epoll())
-    guard epoll.number >= 0 else { throw SpawnFailure("no descriptor for it could be had", errno) }
     var arguments = TextBlock()
     arguments.add(submission.program)
     for text in submission.arguments(name: name) { arguments.add(text) }
-    let environment = submission.environmentBlock()
-    let texts = arguments.request(environment: environment)
-    guard !texts.isExhausted else { throw .noMemory }
-    var request = fwk_request()
-    request.kind = UInt32(FWK_RUN)
-    request.background = UInt32(FWK_KILL)
-    request.is_link = 1
-    request.slots = UInt32(clamping: arguments.slots(environment))
-    request.size = UInt64(texts.count)
-    request.timeout = -1
-    request.grace = Int64(5e9)
-    // When the host goes, the link ends, and the agent ends what it runs, with its grace. A signal to srun would be
-    // KILL to all of it at once.
-    request.patience = Int64((submission.grace + ClusterAgent.closingPatience) * 1e9)
-    ProcessLimits().set(in: &request)
-    let root = try RunDirectory.root()
-    channel = try keepers.run(request, texts, theirs.number, complaintsEnd.number, rundir: root.number)
-    withExtendedLifetime((theirs, complaintsEnd, root)) {}
+    program = try LinkedProgram(arguments, submission.environmentBlock(), grace: ClusterAgent.grace) { request in
+      request.is_link = 1
+      // When the host goes, the link ends, and the agent ends what it runs, with its grace. A signal to srun would be
+      // KILL to all of it at once.
+      request.patience = Int64((submission.grace + ClusterAgent.closingPatience) * 1e9)
+    }
     self.submission = submission
-    self.control = control
-    self.complaints = complaints
-    self.epoll = epoll
-    for fd in [control.number, complaints.number, channel.fd] { fws_epoll_add(epoll.number, fd) }
+    fws_epoll_add(fd, program.complaints.number)
     sendProgram()
   }
 
   /// Seconds that an agent and its srun have to end, beside the grace.
   static let closingPatience = 10.0
+  /// Of srun: it needs a moment to take back a request.
+  private static let grace = 5.0
 
-  deinit {
-    // A process that was forked from the host may hold a copy of the link.
-    if !fws_is_forked() { shutdown(control.number, Int32(SHUT_RDWR)) }
-  }
-
-  var fd: Int32 { epoll.number }
+  var fd: Int32 { program.epoll.number }
 
   /// Seconds since it was asked for.
   var age: Double { fws_monotonic() - asked }
@@ -168,7 +135,7 @@ final class ClusterAgent: @unchecked Sendable {
   /// Sends what the link takes now.
   private func flush() {
     while sent < outgoing.count, !hasLinkEnded, let start = outgoing.start {
-      let count = fws_link_send(control.number, start + sent, outgoing.count - sent)
+      let count = fws_link_send(program.control.number, start + sent, outgoing.count - sent)
       if count <= 0 { break }
       sent += count
     }
@@ -177,21 +144,21 @@ final class ClusterAgent: @unchecked Sendable {
       outgoing.truncate(0)
       sent = 0
     }
-    if !hasLinkEnded { fws_epoll_write(epoll.number, control.number, !isSent) }
+    if !hasLinkEnded { fws_epoll_write(fd, program.control.number, !isSent) }
   }
 
   /// No further command: the agent ends, and srun with it.
   func close() {
     hasLinkEnded = true
-    shutdown(control.number, Int32(SHUT_RDWR))
-    fws_epoll_remove(epoll.number, control.number)
+    shutdown(program.control.number, Int32(SHUT_RDWR))
+    fws_epoll_remove(fd, program.control.number)
   }
 
   /// srun is ended, with whatever it leads to. One that waits in the queue leaves it.
-  func abandon() { _ = fws_channel_stop(channel.fd) }
+  func abandon() { program.stop() }
 
   /// The monitor ends srun after so long; `nil`: it may take any time.
-  func limit(_ seconds: Double?) { _ = fws_channel_limit(channel.fd, seconds.map { Int64($0 * 1e9) } ?? -1, Int64(5e9)) }
+  func limit(_ seconds: Double?) { program.limit(seconds, grace: ClusterAgent.grace) }
 
   // MARK: What comes from it
 
@@ -217,7 +184,7 @@ final class ClusterAgent: @unchecked Sendable {
       case nil: break
       }
       guard let room = incoming.room(for: ClusterAgent.readSize) else { break }
-      let count = fws_stream_receive(control.number, room, ClusterAgent.readSize)
+      let count = fws_stream_receive(program.control.number, room, ClusterAgent.readSize)
       if count == 0 {
         goOn()
         break
@@ -229,15 +196,11 @@ final class ClusterAgent: @unchecked Sendable {
       incoming.commit(count)
     }
     guard status == nil else { return .end }
-    var reply = fwk_reply()
-    let received = fws_channel_receive(channel.fd, &reply)
-    if received == 0 { return .nothing }
+    guard let reply = program.monitorReply() else { return .nothing }
     // What srun said at its end is in the pipe.
-    status = received == 1 && reply.kind == FWK_ENDED ? reply.status : -1
-    if received == 1, reply.kind == FWK_FAILED {
-      words.add("srun could not be run: \(errorText(reply.error))")
-    }
-    fws_epoll_remove(epoll.number, channel.fd)
+    status = reply.map { $0.kind == FWK_ENDED ? $0.status : -1 } ?? -1
+    if let reply, reply.kind == FWK_FAILED { words.add("srun could not be run: \(errorText(reply.error))") }
+    fws_epoll_remove(fd, program.channel.fd)
     close()
     while let line = hearScheduler() { _ = line }
     words.finish()
@@ -248,7 +211,7 @@ final class ClusterAgent: @unchecked Sendable {
   /// Whether an idle one can still be used.
   var isSound: Bool {
     if status != nil || hasLinkEnded { return false }
-    guard Waiting(channel: epoll.number).poll(0).channel else { return true }
+    guard Waiting(channel: fd).poll(0).channel else { return true }
     while true {
       switch listen() {
       case .nothing: return status == nil && !hasLinkEnded
@@ -274,9 +237,9 @@ final class ClusterAgent: @unchecked Sendable {
       }
       var room = ByteBuffer()
       guard let start = room.room(for: 4096) else { return nil }
-      let count = read(complaints.number, start, 4096)
+      let count = read(program.complaints.number, start, 4096)
       guard count > 0 else {
-        if count == 0 { fws_epoll_remove(epoll.number, complaints.number) }
+        if count == 0 { fws_epoll_remove(fd, program.complaints.number) }
         return nil
       }
       room.commit(count)

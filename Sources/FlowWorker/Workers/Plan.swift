@@ -136,15 +136,7 @@ extension StepRunner {
   fileprivate func describe(_ action: NotebookAction, _ planning: Planning, to writer: inout JSONWriter) {
     writer.member("notebook", action.notebook)
     writer.member("output", action.output)
-    writer.member("parameters") { writer in
-      writer.object { writer in
-        for parameter in action.parameters {
-          let key = action.variables[parameter]
-          guard !planning.settings.secrets.contains(key), let value = planning.context?[key] else { continue }
-          writer.member(key: parameter) { $0.value(value) }
-        }
-      }
-    }
+    action.writeParameters(planning.context, planning.settings.secrets, to: &writer)
   }
 
   fileprivate func describe(_ python: PythonPlace, _ planning: Planning, to writer: inout JSONWriter) {
