@@ -294,6 +294,14 @@ static void hear(link_state *link) {
   note_end(link);
 }
 
+/* The scheduler wants the end of all. It tells the command, too, which may end before we hear of it. */
+static void heed_signals(link_state *link) {
+  long size = RAW3(__NR_read, link->signals, link->input, PIECE);
+  if (size <= 0) return;
+  link->is_over = link->is_asked = true;
+  stop(link);
+}
+
 /* After all output. */
 static void tell_end(link_state *link) {
   size_t shown = link->reply.others < FWK_SHOWN ? link->reply.others : FWK_SHOWN;
@@ -301,6 +309,9 @@ static void tell_end(link_state *link) {
   for (int stream = 0; stream < STREAMS; stream++)
     if (link->pipes[stream] >= 0 && link->left[stream] > 0) return;
   if (!has_room(link, size)) return;
+  heed_signals(link);
+  if (link->is_asked && link->reply.kind == FWK_ENDED && link->reply.reason == FWK_BY_ITSELF)
+    link->reply.reason = FWK_BY_STOP;
   append(link, FWA_REPLY, &link->reply, size);
   link->due = 0;
   close_fd(&link->pipes[0]);
@@ -333,12 +344,7 @@ static void turn(link_state *link) {
   time.tv_sec = left / SECOND;
   time.tv_nsec = left % SECOND;
   RAW5(__NR_ppoll, items, 6, until == INT64_MAX ? NULL : &time, 0, 0);
-  if (items[1].revents != 0) {
-    /* The scheduler wants the end of all. */
-    RAW3(__NR_read, link->signals, link->input, PIECE);
-    link->is_over = true;
-    stop(link);
-  }
+  if (items[1].revents != 0) heed_signals(link);
   if (items[0].revents != 0) take_input(link);
   if (items[2].revents != 0 && link->channel >= 0) hear(link);
   for (int stream = 0; stream < STREAMS; stream++)

@@ -23,6 +23,7 @@ typedef struct {
   bool is_running;
   bool has_reply; /* it is told after the output */
   bool is_over;   /* no further command */
+  bool is_asked;  /* that is the scheduler's wish */
   bool has_asked; /* for the rest of the frame */
   /* What comes: a head, and then so many bytes. */
   fwa_head head;

@@ -64,7 +64,8 @@ up_podman() {
 }
 
 up_slurm() {
-    slurm_start slurm && slurm_await slurm || return 1
+    # Schedules are made each second: tests would wait half a minute for one otherwise.
+    slurm_start slurm SchedulerParameters=bf_interval=1,sched_interval=1 && slurm_await slurm || return 1
     give FW_TEST_SLURM "$(slurm_address slurm)"
 }
 

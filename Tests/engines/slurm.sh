@@ -67,9 +67,12 @@ MessageTimeout=5
 SlurmdTimeout=5
 MinJobAge=60
 OverTimeLimit=0
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 NodeName=$node NodeAddr=127.0.0.1 CPUs=$SLURM_CPUS RealMemory=$SLURM_MEMORY State=UNKNOWN
-PartitionName=main Nodes=$node Default=YES MaxTime=60 State=UP OverSubscribe=FORCE:8
-PartitionName=second Nodes=$node MaxTime=60 State=UP
+PartitionName=main Nodes=$node Default=YES MaxTime=60 State=UP PriorityTier=1 OverSubscribe=FORCE:8
+PartitionName=second Nodes=$node MaxTime=60 State=UP PriorityTier=1
+PartitionName=urgent Nodes=$node MaxTime=60 State=UP PriorityTier=10
 CONF
     [ ${#extra[@]} -eq 0 ] || printf '%s\n' "${extra[@]}" >>"$place/slurm.conf"
 }

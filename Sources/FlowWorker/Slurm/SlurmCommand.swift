@@ -267,7 +267,9 @@ final class SlurmCommand: RunningCommand {
     default:
       let told = CommandEnd(reply)
       let isByScheduler = told.outcome == .cancelled && reason == nil
-      let isBySomebody = (told.signal == SIGKILL || told.signal == SIGTERM) && told.endedBy == nil
+      // A shell exits with 128 and the number where its child was signalled.
+      let signal = told.signal ?? told.exitCode.map { $0 - 128 }
+      let isBySomebody = (signal == SIGKILL || signal == SIGTERM) && told.endedBy == nil
       if isByScheduler || isBySomebody || told.outcome == .statusUnknown {
         // It was not us: the scheduler knows more, when the job has ended.
         known = told

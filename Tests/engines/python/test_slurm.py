@@ -578,3 +578,53 @@ def test_options_are_checked(options, words):
     with pytest.raises(flowworker.DocumentError) as caught:
         worker(**options)
     assert words in str(caught.value)
+
+
+def test_a_job_whose_place_another_takes(cluster, rundir):
+    waited = Waited(worker(extra=["--exclusive"], cpus=4), step("echo x; touch begun; sleep 1000"), rundir)
+    wait_until((rundir / "begun").exists)
+    cluster.call("srun", "--partition=urgent", "--exclusive", "-n1", "true")
+    result = waited.wait()
+    assert (result.outcome, result.engine["state"], result.stdout) == ("engine_failed", "PREEMPTED", ["x\n"])
+    assert "was preempted" in result.message and result.explanation["layer"] == "scheduler"
+
+
+@pytest.fixture
+def node(cluster):
+    """The node's daemon, which a test may kill."""
+    script, name = ROOT / "Tests/engines/slurm.sh", os.path.basename(os.path.dirname(cluster.conf))
+
+    def control(verb):
+        subprocess.run([script, "node", name, verb], check=True, timeout=60)
+
+    yield control
+    control("start")
+    wait_until(lambda: cluster.call("sinfo", "--noheader", "--format=%T", "--partition=main").strip() == "idle")
+
+
+def test_a_node_that_fails(node, cluster, rundir):
+    waited = Waited(worker(), step("echo x; touch begun; sleep 1000"), rundir)
+    wait_until((rundir / "begun").exists)
+    node("kill")
+    # The scheduler gives it up after its SlurmdTimeout.
+    result = waited.wait()
+    assert (result.outcome, result.engine["state"], result.stdout) == ("engine_failed", "NODE_FAIL", ["x\n"])
+    assert "the node" in result.message and "has failed" in result.message
+
+
+@pytest.mark.parametrize("how", ["cancel", "timeout"])
+def test_an_agent_that_does_not_answer(cluster, rundir, how):
+    """Then it is the scheduler that ends the job, and is asked whether it has."""
+    waited = Waited(worker(**({"timeout": 0.5} if how == "timeout" else {})), step("echo $$PPID > pid; sleep 1000"), rundir)
+    wait_until(lambda: (rundir / "pid").exists() and (rundir / "pid").read_text())
+    monitor = int((rundir / "pid").read_text())
+    with open(f"/proc/{monitor}/stat", encoding="ascii") as file:
+        agent = int(file.read().rpartition(")")[2].split()[1])
+    os.kill(agent, signal.SIGSTOP)
+    os.kill(monitor, signal.SIGSTOP)
+    if how == "cancel":
+        waited.task.cancel()
+    result = waited.wait()
+    assert result.outcome == ("cancelled" if how == "cancel" else "timeout") and result.returncode != 0
+    assert result.engine["state"] not in (None, *ALIVE)
+    assert cluster.jobs() == []
