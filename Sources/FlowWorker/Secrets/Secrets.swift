@@ -16,8 +16,6 @@ final class Secrets: Sendable {
 
   static let none = Secrets()
   static let stars: StaticString = "***"
-  /// jansson reads no deeper documents.
-  private static let deepest = 2048
   /// Shorter ones would be found everywhere.
   private static let leastSize = 4
   /// Lines of a value that are worth hiding by themselves.
@@ -89,34 +87,53 @@ final class Secrets: Sendable {
 
   func masked(_ text: String?) -> String? { text.map { masked($0) } }
 
-  /// A value in whose strings, and names, there is none of them.
+  /// A value in whose strings, names and numbers there is none of them; `nil`: there is no memory for it.
   func masked(_ value: JSONValue?) -> JSONValue? {
     guard let value, !patterns.isEmpty else { return value }
-    var result = JSONWriter()
-    value.read { copy($0, to: &result) }
-    let buffer = result.buffer()
-    return try? JSONText.parse(buffer.bytes)
+    guard let text = value.read({ JSONText.compact($0) }) else { return nil }
+    let hidden = masked(json: text.bytes)
+    return try? JSONText.parse(hidden.bytes)
   }
 
-  private func copy(_ value: JSONRef, to writer: inout JSONWriter, depth: Int = 0) {
-    switch value.kind {
-    case .string: writer.string(masked(value.string ?? ""))
-    case .array where depth < Secrets.deepest:
-      var elements: [JSONRef] = []
-      value.forEachElement { _, element in elements.append(element) }
-      writer.array(elements) { copy($1, to: &$0, depth: depth + 1) }
-    case .object where depth < Secrets.deepest:
-      writer.object { writer in
-        value.forEachMember { key, member in
-          writer.member(key: masked(key.string)) { copy(member, to: &$0, depth: depth + 1) }
+  /// Goes over the text, and not down into the value: that may be deep, and the thread's stack small.
+  private func masked(json text: UnsafeRawBufferPointer) -> ByteBuffer {
+    var result = ByteBuffer()
+    var at = 0
+    while at < text.count {
+      let begin = at
+      let isString = text[at] == UInt8(ascii: "\"")
+      if isString {
+        at += 1
+        while at < text.count, text[at] != UInt8(ascii: "\"") { at += text[at] == UInt8(ascii: "\\") ? 2 : 1 }
+        at += 1
+      } else {
+        while at < text.count, text[at] == UInt8(ascii: "-") || text[at] == UInt8(ascii: ".") || isAlphanumeric(text[at]) {
+          at += 1
         }
       }
-    case .integer, .real:
-      let text = ValueText.string(value)
-      if masked(text) == text { writer.value(value) } else { writer.string(masked(text)) }
-    case .array, .object: writer.null()
-    case .boolean, .null: writer.value(value)
+      // What is between values stands for itself.
+      if at == begin { at += 1 }
+      let token = UnsafeRawBufferPointer(rebasing: text[begin..<min(at, text.count)])
+      if isString || token.count > 1 { append(token, isString: isString, to: &result) } else { result.append(token) }
     }
+    return result
+  }
+
+  private func isAlphanumeric(_ byte: UInt8) -> Bool {
+    let letter = byte | 0x20
+    return byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") || letter >= UInt8(ascii: "a") && letter <= UInt8(ascii: "z")
+      || byte == UInt8(ascii: "+")
+  }
+
+  private func append(_ token: UnsafeRawBufferPointer, isString: Bool, to result: inout ByteBuffer) {
+    let text = isString ? (try? JSONText.parse(token))?.read { $0.string } : String(decoding: token, as: UTF8.self)
+    guard let text else { return result.append("null" as StaticString) }
+    let hidden = masked(text)
+    if hidden == text { return result.append(token) }
+    var writer = JSONWriter()
+    writer.string(hidden)
+    let shown = writer.buffer()
+    result.append(shown.bytes)
   }
 }
 

@@ -93,6 +93,8 @@ final class ClusterAgent: @unchecked Sendable {
     run.hold = hold.map { Int64($0 * 1e9) } ?? -1
     // The environment, with its part of the table, is where it was.
     let (begin, end) = arguments.placeOfEnvironment(environment)
+    // Without memory there is no request: the step ends with its link.
+    guard !texts.isExhausted, end <= texts.count else { return close() }
     let present = Array(texts.bytes[begin..<end])
     if present == lastEnvironment, begin == lastBegin {
       run.begin = UInt64(begin)

@@ -225,3 +225,29 @@ def test_an_engine_that_is_not_there(rundir):
 
 def test_a_success_needs_no_explanation(rundir):
     assert worker().exec(ContainerStep("s", "", ["true"]), {}, rundir).explanation is None
+
+
+def test_the_value_of_a_function_of_another_process(rundir):
+    """Deep, with the secret in names, strings and numbers. (In this process a function gives its value to the context.)"""
+    from flowworker._ffi import LIB, told
+    from flowworker._options import RunOptions
+    from flowworker.workers import Worker
+
+    (rundir / "secret_value.py").write_text(
+        "def f(pin, token):\n"
+        "    deep = token\n"
+        "    for _ in range(900): deep = [deep]\n"
+        "    return {token: 1, 'a': 'x' + token + '\"y', 'n': pin, 'm': [True, None, 1.5, ''], 'deep': deep}\n"
+    )
+    spec = {"name": "c", "type": "code", "env": {"PYTHONPATH": str(rundir)}, "options": {"python": sys.executable}}
+    step = CodeStep("s", "secret_value.f", secrets=["pin", "token"])
+    context = {"pin": 123456, "token": 'to"k\\en\n\u2603'}
+    with create_worker(spec) as code:
+        result = Worker._exec(code, step, context, rundir, RunOptions(None), None)
+    assert result.returncode == 0, result.message
+    with result._report.in_use() as address:
+        value = json.loads(told(LIB.fw_result_to_json, address))["value"]
+    deep = value.pop("deep")
+    for _ in range(900):
+        (deep,) = deep
+    assert value == {"***": 1, "a": 'x***"y', "n": "***", "m": [True, None, 1.5, ""]} and deep == "***"
