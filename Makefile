@@ -107,8 +107,15 @@ test-python: lib venv
 test-readme: lib venv
 	$(PYTHON) Tests/readme/run.py $(LIB)
 
+# The S3 server of the tests needs other versions of packages than they do.
+S3_VENV := $(BUILD)/engines/s3-venv
+$(S3_VENV)/.made: Tests/engines/s3-requirements.txt | setup
+	python3 -m venv $(S3_VENV)
+	$(S3_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/engines/s3-requirements.txt
+	touch $@
+
 # The tests that need an engine, on private ones.
-engines-test: lib venv
+engines-test: lib venv $(S3_VENV)/.made
 	Tests/engines/setup.sh
 	PYTHON=$(abspath $(PYTHON)) Tests/engines/run.sh $(LIB)
 

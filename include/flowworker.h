@@ -173,8 +173,15 @@ typedef int32_t fw_outcome;
 /** The engine of the step's containers does not answer, was lost, or cannot go on (its
  *  disk is full, its registry is not there): returncode 1, and output so far is kept. */
 #define FW_ENGINE_FAILED 6
+/** The commands of a step of a workflow succeeded, and did not make a file that is among its
+ *  outputs; or the workflow has not made one of its own. Returncode 1. */
+#define FW_OUTPUT_MISSING 7
 /** Nobody knows how a command ended: its monitor was killed. Returncode 1. */
 #define FW_STATUS_UNKNOWN 8
+/** An input of a step, or of a workflow, is in none of the volumes. Returncode 1. */
+#define FW_INPUT_MISSING 9
+/** A storage volume does not answer, is full, or does not let go of a file. Returncode 1. */
+#define FW_VOLUME_FAILED 10
 
 /** The two output streams of a step. */
 typedef int32_t fw_stream;
@@ -201,6 +208,16 @@ typedef int32_t fw_stream;
 /** An image is being pulled or built, or a cell of a notebook has started or ended;
  *  fw_event_to_json() says how far that is. */
 #define FW_EVENT_PROGRESS 7
+/** The first event of a workflow. */
+#define FW_EVENT_RUN_STARTED 8
+/** The last event of a workflow: its result is there. */
+#define FW_EVENT_RUN_ENDED 9
+/** A file has been copied from one volume to another. */
+#define FW_EVENT_FILE_COPIED 10
+/** A step is not run, because a run before has ended it (the option `state`). */
+#define FW_EVENT_STEP_KEPT 11
+/** The host has to run this step itself (the option `code`), and to report: fw_exec_report(). */
+#define FW_EVENT_STEP_HANDED 12
 
 /** Workers, the steps that are mapped to them, and the defaults for the others. */
 typedef struct fw_pool fw_pool;
@@ -210,16 +227,18 @@ typedef struct fw_worker fw_worker;
 typedef struct fw_step fw_step;
 /** The values that the commands of a workflow's steps may refer to. */
 typedef struct fw_context fw_context;
-/** A step that was started. */
+/** A step or a workflow that was started. */
 typedef struct fw_exec fw_exec;
-/** Something that happened while a step ran. Never changes. */
+/** Something that happened while a step or a workflow ran. Never changes. */
 typedef struct fw_event fw_event;
-/** What happened when a step was run. Never changes. */
+/** What happened when a step or a workflow was run. Never changes. */
 typedef struct fw_result fw_result;
 /** Why a call failed. Never changes. */
 typedef struct fw_error fw_error;
 /** One call of a function of the host: see fw_function_register(). */
 typedef struct fw_call fw_call;
+/** A sequence of steps with their files and values, as its document says. Never changes. */
+typedef struct fw_workflow fw_workflow;
 
 /** jansson's value, for hosts that hold one: see fw_pool_create_from(). */
 struct json_t;
@@ -1017,6 +1036,119 @@ FW_API void fw_exec_cancel(fw_exec *exec);
  */
 FW_API void fw_exec_free(fw_exec *exec);
 
+/* -------------------------------------------------------------- workflows -- */
+
+/**
+ * Reads a workflow: the document of a flowServ template, or what such a one has under
+ * `workflow`.
+ *
+ * @param json          borrowed; an object with `steps`, and with `files` and `parameters` if
+ *                      there are some; references like `$[[name]]` stand for arguments. The
+ *                      grammar is in docs/documents.md.
+ * @param length        its length in bytes, or FW_STRLEN.
+ * @param[out] workflow owned by the caller on FW_OK: release it with fw_workflow_free().
+ * @param[out] error    owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_SYNTAX   the text is not JSON.
+ * @retval FW_E_DOCUMENT a step is not one, two have one name, a key of a file leads out of its
+ *                       volume, a reference is to a parameter that the template does not have.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_workflow_create(const char *json, size_t length, fw_workflow **workflow,
+                                    fw_error **error) FW_MUSTUSE;
+
+/**
+ * Releases a workflow; runs of it go on.
+ *
+ * @param workflow owned by the caller, and no longer valid after the call; may be NULL.
+ *
+ * Threads: any, when the workflow is in no other call. Blocks: no. Since: 0.1.
+ */
+FW_API void fw_workflow_free(fw_workflow *workflow);
+
+/**
+ * Runs a workflow to its end: fw_workflow_start(), and fw_exec_wait().
+ *
+ * For each step in turn: its worker is found as by fw_pool_get(); its inputs are made
+ * available in the worker's volume, where that has not their latest version; the folders of
+ * its outputs are made; it is run; its outputs are looked for, and the volume has their latest
+ * version from then on. The first step that fails is the last. In the end the outputs of the
+ * workflow are made available in the run directory.
+ *
+ * The result is that of the last step that ran, as far as returncode, outcome and message go.
+ * Its output is that of all steps, one after the other, and fw_result_step() has each of them.
+ *
+ * @param workflow    borrowed.
+ * @param pool        borrowed; its workers, volumes and functions. NULL: the default workers.
+ * @param context     borrowed; the arguments of the workflow's parameters. The values that the
+ *                    steps can refer to are put into it, and those that functions give. NULL:
+ *                    there are no arguments.
+ * @param rundir      borrowed; the path of the default volume's directory, which is made if
+ *                    there is none. NULL: that of the volume `__default__` of the pool.
+ * @param options     borrowed; a JSON object: `deadline` (seconds for the whole), `state` (a
+ *                    directory, so that a run that was cut off goes on where it was), and
+ *                    `timeout`, `output_limit`, `spill` and `retries` for each step. NULL: none.
+ * @param[out] result owned by the caller on FW_OK: release it with fw_result_free().
+ * @param[out] error  owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_UNKNOWN   a step is mapped to a worker that the pool does not have, or its
+ *                        worker to a volume.
+ * @retval FW_E_STEP_TYPE, FW_E_TEMPLATE of any step, before the first one runs. The path says of
+ *                        which.
+ * @retval FW_E_DOCUMENT  an argument is missing, unknown or of another type.
+ *
+ * Threads: any, any number at once with the same workflow. Blocks: until it has ended.
+ * Since: 0.1.
+ */
+FW_API fw_status fw_workflow_run(const fw_workflow *workflow, fw_pool *pool, fw_context *context,
+                                 const char *rundir, const char *options, fw_result **result,
+                                 fw_error **error) FW_MUSTUSE;
+
+/**
+ * Starts a workflow, and returns at once. It is waited for, looked at, cancelled and released
+ * like a step that fw_exec_start() has started; its events are those of its steps and some of
+ * its own. Files of this machine are copied in pieces of a few milliseconds, in the calls that
+ * take events and wait.
+ *
+ * @param workflow    borrowed.
+ * @param pool        borrowed. NULL: the default workers.
+ * @param context     borrowed; as for fw_workflow_run().
+ * @param rundir      borrowed; as for fw_workflow_run().
+ * @param options     borrowed; as for fw_workflow_run(), and `events` as for fw_exec_start(),
+ *                    and `code`: with `host`, code steps of code workers are not run by the
+ *                    library, but handed to the host: FW_EVENT_STEP_HANDED. NULL: none.
+ * @param[out] exec   owned by the caller on FW_OK: release it with fw_exec_free().
+ * @param[out] error  owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_UNKNOWN, FW_E_STEP_TYPE, FW_E_TEMPLATE, FW_E_DOCUMENT as for fw_workflow_run().
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_workflow_start(const fw_workflow *workflow, fw_pool *pool, fw_context *context,
+                                   const char *rundir, const char *options, fw_exec **exec,
+                                   fw_error **error) FW_MUSTUSE;
+
+/**
+ * Says what came of a step that the library has handed to the host.
+ *
+ * @param exec       borrowed; of a workflow, whose FW_EVENT_STEP_HANDED has been taken.
+ * @param json       borrowed; an object with `returncode`, and as far as there are any `stdout`
+ *                   and `stderr` (texts, or arrays of them), `exception` (`type`, `message`,
+ *                   `trace`) and `value`, which goes into the context under the step's `arg`;
+ *                   `resumable` is false if the value is only a likeness of what the host has.
+ * @param length     its length in bytes, or FW_STRLEN.
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_INVALID  no step waits for it: the run was cancelled meanwhile, say.
+ * @retval FW_E_DOCUMENT the JSON is no such account.
+ *
+ * Threads: any. Blocks: no; the run goes on when somebody waits for it or takes its events.
+ * Since: 0.1.
+ */
+FW_API fw_status fw_exec_report(fw_exec *exec, const char *json, size_t length,
+                                fw_error **error) FW_MUSTUSE;
+
 /* ----------------------------------------------------------------- events -- */
 
 /**
@@ -1059,6 +1191,16 @@ FW_API double fw_event_time(const fw_event *event);
  * Threads: any. Blocks: no. Since: 0.1.
  */
 FW_API int32_t fw_event_command(const fw_event *event);
+
+/**
+ * Tells which step of its workflow an event is about.
+ *
+ * @param event borrowed; may be NULL.
+ * @return the step's index, from 0; -1 when the event is about the workflow, or there is none.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API int32_t fw_event_step(const fw_event *event);
 
 /**
  * Tells in which attempt an event happened.
@@ -1161,7 +1303,8 @@ FW_API fw_outcome fw_result_outcome(const fw_result *result);
  *
  * @param outcome a number that fw_result_outcome() gave.
  * @return borrowed, valid for ever: `exited`, `signaled`, `timeout`,
- *         `cancelled`, `spawn_failed`, `status_unknown`; NULL for a number that is none.
+ *         `cancelled`, `oom`, `spawn_failed`, `engine_failed`, `output_missing`,
+ *         `status_unknown`, `input_missing`, `volume_failed`; NULL for a number that is none.
  *
  * Threads: any. Blocks: no. Since: 0.1.
  */
@@ -1203,6 +1346,44 @@ FW_API size_t fw_result_output_count(const fw_result *result, fw_stream stream);
  */
 FW_API const char *fw_result_output(const fw_result *result, fw_stream stream,
                                     size_t index, size_t *length);
+
+/**
+ * Tells of how many steps the result of a workflow is made.
+ *
+ * @param result borrowed; NULL, and the result of a step, give 0.
+ * @return how many steps were run, those included that a run before had ended.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API size_t fw_result_step_count(const fw_result *result);
+
+/**
+ * Gives the result of one step of a workflow.
+ *
+ * @param result borrowed; may be NULL.
+ * @param index  which step, from 0.
+ * @return borrowed, until the result of the workflow is freed; it is never freed itself. NULL
+ *         when there is no such step.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const fw_result *fw_result_step(const fw_result *result, size_t index);
+
+/**
+ * Gives a view of a result for people: when what ran, how it ended, and what it wrote last.
+ *
+ * @param result     borrowed; of a step or a workflow.
+ * @param format     borrowed; `trace`: JSON in the Trace Event Format, which Perfetto and Chrome's
+ *                   about:tracing open. `html`: one page that needs nothing else.
+ * @param[out] text  owned by the caller on FW_OK: release it with fw_string_free().
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_UNKNOWN there is no such format.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_result_view(const fw_result *result, const char *format, char **text,
+                                fw_error **error) FW_MUSTUSE;
 
 /**
  * Gives a result as JSON: all that is above, and for each command its text, status,

@@ -3,7 +3,7 @@
 #include "fws_http.h"
 
 #include "fws.h"
-#include "http_library.h"
+#include "http_call.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,30 +15,6 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
-
-struct fws_http {
-  CURLM *multi;
-  int epoll;
-  int timer;
-  const char *socket;
-  const char *ca, *cert, *key;
-  struct fws_call *calls;
-  int taken; /* of a connection that was made */
-};
-
-struct fws_call {
-  fws_http *link;
-  fws_call *next, **slot; /* of link->calls */
-  CURL *easy;
-  struct curl_slist *headers;
-  void *body;
-  const fws_http_handlers *handlers;
-  void *owner;
-  bool is_connection;
-  bool has_head; /* it is complete, and not told yet */
-  int status;
-  char error[CURL_ERROR_SIZE];
-};
 
 /*
  * libcurl is told not to touch signals (NOSIGNAL), so a TLS library below it may raise SIGPIPE; and it
@@ -106,7 +82,7 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
   return fws_above_standard(socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
 }
 
-static size_t on_header(char *text, size_t unit, size_t count, void *context) {
+size_t http_on_header(char *text, size_t unit, size_t count, void *context) {
   fws_call *call = context;
   size_t size = unit * count;
   size_t length = size;
@@ -188,21 +164,23 @@ static void unlink_call(fws_call *call) {
   if (call->next != NULL) call->next->slot = call->slot;
 }
 
-static void free_call(fws_call *call) {
+void http_free_call(fws_call *call) {
   if (call->easy != NULL) fws_curl.curl_easy_cleanup(call->easy);
   fws_curl.curl_slist_free_all(call->headers);
+  fws_curl.curl_slist_free_all(call->before);
+  fws_curl.curl_slist_free_all(call->behind);
   free(call->body);
   free(call);
 }
 
-static bool add_header(fws_call *call, const char *line) {
+bool http_add_header(fws_call *call, const char *line) {
   if (line == NULL) return true;
   struct curl_slist *headers = fws_curl.curl_slist_append(call->headers, line);
   if (headers != NULL) call->headers = headers;
   return headers != NULL;
 }
 
-static void set_common(fws_call *call, const char *url) {
+void http_set_common(fws_call *call, const char *url) {
   fws_http *link = call->link;
   CURL *easy = call->easy;
   fws_curl.curl_easy_setopt(easy, CURLOPT_URL, url);
@@ -231,7 +209,7 @@ static void set_common(fws_call *call, const char *url) {
 static bool set_request(fws_call *call, const char *method, const char *content, const char *header, const void *body,
                         size_t size) {
   CURL *easy = call->easy;
-  fws_curl.curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, http_on_header);
   fws_curl.curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
   fws_curl.curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
   fws_curl.curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
@@ -252,12 +230,12 @@ static bool set_request(fws_call *call, const char *method, const char *content,
     fws_curl.curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
   }
   /* An engine answers at once; libcurl would ask it whether a longer body is welcome. */
-  bool has_headers = add_header(call, "Expect:") && add_header(call, content) && add_header(call, header);
+  bool has_headers = http_add_header(call, "Expect:") && http_add_header(call, content) && http_add_header(call, header);
   fws_curl.curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
   return has_headers;
 }
 
-static fws_call *make_call(fws_http *link, const fws_http_handlers *handlers, void *owner) {
+fws_call *http_make_call(fws_http *link, const fws_http_handlers *handlers, void *owner) {
   fws_call *call = calloc(1, sizeof *call);
   if (call == NULL) return NULL;
   call->link = link;
@@ -271,14 +249,14 @@ static fws_call *make_call(fws_http *link, const fws_http_handlers *handlers, vo
 
 void fws_http_wake(fws_http *link) { on_timer(link->multi, 0, link); }
 
-static fws_call *begin(fws_call *call) {
+fws_call *http_begin(fws_call *call) {
   fws_http *link = call->link;
   quiet quiet;
   quiet_begin(&quiet);
   CURLMcode code = fws_curl.curl_multi_add_handle(link->multi, call->easy);
   quiet_end(&quiet);
   if (code != CURLM_OK) {
-    free_call(call);
+    http_free_call(call);
     return NULL;
   }
   call->next = link->calls;
@@ -290,22 +268,22 @@ static fws_call *begin(fws_call *call) {
 
 fws_call *fws_http_call(fws_http *link, const char *method, const char *url, const char *content, const char *header,
                         const void *body, size_t size, const fws_http_handlers *handlers, void *owner) {
-  fws_call *call = make_call(link, handlers, owner);
+  fws_call *call = http_make_call(link, handlers, owner);
   if (call == NULL) return NULL;
-  set_common(call, url);
-  if (set_request(call, method, content, header, body, size)) return begin(call);
-  free_call(call);
+  http_set_common(call, url);
+  if (set_request(call, method, content, header, body, size)) return http_begin(call);
+  http_free_call(call);
   return NULL;
 }
 
 fws_call *fws_http_connect(fws_http *link, const char *url, const fws_http_handlers *handlers, void *owner) {
-  fws_call *call = make_call(link, handlers, owner);
+  fws_call *call = http_make_call(link, handlers, owner);
   if (call == NULL) return NULL;
-  set_common(call, url);
+  http_set_common(call, url);
   call->is_connection = true;
   fws_curl.curl_easy_setopt(call->easy, CURLOPT_CONNECT_ONLY, 1L);
   fws_curl.curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
-  return begin(call);
+  return http_begin(call);
 }
 
 int fws_http_take(fws_http *link) {
@@ -324,7 +302,7 @@ void fws_http_drop(fws_call *call) {
   quiet_begin(&quiet);
   unlink_call(call);
   fws_curl.curl_multi_remove_handle(call->link->multi, call->easy);
-  free_call(call);
+  http_free_call(call);
   quiet_end(&quiet);
 }
 
@@ -406,8 +384,10 @@ static void finish(fws_http *link, fws_call *call, int code) {
   }
   const fws_http_handlers *handlers = call->handlers;
   void *owner = call->owner;
+  int64_t moved = call->at;
+  int file_error = call->error_number;
   fws_http_drop(call);
-  handlers->end(owner, code, text);
+  handlers->end(owner, code, text, moved, file_error);
   int unwanted = fws_http_take(link);
   if (unwanted >= 0) close(unwanted);
 }

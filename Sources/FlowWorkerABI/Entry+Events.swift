@@ -58,3 +58,8 @@ public func fw_event_to_json(
 
 @_cdecl("fw_event_free") @implementation
 public func fw_event_free(_ event: OpaquePointer?) { HandleTable.free(event, Event.self) }
+
+@_cdecl("fw_event_step") @implementation
+public func fw_event_step(_ event: OpaquePointer?) -> Int32 {
+  HandleTable.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.step } ?? -1
+}

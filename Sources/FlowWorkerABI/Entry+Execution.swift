@@ -12,7 +12,7 @@ public func fw_worker_exec(
     let step = try needed(step, Step.self, "step", "a step").takeUnretainedValue()
     guard let rundir else { throw badArgument("rundir", "a path") }
     let values = context == nil ? nil : try needed(context, Context.self, "context", "a context").takeUnretainedValue()
-    place.pointee = HandleTable.give(try worker.exec(step, values, rundir: rundir))
+    place.pointee = HandleTable.give(Report(try worker.exec(step, values, rundir: rundir)))
   }
 }
 

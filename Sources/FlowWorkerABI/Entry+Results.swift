@@ -5,12 +5,12 @@ internal import FlowWorker
 
 @_cdecl("fw_result_returncode") @implementation
 public func fw_result_returncode(_ result: OpaquePointer?) -> Int32 {
-  HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef { $0.returncode } ?? 1
+  HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.returncode } ?? 1
 }
 
 @_cdecl("fw_result_outcome") @implementation
 public func fw_result_outcome(_ result: OpaquePointer?) -> fw_outcome {
-  HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef { $0.outcome.rawValue } ?? FW_STATUS_UNKNOWN
+  HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.outcome.rawValue } ?? FW_STATUS_UNKNOWN
 }
 
 @_cdecl("fw_outcome_name") @implementation
@@ -20,13 +20,13 @@ public func fw_outcome_name(_ outcome: fw_outcome) -> UnsafePointer<CChar>? {
 
 @_cdecl("fw_result_message") @implementation
 public func fw_result_message(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
-  HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef { $0.message?.start }
+  HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.message?.start }
 }
 
 @_cdecl("fw_result_output_count") @implementation
 public func fw_result_output_count(_ result: OpaquePointer?, _ stream: fw_stream) -> Int {
   guard let stream = Stream(rawValue: stream) else { return 0 }
-  return HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef { $0.outputCount(of: stream) } ?? 0
+  return HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.outputCount(of: stream) } ?? 0
 }
 
 @_cdecl("fw_result_output") @implementation
@@ -35,7 +35,7 @@ public func fw_result_output(
 ) -> UnsafePointer<CChar>? {
   length?.pointee = 0
   guard let stream = Stream(rawValue: stream),
-    let bytes = HandleTable.borrow(result, StepResult.self)?._withUnsafeGuaranteedRef({ $0.output(of: stream, index) })
+    let bytes = HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef({ $0.output(of: stream, index) })
   else { return nil }
   length?.pointee = bytes.count
   return bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
@@ -48,10 +48,41 @@ public func fw_result_to_json(
 ) -> fw_status {
   entry(error) { () throws(FlowError) in
     let place = try output(json, "json")
-    let result = try needed(result, StepResult.self, "result", "a result").takeUnretainedValue()
+    let result = try needed(result, Report.self, "result", "a result").takeUnretainedValue()
     place.pointee = UnsafeMutableRawPointer(try result.toJSON()).assumingMemoryBound(to: CChar.self)
   }
 }
 
 @_cdecl("fw_result_free") @implementation
-public func fw_result_free(_ result: OpaquePointer?) { HandleTable.free(result, StepResult.self) }
+public func fw_result_free(_ result: OpaquePointer?) {
+  guard let report = HandleTable.borrow(result, Report.self) else { return }
+  if !report._withUnsafeGuaranteedRef({ $0.isLent }) { report.release() }
+}
+
+@_cdecl("fw_result_step_count") @implementation
+public func fw_result_step_count(_ result: OpaquePointer?) -> Int {
+  HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.steps.count } ?? 0
+}
+
+@_cdecl("fw_result_step") @implementation
+public func fw_result_step(_ result: OpaquePointer?, _ index: Int) -> OpaquePointer? {
+  HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef { report in
+    let steps = report.steps
+    guard index >= 0, index < steps.count else { return nil }
+    // The result keeps it.
+    return OpaquePointer(Unmanaged.passUnretained(steps[index]).toOpaque())
+  }
+}
+
+@_cdecl("fw_result_view") @implementation
+public func fw_result_view(
+  _ result: OpaquePointer?, _ format: UnsafePointer<CChar>?, _ text: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(text, "text")
+    let result = try needed(result, Report.self, "result", "a result").takeUnretainedValue()
+    let view = try result.view(as: string(format, "format"))
+    place.pointee = UnsafeMutableRawPointer(view).assumingMemoryBound(to: CChar.self)
+  }
+}

@@ -1,12 +1,12 @@
 /* Each folder of Tests/cases is a document: valid/KIND/CASE/input.json is accepted, and
  * invalid/KIND/CASE/input.json is refused with exactly what CASE/error says: code, JSON pointer
- * ("-" where there is none), line, column and message, a line each. KIND is config, worker, step or
- * context. A new case needs no code. Run with `show` and the path of an input to see its error. */
+ * ("-" where there is none), line, column and message, a line each. KIND is config, worker, step,
+ * context or workflow. A new case needs no code. Run with `show` and the path of an input to see its error. */
 #include "check.h"
 
 #include <dirent.h>
 
-static const char *const kinds[] = {"config", "worker", "step", "context"};
+static const char *const kinds[] = {"config", "worker", "step", "context", "workflow"};
 
 static char *read_all(const char *path, size_t *length)
 {
@@ -39,6 +39,10 @@ static fw_status read_document(const char *kind, const char *text, size_t length
         fw_context *context;
         status = fw_context_create(text, length, &context, error);
         fw_context_free(context);
+    } else if (strcmp(kind, "workflow") == 0) {
+        fw_workflow *workflow;
+        status = fw_workflow_create(text, length, &workflow, error);
+        fw_workflow_free(workflow);
     }
     return status;
 }

@@ -11,6 +11,7 @@ static fw_context *context;
 static fw_exec *running;
 static fw_event *event;
 static fw_result *result;
+static fw_workflow *workflow;
 static fw_error *kept;
 static char *text;
 
@@ -53,6 +54,12 @@ static void execution(void)
     FORKED(char, fw_worker_plan, worker, step, context, check_directory);
     FORKED(fw_result, fw_worker_exec, worker, step, context, check_directory);
     FORKED(fw_exec, fw_exec_start, worker, step, context, check_directory, NULL);
+    FORKED(fw_workflow, fw_workflow_create, "{\"steps\": []}", FW_STRLEN);
+    FORKED(fw_result, fw_workflow_run, workflow, pool, context, check_directory, NULL);
+    FORKED(fw_exec, fw_workflow_start, workflow, pool, context, check_directory, NULL);
+    fw_error *refused = (void *)&garbage;
+    CHECK_FAILS(fw_exec_report(running, "{}", FW_STRLEN, &refused), FW_E_FORKED, &refused, "fork");
+    FORKED(char, fw_result_view, result, "html");
     FORKED(fw_event, fw_exec_next_event, running, 0);
     FORKED(fw_event, fw_exec_next_event, running, -1.0);
     FORKED(fw_result, fw_exec_wait, running, 0);
@@ -84,6 +91,7 @@ static void all_freed(void)
     fw_pool_free(pool);
     fw_step_free(step);
     fw_context_free(context);
+    fw_workflow_free(workflow);
     fw_error_free(kept);
     fw_string_free(text);
 }
@@ -119,6 +127,7 @@ int main(void)
     context = check_context("{\"a\": 1}");
     result = run_exec(worker, step, context, check_dir());
     CHECK_INT(fw_context_to_json(context, &text, NULL), FW_OK);
+    CHECK_INT(fw_workflow_create("{\"steps\": []}", FW_STRLEN, &workflow, NULL), FW_OK);
     fw_pool *none = NULL;
     CHECK_INT(fw_pool_create("{", FW_STRLEN, &none, &kept), FW_E_SYNTAX);
 

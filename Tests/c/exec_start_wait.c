@@ -6,6 +6,7 @@
 static json_t *comparable(const fw_result *result)
 {
     json_t *json = run_json(result);
+    json_object_del(json, "started");
     json_object_del(json, "duration");
     size_t index;
     json_t *command;

@@ -12,5 +12,6 @@ int main(void)
     fw_exec_free(NULL);
     fw_event_free(NULL);
     fw_result_free(NULL);
+    fw_workflow_free(NULL);
     return check_done();
 }

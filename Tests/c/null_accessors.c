@@ -22,6 +22,7 @@ int main(void)
     CHECK_INT(fw_event_sequence(NULL), 0);
     CHECK(fw_event_time(NULL) == 0);
     CHECK_INT(fw_event_command(NULL), -1);
+    CHECK_INT(fw_event_step(NULL), -1);
     CHECK_INT(fw_event_attempt(NULL), 0);
     CHECK_INT(fw_event_stream(NULL), 0);
     size_t length = 7;
@@ -33,6 +34,8 @@ int main(void)
     CHECK_INT(fw_result_returncode(NULL), 1);
     CHECK_INT(fw_result_outcome(NULL), FW_STATUS_UNKNOWN);
     CHECK(fw_result_message(NULL) == NULL);
+    CHECK_INT(fw_result_step_count(NULL), 0);
+    CHECK(fw_result_step(NULL, 0) == NULL);
     CHECK_INT(fw_result_output_count(NULL, FW_STDOUT), 0);
     CHECK_INT(fw_result_output_count(NULL, FW_STDERR), 0);
     length = 7;

@@ -33,6 +33,8 @@ int main(void)
     fw_event *event = event_expect(exec, FW_EVENT_STEP_STARTED), *no_event;
     const fw_worker *no_lent;
     char *no_text;
+    fw_workflow *workflow = NULL, *no_workflow;
+    CHECK_OK(fw_workflow_create("{\"steps\": []}", FW_STRLEN, &workflow, &error), &error);
 
     CLEARS("type", no_text, fw_spec_worker, NULL, "x", NULL, NULL, NULL);
     REFUSES("json", fw_spec_worker, "code", "x", NULL, NULL, NULL, NULL);
@@ -86,6 +88,14 @@ int main(void)
     CLEARS("step", no_exec, fw_exec_start, worker, NULL, context, check_dir(), "{}");
     CLEARS("rundir", no_exec, fw_exec_start, worker, step, context, NULL, NULL);
     REFUSES("exec", fw_exec_start, worker, step, context, check_dir(), NULL, NULL);
+    CLEARS("json", no_workflow, fw_workflow_create, NULL, FW_STRLEN);
+    REFUSES("workflow", fw_workflow_create, "{}", FW_STRLEN, NULL);
+    CLEARS("workflow", no_result, fw_workflow_run, NULL, pool, context, check_dir(), NULL);
+    REFUSES("result", fw_workflow_run, workflow, pool, context, check_dir(), NULL, NULL);
+    CLEARS("workflow", no_exec, fw_workflow_start, NULL, pool, context, check_dir(), NULL);
+    REFUSES("exec", fw_workflow_start, workflow, pool, context, check_dir(), NULL, NULL);
+    REFUSES("exec", fw_exec_report, NULL, "{}", FW_STRLEN);
+    REFUSES("json", fw_exec_report, exec, NULL, FW_STRLEN);
     CLEARS("exec", no_event, fw_exec_next_event, NULL, 0);
     CLEARS("exec", no_event, fw_exec_next_event, NULL, -1);
     REFUSES("event", fw_exec_next_event, exec, 0, NULL);
@@ -96,6 +106,9 @@ int main(void)
     REFUSES("json", fw_event_to_json, event, NULL);
     CLEARS("result", no_text, fw_result_to_json, NULL);
     REFUSES("json", fw_result_to_json, result, NULL);
+    CLEARS("result", no_text, fw_result_view, NULL, "html");
+    CLEARS("format", no_text, fw_result_view, result, NULL);
+    REFUSES("text", fw_result_view, result, "html", NULL);
 
     /* An error about an argument is about no document. */
     CHECK_INT(fw_step_create(NULL, 0, &no_step, &error), FW_E_INVALID);
@@ -112,6 +125,7 @@ int main(void)
     fw_event_free(event);
     exec_end(exec);
     fw_result_free(result);
+    fw_workflow_free(workflow);
     fw_context_free(context);
     fw_step_free(step);
     fw_worker_free(worker);

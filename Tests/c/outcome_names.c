@@ -11,7 +11,10 @@ int main(void)
                            : number == FW_OOM            ? "oom"
                            : number == FW_SPAWN_FAILED   ? "spawn_failed"
                            : number == FW_ENGINE_FAILED  ? "engine_failed"
+                           : number == FW_OUTPUT_MISSING ? "output_missing"
                            : number == FW_STATUS_UNKNOWN ? "status_unknown"
+                           : number == FW_INPUT_MISSING  ? "input_missing"
+                           : number == FW_VOLUME_FAILED  ? "volume_failed"
                                                          : NULL;
         CHECK_STR(fw_outcome_name(number), want);
         CHECK(fw_outcome_name(number) == fw_outcome_name(number));

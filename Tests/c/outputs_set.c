@@ -109,6 +109,25 @@ int main(void)
     FAILS(FW_E_DOCUMENT, "", exec, fw_exec_start, runner, good, values, check_dir(), "[]");
     SUCCEEDS(exec, fw_exec_free, fw_exec_start, runner, good, values, check_dir(), NULL);
 
+    const char *sequence = "{\"steps\": [{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": []}}]}";
+    fw_workflow *workflow = GARBAGE;
+    FAILS(FW_E_SYNTAX, "", workflow, fw_workflow_create, "{", FW_STRLEN);
+    FAILS(FW_E_DOCUMENT, "", workflow, fw_workflow_create, "{}", FW_STRLEN);
+    SUCCEEDS(workflow, fw_workflow_free, fw_workflow_create, sequence, FW_STRLEN);
+    CHECK_INT(fw_workflow_create(sequence, FW_STRLEN, &workflow, NULL), FW_OK);
+    FAILS(FW_E_UNKNOWN, "missing", result, fw_workflow_run, workflow, workers, values, check_dir(), NULL);
+    FAILS(FW_E_UNKNOWN, "missing", exec, fw_workflow_start, workflow, workers, values, check_dir(), NULL);
+    FAILS(FW_E_DOCUMENT, "code", result, fw_workflow_run, workflow, NULL, values, check_dir(), "{\"cod\": 1}");
+    FAILS(FW_E_INVALID, "host", result, fw_workflow_run, workflow, NULL, NULL, check_dir(), "{\"code\": \"host\"}");
+    FAILS(FW_E_INVALID, "__default__", result, fw_workflow_run, workflow, NULL, NULL, NULL, NULL);
+    SUCCEEDS(exec, fw_exec_free, fw_workflow_start, workflow, NULL, NULL, check_dir(), NULL);
+    SUCCEEDS(result, fw_result_free, fw_workflow_run, workflow, NULL, NULL, check_dir(), NULL);
+    CHECK_INT(fw_workflow_run(workflow, NULL, NULL, check_dir(), NULL, &result, NULL), FW_OK);
+    FAILS(FW_E_UNKNOWN, "\"xml\"", text, fw_result_view, result, "xml");
+    SUCCEEDS(text, fw_string_free, fw_result_view, result, "html");
+    fw_result_free(result);
+    fw_workflow_free(workflow);
+
     fw_exec *started = start_step(runner, good, NULL);
     fw_event *event = GARBAGE;
     error = GARBAGE;

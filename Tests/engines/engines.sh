@@ -18,7 +18,7 @@ esac
 # The longest wait for anything that an engine has to do, in seconds.
 ENGINES_PATIENCE=${ENGINES_PATIENCE:-60}
 # The programs that are an engine's own. No other process is ever ended because of its arguments.
-ENGINES_PROGRAMS=' munged slurmctld slurmd slurmstepd dockerd containerd containerd-shim-runc-v2 podman conmon docker-registry '
+ENGINES_PROGRAMS=' munged slurmctld slurmd slurmstepd dockerd containerd containerd-shim-runc-v2 podman conmon docker-registry sshd s3.py '
 
 # --- errors --------------------------------------------------------------------------------------
 
@@ -121,7 +121,11 @@ is_engine() {
     local arguments=()
     { mapfile -d '' -t arguments <"/proc/$1/cmdline"; } 2>/dev/null
     [ "${#arguments[@]}" -gt 0 ] || return 1
-    [[ $ENGINES_PROGRAMS == *" ${arguments[0]##*/} "* ]] || return 1
+    local program=${arguments[0]##*/}
+    # An SSH server writes what it does over its arguments; of a script the interpreter comes first.
+    [[ ${arguments[0]} != "sshd: "* ]] || program=sshd
+    [[ $program != python* ]] || program=${arguments[1]##*/}
+    [[ $ENGINES_PROGRAMS == *" $program "* ]] || return 1
     [[ "${arguments[*]}" == *"$2/"* ]] && is_running "$1"
 }
 

@@ -3,14 +3,14 @@
 #
 #   run.sh LIBDIR [--only ENGINE,...] [-- COMMAND...]
 #
-# LIBDIR has libflowworker.so. The engines: one, two (Docker), registry, podman, slurm; "docker" is one and two.
+# LIBDIR has libflowworker.so. The engines: one, two (Docker), registry, podman, slurm, s3, sftp; "docker" is one and two.
 # Without COMMAND: the C programs of Tests/engines/c, the Python tests of Tests/engines/python, and the programs
 # with containers in the documents.
 # What cannot be started is said in one line; with CI=true that is a failure, else its variables
 # (README.md has them) stay unset and its tests are skipped. The exit status is that of the tests.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for kind in docker registry podman slurm; do
+for kind in docker registry podman slurm storage; do
     # shellcheck source=/dev/null
     [ ! -e "$here/$kind.sh" ] || . "$here/$kind.sh"
 done
@@ -23,7 +23,7 @@ usage() {
 # --- the engines of a run ------------------------------------------------------------------------
 # up_ENGINE starts it and awaits it; give VARIABLE VALUE is what tests find it by. All of them run
 # at once. after_ENGINE runs when all are up, in the order of the list: for what needs another engine.
-engines=(one two registry podman slurm)
+engines=(one two registry podman slurm s3 sftp)
 
 give() { printf '%s=%s\n' "$1" "$2" >>"$ENGINES_RUN/$engine/variables"; }
 
@@ -67,6 +67,19 @@ up_slurm() {
     # Schedules are made each second: tests would wait half a minute for one otherwise.
     slurm_start slurm SchedulerParameters=bf_interval=1,sched_interval=1 && slurm_await slurm || return 1
     give FW_TEST_SLURM "$(slurm_address slurm)"
+}
+
+up_s3() {
+    s3_start s3 && s3_await s3 || return 1
+    give FW_TEST_S3 "$(s3_address s3)"
+    give FW_TEST_S3_KEYS "$ENGINES_RUN/s3/keys"
+    give FW_TEST_S3_PYTHON "$ENGINES_ROOT/build/engines/s3-venv/bin/python"
+}
+
+up_sftp() {
+    sftp_start sftp && sftp_await sftp || return 1
+    give FW_TEST_SFTP "$(sftp_port sftp)"
+    give FW_TEST_SFTP_DIR "$ENGINES_RUN/sftp"
 }
 
 # Engines without which CI does not fail, if they are installed and yet cannot be started on a machine.

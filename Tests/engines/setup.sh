@@ -7,10 +7,10 @@ set -euo pipefail
 # PROGRAM:PACKAGE
 needed=(dockerd:docker.io containerd:containerd runc:runc docker-init:docker.io docker-registry:docker-registry
     podman:podman conmon:conmon catatonit:catatonit openssl:openssl curl:curl perl:perl-base gcc:gcc
-    slurmctld:slurmctld slurmd:slurmd srun:slurm-client munged:munge debootstrap:debootstrap umount:mount mountpoint:util-linux flock:util-linux)
+    slurmctld:slurmctld slurmd:slurmd srun:slurm-client munged:munge debootstrap:debootstrap sshd:openssh-server ssh-keygen:openssh-client umount:mount mountpoint:util-linux flock:util-linux)
 # The services of these packages.
 units=(docker.service docker.socket containerd.service docker-registry.service podman.service podman.socket
-    podman-auto-update.service podman-auto-update.timer podman-restart.service slurmctld.service slurmd.service munge.service)
+    podman-auto-update.service podman-auto-update.timer podman-restart.service slurmctld.service slurmd.service munge.service ssh.service ssh.socket)
 
 # Some of the programs are where only root looks.
 PATH=$PATH:/usr/sbin:/sbin

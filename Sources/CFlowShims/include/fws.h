@@ -142,6 +142,52 @@ bool fws_random(void *_Nonnull buffer, size_t size);
 double fws_monotonic(void);
 double fws_wall(void);
 
+/* --- files.c: the files of a storage volume ---------------------------------------- */
+
+/* O_PATH, which Swift does not see. */
+enum { FWS_LOOK = 010000000 };
+
+/* open(2) of a name beneath a directory: nothing in the name, and no link, leads out of it (EXDEV). Gives -1 and errno. */
+int fws_open_beneath(int base, const char *_Nonnull name, int flags, unsigned mode);
+
+/* Makes a directory and those above it, beneath `base`. Gives 0 or an errno. */
+int fws_make_directories(int base, const char *_Nonnull name);
+
+/* Makes a directory and those above it, wherever links lead. Gives 0 or an errno. */
+int fws_make_path(const char *_Nonnull path);
+
+typedef struct {
+  int64_t size;
+  unsigned mode;    /* without its type */
+  int64_t changed;  /* nanoseconds since 1970 */
+  uint64_t device, inode;
+  bool is_directory, is_file;
+} fws_file;
+int fws_file_facts(int fd, fws_file *_Nonnull facts);
+
+/* A file of a directory that has no name yet, or a hidden one. Give 0 or an errno. */
+typedef struct {
+  int fd;
+  char name[48];
+} fws_part;
+int fws_part_open(int directory, fws_part *_Nonnull part);
+/* Gives it its name and mode, in place of a file that may have it. The descriptor stays open. */
+int fws_part_publish(int directory, fws_part *_Nonnull part, const char *_Nonnull name, unsigned mode);
+/* What was not published is gone. */
+void fws_part_close(int directory, fws_part *_Nonnull part);
+
+/* Copies up to `size` bytes from a place of a file to where the other one stands; 0: there are no more; -1 and errno. */
+ssize_t fws_copy_piece(int from, int64_t from_at, int to, size_t size);
+/* Lets the file system share the whole content, if it can. */
+bool fws_clone(int from, int to);
+
+/* Tells the names in a directory, whose descriptor it closes: 'f' a file, 'd' a directory, '?' look at it. Gives 0 or an errno. */
+int fws_list(int fd, void (*_Nonnull body)(void *_Nullable context, const char *_Nonnull name, int kind), void *_Nullable context);
+
+int fws_remove_file(int directory, const char *_Nonnull name);
+/* A file, or a directory with all that is in it, as far as that goes. */
+void fws_remove_tree(int parent, const char *_Nonnull name, int depth);
+
 /* --- thread.c -------------------------------------------------------------------- */
 
 /* Calls `body` on a new thread that nobody joins, that takes no signals, and whose working directory is its own: what

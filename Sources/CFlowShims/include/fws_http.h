@@ -40,8 +40,9 @@ typedef struct {
   void (*_Nonnull head)(void *_Nonnull owner, int status);
   /* A piece of the answer's body; it may come before the head is told. */
   void (*_Nonnull data)(void *_Nonnull owner, int status, const void *_Nonnull bytes, size_t size);
-  /* It has ended and is no longer valid. `code` is 0, or libcurl's with its text. */
-  void (*_Nonnull end)(void *_Nonnull owner, int code, const char *_Nonnull text);
+  /* It has ended and is no longer valid. `code` is 0, or libcurl's with its text; of a transfer, how many bytes of the file
+   * were moved, and the errno that stopped it. */
+  void (*_Nonnull end)(void *_Nonnull owner, int code, const char *_Nonnull text, int64_t moved, int file_error);
 } fws_http_handlers;
 
 /* Codes of `end` that say that there is nobody: the connection was not made, or not with TLS as it should be. */
@@ -54,6 +55,41 @@ fws_call *_Nullable fws_http_call(fws_http *_Nonnull link, const char *_Nonnull 
                                   const char *_Nullable content, const char *_Nullable header,
                                   const void *_Nullable body, size_t size, const fws_http_handlers *_Nonnull handlers,
                                   void *_Nonnull owner);
+
+/* A file that is sent or received, or a question to a store. Strings are copied; lists end with NULL. */
+typedef struct {
+  const char *_Nullable url; /* needed */
+  const char *_Nullable user;
+  const char *_Nullable password; /* of SFTP; the secret key of a signature */
+  /* HTTP: header lines, and the kind of signature in the words of CURLOPT_AWS_SIGV4. */
+  const char *_Nullable const *_Nullable headers;
+  const char *_Nullable signature;
+  bool is_head;
+  /* SFTP, where `known_hosts` is not NULL: a file of host keys, and who the user is. */
+  const char *_Nullable known_hosts;
+  const char *_Nullable private_key;
+  const char *_Nullable passphrase;
+  bool uses_agent;
+  unsigned mode;
+  /* Commands before and behind the transfer, as CURLOPT_QUOTE has them. */
+  const char *_Nullable const *_Nullable before;
+  const char *_Nullable const *_Nullable behind;
+  /* The file: what is received is written where it stands, what is sent is read from its beginning; -1: the body is
+   * told to `data`. It stays the caller's, and open as long as the call. */
+  int content;
+  bool is_upload;
+  int64_t size; /* of what is sent */
+  double timeout, stall; /* seconds: of the connection, and without a byte */
+} fws_transfer;
+
+/* Begins one. NULL: there is no memory, or libcurl cannot do it. */
+fws_call *_Nullable fws_http_transfer(fws_http *_Nonnull link, const fws_transfer *_Nonnull what,
+                                      const fws_http_handlers *_Nonnull handlers, void *_Nonnull owner);
+
+/* Codes of `end`: the host key is not that of the file; the user is not let in; there is no such file. */
+bool fws_http_is_host_key(int code);
+bool fws_http_is_login(int code);
+bool fws_http_is_no_file(int code);
 
 /* Makes a connection and nothing more. It has ended when there is one: fws_http_take() then. */
 fws_call *_Nullable fws_http_connect(fws_http *_Nonnull link, const char *_Nonnull url,

@@ -19,6 +19,9 @@ public final class Context: Sendable {
     values = try Guarded(ContextValues(value))
   }
 
+  /// A context of these values, which are an object.
+  init(holding object: JSONValue) throws(FlowError) { values = try Guarded(ContextValues(object)) }
+
   var snapshot: ContextValues { values.withLock { $0 } }
 
   public func get(_ name: String) throws(FlowError) -> CString {
@@ -59,6 +62,14 @@ struct ContextValues: Sendable {
   fileprivate(set) var object: JSONValue
 
   init(_ object: JSONValue) { self.object = object }
+
+  /// The values but for those of some names; `nil`: there is no memory for it.
+  func without(_ names: Set<String>) -> JSONValue? {
+    if names.isEmpty { return object }
+    guard let copy = object.read({ json_copy($0.raw) }) else { return nil }
+    for name in names { json_object_del(copy, name) }
+    return JSONValue(taking: copy)
+  }
 
   /// The value lives as long as these values do.
   subscript(name: String) -> JSONRef? {

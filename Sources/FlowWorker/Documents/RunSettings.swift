@@ -1,3 +1,5 @@
+internal import CFlowShims
+
 /// What a worker, a step and a host may each say about a run; the last of them that speaks wins.
 struct RunSettings: Sendable {
   static let keys = ["timeout", "output_limit", "spill", "retries"]
@@ -9,6 +11,8 @@ struct RunSettings: Sendable {
   /// The directory where longer streams go.
   var spill: String?
   var retries: RetryPolicy?
+  /// When the workflow of the step has to be over.
+  var deadline: RunDeadline?
   /// What is not to be told. No document has it: it comes from worker, step and context.
   var secrets = Secrets.none
 
@@ -36,8 +40,43 @@ struct RunSettings: Sendable {
   func overridden(by other: RunSettings) -> RunSettings {
     RunSettings(
       timeout: other.timeout ?? timeout, outputLimit: other.outputLimit ?? outputLimit, spill: other.spill ?? spill,
-      retries: other.retries ?? retries, secrets: other.secrets.isEmpty ? secrets : other.secrets)
+      retries: other.retries ?? retries,
+      deadline: other.deadline ?? deadline, secrets: other.secrets.isEmpty ? secrets : other.secrets)
   }
+}
+
+extension RunSettings {
+  /// Seconds that an attempt has left; `nil`: it may take as long as it likes.
+  ///
+  /// - Parameters:
+  ///   - began: when it began (monotonic).
+  ///   - waited: seconds of it that its timeout does not count.
+  func left(began: Double, waited: Double) -> Double? {
+    let own = timeout.map { $0 - (fws_monotonic() - began - waited) }
+    guard let all = deadline?.left else { return own }
+    return min(own ?? all, all)
+  }
+
+  /// Which limit it was that has passed, as a message names it.
+  var limit: String {
+    if let deadline, deadline.hasPassed { return "the workflow's deadline of \(Wording.seconds(deadline.seconds))" }
+    return "the step's timeout" + (timeout.map { " of \(Wording.seconds($0))" } ?? "")
+  }
+}
+
+/// When a workflow has to be over.
+struct RunDeadline: Sendable {
+  /// From its start.
+  let seconds: Double
+  private let time: Double
+
+  init(in seconds: Double) {
+    self.seconds = seconds
+    time = fws_monotonic() + seconds
+  }
+
+  var left: Double { max(0, time - fws_monotonic()) }
+  var hasPassed: Bool { fws_monotonic() >= time }
 }
 
 /// When a step that has failed is tried again.
@@ -131,7 +170,8 @@ struct RetryPolicy: Sendable {
     case .spawnFailed: return causes.contains(.spawnFailed)
     case .engineFailed: return causes.contains(.engineFailed)
     case .statusUnknown: return causes.contains(.statusUnknown)
-    case .cancelled: return false
+    // These concern the files of a workflow, before or behind the attempts of a step.
+    case .cancelled, .outputMissing, .inputMissing, .volumeFailed: return false
     }
   }
 

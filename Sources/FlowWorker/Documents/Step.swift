@@ -13,9 +13,14 @@ public final class Step: Sendable {
   let env: KeyValues
   let settings: RunSettings
   let secrets: [String]
+  let inputs: [String]
+  let outputs: [String]
 
-  public init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
-    let document = try JSONText.read(text) { (json) throws(Refusal) in try StepDocument(reading: json) }
+  public convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
+    try self.init(JSONText.read(text) { (json) throws(Refusal) in try StepDocument(reading: json) })
+  }
+
+  init(_ document: StepDocument) throws(FlowError) {
     type = document.type
     cName = try CText(document.name)
     name = Name(document.name)
@@ -26,6 +31,8 @@ public final class Step: Sendable {
     env = document.env
     settings = document.settings
     secrets = document.secrets
+    inputs = document.inputs
+    outputs = document.outputs
   }
 
   var shownName: String { Wording.quoted(cName.string) }

@@ -20,6 +20,9 @@ struct StepDocument {
   var commands: [String] = []
   var env = KeyValues()
   var settings = RunSettings()
+  /// What a workflow makes available before the step, and looks for behind it.
+  var inputs: [String] = []
+  var outputs: [String] = []
   /// Names of environment entries and of values of the context.
   var secrets: [String] = []
 
@@ -28,11 +31,12 @@ struct StepDocument {
     var action: JSONRef?
     var settings = RunSettings()
     var secrets: [String] = []
+    var files = (inputs: [String](), outputs: [String]())
     try json.readMembers { (key, value) throws(Refusal) in
       if key == "name" {
         name = try value.requireName()
       } else if key == "files" {
-        try StepDocument.checkFiles(value)
+        files = try StepDocument.readFiles(value)
       } else if key == "secrets" {
         secrets = try value.requireNames()
       } else if key == "action" {
@@ -46,6 +50,8 @@ struct StepDocument {
     self.name = name
     self.settings = settings
     self.secrets = secrets
+    inputs = files.inputs
+    outputs = files.outputs
     self.type = .container
     do throws(Refusal) { try readAction(action) } catch { throw error.inside("action") }
   }
@@ -54,7 +60,8 @@ struct StepDocument {
   private mutating func readAction(_ action: JSONRef) throws(Refusal) {
     if let reference = action.string {
       throw Refusal(
-        "the action is the text \(Wording.quoted(reference)), which only a workflow can refer to: an object is needed"
+        "the action is the text \(Wording.quoted(reference)): an object is needed, or in a workflow a reference to one, "
+          + "such as $[[name]]"
       )
     }
     try action.require(.object)
@@ -99,12 +106,18 @@ struct StepDocument {
     }
   }
 
-  private static func checkFiles(_ json: JSONRef) throws(Refusal) {
+  /// What stands under "files", in a step or in a workflow.
+  static func readFiles(_ json: JSONRef) throws(Refusal) -> (inputs: [String], outputs: [String]) {
+    var files = (inputs: [String](), outputs: [String]())
     try json.readMembers { (key, value) throws(Refusal) in
-      guard key == "inputs" || key == "outputs" else {
+      if key == "inputs" {
+        files.inputs = try value.requireStrings()
+      } else if key == "outputs" {
+        files.outputs = try value.requireStrings()
+      } else {
         throw .unknownKey(key, of: "\"files\"", known: ["inputs", "outputs"])
       }
-      _ = try value.requireStrings()
     }
+    return files
   }
 }

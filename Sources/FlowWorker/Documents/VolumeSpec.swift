@@ -1,5 +1,5 @@
-/// The specification of a storage volume. It is checked with the configuration that has it.
-enum VolumeSpec {
+/// The specification of a storage volume.
+struct VolumeSpec: Sendable {
   static let keys = ["name", "id", "type", "args", "files"]
 
   enum Kind: String, CaseIterable {
@@ -7,10 +7,49 @@ enum VolumeSpec {
     case gc
     case s3
     case sftp
+
+    /// The arguments that a volume of this kind has, those that it needs first.
+    var arguments: (needed: [String], others: [String]) {
+      switch self {
+      case .fs: return (["basedir"], [])
+      case .gc: return (["bucket"], ["prefix", "endpoint", "access_key", "secret_key", "timeout"])
+      case .s3:
+        return (
+          ["bucket"],
+          ["prefix", "endpoint", "region", "access_key", "secret_key", "session_token", "profile", "timeout"]
+        )
+      case .sftp:
+        return (
+          ["hostname", "basedir"],
+          ["port", "username", "password", "private_key", "passphrase", "known_hosts", "look_for_keys", "timeout", "sep"]
+        )
+      }
+    }
   }
 
-  static func check(_ json: JSONRef) throws(Refusal) {
+  let name: String
+  let kind: Kind
+  /// What the volume's type needs to find it; never shown in a message, as it may be a password.
+  let arguments: KeyValues
+  /// The keys that it has from the beginning.
+  let files: [String]
+
+  /// The default volume of a run whose host names its directory.
+  init(defaultAt basedir: String) {
+    name = WorkerSpec.defaultVolume
+    kind = .fs
+    var arguments = KeyValues()
+    arguments.set("basedir", basedir)
+    self.arguments = arguments
+    files = []
+  }
+
+  init(reading json: JSONRef) throws(Refusal) {
+    var name: String?
     var nameKey: String?
+    var kind: Kind?
+    var arguments: JSONRef?
+    var files: [String] = []
     try json.readMembers { (key, value) throws(Refusal) in
       if key == "name" || key == "id" {
         if let other = nameKey {
@@ -18,18 +57,98 @@ enum VolumeSpec {
             "a volume has both \"\(other)\" and \"\(key.string)\", which are two names of one thing", isAboutKey: true)
         }
         nameKey = key.string
-        _ = try value.requireName()
+        name = try value.requireName()
       } else if key == "type" {
-        _ = try value.requireChoice("volume type") as Kind
+        kind = try value.requireChoice("volume type")
       } else if key == "args" {
-        _ = try KeyValues(reading: value, .any)
+        arguments = value
       } else if key == "files" {
-        _ = try value.requireStrings()
+        files = try VolumeSpec.readFiles(value)
       } else {
-        throw .unknownKey(key, of: "a volume specification", known: keys)
+        throw .unknownKey(key, of: "a volume specification", known: VolumeSpec.keys)
       }
     }
-    if nameKey == nil { throw .missingKey("name", of: "the volume specification") }
-    if json["type"] == nil { throw .missingKey("type", of: "the volume specification") }
+    guard let name else { throw .missingKey("name", of: "the volume specification") }
+    guard let kind else { throw .missingKey("type", of: "the volume specification") }
+    self.name = name
+    self.kind = kind
+    self.files = files
+    self.arguments = try VolumeSpec.readArguments(arguments, of: kind, name)
+  }
+
+
+
+  private static func readFiles(_ json: JSONRef) throws(Refusal) -> [String] {
+    var files: [String] = []
+    for (index, key) in try json.requireStrings().enumerated() {
+      do throws(Refusal) { files.append(try VolumeKey.checked(key)) } catch { throw error.inside(index) }
+    }
+    return files
+  }
+
+  /// flowServ's builders write all that there is, and null for what was not given.
+  private static func readArguments(_ json: JSONRef?, of kind: Kind, _ name: String) throws(Refusal) -> KeyValues {
+    var arguments = KeyValues()
+    let known = kind.arguments.needed + kind.arguments.others
+    func add(_ key: String, _ value: JSONRef) throws(Refusal) {
+      guard known.contains(key) else {
+        throw .unknownKey(key, of: "the arguments of a volume of type \"\(kind.rawValue)\"", known: known)
+      }
+      switch value.kind {
+      case .null: return
+      case .string: arguments.set(key, try value.requireString())
+      case .integer: arguments.set(key, String(value.integer ?? 0))
+      case .real: arguments.set(key, ValueText.real(value.number ?? 0))
+      case .boolean: arguments.set(key, value.boolean == true ? "true" : "false")
+      case .array, .object:
+        throw Refusal("\(value.shown) stands where a string, a number, true, false or null is needed")
+      }
+    }
+    do throws(Refusal) {
+      switch json?.kind {
+      case .object?: try json?.readMembers { (key, value) throws(Refusal) in try add(key.requireString(), value) }
+      case .array?:
+        try json?.forEachElement { (index, pair) throws(Refusal) in
+          do throws(Refusal) {
+            try pair.require(.object)
+            try pair.readMembers { (key, _) throws(Refusal) in
+              guard key == "key" || key == "value" else {
+                throw .unknownKey(key, of: "a key-value pair", known: ["key", "value"])
+              }
+            }
+            guard let key = pair["key"] else { throw Refusal.missingKey("key", of: "the key-value pair") }
+            guard let value = pair["value"] else { throw Refusal.missingKey("value", of: "the key-value pair") }
+            try add(key.requireString(), value)
+          } catch { throw error.inside(index) }
+        }
+      case nil: break
+      default:
+        throw Refusal("\(json?.shown ?? "") stands where an array of {\"key\", \"value\"} or an object is needed")
+      }
+      try check(arguments, of: kind)
+      // The default volume may be without: the host's directory takes its place.
+      for needed in kind.arguments.needed where arguments[needed]?.isEmpty ?? true {
+        if name == WorkerSpec.defaultVolume, kind == .fs { continue }
+        throw Refusal(
+          "the volume \(Wording.quoted(name)) has no argument \"\(needed)\", which a volume of type \"\(kind.rawValue)\" needs"
+        )
+      }
+    } catch { throw error.inside("args") }
+    return arguments
+  }
+
+  private static func check(_ arguments: KeyValues, of kind: Kind) throws(Refusal) {
+    if let port = arguments["port"], Int(port).map({ (1...65535).contains($0) }) != true {
+      throw Refusal("\(Wording.quoted(port)) is no port: use an integer from 1 to 65535")
+    }
+    if let timeout = arguments["timeout"], Double(timeout).map({ $0 > 0 && $0 <= 86_400 }) != true {
+      throw Refusal("\(Wording.quoted(timeout)) is no timeout: use seconds, above 0 and up to 86400")
+    }
+    if let endpoint = arguments["endpoint"], !endpoint.hasPrefix("http://"), !endpoint.hasPrefix("https://") {
+      throw Refusal("\(Wording.quoted(endpoint)) is no endpoint: use an address that begins with https:// or http://")
+    }
+    if let separator = arguments["sep"], separator != "/" {
+      throw Refusal("\(Wording.quoted(separator)) cannot separate the parts of a path: SFTP has \"/\"")
+    }
   }
 }

@@ -12,6 +12,11 @@ public final class Event: @unchecked Sendable {
     case retry = 5
     case stepEnded = 6
     case progress = 7
+    case runStarted = 8
+    case runEnded = 9
+    case fileCopied = 10
+    case stepKept = 11
+    case stepHanded = 12
   }
 
   enum Content {
@@ -24,6 +29,11 @@ public final class Event: @unchecked Sendable {
     case progress(image: String, ImageProgress)
     case cell(CellProgress)
     case queue(job: String?, status: String)
+    case runStarted(steps: [String])
+    case runEnded(RunResult)
+    case fileCopied(CopiedFile)
+    case stepKept(StepResult)
+    case stepHanded(step: String, worker: String, type: WorkerType, rundir: String)
   }
 
   public let kind: Kind
@@ -34,13 +44,15 @@ public final class Event: @unchecked Sendable {
   public let attempt: Int32
   /// From 0; -1: it is about the step.
   public let command: Int32
+  /// In its workflow, from 0; -1: it is about the workflow, or there is none.
+  public let step: Int32
   public let stream: Stream?
   let content: Content
   private let start: UnsafeMutablePointer<UInt8>?
   private let count: Int
 
   init(
-    _ content: Content, sequence: UInt64, time: Double, attempt: Int32, command: Int32, stream: Stream? = nil,
+    _ content: Content, _ place: EventQueue.Place, time: Double, attempt: Int32, command: Int32, stream: Stream? = nil,
     data: consuming ByteBuffer? = nil
   ) {
     switch content {
@@ -51,9 +63,15 @@ public final class Event: @unchecked Sendable {
     case .retry: kind = .retry
     case .stepEnded: kind = .stepEnded
     case .progress, .cell, .queue: kind = .progress
+    case .runStarted: kind = .runStarted
+    case .runEnded: kind = .runEnded
+    case .fileCopied: kind = .fileCopied
+    case .stepKept: kind = .stepKept
+    case .stepHanded: kind = .stepHanded
     }
     self.content = content
-    self.sequence = sequence
+    sequence = place.sequence
+    step = place.step
     self.time = time
     self.attempt = attempt
     self.command = command
@@ -87,6 +105,7 @@ public final class Event: @unchecked Sendable {
       writer.member("time", time)
       writer.member("attempt", Int(attempt))
       writer.member("command", command < 0 ? nil : Int(command))
+      if step >= 0 { writer.member("step_index", Int(step)) }
       switch content {
       case .stepStarted(let step, let worker, let type):
         writer.member("step", step)
@@ -125,6 +144,22 @@ public final class Event: @unchecked Sendable {
       case .queue(let job, let status):
         writer.member("job", job)
         writer.member("status", status)
+      case .runStarted(let steps): writer.member("steps") { writer in writer.array(steps) { $0.string($1) } }
+      case .runEnded(let result):
+        writer.member("outcome", "\(result.outcome.name)")
+        writer.member("returncode", Int(result.returncode))
+        writer.member("message", result.message?.string)
+        writer.member("duration", result.duration)
+      case .fileCopied(let file): file.writeMembers(to: &writer)
+      case .stepKept(let result):
+        writer.member("step", result.step)
+        writer.member("worker", result.worker)
+        writer.member("worker_type", result.workerType.rawValue)
+      case .stepHanded(let step, let worker, let type, let rundir):
+        writer.member("step", step)
+        writer.member("worker", worker)
+        writer.member("worker_type", type.rawValue)
+        writer.member("rundir", rundir)
       }
     }
     guard let text = writer.finish() else { throw .noMemory }
@@ -142,16 +177,29 @@ extension Event.Kind {
     case .retry: return "retry"
     case .stepEnded: return "step_ended"
     case .progress: return "progress"
+    case .runStarted: return "run_started"
+    case .runEnded: return "run_ended"
+    case .fileCopied: return "file_copied"
+    case .stepKept: return "step_kept"
+    case .stepHanded: return "step_handed"
     }
   }
 }
 
 /// The events that nobody has taken yet. It is short: a step goes on when they have been taken.
 struct EventQueue {
+  /// What is the same for all events of a step.
+  struct Place {
+    /// Of the last event.
+    var sequence: UInt64 = 0
+    /// In the workflow; -1: there is none.
+    var step: Int32 = -1
+  }
+
   private var events: [Event] = []
   /// How many of them have been taken: taking the first out of many would move all the others.
   private var taken = 0
-  private var sequence: UInt64 = 0
+  var place = Place()
   private(set) var attempt: Int32 = 1
   private var command: Int32 = -1
   private var text = ""
@@ -210,20 +258,29 @@ struct EventQueue {
 
   /// - Parameter time: when it was read.
   mutating func output(_ stream: Stream, _ data: consuming ByteBuffer, isContinued: Bool, at time: Double) {
-    sequence += 1
+    place.sequence += 1
     guard isListening else { return }
     events.append(
       Event(
-        .output(isContinued: isContinued), sequence: sequence, time: time, attempt: attempt, command: command,
+        .output(isContinued: isContinued), place, time: time, attempt: attempt, command: command,
         stream: stream, data: data))
   }
 
   /// Output came that nobody is told of.
-  mutating func skipOutput() { sequence += 1 }
+  mutating func skipOutput() { place.sequence += 1 }
+
+  /// Tells something of a workflow.
+  mutating func tell(_ content: Event.Content, step: Int = -1) {
+    place.step = Int32(clamping: step)
+    add(content, command: -1)
+  }
+
+  /// An event that was made for another queue, which ends here.
+  mutating func adopt(_ event: Event) { events.append(event) }
 
   private mutating func add(_ content: Event.Content, at time: Double = fws_wall(), command: Int32) {
-    sequence += 1
+    place.sequence += 1
     guard isListening else { return }
-    events.append(Event(content, sequence: sequence, time: time, attempt: attempt, command: command))
+    events.append(Event(content, place, time: time, attempt: attempt, command: command))
   }
 }

@@ -1,16 +1,60 @@
 internal import CFlowShims
 
-/// A step that was started, for any number of threads.
+/// What goes on while somebody lets it advance: a step, or a workflow.
+protocol Flight: AnyObject {
+  var report: Report? { get }
+  var waiting: Waiting { get }
+  /// The descriptor to wait with; -1 if there is none to be had.
+  func descriptor() -> Int32
+  func takeEvent() -> Event?
+  /// Forgets the events that nobody has taken.
+  func passOver()
+  func cancel()
+  /// Does what can be done now.
+  func advance(_ ready: Waiting.Ready, isListening: Bool)
+  /// Takes what the host says of a step that it was handed.
+  func take(_ account: HostAccount) throws(FlowError)
+}
+
+/// A step in flight.
+final class StepFlight: Flight {
+  private var run: StepRun
+  private var kept: Report?
+
+  init(_ run: consuming StepRun) { self.run = run }
+
+  var result: StepResult? { run.result }
+
+  var report: Report? {
+    if kept == nil { kept = run.result.map { Report($0) } }
+    return kept
+  }
+
+  /// Where the events behind those of this step have their place.
+  var place: EventQueue.Place { run.place }
+  var waiting: Waiting { run.waiting }
+  func descriptor() -> Int32 { run.descriptor() }
+  func takeEvent() -> Event? { run.takeEvent() }
+  func passOver() { run.passOver() }
+  func cancel() { run.cancel() }
+  func advance(_ ready: Waiting.Ready, isListening: Bool) { run.advance(ready, isListening: isListening) }
+
+  func take(_ account: HostAccount) throws(FlowError) {
+    throw FlowError(.invalid, "the library runs this step itself: it waits for no account of it")
+  }
+}
+
+/// A step or a workflow that was started, for any number of threads.
 ///
 /// One of the threads that wait for it waits at its descriptors, without the lock; the others wait for
 /// that one. So nobody closes a descriptor that somebody waits at, and a cancel need not wait.
 public final class Exec: @unchecked Sendable {
   // Unchecked: all is touched under the lock only.
   private let lock: UnsafeMutableRawPointer
-  private var run: StepRun
+  private let run: any Flight
   private var hasWaiter = false
 
-  init(_ run: consuming StepRun) throws(FlowError) {
+  init(_ run: any Flight) throws(FlowError) {
     guard let lock = fws_lock_create() else { throw .noMemory }
     self.lock = lock
     self.run = run
@@ -30,6 +74,13 @@ public final class Exec: @unchecked Sendable {
     run.cancel()
   }
 
+  /// Takes the host's account of a step that it was handed.
+  public func take(_ account: HostAccount) throws(FlowError) {
+    fws_lock(lock)
+    defer { fws_unlock(lock) }
+    try run.take(account)
+  }
+
   /// - Parameter timeout: seconds; negative: for ever.
   public func nextEvent(timeout: Double) -> Event? {
     fws_lock(lock)
@@ -37,19 +88,19 @@ public final class Exec: @unchecked Sendable {
     let deadline = Deadline(timeout)
     while true {
       if let event = run.takeEvent() { return event }
-      if run.result != nil || !turn(deadline, isListening: true) { return run.takeEvent() }
+      if run.report != nil || !turn(deadline, isListening: true) { return run.takeEvent() }
     }
   }
 
   /// - Parameter timeout: seconds; negative: for ever.
-  public func wait(timeout: Double) -> StepResult? {
+  public func wait(timeout: Double) -> Report? {
     fws_lock(lock)
     defer { fws_unlock(lock) }
     let deadline = Deadline(timeout)
     while true {
       run.passOver()
-      if let result = run.result { return result }
-      if !turn(deadline, isListening: false), run.result == nil { return nil }
+      if let report = run.report { return report }
+      if !turn(deadline, isListening: false), run.report == nil { return nil }
     }
   }
 

@@ -55,7 +55,7 @@ protocol RunningCommand: AnyObject {
 /// Why a command could not be started.
 struct SpawnFailure: Error {
   let reason: String
-  /// `spawnFailed`, or `engineFailed` where the step's engine is at fault, and not the step.
+  /// `spawnFailed`, or what else is at fault, and not the step: its engine, or its files.
   let outcome: Outcome
   /// The process, or the system, has no descriptor left.
   let lacksDescriptors: Bool
@@ -73,9 +73,16 @@ struct SpawnFailure: Error {
     lacksDescriptors = error == EMFILE || error == ENFILE
   }
 
-  init(engine reason: String) {
+  init(engine reason: String) { self.init(.engineFailed, reason) }
+
+  init(volume reason: String) { self.init(.volumeFailed, reason) }
+
+  /// - Parameter error: of errno.
+  init(volume reason: String, _ error: Int32) { self.init(.volumeFailed, "\(reason): \(errorText(error))") }
+
+  init(_ outcome: Outcome, _ reason: String) {
     self.reason = reason
-    outcome = .engineFailed
+    self.outcome = outcome
     lacksDescriptors = false
   }
 

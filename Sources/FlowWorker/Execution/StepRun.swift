@@ -22,6 +22,7 @@ struct StepRun: ~Copyable {
   /// What output is told as; `nil` where there are no events at all.
   private let events: RunOptions.Events?
   private let began = fws_monotonic()
+  private let started = fws_wall()
 
   private var phase: Phase?
   private var launcher: (any CommandLauncher)?
@@ -36,7 +37,7 @@ struct StepRun: ~Copyable {
 
   init(
     _ step: Step, _ worker: Worker, _ plan: consuming StepPlan, _ settings: RunSettings, _ context: Context?,
-    events: RunOptions.Events?
+    events: RunOptions.Events?, place: EventQueue.Place = EventQueue.Place()
   ) {
     self.step = step
     self.worker = worker
@@ -45,12 +46,16 @@ struct StepRun: ~Copyable {
     self.settings = settings
     self.events = events
     queue.isListening = events != nil
+    queue.place = place
     queue.secrets = settings.secrets
     queue.stepStarted(step, worker)
     beginAttempt()
   }
 
   // MARK: What callers see
+
+  /// Where the events behind those of this step have their place.
+  var place: EventQueue.Place { queue.place }
 
   var result: StepResult? {
     if case .over(let result) = phase { return result }
@@ -136,7 +141,7 @@ struct StepRun: ~Copyable {
   }
 
   private mutating func startCommand(_ index: Int) {
-    let left = settings.timeout.map { $0 - (fws_monotonic() - attemptBegan - (launcher?.waited ?? 0)) }
+    let left = settings.left(began: attemptBegan, waited: launcher?.waited ?? 0)
     if isCancelled { return stop(.cancelled, before: index) }
     if let left, left <= 0 { return stop(.timeout, before: index) }
     guard let launcher else { return }
@@ -177,13 +182,13 @@ struct StepRun: ~Copyable {
 
   private mutating func finishAttempt() {
     var attempt = Attempt(
-      step: step, commands: records, total: plan.commands.count, timeout: settings.timeout, engine: launcher?.engine?.masked(by: settings.secrets),
+      step: step, commands: records, total: plan.commands.count, limit: settings.limit, engine: launcher?.engine?.masked(by: settings.secrets),
       on: worker.type, path: plan.path, settings.secrets)
     launcher = nil
-    if let policy = settings.retries, attempts.count < policy.limit, attempt.returncode != 0, !isCancelled,
+    if let policy = settings.retries, attempts.count < policy.limit, attempt.returncode != 0, !isCancelled, settings.deadline?.hasPassed != true,
       policy.covers(attempt.outcome, exitCode: attempt.returncode)
     {
-      let delay = policy.delay(after: attempts.count + 1)
+      let delay = min(policy.delay(after: attempts.count + 1), settings.deadline?.left ?? .infinity)
       if let pause = Pause(delay) {
         attempt.delay = delay
         attempts.append(attempt)
@@ -201,7 +206,7 @@ struct StepRun: ~Copyable {
       context?.set(argument, value)
     }
     let result = StepResult(
-      step: step, worker: worker, attempts: attempts, last: attempt, duration: fws_monotonic() - began)
+      step: step, worker: worker, attempts: attempts, last: attempt, started: started, duration: fws_monotonic() - began)
     phase = .over(result)
     queue.stepEnded(result)
   }

@@ -54,7 +54,7 @@ final class HTTPLink {
   func advance() {
     fws_http_advance(raw)
     // Those that could not even be begun.
-    while let call = unstarted.popLast() { call.finish(code: -1, "there is not enough memory for it") }
+    while let call = unstarted.popLast() { call.finish(code: -1, call.reason ?? "there is not enough memory for it") }
     withExtendedLifetime(self) {}
   }
 
@@ -82,6 +82,20 @@ final class HTTPLink {
         raw, name, peer.base + path, content, header, body.start, body.count, HTTPCall.handlers,
         Unmanaged.passUnretained(call).toOpaque()))
     return call
+  }
+
+  /// Begins the transfer of a file; `end` is called once, later.
+  func transfer(_ what: fws_transfer, end: @escaping (borrowing HTTPAnswer) -> Void) {
+    let call = HTTPCall(self, nil, nil, keepsHeaders: true, end)
+    var what = what
+    keep(call, fws_http_transfer(raw, &what, HTTPCall.handlers, Unmanaged.passUnretained(call).toOpaque()))
+  }
+
+  /// Lets a call end that could not even be made.
+  func fail(_ reason: String, _ end: @escaping (borrowing HTTPAnswer) -> Void) {
+    let call = HTTPCall(self, nil, nil, end)
+    call.reason = reason
+    keep(call, nil)
   }
 
   /// Makes a connection of its own, which `end` is given; -1: there is none, and why.
@@ -134,6 +148,13 @@ struct HTTPAnswer: ~Copyable {
   let isAbsent: Bool
   /// There was not even a connection.
   let isUnreachable: Bool
+  /// libcurl's.
+  let code: Int32
+  /// Those of a transfer, by their names in small letters.
+  let headers: [String: String]
+  /// Bytes of the file of a transfer that were written or read, and what stopped that.
+  let moved: Int64
+  let fileError: Int32
 
   var isSuccess: Bool { failure == nil && (200..<300).contains(status) }
 
@@ -156,6 +177,10 @@ final class HTTPCall {
   private weak var link: HTTPLink?
   private var status: Int32 = 0
   private var apiVersion: String?
+  /// Why it was not begun.
+  fileprivate var reason: String?
+  private var headers: [String: String] = [:]
+  private let keepsHeaders: Bool
   private var body = ByteBuffer()
   private let onHead: ((Int32) -> Void)?
   private let onData: ((Int32, UnsafeRawBufferPointer) -> Void)?
@@ -166,9 +191,10 @@ final class HTTPCall {
 
   fileprivate init(
     _ link: HTTPLink, _ head: ((Int32) -> Void)?, _ data: ((Int32, UnsafeRawBufferPointer) -> Void)?,
-    _ end: @escaping (borrowing HTTPAnswer) -> Void
+    keepsHeaders: Bool = false, _ end: @escaping (borrowing HTTPAnswer) -> Void
   ) {
     self.link = link
+    self.keepsHeaders = keepsHeaders
     onHead = head
     onData = data
     onEnd = end
@@ -184,6 +210,11 @@ final class HTTPCall {
   }
 
   fileprivate func takeLine(_ line: UnsafeRawBufferPointer) {
+    if keepsHeaders, let colon = line.firstIndex(of: UInt8(ascii: ":")), headers.count < 100 {
+      let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
+      let value = String(decoding: line[(colon + 1)...], as: UTF8.self)
+      headers[name] = String(value.drop { $0 == " " })
+    }
     let name: StaticString = "api-version:"
     guard let start = line.baseAddress, line.count > name.utf8CodeUnitCount,
       strncasecmp(start, name.utf8Start, name.utf8CodeUnitCount) == 0
@@ -202,7 +233,7 @@ final class HTTPCall {
     if body.count + bytes.count <= HTTPCall.longestBody { body.append(bytes) }
   }
 
-  fileprivate func finish(code: Int32, _ text: String) {
+  fileprivate func finish(code: Int32, _ text: String, moved: Int64 = 0, fileError: Int32 = 0) {
     raw = nil
     link?.forget(self)
     var taken = ByteBuffer()
@@ -211,7 +242,8 @@ final class HTTPCall {
       HTTPAnswer(
         status: status, apiVersion: apiVersion, body: taken, failure: code == 0 ? nil : text,
         isAbsent: code < 0 || fws_http_is_absent(code),
-        isUnreachable: code < 0 || fws_http_is_unreachable(code)))
+        isUnreachable: code < 0 || fws_http_is_unreachable(code), code: code, headers: headers, moved: moved,
+        fileError: fileError))
   }
 
   /// For libcurl's side: each is given the call. A link keeps its calls until they have ended.
@@ -226,7 +258,9 @@ final class HTTPCall {
         data: { owner, status, bytes, size in
           call(owner).takeData(status, UnsafeRawBufferPointer(start: bytes, count: size))
         },
-        end: { owner, code, text in call(owner).finish(code: code, String(cString: text)) }))
+        end: { owner, code, text, moved, error in
+          call(owner).finish(code: code, String(cString: text), moved: moved, fileError: error)
+        }))
     return UnsafePointer(memory)
   }()
 

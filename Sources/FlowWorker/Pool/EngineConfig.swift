@@ -18,6 +18,7 @@ struct EngineConfig: ~Copyable {
   /// For each of these the name of its worker.
   private(set) var workerOfStep: ContiguousArray<String> = []
   private(set) var defaultVariables = KeyValues()
+  private(set) var volumes: [VolumeSpec] = []
   private var mappingKey: String?
   private var isList = false
 
@@ -157,7 +158,7 @@ struct EngineConfig: ~Copyable {
     case "volumes":
       try value.require(.array)
       try value.forEachElement { (index, volume) throws(Refusal) in
-        do throws(Refusal) { try VolumeSpec.check(volume) } catch { throw error.inside(index) }
+        do throws(Refusal) { try add(VolumeSpec(reading: volume)) } catch { throw error.inside(index) }
       }
     case "default_variables":
       defaultVariables = try KeyValues(reading: value, .any)
@@ -210,6 +211,15 @@ struct EngineConfig: ~Copyable {
         "two workers have the name \(Wording.quoted(spec.name)): \(list)/\(number) and \(list)/\(index)"
       ).inside("name")
     }
+  }
+
+  private mutating func add(_ volume: VolumeSpec) throws(Refusal) {
+    if let other = volumes.firstIndex(where: { $0.name == volume.name }) {
+      throw Refusal(
+        "two volumes have the name \(Wording.quoted(volume.name)): /volumes/\(other) and /volumes/\(volumes.count)"
+      )
+    }
+    volumes.append(volume)
   }
 
   private func located(_ refusal: Refusal, _ index: Int) -> Refusal {

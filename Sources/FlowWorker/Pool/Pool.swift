@@ -22,6 +22,12 @@ public final class Pool: @unchecked Sendable {
     try self.init(EngineConfig(JSONRef(json.assumingMemoryBound(to: JSONRef.Raw.self))))
   }
 
+  /// One that has the default workers only.
+  static func defaults() throws(FlowError) -> Pool {
+    let none: StaticString = "[]"
+    return try Pool(UnsafeRawBufferPointer(start: none.utf8Start, count: none.utf8CodeUnitCount))
+  }
+
   private init(_ config: consuming EngineConfig) throws(FlowError) {
     var workers: ContiguousArray<Int?> = []
     for name in config.workerOfStep { workers.append(config.workerNames.number(of: Name(name))) }
@@ -59,6 +65,9 @@ public final class Pool: @unchecked Sendable {
       try Worker(defaultFor: step.type, variables: config.defaultVariables, facilities)
     }
   }
+
+  /// What the configuration says of storage.
+  var volumes: [VolumeSpec] { config.volumes }
 
   /// Registers a function of the host.
   public func register(_ function: Function) { facilities.functions.add(function) }

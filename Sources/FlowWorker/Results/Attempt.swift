@@ -3,11 +3,11 @@ struct Attempt {
   /// Those that ran, in order; the last decides.
   let commands: [CommandRecord]
   private(set) var outcome: Outcome
-  let returncode: Int32
+  private(set) var returncode: Int32
   let engine: (any EngineFacts)?
   /// Why it failed; `nil` when it did not.
   private(set) var message: CText?
-  let explanation: Explanation?
+  private(set) var explanation: Explanation?
   /// Seconds that were waited after it.
   var delay: Double?
   private let stdout: [Output]
@@ -16,9 +16,9 @@ struct Attempt {
 
   /// - Parameters:
   ///   - total: how many commands the step has.
-  ///   - timeout: seconds that it might last.
+  ///   - limit: of its time, as a message names it.
   init(
-    step: Step, commands: [CommandRecord], total: Int, timeout: Double?, engine: (any EngineFacts)?, on type: WorkerType,
+    step: Step, commands: [CommandRecord], total: Int, limit: String, engine: (any EngineFacts)?, on type: WorkerType,
     path: SearchPath?, _ secrets: Secrets
   ) {
     self.commands = commands
@@ -29,7 +29,7 @@ struct Attempt {
     returncode = last?.returncode ?? 0
     if let last, returncode != 0 {
       let place = step.type == .container ? last.index.map { ", command \($0 + 1) of \(total)" } ?? "" : ""
-      message = CText(unlessExhausted: "step \(shownStep)\(place) \(last.explanation(timeout: timeout))")
+      message = CText(unlessExhausted: "step \(shownStep)\(place) \(last.explanation(limit: limit))")
     }
     explanation = last.flatMap { Explanation($0, type: type, step: step.type, path: path, engine: engine, secrets) }
     stdout = commands.map(\.end.stdout).filter { $0.count > 0 }
@@ -40,6 +40,17 @@ struct Attempt {
   }
 
   func outputs(of stream: Stream) -> [Output] { stream == .stdout ? stdout : stderr }
+
+  /// The same, for a step whose commands have succeeded, and its files have not.
+  func failed(by failure: SpawnFailure, of step: Step, on type: WorkerType) -> Attempt {
+    let record = CommandRecord(index: nil, command: "", CommandEnd(failure: failure, started: 0))
+    var attempt = self
+    attempt.outcome = failure.outcome
+    attempt.returncode = 1
+    attempt.message = CText(unlessExhausted: "step \(shownStep) failed: \(failure.reason)")
+    attempt.explanation = Explanation(record, type: type, step: step.type, path: nil, engine: nil, Secrets.none)
+    return attempt
+  }
 
   /// The same, as the last one of a step that was cancelled before the next one began.
   var cancelled: Attempt {
@@ -75,12 +86,12 @@ struct CommandRecord {
     case .exited, .signaled, .oom: return own
     // What was ended has not succeeded, also when it ends with status 0 at that.
     case .timeout, .cancelled: return own == 0 ? 1 : own
-    case .spawnFailed, .engineFailed, .statusUnknown: return 1
+    case .spawnFailed, .engineFailed, .outputMissing, .statusUnknown, .inputMissing, .volumeFailed: return 1
     }
   }
 
   /// What a message says of it, behind the command's place in the step.
-  func explanation(timeout: Double?) -> String {
+  func explanation(limit: String) -> String {
     let shown = Wording.quoted(command, limit: 100) + (end.place.map { ", \($0)" } ?? "")
     if let explanation = end.explanation { return explanation }
     switch end.outcome {
@@ -95,14 +106,14 @@ struct CommandRecord {
       return "was ended by signal \(number)\(CommandRecord.signalName(number))\(likely): \(shown)"
     case .oom: return "was ended, because the memory of its container ran out: \(shown)"
     case .timeout:
-      let limit = timeout.map { " of \(Wording.seconds($0))" } ?? ""
-      if let place { return "was ended \(place), because its timeout\(limit) had passed: \(shown)" }
-      return "was ended, because the step's timeout\(limit) had passed\(ending): \(shown)"
+      if let place { return "was ended \(place), because \(limit) had passed: \(shown)" }
+      return "was ended, because \(limit) had passed\(ending): \(shown)"
     case .cancelled:
       if let place { return "was cancelled \(place): \(shown)" }
       return "was ended, because the step was cancelled\(ending): \(shown)"
     case .statusUnknown: return "ended, but nobody knows how: its monitor process was killed: \(shown)"
-    case .spawnFailed: return "could not be started: \(end.failure ?? "")"
+    case .spawnFailed, .inputMissing: return "could not be started: \(end.failure ?? "")"
+    case .outputMissing, .volumeFailed: return "failed: \(end.failure ?? "")"
     case .engineFailed:
       return "\(end.container == nil && end.pid == nil ? "could not be run" : "was not run to its end"): \(end.failure ?? "")"
     }

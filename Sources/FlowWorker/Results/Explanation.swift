@@ -19,6 +19,8 @@ struct Explanation {
     case scheduler
     /// Whoever set the timeout, or cancelled.
     case host
+    /// The storage of the step's files.
+    case volume
   }
 
   let layer: Layer
@@ -70,6 +72,15 @@ struct Explanation {
         type == .slurm
         ? "the cluster has a problem, or somebody else ended the job: \"retries\" on \"engine_failed\" may help"
         : "the engine does not run, or is not to be reached by this user"
+    case .outputMissing:
+      layer = .volume
+      likely = "the step writes the file under another name or in another directory, or its \"outputs\" are not what it writes"
+    case .inputMissing:
+      layer = .volume
+      likely = "the file is not in the run directory, has another name, or its volume does not list it under \"files\""
+    case .volumeFailed:
+      layer = .volume
+      likely = nil
     case .statusUnknown:
       layer = type == .slurm ? .scheduler : .keeper
       likely = "something outside ended what watched the command: the system when memory ran out, or a person"

@@ -16,6 +16,7 @@ extension StepResult {
           writer.member("trace", message?.string)
         }
       }
+      writer.member("started", started)
       writer.member("duration", duration)
       writer.member("attempts") { writer in
         writer.array(attempts) { writer, attempt in

@@ -7,7 +7,10 @@ public enum Outcome: Int32, Sendable {
   case oom = 4
   case spawnFailed = 5
   case engineFailed = 6
+  case outputMissing = 7
   case statusUnknown = 8
+  case inputMissing = 9
+  case volumeFailed = 10
 
   /// As the JSON of a result has it.
   public var name: StaticString {
@@ -19,7 +22,10 @@ public enum Outcome: Int32, Sendable {
     case .oom: return "oom"
     case .spawnFailed: return "spawn_failed"
     case .engineFailed: return "engine_failed"
+    case .outputMissing: return "output_missing"
     case .statusUnknown: return "status_unknown"
+    case .inputMissing: return "input_missing"
+    case .volumeFailed: return "volume_failed"
     }
   }
 }
@@ -38,18 +44,21 @@ public final class StepResult: @unchecked Sendable {
   let step: String
   let worker: String
   let workerType: WorkerType
+  /// Seconds since 1970.
+  let started: Double
   /// Seconds, of all attempts and the time between them.
   let duration: Double
   /// Those before the last one.
   let attempts: [Attempt]
   let last: Attempt
 
-  init(step: Step, worker: Worker, attempts: [Attempt], last: Attempt, duration: Double) {
+  init(step: Step, worker: Worker, attempts: [Attempt], last: Attempt, started: Double, duration: Double) {
     self.step = step.cName.string
     self.worker = worker.cName.string
     workerType = worker.type
     self.attempts = attempts
     self.last = last
+    self.started = started
     self.duration = duration
   }
 
@@ -66,10 +75,26 @@ public final class StepResult: @unchecked Sendable {
     return index >= 0 && index < list.count ? list[index].bytes : nil
   }
 
-  public func toJSON() throws(FlowError) -> UnsafeMutablePointer<UInt8> {
-    var writer = JSONWriter()
-    write(to: &writer)
-    guard let text = writer.finish() else { throw .noMemory }
-    return text
+  /// The same, for a step whose commands have succeeded, and its files have not.
+  func failed(by failure: SpawnFailure, of step: Step) -> StepResult {
+    StepResult(self, last: last.failed(by: failure, of: step, on: workerType))
+  }
+
+  /// A step of which there is one thing to say.
+  convenience init(step: Step, worker: Worker, end: CommandEnd, limit: String, started: Double, duration: Double) {
+    let record = CommandRecord(index: nil, command: "", end)
+    let attempt = Attempt(
+      step: step, commands: [record], total: 0, limit: limit, engine: nil, on: worker.type, path: nil, Secrets.none)
+    self.init(step: step, worker: worker, attempts: [], last: attempt, started: started, duration: duration)
+  }
+
+  private init(_ other: StepResult, last: Attempt) {
+    step = other.step
+    worker = other.worker
+    workerType = other.workerType
+    attempts = other.attempts
+    started = other.started
+    duration = other.duration
+    self.last = last
   }
 }

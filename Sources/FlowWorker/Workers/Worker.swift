@@ -10,7 +10,8 @@ public final class Worker: Sendable {
   public let cVolume: CText
   let runner: any StepRunner
   let env: KeyValues
-  private let secrets: [String]
+  /// Names of environment entries and of values of the context.
+  let secrets: [String]
   /// A JSON array of the names, as C text.
   public let cSecrets: CText
 
@@ -86,7 +87,7 @@ public final class Worker: Sendable {
     if let text {
       options = try JSONText.read(text) { (json) throws(Refusal) in try RunOptions(reading: json) }
     }
-    return try Exec(prepare(step, context, rundir, options.settings, events: options.events))
+    return try Exec(StepFlight(prepare(step, context, rundir, options.settings, events: options.events)))
   }
 
   private func prepare(

@@ -28,9 +28,12 @@ from .execution import Exec
 from .factory import create_worker, default_container_worker
 from .pool import WorkerPool
 from .result import ExecResult
+from .run import Run, RunResult
 from .specs import WORKER_ID, Code, Docker, Notebook, NotebookDocker, Slurm, Subprocess, WorkerSpec
 from .steps import CodeStep, ContainerStep, NotebookStep, WorkflowStep
+from .volumes import DEFAULT_STORE, DefaultVolume, FStore, GCBucket, S3Bucket, Sftp, VolumeManager
 from .workers import Worker
+from .workflow import SerialWorkflow
 
 __version__ = "0.1.0"
 
@@ -39,6 +42,10 @@ __all__ = [
     "CodeStep",
     "CodeWorker",
     "ContainerStep",
+    "create_worker",
+    "default_container_worker",
+    "DEFAULT_STORE",
+    "DefaultVolume",
     "Docker",
     "DocumentError",
     "Event",
@@ -46,11 +53,18 @@ __all__ = [
     "ExecResult",
     "FlowWorkerError",
     "ForkedError",
+    "FStore",
+    "GCBucket",
     "LibraryError",
     "NoMemoryError",
     "Notebook",
     "NotebookDocker",
     "NotebookStep",
+    "Run",
+    "RunResult",
+    "S3Bucket",
+    "SerialWorkflow",
+    "Sftp",
     "Slurm",
     "StepError",
     "StepTypeError",
@@ -58,11 +72,10 @@ __all__ = [
     "TemplateError",
     "UnknownWorkerError",
     "UnsupportedError",
-    "WORKER_ID",
+    "VolumeManager",
     "Worker",
+    "WORKER_ID",
     "WorkerPool",
     "WorkerSpec",
     "WorkflowStep",
-    "create_worker",
-    "default_container_worker",
 ]

@@ -66,6 +66,11 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_worker_free": (None, [_handle]),
     "fw_worker_plan": (c_int32, [_handle, _handle, _handle, _text, _out, _out]),
     "fw_worker_exec": (c_int32, [_handle, _handle, _handle, _text, _out, _out]),
+    "fw_workflow_create": (c_int32, [_text, c_size_t, _out, _out]),
+    "fw_workflow_free": (None, [_handle]),
+    "fw_workflow_run": (c_int32, [_handle, _handle, _handle, _text, _text, _out, _out]),
+    "fw_workflow_start": (c_int32, [_handle, _handle, _handle, _text, _text, _out, _out]),
+    "fw_exec_report": (c_int32, [_handle, _text, c_size_t, _out]),
     "fw_exec_start": (c_int32, [_handle, _handle, _handle, _text, _text, _out, _out]),
     "fw_exec_fd": (c_int, [_handle]),
     "fw_exec_next_event": (c_int32, [_handle, c_double, _out, _out]),
@@ -76,6 +81,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_event_sequence": (c_uint64, [_handle]),
     "fw_event_time": (c_double, [_handle]),
     "fw_event_command": (c_int32, [_handle]),
+    "fw_event_step": (c_int32, [_handle]),
     "fw_event_attempt": (c_int32, [_handle]),
     "fw_event_stream": (c_int32, [_handle]),
     "fw_event_data": (c_void_p, [_handle, POINTER(c_size_t)]),
@@ -88,6 +94,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_result_message": (_text, [_handle]),
     "fw_result_output_count": (c_size_t, [_handle, c_int32]),
     "fw_result_output": (c_void_p, [_handle, c_int32, c_size_t, POINTER(c_size_t)]),
+    "fw_result_step_count": (c_size_t, [_handle]),
+    "fw_result_step": (c_void_p, [_handle, c_size_t]),
+    "fw_result_view": (c_int32, [_handle, _text, _out, _out]),
     "fw_result_to_json": (c_int32, [_handle, _out, _out]),
     "fw_result_free": (None, [_handle]),
 }
@@ -97,6 +106,7 @@ STDERR = 2
 EVENT_OUTPUT = 3
 EVENT_STEP_ENDED = 6
 EVENT_PROGRESS = 7
+EVENT_RUN_ENDED = 9
 
 
 def _bind() -> ctypes.CDLL:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 from ctypes import byref, c_size_t
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, List, Optional, Union
 
 from ._ffi import EVENT_OUTPUT, LIB, STDERR, STDOUT, copied, told
 
@@ -13,13 +13,16 @@ _STREAMS = {STDOUT: "stdout", STDERR: "stderr"}
 
 
 class Event:
-    """Something that happened while a step ran. What an event of its kind has not is None.
+    """Something that happened while a step or a workflow ran. What an event has not is None.
 
     - `kind`: `step_started`, `progress`, `command_started`, `output`, `command_ended`, `retry`,
-      `step_ended`.
+      `step_ended`; of a workflow also `run_started`, `run_ended`, `file_copied`, `step_kept`.
       Later versions add more: pass over one that you do not know.
     - `sequence`: its number among the events of the step, from 1; `time`: seconds since 1970.
     - `attempt`: from 1; `command`: the index of the command, or None for the step as a whole.
+    - `step_index`: the step of the workflow that it is about, from 0.
+    - `run_started`: the names of all `steps`; `step_kept`: a run before has ended the `step`;
+      `file_copied`: the `key`, `from_volume` and `to_volume`, `bytes` and `duration`.
     - `step_started`: the names `step` and `worker`, and `worker_type`.
     - `progress`: an `image` is pulled; `status` is what the engine says last, `layers` how many
       there are and `layers_done` how many are complete, `bytes` and `bytes_total` of the download.
@@ -39,6 +42,12 @@ class Event:
     time: float
     attempt: int = 1
     command: Optional[int] = None
+    step_index: Optional[int] = None
+    steps: Optional[List[str]] = None
+    rundir: Optional[str] = None
+    key: Optional[str] = None
+    from_volume: Optional[str] = None
+    to_volume: Optional[str] = None
     step: Optional[str] = None
     worker: Optional[str] = None
     worker_type: Optional[str] = None
@@ -77,12 +86,14 @@ class Event:
         length = c_size_t()
         place = LIB.fw_event_data(address, byref(length))
         raw = copied(place, length.value)
+        step = LIB.fw_event_step(address)
         return cls(
             "output",
             LIB.fw_event_sequence(address),
             LIB.fw_event_time(address),
             attempt=LIB.fw_event_attempt(address),
             command=LIB.fw_event_command(address),
+            step_index=None if step < 0 else step,
             stream=_STREAMS[LIB.fw_event_stream(address)],
             data=raw.decode("utf-8", "replace") if is_text else raw,
             continued=bool(LIB.fw_event_is_continued(address)),
@@ -91,6 +102,8 @@ class Event:
     @classmethod
     def _from_json(cls, address: int) -> Event:
         facts = json.loads(told(LIB.fw_event_to_json, address))
+        if facts["event"] == "file_copied":
+            facts["from_volume"], facts["to_volume"] = facts.pop("from"), facts.pop("to")
         return cls(facts.pop("event"), **facts)
 
     def __repr__(self) -> str:

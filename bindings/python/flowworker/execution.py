@@ -38,6 +38,9 @@ class Exec:
     ends what is left.
     """
 
+    #: The kind of the last event.
+    _last = EVENT_STEP_ENDED
+
     def __init__(self, step: WorkflowStep, options: RunOptions) -> None:
         """Makes an object for a step that `_begin` will start; `Worker.start` does both."""
         self.step = step
@@ -163,7 +166,7 @@ class Exec:
             if not event.fill(LIB.fw_exec_next_event, address, 0.0):
                 return None
         with event.in_use() as address:
-            if LIB.fw_event_kind(address) == EVENT_STEP_ENDED:
+            if LIB.fw_event_kind(address) == self._last:
                 self._is_over = True
             return Event.from_library(address, self._is_text)
 

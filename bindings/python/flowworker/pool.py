@@ -20,11 +20,16 @@ class WorkerPool:
     `workers` is a list of specifications, and `managers` maps names of steps to names of workers.
     Both are read once, and a mistake in them is a `DocumentError` here and now. The attribute
     `managers` is a view that cannot be changed, because a change would not be seen; make another
-    pool instead.
+    pool instead. `volumes` are the specifications of the storage volumes that workers name
+    (`flowworker.volumes`); only workflows use them.
     """
 
     def __init__(
-        self, workers: Optional[Sequence[Spec]] = (), managers: Optional[Mapping[str, str]] = None
+        self,
+        workers: Optional[Sequence[Spec]] = (),
+        managers: Optional[Mapping[str, str]] = None,
+        *,
+        volumes: Optional[Sequence[Spec]] = None,
     ) -> None:
         # As in flowServ, a step that is mapped to None is one that is not mapped.
         mapped = {
@@ -34,14 +39,13 @@ class WorkerPool:
         }
         self._names = mapped
         self.managers: Mapping[str, str] = MappingProxyType(mapped)
-        document = encoded(
-            {
-                "workers": list(workers or []),
-                "managers": mapped,
-                "default_variables": default_variables(),
-            },
-            "the pool",
-        )
+        self._document: Dict[str, Any] = {
+            "workers": list(workers or []),
+            "managers": mapped,
+            "volumes": list(volumes or []),
+            "default_variables": default_variables(),
+        }
+        document = encoded(self._document, "the pool")
         address = made(LIB.fw_pool_create, document, len(document))
         self._handle = Handle(address, LIB.fw_pool_free, "the pool")
         # One Python object for each worker of the library, by its address.
@@ -71,6 +75,10 @@ class WorkerPool:
             worker = self._lent(LIB.fw_pool_default_worker, step)
             self._defaults[step.step_type] = worker
             return worker
+
+    def with_volumes(self, volumes: Sequence[Spec]) -> WorkerPool:
+        """Gives a pool of the same workers with other volumes."""
+        return WorkerPool(self._document["workers"], self._names, volumes=volumes)
 
     def close(self) -> None:
         """Ends the pool and its workers; steps that are running end as usual."""

@@ -19,7 +19,14 @@ CANCELLED = "cancelled"
 OOM = "oom"
 SPAWN_FAILED = "spawn_failed"
 ENGINE_FAILED = "engine_failed"
+OUTPUT_MISSING = "output_missing"
+INPUT_MISSING = "input_missing"
+VOLUME_FAILED = "volume_failed"
 STATUS_UNKNOWN = "status_unknown"
+
+
+#: The commands of the step have not decided how it ended.
+_NO_STATUS = (SPAWN_FAILED, ENGINE_FAILED, OUTPUT_MISSING, INPUT_MISSING, VOLUME_FAILED)
 
 
 class ExecResult:
@@ -73,7 +80,7 @@ class ExecResult:
             message = LIB.fw_result_message(address)
         named = outcome.decode() if outcome is not None else STATUS_UNKNOWN
         why = message.decode("utf-8", "replace") if message is not None else None
-        is_exception = named in (SPAWN_FAILED, ENGINE_FAILED) or (isinstance(step, NotebookStep) and returncode)
+        is_exception = named in _NO_STATUS or (isinstance(step, NotebookStep) and returncode)
         exception = StepError(why or named, returncode) if is_exception else None
         return cls(step, returncode, exception=exception, outcome=named, message=why, report=report)
 

@@ -1,0 +1,44 @@
+/* What links and calls are made of, for the files that make them. */
+#ifndef HTTP_CALL_H
+#define HTTP_CALL_H
+
+#include "fws_http.h"
+#include "http_library.h"
+
+struct fws_http {
+  CURLM *multi;
+  int epoll;
+  int timer;
+  const char *socket;
+  const char *ca, *cert, *key;
+  struct fws_call *calls;
+  int taken; /* of a connection that was made */
+};
+
+struct fws_call {
+  fws_http *link;
+  fws_call *next, **slot; /* of link->calls */
+  CURL *easy;
+  struct curl_slist *headers;
+  struct curl_slist *before, *behind; /* commands of SFTP */
+  void *body;
+  const fws_http_handlers *handlers;
+  void *owner;
+  bool is_connection;
+  bool has_head; /* it is complete, and not told yet */
+  int status;
+  int content;     /* of a transfer: the file whose content is sent or received; it is the caller's */
+  int64_t at, size; /* of what is sent */
+  int error_number; /* why the file could not be written */
+  char error[CURL_ERROR_SIZE];
+};
+
+fws_call *http_make_call(fws_http *link, const fws_http_handlers *handlers, void *owner);
+void http_set_common(fws_call *call, const char *url);
+bool http_add_header(fws_call *call, const char *line);
+size_t http_on_header(char *text, size_t unit, size_t count, void *context);
+/* NULL: there is no memory, and no call. */
+fws_call *http_begin(fws_call *call);
+void http_free_call(fws_call *call);
+
+#endif

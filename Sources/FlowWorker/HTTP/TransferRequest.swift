@@ -1,0 +1,71 @@
+internal import CFlowShims
+
+/// What a transfer is to do, in the words of C: the texts live as long as this does.
+final class TransferRequest {
+  private(set) var what = fws_transfer()
+  private var texts: [CText] = []
+  private var lists: [UnsafeMutablePointer<UnsafePointer<CChar>?>] = []
+
+  /// - Parameters:
+  ///   - timeout: seconds that a connection may take.
+  ///   - stall: seconds without a byte after which a transfer has failed.
+  init(_ url: String, timeout: Double, stall: Double = 60) throws(SpawnFailure) {
+    what.content = -1
+    what.timeout = timeout
+    what.stall = stall
+    what.url = try text(url)
+  }
+
+  deinit { for list in lists { list.deallocate() } }
+
+  private func text(_ text: String) throws(SpawnFailure) -> UnsafePointer<CChar> {
+    guard let kept = CText(unlessExhausted: text) else { throw .noMemory }
+    texts.append(kept)
+    return kept.start
+  }
+
+  private func list(_ lines: [String]) throws(SpawnFailure) -> UnsafePointer<UnsafePointer<CChar>?> {
+    let list = UnsafeMutablePointer<UnsafePointer<CChar>?>.allocate(capacity: lines.count + 1)
+    list.initialize(repeating: nil, count: lines.count + 1)
+    lists.append(list)
+    for (index, line) in lines.enumerated() { list[index] = try text(line) }
+    return UnsafePointer(list)
+  }
+
+  func sign(_ kind: String, user: String, key: String) throws(SpawnFailure) {
+    what.signature = try text(kind)
+    what.user = try text(user)
+    what.password = try text(key)
+  }
+
+  func headers(_ lines: [String]) throws(SpawnFailure) { what.headers = try list(lines) }
+
+  func head() { what.is_head = true }
+
+  func receive(into fd: Int32) { what.content = fd }
+
+  func send(_ fd: Int32, size: Int64) {
+    what.content = fd
+    what.is_upload = true
+    what.size = size
+  }
+
+  /// Who the user of an SSH server is.
+  func login(user: String, password: String?, key: String?, passphrase: String?, usesAgent: Bool, knownHosts: String)
+    throws(SpawnFailure)
+  {
+    what.user = try text(user)
+    if let password { what.password = try text(password) }
+    if let key { what.private_key = try text(key) }
+    if let passphrase { what.passphrase = try text(passphrase) }
+    what.uses_agent = usesAgent
+    what.known_hosts = try text(knownHosts)
+  }
+
+  /// Commands of SFTP, and the permissions of a new file.
+  func commands(before: [String] = [], behind: [String] = [], mode: UInt32 = 0o600) throws(SpawnFailure) {
+    if !before.isEmpty { what.before = try list(before) }
+    if !behind.isEmpty { what.behind = try list(behind) }
+    what.mode = mode
+  }
+}

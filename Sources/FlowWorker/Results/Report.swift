@@ -1,0 +1,82 @@
+/// What happened, as callers hold it: that of one step, or of a whole workflow.
+public final class Report: @unchecked Sendable {
+  // Unchecked: nothing changes after it is made.
+  enum Content {
+    case step(StepResult)
+    case run(RunResult)
+  }
+
+  let content: Content
+  /// The result of a workflow has lent it, and ends it.
+  public let isLent: Bool
+
+  public init(_ result: StepResult, isLent: Bool = false) {
+    content = .step(result)
+    self.isLent = isLent
+  }
+
+  init(_ result: RunResult) {
+    content = .run(result)
+    isLent = false
+  }
+
+  public var outcome: Outcome {
+    switch content {
+    case .step(let result): return result.outcome
+    case .run(let result): return result.outcome
+    }
+  }
+
+  public var returncode: Int32 {
+    switch content {
+    case .step(let result): return result.returncode
+    case .run(let result): return result.returncode
+    }
+  }
+
+  /// Why it failed, as C text; `nil` when it did not.
+  public var message: CText? {
+    switch content {
+    case .step(let result): return result.message
+    case .run(let result): return result.message
+    }
+  }
+
+  /// Of a workflow: what happened to each step that was run.
+  public var steps: [Report] {
+    if case .run(let result) = content { return result.steps }
+    return []
+  }
+
+  public func outputCount(of stream: Stream) -> Int {
+    switch content {
+    case .step(let result): return result.outputCount(of: stream)
+    case .run(let result): return result.steps.reduce(0) { $0 + $1.outputCount(of: stream) }
+    }
+  }
+
+  /// The bytes that one command wrote, followed by a NUL; they live as long as the report.
+  public func output(of stream: Stream, _ index: Int) -> UnsafeRawBufferPointer? {
+    switch content {
+    case .step(let result): return result.output(of: stream, index)
+    case .run(let result):
+      var index = index
+      for step in result.steps {
+        let count = step.outputCount(of: stream)
+        if index < count { return step.output(of: stream, index) }
+        index -= count
+      }
+      return nil
+    }
+  }
+
+  public func toJSON() throws(FlowError) -> UnsafeMutablePointer<UInt8> {
+    var writer = JSONWriter()
+    switch content {
+    case .step(let result): result.write(to: &writer)
+    case .run(let result): result.write(to: &writer)
+    }
+    guard let text = writer.finish() else { throw .noMemory }
+    return text
+  }
+}

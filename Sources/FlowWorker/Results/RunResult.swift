@@ -1,0 +1,84 @@
+/// What happened when a workflow was run.
+final class RunResult {
+  /// Those that were run, and those that a run before had ended.
+  let steps: [Report]
+  /// How many steps the workflow has.
+  let total: Int
+  /// How many of the first ones had been run before, by a host that has died.
+  let kept: Int
+  let outcome: Outcome
+  let returncode: Int32
+  let message: CText?
+  /// Seconds since 1970, and of the whole.
+  let started: Double
+  let duration: Double
+  /// The values that the steps could refer to, without secrets.
+  let context: JSONValue?
+  let copies: [Copy]
+
+  /// A file that was copied for a step; -1: for the workflow as a whole.
+  struct Copy {
+    let step: Int
+    let file: CopiedFile
+    /// Seconds since 1970.
+    let ended: Double
+  }
+
+  /// - Parameter failure: of the run itself, and no step's.
+  init(
+    steps: [Report], total: Int, kept: Int, failure: SpawnFailure?, started: Double, duration: Double, context: JSONValue?,
+    copies: [Copy]
+  ) {
+    self.steps = steps
+    self.total = total
+    self.kept = kept
+    self.started = started
+    self.duration = duration
+    self.context = context
+    self.copies = copies
+    outcome = failure?.outcome ?? steps.last?.outcome ?? .exited
+    returncode = failure == nil ? steps.last?.returncode ?? 0 : 1
+    message = failure.map { CText(unlessExhausted: "the workflow failed: \($0.reason)") } ?? steps.last?.message
+  }
+
+  func write(to writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("version", 1)
+      writer.member("returncode", Int(returncode))
+      writer.member("outcome", "\(outcome.name)")
+      writer.member("message", message?.string)
+      writer.member("started", started)
+      writer.member("duration", duration)
+      writer.member("total", total)
+      writer.member("kept", kept)
+      writer.member("context") { writer in
+        guard let context else { return writer.null() }
+        context.read { writer.value($0) }
+      }
+      writer.member("steps") { writer in
+        writer.array(steps) { writer, report in
+          if case .step(let result) = report.content { result.write(to: &writer) } else { writer.null() }
+        }
+      }
+      writer.member("copies") { writer in
+        writer.array(copies) { writer, copy in
+          writer.object { writer in
+            writer.member("step", copy.step < 0 ? nil : copy.step)
+            copy.file.writeMembers(to: &writer)
+            writer.member("ended", copy.ended)
+          }
+        }
+      }
+    }
+  }
+}
+
+extension CopiedFile {
+  func writeMembers(to writer: inout JSONWriter) {
+    writer.member("key", key)
+    writer.member("from", Volumes.plain(from))
+    writer.member("to", Volumes.plain(to))
+    writer.member("bytes", Int(bytes))
+    writer.member("duration", duration)
+  }
+}

@@ -1,0 +1,93 @@
+internal import Glibc
+
+/// What a view shows: when what ran, and how it ended. The same for a step and for a workflow.
+struct Timeline {
+  struct Bar {
+    let name: String
+    let outcome: Outcome
+    let returncode: Int32
+    let started: Double
+    let duration: Double
+    let usage: Usage?
+  }
+
+  struct Row {
+    let name: String
+    let worker: String
+    let outcome: Outcome
+    let returncode: Int32
+    let started: Double
+    let duration: Double
+    let message: String?
+    let isKept: Bool
+    /// Of all attempts, in their order.
+    let commands: [Bar]
+    let result: StepResult
+  }
+
+  let rows: [Row]
+  let copies: [RunResult.Copy]
+  let outcome: Outcome
+  let message: String?
+  /// Steps that were not reached.
+  let missing: Int
+  let started: Double
+  let duration: Double
+
+  init(_ report: Report) {
+    switch report.content {
+    case .step(let result):
+      rows = [Timeline.row(result, isKept: false)]
+      copies = []
+      missing = 0
+      started = result.started
+      duration = result.duration
+    case .run(let result):
+      rows = result.steps.enumerated().compactMap { index, step in
+        guard case .step(let step) = step.content else { return nil }
+        return Timeline.row(step, isKept: index < result.kept)
+      }
+      copies = result.copies
+      missing = result.total - result.steps.count
+      started = result.started
+      duration = result.duration
+    }
+    outcome = report.outcome
+    message = report.message?.string
+  }
+
+  private static func row(_ result: StepResult, isKept: Bool) -> Row {
+    var bars: [Bar] = []
+    for attempt in result.attempts + [result.last] {
+      for command in attempt.commands where command.end.started > 0 && !command.command.isEmpty {
+        bars.append(
+          Bar(
+            name: command.command, outcome: command.end.outcome, returncode: command.returncode,
+            started: command.end.started, duration: command.end.duration, usage: command.end.usage))
+      }
+    }
+    return Row(
+      name: result.step, worker: result.worker, outcome: result.outcome, returncode: result.returncode,
+      started: result.started, duration: result.duration, message: result.message?.string, isKept: isKept,
+      commands: bars, result: result)
+  }
+}
+
+extension Report {
+  /// A view of the result, as text with a NUL behind it, which the taker frees.
+  public func view(as format: String) throws(FlowError) -> UnsafeMutablePointer<UInt8> {
+    let timeline = Timeline(self)
+    var text: ByteBuffer
+    switch format {
+    case "trace": text = timeline.trace()
+    case "html":
+      var page = Page()
+      page.write(timeline)
+      text = page.buffer()
+    default:
+      throw FlowError(.unknown, "there is no view \(Wording.quoted(format)): use \"trace\" or \"html\"")
+    }
+    guard let start = text.take() else { throw .noMemory }
+    return start
+  }
+}

@@ -1,0 +1,22 @@
+/// Storage on another machine. One operation at a time: its end is told once, by `advance`.
+protocol RemoteVolume: AnyObject {
+  var name: String { get }
+
+  /// Can be read when there is something to do.
+  var fd: Int32 { get }
+
+  /// Does what can be done without waiting.
+  func advance()
+
+  /// Tells all files that a key stands for; none: there is nothing of that name.
+  func find(_ key: String, _ end: @escaping (Result<[VolumeFile], SpawnFailure>) -> Void)
+
+  /// Writes a file's content where a descriptor stands, and tells what there was.
+  func fetch(_ file: VolumeFile, into fd: Int32, _ end: @escaping (Result<VolumeFile, SpawnFailure>) -> Void)
+
+  /// Makes a file of what a descriptor has from its beginning: complete, or not at all.
+  func store(_ file: VolumeFile, from fd: Int32, _ end: @escaping (SpawnFailure?) -> Void)
+
+  /// Ends what has not ended, without a word.
+  func drop()
+}

@@ -1,0 +1,280 @@
+/// A sequence of steps with the files and values that they need: the document of a flowServ template, or the part of it
+/// under `workflow`.
+public final class Workflow: Sendable {
+  static let templateKeys = [
+    "workflow", "parameters", "parameterGroups", "outputs", "postproc", "results", "name", "description",
+  ]
+  static let keys = ["files", "parameters", "steps"]
+
+  private enum Item: Sendable {
+    case ready(Step)
+    /// It has references: it is read when there are arguments.
+    case open(JSONValue, name: String)
+
+    var name: String {
+      switch self {
+      case .ready(let step): return step.cName.string
+      case .open(_, let name): return name
+      }
+    }
+  }
+
+  /// What a run has to do.
+  struct Resolved {
+    var steps: [Step] = []
+    /// Where in the document each of them is.
+    var places: [String] = []
+    var inputs: [String] = []
+    var outputs: [String] = []
+    var values: JSONValue
+  }
+
+  private let declarations: Declarations
+  /// A template names all its parameters; the bare part of one does not.
+  private let isTemplate: Bool
+  private let items: [Item]
+  private let files: JSONValue?
+  private let parameters: JSONValue?
+
+  public init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
+    let parts = try JSONText.read(text) { (json) throws(Refusal) in try Parts(reading: json) }
+    declarations = parts.declarations
+    isTemplate = parts.isTemplate
+    files = parts.files
+    parameters = parts.parameters
+    var items: [Item] = []
+    for part in parts.steps {
+      switch part {
+      case .document(let document): items.append(.ready(try Step(document)))
+      case .open(let value, let name): items.append(.open(value, name: name))
+      }
+    }
+    self.items = items
+  }
+
+  /// The names of the steps.
+  public var stepNames: [String] { items.map(\.name) }
+
+  // MARK: The document
+
+  private struct Parts {
+    enum StepPart {
+      case document(StepDocument)
+      case open(JSONValue, name: String)
+    }
+
+    var isTemplate = false
+    var declarations = Declarations()
+    var files: JSONValue?
+    var parameters: JSONValue?
+    var steps: [StepPart] = []
+
+    init(reading json: JSONRef) throws(Refusal) {
+      try json.require(.object)
+      guard let inner = json["workflow"] else {
+        guard json["steps"] != nil else {
+          throw Refusal("the workflow has neither \"steps\" nor, as a template has it, \"workflow\"")
+        }
+        try readSpec(json)
+        return
+      }
+      isTemplate = true
+      try json.readMembers { (key, value) throws(Refusal) in
+        if key == "parameters" {
+          declarations = try Declarations(reading: value)
+        } else if !Workflow.templateKeys.contains(key.string) {
+          throw .unknownKey(key, of: "a workflow template", known: Workflow.templateKeys)
+        }
+      }
+      do throws(Refusal) { try readSpec(inner) } catch { throw error.inside("workflow") }
+    }
+
+    private mutating func readSpec(_ json: JSONRef) throws(Refusal) {
+      try json.readMembers { (key, value) throws(Refusal) in
+        if key == "files" {
+          try value.forEachReference { (reference) throws(Refusal) in try check(reference) }
+          try Parts.checkFiles(value)
+          files = JSONValue(keeping: value)
+        } else if key == "parameters" {
+          try value.require(.object)
+          try value.forEachReference { (reference) throws(Refusal) in try check(reference) }
+          parameters = JSONValue(keeping: value)
+        } else if key == "steps" {
+          try readSteps(value)
+        } else {
+          throw .unknownKey(key, of: "a workflow", known: Workflow.keys)
+        }
+      }
+      if json["steps"] == nil { throw .missingKey("steps", of: "the workflow") }
+    }
+
+    private mutating func readSteps(_ json: JSONRef) throws(Refusal) {
+      try json.require(.array)
+      var places: [String: Int] = [:]
+      try json.forEachElement { (index, element) throws(Refusal) in
+        do throws(Refusal) {
+          try element.require(.object)
+          guard let named = element["name"] else { throw Refusal.missingKey("name", of: "the step") }
+          let name: String
+          do throws(Refusal) { name = try named.requireName() } catch { throw error.inside("name") }
+          if let other = places.updateValue(index, forKey: name) {
+            throw Refusal("two steps have the name \(Wording.quoted(name)): the steps \(other + 1) and \(index + 1)")
+              .inside("name")
+          }
+          var hasReferences = false
+          try element.forEachReference { (reference) throws(Refusal) in
+            hasReferences = true
+            try check(reference)
+          }
+          if hasReferences {
+            guard element["action"] != nil else { throw Refusal.missingKey("action", of: "the step \(Wording.quoted(name))") }
+            guard let kept = JSONValue(keeping: element) else { throw Refusal(FlowError.noMemory.message) }
+            steps.append(.open(kept, name: name))
+          } else {
+            steps.append(.document(try Workflow.readStep(element)))
+          }
+        } catch { throw error.inside(index) }
+      }
+    }
+
+    private func check(_ reference: Reference) throws(Refusal) {
+      guard isTemplate, declarations[reference.name] == nil else { return }
+      let names = declarations.names
+      let hint = Wording.closest(to: reference.name, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
+      throw Refusal(
+        "$[[\(reference.name)]] refers to a parameter that the template does not declare: it has \(Wording.choice(names, joining: "and"))\(hint)"
+      )
+    }
+
+    /// A key that is no reference can be checked before there are arguments.
+    private static func checkFiles(_ json: JSONRef) throws(Refusal) {
+      let files = try StepDocument.readFiles(json)
+      for (list, keys) in [("inputs", files.inputs), ("outputs", files.outputs)] {
+        for (index, key) in keys.enumerated() where Reference(key) == nil {
+          do throws(Refusal) { _ = try VolumeKey.checked(key) } catch { throw error.inside(index).inside(list) }
+        }
+      }
+    }
+  }
+
+  /// A step whose files have keys in their one form.
+  private static func readStep(_ json: JSONRef) throws(Refusal) -> StepDocument {
+    var document = try StepDocument(reading: json)
+    do throws(Refusal) {
+      do throws(Refusal) { document.inputs = try keys(document.inputs) } catch { throw error.inside("inputs") }
+      do throws(Refusal) { document.outputs = try keys(document.outputs) } catch { throw error.inside("outputs") }
+    } catch { throw error.inside("files") }
+    return document
+  }
+
+  private static func keys(_ keys: [String]) throws(Refusal) -> [String] {
+    var checked: [String] = []
+    for (index, key) in keys.enumerated() {
+      do throws(Refusal) { checked.append(try VolumeKey.checked(key)) } catch { throw error.inside(index) }
+    }
+    return checked
+  }
+
+  // MARK: With arguments
+
+  /// The workflow for a set of arguments.
+  func resolved(_ arguments: ContextValues) throws(FlowError) -> Resolved {
+    var values: [String: JSONValue] = [:]
+    do throws(Refusal) { try readArguments(arguments, &values) } catch {
+      throw FlowError(.document, error.message, path: error.pointer.text)
+    }
+    let lookup: (Reference) throws(Refusal) -> JSONValue = { (reference) throws(Refusal) in
+      try Workflow.value(of: reference, values)
+    }
+    do throws(Refusal) {
+      var resolved = Resolved(values: try context(values, lookup))
+      if let files {
+        do throws(Refusal) {
+          let expanded = try files.read { (json) throws(Refusal) in try json.expanded(lookup) }
+          let lists = try expanded.read { (json) throws(Refusal) in try StepDocument.readFiles(json) }
+          do throws(Refusal) { resolved.inputs = try Workflow.keys(lists.inputs) } catch { throw error.inside("inputs") }
+          do throws(Refusal) { resolved.outputs = try Workflow.keys(lists.outputs) } catch { throw error.inside("outputs") }
+        } catch { throw error.inside("files") }
+      }
+      for (index, item) in items.enumerated() {
+        do throws(Refusal) {
+          guard let step = try step(item, values, lookup) else { continue }
+          resolved.steps.append(step)
+          resolved.places.append((isTemplate ? "/workflow/steps/" : "/steps/") + String(index))
+        } catch { throw error.inside(index).inside("steps") }
+      }
+      return resolved
+    } catch {
+      let refusal = isTemplate ? error.inside("workflow") : error
+      throw FlowError(.document, refusal.message, path: refusal.pointer.text)
+    }
+  }
+
+  private func readArguments(_ arguments: ContextValues, _ values: inout [String: JSONValue]) throws(Refusal) {
+    for declaration in declarations.all { values[declaration.name] = declaration.fallback }
+    try arguments.object.read { (object) throws(Refusal) in
+      try object.readMembers { (key, value) throws(Refusal) in
+        let name = try key.requireString()
+        if let declaration = declarations[name] {
+          values[name] = try declaration.cast(value)
+        } else if isTemplate {
+          let names = declarations.names
+          let hint = Wording.closest(to: name, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
+          throw Refusal(
+            "the workflow has no parameter \(Wording.quoted(name)): it has \(Wording.choice(names, joining: "and"))\(hint)",
+            isAboutKey: true)
+        } else {
+          values[name] = JSONValue(keeping: value)
+        }
+      }
+    }
+    for declaration in declarations.all where declaration.isRequired && values[declaration.name] == nil {
+      throw Refusal("the parameter \(Wording.quoted(declaration.name)) needs a value, and has none")
+    }
+  }
+
+  private static func value(of reference: Reference, _ values: [String: JSONValue]) throws(Refusal) -> JSONValue {
+    guard let value = values[reference.name] else {
+      throw Refusal("the parameter \(Wording.quoted(reference.name)), which $[[\(reference.name)]] refers to, has no value")
+    }
+    guard let choice = reference.choice else { return value }
+    // As in flowServ: what reads as true is, in any case.
+    let isTrue = value.read { json in ValueText.string(json).lowercased() == "true" }
+    if isTrue { return try .text(choice.isTrue) }
+    if let other = choice.isFalse { return try .text(other) }
+    guard let null = JSONValue.null else { throw Refusal(FlowError.noMemory.message) }
+    return null
+  }
+
+  /// The values that commands may refer to. A workflow that lists none has those of its arguments.
+  private func context(
+    _ values: [String: JSONValue], _ lookup: (Reference) throws(Refusal) -> JSONValue
+  ) throws(Refusal) -> JSONValue {
+    if let parameters {
+      do throws(Refusal) { return try parameters.read { (json) throws(Refusal) in try json.expanded(lookup) } } catch {
+        throw error.inside("parameters")
+      }
+    }
+    guard let object = JSONValue.object(values) else { throw Refusal(FlowError.noMemory.message) }
+    return object
+  }
+
+  /// `nil`: the step is a parameter that was not given, and need not be.
+  private func step(
+    _ item: Item, _ values: [String: JSONValue], _ lookup: (Reference) throws(Refusal) -> JSONValue
+  ) throws(Refusal) -> Step? {
+    guard case .open(let value, _) = item else {
+      if case .ready(let step) = item { return step }
+      return nil
+    }
+    let action = value.read { $0["action"]?.string }
+    if let reference = action.flatMap({ Reference($0) }), reference.choice == nil, values[reference.name] == nil,
+      declarations[reference.name]?.isRequired == false
+    {
+      return nil
+    }
+    let expanded = try value.read { (json) throws(Refusal) in try json.expanded(lookup) }
+    let document = try expanded.read { (json) throws(Refusal) in try Workflow.readStep(json) }
+    do throws(FlowError) { return try Step(document) } catch { throw Refusal(error.message) }
+  }
+}

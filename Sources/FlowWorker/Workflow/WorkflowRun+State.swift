@@ -1,0 +1,35 @@
+/// What a run keeps in its state directory, and takes from there.
+extension WorkflowRun {
+  /// Takes over the steps that a host before has run, as long as all is as it was.
+  func resume() {
+    guard let state else { return }
+    while index < resolved.steps.count, let worker, let record = state.read(index) {
+      let step = resolved.steps[index]
+      guard let place = try? volumes.place(of: worker.cVolume.string),
+        let signature = Signature(step, worker, context, rundir: place.path, volumes, record.files, place),
+        signature.isSame(as: record.signature),
+        let result = record.result.read({ StepResult($0, of: step, by: worker) })
+      else { break }
+      files = record.files
+      if let argument = step.code.argument, let value = record.value { context.set(argument, value) }
+      keep(result)
+      index += 1
+    }
+    kept = index
+    state.forget(from: index)
+  }
+
+  /// Remembers a step that has ended well.
+  func remember(_ result: StepResult, _ before: Context) {
+    guard let state, let worker, let place = try? volumes.place(of: worker.cVolume.string) else { return }
+    let step = resolved.steps[index]
+    var value: JSONValue?
+    if let argument = step.code.argument {
+      // A secret is in no file, and what JSON does not have would be something else the next time.
+      guard isResumable, !secretNames.contains(argument), let given = context.snapshot[argument] else { return }
+      value = JSONValue(keeping: given)
+    }
+    guard let signature = Signature(step, worker, before, rundir: place.path, volumes, files, place) else { return }
+    state.record(index, signature, result, value, files)
+  }
+}

@@ -1,0 +1,29 @@
+/// The two ways of running a workflow.
+extension Workflow {
+  /// Runs the workflow to its end.
+  public func run(_ pool: Pool?, _ context: Context?, basedir: String?, options: UnsafeRawBufferPointer?)
+    throws(FlowError) -> Report
+  {
+    let pool = try usable(pool)
+    let run = try WorkflowRun(self, pool, context, basedir: basedir, options: options, isListening: false)
+    if run.isHanding {
+      throw FlowError(.invalid, "a host that runs steps itself (\"code\": \"host\") starts the workflow, and takes its events")
+    }
+    while true {
+      if let report = run.report { return report }
+      run.advance(run.waiting.poll(-1), isListening: false)
+    }
+  }
+
+  public func start(_ pool: Pool?, _ context: Context?, basedir: String?, options: UnsafeRawBufferPointer?)
+    throws(FlowError) -> Exec
+  {
+    let pool = try usable(pool)
+    return try Exec(WorkflowRun(self, pool, context, basedir: basedir, options: options, isListening: true))
+  }
+
+  private func usable(_ given: Pool?) throws(FlowError) -> Pool {
+    if let given { return given }
+    return try Pool.defaults()
+  }
+}

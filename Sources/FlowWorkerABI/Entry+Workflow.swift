@@ -1,0 +1,73 @@
+public import CFlowWorker
+internal import FlowWorker
+
+@_cdecl("fw_workflow_create") @implementation
+public func fw_workflow_create(
+  _ json: UnsafePointer<CChar>?, _ length: Int, _ workflow: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(workflow, "workflow")
+    place.pointee = HandleTable.give(try Workflow(text(json, length, "json")))
+  }
+}
+
+@_cdecl("fw_workflow_free") @implementation
+public func fw_workflow_free(_ workflow: OpaquePointer?) { HandleTable.free(workflow, Workflow.self) }
+
+/// What both ways of running a workflow are given.
+private struct Given {
+  let workflow: Workflow
+  let pool: Pool?
+  let context: Context?
+  let basedir: String?
+
+  init(
+    _ workflow: OpaquePointer?, _ pool: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?
+  ) throws(FlowError) {
+    self.workflow = try needed(workflow, Workflow.self, "workflow", "a workflow").takeUnretainedValue()
+    self.pool = pool == nil ? nil : try needed(pool, Pool.self, "pool", "a pool").takeUnretainedValue()
+    self.context = context == nil ? nil : try needed(context, Context.self, "context", "a context").takeUnretainedValue()
+    basedir = try optionalString(rundir, "rundir")
+  }
+}
+
+@_cdecl("fw_workflow_run") @implementation
+public func fw_workflow_run(
+  _ workflow: OpaquePointer?, _ pool: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?,
+  _ options: UnsafePointer<CChar>?, _ result: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(result, "result")
+    let given = try Given(workflow, pool, context, rundir)
+    place.pointee = HandleTable.give(
+      try given.workflow.run(given.pool, given.context, basedir: given.basedir, options: optionalText(options)))
+  }
+}
+
+@_cdecl("fw_workflow_start") @implementation
+public func fw_workflow_start(
+  _ workflow: OpaquePointer?, _ pool: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?,
+  _ options: UnsafePointer<CChar>?, _ exec: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let place = try output(exec, "exec")
+    let given = try Given(workflow, pool, context, rundir)
+    place.pointee = HandleTable.give(
+      try given.workflow.start(given.pool, given.context, basedir: given.basedir, options: optionalText(options)))
+  }
+}
+
+@_cdecl("fw_exec_report") @implementation
+public func fw_exec_report(
+  _ exec: OpaquePointer?, _ json: UnsafePointer<CChar>?, _ length: Int,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    try checkFork()
+    let exec = try needed(exec, Exec.self, "exec", "an exec").takeUnretainedValue()
+    try exec.take(HostAccount(text(json, length, "json")))
+  }
+}

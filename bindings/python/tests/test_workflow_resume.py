@@ -1,0 +1,203 @@
+"""A run with a state directory goes on where another has died, and trusts nothing that has changed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import flowworker as fw
+
+SCRIPT = """
+import os, sys
+import flowworker as fw
+root = sys.argv[1]
+exec(open(os.path.join(root, "workflow.py")).read())
+print("ready", flush=True)
+result = workflow.run(arguments, rundir=root + "/run", state=root + "/state")
+print(result.kept, result.returncode, result.stdout)
+"""
+
+WORKFLOW = """
+def double(x):
+    open("calls", "a").write("f")
+    return 2 * x
+
+arguments = {"x": 21, "word": "first"}
+workflow = fw.SerialWorkflow()
+workflow.add_container_step("one", "", commands=["echo $word >> ran; cp in.txt one.txt; echo one said"],
+                            inputs=["in.txt"], outputs=["one.txt"])
+workflow.add_code_step("two", double, arg="y")
+workflow.add_container_step("three", "", commands=["echo $y > three.txt; echo 3 >> ran; test ! -e stop || sleep 60"],
+                            inputs=["one.txt"], outputs=["three.txt"])
+workflow.add_container_step("four", "", commands=["cat one.txt three.txt"], inputs=["one.txt", "three.txt"])
+"""
+
+
+class Host:
+    def __init__(self, root, environment):
+        self.root, self.environment = root, environment
+        (root / "run").mkdir()
+        (root / "run/in.txt").write_text("in\n")
+        (root / "workflow.py").write_text(WORKFLOW)
+
+    def start(self):
+        command = [sys.executable, "-c", SCRIPT, str(self.root)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=self.environment)
+
+    def die_in_step_three(self, wait_until, runs):
+        (self.root / "run/stop").touch()
+        process = self.start()
+        wait_until(lambda: "3" in self.ran())
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        (self.root / "run/stop").unlink()
+
+    def ran(self):
+        path = self.root / "run/ran"
+        return path.read_text().split() if path.exists() else []
+
+    def calls(self):
+        path = self.root / "run/calls"
+        return len(path.read_text()) if path.exists() else 0
+
+    def finish(self):
+        process = self.start()
+        lines = process.communicate()[0].splitlines()
+        assert process.returncode == 0
+        return lines[-1]
+
+
+@pytest.fixture
+def host(tmp_path, python_env, wait_until, runs):
+    host = Host(tmp_path, python_env)
+    host.die_in_step_three(wait_until, runs)
+    assert host.ran() == ["first", "3"] and host.calls() == 1
+    return host
+
+
+ALL = "['one said\\n', 'in\\n42\\n']"
+
+
+def test_a_host_that_was_killed_goes_on_with_the_step_that_had_not_ended(host):
+    assert host.finish() == "2 0 " + ALL
+    assert host.ran() == ["first", "3", "3"] and host.calls() == 1
+
+
+def test_a_run_that_has_ended_well_is_not_run_again(host):
+    host.finish()
+    assert host.finish() == "4 0 " + ALL
+    assert host.ran() == ["first", "3", "3"] and host.calls() == 1
+
+
+@pytest.mark.parametrize(
+    "change, kept",
+    [
+        ("input", 0),
+        ("output", 0),
+        ("output is gone", 0),
+        ("command", 0),
+        ("value of a command", 0),
+        ("value of a function", 1),
+        ("environment", 0),
+        ("later command", 2),
+        ("name", 0),
+    ],
+)
+def test_what_has_changed_is_run_again_with_all_behind_it(host, change, kept):
+    workflow = host.root / "workflow.py"
+    text = workflow.read_text()
+    replaced = {
+        "command": ("one said", "one says"),
+        "value of a command": ('"word": "first"', '"word": "second"'),
+        "value of a function": ('"x": 21', '"x": 22'),
+        "environment": ('outputs=["one.txt"])', 'outputs=["one.txt"], env={"A": "1", "PATH": os.environ["PATH"]})'),
+        "later command": ("echo 3 >> ran", "echo 3 >> ran; true"),
+        "name": ('"one", ""', '"uno", ""'),
+    }
+    if change == "input":
+        (host.root / "run/in.txt").write_text("other\n")
+    elif change == "output":
+        (host.root / "run/one.txt").write_text("was changed by hand\n")
+    elif change == "output is gone":
+        (host.root / "run/one.txt").unlink()
+    else:
+        old, new = replaced[change]
+        assert old in text
+        workflow.write_text(text.replace(old, new))
+    line = host.finish()
+    assert line.startswith("{} 0 ".format(kept)), line
+    assert host.calls() == (1 if kept == 2 else 2)
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "other", "deep", "foreign"])
+def test_a_damaged_state_counts_as_none(host, damage):
+    file = host.root / "state/step-1.json"
+    text = file.read_text()
+    file.write_text(
+        {
+            "cut": text[: len(text) // 2],
+            "empty": "",
+            "other": "[]",
+            "deep": "[" * 100000,
+            "foreign": json.dumps({**json.loads(text), "version": 2}),
+        }[damage]
+    )
+    assert host.finish() == "0 0 " + ALL
+
+
+def test_what_is_kept_is_told_and_part_of_the_result(host):
+    host.finish()
+    space = {"fw": fw, "os": os, "__name__": "__main__"}
+    exec((host.root / "workflow.py").read_text(), space)
+    events = []
+    result = space["workflow"].run(
+        space["arguments"], rundir=host.root / "run", state=host.root / "state", on_event=events.append
+    )
+    assert [event.kind for event in events] == ["run_started"] + 4 * ["step_kept"] + ["run_ended"]
+    assert [event.step for event in events if event.kind == "step_kept"] == ["one", "two", "three", "four"]
+    assert (result.kept, result.context["y"], len(result)) == (4, 42, 4)
+    command = result.steps[0].commands[0]
+    assert command["command"].startswith("echo first >> ran") and command["duration"] > 0
+    assert "kept" in result.view("html")
+
+
+def test_one_run_at_a_time_has_a_state(tmp_path):
+    workflow = fw.SerialWorkflow([fw.ContainerStep("s", "", ["sleep 60"])])
+    first = workflow.start(rundir=tmp_path, state=tmp_path / "state")
+    with pytest.raises(fw.FlowWorkerError, match="is in use by another run"):
+        workflow.run(rundir=tmp_path, state=tmp_path / "state")
+    first.cancel()
+    first.wait()
+    first.close()
+    done = fw.SerialWorkflow([fw.ContainerStep("s", "", ["true"])]).run(rundir=tmp_path, state=tmp_path / "state")
+    assert done.check().kept == 0
+
+
+def test_a_state_that_cannot_be_used_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(fw.FlowWorkerError, match="the state directory cannot be used: .*Not a directory"):
+        fw.SerialWorkflow([]).run(rundir=tmp_path, state=tmp_path / "file/state")
+
+
+def test_a_step_that_failed_is_run_again(tmp_path):
+    steps = [fw.ContainerStep("a", "", ["echo a >> ran"]), fw.ContainerStep("b", "", ["echo b >> ran; test -e go"])]
+    workflow = fw.SerialWorkflow(steps)
+    assert workflow.run(rundir=tmp_path, state=tmp_path / "state").returncode == 1
+    (tmp_path / "go").touch()
+    result = workflow.run(rundir=tmp_path, state=tmp_path / "state").check()
+    assert result.kept == 1 and (tmp_path / "ran").read_text() == "a\nb\nb\n"
+
+
+def test_secrets_are_not_in_the_state(tmp_path):
+    pool = fw.WorkerPool([{**fw.Subprocess("w"), "secrets": ["token"]}], {"a": "w"})
+    workflow = fw.SerialWorkflow([fw.ContainerStep("a", "", ["echo $$token; echo x >> ran"])], workers=pool)
+    for expected in (0, 1):
+        result = workflow.run({"token": "hunter22"}, rundir=tmp_path, state=tmp_path / "state").check()
+        assert result.kept == expected and result.stdout == ["***\n"]
+    written = b"".join(path.read_bytes() for path in (tmp_path / "state").iterdir() if path.is_file())
+    assert b"hunter22" not in written and b"***" in written
+    assert oct(os.stat(tmp_path / "state/step-1.json").st_mode & 0o777) == "0o600"
