@@ -26,6 +26,15 @@ WAIT_SLICE = 0.05
 SHORT_SLICE = 0.02
 
 
+#: Whether this process has run steps: one that is forked from it cannot.
+in_use = False
+
+
+def note_use() -> None:
+    global in_use
+    in_use = True
+
+
 class Exec:
     """A step that `Worker.start` has started.
 
@@ -52,6 +61,7 @@ class Exec:
 
     def _begin(self, worker: int, step: int, context: Optional[int], rundir: bytes) -> None:
         document = self._options.document()
+        note_use()
         self._handle.fill(LIB.fw_exec_start, worker, step, context, rundir, document)
 
     def fileno(self) -> int:

@@ -124,6 +124,7 @@ class Run(execution.Exec):
         self._outcome: Optional[RunResult] = None
 
     def _fill(self, *arguments: Any) -> None:
+        execution.note_use()
         self._handle.fill(LIB.fw_workflow_start, *arguments)
 
     def _account(self, account: Dict[str, Any]) -> None:
