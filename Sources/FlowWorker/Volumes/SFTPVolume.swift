@@ -237,10 +237,11 @@ struct SSHServer {
   /// - Parameter path: beneath the base, with its `/`.
   func url(_ path: String) -> String { address + S3Bucket.escaped(base + path, all: false) }
 
-  /// A path as a command of libcurl has it.
+  /// A path as a command of libcurl has it: what is relative there is in the user's home.
   func quoted(_ key: String) -> String {
+    let directory = base.hasPrefix("/~/") ? String(base.dropFirst(3)) : base
     var text = "\""
-    for scalar in (base + "/" + key).unicodeScalars {
+    for scalar in ((directory.isEmpty && base.hasPrefix("/~/") ? "" : directory + "/") + key).unicodeScalars {
       if scalar == "\"" || scalar == "\\" { text += "\\" }
       text.unicodeScalars.append(scalar)
     }
@@ -293,7 +294,9 @@ enum SSHListing {
       if at == start { return nil }
       fields.append(line[start..<at])
     }
-    let name = String(decoding: line[min(at + 1, line.count)...], as: UTF8.self)
+    var name = String(decoding: line[min(at + 1, line.count)...], as: UTF8.self)
+    // libcurl adds where a link leads.
+    if line.first == UInt8(ascii: "l"), let arrow = range(of: " -> ", in: name) { name = String(name[..<arrow]) }
     guard !name.isEmpty, name != ".", name != "..", let bits = fields.first, bits.count >= 10,
       let size = Int64(String(decoding: fields[4], as: UTF8.self))
     else { return nil }
@@ -306,5 +309,10 @@ enum SSHListing {
     var mode: UInt32 = 0
     for bit in bits.dropFirst().prefix(9) { mode = mode << 1 | (bit == UInt8(ascii: "-") || bit == UInt8(ascii: "S") || bit == UInt8(ascii: "T") ? 0 : 1) }
     return Entry(name: name, kind: kind, size: size, mode: mode)
+  }
+
+  private static func range(of text: String, in name: String) -> String.Index? {
+    let wanted = Array(text.utf8)
+    return name.utf8.indices.first { name.utf8[$0...].starts(with: wanted) }
   }
 }
