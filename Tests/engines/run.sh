@@ -3,7 +3,7 @@
 #
 #   run.sh LIBDIR [--only ENGINE,...] [-- COMMAND...]
 #
-# LIBDIR has libflowworker.so. The engines: one, two (Docker), registry, podman, slurm, s3, sftp; "docker" is one and two.
+# LIBDIR has libflowworker.so. The engines: one, two (Docker), registry, podman, slurm, s3, sftp, browser; "docker" is one and two.
 # Without COMMAND: the C programs of Tests/engines/c, the Python tests of Tests/engines/python, and the programs
 # with containers in the documents.
 # What cannot be started is said in one line; with CI=true that is a failure, else its variables
@@ -23,7 +23,7 @@ usage() {
 # --- the engines of a run ------------------------------------------------------------------------
 # up_ENGINE starts it and awaits it; give VARIABLE VALUE is what tests find it by. All of them run
 # at once. after_ENGINE runs when all are up, in the order of the list: for what needs another engine.
-engines=(one two registry podman slurm s3 sftp)
+engines=(one two registry podman slurm s3 sftp browser)
 
 give() { printf '%s=%s\n' "$1" "$2" >>"$ENGINES_RUN/$engine/variables"; }
 
@@ -81,6 +81,13 @@ up_sftp() {
     give FW_TEST_SFTP "$(sftp_port sftp)"
     give FW_TEST_SFTP_DIR "$ENGINES_RUN/sftp"
 }
+
+# No daemon: each test starts its own.
+up_browser() {
+    need chromium-headless-shell && new_place browser browser x || return 1
+    give FW_TEST_BROWSER "$(command -v chromium-headless-shell)"
+}
+browser_stop() { remove_place "$ENGINES_RUN/$1"; }
 
 # Engines without which CI does not fail, if they are installed and yet cannot be started on a machine.
 is_optional() { [ "$1" = podman ] && command -v podman >/dev/null; }

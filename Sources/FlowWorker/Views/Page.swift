@@ -49,12 +49,12 @@ struct Page: ~Copyable {
   private mutating func write(_ row: Timeline.Row) {
     add("<details class=\"step\"\(row.returncode == 0 ? "" : " open")><summary><div class=\"row\"><div class=\"what\"><b>")
     escape(row.name)
-    add("</b><small>")
+    add("</b><small title=\"")
     escape(row.worker)
-    add("</small></div>")
+    add("\">\(row.result.workerType.rawValue)</small></div>")
     lane("step", row.started, row.duration, row.returncode == 0, row.isKept)
     add("<div class=\"end\">")
-    add(row.isKept ? "kept" : row.returncode == 0 ? Page.duration(row.duration) : "\(row.outcome.name) \(row.returncode)")
+    add(row.isKept ? "kept" : row.returncode == 0 ? Page.duration(row.duration) : Page.end(row.outcome, row.returncode, row.duration))
     add("</div></div></summary>")
     for bar in row.commands {
       add("<div class=\"row\"><div class=\"what\"><code>")
@@ -62,7 +62,7 @@ struct Page: ~Copyable {
       add("</code></div>")
       lane("command", bar.started, bar.duration, bar.returncode == 0, row.isKept)
       add("<div class=\"end\">")
-      add(bar.returncode == 0 ? Page.duration(bar.duration) : "\(bar.outcome.name) \(bar.returncode)")
+      add(bar.returncode == 0 ? Page.duration(bar.duration) : Page.end(bar.outcome, bar.returncode, bar.duration))
       add("</div></div>")
     }
     if let message = row.message {
@@ -140,9 +140,14 @@ struct Page: ~Copyable {
     }
   }
 
+  private static func end(_ outcome: Outcome, _ returncode: Int32, _ duration: Double) -> String {
+    "\(outcome.name) \(returncode), \(Page.duration(duration))"
+  }
+
   private static func percent(_ value: Double) -> String { ValueText.real((value * 1000).rounded() / 1000) }
 
   private static func duration(_ seconds: Double) -> String {
+    if seconds <= 0 { return "0 s" }
     if seconds < 0.0995 { return "\(ValueText.real((seconds * 1e4).rounded() / 10)) ms" }
     if seconds < 99.95 { return "\(ValueText.real((seconds * 100).rounded() / 100)) s" }
     let whole = seconds < 1e9 ? Int(seconds.rounded()) : 0
@@ -163,7 +168,7 @@ struct Page: ~Copyable {
     .what small{opacity:.6;margin-left:.6em}.lane{flex:1;position:relative;height:1.1em;background:var(--soft)}
     .end{flex:0 0 9em;text-align:right;font-variant-numeric:tabular-nums}
     .axis .lane{background:none;border-bottom:1px solid var(--line);margin-right:9.8em}
-    .axis span{position:absolute;font-size:.75em;opacity:.7;transform:translateX(-50%)}
+    .axis span{position:absolute;font-size:.75em;opacity:.7;white-space:nowrap;transform:translateX(-50%)}
     i{position:absolute;top:0;bottom:0;border-radius:2px}i.good{background:var(--good)}i.bad{background:var(--bad)}
     i.command{top:25%;bottom:25%;opacity:.75}i.copy{opacity:.5}
     details{border-bottom:1px solid var(--line);padding:.2em 0}summary{cursor:pointer;list-style-position:outside}
