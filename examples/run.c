@@ -1,8 +1,10 @@
 /*
- * run.c - a C host that runs the steps of a workflow one after the other.
+ * run.c - a C host that runs a workflow.
  *
- * WORKFLOW_DIR has pool.json, which is for the library, workflow.json, which is for this program, and
- * the files that the steps need. RUN_DIR gets a copy of them, and the files that the steps write.
+ *     run WORKFLOW_DIR RUN_DIR
+ *
+ * WORKFLOW_DIR has pool.json, workflow.json, and the files that the steps need: it is a storage volume from which
+ * they are copied as they are needed. RUN_DIR is where the steps work; it gets run.html as well, a page with the timeline.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -36,23 +38,6 @@ static json_t *load(const char *directory, const char *name)
     return value;
 }
 
-/* What each command was and took is in the result's JSON. */
-static int print_commands(const fw_result *result)
-{
-    char *text;
-    if (fw_result_to_json(result, &text, NULL) != FW_OK)
-        return fail("result", "there is no memory for its JSON");
-    json_t *document = json_loads(text, JSON_ALLOW_NUL, NULL), *command;
-    size_t i;
-    json_array_foreach(json_object_get(document, "commands"), i, command)
-        printf("  $ %s\n  %s, %.3f s\n", json_string_value(json_object_get(command, "command")),
-               json_string_value(json_object_get(command, "outcome")),
-               json_number_value(json_object_get(command, "duration")));
-    json_decref(document);
-    fw_string_free(text);
-    return 0;
-}
-
 /* Output is bytes that may hold NULs: it is written with its length. */
 static void print_output(const fw_result *result, fw_stream stream, const char *name)
 {
@@ -64,44 +49,33 @@ static void print_output(const fw_result *result, fw_stream stream, const char *
     }
 }
 
-static int run_step(fw_pool *pool, const json_t *document, fw_context *context, const char *rundir)
+/* What each command was and took is in the result's JSON. */
+static void print_step(const fw_result *step, const json_t *document)
 {
-    fw_step *step = NULL;
-    const fw_worker *worker = NULL;
-    fw_result *result = NULL;
-    fw_error *error = NULL;
-    char *text = json_dumps(document, JSON_COMPACT);
-    int failed;
-    if (fw_step_create(text, FW_STRLEN, &step, &error) == FW_OK &&
-        fw_pool_get(pool, step, &worker, &error) == FW_OK &&
-        fw_worker_exec(worker, step, context, rundir, &result, &error) == FW_OK) {
-        printf("step %s, worker %s (%s)\n", fw_step_name(step), fw_worker_name(worker), fw_worker_type(worker));
-        failed = print_commands(result);
-        print_output(result, FW_STDOUT, "stdout");
-        print_output(result, FW_STDERR, "stderr");
-        if (fw_result_returncode(result) != 0)
-            failed = fail("a step failed", fw_result_message(result));
-    } else {
-        failed = refuse(error);
-    }
-    fw_error_free(error);
-    fw_result_free(result);
-    fw_step_free(step);
-    free(text);
-    return failed;
+    const json_t *command;
+    size_t i;
+    printf("step %s, worker %s (%s)\n", json_string_value(json_object_get(document, "step")),
+           json_string_value(json_object_get(document, "worker")),
+           json_string_value(json_object_get(document, "worker_type")));
+    json_array_foreach(json_object_get(document, "commands"), i, command)
+        printf("  $ %s\n  %s, %.3f s\n", json_string_value(json_object_get(command, "command")),
+               json_string_value(json_object_get(command, "outcome")),
+               json_number_value(json_object_get(command, "duration")));
+    print_output(step, FW_STDOUT, "stdout");
+    print_output(step, FW_STDERR, "stderr");
 }
 
-/* Copying the files is a step as well. The paths are environment variables of it: whatever characters
- * they have, the shell takes them as they are. */
-static int prepare(fw_pool *pool, const char *source, const char *rundir)
+static int print_result(const fw_result *result)
 {
-    json_t *step = json_pack("{s:s, s:{s:s, s:[s, s], s:{s:s, s:s}}}", "name", "prepare", "action",
-                             "environment", "", "commands", "mkdir -p \"$$RUN_DIR\"",
-                             "cp -R \"$$WORKFLOW_DIR/.\" \"$$RUN_DIR\"", "env",
-                             "WORKFLOW_DIR", source, "RUN_DIR", rundir);
-    int failed = run_step(pool, step, NULL, ".");
-    json_decref(step);
-    return failed;
+    char *text;
+    if (fw_result_to_json(result, &text, NULL) != FW_OK)
+        return fail("result", "there is no memory for its JSON");
+    json_t *document = json_loads(text, JSON_ALLOW_NUL, NULL);
+    for (size_t i = 0; i < fw_result_step_count(result); i++)
+        print_step(fw_result_step(result, i), json_array_get(json_object_get(document, "steps"), i));
+    json_decref(document);
+    fw_string_free(text);
+    return fw_result_returncode(result) == 0 ? 0 : fail("the workflow failed", fw_result_message(result));
 }
 
 static int print_file(const char *rundir, const char *name)
@@ -118,33 +92,47 @@ static int print_file(const char *rundir, const char *name)
     return 0;
 }
 
-static int run_workflow(const json_t *config, json_t *workflow, const char *source, const char *rundir)
+static int write_page(const fw_result *result, const char *rundir)
 {
-    json_t *parameters, *steps, *outputs, *value;
-    json_error_t problem;
-    if (json_unpack_ex(workflow, &problem, JSON_STRICT, "{s:o, s:o, s:o}", "parameters", &parameters,
-                       "steps", &steps, "outputs", &outputs) != 0)
-        return fail("workflow.json", problem.text);
+    char path[FILENAME_MAX], *page = NULL;
+    snprintf(path, sizeof path, "%s/run.html", rundir);
+    if (fw_result_view(result, "html", &page, NULL) != FW_OK)
+        return fail(path, "there is no memory for it");
+    FILE *file = fopen(path, "wb");
+    int failed = file == NULL || fputs(page, file) == EOF;
+    if (file != NULL)
+        failed = fclose(file) != 0 || failed;
+    fw_string_free(page);
+    return failed ? fail(path, strerror(errno)) : 0;
+}
 
+static int run(json_t *config, const json_t *document, const char *source, const char *rundir)
+{
+    json_object_set_new(config, "volumes", json_pack("[{s:s, s:s, s:{s:s}}]", "name", "source", "type", "fs", "args",
+                                                     "basedir", source));
+    char *text = json_dumps(document, JSON_COMPACT);
     fw_pool *pool = NULL;
-    fw_context *context = NULL;
+    fw_workflow *workflow = NULL;
+    fw_result *result = NULL;
     fw_error *error = NULL;
-    char *values = json_dumps(parameters, JSON_COMPACT);
-    int failed = 0;
-    if (fw_pool_create_from(config, &pool, &error) != FW_OK ||
-        fw_context_create(values, FW_STRLEN, &context, &error) != FW_OK)
+    int failed;
+    if (fw_pool_create_from(config, &pool, &error) == FW_OK &&
+        fw_workflow_create(text, FW_STRLEN, &workflow, &error) == FW_OK &&
+        fw_workflow_run(workflow, pool, NULL, rundir, NULL, &result, &error) == FW_OK) {
+        failed = print_result(result);
+        failed = write_page(result, rundir) || failed;
+        json_t *output;
+        size_t i;
+        json_array_foreach(json_object_get(json_object_get(document, "files"), "outputs"), i, output)
+            failed = failed || print_file(rundir, json_string_value(output));
+    } else {
         failed = refuse(error);
-
-    size_t i;
-    failed = failed || prepare(pool, source, rundir);
-    json_array_foreach(steps, i, value)
-        failed = failed || run_step(pool, value, context, rundir);
-    json_array_foreach(outputs, i, value)
-        failed = failed || print_file(rundir, json_is_string(value) ? json_string_value(value) : "");
+    }
     fw_error_free(error);
-    fw_context_free(context);
+    fw_result_free(result);
+    fw_workflow_free(workflow);
     fw_pool_free(pool);
-    free(values);
+    free(text);
     return failed;
 }
 
@@ -153,9 +141,9 @@ int main(int argc, char **argv)
     if (argc != 3)
         return fail("usage", "run WORKFLOW_DIR RUN_DIR");
     json_t *config = load(argv[1], "pool.json");
-    json_t *workflow = load(argv[1], "workflow.json");
-    int failed = config == NULL || workflow == NULL || run_workflow(config, workflow, argv[1], argv[2]);
-    json_decref(workflow);
+    json_t *document = load(argv[1], "workflow.json");
+    int failed = config == NULL || document == NULL || run(config, document, argv[1], argv[2]);
+    json_decref(document);
     json_decref(config);
     return failed;
 }

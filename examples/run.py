@@ -1,42 +1,26 @@
-"""A Python host that runs the steps of a workflow one after the other.
+"""A Python host that runs a workflow.
 
     run.py WORKFLOW_DIR RUN_DIR
 
-WORKFLOW_DIR has pool.json, which is for the library, workflow.json, which is for this program, and the
-files that the steps need. RUN_DIR gets a copy of them, and the files that the steps write.
+WORKFLOW_DIR has pool.json, workflow.json, and the files that the steps need: it is a storage volume from which
+they are copied as they are needed. RUN_DIR is where the steps work; it gets run.html as well, a page with the timeline.
 """
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
 import flowworker
 
 
-def load(path):
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def make_pool(config):
+def make_pool(config, source):
     managers = {entry["step"]: entry["worker"] for entry in config["workflow"]}
-    return flowworker.WorkerPool(workers=config["workers"], managers=managers)
+    volumes = [flowworker.FStore(source, "source")]
+    return flowworker.WorkerPool(workers=config["workers"], managers=managers, volumes=volumes)
 
 
-def make_step(document):
-    action = document["action"]
-    return flowworker.ContainerStep(
-        document["name"],
-        image=action["environment"],
-        commands=action["commands"],
-        env=action.get("env"),
-        inputs=document["files"]["inputs"],
-        outputs=document["files"]["outputs"],
-    )
-
-
-def print_result(worker, result):
-    print(f"step {result.step.name}, worker {worker.identifier} ({worker.type})")
+def print_step(result):
+    print(f"step {result.step.name}")
     for command in result.commands:
         print(f"  $ {command['command']}\n  {command['outcome']}, {command['duration']:.3f} s")
     for name in ("stdout", "stderr"):
@@ -45,16 +29,15 @@ def print_result(worker, result):
 
 
 def run(source, rundir):
-    workflow = load(source / "workflow.json")
-    shutil.copytree(source, rundir, dirs_exist_ok=True)
-    with make_pool(load(source / "pool.json")) as pool:
-        for document in workflow["steps"]:
-            step = make_step(document)
-            worker = pool.get(step)
-            result = worker.exec(step, workflow["parameters"], rundir)
-            print_result(worker, result)
-            result.check()  # A step that failed is a result; this makes an exception of it.
-    for output in workflow["outputs"]:
+    workflow = flowworker.SerialWorkflow.from_template(source / "workflow.json")
+    config = json.loads((source / "pool.json").read_text(encoding="utf-8"))
+    with make_pool(config, source) as pool:
+        result = workflow.run(workers=pool, rundir=rundir)
+    for step in result.steps:
+        print_step(step)
+    (rundir / "run.html").write_text(result.view("html"), encoding="utf-8")
+    result.check()  # A workflow that failed is a result; this makes an exception of it.
+    for output in workflow.to_document()["files"]["outputs"]:
         path = rundir / output
         print(f"file {path}:\n{path.read_text(encoding='utf-8')}", end="")
 
