@@ -153,7 +153,10 @@ final class PartFile {
     if error != 0 { throw volume.failure("no file can be made for the key", key, error) }
   }
 
-  deinit { fws_part_close(directory.number, &part) }
+  deinit {
+    // In a process that was forked from the host its name is the host's.
+    if fws_is_forked() { close(part.fd) } else { fws_part_close(directory.number, &part) }
+  }
 
   var fd: Int32 { part.fd }
 

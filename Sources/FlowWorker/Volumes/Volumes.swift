@@ -38,7 +38,8 @@ final class Volumes {
   }
 
   deinit {
-    if let scratch { fws_remove_tree(AT_FDCWD, scratch, 200) }
+    // In a process that was forked from the host it is the host's.
+    if let scratch, !fws_is_forked() { fws_remove_tree(AT_FDCWD, scratch, 200) }
   }
 
   func keepCopies(at directory: String) { copiesDirectory = directory }

@@ -23,7 +23,7 @@ final class WorkflowRun: Flight {
 
   let resolved: Workflow.Resolved
   private let pool: Pool
-  private let workers: [Unmanaged<Worker>]
+  let workers: [Unmanaged<Worker>]
   let volumes: Volumes
   let options: WorkflowOptions
   let settings: RunSettings
@@ -34,23 +34,23 @@ final class WorkflowRun: Flight {
   var isResumable = true
   /// What commands see, and what the host gets of it.
   let context: Context
-  private let hostContext: Context?
+  let hostContext: Context?
 
   var phase: Phase?
   var index = 0
   var files: FileIndex
-  private var reports: [Report] = []
+  var reports: [Report] = []
   var kept = 0
-  private var copies: [RunResult.Copy] = []
+  var copies: [RunResult.Copy] = []
   var isCancelled = false
-  private let began = fws_monotonic()
-  private let started = fws_wall()
+  let began = fws_monotonic()
+  let started = fws_wall()
   /// Is over at the deadline, and whenever something else has to be looked at.
   let timer: Pause?
   var account: HostAccount?
 
-  private var queue = EventQueue()
-  private var signpost = Signpost()
+  var queue = EventQueue()
+  var signpost = Signpost()
   private var watched: [Int32] = []
 
   init(
@@ -75,7 +75,7 @@ final class WorkflowRun: Flight {
     if let seconds = options.deadline { settings.deadline = RunDeadline(in: seconds) }
     timer = Pause(options.deadline ?? WorkflowRun.never)
     self.settings = settings
-    workers = try WorkflowRun.workers(resolved, pool, volumes, options, context)
+    workers = try resolved.workers(of: pool, volumes, options, context)
     queue.isListening = isListening
     state = try options.state.map { (path) throws(FlowError) in try RunState(path) }
     if let state { volumes.keepCopies(at: state.copies) }
@@ -86,35 +86,6 @@ final class WorkflowRun: Flight {
       if case .step(let result) = report.content { tell(.stepKept(result), step: at) }
     }
     beginInputs()
-  }
-
-  /// The worker of each step. What cannot be run is refused before anything is.
-  private static func workers(
-    _ resolved: Workflow.Resolved, _ pool: Pool, _ volumes: Volumes, _ options: WorkflowOptions, _ context: Context
-  ) throws(FlowError) -> [Unmanaged<Worker>] {
-    var workers: [Unmanaged<Worker>] = []
-    let nowhere = try CText("/")
-    for (step, place) in zip(resolved.steps, resolved.places) {
-      let lent = try pool.worker(for: step)
-      let worker = lent.takeUnretainedValue()
-      let volume = worker.cVolume.string
-      guard volumes.spec(volume) != nil else {
-        throw FlowError(
-          .unknown,
-          "step \(step.shownName) is for the worker \(Wording.quoted(worker.cName.string)), whose volume "
-            + "\(Wording.quoted(volume)) the configuration does not have; \(volumes.hint(volume))", path: place)
-      }
-      workers.append(lent)
-      if step.type == .code, worker.type == .code, options.code == .host { continue }
-      do throws(FlowError) {
-        _ = try worker.prepare(step, context.snapshot, nowhere, RunSettings())
-      } catch where [.stepType, .template, .unknown].contains(error.code) {
-        throw FlowError(error.code, error.message, path: place + (error.path ?? ""), position: error.position)
-      } catch {
-        // It may be right when the steps before it have given their values.
-      }
-    }
-    return workers
   }
 
   // MARK: What callers see
@@ -150,14 +121,18 @@ final class WorkflowRun: Flight {
     return signpost.epoll
   }
 
-  private var isSilent: Bool { queue.isEmpty }
+  var isSilent: Bool { queue.isEmpty }
 
   /// Lets the one descriptor stand for what is waited for now.
-  private func watch() {
+  func watch() {
     guard signpost.epoll >= 0 else { return }
     for fd in watched { signpost.forget(fd) }
-    if case .running(let step) = phase {
-      watched = [step.descriptor()]
+    if case .running(let step) = phase, case let fd = step.descriptor(), fd >= 0 {
+      watched = [fd]
+    } else if case .running = phase {
+      // The system has no descriptor left: the host looks again and again.
+      timer?.stop()
+      watched = [timer?.fd ?? -1]
     } else {
       let waiting = waiting
       watched = [waiting.channel, waiting.stdout]
@@ -211,13 +186,15 @@ final class WorkflowRun: Flight {
         finishHanded(account, since, started)
       } else if let interruption {
         failStep(interruption)
+      } else {
+        rearm()
       }
     case .over, nil: break
     }
     signpost.raise(!isSilent)
   }
 
-  private func tell(_ content: Event.Content, step: Int = -1) { queue.tell(content, step: step) }
+  func tell(_ content: Event.Content, step: Int = -1) { queue.tell(content, step: step) }
 
   // MARK: Files
 
@@ -403,34 +380,6 @@ final class WorkflowRun: Flight {
     }
     keep(StepResult(step: step, worker: worker, end: end, limit: settings.limit, started: end.started, duration: 0))
     finish(nil)
-  }
-
-  // MARK: Values and the end
-
-  /// Of values that are not told.
-  var secretNames: Set<String> {
-    workers.reduce(into: Set(resolved.steps.flatMap(\.secrets))) { $0.formUnion($1.takeUnretainedValue().secrets) }
-  }
-
-  /// Lets the host see the values.
-  func publish() {
-    guard let hostContext else { return }
-    context.snapshot.object.read { object in
-      object.forEachMember { key, value in
-        if let kept = JSONValue(keeping: value) { hostContext.set(key.string, kept) }
-      }
-    }
-  }
-
-  func finish(_ failure: SpawnFailure?) {
-    let result = RunResult(
-      steps: reports, total: resolved.steps.count, kept: kept, failure: failure, started: started,
-      duration: fws_monotonic() - began, context: context.snapshot.without(secretNames), copies: copies)
-    state = nil
-    tell(.runEnded(result))
-    phase = .over(Report(result))
-    watch()
-    signpost.raise(!isSilent)
   }
 }
 

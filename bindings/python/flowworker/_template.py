@@ -33,7 +33,7 @@ def _json(text: str, path: str) -> Any:
 
 def _yaml(text: str, path: str) -> Any:
     try:
-        import yaml
+        import yaml  # type: ignore[import-untyped, unused-ignore]
     except ImportError as error:
         raise DocumentError(
             SYNTAX, "{} is no .json file, and to read YAML the package PyYAML is needed".format(path)

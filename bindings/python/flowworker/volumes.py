@@ -77,14 +77,14 @@ class VolumeManager:
             raise ValueError("there is no volume with the name {!r}".format(DEFAULT_STORE))
         listed: Dict[str, List[str]] = {name: [] for name in names if name is not None}
         for key, places in (files or {}).items():
-            for name in places:
-                if name not in listed:
+            for place in places:
+                if place not in listed:
                     raise ValueError(
                         "the file {!r} is listed in the volume {!r}, which is none of {}".format(
-                            key, name, sorted(listed)
+                            key, place, sorted(listed)
                         )
                     )
-                listed[name].append(key)
+                listed[place].append(key)
         self.specs: List[Spec] = []
         for store, name in zip(stores, names):
             added = listed[name] if name is not None else []

@@ -168,7 +168,7 @@ class SerialWorkflow:
                     await answer
 
         result: Any = await _async.finished(
-            run, lambda: session.begin(run, options.document(True)), take  # type: ignore[arg-type]
+            run, lambda: session.begin(run, options.document(True)), take
         )
         found: RunResult = result
         return found

@@ -1,0 +1,30 @@
+internal import CFlowShims
+
+/// What the host sees of the values, and the end.
+extension WorkflowRun {
+  /// Of values that are not told.
+  var secretNames: Set<String> {
+    workers.reduce(into: Set(resolved.steps.flatMap(\.secrets))) { $0.formUnion($1.takeUnretainedValue().secrets) }
+  }
+
+  /// Lets the host see the values.
+  func publish() {
+    guard let hostContext else { return }
+    context.snapshot.object.read { object in
+      object.forEachMember { key, value in
+        if let kept = JSONValue(keeping: value) { hostContext.set(key.string, kept) }
+      }
+    }
+  }
+
+  func finish(_ failure: SpawnFailure?) {
+    let result = RunResult(
+      steps: reports, total: resolved.steps.count, kept: kept, failure: failure, started: started,
+      duration: fws_monotonic() - began, context: context.snapshot.without(secretNames), copies: copies)
+    state = nil
+    tell(.runEnded(result))
+    phase = .over(Report(result))
+    watch()
+    signpost.raise(!isSilent)
+  }
+}
