@@ -60,4 +60,7 @@ double limit_lookup(size_t names, size_t times);
 double limit_expand(const char *command, const char *const *names, const char *const *values,
                     size_t count, size_t times);
 
+/* The seconds of a serial run whose steps alternate between two directories: limits/workflow.c. */
+double limit_workflow(const char *a, const char *b, size_t steps);
+
 #endif

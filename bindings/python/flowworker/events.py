@@ -86,18 +86,20 @@ class Event:
         length = c_size_t()
         place = LIB.fw_event_data(address, byref(length))
         raw = copied(place, length.value)
-        step = LIB.fw_event_step(address)
-        return cls(
+        event = cls(
             "output",
             LIB.fw_event_sequence(address),
             LIB.fw_event_time(address),
             attempt=LIB.fw_event_attempt(address),
             command=LIB.fw_event_command(address),
-            step_index=None if step < 0 else step,
             stream=_STREAMS[LIB.fw_event_stream(address)],
             data=raw.decode("utf-8", "replace") if is_text else raw,
             continued=bool(LIB.fw_event_is_continued(address)),
         )
+        step = LIB.fw_event_step(address)
+        if step >= 0:
+            event.step_index = step
+        return event
 
     @classmethod
     def _from_json(cls, address: int) -> Event:

@@ -145,6 +145,13 @@ class Run(execution.Exec):
             self._is_over = True
         return self._outcome
 
+    def _finished(self) -> RunResult:
+        """Waits in the library, without the GIL, when nobody else knows of the run; signal handlers run in between."""
+        result = self._take_run(execution.WAIT_SLICE)
+        while result is None:
+            result = self._take_run(execution.WAIT_SLICE)
+        return result
+
     def _end(self) -> None:
         if self._outcome is None:
             super()._end()

@@ -121,18 +121,18 @@ class SerialWorkflow:
         run = Run(session.result, options.events)
         try:
             session.begin(run, options.document(True))
-            for event in run:
-                if event.kind == "step_handed":
-                    run._account(session.call(event, on_event))
-                elif on_event is not None:
-                    on_event(event)
-            result = run.wait()
+            if on_event is not None or session.has_functions:
+                for event in run:
+                    if event.kind == "step_handed":
+                        run._account(session.call(event, on_event))
+                    elif on_event is not None:
+                        on_event(event)
+            result = run._finished()
         except BaseException:
             run._end()
             raise
         finally:
             run.close()
-        assert result is not None
         return result
 
     async def run_async(
@@ -287,6 +287,11 @@ class _Session:
         if self._workflow._template is None:
             # What steps have given that are not run again.
             self.context.update({name: self._seen[name] for name in self._seen if name not in values})
+
+    @property
+    def has_functions(self) -> bool:
+        """Whether the library may hand a step to this process."""
+        return any(isinstance(step, CodeStep) for step in self._steps.values())
 
     def _values(self) -> Dict[str, Any]:
         """Gives the arguments as far as the library needs them."""
