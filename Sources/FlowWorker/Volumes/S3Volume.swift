@@ -39,7 +39,7 @@ final class S3Volume: RemoteVolume {
     start(key, { request in request.head() }) { [self] answer in
       if answer.failure == nil, answer.status == 404 { return end(.success(nil)) }
       guard answer.isSuccess, let size = answer.headers["content-length"].flatMap({ Int64($0) }) else {
-        return end(.failure(failure("be asked for the key \(Wording.quoted(key))", answer)))
+        return end(.failure(failure("tell of the key \(Wording.quoted(key))", answer)))
       }
       end(.success(VolumeFile(key: key, size: size, mode: S3Volume.mode(answer.headers))))
     }

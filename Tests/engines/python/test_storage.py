@@ -196,7 +196,9 @@ def test_a_server_that_is_down(store, run):
     try:
         result = run(store.volume(), first, container("a", "true", inputs=["x"]), timeout=5)
         assert result.outcome == "volume_failed" and result.stdout == ["first\n"]
-        assert 'step "a" failed: the volume "v" (' in result.message and "refused" in result.message
+        assert 'step "a" failed: the volume "v" (' in result.message
+        # The kernel may still be closing what the server had open.
+        assert "refused" in result.message or "reset" in result.message
     finally:
         subprocess.run(script + ["start", kind], check=True)
 
