@@ -21,6 +21,11 @@
  *     ... poll(2), epoll, GLib, libuv, asyncio on fw_exec_fd(exec) ...
  *     fw_exec_next_event(exec, 0, &event, NULL);
  *
+ * Steps one after the other, with files that move between storage volumes, are a workflow:
+ *
+ *     fw_workflow_create("{\"steps\": [...]}", FW_STRLEN, &workflow, NULL);
+ *     fw_workflow_run(workflow, pool, context, "/tmp/run", NULL, &result, NULL);
+ *
  * OWNERSHIP. Three words, and no others:
  *   borrowed             the library reads it during the call only, or lends it to
  *                        the caller for as long as the description says;

@@ -76,8 +76,6 @@ struct VolumeSpec: Sendable {
     self.arguments = try VolumeSpec.readArguments(arguments, of: kind, name)
   }
 
-
-
   private static func readFiles(_ json: JSONRef) throws(Refusal) -> [String] {
     var files: [String] = []
     for (index, key) in try json.requireStrings().enumerated() {

@@ -302,7 +302,7 @@ def test_a_loop_goes_on_meanwhile(tmp_path):
             await asyncio.sleep(0.01)
             ticks += 1
         assert (await task).returncode == 0
-        assert ticks > 10
+        assert ticks > 1
         events = []
 
         async def take(event):
