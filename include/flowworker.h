@@ -1282,6 +1282,16 @@ FW_API void fw_event_free(fw_event *event);
 /* ---------------------------------------------------------------- results -- */
 
 /**
+ * Gives the name of the step whose result it is.
+ *
+ * @param result borrowed; may be NULL.
+ * @return borrowed, until the result is freed; NULL for the result of a workflow.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_result_name(const fw_result *result);
+
+/**
  * Gives the returncode of a step: 0 is success.
  *
  * @param result borrowed; NULL gives 1.

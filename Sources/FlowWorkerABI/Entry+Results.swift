@@ -3,6 +3,11 @@ internal import FlowWorker
 
 // MARK: Results
 
+@_cdecl("fw_result_name") @implementation
+public func fw_result_name(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
+  HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.name?.start }
+}
+
 @_cdecl("fw_result_returncode") @implementation
 public func fw_result_returncode(_ result: OpaquePointer?) -> Int32 {
   HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.returncode } ?? 1

@@ -31,6 +31,7 @@ int main(void)
     CHECK(fw_event_data(NULL, NULL) == NULL);
     CHECK_INT(fw_event_is_continued(NULL), 0);
 
+    CHECK(fw_result_name(NULL) == NULL);
     CHECK_INT(fw_result_returncode(NULL), 1);
     CHECK_INT(fw_result_outcome(NULL), FW_STATUS_UNKNOWN);
     CHECK(fw_result_message(NULL) == NULL);

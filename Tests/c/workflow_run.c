@@ -18,6 +18,8 @@ static void succeeds(void)
     CHECK(fw_result_output(result, FW_STDOUT, 2, NULL) == NULL);
     CHECK_INT(fw_result_step_count(result), 3);
     const fw_result *last = fw_result_step(result, 2);
+    CHECK_STR(fw_result_name(last), "c");
+    CHECK(fw_result_name(result) == NULL);
     CHECK_OUTPUT(last, FW_STDOUT, 0, "name\n");
     CHECK_INT(fw_result_step_count(last), 0);
     CHECK(fw_result_step(result, 3) == NULL);

@@ -42,6 +42,12 @@ public final class Report: @unchecked Sendable {
     }
   }
 
+  /// The name of the step, as C text; `nil` for a workflow.
+  public var name: CText? {
+    if case .step(let result) = content { return result.cStep }
+    return nil
+  }
+
   /// Of a workflow: what happened to each step that was run.
   public var steps: [Report] {
     if case .run(let result) = content { return result.steps }

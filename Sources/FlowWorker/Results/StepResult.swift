@@ -41,7 +41,9 @@ public enum Stream: Int32, Sendable {
 /// What happened when a step was run.
 public final class StepResult: @unchecked Sendable {
   // Unchecked: nothing changes after it is made.
-  let step: String
+  /// The name of the step, as C text.
+  let cStep: CText
+  var step: String { cStep.string }
   let worker: String
   let workerType: WorkerType
   /// Seconds since 1970.
@@ -53,7 +55,7 @@ public final class StepResult: @unchecked Sendable {
   let last: Attempt
 
   init(step: Step, worker: Worker, attempts: [Attempt], last: Attempt, started: Double, duration: Double) {
-    self.step = step.cName.string
+    cStep = step.cName
     self.worker = worker.cName.string
     workerType = worker.type
     self.attempts = attempts
@@ -89,7 +91,7 @@ public final class StepResult: @unchecked Sendable {
   }
 
   private init(_ other: StepResult, last: Attempt) {
-    step = other.step
+    cStep = other.cStep
     worker = other.worker
     workerType = other.workerType
     attempts = other.attempts

@@ -75,8 +75,6 @@ final class Transfers {
     tasks = keys.reversed().map { .copy(FileIndex.Match(key: $0, volumes: [place.name]), from: place.name, to: volume) }
   }
 
-  func record(_ outputs: [String], in latest: [String]) { for key in outputs { index.record(key, in: latest) } }
-
   func takeCopied() -> [CopiedFile] {
     defer { copied = [] }
     return copied

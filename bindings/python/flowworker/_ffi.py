@@ -88,6 +88,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_event_is_continued": (c_int32, [_handle]),
     "fw_event_to_json": (c_int32, [_handle, _out, _out]),
     "fw_event_free": (None, [_handle]),
+    "fw_result_name": (_text, [_handle]),
     "fw_result_returncode": (c_int32, [_handle]),
     "fw_result_outcome": (c_int32, [_handle]),
     "fw_outcome_name": (_text, [c_int32]),

@@ -51,7 +51,7 @@ def install() -> None:
     docker = _module("flowserv.controller.worker.docker")
     subprocess = _module("flowserv.controller.worker.subprocess")
     for owner, kind in ((subprocess.SubprocessWorker, "subprocess"), (docker.DockerWorker, "docker")):
-        _replace(owner, "exec", _container_exec(kind, owner.exec, owner.run))
+        _replace(owner, "exec", _container_exec(kind, owner))
         _replace(owner, "run", _container_run(kind))
     code = _module("flowserv.controller.worker.code").CodeWorker
     _replace(code, "exec", _code_exec)
@@ -90,22 +90,16 @@ def _replace(owner: Any, name: str, value: Any) -> None:
 # -- workers
 
 
-def _container_exec(kind: str, original: Callable[..., Any], run: Callable[..., Any]) -> Callable[..., Any]:
+def _container_exec(kind: str, owner: Any) -> Callable[..., Any]:
+    original = owner.exec
+
     @functools.wraps(original)
     def exec(self: Any, step: Any, context: Any, store: Any) -> Any:
-        if type(self).run is not _current_run(type(self), kind):
+        if type(self).run is not owner.run:
             return original(self, step, context, store)  # A class of the user's own with its own way to run.
         return _executed(kind, self, step, _container(step), context, store.basedir)
 
     return exec
-
-
-def _current_run(owner: type, kind: str) -> Any:
-    name = "SubprocessWorker" if kind == "subprocess" else "DockerWorker"
-    for base in owner.__mro__:
-        if base.__name__ == name and base.__module__.startswith("flowserv."):
-            return base.__dict__["run"]
-    return None
 
 
 def _container_run(kind: str) -> Callable[..., Any]:
