@@ -16,9 +16,9 @@ struct Attempt {
 
   /// - Parameters:
   ///   - total: how many commands the step has.
-  ///   - limit: of its time, as a message names it.
+  ///   - limit: of its time, as a message names it; most attempts need none.
   init(
-    step: Step, commands: [CommandRecord], total: Int, limit: String, engine: (any EngineFacts)?, on type: WorkerType,
+    step: Step, commands: [CommandRecord], total: Int, limit: @autoclosure () -> String, engine: (any EngineFacts)?, on type: WorkerType,
     path: SearchPath?, _ secrets: Secrets
   ) {
     self.commands = commands
@@ -29,7 +29,7 @@ struct Attempt {
     returncode = last?.returncode ?? 0
     if let last, returncode != 0 {
       let place = step.type == .container ? last.index.map { ", command \($0 + 1) of \(total)" } ?? "" : ""
-      message = CText(unlessExhausted: "step \(shownStep)\(place) \(last.explanation(limit: limit))")
+      message = CText(unlessExhausted: "step \(shownStep)\(place) \(last.explanation(limit: limit()))")
     }
     explanation = last.flatMap { Explanation($0, type: type, step: step.type, path: path, engine: engine, secrets) }
     stdout = commands.map(\.end.stdout).filter { $0.count > 0 }
