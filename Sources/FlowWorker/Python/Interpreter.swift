@@ -54,6 +54,8 @@ final class Interpreter: @unchecked Sendable {
     let error = fds.withUnsafeBufferPointer { list in
       fws_stream_send(program.control.number, start, bytes.count, list.baseAddress, list.count)
     }
+    // One that has ended, or that never began, takes nothing; its monitor says why.
+    if error == EPIPE || error == ECONNRESET { return }
     if error != 0 { throw SpawnFailure("the Python interpreter \(key.program) does not take its work", error) }
   }
 

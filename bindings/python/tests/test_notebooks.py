@@ -131,7 +131,16 @@ def test_what_cannot_be_run(write, run, rundir, notebook, part):
     assert isinstance(result.exception, flowworker.StepError)
 
 
-def test_interpreters_that_cannot_be_had(write, rundir):
+@pytest.fixture
+def one_processor():
+    """What is started there mostly runs, and ends, before its starter goes on."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    yield
+    os.sched_setaffinity(0, allowed)
+
+
+def test_interpreters_that_cannot_be_had(write, rundir, one_processor):
     write("n.ipynb", "1")
     step = flowworker.NotebookStep("s", "n.ipynb")
     for python, part in (("no-such-python", "PATH"), ("/no/python", "does not exist"), ("/etc/passwd", "not an executable")):
