@@ -37,6 +37,7 @@ typedef struct {
   int fds[FWK_FDS];
   /* The command. */
   int main;
+  int group;
   bool main_ended;
   bool is_empty; /* no process of the command is left */
   enum phase phase;
@@ -200,7 +201,7 @@ static void wait_for_event(state *state, int64_t until) {
 static bool has_tree(state *state) {
   if (state->tree == NULL) state->tree = tree_create();
   if (state->tree != NULL) return true;
-  signal_group(state->main, SIGKILL);
+  signal_group(state->group, SIGKILL);
   return false;
 }
 
@@ -234,13 +235,13 @@ static bool act(state *state) {
         return act(state);
       }
       if (now >= state->round && has_tree(state)) {
-        tree_signal(state->tree, state->main, SIGTERM);
+        tree_signal(state->tree, state->group, SIGTERM);
         state->round = now + ASKING_ROUND;
       }
       return false;
     case FORCING_NOW:
       if (now >= state->round) {
-        int reached = has_tree(state) ? tree_signal(state->tree, state->main, SIGKILL) : 1;
+        int reached = has_tree(state) ? tree_signal(state->tree, state->group, SIGKILL) : 1;
         state->round = now + FORCING_ROUND;
         /* Nobody may be signalled: processes of another user. */
         if (reached == 0 && now >= state->deadline - FORCING + SECOND) return true;
@@ -291,7 +292,7 @@ static void run(state *state) {
   int pid = -ENOMEM;
   out->stage = FWK_AT_REQUEST;
   if (map_texts(state)) {
-    pid = spawn(&state->request, state->fds, state->table, out);
+    pid = spawn(&state->request, state->fds, state->table, out, &state->group);
     unmap_texts(state);
   }
   close_fd(state, FWK_FD_OUT);

@@ -39,9 +39,9 @@ INLINE void watch_fd(struct pollfd *item, int fd) {
  * returns. Gives the pid, or a negative errno. */
 HIDDEN long fwk_clone(unsigned long flags, void *stack_end, int (*body)(void *), void *argument);
 
-/* spawn.c: starts the command of a request. Gives its pid, or a negative errno, and then
+/* spawn.c: starts the command of a request. Gives its pid, and its process group, or a negative errno, and then
  * `reply` says where. Changes the offsets of `table` into pointers. */
-HIDDEN int spawn(const fwk_request *request, const int *fds, uint64_t *table, fwk_reply *reply);
+HIDDEN int spawn(const fwk_request *request, const int *fds, uint64_t *table, fwk_reply *reply, int *group);
 
 /* tree.c: the processes below this one. */
 typedef struct tree tree;
@@ -51,15 +51,15 @@ HIDDEN tree *tree_create(void);
 HIDDEN void tree_clear(tree *tree);
 
 /* Sends a signal to all processes below this one that have not had it yet: all at once where
- * /proc can be read, the command's session otherwise. Gives how many it has found that
+ * /proc can be read, the command's process group otherwise. Gives how many it has found that
  * may be sent it. */
-HIDDEN int tree_signal(tree *tree, int main, int signal);
+HIDDEN int tree_signal(tree *tree, int group, int signal);
 
 /* Notes the processes below this one without a signal. */
 HIDDEN void tree_look(tree *tree, int main);
 
-/* Signals the main process's group, if it is there: a process of ours holds its number. */
-HIDDEN bool signal_group(int main, int signal);
+/* Signals the command's group, if it is there: a process of ours holds its number. */
+HIDDEN bool signal_group(int group, int signal);
 
 /* Says what is known of the processes. */
 HIDDEN void tree_tell(const tree *tree, int main, fwk_reply *reply);

@@ -13,13 +13,18 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-enum { CHILD_STACK = 16 * 1024 };
+enum { CHILD_STACK = 16 * 1024, LEADER_STACK = 4 * 1024 };
+
+/* The lists of a request's texts. */
+enum { PATHS, DIRECT, STRINGS, ENVIRONMENT, LISTS };
 
 typedef struct {
   const fwk_request *request;
   const int *fds;
-  char **strings; /* the program, and its arguments */
-  char **environment;
+  char **lists[LISTS];
+  char *stack_end;
+  volatile long pid; /* of the child of a leader */
+  volatile uint32_t is_direct;
   volatile uint32_t stage;
   volatile int error;
   volatile int limit;
@@ -62,12 +67,23 @@ static long set_limits(const fwk_request *request, volatile int *which) {
   return 0;
 }
 
+/* Ends up in the command's own program, or gives the reason why the shell is to be asked: its search goes on where
+ * there is nothing, too. */
+static void execute_direct(job *job) {
+  job->is_direct = 1;
+  for (char **path = job->lists[PATHS]; *path != 0; path++) {
+    long result = RAW3(__NR_execve, *path, job->lists[DIRECT], job->lists[ENVIRONMENT]);
+    if (result != -ENOENT && result != -ENOTDIR) break;
+  }
+  job->is_direct = 0;
+}
+
 static int child(void *argument) {
   job *job = argument;
   const fwk_request *request = job->request;
   long result;
 
-  RAW0(__NR_setsid);
+  if (!request->is_direct) RAW0(__NR_setsid);
   /* Should somebody kill the monitor, its command goes with it. */
   RAW5(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
@@ -84,47 +100,78 @@ static int child(void *argument) {
   uint64_t none = 0;
   RAW4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
   job->stage = FWK_AT_EXEC;
-  result = RAW3(__NR_execve, job->strings[0], job->strings + 1, job->environment);
+  if (request->is_direct) execute_direct(job);
+  result = RAW3(__NR_execve, job->lists[STRINGS][0], job->lists[STRINGS] + 1, job->lists[ENVIRONMENT]);
 
 failed:
   job->error = (int)result;
   return 127;
 }
 
-int spawn(const fwk_request *request, const int *fds, uint64_t *table, fwk_reply *reply) {
-  /* From offsets to pointers; an offset of 0 is the NULL that ends a list. */
-  char *base = (char *)table;
-  uint32_t ends = 0;
-  uint32_t environment = 0;
-  for (uint32_t slot = 0; slot < request->slots; slot++) {
-    if (table[slot] == 0) {
-      if (++ends == 1) environment = slot + 1;
-      continue;
-    }
-    if (table[slot] >= request->size) ends = 3;
-    table[slot] = (uint64_t)(uintptr_t)(base + table[slot]);
-  }
-  reply->stage = FWK_AT_REQUEST;
-  if (ends != 2 || request->slots < 4 || table[request->slots - 1] != 0) return -EINVAL;
+/* Makes a session and a process group for the child, which is the monitor's and no leader. */
+static int leader(void *argument) {
+  job *job = argument;
+  RAW0(__NR_setsid);
+  job->pid = fwk_clone(CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, job->stack_end, child, job);
+  return 0;
+}
 
+/* The same with a leader, whose number is given. It ends at once; its group has its number as long as there is anybody in
+ * it. */
+static long clone_with_leader(job *job) {
+  _Alignas(16) char stack[LEADER_STACK];
+  long pid = fwk_clone(CLONE_VM | CLONE_VFORK, stack + LEADER_STACK, leader, job);
+  if (pid < 0) return job->pid = pid;
+  while (RAW4(__NR_wait4, pid, 0, 0x40000000 /* __WALL */, 0) == -EINTR) {
+  }
+  return pid;
+}
+
+/* From offsets to pointers, and where the lists are; an offset of 0 is the NULL that ends a list. */
+static bool find_lists(job *job, uint64_t *table) {
+  const fwk_request *request = job->request;
+  char *base = (char *)table;
+  int list = request->is_direct ? PATHS : STRINGS;
+  bool begins = true;
+  for (uint32_t slot = 0; slot < request->slots; slot++) {
+    if (list == LISTS || table[slot] >= request->size) return false;
+    if (begins) job->lists[list] = (char **)&table[slot];
+    begins = table[slot] == 0;
+    if (begins) {
+      list++;
+    } else {
+      table[slot] = (uint64_t)(uintptr_t)(base + table[slot]);
+    }
+  }
+  /* A program, and its name. */
+  return list == LISTS && begins && job->lists[STRINGS][0] != 0 && job->lists[STRINGS][1] != 0;
+}
+
+int spawn(const fwk_request *request, const int *fds, uint64_t *table, fwk_reply *reply, int *group) {
   _Alignas(16) char stack[CHILD_STACK];
-  job job = {
-      .request = request,
-      .fds = fds,
-      .strings = (char **)table,
-      .environment = (char **)table + environment,
-      .stage = FWK_AT_CLONE,
-      .error = 0,
-      .limit = 0,
-  };
-  long pid = fwk_clone(CLONE_VM | CLONE_VFORK | SIGCHLD, stack + CHILD_STACK, child, &job);
+  job job;
+  zero(&job, sizeof job);
+  job.request = request;
+  job.fds = fds;
+  job.stack_end = stack + CHILD_STACK;
+  job.stage = FWK_AT_CLONE;
+  reply->stage = FWK_AT_REQUEST;
+  if (!find_lists(&job, table)) return -EINVAL;
+
+  if (request->is_direct) {
+    *group = (int)clone_with_leader(&job);
+  } else {
+    job.pid = fwk_clone(CLONE_VM | CLONE_VFORK | SIGCHLD, stack + CHILD_STACK, child, &job);
+    *group = (int)job.pid;
+  }
   reply->stage = (int32_t)job.stage;
   reply->limit = job.limit;
-  if (pid < 0) return (int)pid;
+  reply->is_direct = job.is_direct;
+  if (job.pid < 0) return (int)job.pid;
   if (job.error != 0) {
-    while (RAW4(__NR_wait4, pid, 0, 0, 0) == -EINTR) {
+    while (RAW4(__NR_wait4, job.pid, 0, 0, 0) == -EINTR) {
     }
     return job.error;
   }
-  return (int)pid;
+  return (int)job.pid;
 }

@@ -215,13 +215,13 @@ static long send(process *process, int self, int signal) {
   return result;
 }
 
-bool signal_group(int main, int signal) {
+bool signal_group(int group, int signal) {
   char information[128];
-  if (RAW5(__NR_waitid, P_PGID, main, information, WEXITED | WNOHANG | WNOWAIT, 0) < 0) return false;
-  return RAW2(__NR_kill, -main, signal) == 0;
+  if (RAW5(__NR_waitid, P_PGID, group, information, WEXITED | WNOHANG | WNOWAIT, 0) < 0) return false;
+  return RAW2(__NR_kill, -group, signal) == 0;
 }
 
-int tree_signal(tree *tree, int main, int signal) {
+int tree_signal(tree *tree, int group, int signal) {
   look(tree);
   int self = (int)RAW0(__NR_getpid);
   int reached = 0;
@@ -238,7 +238,7 @@ int tree_signal(tree *tree, int main, int signal) {
     /* A stopped process acts on a signal when it goes on. */
     if (signal != SIGKILL) send(process, self, SIGCONT);
   }
-  if (tree->is_blind && signal_group(main, signal)) reached++;
+  if (tree->is_blind && signal_group(group, signal)) reached++;
   return reached;
 }
 

@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 /* Changes with any change of the messages: a keeper says it first of all. */
-enum { FWK_PROTOCOL = 4 };
+enum { FWK_PROTOCOL = 5 };
 
 /* Descriptors of a keeper when it starts. */
 enum { FWK_CONTROL = 3, FWK_HOST = 4 };
@@ -65,6 +65,7 @@ typedef struct {
   uint32_t has_file;   /* the texts are in a file */
   uint32_t keep_rundir; /* for the next request */
   uint32_t is_link;    /* the standard output is the standard input, too */
+  uint32_t is_direct;  /* the texts begin with what is tried before the program */
   uint32_t address;    /* bytes of FWK_WILL's address */
   uint64_t size;       /* of the texts, which follow in the message, or are in the file */
   int64_t timeout;     /* nanoseconds; negative: none */
@@ -74,7 +75,12 @@ typedef struct {
 } fwk_request;
 
 /* The texts of FWK_RUN: a table of 64-bit offsets from the table's beginning, and then the
- * strings, each with a NUL. The program's path; the arguments; 0; the environment; 0. */
+ * strings, each with a NUL. The program's path; the arguments; 0; the environment; 0.
+ *
+ * With is_direct the program is a shell, and before it come the paths where the command's own program may be; 0; its
+ * arguments; 0. The first path that can be executed is, as the shell would do it, and the shell if none can: it has the
+ * words, or the way, for every other case. Neither leads its session or its process group then, as nothing does that a
+ * shell starts: setsid(1) and the like ask for that. */
 
 /* The texts of FWK_WILL: the server's address, as connect(2) takes it, and the bytes for it. The
  * connection is made when it is needed: servers close one that is silent. */
@@ -115,6 +121,7 @@ typedef struct {
   int32_t status; /* of the main process, as wait(2) has it */
   uint32_t reason;
   int32_t main_signal; /* the last that was sent to the main process; 0: none */
+  uint32_t is_direct;  /* the main process is the command's own program, and no shell */
   uint32_t is_blind;   /* /proc could not be read: only the process group was signalled */
   uint32_t left;       /* processes that could not be ended, or were left alone */
   uint32_t others;     /* how many processes there were beside the main one */

@@ -108,11 +108,18 @@ struct OutputSink: ~Copyable {
   var isDone: Bool { fd < 0 || taken >= end }
 
   /// Closes the pipe, and gives what was kept.
-  mutating func finish(_ signpost: inout Signpost, _ events: inout EventQueue) -> Output {
+  ///
+  /// - Parameter text: what comes behind it.
+  mutating func finish(_ signpost: inout Signpost, _ events: inout EventQueue, behind text: String = "") -> Output {
     close(&signpost)
     if mask != nil {
       var rest = ByteBuffer()
       mask?.finish { rest.append($0) }
+      add(rest, &events)
+    }
+    if !text.isEmpty {
+      var rest = ByteBuffer()
+      rest.append(text)
       add(rest, &events)
     }
     feed?.finish(&events)

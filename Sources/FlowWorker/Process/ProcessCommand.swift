@@ -17,6 +17,8 @@ final class ProcessCommand: RunningCommand {
   /// Its output may be told: its beginning has been.
   private var isTold: Bool
   private var started = fws_wall()
+  /// What the shell, if it had been asked, would have written last to the standard error.
+  private var shellsWords = ""
 
   init(
     _ channel: Channel, _ pipes: consuming OutputPipes, _ launcher: ProcessLauncher, _ shell: ShellCommand, size: Int,
@@ -70,7 +72,7 @@ final class ProcessCommand: RunningCommand {
       if !events.isEmpty, !stdout.isDone || !stderr.isDone { return nil }
     }
     end.stdout = stdout.finish(&signpost, &events)
-    end.stderr = stderr.finish(&signpost, &events)
+    end.stderr = stderr.finish(&signpost, &events, behind: shellsWords)
     return end
   }
 
@@ -88,7 +90,15 @@ final class ProcessCommand: RunningCommand {
       return CommandEnd(failure: shell.failure(reply, size: size), started: started)
     default:
       if reply.left == 0 { launcher.take(channel, isLast: isLast) }
-      return CommandEnd(reply)
+      var end = CommandEnd(reply)
+      // The shell, which would have outlived its program, tells it in its own way.
+      if reply.is_direct != 0, end.outcome == .signaled, let signal = end.signal {
+        end.outcome = .exited
+        end.exitCode = 128 + signal
+        end.signal = nil
+        shellsWords = DashShell.words(signal: signal, hasCore: reply.status & 0x80 != 0)
+      }
+      return end
     }
   }
 

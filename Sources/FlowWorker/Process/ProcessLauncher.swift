@@ -6,6 +6,9 @@ final class ProcessLauncher: CommandLauncher {
   private let shell: ShellCommand
   private let settings: RunSettings
   private let environment: TextBlock
+  /// What programs get without the shell, where that is known; looked for at the first command that could do without.
+  private var direct: DirectEnvironment?
+  private var hasLooked = false
   /// Between two commands: the monitor of the step, which has kept the run directory.
   private var channel: Channel?
   /// Until the first command has taken it.
@@ -30,12 +33,11 @@ final class ProcessLauncher: CommandLauncher {
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
     throws(SpawnFailure) -> any RunningCommand
   {
-    let arguments = shell.arguments(command)
-    let texts = arguments.request(environment: environment)
-    guard !texts.isExhausted, let keepers = Keepers.shared else { throw .noMemory }
+    guard let keepers = Keepers.shared else { throw .noMemory }
     var request = shell.request(timeout: timeout, tellsStart: events != nil)
     request.keep_rundir = isLast ? 0 : 1
-    request.slots = UInt32(clamping: arguments.slots(environment))
+    let texts = texts(command, &request)
+    guard !texts.isExhausted else { throw .noMemory }
     request.size = UInt64(texts.count)
     return try Keepers.retrying { () throws(SpawnFailure) in
       let pipes = try OutputPipes(settings, events)
@@ -44,6 +46,34 @@ final class ProcessLauncher: CommandLauncher {
       return ProcessCommand(
         channel, pipes, self, shell, size: command.count, isLast: isLast, tellsStart: events != nil)
     }
+  }
+
+  private func texts(_ command: UnsafeRawBufferPointer, _ request: inout fwk_request) -> ByteBuffer {
+    if var arguments = directLists(command), let direct {
+      request.is_direct = 1
+      shell.add(command, to: &arguments)
+      request.slots = UInt32(clamping: arguments.slots(direct.environment))
+      return arguments.request(environment: direct.environment)
+    }
+    let arguments = shell.arguments(command)
+    request.slots = UInt32(clamping: arguments.slots(environment))
+    return arguments.request(environment: environment)
+  }
+
+  /// Where the program of a simple command may be, and its words; `nil` if the shell is to run it.
+  private func directLists(_ command: UnsafeRawBufferPointer) -> TextBlock? {
+    guard DashShell.isDash(shell.options.shell), let words = SimpleCommand.words(command) else { return nil }
+    if !hasLooked {
+      hasLooked = true
+      direct = rundir.flatMap { DirectEnvironment(environment, $0) }
+    } else if direct?.rundir.isThere != true {
+      return nil
+    }
+    guard let direct, let paths = DashShell.paths(words.text(0), direct.environment) else { return nil }
+    var lists = TextBlock()
+    lists.add(list: paths)
+    lists.add(list: words)
+    return lists
   }
 
   /// Gives a request to a monitor.
@@ -65,4 +95,16 @@ final class ProcessLauncher: CommandLauncher {
 
   /// Takes back the monitor of a command of which nothing is left.
   func take(_ channel: Channel, isLast: Bool) { if isLast { channel.release() } else { self.channel = channel } }
+}
+
+/// The environment of a program as the shell would hand it on, in the run directory.
+private final class DirectEnvironment {
+  let rundir: WorkingDirectory
+  let environment: TextBlock
+
+  init?(_ environment: borrowing TextBlock, _ directory: Descriptor) {
+    guard let rundir = WorkingDirectory(directory), let own = DashShell.environment(environment, in: rundir) else { return nil }
+    self.rundir = rundir
+    self.environment = own
+  }
 }

@@ -26,8 +26,13 @@ struct ShellCommand {
   /// `SHELL -c COMMAND`. A command that is too long for one argument goes in pieces, which the shell
   /// puts together again; it then sees what it would have seen: the same $0, and no arguments.
   func arguments(_ command: UnsafeRawBufferPointer) -> TextBlock {
-    let shell = options.shell
     var arguments = TextBlock()
+    add(command, to: &arguments)
+    return arguments
+  }
+
+  func add(_ command: UnsafeRawBufferPointer, to arguments: inout TextBlock) {
+    let shell = options.shell
     // The program, and its name.
     arguments.add(shell)
     arguments.add(shell)
@@ -43,7 +48,6 @@ struct ShellCommand {
         arguments.add(UnsafeRawBufferPointer(rebasing: command[start..<end]))
       }
     }
-    return arguments
   }
 
   /// What the keeper says of a command that it could not start.

@@ -4,9 +4,21 @@ internal import Glibc
 /// Strings one behind the other, each with a NUL, as the keeper takes them (keeper.h).
 struct TextBlock: ~Copyable {
   private(set) var texts = ByteBuffer()
+  /// Where each begins; -1 where a list of them ends.
   private(set) var places: ContiguousArray<Int> = []
 
+  private static let endOfList = -1
+
   init() {}
+
+  var count: Int { places.count }
+
+  /// One of them, without its NUL; nothing where there is none.
+  func text(_ index: Int) -> UnsafeRawBufferPointer {
+    guard places.indices.contains(index), places[index] >= 0, let start = texts.start else { return .init(start: nil, count: 0) }
+    let text = start + places[index]
+    return UnsafeRawBufferPointer(start: text, count: strlen(UnsafeRawPointer(text).assumingMemoryBound(to: CChar.self)))
+  }
 
   /// The environment of a step's commands, as it is now.
   ///
@@ -53,17 +65,23 @@ struct TextBlock: ~Copyable {
     texts.append(byte: 0)
   }
 
+  /// The texts of another, and the end of their list.
+  mutating func add(list: borrowing TextBlock) {
+    for index in 0..<list.count { add(list.text(index)) }
+    places.append(TextBlock.endOfList)
+  }
+
   /// How many places the table has.
   func slots(_ environment: borrowing TextBlock) -> Int { places.count + environment.places.count + 2 }
 
   /// The texts of a request to the keeper: a table of offsets from its beginning, in which 0 ends a
-  /// list, and the strings. The first argument of this block is the program.
+  /// list, and the strings. This block has the program and its arguments, and the lists before them.
   func request(environment: borrowing TextBlock) -> ByteBuffer {
     let environmentAt = slots(environment) * MemoryLayout<UInt64>.size
     let argumentsAt = environmentAt + environment.texts.count
     var bytes = ByteBuffer()
     _ = bytes.room(for: argumentsAt + texts.count)
-    for place in places { bytes.append(word: argumentsAt + place) }
+    for place in places { bytes.append(word: place < 0 ? 0 : argumentsAt + place) }
     bytes.append(word: 0)
     for place in environment.places { bytes.append(word: environmentAt + place) }
     bytes.append(word: 0)
