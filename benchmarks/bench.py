@@ -3,7 +3,9 @@
 import ctypes
 import os
 import resource
+import shutil
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -71,6 +73,46 @@ def flowserv_exec(command: str) -> Callable[[], object]:
     return lambda: worker.exec(step=step, context={}, store=store)
 
 
+# What a user would pick instead, as programs of one command line (peers/peer.h). run.sh builds those that it can.
+PEERS = ("libuv", "GLib", "swift-subprocess")
+
+
+def peer_program(name: str, command: str, steps: int, width: int) -> list[str]:
+    return [str(BUILD / "peers" / name), command, str(steps), str(width)]
+
+
+def peer_programs(command: str, steps: int, width: int) -> dict[str, Work]:
+    """The same steps by each of them that is here; each has a process of its own, whose start does not count."""
+
+    def of(name: str) -> Work:
+        program = peer_program(name, command, steps, width)
+        return lambda: float(subprocess.run(program, stdout=subprocess.PIPE, check=True).stdout)
+
+    return {name: of(name) for name in PEERS if is_here(name)}
+
+
+def is_here(peer: str) -> bool:
+    if (BUILD / "peers" / peer).exists():
+        return True
+    print(f"note\t{peer} is not installed: its figures are left out")
+    return False
+
+
+def command_line_peers(command: str, steps: int, width: int) -> dict[str, Work]:
+    """The same steps by the programs that run many commands, with all that they write read. Their own start counts."""
+    lines = f"{command}\n".encode() * steps
+
+    def of(*program: str) -> Work:
+        return timed(lambda: subprocess.run(program, input=lines, capture_output=True, check=True))
+
+    peers = {"xargs": of("xargs", "-P", str(width), "-I", "{}", "sh", "-c", "{}")}
+    if shutil.which("parallel") is None:
+        print("note\tGNU parallel is not installed: its figures are left out")
+    else:
+        peers["GNU parallel"] = of("parallel", "-j", str(width))
+    return peers
+
+
 def allow_descriptors() -> None:
     """A login allows 1,024; many steps at once take more."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -111,9 +153,9 @@ def print_peer(question: str, name: str, ratio: float) -> None:
     print(f"peer\t{question}\t{name}\t{ratio:.2f}", flush=True)
 
 
-def status_bytes(field: str) -> int:
-    """A field of /proc/self/status that is in kB, in bytes."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+def status_bytes(field: str, pid: int | str = "self") -> int:
+    """A field of a process's status that is in kB, in bytes."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
         if line.startswith(field + ":"):
             return int(line.split()[1]) * 1024
     raise KeyError(field)

@@ -30,7 +30,8 @@ def ask_whole() -> None:
     limits_peak = bench.peak_in_child(limit)
     for name, work in peers.items():
         bench.print_peer(f"{question}, peak memory", name, bench.peak_in_child(work) / limits_peak)
-    bench.compare(question, {name: bench.timed(work) for name, work in peers.items()}, bench.timed(limit), rounds=2)
+    timed = {name: bench.timed(work) for name, work in peers.items()}
+    bench.compare(question, timed | bench.peer_programs(command, 1, 1), bench.timed(limit), rounds=2)
 
 
 def ask_lines() -> None:

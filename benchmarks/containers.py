@@ -152,6 +152,30 @@ class Sides:
     def limit(self, arrangement: str, commands: int) -> Side:
         return lambda: self.limit_cost(arrangement, commands)
 
+    def docker_py(self, commands: int) -> Side:
+        import docker  # type: ignore[import-untyped]
+
+        client = docker.from_env()
+        volumes = {os.path.join(self.rundir, "data"): {"bind": "/data", "mode": "rw"}}
+
+        def work() -> None:
+            for _ in range(commands):
+                if client.containers.run(IMAGE, COMMAND, volumes=volumes, remove=True).decode() != OUTPUT:
+                    raise RuntimeError("docker-py has not run the command")
+
+        return self._timed(work)
+
+    def docker_command(self, commands: int) -> Side:
+        data = os.path.join(self.rundir, "data")
+        program = ["docker", "run", "--rm", "-v", f"{data}:/data", IMAGE, *COMMAND.split()]
+
+        def work() -> None:
+            for _ in range(commands):
+                if subprocess.run(program, stdout=subprocess.PIPE, check=True, text=True).stdout != OUTPUT:
+                    raise RuntimeError("the docker command has not run the command")
+
+        return self._timed(work)
+
     def at_once(self, work: Callable[[], object]) -> Side:
         """Threads that each run steps, one after the other."""
 
@@ -186,10 +210,12 @@ def measure(sides: Sides, rounds: int) -> None:
             "ours": sides.flowworker(1, "command"),
             "bare requests in sequence": sides.limit("sequence", 1),
             "bare requests, pipelined": sides.limit("pipeline", 1),
+            "docker-py": sides.docker_py(1),
+            "docker run": sides.docker_command(1),
         },
         rounds,
     )
-    print_figures("containers: a step of 1 command", one, "ours", 1, ["bare"], TARGET_COMMAND)
+    print_figures("containers: a step of 1 command", one, "ours", 1, ["bare", "docker"], TARGET_COMMAND)
 
     five = alternate(
         {
@@ -198,11 +224,13 @@ def measure(sides: Sides, rounds: int) -> None:
             "ours, one container": sides.flowworker(5, "step"),
             "bare requests in sequence": sides.limit("sequence", 5),
             "bare requests, pipelined": sides.limit("pipeline", 5),
+            "docker-py": sides.docker_py(5),
+            "docker run": sides.docker_command(5),
             "exec by bare requests": sides.limit("exec", 5),
         },
         rounds,
     )
-    print_figures("containers: a step of 5 commands, for each", five, "ours", 5, ["bare"], TARGET_COMMAND)
+    print_figures("containers: a step of 5 commands, for each", five, "ours", 5, ["bare", "docker"], TARGET_COMMAND)
     print_figures(
         'containers: the same with "container": "step"', five, "ours, one container", 5, ["exec"], TARGET_STEP
     )

@@ -1,5 +1,6 @@
 """What does a cached lookup cost from Python? The limit is that of lookup.c, looped in C."""
 
+import ctypes
 import timeit
 
 import bench
@@ -30,6 +31,10 @@ def main() -> None:
         peers["flowserv-core"] = peer_of("flowserv")
     if bench.flowworker_is_here():
         peers["flowworker in Python"] = peer_of("flowworker")
+    # What a call by ctypes costs that does nothing: limit_empty.
+    bench.limits.limit_empty.argtypes = [ctypes.c_void_p]
+    bench.limits.limit_empty.restype = ctypes.c_void_p
+    peers["an empty call by ctypes"] = lambda: timeit.timeit("f(None)", globals={"f": bench.limits.limit_empty}, number=LOOKUPS)
     bench.compare("lookup: one step", peers, lambda: bench.limits.limit_lookup(WORKERS, LOOKUPS), 11)
 
 

@@ -214,8 +214,8 @@ int main(int argc, char **argv)
         count = sizeof usual / sizeof *usual;
         memcpy(widths, usual, sizeof usual);
         /* Memory before speed: those processes are forked, and this one has not used the library yet. */
-        ask_memory(256, false);
-        ask_memory(256, true);
+        ask_memory(512, false);
+        ask_memory(512, true);
     }
     for (size_t i = 0; i < count; i++)
         ask_speed(widths[i], false);

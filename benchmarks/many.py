@@ -9,7 +9,7 @@ from typing import Any
 import bench
 
 COMMAND = "true"
-WIDTHS = (8, 64, 256)
+WIDTHS = (8, 64, 512)
 FEWEST_STEPS = 400
 ROUNDS = 3
 
@@ -30,6 +30,8 @@ def main() -> None:
         for width in WIDTHS:
             everyone[width] |= flowworker_peers(width)
     for width in WIDTHS:
+        everyone[width] |= bench.peer_programs(COMMAND, steps_of(width), width)
+        everyone[width] |= bench.command_line_peers(COMMAND, steps_of(width), width)
         bench.compare(f"many: {COMMAND}, {width} in flight", everyone[width], lambda: limit_of(width), ROUNDS)
 
 

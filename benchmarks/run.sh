@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 lib=$PWD/build/lib
 out=$PWD/build/bench
 rows=$out/rows.tsv
-questions=${*:-step keeper many standing capture pool lookup load expand containers notebooks clusters workflow}
+questions=${*:-step keeper many standing hosts capture pool lookup load expand containers notebooks clusters workflow}
 python=build/venv/bin/python
 [ -x "$python" ] || python=python3
 : "${CC:=cc}"
@@ -36,6 +36,27 @@ compile_expand() {
     -ISources/CFlowShims/include -ISources/CKeeper/include -ISources/CJansson -Ibenchmarks \
     benchmarks/expand/main.swift "$out"/engine-*.o "$out/bench.o" -L"$out" -llimits -ljansson \
     -Xlinker -rpath -Xlinker "$out" -o "$out/expand" {} +
+}
+
+# What a user would pick instead: those of which the machine has the library.
+build_peers() {
+  mkdir -p "$out/peers"
+  for peer in limit flowworker libuv GLib; do
+    source=benchmarks/peers/$(echo "$peer" | tr 'A-Z' 'a-z').c
+    case $peer in
+      limit) flags="-L$out -Wl,-rpath,$out -llimits" ;;
+      flowworker) flags="-L$lib -Wl,-rpath,$lib -lflowworker" ;;
+      libuv) flags=$(pkg-config --cflags --libs libuv 2>/dev/null) || continue ;;
+      GLib) flags=$(pkg-config --cflags --libs gio-2.0 2>/dev/null) || continue ;;
+    esac
+    # shellcheck disable=SC2086
+    compile "peers/$peer" -D_GNU_SOURCE "$source" $flags
+  done
+  command -v swift >/dev/null || return 0
+  # Where the package cannot be had, the peer is left out.
+  if swift build -c release --package-path benchmarks/peers/swift --scratch-path .build-peers >"$out/swift-subprocess.log" 2>&1; then
+    cp .build-peers/release/Peer "$out/peers/swift-subprocess"
+  fi
 }
 
 run_question() {
@@ -69,9 +90,11 @@ run_question() {
 [ -e "$lib/libflowworker.so" ] || { echo "run.sh: build/lib has no library: make lib" >&2; exit 1; }
 mkdir -p "$out"
 compile liblimits.so -fPIC -shared benchmarks/limits/*.c -ljansson
+build_peers
 : >"$rows"
 for question in $questions; do
   echo "run.sh: $question" >&2
   run_question "$question" >>"$rows"
 done
 awk -F '\t' -f benchmarks/table.awk "$rows" | tee "$out/table.txt"
+"$python" benchmarks/report.py "$rows" "$out/report.html"

@@ -25,6 +25,8 @@ def main() -> None:
             peers["flowserv-core"] = bench.timed(bench.flowserv_exec(command), STEPS)
         if flowworker:
             peers["flowworker in Python"] = flowworker_steps(command)
+        peers |= bench.peer_programs(command, STEPS, 1)
+        peers |= bench.command_line_peers(command, STEPS, 1)
         bench.compare(f"step: {command}", peers, limit, ROUNDS)
 
 

@@ -25,7 +25,7 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     here = bench.flowworker_is_here()
     theirs = bench.flowserv_is_here()
-    for steps, size in ((5, 1 << 10), (50, 1 << 10), (5, 32 << 20)):
+    for steps, size in ((5, 1 << 10), (50, 1 << 10), (500, 1 << 10), (5, 32 << 20)):
         with TemporaryDirectory(prefix="fw-bench-") as root:
             a, b = Path(root, "a"), Path(root, "b")
             peers: dict[str, bench.Work] = {}
@@ -39,7 +39,7 @@ def main() -> None:
                 return bench.limits.limit_workflow(bytes(a), bytes(b), steps)
 
             shown = f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"
-            bench.compare(f"workflow: {steps} steps, each with a copy of {shown}", peers, limit, rounds)
+            bench.compare(f"workflow: {steps} steps, each with a copy of {shown}", peers, limit, max(3, rounds * 5 // steps) if steps > 50 else rounds)
 
 
 def prepare(a: Path, b: Path, size: int) -> None:

@@ -134,6 +134,10 @@ int fws_timer(double seconds) {
   return timer;
 }
 
+bool fws_contains(const void *bytes, size_t size, const void *part, size_t part_size) {
+  return memmem(bytes, size, part, part_size) != NULL;
+}
+
 void fws_error_text(int error, char *buffer, size_t size) {
   /* The GNU form, which may leave the buffer alone. */
   const char *text = strerror_r(error, buffer, size);

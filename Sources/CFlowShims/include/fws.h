@@ -135,6 +135,9 @@ void fws_timer_set(int timer, double seconds);
 /* The text of an errno, into a buffer of the caller's. */
 void fws_error_text(int error, char *_Nonnull buffer, size_t size);
 
+/* Whether some bytes are among others. */
+bool fws_contains(const void *_Nonnull bytes, size_t size, const void *_Nonnull part, size_t part_size);
+
 /* Fills a buffer with random bytes; false if the system has none. */
 bool fws_random(void *_Nonnull buffer, size_t size);
 

@@ -1,0 +1,10 @@
+/* The limit as such a program, for what is counted from outside of it. */
+#include "../limits/limits.h"
+#include "peer.h"
+
+int main(int argc, char **argv)
+{
+    begin(argc, argv);
+    limit_many(command, further, width);
+    return end();
+}
