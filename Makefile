@@ -32,7 +32,7 @@ SOURCES := $(shell find Sources include Package.swift -type f)
 RELEASE := -c release --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
            -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: lib run test test-swift test-c test-python test-readme engines-test bench asan tsan valgrind \
+.PHONY: lib run test test-swift test-c test-python test-readme engines-test bench bench-setup asan tsan valgrind \
         format install clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
@@ -140,6 +140,10 @@ valgrind: lib
 
 bench: lib venv
 	benchmarks/run.sh
+
+# The peers that Debian has. `make bench` leaves out what is not there.
+bench-setup:
+	apt-get install -y -qq libuv1-dev libglib2.0-dev parallel findutils
 
 format:
 	swift format format --in-place --recursive Sources Tests Package.swift

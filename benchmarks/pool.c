@@ -88,7 +88,9 @@ int main(int argc, char **argv)
     }
     if (argc == 1) {
         ask(100000, 5);
+        ask(100, 5);
         ask(1000, 5);
+        ask(10000, 5);
         ask(1000000, 1);
     }
     for (int i = 1; i < argc; i++)

@@ -68,7 +68,8 @@ def text(x: float, y: float, words: str, anchor: str = "start", more: str = "") 
 def bars(question: Question) -> str:
     """One bar for each who was measured, from the limit."""
     shown = [(name, ratio) for name, ratio in question.bars() if ratio > 0]
-    if not shown:
+    # One alone is in the table.
+    if len(shown) < 2:
         return ""
     low = min(0.5, *(ratio for _, ratio in shown)) / 1.1
     high = max(2.0, *(ratio for _, ratio in shown)) * 1.1
@@ -183,9 +184,9 @@ def page(questions: list[Question], notes: list[str]) -> str:
         "<p>Each figure is a ratio of one run, to a bare program that does the same work: less is better. "
         "<code>make bench</code> has made this page; benchmarks/README.md says what each question is.</p>"
         + (f"<ul>{told}</ul>" if told else "")
-        + f"<h2>All figures</h2>{table(questions)}<h2>Side by side</h2>{charts}"
+        + f"<h2>Side by side</h2>{charts}"
         + (f"<h2>As the work grows</h2>{plots}" if plots else "")
-        + "</html>\n"
+        + f"<h2>All figures</h2>{table(questions)}</html>\n"
     )
 
 

@@ -1,4 +1,7 @@
-"""Waits for a step in an asyncio loop: with its descriptor, and without a thread."""
+"""Waits for a step in an asyncio loop: with its descriptor, and without a thread.
+
+Imported where somebody waits so, and not before: asyncio would be half of what the package takes to be imported.
+"""
 
 from __future__ import annotations
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import ctypes
 import os
 import threading
 import time
-from typing import Any, Awaitable, Callable, Optional
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Optional
 
 from ._streams import Output
 from .errors import UNSUPPORTED, UnsupportedError
+
+if TYPE_CHECKING:
+    import asyncio
 
 _CLONE_FS = 0x200
 _c_library = ctypes.CDLL(None, use_errno=True)
@@ -94,6 +96,8 @@ class Task:
         self._thread.join()
 
     async def _end_of_grace(self, woken: asyncio.Event) -> None:
+        import asyncio
+
         end = time.monotonic() + GRACE
         while not self.done:
             left = end - time.monotonic()

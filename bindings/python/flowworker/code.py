@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from typing import Any, Callable, Optional
 
-from . import _async
 from ._call import Call
 from ._options import RunOptions
 from ._streams import captured
@@ -89,6 +87,10 @@ class CodeWorker(Worker):
     ) -> ExecResult:
         if not isinstance(step, CodeStep):
             return await super()._exec_async(step, context, store, options, on_event)
+        import asyncio
+
+        from . import _async
+
         woken = asyncio.Event()
         call = Call(step, context, store, options, _async.waker(woken), self.secrets)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Callable, Dict, List, Mapping, MutableMapping, Optional
 
-from . import _async, execution
+from . import execution
 from ._context import values_for
 from ._documents import encoded, rundir_of
 from ._ffi import LIB, made, told
@@ -149,6 +149,8 @@ class Worker:
         options: RunOptions,
         on_event: Optional[Callable[[Event], Any]],
     ) -> ExecResult:
+        from . import _async
+
         run = Exec(step, options)
         return await _async.finished(run, lambda: self._begin(run, step, context, store), on_event)
 

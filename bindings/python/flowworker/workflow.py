@@ -6,7 +6,6 @@ import json
 import os
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
-from . import _async
 from ._code import code_steps
 from ._context import values_for
 from ._documents import encoded, rundir_of
@@ -166,6 +165,8 @@ class SerialWorkflow:
                 answer = on_event(event)
                 if hasattr(answer, "__await__"):
                     await answer
+
+        from . import _async
 
         result: Any = await _async.finished(
             run, lambda: session.begin(run, options.document(True)), take
