@@ -45,18 +45,18 @@ def check(command, rundir, env=BASE):
     return mine
 
 
-def is_direct(command, rundir, env=BASE):
-    """A program that shows its number: with a shell, that is another one than the command's main process has."""
+def is_direct(rundir, *commands):
+    """The last is a program that shows its number: with a shell, that is another one than the command's main process has."""
     pids = []
-    worker = flowworker.create_worker(flowworker.Subprocess(env=env))
-    step = flowworker.ContainerStep("s", "", [command])
+    worker = flowworker.create_worker(flowworker.Subprocess(env=BASE))
+    step = flowworker.ContainerStep("s", "", commands)
 
     def note(event):
         if event.kind == "command_started":
             pids.append(event.pid)
 
     result = worker.exec(step, {}, rundir, on_event=note)
-    return result.stdout[0].split()[0] == str(pids[0])
+    return result.stdout[-1].split()[0] == str(pids[-1])
 
 
 @pytest.mark.skipif(not IS_DASH, reason="/bin/sh is no dash: each command goes to the shell")
@@ -72,7 +72,9 @@ def is_direct(command, rundir, env=BASE):
     ],
 )
 def test_which_do_without(place, command, expected):
-    assert is_direct(command, place) == expected
+    assert is_direct(place, command) == expected
+    # A shell that ran before changes nothing of that.
+    assert is_direct(place, "cd /", "true", command) == expected
 
 
 def test_another_shell_is_asked(place):

@@ -6,9 +6,10 @@ final class ProcessLauncher: CommandLauncher {
   private let shell: ShellCommand
   private let settings: RunSettings
   private let environment: TextBlock
-  /// What programs get without the shell, where that is known; looked for at the first command that could do without.
+  /// Where commands work, if some may do without the shell; looked at while the directory is at hand.
+  private var place: WorkingDirectory?
+  /// What these get, where that is known; made at the first of them.
   private var direct: DirectEnvironment?
-  private var hasLooked = false
   /// Between two commands: the monitor of the step, which has kept the run directory.
   private var channel: Channel?
   /// Until the first command has taken it.
@@ -36,7 +37,7 @@ final class ProcessLauncher: CommandLauncher {
     guard let keepers = Keepers.shared else { throw .noMemory }
     var request = shell.request(timeout: timeout, tellsStart: events != nil)
     request.keep_rundir = isLast ? 0 : 1
-    let texts = texts(command, &request)
+    let texts = texts(command, isLast: isLast, &request)
     guard !texts.isExhausted else { throw .noMemory }
     request.size = UInt64(texts.count)
     return try Keepers.retrying { () throws(SpawnFailure) in
@@ -48,32 +49,31 @@ final class ProcessLauncher: CommandLauncher {
     }
   }
 
-  private func texts(_ command: UnsafeRawBufferPointer, _ request: inout fwk_request) -> ByteBuffer {
-    if var arguments = directLists(command), let direct {
-      request.is_direct = 1
-      shell.add(command, to: &arguments)
-      request.slots = UInt32(clamping: arguments.slots(direct.environment))
-      return arguments.request(environment: direct.environment)
+  private func texts(_ command: UnsafeRawBufferPointer, isLast: Bool, _ request: inout fwk_request) -> ByteBuffer {
+    if DashShell.isDash(shell.options.shell) {
+      let words = SimpleCommand.words(command)
+      if place == nil, let rundir, words != nil || !isLast { place = WorkingDirectory(rundir) }
+      if let words, let direct = directEnvironment(), let paths = DashShell.paths(words.text(0), direct.environment) {
+        var arguments = TextBlock()
+        arguments.add(list: paths)
+        arguments.add(list: words)
+        shell.add(command, to: &arguments)
+        request.is_direct = 1
+        request.slots = UInt32(clamping: arguments.slots(direct.environment))
+        return arguments.request(environment: direct.environment)
+      }
     }
     let arguments = shell.arguments(command)
     request.slots = UInt32(clamping: arguments.slots(environment))
     return arguments.request(environment: environment)
   }
 
-  /// Where the program of a simple command may be, and its words; `nil` if the shell is to run it.
-  private func directLists(_ command: UnsafeRawBufferPointer) -> TextBlock? {
-    guard DashShell.isDash(shell.options.shell), let words = SimpleCommand.words(command) else { return nil }
-    if !hasLooked {
-      hasLooked = true
-      direct = rundir.flatMap { DirectEnvironment(environment, $0) }
-    } else if direct?.rundir.isThere != true {
-      return nil
-    }
-    guard let direct, let paths = DashShell.paths(words.text(0), direct.environment) else { return nil }
-    var lists = TextBlock()
-    lists.add(list: paths)
-    lists.add(list: words)
-    return lists
+  /// `nil` if only the shell knows it.
+  private func directEnvironment() -> DirectEnvironment? {
+    // A command before may have moved the directory.
+    guard let place, place.isThere else { return nil }
+    if direct == nil { direct = DirectEnvironment(environment, place) }
+    return direct
   }
 
   /// Gives a request to a monitor.
@@ -97,14 +97,12 @@ final class ProcessLauncher: CommandLauncher {
   func take(_ channel: Channel, isLast: Bool) { if isLast { channel.release() } else { self.channel = channel } }
 }
 
-/// The environment of a program as the shell would hand it on, in the run directory.
+/// The environment of a program as the shell would hand it on.
 private final class DirectEnvironment {
-  let rundir: WorkingDirectory
   let environment: TextBlock
 
-  init?(_ environment: borrowing TextBlock, _ directory: Descriptor) {
-    guard let rundir = WorkingDirectory(directory), let own = DashShell.environment(environment, in: rundir) else { return nil }
-    self.rundir = rundir
+  init?(_ environment: borrowing TextBlock, _ place: WorkingDirectory) {
+    guard let own = DashShell.environment(environment, in: place) else { return nil }
     self.environment = own
   }
 }
