@@ -19,8 +19,9 @@ struct EventFeed: ~Copyable {
     case lines
   }
 
-  /// How much of a heavy stream is taken at once: all its lines are events then, each some hundred bytes.
-  var largestRead: Int { mode == .chunks ? 1 << 20 : 64 * 1024 }
+  /// How much of a heavy stream is taken at once: all its lines are events then, each some hundred bytes. What is freed before
+  /// much has been taken is there again for the next ones.
+  var largestRead: Int { mode == .chunks ? 1 << 20 : mode == .text ? 64 * 1024 : 8 * 1024 }
 
   private static let longestLine = 64 * 1024
 

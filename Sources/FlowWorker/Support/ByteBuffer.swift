@@ -69,10 +69,15 @@ struct ByteBuffer: ~Copyable {
   /// Forgets the bytes from `end` on.
   mutating func truncate(_ end: Int) { count = max(0, min(count, end)) }
 
-  /// Gives away the memory with a NUL behind the bytes, cut to size; the taker frees it.
+  /// Gives away the memory with a NUL behind the bytes, cut to size where that is worth it; the taker frees it.
   consuming func take() -> UnsafeMutablePointer<UInt8>? {
     append(byte: 0)
     guard !isExhausted else { return nil }
+    if spare <= 64 {
+      let given = start
+      start = nil
+      return given
+    }
     let given = realloc(start, count)?.assumingMemoryBound(to: UInt8.self) ?? start
     start = nil
     return given
