@@ -32,6 +32,7 @@ enum DashShell {
   /// - Parameter directory: what PWD is then.
   /// - Returns: `nil` if it is not known here.
   static func environment(_ environment: borrowing TextBlock, in directory: WorkingDirectory) -> TextBlock? {
+    if environment.texts.isExhausted { return nil }
     var table = [[Variable]](repeating: [], count: places)
     var pwd = Variable(text: nil, length: 3, hash: pwdName.withUTF8Buffer { hash(UnsafeRawBufferPointer($0)) })
     for index in 0..<environment.count {

@@ -15,7 +15,9 @@ struct TextBlock: ~Copyable {
 
   /// One of them, without its NUL; nothing where there is none.
   func text(_ index: Int) -> UnsafeRawBufferPointer {
-    guard places.indices.contains(index), places[index] >= 0, let start = texts.start else { return .init(start: nil, count: 0) }
+    guard !texts.isExhausted, places.indices.contains(index), places[index] >= 0, let start = texts.start else {
+      return UnsafeRawBufferPointer(start: nil, count: 0)
+    }
     let text = start + places[index]
     return UnsafeRawBufferPointer(start: text, count: strlen(UnsafeRawPointer(text).assumingMemoryBound(to: CChar.self)))
   }
