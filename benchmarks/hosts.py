@@ -30,18 +30,23 @@ PATIENCE = 60
 
 
 def main() -> None:
-    hosts = {"flowworker": bench.peer_program, **{name: bench.peer_program for name in bench.PEERS if bench.is_here(name)}}
+    hosts = {name: bench.peer_program for name in bench.PEERS if bench.is_here(name)}
     scripts = {name: text for name, text in SCRIPTS.items() if "flowserv" not in name or bench.flowserv_is_here()}
     for width in WIDTHS:
         limit = look_at("limit", bench.peer_program, width)
-        ours = look_at("flowworker", bench.peer_program, width)
-        others = {name: look_at(name, start, width) for name, start in hosts.items() if name != "flowworker"}
+        ours = look_at("flowworker", library_host, width)
+        others = {name: look_at(name, start, width) for name, start in hosts.items()}
         others |= {name: look_at(name, lambda *_, text=text: script(text, *_), width) for name, text in scripts.items()}
         for what, shown in (("memory", "{:.1f} MB"), ("threads", "{:.0f}"), ("descriptors", "{:.0f}")):
             question = f"hosts: {width} in flight, {what} of the host"
             print(f"row\t{question}\t{shown.format(ours[what])}\t{shown.format(limit[what])}\t{ours[what] / limit[what]:.2f}\t")
             for name, counts in others.items():
                 bench.print_peer(question, name, counts[what] / limit[what])
+
+
+def library_host(_: str, command: str, steps: int, width: int) -> list[str]:
+    """The library's own: many.c."""
+    return [str(bench.BUILD / "many"), "host", command, str(steps), str(width)]
 
 
 def script(text: str, name: str, command: str, steps: int, width: int) -> list[str]:

@@ -2,6 +2,7 @@
  * How many steps a second are run when many are in flight at once?
  *
  *     many [WIDTH...]              1, 8, 64, 256 and 512 in flight unless told
+ *     many host COMMAND STEPS WIDTH     is a host as those of peers/ are, for hosts.py
  *
  * Ours is one thread with an epoll over fw_exec_fd(), and then as many threads as steps with
  * fw_worker_exec(). Limit: one thread with an epoll over pipes and pidfds, and a clone that shares
@@ -203,11 +204,22 @@ static void ask_memory(size_t width, bool with_threads)
 
 /* ----------------------------------------------------------------------------- all -- */
 
+static int be_host(char **argv)
+{
+    struct question question = {.steps = strtoul(argv[3], NULL, 10), .width = strtoul(argv[4], NULL, 10)};
+    prepare(&question, argv[2]);
+    double seconds = ours(&question);
+    release(&question);
+    return printf("%.9f\n", seconds) < 0;
+}
+
 int main(int argc, char **argv)
 {
     static const size_t usual[] = {1, 8, 64, 256, 512};
     size_t widths[most_rounds], count = 0;
     allow_descriptors();
+    if (argc == 5 && strcmp(argv[1], "host") == 0)
+        return be_host(argv);
     for (int i = 1; i < argc && count < most_rounds; i++)
         widths[count++] = strtoul(argv[i], NULL, 10);
     if (count == 0) {

@@ -41,11 +41,10 @@ compile_expand() {
 # What a user would pick instead: those of which the machine has the library.
 build_peers() {
   mkdir -p "$out/peers"
-  for peer in limit flowworker libuv GLib; do
+  for peer in limit libuv GLib; do
     source=benchmarks/peers/$(echo "$peer" | tr 'A-Z' 'a-z').c
     case $peer in
       limit) flags="-L$out -Wl,-rpath,$out -llimits" ;;
-      flowworker) flags="-L$lib -Wl,-rpath,$lib -lflowworker" ;;
       libuv) flags=$(pkg-config --cflags --libs libuv 2>/dev/null) || continue ;;
       GLib) flags=$(pkg-config --cflags --libs gio-2.0 2>/dev/null) || continue ;;
     esac
@@ -59,13 +58,18 @@ build_peers() {
   fi
 }
 
+compile_question() {
+  compile "$1" "benchmarks/$1.c" benchmarks/bench.c -L"$lib" -Wl,-rpath,"$lib" -lflowworker \
+    -L"$out" -Wl,-rpath,"$out" -llimits -lpthread
+}
+
 run_question() {
   case $1 in
     step | keeper | many | standing | capture | pool | lookup)
-      compile "$1" "benchmarks/$1.c" benchmarks/bench.c -L"$lib" -Wl,-rpath,"$lib" -lflowworker \
-        -L"$out" -Wl,-rpath,"$out" -llimits -lpthread
+      compile_question "$1"
       "$out/$1"
       ;;
+    hosts) compile_question many ;;
     containers) compile libcontainers.so -fPIC -shared benchmarks/containers_limit.c ;;
     load)
       compile load benchmarks/load.c benchmarks/bench.c -ldl

@@ -128,7 +128,7 @@ def test_the_same_as_the_shells(programs, command):
     check(command, programs)
 
 
-@pytest.mark.parametrize("path", ["", ".", ":", "/usr/bin:", "::/bin", "/nosuch:directory:.:/bin", "/etc/passwd:/bin", "/root/x:.", ".%builtin", "/bin/"])
+@pytest.mark.parametrize("path", ["", ".", ":", "/usr/bin:", "::/bin", "/nosuch:directory:.:/bin", "/etc/passwd:/bin", "/nosuch/x:.", ".%builtin", "/bin/"])
 @pytest.mark.parametrize("command", ["words a", "script a", "empty", "directory", "no-interpreter", "cat words", "nosuch", "if a"])
 def test_the_way_to_a_program(programs, path, command):
     check(command, programs, {"PATH": path})
@@ -194,13 +194,12 @@ def test_a_directory_that_a_command_moves(place):
 
 
 # Those that end a process, without the two that the C library has for itself.
-SIGNALS = sorted(set(range(1, 65)) - {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH, 32, 33})
+STOPS = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
+SIGNALS = sorted(set(range(1, 65)) - STOPS - {signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH, 32, 33})
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_program_that_a_signal_ends(place, number):
-    if number in (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU):
-        pytest.skip("stops, and does not end")
     (place / "die").write_text(f"#!{sys.executable} -IS\nimport os\nos.write(2, b'last words: ')\nos.kill(os.getpid(), {number})\n")
     (place / "die").chmod(0o755)
     check("./die", place)

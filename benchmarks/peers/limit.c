@@ -1,4 +1,4 @@
-/* The limit as such a program, for what is counted from outside of it. */
+/* The limit as such a program, which has nothing else loaded: for what is counted from outside of it. */
 #include "../limits/limits.h"
 #include "peer.h"
 

@@ -21,7 +21,9 @@ enum DashShell {
   /// The variables that it sets to something of its own where the environment has them.
   private static let reset: [StaticString] = ["IFS", "OPTIND", "LINENO", "PPID"]
   /// Those that it has had from the beginning: they come first of those with the same place.
-  private static let known: [StaticString] = ["PATH", "TERM", "HISTSIZE", "MAIL", "MAILPATH", "PS1", "PS2", "PS4", "ATTY"]
+  private static let known: [StaticString] = [
+    "PATH", "TERM", "HISTSIZE", "MAIL", "MAILPATH", "PS1", "PS2", "PS4", "ATTY",
+  ]
   private static let pwdName: StaticString = "PWD"
   /// VTABSIZE in its var.c.
   private static let places = 39
@@ -42,7 +44,9 @@ enum DashShell {
       if reset.contains(where: { $0 == name }) { return nil }
       let variable = Variable(text: index, length: length, hash: hash(name))
       if pwdName == name { pwd.text = index }
-      let same = table[variable.hash].firstIndex { environment.text($0.text ?? 0).prefix(length + 1).elementsEqual(text.prefix(length + 1)) }
+      let same = table[variable.hash].firstIndex {
+        environment.text($0.text ?? 0).prefix(length + 1).elementsEqual(text.prefix(length + 1))
+      }
       if let same {
         table[variable.hash][same] = variable
       } else {
@@ -73,7 +77,7 @@ enum DashShell {
     let hash: Int
   }
 
-  /// `hashvar` in its var.c, whose bytes have signs as the compiler's.
+  /// `hashvar` in its var.c.
   private static func hash(_ name: UnsafeRawBufferPointer) -> Int {
     var value = name.first.map { Int($0) << 4 } ?? 0
     for byte in name { value += Int(byte) }
@@ -138,7 +142,8 @@ enum DashShell {
   private static let signals = [
     "", "Hangup", "Interrupt", "Quit", "Illegal instruction", "Trace/breakpoint trap", "Aborted", "Bus error",
     "Floating point exception", "Killed", "User defined signal 1", "Segmentation fault", "User defined signal 2",
-    "Broken pipe", "Alarm clock", "Terminated", "Stack fault", "Child exited", "Continued", "Stopped (signal)", "Stopped",
+    "Broken pipe", "Alarm clock", "Terminated", "Stack fault", "Child exited", "Continued", "Stopped (signal)",
+    "Stopped",
     "Stopped (tty input)", "Stopped (tty output)", "Urgent I/O condition", "CPU time limit exceeded",
     "File size limit exceeded", "Virtual timer expired", "Profiling timer expired", "Window changed", "I/O possible",
     "Power failure", "Bad system call",

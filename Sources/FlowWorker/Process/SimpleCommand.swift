@@ -1,11 +1,14 @@
 /// A command that a POSIX shell would run as one program, with words that are known without it: words and quotes, no
-/// variable, no pattern, no operator, and nothing that is the shell's own.
+/// variable, no pattern, no operator, and nothing that is the shell's own. (`Words` splits by Python's rules, for commands
+/// that have no shell; here whatever is not certain is the shell's.)
 enum SimpleCommand {
   /// What a shell that is dash runs itself, and the words that it knows. In quotes it would not know some of them; those
   /// are its own all the same.
   static let shellsOwn: Set<String> = [
-    ".", ":", "[", "alias", "bg", "break", "cd", "chdir", "command", "continue", "echo", "eval", "exec", "exit", "export",
-    "false", "fc", "fg", "getopts", "hash", "jobs", "kill", "let", "local", "printf", "pwd", "read", "readonly", "return",
+    ".", ":", "[", "alias", "bg", "break", "cd", "chdir", "command", "continue", "echo", "eval", "exec", "exit",
+    "export",
+    "false", "fc", "fg", "getopts", "hash", "jobs", "kill", "let", "local", "printf", "pwd", "read", "readonly",
+    "return",
     "set", "shift", "test", "times", "trap", "true", "type", "ulimit", "umask", "unalias", "unset", "wait",
     "!", "{", "}", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until", "while",
   ]
@@ -51,7 +54,8 @@ enum SimpleCommand {
         isWord = false
       case (_, UInt8(ascii: "\n")):
         // Behind it there may be nothing: no second command.
-        guard command[at...].allSatisfy({ $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") })
+        guard
+          command[at...].allSatisfy({ $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") })
         else { return nil }
         at = command.count
       case (_, UInt8(ascii: "#")) where !isWord:

@@ -19,7 +19,8 @@ struct TextBlock: ~Copyable {
       return UnsafeRawBufferPointer(start: nil, count: 0)
     }
     let text = start + places[index]
-    return UnsafeRawBufferPointer(start: text, count: strlen(UnsafeRawPointer(text).assumingMemoryBound(to: CChar.self)))
+    return UnsafeRawBufferPointer(
+      start: text, count: strlen(UnsafeRawPointer(text).assumingMemoryBound(to: CChar.self)))
   }
 
   /// The environment of a step's commands, as it is now.
@@ -30,7 +31,8 @@ struct TextBlock: ~Copyable {
   ///   - inherits: the host's under them. Without values it is the host's in any case, as in flowServ.
   ///   - isForeign: what of the host's is left out.
   init(
-    environment values: KeyValues, _ secrets: Secrets = .none, inherits: Bool, leavingOut isForeign: ((Substring) -> Bool)? = nil
+    environment values: KeyValues, _ secrets: Secrets = .none, inherits: Bool,
+    leavingOut isForeign: ((Substring) -> Bool)? = nil
   ) {
     let inherits = inherits || values.isEmpty
     let values = values.overridden(by: secrets.env)
