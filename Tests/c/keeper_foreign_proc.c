@@ -8,12 +8,10 @@
 #include "descendants.h"
 
 #include <sched.h>
+#include <sys/stat.h>
 
-static void host(void)
+static void check_reach(fw_result *result)
 {
-    fw_result *result = RUN_WITH(json_pack("{s:{s:f}}", "options", "grace", 0.3),
-                                 "sleep 100000 & sh -c 'trap \"\" TERM; : > there; exec sleep 100000' &"
-                                 " until test -e there; do sleep 0.01; done; exit 7");
     CHECK_NOBODY();
     CHECK_EXITED(result, 7);
     json_t *reach = run_command_member(result, 0, "containment"), *ended = run_command_member(result, 0, "is_ended");
@@ -22,6 +20,27 @@ static void host(void)
     json_decref(ended);
     json_decref(reach);
     fw_result_free(result);
+}
+
+/** The same for a command that needs no shell: its group has the number of a process that has gone. */
+static void without_shell(void)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/leave", check_dir());
+    FILE *script = fopen(path, "w");
+    REQUIRE(script != NULL);
+    fputs("#!/bin/sh\nsleep 100000 &\nexit 7\n", script);
+    REQUIRE(fclose(script) == 0 && chmod(path, 0755) == 0);
+    check_reach(RUN_WITH(json_pack("{s:{s:f}}", "options", "grace", 0.3), "./leave"));
+}
+
+static void host(void)
+{
+    fw_result *result = RUN_WITH(json_pack("{s:{s:f}}", "options", "grace", 0.3),
+                                 "sleep 100000 & sh -c 'trap \"\" TERM; : > there; exec sleep 100000' &"
+                                 " until test -e there; do sleep 0.01; done; exit 7");
+    check_reach(result);
+    without_shell();
 }
 
 /** It has process numbers of its own, and the /proc of before. */
