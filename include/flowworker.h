@@ -1338,6 +1338,21 @@ FW_API const char *fw_outcome_name(fw_outcome outcome);
 FW_API const char *fw_result_message(const fw_result *result);
 
 /**
+ * Tells whether output of a step may be missing because the end of a stream was not seen: the connection to
+ * an engine broke, or stayed silent behind the command's end, or a pipe could not be read to its end.
+ *
+ * What an output_limit has cut off is another matter.
+ *
+ * @param result borrowed; NULL gives 0.
+ * @param stream FW_STDOUT or FW_STDERR; any other gives 0.
+ * @return 1 when it may be missing from what a command of the last attempt wrote to the stream (of a
+ *         workflow: of any step), otherwise 0.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API int32_t fw_result_output_incomplete(const fw_result *result, fw_stream stream);
+
+/**
  * Tells how many pieces of output a step has on one stream.
  *
  * @param result borrowed; NULL gives 0.

@@ -7,8 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -48,8 +50,11 @@ static void quiet_end(quiet *quiet) {
 /* --- what libcurl asks for --------------------------------------------------------- */
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *of_socket) {
-  (void)easy;
   fws_http *link = context;
+  char *of_easy = NULL;
+  fws_curl.curl_easy_getinfo(easy, CURLINFO_PRIVATE, &of_easy);
+  fws_call *call = (fws_call *)(void *)of_easy;
+  if (call != NULL) call->fd = what == CURL_POLL_REMOVE ? -1 : fd;
   if (what == CURL_POLL_REMOVE) {
     epoll_ctl(link->epoll, EPOLL_CTL_DEL, fd, NULL);
     return 0;
@@ -62,17 +67,22 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
   return 0;
 }
 
+static double earlier(double one, double other) { return one < other ? one : other; }
+static double later(double one, double other) { return one > other ? one : other; }
+
+/* The timer may ring too early, which is cheaper than to set it for each change. */
+static void arm(fws_http *link, double at) {
+  if (at >= link->armed) return;
+  link->armed = at;
+  fws_timer_set(link->timer, later(at - fws_monotonic(), 0));
+}
+
 static int on_timer(CURLM *multi, long milliseconds, void *context) {
   (void)multi;
   fws_http *link = context;
-  /* Zero would mean never, and it must not act in here. */
-  struct itimerspec time = {0};
-  if (milliseconds == 0) time.it_value.tv_nsec = 1;
-  if (milliseconds > 0) {
-    time.it_value.tv_sec = milliseconds / 1000;
-    time.it_value.tv_nsec = milliseconds % 1000 * 1000000;
-  }
-  timerfd_settime(link->timer, 0, &time, NULL);
+  /* It must not act in here. */
+  link->curl_at = milliseconds < 0 ? INFINITY : fws_monotonic() + (double)milliseconds / 1000;
+  arm(link, link->curl_at);
   return 0;
 }
 
@@ -82,10 +92,19 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
   return fws_above_standard(socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
 }
 
+/* What is on the way before a body, interim answers included. */
+static const size_t LONGEST_HEAD = 1 << 20;
+
 size_t http_on_header(char *text, size_t unit, size_t count, void *context) {
   fws_call *call = context;
   size_t size = unit * count;
   size_t length = size;
+  call->head_size += size;
+  if (call->head_size > LONGEST_HEAD) {
+    call->own_code = FWS_HTTP_TOO_LONG;
+    call->late = "the head of its answer has more than 1 MiB";
+    return 0;
+  }
   while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) length--;
   if (length > 0) {
     call->handlers->line(call->owner, text, length);
@@ -97,6 +116,9 @@ size_t http_on_header(char *text, size_t unit, size_t count, void *context) {
   if (status >= 200) {
     call->status = (int)status;
     call->has_head = true;
+    /* What a server says of an error is short, also where a success would be a stream. */
+    if (status >= 300 && call->whole_until == INFINITY) call->whole_until = call->head_until;
+    call->head_until = INFINITY;
   }
   return size;
 }
@@ -109,8 +131,14 @@ static void tell_head(fws_call *call) {
 
 static size_t on_data(char *bytes, size_t unit, size_t count, void *context) {
   fws_call *call = context;
-  call->handlers->data(call->owner, call->status, bytes, unit * count);
-  return unit * count;
+  return http_tell_data(call, call->status, bytes, unit * count) ? unit * count : 0;
+}
+
+bool http_tell_data(fws_call *call, int status, const void *bytes, size_t size) {
+  if (call->handlers->data(call->owner, status, bytes, size)) return true;
+  call->own_code = FWS_HTTP_TOO_LONG;
+  call->late = "its answer is longer than anything that is read";
+  return false;
 }
 
 /* --- links ------------------------------------------------------------------------- */
@@ -123,6 +151,7 @@ fws_http *fws_http_open(const char *socket, const char *ca, const char *cert, co
   link->cert = cert;
   link->key = key;
   link->taken = -1;
+  link->armed = link->curl_at = INFINITY;
   link->epoll = fws_epoll();
   link->timer = fws_above_standard(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   link->multi = fws_http_multi();
@@ -188,7 +217,7 @@ void http_set_common(fws_call *call, const char *url) {
   fws_curl.curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
   fws_curl.curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   fws_curl.curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-  /* Seconds. There is no limit of the whole: a container may run, and an image be pulled, for days. */
+  /* Seconds. All that is behind the connection has the limits of the call. */
   fws_curl.curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, 10L);
   fws_curl.curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
   /* A variable of the environment that is meant for the web does not stand between us and an engine. */
@@ -241,6 +270,7 @@ fws_call *http_make_call(fws_http *link, const fws_http_handlers *handlers, void
   call->link = link;
   call->handlers = handlers;
   call->owner = owner;
+  call->fd = -1;
   call->easy = fws_curl.curl_easy_init();
   if (call->easy != NULL) return call;
   free(call);
@@ -249,8 +279,18 @@ fws_call *http_make_call(fws_http *link, const fws_http_handlers *handlers, void
 
 void fws_http_wake(fws_http *link) { on_timer(link->multi, 0, link); }
 
-fws_call *http_begin(fws_call *call) {
+static double after(double now, double seconds) { return seconds > 0 ? now + seconds : INFINITY; }
+
+/* When it will have taken too long. */
+static double end_of(const fws_call *call) { return earlier(earlier(call->head_until, call->silent_until), call->whole_until); }
+
+fws_call *http_begin(fws_call *call, fws_http_limits limits) {
   fws_http *link = call->link;
+  double now = fws_monotonic();
+  call->limits = limits;
+  call->head_until = after(now, limits.head);
+  call->silent_until = after(now, limits.silence);
+  call->whole_until = after(now, limits.whole);
   quiet quiet;
   quiet_begin(&quiet);
   CURLMcode code = fws_curl.curl_multi_add_handle(link->multi, call->easy);
@@ -263,15 +303,17 @@ fws_call *http_begin(fws_call *call) {
   call->slot = &link->calls;
   if (call->next != NULL) call->next->slot = &call->next;
   link->calls = call;
+  arm(link, end_of(call));
   return call;
 }
 
 fws_call *fws_http_call(fws_http *link, const char *method, const char *url, const char *content, const char *header,
-                        const void *body, size_t size, const fws_http_handlers *handlers, void *owner) {
+                        const void *body, size_t size, fws_http_limits limits, const fws_http_handlers *handlers,
+                        void *owner) {
   fws_call *call = http_make_call(link, handlers, owner);
   if (call == NULL) return NULL;
   http_set_common(call, url);
-  if (set_request(call, method, content, header, body, size)) return http_begin(call);
+  if (set_request(call, method, content, header, body, size)) return http_begin(call, limits);
   http_free_call(call);
   return NULL;
 }
@@ -283,7 +325,8 @@ fws_call *fws_http_connect(fws_http *link, const char *url, const fws_http_handl
   call->is_connection = true;
   fws_curl.curl_easy_setopt(call->easy, CURLOPT_CONNECT_ONLY, 1L);
   fws_curl.curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
-  return http_begin(call);
+  /* A connection has a limit already. */
+  return http_begin(call, (fws_http_limits){0});
 }
 
 int fws_http_take(fws_http *link) {
@@ -312,7 +355,7 @@ bool fws_http_is_unreachable(int code) {
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
     case CURLE_URL_MALFORMAT:
-    case CURLE_OPERATION_TIMEDOUT: return true; /* of a connection: nothing else has a limit */
+    case CURLE_OPERATION_TIMEDOUT: return true; /* of a connection: all other limits are ours */
     default: return false;
   }
 }
@@ -338,9 +381,14 @@ static void work(fws_http *link) {
     if (fd == link->timer) {
       uint64_t times;
       if (read(fd, &times, sizeof times) < 0 && errno != EAGAIN) continue;
+      link->armed = INFINITY;
+      if (link->curl_at > fws_monotonic()) continue;
+      link->curl_at = INFINITY;
       fws_curl.curl_multi_socket_action(link->multi, CURL_SOCKET_TIMEOUT, 0, &running);
       continue;
     }
+    for (fws_call *call = link->calls; call != NULL; call = call->next)
+      if (call->fd == fd) call->is_active = true;
     int what = 0;
     if (events[at].events & (EPOLLIN | EPOLLHUP)) what |= CURL_CSELECT_IN;
     if (events[at].events & EPOLLOUT) what |= CURL_CSELECT_OUT;
@@ -369,6 +417,10 @@ static void finish(fws_http *link, fws_call *call, int code) {
   char text[CURL_ERROR_SIZE];
   memcpy(text, call->error, sizeof text);
   long error = 0;
+  if (call->own_code != 0) {
+    code = call->own_code;
+    snprintf(text, sizeof text, "%s", call->late);
+  }
   if (code == CURLE_COULDNT_CONNECT) fws_curl.curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &error);
   if (error > 0) {
     /* libcurl speaks of a port here, which a Unix socket has not. */
@@ -392,6 +444,32 @@ static void finish(fws_http *link, fws_call *call, int code) {
   if (unwanted >= 0) close(unwanted);
 }
 
+static void tell_late(fws_call *call, double now) {
+  if (now >= call->silent_until) {
+    snprintf(call->error, sizeof call->error, "nothing has come for %g s", call->limits.silence);
+    return;
+  }
+  double seconds = call->limits.whole > 0 ? call->limits.whole : call->limits.head;
+  const char *text = call->status >= 200 ? "its answer was not complete within %g s" : "it did not answer within %g s";
+  snprintf(call->error, sizeof call->error, text, seconds);
+}
+
+/* The next call that has taken too long. One for which something came just now is looked at again: it may be the host that
+ * was away, and the answer was here all the time. */
+static fws_call *take_late(fws_http *link) {
+  double now = fws_monotonic();
+  for (fws_call *call = link->calls; call != NULL; call = call->next) {
+    if (call->is_active) {
+      call->silent_until = after(now, call->limits.silence);
+      continue;
+    }
+    if (now < end_of(call)) continue;
+    tell_late(call, now);
+    return call;
+  }
+  return NULL;
+}
+
 void fws_http_advance(fws_http *link) {
   work(link);
   /* A handler may begin and drop calls: the list is begun anew after each. */
@@ -404,4 +482,11 @@ void fws_http_advance(fws_http *link) {
   int code;
   fws_call *call;
   while ((call = take_ended(link, &code)) != NULL) finish(link, call, code);
+  while ((call = take_late(link)) != NULL) finish(link, call, FWS_HTTP_LATE);
+  double next = link->curl_at;
+  for (call = link->calls; call != NULL; call = call->next) {
+    call->is_active = false;
+    next = earlier(next, end_of(call));
+  }
+  arm(link, next);
 }

@@ -9,6 +9,8 @@ struct fws_http {
   CURLM *multi;
   int epoll;
   int timer;
+  double armed;   /* when the timer rings: no later than anything that has to be done */
+  double curl_at; /* when libcurl wants its turn */
   const char *socket;
   const char *ca, *cert, *key;
   struct fws_call *calls;
@@ -24,6 +26,14 @@ struct fws_call {
   void *body;
   const fws_http_handlers *handlers;
   void *owner;
+  /* Times of the monotonic clock, INFINITY where there is no limit, and seconds. */
+  fws_http_limits limits;
+  double head_until, silent_until, whole_until;
+  int fd;          /* that it uses at the moment, or -1 */
+  bool is_active;  /* something came, or went, in this turn */
+  size_t head_size; /* of all that came before its body */
+  const char *late; /* what has passed, for a message; or what was too long */
+  int own_code;    /* FWS_HTTP_…, or 0 */
   bool is_connection;
   bool has_head; /* it is complete, and not told yet */
   int status;
@@ -36,9 +46,11 @@ struct fws_call {
 fws_call *http_make_call(fws_http *link, const fws_http_handlers *handlers, void *owner);
 void http_set_common(fws_call *call, const char *url);
 bool http_add_header(fws_call *call, const char *line);
+/* False: no more is wanted. */
+bool http_tell_data(fws_call *call, int status, const void *bytes, size_t size);
 size_t http_on_header(char *text, size_t unit, size_t count, void *context);
 /* NULL: there is no memory, and no call. */
-fws_call *http_begin(fws_call *call);
+fws_call *http_begin(fws_call *call, fws_http_limits limits);
 void http_free_call(fws_call *call);
 
 #endif

@@ -38,8 +38,7 @@ static size_t on_content(char *bytes, size_t unit, size_t count, void *context) 
   fws_curl.curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
   /* What a server says of a failure is not the file. SFTP has no status. */
   if (call->content < 0 || (status != 0 && (status < 200 || status > 299))) {
-    call->handlers->data(call->owner, (int)status, bytes, size);
-    return size;
+    return http_tell_data(call, (int)status, bytes, size) ? size : 0;
   }
   for (size_t done = 0; done < size;) {
     ssize_t written = fws_write_file(call->content, bytes + done, size - done);
@@ -83,9 +82,6 @@ static bool set_transfer(fws_call *call, const fws_transfer *what) {
   /* Storage may be behind the proxy of the environment. */
   fws_curl.curl_easy_setopt(easy, CURLOPT_PROXY, NULL);
   fws_curl.curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(what->timeout * 1000));
-  /* A transfer that stands still for so long has failed. */
-  fws_curl.curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  fws_curl.curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)(what->stall < 1 ? 1 : what->stall));
   fws_curl.curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   fws_curl.curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_content);
   fws_curl.curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
@@ -117,7 +113,7 @@ fws_call *fws_http_transfer(fws_http *link, const fws_transfer *what, const fws_
   if (call == NULL) return NULL;
   call->content = what->content;
   call->size = what->size;
-  if (set_transfer(call, what)) return http_begin(call);
+  if (set_transfer(call, what)) return http_begin(call, what->limits);
   http_free_call(call);
   return NULL;
 }

@@ -28,6 +28,12 @@ public func fw_result_message(_ result: OpaquePointer?) -> UnsafePointer<CChar>?
   HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.message?.start }
 }
 
+@_cdecl("fw_result_output_incomplete") @implementation
+public func fw_result_output_incomplete(_ result: OpaquePointer?, _ stream: fw_stream) -> Int32 {
+  guard let stream = Stream(rawValue: stream) else { return 0 }
+  return HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.isIncomplete(stream) ? 1 : 0 } ?? 0
+}
+
 @_cdecl("fw_result_output_count") @implementation
 public func fw_result_output_count(_ result: OpaquePointer?, _ stream: fw_stream) -> Int {
   guard let stream = Stream(rawValue: stream) else { return 0 }

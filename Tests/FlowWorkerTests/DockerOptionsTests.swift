@@ -14,6 +14,7 @@ import Testing
     for none in [DockerOptions(), try options("{}")] {
       #expect(none.host == nil && none.certPath == nil && none.sharedFiles == nil && none.network == nil)
       #expect(none.pull == .missing && none.container == .command && none.hasInit && none.grace == 2)
+      #expect(none.patience == 30)
       #expect(none.shell == nil && none.user == nil && !none.isHostUser && none.memory == nil && none.cpus == nil)
       #expect(none.mounts.isEmpty && none.settings.isEmpty)
     }
@@ -49,6 +50,7 @@ import Testing
   @Test("an integer is a number of processors, too")
   func numbers() throws {
     #expect(try options(#"{"cpus": 2, "grace": 86400}"#).cpus == 2)
+    #expect(try options(#"{"engine_timeout": 0.5}"#).patience == 0.5)
     #expect(try options(#"{"memory": 9223372036854775807}"#).memory == Int64.max)
   }
 
@@ -79,6 +81,7 @@ import Testing
       ), ("cpus", "0", "the integer 0 is no number of processors: use a number from 0.01 to 100000"),
       ("network", "\"\"", "an empty string stands where a name is needed"),
       ("mounts", "{}", "an object stands where an array is needed"),
+      ("engine_timeout", "0", "the integer 0 is no time for an answer: use a number of seconds beyond 0, at most 86400"),
       ("grace", "-1", "the integer -1 is no time in seconds from 0 to 86400"),
       ("timeout", "0", "the integer 0 is no time in seconds: use a number above 0, at most 31536000"),
     ])

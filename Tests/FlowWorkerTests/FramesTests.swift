@@ -53,6 +53,12 @@ import Testing
     #expect(told == (isError == 1 ? Told(stderr: [7, 8]) : Told(stdout: [7, 8])))
   }
 
+  @Test("what is no frame is a stream that was cut")
+  func noFrames() {
+    #expect(told(frame(1, [7]) + Array("Internal Server Error".utf8)) == Told(stdout: [7], isCutShort: true))
+    #expect(told([1, 0, 1, 0, 0, 0, 0, 0]).isCutShort)
+  }
+
   @Test("nothing is a stream without output")
   func empty() {
     #expect(told([]) == Told())

@@ -46,8 +46,22 @@ import Testing
     let text =
       #"{"stream":"Step 1"}"# + "\n" + #"{"stream":"/2\n\n \u001b[91mred\u001b[0m\nrest"}"# + "\n" + #"{"error":"no"}"#
     Array(text.utf8).withUnsafeBytes { documents.take($0) }
-    #expect(documents.log == ["Step 1/2", "red"])
+    #expect(Array(documents.log.lines(from: 0)) == ["Step 1/2", "red"])
     documents.end()
-    #expect(documents.log == ["Step 1/2", "red", "rest"] && documents.failure == "no")
+    #expect(Array(documents.log.lines(from: 0)) == ["Step 1/2", "red", "rest"] && documents.failure == "no")
+    #expect(Array(documents.log.lines(from: 2)) == ["rest"] && documents.log.count == 3)
+  }
+
+  @Test func whatIsKeptIsBounded() {
+    var log = BuildLog()
+    for number in 0..<50_000 { log.take("\u{1B}[31m\(number)\u{1B}[\n") }
+    #expect(log.count == 50_000 && log.lines(from: 0).count <= 2 * BuildLog.longest)
+    #expect(log.lines(from: 49_999).first == "49999[" && log.lines(from: 60_000).isEmpty)
+    var documents = ImageDocuments()
+    for number in 0..<20_000 {
+      let line = "{\"status\":\"Downloading\",\"id\":\"l\(number)\",\"progressDetail\":{\"current\":1,\"total\":2}}\n"
+      Array(line.utf8).withUnsafeBytes { documents.take($0) }
+    }
+    #expect(documents.progress.layers == 10_000 && documents.progress.bytesTotal == 20_000)
   }
 }

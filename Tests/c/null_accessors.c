@@ -38,6 +38,7 @@ int main(void)
     CHECK_INT(fw_result_step_count(NULL), 0);
     CHECK(fw_result_step(NULL, 0) == NULL);
     CHECK_INT(fw_result_output_count(NULL, FW_STDOUT), 0);
+    CHECK_INT(fw_result_output_incomplete(NULL, FW_STDOUT), 0);
     CHECK_INT(fw_result_output_count(NULL, FW_STDERR), 0);
     length = 7;
     CHECK(fw_result_output(NULL, FW_STDOUT, 0, &length) == NULL);

@@ -121,6 +121,8 @@ static void succeeded(void)
     CHECK_INT(json_integer_value(json_object_get(command, "stderr_bytes")), 4);
     CHECK_INT(json_integer_value(json_object_get(command, "stdout_cut")), 0);
     CHECK_INT(json_array_size(json_object_get(command, "incomplete")), 0);
+    for (fw_stream stream = 0; stream <= 3; stream++)
+        CHECK_INT(fw_result_output_incomplete(result, stream), 0);
     CHECK(json_integer_value(json_object_get(command, "peak_memory")) > 0);
     CHECK(json_is_null(json_object_get(command, "ended_by")));
     CHECK(json_is_string(json_object_get(command, "containment")));

@@ -38,12 +38,24 @@ typedef struct {
   void (*_Nonnull line)(void *_Nonnull owner, const char *_Nonnull text, size_t size);
   /* The head is complete. */
   void (*_Nonnull head)(void *_Nonnull owner, int status);
-  /* A piece of the answer's body; it may come before the head is told. */
-  void (*_Nonnull data)(void *_Nonnull owner, int status, const void *_Nonnull bytes, size_t size);
+  /* A piece of the answer's body; it may come before the head is told. False: there is more than is wanted, and the call
+   * ends. */
+  bool (*_Nonnull data)(void *_Nonnull owner, int status, const void *_Nonnull bytes, size_t size);
   /* It has ended and is no longer valid. `code` is 0, or libcurl's with its text; of a transfer, how many bytes of the file
    * were moved, and the errno that stopped it. */
   void (*_Nonnull end)(void *_Nonnull owner, int code, const char *_Nonnull text, int64_t moved, int file_error);
 } fws_http_handlers;
+
+/* What a call may take, in seconds; 0: any time. One that takes more ends with FWS_HTTP_LATE. */
+typedef struct {
+  double head;    /* until the head of the answer has come */
+  double silence; /* without a byte on its way */
+  double whole;   /* until its end */
+} fws_http_limits;
+
+/* Of `end`, beside libcurl's own: a limit has passed; the peer says more than anybody reads. */
+#define FWS_HTTP_LATE 1000
+#define FWS_HTTP_TOO_LONG 1001
 
 /* Codes of `end` that say that there is nobody: the connection was not made, or not with TLS as it should be. */
 bool fws_http_is_absent(int code);
@@ -53,8 +65,8 @@ bool fws_http_is_unreachable(int code);
 /* Begins a call. The body is copied; `content` and `header` are whole header lines or NULL. NULL: there is no memory. */
 fws_call *_Nullable fws_http_call(fws_http *_Nonnull link, const char *_Nonnull method, const char *_Nonnull url,
                                   const char *_Nullable content, const char *_Nullable header,
-                                  const void *_Nullable body, size_t size, const fws_http_handlers *_Nonnull handlers,
-                                  void *_Nonnull owner);
+                                  const void *_Nullable body, size_t size, fws_http_limits limits,
+                                  const fws_http_handlers *_Nonnull handlers, void *_Nonnull owner);
 
 /* A file that is sent or received, or a question to a store. Strings are copied; lists end with NULL. */
 typedef struct {
@@ -79,7 +91,8 @@ typedef struct {
   int content;
   bool is_upload;
   int64_t size; /* of what is sent */
-  double timeout, stall; /* seconds: of the connection, and without a byte */
+  double timeout;         /* seconds, of the connection */
+  fws_http_limits limits; /* of all that is behind it */
 } fws_transfer;
 
 /* Begins one. NULL: there is no memory, or libcurl cannot do it. */

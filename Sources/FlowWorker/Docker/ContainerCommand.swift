@@ -13,12 +13,15 @@ class ContainerCommand: EngineCommand {
   private var isWaitedFor = false
   private var hasStreamEnded = false
   private var status: Int32?
-  private var isStartSent = false
+  /// How often the engine has been asked how it ended.
+  private var looks = 0
+  /// The engine says that it runs no more, and has not told of its end.
+  private var isEndMissed = false
   /// Time to create the container of the next command.
   private let onStart: () -> Void
 
-  /// Seconds between the end of a container and that of its output.
-  private static let drainPatience = 5.0
+  /// Seconds between two questions to an engine that seems to have missed the end.
+  private static let missInterval = 5.0
 
   init(
     _ session: ContainerSession, _ command: String, isLast: Bool, timeout: Double?, settings: RunSettings,
@@ -30,19 +33,6 @@ class ContainerCommand: EngineCommand {
     self.early = early
     self.onStart = onStart
     super.init(session, command, isLast: isLast, timeout: timeout, settings: settings, events: events)
-  }
-
-  override var isStarting: Bool { isStartSent }
-  override var hasEnded: Bool { status != nil }
-
-  /// The rest of the output comes until there is a pause.
-  override func drain() { if status != nil, !hasStreamEnded { setDrain() } }
-
-  private func setDrain() {
-    setAlarm(ContainerCommand.drainPatience) { [weak self] in
-      self?.hasStreamEnded = true
-      self?.inspectIfEnded()
-    }
   }
 
   override func begin() {
@@ -71,6 +61,7 @@ class ContainerCommand: EngineCommand {
     // that has not been started would end at once but for "next-exit".
     attached = link.call(
       "POST", session.path("/containers/\(container)/attach?stream=1&stdout=1&stderr=1"),
+      within: .stream(session.patience),
       head: { [weak self] status in
         guard status < 300 else { return }
         self?.isAttached = true
@@ -79,7 +70,7 @@ class ContainerCommand: EngineCommand {
       data: { [weak self] _, bytes in self?.take(bytes) },
       end: { [weak self] answer in self?.streamEnded(answer) })
     waited = link.call(
-      "POST", session.path("/containers/\(container)/wait?condition=next-exit"),
+      "POST", session.path("/containers/\(container)/wait?condition=next-exit"), within: .stream(session.patience),
       head: { [weak self] status in
         guard status < 300 else { return }
         self?.isWaitedFor = true
@@ -89,17 +80,17 @@ class ContainerCommand: EngineCommand {
   }
 
   private func startIfReady() {
-    guard isAttached, isWaitedFor, !isStartSent, phase == .preparing, let container else { return }
-    isStartSent = true
-    session.link.call("POST", session.path("/containers/\(container)/start")) { [weak self] answer in
-      guard let self else { return }
+    guard isAttached, isWaitedFor, phase == .preparing, let container else { return }
+    phase = .starting
+    session.link.call("POST", session.path("/containers/\(container)/start"), within: session.answer) {
+      [weak self] answer in
+      guard let self, isActive else { return }
       if answer.isSuccess || answer.status == 304 {
-        if phase == .preparing { tellStart() }
+        tellStart()
         guard phase == .running else { return }
         if !wasAskedToEnd { onStart() }
         return endIfAsked()
       }
-      guard phase == .preparing || phase == .running else { return }
       if answer.failure != nil { return lose(session.place.failure(answer, doing: "start the container")) }
       fail(refusal(answer, doing: "start the container"))
     }
@@ -122,20 +113,26 @@ class ContainerCommand: EngineCommand {
 
   private func streamEnded(_ answer: borrowing HTTPAnswer) {
     attached = nil
-    guard phase == .preparing || phase == .running else { return }
+    guard isActive else { return }
     // Podman prepares the program when it is attached to.
     if answer.status >= 300 { return fail(refusal(answer, doing: "attach to the container")) }
     if answer.failure != nil { return lose(session.place.failure(answer, doing: "attach to the container")) }
+    isDrained = true
+    outputHasEnded()
+  }
+
+  override func outputHasEnded() {
     hasStreamEnded = true
-    inspectIfEnded()
+    clocks.clear(.drain)
+    if phase == .ended { look() }
   }
 
   private func exited(_ answer: borrowing HTTPAnswer) {
     waited = nil
-    guard phase == .preparing || phase == .running else { return }
+    guard isActive, status == nil else { return }
     if answer.failure != nil { return lose(session.place.failure(answer, doing: "wait for the container")) }
     // Its start was refused, which is told by itself.
-    if phase == .preparing, !answer.isSuccess {
+    if !isTold, !answer.isSuccess {
       return fail(session.place.failure(answer, doing: "wait for the container"))
     }
     let found = answer.read { json -> (Int64, String?)? in
@@ -146,26 +143,69 @@ class ContainerCommand: EngineCommand {
     }
     if let error, !error.isEmpty {
       return fail(
-        SpawnFailure(engine: "the engine at \(session.place.address) does not tell how it ended: \(error)"))
+        SpawnFailure(
+          engine:
+            "the engine at \(session.place.address) does not tell how it ended: \(Wording.foreign(error, limit: 1000))")
+      )
     }
-    status = Int32(truncatingIfNeeded: code)
-    if phase == .preparing, isStartSent { tellStart() }
-    if hasStreamEnded { return inspectIfEnded() }
-    setDrain()
+    hasEnded(Int32(truncatingIfNeeded: code))
   }
 
-  /// What only the engine knows, before the container goes.
-  ///
-  /// - Parameter look: which time it is.
-  private func inspectIfEnded(look: Int = 1) {
+  private func hasEnded(_ status: Int32) {
+    self.status = status
+    if phase == .starting { tellStart() }
+    enterEnd(isDrained: hasStreamEnded)
+    if hasStreamEnded { look() }
+  }
+
+  /// What only the engine knows, before the container goes. It has no part in the status: an engine that does not answer has
+  /// told that already.
+  override func look() {
     guard let status, hasStreamEnded, let container else { return }
-    setAlarm(ContainerCommand.drainPatience) { [weak self] in self?.conclude(status) }
-    session.link.call("GET", session.path("/containers/\(container)/json")) { [weak self] answer in
-      guard let self, phase == .running else { return }
+    looks += 1
+    let limit = HTTPLimit.answer(min(ContainerCommand.lookPatience, session.patience))
+    session.link.call("GET", session.path("/containers/\(container)/json"), within: limit) { [weak self] answer in
+      guard let self, phase == .ended, isActive else { return }
       _ = answer.read { json -> Void? in self.learn(json["State"]) }
-      guard mayLackMemory(status, look: look) else { return conclude(status) }
-      setAlarm(EngineCommand.lookInterval) { [weak self] in self?.inspectIfEnded(look: look + 1) }
+      guard answer.failure == nil, mayLackMemory(status, look: looks) else { return conclude(status) }
+      clocks.set(.look, in: EngineCommand.lookInterval)
     }
+  }
+
+  /// Seconds.
+  private static let lookPatience = 5.0
+
+  override func checkPulse() {
+    guard let container else { return }
+    session.link.call("GET", session.path("/containers/\(container)/json"), within: session.answer) {
+      [weak self] answer in
+      guard let self, phase == .running, isActive else { return }
+      if answer.failure != nil { return lose(session.place.failure(answer, doing: "tell of the container")) }
+      let code = answer.read { json -> Int64? in
+        guard let state = json["State"], let name = state["Status"]?.string else { return nil }
+        return ["exited", "stopped", "dead"].contains(name) ? state["ExitCode"]?.integer : nil
+      }
+      guard code != nil || answer.status == 404 else {
+        isEndMissed = false
+        return
+      }
+      // What it has told of the end may be on its way.
+      if !isEndMissed {
+        isEndMissed = true
+        return clocks.set(.pulse, in: min(ContainerCommand.missInterval, session.patience))
+      }
+      guard let code, (0...255).contains(code) else {
+        return fail(SpawnFailure(engine: "the engine at \(session.place.address) does not have the container any more"))
+      }
+      hasEnded(Int32(truncatingIfNeeded: code))
+    }
+  }
+
+  override func abandonRest() {
+    guard let status else { return }
+    if hasStreamEnded { return conclude(status) }
+    markIncomplete()
+    finish(status: status, fault: "the engine at \(session.place.address) goes on sending output behind its end")
   }
 
   private func learn(_ state: JSONRef?) {

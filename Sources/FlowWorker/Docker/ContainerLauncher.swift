@@ -24,7 +24,8 @@ final class ContainerLauncher: CommandLauncher {
   static func session(
     _ options: DockerOptions, image: String, build: NotebookImage? = nil, env: KeyValues, rundir: CText
   ) throws(SpawnFailure) -> ContainerSession {
-    let place = try EngineSearch.place(options)
+    var place = try EngineSearch.place(options)
+    place.patience = options.patience
     guard options.sharedFiles ?? (place.peer.socket != nil) else {
       throw SpawnFailure(
         "the engine at \(place.address) may be on another machine, where the run directory is not: if it sees the same "

@@ -68,6 +68,10 @@ final class ContainerSession {
       place, engine, link, reference, options.pull, build: build, network: options.network)
   }
 
+  /// Seconds that the engine may take to answer; twice as much is between two signs of life of it.
+  var patience: Double { place.patience }
+  var answer: HTTPLimit { .answer(place.patience) }
+
   /// What is known for the step's result.
   var facts: ContainerFacts {
     ContainerFacts(
@@ -94,7 +98,7 @@ final class ContainerSession {
     link.dropAll()
     for name in containers {
       let engine = engine
-      link.call("DELETE", path("/containers/\(name)?force=1&v=1")) { answer in
+      link.call("DELETE", path("/containers/\(name)?force=1&v=1"), within: answer) { answer in
         if answer.isSuccess || answer.status == 404 { engine.removeLeftover(name) }
       }
     }
@@ -111,7 +115,7 @@ final class ContainerSession {
   func prepare(_ done: @escaping (SpawnFailure?) -> Void) {
     guard engine.isUnknown else { return prepareUser(done) }
     let engine = engine
-    link.call("GET", "/_ping") { [weak self] answer in
+    link.call("GET", "/_ping", within: answer) { [weak self] answer in
       guard let self else { return }
       guard answer.isSuccess else { return done(place.firstFailure(answer)) }
       guard let version = answer.apiVersion else {
@@ -127,7 +131,7 @@ final class ContainerSession {
   /// On an engine without root, root in a container is the engine's user.
   private func prepareUser(_ done: @escaping (SpawnFailure?) -> Void) {
     guard options.isHostUser, engine.isRootless == nil else { return preparePlan(done) }
-    link.call("GET", path("/info")) { [weak self] answer in
+    link.call("GET", path("/info"), within: answer) { [weak self] answer in
       guard let self else { return }
       guard answer.isSuccess else { return done(place.failure(answer, doing: "tell of itself")) }
       let isRootless = answer.read { json in
@@ -147,7 +151,7 @@ final class ContainerSession {
       plan = try ContainerPlan(
         options, env: env, rundir: rundir, label: HostLabel.own, isRootless: engine.isRootless ?? false)
     } catch { return done(error) }
-    if engine.isSweepDue() { sweep = Sweep(engine, link) }
+    if engine.isSweepDue() { sweep = Sweep(engine, link, within: answer) }
     makeWill()
     source.get(done)
   }
@@ -196,7 +200,7 @@ final class ContainerSession {
     containers.append(name)
     creating.insert(name)
     writeWill()
-    link.call("POST", path("/containers/create?name=\(name)"), body: body) { [weak self] answer in
+    link.call("POST", path("/containers/create?name=\(name)"), within: answer, body: body) { [weak self] answer in
       guard let self else { return }
       creating.remove(name)
       let failure = answer.isSuccess ? nil : place.failure(answer, doing: "create the container")
@@ -225,7 +229,7 @@ final class ContainerSession {
   }
 
   private func remove(_ name: String, attempt: Int) {
-    link.call("DELETE", path("/containers/\(name)?force=1&v=1")) { [weak self] answer in
+    link.call("DELETE", path("/containers/\(name)?force=1&v=1"), within: answer) { [weak self] answer in
       guard let self else { return }
       // 404: it has gone already.
       if answer.isSuccess || answer.status == 404 { return forget(name) }
@@ -239,7 +243,7 @@ final class ContainerSession {
 
   /// Somebody else removes it.
   private func awaitRemoval(_ name: String, _ attempt: Int) {
-    link.call("POST", path("/containers/\(name)/wait?condition=removed")) { [weak self] _ in
+    link.call("POST", path("/containers/\(name)/wait?condition=removed"), within: answer) { [weak self] _ in
       self?.remove(name, attempt: attempt + 1)
     }
   }
@@ -278,6 +282,9 @@ final class ContainerSession {
 
   var hasContainers: Bool { !containers.isEmpty }
 
+  /// Whether the engine has been asked for a container, and has not answered.
+  var isCreating: Bool { !creating.isEmpty }
+
   /// The engine was lost: nothing that was asked for is answered any more.
   func dropCalls() {
     link.dropAll()
@@ -286,14 +293,14 @@ final class ContainerSession {
     sweep = nil
   }
 
-  /// The engine does not answer: what may be there is left to the next step.
+  /// The engine does not answer: what may be there is left to the monitor, which asks for some minutes, and to the next step.
   func giveUp() {
+    will = nil
     dropCalls()
     if !containers.isEmpty { isClean = false }
     for name in containers { engine.addLeftover(name) }
     containers = []
   }
-
 }
 
 extension JSONRef {

@@ -69,6 +69,8 @@ struct EnginePlace: Sendable {
   var address: String
   /// What said so, for messages.
   var source: String
+  /// Seconds that it may take to answer.
+  var patience = DockerOptions.defaultPatience
 
   /// - Parameter certificates: a directory; for a Unix socket they are not needed.
   init(_ address: EngineAddress, certificates: String?, source: String) {
@@ -96,7 +98,10 @@ struct EnginePlace: Sendable {
     if message.contains("no space left on device") || message.contains("disk quota exceeded") {
       return SpawnFailure(engine: "the disk of the engine at \(address) is full: \(message)")
     }
-    return SpawnFailure("the engine at \(address) does not \(doing): \(message)")
+    let reason = "the engine at \(address) does not \(doing): \(message)"
+    // It is the step's concern only where the engine says that what was asked for is wrong.
+    let isOurs = (400..<500).contains(answer.status) && answer.status != 408 && answer.status != 429
+    return isOurs ? SpawnFailure(reason) : SpawnFailure(engine: reason)
   }
 
   /// What the first call came to, before which nobody knew whether there is an engine, or how it is to be spoken to.

@@ -3,48 +3,96 @@ internal import Glibc
 
 /// A command in a container: what a container of its own and an exec in one for the step have in common.
 ///
-///   preparing ──▶ running ──▶ closing ──▶ over
+///   preparing ──▶ starting ──▶ running ──▶ ended ──▶ closing ──▶ over
 ///
-/// In every phase a timeout, a cancel, a refusal of the engine, or its loss leads to `closing`, which
-/// removes the containers that are not needed any more.
+/// Each phase has a deadline, and a timeout or a cancel of the step reaches each of them (`endBecause`):
+///
+///   | phase     | waits for                                | until                                                    |
+///   |-----------|------------------------------------------|----------------------------------------------------------|
+///   | preparing | answers, the image, the container        | the limit of each call; `pulse` finds an engine that hangs |
+///   | starting  | the answer to the start                  | the limit of the call; `gone` after it was asked to end   |
+///   | running   | the end of the command                   | `pulse`; `kill` and then `gone` after it was asked to end |
+///   | ended     | the rest of its output, and how it ended | `drain`, `look`, and `rest` for all of it                 |
+///   | closing   | the removal of its containers            | `removal`                                                |
 class EngineCommand: RunningCommand {
   enum Phase {
     case preparing
+    /// The engine has been asked to start it.
+    case starting
     case running
+    /// The engine has told of its end.
+    case ended
     case closing
     case over
+  }
+
+  enum Clock {
+    /// The step's own time has passed.
+    case timeout
+    /// It was asked to end, and has not.
+    case kill
+    /// It was killed, or was to be started, and nothing is told of it.
+    case gone
+    /// Nothing more has come of its output behind its end.
+    case drain
+    /// There is still more to come behind its end.
+    case rest
+    /// Something is asked again.
+    case look
+    /// An engine that was lost is asked again.
+    case search
+    /// Nothing has been heard of an engine that was lost.
+    case loss
+    /// The engine is asked whether it is there.
+    case pulse
+    /// The containers are not gone.
+    case removal
+    /// Somebody is to look again.
+    case now
   }
 
   let session: ContainerSession
   let command: String
   let isLast: Bool
-  private(set) var phase = Phase.preparing
+  final var phase = Phase.preparing
   /// The container that it runs in.
-  var container: String?
+  final var container: String?
   /// What is known of its end.
-  var end: CommandEnd
+  final var end: CommandEnd
+  final var clocks: Deadlines<Clock>
   private let timeout: Double?
   private var stdout: ReceivedOutput
   private var stderr: ReceivedOutput
   private var frames = Frames()
   /// Of the step, while it is advanced.
   private var events = EventQueue()
-  private var isTold = false
-  private var isOver = false
-  private var reason: Outcome?
-  /// At the session's time: of a timeout, of a grace, of an engine that may come back.
-  private var onAlarm: (() -> Void)?
+  /// That it runs.
+  private(set) final var isTold = false
+  private(set) final var reason: Outcome?
   private var isLost = false
+  private var lossEnd = 0.0
+  /// Of signals that were sent, those that were not answered.
+  private var unanswered = 0
+  /// When it was advanced last.
+  private var turnTime = fws_monotonic()
+  private var isRestExtended = false
   /// No other command follows in its session.
   private var endsStep = false
+  /// The end of its output was seen.
+  final var isDrained = false
 
   /// Seconds. What is killed is gone at once, unless the engine is in trouble.
-  private static let killPatience = 10.0
-  /// Seconds for the containers to be removed.
-  static let removalPatience = 60.0
+  private static let killPatience = 5.0
+  /// Seconds for the containers to be removed; and where the engine has left our signals without an answer.
+  static let removalPatience = 15.0
+  private static let shortPatience = 5.0
+  /// Seconds between the end of a command and that of its output, in which nothing comes.
+  private static let drainPatience = 5.0
   /// Seconds. An engine that was lost may come back; whether the container ran on is seen then.
   private static let lossPatience = 2.0
   private static let lossInterval = 0.2
+  /// Seconds between two turns of a host that is busy with other things.
+  private static let absence = 1.0
 
   init(
     _ session: ContainerSession, _ command: String, isLast: Bool, timeout: Double?, settings: RunSettings,
@@ -54,6 +102,7 @@ class EngineCommand: RunningCommand {
     self.command = command
     self.isLast = isLast
     self.timeout = timeout
+    clocks = Deadlines(session.timer)
     end = CommandEnd(outcome: .exited, started: fws_wall())
     stdout = ReceivedOutput(.stdout, settings, events)
     stderr = ReceivedOutput(.stderr, settings, events)
@@ -67,14 +116,20 @@ class EngineCommand: RunningCommand {
   /// Drops the calls that wait for the command.
   func dropCalls() {}
 
-  /// More output has come.
-  func drain() {}
-
   /// Something may be due.
   func turn() {}
 
+  /// Asks again how it ended.
+  func look() {}
+
+  /// Asks the engine how the command is while it runs: who hangs does not answer, and who has missed the end tells it.
+  func checkPulse() {}
+
   /// It has ended by itself, and its status and outcome are known.
   func conclude() {}
+
+  /// The rest of its output does not come, or nobody waits for it any longer: it ends with what is known.
+  func abandonRest() {}
 
   /// The engine has told of the container after it was lost. `nil`: it has gone.
   func found(_ state: JSONRef?) {}
@@ -83,7 +138,8 @@ class EngineCommand: RunningCommand {
 
   /// - Parameter isPrepared: a command before it has prepared the session.
   final func start(isPrepared: Bool) {
-    if let timeout { setAlarm(timeout) { [weak self] in self?.endBecause(.timeout) } }
+    if let timeout { clocks.set(.timeout, in: timeout) }
+    clocks.set(.pulse, in: session.patience)
     if isPrepared { return begin() }
     session.prepare { [weak self] failure in
       guard let self, phase == .preparing else { return }
@@ -96,20 +152,19 @@ class EngineCommand: RunningCommand {
 
   final func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
     swap(&self.events, &events)
+    // What the engine has said comes before what it should have said by now.
     session.advance()
     tellProgress()
-    if session.timer.isOver, let action = onAlarm {
-      clearAlarm()
-      action()
-    }
+    while let clock = clocks.takeDue() { passed(clock) }
     turn()
-    if isOver {
-      clearAlarm()
+    turnTime = fws_monotonic()
+    if phase == .over {
+      clocks.clearAll()
       stdout.finish(&self.events)
       stderr.finish(&self.events)
     }
     swap(&self.events, &events)
-    guard isOver else { return nil }
+    guard phase == .over else { return nil }
     signpost.forget(session.link.fd)
     if endsStep, session.hasContainers { session.bequeath() }
     end.stdout = stdout.take()
@@ -119,9 +174,30 @@ class EngineCommand: RunningCommand {
 
   final func stop() { endBecause(.cancelled) }
 
+  private func passed(_ clock: Clock) {
+    switch clock {
+    case .timeout: endBecause(.timeout)
+    case .kill: forceToEnd()
+    case .gone: forsake()
+    case .drain: if phase == .ended { drained() }
+    case .rest: restHasPassed()
+    case .look: if phase == .ended { look() }
+    case .search: search()
+    case .loss: if let container { leave(container) }
+    case .pulse: takePulse()
+    case .removal:
+      session.giveUp()
+      complete()
+    case .now: break
+    }
+  }
+
   private func tellProgress() {
     while let (image, progress) = session.takeProgress() { events.progress(progress, image: image) }
   }
+
+  /// It waits for the engine to tell something of the command.
+  final var isActive: Bool { phase != .closing && phase != .over && !isLost }
 
   /// What it wrote, in order.
   func accept(_ stream: Stream, _ piece: UnsafeRawBufferPointer) { keep(stream, piece) }
@@ -138,7 +214,7 @@ class EngineCommand: RunningCommand {
   final func tellStart() {
     guard !isTold else { return }
     isTold = true
-    phase = .running
+    if phase == .preparing || phase == .starting { phase = .running }
     end.container = container
     end.started = fws_wall()
     events.commandStarted(container: container, at: end.started)
@@ -146,8 +222,8 @@ class EngineCommand: RunningCommand {
 
   final func take(_ bytes: UnsafeRawBufferPointer) {
     // Output may come before the answer to the start does.
-    if phase == .preparing { tellStart() }
-    drain()
+    if phase == .starting { tellStart() }
+    if phase == .ended, clocks.has(.drain) { clocks.set(.drain, in: EngineCommand.drainPatience) }
     var pieces = frames
     pieces.take(bytes) { stream, piece in accept(stream, piece) }
     frames = pieces
@@ -178,34 +254,78 @@ class EngineCommand: RunningCommand {
     stderr = ReceivedOutput(.stderr, RunSettings(), nil)
   }
 
+  // MARK: The end that the engine tells
+
+  /// The engine has told that it has ended. What is behind that has its own time.
+  ///
+  /// - Parameter isDrained: its output has ended, too.
+  final func enterEnd(isDrained: Bool) {
+    phase = .ended
+    clocks.clear(.kill)
+    clocks.clear(.gone)
+    clocks.set(.rest, in: reason == nil ? session.patience : EngineCommand.shortPatience)
+    if !isDrained { clocks.set(.drain, in: EngineCommand.drainPatience) }
+  }
+
+  /// The end of its output was not seen.
+  final func markIncomplete() { if !isDrained { end.incomplete = [.stdout, .stderr] } }
+
+  /// The output is silent behind the end, and stays open.
+  private func drained() {
+    markIncomplete()
+    outputHasEnded()
+  }
+
+  /// Its output has ended, or nothing more is expected of it.
+  func outputHasEnded() {}
+
+  private func restHasPassed() {
+    guard phase == .ended else { return }
+    // A host that was away has not taken what was there.
+    if !isRestExtended, reason == nil, fws_monotonic() - turnTime > EngineCommand.absence {
+      isRestExtended = true
+      return clocks.set(.rest, in: session.patience)
+    }
+    abandonRest()
+  }
+
   /// It has ended with a status, as an engine reports it.
-  final func finish(status: Int32) {
-    guard phase != .over, phase != .closing else { return }
+  ///
+  /// - Parameter fault: why that is not all that there is to know of it.
+  final func finish(status: Int32, fault: String? = nil) {
+    guard isActive else { return }
     let signal = status &- 128
     if (1...31).contains(signal) { end.signal = signal } else { end.exitCode = status }
     end.outcome = end.signal == nil ? .exited : .signaled
     if end.outOfMemory == .yes, status != 0 { end.outcome = .oom }
     conclude()
     end.containment = .container
-    if let reason {
+    if frames.isCutShort { end.incomplete = [.stdout, .stderr] }
+    let cut = frames.isCutShort ? "its output was cut off by the engine at \(session.place.address)" : nil
+    if let reason, end.endedBy != nil || fault != nil {
       // What could not be signalled any more had ended by itself.
-      if end.endedBy != nil { end.outcome = reason }
+      end.outcome = reason
+    } else if let fault = fault ?? cut, status == 0 {
+      // A success would say that all of it is here.
+      end.outcome = .engineFailed
+      end.failure = "the command ended with status 0, and \(fault)"
     }
     close()
   }
 
   /// It could not be started, or the engine cannot go on.
   final func fail(_ failure: SpawnFailure) {
-    guard phase != .over, phase != .closing else { return }
+    guard isActive else { return }
+    if isTold { markIncomplete() }
     end.outcome = failure.outcome
     end.failure = failure.reason
     close()
   }
 
   /// The last thing that is done: containers that are no longer needed go.
-  private func close() {
+  final func close() {
     phase = .closing
-    clearAlarm()
+    clocks.clearAll()
     dropCalls()
     let isSuccess = end.outcome == .exited && end.exitCode == 0
     if isSuccess, !isLast {
@@ -215,11 +335,8 @@ class EngineCommand: RunningCommand {
     endsStep = true
     // What has ended by itself is removed while the result goes its way.
     if reason == nil, !isLost, session.canBequeath { return complete() }
-    setAlarm(EngineCommand.removalPatience) { [weak self] in
-      // The engine does not remove them.
-      self?.session.giveUp()
-      self?.complete()
-    }
+    clocks.set(
+      .removal, in: unanswered > 0 || session.isCreating ? EngineCommand.shortPatience : EngineCommand.removalPatience)
     session.removeAll { [weak self] in self?.complete() }
   }
 
@@ -230,35 +347,37 @@ class EngineCommand: RunningCommand {
     guard phase != .over else { return }
     phase = .over
     end.isEnded = session.isClean
-    isOver = true
     // This may come by a cancel, while somebody waits for the step: nothing else would wake that one.
-    setAlarm(0) {}
+    clocks.set(.now, in: 0)
   }
 
   // MARK: Ending it
 
   private func endBecause(_ outcome: Outcome) {
-    guard reason == nil, phase == .preparing || phase == .running, !hasEnded, !isLost else { return }
-    reason = outcome
-    clearAlarm()
-    if phase == .preparing, !isStarting {
+    // An engine that was lost has a short time of its own.
+    if isLost { return }
+    switch phase {
+    case .preparing:
       session.abandonPreparation()
+      reason = outcome
       end.outcome = outcome
-      return close()
-    }
-    if phase == .running { return askToEnd() }
-    // One that is being started is ended when that has been answered; an engine may not answer.
-    setAlarm(EngineCommand.killPatience) { [weak self] in
-      self?.end.outcome = outcome
-      self?.close()
+      close()
+    case .starting:
+      guard reason == nil else { return }
+      reason = outcome
+      // It is ended when the start has been answered; an engine may not answer.
+      clocks.set(.gone, in: EngineCommand.killPatience)
+    case .running:
+      guard reason == nil else { return }
+      reason = outcome
+      askToEnd()
+    case .ended:
+      reason = reason ?? outcome
+      abandonRest()
+    case .closing: clocks.bring(.removal, within: EngineCommand.shortPatience)
+    case .over: break
     }
   }
-
-  /// It has ended by itself, and what is left is to learn how.
-  var hasEnded: Bool { false }
-
-  /// Whether the engine has been asked to start it.
-  var isStarting: Bool { false }
 
   final var wasAskedToEnd: Bool { reason != nil }
 
@@ -266,18 +385,23 @@ class EngineCommand: RunningCommand {
   final func endIfAsked() { if phase == .running, reason != nil, end.endedBy == nil { askToEnd() } }
 
   private func askToEnd() {
+    clocks.clear(.gone)
     signal("SIGTERM", .term)
-    setAlarm(session.options.grace) { [weak self] in self?.forceToEnd() }
+    clocks.set(.kill, in: session.options.grace)
   }
 
   private func forceToEnd() {
+    guard phase == .running, !isLost else { return }
     signal("SIGKILL", .kill)
-    setAlarm(EngineCommand.killPatience) { [weak self] in
-      guard let self else { return }
-      // Its end is not told: removing it by force is the last way.
-      end.outcome = reason ?? .engineFailed
-      close()
-    }
+    clocks.set(.gone, in: EngineCommand.killPatience)
+  }
+
+  /// Its end, or its start, is not told: removing it by force is the last way.
+  private func forsake() {
+    guard isActive else { return }
+    if isTold { markIncomplete() } else { unanswered += 1 }
+    end.outcome = reason ?? .engineFailed
+    close()
   }
 
   private func signal(_ name: StaticString, _ signal: EndingSignal) {
@@ -285,8 +409,12 @@ class EngineCommand: RunningCommand {
     let before = end.endedBy
     // The end that it brings may be told before this is answered.
     end.endedBy = signal
-    session.link.call("POST", session.path("/containers/\(container)/kill?signal=\(name)")) { [weak self] answer in
-      guard let self, phase == .running else { return }
+    unanswered += 1
+    session.link.call("POST", session.path("/containers/\(container)/kill?signal=\(name)"), within: session.answer) {
+      [weak self] answer in
+      guard let self else { return }
+      if answer.failure == nil { unanswered -= 1 }
+      guard phase == .running, !isLost else { return }
       if answer.isSuccess { return }
       // It had ended by itself.
       end.endedBy = before
@@ -294,32 +422,50 @@ class EngineCommand: RunningCommand {
     }
   }
 
+  // MARK: Whether the engine is there
+
+  /// A running container may be silent for days, and an image take its time: the engine is asked now and then.
+  private func takePulse() {
+    guard isActive, phase != .ended else { return }
+    clocks.set(.pulse, in: session.patience)
+    if phase == .running { return checkPulse() }
+    session.link.call("GET", "/_ping", within: session.answer) { [weak self] answer in
+      guard let self, phase == .preparing, answer.failure != nil else { return }
+      session.abandonPreparation()
+      lose(session.place.failure(answer, doing: "answer a ping"))
+    }
+  }
+
   // MARK: Losing the engine
 
   /// The engine is no longer there: it is looked for, for a moment.
   final func lose(_ failure: SpawnFailure) {
-    guard !isLost, phase == .preparing || phase == .running else { return }
+    guard isActive else { return }
+    if isTold { markIncomplete() }
     isLost = true
-    clearAlarm()
+    clocks.clearAll()
     dropCalls()
     session.dropCalls()
     end.outcome = .engineFailed
     end.failure = failure.reason
-    look(until: fws_monotonic() + EngineCommand.lossPatience)
+    lossEnd = fws_monotonic() + EngineCommand.lossPatience
+    search()
   }
 
-  private func look(until deadline: Double) {
+  private func search() {
+    guard phase != .closing, phase != .over else { return }
     guard let container else { return close() }
     // It may accept, and say nothing.
-    setAlarm(max(deadline - fws_monotonic(), 0) + EngineCommand.lossInterval) { [weak self] in self?.leave(container) }
-    session.link.call("GET", session.path("/containers/\(container)/json")) { [weak self] answer in
-      guard let self, phase != .over else { return }
+    clocks.set(.loss, in: max(lossEnd - fws_monotonic(), 0) + EngineCommand.lossInterval)
+    session.link.call("GET", session.path("/containers/\(container)/json"), within: session.answer) {
+      [weak self] answer in
+      guard let self, phase != .closing, phase != .over else { return }
       if answer.failure == nil {
         if answer.isSuccess { _ = answer.read { json -> Void? in self.found(json["State"]) } } else { found(nil) }
         return close()
       }
-      if fws_monotonic() >= deadline { return leave(container) }
-      setAlarm(EngineCommand.lossInterval) { [weak self] in self?.look(until: deadline) }
+      if fws_monotonic() >= lossEnd { return leave(container) }
+      clocks.set(.search, in: EngineCommand.lossInterval)
     }
   }
 
@@ -327,17 +473,5 @@ class EngineCommand: RunningCommand {
     end.failure = (end.failure ?? "") + "; its container \(container) is removed when the engine is used again"
     session.giveUp()
     complete()
-  }
-
-  // MARK: The alarm
-
-  final func setAlarm(_ seconds: Double, _ action: @escaping () -> Void) {
-    onAlarm = action
-    session.timer.set(seconds)
-  }
-
-  private func clearAlarm() {
-    onAlarm = nil
-    session.timer.set(ContainerSession.never)
   }
 }

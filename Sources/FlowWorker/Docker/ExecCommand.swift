@@ -17,7 +17,6 @@ final class StepContainer {
 final class ExecCommand: EngineCommand {
   private let box: StepContainer
   private let words: (ContainerSession) throws(SpawnFailure) -> [String]
-  private var isStartSent = false
   private var stream: HTTPCall?
   private var id: String?
   private var began = 0.0
@@ -26,6 +25,11 @@ final class ExecCommand: EngineCommand {
   private var isKnownToRun = false
   private var probe: Pause?
   private var probeInterval = 0.0
+  /// Once the engine has told it, and how often it was asked about memory.
+  private var status: Int32?
+  private var looks = 0
+  /// The engine says that it runs no more, and its output goes on.
+  private var isEndMissed = false
 
   /// Seconds.
   private static let firstProbe = 0.05
@@ -33,6 +37,7 @@ final class ExecCommand: EngineCommand {
   /// How engines begin to say, on the command's own output, that there is no command. Docker's has no process then.
   private static let dockerComplaint = "OCI runtime exec failed"
   private static let podmanComplaint = "Error: "
+  private static let longestComplaint = 64 << 10
   private static let complaints = [dockerComplaint, podmanComplaint]
 
   init(
@@ -43,9 +48,6 @@ final class ExecCommand: EngineCommand {
     self.words = words
     super.init(session, command, isLast: isLast, timeout: timeout, settings: settings, events: events)
   }
-
-  override var isStarting: Bool { isStartSent }
-  override var hasEnded: Bool { isStartSent && stream == nil }
 
   override func begin() {
     if let name = box.name {
@@ -64,7 +66,8 @@ final class ExecCommand: EngineCommand {
 
   private func startContainer() {
     guard let container else { return }
-    session.link.call("POST", session.path("/containers/\(container)/start")) { [weak self] answer in
+    session.link.call("POST", session.path("/containers/\(container)/start"), within: session.answer) {
+      [weak self] answer in
       guard let self, phase == .preparing else { return }
       if answer.isSuccess {
         box.name = container
@@ -87,7 +90,8 @@ final class ExecCommand: EngineCommand {
     guard let container, let plan = session.plan else { return }
     let body: ByteBuffer
     do throws(SpawnFailure) { body = plan.exec(command: try words(session)) } catch { return fail(error) }
-    session.link.call("POST", session.path("/containers/\(container)/exec"), body: body) { [weak self] answer in
+    session.link.call("POST", session.path("/containers/\(container)/exec"), within: session.answer, body: body) {
+      [weak self] answer in
       guard let self, phase == .preparing else { return }
       if answer.failure != nil { return lose(session.place.failure(answer, doing: "create the command")) }
       // It has ended by itself: its own program is not there, or somebody has ended it.
@@ -101,12 +105,12 @@ final class ExecCommand: EngineCommand {
   }
 
   private func startExec(_ id: String) {
-    isStartSent = true
+    phase = .starting
     began = fws_monotonic()
     var body = ByteBuffer()
     body.append("{\"Detach\":false,\"Tty\":false}" as StaticString)
     stream = session.link.call(
-      "POST", session.path("/exec/\(id)/start"), body: body,
+      "POST", session.path("/exec/\(id)/start"), within: .stream(session.patience), body: body,
       data: { [weak self] _, bytes in self?.received(bytes) },
       end: { [weak self] answer in self?.streamEnded(answer) })
     setProbe(ExecCommand.firstProbe)
@@ -114,10 +118,13 @@ final class ExecCommand: EngineCommand {
 
   /// Before it is known that the command runs, this may be the engine's complaint that it does not.
   private func received(_ bytes: UnsafeRawBufferPointer) {
-    guard phase == .preparing else { return take(bytes) }
+    guard !isTold else { return take(bytes) }
     early.append(bytes)
     let said = ExecCommand.plain(UnsafeRawBufferPointer(rebasing: early.bytes.prefix(64)))
-    if !said.isEmpty, !ExecCommand.complaints.contains(where: { said.hasPrefix($0) || $0.hasPrefix(said) }) {
+    if !said.isEmpty,
+      !ExecCommand.complaints.contains(where: { said.hasPrefix($0) || $0.hasPrefix(said) })
+        || early.count > ExecCommand.longestComplaint
+    {
       isKnownToRun = true
     }
   }
@@ -137,12 +144,13 @@ final class ExecCommand: EngineCommand {
 
   override func turn() {
     // Not where the output came from: libcurl was at work there.
-    if isKnownToRun, phase == .preparing, stream != nil { started() }
+    if isKnownToRun, phase == .starting, stream != nil { started() }
     guard let probe, probe.isOver else { return }
     clearProbe()
-    guard phase == .preparing, let id else { return }
-    session.link.call("GET", session.path("/exec/\(id)/json")) { [weak self] answer in
-      guard let self, phase == .preparing, stream != nil else { return }
+    guard phase == .starting, let id else { return }
+    session.link.call("GET", session.path("/exec/\(id)/json"), within: session.answer) { [weak self] answer in
+      guard let self, phase == .starting, isActive, stream != nil else { return }
+      if answer.failure != nil { return lose(session.place.failure(answer, doing: "tell of the command")) }
       let isRunning = answer.read { json in
         json["Running"]?.boolean == true && (json["Pid"]?.integer ?? 0) > 0
       }
@@ -150,6 +158,28 @@ final class ExecCommand: EngineCommand {
       setProbe(min(probeInterval * 2, ExecCommand.longestProbe))
     }
   }
+
+  override func checkPulse() {
+    guard let id else { return }
+    session.link.call("GET", session.path("/exec/\(id)/json"), within: session.answer) { [weak self] answer in
+      guard let self, phase == .running, isActive else { return }
+      if answer.failure != nil { return lose(session.place.failure(answer, doing: "tell of the command")) }
+      guard answer.read({ $0["Running"]?.boolean }) == false else {
+        isEndMissed = false
+        return
+      }
+      // Its output may be on its way.
+      if !isEndMissed {
+        isEndMissed = true
+        return clocks.set(.pulse, in: min(ExecCommand.missInterval, session.patience))
+      }
+      end.duration = fws_monotonic() - began
+      enterEnd(isDrained: false)
+    }
+  }
+
+  /// Seconds.
+  private static let missInterval = 5.0
 
   private func started() {
     clearProbe()
@@ -166,24 +196,46 @@ final class ExecCommand: EngineCommand {
 
   private func streamEnded(_ answer: borrowing HTTPAnswer) {
     stream = nil
-    guard phase == .preparing || phase == .running, let id, let container else { return }
+    guard isActive, let container else { return }
     if answer.failure != nil { return lose(session.place.failure(answer, doing: "run the command")) }
     if answer.status >= 300 {
       if answer.status == 409 { return containerHasEnded(container) }
       return fail(refusal(answer.message) ?? session.place.failure(answer, doing: "run the command"))
     }
-    end.duration = fws_monotonic() - began
-    session.link.call("GET", session.path("/exec/\(id)/json")) { [weak self] answer in
-      guard let self, phase == .preparing || phase == .running else { return }
+    isDrained = true
+    if phase != .ended {
+      end.duration = fws_monotonic() - began
+      enterEnd(isDrained: true)
+    }
+    outputHasEnded()
+  }
+
+  override func outputHasEnded() {
+    guard let id, let container else { return }
+    clocks.clear(.drain)
+    clearProbe()
+    session.link.call("GET", session.path("/exec/\(id)/json"), within: session.answer) { [weak self] answer in
+      guard let self, isActive else { return }
       if answer.failure != nil { return lose(session.place.failure(answer, doing: "tell how the command ended")) }
-      guard answer.isSuccess else { return containerHasEnded(container) }
+      if answer.status == 404 || answer.status == 409 { return containerHasEnded(container) }
+      guard answer.isSuccess else { return fail(session.place.failure(answer, doing: "tell how the command ended")) }
       let state = answer.read { json in (code: json["ExitCode"]?.integer, pid: json["Pid"]?.integer ?? 0) }
       conclude(state?.code, pid: state?.pid ?? 0)
     }
   }
 
+  override func abandonRest() {
+    if let status { return finish(status: status) }
+    if stream != nil { markIncomplete() }
+    guard let reason else {
+      return fail(SpawnFailure(engine: "the engine at \(session.place.address) does not tell how the command ended"))
+    }
+    end.outcome = reason
+    close()
+  }
+
   private func conclude(_ code: Int64?, pid: Int64) {
-    if phase == .preparing, code == 126 || code == 127 {
+    if !isTold, code == 126 || code == 127 {
       let said = ExecCommand.plain(early.bytes)
       let isDocker = said.hasPrefix(ExecCommand.dockerComplaint) && pid == 0
       if isDocker || said.hasPrefix(ExecCommand.podmanComplaint) && said.contains("OCI ") {
@@ -192,7 +244,7 @@ final class ExecCommand: EngineCommand {
           refusal(said) ?? SpawnFailure("the engine at \(session.place.address) does not run it: \(said)"))
       }
     }
-    if phase == .preparing {
+    if !isTold {
       tellStart()
       flush()
     }
@@ -200,32 +252,36 @@ final class ExecCommand: EngineCommand {
       return fail(
         SpawnFailure(engine: "the engine at \(session.place.address) does not tell how the command ended"))
     }
-    conclude(status: Int32(truncatingIfNeeded: code), look: 1)
+    status = Int32(truncatingIfNeeded: code)
+    look()
   }
 
   /// The engine knows whether memory ran out, but not for which command.
-  private func conclude(status: Int32, look: Int) {
-    guard let container, mayLackMemory(status, look: look), !box.wasOutOfMemory else {
+  override func look() {
+    guard let status else { return }
+    looks += 1
+    guard let container, mayLackMemory(status, look: looks), !box.wasOutOfMemory else {
       if status == 137, session.options.memory != nil, end.outOfMemory == nil, end.endedBy == nil {
         end.outOfMemory = .likely
       }
       return finish(status: status)
     }
-    session.link.call("GET", session.path("/containers/\(container)/json")) { [weak self] answer in
-      guard let self, phase == .running else { return }
+    session.link.call("GET", session.path("/containers/\(container)/json"), within: session.answer) {
+      [weak self] answer in
+      guard let self, isActive else { return }
       if answer.read({ $0["State"]?["OOMKilled"]?.boolean }) == true {
         end.outOfMemory = .yes
         box.wasOutOfMemory = true
       }
-      guard mayLackMemory(status, look: look) else { return conclude(status: status, look: Int.max) }
-      setAlarm(EngineCommand.lookInterval) { [weak self] in self?.conclude(status: status, look: look + 1) }
+      if mayLackMemory(status, look: looks) { clocks.set(.look, in: EngineCommand.lookInterval) } else { look() }
     }
   }
 
   /// The container is not running any more.
   private func containerHasEnded(_ container: String) {
-    session.link.call("GET", session.path("/containers/\(container)/json")) { [weak self] answer in
-      guard let self, phase == .preparing || phase == .running else { return }
+    session.link.call("GET", session.path("/containers/\(container)/json"), within: session.answer) {
+      [weak self] answer in
+      guard let self, isActive else { return }
       let code = answer.read { $0["State"]?["ExitCode"]?.integer } ?? nil
       if code == 127 || code == 126 { return fail(noShell) }
       fail(SpawnFailure(engine: "the container of the step has been ended by somebody else"))

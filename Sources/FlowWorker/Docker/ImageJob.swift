@@ -10,11 +10,18 @@ final class ImageJob: @unchecked Sendable {
   private var documents = ImageDocuments()
   private var outcome: SpawnFailure??
 
+  /// Seconds without a word, as multiples of the engine's time for an answer: a layer may be checked for long, and a command
+  /// of a build may work for long.
+  private static let silenceOfPull = 4.0
+  private static let silenceOfBuild = 20.0
+
   /// How far it is.
   struct State {
     var progress = ImageProgress()
     /// What a build has written since somebody looked last.
     var log: ArraySlice<String> = []
+    /// How many lines there were until now.
+    var logged = 0
     /// There once it is over: `.some(nil)` is success.
     var outcome: SpawnFailure??
   }
@@ -38,7 +45,8 @@ final class ImageJob: @unchecked Sendable {
     let job = try ImageJob(place.peer)
     let judge = PullJudge(place: place, image: image, hasCredentials: credentials != nil)
     job.link.call(
-      "POST", "\(base)/images/create?\(image.pullQuery)", header: credentials.map { "X-Registry-Auth: \($0)" },
+      "POST", "\(base)/images/create?\(image.pullQuery)",
+      within: .progress(place.patience, silence: place.patience * silenceOfPull), header: credentials.map { "X-Registry-Auth: \($0)" },
       data: { [weak job] _, bytes in job?.documents.take(bytes) },
       end: { [weak job] answer in job?.finish(answer, judge.refused, judge.failed) })
     return job
@@ -51,7 +59,9 @@ final class ImageJob: @unchecked Sendable {
     let job = try ImageJob(place.peer)
     let shown = "the image \(Wording.quoted(image.name, limit: 200)) for the notebook"
     job.link.call(
-      "POST", "\(base)/build?\(image.query(network: network))", body: image.context, type: "application/x-tar",
+      "POST", "\(base)/build?\(image.query(network: network))",
+      within: .progress(place.patience * silenceOfBuild, silence: place.patience * silenceOfBuild), body: image.context,
+      type: "application/x-tar",
       data: { [weak job] _, bytes in job?.documents.take(bytes) },
       end: { [weak job] answer in
         job?.finish(answer) { answer in
@@ -85,7 +95,7 @@ final class ImageJob: @unchecked Sendable {
     fws_lock(lock)
     defer { fws_unlock(lock) }
     if outcome == nil { link.advance() }
-    return State(progress: documents.progress, log: documents.log.dropFirst(seen), outcome: outcome)
+    return State(progress: documents.progress, log: documents.log.lines(from: seen), logged: documents.log.count, outcome: outcome)
   }
 
   private func finish(
@@ -98,7 +108,7 @@ final class ImageJob: @unchecked Sendable {
       return
     }
     // An engine says "200 OK" before it begins: what happened then is in the last document.
-    outcome = .some(documents.failure.map { failed($0, documents.log) })
+    outcome = .some(documents.failure.map { failed($0, Array(documents.log.lines(from: 0))) })
   }
 }
 

@@ -27,7 +27,7 @@ final class ImageSource {
   private var base: ImageSource?
   private var job: ImageJob?
   private var seen = 0
-  private var log: [String] = []
+  private var log: ArraySlice<String> = []
   private var isAbandoned = false
   private var onPulled: ((SpawnFailure?) -> Void)?
   private var tick: Pause?
@@ -55,7 +55,7 @@ final class ImageSource {
   }
 
   private func inspect(_ done: @escaping (SpawnFailure?) -> Void) {
-    link.call("GET", engine.path("/images/\(URLText.escaped(reference.text))/json")) { [weak self] answer in
+    link.call("GET", engine.path("/images/\(URLText.escaped(reference.text))/json"), within: .answer(place.patience)) { [weak self] answer in
       guard let self else { return }
       if answer.status == 404, !isPulled {
         if build != nil { return fetch(done) }
@@ -66,7 +66,8 @@ final class ImageSource {
               + "\"never\""))
       }
       guard answer.isSuccess else {
-        return done(place.failure(answer, doing: "have the image \(Wording.quoted(reference.text, limit: 200))"))
+        let verb = answer.status < 500 ? "have" : "tell of"
+        return done(place.failure(answer, doing: "\(verb) the image \(Wording.quoted(reference.text, limit: 200))"))
       }
       let reference = reference
       let recipe = build?.recipe
@@ -169,7 +170,7 @@ final class ImageSource {
     let state = job.advance(seen: seen)
     progress = state.progress
     log += state.log
-    seen += state.log.count
+    seen = state.logged
     if let outcome = state.outcome {
       tick.map { fws_epoll_remove(link.fd, $0.fd) }
       onPulled?(outcome)

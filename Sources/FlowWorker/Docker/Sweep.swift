@@ -2,12 +2,14 @@
 final class Sweep {
   private let engine: Engine
   private let link: HTTPLink
+  private let limit: HTTPLimit
   /// Calls that have not been answered.
   private var calls = 0
   private var isMissed = false
 
-  init(_ engine: Engine, _ link: HTTPLink) {
+  init(_ engine: Engine, _ link: HTTPLink, within limit: HTTPLimit) {
     self.engine = engine
+    self.limit = limit
     self.link = link
     look()
   }
@@ -22,7 +24,7 @@ final class Sweep {
     // One that is added from now on may be missing in the list.
     let leftovers = engine.leftovers
     let filter = URLText.escaped("{\"label\":[\"\(HostLabel.key)\"]}")
-    link.call("GET", engine.path("/containers/json?all=1&filters=\(filter)")) { [weak self] answer in
+    link.call("GET", engine.path("/containers/json?all=1&filters=\(filter)"), within: limit) { [weak self] answer in
       guard let self else { return }
       defer { endCall() }
       guard answer.isSuccess else {
@@ -49,7 +51,8 @@ final class Sweep {
       engine.forgetLeftovers(but: found)
       for name in dead {
         calls += 1
-        link.call("DELETE", engine.path("/containers/\(URLText.escaped(name))?force=1&v=1")) { [weak self] answer in
+        let path = engine.path("/containers/\(URLText.escaped(name))?force=1&v=1")
+        link.call("DELETE", path, within: limit) { [weak self] answer in
           if answer.isSuccess || answer.status == 404 { self?.engine.removeLeftover(name) }
           self?.endCall()
         }

@@ -3,7 +3,7 @@ struct DockerOptions {
   static let keys =
     [
       "host", "cert_path", "shared_files", "pull", "container", "shell", "init", "user", "memory", "cpus", "network",
-      "mounts", "grace",
+      "mounts", "grace", "engine_timeout",
     ] + RunSettings.keys
 
   enum Pull: String, CaseIterable {
@@ -45,8 +45,11 @@ struct DockerOptions {
   var mounts: [Mount] = []
   /// Seconds between TERM and KILL.
   var grace = 2.0
+  /// Seconds that the engine may take to answer.
+  var patience = defaultPatience
   var settings = RunSettings()
 
+  static let defaultPatience = 30.0
   /// The least that engines take for a container.
   private static let leastMemory: Int64 = 6 << 20
 
@@ -103,6 +106,11 @@ struct DockerOptions {
       }
     } else if key == "grace" {
       grace = try value.requireGrace()
+    } else if key == "engine_timeout" {
+      guard let number = value.number, number > 0, number <= 86_400 else {
+        throw Refusal("\(value.shown) is no time for an answer: use a number of seconds beyond 0, at most 86400")
+      }
+      patience = number
     } else {
       return try settings.read(key, value)
     }

@@ -11,6 +11,24 @@ struct HTTPPeer: Hashable, Sendable {
   var certificates: String?
 }
 
+/// What a call may take. Each call says it, so that none waits for ever by an oversight.
+enum HTTPLimit {
+  /// Seconds until it is answered, as a whole.
+  case answer(Double)
+  /// Seconds until the answer begins; what follows may take any time, and be silent.
+  case stream(Double)
+  /// Seconds until the answer begins; and in which something comes, as long as it goes on.
+  case progress(Double, silence: Double)
+
+  fileprivate var limits: fws_http_limits {
+    switch self {
+    case .answer(let seconds): return fws_http_limits(head: 0, silence: 0, whole: seconds)
+    case .stream(let seconds): return fws_http_limits(head: seconds, silence: 0, whole: 0)
+    case .progress(let seconds, let silence): return fws_http_limits(head: seconds, silence: silence, whole: 0)
+    }
+  }
+}
+
 /// Connections to one server, and the calls over them. One thread at a time may use it.
 final class HTTPLink {
   let peer: HTTPPeer
@@ -62,11 +80,12 @@ final class HTTPLink {
   ///
   /// - Parameters:
   ///   - path: with its query.
+  ///   - limit: what it may take; then it ends with a failure.
   ///   - type: of the body.
   ///   - header: one more header line.
   @discardableResult
   func call(
-    _ method: StaticString, _ path: String, body: consuming ByteBuffer? = nil, type: StaticString = "application/json",
+    _ method: StaticString, _ path: String, within limit: HTTPLimit, body: consuming ByteBuffer? = nil, type: StaticString = "application/json",
     header: String? = nil,
     head: ((Int32) -> Void)? = nil, data: ((Int32, UnsafeRawBufferPointer) -> Void)? = nil,
     end: @escaping (borrowing HTTPAnswer) -> Void
@@ -79,7 +98,7 @@ final class HTTPLink {
     keep(
       call,
       fws_http_call(
-        raw, name, peer.base + path, content, header, body.start, body.count, HTTPCall.handlers,
+        raw, name, peer.base + path, content, header, body.start, body.count, limit.limits, HTTPCall.handlers,
         Unmanaged.passUnretained(call).toOpaque()))
     return call
   }
@@ -163,7 +182,7 @@ struct HTTPAnswer: ~Copyable {
 
   /// What the engine says of an error, in one line.
   var message: String {
-    if let failure { return failure }
+    if let failure { return Wording.foreign(failure) }
     let said = read { json in json["message"]?.string ?? json["cause"]?.string }
     let text = said ?? String(decoding: body.bytes.prefix(500), as: UTF8.self)
     let line = Wording.foreign(text, limit: 1000)
@@ -188,6 +207,8 @@ final class HTTPCall {
 
   /// More than any answer that is read as a whole.
   private static let longestBody = 64 << 20
+  /// More than anybody says of an error.
+  private static let longestComplaint = 64 << 10
 
   fileprivate init(
     _ link: HTTPLink, _ head: ((Int32) -> Void)?, _ data: ((Int32, UnsafeRawBufferPointer) -> Void)?,
@@ -227,10 +248,17 @@ final class HTTPCall {
     onHead?(status)
   }
 
-  fileprivate func takeData(_ status: Int32, _ bytes: UnsafeRawBufferPointer) {
+  /// False: no more is wanted.
+  fileprivate func takeData(_ status: Int32, _ bytes: UnsafeRawBufferPointer) -> Bool {
     self.status = status
-    if let onData, (200..<300).contains(status) { return onData(status, bytes) }
-    if body.count + bytes.count <= HTTPCall.longestBody { body.append(bytes) }
+    let isSuccess = (200..<300).contains(status)
+    if let onData, isSuccess {
+      onData(status, bytes)
+      return true
+    }
+    let limit = isSuccess || status == 0 ? HTTPCall.longestBody : HTTPCall.longestComplaint
+    body.append(UnsafeRawBufferPointer(rebasing: bytes.prefix(limit - body.count)))
+    return body.count < limit
   }
 
   fileprivate func finish(code: Int32, _ text: String, moved: Int64 = 0, fileError: Int32 = 0) {
@@ -238,6 +266,8 @@ final class HTTPCall {
     link?.forget(self)
     var taken = ByteBuffer()
     swap(&taken, &body)
+    // A complaint that is longer than it needs to be is one all the same.
+    let code = code == FWS_HTTP_TOO_LONG && status >= 300 ? 0 : code
     onEnd(
       HTTPAnswer(
         status: status, apiVersion: apiVersion, body: taken, failure: code == 0 ? nil : text,
@@ -256,7 +286,7 @@ final class HTTPCall {
         },
         head: { owner, status in call(owner).takeHead(status) },
         data: { owner, status, bytes, size in
-          call(owner).takeData(status, UnsafeRawBufferPointer(start: bytes, count: size))
+          return call(owner).takeData(status, UnsafeRawBufferPointer(start: bytes, count: size))
         },
         end: { owner, code, text, moved, error in
           call(owner).finish(code: code, String(cString: text), moved: moved, fileError: error)

@@ -8,11 +8,12 @@ final class TransferRequest {
 
   /// - Parameters:
   ///   - timeout: seconds that a connection may take.
-  ///   - stall: seconds without a byte after which a transfer has failed.
-  init(_ url: String, timeout: Double, stall: Double = 60) throws(SpawnFailure) {
+  ///   - patience: seconds without a byte after which a transfer has failed; and in which a question is answered.
+  init(_ url: String, timeout: Double, patience: Double = 60) throws(SpawnFailure) {
     what.content = -1
     what.timeout = timeout
-    what.stall = stall
+    what.limits.silence = patience
+    what.limits.whole = patience
     what.url = try text(url)
   }
 
@@ -42,11 +43,15 @@ final class TransferRequest {
 
   func head() { what.is_head = true }
 
-  func receive(into fd: Int32) { what.content = fd }
+  func receive(into fd: Int32) {
+    what.content = fd
+    what.limits.whole = 0
+  }
 
   func send(_ fd: Int32, size: Int64) {
     what.content = fd
     what.is_upload = true
+    what.limits.whole = 0
     what.size = size
   }
 
@@ -60,6 +65,8 @@ final class TransferRequest {
     if let passphrase { what.passphrase = try text(passphrase) }
     what.uses_agent = usesAgent
     what.known_hosts = try text(knownHosts)
+    // The listing of a folder may be long.
+    what.limits.whole = 0
   }
 
   /// Commands of SFTP, and the permissions of a new file.

@@ -54,6 +54,14 @@ public final class Report: @unchecked Sendable {
     return []
   }
 
+  /// Whether the end of a stream was not seen.
+  public func isIncomplete(_ stream: Stream) -> Bool {
+    switch content {
+    case .step(let result): return result.last.commands.contains { $0.end.incomplete.contains(stream) }
+    case .run(let result): return result.steps.contains { $0.isIncomplete(stream) }
+    }
+  }
+
   public func outputCount(of stream: Stream) -> Int {
     switch content {
     case .step(let result): return result.outputCount(of: stream)

@@ -20,6 +20,8 @@ final class SchedulerQuery {
     /// The last one of that name; `nil`: it knows of none.
     case job(Found?)
     case failed(String)
+    /// It did not answer in its time.
+    case silence(String)
   }
 
   private let launcher: ProcessLauncher
@@ -28,25 +30,34 @@ final class SchedulerQuery {
   private var unheard = EventQueue()
 
   /// Seconds.
-  private static let patience = 30.0
+  private static let patience = 10.0
+  private static let hurriedPatience = 4.0
+  private let limit: Double
+  /// Bytes of what it says: one line is wanted.
+  private static let longestAnswer = 64 << 10
   /// How often a scheduler that does not answer is asked.
   static let tries = 4
 
-  init(_ name: String, cancels: Bool) throws(SpawnFailure) {
+  /// - Parameters:
+  ///   - cancels: whether the job is ended, too.
+  ///   - isHurried: whether somebody waits for the step to be over.
+  init(_ name: String, cancels: Bool, isHurried: Bool) throws(SpawnFailure) {
+    limit = isHurried ? SchedulerQuery.hurriedPatience : SchedulerQuery.patience
     var env = KeyValues()
     env.set("FLOWWORKER_JOB", name)
     env.set("LC_ALL", "C")
     guard let worker = try? SubprocessWorker(helperWith: env), let root = try? CText("/") else {
       throw .noMemory
     }
-    launcher = try ProcessLauncher(worker, RunSettings(), env: env, rundir: root)
+    var settings = RunSettings()
+    settings.outputLimit = SchedulerQuery.longestAnswer
+    launcher = try ProcessLauncher(worker, settings, env: env, rundir: root)
     var text = ByteBuffer()
     if cancels { text.append("scancel --quiet --name=\"$FLOWWORKER_JOB\"; " as StaticString) }
     text.append("squeue --noheader --states=all --name=\"$FLOWWORKER_JOB\" --format='%i|%T|%r|%N'" as StaticString)
     text.append(byte: 0)
     command = try launcher.start(
-      UnsafeRawBufferPointer(rebasing: text.bytes.dropLast()), isLast: true, timeout: SchedulerQuery.patience,
-      events: nil)
+      UnsafeRawBufferPointer(rebasing: text.bytes.dropLast()), isLast: true, timeout: limit, events: nil)
     guard signpost.open() else { throw SpawnFailure("no descriptor for a question to the scheduler could be had") }
     signpost.watch(command.waiting)
   }
@@ -57,6 +68,7 @@ final class SchedulerQuery {
   func advance() -> Answer? {
     let ready = command.waiting.poll(0)
     guard ready.isAny, let end = command.advance(ready, &signpost, &unheard) else { return nil }
+    if end.outcome == .timeout { return .silence("squeue did not answer in \(Wording.seconds(limit))") }
     guard end.outcome == .exited, end.exitCode == 0 else {
       let said = Wording.foreign(String(decoding: end.stderr.bytes, as: UTF8.self))
       return .failed(said.isEmpty ? "squeue failed" : said)

@@ -8,13 +8,38 @@ internal import Glibc
 ///
 /// `settling` and `asking` come where the link has not told how it ended, or it has to be made sure that nothing
 /// goes on: srun is ended, then the scheduler is asked until it knows of no such job that runs.
+/// Each phase has a deadline, and a timeout or a cancel of the step reaches each of them (`endBecause`):
+///
+///   | phase             | waits for                     | until                                                    |
+///   |-------------------|-------------------------------|----------------------------------------------------------|
+///   | arriving          | an allocation                 | `queue`                                                  |
+///   | running           | the word of the node          | `answer`: some seconds after the timeout or the cancel   |
+///   | settling          | the end of srun               | `srun`                                                   |
+///   | pausing, asking   | the scheduler, which knows it | `scheduler` for all of it, and a time for each question  |
 final class SlurmCommand: RunningCommand {
+  private enum Clock {
+    /// The worker's time for an allocation has passed.
+    case queue
+    /// The node should have ended the command, and has not said so.
+    case answer
+    /// The step's own time has passed, where no node keeps it.
+    case timeout
+    /// srun has not ended.
+    case srun
+    /// The scheduler is asked again.
+    case pause
+    /// The scheduler has been asked for long enough.
+    case scheduler
+    /// There may be more to take.
+    case now
+  }
+
   private enum Phase {
     case arriving
     case running
     /// srun is ending, by itself or ended.
     case settling
-    /// After the time of the alarm.
+    /// Between two questions.
     case pausing
     case asking(SchedulerQuery)
     case over
@@ -40,14 +65,25 @@ final class SlurmCommand: RunningCommand {
   /// What a monitor, or the status file, says of its end.
   private var known: CommandEnd?
   private var submissions = 0
-  private var alarm = Double.infinity
-  private var forcings = 0
+  private var clocks: Deadlines<Clock>
   private var askings = 0
+  /// What the scheduler has said last.
+  private var lastAnswer: SchedulerQuery.Answer?
+  /// Its end has come by the link, behind all of its output.
+  private var hasReply = false
 
   /// Frames that are taken before others have their turn.
   private static let turn = 64
   private static let maxSubmissions = 3
-  private static let maxAskings = 12
+
+  /// Seconds that a node has to end a command and to say so, beside the grace; and srun to end.
+  private static let answerPatience = 5.0
+  private static let srunPatience = 10.0
+  /// Seconds in which the scheduler is asked how a job has ended; and whether one has that we have ended, or that nobody
+  /// waits for any longer.
+  private static let schedulerPatience = 30.0
+  private static let endingPatience = 10.0
+  private static let hurry = 3.0
 
   init(
     _ launcher: SlurmLauncher, _ command: UnsafeRawBufferPointer, index: Int, isLast: Bool, timeout: Double?,
@@ -64,6 +100,7 @@ final class SlurmCommand: RunningCommand {
     guard epoll.number >= 0 else { throw SpawnFailure("no descriptor for it could be had", errno) }
     guard let timer = Pause(1e9) else { throw SpawnFailure("no timer for it could be had", errno) }
     self.timer = timer
+    clocks = Deadlines(timer)
     fws_epoll_add(epoll.number, timer.fd)
     end = CommandEnd(outcome: .exited, started: fws_wall())
     stdout = ReceivedOutput(.stdout, launcher.settings, events)
@@ -98,7 +135,7 @@ final class SlurmCommand: RunningCommand {
     } else {
       place = Allocations.Place(launcher.submission, bell: timer)
       self.place = place
-      if let limit = launcher.options.queueTimeout { alarm = fws_monotonic() + limit }
+      if let limit = launcher.options.queueTimeout { clocks.set(.queue, in: limit) }
     }
     switch launcher.allocations.take(place) {
     case .agent(let found): found.isReady ? adopt(found) : tend(found)
@@ -112,7 +149,6 @@ final class SlurmCommand: RunningCommand {
         throw error
       }
     }
-    setTimer()
   }
 
   private func tend(_ agent: ClusterAgent) {
@@ -135,15 +171,17 @@ final class SlurmCommand: RunningCommand {
     if agent == nil { tend(found) }
     launcher.learn(found.facts, waited: index == 0 ? fws_monotonic() - began : launcher.waited)
     phase = .running
+    clocks.clear(.queue)
+    clocks.clear(.timeout)
     // The node's monitor keeps the time. Should that not answer, we do.
-    alarm = timeout.map { fws_monotonic() + $0 + launcher.options.process.grace + ClusterAgent.closingPatience } ?? .infinity
-    setTimer()
+    if let timeout { clocks.set(.answer, in: timeout + launcher.options.process.grace + SlurmCommand.answerPatience) }
     run(on: found)
   }
 
   private func run(on agent: ClusterAgent) {
     var place = ByteBuffer()
-    place.append(UnsafeRawBufferPointer(start: launcher.shell.rundir.start, count: strlen(launcher.shell.rundir.start) + 1))
+    place.append(
+      UnsafeRawBufferPointer(start: launcher.shell.rundir.start, count: strlen(launcher.shell.rundir.start) + 1))
     place.append(launcher.statusFile)
     place.append(byte: 0)
     agent.run(
@@ -153,17 +191,41 @@ final class SlurmCommand: RunningCommand {
 
   // MARK: What happens
 
-  func stop() {
-    guard reason == nil else { return }
-    reason = .cancelled
+  func stop() { endBecause(.cancelled) }
+
+  private func endBecause(_ outcome: Outcome) {
     switch phase {
-    case .arriving: timer.stop()
+    case .arriving:
+      reason = reason ?? outcome
+      clocks.set(.now, in: 0)
     case .running:
+      guard reason == nil else { return }
+      reason = outcome
       // One that has not begun yet is ended as soon as it has: the agent takes one thing after the other.
       agent?.stop()
-      alarm = fws_monotonic() + launcher.options.process.grace + ClusterAgent.closingPatience
-      setTimer()
-    default: break
+      clocks.set(.answer, in: launcher.options.process.grace + SlurmCommand.answerPatience)
+    case .settling:
+      // What has happened to it is another matter than that nobody waits for it any longer.
+      if outcome == .cancelled { reason = reason ?? outcome }
+      agent?.abandon()
+      clocks.bring(.srun, within: SlurmCommand.hurry)
+    case .pausing, .asking:
+      if outcome == .cancelled { reason = reason ?? outcome }
+      clocks.bring(.scheduler, within: SlurmCommand.hurry)
+    case .over: break
+    }
+  }
+
+  private func passed(_ clock: Clock) {
+    switch clock {
+    case .queue:
+      if case .arriving = phase { leaveLine() } else { endBecause(.timeout) }
+    case .timeout: endBecause(.timeout)
+    case .answer: if case .running = phase { force() } else { endBecause(.timeout) }
+    case .srun: if case .settling = phase { ask() }
+    case .pause: if case .pausing = phase { ask() }
+    case .scheduler: stopAsking()
+    case .now: break
     }
   }
 
@@ -178,17 +240,13 @@ final class SlurmCommand: RunningCommand {
     return end
   }
 
-  private func setTimer(now: Bool = false) {
-    timer.set(now ? 0 : alarm == .infinity ? 1e9 : max(alarm - fws_monotonic(), 0))
-  }
-
   private func step(_ events: inout EventQueue) {
+    while let clock = clocks.takeDue() { passed(clock) }
     for _ in 0..<SlurmCommand.turn {
       guard events.isEmpty else { break }
-      let isDue = fws_monotonic() >= alarm
       switch phase {
       case .arriving:
-        if reason != nil || isDue { return leaveLine() }
+        if reason != nil { return leaveLine() }
         if let place, let offered = launcher.allocations.offer(to: place) {
           adopt(offered)
           continue
@@ -209,9 +267,8 @@ final class SlurmCommand: RunningCommand {
         }
       case .running:
         guard let agent else { return }
-        if isDue { return force() }
         switch agent.listen() {
-        case .nothing: return setTimer()
+        case .nothing: return
         case .ready, .queued: break
         case .output(.stdout, let bytes): stdout.take(bytes, &events)
         case .output(.stderr, let bytes): stderr.take(bytes, &events)
@@ -220,37 +277,27 @@ final class SlurmCommand: RunningCommand {
         }
       case .settling:
         guard let agent else { return }
-        if isDue {
-          forcings += 1
-          if forcings > 2 { ask() } else { force() }
-          continue
-        }
         switch agent.listen() {
-        case .nothing: return setTimer()
+        case .nothing: return
         case .output(.stdout, let bytes): stdout.take(bytes, &events)
         case .output(.stderr, let bytes): stderr.take(bytes, &events)
         case .end: settled()
         case .ready, .queued, .reply: break
         }
-      case .pausing:
-        guard isDue else { return setTimer() }
-        ask()
+      case .pausing: return
       case .asking(let query):
         guard let answer = query.advance() else { return }
         fws_epoll_remove(epoll.number, query.fd)
         take(answer)
-      case .over: return setTimer(now: true)
+      case .over: return clocks.set(.now, in: 0)
       }
     }
     // There may be more that no descriptor tells of.
-    setTimer(now: true)
+    clocks.set(.now, in: 0)
   }
 
   /// Waits for the bell. It may have been rung since it was looked at.
-  private var isStillWaiting: Bool {
-    setTimer()
-    return place.map { !launcher.allocations.isRung($0) } ?? true
-  }
+  private var isStillWaiting: Bool { place.map { !launcher.allocations.isRung($0) } ?? true }
 
   /// What the monitor on the node says.
   private func take(_ reply: fwk_reply, _ events: inout EventQueue) {
@@ -265,6 +312,7 @@ final class SlurmCommand: RunningCommand {
       let failure = launcher.shell.failure(reply, size: text.count)
       finish(CommandEnd(failure: SpawnFailure(failure.reason + node), started: end.started), keepsAgent: true)
     default:
+      hasReply = true
       let told = CommandEnd(reply)
       let isByScheduler = told.outcome == .cancelled && reason == nil
       // A shell exits with 128 and the number where its child was signalled.
@@ -295,7 +343,8 @@ final class SlurmCommand: RunningCommand {
       }
       self.agent = nil
     }
-    setTimer(now: true)
+    clocks.clearAll()
+    clocks.set(.now, in: 0)
   }
 
   private func fail(_ failure: SpawnFailure) {
@@ -309,8 +358,7 @@ final class SlurmCommand: RunningCommand {
     if reason == nil {
       reason = .timeout
       let limit = Wording.seconds(launcher.options.queueTimeout ?? 0)
-      let job = agent?.facts.job.map { "; job \($0) has left the queue" } ?? ""
-      end.explanation = "was given up: no allocation came within the worker's \"queue_timeout\" of \(limit)\(job)"
+      end.explanation = "was given up: no allocation came within the worker's \"queue_timeout\" of \(limit)"
     }
     if let place, let offered = launcher.allocations.leave(place) { launcher.allocations.keep(offered) }
     place = nil
@@ -325,8 +373,8 @@ final class SlurmCommand: RunningCommand {
   private func settle() {
     agent?.close()
     phase = .settling
-    alarm = fws_monotonic() + ClusterAgent.closingPatience
-    setTimer()
+    clocks.set(.srun, in: SlurmCommand.srunPatience)
+    keepTime()
   }
 
   private func force() {
@@ -334,8 +382,12 @@ final class SlurmCommand: RunningCommand {
     agent?.abandon()
     agent?.close()
     phase = .settling
-    alarm = fws_monotonic() + ClusterAgent.closingPatience
-    setTimer()
+    clocks.set(.srun, in: SlurmCommand.srunPatience)
+  }
+
+  /// There is no node any more that keeps the step's time.
+  private func keepTime() {
+    if let timeout, reason == nil, !clocks.has(.answer), !clocks.has(.timeout) { clocks.set(.timeout, in: timeout) }
   }
 
   /// srun has ended.
@@ -349,32 +401,47 @@ final class SlurmCommand: RunningCommand {
   private func startOver() {
     if let agent {
       fws_epoll_remove(epoll.number, agent.fd)
-      if place != nil { place.map { launcher.allocations.lose($0) } } else { launcher.allocations.forget(agent.submission) }
+      if place != nil {
+        place.map { launcher.allocations.lose($0) }
+      } else {
+        launcher.allocations.forget(agent.submission)
+      }
     }
     agent = nil
+    clocks.clear(.scheduler)
+    askings = 0
     do throws(SpawnFailure) { try arrive() } catch { fail(error) }
-    setTimer(now: true)
+    clocks.set(.now, in: 0)
   }
 
   private func ask() {
     guard let agent else { return }
+    clocks.clear(.srun)
+    if !clocks.has(.scheduler) {
+      clocks.set(.scheduler, in: reason == nil ? SlurmCommand.schedulerPatience : SlurmCommand.endingPatience)
+    }
+    keepTime()
     askings += 1
     do throws(SpawnFailure) {
       // One that has ended in order needs no more than a look.
-      let query = try SchedulerQuery(agent.name, cancels: askings > 1 || reason != nil)
+      let query = try SchedulerQuery(agent.name, cancels: askings > 1 || reason != nil, isHurried: reason != nil)
       fws_epoll_add(epoll.number, query.fd)
       phase = .asking(query)
-      alarm = .infinity
     } catch { judge(nil, failure: error.reason) }
   }
 
   private func take(_ answer: SchedulerQuery.Answer) {
+    lastAnswer = answer
     switch answer {
+    case .silence(let why):
+      // It is asked again where there is time for that.
+      if reason == nil { return again() }
+      judge(nil, failure: why)
     case .failed(let why):
       if askings < SchedulerQuery.tries { return again() }
       judge(nil, failure: why)
     case .job(let found):
-      if let found, found.isAlive, askings < SlurmCommand.maxAskings { return again() }
+      if let found, found.isAlive { return again() }
       // Its nodes are being cleared up: its state comes with the end of that, but that may take its time.
       if let found, found.state == "COMPLETING", askings < SchedulerQuery.tries { return again() }
       judge(found, failure: nil)
@@ -383,8 +450,21 @@ final class SlurmCommand: RunningCommand {
 
   private func again() {
     phase = .pausing
-    alarm = fws_monotonic() + min(0.1 * Double(1 << min(askings, 6)), 5)
-    setTimer()
+    clocks.set(.pause, in: min(0.1 * Double(1 << min(askings, 6)), 5))
+  }
+
+  /// There is no time left to learn more.
+  private func stopAsking() {
+    switch phase {
+    case .asking(let query): fws_epoll_remove(epoll.number, query.fd)
+    case .pausing: break
+    default: return
+    }
+    switch lastAnswer {
+    case .job(let found): judge(found, failure: nil)
+    case .failed(let why), .silence(let why): judge(nil, failure: why)
+    case nil: judge(nil, failure: "squeue has not answered")
+    }
   }
 
   /// How it ended, by all that is known now.
@@ -394,7 +474,8 @@ final class SlurmCommand: RunningCommand {
       agent.learn(state: found.state, reason: found.reason, job: found.job)
     }
     let lines = agent.facts.messages
-    if reason == nil, !agent.isReady, SchedulerWords.tellOfLostAnswer(lines), submissions < SlurmCommand.maxSubmissions {
+    if reason == nil, !agent.isReady, SchedulerWords.tellOfLostAnswer(lines), submissions < SlurmCommand.maxSubmissions
+    {
       // The job that may have been made is gone, as we know now.
       return startOver()
     }
@@ -402,8 +483,15 @@ final class SlurmCommand: RunningCommand {
     judged.started = end.started
     if known == nil { judged.duration = fws_wall() - end.started }
     judged.isEnded = found?.isAlive != true && failure == nil
+    if let explanation = end.explanation, let job = agent.facts.job {
+      end.explanation =
+        "\(explanation); job \(job) \(judged.isEnded ? "has left the queue" : "may still be in the queue")"
+    }
+    // The status may have come by the file; what was written before it has not.
+    if agent.isReady, !hasReply, isTold || known != nil { judged.incomplete = [.stdout, .stderr] }
     Verdict(
-      agent: agent.facts, wasReady: agent.isReady, found: found, failure: failure, reason: reason, isKnown: known != nil,
+      agent: agent.facts, wasReady: agent.isReady, found: found, failure: failure, reason: reason,
+      isKnown: known != nil,
       options: launcher.options
     ).tell(in: &judged)
     if judged.outcome != .exited || known != nil { judged.explanation = judged.explanation ?? end.explanation }

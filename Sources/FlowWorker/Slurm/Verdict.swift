@@ -41,6 +41,10 @@ struct Verdict {
       if isKnown {
         // Its agent was asked to end it, and nobody says by whom.
         if end.outcome == .cancelled { fail("\(job) was ended by the scheduler\(node)\(said)", in: &end) }
+        // A success would say that all of its output is here.
+        if end.outcome == .exited, end.exitCode == 0, !end.incomplete.isEmpty {
+          fail("the command ended with status 0, and the connection to \(job)\(node) was lost before all of its output had come\(said)", in: &end)
+        }
         return
       }
       end.outcome = .statusUnknown

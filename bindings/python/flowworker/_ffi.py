@@ -93,6 +93,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_result_outcome": (c_int32, [_handle]),
     "fw_outcome_name": (_text, [c_int32]),
     "fw_result_message": (_text, [_handle]),
+    "fw_result_output_incomplete": (c_int32, [_handle, c_int32]),
     "fw_result_output_count": (c_size_t, [_handle, c_int32]),
     "fw_result_output": (c_void_p, [_handle, c_int32, c_size_t, POINTER(c_size_t)]),
     "fw_result_step_count": (c_size_t, [_handle]),

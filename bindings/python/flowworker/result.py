@@ -40,7 +40,8 @@ class ExecResult:
     one line that says why it failed, and `commands` what is known of each command that ran in the
     last attempt; `attempts` has the attempts before it, if there were any. `engine` says which
     engine and image a docker worker used, or which job a slurm worker had, and is None for other
-    workers. `explanation` is for whoever mends a failure: the `layer` where it happened, what was
+    workers. `incomplete` names the streams, "stdout" and "stderr", of which output may be missing
+    because their end was not seen; it is empty in nearly all cases. `explanation` is for whoever mends a failure: the `layer` where it happened, what was
     `tried`, and what is `likely`; None for a success, and for a function of this process.
 
     Output and commands are taken from the library when they are first asked for.
@@ -70,6 +71,7 @@ class ExecResult:
             self.attempts = []
             self.engine = None
             self.explanation = None
+            self.incomplete = []
 
     @classmethod
     def from_library(cls, step: WorkflowStep, report: Handle) -> ExecResult:
@@ -120,6 +122,16 @@ class ExecResult:
         found: Optional[Dict[str, Any]] = self._facts["explanation"]
         return found
 
+    @cached_property
+    def incomplete(self) -> List[str]:
+        assert self._report is not None
+        with self._report.in_use() as result:
+            return [
+                name
+                for name, stream in (("stdout", STDOUT), ("stderr", STDERR))
+                if LIB.fw_result_output_incomplete(result, stream)
+            ]
+
     def check(self) -> ExecResult:
         """Gives the result, if the step succeeded; raises `StepError` if not."""
         if self.returncode != 0 or self.outcome != EXITED:
@@ -158,7 +170,7 @@ class ExecResult:
         return state
 
 
-_LAZY = ("stdout", "stderr", "stdout_bytes", "stderr_bytes", "commands", "attempts", "engine")
+_LAZY = ("stdout", "stderr", "stdout_bytes", "stderr_bytes", "commands", "attempts", "engine", "incomplete")
 
 
 def _encoded(pieces: List[str]) -> List[bytes]:

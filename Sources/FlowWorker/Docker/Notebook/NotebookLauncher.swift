@@ -59,7 +59,7 @@ final class NotebookCommand: ContainerCommand {
     archive.add(".flowworker/word", mode: 0o444, word)
     archive.add(".flowworker/job", mode: 0o444, job.text)
     session.link.call(
-      "PUT", session.path("/containers/\(container)/archive?path=/"), body: archive.finish(), type: "application/x-tar"
+      "PUT", session.path("/containers/\(container)/archive?path=/"), within: session.answer, body: archive.finish(), type: "application/x-tar"
     ) { [weak self] answer in
       guard let self, phase == .preparing else { return }
       guard answer.isSuccess else { return fail(session.place.failure(answer, doing: "take the notebook's job")) }
