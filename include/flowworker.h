@@ -1326,10 +1326,12 @@ FW_API fw_outcome fw_result_outcome(const fw_result *result);
 FW_API const char *fw_outcome_name(fw_outcome outcome);
 
 /**
- * Says in one line why a step failed: the step, the command, and what happened.
+ * Says in one line why a step failed: the step, the command, and what happened. Of a success it says
+ * that output may be missing, where the end of a stream was not seen (`incomplete` in the JSON).
  *
  * @param result borrowed; may be NULL.
- * @return borrowed, until the result is freed; NULL when the step did not fail.
+ * @return borrowed, until the result is freed; NULL when there is nothing to say: the step did not
+ *         fail, and the end of its output was seen.
  *
  * Threads: any. Blocks: no. Since: 0.1.
  */

@@ -48,7 +48,7 @@ static const struct member of_command[] = {
     {"survivors", is_array},    {"survivors_count", is_integer}, {"is_ended", is_boolean},
     {"stdout_bytes", is_integer}, {"stderr_bytes", is_integer}, {"stdout_cut", is_integer},
     {"stderr_cut", is_integer}, {"stdout_file", is_string_or_null}, {"stderr_file", is_string_or_null},
-    {"spill_error", is_string_or_null}, {"container", is_null}, {"oom", is_null}, {NULL, NULL}};
+    {"incomplete", is_array}, {"spill_error", is_string_or_null}, {"container", is_null}, {"oom", is_null}, {NULL, NULL}};
 
 /** The object has these members and, in this version, no others. */
 static void has_members(const json_t *object, const struct member *members)
@@ -120,6 +120,7 @@ static void succeeded(void)
     CHECK_INT(json_integer_value(json_object_get(command, "stdout_bytes")), 3);
     CHECK_INT(json_integer_value(json_object_get(command, "stderr_bytes")), 4);
     CHECK_INT(json_integer_value(json_object_get(command, "stdout_cut")), 0);
+    CHECK_INT(json_array_size(json_object_get(command, "incomplete")), 0);
     CHECK(json_integer_value(json_object_get(command, "peak_memory")) > 0);
     CHECK(json_is_null(json_object_get(command, "ended_by")));
     CHECK(json_is_string(json_object_get(command, "containment")));

@@ -154,6 +154,8 @@ struct CommandEnd {
   var survivorsCount = 0
   var stdout = Output("")
   var stderr = Output("")
+  /// The streams whose end was not seen: output of the command may be missing.
+  var incomplete: [Stream] = []
   /// What kept it from being run.
   var failure: String?
   /// What a function gave.

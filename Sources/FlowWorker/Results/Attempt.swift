@@ -5,7 +5,7 @@ struct Attempt {
   private(set) var outcome: Outcome
   private(set) var returncode: Int32
   let engine: (any EngineFacts)?
-  /// Why it failed; `nil` when it did not.
+  /// Why it failed, or what of a success is not whole; `nil` where there is nothing to say.
   private(set) var message: CText?
   private(set) var explanation: Explanation?
   /// Seconds that were waited after it.
@@ -29,7 +29,10 @@ struct Attempt {
     returncode = last?.returncode ?? 0
     if let last, returncode != 0 {
       let place = step.type == .container ? last.index.map { ", command \($0 + 1) of \(total)" } ?? "" : ""
-      message = CText(unlessExhausted: "step \(shownStep)\(place) \(last.explanation(limit: limit()))")
+      message = CText(unlessExhausted: "step \(shownStep)\(place) \(last.explanation(limit: limit()))\(last.gaps)")
+    }
+    if returncode == 0, let gap = commands.first(where: { !$0.end.incomplete.isEmpty }) {
+      message = CText(unlessExhausted: "step \(shownStep) has ended with status 0\(gap.gaps)")
     }
     explanation = last.flatMap { Explanation($0, type: type, step: step.type, path: path, engine: engine, secrets) }
     stdout = commands.map(\.end.stdout).filter { $0.count > 0 }
@@ -117,6 +120,13 @@ struct CommandRecord {
     case .engineFailed:
       return "\(end.container == nil && end.pid == nil ? "could not be run" : "was not run to its end"): \(end.failure ?? "")"
     }
+  }
+
+  /// What a message says of output that may be missing.
+  var gaps: String {
+    if end.incomplete.isEmpty { return "" }
+    let names = end.incomplete.map { "\($0.name)" }.joined(separator: " and ")
+    return "; output may be missing: the end of \(names) was not seen"
   }
 
   /// Who had to be killed, and who could not be.

@@ -113,6 +113,7 @@ extension CommandRecord {
       writer.member("stderr_bytes", end.stderr.written)
       writer.member("stdout_cut", end.stdout.written - end.stdout.count)
       writer.member("stderr_cut", end.stderr.written - end.stderr.count)
+      writer.member("incomplete") { writer in writer.array(end.incomplete) { $0.string("\($1.name)") } }
       writer.member("stdout_file", end.stdout.file)
       writer.member("stderr_file", end.stderr.file)
       writer.member("spill_error", end.stdout.fileError ?? end.stderr.fileError)
