@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <linux/types.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -73,16 +74,41 @@ static bool mix_status(fws_identity *identity, int proc) {
   return is_privileged;
 }
 
-static void mix_cgroup(fws_identity *identity, int proc, int self) {
-  /* From linux/pidfd.h of Linux 6.13, in its first published size. */
-  struct {
-    __u64 mask, cgroup;
-    __u32 ids[11];
-    __s32 exit_code;
-  } info;
-  memset(&info, 0, sizeof info);
-  info.mask = 1 << 2;
-  if (self >= 0 && ioctl(self, _IOWR(0xFF, 11, info), &info) == 0 && (info.mask & (1 << 2)) != 0 && info.cgroup != 0) {
+/* What is asked of a pidfd: from linux/pidfd.h of Linux 6.13, in its first published size. */
+typedef struct {
+  __u64 mask, cgroup;
+  __u32 pid, tgid, ids[9];
+  __s32 exit_code;
+} pidfd_info;
+
+enum { CGROUP_IS_TOLD = 1 << 2 };
+
+static bool ask(int fd, pidfd_info *info) {
+  memset(info, 0, sizeof *info);
+  info->mask = CGROUP_IS_TOLD;
+  return fd >= 0 && ioctl(fd, _IOWR(0xFF, 11, pidfd_info), info) == 0;
+}
+
+/* Asks a pidfd of this process, which is kept. Its answer says whether it still is that: the host may have closed
+ * it, and the number be another thing's. False: the kernel does not know the question. */
+static bool ask_self(pidfd_info *info) {
+  enum { NONE = -1, UNKNOWN = -2 };
+  static atomic_int kept = NONE;
+  int fd = atomic_load(&kept);
+  if (fd == UNKNOWN) return false;
+  pid_t self = getpid();
+  if (ask(fd, info) && info->tgid == (__u32)self) return true;
+  fws_use();
+  int fresh = fws_above_standard((int)syscall(SYS_pidfd_open, self, 0));
+  if (fresh < 0) return false;
+  bool is_known = ask(fresh, info);
+  if (!atomic_compare_exchange_strong(&kept, &fd, is_known ? fresh : UNKNOWN) || !is_known) close(fresh);
+  return is_known;
+}
+
+static void mix_cgroup(fws_identity *identity, int proc) {
+  pidfd_info info;
+  if (ask_self(&info) && (info.mask & CGROUP_IS_TOLD) != 0 && info.cgroup != 0) {
     mix(identity, &info.cgroup, sizeof info.cgroup);
     return;
   }
@@ -90,11 +116,13 @@ static void mix_cgroup(fws_identity *identity, int proc, int self) {
   mix(identity, text, read_file(proc, "cgroup", text, sizeof text));
 }
 
-fws_identity fws_identity_now(int self) {
+int fws_identity_now(fws_identity *out) {
   fws_identity identity = {.low = 0xcbf29ce484222325ull, .high = 0x84222325cbf29ce4ull};
   int proc = open("/proc/thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  /* Another keeper would be as many descriptors again. */
+  if (proc < 0 && (errno == EMFILE || errno == ENFILE)) return errno;
   bool is_privileged = mix_status(&identity, proc);
-  mix_cgroup(&identity, proc, self);
+  mix_cgroup(&identity, proc);
 
   /* The C library makes prlimit of it, which takes three times as long. */
   uint64_t limits[16][2];
@@ -137,5 +165,6 @@ fws_identity fws_identity_now(int self) {
     if (spaces >= 0) close(spaces);
   }
   if (proc >= 0) close(proc);
-  return identity;
+  *out = identity;
+  return 0;
 }

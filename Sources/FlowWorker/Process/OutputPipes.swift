@@ -30,7 +30,9 @@ struct OutputPipes: ~Copyable {
   static func open(_ reader: inout Int32, for kind: Writer = .program) throws(SpawnFailure) -> Descriptor {
     var writer: Int32 = -1
     let error = kind == .host ? fws_writing_pair(&reader, &writer) : fws_pipe(&reader, &writer)
-    guard error == 0 else { throw SpawnFailure("no pipe for its output could be had", error) }
+    guard error == 0 else {
+      throw SpawnFailure("no pipe for its output could be had", error, call: kind == .host ? "socketpair" : "pipe2")
+    }
     return Descriptor(writer)
   }
 
@@ -52,7 +54,7 @@ enum RunDirectory {
     switch -fd {
     case ENOENT: throw SpawnFailure("the run directory \(shown) does not exist")
     case ENOTDIR: throw SpawnFailure("the run directory \(shown) is not a directory")
-    default: throw SpawnFailure("the run directory \(shown) cannot be opened", -fd)
+    default: throw SpawnFailure("the run directory \(shown) cannot be opened", 0 - fd)
     }
   }
 

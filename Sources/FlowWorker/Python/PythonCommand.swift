@@ -75,6 +75,8 @@ final class PythonCommand: RunningCommand {
     }
     end.stdout = stdout.finish(&signpost, &events)
     end.stderr = stderr.finish(&signpost, &events)
+    end.note(unread: .stdout, stdout.failure)
+    end.note(unread: .stderr, stderr.failure)
     return end
   }
 
@@ -166,6 +168,8 @@ final class PythonCommand: RunningCommand {
     guard let reply else {
       var end = CommandEnd(outcome: .statusUnknown, started: started)
       end.pid = pid
+      end.loss = interpreter.loss
+      end.isEnded = false
       return end
     }
     if reply.kind == FWK_FAILED {
@@ -220,7 +224,7 @@ final class PythonCommand: RunningCommand {
     switch (Int(reply.stage), reply.error) {
     case (FWK_AT_EXEC, ENOENT): return SpawnFailure("the Python interpreter \(shown) does not exist")
     case (FWK_AT_EXEC, EACCES): return SpawnFailure("the Python interpreter \(shown) is not an executable file")
-    default: return SpawnFailure("the Python interpreter \(shown) cannot be run", reply.error)
+    default: return SpawnFailure(start: reply, of: "the Python interpreter \(shown)")
     }
   }
 
