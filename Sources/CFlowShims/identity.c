@@ -16,8 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/types.h>
+#include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -92,18 +92,25 @@ static bool ask(int fd, pidfd_info *info) {
 /* Asks a pidfd of this process, which is kept. Its answer says whether it still is that: the host may have closed
  * it, and the number be another thing's. False: the kernel does not know the question. */
 static bool ask_self(pidfd_info *info) {
-  enum { NONE = -1, UNKNOWN = -2 };
-  static atomic_int kept = NONE;
-  int fd = atomic_load(&kept);
-  if (fd == UNKNOWN) return false;
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  static fws_fd kept = {.number = -1};
+  static bool is_unknown;
   pid_t self = getpid();
-  if (ask(fd, info) && info->tgid == (__u32)self) return true;
-  fws_use();
-  int fresh = fws_above_standard((int)syscall(SYS_pidfd_open, self, 0));
-  if (fresh < 0) return false;
-  bool is_known = ask(fresh, info);
-  if (!atomic_compare_exchange_strong(&kept, &fd, is_known ? fresh : UNKNOWN) || !is_known) close(fresh);
-  return is_known;
+  pthread_mutex_lock(&lock);
+  bool is_told = !is_unknown && ask(kept.number, info) && info->tgid == (__u32)self;
+  if (!is_told && !is_unknown) {
+    fws_use();
+    fws_fd_close(&kept);
+    kept = fws_fd_of(fws_above_standard((int)syscall(SYS_pidfd_open, self, 0)));
+    is_told = ask(kept.number, info);
+    is_unknown = !is_told && kept.number >= 0 && (errno == ENOTTY || errno == EINVAL);
+    if (!is_told) {
+      fws_fd_close(&kept);
+      kept.number = -1;
+    }
+  }
+  pthread_mutex_unlock(&lock);
+  return is_told;
 }
 
 static void mix_cgroup(fws_identity *identity, int proc) {

@@ -163,6 +163,8 @@ struct CommandEnd {
   var stderr = Output("")
   /// The streams whose end was not seen: output of the command may be missing.
   var incomplete: [Stream] = []
+  /// Why, where the system says it.
+  var unread: String?
   /// What kept it from being run, with the call that failed, and what is likely to help.
   var failure: String?
   var failedCall: String?
@@ -197,10 +199,11 @@ extension CommandEnd {
   mutating func note(unread stream: Stream, _ why: String?) {
     guard let why else { return }
     if !incomplete.contains(stream) { incomplete.append(stream) }
+    unread = why
     guard outcome == .exited, exitCode == 0 else { return }
     outcome = .engineFailed
     failure = "what it has written to \(stream.name) could not be read to its end: \(why)"
-    explanation = "ended with status 0, but \(failure ?? "")"
+    explanation = "ended with status 0, but what it has written could not be read"
     likely = "the system could not hand over what was written: \"retries\" on \"engine_failed\" may help"
   }
 

@@ -18,7 +18,7 @@ final class FunctionLauncher: CommandLauncher {
     self.settings = settings
     self.grace = grace
     self.rundir = rundir
-    directory = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(rundir) }
+    directory = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(rundir, isKept: true) }
   }
 
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
@@ -81,7 +81,7 @@ final class FunctionCommand: RunningCommand {
   deinit { call.giveUp() }
 
   var waiting: Waiting {
-    if case .over = phase { return Waiting(stdout: stdout.fd, stderr: stderr.fd) }
+    if case .over = phase { return Waiting(stdout: stdout.current, stderr: stderr.current) }
     if !isTold { return Waiting(channel: timer.fd) }
     return Waiting(channel: timer.fd, stdout: stdout.fd, stderr: stderr.fd)
   }

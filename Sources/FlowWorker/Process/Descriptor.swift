@@ -5,7 +5,10 @@ internal import Glibc
 final class Descriptor: Sendable {
   private let fd: fws_fd
 
-  init(_ number: Int32) { fd = fws_fd_of(number) }
+  /// - Parameter isKept: the host gets to run before it is closed, and might close it itself.
+  init(_ number: Int32, isKept: Bool = true) {
+    fd = isKept ? fws_fd_of(number) : fws_fd(number: number, mark: fws_fd.unknown, device: 0, inode: 0)
+  }
 
   static func epoll() throws(SpawnFailure) -> Descriptor {
     let fd = fws_epoll()
@@ -13,9 +16,7 @@ final class Descriptor: Sendable {
     return Descriptor(fd)
   }
 
-  deinit { close() }
-
-  private func close() { withUnsafePointer(to: fd) { fws_fd_close($0) } }
+  deinit { if fd.mark == fws_fd.unknown { close(fd.number) } else { fd.close() } }
 
   var number: Int32 { fd.number }
 
@@ -29,6 +30,9 @@ final class Descriptor: Sendable {
 extension fws_fd {
   /// Stands where a descriptor stood that is not ours any more: whoever waits for it is told at once.
   static let lost: Int32 = -2
+
+  /// The mark of one that is not looked at.
+  static let unknown: Int32 = -1
 
   static let none = fws_fd(number: -1, mark: 0, device: 0, inode: 0)
 

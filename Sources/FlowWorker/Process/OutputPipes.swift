@@ -8,8 +8,9 @@ struct OutputPipes: ~Copyable {
   let stdout: OutputSink
   let stderr: OutputSink
 
-  /// Who writes: a program, or threads of the host, which get no SIGPIPE.
-  enum Writer { case program, host }
+  /// Who writes: a program; a job of a program, which gets its ends when that is ready; or threads of the host, which get
+  /// no SIGPIPE.
+  enum Writer { case program, job, host }
 
   init(_ settings: RunSettings, _ events: RunOptions.Events?, for kind: Writer = .program) throws(SpawnFailure) {
     var out: Int32 = -1
@@ -33,7 +34,8 @@ struct OutputPipes: ~Copyable {
     guard error == 0 else {
       throw SpawnFailure("no pipe for its output could be had", error, call: kind == .host ? "socketpair" : "pipe2")
     }
-    return Descriptor(writer)
+    // A program's is closed as soon as it is sent.
+    return Descriptor(writer, isKept: kind != .program)
   }
 
   private static func sink(_ fd: Int32, _ stream: Stream, _ settings: RunSettings, _ events: RunOptions.Events?)
@@ -47,9 +49,10 @@ struct OutputPipes: ~Copyable {
 
 /// The run directory of a step.
 enum RunDirectory {
-  static func open(_ path: CText) throws(SpawnFailure) -> Descriptor {
+  /// - Parameter isKept: as of the descriptor.
+  static func open(_ path: CText, isKept: Bool = false) throws(SpawnFailure) -> Descriptor {
     let fd = fws_open_directory(path.start)
-    if fd >= 0 { return Descriptor(fd) }
+    if fd >= 0 { return Descriptor(fd, isKept: isKept) }
     let shown = Wording.path(path.string)
     switch -fd {
     case ENOENT: throw SpawnFailure("the run directory \(shown) does not exist")
@@ -62,7 +65,7 @@ enum RunDirectory {
   static func root() throws(SpawnFailure) -> Descriptor {
     let fd = fws_open_directory("/")
     guard fd >= 0 else { throw SpawnFailure("the root directory cannot be opened", -fd) }
-    return Descriptor(fd)
+    return Descriptor(fd, isKept: false)
   }
 }
 

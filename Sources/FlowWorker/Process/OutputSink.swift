@@ -34,13 +34,24 @@ struct OutputSink: ~Copyable {
 
   deinit { pipe.close() }
 
-  /// To wait with; -1: there is nothing to come.
-  var fd: Int32 { pipe.current }
+  /// To wait with, beside something that tells the end; -1: there is nothing to come. Whose it is, is looked at before
+  /// it is read.
+  var fd: Int32 { pipe.number }
+
+  /// To wait with alone.
+  var current: Int32 { pipe.current }
 
   private mutating func close(_ signpost: inout Signpost) {
     if pipe.number < 0 { return }
     signpost.forget(pipe.number)
     pipe.close()
+    pipe = fws_fd.none
+  }
+
+  /// The same when it has just been looked at.
+  private mutating func closeOurs(_ signpost: inout Signpost) {
+    signpost.forget(pipe.number)
+    Glibc.close(pipe.number)
     pipe = fws_fd.none
   }
 
@@ -78,9 +89,9 @@ struct OutputSink: ~Copyable {
         return
       }
       failure = errorText(error)
-      return close(&signpost)
+      return closeOurs(&signpost)
     }
-    if count == 0 { return close(&signpost) }
+    if count == 0 { return closeOurs(&signpost) }
     errors = 0
     taken += count
     if !isGrown, taken >= OutputSink.heavy {
@@ -128,7 +139,7 @@ struct OutputSink: ~Copyable {
   /// The command has ended: from now on there is what is in the pipe, and no more. A process that goes on
   /// writing cannot keep us here.
   mutating func markEnd() {
-    end = taken + (pipe.isOurs ? Int(clamping: fws_waiting_bytes(pipe.number)) : 0)
+    end = taken + (pipe.number < 0 ? 0 : Int(clamping: fws_waiting_bytes(pipe.number)))
   }
 
   /// Whether all has been read, or no more can be.

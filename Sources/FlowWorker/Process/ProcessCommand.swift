@@ -36,7 +36,7 @@ final class ProcessCommand: RunningCommand {
 
   var waiting: Waiting {
     // Its monitor may have another command by then.
-    if end != nil { return Waiting(stdout: stdout.fd, stderr: stderr.fd) }
+    if end != nil { return Waiting(stdout: stdout.current, stderr: stderr.current) }
     return isTold
       ? Waiting(channel: channel.fd, stdout: stdout.fd, stderr: stderr.fd, hasMonitor: true)
       : Waiting(channel: channel.fd, hasMonitor: true)

@@ -66,6 +66,9 @@ final class Interpreter: @unchecked Sendable {
 
   /// Gives it a job, when it is ready.
   func begin(_ ticket: JobTicket) throws(SpawnFailure) {
+    guard ticket.descriptors.allSatisfy(\.isOurs) else {
+      throw SpawnFailure("this process has closed the descriptors that were made for it")
+    }
     var line = ByteBuffer()
     line.append("{\"job\": true}\n" as StaticString)
     try send(line.bytes, ticket.descriptors.map(\.number))

@@ -29,6 +29,8 @@ final class PythonCommand: RunningCommand {
   private var progress: CellProgress?
   /// Until the interpreter is ready for it.
   private var ticket: JobTicket?
+  /// Why it was not given its job.
+  private var unbegun: SpawnFailure?
 
   init(
     _ job: PythonJob, _ interpreter: Interpreter, _ interpreters: Interpreters, _ pipes: consuming OutputPipes,
@@ -51,7 +53,7 @@ final class PythonCommand: RunningCommand {
     switch phase {
     case .waiting: return Waiting(channel: interpreter.fd)
     case .working, .ending: return Waiting(channel: interpreter.fd, stdout: stdout.fd, stderr: stderr.fd)
-    case .over: return Waiting(stdout: stdout.fd, stderr: stderr.fd)
+    case .over: return Waiting(stdout: stdout.current, stderr: stderr.current)
     }
   }
 
@@ -111,8 +113,12 @@ final class PythonCommand: RunningCommand {
     switch event {
     case "ready":
       interpreter.isReady = true
-      // One that does not take it is ending, which is told by its monitor.
-      if let ticket { try? interpreter.begin(ticket) }
+      if let ticket {
+        do throws(SpawnFailure) { try interpreter.begin(ticket) } catch {
+          unbegun = error
+          interpreter.stop()
+        }
+      }
       ticket = nil
     case "started":
       begin(&signpost)
@@ -175,6 +181,7 @@ final class PythonCommand: RunningCommand {
     if reply.kind == FWK_FAILED {
       return CommandEnd(failure: startFailure(reply), started: started)
     }
+    if let unbegun, !isStopped { return CommandEnd(failure: unbegun, started: started) }
     let wasEnded = report == nil && (isStopped || reply.reason == UInt32(FWK_BY_TIMEOUT))
     if let done, !wasEnded {
       // What was left is told of, and not the interpreter, which goes with it.

@@ -129,7 +129,7 @@ struct CommandRecord {
     }.joined()
     if end.incomplete.isEmpty { return cut }
     let names = end.incomplete.map { "\($0.name)" }.joined(separator: " and ")
-    return "\(cut); output may be missing: the end of \(names) was not seen"
+    return "\(cut); output may be missing: the end of \(names) was not seen\(end.unread.map { " (\($0))" } ?? "")"
   }
 
   /// Who had to be killed, and who could not be.
