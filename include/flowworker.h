@@ -1380,6 +1380,22 @@ FW_API const char *fw_result_output(const fw_result *result, fw_stream stream,
                                     size_t index, size_t *length);
 
 /**
+ * Tells how much of a piece of output is not there: what the command wrote beyond an output_limit, or
+ * beyond what there was memory for.
+ *
+ * @param result  borrowed; NULL gives 0.
+ * @param stream  FW_STDOUT or FW_STDERR; any other gives 0.
+ * @param index   which piece, from 0.
+ * @param[out] at where the missing bytes would be, in bytes from the piece's beginning: its length when
+ *                none are missing, or those at the end; may be NULL. 0 when there is no such piece.
+ * @return the number of missing bytes; 0 when all are there, or there is no such piece.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API size_t fw_result_output_cut(const fw_result *result, fw_stream stream, size_t index,
+                                   size_t *at);
+
+/**
  * Tells of how many steps the result of a workflow is made.
  *
  * @param result borrowed; NULL, and the result of a step, give 0.

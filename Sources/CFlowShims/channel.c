@@ -49,6 +49,15 @@ ssize_t fws_writing_send(int fd, const void *bytes, size_t size) { return send(f
 
 void fws_writing_end(int fd) { shutdown(fd, SHUT_RDWR); }
 
+/* The kernel has no memory for a message at the moment, or as many descriptors are on their way as one user may
+ * have (ETOOMANYREFS): that passes. It is tried again for so long, with a millisecond between. */
+enum { ATTEMPTS = 2000 };
+
+static bool is_transient(int error) {
+  return error == EINTR || error == EAGAIN || error == EWOULDBLOCK || error == ENOMEM || error == ENOBUFS ||
+         error == ETOOMANYREFS;
+}
+
 /* Sends parts and descriptors as one message. */
 static int send_message(int fd, struct iovec *parts, size_t count, const int *fds, size_t fd_count) {
   _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * FWK_FDS)] = {0};
@@ -64,17 +73,17 @@ static int send_message(int fd, struct iovec *parts, size_t count, const int *fd
   }
   for (int attempt = 0;; attempt++) {
     if (sendmsg(fd, &message, MSG_NOSIGNAL) >= 0) return 0;
-    if (errno == EINTR) continue;
-    /* As many descriptors are on their way as one user may have: the keeper is taking them. */
-    if (errno != ETOOMANYREFS || attempt == 2000) return errno;
-    nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    if (attempt == ATTEMPTS || !is_transient(errno)) return errno;
+    if (errno != EINTR) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   }
 }
 
-int fws_channel_open(int control, int *channel) {
+int fws_channel_open(int control, int *channel, const char **call) {
   int ends[2];
+  *call = "socketpair";
   int error = fws_socket_pair(ends);
   if (error != 0) return error;
+  *call = "sendmsg";
   char byte = 0;
   struct iovec part = {.iov_base = &byte, .iov_len = 1};
   error = send_message(control, &part, 1, &ends[1], 1);
@@ -92,13 +101,20 @@ int fws_stream_send(int fd, const void *bytes, size_t size, const int *fds, size
   return send_message(fd, &part, 1, fds, fd_count);
 }
 
-ssize_t fws_stream_receive(int fd, void *room, size_t size) {
-  ssize_t count;
-  do {
-    count = recv(fd, room, size, MSG_DONTWAIT);
-  } while (count < 0 && errno == EINTR);
-  if (count > 0) return count;
-  return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : -1;
+ssize_t fws_receive(int fd, void *room, size_t size) {
+  for (int attempt = 0, resets = 0;; attempt++) {
+    ssize_t count = recv(fd, room, size, MSG_DONTWAIT);
+    if (count > 0) return count;
+    if (count == 0) {
+      errno = 0;
+      return -1;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+    /* It is told once that the other end has gone without having read all; what it has said comes then. */
+    if (errno == ECONNRESET && resets++ == 0) continue;
+    if (attempt == ATTEMPTS || !is_transient(errno)) return -1;
+    if (errno != EINTR) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+  }
 }
 
 ssize_t fws_link_send(int fd, const void *bytes, size_t size) {
@@ -125,7 +141,8 @@ int fws_memory_file(const void *texts, size_t size) {
   return file;
 }
 
-static int run(int channel, fwk_request *request, const void *texts, int out, int err, int rundir, bool in_file) {
+static int run(int channel, fwk_request *request, const void *texts, int out, int err, int rundir, bool in_file,
+               const char **call) {
   int fds[FWK_FDS] = {out, err};
   size_t count = 2;
   request->has_rundir = rundir >= 0;
@@ -134,9 +151,11 @@ static int run(int channel, fwk_request *request, const void *texts, int out, in
   int file = -1;
   if (in_file) {
     file = fws_memory_file(texts, request->size);
+    *call = "memfd_create";
     if (file < 0) return -file;
     fds[count++] = file;
   }
+  *call = "sendmsg";
   struct iovec parts[2] = {
       {.iov_base = request, .iov_len = sizeof *request},
       {.iov_base = (void *)texts, .iov_len = request->size},
@@ -146,12 +165,13 @@ static int run(int channel, fwk_request *request, const void *texts, int out, in
   return error;
 }
 
-int fws_channel_run(int channel, const fwk_request *asked, const void *texts, int out, int err, int rundir) {
+int fws_channel_run(int channel, const fwk_request *asked, const void *texts, int out, int err, int rundir,
+                    const char **call) {
   fwk_request request = *asked;
   bool in_file = request.size > FWK_INLINE;
-  int error = run(channel, &request, texts, out, err, rundir, in_file);
+  int error = run(channel, &request, texts, out, err, rundir, in_file, call);
   /* A system may allow sockets less (net.core.wmem_default). */
-  if (error == EMSGSIZE && !in_file) error = run(channel, &request, texts, out, err, rundir, true);
+  if (error == EMSGSIZE && !in_file) error = run(channel, &request, texts, out, err, rundir, true, call);
   return error;
 }
 
@@ -196,10 +216,13 @@ int fws_channel_will(int channel, const fws_address *address, const char *text, 
 }
 
 int fws_channel_receive(int channel, fwk_reply *reply) {
-  ssize_t size;
-  do {
-    size = recv(channel, reply, sizeof *reply, MSG_DONTWAIT);
-  } while (size < 0 && errno == EINTR);
-  if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return 0;
-  return size >= (ssize_t)offsetof(fwk_reply, processes) ? 1 : -1;
+  ssize_t size = fws_receive(channel, reply, sizeof *reply);
+  return size == 0 ? 0 : size >= (ssize_t)offsetof(fwk_reply, processes) ? 1 : -1;
+}
+
+bool fws_channel_has_message(int channel) {
+  char byte;
+  for (int attempt = 0; attempt < 2; attempt++)
+    if (recv(channel, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) return true;
+  return false;
 }

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/types.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,16 +74,48 @@ static bool mix_status(fws_identity *identity, int proc) {
   return is_privileged;
 }
 
-static void mix_cgroup(fws_identity *identity, int proc, int self) {
-  /* From linux/pidfd.h of Linux 6.13, in its first published size. */
-  struct {
-    __u64 mask, cgroup;
-    __u32 ids[11];
-    __s32 exit_code;
-  } info;
-  memset(&info, 0, sizeof info);
-  info.mask = 1 << 2;
-  if (self >= 0 && ioctl(self, _IOWR(0xFF, 11, info), &info) == 0 && (info.mask & (1 << 2)) != 0 && info.cgroup != 0) {
+/* What is asked of a pidfd: from linux/pidfd.h of Linux 6.13, in its first published size. */
+typedef struct {
+  __u64 mask, cgroup;
+  __u32 pid, tgid, ids[9];
+  __s32 exit_code;
+} pidfd_info;
+
+enum { CGROUP_IS_TOLD = 1 << 2 };
+
+static bool ask(int fd, pidfd_info *info) {
+  memset(info, 0, sizeof *info);
+  info->mask = CGROUP_IS_TOLD;
+  return fd >= 0 && ioctl(fd, _IOWR(0xFF, 11, pidfd_info), info) == 0;
+}
+
+/* Asks a pidfd of this process, which is kept. Its answer says whether it still is that: the host may have closed
+ * it, and the number be another thing's. False: the kernel does not know the question. */
+static bool ask_self(pidfd_info *info) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  static fws_fd kept = {.number = -1};
+  static bool is_unknown;
+  pid_t self = getpid();
+  pthread_mutex_lock(&lock);
+  bool is_told = !is_unknown && ask(kept.number, info) && info->tgid == (__u32)self;
+  if (!is_told && !is_unknown) {
+    fws_use();
+    fws_fd_close(&kept);
+    kept = fws_fd_of(fws_above_standard((int)syscall(SYS_pidfd_open, self, 0)));
+    is_told = ask(kept.number, info);
+    is_unknown = !is_told && kept.number >= 0 && (errno == ENOTTY || errno == EINVAL);
+    if (!is_told) {
+      fws_fd_close(&kept);
+      kept.number = -1;
+    }
+  }
+  pthread_mutex_unlock(&lock);
+  return is_told;
+}
+
+static void mix_cgroup(fws_identity *identity, int proc) {
+  pidfd_info info;
+  if (ask_self(&info) && (info.mask & CGROUP_IS_TOLD) != 0 && info.cgroup != 0) {
     mix(identity, &info.cgroup, sizeof info.cgroup);
     return;
   }
@@ -90,11 +123,13 @@ static void mix_cgroup(fws_identity *identity, int proc, int self) {
   mix(identity, text, read_file(proc, "cgroup", text, sizeof text));
 }
 
-fws_identity fws_identity_now(int self) {
+int fws_identity_now(fws_identity *out) {
   fws_identity identity = {.low = 0xcbf29ce484222325ull, .high = 0x84222325cbf29ce4ull};
   int proc = open("/proc/thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  /* Another keeper would be as many descriptors again. */
+  if (proc < 0 && (errno == EMFILE || errno == ENFILE)) return errno;
   bool is_privileged = mix_status(&identity, proc);
-  mix_cgroup(&identity, proc, self);
+  mix_cgroup(&identity, proc);
 
   /* The C library makes prlimit of it, which takes three times as long. */
   uint64_t limits[16][2];
@@ -137,5 +172,6 @@ fws_identity fws_identity_now(int self) {
     if (spaces >= 0) close(spaces);
   }
   if (proc >= 0) close(proc);
-  return identity;
+  *out = identity;
+  return 0;
 }

@@ -130,45 +130,76 @@ static int greet(int control) {
   while (poll(&item, 1, 10000) < 0 && errno == EINTR) {
   }
   fwk_hello hello;
-  if (recv(control, &hello, sizeof hello, MSG_DONTWAIT) != sizeof hello) return ENOEXEC;
-  return hello.protocol == FWK_PROTOCOL ? 0 : ENOEXEC;
+  ssize_t size = fws_receive(control, &hello, sizeof hello);
+  if (size == 0) return ETIMEDOUT;
+  if (size != sizeof hello || hello.protocol != FWK_PROTOCOL) return ENOEXEC;
+  return hello.error;
 }
 
-static int start_with(int program, int host, int *control) {
+static const char *name_of_call(int call) {
+  switch (call) {
+    case FWK_CALL_CLONE: return "clone";
+    case FWK_CALL_FCNTL: return "fcntl";
+    case FWK_CALL_NULL: return "open /dev/null";
+    default: return "execveat";
+  }
+}
+
+static int start_with(int program, int host, fws_fd *control, const char **call) {
   int ends[2];
+  *call = "socketpair";
   int error = fws_socket_pair(ends);
   if (error != 0) return error;
-  int cancellation;
+  int cancellation, launch_call;
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
-  error = fwk_launch(program, ends[1], host);
+  error = fwk_launch(program, ends[1], host, &launch_call);
   pthread_setcancelstate(cancellation, NULL);
   close(ends[1]);
-  if (error == 0) error = greet(ends[0]);
+  *call = name_of_call(launch_call);
+  if (error == 0 && (error = greet(ends[0])) != 0) *call = "the first message of the keeper";
   if (error == 0) {
-    *control = ends[0];
+    *control = fws_fd_of(ends[0]);
   } else {
     close(ends[0]);
   }
   return error;
 }
 
-int fws_self(void) {
-  fws_use();
+/* A pidfd of this process, or a negative errno; -1 where the system has none: then the end of the sockets is what tells
+ * that this process has gone. */
+static int open_self(const char **call) {
+  *call = "pidfd_open";
   int fd = fws_above_standard((int)syscall(SYS_pidfd_open, getpid(), 0));
-  return fd < 0 ? -errno : fd;
+  if (fd >= 0) return fd;
+  return errno == ENOSYS || errno == EPERM ? -1 : -errno;
 }
 
-int fws_keeper_start(int host, int *control) {
+int fws_keeper_start(fws_fd *control, const char **call) {
+  fws_use();
+  /* A new one for each keeper: a number that was kept might be something else by now. */
+  int host = open_self(call);
+  if (host < -1) return -host;
   int error = ENOEXEC;
   int program = fws_above_standard(open_file_of((const void *)&fwk_entry));
   if (program >= 0) {
-    error = start_with(program, host, control);
+    error = start_with(program, host, control, call);
     close(program);
   }
   if (error == EACCES || error == ENOEXEC || error == EPERM || error == ENOENT || error == ESTALE) {
+    int first = error;
+    const char *first_call = *call;
     program = make_file();
-    error = program < 0 ? -program : start_with(program, host, control);
-    if (program >= 0) close(program);
+    error = program < 0 ? -program : start_with(program, host, control, call);
+    if (program >= 0) {
+      close(program);
+    } else if (first != ENOEXEC) {
+      /* What kept the library's own file from being run is nearer to the cause. */
+      error = first;
+      *call = first_call;
+    } else {
+      *call = "memfd_create";
+    }
   }
+  if (host >= 0) close(host);
   return error;
 }

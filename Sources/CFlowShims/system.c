@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
@@ -61,7 +62,28 @@ int fws_open_directory(const char *path) {
   return fd < 0 ? -errno : fd;
 }
 
-int fws_create_file(const char *path) { return fws_above_standard(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)); }
+int fws_create_file(const char *path) {
+  int fd = fws_above_standard(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  return fd < 0 ? -errno : fd;
+}
+
+static uint64_t limit_of(int resource) {
+  struct rlimit limit;
+  return getrlimit(resource, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+}
+
+uint64_t fws_limit_of_processes(void) { return limit_of(RLIMIT_NPROC); }
+uint64_t fws_limit_of_descriptors(void) { return limit_of(RLIMIT_NOFILE); }
+
+size_t fws_waiting_bytes(int fd) {
+  int waiting = 0, result;
+  do {
+    result = ioctl(fd, FIONREAD, &waiting);
+  } while (result < 0 && errno == EINTR);
+  if (result == 0) return waiting > 0 ? (size_t)waiting : 0;
+  int size = fcntl(fd, F_GETPIPE_SZ);
+  return size > 0 ? (size_t)size : 1 << 20;
+}
 
 ssize_t fws_write_file(int fd, const void *bytes, size_t size) {
   struct rlimit limit;
@@ -93,14 +115,14 @@ int fws_poll(struct pollfd *items, unsigned count, double seconds) {
   int result = ppoll(items, count, timeout, NULL);
   if (result > 0) return FWS_KNOWN;
   /* The kernel refuses to look at more descriptors than a process may have (RLIMIT_NOFILE), which a sandbox
-   * may set to 0. Reading does not block: they are looked at now and then. */
-  bool is_refused = result < 0 && errno == EINVAL;
+   * may set to 0; or it has no memory. Reading does not block: they are looked at now and then. */
+  bool is_refused = result < 0 && errno != EINTR;
   if (is_refused) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   for (unsigned at = 0; at < count; at++) items[at].revents = is_refused && items[at].fd >= 0 ? POLLIN : 0;
   return is_refused ? FWS_GUESSED : FWS_KNOWN;
 }
 
-int fws_epoll(void) { return fws_above_standard(epoll_create1(EPOLL_CLOEXEC)); }
+int fws_epoll(void) { return fws_marked(fws_above_standard(epoll_create1(EPOLL_CLOEXEC))); }
 
 void fws_epoll_add(int epoll, int fd) {
   struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
@@ -114,7 +136,7 @@ void fws_epoll_write(int epoll, int fd, bool counts) {
   epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
 }
 
-int fws_readable(void) { return fws_above_standard(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)); }
+int fws_readable(void) { return fws_marked(fws_above_standard(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK))); }
 
 void fws_timer_set(int timer, double seconds) {
   struct itimerspec time = {.it_value = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)}};
@@ -129,7 +151,7 @@ bool fws_timer_is_over(int timer) {
 }
 
 int fws_timer(double seconds) {
-  int timer = fws_above_standard(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  int timer = fws_marked(fws_above_standard(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)));
   if (timer >= 0) fws_timer_set(timer, seconds);
   return timer;
 }

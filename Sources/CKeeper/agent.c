@@ -17,12 +17,14 @@
 
 /* --- the command ------------------------------------------------------------------ */
 
-/* Gives the monitor, a new one if there is none. */
-static int monitor_of(link_state *link) {
+/* Gives the monitor, a new one if there is none; or a negative errno and what failed. */
+static int monitor_of(link_state *link, int *stage) {
   if (link->channel >= 0) return link->channel;
   int ends[2];
+  *stage = FWK_AT_SOCKET;
   long result = RAW4(__NR_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
   if (result < 0) return (int)result;
+  *stage = FWK_AT_CLONE;
   long pid = RAW5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
   if (pid == 0) {
     /* The step lasts as long as somebody holds its streams: that must be the agent alone. */
@@ -50,29 +52,16 @@ static void fail(link_state *link, int stage, int error) {
   link->has_reply = true;
 }
 
-static int send_request(link_state *link, const int *fds, size_t count) {
-  int channel = monitor_of(link);
+static int send_request(link_state *link, const int *fds, size_t count, int *stage) {
+  int channel = monitor_of(link, stage);
   if (channel < 0) return channel;
-  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * FWK_FDS)];
-  zero(control, sizeof control);
-  struct iovec part = {.iov_base = &link->run.request, .iov_len = sizeof link->run.request};
-  struct msghdr message;
-  zero(&message, sizeof message);
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int) * count);
-  copy(CMSG_DATA(header), fds, sizeof(int) * count);
-  long result = RAW3(__NR_sendmsg, channel, &message, MSG_NOSIGNAL);
-  return result < 0 ? (int)result : 0;
+  *stage = FWK_AT_REQUEST;
+  return send_message(channel, &link->run.request, sizeof link->run.request, fds, count, -1);
 }
 
 static void start(link_state *link) {
   int ends[STREAMS] = {-1, -1};
+  link->cut = 0;
   int error = 0;
   int stage = FWK_AT_STREAMS;
   for (int stream = 0; stream < STREAMS && error == 0; stream++) {
@@ -81,6 +70,7 @@ static void start(link_state *link) {
     if (error < 0) break;
     link->pipes[stream] = both[0];
     ends[stream] = both[1];
+    link->errors[stream] = 0;
     link->left[stream] = INT64_MAX;
     RAW3(__NR_fcntl, both[0], F_SETFL, O_NONBLOCK);
   }
@@ -90,15 +80,14 @@ static void start(link_state *link) {
     error = link->rundir;
   }
   if (error >= 0) {
-    stage = FWK_AT_REQUEST;
     int fds[FWK_FDS] = {ends[0], ends[1], link->rundir, link->texts};
     link->run.request.has_rundir = link->run.request.has_file = 1;
     link->run.request.keep_rundir = 0;
-    error = send_request(link, fds, FWK_FDS);
+    error = send_request(link, fds, FWK_FDS, &stage);
     if (error == -EPIPE || error == -ECONNRESET) {
       /* Somebody has killed it while it waited. */
       close_fd(&link->channel);
-      error = send_request(link, fds, FWK_FDS);
+      error = send_request(link, fds, FWK_FDS, &stage);
     }
   }
   close_fd(&ends[0]);
@@ -112,12 +101,7 @@ static void stop(link_state *link) {
   fwk_request request;
   zero(&request, sizeof request);
   request.kind = FWK_STOP;
-  struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
-  struct msghdr message;
-  zero(&message, sizeof message);
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  RAW3(__NR_sendmsg, link->channel, &message, MSG_NOSIGNAL);
+  send_message(link->channel, &request, sizeof request, NULL, 0, -1);
 }
 
 /* --- the status file -------------------------------------------------------------- */
@@ -266,15 +250,26 @@ static void read_stream(link_state *link, int stream) {
   if (most == 0 || !has_room(link, PIECE)) return;
   long count = RAW3(__NR_read, link->pipes[stream], start + sizeof(fwa_head), most);
   if (count == -EINTR || (count == -EAGAIN && !link->has_reply)) return;
+  if (count < 0 && count != -EAGAIN) {
+    /* An error is not the end of the output, and may pass. */
+    if (++link->errors[stream] <= READ_ERRORS) return;
+    link->cut |= 1u << stream;
+  }
   if (count <= 0) return close_fd(&link->pipes[stream]);
+  link->errors[stream] = 0;
   if (link->left[stream] != INT64_MAX) link->left[stream] -= count;
   if (link->out >= 0) add_head(link, stream == 0 ? FWA_OUT : FWA_ERR, (size_t)count);
 }
 
 /* What the monitor says. */
 static void hear(link_state *link) {
-  long size = RAW6(__NR_recvfrom, link->channel, &link->reply, sizeof link->reply, MSG_DONTWAIT, 0, 0);
-  if (size == -EINTR || size == -EAGAIN) return;
+  struct iovec part = {.iov_base = &link->reply, .iov_len = sizeof link->reply};
+  struct msghdr message;
+  zero(&message, sizeof message);
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  long size = receive_message(link->channel, &message);
+  if (size == -EAGAIN) return;
   if (size < (long)offsetof(fwk_reply, processes)) {
     /* It has gone without a word. */
     close_fd(&link->channel);
@@ -284,11 +279,13 @@ static void hear(link_state *link) {
   } else if (link->reply.kind == FWK_STARTED) {
     return append(link, FWA_REPLY, &link->reply, offsetof(fwk_reply, processes));
   }
-  if (link->reply.left != 0) close_fd(&link->channel);
+  if (link->reply.left != 0 || link->reply.is_last) close_fd(&link->channel);
   link->has_reply = true;
   for (int stream = 0; stream < STREAMS; stream++) {
     int waiting = 0;
-    if (link->pipes[stream] >= 0) RAW3(__NR_ioctl, link->pipes[stream], FIONREAD, &waiting);
+    if (link->pipes[stream] < 0) continue;
+    /* Where it is not told how much there is, no more than the pipe can have. */
+    if (RAW3(__NR_ioctl, link->pipes[stream], FIONREAD, &waiting) < 0) waiting = 1 << 16;
     link->left[stream] = waiting;
   }
   note_end(link);
@@ -308,6 +305,7 @@ static void tell_end(link_state *link) {
   size_t size = offsetof(fwk_reply, processes) + shown * sizeof(fwk_process);
   for (int stream = 0; stream < STREAMS; stream++)
     if (link->pipes[stream] >= 0 && link->left[stream] > 0) return;
+  link->reply.is_cut = link->cut;
   if (!has_room(link, size)) return;
   heed_signals(link);
   if (link->is_asked && link->reply.kind == FWK_ENDED && link->reply.reason == FWK_BY_ITSELF)
@@ -343,7 +341,9 @@ static void turn(link_state *link) {
   struct timespec time;
   time.tv_sec = left / SECOND;
   time.tv_nsec = left % SECOND;
-  RAW5(__NR_ppoll, items, 6, until == INT64_MAX ? NULL : &time, 0, 0);
+  if (!look_at(items, 6, until == INT64_MAX ? NULL : &time))
+    /* All but the link, reading from which may wait. */
+    for (int item = 1; item < 6; item++) items[item].revents = items[item].fd >= 0 ? items[item].events : 0;
   if (items[1].revents != 0) heed_signals(link);
   if (items[0].revents != 0) take_input(link);
   if (items[2].revents != 0 && link->channel >= 0) hear(link);

@@ -11,12 +11,14 @@
 
 int64_t monotonic(void) {
   struct timespec time;
+  zero(&time, sizeof time);
   RAW2(__NR_clock_gettime, CLOCK_MONOTONIC, &time);
   return (int64_t)time.tv_sec * SECOND + time.tv_nsec;
 }
 
 int64_t wall(void) {
   struct timespec time;
+  zero(&time, sizeof time);
   RAW2(__NR_clock_gettime, CLOCK_REALTIME, &time);
   return (int64_t)time.tv_sec * SECOND + time.tv_nsec;
 }
@@ -51,7 +53,8 @@ void set_signals(void) {
   set_action(SIGCHLD, SIG_IGN);
 }
 
-/* Gives the descriptor that came with a message; -1: none; -2: the host has gone. */
+/* Gives the descriptor that came with a message; -1: none; -2: the host has gone. One that cannot be taken, because
+ * this process has as many as it may have, is closed by the kernel, which the host sees. */
 static int receive_channel(void) {
   char byte;
   struct iovec part = {.iov_base = &byte, .iov_len = 1};
@@ -62,8 +65,8 @@ static int receive_channel(void) {
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  long size = RAW3(__NR_recvmsg, FWK_CONTROL, &message, MSG_CMSG_CLOEXEC);
-  if (size == -EINTR) return -1;
+  long size = receive_message(FWK_CONTROL, &message);
+  if (size == -EAGAIN) return -1;
   if (size <= 0) return -2;
   struct cmsghdr *header = CMSG_FIRSTHDR(&message);
   if (header == NULL || header->cmsg_type != SCM_RIGHTS) return -1;
@@ -71,13 +74,38 @@ static int receive_channel(void) {
 }
 
 /* No monitor can be had: whoever waits at the channel reads why. */
-static void refuse(int channel, int error) {
+static void refuse(int channel, int host, int error) {
   fwk_reply reply;
   zero(&reply, sizeof reply);
   reply.kind = FWK_FAILED;
   reply.stage = FWK_AT_CLONE;
   reply.error = error;
-  RAW3(__NR_write, channel, &reply, offsetof(fwk_reply, processes));
+  reply.is_last = 1;
+  send_message(channel, &reply, offsetof(fwk_reply, processes), NULL, 0, host);
+}
+
+TEXT(path_host, "/proc/self/fdinfo/4");
+_Static_assert(FWK_HOST == 4, "path_host has the number");
+
+/* Whether FWK_HOST is a pidfd, and not one of this process. A host that has closed descriptors of the library may have
+ * put anything in their places: who watches the wrong thing would stay for ever. */
+static int check_host(void) {
+  long result = RAW4(__NR_pidfd_send_signal, FWK_HOST, 0, 0, 0);
+  if (result == -EBADF || result == -ESRCH) return (int)-result;
+  int self = (int)RAW0(__NR_getpid);
+  long fd = is_proc_ours(self) ? RAW4(__NR_openat, AT_FDCWD, path_host, O_RDONLY | O_CLOEXEC, 0) : -1;
+  if (fd < 0) return 0;
+  char text[512];
+  long size = RAW3(__NR_read, fd, text, sizeof text);
+  RAW1(__NR_close, fd);
+  for (long at = 0; at + 5 < size; at++) {
+    if (at > 0 && text[at - 1] != '\n') continue;
+    if (text[at] != 'P' || text[at + 1] != 'i' || text[at + 2] != 'd' || text[at + 3] != ':') continue;
+    long pid = 0;
+    for (at += 5; at < size && text[at] >= '0' && text[at] <= '9'; at++) pid = pid * 10 + (text[at] - '0');
+    return pid == self ? EBADF : 0;
+  }
+  return 0;
 }
 
 __attribute__((visibility("hidden"), used, noreturn)) void fwk_main(long *stack) {
@@ -87,17 +115,17 @@ __attribute__((visibility("hidden"), used, noreturn)) void fwk_main(long *stack)
   RAW5(__NR_prctl, PR_SET_NAME, name_keeper, 0, 0, 0);
   /* They had to outlive the exec of this program, and no other. */
   RAW3(__NR_fcntl, FWK_CONTROL, F_SETFD, FD_CLOEXEC);
-  RAW3(__NR_fcntl, FWK_HOST, F_SETFD, FD_CLOEXEC);
-  fwk_hello hello = {.protocol = FWK_PROTOCOL};
-  RAW3(__NR_write, FWK_CONTROL, &hello, sizeof hello);
-  for (;;) {
+  int host = RAW3(__NR_fcntl, FWK_HOST, F_SETFD, FD_CLOEXEC) < 0 ? -1 : FWK_HOST;
+  fwk_hello hello = {.protocol = FWK_PROTOCOL, .error = host < 0 ? 0 : check_host()};
+  bool is_over = send_message(FWK_CONTROL, &hello, sizeof hello, NULL, 0, -1) < 0 || hello.error != 0;
+  while (!is_over) {
     struct pollfd items[2];
     watch_fd(&items[0], FWK_CONTROL);
-    watch_fd(&items[1], FWK_HOST);
-    RAW5(__NR_ppoll, items, 2, 0, 0, 0);
+    watch_fd(&items[1], host);
+    bool is_known = look_at(items, 2, NULL);
     /* A child that the host has forked may hold the socket: the host's end is seen by itself. */
     if (items[1].revents != 0) break;
-    if (items[0].revents == 0) continue;
+    if (is_known && items[0].revents == 0) continue;
     int channel = receive_channel();
     if (channel == -2) break;
     if (channel < 0) continue;
@@ -105,12 +133,12 @@ __attribute__((visibility("hidden"), used, noreturn)) void fwk_main(long *stack)
      * commands (their peak begins with that of the memory they are started in), and it is
      * a few pages. */
     long pid = RAW5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
-    if (pid < 0) refuse(channel, (int)-pid);
+    if (pid < 0) refuse(channel, host, (int)-pid);
     if (pid == 0) {
       RAW1(__NR_close, FWK_CONTROL);
       RAW5(__NR_prctl, PR_SET_NAME, name_monitor, 0, 0, 0);
       set_action(SIGCHLD, SIG_DFL);
-      monitor(channel, FWK_HOST);
+      monitor(channel, host);
     }
     RAW1(__NR_close, channel);
   }

@@ -31,15 +31,17 @@ typedef struct {
   int control;
   int host;
   volatile int error;
+  volatile int call;
   char *stack_end;
 } job;
 
-/* Closes all descriptors but those three, which are in order. close_range is missing before Linux 5.9 and under
+/* Closes all descriptors but those three, which are in order; a negative one is none. close_range is missing before Linux 5.9 and under
  * some sandboxes; then the open ones are listed. */
 static void close_all_but(const int *kept) {
   int from = 0;
   bool closed = true;
   for (int at = 0; at < 3; at++) {
+    if (kept[at] < 0) continue;
     if (kept[at] > from) closed &= RAW3(__NR_close_range, from, kept[at] - 1, 0) == 0;
     from = kept[at] + 1;
   }
@@ -73,7 +75,7 @@ INLINE void put_in_order(int *one, int *other) {
 
 /* Gives the descriptors the numbers that the keeper knows them by. The host's are closed first: this
  * needs no more numbers than a command does, however many the host has used. */
-static long set_descriptors(const job *job) {
+static long set_descriptors(job *job) {
   int kept[3];
   kept[0] = job->program;
   kept[1] = job->control;
@@ -83,18 +85,21 @@ static long set_descriptors(const job *job) {
   put_in_order(&kept[0], &kept[1]);
   close_all_but(kept);
   /* Out of the way of those numbers; the exec closes what is left of them. */
+  job->call = FWK_CALL_FCNTL;
   long program = RAW3(__NR_fcntl, job->program, F_DUPFD_CLOEXEC, FWK_HOST + 1);
   long control = RAW3(__NR_fcntl, job->control, F_DUPFD_CLOEXEC, FWK_HOST + 1);
-  long host = RAW3(__NR_fcntl, job->host, F_DUPFD_CLOEXEC, FWK_HOST + 1);
+  long host = job->host < 0 ? 0 : RAW3(__NR_fcntl, job->host, F_DUPFD_CLOEXEC, FWK_HOST + 1);
   if (program < 0) return program;
   if (control < 0) return control;
   if (host < 0) return host;
   /* The commands' standard input, which is 0 now; the rest for the case that something writes there. */
+  job->call = FWK_CALL_NULL;
   long null = RAW4(__NR_openat, AT_FDCWD, text_null, O_RDONLY, 0);
   if (null < 0) return null;
   for (int fd = 1; fd <= 2; fd++) RAW3(__NR_dup3, null, fd, 0);
   RAW3(__NR_dup3, control, FWK_CONTROL, 0);
-  RAW3(__NR_dup3, host, FWK_HOST, 0);
+  RAW1(__NR_close, FWK_HOST);
+  if (job->host >= 0) RAW3(__NR_dup3, host, FWK_HOST, 0);
   return program;
 }
 
@@ -112,6 +117,7 @@ static int grandchild(void *argument) {
   argv[1] = NULL;
   const char *envp[1];
   envp[0] = NULL;
+  job->call = FWK_CALL_EXEC;
   job->error = (int)-RAW5(__NR_execveat, program, text_empty, argv, envp, AT_EMPTY_PATH);
   return 127;
 }
@@ -119,26 +125,32 @@ static int grandchild(void *argument) {
 static int child(void *argument) {
   job *job = argument;
   long pid = fwk_clone(CLONE_VM | CLONE_VFORK | SIGCHLD, job->stack_end, grandchild, job);
-  if (pid < 0) job->error = (int)-pid;
+  if (pid < 0) {
+    job->call = FWK_CALL_CLONE;
+    job->error = (int)-pid;
+  }
   return 0;
 }
 
-int fwk_launch(int program, int control, int host) {
+int fwk_launch(int program, int control, int host, int *call) {
   _Alignas(16) char stacks[2][STACK];
   job job;
   job.program = program;
   job.control = control;
   job.host = host;
   job.error = 0;
+  job.call = FWK_CALL_CLONE;
   job.stack_end = stacks[1] + STACK;
   uint64_t all = ~0ull;
   uint64_t before;
   RAW4(__NR_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof all);
   long pid = fwk_clone(CLONE_VM | CLONE_VFORK, stacks[0] + STACK, child, &job);
   RAW4(__NR_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof all);
+  *call = FWK_CALL_CLONE;
   if (pid < 0) return (int)-pid;
   /* It has ended; it is ours alone. */
   while (RAW4(__NR_wait4, pid, 0, 0x40000000 /* __WALL */, 0) == -EINTR) {
   }
+  *call = job.call;
   return job.error;
 }

@@ -10,6 +10,7 @@ enum {
   ROOM = 8 * PIECE,  /* of what is not yet taken */
   HEAVY = PIECE / 2, /* this much is sent at once */
   STREAMS = 2,
+  READ_ERRORS = 100, /* one after the other, after which the rest of a stream is given up */
 };
 
 typedef struct {
@@ -18,6 +19,8 @@ typedef struct {
   int channel;  /* to the monitor; -1: there is none */
   int pipes[STREAMS]; /* what the command writes to; -1: none */
   int64_t left[STREAMS]; /* bytes still to be read, once it has ended */
+  int errors[STREAMS];
+  uint32_t cut; /* a bit for each stream that was given up */
   int rundir;
   int texts; /* a file with those of the last request; a monitor has mapped them for itself */
   bool is_running;

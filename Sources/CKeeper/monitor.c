@@ -7,6 +7,10 @@
  * `asking` sends TERM to each process below us once, `forcing` sends KILL to all in rounds. In
  * every phase the command is over when the main process has ended and nobody is left:
  * wait(2) says ECHILD.
+ *
+ * A sandbox may refuse that orphans come to us (PR_SET_CHILD_SUBREAPER). Then those of the command's session are looked
+ * for in /proc, and the main process, whose number the session has, is kept until they have gone. Who
+ * has left the session is not known, and the host is told so.
  */
 #include "parts.h"
 
@@ -30,7 +34,9 @@ enum phase { WATCHING, ASKING, FORCING_NOW };
 typedef struct {
   int channel; /* -1: the host has gone */
   int host;    /* a pidfd, -1 once it has been seen to end */
-  int signals; /* a signalfd for SIGCHLD */
+  int signals; /* a signalfd for SIGCHLD; a negative errno: there is none */
+  bool is_reaper; /* orphans come to us */
+  bool is_short;  /* descriptors of the request are missing */
   tree *tree;
   fwk_request request;
   fwk_reply reply;
@@ -40,6 +46,8 @@ typedef struct {
   int group;
   bool main_ended;
   bool is_empty; /* no process of the command is left */
+  bool is_forced; /* KILL was sent */
+  int asked_main; /* the last signal that was sent while the main process ran */
   enum phase phase;
   int64_t began;
   int64_t deadline; /* of the phase; INT64_MAX: none */
@@ -65,8 +73,10 @@ static void take_fds(state *state, const fwk_request *request, const int *fds, s
   }
 }
 
-/* Takes one message. False: the host has gone. */
-static bool receive(state *state, fwk_request *request) {
+enum received { MESSAGE, NOTHING, GONE };
+
+/* Takes one message, if there is one. */
+static enum received receive(state *state, fwk_request *request) {
   struct iovec parts[2] = {
       {.iov_base = request, .iov_len = sizeof *request},
       {.iov_base = state->texts, .iov_len = sizeof state->texts},
@@ -79,42 +89,40 @@ static bool receive(state *state, fwk_request *request) {
   message.msg_iovlen = request == &state->request ? 2 : 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  long size;
-  do {
-    size = RAW3(__NR_recvmsg, state->channel, &message, MSG_CMSG_CLOEXEC);
-  } while (size == -EINTR);
-  if (size < (long)sizeof *request) return false;
+  long size = receive_message(state->channel, &message);
+  if (size == -EAGAIN) return NOTHING;
+  if (size < (long)sizeof *request) return GONE;
+  state->is_short = (message.msg_flags & MSG_CTRUNC) != 0;
   struct cmsghdr *header = CMSG_FIRSTHDR(&message);
   if (header != NULL && header->cmsg_type == SCM_RIGHTS) {
     const int *fds = (const int *)CMSG_DATA(header);
     size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     take_fds(state, request, fds, count);
   }
-  return true;
+  return MESSAGE;
 }
 
+/* Where it cannot be sent the host hears no more from us, and sees that we are still there: it knows then what
+ * happened, and need not wait. What it does about it ends us. */
 static void reply(state *state, uint32_t kind) {
   state->reply.kind = kind;
   if (state->channel < 0) return;
   uint32_t shown = state->reply.others < FWK_SHOWN ? state->reply.others : FWK_SHOWN;
   size_t size = offsetof(fwk_reply, processes) + shown * sizeof(fwk_process);
-  struct iovec part = {.iov_base = &state->reply, .iov_len = size};
-  struct msghdr message;
-  zero(&message, sizeof message);
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  RAW3(__NR_sendmsg, state->channel, &message, MSG_NOSIGNAL);
+  if (send_message(state->channel, &state->reply, size, NULL, 0, state->host) < 0)
+    RAW2(__NR_shutdown, state->channel, SHUT_WR);
 }
 
-static bool map_texts(state *state) {
+/* Gives 0 or a negative errno. */
+static int map_texts(state *state) {
   state->mapped = 0;
   state->table = (uint64_t *)(void *)state->texts;
-  if (!state->request.has_file) return state->request.size <= FWK_INLINE;
+  if (!state->request.has_file) return state->request.size <= FWK_INLINE ? 0 : -EINVAL;
   long memory = RAW6(__NR_mmap, 0, state->request.size, 3 /* read, write */, 2 /* private */, state->fds[FWK_FD_TEXTS], 0);
-  if (memory < 0 && memory > -4096) return false;
+  if (memory < 0 && memory > -4096) return (int)memory;
   state->table = (uint64_t *)memory;
   state->mapped = state->request.size;
-  return true;
+  return 0;
 }
 
 static void unmap_texts(state *state) {
@@ -122,8 +130,47 @@ static void unmap_texts(state *state) {
   state->mapped = 0;
 }
 
+static bool has_tree(state *state) {
+  if (state->tree == NULL) state->tree = tree_create();
+  return state->tree != NULL;
+}
+
+static void clear_tree(state *state) { tree_clear(state->tree, state->is_reaper ? 0 : state->group); }
+
+static void note_main(state *state, int status, const struct rusage *usage) {
+  fwk_reply *reply = &state->reply;
+  reply->status = status;
+  reply->user = usage->ru_utime.tv_sec * 1000000ll + usage->ru_utime.tv_usec;
+  reply->system = usage->ru_stime.tv_sec * 1000000ll + usage->ru_stime.tv_usec;
+  reply->peak = usage->ru_maxrss * 1024ll;
+}
+
+static void end_main(state *state) {
+  state->main_ended = true;
+  state->reply.duration = monotonic() - state->began;
+}
+
+/* Sees whether the main process has ended, and leaves it there: its number is the session's. */
+static void look_for_end(state *state) {
+  if (!state->main_ended) {
+    siginfo_t information;
+    zero(&information, sizeof information);
+    RAW5(__NR_waitid, P_PID, state->main, &information, WEXITED | WNOHANG | WNOWAIT, 0);
+    if (information.si_pid != state->main) return;
+    end_main(state);
+    if (has_tree(state) && state->phase == WATCHING) clear_tree(state);
+  }
+  if (state->tree != NULL && tree_look(state->tree, state->main) == 0 && !tree_is_blind(state->tree)) {
+    state->is_empty = true;
+  } else if (state->tree == NULL || tree_is_blind(state->tree)) {
+    /* Nobody is seen: what can be done has been done. */
+    state->is_empty = state->request.background != FWK_KILL || state->is_forced;
+  }
+}
+
 /* Takes the status of every process that has ended. */
 static void reap(state *state) {
+  if (!state->is_reaper) return look_for_end(state);
   for (;;) {
     int status;
     struct rusage usage;
@@ -134,14 +181,21 @@ static void reap(state *state) {
       return;
     }
     if (pid != state->main) continue;
-    fwk_reply *reply = &state->reply;
-    state->main_ended = true;
-    reply->status = status;
-    reply->duration = monotonic() - state->began;
-    reply->user = usage.ru_utime.tv_sec * 1000000ll + usage.ru_utime.tv_usec;
-    reply->system = usage.ru_stime.tv_sec * 1000000ll + usage.ru_stime.tv_usec;
-    reply->peak = usage.ru_maxrss * 1024ll;
+    end_main(state);
+    note_main(state, status, &usage);
   }
+}
+
+/* Takes the status that was left for the end. */
+static void reap_main(state *state) {
+  if (state->is_reaper || !state->main_ended) return;
+  int status;
+  struct rusage usage;
+  long pid;
+  do {
+    pid = RAW4(__NR_wait4, state->main, &status, __WALL, &usage);
+  } while (pid == -EINTR);
+  if (pid == state->main) note_main(state, status, &usage);
 }
 
 /* Whether the command has ended by itself, with nothing left to wait for. */
@@ -165,7 +219,7 @@ static void wait_for_event(state *state, int64_t until) {
     time.tv_nsec = left % SECOND;
     timeout = &time;
   }
-  if (RAW5(__NR_ppoll, items, 3, timeout, 0, 0) <= 0) return;
+  bool is_known = look_at(items, 3, timeout);
   if (items[1].revents != 0) {
     char information[128];
     RAW3(__NR_read, state->signals, information, sizeof information);
@@ -175,10 +229,13 @@ static void wait_for_event(state *state, int64_t until) {
     state->host = -1;
     is_gone = true;
   }
-  if (items[0].revents != 0) {
+  if (state->channel >= 0 && (items[0].revents != 0 || !is_known)) {
     fwk_request request;
-    if (!receive(state, &request)) {
+    enum received received = receive(state, &request);
+    if (received == GONE) {
       is_gone = true;
+    } else if (received == NOTHING) {
+      /* It was a guess. */
     } else if (request.kind == FWK_STOP && state->phase == WATCHING && !is_over(state)) {
       state->reply.reason = FWK_BY_STOP;
       state->deadline = 0;
@@ -198,19 +255,21 @@ static void wait_for_event(state *state, int64_t until) {
   }
 }
 
-static bool has_tree(state *state) {
-  if (state->tree == NULL) state->tree = tree_create();
-  if (state->tree != NULL) return true;
-  signal_group(state->group, SIGKILL);
-  return false;
-}
-
 static void ask(state *state) {
   int64_t now = monotonic();
   state->phase = ASKING;
   state->deadline = now + state->request.grace;
   state->round = now;
-  if (has_tree(state)) tree_clear(state->tree);
+  if (has_tree(state)) clear_tree(state);
+}
+
+/* Gives how many processes there were to be sent it; 1 where that is not known. */
+static int send_signal(state *state, int signal) {
+  if (!state->main_ended) state->asked_main = signal;
+  if (signal == SIGKILL) state->is_forced = true;
+  if (has_tree(state)) return tree_signal(state->tree, state->group, signal);
+  signal_group(state->group, SIGKILL);
+  return 1;
 }
 
 /* What is due now. True: no more can be done. */
@@ -234,14 +293,14 @@ static bool act(state *state) {
         state->round = now;
         return act(state);
       }
-      if (now >= state->round && has_tree(state)) {
-        tree_signal(state->tree, state->group, SIGTERM);
+      if (now >= state->round) {
+        send_signal(state, SIGTERM);
         state->round = now + ASKING_ROUND;
       }
       return false;
     case FORCING_NOW:
       if (now >= state->round) {
-        int reached = has_tree(state) ? tree_signal(state->tree, state->group, SIGKILL) : 1;
+        int reached = send_signal(state, SIGKILL);
         state->round = now + FORCING_ROUND;
         /* Nobody may be signalled: processes of another user. */
         if (reached == 0 && now >= state->deadline - FORCING + SECOND) return true;
@@ -262,6 +321,9 @@ static void watch(state *state) {
     if (act(state)) return;
     int64_t until = state->deadline;
     if (state->phase != WATCHING && state->round < until) until = state->round;
+    /* Nobody tells of their end. */
+    int64_t next = monotonic() + ASKING_ROUND / 2;
+    if (!state->is_reaper && state->main_ended && next < until) until = next;
     wait_for_event(state, until);
   }
 }
@@ -269,10 +331,14 @@ static void watch(state *state) {
 static void report(state *state) {
   fwk_reply *out = &state->reply;
   if (!state->is_empty && state->phase == WATCHING && has_tree(state)) {
-    tree_clear(state->tree);
+    clear_tree(state);
     tree_look(state->tree, state->main);
   }
   if (state->tree != NULL && (state->phase != WATCHING || !state->is_empty)) tree_tell(state->tree, state->main, out);
+  /* It was sent to the group, or looked for by nobody. */
+  if ((out->is_blind || state->tree == NULL) && out->main_signal == 0) out->main_signal = state->asked_main;
+  reap_main(state);
+  out->is_unsure = !state->is_reaper;
   /* It ended by itself in the moment before a signal could reach it. */
   if (state->main_ended && !out->is_blind && out->main_signal == 0 && out->others == 0) out->reason = FWK_BY_ITSELF;
   /* Killed, and still there: no status, and more to be done than we can do. */
@@ -284,17 +350,33 @@ static void report(state *state) {
   reply(state, FWK_ENDED);
 }
 
+static int open_signals(void) {
+  uint64_t watched = 1ull << (SIGCHLD - 1);
+  return (int)RAW4(__NR_signalfd4, -1, &watched, sizeof watched, 02000000 | 04000 /* CLOEXEC, NONBLOCK */);
+}
+
+/* Starts the command. Gives its pid, or a negative errno, and then the reply says where. */
+static int start(state *state) {
+  fwk_reply *out = &state->reply;
+  out->stage = FWK_AT_RECEIVE;
+  if (state->is_short) return -EMFILE;
+  out->stage = FWK_AT_SIGNALS;
+  if (state->signals < 0) state->signals = open_signals();
+  if (state->signals < 0) return state->signals;
+  out->stage = FWK_AT_TEXTS;
+  int error = map_texts(state);
+  if (error < 0) return error;
+  int pid = spawn(&state->request, state->fds, state->table, out, &state->group);
+  unmap_texts(state);
+  return pid;
+}
+
 static void run(state *state) {
   fwk_reply *out = &state->reply;
   zero(out, offsetof(fwk_reply, processes));
   out->started = wall();
   state->began = monotonic();
-  int pid = -ENOMEM;
-  out->stage = FWK_AT_REQUEST;
-  if (map_texts(state)) {
-    pid = spawn(&state->request, state->fds, state->table, out, &state->group);
-    unmap_texts(state);
-  }
+  int pid = start(state);
   close_fd(state, FWK_FD_OUT);
   close_fd(state, FWK_FD_ERR);
   close_fd(state, FWK_FD_TEXTS);
@@ -305,7 +387,8 @@ static void run(state *state) {
     return;
   }
   out->pid = state->main = pid;
-  state->main_ended = state->is_empty = false;
+  state->main_ended = state->is_empty = state->is_forced = false;
+  state->asked_main = 0;
   state->phase = WATCHING;
   state->deadline = state->request.timeout < 0 ? INT64_MAX : state->began + state->request.timeout;
   if (state->request.tell_start) reply(state, FWK_STARTED);
@@ -315,10 +398,10 @@ static void run(state *state) {
   /* What was left alone, or cannot be ended, is ours until it ends: nobody else would know it. */
   if (state->channel >= 0) RAW1(__NR_close, state->channel);
   state->channel = -1;
-  while (!state->is_empty) {
+  while (!state->is_empty && state->is_reaper) {
     struct pollfd item;
     watch_fd(&item, state->signals);
-    RAW5(__NR_ppoll, &item, 1, 0, 0, 0);
+    look_at(&item, 1, NULL);
     char information[128];
     RAW3(__NR_read, state->signals, information, sizeof information);
     reap(state);
@@ -346,7 +429,7 @@ static void carry_out(state *state) {
     struct timespec time;
     time.tv_sec = 1;
     time.tv_nsec = 0;
-    if (RAW5(__NR_ppoll, &item, 1, &time, 0, 0) <= 0) continue;
+    if (!look_at(&item, 1, &time)) item.revents = item.events;
     if (item.revents & POLLOUT) {
       long count = RAW6(__NR_sendto, socket, state->texts + sent, size - sent, MSG_NOSIGNAL, 0, 0);
       if (count > 0) sent += (uint64_t)count;
@@ -368,20 +451,21 @@ void monitor(int channel, int host) {
   state->tree = NULL;
   state->request.kind = FWK_STOP;
   for (int at = 0; at < FWK_FDS; at++) state->fds[at] = -1;
-  RAW5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-  uint64_t watched = 1ull << (SIGCHLD - 1);
-  state->signals = (int)RAW4(__NR_signalfd4, -1, &watched, sizeof watched, 02000000 | 04000 /* CLOEXEC, NONBLOCK */);
-  while (state->signals >= 0 && state->channel >= 0) {
+  state->is_reaper = RAW5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) >= 0;
+  state->signals = open_signals();
+  while (state->channel >= 0) {
     struct pollfd items[2];
     watch_fd(&items[0], state->channel);
     watch_fd(&items[1], state->host);
-    RAW5(__NR_ppoll, items, 2, 0, 0, 0);
+    bool is_known = look_at(items, 2, NULL);
     /* What the host has sent before its end comes first: it may be its last will. */
-    if (items[0].revents == 0) {
+    if (items[0].revents == 0 && is_known) {
       if (items[1].revents != 0) break;
       continue;
     }
-    if (!receive(state, &state->request)) break;
+    enum received received = receive(state, &state->request);
+    if (received == NOTHING) continue;
+    if (received == GONE) break;
     if (state->request.kind == FWK_RUN) {
       run(state);
     } else {

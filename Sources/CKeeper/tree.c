@@ -30,6 +30,7 @@ struct tree {
   int count;
   int round;
   int is_blind;
+  int session; /* 0: orphans come to us */
   process processes[PROCESSES];
 };
 
@@ -44,7 +45,8 @@ tree *tree_create(void) {
   return memory < 0 && memory > -4096 ? NULL : (tree *)memory;
 }
 
-void tree_clear(tree *tree) {
+void tree_clear(tree *tree, int session) {
+  tree->session = session;
   tree->count = 0;
   tree->round = 0;
   tree->is_blind = 0;
@@ -78,8 +80,22 @@ static int open_path(const char *path, int flags) {
   return (int)RAW4(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | flags, 0);
 }
 
-/* From proc(5): `pid (name) state ppid …`, where the name may have anything in it. */
-static bool read_stat(int pid, char *name, char *state, int *parent) {
+typedef struct {
+  char name[16];
+  char state;
+  int parent;
+  int session;
+} facts;
+
+static long take_number(const char *text, long at, long size, int *number) {
+  *number = 0;
+  while (at < size && text[at] == ' ') at++;
+  for (; at < size && text[at] >= '0' && text[at] <= '9'; at++) *number = *number * 10 + (text[at] - '0');
+  return at;
+}
+
+/* From proc(5): `pid (name) state ppid pgrp session …`, where the name may have anything in it. */
+static bool read_stat(int pid, facts *facts) {
   char path[48];
   put(put_number(put(path, path_proc), pid), path_stat);
   int fd = open_path(path, 0);
@@ -93,11 +109,13 @@ static bool read_stat(int pid, char *name, char *state, int *parent) {
   while (close > open && text[close] != ')') close--;
   if (close <= open || close + 4 >= size) return false;
   int length = 0;
-  for (long at = open + 1; at < close && length < 15; at++) name[length++] = text[at];
-  name[length] = 0;
-  *state = text[close + 2];
-  *parent = 0;
-  for (long at = close + 4; at < size && text[at] >= '0' && text[at] <= '9'; at++) *parent = *parent * 10 + (text[at] - '0');
+  for (long at = open + 1; at < close && length < 15; at++) facts->name[length++] = text[at];
+  facts->name[length] = 0;
+  facts->state = text[close + 2];
+  int group;
+  long at = take_number(text, close + 4, size, &facts->parent);
+  at = take_number(text, at, size, &group);
+  take_number(text, at, size, &facts->session);
   return true;
 }
 
@@ -163,8 +181,7 @@ static bool add_children_of(tree *tree, int pid) {
   return is_read;
 }
 
-/* Whether /proc is that of our own process namespace: in another one our numbers are those of strangers. */
-static bool is_proc_ours(int self) {
+bool is_proc_ours(int self) {
   char link[16];
   char want[16];
   long size = RAW4(__NR_readlinkat, AT_FDCWD, path_self, link, sizeof link);
@@ -176,12 +193,35 @@ static bool is_proc_ours(int self) {
   return true;
 }
 
+/* Adds the processes of the session. Its number is no other's as long as anybody is in it, and the monitor keeps the main
+ * process, which is, until all is told. */
+static void add_session(tree *tree) {
+  int list = open_path(path_proc, O_DIRECTORY);
+  if (list < 0) return;
+  _Alignas(8) char buffer[1024];
+  for (;;) {
+    long size = RAW3(__NR_getdents64, list, buffer, sizeof buffer);
+    if (size <= 0) break;
+    for (long at = 0; at < size;) {
+      struct entry *entry = (struct entry *)(buffer + at);
+      at += entry->size;
+      if (entry->name[0] < '0' || entry->name[0] > '9') continue;
+      int pid = 0;
+      for (const char *digit = entry->name; *digit != 0; digit++) pid = pid * 10 + (*digit - '0');
+      facts facts;
+      if (read_stat(pid, &facts) && facts.session == tree->session) add(tree, pid, facts.parent);
+    }
+  }
+  RAW1(__NR_close, list);
+}
+
 /* Finds all processes below this one; those that are gone stay known. */
 static void look(tree *tree) {
   tree->round++;
   int self = (int)RAW0(__NR_getpid);
   tree->is_blind = !is_proc_ours(self) || !add_children_of(tree, self);
   if (tree->is_blind) return;
+  if (tree->session != 0) add_session(tree);
   for (bool again = true; again;) {
     again = false;
     for (int at = 0; at < tree->count; at++) {
@@ -194,23 +234,22 @@ static void look(tree *tree) {
   }
 }
 
-/* Whether a process of the list is alive and still below us. */
-static bool is_ours(process *process, int self) {
-  char name[16];
-  char state;
-  int parent;
-  if (!read_stat(process->pid, name, &state, &parent)) return false;
-  if (state == 'Z' || state == 'X') return false;
-  if (parent != process->parent && parent != self) return false;
-  for (int at = 0; at < 16; at++) process->name[at] = name[at];
+/* Whether a process of the list is alive and still below us, or in the session. */
+static bool is_ours(const tree *tree, process *process, int self) {
+  facts facts;
+  if (!read_stat(process->pid, &facts)) return false;
+  if (facts.state == 'Z' || facts.state == 'X') return false;
+  bool is_below = facts.parent == process->parent || facts.parent == self;
+  if (!is_below && (tree->session == 0 || facts.session != tree->session)) return false;
+  for (int at = 0; at < 16; at++) process->name[at] = facts.name[at];
   return true;
 }
 
-static long send(process *process, int self, int signal) {
+static long signal_one(const tree *tree, process *process, int self, int signal) {
   if (process->parent == self) return RAW2(__NR_kill, process->pid, signal);
   int fd = (int)RAW2(__NR_pidfd_open, process->pid, 0);
   if (fd < 0) return fd;
-  long result = is_ours(process, self) ? RAW4(__NR_pidfd_send_signal, fd, signal, 0, 0) : -ESRCH;
+  long result = is_ours(tree, process, self) ? RAW4(__NR_pidfd_send_signal, fd, signal, 0, 0) : -ESRCH;
   RAW1(__NR_close, fd);
   return result;
 }
@@ -227,30 +266,34 @@ int tree_signal(tree *tree, int group, int signal) {
   int reached = 0;
   for (int at = 0; at < tree->count; at++) {
     process *process = &tree->processes[at];
-    if (process->seen != tree->round || !is_ours(process, self)) continue;
+    if (process->seen != tree->round || !is_ours(tree, process, self)) continue;
     if (process->sent == signal && signal != SIGKILL) {
       reached++;
       continue;
     }
-    if (send(process, self, signal) < 0) continue;
+    if (signal_one(tree, process, self, signal) < 0) continue;
     process->sent = signal;
     reached++;
     /* A stopped process acts on a signal when it goes on. */
-    if (signal != SIGKILL) send(process, self, SIGCONT);
+    if (signal != SIGKILL) signal_one(tree, process, self, SIGCONT);
   }
   if (tree->is_blind && signal_group(group, signal)) reached++;
   return reached;
 }
 
-void tree_look(tree *tree, int main) {
+int tree_look(tree *tree, int main) {
   look(tree);
   int self = (int)RAW0(__NR_getpid);
+  int others = 0;
   for (int at = 0; at < tree->count; at++) {
     process *process = &tree->processes[at];
     /* One that has just ended is nobody who was left. */
-    if (process->pid != main) is_ours(process, self);
+    if (process->pid != main && process->seen == tree->round && is_ours(tree, process, self)) others++;
   }
+  return others;
 }
+
+bool tree_is_blind(const tree *tree) { return tree->is_blind; }
 
 void tree_tell(const tree *tree, int main, fwk_reply *reply) {
   reply->is_blind = (uint32_t)tree->is_blind;

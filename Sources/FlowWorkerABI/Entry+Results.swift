@@ -46,10 +46,22 @@ public func fw_result_output(
 ) -> UnsafePointer<CChar>? {
   length?.pointee = 0
   guard let stream = Stream(rawValue: stream),
-    let bytes = HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef({ $0.output(of: stream, index) })
+    let bytes = HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef({ $0.bytes(of: stream, index) })
   else { return nil }
   length?.pointee = bytes.count
   return bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
+}
+
+@_cdecl("fw_result_output_cut") @implementation
+public func fw_result_output_cut(
+  _ result: OpaquePointer?, _ stream: fw_stream, _ index: Int, _ at: UnsafeMutablePointer<Int>?
+) -> Int {
+  at?.pointee = 0
+  guard let stream = Stream(rawValue: stream),
+    let cut = HandleTable.borrow(result, Report.self)?._withUnsafeGuaranteedRef({ $0.cut(of: stream, index) })
+  else { return 0 }
+  at?.pointee = cut.at
+  return cut.missing
 }
 
 @_cdecl("fw_result_to_json") @implementation

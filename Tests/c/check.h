@@ -27,6 +27,7 @@
 #include <jansson.h>
 
 static atomic_int check_failures;
+static bool check_skipped;
 static char check_directory[4096];
 
 /* ----------------------------------------------------------------- checks -- */
@@ -183,6 +184,19 @@ static inline char *check_path(const char *name)
     return path;
 }
 
+/** Something cannot be tested here. If all else is right, the program is told as skipped, for this reason. */
+static inline void check_skip(const char *reason)
+{
+    check_skipped = true;
+    printf("%s\n", reason);
+}
+
+/** What a program or a part of one ends with, as run.sh knows it. */
+static inline int check_status(void)
+{
+    return check_failures > 0 ? 1 : check_skipped ? 77 : 0;
+}
+
 /** Cleans up, and gives the exit status of the program. */
 static inline int check_done(void)
 {
@@ -191,7 +205,7 @@ static inline int check_done(void)
     check_directory[0] = '\0';
     if (check_failures > 0)
         fprintf(stderr, "%d checks failed\n", check_failures);
-    return check_failures == 0 ? 0 : 1;
+    return check_status();
 }
 
 /** How often to do something: `plain` times, or fewer under a tool that makes the

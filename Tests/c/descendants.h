@@ -275,7 +275,7 @@ static inline pid_t start_host(void (*body)(void))
         check_failures = 0;
         body();
         fflush(NULL);
-        _exit(check_failures == 0 ? 0 : 1);
+        _exit(check_status());
     }
     REQUIRE(pid > 0);
     return pid;

@@ -15,33 +15,53 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* --- descriptor.c: descriptors that are kept --------------------------------------- */
+
+/* A descriptor of ours, with what it stands for. A host may close all that it finds (daemons do), and put other things in
+ * their places: then the number is the host's, and must be neither used nor closed. */
+typedef struct {
+  int number; /* negative: none */
+  int mark;
+  uint64_t device, inode;
+} fws_fd;
+
+/* Remembers what a descriptor stands for that was just made. */
+fws_fd fws_fd_of(int number);
+
+/* Whether it is still that. */
+bool fws_fd_is_ours(const fws_fd *_Nonnull fd);
+
+/* Marks one that has no inode of its own; -1 becomes a negative errno. */
+int fws_marked(int number);
+
+/* Closes it, if it is. */
+void fws_fd_close(const fws_fd *_Nonnull fd);
+
 /* --- start.c and channel.c: the keeper, seen from the host (keeper.h) --------------- */
 
-/* A pidfd of this process, for keepers, or a negative errno. From now on the process is in
- * use: one that is forked from it is not. */
-int fws_self(void);
-
-/* What commands inherit, of the calling thread (identity.c). `self` is a pidfd of this process. */
+/* What commands inherit, of the calling thread (identity.c). Gives 0, or an errno where there is no descriptor to look
+ * with. */
 typedef struct {
   uint64_t low, high;
 } fws_identity;
-fws_identity fws_identity_now(int self);
+int fws_identity_now(fws_identity *_Nonnull identity);
 
 /* Starts a keeper that has the calling thread's user, limits and so on. Gives 0 and the host's
- * end of its control socket, or an errno. */
-int fws_keeper_start(int host, int *_Nonnull control);
+ * end of its control socket, or an errno and the call that failed. From now on the process is in use: one that
+ * is forked from it is not. */
+int fws_keeper_start(fws_fd *_Nonnull control, const char *_Nullable *_Nonnull call);
 
 /* The program of the keeper and of the agent, as an executable file holds it. */
 size_t fws_program_size(void);
 void fws_program_copy(void *_Nonnull room);
 
-/* Asks for a monitor. Gives 0 and the channel to it, or an errno. */
-int fws_channel_open(int control, int *_Nonnull channel);
+/* Asks for a monitor. Gives 0 and the channel to it, or an errno and the call that failed. */
+int fws_channel_open(int control, int *_Nonnull channel, const char *_Nullable *_Nonnull call);
 
 /* Sends FWK_RUN with the texts of the request and the streams of the command. `rundir` is -1 where the
- * monitor has kept that of the command before. Gives 0 or an errno. */
+ * monitor has kept that of the command before. Gives 0, or an errno and the call that failed. */
 int fws_channel_run(int channel, const fwk_request *_Nonnull request, const void *_Nonnull texts, int out, int err,
-                    int rundir);
+                    int rundir, const char *_Nullable *_Nonnull call);
 
 /* Sends FWK_LIMIT: nanoseconds; a negative timeout is none. */
 int fws_channel_limit(int channel, int64_t timeout, int64_t grace);
@@ -62,8 +82,15 @@ int fws_address_of_peer(int fd, fws_address *_Nonnull address);
 /* Sends FWK_WILL: what goes to a server when this process is gone. */
 int fws_channel_will(int channel, const fws_address *_Nonnull address, const char *_Nonnull text, size_t size);
 
-/* Takes a message if there is one: 1. 0: there is none; -1: the monitor has gone. */
+/* Takes a message if there is one: 1. 0: there is none; -1: none comes any more. */
 int fws_channel_receive(int channel, fwk_reply *_Nonnull reply);
+
+/* Whether a message waits there: what a monitor, or a keeper that has none, has said before its end. */
+bool fws_channel_has_message(int channel);
+
+/* Takes bytes, or a message, if there are some. 0: there are none; -1 and errno: none come any more (0: the other end has
+ * gone). */
+ssize_t fws_receive(int fd, void *_Nonnull room, size_t size);
 
 int fws_socket_pair(int ends[_Nonnull 2]);
 
@@ -81,9 +108,6 @@ int fws_stream_send(int fd, const void *_Nonnull bytes, size_t size, const int *
 
 /* Sends as many bytes as can go now; -1: none. */
 ssize_t fws_link_send(int fd, const void *_Nonnull bytes, size_t size);
-
-/* Takes bytes if there are some. 0: there are none; -1: the other end has gone. */
-ssize_t fws_stream_receive(int fd, void *_Nonnull room, size_t size);
 
 /* A file in memory that holds these bytes; a negative errno if there is none. */
 int fws_memory_file(const void *_Nonnull bytes, size_t size);
@@ -106,17 +130,22 @@ void fws_pipe_grow(int fd, int bytes);
 /* Opens a directory to be worked in. Returns a descriptor of at least 3, or -errno. */
 int fws_open_directory(const char *_Nonnull path);
 
-/* Makes a file for writing that only this user may read. Gives -1 and errno if it exists. */
+/* Makes a file for writing that only this user may read. Gives a negative errno if it exists. */
 int fws_create_file(const char *_Nonnull path);
 
 /* write(2), but SIGXFSZ does not come: where the host has a limit of file sizes, that is an error (EFBIG). */
 ssize_t fws_write_file(int fd, const void *_Nonnull bytes, size_t size);
+
+/* Of this process: what getrlimit gives; the most that it can be: there is none. */
+uint64_t fws_limit_of_processes(void);
+uint64_t fws_limit_of_descriptors(void);
 
 /* poll(2) with seconds; negative: for ever. Nothing is ready after an interruption. Gives whether what it
  * says is ready is so, or may be. */
 enum { FWS_KNOWN, FWS_GUESSED };
 int fws_poll(struct pollfd *_Nonnull items, unsigned count, double seconds);
 
+/* Gives a descriptor, or a negative errno. */
 int fws_epoll(void);
 void fws_epoll_add(int epoll, int fd);
 void fws_epoll_remove(int epoll, int fd);
@@ -124,10 +153,10 @@ void fws_epoll_remove(int epoll, int fd);
 /* Whether being able to write to a descriptor counts, too. */
 void fws_epoll_write(int epoll, int fd, bool counts);
 
-/* A new descriptor that can be read at any time; -1: there is none to be had. */
+/* A new descriptor that can be read at any time, or a negative errno. */
 int fws_readable(void);
 
-/* A descriptor that can be read when the seconds have passed; -1: there is none to be had. */
+/* A descriptor that can be read when the seconds have passed, or a negative errno. */
 int fws_timer(double seconds);
 bool fws_timer_is_over(int timer);
 void fws_timer_set(int timer, double seconds);
@@ -137,6 +166,9 @@ void fws_error_text(int error, char *_Nonnull buffer, size_t size);
 
 /* Whether some bytes are among others. */
 bool fws_contains(const void *_Nonnull bytes, size_t size, const void *_Nonnull part, size_t part_size);
+
+/* How many bytes can be read from a pipe or a socket. Where the system does not tell, the most that there can be. */
+size_t fws_waiting_bytes(int fd);
 
 /* Fills a buffer with random bytes; false if the system has none. */
 bool fws_random(void *_Nonnull buffer, size_t size);

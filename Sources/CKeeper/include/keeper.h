@@ -32,9 +32,10 @@
 #include <stdint.h>
 
 /* Changes with any change of the messages: a keeper says it first of all. */
-enum { FWK_PROTOCOL = 5 };
+enum { FWK_PROTOCOL = 6 };
 
-/* Descriptors of a keeper when it starts. */
+/* Descriptors of a keeper when it starts. There is no FWK_HOST where the system has no pidfds: then the end of the
+ * sockets is what tells that the host has gone. */
 enum { FWK_CONTROL = 3, FWK_HOST = 4 };
 
 /* --- host to monitor -------------------------------------------------------------- */
@@ -98,7 +99,18 @@ enum {
 };
 
 /* Where a start failed. */
-enum { FWK_AT_REQUEST = 1, FWK_AT_CLONE = 2, FWK_AT_STREAMS = 3, FWK_AT_CHDIR = 4, FWK_AT_LIMIT = 5, FWK_AT_EXEC = 6 };
+enum {
+  FWK_AT_REQUEST = 1, /* it is not as it should be */
+  FWK_AT_CLONE = 2,   /* of the command, or of its monitor */
+  FWK_AT_STREAMS = 3,
+  FWK_AT_CHDIR = 4,
+  FWK_AT_LIMIT = 5,
+  FWK_AT_EXEC = 6,
+  FWK_AT_SIGNALS = 7, /* signalfd4: the monitor could not see the command's end */
+  FWK_AT_RECEIVE = 8, /* recvmsg: the descriptors of the command did not arrive */
+  FWK_AT_TEXTS = 9,   /* mmap of the texts */
+  FWK_AT_SOCKET = 10, /* socketpair, to a monitor */
+};
 
 /* Why a command was ended. */
 enum { FWK_BY_ITSELF = 0, FWK_BY_TIMEOUT = 1, FWK_BY_STOP = 2 };
@@ -123,6 +135,9 @@ typedef struct {
   int32_t main_signal; /* the last that was sent to the main process; 0: none */
   uint32_t is_direct;  /* the main process is the command's own program, and no shell */
   uint32_t is_blind;   /* /proc could not be read: only the process group was signalled */
+  uint32_t is_unsure;  /* orphans do not come to the monitor: processes outside of the session are not known */
+  uint32_t is_last;    /* the monitor takes no further request */
+  uint32_t is_cut;     /* from an agent: a bit for each stream (1, 2) whose output could not be read to its end */
   uint32_t left;       /* processes that could not be ended, or were left alone */
   uint32_t others;     /* how many processes there were beside the main one */
   int64_t started;     /* nanoseconds since 1970 */
@@ -133,9 +148,10 @@ typedef struct {
   fwk_process processes[FWK_SHOWN];
 } fwk_reply;
 
-/* What a keeper says first, on the control socket. */
+/* What a keeper says first, on the control socket; with an error it ends. */
 typedef struct {
   uint32_t protocol;
+  int32_t error; /* of FWK_HOST, which is no pidfd, or that of another process; 0: it works */
 } fwk_hello;
 
 /* --- for the library -------------------------------------------------------------- */
@@ -143,9 +159,12 @@ typedef struct {
 /* The entry point of the program; not to be called. */
 __attribute__((visibility("hidden"))) void fwk_entry(void);
 
+/* Which call of fwk_launch failed. */
+enum { FWK_CALL_CLONE = 1, FWK_CALL_FCNTL, FWK_CALL_NULL /* openat of /dev/null */, FWK_CALL_EXEC };
+
 /* Runs a program as a keeper, whose parent is not this process. Descriptors: the program, the
- * keeper's end of the control socket, and a pidfd of this process. Gives 0 or an errno. */
-__attribute__((visibility("hidden"))) int fwk_launch(int program, int control, int host);
+ * keeper's end of the control socket, and a pidfd of this process or -1. Gives 0, or an errno and the call. */
+__attribute__((visibility("hidden"))) int fwk_launch(int program, int control, int host, int *call);
 
 /* Where all of the program's code and constants are: it can be copied from memory. */
 extern const char __attribute__((visibility("hidden"))) __start_fw_keeper[], __stop_fw_keeper[];

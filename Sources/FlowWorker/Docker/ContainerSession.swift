@@ -59,10 +59,7 @@ final class ContainerSession {
     self.rundir = rundir
     reference = ImageReference(image)
     link = try engine.link()
-    guard let timer = Pause(ContainerSession.never) else {
-      throw SpawnFailure("no timer for it could be had", errno)
-    }
-    self.timer = timer
+    timer = try Pause(ContainerSession.never)
     fws_epoll_add(link.fd, timer.fd)
     source = ImageSource(
       place, engine, link, reference, options.pull, build: build, network: options.network)

@@ -133,7 +133,7 @@ final class ExecCommand: EngineCommand {
   private func setProbe(_ seconds: Double) {
     clearProbe()
     probeInterval = seconds
-    probe = Pause(seconds)
+    probe = try? Pause(seconds)
     if let probe { fws_epoll_add(session.link.fd, probe.fd) }
   }
 

@@ -154,7 +154,7 @@ final class ImageSource {
 
   private func startTick() {
     tick.map { fws_epoll_remove(link.fd, $0.fd) }
-    tick = Pause(ImageSource.tickInterval)
+    tick = try? Pause(ImageSource.tickInterval)
     if let tick { fws_epoll_add(link.fd, tick.fd) }
   }
 

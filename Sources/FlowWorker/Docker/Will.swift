@@ -14,7 +14,7 @@ final class Will {
     // A monitor that waits for work may have been killed meanwhile: the next one then.
     for _ in 0..<20 {
       let channel = try keepers.channel()
-      if fws_channel_will(channel.fd, &self.address, "", 0) == 0 {
+      if fws_channel_will(channel.number, &self.address, "", 0) == 0 {
         self.channel = channel
         return
       }
@@ -47,7 +47,7 @@ final class Will {
     }
     if !text.isEmpty { text += Will.farewell(base) }
     // One that does not arrive is one of a monitor that was killed: the next step finds what is left by its label.
-    _ = fws_channel_will(channel.fd, &address, text, text.utf8.count)
+    if channel.isOurs { _ = fws_channel_will(channel.number, &address, text, text.utf8.count) }
   }
 
   private static func removal(of name: String, _ base: String) -> String {
@@ -66,7 +66,7 @@ final class Will {
     // Twice: an engine may be busy with a container for a moment. One that has gone is no concern.
     for name in containers + containers { text += Will.removal(of: name, base) }
     text += Will.farewell(base)
-    _ = fws_channel_will(channel.fd, &address, text, text.utf8.count)
+    if channel.isOurs { _ = fws_channel_will(channel.number, &address, text, text.utf8.count) }
     // The monitor sees that it is let go of, and does what was last told.
     self.channel = nil
   }
@@ -75,6 +75,6 @@ final class Will {
   func revoke() {
     guard let channel else { return }
     self.channel = nil
-    if fws_channel_stop(channel.fd) == 0 { channel.release() }
+    if channel.stop() { channel.release() }
   }
 }

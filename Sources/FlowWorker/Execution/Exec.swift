@@ -140,7 +140,8 @@ extension StepRun {
   consuming func finished() -> StepResult {
     while true {
       if let result { return result }
-      advance(waiting.poll(-1), isListening: false)
+      let ready = waiting.poll(-1)
+      if ready.isAny { advance(ready, isListening: false) }
     }
   }
 }

@@ -21,6 +21,7 @@ struct ReceivedOutput: ~Copyable {
     guard mask != nil else { return add(bytes, &events) }
     var masked = ByteBuffer()
     mask?.take(bytes) { masked.append($0) }
+    if masked.isExhausted { kept.lose(max(0, bytes.count - masked.count)) }
     add(masked.bytes, &events)
   }
 

@@ -59,14 +59,21 @@ struct SpawnFailure: Error {
   let outcome: Outcome
   /// The process, or the system, has no descriptor left.
   let lacksDescriptors: Bool
+  /// The call that failed, and what is likely to help, where that is known.
+  let call: String?
+  let likely: String?
 
-  init(_ reason: String) {
-    self.init(.spawnFailed, reason)
-  }
+  init(_ reason: String) { self.init(.spawnFailed, reason) }
 
-  /// - Parameter error: of errno.
-  init(_ reason: String, _ error: Int32) {
-    self.reason = Wording.message("\(reason): \(errorText(error))")
+  /// - Parameters:
+  ///   - error: of errno.
+  ///   - call: the name of the call that gave it.
+  init(_ reason: String, _ error: Int32, call: String? = nil) {
+    let limit = SystemLimit(error, call: call)
+    let shown = call.map { "\(reason) (\($0))" } ?? reason
+    self.reason = Wording.message("\(shown): \(errorText(error))" + (limit.shown.map { "; \($0)" } ?? ""))
+    self.call = call
+    likely = limit.likely
     outcome = .spawnFailed
     lacksDescriptors = error == EMFILE || error == ENFILE
   }
@@ -82,6 +89,8 @@ struct SpawnFailure: Error {
     self.reason = Wording.message(reason)
     self.outcome = outcome
     lacksDescriptors = false
+    call = nil
+    likely = nil
   }
 
   static let noMemory = SpawnFailure("there is not enough memory to start it")
@@ -154,8 +163,14 @@ struct CommandEnd {
   var stderr = Output("")
   /// The streams whose end was not seen: output of the command may be missing.
   var incomplete: [Stream] = []
-  /// What kept it from being run: any text.
+  /// Why, where the system says it.
+  var unread: String?
+  /// What kept it from being run (any text), with the call that failed, and what is likely to help.
   var failure: String?
+  var failedCall: String?
+  var likely: String?
+  /// Why nobody knows how it ended; `nil`: its monitor was killed.
+  var loss: String?
   /// What a function gave.
   var value: JSONValue?
   /// What a function or a notebook raised.
@@ -173,10 +188,25 @@ struct CommandEnd {
   init(failure: SpawnFailure, started: Double) {
     self.init(outcome: failure.outcome, started: started)
     self.failure = failure.reason
+    failedCall = failure.call
+    likely = failure.likely
   }
 }
 
 extension CommandEnd {
+  /// Notes why the rest of a stream could not be read, if it could not. What a command has written is a part of what it has
+  /// done: one whose output is lost has not succeeded.
+  mutating func note(unread stream: Stream, _ why: String?) {
+    guard let why else { return }
+    if !incomplete.contains(stream) { incomplete.append(stream) }
+    unread = why
+    guard outcome == .exited, exitCode == 0 else { return }
+    outcome = .engineFailed
+    failure = "what it has written to \(stream.name) could not be read to its end: \(why)"
+    explanation = "ended with status 0, but what it has written could not be read"
+    likely = "the system could not hand over what was written: \"retries\" on \"engine_failed\" may help"
+  }
+
   /// As it may be told. Its output is so from the beginning.
   func masked(by secrets: Secrets) -> CommandEnd {
     if secrets.isEmpty { return self }

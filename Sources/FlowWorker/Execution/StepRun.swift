@@ -189,7 +189,7 @@ struct StepRun: ~Copyable {
       policy.covers(attempt.outcome, exitCode: attempt.returncode)
     {
       let delay = min(policy.delay(after: attempts.count + 1), settings.deadline?.left ?? .infinity)
-      if let pause = Pause(delay) {
+      if let pause = try? Pause(delay) {
         attempt.delay = delay
         attempts.append(attempt)
         queue.retry(attempt, delay: delay)
@@ -214,21 +214,22 @@ struct StepRun: ~Copyable {
 
 /// The time between two attempts.
 final class Pause {
-  let fd: Int32
+  private let timer: Descriptor
 
-  /// `nil` if the system has no descriptor left.
-  init?(_ seconds: Double) {
-    fd = fws_timer(seconds)
-    if fd < 0 { return nil }
+  init(_ seconds: Double) throws(SpawnFailure) {
+    let fd = fws_timer(seconds)
+    guard fd >= 0 else { throw SpawnFailure("no timer could be had", 0 - fd, call: "timerfd_create") }
+    timer = Descriptor(fd)
   }
 
-  deinit { close(fd) }
+  var fd: Int32 { timer.current }
 
-  var isOver: Bool { fws_timer_is_over(fd) }
+  /// Also where the host has closed the timer: nobody would tell the end otherwise.
+  var isOver: Bool { !timer.isOurs || fws_timer_is_over(timer.number) }
 
   /// Lets it be over.
   func stop() { set(0) }
 
   /// Begins anew.
-  func set(_ seconds: Double) { fws_timer_set(fd, seconds) }
+  func set(_ seconds: Double) { if timer.isOurs { fws_timer_set(timer.number, seconds) } }
 }

@@ -18,7 +18,7 @@ final class FunctionLauncher: CommandLauncher {
     self.settings = settings
     self.grace = grace
     self.rundir = rundir
-    directory = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(rundir) }
+    directory = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(rundir, isKept: true) }
   }
 
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
@@ -27,9 +27,7 @@ final class FunctionLauncher: CommandLauncher {
     let pipes = try OutputPipes(settings, events, for: .host)
     let timeout = timeout ?? FunctionCommand.never
     // Where its beginning is told, it is told first.
-    guard let timer = Pause(events == nil ? timeout : 0) else {
-      throw SpawnFailure("no timer for it could be had", errno)
-    }
+    let timer = try Pause(events == nil ? timeout : 0)
     fws_use()
     let call: Call
     do throws(FlowError) {
@@ -39,7 +37,7 @@ final class FunctionLauncher: CommandLauncher {
     } catch { throw .noMemory }
     let command = FunctionCommand(call, timer, pipes, timeout: timeout, grace: grace, isTold: events == nil)
     let error = call.start()
-    if error != 0 { throw SpawnFailure("no thread for the function could be started", error) }
+    if error != 0 { throw SpawnFailure("no thread for the function could be started", error, call: "clone of a thread") }
     return command
   }
 }
@@ -83,7 +81,7 @@ final class FunctionCommand: RunningCommand {
   deinit { call.giveUp() }
 
   var waiting: Waiting {
-    if case .over = phase { return Waiting(stdout: stdout.fd, stderr: stderr.fd) }
+    if case .over = phase { return Waiting(stdout: stdout.current, stderr: stderr.current) }
     if !isTold { return Waiting(channel: timer.fd) }
     return Waiting(channel: timer.fd, stdout: stdout.fd, stderr: stderr.fd)
   }
@@ -117,6 +115,8 @@ final class FunctionCommand: RunningCommand {
     }
     end.stdout = stdout.finish(&signpost, &events)
     end.stderr = stderr.finish(&signpost, &events)
+    end.note(unread: .stdout, stdout.failure)
+    end.note(unread: .stderr, stderr.failure)
     return end
   }
 

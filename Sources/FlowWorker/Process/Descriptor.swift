@@ -1,13 +1,46 @@
 internal import CFlowShims
 internal import Glibc
 
-/// A descriptor that is closed with its owner.
+/// A descriptor that is closed with its owner, unless the host has closed it and put something else in its place.
 final class Descriptor: Sendable {
-  let number: Int32
+  private let fd: fws_fd
 
-  init(_ number: Int32) { self.number = number }
+  /// - Parameter isKept: the host gets to run before it is closed, and might close it itself.
+  init(_ number: Int32, isKept: Bool = true) {
+    fd = isKept ? fws_fd_of(number) : fws_fd(number: number, mark: fws_fd.unknown, device: 0, inode: 0)
+  }
 
-  deinit { close(number) }
+  static func epoll() throws(SpawnFailure) -> Descriptor {
+    let fd = fws_epoll()
+    guard fd >= 0 else { throw SpawnFailure("no descriptor to wait with could be had", 0 - fd, call: "epoll_create1") }
+    return Descriptor(fd)
+  }
+
+  deinit { if fd.mark == fws_fd.unknown { close(fd.number) } else { fd.close() } }
+
+  var number: Int32 { fd.number }
+
+  /// Whether the number still stands for what it did.
+  var isOurs: Bool { fd.isOurs }
+
+  /// The number to wait with; `fws_fd.lost` if it is no longer ours.
+  var current: Int32 { fd.current }
+}
+
+extension fws_fd {
+  /// Stands where a descriptor stood that is not ours any more: whoever waits for it is told at once.
+  static let lost: Int32 = -2
+
+  /// The mark of one that is not looked at.
+  static let unknown: Int32 = -1
+
+  static let none = fws_fd(number: -1, mark: 0, device: 0, inode: 0)
+
+  var isOurs: Bool { withUnsafePointer(to: self) { fws_fd_is_ours($0) } }
+
+  var current: Int32 { number < 0 || isOurs ? number : fws_fd.lost }
+
+  func close() { withUnsafePointer(to: self) { fws_fd_close($0) } }
 }
 
 /// The system's text for an errno.
@@ -20,7 +53,7 @@ func errorText(_ error: Int32) -> String {
 }
 
 /// What a step in flight waits for: descriptors that can be read when there is something to do.
-/// -1 stands for none.
+/// -1 stands for none, `fws_fd.lost` for one that is not ours any more.
 struct Waiting {
   var channel: Int32 = -1
   var stdout: Int32 = -1
@@ -40,8 +73,16 @@ struct Waiting {
     var isAny: Bool { channel || stdout || stderr }
   }
 
-  /// Waits until one can be read, or the seconds have passed; a negative number is for ever.
+  /// Seconds. What is waited for may be closed meanwhile, and nothing tells of that.
+  private static let longest = 10.0
+
+  /// Waits until one can be read, or the seconds have passed, but no longer than a moment after which it has to be
+  /// asked again what is waited for; a negative number is for ever.
   func poll(_ seconds: Double) -> Ready {
+    if channel == fws_fd.lost || stdout == fws_fd.lost || stderr == fws_fd.lost {
+      return Ready(channel: channel == fws_fd.lost, stdout: stdout == fws_fd.lost, stderr: stderr == fws_fd.lost)
+    }
+    let seconds = seconds < 0 ? Waiting.longest : min(seconds, Waiting.longest)
     var items = (
       pollfd(fd: channel, events: Int16(POLLIN), revents: 0), pollfd(fd: stdout, events: Int16(POLLIN), revents: 0),
       pollfd(fd: stderr, events: Int16(POLLIN), revents: 0)
@@ -59,26 +100,30 @@ struct Waiting {
 /// The one descriptor that a host can wait for a step with. It exists from the moment that the host
 /// asks for it. Changes come from whoever holds the lock of the exec.
 struct Signpost: ~Copyable {
-  private(set) var epoll: Int32 = -1
+  private var descriptor = fws_fd.none
   /// What makes it readable while nothing else does: the channel, which can be written at any time; without
   /// a command, a descriptor for the purpose. (One that all execs share would do, but for the kernel's limit of 500
   /// ways from one descriptor through two epolls.)
   private var channel: Int32 = -1
-  private var flag: Int32 = -1
+  private var flag = fws_fd.none
   private var isOnChannel = false
 
   deinit {
-    if flag >= 0 { close(flag) }
-    if epoll >= 0 { close(epoll) }
+    flag.close()
+    descriptor.close()
   }
+
+  /// -1: there is none, or it is not ours any more.
+  var epoll: Int32 { descriptor.isOurs ? descriptor.number : -1 }
 
   /// Makes the descriptor; false if the system has none.
   mutating func open() -> Bool {
-    if epoll < 0 { epoll = fws_epoll() }
+    if epoll < 0 { descriptor = fws_fd_of(fws_epoll()) }
     return epoll >= 0
   }
 
   mutating func watch(_ all: Waiting) {
+    let epoll = epoll
     guard epoll >= 0 else { return }
     for fd in [all.channel, all.stdout, all.stderr] where fd >= 0 { fws_epoll_add(epoll, fd) }
     if all.hasMonitor { channel = all.channel }
@@ -87,31 +132,31 @@ struct Signpost: ~Copyable {
   /// Before a descriptor is closed: a process that was forked from the host may hold a copy, and then
   /// closing alone would leave it watched.
   mutating func forget(_ fd: Int32) {
-    guard epoll >= 0, fd >= 0 else { return }
-    fws_epoll_remove(epoll, fd)
-    if fd == channel {
+    if fd == channel || fd == fws_fd.lost {
       channel = -1
       isOnChannel = false
     }
+    let epoll = epoll
+    if epoll >= 0, fd >= 0 { fws_epoll_remove(epoll, fd) }
   }
 
   /// Makes the descriptor readable, or not, whatever else it watches.
   mutating func raise(_ wanted: Bool) {
-    guard epoll >= 0, wanted != (isOnChannel || flag >= 0) else { return }
+    guard descriptor.number >= 0, wanted != (isOnChannel || flag.number >= 0) else { return }
+    let epoll = epoll
+    guard epoll >= 0 else { return }
     if !wanted {
       if isOnChannel { fws_epoll_write(epoll, channel, false) }
       isOnChannel = false
-      if flag >= 0 {
-        fws_epoll_remove(epoll, flag)
-        close(flag)
-        flag = -1
-      }
+      if flag.isOurs { fws_epoll_remove(epoll, flag.number) }
+      flag.close()
+      flag = fws_fd.none
     } else if channel >= 0 {
       fws_epoll_write(epoll, channel, true)
       isOnChannel = true
     } else {
-      flag = fws_readable()
-      if flag >= 0 { fws_epoll_add(epoll, flag) }
+      flag = fws_fd_of(fws_readable())
+      if flag.number >= 0 { fws_epoll_add(epoll, flag.number) }
     }
   }
 }

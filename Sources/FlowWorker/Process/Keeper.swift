@@ -3,19 +3,57 @@ internal import Glibc
 
 /// A connection to a monitor, which runs one command after the other.
 final class Channel: Sendable {
-  let fd: Int32
+  private let socket: Descriptor
   private let keeper: Keeper
 
   fileprivate init(fd: Int32, keeper: Keeper) {
-    self.fd = fd
+    socket = Descriptor(fd)
     self.keeper = keeper
   }
 
   deinit {
     // A process that the host has forked may hold a copy, and then closing alone would tell the monitor
     // nothing; in such a process the channel is the host's.
-    if !fws_is_forked() { shutdown(fd, Int32(SHUT_RDWR)) }
-    close(fd)
+    if !fws_is_forked(), socket.isOurs { shutdown(socket.number, Int32(SHUT_RDWR)) }
+  }
+
+  var number: Int32 { socket.number }
+  var isOurs: Bool { socket.isOurs }
+
+  /// To wait with.
+  var fd: Int32 { socket.current }
+
+  enum Received {
+    case message
+    case nothing
+    /// None comes any more.
+    case lost
+  }
+
+  func receive(_ reply: inout fwk_reply) -> Received {
+    guard isOurs else { return .lost }
+    switch fws_channel_receive(number, &reply) {
+    case 0: return .nothing
+    case 1: return .message
+    default: return .lost
+    }
+  }
+
+  /// How a command's end came to be lost, where that is not because its monitor was killed.
+  var loss: String? {
+    if !isOurs { return "this process has closed the descriptor that its monitor process tells it by" }
+    // One that is still there takes messages.
+    if fws_channel_stop(number) == 0 { return "its monitor process could not send how (the kernel had no memory for the message)" }
+    return nil
+  }
+
+  /// False: the monitor, or the descriptor, is not there any more.
+  @discardableResult
+  func stop() -> Bool { isOurs && fws_channel_stop(number) == 0 }
+
+  /// The monitor ends the command after that time; `nil`: it may take any.
+  func limit(_ seconds: Double?, grace: Double) {
+    if isOurs { _ = fws_channel_limit(number, seconds.map { Int64($0 * 1e9) } ?? -1, Int64(grace * 1e9)) }
   }
 
   /// Whose commands its monitor runs.
@@ -30,15 +68,26 @@ final class Channel: Sendable {
 
 /// A keeper process. It ends when its control socket is closed, its monitors when their channels are.
 final class Keeper: Sendable {
-  let control: Int32
+  private let control: fws_fd
   let identity: fws_identity
 
-  fileprivate init(control: Int32, identity: fws_identity) {
+  fileprivate init(control: fws_fd, identity: fws_identity) {
     self.control = control
     self.identity = identity
   }
 
-  deinit { close(control) }
+  deinit { control.close() }
+
+  /// A channel to a new monitor; `nil`: this keeper is not there any more, or the descriptor to it is not ours.
+  fileprivate func open() throws(SpawnFailure) -> Channel? {
+    guard control.isOurs else { return nil }
+    var fd: Int32 = -1
+    var call: UnsafePointer<CChar>?
+    let error = fws_channel_open(control.number, &fd, &call)
+    if error == 0 { return Channel(fd: fd, keeper: self) }
+    if error == EPIPE || error == ECONNRESET { return nil }
+    throw SpawnFailure("no connection to the keeper process could be made", error, call: call.map { String(cString: $0) })
+  }
 }
 
 /// The keepers of this process. There is more than one where the threads of the host, or the host in the
@@ -50,8 +99,6 @@ final class Keepers: Sendable {
   private let state: Guarded<State>
 
   private struct State {
-    /// A pidfd of this process, by which keepers see that it ends.
-    var host: Int32 = -1
     /// The one that was used last is the last.
     var keepers: [Keeper] = []
     /// Monitors without a command, with the time when they lost it; the last is taken first.
@@ -68,7 +115,12 @@ final class Keepers: Sendable {
   }
 
   /// What commands have that the calling thread starts.
-  func identity() throws(SpawnFailure) -> fws_identity { fws_identity_now(try host()) }
+  func identity() throws(SpawnFailure) -> fws_identity {
+    var identity = fws_identity()
+    let error = fws_identity_now(&identity)
+    guard error == 0 else { throw SpawnFailure("this thread's limits and rights cannot be looked at", error, call: "open") }
+    return identity
+  }
 
   /// A monitor whose commands have what the calling thread has.
   func channel() throws(SpawnFailure) -> Channel {
@@ -77,31 +129,20 @@ final class Keepers: Sendable {
     // A keeper that somebody has killed is seen by the socket; then another one is started.
     for _ in 0..<2 {
       let keeper = try keeper(identity)
-      var fd: Int32 = -1
-      let error = fws_channel_open(keeper.control, &fd)
-      if error == 0 { return Channel(fd: fd, keeper: keeper) }
-      guard error == EPIPE || error == ECONNRESET else {
-        throw SpawnFailure("no connection to the keeper process could be made", error)
-      }
+      if let channel = try keeper.open() { return channel }
       forget(keeper)
     }
     throw SpawnFailure("the keeper process ends as soon as it has been started")
   }
 
-  private func host() throws(SpawnFailure) -> Int32 {
-    try state.withLock { (state) throws(SpawnFailure) in
-      if state.host < 0 { state.host = fws_self() }
-      guard state.host >= 0 else {
-        throw SpawnFailure("this process cannot be shown to the keeper process (pidfd_open)", -state.host)
-      }
-      return state.host
-    }
-  }
-
   private func takeIdle(_ identity: fws_identity) -> Channel? {
-    state.withLock { state in
-      guard let index = state.idle.lastIndex(where: { $0.channel.identity == identity }) else { return nil }
-      return state.idle.remove(at: index).channel
+    while true {
+      let channel = state.withLock { state -> Channel? in
+        guard let index = state.idle.lastIndex(where: { $0.channel.identity == identity }) else { return nil }
+        return state.idle.remove(at: index).channel
+      }
+      guard let channel else { return nil }
+      if channel.isOurs { return channel }
     }
   }
 
@@ -113,10 +154,12 @@ final class Keepers: Sendable {
         state.keepers.append(keeper)
         return keeper
       }
-      var control: Int32 = -1
-      let error = fws_keeper_start(state.host, &control)
+      var control = fws_fd.none
+      var call: UnsafePointer<CChar>?
+      let error = fws_keeper_start(&control, &call)
       guard error == 0 else {
-        throw SpawnFailure("the keeper process, which runs the commands, could not be started", error)
+        throw SpawnFailure(
+          "the keeper process, which runs the commands, could not be started", error, call: call.map { String(cString: $0) })
       }
       let keeper = Keeper(control: control, identity: identity)
       state.keepers.append(keeper)
@@ -136,12 +179,14 @@ final class Keepers: Sendable {
     var request = request
     // A monitor that waits for a command may have been killed meanwhile: the next one then.
     var error = EPIPE
+    var call: UnsafePointer<CChar>?
     for _ in 0..<20 where error == EPIPE || error == ECONNRESET {
       let channel = try channel()
-      error = fws_channel_run(channel.fd, &request, start, out, err, rundir)
-      if error == 0 { return channel }
+      error = fws_channel_run(channel.number, &request, start, out, err, rundir, &call)
+      // A keeper that can make no monitor says so, and is not there to listen.
+      if error == 0 || fws_channel_has_message(channel.number) { return channel }
     }
-    throw SpawnFailure("the keeper process does not take it", error)
+    throw SpawnFailure("the keeper process does not take it", error, call: call.map { String(cString: $0) })
   }
 
   /// Once more without what is kept for later steps, if there was no descriptor left.

@@ -22,14 +22,13 @@ final class LinkedProgram: Sendable {
     guard let keepers = Keepers.shared else { throw .noMemory }
     var ends: [Int32] = [-1, -1]
     let error = fws_stream_pair(&ends)
-    guard error == 0 else { throw SpawnFailure("no connection to a program could be made", error) }
+    guard error == 0 else { throw SpawnFailure("no connection to a program could be made", error, call: "socketpair") }
     control = Descriptor(ends[0])
     let theirs = Descriptor(ends[1])
     var reader: Int32 = -1
     let complaintsEnd = try OutputPipes.open(&reader)
     complaints = Descriptor(reader)
-    epoll = Descriptor(fws_epoll())
-    guard epoll.number >= 0 else { throw SpawnFailure("no descriptor for a program could be had", errno) }
+    epoll = try Descriptor.epoll()
     let texts = arguments.request(environment: environment)
     guard !texts.isExhausted else { throw .noMemory }
     var request = fwk_request()
@@ -45,28 +44,31 @@ final class LinkedProgram: Sendable {
     let root = try RunDirectory.root()
     channel = try keepers.run(request, texts, theirs.number, complaintsEnd.number, rundir: root.number)
     withExtendedLifetime((theirs, complaintsEnd, root)) {}
-    for fd in [control.number, channel.fd] { fws_epoll_add(epoll.number, fd) }
+    for fd in [control.number, channel.number] { fws_epoll_add(epoll.number, fd) }
   }
 
   deinit {
     // A process that was forked from the host may hold a copy of the connection.
-    if !fws_is_forked() { shutdown(control.number, Int32(SHUT_RDWR)) }
+    if !fws_is_forked(), control.isOurs { shutdown(control.number, Int32(SHUT_RDWR)) }
   }
+
+  /// Whether the descriptors are still what they were: a host may have closed them.
+  var isOurs: Bool { epoll.isOurs && control.isOurs && channel.isOurs && complaints.isOurs }
 
   /// What its monitor says; `nil`: nothing yet. Its end comes once.
   func monitorReply() -> fwk_reply?? {
     var reply = fwk_reply()
-    switch fws_channel_receive(channel.fd, &reply) {
-    case 0: return nil
-    case 1: return .some(reply)
-    default: return .some(nil)
+    switch channel.receive(&reply) {
+    case .nothing: return nil
+    case .message: return .some(reply)
+    case .lost: return .some(nil)
     }
   }
 
   /// The monitor ends it after that time; `nil`: it may take any.
   func limit(_ seconds: Double?, grace: Double) {
-    _ = fws_channel_limit(channel.fd, seconds.map { Int64($0 * 1e9) } ?? -1, Int64(grace * 1e9))
+    channel.limit(seconds, grace: grace)
   }
 
-  func stop() { _ = fws_channel_stop(channel.fd) }
+  func stop() { channel.stop() }
 }

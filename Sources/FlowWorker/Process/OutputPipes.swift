@@ -8,8 +8,9 @@ struct OutputPipes: ~Copyable {
   let stdout: OutputSink
   let stderr: OutputSink
 
-  /// Who writes: a program, or threads of the host, which get no SIGPIPE.
-  enum Writer { case program, host }
+  /// Who writes: a program; a job of a program, which gets its ends when that is ready; or threads of the host, which get
+  /// no SIGPIPE.
+  enum Writer { case program, job, host }
 
   init(_ settings: RunSettings, _ events: RunOptions.Events?, for kind: Writer = .program) throws(SpawnFailure) {
     var out: Int32 = -1
@@ -30,8 +31,11 @@ struct OutputPipes: ~Copyable {
   static func open(_ reader: inout Int32, for kind: Writer = .program) throws(SpawnFailure) -> Descriptor {
     var writer: Int32 = -1
     let error = kind == .host ? fws_writing_pair(&reader, &writer) : fws_pipe(&reader, &writer)
-    guard error == 0 else { throw SpawnFailure("no pipe for its output could be had", error) }
-    return Descriptor(writer)
+    guard error == 0 else {
+      throw SpawnFailure("no pipe for its output could be had", error, call: kind == .host ? "socketpair" : "pipe2")
+    }
+    // A program's is closed as soon as it is sent.
+    return Descriptor(writer, isKept: kind != .program)
   }
 
   private static func sink(_ fd: Int32, _ stream: Stream, _ settings: RunSettings, _ events: RunOptions.Events?)
@@ -45,14 +49,15 @@ struct OutputPipes: ~Copyable {
 
 /// The run directory of a step.
 enum RunDirectory {
-  static func open(_ path: CText) throws(SpawnFailure) -> Descriptor {
+  /// - Parameter isKept: as of the descriptor.
+  static func open(_ path: CText, isKept: Bool = false) throws(SpawnFailure) -> Descriptor {
     let fd = fws_open_directory(path.start)
-    if fd >= 0 { return Descriptor(fd) }
+    if fd >= 0 { return Descriptor(fd, isKept: isKept) }
     let shown = Wording.path(path.string)
     switch -fd {
     case ENOENT: throw SpawnFailure("the run directory \(shown) does not exist")
     case ENOTDIR: throw SpawnFailure("the run directory \(shown) is not a directory")
-    default: throw SpawnFailure("the run directory \(shown) cannot be opened", -fd)
+    default: throw SpawnFailure("the run directory \(shown) cannot be opened", 0 - fd)
     }
   }
 
@@ -60,7 +65,7 @@ enum RunDirectory {
   static func root() throws(SpawnFailure) -> Descriptor {
     let fd = fws_open_directory("/")
     guard fd >= 0 else { throw SpawnFailure("the root directory cannot be opened", -fd) }
-    return Descriptor(fd)
+    return Descriptor(fd, isKept: false)
   }
 }
 

@@ -3,8 +3,8 @@ internal import Glibc
 
 /// Our end of the pipe that a command writes one of its streams to, and what has been read from it.
 struct OutputSink: ~Copyable {
-  /// The end that is read; -1 once it is closed.
-  private(set) var fd: Int32
+  /// The end that is read; none once it is closed.
+  private var pipe: fws_fd
   private var kept: KeptOutput
   private var isGrown = false
   private var feed: EventFeed?
@@ -13,35 +13,60 @@ struct OutputSink: ~Copyable {
   /// How many bytes have been read, and how many the stream has, once that is known.
   private var taken = 0
   private var end = Int.max
+  /// Reads that have failed, one after the other.
+  private var errors = 0
+  /// Why the rest of the stream could not be read; `nil`: it was read to its end.
+  private(set) var failure: String?
 
   /// A small command costs one page; a stream that proves heavy is read in large pieces.
   private static let firstRead = 4096
   private static let heavy = 64 * 1024
   private static let largeRead = 1 << 20
+  /// A read may fail for a moment (there is no memory). After so many the rest is given up.
+  private static let maxErrors = 100
 
   init(fd: Int32, limit: Int?, spill: SpillFile?, feed: consuming EventFeed?, secrets: Secrets) {
-    self.fd = fd
+    pipe = fws_fd_of(fd)
     mask = secrets.isEmpty ? nil : Mask(secrets)
     kept = KeptOutput(limit: limit, spill: spill)
     self.feed = feed
   }
 
-  deinit { if fd >= 0 { Glibc.close(fd) } }
+  deinit { pipe.close() }
+
+  /// To wait with, beside something that tells the end; -1: there is nothing to come. Whose it is, is looked at before
+  /// it is read.
+  var fd: Int32 { pipe.number }
+
+  /// To wait with alone.
+  var current: Int32 { pipe.current }
 
   private mutating func close(_ signpost: inout Signpost) {
-    if fd < 0 { return }
-    signpost.forget(fd)
-    Glibc.close(fd)
-    fd = -1
+    if pipe.number < 0 { return }
+    signpost.forget(pipe.number)
+    pipe.close()
+    pipe = fws_fd.none
+  }
+
+  /// The same when it has just been looked at.
+  private mutating func closeOurs(_ signpost: inout Signpost) {
+    signpost.forget(pipe.number)
+    Glibc.close(pipe.number)
+    pipe = fws_fd.none
   }
 
   /// Reads once. Closes the pipe at its end.
-  ///
   mutating func read(_ signpost: inout Signpost, _ events: inout EventQueue) {
-    if fd < 0 { return }
+    if pipe.number < 0 { return }
+    guard pipe.isOurs else {
+      failure = "this process has closed the descriptor that it is read from"
+      pipe = fws_fd.none
+      return
+    }
+    let fd = pipe.number
     let count: Int
     if mask != nil || feed != nil && events.isListening {
-      count = readChunk(&events)
+      count = readChunk(fd, &events)
     } else {
       count = kept.read(fd, isGrown ? OutputSink.largeRead : OutputSink.firstRead)
       if feed != nil, count > 0 {
@@ -50,12 +75,24 @@ struct OutputSink: ~Copyable {
         events.skipOutput()
       }
     }
-    if count < 0 && errno == EINTR { return }
-    if count < 0 && errno == EAGAIN {
-      if end != Int.max { end = taken }
-      return
+    if count < 0 {
+      let error = errno
+      // That there is nothing now is an end where no more comes.
+      if error == EAGAIN, end == Int.max || fws_waiting_bytes(fd) == 0 {
+        if end != Int.max { end = taken }
+        return
+      }
+      if error == EINTR { return }
+      errors += 1
+      guard errors > OutputSink.maxErrors else {
+        usleep(1000)
+        return
+      }
+      failure = errorText(error)
+      return closeOurs(&signpost)
     }
-    if count <= 0 { return close(&signpost) }
+    if count == 0 { return closeOurs(&signpost) }
+    errors = 0
     taken += count
     if !isGrown, taken >= OutputSink.heavy {
       isGrown = true
@@ -63,13 +100,15 @@ struct OutputSink: ~Copyable {
     }
   }
 
-  private mutating func readChunk(_ events: inout EventQueue) -> Int {
+  private mutating func readChunk(_ fd: Int32, _ events: inout EventQueue) -> Int {
     var chunk = ByteBuffer()
     let size = isGrown ? min(OutputSink.largeRead, feed?.largestRead ?? OutputSink.largeRead) : OutputSink.firstRead
     guard let room = chunk.room(for: size) else {
       feed?.forget()
       // What cannot be looked at is not kept.
-      return mask == nil ? kept.read(fd, OutputSink.firstRead) : -1
+      if mask == nil { return kept.read(fd, OutputSink.firstRead) }
+      errno = ENOMEM
+      return -1
     }
     let count = Glibc.read(fd, room, size)
     guard count > 0 else { return count }
@@ -77,6 +116,7 @@ struct OutputSink: ~Copyable {
     if mask != nil {
       var masked = ByteBuffer()
       mask?.take(chunk.bytes) { masked.append($0) }
+      if masked.isExhausted { kept.lose(max(0, chunk.count - masked.count)) }
       add(masked, &events)
     } else {
       add(chunk, &events)
@@ -99,13 +139,11 @@ struct OutputSink: ~Copyable {
   /// The command has ended: from now on there is what is in the pipe, and no more. A process that goes on
   /// writing cannot keep us here.
   mutating func markEnd() {
-    var waiting: Int32 = 0
-    if fd >= 0, ioctl(fd, UInt(FIONREAD), &waiting) < 0 { waiting = 0 }
-    end = taken + Int(waiting)
+    end = taken + (pipe.number < 0 ? 0 : Int(clamping: fws_waiting_bytes(pipe.number)))
   }
 
-  /// Whether all has been read.
-  var isDone: Bool { fd < 0 || taken >= end }
+  /// Whether all has been read, or no more can be.
+  var isDone: Bool { pipe.number < 0 || taken >= end }
 
   /// Closes the pipe, and gives what was kept.
   ///
@@ -160,6 +198,7 @@ struct KeptOutput: ~Copyable {
         }
         return count
       }
+      head.giveBack()
     }
     // It is read on, so that the command does not stand still.
     return withUnsafeTemporaryAllocation(byteCount: KeptOutput.scratch, alignment: 16) { scratch in
@@ -178,6 +217,7 @@ struct KeptOutput: ~Copyable {
     head.append(part)
     let taken = head.count - before
     written += taken
+    if head.isExhausted, taken < part.count, before > 0 { head.giveBack() }
     if taken < bytes.count { addBehind(UnsafeRawBufferPointer(rebasing: bytes.dropFirst(taken))) }
   }
 
@@ -191,6 +231,9 @@ struct KeptOutput: ~Copyable {
     written += bytes.count
     keepTail(bytes)
   }
+
+  /// Counts bytes that there was no memory for.
+  mutating func lose(_ count: Int) { written += count }
 
   private mutating func keepTail(_ bytes: UnsafeRawBufferPointer) {
     guard tailLimit > 0 else { return }
@@ -216,11 +259,13 @@ struct KeptOutput: ~Copyable {
       head.append(UnsafeRawBufferPointer(rebasing: ring[tailStart...]))
       head.append(UnsafeRawBufferPointer(rebasing: ring[..<tailStart]))
     }
-    let kept = head.count
     var bytes = ByteBuffer()
     swap(&bytes, &head)
+    let isExhausted = bytes.isExhausted
+    let (start, kept) = bytes.takeRest()
     spill?.close()
-    return Output(bytes.take(), count: kept, cutAt: cut, written: written, spill: spill)
+    return Output(
+      start, count: kept, cutAt: min(cut, kept), written: written, spill: spill, isExhausted: isExhausted && kept < written)
   }
 }
 
@@ -236,8 +281,14 @@ final class Output: @unchecked Sendable {
   /// The file that has all of it, where there is one, and why it has not.
   let file: String?
   let fileError: String?
+  /// Memory ran out before all was there that was to be kept.
+  let isExhausted: Bool
 
-  init(_ start: UnsafeMutablePointer<UInt8>?, count: Int, cutAt cut: Int, written: Int, spill: SpillFile? = nil) {
+  init(
+    _ start: UnsafeMutablePointer<UInt8>?, count: Int, cutAt cut: Int, written: Int, spill: SpillFile? = nil,
+    isExhausted: Bool = false
+  ) {
+    self.isExhausted = isExhausted
     self.start = start
     self.count = start == nil ? 0 : count
     self.cut = written > count && cut <= self.count ? cut : self.count
@@ -255,6 +306,12 @@ final class Output: @unchecked Sendable {
   }
 
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
+
+  /// Whether there is something to show, or to say that it is missing.
+  var isThere: Bool { count > 0 || isExhausted }
+
+  /// Bytes that the command wrote and that are not here.
+  var missing: Int { max(0, written - count) }
 
   deinit { free(start) }
 }

@@ -36,21 +36,21 @@ final class ProcessCommand: RunningCommand {
 
   var waiting: Waiting {
     // Its monitor may have another command by then.
-    if end != nil { return Waiting(stdout: stdout.fd, stderr: stderr.fd) }
+    if end != nil { return Waiting(stdout: stdout.current, stderr: stderr.current) }
     return isTold
       ? Waiting(channel: channel.fd, stdout: stdout.fd, stderr: stderr.fd, hasMonitor: true)
       : Waiting(channel: channel.fd, hasMonitor: true)
   }
 
-  func stop() { if end == nil { _ = fws_channel_stop(channel.fd) } }
+  func stop() { if end == nil { channel.stop() } }
 
   func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
     if end == nil, ready.channel {
       var reply = fwk_reply()
-      switch fws_channel_receive(channel.fd, &reply) {
-      case 0: break
-      case 1: end = take(reply, &signpost, &events)
-      default: end = lost()
+      switch channel.receive(&reply) {
+      case .nothing: break
+      case .message: end = take(reply, &signpost, &events)
+      case .lost: end = lost()
       }
       if end != nil {
         signpost.forget(channel.fd)
@@ -73,6 +73,8 @@ final class ProcessCommand: RunningCommand {
     }
     end.stdout = stdout.finish(&signpost, &events)
     end.stderr = stderr.finish(&signpost, &events, behind: shellsWords)
+    end.note(unread: .stdout, stdout.failure)
+    end.note(unread: .stderr, stderr.failure)
     return end
   }
 
@@ -86,7 +88,7 @@ final class ProcessCommand: RunningCommand {
       events.commandStarted(pid: reply.pid, at: started)
       return nil
     case FWK_FAILED:
-      launcher.take(channel, isLast: isLast)
+      if reply.is_last == 0 { launcher.take(channel, isLast: isLast) }
       return CommandEnd(failure: shell.failure(reply, size: size), started: started)
     default:
       if reply.left == 0 { launcher.take(channel, isLast: isLast) }
@@ -106,6 +108,8 @@ final class ProcessCommand: RunningCommand {
   private func lost() -> CommandEnd {
     var end = CommandEnd(outcome: .statusUnknown, started: started)
     end.pid = pid
+    end.loss = channel.loss
+    end.isEnded = false
     return end
   }
 }
@@ -132,8 +136,11 @@ extension CommandEnd {
     }
     duration = Double(reply.duration) / 1e9
     endedBy = EndingSignal(reply.main_signal)
-    containment = reply.is_blind == 0 ? .subreaper : .session
-    isEnded = reply.left == 0
+    containment = reply.is_blind == 0 && reply.is_unsure == 0 ? .subreaper : .session
+    isEnded = reply.left == 0 && reply.is_unsure == 0
+    for stream in [Stream.stdout, .stderr] where reply.is_cut & UInt32(stream.rawValue) != 0 {
+      note(unread: stream, "its node gave up after many errors")
+    }
     survivorsCount = Int(reply.others)
     withUnsafeBytes(of: reply.processes) { bytes in
       for process in bytes.bindMemory(to: fwk_process.self).prefix(survivorsCount) {

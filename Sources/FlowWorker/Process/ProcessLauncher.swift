@@ -27,8 +27,7 @@ final class ProcessLauncher: CommandLauncher {
   deinit {
     guard let channel else { return }
     // It expects another command.
-    _ = fws_channel_stop(channel.fd)
-    channel.release()
+    if channel.stop() { channel.release() }
   }
 
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
@@ -85,7 +84,8 @@ final class ProcessLauncher: CommandLauncher {
     // The monitor of the command before.
     if let kept = channel {
       channel = nil
-      if fws_channel_run(kept.fd, &request, start, out.number, err.number, -1) == 0 { return kept }
+      var call: UnsafePointer<CChar>?
+      if kept.isOurs, fws_channel_run(kept.number, &request, start, out.number, err.number, -1, &call) == 0 { return kept }
     }
     let rundir = if let rundir { rundir } else { try RunDirectory.open(shell.rundir) }
     // Its descriptor is used to the end: an object may go after its own last use.

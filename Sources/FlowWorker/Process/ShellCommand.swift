@@ -71,10 +71,28 @@ struct ShellCommand {
         reply.error == EPERM
           ? "the limit \(Wording.quoted(key)) of the worker is above the hard limit that this process has"
           : "the limit \(Wording.quoted(key)) of the worker cannot be set: \(reason)")
-    case (FWK_AT_STREAMS, _): return SpawnFailure("its output streams could not be set up: \(reason)")
-    case (FWK_AT_REQUEST, _): return SpawnFailure("the keeper process cannot take it: \(reason)")
-    default: return SpawnFailure("the system starts no further process: \(reason)")
+    default: return SpawnFailure(start: reply)
     }
+  }
+}
+
+extension SpawnFailure {
+  /// What a monitor says of a program that it could not start, where that is not the program's own fault.
+  init(start reply: fwk_reply, of program: String = "the command") {
+    let (what, call): (String, String?) =
+      switch Int(reply.stage) {
+      case FWK_AT_STREAMS: ("the output streams of \(program) could not be set up", "dup3")
+      case FWK_AT_CHDIR: ("the directory of \(program) cannot be entered", "fchdir")
+      case FWK_AT_LIMIT: ("a limit of \(program) cannot be set", "prlimit64")
+      case FWK_AT_CLONE: ("the system starts no further process", "clone")
+      case FWK_AT_SIGNALS: ("the monitor process could not see the end of \(program)", "signalfd4")
+      case FWK_AT_RECEIVE: ("the descriptors of \(program) did not reach the monitor process", "recvmsg")
+      case FWK_AT_TEXTS: ("the monitor process cannot read what to run", "mmap")
+      case FWK_AT_SOCKET: ("no connection to a monitor process could be made", "socketpair")
+      case FWK_AT_EXEC: ("\(program) cannot be run", nil)
+      default: ("the monitor process cannot take \(program)", nil)
+      }
+    self.init(what, reply.error, call: call)
   }
 }
 

@@ -6,7 +6,7 @@ internal import Glibc
 final class SpillFile {
   private let directory: String
   private let suffix: StaticString
-  private var fd: Int32 = -1
+  private var file = fws_fd.none
   private(set) var path: String?
   /// Why the file is missing, or not complete.
   private(set) var error: String?
@@ -18,40 +18,57 @@ final class SpillFile {
 
   deinit { close() }
 
-  var isOpen: Bool { fd >= 0 }
+  var isOpen: Bool { file.number >= 0 }
 
   /// Makes the file with what the stream has had so far.
   func open(_ head: UnsafeRawBufferPointer, _ tail: UnsafeRawBufferPointer) {
     if error != nil || path != nil { return }
+    var failure = EEXIST
     for _ in 0..<10 {
       let name = "\(directory)/flowworker-\(SpecBuilder.uniqueIdentifier()).\(suffix)"
-      fd = fws_create_file(name)
+      let fd = fws_create_file(name)
       if fd >= 0 {
+        file = fws_fd_of(fd)
         path = name
         write(head)
         write(tail)
         return
       }
-      if errno != EEXIST { break }
+      failure = 0 - fd
+      if failure != EEXIST { break }
     }
-    error = "no file for the output could be made in \(Wording.path(directory)): \(errorText(errno))"
+    error = "no file for the output could be made in \(Wording.path(directory)): \(errorText(failure))"
   }
 
   func write(_ bytes: UnsafeRawBufferPointer) {
     var left = bytes
-    while fd >= 0, !left.isEmpty {
-      let count = left.baseAddress.map { fws_write_file(fd, $0, left.count) } ?? 0
-      if count < 0 && errno == EINTR { continue }
+    while isOpen, let start = left.baseAddress, !left.isEmpty {
+      guard file.isOurs else {
+        file = fws_fd.none
+        return fail("this process has closed its descriptor")
+      }
+      let count = fws_write_file(file.number, start, left.count)
+      let failure = errno
+      if count < 0 && failure == EINTR { continue }
       if count <= 0 {
-        error = "the file \(Wording.path(path ?? "")) is not complete: \(errorText(errno))"
+        fail(errorText(failure))
         return close()
       }
       left = UnsafeRawBufferPointer(rebasing: left.dropFirst(count))
     }
   }
 
+  /// The first reason stays.
+  private func fail(_ why: String) {
+    if error == nil { error = "the file \(Wording.path(path ?? "")) is not complete: \(why)" }
+  }
+
+  /// A file system may tell only now that there was no room: one of the network does.
   func close() {
-    if fd >= 0 { Glibc.close(fd) }
-    fd = -1
+    guard isOpen else { return }
+    let fd = file
+    file = fws_fd.none
+    guard fd.isOurs else { return fail("this process has closed its descriptor") }
+    if Glibc.close(fd.number) < 0, errno != EINTR { fail(errorText(errno)) }
   }
 }

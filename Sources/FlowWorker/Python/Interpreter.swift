@@ -47,20 +47,28 @@ final class Interpreter: @unchecked Sendable {
   }
 
   /// Can be read when there is something to do.
-  var fd: Int32 { program.epoll.number }
+  var fd: Int32 { program.epoll.current }
+
+  /// Why its end is not known; `nil`: its monitor was killed.
+  var loss: String? { program.channel.loss }
 
   private func send(_ bytes: UnsafeRawBufferPointer, _ fds: [Int32]) throws(SpawnFailure) {
     guard let start = bytes.baseAddress else { throw .noMemory }
+    // Its monitor, which sees our end of the connection go, says what becomes of it.
+    guard program.control.isOurs else { return }
     let error = fds.withUnsafeBufferPointer { list in
       fws_stream_send(program.control.number, start, bytes.count, list.baseAddress, list.count)
     }
     // One that has ended, or that never began, takes nothing; its monitor says why.
     if error == EPIPE || error == ECONNRESET { return }
-    if error != 0 { throw SpawnFailure("the Python interpreter \(key.program) does not take its work", error) }
+    if error != 0 { throw SpawnFailure("the Python interpreter \(key.program) does not take its work", error, call: "sendmsg") }
   }
 
   /// Gives it a job, when it is ready.
   func begin(_ ticket: JobTicket) throws(SpawnFailure) {
+    guard ticket.descriptors.allSatisfy(\.isOurs) else {
+      throw SpawnFailure("this process has closed the descriptors that were made for it")
+    }
     var line = ByteBuffer()
     line.append("{\"job\": true}\n" as StaticString)
     try send(line.bytes, ticket.descriptors.map(\.number))
@@ -88,10 +96,11 @@ final class Interpreter: @unchecked Sendable {
         if isReady { return .end }
         continue
       }
+      guard program.control.isOurs else { return .end }
       guard incoming.count - taken < Interpreter.longestLine, let room = incoming.room(for: Interpreter.readSize) else {
         return .end
       }
-      let count = fws_stream_receive(program.control.number, room, Interpreter.readSize)
+      let count = fws_receive(program.control.number, room, Interpreter.readSize)
       if count == 0 { return .nothing }
       if count < 0 { return .end }
       incoming.commit(count)
@@ -116,6 +125,7 @@ final class Interpreter: @unchecked Sendable {
 
   /// Whether an idle one can still be used: it has said nothing, and its monitor neither.
   var isSound: Bool {
+    guard program.isOurs else { return false }
     let ready = Waiting(channel: fd).poll(0)
     if !ready.channel { return true }
     // That it is ready may be unread yet.
@@ -126,7 +136,7 @@ final class Interpreter: @unchecked Sendable {
   /// The end of what it complained of.
   var complaint: String {
     var bytes = ByteBuffer()
-    while bytes.count < 1 << 20, let room = bytes.room(for: 4096) {
+    while bytes.count < 1 << 20, program.complaints.isOurs, let room = bytes.room(for: 4096) {
       let count = read(program.complaints.number, room, 4096)
       if count <= 0 { break }
       bytes.commit(count)
@@ -144,7 +154,7 @@ final class JobTicket {
   init(_ job: PythonJob, rundir: Descriptor, out: Descriptor, err: Descriptor) throws(SpawnFailure) {
     var text = job.text
     let number = text.withUTF8 { bytes in bytes.baseAddress.map { fws_memory_file($0, bytes.count) } ?? -ENOMEM }
-    guard number >= 0 else { throw SpawnFailure("no memory for its arguments could be had", 0 - number) }
+    guard number >= 0 else { throw SpawnFailure("no memory for its arguments could be had", 0 - number, call: "memfd_create") }
     // It is read from the beginning.
     lseek(number, 0, SEEK_SET)
     descriptors = [out, err, rundir, Descriptor(number)]

@@ -29,6 +29,8 @@ final class PythonCommand: RunningCommand {
   private var progress: CellProgress?
   /// Until the interpreter is ready for it.
   private var ticket: JobTicket?
+  /// Why it was not given its job.
+  private var unbegun: SpawnFailure?
 
   init(
     _ job: PythonJob, _ interpreter: Interpreter, _ interpreters: Interpreters, _ pipes: consuming OutputPipes,
@@ -51,7 +53,7 @@ final class PythonCommand: RunningCommand {
     switch phase {
     case .waiting: return Waiting(channel: interpreter.fd)
     case .working, .ending: return Waiting(channel: interpreter.fd, stdout: stdout.fd, stderr: stderr.fd)
-    case .over: return Waiting(stdout: stdout.fd, stderr: stderr.fd)
+    case .over: return Waiting(stdout: stdout.current, stderr: stderr.current)
     }
   }
 
@@ -75,6 +77,8 @@ final class PythonCommand: RunningCommand {
     }
     end.stdout = stdout.finish(&signpost, &events)
     end.stderr = stderr.finish(&signpost, &events)
+    end.note(unread: .stdout, stdout.failure)
+    end.note(unread: .stderr, stderr.failure)
     return end
   }
 
@@ -109,8 +113,12 @@ final class PythonCommand: RunningCommand {
     switch event {
     case "ready":
       interpreter.isReady = true
-      // One that does not take it is ending, which is told by its monitor.
-      if let ticket { try? interpreter.begin(ticket) }
+      if let ticket {
+        do throws(SpawnFailure) { try interpreter.begin(ticket) } catch {
+          unbegun = error
+          interpreter.stop()
+        }
+      }
       ticket = nil
     case "started":
       begin(&signpost)
@@ -166,11 +174,14 @@ final class PythonCommand: RunningCommand {
     guard let reply else {
       var end = CommandEnd(outcome: .statusUnknown, started: started)
       end.pid = pid
+      end.loss = interpreter.loss
+      end.isEnded = false
       return end
     }
     if reply.kind == FWK_FAILED {
       return CommandEnd(failure: startFailure(reply), started: started)
     }
+    if let unbegun, !isStopped { return CommandEnd(failure: unbegun, started: started) }
     let wasEnded = report == nil && (isStopped || reply.reason == UInt32(FWK_BY_TIMEOUT))
     if let done, !wasEnded {
       // What was left is told of, and not the interpreter, which goes with it.
@@ -220,7 +231,7 @@ final class PythonCommand: RunningCommand {
     switch (Int(reply.stage), reply.error) {
     case (FWK_AT_EXEC, ENOENT): return SpawnFailure("the Python interpreter \(shown) does not exist")
     case (FWK_AT_EXEC, EACCES): return SpawnFailure("the Python interpreter \(shown) is not an executable file")
-    default: return SpawnFailure("the Python interpreter \(shown) cannot be run", reply.error)
+    default: return SpawnFailure(start: reply, of: "the Python interpreter \(shown)")
     }
   }
 

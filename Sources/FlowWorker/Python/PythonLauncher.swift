@@ -20,7 +20,7 @@ final class PythonLauncher: CommandLauncher {
     self.settings = settings
     self.grace = grace
     self.env = env
-    self.rundir = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(rundir) }
+    self.rundir = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(rundir, isKept: true) }
   }
 
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
@@ -33,7 +33,7 @@ final class PythonLauncher: CommandLauncher {
       kind: job.kind, program: try python.program(env), environment: Array(environment.texts.bytes),
       identity: try keepers.identity())
     let interpreter = try interpreters.take(key, environment: environment, grace: grace)
-    let pipes = try OutputPipes(settings, events)
+    let pipes = try OutputPipes(settings, events, for: .job)
     let ticket = try JobTicket(job, rundir: rundir, out: pipes.outEnd, err: pipes.errEnd)
     // Its time counts from now on.
     interpreter.limit(timeout, grace: grace)

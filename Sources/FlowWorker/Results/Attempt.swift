@@ -31,15 +31,15 @@ struct Attempt {
       let place = step.type == .container ? last.index.map { ", command \($0 + 1) of \(total)" } ?? "" : ""
       message = CText(message: "step \(shownStep)\(place) \(last.explanation(limit: limit()))\(last.gaps)")
     }
-    if returncode == 0, let gap = commands.first(where: { !$0.end.incomplete.isEmpty }) {
+    if returncode == 0, let gap = commands.first(where: { !$0.gaps.isEmpty }) {
       message = CText(message: "step \(shownStep) has ended with status 0\(gap.gaps)")
     }
     explanation = last.flatMap { Explanation($0, type: type, step: step.type, path: path, engine: engine, secrets) }
-    stdout = commands.map(\.end.stdout).filter { $0.count > 0 }
+    stdout = commands.map(\.end.stdout).filter { $0.isThere }
     // What kept a command from running, or the trace of what it raised, stands where its own complaint would.
     stderr = commands.map(\.end).flatMap { end in
       [end.stderr] + [end.exception?.trace, end.failure].compactMap { $0.map { Output($0) } }
-    }.filter { $0.count > 0 }
+    }.filter { $0.isThere }
   }
 
   func outputs(of stream: Stream) -> [Output] { stream == .stdout ? stdout : stderr }
@@ -120,7 +120,7 @@ struct CommandRecord {
     case .cancelled:
       if let place { return "was cancelled \(place): \(shown)" }
       return "was ended, because the step was cancelled\(ending): \(shown)"
-    case .statusUnknown: return "ended, but nobody knows how: its monitor process was killed: \(shown)"
+    case .statusUnknown: return "ended, but nobody knows how: \(end.loss ?? "its monitor process was killed"): \(shown)"
     case .spawnFailed, .inputMissing: return "could not be started: \(failure)"
     case .outputMissing, .volumeFailed: return "failed: \(failure)"
     case .engineFailed:
@@ -130,9 +130,12 @@ struct CommandRecord {
 
   /// What a message says of output that may be missing.
   var gaps: String {
-    if end.incomplete.isEmpty { return "" }
+    let cut = [(Stream.stdout, end.stdout), (.stderr, end.stderr)].filter { $0.1.isExhausted }.map { stream, output in
+      "; memory ran out: \(output.count) of \(output.written) bytes of \(stream.name) are kept"
+    }.joined()
+    if end.incomplete.isEmpty { return cut }
     let names = end.incomplete.map { "\($0.name)" }.joined(separator: " and ")
-    return "; output may be missing: the end of \(names) was not seen"
+    return "\(cut); output may be missing: the end of \(names) was not seen\(end.unread.map { " (\($0))" } ?? "")"
   }
 
   /// Who had to be killed, and who could not be.

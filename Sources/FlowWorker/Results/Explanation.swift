@@ -65,7 +65,11 @@ struct Explanation {
       likely = "the step needs more \"memory\" than its worker gives it"
     case .spawnFailed:
       layer = type == .slurm && end.failure?.contains("scheduler") == true ? .scheduler : .start
-      likely = nil
+      if let call = end.failedCall { tried.append(call) }
+      likely = end.likely
+    case .engineFailed where engine == nil && end.likely != nil:
+      layer = .keeper
+      likely = end.likely
     case .engineFailed:
       layer = remote
       likely =
@@ -83,7 +87,7 @@ struct Explanation {
       likely = nil
     case .statusUnknown:
       layer = type == .slurm ? .scheduler : .keeper
-      likely = "something outside ended what watched the command: the system when memory ran out, or a person"
+      likely = end.likely ?? "something outside ended what watched the command: the system when memory ran out, or a person"
     }
     self.tried = tried.map { secrets.masked($0) }
   }

@@ -70,7 +70,14 @@ public final class Report: @unchecked Sendable {
   }
 
   /// The bytes that one command wrote, followed by a NUL; they live as long as the report.
-  public func output(of stream: Stream, _ index: Int) -> UnsafeRawBufferPointer? {
+  public func bytes(of stream: Stream, _ index: Int) -> UnsafeRawBufferPointer? { output(of: stream, index)?.bytes }
+
+  /// How many bytes of it are missing, and where.
+  public func cut(of stream: Stream, _ index: Int) -> (missing: Int, at: Int)? {
+    output(of: stream, index).map { ($0.missing, $0.cut) }
+  }
+
+  private func output(of stream: Stream, _ index: Int) -> Output? {
     switch content {
     case .step(let result): return result.output(of: stream, index)
     case .run(let result):

@@ -111,8 +111,8 @@ extension CommandRecord {
       writer.member("is_ended", end.isEnded)
       writer.member("stdout_bytes", end.stdout.written)
       writer.member("stderr_bytes", end.stderr.written)
-      writer.member("stdout_cut", end.stdout.written - end.stdout.count)
-      writer.member("stderr_cut", end.stderr.written - end.stderr.count)
+      writer.member("stdout_cut", end.stdout.missing)
+      writer.member("stderr_cut", end.stderr.missing)
       writer.member("incomplete") { writer in writer.array(end.incomplete) { $0.string("\($1.name)") } }
       writer.member("stdout_file", end.stdout.file)
       writer.member("stderr_file", end.stderr.file)

@@ -71,10 +71,10 @@ public final class StepResult: @unchecked Sendable {
 
   public func outputCount(of stream: Stream) -> Int { last.outputs(of: stream).count }
 
-  /// The bytes that one command wrote, followed by a NUL; they live as long as the result.
-  public func output(of stream: Stream, _ index: Int) -> UnsafeRawBufferPointer? {
+  /// What one command wrote; it lives as long as the result.
+  func output(of stream: Stream, _ index: Int) -> Output? {
     let list = last.outputs(of: stream)
-    return index >= 0 && index < list.count ? list[index].bytes : nil
+    return index >= 0 && index < list.count ? list[index] : nil
   }
 
   /// The same, for a step whose commands have succeeded, and its files have not.

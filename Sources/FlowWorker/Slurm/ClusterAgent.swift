@@ -60,6 +60,9 @@ final class ClusterAgent: @unchecked Sendable {
 
   var fd: Int32 { program.epoll.number }
 
+  /// Whether the host has left us the descriptors of the link.
+  private var isOurs: Bool { program.isOurs }
+
   /// Seconds since it was asked for.
   var age: Double { fws_monotonic() - asked }
 
@@ -136,6 +139,7 @@ final class ClusterAgent: @unchecked Sendable {
 
   /// Sends what the link takes now.
   private func flush() {
+    if !isOurs { hasLinkEnded = true }
     while sent < outgoing.count, !hasLinkEnded, let start = outgoing.start {
       let count = fws_link_send(program.control.number, start + sent, outgoing.count - sent)
       if count <= 0 { break }
@@ -152,6 +156,7 @@ final class ClusterAgent: @unchecked Sendable {
   /// No further command: the agent ends, and srun with it.
   func close() {
     hasLinkEnded = true
+    guard isOurs else { return }
     shutdown(program.control.number, Int32(SHUT_RDWR))
     fws_epoll_remove(fd, program.control.number)
   }
@@ -186,7 +191,7 @@ final class ClusterAgent: @unchecked Sendable {
       case nil: break
       }
       guard let room = incoming.room(for: ClusterAgent.readSize) else { break }
-      let count = fws_stream_receive(program.control.number, room, ClusterAgent.readSize)
+      let count = fws_receive(program.control.number, room, ClusterAgent.readSize)
       if count == 0 {
         goOn()
         break
@@ -201,8 +206,8 @@ final class ClusterAgent: @unchecked Sendable {
     guard let reply = program.monitorReply() else { return .nothing }
     // What srun said at its end is in the pipe.
     status = reply.map { $0.kind == FWK_ENDED ? $0.status : -1 } ?? -1
-    if let reply, reply.kind == FWK_FAILED { words.add("srun could not be run: \(errorText(reply.error))") }
-    fws_epoll_remove(fd, program.channel.fd)
+    if let reply, reply.kind == FWK_FAILED { words.add(SpawnFailure(start: reply, of: "srun").reason) }
+    fws_epoll_remove(fd, program.channel.number)
     close()
     while let line = hearScheduler() { _ = line }
     words.finish()
@@ -212,7 +217,7 @@ final class ClusterAgent: @unchecked Sendable {
 
   /// Whether an idle one can still be used.
   var isSound: Bool {
-    if status != nil || hasLinkEnded { return false }
+    if status != nil || hasLinkEnded || !isOurs { return false }
     guard Waiting(channel: fd).poll(0).channel else { return true }
     while true {
       switch listen() {
@@ -231,7 +236,7 @@ final class ClusterAgent: @unchecked Sendable {
   }
 
   private func hearScheduler() -> String? {
-    while true {
+    while program.complaints.isOurs {
       if let line = words.takeQueued() {
         facts.job = words.job ?? facts.job
         facts.messages = words.lines
@@ -249,6 +254,7 @@ final class ClusterAgent: @unchecked Sendable {
       facts.job = words.job ?? facts.job
       facts.messages = words.lines
     }
+    return nil
   }
 
   /// `nil`: no frame is complete.

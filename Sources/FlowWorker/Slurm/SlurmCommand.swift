@@ -96,10 +96,8 @@ final class SlurmCommand: RunningCommand {
     var text = ByteBuffer()
     text.append(command)
     self.text = text
-    epoll = Descriptor(fws_epoll())
-    guard epoll.number >= 0 else { throw SpawnFailure("no descriptor for it could be had", errno) }
-    guard let timer = Pause(1e9) else { throw SpawnFailure("no timer for it could be had", errno) }
-    self.timer = timer
+    epoll = try Descriptor.epoll()
+    timer = try Pause(1e9)
     clocks = Deadlines(timer)
     fws_epoll_add(epoll.number, timer.fd)
     end = CommandEnd(outcome: .exited, started: fws_wall())

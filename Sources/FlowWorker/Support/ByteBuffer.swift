@@ -69,6 +69,27 @@ struct ByteBuffer: ~Copyable {
   /// Forgets the bytes from `end` on.
   mutating func truncate(_ end: Int) { count = max(0, min(count, end)) }
 
+  /// Memory has run out: forgets the last part of the bytes, so that there is some again for everything else.
+  mutating func giveBack() {
+    isExhausted = true
+    count -= count / 16
+    guard count > 0, let smaller = realloc(start, count) else { return }
+    start = smaller.assumingMemoryBound(to: UInt8.self)
+    capacity = count
+  }
+
+  /// Gives away what there is, also where memory has run out, with a NUL behind it: the last byte goes for that if there is no
+  /// other room.
+  consuming func takeRest() -> (start: UnsafeMutablePointer<UInt8>?, count: Int) {
+    if spare == 0, count > 0, isExhausted || room(for: 1) == nil { count -= 1 }
+    guard count > 0, let given = start else { return (nil, 0) }
+    given[count] = 0
+    let kept = count
+    start = nil
+    if capacity - kept <= 64 { return (given, kept) }
+    return (realloc(given, kept + 1)?.assumingMemoryBound(to: UInt8.self) ?? given, kept)
+  }
+
   /// Gives away the memory with a NUL behind the bytes, cut to size where that is worth it; the taker frees it.
   consuming func take() -> UnsafeMutablePointer<UInt8>? {
     append(byte: 0)

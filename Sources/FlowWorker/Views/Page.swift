@@ -108,7 +108,7 @@ struct Page: ~Copyable {
     var pieces: [UnsafeRawBufferPointer] = []
     var size = 0
     for index in stride(from: count - 1, through: 0, by: -1) where size < Page.tail {
-      guard let bytes = result.output(of: stream, index) else { continue }
+      guard let bytes = result.output(of: stream, index)?.bytes else { continue }
       let part = UnsafeRawBufferPointer(rebasing: bytes.suffix(Page.tail - size))
       pieces.append(part)
       size += part.count

@@ -87,7 +87,7 @@ final class Transfers {
     if isBusy, let remote { return Waiting(channel: remote.fd) }
     if turn == nil {
       let fd = fws_readable()
-      if fd >= 0 { turn = Descriptor(fd) }
+      turn = fd >= 0 ? Descriptor(fd) : nil
     }
     return Waiting(channel: turn?.number ?? -1)
   }

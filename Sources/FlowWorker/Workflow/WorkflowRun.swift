@@ -47,6 +47,7 @@ final class WorkflowRun: Flight {
   let started = fws_wall()
   /// Is over at the deadline, and whenever something else has to be looked at.
   let timer: Pause?
+  private var timerFailure: SpawnFailure?
   var account: HostAccount?
 
   var queue = EventQueue()
@@ -73,7 +74,10 @@ final class WorkflowRun: Flight {
     }
     var settings = options.settings
     if let seconds = options.deadline { settings.deadline = RunDeadline(in: seconds) }
-    timer = Pause(options.deadline ?? WorkflowRun.never)
+    do throws(SpawnFailure) { timer = try Pause(options.deadline ?? WorkflowRun.never) } catch {
+      timer = nil
+      timerFailure = error
+    }
     self.settings = settings
     workers = try resolved.workers(of: pool, volumes, options, context)
     queue.isListening = isListening
@@ -199,7 +203,7 @@ final class WorkflowRun: Flight {
   // MARK: Files
 
   private func beginInputs() {
-    if timer == nil { return finish(SpawnFailure("a timer cannot be made", errno)) }
+    if let timerFailure { return finish(timerFailure) }
     guard kept == 0, !resolved.inputs.isEmpty else { return beginStep() }
     move(.inputs) { (transfers) throws(SpawnFailure) in
       transfers.prepare(try volumes.place(of: WorkerSpec.defaultVolume), inputs: resolved.inputs, outputs: [])

@@ -11,7 +11,8 @@ extension Workflow {
     }
     while true {
       if let report = run.report { return report }
-      run.advance(run.waiting.poll(-1), isListening: false)
+      let ready = run.waiting.poll(-1)
+      if ready.isAny { run.advance(ready, isListening: false) }
     }
   }
 

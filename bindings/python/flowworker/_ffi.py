@@ -96,6 +96,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_result_output_incomplete": (c_int32, [_handle, c_int32]),
     "fw_result_output_count": (c_size_t, [_handle, c_int32]),
     "fw_result_output": (c_void_p, [_handle, c_int32, c_size_t, POINTER(c_size_t)]),
+    "fw_result_output_cut": (c_size_t, [_handle, c_int32, c_size_t, POINTER(c_size_t)]),
     "fw_result_step_count": (c_size_t, [_handle]),
     "fw_result_step": (c_void_p, [_handle, c_size_t]),
     "fw_result_view": (c_int32, [_handle, _text, _out, _out]),

@@ -1,0 +1,75 @@
+internal import CFlowShims
+internal import Glibc
+
+/// What an error of the system comes from: the limit that was met, with its value, or who refuses a call.
+struct SystemLimit {
+  /// As a message shows it: `nil` where the error says all.
+  let shown: String?
+  /// What is likely to help.
+  let likely: String?
+
+  init(_ error: Int32, call: String?) {
+    switch error {
+    case EMFILE:
+      let limit = SystemLimit.number(fws_limit_of_descriptors())
+      shown = "RLIMIT_NOFILE is \(limit)"
+      likely = "this process has as many descriptors as it may have (RLIMIT_NOFILE, \(limit)): raise the limit, or run fewer steps at once"
+    case ENFILE:
+      shown = nil
+      likely = "the system has no descriptor left (fs.file-max)"
+    case EAGAIN where call?.hasPrefix("clone") == true:
+      let limits = SystemLimit.processes
+      shown = limits
+      likely = "as many processes run as may: \(limits). Raise the limit, or run fewer steps at once; \"retries\" on \"spawn_failed\" wait for others to end"
+    case ENOMEM, ENOBUFS:
+      shown = nil
+      likely = "memory ran out: that of the system, of the control group, or of this process (RLIMIT_AS)"
+    case EPERM, EACCES, ENOSYS:
+      shown = nil
+      likely = call.map { "\($0) is refused: by the seccomp filter of a container or a sandbox, or by a security module" }
+    default:
+      shown = nil
+      likely = nil
+    }
+  }
+
+  /// The limits of processes, with their values.
+  private static var processes: String {
+    var limits = ["RLIMIT_NPROC is \(number(fws_limit_of_processes()))"]
+    if let most = mostOfGroup { limits.append("pids.max is \(most)") }
+    return limits.joined(separator: ", ")
+  }
+
+  private static func number(_ limit: UInt64) -> String { limit == .max ? "unlimited" : "\(limit)" }
+
+  /// pids.max of the control group of this process, or of one above it; the least of them.
+  private static var mostOfGroup: Int? {
+    guard let groups = text("/proc/self/cgroup") else { return nil }
+    var least: Int?
+    for line in groups.split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+      guard parts.count == 3, parts[1] == "" || parts[1] == "pids" else { continue }
+      let root = parts[1] == "" ? "/sys/fs/cgroup" : "/sys/fs/cgroup/pids"
+      var path = parts[2]
+      while true {
+        if let value = text("\(root)\(path)/pids.max").flatMap({ Int($0.prefix { $0 != "\n" }) }) {
+          least = min(least ?? value, value)
+        }
+        guard let slash = path.lastIndex(of: "/"), path.count > 1 else { break }
+        path = path[..<slash]
+      }
+    }
+    return least
+  }
+
+  /// The beginning of a small file of the system.
+  private static func text(_ path: String) -> String? {
+    let fd = open(path, O_RDONLY | O_CLOEXEC)
+    if fd < 0 { return nil }
+    defer { close(fd) }
+    return withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { room in
+      let count = read(fd, room.baseAddress, room.count)
+      return count > 0 ? String(decoding: room.prefix(count), as: UTF8.self) : nil
+    }
+  }
+}
