@@ -93,6 +93,8 @@ struct SpawnFailure: Error {
 enum EndingSignal: String {
   case term = "TERM"
   case kill = "KILL"
+
+  var number: Int32 { self == .term ? SIGTERM : SIGKILL }
 }
 
 /// A process that a command left running, or that had to be ended with it.
@@ -164,6 +166,8 @@ struct CommandEnd {
   var place: String?
   /// What a message says of a failure, where there is more to say than how the process ended.
   var explanation: String?
+  /// What is likely to help, where more is known than the outcome.
+  var likely: String?
 
   init(outcome: Outcome, started: Double) {
     self.outcome = outcome
@@ -177,6 +181,14 @@ struct CommandEnd {
 }
 
 extension CommandEnd {
+  /// It has ended, but that says nothing of the command: it was not run, or not to its end.
+  mutating func fail(_ failure: SpawnFailure) {
+    outcome = failure.outcome
+    self.failure = failure.reason
+    exitCode = nil
+    signal = nil
+  }
+
   /// As it may be told. Its output is so from the beginning.
   func masked(by secrets: Secrets) -> CommandEnd {
     if secrets.isEmpty { return self }
