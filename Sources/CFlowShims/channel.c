@@ -54,12 +54,12 @@ void fws_writing_end(int fd) { shutdown(fd, SHUT_RDWR); }
 enum { ATTEMPTS = 2000 };
 
 static bool is_transient(int error) {
-  return error == EINTR || error == EAGAIN || error == EWOULDBLOCK || error == ENOMEM || error == ENOBUFS ||
-         error == ETOOMANYREFS;
+  return error == EINTR || error == ENOMEM || error == ENOBUFS || error == ETOOMANYREFS;
 }
 
-/* Sends parts and descriptors as one message. */
-static int send_message(int fd, struct iovec *parts, size_t count, const int *fds, size_t fd_count) {
+/* Sends parts and descriptors as one message. Gives the bytes that went; -1 and errno, which is EAGAIN where the socket's
+ * own time has passed (fws_stream_send_within). */
+static ssize_t send_parts(int fd, struct iovec *parts, size_t count, const int *fds, size_t fd_count) {
   _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * FWK_FDS)] = {0};
   struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
   if (fd_count > 0) {
@@ -72,10 +72,16 @@ static int send_message(int fd, struct iovec *parts, size_t count, const int *fd
     memcpy(CMSG_DATA(header), fds, sizeof(int) * fd_count);
   }
   for (int attempt = 0;; attempt++) {
-    if (sendmsg(fd, &message, MSG_NOSIGNAL) >= 0) return 0;
-    if (attempt == ATTEMPTS || !is_transient(errno)) return errno;
+    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    if (sent >= 0) return sent;
+    if (attempt == ATTEMPTS || !is_transient(errno)) return -1;
     if (errno != EINTR) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   }
+}
+
+/* The same over a socket that keeps messages whole. */
+static int send_message(int fd, struct iovec *parts, size_t count, const int *fds, size_t fd_count) {
+  return send_parts(fd, parts, count, fds, fd_count) < 0 ? errno : 0;
 }
 
 int fws_channel_open(int control, int *channel, const char **call) {
@@ -98,7 +104,20 @@ int fws_channel_open(int control, int *channel, const char **call) {
 
 int fws_stream_send(int fd, const void *bytes, size_t size, const int *fds, size_t fd_count) {
   struct iovec part = {.iov_base = (void *)bytes, .iov_len = size};
-  return send_message(fd, &part, 1, fds, fd_count);
+  while (part.iov_len > 0) {
+    ssize_t sent = send_parts(fd, &part, 1, fds, fd_count);
+    if (sent < 0) return errno == EAGAIN ? ETIMEDOUT : errno;
+    part.iov_base = (char *)part.iov_base + sent;
+    part.iov_len -= (size_t)sent;
+    /* The descriptors went with the first byte. */
+    fd_count = 0;
+  }
+  return 0;
+}
+
+int fws_stream_send_within(int fd, int seconds) {
+  struct timeval time = {.tv_sec = seconds};
+  return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time) < 0 ? errno : 0;
 }
 
 ssize_t fws_receive(int fd, void *room, size_t size) {

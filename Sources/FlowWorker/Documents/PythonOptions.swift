@@ -9,11 +9,14 @@ struct PythonOptions {
   var kernel: String?
   /// Seconds that one cell may take; `nil`: any time.
   var cellTimeout: Double?
-  /// Seconds that a kernel may take to start.
-  var startTimeout = 60.0
+  /// Seconds that the interpreter may take until it begins, and a kernel until it answers; `nil`: the defaults of both.
+  var startTimeout: Double?
   /// Seconds between TERM and KILL; for a function of the host, those until it is given up.
   var grace = 2.0
   var settings = RunSettings()
+
+  /// Many that start at once on a slow file system take their time.
+  var interpreterPatience: Double { startTimeout ?? 300 }
 
   init() {}
 

@@ -100,6 +100,8 @@ struct SpawnFailure: Error {
 enum EndingSignal: String {
   case term = "TERM"
   case kill = "KILL"
+
+  var number: Int32 { self == .term ? SIGTERM : SIGKILL }
 }
 
 /// A process that a command left running, or that had to be ended with it.
@@ -165,9 +167,10 @@ struct CommandEnd {
   var incomplete: [Stream] = []
   /// Why, where the system says it.
   var unread: String?
-  /// What kept it from being run (any text), with the call that failed, and what is likely to help.
+  /// What kept it from being run (any text), with the call that failed.
   var failure: String?
   var failedCall: String?
+  /// What is likely to help, where more is known than the outcome.
   var likely: String?
   /// Why nobody knows how it ended; `nil`: its monitor was killed.
   var loss: String?
@@ -205,6 +208,16 @@ extension CommandEnd {
     failure = "what it has written to \(stream.name) could not be read to its end: \(why)"
     explanation = "ended with status 0, but what it has written could not be read"
     likely = "the system could not hand over what was written: \"retries\" on \"engine_failed\" may help"
+  }
+
+  /// It has ended, but that says nothing of the command: it was not run, or not to its end.
+  mutating func fail(_ failure: SpawnFailure) {
+    outcome = failure.outcome
+    self.failure = failure.reason
+    failedCall = failure.call
+    likely = failure.likely
+    exitCode = nil
+    signal = nil
   }
 
   /// As it may be told. Its output is so from the beginning.

@@ -25,16 +25,28 @@ final class Interpreter: @unchecked Sendable {
   let key: Key
   private let program: LinkedProgram
   private var incoming = ByteBuffer()
-  /// Bytes of it that have been taken.
+  /// Bytes of it that have been taken, and those in which no end of a line is.
   private var taken = 0
+  private var searched = 0
+  /// Bytes that something else has written before it was ready.
+  private var foreign = 0
   /// It has said that it takes jobs.
-  var isReady = false
+  private(set) var isReady = false
+  /// The end of what it complained of.
+  private var complaints = ByteBuffer()
+  private var complaintsAreOpen = true
 
   /// Seconds without a job after which it ends.
   private static let idleTime = 60
+  /// Seconds in which it takes a part of what is sent to it.
+  private static let sendTime: Int32 = 10
   private static let readSize = 64 * 1024
-  /// A value is one line; more than this is not waited for.
-  private static let longestLine = 1 << 30
+  /// While it has no job, and has not begun with one, it has little to say; then its longest line is a value (call.py).
+  private static let longestNotice = 64 << 10
+  private static let longestLine = (256 << 20) + (64 << 10)
+  /// What a site's own may print at the start of an interpreter.
+  private static let longestPrelude = 1 << 20
+  private static let longestComplaint = 4000
 
   /// Starts one.
   init(_ key: Key, environment: borrowing TextBlock, grace: Double) throws(SpawnFailure) {
@@ -42,6 +54,8 @@ final class Interpreter: @unchecked Sendable {
     for text in [key.program, key.program, "-c", RunnerSource.boot] { arguments.add(text) }
     program = try LinkedProgram(arguments, environment, grace: grace)
     self.key = key
+    _ = fws_stream_send_within(program.control.number, Interpreter.sendTime)
+    fws_epoll_add(program.epoll.number, program.complaints.number)
     let runner = RunnerSource.program(kind: key.kind, idleTime: Interpreter.idleTime)
     try send(runner.bytes, [])
   }
@@ -81,44 +95,81 @@ final class Interpreter: @unchecked Sendable {
   func stop() { program.stop() }
 
   enum Word {
-    case nothing
+    /// It has become ready for jobs.
+    case ready
     case line(JSONValue)
-    /// The interpreter speaks no more, or not as it should.
-    case end
+    /// It does not speak as it should: why not.
+    case fault(String)
   }
 
-  /// What it says next, if it has said something.
-  func listen() -> Word {
-    while true {
-      if let line = takeLine() {
-        if let value = try? JSONText.parse(line) { return .line(value) }
-        // Before our program runs there, a site's own may print something.
-        if isReady { return .end }
-        continue
-      }
-      guard program.control.isOurs else { return .end }
-      guard incoming.count - taken < Interpreter.longestLine, let room = incoming.room(for: Interpreter.readSize) else {
-        return .end
-      }
-      let count = fws_receive(program.control.number, room, Interpreter.readSize)
-      if count == 0 { return .nothing }
-      if count < 0 { return .end }
-      incoming.commit(count)
+  enum Received {
+    case something
+    case nothing
+    /// The interpreter speaks no more.
+    case end
+    case noMemory
+  }
+
+  /// Takes in what it has sent, as far as that is there.
+  func receive() -> Received {
+    drainComplaints()
+    compact()
+    guard program.control.isOurs else { return .end }
+    guard let room = incoming.room(for: Interpreter.readSize) else { return .noMemory }
+    let count = fws_receive(program.control.number, room, Interpreter.readSize)
+    if count == 0 { return .nothing }
+    if count < 0 { return .end }
+    incoming.commit(count)
+    return .something
+  }
+
+  /// The next of what has been taken in.
+  ///
+  /// - Parameter works: whether it is at work.
+  func nextWord(works: Bool) -> Word? {
+    while let line = takeLine() {
+      do throws(FlowError) {
+        let value = try JSONText.parse(line)
+        if isReady { return .line(value) }
+        if value.read({ $0["event"]?.string == "ready" }) {
+          isReady = true
+          return .ready
+        }
+      } catch { if isReady { return .fault("a line of it cannot be read: \(error.message)") } }
+      // Before our program runs there, a site's own may print something.
+      foreign += line.count + 1
     }
+    let rest = incoming.count - taken
+    let longest = works ? Interpreter.longestLine : Interpreter.longestNotice
+    if isReady, rest > longest { return .fault("it has sent a line of more than \(longest) bytes") }
+    if !isReady, foreign + rest > Interpreter.longestPrelude {
+      return .fault("it has written more than \(Interpreter.longestPrelude) bytes before it was ready")
+    }
+    return nil
   }
 
   private func takeLine() -> UnsafeRawBufferPointer? {
-    let rest = UnsafeRawBufferPointer(rebasing: incoming.bytes[taken...])
-    guard let start = rest.baseAddress, let end = memchr(start, Int32(UInt8(ascii: "\n")), rest.count) else {
-      if taken > 0, taken == incoming.count {
-        incoming = ByteBuffer()
-        taken = 0
-      }
+    let all = incoming.bytes
+    let from = max(searched, taken)
+    guard from < all.count, let start = all.baseAddress,
+      let end = memchr(start + from, Int32(UInt8(ascii: "\n")), all.count - from)
+    else {
+      searched = all.count
       return nil
     }
-    let length = start.distance(to: UnsafeRawPointer(end))
-    taken += length + 1
-    return UnsafeRawBufferPointer(start: start, count: length)
+    let next = start.distance(to: UnsafeRawPointer(end))
+    defer { taken = next + 1 }
+    return UnsafeRawBufferPointer(rebasing: all[taken..<next])
+  }
+
+  /// Lets go of what has been taken.
+  private func compact() {
+    guard taken > 0 else { return }
+    var rest = ByteBuffer()
+    rest.append(UnsafeRawBufferPointer(rebasing: incoming.bytes[taken...]))
+    swap(&incoming, &rest)
+    searched = max(0, searched - taken)
+    taken = 0
   }
 
   func monitorReply() -> fwk_reply?? { program.monitorReply() }
@@ -129,21 +180,40 @@ final class Interpreter: @unchecked Sendable {
     let ready = Waiting(channel: fd).poll(0)
     if !ready.channel { return true }
     // That it is ready may be unread yet.
-    guard case .nothing = listen(), case .none = monitorReply() else { return false }
+    guard case .nothing = receive(), nextWord(works: false) == nil, case .none = monitorReply() else { return false }
     return true
   }
 
-  /// The end of what it complained of.
-  var complaint: String {
-    var bytes = ByteBuffer()
-    while bytes.count < 1 << 20, program.complaints.isOurs, let room = bytes.room(for: 4096) {
+  /// It must not stand still because nobody reads what it complains of.
+  private func drainComplaints() {
+    // At most what is in the pipe: more may come all the time.
+    for _ in 0..<16 where complaintsAreOpen {
+      guard program.complaints.isOurs, let room = complaints.room(for: 4096) else { return }
       let count = read(program.complaints.number, room, 4096)
-      if count <= 0 { break }
-      bytes.commit(count)
+      if count > 0 {
+        complaints.commit(count)
+      } else if count == 0 || errno != EINTR && errno != EAGAIN {
+        complaintsAreOpen = false
+        fws_epoll_remove(program.epoll.number, program.complaints.number)
+      } else if errno == EAGAIN {
+        break
+      }
+      guard complaints.count > 4 * Interpreter.longestComplaint else { continue }
+      var end = ByteBuffer()
+      end.append(UnsafeRawBufferPointer(rebasing: complaints.bytes.suffix(Interpreter.longestComplaint)))
+      swap(&complaints, &end)
     }
-    let text = String(decoding: bytes.bytes.suffix(4000), as: UTF8.self)
+  }
+
+  /// The last line of what it complained of.
+  var complaint: String {
+    drainComplaints()
+    let text = String(decoding: complaints.bytes.suffix(Interpreter.longestComplaint), as: UTF8.self)
     return text.split(separator: "\n").last.map { Wording.foreign(String($0)) } ?? ""
   }
+
+  /// What a message calls it.
+  var shown: String { "the Python interpreter \(Wording.path(key.program))" }
 }
 
 /// What goes to an interpreter with a job.

@@ -22,20 +22,29 @@ final class PythonCommand: RunningCommand {
   private var phase = Phase.waiting
   private var started = fws_wall()
   private var pid: Int32?
-  /// What the job came to, before that is told by whoever ends it.
-  private var report: RunnerReport?
+  /// What has been said of the job, before its end is told by whoever ends it.
+  private var speech = RunnerSpeech()
   private var isStopped = false
   private var done: RunnerDone?
-  private var progress: CellProgress?
+  /// Why the interpreter is ended that does not speak as it should.
+  private var fault: String?
   /// Until the interpreter is ready for it.
   private var ticket: JobTicket?
   /// Why it was not given its job.
   private var unbegun: SpawnFailure?
+  /// Until the interpreter has begun with it.
+  private var patience: Pause?
+  private let patienceTime: Double
 
+  /// How often the interpreter is listened to before others have their turn, and how much is taken in at once.
+  private static let turns = 16
+
+  /// - Parameter patience: seconds that the interpreter may take until it begins with the job.
   init(
     _ job: PythonJob, _ interpreter: Interpreter, _ interpreters: Interpreters, _ pipes: consuming OutputPipes,
-    grace: Double
+    grace: Double, patience: Double
   ) {
+    patienceTime = patience
     self.job = job
     self.interpreter = interpreter
     self.interpreters = interpreters
@@ -47,7 +56,12 @@ final class PythonCommand: RunningCommand {
   /// Gives the interpreter its job, now or when it is ready.
   func begin(with ticket: JobTicket) throws(SpawnFailure) {
     if interpreter.isReady { try interpreter.begin(ticket) } else { self.ticket = ticket }
+    let patience = try Pause(patienceTime)
+    fws_epoll_add(interpreter.fd, patience.fd)
+    self.patience = patience
   }
+
+  deinit { endPatience() }
 
   var waiting: Waiting {
     switch phase {
@@ -83,36 +97,53 @@ final class PythonCommand: RunningCommand {
   }
 
   private func listen(_ signpost: inout Signpost, _ events: inout EventQueue) {
-    listening: while true {
-      if case .over = phase { return }
-      if case .ending = phase { break }
-      switch interpreter.listen() {
-      case .nothing: break listening
-      case .end:
+    for _ in 0..<PythonCommand.turns {
+      var received = Interpreter.Received.nothing
+      if isListening { received = interpreter.receive() }
+      while isListening, let word = interpreter.nextWord(works: pid != nil) { take(word, &signpost, &events) }
+      if isListening, case .noMemory = received { refuse("there is no memory for what it says", &signpost) }
+      if isListening, case .end = received {
         // Its end, or what it left, is told by its monitor.
         interpreter.stop()
         begin(&signpost)
         phase = .ending
-      case .line(let line): line.read { take($0, &signpost, &events) }
       }
+      guard case .something = received else { break }
+    }
+    if case .over = phase { return }
+    if case .waiting = phase, patience?.isOver == true {
+      refuse("it has not begun with its work in \(ValueText.real(patienceTime)) s", &signpost)
     }
     guard let reply = interpreter.monitorReply() else { return }
     begin(&signpost)
     finish(end(reply), &signpost)
   }
 
+  /// Whether what the interpreter says matters.
+  private var isListening: Bool {
+    switch phase {
+    case .waiting, .working: return true
+    case .ending, .over: return false
+    }
+  }
+
   /// Its output may be told from now on.
   private func begin(_ signpost: inout Signpost) {
     guard case .waiting = phase else { return }
     phase = .working
+    endPatience()
     signpost.watch(Waiting(stdout: stdout.fd, stderr: stderr.fd))
   }
 
-  private func take(_ line: JSONRef, _ signpost: inout Signpost, _ events: inout EventQueue) {
-    guard let event = line["event"]?.string else { return }
-    switch event {
-    case "ready":
-      interpreter.isReady = true
+  private func endPatience() {
+    guard let patience else { return }
+    fws_epoll_remove(interpreter.fd, patience.fd)
+    self.patience = nil
+  }
+
+  private func take(_ word: Interpreter.Word, _ signpost: inout Signpost, _ events: inout EventQueue) {
+    switch word {
+    case .ready:
       if let ticket {
         do throws(SpawnFailure) { try interpreter.begin(ticket) } catch {
           unbegun = error
@@ -120,25 +151,49 @@ final class PythonCommand: RunningCommand {
         }
       }
       ticket = nil
+    case .line(let line): line.read { take($0, &signpost, &events) }
+    case .fault(let why): refuse(why, &signpost)
+    }
+  }
+
+  private func take(_ line: JSONRef, _ signpost: inout Signpost, _ events: inout EventQueue) {
+    let event = line["event"]?.string ?? ""
+    switch event {
     case "started":
+      guard case .waiting = phase, pid == nil, let number = line["pid"]?.processNumber else {
+        return refuse("its account of a beginning makes no sense", &signpost)
+      }
       begin(&signpost)
-      pid = line["pid"]?.integer.flatMap { Int32(exactly: $0) }
+      pid = number
       started = fws_wall()
       events.commandStarted(pid: pid, at: started)
-    case "cell":
-      let progress = CellProgress(line)
-      self.progress = progress
-      events.progress(progress)
     case "done":
+      guard let done = RunnerDone(line), pid.map({ $0 == done.pid }) ?? (speech.report == nil) else {
+        return refuse("its account of an end makes no sense", &signpost)
+      }
       begin(&signpost)
-      finishJob(RunnerDone(line), &signpost)
-    default: if let report = RunnerReport(event, line, of: job) { self.report = report }
+      finishJob(done, &signpost)
+    default:
+      if pid == nil { return refuse("it says \(Wording.quoted(event)) before it has begun", &signpost) }
+      switch speech.take(event, line, of: job) {
+      case .progress(let progress): events.progress(progress)
+      case .report: break
+      case .fault(let why): refuse(why, &signpost)
+      }
     }
+  }
+
+  /// Ends an interpreter that does not speak as it should: nothing that it says is believed any more.
+  private func refuse(_ why: String, _ signpost: inout Signpost) {
+    fault = why
+    interpreter.stop()
+    begin(&signpost)
+    phase = .ending
   }
 
   private func finishJob(_ done: RunnerDone, _ signpost: inout Signpost) {
     // It is being ended, or may be, by its monitor; or it has left something, which its monitor ends.
-    let mayBeEnded = report == nil && (done.signal == SIGTERM || done.exitCode == 128 + SIGTERM)
+    let mayBeEnded = speech.report == nil && (done.signal == SIGTERM || done.exitCode == 128 + SIGTERM)
     if isStopped || mayBeEnded || !done.isClean {
       self.done = done
       interpreter.stop()
@@ -157,15 +212,17 @@ final class PythonCommand: RunningCommand {
     end.duration = fws_wall() - started
     end.usage = done.usage
     end.containment = .subreaper
-    guard let report else {
-      end.signal = done.signal
-      end.outcome = done.signal == nil ? .exited : .signaled
-      // A process that ends itself has done nothing that we know of.
-      end.exitCode = done.signal == nil ? (done.exitCode == 0 ? 1 : done.exitCode) : nil
-      end.explanation = done.explanation(of: job)
+    let report = speech.report
+    if let report, !report.isSuccess || done.isSuccess {
+      report.tell(in: &end)
       return end
     }
-    report.tell(in: &end)
+    // A process that ends itself has done nothing that we know of; one that fails behind its success has not ended well.
+    let when = report == nil ? "before it had given a result" : "after it had given its result"
+    end.signal = done.signal
+    end.outcome = done.signal == nil ? .exited : .signaled
+    end.exitCode = done.signal == nil ? (done.exitCode == 0 ? 1 : done.exitCode) : nil
+    end.explanation = "failed: the process of \(job.shown) \(done.ending), \(when)"
     return end
   }
 
@@ -182,7 +239,7 @@ final class PythonCommand: RunningCommand {
       return CommandEnd(failure: startFailure(reply), started: started)
     }
     if let unbegun, !isStopped { return CommandEnd(failure: unbegun, started: started) }
-    let wasEnded = report == nil && (isStopped || reply.reason == UInt32(FWK_BY_TIMEOUT))
+    let wasEnded = speech.report == nil && (isStopped || reply.reason == UInt32(FWK_BY_TIMEOUT))
     if let done, !wasEnded {
       // What was left is told of, and not the interpreter, which goes with it.
       var end = judged(done)
@@ -193,6 +250,8 @@ final class PythonCommand: RunningCommand {
       return end
     }
     var end = CommandEnd(reply)
+    // Nobody asked for its end but us, because it had closed its connection.
+    if fault == nil, let signal = end.signal, signal == end.endedBy?.number { fault = "it has closed its connection" }
     end.started = started
     end.duration = fws_wall() - started
     if let pid {
@@ -202,27 +261,42 @@ final class PythonCommand: RunningCommand {
       let count = end.survivors.count
       end.survivors.removeAll { $0.pid == pid }
       end.survivorsCount -= count - end.survivors.count
+    } else {
+      end.pid = nil
     }
     if end.outcome == .timeout || isStopped {
       if end.outcome != .timeout { end.outcome = .cancelled }
-      end.place = progress.map { "in cell \($0.cell) of \($0.of)" }
+      end.place = speech.progress.map { "in cell \($0.cell) of \($0.of)" }
       return end
     }
-    if let report {
-      report.tell(in: &end)
-      return end
-    }
+    return endWithoutWord(end)
+  }
+
+  /// How a job ended whose interpreter has ended by itself, or does not speak as it should.
+  private func endWithoutWord(_ told: CommandEnd) -> CommandEnd {
+    var end = told
     let complaint = interpreter.complaint
     let reason = complaint.isEmpty ? "" : ": \(complaint)"
-    let shown = "the Python interpreter \(Wording.path(interpreter.key.program))"
+    if let fault {
+      end.fail(SpawnFailure(engine: "\(interpreter.shown) does not speak as it should: \(fault)\(reason)"))
+      return end
+    }
+    if let report = speech.report {
+      if report.isSuccess {
+        end.fail(SpawnFailure(engine: "\(interpreter.shown) ended before it had told the end of \(job.shown)\(reason)"))
+      } else {
+        report.tell(in: &end)
+      }
+      return end
+    }
     guard pid != nil else {
-      return CommandEnd(
-        failure: SpawnFailure("\(shown) ended before it had begun with \(job.shown)\(reason)"), started: started)
+      end.fail(SpawnFailure("\(interpreter.shown) ended before it had begun with \(job.shown)\(reason)"))
+      return end
     }
     // Our asking for its end is not why it ended.
     end.outcome = end.signal == nil ? .exited : .signaled
     if end.exitCode == 0 { end.exitCode = 1 }
-    end.explanation = "failed: \(shown) ended while \(job.shown) ran\(reason)"
+    end.explanation = "failed: \(interpreter.shown) ended while \(job.shown) ran\(reason)"
     return end
   }
 

@@ -7,18 +7,20 @@ final class PythonLauncher: CommandLauncher {
   private let interpreters: Interpreters
   private let settings: RunSettings
   private let grace: Double
+  private let patience: Double
   private let env: KeyValues
   private let rundir: Descriptor
 
   init(
-    _ job: PythonJob, _ python: PythonPlace, _ interpreters: Interpreters, _ settings: RunSettings, grace: Double,
-    env: KeyValues, rundir: CText
+    _ job: PythonJob, _ python: PythonPlace, _ interpreters: Interpreters, _ settings: RunSettings,
+    _ options: PythonOptions, env: KeyValues, rundir: CText
   ) throws(SpawnFailure) {
     self.job = job
     self.python = python
     self.interpreters = interpreters
     self.settings = settings
-    self.grace = grace
+    grace = options.grace
+    patience = options.interpreterPatience
     self.env = env
     self.rundir = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(rundir, isKept: true) }
   }
@@ -37,7 +39,7 @@ final class PythonLauncher: CommandLauncher {
     let ticket = try JobTicket(job, rundir: rundir, out: pipes.outEnd, err: pipes.errEnd)
     // Its time counts from now on.
     interpreter.limit(timeout, grace: grace)
-    let command = PythonCommand(job, interpreter, interpreters, pipes, grace: grace)
+    let command = PythonCommand(job, interpreter, interpreters, pipes, grace: grace, patience: patience)
     try command.begin(with: ticket)
     return command
   }

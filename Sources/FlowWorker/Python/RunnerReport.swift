@@ -12,22 +12,36 @@ struct RunnerReport {
   private let shown: String
   private(set) var exception: RaisedException?
 
+  /// `nil`: it is none, or its parts are not what they should be.
   init?(_ event: String, _ line: JSONRef, of job: PythonJob) {
     shown = job.shown
     let message = line["message"]?.string
-    if let type = line["type"]?.string {
-      let text = line["text"]?.string ?? message ?? ""
+    if let type = line["type"]?.string, let text = line["text"]?.string ?? message {
       exception = RaisedException(type: type, message: text, trace: line["trace"]?.string ?? "")
     }
-    switch event {
-    case "returned":
+    switch (job.kind, event) {
+    case (.call, "returned"):
       guard let value = line["value"], let kept = JSONValue(keeping: value) else { return nil }
       kind = .returned(kept)
-    case "raised": kind = .raised
-    case "exited": kind = .exited(Int32(truncatingIfNeeded: line["code"]?.integer ?? 1) & 0xff, message: message)
-    case "finished": kind = .finished
-    case "failed": kind = .failed(why: line["why"]?.string ?? "", message: message ?? "")
+    case (.call, "raised"):
+      guard exception != nil else { return nil }
+      kind = .raised
+    case (.call, "exited"):
+      guard let code = line["code"]?.integer, 0...255 ~= code else { return nil }
+      kind = .exited(Int32(code), message: message)
+    case (.notebook, "finished"): kind = .finished
+    case (.notebook, "failed"):
+      guard let why = line["why"]?.string, let message else { return nil }
+      kind = .failed(why: why, message: message)
     default: return nil
+    }
+  }
+
+  var isSuccess: Bool {
+    switch kind {
+    case .returned, .finished: return true
+    case .exited(let code, _): return code == 0
+    case .raised, .failed: return false
     }
   }
 
@@ -43,8 +57,8 @@ struct RunnerReport {
       end.value = value
     case .finished: end.exitCode = 0
     case .raised:
-      let raised = exception.map { "\($0.type): \($0.message)" } ?? ""
-      end.explanation = "failed: \(shown) raised \(raised)"
+      let raised = exception.map { [$0.type, $0.message].filter { !$0.isEmpty }.joined(separator: ": ") }
+      end.explanation = "failed: \(shown) raised \(raised ?? "")"
     case .exited(let code, let message):
       end.exitCode = code
       end.explanation =
@@ -54,6 +68,7 @@ struct RunnerReport {
       case "cell_timeout":
         end.outcome = .timeout
         end.explanation = "was ended: \(message)"
+        end.likely = "the cell needs a longer \"cell_timeout\", or stands still"
       // Nothing of the notebook has run.
       case "kernel_missing", "kernel_start", "parameters", "notebook", "output", "papermill":
         end.outcome = .spawnFailed
@@ -66,8 +81,35 @@ struct RunnerReport {
   }
 }
 
+/// What the runner says of one job, as far as it is what it can say: nothing that comes from outside is believed as it is.
+struct RunnerSpeech {
+  private(set) var report: RunnerReport?
+  private(set) var progress: CellProgress?
+
+  enum Word {
+    case progress(CellProgress)
+    case report
+    case fault(String)
+  }
+
+  mutating func take(_ event: String, _ line: JSONRef, of job: PythonJob) -> Word {
+    guard report == nil else { return .fault("it says \(Wording.quoted(event)) after it has told what came of its work") }
+    if event == "cell", job.kind == .notebook {
+      guard let next = CellProgress(line), next.follows(progress) else { return .fault("its account of a cell makes no sense") }
+      progress = next
+      return .progress(next)
+    }
+    guard let report = RunnerReport(event, line, of: job) else {
+      return .fault("it says \(Wording.quoted(event)), which makes no sense here")
+    }
+    self.report = report
+    return .report
+  }
+}
+
 /// What the interpreter says of a job's process, when that has ended.
 struct RunnerDone {
+  let pid: Int32
   let usage: Usage
   let signal: Int32?
   let exitCode: Int32
@@ -76,41 +118,59 @@ struct RunnerDone {
   /// The processes that it left.
   let left: [Int32]
 
-  init(_ line: JSONRef) {
+  /// `nil`: it makes no sense.
+  init?(_ line: JSONRef) {
+    guard let pid = line["pid"]?.processNumber, let status = line["status"]?.integer, 0...0xffff ~= status,
+      let user = line["user"]?.number, let system = line["system"]?.number, user >= 0, system >= 0,
+      let peak = line["peak_bytes"]?.integer, peak >= 0, let isClean = line["clean"]?.boolean
+    else { return nil }
+    self.pid = pid
     // As wait(2) encodes it.
-    let status = Int32(truncatingIfNeeded: line["status"]?.integer ?? 0)
-    signal = status & 0x7f != 0 ? status & 0x7f : nil
-    exitCode = (status >> 8) & 0xff
-    usage = Usage(
-      user: line["user"]?.number ?? 0, system: line["system"]?.number ?? 0,
-      peakMemory: line["peak_bytes"]?.integer.map { Int(clamping: $0) })
-    isClean = line["clean"]?.boolean ?? false
+    signal = status & 0x7f != 0 ? Int32(status & 0x7f) : nil
+    exitCode = Int32(status >> 8)
+    usage = Usage(user: user, system: system, peakMemory: Int(clamping: peak))
+    self.isClean = isClean
     var left: [Int32] = []
     line["left"]?.forEachElement { _, process in
-      if let pid = process["pid"]?.integer.flatMap({ Int32(exactly: $0) }) { left.append(pid) }
+      if let pid = process["pid"]?.processNumber { left.append(pid) }
     }
     self.left = left
   }
 
-  /// Of a job that has said nothing of its end.
-  func explanation(of job: PythonJob) -> String {
-    if let signal { return "failed: the process of \(job.shown) was ended by signal \(signal)" }
-    return "failed: \(job.shown) ended its process, with status \(exitCode), before it had given a result"
-  }
+  var isSuccess: Bool { signal == nil && exitCode == 0 }
+
+  /// How the process ended, for a sentence about the job.
+  var ending: String { signal.map { "was ended by signal \($0)" } ?? "ended with status \(exitCode)" }
 
   func left(among survivors: [Survivor]) -> [Survivor] { survivors.filter { left.contains($0.pid) } }
 }
 
 /// How far a notebook is.
 struct CellProgress {
-  /// From 1, among all cells.
+  /// From 1, among the cells of the author's notebook.
   let cell: Int
   let of: Int
   let state: String
 
-  init(_ line: JSONRef) {
-    cell = Int(clamping: line["cell"]?.integer ?? 0)
-    of = Int(clamping: line["of"]?.integer ?? 0)
-    state = line["state"]?.string ?? ""
+  /// `nil`: it makes no sense.
+  init?(_ line: JSONRef) {
+    guard let cell = line["cell"]?.integer, let of = line["of"]?.integer, 1...Int64(Int32.max) ~= of, 1...of ~= cell,
+      let state = line["state"]?.string, ["started", "ended", "failed"].contains(state)
+    else { return nil }
+    self.cell = Int(clamping: cell)
+    self.of = Int(clamping: of)
+    self.state = state
   }
+
+  /// Whether it can come after that: cells are told of in order, and each has one beginning and one end.
+  func follows(_ last: CellProgress?) -> Bool {
+    guard let last else { return state == "started" }
+    if of != last.of { return false }
+    return state == "started" ? last.state != "started" && cell > last.cell : last.state == "started" && cell == last.cell
+  }
+}
+
+extension JSONRef {
+  /// A number that a process can have.
+  var processNumber: Int32? { integer.flatMap { $0 > 0 ? Int32(exactly: $0) : nil } }
 }

@@ -46,6 +46,9 @@ struct Explanation {
         : path?.isMissing == true
           ? "the environment of the command has no PATH: put one into the \"env\" of the worker, or set \"inherit_env\""
           : "the program is not installed, is spelled otherwise, or PATH lacks its directory"
+    case .exited where end.exception?.trace.isEmpty == true:
+      layer = step == .notebook ? .notebook : .function
+      likely = step == .notebook ? "the output notebook and the standard error say more" : nil
     case .exited:
       layer = step == .code ? .function : step == .notebook ? .notebook : .command
       likely = step == .container ? "the program says why on its standard error" : "the trace says where"
@@ -58,7 +61,9 @@ struct Explanation {
       likely =
         end.outcome == .cancelled
         ? nil
-        : layer == .scheduler
+        : end.likely != nil
+          ? end.likely
+          : layer == .scheduler
           ? "the step needs more \"time\", or a longer \"queue_timeout\"" : "the step needs a longer \"timeout\", or stands still"
     case .oom:
       layer = remote
@@ -73,7 +78,9 @@ struct Explanation {
     case .engineFailed:
       layer = remote
       likely =
-        type == .slurm
+        type == .code || type == .notebook
+        ? "the interpreter is no Python, or something that it imports at its start is broken"
+        : type == .slurm
         ? "the cluster has a problem, or somebody else ended the job: \"retries\" on \"engine_failed\" may help"
         : "the engine does not run, or is not to be reached by this user"
     case .outputMissing:

@@ -33,7 +33,7 @@ struct CodeWorker: StepRunner {
     guard let job = PythonJob.call(step.code, context) else { throw .noMemory }
     let (python, interpreters) = (python, interpreters)
     return StepPlan(commands: commands) { (settings) throws(SpawnFailure) in
-      try PythonLauncher(job, python, interpreters, settings, grace: options.grace, env: step.env, rundir: rundir)
+      try PythonLauncher(job, python, interpreters, settings, options, env: step.env, rundir: rundir)
     }
   }
 

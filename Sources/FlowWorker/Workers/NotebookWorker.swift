@@ -16,7 +16,7 @@ struct NotebookWorker: StepRunner {
     guard let job = PythonJob.notebook(step.notebook, options, context, secrets) else { throw .noMemory }
     let (python, interpreters, options) = (python, interpreters, options)
     return StepPlan(commands: try ExpandedCommands(named: step.notebook.notebook)) { (settings) throws(SpawnFailure) in
-      try PythonLauncher(job, python, interpreters, settings, grace: options.grace, env: step.env, rundir: rundir)
+      try PythonLauncher(job, python, interpreters, settings, options, env: step.env, rundir: rundir)
     }
   }
 }

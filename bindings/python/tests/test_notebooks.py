@@ -342,6 +342,6 @@ def test_the_example():
     done = subprocess.run([sys.executable, str(example)], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[:2] == ["cell 1 of 4 started", "cell 1 of 4 ended"]
+    assert lines[:2] == ["cell 1 of 3 started", "cell 1 of 3 ended"]
     assert [line for line in lines if "Hello" in line] == ["  stdout: Hello Alice", "  stdout: Hello Bob"]
     assert lines[-1].startswith("hello.out.ipynb: ")

@@ -39,15 +39,18 @@ struct MarkedStream {
         }
       } else {
         // It was none; the byte that is another may begin one.
-        finish(output: output)
+        finish(output)
       }
     }
   }
 
-  /// What has begun like a mark is output.
-  mutating func finish(output: (UnsafeRawBufferPointer) -> Void) {
-    if !isInLine, !pending.isEmpty { pending.withUnsafeBytes(output) }
+  /// What has begun like a mark is output. False: a line has begun and did not end.
+  @discardableResult
+  mutating func finish(_ output: (UnsafeRawBufferPointer) -> Void) -> Bool {
+    let isComplete = !isInLine
+    if isComplete, !pending.isEmpty { pending.withUnsafeBytes(output) }
     pending.removeAll(keepingCapacity: true)
     isInLine = false
+    return isComplete
   }
 }

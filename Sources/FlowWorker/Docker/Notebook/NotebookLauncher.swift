@@ -32,8 +32,9 @@ final class NotebookCommand: ContainerCommand {
   private let job: PythonJob
   private let word = SpecBuilder.uniqueIdentifier()
   private var stream: MarkedStream
-  private var report: RunnerReport?
-  private var progress: CellProgress?
+  private var speech = RunnerSpeech()
+  /// Why what the runner says is not believed.
+  private var fault: String?
 
   init(
     _ session: ContainerSession, _ job: PythonJob, timeout: Double?, settings: RunSettings, events: RunOptions.Events?
@@ -72,32 +73,36 @@ final class NotebookCommand: ContainerCommand {
     self.stream.take(piece) {
       keep(.stderr, $0)
     } line: { line in
-      guard let json = try? JSONText.parse(line) else { return }
-      json.read { take($0) }
+      guard fault == nil else { return }
+      do throws(FlowError) { try JSONText.parse(line).read { take($0) } } catch {
+        fault = "a line of it cannot be read: \(error.message)"
+      }
     }
   }
 
   private func take(_ line: JSONRef) {
-    guard let event = line["event"]?.string else { return }
-    if event == "cell" {
-      let progress = CellProgress(line)
-      self.progress = progress
-      tell(progress)
-    } else if let report = RunnerReport(event, line, of: job) {
-      self.report = report
+    switch speech.take(line["event"]?.string ?? "", line, of: job) {
+    case .progress(let progress): tell(progress)
+    case .report: break
+    case .fault(let why): fault = why
     }
   }
 
   override func conclude() {
-    stream.finish { keep(.stderr, $0) }
+    if !stream.finish({ keep(.stderr, $0) }), fault == nil { fault = "its last line is not complete" }
     if wasAskedToEnd {
-      end.place = progress.map { "in cell \($0.cell) of \($0.of)" }
+      end.place = speech.progress.map { "in cell \($0.cell) of \($0.of)" }
       return
     }
     guard end.outcome == .exited else { return }
     let code = end.exitCode ?? 1
-    if let report {
+    if let fault {
+      return end.fail(SpawnFailure(engine: "the Python interpreter of the container does not speak as it should: \(fault)"))
+    }
+    if let report = speech.report, !report.isSuccess || code == 0 {
       report.tell(in: &end)
+    } else if speech.report != nil {
+      end.explanation = "failed: \(job.shown) ended its process with status \(code) after it had given its result"
     } else if code == 0 {
       end.exitCode = 1
       end.explanation = "failed: \(job.shown) ended its process, with status 0, before it had given a result"

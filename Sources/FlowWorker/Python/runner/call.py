@@ -4,13 +4,17 @@ It says `{"event": "returned", "value"}`, `{"event": "raised", "type", "message"
 `{"event": "exited", "code", "message"}` for sys.exit.
 """
 
+import codecs
 import importlib
 import inspect
+import itertools
 import json
+import math
 import os
+import re
 import sys
 
-from _flowworker.words import closest, message_of, trace_of, type_name
+from _flowworker.words import NO_TEXT, class_name, closest, message_of, named, shown, trace_of, type_name
 
 
 class Refused(Exception):
@@ -21,11 +25,13 @@ def run(channel, job):
     """Does a job, and ends this process as an interpreter ends, whatever the function does."""
     sys.path.insert(0, os.getcwd())
     pid = os.getpid()
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="flowworker.shown")
+    value = None
     try:
         function = find(job["function"])
-        positional, named = arguments(function, job)
-        value = plain(function(*positional, **named), "$")
-        said = ("returned", {"value": value})
+        positional, others = arguments(function, job)
+        value = value_text(function(*positional, **others))
     except Refused as refusal:
         said = ("raised", {"type": refusal.args[0], "message": refusal.args[1], "trace": ""})
     except SystemExit as end:
@@ -36,14 +42,29 @@ def run(channel, job):
     if os.getpid() != pid:
         # The function has forked, and this is not the one that was asked.
         os._exit(0)
+    if value is not None:
+        return channel.send(b'{"event": "returned", "value": ' + value + b"}\n")
     channel.say(said[0], **said[1])
+
+
+def show_text(error):
+    """What is printed is only shown: half of a surrogate pair, which no encoding has, is U+FFFD."""
+    if not isinstance(error, UnicodeEncodeError) or not NO_TEXT.match(error.object[error.start]):
+        raise error
+    try:
+        return "\ufffd".encode(error.encoding), error.start + 1
+    except UnicodeEncodeError:
+        return "?", error.start + 1
+
+
+codecs.register_error("flowworker.shown", show_text)
 
 
 def flush():
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except Exception:
+        except BaseException:
             pass
 
 
@@ -52,10 +73,14 @@ def exit_status(code):
     if code is None:
         return {"code": 0, "message": None}
     if isinstance(code, int):
-        return {"code": code & 0xFF, "message": None}
+        return {"code": int.__and__(code, 0xFF), "message": None}
+    message = message_of(code)
     flush()
-    print(code, file=sys.stderr)
-    return {"code": 1, "message": str(code)}
+    try:
+        print(message, file=sys.stderr)
+    except BaseException:
+        pass
+    return {"code": 1, "message": message}
 
 
 def find(path):
@@ -101,7 +126,7 @@ def arguments(function, job):
     except (TypeError, ValueError):
         raise Refused("TypeError", 'the parameters of "%s" cannot be known' % job["function"])
     context = job["context"]
-    positional, named, missing = [], {}, []
+    positional, others, missing = [], {}, []
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
@@ -114,63 +139,150 @@ def arguments(function, job):
         elif parameter.kind == parameter.POSITIONAL_ONLY:
             positional.append(context[key])
         else:
-            named[parameter.name] = context[key]
+            others[parameter.name] = context[key]
     if missing:
         name, key = missing[0]
         as_key = "" if name == key else ' (as "%s")' % key
-        known = ", ".join('"%s"' % known for known in list(context)[:20]) or "nothing"
+        known = named(context) or "nothing"
         raise Refused(
             "TypeError",
             'the function "%s" needs "%s"%s, which the context does not have: it has %s%s'
             % (job["function"], name, as_key, known, closest(key, context)),
         )
-    return positional, named
+    return positional, others
 
 
-def plain(value, place):
-    """The value as JSON has it, or a refusal that says which part has no such form."""
+# The value. It is exact, or it is refused with the place and the reason.
+
+# A value goes on as an argument, into results and into states: readers of those have bounds, as Python's own with its thousand levels.
+DEEPEST = 500
+# Bytes of JSON text; the library takes no longer lines (Interpreter.swift).
+LARGEST = 256 << 20
+LONG_NUMBER = re.compile("[0-9]{19}")
+STEPS = bytes.maketrans(b"[{]}", b"\2\2\0\0")
+
+
+def value_text(value):
+    """The value as JSON text, in bytes."""
     try:
-        text = json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        raise Refused("TypeError", "the value that the function gave is not JSON: " + fault(value, place, 0))
-    # Keys that are no strings would come back as others.
-    wrong = strange_key(value, place, 0)
-    if wrong:
-        raise Refused("TypeError", "the value that the function gave is not JSON: " + wrong)
-    return json.loads(text)
-
-
-def fault(value, place, depth):
-    if value is None or isinstance(value, (bool, int, str)):
-        return ""
-    if isinstance(value, float):
-        return "" if value - value == 0 else "%s is %r" % (place, value)
-    if depth > 500:
-        return "it is nested too deeply, or in itself"
-    if isinstance(value, (list, tuple)):
-        parts = (("%s[%d]" % (place, at), part) for at, part in enumerate(value))
-    elif isinstance(value, dict):
-        parts = (("%s.%s" % (place, key), part) for key, part in value.items())
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        data = text.encode()
+        reason = ""
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = fault(value) or "it cannot be written: " + message_of(error)
     else:
-        return "%s is a %s" % (place, type(value).__name__)
-    for where, part in parts:
-        found = fault(part, where, depth + 1)
-        if found:
-            return found
-    return ""
+        if len(data) > LARGEST:
+            size = "%d bytes, where %d are the limit: a file can take it" % (len(data), LARGEST)
+            raise Refused("TypeError", "the value that the function gave is too large: its JSON text has " + size)
+        # Whether that is all of it, and nothing else, is seen quickly for most values; the others are gone through.
+        if "\\u0000" in text or LONG_NUMBER.search(text) or is_deep(data) or differs(text, value):
+            reason = fault(value)
+    if reason:
+        raise Refused("TypeError", "the value that the function gave is not JSON: " + reason)
+    return data
 
 
-def strange_key(value, place, depth):
-    if isinstance(value, dict):
-        for key, part in value.items():
-            if not isinstance(key, str):
-                return "%s has the key %r, which is no string" % (place, key)
-            found = strange_key(part, "%s.%s" % (place, key), depth + 1)
-            if found:
-                return found
-    elif isinstance(value, (list, tuple)):
-        for at, part in enumerate(value):
-            found = strange_key(part, "%s[%d]" % (place, at), depth + 1)
-            if found:
-                return found
-    return ""
+def differs(text, value):
+    """Whether the text may say something else: Python writes keys that are no strings as strings."""
+    try:
+        return bool(json.loads(text) != value)
+    except Exception:
+        return True
+
+
+def is_deep(data):
+    """Whether the JSON text may have more levels than a value can have."""
+    brackets = data.translate(STEPS, bytes(set(range(256)) - set(b"[{]}")))
+    if brackets.count(2) <= DEEPEST:
+        return False
+    # Those in strings are counted as well: then it is looked at closely.
+    return max(itertools.accumulate(step - 1 for step in brackets)) > DEEPEST
+
+
+def fault(value):
+    """Which part of a value has no form in JSON, and why; "": it has none."""
+    path, opened = [], []
+    part, why = value, ""
+    while True:
+        why = why or leaf_fault(part)
+        if why:
+            return "%s %s" % (place_of(path), why)
+        if isinstance(part, (list, tuple, dict)):
+            if len(opened) == DEEPEST:
+                return "it is nested more than %d levels deep, or in itself" % DEEPEST
+            opened.append(members(part) if isinstance(part, dict) else elements(part))
+            path.append(None)
+        while opened:
+            following = next(opened[-1], None)
+            if following is not None:
+                path[-1], part, why = following
+                if why:
+                    path.pop()
+                break
+            opened.pop()
+            path.pop()
+        else:
+            return ""
+
+
+def elements(value):
+    for at, part in enumerate(value):
+        yield at, part, ""
+
+
+def members(value):
+    """The members of a dict, each with what is wrong with its key."""
+    seen = set()
+    for key, part in value.items():
+        if not isinstance(key, str):
+            yield None, None, "has the key %s, which is no string" % repr_of(key)
+            return
+        name = "".join((key,))
+        why = text_fault(name) and "has the key %s, which %s" % (ascii(name[:60]), text_fault(name))
+        if name in seen:
+            why = "has the key %s twice" % ascii(name[:60])
+        seen.add(name)
+        yield name, part, why
+
+
+def leaf_fault(value):
+    if value is None or isinstance(value, (bool, list, tuple, dict)):
+        return ""
+    if isinstance(value, str):
+        return text_fault("".join((value,)))
+    if isinstance(value, int):
+        # Not what the class of its own says.
+        number = int.__add__(value, 0)
+        return "" if -(2**63) <= number < 2**63 else "is an integer beyond 64 bits"
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else "is " + float.__repr__(value)
+    return "is a " + class_name(type(value))[:100]
+
+
+def text_fault(text):
+    found = NO_TEXT.search(text)
+    if found is None:
+        return ""
+    if found.group() == "\0":
+        return "has the character NUL in it"
+    return "has half of a surrogate pair in it (%s)" % ascii(found.group())[1:-1]
+
+
+def repr_of(value):
+    try:
+        return shown(repr(value))[:60]
+    except BaseException:
+        return "<a %s>" % class_name(type(value))[:60]
+
+
+def place_of(path):
+    """`$.a[1]`, shortened."""
+    steps = [
+        "[%d]" % step if isinstance(step, int) else ".%s" % step if PLAIN_KEY.match(step) else "[%s]" % ascii(step[:40])
+        for step in path
+    ]
+    place = "$" + "".join(steps)
+    return place if len(place) <= 200 else place[:100] + "..." + place[-97:]
+
+
+PLAIN_KEY = re.compile(r"\w{1,40}\Z")

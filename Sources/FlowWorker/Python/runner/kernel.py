@@ -1,8 +1,14 @@
-"""Kernels: those that are forked from this interpreter, and all others as jupyter_client starts them."""
+"""Kernels: those that are forked from this interpreter, and all others as jupyter_client starts them.
+
+No message of a kernel is dropped. ZeroMQ drops what more than 1,000 messages are waiting for, on each side, unless its high-water marks are
+off. They are off on our side, and on that of every kernel of IPython's. What waits is in memory, as all that a cell has written is in
+papermill's notebook anyway. Another kernel may still drop messages: the loss of a cell's end is noticed (`Watch`).
+"""
 
 import asyncio
 import ctypes
 import os
+import re
 import shutil
 import signal
 import sys
@@ -11,15 +17,61 @@ import time
 import traceback
 from queue import Empty
 
-from jupyter_client import AsyncKernelManager
+from jupyter_client import AsyncKernelClient, AsyncKernelManager
+from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.provisioning import LocalProvisioner
 from jupyter_core.utils import run_sync
+from traitlets import Type
+
+from _flowworker.words import whole
 
 # Seconds.
 POLL = 0.002
 ARRIVAL = 0.05
 SHUTDOWN_PATIENCE = 5.0
+# Without a message of a kernel that has answered: until it is asked whether it has told all, and until it is given up.
+SILENCE = 1.0
+LONGEST_SILENCE = 300.0
+
+# What every kernel of IPython's does before it gets cells. It works in the run directory, and its history of directories begins there, though
+# it may have been started elsewhere; it drops no message; and half of a surrogate pair, which no message can have, is replaced.
+SETUP = r"""
+import os, re
+from IPython import get_ipython
+
+os.chdir(place)
+shell = get_ipython()
+visited = shell.user_ns.get("_dh")
+if visited:
+    visited[:] = [type(visited[0])(os.getcwd())]
+shell.starting_dir = os.getcwd()
+
+def whole(value):
+    if isinstance(value, str):
+        return re.sub("[\ud800-\udfff]", "\ufffd", value)
+    if isinstance(value, dict):
+        return {whole(key): whole(part) for key, part in value.items()}
+    return [whole(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+def setup(thread, session):
+    thread.schedule(lambda: setattr(thread.socket, "sndhwm", 0))
+    pack = session.pack
+
+    def carefully(value):
+        try:
+            return pack(value)
+        except UnicodeEncodeError:
+            return pack(whole(value))
+
+    session.pack = carefully
+
+try:
+    setup(shell.kernel.iopub_thread, shell.kernel.session)
+except AttributeError:
+    pass
+"""
+HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class ForkedProcess:
@@ -75,13 +127,12 @@ class Provisioner(LocalProvisioner):
 PR_SET_PDEATHSIG = 1
 
 
-def be_kernel(place, log, gate):
+def be_kernel(place, logs, gate):
     """The life of a forked kernel. It closes the gate when its sockets are there."""
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    for number, log in enumerate(logs, 1):
+        os.dup2(log.fileno(), number)
     os.dup2(gate, 3)
-    # All else of the process that forked it is the other's.
-    os.closerange(4, 4096)
+    forget_descriptors(4)
     os.setsid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # Where a kernel is, there it imports from.
@@ -93,8 +144,10 @@ def be_kernel(place, log, gate):
         sys.argv = ["ipykernel_launcher"] + arguments
         app = IPKernelApp.instance()
         app.initialize(arguments)
+        streams = sys.stdout, sys.stderr
         os.close(3)
         app.start()
+        release(app, streams)
         # At its end ipykernel stops the thread that sends before the one that may be waiting for it,
         # which then waits for 10 seconds.
         if app.control_thread is not None and app.control_thread.is_alive():
@@ -108,6 +161,120 @@ def be_kernel(place, log, gate):
     raise SystemExit(0)
 
 
+def forget_descriptors(least):
+    """Lets go of what belongs to the process that this one was forked from.
+
+    The numbers stay in use, until the objects go that have them: each closes its number when it does, whatever that is by then.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in map(int, os.listdir("/proc/self/fd")):
+        if number >= least and number != null:
+            try:
+                os.fstat(number)
+            except OSError:
+                # It was the listing's own.
+                continue
+            os.dup2(null, number, inheritable=False)
+    if null >= least:
+        os.close(null)
+
+
+def release(app, streams):
+    """Nobody takes a kernel's messages at its end: what is written from now on goes to its own descriptors, and not into messages."""
+    app.reset_io()
+    for stream in streams:
+        if getattr(stream, "watch_fd_thread", None) is not None:
+            os.dup2(stream._original_stdstream_copy, stream._original_stdstream_fd)
+            # It passes on what is in the pipe. A process that the notebook has left may keep that open.
+            stream.watch_fd_thread.join(ARRIVAL)
+
+
+class Watch:
+    """Hears what a kernel says, so that a loss is noticed.
+
+    A kernel that has answered and does not tell the end of the cell is asked something else. When it has told the end of that, the
+    other one was lost: messages come in order.
+    """
+
+    def __init__(self, client):
+        self.client = client
+        self.answered = None
+        self.ended = None
+        self.asked = None
+        self.silence = 0.0
+
+    def answer(self, message):
+        if message["msg_type"] == "execute_reply":
+            self.answered = message["parent_header"].get("msg_id")
+
+    def hear(self, message):
+        self.silence = 0.0
+        if message["msg_type"] != "status" or message["content"].get("execution_state") != "idle":
+            return
+        ended = message["parent_header"].get("msg_id")
+        if self.asked is not None and ended == self.asked:
+            raise MessagesLost("the kernel's messages are not complete: the one that tells the end of the cell was lost")
+        self.ended = ended
+
+    def hear_nothing(self):
+        if self.answered is None or self.answered == self.ended:
+            return
+        self.silence += SILENCE
+        if self.silence >= LONGEST_SILENCE:
+            raise MessagesLost("the kernel has answered, but has not told the end of the cell for %g s" % self.silence)
+        if self.asked is None:
+            self.asked = self.client.kernel_info()
+
+
+class ShellChannel(AsyncZMQSocketChannel):
+    watch = None
+
+    async def get_msg(self, timeout=None):
+        message = await super().get_msg(timeout)
+        if self.watch is not None:
+            self.watch.answer(message)
+        return message
+
+
+class IOPubChannel(AsyncZMQSocketChannel):
+    watch = None
+
+    async def get_msg(self, timeout=None):
+        if self.watch is None or timeout is not None:
+            return await super().get_msg(timeout)
+        while True:
+            try:
+                message = await super().get_msg(SILENCE)
+            except Empty:
+                self.watch.hear_nothing()
+                continue
+            self.watch.hear(message)
+            return message
+
+
+class Client(AsyncKernelClient):
+    """One that drops no message, and whose messages have a form in UTF-8."""
+
+    shell_channel_class = Type(ShellChannel)
+    iopub_channel_class = Type(IOPubChannel)
+
+    def start(self):
+        # Of all sockets that are made from now on.
+        self.context.rcvhwm = self.context.sndhwm = 0
+        unpack = self.session.unpack
+
+        def carefully(data):
+            value = unpack(data)
+            return whole(value) if HALF_PAIR.search(data) else value
+
+        self.session.unpack = carefully
+        self.start_channels()
+
+    def watch(self):
+        """From now on it is noticed when the end of a cell is lost."""
+        self.shell_channel.watch = self.iopub_channel.watch = Watch(self)
+
+
 class Kernel:
     """A kernel, and a client that speaks with it."""
 
@@ -116,14 +283,17 @@ class Kernel:
         self.timeout = start_timeout
         self.place = tempfile.mkdtemp(prefix="flowworker-", dir=short_directory())
         manager = self.manager = AsyncKernelManager(kernel_name=name)
+        manager.client_factory = Client
         manager.connection_file = os.path.join(self.place, "c.json")
         if "kernel_provisioner" not in (manager.kernel_spec.metadata or {}):
             manager.provisioner = Provisioner(
                 kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager
             )
         self.client = None
-        # What it writes before its streams are its cells'.
-        self.log = tempfile.TemporaryFile(dir=self.place)
+        self.is_ipython = False
+        # Its standard output and error, beside what it tells in messages: at its start, and at its end.
+        self.logs = [tempfile.TemporaryFile(dir=self.place) for _ in range(2)]
+        self.told = None
 
     def fork(self):
         """Makes a kernel of the interpreter's own kind, without starting another interpreter."""
@@ -134,7 +304,7 @@ class Kernel:
         gate, opened = os.pipe()
         pid = os.fork()
         if pid == 0:
-            be_kernel(manager.connection_file, self.log.fileno(), opened)
+            be_kernel(manager.connection_file, self.logs, opened)
         os.close(opened)
         # What is connected to too early is tried again only after a while.
         os.read(gate, 1)
@@ -149,8 +319,8 @@ class Kernel:
 
     async def launch(self, rundir):
         saved = os.dup(1), os.dup(2)
-        os.dup2(self.log.fileno(), 1)
-        os.dup2(self.log.fileno(), 2)
+        for number, log in enumerate(self.logs, 1):
+            os.dup2(log.fileno(), number)
         try:
             await self.manager.start_kernel(cwd=rundir)
         finally:
@@ -158,13 +328,24 @@ class Kernel:
                 os.dup2(copy, number)
                 os.close(copy)
         await self.connect()
+        if self.is_ipython:
+            try:
+                await self.enter(rundir)
+            except Empty:
+                raise KernelSilent() from None
 
     async def connect(self):
         self.client = self.manager.client()
-        self.client.start_channels()
+        self.client.start()
         await self.ready()
+        if not self.is_ipython:
+            self.mark()
         # All are connected; so nothing is left on the disk, whatever happens.
         shutil.rmtree(self.place, ignore_errors=True)
+
+    def mark(self):
+        """What it writes itself from now on is the step's. Until then it is about its start, or, of IPython's, a copy of messages."""
+        self.told = [os.fstat(log.fileno()).st_size for log in self.logs]
 
     async def ready(self):
         """Waits until the kernel answers, and its messages arrive."""
@@ -187,6 +368,7 @@ class Kernel:
         while reply["msg_type"] != "kernel_info_reply":
             reply = await self.message(self.client.get_shell_msg, end)
         self.client._handle_kernel_info_reply(reply)
+        self.is_ipython = reply["content"].get("implementation") == "ipython"
         # Messages of the kernel arrive from the moment that its "idle" does.
         while True:
             told = await self.message(self.client.get_iopub_msg, min(end, time.monotonic() + ARRIVAL))
@@ -197,9 +379,8 @@ class Kernel:
         return await get(timeout=max(0, end - time.monotonic()))
 
     async def enter(self, rundir):
-        """Lets a kernel that was started ahead work in the run directory."""
-        code = "__import__('os').chdir(%r)" % rundir
-        asked = self.client.execute(code, silent=True, store_history=False)
+        """Gets a kernel of IPython's ready for cells."""
+        asked = self.client.execute("exec(%r, {'place': %r})" % (SETUP, rundir), silent=True, store_history=False)
         while True:
             reply = await self.client.get_shell_msg(timeout=self.timeout)
             if reply["parent_header"].get("msg_id") == asked:
@@ -208,13 +389,17 @@ class Kernel:
             told = await self.client.get_iopub_msg(timeout=self.timeout)
             mine = told["parent_header"].get("msg_id") == asked
             if mine and told["msg_type"] == "status" and told["content"]["execution_state"] == "idle":
-                return
+                break
+        if reply["content"].get("status") != "ok":
+            raise KernelDied()
 
     async def stop(self):
         """Ends it in order: it may have something to write yet."""
         manager = self.manager
         if manager.has_kernel and self.client is not None:
             if await manager.is_alive():
+                if self.is_ipython:
+                    self.mark()
                 self.client.shutdown()
                 try:
                     await asyncio.wait_for(manager.provisioner.wait(), SHUTDOWN_PATIENCE)
@@ -232,10 +417,23 @@ class Kernel:
         finally:
             shutil.rmtree(self.place, ignore_errors=True)
 
+    def pass_on(self, streams):
+        """Gives what it wrote itself to the descriptors of the step, once."""
+        if self.told is None:
+            return
+        for at, (log, stream) in enumerate(zip(self.logs, streams)):
+            while True:
+                data = os.pread(log.fileno(), 65536, self.told[at])
+                if not data:
+                    break
+                self.told[at] += len(data)
+                while data:
+                    data = data[os.write(stream, data) :]
+
     def said(self):
         """The end of what it wrote."""
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")[-4000:].strip()
+        text = b"".join(os.pread(log.fileno(), 1 << 20, 0) for log in self.logs)
+        return text.decode(errors="replace")[-4000:].strip()
 
 
 class KernelDied(Exception):
@@ -244,6 +442,10 @@ class KernelDied(Exception):
 
 class KernelSilent(Exception):
     """A kernel that does not answer."""
+
+
+class MessagesLost(Exception):
+    """Not all that a kernel has said has arrived."""
 
 
 def short_directory():

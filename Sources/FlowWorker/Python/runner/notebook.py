@@ -1,12 +1,13 @@
 """A notebook, by papermill.
 
-It says `{"event": "cell", "cell", "of", "state"}` as cells are started, ended or failed, and in the end
-`{"event": "finished"}`, or `{"event": "failed", "why", "cell", "of", "type", "text", "message", "trace"}`, where
+It says `{"event": "cell", "cell", "of", "state"}` as cells are started, ended or failed, numbered as in the notebook of the author: the cell
+with the parameters, which papermill puts in, has no number. In the end it says `{"event": "finished"}`, or `{"event": "failed", "why", "cell", "of", "type", "text", "message", "trace"}`, where
 `why` is one of
 
     cell            a cell raised `type` with `text`
     cell_timeout    a cell took longer than it may
     kernel_died     the kernel ended while a cell ran
+    kernel_lost     the kernel's messages have not all arrived
     kernel_missing, kernel_start, parameters, notebook, output, papermill     nothing of it has run
     internal        anything else
 """
@@ -18,7 +19,8 @@ import re
 import signal
 import sys
 
-from _flowworker.words import closest, message_of, trace_of, type_name
+from _flowworker.document import SOURCE, Source, readable
+from _flowworker.words import closest, message_of, named, shown, trace_of, type_name, whole
 
 try:
     import papermill
@@ -27,16 +29,20 @@ try:
     from papermill.exceptions import PapermillExecutionError
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
     from jupyter_core.utils import run_sync
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
     import nbformat
 
-    from _flowworker.kernel import Kernel, KernelDied, KernelSilent, is_ours
+    from _flowworker.kernel import Kernel, KernelDied, KernelSilent, MessagesLost, is_ours
 
     MISSING = None
 except ImportError as error:
     MISSING = error
 
 START_TIMEOUT = 60
+# Seconds. What a cell has written is waited for as long as it comes; that it does not is seen by the kernel's `Watch`.
+FOR_EVER = 10**9
+# A cell that papermill has put in to say where an error was.
+ERROR_MARKER = "papermill-error-cell-tag"
 
 
 def hide(secrets):
@@ -101,6 +107,8 @@ class Ahead:
 
 def run(say, job, ahead):
     """Does a job."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="replace")
     if MISSING is None:
         run = Run(say, job, ahead)
         signal.signal(signal.SIGTERM, run.stopped)
@@ -134,8 +142,12 @@ class Run:
         self.kernel = None
         self.language = None
         self.nb = None
-        self.cell = None
+        # The numbers of the author's cells, by their places among those that are run; None: it is not the author's.
+        self.numbers = []
         self.of = None
+        # The place of the cell that runs, and what papermill does not keep of errors.
+        self.at = None
+        self.errors = {}
 
     def outcome(self):
         """Runs it. Gives the failure, or None."""
@@ -149,12 +161,15 @@ class Run:
         except PapermillExecutionError as error:
             return self.cell_failure(error)
         except CellTimeoutError as error:
-            return self.failed("cell_timeout", "%s took longer than %g s, which is its cell_timeout", error)
+            limit = self.job["cell_timeout"]
+            return self.failed("cell_timeout", "%s took longer than %g s, which is its cell_timeout" % (self.place(), limit), error)
         except DeadKernelError as error:
-            return self.failed("kernel_died", "the kernel died in %s" + self.death(), error)
+            return self.failed("kernel_died", "the kernel died in " + self.place() + self.death(), error)
+        except MessagesLost as error:
+            return self.failed("kernel_lost", "%s: %s" % (self.place(), error), error)
         except Exception as error:
-            trace = trace_of(error)
-            return self.failed("internal", "%s: " + type_name(error) + ": " + one_line(error), error, trace)
+            message = "%s: %s: %s" % (self.place(), type_name(error), one_line(error))
+            return self.failed("internal", message, error, trace_of(error))
         finally:
             self.save()
 
@@ -184,10 +199,14 @@ class Run:
                 "notebook", "%s has the format %d, which is newer than 4" % (shown, document["nbformat"])
             )
         self.check_output()
+        quiet()
         try:
-            nb = nbformat.v4.upgrade(nbformat.reads(json.dumps(document), as_version=4))
+            nb = nbformat.v4.upgrade(nbformat.reads(json.dumps(readable(whole(document))), as_version=4))
         except Exception as error:
             raise Failure("notebook", "%s is no notebook: %s" % (shown, one_line(error)))
+        self.of = len(nb.cells)
+        self.numbers = [at + 1 for at, cell in enumerate(nb.cells) if ERROR_MARKER not in cell.metadata.get("tags", [])]
+        papermill.iorw.papermill_io.register(SOURCE, Source(nbformat.writes(nb)))
         name = self.kernel_name(nb)
         self.check_parameters(nb, name)
         return name
@@ -206,17 +225,17 @@ class Run:
         if not os.access(directory, os.W_OK):
             raise Failure("output", "the output notebook %s cannot be written: no right to" % shown)
         name = ".%s.partial-%d" % (os.path.basename(self.output), os.getpid())
-        self.partial = os.path.join(directory, name)
+        # Not a name that papermill takes for something else than a file: it knows "-" and "s3://".
+        self.partial = os.path.join(".", directory, name)
 
     def check_parameters(self, nb, kernel):
         """Refuses parameters that the notebook does not declare, where it declares any."""
         given = self.job["parameters"]
         if not given or not any("parameters" in cell.metadata.get("tags", []) for cell in nb.cells):
             return
-        quiet()
         try:
             # What inspect_notebook() does, which takes no language.
-            nb = papermill.iorw.load_notebook_node(self.notebook)
+            nb = papermill.iorw.load_notebook_node(SOURCE)
             known = [one.name for one in papermill.inspection._infer_parameters(nb, kernel, self.language)]
         except Exception:
             return
@@ -225,7 +244,7 @@ class Run:
                 raise Failure(
                     "parameters",
                     "the notebook %s has no parameter %s: its cell tagged \"parameters\" has %s%s"
-                    % (quoted(self.notebook), quoted(name), ", ".join(map(quoted, known)), closest(name, known)),
+                    % (quoted(self.notebook), quoted(name[:200]), named(known), closest(name, known)),
                 )
 
     def kernel_name(self, nb):
@@ -240,15 +259,15 @@ class Run:
             spec = specs.get_kernel_spec(name)
         except NoSuchKernel:
             known = sorted(specs.find_kernel_specs())
-            have = "has " + ", ".join(map(quoted, known)) if known else "has none"
+            have = "has " + named(known) if known else "has none"
             raise Failure(
                 "kernel_missing",
                 "there is no kernel %s: the interpreter %s %s%s; the worker's \"kernel\" names another one"
                 % (quoted(name), sys.executable, have, closest(name, known)),
             )
         # papermill must know it; a notebook need not say it.
-        named = nb.metadata.get("kernelspec", {}).get("language") or nb.metadata.get("language_info", {}).get("name")
-        self.language = None if named and not self.job["kernel"] else spec.language or "python"
+        language = nb.metadata.get("kernelspec", {}).get("language") or nb.metadata.get("language_info", {}).get("name")
+        self.language = None if language and not self.job["kernel"] else spec.language or "python"
         return name
 
     def begin(self, name):
@@ -286,11 +305,10 @@ class Run:
 
     def execute(self, name):
         papermill_engines.register("flowworker", engine(self))
-        quiet()
         if self.job.get("secrets"):
             hide(self.job["secrets"])
         papermill.execute_notebook(
-            braces(self.notebook),
+            SOURCE,
             braces(self.partial),
             parameters=self.job["parameters"],
             engine_name="flowworker",
@@ -301,9 +319,19 @@ class Run:
             execution_timeout=self.job["cell_timeout"],
         )
 
-    def tell(self, index, state):
-        self.cell = index + 1
-        self.say("cell", cell=self.cell, of=self.of, state=state)
+    def enter(self, nb):
+        """Takes the notebook as it is run."""
+        nb.metadata.papermill.update(input_path=self.notebook, output_path=self.output)
+        self.nb = nb
+        if len(nb.cells) > len(self.numbers):
+            # The parameters: papermill puts them into a new cell where there is none of an earlier run.
+            tags = [cell.metadata.get("tags", []) for cell in nb.cells]
+            self.numbers.insert(next(at for at, some in enumerate(tags) if "injected-parameters" in some), None)
+
+    def tell(self, at, state):
+        self.at = at
+        if self.numbers[at] is not None:
+            self.say("cell", cell=self.numbers[at], of=self.of, state=state)
 
     def save(self):
         """Puts what there is in the place of the output notebook."""
@@ -323,6 +351,8 @@ class Run:
             if self.nb is not None:
                 self.nb.metadata.papermill["exception"] = True
             self.save()
+            if self.kernel is not None:
+                self.kernel.pass_on((1, 2))
         finally:
             os._exit(128 + number)
 
@@ -341,6 +371,9 @@ class Run:
             run_sync(kernel.manager.provisioner.kill)()
             run_sync(kernel.manager.provisioner.wait)()
         run_sync(kernel.stop)()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        kernel.pass_on((1, 2))
 
     def death(self):
         code = None
@@ -352,36 +385,37 @@ class Run:
         return " (signal %d)" % -code if code < 0 else " (exit status %d)" % code
 
     def place(self):
-        return "cell %s of %s of the notebook %s" % (self.cell, self.of, quoted(self.notebook))
+        if self.at is None:
+            return "the notebook " + quoted(self.notebook)
+        number = self.numbers[self.at]
+        cell = "the cell with the parameters" if number is None else "cell %d of %d" % (number, self.of)
+        return "%s of the notebook %s" % (cell, quoted(self.notebook))
 
     def cell_failure(self, error):
-        # Without the cell that papermill puts in front to say where the error is.
-        trace = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(error.traceback or []))
-        return Failure(
+        """An error of a cell, which papermill tells of in another exception. It takes it from the cell's outputs, and there may be none."""
+        self.at = getattr(error, "cell_index", self.at)
+        kept = self.errors.get(self.at)
+        if kept is not None and (error.ename, error.evalue) == ("CellExecutionError", ""):
+            error = kept
+        kind, text = words(error.ename), words(error.evalue)
+        lines = error.traceback if isinstance(error.traceback, list) else []
+        trace = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(map(words, lines)))
+        what = " raised " + kind if kind else " failed"
+        return self.failed(
             "cell",
-            "%s raised %s: %s" % (self.place(), error.ename, one_line(error.evalue)),
-            cell=self.cell,
-            of=self.of,
-            type=error.ename,
-            text=error.evalue,
-            trace=trace + "\n",
+            self.place() + what + (": " + one_line(text) if text.strip() else ""),
+            error,
+            trace and trace + "\n",
+            type=kind or "CellExecutionError",
+            text=text,
         )
 
-    def failed(self, why, sentence, error, trace=""):
+    def failed(self, why, message, error, trace="", **more):
         if self.nb is not None:
             self.nb.metadata.papermill["exception"] = True
-        values = (self.place() if self.cell else "the notebook " + quoted(self.notebook),)
-        if sentence.count("%") > 1:
-            values += (self.job["cell_timeout"],)
-        return Failure(
-            why,
-            sentence % values,
-            cell=self.cell,
-            of=self.of,
-            type=type(error).__name__,
-            text=message_of(error),
-            trace=trace,
-        )
+        number = None if self.at is None else self.numbers[self.at]
+        what = dict({"type": type(error).__name__, "text": message_of(error)}, **more)
+        return Failure(why, message, cell=number, of=self.of, trace=trace, **what)
 
 
 def engine(run):
@@ -392,7 +426,9 @@ def engine(run):
             run.tell(cell_index, "started")
             try:
                 done = super().execute_cell(cell, cell_index, *more, **named)
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, CellExecutionError):
+                    run.errors[cell_index] = error
                 run.tell(cell_index, "failed")
                 raise
             run.tell(cell_index, "ended")
@@ -401,16 +437,11 @@ def engine(run):
     class FlowworkerEngine(Engine):
         @classmethod
         def execute_managed_notebook(cls, nb_man, kernel_name, execution_timeout=None, **unused):
-            nb = nb_man.nb
-            nb.metadata.papermill["output_path"] = run.output
-            run.nb = nb
-            run.of = len(nb.cells)
+            run.enter(nb_man.nb)
             client = Client(
                 nb_man,
                 km=run.kernel.manager,
-                raise_on_iopub_timeout=False,
-                # Seconds: all that a cell has written is waited for.
-                iopub_timeout=3600,
+                iopub_timeout=FOR_EVER,
                 # `timeout` itself takes whole seconds only.
                 timeout_func=(lambda cell: execution_timeout) if execution_timeout else None,
                 kernel_name=kernel_name,
@@ -419,6 +450,7 @@ def engine(run):
             )
             client.kc = run.kernel.client
             client.kc.allow_stdin = False
+            client.kc.watch()
             return client.execute()
 
     return FlowworkerEngine
@@ -441,6 +473,11 @@ def braces(path):
 
 def quoted(text):
     return '"%s"' % text
+
+
+def words(value):
+    """What a kernel says, where text is meant."""
+    return "" if value is None else shown(value) if isinstance(value, str) else message_of(value)
 
 
 def one_line(value):

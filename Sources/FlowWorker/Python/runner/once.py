@@ -4,11 +4,11 @@ The library has put the job into a file, and a word beside it: what is said of t
 begin with the byte 1E and that word.
 """
 
-import json
 import os
 import sys
 
 from _flowworker import notebook
+from _flowworker.words import frame, load_job
 
 PLACE = "/.flowworker/"
 
@@ -17,14 +17,13 @@ def main():
     with open(PLACE + "word") as file:
         mark = b"\x1e" + file.read().encode()
     with open(PLACE + "job", "rb") as file:
-        job = json.loads(file.read().decode())
+        job = load_job(file)
     said = []
 
     def say(event, **more):
         said.append(event)
-        text = json.dumps(dict(more, event=event), allow_nan=False).encode()
         sys.stderr.flush()
-        write(mark + text + b"\n")
+        write(mark + frame(event, more))
 
     prepare = notebook.prepare()
     notebook.run(say, job, prepare() if prepare is not None else None)

@@ -16,14 +16,13 @@ host dies, is not its concern: a monitor process of the library ends all of it.
 """
 
 import ctypes
-import json
 import os
 import select
 import signal
 import sys
 
 from _flowworker import call
-from _flowworker.words import Channel
+from _flowworker.words import Channel, load_job
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -127,7 +126,7 @@ def work(channel, opened, prepare):
     os.close(opened)
     out, err, rundir, text = heard[1]
     with open(text, "rb") as file:
-        job = json.load(file)
+        job = load_job(file)
     os.dup2(out, 1)
     os.dup2(err, 2)
     os.fchdir(rundir)

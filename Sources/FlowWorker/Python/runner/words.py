@@ -1,10 +1,54 @@
-"""What the runner says to the library, and how it hears from it."""
+"""What the runner says to the library, and how it hears from it.
+
+A line is one JSON object. Text in it is only shown: what JSON has no form for (NUL, half surrogate pairs) becomes U+FFFD, and what is very
+long loses its middle. The value of a function is not shown but carried, so it is exact or refused (call.py).
+"""
 
 import difflib
 import json
 import os
+import re
 import socket
+import sys
 import traceback
+
+# Characters. No text of an exception is longer, so a line of the runner has a bound.
+LONGEST_TEXT = 1 << 20
+# The library's reader takes values with this many levels of nesting.
+DEEPEST = 2048
+NO_TEXT = re.compile("[\0\ud800-\udfff]")
+HALF_PAIRS = re.compile("[\ud800-\udfff]")
+
+
+def shown(text):
+    """A text as it can be shown: one that JSON has, and no longer than that."""
+    # An exact string: a class of its own may behave as it likes.
+    text = "".join((text,))
+    if len(text) > LONGEST_TEXT:
+        half = LONGEST_TEXT // 2
+        text = "%s\n[... %d characters are left out ...]\n%s" % (text[:half], len(text) - 2 * half, text[-half:])
+    return NO_TEXT.sub("\ufffd", text)
+
+
+def whole(value):
+    """A JSON value without half surrogate pairs, which JSON can be read from and not written to a file."""
+    return json.loads(HALF_PAIRS.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
+
+
+def frame(event, more):
+    """The line that says one thing."""
+    said = {name: shown(value) if isinstance(value, str) else value for name, value in more.items()}
+    return json.dumps(dict(said, event=event), allow_nan=False).encode() + b"\n"
+
+
+def load_job(file):
+    """The job from its file. It may be nested more deeply than Python's own reader goes."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + 2 * DEEPEST)
+    try:
+        return json.load(file)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 class Channel:
@@ -16,13 +60,21 @@ class Channel:
         os.close(descriptor)
         os.set_inheritable(high, False)
         self.socket = socket.socket(fileno=high)
+        self.identity = _identity(high)
         self.rest = b""
         self.descriptors = []
 
     def say(self, event, **more):
-        """Says one thing. It goes in one piece: more than one process may speak."""
+        """Says one thing."""
+        self.send(frame(event, more))
+
+    def send(self, line):
+        """Sends a line. It goes in one piece: more than one process may speak."""
+        if _identity(self.socket.fileno()) != self.identity:
+            # A function has closed what it found open, and its own file may have the number now.
+            sys.exit("the function has closed the connection to the library")
         try:
-            self.socket.sendall(json.dumps(dict(more, event=event), allow_nan=False).encode() + b"\n")
+            self.socket.sendall(line)
         except ConnectionError:
             # The library has gone, and nothing that is done has a taker.
             os._exit(0)
@@ -55,23 +107,52 @@ def _above(descriptor, least):
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, least)
 
 
+def _identity(descriptor):
+    try:
+        facts = os.fstat(descriptor)
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
+
+
+# What a function raises, or gives, has code of its own: any of it may fail in any way.
+
+
+def class_name(kind):
+    """The name of a class."""
+    try:
+        return shown(kind.__qualname__)
+    except BaseException:
+        return shown(type.__dict__["__name__"].__get__(kind))
+
+
 def type_name(error):
     """The name of an exception's type, as a traceback has it."""
     kind = type(error)
-    if kind.__module__ in ("builtins", "__main__"):
-        return kind.__qualname__
-    return kind.__module__ + "." + kind.__qualname__
+    try:
+        module = shown(kind.__module__)
+    except BaseException:
+        module = "builtins"
+    return class_name(kind) if module in ("builtins", "__main__") else module + "." + class_name(kind)
 
 
 def message_of(error):
     try:
-        return str(error)
-    except Exception:
+        return shown(str(error))
+    except BaseException:
         return "<an exception whose text cannot be had>"
 
 
 def trace_of(error):
     """The trace of an exception as Python prints it, without the runner's own frames."""
+    try:
+        _drop_frames(error)
+        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    except BaseException:
+        return "%s: %s\n" % (type_name(error), message_of(error))
+
+
+def _drop_frames(error):
     seen = set()
     at = error
     while at is not None and id(at) not in seen:
@@ -82,13 +163,16 @@ def trace_of(error):
         if frames is None or at is error:
             at.__traceback__ = frames
         at = at.__cause__ or at.__context__
-    try:
-        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    except Exception:
-        return "%s: %s\n" % (type_name(error), message_of(error))
+
+
+def named(names):
+    """Names in a sentence: the first ten, each shortened."""
+    names = list(names)
+    more = ", and %d more" % (len(names) - 10) if len(names) > 10 else ""
+    return ", ".join('"%s"' % name[:200] for name in names[:10]) + more
 
 
 def closest(name, known):
     """What a misspelt name may mean, for the end of a sentence."""
     found = difflib.get_close_matches(name, list(known), 1)
-    return '; did you mean "%s"?' % found[0] if found else ""
+    return '; did you mean "%s"?' % found[0][:200] if found else ""

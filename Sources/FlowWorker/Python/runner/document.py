@@ -1,0 +1,42 @@
+"""The document of a notebook, as its readers take it."""
+
+# As papermill calls the notebook, which it is given as it could be read.
+SOURCE = "flowworker:notebook.ipynb"
+
+
+class Source:
+    """What papermill reads the notebook with."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def read(self, path):
+        return self.text
+
+    def pretty_path(self, path):
+        return path
+
+
+def readable(document):
+    """The document of a notebook without what its readers fail at, though its meaning is clear."""
+    if document["nbformat"] < 4:
+        return document
+    metadata = document["metadata"] = plain(document.get("metadata"), dict)
+    for key in ("kernelspec", "language_info"):
+        if key in metadata:
+            metadata[key] = {name: value for name, value in plain(metadata[key], dict).items() if isinstance(value, (str, dict))}
+    for cell in plain(document.get("cells"), list):
+        about = cell["metadata"] = plain(cell.get("metadata"), dict)
+        if "tags" in about:
+            tags = [about["tags"]] if isinstance(about["tags"], str) else plain(about["tags"], list)
+            about["tags"] = [tag for tag in tags if isinstance(tag, str)]
+        if cell.get("source") is None:
+            cell["source"] = ""
+        if cell.get("cell_type") == "code":
+            cell["outputs"] = [output for output in plain(cell.get("outputs"), list) if isinstance(output, dict)]
+            cell.setdefault("execution_count", None)
+    return document
+
+
+def plain(value, kind):
+    return value if isinstance(value, kind) else kind()
