@@ -232,7 +232,7 @@ private enum InitComplaint {
   ) -> SpawnFailure? {
     guard session.options.hasInit, status != 0, stdout.isEmpty, !stderr.isEmpty, stderr.count < 4096 else { return nil }
     let said = String(decoding: stderr, as: UTF8.self)
-    let line = Wording.line(said)
+    let line = Wording.foreign(said, limit: 4096)
     let isTini = line.hasPrefix("[FATAL tini (") && line.contains(")] exec ") && line.contains(" failed: ")
     let isCatatonit = line.contains("(catatonit:") && line.contains("failed to exec pid1: ")
     guard isTini || isCatatonit, said.filter({ $0 == "\n" }).count == 1 else { return nil }

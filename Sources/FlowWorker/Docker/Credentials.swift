@@ -47,7 +47,7 @@ final class Credentials {
     var env = KeyValues()
     env.set("FLOWWORKER_HELPER", "docker-credential-\(helper)")
     env.set("FLOWWORKER_REGISTRY", registry)
-    guard let worker = try? SubprocessWorker(helperWith: env), let root = CText(unlessExhausted: "/") else {
+    guard let worker = try? SubprocessWorker(helperWith: env), let root = try? CText("/") else {
       throw .noMemory
     }
     launcher = try ProcessLauncher(worker, RunSettings(), env: env, rundir: root)
@@ -81,7 +81,7 @@ final class Credentials {
     if end.outcome == .exited, output.contains("credentials not found") {
       return .found(Credentials.plain(config, registry))
     }
-    let said = Wording.line(output + " " + String(decoding: end.stderr.bytes, as: UTF8.self))
+    let said = Wording.foreign(output + " " + String(decoding: end.stderr.bytes, as: UTF8.self))
     let how = end.outcome == .timeout ? "it did not answer in \(Wording.seconds(Credentials.patience))" : said
     return .failed(failure(how))
   }

@@ -87,7 +87,7 @@ struct EnginePlace: Sendable {
   /// - Parameter doing: what it was for, such as "create the container".
   func failure(_ answer: borrowing HTTPAnswer, doing: String) -> SpawnFailure {
     if answer.failure != nil {
-      let text = Wording.line(answer.message)
+      let text = Wording.foreign(answer.message)
       return answer.isAbsent
         ? SpawnFailure(engine: "no engine answers at \(address) (\(source)): \(text)")
         : SpawnFailure(engine: "the engine at \(address) was lost: \(text)")

@@ -237,7 +237,7 @@ final class ExecCommand: EngineCommand {
     var frames = Frames()
     var text = ByteBuffer()
     frames.take(bytes) { _, piece in text.append(piece) }
-    return Wording.line(String(decoding: text.bytes, as: UTF8.self))
+    return Wording.foreign(String(decoding: text.bytes, as: UTF8.self), limit: 4096)
   }
 
   private func refusal(_ message: String) -> SpawnFailure? {

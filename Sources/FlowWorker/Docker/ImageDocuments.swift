@@ -40,7 +40,7 @@ struct ImageDocuments {
   private mutating func takeLog(_ text: String) {
     logRest += text
     while let end = logRest.firstIndex(where: \.isNewline) {
-      let line = Wording.line(ImageDocuments.withoutColors(logRest[..<end]))
+      let line = Wording.foreign(ImageDocuments.withoutColors(logRest[..<end]))
       logRest = String(logRest[logRest.index(after: end)...])
       if !line.isEmpty, log.count < ImageDocuments.longestLog { log.append(line) }
     }
@@ -67,10 +67,10 @@ struct ImageDocuments {
     let json = line.withUnsafeBytes { try? JSONText.parse($0) }
     guard let json else { return }
     json.read { json in
-      if let error = json["error"]?.string ?? json["errorDetail"]?["message"]?.string { failure = Wording.line(error) }
+      if let error = json["error"]?.string ?? json["errorDetail"]?["message"]?.string { failure = Wording.foreign(error) }
       if let text = json["stream"]?.string { takeLog(text) }
       guard let status = json["status"]?.string else { return }
-      progress.status = Wording.line(status)
+      progress.status = Wording.foreign(status)
       // The first line names the image with its tag as the id.
       guard let id = json["id"]?.string, !status.hasPrefix("Pulling from") else { return }
       var layer = layers[id] ?? (false, 0, 0)

@@ -11,8 +11,7 @@ public enum SpecBuilder {
   ) throws(FlowError) -> CString {
     guard WorkerType(rawValue: type) != nil else {
       let names = WorkerType.allCases.map(\.rawValue)
-      let hint = Wording.closest(to: type, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
-      throw FlowError(.document, "\(Wording.quoted(type)) is no worker type: use \(Wording.choice(names))\(hint)")
+      throw FlowError(.document, "\(Wording.quoted(type)) is no worker type: use \(Wording.choice(names))\(Wording.hint(for: type, among: names))")
     }
     if identifier?.isEmpty == true { throw FlowError(.document, "the identifier of a worker is empty") }
     guard let document = json_object() else { throw .noMemory }

@@ -26,7 +26,7 @@ public struct FlowError: Error {
 
   public init(_ code: Code, _ message: String, path: String? = nil, position: TextPosition? = nil) {
     self.code = code
-    self.message = message
+    self.message = Wording.message(message)
     self.path = path
     self.position = position
   }

@@ -1,83 +1,128 @@
-/// How values and names are shown in messages.
+/// How text from outside is shown in messages: names, values, paths, and what other programs say. All of it goes through
+/// here, so that a message is one short line of plain text, whatever was in a document or came from a peer.
 enum Wording {
-  /// A name in quotes, on one line, and not longer than a reader wants it.
+  /// How many characters a message shows of one text.
+  static let longest = 200
+  /// How many of a list of names.
+  static let most = 10
+
+  /// A name in quotes. What is no plain text in it is escaped as JSON does.
   static func quoted(_ text: String, limit: Int = 60) -> String {
-    var shown = "\""
-    for (index, scalar) in text.unicodeScalars.enumerated() {
-      if index == limit {
-        shown += "\u{2026}"
-        break
-      }
-      switch scalar {
-      case "\n": shown += "\\n"
-      case "\r": shown += "\\r"
-      case "\t": shown += "\\t"
-      case "\"": shown += "\\\""
-      case "\\": shown += "\\\\"
-      default:
-        if scalar.value < 0x20 || scalar.value == 0x7F {
-          shown += "?"
-        } else {
-          shown.unicodeScalars.append(scalar)
-        }
-      }
+    let (shown, isWhole) = pieces(text.unicodeScalars, limit, isName: true)
+    return "\"" + shown.joined() + (isWhole ? "\"" : "\u{2026}\"")
+  }
+
+  /// A path as `quoted` shows it. Of a long one there is more of its end, which tells it from others.
+  static func path(_ path: String) -> String { "\"" + cut(path, longest / 4, longest - longest / 4, isName: true) + "\"" }
+
+  /// What another program says, as one line: an engine, a scheduler, a server, an exception. What is no plain text
+  /// becomes a space, and many spaces one. A long text lacks its middle: the reason is often at its end.
+  static func foreign(_ text: String, limit: Int = longest) -> String {
+    cut(text, limit / 2, limit - limit / 2, isName: false)
+  }
+
+  /// A whole message, whose parts have been shortened: the last look at it.
+  static func message(_ text: String) -> String {
+    var text = text
+    let isPlain = text.withUTF8 { bytes in
+      bytes.count <= longestMessage && bytes.allSatisfy { $0 >= 0x20 && $0 < 0x7F }
     }
-    return shown + "\""
+    return isPlain ? text : foreign(text, limit: longestMessage)
   }
 
-  /// What somebody else says, as one line.
-  static func line(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
-      .split(separator: " ").joined(separator: " ")
+  private static let longestMessage = 4096
+
+  /// `"a", "b" or "c"`: words of our own documents, which are few.
+  static func choice(_ words: [String], joining word: String = "or") -> String {
+    joined(words.map { "\"\($0)\"" }, word)
   }
 
-  /// A path as `quoted` shows it, but whole: its end is what tells it from others.
-  static func path(_ path: String) -> String { quoted(path, limit: 4096) }
+  /// `"a", "b" and 7 others`: names from outside, of which there may be any number.
+  static func names<Names: Collection>(_ names: Names) -> String where Names.Element == String {
+    var shown = names.prefix(most).map { quoted($0) }
+    if names.count > most { shown.append("\(names.count - most) others") }
+    return joined(shown, "and")
+  }
 
-  /// `"a", "b" or "c"`.
-  static func choice(_ names: [String], joining word: String = "or") -> String {
-    let shown = names.map { "\"\($0)\"" }
+  private static func joined(_ shown: [String], _ word: String) -> String {
     guard let last = shown.last, shown.count > 1 else { return shown.first ?? "none" }
     return shown.dropLast().joined(separator: ", ") + " \(word) " + last
   }
 
-  /// The known name that is most like a wrong one, if any is like it at all.
-  static func closest(to wrong: String, among known: [String]) -> String? {
-    let letters = Array(wrong.utf8.prefix(64))
-    var best: (name: String, distance: Int)?
-    for name in known {
-      let distance = editDistance(letters, Array(name.utf8))
-      if distance < best?.distance ?? Int.max { best = (name, distance) }
-    }
-    guard let best, best.distance <= max(2, best.name.utf8.count / 3), best.distance < letters.count else { return nil }
-    return best.name
-  }
-
-  /// How many insertions, deletions, changes and swaps of neighbours make one of the other.
-  private static func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
-    var beforeLast: [Int] = []
-    var last = Array(0...b.count)
-    for i in 0..<a.count {
-      var row = [i + 1]
-      for j in 0..<b.count {
-        let same = lowercase(a[i]) == lowercase(b[j])
-        var cost = min(last[j] + (same ? 0 : 1), min(last[j + 1], row[j]) + 1)
-        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { cost = min(cost, beforeLast[j - 1] + 1) }
-        row.append(cost)
-      }
-      beforeLast = last
-      last = row
-    }
-    return last[b.count]
-  }
-
-  private static func lowercase(_ byte: UInt8) -> UInt8 {
-    byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte
+  /// `; did you mean "x"?`, if one of the known names is like a wrong one; else nothing.
+  static func hint<Names: Sequence>(for wrong: String, among known: Names) -> String where Names.Element == String {
+    closest(to: wrong, among: known).map { "; did you mean \(quoted($0))?" } ?? ""
   }
 
   /// A time, as "5 s" or "0.5 s".
   static func seconds(_ number: Double) -> String {
     let text = ValueText.real(number)
     return (text.hasSuffix(".0") ? String(text.dropLast(2)) : text) + " s"
+  }
+}
+
+// MARK: Plain text
+
+extension Wording {
+  /// Whether a character may stand in a message as it is: it is no control character (also none of C1), ends no line,
+  /// does not turn the direction of what follows, and can be seen.
+  static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x20...0x7E: return true
+    case 0..<0xA0, 0xAD: return false
+    // Marks of direction, and line ends.
+    case 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x206F: return false
+    // What has no width.
+    case 0x180E, 0x200B...0x200D, 0x2060...0x2065, 0xFEFF, 0xFFF9...0xFFFB, 0x1D173...0x1D17A, 0xE0000...0xE0FFF: return false
+    default: return true
+    }
+  }
+
+  private static func escaped(_ scalar: Unicode.Scalar) -> String {
+    switch scalar {
+    case "\n": return "\\n"
+    case "\r": return "\\r"
+    case "\t": return "\\t"
+    case "\"": return "\\\""
+    case "\\": return "\\\\"
+    default:
+      if isPlain(scalar) { return String(scalar) }
+      let digits = String(scalar.value, radix: 16)
+      return "\\u" + String(repeating: "0", count: max(0, 4 - digits.utf8.count)) + digits
+    }
+  }
+
+  /// A text, or its first and last characters.
+  private static func cut(_ text: String, _ first: Int, _ last: Int, isName: Bool) -> String {
+    let (all, isWhole) = pieces(text.unicodeScalars, first + last, isName: isName)
+    if isWhole { return all.joined() }
+    let begin = pieces(text.unicodeScalars, first, isName: isName).shown
+    // From behind, so that a text of megabytes costs no more than another one.
+    let end = pieces(text.unicodeScalars.reversed(), last, isName: isName).shown
+    return begin.joined() + "\u{2026}" + end.reversed().joined()
+  }
+
+  /// The first characters as they are shown, and whether these are all.
+  ///
+  /// - Parameter isName: whether each character counts, and is escaped where it has to be; in what others say it becomes a
+  ///   space, of several spaces there is one, and at the ends none.
+  private static func pieces<Text: Sequence>(_ text: Text, _ limit: Int, isName: Bool) -> (shown: [String], isWhole: Bool)
+  where Text.Element == Unicode.Scalar {
+    var shown: [String] = []
+    var count = 0
+    var isGap = false
+    for scalar in text {
+      if !isName, scalar == " " || !isPlain(scalar) {
+        isGap = count > 0
+        continue
+      }
+      var piece = isName ? escaped(scalar) : String(scalar)
+      if isGap { piece = " " + piece }
+      isGap = false
+      count += piece.unicodeScalars.count
+      if count > limit { return (shown, false) }
+      shown.append(piece)
+    }
+    return (shown, true)
   }
 }

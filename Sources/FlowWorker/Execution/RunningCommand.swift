@@ -61,14 +61,12 @@ struct SpawnFailure: Error {
   let lacksDescriptors: Bool
 
   init(_ reason: String) {
-    self.reason = reason
-    outcome = .spawnFailed
-    lacksDescriptors = false
+    self.init(.spawnFailed, reason)
   }
 
   /// - Parameter error: of errno.
   init(_ reason: String, _ error: Int32) {
-    self.reason = "\(reason): \(errorText(error))"
+    self.reason = Wording.message("\(reason): \(errorText(error))")
     outcome = .spawnFailed
     lacksDescriptors = error == EMFILE || error == ENFILE
   }
@@ -81,7 +79,7 @@ struct SpawnFailure: Error {
   init(volume reason: String, _ error: Int32) { self.init(.volumeFailed, "\(reason): \(errorText(error))") }
 
   init(_ outcome: Outcome, _ reason: String) {
-    self.reason = reason
+    self.reason = Wording.message(reason)
     self.outcome = outcome
     lacksDescriptors = false
   }
@@ -154,7 +152,7 @@ struct CommandEnd {
   var survivorsCount = 0
   var stdout = Output("")
   var stderr = Output("")
-  /// What kept it from being run.
+  /// What kept it from being run: any text.
   var failure: String?
   /// What a function gave.
   var value: JSONValue?
@@ -162,7 +160,7 @@ struct CommandEnd {
   var exception: RaisedException?
   /// How far it had come, where that is known.
   var place: String?
-  /// What a message says of a failure, where there is more to say than how the process ended.
+  /// What a message says of a failure, where there is more to say than how the process ended: any text.
   var explanation: String?
 
   init(outcome: Outcome, started: Double) {

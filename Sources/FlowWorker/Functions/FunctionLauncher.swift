@@ -163,8 +163,7 @@ final class FunctionCommand: RunningCommand {
       end.exception = exception
       if asked == nil {
         end.explanation =
-          "failed: the function \(Wording.quoted(call.function.name)) says \(Wording.line(exception.type)): "
-          + Wording.line(exception.message)
+          "failed: the function \(Wording.quoted(call.function.name)) says \(exception.type): \(exception.message)"
       }
     }
     return end

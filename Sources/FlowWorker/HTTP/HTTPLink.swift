@@ -166,7 +166,7 @@ struct HTTPAnswer: ~Copyable {
     if let failure { return failure }
     let said = read { json in json["message"]?.string ?? json["cause"]?.string }
     let text = said ?? String(decoding: body.bytes.prefix(500), as: UTF8.self)
-    let line = Wording.line(text)
+    let line = Wording.foreign(text, limit: 1000)
     return line.isEmpty ? "HTTP status \(status)" : line
   }
 }

@@ -19,7 +19,7 @@ final class TransferRequest {
   deinit { for list in lists { list.deallocate() } }
 
   private func text(_ text: String) throws(SpawnFailure) -> UnsafePointer<CChar> {
-    guard let kept = CText(unlessExhausted: text) else { throw .noMemory }
+    guard let kept = try? CText(text) else { throw .noMemory }
     texts.append(kept)
     return kept.start
   }

@@ -66,6 +66,7 @@ enum JSONText {
     // jansson points behind the token that it did not expect; its beginning is more useful.
     var offset = max(0, min(Int(failure.position), text.count))
     let (explanation, token) = split(words)
+    let shownToken = token.map { Wording.foreign($0) }
     if let null = text.firstIndex(of: 0), null <= offset {
       // jansson takes it for the end of the text.
       return FlowError(
@@ -83,19 +84,19 @@ enum JSONText {
     switch json_error_code(rawValue: UInt32(truncatingIfNeeded: code)) {
     case json_error_out_of_memory: return .noMemory
     case json_error_duplicate_key:
-      message = "the key \(token ?? "of an object") is given twice"
+      message = "the key \(shownToken ?? "of an object") is given twice"
     case json_error_null_character, json_error_null_byte_in_key:
       message = "a string has the character NUL (\\u0000) in it, which no name, path or command can have"
     case json_error_numeric_overflow:
-      message = "the number \(token ?? "here") is too large: integers go from -2^63 to 2^63-1, others to 1.8e308"
+      message = "the number \(shownToken ?? "here") is too large: integers go from -2^63 to 2^63-1, others to 1.8e308"
     case json_error_stack_overflow:
       message = "the document has more than 2,048 levels of nesting"
     case json_error_invalid_utf8:
-      message = "the text is not valid UTF-8 (\(plain(explanation)))"
+      message = "the text is not valid UTF-8 (\(Wording.foreign(explanation)))"
     case json_error_premature_end_of_input:
       message = "the text ends in the middle of a value"
     default:
-      message = "the text is not valid JSON: \(plain(explanation))\(shown.map { " near \($0)" } ?? "")"
+      message = "the text is not valid JSON: \(Wording.foreign(explanation))\(shown.map { " near \($0)" } ?? "")"
     }
     return FlowError(.syntax, message, position: JSONLocator(text: text).position(ofByte: offset))
   }
@@ -139,11 +140,6 @@ enum JSONText {
       )
     }
     return (words, nil)
-  }
-
-  /// One line, whatever was in the token.
-  private static func plain(_ words: String) -> String {
-    String(String.UnicodeScalarView(words.unicodeScalars.map { $0.value < 0x20 ? " " : $0 }))
   }
 
   /// The value as compact JSON text.

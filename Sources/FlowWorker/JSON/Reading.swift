@@ -30,8 +30,8 @@ extension JSONRef {
     let word = try requireString()
     guard let choice = Choice(rawValue: word) else {
       let names = Choice.allCases.map(\.rawValue)
-      let hint = Wording.closest(to: word, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
-      throw Refusal("\(Wording.quoted(word)) is no \(what): use \(Wording.choice(names))\(hint)")
+      throw Refusal(
+        "\(Wording.quoted(word)) is no \(what): use \(Wording.choice(names))\(Wording.hint(for: word, among: names))")
     }
     return choice
   }
@@ -97,9 +97,8 @@ extension Refusal {
   }
 
   static func unknownKey(_ name: String, of what: String, known: [String]) -> Refusal {
-    let hint = Wording.closest(to: name, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
     let list = known.isEmpty ? "which has none" : "which has \(Wording.choice(known, joining: "and"))"
-    return Refusal("unknown key \(Wording.quoted(name)) in \(what), \(list)\(hint)", isAboutKey: true)
+    return Refusal("unknown key \(Wording.quoted(name)) in \(what), \(list)\(Wording.hint(for: name, among: known))", isAboutKey: true)
   }
 
   static func missingKey(_ key: String, of what: String) -> Refusal {

@@ -90,10 +90,11 @@ public final class Pool: @unchecked Sendable {
 
   private func unknownWorker(_ mapped: Int, _ step: Step) -> FlowError {
     let name = mapped < config.workerOfStep.count ? config.workerOfStep[mapped] : ""
-    let known = (0..<min(config.workerNames.count, 1000)).map { config.workerNames.name($0) }
-    let hint = Wording.closest(to: name, among: known).map { "; did you mean \(Wording.quoted($0))?" } ?? ""
+    let names = config.workerNames
+    let known = (0..<names.count).lazy.map { names.name($0) }
     return FlowError(
       .unknown,
-      "step \(step.shownName) is mapped to the worker \(Wording.quoted(name)), which the pool does not have\(hint)")
+      "step \(step.shownName) is mapped to the worker \(Wording.quoted(name)), which the pool does not have"
+        + Wording.hint(for: name, among: known))
   }
 }

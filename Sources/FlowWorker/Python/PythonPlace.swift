@@ -26,7 +26,7 @@ struct PythonPlace: Sendable {
       if access(candidate, X_OK) == 0 { return candidate }
     }
     throw SpawnFailure(
-      "the Python interpreter \(Wording.quoted(name)) is in none of the directories of PATH (\(Wording.line(path))): "
+      "the Python interpreter \(Wording.quoted(name)) is in none of the directories of PATH (\(Wording.foreign(path, limit: 1000))): "
         + "the worker's \"python\" names another one")
   }
 }

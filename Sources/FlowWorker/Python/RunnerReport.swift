@@ -43,12 +43,12 @@ struct RunnerReport {
       end.value = value
     case .finished: end.exitCode = 0
     case .raised:
-      let raised = exception.map { "\($0.type): \(Wording.line($0.message))" } ?? ""
+      let raised = exception.map { "\($0.type): \($0.message)" } ?? ""
       end.explanation = "failed: \(shown) raised \(raised)"
     case .exited(let code, let message):
       end.exitCode = code
       end.explanation =
-        "failed: \(shown) ended with sys.exit and status \(code)\(message.map { ": \(Wording.line($0))" } ?? "")"
+        "failed: \(shown) ended with sys.exit and status \(code)\(message.map { ": \($0)" } ?? "")"
     case .failed(let why, let message):
       switch why {
       case "cell_timeout":

@@ -29,7 +29,7 @@ struct Attempt {
     returncode = last?.returncode ?? 0
     if let last, returncode != 0 {
       let place = step.type == .container ? last.index.map { ", command \($0 + 1) of \(total)" } ?? "" : ""
-      message = CText(unlessExhausted: "step \(shownStep)\(place) \(last.explanation(limit: limit()))")
+      message = CText(message: "step \(shownStep)\(place) \(last.explanation(limit: limit()))")
     }
     explanation = last.flatMap { Explanation($0, type: type, step: step.type, path: path, engine: engine, secrets) }
     stdout = commands.map(\.end.stdout).filter { $0.count > 0 }
@@ -47,7 +47,7 @@ struct Attempt {
     var attempt = self
     attempt.outcome = failure.outcome
     attempt.returncode = 1
-    attempt.message = CText(unlessExhausted: "step \(shownStep) failed: \(failure.reason)")
+    attempt.message = CText(message: "step \(shownStep) failed: \(failure.reason)")
     attempt.explanation = Explanation(record, type: type, step: step.type, path: nil, engine: nil, Secrets.none)
     return attempt
   }
@@ -58,7 +58,7 @@ struct Attempt {
     attempt.outcome = .cancelled
     attempt.delay = nil
     let before = message.map { "; the attempt before had failed: \($0.string)" } ?? ""
-    attempt.message = CText(unlessExhausted: "step \(shownStep) was cancelled before it was tried again\(before)")
+    attempt.message = CText(message: "step \(shownStep) was cancelled before it was tried again\(before)")
     return attempt
   }
 }
@@ -90,10 +90,16 @@ struct CommandRecord {
     }
   }
 
+  /// Characters of what an exception or another program says, and of our own sentences with the names in them. They are
+  /// shortened here, when they have been masked: of a secret that was cut, a part would be left.
+  private static let longestExplanation = 300
+  private static let longestFailure = 1000
+
   /// What a message says of it, behind the command's place in the step.
   func explanation(limit: String) -> String {
     let shown = Wording.quoted(command, limit: 100) + (end.place.map { ", \($0)" } ?? "")
-    if let explanation = end.explanation { return explanation }
+    if let explanation = end.explanation { return Wording.foreign(explanation, limit: CommandRecord.longestExplanation) }
+    let failure = end.failure.map { Wording.foreign($0, limit: CommandRecord.longestFailure) } ?? ""
     switch end.outcome {
     case .exited:
       let code = end.exitCode ?? 1
@@ -112,10 +118,10 @@ struct CommandRecord {
       if let place { return "was cancelled \(place): \(shown)" }
       return "was ended, because the step was cancelled\(ending): \(shown)"
     case .statusUnknown: return "ended, but nobody knows how: its monitor process was killed: \(shown)"
-    case .spawnFailed, .inputMissing: return "could not be started: \(end.failure ?? "")"
-    case .outputMissing, .volumeFailed: return "failed: \(end.failure ?? "")"
+    case .spawnFailed, .inputMissing: return "could not be started: \(failure)"
+    case .outputMissing, .volumeFailed: return "failed: \(failure)"
     case .engineFailed:
-      return "\(end.container == nil && end.pid == nil ? "could not be run" : "was not run to its end"): \(end.failure ?? "")"
+      return "\(end.container == nil && end.pid == nil ? "could not be run" : "was not run to its end"): \(failure)"
     }
   }
 

@@ -38,7 +38,7 @@ final class RunResult {
     self.copies = copies
     outcome = failure?.outcome ?? steps.last?.outcome ?? .exited
     returncode = failure == nil ? steps.last?.returncode ?? 0 : 1
-    message = failure.map { CText(unlessExhausted: "the workflow failed: \($0.reason)") } ?? steps.last?.message
+    message = failure.map { CText(message: "the workflow failed: \($0.reason)") } ?? steps.last?.message
   }
 
   func write(to writer: inout JSONWriter) {

@@ -36,7 +36,7 @@ final class SchedulerQuery {
     var env = KeyValues()
     env.set("FLOWWORKER_JOB", name)
     env.set("LC_ALL", "C")
-    guard let worker = try? SubprocessWorker(helperWith: env), let root = CText(unlessExhausted: "/") else {
+    guard let worker = try? SubprocessWorker(helperWith: env), let root = try? CText("/") else {
       throw .noMemory
     }
     launcher = try ProcessLauncher(worker, RunSettings(), env: env, rundir: root)
@@ -58,7 +58,7 @@ final class SchedulerQuery {
     let ready = command.waiting.poll(0)
     guard ready.isAny, let end = command.advance(ready, &signpost, &unheard) else { return nil }
     guard end.outcome == .exited, end.exitCode == 0 else {
-      let said = Wording.line(String(decoding: end.stderr.bytes, as: UTF8.self))
+      let said = Wording.foreign(String(decoding: end.stderr.bytes, as: UTF8.self))
       return .failed(said.isEmpty ? "squeue failed" : said)
     }
     let lines = String(decoding: end.stdout.bytes, as: UTF8.self).split(separator: "\n")

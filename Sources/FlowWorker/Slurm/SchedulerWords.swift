@@ -21,7 +21,7 @@ struct SchedulerWords {
   }
 
   mutating func finish() {
-    let line = Wording.line(String(decoding: rest, as: UTF8.self))
+    let line = Wording.foreign(String(decoding: rest, as: UTF8.self), limit: 4096)
     rest.removeAll()
     if !line.isEmpty { add(line) }
   }

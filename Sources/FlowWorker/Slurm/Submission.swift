@@ -52,7 +52,7 @@ struct Submission: Sendable {
       return "\(directory)/\(name)"
     }
     throw SpawnFailure(
-      engine: "Slurm's \(name) is in none of the directories of PATH (\(Wording.line(path))): a slurm worker needs the "
+      engine: "Slurm's \(name) is in none of the directories of PATH (\(Wording.foreign(path, limit: 1000))): a slurm worker needs the "
         + "commands of a cluster on this machine")
   }
 

@@ -16,8 +16,8 @@ public final class CText: @unchecked Sendable {
     start = UnsafePointer(copy)
   }
 
-  /// `nil` if there is no memory for it.
-  convenience init?(unlessExhausted text: String) { try? self.init(text) }
+  /// One that says why something failed; `nil` if there is no memory for it.
+  convenience init?(message: String) { try? self.init(Wording.message(message)) }
 
   public var string: String { String(cString: start) }
 

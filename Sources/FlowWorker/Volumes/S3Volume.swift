@@ -160,7 +160,7 @@ final class S3Volume: RemoteVolume {
     let code = S3Listing.elements("Code", in: text).first.map { S3Listing.text($0) }
     let message = S3Listing.elements("Message", in: text).first.map { S3Listing.text($0) }
     let said = answer.failure ?? [code, message].compactMap { $0 }.joined(separator: ": ")
-    let reason = said.isEmpty ? "HTTP status \(answer.status)" : Wording.line(said)
+    let reason = said.isEmpty ? "HTTP status \(answer.status)" : Wording.foreign(said)
     let hint = bucket.keys == nil && answer.status == 403 ? "; there is no access key for it: \(bucket.whereKeysAre)" : ""
     return SpawnFailure(
       volume: "the volume \(Wording.quoted(name)) (\(bucket.address)) did not \(what): \(reason)\(hint)")

@@ -187,7 +187,7 @@ final class SFTPVolume: RemoteVolume {
     if answer.fileError != 0 {
       return SpawnFailure(volume: "what the volume \(Wording.quoted(name)) gives cannot be written", answer.fileError)
     }
-    var reason = Wording.line(answer.failure ?? "")
+    var reason = Wording.foreign(answer.failure ?? "")
     if fws_http_is_host_key(answer.code) {
       reason =
         "the key of the server is not the one in \(Wording.path(server.knownHosts)), or has no entry there "

@@ -65,7 +65,7 @@ final class Volumes {
   /// What a reader of a wrong name wants to know.
   func hint(_ name: String) -> String {
     if let close = Wording.closest(to: name, among: names) { return "did you mean \(Wording.quoted(close))?" }
-    return "there are \(Wording.choice(names, joining: "and"))"
+    return "there are \(Wording.names(names))"
   }
 
   /// Where a worker of this machine has the files of its volume, and under which name the index knows them.

@@ -38,10 +38,9 @@ struct CodeWorker: StepRunner {
   }
 
   private func unknown(_ name: String, _ step: Step) -> FlowError {
-    let hint = Wording.closest(to: name, among: functions.names).map { "; did you mean \(Wording.quoted($0))?" } ?? ""
     return FlowError(
       .unknown,
       "step \(step.shownName) calls \(Wording.quoted(name)), which is neither a function that the host has registered "
-        + "nor an import path such as \"package.module.function\"\(hint)")
+        + "nor an import path such as \"package.module.function\"\(Wording.hint(for: name, among: functions.names))")
   }
 }

@@ -25,6 +25,9 @@ struct Reference {
     }
   }
 
+  /// As a message has it.
+  var shown: String { "$[[\(Wording.quoted(name).dropFirst().dropLast())]]" }
+
   private static func trimmed(_ text: Substring) -> String {
     let bytes = text.utf8
     func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }

@@ -140,10 +140,9 @@ public final class Workflow: Sendable {
     private func check(_ reference: Reference) throws(Refusal) {
       guard isTemplate, declarations[reference.name] == nil else { return }
       let names = declarations.names
-      let hint = Wording.closest(to: reference.name, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
       throw Refusal(
-        "$[[\(reference.name)]] refers to a parameter that the template does not declare: it has \(Wording.choice(names, joining: "and"))\(hint)"
-      )
+        "\(reference.shown) refers to a parameter that the template does not declare: it has \(Wording.names(names))"
+          + Wording.hint(for: reference.name, among: names))
     }
 
     /// A key that is no reference can be checked before there are arguments.
@@ -219,10 +218,9 @@ public final class Workflow: Sendable {
           values[name] = try declaration.cast(value)
         } else if isTemplate {
           let names = declarations.names
-          let hint = Wording.closest(to: name, among: names).map { "; did you mean \"\($0)\"?" } ?? ""
           throw Refusal(
-            "the workflow has no parameter \(Wording.quoted(name)): it has \(Wording.choice(names, joining: "and"))\(hint)",
-            isAboutKey: true)
+            "the workflow has no parameter \(Wording.quoted(name)): it has \(Wording.names(names))"
+              + Wording.hint(for: name, among: names), isAboutKey: true)
         } else {
           values[name] = JSONValue(keeping: value)
         }
@@ -235,7 +233,7 @@ public final class Workflow: Sendable {
 
   private static func value(of reference: Reference, _ values: [String: JSONValue]) throws(Refusal) -> JSONValue {
     guard let value = values[reference.name] else {
-      throw Refusal("the parameter \(Wording.quoted(reference.name)), which $[[\(reference.name)]] refers to, has no value")
+      throw Refusal("the parameter \(Wording.quoted(reference.name)), which \(reference.shown) refers to, has no value")
     }
     guard let choice = reference.choice else { return value }
     // As in flowServ: what reads as true is, in any case.

@@ -28,7 +28,7 @@ extension WorkflowRun {
     end.exception = account.exception
     end.value = account.value
     if let exception = account.exception {
-      end.explanation = "raised \(exception.type): \(Wording.line(exception.message))"
+      end.explanation = "raised \(exception.type): \(exception.message)"
     }
     if account.returncode == 0, let argument = step.code.argument, let value = account.value {
       context.set(argument, value)
