@@ -51,7 +51,10 @@ final class SpillFile {
   }
 
   func close() {
-    if fd >= 0 { Glibc.close(fd) }
+    // Some file systems tell only now that they could not write.
+    if fd >= 0, Glibc.close(fd) < 0, errno != EINTR, error == nil {
+      error = "the file \(Wording.path(path ?? "")) is not complete: \(errorText(errno))"
+    }
     fd = -1
   }
 }

@@ -24,10 +24,12 @@ final class RunResult {
     let ended: Double
   }
 
-  /// - Parameter failure: of the run itself, and no step's.
+  /// - Parameters:
+  ///   - failure: of the run itself, and no step's.
+  ///   - unkept: why its state is not kept.
   init(
     steps: [Report], total: Int, kept: Int, failure: SpawnFailure?, started: Double, duration: Double, context: JSONValue?,
-    copies: [Copy]
+    copies: [Copy], unkept: SpawnFailure?
   ) {
     self.steps = steps
     self.total = total
@@ -38,7 +40,11 @@ final class RunResult {
     self.copies = copies
     outcome = failure?.outcome ?? steps.last?.outcome ?? .exited
     returncode = failure == nil ? steps.last?.returncode ?? 0 : 1
-    message = failure.map { CText(message: "the workflow failed: \($0.reason)") } ?? steps.last?.message
+    var told = failure.map { "the workflow failed: \($0.reason)" } ?? steps.last?.message?.string
+    if let unkept {
+      told = (told.map { $0 + "; " } ?? "") + "another run begins from an earlier step, because its state was not kept: \(unkept.reason)"
+    }
+    message = told.flatMap { CText(message: $0) }
   }
 
   func write(to writer: inout JSONWriter) {

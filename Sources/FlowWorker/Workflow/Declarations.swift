@@ -31,6 +31,7 @@ struct Declarations {
   }
 
   private(set) var all: [Declaration] = []
+  private var places: [Name: Int] = [:]
 
   init() {}
 
@@ -39,7 +40,7 @@ struct Declarations {
     try json.forEachElement { (index, element) throws(Refusal) in
       do throws(Refusal) {
         let declaration = try Declarations.read(element)
-        if let other = all.firstIndex(where: { $0.name == declaration.name }) {
+        if let other = places.updateValue(index, forKey: Name(declaration.name)) {
           throw Refusal(
             "two parameters have the name \(Wording.quoted(declaration.name)): /parameters/\(other) and /parameters/\(index)"
           ).inside("name")
@@ -81,7 +82,7 @@ struct Declarations {
       name: name, kind: kind, fallback: fallback, isRequired: isRequired ?? (fallback == nil), values: values, range: range)
   }
 
-  subscript(name: String) -> Declaration? { all.first { $0.name == name } }
+  subscript(name: String) -> Declaration? { places[Name(name)].map { all[$0] } }
 
   var names: [String] { all.map(\.name) }
 }

@@ -98,11 +98,11 @@ extension JSONRef {
 
 extension JSONValue {
   /// `nil`: there is no memory for it.
-  static func object(_ values: [String: JSONValue]) -> JSONValue? {
+  static func object(_ values: [Name: JSONValue]) -> JSONValue? {
     guard let raw = json_object() else { return nil }
     let object = JSONValue(taking: raw)
     for (key, value) in values.sorted(by: { $0.key < $1.key }) {
-      let isAdded = value.read { json_object_set(raw, key, $0.raw) == 0 }
+      let isAdded = value.read { json_object_set(raw, key.text, $0.raw) == 0 }
       if !isAdded { return nil }
     }
     return object
