@@ -831,7 +831,7 @@ FW_API const char *fw_call_rundir(const fw_call *call);
  * Blocks: while the buffer (a socket's) is full. Since: 0.1.
  */
 FW_API fw_status fw_call_write(fw_call *call, fw_stream stream, const char *bytes,
-                               size_t length, fw_error **error);
+                               size_t length, fw_error **error) FW_MUSTUSE;
 
 /**
  * Tells whether the step was cancelled or its time is up.
@@ -858,7 +858,7 @@ FW_API int32_t fw_call_is_cancelled(const fw_call *call);
  * Threads: any, until the function returns. Blocks: no. Since: 0.1.
  */
 FW_API fw_status fw_call_return(fw_call *call, const char *json, size_t length,
-                                fw_error **error);
+                                fw_error **error) FW_MUSTUSE;
 
 /**
  * Lets the step fail when the function returns, with returncode 1. The result has type,
@@ -874,7 +874,7 @@ FW_API fw_status fw_call_return(fw_call *call, const char *json, size_t length,
  * Threads: any, until the function returns. Blocks: no. Since: 0.1.
  */
 FW_API fw_status fw_call_fail(fw_call *call, const char *type, const char *message,
-                              const char *trace, fw_error **error);
+                              const char *trace, fw_error **error) FW_MUSTUSE;
 
 /* -------------------------------------------------------------- execution -- */
 
@@ -928,7 +928,7 @@ FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step,
  * Threads: any. Blocks: no. Since: 0.1.
  */
 FW_API fw_status fw_worker_plan(const fw_worker *worker, const fw_step *step, fw_context *context,
-                                const char *rundir, char **json, fw_error **error);
+                                const char *rundir, char **json, fw_error **error) FW_MUSTUSE;
 
 /**
  * Starts a step, and returns at once.

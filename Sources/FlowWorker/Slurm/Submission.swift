@@ -41,7 +41,8 @@ struct Submission: Sendable {
   }
 
   static func == (one: Submission, other: Submission) -> Bool {
-    one.program == other.program && one.options == other.options && one.environment == other.environment
+    Name.isSame(one.program, other.program) && one.options.elementsEqual(other.options, by: Name.isSame)
+      && one.environment.elementsEqual(other.environment, by: Name.isSame)
       && one.identity == other.identity && one.limit == other.limit && one.hold == other.hold && one.grace == other.grace
   }
 

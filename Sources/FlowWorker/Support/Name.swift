@@ -18,6 +18,7 @@ struct Name: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
   init(stringLiteral text: String) { self.init(text) }
 
   static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    countWork()
     // Swift's hasher is seeded: no document can make all its names collide.
     var hasher = Hasher()
     hasher.combine(bytes: bytes)
@@ -38,6 +39,21 @@ struct Name: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
 
   /// Whether two texts have the same bytes.
   static func isSame(_ one: String, _ other: String) -> Bool {
-    one.utf8.count == other.utf8.count && one.utf8.elementsEqual(other.utf8)
+    countWork()
+    return one.utf8.count == other.utf8.count && one.utf8.elementsEqual(other.utf8)
   }
+
+  #if DEBUG
+    /// How often names were hashed and compared: tests look at how that grows with a document.
+    @TaskLocal static var work: Work?
+
+    final class Work: @unchecked Sendable {
+      // Unchecked: the test that has it is one task.
+      var count = 0
+    }
+
+    @inline(__always) private static func countWork() { work?.count += 1 }
+  #else
+    @inline(__always) private static func countWork() {}
+  #endif
 }

@@ -78,7 +78,7 @@ final class Volumes {
       if let made = copies[Name(copy)] { return made }
       let parent: String
       if let kept = copiesDirectory { parent = kept } else { parent = try scratchDirectory() }
-      let number = names.firstIndex(of: name) ?? names.count
+      let number = names.firstIndex { Name.isSame($0, name) } ?? names.count
       let made = try FileVolume(copy, at: "\(parent)/\(number)", isMade: true)
       copies[Name(copy)] = made
       return made

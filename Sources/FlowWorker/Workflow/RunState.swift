@@ -175,11 +175,11 @@ struct Signature {
   ) -> Bool {
     var found: [(volume: String, file: VolumeFile, facts: fws_file)] = []
     var names = [place.name]
-    for name in files.matches(key).flatMap(\.volumes) where !names.contains(name) { names.append(name) }
+    for name in files.matches(key).flatMap(\.volumes) where !names.contains(where: { Name.isSame($0, name) }) { names.append(name) }
     var isThere = false
     for name in names {
       guard case .files(let volume)? = try? volumes.volume(name), let inner = try? volume.files(key) else { continue }
-      if name == place.name { isThere = (try? volume.has(key)) == true }
+      if Name.isSame(name, place.name) { isThere = (try? volume.has(key)) == true }
       for file in inner {
         guard let (_, facts) = try? volume.read(file.key) else { return false }
         found.append((Volumes.plain(name), file, facts))
@@ -212,7 +212,7 @@ extension StepResult {
   /// A result as a state directory has it; `nil`: it is none of a success.
   convenience init?(_ json: JSONRef, of step: Step, by worker: Worker) {
     guard json["returncode"]?.integer == 0, json["outcome"]?.string == "exited",
-      json["step"]?.string == step.cName.string
+      json["step"]?.string.map({ Name.isSame($0, step.cName.string) }) == true
     else { return nil }
     var pieces: [[String]] = [[], []]
     for (at, name) in ["stdout", "stderr"].enumerated() {

@@ -20,7 +20,7 @@ extension WorkflowRun {
   }
 
   /// Remembers a step that has ended well. A directory that cannot be written to does not end the run, whose work would
-  /// be lost: what it does not remember is told in its result.
+  /// be lost; but the run has failed in the end.
   func remember(_ result: StepResult, _ before: Context) {
     guard let state, let worker, let place = try? volumes.place(of: worker.cVolume.string) else { return }
     let step = resolved.steps[index]

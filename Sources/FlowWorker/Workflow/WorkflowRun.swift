@@ -367,7 +367,7 @@ final class WorkflowRun: Flight {
             + "(\(Wording.path(place.path)))")
       }
       for key in step.outputs { files.record(key, in: [place.name]) }
-      guard place.name != volume, !step.outputs.isEmpty else { return complete(result) }
+      guard !Name.isSame(place.name, volume), !step.outputs.isEmpty else { return complete(result) }
       move(.behind(result)) { (transfers) throws(SpawnFailure) in
         transfers.deliver(step.outputs, from: place, to: volume)
       }
