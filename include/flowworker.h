@@ -48,7 +48,7 @@
  *     and a result that says so;
  *   - success: FW_OK, and a result whose returncode is 0.
  *
- * TEXT is UTF-8. JSON documents are passed with their length in bytes, or with
+ * TEXT is UTF-8, and names are the same if their bytes are. JSON documents are passed with their length in bytes, or with
  * FW_STRLEN when they end with a NUL. Names and paths end with a NUL. What a
  * command writes is bytes: it has a length, it need not be text, and it may hold
  * NULs.
@@ -301,7 +301,8 @@ FW_API void fw_string_free(char *text);
 FW_API fw_status fw_error_code(const fw_error *error);
 
 /**
- * Gives the reason as one line: what was wrong, where, and what would be right.
+ * Gives the reason as one line: what was wrong, where, and what would be right. It has
+ * no control characters, and of a long name or of many names only some.
  *
  * @param error borrowed; NULL gives "no error".
  * @return borrowed, until the error is freed; never NULL.
@@ -1326,7 +1327,8 @@ FW_API fw_outcome fw_result_outcome(const fw_result *result);
 FW_API const char *fw_outcome_name(fw_outcome outcome);
 
 /**
- * Says in one line why a step failed: the step, the command, and what happened.
+ * Says in one line why a step failed: the step, the command, and what happened. Of a
+ * workflow also that its state could not be kept.
  *
  * @param result borrowed; may be NULL.
  * @return borrowed, until the result is freed; NULL when the step did not fail.

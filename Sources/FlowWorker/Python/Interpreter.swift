@@ -56,7 +56,7 @@ final class Interpreter: @unchecked Sendable {
     }
     // One that has ended, or that never began, takes nothing; its monitor says why.
     if error == EPIPE || error == ECONNRESET { return }
-    if error != 0 { throw SpawnFailure("the Python interpreter \(key.program) does not take its work", error) }
+    if error != 0 { throw SpawnFailure("the Python interpreter \(Wording.path(key.program)) does not take its work", error) }
   }
 
   /// Gives it a job, when it is ready.

@@ -108,7 +108,7 @@ extension Declarations.Declaration {
     case .select:
       let isKnown = values.contains { $0.read { json_equal($0.raw, json.raw) == 1 } }
       guard isKnown else {
-        let known = values.map { $0.read { $0.shownValue } }.joined(separator: ", ")
+        let known = Wording.listed(values) { $0.read { $0.shownValue } }
         throw Refusal("\(json.shown) is no choice of the parameter \(Wording.quoted(name)): it has \(known)")
       }
       value = JSONValue(keeping: json)

@@ -22,6 +22,8 @@ final class WorkflowRun: Flight {
   }
 
   let resolved: Workflow.Resolved
+  /// Its workers live as long as it does.
+  private let pool: Pool
   let workers: [Unmanaged<Worker>]
   let volumes: Volumes
   let options: WorkflowOptions
@@ -65,6 +67,7 @@ final class WorkflowRun: Flight {
     var options = WorkflowOptions()
     if let text { options = try JSONText.read(text) { (json) throws(Refusal) in try WorkflowOptions(reading: json) } }
     self.options = options
+    self.pool = pool
     hostContext = arguments
     let empty = try Context(nil)
     let given = (arguments ?? empty).snapshot

@@ -18,6 +18,7 @@ import re
 import signal
 import sys
 
+from _flowworker.mask import masked
 from _flowworker.words import closest, message_of, trace_of, type_name
 
 try:
@@ -40,15 +41,13 @@ START_TIMEOUT = 60
 
 
 def hide(secrets):
-    """From now on no notebook is written with one of them. They are sorted, the longest first."""
+    """From now on no notebook is written with one of them."""
     # As a notebook has them: in JSON, whether with other characters than ASCII or without.
-    texts = [json.dumps(secret, ensure_ascii=ascii)[1:-1] for secret in secrets for ascii in (False, True)]
+    texts = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for secret in secrets for ascii in (False, True)}
     plain = papermill.iorw.LocalHandler.write
 
     def write(self, text, path):
-        for secret in texts:
-            text = text.replace(secret, "***")
-        plain(self, text, path)
+        plain(self, masked(text, texts), path)
 
     papermill.iorw.LocalHandler.write = write
 
