@@ -12,6 +12,13 @@
 
 #include <flowworker.h>
 
+/* A step that has been given up takes nothing more of its function. */
+static void warn(fw_status status)
+{
+    if (status != FW_OK)
+        fprintf(stderr, "function: the step has ended without its function\n");
+}
+
 /* Sums the numbers of a file in the run directory, which is the working directory of this thread. */
 static void sum(fw_call *call, void *payload)
 {
@@ -19,12 +26,12 @@ static void sum(fw_call *call, void *payload)
     const char *name = fw_call_argument(call, "file", NULL); /* JSON: a text has its quotes */
     char path[256] = "";
     if (name == NULL || sscanf(name, "\"%255[^\"]\"", path) != 1) {
-        fw_call_fail(call, "ValueError", "the name of a file is needed", NULL, NULL);
+        warn(fw_call_fail(call, "ValueError", "the name of a file is needed", NULL, NULL));
         return;
     }
     FILE *file = fopen(path, "r");
     if (file == NULL) {
-        fw_call_fail(call, "FileNotFoundError", path, NULL, NULL);
+        warn(fw_call_fail(call, "FileNotFoundError", path, NULL, NULL));
         return;
     }
     double total = 0, number;
@@ -33,9 +40,11 @@ static void sum(fw_call *call, void *payload)
         total += number;
     fclose(file);
     int length = snprintf(text, sizeof text, "adding the numbers of %s\n", path);
-    fw_call_write(call, FW_STDOUT, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1, NULL);
+    fw_status status = fw_call_write(call, FW_STDOUT, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1, NULL);
     snprintf(text, sizeof text, "%.17g", total);
-    fw_call_return(call, text, FW_STRLEN, NULL);
+    if (status == FW_OK)
+        status = fw_call_return(call, text, FW_STRLEN, NULL);
+    warn(status);
 }
 
 /* Works until it is asked to stop. */
@@ -48,7 +57,7 @@ static void search(fw_call *call, void *payload)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
     const char *word = looked_at > 0 ? "nothing found\n" : "nothing looked at\n";
-    fw_call_write(call, FW_STDERR, word, FW_STRLEN, NULL);
+    warn(fw_call_write(call, FW_STDERR, word, FW_STRLEN, NULL));
 }
 
 static int refuse(fw_error *error)

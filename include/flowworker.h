@@ -48,7 +48,7 @@
  *     and a result that says so;
  *   - success: FW_OK, and a result whose returncode is 0.
  *
- * TEXT is UTF-8. JSON documents are passed with their length in bytes, or with
+ * TEXT is UTF-8, and names are the same if their bytes are. JSON documents are passed with their length in bytes, or with
  * FW_STRLEN when they end with a NUL. Names and paths end with a NUL. What a
  * command writes is bytes: it has a length, it need not be text, and it may hold
  * NULs.
@@ -301,7 +301,8 @@ FW_API void fw_string_free(char *text);
 FW_API fw_status fw_error_code(const fw_error *error);
 
 /**
- * Gives the reason as one line: what was wrong, where, and what would be right.
+ * Gives the reason as one line: what was wrong, where, and what would be right. It has
+ * no control characters, and of a long name or of many names only some.
  *
  * @param error borrowed; NULL gives "no error".
  * @return borrowed, until the error is freed; never NULL.
@@ -831,7 +832,7 @@ FW_API const char *fw_call_rundir(const fw_call *call);
  * Blocks: while the buffer (a socket's) is full. Since: 0.1.
  */
 FW_API fw_status fw_call_write(fw_call *call, fw_stream stream, const char *bytes,
-                               size_t length, fw_error **error);
+                               size_t length, fw_error **error) FW_MUSTUSE;
 
 /**
  * Tells whether the step was cancelled or its time is up.
@@ -858,7 +859,7 @@ FW_API int32_t fw_call_is_cancelled(const fw_call *call);
  * Threads: any, until the function returns. Blocks: no. Since: 0.1.
  */
 FW_API fw_status fw_call_return(fw_call *call, const char *json, size_t length,
-                                fw_error **error);
+                                fw_error **error) FW_MUSTUSE;
 
 /**
  * Lets the step fail when the function returns, with returncode 1. The result has type,
@@ -874,7 +875,7 @@ FW_API fw_status fw_call_return(fw_call *call, const char *json, size_t length,
  * Threads: any, until the function returns. Blocks: no. Since: 0.1.
  */
 FW_API fw_status fw_call_fail(fw_call *call, const char *type, const char *message,
-                              const char *trace, fw_error **error);
+                              const char *trace, fw_error **error) FW_MUSTUSE;
 
 /* -------------------------------------------------------------- execution -- */
 
@@ -928,7 +929,7 @@ FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step,
  * Threads: any. Blocks: no. Since: 0.1.
  */
 FW_API fw_status fw_worker_plan(const fw_worker *worker, const fw_step *step, fw_context *context,
-                                const char *rundir, char **json, fw_error **error);
+                                const char *rundir, char **json, fw_error **error) FW_MUSTUSE;
 
 /**
  * Starts a step, and returns at once.
@@ -1327,7 +1328,8 @@ FW_API const char *fw_outcome_name(fw_outcome outcome);
 
 /**
  * Says in one line why a step failed: the step, the command, and what happened. Of a success it says
- * that output may be missing, where the end of a stream was not seen (`incomplete` in the JSON).
+ * that output may be missing, where the end of a stream was not seen (`incomplete` in the JSON). Of a
+ * workflow also that its state could not be kept.
  *
  * @param result borrowed; may be NULL.
  * @return borrowed, until the result is freed; NULL when there is nothing to say: the step did not

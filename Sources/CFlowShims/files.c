@@ -117,6 +117,7 @@ int fws_file_facts(int fd, fws_file *facts) {
       .size = stat.st_size,
       .mode = stat.st_mode & 07777,
       .changed = (int64_t)stat.st_mtim.tv_sec * 1000000000 + stat.st_mtim.tv_nsec,
+      .touched = (int64_t)stat.st_ctim.tv_sec * 1000000000 + stat.st_ctim.tv_nsec,
       .device = stat.st_dev,
       .inode = stat.st_ino,
       .is_directory = S_ISDIR(stat.st_mode),

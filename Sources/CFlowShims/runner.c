@@ -9,6 +9,9 @@ const char *const fws_runner_boot = boot;
 static const char words[] = {
 #embed "../FlowWorker/Python/runner/words.py"
 };
+static const char mask[] = {
+#embed "../FlowWorker/Python/runner/mask.py"
+};
 static const char call[] = {
 #embed "../FlowWorker/Python/runner/call.py"
 };
@@ -29,7 +32,7 @@ static const char server[] = {
 };
 
 static const fws_runner_file files[] = {
-    {"words", words, sizeof words},    {"call", call, sizeof call},
+    {"words", words, sizeof words}, {"mask", mask, sizeof mask},       {"call", call, sizeof call},
     {"kernel", kernel, sizeof kernel}, {"document", document, sizeof document},
     {"once", once, sizeof once},       {"notebook", notebook, sizeof notebook},
     {"server", server, sizeof server},

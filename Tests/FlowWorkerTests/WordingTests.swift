@@ -58,6 +58,7 @@ import Testing
     let long = String(repeating: "a", count: 1000) + "\n" + String(repeating: "b", count: 1000)
     let shown = Wording.foreign(long)
     #expect(shown == String(repeating: "a", count: 100) + "\u{2026}" + String(repeating: "b", count: 100))
+    #expect(Wording.foreign(long + " the\nend").hasSuffix("bb the end"))
     #expect(Wording.path(long).unicodeScalars.count == 203)
     #expect(Wording.path("/a/b") == "\"/a/b\"")
     #expect(Wording.foreign("   ") == "")

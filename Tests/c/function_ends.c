@@ -14,12 +14,12 @@ static sem_t begun, gate, ended;
 static void listens(fw_call *call, void *payload)
 {
     (void)payload;
-    fw_call_write(call, FW_STDOUT, "begun\n", FW_STRLEN, NULL);
+    CHECK_INT(fw_call_write(call, FW_STDOUT, "begun\n", FW_STRLEN, NULL), FW_OK);
     sem_post(&begun);
     while (!fw_call_is_cancelled(call))
         usleep(1000);
-    fw_call_write(call, FW_STDOUT, "asked\n", FW_STRLEN, NULL);
-    fw_call_return(call, "1", FW_STRLEN, NULL);
+    CHECK_INT(fw_call_write(call, FW_STDOUT, "asked\n", FW_STRLEN, NULL), FW_OK);
+    CHECK_INT(fw_call_return(call, "1", FW_STRLEN, NULL), FW_OK);
 }
 
 /** Returns when it likes, and goes on as if nothing had happened. */

@@ -75,7 +75,7 @@ static void timed_out(fw_pool *pool)
 static void nothing(fw_call *call, void *payload)
 {
     (void)payload;
-    fw_call_write(call, FW_STDOUT, "x", 1, NULL);
+    CHECK_INT(fw_call_write(call, FW_STDOUT, "x", 1, NULL), FW_OK);
     sem_post(&begun);
 }
 

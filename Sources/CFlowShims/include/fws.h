@@ -196,7 +196,8 @@ int fws_make_path(const char *_Nonnull path);
 typedef struct {
   int64_t size;
   unsigned mode;    /* without its type */
-  int64_t changed;  /* nanoseconds since 1970 */
+  int64_t changed;  /* its content; nanoseconds since 1970 */
+  int64_t touched;  /* anything of it, its names and permissions too: no program can set this time */
   uint64_t device, inode;
   bool is_directory, is_file;
 } fws_file;

@@ -64,10 +64,10 @@ struct ContextValues: Sendable {
   init(_ object: JSONValue) { self.object = object }
 
   /// The values but for those of some names; `nil`: there is no memory for it.
-  func without(_ names: Set<String>) -> JSONValue? {
+  func without(_ names: Set<Name>) -> JSONValue? {
     if names.isEmpty { return object }
     guard let copy = object.read({ json_copy($0.raw) }) else { return nil }
-    for name in names { json_object_del(copy, name) }
+    for name in names { _ = name.withBytes { json_object_deln(copy, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count) } }
     return JSONValue(taking: copy)
   }
 

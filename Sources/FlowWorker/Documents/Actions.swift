@@ -80,7 +80,7 @@ struct NotebookAction {
 
 /// Under which names of the context the parameters of a function or notebook are found.
 struct ParameterMapping {
-  private(set) var keys: [String: String] = [:]
+  private(set) var keys: [Name: String] = [:]
 
   init() {}
 
@@ -102,10 +102,10 @@ struct ParameterMapping {
         }
         guard let parameter else { throw Refusal.missingKey("arg", of: "the variable") }
         guard let variable else { throw Refusal.missingKey("var", of: "the variable") }
-        keys[parameter] = variable
+        keys[Name(parameter)] = variable
       } catch { throw error.inside(index) }
     }
   }
 
-  subscript(parameter: String) -> String { keys[parameter] ?? parameter }
+  subscript(parameter: String) -> String { keys[Name(parameter)] ?? parameter }
 }

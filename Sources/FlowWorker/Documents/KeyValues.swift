@@ -1,17 +1,31 @@
 /// Names with texts, in the order in which they came; what `env` and `variables` hold.
 struct KeyValues {
   private(set) var pairs: [(key: String, value: String)] = []
+  /// Where each key is, once there are so many that looking through them all would take longer.
+  private var places: [Name: Int] = [:]
+
+  /// How many pairs are looked through.
+  private static let few = 8
 
   var isEmpty: Bool { pairs.isEmpty }
 
-  subscript(key: String) -> String? { pairs.first { $0.key == key }?.value }
+  subscript(key: String) -> String? { place(of: key).map { pairs[$0].value } }
+
+  private func place(of key: String) -> Int? {
+    pairs.count > KeyValues.few ? places[Name(key)] : pairs.firstIndex { Name.isSame($0.key, key) }
+  }
 
   /// Sets a key. A key that comes again keeps its place and gets the new value.
   mutating func set(_ key: String, _ value: String) {
-    if let index = pairs.firstIndex(where: { $0.key == key }) {
-      pairs[index].value = value
-    } else {
-      pairs.append((key, value))
+    if let place = place(of: key) {
+      pairs[place].value = value
+      return
+    }
+    pairs.append((key, value))
+    if pairs.count == KeyValues.few + 1 {
+      for (place, pair) in pairs.enumerated() { places[Name(pair.key)] = place }
+    } else if pairs.count > KeyValues.few {
+      places[Name(key)] = pairs.count - 1
     }
   }
 
@@ -33,35 +47,22 @@ struct KeyValues {
 
   /// Reads an array of `{"key", "value"}` or an object of strings and integers.
   init(reading json: JSONRef, _ keys: Keys) throws(Refusal) {
-    var places: [String: Int] = [:]
     switch json.kind {
     case .array:
       try json.forEachElement { (index, element) throws(Refusal) in
         do throws(Refusal) {
           let (key, value) = try KeyValues.readPair(element, keys)
-          add(key, value, &places)
+          set(key, value)
         } catch { throw error.inside(index) }
       }
     case .object:
       try json.readMembers { (key, value) throws(Refusal) in
         let name = try key.requireString()
         try KeyValues.check(name, keys)
-        add(name, try KeyValues.readValue(value), &places)
+        set(name, try KeyValues.readValue(value))
       }
     default:
       throw Refusal("\(json.shown) stands where an array of {\"key\", \"value\"} or an object is needed")
-    }
-  }
-
-  /// As `set`, but in time that does not grow with the number of keys.
-  private mutating func add(_ key: String, _ value: String, _ places: inout [String: Int]) {
-    if pairs.count < 8 { return set(key, value) }
-    if places.isEmpty { for (index, pair) in pairs.enumerated() { places[pair.key] = index } }
-    if let index = places[key] {
-      pairs[index].value = value
-    } else {
-      places[key] = pairs.count
-      pairs.append((key, value))
     }
   }
 

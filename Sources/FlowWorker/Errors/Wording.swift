@@ -38,9 +38,12 @@ enum Wording {
   }
 
   /// `"a", "b" and 7 others`: names from outside, of which there may be any number.
-  static func names<Names: Collection>(_ names: Names) -> String where Names.Element == String {
-    var shown = names.prefix(most).map { quoted($0) }
-    if names.count > most { shown.append("\(names.count - most) others") }
+  static func names(_ names: [String]) -> String { listed(names) { quoted($0) } }
+
+  /// The same of anything that can be shown.
+  static func listed<Element>(_ elements: [Element], _ show: (Element) -> String) -> String {
+    var shown = elements.prefix(most).map(show)
+    if elements.count > most { shown.append("\(elements.count - most) others") }
     return joined(shown, "and")
   }
 
@@ -116,11 +119,11 @@ extension Wording {
         isGap = count > 0
         continue
       }
-      var piece = isName ? escaped(scalar) : String(scalar)
-      if isGap { piece = " " + piece }
-      isGap = false
-      count += piece.unicodeScalars.count
+      let piece = isName ? escaped(scalar) : String(scalar)
+      count += piece.unicodeScalars.count + (isGap ? 1 : 0)
       if count > limit { return (shown, false) }
+      if isGap { shown.append(" ") }
+      isGap = false
       shown.append(piece)
     }
     return (shown, true)

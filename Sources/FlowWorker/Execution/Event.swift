@@ -241,8 +241,8 @@ struct EventQueue {
 
   mutating func progress(_ progress: ImageProgress, image: String) {
     var progress = progress
-    if !secrets.isEmpty { progress.status = secrets.masked(progress.status) }
-    add(.progress(image: image, progress), command: command)
+    progress.status = secrets.masked(progress.status)
+    add(.progress(image: secrets.masked(image), progress), command: command)
   }
 
   mutating func progress(_ progress: CellProgress) { add(.cell(progress), command: command) }

@@ -93,6 +93,16 @@ struct SpawnFailure: Error {
     likely = nil
   }
 
+  func with(reason: String) -> SpawnFailure { SpawnFailure(self, reason: reason) }
+
+  private init(_ other: SpawnFailure, reason: String) {
+    self.reason = reason
+    outcome = other.outcome
+    lacksDescriptors = other.lacksDescriptors
+    call = other.call
+    likely = other.likely
+  }
+
   static let noMemory = SpawnFailure("there is not enough memory to start it")
 }
 
@@ -221,13 +231,15 @@ extension CommandEnd {
   }
 
   /// As it may be told. Its output is so from the beginning.
-  func masked(by secrets: Secrets) -> CommandEnd {
+  ///
+  /// - Parameter step: what it gives may be a secret by its name.
+  func masked(by secrets: Secrets, of step: Step) -> CommandEnd {
     if secrets.isEmpty { return self }
     var end = self
-    end.failure = secrets.masked(failure)
-    end.explanation = secrets.masked(explanation)
+    end.failure = failure.map { secrets.masked(message: $0) }
+    end.explanation = explanation.map { secrets.masked(message: $0) }
     end.place = secrets.masked(place)
-    end.value = secrets.masked(value)
+    end.value = step.code.argument.map { secrets.contains($0) } == true ? nil : secrets.masked(value)
     end.exception = exception.map {
       RaisedException(
         type: secrets.masked($0.type), message: secrets.masked($0.message), trace: secrets.masked($0.trace))

@@ -134,7 +134,7 @@ struct StepRun: ~Copyable {
     do {
       launcher = try plan.launcher(settings)
     } catch {
-      records = [CommandRecord(index: nil, command: "", CommandEnd(failure: error, started: fws_wall()).masked(by: settings.secrets))]
+      records = [CommandRecord(index: nil, command: "", CommandEnd(failure: error, started: fws_wall()).masked(by: settings.secrets, of: step))]
       return finishAttempt()
     }
     startCommand(0)
@@ -169,7 +169,7 @@ struct StepRun: ~Copyable {
 
   private mutating func finishCommand(_ index: Int, _ end: CommandEnd) {
     value = end.value
-    let end = end.masked(by: settings.secrets)
+    let end = end.masked(by: settings.secrets, of: step)
     let record = CommandRecord(index: index, command: text(index), end)
     records.append(record)
     queue.commandEnded(record)

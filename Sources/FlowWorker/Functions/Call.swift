@@ -36,12 +36,12 @@ public final class Call: @unchecked Sendable {
   private let out: Descriptor
   private let err: Descriptor
   private let directory: Descriptor
-  private let arguments: [String: CText]
+  private let arguments: [Name: CText]
   private let state: Guarded<State>
   private let began = fws_monotonic()
 
   init(
-    _ function: Function, arguments: [String: CText], rundir: CText, _ directory: Descriptor, out: Descriptor,
+    _ function: Function, arguments: [Name: CText], rundir: CText, _ directory: Descriptor, out: Descriptor,
     err: Descriptor, wake: @escaping () -> Void
   ) throws(FlowError) {
     self.function = function
@@ -102,7 +102,7 @@ public final class Call: @unchecked Sendable {
   // MARK: The function's side
 
   public func argument(_ name: UnsafePointer<CChar>) -> UnsafePointer<CChar>? {
-    arguments[String(cString: name)]?.start
+    arguments[Name(String(cString: name))]?.start
   }
 
   public var rundir: UnsafePointer<CChar> { cRundir.start }

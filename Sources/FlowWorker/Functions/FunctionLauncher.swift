@@ -4,13 +4,13 @@ internal import Glibc
 /// Calls a function of the host for a code step.
 final class FunctionLauncher: CommandLauncher {
   private let function: Function
-  private let arguments: [String: CText]
+  private let arguments: [Name: CText]
   private let settings: RunSettings
   private let grace: Double
   private let rundir: CText
   private let directory: Descriptor
 
-  init(_ function: Function, _ arguments: [String: CText], _ settings: RunSettings, grace: Double, rundir: CText)
+  init(_ function: Function, _ arguments: [Name: CText], _ settings: RunSettings, grace: Double, rundir: CText)
     throws(SpawnFailure)
   {
     self.function = function

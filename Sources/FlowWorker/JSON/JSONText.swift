@@ -4,8 +4,14 @@ internal import CJansson
 enum JSONText {
   private static let flags = Int(JSON_REJECT_DUPLICATES) | Int(JSON_DECODE_ANY)
 
+  /// jansson counts what it has read in an `int`.
+  private static let longest = Int(Int32.max)
+
   /// Reads a whole text as one value.
   static func parse(_ text: UnsafeRawBufferPointer) throws(FlowError) -> JSONValue {
+    if text.count > longest {
+      throw FlowError(.document, "the text has \(text.count) bytes, which is too large: a document has at most \(longest)")
+    }
     var failure = json_error_t()
     let start = text.bindMemory(to: CChar.self)
     guard let base = start.baseAddress, let value = json_loadb(base, start.count, flags, &failure) else {
@@ -27,8 +33,9 @@ enum JSONText {
     var failure = json_error_t()
     guard offset < text.count, let base = text.baseAddress else { return nil }
     let start = base.assumingMemoryBound(to: CChar.self) + offset
+    // No value is longer than a document may be.
     guard
-      let value = json_loadb(start, text.count - offset, flags | Int(JSON_DISABLE_EOF_CHECK), &failure)
+      let value = json_loadb(start, min(text.count - offset, longest), flags | Int(JSON_DISABLE_EOF_CHECK), &failure)
     else { return nil }
     offset += Int(failure.position)
     return JSONValue(taking: value)

@@ -19,6 +19,7 @@ struct EngineConfig: ~Copyable {
   private(set) var workerOfStep: ContiguousArray<String> = []
   private(set) var defaultVariables = KeyValues()
   private(set) var volumes: [VolumeSpec] = []
+  private let volumeNames = NameTable()
   private var mappingKey: String?
   private var isList = false
 
@@ -48,10 +49,10 @@ struct EngineConfig: ~Copyable {
   }
 
   private mutating func readObject(_ text: UnsafeRawBufferPointer, _ at: inout Int) throws(FlowError) {
-    var seen: Set<String> = []
+    var seen: Set<Name> = []
     try EngineConfig.forEachPart(of: text, &at, until: UInt8(ascii: "}")) { (at, _) throws(FlowError) in
       guard at < text.count, text[at] == UInt8(ascii: "\""), let keyValue = JSONText.value(in: text, at: &at),
-        let key = keyValue.read({ $0.string }), seen.insert(key).inserted
+        let key = keyValue.read({ $0.string }), seen.insert(Name(key)).inserted
       else { throw JSONText.syntaxError(in: text) }
       let scan = JSONLocator(text: text)
       at = scan.skipSpace(at)
@@ -214,9 +215,12 @@ struct EngineConfig: ~Copyable {
   }
 
   private mutating func add(_ volume: VolumeSpec) throws(Refusal) {
-    if let other = volumes.firstIndex(where: { $0.name == volume.name }) {
+    let number: Int
+    let isNew: Bool
+    do throws(FlowError) { (number, isNew) = try volumeNames.insert(volume.name) } catch { throw Refusal(error.message) }
+    guard isNew else {
       throw Refusal(
-        "two volumes have the name \(Wording.quoted(volume.name)): /volumes/\(other) and /volumes/\(volumes.count)"
+        "two volumes have the name \(Wording.quoted(volume.name)): /volumes/\(number) and /volumes/\(volumes.count)"
       )
     }
     volumes.append(volume)

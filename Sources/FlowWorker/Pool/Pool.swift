@@ -57,6 +57,14 @@ public final class Pool: @unchecked Sendable {
     }
   }
 
+  /// The worker that steps of a name are mapped to, whatever they do; `nil`: they are mapped to none that can be used.
+  func worker(forStepNamed name: Name) -> Worker? {
+    guard let mapped = config.stepNames.number(of: name), mapped < workers.count, let number = workers[mapped],
+      let text = config.text(ofWorker: number)
+    else { return nil }
+    return try? fill(number) { () throws(FlowError) in try Worker(text, facilities, isLent: true) }.takeUnretainedValue()
+  }
+
   /// The default worker for a step, whatever the step is mapped to.
   public func defaultWorker(for step: Step) throws(FlowError) -> Unmanaged<Worker> {
     let number = config.workerNames.count + Pool.place(of: step.type)

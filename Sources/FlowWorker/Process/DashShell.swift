@@ -25,6 +25,8 @@ enum DashShell {
     "PATH", "TERM", "HISTSIZE", "MAIL", "MAILPATH", "PS1", "PS2", "PS4", "ATTY",
   ]
   private static let pwdName: StaticString = "PWD"
+  /// The table's lists are searched one by one, as dash does: more variables are left to it.
+  private static let mostVariables = 1000
   /// VTABSIZE in its var.c.
   private static let places = 39
 
@@ -34,7 +36,7 @@ enum DashShell {
   /// - Parameter directory: what PWD is then.
   /// - Returns: `nil` if it is not known here.
   static func environment(_ environment: borrowing TextBlock, in directory: WorkingDirectory) -> TextBlock? {
-    if environment.texts.isExhausted { return nil }
+    if environment.texts.isExhausted || environment.count > mostVariables { return nil }
     var table = [[Variable]](repeating: [], count: places)
     var pwd = Variable(text: nil, length: 3, hash: pwdName.withUTF8Buffer { hash(UnsafeRawBufferPointer($0)) })
     for index in 0..<environment.count {

@@ -32,7 +32,7 @@ struct TextBlock: ~Copyable {
   ///   - isForeign: what of the host's is left out.
   init(
     environment values: KeyValues, _ secrets: Secrets = .none, inherits: Bool,
-    leavingOut isForeign: ((Substring) -> Bool)? = nil
+    leavingOut isForeign: ((UnsafeRawBufferPointer) -> Bool)? = nil
   ) {
     let inherits = inherits || values.isEmpty
     let values = values.overridden(by: secrets.env)
@@ -40,21 +40,26 @@ struct TextBlock: ~Copyable {
     _ = texts.room(for: 8192)
     places.reserveCapacity(64)
     if inherits {
-      let names = Set(values.pairs.map(\.key))
+      let names = Set(values.pairs.map { Name($0.key) })
       var at = fws_environ()
-      while let entry = at.pointee {
-        if names.isEmpty, isForeign == nil {
-          add(UnsafeRawBufferPointer(start: entry, count: strlen(entry)))
-        } else {
-          let name = String(cString: entry).prefix { $0 != "=" }
-          if !names.contains(String(name)), isForeign?(name) != true {
-            add(UnsafeRawBufferPointer(start: entry, count: strlen(entry)))
-          }
-        }
+      while let start = at.pointee {
+        let entry = UnsafeRawBufferPointer(start: start, count: strlen(start))
+        let name = TextBlock.name(of: entry)
+        if isForeign?(name) != true, names.isEmpty || !names.contains(Name(String(decoding: name, as: UTF8.self))) { add(entry) }
         at += 1
       }
     }
     for (key, value) in values.pairs { add(key + "=" + value) }
+  }
+
+  /// The name of an entry of an environment.
+  private static func name(of entry: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: entry.prefix { $0 != UInt8(ascii: "=") })
+  }
+
+  static func name(of entry: String) -> Name {
+    var entry = entry
+    return entry.withUTF8 { Name(String(decoding: name(of: UnsafeRawBufferPointer($0)), as: UTF8.self)) }
   }
 
   mutating func add(_ text: String) {

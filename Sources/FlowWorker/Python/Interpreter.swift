@@ -17,7 +17,7 @@ final class Interpreter: @unchecked Sendable {
     let identity: fws_identity
 
     static func == (one: Key, other: Key) -> Bool {
-      one.kind == other.kind && one.program == other.program && one.identity == other.identity
+      one.kind == other.kind && Name.isSame(one.program, other.program) && one.identity == other.identity
         && one.environment == other.environment
     }
   }
@@ -75,7 +75,7 @@ final class Interpreter: @unchecked Sendable {
     }
     // One that has ended, or that never began, takes nothing; its monitor says why.
     if error == EPIPE || error == ECONNRESET { return }
-    if error != 0 { throw SpawnFailure("the Python interpreter \(key.program) does not take its work", error, call: "sendmsg") }
+    if error != 0 { throw SpawnFailure("\(shown) does not take its work", error, call: "sendmsg") }
   }
 
   /// Gives it a job, when it is ready.

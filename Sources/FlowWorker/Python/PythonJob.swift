@@ -25,7 +25,7 @@ final class PythonJob: Sendable {
       writer.member("function", action.function)
       writer.member("variables") { writer in
         writer.object { writer in
-          for (parameter, key) in action.variables.keys { writer.member(key: parameter, key) }
+          for (parameter, key) in action.variables.keys { writer.member(key: parameter.text, key) }
         }
       }
       writer.member("context") { writer in
@@ -47,7 +47,7 @@ final class PythonJob: Sendable {
       writer.member("output", action.output)
       action.writeParameters(context, secrets, to: &writer)
       writer.member("secrets") { writer in
-        writer.array(secrets.patterns) { $0.string(String(decoding: $1, as: UTF8.self)) }
+        writer.array(secrets.tree.patterns) { $0.string(String(decoding: $1, as: UTF8.self)) }
       }
       writer.member("kernel", options.kernel)
       writer.member("cell_timeout", options.cellTimeout)

@@ -96,7 +96,7 @@ struct Explanation {
       layer = type == .slurm ? .scheduler : .keeper
       likely = end.likely ?? "something outside ended what watched the command: the system when memory ran out, or a person"
     }
-    self.tried = tried.map { secrets.masked($0) }
+    self.tried = tried.map { Wording.foreign(secrets.masked($0), limit: 1000) }
   }
 
   private static func signal(_ number: Int32) -> String? {

@@ -24,10 +24,12 @@ final class RunResult {
     let ended: Double
   }
 
-  /// - Parameter failure: of the run itself, and no step's.
+  /// - Parameters:
+  ///   - failure: of the run itself, and no step's.
+  ///   - unkept: why its state is not kept, by which a run of steps that succeeded has failed in the end.
   init(
     steps: [Report], total: Int, kept: Int, failure: SpawnFailure?, started: Double, duration: Double, context: JSONValue?,
-    copies: [Copy]
+    copies: [Copy], unkept: SpawnFailure?
   ) {
     self.steps = steps
     self.total = total
@@ -36,9 +38,16 @@ final class RunResult {
     self.duration = duration
     self.context = context
     self.copies = copies
-    outcome = failure?.outcome ?? steps.last?.outcome ?? .exited
-    returncode = failure == nil ? steps.last?.returncode ?? 0 : 1
-    message = failure.map { CText(message: "the workflow failed: \($0.reason)") } ?? steps.last?.message
+    var outcome = failure?.outcome ?? steps.last?.outcome ?? .exited
+    var returncode = failure == nil ? steps.last?.returncode ?? 0 : 1
+    var told = failure.map { "the workflow failed: \($0.reason)" } ?? steps.last?.message?.string
+    if let unkept {
+      if returncode == 0 { (outcome, returncode, told) = (unkept.outcome, 1, "the workflow failed, though its steps succeeded") }
+      told = "\(told ?? ""); its state is not kept, so that another run begins from an earlier step: \(unkept.reason)"
+    }
+    self.outcome = outcome
+    self.returncode = returncode
+    message = told.flatMap { CText(message: $0) }
   }
 
   func write(to writer: inout JSONWriter) {

@@ -1,59 +1,61 @@
 internal import Glibc
 
-/// What a run must not tell: the values of environment entries and of the context that its worker or its step calls
-/// secret.
+/// What a run must not tell: the values of environment entries and of the context that a worker or a step calls secret. A
+/// name that one step of a workflow calls so, or its worker, is secret in the whole run.
 ///
-/// A secret of the context reaches the step as an environment variable of its name, and in no other way: it is in no
-/// command, because that is an argument of a process, which everybody on the machine may read, and among no parameters
-/// of a notebook, because these are written into it. Everywhere else its value is replaced by three stars.
+/// A secret of the context reaches a step that names it, or whose worker does, as an environment variable of its name, and
+/// in no other way: it is in no command, because that is an argument of a process, which everybody on the machine may read,
+/// and among no parameters of a notebook, because these are written into it. Everywhere else its value is replaced by three
+/// stars.
 final class Secrets: Sendable {
-  /// Names in worker or step.
-  private let names: Set<String>
-  /// Those of the context, for the environment.
+  /// All that are called so in the run.
+  let names: Set<Name>
+  /// Those of the context that the step itself gets, for its environment.
   let env: KeyValues
-  /// The values, and the lines of values of several lines; the longest first.
-  let patterns: [[UInt8]]
+  let tree: PatternTree
 
   static let none = Secrets()
-  static let stars: StaticString = "***"
   /// Shorter ones would be found everywhere.
   private static let leastSize = 4
-  /// Lines of a value that are worth hiding by themselves.
-  private static let leastLine = 8
 
   var isEmpty: Bool { names.isEmpty }
 
   private init() {
     names = []
     env = KeyValues()
-    patterns = []
+    tree = .none
   }
 
+  /// Those of a step.
+  ///
   /// - Parameters:
   ///   - worker: the names that the worker has.
   ///   - env: the worker's entries, overridden by the step's.
-  init(_ worker: [String], _ step: Step, env: KeyValues, _ context: ContextValues?) throws(FlowError) {
-    var values: [String] = []
+  ///   - run: those of its workflow; none for a step by itself.
+  init(_ worker: [String], _ step: Step, env: KeyValues, _ context: ContextValues?, of run: Secrets) throws(FlowError) {
+    var values = SecretValues()
     var hidden = KeyValues()
     for (index, name) in (worker + step.secrets).enumerated() {
       let entry = env[name]
-      let value = context?[name].map { ValueText.string($0) }
-      for text in [entry, value].compactMap({ $0 }) where !text.isEmpty {
-        guard text.utf8.count >= Secrets.leastSize else {
-          throw FlowError(
-            .document,
-            "step \(step.shownName): the secret \(Wording.quoted(name)) has fewer than \(Secrets.leastSize) bytes, which "
-              + "cannot be kept out of what is told",
-            path: index < worker.count ? "" : "/secrets/\(index - worker.count)")
-        }
-        values.append(text)
+      let value = context?[name]
+      let text = value.map { ValueText.string($0) }
+      for text in [entry, text].compactMap({ $0 }) where !text.isEmpty && text.utf8.count < Secrets.leastSize {
+        throw FlowError(
+          .document,
+          "step \(step.shownName): the secret \(Wording.quoted(name)) has fewer than \(Secrets.leastSize) bytes, which "
+            + "cannot be kept out of what is told",
+          path: index < worker.count ? "" : "/secrets/\(index - worker.count)")
       }
-      if entry == nil, let value {
-        guard !name.utf8.contains(UInt8(ascii: "=")), !name.isEmpty, !value.utf8.contains(0) else {
+      if run.isEmpty {
+        if let entry { values.add(entry) }
+        if let value { values.add(value) }
+      }
+      if entry == nil, let text {
+        guard !name.utf8.contains(UInt8(ascii: "=")), !name.isEmpty, !text.utf8.contains(0) else {
           throw FlowError(
             .document, "step \(step.shownName): the secret \(Wording.quoted(name)) cannot be an environment variable")
         }
-        hidden.set(name, value)
+        hidden.set(name, text)
       } else if entry == nil, index >= worker.count {
         throw FlowError(
           .document,
@@ -61,22 +63,33 @@ final class Secrets: Sendable {
             + "has", path: "/secrets/\(index - worker.count)")
       }
     }
-    names = Set(worker + step.secrets)
     self.env = hidden
-    var patterns: Set<[UInt8]> = []
-    for value in values {
-      patterns.insert(Array(value.utf8))
-      let lines = value.utf8.split(separator: UInt8(ascii: "\n"))
-      if lines.count > 1 { for line in lines where line.count >= Secrets.leastLine { patterns.insert(Array(line)) } }
-    }
-    self.patterns = patterns.sorted { $0.count > $1.count }
+    names = run.isEmpty ? Set((worker + step.secrets).map { Name($0) }) : run.names
+    tree = run.isEmpty ? try PatternTree(values.patterns) : run.tree
   }
 
-  func contains(_ name: String) -> Bool { names.contains(name) }
+  /// Those of a whole run.
+  ///
+  /// - Parameters:
+  ///   - envs: the entries of all workers and steps.
+  ///   - values: the arguments of the run, and the values that commands may refer to.
+  ///   - before: values that were secret already.
+  init(_ names: Set<Name>, envs: [KeyValues], _ values: [ContextValues], before: Secrets = .none) throws(FlowError) {
+    var found = SecretValues(before.tree.patterns)
+    if !names.isEmpty {
+      for env in envs { for (key, value) in env.pairs where names.contains(Name(key)) { found.add(value) } }
+      for name in names { for values in values { if let value = values[name.text] { found.add(value) } } }
+    }
+    self.names = names
+    env = KeyValues()
+    tree = try PatternTree(found.patterns)
+  }
+
+  func contains(_ name: String) -> Bool { !names.isEmpty && names.contains(Name(name)) }
 
   /// The same text without them.
   func masked(_ text: String) -> String {
-    guard !patterns.isEmpty else { return text }
+    guard !tree.isEmpty else { return text }
     var result = ByteBuffer()
     var mask = Mask(self)
     var text = text
@@ -87,125 +100,69 @@ final class Secrets: Sendable {
 
   func masked(_ text: String?) -> String? { text.map { masked($0) } }
 
-  /// A value in whose strings, names and numbers there is none of them; `nil`: there is no memory for it.
-  func masked(_ value: JSONValue?) -> JSONValue? {
-    guard let value, !patterns.isEmpty else { return value }
-    guard let text = value.read({ JSONText.compact($0) }) else { return nil }
-    let hidden = masked(json: text.bytes)
-    return try? JSONText.parse(hidden.bytes)
-  }
-
-  /// Goes over the text, and not down into the value: that may be deep, and the thread's stack small.
-  private func masked(json text: UnsafeRawBufferPointer) -> ByteBuffer {
-    var result = ByteBuffer()
-    var at = 0
-    while at < text.count {
-      let begin = at
-      let isString = text[at] == UInt8(ascii: "\"")
-      if isString {
-        at += 1
-        while at < text.count, text[at] != UInt8(ascii: "\"") { at += text[at] == UInt8(ascii: "\\") ? 2 : 1 }
-        at += 1
-      } else {
-        while at < text.count, text[at] == UInt8(ascii: "-") || text[at] == UInt8(ascii: ".") || isAlphanumeric(text[at]) {
-          at += 1
-        }
+  /// A message without them, in which texts may have been cut: the beginning of a secret before "…" is hidden as well.
+  func masked(message: String) -> String {
+    guard !tree.isEmpty else { return message }
+    let bytes = Array(message.utf8)
+    let mark = Array("\u{2026}".utf8)
+    var result: [UInt8] = []
+    var given = 0
+    var node: Int32 = 0
+    for (at, byte) in bytes.enumerated() {
+      let depth = tree.depth(node)
+      if byte == mark[0], depth >= Secrets.leastSize, at - depth >= given, bytes[at...].starts(with: mark) {
+        result += bytes[given..<(at - depth)] + Array("***".utf8)
+        given = at
       }
-      // What is between values stands for itself.
-      if at == begin { at += 1 }
-      let token = UnsafeRawBufferPointer(rebasing: text[begin..<min(at, text.count)])
-      if isString || token.count > 1 { append(token, isString: isString, to: &result) } else { result.append(token) }
+      node = tree.open(tree.next(node, byte))
     }
-    return result
+    return masked(String(decoding: result + bytes[given...], as: UTF8.self))
   }
 
-  private func isAlphanumeric(_ byte: UInt8) -> Bool {
-    let letter = byte | 0x20
-    return byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") || letter >= UInt8(ascii: "a") && letter <= UInt8(ascii: "z")
-      || byte == UInt8(ascii: "+")
+  func masked(_ error: FlowError) -> FlowError {
+    FlowError(error.code, masked(message: error.message), path: error.path, position: error.position)
   }
 
-  private func append(_ token: UnsafeRawBufferPointer, isString: Bool, to result: inout ByteBuffer) {
-    let text = isString ? (try? JSONText.parse(token))?.read { $0.string } : String(decoding: token, as: UTF8.self)
-    guard let text else { return result.append("null" as StaticString) }
-    let hidden = masked(text)
-    if hidden == text { return result.append(token) }
-    var writer = JSONWriter()
-    writer.string(hidden)
-    let shown = writer.buffer()
-    result.append(shown.bytes)
-  }
+  func masked(_ failure: SpawnFailure) -> SpawnFailure { failure.with(reason: masked(message: failure.reason)) }
 }
 
-/// Replaces secrets in a stream whose pieces may end anywhere.
-struct Mask {
-  private let secrets: Secrets
-  /// For each byte whether a secret begins with it.
-  private let begins: [Bool]
-  /// The end of what has come, which may be the beginning of one.
-  private var pending: [UInt8] = []
+/// The texts by which secrets are found.
+struct SecretValues {
+  private(set) var patterns: Set<[UInt8]>
 
-  init(_ secrets: Secrets) {
-    self.secrets = secrets
-    var begins = [Bool](repeating: false, count: 256)
-    for pattern in secrets.patterns { if let first = pattern.first { begins[Int(first)] = true } }
-    self.begins = begins
+  /// What is shorter by itself would be found everywhere: a line of a value, or a value in an array or object.
+  private static let leastLine = 8
+  private static let leastElement = 4
+
+  init(_ patterns: [[UInt8]] = []) { self.patterns = Set(patterns) }
+
+  /// The text, how JSON writes it, and, where it has several, its lines.
+  mutating func add(_ text: String) {
+    guard text.utf8.count >= SecretValues.leastElement else { return }
+    patterns.insert(Array(text.utf8))
+    var writer = JSONWriter()
+    writer.string(text)
+    let written = writer.buffer()
+    patterns.insert(Array(written.bytes.dropFirst().dropLast()))
+    let lines = text.utf8.split(separator: UInt8(ascii: "\n"))
+    if lines.count > 1 { for line in lines where line.count >= SecretValues.leastLine { patterns.insert(Array(line)) } }
   }
 
-  private enum Match {
-    case none
-    case whole(Int)
-    /// It may become one.
-    case begun
-  }
-
-  mutating func take(_ bytes: UnsafeRawBufferPointer, _ give: (UnsafeRawBufferPointer) -> Void) {
-    if pending.isEmpty { return scan(bytes, isEnd: false, give) }
-    let all = pending + bytes
-    pending = []
-    all.withUnsafeBytes { scan($0, isEnd: false, give) }
-  }
-
-  /// No more comes.
-  mutating func finish(_ give: (UnsafeRawBufferPointer) -> Void) {
-    let rest = pending
-    pending = []
-    rest.withUnsafeBytes { scan($0, isEnd: true, give) }
-  }
-
-  private mutating func scan(_ bytes: UnsafeRawBufferPointer, isEnd: Bool, _ give: (UnsafeRawBufferPointer) -> Void) {
-    var plain = 0
-    var at = 0
-    func flush() { if at > plain { give(UnsafeRawBufferPointer(rebasing: bytes[plain..<at])) } }
-    while at < bytes.count {
-      guard begins[Int(bytes[at])] else {
-        at += 1
-        continue
-      }
-      switch match(UnsafeRawBufferPointer(rebasing: bytes[at...]), isEnd) {
-      case .none: at += 1
-      case .whole(let count):
-        flush()
-        give(UnsafeRawBufferPointer(start: Secrets.stars.utf8Start, count: Secrets.stars.utf8CodeUnitCount))
-        at += count
-        plain = at
-      case .begun:
-        flush()
-        pending = Array(bytes[at...])
-        return
+  /// A value, and all that is in it: an element is told more easily than the whole.
+  mutating func add(_ value: JSONRef) {
+    add(ValueText.string(value))
+    // Without recursion: the value may be deep, and the thread's stack small.
+    var left = [value]
+    while let value = left.popLast() {
+      switch value.kind {
+      case .array: value.forEachElement { left.append($1) }
+      case .object: value.forEachMember { left.append($1) }
+      case .string: add(value.string ?? "")
+      case .integer, .real:
+        add(ValueText.string(value))
+        if let text = JSONText.compact(value) { add(text.string) }
+      case .boolean, .null: break
       }
     }
-    flush()
-  }
-
-  private func match(_ rest: UnsafeRawBufferPointer, _ isEnd: Bool) -> Match {
-    guard let start = rest.baseAddress else { return .none }
-    for pattern in secrets.patterns {
-      let count = min(pattern.count, rest.count)
-      if pattern.count > rest.count, isEnd { continue }
-      guard pattern.withUnsafeBytes({ $0.baseAddress.map { memcmp($0, start, count) == 0 } ?? false }) else { continue }
-      return pattern.count <= rest.count ? .whole(pattern.count) : .begun
-    }
-    return .none
   }
 }

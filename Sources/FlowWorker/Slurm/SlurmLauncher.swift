@@ -64,8 +64,8 @@ final class SlurmLauncher: CommandLauncher {
   func environment(on agent: ClusterAgent) -> TextBlock {
     let own = env.overridden(by: step)
     var block = TextBlock(environment: own, settings.secrets, inherits: options.process.inheritEnv) { Submission.isForeign($0) }
-    let names = Set(own.pairs.map { $0.key[...] })
-    for entry in agent.environment where !names.contains(entry.prefix { $0 != "=" }) { block.add(entry) }
+    let names = Set(own.pairs.map { Name($0.key) })
+    for entry in agent.environment where !names.contains(TextBlock.name(of: entry)) { block.add(entry) }
     return block
   }
 

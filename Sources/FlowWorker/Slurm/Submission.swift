@@ -41,7 +41,8 @@ struct Submission: Sendable {
   }
 
   static func == (one: Submission, other: Submission) -> Bool {
-    one.program == other.program && one.options == other.options && one.environment == other.environment
+    Name.isSame(one.program, other.program) && one.options.elementsEqual(other.options, by: Name.isSame)
+      && one.environment.elementsEqual(other.environment, by: Name.isSame)
       && one.identity == other.identity && one.limit == other.limit && one.hold == other.hold && one.grace == other.grace
   }
 
@@ -68,8 +69,8 @@ struct Submission: Sendable {
 
   /// Of the agent's environment, what the scheduler has put there for the job.
   func added(among entries: [String]) -> [String] {
-    let own = Set(environment.map { $0.prefix { $0 != "=" } })
-    return entries.filter { !own.contains($0.prefix { $0 != "=" }) }
+    let own = Set(environment.map { TextBlock.name(of: $0) })
+    return entries.filter { !own.contains(TextBlock.name(of: $0)) }
   }
 
   func arguments(name: String) -> [String] {
@@ -91,9 +92,9 @@ struct Submission: Sendable {
   static func uniqueName() -> String { "fw-\(SpecBuilder.uniqueIdentifier())" }
 
   /// What of the host's environment is no concern of another job.
-  static func isForeign(_ name: Substring) -> Bool {
+  static func isForeign(_ name: UnsafeRawBufferPointer) -> Bool {
     ["SLURM_", "SLURMD_", "SBATCH_", "SRUN_", "SALLOC_", "PMI_", "PMI2_", "PMIX_", "OMPI_"].contains {
-      name.hasPrefix($0)
-    } && name != "SLURM_CONF"
+      name.starts(with: $0.utf8)
+    } && !name.elementsEqual("SLURM_CONF".utf8)
   }
 }

@@ -66,6 +66,14 @@ struct ByteBuffer: ~Copyable {
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }
 
+  /// Forgets the first bytes; the others move to their place.
+  mutating func removeFirst(_ removed: Int) {
+    guard let start, removed > 0 else { return }
+    let left = max(0, count - removed)
+    if left > 0 { memmove(start, start + removed, left) }
+    count = left
+  }
+
   /// Forgets the bytes from `end` on.
   mutating func truncate(_ end: Int) { count = max(0, min(count, end)) }
 

@@ -1,23 +1,5 @@
 internal import Glibc
 
-/// A name with its hash, computed once so that looking it up need not.
-struct Name {
-  let bytes: ContiguousArray<UInt8>
-  let hash: UInt32
-
-  init(_ text: String) {
-    bytes = ContiguousArray(text.utf8)
-    hash = bytes.withUnsafeBytes { Name.hash($0) }
-  }
-
-  static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-    // Swift's hasher is seeded: no document can make all its names collide.
-    var hasher = Hasher()
-    hasher.combine(bytes: bytes)
-    return UInt32(truncatingIfNeeded: hasher.finalize())
-  }
-}
-
 /// Numbers the names that are put into it, from 0. It is filled by one thread; then any number of
 /// threads may look up names without a lock and without counting a reference.
 final class NameTable: @unchecked Sendable {
@@ -48,7 +30,7 @@ final class NameTable: @unchecked Sendable {
   }
 
   func number(of name: Name) -> Int? {
-    name.bytes.withUnsafeBytes { number(of: $0, hash: name.hash) }
+    name.withBytes { number(of: $0, hash: name.hash) }
   }
 
   @inline(__always)

@@ -19,7 +19,7 @@ struct ExpandedCommands: ~Copyable {
           .template,
           "step \(step.shownName), command \(index + 1) of \(step.commands.count): the secret \(Wording.quoted(name)) at "
             + "line \(position.line), column \(position.column) would be seen by everybody as an argument of the command: "
-            + "use $$\(name), the variable of the environment that has it",
+            + "use $$\(Wording.foreign(name)), the variable of the environment that has it",
           path: "/action/commands/\(index)", position: position)
       }
       let range = template.expand(variables, context, into: &bytes)

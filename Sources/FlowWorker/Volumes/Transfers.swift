@@ -159,7 +159,7 @@ final class Transfers {
 
   private func missing(_ key: String, _ place: FileVolume) -> SpawnFailure {
     let what = VolumeKey.isFolder(key) ? "folder" : "file"
-    let everywhere = volumes.names.map { Wording.quoted($0) }.joined(separator: ", ")
+    let everywhere = Wording.names(volumes.names)
     return SpawnFailure(
       .inputMissing,
       "its input \(Wording.quoted(key)) is missing: no such \(what) in \(Volumes.shown(place.name))"

@@ -8,26 +8,26 @@ final class Volumes {
     case remote(any RemoteVolume)
   }
 
-  private let specs: [String: VolumeSpec]
+  private let specs: [Name: VolumeSpec]
   /// In the order of the document, the default one first.
   let names: [String]
-  private var open: [String: Volume] = [:]
+  private var open: [Name: Volume] = [:]
   /// Where workers of this machine see the files of a volume that is elsewhere.
-  private var copies: [String: FileVolume] = [:]
+  private var copies: [Name: FileVolume] = [:]
   private var scratch: String?
   /// Where they are kept from run to run.
   private var copiesDirectory: String?
 
   /// - Parameter basedir: of the default volume, which wins over the document's.
   init(_ specs: [VolumeSpec], basedir: String?) throws(FlowError) {
-    var all: [String: VolumeSpec] = [:]
+    var all: [Name: VolumeSpec] = [:]
     var names: [String] = []
     for spec in specs {
-      all[spec.name] = spec
+      all[Name(spec.name)] = spec
       names.append(spec.name)
     }
-    if let basedir { all[WorkerSpec.defaultVolume] = VolumeSpec(defaultAt: basedir) }
-    guard all[WorkerSpec.defaultVolume] != nil else {
+    if let basedir { all[Name(WorkerSpec.defaultVolume)] = VolumeSpec(defaultAt: basedir) }
+    guard all[Name(WorkerSpec.defaultVolume)] != nil else {
       throw FlowError(
         .invalid,
         "there is no default volume: give a run directory, or a volume with the name \"\(WorkerSpec.defaultVolume)\"")
@@ -44,12 +44,12 @@ final class Volumes {
 
   func keepCopies(at directory: String) { copiesDirectory = directory }
 
-  func spec(_ name: String) -> VolumeSpec? { specs[name] }
+  func spec(_ name: String) -> VolumeSpec? { specs[Name(name)] }
 
   func volume(_ name: String) throws(SpawnFailure) -> Volume {
-    if let volume = open[name] { return volume }
-    if let copy = copies[name] { return .files(copy) }
-    guard let spec = specs[name] else {
+    if let volume = open[Name(name)] { return volume }
+    if let copy = copies[Name(name)] { return .files(copy) }
+    guard let spec = specs[Name(name)] else {
       throw SpawnFailure(volume: "there is no volume \(Wording.quoted(name)); \(hint(name))")
     }
     let volume: Volume
@@ -58,7 +58,7 @@ final class Volumes {
     case .s3, .gc: volume = .remote(try S3Volume(spec))
     case .sftp: volume = .remote(try SFTPVolume(spec))
     }
-    open[name] = volume
+    open[Name(name)] = volume
     return volume
   }
 
@@ -75,12 +75,12 @@ final class Volumes {
     case .remote:
       // No name of a document has a NUL.
       let copy = name + "\0copy"
-      if let made = copies[copy] { return made }
+      if let made = copies[Name(copy)] { return made }
       let parent: String
       if let kept = copiesDirectory { parent = kept } else { parent = try scratchDirectory() }
-      let number = names.firstIndex(of: name) ?? names.count
+      let number = names.firstIndex { Name.isSame($0, name) } ?? names.count
       let made = try FileVolume(copy, at: "\(parent)/\(number)", isMade: true)
-      copies[copy] = made
+      copies[Name(copy)] = made
       return made
     }
   }

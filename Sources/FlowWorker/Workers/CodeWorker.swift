@@ -19,11 +19,11 @@ struct CodeWorker: StepRunner {
     let commands = try ExpandedCommands(named: name)
     let options = options
     if let function = functions[name] {
-      var arguments: [String: CText] = [:]
+      var arguments: [Name: CText] = [:]
       for parameter in function.parameters {
         guard let value = context?[step.code.variables[parameter]] else { continue }
         guard let text = JSONText.compact(value) else { throw .noMemory }
-        arguments[parameter] = try CText(text.string)
+        arguments[Name(parameter)] = try CText(text.string)
       }
       return StepPlan(commands: commands) { (settings) throws(SpawnFailure) in
         try FunctionLauncher(function, arguments, settings, grace: options.grace, rundir: rundir)

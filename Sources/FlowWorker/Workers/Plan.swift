@@ -1,8 +1,12 @@
 /// What would run for a step: nothing is started, nobody is asked. Secrets are masked.
 extension Worker {
   public func plan(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> CString {
-    let path = try CText(copying: rundir)
-    let plan = try prepare(step, context?.snapshot, path, RunSettings())
+    try plan(step, context, CText(copying: rundir), RunSettings())
+  }
+
+  /// - Parameter settings: as `prepare` takes them.
+  func plan(_ step: Step, _ context: Context?, _ path: CText, _ settings: RunSettings) throws(FlowError) -> CString {
+    let plan = try prepare(step, context?.snapshot, path, settings)
     let settings = plan.settings
     let env = env.overridden(by: step.env).overridden(by: settings.secrets.env)
     var writer = JSONWriter()
@@ -18,7 +22,11 @@ extension Worker {
         writer.array(plan.commands.indices) { $0.string(plan.commands.text($1)) }
       }
       writer.member("environment") { writer in
-        writer.object { writer in for (key, value) in env.pairs { writer.member(key: key, value) } }
+        writer.object { writer in
+          for (key, value) in env.pairs {
+            writer.member(key: key, settings.secrets.contains(key) ? "\(Mask.stars)" : value)
+          }
+        }
       }
       let planning = Planning(step: step, context: context?.snapshot, settings: settings, env: env, rundir: path)
       runner.describe(planning, plan.commands, to: &writer)

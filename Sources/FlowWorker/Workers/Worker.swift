@@ -100,6 +100,7 @@ public final class Worker: Sendable {
     return StepRun(step, self, plan, settings, context, events: events)
   }
 
+  /// - Parameter settings: of the host; with the secrets of the workflow, if the step is part of one.
   func prepare(_ step: Step, _ values: ContextValues?, _ rundir: CText, _ settings: RunSettings) throws(FlowError)
     -> StepPlan
   {
@@ -111,7 +112,7 @@ public final class Worker: Sendable {
     }
     var settings = runner.settings.overridden(by: step.settings).overridden(by: settings)
     if !secrets.isEmpty || !step.secrets.isEmpty {
-      settings.secrets = try Secrets(secrets, step, env: env.overridden(by: step.env), values)
+      settings.secrets = try Secrets(secrets, step, env: env.overridden(by: step.env), values, of: settings.secrets)
     }
     var plan = try runner.plan(step, values, settings.secrets, rundir: rundir)
     plan.settings = settings

@@ -31,6 +31,7 @@ struct Declarations {
   }
 
   private(set) var all: [Declaration] = []
+  private var places: [Name: Int] = [:]
 
   init() {}
 
@@ -39,7 +40,7 @@ struct Declarations {
     try json.forEachElement { (index, element) throws(Refusal) in
       do throws(Refusal) {
         let declaration = try Declarations.read(element)
-        if let other = all.firstIndex(where: { $0.name == declaration.name }) {
+        if let other = places.updateValue(index, forKey: Name(declaration.name)) {
           throw Refusal(
             "two parameters have the name \(Wording.quoted(declaration.name)): /parameters/\(other) and /parameters/\(index)"
           ).inside("name")
@@ -81,7 +82,7 @@ struct Declarations {
       name: name, kind: kind, fallback: fallback, isRequired: isRequired ?? (fallback == nil), values: values, range: range)
   }
 
-  subscript(name: String) -> Declaration? { all.first { $0.name == name } }
+  subscript(name: String) -> Declaration? { places[Name(name)].map { all[$0] } }
 
   var names: [String] { all.map(\.name) }
 }
@@ -107,7 +108,7 @@ extension Declarations.Declaration {
     case .select:
       let isKnown = values.contains { $0.read { json_equal($0.raw, json.raw) == 1 } }
       guard isKnown else {
-        let known = values.map { $0.read { $0.shownValue } }.joined(separator: ", ")
+        let known = Wording.listed(values) { $0.read { $0.shownValue } }
         throw Refusal("\(json.shown) is no choice of the parameter \(Wording.quoted(name)): it has \(known)")
       }
       value = JSONValue(keeping: json)

@@ -9,16 +9,17 @@ struct Reference {
   let choice: (isTrue: String, isFalse: String?)?
 
   init?(_ text: String) {
-    guard text.hasPrefix("$[["), text.hasSuffix("]]"), text.utf8.count >= 5 else { return nil }
-    let expression = text.dropFirst(3).dropLast(2)
-    guard let question = expression.firstIndex(of: "?") else {
+    let bytes = text.utf8
+    guard bytes.count >= 5, bytes.starts(with: "$[[".utf8), bytes.suffix(2).elementsEqual("]]".utf8) else { return nil }
+    let expression = bytes.dropFirst(3).dropLast(2)
+    guard let question = expression.firstIndex(of: UInt8(ascii: "?")) else {
       name = Reference.trimmed(expression)
       choice = nil
       return
     }
     name = Reference.trimmed(expression[..<question])
     let rest = expression[expression.index(after: question)...]
-    if let colon = rest.firstIndex(of: ":") {
+    if let colon = rest.firstIndex(of: UInt8(ascii: ":")) {
       choice = (Reference.trimmed(rest[..<colon]), Reference.trimmed(rest[rest.index(after: colon)...]))
     } else {
       choice = (Reference.trimmed(rest), nil)
@@ -28,8 +29,7 @@ struct Reference {
   /// As a message has it.
   var shown: String { "$[[\(Wording.quoted(name).dropFirst().dropLast())]]" }
 
-  private static func trimmed(_ text: Substring) -> String {
-    let bytes = text.utf8
+  private static func trimmed(_ bytes: Substring.UTF8View) -> String {
     func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
     let start = bytes.firstIndex { !isSpace($0) } ?? bytes.endIndex
     let end = bytes.lastIndex { !isSpace($0) }.map { bytes.index(after: $0) } ?? start
@@ -98,11 +98,11 @@ extension JSONRef {
 
 extension JSONValue {
   /// `nil`: there is no memory for it.
-  static func object(_ values: [String: JSONValue]) -> JSONValue? {
+  static func object(_ values: [Name: JSONValue]) -> JSONValue? {
     guard let raw = json_object() else { return nil }
     let object = JSONValue(taking: raw)
     for (key, value) in values.sorted(by: { $0.key < $1.key }) {
-      let isAdded = value.read { json_object_set(raw, key, $0.raw) == 0 }
+      let isAdded = value.read { json_object_set(raw, key.text, $0.raw) == 0 }
       if !isAdded { return nil }
     }
     return object

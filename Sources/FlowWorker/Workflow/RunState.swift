@@ -33,8 +33,10 @@ final class RunState {
 
   // MARK: Writing
 
-  /// Remembers a step. A directory that cannot be written to does not fail the run: it only starts earlier another time.
-  func record(_ index: Int, _ step: Signature, _ result: StepResult, _ value: JSONValue?, _ files: FileIndex) {
+  /// Remembers a step. It has happened only when it is on the disk: a file system tells late of what it could not write.
+  func record(_ index: Int, _ step: Signature, _ result: StepResult, _ value: JSONValue?, _ files: FileIndex)
+    throws(SpawnFailure)
+  {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("version", 1)
@@ -55,23 +57,27 @@ final class RunState {
       writer.member("result") { result.write(to: &$0) }
     }
     let text = writer.buffer()
-    guard !text.isExhausted, let part = try? PartFile(RunState.name(index), in: directory) else { return }
+    if text.isExhausted { throw .noMemory }
+    let part = try PartFile(RunState.name(index), in: directory)
     var done = 0
     while done < text.count {
       let rest = UnsafeRawBufferPointer(rebasing: text.bytes[done...])
-      guard let start = rest.baseAddress else { return }
-      let count = fws_write_file(part.fd, start, rest.count)
+      let count = rest.baseAddress.map { fws_write_file(part.fd, $0, rest.count) } ?? 0
       if count < 0, errno == EINTR { continue }
-      if count <= 0 { return }
+      if count <= 0 { throw directory.failure("the file", RunState.name(index), count < 0 ? errno : ENOSPC) }
       done += count
     }
-    try? part.publish(size: Int64(text.count), mode: 0o600)
+    while fsync(part.fd) < 0 {
+      if errno != EINTR { throw directory.failure("the file", RunState.name(index), errno) }
+    }
+    try part.publish(size: Int64(text.count), mode: 0o600)
   }
 
-  /// Forgets a step and those behind it.
-  func forget(from index: Int) {
+  /// Forgets a step and those behind it: of a record that is left, another run would believe what it says.
+  func forget(from index: Int) throws(SpawnFailure) {
     var at = index
     while fws_remove_file(directory.directory.number, RunState.name(at)) == 0 { at += 1 }
+    if errno != ENOENT { throw directory.failure("the file", RunState.name(at), errno) }
   }
 
   // MARK: Reading
@@ -121,17 +127,19 @@ final class RunState {
 struct Signature {
   let text: String
 
-  /// - Parameter values: those that the step may see.
+  /// - Parameters:
+  ///   - context: the values that the step may see.
+  ///   - settings: of the run, with its secrets.
   init?(
     _ step: Step, _ worker: Worker, _ context: Context, rundir: String, _ volumes: Volumes, _ files: FileIndex,
-    _ place: FileVolume
+    _ place: FileVolume, _ settings: RunSettings
   ) {
-    guard let path = try? CText(rundir), let plan = try? worker.plan(step, context, rundir: path.start),
+    guard let path = try? CText(rundir), let plan = try? worker.plan(step, context, path, settings),
       let parsed = try? JSONText.parse(plan.bytes)
     else { return nil }
     // Default workers have new names each time, and what an engine or a scheduler is asked has the host's own label in it.
     for key in ["worker", "containers", "submission", "problem", "host"] { _ = parsed.read { json_object_del($0.raw, key) } }
-    let values = step.type == .code ? context.snapshot.without(Set(step.secrets + worker.secrets)) : nil
+    let values = step.type == .code ? context.snapshot.without(settings.secrets.names) : nil
     var isComplete = true
     var writer = JSONWriter()
     writer.object { writer in
@@ -154,23 +162,27 @@ struct Signature {
     guard isComplete else { return nil }
     let buffer = writer.buffer()
     if buffer.isExhausted { return nil }
-    text = String(decoding: buffer.bytes, as: UTF8.self)
+    // A secret may also have come by a reference, or be the name of a file.
+    guard let whole = try? JSONText.parse(buffer.bytes),
+      let shown = settings.secrets.masked(whole)?.read({ JSONText.compact($0) })
+    else { return nil }
+    text = shown.string
   }
 
-  /// Size and time of change of a file, or of all in a folder, where the worker has it and where it comes from.
+  /// Size, identity and times of change of a file, or of all in a folder, where the worker has it and where it comes from.
   private static func write(
     _ key: String, _ volumes: Volumes, _ files: FileIndex, _ place: FileVolume, to writer: inout JSONWriter
   ) -> Bool {
-    var found: [(volume: String, file: VolumeFile, changed: Int64)] = []
+    var found: [(volume: String, file: VolumeFile, facts: fws_file)] = []
     var names = [place.name]
-    for name in files.matches(key).flatMap(\.volumes) where !names.contains(name) { names.append(name) }
+    for name in files.matches(key).flatMap(\.volumes) where !names.contains(where: { Name.isSame($0, name) }) { names.append(name) }
     var isThere = false
     for name in names {
       guard case .files(let volume)? = try? volumes.volume(name), let inner = try? volume.files(key) else { continue }
-      if name == place.name { isThere = (try? volume.has(key)) == true }
+      if Name.isSame(name, place.name) { isThere = (try? volume.has(key)) == true }
       for file in inner {
         guard let (_, facts) = try? volume.read(file.key) else { return false }
-        found.append((Volumes.plain(name), file, facts.changed))
+        found.append((Volumes.plain(name), file, facts))
       }
     }
     found.sort { ($0.volume, $0.file.key) < ($1.volume, $1.file.key) }
@@ -179,7 +191,10 @@ struct Signature {
         writer.member("volume", entry.volume)
         writer.member("key", entry.file.key)
         writer.member("size", Int(entry.file.size))
-        writer.member("changed", Int(entry.changed))
+        writer.member("changed", Int(entry.facts.changed))
+        // A file that another one has replaced may have its size and time: `cp -p`, `tar`, `rsync -t`.
+        writer.member("touched", Int(entry.facts.touched))
+        writer.member("inode", Int(truncatingIfNeeded: entry.facts.inode))
         writer.member("mode", Int(entry.file.mode))
       }
     }
@@ -197,7 +212,7 @@ extension StepResult {
   /// A result as a state directory has it; `nil`: it is none of a success.
   convenience init?(_ json: JSONRef, of step: Step, by worker: Worker) {
     guard json["returncode"]?.integer == 0, json["outcome"]?.string == "exited",
-      json["step"]?.string == step.cName.string
+      json["step"]?.string.map({ Name.isSame($0, step.cName.string) }) == true
     else { return nil }
     var pieces: [[String]] = [[], []]
     for (at, name) in ["stdout", "stderr"].enumerated() {

@@ -6,7 +6,7 @@ public final class Workflow: Sendable {
   ]
   static let keys = ["files", "parameters", "steps"]
 
-  private enum Item: Sendable {
+  enum Item: Sendable {
     case ready(Step)
     /// It has references: it is read when there are arguments.
     case open(JSONValue, name: String)
@@ -15,6 +15,18 @@ public final class Workflow: Sendable {
       switch self {
       case .ready(let step): return step.cName.string
       case .open(_, let name): return name
+      }
+    }
+
+    var secrets: [String] {
+      switch self {
+      case .ready(let step): return step.secrets
+      case .open(let value, _):
+        return value.read { json in
+          var names: [String] = []
+          json["secrets"]?.forEachElement { if let name = $1.string { names.append(name) } }
+          return names
+        }
       }
     }
   }
@@ -32,7 +44,7 @@ public final class Workflow: Sendable {
   private let declarations: Declarations
   /// A template names all its parameters; the bare part of one does not.
   private let isTemplate: Bool
-  private let items: [Item]
+  let items: [Item]
   private let files: JSONValue?
   private let parameters: JSONValue?
 
@@ -110,14 +122,14 @@ public final class Workflow: Sendable {
 
     private mutating func readSteps(_ json: JSONRef) throws(Refusal) {
       try json.require(.array)
-      var places: [String: Int] = [:]
+      var places: [Name: Int] = [:]
       try json.forEachElement { (index, element) throws(Refusal) in
         do throws(Refusal) {
           try element.require(.object)
           guard let named = element["name"] else { throw Refusal.missingKey("name", of: "the step") }
           let name: String
           do throws(Refusal) { name = try named.requireName() } catch { throw error.inside("name") }
-          if let other = places.updateValue(index, forKey: name) {
+          if let other = places.updateValue(index, forKey: Name(name)) {
             throw Refusal("two steps have the name \(Wording.quoted(name)): the steps \(other + 1) and \(index + 1)")
               .inside("name")
           }
@@ -178,7 +190,7 @@ public final class Workflow: Sendable {
 
   /// The workflow for a set of arguments.
   func resolved(_ arguments: ContextValues) throws(FlowError) -> Resolved {
-    var values: [String: JSONValue] = [:]
+    var values: [Name: JSONValue] = [:]
     do throws(Refusal) { try readArguments(arguments, &values) } catch {
       throw FlowError(.document, error.message, path: error.pointer.text)
     }
@@ -209,30 +221,30 @@ public final class Workflow: Sendable {
     }
   }
 
-  private func readArguments(_ arguments: ContextValues, _ values: inout [String: JSONValue]) throws(Refusal) {
-    for declaration in declarations.all { values[declaration.name] = declaration.fallback }
+  private func readArguments(_ arguments: ContextValues, _ values: inout [Name: JSONValue]) throws(Refusal) {
+    for declaration in declarations.all { values[Name(declaration.name)] = declaration.fallback }
     try arguments.object.read { (object) throws(Refusal) in
       try object.readMembers { (key, value) throws(Refusal) in
         let name = try key.requireString()
         if let declaration = declarations[name] {
-          values[name] = try declaration.cast(value)
+          values[Name(name)] = try declaration.cast(value)
         } else if isTemplate {
           let names = declarations.names
           throw Refusal(
             "the workflow has no parameter \(Wording.quoted(name)): it has \(Wording.names(names))"
               + Wording.hint(for: name, among: names), isAboutKey: true)
         } else {
-          values[name] = JSONValue(keeping: value)
+          values[Name(name)] = JSONValue(keeping: value)
         }
       }
     }
-    for declaration in declarations.all where declaration.isRequired && values[declaration.name] == nil {
+    for declaration in declarations.all where declaration.isRequired && values[Name(declaration.name)] == nil {
       throw Refusal("the parameter \(Wording.quoted(declaration.name)) needs a value, and has none")
     }
   }
 
-  private static func value(of reference: Reference, _ values: [String: JSONValue]) throws(Refusal) -> JSONValue {
-    guard let value = values[reference.name] else {
+  private static func value(of reference: Reference, _ values: [Name: JSONValue]) throws(Refusal) -> JSONValue {
+    guard let value = values[Name(reference.name)] else {
       throw Refusal("the parameter \(Wording.quoted(reference.name)), which \(reference.shown) refers to, has no value")
     }
     guard let choice = reference.choice else { return value }
@@ -246,7 +258,7 @@ public final class Workflow: Sendable {
 
   /// The values that commands may refer to. A workflow that lists none has those of its arguments.
   private func context(
-    _ values: [String: JSONValue], _ lookup: (Reference) throws(Refusal) -> JSONValue
+    _ values: [Name: JSONValue], _ lookup: (Reference) throws(Refusal) -> JSONValue
   ) throws(Refusal) -> JSONValue {
     if let parameters {
       do throws(Refusal) { return try parameters.read { (json) throws(Refusal) in try json.expanded(lookup) } } catch {
@@ -259,14 +271,14 @@ public final class Workflow: Sendable {
 
   /// `nil`: the step is a parameter that was not given, and need not be.
   private func step(
-    _ item: Item, _ values: [String: JSONValue], _ lookup: (Reference) throws(Refusal) -> JSONValue
+    _ item: Item, _ values: [Name: JSONValue], _ lookup: (Reference) throws(Refusal) -> JSONValue
   ) throws(Refusal) -> Step? {
     guard case .open(let value, _) = item else {
       if case .ready(let step) = item { return step }
       return nil
     }
     let action = value.read { $0["action"]?.string }
-    if let reference = action.flatMap({ Reference($0) }), reference.choice == nil, values[reference.name] == nil,
+    if let reference = action.flatMap({ Reference($0) }), reference.choice == nil, values[Name(reference.name)] == nil,
       declarations[reference.name]?.isRequired == false
     {
       return nil

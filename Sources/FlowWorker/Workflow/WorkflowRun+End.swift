@@ -2,11 +2,6 @@ internal import CFlowShims
 
 /// What the host sees of the values, and the end.
 extension WorkflowRun {
-  /// Of values that are not told.
-  var secretNames: Set<String> {
-    workers.reduce(into: Set(resolved.steps.flatMap(\.secrets))) { $0.formUnion($1.takeUnretainedValue().secrets) }
-  }
-
   /// Lets the host see the values.
   func publish() {
     guard let hostContext else { return }
@@ -18,9 +13,11 @@ extension WorkflowRun {
   }
 
   func finish(_ failure: SpawnFailure?) {
+    let values = context.snapshot.without(secrets.names).flatMap { secrets.masked($0) }
     let result = RunResult(
-      steps: reports, total: resolved.steps.count, kept: kept, failure: failure, started: started,
-      duration: fws_monotonic() - began, context: context.snapshot.without(secretNames), copies: copies)
+      steps: reports, total: resolved.steps.count, kept: kept, failure: failure.map { secrets.masked($0) }, started: started,
+      duration: fws_monotonic() - began, context: values, copies: copies,
+      unkept: stateFailure.map { secrets.masked($0) })
     state = nil
     tell(.runEnded(result))
     phase = .over(Report(result))

@@ -23,13 +23,14 @@ extension WorkflowRun {
     }
     // It is there already, unless the host says otherwise.
     if isCancelled, account.returncode != 0 { end.outcome = .cancelled }
-    end.stdout = Output(account.stdout)
-    end.stderr = Output(account.stderr)
+    end.stdout = Output(secrets.masked(account.stdout))
+    end.stderr = Output(secrets.masked(account.stderr))
     end.exception = account.exception
     end.value = account.value
     if let exception = account.exception {
       end.explanation = "raised \(exception.type): \(exception.message)"
     }
+    end = end.masked(by: secrets, of: step)
     if account.returncode == 0, let argument = step.code.argument, let value = account.value {
       context.set(argument, value)
     }

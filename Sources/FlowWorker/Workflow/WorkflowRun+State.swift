@@ -6,7 +6,7 @@ extension WorkflowRun {
     while index < resolved.steps.count, let worker, let record = state.read(index) {
       let step = resolved.steps[index]
       guard let place = try? volumes.place(of: worker.cVolume.string),
-        let signature = Signature(step, worker, context, rundir: place.path, volumes, record.files, place),
+        let signature = Signature(step, worker, context, rundir: place.path, volumes, record.files, place, settings),
         signature.isSame(as: record.signature),
         let result = record.result.read({ StepResult($0, of: step, by: worker) })
       else { break }
@@ -16,20 +16,26 @@ extension WorkflowRun {
       index += 1
     }
     kept = index
-    state.forget(from: index)
+    do throws(SpawnFailure) { try state.forget(from: index) } catch { stateFailure = error }
   }
 
-  /// Remembers a step that has ended well.
+  /// Remembers a step that has ended well. A directory that cannot be written to does not end the run, whose work would
+  /// be lost; but the run has failed in the end.
   func remember(_ result: StepResult, _ before: Context) {
     guard let state, let worker, let place = try? volumes.place(of: worker.cVolume.string) else { return }
     let step = resolved.steps[index]
     var value: JSONValue?
     if let argument = step.code.argument {
       // A secret is in no file, and what JSON does not have would be something else the next time.
-      guard isResumable, !secretNames.contains(argument), let given = context.snapshot[argument] else { return }
+      guard isResumable, !secrets.contains(argument), let given = context.snapshot[argument] else { return }
       value = JSONValue(keeping: given)
     }
-    guard let signature = Signature(step, worker, before, rundir: place.path, volumes, files, place) else { return }
-    state.record(index, signature, result, value, files)
+    // What is to be read again cannot be masked: a step whose value or files have a secret in them is run again.
+    if let value, secrets.isIn(value) { return }
+    if files.entries.contains(where: { secrets.isIn($0.key) }) { return }
+    guard stateFailure == nil,
+      let signature = Signature(step, worker, before, rundir: place.path, volumes, files, place, settings)
+    else { return }
+    do throws(SpawnFailure) { try state.record(index, signature, result, value, files) } catch { stateFailure = error }
   }
 }

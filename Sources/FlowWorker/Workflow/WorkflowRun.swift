@@ -22,16 +22,23 @@ final class WorkflowRun: Flight {
   }
 
   let resolved: Workflow.Resolved
+  /// Its workers live as long as it does.
   private let pool: Pool
   let workers: [Unmanaged<Worker>]
   let volumes: Volumes
   let options: WorkflowOptions
-  let settings: RunSettings
+  /// For each step, with what is secret in the run.
+  private(set) var settings: RunSettings
   var state: RunState?
+  /// Why something is not remembered.
+  var stateFailure: SpawnFailure?
   /// The values that a step began with, where its state is kept.
   private var valuesBefore: Context?
   /// Whether the value of the step's function is all that JSON has of it.
   var isResumable = true
+  /// The arguments, and the environments of workers and steps: where secrets are found.
+  private let given: ContextValues
+  private let secretEnvs: [KeyValues]
   /// What commands see, and what the host gets of it.
   let context: Context
   let hostContext: Context?
@@ -64,9 +71,17 @@ final class WorkflowRun: Flight {
     self.pool = pool
     hostContext = arguments
     let empty = try Context(nil)
-    resolved = try workflow.resolved((arguments ?? empty).snapshot)
-    context = try Context(holding: resolved.values)
+    let given = (arguments ?? empty).snapshot
     volumes = try Volumes(pool.volumes, basedir: basedir)
+    do throws(FlowError) {
+      resolved = try workflow.resolved(given)
+      context = try Context(holding: resolved.values)
+      workers = try resolved.workers(of: pool, volumes)
+    } catch {
+      throw try Secrets(workflow.secretNames(pool), envs: [], [given]).masked(error)
+    }
+    self.given = given
+    secretEnvs = resolved.environments(workers)
     files = FileIndex()
     for name in volumes.names {
       // What the host's own directory has is looked for when it is needed.
@@ -78,8 +93,11 @@ final class WorkflowRun: Flight {
       timer = nil
       timerFailure = error
     }
+    settings.secrets = try Secrets(resolved.secretNames(workers), envs: secretEnvs, [given, context.snapshot])
     self.settings = settings
-    workers = try resolved.workers(of: pool, volumes, options, context)
+    do throws(FlowError) { try resolved.check(workers, options, context, settings) } catch {
+      throw settings.secrets.masked(error)
+    }
     queue.isListening = isListening
     state = try options.state.map { (path) throws(FlowError) in try RunState(path) }
     if let state { volumes.keepCopies(at: state.copies) }
@@ -228,7 +246,7 @@ final class WorkflowRun: Flight {
       return finishMoving(errand, failure)
     }
     let end = transfers.advance()
-    for file in transfers.takeCopied() {
+    for file in transfers.takeCopied().map({ $0.masked(by: secrets) }) {
       let step = isOfStep(errand) ? index : -1
       copies.append(RunResult.Copy(step: step, file: file, ended: fws_wall()))
       tell(.fileCopied(file), step: step)
@@ -262,7 +280,7 @@ final class WorkflowRun: Flight {
       run()
     case .behind(let result):
       guard let failure else { return complete(result) }
-      keep(result.failed(by: failure, of: resolved.steps[index]))
+      keep(result.failed(by: secrets.masked(failure), of: resolved.steps[index]))
       finish(nil)
     case .outputs:
       guard let failure else { return finish(nil) }
@@ -341,6 +359,7 @@ final class WorkflowRun: Flight {
   /// The commands of a step have ended.
   func finishStep(_ result: StepResult) {
     let step = resolved.steps[index]
+    if let argument = step.code.argument, secrets.contains(argument) { learnSecret() }
     guard result.returncode == 0, let worker else {
       keep(result)
       return finish(nil)
@@ -355,14 +374,26 @@ final class WorkflowRun: Flight {
             + "(\(Wording.path(place.path)))")
       }
       for key in step.outputs { files.record(key, in: [place.name]) }
-      guard place.name != volume, !step.outputs.isEmpty else { return complete(result) }
+      guard !Name.isSame(place.name, volume), !step.outputs.isEmpty else { return complete(result) }
       move(.behind(result)) { (transfers) throws(SpawnFailure) in
         transfers.deliver(step.outputs, from: place, to: volume)
       }
     } catch {
-      keep(result.failed(by: error, of: step))
+      keep(result.failed(by: secrets.masked(error), of: step))
       finish(nil)
     }
+  }
+
+  /// What is secret in the whole run.
+  var secrets: Secrets { settings.secrets }
+
+  /// A step has given a value that another one calls secret.
+  private func learnSecret() {
+    // Without memory for it the step's value stays unknown to the mask, and there will be no memory for the next step.
+    guard
+      let learnt = try? Secrets(secrets.names, envs: [], [context.snapshot], before: secrets)
+    else { return }
+    settings.secrets = learnt
   }
 
   private func complete(_ result: StepResult) {
@@ -378,7 +409,7 @@ final class WorkflowRun: Flight {
   func failStep(_ failure: SpawnFailure) {
     guard let worker else { return finish(failure) }
     let step = resolved.steps[index]
-    var end = CommandEnd(failure: failure, started: fws_wall())
+    var end = CommandEnd(failure: failure, started: fws_wall()).masked(by: secrets, of: step)
     if failure.outcome == .cancelled || failure.outcome == .timeout {
       end.explanation = "was not started, because \(failure.reason)"
     }

@@ -201,3 +201,79 @@ def test_secrets_are_not_in_the_state(tmp_path):
     written = b"".join(path.read_bytes() for path in (tmp_path / "state").iterdir() if path.is_file())
     assert b"hunter22" not in written and b"***" in written
     assert oct(os.stat(tmp_path / "state/step-1.json").st_mode & 0o777) == "0o600"
+
+
+FULL = """
+import os, sys
+import flowworker as fw
+root, run = sys.argv[1:]
+os.mkdir(root + "/state")
+with open(root + "/fill", "wb", buffering=0) as file:
+    try:
+        while file.write(b"0" * 4096):
+            pass
+    except OSError:
+        pass
+flow = fw.SerialWorkflow()
+flow.add_container_step("a", "", commands=["echo ran >> log"])
+for step in range(2):
+    result = flow.run({}, rundir=run, state=root + "/state")
+    print(result.outcome, result.returncode, result.kept, result.message)
+os.unlink(root + "/fill")
+for step in range(2):
+    result = flow.run({}, rundir=run, state=root + "/state")
+    print(result.outcome, result.returncode, result.kept, result.message)
+"""
+
+
+def test_a_full_disk_is_told(tmp_path, python_env):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run").mkdir()
+    mount = ["unshare", "-rm", "mount", "-t", "tmpfs", "-o", "size=1m", "none", str(tmp_path / "disk")]
+    if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("no file system can be mounted here: the user may not make namespaces")
+    inner = 'mount -t tmpfs -o size=1m none "$2" && exec "$0" -c "$1" "$2" "$3"'
+    command = ["unshare", "-rm", "sh", "-c", inner, sys.executable, FULL, str(tmp_path / "disk"), str(tmp_path / "run")]
+    lines = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=python_env, check=True).stdout.splitlines()
+    for line in lines[:2]:
+        assert line.startswith("volume_failed 1 0 the workflow failed, though its steps succeeded; its state is not kept")
+        assert line.endswith("No space left on device")
+    assert lines[2:] == ["exited 0 0 None", "exited 0 1 None"]
+
+
+def replace(path, text):
+    before = os.stat(path)
+    new = path.with_name("new")
+    new.write_text(text)
+    os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
+    new.rename(path)
+
+
+def rewrite(path, text):
+    before = os.stat(path)
+    path.write_text(text)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [replace, rewrite])
+@pytest.mark.parametrize("name", ["in", "out", "folder/in"])
+def test_a_file_of_the_same_size_and_time_is_another_one(tmp_path, change, name):
+    run = tmp_path / "run"
+    (run / "folder").mkdir(parents=True)
+    (run / "in").write_text("one")
+    (run / "folder/in").write_text("one")
+    flow = fw.SerialWorkflow()
+    flow.add_container_step("a", "", commands=["cat in > out"], inputs=["in", "folder/"], outputs=["out"])
+    flow.add_container_step("b", "", commands=["false"])
+    for kept in (0, 1, 1):
+        assert flow.run({}, rundir=run, state=tmp_path / "state").kept == kept
+    change(run / name, "two")
+    assert flow.run({}, rundir=run, state=tmp_path / "state").kept == 0
+
+
+def test_a_record_that_cannot_be_replaced_is_told(tmp_path):
+    (tmp_path / "state/step-1.json/x").mkdir(parents=True)
+    flow = fw.SerialWorkflow()
+    flow.add_container_step("a", "", commands=["echo done"])
+    result = flow.run({}, rundir=tmp_path / "run", state=tmp_path / "state")
+    assert result.stdout == ["done\n"] and result.outcome == "volume_failed" and "step-1.json" in result.message

@@ -20,6 +20,7 @@ import signal
 import sys
 
 from _flowworker.document import SOURCE, Source, readable
+from _flowworker.mask import masked
 from _flowworker.words import closest, message_of, named, shown, trace_of, type_name, whole
 
 try:
@@ -46,15 +47,13 @@ ERROR_MARKER = "papermill-error-cell-tag"
 
 
 def hide(secrets):
-    """From now on no notebook is written with one of them. They are sorted, the longest first."""
+    """From now on no notebook is written with one of them."""
     # As a notebook has them: in JSON, whether with other characters than ASCII or without.
-    texts = [json.dumps(secret, ensure_ascii=ascii)[1:-1] for secret in secrets for ascii in (False, True)]
+    texts = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for secret in secrets for ascii in (False, True)}
     plain = papermill.iorw.LocalHandler.write
 
     def write(self, text, path):
-        for secret in texts:
-            text = text.replace(secret, "***")
-        plain(self, text, path)
+        plain(self, masked(text, texts), path)
 
     papermill.iorw.LocalHandler.write = write
 

@@ -1,0 +1,39 @@
+"""Hides secrets in texts, as the library does in output (Secrets/Mask.swift)."""
+
+
+def places(text, word):
+    """Where a word stands in a text, also where it overlaps itself. (Knuth, Morris and Pratt: the time does not grow with the word.)"""
+    first = text.find(word)
+    if first < 0:
+        return
+    back, size = [0], 0
+    for letter in word[1:]:
+        while size and word[size] != letter:
+            size = back[size - 1]
+        size += word[size] == letter
+        back.append(size)
+    size = 0
+    for at in range(first, len(text)):
+        while size and (size == len(word) or word[size] != text[at]):
+            size = back[size - 1]
+        size += word[size] == text[at]
+        if size == len(word):
+            yield at + 1 - size, at + 1
+
+
+def masked(text, words):
+    """The text with three stars in place of all that the words cover: where they overlap, no part of any is shown."""
+    pieces, end = [], 0
+    covered = None
+    for place in sorted(place for word in words for place in places(text, word)):
+        if covered is not None and place[0] < covered[1]:
+            covered = covered[0], max(covered[1], place[1])
+            continue
+        if covered is not None:
+            pieces += text[end : covered[0]], "***"
+            end = covered[1]
+        covered = place
+    if covered is not None:
+        pieces += text[end : covered[0]], "***"
+        end = covered[1]
+    return "".join(pieces) + text[end:]

@@ -1,0 +1,59 @@
+internal import Glibc
+
+/// A name from outside: of a step, a worker, a volume, a parameter, a variable, a secret, a function. Two names are the same
+/// if they have the same bytes. Swift's `String` takes texts for equal that Unicode calls equivalent, which are two
+/// names for files, environments and everybody else: it is no key of a dictionary here, and is not compared.
+struct Name: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
+  let text: String
+  /// Computed once, so that looking it up need not.
+  let hash: UInt32
+
+  init(_ text: String) {
+    var text = text
+    hash = text.withUTF8 { Name.hash(UnsafeRawBufferPointer($0)) }
+    // In one piece of memory, as `withUTF8` has left it.
+    self.text = text
+  }
+
+  init(stringLiteral text: String) { self.init(text) }
+
+  static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
+    countWork()
+    // Swift's hasher is seeded: no document can make all its names collide.
+    var hasher = Hasher()
+    hasher.combine(bytes: bytes)
+    return UInt32(truncatingIfNeeded: hasher.finalize())
+  }
+
+  @inline(__always)
+  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    var text = text
+    return text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+  }
+
+  static func == (one: Name, other: Name) -> Bool { one.hash == other.hash && Name.isSame(one.text, other.text) }
+
+  static func < (one: Name, other: Name) -> Bool { one.text.utf8.lexicographicallyPrecedes(other.text.utf8) }
+
+  func hash(into hasher: inout Hasher) { hasher.combine(hash) }
+
+  /// Whether two texts have the same bytes.
+  static func isSame(_ one: String, _ other: String) -> Bool {
+    countWork()
+    return one.utf8.count == other.utf8.count && one.utf8.elementsEqual(other.utf8)
+  }
+
+  #if DEBUG
+    /// How often names were hashed and compared: tests look at how that grows with a document.
+    @TaskLocal static var work: Work?
+
+    final class Work: @unchecked Sendable {
+      // Unchecked: the test that has it is one task.
+      var count = 0
+    }
+
+    @inline(__always) private static func countWork() { work?.count += 1 }
+  #else
+    @inline(__always) private static func countWork() {}
+  #endif
+}
