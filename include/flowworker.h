@@ -175,8 +175,8 @@ typedef int32_t fw_outcome;
 /** A command could not be started, or nothing of a notebook could be run: returncode 1,
  *  and a message that says why. */
 #define FW_SPAWN_FAILED 5
-/** The engine of the step's containers does not answer, was lost, or cannot go on (its
- *  disk is full, its registry is not there): returncode 1, and output so far is kept. */
+/** The engine of the step's containers does not answer, was lost, has cut off the output, or cannot go
+ *  on (its disk is full, its registry is not there): returncode 1, and output so far is kept. */
 #define FW_ENGINE_FAILED 6
 /** The commands of a step of a workflow succeeded, and did not make a file that is among its
  *  outputs; or the workflow has not made one of its own. Returncode 1. */

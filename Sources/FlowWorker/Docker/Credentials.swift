@@ -21,6 +21,8 @@ final class Credentials {
 
   /// Seconds. A helper may ask its user something.
   private static let patience = 60.0
+  /// Bytes.
+  private static let longestAnswer = 1 << 20
 
   /// What the file says by itself; `nil` if a helper must be asked.
   static func stored(for registry: String) throws(SpawnFailure) -> Outcome? {
@@ -50,7 +52,9 @@ final class Credentials {
     guard let worker = try? SubprocessWorker(helperWith: env), let root = try? CText("/") else {
       throw .noMemory
     }
-    launcher = try ProcessLauncher(worker, RunSettings(), env: env, rundir: root)
+    var settings = RunSettings()
+    settings.outputLimit = Credentials.longestAnswer
+    launcher = try ProcessLauncher(worker, settings, env: env, rundir: root)
     // The registry is its input, a JSON document its output; the names are in variables, as data.
     var text = ByteBuffer()
     text.append("printf %s \"$FLOWWORKER_REGISTRY\" | \"$FLOWWORKER_HELPER\" get" as StaticString)

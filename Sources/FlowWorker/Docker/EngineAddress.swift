@@ -89,7 +89,7 @@ struct EnginePlace: Sendable {
   /// - Parameter doing: what it was for, such as "create the container".
   func failure(_ answer: borrowing HTTPAnswer, doing: String) -> SpawnFailure {
     if answer.failure != nil {
-      let text = Wording.foreign(answer.message)
+      let text = answer.message
       return answer.isAbsent
         ? SpawnFailure(engine: "no engine answers at \(address) (\(source)): \(text)")
         : SpawnFailure(engine: "the engine at \(address) was lost: \(text)")
@@ -100,8 +100,10 @@ struct EnginePlace: Sendable {
     }
     let reason = "the engine at \(address) does not \(doing): \(message)"
     // It is the step's concern only where the engine says that what was asked for is wrong.
-    let isOurs = (400..<500).contains(answer.status) && answer.status != 408 && answer.status != 429
-    return isOurs ? SpawnFailure(reason) : SpawnFailure(engine: reason)
+    let isRefusal = (300..<500).contains(answer.status) && answer.status != 408 && answer.status != 429
+    // Of a user that the image does not have it says so with a status of its own troubles.
+    let hasNoUser = message.contains("unable to find user") || message.contains("no matching entries in")
+    return isRefusal || hasNoUser ? SpawnFailure(reason) : SpawnFailure(engine: reason)
   }
 
   /// What the first call came to, before which nobody knew whether there is an engine, or how it is to be spoken to.

@@ -76,6 +76,8 @@ class EngineCommand: RunningCommand {
   /// When it was advanced last.
   private var turnTime = fws_monotonic()
   private var isRestExtended = false
+  /// Bytes that came behind the end.
+  private var late = 0
   /// No other command follows in its session.
   private var endsStep = false
   /// The end of its output was seen.
@@ -91,6 +93,8 @@ class EngineCommand: RunningCommand {
   /// Seconds. An engine that was lost may come back; whether the container ran on is seen then.
   private static let lossPatience = 2.0
   private static let lossInterval = 0.2
+  /// Bytes that may be on their way when the end is told; an engine has some MB at most.
+  private static let mostLate = 64 << 20
   /// Seconds between two turns of a host that is busy with other things.
   private static let absence = 1.0
 
@@ -223,7 +227,12 @@ class EngineCommand: RunningCommand {
   final func take(_ bytes: UnsafeRawBufferPointer) {
     // Output may come before the answer to the start does.
     if phase == .starting { tellStart() }
-    if phase == .ended, clocks.has(.drain) { clocks.set(.drain, in: EngineCommand.drainPatience) }
+    if phase == .ended {
+      if clocks.has(.drain) { clocks.set(.drain, in: EngineCommand.drainPatience) }
+      late += bytes.count
+      // libcurl is at work here.
+      if late > EngineCommand.mostLate { return clocks.set(.rest, in: 0) }
+    }
     var pieces = frames
     pieces.take(bytes) { stream, piece in accept(stream, piece) }
     frames = pieces
@@ -282,7 +291,8 @@ class EngineCommand: RunningCommand {
   private func restHasPassed() {
     guard phase == .ended else { return }
     // A host that was away has not taken what was there.
-    if !isRestExtended, reason == nil, fws_monotonic() - turnTime > EngineCommand.absence {
+    let wasAway = fws_monotonic() - turnTime > EngineCommand.absence
+    if wasAway, !isRestExtended, reason == nil, late <= EngineCommand.mostLate {
       isRestExtended = true
       return clocks.set(.rest, in: session.patience)
     }

@@ -182,7 +182,7 @@ struct HTTPAnswer: ~Copyable {
 
   /// What the engine says of an error, in one line.
   var message: String {
-    if let failure { return Wording.foreign(failure) }
+    if let failure { return Wording.foreign(failure, limit: 1000) }
     let said = read { json in json["message"]?.string ?? json["cause"]?.string }
     let text = said ?? String(decoding: body.bytes.prefix(500), as: UTF8.self)
     let line = Wording.foreign(text, limit: 1000)

@@ -12,8 +12,9 @@ final class TransferRequest {
   init(_ url: String, timeout: Double, patience: Double = 60) throws(SpawnFailure) {
     what.content = -1
     what.timeout = timeout
-    what.limits.silence = patience
-    what.limits.whole = patience
+    // A connection that may take longer is no silence.
+    what.limits.silence = max(patience, timeout)
+    what.limits.whole = what.limits.silence
     what.url = try text(url)
   }
 

@@ -144,6 +144,18 @@ def test_a_flood_behind_the_end_has_an_end(engine, rundir):
     assert "goes on sending output" in result.message and result.commands[0]["exit_code"] == 0
 
 
+def test_a_flood_behind_the_end_takes_no_memory(engine, rundir):
+    before = resident()
+    result = worker(engine({"attach": "flood"})).exec(step(), {}, rundir)
+    assert (result.outcome, result.incomplete) == ("engine_failed", ["stdout", "stderr"])
+    assert resident() - before < 512 << 20
+
+
+def resident():
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+
+
 def test_what_only_an_inspection_tells_is_not_waited_for(engine, rundir):
     result = worker(engine({"inspect": "hang"}), 0.5).exec(step(), {}, rundir)
     assert (result.outcome, result.returncode, result.incomplete) == ("exited", 0, [])
@@ -230,11 +242,6 @@ def test_what_an_engine_says_of_an_end_is_plain_text(engine, rundir):
 
 
 # --- images --------------------------------------------------------------------------------------------
-
-
-def resident():
-    with open("/proc/self/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
 
 
 @pytest.mark.parametrize("fault", ["endless", "oneline"])
