@@ -29,6 +29,8 @@ final class Interpreter: @unchecked Sendable {
   private var taken = 0
   /// It has said that it takes jobs.
   var isReady = false
+  /// What a job leaves comes to it, and is seen.
+  var isReaper = false
 
   /// Seconds without a job after which it ends.
   private static let idleTime = 60

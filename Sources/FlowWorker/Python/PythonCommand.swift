@@ -113,6 +113,7 @@ final class PythonCommand: RunningCommand {
     switch event {
     case "ready":
       interpreter.isReady = true
+      interpreter.isReaper = line["reaper"]?.boolean ?? false
       if let ticket {
         do throws(SpawnFailure) { try interpreter.begin(ticket) } catch {
           unbegun = error
@@ -139,7 +140,7 @@ final class PythonCommand: RunningCommand {
   private func finishJob(_ done: RunnerDone, _ signpost: inout Signpost) {
     // It is being ended, or may be, by its monitor; or it has left something, which its monitor ends.
     let mayBeEnded = report == nil && (done.signal == SIGTERM || done.exitCode == 128 + SIGTERM)
-    if isStopped || mayBeEnded || !done.isClean {
+    if isStopped || mayBeEnded || !done.isClean || !interpreter.isReaper {
       self.done = done
       interpreter.stop()
       phase = .ending
@@ -156,7 +157,7 @@ final class PythonCommand: RunningCommand {
     end.pid = pid
     end.duration = fws_wall() - started
     end.usage = done.usage
-    end.containment = .subreaper
+    end.containment = interpreter.isReaper ? .subreaper : .session
     guard let report else {
       end.signal = done.signal
       end.outcome = done.signal == nil ? .exited : .signaled
