@@ -95,8 +95,7 @@ public final class Call: @unchecked Sendable {
       state.wake = nil
     }
     // Who stands in a write is told now; the end that is closed with the command may have copies.
-    fws_writing_end(out.number)
-    fws_writing_end(err.number)
+    for end in [out, err] where end.isOurs { fws_writing_end(end.number) }
   }
 
   // MARK: The function's side
@@ -113,7 +112,10 @@ public final class Call: @unchecked Sendable {
     var rest = bytes
     while let start = rest.baseAddress, !rest.isEmpty {
       if state.withLock({ $0.isGivenUp }) { throw .givenUp }
-      let count = fws_writing_send(stream == .stdout ? out.number : err.number, start, rest.count)
+      let end = stream == .stdout ? out : err
+      // The host may have closed it; its result says that output is missing.
+      guard end.isOurs else { throw .givenUp }
+      let count = fws_writing_send(end.number, start, rest.count)
       if count >= 0 {
         rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
       } else if errno != EINTR {

@@ -43,8 +43,12 @@ struct OutputSink: ~Copyable {
 
   private mutating func close(_ signpost: inout Signpost) {
     if pipe.number < 0 { return }
-    signpost.forget(pipe.number)
-    pipe.close()
+    guard pipe.isOurs else { return lose() }
+    closeOurs(&signpost)
+  }
+
+  private mutating func lose() {
+    failure = "this process has closed the descriptor that it is read from"
     pipe = fws_fd.none
   }
 
@@ -58,11 +62,7 @@ struct OutputSink: ~Copyable {
   /// Reads once. Closes the pipe at its end.
   mutating func read(_ signpost: inout Signpost, _ events: inout EventQueue) {
     if pipe.number < 0 { return }
-    guard pipe.isOurs else {
-      failure = "this process has closed the descriptor that it is read from"
-      pipe = fws_fd.none
-      return
-    }
+    guard pipe.isOurs else { return lose() }
     let fd = pipe.number
     let count: Int
     if mask != nil || feed != nil && events.isListening {

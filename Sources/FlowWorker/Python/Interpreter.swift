@@ -32,6 +32,8 @@ final class Interpreter: @unchecked Sendable {
   private var foreign = 0
   /// It has said that it takes jobs.
   private(set) var isReady = false
+  /// What a job leaves comes to it, and is seen.
+  private(set) var isReaper = false
   /// The end of what it complained of.
   private var complaints = ByteBuffer()
   private var complaintsAreOpen = true
@@ -133,6 +135,7 @@ final class Interpreter: @unchecked Sendable {
         if isReady { return .line(value) }
         if value.read({ $0["event"]?.string == "ready" }) {
           isReady = true
+          isReaper = value.read { $0["reaper"]?.boolean ?? false }
           return .ready
         }
       } catch { if isReady { return .fault("a line of it cannot be read: \(error.message)") } }

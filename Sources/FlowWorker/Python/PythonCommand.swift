@@ -194,7 +194,7 @@ final class PythonCommand: RunningCommand {
   private func finishJob(_ done: RunnerDone, _ signpost: inout Signpost) {
     // It is being ended, or may be, by its monitor; or it has left something, which its monitor ends.
     let mayBeEnded = speech.report == nil && (done.signal == SIGTERM || done.exitCode == 128 + SIGTERM)
-    if isStopped || mayBeEnded || !done.isClean {
+    if isStopped || mayBeEnded || !done.isClean || !interpreter.isReaper {
       self.done = done
       interpreter.stop()
       phase = .ending
@@ -211,7 +211,7 @@ final class PythonCommand: RunningCommand {
     end.pid = pid
     end.duration = fws_wall() - started
     end.usage = done.usage
-    end.containment = .subreaper
+    end.containment = interpreter.isReaper ? .subreaper : .session
     let report = speech.report
     if let report, !report.isSuccess || done.isSuccess {
       report.tell(in: &end)

@@ -128,11 +128,17 @@ struct CommandRecord {
     }
   }
 
+  /// Why files with the whole output are missing or not complete.
+  var spillError: String? {
+    let errors = [end.stdout.fileError, end.stderr.fileError].compactMap { $0 }
+    return errors.isEmpty ? nil : Set(errors).sorted().joined(separator: "; ")
+  }
+
   /// What a message says of output that may be missing.
   var gaps: String {
     let cut = [(Stream.stdout, end.stdout), (.stderr, end.stderr)].filter { $0.1.isExhausted }.map { stream, output in
       "; memory ran out: \(output.count) of \(output.written) bytes of \(stream.name) are kept"
-    }.joined()
+    }.joined() + (spillError.map { "; \($0)" } ?? "")
     if end.incomplete.isEmpty { return cut }
     let names = end.incomplete.map { "\($0.name)" }.joined(separator: " and ")
     return "\(cut); output may be missing: the end of \(names) was not seen\(end.unread.map { " (\($0))" } ?? "")"

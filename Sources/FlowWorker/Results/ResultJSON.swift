@@ -116,7 +116,7 @@ extension CommandRecord {
       writer.member("incomplete") { writer in writer.array(end.incomplete) { $0.string("\($1.name)") } }
       writer.member("stdout_file", end.stdout.file)
       writer.member("stderr_file", end.stderr.file)
-      writer.member("spill_error", end.stdout.fileError ?? end.stderr.fileError)
+      writer.member("spill_error", spillError)
     }
   }
 }

@@ -35,9 +35,10 @@ class ExecResult:
     `returncode` is 0 for success, and -N when signal N ended the last command. `stdout` and
     `stderr` have one piece for each command that wrote something (for a code step: one for each
     call of `write`), as text in which bytes that are not UTF-8 are replaced; `stdout_bytes` and
-    `stderr_bytes` have the bytes. `exception` is what kept a command from being started, what a
+    `stderr_bytes` have the bytes, and `stdout_cut` and `stderr_cut` say how many bytes of each piece are missing, because
+    of an output limit or because memory ran out. `exception` is what kept a command from being started, what a
     function raised, or why a notebook failed. `outcome` is the word for how the step ended (docs/documents.md), `message`
-    one line that says why it failed, and `commands` what is known of each command that ran in the
+    one line that says why it failed, or what of a success is not whole, and `commands` what is known of each command that ran in the
     last attempt; `attempts` has the attempts before it, if there were any. `engine` says which
     engine and image a docker worker used, or which job a slurm worker had, and is None for other
     workers. `incomplete` names the streams, "stdout" and "stderr", of which output may be missing
@@ -67,6 +68,8 @@ class ExecResult:
         if report is None:
             self.stdout = stdout if stdout is not None else []
             self.stderr = stderr if stderr is not None else []
+            self.stdout_cut = [0] * len(self.stdout)
+            self.stderr_cut = [0] * len(self.stderr)
             self.commands = []
             self.attempts = []
             self.engine = None
@@ -101,6 +104,14 @@ class ExecResult:
     @cached_property
     def stderr_bytes(self) -> List[bytes]:
         return self._pieces(STDERR) if self._report else _encoded(self.stderr)
+
+    @cached_property
+    def stdout_cut(self) -> List[int]:
+        return self._cuts(STDOUT)
+
+    @cached_property
+    def stderr_cut(self) -> List[int]:
+        return self._cuts(STDERR)
 
     @cached_property
     def commands(self) -> List[Dict[str, Any]]:
@@ -159,6 +170,12 @@ class ExecResult:
                 pieces.append(copied(address, length.value))
         return pieces
 
+    def _cuts(self, stream: int) -> List[int]:
+        assert self._report is not None
+        with self._report.in_use() as result:
+            count = LIB.fw_result_output_count(result, stream)
+            return [LIB.fw_result_output_cut(result, stream, index, None) for index in range(count)]
+
     def __repr__(self) -> str:
         return "<ExecResult of {!r}: {} {}>".format(self.step.name, self.outcome, self.returncode)
 
@@ -170,7 +187,9 @@ class ExecResult:
         return state
 
 
-_LAZY = ("stdout", "stderr", "stdout_bytes", "stderr_bytes", "commands", "attempts", "engine", "incomplete")
+_LAZY = (
+    "stdout", "stderr", "stdout_bytes", "stderr_bytes", "stdout_cut", "stderr_cut", "commands", "attempts", "engine", "incomplete",
+)
 
 
 def _encoded(pieces: List[str]) -> List[bytes]:

@@ -41,6 +41,7 @@ def test_the_middle_of_much_output_is_left_out(run):
     result = run("printf 0123456789", output_limit=4)
     assert result.stdout == ["0189"]
     assert (result.commands[0]["stdout_bytes"], result.commands[0]["stdout_cut"]) == (10, 6)
+    assert (result.stdout_cut, result.stderr_cut) == ([6], [])
     assert run("printf 0123456789", step={"output_limit": 2}).stdout == ["09"]
 
 

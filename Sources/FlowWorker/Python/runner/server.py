@@ -39,17 +39,17 @@ def main(descriptor):
     if heard is None:
         return
     begin = heard[0]
-    # What a job leaves comes to us, so it is seen.
+    # What a job leaves comes to us, so it is seen. Where a sandbox refuses that, the library is told, and ends us behind each job.
     try:
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        is_reaper = ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     except (OSError, AttributeError):
-        pass
+        is_reaper = False
     prepare = None
     if begin["kind"] == "notebook":
         from _flowworker import notebook
 
         prepare = notebook.prepare() if begin["kernel_ahead"] else None
-    channel.say("ready", python=sys.version.split()[0], pid=os.getpid())
+    channel.say("ready", python=sys.version.split()[0], pid=os.getpid(), reaper=is_reaper)
     serve(channel, begin["idle"], prepare)
 
 
