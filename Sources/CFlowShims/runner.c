@@ -30,12 +30,15 @@ static const char once[] = {
 static const char server[] = {
 #embed "../FlowWorker/Python/runner/server.py"
 };
+static const char streams[] = {
+#embed "../FlowWorker/Python/runner/streams.py"
+};
 
 static const fws_runner_file files[] = {
     {"words", words, sizeof words}, {"mask", mask, sizeof mask},       {"call", call, sizeof call},
     {"kernel", kernel, sizeof kernel}, {"document", document, sizeof document},
     {"once", once, sizeof once},       {"notebook", notebook, sizeof notebook},
-    {"server", server, sizeof server},
+    {"server", server, sizeof server}, {"streams", streams, sizeof streams},
     {0},
 };
 const fws_runner_file *const fws_runner_files = files;

@@ -1,4 +1,4 @@
-import importlib.machinery, json, linecache, os, sys, types
+import atexit, importlib.machinery, json, linecache, os, sys, types
 def read(size):
     data = b""
     while len(data) < size:
@@ -29,6 +29,9 @@ sys.meta_path.insert(0, Finder())
 package = types.ModuleType("_flowworker")
 package.__path__ = []
 sys.modules["_flowworker"] = package
+# Called at the end, behind all that is registered later.
+package.last = []
+atexit.register(lambda: [call() for call in package.last])
 if sys.argv[1:] == ["once"]:
     from _flowworker import once
     once.main()

@@ -6,7 +6,10 @@ papermill's notebook anyway. Another kernel may still drop messages: the loss of
 """
 
 import asyncio
+import atexit
 import ctypes
+import gc
+import io
 import os
 import re
 import shutil
@@ -17,6 +20,7 @@ import time
 import traceback
 from queue import Empty
 
+import zmq
 from jupyter_client import AsyncKernelClient, AsyncKernelManager
 from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import KernelSpecManager
@@ -133,6 +137,8 @@ def be_kernel(place, logs, gate):
         os.dup2(log.fileno(), number)
     os.dup2(gate, 3)
     forget_descriptors(4)
+    # What is there already has nothing to be written at the end.
+    gc.freeze()
     os.setsid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # Where a kernel is, there it imports from.
@@ -140,14 +146,23 @@ def be_kernel(place, logs, gate):
     try:
         from ipykernel.kernelapp import IPKernelApp
 
-        arguments = ["-f", place, "--HistoryManager.hist_file=:memory:"]
+        from _flowworker.streams import Stream
+
+        arguments = ["-f", place, "--HistoryManager.hist_file=:memory:", "--IPKernelApp.outstream_class=_flowworker.streams.Stream"]
         sys.argv = ["ipykernel_launcher"] + arguments
         app = IPKernelApp.instance()
         app.initialize(arguments)
         streams = sys.stdout, sys.stderr
+        app.shell.events.register("post_run_cell", lambda result: [stream.drain() for stream in streams])
         os.close(3)
         app.start()
-        release(app, streams)
+        for stream in streams:
+            stream.drain()
+            stream.release()
+        app.reset_io()
+        # Nobody waits for what its sockets have. To close them in the order that ipykernel does now and then ends in an abort.
+        atexit.unregister(app.close)
+        atexit.unregister(app.iopub_thread.stop)
         # At its end ipykernel stops the thread that sends before the one that may be waiting for it,
         # which then waits for 10 seconds.
         if app.control_thread is not None and app.control_thread.is_alive():
@@ -157,7 +172,8 @@ def be_kernel(place, logs, gate):
         if not isinstance(error, SystemExit):
             traceback.print_exc()
             os._exit(1)
-    # As an interpreter ends: what is open is written.
+    # As an interpreter ends, but for the last part.
+    sys.modules["_flowworker"].last.append(finish)
     raise SystemExit(0)
 
 
@@ -179,14 +195,18 @@ def forget_descriptors(least):
         os.close(null)
 
 
-def release(app, streams):
-    """Nobody takes a kernel's messages at its end: what is written from now on goes to its own descriptors, and not into messages."""
-    app.reset_io()
-    for stream in streams:
-        if getattr(stream, "watch_fd_thread", None) is not None:
-            os.dup2(stream._original_stdstream_copy, stream._original_stdstream_fd)
-            # It passes on what is in the pipe. A process that the notebook has left may keep that open.
-            stream.watch_fd_thread.join(ARRIVAL)
+def finish():
+    """Ends a kernel when all its threads and all that was registered for the end are through. What is open is written.
+
+    Python would take all modules apart now, for as much time as a small notebook takes as a whole.
+    """
+    for kept in gc.get_objects():
+        if isinstance(kept, io.IOBase):
+            try:
+                kept.flush()
+            except Exception:
+                pass
+    os._exit(0)
 
 
 class Watch:
@@ -238,10 +258,19 @@ class ShellChannel(AsyncZMQSocketChannel):
 
 class IOPubChannel(AsyncZMQSocketChannel):
     watch = None
+    row = 0
 
     async def get_msg(self, timeout=None):
         if self.watch is None or timeout is not None:
             return await super().get_msg(timeout)
+        if self.socket.get(zmq.EVENTS) & zmq.POLLIN:
+            # It is there: no timer is needed. But others have their turn, too.
+            self.row += 1
+            if self.row % 8 == 0:
+                await asyncio.sleep(0)
+            message = await self._recv()
+            self.watch.hear(message)
+            return message
         while True:
             try:
                 message = await super().get_msg(SILENCE)
@@ -291,12 +320,14 @@ class Kernel:
             )
         self.client = None
         self.is_ipython = False
+        self.is_forked = False
         # Its standard output and error, beside what it tells in messages: at its start, and at its end.
         self.logs = [tempfile.TemporaryFile(dir=self.place) for _ in range(2)]
         self.told = None
 
     def fork(self):
         """Makes a kernel of the interpreter's own kind, without starting another interpreter."""
+        self.is_forked = True
         manager = self.manager
         manager.transport = "ipc"
         manager.ip = os.path.join(self.place, "k")
@@ -338,13 +369,16 @@ class Kernel:
         self.client = self.manager.client()
         self.client.start()
         await self.ready()
-        if not self.is_ipython:
+        if self.is_forked or not self.is_ipython:
             self.mark()
         # All are connected; so nothing is left on the disk, whatever happens.
         shutil.rmtree(self.place, ignore_errors=True)
 
     def mark(self):
-        """What it writes itself from now on is the step's. Until then it is about its start, or, of IPython's, a copy of messages."""
+        """What it writes itself from now on is the step's.
+
+        Until then it is about its start. One of IPython's that is not forked here also writes a copy of what it makes messages of.
+        """
         self.told = [os.fstat(log.fileno()).st_size for log in self.logs]
 
     async def ready(self):
@@ -398,7 +432,7 @@ class Kernel:
         manager = self.manager
         if manager.has_kernel and self.client is not None:
             if await manager.is_alive():
-                if self.is_ipython:
+                if self.told is None:
                     self.mark()
                 self.client.shutdown()
                 try:

@@ -80,6 +80,7 @@ def prepare():
     import ipykernel.iostream  # noqa: F401
     import ipykernel.zmqshell  # noqa: F401
     import IPython.core.completer  # noqa: F401
+    import _flowworker.streams  # noqa: F401
 
     return Ahead
 
