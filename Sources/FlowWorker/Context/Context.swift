@@ -67,7 +67,7 @@ struct ContextValues: Sendable {
   func without(_ names: Set<Name>) -> JSONValue? {
     if names.isEmpty { return object }
     guard let copy = object.read({ json_copy($0.raw) }) else { return nil }
-    for name in names { _ = name.withBytes { json_object_deln(copy, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count) } }
+    for name in names { _ = name.bytes.withUnsafeBytes { json_object_deln(copy, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count) } }
     return JSONValue(taking: copy)
   }
 

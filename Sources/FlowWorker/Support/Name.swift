@@ -4,16 +4,16 @@ internal import Glibc
 /// if they have the same bytes. Swift's `String` takes texts for equal that Unicode calls equivalent, which are two
 /// names for files, environments and everybody else: it is no key of a dictionary here, and is not compared.
 struct Name: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
-  let text: String
+  let bytes: ContiguousArray<UInt8>
   /// Computed once, so that looking it up need not.
   let hash: UInt32
 
   init(_ text: String) {
-    var text = text
-    hash = text.withUTF8 { Name.hash(UnsafeRawBufferPointer($0)) }
-    // In one piece of memory, as `withUTF8` has left it.
-    self.text = text
+    bytes = ContiguousArray(text.utf8)
+    hash = bytes.withUnsafeBytes { Name.hash($0) }
   }
+
+  var text: String { String(decoding: bytes, as: UTF8.self) }
 
   init(stringLiteral text: String) { self.init(text) }
 
@@ -25,15 +25,12 @@ struct Name: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
     return UInt32(truncatingIfNeeded: hasher.finalize())
   }
 
-  @inline(__always)
-  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-    var text = text
-    return text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+  static func == (one: Name, other: Name) -> Bool {
+    countWork()
+    return one.hash == other.hash && one.bytes == other.bytes
   }
 
-  static func == (one: Name, other: Name) -> Bool { one.hash == other.hash && Name.isSame(one.text, other.text) }
-
-  static func < (one: Name, other: Name) -> Bool { one.text.utf8.lexicographicallyPrecedes(other.text.utf8) }
+  static func < (one: Name, other: Name) -> Bool { one.bytes.lexicographicallyPrecedes(other.bytes) }
 
   func hash(into hasher: inout Hasher) { hasher.combine(hash) }
 

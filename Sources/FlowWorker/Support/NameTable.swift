@@ -30,7 +30,7 @@ final class NameTable: @unchecked Sendable {
   }
 
   func number(of name: Name) -> Int? {
-    name.withBytes { number(of: $0, hash: name.hash) }
+    name.bytes.withUnsafeBytes { number(of: $0, hash: name.hash) }
   }
 
   @inline(__always)

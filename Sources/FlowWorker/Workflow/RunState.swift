@@ -25,7 +25,8 @@ final class RunState {
     }
     lock = Descriptor(fd)
     guard flock(fd, LOCK_EX | LOCK_NB) == 0 else {
-      throw FlowError(.invalid, "the state directory \(Wording.path(path)) is in use by another run")
+      let reason = errno == EWOULDBLOCK ? "is in use by another run" : "cannot be locked: \(errorText(errno))"
+      throw FlowError(.invalid, "the state directory \(Wording.path(path)) \(reason)")
     }
   }
 

@@ -2,6 +2,12 @@ internal import CFlowShims
 
 /// What the host sees of the values, and the end.
 extension WorkflowRun {
+  /// Lets the host see what a step has given. All values are many, and it has seen them at the beginning.
+  func publish(from step: Step) {
+    guard let hostContext, let argument = step.code.argument, let given = context.snapshot[argument] else { return }
+    if let kept = JSONValue(keeping: given) { hostContext.set(argument, kept) }
+  }
+
   /// Lets the host see the values.
   func publish() {
     guard let hostContext else { return }

@@ -35,7 +35,7 @@ extension WorkflowRun {
       context.set(argument, value)
     }
     isResumable = account.isResumable
-    publish()
+    publish(from: step)
     finishStep(
       StepResult(step: step, worker: worker, end: end, limit: settings.limit, started: started, duration: end.duration))
   }

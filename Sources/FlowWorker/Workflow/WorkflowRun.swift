@@ -352,7 +352,7 @@ final class WorkflowRun: Flight {
     // Those of the step come before those of what follows.
     while let event = flight.takeEvent() { queue.adopt(event) }
     queue.place = flight.place
-    publish()
+    publish(from: resolved.steps[index])
     finishStep(result)
   }
 

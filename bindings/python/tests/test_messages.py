@@ -9,7 +9,7 @@ import flowworker
 from flowworker import ContainerStep, SerialWorkflow, WorkerPool, create_worker
 
 STEERING = "\r\n\x1b[31m\x7f\x85\x9b\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff"
-LONG = "n" * 10_000_000
+LONG = "n" * 2_000_000
 
 
 def plain(message, size=1500):
