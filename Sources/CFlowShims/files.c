@@ -110,6 +110,19 @@ int fws_make_path(const char *path) {
   return 0;
 }
 
+static char file_kind(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG: return 'f';
+    case S_IFDIR: return 'd';
+    case S_IFLNK: return 'l';
+    case S_IFIFO: return 'p';
+    case S_IFSOCK: return 's';
+    default: return 'c';
+  }
+}
+
+ssize_t fws_read_link(int fd, char *text, size_t size) { return readlinkat(fd, "", text, size); }
+
 int fws_file_facts(int fd, fws_file *facts) {
   struct stat stat;
   if (fstat(fd, &stat) < 0) return errno;
@@ -117,10 +130,10 @@ int fws_file_facts(int fd, fws_file *facts) {
       .size = stat.st_size,
       .mode = stat.st_mode & 07777,
       .changed = (int64_t)stat.st_mtim.tv_sec * 1000000000 + stat.st_mtim.tv_nsec,
+      .touched = (int64_t)stat.st_ctim.tv_sec * 1000000000 + stat.st_ctim.tv_nsec,
       .device = stat.st_dev,
       .inode = stat.st_ino,
-      .is_directory = S_ISDIR(stat.st_mode),
-      .is_file = S_ISREG(stat.st_mode),
+      .kind = file_kind(stat.st_mode),
   };
   return 0;
 }
@@ -164,6 +177,16 @@ int fws_part_publish(int directory, fws_part *part, const char *name, unsigned m
   if (renameat(directory, part->name, directory, name) < 0) return errno;
   part->name[0] = 0;
   return 0;
+}
+
+int fws_make_link(int directory, const char *name, const char *text) {
+  char part[48];
+  if (!part_name(part, sizeof part)) return EAGAIN;
+  if (symlinkat(text, directory, part) < 0) return errno;
+  if (renameat(directory, part, directory, name) == 0) return 0;
+  int error = errno;
+  unlinkat(directory, part, 0);
+  return error;
 }
 
 void fws_part_close(int directory, fws_part *part) {

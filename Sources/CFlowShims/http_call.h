@@ -28,6 +28,7 @@ struct fws_call {
   bool has_head; /* it is complete, and not told yet */
   int status;
   int content;     /* of a transfer: the file whose content is sent or received; it is the caller's */
+  bool is_upload;  /* the file is sent, and never written to */
   int64_t at, size; /* of what is sent */
   int error_number; /* why the file could not be written */
   char error[CURL_ERROR_SIZE];

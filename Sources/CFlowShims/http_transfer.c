@@ -36,8 +36,8 @@ static size_t on_content(char *bytes, size_t unit, size_t count, void *context) 
   size_t size = unit * count;
   long status = 0;
   fws_curl.curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-  /* What a server says of a failure is not the file. SFTP has no status. */
-  if (call->content < 0 || (status != 0 && (status < 200 || status > 299))) {
+  /* What a server says of a failure, or of a file that it was sent, is not the file. SFTP has no status. */
+  if (call->content < 0 || call->is_upload || (status != 0 && (status < 200 || status > 299))) {
     call->handlers->data(call->owner, (int)status, bytes, size);
     return size;
   }
@@ -116,6 +116,7 @@ fws_call *fws_http_transfer(fws_http *link, const fws_transfer *what, const fws_
   fws_call *call = http_make_call(link, handlers, owner);
   if (call == NULL) return NULL;
   call->content = what->content;
+  call->is_upload = what->is_upload;
   call->size = what->size;
   if (set_transfer(call, what)) return http_begin(call);
   http_free_call(call);

@@ -135,8 +135,8 @@ void fws_timer_set(int timer, double seconds);
 /* The text of an errno, into a buffer of the caller's. */
 void fws_error_text(int error, char *_Nonnull buffer, size_t size);
 
-/* Whether some bytes are among others. */
-bool fws_contains(const void *_Nonnull bytes, size_t size, const void *_Nonnull part, size_t part_size);
+/* Where some bytes are among others; -1: nowhere. */
+ssize_t fws_find(const void *_Nonnull bytes, size_t size, const void *_Nonnull part, size_t part_size);
 
 /* Fills a buffer with random bytes; false if the system has none. */
 bool fws_random(void *_Nonnull buffer, size_t size);
@@ -162,11 +162,15 @@ int fws_make_path(const char *_Nonnull path);
 typedef struct {
   int64_t size;
   unsigned mode;    /* without its type */
-  int64_t changed;  /* nanoseconds since 1970 */
+  int64_t changed;  /* its content; nanoseconds since 1970 */
+  int64_t touched;  /* anything of it, its names and permissions too: no program can set this time */
   uint64_t device, inode;
-  bool is_directory, is_file;
+  char kind;        /* 'f' a file, 'd' a directory, 'l' a symbolic link, 'p' a pipe with a name, 's' a socket, 'c' a device */
 } fws_file;
 int fws_file_facts(int fd, fws_file *_Nonnull facts);
+
+/* Where a symbolic link leads, as readlink(2) has it; the descriptor stands for the link itself (FWS_LOOK and O_NOFOLLOW). */
+ssize_t fws_read_link(int fd, char *_Nonnull text, size_t size);
 
 /* A file of a directory that has no name yet, or a hidden one. Give 0 or an errno. */
 typedef struct {
@@ -176,6 +180,8 @@ typedef struct {
 int fws_part_open(int directory, fws_part *_Nonnull part);
 /* Gives it its name and mode, in place of a file that may have it. The descriptor stays open. */
 int fws_part_publish(int directory, fws_part *_Nonnull part, const char *_Nonnull name, unsigned mode);
+/* Makes a symbolic link, in place of a file or link that may have its name. Gives 0 or an errno. */
+int fws_make_link(int directory, const char *_Nonnull name, const char *_Nonnull text);
 /* What was not published is gone. */
 void fws_part_close(int directory, fws_part *_Nonnull part);
 

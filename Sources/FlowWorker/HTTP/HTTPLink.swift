@@ -150,11 +150,16 @@ struct HTTPAnswer: ~Copyable {
   let isUnreachable: Bool
   /// libcurl's.
   let code: Int32
-  /// Those of a transfer, by their names in small letters.
-  let headers: [String: String]
+  /// Those of a transfer.
+  let headers: [HTTPHeader]
   /// Bytes of the file of a transfer that were written or read, and what stopped that.
   let moved: Int64
   let fileError: Int32
+
+  /// The value of a header line.
+  ///
+  /// - Parameter name: in small letters.
+  func header(_ name: String) -> String? { headers.last { $0.name.isSame(as: name) }?.value }
 
   var isSuccess: Bool { failure == nil && (200..<300).contains(status) }
 
@@ -171,6 +176,13 @@ struct HTTPAnswer: ~Copyable {
   }
 }
 
+/// A line of an answer's head.
+struct HTTPHeader {
+  /// In small letters.
+  let name: String
+  let value: String
+}
+
 /// One exchange.
 final class HTTPCall {
   fileprivate var raw: OpaquePointer?
@@ -179,7 +191,7 @@ final class HTTPCall {
   private var apiVersion: String?
   /// Why it was not begun.
   fileprivate var reason: String?
-  private var headers: [String: String] = [:]
+  private var headers: [HTTPHeader] = []
   private let keepsHeaders: Bool
   private var body = ByteBuffer()
   private let onHead: ((Int32) -> Void)?
@@ -211,15 +223,16 @@ final class HTTPCall {
 
   fileprivate func takeLine(_ line: UnsafeRawBufferPointer) {
     if keepsHeaders, let colon = line.firstIndex(of: UInt8(ascii: ":")), headers.count < 100 {
-      let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
-      let value = String(decoding: line[(colon + 1)...], as: UTF8.self)
-      headers[name] = String(value.drop { $0 == " " })
+      let value = line[(colon + 1)...].drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+      headers.append(
+        HTTPHeader(
+          name: String(decoding: line[..<colon], as: UTF8.self).smallLetters, value: String(decoding: value, as: UTF8.self)))
     }
     let name: StaticString = "api-version:"
     guard let start = line.baseAddress, line.count > name.utf8CodeUnitCount,
       strncasecmp(start, name.utf8Start, name.utf8CodeUnitCount) == 0
     else { return }
-    apiVersion = String(decoding: line.dropFirst(name.utf8CodeUnitCount), as: UTF8.self).filter { $0 != " " }
+    apiVersion = String(decoding: line.dropFirst(name.utf8CodeUnitCount).filter { $0 != UInt8(ascii: " ") }, as: UTF8.self)
   }
 
   fileprivate func takeHead(_ status: Int32) {

@@ -5,7 +5,7 @@ extension WorkflowRun {
     guard let state else { return }
     while index < resolved.steps.count, let worker, let record = state.read(index) {
       let step = resolved.steps[index]
-      guard let place = try? volumes.place(of: worker.cVolume.string),
+      guard let place = try? volumes.place(of: worker.location),
         let signature = Signature(step, worker, context, rundir: place.path, volumes, record.files, place),
         signature.isSame(as: record.signature),
         let result = record.result.read({ StepResult($0, of: step, by: worker) })
@@ -21,7 +21,7 @@ extension WorkflowRun {
 
   /// Remembers a step that has ended well.
   func remember(_ result: StepResult, _ before: Context) {
-    guard let state, let worker, let place = try? volumes.place(of: worker.cVolume.string) else { return }
+    guard let state, let worker, let place = try? volumes.place(of: worker.location) else { return }
     let step = resolved.steps[index]
     var value: JSONValue?
     if let argument = step.code.argument {

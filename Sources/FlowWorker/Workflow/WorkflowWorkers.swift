@@ -1,3 +1,8 @@
+extension Worker {
+  /// The volume that its steps have their files in.
+  var location: Location { Location(cVolume.string) }
+}
+
 extension Workflow.Resolved {
   /// The worker of each step. What cannot be run is refused before anything is.
   func workers(of pool: Pool, _ volumes: Volumes, _ options: WorkflowOptions, _ context: Context) throws(FlowError)
@@ -9,7 +14,7 @@ extension Workflow.Resolved {
       let lent = try pool.worker(for: step)
       let worker = lent.takeUnretainedValue()
       let volume = worker.cVolume.string
-      guard volumes.spec(volume) != nil else {
+      guard volumes.spec(Location(volume)) != nil else {
         throw FlowError(
           .unknown,
           "step \(step.shownName) is for the worker \(Wording.quoted(worker.cName.string)), whose volume "

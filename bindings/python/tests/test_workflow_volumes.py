@@ -178,8 +178,8 @@ def test_links_inside_a_volume_are_followed(place):
     assert place.execute(container("s", "cat link; test ! -L link", inputs=["link"])).check().stdout == ["content\n"]
     (place.a / "loop").mkdir()
     (place.a / "loop/again").symlink_to(".")
-    result = place.execute(container("s", "true", inputs=["loop/"]))
-    assert result.outcome == "volume_failed" and "loop" in result.message
+    # A link to where it is has no end: it is copied as one.
+    assert place.execute(container("s", "readlink loop/again", inputs=["loop/"])).check().stdout == [".\n"]
 
 
 def test_something_else_than_a_file_is_refused(place):
@@ -273,7 +273,7 @@ def test_the_outputs_of_the_workflow_come_to_the_run_directory(place):
 def test_two_volumes_may_be_one_directory(place):
     (place.a / "x").write_text("x\n")
     pool = fw.WorkerPool([fw.Subprocess("w", volume="a")], {"s": "w"}, volumes=[fw.FStore(place.a, "a"), fw.FStore(place.a, "same")])
-    workflow = fw.SerialWorkflow([container("s", "cat x", inputs=["x"], outputs=["x"]), container("t", "cat x", inputs=["x"])], workers=pool)
+    workflow = fw.SerialWorkflow([container("s", "cat x", inputs=["x"], outputs=["x"], kept=True), container("t", "cat x", inputs=["x"])], workers=pool)
     assert workflow.run(rundir=place.a).check().stdout == ["x\n", "x\n"]
 
 
