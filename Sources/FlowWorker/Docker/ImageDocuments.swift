@@ -17,7 +17,7 @@ struct ImageDocuments {
   private(set) var failure: String?
   /// What a build has written, line by line.
   private(set) var log: [String] = []
-  private var logRest = ""
+  private var logRest: [UInt8] = []
 
   private static let longestLine = 1 << 20
 
@@ -34,30 +34,34 @@ struct ImageDocuments {
   /// What follows the last line end is a document too.
   mutating func end() {
     if !line.isEmpty { finishLine() }
-    if !logRest.isEmpty { takeLog("\n") }
+    takeLog("\n")
   }
 
   private mutating func takeLog(_ text: String) {
-    logRest += text
-    while let end = logRest.firstIndex(where: \.isNewline) {
-      let line = Wording.line(ImageDocuments.withoutColors(logRest[..<end]))
-      logRest = String(logRest[logRest.index(after: end)...])
+    for byte in text.utf8 {
+      guard byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") else {
+        if logRest.count < ImageDocuments.longestLine { logRest.append(byte) }
+        continue
+      }
+      let line = Wording.line(ImageDocuments.withoutColors(logRest))
+      logRest.removeAll(keepingCapacity: true)
       if !line.isEmpty, log.count < ImageDocuments.longestLog { log.append(line) }
     }
   }
 
   /// Engines colour what a command writes to its standard error: ESC [ numbers m.
-  private static func withoutColors(_ text: Substring) -> String {
-    var plain = ""
+  private static func withoutColors(_ text: [UInt8]) -> String {
+    var plain: [UInt8] = []
     var rest = text[...]
-    while let escape = rest.firstIndex(of: "\u{1B}") {
+    while let escape = rest.firstIndex(of: 0x1B) {
       plain += rest[..<escape]
-      rest = rest[rest.index(after: escape)...]
-      if let end = rest.firstIndex(of: "m"), rest[..<end].dropFirst().allSatisfy({ $0.isNumber || $0 == ";" }) {
-        rest = rest[rest.index(after: end)...]
+      rest = rest[(escape + 1)...]
+      let numbers = rest.dropFirst().prefix { $0 >= 0x30 && $0 <= 0x3B && $0 != 0x3A }
+      if rest.first == UInt8(ascii: "["), numbers.endIndex < rest.endIndex, rest[numbers.endIndex] == UInt8(ascii: "m") {
+        rest = rest[(numbers.endIndex + 1)...]
       }
     }
-    return plain + rest
+    return String(decoding: plain + rest, as: UTF8.self)
   }
 
   private static let longestLog = 100_000
@@ -72,7 +76,7 @@ struct ImageDocuments {
       guard let status = json["status"]?.string else { return }
       progress.status = Wording.line(status)
       // The first line names the image with its tag as the id.
-      guard let id = json["id"]?.string, !status.hasPrefix("Pulling from") else { return }
+      guard let id = json["id"]?.string, !status.begins(with: "Pulling from") else { return }
       var layer = layers[id] ?? (false, 0, 0)
       let detail = json["progressDetail"]
       if status == "Downloading" {

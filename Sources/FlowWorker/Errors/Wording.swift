@@ -28,7 +28,7 @@ enum Wording {
   /// What somebody else says, as one line.
   static func line(_ text: String) -> String {
     String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : $0 }))
-      .split(separator: " ").joined(separator: " ")
+      .pieces(at: " ").joined(separator: " ")
   }
 
   /// A path as `quoted` shows it, but whole: its end is what tells it from others.
@@ -78,6 +78,6 @@ enum Wording {
   /// A time, as "5 s" or "0.5 s".
   static func seconds(_ number: Double) -> String {
     let text = ValueText.real(number)
-    return (text.hasSuffix(".0") ? String(text.dropLast(2)) : text) + " s"
+    return (text.without(suffix: ".0") ?? text[...]) + " s"
   }
 }

@@ -113,6 +113,8 @@ final class HTTPLink {
     fws_http_wake(raw)
   }
 
+  fileprivate var revokedLine: Int { fws_http_revoked_line(raw) }
+
   fileprivate func forget(_ call: HTTPCall) {
     calls[ObjectIdentifier(call)] = nil
     unstarted.removeAll { $0 === call }
@@ -155,6 +157,8 @@ struct HTTPAnswer: ~Copyable {
   /// Bytes of the file of a transfer that were written or read, and what stopped that.
   let moved: Int64
   let fileError: Int32
+  /// The line of the file of known hosts that revokes the server's key; 0: none does; -1: it could not be read to its end.
+  let revokedLine: Int
 
   /// The value of a header line.
   ///
@@ -247,6 +251,7 @@ final class HTTPCall {
   }
 
   fileprivate func finish(code: Int32, _ text: String, moved: Int64 = 0, fileError: Int32 = 0) {
+    let revokedLine = raw == nil ? 0 : link?.revokedLine ?? 0
     raw = nil
     link?.forget(self)
     var taken = ByteBuffer()
@@ -256,7 +261,7 @@ final class HTTPCall {
         status: status, apiVersion: apiVersion, body: taken, failure: code == 0 ? nil : text,
         isAbsent: code < 0 || fws_http_is_absent(code),
         isUnreachable: code < 0 || fws_http_is_unreachable(code), code: code, headers: headers, moved: moved,
-        fileError: fileError))
+        fileError: fileError, revokedLine: revokedLine))
   }
 
   /// For libcurl's side: each is given the call. A link keeps its calls until they have ended.

@@ -56,7 +56,7 @@ final class TransferRequest {
   }
 
   /// Who the user of an SSH server is.
-  func login(user: String, password: String?, key: String?, passphrase: String?, usesAgent: Bool, knownHosts: String)
+  func login(user: String, password: String?, key: String?, passphrase: String?, usesAgent: Bool, knownHosts: String, host: String, port: Int)
     throws(SpawnFailure)
   {
     what.user = try text(user)
@@ -65,6 +65,8 @@ final class TransferRequest {
     if let passphrase { what.passphrase = try text(passphrase) }
     what.uses_agent = usesAgent
     what.known_hosts = try text(knownHosts)
+    what.host = try text(host)
+    what.port = port
   }
 
   /// Commands of SFTP, and the permissions of a new file.

@@ -32,7 +32,7 @@ struct TextBlock: ~Copyable {
   ///   - isForeign: what of the host's is left out.
   init(
     environment values: KeyValues, _ secrets: Secrets = .none, inherits: Bool,
-    leavingOut isForeign: ((Substring) -> Bool)? = nil
+    leavingOut isForeign: (([UInt8]) -> Bool)? = nil
   ) {
     let inherits = inherits || values.isEmpty
     let values = values.overridden(by: secrets.env)
@@ -40,22 +40,24 @@ struct TextBlock: ~Copyable {
     _ = texts.room(for: 8192)
     places.reserveCapacity(64)
     if inherits {
-      let names = Set(values.pairs.map(\.key))
+      let names = Set(values.pairs.map { Array($0.key.utf8) })
       var at = fws_environ()
       while let entry = at.pointee {
         if names.isEmpty, isForeign == nil {
           add(UnsafeRawBufferPointer(start: entry, count: strlen(entry)))
         } else {
-          let name = String(cString: entry).prefix { $0 != "=" }
-          if !names.contains(String(name)), isForeign?(name) != true {
-            add(UnsafeRawBufferPointer(start: entry, count: strlen(entry)))
-          }
+          let bytes = UnsafeRawBufferPointer(start: entry, count: strlen(entry))
+          let name = Array(bytes.prefix { $0 != UInt8(ascii: "=") })
+          if !names.contains(name), isForeign?(name) != true { add(bytes) }
         }
         at += 1
       }
     }
     for (key, value) in values.pairs { add(key + "=" + value) }
   }
+
+  /// The bytes of an entry's name, which are what names are compared by.
+  static func name(ofEntry entry: String) -> [UInt8] { Array(entry.utf8.prefix { $0 != UInt8(ascii: "=") }) }
 
   mutating func add(_ text: String) {
     places.append(texts.count)

@@ -132,7 +132,7 @@ final class Interpreter: @unchecked Sendable {
       bytes.commit(count)
     }
     let text = String(decoding: bytes.bytes.suffix(4000), as: UTF8.self)
-    return text.split(separator: "\n").last.map { Wording.line(String($0)) } ?? ""
+    return text.pieces(at: "\n").last.map { Wording.line(String($0)) } ?? ""
   }
 }
 

@@ -48,7 +48,7 @@ struct Submission: Sendable {
   /// As execvp(3) finds it.
   static func find(_ name: String) throws(SpawnFailure) -> String {
     let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
-    for directory in path.split(separator: ":") where access("\(directory)/\(name)", X_OK) == 0 {
+    for directory in path.pieces(at: ":") where access("\(directory)/\(name)", X_OK) == 0 {
       return "\(directory)/\(name)"
     }
     throw SpawnFailure(
@@ -68,8 +68,8 @@ struct Submission: Sendable {
 
   /// Of the agent's environment, what the scheduler has put there for the job.
   func added(among entries: [String]) -> [String] {
-    let own = Set(environment.map { $0.prefix { $0 != "=" } })
-    return entries.filter { !own.contains($0.prefix { $0 != "=" }) }
+    let own = Set(environment.map { TextBlock.name(ofEntry: $0) })
+    return entries.filter { !own.contains(TextBlock.name(ofEntry: $0)) }
   }
 
   func arguments(name: String) -> [String] {
@@ -91,9 +91,9 @@ struct Submission: Sendable {
   static func uniqueName() -> String { "fw-\(SpecBuilder.uniqueIdentifier())" }
 
   /// What of the host's environment is no concern of another job.
-  static func isForeign(_ name: Substring) -> Bool {
+  static func isForeign(_ name: [UInt8]) -> Bool {
     ["SLURM_", "SLURMD_", "SBATCH_", "SRUN_", "SALLOC_", "PMI_", "PMI2_", "PMIX_", "OMPI_"].contains {
-      name.hasPrefix($0)
-    } && name != "SLURM_CONF"
+      name.starts(with: $0.utf8)
+    } && !name.elementsEqual("SLURM_CONF".utf8)
   }
 }

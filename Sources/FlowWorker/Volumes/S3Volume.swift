@@ -11,6 +11,9 @@ final class S3Volume: RemoteVolume {
   private let link: HTTPLink
   private let timeout: Double
 
+  /// A service may give a page with nothing in it, but not for ever.
+  private static let mostEmptyPages = 100
+
   /// Bytes of an object that is sent in one piece (the limit of S3's PUT).
   private static let largest: Int64 = 5 << 30
 
@@ -52,7 +55,7 @@ final class S3Volume: RemoteVolume {
 
   /// - Parameter found: what the pages before had.
   private func list(
-    _ folder: VolumeKey, from token: String?, _ found: [VolumeFile],
+    _ folder: VolumeKey, from token: String?, _ found: [VolumeFile], emptyPages: Int = 0,
     _ end: @escaping (Result<[VolumeFile], SpawnFailure>) -> Void
   ) {
     let prefix = bucket.prefix + folder.bytes
@@ -62,21 +65,24 @@ final class S3Volume: RemoteVolume {
     start(nil, query: query, { (_) throws(SpawnFailure) in }) { [self] answer in
       guard answer.isSuccess else { return end(.failure(failure("list the folder \(folder.shown)", answer))) }
       let text = Array(answer.body.bytes)
-      let isWhole = S3Listing.first("/ListBucketResult", in: text) != nil
       do throws(SpawnFailure) {
-        guard isWhole else { throw unreadable(folder, "it is not all there") }
+        guard S3Listing.isWhole(text) else { throw unreadable(folder, "it is not all there") }
         var found = found
+        let before = found.count
         for object in S3Listing.elements("Contents", in: text) {
           if let file = try file(object, beneath: prefix, folder) { found.append(file) }
         }
         guard S3Listing.elements("IsTruncated", in: text).first?.elementsEqual("true".utf8) == true else {
+          if let twice = S3Listing.twice(found) { throw unreadable(folder, "it has the key \(twice.shown) twice") }
           return end(.success(found.isEmpty ? [] : [.folder(folder)] + S3Listing.withoutFilled(found).filter { $0.key != folder }))
         }
         let next = S3Listing.elements("NextContinuationToken", in: text).first.map { S3Listing.text($0) }
         guard let next, token.map({ !next.isSame(as: $0) }) ?? true else {
           throw unreadable(folder, "there is more of it, and no word of where")
         }
-        list(folder, from: next, found, end)
+        let empty = found.count == before ? emptyPages + 1 : 0
+        if empty == S3Volume.mostEmptyPages { throw unreadable(folder, "\(empty) pages one after the other have nothing in them") }
+        list(folder, from: next, found, emptyPages: empty, end)
       } catch { end(.failure(error)) }
     }
   }
@@ -146,10 +152,8 @@ final class S3Volume: RemoteVolume {
         case .failure(let failure): end(failure)
         case .success(let stored):
           guard stored?.size != file.size else { return end(nil) }
-          end(
-            SpawnFailure(
-              volume: "the key \(file.key.shown) has \(stored?.size ?? 0) bytes in the volume "
-                + "\(Wording.quoted(name)), and the original \(file.size)"))
+          let there = stored.map { "\($0.size) bytes, and the original \(file.size)" } ?? "no content: it is not there after it was sent"
+          end(SpawnFailure(volume: "the key \(file.key.shown) has in the volume \(Wording.quoted(name)) \(there)"))
         }
       }
     }
@@ -221,8 +225,28 @@ enum S3Listing {
     return found
   }
 
-  /// Where a tag is; `nil`: there is none.
-  static func first(_ tag: String, in text: [UInt8]) -> Int? { index(of: Array("<\(tag)>".utf8), in: text, from: 0) }
+  /// Whether a document ends with the element that it begins with.
+  static func isWhole(_ text: [UInt8]) -> Bool {
+    var at = 0
+    // The declaration of XML may come first.
+    if text.starts(with: "<?".utf8) {
+      guard let end = index(of: Array("?>".utf8), in: text, from: 0) else { return false }
+      at = end + 2
+    }
+    let rest = text[at...].drop { isSpace($0) }
+    guard rest.first == UInt8(ascii: "<") else { return false }
+    let name = rest.dropFirst().prefix { !isSpace($0) && $0 != UInt8(ascii: ">") }
+    let end = rest.reversed().drop { isSpace($0) }.reversed()
+    return !name.isEmpty && end.suffix(name.count + 3).elementsEqual("</".utf8 + name + ">".utf8)
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+
+  /// A key that comes more than once.
+  static func twice(_ files: [VolumeFile]) -> VolumeKey? {
+    var seen: Set<VolumeKey> = []
+    return files.first { !seen.insert($0.key).inserted }?.key
+  }
 
   private static func index(of pattern: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
     guard start <= bytes.count, !pattern.isEmpty else { return nil }

@@ -219,7 +219,11 @@ final class SFTPVolume: RemoteVolume {
       return SpawnFailure(volume: "what the volume \(Wording.quoted(name)) gives cannot be written", answer.fileError)
     }
     var reason = Wording.line(answer.failure ?? "")
-    if fws_http_is_host_key(answer.code) {
+    if answer.revokedLine > 0 {
+      reason = "the key of the server is revoked (@revoked) by \(Wording.path(server.knownHosts)), line \(answer.revokedLine)"
+    } else if answer.revokedLine < 0 {
+      reason = "\(Wording.path(server.knownHosts)) cannot be read to its end, which may revoke the key of the server"
+    } else if fws_http_is_host_key(answer.code) {
       reason =
         "the key of the server is not the one in \(Wording.path(server.knownHosts)), or has no entry there "
         + "(\"ssh-keyscan\" gives one, to be compared with what the server's owner says)"
@@ -234,6 +238,8 @@ final class SFTPVolume: RemoteVolume {
 struct SSHServer {
   /// Without a path.
   let address: String
+  private let host: String
+  private let port: Int
   /// Absolute, or in the user's home: `/~/data`.
   private let base: [UInt8]
   /// `nil`: the base is absolute.
@@ -247,6 +253,8 @@ struct SSHServer {
 
   init(_ arguments: KeyValues) {
     let host = arguments["hostname"] ?? ""
+    self.host = String((host.without(prefix: "[")?.without(suffix: "]")) ?? host[...])
+    port = arguments["port"].flatMap { Int($0) } ?? 22
     // An address of IPv6 has brackets in a URL.
     let shown = host.utf8.contains(UInt8(ascii: ":")) && !host.begins(with: "[") ? "[\(host)]" : host
     address = "sftp://\(shown):\(arguments["port"] ?? "22")"
@@ -284,7 +292,8 @@ struct SSHServer {
 
   func login(_ request: TransferRequest) throws(SpawnFailure) {
     try request.login(
-      user: user, password: password, key: key, passphrase: passphrase, usesAgent: usesAgent, knownHosts: knownHosts)
+      user: user, password: password, key: key, passphrase: passphrase, usesAgent: usesAgent, knownHosts: knownHosts,
+      host: host, port: port)
   }
 
   var shownLogin: String {

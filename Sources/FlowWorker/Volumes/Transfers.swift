@@ -198,7 +198,9 @@ final class Transfers {
       }
       index.add(first.isFolder ? FileIndex.Match(key: match.key.folder, locations: match.locations) : match, in: to)
       // What is listed by itself has a version of its own, which may be elsewhere.
-      let own = files.filter { index.entry(for: $0.key) == match.key.path }
+      var own = files.filter { index.entry(for: $0.key) == match.key.path }
+      // What is in a folder makes it, too.
+      if first.isFolder, own.count > 1 { own.removeFirst() }
       tasks += own.reversed().map { .file($0, from: from, to: to) }
       return nil
     }

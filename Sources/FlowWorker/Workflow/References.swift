@@ -9,17 +9,15 @@ struct Reference {
   let choice: (isTrue: String, isFalse: String?)?
 
   init?(_ text: String) {
-    guard text.hasPrefix("$[["), text.hasSuffix("]]"), text.utf8.count >= 5 else { return nil }
-    let expression = text.dropFirst(3).dropLast(2)
-    guard let question = expression.firstIndex(of: "?") else {
+    guard let expression = text.without(prefix: "$[[")?.without(suffix: "]]") else { return nil }
+    guard let (question, rest) = expression.cut(at: "?") else {
       name = Reference.trimmed(expression)
       choice = nil
       return
     }
-    name = Reference.trimmed(expression[..<question])
-    let rest = expression[expression.index(after: question)...]
-    if let colon = rest.firstIndex(of: ":") {
-      choice = (Reference.trimmed(rest[..<colon]), Reference.trimmed(rest[rest.index(after: colon)...]))
+    name = Reference.trimmed(question)
+    if let (first, second) = rest.cut(at: ":") {
+      choice = (Reference.trimmed(first), Reference.trimmed(second))
     } else {
       choice = (Reference.trimmed(rest), nil)
     }
