@@ -161,6 +161,9 @@ int fws_part_open(int directory, fws_part *part) {
 
 int fws_part_publish(int directory, fws_part *part, const char *name, unsigned mode) {
   if (fchmod(part->fd, mode) < 0) return errno;
+  /* A file system of a network may say only at a close that there was no room. */
+  int copy = fws_above_standard(fcntl(part->fd, F_DUPFD_CLOEXEC, 3));
+  if (copy < 0 || close(copy) < 0) return errno;
   if (part->name[0] == 0) {
     char self[32];
     snprintf(self, sizeof self, "/proc/self/fd/%d", part->fd);

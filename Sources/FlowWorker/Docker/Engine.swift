@@ -20,7 +20,7 @@ final class Engine: Sendable {
     /// With the time when that was seen.
     var leftovers: [String: Double] = [:]
     /// By what they are about.
-    var jobs: [String: JobReference] = [:]
+    var jobs: [ExactText: JobReference] = [:]
   }
 
   private struct JobReference {
@@ -138,10 +138,10 @@ final class Engine: Sendable {
   /// one build.
   func job(_ name: String, _ make: () throws(SpawnFailure) -> ImageJob) throws(SpawnFailure) -> ImageJob {
     try state.withLock { (state) throws(SpawnFailure) in
-      if let job = state.jobs[name]?.job, !job.isOver { return job }
+      if let job = state.jobs[ExactText(name)]?.job, !job.isOver { return job }
       state.jobs = state.jobs.filter { $0.value.job != nil }
       let job = try make()
-      state.jobs[name] = JobReference(job: job)
+      state.jobs[ExactText(name)] = JobReference(job: job)
       return job
     }
   }

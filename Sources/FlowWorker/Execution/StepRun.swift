@@ -133,8 +133,7 @@ struct StepRun: ~Copyable {
   /// Looks at what the last attempt has left. Seconds to wait: see `OutputWatch.unsettled`.
   private mutating func settle() -> Double? {
     guard let outputs else { return nil }
-    // What cannot be looked at now is told when the step has ended.
-    if !isSettling { try? outputs.beginAgain() }
+    if !isSettling { outputs.beginAgain() }
     let seconds = outputs.unsettled
     isSettling = seconds != nil
     return seconds

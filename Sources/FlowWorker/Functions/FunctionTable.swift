@@ -31,16 +31,16 @@ public final class Function: @unchecked Sendable {
 
 /// The functions of a pool, by their names.
 final class FunctionTable: Sendable {
-  private let functions: Guarded<[String: Function]>
+  private let functions: Guarded<[ExactText: Function]>
 
   init() throws(FlowError) { functions = try Guarded([:]) }
 
   func add(_ function: Function) {
     // The one before is released after the lock: that may call the host.
-    _ = functions.withLock { $0.updateValue(function, forKey: function.name) }
+    _ = functions.withLock { $0.updateValue(function, forKey: ExactText(function.name)) }
   }
 
-  subscript(name: String) -> Function? { functions.withLock { $0[name] } }
+  subscript(name: String) -> Function? { functions.withLock { $0[ExactText(name)] } }
 
-  var names: [String] { functions.withLock { Array($0.keys) } }
+  var names: [String] { functions.withLock { $0.keys.map(\.text) } }
 }

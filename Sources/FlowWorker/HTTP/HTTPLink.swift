@@ -9,6 +9,11 @@ struct HTTPPeer: Hashable, Sendable {
   var base: String
   /// A directory with `ca.pem`, `cert.pem` and `key.pem`.
   var certificates: String?
+
+  // Paths are bytes: two of them that look the same are two servers.
+  private var identity: [ExactText?] { [socket.map(ExactText.init), ExactText(base), certificates.map(ExactText.init)] }
+  static func == (one: HTTPPeer, other: HTTPPeer) -> Bool { one.identity == other.identity }
+  func hash(into hasher: inout Hasher) { hasher.combine(identity) }
 }
 
 /// Connections to one server, and the calls over them. One thread at a time may use it.

@@ -41,7 +41,8 @@ struct Submission: Sendable {
   }
 
   static func == (one: Submission, other: Submission) -> Bool {
-    one.program == other.program && one.options == other.options && one.environment == other.environment
+    one.program.isSame(as: other.program) && one.options.map(ExactText.init) == other.options.map(ExactText.init)
+      && one.environment.map(ExactText.init) == other.environment.map(ExactText.init)
       && one.identity == other.identity && one.limit == other.limit && one.hold == other.hold && one.grace == other.grace
   }
 

@@ -74,6 +74,20 @@ extension StringProtocol {
   }
 }
 
+/// Text that is equal to another one only if both have the same bytes: for keys of dictionaries and members of sets.
+struct ExactText: Hashable, Sendable {
+  let text: String
+
+  init(_ text: String) { self.text = text }
+
+  static func == (one: ExactText, other: ExactText) -> Bool { one.text.isSame(as: other.text) }
+
+  func hash(into hasher: inout Hasher) {
+    var text = text
+    text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+  }
+}
+
 extension Array where Element == UInt8 {
   /// As C text: it has no NUL in it.
   func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
@@ -94,8 +108,9 @@ extension Wording {
       var at = 0
       while at < raw.count {
         let start = at
-        while at < raw.count, case let (length, isValid) = UTF8Text.character(raw, at), isValid { at += length }
-        shown += String(Substring(quoted(String(decoding: raw[start..<at], as: UTF8.self), limit: limit).utf8.dropFirst().dropLast()))
+        while at < raw.count, case (let length, let isValid) = UTF8Text.character(raw, at), isValid { at += length }
+        shown += String(
+          Substring(quoted(String(decoding: raw[start..<at], as: UTF8.self), limit: limit).utf8.dropFirst().dropLast()))
         while at < raw.count, !UTF8Text.character(raw, at).isValid {
           let digits = String(raw[at], radix: 16, uppercase: true)
           shown += (raw[at] < 16 ? "\\x0" : "\\x") + digits

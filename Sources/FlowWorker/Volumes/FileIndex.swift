@@ -26,7 +26,9 @@ struct FileIndex {
   /// A volume has the latest version as well.
   mutating func add(_ key: VolumeKey, in location: Location) {
     let path = key.path
-    guard var entry = entries[path] else { return insert(path, Entry(isFolder: key.namesFolder, locations: [location])) }
+    guard var entry = entries[path] else {
+      return insert(path, Entry(isFolder: key.namesFolder, locations: [location]))
+    }
     if key.namesFolder { entry.isFolder = true }
     if !entry.locations.contains(location) { entry.locations.append(location) }
     entries[path] = entry
@@ -81,7 +83,9 @@ struct FileIndex {
     }
     guard beneath[path] != nil else { return found }
     for key in order where key.isInside(folder) {
-      if let entry = entries[key] { found.append(Match(key: entry.isFolder ? key.folder : key, locations: entry.locations)) }
+      if let entry = entries[key] {
+        found.append(Match(key: entry.isFolder ? key.folder : key, locations: entry.locations))
+      }
     }
     return found
   }

@@ -135,8 +135,10 @@ final class FileVolume {
           volume: "the key \(key.shown) leads out of \(location.shown) by a symbolic link: \(link.shown) is one to "
             + Wording.quoted(bytes: text))
       case .failed(ELOOP):
-        return SpawnFailure(volume: "the key \(key.shown) of \(location.shown) is behind a symbolic link that leads back to itself")
-      case .failed(EXDEV): return SpawnFailure(volume: "the key \(key.shown) leads out of \(location.shown) by a symbolic link")
+        return SpawnFailure(
+          volume: "the key \(key.shown) of \(location.shown) is behind a symbolic link that leads back to itself")
+      case .failed(EXDEV):
+        return SpawnFailure(volume: "the key \(key.shown) leads out of \(location.shown) by a symbolic link")
       case .found, .failed: break
       }
     }
@@ -199,7 +201,9 @@ final class FileVolume {
   /// The folder that a key is in, which is made if there is none.
   func folder(of key: VolumeKey) throws(SpawnFailure) -> Descriptor {
     if let parent = key.parent { try makeFolder(parent) }
-    guard let folder = open(key.parent, Int32(FWS_LOOK) | O_DIRECTORY) else { throw failure("the folder of the key", key, errno) }
+    guard let folder = open(key.parent, Int32(FWS_LOOK) | O_DIRECTORY) else {
+      throw failure("the folder of the key", key, errno)
+    }
     return folder
   }
 
@@ -224,7 +228,8 @@ final class FileVolume {
     case UInt8(ascii: "d"): kind = "a folder"
     default: kind = "a device"
     }
-    return SpawnFailure(volume: "the key \(key.shown) of \(location.shown) is no file but \(kind), which cannot be copied")
+    return SpawnFailure(
+      volume: "the key \(key.shown) of \(location.shown) is no file but \(kind), which cannot be copied")
   }
 
   /// All that a key stands for: one file, or a folder with what is in it. Empty: there is nothing of that name.
@@ -240,7 +245,9 @@ final class FileVolume {
 
   func dangling(_ key: VolumeKey, _ text: [UInt8]) -> SpawnFailure {
     SpawnFailure(
-      volume: "the key \(key.shown) of \(location.shown) is a symbolic link to \(Wording.quoted(bytes: text)), which leads to nothing")
+      volume:
+        "the key \(key.shown) of \(location.shown) is a symbolic link to \(Wording.quoted(bytes: text)), which leads to nothing"
+    )
   }
 
   private func inner(_ top: VolumeKey, _ facts: fws_file) throws(SpawnFailure) -> [VolumeFile] {
@@ -278,7 +285,8 @@ final class FileVolume {
           if let text, chain.contains(where: { $0.inode == facts.inode && $0.device == facts.device }) {
             guard let link = link(key, text, isLinked) else {
               throw SpawnFailure(
-                volume: "the key \(key.shown) of \(location.shown) is a symbolic link to \(Wording.quoted(bytes: text)), "
+                volume:
+                  "the key \(key.shown) of \(location.shown) is a symbolic link to \(Wording.quoted(bytes: text)), "
                   + "which leads back to a folder that it is in")
             }
             found.append(link)
@@ -361,7 +369,9 @@ final class PartFile {
     if error != 0 { throw volume.failure("the copy of the key", key, error) }
     guard facts.size == size else {
       throw SpawnFailure(
-        volume: "the copy of the key \(key.shown) in \(volume.location.shown) has \(facts.size) bytes, and the original \(size)")
+        volume:
+          "the copy of the key \(key.shown) in \(volume.location.shown) has \(facts.size) bytes, and the original \(size)"
+      )
     }
     error = key.name.withCString { fws_part_publish(directory.number, &part, $0, mode & 0o777) }
     if error != 0 { throw volume.failure("the key", key, error) }

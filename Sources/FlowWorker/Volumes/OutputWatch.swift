@@ -46,25 +46,27 @@ final class OutputWatch {
 
   /// Makes the folders of the outputs, and looks at what there is.
   func begin() throws(SpawnFailure) {
-    if isOfRun { return try look() }
-    for output in outputs { wereThere.append(try place.state(output, isDeep: false).kind != .nothing) }
+    if isOfRun { return look() }
+    for output in outputs { wereThere.append((try? place.state(output, isDeep: false))?.kind != .nothing) }
     var folders: Set<VolumeKey> = []
     for output in outputs {
-      if let folder = output.namesFolder ? output : output.parent, folders.insert(folder).inserted { try place.makeFolder(folder) }
+      if let folder = output.namesFolder ? output : output.parent, folders.insert(folder).inserted {
+        try place.makeFolder(folder)
+      }
     }
-    try look()
+    look()
   }
 
   /// An attempt has failed, and there will be another one.
-  func beginAgain() throws(SpawnFailure) {
+  func beginAgain() {
     isRepeated = true
-    try look()
+    look()
   }
 
-  private func look() throws(SpawnFailure) {
-    // One of which nothing else is asked than to be there is not looked through.
-    states = []
-    for output in outputs { states.append(isKept ? State() : try place.state(output, isDeep: true)) }
+  private func look() {
+    // One of which nothing else is asked than to be there is not looked through. What cannot be looked at now, such as a link
+    // that leads out of the volume, may be replaced by the step; if it is not, that is told behind the step.
+    states = outputs.map { isKept ? State() : (try? place.state($0, isDeep: true)) ?? State() }
   }
 
   /// Seconds to wait, because a change would have the same time as the last one; `nil`: there is nothing to wait for.
@@ -78,7 +80,8 @@ final class OutputWatch {
 
   /// What a step that has succeeded has not made; `nil`: it has made all.
   func missing() throws(SpawnFailure) -> SpawnFailure? {
-    for (index, output) in outputs.enumerated() where states.indices.contains(index) && wereThere.indices.contains(index) {
+    for (index, output) in outputs.enumerated()
+    where states.indices.contains(index) && wereThere.indices.contains(index) {
       let now = try place.state(output, isDeep: !isKept)
       if let reason = reason(output, states[index], now, wasThere: wereThere[index]) {
         return SpawnFailure(
@@ -98,7 +101,9 @@ final class OutputWatch {
     case .file, .folder: break
     }
     if isKept || now.print != before.print { return nil }
-    return (isRepeated && !wasThere ? "what is there was left by an attempt that had failed" : "what is there was there before the step")
+    return
+      (isRepeated && !wasThere
+      ? "what is there was left by an attempt that had failed" : "what is there was there before the step")
       + ", and the step has not changed it (a step with \"kept\": true in its \"files\" may leave it as it is)"
   }
 
@@ -211,7 +216,9 @@ extension OutputWatch.State {
     for byte in key.path.bytes { mix(byte) }
     mix(0)
     mix(UInt8(bitPattern: facts.kind))
-    for number in [facts.device, facts.inode] + [facts.size, facts.changed, facts.touched].map({ UInt64(bitPattern: $0) }) {
+    for number in [facts.device, facts.inode]
+      + [facts.size, facts.changed, facts.touched].map({ UInt64(bitPattern: $0) })
+    {
       for shift in stride(from: UInt64(0), to: 64, by: 8) { mix(UInt8(truncatingIfNeeded: number >> shift)) }
     }
     print = print &+ hash

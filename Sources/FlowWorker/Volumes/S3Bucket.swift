@@ -83,7 +83,9 @@ struct S3Bucket {
   /// A value of one of Amazon's two files.
   private static func setting(_ key: String, _ profile: String, in file: String) -> String? {
     let named = variable(file == "config" ? "AWS_CONFIG_FILE" : "AWS_SHARED_CREDENTIALS_FILE")
-    guard let path = named ?? variable("HOME").map({ "\($0)/.aws/\(file)" }), let text = Files.read(path) else { return nil }
+    guard let path = named ?? variable("HOME").map({ "\($0)/.aws/\(file)" }), let text = Files.read(path) else {
+      return nil
+    }
     let wanted = file == "config" && profile != "default" ? "profile \(profile)" : profile
     var isInside = false
     for line in text.bytes.split(separator: UInt8(ascii: "\n")) {
@@ -111,7 +113,8 @@ struct S3Bucket {
     for byte in text {
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+        UInt8(ascii: "~"):
         result.unicodeScalars.append(Unicode.Scalar(byte))
       case UInt8(ascii: "/") where !all: result += "/"
       default:
@@ -131,7 +134,9 @@ struct S3Bucket {
         bytes.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
         continue
       }
-      guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else { return nil }
+      guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
+        return nil
+      }
       bytes.append(value)
       rest = rest.dropFirst(2)
     }

@@ -74,14 +74,18 @@ final class S3Volume: RemoteVolume {
         }
         guard S3Listing.elements("IsTruncated", in: text).first?.elementsEqual("true".utf8) == true else {
           if let twice = S3Listing.twice(found) { throw unreadable(folder, "it has the key \(twice.shown) twice") }
-          return end(.success(found.isEmpty ? [] : [.folder(folder)] + S3Listing.withoutFilled(found).filter { $0.key != folder }))
+          return end(
+            .success(
+              found.isEmpty ? [] : [.folder(folder)] + S3Listing.withoutFilled(found).filter { $0.key != folder }))
         }
         let next = S3Listing.elements("NextContinuationToken", in: text).first.map { S3Listing.text($0) }
         guard let next, token.map({ !next.isSame(as: $0) }) ?? true else {
           throw unreadable(folder, "there is more of it, and no word of where")
         }
         let empty = found.count == before ? emptyPages + 1 : 0
-        if empty == S3Volume.mostEmptyPages { throw unreadable(folder, "\(empty) pages one after the other have nothing in them") }
+        if empty == S3Volume.mostEmptyPages {
+          throw unreadable(folder, "\(empty) pages one after the other have nothing in them")
+        }
         list(folder, from: next, found, emptyPages: empty, end)
       } catch { end(.failure(error)) }
     }
@@ -89,21 +93,25 @@ final class S3Volume: RemoteVolume {
 
   private func unreadable(_ folder: VolumeKey, _ why: String) -> SpawnFailure {
     SpawnFailure(
-      volume: "the volume \(Wording.quoted(name)) (\(bucket.address)) gave a list of the folder \(folder.shown) that cannot be "
+      volume:
+        "the volume \(Wording.quoted(name)) (\(bucket.address)) gave a list of the folder \(folder.shown) that cannot be "
         + "used: \(why)")
   }
 
   /// What an entry of a list says; `nil`: it is of no file that was asked for.
-  private func file(_ object: [UInt8], beneath prefix: [UInt8], _ folder: VolumeKey) throws(SpawnFailure) -> VolumeFile? {
+  private func file(_ object: [UInt8], beneath prefix: [UInt8], _ folder: VolumeKey) throws(SpawnFailure) -> VolumeFile?
+  {
     guard let escaped = S3Listing.elements("Key", in: object).first, let path = S3Bucket.unescaped(escaped),
-      let size = S3Listing.elements("Size", in: object).first.flatMap({ Int64(String(decoding: $0, as: UTF8.self)) }), size >= 0
+      let size = S3Listing.elements("Size", in: object).first.flatMap({ Int64(String(decoding: $0, as: UTF8.self)) }),
+      size >= 0
     else { throw unreadable(folder, "an object has no key or no size") }
     // The marker of the folder itself, which says that there is one, is told by what `list` adds. Others are none of ours.
     guard path.starts(with: prefix) else { return nil }
     let key = Array(path.dropFirst(bucket.prefix.count))
     guard let key = VolumeKey(listed: key), !key.namesFolder || size == 0 else {
       throw SpawnFailure(
-        volume: "the volume \(Wording.quoted(name)) has an object whose key \(Wording.quoted(bytes: key)) no file can have")
+        volume:
+          "the volume \(Wording.quoted(name)) has an object whose key \(Wording.quoted(bytes: key)) no file can have")
     }
     return key.namesFolder ? .folder(key) : VolumeFile(key: key, size: size)
   }
@@ -142,17 +150,21 @@ final class S3Volume: RemoteVolume {
     guard String(validating: file.key.bytes, as: UTF8.self) != nil else {
       return end(
         SpawnFailure(
-          volume: "the key \(file.key.shown) is not UTF-8, as the key of an object has to be: the volume \(Wording.quoted(name)) "
+          volume:
+            "the key \(file.key.shown) is not UTF-8, as the key of an object has to be: the volume \(Wording.quoted(name)) "
             + "cannot have it"))
     }
-    start(file.key, headers: headers, { (request) throws(SpawnFailure) in request.send(fd, size: file.size) }) { [self] answer in
-      guard answer.isSuccess else { return end(failure("take the key \(file.key.shown)", answer)) }
+    start(file.key, headers: headers, { (request) throws(SpawnFailure) in request.send(fd, size: file.size) }) {
+      [self] answer in
+      guard answer.isSuccess else { return end(failure("take the key \(file.key.shown)", answer, sending: file.key)) }
       head(file.key) { [self] answer in
         switch answer {
         case .failure(let failure): end(failure)
         case .success(let stored):
           guard stored?.size != file.size else { return end(nil) }
-          let there = stored.map { "\($0.size) bytes, and the original \(file.size)" } ?? "no content: it is not there after it was sent"
+          let there =
+            stored.map { "\($0.size) bytes, and the original \(file.size)" }
+            ?? "no content: it is not there after it was sent"
           end(SpawnFailure(volume: "the key \(file.key.shown) has in the volume \(Wording.quoted(name)) \(there)"))
         }
       }
@@ -161,7 +173,9 @@ final class S3Volume: RemoteVolume {
 
   /// The permissions that an object was stored with; rclone writes them the same way.
   private static func mode(_ answer: borrowing HTTPAnswer) -> UInt32 {
-    guard let text = answer.header("x-amz-meta-mode") ?? answer.header("x-goog-meta-mode"), let mode = UInt32(text, radix: 8) else {
+    guard let text = answer.header("x-amz-meta-mode") ?? answer.header("x-goog-meta-mode"),
+      let mode = UInt32(text, radix: 8)
+    else {
       return 0o644
     }
     return mode & 0o777
@@ -175,7 +189,8 @@ final class S3Volume: RemoteVolume {
   // MARK: Requests
 
   private func start(
-    _ key: VolumeKey?, query: String? = nil, headers: [String] = [], _ kind: (TransferRequest) throws(SpawnFailure) -> Void,
+    _ key: VolumeKey?, query: String? = nil, headers: [String] = [],
+    _ kind: (TransferRequest) throws(SpawnFailure) -> Void,
     _ end: @escaping (borrowing HTTPAnswer) -> Void
   ) {
     do throws(SpawnFailure) {
@@ -193,7 +208,12 @@ final class S3Volume: RemoteVolume {
     }
   }
 
-  private func failure(_ what: String, _ answer: borrowing HTTPAnswer) -> SpawnFailure {
+  private func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> SpawnFailure {
+    if answer.fileError != 0, let key {
+      return SpawnFailure(
+        volume: "the key \(key.shown), which is sent to the volume \(Wording.quoted(name)), cannot be read",
+        answer.fileError)
+    }
     if answer.fileError != 0 {
       return SpawnFailure(volume: "what the volume \(Wording.quoted(name)) gives cannot be written", answer.fileError)
     }
@@ -202,7 +222,8 @@ final class S3Volume: RemoteVolume {
     let message = S3Listing.elements("Message", in: text).first.map { S3Listing.text($0) }
     let said = answer.failure ?? [code, message].compactMap { $0 }.joined(separator: ": ")
     let reason = said.isEmpty ? "HTTP status \(answer.status)" : Wording.line(said)
-    let hint = bucket.keys == nil && answer.status == 403 ? "; there is no access key for it: \(bucket.whereKeysAre)" : ""
+    let hint =
+      bucket.keys == nil && answer.status == 403 ? "; there is no access key for it: \(bucket.whereKeysAre)" : ""
     return SpawnFailure(
       volume: "the volume \(Wording.quoted(name)) (\(bucket.address)) did not \(what): \(reason)\(hint)")
   }

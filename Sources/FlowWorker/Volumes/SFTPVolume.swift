@@ -42,7 +42,8 @@ final class SFTPVolume: RemoteVolume {
 
   private func other(_ key: VolumeKey, _ entry: SSHListing.Entry) -> SpawnFailure {
     let what = entry.kind == .link ? "a symbolic link, which may lead out of the volume" : "neither a file nor a folder"
-    return SpawnFailure(volume: "the key \(key.shown) of the volume \(Wording.quoted(name)) is \(what): it cannot be copied")
+    return SpawnFailure(
+      volume: "the key \(key.shown) of the volume \(Wording.quoted(name)) is \(what): it cannot be copied")
   }
 
   /// Finds a key from folder to folder, so that each on the way is seen to be one; `nil`: there is nothing of that name.
@@ -58,7 +59,9 @@ final class SFTPVolume: RemoteVolume {
       switch answer {
       case .failure(let failure): end(.failure(failure))
       case .success(let entries):
-        guard let entry = entries?.first(where: { $0.name.elementsEqual(parts[depth]) }) else { return end(.success(nil)) }
+        guard let entry = entries?.first(where: { $0.name.elementsEqual(parts[depth]) }) else {
+          return end(.success(nil))
+        }
         if depth + 1 == parts.count { return end(.success(entry)) }
         switch entry.kind {
         case .folder: look(for: key, parts, at: depth + 1, end)
@@ -90,7 +93,9 @@ final class SFTPVolume: RemoteVolume {
         }
         if (folders.last?.depth ?? 0) > SFTPVolume.deepest {
           return end(
-            .failure(SpawnFailure(volume: "the volume \(Wording.quoted(name)) is more than \(SFTPVolume.deepest) folders deep")))
+            .failure(
+              SpawnFailure(volume: "the volume \(Wording.quoted(name)) is more than \(SFTPVolume.deepest) folders deep")
+            ))
         }
         gather(folders, found, end)
       }
@@ -109,7 +114,8 @@ final class SFTPVolume: RemoteVolume {
         end(
           .failure(
             SpawnFailure(
-              volume: "the volume \(Wording.quoted(name)) (\(server.address)) gave a list of the folder \(shown) that cannot be "
+              volume:
+                "the volume \(Wording.quoted(name)) (\(server.address)) gave a list of the folder \(shown) that cannot be "
                 + "used: the line \(Wording.quoted(bytes: line.bytes)) is not like one of \"ls -l\"")))
       }
     }
@@ -161,7 +167,9 @@ final class SFTPVolume: RemoteVolume {
               guard entry?.kind != .folder else { return end(nil) }
               end(
                 SpawnFailure(
-                  volume: "the volume \(Wording.quoted(name)) (\(server.address)) did not take the folder \(key.shown): it is not there"))
+                  volume:
+                    "the volume \(Wording.quoted(name)) (\(server.address)) did not take the folder \(key.shown): it is not there"
+                ))
             }
           }
         }
@@ -182,9 +190,11 @@ final class SFTPVolume: RemoteVolume {
       }
     ) { [self] answer in
       if answer.failure != nil {
-        let failure = failure("take the key \(file.key.shown)", answer)
+        let failure = failure("take the key \(file.key.shown)", answer, sending: file.key)
         // What came of it goes.
-        return start([], { (request) throws(SpawnFailure) in try request.commands(before: ["*rm ".utf8 + from]) }) { _ in end(failure) }
+        return start([], { (request) throws(SpawnFailure) in try request.commands(before: ["*rm ".utf8 + from]) }) {
+          _ in end(failure)
+        }
       }
       look(for: file.key) { [self] answer in
         switch answer {
@@ -203,7 +213,8 @@ final class SFTPVolume: RemoteVolume {
   // MARK: Requests
 
   private func start(
-    _ path: [UInt8], _ kind: (TransferRequest) throws(SpawnFailure) -> Void, _ end: @escaping (borrowing HTTPAnswer) -> Void
+    _ path: [UInt8], _ kind: (TransferRequest) throws(SpawnFailure) -> Void,
+    _ end: @escaping (borrowing HTTPAnswer) -> Void
   ) {
     do throws(SpawnFailure) {
       let request = try TransferRequest(server.url(path), timeout: timeout)
@@ -214,13 +225,19 @@ final class SFTPVolume: RemoteVolume {
     } catch { link.fail(error.reason, end) }
   }
 
-  private func failure(_ what: String, _ answer: borrowing HTTPAnswer) -> SpawnFailure {
+  private func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> SpawnFailure {
+    if answer.fileError != 0, let key {
+      return SpawnFailure(
+        volume: "the key \(key.shown), which is sent to the volume \(Wording.quoted(name)), cannot be read",
+        answer.fileError)
+    }
     if answer.fileError != 0 {
       return SpawnFailure(volume: "what the volume \(Wording.quoted(name)) gives cannot be written", answer.fileError)
     }
     var reason = Wording.line(answer.failure ?? "")
     if answer.revokedLine > 0 {
-      reason = "the key of the server is revoked (@revoked) by \(Wording.path(server.knownHosts)), line \(answer.revokedLine)"
+      reason =
+        "the key of the server is revoked (@revoked) by \(Wording.path(server.knownHosts)), line \(answer.revokedLine)"
     } else if answer.revokedLine < 0 {
       reason = "\(Wording.path(server.knownHosts)) cannot be read to its end, which may revoke the key of the server"
     } else if fws_http_is_host_key(answer.code) {
@@ -350,7 +367,8 @@ enum SSHListing {
     }
     var name = Array(line[min(at + 1, line.count)...])
     // libcurl adds where a link leads.
-    if line.first == UInt8(ascii: "l"), let arrow = name.indices.first(where: { name[$0...].starts(with: " -> ".utf8) }) {
+    if line.first == UInt8(ascii: "l"), let arrow = name.indices.first(where: { name[$0...].starts(with: " -> ".utf8) })
+    {
       name = Array(name[..<arrow])
     }
     guard !name.isEmpty, !name.contains(UInt8(ascii: "/")), let bits = fields.first, bits.count >= 10,
@@ -364,7 +382,9 @@ enum SSHListing {
     default: kind = .other
     }
     var mode: UInt32 = 0
-    for bit in bits.dropFirst().prefix(9) { mode = mode << 1 | (bit == UInt8(ascii: "-") || bit == UInt8(ascii: "S") || bit == UInt8(ascii: "T") ? 0 : 1) }
+    for bit in bits.dropFirst().prefix(9) {
+      mode = mode << 1 | (bit == UInt8(ascii: "-") || bit == UInt8(ascii: "S") || bit == UInt8(ascii: "T") ? 0 : 1)
+    }
     return Entry(name: name, kind: kind, size: size, mode: mode)
   }
 }

@@ -194,7 +194,8 @@ final class Transfers {
   private func copy(_ match: FileIndex.Match, _ from: Location, _ to: Location) throws(SpawnFailure) {
     let listed: ([VolumeFile]) -> SpawnFailure? = { [self] files in
       guard let first = files.first else {
-        return SpawnFailure(.inputMissing, "its input \(match.key.shown) is missing: \(from.shown) does not have it any more")
+        return SpawnFailure(
+          .inputMissing, "its input \(match.key.shown) is missing: \(from.shown) does not have it any more")
       }
       index.add(first.isFolder ? FileIndex.Match(key: match.key.folder, locations: match.locations) : match, in: to)
       // What is listed by itself has a version of its own, which may be elsewhere.
@@ -226,7 +227,8 @@ final class Transfers {
     case .link(let text):
       guard case .files(let target) = destination else {
         throw SpawnFailure(
-          volume: "the key \(file.key.shown) of \(from.shown) is a symbolic link to \(Wording.quoted(bytes: text)), which leads to "
+          volume:
+            "the key \(file.key.shown) of \(from.shown) is a symbolic link to \(Wording.quoted(bytes: text)), which leads to "
             + "nothing or back to where it is: only a directory of this machine can have it, and not \(to.shown)")
       }
       return try target.makeLink(file.key, text)
@@ -253,7 +255,8 @@ final class Transfers {
     case (.files(let source), .remote(let target)):
       let (content, facts) = try source.read(file.key)
       ask(target)
-      target.store(VolumeFile(key: file.key, size: facts.size, mode: facts.mode), from: content.number) { [self] failure in
+      target.store(VolumeFile(key: file.key, size: facts.size, mode: facts.mode), from: content.number) {
+        [self] failure in
         isBusy = false
         self.failure = failure ?? source.change(of: content, since: facts, file.key)
         if self.failure == nil { done(facts.size) }
@@ -324,7 +327,8 @@ private final class SliceCopy {
       let count = fws_copy_piece(content.number, at, part.fd, min(SliceCopy.piece, Int(facts.size - at)))
       if count < 0 {
         throw SpawnFailure(
-          volume: "the key \(key.shown) cannot be copied from \(source.location.shown) to \(target.location.shown)", errno)
+          volume: "the key \(key.shown) cannot be copied from \(source.location.shown) to \(target.location.shown)",
+          errno)
       }
       at += Int64(count)
       if count > 0 { return false }

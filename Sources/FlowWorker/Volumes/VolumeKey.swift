@@ -17,10 +17,13 @@ struct VolumeKey: Hashable, Sendable {
   init(checking given: [UInt8]) throws(Refusal) {
     if given.isEmpty { throw Refusal("an empty string stands where the key of a file is needed") }
     if given.first == VolumeKey.slash {
-      throw Refusal("the key \(Wording.quoted(bytes: given)) is an absolute path: a key is relative to the base of its volume")
+      throw Refusal(
+        "the key \(Wording.quoted(bytes: given)) is an absolute path: a key is relative to the base of its volume")
     }
     if given.count > 1024 { throw Refusal("the key \(Wording.quoted(bytes: given)) has more than 1024 bytes") }
-    if given.contains(0) { throw Refusal("the key \(Wording.quoted(bytes: given)) has a NUL in it, which no file's name can have") }
+    if given.contains(0) {
+      throw Refusal("the key \(Wording.quoted(bytes: given)) has a NUL in it, which no file's name can have")
+    }
     var bytes: [UInt8] = []
     for part in given.split(separator: VolumeKey.slash) where !part.elementsEqual(".".utf8) {
       if part.elementsEqual("..".utf8) {
@@ -66,7 +69,9 @@ struct VolumeKey: Hashable, Sendable {
   }
 
   /// The first of its components, as many as are asked for.
-  func prefix(_ count: Int) -> VolumeKey { VolumeKey(unchecked: Array(components.prefix(count).joined(separator: [VolumeKey.slash]))) }
+  func prefix(_ count: Int) -> VolumeKey {
+    VolumeKey(unchecked: Array(components.prefix(count).joined(separator: [VolumeKey.slash])))
+  }
 
   /// What has a name in this folder. The name is one that a directory has.
   func appending(_ name: [UInt8]) -> VolumeKey { VolumeKey(unchecked: folder.bytes + name) }
@@ -80,7 +85,9 @@ struct VolumeKey: Hashable, Sendable {
     return bytes.count > prefix.count && bytes.starts(with: prefix)
   }
 
-  static func precedes(_ one: VolumeKey, _ other: VolumeKey) -> Bool { one.bytes.lexicographicallyPrecedes(other.bytes) }
+  static func precedes(_ one: VolumeKey, _ other: VolumeKey) -> Bool {
+    one.bytes.lexicographicallyPrecedes(other.bytes)
+  }
 
   // MARK: Shown, and handed on
 
@@ -98,24 +105,16 @@ struct VolumeKey: Hashable, Sendable {
 
 /// Where a version of a file is: in a volume, or in the copy of a remote volume's files that is on this machine.
 struct Location: Hashable, Sendable {
-  /// The volume's name, as the document has it.
-  let volume: String
+  private let name: ExactText
   let isLocalCopy: Bool
 
   init(_ volume: String, isLocalCopy: Bool = false) {
-    self.volume = volume
+    name = ExactText(volume)
     self.isLocalCopy = isLocalCopy
   }
 
-  // Names are bytes.
-  static func == (one: Location, other: Location) -> Bool {
-    one.isLocalCopy == other.isLocalCopy && one.volume.utf8.elementsEqual(other.volume.utf8)
-  }
-
-  func hash(into hasher: inout Hasher) {
-    for byte in volume.utf8 { hasher.combine(byte) }
-    hasher.combine(isLocalCopy)
-  }
+  /// The volume's name, as the document has it.
+  var volume: String { name.text }
 
   /// As a message names it.
   var shown: String { (isLocalCopy ? "the local copy of the volume " : "the volume ") + Wording.quoted(volume) }

@@ -26,7 +26,9 @@ extension WorkflowRun {
       if resolved.steps.contains(where: { $0.files.outputs.contains { $0.isInside(key) } }) { continue }
       // Where it is by what the steps declare, then wherever it may be.
       let first = files.matches(key).flatMap(\.locations)
-      let order = ownOutputs.filter { first.contains($0.place.location) } + ownOutputs.filter { !first.contains($0.place.location) }
+      let order =
+        ownOutputs.filter { first.contains($0.place.location) }
+        + ownOutputs.filter { !first.contains($0.place.location) }
       var isThere = !first.isEmpty
       var made: (key: VolumeKey, location: Location)?
       for watch in order where made == nil {

@@ -59,6 +59,17 @@ def test_a_link_that_is_made_anew_counts(tmp_path):
     assert failed(workflow("rm data", of_run=False).run(rundir=tmp_path), "it is a symbolic link that leads to nothing")
 
 
+def test_a_link_out_of_the_volume_may_be_replaced(tmp_path):
+    rundir = tmp_path / "run"
+    rundir.mkdir()
+    (tmp_path / "elsewhere").write_text("x")
+    (rundir / "out").symlink_to(tmp_path / "elsewhere")
+    result = workflow("true", of_run=False).run(rundir=rundir)
+    assert result.outcome == "volume_failed" and 'the key "out" leads out of the volume' in result.message
+    workflow("rm out; echo 1 > out", of_run=False).run(rundir=rundir).check()
+    assert (tmp_path / "elsewhere").read_text() == "x"
+
+
 @pytest.mark.parametrize("outputs", [["res/"], ["res"], ["res/", "res/deep/"]])
 def test_a_folder_that_nobody_filled_is_missing(tmp_path, outputs):
     result = workflow("mkdir -p res", outputs=outputs).run(rundir=tmp_path)
