@@ -110,6 +110,19 @@ int fws_make_path(const char *path) {
   return 0;
 }
 
+static char file_kind(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFREG: return 'f';
+    case S_IFDIR: return 'd';
+    case S_IFLNK: return 'l';
+    case S_IFIFO: return 'p';
+    case S_IFSOCK: return 's';
+    default: return 'c';
+  }
+}
+
+ssize_t fws_read_link(int fd, char *text, size_t size) { return readlinkat(fd, "", text, size); }
+
 int fws_file_facts(int fd, fws_file *facts) {
   struct stat stat;
   if (fstat(fd, &stat) < 0) return errno;
@@ -120,8 +133,7 @@ int fws_file_facts(int fd, fws_file *facts) {
       .touched = (int64_t)stat.st_ctim.tv_sec * 1000000000 + stat.st_ctim.tv_nsec,
       .device = stat.st_dev,
       .inode = stat.st_ino,
-      .is_directory = S_ISDIR(stat.st_mode),
-      .is_file = S_ISREG(stat.st_mode),
+      .kind = file_kind(stat.st_mode),
   };
   return 0;
 }
@@ -149,6 +161,9 @@ int fws_part_open(int directory, fws_part *part) {
 
 int fws_part_publish(int directory, fws_part *part, const char *name, unsigned mode) {
   if (fchmod(part->fd, mode) < 0) return errno;
+  /* A file system of a network may say only at a close that there was no room. */
+  int copy = fws_above_standard(fcntl(part->fd, F_DUPFD_CLOEXEC, 3));
+  if (copy < 0 || close(copy) < 0) return errno;
   if (part->name[0] == 0) {
     char self[32];
     snprintf(self, sizeof self, "/proc/self/fd/%d", part->fd);
@@ -165,6 +180,16 @@ int fws_part_publish(int directory, fws_part *part, const char *name, unsigned m
   if (renameat(directory, part->name, directory, name) < 0) return errno;
   part->name[0] = 0;
   return 0;
+}
+
+int fws_make_link(int directory, const char *name, const char *text) {
+  char part[48];
+  if (!part_name(part, sizeof part)) return EAGAIN;
+  if (symlinkat(text, directory, part) < 0) return errno;
+  if (renameat(directory, part, directory, name) == 0) return 0;
+  int error = errno;
+  unlinkat(directory, part, 0);
+  return error;
 }
 
 void fws_part_close(int directory, fws_part *part) {

@@ -199,6 +199,8 @@ void http_free_call(fws_call *call) {
   fws_curl.curl_slist_free_all(call->before);
   fws_curl.curl_slist_free_all(call->behind);
   free(call->body);
+  free(call->known_hosts);
+  free(call->host);
   free(call);
 }
 
@@ -438,6 +440,7 @@ static void finish(fws_http *link, fws_call *call, int code) {
   void *owner = call->owner;
   int64_t moved = call->at;
   int file_error = call->error_number;
+  link->revoked_line = call->revoked_line;
   fws_http_drop(call);
   handlers->end(owner, code, text, moved, file_error);
   int unwanted = fws_http_take(link);

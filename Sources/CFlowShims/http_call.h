@@ -15,6 +15,7 @@ struct fws_http {
   const char *ca, *cert, *key;
   struct fws_call *calls;
   int taken; /* of a connection that was made */
+  long revoked_line; /* of the call that ends */
 };
 
 struct fws_call {
@@ -38,8 +39,12 @@ struct fws_call {
   bool has_head; /* it is complete, and not told yet */
   int status;
   int content;     /* of a transfer: the file whose content is sent or received; it is the caller's */
+  bool is_upload;  /* the file is sent, and never written to */
   int64_t at, size; /* of what is sent */
   int error_number; /* why the file could not be written */
+  char *known_hosts, *host; /* of SFTP */
+  long port;
+  long revoked_line;
   char error[CURL_ERROR_SIZE];
 };
 
@@ -52,5 +57,8 @@ size_t http_on_header(char *text, size_t unit, size_t count, void *context);
 /* NULL: there is no memory, and no call. */
 fws_call *http_begin(fws_call *call, fws_http_limits limits);
 void http_free_call(fws_call *call);
+
+/* The line of a file of known hosts that revokes a server's key; 0: none does; -1: it cannot be read to its end. */
+long http_revoked_line(const char *path, const char *host, long port, const struct curl_khkey *key);
 
 #endif

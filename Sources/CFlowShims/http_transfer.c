@@ -36,8 +36,8 @@ static size_t on_content(char *bytes, size_t unit, size_t count, void *context) 
   size_t size = unit * count;
   long status = 0;
   fws_curl.curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-  /* What a server says of a failure is not the file. SFTP has no status. */
-  if (call->content < 0 || (status != 0 && (status < 200 || status > 299))) {
+  /* What a server says of a failure, or of a file that it was sent, is not the file. SFTP has no status. */
+  if (call->content < 0 || call->is_upload || (status != 0 && (status < 200 || status > 299))) {
     return http_tell_data(call, (int)status, bytes, size) ? size : 0;
   }
   for (size_t done = 0; done < size;) {
@@ -62,7 +62,17 @@ static bool add_all(struct curl_slist **list, const char *const *texts) {
   return true;
 }
 
-static bool set_ssh(CURL *easy, const fws_transfer *what) {
+/* A key that is not in the file is refused, as libcurl would do by itself, and one that the file revokes. */
+static int on_host_key(CURL *easy, const struct curl_khkey *known, const struct curl_khkey *found, enum curl_khmatch match, void *context) {
+  (void)easy;
+  (void)known;
+  fws_call *call = context;
+  call->revoked_line = http_revoked_line(call->known_hosts, call->host, call->port, found);
+  return call->revoked_line == 0 && match == CURLKHMATCH_OK ? CURLKHSTAT_FINE : CURLKHSTAT_REJECT;
+}
+
+static bool set_ssh(fws_call *call, const fws_transfer *what) {
+  CURL *easy = call->easy;
   long kinds = 0;
   if (what->private_key != NULL) kinds |= CURLSSH_AUTH_PUBLICKEY;
   if (what->uses_agent) kinds |= CURLSSH_AUTH_AGENT;
@@ -72,7 +82,12 @@ static bool set_ssh(CURL *easy, const fws_transfer *what) {
   if (what->passphrase != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_KEYPASSWD, what->passphrase);
   fws_curl.curl_easy_setopt(easy, CURLOPT_NEW_FILE_PERMS, (long)what->mode);
   fws_curl.curl_easy_setopt(easy, CURLOPT_FTP_CREATE_MISSING_DIRS, (long)CURLFTP_CREATE_DIR);
-  /* A key that is not in the file is refused, as there is no function that would say otherwise. */
+  call->known_hosts = strdup(what->known_hosts);
+  call->host = what->host == NULL ? NULL : strdup(what->host);
+  call->port = what->port;
+  if (call->known_hosts == NULL || call->host == NULL) return false;
+  fws_curl.curl_easy_setopt(easy, CURLOPT_SSH_KEYDATA, call);
+  if (fws_curl.curl_easy_setopt(easy, CURLOPT_SSH_KEYFUNCTION, on_host_key) != CURLE_OK) return false;
   return fws_curl.curl_easy_setopt(easy, CURLOPT_SSH_KNOWNHOSTS, what->known_hosts) == CURLE_OK;
 }
 
@@ -99,7 +114,7 @@ static bool set_transfer(fws_call *call, const fws_transfer *what) {
   if (!add_all(&call->before, what->before) || !add_all(&call->behind, what->behind)) return false;
   if (call->before != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_QUOTE, call->before);
   if (call->behind != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_POSTQUOTE, call->behind);
-  if (what->known_hosts != NULL) return set_ssh(easy, what);
+  if (what->known_hosts != NULL) return set_ssh(call, what);
   fws_curl.curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, http_on_header);
   fws_curl.curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
   /* No line here takes a header away ("Expect:"): libcurl 7.88 would sign it. */
@@ -112,11 +127,14 @@ fws_call *fws_http_transfer(fws_http *link, const fws_transfer *what, const fws_
   fws_call *call = http_make_call(link, handlers, owner);
   if (call == NULL) return NULL;
   call->content = what->content;
+  call->is_upload = what->is_upload;
   call->size = what->size;
   if (set_transfer(call, what)) return http_begin(call, what->limits);
   http_free_call(call);
   return NULL;
 }
+
+long fws_http_revoked_line(const fws_http *link) { return link->revoked_line; }
 
 bool fws_http_is_host_key(int code) { return code == CURLE_PEER_FAILED_VERIFICATION; }
 bool fws_http_is_login(int code) { return code == CURLE_LOGIN_DENIED; }

@@ -156,8 +156,9 @@ int fws_timer(double seconds) {
   return timer;
 }
 
-bool fws_contains(const void *bytes, size_t size, const void *part, size_t part_size) {
-  return memmem(bytes, size, part, part_size) != NULL;
+ssize_t fws_find(const void *bytes, size_t size, const void *part, size_t part_size) {
+  const char *found = memmem(bytes, size, part, part_size);
+  return found == NULL ? -1 : found - (const char *)bytes;
 }
 
 void fws_error_text(int error, char *buffer, size_t size) {

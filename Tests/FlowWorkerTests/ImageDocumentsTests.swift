@@ -35,6 +35,11 @@ import Testing
     #expect(told(["{\"status\":\"x\"}\n"]).failure == nil)
   }
 
+  @Test func linesOfABuildAreBytes() {
+    let text = #"{"stream":"one\r\n\u0301two\n\u001b[31mred\u001b[0m\u0301\n\u001b[1;m\u0301three"}"# + "\n"
+    #expect(told([text]).log == ["one", "\u{301}two", "red\u{301}", "\u{301}three"])
+  }
+
   @Test func otherLinesArePassedOver() {
     #expect(told(["no JSON\n{\"status\":\"x\"}\n[1]\n"]).progress.status == "x")
   }

@@ -17,6 +17,8 @@ import Testing
       ("busybox@\(digest)", "busybox", "latest", digest), ("r.io:80/b:2@\(digest)", "r.io:80/b", "2", digest),
       ("", "", "latest", nil), (":", "", "", nil), ("@", "", "latest", ""), ("a:b:c", "a:b", "c", nil),
       ("\u{E9}:\u{E9}", "\u{E9}", "\u{E9}", nil),
+      // What follows a separator may be a mark that makes one character with it.
+      ("r/\u{301}b:\u{301}1@\u{301}d", "r/\u{301}b", "\u{301}1", "\u{301}d"),
     ] as [(String, String, String, String?)])
   func parts(_ text: String, _ name: String, _ tag: String, _ digest: String?) {
     let image = ImageReference(text)

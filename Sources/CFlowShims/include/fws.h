@@ -166,8 +166,8 @@ void fws_timer_set(int timer, double seconds);
 /* The text of an errno, into a buffer of the caller's. */
 void fws_error_text(int error, char *_Nonnull buffer, size_t size);
 
-/* Whether some bytes are among others. */
-bool fws_contains(const void *_Nonnull bytes, size_t size, const void *_Nonnull part, size_t part_size);
+/* Where some bytes are among others; -1: nowhere. */
+ssize_t fws_find(const void *_Nonnull bytes, size_t size, const void *_Nonnull part, size_t part_size);
 
 /* How many bytes can be read from a pipe or a socket. Where the system does not tell, the most that there can be. */
 size_t fws_waiting_bytes(int fd);
@@ -199,9 +199,12 @@ typedef struct {
   int64_t changed;  /* its content; nanoseconds since 1970 */
   int64_t touched;  /* anything of it, its names and permissions too: no program can set this time */
   uint64_t device, inode;
-  bool is_directory, is_file;
+  char kind;        /* 'f' a file, 'd' a directory, 'l' a symbolic link, 'p' a pipe with a name, 's' a socket, 'c' a device */
 } fws_file;
 int fws_file_facts(int fd, fws_file *_Nonnull facts);
+
+/* Where a symbolic link leads, as readlink(2) has it; the descriptor stands for the link itself (FWS_LOOK and O_NOFOLLOW). */
+ssize_t fws_read_link(int fd, char *_Nonnull text, size_t size);
 
 /* A file of a directory that has no name yet, or a hidden one. Give 0 or an errno. */
 typedef struct {
@@ -211,6 +214,8 @@ typedef struct {
 int fws_part_open(int directory, fws_part *_Nonnull part);
 /* Gives it its name and mode, in place of a file that may have it. The descriptor stays open. */
 int fws_part_publish(int directory, fws_part *_Nonnull part, const char *_Nonnull name, unsigned mode);
+/* Makes a symbolic link, in place of a file or link that may have its name. Gives 0 or an errno. */
+int fws_make_link(int directory, const char *_Nonnull name, const char *_Nonnull text);
 /* What was not published is gone. */
 void fws_part_close(int directory, fws_part *_Nonnull part);
 

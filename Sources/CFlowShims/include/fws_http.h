@@ -79,6 +79,8 @@ typedef struct {
   bool is_head;
   /* SFTP, where `known_hosts` is not NULL: a file of host keys, and who the user is. */
   const char *_Nullable known_hosts;
+  const char *_Nullable host; /* as the file has it */
+  long port;
   const char *_Nullable private_key;
   const char *_Nullable passphrase;
   bool uses_agent;
@@ -98,6 +100,10 @@ typedef struct {
 /* Begins one. NULL: there is no memory, or libcurl cannot do it. */
 fws_call *_Nullable fws_http_transfer(fws_http *_Nonnull link, const fws_transfer *_Nonnull what,
                                       const fws_http_handlers *_Nonnull handlers, void *_Nonnull owner);
+
+/* In `end` of a transfer by SFTP: the line of the file of known hosts that revokes the server's key; 0: none does; -1: the file
+ * could not be read to its end. */
+long fws_http_revoked_line(const fws_http *_Nonnull link);
 
 /* Codes of `end`: the host key is not that of the file; the user is not let in; there is no such file. */
 bool fws_http_is_host_key(int code);

@@ -273,15 +273,15 @@ private enum InitComplaint {
     guard session.options.hasInit, status != 0, stdout.isEmpty, !stderr.isEmpty, stderr.count < 4096 else { return nil }
     let said = String(decoding: stderr, as: UTF8.self)
     let line = Wording.foreign(said, limit: 4096)
-    let isTini = line.hasPrefix("[FATAL tini (") && line.contains(")] exec ") && line.contains(" failed: ")
+    let isTini = line.begins(with: "[FATAL tini (") && line.contains(")] exec ") && line.contains(" failed: ")
     let isCatatonit = line.contains("(catatonit:") && line.contains("failed to exec pid1: ")
-    guard isTini || isCatatonit, said.filter({ $0 == "\n" }).count == 1 else { return nil }
+    guard isTini || isCatatonit, said.utf8.filter({ $0 == UInt8(ascii: "\n") }).count == 1 else { return nil }
     let image = Wording.quoted(session.reference.text, limit: 200)
     let shown = Wording.quoted(command, limit: 100)
-    if line.hasSuffix("No such file or directory") {
+    if line.ends(with: "No such file or directory") {
       return SpawnFailure("there is no such program in the image \(image): \(shown)")
     }
-    if line.hasSuffix("Permission denied") {
+    if line.ends(with: "Permission denied") {
       return SpawnFailure("the program is not executable in the image \(image): \(shown)")
     }
     return SpawnFailure("the program cannot be run in the image \(image): \(shown): \(line)")

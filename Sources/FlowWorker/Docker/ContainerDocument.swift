@@ -106,8 +106,7 @@ struct ContainerPlan {
   private func writeMounts(_ writer: inout JSONWriter) {
     var mounts = [DockerOptions.Mount(source: rundir, target: ContainerPlan.workdir)]
     // The host's word counts more than the run directory's.
-    let taken = Set(options.mounts.map(\.target))
-    for name in directories where !taken.contains("/\(name)") {
+    for name in directories where !options.mounts.contains(where: { $0.target.isSame(as: "/\(name)") }) {
       mounts.append(DockerOptions.Mount(source: "\(rundir)/\(name)", target: "/\(name)"))
     }
     mounts += options.mounts

@@ -168,7 +168,7 @@ final class ContainerSession {
 
   private func makeWill() {
     // A monitor does not speak TLS.
-    guard will == nil, place.peer.certificates == nil, !place.peer.base.hasPrefix("https") else { return }
+    guard will == nil, place.peer.certificates == nil, !place.peer.base.begins(with: "https") else { return }
     var address = fws_address()
     if let socket = place.peer.socket {
       if fws_address_of_socket(socket, &address) == 0 { takeWill(address) }

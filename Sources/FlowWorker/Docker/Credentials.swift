@@ -34,8 +34,8 @@ final class Credentials {
   private static func plain(_ config: DockerConfig, _ registry: String) -> String? {
     guard let stored = config.auth(registry) else { return nil }
     if let token = stored.identityToken, !token.isEmpty { return header(token: token, registry) }
-    guard let text = stored.auth.flatMap(Base64.decoded), let colon = text.firstIndex(of: ":") else { return nil }
-    return header(String(text[..<colon]), String(text[text.index(after: colon)...]), registry)
+    guard let text = stored.auth.flatMap(Base64.decoded), let (user, password) = text.cut(at: ":") else { return nil }
+    return header(String(user), String(password), registry)
   }
 
   /// Starts the helper.
@@ -75,7 +75,7 @@ final class Credentials {
     if end.outcome == .exited, end.exitCode == 0 {
       let found = (try? JSONText.parse(end.stdout.bytes))?.read { json -> String? in
         guard let user = json["Username"]?.string, let secret = json["Secret"]?.string else { return nil }
-        return user == "<token>"
+        return user.isSame(as: "<token>")
           ? Credentials.header(token: secret, registry) : Credentials.header(user, secret, registry)
       }
       if let found { return .found(found) }

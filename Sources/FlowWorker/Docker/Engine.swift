@@ -20,7 +20,7 @@ final class Engine: Sendable {
     /// With the time when that was seen.
     var leftovers: [String: Double] = [:]
     /// By what they are about.
-    var jobs: [String: JobReference] = [:]
+    var jobs: [Name: JobReference] = [:]
   }
 
   private struct JobReference {
@@ -90,7 +90,7 @@ final class Engine: Sendable {
 
   /// - Parameter theirs: the newest that the engine knows.
   func setVersion(_ theirs: String) {
-    let parts = theirs.split(separator: ".").map { Int($0) ?? 0 }
+    let parts = theirs.pieces(at: ".").map { Int($0) ?? 0 }
     let number = parts.count == 2 ? (parts[0], parts[1]) : Engine.newest
     let common = number < Engine.newest ? number : Engine.newest
     let now = fws_monotonic()
@@ -138,10 +138,10 @@ final class Engine: Sendable {
   /// one build.
   func job(_ name: String, _ make: () throws(SpawnFailure) -> ImageJob) throws(SpawnFailure) -> ImageJob {
     try state.withLock { (state) throws(SpawnFailure) in
-      if let job = state.jobs[name]?.job, !job.isOver { return job }
+      if let job = state.jobs[Name(name)]?.job, !job.isOver { return job }
       state.jobs = state.jobs.filter { $0.value.job != nil }
       let job = try make()
-      state.jobs[name] = JobReference(job: job)
+      state.jobs[Name(name)] = JobReference(job: job)
       return job
     }
   }
@@ -158,7 +158,7 @@ struct HostLabel {
   private let start: Substring
 
   init?(_ text: String) {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    let parts = text.pieces(at: ".", keepingEmpty: true)
     guard parts.count == 5 else { return nil }
     (machine, boot, namespace, pid, start) = (parts[0], parts[1], parts[2], parts[3], parts[4])
   }
@@ -167,7 +167,7 @@ struct HostLabel {
   static var own: String {
     func word(_ path: String) -> String {
       guard let text = Files.read(path) else { return "-" }
-      let word = String(decoding: text.bytes, as: UTF8.self).filter { $0 != "\n" && $0 != "." }
+      let word = String(decoding: text.bytes.filter { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: ".") }, as: UTF8.self)
       return word.isEmpty ? "-" : word
     }
     let pid = getpid()
@@ -187,8 +187,7 @@ struct HostLabel {
   private static func startTime(_ pid: String) -> String? {
     guard let text = Files.read("/proc/\(pid)/stat") else { return nil }
     let line = String(decoding: text.bytes, as: UTF8.self)
-    guard let end = line.lastIndex(of: ")") else { return nil }
-    let words = line[line.index(after: end)...].split(separator: " ")
+    guard let words = line.cut(atLast: ")")?.behind.pieces(at: " ") else { return nil }
     return words.count > 19 ? String(words[19]) : nil
   }
 

@@ -17,7 +17,7 @@ struct EngineAddress: Equatable {
       switch self {
       case .unknown(let address):
         let advice =
-          address.hasPrefix("/") ? Wording.quoted("unix://\(address)", limit: 200) : "unix:///PATH or tcp://HOST:PORT"
+          address.begins(with: "/") ? Wording.quoted("unix://\(address)", limit: 200) : "unix:///PATH or tcp://HOST:PORT"
         return "\(Wording.quoted(address, limit: 200)) is no address of an engine: use \(advice)"
       case .ssh(let address):
         return "\(Wording.quoted(address, limit: 200)): an engine is not reached over ssh here: forward its socket "
@@ -28,22 +28,20 @@ struct EngineAddress: Equatable {
 
   init(_ text: String) throws(Fault) {
     self.text = text
-    func rest(_ scheme: String) -> String? {
-      text.hasPrefix(scheme) ? String(text.dropFirst(scheme.count)) : nil
-    }
+    func rest(_ scheme: String) -> String? { text.without(prefix: scheme).map(String.init) }
     if let path = rest("unix://") {
-      guard path.hasPrefix("/"), path.count > 1 else { throw .unknown(text) }
+      guard path.begins(with: "/"), path.utf8.count > 1 else { throw .unknown(text) }
       socket = path
       authority = "engine"
       needsTLS = false
       return
     }
     if rest("ssh://") != nil { throw .ssh(text) }
-    let isSecure = text.hasPrefix("https://")
+    let isSecure = text.begins(with: "https://")
     guard var place = rest("tcp://") ?? rest("http://") ?? rest("https://") else { throw .unknown(text) }
-    while place.hasSuffix("/") { place.removeLast() }
+    while let shorter = place.without(suffix: "/") { place = String(shorter) }
     // The engine's own ports, where none is given.
-    if !place.isEmpty, place.hasPrefix("[") ? place.hasSuffix("]") : !place.contains(":") {
+    if !place.isEmpty, place.begins(with: "[") ? place.ends(with: "]") : !place.contains(":") {
       place += isSecure ? ":2376" : ":2375"
     }
     let isPlain = place.utf8.allSatisfy { byte in
@@ -55,7 +53,7 @@ struct EngineAddress: Equatable {
       default: return false
       }
     }
-    guard isPlain, !place.isEmpty, !place.hasPrefix(":") else { throw .unknown(text) }
+    guard isPlain, !place.isEmpty, !place.begins(with: ":") else { throw .unknown(text) }
     socket = nil
     authority = place
     needsTLS = isSecure

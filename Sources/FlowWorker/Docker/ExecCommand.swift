@@ -122,7 +122,7 @@ final class ExecCommand: EngineCommand {
     early.append(bytes)
     let said = ExecCommand.plain(UnsafeRawBufferPointer(rebasing: early.bytes.prefix(64)))
     if !said.isEmpty,
-      !ExecCommand.complaints.contains(where: { said.hasPrefix($0) || $0.hasPrefix(said) })
+      !ExecCommand.complaints.contains(where: { said.begins(with: $0) || $0.begins(with: said) })
         || early.count > ExecCommand.longestComplaint
     {
       isKnownToRun = true
@@ -237,8 +237,8 @@ final class ExecCommand: EngineCommand {
   private func conclude(_ code: Int64?, pid: Int64) {
     if !isTold, code == 126 || code == 127 {
       let said = ExecCommand.plain(early.bytes)
-      let isDocker = said.hasPrefix(ExecCommand.dockerComplaint) && pid == 0
-      if isDocker || said.hasPrefix(ExecCommand.podmanComplaint) && said.contains("OCI ") {
+      let isDocker = said.begins(with: ExecCommand.dockerComplaint) && pid == 0
+      if isDocker || said.begins(with: ExecCommand.podmanComplaint) && said.contains("OCI ") {
         // It never ran.
         return fail(
           refusal(said) ?? SpawnFailure("the engine at \(session.place.address) does not run it: \(said)"))

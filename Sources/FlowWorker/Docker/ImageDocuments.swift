@@ -111,7 +111,7 @@ struct ImageDocuments {
       guard let status = json["status"]?.string else { return }
       progress.status = Wording.foreign(status)
       // The first line names the image with its tag as the id.
-      guard let id = json["id"]?.string, !status.hasPrefix("Pulling from") else { return }
+      guard let id = json["id"]?.string, !status.begins(with: "Pulling from") else { return }
       guard layers[id] != nil || layers.count < ImageDocuments.mostLayers else { return }
       let before = layers[id] ?? Layer()
       var layer = before

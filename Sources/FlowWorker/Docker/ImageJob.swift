@@ -67,7 +67,7 @@ final class ImageJob: @unchecked Sendable {
         job?.finish(answer) { answer in
           place.failure(answer, doing: "build \(shown)")
         } _: { message, log in
-          let last = log.filter { !$0.hasPrefix("Removing intermediate") }.suffix(3).joined(separator: " | ")
+          let last = log.filter { !$0.begins(with: "Removing intermediate") }.suffix(3).joined(separator: " | ")
           let reason = "\(shown) could not be built from \(image.base): \(message)\(last.isEmpty ? "" : ": \(last)")"
           // A command of ours that fails is the requirements' fault.
           return message.contains("non-zero code") ? SpawnFailure(reason) : SpawnFailure(engine: reason)
@@ -132,7 +132,7 @@ private struct PullJudge {
         engine: "the disk of the engine at \(place.address) is full: the image \(shown) could not be pulled: "
           + message)
     }
-    let words = message.lowercased()
+    let words = message.smallLetters
     let refusals = [
       "denied", "unauthorized", "not found", "manifest unknown", "does not exist", "no basic auth credentials",
       "authentication required", "invalid reference", "forbidden", "no matching manifest", "incorrect username",

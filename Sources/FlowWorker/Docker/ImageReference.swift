@@ -10,29 +10,23 @@ struct ImageReference {
 
   init(_ text: String) {
     self.text = text
-    var rest = Substring(text)
-    if let at = rest.lastIndex(of: "@") {
-      digest = String(rest[rest.index(after: at)...])
-      rest = rest[..<at]
-    } else {
-      digest = nil
-    }
-    let slash = rest.lastIndex(of: "/")
-    if let colon = rest.lastIndex(of: ":"), slash.map({ $0 < colon }) ?? true {
-      tag = String(rest[rest.index(after: colon)...])
-      rest = rest[..<colon]
+    let (rest, digest) = text.cut(atLast: "@") ?? (text[...], nil)
+    self.digest = digest.map(String.init)
+    // A colon before a "/" is that of a registry's port.
+    if let (before, behind) = rest.cut(atLast: ":"), !behind.utf8.contains(UInt8(ascii: "/")) {
+      tag = String(behind)
+      name = String(before)
     } else {
       tag = "latest"
+      name = String(rest)
     }
-    name = String(rest)
   }
 
   /// The registry, as the CLI stores its credentials under.
   var registry: String {
-    guard let slash = name.firstIndex(of: "/") else { return ImageReference.hub }
-    let first = name[..<slash]
-    guard first.contains(".") || first.contains(":") || first == "localhost" else { return ImageReference.hub }
-    return first == "docker.io" || first == "index.docker.io" ? ImageReference.hub : String(first)
+    guard let (first, _) = name.cut(at: "/") else { return ImageReference.hub }
+    guard first.contains(".") || first.contains(":") || first.isSame(as: "localhost") else { return ImageReference.hub }
+    return first.isSame(as: "docker.io") || first.isSame(as: "index.docker.io") ? ImageReference.hub : String(first)
   }
 
   /// Docker Hub's name there.
@@ -46,7 +40,7 @@ struct ImageReference {
 
   /// Out of an image's `RepoDigests`, the one that belongs to this name.
   func digest(among all: [String]) -> String? {
-    all.first { $0.hasPrefix("\(name)@") } ?? all.first { $0.contains("/\(name)@") } ?? all.first
+    all.first { $0.begins(with: "\(name)@") } ?? all.first { $0.contains("/\(name)@") } ?? all.first
   }
 }
 

@@ -60,8 +60,7 @@ struct NotebookAction {
   /// As in flowServ: `x.ipynb` becomes `x.out.ipynb`, anything else gets that behind it.
   var output: String {
     if let givenOutput { return givenOutput }
-    let suffix = ".ipynb"
-    return (notebook.hasSuffix(suffix) ? String(notebook.dropLast(suffix.count)) : notebook) + ".out.ipynb"
+    return (notebook.without(suffix: ".ipynb") ?? notebook[...]) + ".out.ipynb"
   }
 
   /// The parameters that a notebook gets. A secret is none of them: they are written into it.

@@ -12,7 +12,7 @@ struct KeyValues {
   subscript(key: String) -> String? { place(of: key).map { pairs[$0].value } }
 
   private func place(of key: String) -> Int? {
-    pairs.count > KeyValues.few ? places[Name(key)] : pairs.firstIndex { Name.isSame($0.key, key) }
+    pairs.count > KeyValues.few ? places[Name(key)] : pairs.firstIndex { $0.key.isSame(as: key) }
   }
 
   /// Sets a key. A key that comes again keeps its place and gets the new value.

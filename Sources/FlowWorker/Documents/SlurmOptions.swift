@@ -85,9 +85,9 @@ struct SlurmOptions {
   private static func arguments(_ value: JSONRef) throws(Refusal) -> [String] {
     let arguments = try value.requireStrings()
     for (index, argument) in arguments.enumerated() {
-      let name = argument.drop { $0 == "-" }.prefix { $0 != "=" }
-      let isLong = argument.hasPrefix("--")
-      guard isLong ? name.count > 1 : argument.hasPrefix("-") && !name.isEmpty else {
+      let name = Array(argument.utf8.drop { $0 == UInt8(ascii: "-") }.prefix { $0 != UInt8(ascii: "=") })
+      let isLong = argument.begins(with: "--")
+      guard isLong ? name.count > 1 : argument.begins(with: "-") && !name.isEmpty else {
         throw Refusal(
           "\(Wording.quoted(argument)) is no option of srun: use one with its value, such as \"--gres=gpu:1\""
         ).inside(index)
@@ -95,8 +95,8 @@ struct SlurmOptions {
       // srun takes the beginning of a long name for the name.
       let isReserved =
         isLong
-        ? reserved.contains { $0 == name || (name.count > 2 && $0.hasPrefix(name)) }
-        : name.first.map { reservedLetters.contains($0) } ?? false
+        ? reserved.contains { $0.utf8.elementsEqual(name) || (name.count > 2 && $0.utf8.starts(with: name)) }
+        : name.first.map { reservedLetters.utf8.contains($0) } ?? false
       if isReserved {
         throw Refusal("\(Wording.quoted(argument)) is an option of srun that the worker itself decides").inside(index)
       }

@@ -13,8 +13,7 @@ public final class Step: Sendable {
   let env: KeyValues
   let settings: RunSettings
   let secrets: [String]
-  let inputs: [String]
-  let outputs: [String]
+  let files: FilesDocument
 
   public convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
     try self.init(JSONText.read(text) { (json) throws(Refusal) in try StepDocument(reading: json) })
@@ -31,8 +30,7 @@ public final class Step: Sendable {
     env = document.env
     settings = document.settings
     secrets = document.secrets
-    inputs = document.inputs
-    outputs = document.outputs
+    files = document.files
   }
 
   var shownName: String { Wording.quoted(cName.string) }

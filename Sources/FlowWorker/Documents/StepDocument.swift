@@ -20,9 +20,7 @@ struct StepDocument {
   var commands: [String] = []
   var env = KeyValues()
   var settings = RunSettings()
-  /// What a workflow makes available before the step, and looks for behind it.
-  var inputs: [String] = []
-  var outputs: [String] = []
+  var files = FilesDocument()
   /// Names of environment entries and of values of the context.
   var secrets: [String] = []
 
@@ -31,12 +29,12 @@ struct StepDocument {
     var action: JSONRef?
     var settings = RunSettings()
     var secrets: [String] = []
-    var files = (inputs: [String](), outputs: [String]())
+    var files = FilesDocument()
     try json.readMembers { (key, value) throws(Refusal) in
       if key == "name" {
         name = try value.requireName()
       } else if key == "files" {
-        files = try StepDocument.readFiles(value)
+        files = try FilesDocument(reading: value)
       } else if key == "secrets" {
         secrets = try value.requireNames()
       } else if key == "action" {
@@ -50,8 +48,7 @@ struct StepDocument {
     self.name = name
     self.settings = settings
     self.secrets = secrets
-    inputs = files.inputs
-    outputs = files.outputs
+    self.files = files
     self.type = .container
     do throws(Refusal) { try readAction(action) } catch { throw error.inside("action") }
   }
@@ -105,19 +102,49 @@ struct StepDocument {
       throw .missingKey(key, of: "the action of a container step")
     }
   }
+}
 
-  /// What stands under "files", in a step or in a workflow.
-  static func readFiles(_ json: JSONRef) throws(Refusal) -> (inputs: [String], outputs: [String]) {
-    var files = (inputs: [String](), outputs: [String]())
+/// What stands under "files", in a step or in a workflow: what is made available before it, and looked for behind it.
+struct FilesDocument {
+  static let keys = ["inputs", "outputs", "kept"]
+
+  private var inputTexts: [String] = []
+  private var outputTexts: [String] = []
+  /// Keys in their one form, once `checkKeys` has found them good.
+  private(set) var inputs: [VolumeKey] = []
+  private(set) var outputs: [VolumeKey] = []
+  /// Whether outputs may stay as they were before.
+  private(set) var isKept = false
+
+  init() {}
+
+  /// - Parameter isOpen: whether there may be references in it, whose values are not there yet.
+  init(reading json: JSONRef, isOpen: Bool = false) throws(Refusal) {
     try json.readMembers { (key, value) throws(Refusal) in
       if key == "inputs" {
-        files.inputs = try value.requireStrings()
+        inputTexts = try value.requireStrings()
       } else if key == "outputs" {
-        files.outputs = try value.requireStrings()
+        outputTexts = try value.requireStrings()
+      } else if key == "kept" {
+        if isOpen, value.string.flatMap({ Reference($0) }) != nil { return }
+        isKept = try value.requireBoolean()
       } else {
-        throw .unknownKey(key, of: "\"files\"", known: ["inputs", "outputs"])
+        throw .unknownKey(key, of: "\"files\"", known: FilesDocument.keys)
       }
     }
-    return files
+  }
+
+  /// Only a workflow looks at the keys.
+  mutating func checkKeys(isOpen: Bool = false) throws(Refusal) {
+    do throws(Refusal) { inputs = try FilesDocument.keys(inputTexts, isOpen) } catch { throw error.inside("inputs") }
+    do throws(Refusal) { outputs = try FilesDocument.keys(outputTexts, isOpen) } catch { throw error.inside("outputs") }
+  }
+
+  private static func keys(_ texts: [String], _ isOpen: Bool) throws(Refusal) -> [VolumeKey] {
+    var keys: [VolumeKey] = []
+    for (index, text) in texts.enumerated() where !isOpen || Reference(text) == nil {
+      do throws(Refusal) { keys.append(try VolumeKey(checking: text)) } catch { throw error.inside(index) }
+    }
+    return keys
   }
 }

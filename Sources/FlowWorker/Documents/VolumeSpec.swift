@@ -32,7 +32,7 @@ struct VolumeSpec: Sendable {
   /// What the volume's type needs to find it; never shown in a message, as it may be a password.
   let arguments: KeyValues
   /// The keys that it has from the beginning.
-  let files: [String]
+  let files: [VolumeKey]
 
   /// The default volume of a run whose host names its directory.
   init(defaultAt basedir: String) {
@@ -49,7 +49,7 @@ struct VolumeSpec: Sendable {
     var nameKey: String?
     var kind: Kind?
     var arguments: JSONRef?
-    var files: [String] = []
+    var files: [VolumeKey] = []
     try json.readMembers { (key, value) throws(Refusal) in
       if key == "name" || key == "id" {
         if let other = nameKey {
@@ -76,10 +76,10 @@ struct VolumeSpec: Sendable {
     self.arguments = try VolumeSpec.readArguments(arguments, of: kind, name)
   }
 
-  private static func readFiles(_ json: JSONRef) throws(Refusal) -> [String] {
-    var files: [String] = []
+  private static func readFiles(_ json: JSONRef) throws(Refusal) -> [VolumeKey] {
+    var files: [VolumeKey] = []
     for (index, key) in try json.requireStrings().enumerated() {
-      do throws(Refusal) { files.append(try VolumeKey.checked(key)) } catch { throw error.inside(index) }
+      do throws(Refusal) { files.append(try VolumeKey(checking: key)) } catch { throw error.inside(index) }
     }
     return files
   }
@@ -142,7 +142,7 @@ struct VolumeSpec: Sendable {
     if let timeout = arguments["timeout"], Double(timeout).map({ $0 > 0 && $0 <= 86_400 }) != true {
       throw Refusal("\(Wording.quoted(timeout)) is no timeout: use seconds, above 0 and up to 86400")
     }
-    if let endpoint = arguments["endpoint"], !endpoint.hasPrefix("http://"), !endpoint.hasPrefix("https://") {
+    if let endpoint = arguments["endpoint"], !endpoint.begins(with: "http://"), !endpoint.begins(with: "https://") {
       throw Refusal("\(Wording.quoted(endpoint)) is no endpoint: use an address that begins with https:// or http://")
     }
     if let separator = arguments["sep"], separator != "/" {

@@ -30,6 +30,10 @@ struct StepRun: ~Copyable {
   private var attempts: [Attempt] = []
   private var attemptBegan = 0.0
   private var isCancelled = false
+  /// In a workflow: what a failed attempt leaves is no output of the next one.
+  private let outputs: OutputWatch?
+  /// The next attempt begins when a change of the outputs can be seen.
+  private var isSettling = false
   /// What the last command gave; the result has it without secrets.
   private var value: JSONValue?
   private var queue = EventQueue()
@@ -37,7 +41,8 @@ struct StepRun: ~Copyable {
 
   init(
     _ step: Step, _ worker: Worker, _ plan: consuming StepPlan, _ settings: RunSettings, _ context: Context?,
-    events: RunOptions.Events?, place: EventQueue.Place = EventQueue.Place()
+    events: RunOptions.Events?, place: EventQueue.Place = EventQueue.Place(),
+    outputs: OutputWatch? = nil
   ) {
     self.step = step
     self.worker = worker
@@ -45,6 +50,7 @@ struct StepRun: ~Copyable {
     self.context = context
     self.settings = settings
     self.events = events
+    self.outputs = outputs
     queue.isListening = events != nil
     queue.place = place
     queue.secrets = settings.secrets
@@ -113,6 +119,7 @@ struct StepRun: ~Copyable {
       if command.advance(ready, &signpost, &queue) != nil { finishAttempt() }
     case .pausing(let pause):
       if ready.channel, pause.isOver {
+        if !isCancelled, let seconds = settle() { return pause.set(seconds) }
         signpost.forget(pause.fd)
         if isCancelled { finish(attempts.removeLast().cancelled) } else { beginAttempt() }
       }
@@ -122,6 +129,15 @@ struct StepRun: ~Copyable {
   }
 
   // MARK: Attempts and commands
+
+  /// Looks at what the last attempt has left. Seconds to wait: see `OutputWatch.unsettled`.
+  private mutating func settle() -> Double? {
+    guard let outputs else { return nil }
+    if !isSettling { outputs.beginAgain() }
+    let seconds = outputs.unsettled
+    isSettling = seconds != nil
+    return seconds
+  }
 
   /// A command, as it may be told.
   private func text(_ index: Int) -> String { settings.secrets.masked(plan.commands.text(index)) }

@@ -9,6 +9,11 @@ struct HTTPPeer: Hashable, Sendable {
   var base: String
   /// A directory with `ca.pem`, `cert.pem` and `key.pem`.
   var certificates: String?
+
+  // Paths are bytes: two of them that look the same are two servers.
+  private var identity: [Name?] { [socket.map { Name($0) }, Name(base), certificates.map { Name($0) }] }
+  static func == (one: HTTPPeer, other: HTTPPeer) -> Bool { one.identity == other.identity }
+  func hash(into hasher: inout Hasher) { hasher.combine(identity) }
 }
 
 /// What a call may take. Each call says it, so that none waits for ever by an oversight.
@@ -132,6 +137,8 @@ final class HTTPLink {
     fws_http_wake(raw)
   }
 
+  fileprivate var revokedLine: Int { fws_http_revoked_line(raw) }
+
   fileprivate func forget(_ call: HTTPCall) {
     calls[ObjectIdentifier(call)] = nil
     unstarted.removeAll { $0 === call }
@@ -169,11 +176,18 @@ struct HTTPAnswer: ~Copyable {
   let isUnreachable: Bool
   /// libcurl's.
   let code: Int32
-  /// Those of a transfer, by their names in small letters.
-  let headers: [String: String]
+  /// Those of a transfer.
+  let headers: [HTTPHeader]
   /// Bytes of the file of a transfer that were written or read, and what stopped that.
   let moved: Int64
   let fileError: Int32
+  /// The line of the file of known hosts that revokes the server's key; 0: none does; -1: it could not be read to its end.
+  let revokedLine: Int
+
+  /// The value of a header line.
+  ///
+  /// - Parameter name: in small letters.
+  func header(_ name: String) -> String? { headers.last { $0.name.isSame(as: name) }?.value }
 
   var isSuccess: Bool { failure == nil && (200..<300).contains(status) }
 
@@ -190,6 +204,13 @@ struct HTTPAnswer: ~Copyable {
   }
 }
 
+/// A line of an answer's head.
+struct HTTPHeader {
+  /// In small letters.
+  let name: String
+  let value: String
+}
+
 /// One exchange.
 final class HTTPCall {
   fileprivate var raw: OpaquePointer?
@@ -198,7 +219,7 @@ final class HTTPCall {
   private var apiVersion: String?
   /// Why it was not begun.
   fileprivate var reason: String?
-  private var headers: [String: String] = [:]
+  private var headers: [HTTPHeader] = []
   private let keepsHeaders: Bool
   private var body = ByteBuffer()
   private let onHead: ((Int32) -> Void)?
@@ -232,15 +253,16 @@ final class HTTPCall {
 
   fileprivate func takeLine(_ line: UnsafeRawBufferPointer) {
     if keepsHeaders, let colon = line.firstIndex(of: UInt8(ascii: ":")), headers.count < 100 {
-      let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
-      let value = String(decoding: line[(colon + 1)...], as: UTF8.self)
-      headers[name] = String(value.drop { $0 == " " })
+      let value = line[(colon + 1)...].drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+      headers.append(
+        HTTPHeader(
+          name: String(decoding: line[..<colon], as: UTF8.self).smallLetters, value: String(decoding: value, as: UTF8.self)))
     }
     let name: StaticString = "api-version:"
     guard let start = line.baseAddress, line.count > name.utf8CodeUnitCount,
       strncasecmp(start, name.utf8Start, name.utf8CodeUnitCount) == 0
     else { return }
-    apiVersion = String(decoding: line.dropFirst(name.utf8CodeUnitCount), as: UTF8.self).filter { $0 != " " }
+    apiVersion = String(decoding: line.dropFirst(name.utf8CodeUnitCount).filter { $0 != UInt8(ascii: " ") }, as: UTF8.self)
   }
 
   fileprivate func takeHead(_ status: Int32) {
@@ -262,6 +284,7 @@ final class HTTPCall {
   }
 
   fileprivate func finish(code: Int32, _ text: String, moved: Int64 = 0, fileError: Int32 = 0) {
+    let revokedLine = raw == nil ? 0 : link?.revokedLine ?? 0
     raw = nil
     link?.forget(self)
     var taken = ByteBuffer()
@@ -273,7 +296,7 @@ final class HTTPCall {
         status: status, apiVersion: apiVersion, body: taken, failure: code == 0 ? nil : text,
         isAbsent: code < 0 || fws_http_is_absent(code),
         isUnreachable: code < 0 || fws_http_is_unreachable(code), code: code, headers: headers, moved: moved,
-        fileError: fileError))
+        fileError: fileError, revokedLine: revokedLine))
   }
 
   /// For libcurl's side: each is given the call. A link keeps its calls until they have ended.

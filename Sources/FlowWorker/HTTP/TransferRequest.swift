@@ -26,11 +26,16 @@ final class TransferRequest {
     return kept.start
   }
 
-  private func list(_ lines: [String]) throws(SpawnFailure) -> UnsafePointer<UnsafePointer<CChar>?> {
+  /// - Parameter lines: text without NUL.
+  private func list(_ lines: [[UInt8]]) throws(SpawnFailure) -> UnsafePointer<UnsafePointer<CChar>?> {
     let list = UnsafeMutablePointer<UnsafePointer<CChar>?>.allocate(capacity: lines.count + 1)
     list.initialize(repeating: nil, count: lines.count + 1)
     lists.append(list)
-    for (index, line) in lines.enumerated() { list[index] = try text(line) }
+    for (index, line) in lines.enumerated() {
+      guard let kept = line.withCString({ try? CText(copying: $0) }) else { throw .noMemory }
+      texts.append(kept)
+      list[index] = kept.start
+    }
     return UnsafePointer(list)
   }
 
@@ -40,7 +45,7 @@ final class TransferRequest {
     what.password = try text(key)
   }
 
-  func headers(_ lines: [String]) throws(SpawnFailure) { what.headers = try list(lines) }
+  func headers(_ lines: [String]) throws(SpawnFailure) { what.headers = try list(lines.map { Array($0.utf8) }) }
 
   func head() { what.is_head = true }
 
@@ -57,7 +62,7 @@ final class TransferRequest {
   }
 
   /// Who the user of an SSH server is.
-  func login(user: String, password: String?, key: String?, passphrase: String?, usesAgent: Bool, knownHosts: String)
+  func login(user: String, password: String?, key: String?, passphrase: String?, usesAgent: Bool, knownHosts: String, host: String, port: Int)
     throws(SpawnFailure)
   {
     what.user = try text(user)
@@ -68,10 +73,12 @@ final class TransferRequest {
     what.known_hosts = try text(knownHosts)
     // The listing of a folder may be long.
     what.limits.whole = 0
+    what.host = try text(host)
+    what.port = port
   }
 
   /// Commands of SFTP, and the permissions of a new file.
-  func commands(before: [String] = [], behind: [String] = [], mode: UInt32 = 0o600) throws(SpawnFailure) {
+  func commands(before: [[UInt8]] = [], behind: [[UInt8]] = [], mode: UInt32 = 0o600) throws(SpawnFailure) {
     if !before.isEmpty { what.before = try list(before) }
     if !behind.isEmpty { what.behind = try list(behind) }
     what.mode = mode

@@ -41,7 +41,7 @@ struct JSONLocator {
           key = at
           let end = skipString(at)
           var offset = at
-          let found = JSONText.value(in: text, at: &offset)?.read { $0.string.map { Name.isSame($0, name) } } == true
+          let found = JSONText.value(in: text, at: &offset)?.read { $0.string?.isSame(as: name) } == true
           at = skipSpace(skipSpace(end) + 1)  // the colon
           if found { break }
           at = skipSpace(skipValue(at))

@@ -14,7 +14,7 @@ enum DashShell {
       let count = readlink("/bin/sh", start, room.count)
       guard count > 0 else { return false }
       let target = String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
-      return target == "dash" || target.hasSuffix("/dash")
+      return target.isSame(as: "dash") || target.ends(with: "/dash")
     }
   }()
 

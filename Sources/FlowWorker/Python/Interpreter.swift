@@ -17,7 +17,7 @@ final class Interpreter: @unchecked Sendable {
     let identity: fws_identity
 
     static func == (one: Key, other: Key) -> Bool {
-      one.kind == other.kind && Name.isSame(one.program, other.program) && one.identity == other.identity
+      one.kind == other.kind && one.program.isSame(as: other.program) && one.identity == other.identity
         && one.environment == other.environment
     }
   }

@@ -21,7 +21,7 @@ struct PythonPlace: Sendable {
     if name.utf8.contains(UInt8(ascii: "/")) { return name }
     let own = env.overridden(by: step)["PATH"]
     let path = own ?? getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
-    for directory in path.split(separator: ":", omittingEmptySubsequences: false) {
+    for directory in path.pieces(at: ":", keepingEmpty: true) {
       let candidate = directory.isEmpty ? "./\(name)" : "\(directory)/\(name)"
       if access(candidate, X_OK) == 0 { return candidate }
     }

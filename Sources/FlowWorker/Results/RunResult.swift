@@ -84,9 +84,9 @@ final class RunResult {
 
 extension CopiedFile {
   func writeMembers(to writer: inout JSONWriter) {
-    writer.member("key", key)
-    writer.member("from", Volumes.plain(from))
-    writer.member("to", Volumes.plain(to))
+    writer.member("key", key.text)
+    writer.member("from", from.volume)
+    writer.member("to", to.volume)
     writer.member("bytes", Int(bytes))
     writer.member("duration", duration)
   }

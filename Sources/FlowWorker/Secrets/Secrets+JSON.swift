@@ -1,6 +1,6 @@
 /// Values of JSON without secrets.
 extension Secrets {
-  func isIn(_ text: String) -> Bool { !tree.isEmpty && !Name.isSame(masked(text), text) }
+  func isIn(_ text: String) -> Bool { !tree.isEmpty && !masked(text).isSame(as: text) }
 
   func isIn(_ value: JSONValue) -> Bool {
     guard !tree.isEmpty, let text = value.read({ JSONText.compact($0) }) else { return false }
@@ -50,7 +50,7 @@ extension Secrets {
     let text = isString ? (try? JSONText.parse(token))?.read { $0.string } : String(decoding: token, as: UTF8.self)
     guard let text else { return result.append("null" as StaticString) }
     let hidden = masked(text)
-    if Name.isSame(hidden, text) { return result.append(token) }
+    if hidden.isSame(as: text) { return result.append(token) }
     var writer = JSONWriter()
     writer.string(hidden)
     let shown = writer.buffer()

@@ -308,9 +308,9 @@ final class ClusterAgent: @unchecked Sendable {
     let entries = payload.dropFirst(size).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     environment = submission.added(among: entries)
     for entry in environment {
-      if entry.hasPrefix("SLURM_JOB_ID=") { facts.job = String(entry.dropFirst(13)) }
-      if entry.hasPrefix("SLURMD_NODENAME=") { facts.node = String(entry.dropFirst(16)) }
-      if entry.hasPrefix("SLURM_JOB_PARTITION=") { facts.partition = String(entry.dropFirst(20)) }
+      if let job = entry.without(prefix: "SLURM_JOB_ID=") { facts.job = String(job) }
+      if let node = entry.without(prefix: "SLURMD_NODENAME=") { facts.node = String(node) }
+      if let partition = entry.without(prefix: "SLURM_JOB_PARTITION=") { facts.partition = String(partition) }
     }
     facts.waited = age
     isReady = true

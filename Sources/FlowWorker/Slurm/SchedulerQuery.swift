@@ -73,12 +73,12 @@ final class SchedulerQuery {
       let said = Wording.foreign(String(decoding: end.stderr.bytes, as: UTF8.self))
       return .failed(said.isEmpty ? "squeue failed" : said)
     }
-    let lines = String(decoding: end.stdout.bytes, as: UTF8.self).split(separator: "\n")
+    let lines = String(decoding: end.stdout.bytes, as: UTF8.self).pieces(at: "\n")
     return .job(lines.last.flatMap(SchedulerQuery.read))
   }
 
   private static func read(_ line: Substring) -> Found? {
-    let parts = line.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
+    let parts = line.pieces(at: "|", keepingEmpty: true).map(String.init)
     guard parts.count == 4 else { return nil }
     return Found(job: parts[0], state: parts[1], reason: parts[2], node: parts[3])
   }

@@ -30,11 +30,11 @@ struct SchedulerWords {
     lines.append(line)
     if lines.count > SchedulerWords.kept { lines.removeFirst() }
     // "srun: job 13 queued and waiting for resources", "srun: job 13 has been allocated resources"
-    guard line.hasPrefix("srun: job ") else { return }
-    let words = line.dropFirst(10).split(separator: " ", maxSplits: 1)
-    guard let number = words.first, number.allSatisfy(\.isNumber) else { return }
+    guard let number = line.without(prefix: "srun: job ")?.pieces(at: " ").first,
+      number.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 })
+    else { return }
     job = String(number)
-    queued.append(String(line.dropFirst(6)))
+    if let said = line.without(prefix: "srun: ") { queued.append(String(said)) }
   }
 
   mutating func takeQueued() -> String? { queued.isEmpty ? nil : queued.removeFirst() }
@@ -45,7 +45,7 @@ struct SchedulerWords {
     let line = errors.last ?? lines.first
     return line.map { line in
       var text = Substring(line)
-      for prefix in ["srun: ", "error: ", "fatal: "] where text.hasPrefix(prefix) { text = text.dropFirst(prefix.count) }
+      for prefix in ["srun: ", "error: ", "fatal: "] { text = text.without(prefix: prefix) ?? text }
       return String(text)
     }
   }

@@ -82,8 +82,8 @@ final class SlurmLauncher: CommandLauncher {
     }
     let text = String(decoding: bytes.bytes, as: UTF8.self)
     // A line without its end is not all there yet.
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
-      let numbers = line.split(separator: " ").compactMap { Int64($0) }
+    for line in text.pieces(at: "\n", keepingEmpty: true).dropLast() {
+      let numbers = line.pieces(at: " ").compactMap { Int64($0) }
       guard numbers.count == 6, numbers[0] == Int64(index) else { continue }
       var reply = fwk_reply()
       reply.kind = UInt32(FWK_ENDED)

@@ -41,15 +41,15 @@ struct Submission: Sendable {
   }
 
   static func == (one: Submission, other: Submission) -> Bool {
-    Name.isSame(one.program, other.program) && one.options.elementsEqual(other.options, by: Name.isSame)
-      && one.environment.elementsEqual(other.environment, by: Name.isSame)
+    one.program.isSame(as: other.program) && one.options.elementsEqual(other.options, by: { $0.isSame(as: $1) })
+      && one.environment.elementsEqual(other.environment, by: { $0.isSame(as: $1) })
       && one.identity == other.identity && one.limit == other.limit && one.hold == other.hold && one.grace == other.grace
   }
 
   /// As execvp(3) finds it.
   static func find(_ name: String) throws(SpawnFailure) -> String {
     let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
-    for directory in path.split(separator: ":") where access("\(directory)/\(name)", X_OK) == 0 {
+    for directory in path.pieces(at: ":") where access("\(directory)/\(name)", X_OK) == 0 {
       return "\(directory)/\(name)"
     }
     throw SpawnFailure(

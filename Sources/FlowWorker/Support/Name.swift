@@ -34,12 +34,6 @@ struct Name: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
 
   func hash(into hasher: inout Hasher) { hasher.combine(hash) }
 
-  /// Whether two texts have the same bytes.
-  static func isSame(_ one: String, _ other: String) -> Bool {
-    countWork()
-    return one.utf8.count == other.utf8.count && one.utf8.elementsEqual(other.utf8)
-  }
-
   #if DEBUG
     /// How often names were hashed and compared: tests look at how that grows with a document.
     @TaskLocal static var work: Work?

@@ -79,9 +79,9 @@ struct Page: ~Copyable {
     add("<details class=\"files\"><summary>Files copied: \(copies.count)</summary>")
     for copy in copies {
       add("<div class=\"row\"><div class=\"what\"><code>")
-      escape(copy.file.key)
+      escape(copy.file.key.text)
       add("</code><small>")
-      escape("\(Volumes.plain(copy.file.from)) → \(Volumes.plain(copy.file.to)), \(copy.file.bytes) bytes")
+      escape("\(copy.file.from.volume) → \(copy.file.to.volume), \(copy.file.bytes) bytes")
       add("</small></div>")
       lane("copy", copy.ended - copy.file.duration, copy.file.duration, true, false)
       add("<div class=\"end\">\(Page.duration(copy.file.duration))</div></div>")

@@ -35,7 +35,7 @@ extension Timeline {
     for copy in copies {
       events.append { writer in
         let began = copy.ended - copy.file.duration - origin
-        Timeline.event(copy.file.key, "copy", 2, began, copy.file.duration, &writer) { writer in
+        Timeline.event(copy.file.key.text, "copy", 2, began, copy.file.duration, &writer) { writer in
           copy.file.writeMembers(to: &writer)
         }
       }

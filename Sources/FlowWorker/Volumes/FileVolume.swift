@@ -1,27 +1,30 @@
 internal import CFlowShims
 internal import Glibc
 
-/// A file of a volume.
-struct VolumeFile {
-  let key: String
-  let size: Int64
-  /// The permission bits.
-  let mode: UInt32
-}
-
 /// A directory of this machine.
+///
+/// A symbolic link in it is followed as long as it leads to something in the directory, also where its text is an absolute
+/// path. The kernel does it (openat2) for relative links; the others are followed here, link by link.
 final class FileVolume {
-  let name: String
+  let location: Location
   /// As the document has it: bytes of a path.
   let path: String
   let directory: Descriptor
+  /// The directory's path without links.
+  private lazy var realPath: [UInt8] = {
+    guard let resolved = realpath(path, nil) else { return Array(path.utf8) }
+    defer { free(resolved) }
+    return Array(UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
+  }()
 
-  /// How many folders may be inside each other. A link that leads back to where it is makes more.
-  private static let deepest = 100
+  /// How many folders may be inside each other.
+  static let deepest = 100
+  /// How many links may lead from one to the next, as in the kernel.
+  private static let mostLinks = 40
 
   /// - Parameter isMade: whether the directory is to be made if it does not exist, as in flowServ.
-  init(_ name: String, at path: String, isMade: Bool) throws(SpawnFailure) {
-    self.name = name
+  init(_ location: Location, at path: String, isMade: Bool) throws(SpawnFailure) {
+    self.location = location
     self.path = path
     var fd = fws_open_directory(path)
     if fd == -ENOENT, isMade {
@@ -29,99 +32,293 @@ final class FileVolume {
       fd = error == 0 ? fws_open_directory(path) : -error
     }
     guard fd >= 0 else {
-      throw SpawnFailure(volume: "the directory \(Wording.path(path)) of the volume \(Wording.quoted(name)) cannot be used", -fd)
+      throw SpawnFailure(volume: "the directory \(Wording.path(path)) of \(location.shown) cannot be used", -fd)
     }
     directory = Descriptor(fd)
   }
 
-  /// Why something with a key went wrong.
-  func failure(_ what: String, _ key: String, _ error: Int32) -> SpawnFailure {
-    if error == EXDEV || error == ELOOP {
-      return SpawnFailure(
-        volume: "\(what) \(Wording.quoted(key)) leads out of the volume \(Wording.quoted(name)) by a symbolic link")
-    }
-    return SpawnFailure(volume: "\(what) \(Wording.quoted(key)) of the volume \(Wording.quoted(name))", error)
+  // MARK: Names
+
+  /// What stands where a name of a volume is looked up.
+  private enum Way {
+    case found(VolumeKey?)
+    /// A link leads out of the volume.
+    case out(link: VolumeKey, text: [UInt8])
+    case failed(Int32)
   }
 
-  private func open(_ key: String, _ flags: Int32) -> Descriptor? {
-    let fd = fws_open_beneath(directory.number, VolumeKey.path(key), flags, 0)
+  /// `nil` is the base itself.
+  private func openDirectly(_ key: VolumeKey?, _ flags: Int32) -> Int32 {
+    guard let key else { return fws_open_beneath(directory.number, ".", flags, 0) }
+    return key.path.withCString { fws_open_beneath(directory.number, $0, flags, 0) }
+  }
+
+  /// Opens what a key names. `nil`, and errno: there is no such thing, or no way to it within the volume.
+  func open(_ key: VolumeKey?, _ flags: Int32) -> Descriptor? {
+    let fd = openNumber(key, flags)
     return fd < 0 ? nil : Descriptor(fd)
   }
 
-  /// Whether there is such a file, or such a folder if the key is one.
-  func has(_ key: String) throws(SpawnFailure) -> Bool {
-    guard let file = open(key, Int32(FWS_LOOK)) else {
-      if errno == ENOENT || errno == ENOTDIR { return false }
-      throw failure("the key", key, errno)
+  private func openNumber(_ key: VolumeKey?, _ flags: Int32) -> Int32 {
+    var fd = openDirectly(key, flags)
+    if fd < 0, errno == EXDEV || errno == ELOOP, let key {
+      switch way(to: key) {
+      case .found(let place): fd = openDirectly(place, flags)
+      case .out: errno = EXDEV
+      case .failed(let error): errno = error
+      }
     }
-    var facts = fws_file()
-    return fws_file_facts(file.number, &facts) == 0 && (!VolumeKey.isFolder(key) || facts.is_directory)
+    return fd
   }
 
-  func makeFolder(_ key: String) throws(SpawnFailure) {
-    let error = fws_make_directories(directory.number, VolumeKey.path(key))
-    if error != 0 { throw failure("no folder can be made for the key", key, error) }
+  /// Follows all links on the way to a key.
+  private func way(to key: VolumeKey) -> Way {
+    var place: VolumeKey?
+    var rest = Array(key.components.reversed()).map { Array($0) }
+    var links = 0
+    while let part = rest.popLast() {
+      if part.elementsEqual(".".utf8) { continue }
+      if part.elementsEqual("..".utf8) {
+        guard let inner = place else { return .failed(EXDEV) }
+        place = inner.parent?.path
+        continue
+      }
+      let next = place?.appending(part) ?? VolumeKey(inBase: part)
+      guard next.bytes.count <= Int(PATH_MAX) else { return .failed(ENAMETOOLONG) }
+      let fd = openDirectly(next, Int32(FWS_LOOK) | O_NOFOLLOW)
+      if fd < 0 { return .failed(errno) }
+      guard let text = linkText(Descriptor(fd)) else {
+        place = next
+        continue
+      }
+      links += 1
+      if links > FileVolume.mostLinks { return .failed(ELOOP) }
+      guard let inner = inside(text, from: place) else { return .out(link: next, text: text) }
+      if text.first == UInt8(ascii: "/") { place = nil }
+      rest += inner.reversed().map { Array($0) }
+    }
+    return .found(place)
   }
 
-  /// A file to be read.
-  func read(_ key: String) throws(SpawnFailure) -> (file: Descriptor, facts: fws_file) {
-    guard let file = open(key, O_RDONLY | O_NONBLOCK) else { throw failure("the key", key, errno) }
+  /// The parts of a link's text, from its folder or from the base; `nil`: it leads out of the volume.
+  private func inside(_ text: [UInt8], from folder: VolumeKey?) -> [ArraySlice<UInt8>]? {
+    var parts = text.split(separator: UInt8(ascii: "/"))
+    var depth = folder.map { $0.components.count } ?? 0
+    if text.first == UInt8(ascii: "/") {
+      let bases = [Array(path.utf8), realPath].map { $0.split(separator: UInt8(ascii: "/")) }
+      guard let base = bases.first(where: { parts.starts(with: $0) }) else { return nil }
+      parts = Array(parts.dropFirst(base.count))
+      depth = 0
+    }
+    for part in parts {
+      if part.elementsEqual("..".utf8) { depth -= 1 } else if !part.elementsEqual(".".utf8) { depth += 1 }
+      if depth < 0 { return nil }
+    }
+    return parts
+  }
+
+  /// `nil`: it is no link.
+  private func linkText(_ file: Descriptor) -> [UInt8]? {
+    var text = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = text.withUnsafeMutableBufferPointer { buffer in
+      buffer.baseAddress.map { fws_read_link(file.number, $0, buffer.count) } ?? -1
+    }
+    return count < 0 ? nil : text.prefix(count).map { UInt8(bitPattern: $0) }
+  }
+
+  /// Why something with a key went wrong.
+  func failure(_ what: String, _ key: VolumeKey, _ error: Int32) -> SpawnFailure {
+    if error == EXDEV || error == ELOOP {
+      switch way(to: key) {
+      case .out(let link, let text):
+        return SpawnFailure(
+          volume: "the key \(key.shown) leads out of \(location.shown) by a symbolic link: \(link.shown) is one to "
+            + Wording.quoted(bytes: text))
+      case .failed(ELOOP):
+        return SpawnFailure(
+          volume: "the key \(key.shown) of \(location.shown) is behind a symbolic link that leads back to itself")
+      case .failed(EXDEV):
+        return SpawnFailure(volume: "the key \(key.shown) leads out of \(location.shown) by a symbolic link")
+      case .found, .failed: break
+      }
+    }
+    return SpawnFailure(volume: "\(what) \(key.shown) of \(location.shown)", error)
+  }
+
+  // MARK: What there is
+
+  /// What a key names.
+  enum Sight {
+    case nothing
+    case file(fws_file)
+    case folder(fws_file)
+    /// Neither file nor folder.
+    case other(fws_file)
+    /// A symbolic link that leads to nothing.
+    case dangling(text: [UInt8])
+  }
+
+  func look(_ key: VolumeKey) throws(SpawnFailure) -> Sight {
+    guard let file = open(key, Int32(FWS_LOOK)) else {
+      let error = errno
+      guard error == ENOENT || error == ENOTDIR || error == ELOOP else { throw failure("the key", key, error) }
+      if let text = open(key, Int32(FWS_LOOK) | O_NOFOLLOW).flatMap({ linkText($0) }) { return .dangling(text: text) }
+      if error == ELOOP { throw failure("the key", key, error) }
+      return .nothing
+    }
+    let facts = try facts(of: file, key)
+    switch facts.kind {
+    case FileVolume.directoryKind: return .folder(facts)
+    case FileVolume.fileKind: return key.namesFolder ? .nothing : .file(facts)
+    default: return key.namesFolder ? .nothing : .other(facts)
+    }
+  }
+
+  static let fileKind = CChar(bitPattern: UInt8(ascii: "f"))
+  static let directoryKind = CChar(bitPattern: UInt8(ascii: "d"))
+  static let linkKind = CChar(bitPattern: UInt8(ascii: "l"))
+
+  func facts(of file: Descriptor, _ key: VolumeKey) throws(SpawnFailure) -> fws_file {
     var facts = fws_file()
     let error = fws_file_facts(file.number, &facts)
     if error != 0 { throw failure("the key", key, error) }
-    guard facts.is_file else {
-      throw SpawnFailure(volume: "the key \(Wording.quoted(key)) of the volume \(Wording.quoted(name)) is no file")
+    return facts
+  }
+
+  func makeFolder(_ key: VolumeKey) throws(SpawnFailure) {
+    if open(key, Int32(FWS_LOOK) | O_DIRECTORY) != nil { return }
+    let error = key.path.withCString { fws_make_directories(directory.number, $0) }
+    if error != 0 { throw failure("no folder can be made for the key", key, error) }
+  }
+
+  /// Makes a link with the text of one that leads to nothing, or back to where it is.
+  func makeLink(_ key: VolumeKey, _ text: [UInt8]) throws(SpawnFailure) {
+    let folder = try folder(of: key)
+    let error = key.name.withCString { name in text.withCString { fws_make_link(folder.number, name, $0) } }
+    if error != 0 { throw failure("no symbolic link can be made for the key", key, error) }
+  }
+
+  /// The folder that a key is in, which is made if there is none.
+  func folder(of key: VolumeKey) throws(SpawnFailure) -> Descriptor {
+    if let parent = key.parent { try makeFolder(parent) }
+    guard let folder = open(key.parent, Int32(FWS_LOOK) | O_DIRECTORY) else {
+      throw failure("the folder of the key", key, errno)
     }
+    return folder
+  }
+
+  /// A file to be read.
+  func read(_ key: VolumeKey) throws(SpawnFailure) -> (file: Descriptor, facts: fws_file) {
+    guard let file = open(key, O_RDONLY | O_NONBLOCK) else {
+      // A socket cannot be opened, which is no reason that anybody would understand.
+      let error = errno
+      if error == ENXIO, case .other(let facts) = try look(key) { throw noFile(key, facts) }
+      throw failure("the key", key, error)
+    }
+    let facts = try facts(of: file, key)
+    guard facts.kind == FileVolume.fileKind else { throw noFile(key, facts) }
     return (file, facts)
   }
 
-  /// All files that a key stands for: one file, or what is in a folder. Empty: there is nothing of that name.
-  func files(_ key: String) throws(SpawnFailure) -> [VolumeFile] {
-    guard let top = open(key, Int32(FWS_LOOK)) else {
-      if errno == ENOENT || errno == ENOTDIR { return [] }
-      throw failure("the key", key, errno)
+  private func noFile(_ key: VolumeKey, _ facts: fws_file) -> SpawnFailure {
+    let kind: String
+    switch UInt8(bitPattern: facts.kind) {
+    case UInt8(ascii: "p"): kind = "a pipe (FIFO)"
+    case UInt8(ascii: "s"): kind = "a socket"
+    case UInt8(ascii: "d"): kind = "a folder"
+    default: kind = "a device"
     }
-    var facts = fws_file()
-    let error = fws_file_facts(top.number, &facts)
-    if error != 0 { throw failure("the key", key, error) }
-    if !facts.is_directory {
-      return VolumeKey.isFolder(key) ? [] : [VolumeFile(key: key, size: facts.size, mode: facts.mode)]
+    return SpawnFailure(
+      volume: "the key \(key.shown) of \(location.shown) is no file but \(kind), which cannot be copied")
+  }
+
+  /// All that a key stands for: one file, or a folder with what is in it. Empty: there is nothing of that name.
+  func files(_ key: VolumeKey) throws(SpawnFailure) -> [VolumeFile] {
+    switch try look(key) {
+    case .nothing: return []
+    case .file(let facts): return [VolumeFile(key: key, size: facts.size, mode: facts.mode)]
+    case .other(let facts): throw noFile(key, facts)
+    case .dangling(let text): throw dangling(key, text)
+    case .folder(let facts): return [.folder(key)] + (try inner(key.folder, facts))
     }
+  }
+
+  func dangling(_ key: VolumeKey, _ text: [UInt8]) -> SpawnFailure {
+    SpawnFailure(
+      volume:
+        "the key \(key.shown) of \(location.shown) is a symbolic link to \(Wording.quoted(bytes: text)), which leads to nothing"
+    )
+  }
+
+  private func inner(_ top: VolumeKey, _ facts: fws_file) throws(SpawnFailure) -> [VolumeFile] {
     var found: [VolumeFile] = []
-    var folders = [VolumeKey.path(key)]
-    while let folder = folders.popLast() {
-      if folder.utf8.reduce(0, { $0 + ($1 == UInt8(ascii: "/") ? 1 : 0) }) > FileVolume.deepest {
+    // With the folders that each of them is in, and whether a link led to one of these.
+    var folders = [(key: top, chain: [facts], isLinked: false)]
+    while let (folder, chain, isLinked) = folders.popLast() {
+      if chain.count > FileVolume.deepest {
         throw SpawnFailure(
-          volume: "the folder \(Wording.quoted(folder)) of the volume \(Wording.quoted(name)) is more than "
-            + "\(FileVolume.deepest) folders deep: does a symbolic link lead back to where it is?")
+          volume: "the folder \(folder.shown) of \(location.shown) is more than \(FileVolume.deepest) folders deep")
       }
-      for name in try names(in: folder) {
-        let inner = folder + "/" + name
-        guard let file = open(inner, Int32(FWS_LOOK)) else { throw failure("the key", inner, errno) }
-        let error = fws_file_facts(file.number, &facts)
-        if error != 0 { throw failure("the key", inner, error) }
-        if facts.is_directory {
-          folders.append(inner)
-        } else {
-          found.append(VolumeFile(key: inner, size: facts.size, mode: facts.mode))
+      let names = try names(in: folder)
+      if names.isEmpty, chain.count > 1 { found.append(.folder(folder)) }
+      for name in names {
+        let key = folder.appending(name)
+        guard let file = open(key, Int32(FWS_LOOK) | O_NOFOLLOW) else {
+          if errno == ENOENT { continue }  // Removed just now.
+          throw failure("the key", key, errno)
+        }
+        var facts = try self.facts(of: file, key)
+        let text = facts.kind == FileVolume.linkKind ? linkText(file) ?? [] : nil
+        if let text {
+          if let target = open(key, Int32(FWS_LOOK)) {
+            facts = try self.facts(of: target, key)
+          } else if errno == ENOENT || errno == ENOTDIR || errno == ELOOP {
+            guard let link = link(key, text, isLinked) else { throw dangling(key, text) }
+            found.append(link)
+            continue
+          } else {
+            throw failure("the key", key, errno)
+          }
+        }
+        switch facts.kind {
+        case FileVolume.directoryKind:
+          if let text, chain.contains(where: { $0.inode == facts.inode && $0.device == facts.device }) {
+            guard let link = link(key, text, isLinked) else {
+              throw SpawnFailure(
+                volume:
+                  "the key \(key.shown) of \(location.shown) is a symbolic link to \(Wording.quoted(bytes: text)), "
+                  + "which leads back to a folder that it is in")
+            }
+            found.append(link)
+          } else {
+            folders.append((key.folder, chain + [facts], isLinked || text != nil))
+          }
+        case FileVolume.fileKind: found.append(VolumeFile(key: key, size: facts.size, mode: facts.mode))
+        default: throw noFile(key, facts)
         }
       }
     }
     return found
   }
 
-  private func names(in folder: String) throws(SpawnFailure) -> [String] {
-    let fd = fws_open_beneath(directory.number, folder, O_RDONLY | O_DIRECTORY, 0)
+  /// A link that cannot be followed, as one that another directory may have as it is: with a relative text that stays in the
+  /// volume. `nil`: it is none of these.
+  private func link(_ key: VolumeKey, _ text: [UInt8], _ isLinked: Bool) -> VolumeFile? {
+    guard !isLinked, text.first != UInt8(ascii: "/"), inside(text, from: key.parent?.path) != nil else { return nil }
+    return VolumeFile(key: key, kind: .link(text))
+  }
+
+  /// The names of what is in a folder, as the file system has them.
+  func names(in folder: VolumeKey) throws(SpawnFailure) -> [[UInt8]] {
+    let fd = openNumber(folder, O_RDONLY | O_DIRECTORY)
     if fd < 0 { throw failure("the folder", folder, errno) }
-    var names: [String] = []
+    var names: [[UInt8]] = []
     let error = withUnsafeMutablePointer(to: &names) { names in
       fws_list(
         fd,
         { context, name, _ in
-          // A file that is being written aside is none yet.
-          let text = String(cString: name)
-          if text.hasPrefix(".flowworker-"), text.hasSuffix(".part") { return }
-          context?.assumingMemoryBound(to: [String].self).pointee.append(text)
+          let bytes = Array(UnsafeRawBufferPointer(start: name, count: strlen(name)))
+          if !PartFile.isHidden(bytes) { context?.assumingMemoryBound(to: [[UInt8]].self).pointee.append(bytes) }
         }, names)
     }
     if error != 0 { throw failure("the folder", folder, error) }
@@ -132,23 +329,19 @@ final class FileVolume {
 /// A file that is being written beside its place: it gets its name when it is complete, and is gone otherwise.
 final class PartFile {
   private let volume: FileVolume
-  private let key: String
+  private let key: VolumeKey
   private let directory: Descriptor
   private var part = fws_part()
 
-  init(_ key: String, in volume: FileVolume) throws(SpawnFailure) {
+  /// Whether it is the name of a file that is being written aside: it is none yet.
+  static func isHidden(_ name: [UInt8]) -> Bool {
+    name.starts(with: ".flowworker-".utf8) && name.suffix(5).elementsEqual(".part".utf8)
+  }
+
+  init(_ key: VolumeKey, in volume: FileVolume) throws(SpawnFailure) {
     self.volume = volume
     self.key = key
-    if let folder = VolumeKey.parent(of: key) {
-      try volume.makeFolder(folder)
-      let fd = fws_open_beneath(volume.directory.number, VolumeKey.path(folder), Int32(FWS_LOOK) | O_DIRECTORY, 0)
-      if fd < 0 { throw volume.failure("the folder", folder, errno) }
-      directory = Descriptor(fd)
-    } else {
-      let fd = fws_open_beneath(volume.directory.number, ".", Int32(FWS_LOOK) | O_DIRECTORY, 0)
-      if fd < 0 { throw volume.failure("the key", key, errno) }
-      directory = Descriptor(fd)
-    }
+    directory = try volume.folder(of: key)
     let error = fws_part_open(directory.number, &part)
     if error != 0 { throw volume.failure("no file can be made for the key", key, error) }
   }
@@ -162,14 +355,12 @@ final class PartFile {
 
   /// Whether it is the place of a file that is open.
   func isPlace(of facts: fws_file) -> Bool {
-    let fd = fws_open_beneath(directory.number, name, Int32(FWS_LOOK), 0)
+    let fd = key.name.withCString { fws_open_beneath(directory.number, $0, Int32(FWS_LOOK), 0) }
     guard fd >= 0 else { return false }
     defer { close(fd) }
     var here = fws_file()
     return fws_file_facts(fd, &here) == 0 && here.device == facts.device && here.inode == facts.inode
   }
-
-  private var name: String { key.split(separator: "/").last.map(String.init) ?? key }
 
   /// Gives the file its name, if all of it is there.
   func publish(size: Int64, mode: UInt32) throws(SpawnFailure) {
@@ -178,10 +369,11 @@ final class PartFile {
     if error != 0 { throw volume.failure("the copy of the key", key, error) }
     guard facts.size == size else {
       throw SpawnFailure(
-        volume: "the copy of the key \(Wording.quoted(key)) in the volume \(Wording.quoted(volume.name)) has \(facts.size) "
-          + "bytes, and the original \(size)")
+        volume:
+          "the copy of the key \(key.shown) in \(volume.location.shown) has \(facts.size) bytes, and the original \(size)"
+      )
     }
-    error = fws_part_publish(directory.number, &part, name, mode & 0o777)
+    error = key.name.withCString { fws_part_publish(directory.number, &part, $0, mode & 0o777) }
     if error != 0 { throw volume.failure("the key", key, error) }
   }
 }

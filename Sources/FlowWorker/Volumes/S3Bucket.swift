@@ -7,7 +7,7 @@ struct S3Bucket {
   /// Without a `/` at its end.
   let address: String
   /// Before each key; it ends with a `/` if it is not empty.
-  let prefix: String
+  let prefix: [UInt8]
   /// In the words of libcurl.
   let signature: String
   /// `nil`: requests are not signed, as for a bucket that is open to all.
@@ -21,8 +21,7 @@ struct S3Bucket {
     let isGoogle = spec.kind == .gc
     let profile = arguments["profile"] ?? S3Bucket.variable("AWS_PROFILE") ?? "default"
     let given = arguments["prefix"] ?? ""
-    let trimmed = given.split(separator: "/", omittingEmptySubsequences: true).joined(separator: "/")
-    prefix = trimmed.isEmpty ? "" : trimmed + "/"
+    prefix = given.pieces(at: "/").flatMap { Array($0.utf8) + [UInt8(ascii: "/")] }
 
     let region =
       isGoogle
@@ -35,9 +34,9 @@ struct S3Bucket {
       isGoogle
       ? arguments["endpoint"] ?? "https://storage.googleapis.com"
       : arguments["endpoint"] ?? S3Bucket.variable("AWS_ENDPOINT_URL_S3") ?? S3Bucket.variable("AWS_ENDPOINT_URL")
-    let name = S3Bucket.escaped(bucket, all: true)
+    let name = S3Bucket.escaped(Array(bucket.utf8), all: true)
     if let endpoint {
-      address = (endpoint.hasSuffix("/") ? String(endpoint.dropLast()) : endpoint) + "/" + name
+      address = "\(endpoint.without(suffix: "/") ?? endpoint[...])/\(name)"
     } else if bucket.utf8.contains(UInt8(ascii: ".")) {
       // A name with dots is no name of a host that a certificate could be for.
       address = "https://s3.\(region).amazonaws.com/\(name)"
@@ -68,10 +67,10 @@ struct S3Bucket {
       : "set \"access_key\" and \"secret_key\", AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in ~/.aws/credentials"
   }
 
-  func url(_ key: String?) -> String {
+  func url(_ key: VolumeKey?) -> String {
     // Of the bucket itself, whose path may not be empty.
     guard let key else { return address + "/" }
-    return address + "/" + S3Bucket.escaped(prefix + key, all: false)
+    return address + "/" + S3Bucket.escaped(prefix + key.bytes, all: false)
   }
 
   private static func both(_ user: String?, _ secret: String?) -> (user: String, secret: String)? {
@@ -84,15 +83,17 @@ struct S3Bucket {
   /// A value of one of Amazon's two files.
   private static func setting(_ key: String, _ profile: String, in file: String) -> String? {
     let named = variable(file == "config" ? "AWS_CONFIG_FILE" : "AWS_SHARED_CREDENTIALS_FILE")
-    guard let path = named ?? variable("HOME").map({ "\($0)/.aws/\(file)" }), let text = Files.read(path) else { return nil }
+    guard let path = named ?? variable("HOME").map({ "\($0)/.aws/\(file)" }), let text = Files.read(path) else {
+      return nil
+    }
     let wanted = file == "config" && profile != "default" ? "profile \(profile)" : profile
     var isInside = false
     for line in text.bytes.split(separator: UInt8(ascii: "\n")) {
       let line = trimmed(line)
       if line.first == UInt8(ascii: "["), line.last == UInt8(ascii: "]") {
-        isInside = String(decoding: trimmed(line.dropFirst().dropLast()), as: UTF8.self) == wanted
+        isInside = String(decoding: trimmed(line.dropFirst().dropLast()), as: UTF8.self).isSame(as: wanted)
       } else if isInside, let equals = line.firstIndex(of: UInt8(ascii: "=")) {
-        guard String(decoding: trimmed(line[..<equals]), as: UTF8.self) == key else { continue }
+        guard String(decoding: trimmed(line[..<equals]), as: UTF8.self).isSame(as: key) else { continue }
         return String(decoding: trimmed(line[(equals + 1)...]), as: UTF8.self)
       }
     }
@@ -107,12 +108,13 @@ struct S3Bucket {
   }
 
   /// As S3 signs it: all but letters, digits and `-._~`, and for a path `/`.
-  static func escaped(_ text: String, all: Bool) -> String {
+  static func escaped(_ text: [UInt8], all: Bool) -> String {
     var result = ""
-    for byte in text.utf8 {
+    for byte in text {
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+        UInt8(ascii: "~"):
         result.unicodeScalars.append(Unicode.Scalar(byte))
       case UInt8(ascii: "/") where !all: result += "/"
       default:
@@ -123,19 +125,21 @@ struct S3Bucket {
     return result
   }
 
-  /// `nil`: it is not text.
-  static func unescaped(_ text: String) -> String? {
+  /// `nil`: it is not escaped as it should be.
+  static func unescaped(_ text: [UInt8]) -> [UInt8]? {
     var bytes: [UInt8] = []
-    var rest = Substring(text).utf8
+    var rest = text[...]
     while let byte = rest.popFirst() {
       guard byte == UInt8(ascii: "%") else {
         bytes.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
         continue
       }
-      guard let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else { return nil }
+      guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
+        return nil
+      }
       bytes.append(value)
       rest = rest.dropFirst(2)
     }
-    return String(validating: bytes, as: UTF8.self)
+    return bytes
   }
 }

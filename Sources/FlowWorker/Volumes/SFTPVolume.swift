@@ -25,55 +25,55 @@ final class SFTPVolume: RemoteVolume {
 
   // MARK: What there is
 
-  func find(_ key: String, _ end: @escaping (Result<[VolumeFile], SpawnFailure>) -> Void) {
-    let isFolder = VolumeKey.isFolder(key)
+  func find(_ key: VolumeKey, _ end: @escaping (Result<[VolumeFile], SpawnFailure>) -> Void) {
     look(for: key) { [self] answer in
       switch answer {
       case .failure(let failure): end(.failure(failure))
       case .success(nil): end(.success([]))
       case .success(let entry?):
         switch entry.kind {
-        case .file: end(.success(isFolder ? [] : [VolumeFile(key: key, size: entry.size, mode: entry.mode)]))
-        case .folder where isFolder: gather([VolumeKey.path(key)], [], end)
-        case .folder: end(.success([]))
-        case .other: end(.failure(other(key)))
+        case .file: end(.success(key.namesFolder ? [] : [VolumeFile(key: key, size: entry.size, mode: entry.mode)]))
+        case .folder: gather([key.folder], [.folder(key)], end)
+        case .link, .other: end(.failure(other(key, entry)))
         }
       }
     }
   }
 
-  private func other(_ key: String) -> SpawnFailure {
-    SpawnFailure(
-      volume: "the key \(Wording.quoted(key)) of the volume \(Wording.quoted(name)) is a symbolic link or no file: "
-        + "it may lead out of the volume")
+  private func other(_ key: VolumeKey, _ entry: SSHListing.Entry) -> SpawnFailure {
+    let what = entry.kind == .link ? "a symbolic link, which may lead out of the volume" : "neither a file nor a folder"
+    return SpawnFailure(
+      volume: "the key \(key.shown) of the volume \(Wording.quoted(name)) is \(what): it cannot be copied")
   }
 
   /// Finds a key from folder to folder, so that each on the way is seen to be one; `nil`: there is nothing of that name.
-  private func look(for key: String, _ end: @escaping (Result<SSHListing.Entry?, SpawnFailure>) -> Void) {
-    let parts = VolumeKey.path(key).split(separator: "/").map(String.init)
-    look(for: parts, at: 0, end)
+  private func look(for key: VolumeKey, _ end: @escaping (Result<SSHListing.Entry?, SpawnFailure>) -> Void) {
+    look(for: key, key.components, at: 0, end)
   }
 
   private func look(
-    for parts: [String], at depth: Int, _ end: @escaping (Result<SSHListing.Entry?, SpawnFailure>) -> Void
+    for key: VolumeKey, _ parts: [ArraySlice<UInt8>], at depth: Int,
+    _ end: @escaping (Result<SSHListing.Entry?, SpawnFailure>) -> Void
   ) {
-    list(parts[..<depth].joined(separator: "/")) { [self] answer in
+    list(depth == 0 ? nil : key.prefix(depth)) { [self] answer in
       switch answer {
       case .failure(let failure): end(.failure(failure))
       case .success(let entries):
-        guard let entry = entries?.first(where: { $0.name == parts[depth] }) else { return end(.success(nil)) }
+        guard let entry = entries?.first(where: { $0.name.elementsEqual(parts[depth]) }) else {
+          return end(.success(nil))
+        }
         if depth + 1 == parts.count { return end(.success(entry)) }
         switch entry.kind {
-        case .folder: look(for: parts, at: depth + 1, end)
+        case .folder: look(for: key, parts, at: depth + 1, end)
         case .file: end(.success(nil))
-        case .other: end(.failure(other(parts[...depth].joined(separator: "/"))))
+        case .link, .other: end(.failure(other(key.prefix(depth + 1), entry)))
         }
       }
     }
   }
 
   private func gather(
-    _ folders: [String], _ found: [VolumeFile], _ end: @escaping (Result<[VolumeFile], SpawnFailure>) -> Void
+    _ folders: [VolumeKey], _ found: [VolumeFile], _ end: @escaping (Result<[VolumeFile], SpawnFailure>) -> Void
   ) {
     var folders = folders
     guard let folder = folders.popLast() else { return end(.success(found)) }
@@ -82,44 +82,55 @@ final class SFTPVolume: RemoteVolume {
       case .failure(let failure): end(.failure(failure))
       case .success(let entries):
         var found = found
+        if entries?.isEmpty ?? true, found.first?.key != folder { found.append(.folder(folder)) }
         for entry in entries ?? [] {
-          let key = folder + "/" + entry.name
+          let key = folder.appending(entry.name)
           switch entry.kind {
           case .file: found.append(VolumeFile(key: key, size: entry.size, mode: entry.mode))
-          case .folder: folders.append(key)
-          case .other: return end(.failure(other(key)))
+          case .folder: folders.append(key.folder)
+          case .link, .other: return end(.failure(other(key, entry)))
           }
         }
-        if (folders.last?.utf8.reduce(0) { $0 + ($1 == UInt8(ascii: "/") ? 1 : 0) } ?? 0) > SFTPVolume.deepest {
+        if (folders.last?.depth ?? 0) > SFTPVolume.deepest {
           return end(
-            .failure(SpawnFailure(volume: "the volume \(Wording.quoted(name)) is more than \(SFTPVolume.deepest) folders deep")))
+            .failure(
+              SpawnFailure(volume: "the volume \(Wording.quoted(name)) is more than \(SFTPVolume.deepest) folders deep")
+            ))
         }
         gather(folders, found, end)
       }
     }
   }
 
-  /// Tells what is in a folder; `nil`: there is none.
-  private func list(_ folder: String, _ end: @escaping (Result<[SSHListing.Entry]?, SpawnFailure>) -> Void) {
-    start(folder.isEmpty ? "/" : "/\(folder)/", { (_) throws(SpawnFailure) in }) { [self] answer in
+  /// Tells what is in a folder, or in the base; `nil`: there is none.
+  private func list(_ folder: VolumeKey?, _ end: @escaping (Result<[SSHListing.Entry]?, SpawnFailure>) -> Void) {
+    start(folder?.folder.bytes ?? [], { (_) throws(SpawnFailure) in }) { [self] answer in
       if fws_http_is_no_file(answer.code) { return end(.success(nil)) }
-      if answer.failure != nil { return end(.failure(failure("list the folder \(Wording.quoted(folder))", answer))) }
-      let text = String(decoding: answer.body.bytes, as: UTF8.self)
-      // A file that is being written aside is none yet.
-      end(.success(SSHListing.entries(text).filter { !($0.name.hasPrefix(".flowworker-") && $0.name.hasSuffix(".part")) }))
+      let shown = folder?.shown ?? "of its base"
+      if answer.failure != nil { return end(.failure(failure("list the folder \(shown)", answer))) }
+      switch SSHListing.entries(Array(answer.body.bytes)) {
+      case .success(let entries): end(.success(entries.filter { !PartFile.isHidden($0.name) }))
+      case .failure(let line):
+        end(
+          .failure(
+            SpawnFailure(
+              volume:
+                "the volume \(Wording.quoted(name)) (\(server.address)) gave a list of the folder \(shown) that cannot be "
+                + "used: the line \(Wording.quoted(bytes: line.bytes)) is not like one of \"ls -l\"")))
+      }
     }
   }
 
   // MARK: Files
 
   func fetch(_ file: VolumeFile, into fd: Int32, _ end: @escaping (Result<VolumeFile, SpawnFailure>) -> Void) {
-    start("/" + file.key, { (request) throws(SpawnFailure) in request.receive(into: fd) }) { [self] answer in
-      if answer.failure != nil { return end(.failure(failure("give the key \(Wording.quoted(file.key))", answer))) }
+    start(file.key.bytes, { (request) throws(SpawnFailure) in request.receive(into: fd) }) { [self] answer in
+      if answer.failure != nil { return end(.failure(failure("give the key \(file.key.shown)", answer))) }
       guard answer.moved == file.size else {
         return end(
           .failure(
             SpawnFailure(
-              volume: "the key \(Wording.quoted(file.key)) of the volume \(Wording.quoted(name)) has changed while it was "
+              volume: "the key \(file.key.shown) of the volume \(Wording.quoted(name)) has changed while it was "
                 + "copied: \(answer.moved) bytes came, where there had been \(file.size)")))
       }
       end(.success(file))
@@ -132,28 +143,58 @@ final class SFTPVolume: RemoteVolume {
       switch answer {
       case .failure(let failure): end(failure)
       case .success(let entry):
-        if let entry, entry.kind != .file { return end(other(file.key)) }
+        if let entry, entry.kind != .file { return end(other(file.key, entry)) }
         send(file, fd, end)
       }
     }
   }
 
+  func makeFolder(_ key: VolumeKey, _ end: @escaping (SpawnFailure?) -> Void) {
+    // Whether it is there, or a folder on the way is a link.
+    look(for: key) { [self] answer in
+      switch answer {
+      case .failure(let failure): end(failure)
+      case .success(let entry?): end(entry.kind == .folder ? nil : other(key, entry))
+      case .success(nil):
+        // Those that are there cannot be made, and need not be.
+        let commands = (1...key.components.count).map { "*mkdir ".utf8 + server.quoted(key.prefix($0).bytes) }
+        start([], { (request) throws(SpawnFailure) in try request.commands(before: commands) }) { [self] answer in
+          if answer.failure != nil { return end(failure("take the folder \(key.shown)", answer)) }
+          look(for: key) { [self] answer in
+            switch answer {
+            case .failure(let failure): end(failure)
+            case .success(let entry):
+              guard entry?.kind != .folder else { return end(nil) }
+              end(
+                SpawnFailure(
+                  volume:
+                    "the volume \(Wording.quoted(name)) (\(server.address)) did not take the folder \(key.shown): it is not there"
+                ))
+            }
+          }
+        }
+      }
+    }
+  }
+
   private func send(_ file: VolumeFile, _ fd: Int32, _ end: @escaping (SpawnFailure?) -> Void) {
-    let part = (VolumeKey.parent(of: file.key) ?? "") + ".flowworker-\(SpecBuilder.uniqueIdentifier()).part"
-    let (from, to) = (server.quoted(part), server.quoted(file.key))
+    let part = (file.key.parent?.bytes ?? []) + ".flowworker-\(SpecBuilder.uniqueIdentifier()).part".utf8
+    let (from, to) = (server.quoted(part), server.quoted(file.key.bytes))
     // Servers do not rename over a file. It is gone for a moment, and then there is the new one.
-    let behind = ["*rm \(to)", "rename \(from) \(to)"]
+    let behind = ["*rm ".utf8 + to, "rename ".utf8 + from + " ".utf8 + to]
     start(
-      "/" + part,
+      part,
       { (request) throws(SpawnFailure) in
         request.send(fd, size: file.size)
         try request.commands(behind: behind, mode: file.mode & 0o777)
       }
     ) { [self] answer in
       if answer.failure != nil {
-        let failure = failure("take the key \(Wording.quoted(file.key))", answer)
+        let failure = failure("take the key \(file.key.shown)", answer, sending: file.key)
         // What came of it goes.
-        return start("/", { (request) throws(SpawnFailure) in try request.commands(before: ["*rm \(from)"]) }) { _ in end(failure) }
+        return start([], { (request) throws(SpawnFailure) in try request.commands(before: ["*rm ".utf8 + from]) }) {
+          _ in end(failure)
+        }
       }
       look(for: file.key) { [self] answer in
         switch answer {
@@ -162,7 +203,7 @@ final class SFTPVolume: RemoteVolume {
           if entry?.size == file.size { return end(nil) }
           end(
             SpawnFailure(
-              volume: "the key \(Wording.quoted(file.key)) has \(entry?.size ?? 0) bytes in the volume "
+              volume: "the key \(file.key.shown) has \(entry?.size ?? 0) bytes in the volume "
                 + "\(Wording.quoted(name)), and the original \(file.size)"))
         }
       }
@@ -172,7 +213,8 @@ final class SFTPVolume: RemoteVolume {
   // MARK: Requests
 
   private func start(
-    _ path: String, _ kind: (TransferRequest) throws(SpawnFailure) -> Void, _ end: @escaping (borrowing HTTPAnswer) -> Void
+    _ path: [UInt8], _ kind: (TransferRequest) throws(SpawnFailure) -> Void,
+    _ end: @escaping (borrowing HTTPAnswer) -> Void
   ) {
     do throws(SpawnFailure) {
       let request = try TransferRequest(server.url(path), timeout: timeout)
@@ -183,12 +225,22 @@ final class SFTPVolume: RemoteVolume {
     } catch { link.fail(error.reason, end) }
   }
 
-  private func failure(_ what: String, _ answer: borrowing HTTPAnswer) -> SpawnFailure {
+  private func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> SpawnFailure {
+    if answer.fileError != 0, let key {
+      return SpawnFailure(
+        volume: "the key \(key.shown), which is sent to the volume \(Wording.quoted(name)), cannot be read",
+        answer.fileError)
+    }
     if answer.fileError != 0 {
       return SpawnFailure(volume: "what the volume \(Wording.quoted(name)) gives cannot be written", answer.fileError)
     }
     var reason = Wording.foreign(answer.failure ?? "")
-    if fws_http_is_host_key(answer.code) {
+    if answer.revokedLine > 0 {
+      reason =
+        "the key of the server is revoked (@revoked) by \(Wording.path(server.knownHosts)), line \(answer.revokedLine)"
+    } else if answer.revokedLine < 0 {
+      reason = "\(Wording.path(server.knownHosts)) cannot be read to its end, which may revoke the key of the server"
+    } else if fws_http_is_host_key(answer.code) {
       reason =
         "the key of the server is not the one in \(Wording.path(server.knownHosts)), or has no entry there "
         + "(\"ssh-keyscan\" gives one, to be compared with what the server's owner says)"
@@ -203,8 +255,12 @@ final class SFTPVolume: RemoteVolume {
 struct SSHServer {
   /// Without a path.
   let address: String
+  private let host: String
+  private let port: Int
   /// Absolute, or in the user's home: `/~/data`.
-  private let base: String
+  private let base: [UInt8]
+  /// `nil`: the base is absolute.
+  private let directoryInHome: [UInt8]?
   let user: String
   private let password: String?
   private let key: String?
@@ -214,12 +270,15 @@ struct SSHServer {
 
   init(_ arguments: KeyValues) {
     let host = arguments["hostname"] ?? ""
+    self.host = String((host.without(prefix: "[")?.without(suffix: "]")) ?? host[...])
+    port = arguments["port"].flatMap { Int($0) } ?? 22
     // An address of IPv6 has brackets in a URL.
-    let shown = host.utf8.contains(UInt8(ascii: ":")) && !host.hasPrefix("[") ? "[\(host)]" : host
+    let shown = host.utf8.contains(UInt8(ascii: ":")) && !host.begins(with: "[") ? "[\(host)]" : host
     address = "sftp://\(shown):\(arguments["port"] ?? "22")"
     let directory = arguments["basedir"] ?? ""
-    let trimmed = directory.utf8.last == UInt8(ascii: "/") ? String(directory.dropLast()) : directory
-    base = directory.hasPrefix("/") ? trimmed : "/~/" + trimmed
+    let trimmed = Array((directory.without(suffix: "/") ?? directory[...]).utf8)
+    directoryInHome = directory.begins(with: "/") ? nil : trimmed
+    base = directory.begins(with: "/") ? trimmed : "/~/".utf8 + trimmed
     user =
       arguments["username"] ?? EngineSearch.environment("USER") ?? EngineSearch.environment("LOGNAME") ?? "root"
     password = arguments["password"]
@@ -234,23 +293,24 @@ struct SSHServer {
     usesAgent = EngineSearch.environment("SSH_AUTH_SOCK") != nil
   }
 
-  /// - Parameter path: beneath the base, with its `/`.
-  func url(_ path: String) -> String { address + S3Bucket.escaped(base + path, all: false) }
+  /// - Parameter path: beneath the base.
+  func url(_ path: [UInt8]) -> String { address + S3Bucket.escaped(base + "/".utf8 + path, all: false) }
 
   /// A path as a command of libcurl has it: what is relative there is in the user's home.
-  func quoted(_ key: String) -> String {
-    let directory = base.hasPrefix("/~/") ? String(base.dropFirst(3)) : base
-    var text = "\""
-    for scalar in ((directory.isEmpty && base.hasPrefix("/~/") ? "" : directory + "/") + key).unicodeScalars {
-      if scalar == "\"" || scalar == "\\" { text += "\\" }
-      text.unicodeScalars.append(scalar)
+  func quoted(_ path: [UInt8]) -> [UInt8] {
+    let directory = directoryInHome ?? base
+    var text = Array("\"".utf8)
+    for byte in (directory.isEmpty && directoryInHome != nil ? [] : directory + "/".utf8) + path {
+      if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { text.append(UInt8(ascii: "\\")) }
+      text.append(byte)
     }
-    return text + "\""
+    return text + "\"".utf8
   }
 
   func login(_ request: TransferRequest) throws(SpawnFailure) {
     try request.login(
-      user: user, password: password, key: key, passphrase: passphrase, usesAgent: usesAgent, knownHosts: knownHosts)
+      user: user, password: password, key: key, passphrase: passphrase, usesAgent: usesAgent, knownHosts: knownHosts,
+      host: host, port: port)
   }
 
   var shownLogin: String {
@@ -264,23 +324,34 @@ struct SSHServer {
   }
 }
 
-/// What a server says of a directory: the long names of SFTP, which all servers write as `ls -l` does.
+/// What a server says of a directory: the long names of SFTP, which servers write as `ls -l` does.
 enum SSHListing {
   enum Kind {
     case file
     case folder
+    case link
     case other
   }
 
   struct Entry {
-    let name: String
+    let name: [UInt8]
     let kind: Kind
     let size: Int64
     let mode: UInt32
   }
 
-  static func entries(_ text: String) -> [Entry] {
-    text.utf8.split(separator: UInt8(ascii: "\n")).compactMap { entry(Array($0)) }
+  /// A line that is not understood: what it stands for may not be passed over.
+  struct Line: Error {
+    let bytes: [UInt8]
+  }
+
+  static func entries(_ text: [UInt8]) -> Result<[Entry], Line> {
+    var entries: [Entry] = []
+    for line in text.split(separator: UInt8(ascii: "\n")) {
+      guard let entry = entry(Array(line)) else { return .failure(Line(bytes: Array(line))) }
+      if !entry.name.elementsEqual(".".utf8), !entry.name.elementsEqual("..".utf8) { entries.append(entry) }
+    }
+    return .success(entries)
   }
 
   /// `drwxr-xr-x    2 user     group        4096 Nov 25 17:16 name`: eight fields, a space, and the name.
@@ -294,25 +365,26 @@ enum SSHListing {
       if at == start { return nil }
       fields.append(line[start..<at])
     }
-    var name = String(decoding: line[min(at + 1, line.count)...], as: UTF8.self)
+    var name = Array(line[min(at + 1, line.count)...])
     // libcurl adds where a link leads.
-    if line.first == UInt8(ascii: "l"), let arrow = range(of: " -> ", in: name) { name = String(name[..<arrow]) }
-    guard !name.isEmpty, name != ".", name != "..", let bits = fields.first, bits.count >= 10,
-      let size = Int64(String(decoding: fields[4], as: UTF8.self))
+    if line.first == UInt8(ascii: "l"), let arrow = name.indices.first(where: { name[$0...].starts(with: " -> ".utf8) })
+    {
+      name = Array(name[..<arrow])
+    }
+    guard !name.isEmpty, !name.contains(UInt8(ascii: "/")), let bits = fields.first, bits.count >= 10,
+      let size = Int64(String(decoding: fields[4], as: UTF8.self)), size >= 0
     else { return nil }
     let kind: Kind
     switch bits.first {
     case UInt8(ascii: "-"): kind = .file
     case UInt8(ascii: "d"): kind = .folder
+    case UInt8(ascii: "l"): kind = .link
     default: kind = .other
     }
     var mode: UInt32 = 0
-    for bit in bits.dropFirst().prefix(9) { mode = mode << 1 | (bit == UInt8(ascii: "-") || bit == UInt8(ascii: "S") || bit == UInt8(ascii: "T") ? 0 : 1) }
+    for bit in bits.dropFirst().prefix(9) {
+      mode = mode << 1 | (bit == UInt8(ascii: "-") || bit == UInt8(ascii: "S") || bit == UInt8(ascii: "T") ? 0 : 1)
+    }
     return Entry(name: name, kind: kind, size: size, mode: mode)
-  }
-
-  private static func range(of text: String, in name: String) -> String.Index? {
-    let wanted = Array(text.utf8)
-    return name.utf8.indices.first { name.utf8[$0...].starts(with: wanted) }
   }
 }

@@ -3,9 +3,9 @@ internal import Glibc
 
 /// A file that was copied from one volume to another.
 struct CopiedFile {
-  let key: String
-  let from: String
-  let to: String
+  let key: VolumeKey
+  let from: Location
+  let to: Location
   let bytes: Int64
   /// Seconds.
   let duration: Double
@@ -16,11 +16,14 @@ struct CopiedFile {
 final class Transfers {
   private enum Task {
     /// Finds which of the volumes has a key that nobody has listed, and copies it.
-    case search(String, in: [String], to: FileVolume)
+    case search(VolumeKey, in: [Location], to: FileVolume)
     /// Copies what a key stands for.
-    case copy(FileIndex.Match, from: String, to: String)
-    case file(VolumeFile, from: String, to: String)
-    case folder(String, in: FileVolume)
+    case copy(FileIndex.Match, from: Location, to: Location)
+    case file(VolumeFile, from: Location, to: Location)
+    /// Makes the folders of a step's outputs, and looks at what there is of these.
+    case watch(OutputWatch)
+    /// Waits until a change of an output can be seen.
+    case settle(OutputWatch)
   }
 
   private let volumes: Volumes
@@ -33,6 +36,8 @@ final class Transfers {
   private var failure: SpawnFailure?
   /// Readable at any time: a file of this machine is copied piece by piece, and the host has its turn in between.
   private var turn: Descriptor?
+  /// Until the clock of a file system has gone on.
+  private var pause: Pause?
   private(set) var copied: [CopiedFile] = []
 
   init(_ volumes: Volumes, _ index: FileIndex) {
@@ -44,35 +49,33 @@ final class Transfers {
 
   // MARK: What is to be done
 
-  /// Makes inputs available where a worker runs, and the folders of its outputs.
-  func prepare(_ place: FileVolume, inputs: [String], outputs: [String]) {
+  /// Makes inputs available where a worker runs, and looks at what there is of its outputs.
+  func prepare(_ place: FileVolume, inputs: [VolumeKey], _ watches: [OutputWatch]) {
     var tasks: [Task] = []
     for input in inputs {
       let matches = index.matches(input)
       if matches.isEmpty {
-        let others = [place.name] + volumes.names.filter { $0 != place.name }
+        let others = [place.location] + volumes.locations.filter { $0 != place.location }
         tasks.append(.search(input, in: others, to: place))
       }
-      for match in matches where !match.volumes.contains(place.name) {
-        guard let source = match.volumes.first else { continue }
-        tasks.append(.copy(match, from: source, to: place.name))
+      for match in matches where !match.locations.contains(place.location) {
+        guard let source = match.locations.first else { continue }
+        tasks.append(.copy(match, from: source, to: place.location))
       }
       // What is listed for this volume is looked at as well: a listing may be old.
-      if !matches.isEmpty, matches.allSatisfy({ $0.volumes.contains(place.name) }) {
-        tasks.append(.search(input, in: [place.name], to: place))
+      if !matches.isEmpty, matches.allSatisfy({ $0.locations.contains(place.location) }) {
+        tasks.append(.search(input, in: [place.location], to: place))
       }
     }
-    var folders: Set<String> = []
-    for output in outputs {
-      let folder = VolumeKey.isFolder(output) ? output : VolumeKey.parent(of: output)
-      if let folder, folders.insert(folder).inserted { tasks.append(.folder(folder, in: place)) }
-    }
+    tasks += watches.map { .watch($0) }
     self.tasks = tasks.reversed()
   }
 
   /// Copies what a step has made to the volume that it belongs to.
-  func deliver(_ keys: [String], from place: FileVolume, to volume: String) {
-    tasks = keys.reversed().map { .copy(FileIndex.Match(key: $0, volumes: [place.name]), from: place.name, to: volume) }
+  func deliver(_ keys: [VolumeKey], from place: FileVolume, to location: Location) {
+    tasks = keys.reversed().map {
+      .copy(FileIndex.Match(key: $0, locations: [place.location]), from: place.location, to: location)
+    }
   }
 
   func takeCopied() -> [CopiedFile] {
@@ -85,6 +88,7 @@ final class Transfers {
   /// What it waits for.
   var waiting: Waiting {
     if isBusy, let remote { return Waiting(channel: remote.fd) }
+    if let pause { return Waiting(channel: pause.fd) }
     if turn == nil {
       let fd = fws_readable()
       turn = fd >= 0 ? Descriptor(fd) : nil
@@ -101,6 +105,10 @@ final class Transfers {
       repeat {
         if let failure { throw failure }
         if isBusy { return nil }
+        if let pause {
+          guard pause.isOver else { return nil }
+          self.pause = nil
+        }
         if let slices {
           guard try slices.advance() else { continue }
           self.slices = nil
@@ -128,42 +136,54 @@ final class Transfers {
 
   private func begin(_ task: Task) throws(SpawnFailure) {
     switch task {
-    case .folder(let key, let place): try place.makeFolder(key)
+    case .watch(let watch):
+      try watch.begin()
+      tasks.append(.settle(watch))
+    case .settle(let watch):
+      guard let seconds = watch.unsettled else { return }
+      pause = try Pause(seconds)
+      tasks.append(task)
     case .search(let key, let names, let place): try search(key, names, place)
     case .copy(let match, let from, let to): try copy(match, from, to)
     case .file(let file, let from, let to): try copy(file, from, to)
     }
   }
 
-  private func search(_ key: String, _ names: [String], _ place: FileVolume) throws(SpawnFailure) {
-    guard let name = names.first else { throw missing(key, place) }
-    let found: (Bool) -> Void = { [self] isThere in
-      guard isThere else { return tasks.append(.search(key, in: Array(names.dropFirst()), to: place)) }
-      index.add(key, in: name)
-      guard name != place.name, let match = index.matches(key).first else { return }
-      tasks.append(.copy(match, from: name, to: place.name))
+  private func search(_ key: VolumeKey, _ locations: [Location], _ place: FileVolume) throws(SpawnFailure) {
+    guard let location = locations.first else { throw missing(key, place) }
+    let found: (VolumeKey?) -> Void = { [self] there in
+      guard let there else { return tasks.append(.search(key, in: Array(locations.dropFirst()), to: place)) }
+      index.add(there, in: location)
+      guard location != place.location, let match = index.matches(there).first else { return }
+      tasks.append(.copy(match, from: location, to: place.location))
     }
-    switch try volumes.volume(name) {
-    case .files(let files): found(try files.has(key))
+    switch try volumes.volume(location) {
+    case .files(let files):
+      switch try files.look(key) {
+      case .nothing: found(nil)
+      case .file, .other: found(key)
+      case .folder: found(key.folder)
+      case .dangling(let text): throw files.dangling(key, text)
+      }
     case .remote(let volume):
       ask(volume)
       volume.find(key) { [self] answer in
         isBusy = false
         switch answer {
-        case .success(let files): found(!files.isEmpty)
+        case .success(let files): found(files.first.map { $0.isFolder ? key.folder : key })
         case .failure(let failure): self.failure = failure
         }
       }
     }
   }
 
-  private func missing(_ key: String, _ place: FileVolume) -> SpawnFailure {
-    let what = VolumeKey.isFolder(key) ? "folder" : "file"
-    let everywhere = Wording.names(volumes.names)
+  private func missing(_ key: VolumeKey, _ place: FileVolume) -> SpawnFailure {
+    let what = key.namesFolder ? "folder" : "file or folder"
+    let everywhere = Wording.names(volumes.locations.map(\.volume))
     return SpawnFailure(
       .inputMissing,
-      "its input \(Wording.quoted(key)) is missing: no such \(what) in \(Volumes.shown(place.name))"
-        + (volumes.names.count > 1 ? ", nor in any other of \(everywhere)" : " (\(Wording.path(place.path)))"))
+      "its input \(key.shown) is missing: no such \(what) in \(place.location.shown)"
+        + (volumes.locations.count > 1 ? ", nor in any other of \(everywhere)" : " (\(Wording.path(place.path)))"))
   }
 
   private func ask(_ volume: any RemoteVolume) {
@@ -171,43 +191,53 @@ final class Transfers {
     isBusy = true
   }
 
-  private func copy(_ match: FileIndex.Match, _ from: String, _ to: String) throws(SpawnFailure) {
-    let listed: ([VolumeFile], Bool) -> SpawnFailure? = { [self] files, isEmptyFolder in
-      if files.isEmpty, !isEmptyFolder {
+  private func copy(_ match: FileIndex.Match, _ from: Location, _ to: Location) throws(SpawnFailure) {
+    let listed: ([VolumeFile]) -> SpawnFailure? = { [self] files in
+      guard let first = files.first else {
         return SpawnFailure(
-          .inputMissing, "its input \(Wording.quoted(match.key)) is missing: \(Volumes.shown(from)) does not have it any more")
+          .inputMissing, "its input \(match.key.shown) is missing: \(from.shown) does not have it any more")
       }
-      index.add(match, in: to)
+      index.add(first.isFolder ? FileIndex.Match(key: match.key.folder, locations: match.locations) : match, in: to)
       // What is listed by itself has a version of its own, which may be elsewhere.
-      let own = files.filter { index.entry(for: $0.key) == match.key }
+      var own = files.filter { index.entry(for: $0.key) == match.key.path }
+      // What is in a folder makes it, too.
+      if first.isFolder, own.count > 1 { own.removeFirst() }
       tasks += own.reversed().map { .file($0, from: from, to: to) }
       return nil
     }
     switch try volumes.volume(from) {
     case .files(let volume):
-      let isFolder = VolumeKey.isFolder(match.key)
-      let isThere = isFolder ? try volume.has(match.key) : false
-      if let failure = listed(try volume.files(match.key), isThere) { throw failure }
-      // An empty folder is one, too.
-      if isFolder, case .files(let target) = try volumes.volume(to) { tasks.append(.folder(match.key, in: target)) }
+      if let failure = listed(try volume.files(match.key)) { throw failure }
     case .remote(let volume):
       ask(volume)
       volume.find(match.key) { [self] answer in
         isBusy = false
         switch answer {
-        case .success(let files): failure = listed(files, false)
+        case .success(let files): failure = listed(files)
         case .failure(let failure): self.failure = failure
         }
       }
     }
   }
 
-  private func copy(_ file: VolumeFile, _ from: String, _ to: String) throws(SpawnFailure) {
+  private func copy(_ file: VolumeFile, _ from: Location, _ to: Location) throws(SpawnFailure) {
+    let (origin, destination) = (try volumes.volume(from), try volumes.volume(to))
+    switch file.kind {
+    case .folder: return try makeFolder(file.key, destination)
+    case .link(let text):
+      guard case .files(let target) = destination else {
+        throw SpawnFailure(
+          volume:
+            "the key \(file.key.shown) of \(from.shown) is a symbolic link to \(Wording.quoted(bytes: text)), which leads to "
+            + "nothing or back to where it is: only a directory of this machine can have it, and not \(to.shown)")
+      }
+      return try target.makeLink(file.key, text)
+    case .file: break
+    }
     let began = fws_monotonic()
     let done: (Int64) -> Void = { [self] bytes in
       copied.append(CopiedFile(key: file.key, from: from, to: to, bytes: bytes, duration: fws_monotonic() - began))
     }
-    let (origin, destination) = (try volumes.volume(from), try volumes.volume(to))
     switch (origin, destination) {
     case (.files(let source), .files(let target)):
       slices = try SliceCopy(file, source, target) { done($0) }
@@ -225,33 +255,46 @@ final class Transfers {
     case (.files(let source), .remote(let target)):
       let (content, facts) = try source.read(file.key)
       ask(target)
-      target.store(VolumeFile(key: file.key, size: facts.size, mode: facts.mode), from: content.number) { [self] failure in
+      target.store(VolumeFile(key: file.key, size: facts.size, mode: facts.mode), from: content.number) {
+        [self] failure in
         isBusy = false
         self.failure = failure ?? source.change(of: content, since: facts, file.key)
         if self.failure == nil { done(facts.size) }
       }
     case (.remote, .remote):
       // Workers run on copies in this machine, and what they make comes from there.
-      throw SpawnFailure(volume: "the key \(Wording.quoted(file.key)) cannot be copied from one remote volume to another")
+      throw SpawnFailure(volume: "the key \(file.key.shown) cannot be copied from one remote volume to another")
+    }
+  }
+
+  private func makeFolder(_ key: VolumeKey, _ volume: Volumes.Volume) throws(SpawnFailure) {
+    switch volume {
+    case .files(let files): try files.makeFolder(key)
+    case .remote(let remote):
+      ask(remote)
+      remote.makeFolder(key) { [self] failure in
+        isBusy = false
+        self.failure = failure
+      }
     }
   }
 }
 
 extension FileVolume {
   /// What has happened to a file while it was read, if anything has.
-  func change(of file: Descriptor, since facts: fws_file, _ key: String) -> SpawnFailure? {
+  func change(of file: Descriptor, since facts: fws_file, _ key: VolumeKey) -> SpawnFailure? {
     var now = fws_file()
     let error = fws_file_facts(file.number, &now)
     if error == 0, now.size == facts.size, now.changed == facts.changed { return nil }
     return SpawnFailure(
-      volume: "the key \(Wording.quoted(key)) of \(Volumes.shown(name)) has changed while it was copied: something still "
+      volume: "the key \(key.shown) of \(location.shown) has changed while it was copied: something still "
         + "writes to it")
   }
 }
 
 /// A copy from one directory of this machine to another, piece by piece.
 private final class SliceCopy {
-  private let key: String
+  private let key: VolumeKey
   private let source: FileVolume
   private let target: FileVolume
   private let content: Descriptor
@@ -284,8 +327,8 @@ private final class SliceCopy {
       let count = fws_copy_piece(content.number, at, part.fd, min(SliceCopy.piece, Int(facts.size - at)))
       if count < 0 {
         throw SpawnFailure(
-          volume: "the key \(Wording.quoted(key)) cannot be copied from \(Volumes.shown(source.name)) to "
-            + Volumes.shown(target.name), errno)
+          volume: "the key \(key.shown) cannot be copied from \(source.location.shown) to \(target.location.shown)",
+          errno)
       }
       at += Int64(count)
       if count > 0 { return false }

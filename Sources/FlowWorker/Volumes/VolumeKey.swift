@@ -1,33 +1,145 @@
-/// Names of files in a storage volume: `/` between their parts, relative to the volume's base, and with `/` at the end
-/// where they stand for a folder with all that is in it.
-enum VolumeKey {
-  /// The key in its one form, or why it is none.
-  static func checked(_ key: String) throws(Refusal) -> String {
-    if key.isEmpty { throw Refusal("an empty string stands where the key of a file is needed") }
-    if key.utf8.first == UInt8(ascii: "/") {
-      throw Refusal("the key \(Wording.quoted(key)) is an absolute path: a key is relative to the base of its volume")
+/// The name of a file in a storage volume, relative to the volume's base: bytes, with `/` between its parts, and with `/` at
+/// the end where it names a folder with all that is in it.
+///
+/// It is the one type for keys and for paths beneath a volume. File systems and protocols compare bytes, and a `/` is a
+/// separator whatever byte follows it. `String` compares and splits by canonical characters, so a key is text in messages only.
+struct VolumeKey: Hashable, Sendable {
+  /// In the one form that a key has: no empty part, no `.`, no `..`, and no `/` at the beginning.
+  let bytes: [UInt8]
+
+  private static let slash = UInt8(ascii: "/")
+
+  private init(unchecked bytes: [UInt8]) { self.bytes = bytes }
+
+  /// A key as a document has it, in its one form, or why it is none.
+  init(checking text: String) throws(Refusal) { try self.init(checking: Array(text.utf8)) }
+
+  init(checking given: [UInt8]) throws(Refusal) {
+    if given.isEmpty { throw Refusal("an empty string stands where the key of a file is needed") }
+    if given.first == VolumeKey.slash {
+      throw Refusal(
+        "the key \(Wording.quoted(bytes: given)) is an absolute path: a key is relative to the base of its volume")
     }
-    if key.utf8.count > 1024 { throw Refusal("the key \(Wording.quoted(key)) has more than 1024 bytes") }
-    var parts: [Substring] = []
-    for part in key.split(separator: "/", omittingEmptySubsequences: true) where part != "." {
-      if part == ".." {
-        throw Refusal("the key \(Wording.quoted(key)) has \"..\" in it, which would lead out of its volume")
+    if given.count > 1024 { throw Refusal("the key \(Wording.quoted(bytes: given)) has more than 1024 bytes") }
+    if given.contains(0) {
+      throw Refusal("the key \(Wording.quoted(bytes: given)) has a NUL in it, which no file's name can have")
+    }
+    var bytes: [UInt8] = []
+    for part in given.split(separator: VolumeKey.slash) where !part.elementsEqual(".".utf8) {
+      if part.elementsEqual("..".utf8) {
+        throw Refusal("the key \(Wording.quoted(bytes: given)) has \"..\" in it, which would lead out of its volume")
       }
-      if part.utf8.count > 255 { throw Refusal("the key \(Wording.quoted(key)) has a part of more than 255 bytes") }
-      parts.append(part)
+      if part.count > 255 { throw Refusal("the key \(Wording.quoted(bytes: given)) has a part of more than 255 bytes") }
+      if !bytes.isEmpty { bytes.append(VolumeKey.slash) }
+      bytes += part
     }
-    if parts.isEmpty { throw Refusal("the key \(Wording.quoted(key)) names no file") }
-    return parts.joined(separator: "/") + (key.hasSuffix("/") ? "/" : "")
+    if bytes.isEmpty { throw Refusal("the key \(Wording.quoted(bytes: given)) names no file") }
+    if given.last == VolumeKey.slash { bytes.append(VolumeKey.slash) }
+    self.bytes = bytes
   }
 
-  static func isFolder(_ key: String) -> Bool { key.utf8.last == UInt8(ascii: "/") }
-
-  /// The folder of a key, with its `/`; `nil`: the volume's base.
-  static func parent(of key: String) -> String? {
-    let path = isFolder(key) ? key.dropLast() : Substring(key)
-    return path.lastIndex(of: "/").map { String(path[...$0]) }
+  /// A key that comes from a storage service; `nil` if it is not in the one form, and so can be no file's.
+  init?(listed bytes: [UInt8]) {
+    guard let key = try? VolumeKey(checking: bytes), key.bytes == bytes else { return nil }
+    self = key
   }
 
-  /// Without the `/` at its end.
-  static func path(_ key: String) -> String { isFolder(key) ? String(key.dropLast()) : key }
+  // MARK: Its parts
+
+  var namesFolder: Bool { bytes.last == VolumeKey.slash }
+
+  /// The same name without the `/` at its end: what a system call takes.
+  var path: VolumeKey { namesFolder ? VolumeKey(unchecked: Array(bytes.dropLast())) : self }
+
+  /// The same name, as that of a folder.
+  var folder: VolumeKey { namesFolder ? self : VolumeKey(unchecked: bytes + [VolumeKey.slash]) }
+
+  var components: [ArraySlice<UInt8>] { bytes.split(separator: VolumeKey.slash) }
+
+  /// How many folders it is beneath.
+  var depth: Int { path.bytes.reduce(0) { $0 + ($1 == VolumeKey.slash ? 1 : 0) } }
+
+  /// The last component.
+  var name: [UInt8] { components.last.map { Array($0) } ?? [] }
+
+  /// The folder that holds it; `nil`: the volume's base.
+  var parent: VolumeKey? {
+    let path = path.bytes
+    return path.lastIndex(of: VolumeKey.slash).map { VolumeKey(unchecked: Array(path[...$0])) }
+  }
+
+  /// The first of its components, as many as are asked for.
+  func prefix(_ count: Int) -> VolumeKey {
+    VolumeKey(unchecked: Array(components.prefix(count).joined(separator: [VolumeKey.slash])))
+  }
+
+  /// What has a name in this folder. The name is one that a directory has.
+  func appending(_ name: [UInt8]) -> VolumeKey { VolumeKey(unchecked: folder.bytes + name) }
+
+  /// What has a name in the volume's base.
+  init(inBase name: [UInt8]) { bytes = name }
+
+  /// Whether it is beneath a folder, and not the folder itself.
+  func isInside(_ folder: VolumeKey) -> Bool {
+    let prefix = folder.folder.bytes
+    return bytes.count > prefix.count && bytes.starts(with: prefix)
+  }
+
+  static func precedes(_ one: VolumeKey, _ other: VolumeKey) -> Bool {
+    one.bytes.lexicographicallyPrecedes(other.bytes)
+  }
+
+  // MARK: Shown, and handed on
+
+  /// For documents, whose text is UTF-8: U+FFFD stands for bytes that are none.
+  var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// For messages: in quotes, and bytes that are no UTF-8 as `\xFF`.
+  var shown: String { Wording.quoted(bytes: bytes) }
+
+  /// The same, whole: two names are two texts.
+  var escaped: String { Wording.quoted(bytes: bytes, limit: Int.max) }
+
+  func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result { bytes.withCString(body) }
+}
+
+/// Where a version of a file is: in a volume, or in the copy of a remote volume's files that is on this machine.
+struct Location: Hashable, Sendable {
+  private let name: Name
+  let isLocalCopy: Bool
+
+  init(_ volume: String, isLocalCopy: Bool = false) {
+    name = Name(volume)
+    self.isLocalCopy = isLocalCopy
+  }
+
+  /// The volume's name, as the document has it.
+  var volume: String { name.text }
+
+  /// As a message names it.
+  var shown: String { (isLocalCopy ? "the local copy of the volume " : "the volume ") + Wording.quoted(volume) }
+}
+
+/// What a volume has under a key.
+struct VolumeFile {
+  enum Kind {
+    case file
+    /// A folder, which is listed by itself where it is the one that was asked for, or has nothing in it.
+    case folder
+    /// A symbolic link that can be copied only as one: where it leads to, as its text has it.
+    case link([UInt8])
+  }
+
+  let key: VolumeKey
+  var kind = Kind.file
+  var size: Int64 = 0
+  /// The permission bits.
+  var mode: UInt32 = 0o644
+
+  static func folder(_ key: VolumeKey) -> VolumeFile { VolumeFile(key: key.folder, kind: .folder) }
+
+  var isFolder: Bool {
+    if case .folder = kind { return true }
+    return false
+  }
 }

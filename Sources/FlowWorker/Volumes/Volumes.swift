@@ -8,32 +8,34 @@ final class Volumes {
     case remote(any RemoteVolume)
   }
 
-  private let specs: [Name: VolumeSpec]
+  private let specs: [Location: VolumeSpec]
   /// In the order of the document, the default one first.
-  let names: [String]
-  private var open: [Name: Volume] = [:]
+  let locations: [Location]
+  private var open: [Location: Volume] = [:]
   /// Where workers of this machine see the files of a volume that is elsewhere.
-  private var copies: [Name: FileVolume] = [:]
+  private var copies: [Location: FileVolume] = [:]
   private var scratch: String?
   /// Where they are kept from run to run.
   private var copiesDirectory: String?
 
+  static let main = Location(WorkerSpec.defaultVolume)
+
   /// - Parameter basedir: of the default volume, which wins over the document's.
   init(_ specs: [VolumeSpec], basedir: String?) throws(FlowError) {
-    var all: [Name: VolumeSpec] = [:]
-    var names: [String] = []
+    var all: [Location: VolumeSpec] = [:]
+    var locations = [Volumes.main]
     for spec in specs {
-      all[Name(spec.name)] = spec
-      names.append(spec.name)
+      let location = Location(spec.name)
+      all[location] = spec
+      if location != Volumes.main { locations.append(location) }
     }
-    if let basedir { all[Name(WorkerSpec.defaultVolume)] = VolumeSpec(defaultAt: basedir) }
-    guard all[Name(WorkerSpec.defaultVolume)] != nil else {
+    if let basedir { all[Volumes.main] = VolumeSpec(defaultAt: basedir) }
+    guard all[Volumes.main] != nil else {
       throw FlowError(
         .invalid,
         "there is no default volume: give a run directory, or a volume with the name \"\(WorkerSpec.defaultVolume)\"")
     }
-    names.removeAll { $0 == WorkerSpec.defaultVolume }
-    self.names = [WorkerSpec.defaultVolume] + names
+    self.locations = locations
     self.specs = all
   }
 
@@ -44,43 +46,43 @@ final class Volumes {
 
   func keepCopies(at directory: String) { copiesDirectory = directory }
 
-  func spec(_ name: String) -> VolumeSpec? { specs[Name(name)] }
+  func spec(_ location: Location) -> VolumeSpec? { specs[location] }
 
-  func volume(_ name: String) throws(SpawnFailure) -> Volume {
-    if let volume = open[Name(name)] { return volume }
-    if let copy = copies[Name(name)] { return .files(copy) }
-    guard let spec = specs[Name(name)] else {
-      throw SpawnFailure(volume: "there is no volume \(Wording.quoted(name)); \(hint(name))")
+  func volume(_ location: Location) throws(SpawnFailure) -> Volume {
+    if let volume = open[location] { return volume }
+    if let copy = copies[location] { return .files(copy) }
+    guard let spec = specs[location] else {
+      throw SpawnFailure(volume: "there is no volume \(Wording.quoted(location.volume)); \(hint(location.volume))")
     }
     let volume: Volume
     switch spec.kind {
-    case .fs: volume = .files(try FileVolume(name, at: spec.arguments["basedir"] ?? ".", isMade: true))
+    case .fs: volume = .files(try FileVolume(location, at: spec.arguments["basedir"] ?? ".", isMade: true))
     case .s3, .gc: volume = .remote(try S3Volume(spec))
     case .sftp: volume = .remote(try SFTPVolume(spec))
     }
-    open[Name(name)] = volume
+    open[location] = volume
     return volume
   }
 
   /// What a reader of a wrong name wants to know.
   func hint(_ name: String) -> String {
+    let names = locations.map(\.volume)
     if let close = Wording.closest(to: name, among: names) { return "did you mean \(Wording.quoted(close))?" }
     return "there are \(Wording.names(names))"
   }
 
-  /// Where a worker of this machine has the files of its volume, and under which name the index knows them.
-  func place(of name: String) throws(SpawnFailure) -> FileVolume {
-    switch try volume(name) {
+  /// Where a worker of this machine has the files of a volume.
+  func place(of location: Location) throws(SpawnFailure) -> FileVolume {
+    switch try volume(location) {
     case .files(let files): return files
     case .remote:
-      // No name of a document has a NUL.
-      let copy = name + "\0copy"
-      if let made = copies[Name(copy)] { return made }
+      let copy = Location(location.volume, isLocalCopy: true)
+      if let made = copies[copy] { return made }
       let parent: String
       if let kept = copiesDirectory { parent = kept } else { parent = try scratchDirectory() }
-      let number = names.firstIndex { Name.isSame($0, name) } ?? names.count
+      let number = locations.firstIndex(of: location) ?? locations.count
       let made = try FileVolume(copy, at: "\(parent)/\(number)", isMade: true)
-      copies[Name(copy)] = made
+      copies[copy] = made
       return made
     }
   }
@@ -95,14 +97,5 @@ final class Volumes {
     let made = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     scratch = made
     return made
-  }
-
-  /// A volume as the document names it.
-  static func plain(_ name: String) -> String { name.hasSuffix("\0copy") ? String(name.dropLast(5)) : name }
-
-  /// A volume as a message names it.
-  static func shown(_ name: String) -> String {
-    name.hasSuffix("\0copy")
-      ? "the local copy of the volume \(Wording.quoted(String(name.dropLast(5))))" : "the volume \(Wording.quoted(name))"
   }
 }

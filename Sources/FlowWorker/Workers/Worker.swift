@@ -66,7 +66,7 @@ public final class Worker: Sendable {
   private static var java: String {
     guard let home = getenv("JAVA_HOME"), home.pointee != 0 else { return "java" }
     let path = String(cString: home)
-    return path.hasSuffix("/") ? path + "bin/java" : path + "/bin/java"
+    return path.ends(with: "/") ? path + "bin/java" : path + "/bin/java"
   }
 
   /// The types that this version runs.

@@ -9,27 +9,25 @@ struct Reference {
   let choice: (isTrue: String, isFalse: String?)?
 
   init?(_ text: String) {
-    let bytes = text.utf8
-    guard bytes.count >= 5, bytes.starts(with: "$[[".utf8), bytes.suffix(2).elementsEqual("]]".utf8) else { return nil }
-    let expression = bytes.dropFirst(3).dropLast(2)
-    guard let question = expression.firstIndex(of: UInt8(ascii: "?")) else {
+    guard let expression = text.without(prefix: "$[[")?.without(suffix: "]]") else { return nil }
+    guard let (question, rest) = expression.cut(at: "?") else {
       name = Reference.trimmed(expression)
       choice = nil
       return
     }
-    name = Reference.trimmed(expression[..<question])
-    let rest = expression[expression.index(after: question)...]
-    if let colon = rest.firstIndex(of: UInt8(ascii: ":")) {
-      choice = (Reference.trimmed(rest[..<colon]), Reference.trimmed(rest[rest.index(after: colon)...]))
+    name = Reference.trimmed(question)
+    if let (first, second) = rest.cut(at: ":") {
+      choice = (Reference.trimmed(first), Reference.trimmed(second))
     } else {
       choice = (Reference.trimmed(rest), nil)
     }
   }
 
   /// As a message has it.
-  var shown: String { "$[[\(Wording.quoted(name).dropFirst().dropLast())]]" }
+  var shown: String { "$[[\(Substring(Wording.quoted(name).utf8.dropFirst().dropLast()))]]" }
 
-  private static func trimmed(_ bytes: Substring.UTF8View) -> String {
+  private static func trimmed(_ text: Substring) -> String {
+    let bytes = text.utf8
     func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
     let start = bytes.firstIndex { !isSpace($0) } ?? bytes.endIndex
     let end = bytes.lastIndex { !isSpace($0) }.map { bytes.index(after: $0) } ?? start

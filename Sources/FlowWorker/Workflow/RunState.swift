@@ -16,7 +16,7 @@ final class RunState {
 
   init(_ path: String) throws(FlowError) {
     do throws(SpawnFailure) {
-      directory = try FileVolume("state", at: path, isMade: true)
+      directory = try FileVolume(Location("state"), at: path, isMade: true)
     } catch { throw FlowError(.invalid, "the state directory cannot be used: \(error.reason)") }
     copies = path + "/copies"
     let fd = fws_open_beneath(directory.directory.number, "lock", O_RDWR | O_CREAT, 0o600)
@@ -30,7 +30,7 @@ final class RunState {
     }
   }
 
-  private static func name(_ index: Int) -> String { "step-\(index + 1).json" }
+  private static func name(_ index: Int) -> VolumeKey { VolumeKey(inBase: Array("step-\(index + 1).json".utf8)) }
 
   // MARK: Writing
 
@@ -47,37 +47,70 @@ final class RunState {
         value.read { writer.value($0) }
       }
       writer.member("files") { writer in
-        writer.array(files.entries.map { ($0.key, $0.volumes.filter { !$0.hasSuffix("\0copy") }) }.filter { !$0.1.isEmpty }) {
-          writer, entry in
+        let kept = files.all.map { ($0.key, $0.locations.filter { !$0.isLocalCopy }) }.filter { !$0.1.isEmpty }
+        writer.array(kept) { writer, entry in
           writer.object { writer in
-            writer.member("key", entry.0)
-            writer.member("volumes") { writer in writer.array(entry.1) { $0.string($1) } }
+            writer.member("key", entry.0.text)
+            writer.member("volumes") { writer in writer.array(entry.1) { $0.string($1.volume) } }
           }
         }
       }
       writer.member("result") { result.write(to: &$0) }
     }
-    let text = writer.buffer()
+    try write(writer.buffer(), RunState.name(index))
+  }
+
+  private func write(_ text: consuming ByteBuffer, _ name: VolumeKey) throws(SpawnFailure) {
     if text.isExhausted { throw .noMemory }
-    let part = try PartFile(RunState.name(index), in: directory)
+    let part = try PartFile(name, in: directory)
     var done = 0
     while done < text.count {
       let rest = UnsafeRawBufferPointer(rebasing: text.bytes[done...])
       let count = rest.baseAddress.map { fws_write_file(part.fd, $0, rest.count) } ?? 0
       if count < 0, errno == EINTR { continue }
-      if count <= 0 { throw directory.failure("the file", RunState.name(index), count < 0 ? errno : ENOSPC) }
+      if count <= 0 { throw directory.failure("the file", name, count < 0 ? errno : ENOSPC) }
       done += count
     }
     while fsync(part.fd) < 0 {
-      if errno != EINTR { throw directory.failure("the file", RunState.name(index), errno) }
+      if errno != EINTR { throw directory.failure("the file", name, errno) }
     }
     try part.publish(size: Int64(text.count), mode: 0o600)
+  }
+
+  private static let beginningName = VolumeKey(inBase: Array("beginning.json".utf8))
+
+  /// Remembers what there was of the workflow's own outputs before the first step.
+  func record(_ outputs: [OutputWatch]) throws(SpawnFailure) {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("version", 1)
+      writer.member("outputs") { writer in
+        writer.array(outputs) { writer, watch in
+          writer.array(watch.prints) { $0.string(String($1, radix: 16)) }
+        }
+      }
+    }
+    try write(writer.buffer(), RunState.beginningName)
+  }
+
+  /// In the order in which they were recorded; `nil`: nothing is known.
+  func beginning() -> [[UInt64]]? {
+    guard let text = content(RunState.beginningName), let json = try? JSONText.parse(text.bytes) else { return nil }
+    return json.read { json in
+      var outputs: [[UInt64]] = []
+      json["outputs"]?.forEachElement { _, watch in
+        var prints: [UInt64] = []
+        watch.forEachElement { _, print in prints.append(print.string.flatMap { UInt64($0, radix: 16) } ?? 0) }
+        outputs.append(prints)
+      }
+      return outputs
+    }
   }
 
   /// Forgets a step and those behind it: of a record that is left, another run would believe what it says.
   func forget(from index: Int) throws(SpawnFailure) {
     var at = index
-    while fws_remove_file(directory.directory.number, RunState.name(at)) == 0 { at += 1 }
+    while RunState.name(at).withCString({ fws_remove_file(directory.directory.number, $0) }) == 0 { at += 1 }
     if errno != ENOENT { throw directory.failure("the file", RunState.name(at), errno) }
   }
 
@@ -100,9 +133,9 @@ final class RunState {
       else { return nil }
       var files = FileIndex()
       json["files"]?.forEachElement { _, entry in
-        guard let key = entry["key"]?.string else { return }
+        guard let key = entry["key"]?.string.flatMap({ try? VolumeKey(checking: $0) }) else { return }
         entry["volumes"]?.forEachElement { _, volume in
-          if let name = volume.string { files.add(key, in: name) }
+          if let name = volume.string { files.add(key, in: Location(name)) }
         }
       }
       let value = json["value"].flatMap { JSONValue(keeping: $0) }
@@ -110,7 +143,7 @@ final class RunState {
     }
   }
 
-  private func content(_ name: String) -> ByteBuffer? {
+  private func content(_ name: VolumeKey) -> ByteBuffer? {
     guard let (file, facts) = try? directory.read(name), let size = Int(exactly: facts.size) else { return nil }
     var text = ByteBuffer()
     while text.count < size {
@@ -150,11 +183,11 @@ struct Signature {
         guard let values else { return writer.null() }
         values.read { writer.value($0) }
       }
-      for (name, keys) in [("inputs", step.inputs), ("outputs", step.outputs)] {
+      for (name, keys) in [("inputs", step.files.inputs), ("outputs", step.files.outputs)] {
         writer.member(key: name) { writer in
           writer.object { writer in
             for key in keys {
-              writer.member(key: key) { isComplete = Signature.write(key, volumes, files, place, to: &$0) && isComplete }
+              writer.member(key: key.text) { isComplete = Signature.write(key, volumes, files, place, to: &$0) && isComplete }
             }
           }
         }
@@ -172,25 +205,31 @@ struct Signature {
 
   /// Size, identity and times of change of a file, or of all in a folder, where the worker has it and where it comes from.
   private static func write(
-    _ key: String, _ volumes: Volumes, _ files: FileIndex, _ place: FileVolume, to writer: inout JSONWriter
+    _ key: VolumeKey, _ volumes: Volumes, _ files: FileIndex, _ place: FileVolume, to writer: inout JSONWriter
   ) -> Bool {
     var found: [(volume: String, file: VolumeFile, facts: fws_file)] = []
-    var names = [place.name]
-    for name in files.matches(key).flatMap(\.volumes) where !names.contains(where: { Name.isSame($0, name) }) { names.append(name) }
+    var locations = [place.location]
+    for location in files.matches(key).flatMap(\.locations) where !locations.contains(location) { locations.append(location) }
     var isThere = false
-    for name in names {
-      guard case .files(let volume)? = try? volumes.volume(name), let inner = try? volume.files(key) else { continue }
-      if Name.isSame(name, place.name) { isThere = (try? volume.has(key)) == true }
+    for location in locations {
+      guard case .files(let volume)? = try? volumes.volume(location), let inner = try? volume.files(key) else { continue }
+      if location == place.location { isThere = !inner.isEmpty }
       for file in inner {
-        guard let (_, facts) = try? volume.read(file.key) else { return false }
-        found.append((Volumes.plain(name), file, facts))
+        var facts = fws_file()
+        if case .file = file.kind {
+          guard let (_, read) = try? volume.read(file.key) else { return false }
+          facts = read
+        }
+        found.append((location.volume, file, facts))
       }
     }
-    found.sort { ($0.volume, $0.file.key) < ($1.volume, $1.file.key) }
+    found.sort {
+      $0.volume.isSame(as: $1.volume) ? VolumeKey.precedes($0.file.key, $1.file.key) : $0.volume.utf8.lexicographicallyPrecedes($1.volume.utf8)
+    }
     writer.array(found) { writer, entry in
       writer.object { writer in
         writer.member("volume", entry.volume)
-        writer.member("key", entry.file.key)
+        writer.member("key", entry.file.key.escaped)
         writer.member("size", Int(entry.file.size))
         writer.member("changed", Int(entry.facts.changed))
         // A file that another one has replaced may have its size and time: `cp -p`, `tar`, `rsync -t`.
@@ -213,7 +252,7 @@ extension StepResult {
   /// A result as a state directory has it; `nil`: it is none of a success.
   convenience init?(_ json: JSONRef, of step: Step, by worker: Worker) {
     guard json["returncode"]?.integer == 0, json["outcome"]?.string == "exited",
-      json["step"]?.string.map({ Name.isSame($0, step.cName.string) }) == true
+      json["step"]?.string?.isSame(as: step.cName.string) == true
     else { return nil }
     var pieces: [[String]] = [[], []]
     for (at, name) in ["stdout", "stderr"].enumerated() {

@@ -36,8 +36,7 @@ public final class Workflow: Sendable {
     var steps: [Step] = []
     /// Where in the document each of them is.
     var places: [String] = []
-    var inputs: [String] = []
-    var outputs: [String] = []
+    var files = FilesDocument()
     var values: JSONValue
   }
 
@@ -105,7 +104,9 @@ public final class Workflow: Sendable {
       try json.readMembers { (key, value) throws(Refusal) in
         if key == "files" {
           try value.forEachReference { (reference) throws(Refusal) in try check(reference) }
-          try Parts.checkFiles(value)
+          // A key that is no reference can be checked before there are arguments.
+          var document = try FilesDocument(reading: value, isOpen: true)
+          try document.checkKeys(isOpen: true)
           files = JSONValue(keeping: value)
         } else if key == "parameters" {
           try value.require(.object)
@@ -156,34 +157,13 @@ public final class Workflow: Sendable {
         "\(reference.shown) refers to a parameter that the template does not declare: it has \(Wording.names(names))"
           + Wording.hint(for: reference.name, among: names))
     }
-
-    /// A key that is no reference can be checked before there are arguments.
-    private static func checkFiles(_ json: JSONRef) throws(Refusal) {
-      let files = try StepDocument.readFiles(json)
-      for (list, keys) in [("inputs", files.inputs), ("outputs", files.outputs)] {
-        for (index, key) in keys.enumerated() where Reference(key) == nil {
-          do throws(Refusal) { _ = try VolumeKey.checked(key) } catch { throw error.inside(index).inside(list) }
-        }
-      }
-    }
   }
 
   /// A step whose files have keys in their one form.
   private static func readStep(_ json: JSONRef) throws(Refusal) -> StepDocument {
     var document = try StepDocument(reading: json)
-    do throws(Refusal) {
-      do throws(Refusal) { document.inputs = try keys(document.inputs) } catch { throw error.inside("inputs") }
-      do throws(Refusal) { document.outputs = try keys(document.outputs) } catch { throw error.inside("outputs") }
-    } catch { throw error.inside("files") }
+    do throws(Refusal) { try document.files.checkKeys() } catch { throw error.inside("files") }
     return document
-  }
-
-  private static func keys(_ keys: [String]) throws(Refusal) -> [String] {
-    var checked: [String] = []
-    for (index, key) in keys.enumerated() {
-      do throws(Refusal) { checked.append(try VolumeKey.checked(key)) } catch { throw error.inside(index) }
-    }
-    return checked
   }
 
   // MARK: With arguments
@@ -202,9 +182,8 @@ public final class Workflow: Sendable {
       if let files {
         do throws(Refusal) {
           let expanded = try files.read { (json) throws(Refusal) in try json.expanded(lookup) }
-          let lists = try expanded.read { (json) throws(Refusal) in try StepDocument.readFiles(json) }
-          do throws(Refusal) { resolved.inputs = try Workflow.keys(lists.inputs) } catch { throw error.inside("inputs") }
-          do throws(Refusal) { resolved.outputs = try Workflow.keys(lists.outputs) } catch { throw error.inside("outputs") }
+          resolved.files = try expanded.read { (json) throws(Refusal) in try FilesDocument(reading: json) }
+          try resolved.files.checkKeys()
         } catch { throw error.inside("files") }
       }
       for (index, item) in items.enumerated() {

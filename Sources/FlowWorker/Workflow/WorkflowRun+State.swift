@@ -5,7 +5,7 @@ extension WorkflowRun {
     guard let state else { return }
     while index < resolved.steps.count, let worker, let record = state.read(index) {
       let step = resolved.steps[index]
-      guard let place = try? volumes.place(of: worker.cVolume.string),
+      guard let place = try? volumes.place(of: worker.location),
         let signature = Signature(step, worker, context, rundir: place.path, volumes, record.files, place, settings),
         signature.isSame(as: record.signature),
         let result = record.result.read({ StepResult($0, of: step, by: worker) })
@@ -22,7 +22,7 @@ extension WorkflowRun {
   /// Remembers a step that has ended well. A directory that cannot be written to does not end the run, whose work would
   /// be lost; but the run has failed in the end.
   func remember(_ result: StepResult, _ before: Context) {
-    guard let state, let worker, let place = try? volumes.place(of: worker.cVolume.string) else { return }
+    guard let state, let worker, let place = try? volumes.place(of: worker.location) else { return }
     let step = resolved.steps[index]
     var value: JSONValue?
     if let argument = step.code.argument {
@@ -32,7 +32,7 @@ extension WorkflowRun {
     }
     // What is to be read again cannot be masked: a step whose value or files have a secret in them is run again.
     if let value, secrets.isIn(value) { return }
-    if files.entries.contains(where: { secrets.isIn($0.key) }) { return }
+    if files.all.contains(where: { secrets.isIn($0.key.text) }) { return }
     guard stateFailure == nil,
       let signature = Signature(step, worker, before, rundir: place.path, volumes, files, place, settings)
     else { return }

@@ -39,6 +39,10 @@ final class WorkflowRun: Flight {
   /// The arguments, and the environments of workers and steps: where secrets are found.
   private let given: ContextValues
   private let secretEnvs: [KeyValues]
+  /// Of the step's outputs.
+  private var outputs: OutputWatch?
+  /// Of those outputs of the workflow that no step declares, where a step may make them.
+  var ownOutputs: [OutputWatch] = []
   /// What commands see, and what the host gets of it.
   let context: Context
   let hostContext: Context?
@@ -83,9 +87,9 @@ final class WorkflowRun: Flight {
     self.given = given
     secretEnvs = resolved.environments(workers)
     files = FileIndex()
-    for name in volumes.names {
+    for location in volumes.locations {
       // What the host's own directory has is looked for when it is needed.
-      for key in volumes.spec(name)?.files ?? [] { files.add(key, in: name) }
+      for key in volumes.spec(location)?.files ?? [] { files.add(key, in: location) }
     }
     var settings = options.settings
     if let seconds = options.deadline { settings.deadline = RunDeadline(in: seconds) }
@@ -222,9 +226,10 @@ final class WorkflowRun: Flight {
 
   private func beginInputs() {
     if let timerFailure { return finish(timerFailure) }
-    guard kept == 0, !resolved.inputs.isEmpty else { return beginStep() }
+    do throws(SpawnFailure) { try watchOwnOutputs() } catch { return finish(error) }
+    guard kept == 0, !resolved.files.inputs.isEmpty || !ownOutputs.isEmpty else { return beginStep() }
     move(.inputs) { (transfers) throws(SpawnFailure) in
-      transfers.prepare(try volumes.place(of: WorkerSpec.defaultVolume), inputs: resolved.inputs, outputs: [])
+      transfers.prepare(try volumes.place(of: Volumes.main), inputs: resolved.files.inputs, ownOutputs)
     }
   }
 
@@ -274,6 +279,9 @@ final class WorkflowRun: Flight {
     switch errand {
     case .inputs:
       if let failure { return finish(failure) }
+      if !ownOutputs.isEmpty {
+        do throws(SpawnFailure) { try state?.record(ownOutputs) } catch { stateFailure = error }
+      }
       beginStep()
     case .before:
       if let failure { return failStep(failure) }
@@ -284,9 +292,8 @@ final class WorkflowRun: Flight {
       finish(nil)
     case .outputs:
       guard let failure else { return finish(nil) }
-      finish(
-        failure.outcome == .inputMissing
-          ? SpawnFailure(.outputMissing, failure.reason.replacingFirst("its input", with: "its output")) : failure)
+      let reason = failure.reason.without(prefix: "its input").map { "its output" + $0 }
+      finish(failure.outcome == .inputMissing ? SpawnFailure(.outputMissing, reason ?? failure.reason) : failure)
     }
   }
 
@@ -296,10 +303,11 @@ final class WorkflowRun: Flight {
 
   private func beginStep() {
     guard index < resolved.steps.count, let worker else {
-      guard !resolved.outputs.isEmpty else { return finish(nil) }
+      guard !resolved.files.outputs.isEmpty else { return finish(nil) }
+      do throws(SpawnFailure) { try findOwnOutputs() } catch { return finish(error) }
       // The run directory has them in the end, wherever they were made.
       return move(.outputs) { (transfers) throws(SpawnFailure) in
-        transfers.prepare(try volumes.place(of: WorkerSpec.defaultVolume), inputs: resolved.outputs, outputs: [])
+        transfers.prepare(try volumes.place(of: Volumes.main), inputs: resolved.files.outputs, [])
       }
     }
     if let interruption { return failStep(interruption) }
@@ -307,7 +315,10 @@ final class WorkflowRun: Flight {
     isResumable = true
     if state != nil { valuesBefore = try? Context(holding: context.snapshot.object) }
     move(.before) { (transfers) throws(SpawnFailure) in
-      transfers.prepare(try volumes.place(of: worker.cVolume.string), inputs: step.inputs, outputs: step.outputs)
+      let place = try volumes.place(of: worker.location)
+      let watch = OutputWatch(step.files.outputs, in: place, isKept: step.files.isKept)
+      outputs = watch
+      transfers.prepare(place, inputs: step.files.inputs, [watch])
     }
   }
 
@@ -315,7 +326,7 @@ final class WorkflowRun: Flight {
     guard let worker else { return finish(nil) }
     let step = resolved.steps[index]
     do throws(SpawnFailure) {
-      let place = try volumes.place(of: worker.cVolume.string)
+      let place = try volumes.place(of: worker.location)
       if step.type == .code, worker.type == .code, options.code == .host {
         phase = .handed(since: fws_monotonic(), at: fws_wall())
         tell(.stepHanded(step: step.cName.string, worker: worker.cName.string, type: worker.type, rundir: place.path), step: index)
@@ -341,9 +352,10 @@ final class WorkflowRun: Flight {
       let plan = try worker.prepare(step, context.snapshot, CText(rundir), settings)
       let settings = plan.settings
       return StepRun(
-        step, worker, plan, settings, context, events: queue.isListening ? options.events : nil, place: place)
+        step, worker, plan, settings, context, events: queue.isListening ? options.events : nil, place: place,
+        outputs: outputs)
     } catch {
-      throw SpawnFailure(error.message.withoutPrefix("step \(step.shownName): "))
+      throw SpawnFailure(error.message.without(prefix: "step \(step.shownName): ").map(String.init) ?? error.message)
     }
   }
 
@@ -365,18 +377,15 @@ final class WorkflowRun: Flight {
       return finish(nil)
     }
     do throws(SpawnFailure) {
-      let volume = worker.cVolume.string
-      let place = try volumes.place(of: volume)
-      for key in step.outputs where try !place.has(key) {
-        throw SpawnFailure(
-          .outputMissing,
-          "its output \(Wording.quoted(key)) is missing in \(Volumes.shown(place.name)), though its commands succeeded "
-            + "(\(Wording.path(place.path)))")
-      }
-      for key in step.outputs { files.record(key, in: [place.name]) }
-      guard !Name.isSame(place.name, volume), !step.outputs.isEmpty else { return complete(result) }
+      let location = worker.location
+      let place = try volumes.place(of: location)
+      if let failure = try outputs?.missing() { throw failure }
+      let made = try outputs?.made() ?? []
+      outputs = nil
+      for key in made { files.record(key, in: [place.location]) }
+      guard place.location != location, !made.isEmpty else { return complete(result) }
       move(.behind(result)) { (transfers) throws(SpawnFailure) in
-        transfers.deliver(step.outputs, from: place, to: volume)
+        transfers.deliver(made, from: place, to: location)
       }
     } catch {
       keep(result.failed(by: secrets.masked(error), of: step))
@@ -416,12 +425,4 @@ final class WorkflowRun: Flight {
     keep(StepResult(step: step, worker: worker, end: end, limit: settings.limit, started: end.started, duration: 0))
     finish(nil)
   }
-}
-
-extension String {
-  fileprivate func replacingFirst(_ text: String, with other: String) -> String {
-    hasPrefix(text) ? other + dropFirst(text.count) : self
-  }
-
-  fileprivate func withoutPrefix(_ prefix: String) -> String { hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self }
 }

@@ -1,3 +1,8 @@
+extension Worker {
+  /// The volume that its steps have their files in.
+  var location: Location { Location(cVolume.string) }
+}
+
 extension Workflow.Resolved {
   /// The worker of each step.
   func workers(of pool: Pool, _ volumes: Volumes) throws(FlowError) -> [Unmanaged<Worker>] {
@@ -6,7 +11,7 @@ extension Workflow.Resolved {
       let lent = try pool.worker(for: step)
       let worker = lent.takeUnretainedValue()
       let volume = worker.cVolume.string
-      guard volumes.spec(volume) != nil else {
+      guard volumes.spec(Location(volume)) != nil else {
         throw FlowError(
           .unknown,
           "step \(step.shownName) is for the worker \(Wording.quoted(worker.cName.string)), whose volume "
@@ -68,6 +73,8 @@ extension Workflow {
 extension CopiedFile {
   /// As it may be told.
   func masked(by secrets: Secrets) -> CopiedFile {
-    CopiedFile(key: secrets.masked(key), from: from, to: to, bytes: bytes, duration: duration)
+    guard secrets.isIn(key.text) else { return self }
+    let shown = VolumeKey(inBase: Array(secrets.masked(key.text).utf8))
+    return CopiedFile(key: shown, from: from, to: to, bytes: bytes, duration: duration)
   }
 }

@@ -107,6 +107,68 @@ def run(tmp_path):
     return run
 
 
+def test_a_folder_is_a_folder(store, run):
+    for key in ("code/plot.py", "code/deep/x"):
+        store.put(key, key)
+    for key in ("code", "code/"):
+        step = container("a", "cat code/plot.py code/deep/x", inputs=[key])
+        for worker in ({}, {"a": "w"}):
+            assert run(store.volume(), step, workers=worker).check().stdout == ["code/plot.pycode/deep/x"]
+    # Made in the copy of the volume on this machine, delivered, and wanted elsewhere.
+    for key, needed in (("one", "one/"), ("two/", "two"), ("three", "three")):
+        name = key.strip("/")
+        made = container("a", "mkdir -p {0}; echo {0} > {0}/f".format(name), outputs=[key])
+        run(store.volume(), made, container("b", "cat {}/f".format(name), inputs=[needed]), workers={"a": "w"}).check()
+        assert store.get(name + "/f") == name + "\n"
+        assert run(store.volume(), container("b", "cat {}/f".format(name), inputs=[needed])).check().stdout == [name + "\n"]
+
+
+def test_empty_folders_arrive(store, run):
+    made = container("a", "mkdir -p d/sub/deep d/full; echo 1 > d/f; echo 2 > d/full/g", outputs=["d/"])
+    look = container("b", "find d | sort", inputs=["d/"])
+    found = "d\nd/f\nd/full\nd/full/g\nd/sub\nd/sub/deep\n"
+    assert run(store.volume(), made, look, workers={"a": "w"}).check().stdout == [found]
+    # Only the storage has it now.
+    assert run(store.volume(), look).check().stdout == [found]
+    assert [key for key in store.list() if not key.endswith("/")] == ["d/f", "d/full/g"]
+    for key in ("d/sub", "d/sub/deep/"):
+        assert run(store.volume(), container("c", "ls -d " + key, inputs=[key])).check().stdout == [key + "\n"]
+    assert run(store.volume(), container("c", "true", inputs=["d/none/"])).outcome == "input_missing"
+
+
+@pytest.mark.parametrize("mark", ["\u0301", "\u200d", "\ufe0f"])
+def test_names_that_begin_with_a_mark(store, run, mark):
+    name = mark + "x"
+    store.put("d/" + name, "content")
+    for key in ("d/", "d", "d/" + name):
+        assert run(store.volume(), container("a", "cat 'd/{}'".format(name), inputs=[key])).check().stdout == ["content"]
+    made = container("a", "mkdir -p 'o{0}'; echo 1 > 'o{0}/{0}y'".format(mark), outputs=["o" + mark])
+    run(store.volume(), made, workers={"a": "w"}).check()
+    assert "o{0}/{0}y".format(mark) in store.list()
+
+
+def test_names_that_are_no_utf8(store, run):
+    made = container("a", "mkdir -p d; echo 1 > d/$$(printf 'a\\377b')", outputs=["d/"])
+    result = run(store.volume(), made, workers={"a": "w"})
+    if store.kind == "sftp":
+        result.check()
+        assert os.listdir(os.fsencode(store.root / "d")) == [b"a\xffb"]
+        look = run(store.volume(), container("b", "cat d/*", inputs=["d"]))
+        assert look.check().stdout == ["1\n"]
+    else:
+        assert result.outcome == "volume_failed"
+        assert 'the key "d/a\\xFFb" is not UTF-8' in result.message
+
+
+def test_what_storage_cannot_have_is_told(store, run):
+    for command, told in (
+        ("ln -s nowhere d/l", 'the key "d/l" of the local copy of the volume "v" is a symbolic link to "nowhere", which leads to nothing'),
+        ("mkfifo d/l", 'the key "d/l" of the local copy of the volume "v" is no file but a pipe'),
+    ):
+        result = run(store.volume(), container("a", "mkdir -p d; " + command, outputs=["d/"]), workers={"a": "w"})
+        assert result.outcome == "volume_failed" and told in result.message
+
+
 def moved(result):
     return [(copy["step"], copy["key"], copy["from"], copy["to"]) for copy in result.copies]
 
@@ -248,6 +310,35 @@ def test_a_server_whose_key_is_not_known_is_not_spoken_to(server, run, hosts):
     assert "the key of the server is not the one in" in result.message and hosts in result.message
 
 
+def test_a_server_whose_key_is_revoked_is_not_spoken_to(server, run, tmp_path):
+    known = (server.keys / "known_hosts").read_text()
+    host, kind, key = known.split()
+    port = variable("FW_TEST_SFTP")
+    step = container("a", "cat x", inputs=["x"])
+    refused = [
+        known + "@revoked * {} {}\n".format(kind, key),
+        "@revoked {} {} {}\n".format(host, kind, key) + known,
+        known + "# a comment\n\n@revoked\t10.*,127.0.0.? {} {} a word\n".format(kind, key),
+        known + "@revoked [127.0.*]:{} {} {}\n".format(port, kind, key),
+        known + "@revoked |1|c2FsdA==|aGFzaA== {} {}\r\n".format(kind, key),
+        known + "@revoked {} {} {}".format(host, kind, key),
+    ]
+    for text in refused:
+        (tmp_path / "hosts").write_text(text)
+        result = run(server.volume(known_hosts=str(tmp_path / "hosts")), step)
+        line = text[: text.index("@revoked")].count("\n") + 1
+        assert result.outcome == "volume_failed", text
+        assert 'is revoked (@revoked) by "{}", line {}'.format(tmp_path / "hosts", line) in result.message
+    # Another key, another host, another server.
+    stranger = (server.keys / "stranger.pub").read_text().split()[1]
+    for line in (
+        "@revoked * {} {}\n".format(kind, stranger), "@revoked example.org {} {}\n".format(kind, key),
+        "@revoked *,!127.0.0.1 {} {}\n".format(kind, key), "#@revoked * {} {}\n".format(kind, key),
+    ):
+        (tmp_path / "hosts").write_text(known + line)
+        assert run(server.volume(known_hosts=str(tmp_path / "hosts")), step).check().stdout == ["x"]
+
+
 def test_who_the_user_is(server, run, monkeypatch, tmp_path):
     step = container("a", "cat x", inputs=["x"])
     keys = server.keys
@@ -289,7 +380,7 @@ def test_links_on_a_server_are_not_followed(server, run, tmp_path):
     for key in ("link", "folder/secret", "in/"):
         result = run(server.volume(), container("a", "true", inputs=[key]))
         assert result.outcome == "volume_failed", key
-        assert "is a symbolic link or no file: it may lead out of the volume" in result.message
+        assert "is a symbolic link, which may lead out of the volume: it cannot be copied" in result.message
     result = run(server.volume(), container("a", "mkdir -p folder; echo > folder/y", outputs=["folder/y"]), workers={"a": "w"})
     assert result.outcome == "volume_failed" and not (tmp_path / "y").exists()
 

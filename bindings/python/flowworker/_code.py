@@ -33,6 +33,7 @@ def code_steps(document: Mapping[str, Any], arguments: Mapping[str, Any]) -> Dic
             varnames={pair["arg"]: pair["var"] for pair in action.get("variables", ())},
             inputs=files.get("inputs"),
             outputs=files.get("outputs"),
+            kept=_value(files.get("kept", False), values),
             secrets=step.get("secrets"),
         )
     return found

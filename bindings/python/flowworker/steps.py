@@ -16,7 +16,11 @@ STEPS = (CONTAINER_STEP, FUNCTION_STEP, NOTEBOOK_STEP)
 
 
 class WorkflowStep:
-    """What all steps have: a name, a type, and the files that they need and make."""
+    """What all steps have: a name, a type, and the files that they need and make.
+
+    Outputs that were there before the step count as made only if the step has changed them, or if
+    it is `kept`.
+    """
 
     #: The document that the library was given last, and the step that it made of it.
     _made: Optional[Tuple[bytes, Handle]] = None
@@ -28,6 +32,7 @@ class WorkflowStep:
         inputs: Optional[List[str]] = None,
         outputs: Optional[List[str]] = None,
         secrets: Optional[List[str]] = None,
+        kept: bool = False,
     ) -> None:
         if step_type not in STEPS:
             raise ValueError("invalid step type {!r}, not one of {}".format(step_type, STEPS))
@@ -37,6 +42,8 @@ class WorkflowStep:
         self.outputs: List[str] = outputs if outputs is not None else []
         #: Names of values of the context, and of entries of `env`, that nothing may tell.
         self.secrets: List[str] = secrets if secrets is not None else []
+        #: Whether outputs that were there before the step may stay as they were.
+        self.kept = kept
 
     @property
     def name(self) -> str:
@@ -56,7 +63,10 @@ class WorkflowStep:
         """Gives the step as the document that the library reads (docs/documents.md)."""
         document: Dict[str, Any] = {"name": self.identifier, "action": self._action()}
         if self.inputs or self.outputs:
-            document["files"] = {"inputs": self.inputs, "outputs": self.outputs}
+            files: Dict[str, Any] = {"inputs": self.inputs, "outputs": self.outputs}
+            if self.kept:
+                files["kept"] = True
+            document["files"] = files
         if self.secrets:
             document["secrets"] = self.secrets
         return document
@@ -92,8 +102,9 @@ class ContainerStep(WorkflowStep):
         output_limit: Optional[int] = None,
         retries: Optional[Mapping[str, Any]] = None,
         secrets: Optional[List[str]] = None,
+        kept: bool = False,
     ) -> None:
-        super().__init__(identifier, CONTAINER_STEP, inputs, outputs, secrets)
+        super().__init__(identifier, CONTAINER_STEP, inputs, outputs, secrets, kept)
         self.image = image
         self.commands: List[str] = commands if commands is not None else []
         self.env: Dict[str, Any] = env if env is not None else {}
@@ -141,8 +152,9 @@ class CodeStep(WorkflowStep):
         outputs: Optional[List[str]] = None,
         *,
         secrets: Optional[List[str]] = None,
+        kept: bool = False,
     ) -> None:
-        super().__init__(identifier, FUNCTION_STEP, inputs, outputs, secrets)
+        super().__init__(identifier, FUNCTION_STEP, inputs, outputs, secrets, kept)
         self.func = func
         self.arg = arg
         self.varnames: Dict[str, str] = varnames if varnames is not None else {}
@@ -171,8 +183,9 @@ class NotebookStep(WorkflowStep):
         outputs: Optional[List[str]] = None,
         *,
         secrets: Optional[List[str]] = None,
+        kept: bool = False,
     ) -> None:
-        super().__init__(identifier, NOTEBOOK_STEP, inputs, outputs, secrets)
+        super().__init__(identifier, NOTEBOOK_STEP, inputs, outputs, secrets, kept)
         self.notebook = notebook
         self.output = output or _output_of(notebook)
         self.requirements: List[str] = requirements if requirements is not None else []

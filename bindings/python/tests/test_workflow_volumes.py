@@ -178,8 +178,8 @@ def test_links_inside_a_volume_are_followed(place):
     assert place.execute(container("s", "cat link; test ! -L link", inputs=["link"])).check().stdout == ["content\n"]
     (place.a / "loop").mkdir()
     (place.a / "loop/again").symlink_to(".")
-    result = place.execute(container("s", "true", inputs=["loop/"]))
-    assert result.outcome == "volume_failed" and "loop" in result.message
+    # A link to where it is has no end: it is copied as one.
+    assert place.execute(container("s", "readlink loop/again", inputs=["loop/"])).check().stdout == [".\n"]
 
 
 def test_something_else_than_a_file_is_refused(place):
@@ -233,6 +233,71 @@ def test_no_room_for_a_file(place, python_env):
     assert list(place.run.iterdir()) == []
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 2 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("no file system can be mounted here: " + done.stderr.strip())
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("key", ["big", "many/"])
+def test_a_full_disk(place, small_disk, key):
+    (place.a / "big").write_bytes(os.urandom(3 << 20))
+    (place.a / "many").mkdir()
+    for number in range(30):
+        (place.a / "many" / str(number)).write_bytes(os.urandom(100_000))
+    pool = fw.WorkerPool(volumes=[fw.FStore(place.a, "a")])
+    result = fw.SerialWorkflow([container("s", "true", inputs=[key])], workers=pool).run(rundir=small_disk / "run")
+    assert result.outcome == "volume_failed"
+    assert 'cannot be copied from the volume "a" to the volume "__default__": No space left on device' in result.message
+    # What is there is whole.
+    for copy in (small_disk / "run").rglob("*"):
+        assert copy.is_dir() or copy.read_bytes() == (place.a / copy.relative_to(small_disk / "run")).read_bytes()
+    # As an output, on its way to the run directory.
+    pool = fw.WorkerPool([fw.Subprocess("w", volume="b")], {"s": "w"}, volumes=[fw.FStore(place.b, "b")])
+    step = container("s", "head -c 3000000 /dev/urandom > out", outputs=["out"])
+    flow = fw.SerialWorkflow.from_template({"files": {"outputs": ["out"]}, "steps": [step.to_document()]}, workers=pool)
+    result = flow.run(rundir=small_disk / "again")
+    assert result.outcome == "volume_failed" and "No space left on device" in result.message
+    assert not (small_disk / "again/out").exists()
+
+
+READ_ERROR = """
+import ctypes, platform, struct, sys
+import flowworker as fw
+numbers = {"x86_64": (326, 17), "aarch64": (285, 67)}.get(platform.machine())
+if numbers is None:
+    sys.exit(77)
+pool = fw.WorkerPool(volumes=[fw.FStore(sys.argv[1], "a")])
+flow = fw.SerialWorkflow([fw.ContainerStep("s", "", ["true"], inputs=["big"])], workers=pool)
+# A filter that lets copy_file_range(2) and pread(2) fail with EIO, and all else pass.
+code = [(0x20, 0, 0, 0), (0x15, 1, 0, numbers[0]), (0x15, 0, 1, numbers[1]), (0x06, 0, 0, 0x50005), (0x06, 0, 0, 0x7fff0000)]
+program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
+filter = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code), ctypes.addressof(program)))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.c_void_p(ctypes.addressof(filter)), 0, 0):
+    sys.exit(77)
+result = flow.run(rundir=sys.argv[2])
+print(result.outcome, result.message)
+"""
+
+
+def test_a_file_that_cannot_be_read(place, python_env):
+    (place.a / "big").write_bytes(os.urandom(1 << 20))
+    done = subprocess.run([sys.executable, "-c", READ_ERROR, place.a, place.run], capture_output=True, text=True, env=python_env)
+    if done.returncode == 77:
+        pytest.skip("no system calls can be made to fail here")
+    assert done.returncode == 0, done.stderr
+    assert 'volume_failed' in done.stdout
+    assert '"big" cannot be copied from the volume "a" to the volume "__default__": Input/output error' in done.stdout
+    assert list(place.run.iterdir()) == []
+
+
 def test_a_volume_that_cannot_be_used(place, tmp_path):
     (tmp_path / "file").write_text("")
     pool = fw.WorkerPool([fw.Subprocess("w", volume="v")], {"s": "w"}, volumes=[fw.FStore(tmp_path / "file/x", "v")])
@@ -273,7 +338,7 @@ def test_the_outputs_of_the_workflow_come_to_the_run_directory(place):
 def test_two_volumes_may_be_one_directory(place):
     (place.a / "x").write_text("x\n")
     pool = fw.WorkerPool([fw.Subprocess("w", volume="a")], {"s": "w"}, volumes=[fw.FStore(place.a, "a"), fw.FStore(place.a, "same")])
-    workflow = fw.SerialWorkflow([container("s", "cat x", inputs=["x"], outputs=["x"]), container("t", "cat x", inputs=["x"])], workers=pool)
+    workflow = fw.SerialWorkflow([container("s", "cat x", inputs=["x"], outputs=["x"], kept=True), container("t", "cat x", inputs=["x"])], workers=pool)
     assert workflow.run(rundir=place.a).check().stdout == ["x\n", "x\n"]
 
 

@@ -10,13 +10,13 @@ struct TarArchive: ~Copyable {
   mutating func add(_ name: String, mode: Int, _ content: UnsafeRawBufferPointer) {
     var head = [UInt8](repeating: 0, count: TarArchive.block)
     func put(_ text: String, at place: Int) {
-      for (index, byte) in text.utf8.enumerated() { head[place + index] = byte }
+      for (index, byte) in text.utf8.enumerated() where place + index < head.count { head[place + index] = byte }
     }
     func octal(_ number: Int, digits: Int) -> String {
       let text = String(number, radix: 8)
       return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
     }
-    put(String(name.prefix(100)), at: 0)
+    put(String(decoding: name.utf8.prefix(100), as: UTF8.self), at: 0)
     put(octal(mode, digits: 7), at: 100)
     // Of root, and from no time, so that equal files are equal archives.
     put(octal(0, digits: 7), at: 108)
@@ -24,7 +24,7 @@ struct TarArchive: ~Copyable {
     put(octal(content.count, digits: 11), at: 124)
     put(octal(0, digits: 11), at: 136)
     put("        ", at: 148)
-    put(name.hasSuffix("/") ? "5" : "0", at: 156)
+    put(name.ends(with: "/") ? "5" : "0", at: 156)
     put("ustar", at: 257)
     put("00", at: 263)
     put(octal(head.reduce(0) { $0 + Int($1) }, digits: 6) + "\0 ", at: 148)
