@@ -146,8 +146,6 @@ def be_kernel(place, logs, gate):
     try:
         from ipykernel.kernelapp import IPKernelApp
 
-        from _flowworker.streams import Stream
-
         arguments = ["-f", place, "--HistoryManager.hist_file=:memory:", "--IPKernelApp.outstream_class=_flowworker.streams.Stream"]
         sys.argv = ["ipykernel_launcher"] + arguments
         app = IPKernelApp.instance()
