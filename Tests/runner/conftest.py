@@ -26,7 +26,7 @@ def shared():
 
     def get(kind):
         if kind not in made:
-            made[kind] = Interpreter(kind)
+            made[kind] = Interpreter(kind, idle=3600)
         return made[kind]
 
     yield get

@@ -345,3 +345,46 @@ def test_the_example():
     assert lines[:2] == ["cell 1 of 3 started", "cell 1 of 3 ended"]
     assert [line for line in lines if "Hello" in line] == ["  stdout: Hello Alice", "  stdout: Hello Bob"]
     assert lines[-1].startswith("hello.out.ipynb: ")
+
+
+def test_text_that_json_has_not(write, run, rundir):
+    write("n.ipynb", "print('a\\0b', 'c\\ud800d')", "raise ValueError('a\\0b\\udcff')")
+    result = run()
+    assert (result.outcome, result.returncode, result.stdout) == ("exited", 1, ["a\0b c\ufffdd\n"])
+    assert result.message == 'step "s" failed: cell 2 of 2 of the notebook "n.ipynb" raised ValueError: a\ufffdb\ufffd'
+    assert result.exception is not None and (rundir / "n.out.ipynb").exists()
+
+
+def test_all_that_a_cell_prints_arrives(write, run, rundir):
+    source = "import logging, sys\nlogging.basicConfig(stream=sys.stdout, format='L %(message)s')\nfor n in range(5000): logging.warning('%d', n)"
+    write("n.ipynb", source)
+    want = "".join("L %d\n" % n for n in range(5000))
+    assert "".join(run().check().stdout) == want
+    [cell] = json.loads((rundir / "n.out.ipynb").read_text())["cells"]
+    assert "".join("".join(output["text"]) for output in cell["outputs"]) == want
+
+
+def test_what_helps_a_cell_that_takes_too_long(write, rundir):
+    write("n.ipynb", "# parameters\na = 1", "import time; time.sleep(1000)")
+    worker = flowworker.create_worker(flowworker.Notebook("w", options={"cell_timeout": 0.3}))
+    result = worker.exec(flowworker.NotebookStep("s", "n.ipynb", params=["a"]), {"a": 2}, rundir)
+    assert result.outcome == "timeout" and "cell 2 of 2" in result.message
+    assert '"cell_timeout"' in result.explanation["likely"]
+
+
+def test_a_kernel_that_writes_at_its_end(write, run):
+    write("n.ipynb", "import atexit, os\natexit.register(lambda: os.write(1, b'end\\n'))\nprint('cell')")
+    assert run().check().stdout == ["cell\nend\n"]
+
+
+@pytest.mark.parametrize("state", [False, True])
+def test_a_failure_in_a_workflow_loses_no_result(write, rundir, tmp_path, state):
+    """Also not that of the steps before, with a state directory or without."""
+    write("n.ipynb", "raise ValueError('a\\0b\\ud800')")
+    workflow = flowworker.SerialWorkflow()
+    workflow.add_container_step("first", image="x", commands=["printf 'a\\0b'"])
+    workflow.add_notebook_step("second", "n.ipynb")
+    options = {"state": str(tmp_path / "state")} if state else {}
+    result = workflow.run({}, rundir=str(rundir), **options)
+    assert [step.returncode for step in result.steps] == [0, 1]
+    assert "ValueError: a\ufffdb\ufffd" in result.steps[1].message

@@ -135,8 +135,8 @@ def be_kernel(place, logs, gate):
     """The life of a forked kernel. It closes the gate when its sockets are there."""
     for number, log in enumerate(logs, 1):
         os.dup2(log.fileno(), number)
-    os.dup2(gate, 3)
-    forget_descriptors(4)
+    null = os.open(os.devnull, os.O_RDWR)
+    forget_descriptors(null, [gate])
     # What is there already has nothing to be written at the end.
     gc.freeze()
     os.setsid()
@@ -146,21 +146,19 @@ def be_kernel(place, logs, gate):
     try:
         from ipykernel.kernelapp import IPKernelApp
 
-        from _flowworker.streams import Stream
-
         arguments = ["-f", place, "--HistoryManager.hist_file=:memory:", "--IPKernelApp.outstream_class=_flowworker.streams.Stream"]
         sys.argv = ["ipykernel_launcher"] + arguments
         app = IPKernelApp.instance()
         app.initialize(arguments)
         streams = sys.stdout, sys.stderr
         app.shell.events.register("post_run_cell", lambda result: [stream.drain() for stream in streams])
-        os.close(3)
+        os.dup2(null, gate, inheritable=False)
         app.start()
         for stream in streams:
             stream.drain()
             stream.release()
         app.reset_io()
-        # Nobody waits for what its sockets have. To close them in the order that ipykernel does now and then ends in an abort.
+        # Nobody waits for what its sockets have: they go with the process.
         atexit.unregister(app.close)
         atexit.unregister(app.iopub_thread.stop)
         # At its end ipykernel stops the thread that sends before the one that may be waiting for it,
@@ -177,22 +175,19 @@ def be_kernel(place, logs, gate):
     raise SystemExit(0)
 
 
-def forget_descriptors(least):
+def forget_descriptors(null, kept):
     """Lets go of what belongs to the process that this one was forked from.
 
     The numbers stay in use, until the objects go that have them: each closes its number when it does, whatever that is by then.
     """
-    null = os.open(os.devnull, os.O_RDWR)
     for number in map(int, os.listdir("/proc/self/fd")):
-        if number >= least and number != null:
+        if number > 2 and number != null and number not in kept:
             try:
                 os.fstat(number)
             except OSError:
                 # It was the listing's own.
                 continue
             os.dup2(null, number, inheritable=False)
-    if null >= least:
-        os.close(null)
 
 
 def finish():
