@@ -57,19 +57,22 @@ final class RunState {
       }
       writer.member("result") { result.write(to: &$0) }
     }
-    let text = writer.buffer()
+    try write(writer.buffer(), RunState.name(index))
+  }
+
+  private func write(_ text: consuming ByteBuffer, _ name: String) throws(SpawnFailure) {
     if text.isExhausted { throw .noMemory }
-    let part = try PartFile(RunState.name(index), in: directory)
+    let part = try PartFile(name, in: directory)
     var done = 0
     while done < text.count {
       let rest = UnsafeRawBufferPointer(rebasing: text.bytes[done...])
       let count = rest.baseAddress.map { fws_write_file(part.fd, $0, rest.count) } ?? 0
       if count < 0, errno == EINTR { continue }
-      if count <= 0 { throw directory.failure("the file", RunState.name(index), count < 0 ? errno : ENOSPC) }
+      if count <= 0 { throw directory.failure("the file", name, count < 0 ? errno : ENOSPC) }
       done += count
     }
     while fsync(part.fd) < 0 {
-      if errno != EINTR { throw directory.failure("the file", RunState.name(index), errno) }
+      if errno != EINTR { throw directory.failure("the file", name, errno) }
     }
     try part.publish(size: Int64(text.count), mode: 0o600)
   }
