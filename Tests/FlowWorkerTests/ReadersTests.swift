@@ -64,7 +64,7 @@ import Testing
     },
   ]
 
-  @Test("twice the names are twice the work", arguments: readers.keys.sorted())
+  @Test("eight times the names are about eight times the work", arguments: readers.keys.sorted())
   func linear(_ reader: String) throws {
     let read = try #require(ReadersTests.readers[reader])
     func work(_ count: Int) throws -> Int {
@@ -72,11 +72,12 @@ import Testing
       try Name.$work.withValue(work) { try read(count) }
       return work.count
     }
-    let (small, large) = (try work(500), try work(1000))
+    let (small, large) = (try work(500), try work(4000))
     // A reader without any would be compared with nothing.
-    #expect(large >= 1000)
-    #expect(large <= small * 2 + 200, "\(small) for 500, \(large) for 1000")
-    #expect(large <= 30 * 1000)
+    #expect(large >= 4000)
+    // The square would be 64 times. Tables of hashes differ from run to run, and grow in steps.
+    #expect(large <= small * 16, "\(small) for 500, \(large) for 4000")
+    #expect(large <= 50 * 4000)
   }
 
   @Test("names are bytes: what Unicode calls equivalent is two names")

@@ -150,7 +150,8 @@ struct StepRun: ~Copyable {
     do {
       launcher = try plan.launcher(settings)
     } catch {
-      records = [CommandRecord(index: nil, command: "", CommandEnd(failure: error, started: fws_wall()).masked(by: settings.secrets, of: step))]
+      let end = CommandEnd(failure: error, started: fws_wall()).masked(by: settings.secrets, of: step)
+      records = [CommandRecord(index: nil, command: "", end)]
       return finishAttempt()
     }
     startCommand(0)
