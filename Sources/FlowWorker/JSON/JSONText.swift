@@ -5,8 +5,11 @@ enum JSONText {
   private static let flags = Int(JSON_REJECT_DUPLICATES) | Int(JSON_DECODE_ANY)
 
   /// Reads a whole text as one value.
-  static func parse(_ text: UnsafeRawBufferPointer) throws(FlowError) -> JSONValue {
+  ///
+  /// - Parameter allowingNUL: for texts of the library's own, whose strings are only shown.
+  static func parse(_ text: UnsafeRawBufferPointer, allowingNUL: Bool = false) throws(FlowError) -> JSONValue {
     var failure = json_error_t()
+    let flags = allowingNUL ? flags | Int(JSON_ALLOW_NUL) : flags
     let start = text.bindMemory(to: CChar.self)
     guard let base = start.baseAddress, let value = json_loadb(base, start.count, flags, &failure) else {
       throw text.isEmpty ? emptyText : error(failure, in: text)

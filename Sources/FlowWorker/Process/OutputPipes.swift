@@ -8,15 +8,12 @@ struct OutputPipes: ~Copyable {
   let stdout: OutputSink
   let stderr: OutputSink
 
-  /// Who writes: a program, or threads of the host, which get no SIGPIPE.
-  enum Writer { case program, host }
-
-  init(_ settings: RunSettings, _ events: RunOptions.Events?, for kind: Writer = .program) throws(SpawnFailure) {
+  init(_ settings: RunSettings, _ events: RunOptions.Events?) throws(SpawnFailure) {
     var out: Int32 = -1
     var err: Int32 = -1
-    let outEnd = try OutputPipes.open(&out, for: kind)
+    let outEnd = try OutputPipes.open(&out)
     let errEnd: Descriptor
-    do throws(SpawnFailure) { errEnd = try OutputPipes.open(&err, for: kind) } catch {
+    do throws(SpawnFailure) { errEnd = try OutputPipes.open(&err) } catch {
       close(out)
       throw error
     }
@@ -27,9 +24,9 @@ struct OutputPipes: ~Copyable {
   }
 
   /// Gives the end of a new pipe that the command gets.
-  static func open(_ reader: inout Int32, for kind: Writer = .program) throws(SpawnFailure) -> Descriptor {
+  static func open(_ reader: inout Int32) throws(SpawnFailure) -> Descriptor {
     var writer: Int32 = -1
-    let error = kind == .host ? fws_writing_pair(&reader, &writer) : fws_pipe(&reader, &writer)
+    let error = fws_pipe(&reader, &writer)
     guard error == 0 else { throw SpawnFailure("no pipe for its output could be had", error) }
     return Descriptor(writer)
   }

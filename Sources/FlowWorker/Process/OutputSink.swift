@@ -209,7 +209,11 @@ struct KeptOutput: ~Copyable {
     }
   }
 
-  mutating func take() -> Output {
+  /// Whether all that was written is kept.
+  var isWhole: Bool { head.count + tail.count == written }
+
+  /// - Parameter ends: where the pieces end that its writer has made; they are forgotten where bytes were cut.
+  mutating func take(endsOfPieces ends: [Int] = []) -> Output {
     let cut = head.count
     if tail.count > 0 {
       let ring = tail.bytes
@@ -220,7 +224,8 @@ struct KeptOutput: ~Copyable {
     var bytes = ByteBuffer()
     swap(&bytes, &head)
     spill?.close()
-    return Output(bytes.take(), count: kept, cutAt: cut, written: written, spill: spill)
+    return Output(
+      bytes.take(), count: kept, cutAt: cut, written: written, spill: spill, endsOfPieces: kept == written ? ends : [])
   }
 }
 
@@ -236,10 +241,16 @@ final class Output: @unchecked Sendable {
   /// The file that has all of it, where there is one, and why it has not.
   let file: String?
   let fileError: String?
+  /// Where its pieces end, the last with the bytes; none: it is one.
+  private let ends: [Int]
 
-  init(_ start: UnsafeMutablePointer<UInt8>?, count: Int, cutAt cut: Int, written: Int, spill: SpillFile? = nil) {
+  init(
+    _ start: UnsafeMutablePointer<UInt8>?, count: Int, cutAt cut: Int, written: Int, spill: SpillFile? = nil,
+    endsOfPieces ends: [Int] = []
+  ) {
     self.start = start
     self.count = start == nil ? 0 : count
+    self.ends = start == nil && count > 0 ? [] : ends
     self.cut = written > count && cut <= self.count ? cut : self.count
     self.written = written
     file = spill?.path
@@ -254,7 +265,35 @@ final class Output: @unchecked Sendable {
     self.init(bytes.take(), count: count, cutAt: count, written: 0)
   }
 
+  /// Pieces of text that stand where output would.
+  convenience init(pieces: [String]) {
+    var bytes = ByteBuffer()
+    var ends: [Int] = []
+    for piece in pieces {
+      bytes.append(piece)
+      ends.append(bytes.count)
+    }
+    let count = bytes.count
+    self.init(bytes.take(), count: count, cutAt: count, written: 0, endsOfPieces: ends)
+  }
+
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
+
+  /// What a result has of it: nothing, the whole, or the pieces that its writer has made, which may be empty.
+  var pieces: [Output] {
+    if ends.isEmpty { return count > 0 ? [self] : [] }
+    if ends.count == 1 { return [self] }
+    var pieces: [Output] = []
+    var begin = 0
+    for end in ends where end >= begin && end <= count {
+      var piece = ByteBuffer()
+      piece.append(UnsafeRawBufferPointer(rebasing: bytes[begin..<end]))
+      let size = piece.count
+      pieces.append(Output(piece.take(), count: size, cutAt: size, written: size))
+      begin = end
+    }
+    return pieces
+  }
 
   deinit { free(start) }
 }

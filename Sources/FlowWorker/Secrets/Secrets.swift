@@ -152,6 +152,9 @@ struct Mask {
     self.begins = begins
   }
 
+  /// Whether the end of what has come is held back.
+  var isPending: Bool { !pending.isEmpty }
+
   private enum Match {
     case none
     case whole(Int)

@@ -17,6 +17,14 @@ extension WorkflowRun {
     }
   }
 
+  /// Lets it see the value that a step has given.
+  func publish(_ name: String?) {
+    let values = context.snapshot
+    if let name, let value = values[name].flatMap({ JSONValue(keeping: $0) }) {
+      hostContext?.set(name, value, unfit: values.unfit[name])
+    }
+  }
+
   func finish(_ failure: SpawnFailure?) {
     let result = RunResult(
       steps: reports, total: resolved.steps.count, kept: kept, failure: failure, started: started,

@@ -19,17 +19,22 @@ extension WorkflowRun {
     state.forget(from: index)
   }
 
-  /// Remembers a step that has ended well.
-  func remember(_ result: StepResult, _ before: Context) {
-    guard let state, let worker, let place = try? volumes.place(of: worker.cVolume.string) else { return }
+  /// Remembers a step that has ended well, and gives its result with a note where that could not be.
+  func remember(_ result: StepResult, _ before: Context) -> StepResult {
+    guard let state, let worker, let place = try? volumes.place(of: worker.cVolume.string) else { return result }
     let step = resolved.steps[index]
     var value: JSONValue?
     if let argument = step.code.argument {
       // A secret is in no file, and what JSON does not have would be something else the next time.
-      guard isResumable, !secretNames.contains(argument), let given = context.snapshot[argument] else { return }
+      if let object = result.last.commands.last?.end.object {
+        return result.noted(
+          "its value is \(object.kind), which JSON has not: the state directory does not have the step, and another run runs it again")
+      }
+      guard !secretNames.contains(argument), let given = context.snapshot[argument] else { return result }
       value = JSONValue(keeping: given)
     }
-    guard let signature = Signature(step, worker, before, rundir: place.path, volumes, files, place) else { return }
+    guard let signature = Signature(step, worker, before, rundir: place.path, volumes, files, place) else { return result }
     state.record(index, signature, result, value, files)
+    return result
   }
 }

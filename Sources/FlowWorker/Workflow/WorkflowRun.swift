@@ -9,8 +9,6 @@ final class WorkflowRun: Flight {
     case running(StepFlight)
     /// A step that had nothing to run: it ends with the next turn, so that there is no limit to how many follow.
     case ended(StepFlight)
-    /// The host runs the step itself; the times are of the two clocks.
-    case handed(since: Double, at: Double)
     case over(Report)
   }
 
@@ -30,8 +28,6 @@ final class WorkflowRun: Flight {
   var state: RunState?
   /// The values that a step began with, where its state is kept.
   private var valuesBefore: Context?
-  /// Whether the value of the step's function is all that JSON has of it.
-  var isResumable = true
   /// What commands see, and what the host gets of it.
   let context: Context
   let hostContext: Context?
@@ -47,7 +43,6 @@ final class WorkflowRun: Flight {
   let started = fws_wall()
   /// Is over at the deadline, and whenever something else has to be looked at.
   let timer: Pause?
-  var account: HostAccount?
 
   var queue = EventQueue()
   var signpost = Signpost()
@@ -64,7 +59,7 @@ final class WorkflowRun: Flight {
     hostContext = arguments
     let empty = try Context(nil)
     resolved = try workflow.resolved((arguments ?? empty).snapshot)
-    context = try Context(holding: resolved.values)
+    context = try Context(ContextValues(resolved.values, (arguments ?? empty).snapshot.function))
     volumes = try Volumes(pool.volumes, basedir: basedir)
     files = FileIndex()
     for name in volumes.names {
@@ -73,9 +68,9 @@ final class WorkflowRun: Flight {
     }
     var settings = options.settings
     if let seconds = options.deadline { settings.deadline = RunDeadline(in: seconds) }
-    timer = Pause(options.deadline ?? WorkflowRun.never)
+    timer = Pause(options.deadline ?? Pause.never)
     self.settings = settings
-    workers = try resolved.workers(of: pool, volumes, options, context)
+    workers = try resolved.workers(of: pool, volumes, context)
     queue.isListening = isListening
     state = try options.state.map { (path) throws(FlowError) in try RunState(path) }
     if let state { volumes.keepCopies(at: state.copies) }
@@ -90,9 +85,6 @@ final class WorkflowRun: Flight {
 
   // MARK: What callers see
 
-  /// Whether steps are handed to the host.
-  var isHanding: Bool { options.code == .host }
-
   var report: Report? {
     if case .over(let report) = phase { return report }
     return nil
@@ -105,13 +97,10 @@ final class WorkflowRun: Flight {
       var waiting = transfers.waiting
       waiting.stdout = timer?.fd ?? -1
       return waiting
-    case .handed, .ended: return Waiting(stdout: timer?.fd ?? -1)
+    case .ended: return Waiting(stdout: timer?.fd ?? -1)
     case .over, nil: return Waiting()
     }
   }
-
-  /// Seconds: some thirty years.
-  private static let never = 1e9
 
   func descriptor() -> Int32 {
     if signpost.epoll >= 0 { return signpost.epoll }
@@ -161,13 +150,13 @@ final class WorkflowRun: Flight {
     isCancelled = true
     switch phase {
     case .running(let step): step.cancel()
-    case .moving, .handed, .ended: timer?.stop()
+    case .moving, .ended: timer?.stop()
     case .over, nil: break
     }
   }
 
   /// The timer has been looked at.
-  func rearm() { timer?.set(settings.deadline?.left ?? WorkflowRun.never) }
+  func rearm() { timer?.set(settings.deadline?.left ?? Pause.never) }
 
   func advance(_ ready: Waiting.Ready, isListening: Bool) {
     queue.isListening = isListening
@@ -179,16 +168,6 @@ final class WorkflowRun: Flight {
     case .ended(let step):
       rearm()
       finishRunning(step)
-    case .handed(let since, let started):
-      if let account {
-        self.account = nil
-        rearm()
-        finishHanded(account, since, started)
-      } else if let interruption {
-        failStep(interruption)
-      } else {
-        rearm()
-      }
     case .over, nil: break
     }
     signpost.raise(!isSilent)
@@ -282,8 +261,7 @@ final class WorkflowRun: Flight {
     }
     if let interruption { return failStep(interruption) }
     let step = resolved.steps[index]
-    isResumable = true
-    if state != nil { valuesBefore = try? Context(holding: context.snapshot.object) }
+    if state != nil { valuesBefore = try? Context(context.snapshot) }
     move(.before) { (transfers) throws(SpawnFailure) in
       transfers.prepare(try volumes.place(of: worker.cVolume.string), inputs: step.inputs, outputs: step.outputs)
     }
@@ -294,11 +272,6 @@ final class WorkflowRun: Flight {
     let step = resolved.steps[index]
     do throws(SpawnFailure) {
       let place = try volumes.place(of: worker.cVolume.string)
-      if step.type == .code, worker.type == .code, options.code == .host {
-        phase = .handed(since: fws_monotonic(), at: fws_wall())
-        tell(.stepHanded(step: step.cName.string, worker: worker.cName.string, type: worker.type, rundir: place.path), step: index)
-        return watch()
-      }
       var position = queue.place
       position.step = Int32(clamping: index)
       let flight = StepFlight(try stepRun(worker, step, place.path, position))
@@ -330,7 +303,7 @@ final class WorkflowRun: Flight {
     // Those of the step come before those of what follows.
     while let event = flight.takeEvent() { queue.adopt(event) }
     queue.place = flight.place
-    publish()
+    publish(resolved.steps[index].code.argument)
     finishStep(result)
   }
 
@@ -362,8 +335,7 @@ final class WorkflowRun: Flight {
   }
 
   private func complete(_ result: StepResult) {
-    keep(result)
-    if let valuesBefore { remember(result, valuesBefore) }
+    keep(valuesBefore.map { remember(result, $0) } ?? result)
     index += 1
     beginStep()
   }

@@ -1,6 +1,6 @@
 extension Workflow.Resolved {
   /// The worker of each step. What cannot be run is refused before anything is.
-  func workers(of pool: Pool, _ volumes: Volumes, _ options: WorkflowOptions, _ context: Context) throws(FlowError)
+  func workers(of pool: Pool, _ volumes: Volumes, _ context: Context) throws(FlowError)
     -> [Unmanaged<Worker>]
   {
     var workers: [Unmanaged<Worker>] = []
@@ -16,7 +16,6 @@ extension Workflow.Resolved {
             + "\(Wording.quoted(volume)) the configuration does not have; \(volumes.hint(volume))", path: place)
       }
       workers.append(lent)
-      if step.type == .code, worker.type == .code, options.code == .host { continue }
       do throws(FlowError) {
         _ = try worker.prepare(step, context.snapshot, nowhere, RunSettings())
       } catch where [.stepType, .template, .unknown].contains(error.code) {

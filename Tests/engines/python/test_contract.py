@@ -18,9 +18,6 @@ import pytest
 from conftest import BUSYBOX, CONTRACT, ROOT, variable, wait_until
 
 import flowworker
-from flowworker._options import RunOptions
-from flowworker.execution import Exec
-from flowworker.workers import Worker
 
 TYPES = ["subprocess", "docker", "docker, one container", "slurm", "code", "notebook", "nbdocker"]
 CASES = [
@@ -297,9 +294,6 @@ def test_host_killed(kind, case):
 import os, sys
 sys.path.insert(0, {str(ROOT / "bindings/python")!r})
 import flowworker
-from flowworker._options import RunOptions
-from flowworker.execution import Exec
-from flowworker.workers import Worker
 worker = flowworker.create_worker({kind.spec()!r})
 step = flowworker.{type(step).__name__}({", ".join(repr(part) for part in parts(step))})
 Worker._exec(worker, step, {{}}, {str(kind.rundir)!r}, RunOptions(None), None)
