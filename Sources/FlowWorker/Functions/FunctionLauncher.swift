@@ -93,7 +93,7 @@ final class FunctionCommand: RunningCommand {
     let now = fws_monotonic()
     if now >= deadline { ask(.timeout, now) }
     // Before it is looked at: what comes later wakes us again.
-    timer.set(max(0, deadline - now))
+    if !call.hasReturned { timer.set(max(0, deadline - now)) }
     let taken = call.take()
     take(taken.written, &events)
     if let returned = taken.returned { return finish(end(returned), &signpost, &events) }

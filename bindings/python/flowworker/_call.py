@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Union
 
 from ._context import Likeness, shown_text
+from ._documents import as_text
 from ._ffi import LIB, call
 from ._streams import Output, end_route, route
 from .errors import ENDED, FlowWorkerError
@@ -199,7 +200,7 @@ class Call:
         self._tell(LIB.fw_call_report, {name: fact for name, fact in facts.items() if fact is not None})
 
     def _tell(self, function: Any, document: Any) -> None:
-        text = json.dumps(document, ensure_ascii=False).encode("utf-8")
+        text = as_text(document).encode("utf-8")
         try:
             call(function, self._address, text, len(text))
         except FlowWorkerError as error:

@@ -46,9 +46,10 @@ class Functions:
         _tables[self.key] = self
         self.context = contextvars.copy_context()
         self.signals = _signals()
-        #: What `''` on sys.path stands for.
-        self.home = _home()
         self.steps = {name: (step.func, dict(step.varnames), step.arg) for name, step in steps.items() if isinstance(step, CodeStep)}
+        #: What `''` on sys.path stands for, where something is to be imported.
+        is_known = all(isinstance(step, CodeStep) and callable(step.func) for step in steps.values())
+        self.home = None if is_known else _home()
         self._values = values
         self._told = told
         self._lock = threading.Lock()

@@ -32,7 +32,6 @@ class Output:
         # A thread that the function has started may write while the call ends.
         self._lock = threading.Lock()
         self.thread = threading.get_native_id()
-        self.has_own_directory = not _share_directory(self.thread, _main_thread())
         _of_thread.output = self
 
     @property
@@ -186,7 +185,8 @@ def _started_by() -> Optional[Output]:
     with _lock:
         steps = list(_running)
     for output in steps:
-        if output.has_own_directory and _share_directory(this, output.thread):
+        # Where threads may have none of their own, all share that of the main thread.
+        if _share_directory(this, output.thread) and not _share_directory(os.getpid(), output.thread):
             return output
     return None
 
@@ -201,6 +201,3 @@ def _share_directory(one: int, other: int) -> bool:
     # Where the kernel does not say, the thread counts as the host's.
     return _KCMP is not None and _c_library.syscall(_KCMP, one, other, _KCMP_FS, 0, 0) == 0
 
-
-def _main_thread() -> int:
-    return os.getpid()
