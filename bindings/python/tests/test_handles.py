@@ -173,7 +173,7 @@ def counted(monkeypatch):
             return call
 
     library = _ffi.LIB
-    for name in ("_ffi", "specs", "pool", "workers", "steps", "result", "execution", "events"):
+    for name in ("_ffi", "specs", "pool", "workers", "steps", "result", "execution", "events", "_functions"):
         module = importlib.import_module("flowworker." + name)
         monkeypatch.setattr(module, "LIB", Counting())
     return calls
