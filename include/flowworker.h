@@ -148,8 +148,6 @@ typedef int32_t fw_status;
 #define FW_E_STEP_TYPE (-5)
 /** A command of the step has a placeholder that is not one. */
 #define FW_E_TEMPLATE (-6)
-/** This version of the library cannot run workers of this type. (It runs all that there are.) */
-#define FW_E_UNSUPPORTED (-7)
 /** Memory for the answer could not be had. */
 #define FW_E_NO_MEMORY (-8)
 /** The process was forked from one that had run steps: only that one can go on. */
@@ -221,8 +219,6 @@ typedef int32_t fw_stream;
 #define FW_EVENT_FILE_COPIED 10
 /** A step is not run, because a run before has ended it (the option `state`). */
 #define FW_EVENT_STEP_KEPT 11
-/** The host has to run this step itself (the option `code`), and to report: fw_exec_report(). */
-#define FW_EVENT_STEP_HANDED 12
 
 /** Workers, the steps that are mapped to them, and the defaults for the others. */
 typedef struct fw_pool fw_pool;
@@ -746,6 +742,17 @@ FW_API void fw_worker_free(fw_worker *worker);
  * begins to catch a signal of its own, 33.) The other steps of the process go on meanwhile, with any number of
  * calls of the same function at once.
  *
+ * Where the system refuses a thread a working directory of its own (unshare(2): the seccomp
+ * profiles of Docker and Kubernetes do, unless told otherwise), functions run one at a time:
+ * the run directory is that of the whole process during the call, and the host's own is put
+ * back behind it. Meanwhile other threads of the host see it too; the library's own relative
+ * paths begin at the host's. The result says so in its `notes`. A function that is given up
+ * loses the directory. One that runs a step itself, and waits for it, lends the directory to
+ * that step's function; it must do so in the thread that it was called in. fw_call_rundir()
+ * names the directory in any case.
+ *
+ * It must not throw (C++): nobody could take the exception, and the host would end.
+ *
  * A function cannot be ended from outside. When its step is cancelled or times out,
  * fw_call_is_cancelled() says so, and it has the worker's `grace` to return. Then the
  * call is given up: the step ends, its result says that something still runs
@@ -792,6 +799,51 @@ FW_API fw_status fw_function_register(fw_pool *pool, const char *name,
                                       fw_error **error) FW_MUSTUSE;
 
 /**
+ * Has all code steps that run with a context be calls of one function, whatever their `func`
+ * is, and instead of what the pool has registered. It is for hosts in other languages, whose
+ * functions have no names: the payload stands for a table of theirs, in which
+ * fw_call_step() finds the function.
+ *
+ * It holds for runs that begin later. Their calls have all values of the context as
+ * arguments: fw_call_argument() takes the names that the context has.
+ *
+ * @param context     borrowed.
+ * @param function    the function.
+ * @param payload     the library keeps the pointer; may be NULL.
+ * @param release     called once with the payload, on any thread, when the function can no
+ *                    longer be called; also when this call fails. NULL: nothing.
+ * @param[out] error  owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_INVALID `function` is NULL.
+ *
+ * Threads: any. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_context_set_function(fw_context *context, fw_function function,
+                                         void *payload, void (*release)(void *payload),
+                                         fw_error **error) FW_MUSTUSE;
+
+/**
+ * Gives the name of the step that a call is for.
+ *
+ * @param call borrowed; NULL gives NULL.
+ * @return borrowed, until the function returns.
+ *
+ * Threads: any, until the function returns. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_call_step(const fw_call *call);
+
+/**
+ * Gives the action of the step that a call is for, with all references replaced.
+ *
+ * @param call borrowed; NULL gives NULL.
+ * @return borrowed, until the function returns: a JSON object with `func`, `arg` (or null) and
+ *         `variables`, as docs/documents.md has them. NULL: there is no memory for it.
+ *
+ * Threads: any, until the function returns. Blocks: no. Since: 0.1.
+ */
+FW_API const char *fw_call_action(const fw_call *call);
+
+/**
  * Gives an argument as JSON.
  *
  * @param call        borrowed.
@@ -829,10 +881,21 @@ FW_API const char *fw_call_rundir(const fw_call *call);
  * @retval FW_E_ENDED the call was given up, and nobody takes output.
  *
  * Threads: any, until the function returns; what several threads write comes in pieces.
- * Blocks: while the buffer (a socket's) is full. Since: 0.1.
+ * Blocks: while the buffer (64 KiB for both streams) is full. Since: 0.1.
  */
 FW_API fw_status fw_call_write(fw_call *call, fw_stream stream, const char *bytes,
                                size_t length, fw_error **error) FW_MUSTUSE;
+
+/**
+ * Does what fw_call_write() does, and lets the bytes be an element of their own of the
+ * result's output, also when there are none. (Otherwise all output of one function and
+ * stream is one element.) Output that was cut is one element, and so are pieces between
+ * which a secret might stand.
+ *
+ * Threads, Blocks: as for fw_call_write(). Since: 0.1.
+ */
+FW_API fw_status fw_call_write_piece(fw_call *call, fw_stream stream, const char *bytes,
+                                     size_t length, fw_error **error);
 
 /**
  * Tells whether the step was cancelled or its time is up.
@@ -843,6 +906,23 @@ FW_API fw_status fw_call_write(fw_call *call, fw_stream stream, const char *byte
  * Threads: any, until the function returns. Blocks: no. Since: 0.1.
  */
 FW_API int32_t fw_call_is_cancelled(const fw_call *call);
+
+/**
+ * Has the host called when the step is cancelled or its time is up: once, on the thread that
+ * notices it, or at once if that is so already. For functions that wait for something, and
+ * cannot ask fw_call_is_cancelled() all the time.
+ *
+ * @param call       borrowed.
+ * @param notice     the function to be called; it comes in place of one that was given before.
+ *                   It is not called any more when the function has returned. It should only
+ *                   wake somebody, and must call no fw_call and no fw_exec function.
+ * @param payload    what it is called with.
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * Threads: any, until the function returns. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_call_on_cancel(fw_call *call, void (*notice)(void *payload), void *payload,
+                                   fw_error **error);
 
 /**
  * Gives the function's value: the step succeeds when the function returns. The value is put into
@@ -877,6 +957,27 @@ FW_API fw_status fw_call_return(fw_call *call, const char *json, size_t length,
 FW_API fw_status fw_call_fail(fw_call *call, const char *type, const char *message,
                               const char *trace, fw_error **error) FW_MUSTUSE;
 
+/**
+ * Says what came of the call, for hosts that have more to say than fw_call_return() and
+ * fw_call_fail(). The last of the three counts.
+ *
+ * @param call       borrowed.
+ * @param json       borrowed; an object with what there is of: `returncode` (0 to 255);
+ *                   `exception` (`type`, `message`, `trace`); `started`, false if the function
+ *                   could not be called (FW_SPAWN_FAILED); `value`; `object`, which says in
+ *                   words what the value is where `value` is only what is shown of it (no state
+ *                   directory keeps it); `unfit`, which says why no command can have the value,
+ *                   as the end of a sentence about it.
+ * @param length     its length in bytes, or FW_STRLEN.
+ * @param[out] error owned by the caller on failure; may be NULL.
+ *
+ * @retval FW_E_SYNTAX, FW_E_DOCUMENT the JSON is no such report; what was given before counts.
+ *
+ * Threads: any, until the function returns. Blocks: no. Since: 0.1.
+ */
+FW_API fw_status fw_call_report(fw_call *call, const char *json, size_t length,
+                                fw_error **error);
+
 /* -------------------------------------------------------------- execution -- */
 
 /**
@@ -900,7 +1001,6 @@ FW_API fw_status fw_call_fail(fw_call *call, const char *type, const char *messa
  * @retval FW_E_TEMPLATE    a placeholder is not valid. The path names the command,
  *                          line and column the place in it.
  * @retval FW_E_UNKNOWN     no function has the name that is the step's `func`.
- * @retval FW_E_UNSUPPORTED this version cannot run workers of this type.
  *
  * Threads: any, any number at once with the same worker. Blocks: as long as the
  * commands run. Since: 0.1.
@@ -938,7 +1038,7 @@ FW_API fw_status fw_worker_plan(const fw_worker *worker, const fw_step *step, fw
  * command whose output nobody takes waits when its pipe (64 KiB) is full, and the next
  * command begins when the end of the last one has been seen. Timeouts run in any case.
  * It uses three descriptors, and a fourth from the first fw_exec_fd() on; a function of
- * the host six, a Python function or a notebook nine, a step in containers about ten.
+ * the host three, a Python function or a notebook nine, a step in containers about ten.
  *
  * @param worker     borrowed; needed no longer after the call, like all the others.
  * @param step       borrowed; of a type that the worker runs.
@@ -955,7 +1055,6 @@ FW_API fw_status fw_worker_plan(const fw_worker *worker, const fw_step *step, fw
  * @retval FW_E_TEMPLATE    a placeholder is not valid. The path names the command,
  *                          line and column the place in it.
  * @retval FW_E_UNKNOWN     no function has the name that is the step's `func`.
- * @retval FW_E_UNSUPPORTED this version cannot run workers of this type.
  * @retval FW_E_DOCUMENT    `options` are not what they should be.
  *
  * Threads: any, any number at once with the same worker. Blocks: no. Since: 0.1.
@@ -1121,9 +1220,8 @@ FW_API fw_status fw_workflow_run(const fw_workflow *workflow, fw_pool *pool, fw_
  * @param pool        borrowed. NULL: the default workers.
  * @param context     borrowed; as for fw_workflow_run().
  * @param rundir      borrowed; as for fw_workflow_run().
- * @param options     borrowed; as for fw_workflow_run(), and `events` as for fw_exec_start(),
- *                    and `code`: with `host`, code steps of code workers are not run by the
- *                    library, but handed to the host: FW_EVENT_STEP_HANDED. NULL: none.
+ * @param options     borrowed; as for fw_workflow_run(), and `events` as for fw_exec_start().
+ *                    NULL: none.
  * @param[out] exec   owned by the caller on FW_OK: release it with fw_exec_free().
  * @param[out] error  owned by the caller on failure; may be NULL.
  *
@@ -1134,26 +1232,6 @@ FW_API fw_status fw_workflow_run(const fw_workflow *workflow, fw_pool *pool, fw_
 FW_API fw_status fw_workflow_start(const fw_workflow *workflow, fw_pool *pool, fw_context *context,
                                    const char *rundir, const char *options, fw_exec **exec,
                                    fw_error **error) FW_MUSTUSE;
-
-/**
- * Says what came of a step that the library has handed to the host.
- *
- * @param exec       borrowed; of a workflow, whose FW_EVENT_STEP_HANDED has been taken.
- * @param json       borrowed; an object with `returncode`, and as far as there are any `stdout`
- *                   and `stderr` (texts, or arrays of them), `exception` (`type`, `message`,
- *                   `trace`) and `value`, which goes into the context under the step's `arg`;
- *                   `resumable` is false if the value is only a likeness of what the host has.
- * @param length     its length in bytes, or FW_STRLEN.
- * @param[out] error owned by the caller on failure; may be NULL.
- *
- * @retval FW_E_INVALID  no step waits for it: the run was cancelled meanwhile, say.
- * @retval FW_E_DOCUMENT the JSON is no such account.
- *
- * Threads: any. Blocks: no; the run goes on when somebody waits for it or takes its events.
- * Since: 0.1.
- */
-FW_API fw_status fw_exec_report(fw_exec *exec, const char *json, size_t length,
-                                fw_error **error) FW_MUSTUSE;
 
 /* ----------------------------------------------------------------- events -- */
 

@@ -30,25 +30,6 @@ int fws_socket_pair(int ends[2]) { return pair(SOCK_SEQPACKET, ends); }
 
 int fws_stream_pair(int ends[2]) { return pair(SOCK_STREAM, ends); }
 
-int fws_writing_pair(int *read_end, int *write_end) {
-  int ends[2];
-  int error = fws_stream_pair(ends);
-  if (error != 0) return error;
-  if (fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) {
-    error = errno;
-    close(ends[0]);
-    close(ends[1]);
-    return error;
-  }
-  *read_end = ends[0];
-  *write_end = ends[1];
-  return 0;
-}
-
-ssize_t fws_writing_send(int fd, const void *bytes, size_t size) { return send(fd, bytes, size, MSG_NOSIGNAL); }
-
-void fws_writing_end(int fd) { shutdown(fd, SHUT_RDWR); }
-
 /* The kernel has no memory for a message at the moment, or as many descriptors are on their way as one user may
  * have (ETOOMANYREFS): that passes. It is tried again for so long, with a millisecond between. */
 enum { ATTEMPTS = 2000 };

@@ -58,7 +58,7 @@ char *const *fws_environ(void) {
 void fws_pipe_grow(int fd, int bytes) { fcntl(fd, F_SETPIPE_SZ, bytes); }
 
 int fws_open_directory(const char *path) {
-  int fd = fws_above_standard(open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  int fd = fws_above_standard(fws_open_from_home(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
   return fd < 0 ? -errno : fd;
 }
 

@@ -1,8 +1,9 @@
-/* Threads for functions of the host. */
+/* Threads for functions of the host, and the working directory that each of them has. */
 #define _GNU_SOURCE
 #include "fws.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 typedef struct {
-  void (*body)(void *context, int error);
+  void (*body)(void *context, int refusal, int error);
   void *context;
   int directory;
 } job;
@@ -20,14 +21,19 @@ static void *run(void *given) {
   job mine = *(job *)given;
   free(given);
   /* The working directory is the thread's own from now on, with its umask and root: the kernel has them for each
-   * thread, and the C library lets all of a process share them. */
-  int error = 0;
-  if (unshare(CLONE_FS) < 0 || fchdir(mine.directory) < 0) error = errno;
-  mine.body(mine.context, error);
+   * thread, and the C library lets all of a process share them. Container engines refuse it, for their whole container,
+   * by a seccomp profile. */
+  int refusal = 0, error = 0;
+  if (unshare(CLONE_FS) < 0) {
+    refusal = errno;
+  } else if (fchdir(mine.directory) < 0) {
+    error = errno;
+  }
+  mine.body(mine.context, refusal, error);
   return NULL;
 }
 
-int fws_thread_start(void (*body)(void *, int), void *context, int directory) {
+int fws_thread_start(void (*body)(void *, int, int), void *context, int directory) {
   job *given = malloc(sizeof *given);
   if (given == NULL) return ENOMEM;
   *given = (job){.body = body, .context = context, .directory = directory};
@@ -55,4 +61,95 @@ fws_usage fws_thread_usage(void) {
       .user = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6,
       .system = (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6,
   };
+}
+
+/* ------------------------------------------------------------ the process's directory --
+ *
+ * Where no thread may have a directory of its own, one call at a time has that of the process. A function may run a step
+ * of its own, whose function gets the directory from it and gives it back: so the calls that have it are a stack. */
+
+typedef struct holder {
+  struct holder *below;
+  uint64_t ticket;
+  /* The directory before: what is put back. */
+  int before;
+} holder;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static holder *top;
+static uint64_t last_ticket;
+/* The ticket of the call that runs in this thread. */
+static _Thread_local uint64_t own;
+
+uint64_t fws_directory_own(void) { return own; }
+
+static void wait_until_free(uint64_t parent, bool (*is_over)(void *), void *context) {
+  while (top != NULL && (parent == 0 || top->ticket != parent) && !is_over(context)) pthread_cond_wait(&changed, &lock);
+}
+
+int fws_directory_take(uint64_t *ticket, uint64_t parent, int directory, bool (*is_over)(void *), void *context) {
+  holder *mine = malloc(sizeof *mine);
+  if (mine == NULL) return ENOMEM;
+  int error = 0;
+  pthread_mutex_lock(&lock);
+  wait_until_free(parent, is_over, context);
+  if (is_over(context)) {
+    error = ECANCELED;
+  } else if ((mine->before = fws_above_standard(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC))) < 0) {
+    error = errno;
+  } else if (fchdir(directory) < 0) {
+    error = errno;
+    close(mine->before);
+  } else {
+    mine->ticket = own = *ticket = ++last_ticket;
+    mine->below = top;
+    top = mine;
+  }
+  pthread_mutex_unlock(&lock);
+  if (error != 0) free(mine);
+  return error;
+}
+
+void fws_directory_give(uint64_t ticket) {
+  pthread_mutex_lock(&lock);
+  holder *above = NULL, *found = top;
+  while (found != NULL && found->ticket != ticket) {
+    above = found;
+    found = found->below;
+  }
+  if (found != NULL) {
+    if (above == NULL) {
+      /* A directory that may no longer be entered leaves the process where it is: there is no better place. */
+      if (fchdir(found->before) < 0) errno = 0;
+      top = found->below;
+      close(found->before);
+    } else {
+      /* Given up while a step of its own runs, which puts back what was before both. */
+      close(above->before);
+      above->before = found->before;
+      above->below = found->below;
+    }
+    free(found);
+  }
+  pthread_cond_broadcast(&changed);
+  pthread_mutex_unlock(&lock);
+}
+
+void fws_directory_wake(void) {
+  pthread_mutex_lock(&lock);
+  pthread_cond_broadcast(&changed);
+  pthread_mutex_unlock(&lock);
+}
+
+int fws_open_from_home(const char *path, int flags) {
+  /* For the calls that have the directory, a relative path begins there; for everybody else at the host's own. */
+  pthread_mutex_lock(&lock);
+  const holder *found = top, *bottom = NULL;
+  for (; found != NULL && (own == 0 || found->ticket != own); found = found->below) bottom = found;
+  int fd = openat(found == NULL && bottom != NULL ? bottom->before : AT_FDCWD, path, flags);
+  int error = errno;
+  pthread_mutex_unlock(&lock);
+  errno = error;
+  return fd;
 }

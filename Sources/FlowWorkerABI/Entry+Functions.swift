@@ -21,6 +21,22 @@ public func fw_function_register(
   return status
 }
 
+@_cdecl("fw_context_set_function") @implementation
+public func fw_context_set_function(
+  _ context: OpaquePointer?, _ function: fw_function?, _ payload: UnsafeMutableRawPointer?,
+  _ release: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  let status = entry(error) { () throws(FlowError) in
+    try checkFork()
+    let context = try needed(context, Context.self, "context", "a context").takeUnretainedValue()
+    guard let function else { throw badArgument("function", "a function") }
+    context.set(function: try Function("", parameters: nil, function, payload, release: release))
+  }
+  // What was made releases its payload itself.
+  if status != FW_OK, let release { release(payload) }
+  return status
+}
+
 @_cdecl("fw_call_argument") @implementation
 public func fw_call_argument(
   _ call: OpaquePointer?, _ parameter: UnsafePointer<CChar>?, _ length: UnsafeMutablePointer<Int>?
@@ -38,21 +54,68 @@ public func fw_call_rundir(_ call: OpaquePointer?) -> UnsafePointer<CChar>? {
   HandleTable.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.rundir }
 }
 
-@_cdecl("fw_call_write") @implementation
-public func fw_call_write(
-  _ call: OpaquePointer?, _ stream: fw_stream, _ bytes: UnsafePointer<CChar>?, _ length: Int,
+@_cdecl("fw_call_step") @implementation
+public func fw_call_step(_ call: OpaquePointer?) -> UnsafePointer<CChar>? {
+  HandleTable.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.cStep.start }
+}
+
+@_cdecl("fw_call_action") @implementation
+public func fw_call_action(_ call: OpaquePointer?) -> UnsafePointer<CChar>? {
+  HandleTable.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.action }
+}
+
+private func write(
+  _ call: OpaquePointer?, _ stream: fw_stream, _ bytes: UnsafePointer<CChar>?, _ length: Int, isPiece: Bool,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
   entry(error) { () throws(FlowError) in
     let call = try needed(call, Call.self, "call", "a call").takeUnretainedValue()
     guard let stream = Stream(rawValue: stream) else { throw badArgument("stream", "FW_STDOUT or FW_STDERR") }
-    try call.write(stream, try text(bytes, length, "bytes"))
+    try call.write(stream, try text(bytes, length, "bytes"), isPiece: isPiece)
   }
+}
+
+@_cdecl("fw_call_write") @implementation
+public func fw_call_write(
+  _ call: OpaquePointer?, _ stream: fw_stream, _ bytes: UnsafePointer<CChar>?, _ length: Int,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  write(call, stream, bytes, length, isPiece: false, error)
+}
+
+@_cdecl("fw_call_write_piece") @implementation
+public func fw_call_write_piece(
+  _ call: OpaquePointer?, _ stream: fw_stream, _ bytes: UnsafePointer<CChar>?, _ length: Int,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  write(call, stream, bytes, length, isPiece: true, error)
 }
 
 @_cdecl("fw_call_is_cancelled") @implementation
 public func fw_call_is_cancelled(_ call: OpaquePointer?) -> Int32 {
   HandleTable.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.isCancelled ? 1 : 0 } ?? 1
+}
+
+@_cdecl("fw_call_on_cancel") @implementation
+public func fw_call_on_cancel(
+  _ call: OpaquePointer?, _ notice: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?, _ payload: UnsafeMutableRawPointer?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let call = try needed(call, Call.self, "call", "a call").takeUnretainedValue()
+    guard let notice else { throw badArgument("notice", "a function") }
+    call.notify(notice, payload)
+  }
+}
+
+@_cdecl("fw_call_report") @implementation
+public func fw_call_report(
+  _ call: OpaquePointer?, _ json: UnsafePointer<CChar>?, _ length: Int, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  entry(error) { () throws(FlowError) in
+    let call = try needed(call, Call.self, "call", "a call").takeUnretainedValue()
+    try call.report(try text(json, length, "json"))
+  }
 }
 
 @_cdecl("fw_call_return") @implementation

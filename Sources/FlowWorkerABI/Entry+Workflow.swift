@@ -59,15 +59,3 @@ public func fw_workflow_start(
       try given.workflow.start(given.pool, given.context, basedir: given.basedir, options: optionalText(options)))
   }
 }
-
-@_cdecl("fw_exec_report") @implementation
-public func fw_exec_report(
-  _ exec: OpaquePointer?, _ json: UnsafePointer<CChar>?, _ length: Int,
-  _ error: UnsafeMutablePointer<OpaquePointer?>?
-) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    try checkFork()
-    let exec = try needed(exec, Exec.self, "exec", "an exec").takeUnretainedValue()
-    try exec.take(HostAccount(text(json, length, "json")))
-  }
-}

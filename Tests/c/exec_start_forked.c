@@ -57,8 +57,6 @@ static void execution(void)
     FORKED(fw_workflow, fw_workflow_create, "{\"steps\": []}", FW_STRLEN);
     FORKED(fw_result, fw_workflow_run, workflow, pool, context, check_directory, NULL);
     FORKED(fw_exec, fw_workflow_start, workflow, pool, context, check_directory, NULL);
-    fw_error *refused = (void *)&garbage;
-    CHECK_FAILS(fw_exec_report(running, "{}", FW_STRLEN, &refused), FW_E_FORKED, &refused, "fork");
     FORKED(char, fw_result_view, result, "html");
     FORKED(fw_event, fw_exec_next_event, running, 0);
     FORKED(fw_event, fw_exec_next_event, running, -1.0);

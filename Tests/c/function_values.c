@@ -93,7 +93,7 @@ static void endings(fw_pool *pool)
     result = function_call(pool, "undecided", context, "'arg': 'a'", NULL);
     CHECK_INT(fw_result_outcome(result), FW_EXITED);
     CHECK_INT(fw_result_returncode(result), 1);
-    CHECK_STR(fw_result_message(result), "step \"s\" failed: the function \"undecided\" says Odd: last word");
+    CHECK_STR(fw_result_message(result), "step \"s\" failed: the function \"undecided\" raised Odd: last word");
     CHECK_FACT(result, "exception", json_pack("{s:s, s:s, s:s}", "type", "Odd", "message", "last\nword", "trace", "trace\n"));
     CHECK_FACT(result, "value", json_null());
     CHECK_INT(fw_result_output_count(result, FW_STDERR), 1);
@@ -153,6 +153,7 @@ int main(void)
     /* Nothing of a call may be asked of nobody. */
     CHECK(fw_call_rundir(NULL) == NULL);
     CHECK(fw_call_argument(NULL, "a", NULL) == NULL);
+    CHECK(fw_call_step(NULL) == NULL && fw_call_action(NULL) == NULL);
     CHECK_INT(fw_call_is_cancelled(NULL), 1);
     CHECK_INT(fw_call_write(NULL, FW_STDOUT, "x", 1, NULL), FW_E_INVALID);
     return check_done();

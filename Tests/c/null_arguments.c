@@ -94,8 +94,6 @@ int main(void)
     REFUSES("result", fw_workflow_run, workflow, pool, context, check_dir(), NULL, NULL);
     CLEARS("workflow", no_exec, fw_workflow_start, NULL, pool, context, check_dir(), NULL);
     REFUSES("exec", fw_workflow_start, workflow, pool, context, check_dir(), NULL, NULL);
-    REFUSES("exec", fw_exec_report, NULL, "{}", FW_STRLEN);
-    REFUSES("json", fw_exec_report, exec, NULL, FW_STRLEN);
     CLEARS("exec", no_event, fw_exec_next_event, NULL, 0);
     CLEARS("exec", no_event, fw_exec_next_event, NULL, -1);
     REFUSES("event", fw_exec_next_event, exec, 0, NULL);

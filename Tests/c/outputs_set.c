@@ -117,8 +117,7 @@ int main(void)
     CHECK_INT(fw_workflow_create(sequence, FW_STRLEN, &workflow, NULL), FW_OK);
     FAILS(FW_E_UNKNOWN, "missing", result, fw_workflow_run, workflow, workers, values, check_dir(), NULL);
     FAILS(FW_E_UNKNOWN, "missing", exec, fw_workflow_start, workflow, workers, values, check_dir(), NULL);
-    FAILS(FW_E_DOCUMENT, "code", result, fw_workflow_run, workflow, NULL, values, check_dir(), "{\"cod\": 1}");
-    FAILS(FW_E_INVALID, "host", result, fw_workflow_run, workflow, NULL, NULL, check_dir(), "{\"code\": \"host\"}");
+    FAILS(FW_E_DOCUMENT, "state", result, fw_workflow_run, workflow, NULL, values, check_dir(), "{\"stat\": 1}");
     FAILS(FW_E_INVALID, "__default__", result, fw_workflow_run, workflow, NULL, NULL, NULL, NULL);
     SUCCEEDS(exec, fw_exec_free, fw_workflow_start, workflow, NULL, NULL, check_dir(), NULL);
     SUCCEEDS(result, fw_result_free, fw_workflow_run, workflow, NULL, NULL, check_dir(), NULL);

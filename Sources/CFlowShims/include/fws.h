@@ -97,12 +97,6 @@ int fws_socket_pair(int ends[_Nonnull 2]);
 /* A connection of bytes, for a program of ours that runs as a command. */
 int fws_stream_pair(int ends[_Nonnull 2]);
 
-/* In place of a pipe, where threads of the host write: sending raises no SIGPIPE, and an end made with
- * fws_writing_end is one for copies of the descriptor in forked processes too. Reading does not block. */
-int fws_writing_pair(int *_Nonnull read_end, int *_Nonnull write_end);
-ssize_t fws_writing_send(int fd, const void *_Nonnull bytes, size_t size);
-void fws_writing_end(int fd);
-
 /* Sends bytes with at most FWK_FDS descriptors. Gives 0 or an errno: ETIMEDOUT where fws_stream_send_within has been
  * called, and the other end has not read for that time. */
 int fws_stream_send(int fd, const void *_Nonnull bytes, size_t size, const int *_Nullable fds, size_t fd_count);
@@ -233,9 +227,24 @@ void fws_remove_tree(int parent, const char *_Nonnull name, int depth);
 
 /* --- thread.c -------------------------------------------------------------------- */
 
-/* Calls `body` on a new thread that nobody joins, that takes no signals, and whose working directory is its own: what
- * the descriptor `directory` stands for, or `error` says why not. Gives 0 or an errno. */
-int fws_thread_start(void (*_Nonnull body)(void *_Nullable context, int error), void *_Nullable context, int directory);
+/* Calls `body` on a new thread that nobody joins and that takes no signals. Its working directory is its own: what the
+ * descriptor `directory` stands for, or `error` says why not. Where the system refuses it a directory of its own, the
+ * thread shares that of the process, and `refusal` is the errno of unshare. Gives 0 or an errno. */
+int fws_thread_start(void (*_Nonnull body)(void *_Nullable context, int refusal, int error), void *_Nullable context,
+                     int directory);
+
+/* Waits until no call has the working directory of the process, but `parent` (0: none), and takes it for the one that
+ * runs in this thread. Gives 0 and a ticket, ECANCELED as soon as `is_over` says so (which is asked again at each
+ * fws_directory_wake), or an errno. */
+int fws_directory_take(uint64_t *_Nonnull ticket, uint64_t parent, int directory, bool (*_Nonnull is_over)(void *_Nullable),
+                       void *_Nullable context);
+/* Puts the directory back that was there before; a second time it does nothing. Any thread may call it. */
+void fws_directory_give(uint64_t ticket);
+void fws_directory_wake(void);
+/* The ticket of the call that runs in this thread; 0: none. */
+uint64_t fws_directory_own(void);
+/* open(2), where a relative path begins at the host's own directory, also while a call has that of the process. */
+int fws_open_from_home(const char *_Nonnull path, int flags);
 
 /* Seconds of processor time of the calling thread. */
 typedef struct {

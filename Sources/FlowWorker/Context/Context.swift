@@ -19,8 +19,7 @@ public final class Context: Sendable {
     values = try Guarded(ContextValues(value))
   }
 
-  /// A context of these values, which are an object.
-  init(holding object: JSONValue) throws(FlowError) { values = try Guarded(ContextValues(object)) }
+  init(_ values: ContextValues) throws(FlowError) { self.values = try Guarded(values) }
 
   var snapshot: ContextValues { values.withLock { $0 } }
 
@@ -38,10 +37,23 @@ public final class Context: Sendable {
     guard set(name, try JSONText.parse(text)) else { throw .noMemory }
   }
 
+  /// Has all code steps that run with this context be calls of one function.
+  public func set(function: Function) {
+    // The one before is released after the lock: that may call the host.
+    _ = values.withLock { values in
+      let before = values.function
+      values.function = function
+      return before
+    }
+  }
+
   /// False: there is no memory for it.
+  ///
+  /// - Parameter unfit: why no command can have it, if that is so.
   @discardableResult
-  func set(_ name: String, _ value: JSONValue) -> Bool {
+  func set(_ name: String, _ value: JSONValue, unfit: String? = nil) -> Bool {
     values.withLock { values in
+      values.unfit[Name(name)] = unfit
       if !isKnownUniquelyReferenced(&values.object) {
         // A run has the object: it keeps that one.
         guard let copy = values.object.read({ json_copy($0.raw) }) else { return false }
@@ -60,8 +72,15 @@ public final class Context: Sendable {
 /// The values of a context at one moment.
 struct ContextValues: Sendable {
   fileprivate(set) var object: JSONValue
+  /// What runs code steps; `nil`: the functions that the pool has.
+  fileprivate(set) var function: Function?
+  /// Why no command can have a value, by its name: what JSON has of it is only to be shown.
+  fileprivate(set) var unfit: [Name: String] = [:]
 
-  init(_ object: JSONValue) { self.object = object }
+  init(_ object: JSONValue, _ function: Function? = nil) {
+    self.object = object
+    self.function = function
+  }
 
   /// The values but for those of some names; `nil`: there is no memory for it.
   func without(_ names: Set<Name>) -> JSONValue? {

@@ -25,6 +25,23 @@ struct CodeAction {
   }
 }
 
+extension CodeAction {
+  func write(to writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("func", function)
+      writer.member("arg", argument)
+      writer.member("variables") { writer in
+        writer.array(variables.keys.sorted { $0.key < $1.key }) { writer, pair in
+          writer.object { writer in
+            writer.member("arg", pair.key.text)
+            writer.member("var", pair.value)
+          }
+        }
+      }
+    }
+  }
+}
+
 /// What a notebook step runs.
 struct NotebookAction {
   static let keys = ["notebook", "output", "params", "requirements", "variables"]

@@ -11,7 +11,6 @@ public struct FlowError: Error {
     case unknown = -4
     case stepType = -5
     case template = -6
-    case unsupported = -7
     case noMemory = -8
     case forked = -9
     case ended = -10

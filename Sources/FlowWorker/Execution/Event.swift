@@ -16,7 +16,6 @@ public final class Event: @unchecked Sendable {
     case runEnded = 9
     case fileCopied = 10
     case stepKept = 11
-    case stepHanded = 12
   }
 
   enum Content {
@@ -33,7 +32,6 @@ public final class Event: @unchecked Sendable {
     case runEnded(RunResult)
     case fileCopied(CopiedFile)
     case stepKept(StepResult)
-    case stepHanded(step: String, worker: String, type: WorkerType, rundir: String)
   }
 
   public let kind: Kind
@@ -67,7 +65,6 @@ public final class Event: @unchecked Sendable {
     case .runEnded: kind = .runEnded
     case .fileCopied: kind = .fileCopied
     case .stepKept: kind = .stepKept
-    case .stepHanded: kind = .stepHanded
     }
     self.content = content
     sequence = place.sequence
@@ -155,11 +152,6 @@ public final class Event: @unchecked Sendable {
         writer.member("step", result.step)
         writer.member("worker", result.worker)
         writer.member("worker_type", result.workerType.rawValue)
-      case .stepHanded(let step, let worker, let type, let rundir):
-        writer.member("step", step)
-        writer.member("worker", worker)
-        writer.member("worker_type", type.rawValue)
-        writer.member("rundir", rundir)
       }
     }
     guard let text = writer.finish() else { throw .noMemory }
@@ -181,7 +173,6 @@ extension Event.Kind {
     case .runEnded: return "run_ended"
     case .fileCopied: return "file_copied"
     case .stepKept: return "step_kept"
-    case .stepHanded: return "step_handed"
     }
   }
 }

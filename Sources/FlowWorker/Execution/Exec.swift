@@ -12,8 +12,6 @@ protocol Flight: AnyObject {
   func cancel()
   /// Does what can be done now.
   func advance(_ ready: Waiting.Ready, isListening: Bool)
-  /// Takes what the host says of a step that it was handed.
-  func take(_ account: HostAccount) throws(FlowError)
 }
 
 /// A step in flight.
@@ -38,10 +36,6 @@ final class StepFlight: Flight {
   func passOver() { run.passOver() }
   func cancel() { run.cancel() }
   func advance(_ ready: Waiting.Ready, isListening: Bool) { run.advance(ready, isListening: isListening) }
-
-  func take(_ account: HostAccount) throws(FlowError) {
-    throw FlowError(.invalid, "the library runs this step itself: it waits for no account of it")
-  }
 }
 
 /// A step or a workflow that was started, for any number of threads.
@@ -72,13 +66,6 @@ public final class Exec: @unchecked Sendable {
     fws_lock(lock)
     defer { fws_unlock(lock) }
     run.cancel()
-  }
-
-  /// Takes the host's account of a step that it was handed.
-  public func take(_ account: HostAccount) throws(FlowError) {
-    fws_lock(lock)
-    defer { fws_unlock(lock) }
-    try run.take(account)
   }
 
   /// - Parameter timeout: seconds; negative: for ever.

@@ -3,6 +3,8 @@ struct ReceivedOutput: ~Copyable {
   private var kept: KeptOutput
   private var feed: EventFeed?
   private var mask: Mask?
+  /// Where the pieces end that the writer has made, in what is kept.
+  private var ends: [Int] = []
   /// The first bytes, whatever is kept.
   private(set) var beginning = ByteBuffer()
 
@@ -23,6 +25,15 @@ struct ReceivedOutput: ~Copyable {
     mask?.take(bytes) { masked.append($0) }
     if masked.isExhausted { kept.lose(max(0, bytes.count - masked.count)) }
     add(masked.bytes, &events)
+  }
+
+  /// What has come so far is a piece by itself. It is none where a secret may go on in the next one.
+  mutating func endPiece() {
+    if !kept.isWhole {
+      ends = []
+    } else if mask?.isPending != true {
+      ends.append(kept.written)
+    }
   }
 
   private mutating func add(_ bytes: UnsafeRawBufferPointer, _ events: inout EventQueue) {
@@ -47,5 +58,8 @@ struct ReceivedOutput: ~Copyable {
     feed?.finish(&events)
   }
 
-  mutating func take() -> Output { kept.take() }
+  mutating func take() -> Output {
+    if !ends.isEmpty, ends[ends.count - 1] < kept.written { ends[ends.count - 1] = kept.written }
+    return kept.take(endsOfPieces: ends)
+  }
 }

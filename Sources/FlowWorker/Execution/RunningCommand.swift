@@ -45,11 +45,18 @@ protocol RunningCommand: AnyObject {
   /// What it waits for.
   var waiting: Waiting { get }
 
+  /// When it began to run, if that was at once; the others tell it when it happens.
+  var begun: Double? { get }
+
   /// Does what can be done without waiting. Gives the end, once, when nothing of the command is left.
   func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd?
 
   /// Asks for the end of all its processes.
   func stop()
+}
+
+extension RunningCommand {
+  var begun: Double? { nil }
 }
 
 /// Why a command could not be started.
@@ -184,12 +191,15 @@ struct CommandEnd {
   var likely: String?
   /// Why nobody knows how it ended; `nil`: its monitor was killed.
   var loss: String?
-  /// What a function gave.
+  /// What a function gave; of an object, what is shown of it.
   var value: JSONValue?
+  var object: HostObject?
   /// What a function or a notebook raised.
   var exception: RaisedException?
   /// How far it had come, where that is known.
   var place: String?
+  /// What is worth to be known of it, whether it failed or not.
+  var notes: [String] = []
   /// What a message says of a failure, where there is more to say than how the process ended: any text.
   var explanation: String?
 
@@ -239,6 +249,7 @@ extension CommandEnd {
     end.failure = failure.map { secrets.masked(message: $0) }
     end.explanation = explanation.map { secrets.masked(message: $0) }
     end.place = secrets.masked(place)
+    end.notes = notes.map { secrets.masked(message: $0) }
     end.value = step.code.argument.map { secrets.contains($0) } == true ? nil : secrets.masked(value)
     end.exception = exception.map {
       RaisedException(

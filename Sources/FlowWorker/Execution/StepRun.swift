@@ -36,6 +36,7 @@ struct StepRun: ~Copyable {
   private var isSettling = false
   /// What the last command gave; the result has it without secrets.
   private var value: JSONValue?
+  private var object: HostObject?
   private var queue = EventQueue()
   private(set) var signpost = Signpost()
 
@@ -168,6 +169,7 @@ struct StepRun: ~Copyable {
         plan.commands[index], isLast: index + 1 == plan.commands.count, timeout: left, events: events)
       if index + 1 < plan.commands.count { launcher.announce(plan.commands[index + 1]) }
       phase = .running(command, index: index)
+      if let begun = command.begun { queue.commandStarted(at: begun) }
       signpost.watch(command.waiting)
     } catch {
       finishCommand(index, CommandEnd(failure: error, started: fws_wall()))
@@ -186,6 +188,7 @@ struct StepRun: ~Copyable {
 
   private mutating func finishCommand(_ index: Int, _ end: CommandEnd) {
     value = end.value
+    object = end.object
     let end = end.masked(by: settings.secrets, of: step)
     let record = CommandRecord(index: index, command: text(index), end)
     records.append(record)
@@ -220,7 +223,7 @@ struct StepRun: ~Copyable {
 
   private mutating func finish(_ attempt: Attempt) {
     if attempt.returncode == 0, let value, let argument = step.code.argument {
-      context?.set(argument, value)
+      context?.set(argument, value, unfit: object?.unfit)
     }
     let result = StepResult(
       step: step, worker: worker, attempts: attempts, last: attempt, started: started, duration: fws_monotonic() - began)
@@ -240,6 +243,9 @@ final class Pause {
   }
 
   var fd: Int32 { timer.current }
+
+  /// Seconds: some thirty years.
+  static let never = 1e9
 
   /// Also where the host has closed the timer: nobody would tell the end otherwise.
   var isOver: Bool { !timer.isOurs || fws_timer_is_over(timer.number) }

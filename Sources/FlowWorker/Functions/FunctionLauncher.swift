@@ -4,17 +4,19 @@ internal import Glibc
 /// Calls a function of the host for a code step.
 final class FunctionLauncher: CommandLauncher {
   private let function: Function
-  private let arguments: [Name: CText]
+  private let arguments: CallArguments
+  private let step: Step
   private let settings: RunSettings
   private let grace: Double
   private let rundir: CText
   private let directory: Descriptor
 
-  init(_ function: Function, _ arguments: [Name: CText], _ settings: RunSettings, grace: Double, rundir: CText)
-    throws(SpawnFailure)
-  {
+  init(
+    _ function: Function, _ arguments: CallArguments, of step: Step, _ settings: RunSettings, grace: Double, rundir: CText
+  ) throws(SpawnFailure) {
     self.function = function
     self.arguments = arguments
+    self.step = step
     self.settings = settings
     self.grace = grace
     self.rundir = rundir
@@ -24,18 +26,16 @@ final class FunctionLauncher: CommandLauncher {
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
     throws(SpawnFailure) -> any RunningCommand
   {
-    let pipes = try OutputPipes(settings, events, for: .host)
-    let timeout = timeout ?? FunctionCommand.never
-    // Where its beginning is told, it is told first.
-    let timer = try Pause(events == nil ? timeout : 0)
+    let timeout = timeout ?? Pause.never
+    let timer = try Pause(timeout)
     fws_use()
     let call: Call
     do throws(FlowError) {
       call = try Call(
-        function, arguments: arguments, rundir: rundir, directory, out: pipes.outEnd, err: pipes.errEnd,
+        function, arguments, of: step, rundir: rundir, directory, isHeard: events != nil && events != RunOptions.Events.none,
         wake: { timer.stop() })
     } catch { throw .noMemory }
-    let command = FunctionCommand(call, timer, pipes, timeout: timeout, grace: grace, isTold: events == nil)
+    let command = FunctionCommand(call, timer, settings, events, timeout: timeout, grace: grace, rundir: rundir)
     let error = call.start()
     if error != 0 { throw SpawnFailure("no thread for the function could be started", error, call: "clone of a thread") }
     return command
@@ -44,135 +44,135 @@ final class FunctionLauncher: CommandLauncher {
 
 /// A call of a function in flight.
 final class FunctionCommand: RunningCommand {
-  private enum Phase {
-    case running
-    /// Asked to return, for that reason.
-    case asked(Outcome)
-    /// The rest of its output is read.
-    case over(CommandEnd)
-  }
-
   private let call: Call
-  /// Its time is the timeout's, then the grace's, and comes at once when the function has returned.
+  /// Its time is the timeout's, then the grace's, and comes at once when there is something to take from the call.
   private let timer: Pause
-  private var stdout: OutputSink
-  private var stderr: OutputSink
-  private let timeout: Double
+  private var stdout: ReceivedOutput
+  private var stderr: ReceivedOutput
+  /// Of the monotonic clock.
+  private var deadline: Double
   private let grace: Double
+  private let rundir: CText
   private let started = fws_wall()
-  private var isTold: Bool
-  private var phase = Phase.running
-  private var isStopped = false
+  /// Why it was asked to return.
+  private var asked: Outcome?
 
-  /// Seconds.
-  static let never = 1e9
-
-  init(_ call: Call, _ timer: Pause, _ pipes: consuming OutputPipes, timeout: Double, grace: Double, isTold: Bool) {
+  init(
+    _ call: Call, _ timer: Pause, _ settings: RunSettings, _ events: RunOptions.Events?, timeout: Double, grace: Double,
+    rundir: CText
+  ) {
     self.call = call
     self.timer = timer
-    stdout = pipes.stdout
-    stderr = pipes.stderr
-    self.timeout = timeout
+    stdout = ReceivedOutput(.stdout, settings, events)
+    stderr = ReceivedOutput(.stderr, settings, events)
+    deadline = fws_monotonic() + timeout
     self.grace = grace
-    self.isTold = isTold
+    self.rundir = rundir
   }
 
   // Nobody waits for it any more: there is no one to end it either.
   deinit { call.giveUp() }
 
-  var waiting: Waiting {
-    if case .over = phase { return Waiting(stdout: stdout.current, stderr: stderr.current) }
-    if !isTold { return Waiting(channel: timer.fd) }
-    return Waiting(channel: timer.fd, stdout: stdout.fd, stderr: stderr.fd)
-  }
+  var waiting: Waiting { Waiting(channel: timer.fd) }
+  var begun: Double? { started }
 
   func stop() {
-    // One that had returned before stays as it ended.
-    if call.returned != nil { return }
+    ask(.cancelled, fws_monotonic())
+    timer.stop()
+  }
+
+  /// Asks the function to return. One that had returned before stays as it ended.
+  private func ask(_ why: Outcome, _ now: Double) {
+    if asked != nil || call.hasReturned { return }
+    asked = why
+    deadline = now + grace
     call.cancel()
-    isStopped = true
-    if case .running = phase { timer.stop() }
   }
 
   func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
-    if !isTold {
-      isTold = true
-      events.commandStarted(at: started)
-      signpost.watch(Waiting(stdout: stdout.fd, stderr: stderr.fd))
-      if !isStopped { setTimer(timeout) }
-      return nil
+    let now = fws_monotonic()
+    if now >= deadline { ask(.timeout, now) }
+    // Before it is looked at: what comes later wakes us again.
+    if !call.hasReturned { timer.set(max(0, deadline - now)) }
+    let taken = call.take()
+    take(taken.written, &events)
+    if let returned = taken.returned { return finish(end(returned), &signpost, &events) }
+    guard asked != nil, now >= deadline else { return nil }
+    call.giveUp()
+    return finish(endOfGivenUp(), &signpost, &events)
+  }
+
+  private func take(_ written: borrowing Written, _ events: inout EventQueue) {
+    var at = 0
+    for part in written.parts {
+      let bytes = UnsafeRawBufferPointer(rebasing: written.bytes[at..<min(at + part.count, written.count)])
+      at += part.count
+      if part.stream == .stdout {
+        stdout.take(bytes, &events)
+        if part.endsPiece { stdout.endPiece() }
+      } else {
+        stderr.take(bytes, &events)
+        if part.endsPiece { stderr.endPiece() }
+      }
     }
-    if ready.channel { takeTime(&signpost) }
-    guard case .over(var end) = phase else {
-      if ready.stdout { stdout.read(&signpost, &events) }
-      if ready.stderr { stderr.read(&signpost, &events) }
-      return nil
-    }
-    while !stdout.isDone || !stderr.isDone {
-      if !stdout.isDone { stdout.read(&signpost, &events) }
-      if !stderr.isDone { stderr.read(&signpost, &events) }
-      if !events.isEmpty, !stdout.isDone || !stderr.isDone { return nil }
-    }
-    end.stdout = stdout.finish(&signpost, &events)
-    end.stderr = stderr.finish(&signpost, &events)
-    end.note(unread: .stdout, stdout.failure)
-    end.note(unread: .stderr, stderr.failure)
+  }
+
+  private func endOfGivenUp() -> CommandEnd {
+    var end = CommandEnd(outcome: asked ?? .timeout, started: started)
+    end.duration = fws_wall() - started
+    end.isEnded = false
+    end.explanation =
+      "\(asked == .cancelled ? "was cancelled" : "was given up at its timeout"): "
+      + "the function did not return within the grace of \(Wording.seconds(grace)), and goes on in its thread"
     return end
   }
 
-  private func takeTime(_ signpost: inout Signpost) {
-    let asked: Outcome? = if case .asked(let outcome) = phase { outcome } else { isStopped ? .cancelled : nil }
-    if let returned = call.returned { return finish(end(returned, asked), &signpost) }
-    guard timer.isOver else { return }
-    if case .asked(let asked) = phase {
-      call.giveUp()
-      var end = CommandEnd(outcome: asked, started: started)
-      end.duration = fws_wall() - started
-      end.isEnded = false
-      end.explanation =
-        "\(asked == .timeout ? "was given up at its timeout" : "was cancelled"): "
-        + "the function did not return within the grace of \(Wording.seconds(grace)), and goes on in its thread"
-      return finish(end, &signpost)
-    }
-    phase = .asked(isStopped ? .cancelled : .timeout)
-    call.cancel()
-    setTimer(grace)
-  }
-
-  private func setTimer(_ seconds: Double) {
-    timer.set(seconds)
-    // It may have returned before, and then nobody else would wake us.
-    if call.returned != nil { timer.stop() }
-  }
-
-  private func end(_ returned: Call.Return, _ asked: Outcome?) -> CommandEnd {
+  private func end(_ returned: Call.Return) -> CommandEnd {
     var end = CommandEnd(outcome: asked ?? .exited, started: started)
     end.duration = returned.duration
     end.usage = returned.usage
     end.exitCode = 0
     switch returned.ending {
-    case .returned(let value): end.value = asked == nil ? value : nil
     case .silent: break
     case .unstarted(let error):
-      let place = Wording.path(call.cRundir.string)
-      return CommandEnd(
-        failure: SpawnFailure("the run directory \(place) cannot be the working directory of a thread", error),
-        started: started)
-    case .failed(let exception):
-      end.exitCode = 1
-      end.exception = exception
-      if asked == nil {
-        end.explanation =
-          "failed: the function \(Wording.quoted(call.function.name)) says \(exception.type): \(exception.message)"
-      }
+      let place = Wording.path(rundir.string)
+      return CommandEnd(failure: SpawnFailure("the run directory \(place) cannot be entered", error), started: started)
+    case .reported(let report): take(report, &end)
     }
     return end
   }
 
-  private func finish(_ end: CommandEnd, _ signpost: inout Signpost) {
+  private func take(_ report: CallReport, _ end: inout CommandEnd) {
+    end.exitCode = report.returncode
+    end.exception = report.exception
+    let name = Wording.quoted(call.name)
+    let raised = report.exception.map { [$0.type, $0.message].filter { !$0.isEmpty }.joined(separator: ": ") }
+    if asked != nil { return }
+    if !report.isStarted {
+      end.outcome = .spawnFailed
+      end.failure = "the function \(name) cannot be called" + (raised.map { ": \($0)" } ?? "")
+    } else if report.returncode != 0 {
+      end.explanation =
+        "failed: the function \(name) " + (raised.map { "raised \($0)" } ?? "exited with \(report.returncode)")
+    } else {
+      end.value = report.value
+      end.object = report.object
+    }
+  }
+
+  private func finish(_ given: CommandEnd, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd {
+    var end = given
     signpost.forget(timer.fd)
-    stdout.markEnd()
-    stderr.markEnd()
-    phase = .over(end)
+    stdout.finish(&events)
+    stderr.finish(&events)
+    end.stdout = stdout.take()
+    end.stderr = stderr.take()
+    if call.refusal != 0 {
+      end.notes.append(
+        "the function had the working directory of the whole process, because the system refuses a thread one of its own "
+          + "(unshare: \(errorText(call.refusal)); a container's seccomp profile may have to allow it): such functions run "
+          + "one at a time")
+    }
+    return end
   }
 }

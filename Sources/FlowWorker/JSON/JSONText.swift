@@ -8,11 +8,14 @@ enum JSONText {
   private static let longest = Int(Int32.max)
 
   /// Reads a whole text as one value.
-  static func parse(_ text: UnsafeRawBufferPointer) throws(FlowError) -> JSONValue {
+  ///
+  /// - Parameter allowingNUL: for texts of the library's own, whose strings are only shown.
+  static func parse(_ text: UnsafeRawBufferPointer, allowingNUL: Bool = false) throws(FlowError) -> JSONValue {
     if text.count > longest {
       throw FlowError(.document, "the text has \(text.count) bytes, which is too large: a document has at most \(longest)")
     }
     var failure = json_error_t()
+    let flags = allowingNUL ? flags | Int(JSON_ALLOW_NUL) : flags
     let start = text.bindMemory(to: CChar.self)
     guard let base = start.baseAddress, let value = json_loadb(base, start.count, flags, &failure) else {
       throw text.isEmpty ? emptyText : error(failure, in: text)

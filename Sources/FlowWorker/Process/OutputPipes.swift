@@ -8,9 +8,8 @@ struct OutputPipes: ~Copyable {
   let stdout: OutputSink
   let stderr: OutputSink
 
-  /// Who writes: a program; a job of a program, which gets its ends when that is ready; or threads of the host, which get
-  /// no SIGPIPE.
-  enum Writer { case program, job, host }
+  /// Who writes: a program, or a job of a program, which gets its ends when that is ready.
+  enum Writer { case program, job }
 
   init(_ settings: RunSettings, _ events: RunOptions.Events?, for kind: Writer = .program) throws(SpawnFailure) {
     var out: Int32 = -1
@@ -30,10 +29,8 @@ struct OutputPipes: ~Copyable {
   /// Gives the end of a new pipe that the command gets.
   static func open(_ reader: inout Int32, for kind: Writer = .program) throws(SpawnFailure) -> Descriptor {
     var writer: Int32 = -1
-    let error = kind == .host ? fws_writing_pair(&reader, &writer) : fws_pipe(&reader, &writer)
-    guard error == 0 else {
-      throw SpawnFailure("no pipe for its output could be had", error, call: kind == .host ? "socketpair" : "pipe2")
-    }
+    let error = fws_pipe(&reader, &writer)
+    guard error == 0 else { throw SpawnFailure("no pipe for its output could be had", error, call: "pipe2") }
     // A program's is closed as soon as it is sent.
     return Descriptor(writer, isKept: kind != .program)
   }

@@ -252,7 +252,11 @@ struct KeptOutput: ~Copyable {
     }
   }
 
-  mutating func take() -> Output {
+  /// Whether all that was written is kept.
+  var isWhole: Bool { head.count + tail.count == written }
+
+  /// - Parameter ends: where the pieces end that its writer has made; they are forgotten where bytes were cut.
+  mutating func take(endsOfPieces ends: [Int] = []) -> Output {
     let cut = head.count
     if tail.count > 0 {
       let ring = tail.bytes
@@ -265,7 +269,8 @@ struct KeptOutput: ~Copyable {
     let (start, kept) = bytes.takeRest()
     spill?.close()
     return Output(
-      start, count: kept, cutAt: min(cut, kept), written: written, spill: spill, isExhausted: isExhausted && kept < written)
+      start, count: kept, cutAt: min(cut, kept), written: written, spill: spill, isExhausted: isExhausted && kept < written,
+      endsOfPieces: kept == written ? ends : [])
   }
 }
 
@@ -283,14 +288,17 @@ final class Output: @unchecked Sendable {
   let fileError: String?
   /// Memory ran out before all was there that was to be kept.
   let isExhausted: Bool
+  /// Where its pieces end, the last with the bytes; none: it is one.
+  private let ends: [Int]
 
   init(
     _ start: UnsafeMutablePointer<UInt8>?, count: Int, cutAt cut: Int, written: Int, spill: SpillFile? = nil,
-    isExhausted: Bool = false
+    isExhausted: Bool = false, endsOfPieces ends: [Int] = []
   ) {
     self.isExhausted = isExhausted
     self.start = start
     self.count = start == nil ? 0 : count
+    self.ends = start == nil && count > 0 ? [] : ends
     self.cut = written > count && cut <= self.count ? cut : self.count
     self.written = written
     file = spill?.path
@@ -305,13 +313,39 @@ final class Output: @unchecked Sendable {
     self.init(bytes.take(), count: count, cutAt: count, written: 0)
   }
 
-  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
+  /// Pieces of text that stand where output would.
+  convenience init(pieces: [String]) {
+    var bytes = ByteBuffer()
+    var ends: [Int] = []
+    for piece in pieces {
+      bytes.append(piece)
+      ends.append(bytes.count)
+    }
+    let count = bytes.count
+    self.init(bytes.take(), count: count, cutAt: count, written: 0, endsOfPieces: ends)
+  }
 
-  /// Whether there is something to show, or to say that it is missing.
-  var isThere: Bool { count > 0 || isExhausted }
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
 
   /// Bytes that the command wrote and that are not here.
   var missing: Int { max(0, written - count) }
+
+  /// What a result has of it: nothing, the whole, or the pieces that its writer has made, which may be empty. Where memory ran
+  /// out there is something to say, even if nothing is here.
+  var pieces: [Output] {
+    if ends.isEmpty { return count > 0 || isExhausted ? [self] : [] }
+    if ends.count == 1 { return [self] }
+    var pieces: [Output] = []
+    var begin = 0
+    for end in ends where end >= begin && end <= count {
+      var piece = ByteBuffer()
+      piece.append(UnsafeRawBufferPointer(rebasing: bytes[begin..<end]))
+      let size = piece.count
+      pieces.append(Output(piece.take(), count: size, cutAt: size, written: size))
+      begin = end
+    }
+    return pieces
+  }
 
   deinit { free(start) }
 }

@@ -35,11 +35,12 @@ struct Attempt {
       message = CText(message: "step \(shownStep) has ended with status 0\(gap.gaps)")
     }
     explanation = last.flatMap { Explanation($0, type: type, step: step.type, path: path, engine: engine, secrets) }
-    stdout = commands.map(\.end.stdout).filter { $0.isThere }
+    stdout = commands.flatMap(\.end.stdout.pieces)
     // What kept a command from running, or the trace of what it raised, stands where its own complaint would.
     stderr = commands.map(\.end).flatMap { end in
-      [end.stderr] + [end.exception?.trace, end.failure].compactMap { $0.map { Output($0) } }
-    }.filter { $0.isThere }
+      let trace = end.exception.map(\.trace) ?? ""
+      return end.stderr.pieces + Output(trace.isEmpty ? end.failure ?? "" : trace).pieces
+    }
   }
 
   func outputs(of stream: Stream) -> [Output] { stream == .stdout ? stdout : stderr }

@@ -16,6 +16,7 @@ extension StepResult {
           writer.member("trace", message?.string)
         }
       }
+      writer.member("notes") { writer in writer.array(notes) { $0.string($1) } }
       writer.member("started", started)
       writer.member("duration", duration)
       writer.member("attempts") { writer in

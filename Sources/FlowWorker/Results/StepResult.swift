@@ -53,6 +53,8 @@ public final class StepResult: @unchecked Sendable {
   /// Those before the last one.
   let attempts: [Attempt]
   let last: Attempt
+  /// What is worth to be known of it, whether it failed or not.
+  let notes: [String]
 
   init(step: Step, worker: Worker, attempts: [Attempt], last: Attempt, started: Double, duration: Double) {
     cStep = step.cName
@@ -62,7 +64,11 @@ public final class StepResult: @unchecked Sendable {
     self.last = last
     self.started = started
     self.duration = duration
+    notes = last.commands.flatMap(\.end.notes)
   }
+
+  /// The same, with something else that is worth to be known.
+  func noted(_ note: String) -> StepResult { StepResult(self, last: last, notes: notes + [note]) }
 
   public var outcome: Outcome { last.outcome }
   public var returncode: Int32 { last.returncode }
@@ -79,7 +85,7 @@ public final class StepResult: @unchecked Sendable {
 
   /// The same, for a step whose commands have succeeded, and its files have not.
   func failed(by failure: SpawnFailure, of step: Step) -> StepResult {
-    StepResult(self, last: last.failed(by: failure, of: step, on: workerType))
+    StepResult(self, last: last.failed(by: failure, of: step, on: workerType), notes: notes)
   }
 
   /// A step of which there is one thing to say.
@@ -90,7 +96,7 @@ public final class StepResult: @unchecked Sendable {
     self.init(step: step, worker: worker, attempts: [], last: attempt, started: started, duration: duration)
   }
 
-  private init(_ other: StepResult, last: Attempt) {
+  private init(_ other: StepResult, last: Attempt, notes: [String]) {
     cStep = other.cStep
     worker = other.worker
     workerType = other.workerType
@@ -98,5 +104,6 @@ public final class StepResult: @unchecked Sendable {
     started = other.started
     duration = other.duration
     self.last = last
+    self.notes = notes
   }
 }

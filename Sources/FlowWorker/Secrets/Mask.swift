@@ -24,6 +24,9 @@ struct Mask: ~Copyable {
 
   init(_ secrets: Secrets) { tree = secrets.tree }
 
+  /// Whether the end of what has come is held back.
+  var isPending: Bool { given < position }
+
   mutating func take(_ bytes: UnsafeRawBufferPointer, _ give: (UnsafeRawBufferPointer) -> Void) {
     let base = position
     var at = 0

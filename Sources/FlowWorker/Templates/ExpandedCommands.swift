@@ -22,6 +22,14 @@ struct ExpandedCommands: ~Copyable {
             + "use $$\(Wording.foreign(name)), the variable of the environment that has it",
           path: "/action/commands/\(index)", position: position)
       }
+      if let unfit = context?.unfit, !unfit.isEmpty, let (name, position) = template.firstPlaceholder(where: { unfit[Name($0)] != nil })
+      {
+        throw FlowError(
+          .template,
+          "step \(step.shownName), command \(index + 1) of \(step.commands.count): the value of \(Wording.quoted(name)) "
+            + "\(unfit[Name(name)] ?? "")",
+          path: "/action/commands/\(index)", position: position)
+      }
       let range = template.expand(variables, context, into: &bytes)
       // What is behind the range is white space, or nothing: the NUL takes its place.
       bytes.truncate(range.upperBound)

@@ -18,15 +18,9 @@ struct CodeWorker: StepRunner {
     let name = step.code.function
     let commands = try ExpandedCommands(named: name)
     let options = options
-    if let function = functions[name] {
-      var arguments: [Name: CText] = [:]
-      for parameter in function.parameters {
-        guard let value = context?[step.code.variables[parameter]] else { continue }
-        guard let text = JSONText.compact(value) else { throw .noMemory }
-        arguments[Name(parameter)] = try CText(text.string)
-      }
+    if let (function, arguments) = function(of: step, context) {
       return StepPlan(commands: commands) { (settings) throws(SpawnFailure) in
-        try FunctionLauncher(function, arguments, settings, grace: options.grace, rundir: rundir)
+        try FunctionLauncher(function, arguments, of: step, settings, grace: options.grace, rundir: rundir)
       }
     }
     guard name.utf8.contains(UInt8(ascii: ".")) else { throw unknown(name, step) }
@@ -35,6 +29,16 @@ struct CodeWorker: StepRunner {
     return StepPlan(commands: commands) { (settings) throws(SpawnFailure) in
       try PythonLauncher(job, python, interpreters, settings, options, env: step.env, rundir: rundir)
     }
+  }
+
+  /// The function of the host that a step calls, and what it gets; `nil`: it is called by an import path.
+  func function(of step: Step, _ context: ContextValues?) -> (Function, CallArguments)? {
+    // Who names an interpreter wants that one, also where the host could call the function itself.
+    if options.python == nil, let function = context?.function { return (function, CallArguments(values: context, keys: nil)) }
+    guard let function = functions[step.code.function] else { return nil }
+    var keys: [Name: String] = [:]
+    for parameter in function.parameters { keys[Name(parameter)] = step.code.variables[parameter] }
+    return (function, CallArguments(values: context, keys: keys))
   }
 
   private func unknown(_ name: String, _ step: Step) -> FlowError {

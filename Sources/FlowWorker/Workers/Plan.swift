@@ -116,9 +116,10 @@ extension CodeWorker {
   func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
     let action = planning.step.code
     writer.member("function", action.function)
-    writer.member("is_registered", functions[action.function] != nil)
+    let isRegistered = function(of: planning.step, planning.context) != nil
+    writer.member("is_registered", isRegistered)
     writer.member("arg", action.argument)
-    if functions[action.function] == nil { describe(python, planning, to: &writer) }
+    if !isRegistered { describe(python, planning, to: &writer) }
   }
 }
 

@@ -126,7 +126,7 @@ final class RunState {
   }
 
   func read(_ index: Int) -> Record? {
-    guard let text = content(RunState.name(index)), let json = try? JSONText.parse(text.bytes) else { return nil }
+    guard let text = content(RunState.name(index)), let json = try? JSONText.parse(text.bytes, allowingNUL: true) else { return nil }
     return json.read { json in
       guard json["version"]?.integer == 1, let signature = json["signature"].flatMap({ JSONValue(keeping: $0) }),
         let result = json["result"].flatMap({ JSONValue(keeping: $0) })
@@ -267,18 +267,16 @@ extension StepResult {
         let peak = command["peak_memory"]?.integer.flatMap { Int(exactly: $0) }
         end.usage = Usage(user: user, system: system, peakMemory: peak)
       }
+      if step.type == .code {
+        // One command, whose output may have any number of pieces.
+        end.stdout = Output(pieces: pieces[0])
+        end.stderr = Output(pieces: pieces[1])
+        pieces = [[], []]
+      }
       // Only commands that wrote have a piece.
       if command["stdout_bytes"]?.integer != 0, !pieces[0].isEmpty { end.stdout = Output(pieces[0].removeFirst()) }
       if command["stderr_bytes"]?.integer != 0, !pieces[1].isEmpty { end.stderr = Output(pieces[1].removeFirst()) }
       records.append(CommandRecord(index: index, command: command["command"]?.string ?? "", end))
-    }
-    if records.isEmpty {
-      // A step that the host had run.
-      var end = CommandEnd(outcome: .exited, started: json["started"]?.number ?? 0)
-      end.exitCode = 0
-      end.stdout = Output(pieces[0].joined())
-      end.stderr = Output(pieces[1].joined())
-      records.append(CommandRecord(index: nil, command: "", end))
     }
     let attempt = Attempt(
       step: step, commands: records, total: records.count, limit: "", engine: nil, on: worker.type, path: nil, Secrets.none)

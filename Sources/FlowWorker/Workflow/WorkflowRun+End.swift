@@ -2,19 +2,21 @@ internal import CFlowShims
 
 /// What the host sees of the values, and the end.
 extension WorkflowRun {
-  /// Lets the host see what a step has given. All values are many, and it has seen them at the beginning.
-  func publish(from step: Step) {
-    guard let hostContext, let argument = step.code.argument, let given = context.snapshot[argument] else { return }
-    if let kept = JSONValue(keeping: given) { hostContext.set(argument, kept) }
-  }
-
-  /// Lets the host see the values.
+  /// Lets the host see the values, of which there may be many: at the beginning.
   func publish() {
     guard let hostContext else { return }
     context.snapshot.object.read { object in
       object.forEachMember { key, value in
         if let kept = JSONValue(keeping: value) { hostContext.set(key.string, kept) }
       }
+    }
+  }
+
+  /// Lets it see the value that a step has given.
+  func publish(_ name: String?) {
+    let values = context.snapshot
+    if let name, let value = values[name].flatMap({ JSONValue(keeping: $0) }) {
+      hostContext?.set(name, value, unfit: values.unfit[Name(name)])
     }
   }
 

@@ -19,23 +19,28 @@ extension WorkflowRun {
     do throws(SpawnFailure) { try state.forget(from: index) } catch { stateFailure = error }
   }
 
-  /// Remembers a step that has ended well. A directory that cannot be written to does not end the run, whose work would
-  /// be lost; but the run has failed in the end.
-  func remember(_ result: StepResult, _ before: Context) {
-    guard let state, let worker, let place = try? volumes.place(of: worker.location) else { return }
+  /// Remembers a step that has ended well, and gives its result with a note where that could not be. A directory that cannot
+  /// be written to does not end the run, whose work would be lost; but the run has failed in the end.
+  func remember(_ result: StepResult, _ before: Context) -> StepResult {
+    guard let state, let worker, let place = try? volumes.place(of: worker.location) else { return result }
     let step = resolved.steps[index]
     var value: JSONValue?
     if let argument = step.code.argument {
       // A secret is in no file, and what JSON does not have would be something else the next time.
-      guard isResumable, !secrets.contains(argument), let given = context.snapshot[argument] else { return }
+      if let object = result.last.commands.last?.end.object {
+        return result.noted(
+          "its value is \(object.kind), which JSON has not: the state directory does not have the step, and another run runs it again")
+      }
+      guard !secrets.contains(argument), let given = context.snapshot[argument] else { return result }
       value = JSONValue(keeping: given)
     }
     // What is to be read again cannot be masked: a step whose value or files have a secret in them is run again.
-    if let value, secrets.isIn(value) { return }
-    if files.all.contains(where: { secrets.isIn($0.key.text) }) { return }
+    if let value, secrets.isIn(value) { return result }
+    if files.all.contains(where: { secrets.isIn($0.key.text) }) { return result }
     guard stateFailure == nil,
       let signature = Signature(step, worker, before, rundir: place.path, volumes, files, place, settings)
-    else { return }
+    else { return result }
     do throws(SpawnFailure) { try state.record(index, signature, result, value, files) } catch { stateFailure = error }
+    return result
   }
 }

@@ -9,8 +9,6 @@ final class WorkflowRun: Flight {
     case running(StepFlight)
     /// A step that had nothing to run: it ends with the next turn, so that there is no limit to how many follow.
     case ended(StepFlight)
-    /// The host runs the step itself; the times are of the two clocks.
-    case handed(since: Double, at: Double)
     case over(Report)
   }
 
@@ -34,8 +32,6 @@ final class WorkflowRun: Flight {
   var stateFailure: SpawnFailure?
   /// The values that a step began with, where its state is kept.
   private var valuesBefore: Context?
-  /// Whether the value of the step's function is all that JSON has of it.
-  var isResumable = true
   /// The arguments, and the environments of workers and steps: where secrets are found.
   private let given: ContextValues
   private let secretEnvs: [KeyValues]
@@ -59,7 +55,6 @@ final class WorkflowRun: Flight {
   /// Is over at the deadline, and whenever something else has to be looked at.
   let timer: Pause?
   private var timerFailure: SpawnFailure?
-  var account: HostAccount?
 
   var queue = EventQueue()
   var signpost = Signpost()
@@ -79,7 +74,7 @@ final class WorkflowRun: Flight {
     volumes = try Volumes(pool.volumes, basedir: basedir)
     do throws(FlowError) {
       resolved = try workflow.resolved(given)
-      context = try Context(holding: resolved.values)
+      context = try Context(ContextValues(resolved.values, given.function))
       workers = try resolved.workers(of: pool, volumes)
     } catch {
       throw try Secrets(workflow.secretNames(pool), envs: [], [given]).masked(error)
@@ -93,13 +88,13 @@ final class WorkflowRun: Flight {
     }
     var settings = options.settings
     if let seconds = options.deadline { settings.deadline = RunDeadline(in: seconds) }
-    do throws(SpawnFailure) { timer = try Pause(options.deadline ?? WorkflowRun.never) } catch {
+    do throws(SpawnFailure) { timer = try Pause(options.deadline ?? Pause.never) } catch {
       timer = nil
       timerFailure = error
     }
     settings.secrets = try Secrets(resolved.secretNames(workers), envs: secretEnvs, [given, context.snapshot])
     self.settings = settings
-    do throws(FlowError) { try resolved.check(workers, options, context, settings) } catch {
+    do throws(FlowError) { try resolved.check(workers, context, settings) } catch {
       throw settings.secrets.masked(error)
     }
     queue.isListening = isListening
@@ -116,9 +111,6 @@ final class WorkflowRun: Flight {
 
   // MARK: What callers see
 
-  /// Whether steps are handed to the host.
-  var isHanding: Bool { options.code == .host }
-
   var report: Report? {
     if case .over(let report) = phase { return report }
     return nil
@@ -131,13 +123,10 @@ final class WorkflowRun: Flight {
       var waiting = transfers.waiting
       waiting.stdout = timer?.fd ?? -1
       return waiting
-    case .handed, .ended: return Waiting(stdout: timer?.fd ?? -1)
+    case .ended: return Waiting(stdout: timer?.fd ?? -1)
     case .over, nil: return Waiting()
     }
   }
-
-  /// Seconds: some thirty years.
-  private static let never = 1e9
 
   func descriptor() -> Int32 {
     if signpost.epoll >= 0 { return signpost.epoll }
@@ -187,13 +176,13 @@ final class WorkflowRun: Flight {
     isCancelled = true
     switch phase {
     case .running(let step): step.cancel()
-    case .moving, .handed, .ended: timer?.stop()
+    case .moving, .ended: timer?.stop()
     case .over, nil: break
     }
   }
 
   /// The timer has been looked at.
-  func rearm() { timer?.set(settings.deadline?.left ?? WorkflowRun.never) }
+  func rearm() { timer?.set(settings.deadline?.left ?? Pause.never) }
 
   func advance(_ ready: Waiting.Ready, isListening: Bool) {
     queue.isListening = isListening
@@ -205,16 +194,6 @@ final class WorkflowRun: Flight {
     case .ended(let step):
       rearm()
       finishRunning(step)
-    case .handed(let since, let started):
-      if let account {
-        self.account = nil
-        rearm()
-        finishHanded(account, since, started)
-      } else if let interruption {
-        failStep(interruption)
-      } else {
-        rearm()
-      }
     case .over, nil: break
     }
     signpost.raise(!isSilent)
@@ -312,8 +291,7 @@ final class WorkflowRun: Flight {
     }
     if let interruption { return failStep(interruption) }
     let step = resolved.steps[index]
-    isResumable = true
-    if state != nil { valuesBefore = try? Context(holding: context.snapshot.object) }
+    if state != nil { valuesBefore = try? Context(context.snapshot) }
     move(.before) { (transfers) throws(SpawnFailure) in
       let place = try volumes.place(of: worker.location)
       let watch = OutputWatch(step.files.outputs, in: place, isKept: step.files.isKept)
@@ -327,11 +305,6 @@ final class WorkflowRun: Flight {
     let step = resolved.steps[index]
     do throws(SpawnFailure) {
       let place = try volumes.place(of: worker.location)
-      if step.type == .code, worker.type == .code, options.code == .host {
-        phase = .handed(since: fws_monotonic(), at: fws_wall())
-        tell(.stepHanded(step: step.cName.string, worker: worker.cName.string, type: worker.type, rundir: place.path), step: index)
-        return watch()
-      }
       var position = queue.place
       position.step = Int32(clamping: index)
       let flight = StepFlight(try stepRun(worker, step, place.path, position))
@@ -364,7 +337,7 @@ final class WorkflowRun: Flight {
     // Those of the step come before those of what follows.
     while let event = flight.takeEvent() { queue.adopt(event) }
     queue.place = flight.place
-    publish(from: resolved.steps[index])
+    publish(resolved.steps[index].code.argument)
     finishStep(result)
   }
 
@@ -406,8 +379,7 @@ final class WorkflowRun: Flight {
   }
 
   private func complete(_ result: StepResult) {
-    keep(result)
-    if let valuesBefore { remember(result, valuesBefore) }
+    keep(valuesBefore.map { remember(result, $0) } ?? result)
     index += 1
     beginStep()
   }

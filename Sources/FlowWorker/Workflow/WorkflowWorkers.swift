@@ -23,13 +23,10 @@ extension Workflow.Resolved {
   }
 
   /// Refuses what cannot be run, before anything is.
-  func check(_ workers: [Unmanaged<Worker>], _ options: WorkflowOptions, _ context: Context, _ settings: RunSettings)
-    throws(FlowError)
-  {
+  func check(_ workers: [Unmanaged<Worker>], _ context: Context, _ settings: RunSettings) throws(FlowError) {
     let nowhere = try CText("/")
     for ((step, place), lent) in zip(zip(steps, places), workers) {
       let worker = lent.takeUnretainedValue()
-      if step.type == .code, worker.type == .code, options.code == .host { continue }
       do throws(FlowError) {
         _ = try worker.prepare(step, context.snapshot, nowhere, settings)
       } catch where [.stepType, .template, .unknown].contains(error.code) {

@@ -12,17 +12,16 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import uuid
 
 import pytest
 from conftest import BUSYBOX, CONTRACT, ROOT, variable, wait_until
 
 import flowworker
-from flowworker._options import RunOptions
-from flowworker.execution import Exec
-from flowworker.workers import Worker
 
-TYPES = ["subprocess", "docker", "docker, one container", "slurm", "code", "notebook", "nbdocker"]
+OF_HOST = "code, host's function"
+TYPES = ["subprocess", "docker", "docker, one container", "slurm", "code", OF_HOST, "notebook", "nbdocker"]
 CASES = [
     "success", "failure", "signal", "timeout", "cancel", "background child", "both streams", "flood with a limit",
     "bytes that are no text", "missing run directory", "retries", "usage", "secrets", "host killed",
@@ -35,6 +34,8 @@ EXCEPT = {
     **{(kind, case): IN_NOTEBOOK for kind in ("notebook", "nbdocker")
        for case in ("both streams", "flood with a limit", "bytes that are no text")},
     **{(kind, "usage"): NOT_TOLD for kind in ("docker", "docker, one container", "nbdocker")},
+    (OF_HOST, "signal"): "it is the host that would be ended",
+    (OF_HOST, "background child"): "its processes are the host's",
 }  # fmt: skip
 
 #: What a case does, as shell commands and as Python; MARK is in the arguments of a process that stays.
@@ -78,7 +79,7 @@ class Kind:
 
     @property
     def is_python(self):
-        return self.name in ("code", "notebook", "nbdocker")
+        return self.name in ("code", OF_HOST, "notebook", "nbdocker")
 
     def spec(self, **options):
         kind, more = self.name.split(",")[0], {}
@@ -91,10 +92,11 @@ class Kind:
         if kind == "slurm":
             os.environ["SLURM_CONF"] = variable("FW_TEST_SLURM")
             more["hold"] = 0
-        if kind in ("code", "notebook"):
+        if kind in ("code", "notebook") and self.name != OF_HOST:
+            # A code worker without an interpreter of its own calls the functions of this process.
             more["python"] = sys.executable
         spec = {"name": "w", "type": kind, "options": dict(more, grace=0.2, **options)}
-        if kind == "code":
+        if self.name == "code":
             spec["env"] = [{"key": "PYTHONPATH", "value": str(self.tmp_path)}]
         return spec
 
@@ -103,7 +105,10 @@ class Kind:
             return SHELL[case].replace("MARK", self.mark)
         stay = ["sh", "-c", "trap '' TERM; while :; do sleep 1; done", self.mark]
         source = PYTHON[case].replace("ARGS", repr(stay))
-        if case == "secrets" and self.name != "code":
+        if case == "stay" and self.name == OF_HOST:
+            # It is asked to end with an exception, and has to end its process itself.
+            return f"import subprocess; child = subprocess.Popen({stay!r})\ntry: waits(child)\nfinally: child.kill(); child.wait()"
+        if case == "secrets" and self.name not in ("code", OF_HOST):
             # A parameter would be written into the notebook.
             source = "import os; token = os.environ['token']\n" + source
         return source
@@ -112,6 +117,10 @@ class Kind:
         code = self.code(case)
         if not self.is_python:
             return flowworker.ContainerStep("s", BUSYBOX, [code], secrets=secrets)
+        if self.name == OF_HOST:
+            space = {"waits": waits}
+            exec(f"def f(token=None):\n{textwrap.indent(code, '    ')}\n", space)
+            return flowworker.CodeStep("s", space["f"], secrets=secrets)
         if self.name == "code":
             module = "m" + uuid.uuid4().hex
             body = textwrap.indent(code, "    ")
@@ -126,9 +135,7 @@ class Kind:
 
     def run(self, case, context=None, secrets=None, on_event=None, **options):
         worker = flowworker.create_worker(self.spec(**options))
-        settings = RunOptions("chunks" if on_event else None)
-        # A code step in a Python host calls the function itself; here it is what other hosts get.
-        return Worker._exec(worker, self.step(case, secrets), context or {}, self.rundir, settings, on_event)
+        return worker.exec(self.step(case, secrets), context or {}, self.rundir, on_event=on_event)
 
     def marked(self):
         """Processes of the case that stay: on this machine, in a container, on a node."""
@@ -142,6 +149,12 @@ class Kind:
                 except OSError:
                     pass
         return found
+
+
+def waits(child):
+    """Waits so that an exception can come in between."""
+    while child.poll() is None:
+        time.sleep(0.01)
 
 
 @pytest.fixture(params=TYPES)
@@ -212,8 +225,7 @@ def test_cancel(kind, case):
     holder = {}
     worker = flowworker.create_worker(kind.spec())
     step = kind.step("stay")
-    run = Exec(step, RunOptions(None))
-    worker._begin(run, step, {}, kind.rundir)
+    run = worker.start(step, {}, kind.rundir)
     thread = threading.Thread(target=lambda: holder.update(result=run.wait()))
     thread.start()
     wait_until(lambda: kind.marked() != [])
@@ -292,17 +304,24 @@ def vars_of(event):
 
 @cell("host killed")
 def test_host_killed(kind, case):
-    step = kind.step("stay")
+    if kind.name == OF_HOST:
+        # What the function itself has started is the host's; what it runs as a step ends with the host.
+        made = f"""
+def f():
+    inner = flowworker.ContainerStep("i", "", [{SHELL["stay"].replace("MARK", kind.mark)!r}])
+    flowworker.default_container_worker.exec(inner, {{}}, ".")
+step = flowworker.CodeStep("s", f)
+"""
+    else:
+        step = kind.step("stay")
+        made = f"step = flowworker.{type(step).__name__}({', '.join(repr(part) for part in parts(step))})"
     code = f"""
 import os, sys
 sys.path.insert(0, {str(ROOT / "bindings/python")!r})
 import flowworker
-from flowworker._options import RunOptions
-from flowworker.execution import Exec
-from flowworker.workers import Worker
 worker = flowworker.create_worker({kind.spec()!r})
-step = flowworker.{type(step).__name__}({", ".join(repr(part) for part in parts(step))})
-Worker._exec(worker, step, {{}}, {str(kind.rundir)!r}, RunOptions(None), None)
+{made}
+worker.exec(step, {{}}, {str(kind.rundir)!r})
 """
     process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(kind.tmp_path)})
     try:

@@ -11,7 +11,6 @@ For example:
 """
 
 from ._library import LibraryError
-from .code import CodeWorker
 from .errors import (
     DocumentError,
     FlowWorkerError,
@@ -21,7 +20,6 @@ from .errors import (
     StepTypeError,
     TemplateError,
     UnknownWorkerError,
-    UnsupportedError,
 )
 from .events import Event
 from .execution import Exec
@@ -40,7 +38,6 @@ __version__ = "0.1.0"
 __all__ = [
     "Code",
     "CodeStep",
-    "CodeWorker",
     "ContainerStep",
     "create_worker",
     "default_container_worker",
@@ -71,7 +68,6 @@ __all__ = [
     "Subprocess",
     "TemplateError",
     "UnknownWorkerError",
-    "UnsupportedError",
     "VolumeManager",
     "Worker",
     "WORKER_ID",

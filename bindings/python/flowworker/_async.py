@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from typing import Any, Callable, Iterable, Optional
+from typing import Any, Callable, Optional
 
 from .errors import FlowWorkerError
 from .events import Event
@@ -30,7 +30,7 @@ async def finished(
         while True:
             result = run.wait(0)
             if result is not None:
-                return result
+                break
             await _readable(run)
     except GeneratorExit:
         raise  # The loop is gone, so nobody can wait; closing cancels the step.
@@ -39,25 +39,14 @@ async def finished(
         raise
     finally:
         run.close()
+    run._throw()
+    return result
 
 
-def waker(woken: asyncio.Event) -> Callable[[], None]:
-    """Gives what sets an event of this loop from any thread, also when the loop has gone."""
-    loop = asyncio.get_running_loop()
-
-    def wake() -> None:
-        try:
-            loop.call_soon_threadsafe(woken.set)
-        except RuntimeError:
-            pass
-
-    return wake
-
-
-async def hand_out(take: Callable[[], Iterable[Event]], on_event: Callable[[Event], Any]) -> None:
+async def _hand_out(run: Exec, on_event: Callable[[Event], Any]) -> None:
     """Calls a function, or a coroutine function, with all events that there are now."""
     began = time.monotonic()
-    for event in take():
+    for event in run._events_there_are():
         answer = on_event(event)
         if inspect.isawaitable(answer):
             await answer
@@ -68,7 +57,7 @@ async def hand_out(take: Callable[[], Iterable[Event]], on_event: Callable[[Even
 
 async def _hand_out_all(run: Exec, on_event: Callable[[Event], Any]) -> None:
     while True:
-        await hand_out(run._events_there_are, on_event)
+        await _hand_out(run, on_event)
         if run._is_over:
             return
         await _readable(run)

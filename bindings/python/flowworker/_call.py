@@ -2,142 +2,247 @@
 
 from __future__ import annotations
 
-import functools
+import ctypes
 import importlib
 import inspect
+import json
 import os
+import sys
+import threading
 import traceback
 from types import TracebackType
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Union
 
-from ._documents import rundir_of
-from ._feed import Feed
-from ._options import RunOptions
-from ._secrets import masking
-from ._streams import Output
-from ._task import Task
-from .result import EXITED, SPAWN_FAILED, ExecResult
-from .steps import CodeStep
-from .workers import Context
+from ._context import Likeness, shown_text
+from ._documents import as_text
+from ._ffi import LIB, call
+from ._streams import Output, end_route, route
+from .errors import ENDED, FlowWorkerError
+from .steps import parameters_of
+
+if TYPE_CHECKING:
+    from ._functions import Functions
+
+
+class Missing:
+    """Stands where a value is not there."""
+
+
+class Given:
+    """A value that a function has given; a later call has a larger number."""
+
+    def __init__(self, call: int, step: str, name: str, value: Any) -> None:
+        self.call, self.step, self.name, self.value = call, step, name, value
 
 
 class Call:
-    """From a step to a task, and from the task to a result.
+    """From the library's call to what is reported of it. `interrupt` may come from any thread."""
 
-    `wake` is called when the feed has events and when the task is done, by any thread.
-    """
+    def __init__(self, table: Functions, address: int, number: int) -> None:
+        self._table = table
+        self._address = address
+        self._number = number
+        self._step: str = LIB.fw_call_step(address).decode("utf-8")
+        self._output = Output(address)
+        self._arg: Optional[str] = None
+        self._is_asked = False
+        #: The library takes nothing of it any more.
+        self._is_given_up = False
+        # Held while an exception is sent, so that it hits neither what comes before the function
+        # nor what comes after it.
+        self._lock = threading.Lock()
+        self._thread: Optional[int] = None
+        self._loop: Any = None
 
-    def __init__(
-        self,
-        step: CodeStep,
-        context: Context,
-        store: Any,
-        options: RunOptions,
-        wake: Callable[[], None],
-        secrets: Sequence[str] = (),
-    ) -> None:
-        """`secrets` are the worker's; the step may have more."""
-        self.feed = Feed(options.events_of_code(step), wake)
-        names = [*secrets, *step.secrets]
-        self.masked = masking(names, context if context is not None else {}, step.name) if names else None
-        self.output = Output(self.feed, self.masked)
-        self._step = step
-        # The step may be changed while its function runs.
-        self._arg = step.arg
-        self._context = context if context is not None else {}
-        self._rundir = os.fsdecode(rundir_of(store))
-        self._wake = wake
-        self._task: Optional[Task] = None
-        self._unusable: Optional[Exception] = None
-
-    def task(self) -> Optional[Task]:
-        """Gives what is to be run, or None where there is no function that could be called."""
-        step = self._step
+    def run(self) -> None:
+        table = self._table
+        table.begin(self._step)
+        route(self._output)
         try:
-            # In this thread, because '' on sys.path is the host's working directory.
-            function = _function_of(step.func)
-            arguments = _arguments(function, step.varnames, self._context)
-        except Exception as error:
-            self._unusable = error
-            return None
-        call = functools.partial(function, **arguments)
-        self._task = Task(call, self._rundir, self.output, self._wake)
-        return self._task
+            try:
+                func, varnames, self._arg = self._action()
+                function = _function_of(func, table.home)
+                arguments = self._arguments(function, varnames)
+            except Exception as error:
+                self._report_raised(error, is_started=False)
+                return
+            try:
+                value = self._value(function, arguments)
+            except BaseException as error:
+                self._failed(error)
+            else:
+                self._succeeded(value)
+        finally:
+            self.leave()
 
-    def result(self) -> ExecResult:
-        """Gives what has happened, and raises what is not for a result to have."""
-        result = self._outcome()
-        if result.returncode == 0 and self._arg is not None and self._task is not None:
-            self._context[self._arg] = self._task.value
-        self.feed.ended(result)
-        return result
+    def leave(self) -> None:
+        """Its output is the step's no more: the function has returned, or the step has ended without it."""
+        end_route(self._output)
 
-    def _outcome(self) -> ExecResult:
-        step, output = self._step, self.output
-        if self._task is None:
-            assert self._unusable is not None
-            return _failed(step, output, self._unusable, SPAWN_FAILED)
-        raised = self._task.error
-        if isinstance(raised, SystemExit):
-            returncode = _exit_status(raised, output)
-            if returncode != 0:
-                message = "step {!r}: the function exited with {}".format(step.name, returncode)
-                return ExecResult(
-                    step, returncode, output.stdout, output.stderr, raised, EXITED, message
-                )
-        elif isinstance(raised, Exception) and self._task.started:
-            return _failed(step, output, raised, EXITED)
-        elif isinstance(raised, OSError):
-            return _failed(step, output, raised, SPAWN_FAILED)
-        elif raised is not None:
-            raise raised
-        return ExecResult(step, 0, output.stdout, output.stderr)
+    def interrupt(self) -> None:
+        """Sends KeyboardInterrupt to the function, or sees to it that it is never called.
+
+        A coroutine gets CancelledError, from the event loop that the interrupt ends.
+        """
+        with self._lock:
+            self._is_asked = True
+            if self._thread is None:
+                return
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self._thread), ctypes.py_object(KeyboardInterrupt)
+            )
+            if self._loop is not None:
+                try:
+                    self._loop.call_soon_threadsafe(_nothing)
+                except RuntimeError:
+                    pass  # The loop has ended.
+
+    # -- the function
+
+    def _action(self) -> Any:
+        known = self._table.steps.get(self._step)
+        if known is not None and not isinstance(known[0], str):
+            return known
+        # The library has put arguments in the places of references.
+        action = json.loads(LIB.fw_call_action(self._address))
+        return action["func"], {pair["arg"]: pair["var"] for pair in action["variables"]}, action["arg"]
+
+    def _arguments(self, function: Callable[..., Any], varnames: Mapping[str, str]) -> Dict[str, Any]:
+        """Gives the arguments for those parameters that have a value in the context."""
+        arguments = {}
+        for name in parameters_of(function):
+            value = self._table.argument(varnames.get(name, name), self._address)
+            if value is not Missing:
+                arguments[name] = value
+        return arguments
+
+    def _value(self, function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
+        with self._lock:
+            if self._is_asked:
+                raise KeyboardInterrupt
+            self._thread = threading.get_ident()
+        try:
+            # A copy for each: a call that was given up may still be in the other one.
+            return self._table.context.copy().run(self._whole, function, arguments)
+        finally:
+            # From here on no interrupt is sent.
+            with self._lock:
+                self._thread = None
+
+    def _whole(self, function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
+        value = function(**arguments)
+        # Whatever made it: a coroutine that nobody awaits is no value.
+        return self._awaited(value) if inspect.iscoroutine(value) else value
+
+    def _awaited(self, coroutine: Any) -> Any:
+        import asyncio
+
+        async def main() -> Any:
+            with self._lock:
+                self._loop = asyncio.get_running_loop()
+            return await coroutine
+
+        try:
+            return asyncio.run(main())
+        finally:
+            with self._lock:
+                self._loop = None
+
+    # -- its outcome
+
+    def _succeeded(self, value: Any) -> None:
+        like = Likeness(value)
+        try:
+            if like.kind is None:
+                self._tell(LIB.fw_call_return, like.value)
+            else:
+                self._report(value=like.value, object=like.kind, unfit=like.unfit)
+        except (FlowWorkerError, RecursionError):
+            # It is nested more deeply than the library reads.
+            self._report(value=None, object=like.kind or "nested too deeply", unfit="is nested too deeply")
+        if self._arg is not None and not self._is_given_up:
+            self._table.keep(Given(self._number, self._step, self._arg, value))
+
+    def _failed(self, error: BaseException) -> None:
+        if self._is_asked:
+            return  # It has ended because it was asked to.
+        if isinstance(error, SystemExit):
+            code = self._exit_status(error)
+            if code == 0:
+                return self._succeeded(None)
+            self._table.note(self._step, error)
+            return self._report(returncode=code)
+        self._report_raised(error, is_started=True)
+
+    def _exit_status(self, error: SystemExit) -> int:
+        """Gives what a process that ends so would give, and writes what it would write."""
+        if error.code is None:
+            return 0
+        if isinstance(error.code, int):
+            return error.code & 0xFF
+        self._output.write("stderr", "{}\n".format(error.code))
+        return 1
+
+    def _report_raised(self, error: BaseException, is_started: bool) -> None:
+        self._table.note(self._step, error)
+        lines = traceback.format_exception(type(error), error, _without_ours(error.__traceback__))
+        words = traceback.format_exception_only(type(error), error)[-1].rstrip("\n")
+        name = type(error).__name__
+        # The words are those of Python: it has the module before the class, and knows what to do with a broken str().
+        _, _, message = words.partition(": ")
+        self._report(
+            returncode=1,
+            started=is_started,
+            exception={"type": shown_text(name), "message": shown_text(message), "trace": shown_text("".join(lines))},
+        )
+
+    def _report(self, **facts: Any) -> None:
+        self._tell(LIB.fw_call_report, {name: fact for name, fact in facts.items() if fact is not None})
+
+    def _tell(self, function: Any, document: Any) -> None:
+        text = as_text(document).encode("utf-8")
+        try:
+            call(function, self._address, text, len(text))
+        except FlowWorkerError as error:
+            if error.code != ENDED:
+                raise
+            self._is_given_up = True
 
 
-def _failed(step: CodeStep, output: Output, error: Exception, outcome: str) -> ExecResult:
-    trace = traceback.format_exception(type(error), error, _without_ours(error.__traceback__))
-    output.write("stderr", "".join(trace))
-    reason = traceback.format_exception_only(type(error), error)[-1]
-    if output.masked is not None:
-        reason = output.masked(reason)
-    message = "step {!r}: {}".format(step.name, " ".join(reason.split()))
-    return ExecResult(step, 1, output.stdout, output.stderr, error, outcome, message)
-
-
-def _exit_status(error: SystemExit, output: Output) -> int:
-    """Gives what a process that ends so would give, and writes what it would write."""
-    if error.code is None:
-        return 0
-    if isinstance(error.code, int):
-        return error.code & 0xFF
-    output.write("stderr", "{}\n".format(error.code))
-    return 1
+def _nothing() -> None:
+    """Wakes an event loop."""
 
 
 def _without_ours(trace: Optional[TracebackType]) -> Optional[TracebackType]:
-    ours = os.path.dirname(__file__)
-    while trace is not None and os.path.dirname(trace.tb_frame.f_code.co_filename) == ours:
+    """Leaves out what stands between the library and the function."""
+    places = [os.path.dirname(__file__)]
+    loop = sys.modules.get("asyncio")
+    if loop is not None and loop.__file__ is not None:
+        places.append(os.path.dirname(loop.__file__))
+    while trace is not None and os.path.dirname(trace.tb_frame.f_code.co_filename) in places:
         trace = trace.tb_next
     return trace
 
 
-def _arguments(
-    function: Callable[..., Any], varnames: Mapping[str, str], context: Mapping[str, Any]
-) -> Dict[str, Any]:
-    """Gives the arguments for those parameters that have a value in the context."""
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    arguments = {}
-    for name, parameter in inspect.signature(function).parameters.items():
-        source = varnames.get(name, name)
-        if parameter.kind in named and source in context:
-            arguments[name] = context[source]
-    return arguments
-
-
-def _function_of(func: Union[Callable[..., Any], str]) -> Callable[..., Any]:
+def _function_of(func: Union[Callable[..., Any], str], home: Optional[str]) -> Callable[..., Any]:
     if not isinstance(func, str):
         return func
-    names = func.split(".")
+    if home is None or all(map(os.path.isabs, sys.path)):
+        return _imported(func)
+    # '' on sys.path is the host's working directory, and not the step's.
+    rundir = os.open(".", os.O_PATH | os.O_CLOEXEC)
+    try:
+        os.chdir(home)
+        try:
+            return _imported(func)
+        finally:
+            os.fchdir(rundir)
+    finally:
+        os.close(rundir)
+
+
+def _imported(path: str) -> Callable[..., Any]:
+    names = path.split(".")
     # The longest name of a module wins; what is left are attributes, as in module.Class.method.
     for count in range(len(names) - 1, 0, -1):
         module_name = ".".join(names[:count])
@@ -152,4 +257,4 @@ def _function_of(func: Union[Callable[..., Any], str]) -> Callable[..., Any]:
             found = getattr(found, name)
         function: Callable[..., Any] = found
         return function
-    raise ImportError("{!r} is not the import path of a function".format(func))
+    raise ImportError("{!r} is not the import path of a function".format(path))

@@ -12,10 +12,14 @@ SMALLEST = -(2**63)
 LARGEST = 2**63 - 1
 
 
+#: `json.dumps` would make one for each call.
+as_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
 def encoded(document: Any, what: str) -> bytes:
     """Gives a document as UTF-8; `what` names it in the error."""
     try:
-        text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = as_text(document)
     except (TypeError, ValueError, RecursionError) as error:
         raise errors.DocumentError(
             errors.DOCUMENT, "{} cannot be written as JSON: {}".format(what, error)

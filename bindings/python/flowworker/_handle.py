@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
 from ctypes import byref, c_void_p
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Optional
 
 from . import errors
 from ._ffi import call
@@ -52,14 +51,9 @@ class Handle:
     def is_empty(self) -> bool:
         return self._slot.value is None
 
-    @contextmanager
-    def in_use(self) -> Iterator[int]:
+    def in_use(self) -> "_Use":
         """Lends the address, which stays valid until the block ends."""
-        self._enter()
-        try:
-            yield self._slot.value or 0
-        finally:
-            self._leave()
+        return _Use(self)
 
     def close(self) -> None:
         with _lock:
@@ -96,3 +90,19 @@ class Handle:
             self._release(self._taken())
         except (AttributeError, TypeError):
             pass
+
+
+class _Use:
+    """A block in which a handle is used."""
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, handle: Handle) -> None:
+        self._handle = handle
+
+    def __enter__(self) -> int:
+        self._handle._enter()
+        return self._handle._slot.value or 0
+
+    def __exit__(self, *unused: object) -> None:
+        self._handle._leave()

@@ -5,11 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, Mapping, Optional, Union
 
-from . import errors
 from ._documents import encoded
-
-#: What the events of output can be.
-EVENTS = ("chunks", "text", "lines", "none")
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -39,20 +35,3 @@ class RunOptions:
         if self.events is not None:
             given["events"] = self.events
         return encoded(given, "the options of the run")
-
-    def events_of_code(self, step: Any) -> str:
-        """Gives `events` for a step that runs in this process, which has no other option."""
-        for key, value in self.others.items():
-            if value is not None:
-                raise TypeError(
-                    "{} is not for the code step {!r}: only commands have it, and a function "
-                    "runs inside this process".format(key, step.name)
-                )
-        kind = self.events if self.events is not None else "chunks"
-        if kind not in EVENTS:
-            raise errors.DocumentError(
-                errors.DOCUMENT,
-                "events is {!r}, not one of {}".format(kind, ", ".join(map(repr, EVENTS))),
-                "/events",
-            )
-        return kind

@@ -10,51 +10,78 @@ from __future__ import annotations
 import ctypes
 import functools
 import io
+import os
 import platform
+import re
 import sys
 import threading
-from contextlib import contextmanager
-from typing import Any, Callable, Iterable, Iterator, List, Optional
+from typing import Any, Callable, Iterable, List, Optional
 
-from ._feed import Feed
+from ._ffi import LIB, STDERR, STDOUT
+
+#: What is no character, and so in no UTF-8.
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+_STREAMS = {"stdout": STDOUT, "stderr": STDERR}
 
 
 class Output:
-    """What one code step writes; a feed, if there is one, gets it as well."""
+    """What one code step writes: it goes into a call of the library, as long as that runs."""
 
-    def __init__(
-        self, feed: Optional[Feed] = None, masked: Optional[Callable[[str], str]] = None
-    ) -> None:
-        self.stdout: List[str] = []
-        self.stderr: List[str] = []
-        self.feed = feed
-        self.masked = masked
-        self.running = True
-        self.thread = 0
-
-    def write(self, stream: str, text: str) -> None:
-        """Keeps a piece of text; the stream is `stdout` or `stderr`."""
-        if self.masked is not None:
-            text = self.masked(text)
-        pieces: List[str] = getattr(self, stream)
-        pieces.append(text)
-        if self.feed is not None:
-            self.feed.wrote(stream, text)
-
-    def take_this_thread(self) -> None:
-        """Makes the calling thread the one of the step."""
+    def __init__(self, call: int) -> None:
+        self._call: Optional[int] = call
+        # A thread that the function has started may write while the call ends.
+        self._lock = threading.Lock()
         self.thread = threading.get_native_id()
         _of_thread.output = self
+
+    @property
+    def is_running(self) -> bool:
+        return self._call is not None
+
+    def write(self, stream: str, text: str) -> None:
+        """Writes a piece of text; the stream is `stdout` or `stderr`."""
+        try:
+            data = text.encode("utf-8")
+        except UnicodeEncodeError:
+            data = _HALF_PAIR.sub("\ufffd", text).encode("utf-8")
+        self.write_bytes(stream, data)
+
+    def write_bytes(self, stream: str, data: bytes) -> None:
+        """Writes a piece of any bytes. When nobody takes it, because the step has ended without it, it is dropped."""
+        with self._lock:
+            if self._call is not None:
+                LIB.fw_call_write_piece(self._call, _STREAMS[stream], data, len(data), None)
+
+    def close(self) -> None:
+        """Nothing is written any more: the call may go."""
+        with self._lock:
+            self._call = None
+
+
+class _Bytes(io.RawIOBase):
+    """The `buffer` of a stream."""
+
+    def __init__(self, keep: Callable[[bytes], None]) -> None:
+        self._keep = keep
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        self._keep(view.tobytes())
+        return view.nbytes
 
 
 class _Pieces(io.TextIOBase):
     """A stream that hands on each piece of text as it was written."""
 
     encoding = "utf-8"
-    errors = "surrogatepass"
+    errors = "replace"
 
-    def __init__(self, keep: Optional[Callable[[str], None]]) -> None:
+    def __init__(self, keep: Optional[Callable[[str], None]], keep_bytes: Callable[[bytes], None]) -> None:
         self._keep = keep
+        self.buffer = _Bytes(keep_bytes)
 
     def writable(self) -> bool:
         return True
@@ -94,8 +121,14 @@ class Router:
     def _target(self) -> Any:
         output = _output_of_this_thread()
         if output is not None:
-            return _Pieces(functools.partial(output.write, self._name))
-        return self.host if self.host is not None else _Pieces(None)
+            return _Pieces(
+                functools.partial(output.write, self._name), functools.partial(output.write_bytes, self._name)
+            )
+        return self.host if self.host is not None else _Pieces(None, _dropped)
+
+
+def _dropped(data: bytes) -> None:
+    """Takes what nobody wants."""
 
 
 _lock = threading.RLock()
@@ -103,20 +136,21 @@ _running: List[Output] = []
 _of_thread = threading.local()
 
 
-@contextmanager
-def captured(output: Output) -> Iterator[None]:
-    """Routes the streams for as long as the block runs, together with other blocks' threads."""
+def route(output: Output) -> None:
+    """Routes the streams from now on, together with those of other steps."""
     with _lock:
         _running.append(output)
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name, None)
             if not isinstance(stream, Router):
                 setattr(sys, name, Router(name, stream))
-    try:
-        yield
-    finally:
-        with _lock:
-            output.running = False
+
+
+def end_route(output: Output) -> None:
+    """The step has ended: its threads write to the host from now on. A second time it does nothing."""
+    output.close()
+    with _lock:
+        if output in _running:
             _running.remove(output)
             if not _running:
                 _put_back()
@@ -138,7 +172,7 @@ def _output_of_this_thread() -> Optional[Output]:
     except AttributeError:
         # Which step has started a thread never changes; it is looked up once.
         output = _of_thread.output = _started_by()
-    return output if output is not None and output.running else None
+    return output if output is not None and output.is_running else None
 
 
 def _started_by() -> Optional[Output]:
@@ -151,7 +185,8 @@ def _started_by() -> Optional[Output]:
     with _lock:
         steps = list(_running)
     for output in steps:
-        if output.thread and _share_directory(this, output.thread):
+        # Where threads may have none of their own, all share that of the main thread.
+        if _share_directory(this, output.thread) and not _share_directory(os.getpid(), output.thread):
             return output
     return None
 
@@ -165,3 +200,4 @@ _c_library = ctypes.CDLL(None)
 def _share_directory(one: int, other: int) -> bool:
     # Where the kernel does not say, the thread counts as the host's.
     return _KCMP is not None and _c_library.syscall(_KCMP, one, other, _KCMP_FS, 0, 0) == 0
+

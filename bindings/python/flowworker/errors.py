@@ -11,7 +11,6 @@ DOCUMENT = -3
 UNKNOWN = -4
 STEP_TYPE = -5
 TEMPLATE = -6
-UNSUPPORTED = -7
 NO_MEMORY = -8
 FORKED = -9
 ENDED = -10
@@ -55,10 +54,6 @@ class StepTypeError(FlowWorkerError, TypeError):
     """The worker does not run steps of this type, or it is no step at all."""
 
 
-class UnsupportedError(FlowWorkerError):
-    """This version, or this system, cannot run the step."""
-
-
 class NoMemoryError(FlowWorkerError, MemoryError):
     """Memory for the answer could not be had."""
 
@@ -89,7 +84,6 @@ _CLASSES: Dict[int, Type[FlowWorkerError]] = {
     UNKNOWN: UnknownWorkerError,
     STEP_TYPE: StepTypeError,
     TEMPLATE: TemplateError,
-    UNSUPPORTED: UnsupportedError,
     NO_MEMORY: NoMemoryError,
     FORKED: ForkedError,
 }

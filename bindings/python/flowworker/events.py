@@ -44,7 +44,6 @@ class Event:
     command: Optional[int] = None
     step_index: Optional[int] = None
     steps: Optional[List[str]] = None
-    rundir: Optional[str] = None
     key: Optional[str] = None
     from_volume: Optional[str] = None
     to_volume: Optional[str] = None

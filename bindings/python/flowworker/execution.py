@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import select
 import time
-from typing import Any, Callable, Iterator, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Iterator, MutableMapping, Optional, TypeVar
 
 from . import errors
 from ._ffi import EVENT_STEP_ENDED, LIB
@@ -14,6 +14,9 @@ from ._options import RunOptions
 from .events import Event
 from .result import ExecResult
 from .steps import WorkflowStep
+
+if TYPE_CHECKING:
+    from ._functions import Functions
 
 Found = TypeVar("Found")
 
@@ -58,6 +61,10 @@ class Exec:
         self._handle = Handle(0, LIB.fw_exec_free, "the exec")
         self._is_over = False
         self._result: Optional[ExecResult] = None
+        #: The functions that the library calls for it, which are there as long as it is.
+        self._functions: Optional[Functions] = None
+        #: What gets the value of a function.
+        self._context: Optional[MutableMapping[str, Any]] = None
 
     def _begin(self, worker: int, step: int, context: Optional[int], rundir: bytes) -> None:
         document = self._options.document()
@@ -120,6 +127,7 @@ class Exec:
         # Another thread may be waiting for the step, and the handle lives until it has noticed.
         self.cancel()
         self._handle.close()
+        self._leave()
 
     def __enter__(self) -> Exec:
         return self
@@ -186,9 +194,28 @@ class Exec:
             with self._handle.in_use() as address:
                 if not report.fill(LIB.fw_exec_wait, address, seconds):
                     return None
-            self._result = ExecResult.from_library(self.step, report)
+            self._result = self._made(report)
             self._is_over = True
+            self._leave()
         return self._result
+
+    def _leave(self) -> None:
+        if self._functions is not None:
+            self._functions.leave()
+
+    def _made(self, report: Handle) -> ExecResult:
+        functions, name = self._functions, self.step.name
+        if functions is None:
+            return ExecResult.from_library(self.step, report)
+        result = ExecResult.from_library(self.step, report, functions.raised(name))
+        if result.returncode == 0 and self._context is not None:
+            functions.give(result, self._context)
+        return result
+
+    def _throw(self) -> None:
+        """Raises what a function has raised that is no Exception."""
+        if self._functions is not None and self._functions.thrown is not None:
+            raise self._functions.thrown
 
     def __repr__(self) -> str:
         state = repr(self._result) if self._result is not None else "not waited for"
@@ -218,5 +245,6 @@ def finished(
         raise
     finally:
         run.close()
+    run._throw()
     assert result is not None
     return result

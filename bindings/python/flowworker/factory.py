@@ -9,22 +9,21 @@ from typing import Dict
 from ._documents import encoded
 from ._ffi import LIB, made
 from ._handle import Handle
-from .code import CodeWorker
 from .specs import Spec, Subprocess
 from .workers import Worker
-
-
-def worker_at(address: int, owner: Handle, owns: bool = False) -> Worker:
-    """Gives the Python object for a worker of the library; its owner keeps the address valid."""
-    cls = CodeWorker if LIB.fw_worker_type(address) == b"code" else Worker
-    return cls(address, owner, owns)
 
 
 def create_worker(doc: Spec) -> Worker:
     """Makes one worker from its specification, outside of any pool."""
     document = encoded(_with_python(doc), "the worker specification")
     address = made(LIB.fw_worker_create, document, len(document))
-    return worker_at(address, Handle(address, LIB.fw_worker_free, "the worker"), owns=True)
+    return Worker(address, Handle(address, LIB.fw_worker_free, "the worker"), True, has_interpreter(doc))
+
+
+def has_interpreter(doc: Spec) -> bool:
+    """Whether a code worker names the interpreter that functions are to run in."""
+    options = doc.get("options") if isinstance(doc, dict) else None
+    return isinstance(options, dict) and "python" in options
 
 
 def _with_python(doc: Spec) -> Spec:

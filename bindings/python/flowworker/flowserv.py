@@ -114,7 +114,9 @@ def _container_run(kind: str) -> Callable[..., Any]:
 
 
 def _code_exec(self: Any, step: Any, context: Any, store: Any) -> Any:
-    own = CodeStep(step.name, step.func, step.arg, dict(step.varnames))
+    own = CodeStep(step.name, "", step.arg, dict(step.varnames))
+    # Whether it can be called is said in the result, as flowServ does.
+    own.func = step.func
     return _executed("code", self, step, own, context, store.basedir)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence
 from ._documents import encoded, string_keys
 from ._ffi import LIB, made
 from ._handle import Handle
-from .factory import default_variables, worker_at
+from .factory import default_variables, has_interpreter
 from .specs import Spec
 from .steps import WorkflowStep, handle_of
 from .workers import Worker
@@ -48,6 +48,7 @@ class WorkerPool:
         document = encoded(self._document, "the pool")
         address = made(LIB.fw_pool_create, document, len(document))
         self._handle = Handle(address, LIB.fw_pool_free, "the pool")
+        self._interpreters = {spec.get("name") for spec in self._document["workers"] if has_interpreter(spec)}
         # One Python object for each worker of the library, by its address.
         self._workers: Dict[int, Worker] = {}
         # What has been found before: by the name of a mapped step, by the type of any other.
@@ -105,4 +106,6 @@ class WorkerPool:
         with self._handle.in_use() as pool, handle_of(step).in_use() as c_step:
             address = made(function, pool, c_step)
             # Two threads may come here at once; both must get the object that is kept.
-            return self._workers.setdefault(address, worker_at(address, self._handle))
+            worker = Worker(address, self._handle)
+            worker._has_interpreter = worker.identifier in self._interpreters
+            return self._workers.setdefault(address, worker)

@@ -33,8 +33,8 @@ class ExecResult:
     """The returncode of a step, its output, and why it failed.
 
     `returncode` is 0 for success, and -N when signal N ended the last command. `stdout` and
-    `stderr` have one piece for each command that wrote something (for a code step: one for each
-    call of `write`), as text in which bytes that are not UTF-8 are replaced; `stdout_bytes` and
+    `stderr` have one piece for each command that wrote something (for a function of this process: one for each
+    call of `write`; where it was cut, it is one), as text in which bytes that are not UTF-8 are replaced; `stdout_bytes` and
     `stderr_bytes` have the bytes, and `stdout_cut` and `stderr_cut` say how many bytes of each piece are missing, because
     of an output limit or because memory ran out. `exception` is what kept a command from being started, what a
     function raised, or why a notebook failed. `outcome` is the word for how the step ended (docs/documents.md), `message`
@@ -42,8 +42,9 @@ class ExecResult:
     last attempt; `attempts` has the attempts before it, if there were any. `engine` says which
     engine and image a docker worker used, or which job a slurm worker had, and is None for other
     workers. `incomplete` names the streams, "stdout" and "stderr", of which output may be missing
-    because their end was not seen; it is empty in nearly all cases. `explanation` is for whoever mends a failure: the `layer` where it happened, what was
-    `tried`, and what is `likely`; None for a success, and for a function of this process.
+    because their end was not seen; it is empty in nearly all cases. `explanation` is for whoever mends a failure: the `layer`
+    where it happened, what was `tried`, and what is `likely`; None for a success. `notes` say what else is worth to be known,
+    also of a success.
 
     Output and commands are taken from the library when they are first asked for.
     """
@@ -75,10 +76,16 @@ class ExecResult:
             self.engine = None
             self.explanation = None
             self.incomplete = []
+            self.notes = []
 
     @classmethod
-    def from_library(cls, step: WorkflowStep, report: Handle) -> ExecResult:
-        """Reads a result of the library, which stays in memory as long as the object does."""
+    def from_library(
+        cls, step: WorkflowStep, report: Handle, raised: Optional[BaseException] = None
+    ) -> ExecResult:
+        """Reads a result of the library, which stays in memory as long as the object does.
+
+        `raised` is what a function of this process has raised.
+        """
         with report.in_use() as address:
             returncode = LIB.fw_result_returncode(address)
             outcome = LIB.fw_outcome_name(LIB.fw_result_outcome(address))
@@ -86,7 +93,9 @@ class ExecResult:
         named = outcome.decode() if outcome is not None else STATUS_UNKNOWN
         why = message.decode("utf-8", "replace") if message is not None else None
         is_exception = named in _NO_STATUS or (isinstance(step, NotebookStep) and returncode)
-        exception = StepError(why or named, returncode) if is_exception else None
+        exception: Optional[BaseException] = StepError(why or named, returncode) if is_exception else None
+        if raised is not None and returncode and named in (EXITED, SPAWN_FAILED):
+            exception = raised
         return cls(step, returncode, exception=exception, outcome=named, message=why, report=report)
 
     @cached_property
@@ -99,11 +108,11 @@ class ExecResult:
 
     @cached_property
     def stdout_bytes(self) -> List[bytes]:
-        return self._pieces(STDOUT) if self._report else _encoded(self.stdout)
+        return self._pieces(STDOUT) if self._report else [piece.encode("utf-8") for piece in self.stdout]
 
     @cached_property
     def stderr_bytes(self) -> List[bytes]:
-        return self._pieces(STDERR) if self._report else _encoded(self.stderr)
+        return self._pieces(STDERR) if self._report else [piece.encode("utf-8") for piece in self.stderr]
 
     @cached_property
     def stdout_cut(self) -> List[int]:
@@ -142,6 +151,9 @@ class ExecResult:
                 for name, stream in (("stdout", STDOUT), ("stderr", STDERR))
                 if LIB.fw_result_output_incomplete(result, stream)
             ]
+    def notes(self) -> List[str]:
+        notes: List[str] = self._facts["notes"]
+        return notes
 
     def check(self) -> ExecResult:
         """Gives the result, if the step succeeded; raises `StepError` if not."""
@@ -158,7 +170,13 @@ class ExecResult:
         assert self._report is not None
         with self._report.in_use() as address:
             document = json.loads(told(LIB.fw_result_to_json, address))
-        return {name: document[name] for name in ("commands", "attempts", "engine", "explanation")}
+        return {name: document[name] for name in ("commands", "attempts", "engine", "explanation", "notes")}
+
+    def _value(self) -> Any:
+        """Gives the value of a function as the library has it."""
+        assert self._report is not None
+        with self._report.in_use() as address:
+            return json.loads(told(LIB.fw_result_to_json, address))["value"]
 
     def _pieces(self, stream: int) -> List[bytes]:
         assert self._report is not None
@@ -189,9 +207,5 @@ class ExecResult:
 
 _LAZY = (
     "stdout", "stderr", "stdout_bytes", "stderr_bytes", "stdout_cut", "stderr_cut", "commands", "attempts", "engine", "incomplete",
+    "explanation", "notes",
 )
-
-
-def _encoded(pieces: List[str]) -> List[bytes]:
-    # A function may print half of a surrogate pair, which only this handler lets through.
-    return [piece.encode("utf-8", "surrogatepass") for piece in pieces]

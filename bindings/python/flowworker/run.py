@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any, Callable, Dict, List, Optional
 
 from . import execution
-from ._documents import encoded
-from ._ffi import EVENT_RUN_ENDED, LIB, call, told
+from ._ffi import EVENT_RUN_ENDED, LIB, told
+from ._functions import Functions
 from ._handle import Handle
 from ._options import RunOptions
 from .errors import StepError
@@ -118,19 +118,17 @@ class Run(execution.Exec):
 
     _last = EVENT_RUN_ENDED
 
-    def __init__(self, result: Callable[[Handle], RunResult], events: Optional[str]) -> None:
+    def __init__(
+        self, result: Callable[[Handle], RunResult], events: Optional[str], functions: Functions
+    ) -> None:
         super().__init__(WorkflowStep("workflow", "container"), RunOptions(events=events))
         self._make = result
+        self._functions = functions
         self._outcome: Optional[RunResult] = None
 
     def _fill(self, *arguments: Any) -> None:
         execution.note_use()
         self._handle.fill(LIB.fw_workflow_start, *arguments)
-
-    def _account(self, account: Dict[str, Any]) -> None:
-        document = encoded(account, "what came of a step")
-        with self._handle.in_use() as address:
-            call(LIB.fw_exec_report, address, document, len(document))
 
     def wait(self, timeout: Optional[float] = None) -> Optional[RunResult]:  # type: ignore[override]
         return self._until(timeout, self._take_run)
@@ -143,6 +141,7 @@ class Run(execution.Exec):
                     return None
             self._outcome = self._make(report)
             self._is_over = True
+            self._leave()
         return self._outcome
 
     def _finished(self) -> RunResult:
@@ -162,15 +161,12 @@ class Run(execution.Exec):
 
 
 def step_results(
-    report: Handle, steps: Dict[str, WorkflowStep], own: Dict[int, ExecResult]
+    report: Handle, steps: Dict[str, WorkflowStep], functions: Functions
 ) -> List[ExecResult]:
-    """Gives the results of the steps; `own` are those of steps that ran in this process."""
+    """Gives the results of the steps, with what their functions have raised."""
     results = []
     with report.in_use() as address:
         for index in range(LIB.fw_result_step_count(address)):
-            if index in own:
-                results.append(own[index])
-                continue
             lent = LIB.fw_result_step(address, index)
 
             # It lives as long as the whole does, which the handle holds on to.
@@ -179,5 +175,5 @@ def step_results(
 
             handle = Handle(lent, free, "the result")
             name = LIB.fw_result_name(lent).decode("utf-8")
-            results.append(ExecResult.from_library(steps.get(name, WorkflowStep(name, "container")), handle))
+            results.append(ExecResult.from_library(steps[name], handle, functions.raised(name)))
     return results

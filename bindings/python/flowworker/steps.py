@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+import inspect
+from types import FunctionType
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import errors
 from ._documents import encoded, key_values
@@ -12,14 +14,17 @@ from ._handle import Handle
 CONTAINER_STEP = "container"
 FUNCTION_STEP = "func"
 NOTEBOOK_STEP = "notebook"
-STEPS = (CONTAINER_STEP, FUNCTION_STEP, NOTEBOOK_STEP)
+#: It is one of the others when there are arguments.
+TEMPLATE_STEP = "template"
+STEPS = (CONTAINER_STEP, FUNCTION_STEP, NOTEBOOK_STEP, TEMPLATE_STEP)
 
 
 class WorkflowStep:
-    """What all steps have: a name, a type, and the files that they need and make.
+    """What all steps have: a name, a type, the files that they need and make, and their limits.
 
     Outputs that were there before the step count as made only if the step has changed them, or if
-    it is `kept`.
+    it is `kept`. `timeout`, `output_limit` and `retries` are as in the options of a worker
+    (docs/documents.md), and win over them.
     """
 
     #: The document that the library was given last, and the step that it made of it.
@@ -33,6 +38,9 @@ class WorkflowStep:
         outputs: Optional[List[str]] = None,
         secrets: Optional[List[str]] = None,
         kept: bool = False,
+        timeout: Optional[float] = None,
+        output_limit: Optional[int] = None,
+        retries: Optional[Mapping[str, Any]] = None,
     ) -> None:
         if step_type not in STEPS:
             raise ValueError("invalid step type {!r}, not one of {}".format(step_type, STEPS))
@@ -44,6 +52,9 @@ class WorkflowStep:
         self.secrets: List[str] = secrets if secrets is not None else []
         #: Whether outputs that were there before the step may stay as they were.
         self.kept = kept
+        self.timeout = timeout
+        self.output_limit = output_limit
+        self.retries = retries
 
     @property
     def name(self) -> str:
@@ -69,6 +80,12 @@ class WorkflowStep:
             document["files"] = files
         if self.secrets:
             document["secrets"] = self.secrets
+        if self.timeout is not None:
+            document["timeout"] = self.timeout
+        if self.output_limit is not None:
+            document["output_limit"] = self.output_limit
+        if self.retries is not None:
+            document["retries"] = dict(self.retries) if isinstance(self.retries, Mapping) else self.retries
         return document
 
     def _action(self) -> Dict[str, Any]:
@@ -83,11 +100,7 @@ class WorkflowStep:
 
 
 class ContainerStep(WorkflowStep):
-    """A list of commands, run one after the other until one fails.
-
-    `timeout`, `output_limit` and `retries` are as in the options of a worker (docs/documents.md),
-    and win over them.
-    """
+    """A list of commands, run one after the other until one fails."""
 
     def __init__(
         self,
@@ -104,28 +117,17 @@ class ContainerStep(WorkflowStep):
         secrets: Optional[List[str]] = None,
         kept: bool = False,
     ) -> None:
-        super().__init__(identifier, CONTAINER_STEP, inputs, outputs, secrets, kept)
+        super().__init__(
+            identifier, CONTAINER_STEP, inputs, outputs, secrets, kept, timeout, output_limit, retries
+        )
         self.image = image
         self.commands: List[str] = commands if commands is not None else []
         self.env: Dict[str, Any] = env if env is not None else {}
-        self.timeout = timeout
-        self.output_limit = output_limit
-        self.retries = retries
 
     def add(self, cmd: str) -> ContainerStep:
         """Appends a command, and gives the step."""
         self.commands.append(cmd)
         return self
-
-    def to_document(self) -> Dict[str, Any]:
-        document = super().to_document()
-        if self.timeout is not None:
-            document["timeout"] = self.timeout
-        if self.output_limit is not None:
-            document["output_limit"] = self.output_limit
-        if self.retries is not None:
-            document["retries"] = dict(self.retries)
-        return document
 
     def _action(self) -> Dict[str, Any]:
         action: Dict[str, Any] = {"environment": self.image, "commands": self.commands}
@@ -139,7 +141,23 @@ class CodeStep(WorkflowStep):
 
     `func` is a callable, or its import path as text. Its result is stored in the context under
     `arg`; without one it is dropped. `varnames` maps names of parameters to names in the context,
-    where the two differ.
+    where the two differ. A coroutine function is awaited, in an event loop of its own. A function
+    that does not tell its parameters, such as `max`, is a TypeError.
+
+    The function runs in this process, on a thread of its own. Its working directory is the run
+    directory, also for the threads and processes that it starts, while the rest of the host keeps
+    its own; so any number of code steps may run at once. (Where the system refuses that, as
+    containers' seccomp profiles do, they run one at a time, and the result's `notes` say so.) What
+    it prints is the step's output. It cannot set signal handlers, because that takes the main thread.
+
+    - It returns: the object itself goes into the context. Commands see its `str()`.
+    - It raises: returncode 1, the trace as the last piece of `stderr`, the exception on the
+      result, and the context as it was. An import path that leads nowhere is `spawn_failed`.
+    - It calls `sys.exit`: the returncode is the exit status that a process would have, and 0 is
+      as if it had returned None. The host does not exit.
+    - It raises what is no Exception, such as KeyboardInterrupt: whoever waits for it gets that.
+    - Its step is cancelled (Ctrl-C in the host does so) or times out: it gets KeyboardInterrupt,
+      and the worker's `grace` to end. Then it is given up, and goes on on its thread.
     """
 
     def __init__(
@@ -151,10 +169,17 @@ class CodeStep(WorkflowStep):
         inputs: Optional[List[str]] = None,
         outputs: Optional[List[str]] = None,
         *,
+        timeout: Optional[float] = None,
+        output_limit: Optional[int] = None,
+        retries: Optional[Mapping[str, Any]] = None,
         secrets: Optional[List[str]] = None,
         kept: bool = False,
     ) -> None:
-        super().__init__(identifier, FUNCTION_STEP, inputs, outputs, secrets, kept)
+        super().__init__(
+            identifier, FUNCTION_STEP, inputs, outputs, secrets, kept, timeout, output_limit, retries
+        )
+        if not isinstance(func, str):
+            parameters_of(func)  # What cannot be called is said here and now.
         self.func = func
         self.arg = arg
         self.varnames: Dict[str, str] = varnames if varnames is not None else {}
@@ -182,18 +207,26 @@ class NotebookStep(WorkflowStep):
         inputs: Optional[List[str]] = None,
         outputs: Optional[List[str]] = None,
         *,
+        timeout: Optional[float] = None,
+        output_limit: Optional[int] = None,
+        retries: Optional[Mapping[str, Any]] = None,
         secrets: Optional[List[str]] = None,
         kept: bool = False,
     ) -> None:
-        super().__init__(identifier, NOTEBOOK_STEP, inputs, outputs, secrets, kept)
+        super().__init__(
+            identifier, NOTEBOOK_STEP, inputs, outputs, secrets, kept, timeout, output_limit, retries
+        )
         self.notebook = notebook
-        self.output = output or _output_of(notebook)
+        # Where the notebook is a reference, the library finds the name.
+        self.output = output or (None if notebook.startswith("$[[") else _output_of(notebook))
         self.requirements: List[str] = requirements if requirements is not None else []
         self.params: List[str] = params if params is not None else []
         self.varnames: Dict[str, str] = varnames if varnames is not None else {}
 
     def _action(self) -> Dict[str, Any]:
-        action: Dict[str, Any] = {"notebook": self.notebook, "output": self.output}
+        action: Dict[str, Any] = {"notebook": self.notebook}
+        if self.output is not None:
+            action["output"] = self.output
         if self.params:
             action["params"] = self.params
         if self.requirements:
@@ -201,6 +234,79 @@ class NotebookStep(WorkflowStep):
         if self.varnames:
             action["variables"] = _arguments(self.varnames)
         return action
+
+
+class TemplateStep(WorkflowStep):
+    """A step of a template that is not known before there are arguments: its action is one of them, say.
+
+    `document` is the step as the template has it.
+    """
+
+    def __init__(self, document: Dict[str, Any]) -> None:
+        self.document = document
+        super().__init__(document["name"], TEMPLATE_STEP)
+
+    def to_document(self) -> Dict[str, Any]:
+        return self.document
+
+
+def step_of(document: Dict[str, Any]) -> WorkflowStep:
+    """Gives the step that a template describes, which the library has checked."""
+    files, action = document.get("files", {}), document.get("action")
+    parts = [document.get("secrets", []), document.get("retries", {}), files.get("kept", False) if isinstance(files, dict) else ""]
+    if not isinstance(files, dict) or not isinstance(action, dict) or any(isinstance(part, str) for part in parts):
+        return TemplateStep(document)
+    pairs = action.get("env" if "func" not in action and "notebook" not in action else "variables", [])
+    if isinstance(pairs, str):
+        return TemplateStep(document)
+    facts: Dict[str, Any] = {
+        "inputs": files.get("inputs"),
+        "outputs": files.get("outputs"),
+        "kept": files.get("kept", False),
+        **{key: document.get(key) for key in ("secrets", "timeout", "output_limit", "retries")},
+    }
+    name = document["name"]
+    if "func" in action:
+        varnames = {pair["arg"]: pair["var"] for pair in pairs}
+        return CodeStep(name, action["func"], action.get("arg"), varnames, **facts)
+    if "notebook" in action:
+        return NotebookStep(
+            name,
+            action["notebook"],
+            action.get("output"),
+            action.get("requirements"),
+            action.get("params"),
+            {pair["arg"]: pair["var"] for pair in pairs},
+            **facts,
+        )
+    env = dict(pairs) if isinstance(pairs, Mapping) else {pair["key"]: pair["value"] for pair in pairs}
+    return ContainerStep(name, action["environment"], action["commands"], env, **facts)
+
+
+def parameters_of(function: Callable[..., Any]) -> Sequence[str]:
+    """Gives the names of the parameters that can be given by name; a TypeError if the function does not tell them."""
+    if type(function) is FunctionType and not hasattr(function, "__wrapped__") and not hasattr(function, "__signature__"):
+        code = function.__code__
+        if code.co_flags & inspect.CO_ASYNC_GENERATOR:
+            raise _no_function(function, "is an asynchronous generator, which gives nothing by itself", "an async def that returns")
+        return code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]
+    if not callable(function):
+        raise TypeError("{!r} is a {}, not a function or the import path of one".format(function, type(function).__name__))
+    called = getattr(function, "func", function) if hasattr(function, "keywords") else function
+    if any(inspect.isasyncgenfunction(part) for part in (function, called, getattr(type(called), "__call__", None))):
+        raise _no_function(function, "is an asynchronous generator, which gives nothing by itself", "an async def that returns")
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        example = "lambda a, b: {}(a, b)".format(getattr(function, "__name__", "f"))
+        raise _no_function(function, "does not tell the names of its parameters", example) from None
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [parameter.name for parameter in parameters if parameter.kind in named]
+
+
+def _no_function(function: Any, why: str, instead: str) -> TypeError:
+    name = getattr(function, "__qualname__", None) or repr(function)
+    return TypeError("the function {} {}: use a function around it, such as {}".format(name, why, instead))
 
 
 def handle_of(step: Any) -> Handle:
@@ -227,7 +333,9 @@ def _path_of(func: Union[Callable[..., Any], str]) -> str:
     if isinstance(func, str):
         return func
     module = getattr(func, "__module__", None)
-    name = getattr(func, "__qualname__", None) or type(func).__qualname__
+    name = getattr(func, "__qualname__", None)
+    if not isinstance(name, str):
+        name = type(func).__qualname__
     return "{}.{}".format(module, name) if module else str(name)
 
 

@@ -6,15 +6,16 @@ import json
 from typing import Any, Callable, Dict, List, Mapping, MutableMapping, Optional
 
 from . import execution
-from ._context import values_for
-from ._documents import encoded, rundir_of
-from ._ffi import LIB, made, told
+from ._context import as_json, values_for
+from ._documents import rundir_of
+from ._ffi import LIB, told
+from ._functions import Functions, context_of
 from ._handle import Handle
 from ._options import Path, RunOptions
 from .events import Event
 from .execution import Exec
 from .result import ExecResult
-from .steps import NotebookStep, WorkflowStep, handle_of
+from .steps import CodeStep, NotebookStep, WorkflowStep, handle_of
 
 Context = Optional[MutableMapping[str, Any]]
 
@@ -41,7 +42,9 @@ class Worker:
     and `ForkedError` in a process forked from one that had run steps.
     """
 
-    def __init__(self, address: int, owner: Handle, owns: bool = False) -> None:
+    def __init__(self, address: int, owner: Handle, owns: bool = False, has_interpreter: bool = False) -> None:
+        #: Whether it runs functions in an interpreter of their own, which gets all values as JSON.
+        self._has_interpreter = has_interpreter
         self._address = address
         self._owner = owner
         self._owns = owns
@@ -76,8 +79,8 @@ class Worker:
         raises here (KeyboardInterrupt at Ctrl-C), cancels the step, and is raised when its
         processes are gone. A second one, as long as these have not ended, is raised at once.
         """
-        options = RunOptions(_events(events, on_event), timeout, output_limit, spill, retries)
-        return self._exec(step, context, store, options, on_event)
+        run = Exec(step, RunOptions(_events(events, on_event), timeout, output_limit, spill, retries))
+        return execution.finished(run, lambda: self._begin(run, step, context, store), on_event)
 
     async def exec_async(
         self,
@@ -98,8 +101,10 @@ class Worker:
         function or a coroutine function. Cancelling the task cancels the step; CancelledError is
         raised when its processes are gone. So is what `on_event` raises.
         """
-        options = RunOptions(_events(events, on_event), timeout, output_limit, spill, retries)
-        return await self._exec_async(step, context, store, options, on_event)
+        from . import _async
+
+        run = Exec(step, RunOptions(_events(events, on_event), timeout, output_limit, spill, retries))
+        return await _async.finished(run, lambda: self._begin(run, step, context, store), on_event)
 
     def start(
         self,
@@ -123,47 +128,33 @@ class Worker:
         step_handle = handle_of(step)
         rundir = rundir_of(store)
         values = _values_of(step, context if context is not None else {}, self.secrets)
+        functions = Functions({step.name: step}, {}) if isinstance(step, CodeStep) else None
         with self._owner.in_use(), step_handle.in_use() as c_step:
-            with _context_of(values).in_use() as c_context:
+            with context_of(values).in_use() as c_context:
+                if functions is not None:
+                    functions.bind(c_context)
                 plan: Dict[str, Any] = json.loads(
                     told(LIB.fw_worker_plan, self._address, c_step, c_context, rundir)
                 )
         return plan
-
-    def _exec(
-        self,
-        step: WorkflowStep,
-        context: Context,
-        store: Any,
-        options: RunOptions,
-        on_event: Optional[Callable[[Event], Any]],
-    ) -> ExecResult:
-        run = Exec(step, options)
-        return execution.finished(run, lambda: self._begin(run, step, context, store), on_event)
-
-    async def _exec_async(
-        self,
-        step: WorkflowStep,
-        context: Context,
-        store: Any,
-        options: RunOptions,
-        on_event: Optional[Callable[[Event], Any]],
-    ) -> ExecResult:
-        from . import _async
-
-        run = Exec(step, options)
-        return await _async.finished(run, lambda: self._begin(run, step, context, store), on_event)
 
     def _begin(self, run: Exec, step: WorkflowStep, context: Context, store: Any) -> None:
         step_handle = handle_of(step)
         rundir = rundir_of(store)
         with self._owner.in_use():
             values = _values_of(step, context if context is not None else {}, self.secrets)
+            if self._has_interpreter and isinstance(step, CodeStep):
+                values = {name: as_json(value) for name, value in (context or {}).items()}
+            if isinstance(step, CodeStep):
+                run._functions = Functions({step.name: step}, dict(context) if context is not None else {})
+                run._context = context
             with step_handle.in_use() as c_step:
-                if not values:
+                if not values and run._functions is None:
                     run._begin(self._address, c_step, None, rundir)
                     return
-                with _context_of(values).in_use() as c_context:
+                with context_of(values).in_use() as c_context:
+                    if run._functions is not None:
+                        run._functions.bind(c_context)
                     run._begin(self._address, c_step, c_context, rundir)
 
     def close(self) -> None:
@@ -189,15 +180,11 @@ def _values_of(
     if isinstance(step, NotebookStep):
         names += [step.varnames.get(name, name) for name in step.params]
     values = {name: context[name] for name in names if name in context}
+    if isinstance(step, CodeStep):
+        # A function gets the objects: the library has to know their texts.
+        values = {name: as_json(value) for name, value in values.items()}
     return {**values_for(getattr(step, "commands", ()), context), **values}
 
 
 def _events(events: Optional[str], on_event: Optional[Callable[[Event], Any]]) -> Optional[str]:
     return "none" if events is None and on_event is None else events
-
-
-def _context_of(values: Mapping[str, Any]) -> Handle:
-    document = encoded(values, "the context")
-    return Handle(
-        made(LIB.fw_context_create, document, len(document)), LIB.fw_context_free, "the context"
-    )

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Union
 
-from ._code import code_steps
-from ._context import values_for
+from ._context import as_json, compared, values_for
 from ._documents import encoded, rundir_of
-from ._ffi import LIB, made, told
+from ._ffi import LIB, made
+from ._functions import Functions, context_of, values_of
 from ._handle import Handle
 from ._options import Path, RunOptions
 from ._template import read_template
-from .errors import INVALID, FlowWorkerError, UnknownWorkerError
+from .errors import UnknownWorkerError
 from .events import Event
 from .pool import WorkerPool
-from .result import ExecResult
 from .run import Run, RunResult, step_results
 from .specs import Spec
-from .steps import CodeStep, ContainerStep, NotebookStep, WorkflowStep
+from .steps import CodeStep, ContainerStep, NotebookStep, WorkflowStep, step_of
 from .volumes import VolumeManager
+from .workers import Worker
 
 Parameter = Mapping[str, Any]
 Volumes = Union[None, VolumeManager, Sequence[Spec]]
@@ -31,7 +31,8 @@ class SerialWorkflow:
 
     `steps` are step objects; `parameters` declarations as a template has them (`name`, `dtype`,
     `defaultValue` and so on); `workers` the pool. `SerialWorkflow.from_template` reads all but the
-    workers from the document of a flowServ template.
+    workers from the document of a flowServ template. What is added to it then, or changed, runs like
+    the rest.
 
     A code step's function runs in this process, and gets the very objects of the arguments. All
     else that the workers see are values that JSON has.
@@ -48,7 +49,8 @@ class SerialWorkflow:
         for parameter in parameters or ():
             self.add_parameter(parameter)
         self.workers = workers if workers is not None else WorkerPool()
-        self._template: Optional[Dict[str, Any]] = None
+        #: What a template has besides its steps and parameters.
+        self._rest: Optional[Dict[str, Any]] = None
 
     @classmethod
     def from_template(
@@ -56,12 +58,15 @@ class SerialWorkflow:
     ) -> SerialWorkflow:
         """Reads a template: a dict, or a file in JSON or, where PyYAML is installed, in YAML."""
         document = read_template(template)
+        rest = dict(document)
         workflow = cls(workers=workers)
-        workflow._template = document
-        for parameter in document.get("parameters", ()) if "workflow" in document else ():
-            if isinstance(parameter, dict) and "name" in parameter:
-                workflow.parameters[parameter["name"]] = dict(parameter)
-        workflow._handle()  # What is wrong with it is said here and now.
+        if "workflow" in rest:
+            rest["workflow"] = spec = dict(rest["workflow"])
+            workflow.parameters = {declared["name"]: dict(declared) for declared in rest.pop("parameters", ())}
+        else:
+            spec = rest
+        workflow.steps = [step_of(step) for step in spec.pop("steps", ())]
+        workflow._rest = rest
         return workflow
 
     def __iter__(self) -> Iterator[WorkflowStep]:
@@ -117,21 +122,19 @@ class SerialWorkflow:
         """
         options = _Options(events, on_event, deadline, state, timeout, output_limit, spill, retries)
         session = _Session(self, arguments, workers, volumes, rundir, state)
-        run = Run(session.result, options.events)
+        run = Run(session.result, options.events, session.functions)
         try:
-            session.begin(run, options.document(True))
-            if on_event is not None or session.has_functions:
+            session.begin(run, options.document())
+            if on_event is not None:
                 for event in run:
-                    if event.kind == "step_handed":
-                        run._account(session.call(event, on_event))
-                    elif on_event is not None:
-                        on_event(event)
+                    on_event(event)
             result = run._finished()
         except BaseException:
             run._end()
             raise
         finally:
             run.close()
+        run._throw()
         return result
 
     async def run_async(
@@ -156,21 +159,11 @@ class SerialWorkflow:
         """
         options = _Options(events, on_event, deadline, state, timeout, output_limit, spill, retries)
         session = _Session(self, arguments, workers, volumes, rundir, state)
-        run = Run(session.result, options.events)
-
-        async def take(event: Event) -> None:
-            if event.kind == "step_handed":
-                run._account(await session.call_async(event, on_event))
-            elif on_event is not None:
-                answer = on_event(event)
-                if hasattr(answer, "__await__"):
-                    await answer
+        run = Run(session.result, options.events, session.functions)
 
         from . import _async
 
-        result: Any = await _async.finished(
-            run, lambda: session.begin(run, options.document(True)), take
-        )
+        result: Any = await _async.finished(run, lambda: session.begin(run, options.document()), on_event)
         found: RunResult = result
         return found
 
@@ -189,24 +182,29 @@ class SerialWorkflow:
         spill: Optional[Path] = None,
         retries: Optional[Mapping[str, Any]] = None,
     ) -> Run:
-        """Starts the workflow, and gives what stands for it while it runs.
-
-        Functions of code steps run in an interpreter of their own here, so they need an import path.
-        """
+        """Starts the workflow, and gives what stands for it while it runs."""
         options = _Options(
             events or "chunks", None, deadline, state, timeout, output_limit, spill, retries
         )
         session = _Session(self, arguments, workers, volumes, rundir, state)
-        run = Run(session.result, options.events)
-        session.begin(run, options.document(False))
+        run = Run(session.result, options.events, session.functions)
+        session.begin(run, options.document())
         return run
 
     def to_document(self) -> Dict[str, Any]:
         """Gives the workflow as the document that the library reads (docs/documents.md)."""
-        if self._template is not None:
-            return self._template
-        spec: Dict[str, Any] = {"steps": [step.to_document() for step in self.steps]}
-        return spec
+        steps = {"steps": [step.to_document() for step in self.steps]}
+        if self._rest is None or "workflow" not in self._rest:
+            return {**(self._rest or {}), **steps}
+        document = {**self._rest, "workflow": {**self._rest["workflow"], **steps}}
+        if self.parameters:
+            document["parameters"] = list(self.parameters.values())
+        return document
+
+    @property
+    def _declares(self) -> bool:
+        """Whether the library knows the parameters, and converts arguments as they say."""
+        return self._rest is not None and "workflow" in self._rest
 
     def _handle(self) -> Handle:
         document = encoded(self.to_document(), "the workflow")
@@ -231,14 +229,12 @@ class _Options:
         self._deadline = deadline
         self._state = state
 
-    def document(self, hands_code: bool) -> bytes:
+    def document(self) -> bytes:
         document: Dict[str, Any] = json.loads(self._each.document() or b"{}")
         if self._deadline is not None:
             document["deadline"] = self._deadline
         if self._state is not None:
             document["state"] = os.path.abspath(os.fspath(self._state))
-        if hands_code:
-            document["code"] = "host"
         return encoded(document, "the options")
 
 
@@ -255,8 +251,19 @@ class _Session:
         state: Optional[Path],
     ) -> None:
         self._workflow = workflow
-        self._keeps_state = state is not None
         self._arguments = dict(arguments or {})
+        if not workflow._declares:
+            for name, parameter in workflow.parameters.items():
+                if parameter.get("defaultValue") is not None:
+                    self._arguments.setdefault(name, parameter["defaultValue"])
+        told: Optional[Dict[str, Any]] = None
+        if workflow._rest is not None:
+            # A template may refer to any argument.
+            told = {name: as_json(value) for name, value in self._arguments.items()}
+        elif state is not None:
+            # A step is run again when a value that its function may have got has changed.
+            told = {name: compared(value) for name, value in self._arguments.items()}
+        self._told = told
         self._pool = workers if workers is not None else workflow.workers
         specs = volumes.specs if isinstance(volumes, VolumeManager) else volumes
         if specs is not None:
@@ -265,139 +272,51 @@ class _Session:
         if rundir is None and "__default__" not in names:
             rundir = os.getcwd()
         self._rundir = None if rundir is None else rundir_of(rundir)
-        self._own: Dict[int, ExecResult] = {}
+        # The steps may be changed while they run.
         self._steps: Dict[str, WorkflowStep] = {step.name: step for step in workflow.steps}
-        if workflow._template is not None:
-            self._steps.update(code_steps(workflow._template, self._arguments))
-        self._context_handle: Optional[Handle] = None
-        #: The values that functions see; their results are added to it.
-        self.context: Dict[str, Any] = {}
+        self.functions = Functions(self._steps, self._arguments, told)
+        self._context: Optional[Handle] = None
 
     def begin(self, run: Run, options: bytes) -> None:
-        values = self._values()
-        document = encoded(values, "the arguments")
-        self._context_handle = Handle(
-            made(LIB.fw_context_create, document, len(document)), LIB.fw_context_free, "the context"
-        )
+        self._context = context_of(self._values())
         handle = self._workflow._handle()
         with handle.in_use() as workflow, self._pool._handle.in_use() as pool:
-            with self._context_handle.in_use() as context:
+            with self._context.in_use() as context:
+                self.functions.bind(context)
                 run._fill(workflow, pool, context, self._rundir, options)
-                self._seen = json.loads(told(LIB.fw_context_to_json, context))
-        self.context = self._first_context()
-        if self._workflow._template is None:
-            # What steps have given that are not run again.
-            self.context.update({name: self._seen[name] for name in self._seen if name not in values})
-
-    @property
-    def has_functions(self) -> bool:
-        """Whether the library may hand a step to this process."""
-        return any(isinstance(step, CodeStep) for step in self._steps.values())
 
     def _values(self) -> Dict[str, Any]:
         """Gives the arguments as far as the library needs them."""
-        if self._workflow._template is not None:
-            return {name: _plain(value) for name, value in self._arguments.items()}
-        for name, parameter in self._workflow.parameters.items():
-            if parameter.get("defaultValue") is not None:
-                self._arguments.setdefault(name, parameter["defaultValue"])
-        if self._keeps_state:
-            # A step is run again when a value that its function may have got has changed.
-            return {name: _plain(value) for name, value in self._arguments.items()}
-        values: Dict[str, Any] = {}
+        values: Dict[str, Any] = dict(self._told or {})
+        if self._workflow._rest is not None:
+            return values
         for step in self._workflow.steps:
-            names = step.secrets + self._secrets_of_worker(step)
+            worker = self._worker(step)
+            names = step.secrets + (worker.secrets if worker is not None else [])
+            if isinstance(step, CodeStep) and worker is not None and worker._has_interpreter:
+                names += list(self._arguments)
             if isinstance(step, NotebookStep):
                 names += [step.varnames.get(name, name) for name in step.params]
-            values.update({name: _plain(self._arguments[name]) for name in names if name in self._arguments})
+            values.update({name: as_json(self._arguments[name]) for name in names if name in self._arguments})
             values.update(values_for(getattr(step, "commands", ()), self._arguments))
         return values
 
-    def _secrets_of_worker(self, step: WorkflowStep) -> List[str]:
+    def _worker(self, step: WorkflowStep) -> Optional[Worker]:
         try:
-            return self._pool.get(step).secrets
+            return self._pool.get(step)
         except UnknownWorkerError:
-            return []  # The library says more of that: it knows the place in the workflow.
-
-    def _first_context(self) -> Dict[str, Any]:
-        template = self._workflow._template
-        if template is None:
-            return dict(self._arguments)
-        spec = template.get("workflow", template)
-        if "parameters" not in spec or spec is template and "workflow" in template:
-            return {**self._seen, **self._arguments}
-        return {name: self._seen[name] for name in spec["parameters"] if name in self._seen}
-
-    # -- functions of this process
-
-    def call(self, event: Event, on_event: Optional[Callable[[Event], Any]]) -> Dict[str, Any]:
-        step = self._handed(event)
-        result = self._pool.get(step).exec(step, self.context, event.rundir, on_event=on_event)
-        return self._report(event, step, result)
-
-    async def call_async(self, event: Event, on_event: Optional[Callable[[Event], Any]]) -> Dict[str, Any]:
-        step = self._handed(event)
-        worker = self._pool.get(step)
-        result = await worker.exec_async(step, self.context, event.rundir, on_event=on_event)
-        return self._report(event, step, result)
-
-    def _handed(self, event: Event) -> CodeStep:
-        step = self._steps.get(event.step or "")
-        if not isinstance(step, CodeStep):
-            raise FlowWorkerError(INVALID, "the step {!r} calls no function".format(event.step))
-        self._learn()
-        return step
-
-    def _learn(self) -> None:
-        """Takes over the values that other steps of the run have given."""
-        if self._context_handle is None:
-            return
-        with self._context_handle.in_use() as context:
-            seen = json.loads(told(LIB.fw_context_to_json, context))
-        for name, value in seen.items():
-            if name not in self._seen or self._seen[name] != value:
-                self.context[name] = value
-        self._seen = seen
-
-    def _report(self, event: Event, step: CodeStep, result: ExecResult) -> Dict[str, Any]:
-        assert event.step_index is not None
-        self._own[event.step_index] = result
-        account: Dict[str, Any] = {
-            "returncode": result.returncode,
-            "stdout": [_text(piece) for piece in result.stdout],
-            "stderr": [_text(piece) for piece in result.stderr],
-        }
-        if result.exception is not None:
-            account["exception"] = {
-                "type": type(result.exception).__name__,
-                "message": _text(str(result.exception)),
-                "trace": _text(result.stderr[-1] if result.stderr else ""),
-            }
-        if step.arg is not None and result.returncode == 0:
-            value = _plain(self.context.get(step.arg))
-            account["value"] = value
-            account["resumable"] = _is_same(value, self.context.get(step.arg))
-            self._seen[step.arg] = value
-        return account
+            return None  # The library says more of that: it knows the place in the workflow.
 
     def result(self, report: Handle) -> RunResult:
-        steps = step_results(report, self._steps, self._own)
-        self._learn()
-        return RunResult(self.context, steps, report)
+        assert self._context is not None
+        steps = step_results(report, self._steps, self.functions)
+        last = steps[-1].step.name if steps and steps[-1].returncode == 0 else None
+        context = self.functions.values_now(values_of(self._context), last, self._hidden())
+        return RunResult(context, steps, report)
 
-
-def _plain(value: Any) -> Any:
-    """Gives a value as JSON has it, as commands see it."""
-    return values_for(["$value"], {"value": value})["value"]
-
-
-def _is_same(value: Any, other: Any) -> bool:
-    try:
-        return type(value) is type(other) and bool(value == other)
-    except Exception:  # Whatever the object makes of a comparison.
-        return False
-
-
-def _text(text: str) -> str:
-    """Without halves of surrogate pairs, which no document can have."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    def _hidden(self) -> Set[str]:
+        """Gives the arguments that steps do not see: a template may list what they do."""
+        rest = self._workflow._rest or {}
+        spec = rest.get("workflow", rest)
+        given = {step.arg for step in self._steps.values() if isinstance(step, CodeStep)}
+        return set(self._arguments).difference(spec["parameters"], given) if "parameters" in spec else set()

@@ -1,8 +1,10 @@
 """Code steps: arguments, results, and how they fail."""
 
+import asyncio
 import contextvars
 import functools
 import os
+import subprocess
 import sys
 import threading
 
@@ -13,7 +15,7 @@ from flowworker import CodeStep, WorkerPool
 
 @pytest.fixture
 def run(rundir):
-    worker = WorkerPool().get(CodeStep("c", dict))
+    worker = WorkerPool().get(CodeStep("c", lambda: {}))
 
     def run(func, context=None, arg="result", **varnames):
         return worker.exec(CodeStep("c", func, arg, varnames), context, rundir)
@@ -172,7 +174,7 @@ def test_an_exception_is_a_failed_step(run):
     assert trace.startswith("Traceback") and trace.endswith("ValueError: broken\nby 5\n")
     assert 'raise ValueError("broken' in trace
     assert os.path.dirname(flowworker.__file__) not in trace
-    assert result.message == "step 'c': ValueError: broken by 5"
+    assert result.message == 'step "c" failed: the function "test_code.broken" raised ValueError: broken by 5'
     with pytest.raises(flowworker.StepError) as caught:
         result.check()
     assert caught.value.__cause__ is result.exception
@@ -200,8 +202,7 @@ def test_a_call_that_fails(func, error, run):
         ("os.path.no_such_function", AttributeError),
         ("needs_another_module.function", ModuleNotFoundError),
         ("function", ImportError),
-        ("", ImportError),
-        (7, TypeError),
+        ("builtins.max", TypeError),
     ],
 )
 def test_a_function_that_is_not_there(func, error, run, tmp_path, monkeypatch):
@@ -218,7 +219,7 @@ def test_a_run_directory_that_is_not_there(rundir):
     step = CodeStep("c", lambda: called.append(1))
     result = WorkerPool().get(step).exec(step, {}, rundir / "missing")
     assert (result.returncode, result.outcome) == (1, "spawn_failed")
-    assert isinstance(result.exception, FileNotFoundError)
+    assert isinstance(result.exception, flowworker.StepError)
     assert "missing" in result.message and "missing" in result.stderr[0]
     assert called == []
 
@@ -278,21 +279,86 @@ def test_a_closed_worker(rundir):
     worker = flowworker.create_worker(flowworker.Code("C"))
     worker.close()
     with pytest.raises(flowworker.FlowWorkerError, match="the worker is closed"):
-        worker.exec(CodeStep("c", dict), {}, rundir)
+        worker.exec(CodeStep("c", lambda: {}), {}, rundir)
 
 
-def test_a_system_that_gives_no_directory_of_its_own(run, monkeypatch):
-    class Refusing:
-        def unshare(self, flags):
-            import ctypes
-            import errno
+@pytest.mark.parametrize("func", [max, int, dict, functools.partial(max, 1)])
+def test_a_function_that_does_not_tell_its_parameters(func):
+    with pytest.raises(TypeError, match="does not tell the names of its parameters: use a function around it, such as lambda"):
+        CodeStep("c", func)
 
-            ctypes.set_errno(errno.EPERM)
-            return -1
 
-    called = []
-    monkeypatch.setattr("flowworker._task._c_library", Refusing())
-    with pytest.raises(flowworker.UnsupportedError) as caught:
-        run(lambda: called.append(1))
-    assert "unshare: Operation not permitted" in str(caught.value)
-    assert (caught.value.code, called) == (-7, [])
+@pytest.mark.parametrize("func", [7, None, b"os.getcwd"])
+def test_what_is_no_function(func):
+    with pytest.raises(TypeError, match="not a function or the import path of one"):
+        CodeStep("c", func)
+
+
+async def doubled(a):
+    await asyncio.sleep(0)
+    return 2 * a
+
+
+class AsyncCallable:
+    async def __call__(self, a):
+        return await doubled(a)
+
+
+async def generator(a):
+    yield a
+
+
+class AsyncGenerator:
+    async def __call__(self, a):
+        yield a
+
+
+@pytest.mark.parametrize(
+    "func",
+    [doubled, functools.partial(doubled, a=21), AsyncCallable(), AsyncCallable().__call__, lambda a: doubled(a), "test_code.doubled"],
+)
+def test_a_coroutine_is_awaited(func, run):
+    context = {"a": 21}
+    assert run(func, context).check().returncode == 0
+    assert context["result"] == 42
+
+
+@pytest.mark.parametrize("func", [generator, functools.partial(generator, 1), AsyncGenerator(), AsyncGenerator().__call__])
+def test_an_asynchronous_generator_is_refused(func):
+    with pytest.raises(TypeError, match="is an asynchronous generator, which gives nothing by itself"):
+        CodeStep("c", func)
+
+
+def test_a_coroutine_that_raises(run):
+    async def fails():
+        await asyncio.sleep(0)
+        raise ValueError("in a coroutine")
+
+    result = run(fails, {})
+    assert (result.returncode, type(result.exception)) == (1, ValueError)
+    (trace,) = result.stderr
+    assert "in fails" in trace and "asyncio" not in trace and os.path.dirname(flowworker.__file__) not in trace
+
+
+def test_processes_that_a_function_starts_get_signals(run):
+    context = {}
+    run(lambda: open("/proc/self/status").read() and subprocess.check_output(["grep", "SigBlk", "/proc/self/status"]), context)
+    assert int(context["result"].split()[1], 16) == 0
+
+
+def test_an_object_that_cannot_be_shown(run):
+    class Odd:
+        def __str__(self):
+            raise ValueError("no")
+
+        def __eq__(self, other):
+            raise ValueError("no")
+
+    context, odd, loop = {}, Odd(), []
+    loop.append(loop)
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+    for value in (odd, loop, deep, 2**70, "a\0b", "\udcff", {"a\0": [float("nan")]}, float("inf")):
+        assert run(lambda: value, context).returncode == 0
+        assert context["result"] is value

@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import threading
 
+import flowworker
 import pytest
 from flowworker import CodeStep, ContainerStep, WorkerPool
 
@@ -70,7 +71,8 @@ def test_events_come_in_the_loop(rundir, is_coroutine):
     listener = on_event_later if is_coroutine else on_event
     asyncio.run(exec_async(rundir, function, on_event=listener, events="lines"))
     lines = [("output", "one"), ("output", "two")]
-    assert seen == [("step_started", None)] + lines + [("step_ended", None)]
+    begin, end = [("step_started", None), ("command_started", None)], [("command_ended", None), ("step_ended", None)]
+    assert seen == begin + lines + end
     assert set(threads) == {threading.current_thread()}
 
 
@@ -122,9 +124,9 @@ def test_a_task_that_is_cancelled_interrupts_its_function(rundir):
         waits.leave.set()
 
 
-def test_a_function_that_does_not_end_is_left_behind(rundir, monkeypatch, wait_until):
-    monkeypatch.setattr("flowworker._task.GRACE", 0.05)
-    entered, leave = threading.Event(), threading.Event()
+def test_a_function_that_does_not_end_is_left_behind(rundir):
+    entered, leave, left = threading.Event(), threading.Event(), threading.Event()
+    worker = flowworker.create_worker(flowworker.Code("c", options={"grace": 0.05}))
 
     def stubborn():
         while not leave.is_set():
@@ -133,22 +135,22 @@ def test_a_function_that_does_not_end_is_left_behind(rundir, monkeypatch, wait_u
                 leave.wait(120)
             except KeyboardInterrupt:
                 pass
+        left.set()
 
     async def main():
-        task = asyncio.ensure_future(exec_async(rundir, stubborn))
+        task = asyncio.ensure_future(worker.exec_async(CodeStep("c", stubborn), {}, rundir))
         while not entered.is_set():
             await asyncio.sleep(0.005)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    before = threading.active_count()
     try:
         asyncio.run(main())
-        assert threading.active_count() == before + 1
+        assert not left.is_set()
     finally:
         leave.set()
-    wait_until(lambda: threading.active_count() == before)
+    assert left.wait(120)
 
 
 def test_what_on_event_raises_interrupts_the_function(rundir):
@@ -183,8 +185,3 @@ def test_functions_and_commands_in_one_loop(rundir):
 
     command, function = asyncio.run(main())
     assert (command.stdout, function.returncode) == (["command\n"], 0)
-
-
-def test_options_that_a_function_has_not(rundir):
-    with pytest.raises(TypeError, match="timeout"):
-        asyncio.run(exec_async(rundir, dict, timeout=1))

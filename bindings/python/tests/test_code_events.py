@@ -1,12 +1,12 @@
-"""What a host is told while a function runs, and what a function does not have."""
+"""What a host is told while a function runs, and its limits."""
 
+import asyncio
 import sys
 import threading
 
 import flowworker
 import pytest
 from flowworker import CodeStep, WorkerPool
-from flowworker._feed import LONGEST_LINE, Lines
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_the_events_of_a_function(watch):
     assert isinstance(events[0].worker, str)
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
     assert [event.time for event in events] == sorted(event.time for event in events)
-    assert {(event.attempt, event.command) for event in events} == {(1, None)}
+    assert {(event.attempt, event.command) for event in events[1:-1]} == {(1, 0)}
     assert (events[-1].outcome, events[-1].returncode, events[-1].message) == ("exited", 0, None)
     assert events[-1].duration >= 0
     assert (result.stdout, result.stderr) == (["ä", "\n"], ["b", " ", "c", "\n"])
@@ -65,26 +65,6 @@ def test_text_that_is_nothing_is_no_event(watch):
     assert (output_of(events), result.stdout) == ([], [""])
 
 
-@pytest.mark.parametrize(
-    "pieces, lines",
-    [
-        (["a\nb"], ["a", "b"]),
-        (["a", "b\r", "\nc\r\n"], ["ab", "c"]),
-        (["\n\n"], ["", ""]),
-        (["x" * LONGEST_LINE + "\r\n"], ["x" * LONGEST_LINE]),
-        (["x" * (2 * LONGEST_LINE + 5)], ["x" * LONGEST_LINE, "x" * LONGEST_LINE, "x" * 5]),
-        (["x"] * (LONGEST_LINE + 3) + ["\ny"], ["x" * LONGEST_LINE, "xxx", "y"]),
-    ],
-)
-def test_lines_of_pieces(pieces, lines):
-    maker = Lines()
-    made = [line for piece in pieces for line in maker.split(piece)] + list(maker.rest())
-    assert [text for text, _ in made] == lines
-    assert ["".join(text + "\n" * (not more) for text, more in made).rstrip("\n")] == [
-        "".join(pieces).replace("\r\n", "\n").rstrip("\n")
-    ]
-
-
 def test_events_come_in_the_calling_thread_while_the_function_runs(rundir):
     go, threads = threading.Event(), []
 
@@ -108,7 +88,7 @@ def test_what_on_event_prints_is_the_hosts(rundir, capsys):
     listener = lambda event: print(event.kind)  # noqa: E731
     result = WorkerPool().get(step).exec(step, {}, rundir, on_event=listener, events="lines")
     assert result.stdout == ["function", "\n"]
-    assert capsys.readouterr().out.split() == ["step_started", "output", "step_ended"]
+    assert capsys.readouterr().out.split() == ["step_started", "command_started", "output", "command_ended", "step_ended"]
 
 
 def test_a_function_that_fails(watch):
@@ -116,14 +96,14 @@ def test_a_function_that_fails(watch):
         raise ValueError("bad value")
 
     events, result = watch(fails, events="text")
-    assert output_of(events) == [("stderr", result.stderr[-1])]
+    assert output_of(events) == [] and "bad value" in result.stderr[-1]
     last = events[-1]
     assert (last.outcome, last.returncode, last.message) == ("exited", 1, result.message)
 
 
 def test_a_function_that_is_not_there(watch):
     events, _ = watch("no_such_module.function", events="text")
-    assert [event.kind for event in events] == ["step_started", "output", "step_ended"]
+    assert [event.kind for event in events] == ["step_started", "command_started", "command_ended", "step_ended"]
     assert events[-1].outcome == "spawn_failed"
 
 
@@ -149,29 +129,170 @@ def test_what_on_event_raises_interrupts_the_function(rundir):
     assert (told, context) == ([True], {})
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"timeout": 1}, {"output_limit": 5}, {"spill": "/tmp"}, {"retries": {"max": 1}}],
-)
-def test_options_that_a_function_has_not(rundir, options):
-    called = []
-    step = CodeStep("c", lambda: called.append(True))
-    worker = WorkerPool().get(step)
-    with pytest.raises(TypeError, match="^{} is not for the code step 'c'".format(*options)):
-        worker.exec(step, {}, rundir, **options)
-    assert called == []
+class Flaky:
+    """A function that raises until it is called for the third time."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        print(self.calls)
+        if self.calls < 3:
+            raise OSError("flaky")
+        return self.calls
+
+
+class Waits:
+    """A function that ends when it is interrupted, and says so."""
+
+    def __init__(self):
+        self.told = []
+
+    def __call__(self):
+        print("begun")
+        try:
+            while True:
+                threading.Event().wait(0.01)
+        except KeyboardInterrupt:
+            self.told.append(True)
+            raise
+
+
+def by_worker(step, rundir, **options):
+    return flowworker.create_worker(flowworker.Code("w", options=options)).exec(step, {}, rundir)
+
+
+def by_exec(step, rundir, **options):
+    return WorkerPool().get(step).exec(step, {}, rundir, **options)
+
+
+def by_step(step, rundir, **options):
+    step.__dict__.update(options)
+    return WorkerPool().get(step).exec(step, {}, rundir)
+
+
+def by_exec_async(step, rundir, **options):
+    return asyncio.run(WorkerPool().get(step).exec_async(step, {}, rundir, **options))
+
+
+def by_start(step, rundir, **options):
+    with WorkerPool().get(step).start(step, {}, rundir, **options) as run:
+        return run.wait()
+
+
+def by_run(step, rundir, **options):
+    return flowworker.SerialWorkflow([step]).run({}, rundir=rundir, **options).steps[0]
+
+
+def by_run_async(step, rundir, **options):
+    return asyncio.run(flowworker.SerialWorkflow([step]).run_async({}, rundir=rundir, **options)).steps[0]
+
+
+def by_workflow_start(step, rundir, **options):
+    with flowworker.SerialWorkflow([step]).start({}, rundir=rundir, **options) as run:
+        return run.wait().steps[0]
+
+
+def added_to_a_template(step, rundir, **options):
+    workflow = flowworker.SerialWorkflow.from_template({"steps": []}).add_step(step)
+    return workflow.run({}, rundir=rundir, **options).steps[0]
+
+
+WAYS = [by_worker, by_exec, by_step, by_exec_async, by_start, by_run, by_run_async, by_workflow_start, added_to_a_template]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_timeout_holds_in_every_way(way, rundir):
+    waits = Waits()
+    result = way(CodeStep("c", waits), rundir, timeout=0.1)
+    assert (result.outcome, result.returncode, waits.told, result.exception) == ("timeout", 1, [True], None)
+    assert "timeout of 0.1 s" in result.message and result.stdout == ["begun", "\n"]
+    assert result.commands[0]["is_ended"] and result.commands[0]["duration"] >= 0.1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_retries_hold_in_every_way(way, rundir):
+    flaky = Flaky()
+    result = way(CodeStep("c", flaky), rundir, retries={"max": 4, "delay": 0})
+    assert (result.returncode, flaky.calls, len(result.attempts), result.exception) == (0, 3, 2, None)
+    assert result.stdout == ["3", "\n"] and "flaky" in result.attempts[0]["message"]
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS])
+def test_a_limit_of_output_holds_in_every_way(way, rundir):
+    result = way(CodeStep("c", lambda: print("0123456789")), rundir, output_limit=4)
+    assert result.stdout == ["019\n"] and result.commands[0]["stdout_cut"] == 7
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if way is not by_step])
+def test_output_is_spilled_in_every_way(way, rundir):
+    result = way(CodeStep("c", lambda: print("x" * 100_000)), rundir, spill=str(rundir), output_limit=10)
+    with open(result.commands[0]["stdout_file"], encoding="utf-8") as file:
+        assert file.read() == "x" * 100_000 + "\n"
+
+
+def test_the_grace(rundir):
+    leave = threading.Event()
+
+    def stubborn():
+        while not leave.wait(0.01):
+            try:
+                leave.wait(120)
+            except KeyboardInterrupt:
+                pass
+
+    try:
+        result = by_worker(CodeStep("c", stubborn), rundir, timeout=0.05, grace=0.05)
+    finally:
+        leave.set()
+    assert result.outcome == "timeout" and "goes on in its thread" in result.message
+    assert not result.commands[0]["is_ended"]
+
+
+@pytest.mark.parametrize("seconds", [0.2])
+def test_the_deadline_of_a_run_ends_its_function(rundir, seconds):
+    waits = Waits()
+    steps = [CodeStep("a", waits), CodeStep("b", lambda: 1)]
+    result = flowworker.SerialWorkflow(steps).run({}, rundir=rundir, deadline=seconds)
+    assert (result.outcome, len(result), waits.told) == ("timeout", 1, [True])
+    assert "the workflow's deadline of 0.2 s" in result.message
+
+
+def test_a_coroutine_that_is_timed_out_is_cancelled(rundir):
+    told = []
+
+    async def waits():
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            told.append(True)
+            raise
+
+    result = by_exec(CodeStep("c", waits), rundir, timeout=0.1)
+    assert (result.outcome, told, result.commands[0]["is_ended"]) == ("timeout", [True], True)
+
+
+@pytest.mark.parametrize("events, data", [("lines", ["rows 12", "a b"]), ("text", ["rows", " ", "12", "\n", "a b\n"]), ("none", [])])
+@pytest.mark.parametrize("way", ["run", "run_async"])
+def test_the_events_of_functions_in_a_workflow(rundir, events, data, way):
+    seen = []
+    workflow = flowworker.SerialWorkflow([CodeStep("a", lambda: print("rows", 12))]).add_container_step("b", "", commands=["echo a b"])
+    options = {"rundir": rundir, "events": events, "on_event": lambda event: event.kind == "output" and seen.append(event.data)}
+    asyncio.run(workflow.run_async({}, **options)) if way == "run_async" else workflow.run({}, **options)
+    assert seen == data
+
+
+def test_a_function_that_is_started(rundir):
+    context = {"n": 20}
+    step = CodeStep("c", lambda n: n + 1, "m")
+    with WorkerPool().get(step).start(step, context, rundir) as run:
+        assert [event.kind for event in run] == ["step_started", "command_started", "command_ended", "step_ended"]
+        assert run.wait().returncode == 0
+    assert context == {"n": 20, "m": 21}
 
 
 def test_forms_that_there_are_not(rundir):
-    step = CodeStep("c", dict)
-    with pytest.raises(flowworker.DocumentError, match="'words'"):
+    step = CodeStep("c", lambda: {})
+    with pytest.raises(flowworker.DocumentError, match='"words" is no kind of events'):
         WorkerPool().get(step).exec(step, {}, rundir, events="words", on_event=print)
-
-
-def test_a_function_cannot_be_started(rundir):
-    step = CodeStep("c", dict)
-    worker = WorkerPool().get(step)
-    with pytest.raises(flowworker.StepTypeError, match="exec_async"):
-        worker.start(step, {}, rundir, events="lines")
-    with pytest.raises(flowworker.StepTypeError):
-        worker.start(flowworker.ContainerStep("s", "", ["true"]), {}, rundir)

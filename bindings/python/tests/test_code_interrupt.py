@@ -31,11 +31,13 @@ def ignores():
             open("told", "w").close()
     open("went on", "w").close()
 
+GRACE = 2
+
 def run(func):
     context = {}
     step = f.CodeStep("c", func, "a")
     try:
-        print(f.WorkerPool().get(step).exec(step, context, ".").exception)
+        print(f.create_worker(f.Code("c", options={"grace": GRACE})).exec(step, context, ".").exception)
     except BaseException as error:
         print(type(error).__name__, context, type(sys.stdout).__name__)
         sys.stdout.flush()
@@ -68,15 +70,15 @@ def interrupt(python_env, tmp_path, wait_until):
 
 
 def test_ctrl_c_reaches_the_function_and_the_caller(interrupt, tmp_path):
-    out = interrupt("run(obeys); print(threading.active_count())", signal.SIGINT)
-    assert out == "KeyboardInterrupt {} TextIOWrapper\n1\n"
+    out = interrupt("run(obeys)", signal.SIGINT)
+    assert out == "KeyboardInterrupt {} TextIOWrapper\n"
     assert (tmp_path / "told").exists()
 
 
 def test_a_function_that_does_not_end_is_left_behind(interrupt, tmp_path):
     out = interrupt(
         "run(ignores); print(os.path.exists('went on')); open('go', 'w').close()\n"
-        "while threading.active_count() > 1: time.sleep(0.01)\n"
+        "while not os.path.exists('went on'): time.sleep(0.01)\n"
         "print(os.path.exists('went on'))",
         signal.SIGINT,
     )
@@ -85,7 +87,7 @@ def test_a_function_that_does_not_end_is_left_behind(interrupt, tmp_path):
 
 def test_a_second_ctrl_c_does_not_wait(interrupt):
     out = interrupt(
-        "import flowworker._task; flowworker._task.GRACE = 1e6\nrun(ignores)",
+        "GRACE = 86400\nrun(ignores)",
         signal.SIGINT,
         signal.SIGINT,
     )
@@ -113,53 +115,34 @@ def test_a_signal_handler_that_only_looks(interrupt, tmp_path):
     assert (tmp_path / "went on").exists()
 
 
-@pytest.fixture
-def interrupted_start(monkeypatch):
-    """Makes a signal come while the thread is being started, when the condition holds."""
-
-    def interrupt_when(condition):
-        def start(thread):
-            really_start(thread)
-            assert condition()
-            raise KeyboardInterrupt
-
-        really_start = threading.Thread.start
-        monkeypatch.setattr(threading.Thread, "start", start)
-
-    return interrupt_when
+def test_ctrl_c_ends_a_function_of_a_workflow(interrupt, tmp_path):
+    out = interrupt(
+        "workflow = f.SerialWorkflow([f.ContainerStep('s', '', ['echo s']), f.CodeStep('c', obeys)])\n"
+        "try: workflow.run({}, rundir='.')\n"
+        "except KeyboardInterrupt: print('interrupted', os.path.exists('told'))",
+        signal.SIGINT,
+    )
+    assert out == "interrupted True\n"
 
 
-def test_a_signal_while_the_thread_starts_reaches_the_function(interrupted_start, rundir):
-    entered, leave = threading.Event(), threading.Event()
-    told = []
+def test_a_function_that_was_not_called_yet_never_is(rundir, monkeypatch):
+    """It is asked to return before it has begun: the library does not call it, and Python neither."""
+    from flowworker import _call
 
-    def work():
-        try:
-            entered.set()
-            while not leave.wait(0.01):
-                pass
-        except KeyboardInterrupt:
-            told.append(True)
+    called, asked = [], threading.Event()
+    resolve = _call._function_of
 
-    interrupted_start(lambda: entered.wait(120))
-    step = CodeStep("c", work)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            WorkerPool().get(step).exec(step, {}, rundir)
-        assert told == [True]
-    finally:
-        leave.set()
+    def slow(func, home):
+        begun.set()
+        assert asked.wait(120)
+        return resolve(func, home)
 
-
-def test_a_function_that_was_not_called_yet_never_is(interrupted_start, monkeypatch, wait_until):
-    go, called = threading.Event(), []
-    monkeypatch.setattr("flowworker._task._own_directory", lambda: go.wait(120))
-    before = threading.active_count()
-    interrupted_start(lambda: True)
+    begun = threading.Event()
+    monkeypatch.setattr(_call, "_function_of", slow)
     step = CodeStep("c", lambda: called.append(True))
-    # The thread has no directory of its own in this test, so it is given the one that it is in.
-    with pytest.raises(KeyboardInterrupt):
-        WorkerPool().get(step).exec(step, {}, ".")
-    go.set()
-    wait_until(lambda: threading.active_count() == before)
+    with WorkerPool().get(step).start(step, {}, rundir) as run:
+        assert begun.wait(120)
+        run.cancel()
+        asked.set()
+        assert run.wait().outcome == "cancelled"
     assert called == []

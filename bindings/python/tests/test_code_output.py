@@ -7,9 +7,9 @@ import sys
 import threading
 
 import pytest
-from flowworker import CodeStep, WorkerPool
+from flowworker import CodeStep, SerialWorkflow, WorkerPool
 
-WORKER = WorkerPool().get(CodeStep("c", dict))
+WORKER = WorkerPool().get(CodeStep("c", lambda: {}))
 
 
 @pytest.fixture
@@ -44,13 +44,13 @@ def own_streams():
         (lambda: sys.stdout.writelines(["a", "b"]), ["a", "b"]),
         (lambda: sys.stdout.flush(), []),
         (lambda: None, []),
-        (lambda: print("\ud800ä"), ["\ud800ä", "\n"]),
+        (lambda: print("\ud800ä\0"), ["\ufffdä\0", "\n"]),
+        (lambda: sys.stdout.buffer.write(b"\xff\0"), ["\ufffd\0"]),
     ],
 )
 def test_pieces_are_as_they_were_written(write, pieces, run):
     result = run(write)
     assert (result.stdout, result.stderr) == (pieces, [])
-    assert b"".join(result.stdout_bytes) == "".join(pieces).encode("utf-8", "surrogatepass")
 
 
 @own_streams()
@@ -279,18 +279,24 @@ def test_output_before_a_failure_is_kept(run):
     assert result.stderr[0] == "b" and len(result.stderr) == 2
 
 
-def test_a_step_has_its_own_directory_before_it_has_its_thread(tmp_path, monkeypatch):
-    # Else what the host prints in between would be taken for the step's.
-    from flowworker import _streams
+def test_output_that_is_cut_is_one_piece(rundir):
+    def work():
+        for number in range(100):
+            print(number, end=" ")
 
-    seen = []
-    take = _streams.Output.take_this_thread
+    step = CodeStep("c", work)
+    assert WORKER.exec(step, {}, rundir, output_limit=10).stdout == ["0 1 28 99 "]
+    assert len(WORKER.exec(step, {}, rundir, output_limit=1000).stdout) == 200
 
-    def look(output):
-        here = threading.get_native_id()
-        seen.append(_streams._share_directory(here, threading.main_thread().native_id))
-        take(output)
 
-    monkeypatch.setattr(_streams.Output, "take_this_thread", look)
-    WORKER.exec(CodeStep("c", lambda: None), {}, tmp_path)
-    assert seen == [False]
+def test_the_pieces_of_a_step_that_a_run_before_has_run(rundir):
+    def work():
+        print("rows", 12)
+        print("", end="")
+        sys.stdout.write("a\0b\ud800")
+        print("e", file=sys.stderr)
+
+    pieces = ["rows", " ", "12", "\n", "", "", "a\0b\ufffd"]
+    for kept in (0, 1):
+        result = SerialWorkflow([CodeStep("c", work)]).run(rundir=rundir, state=rundir / "state").check()
+        assert (result.kept, result.stdout, result.stderr) == (kept, pieces, ["e", "\n"])

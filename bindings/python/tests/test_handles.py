@@ -78,7 +78,7 @@ def test_a_pool_may_be_closed_twice():
 @pytest.mark.parametrize("known", [False, True])
 def test_a_closed_pool_says_so(known, rundir):
     pool = WorkerPool([flowworker.Subprocess("A"), flowworker.Code("C")], {"s": "A", "c": "C"})
-    code = flowworker.CodeStep("c", dict)
+    code = flowworker.CodeStep("c", lambda: {})
     workers = [pool.get(STEP), pool.get(code)] if known else []
     pool.close()
     for ask in (pool.get, pool.get_default_worker):
@@ -173,7 +173,7 @@ def counted(monkeypatch):
             return call
 
     library = _ffi.LIB
-    for name in ("_ffi", "specs", "pool", "workers", "steps", "result", "execution", "events"):
+    for name in ("_ffi", "specs", "pool", "workers", "steps", "result", "execution", "events", "_functions"):
         module = importlib.import_module("flowworker." + name)
         monkeypatch.setattr(module, "LIB", Counting())
     return calls

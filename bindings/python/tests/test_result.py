@@ -97,7 +97,6 @@ def test_errors_can_be_copied():
         ("TemplateError", ValueError),
         ("StepTypeError", TypeError),
         ("NoMemoryError", MemoryError),
-        ("UnsupportedError", Exception),
         ("ForkedError", RuntimeError),
     ],
 )

@@ -230,8 +230,6 @@ def test_a_success_needs_no_explanation(rundir):
 def test_the_value_of_a_function_of_another_process(rundir):
     """Deep, with the secret in names, strings and numbers. (In this process a function gives its value to the context.)"""
     from flowworker._ffi import LIB, told
-    from flowworker._options import RunOptions
-    from flowworker.workers import Worker
 
     (rundir / "secret_value.py").write_text(
         "def f(pin, token):\n"
@@ -243,7 +241,7 @@ def test_the_value_of_a_function_of_another_process(rundir):
     step = CodeStep("s", "secret_value.f", secrets=["pin", "token"])
     context = {"pin": 123456, "token": 'to"k\\en\n\u2603'}
     with create_worker(spec) as code:
-        result = Worker._exec(code, step, context, rundir, RunOptions(None), None)
+        result = code.exec(step, context, rundir)
     assert result.returncode == 0, result.message
     with result._report.in_use() as address:
         value = json.loads(told(LIB.fw_result_to_json, address))["value"]

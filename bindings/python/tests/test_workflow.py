@@ -295,8 +295,7 @@ def test_what_on_event_raises_ends_the_run(tmp_path):
 def test_a_loop_goes_on_meanwhile(tmp_path):
     async def main():
         ticks = 0
-        workflow = fw.SerialWorkflow([container("a", "sleep 0.3")]).add_code_step("f", time.sleep, varnames={})
-        workflow.steps[1].func = lambda: time.sleep(0.2)
+        workflow = fw.SerialWorkflow([container("a", "sleep 0.3")]).add_code_step("f", lambda: time.sleep(0.2))
         task = asyncio.ensure_future(workflow.run_async(rundir=tmp_path))
         while not task.done():
             await asyncio.sleep(0.01)
