@@ -93,6 +93,9 @@ struct CommandRecord {
     }
   }
 
+  /// Longer than one argument of a program may be.
+  private var isLong: Bool { command.utf8.count >= 128 * 1024 }
+
   /// What a message says of it, behind the command's place in the step.
   func explanation(limit: String) -> String {
     let shown = Wording.quoted(command, limit: 100) + (end.place.map { ", \($0)" } ?? "")
@@ -101,7 +104,7 @@ struct CommandRecord {
     case .exited:
       let code = end.exitCode ?? 1
       if end.container != nil { return "exited with status \(code): \(shown)" }
-      let hint = code == 127 ? " (the shell found no such command)" : code == 126 ? " (not executable)" : ""
+      let hint = code == 127 ? " (the shell found no such command)" : code == 126 ? isLong ? " (not executable, or longer than the system takes)" : " (not executable)" : ""
       return "exited with status \(code)\(hint): \(shown)"
     case .signaled:
       let number = end.signal ?? 0

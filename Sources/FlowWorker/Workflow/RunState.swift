@@ -55,6 +55,8 @@ final class RunState {
       writer.member("result") { result.write(to: &$0) }
     }
     let text = writer.buffer()
+    // A host that has closed it has let go of the lock: the directory may be another run's by now.
+    guard lock.isOurs else { return }
     guard !text.isExhausted, let part = try? PartFile(RunState.name(index), in: directory) else { return }
     var done = 0
     while done < text.count {
