@@ -87,13 +87,17 @@
  * open, one for each keeper, and one for each monitor that waits (at most 16). Threads
  * with different users, limits, priorities or processors have keepers of their own, of
  * which 8 are kept. A Python interpreter that stays warm for a pool (at most 8, for 60
- * seconds each) has four.
+ * seconds each) has four. A host may close them all, as daemons do, and use their numbers: the
+ * library looks at what a number stands for before it uses or closes it, and starts afresh. A
+ * step in flight is FW_STATUS_UNKNOWN then, and its processes are ended. (Not so the connections to
+ * engines and to remote volumes, which are libcurl's.)
  * After fork() in a host that has run a step, every fallible call in the new process
  * is FW_E_FORKED, and the steps of the old one go on; before its first step a host may
  * fork as it likes. The library cannot be unloaded: dlclose() leaves it where it is.
  *
  * MEMORY. A document that does not fit into memory is FW_E_NO_MEMORY. Output that
- * does not fit is cut; the JSON of the result counts what is missing. A failed small
+ * does not fit is cut: fw_result_output_cut() tells how much is missing, and
+ * fw_result_message() says so. A failed small
  * allocation inside the Swift runtime ends the process.
  *
  * SYSTEM. Linux 5.4 or later with /proc, and libjansson. The library sets none of jansson's
@@ -174,12 +178,14 @@ typedef int32_t fw_outcome;
  *  and a message that says why. */
 #define FW_SPAWN_FAILED 5
 /** The engine of the step's containers does not answer, was lost, has cut off the output, or cannot go
- *  on (its disk is full, its registry is not there): returncode 1, and output so far is kept. */
+ *  on (its disk is full, its registry is not there); or the system could not hand over what a command
+ *  of this machine wrote: returncode 1, and output so far is kept. */
 #define FW_ENGINE_FAILED 6
 /** The commands of a step of a workflow succeeded, and did not make a file that is among its
  *  outputs; or the workflow has not made one of its own. Returncode 1. */
 #define FW_OUTPUT_MISSING 7
-/** Nobody knows how a command ended: its monitor was killed. Returncode 1. */
+/** Nobody knows how a command ended: its monitor was killed or could not tell, or the host has
+ *  closed the descriptor that it tells by. Returncode 1. */
 #define FW_STATUS_UNKNOWN 8
 /** An input of a step, or of a workflow, is in none of the volumes. Returncode 1. */
 #define FW_INPUT_MISSING 9
@@ -1073,8 +1079,8 @@ FW_API fw_status fw_exec_start(const fw_worker *worker, const fw_step *step,
  * fw_exec_wait() has given the result, it is never readable again.
  *
  * @param exec borrowed; NULL gives -1.
- * @return borrowed, until the exec is freed, and always the same; -1 when the system
- *         has no descriptor left.
+ * @return borrowed, until the exec is freed, and always the same, unless the host has closed
+ *         it; -1 when the system has no descriptor left.
  *
  * Threads: any. Blocks: no. Since: 0.1.
  */
@@ -1406,12 +1412,12 @@ FW_API const char *fw_outcome_name(fw_outcome outcome);
 
 /**
  * Says in one line why a step failed: the step, the command, and what happened. Of a success it says
- * that output may be missing, where the end of a stream was not seen (`incomplete` in the JSON). Of a
- * workflow also that its state could not be kept.
+ * that output is not whole, where the end of a stream was not seen (`incomplete` in the JSON), memory ran
+ * out, or a file of `spill` is not complete. Of a workflow also that its state could not be kept.
  *
  * @param result borrowed; may be NULL.
  * @return borrowed, until the result is freed; NULL when there is nothing to say: the step did not
- *         fail, and the end of its output was seen.
+ *         fail, and its output is whole.
  *
  * Threads: any. Blocks: no. Since: 0.1.
  */

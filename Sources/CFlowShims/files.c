@@ -150,16 +150,21 @@ static bool part_name(char *name, size_t size) {
 int fws_part_open(int directory, fws_part *part) {
   part->name[0] = 0;
   part->fd = fws_above_standard(openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  part->kept = fws_fd_of(part->fd);
   if (part->fd >= 0) return 0;
   /* A file system that has no files without a name. */
   if (!part_name(part->name, sizeof part->name)) return EAGAIN;
   part->fd = fws_above_standard(openat(directory, part->name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
-  if (part->fd >= 0) return 0;
-  part->name[0] = 0;
-  return errno;
+  if (part->fd < 0) {
+    part->name[0] = 0;
+    return errno;
+  }
+  part->kept = fws_fd_of(part->fd);
+  return 0;
 }
 
 int fws_part_publish(int directory, fws_part *part, const char *name, unsigned mode) {
+  if (!fws_fd_is_ours(&part->kept)) return EBADF;
   if (fchmod(part->fd, mode) < 0) return errno;
   /* A file system of a network may say only at a close that there was no room. */
   int copy = fws_above_standard(fcntl(part->fd, F_DUPFD_CLOEXEC, 3));
@@ -194,9 +199,9 @@ int fws_make_link(int directory, const char *name, const char *text) {
 
 void fws_part_close(int directory, fws_part *part) {
   if (part->name[0] != 0) unlinkat(directory, part->name, 0);
-  if (part->fd >= 0) close(part->fd);
+  fws_fd_close(&part->kept);
   part->name[0] = 0;
-  part->fd = -1;
+  part->fd = part->kept.number = -1;
 }
 
 /* Where the host has a limit of file sizes, only fws_write_file() passes it without a signal. */

@@ -124,25 +124,29 @@ int fws_poll(struct pollfd *items, unsigned count, double seconds) {
 
 int fws_epoll(void) { return fws_marked(fws_above_standard(epoll_create1(EPOLL_CLOEXEC))); }
 
-void fws_epoll_add(int epoll, int fd) {
+bool fws_epoll_add(int epoll, int fd) {
   struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-  epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST;
 }
 
 void fws_epoll_remove(int epoll, int fd) { epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL); }
 
-void fws_epoll_write(int epoll, int fd, bool counts) {
+bool fws_epoll_write(int epoll, int fd, bool counts) {
   struct epoll_event event = {.events = EPOLLIN | (counts ? EPOLLOUT : 0), .data.fd = fd};
-  epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
+  return epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) == 0;
 }
 
-int fws_readable(void) { return fws_marked(fws_above_standard(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK))); }
+int fws_readable(void) {
+  int fd = fws_marked(fws_above_standard(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)));
+  /* Where a sandbox refuses it: a timer that is over, and that nobody reads. */
+  return fd >= 0 ? fd : fws_timer(0);
+}
 
-void fws_timer_set(int timer, double seconds) {
+bool fws_timer_set(int timer, double seconds) {
   struct itimerspec time = {.it_value = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)}};
   /* 0 would be: never. */
   if (time.it_value.tv_sec == 0 && time.it_value.tv_nsec == 0) time.it_value.tv_nsec = 1;
-  timerfd_settime(timer, 0, &time, NULL);
+  return timerfd_settime(timer, 0, &time, NULL) == 0;
 }
 
 bool fws_timer_is_over(int timer) {
@@ -152,7 +156,12 @@ bool fws_timer_is_over(int timer) {
 
 int fws_timer(double seconds) {
   int timer = fws_marked(fws_above_standard(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)));
-  if (timer >= 0) fws_timer_set(timer, seconds);
+  /* One that cannot be set would never be over. */
+  if (timer >= 0 && !fws_timer_set(timer, seconds)) {
+    int error = errno;
+    close(timer);
+    return -error;
+  }
   return timer;
 }
 

@@ -41,6 +41,15 @@ static void host(void)
                                  " until test -e there; do sleep 0.01; done; exit 7");
     check_reach(result);
     without_shell();
+
+    fw_exec *exec = BEGIN_WITH(json_pack("{s:{s:f}}", "options", "grace", 0.1),
+                               "trap '' TERM; : > deaf; while :; do sleep 0.01; done");
+    while (!has_file("deaf"))
+        a_moment();
+    fw_exec_cancel(exec);
+    result = finish_step(exec);
+    CHECK_ENDED(result, FW_CANCELLED, "KILL");
+    fw_result_free(result);
 }
 
 /** It has process numbers of its own, and the /proc of before. */

@@ -35,8 +35,8 @@ static void host(void)
 
     /* Three that are left in the session, of which one does not heed TERM, and an orphan of an orphan. */
     result = RUN_WITH(with("kill"), "sleep 100000 & sh -c 'trap \"\" TERM; : > there; exec sleep 100000' &"
-                                    " (sh -c 'sleep 100000 & exec sleep 100000' &);"
-                                    " until test -e there; do sleep 0.01; done; exit 7");
+                                    " (sh -c 'sleep 100000 & : > deep; exec sleep 100000' &);"
+                                    " until test -e there && test -e deep; do sleep 0.01; done; exit 7");
     CHECK_NOBODY();
     CHECK_EXITED(result, 7);
     check_reach(result);
@@ -85,6 +85,7 @@ int main(void)
         error_now = errors[at];
         in_child(host, strerror(error_now));
         remove_file("there");
+        remove_file("deep");
         remove_file("late");
         remove_file("began");
     }

@@ -143,11 +143,12 @@ int fws_poll(struct pollfd *_Nonnull items, unsigned count, double seconds);
 
 /* Gives a descriptor, or a negative errno. */
 int fws_epoll(void);
-void fws_epoll_add(int epoll, int fd);
+/* False: the system cannot watch one more. */
+bool fws_epoll_add(int epoll, int fd);
 void fws_epoll_remove(int epoll, int fd);
 
 /* Whether being able to write to a descriptor counts, too. */
-void fws_epoll_write(int epoll, int fd, bool counts);
+bool fws_epoll_write(int epoll, int fd, bool counts);
 
 /* A new descriptor that can be read at any time, or a negative errno. */
 int fws_readable(void);
@@ -155,7 +156,7 @@ int fws_readable(void);
 /* A descriptor that can be read when the seconds have passed, or a negative errno. */
 int fws_timer(double seconds);
 bool fws_timer_is_over(int timer);
-void fws_timer_set(int timer, double seconds);
+bool fws_timer_set(int timer, double seconds);
 
 /* The text of an errno, into a buffer of the caller's. */
 void fws_error_text(int error, char *_Nonnull buffer, size_t size);
@@ -203,6 +204,7 @@ ssize_t fws_read_link(int fd, char *_Nonnull text, size_t size);
 /* A file of a directory that has no name yet, or a hidden one. Give 0 or an errno. */
 typedef struct {
   int fd;
+  fws_fd kept; /* the same, to be looked at before each use */
   char name[48];
 } fws_part;
 int fws_part_open(int directory, fws_part *_Nonnull part);

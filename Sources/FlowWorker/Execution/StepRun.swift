@@ -95,7 +95,7 @@ struct StepRun: ~Copyable {
     guard signpost.open() else { return -1 }
     signpost.watch(waiting)
     signpost.raise(!queue.isEmpty)
-    return signpost.epoll
+    return signpost.works ? signpost.epoll : -1
   }
 
   mutating func cancel() {
@@ -235,24 +235,37 @@ struct StepRun: ~Copyable {
 /// The time between two attempts.
 final class Pause {
   private let timer: Descriptor
+  /// When it is over, for the case that the host closes the timer.
+  private var due: Double
 
   init(_ seconds: Double) throws(SpawnFailure) {
+    due = fws_monotonic() + seconds
     let fd = fws_timer(seconds)
     guard fd >= 0 else { throw SpawnFailure("no timer could be had", 0 - fd, call: "timerfd_create") }
     timer = Descriptor(fd)
   }
 
-  var fd: Int32 { timer.current }
+  var fd: Int32 { timer.number }
 
   /// Seconds: some thirty years.
   static let never = 1e9
 
-  /// Also where the host has closed the timer: nobody would tell the end otherwise.
-  var isOver: Bool { !timer.isOurs || fws_timer_is_over(timer.number) }
+  var isOver: Bool {
+    let fd = timer.number
+    return fd >= 0 ? fws_timer_is_over(fd) : fws_monotonic() >= due
+  }
 
-  /// Lets it be over.
-  func stop() { set(0) }
+  /// Lets it be over; any thread may.
+  func stop() { start(0) }
 
   /// Begins anew.
-  func set(_ seconds: Double) { if timer.isOurs { fws_timer_set(timer.number, seconds) } }
+  func set(_ seconds: Double) {
+    due = fws_monotonic() + seconds
+    start(seconds)
+  }
+
+  private func start(_ seconds: Double) {
+    let fd = timer.number
+    if fd >= 0 { fws_timer_set(fd, seconds) }
+  }
 }

@@ -18,13 +18,11 @@ final class Descriptor: Sendable {
 
   deinit { if fd.mark == fws_fd.unknown { close(fd.number) } else { fd.close() } }
 
-  var number: Int32 { fd.number }
+  /// `fws_fd.lost` where it is no longer ours: nothing can be done with that.
+  var number: Int32 { fd.mark == fws_fd.unknown ? fd.number : fd.current }
 
   /// Whether the number still stands for what it did.
   var isOurs: Bool { fd.isOurs }
-
-  /// The number to wait with; `fws_fd.lost` if it is no longer ours.
-  var current: Int32 { fd.current }
 }
 
 extension fws_fd {
@@ -80,6 +78,8 @@ struct Waiting {
   /// asked again what is waited for; a negative number is for ever.
   func poll(_ seconds: Double) -> Ready {
     if channel == fws_fd.lost || stdout == fws_fd.lost || stderr == fws_fd.lost {
+      // Nothing tells when there is something to do: it is asked now and then.
+      usleep(1000)
       return Ready(channel: channel == fws_fd.lost, stdout: stdout == fws_fd.lost, stderr: stderr == fws_fd.lost)
     }
     let seconds = seconds < 0 ? Waiting.longest : min(seconds, Waiting.longest)
@@ -107,6 +107,8 @@ struct Signpost: ~Copyable {
   private var channel: Int32 = -1
   private var flag = fws_fd.none
   private var isOnChannel = false
+  /// The system does not watch all.
+  private var isBlind = false
 
   deinit {
     flag.close()
@@ -125,7 +127,10 @@ struct Signpost: ~Copyable {
   mutating func watch(_ all: Waiting) {
     let epoll = epoll
     guard epoll >= 0 else { return }
-    for fd in [all.channel, all.stdout, all.stderr] where fd >= 0 { fws_epoll_add(epoll, fd) }
+    for fd in [all.channel, all.stdout, all.stderr] where fd >= 0 {
+      // Whoever waits with the descriptor would never be woken: it stays readable, and is asked again and again.
+      if !fws_epoll_add(epoll, fd) { isBlind = true }
+    }
     if all.hasMonitor { channel = all.channel }
   }
 
@@ -140,8 +145,12 @@ struct Signpost: ~Copyable {
     if epoll >= 0, fd >= 0 { fws_epoll_remove(epoll, fd) }
   }
 
+  /// Whether it is readable when it has to be.
+  var works: Bool { epoll >= 0 && (!isBlind || isOnChannel || flag.number >= 0) }
+
   /// Makes the descriptor readable, or not, whatever else it watches.
   mutating func raise(_ wanted: Bool) {
+    let wanted = wanted || isBlind
     guard descriptor.number >= 0, wanted != (isOnChannel || flag.number >= 0) else { return }
     let epoll = epoll
     guard epoll >= 0 else { return }
@@ -151,12 +160,14 @@ struct Signpost: ~Copyable {
       if flag.isOurs { fws_epoll_remove(epoll, flag.number) }
       flag.close()
       flag = fws_fd.none
-    } else if channel >= 0 {
-      fws_epoll_write(epoll, channel, true)
+    } else if channel >= 0, fws_epoll_write(epoll, channel, true) {
       isOnChannel = true
     } else {
       flag = fws_fd_of(fws_readable())
-      if flag.number >= 0 { fws_epoll_add(epoll, flag.number) }
+      if flag.number >= 0, !fws_epoll_add(epoll, flag.number) {
+        flag.close()
+        flag = fws_fd.none
+      }
     }
   }
 }

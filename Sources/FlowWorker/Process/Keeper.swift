@@ -21,7 +21,7 @@ final class Channel: Sendable {
   var isOurs: Bool { socket.isOurs }
 
   /// To wait with.
-  var fd: Int32 { socket.current }
+  var fd: Int32 { socket.number }
 
   enum Received {
     case message

@@ -44,7 +44,9 @@ final class LinkedProgram: Sendable {
     let root = try RunDirectory.root()
     channel = try keepers.run(request, texts, theirs.number, complaintsEnd.number, rundir: root.number)
     withExtendedLifetime((theirs, complaintsEnd, root)) {}
-    for fd in [control.number, channel.number] { fws_epoll_add(epoll.number, fd) }
+    for fd in [control.number, channel.number] where !fws_epoll_add(epoll.number, fd) {
+      throw SpawnFailure("the connection to a program cannot be waited for", errno, call: "epoll_ctl")
+    }
   }
 
   deinit {

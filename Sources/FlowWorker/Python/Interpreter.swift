@@ -63,7 +63,7 @@ final class Interpreter: @unchecked Sendable {
   }
 
   /// Can be read when there is something to do.
-  var fd: Int32 { program.epoll.current }
+  var fd: Int32 { program.epoll.number }
 
   /// Why its end is not known; `nil`: its monitor was killed.
   var loss: String? { program.channel.loss }

@@ -98,6 +98,8 @@ struct CommandRecord {
   /// shortened here, when they have been masked: of a secret that was cut, a part would be left.
   private static let longestExplanation = 300
   private static let longestFailure = 1000
+  /// Longer than one argument of a program may be.
+  private var isLong: Bool { command.utf8.count >= 128 * 1024 }
 
   /// What a message says of it, behind the command's place in the step.
   func explanation(limit: String) -> String {
@@ -108,7 +110,7 @@ struct CommandRecord {
     case .exited:
       let code = end.exitCode ?? 1
       if end.container != nil { return "exited with status \(code): \(shown)" }
-      let hint = code == 127 ? " (the shell found no such command)" : code == 126 ? " (not executable)" : ""
+      let hint = code == 127 ? " (the shell found no such command)" : code == 126 ? isLong ? " (not executable, or longer than the system takes)" : " (not executable)" : ""
       return "exited with status \(code)\(hint): \(shown)"
     case .signaled:
       let number = end.signal ?? 0

@@ -42,7 +42,8 @@ struct Explanation {
       if let path { tried = [path.shown] + tried }
       likely =
         end.exitCode == 126
-        ? "the program is a file without the right to be executed, or a directory; or it is for another kind of machine"
+        ? "the program is a file without the right to be executed, or a directory; it is for another kind of machine; or one of its "
+          + "arguments is longer than 128 KiB"
         : path?.isMissing == true
           ? "the environment of the command has no PATH: put one into the \"env\" of the worker, or set \"inherit_env\""
           : "the program is not installed, is spelled otherwise, or PATH lacks its directory"

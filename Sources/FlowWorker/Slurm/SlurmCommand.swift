@@ -99,7 +99,9 @@ final class SlurmCommand: RunningCommand {
     epoll = try Descriptor.epoll()
     timer = try Pause(1e9)
     clocks = Deadlines(timer)
-    fws_epoll_add(epoll.number, timer.fd)
+    guard fws_epoll_add(epoll.number, timer.fd) else {
+      throw SpawnFailure("its timer cannot be waited for", errno, call: "epoll_ctl")
+    }
     end = CommandEnd(outcome: .exited, started: fws_wall())
     stdout = ReceivedOutput(.stdout, launcher.settings, events)
     stderr = ReceivedOutput(.stderr, launcher.settings, events)

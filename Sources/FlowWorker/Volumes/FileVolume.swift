@@ -348,10 +348,10 @@ final class PartFile {
 
   deinit {
     // In a process that was forked from the host its name is the host's.
-    if fws_is_forked() { close(part.fd) } else { fws_part_close(directory.number, &part) }
+    if fws_is_forked() { part.kept.close() } else { fws_part_close(directory.number, &part) }
   }
 
-  var fd: Int32 { part.fd }
+  var fd: Int32 { part.kept.current }
 
   /// Whether it is the place of a file that is open.
   func isPlace(of facts: fws_file) -> Bool {
@@ -365,7 +365,7 @@ final class PartFile {
   /// Gives the file its name, if all of it is there.
   func publish(size: Int64, mode: UInt32) throws(SpawnFailure) {
     var facts = fws_file()
-    var error = fws_file_facts(part.fd, &facts)
+    var error = fws_file_facts(fd, &facts)
     if error != 0 { throw volume.failure("the copy of the key", key, error) }
     guard facts.size == size else {
       throw SpawnFailure(

@@ -91,9 +91,9 @@ final class Transfers {
     if let pause { return Waiting(channel: pause.fd) }
     if turn == nil {
       let fd = fws_readable()
-      turn = fd >= 0 ? Descriptor(fd) : nil
+      if fd >= 0 { turn = Descriptor(fd) }
     }
-    return Waiting(channel: turn?.number ?? -1)
+    return Waiting(channel: turn?.number ?? fws_fd.lost)
   }
 
   /// Gives the end of all, once: `nil` inside is success.

@@ -61,6 +61,9 @@ final class RunState {
   }
 
   private func write(_ text: consuming ByteBuffer, _ name: VolumeKey) throws(SpawnFailure) {
+    guard lock.isOurs else {
+      throw SpawnFailure(volume: "this process has closed the lock of the state directory, which may be another run's by now")
+    }
     if text.isExhausted { throw .noMemory }
     let part = try PartFile(name, in: directory)
     var done = 0

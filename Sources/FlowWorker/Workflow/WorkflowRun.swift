@@ -133,7 +133,7 @@ final class WorkflowRun: Flight {
     guard signpost.open() else { return -1 }
     watch()
     signpost.raise(!isSilent)
-    return signpost.epoll
+    return signpost.works ? signpost.epoll : -1
   }
 
   var isSilent: Bool { queue.isEmpty }
