@@ -99,6 +99,8 @@ import Testing
     #expect(secrets.masked(#"{"x": "in\"side"}"#) == #"{"x": "***"}"#)
     #expect(secrets.masked(#"["hunter2",12345,["in\"side"]]"#) == "***")
     #expect(secrets.masked("1e+22 1e22") == "*** ***")
+    let quoted = try self.secrets(["it's a \"key\"\n\\"])
+    #expect(quoted.masked(#"KeyError: 'it\'s a "key"\n\\'"#) == "KeyError: '***'")
   }
 
   @Test("a secret that was cut in a message is hidden")
