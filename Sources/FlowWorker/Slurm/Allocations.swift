@@ -101,9 +101,7 @@ final class Allocations: Sendable {
   }
 
   /// Gives one back on which nothing is left of the step.
-  ///
-  /// - Parameter isHeld: it knows how long it is kept.
-  func keep(_ agent: ClusterAgent, isHeld: Bool = false) {
+  func keep(_ agent: ClusterAgent) {
     let isForOne = agent.submission.hold <= 0
     let isTaken = state.withLock { state in
       guard !isForOne, agent.isReady, let index = state.line.firstIndex(where: { $0.submission == agent.submission }) else {
@@ -116,15 +114,14 @@ final class Allocations: Sendable {
     }
     if isTaken { return }
     if isForOne {
-      // One that knows ends by itself.
       if !agent.isReady { agent.abandon() }
-      if !isHeld { agent.close() }
+      agent.close()
       return forget(agent.submission)
     }
     // It ends by itself; one that is still in the queue leaves that.
     if agent.isReady {
-      if !isHeld { agent.hold(agent.submission.hold) }
-    } else { 
+      agent.hold(agent.submission.hold)
+    } else {
       agent.limit(agent.submission.hold)
     }
     state.withLock { $0.idle.append(agent) }

@@ -30,7 +30,6 @@ final class SlurmCommand: RunningCommand {
     case pause
     /// The scheduler has been asked for long enough.
     case scheduler
-    /// There may be more to take.
     case now
   }
 
@@ -79,6 +78,9 @@ final class SlurmCommand: RunningCommand {
   /// Seconds that a node has to end a command and to say so, beside the grace; and srun to end.
   private static let answerPatience = 5.0
   private static let srunPatience = 10.0
+  /// Seconds that an agent waits for a word after the last command, whose output is on its way: where the task of srun ends
+  /// before that has come, srun drops it.
+  private static let deliveryPatience = 60.0
   /// Seconds in which the scheduler is asked how a job has ended; and whether one has that we have ended, or that nobody
   /// waits for any longer.
   private static let schedulerPatience = 30.0
@@ -186,7 +188,8 @@ final class SlurmCommand: RunningCommand {
     place.append(byte: 0)
     agent.run(
       launcher.shell.request(timeout: timeout, tellsStart: true), launcher.shell.arguments(text.bytes),
-      launcher.environment(on: agent), place: place, index: index, hold: isLast ? launcher.options.hold : nil)
+      launcher.environment(on: agent), place: place, index: index,
+      hold: isLast ? launcher.options.hold + SlurmCommand.deliveryPatience : nil)
   }
 
   // MARK: What happens
@@ -336,7 +339,6 @@ final class SlurmCommand: RunningCommand {
       launcher.learn(agent.facts, waited: launcher.waited)
       if keepsAgent {
         launcher.agent = agent
-        launcher.isHeld = isLast
       } else {
         agent.close()
         launcher.allocations.forget(agent.submission)
@@ -473,26 +475,24 @@ final class SlurmCommand: RunningCommand {
     if let found {
       agent.learn(state: found.state, reason: found.reason, job: found.job)
     }
-    let lines = agent.facts.messages
-    if reason == nil, !agent.isReady, SchedulerWords.tellOfLostAnswer(lines), submissions < SlurmCommand.maxSubmissions
-    {
+    let isLostAnswer = !agent.isReady && SchedulerWords.tellOfLostAnswer(agent.facts.messages)
+    if reason == nil, isLostAnswer, submissions < SlurmCommand.maxSubmissions {
       // The job that may have been made is gone, as we know now.
       return startOver()
+    }
+    let isEnded = found?.isAlive != true && failure == nil
+    if let explanation = end.explanation, let job = agent.facts.job {
+      end.explanation = "\(explanation); job \(job) \(isEnded ? "has left the queue" : "may still be in the queue")"
     }
     var judged = known ?? end
     judged.started = end.started
     if known == nil { judged.duration = fws_wall() - end.started }
-    judged.isEnded = found?.isAlive != true && failure == nil
-    if let explanation = end.explanation, let job = agent.facts.job {
-      end.explanation =
-        "\(explanation); job \(job) \(judged.isEnded ? "has left the queue" : "may still be in the queue")"
-    }
+    judged.isEnded = isEnded
     // The status may have come by the file; what was written before it has not.
     if agent.isReady, !hasReply, isTold || known != nil { judged.incomplete = [.stdout, .stderr] }
     Verdict(
       agent: agent.facts, wasReady: agent.isReady, found: found, failure: failure, reason: reason,
-      isKnown: known != nil,
-      options: launcher.options
+      isKnown: known != nil, options: launcher.options
     ).tell(in: &judged)
     if judged.outcome != .exited || known != nil { judged.explanation = judged.explanation ?? end.explanation }
     finish(judged, keepsAgent: false)

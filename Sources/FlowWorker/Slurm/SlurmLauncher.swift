@@ -12,8 +12,6 @@ final class SlurmLauncher: CommandLauncher {
   private let step: KeyValues
   /// Between two commands.
   var agent: ClusterAgent?
-  /// It has been told how long to wait for another step.
-  var isHeld = false
   private(set) var facts = ClusterFacts()
   private(set) var waited = 0.0
   private var index = 0
@@ -37,7 +35,7 @@ final class SlurmLauncher: CommandLauncher {
 
   deinit {
     unlink(statusPath)
-    if let agent { allocations.keep(agent, isHeld: isHeld) }
+    if let agent { allocations.keep(agent) }
   }
 
   private var statusPath: String { "\(shell.rundir.string)/\(statusFile)" }

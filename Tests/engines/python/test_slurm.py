@@ -145,6 +145,13 @@ def test_a_flood_with_a_limit(cluster, rundir):
     assert (command["stderr_bytes"], command["stderr_cut"]) == (5_000_000, 4_999_000)
 
 
+def test_output_that_is_on_its_way_when_the_job_ends(cluster, rundir):
+    # srun drops it when its task ends; so the task waits until it has come.
+    for _ in range(8):
+        result = run(rundir, "head -c 20000000 /dev/zero", output_limit=1000)
+        assert (result.outcome, result.commands[0]["stdout_bytes"], result.incomplete) == ("exited", 20_000_000, [])
+
+
 def test_output_is_live(cluster, rundir):
     (rundir / "go").unlink(missing_ok=True)
     seen = []
