@@ -114,6 +114,15 @@ void fws_epoll_write(int epoll, int fd, bool counts) {
   epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
 }
 
+int fws_waker(void) { return fws_above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+
+void fws_wake(int waker) { eventfd_write(waker, 1); }
+
+void fws_wake_taken(int waker) {
+  eventfd_t count;
+  eventfd_read(waker, &count);
+}
+
 int fws_readable(void) { return fws_above_standard(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
 void fws_timer_set(int timer, double seconds) {

@@ -121,6 +121,11 @@ void fws_epoll_write(int epoll, int fd, bool counts);
 /* A new descriptor that can be read at any time; -1: there is none to be had. */
 int fws_readable(void);
 
+/* A descriptor that can be read from fws_wake to fws_wake_taken; any thread may call both. -1 and errno: none. */
+int fws_waker(void);
+void fws_wake(int waker);
+void fws_wake_taken(int waker);
+
 /* A descriptor that can be read when the seconds have passed; -1: there is none to be had. */
 int fws_timer(double seconds);
 bool fws_timer_is_over(int timer);
