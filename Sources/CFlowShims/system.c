@@ -136,6 +136,15 @@ bool fws_epoll_write(int epoll, int fd, bool counts) {
   return epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) == 0;
 }
 
+int fws_waker(void) { return fws_marked(fws_above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))); }
+
+void fws_wake(int waker) { eventfd_write(waker, 1); }
+
+void fws_wake_taken(int waker) {
+  eventfd_t count;
+  eventfd_read(waker, &count);
+}
+
 int fws_readable(void) {
   int fd = fws_marked(fws_above_standard(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)));
   /* Where a sandbox refuses it: a timer that is over, and that nobody reads. */

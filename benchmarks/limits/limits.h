@@ -63,4 +63,7 @@ double limit_expand(const char *command, const char *const *names, const char *c
 /* The seconds of a serial run whose steps alternate between two directories: limits/workflow.c. */
 double limit_workflow(const char *a, const char *b, size_t steps);
 
+/** Threads with a working directory of their own, one after the other; gives seconds. */
+double limit_functions(const char *rundir, size_t count);
+
 #endif

@@ -153,6 +153,11 @@ bool fws_epoll_write(int epoll, int fd, bool counts);
 /* A new descriptor that can be read at any time, or a negative errno. */
 int fws_readable(void);
 
+/* A descriptor that can be read from fws_wake to fws_wake_taken; any thread may call both. Or a negative errno. */
+int fws_waker(void);
+void fws_wake(int waker);
+void fws_wake_taken(int waker);
+
 /* A descriptor that can be read when the seconds have passed, or a negative errno. */
 int fws_timer(double seconds);
 bool fws_timer_is_over(int timer);

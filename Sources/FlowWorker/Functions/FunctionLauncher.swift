@@ -26,16 +26,20 @@ final class FunctionLauncher: CommandLauncher {
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
     throws(SpawnFailure) -> any RunningCommand
   {
-    let timeout = timeout ?? Pause.never
-    let timer = try Pause(timeout)
+    let number = fws_waker()
+    guard number >= 0 else { throw SpawnFailure("nothing to wait for it with could be had", 0 - number, call: "eventfd") }
+    let waker = Descriptor(number)
+    var timer: Pause?
+    if let timeout { timer = try Pause(timeout) }
     fws_use()
     let call: Call
     do throws(FlowError) {
       call = try Call(
         function, arguments, of: step, rundir: rundir, directory, isHeard: events != nil && events != RunOptions.Events.none,
-        wake: { timer.stop() })
+        wake: { fws_wake(waker.number) })
     } catch { throw .noMemory }
-    let command = FunctionCommand(call, timer, settings, events, timeout: timeout, grace: grace, rundir: rundir)
+    let command = FunctionCommand(
+      call, waker, timer, settings, events, timeout: timeout ?? .infinity, grace: grace, rundir: rundir)
     let error = call.start()
     if error != 0 { throw SpawnFailure("no thread for the function could be started", error, call: "clone of a thread") }
     return command
@@ -45,8 +49,10 @@ final class FunctionLauncher: CommandLauncher {
 /// A call of a function in flight.
 final class FunctionCommand: RunningCommand {
   private let call: Call
-  /// Its time is the timeout's, then the grace's, and comes at once when there is something to take from the call.
-  private let timer: Pause
+  /// Can be read when there is something to take from the call.
+  private let waker: Descriptor
+  /// Its time is the timeout's, then the grace's; `nil`: there is none.
+  private var timer: Pause?
   private var stdout: ReceivedOutput
   private var stderr: ReceivedOutput
   /// Of the monotonic clock.
@@ -58,10 +64,11 @@ final class FunctionCommand: RunningCommand {
   private var asked: Outcome?
 
   init(
-    _ call: Call, _ timer: Pause, _ settings: RunSettings, _ events: RunOptions.Events?, timeout: Double, grace: Double,
-    rundir: CText
+    _ call: Call, _ waker: Descriptor, _ timer: Pause?, _ settings: RunSettings, _ events: RunOptions.Events?,
+    timeout: Double, grace: Double, rundir: CText
   ) {
     self.call = call
+    self.waker = waker
     self.timer = timer
     stdout = ReceivedOutput(.stdout, settings, events)
     stderr = ReceivedOutput(.stderr, settings, events)
@@ -73,12 +80,12 @@ final class FunctionCommand: RunningCommand {
   // Nobody waits for it any more: there is no one to end it either.
   deinit { call.giveUp() }
 
-  var waiting: Waiting { Waiting(channel: timer.fd) }
+  var waiting: Waiting { Waiting(channel: waker.number, stdout: timer?.fd ?? -1) }
   var begun: Double? { started }
 
   func stop() {
     ask(.cancelled, fws_monotonic())
-    timer.stop()
+    fws_wake(waker.number)
   }
 
   /// Asks the function to return. One that had returned before stays as it ended.
@@ -92,14 +99,26 @@ final class FunctionCommand: RunningCommand {
   func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
     let now = fws_monotonic()
     if now >= deadline { ask(.timeout, now) }
-    // Before it is looked at: what comes later wakes us again.
-    if !call.hasReturned { timer.set(max(0, deadline - now)) }
+    if !call.hasReturned {
+      // Before it is looked at: what comes later wakes us again.
+      fws_wake_taken(waker.number)
+      setTimer(deadline - now, &signpost)
+    }
     let taken = call.take()
     take(taken.written, &events)
     if let returned = taken.returned { return finish(end(returned), &signpost, &events) }
     guard asked != nil, now >= deadline else { return nil }
     call.giveUp()
     return finish(endOfGivenUp(), &signpost, &events)
+  }
+
+  private func setTimer(_ left: Double, _ signpost: inout Signpost) {
+    if left == .infinity { return }
+    if let timer { return timer.set(max(0, left)) }
+    timer = try? Pause(max(0, left))
+    signpost.watch(Waiting(stdout: timer?.fd ?? -1))
+    // Where the system has no timer left, it gets no grace.
+    if timer == nil { deadline = 0 }
   }
 
   private func take(_ written: borrowing Written, _ events: inout EventQueue) {
@@ -162,7 +181,8 @@ final class FunctionCommand: RunningCommand {
 
   private func finish(_ given: CommandEnd, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd {
     var end = given
-    signpost.forget(timer.fd)
+    signpost.forget(waker.number)
+    if let timer { signpost.forget(timer.fd) }
     stdout.finish(&events)
     stderr.finish(&events)
     end.stdout = stdout.take()
