@@ -178,8 +178,9 @@ typedef int32_t fw_outcome;
 /** The engine of the step's containers does not answer, was lost, or cannot go on (its
  *  disk is full, its registry is not there): returncode 1, and output so far is kept. */
 #define FW_ENGINE_FAILED 6
-/** The commands of a step of a workflow succeeded, and did not make a file that is among its
- *  outputs; or the workflow has not made one of its own. Returncode 1. */
+/** The commands of a step of a workflow succeeded, and did not make a file or folder that is among
+ *  its outputs, or left one that was there before as it was; or the workflow has not made one of
+ *  its own. Returncode 1. */
 #define FW_OUTPUT_MISSING 7
 /** Nobody knows how a command ended: its monitor was killed. Returncode 1. */
 #define FW_STATUS_UNKNOWN 8
