@@ -181,8 +181,9 @@ typedef int32_t fw_outcome;
  *  on (its disk is full, its registry is not there); or the system could not hand over what a command
  *  of this machine wrote: returncode 1, and output so far is kept. */
 #define FW_ENGINE_FAILED 6
-/** The commands of a step of a workflow succeeded, and did not make a file that is among its
- *  outputs; or the workflow has not made one of its own. Returncode 1. */
+/** The commands of a step of a workflow succeeded, and did not make a file or folder that is among
+ *  its outputs, or left one that was there before as it was; or the workflow has not made one of
+ *  its own. Returncode 1. */
 #define FW_OUTPUT_MISSING 7
 /** Nobody knows how a command ended: its monitor was killed or could not tell, or the host has
  *  closed the descriptor that it tells by. Returncode 1. */
