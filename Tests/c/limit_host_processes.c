@@ -104,7 +104,8 @@ static void many(void)
     char path[100];
     struct stat status;
     snprintf(path, sizeof path, "%s/ran", place);
-    CHECK(stat(path, &status) == 0 && status.st_size == ran && ran > 0);
+    /* None may have, where monitors have taken all the room. */
+    CHECK_INT(stat(path, &status) == 0 ? status.st_size : 0, ran);
     fw_step_free(step);
     REQUIRE(setrlimit(RLIMIT_NPROC, &(struct rlimit){1000, 1000}) == 0);
     step = run_step("s", (const char *const[]){"sleep 0.01; exit 3", NULL});

@@ -20,7 +20,9 @@ struct SystemLimit {
     case EAGAIN where call?.hasPrefix("clone") == true:
       let limits = SystemLimit.processes
       shown = limits
-      likely = "as many processes run as may: \(limits). Raise the limit, or run fewer steps at once; \"retries\" on \"spawn_failed\" wait for others to end"
+      likely =
+        "as many processes run as may: \(limits). Raise the limit, or run fewer steps at once; \"retries\" on \"spawn_failed\" "
+        + "wait for others to end"
     case ENOMEM, ENOBUFS:
       shown = nil
       likely = "memory ran out: that of the system, of the control group, or of this process (RLIMIT_AS)"

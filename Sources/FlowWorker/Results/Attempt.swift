@@ -110,7 +110,8 @@ struct CommandRecord {
     case .exited:
       let code = end.exitCode ?? 1
       if end.container != nil { return "exited with status \(code): \(shown)" }
-      let hint = code == 127 ? " (the shell found no such command)" : code == 126 ? isLong ? " (not executable, or longer than the system takes)" : " (not executable)" : ""
+      let unexecutable = isLong ? " (not executable, or longer than the system takes)" : " (not executable)"
+      let hint = code == 127 ? " (the shell found no such command)" : code == 126 ? unexecutable : ""
       return "exited with status \(code)\(hint): \(shown)"
     case .signaled:
       let number = end.signal ?? 0
