@@ -1,5 +1,5 @@
 import pytest
-from library import Interpreter
+from library import Interpreter, notebook
 
 
 @pytest.fixture
@@ -32,3 +32,29 @@ def shared():
     yield get
     for interpreter in made.values():
         assert interpreter.close() == (0, "")
+
+
+@pytest.fixture
+def run(shared, rundir, write):
+    """Runs a notebook of these cells as n.ipynb."""
+
+    def run(*cells, parameters=None, interpreter=None, **more):
+        layout = {"kernel": more.pop("spec")} if "spec" in more else {}
+        if cells:
+            is_text = isinstance(cells[0], str) and cells[0].startswith("{")
+            write("n.ipynb", cells[0] if is_text else notebook(*cells, **layout))
+        job = dict(
+            {
+                "do": "notebook",
+                "notebook": "n.ipynb",
+                "output": "n.out.ipynb",
+                "parameters": parameters or {},
+                "kernel": None,
+                "cell_timeout": None,
+                "start_timeout": 60,
+            },
+            **more,
+        )
+        return (interpreter or shared("notebook")).run(job, rundir)
+
+    return run

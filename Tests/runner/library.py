@@ -138,3 +138,37 @@ def lives(pid):
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def finished(outcome):
+    assert outcome.has("finished"), outcome.said
+    assert outcome["done"]["clean"] and outcome["done"]["status"] == 0
+    return outcome
+
+
+def outputs(path):
+    document = json.loads(path.read_text())
+    return ["".join(output.get("text", "")) for cell in document["cells"] for output in cell.get("outputs", [])]
+
+
+def texts(path, name):
+    """What the cells have written to a stream, by the output notebook."""
+    document = json.loads(path.read_text())
+    outputs = [output for cell in document["cells"] for output in cell.get("outputs", [])]
+    return "".join("".join(output["text"]) for output in outputs if output.get("name") == name)
+
+
+def kernel(tmp_path, name, argv, **more):
+    """Makes a kernel for interpreters with this environment."""
+    directory = tmp_path / "jupyter" / "kernels" / name
+    directory.mkdir(parents=True)
+    (directory / "kernel.json").write_text(json.dumps(dict({"argv": argv, "display_name": name, "language": "python"}, **more)))
+    return dict(os.environ, JUPYTER_PATH=str(tmp_path / "jupyter"))
+
+
+def alone(tmp_path, run, env, *cells, **more):
+    interpreter = Interpreter("notebook", env=env)
+    try:
+        return run(*cells, interpreter=interpreter, **more)
+    finally:
+        assert interpreter.close() == (0, "")

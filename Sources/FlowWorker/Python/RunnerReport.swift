@@ -93,9 +93,13 @@ struct RunnerSpeech {
   }
 
   mutating func take(_ event: String, _ line: JSONRef, of job: PythonJob) -> Word {
-    guard report == nil else { return .fault("it says \(Wording.quoted(event)) after it has told what came of its work") }
+    guard report == nil else {
+      return .fault("it says \(Wording.quoted(event)) after it has told what came of its work")
+    }
     if event == "cell", job.kind == .notebook {
-      guard let next = CellProgress(line), next.follows(progress) else { return .fault("its account of a cell makes no sense") }
+      guard let next = CellProgress(line), next.follows(progress) else {
+        return .fault("its account of a cell makes no sense")
+      }
       progress = next
       return .progress(next)
     }
@@ -166,7 +170,8 @@ struct CellProgress {
   func follows(_ last: CellProgress?) -> Bool {
     guard let last else { return state == "started" }
     if of != last.of { return false }
-    return state == "started" ? last.state != "started" && cell > last.cell : last.state == "started" && cell == last.cell
+    return state == "started"
+      ? last.state != "started" && cell > last.cell : last.state == "started" && cell == last.cell
   }
 }
 

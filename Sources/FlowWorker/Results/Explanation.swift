@@ -47,7 +47,7 @@ struct Explanation {
         : path?.isMissing == true
           ? "the environment of the command has no PATH: put one into the \"env\" of the worker, or set \"inherit_env\""
           : "the program is not installed, is spelled otherwise, or PATH lacks its directory"
-    case .exited where end.exception?.trace.isEmpty == true:
+    case .exited where step != .container && end.exception?.trace.isEmpty != false:
       layer = step == .notebook ? .notebook : .function
       likely = step == .notebook ? "the output notebook and the standard error say more" : nil
     case .exited:
@@ -65,7 +65,8 @@ struct Explanation {
         : end.likely != nil
           ? end.likely
           : layer == .scheduler
-          ? "the step needs more \"time\", or a longer \"queue_timeout\"" : "the step needs a longer \"timeout\", or stands still"
+            ? "the step needs more \"time\", or a longer \"queue_timeout\""
+            : "the step needs a longer \"timeout\", or stands still"
     case .oom:
       layer = remote
       likely = "the step needs more \"memory\" than its worker gives it"
@@ -82,11 +83,12 @@ struct Explanation {
         type == .code || type == .notebook
         ? "the interpreter is no Python, or something that it imports at its start is broken"
         : type == .slurm
-        ? "the cluster has a problem, or somebody else ended the job: \"retries\" on \"engine_failed\" may help"
-        : "the engine does not run, or is not to be reached by this user"
+          ? "the cluster has a problem, or somebody else ended the job: \"retries\" on \"engine_failed\" may help"
+          : "the engine does not run, or is not to be reached by this user"
     case .outputMissing:
       layer = .volume
-      likely = "the step writes the file under another name or in another directory, or its \"outputs\" are not what it writes"
+      likely =
+        "the step writes the file under another name or in another directory, or its \"outputs\" are not what it writes"
     case .inputMissing:
       layer = .volume
       likely = "the file is not in the run directory, has another name, or its volume does not list it under \"files\""

@@ -71,6 +71,14 @@ def nothing_left(engine):
         assert not container.name.startswith("flowworker-") or container.wait(condition="removed")
 
 
+def test_all_that_a_cell_prints_arrives(write, run, rundir):
+    write("for n in range(5000): print('L', n, flush=True)", "print('a\\0b\\ud800')\nraise ValueError('c\\0d\\ud800')")
+    result = run()
+    assert "".join(result.stdout) == "".join("L %d\n" % n for n in range(5000)) + "a\0b\ufffd\n"
+    assert (result.outcome, result.returncode) == ("exited", 1)
+    assert 'cell 2 of 2 of the notebook "n.ipynb" raised ValueError: c\ufffdd\ufffd' in result.message
+
+
 def test_a_notebook(write, run, rundir):
     write("# parameters\nname = 'x'", "import sys, os\nprint('Hello', name, os.environ['WHO'])\nprint('err', file=sys.stderr)", "open('made', 'w')")
     result = run({"name": "Alice"}, env={"WHO": "me"}).check()

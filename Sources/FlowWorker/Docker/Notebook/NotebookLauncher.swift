@@ -11,7 +11,8 @@ final class NotebookLauncher: CommandLauncher {
     self.settings = settings
     let image = NotebookImage(base: worker.options.base, requirements: step.notebook.requirements)
     session = try ContainerLauncher.session(
-      worker.options.docker, image: image.name, build: image, env: worker.env.overridden(by: step.env).overridden(by: settings.secrets.env),
+      worker.options.docker, image: image.name, build: image,
+      env: worker.env.overridden(by: step.env).overridden(by: settings.secrets.env),
       rundir: rundir)
   }
 
@@ -97,7 +98,8 @@ final class NotebookCommand: ContainerCommand {
     guard end.outcome == .exited else { return }
     let code = end.exitCode ?? 1
     if let fault {
-      return end.fail(SpawnFailure(engine: "the Python interpreter of the container does not speak as it should: \(fault)"))
+      return end.fail(
+        SpawnFailure(engine: "the Python interpreter of the container does not speak as it should: \(fault)"))
     }
     if let report = speech.report, !report.isSuccess || code == 0 {
       report.tell(in: &end)
