@@ -902,7 +902,7 @@ FW_API fw_status fw_call_write(fw_call *call, fw_stream stream, const char *byte
  * Threads, Blocks: as for fw_call_write(). Since: 0.1.
  */
 FW_API fw_status fw_call_write_piece(fw_call *call, fw_stream stream, const char *bytes,
-                                     size_t length, fw_error **error);
+                                     size_t length, fw_error **error) FW_MUSTUSE;
 
 /**
  * Tells whether the step was cancelled or its time is up.
@@ -929,7 +929,7 @@ FW_API int32_t fw_call_is_cancelled(const fw_call *call);
  * Threads: any, until the function returns. Blocks: no. Since: 0.1.
  */
 FW_API fw_status fw_call_on_cancel(fw_call *call, void (*notice)(void *payload), void *payload,
-                                   fw_error **error);
+                                   fw_error **error) FW_MUSTUSE;
 
 /**
  * Gives the function's value: the step succeeds when the function returns. The value is put into
@@ -983,7 +983,7 @@ FW_API fw_status fw_call_fail(fw_call *call, const char *type, const char *messa
  * Threads: any, until the function returns. Blocks: no. Since: 0.1.
  */
 FW_API fw_status fw_call_report(fw_call *call, const char *json, size_t length,
-                                fw_error **error);
+                                fw_error **error) FW_MUSTUSE;
 
 /* -------------------------------------------------------------- execution -- */
 

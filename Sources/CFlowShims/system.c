@@ -85,6 +85,12 @@ size_t fws_waiting_bytes(int fd) {
   return size > 0 ? (size_t)size : 1 << 20;
 }
 
+bool fws_has_bytes(int fd) {
+  struct pollfd item = {.fd = fd, .events = POLLIN};
+  int count = poll(&item, 1, 0);
+  return count < 0 || (item.revents & POLLIN) != 0;
+}
+
 ssize_t fws_write_file(int fd, const void *bytes, size_t size) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY) return write(fd, bytes, size);

@@ -92,6 +92,18 @@ static void refused(fw_pool *pool, const char *name, const char *words)
     free(path);
 }
 
+/** Of a text that is far too long, its middle is left out, with a word. */
+static void shortened(fw_pool *pool)
+{
+    fw_result *result = function_call(pool, "values.raises_much", NULL, NULL, NULL);
+    json_t *json = run_json(result);
+    const json_t *raised = json_object_get(json, "exception");
+    CHECK_HAS(json_string_value(json_object_get(raised, "message")), "characters are left out");
+    CHECK(json_string_length(json_object_get(raised, "message")) < 2000000);
+    json_decref(json);
+    fw_result_free(result);
+}
+
 static void raised(fw_pool *pool, const char *name, const char *words)
 {
     char *path = NULL;
@@ -173,7 +185,8 @@ int main(void)
     raised(pool, "raises_odd", "raised values.Odd: <an exception whose text cannot be had>");
     raised(pool, "raises_worse", "raised values.Worse: <an exception whose text cannot be had>");
     raised(pool, "raises_nothing", "raised ValueError");
-    raised(pool, "raises_much", "characters are left out");
+    raised(pool, "raises_much", "raised ValueError: xxxx");
+    shortened(pool);
     raised(pool, "raises_class", "raised E\xef\xbf\xbd\xef\xbf\xbd: x");
     raised(pool, "exits", "status 1: a\xef\xbf\xbd" "b\xef\xbf\xbd");
     raised(pool, "exits_oddly", "cannot be had");

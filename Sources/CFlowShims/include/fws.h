@@ -172,6 +172,9 @@ ssize_t fws_find(const void *_Nonnull bytes, size_t size, const void *_Nonnull p
 /* How many bytes can be read from a pipe or a socket. Where the system does not tell, the most that there can be. */
 size_t fws_waiting_bytes(int fd);
 
+/* Whether there are bytes to be read at the moment; true where the system does not tell. */
+bool fws_has_bytes(int fd);
+
 /* Fills a buffer with random bytes; false if the system has none. */
 bool fws_random(void *_Nonnull buffer, size_t size);
 

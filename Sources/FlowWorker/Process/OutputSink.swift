@@ -78,7 +78,7 @@ struct OutputSink: ~Copyable {
     if count < 0 {
       let error = errno
       // That there is nothing now is an end where no more comes.
-      if error == EAGAIN, end == Int.max || fws_waiting_bytes(fd) == 0 {
+      if error == EAGAIN, end == Int.max || !fws_has_bytes(fd) {
         if end != Int.max { end = taken }
         return
       }
