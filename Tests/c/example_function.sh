@@ -11,7 +11,7 @@ LD_LIBRARY_PATH=$(dirname "$CHECK_LIBRARY") "$place/function" >"$place/printed"
 diff - "$place/printed" <<'END'
   adding the numbers of numbers
 done
-step "add another" failed: the function "sum" says FileNotFoundError: letters
+step "add another" failed: the function "sum" raised FileNotFoundError: letters
   nothing found
 step "look" was ended, because the step's timeout of 0.2 s had passed: "search"
 the context has the total: 42

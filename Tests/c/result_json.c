@@ -33,7 +33,7 @@ static const struct member of_result[] = {
     {"worker_type", is_string}, {"returncode", is_integer}, {"outcome", is_string},
     {"message", is_string_or_null}, {"stdout", is_array}, {"stderr", is_array},
     {"exception", is_object_or_null}, {"started", is_number}, {"duration", is_number}, {"commands", is_array},
-    {"engine", is_null},    {"attempts", is_array}, {"value", is_null}, {"explanation", is_explanation}, {NULL, NULL}};
+    {"engine", is_null},    {"attempts", is_array}, {"notes", is_array}, {"value", is_null}, {"explanation", is_explanation}, {NULL, NULL}};
 
 static const struct member of_attempt[] = {
     {"returncode", is_integer}, {"outcome", is_string},  {"message", is_string_or_null},

@@ -66,6 +66,7 @@ final class Secrets: Sendable {
     var patterns: Set<[UInt8]> = []
     for value in values {
       patterns.insert(Array(value.utf8))
+      patterns.formUnion(Secrets.quoted(value))
       let lines = value.utf8.split(separator: UInt8(ascii: "\n"))
       if lines.count > 1 { for line in lines where line.count >= Secrets.leastLine { patterns.insert(Array(line)) } }
     }
