@@ -177,6 +177,8 @@ def _values_of(
 ) -> Mapping[str, Any]:
     """Gives those values of the context that a step refers to."""
     names = secrets + step.secrets
+    if isinstance(step, CodeStep) and not names:
+        return {}
     if isinstance(step, NotebookStep):
         names += [step.varnames.get(name, name) for name in step.params]
     values = {name: context[name] for name in names if name in context}
