@@ -309,7 +309,9 @@ struct CallArguments {
 
   /// As JSON text. `nil`: there is no such value, or no such parameter.
   subscript(name: String) -> CText? {
-    guard let key = keys.map({ $0[name] }) ?? name, let value = values?[key], let text = JSONText.compact(value) else { return nil }
+    guard let key = keys.map({ $0[name] }) ?? name, let value = values?[key], let text = JSONText.compact(value) else {
+      return nil
+    }
     return CText(unlessExhausted: text.string)
   }
 }

@@ -38,7 +38,7 @@ class Worker:
       (docs/documents.md); they win over those of the step, which win over the worker's.
 
     A step that fails is an ordinary result. What is raised are errors that have kept the step
-    from being run at all: `TemplateError`, `StepTypeError`, `DocumentError`, `UnsupportedError`,
+    from being run at all: `TemplateError`, `StepTypeError`, `DocumentError`,
     and `ForkedError` in a process forked from one that had run steps.
     """
 
