@@ -1,5 +1,7 @@
 /* A context may name the one function that runs its code steps: what it is told of them, what it says, and when it is asked
- * to end. So hosts in other languages run theirs. */
+ * to end. So hosts in other languages run theirs.
+ *
+ * not under valgrind: it has no pidfd_open (3.19), without which no command can be started */
 #include "workflow.h"
 #include "function.h"
 

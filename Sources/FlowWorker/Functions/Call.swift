@@ -104,15 +104,17 @@ public final class Call: @unchecked Sendable {
     }
     giveDirectory()
     let usage = fws_thread_usage()
-    withLock { state in
+    let wake = withLock { state in
       if error != 0, error != ECANCELED { state.ending = .unstarted(error) }
       state.notice = nil
       state.returned = Return(
         ending: state.ending, duration: fws_monotonic() - began,
         usage: Usage(user: usage.user, system: usage.system, peakMemory: nil))
-      state.wake?()
-      state.wake = nil
+      defer { state.wake = nil }
+      return state.wake
     }
+    // Without the lock, which is what the command takes first.
+    wake?()
   }
 
   // MARK: The working directory of the process, where the thread has none of its own
@@ -307,7 +309,9 @@ struct CallArguments {
 
   /// As JSON text. `nil`: there is no such value, or no such parameter.
   subscript(name: String) -> CText? {
-    guard let key = keys.map({ $0[Name(name)] }) ?? name, let value = values?[key], let text = JSONText.compact(value) else { return nil }
+    guard let key = keys.map({ $0[Name(name)] }) ?? name, let value = values?[key], let text = JSONText.compact(value) else {
+      return nil
+    }
     return try? CText(text.string)
   }
 }

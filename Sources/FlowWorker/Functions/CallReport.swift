@@ -35,7 +35,8 @@ struct CallReport {
         if value.kind == .null { return }
         try value.require(.object)
         exception = RaisedException(
-          type: value["type"]?.string ?? "", message: value["message"]?.string ?? "", trace: value["trace"]?.string ?? "")
+          type: value["type"]?.string ?? "", message: value["message"]?.string ?? "",
+          trace: value["trace"]?.string ?? "")
       case "value": self.value = JSONValue(keeping: value)
       case "object": kind = try value.requireString()
       case "unfit": unfit = try value.requireString()

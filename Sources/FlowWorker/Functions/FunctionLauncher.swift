@@ -12,7 +12,8 @@ final class FunctionLauncher: CommandLauncher {
   private let directory: Descriptor
 
   init(
-    _ function: Function, _ arguments: CallArguments, of step: Step, _ settings: RunSettings, grace: Double, rundir: CText
+    _ function: Function, _ arguments: CallArguments, of step: Step, _ settings: RunSettings, grace: Double,
+    rundir: CText
   ) throws(SpawnFailure) {
     self.function = function
     self.arguments = arguments
@@ -35,7 +36,8 @@ final class FunctionLauncher: CommandLauncher {
     let call: Call
     do throws(FlowError) {
       call = try Call(
-        function, arguments, of: step, rundir: rundir, directory, isHeard: events != nil && events != RunOptions.Events.none,
+        function, arguments, of: step, rundir: rundir, directory,
+        isHeard: events != nil && events != RunOptions.Events.none,
         wake: { fws_wake(waker.number) })
     } catch { throw .noMemory }
     let command = FunctionCommand(

@@ -144,28 +144,9 @@ struct SecretValues {
     writer.string(text)
     let written = writer.buffer()
     patterns.insert(Array(written.bytes.dropFirst().dropLast()))
-    patterns.insert(SecretValues.shownByPython(text))
+    patterns.formUnion(Secrets.quoted(text))
     let lines = text.utf8.split(separator: UInt8(ascii: "\n"))
     if lines.count > 1 { for line in lines where line.count >= SecretValues.leastLine { patterns.insert(Array(line)) } }
-  }
-
-  /// What `repr` gives, without its quotes; of what cannot be printed only the line ends and tabs are escaped here.
-  private static func shownByPython(_ text: String) -> [UInt8] {
-    let bytes = text.utf8
-    // It takes the other quotes, unless both are in the text.
-    let escapesQuote = bytes.contains(UInt8(ascii: "'")) && bytes.contains(UInt8(ascii: "\""))
-    var shown: [UInt8] = []
-    for byte in bytes {
-      switch byte {
-      case UInt8(ascii: "\n"): shown += Array("\\n".utf8)
-      case UInt8(ascii: "\r"): shown += Array("\\r".utf8)
-      case UInt8(ascii: "\t"): shown += Array("\\t".utf8)
-      case UInt8(ascii: "\\"): shown += Array("\\\\".utf8)
-      case UInt8(ascii: "'") where escapesQuote: shown += Array("\\'".utf8)
-      default: shown.append(byte)
-      }
-    }
-    return shown
   }
 
   /// A value, and all that is in it: an element is told more easily than the whole.

@@ -3,8 +3,7 @@ struct ExpandedCommands: ~Copyable {
   private var bytes = ByteBuffer()
   private var ranges: ContiguousArray<Range<Int>> = []
 
-  init(_ step: Step, _ variables: VariableTable, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError)
-  {
+  init(_ step: Step, _ variables: VariableTable, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError) {
     for (index, template) in step.commands.enumerated() {
       if let fault = template.fault {
         throw FlowError(
@@ -22,7 +21,8 @@ struct ExpandedCommands: ~Copyable {
             + "use $$\(Wording.foreign(name)), the variable of the environment that has it",
           path: "/action/commands/\(index)", position: position)
       }
-      if let unfit = context?.unfit, !unfit.isEmpty, let (name, position) = template.firstPlaceholder(where: { unfit[Name($0)] != nil })
+      if let unfit = context?.unfit, !unfit.isEmpty,
+        let (name, position) = template.firstPlaceholder(where: { unfit[Name($0)] != nil })
       {
         throw FlowError(
           .template,

@@ -34,7 +34,9 @@ struct CodeWorker: StepRunner {
   /// The function of the host that a step calls, and what it gets; `nil`: it is called by an import path.
   func function(of step: Step, _ context: ContextValues?) -> (Function, CallArguments)? {
     // Who names an interpreter wants that one, also where the host could call the function itself.
-    if options.python == nil, let function = context?.function { return (function, CallArguments(values: context, keys: nil)) }
+    if options.python == nil, let function = context?.function {
+      return (function, CallArguments(values: context, keys: nil))
+    }
     guard let function = functions[step.code.function] else { return nil }
     var keys: [Name: String] = [:]
     for parameter in function.parameters { keys[Name(parameter)] = step.code.variables[parameter] }

@@ -140,7 +140,7 @@ class Functions:
 
 def context_of(values: Mapping[str, Any]) -> Handle:
     """Gives a context of the library with these values, which JSON has."""
-    document = encoded(values, "the context")
+    document = encoded(values, "the context") if values else b"{}"
     return Handle(made(LIB.fw_context_create, document, len(document)), LIB.fw_context_free, "the context")
 
 

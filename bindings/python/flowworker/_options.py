@@ -31,6 +31,8 @@ class RunOptions:
 
     def document(self) -> bytes:
         """Gives the options as JSON; what is wrong with one of them is for the library to say."""
+        if self.events == "none" and not any(value is not None for value in self.others.values()):
+            return b'{"events":"none"}'
         given = {key: value for key, value in self.others.items() if value is not None}
         if self.events is not None:
             given["events"] = self.events

@@ -124,8 +124,9 @@ class Exec:
 
     def close(self) -> None:
         """Releases the exec; a step that still runs is cancelled, and nobody waits for it."""
-        # Another thread may be waiting for the step, and the handle lives until it has noticed.
-        self.cancel()
+        if self._result is None:
+            # Another thread may be waiting for the step, and the handle lives until it has noticed.
+            self.cancel()
         self._handle.close()
         self._leave()
 

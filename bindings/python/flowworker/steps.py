@@ -250,15 +250,38 @@ class TemplateStep(WorkflowStep):
         return self.document
 
 
+#: What the parts of a step's document may have.
+_FILES_KEYS = {"inputs", "outputs", "kept"}
+_STEP_KEYS = {"name", "files", "action", "secrets", "timeout", "output_limit", "retries"}
+_ACTION_KEYS = {
+    FUNCTION_STEP: {"func", "arg", "variables"},
+    NOTEBOOK_STEP: {"notebook", "output", "params", "requirements", "variables"},
+    CONTAINER_STEP: {"environment", "commands", "env"},
+}
+
+
 def step_of(document: Dict[str, Any]) -> WorkflowStep:
-    """Gives the step that a template describes, which the library has checked."""
-    files, action = document.get("files", {}), document.get("action")
-    parts = [document.get("secrets", []), document.get("retries", {}), files.get("kept", False) if isinstance(files, dict) else ""]
-    if not isinstance(files, dict) or not isinstance(action, dict) or any(isinstance(part, str) for part in parts):
-        return TemplateStep(document)
-    pairs = action.get("env" if "func" not in action and "notebook" not in action else "variables", [])
-    if isinstance(pairs, str):
-        return TemplateStep(document)
+    """Gives the step that a template describes.
+
+    Where a reference stands for more than a text or a list, or something is wrong that the library
+    can only tell when there are arguments, that is a `TemplateStep`.
+    """
+    try:
+        step = _read_step(document)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        step = None
+    return TemplateStep(document) if step is None else step
+
+
+def _read_step(document: Dict[str, Any]) -> Optional[WorkflowStep]:
+    action, files = document["action"], document.get("files", {})
+    kind = FUNCTION_STEP if "func" in action else NOTEBOOK_STEP if "notebook" in action else CONTAINER_STEP
+    if not isinstance(document.get("secrets", []), list) or not isinstance(document.get("retries", {}), dict):
+        return None
+    if set(document) - _STEP_KEYS or set(action) - _ACTION_KEYS[kind] or set(files) - _FILES_KEYS:
+        return None
+    if not isinstance(files.get("kept", False), bool):
+        return None
     facts: Dict[str, Any] = {
         "inputs": files.get("inputs"),
         "outputs": files.get("outputs"),
@@ -266,21 +289,17 @@ def step_of(document: Dict[str, Any]) -> WorkflowStep:
         **{key: document.get(key) for key in ("secrets", "timeout", "output_limit", "retries")},
     }
     name = document["name"]
-    if "func" in action:
-        varnames = {pair["arg"]: pair["var"] for pair in pairs}
+    if kind == CONTAINER_STEP:
+        pairs = action.get("env", {})
+        env = dict(pairs) if isinstance(pairs, dict) else {pair["key"]: pair["value"] for pair in pairs}
+        return ContainerStep(name, action["environment"], action["commands"], env, **facts)
+    varnames = {pair["arg"]: pair["var"] for pair in action.get("variables", [])}
+    if kind == FUNCTION_STEP:
+        if not isinstance(action["func"], str):
+            return None
         return CodeStep(name, action["func"], action.get("arg"), varnames, **facts)
-    if "notebook" in action:
-        return NotebookStep(
-            name,
-            action["notebook"],
-            action.get("output"),
-            action.get("requirements"),
-            action.get("params"),
-            {pair["arg"]: pair["var"] for pair in pairs},
-            **facts,
-        )
-    env = dict(pairs) if isinstance(pairs, Mapping) else {pair["key"]: pair["value"] for pair in pairs}
-    return ContainerStep(name, action["environment"], action["commands"], env, **facts)
+    parts = (action["notebook"], action.get("output"), action.get("requirements"), action.get("params"))
+    return NotebookStep(name, *parts, varnames, **facts)
 
 
 def parameters_of(function: Callable[..., Any]) -> Sequence[str]:

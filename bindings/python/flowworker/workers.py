@@ -38,7 +38,7 @@ class Worker:
       (docs/documents.md); they win over those of the step, which win over the worker's.
 
     A step that fails is an ordinary result. What is raised are errors that have kept the step
-    from being run at all: `TemplateError`, `StepTypeError`, `DocumentError`, `UnsupportedError`,
+    from being run at all: `TemplateError`, `StepTypeError`, `DocumentError`,
     and `ForkedError` in a process forked from one that had run steps.
     """
 
@@ -177,6 +177,8 @@ def _values_of(
 ) -> Mapping[str, Any]:
     """Gives those values of the context that a step refers to."""
     names = secrets + step.secrets
+    if isinstance(step, CodeStep) and not names:
+        return {}
     if isinstance(step, NotebookStep):
         names += [step.varnames.get(name, name) for name in step.params]
     values = {name: context[name] for name in names if name in context}

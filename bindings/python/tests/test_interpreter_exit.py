@@ -73,6 +73,26 @@ def test_steps_that_run_when_the_interpreter_ends(ending, run_python, tmp_path, 
     wait_until(lambda: not any(runs(pid) for pid in pids))
 
 
+FUNCTIONS = {
+    "sleeps": "begun.set(); time.sleep(600)",
+    "computes": "begun.set()\n    while True: pass",
+    "prints": "begun.set()\n    while True: print('x'); time.sleep(0.001)",
+    "ends just then": "begun.set(); time.sleep(0.05)",
+}
+
+
+@pytest.mark.parametrize("body", list(FUNCTIONS.values()), ids=list(FUNCTIONS))
+@pytest.mark.parametrize("is_waited_for", [False, True])
+def test_functions_that_run_when_the_interpreter_ends(run_python, body, is_waited_for):
+    begin = "threading.Thread(target=worker.exec, args=(step, {}, '.'), daemon=True).start()\n" if is_waited_for else "run = worker.start(step, {}, '.')\n"
+    done = run_python(
+        PROLOGUE + "begun, worker = threading.Event(), f.create_worker(f.Code('c'))\n"
+        "def function():\n    " + body + "\n"
+        "step = f.CodeStep('c', function)\n" + begin + "begun.wait()\n" + ("time.sleep(0.05)\n" if "0.05" in body else "")
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_step_in_an_exit_handler(run_python):
     done = run_python(
         PROLOGUE + "import atexit\n"

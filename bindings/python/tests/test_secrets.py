@@ -138,6 +138,18 @@ def test_functions_of_this_process(rundir):
     assert SECRET not in "".join([*result.stdout, *result.stderr, result.message, *events])
 
 
+@pytest.mark.parametrize("secret", ["a'b\\c\nd\te", "it's", 'both " and \'', "esc\x1b\x7f\\"])
+def test_a_secret_as_python_shows_it(rundir, secret):
+    def function(token):
+        print([token])
+        raise KeyError(token)
+
+    result = create_worker({"name": "c", "type": "code"}).exec(CodeStep("s", function, secrets=["token"]), {"token": secret}, rundir)
+    told = told_of(result)
+    assert type(result.exception) is KeyError and "***" in result.message and "***" in result.stdout[0]
+    assert not any(json.dumps(form)[1:-1] in told for form in (secret, repr(secret)[1:-1]))
+
+
 def test_the_secrets_of_a_worker():
     assert worker(["a", "b"]).secrets == ["a", "b"] and worker().secrets == []
 

@@ -169,6 +169,24 @@ def test_a_template_is_a_workflow_like_any_other(tmp_path):
     assert again.to_document() == workflow.to_document()
 
 
+@pytest.mark.parametrize(
+    "step, words",
+    [
+        ({"name": "a", "action": {"commands": ["$[[x]]"]}}, "environment"),
+        ({"name": "a", "timeoutt": 1, "action": {"environment": "", "commands": ["$[[x]]"]}}, "timeoutt"),
+        ({"name": "a", "action": {"environment": "", "comands": [], "commands": ["$[[x]]"]}}, "comands"),
+        ({"name": "a", "files": {"input": ["$[[x]]"]}, "action": {"environment": "", "commands": []}}, "input"),
+        ({"name": "a", "files": {"inputs": 5}, "action": {"environment": "$[[x]]", "commands": []}}, "5"),
+        ({"name": "a", "action": {"func": "f", "variables": [{"arg": "$[[x]]"}]}}, "var"),
+        ({"name": "a", "action": {"notebook": "$[[x]]", "param": []}}, "param"),
+    ],
+)
+def test_what_is_wrong_in_a_step_with_references_is_told(tmp_path, step, words):
+    workflow = fw.SerialWorkflow.from_template({"workflow": {"steps": [step]}, "parameters": [{"name": "x", "dtype": "string"}]})
+    with pytest.raises(fw.DocumentError, match=words):
+        workflow.run({"x": "y"}, rundir=tmp_path)
+
+
 def test_what_is_added_to_a_template_runs(tmp_path):
     for document in (
         {"steps": [{"name": "a", "action": {"environment": "", "commands": ["echo a"]}}]},
