@@ -334,7 +334,7 @@ final class Output: @unchecked Sendable {
   /// out there is something to say, even if nothing is here.
   var pieces: [Output] {
     if ends.isEmpty { return count > 0 || isExhausted ? [self] : [] }
-    if ends.count == 1 { return [self] }
+    if ends.count == 1, start != nil { return [self] }
     var pieces: [Output] = []
     var begin = 0
     for end in ends where end >= begin && end <= count {

@@ -123,13 +123,13 @@ class Functions:
             # It ran in an interpreter of its own.
             context[self.steps[result.step.name][2]] = result._value()
 
-    def values_now(self, seen: Mapping[str, Any], last: Optional[str], hidden: Set[str]) -> Dict[str, Any]:
+    def values_now(self, seen: Mapping[str, Any], succeeded: Set[str], hidden: Set[str]) -> Dict[str, Any]:
         """Gives all values: objects where there are any, and else what the library has.
 
-        `last` is the last step, if it has succeeded; `hidden` are names of arguments only.
+        `succeeded` are the names of the steps that have; `hidden` are names of arguments only.
         """
         given = dict(self._given)
-        if self._last is not None and self._last.step == last:
+        if self._last is not None and self._last.step in succeeded:
             given[self._last.name] = self._last.value
         found = dict(self._values) if self._told is None else {}
         for name, value in seen.items():

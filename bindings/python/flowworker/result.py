@@ -151,6 +151,8 @@ class ExecResult:
                 for name, stream in (("stdout", STDOUT), ("stderr", STDERR))
                 if LIB.fw_result_output_incomplete(result, stream)
             ]
+
+    @cached_property
     def notes(self) -> List[str]:
         notes: List[str] = self._facts["notes"]
         return notes

@@ -310,8 +310,8 @@ class _Session:
     def result(self, report: Handle) -> RunResult:
         assert self._context is not None
         steps = step_results(report, self._steps, self.functions)
-        last = steps[-1].step.name if steps and steps[-1].returncode == 0 else None
-        context = self.functions.values_now(values_of(self._context), last, self._hidden())
+        succeeded = {step.step.name for step in steps if step.returncode == 0}
+        context = self.functions.values_now(values_of(self._context), succeeded, self._hidden())
         return RunResult(context, steps, report)
 
     def _hidden(self) -> Set[str]:

@@ -1,12 +1,13 @@
 """A message is one short line of plain text, whatever the names in it are."""
 
 import json
+import sys
 import unicodedata
 
 import pytest
 
 import flowworker
-from flowworker import ContainerStep, SerialWorkflow, WorkerPool, create_worker
+from flowworker import CodeStep, ContainerStep, SerialWorkflow, WorkerPool, create_worker
 
 STEERING = "\r\n\x1b[31m\x7f\x85\x9b\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff"
 LONG = "n" * 2_000_000
@@ -56,15 +57,15 @@ def test_results(rundir, name):
     plain(worker.exec(ContainerStep("s", "", ["true"]), {}, str(rundir / name[:200])).message)
 
 
-def test_exceptions_in_an_interpreter(rundir, monkeypatch):
+def test_exceptions_in_an_interpreter(rundir):
     text = "line one\nline two \x1b[31mred\u202e" + "x" * 10000 + "\nlast words"
     (rundir / "mod.py").write_text(
         "def f(): raise ValueError(%r)\ndef g(): raise type('A\\nB\\x9b', (Exception,), {})('m')\n" % text
     )
-    monkeypatch.setenv("PYTHONPATH", str(rundir))
+    spec = {"name": "c", "type": "code", "env": {"PYTHONPATH": str(rundir)}, "options": {"python": sys.executable}}
     for name in ("f", "g"):
-        flow = SerialWorkflow.from_template({"workflow": {"steps": [{"name": "s", "action": {"func": "mod." + name}}]}})
-        message = plain(flow.start({}, rundir=rundir).wait().message, 500)
+        with create_worker(spec) as worker:
+            message = plain(worker.exec(CodeStep("s", "mod." + name), {}, rundir).message, 500)
         assert name == "g" or "ValueError: line one line two" in message and message.endswith("last words")
 
 

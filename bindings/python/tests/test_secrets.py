@@ -246,7 +246,7 @@ def test_the_value_of_a_function_of_another_process(rundir):
     (rundir / "secret_value.py").write_text(
         "def f(pin, token):\n"
         "    deep = token\n"
-        "    for _ in range(900): deep = [deep]\n"
+        "    for _ in range(400): deep = [deep]\n"
         "    return {token: 1, 'a': 'x' + token + '\"y', 'n': pin, 'm': [True, None, 1.5, ''], 'deep': deep}\n"
     )
     spec = {"name": "c", "type": "code", "env": {"PYTHONPATH": str(rundir)}, "options": {"python": sys.executable}}
@@ -258,6 +258,6 @@ def test_the_value_of_a_function_of_another_process(rundir):
     with result._report.in_use() as address:
         value = json.loads(told(LIB.fw_result_to_json, address))["value"]
     deep = value.pop("deep")
-    for _ in range(900):
+    for _ in range(400):
         (deep,) = deep
     assert value == {"***": 1, "a": 'x***"y', "n": "***", "m": [True, None, 1.5, ""]} and deep == "***"

@@ -60,6 +60,14 @@ def test_a_text_that_json_does_not_have_is_shown(tmp_path, text, way):
     json.dumps(result.steps[1]._facts).encode()
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("command", ["echo then", "exit 3"])
+def test_an_object_stays_when_a_command_is_the_last_step(tmp_path, way, command):
+    workflow = fw.SerialWorkflow().add_code_step("gives", lambda: 2**70, arg="x").add_container_step("last", "", commands=[command])
+    result = run(workflow, {}, way, rundir=tmp_path)
+    assert result.context == {"x": 2**70}
+
+
 def test_no_command_has_a_text_that_is_only_shown(tmp_path):
     workflow = fw.SerialWorkflow().add_code_step("a", lambda: "a\0b", arg="x").add_container_step("b", "", commands=["echo $x"])
     result = workflow.run({}, rundir=tmp_path)
