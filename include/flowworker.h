@@ -969,7 +969,7 @@ FW_API fw_status fw_call_fail(fw_call *call, const char *type, const char *messa
  * fw_call_fail(). The last of the three counts.
  *
  * @param call       borrowed.
- * @param json       borrowed; an object with what there is of: `returncode` (0 to 255);
+ * @param json       borrowed; an object with what there is of: `returncode` (0 to 255; without it 0, and 1 with an exception);
  *                   `exception` (`type`, `message`, `trace`); `started`, false if the function
  *                   could not be called (FW_SPAWN_FAILED); `value`; `object`, which says in
  *                   words what the value is where `value` is only what is shown of it (no state

@@ -45,7 +45,7 @@ static void dispatch(fw_call *call, void *payload)
         CHECK_OK(fw_call_report(call, "{\"returncode\": 7}", FW_STRLEN, &error), &error);
     } else if (strcmp(step, "missing") == 0) {
         CHECK_OK(fw_call_report(call,
-                                "{\"returncode\": 1, \"started\": false, \"exception\": {\"type\": \"E\", \"message\": \"gone\", \"trace\": \"t\"}}",
+                                "{\"started\": false, \"exception\": {\"type\": \"E\", \"message\": \"gone\", \"trace\": \"t\"}}",
                                 FW_STRLEN, &error),
                  &error);
     } else if (strcmp(step, "pieces") == 0) {

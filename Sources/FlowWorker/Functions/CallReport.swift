@@ -21,15 +21,16 @@ struct CallReport {
   }
 
   private init(reading json: JSONRef) throws(Refusal) {
+    var code: Int32?
     var kind: String?
     var unfit: String?
     try json.readMembers { (key, value) throws(Refusal) in
       switch key.string {
       case "returncode":
-        guard let code = value.integer.flatMap({ Int32(exactly: $0) }), (0...255).contains(code) else {
+        guard let given = value.integer.flatMap({ Int32(exactly: $0) }), (0...255).contains(given) else {
           throw Refusal("\(value.shown) is no returncode: use an integer from 0 to 255")
         }
-        returncode = code
+        code = given
       case "started": isStarted = try value.requireBoolean()
       case "exception":
         if value.kind == .null { return }
@@ -43,6 +44,8 @@ struct CallReport {
       default: throw .unknownKey(key, of: "the report of a call", known: CallReport.keys)
       }
     }
+    returncode = code ?? (exception == nil ? 0 : 1)
+    if returncode == 0 { exception = nil }
     if kind != nil || unfit != nil { object = HostObject(kind: kind ?? "an object of the host", unfit: unfit) }
   }
 }

@@ -125,9 +125,11 @@ class Call:
             # A copy for each: a call that was given up may still be in the other one.
             return self._table.context.copy().run(self._whole, function, arguments)
         finally:
-            # From here on no interrupt is sent.
+            # From here on no interrupt is sent, and one that is still on its way is called back: what follows must be done.
             with self._lock:
-                self._thread = None
+                thread, self._thread = self._thread, None
+                if self._is_asked and thread is not None:
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
 
     def _whole(self, function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
         value = function(**arguments)

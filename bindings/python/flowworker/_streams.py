@@ -15,7 +15,8 @@ import platform
 import re
 import sys
 import threading
-from typing import Any, Callable, Iterable, List, Optional
+import weakref
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from ._ffi import LIB, STDERR, STDOUT
 
@@ -98,13 +99,41 @@ class Router:
     """Stands for one of the two streams.
 
     The host may keep it beyond the steps, by `redirect_stdout` for example, which puts back what
-    it has found. So it never ends, and only goes on to write to the host's stream.
+    it has found. So it only goes on to write to the host's stream. It is also never freed: `print`
+    borrows `sys.stdout` while it writes (seen with CPython 3.11), and another thread may have put
+    something else there meanwhile. Each stream of the host has one.
     """
+
+    _all: "Dict[Tuple[str, int], Router]" = {}
+    _forgotten: "List[Router]" = []
 
     def __init__(self, name: str, host: Any) -> None:
         self._name = name
-        # Without a console there is no stream, and what is printed goes nowhere.
-        self.host = host
+        self._host = host
+        self._weak: Optional[weakref.ref[Any]] = None
+
+    @classmethod
+    def of(cls, name: str, host: Any) -> Router:
+        known = cls._all.get((name, id(host)))
+        if known is None or known.host is not host:
+            if known is not None:
+                cls._forgotten.append(known)
+            known = cls._all[name, id(host)] = cls(name, host)
+        known._host, known._weak = host, None
+        return known
+
+    @property
+    def host(self) -> Any:
+        """The host's stream. Without a console there is none, and what is printed goes nowhere."""
+        return self._host if self._weak is None else self._weak()
+
+    def rest(self) -> None:
+        """Its stream is in its place again: what the host does with that is not for the router to prevent."""
+        try:
+            self._weak = weakref.ref(self._host)
+        except TypeError:
+            return
+        self._host = None
 
     def write(self, text: str) -> Any:
         return self._target().write(text)
@@ -143,7 +172,7 @@ def route(output: Output) -> None:
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name, None)
             if not isinstance(stream, Router):
-                setattr(sys, name, Router(name, stream))
+                setattr(sys, name, Router.of(name, stream))
 
 
 def end_route(output: Output) -> None:
@@ -162,6 +191,7 @@ def _put_back() -> None:
         stream = getattr(sys, name, None)
         if isinstance(stream, Router):
             setattr(sys, name, stream.host)
+            stream.rest()
 
 
 def _output_of_this_thread() -> Optional[Output]:

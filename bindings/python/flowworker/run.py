@@ -57,6 +57,11 @@ class RunResult:
         return [piece for step in self.steps for piece in step.stderr]
 
     @property
+    def notes(self) -> List[str]:
+        """What is worth to be known of the steps, also of a success."""
+        return [note for step in self.steps for note in step.notes]
+
+    @property
     def log(self) -> List[str]:
         """All of `stdout`, and then all of `stderr`."""
         return self.stdout + self.stderr

@@ -300,3 +300,26 @@ def test_the_pieces_of_a_step_that_a_run_before_has_run(rundir):
     for kept in (0, 1):
         result = SerialWorkflow([CodeStep("c", work)]).run(rundir=rundir, state=rundir / "state").check()
         assert (result.kept, result.stdout, result.stderr) == (kept, pieces, ["e", "\n"])
+
+
+def test_threads_that_print_while_steps_begin_and_end(run_python):
+    """Each beginning and end takes the stream away, from which a `print` of another thread may just be borrowing."""
+    done = run_python(
+        "import io, sys, threading, time\n"
+        "import flowworker as f\n"
+        "worker = f.create_worker(f.Code('c'))\n"
+        "def late():\n"
+        "    for _ in range(20): print('late'); time.sleep(0.0005)\n"
+        "def function():\n"
+        "    threading.Thread(target=late).start()\n"
+        "    for _ in range(2000): pass\n"
+        "def run():\n"
+        "    for _ in range(100): worker.exec(f.CodeStep('s', function), {}, '.').check()\n"
+        "host, sys.stdout = sys.stdout, io.StringIO()\n"
+        "threads = [threading.Thread(target=run) for _ in range(4)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "sys.stdout = host\n"
+        "print('ended')\n"
+    )
+    assert (done.returncode, done.stderr) == (0, "") and "ended" in done.stdout
