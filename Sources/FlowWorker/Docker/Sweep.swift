@@ -38,7 +38,7 @@ final class Sweep {
           guard let id = container["Id"]?.string, let label = container["Labels"]?[HostLabel.key]?.string else {
             return
           }
-          let name = container["Names"]?.element(0)?.string.map { String($0.drop { $0 == "/" }) } ?? id
+          let name = container["Names"]?.element(0)?.string.map { String($0.without(prefix: "/") ?? $0[...]) } ?? id
           found.insert(name)
           if leftovers.contains(name) {
             dead.append(name)

@@ -60,7 +60,7 @@ enum Wording {
   /// A time, as "5 s" or "0.5 s".
   static func seconds(_ number: Double) -> String {
     let text = ValueText.real(number)
-    return (text.hasSuffix(".0") ? String(text.dropLast(2)) : text) + " s"
+    return (text.without(suffix: ".0") ?? text[...]) + " s"
   }
 }
 

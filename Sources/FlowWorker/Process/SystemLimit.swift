@@ -17,7 +17,7 @@ struct SystemLimit {
     case ENFILE:
       shown = nil
       likely = "the system has no descriptor left (fs.file-max)"
-    case EAGAIN where call?.hasPrefix("clone") == true:
+    case EAGAIN where call?.begins(with: "clone") == true:
       let limits = SystemLimit.processes
       shown = limits
       likely =
@@ -48,17 +48,18 @@ struct SystemLimit {
   private static var mostOfGroup: Int? {
     guard let groups = text("/proc/self/cgroup") else { return nil }
     var least: Int?
-    for line in groups.split(separator: "\n") {
-      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-      guard parts.count == 3, parts[1] == "" || parts[1] == "pids" else { continue }
-      let root = parts[1] == "" ? "/sys/fs/cgroup" : "/sys/fs/cgroup/pids"
+    for line in groups.pieces(at: "\n") {
+      let parts = line.pieces(at: ":", keepingEmpty: true, most: 3)
+      guard parts.count == 3, parts[1].isEmpty || parts[1].isSame(as: "pids") else { continue }
+      let root = parts[1].isEmpty ? "/sys/fs/cgroup" : "/sys/fs/cgroup/pids"
       var path = parts[2]
       while true {
-        if let value = text("\(root)\(path)/pids.max").flatMap({ Int($0.prefix { $0 != "\n" }) }) {
+        if let value = text("\(root)\(path)/pids.max").flatMap({ $0.pieces(at: "\n").first.flatMap { Int($0) } }) {
           least = min(least ?? value, value)
         }
-        guard let slash = path.lastIndex(of: "/"), path.count > 1 else { break }
-        path = path[..<slash]
+        // The root of the groups is "/".
+        guard path.utf8.count > 1, let (above, _) = path.cut(atLast: "/") else { break }
+        path = above
       }
     }
     return least

@@ -212,7 +212,7 @@ final class Interpreter: @unchecked Sendable {
   var complaint: String {
     drainComplaints()
     let text = String(decoding: complaints.bytes.suffix(Interpreter.longestComplaint), as: UTF8.self)
-    return text.split(separator: "\n").last.map { Wording.foreign(String($0)) } ?? ""
+    return text.pieces(at: "\n").last.map { Wording.foreign(String($0)) } ?? ""
   }
 
   /// What a message calls it.

@@ -194,8 +194,9 @@ final class Transfers {
   private func copy(_ match: FileIndex.Match, _ from: Location, _ to: Location) throws(SpawnFailure) {
     let listed: ([VolumeFile]) -> SpawnFailure? = { [self] files in
       guard let first = files.first else {
+        let what = match.key.namesFolder ? "folder" : "file or folder"
         return SpawnFailure(
-          .inputMissing, "its input \(match.key.shown) is missing: \(from.shown) does not have it any more")
+          .inputMissing, "its input \(match.key.shown) is missing: \(from.shown) has no such \(what)")
       }
       index.add(first.isFolder ? FileIndex.Match(key: match.key.folder, locations: match.locations) : match, in: to)
       // What is listed by itself has a version of its own, which may be elsewhere.

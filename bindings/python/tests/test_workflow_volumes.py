@@ -78,7 +78,7 @@ def test_what_a_volume_lists_is_copied_from_there(place):
 def test_a_listing_that_is_wrong_is_told(place):
     result = place.execute(container("s", "cat x", inputs=["x"]), a=["x"])
     assert result.outcome == "input_missing"
-    assert 'its input "x" is missing: the volume "a" does not have it any more' in result.message
+    assert 'its input "x" is missing: the volume "a" has no such file or folder' in result.message
     result = place.execute(container("s", "cat x", inputs=["x"]), workers={"s": "a"}, a=["x"])
     assert result.outcome == "input_missing" and '"x"' in result.message
 
