@@ -20,8 +20,8 @@ CALLS = {
 EACH_CALL = [(use, call) for use, calls in CALLS.items() for call in calls]
 #: Where a command has ended, and the engine does not come to an end.
 BEHIND_THE_END = [
-    ("command", {"attach": "flood"}),
-    ("step", {"execstart": "flood"}),
+    ("command", {"attach": "drip"}),
+    ("step", {"execstart": "drip"}),
     ("step", {"execjson": "hang"}),
 ]
 #: Where the engine does not do what is asked for when a command is to end.
@@ -132,7 +132,7 @@ def test_a_cancel_reaches_what_is_behind_the_end(engine, rundir, wait_until, use
 
 
 def test_a_deadline_reaches_what_is_behind_the_end(engine, rundir):
-    options = {"host": engine({"attach": "flood"}).host, "engine_timeout": LONG, "output_limit": 1000}
+    options = {"host": engine({"attach": "drip"}).host, "engine_timeout": LONG, "output_limit": 1000}
     pool = flowworker.WorkerPool([{"name": "d", "type": "docker", "options": options}], {"s": "d"})
     result = flowworker.SerialWorkflow([step()]).run(workers=pool, rundir=rundir, deadline=0.5)
     assert (result.outcome, result.returncode != 0) == ("timeout", True)
