@@ -15,7 +15,7 @@ def call(shared, rundir, write):
 
     def call(text, path="m.f", context=None, variables=None):
         write("m.py", text)
-        job = {"do": "call", "function": path, "variables": variables or {}, "context": context or {}}
+        job = {"do": "call", "function": path, "variables": variables or {}, "context": context or {}, "unfit": {}}
         return shared("call").run(job, rundir)
 
     return call
@@ -171,7 +171,7 @@ def test_a_function_that_forks_gives_one_value(call):
 def test_what_a_call_leaves_is_told(rundir, write):
     write("m.py", "import subprocess\ndef f(): return subprocess.Popen(['sleep', '1000'], start_new_session=True).pid")
     interpreter = Interpreter("call")
-    outcome = interpreter.run({"do": "call", "function": "m.f", "variables": {}, "context": {}}, rundir)
+    outcome = interpreter.run({"do": "call", "function": "m.f", "variables": {}, "context": {}, "unfit": {}}, rundir)
     left = outcome["returned"]["value"]
     try:
         assert outcome["done"]["clean"] is False
@@ -219,7 +219,7 @@ def test_it_ends_when_it_is_idle():
 def test_it_needs_no_packages(rundir, write):
     write("m.py", "import sys\ndef f(): return [name for name in sys.modules if name.split('.')[0] in ('papermill', 'zmq')]")
     interpreter = Interpreter("call", env={"PATH": os.environ["PATH"]})
-    outcome = interpreter.run({"do": "call", "function": "m.f", "variables": {}, "context": {}}, rundir)
+    outcome = interpreter.run({"do": "call", "function": "m.f", "variables": {}, "context": {}, "unfit": {}}, rundir)
     assert outcome["returned"]["value"] == []
     pid = outcome["done"]["pid"]
     assert not lives(pid) and math.isclose(outcome["done"]["status"], 0)

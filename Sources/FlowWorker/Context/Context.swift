@@ -74,7 +74,7 @@ struct ContextValues: Sendable {
   fileprivate(set) var object: JSONValue
   /// What runs code steps; `nil`: the functions that the pool has.
   fileprivate(set) var function: Function?
-  /// Why no command can have a value, by its name: what JSON has of it is only to be shown.
+  /// Why no command and no other process can have a value, by its name: what JSON has of it is only to be shown.
   fileprivate(set) var unfit: [Name: String] = [:]
 
   init(_ object: JSONValue, _ function: Function? = nil) {

@@ -32,14 +32,27 @@ final class PythonJob: Sendable {
         guard let context else { return writer.object { _ in } }
         context.object.read { writer.value($0) }
       }
+      // Which of these the function takes is known there.
+      writer.member("unfit") { writer in
+        writer.object { writer in
+          for (name, reason) in context?.unfit ?? [:] { writer.member(key: name.text, reason) }
+        }
+      }
     }
     return make(.call, "the function \(Wording.quoted(action.function))", writer)
   }
 
   /// A run of a notebook.
-  static func notebook(
-    _ action: NotebookAction, _ options: PythonOptions, _ context: ContextValues?, _ secrets: Secrets
-  ) -> PythonJob? {
+  static func notebook(_ step: Step, _ options: PythonOptions, _ context: ContextValues?, _ secrets: Secrets)
+    throws(FlowError) -> PythonJob
+  {
+    let action = step.notebook
+    for (index, parameter) in action.parameters.enumerated() {
+      let key = action.variables[parameter]
+      guard let reason = context?.unfit[Name(key)] else { continue }
+      throw FlowError(
+        .document, "step \(step.shownName): the value of \(Wording.quoted(key)) \(reason)", path: "/action/params/\(index)")
+    }
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("do", "notebook")
@@ -53,7 +66,8 @@ final class PythonJob: Sendable {
       writer.member("cell_timeout", options.cellTimeout)
       writer.member("start_timeout", options.startTimeout)
     }
-    return make(.notebook, "the notebook \(Wording.quoted(action.notebook))", writer)
+    guard let job = make(.notebook, "the notebook \(Wording.quoted(action.notebook))", writer) else { throw .noMemory }
+    return job
   }
 
   private static func make(_ kind: Kind, _ shown: String, _ writer: consuming JSONWriter) -> PythonJob? {

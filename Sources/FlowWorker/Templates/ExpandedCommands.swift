@@ -22,7 +22,7 @@ struct ExpandedCommands: ~Copyable {
           path: "/action/commands/\(index)", position: position)
       }
       if let unfit = context?.unfit, !unfit.isEmpty,
-        let (name, position) = template.firstPlaceholder(where: { unfit[Name($0)] != nil })
+        let (name, position) = template.firstPlaceholder(where: { unfit[Name($0)] != nil && !variables.has($0) })
       {
         throw FlowError(
           .template,

@@ -147,6 +147,8 @@ final class VariableTable: Sendable {
     self.texts = texts
   }
 
+  func has(_ name: String) -> Bool { names.number(of: Name(name)) != nil }
+
   @inline(__always)
   func append(_ name: UnsafeRawBufferPointer, hash: UInt32, to output: inout ByteBuffer) -> Bool {
     guard let number = names.number(of: name, hash: hash), number < texts.count else { return false }

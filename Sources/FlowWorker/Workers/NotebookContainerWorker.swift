@@ -15,7 +15,7 @@ struct NotebookContainerWorker: StepRunner {
   var settings: RunSettings { options.docker.settings }
 
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
-    guard let job = PythonJob.notebook(step.notebook, options.python, context, secrets) else { throw .noMemory }
+    let job = try PythonJob.notebook(step, options.python, context, secrets)
     return StepPlan(commands: try ExpandedCommands(named: step.notebook.notebook)) { (settings) throws(SpawnFailure) in
       try NotebookLauncher(self, job, step, settings, rundir: rundir)
     }

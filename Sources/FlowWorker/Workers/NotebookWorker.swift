@@ -13,7 +13,7 @@ struct NotebookWorker: StepRunner {
   var settings: RunSettings { options.settings }
 
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
-    guard let job = PythonJob.notebook(step.notebook, options, context, secrets) else { throw .noMemory }
+    let job = try PythonJob.notebook(step, options, context, secrets)
     let (python, interpreters, options) = (python, interpreters, options)
     return StepPlan(commands: try ExpandedCommands(named: step.notebook.notebook)) { (settings) throws(SpawnFailure) in
       try PythonLauncher(job, python, interpreters, settings, options, env: step.env, rundir: rundir)

@@ -83,7 +83,7 @@ class Likeness:
         if not shown.is_exact:
             self.kind = shown_text("of the type {}".format(type(value).__qualname__))
         if shown.is_foreign:
-            self.unfit = "has the character NUL, or half of a surrogate pair, which no command can have"
+            self.unfit = "has the character NUL, or half of a surrogate pair, which no other process can be given"
 
 
 class _Shown:

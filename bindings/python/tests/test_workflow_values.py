@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 
 import pytest
 
@@ -73,6 +74,25 @@ def test_no_command_has_a_text_that_is_only_shown(tmp_path):
     result = workflow.run({}, rundir=tmp_path)
     assert (result.outcome, len(result)) == ("spawn_failed", 2)
     assert 'the value of "x" has the character NUL' in result.message
+
+
+def test_no_other_process_has_a_text_that_is_only_shown(tmp_path):
+    """It would see another text than the one that the function gave."""
+    (tmp_path / "unfit_value.py").write_text("def takes(x): return x\ndef takes_not(y=1): return y\n")
+    spec = {"name": "c", "type": "code", "env": {"PYTHONPATH": str(tmp_path)}, "options": {"python": sys.executable}}
+    pool = fw.WorkerPool(workers=[spec], managers={"b": "c"})
+    for step, outcome in (
+        (fw.NotebookStep("b", "b.ipynb", params=["x"]), "spawn_failed"),
+        (fw.CodeStep("b", "unfit_value.takes"), "spawn_failed"),
+        (fw.CodeStep("b", "unfit_value.takes_not", arg="z"), "exited"),
+    ):
+        workers = None if isinstance(step, fw.NotebookStep) else pool
+        workflow = fw.SerialWorkflow(workers=workers).add_code_step("a", lambda: "a\0b", arg="x").add_step(step)
+        result = workflow.run({}, rundir=tmp_path)
+        assert (result.outcome, len(result)) == (outcome, 2), result.message
+        if outcome == "spawn_failed":
+            assert 'the value of "x" has the character NUL' in result.message
+        assert result.context["x"] == "a\0b"
 
 
 def test_commands_see_what_python_shows(tmp_path):

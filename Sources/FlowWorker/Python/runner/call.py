@@ -136,6 +136,8 @@ def arguments(function, job):
                 missing.append((parameter.name, key))
             elif parameter.kind == parameter.POSITIONAL_ONLY:
                 positional.append(parameter.default)
+        elif key in job["unfit"]:
+            raise Refused("TypeError", 'the value of "%s" %s' % (key, job["unfit"][key]))
         elif parameter.kind == parameter.POSITIONAL_ONLY:
             positional.append(context[key])
         else:
