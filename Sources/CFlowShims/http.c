@@ -56,14 +56,17 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
   fws_call *call = (fws_call *)(void *)of_easy;
   if (call != NULL) call->fd = what == CURL_POLL_REMOVE ? -1 : fd;
   if (what == CURL_POLL_REMOVE) {
-    epoll_ctl(link->epoll, EPOLL_CTL_DEL, fd, NULL);
+    epoll_ctl(link->epoll.number, EPOLL_CTL_DEL, fd, NULL);
+    http_watches_not(link, fd);
     return 0;
   }
+  http_watches(link, fd);
   struct epoll_event event = {.data.fd = fd};
   if (what & CURL_POLL_IN) event.events |= EPOLLIN;
   if (what & CURL_POLL_OUT) event.events |= EPOLLOUT;
   (void)of_socket;
-  if (epoll_ctl(link->epoll, EPOLL_CTL_MOD, fd, &event) < 0) epoll_ctl(link->epoll, EPOLL_CTL_ADD, fd, &event);
+  int epoll = link->epoll.number;
+  if (epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) < 0) epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
   return 0;
 }
 
@@ -72,9 +75,9 @@ static double later(double one, double other) { return one > other ? one : other
 
 /* The timer may ring too early, which is cheaper than to set it for each change. */
 static void arm(fws_http *link, double at) {
-  if (at >= link->armed) return;
+  if (at >= link->armed || link->multi == NULL) return;
   link->armed = at;
-  fws_timer_set(link->timer, later(at - fws_monotonic(), 0));
+  fws_timer_set(link->timer.number, later(at - fws_monotonic(), 0));
 }
 
 static int on_timer(CURLM *multi, long milliseconds, void *context) {
@@ -84,12 +87,6 @@ static int on_timer(CURLM *multi, long milliseconds, void *context) {
   link->curl_at = milliseconds < 0 ? INFINITY : fws_monotonic() + (double)milliseconds / 1000;
   arm(link, link->curl_at);
   return 0;
-}
-
-static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
-  (void)context;
-  (void)purpose;
-  return fws_above_standard(socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol));
 }
 
 /* What is on the way before a body, interim answers included. */
@@ -152,16 +149,20 @@ fws_http *fws_http_open(const char *socket, const char *ca, const char *cert, co
   link->key = key;
   link->taken = -1;
   link->armed = link->curl_at = INFINITY;
-  link->epoll = fws_epoll();
-  link->timer = fws_above_standard(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  link->multi = fws_http_multi();
-  if (link->epoll < 0 || link->timer < 0 || link->multi == NULL) {
-    int error = errno;
+  int epoll = fws_epoll();
+  int error = epoll < 0 ? -epoll : 0;
+  int timer = fws_marked(fws_above_standard(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)));
+  if (timer < 0 && error == 0) error = -timer;
+  link->epoll = fws_fd_of(epoll);
+  link->timer = fws_fd_of(timer);
+  link->multi = fws_http_multi(link->wakeup);
+  if (link->multi == NULL && error == 0) error = errno;
+  if (epoll < 0 || timer < 0 || link->multi == NULL) {
     fws_http_close(link);
     errno = error;
     return NULL;
   }
-  fws_epoll_add(link->epoll, link->timer);
+  fws_epoll_add(epoll, timer);
   fws_curl.curl_multi_setopt(link->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   fws_curl.curl_multi_setopt(link->multi, CURLMOPT_SOCKETDATA, link);
   fws_curl.curl_multi_setopt(link->multi, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -174,17 +175,13 @@ void fws_http_close(fws_http *link) {
   while (link->calls != NULL) fws_http_drop(link->calls);
   quiet quiet;
   quiet_begin(&quiet);
-  if (link->multi != NULL) fws_curl.curl_multi_cleanup(link->multi);
+  if (http_is_ours(link)) fws_curl.curl_multi_cleanup(link->multi);
   quiet_end(&quiet);
-  if (link->timer >= 0) {
-    if (link->epoll >= 0) fws_epoll_remove(link->epoll, link->timer);
-    close(link->timer);
-  }
-  if (link->epoll >= 0) close(link->epoll);
+  http_close_descriptors(link);
   free(link);
 }
 
-int fws_http_fd(const fws_http *link) { return link->epoll; }
+int fws_http_fd(fws_http *link) { return http_is_ours(link) ? link->epoll.number : -1; }
 
 /* --- calls ------------------------------------------------------------------------- */
 
@@ -221,7 +218,10 @@ void http_set_common(fws_call *call, const char *url) {
   fws_curl.curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
   /* Seconds. All that is behind the connection has the limits of the call. */
   fws_curl.curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, 10L);
-  fws_curl.curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, http_on_open);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, link);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, http_on_close);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, link);
   /* A variable of the environment that is meant for the web does not stand between us and an engine. */
   fws_curl.curl_easy_setopt(easy, CURLOPT_PROXY, "");
   if (link->socket != NULL) {
@@ -279,7 +279,9 @@ fws_call *http_make_call(fws_http *link, const fws_http_handlers *handlers, void
   return NULL;
 }
 
-void fws_http_wake(fws_http *link) { on_timer(link->multi, 0, link); }
+void fws_http_wake(fws_http *link) {
+  if (http_is_ours(link)) on_timer(link->multi, 0, link);
+}
 
 static double after(double now, double seconds) { return seconds > 0 ? now + seconds : INFINITY; }
 
@@ -295,9 +297,9 @@ fws_call *http_begin(fws_call *call, fws_http_limits limits) {
   call->whole_until = after(now, limits.whole);
   quiet quiet;
   quiet_begin(&quiet);
-  CURLMcode code = fws_curl.curl_multi_add_handle(link->multi, call->easy);
+  bool is_begun = http_is_ours(link) && fws_curl.curl_multi_add_handle(link->multi, call->easy) == CURLM_OK;
   quiet_end(&quiet);
-  if (code != CURLM_OK) {
+  if (!is_begun) {
     http_free_call(call);
     return NULL;
   }
@@ -339,37 +341,16 @@ int fws_http_take(fws_http *link) {
 
 bool fws_http_is_sent(const fws_call *call) {
   long size = 0;
-  return fws_curl.curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &size) == CURLE_OK && size > 0;
+  return call->easy != NULL && fws_curl.curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &size) == CURLE_OK && size > 0;
 }
 
 void fws_http_drop(fws_call *call) {
   quiet quiet;
   quiet_begin(&quiet);
   unlink_call(call);
-  fws_curl.curl_multi_remove_handle(call->link->multi, call->easy);
+  if (http_is_ours(call->link)) fws_curl.curl_multi_remove_handle(call->link->multi, call->easy);
   http_free_call(call);
   quiet_end(&quiet);
-}
-
-bool fws_http_is_unreachable(int code) {
-  switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_URL_MALFORMAT:
-    case CURLE_OPERATION_TIMEDOUT: return true; /* of a connection: all other limits are ours */
-    default: return false;
-  }
-}
-
-bool fws_http_is_absent(int code) {
-  switch (code) {
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE: return true;
-    default: return fws_http_is_unreachable(code);
-  }
 }
 
 static void work(fws_http *link) {
@@ -377,10 +358,10 @@ static void work(fws_http *link) {
   quiet_begin(&quiet);
   int running;
   struct epoll_event events[32];
-  int count = epoll_wait(link->epoll, events, 32, 0);
+  int count = epoll_wait(link->epoll.number, events, 32, 0);
   for (int at = 0; at < count; at++) {
     int fd = events[at].data.fd;
-    if (fd == link->timer) {
+    if (fd == link->timer.number) {
       uint64_t times;
       if (read(fd, &times, sizeof times) < 0 && errno != EAGAIN) continue;
       link->armed = INFINITY;
@@ -405,7 +386,7 @@ static void work(fws_http *link) {
 static fws_call *take_ended(fws_http *link, int *code) {
   int left;
   CURLMsg *message;
-  while ((message = fws_curl.curl_multi_info_read(link->multi, &left)) != NULL) {
+  while (link->multi != NULL && (message = fws_curl.curl_multi_info_read(link->multi, &left)) != NULL) {
     if (message->msg != CURLMSG_DONE) continue;
     char *call = NULL;
     *code = message->data.result;
@@ -474,6 +455,15 @@ static fws_call *take_late(fws_http *link) {
 }
 
 void fws_http_advance(fws_http *link) {
+  if (!http_is_ours(link)) {
+    /* None is begun any more. */
+    while (link->calls != NULL) {
+      link->calls->own_code = FWS_HTTP_LOST;
+      link->calls->late = FWS_HTTP_LOST_TEXT;
+      finish(link, link->calls, FWS_HTTP_LOST);
+    }
+    return;
+  }
   work(link);
   /* A handler may begin and drop calls: the list is begun anew after each. */
   for (;;) {

@@ -2,6 +2,8 @@
 #ifndef HTTP_LIBRARY_H
 #define HTTP_LIBRARY_H
 
+#include "fws.h"
+
 #include <curl/curl.h>
 
 /* The functions are macros in curl.h where the compiler checks their arguments. */
@@ -35,8 +37,9 @@ typedef struct {
 #undef FWS_CURL_POINTER
 } fws_curl_functions;
 
-/* What curl_multi_init() gives, and no program that the host starts inherits a descriptor of it. */
-CURLM *fws_http_multi(void);
+/* What curl_multi_init() gives, and no program that the host starts inherits a descriptor of it. `wakeup` are the two that it
+ * has, where they are known. */
+CURLM *fws_http_multi(fws_fd wakeup[2]);
 
 /* To be used only where a link exists. */
 extern fws_curl_functions fws_curl;

@@ -47,7 +47,8 @@ static bool is_wakeup_pair(CURLM *multi, int reader, int writer) {
   return recv(reader, &byte, 1, MSG_DONTWAIT) == 1 && on_the_way(reader, writer) == 0;
 }
 
-CURLM *fws_http_multi(void) {
+CURLM *fws_http_multi(fws_fd wakeup[2]) {
+  wakeup[0] = wakeup[1] = fws_fd_of(-1);
   /* A fork shares the connections, and must leave them alone. */
   fws_use();
   int reader, writer;
@@ -56,6 +57,8 @@ CURLM *fws_http_multi(void) {
   if (multi != NULL && are_known && is_wakeup_pair(multi, reader, writer)) {
     fcntl(reader, F_SETFD, FD_CLOEXEC);
     fcntl(writer, F_SETFD, FD_CLOEXEC);
+    wakeup[0] = fws_fd_of(reader);
+    wakeup[1] = fws_fd_of(writer);
   }
   return multi;
 }

@@ -13,7 +13,8 @@ static size_t on_read(char *room, size_t unit, size_t count, void *context) {
   int64_t left = call->size - call->at;
   if (left <= 0) return 0;
   if ((int64_t)size > left) size = (size_t)left;
-  ssize_t got = pread(call->content, room, size, call->at);
+  ssize_t got = -1;
+  if (fws_fd_is_ours(&call->content)) got = pread(call->content.number, room, size, call->at);
   if (got < 0) {
     call->error_number = errno;
     return CURL_READFUNC_ABORT;
@@ -37,11 +38,12 @@ static size_t on_content(char *bytes, size_t unit, size_t count, void *context) 
   long status = 0;
   fws_curl.curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
   /* What a server says of a failure, or of a file that it was sent, is not the file. SFTP has no status. */
-  if (call->content < 0 || call->is_upload || (status != 0 && (status < 200 || status > 299))) {
+  if (call->content.number < 0 || call->is_upload || (status != 0 && (status < 200 || status > 299))) {
     return http_tell_data(call, (int)status, bytes, size) ? size : 0;
   }
   for (size_t done = 0; done < size;) {
-    ssize_t written = fws_write_file(call->content, bytes + done, size - done);
+    ssize_t written = -1;
+    if (fws_fd_is_ours(&call->content)) written = fws_write_file(call->content.number, bytes + done, size - done);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) {
       call->error_number = errno;
@@ -126,7 +128,7 @@ static bool set_transfer(fws_call *call, const fws_transfer *what) {
 fws_call *fws_http_transfer(fws_http *link, const fws_transfer *what, const fws_http_handlers *handlers, void *owner) {
   fws_call *call = http_make_call(link, handlers, owner);
   if (call == NULL) return NULL;
-  call->content = what->content;
+  call->content = fws_fd_of(what->content);
   call->is_upload = what->is_upload;
   call->size = what->size;
   if (set_transfer(call, what)) return http_begin(call, what->limits);
@@ -135,6 +137,27 @@ fws_call *fws_http_transfer(fws_http *link, const fws_transfer *what, const fws_
 }
 
 long fws_http_revoked_line(const fws_http *link) { return link->revoked_line; }
+
+bool fws_http_is_unreachable(int code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_OPERATION_TIMEDOUT: return true; /* of a connection: all other limits are ours */
+    default: return false;
+  }
+}
+
+bool fws_http_is_absent(int code) {
+  switch (code) {
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE: return true;
+    default: return fws_http_is_unreachable(code);
+  }
+}
 
 bool fws_http_is_host_key(int code) { return code == CURLE_PEER_FAILED_VERIFICATION; }
 bool fws_http_is_login(int code) { return code == CURLE_LOGIN_DENIED; }

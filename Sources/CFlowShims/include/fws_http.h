@@ -28,8 +28,9 @@ fws_http *_Nullable fws_http_open(const char *_Nullable socket, const char *_Nul
 /* Drops all calls that have not ended, without a word. */
 void fws_http_close(fws_http *_Nonnull link);
 
-/* Can be read when there is something to do. More descriptors may be put into it. */
-int fws_http_fd(const fws_http *_Nonnull link);
+/* Can be read when there is something to do. More descriptors may be put into it. -1: the host has closed a descriptor of the
+ * link, which is of no use from now on: its calls end with FWS_HTTP_LOST, and none is begun. */
+int fws_http_fd(fws_http *_Nonnull link);
 
 /* What is told of a call, by fws_http_advance() only, and except for `data` when libcurl is not at work: there
  * other calls may be begun and dropped. */
@@ -53,9 +54,12 @@ typedef struct {
   double whole;   /* until its end */
 } fws_http_limits;
 
-/* Of `end`, beside libcurl's own: a limit has passed; the peer says more than anybody reads. */
+/* Of `end`, beside libcurl's own: a limit has passed; the peer says more than anybody reads; the host has closed
+ * the link's descriptors. */
 #define FWS_HTTP_LATE 1000
 #define FWS_HTTP_TOO_LONG 1001
+#define FWS_HTTP_LOST 1002
+#define FWS_HTTP_LOST_TEXT "this process has closed descriptors of the connection to it"
 
 /* Codes of `end` that say that there is nobody: the connection was not made, or not with TLS as it should be. */
 bool fws_http_is_absent(int code);

@@ -55,7 +55,7 @@ final class Engine: Sendable {
 
   /// A link of the caller's own, until it is given back.
   func link() throws(SpawnFailure) -> HTTPLink {
-    if let link = state.withLock({ $0.idle.popLast() }) { return link }
+    while let link = state.withLock({ $0.idle.popLast() }) { if !link.isLost { return link } }
     return try Keepers.retrying { () throws(SpawnFailure) in try HTTPLink(peer) }
   }
 

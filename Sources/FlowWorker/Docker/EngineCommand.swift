@@ -465,6 +465,8 @@ class EngineCommand: RunningCommand {
   private func search() {
     guard phase != .closing, phase != .over else { return }
     guard let container else { return close() }
+    // It is there, but not for us.
+    if session.link.isLost { return leave(container) }
     // It may accept, and say nothing.
     clocks.set(.loss, in: max(lossEnd - fws_monotonic(), 0) + EngineCommand.lossInterval)
     session.link.call("GET", session.path("/containers/\(container)/json"), within: session.answer) {

@@ -2,8 +2,8 @@
 struct SlurmOptions {
   static let keys =
     [
-      "partition", "time", "cpus", "memory", "account", "extra", "hold", "allocations", "queue_timeout", "inherit_env",
-      "shell", "background", "grace", "limits",
+      "partition", "time", "cpus", "memory", "account", "extra", "hold", "allocations", "queue_timeout", "start_timeout",
+      "inherit_env", "shell", "background", "grace", "limits",
     ] + RunSettings.keys
 
   var partition: String?
@@ -22,6 +22,8 @@ struct SlurmOptions {
   var allocations = 32
   /// Seconds to wait for one.
   var queueTimeout: Double?
+  /// Seconds in which the agent in an allocation has to say something.
+  var startTimeout = 120.0
   /// What the commands are run with, as those of a subprocess worker.
   var process = SubprocessOptions()
 
@@ -58,6 +60,8 @@ struct SlurmOptions {
         allocations = Int(try SlurmOptions.number(value, 1...100_000, "number of allocations"))
       } else if key == "queue_timeout" {
         queueTimeout = try value.requireSeconds()
+      } else if key == "start_timeout" {
+        startTimeout = try value.requireSeconds()
       } else if key == "background", value.string == "leave" {
         throw Refusal("\"leave\" is no way to treat background processes of a job, which ends with its step")
       } else if !(try process.read(key, value)) {

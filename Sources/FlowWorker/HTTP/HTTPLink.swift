@@ -70,14 +70,32 @@ final class HTTPLink {
     if !fws_is_forked() { fws_http_close(raw) }
   }
 
-  /// Can be read when there is something to do; more descriptors may be watched with it.
-  var fd: Int32 { fws_http_fd(raw) }
+  /// Can be read when there is something to do; more descriptors may be watched with it. `fws_fd.lost`: the host has closed
+  /// one of the link's, whose calls end, and which is of no use any more.
+  var fd: Int32 {
+    let fd = fws_http_fd(raw)
+    return fd < 0 ? fws_fd.lost : fd
+  }
+
+  var isLost: Bool { fws_http_fd(raw) < 0 }
+
+  /// A link to the same server that can be used: itself, unless it is lost and its calls have ended.
+  func renewed() throws(SpawnFailure) -> HTTPLink { isLost && isIdle ? try HTTPLink(peer) : self }
 
   /// Does what can be done without waiting. What is told of calls is told in here.
   func advance() {
     fws_http_advance(raw)
-    // Those that could not even be begun.
-    while let call = unstarted.popLast() { call.finish(code: -1, call.reason ?? "there is not enough memory for it") }
+    // Those that could not even be begun. What they begin in turn has its own turn.
+    for _ in 0..<unstarted.count {
+      guard let call = unstarted.popLast() else { break }
+      if let reason = call.reason {
+        call.finish(code: -1, reason)
+      } else if isLost {
+        call.finish(code: FWS_HTTP_LOST, FWS_HTTP_LOST_TEXT)
+      } else {
+        call.finish(code: -1, "there is not enough memory for it")
+      }
+    }
     withExtendedLifetime(self) {}
   }
 
@@ -133,7 +151,7 @@ final class HTTPLink {
     call.raw = started
     calls[ObjectIdentifier(call)] = call
     guard started == nil else { return }
-    unstarted.append(call)
+    unstarted.insert(call, at: 0)
     fws_http_wake(raw)
   }
 

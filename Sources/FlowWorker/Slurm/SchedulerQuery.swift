@@ -9,6 +9,9 @@ final class SchedulerQuery {
     let reason: String
     let node: String
 
+    /// It has no nodes that could run something, or not yet.
+    var isWaiting: Bool { isAlive && state != "RUNNING" }
+
     /// It may still run something.
     var isAlive: Bool {
       ["PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "REQUEUED", "RESIZING"]

@@ -60,6 +60,9 @@ struct SchedulerWords {
     return lines.contains { $0.contains(" CANCELLED AT ") } ? "CANCELLED" : nil
   }
 
+  /// Whether a line about the queue says that the job has its nodes, which may have to be made ready.
+  static func tellOfAllocation(_ line: String) -> Bool { line.contains("has been allocated resources") }
+
   /// Whether they say that memory ran out.
   static func tellOfMemory(_ lines: [String]) -> Bool {
     lines.contains {

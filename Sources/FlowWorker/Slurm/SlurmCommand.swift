@@ -13,37 +13,11 @@ internal import Glibc
 ///   | phase             | waits for                     | until                                                    |
 ///   |-------------------|-------------------------------|----------------------------------------------------------|
 ///   | arriving          | an allocation                 | `queue`                                                  |
+///   |                   | the agent in it               | `start` (`StartWatch`)                                   |
 ///   | running           | the word of the node          | `answer`: some seconds after the timeout or the cancel   |
 ///   | settling          | the end of srun               | `srun`                                                   |
 ///   | pausing, asking   | the scheduler, which knows it | `scheduler` for all of it, and a time for each question  |
 final class SlurmCommand: RunningCommand {
-  private enum Clock {
-    /// The worker's time for an allocation has passed.
-    case queue
-    /// The node should have ended the command, and has not said so.
-    case answer
-    /// The step's own time has passed, where no node keeps it.
-    case timeout
-    /// srun has not ended.
-    case srun
-    /// The scheduler is asked again.
-    case pause
-    /// The scheduler has been asked for long enough.
-    case scheduler
-    case now
-  }
-
-  private enum Phase {
-    case arriving
-    case running
-    /// srun is ending, by itself or ended.
-    case settling
-    /// Between two questions.
-    case pausing
-    case asking(SchedulerQuery)
-    case over
-  }
-
   private let launcher: SlurmLauncher
   private let text: ByteBuffer
   private let index: Int
@@ -63,29 +37,16 @@ final class SlurmCommand: RunningCommand {
   private var reason: Outcome?
   /// What a monitor, or the status file, says of its end.
   private var known: CommandEnd?
+  /// Of an agent from which nothing came in its time.
+  private var late: StartWatch?
   private var submissions = 0
   private var clocks: Deadlines<Clock>
   private var askings = 0
+  private var watch: StartWatch
   /// What the scheduler has said last.
   private var lastAnswer: SchedulerQuery.Answer?
   /// Its end has come by the link, behind all of its output.
   private var hasReply = false
-
-  /// Frames that are taken before others have their turn.
-  private static let turn = 64
-  private static let maxSubmissions = 3
-
-  /// Seconds that a node has to end a command and to say so, beside the grace; and srun to end.
-  private static let answerPatience = 5.0
-  private static let srunPatience = 10.0
-  /// Seconds that an agent waits for a word after the last command, whose output is on its way: where the task of srun ends
-  /// before that has come, srun drops it.
-  private static let deliveryPatience = 60.0
-  /// Seconds in which the scheduler is asked how a job has ended; and whether one has that we have ended, or that nobody
-  /// waits for any longer.
-  private static let schedulerPatience = 30.0
-  private static let endingPatience = 10.0
-  private static let hurry = 3.0
 
   init(
     _ launcher: SlurmLauncher, _ command: UnsafeRawBufferPointer, index: Int, isLast: Bool, timeout: Double?,
@@ -101,6 +62,7 @@ final class SlurmCommand: RunningCommand {
     epoll = try Descriptor.epoll()
     timer = try Pause(1e9)
     clocks = Deadlines(timer)
+    watch = StartWatch(limit: launcher.options.startTimeout)
     guard fws_epoll_add(epoll.number, timer.fd) else {
       throw SpawnFailure("its timer cannot be waited for", errno, call: "epoll_ctl")
     }
@@ -156,6 +118,7 @@ final class SlurmCommand: RunningCommand {
   private func tend(_ agent: ClusterAgent) {
     self.agent = agent
     fws_epoll_add(epoll.number, agent.fd)
+    if !agent.isReady { clocks.set(.start, in: watch.limit) }
   }
 
   /// It is there: the command begins.
@@ -175,6 +138,7 @@ final class SlurmCommand: RunningCommand {
     phase = .running
     clocks.clear(.queue)
     clocks.clear(.timeout)
+    endWatch()
     // The node's monitor keeps the time. Should that not answer, we do.
     if let timeout { clocks.set(.answer, in: timeout + launcher.options.process.grace + SlurmCommand.answerPatience) }
     run(on: found)
@@ -223,6 +187,7 @@ final class SlurmCommand: RunningCommand {
     switch clock {
     case .queue:
       if case .arriving = phase { leaveLine() } else { endBecause(.timeout) }
+    case .start: look()
     case .timeout: endBecause(.timeout)
     case .answer: if case .running = phase { force() } else { endBecause(.timeout) }
     case .srun: if case .settling = phase { ask() }
@@ -250,6 +215,11 @@ final class SlurmCommand: RunningCommand {
       switch phase {
       case .arriving:
         if reason != nil { return leaveLine() }
+        if let query = watch.query, let answer = query.advance() {
+          fws_epoll_remove(epoll.number, query.fd)
+          heed(watch.take(answer))
+          continue
+        }
         if let place, let offered = launcher.allocations.offer(to: place) {
           adopt(offered)
           continue
@@ -264,7 +234,9 @@ final class SlurmCommand: RunningCommand {
         switch agent.listen() {
         case .nothing: if isStillWaiting { return }
         case .ready: adopt(agent)
-        case .queued(let line): events.queued(job: agent.facts.job, line)
+        case .queued(let line):
+          events.queued(job: agent.facts.job, line)
+          if SchedulerWords.tellOfAllocation(line) { clocks.bring(.start, within: watch.limit) }
         case .end: settled()
         default: agent.close()
         }
@@ -297,6 +269,27 @@ final class SlurmCommand: RunningCommand {
     }
     // There may be more that no descriptor tells of.
     clocks.set(.now, in: 0)
+  }
+
+  private func look() {
+    guard case .arriving = phase, let agent, !agent.isReady, watch.query == nil else { return }
+    if let verdict = watch.look(for: agent.name) { return heed(verdict) }
+    if let query = watch.query { fws_epoll_add(epoll.number, query.fd) }
+  }
+
+  private func heed(_ verdict: StartWatch.Verdict) {
+    switch verdict {
+    case .wait(let seconds): clocks.set(.start, in: seconds)
+    case .late:
+      reason = .engineFailed
+      leaveLine()
+    }
+  }
+
+  private func endWatch() {
+    if let query = watch.query { fws_epoll_remove(epoll.number, query.fd) }
+    clocks.clear(.start)
+    watch = StartWatch(limit: watch.limit)
   }
 
   /// Waits for the bell. It may have been rung since it was looked at.
@@ -364,6 +357,8 @@ final class SlurmCommand: RunningCommand {
     }
     if let place, let offered = launcher.allocations.leave(place) { launcher.allocations.keep(offered) }
     place = nil
+    if reason == .engineFailed { late = watch }
+    endWatch()
     guard agent != nil else {
       end.outcome = reason ?? .cancelled
       return finish(end, keepsAgent: false)
@@ -394,6 +389,7 @@ final class SlurmCommand: RunningCommand {
 
   /// srun has ended.
   private func settled() {
+    endWatch()
     if known == nil { known = launcher.noted(index).map { CommandEnd($0) } }
     // One that was idle has ended in the moment in which it was taken.
     if let agent, agent.isReady, !isTold, known == nil, reason == nil, agent.status == 0 { return startOver() }
@@ -492,7 +488,7 @@ final class SlurmCommand: RunningCommand {
     if agent.isReady, !hasReply, isTold || known != nil { judged.incomplete = [.stdout, .stderr] }
     Verdict(
       agent: agent.facts, wasReady: agent.isReady, found: found, failure: failure, reason: reason,
-      isKnown: known != nil, options: launcher.options
+      isKnown: known != nil, late: late, options: launcher.options
     ).tell(in: &judged)
     if judged.outcome != .exited || known != nil { judged.explanation = judged.explanation ?? end.explanation }
     finish(judged, keepsAgent: false)

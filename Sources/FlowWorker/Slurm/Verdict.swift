@@ -9,6 +9,8 @@ struct Verdict {
   let reason: Outcome?
   /// The command's own status is known.
   let isKnown: Bool
+  /// The agent of a job that was out of the queue did not come.
+  let late: StartWatch?
   let options: SlurmOptions
 
   private var job: String { agent.job.map { "job \($0)" } ?? "the job" }
@@ -16,6 +18,7 @@ struct Verdict {
   private var said: String { SchedulerWords.reason(in: agent.messages).map { ": \($0)" } ?? "" }
 
   func tell(in end: inout CommandEnd) {
+    if let late { return tellOfSilence(late, in: &end) }
     if let reason {
       end.outcome = reason
       return
@@ -52,6 +55,16 @@ struct Verdict {
       let why = failure.map { "the scheduler could not be asked (\($0))" } ?? told ?? "the scheduler has forgotten it"
       end.explanation = "ended, but nobody knows how: the connection to \(job)\(node) was lost, and \(why)\(said)"
     }
+  }
+
+  private func tellOfSilence(_ late: StartWatch, in end: inout CommandEnd) {
+    let time = "within the worker's \"start_timeout\" of \(Wording.seconds(late.limit))"
+    guard let seen = late.found, let seen else {
+      return fail("the scheduler has no job for the step, and srun gave none \(time)\(said)", in: &end)
+    }
+    let node = seen.node.isEmpty ? "" : " on the node \(Wording.foreign(seen.node))"
+    let state = Wording.foreign(seen.state)
+    fail("job \(Wording.foreign(seen.job)) is \(state)\(node), and nothing came from its agent \(time)\(said)", in: &end)
   }
 
   /// There was no allocation.

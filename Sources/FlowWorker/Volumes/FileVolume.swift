@@ -32,7 +32,7 @@ final class FileVolume {
       fd = error == 0 ? fws_open_directory(path) : -error
     }
     guard fd >= 0 else {
-      throw SpawnFailure(volume: "the directory \(Wording.path(path)) of \(location.shown) cannot be used", -fd)
+      throw SpawnFailure(volume: "\(location.shown(at: path)) cannot be used", -fd)
     }
     directory = Descriptor(fd)
   }

@@ -8,7 +8,7 @@ internal import Glibc
 final class S3Volume: RemoteVolume {
   let name: String
   private let bucket: S3Bucket
-  private let link: HTTPLink
+  private var link: HTTPLink
   private let timeout: Double
 
   /// A service may give a page with nothing in it, but not for ever.
@@ -201,6 +201,7 @@ final class S3Volume: RemoteVolume {
       try request.headers(lines)
       if let (user, secret) = bucket.keys { try request.sign(bucket.signature, user: user, key: secret) }
       try kind(request)
+      link = try link.renewed()
       link.transfer(request.what, end: end)
       withExtendedLifetime(request) {}
     } catch {

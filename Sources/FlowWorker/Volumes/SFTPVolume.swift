@@ -6,7 +6,7 @@ internal import Glibc
 final class SFTPVolume: RemoteVolume {
   let name: String
   private let server: SSHServer
-  private let link: HTTPLink
+  private var link: HTTPLink
   private let timeout: Double
 
   /// How many folders may be inside each other.
@@ -220,6 +220,7 @@ final class SFTPVolume: RemoteVolume {
       let request = try TransferRequest(server.url(path), timeout: timeout)
       try server.login(request)
       try kind(request)
+      link = try link.renewed()
       link.transfer(request.what, end: end)
       withExtendedLifetime(request) {}
     } catch { link.fail(error.reason, end) }

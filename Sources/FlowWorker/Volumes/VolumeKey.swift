@@ -103,21 +103,42 @@ struct VolumeKey: Hashable, Sendable {
   func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result { bytes.withCString(body) }
 }
 
-/// Where a version of a file is: in a volume, or in the copy of a remote volume's files that is on this machine.
+/// Where a version of a file is: in a volume, or in the copy of a remote volume's files that is on this machine. What a run keeps
+/// is in a directory that is no volume of the document, and is named by its path.
 struct Location: Hashable, Sendable {
   private let name: Name
-  let isLocalCopy: Bool
+  private let kind: Kind
+
+  private enum Kind { case volume, localCopy, stateDirectory }
 
   init(_ volume: String, isLocalCopy: Bool = false) {
     name = Name(volume)
-    self.isLocalCopy = isLocalCopy
+    kind = isLocalCopy ? .localCopy : .volume
   }
+
+  init(stateDirectory path: String) {
+    name = Name(path)
+    kind = .stateDirectory
+  }
+
+  var isLocalCopy: Bool { kind == .localCopy }
 
   /// The volume's name, as the document has it.
   var volume: String { name.text }
 
   /// As a message names it.
-  var shown: String { (isLocalCopy ? "the local copy of the volume " : "the volume ") + Wording.quoted(volume) }
+  var shown: String {
+    switch kind {
+    case .volume: return "the volume \(Wording.quoted(volume))"
+    case .localCopy: return "the local copy of the volume \(Wording.quoted(volume))"
+    case .stateDirectory: return "the state directory \(Wording.path(volume))"
+    }
+  }
+
+  /// The same, with the directory that it is.
+  func shown(at path: String) -> String {
+    kind == .stateDirectory ? shown : "the directory \(Wording.path(path)) of \(shown)"
+  }
 }
 
 /// What a volume has under a key.

@@ -5,8 +5,8 @@ internal import Glibc
 /// What a run leaves in its state directory, one file for each step that has ended well, so that another host can go on
 /// where this one has died: the step as it was run, its files as they were, its result, and the value that its function gave.
 ///
-/// A file has its name when it is complete, and not before. One that cannot be read, or says something else than what is
-/// there now, counts as none, and so do all behind it.
+/// A file has its name when it is complete, and not before. One that is damaged, or says something else than what is
+/// there now, counts as none, and so do all behind it. One that the system does not let us read does, too, and that is told.
 final class RunState {
   /// The part of the directory where copies of remote files go.
   let copies: String
@@ -16,8 +16,8 @@ final class RunState {
 
   init(_ path: String) throws(FlowError) {
     do throws(SpawnFailure) {
-      directory = try FileVolume(Location("state"), at: path, isMade: true)
-    } catch { throw FlowError(.invalid, "the state directory cannot be used: \(error.reason)") }
+      directory = try FileVolume(Location(stateDirectory: path), at: path, isMade: true)
+    } catch { throw FlowError(.invalid, error.reason) }
     copies = path + "/copies"
     let fd = fws_open_beneath(directory.directory.number, "lock", O_RDWR | O_CREAT, 0o600)
     guard fd >= 0 else {
@@ -62,7 +62,7 @@ final class RunState {
 
   private func write(_ text: consuming ByteBuffer, _ name: VolumeKey) throws(SpawnFailure) {
     guard lock.isOurs else {
-      throw SpawnFailure(volume: "this process has closed the lock of the state directory, which may be another run's by now")
+      throw SpawnFailure(volume: "this process has closed the lock of \(directory.location.shown), which may be another run's by now")
     }
     if text.isExhausted { throw .noMemory }
     let part = try PartFile(name, in: directory)
@@ -97,8 +97,8 @@ final class RunState {
   }
 
   /// In the order in which they were recorded; `nil`: nothing is known.
-  func beginning() -> [[UInt64]]? {
-    guard let text = content(RunState.beginningName), let json = try? JSONText.parse(text.bytes) else { return nil }
+  func beginning() throws(SpawnFailure) -> [[UInt64]]? {
+    guard let text = try content(RunState.beginningName), let json = try? JSONText.parse(text.bytes) else { return nil }
     return json.read { json in
       var outputs: [[UInt64]] = []
       json["outputs"]?.forEachElement { _, watch in
@@ -128,8 +128,8 @@ final class RunState {
     let result: JSONValue
   }
 
-  func read(_ index: Int) -> Record? {
-    guard let text = content(RunState.name(index)), let json = try? JSONText.parse(text.bytes, allowingNUL: true) else { return nil }
+  func read(_ index: Int) throws(SpawnFailure) -> Record? {
+    guard let text = try content(RunState.name(index)), let json = try? JSONText.parse(text.bytes, allowingNUL: true) else { return nil }
     return json.read { json in
       guard json["version"]?.integer == 1, let signature = json["signature"].flatMap({ JSONValue(keeping: $0) }),
         let result = json["result"].flatMap({ JSONValue(keeping: $0) })
@@ -146,14 +146,27 @@ final class RunState {
     }
   }
 
-  private func content(_ name: VolumeKey) -> ByteBuffer? {
-    guard let (file, facts) = try? directory.read(name), let size = Int(exactly: facts.size) else { return nil }
+  /// How often a read is tried again that fails for a moment.
+  private static let tries = 20
+
+  /// `nil`: there is none, or it is damaged.
+  private func content(_ name: VolumeKey) throws(SpawnFailure) -> ByteBuffer? {
+    if case .nothing = try directory.look(name) { return nil }
+    let (file, facts) = try directory.read(name)
+    guard let size = Int(exactly: facts.size) else { return nil }
     var text = ByteBuffer()
+    var failures = 0
     while text.count < size {
-      guard let room = text.room(for: size - text.count) else { return nil }
+      guard let room = text.room(for: size - text.count) else { throw .noMemory }
       let count = Glibc.read(file.number, room, size - text.count)
-      if count < 0, errno == EINTR { continue }
-      if count <= 0 { return nil }
+      if count == 0 { return nil }
+      if count < 0 {
+        let error = errno
+        failures += 1
+        let passes = [EINTR, ENOMEM, EAGAIN].contains(error) && failures < RunState.tries
+        if !passes { throw directory.failure("the file", name, error) }
+        continue
+      }
       text.commit(count)
     }
     return text

@@ -15,7 +15,7 @@ extension WorkflowRun {
     }
     guard kept > 0 else { return }
     // The beginning of the run was in another process. Where nothing is known of it, what is there counts.
-    let prints = state?.beginning() ?? []
+    let prints = state.flatMap { state in readable { () throws(SpawnFailure) in try state.beginning() } } ?? []
     for (at, watch) in ownOutputs.enumerated() { watch.resume(prints.indices.contains(at) ? prints[at] : []) }
   }
 

@@ -3,7 +3,7 @@ extension WorkflowRun {
   /// Takes over the steps that a host before has run, as long as all is as it was.
   func resume() {
     guard let state else { return }
-    while index < resolved.steps.count, let worker, let record = state.read(index) {
+    while index < resolved.steps.count, let worker, let record = readable({ () throws(SpawnFailure) in try state.read(index) }) {
       let step = resolved.steps[index]
       guard let place = try? volumes.place(of: worker.location),
         let signature = Signature(step, worker, context, rundir: place.path, volumes, record.files, place, settings),
@@ -16,7 +16,16 @@ extension WorkflowRun {
       index += 1
     }
     kept = index
-    do throws(SpawnFailure) { try state.forget(from: index) } catch { stateFailure = error }
+    readable { () throws(SpawnFailure) in try state.forget(from: index) }
+  }
+
+  /// `nil` where the directory cannot be used, which the run's result tells.
+  @discardableResult
+  func readable<T>(_ body: () throws(SpawnFailure) -> T?) -> T? {
+    do throws(SpawnFailure) { return try body() } catch {
+      stateFailure = stateFailure ?? error
+      return nil
+    }
   }
 
   /// Remembers a step that has ended well, and gives its result with a note where that could not be. A directory that cannot

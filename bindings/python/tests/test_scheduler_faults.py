@@ -103,3 +103,52 @@ def test_a_scheduler_that_does_not_answer_has_an_end_of_its_own(cluster, rundir)
     result = worker().exec(STEP, {}, rundir)
     check_ended(result)
     assert result.commands[0]["is_ended"] is False
+
+
+#: What an agent's job may be while nothing comes from it.
+SILENT = [HANG, f"trap '' TERM; {HANG[5:]}", f"echo 'srun: job 5 has been allocated resources' >&2; {HANG}", FLOOD]
+CANCEL = 'echo > "$0.did"'
+
+
+def until_cancelled(state):
+    return f"test -e \"${{0%/*}}/scancel.did\" && echo '5|CANCELLED|None|n1' || echo '5|{state}|None|n1'"
+
+
+@pytest.mark.parametrize("srun", SILENT)
+@pytest.mark.parametrize("state", ["RUNNING", "COMPLETING", "FAILED"])
+def test_an_agent_that_does_not_come(cluster, rundir, srun, state):
+    programs = cluster(f"echo 'srun: error: the node is odd' >&2; {srun}", until_cancelled(state), CANCEL)
+    result = worker(start_timeout=0.2).exec(STEP, {}, rundir)
+    assert (result.outcome, result.returncode) == ("engine_failed", 1)
+    told = f'job 5 is {state} on the node n1, and nothing came from its agent within the worker\'s "start_timeout" of 0.2 s: '
+    assert told + ("job 5 queued" if srun == FLOOD else "the node is odd") in result.message
+    assert (programs / "scancel.did").exists()
+    check_ended(result)
+
+
+@pytest.mark.parametrize("queue", ["exit 0", "echo junk"])
+def test_a_job_that_the_scheduler_does_not_know(cluster, rundir, queue):
+    cluster(f"echo 'srun: error: odd' >&2; {HANG}", queue)
+    result = worker(start_timeout=0.2).exec(STEP, {}, rundir)
+    assert result.outcome == "engine_failed" and "the scheduler has no job for the step, and srun gave none" in result.message
+    check_ended(result)
+
+
+@pytest.mark.parametrize("queue", ["echo '5|PENDING|Priority|'", "echo '5|CONFIGURING|None|n1'", "exit 1"])
+def test_a_job_in_the_queue_is_asked_for_now_and_then(cluster, rundir, wait_until, queue):
+    programs = cluster(HANG, queue, CANCEL)
+    task = worker(start_timeout=0.1).start(STEP, {}, rundir)
+    ended = threading.Thread(target=task.wait)
+    ended.start()
+    seen = programs / "squeue.seen"
+    wait_until(lambda: seen.exists() and len(seen.read_text()) >= 3)
+    assert task.wait(0) is None
+    # Its turn comes: what squeue says is another thing now.
+    (programs / "squeue").write_text(f"#!/bin/sh\n{until_cancelled('RUNNING')}\n")
+    assert task.wait().outcome == "engine_failed"
+    ended.join()
+
+
+def test_a_queue_timeout_comes_before_an_agent_that_does_not_come(cluster, rundir):
+    cluster(HANG, until_cancelled("RUNNING"), CANCEL)
+    assert worker(start_timeout=3600, queue_timeout=0.2).exec(STEP, {}, rundir).outcome == "timeout"

@@ -179,7 +179,7 @@ def test_one_run_at_a_time_has_a_state(tmp_path):
 
 def test_a_state_that_cannot_be_used_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(fw.FlowWorkerError, match="the state directory cannot be used: .*Not a directory"):
+    with pytest.raises(fw.FlowWorkerError, match='the state directory ".*/file/state" cannot be used: Not a directory'):
         fw.SerialWorkflow([]).run(rundir=tmp_path, state=tmp_path / "file/state")
 
 
@@ -277,3 +277,29 @@ def test_a_record_that_cannot_be_replaced_is_told(tmp_path):
     flow.add_container_step("a", "", commands=["echo done"])
     result = flow.run({}, rundir=tmp_path / "run", state=tmp_path / "state")
     assert result.stdout == ["done\n"] and result.outcome == "volume_failed" and "step-1.json" in result.message
+
+
+def test_a_record_has_what_a_step_printed(tmp_path):
+    steps = [fw.ContainerStep("a", "", ["printf 'a\\0b'; printf '\\0' >&2; echo x >> ran"]), fw.CodeStep("f", lambda: print("c\0d", end=""))]
+    workflow = fw.SerialWorkflow(steps)
+    first = workflow.run(rundir=tmp_path, state=tmp_path / "state").check()
+    again = workflow.run(rundir=tmp_path, state=tmp_path / "state").check()
+    assert again.kept == 2 and (tmp_path / "ran").read_text() == "x\n"
+    assert "".join(again.stdout) == "".join(first.stdout) == "a\0bc\0d"
+    assert again.steps[0].stderr == first.steps[0].stderr == ["\0"]
+
+
+@pytest.mark.parametrize("what", ["record", "copy"])
+def test_what_stands_in_the_place_of_a_record_is_told(tmp_path, what):
+    workflow = fw.SerialWorkflow([fw.ContainerStep("a", "", ["echo x >> ran"])])
+    place = tmp_path / "state/step-1.json"
+    if what == "record":
+        place.mkdir(parents=True)
+    else:
+        place.parent.mkdir()
+        place.symlink_to("/etc/passwd")
+    result = workflow.run(rundir=tmp_path, state=tmp_path / "state")
+    assert result.outcome == "volume_failed" and (tmp_path / "ran").read_text() == "x\n"
+    assert "though its steps succeeded; its state is not kept" in result.message
+    assert '"step-1.json"' in result.message and 'the state directory "{}/state"'.format(tmp_path) in result.message
+    assert 'volume "' not in result.message

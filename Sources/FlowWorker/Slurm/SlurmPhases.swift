@@ -1,0 +1,46 @@
+extension SlurmCommand {
+  enum Clock {
+    /// The worker's time for an allocation has passed.
+    case queue
+    /// It is looked whether the job has been given its nodes.
+    case start
+    /// The node should have ended the command, and has not said so.
+    case answer
+    /// The step's own time has passed, where no node keeps it.
+    case timeout
+    /// srun has not ended.
+    case srun
+    /// The scheduler is asked again.
+    case pause
+    /// The scheduler has been asked for long enough.
+    case scheduler
+    case now
+  }
+
+  enum Phase {
+    case arriving
+    case running
+    /// srun is ending, by itself or ended.
+    case settling
+    /// Between two questions.
+    case pausing
+    case asking(SchedulerQuery)
+    case over
+  }
+
+  /// Frames that are taken before others have their turn.
+  static let turn = 64
+  static let maxSubmissions = 3
+
+  /// Seconds that a node has to end a command and to say so, beside the grace; and srun to end.
+  static let answerPatience = 5.0
+  static let srunPatience = 10.0
+  /// Seconds that an agent waits for a word after the last command, whose output is on its way: where the task of srun ends
+  /// before that has come, srun drops it.
+  static let deliveryPatience = 60.0
+  /// Seconds in which the scheduler is asked how a job has ended; and whether one has that we have ended, or that nobody
+  /// waits for any longer.
+  static let schedulerPatience = 30.0
+  static let endingPatience = 10.0
+  static let hurry = 3.0
+}
