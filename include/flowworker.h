@@ -854,7 +854,8 @@ FW_API const char *fw_call_action(const fw_call *call);
  * Gives an argument as JSON.
  *
  * @param call        borrowed.
- * @param parameter   borrowed; one of the names that the function was registered with.
+ * @param parameter   borrowed; one of the names that the function was registered with; under
+ *                    fw_context_set_function() any name that the context has.
  * @param[out] length the number of bytes; may be NULL.
  * @return borrowed, until the function returns, and followed by a NUL. NULL: the context
  *         has no such value, or the function no such parameter.
@@ -973,8 +974,8 @@ FW_API fw_status fw_call_fail(fw_call *call, const char *type, const char *messa
  *                   `exception` (`type`, `message`, `trace`); `started`, false if the function
  *                   could not be called (FW_SPAWN_FAILED); `value`; `object`, which says in
  *                   words what the value is where `value` is only what is shown of it (no state
- *                   directory keeps it); `unfit`, which says why no command can have the value,
- *                   as the end of a sentence about it.
+ *                   directory keeps it, and no function in another process gets it); `unfit`, which
+ *                   says why no command and no notebook can have the value, as the end of a sentence about it.
  * @param length     its length in bytes, or FW_STRLEN.
  * @param[out] error owned by the caller on failure; may be NULL.
  *

@@ -49,11 +49,11 @@ public final class Context: Sendable {
 
   /// False: there is no memory for it.
   ///
-  /// - Parameter unfit: why no command can have it, if that is so.
+  /// - Parameter object: what the host has, where that is more than the value.
   @discardableResult
-  func set(_ name: String, _ value: JSONValue, unfit: String? = nil) -> Bool {
+  func set(_ name: String, _ value: JSONValue, object: HostObject? = nil) -> Bool {
     values.withLock { values in
-      values.unfit[Name(name)] = unfit
+      values.objects[Name(name)] = object
       if !isKnownUniquelyReferenced(&values.object) {
         // A run has the object: it keeps that one.
         guard let copy = values.object.read({ json_copy($0.raw) }) else { return false }
@@ -74,8 +74,8 @@ struct ContextValues: Sendable {
   fileprivate(set) var object: JSONValue
   /// What runs code steps; `nil`: the functions that the pool has.
   fileprivate(set) var function: Function?
-  /// Why no command and no other process can have a value, by its name: what JSON has of it is only to be shown.
-  fileprivate(set) var unfit: [Name: String] = [:]
+  /// What the host has, by the names of values: what JSON has of it is only to be shown.
+  fileprivate(set) var objects: [Name: HostObject] = [:]
 
   init(_ object: JSONValue, _ function: Function? = nil) {
     self.object = object

@@ -223,7 +223,7 @@ struct StepRun: ~Copyable {
 
   private mutating func finish(_ attempt: Attempt) {
     if attempt.returncode == 0, let value, let argument = step.code.argument {
-      context?.set(argument, value, unfit: object?.unfit)
+      context?.set(argument, value, object: object)
     }
     let result = StepResult(
       step: step, worker: worker, attempts: attempts, last: attempt, started: started, duration: fws_monotonic() - began)

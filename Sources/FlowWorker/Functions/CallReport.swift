@@ -51,7 +51,7 @@ struct CallReport {
 }
 
 /// A value that is more than JSON has of it: the host has the object, the library what is shown of it.
-struct HostObject {
+struct HostObject: Sendable {
   /// What it is, in words.
   let kind: String
   /// Why the text that is shown must not stand in a command, if that is so.

@@ -35,7 +35,9 @@ final class PythonJob: Sendable {
       // Which of these the function takes is known there.
       writer.member("unfit") { writer in
         writer.object { writer in
-          for (name, reason) in context?.unfit ?? [:] { writer.member(key: name.text, reason) }
+          for (name, object) in context?.objects ?? [:] {
+            writer.member(key: name.text, object.unfit ?? "is \(object.kind), which JSON has not")
+          }
         }
       }
     }
@@ -49,7 +51,7 @@ final class PythonJob: Sendable {
     let action = step.notebook
     for (index, parameter) in action.parameters.enumerated() {
       let key = action.variables[parameter]
-      guard let reason = context?.unfit[Name(key)] else { continue }
+      guard let reason = context?.objects[Name(key)]?.unfit else { continue }
       throw FlowError(
         .document, "step \(step.shownName): the value of \(Wording.quoted(key)) \(reason)", path: "/action/params/\(index)")
     }

@@ -145,8 +145,17 @@ struct SecretValues {
     let written = writer.buffer()
     patterns.insert(Array(written.bytes.dropFirst().dropLast()))
     patterns.formUnion(Secrets.quoted(text))
-    let lines = text.utf8.split(separator: UInt8(ascii: "\n"))
-    if lines.count > 1 { for line in lines where line.count >= SecretValues.leastLine { patterns.insert(Array(line)) } }
+    let lines = text.utf8.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
+    if lines.count > 1 { for line in lines { add(line: line) } }
+    add(line: text.utf8[...])
+  }
+
+  /// A line by itself, as a shell's `read` gives it: without the blanks around it.
+  private mutating func add(line: Substring.UTF8View) {
+    func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+    let begin = line.drop { isBlank($0) }
+    let end = begin.lastIndex { !isBlank($0) }.map { begin.index(after: $0) } ?? begin.startIndex
+    for part in [line, begin[..<end]] where part.count >= SecretValues.leastLine { patterns.insert(Array(part)) }
   }
 
   /// A value, and all that is in it: an element is told more easily than the whole.

@@ -21,13 +21,13 @@ struct ExpandedCommands: ~Copyable {
             + "use $$\(Wording.foreign(name)), the variable of the environment that has it",
           path: "/action/commands/\(index)", position: position)
       }
-      if let unfit = context?.unfit, !unfit.isEmpty,
-        let (name, position) = template.firstPlaceholder(where: { unfit[Name($0)] != nil && !variables.has($0) })
+      if let objects = context?.objects, !objects.isEmpty,
+        let (name, position) = template.firstPlaceholder(where: { objects[Name($0)]?.unfit != nil && !variables.has($0) })
       {
         throw FlowError(
           .template,
           "step \(step.shownName), command \(index + 1) of \(step.commands.count): the value of \(Wording.quoted(name)) "
-            + "\(unfit[Name(name)] ?? "")",
+            + "\(objects[Name(name)]?.unfit ?? "")",
           path: "/action/commands/\(index)", position: position)
       }
       let range = template.expand(variables, context, into: &bytes)

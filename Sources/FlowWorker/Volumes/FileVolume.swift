@@ -19,6 +19,8 @@ final class FileVolume {
 
   /// How many folders may be inside each other.
   static let deepest = 100
+  /// How often a copy goes on behind a link to a folder: links to folders with links in them are soon without number.
+  private static let mostLinkedFolders = 1000
   /// How many links may lead from one to the next, as in the kernel.
   private static let mostLinks = 40
 
@@ -252,6 +254,7 @@ final class FileVolume {
 
   private func inner(_ top: VolumeKey, _ facts: fws_file) throws(SpawnFailure) -> [VolumeFile] {
     var found: [VolumeFile] = []
+    var linkedFolders = 0
     // With the folders that each of them is in, and whether a link led to one of these.
     var folders = [(key: top, chain: [facts], isLinked: false)]
     while let (folder, chain, isLinked) = folders.popLast() {
@@ -291,6 +294,12 @@ final class FileVolume {
             }
             found.append(link)
           } else {
+            if text != nil { linkedFolders += 1 }
+            if linkedFolders > FileVolume.mostLinkedFolders {
+              throw SpawnFailure(
+                volume: "the folder \(top.shown) of \(location.shown) has more than \(FileVolume.mostLinkedFolders) symbolic links to "
+                  + "folders, counted each time that a link leads to them")
+            }
             folders.append((key.folder, chain + [facts], isLinked || text != nil))
           }
         case FileVolume.fileKind: found.append(VolumeFile(key: key, size: facts.size, mode: facts.mode))

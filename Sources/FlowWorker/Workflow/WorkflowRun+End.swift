@@ -16,7 +16,7 @@ extension WorkflowRun {
   func publish(_ name: String?) {
     let values = context.snapshot
     if let name, let value = values[name].flatMap({ JSONValue(keeping: $0) }) {
-      hostContext?.set(name, value, unfit: values.unfit[Name(name)])
+      hostContext?.set(name, value, object: values.objects[Name(name)])
     }
   }
 

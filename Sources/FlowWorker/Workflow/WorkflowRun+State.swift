@@ -38,7 +38,8 @@ extension WorkflowRun {
       // A secret is in no file, and what JSON does not have would be something else the next time.
       if let object = result.last.commands.last?.end.object {
         return result.noted(
-          "its value is \(object.kind), which JSON has not: the state directory does not have the step, and another run runs it again")
+          "its value is \(Wording.foreign(secrets.masked(object.kind))), which JSON has not: the state directory does not have the step, "
+            + "and another run runs it again")
       }
       guard !secrets.contains(argument), let given = context.snapshot[argument] else { return result }
       value = JSONValue(keeping: given)

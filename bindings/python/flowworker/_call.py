@@ -11,10 +11,10 @@ import sys
 import threading
 import traceback
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Union
 
-from ._context import Likeness, shown_text
-from ._documents import as_text
+from ._context import Likeness, class_name, shown_text
+from ._documents import LARGEST, SMALLEST, as_text
 from ._ffi import LIB, call
 from ._streams import Output, end_route, route
 from .errors import ENDED, FlowWorkerError
@@ -168,34 +168,38 @@ class Call:
     def _failed(self, error: BaseException) -> None:
         if self._is_asked:
             return  # It has ended because it was asked to.
-        if isinstance(error, SystemExit):
-            code = self._exit_status(error)
+        # By its type: an exception may answer anything when it is asked for its class.
+        if issubclass(type(error), SystemExit):
+            try:
+                code = self._exit_status(error)
+            except BaseException:
+                return self._report_raised(error, is_started=True)
             if code == 0:
                 return self._succeeded(None)
             self._table.note(self._step, error)
             return self._report(returncode=code)
         self._report_raised(error, is_started=True)
 
-    def _exit_status(self, error: SystemExit) -> int:
+    def _exit_status(self, error: Any) -> int:
         """Gives what a process that ends so would give, and writes what it would write."""
-        if error.code is None:
+        code = error.code
+        if code is None:
             return 0
-        if isinstance(error.code, int):
-            return error.code & 0xFF
-        self._output.write("stderr", "{}\n".format(error.code))
+        if issubclass(type(code), int):
+            return int(code) & 0xFF if SMALLEST <= code <= LARGEST else 0xFF
+        self._output.write("stderr", "{}\n".format(code))
         return 1
 
     def _report_raised(self, error: BaseException, is_started: bool) -> None:
         self._table.note(self._step, error)
-        lines = traceback.format_exception(type(error), error, _without_ours(error.__traceback__))
-        words = traceback.format_exception_only(type(error), error)[-1].rstrip("\n")
-        name = type(error).__name__
-        # The words are those of Python: it has the module before the class, and knows what to do with a broken str().
-        _, _, message = words.partition(": ")
+        try:
+            message, trace = _words_of(error)
+        except BaseException:  # Whatever the exception makes of being looked at: it has failed all the same.
+            message, trace = "an exception that cannot be shown", ""
         self._report(
             returncode=1,
             started=is_started,
-            exception={"type": shown_text(name), "message": shown_text(message), "trace": shown_text("".join(lines))},
+            exception={"type": class_name(type(error)), "message": shown_text(message), "trace": shown_text(trace)},
         )
 
     def _report(self, **facts: Any) -> None:
@@ -213,6 +217,17 @@ class Call:
 
 def _nothing() -> None:
     """Wakes an event loop."""
+
+
+def _words_of(error: BaseException) -> Tuple[str, str]:
+    """Gives the text of an exception and its trace."""
+    trace = "".join(traceback.format_exception(type(error), error, _without_ours(error.__traceback__)))
+    # The words are those of Python: it has the module before the class, and knows what to do with a broken str().
+    shown: Any = traceback.TracebackException(type(error), error, None)
+    if getattr(shown, "__notes__", None):
+        shown.__notes__ = None  # They stand behind the words, and are in the trace.
+    _, _, message = list(shown.format_exception_only())[-1].rstrip("\n").partition(": ")
+    return message, trace
 
 
 def _without_ours(trace: Optional[TracebackType]) -> Optional[TracebackType]:

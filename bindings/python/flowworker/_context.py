@@ -58,10 +58,29 @@ def is_same(value: Any, other: Any) -> bool:
     return json.dumps(value, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
+def class_name(kind: type) -> str:
+    """Gives the name of a class, whatever the class makes of being asked for it."""
+    name: str = type.__dict__["__name__"].__get__(kind)
+    return shown_text(name)
+
+
 def compared(value: Any) -> Any:
-    """Gives the JSON that tells a value from others, for steps that are run again when it has changed."""
+    """Gives the JSON that tells a value from others, for steps that are run again when it has changed.
+
+    The text of an object need not: objects are told apart by what pickle writes of them, and what cannot be
+    pickled is another one each time.
+    """
     like = Likeness(value)
-    return like.value if like.unfit is None else ascii(value)
+    if like.kind is None:
+        return like.value
+    import hashlib
+    import pickle
+    import uuid
+
+    try:
+        return [like.kind, hashlib.sha256(pickle.dumps(value, 4)).hexdigest()]
+    except Exception:
+        return [like.kind, uuid.uuid4().hex]
 
 
 class Likeness:
@@ -75,13 +94,13 @@ class Likeness:
         shown = _Shown(True)
         try:
             self.value = shown.of(value)
-        except Exception:  # Whatever the object makes of being looked at, and values that hold themselves.
-            self.value = shown.of(object.__repr__(value))
+        except BaseException:  # Whatever the object makes of being looked at, and values that hold themselves.
+            self.value = shown_text("<{} object>".format(class_name(type(value))))
             shown.is_exact = False
         self.kind: Optional[str] = None
         self.unfit: Optional[str] = None
         if not shown.is_exact:
-            self.kind = shown_text("of the type {}".format(type(value).__qualname__))
+            self.kind = "of the type {}".format(class_name(type(value)))
         if shown.is_foreign:
             self.unfit = "has the character NUL, or half of a surrogate pair, which no other process can be given"
 

@@ -101,7 +101,7 @@ class Functions:
     def note(self, step: str, error: BaseException) -> None:
         with self._lock:
             self._raised[step] = error
-            if not isinstance(error, (Exception, SystemExit)):
+            if not issubclass(type(error), (Exception, SystemExit)):
                 self.thrown = error
 
     # -- the caller's side, when all is over

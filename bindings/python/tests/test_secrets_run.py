@@ -1,6 +1,7 @@
 """A secret of one step or worker is a secret in the whole run of a workflow: of every step, in every record and view."""
 
 import json
+import sys
 
 import pytest
 
@@ -110,3 +111,25 @@ def test_elements_of_a_list(rundir):
     step = ContainerStep("s", "", ["echo hunter2 4711 $$keys", r"""printf '%s\n' 'in "quotes" in \"quotes\" 99'"""])
     result = worker.exec(step, {"keys": ["hunter2", {"pin": 4711}, 'in "quotes"', 99]}, rundir)
     assert result.stdout == ["*** *** ***\n", "*** *** 99\n"]
+
+
+FORMS = [
+    "import json, os, sys; print(json.dumps(os.environ['token']))",
+    "import os; print(ascii(os.environ['token']))",
+    "import os; print(repr(os.environ['token']))",
+    "import os; print(repr(os.environ['token'].encode()))",
+    "import os; print(os.environ['token'].replace('\\r', ''))",
+    "import os; [print(line.strip()) for line in os.environ['token'].splitlines()]",
+]
+
+
+@pytest.mark.parametrize("program", FORMS)
+@pytest.mark.parametrize("secret", ["s\u00e9kret-99", "token\u202ewith\u00a0signs\U0001f511", "first line 1\r\n  second line 2\r\nthird line 3"], ids=ascii)
+def test_forms_of_a_secret_are_secret(rundir, program, secret):
+    (rundir / "show.py").write_text(program + "\n")
+    worker = create_worker({"name": "w", "type": "subprocess", "secrets": ["token"], "options": {"inherit_env": True}})
+    result = worker.exec(ContainerStep("s", "", ["%s -X utf8 show.py" % sys.executable]), {"token": secret}, rundir)
+    assert result.returncode == 0, result.stderr
+    left = "".join(result.stdout)
+    for word in ("kret", "token", "signs", "line"):
+        assert word not in left, ascii(left)

@@ -217,3 +217,15 @@ def test_a_link_that_leads_to_itself(place):
     result = place.execute(container("dst", "true", inputs=["x"]))
     assert result.outcome == "volume_failed"
     assert 'the key "x" of the volume "src" is a symbolic link to "x", which leads to nothing' in result.message
+
+
+def test_links_to_folders_of_links(place):
+    """Each folder is reached twice from the one before: their paths are 2 to the power of 30."""
+    for number in range(31):
+        folder = place.src / "d" / str(number)
+        folder.mkdir(parents=True)
+        for name in ("a", "b") if number < 30 else ():
+            (folder / name).symlink_to("../%d" % (number + 1))
+    result = place.execute(container("dst", "true", inputs=["d/0/"]))
+    assert result.outcome == "volume_failed"
+    assert 'the folder "d/0/" of the volume "src" has more than 1000 symbolic links to folders' in result.message

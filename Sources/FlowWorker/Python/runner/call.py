@@ -167,6 +167,15 @@ STEPS = bytes.maketrans(b"[{]}", b"\2\2\0\0")
 def value_text(value):
     """The value as JSON text, in bytes."""
     try:
+        return exact_text(value)
+    except Refused:
+        raise
+    except BaseException as error:  # Of the value's own making, such as a dict whose items() exits.
+        raise Refused("TypeError", "the value that the function gave is not JSON: it raises %s when it is looked at" % type_name(error))
+
+
+def exact_text(value):
+    try:
         text = json.dumps(value, allow_nan=False, ensure_ascii=False)
         data = text.encode()
         reason = ""
