@@ -106,8 +106,15 @@ class Kind:
         stay = ["sh", "-c", "trap '' TERM; while :; do sleep 1; done", self.mark]
         source = PYTHON[case].replace("ARGS", repr(stay))
         if case == "stay" and self.name == OF_HOST:
-            # It is asked to end with an exception, and has to end its process itself.
-            return f"import subprocess; child = subprocess.Popen({stay!r})\ntry: waits(child)\nfinally: child.kill(); child.wait()"
+            # It is asked to end with an exception, and has to end its process itself: a thread that gets no exception makes it.
+            return (
+                "import subprocess, threading; made = []\n"
+                f"maker = threading.Thread(target=lambda: made.append(subprocess.Popen({stay!r})))\n"
+                "try: maker.start(); maker.join(); open('waits', 'w').close(); waits(made[0])\n"
+                "finally:\n"
+                "    if maker.ident is not None: maker.join()\n"
+                "    for child in made: child.kill(); child.wait()"
+            )
         if case == "secrets" and self.name not in ("code", OF_HOST):
             # A parameter would be written into the notebook.
             source = "import os; token = os.environ['token']\n" + source
@@ -228,7 +235,7 @@ def test_cancel(kind, case):
     run = worker.start(step, {}, kind.rundir)
     thread = threading.Thread(target=lambda: holder.update(result=run.wait()))
     thread.start()
-    wait_until(lambda: kind.marked() != [])
+    wait_until(lambda: kind.marked() != [] and (kind.name != OF_HOST or (kind.rundir / "waits").exists()))
     run.cancel()
     thread.join()
     assert holder["result"].outcome == "cancelled" and holder["result"].returncode != 0
