@@ -42,8 +42,6 @@ final class ContainerSession {
 
   /// Asked again so often: an engine may be busy with a container for a moment.
   private static let maxRemovals = 20
-  /// Seconds.
-  static let never = 1e9
   /// Seconds for a request to go out over a connection that is there.
   private static let sendPatience = 0.5
 
@@ -59,7 +57,7 @@ final class ContainerSession {
     self.rundir = rundir
     reference = ImageReference(image)
     link = try engine.link()
-    timer = try Pause(ContainerSession.never)
+    timer = try Pause(Pause.never)
     fws_epoll_add(link.fd, timer.fd)
     source = ImageSource(
       place, engine, link, reference, options.pull, build: build, network: options.network)

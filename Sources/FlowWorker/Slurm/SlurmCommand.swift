@@ -60,7 +60,7 @@ final class SlurmCommand: RunningCommand {
     text.append(command)
     self.text = text
     epoll = try Descriptor.epoll()
-    timer = try Pause(1e9)
+    timer = try Pause(Pause.never)
     clocks = Deadlines(timer)
     watch = StartWatch(limit: launcher.options.startTimeout)
     guard fws_epoll_add(epoll.number, timer.fd) else {
