@@ -20,10 +20,10 @@ let package = Package(
     // The public header, so that the compiler checks each entry point against it.
     .systemLibrary(name: "CFlowWorker", path: "include"),
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
-    // The keeper: code that runs without a C library, from a copy of its pages if need be. So it has
+    // The supervisor: code that runs without a C library, from a copy of its pages if need be. So it has
     // nothing of the compiler's beside it: no vectors, no tables, no calls to memcpy, no checks.
     .target(
-      name: "CKeeper",
+      name: "CSupervisor",
       cSettings: [
         .unsafeFlags([
           "-O2", "-ffreestanding", "-fno-builtin", "-fno-stack-protector", "-mgeneral-regs-only", "-fno-jump-tables",
@@ -32,7 +32,7 @@ let package = Package(
         ])
       ]),
     .target(
-      name: "CFlowShims", dependencies: ["CKeeper"],
+      name: "CFlowShims", dependencies: ["CSupervisor"],
       cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Wno-c23-extensions", "-fvisibility=hidden"])]),
     .target(
       name: "FlowWorker", dependencies: ["CJansson", "CFlowShims"], exclude: ["Python/runner"], swiftSettings: strict),
@@ -46,8 +46,8 @@ let package = Package(
           "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/FlowWorkerABI/flowworker.map",
           // SwiftPM sets no soname of its own.
           "-Xlinker", "-soname=libflowworker.so.0",
-          // The library file is also the keeper's program.
-          "-Xlinker", "--entry=fwk_entry",
+          // The library file is also the supervisor's program.
+          "-Xlinker", "--entry=fwsv_entry",
           // Its code must not go away while a host's thread is in it.
           "-Xlinker", "-z", "-Xlinker", "nodelete",
         ])

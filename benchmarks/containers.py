@@ -33,7 +33,7 @@ ROUNDS = 9
 WIDTH = 4
 STEPS_OF_A_THREAD = 3
 # Seconds for the engine to remove what a step has left.
-PATIENCE = 60
+TIMEOUT = 60
 # The targets, against flowserv-core: a fresh container for each command, and one for a step of five.
 TARGET_COMMAND = 0.85
 TARGET_STEP = 0.40
@@ -60,13 +60,13 @@ class Engine:
 
     def await_none(self) -> None:
         """Waits until there is no container, running or not."""
-        give_up = time.monotonic() + PATIENCE
+        give_up = time.monotonic() + TIMEOUT
         while time.monotonic() < give_up:
             self._connection.request("GET", "/containers/json?all=1")
             if self._connection.getresponse().read().strip() == b"[]":
                 return
             time.sleep(0.001)
-        raise RuntimeError(f"the engine has a container that has not been removed in {PATIENCE} seconds")
+        raise RuntimeError(f"the engine has a container that has not been removed in {TIMEOUT} seconds")
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """What has a host with many steps in flight: memory, threads, descriptors? Looked at from outside, while all commands run.
 
 Each host is a process of its own that starts so many commands which wait, and no more. The limit is that of many.c. The
-commands and what stands between them and the host (the library's keeper and monitors; standing.c has those) are not in it.
+commands and what stands between them and the host (the library's supervisor and monitors; standing.c has those) are not in it.
 """
 
 import os
@@ -26,7 +26,7 @@ bench.allow_descriptors()
 many.steps_of = lambda width: width
 run()
 """
-PATIENCE = 60
+TIMEOUT = 60
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def look_at(name, start, width: int) -> dict[str, float]:
         given = command.replace("$", "$$") if name.startswith("flow") else command
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
         with subprocess.Popen(start(name, given, width, width), stdout=subprocess.DEVNULL, env=environment) as host:
-            give_up = time.monotonic() + PATIENCE
+            give_up = time.monotonic() + TIMEOUT
             while len(os.listdir(place)) < width:
                 if host.poll() is not None or time.monotonic() > give_up:
                     host.kill()

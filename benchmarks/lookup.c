@@ -102,7 +102,7 @@ int main(void)
     static struct question question;
     char *config = write_config();
     fw_error *error;
-    need(fw_pool_create(config, FW_STRLEN, &question.pool, &error), error);
+    need(fw_pool_create(config, FW_ZERO_TERMINATED, &question.pool, &error), error);
     free(config);
 
     struct limit_table *table = limit_table_create(workers);
@@ -116,7 +116,7 @@ int main(void)
         const fw_worker *worker;
         snprintf(json, sizeof json,
                  "{\"name\": \"step%d\", \"action\": {\"environment\": \"\", \"commands\": []}}", i);
-        need(fw_step_create(json, FW_STRLEN, &question.steps[i], &error), error);
+        need(fw_step_create(json, FW_ZERO_TERMINATED, &question.steps[i], &error), error);
         need(fw_pool_get(question.pool, question.steps[i], &worker, &error), error);
         question.names[i] = fw_step_name(question.steps[i]);
         limit_table_add(table, question.names[i], worker);

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 lib=$PWD/build/lib
 out=$PWD/build/bench
 rows=$out/rows.tsv
-questions=${*:-step keeper many standing hosts capture pool lookup load expand containers notebooks clusters functions workflow}
+questions=${*:-step supervisor many standing hosts capture pool lookup load expand containers notebooks clusters functions workflow}
 python=build/venv/bin/python
 [ -x "$python" ] || python=python3
 : "${CC:=cc}"
@@ -24,16 +24,16 @@ compile() {
 # The engine's sources with the benchmark's, because the substitution has no entry point of its own.
 compile_expand() {
   rm -f "$out"/engine-*.o
-  for source in Sources/CFlowShims/*.c Sources/CKeeper/*.c; do
+  for source in Sources/CFlowShims/*.c Sources/CSupervisor/*.c; do
     # The compiler of the Swift toolchain, whose words they use.
-    clang -O2 -fPIE -ISources/CFlowShims/include -ISources/CKeeper/include -c "$source" \
+    clang -O2 -fPIE -ISources/CFlowShims/include -ISources/CSupervisor/include -c "$source" \
       -o "$out/engine-$(basename "$(dirname "$source")")-$(basename "$source" .c).o"
   done
   $CC -std=c11 -O2 -c benchmarks/bench.c -o "$out/bench.o"
   find Sources/FlowWorker -name '*.swift' -exec swiftc -O -wmo -swift-version 6 -module-name Expand \
     -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility \
     -enable-upcoming-feature InternalImportsByDefault \
-    -ISources/CFlowShims/include -ISources/CKeeper/include -ISources/CJansson -Ibenchmarks \
+    -ISources/CFlowShims/include -ISources/CSupervisor/include -ISources/CJansson -Ibenchmarks \
     benchmarks/expand/main.swift "$out"/engine-*.o "$out/bench.o" -L"$out" -llimits -ljansson \
     -Xlinker -rpath -Xlinker "$out" -o "$out/expand" {} +
 }
@@ -65,7 +65,7 @@ compile_question() {
 
 run_question() {
   case $1 in
-    step | keeper | many | standing | capture | pool | lookup)
+    step | supervisor | many | standing | capture | pool | lookup)
       compile_question "$1"
       "$out/$1"
       ;;

@@ -5,7 +5,7 @@
  *
  * The commands stand still, and descriptors, threads and resident memory are counted above those of
  * a process that has run a step before. Limit: the same with an epoll over pipes and pidfds. What
- * the keeper and the monitors take has no counterpart there.
+ * the supervisor and the monitors take has no counterpart there.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -71,7 +71,7 @@ static fw_step *make_step(const char *command)
     fw_error *error;
     snprintf(json, sizeof json,
              "{\"name\": \"standing\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}", command);
-    need(fw_step_create(json, FW_STRLEN, &step, &error), error);
+    need(fw_step_create(json, FW_ZERO_TERMINATED, &step, &error), error);
     return step;
 }
 
@@ -149,7 +149,7 @@ static struct taken take_ours(size_t width)
     fw_exec **execs = calloc(width, sizeof(fw_exec *));
     if (execs == NULL)
         give_up("calloc");
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_STRLEN, &worker, &error), error);
+    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &worker, &error), error);
     run_once(worker);
     fw_step *step = make_step(standing_command);
 
@@ -159,7 +159,7 @@ static struct taken take_ours(size_t width)
         if (fw_exec_fd(execs[i]) < 0)
             give_up("fw_exec_fd");
     }
-    /* The parent of a command is its monitor, and the keeper that of all monitors. */
+    /* The parent of a command is its monitor, and the supervisor that of all monitors. */
     int monitor = 0;
     double helpers = 0;
     for (size_t i = 0; i < width; i++) {
@@ -220,6 +220,6 @@ int main(int argc, char **argv)
     print_taken(width, "descriptors", ours.descriptors, limit.descriptors, "%.2f", 1);
     print_taken(width, "threads", ours.threads, limit.threads, "%.2f", 1);
     print_taken(width, "memory of the host", ours.memory, limit.memory, "%.1f KB", 1e-3);
-    print_taken(width, "memory of keeper and monitors", ours.helpers, limit.helpers, "%.1f KB", 1e-3);
+    print_taken(width, "memory of supervisor and monitors", ours.helpers, limit.helpers, "%.1f KB", 1e-3);
     return 0;
 }

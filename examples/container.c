@@ -103,8 +103,8 @@ int main(int argc, char **argv)
                                  argc > 1 ? argv[1] : "busybox:latest", "commands", greet, count);
     char *text = json_dumps(document, JSON_COMPACT);
     int status;
-    if (fw_worker_create(worker_spec, FW_STRLEN, &worker, &error) == FW_OK &&
-        fw_step_create(text, FW_STRLEN, &step, &error) == FW_OK &&
+    if (fw_worker_create(worker_spec, FW_ZERO_TERMINATED, &worker, &error) == FW_OK &&
+        fw_step_create(text, FW_ZERO_TERMINATED, &step, &error) == FW_OK &&
         fw_exec_start(worker, step, NULL, rundir, "{\"events\": \"lines\"}", &exec, &error) == FW_OK)
         status = watch(exec);
     else

@@ -43,7 +43,7 @@ static void sum(fw_call *call, void *payload)
     fw_status status = fw_call_write(call, FW_STDOUT, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1, NULL);
     snprintf(text, sizeof text, "%.17g", total);
     if (status == FW_OK)
-        status = fw_call_return(call, text, FW_STRLEN, NULL);
+        status = fw_call_return(call, text, FW_ZERO_TERMINATED, NULL);
     warn(status);
 }
 
@@ -57,7 +57,7 @@ static void search(fw_call *call, void *payload)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
     const char *word = looked_at > 0 ? "nothing found\n" : "nothing looked at\n";
-    warn(fw_call_write(call, FW_STDERR, word, FW_STRLEN, NULL));
+    warn(fw_call_write(call, FW_STDERR, word, FW_ZERO_TERMINATED, NULL));
 }
 
 static int refuse(fw_error *error)
@@ -86,9 +86,9 @@ int main(void)
     fw_error *error;
     fw_pool *pool;
     fw_context *context;
-    if (fw_pool_create("[]", FW_STRLEN, &pool, &error))
+    if (fw_pool_create("[]", FW_ZERO_TERMINATED, &pool, &error))
         return refuse(error);
-    if (fw_context_create("{\"file\": \"numbers\", \"other\": \"letters\"}", FW_STRLEN, &context, &error))
+    if (fw_context_create("{\"file\": \"numbers\", \"other\": \"letters\"}", FW_ZERO_TERMINATED, &context, &error))
         return refuse(error);
     if (fw_function_register(pool, "sum", "[\"file\"]", sum, NULL, NULL, &error))
         return refuse(error);
@@ -99,7 +99,7 @@ int main(void)
         fw_step *step;
         const fw_worker *worker;
         fw_result *result;
-        if (fw_step_create(steps[i], FW_STRLEN, &step, &error))
+        if (fw_step_create(steps[i], FW_ZERO_TERMINATED, &step, &error))
             return refuse(error);
         if (fw_pool_get(pool, step, &worker, &error))
             return refuse(error);

@@ -117,7 +117,7 @@ static int run(json_t *config, const json_t *document, const char *source, const
     fw_error *error = NULL;
     int failed;
     if (fw_pool_create_from(config, &pool, &error) == FW_OK &&
-        fw_workflow_create(text, FW_STRLEN, &workflow, &error) == FW_OK &&
+        fw_workflow_create(text, FW_ZERO_TERMINATED, &workflow, &error) == FW_OK &&
         fw_workflow_run(workflow, pool, NULL, rundir, NULL, &result, &error) == FW_OK) {
         failed = print_result(result);
         failed = write_page(result, rundir) || failed;

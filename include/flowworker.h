@@ -7,9 +7,9 @@
  *
  *     fw_pool *pool;  fw_step *step;  const fw_worker *worker;  fw_result *result;
  *
- *     fw_pool_create("[]", FW_STRLEN, &pool, NULL);
+ *     fw_pool_create("[]", FW_ZERO_TERMINATED, &pool, NULL);
  *     fw_step_create("{\"name\": \"hello\", \"action\": {\"environment\": \"\","
- *                    " \"commands\": [\"echo Hello $who\"]}}", FW_STRLEN, &step, NULL);
+ *                    " \"commands\": [\"echo Hello $who\"]}}", FW_ZERO_TERMINATED, &step, NULL);
  *     fw_pool_get(pool, step, &worker, NULL);
  *     fw_worker_exec(worker, step, NULL, "/tmp", &result, NULL);
  *     puts(fw_result_output(result, FW_STDOUT, 0, NULL));
@@ -23,7 +23,7 @@
  *
  * Steps one after the other, with files that move between storage volumes, are a workflow:
  *
- *     fw_workflow_create("{\"steps\": [...]}", FW_STRLEN, &workflow, NULL);
+ *     fw_workflow_create("{\"steps\": [...]}", FW_ZERO_TERMINATED, &workflow, NULL);
  *     fw_workflow_run(workflow, pool, context, "/tmp/run", NULL, &result, NULL);
  *
  * OWNERSHIP. Three words, and no others:
@@ -49,7 +49,7 @@
  *   - success: FW_OK, and a result whose returncode is 0.
  *
  * TEXT is UTF-8, and names are the same if their bytes are. JSON documents are passed with their length in bytes, or with
- * FW_STRLEN when they end with a NUL. Names and paths end with a NUL. What a
+ * FW_ZERO_TERMINATED when they end with a NUL. Names and paths end with a NUL. What a
  * command writes is bytes: it has a length, it need not be text, and it may hold
  * NULs.
  *
@@ -59,7 +59,7 @@
  * started goes on to its next command when somebody waits for it or takes its events.
  *
  * PROCESSES. Commands are started, watched and ended by a small helper process, the
- * keeper, which the library starts with the first step. It is the library's own file,
+ * supervisor, which the library starts with the first step. It is the library's own file,
  * run as a program, and no child of the host. Beside it there is one monitor process
  * of a few pages for each command that runs, and some that wait for the next one.
  * A command gets a session of its own, standard input from /dev/null, default signal
@@ -68,7 +68,7 @@
  * of the thread that starts the step. (Not followed, when the host changes them after its
  * first step: the IPC namespace, the host name's namespace as long as the name is the
  * same, security label, keyrings, timer slack, I/O priority, oom_score_adj.) When the
- * host ends, however it does, the keeper ends all commands and itself; a host that runs
+ * host ends, however it does, the supervisor ends all commands and itself; a host that runs
  * another program by exec counts as ended unless a process that it has forked still
  * holds its descriptors.
  *
@@ -82,10 +82,10 @@
  * steps changes no signal handler, disposition or mask, no working directory, no
  * environment, no umask, and no stream of the host. There is no SIGCHLD and no
  * child for the host to see, whatever it does with either: exit statuses are true.
- * (A host that is process 1 of a container, or a subreaper, gets the keeper for a child,
+ * (A host that is process 1 of a container, or a subreaper, gets the supervisor for a child,
  * as it gets every orphan.) All descriptors are close-on-exec; of the library's one stays
- * open, one for each keeper, and one for each monitor that waits (at most 16). Threads
- * with different users, limits, priorities or processors have keepers of their own, of
+ * open, one for each supervisor, and one for each monitor that waits (at most 16). Threads
+ * with different users, limits, priorities or processors have supervisors of their own, of
  * which 8 are kept. A Python interpreter that stays warm for a pool (at most 8, for 60
  * seconds each) has four. A host may close them all, as daemons do, and use their numbers: the
  * library looks at what a number stands for before it uses or closes it, and starts afresh. A
@@ -132,7 +132,7 @@ extern "C" {
 #endif
 
 /** For the length of a text that ends with a NUL. */
-#define FW_STRLEN ((size_t)-1)
+#define FW_ZERO_TERMINATED ((size_t)-1)
 
 /* ------------------------------------------------------------------ types -- */
 
@@ -225,7 +225,7 @@ typedef int32_t fw_stream;
 /** A file has been copied from one volume to another. */
 #define FW_EVENT_FILE_COPIED 10
 /** A step is not run, because a run before has ended it (the option `state`). */
-#define FW_EVENT_STEP_KEPT 11
+#define FW_EVENT_STEP_RESTORED 11
 
 /** Workers, the steps that are mapped to them, and the defaults for the others. */
 typedef struct fw_pool fw_pool;
@@ -468,7 +468,7 @@ FW_API fw_status fw_spec_nbdocker(const char *identifier, const char *env,
  * The placeholders of its commands are not looked at before the step is run.
  *
  * @param json       borrowed; a step document.
- * @param length     its length in bytes, or FW_STRLEN.
+ * @param length     its length in bytes, or FW_ZERO_TERMINATED.
  * @param[out] step  owned by the caller on FW_OK: release it with fw_step_free().
  * @param[out] error owned by the caller on failure; may be NULL.
  *
@@ -513,7 +513,7 @@ FW_API void fw_step_free(fw_step *step);
  * Makes a context.
  *
  * @param json         borrowed; a JSON object. NULL: an empty context.
- * @param length       its length in bytes, or FW_STRLEN.
+ * @param length       its length in bytes, or FW_ZERO_TERMINATED.
  * @param[out] context owned by the caller on FW_OK: release it with
  *                     fw_context_free().
  * @param[out] error   owned by the caller on failure; may be NULL.
@@ -549,7 +549,7 @@ FW_API fw_status fw_context_get(const fw_context *context, const char *name,
  * @param context    borrowed.
  * @param name       borrowed; the key.
  * @param json       borrowed; any JSON value, not only an object.
- * @param length     its length in bytes, or FW_STRLEN.
+ * @param length     its length in bytes, or FW_ZERO_TERMINATED.
  * @param[out] error owned by the caller on failure; may be NULL.
  *
  * @retval FW_E_SYNTAX the text is not JSON.
@@ -590,7 +590,7 @@ FW_API void fw_context_free(fw_context *context);
  * @param json       borrowed; an engine configuration (an object with `workers`,
  *                   `workflow` or `managers`, and so on) or only the list of
  *                   workers.
- * @param length     its length in bytes, or FW_STRLEN.
+ * @param length     its length in bytes, or FW_ZERO_TERMINATED.
  * @param[out] pool  owned by the caller on FW_OK: release it with fw_pool_free().
  * @param[out] error owned by the caller on failure; may be NULL.
  *
@@ -672,7 +672,7 @@ FW_API void fw_pool_free(fw_pool *pool);
  * Makes one worker, outside of any pool.
  *
  * @param json        borrowed; a worker specification.
- * @param length      its length in bytes, or FW_STRLEN.
+ * @param length      its length in bytes, or FW_ZERO_TERMINATED.
  * @param[out] worker owned by the caller on FW_OK: release it with fw_worker_free().
  * @param[out] error  owned by the caller on failure; may be NULL.
  *
@@ -883,7 +883,7 @@ FW_API const char *fw_call_rundir(const fw_call *call);
  * @param call       borrowed.
  * @param stream     FW_STDOUT or FW_STDERR.
  * @param bytes      borrowed; any bytes.
- * @param length     how many, or FW_STRLEN.
+ * @param length     how many, or FW_ZERO_TERMINATED.
  * @param[out] error owned by the caller on failure; may be NULL.
  *
  * @retval FW_E_ENDED the call was given up, and nobody takes output.
@@ -939,7 +939,7 @@ FW_API fw_status fw_call_on_cancel(fw_call *call, void (*notice)(void *payload),
  *
  * @param call       borrowed.
  * @param json       borrowed; any JSON value.
- * @param length     its length in bytes, or FW_STRLEN.
+ * @param length     its length in bytes, or FW_ZERO_TERMINATED.
  * @param[out] error owned by the caller on failure; may be NULL.
  *
  * @retval FW_E_SYNTAX it is not JSON; what was given before counts.
@@ -976,7 +976,7 @@ FW_API fw_status fw_call_fail(fw_call *call, const char *type, const char *messa
  *                   words what the value is where `value` is only what is shown of it (no state
  *                   directory keeps it, and no function in another process gets it); `unfit`, which
  *                   says why no command and no notebook can have the value, as the end of a sentence about it.
- * @param length     its length in bytes, or FW_STRLEN.
+ * @param length     its length in bytes, or FW_ZERO_TERMINATED.
  * @param[out] error owned by the caller on failure; may be NULL.
  *
  * @retval FW_E_SYNTAX, FW_E_DOCUMENT the JSON is no such report; what was given before counts.
@@ -1141,7 +1141,7 @@ FW_API void fw_exec_cancel(fw_exec *exec);
 
 /**
  * Releases an exec. A step that has not ended is cancelled, and nobody waits for it:
- * the keeper ends its processes, with TERM and, after the grace, KILL.
+ * the supervisor ends its processes, with TERM and, after the grace, KILL.
  *
  * @param exec owned by the caller, and no longer valid after the call; may be NULL.
  *
@@ -1158,7 +1158,7 @@ FW_API void fw_exec_free(fw_exec *exec);
  * @param json          borrowed; an object with `steps`, and with `files` and `parameters` if
  *                      there are some; references like `$[[name]]` stand for arguments. The
  *                      grammar is in docs/documents.md.
- * @param length        its length in bytes, or FW_STRLEN.
+ * @param length        its length in bytes, or FW_ZERO_TERMINATED.
  * @param[out] workflow owned by the caller on FW_OK: release it with fw_workflow_free().
  * @param[out] error    owned by the caller on failure; may be NULL.
  *

@@ -1,4 +1,4 @@
-/* Messages between the host and the keeper. */
+/* Messages between the host and the supervisor. */
 #define _GNU_SOURCE
 #include "fws.h"
 
@@ -41,7 +41,7 @@ static bool is_transient(int error) {
 /* Sends parts and descriptors as one message. Gives the bytes that went; -1 and errno, which is EAGAIN where the socket's
  * own time has passed (fws_stream_send_within). */
 static ssize_t send_parts(int fd, struct iovec *parts, size_t count, const int *fds, size_t fd_count) {
-  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * FWK_FDS)] = {0};
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * FWSV_FDS)] = {0};
   struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
   if (fd_count > 0) {
     message.msg_control = control;
@@ -141,9 +141,9 @@ int fws_memory_file(const void *texts, size_t size) {
   return file;
 }
 
-static int run(int channel, fwk_request *request, const void *texts, int out, int err, int rundir, bool in_file,
+static int run(int channel, fwsv_request *request, const void *texts, int out, int err, int rundir, bool in_file,
                const char **call) {
-  int fds[FWK_FDS] = {out, err};
+  int fds[FWSV_FDS] = {out, err};
   size_t count = 2;
   request->has_rundir = rundir >= 0;
   if (rundir >= 0) fds[count++] = rundir;
@@ -165,10 +165,10 @@ static int run(int channel, fwk_request *request, const void *texts, int out, in
   return error;
 }
 
-int fws_channel_run(int channel, const fwk_request *asked, const void *texts, int out, int err, int rundir,
+int fws_channel_run(int channel, const fwsv_request *asked, const void *texts, int out, int err, int rundir,
                     const char **call) {
-  fwk_request request = *asked;
-  bool in_file = request.size > FWK_INLINE;
+  fwsv_request request = *asked;
+  bool in_file = request.size > FWSV_INLINE;
   int error = run(channel, &request, texts, out, err, rundir, in_file, call);
   /* A system may allow sockets less (net.core.wmem_default). */
   if (error == EMSGSIZE && !in_file) error = run(channel, &request, texts, out, err, rundir, true, call);
@@ -176,13 +176,13 @@ int fws_channel_run(int channel, const fwk_request *asked, const void *texts, in
 }
 
 int fws_channel_limit(int channel, int64_t timeout, int64_t grace) {
-  fwk_request request = {.kind = FWK_LIMIT, .timeout = timeout, .grace = grace};
+  fwsv_request request = {.kind = FWSV_LIMIT, .timeout = timeout, .grace = grace};
   struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
   return send_message(channel, &part, 1, NULL, 0);
 }
 
 int fws_channel_stop(int channel) {
-  fwk_request request = {.kind = FWK_STOP};
+  fwsv_request request = {.kind = FWSV_STOP};
   struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
   return send_message(channel, &part, 1, NULL, 0);
 }
@@ -204,20 +204,20 @@ int fws_address_of_peer(int fd, fws_address *address) {
   return 0;
 }
 
-int fws_channel_will(int channel, const fws_address *address, const char *text, size_t size) {
-  fwk_request request = {.kind = FWK_WILL, .address = (uint32_t)address->size, .size = address->size + size};
+int fws_channel_cleanup(int channel, const fws_address *address, const char *text, size_t size) {
+  fwsv_request request = {.kind = FWSV_CLEANUP, .address = (uint32_t)address->size, .size = address->size + size};
   struct iovec parts[3] = {
       {.iov_base = &request, .iov_len = sizeof request},
       {.iov_base = (void *)address->bytes, .iov_len = address->size},
       {.iov_base = (void *)text, .iov_len = size},
   };
-  if (request.size > FWK_INLINE) return EMSGSIZE;
+  if (request.size > FWSV_INLINE) return EMSGSIZE;
   return send_message(channel, parts, 3, NULL, 0);
 }
 
-int fws_channel_receive(int channel, fwk_reply *reply) {
+int fws_channel_receive(int channel, fwsv_reply *reply) {
   ssize_t size = fws_receive(channel, reply, sizeof *reply);
-  return size == 0 ? 0 : size >= (ssize_t)offsetof(fwk_reply, processes) ? 1 : -1;
+  return size == 0 ? 0 : size >= (ssize_t)offsetof(fwsv_reply, processes) ? 1 : -1;
 }
 
 bool fws_channel_has_message(int channel) {

@@ -1,9 +1,9 @@
 /*
  * What a command inherits from the thread that starts it, as one number.
  *
- * Commands are children of the keeper, and so have the keeper's user, limits, umask and so
+ * Commands are children of the supervisor, and so have the supervisor's user, limits, umask and so
  * on, which are those of the thread that started it. A host may change them later, or have
- * them differ by thread: then the number differs, and another keeper is started. This is
+ * them differ by thread: then the number differs, and another supervisor is started. This is
  * asked before each step (about 30 us of some 700, half of them only in a host that has the
  * right to change namespaces; Linux tells the umask only through /proc).
  *
@@ -126,7 +126,7 @@ static void mix_cgroup(fws_identity *identity, int proc) {
 int fws_identity_now(fws_identity *out) {
   fws_identity identity = {.low = 0xcbf29ce484222325ull, .high = 0x84222325cbf29ce4ull};
   int proc = open("/proc/thread-self", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  /* Another keeper would be as many descriptors again. */
+  /* Another supervisor would be as many descriptors again. */
   if (proc < 0 && (errno == EMFILE || errno == ENFILE)) return errno;
   bool is_privileged = mix_status(&identity, proc);
   mix_cgroup(&identity, proc);

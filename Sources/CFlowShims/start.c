@@ -1,5 +1,5 @@
 /*
- * Where the keeper's program comes from: the library's own file, whose entry point it is. Where
+ * Where the supervisor's program comes from: the library's own file, whose entry point it is. Where
  * that cannot be run - Debian installs libraries without the right to execute, a file
  * system may be mounted noexec, the file may have been replaced, the library may be part of
  * another program - the program's pages are copied from memory into a memory file. The file
@@ -8,7 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "fws.h"
-#include "keeper.h"
+#include "supervisor.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -59,7 +59,7 @@ static int open_file_of(const void *address) {
   return fd;
 }
 
-/* The head of a program with nothing but the keeper's pages, which follow it at the next page. */
+/* The head of a program with nothing but the supervisor's pages, which follow it at the next page. */
 enum { PAGE = 4096 };
 typedef struct {
   Elf64_Ehdr header;
@@ -68,8 +68,8 @@ typedef struct {
 
 /* Code may refer to its own places by page: what is at the begin of a page stays there. */
 static const char *pages(size_t *size) {
-  uintptr_t begin = (uintptr_t)__start_fw_keeper & ~(uintptr_t)(PAGE - 1);
-  *size = (uintptr_t)__stop_fw_keeper - begin;
+  uintptr_t begin = (uintptr_t)__start_fw_supervisor & ~(uintptr_t)(PAGE - 1);
+  *size = (uintptr_t)__stop_fw_supervisor - begin;
   return (const char *)begin;
 }
 
@@ -89,7 +89,7 @@ void fws_program_copy(void *room) {
               .e_type = ET_DYN,
               .e_machine = __ehdr_start.e_machine,
               .e_version = EV_CURRENT,
-              .e_entry = PAGE + ((uintptr_t)&fwk_entry - (uintptr_t)begin),
+              .e_entry = PAGE + ((uintptr_t)&fwsv_entry - (uintptr_t)begin),
               .e_phoff = sizeof(Elf64_Ehdr),
               .e_ehsize = sizeof(Elf64_Ehdr),
               .e_phentsize = sizeof(Elf64_Phdr),
@@ -108,8 +108,8 @@ void fws_program_copy(void *room) {
 
 static int make_file(void) {
   enum { MFD_MAY_EXEC = 0x10 };
-  long fd = syscall(SYS_memfd_create, "flowworker-keeper", MFD_CLOEXEC | MFD_MAY_EXEC);
-  if (fd < 0 && errno == EINVAL) fd = syscall(SYS_memfd_create, "flowworker-keeper", MFD_CLOEXEC);
+  long fd = syscall(SYS_memfd_create, "flowworker-supervisor", MFD_CLOEXEC | MFD_MAY_EXEC);
+  if (fd < 0 && errno == EINVAL) fd = syscall(SYS_memfd_create, "flowworker-supervisor", MFD_CLOEXEC);
   if (fd < 0) return -errno;
   size_t size = fws_program_size();
   void *program = malloc(size);
@@ -124,23 +124,23 @@ static int make_file(void) {
   return fws_above_standard((int)fd);
 }
 
-/* The first thing that a keeper says; it is the proof that the right program runs. */
+/* The first thing that a supervisor says; it is the proof that the right program runs. */
 static int greet(int control) {
   struct pollfd item = {.fd = control, .events = POLLIN};
   while (poll(&item, 1, 10000) < 0 && errno == EINTR) {
   }
-  fwk_hello hello;
+  fwsv_hello hello;
   ssize_t size = fws_receive(control, &hello, sizeof hello);
   if (size == 0) return ETIMEDOUT;
-  if (size != sizeof hello || hello.protocol != FWK_PROTOCOL) return ENOEXEC;
+  if (size != sizeof hello || hello.protocol != FWSV_PROTOCOL) return ENOEXEC;
   return hello.error;
 }
 
 static const char *name_of_call(int call) {
   switch (call) {
-    case FWK_CALL_CLONE: return "clone";
-    case FWK_CALL_FCNTL: return "fcntl";
-    case FWK_CALL_NULL: return "open /dev/null";
+    case FWSV_CALL_CLONE: return "clone";
+    case FWSV_CALL_FCNTL: return "fcntl";
+    case FWSV_CALL_NULL: return "open /dev/null";
     default: return "execveat";
   }
 }
@@ -152,11 +152,11 @@ static int start_with(int program, int host, fws_fd *control, const char **call)
   if (error != 0) return error;
   int cancellation, launch_call;
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
-  error = fwk_launch(program, ends[1], host, &launch_call);
+  error = fwsv_launch(program, ends[1], host, &launch_call);
   pthread_setcancelstate(cancellation, NULL);
   close(ends[1]);
   *call = name_of_call(launch_call);
-  if (error == 0 && (error = greet(ends[0])) != 0) *call = "the first message of the keeper";
+  if (error == 0 && (error = greet(ends[0])) != 0) *call = "the first message of the supervisor";
   if (error == 0) {
     *control = fws_fd_of(ends[0]);
   } else {
@@ -174,13 +174,13 @@ static int open_self(const char **call) {
   return errno == ENOSYS || errno == EPERM ? -1 : -errno;
 }
 
-int fws_keeper_start(fws_fd *control, const char **call) {
+int fws_supervisor_start(fws_fd *control, const char **call) {
   fws_use();
-  /* A new one for each keeper: a number that was kept might be something else by now. */
+  /* A new one for each supervisor: a number that was kept might be something else by now. */
   int host = open_self(call);
   if (host < -1) return -host;
   int error = ENOEXEC;
-  int program = fws_above_standard(open_file_of((const void *)&fwk_entry));
+  int program = fws_above_standard(open_file_of((const void *)&fwsv_entry));
   if (program >= 0) {
     error = start_with(program, host, control, call);
     close(program);

@@ -6,27 +6,24 @@ internal import Glibc
 /// What every entry point is built from: arguments are checked, outputs are set in every case, and
 /// what the engine throws becomes a status and an error. Nothing here traps on what a caller passes.
 
-// The C types that the header leaves open: pointers to objects of the engine.
-typealias Handle = OpaquePointer
-
 /// An object that callers hold by a pointer.
-enum HandleTable {
+enum Handle {
   /// Gives an object to the caller, who frees it.
-  static func give<Object: AnyObject>(_ object: Object) -> Handle {
+  static func give<Object: AnyObject>(_ object: Object) -> OpaquePointer {
     OpaquePointer(Unmanaged.passRetained(object).toOpaque())
   }
 
   /// The object behind a caller's pointer; `nil` for NULL and for the handle of another type. An object's first word
   /// says what class it is of.
   @inline(__always)
-  static func borrow<Object: AnyObject>(_ handle: Handle?, _ type: Object.Type) -> Unmanaged<Object>? {
+  static func borrow<Object: AnyObject>(_ handle: OpaquePointer?, _ type: Object.Type) -> Unmanaged<Object>? {
     guard let handle else { return nil }
     let raw = UnsafeRawPointer(handle)
     guard raw.load(as: UnsafeRawPointer.self) == unsafeBitCast(type, to: UnsafeRawPointer.self) else { return nil }
     return Unmanaged.fromOpaque(raw)
   }
 
-  static func free<Object: AnyObject>(_ handle: Handle?, _ type: Object.Type) {
+  static func free<Object: AnyObject>(_ handle: OpaquePointer?, _ type: Object.Type) {
     borrow(handle, type)?.release()
   }
 }
@@ -44,7 +41,7 @@ func checkFork() throws(FlowError) { if isForked { throw .forked } }
 
 /// Runs an entry point that can fail.
 @inline(__always)
-func entry(
+func withErrorOut(
   _ error: UnsafeMutablePointer<OpaquePointer?>?, _ body: () throws(FlowError) -> Void
 ) -> fw_status {
   error?.pointee = nil
@@ -52,14 +49,14 @@ func entry(
     try body()
     return FW_OK
   } catch let failure {
-    error?.pointee = HandleTable.give(ErrorObject(failure))
+    error?.pointee = Handle.give(ErrorObject(failure))
     return failure.code.rawValue
   }
 }
 
 /// An out-parameter, set to NULL until there is something to put into it.
 @inline(__always)
-func output<Value>(
+func outParameter<Value>(
   _ pointer: UnsafeMutablePointer<Value?>?, _ name: StaticString
 ) throws(FlowError) -> UnsafeMutablePointer<Value?> {
   guard let pointer else { throw badArgument(name, "a place for the answer") }
@@ -70,10 +67,10 @@ func output<Value>(
 
 /// A handle that is needed.
 @inline(__always)
-func needed<Object: AnyObject>(
-  _ handle: Handle?, _ type: Object.Type, _ name: StaticString, _ what: StaticString
+func require<Object: AnyObject>(
+  _ handle: OpaquePointer?, _ type: Object.Type, _ name: StaticString, _ what: StaticString
 ) throws(FlowError) -> Unmanaged<Object> {
-  guard let object = HandleTable.borrow(handle, type) else { throw badArgument(name, what) }
+  guard let object = Handle.borrow(handle, type) else { throw badArgument(name, what) }
   return object
 }
 
@@ -82,7 +79,7 @@ func text(_ start: UnsafePointer<CChar>?, _ length: Int, _ name: StaticString) t
   -> UnsafeRawBufferPointer
 {
   guard let start else { throw badArgument(name, "a text") }
-  // FW_STRLEN, which is the largest size_t, arrives as -1; no other text is longer than Int.max.
+  // FW_ZERO_TERMINATED, which is the largest size_t, arrives as -1; no other text is longer than Int.max.
   guard length >= -1 else { throw FlowError(.invalid, "the length of the argument \"\(name)\" is not that of a text") }
   return UnsafeRawBufferPointer(start: start, count: length == -1 ? strlen(start) : length)
 }
@@ -110,6 +107,6 @@ func cText(_ literal: StaticString) -> UnsafePointer<CChar> {
 }
 
 /// Puts text of the engine into an out-parameter.
-func hand(_ text: consuming CString, to place: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) {
-  place.pointee = text.take()
+func store(_ text: consuming CString, to out: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) {
+  out.pointee = text.take()
 }

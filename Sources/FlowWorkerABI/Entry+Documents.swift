@@ -7,11 +7,11 @@ private func spec(
   _ type: String, _ identifier: UnsafePointer<CChar>?, _ variables: UnsafePointer<CChar>?, _ env: UnsafePointer<CChar>?,
   _ volume: UnsafePointer<CChar>?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) throws(FlowError) {
-  let place = try output(json, "json")
+  let out = try outParameter(json, "json")
   let text = try SpecBuilder.worker(
     type: type, identifier: try optionalString(identifier, "identifier"), variables: optionalText(variables),
     env: optionalText(env), volume: try optionalString(volume, "volume"))
-  hand(text, to: place)
+  store(text, to: out)
 }
 
 @_cdecl("fw_spec_worker") @implementation
@@ -20,8 +20,8 @@ public func fw_spec_worker(
   _ env: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?,
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    _ = try output(json, "json")
+  withErrorOut(error) { () throws(FlowError) in
+    _ = try outParameter(json, "json")
     try spec(try string(type, "type"), identifier, variables, env, volume, json)
   }
 }
@@ -31,7 +31,7 @@ public func fw_spec_code(
   _ identifier: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?,
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in try spec("code", identifier, nil, nil, volume, json) }
+  withErrorOut(error) { () throws(FlowError) in try spec("code", identifier, nil, nil, volume, json) }
 }
 
 @_cdecl("fw_spec_subprocess") @implementation
@@ -40,7 +40,7 @@ public func fw_spec_subprocess(
   _ volume: UnsafePointer<CChar>?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in try spec("subprocess", identifier, variables, env, volume, json) }
+  withErrorOut(error) { () throws(FlowError) in try spec("subprocess", identifier, variables, env, volume, json) }
 }
 
 @_cdecl("fw_spec_docker") @implementation
@@ -49,7 +49,7 @@ public func fw_spec_docker(
   _ volume: UnsafePointer<CChar>?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in try spec("docker", identifier, variables, env, volume, json) }
+  withErrorOut(error) { () throws(FlowError) in try spec("docker", identifier, variables, env, volume, json) }
 }
 
 @_cdecl("fw_spec_notebook") @implementation
@@ -57,7 +57,7 @@ public func fw_spec_notebook(
   _ identifier: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?,
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in try spec("notebook", identifier, nil, nil, volume, json) }
+  withErrorOut(error) { () throws(FlowError) in try spec("notebook", identifier, nil, nil, volume, json) }
 }
 
 @_cdecl("fw_spec_nbdocker") @implementation
@@ -65,7 +65,7 @@ public func fw_spec_nbdocker(
   _ identifier: UnsafePointer<CChar>?, _ env: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?,
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in try spec("nbdocker", identifier, nil, env, volume, json) }
+  withErrorOut(error) { () throws(FlowError) in try spec("nbdocker", identifier, nil, env, volume, json) }
 }
 
 // MARK: Steps
@@ -75,20 +75,20 @@ public func fw_step_create(
   _ json: UnsafePointer<CChar>?, _ length: Int, _ step: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(step, "step")
-    place.pointee = HandleTable.give(try Step(try text(json, length, "json")))
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(step, "step")
+    out.pointee = Handle.give(try Step(try text(json, length, "json")))
   }
 }
 
 @_cdecl("fw_step_name") @implementation
 public func fw_step_name(_ step: OpaquePointer?) -> UnsafePointer<CChar>? {
-  HandleTable.borrow(step, Step.self)?._withUnsafeGuaranteedRef { $0.cName.start }
+  Handle.borrow(step, Step.self)?._withUnsafeGuaranteedRef { $0.cName.start }
 }
 
 @_cdecl("fw_step_type") @implementation
 public func fw_step_type(_ step: OpaquePointer?) -> UnsafePointer<CChar>? {
-  HandleTable.borrow(step, Step.self)?._withUnsafeGuaranteedRef { step in
+  Handle.borrow(step, Step.self)?._withUnsafeGuaranteedRef { step in
     switch step.type {
     case .container: return cText("container")
     case .code: return cText("code")
@@ -98,7 +98,7 @@ public func fw_step_type(_ step: OpaquePointer?) -> UnsafePointer<CChar>? {
 }
 
 @_cdecl("fw_step_free") @implementation
-public func fw_step_free(_ step: OpaquePointer?) { HandleTable.free(step, Step.self) }
+public func fw_step_free(_ step: OpaquePointer?) { Handle.free(step, Step.self) }
 
 // MARK: Contexts
 
@@ -107,9 +107,9 @@ public func fw_context_create(
   _ json: UnsafePointer<CChar>?, _ length: Int, _ context: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(context, "context")
-    place.pointee = HandleTable.give(try Context(json == nil ? nil : try text(json, length, "json")))
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(context, "context")
+    out.pointee = Handle.give(try Context(json == nil ? nil : try text(json, length, "json")))
   }
 }
 
@@ -118,10 +118,10 @@ public func fw_context_get(
   _ context: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(json, "json")
-    let context = try needed(context, Context.self, "context", "a context").takeUnretainedValue()
-    hand(try context.get(try string(name, "name")), to: place)
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(json, "json")
+    let context = try require(context, Context.self, "context", "a context").takeUnretainedValue()
+    store(try context.get(try string(name, "name")), to: out)
   }
 }
 
@@ -130,9 +130,9 @@ public func fw_context_set(
   _ context: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ json: UnsafePointer<CChar>?, _ length: Int,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
+  withErrorOut(error) { () throws(FlowError) in
     try checkFork()
-    let context = try needed(context, Context.self, "context", "a context").takeUnretainedValue()
+    let context = try require(context, Context.self, "context", "a context").takeUnretainedValue()
     try context.set(try string(name, "name"), try text(json, length, "json"))
   }
 }
@@ -142,11 +142,11 @@ public func fw_context_to_json(
   _ context: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(json, "json")
-    hand(try needed(context, Context.self, "context", "a context").takeUnretainedValue().toJSON(), to: place)
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(json, "json")
+    store(try require(context, Context.self, "context", "a context").takeUnretainedValue().toJSON(), to: out)
   }
 }
 
 @_cdecl("fw_context_free") @implementation
-public func fw_context_free(_ context: OpaquePointer?) { HandleTable.free(context, Context.self) }
+public func fw_context_free(_ context: OpaquePointer?) { Handle.free(context, Context.self) }

@@ -3,45 +3,45 @@ internal import FlowWorker
 
 @_cdecl("fw_event_kind") @implementation
 public func fw_event_kind(_ event: OpaquePointer?) -> Int32 {
-  HandleTable.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.kind.rawValue } ?? 0
+  Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.kind.rawValue } ?? 0
 }
 
 @_cdecl("fw_event_sequence") @implementation
 public func fw_event_sequence(_ event: OpaquePointer?) -> UInt64 {
-  HandleTable.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.sequence } ?? 0
+  Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.sequence } ?? 0
 }
 
 @_cdecl("fw_event_time") @implementation
 public func fw_event_time(_ event: OpaquePointer?) -> Double {
-  HandleTable.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.time } ?? 0
+  Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.time } ?? 0
 }
 
 @_cdecl("fw_event_command") @implementation
 public func fw_event_command(_ event: OpaquePointer?) -> Int32 {
-  HandleTable.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.command } ?? -1
+  Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.command } ?? -1
 }
 
 @_cdecl("fw_event_attempt") @implementation
 public func fw_event_attempt(_ event: OpaquePointer?) -> Int32 {
-  HandleTable.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.attempt } ?? 0
+  Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.attempt } ?? 0
 }
 
 @_cdecl("fw_event_stream") @implementation
 public func fw_event_stream(_ event: OpaquePointer?) -> fw_stream {
-  HandleTable.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.stream?.rawValue } ?? 0
+  Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.stream?.rawValue } ?? 0
 }
 
 @_cdecl("fw_event_data") @implementation
 public func fw_event_data(_ event: OpaquePointer?, _ length: UnsafeMutablePointer<Int>?) -> UnsafePointer<CChar>? {
   length?.pointee = 0
-  guard let bytes = HandleTable.borrow(event, Event.self)?._withUnsafeGuaranteedRef({ $0.data }) else { return nil }
+  guard let bytes = Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef({ $0.data }) else { return nil }
   length?.pointee = bytes.count
   return bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
 }
 
 @_cdecl("fw_event_is_continued") @implementation
 public func fw_event_is_continued(_ event: OpaquePointer?) -> Int32 {
-  HandleTable.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.isContinued ? 1 : 0 } ?? 0
+  Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.isContinued ? 1 : 0 } ?? 0
 }
 
 @_cdecl("fw_event_to_json") @implementation
@@ -49,17 +49,17 @@ public func fw_event_to_json(
   _ event: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(json, "json")
-    let event = try needed(event, Event.self, "event", "an event").takeUnretainedValue()
-    place.pointee = UnsafeMutableRawPointer(try event.toJSON()).assumingMemoryBound(to: CChar.self)
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(json, "json")
+    let event = try require(event, Event.self, "event", "an event").takeUnretainedValue()
+    out.pointee = UnsafeMutableRawPointer(try event.toJSON()).assumingMemoryBound(to: CChar.self)
   }
 }
 
 @_cdecl("fw_event_free") @implementation
-public func fw_event_free(_ event: OpaquePointer?) { HandleTable.free(event, Event.self) }
+public func fw_event_free(_ event: OpaquePointer?) { Handle.free(event, Event.self) }
 
 @_cdecl("fw_event_step") @implementation
 public func fw_event_step(_ event: OpaquePointer?) -> Int32 {
-  HandleTable.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.step } ?? -1
+  Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.step } ?? -1
 }

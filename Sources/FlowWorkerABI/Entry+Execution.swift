@@ -6,13 +6,13 @@ public func fw_worker_exec(
   _ worker: OpaquePointer?, _ step: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?,
   _ result: UnsafeMutablePointer<OpaquePointer?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(result, "result")
-    let worker = try needed(worker, Worker.self, "worker", "a worker").takeUnretainedValue()
-    let step = try needed(step, Step.self, "step", "a step").takeUnretainedValue()
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(result, "result")
+    let worker = try require(worker, Worker.self, "worker", "a worker").takeUnretainedValue()
+    let step = try require(step, Step.self, "step", "a step").takeUnretainedValue()
     guard let rundir else { throw badArgument("rundir", "a path") }
-    let values = context == nil ? nil : try needed(context, Context.self, "context", "a context").takeUnretainedValue()
-    place.pointee = HandleTable.give(Report(try worker.exec(step, values, rundir: rundir)))
+    let values = context == nil ? nil : try require(context, Context.self, "context", "a context").takeUnretainedValue()
+    out.pointee = Handle.give(Report(try worker.exec(step, values, rundir: rundir)))
   }
 }
 
@@ -21,13 +21,13 @@ public func fw_worker_plan(
   _ worker: OpaquePointer?, _ step: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?,
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(json, "json")
-    let worker = try needed(worker, Worker.self, "worker", "a worker").takeUnretainedValue()
-    let step = try needed(step, Step.self, "step", "a step").takeUnretainedValue()
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(json, "json")
+    let worker = try require(worker, Worker.self, "worker", "a worker").takeUnretainedValue()
+    let step = try require(step, Step.self, "step", "a step").takeUnretainedValue()
     guard let rundir else { throw badArgument("rundir", "a path") }
-    let values = context == nil ? nil : try needed(context, Context.self, "context", "a context").takeUnretainedValue()
-    place.pointee = try worker.plan(step, values, rundir: rundir).take()
+    let values = context == nil ? nil : try require(context, Context.self, "context", "a context").takeUnretainedValue()
+    out.pointee = try worker.plan(step, values, rundir: rundir).take()
   }
 }
 
@@ -37,20 +37,20 @@ public func fw_exec_start(
   _ options: UnsafePointer<CChar>?, _ exec: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(exec, "exec")
-    let worker = try needed(worker, Worker.self, "worker", "a worker").takeUnretainedValue()
-    let step = try needed(step, Step.self, "step", "a step").takeUnretainedValue()
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(exec, "exec")
+    let worker = try require(worker, Worker.self, "worker", "a worker").takeUnretainedValue()
+    let step = try require(step, Step.self, "step", "a step").takeUnretainedValue()
     guard let rundir else { throw badArgument("rundir", "a path") }
-    let values = context == nil ? nil : try needed(context, Context.self, "context", "a context").takeUnretainedValue()
-    place.pointee = HandleTable.give(try worker.start(step, values, rundir: rundir, options: optionalText(options)))
+    let values = context == nil ? nil : try require(context, Context.self, "context", "a context").takeUnretainedValue()
+    out.pointee = Handle.give(try worker.start(step, values, rundir: rundir, options: optionalText(options)))
   }
 }
 
 @_cdecl("fw_exec_fd") @implementation
 public func fw_exec_fd(_ exec: OpaquePointer?) -> Int32 {
   if isForked { return -1 }
-  return HandleTable.borrow(exec, Exec.self)?._withUnsafeGuaranteedRef { $0.descriptor() } ?? -1
+  return Handle.borrow(exec, Exec.self)?._withUnsafeGuaranteedRef { $0.descriptor() } ?? -1
 }
 
 @_cdecl("fw_exec_next_event") @implementation
@@ -58,10 +58,10 @@ public func fw_exec_next_event(
   _ exec: OpaquePointer?, _ timeout: Double, _ event: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(event, "event")
-    let exec = try needed(exec, Exec.self, "exec", "an exec").takeUnretainedValue()
-    place.pointee = try exec.nextEvent(timeout: time(timeout)).map { HandleTable.give($0) }
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(event, "event")
+    let exec = try require(exec, Exec.self, "exec", "an exec").takeUnretainedValue()
+    out.pointee = try exec.nextEvent(timeout: time(timeout)).map { Handle.give($0) }
   }
 }
 
@@ -70,10 +70,10 @@ public func fw_exec_wait(
   _ exec: OpaquePointer?, _ timeout: Double, _ result: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(result, "result")
-    let exec = try needed(exec, Exec.self, "exec", "an exec").takeUnretainedValue()
-    place.pointee = try exec.wait(timeout: time(timeout)).map { HandleTable.give($0) }
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(result, "result")
+    let exec = try require(exec, Exec.self, "exec", "an exec").takeUnretainedValue()
+    out.pointee = try exec.wait(timeout: time(timeout)).map { Handle.give($0) }
   }
 }
 
@@ -86,8 +86,8 @@ private func time(_ seconds: Double) throws(FlowError) -> Double {
 @_cdecl("fw_exec_cancel") @implementation
 public func fw_exec_cancel(_ exec: OpaquePointer?) {
   if isForked { return }
-  HandleTable.borrow(exec, Exec.self)?._withUnsafeGuaranteedRef { $0.cancel() }
+  Handle.borrow(exec, Exec.self)?._withUnsafeGuaranteedRef { $0.cancel() }
 }
 
 @_cdecl("fw_exec_free") @implementation
-public func fw_exec_free(_ exec: OpaquePointer?) { HandleTable.free(exec, Exec.self) }
+public func fw_exec_free(_ exec: OpaquePointer?) { Handle.free(exec, Exec.self) }

@@ -8,9 +8,9 @@ public func fw_function_register(
   _ payload: UnsafeMutableRawPointer?, _ release: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  let status = entry(error) { () throws(FlowError) in
+  let status = withErrorOut(error) { () throws(FlowError) in
     try checkFork()
-    let pool = try needed(pool, Pool.self, "pool", "a pool").takeUnretainedValue()
+    let pool = try require(pool, Pool.self, "pool", "a pool").takeUnretainedValue()
     let name = try string(name, "name")
     guard !name.isEmpty else { throw FlowError(.invalid, "the name of a function is empty") }
     guard let function else { throw badArgument("function", "a function") }
@@ -26,9 +26,9 @@ public func fw_context_set_function(
   _ context: OpaquePointer?, _ function: fw_function?, _ payload: UnsafeMutableRawPointer?,
   _ release: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  let status = entry(error) { () throws(FlowError) in
+  let status = withErrorOut(error) { () throws(FlowError) in
     try checkFork()
-    let context = try needed(context, Context.self, "context", "a context").takeUnretainedValue()
+    let context = try require(context, Context.self, "context", "a context").takeUnretainedValue()
     guard let function else { throw badArgument("function", "a function") }
     context.set(function: try Function("", parameters: nil, function, payload, release: release))
   }
@@ -43,7 +43,7 @@ public func fw_call_argument(
 ) -> UnsafePointer<CChar>? {
   length?.pointee = 0
   guard let parameter,
-    let text = HandleTable.borrow(call, Call.self)?._withUnsafeGuaranteedRef({ $0.argument(parameter) })
+    let text = Handle.borrow(call, Call.self)?._withUnsafeGuaranteedRef({ $0.argument(parameter) })
   else { return nil }
   length?.pointee = strlen(text)
   return text
@@ -51,25 +51,25 @@ public func fw_call_argument(
 
 @_cdecl("fw_call_rundir") @implementation
 public func fw_call_rundir(_ call: OpaquePointer?) -> UnsafePointer<CChar>? {
-  HandleTable.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.rundir }
+  Handle.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.rundir }
 }
 
 @_cdecl("fw_call_step") @implementation
 public func fw_call_step(_ call: OpaquePointer?) -> UnsafePointer<CChar>? {
-  HandleTable.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.cStep.start }
+  Handle.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.cStep.start }
 }
 
 @_cdecl("fw_call_action") @implementation
 public func fw_call_action(_ call: OpaquePointer?) -> UnsafePointer<CChar>? {
-  HandleTable.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.action }
+  Handle.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.action }
 }
 
 private func write(
   _ call: OpaquePointer?, _ stream: fw_stream, _ bytes: UnsafePointer<CChar>?, _ length: Int, isPiece: Bool,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let call = try needed(call, Call.self, "call", "a call").takeUnretainedValue()
+  withErrorOut(error) { () throws(FlowError) in
+    let call = try require(call, Call.self, "call", "a call").takeUnretainedValue()
     guard let stream = Stream(rawValue: stream) else { throw badArgument("stream", "FW_STDOUT or FW_STDERR") }
     try call.write(stream, try text(bytes, length, "bytes"), isPiece: isPiece)
   }
@@ -93,7 +93,7 @@ public func fw_call_write_piece(
 
 @_cdecl("fw_call_is_cancelled") @implementation
 public func fw_call_is_cancelled(_ call: OpaquePointer?) -> Int32 {
-  HandleTable.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.isCancelled ? 1 : 0 } ?? 1
+  Handle.borrow(call, Call.self)?._withUnsafeGuaranteedRef { $0.isCancelled ? 1 : 0 } ?? 1
 }
 
 @_cdecl("fw_call_on_cancel") @implementation
@@ -101,8 +101,8 @@ public func fw_call_on_cancel(
   _ call: OpaquePointer?, _ notice: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?, _ payload: UnsafeMutableRawPointer?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let call = try needed(call, Call.self, "call", "a call").takeUnretainedValue()
+  withErrorOut(error) { () throws(FlowError) in
+    let call = try require(call, Call.self, "call", "a call").takeUnretainedValue()
     guard let notice else { throw badArgument("notice", "a function") }
     call.notify(notice, payload)
   }
@@ -112,8 +112,8 @@ public func fw_call_on_cancel(
 public func fw_call_report(
   _ call: OpaquePointer?, _ json: UnsafePointer<CChar>?, _ length: Int, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let call = try needed(call, Call.self, "call", "a call").takeUnretainedValue()
+  withErrorOut(error) { () throws(FlowError) in
+    let call = try require(call, Call.self, "call", "a call").takeUnretainedValue()
     try call.report(try text(json, length, "json"))
   }
 }
@@ -122,8 +122,8 @@ public func fw_call_report(
 public func fw_call_return(
   _ call: OpaquePointer?, _ json: UnsafePointer<CChar>?, _ length: Int, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let call = try needed(call, Call.self, "call", "a call").takeUnretainedValue()
+  withErrorOut(error) { () throws(FlowError) in
+    let call = try require(call, Call.self, "call", "a call").takeUnretainedValue()
     try call.give(try text(json, length, "json"))
   }
 }
@@ -133,8 +133,8 @@ public func fw_call_fail(
   _ call: OpaquePointer?, _ type: UnsafePointer<CChar>?, _ message: UnsafePointer<CChar>?,
   _ trace: UnsafePointer<CChar>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let call = try needed(call, Call.self, "call", "a call").takeUnretainedValue()
+  withErrorOut(error) { () throws(FlowError) in
+    let call = try require(call, Call.self, "call", "a call").takeUnretainedValue()
     try call.fail(
       type: try optionalString(type, "type") ?? "Error", message: try optionalString(message, "message") ?? "",
       trace: try optionalString(trace, "trace"))

@@ -9,9 +9,9 @@ public func fw_pool_create(
   _ json: UnsafePointer<CChar>?, _ length: Int, _ pool: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(pool, "pool")
-    place.pointee = HandleTable.give(try Pool(try text(json, length, "json")))
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(pool, "pool")
+    out.pointee = Handle.give(try Pool(try text(json, length, "json")))
   }
 }
 
@@ -20,10 +20,10 @@ public func fw_pool_create_from(
   _ config: UnsafePointer<json_t>?, _ pool: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(pool, "pool")
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(pool, "pool")
     guard let config else { throw badArgument("config", "a JSON value") }
-    place.pointee = HandleTable.give(try Pool(value: UnsafeMutableRawPointer(mutating: config)))
+    out.pointee = Handle.give(try Pool(value: UnsafeMutableRawPointer(mutating: config)))
   }
 }
 
@@ -32,11 +32,11 @@ public func fw_pool_get(
   _ pool: OpaquePointer?, _ step: OpaquePointer?, _ worker: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(worker, "worker")
-    let pool = try needed(pool, Pool.self, "pool", "a pool")
-    let step = try needed(step, Step.self, "step", "a step")
-    place.pointee = try lend(pool, step) { (pool, step) throws(FlowError) in try pool.worker(for: step) }
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(worker, "worker")
+    let pool = try require(pool, Pool.self, "pool", "a pool")
+    let step = try require(step, Step.self, "step", "a step")
+    out.pointee = try lend(pool, step) { (pool, step) throws(FlowError) in try pool.worker(for: step) }
   }
 }
 
@@ -45,11 +45,11 @@ public func fw_pool_default_worker(
   _ pool: OpaquePointer?, _ step: OpaquePointer?, _ worker: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(worker, "worker")
-    let pool = try needed(pool, Pool.self, "pool", "a pool")
-    let step = try needed(step, Step.self, "step", "a step")
-    place.pointee = try lend(pool, step) { (pool, step) throws(FlowError) in try pool.defaultWorker(for: step) }
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(worker, "worker")
+    let pool = try require(pool, Pool.self, "pool", "a pool")
+    let step = try require(step, Step.self, "step", "a step")
+    out.pointee = try lend(pool, step) { (pool, step) throws(FlowError) in try pool.defaultWorker(for: step) }
   }
 }
 
@@ -68,7 +68,7 @@ private func lend(
 }
 
 @_cdecl("fw_pool_free") @implementation
-public func fw_pool_free(_ pool: OpaquePointer?) { HandleTable.free(pool, Pool.self) }
+public func fw_pool_free(_ pool: OpaquePointer?) { Handle.free(pool, Pool.self) }
 
 // MARK: Workers
 
@@ -77,20 +77,20 @@ public func fw_worker_create(
   _ json: UnsafePointer<CChar>?, _ length: Int, _ worker: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(worker, "worker")
-    place.pointee = HandleTable.give(try Worker(try text(json, length, "json")))
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(worker, "worker")
+    out.pointee = Handle.give(try Worker(try text(json, length, "json")))
   }
 }
 
 @_cdecl("fw_worker_name") @implementation
 public func fw_worker_name(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? {
-  HandleTable.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { $0.cName.start }
+  Handle.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { $0.cName.start }
 }
 
 @_cdecl("fw_worker_type") @implementation
 public func fw_worker_type(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? {
-  HandleTable.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { worker in
+  Handle.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { worker in
     switch worker.type {
     case .code: return cText("code")
     case .subprocess: return cText("subprocess")
@@ -104,16 +104,16 @@ public func fw_worker_type(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? {
 
 @_cdecl("fw_worker_volume") @implementation
 public func fw_worker_volume(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? {
-  HandleTable.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { $0.cVolume.start }
+  Handle.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { $0.cVolume.start }
 }
 
 @_cdecl("fw_worker_secrets") @implementation
 public func fw_worker_secrets(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? {
-  HandleTable.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { $0.cSecrets.start }
+  Handle.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { $0.cSecrets.start }
 }
 
 @_cdecl("fw_worker_free") @implementation
 public func fw_worker_free(_ worker: OpaquePointer?) {
-  guard let object = HandleTable.borrow(worker, Worker.self) else { return }
+  guard let object = Handle.borrow(worker, Worker.self) else { return }
   if !object._withUnsafeGuaranteedRef({ $0.isLent }) { object.release() }
 }

@@ -6,14 +6,14 @@ public func fw_workflow_create(
   _ json: UnsafePointer<CChar>?, _ length: Int, _ workflow: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(workflow, "workflow")
-    place.pointee = HandleTable.give(try Workflow(text(json, length, "json")))
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(workflow, "workflow")
+    out.pointee = Handle.give(try Workflow(text(json, length, "json")))
   }
 }
 
 @_cdecl("fw_workflow_free") @implementation
-public func fw_workflow_free(_ workflow: OpaquePointer?) { HandleTable.free(workflow, Workflow.self) }
+public func fw_workflow_free(_ workflow: OpaquePointer?) { Handle.free(workflow, Workflow.self) }
 
 /// What both ways of running a workflow are given.
 private struct Given {
@@ -25,9 +25,9 @@ private struct Given {
   init(
     _ workflow: OpaquePointer?, _ pool: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?
   ) throws(FlowError) {
-    self.workflow = try needed(workflow, Workflow.self, "workflow", "a workflow").takeUnretainedValue()
-    self.pool = pool == nil ? nil : try needed(pool, Pool.self, "pool", "a pool").takeUnretainedValue()
-    self.context = context == nil ? nil : try needed(context, Context.self, "context", "a context").takeUnretainedValue()
+    self.workflow = try require(workflow, Workflow.self, "workflow", "a workflow").takeUnretainedValue()
+    self.pool = pool == nil ? nil : try require(pool, Pool.self, "pool", "a pool").takeUnretainedValue()
+    self.context = context == nil ? nil : try require(context, Context.self, "context", "a context").takeUnretainedValue()
     basedir = try optionalString(rundir, "rundir")
   }
 }
@@ -38,10 +38,10 @@ public func fw_workflow_run(
   _ options: UnsafePointer<CChar>?, _ result: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(result, "result")
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(result, "result")
     let given = try Given(workflow, pool, context, rundir)
-    place.pointee = HandleTable.give(
+    out.pointee = Handle.give(
       try given.workflow.run(given.pool, given.context, basedir: given.basedir, options: optionalText(options)))
   }
 }
@@ -52,10 +52,10 @@ public func fw_workflow_start(
   _ options: UnsafePointer<CChar>?, _ exec: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  entry(error) { () throws(FlowError) in
-    let place = try output(exec, "exec")
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(exec, "exec")
     let given = try Given(workflow, pool, context, rundir)
-    place.pointee = HandleTable.give(
+    out.pointee = Handle.give(
       try given.workflow.start(given.pool, given.context, basedir: given.basedir, options: optionalText(options)))
   }
 }

@@ -22,28 +22,28 @@ final class ErrorObject: Sendable {
 
 @_cdecl("fw_error_code") @implementation
 public func fw_error_code(_ error: OpaquePointer?) -> fw_status {
-  HandleTable.borrow(error, ErrorObject.self)?._withUnsafeGuaranteedRef { $0.code } ?? FW_OK
+  Handle.borrow(error, ErrorObject.self)?._withUnsafeGuaranteedRef { $0.code } ?? FW_OK
 }
 
 @_cdecl("fw_error_message") @implementation
 public func fw_error_message(_ error: OpaquePointer?) -> UnsafePointer<CChar>? {
-  HandleTable.borrow(error, ErrorObject.self)?._withUnsafeGuaranteedRef { $0.message } ?? cText("no error")
+  Handle.borrow(error, ErrorObject.self)?._withUnsafeGuaranteedRef { $0.message } ?? cText("no error")
 }
 
 @_cdecl("fw_error_path") @implementation
 public func fw_error_path(_ error: OpaquePointer?) -> UnsafePointer<CChar>? {
-  HandleTable.borrow(error, ErrorObject.self)?._withUnsafeGuaranteedRef { $0.path?.start }
+  Handle.borrow(error, ErrorObject.self)?._withUnsafeGuaranteedRef { $0.path?.start }
 }
 
 @_cdecl("fw_error_line") @implementation
 public func fw_error_line(_ error: OpaquePointer?) -> Int32 {
-  HandleTable.borrow(error, ErrorObject.self)?._withUnsafeGuaranteedRef { $0.line } ?? 0
+  Handle.borrow(error, ErrorObject.self)?._withUnsafeGuaranteedRef { $0.line } ?? 0
 }
 
 @_cdecl("fw_error_column") @implementation
 public func fw_error_column(_ error: OpaquePointer?) -> Int32 {
-  HandleTable.borrow(error, ErrorObject.self)?._withUnsafeGuaranteedRef { $0.column } ?? 0
+  Handle.borrow(error, ErrorObject.self)?._withUnsafeGuaranteedRef { $0.column } ?? 0
 }
 
 @_cdecl("fw_error_free") @implementation
-public func fw_error_free(_ error: OpaquePointer?) { HandleTable.free(error, ErrorObject.self) }
+public func fw_error_free(_ error: OpaquePointer?) { Handle.free(error, ErrorObject.self) }

@@ -93,7 +93,7 @@ import Testing
       close(creat("\(path)/file", 0o600))
       for (name, reason) in [("file", "is not a directory"), ("none", "cannot be used: No such file or directory")] {
         #expect { try plan("\(path)/\(name)") } throws: {
-          let failure = $0 as? SpawnFailure
+          let failure = $0 as? StepFailure
           return failure?.outcome == .spawnFailed
             && failure?.reason == "the run directory \"\(path)/\(name)\" \(reason)"
         }

@@ -5,7 +5,7 @@ import Testing
 @Suite struct DockerOptionsTests {
   private func options(_ json: String) throws -> DockerOptions {
     try withBytes(json) { text throws(FlowError) in
-      try JSONText.read(text) { (json) throws(Refusal) in try DockerOptions(reading: json) }
+      try JSONText.read(text) { (json) throws(ValidationError) in try DockerOptions(reading: json) }
     }
   }
 
@@ -14,7 +14,7 @@ import Testing
     for none in [DockerOptions(), try options("{}")] {
       #expect(none.host == nil && none.certPath == nil && none.sharedFiles == nil && none.network == nil)
       #expect(none.pull == .missing && none.container == .command && none.hasInit && none.grace == 2)
-      #expect(none.patience == 30)
+      #expect(none.engineTimeout == 30)
       #expect(none.shell == nil && none.user == nil && !none.isHostUser && none.memory == nil && none.cpus == nil)
       #expect(none.mounts.isEmpty && none.settings.isEmpty)
     }
@@ -50,7 +50,7 @@ import Testing
   @Test("an integer is a number of processors, too")
   func numbers() throws {
     #expect(try options(#"{"cpus": 2, "grace": 86400}"#).cpus == 2)
-    #expect(try options(#"{"engine_timeout": 0.5}"#).patience == 0.5)
+    #expect(try options(#"{"engine_timeout": 0.5}"#).engineTimeout == 0.5)
     #expect(try options(#"{"memory": 9223372036854775807}"#).memory == Int64.max)
   }
 

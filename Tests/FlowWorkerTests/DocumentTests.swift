@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct DocumentTests {
   private func worker(_ text: String) throws -> WorkerSpec {
-    try withBytes(text) { try JSONText.read($0) { (json) throws(Refusal) in try WorkerSpec(reading: json) } }
+    try withBytes(text) { try JSONText.read($0) { (json) throws(ValidationError) in try WorkerSpec(reading: json) } }
   }
 
   @Test("a worker has what its specification says, and the defaults for the rest")

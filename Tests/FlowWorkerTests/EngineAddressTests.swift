@@ -9,7 +9,7 @@ import Testing
   func sockets(_ text: String, _ path: String) throws {
     let address = try EngineAddress(text)
     #expect(address.text == text && address.socket == path && !address.needsTLS)
-    let place = EnginePlace(address, certificates: "/certs", source: "here")
+    let place = EngineEndpoint(address, certificates: "/certs", source: "here")
     #expect(place.address == text && place.source == "here")
     // Nobody listens in on it.
     #expect(place.peer == HTTPPeer(socket: path, base: "http://engine", certificates: nil))
@@ -29,10 +29,10 @@ import Testing
     let address = try EngineAddress(text)
     #expect(address.text == text && address.socket == nil && address.authority == authority)
     #expect(address.needsTLS == needsTLS)
-    let plain = EnginePlace(address, certificates: nil, source: "").peer
+    let plain = EngineEndpoint(address, certificates: nil, source: "").peer
     #expect(plain == HTTPPeer(base: "\(needsTLS ? "https" : "http")://\(authority)"))
     // Who has certificates wants TLS.
-    let secure = EnginePlace(address, certificates: "/certs", source: "").peer
+    let secure = EngineEndpoint(address, certificates: "/certs", source: "").peer
     #expect(secure == HTTPPeer(base: "https://\(authority)", certificates: "/certs"))
   }
 
@@ -47,7 +47,7 @@ import Testing
   func faults(_ text: String) {
     #expect { try EngineAddress(text) } throws: {
       ($0 as? EngineAddress.Fault)?.text
-        == "\(Wording.quoted(text, limit: 200)) is no address of an engine: use unix:///PATH or tcp://HOST:PORT"
+        == "\(MessageFormat.quoted(text, limit: 200)) is no address of an engine: use unix:///PATH or tcp://HOST:PORT"
     }
   }
 

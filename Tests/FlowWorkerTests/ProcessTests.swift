@@ -66,7 +66,7 @@ import Testing
     var env = KeyValues()
     for (key, value) in values { env.set(key, value) }
     let environment = TextBlock(environment: env, inherits: inherits)
-    return environment.places.map { place in
+    return environment.offsets.map { place in
       String(decoding: environment.texts.bytes[place...].prefix { $0 != 0 }, as: UTF8.self)
     }
   }
@@ -117,7 +117,7 @@ import Testing
   private func policy(_ json: String) throws -> RetryPolicy {
     var json = json
     return try json.withUTF8 { text throws(FlowError) in
-      try JSONText.read(UnsafeRawBufferPointer(text)) { (value) throws(Refusal) in try RetryPolicy(reading: value) }
+      try JSONText.read(UnsafeRawBufferPointer(text)) { (value) throws(ValidationError) in try RetryPolicy(reading: value) }
     }
   }
 

@@ -29,8 +29,8 @@ private let mark = "\u{301}"
   }
 
   @Test func bytesInMessages() {
-    #expect(Wording.quoted(bytes: Array("a\"\n\(mark)".utf8)).isSame(as: "\"a\\\"\\n\(mark)\""))
-    #expect(Wording.quoted(bytes: [0x61, 0xFF, 0x62, 0xC3]) == "\"a\\xFFb\\xC3\"")
+    #expect(MessageFormat.quoted(bytes: Array("a\"\n\(mark)".utf8)).isSame(as: "\"a\\\"\\n\(mark)\""))
+    #expect(MessageFormat.quoted(bytes: [0x61, 0xFF, 0x62, 0xC3]) == "\"a\\xFFb\\xC3\"")
   }
 }
 
@@ -50,7 +50,7 @@ private let mark = "\u{301}"
       "", ".", "./.", "/a", "/\(mark)a", "..", "a/..", "../\(mark)a", "a/../\(mark)b", "a\0b",
       String(repeating: "x", count: 256),
     ])
-  func noKey(_ text: String) { #expect(throws: Refusal.self) { try key(text) } }
+  func noKey(_ text: String) { #expect(throws: ValidationError.self) { try key(text) } }
 
   @Test func parts() throws {
     let name = try key("a/\(mark)b/c/")

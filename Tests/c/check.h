@@ -233,7 +233,7 @@ static inline fw_pool *check_pool(const char *json)
 {
     fw_pool *pool = NULL;
     fw_error *error = NULL;
-    fw_status status = fw_pool_create(json, FW_STRLEN, &pool, &error);
+    fw_status status = fw_pool_create(json, FW_ZERO_TERMINATED, &pool, &error);
     check_made(status, error, json);
     return pool;
 }
@@ -242,7 +242,7 @@ static inline fw_worker *check_worker(const char *json)
 {
     fw_worker *worker = NULL;
     fw_error *error = NULL;
-    fw_status status = fw_worker_create(json, FW_STRLEN, &worker, &error);
+    fw_status status = fw_worker_create(json, FW_ZERO_TERMINATED, &worker, &error);
     check_made(status, error, json);
     return worker;
 }
@@ -251,7 +251,7 @@ static inline fw_step *check_step(const char *json)
 {
     fw_step *step = NULL;
     fw_error *error = NULL;
-    fw_status status = fw_step_create(json, FW_STRLEN, &step, &error);
+    fw_status status = fw_step_create(json, FW_ZERO_TERMINATED, &step, &error);
     check_made(status, error, json);
     return step;
 }
@@ -260,7 +260,7 @@ static inline fw_context *check_context(const char *json)
 {
     fw_context *context = NULL;
     fw_error *error = NULL;
-    fw_status status = fw_context_create(json, FW_STRLEN, &context, &error);
+    fw_status status = fw_context_create(json, FW_ZERO_TERMINATED, &context, &error);
     check_made(status, error, json);
     return context;
 }

@@ -11,7 +11,7 @@ static void *set_meanwhile(void *unused)
 {
     char *started = check_path("started"), *go = check_path("go");
     free(wait_for_line(started));
-    CHECK_INT(fw_context_set(context, "a", "\"new\"", FW_STRLEN, NULL), FW_OK);
+    CHECK_INT(fw_context_set(context, "a", "\"new\"", FW_ZERO_TERMINATED, NULL), FW_OK);
     FILE *file = fopen(go, "we");
     CHECK(file != NULL);
     if (file != NULL)

@@ -15,7 +15,7 @@ static void is(const char *want)
 static void set(const char *name, const char *json)
 {
     fw_error *error = NULL;
-    CHECK_OK(fw_context_set(context, name, json, FW_STRLEN, &error), &error);
+    CHECK_OK(fw_context_set(context, name, json, FW_ZERO_TERMINATED, &error), &error);
 }
 
 static void gives(const char *name, const char *want)
@@ -48,9 +48,9 @@ int main(void)
     CHECK_FAILS(fw_context_get(context, "nope", &json, &error), FW_E_UNKNOWN, &error, "\"nope\"");
     CHECK_FAILS(fw_context_get(context, "A", &json, &error), FW_E_UNKNOWN, &error, "\"A\"");
     /* A value that cannot be set leaves the old one. */
-    CHECK_FAILS(fw_context_set(context, "b", "truth", FW_STRLEN, &error), FW_E_SYNTAX, &error, "");
+    CHECK_FAILS(fw_context_set(context, "b", "truth", FW_ZERO_TERMINATED, &error), FW_E_SYNTAX, &error, "");
     gives("b", "true");
-    CHECK_FAILS(fw_context_set(context, "\xFF", "1", FW_STRLEN, &error), FW_E_INVALID, &error, "name");
+    CHECK_FAILS(fw_context_set(context, "\xFF", "1", FW_ZERO_TERMINATED, &error), FW_E_INVALID, &error, "name");
     CHECK_FAILS(fw_context_get(context, "\xFF", &json, &error), FW_E_INVALID, &error, "name");
     fw_context_free(context);
 

@@ -177,12 +177,12 @@ static inline bool check_nobody(const char *file, int line)
     return count == 0;
 }
 
-/* ------------------------------------------------------ keeper and monitors -- */
+/* ------------------------------------------------------ supervisor and monitors -- */
 
 static _Thread_local long watched_host;
 static _Thread_local const char *watcher_name;
 
-/** Whether a process holds the host, as keepers and monitors do: by a pidfd. */
+/** Whether a process holds the host, as supervisors and monitors do: by a pidfd. */
 static inline bool is_watcher(long pid)
 {
     if (strcmp(name_of(pid), watcher_name) != 0)
@@ -203,7 +203,7 @@ static inline bool is_watcher(long pid)
     return holds;
 }
 
-/** The keepers ("fw-keeper") or monitors ("fw-monitor") of a host that runs. */
+/** The supervisors ("fw-supervisor") or monitors ("fw-monitor") of a host that runs. */
 static inline int find_watchers(long host, const char *name, long *pids, int room)
 {
     watched_host = host;

@@ -78,7 +78,7 @@ static void leaves_and_waits(void)
         pause();
 }
 
-/** After the host's end its keeper goes, and so do monitors that have nothing to do; those who were
+/** After the host's end its supervisor goes, and so do monitors that have nothing to do; those who were
  *  left stay. */
 static void left_by_a_host(void (*body)(void), bool is_killed)
 {
@@ -87,11 +87,11 @@ static void left_by_a_host(void (*body)(void), bool is_killed)
     pid_t host = start_host(body);
     if (is_killed) {
         wait_for_pid("there");
-        long keeper = 0;
-        CHECK_INT(find_watchers(host, "fw-keeper", &keeper, 1), 1);
+        long supervisor = 0;
+        CHECK_INT(find_watchers(host, "fw-supervisor", &supervisor, 1), 1);
         kill(host, SIGKILL);
         CHECK_INT(host_status(host), SIGKILL);
-        wait_until_gone("fw-keeper", &keeper, 1);
+        wait_until_gone("fw-supervisor", &supervisor, 1);
     } else {
         CHECK_INT(host_status(host), 0);
     }

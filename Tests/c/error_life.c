@@ -6,9 +6,9 @@ int main(void)
     fw_error *errors[3] = {NULL, NULL, NULL};
     fw_step *step = NULL;
     char *text = strdup("{\n \"name\": \"s\",\n \"acton\": {}\n}");
-    CHECK_INT(fw_step_create(text, FW_STRLEN, &step, &errors[0]), FW_E_DOCUMENT);
+    CHECK_INT(fw_step_create(text, FW_ZERO_TERMINATED, &step, &errors[0]), FW_E_DOCUMENT);
     memset(text, 'x', strlen(text));
-    CHECK_INT(fw_step_create(text, FW_STRLEN, &step, &errors[1]), FW_E_SYNTAX);
+    CHECK_INT(fw_step_create(text, FW_ZERO_TERMINATED, &step, &errors[1]), FW_E_SYNTAX);
     free(text);
     CHECK_INT(fw_step_create(NULL, 0, &step, &errors[2]), FW_E_INVALID);
 

@@ -87,7 +87,7 @@ static void scarce(void)
     int before = open_descriptors();
     CHECK(try_all(worker, step) > 2);
     int after = open_descriptors();
-    CHECK(after <= before + 3); /* two for the keeper, and the monitor that waits */
+    CHECK(after <= before + 3); /* two for the supervisor, and the monitor that waits */
     CHECK(try_all(worker, step) > 2);
     CHECK_INT(open_descriptors(), after);
     started(worker);

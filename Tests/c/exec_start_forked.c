@@ -34,19 +34,19 @@ static void documents(void)
     FORKED(char, fw_spec_docker, "x", NULL, NULL, NULL);
     FORKED(char, fw_spec_notebook, "x", NULL);
     FORKED(char, fw_spec_nbdocker, "x", NULL, NULL);
-    FORKED(fw_step, fw_step_create, "{}", FW_STRLEN);
-    FORKED(fw_context, fw_context_create, "{}", FW_STRLEN);
+    FORKED(fw_step, fw_step_create, "{}", FW_ZERO_TERMINATED);
+    FORKED(fw_context, fw_context_create, "{}", FW_ZERO_TERMINATED);
     FORKED(char, fw_context_get, context, "a");
     FORKED(char, fw_context_to_json, context);
-    FORKED(fw_pool, fw_pool_create, "[]", FW_STRLEN);
+    FORKED(fw_pool, fw_pool_create, "[]", FW_ZERO_TERMINATED);
     json_t *config = json_array();
     FORKED(fw_pool, fw_pool_create_from, config);
     json_decref(config);
     FORKED(const fw_worker, fw_pool_get, pool, step);
     FORKED(const fw_worker, fw_pool_default_worker, pool, step);
-    FORKED(fw_worker, fw_worker_create, "{}", FW_STRLEN);
+    FORKED(fw_worker, fw_worker_create, "{}", FW_ZERO_TERMINATED);
     fw_error *error = (void *)&garbage;
-    CHECK_FAILS(fw_context_set(context, "a", "2", FW_STRLEN, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_context_set(context, "a", "2", FW_ZERO_TERMINATED, &error), FW_E_FORKED, &error, "fork");
 }
 
 static void execution(void)
@@ -54,7 +54,7 @@ static void execution(void)
     FORKED(char, fw_worker_plan, worker, step, context, check_directory);
     FORKED(fw_result, fw_worker_exec, worker, step, context, check_directory);
     FORKED(fw_exec, fw_exec_start, worker, step, context, check_directory, NULL);
-    FORKED(fw_workflow, fw_workflow_create, "{\"steps\": []}", FW_STRLEN);
+    FORKED(fw_workflow, fw_workflow_create, "{\"steps\": []}", FW_ZERO_TERMINATED);
     FORKED(fw_result, fw_workflow_run, workflow, pool, context, check_directory, NULL);
     FORKED(fw_exec, fw_workflow_start, workflow, pool, context, check_directory, NULL);
     FORKED(char, fw_result_view, result, "html");
@@ -100,7 +100,7 @@ static void in_the_child(void)
     execution();
     accessors();
     all_freed();
-    FORKED(fw_pool, fw_pool_create, "[]", FW_STRLEN);
+    FORKED(fw_pool, fw_pool_create, "[]", FW_ZERO_TERMINATED);
 }
 
 /** Ends as programs do, with everything that runs then. */
@@ -125,9 +125,9 @@ int main(void)
     context = check_context("{\"a\": 1}");
     result = run_exec(worker, step, context, check_dir());
     CHECK_INT(fw_context_to_json(context, &text, NULL), FW_OK);
-    CHECK_INT(fw_workflow_create("{\"steps\": []}", FW_STRLEN, &workflow, NULL), FW_OK);
+    CHECK_INT(fw_workflow_create("{\"steps\": []}", FW_ZERO_TERMINATED, &workflow, NULL), FW_OK);
     fw_pool *none = NULL;
-    CHECK_INT(fw_pool_create("{", FW_STRLEN, &none, &kept), FW_E_SYNTAX);
+    CHECK_INT(fw_pool_create("{", FW_ZERO_TERMINATED, &none, &kept), FW_E_SYNTAX);
 
     void (*const parts[])(void) = {in_the_child, exits, in_a_grandchild};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {

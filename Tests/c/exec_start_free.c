@@ -119,7 +119,7 @@ int main(void)
     after_a_cancel();
     at_the_end();
     wait_until_deserted();
-    /* Two stay open for the keeper, and one for each monitor that waits, of which there are at most 16. */
+    /* Two stay open for the supervisor, and one for each monitor that waits, of which there are at most 16. */
     int more = open_descriptors() - before;
     if (!CHECK(more <= 18))
         fprintf(stderr, "    %d more descriptors are open\n", more);

@@ -92,7 +92,7 @@ int main(void)
         started = starts(worker, step, lowest, more);
         failures += !started;
         CHECK(started || !had_started); /* what is kept of earlier steps is in nobody's way */
-        /* What stays: two for the keeper and one for a monitor. */
+        /* What stays: two for the supervisor and one for a monitor. */
         CHECK(lowest_free() <= lowest + 3);
     }
     CHECK(started);

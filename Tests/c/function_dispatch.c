@@ -34,25 +34,25 @@ static void dispatch(fw_call *call, void *payload)
         json_decref(action);
         CHECK_STR(fw_call_argument(call, "b", NULL), "[1]");
         CHECK(fw_call_argument(call, "a", NULL) == NULL);
-        CHECK_OK(fw_call_return(call, "{\"deep\": 1}", FW_STRLEN, &error), &error);
-        CHECK_FAILS(fw_call_report(call, "{\"valu\": 1}", FW_STRLEN, &error), FW_E_DOCUMENT, &error, "\"value\"");
-        CHECK_FAILS(fw_call_report(call, "{\"returncode\": 256}", FW_STRLEN, &error), FW_E_DOCUMENT, &error, "256");
+        CHECK_OK(fw_call_return(call, "{\"deep\": 1}", FW_ZERO_TERMINATED, &error), &error);
+        CHECK_FAILS(fw_call_report(call, "{\"valu\": 1}", FW_ZERO_TERMINATED, &error), FW_E_DOCUMENT, &error, "\"value\"");
+        CHECK_FAILS(fw_call_report(call, "{\"returncode\": 256}", FW_ZERO_TERMINATED, &error), FW_E_DOCUMENT, &error, "256");
         CHECK_FAILS(fw_call_report(call, NULL, 0, &error), FW_E_INVALID, &error, "json");
     } else if (strcmp(step, "object") == 0) {
-        CHECK_OK(fw_call_report(call, "{\"value\": \"like it\", \"object\": \"of the type Odd\", \"unfit\": \"is odd\"}", FW_STRLEN, &error),
+        CHECK_OK(fw_call_report(call, "{\"value\": \"like it\", \"object\": \"of the type Odd\", \"unfit\": \"is odd\"}", FW_ZERO_TERMINATED, &error),
                  &error);
     } else if (strcmp(step, "exits") == 0) {
-        CHECK_OK(fw_call_report(call, "{\"returncode\": 7}", FW_STRLEN, &error), &error);
+        CHECK_OK(fw_call_report(call, "{\"returncode\": 7}", FW_ZERO_TERMINATED, &error), &error);
     } else if (strcmp(step, "missing") == 0) {
         CHECK_OK(fw_call_report(call,
                                 "{\"started\": false, \"exception\": {\"type\": \"E\", \"message\": \"gone\", \"trace\": \"t\"}}",
-                                FW_STRLEN, &error),
+                                FW_ZERO_TERMINATED, &error),
                  &error);
     } else if (strcmp(step, "pieces") == 0) {
         for (int i = 0; i < 3; i++)
             CHECK_OK(fw_call_write_piece(call, FW_STDOUT, "abc", (size_t)i, &error), &error);
-        CHECK_OK(fw_call_write(call, FW_STDERR, "one", FW_STRLEN, &error), &error);
-        CHECK_OK(fw_call_write(call, FW_STDERR, "two", FW_STRLEN, &error), &error);
+        CHECK_OK(fw_call_write(call, FW_STDERR, "one", FW_ZERO_TERMINATED, &error), &error);
+        CHECK_OK(fw_call_write(call, FW_STDERR, "two", FW_ZERO_TERMINATED, &error), &error);
         CHECK_FAILS(fw_call_write_piece(call, 7, "x", 1, &error), FW_E_INVALID, &error, "stream");
     } else if (strcmp(step, "waits") == 0) {
         CHECK_FAILS(fw_call_on_cancel(call, NULL, NULL, &error), FW_E_INVALID, &error, "notice");

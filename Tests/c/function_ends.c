@@ -14,26 +14,26 @@ static sem_t begun, gate, ended;
 static void listens(fw_call *call, void *payload)
 {
     (void)payload;
-    CHECK_INT(fw_call_write(call, FW_STDOUT, "begun\n", FW_STRLEN, NULL), FW_OK);
+    CHECK_INT(fw_call_write(call, FW_STDOUT, "begun\n", FW_ZERO_TERMINATED, NULL), FW_OK);
     sem_post(&begun);
     while (!fw_call_is_cancelled(call))
         usleep(1000);
-    CHECK_INT(fw_call_write(call, FW_STDOUT, "asked\n", FW_STRLEN, NULL), FW_OK);
-    CHECK_INT(fw_call_return(call, "1", FW_STRLEN, NULL), FW_OK);
+    CHECK_INT(fw_call_write(call, FW_STDOUT, "asked\n", FW_ZERO_TERMINATED, NULL), FW_OK);
+    CHECK_INT(fw_call_return(call, "1", FW_ZERO_TERMINATED, NULL), FW_OK);
 }
 
 /** Returns when it likes, and goes on as if nothing had happened. */
 static void deaf(fw_call *call, void *payload)
 {
     fw_error *error = NULL;
-    CHECK_INT(fw_call_write(call, FW_STDERR, "begun\n", FW_STRLEN, NULL), FW_OK);
+    CHECK_INT(fw_call_write(call, FW_STDERR, "begun\n", FW_ZERO_TERMINATED, NULL), FW_OK);
     sem_post(&begun);
     REQUIRE(sem_wait(&gate) == 0);
     CHECK_INT(fw_call_is_cancelled(call), 1);
     CHECK_STR(fw_call_argument(call, "a", NULL), "[1]");
     CHECK(fw_call_rundir(call) != NULL && payload != NULL);
-    CHECK_FAILS(fw_call_write(call, FW_STDOUT, "late\n", FW_STRLEN, &error), FW_E_ENDED, &error, "ended");
-    CHECK_FAILS(fw_call_return(call, "1", FW_STRLEN, &error), FW_E_ENDED, &error, "ended");
+    CHECK_FAILS(fw_call_write(call, FW_STDOUT, "late\n", FW_ZERO_TERMINATED, &error), FW_E_ENDED, &error, "ended");
+    CHECK_FAILS(fw_call_return(call, "1", FW_ZERO_TERMINATED, &error), FW_E_ENDED, &error, "ended");
     CHECK_FAILS(fw_call_fail(call, "E", "late", NULL, &error), FW_E_ENDED, &error, "ended");
     sem_post(&ended);
 }

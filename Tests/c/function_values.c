@@ -24,7 +24,7 @@ static void echo(fw_call *call, void *payload)
     CHECK_STR(fw_call_rundir(call), check_dir());
     CHECK_INT(fw_call_is_cancelled(call), 0);
     char *text = json_dumps(all, 0);
-    CHECK_INT(fw_call_return(call, text, FW_STRLEN, NULL), FW_OK);
+    CHECK_INT(fw_call_return(call, text, FW_ZERO_TERMINATED, NULL), FW_OK);
     free(text);
     json_decref(all);
 }
@@ -40,7 +40,7 @@ static void undecided(fw_call *call, void *payload)
     fw_error *error = NULL;
     CHECK_INT(fw_call_fail(call, "E", "first", NULL, NULL), FW_OK);
     CHECK_INT(fw_call_return(call, "[1, 2]garbage", 6, NULL), FW_OK);
-    CHECK_FAILS(fw_call_return(call, "{\"a\": }", FW_STRLEN, &error), FW_E_SYNTAX, &error, "JSON");
+    CHECK_FAILS(fw_call_return(call, "{\"a\": }", FW_ZERO_TERMINATED, &error), FW_E_SYNTAX, &error, "JSON");
     CHECK_FAILS(fw_call_return(call, NULL, 0, &error), FW_E_INVALID, &error, "json");
     if (payload != NULL)
         CHECK_INT(fw_call_fail(call, payload, "last\nword", "trace\n", NULL), FW_OK);

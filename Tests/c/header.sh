@@ -17,7 +17,7 @@ typedef char version_is_text[sizeof FW_VERSION > 1 ? 1 : -1];
 fw_status use(const char *text, fw_pool **pool);
 fw_status use(const char *text, fw_pool **pool)
 {
-    return fw_pool_create(text, FW_STRLEN, pool, NULL);
+    return fw_pool_create(text, FW_ZERO_TERMINATED, pool, NULL);
 }
 END
 

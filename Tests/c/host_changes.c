@@ -89,7 +89,7 @@ static void directory(void)
     free(there);
 }
 
-/** Rights that a host gives up are not got back through the keeper. */
+/** Rights that a host gives up are not got back through the supervisor. */
 static void rights(void)
 {
     SEES("grep -c 'NoNewPrivs:.0' /proc/self/status", "1\n");

@@ -1,6 +1,6 @@
 /*
  * A host that closes all descriptors it finds, as daemons do, and puts other things in their places: what is the host's is
- * neither used nor closed, steps run as before, and one in flight gets a result. When the host dies, no keeper stays.
+ * neither used nor closed, steps run as before, and one in flight gets a result. When the host dies, no supervisor stays.
  *
  * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
  */
@@ -235,7 +235,7 @@ static void close_in_function(fw_call *call, void *payload)
     (void)payload;
     close_all(kind_now);
     CHECK_INT(fw_call_write(call, FW_STDOUT, "one", 3, NULL), FW_OK);
-    CHECK_INT(fw_call_return(call, "1", FW_STRLEN, NULL), FW_OK);
+    CHECK_INT(fw_call_return(call, "1", FW_ZERO_TERMINATED, NULL), FW_OK);
 }
 
 static void function(void)
@@ -276,13 +276,13 @@ static void check_killed(void)
     pid_t host = start_host(killed);
     while (!has_file("ready"))
         a_moment();
-    long keepers[MOST], monitors[MOST];
-    int keeper_count = find_watchers(host, "fw-keeper", keepers, MOST);
+    long supervisors[MOST], monitors[MOST];
+    int supervisor_count = find_watchers(host, "fw-supervisor", supervisors, MOST);
     int monitor_count = find_watchers(host, "fw-monitor", monitors, MOST);
-    CHECK(keeper_count > 0 && monitor_count > 0);
+    CHECK(supervisor_count > 0 && monitor_count > 0);
     kill(host, SIGKILL);
     host_status(host);
-    wait_until_gone("fw-keeper", keepers, keeper_count);
+    wait_until_gone("fw-supervisor", supervisors, supervisor_count);
     wait_until_gone("fw-monitor", monitors, monitor_count);
     wait_for_nobody();
 }

@@ -34,9 +34,9 @@ static void *be_busy(void *unused)
         fw_result_free(finish_step(exec));
         fw_error *error = NULL;
         fw_pool *none = NULL;
-        CHECK_INT(fw_pool_create("{", FW_STRLEN, &none, &error), FW_E_SYNTAX);
+        CHECK_INT(fw_pool_create("{", FW_ZERO_TERMINATED, &none, &error), FW_E_SYNTAX);
         fw_error_free(error);
-        CHECK_INT(fw_context_set(context, "a", "1", FW_STRLEN, NULL), FW_OK);
+        CHECK_INT(fw_context_set(context, "a", "1", FW_ZERO_TERMINATED, NULL), FW_OK);
         runs++;
     }
     return NULL;
@@ -58,10 +58,10 @@ static void in_the_new_process(fw_exec *exec, fw_result *old)
     CHECK_FAILS(fw_exec_next_event(exec, -1, &event, &error), FW_E_FORKED, &error, "fork");
     CHECK_FAILS(fw_exec_start(worker, step, NULL, "/", NULL, &another, &error), FW_E_FORKED, &error, "fork");
     CHECK_FAILS(fw_worker_exec(worker, step, NULL, "/", &result, &error), FW_E_FORKED, &error, "fork");
-    CHECK_FAILS(fw_pool_create("[]", FW_STRLEN, &second, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_pool_create("[]", FW_ZERO_TERMINATED, &second, &error), FW_E_FORKED, &error, "fork");
     CHECK_FAILS(fw_pool_get(pool, step, &lent, &error), FW_E_FORKED, &error, "fork");
-    CHECK_FAILS(fw_step_create("{}", FW_STRLEN, &fresh, &error), FW_E_FORKED, &error, "fork");
-    CHECK_FAILS(fw_context_set(context, "a", "1", FW_STRLEN, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_step_create("{}", FW_ZERO_TERMINATED, &fresh, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_context_set(context, "a", "1", FW_ZERO_TERMINATED, &error), FW_E_FORKED, &error, "fork");
     CHECK_FAILS(fw_context_get(context, "a", &text, &error), FW_E_FORKED, &error, "fork");
     CHECK_FAILS(fw_result_to_json(old, &text, &error), FW_E_FORKED, &error, "fork");
     CHECK(result == NULL && event == NULL && another == NULL && second == NULL && fresh == NULL);

@@ -62,8 +62,8 @@ static inline fw_exec *library_start(const struct library *all, const char *comm
     char json[1000];
     snprintf(json, sizeof json,
              "{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}", command);
-    REQUIRE(all->worker_create("{\"name\": \"w\", \"type\": \"subprocess\"}", FW_STRLEN, &worker, NULL) == FW_OK);
-    REQUIRE(all->step_create(json, FW_STRLEN, &step, NULL) == FW_OK);
+    REQUIRE(all->worker_create("{\"name\": \"w\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &worker, NULL) == FW_OK);
+    REQUIRE(all->step_create(json, FW_ZERO_TERMINATED, &step, NULL) == FW_OK);
     CHECK_INT(all->start(worker, step, NULL, rundir, NULL, &exec, NULL), FW_OK);
     REQUIRE(exec != NULL);
     all->step_free(step);

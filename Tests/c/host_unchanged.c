@@ -11,7 +11,7 @@
 #include "host.h"
 #include "host_library.h"
 
-enum { AT_ONCE = 40, FOR_KEEPER = 2, WAITING_MONITORS = 16 };
+enum { AT_ONCE = 40, FOR_SUPERVISOR = 2, WAITING_MONITORS = 16 };
 
 static struct library library;
 
@@ -117,13 +117,13 @@ static int host(bool has_own_signals)
     CHECK_INT(compare(before), 0);
     run_all_kinds();
     int first = compare(before);
-    CHECK(first <= FOR_KEEPER + 1);
+    CHECK(first <= FOR_SUPERVISOR + 1);
     for (int i = 0; i < 3; i++)
         run_all_kinds();
     run_many();
     CHECK_INT(compare(before), first);
     run_at_once();
-    CHECK(compare(before) <= FOR_KEEPER + WAITING_MONITORS);
+    CHECK(compare(before) <= FOR_SUPERVISOR + WAITING_MONITORS);
     CHECK_INT(waitpid(-1, NULL, WNOHANG | __WALL), -1);
     CHECK_INT(errno, ECHILD);
     free(before);

@@ -3,7 +3,7 @@
  * begun could not be started, whichever process it was whose start failed: that is not one that was killed. The
  * message has the call, the limit and its value; `retries` on "spawn_failed" hold; and when there is room again, steps run.
  *
- * not under valgrind tsan: it cannot start the keeper; the filter is not its own threads'
+ * not under valgrind tsan: it cannot start the supervisor; the filter is not its own threads'
  */
 #include "descendants.h"
 #include "refuse.h"
@@ -41,7 +41,7 @@ static json_t *retries(void)
     return json_pack("{s:{s:{s:i, s:[s], s:f}}}", "options", "retries", "max", 3, "on", "spawn_failed", "delay", 0.01);
 }
 
-/** The keeper makes no monitor, or a monitor no command. */
+/** The supervisor makes no monitor, or a monitor no command. */
 static void refused_clones(void)
 {
     refuse_some(SYS_clone, some_clones);
@@ -119,8 +119,8 @@ static void many(void)
 int main(void)
 {
     mark_commands();
-    refused_name = "fw-keeper";
-    in_child(refused_clones, "the keeper's");
+    refused_name = "fw-supervisor";
+    in_child(refused_clones, "the supervisor's");
     refused_name = "fw-monitor";
     in_child(refused_clones, "the monitors'");
     REQUIRE(mkdtemp(place) != NULL);

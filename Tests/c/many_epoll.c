@@ -5,7 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
-enum { KEPT = 2 + 16 }; /* descriptors that the library keeps, for the keeper and the idle monitors */
+enum { KEPT = 2 + 16 }; /* descriptors that the library keeps, for the supervisor and the idle monitors */
 
 static struct one {
     fw_exec *exec;

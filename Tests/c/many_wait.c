@@ -4,7 +4,7 @@
 
 #include <sys/resource.h>
 
-enum { KEPT = 2 + 16 }; /* descriptors that the library keeps, for the keeper and the idle monitors */
+enum { KEPT = 2 + 16 }; /* descriptors that the library keeps, for the supervisor and the idle monitors */
 
 /** Waits until so many commands have come to the gate. */
 static void wait_for_arrivals(int count)

@@ -34,7 +34,7 @@ int main(void)
     const fw_worker *no_lent;
     char *no_text;
     fw_workflow *workflow = NULL, *no_workflow;
-    CHECK_OK(fw_workflow_create("{\"steps\": []}", FW_STRLEN, &workflow, &error), &error);
+    CHECK_OK(fw_workflow_create("{\"steps\": []}", FW_ZERO_TERMINATED, &workflow, &error), &error);
 
     CLEARS("type", no_text, fw_spec_worker, NULL, "x", NULL, NULL, NULL);
     REFUSES("json", fw_spec_worker, "code", "x", NULL, NULL, NULL, NULL);
@@ -45,22 +45,22 @@ int main(void)
     REFUSES("json", fw_spec_nbdocker, "x", NULL, NULL, NULL);
 
     CLEARS("json", no_step, fw_step_create, NULL, 0);
-    CLEARS("json", no_step, fw_step_create, NULL, FW_STRLEN);
-    REFUSES("step", fw_step_create, "{}", FW_STRLEN, NULL);
+    CLEARS("json", no_step, fw_step_create, NULL, FW_ZERO_TERMINATED);
+    REFUSES("step", fw_step_create, "{}", FW_ZERO_TERMINATED, NULL);
 
-    REFUSES("context", fw_context_create, "{}", FW_STRLEN, NULL);
-    REFUSES("context", fw_context_create, NULL, FW_STRLEN, NULL);
+    REFUSES("context", fw_context_create, "{}", FW_ZERO_TERMINATED, NULL);
+    REFUSES("context", fw_context_create, NULL, FW_ZERO_TERMINATED, NULL);
     CLEARS("context", no_text, fw_context_get, NULL, "a");
     CLEARS("name", no_text, fw_context_get, context, NULL);
     REFUSES("json", fw_context_get, context, "a", NULL);
-    REFUSES("context", fw_context_set, NULL, "a", "1", FW_STRLEN);
-    REFUSES("name", fw_context_set, context, NULL, "1", FW_STRLEN);
-    REFUSES("json", fw_context_set, context, "a", NULL, FW_STRLEN);
+    REFUSES("context", fw_context_set, NULL, "a", "1", FW_ZERO_TERMINATED);
+    REFUSES("name", fw_context_set, context, NULL, "1", FW_ZERO_TERMINATED);
+    REFUSES("json", fw_context_set, context, "a", NULL, FW_ZERO_TERMINATED);
     CLEARS("context", no_text, fw_context_to_json, NULL);
     REFUSES("json", fw_context_to_json, context, NULL);
 
-    CLEARS("json", no_pool, fw_pool_create, NULL, FW_STRLEN);
-    REFUSES("pool", fw_pool_create, "[]", FW_STRLEN, NULL);
+    CLEARS("json", no_pool, fw_pool_create, NULL, FW_ZERO_TERMINATED);
+    REFUSES("pool", fw_pool_create, "[]", FW_ZERO_TERMINATED, NULL);
     CLEARS("config", no_pool, fw_pool_create_from, NULL);
     json_t *config = json_array();
     REFUSES("pool", fw_pool_create_from, config, NULL);
@@ -73,8 +73,8 @@ int main(void)
     CLEARS("step", no_lent, fw_pool_default_worker, pool, NULL);
     REFUSES("worker", fw_pool_default_worker, pool, step, NULL);
 
-    CLEARS("json", no_worker, fw_worker_create, NULL, FW_STRLEN);
-    REFUSES("worker", fw_worker_create, "{}", FW_STRLEN, NULL);
+    CLEARS("json", no_worker, fw_worker_create, NULL, FW_ZERO_TERMINATED);
+    REFUSES("worker", fw_worker_create, "{}", FW_ZERO_TERMINATED, NULL);
 
     CLEARS("worker", no_result, fw_worker_exec, NULL, step, context, check_dir());
     CLEARS("step", no_result, fw_worker_exec, worker, NULL, context, check_dir());
@@ -88,8 +88,8 @@ int main(void)
     CLEARS("step", no_exec, fw_exec_start, worker, NULL, context, check_dir(), "{}");
     CLEARS("rundir", no_exec, fw_exec_start, worker, step, context, NULL, NULL);
     REFUSES("exec", fw_exec_start, worker, step, context, check_dir(), NULL, NULL);
-    CLEARS("json", no_workflow, fw_workflow_create, NULL, FW_STRLEN);
-    REFUSES("workflow", fw_workflow_create, "{}", FW_STRLEN, NULL);
+    CLEARS("json", no_workflow, fw_workflow_create, NULL, FW_ZERO_TERMINATED);
+    REFUSES("workflow", fw_workflow_create, "{}", FW_ZERO_TERMINATED, NULL);
     CLEARS("workflow", no_result, fw_workflow_run, NULL, pool, context, check_dir(), NULL);
     REFUSES("result", fw_workflow_run, workflow, pool, context, check_dir(), NULL, NULL);
     CLEARS("workflow", no_exec, fw_workflow_start, NULL, pool, context, check_dir(), NULL);

@@ -18,7 +18,7 @@ int main(void)
     fw_string_free(json);
 
     /* The length of no text is not looked at. */
-    const size_t lengths[] = {0, 5, FW_STRLEN};
+    const size_t lengths[] = {0, 5, FW_ZERO_TERMINATED};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         fw_context *context = NULL;
         CHECK_OK(fw_context_create(NULL, lengths[i], &context, &error), &error);

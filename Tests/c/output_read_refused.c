@@ -3,7 +3,7 @@
  * tell how much there is (FIONREAD), all of it is read. What can never be read is told, and a step whose output is lost
  * is no success.
  *
- * not under valgrind tsan: it cannot start the keeper; the filter is not its own threads'
+ * not under valgrind tsan: it cannot start the supervisor; the filter is not its own threads'
  */
 #include "descendants.h"
 #include "refuse.h"

@@ -2,7 +2,7 @@
  * A file system may say at any write, or only when a file is closed, that there is no room: the result says so, for each
  * of the two files, also where the step has succeeded.
  *
- * not under valgrind tsan: it cannot start the keeper; the filter is not its own threads'
+ * not under valgrind tsan: it cannot start the supervisor; the filter is not its own threads'
  */
 #include "descendants.h"
 #include "refuse.h"

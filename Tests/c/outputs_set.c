@@ -51,14 +51,14 @@ int main(void)
     FAILS(FW_E_DOCUMENT, "nope", text, fw_spec_worker, "nope", "x", NULL, NULL, NULL);
     FAILS(FW_E_SYNTAX, "", text, fw_spec_subprocess, "x", "{", NULL, NULL);
     FAILS(FW_E_SYNTAX, "", text, fw_spec_docker, "x", NULL, "{", NULL);
-    FAILS(FW_E_SYNTAX, "", step, fw_step_create, "{", FW_STRLEN);
-    FAILS(FW_E_DOCUMENT, "", step, fw_step_create, "{}", FW_STRLEN);
-    FAILS(FW_E_SYNTAX, "", context, fw_context_create, "{", FW_STRLEN);
-    FAILS(FW_E_DOCUMENT, "", context, fw_context_create, "[]", FW_STRLEN);
-    FAILS(FW_E_SYNTAX, "", pool, fw_pool_create, "{", FW_STRLEN);
-    FAILS(FW_E_DOCUMENT, "", pool, fw_pool_create, "3", FW_STRLEN);
-    FAILS(FW_E_SYNTAX, "", worker, fw_worker_create, "{", FW_STRLEN);
-    FAILS(FW_E_DOCUMENT, "", worker, fw_worker_create, "{}", FW_STRLEN);
+    FAILS(FW_E_SYNTAX, "", step, fw_step_create, "{", FW_ZERO_TERMINATED);
+    FAILS(FW_E_DOCUMENT, "", step, fw_step_create, "{}", FW_ZERO_TERMINATED);
+    FAILS(FW_E_SYNTAX, "", context, fw_context_create, "{", FW_ZERO_TERMINATED);
+    FAILS(FW_E_DOCUMENT, "", context, fw_context_create, "[]", FW_ZERO_TERMINATED);
+    FAILS(FW_E_SYNTAX, "", pool, fw_pool_create, "{", FW_ZERO_TERMINATED);
+    FAILS(FW_E_DOCUMENT, "", pool, fw_pool_create, "3", FW_ZERO_TERMINATED);
+    FAILS(FW_E_SYNTAX, "", worker, fw_worker_create, "{", FW_ZERO_TERMINATED);
+    FAILS(FW_E_DOCUMENT, "", worker, fw_worker_create, "{}", FW_ZERO_TERMINATED);
     json_t *config = json_integer(3);
     FAILS(FW_E_DOCUMENT, "", pool, fw_pool_create_from, config);
     json_decref(config);
@@ -72,11 +72,11 @@ int main(void)
     SUCCEEDS(text, fw_string_free, fw_spec_docker, "x", NULL, NULL, NULL);
     SUCCEEDS(text, fw_string_free, fw_spec_notebook, "x", NULL);
     SUCCEEDS(text, fw_string_free, fw_spec_nbdocker, "x", NULL, NULL);
-    SUCCEEDS(step, fw_step_free, fw_step_create, document, FW_STRLEN);
-    SUCCEEDS(context, fw_context_free, fw_context_create, "{}", FW_STRLEN);
-    SUCCEEDS(pool, fw_pool_free, fw_pool_create, "[]", FW_STRLEN);
+    SUCCEEDS(step, fw_step_free, fw_step_create, document, FW_ZERO_TERMINATED);
+    SUCCEEDS(context, fw_context_free, fw_context_create, "{}", FW_ZERO_TERMINATED);
+    SUCCEEDS(pool, fw_pool_free, fw_pool_create, "[]", FW_ZERO_TERMINATED);
     SUCCEEDS(worker, fw_worker_free, fw_worker_create, "{\"name\": \"w\", \"type\": \"code\"}",
-             FW_STRLEN);
+             FW_ZERO_TERMINATED);
     config = json_array();
     SUCCEEDS(pool, fw_pool_free, fw_pool_create_from, config);
     json_decref(config);
@@ -92,9 +92,9 @@ int main(void)
     SUCCEEDS(text, fw_string_free, fw_context_get, values, "a");
     SUCCEEDS(text, fw_string_free, fw_context_to_json, values);
     fw_error *error = GARBAGE;
-    CHECK_FAILS(fw_context_set(values, "a", "{", FW_STRLEN, &error), FW_E_SYNTAX, &error, "");
+    CHECK_FAILS(fw_context_set(values, "a", "{", FW_ZERO_TERMINATED, &error), FW_E_SYNTAX, &error, "");
     error = GARBAGE;
-    CHECK_OK(fw_context_set(values, "a", "{}", FW_STRLEN, &error), &error);
+    CHECK_OK(fw_context_set(values, "a", "{}", FW_ZERO_TERMINATED, &error), &error);
 
     fw_worker *runner = run_worker(NULL), *coder = check_worker("{\"name\": \"c\", \"type\": \"code\"}");
     FAILS(FW_E_TEMPLATE, "", result, fw_worker_exec, runner, bad, values, check_dir());
@@ -111,10 +111,10 @@ int main(void)
 
     const char *sequence = "{\"steps\": [{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": []}}]}";
     fw_workflow *workflow = GARBAGE;
-    FAILS(FW_E_SYNTAX, "", workflow, fw_workflow_create, "{", FW_STRLEN);
-    FAILS(FW_E_DOCUMENT, "", workflow, fw_workflow_create, "{}", FW_STRLEN);
-    SUCCEEDS(workflow, fw_workflow_free, fw_workflow_create, sequence, FW_STRLEN);
-    CHECK_INT(fw_workflow_create(sequence, FW_STRLEN, &workflow, NULL), FW_OK);
+    FAILS(FW_E_SYNTAX, "", workflow, fw_workflow_create, "{", FW_ZERO_TERMINATED);
+    FAILS(FW_E_DOCUMENT, "", workflow, fw_workflow_create, "{}", FW_ZERO_TERMINATED);
+    SUCCEEDS(workflow, fw_workflow_free, fw_workflow_create, sequence, FW_ZERO_TERMINATED);
+    CHECK_INT(fw_workflow_create(sequence, FW_ZERO_TERMINATED, &workflow, NULL), FW_OK);
     FAILS(FW_E_UNKNOWN, "missing", result, fw_workflow_run, workflow, workers, values, check_dir(), NULL);
     FAILS(FW_E_UNKNOWN, "missing", exec, fw_workflow_start, workflow, workers, values, check_dir(), NULL);
     FAILS(FW_E_DOCUMENT, "state", result, fw_workflow_run, workflow, NULL, values, check_dir(), "{\"stat\": 1}");

@@ -35,7 +35,7 @@ int main(void)
     for (int form = 0; form < 2; form++) {
         fw_pool *pool = NULL;
         if (form == 0)
-            CHECK_OK(fw_pool_create(text, FW_STRLEN, &pool, &error), &error);
+            CHECK_OK(fw_pool_create(text, FW_ZERO_TERMINATED, &pool, &error), &error);
         else
             CHECK_OK(fw_pool_create_from(config, &pool, &error), &error);
         for (int i = 0; i < count; i += 7)
@@ -51,7 +51,7 @@ int main(void)
     text = json_dumps(config, 0);
     char path[64];
     snprintf(path, sizeof path, "/workers/%d/name", count);
-    CHECK_REFUSED(fw_pool_create(text, FW_STRLEN, &pool, &error), FW_E_DOCUMENT, &error, path,
+    CHECK_REFUSED(fw_pool_create(text, FW_ZERO_TERMINATED, &pool, &error), FW_E_DOCUMENT, &error, path,
                   "/workers/3");
     free(text);
     json_decref(config);

@@ -1,7 +1,7 @@
 /*
  * Functions of Python packages, in a host that knows nothing of Python: a process of their own, which stays warm.
  *
- * not under valgrind: it cannot start the keeper
+ * not under valgrind: it cannot start the supervisor
  */
 #include "function.h"
 

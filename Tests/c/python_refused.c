@@ -2,7 +2,7 @@
  * Functions of Python packages where a host closes the library's descriptors, and where a sandbox refuses calls: a warm
  * interpreter whose connection is gone is not used, a job in flight gets a result, and containment is what there is.
  *
- * not under valgrind: it cannot start the keeper
+ * not under valgrind: it cannot start the supervisor
  */
 #include "function.h"
 #include "refuse.h"

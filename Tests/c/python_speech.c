@@ -2,7 +2,7 @@
  * Interpreters that do not speak as they should: the step ends with a sentence that names the interpreter and the reason, never with a
  * success, nor with a signal of the library's own.
  *
- * not under valgrind: it cannot start the keeper
+ * not under valgrind: it cannot start the supervisor
  */
 #include "function.h"
 

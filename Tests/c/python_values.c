@@ -2,7 +2,7 @@
  * Values and text that Python has and JSON has not, of functions in an interpreter: a value is refused with its place, text that is only shown
  * carries U+FFFD, and nothing is taken for the end of the interpreter.
  *
- * not under valgrind: it cannot start the keeper
+ * not under valgrind: it cannot start the supervisor
  */
 #include "function.h"
 

@@ -2,7 +2,7 @@
  * refuse.h - system calls that fail, without a tool and without a right: seccomp filters.
  *
  * A filter holds for the thread that installs it and for all that it starts, so one that is installed before the
- * first step holds for the keeper, too. There is no way back: use it in a child (in_child()).
+ * first step holds for the supervisor, too. There is no way back: use it in a child (in_child()).
  */
 #ifndef REFUSE_H
 #define REFUSE_H

@@ -40,8 +40,8 @@ run_one() {
     name=${name%.*}
     place=$CHECK_WORK/$name
     if [ "$CHECK_UNDER" = valgrind ] && grep -qE '#include "(run|events|descendants|host_library)\.h"' "$file"; then
-        # It has no pidfd_open and no clone() of the keeper's kind: no step can be started.
-        echo "skipped $name: valgrind cannot start the keeper"
+        # It has no pidfd_open and no clone() of the supervisor's kind: no step can be started.
+        echo "skipped $name: valgrind cannot start the supervisor"
         return 77
     fi
     if [ -n "$CHECK_UNDER" ]; then

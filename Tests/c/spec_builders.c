@@ -11,7 +11,7 @@ static void gives(fw_status status, const char *want)
     fw_worker *worker = NULL;
     CHECK_OK(status, &error);
     CHECK_STR(json, want);
-    CHECK_OK(fw_worker_create(json, FW_STRLEN, &worker, &error), &error);
+    CHECK_OK(fw_worker_create(json, FW_ZERO_TERMINATED, &worker, &error), &error);
     fw_worker_free(worker);
     fw_string_free(json);
 }

@@ -65,7 +65,7 @@ int main(void)
     memset(name, 'n', sizeof name - 1);
     snprintf(document, sizeof document, "{\"%s\": 1}", name);
     fw_error *error = NULL;
-    fw_status status = read_step(document, FW_STRLEN, &error);
+    fw_status status = read_step(document, FW_ZERO_TERMINATED, &error);
     CHECK(strlen(fw_error_message(error)) < 1000);
     CHECK_INT(strlen(fw_error_path(error)), strlen(name) + 1);
     CHECK_FAILS(status, FW_E_DOCUMENT, &error, "nnn");

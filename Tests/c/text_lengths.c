@@ -1,4 +1,4 @@
-/* A text has the length that is passed, or ends with a NUL for FW_STRLEN. What is behind it
+/* A text has the length that is passed, or ends with a NUL for FW_ZERO_TERMINATED. What is behind it
  * is not read: the memory right after it may not be there. */
 #include "check.h"
 
@@ -29,7 +29,7 @@ int main(void)
 
     CHECK_OK(fw_step_create(step_text, length, &step, &error), &error);
     fw_step_free(step);
-    CHECK_OK(fw_step_create(step_text, FW_STRLEN, &step, &error), &error);
+    CHECK_OK(fw_step_create(step_text, FW_ZERO_TERMINATED, &step, &error), &error);
     fw_step_free(step);
 
     /* Every length that cuts the text short gives an error, at its end. */
@@ -65,7 +65,7 @@ int main(void)
     fw_context_free(context);
 
     /* A length that no text can have. */
-    CHECK_FAILS(fw_step_create(step_text, FW_STRLEN - 1, &step, &error), FW_E_INVALID, &error, "json");
+    CHECK_FAILS(fw_step_create(step_text, FW_ZERO_TERMINATED - 1, &step, &error), FW_E_INVALID, &error, "json");
     CHECK_FAILS(fw_step_create(step_text, (size_t)1 << 63, &step, &error), FW_E_INVALID, &error, "json");
     return check_done();
 }

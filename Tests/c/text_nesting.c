@@ -20,20 +20,20 @@ int main(void)
         for (int closed = 0; closed < 2; closed++) {
             char *text = nested(too_deep[i], closed);
             for (const text_reader *reader = text_readers; *reader != NULL; reader++)
-                CHECK_FAILS((*reader)(text, FW_STRLEN, &error), FW_E_SYNTAX, &error, "");
+                CHECK_FAILS((*reader)(text, FW_ZERO_TERMINATED, &error), FW_E_SYNTAX, &error, "");
             free(text);
         }
 
     char *text = nested(2048, true), *back = NULL;
     fw_context *context = check_context("{}");
-    CHECK_OK(fw_context_set(context, "deep", text, FW_STRLEN, &error), &error);
+    CHECK_OK(fw_context_set(context, "deep", text, FW_ZERO_TERMINATED, &error), &error);
     CHECK_OK(fw_context_get(context, "deep", &back, &error), &error);
     CHECK_STR(back, text);
     fw_string_free(back);
     fw_context_free(context);
     free(text);
     text = nested(2049, true);
-    CHECK_FAILS(read_value(text, FW_STRLEN, &error), FW_E_SYNTAX, &error, "2,048");
+    CHECK_FAILS(read_value(text, FW_ZERO_TERMINATED, &error), FW_E_SYNTAX, &error, "2,048");
     free(text);
 
     /* The same in objects, in a place where nothing of the kind is allowed. */
@@ -47,7 +47,7 @@ int main(void)
     for (size_t i = 0; i <= depth; i++)
         *end++ = '}';
     *end = '\0';
-    CHECK_FAILS(read_worker(document, FW_STRLEN, &error), FW_E_DOCUMENT, &error, "\"a\"");
+    CHECK_FAILS(read_worker(document, FW_ZERO_TERMINATED, &error), FW_E_DOCUMENT, &error, "\"a\"");
     free(document);
     return check_done();
 }

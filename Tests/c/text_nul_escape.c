@@ -5,7 +5,7 @@
 static void refused(text_reader reader, const char *text)
 {
     fw_error *error = NULL;
-    fw_status status = reader(text, FW_STRLEN, &error);
+    fw_status status = reader(text, FW_ZERO_TERMINATED, &error);
     bool good = CHECK_INT(fw_error_line(error), 1);
     good &= CHECK(fw_error_column(error) > 1);
     if (!CHECK_FAILS(status, FW_E_SYNTAX, &error, "NUL") || !good)

@@ -7,7 +7,7 @@ static void stays(const char *number)
     fw_error *error = NULL;
     char *back = NULL;
     fw_context *context = check_context("{}");
-    CHECK_OK(fw_context_set(context, "n", number, FW_STRLEN, &error), &error);
+    CHECK_OK(fw_context_set(context, "n", number, FW_ZERO_TERMINATED, &error), &error);
     CHECK_OK(fw_context_get(context, "n", &back, &error), &error);
     CHECK_STR(back, number);
     fw_string_free(back);
@@ -22,7 +22,7 @@ static void refused(const char *option, const char *value, const char *part)
     snprintf(text, sizeof text,
              "{\"name\": \"w\", \"type\": \"subprocess\", \"options\": {\"%s\": %s}}", option, value);
     snprintf(path, sizeof path, "/options/%s", option);
-    if (!CHECK_REFUSED(read_worker(text, FW_STRLEN, &error), FW_E_DOCUMENT, &error, path, part))
+    if (!CHECK_REFUSED(read_worker(text, FW_ZERO_TERMINATED, &error), FW_E_DOCUMENT, &error, path, part))
         fprintf(stderr, "    %s\n", text);
 }
 
@@ -39,7 +39,7 @@ static void stays_real(const char *text, double number)
     fw_error *error = NULL;
     char *back = NULL;
     fw_context *context = check_context("{}");
-    CHECK_OK(fw_context_set(context, "n", text, FW_STRLEN, &error), &error);
+    CHECK_OK(fw_context_set(context, "n", text, FW_ZERO_TERMINATED, &error), &error);
     CHECK_OK(fw_context_get(context, "n", &back, &error), &error);
     json_t *value = json_loads(back, JSON_DECODE_ANY, NULL);
     CHECK(json_is_real(value));

@@ -4,7 +4,7 @@
 static void has_path(text_reader reader, const char *text, const char *path)
 {
     fw_error *error = NULL;
-    if (!CHECK_REFUSED(reader(text, FW_STRLEN, &error), FW_E_DOCUMENT, &error, path, ""))
+    if (!CHECK_REFUSED(reader(text, FW_ZERO_TERMINATED, &error), FW_E_DOCUMENT, &error, path, ""))
         fprintf(stderr, "    %s\n", text);
 }
 

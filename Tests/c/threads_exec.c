@@ -16,7 +16,7 @@ static void run_steps(int number)
         snprintf(command, sizeof command, "echo %d-%d; echo $shared >&2; exit %d", number, i, status);
         snprintf(want, sizeof want, "%d-%d\n", number, i);
         snprintf(value, sizeof value, "\"%d\"", number);
-        CHECK_INT(fw_context_set(context, "shared", value, FW_STRLEN, NULL), FW_OK);
+        CHECK_INT(fw_context_set(context, "shared", value, FW_ZERO_TERMINATED, NULL), FW_OK);
         fw_step *step = run_step("s", (const char *const[]){command, NULL});
         fw_result *result = run_exec(worker, step, context, check_directory);
         CHECK_EXITED(result, status);
@@ -42,7 +42,7 @@ int main(void)
     context = check_context("{\"shared\": \"0\"}");
     int before = open_descriptors();
     in_threads(run_steps);
-    /* Two for the keeper, and one for each monitor that waits. */
+    /* Two for the supervisor, and one for each monitor that waits. */
     CHECK(open_descriptors() <= before + 2 + 16);
     CHECK(open_descriptors() > before);
     CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);

@@ -22,7 +22,7 @@ static void make_and_free(int number)
         snprintf(config, sizeof config, "[{\"name\": \"%d\", \"type\": \"code\"}, {\"name\": \"%d\"}]", number, number);
         fw_pool *none = NULL;
         fw_error *error = NULL;
-        CHECK_FAILS(fw_pool_create(config, FW_STRLEN, &none, &error), FW_E_DOCUMENT, &error, "");
+        CHECK_FAILS(fw_pool_create(config, FW_ZERO_TERMINATED, &none, &error), FW_E_DOCUMENT, &error, "");
     }
 }
 

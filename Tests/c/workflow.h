@@ -8,7 +8,7 @@ static inline fw_workflow *workflow_of(const char *json)
 {
     fw_workflow *workflow = NULL;
     fw_error *error = NULL;
-    fw_status status = fw_workflow_create(json, FW_STRLEN, &workflow, &error);
+    fw_status status = fw_workflow_create(json, FW_ZERO_TERMINATED, &workflow, &error);
     check_made(status, error, json);
     REQUIRE(workflow != NULL);
     return workflow;

@@ -59,7 +59,7 @@ int main(void)
     /* "/" and a combining mark. */
     fw_workflow *workflow = NULL;
     fw_error *error = NULL;
-    CHECK_INT(fw_workflow_create("{\"files\": {\"inputs\": [\"../\xCC\x81x\"]}, \"steps\": []}", FW_STRLEN, &workflow, &error), FW_E_DOCUMENT);
+    CHECK_INT(fw_workflow_create("{\"files\": {\"inputs\": [\"../\xCC\x81x\"]}, \"steps\": []}", FW_ZERO_TERMINATED, &workflow, &error), FW_E_DOCUMENT);
     fw_error_free(error);
 
     fw_pool_free(here);

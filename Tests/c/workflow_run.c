@@ -36,7 +36,7 @@ static void succeeds(void)
     json_t *json = json_loads(text, 0, NULL);
     CHECK_INT(json_array_size(json_object_get(json, "steps")), 3);
     CHECK_INT(json_integer_value(json_object_get(json, "total")), 3);
-    CHECK_INT(json_integer_value(json_object_get(json, "kept")), 0);
+    CHECK_INT(json_integer_value(json_object_get(json, "restored")), 0);
     CHECK_STR(json_string_value(json_object_get(json_object_get(json, "context"), "who")), "World");
     CHECK(json_object_get(json_object_get(json, "context"), "name") == NULL);
     CHECK_STR(json_string_value(json_object_get(json_array_get(json_object_get(json, "steps"), 1), "step")), "b");

@@ -2,7 +2,7 @@
  * A record of a state directory that the system does not let us read is told: its steps are run again, and the run says why. A read
  * that fails for a moment is done again.
  *
- * not under valgrind tsan: it cannot start the keeper; the filter is not its own threads'
+ * not under valgrind tsan: it cannot start the supervisor; the filter is not its own threads'
  */
 #include "refuse.h"
 #include "workflow.h"
@@ -43,7 +43,7 @@ static fw_result *run(void)
 static int kept_by(fw_result *result)
 {
     json_t *json = run_json(result);
-    int kept = (int)json_integer_value(json_object_get(json, "kept"));
+    int kept = (int)json_integer_value(json_object_get(json, "restored"));
     json_decref(json);
     return kept;
 }

@@ -40,7 +40,7 @@ int main(void)
         CHECK_STR(fw_result_message(result), NULL);
         char *json = NULL;
         char wanted[32];
-        snprintf(wanted, sizeof wanted, "\"kept\":%d,", kept);
+        snprintf(wanted, sizeof wanted, "\"restored\":%d,", kept);
         CHECK_INT(fw_result_to_json(result, &json, NULL), FW_OK);
         CHECK(strstr(json, wanted) != NULL);
         fw_string_free(json);

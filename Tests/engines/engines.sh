@@ -16,7 +16,7 @@ case $ENGINES_RUN in
 /*[[:space:]]* | [!/]*) echo "engines need an absolute path without spaces: \"$ENGINES_RUN\"" >&2 && exit 2 ;;
 esac
 # The longest wait for anything that an engine has to do, in seconds.
-ENGINES_PATIENCE=${ENGINES_PATIENCE:-60}
+ENGINES_TIMEOUT=${ENGINES_TIMEOUT:-60}
 # The programs that are an engine's own. No other process is ever ended because of its arguments.
 ENGINES_PROGRAMS=' munged slurmctld slurmd slurmstepd dockerd containerd containerd-shim-runc-v2 podman conmon docker-registry sshd s3.py '
 
@@ -158,7 +158,7 @@ await_daemon() {
     answers_or_ended() { "$@" 2>/dev/null || ! daemon_pid "$place" "$id" >/dev/null; }
     # A daemon that was just started is, for a moment, not yet its program.
     await 5 daemon_is_program "$place" "$id" || true
-    await "$ENGINES_PATIENCE" answers_or_ended "$@" || refuse "no answer in $ENGINES_PATIENCE seconds: $(last_words "$place/$id.log")" || return 1
+    await "$ENGINES_TIMEOUT" answers_or_ended "$@" || refuse "no answer in $ENGINES_TIMEOUT seconds: $(last_words "$place/$id.log")" || return 1
     daemon_pid "$place" "$id" >/dev/null || refuse "$(last_words "$place/$id.log")"
 }
 

@@ -101,7 +101,7 @@ url_part() {
 engine_call() {
     local socket=$1 method=$2 path=$3 answer
     shift 3
-    answer=$(curl -sS --max-time "$ENGINES_PATIENCE" --unix-socket "$socket" -X "$method" -H 'Expect:' \
+    answer=$(curl -sS --max-time "$ENGINES_TIMEOUT" --unix-socket "$socket" -X "$method" -H 'Expect:' \
         -w '\n%{http_code}' "$@" "http://engine$path" 2>&1) || refuse "$method $path: ${answer//$'\n'/ }" || return 1
     case ${answer##*$'\n'} in 2??) ;; *) refuse "$method $path: ${answer//$'\n'/ }" || return 1 ;; esac
     answer=${answer%$'\n'*}

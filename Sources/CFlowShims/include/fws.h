@@ -1,5 +1,5 @@
 /*
- * What Swift cannot say: the messages to the keeper, atomics,
+ * What Swift cannot say: the messages to the supervisor, atomics,
  * and system calls that Glibc's module does not show. Everything
  * here is private to the library.
  */
@@ -7,7 +7,7 @@
 #define FWS_H
 
 #include "agent.h"
-#include "keeper.h"
+#include "supervisor.h"
 
 #include <poll.h>
 #include <stdbool.h>
@@ -37,7 +37,7 @@ int fws_marked(int number);
 /* Closes it, if it is. */
 void fws_fd_close(const fws_fd *_Nonnull fd);
 
-/* --- start.c and channel.c: the keeper, seen from the host (keeper.h) --------------- */
+/* --- start.c and channel.c: the supervisor, seen from the host (supervisor.h) --------------- */
 
 /* What commands inherit, of the calling thread (identity.c). Gives 0, or an errno where there is no descriptor to look
  * with. */
@@ -46,27 +46,27 @@ typedef struct {
 } fws_identity;
 int fws_identity_now(fws_identity *_Nonnull identity);
 
-/* Starts a keeper that has the calling thread's user, limits and so on. Gives 0 and the host's
+/* Starts a supervisor that has the calling thread's user, limits and so on. Gives 0 and the host's
  * end of its control socket, or an errno and the call that failed. From now on the process is in use: one that
  * is forked from it is not. */
-int fws_keeper_start(fws_fd *_Nonnull control, const char *_Nullable *_Nonnull call);
+int fws_supervisor_start(fws_fd *_Nonnull control, const char *_Nullable *_Nonnull call);
 
-/* The program of the keeper and of the agent, as an executable file holds it. */
+/* The program of the supervisor and of the agent, as an executable file holds it. */
 size_t fws_program_size(void);
 void fws_program_copy(void *_Nonnull room);
 
 /* Asks for a monitor. Gives 0 and the channel to it, or an errno and the call that failed. */
 int fws_channel_open(int control, int *_Nonnull channel, const char *_Nullable *_Nonnull call);
 
-/* Sends FWK_RUN with the texts of the request and the streams of the command. `rundir` is -1 where the
+/* Sends FWSV_RUN with the texts of the request and the streams of the command. `rundir` is -1 where the
  * monitor has kept that of the command before. Gives 0, or an errno and the call that failed. */
-int fws_channel_run(int channel, const fwk_request *_Nonnull request, const void *_Nonnull texts, int out, int err,
+int fws_channel_run(int channel, const fwsv_request *_Nonnull request, const void *_Nonnull texts, int out, int err,
                     int rundir, const char *_Nullable *_Nonnull call);
 
-/* Sends FWK_LIMIT: nanoseconds; a negative timeout is none. */
+/* Sends FWSV_LIMIT: nanoseconds; a negative timeout is none. */
 int fws_channel_limit(int channel, int64_t timeout, int64_t grace);
 
-/* Sends FWK_STOP. */
+/* Sends FWSV_STOP. */
 int fws_channel_stop(int channel);
 
 /* Where a server listens, as connect(2) takes it. */
@@ -79,13 +79,13 @@ typedef struct {
 int fws_address_of_socket(const char *_Nonnull path, fws_address *_Nonnull address);
 int fws_address_of_peer(int fd, fws_address *_Nonnull address);
 
-/* Sends FWK_WILL: what goes to a server when this process is gone. */
-int fws_channel_will(int channel, const fws_address *_Nonnull address, const char *_Nonnull text, size_t size);
+/* Sends FWSV_CLEANUP: what goes to a server when this process is gone. */
+int fws_channel_cleanup(int channel, const fws_address *_Nonnull address, const char *_Nonnull text, size_t size);
 
 /* Takes a message if there is one: 1. 0: there is none; -1: none comes any more. */
-int fws_channel_receive(int channel, fwk_reply *_Nonnull reply);
+int fws_channel_receive(int channel, fwsv_reply *_Nonnull reply);
 
-/* Whether a message waits there: what a monitor, or a keeper that has none, has said before its end. */
+/* Whether a message waits there: what a monitor, or a supervisor that has none, has said before its end. */
 bool fws_channel_has_message(int channel);
 
 /* Takes bytes, or a message, if there are some. 0: there are none; -1 and errno: none come any more (0: the other end has
@@ -97,7 +97,7 @@ int fws_socket_pair(int ends[_Nonnull 2]);
 /* A connection of bytes, for a program of ours that runs as a command. */
 int fws_stream_pair(int ends[_Nonnull 2]);
 
-/* Sends bytes with at most FWK_FDS descriptors. Gives 0 or an errno: ETIMEDOUT where fws_stream_send_within has been
+/* Sends bytes with at most FWSV_FDS descriptors. Gives 0 or an errno: ETIMEDOUT where fws_stream_send_within has been
  * called, and the other end has not read for that time. */
 int fws_stream_send(int fd, const void *_Nonnull bytes, size_t size, const int *_Nullable fds, size_t fd_count);
 int fws_stream_send_within(int fd, int seconds);
@@ -301,7 +301,7 @@ void fws_lock_free(void *_Nonnull lock);
 
 /* Whether this process was forked from one that had run steps with the library. */
 extern int fws_forked;
-/* Set by what makes something that only this process may use: a keeper, a connection. */
+/* Set by what makes something that only this process may use: a supervisor, a connection. */
 extern int fws_in_use;
 static inline void fws_use(void) { fws_in_use = 1; }
 static inline bool fws_is_forked(void) { return __builtin_expect(fws_forked != 0, 0); }

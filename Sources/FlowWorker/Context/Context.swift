@@ -13,7 +13,7 @@ public final class Context: Sendable {
       return
     }
     let value = try JSONText.parse(text)
-    do throws(Refusal) { try value.read { (json) throws(Refusal) in try json.require(.object) } } catch {
+    do throws(ValidationError) { try value.read { (json) throws(ValidationError) in try json.require(.object) } } catch {
       throw error.error(in: text)
     }
     values = try Guarded(ContextValues(value))
@@ -26,7 +26,7 @@ public final class Context: Sendable {
   public func get(_ name: String) throws(FlowError) -> CString {
     try snapshot.object.read { (object) throws(FlowError) in
       guard let value = object[name] else {
-        throw FlowError(.unknown, "the context has no value named \(Wording.quoted(name))")
+        throw FlowError(.unknown, "the context has no value named \(MessageFormat.quoted(name))")
       }
       guard let text = JSONText.compact(value) else { throw .noMemory }
       return text

@@ -4,7 +4,7 @@ internal import Glibc
 /// A command in a container of its own: created, attached to, waited for, started, and removed.
 class ContainerCommand: EngineCommand {
   /// As it is to be created.
-  private let body: (ContainerSession) throws(SpawnFailure) -> ByteBuffer
+  private let body: (ContainerSession) throws(StepFailure) -> ByteBuffer
   /// Created while the command before ran.
   private var early: EarlyContainer?
   private var attached: HTTPCall?
@@ -26,7 +26,7 @@ class ContainerCommand: EngineCommand {
   init(
     _ session: ContainerSession, _ command: String, isLast: Bool, timeout: Double?, settings: RunSettings,
     events: RunOptions.Events?, early: EarlyContainer?,
-    body: @escaping (ContainerSession) throws(SpawnFailure) -> ByteBuffer,
+    body: @escaping (ContainerSession) throws(StepFailure) -> ByteBuffer,
     onStart: @escaping () -> Void
   ) {
     self.body = body
@@ -40,19 +40,19 @@ class ContainerCommand: EngineCommand {
       container = early.name
       return early.whenCreated { [weak self] failure in self?.created(failure) }
     }
-    do throws(SpawnFailure) {
+    do throws(StepFailure) {
       container = session.create(try body(session)) { [weak self] failure in self?.created(failure) }
     } catch { fail(error) }
   }
 
-  private func created(_ failure: SpawnFailure?) {
+  private func created(_ failure: StepFailure?) {
     guard phase == .preparing else { return }
     if let failure { return fail(failure) }
-    furnish { [weak self] in self?.attach() }
+    populate { [weak self] in self?.attach() }
   }
 
   /// The container is there: what is to be in it before it starts.
-  func furnish(_ done: @escaping () -> Void) { done() }
+  func populate(_ done: @escaping () -> Void) { done() }
 
   private func attach() {
     guard phase == .preparing, let container else { return }
@@ -61,7 +61,7 @@ class ContainerCommand: EngineCommand {
     // that has not been started would end at once but for "next-exit".
     attached = link.call(
       "POST", session.path("/containers/\(container)/attach?stream=1&stdout=1&stderr=1"),
-      within: .stream(session.patience),
+      within: .stream(session.timeout),
       head: { [weak self] status in
         guard status < 300 else { return }
         self?.isAttached = true
@@ -70,7 +70,7 @@ class ContainerCommand: EngineCommand {
       data: { [weak self] _, bytes in self?.take(bytes) },
       end: { [weak self] answer in self?.streamEnded(answer) })
     waited = link.call(
-      "POST", session.path("/containers/\(container)/wait?condition=next-exit"), within: .stream(session.patience),
+      "POST", session.path("/containers/\(container)/wait?condition=next-exit"), within: .stream(session.timeout),
       head: { [weak self] status in
         guard status < 300 else { return }
         self?.isWaitedFor = true
@@ -91,24 +91,24 @@ class ContainerCommand: EngineCommand {
         if !wasAskedToEnd { onStart() }
         return endIfAsked()
       }
-      if answer.failure != nil { return lose(session.place.failure(answer, doing: "start the container")) }
+      if answer.failure != nil { return lose(session.endpoint.failure(answer, doing: "start the container")) }
       fail(refusal(answer, doing: "start the container"))
     }
   }
 
   /// Why a container was not started: in most cases there is no such program.
-  private func refusal(_ answer: borrowing HTTPAnswer, doing: String) -> SpawnFailure {
+  private func refusal(_ answer: borrowing HTTPAnswer, doing: String) -> StepFailure {
     let message = answer.message
-    let image = Wording.quoted(session.reference.text, limit: 200)
+    let image = MessageFormat.quoted(session.reference.text, limit: 200)
     if message.contains("executable file not found") || message.contains("no such file or directory: unknown") {
-      return SpawnFailure(
-        "there is no such program in the image \(image): \(Wording.quoted(command, limit: 100)): \(message)")
+      return StepFailure(
+        "there is no such program in the image \(image): \(MessageFormat.quoted(command, limit: 100)): \(message)")
     }
     if message.contains("permission denied: unknown") || message.contains("OCI permission denied") {
-      return SpawnFailure(
-        "the program is not executable in the image \(image): \(Wording.quoted(command, limit: 100)): \(message)")
+      return StepFailure(
+        "the program is not executable in the image \(image): \(MessageFormat.quoted(command, limit: 100)): \(message)")
     }
-    return session.place.failure(answer, doing: doing)
+    return session.endpoint.failure(answer, doing: doing)
   }
 
   private func streamEnded(_ answer: borrowing HTTPAnswer) {
@@ -116,7 +116,7 @@ class ContainerCommand: EngineCommand {
     guard isActive else { return }
     // Podman prepares the program when it is attached to.
     if answer.status >= 300 { return fail(refusal(answer, doing: "attach to the container")) }
-    if answer.failure != nil { return lose(session.place.failure(answer, doing: "attach to the container")) }
+    if answer.failure != nil { return lose(session.endpoint.failure(answer, doing: "attach to the container")) }
     isDrained = true
     outputHasEnded()
   }
@@ -130,22 +130,22 @@ class ContainerCommand: EngineCommand {
   private func exited(_ answer: borrowing HTTPAnswer) {
     waited = nil
     guard isActive, status == nil else { return }
-    if answer.failure != nil { return lose(session.place.failure(answer, doing: "wait for the container")) }
+    if answer.failure != nil { return lose(session.endpoint.failure(answer, doing: "wait for the container")) }
     // Its start was refused, which is told by itself.
     if !isTold, !answer.isSuccess {
-      return fail(session.place.failure(answer, doing: "wait for the container"))
+      return fail(session.endpoint.failure(answer, doing: "wait for the container"))
     }
     let found = answer.read { json -> (Int64, String?)? in
       json["StatusCode"]?.integer.map { ($0, json["Error"]?["Message"]?.string) }
     }
     guard let (code, error) = found, (0...255).contains(code) else {
-      return fail(SpawnFailure(engine: "the engine at \(session.place.address) does not tell how it ended"))
+      return fail(StepFailure(engine: "the engine at \(session.endpoint.address) does not tell how it ended"))
     }
     if let error, !error.isEmpty {
       return fail(
-        SpawnFailure(
+        StepFailure(
           engine:
-            "the engine at \(session.place.address) does not tell how it ended: \(Wording.foreign(error, limit: 1000))")
+            "the engine at \(session.endpoint.address) does not tell how it ended: \(MessageFormat.foreign(error, limit: 1000))")
       )
     }
     hasEnded(Int32(truncatingIfNeeded: code))
@@ -163,7 +163,7 @@ class ContainerCommand: EngineCommand {
   override func look() {
     guard let status, hasStreamEnded, let container else { return }
     looks += 1
-    let limit = HTTPLimit.answer(min(ContainerCommand.lookPatience, session.patience))
+    let limit = HTTPLimit.answer(min(ContainerCommand.lookTimeout, session.timeout))
     session.link.call("GET", session.path("/containers/\(container)/json"), within: limit) { [weak self] answer in
       guard let self, phase == .ended, isActive else { return }
       _ = answer.read { json -> Void? in self.learn(json["State"]) }
@@ -173,14 +173,14 @@ class ContainerCommand: EngineCommand {
   }
 
   /// Seconds.
-  private static let lookPatience = 5.0
+  private static let lookTimeout = 5.0
 
   override func checkPulse() {
     guard let container else { return }
     session.link.call("GET", session.path("/containers/\(container)/json"), within: session.answer) {
       [weak self] answer in
       guard let self, phase == .running, isActive else { return }
-      if answer.failure != nil { return lose(session.place.failure(answer, doing: "tell of the container")) }
+      if answer.failure != nil { return lose(session.endpoint.failure(answer, doing: "tell of the container")) }
       let code = answer.read { json -> Int64? in
         guard let state = json["State"], let name = state["Status"]?.string else { return nil }
         return ["exited", "stopped", "dead"].contains(name) ? state["ExitCode"]?.integer : nil
@@ -192,10 +192,10 @@ class ContainerCommand: EngineCommand {
       // What it has told of the end may be on its way.
       if !isEndMissed {
         isEndMissed = true
-        return clocks.set(.pulse, in: min(ContainerCommand.missInterval, session.patience))
+        return clocks.set(.pulse, in: min(ContainerCommand.missInterval, session.timeout))
       }
       guard let code, (0...255).contains(code) else {
-        return fail(SpawnFailure(engine: "the engine at \(session.place.address) does not have the container any more"))
+        return fail(StepFailure(engine: "the engine at \(session.endpoint.address) does not have the container any more"))
       }
       hasEnded(Int32(truncatingIfNeeded: code))
     }
@@ -205,7 +205,7 @@ class ContainerCommand: EngineCommand {
     guard let status else { return }
     if hasStreamEnded { return conclude(status) }
     markIncomplete()
-    finish(status: status, fault: "the engine at \(session.place.address) goes on sending output behind its end")
+    finish(status: status, fault: "the engine at \(session.endpoint.address) goes on sending output behind its end")
   }
 
   private func learn(_ state: JSONRef?) {
@@ -220,7 +220,7 @@ class ContainerCommand: EngineCommand {
   }
 
   private func conclude(_ status: Int32) {
-    if let failure = InitComplaint.failure(status, outputSoFar.stdout, outputSoFar.stderr, command, session) {
+    if let failure = InitFailure.failure(status, outputSoFar.stdout, outputSoFar.stderr, command, session) {
       forgetOutput()
       return fail(failure)
     }
@@ -245,8 +245,8 @@ class ContainerCommand: EngineCommand {
 /// A container that is created before its command's turn.
 final class EarlyContainer {
   private(set) var name = ""
-  private var outcome: SpawnFailure??
-  private var wish: ((SpawnFailure?) -> Void)?
+  private var outcome: StepFailure??
+  private var wish: ((StepFailure?) -> Void)?
 
   init(_ session: ContainerSession, _ body: consuming ByteBuffer) {
     name = session.create(body) { [weak self] failure in
@@ -257,7 +257,7 @@ final class EarlyContainer {
     }
   }
 
-  func whenCreated(_ wish: @escaping (SpawnFailure?) -> Void) {
+  func whenCreated(_ wish: @escaping (StepFailure?) -> Void) {
     if let outcome { return wish(outcome) }
     self.wish = wish
   }
@@ -265,25 +265,25 @@ final class EarlyContainer {
 
 /// What an init process says instead of the program that it cannot run. Its container has been started, so the
 /// engine knows no better. (tini.c, `spawn_process`; catatonit.c, `main`.)
-private enum InitComplaint {
+private enum InitFailure {
   static func failure(
     _ status: Int32, _ stdout: UnsafeRawBufferPointer, _ stderr: UnsafeRawBufferPointer, _ command: String,
     _ session: ContainerSession
-  ) -> SpawnFailure? {
+  ) -> StepFailure? {
     guard session.options.hasInit, status != 0, stdout.isEmpty, !stderr.isEmpty, stderr.count < 4096 else { return nil }
     let said = String(decoding: stderr, as: UTF8.self)
-    let line = Wording.foreign(said, limit: 4096)
+    let line = MessageFormat.foreign(said, limit: 4096)
     let isTini = line.begins(with: "[FATAL tini (") && line.contains(")] exec ") && line.contains(" failed: ")
     let isCatatonit = line.contains("(catatonit:") && line.contains("failed to exec pid1: ")
     guard isTini || isCatatonit, said.utf8.filter({ $0 == UInt8(ascii: "\n") }).count == 1 else { return nil }
-    let image = Wording.quoted(session.reference.text, limit: 200)
-    let shown = Wording.quoted(command, limit: 100)
+    let image = MessageFormat.quoted(session.reference.text, limit: 200)
+    let shown = MessageFormat.quoted(command, limit: 100)
     if line.ends(with: "No such file or directory") {
-      return SpawnFailure("there is no such program in the image \(image): \(shown)")
+      return StepFailure("there is no such program in the image \(image): \(shown)")
     }
     if line.ends(with: "Permission denied") {
-      return SpawnFailure("the program is not executable in the image \(image): \(shown)")
+      return StepFailure("the program is not executable in the image \(image): \(shown)")
     }
-    return SpawnFailure("the program cannot be run in the image \(image): \(shown): \(line)")
+    return StepFailure("the program cannot be run in the image \(image): \(shown): \(line)")
   }
 }

@@ -22,17 +22,17 @@ struct ContainerPlan {
 
   /// - Parameter isRootless: the engine's user is not root: root in a container is that user already.
   init(_ options: DockerOptions, env: KeyValues, rundir path: CText, label: String, isRootless: Bool)
-    throws(SpawnFailure)
+    throws(StepFailure)
   {
     self.options = options
     self.label = label
     guard let resolved = realpath(path.start, nil) else {
-      throw SpawnFailure("the run directory \(Wording.path(path.string)) cannot be used", errno)
+      throw StepFailure("the run directory \(MessageFormat.path(path.string)) cannot be used", errno)
     }
     defer { free(resolved) }
     rundir = String(cString: resolved)
     guard Files.isDirectory(rundir) else {
-      throw SpawnFailure("the run directory \(Wording.path(rundir)) is not a directory")
+      throw StepFailure("the run directory \(MessageFormat.path(rundir)) is not a directory")
     }
     let rundir = rundir
     directories = Files.list(rundir).filter {

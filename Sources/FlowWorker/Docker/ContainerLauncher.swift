@@ -12,7 +12,7 @@ final class ContainerLauncher: CommandLauncher {
   private var next: UnsafeRawBufferPointer?
   private var early: EarlyContainer?
 
-  init(_ worker: DockerWorker, _ step: Step, _ settings: RunSettings, rundir: CText) throws(SpawnFailure) {
+  init(_ worker: DockerWorker, _ step: Step, _ settings: RunSettings, rundir: CText) throws(StepFailure) {
     self.settings = settings
     options = worker.options
     session = try ContainerLauncher.session(
@@ -23,15 +23,15 @@ final class ContainerLauncher: CommandLauncher {
   /// Finds the engine.
   static func session(
     _ options: DockerOptions, image: String, build: NotebookImage? = nil, env: KeyValues, rundir: CText
-  ) throws(SpawnFailure) -> ContainerSession {
-    var place = try EngineSearch.place(options)
-    place.patience = options.patience
-    guard options.sharedFiles ?? (place.peer.socket != nil) else {
-      throw SpawnFailure(
-        "the engine at \(place.address) may be on another machine, where the run directory is not: if it sees the same "
+  ) throws(StepFailure) -> ContainerSession {
+    var endpoint = try EngineSearch.endpoint(options)
+    endpoint.timeout = options.engineTimeout
+    guard options.sharedFiles ?? (endpoint.peer.socket != nil) else {
+      throw StepFailure(
+        "the engine at \(endpoint.address) may be on another machine, where the run directory is not: if it sees the same "
           + "files under the same paths, say so by \"shared_files\": true in the worker's options")
     }
-    return try ContainerSession(place, options, image: image, build: build, env: env, rundir: rundir)
+    return try ContainerSession(endpoint, options, image: image, build: build, env: env, rundir: rundir)
   }
 
   var engine: (any EngineFacts)? { session.facts }
@@ -39,12 +39,12 @@ final class ContainerLauncher: CommandLauncher {
   func announce(_ command: UnsafeRawBufferPointer) { next = command }
 
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
-    throws(SpawnFailure) -> any RunningCommand
+    throws(StepFailure) -> any RunningCommand
   {
     let text = String(decoding: command, as: UTF8.self)
     let wasPrepared = isPrepared
-    let words: Result<[String], SpawnFailure>
-    do throws(SpawnFailure) {
+    let words: Result<[String], StepFailure>
+    do throws(StepFailure) {
       words = .success(options.shell == nil ? try ContainerLauncher.words(command) : [])
     } catch {
       // The session of a step that has begun is ended in order.
@@ -57,7 +57,7 @@ final class ContainerLauncher: CommandLauncher {
     if options.container == .step {
       let started = ExecCommand(
         session, text, isLast: isLast, timeout: timeout, settings: settings, events: events, box: box
-      ) { (session) throws(SpawnFailure) in
+      ) { (session) throws(StepFailure) in
         if let shell = options.shell { return [shell, "-c", text] }
         let image = session.image
         let words = try words.get()
@@ -72,7 +72,7 @@ final class ContainerLauncher: CommandLauncher {
     self.early = nil
     let started = ContainerCommand(
       session, text, isLast: isLast, timeout: timeout, settings: settings, events: events, early: early
-    ) { (session) throws(SpawnFailure) in
+    ) { (session) throws(StepFailure) in
       try ContainerLauncher.body(session, text, try words.get())
     } onStart: { [weak self] in
       self?.prepareNext()
@@ -83,7 +83,7 @@ final class ContainerLauncher: CommandLauncher {
 
   func close() -> (any RunningCommand)? {
     guard isPrepared, session.hasContainers else { return nil }
-    return SessionClosing(session, patience: EngineCommand.removalPatience)
+    return SessionClosing(session, timeout: EngineCommand.removalTimeout)
   }
 
   /// While a command runs, the container of the next one is created.
@@ -98,15 +98,15 @@ final class ContainerLauncher: CommandLauncher {
     early = EarlyContainer(session, body)
   }
 
-  static func words(_ command: UnsafeRawBufferPointer) throws(SpawnFailure) -> [String] {
+  static func words(_ command: UnsafeRawBufferPointer) throws(StepFailure) -> [String] {
     do throws(Words.Fault) { return try Words.split(command) } catch {
-      throw SpawnFailure(
+      throw StepFailure(
         "it cannot be split into words: \(error.text): "
-          + Wording.quoted(String(decoding: command, as: UTF8.self), limit: 100))
+          + MessageFormat.quoted(String(decoding: command, as: UTF8.self), limit: 100))
     }
   }
 
-  private static func body(_ session: ContainerSession, _ text: String, _ words: [String]) throws(SpawnFailure)
+  private static func body(_ session: ContainerSession, _ text: String, _ words: [String]) throws(StepFailure)
     -> ByteBuffer
   {
     guard let plan = session.plan, let image = session.image else { throw .noMemory }
@@ -119,9 +119,9 @@ final class ContainerLauncher: CommandLauncher {
       image: image.id, command: words.isEmpty ? nil : words, entrypoint: nil, hasInit: options.hasInit)
   }
 
-  private static func nothingToRun(_ session: ContainerSession) -> SpawnFailure {
-    SpawnFailure(
-      "the command is empty, and the image \(Wording.quoted(session.reference.text, limit: 200)) has no command of its own"
+  private static func nothingToRun(_ session: ContainerSession) -> StepFailure {
+    StepFailure(
+      "the command is empty, and the image \(MessageFormat.quoted(session.reference.text, limit: 200)) has no command of its own"
     )
   }
 }

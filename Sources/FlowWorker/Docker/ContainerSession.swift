@@ -12,7 +12,7 @@ struct ContainerFacts: EngineFacts {
 
 /// One attempt of a step on an engine: the link, the image, and the containers, of which none is left at its end.
 final class ContainerSession {
-  let place: EnginePlace
+  let endpoint: EngineEndpoint
   let engine: Engine
   let options: DockerOptions
   let link: HTTPLink
@@ -27,7 +27,7 @@ final class ContainerSession {
   private let rundir: CText
   private let token = String(SpecBuilder.uniqueIdentifier().prefix(16))
   private var count = 0
-  private var will: Will?
+  private var cleanup: CleanupRequest?
   /// Those that are or may be on the engine.
   private var containers: [String] = []
   /// Of these, those whose creation has not been answered.
@@ -43,15 +43,15 @@ final class ContainerSession {
   /// Asked again so often: an engine may be busy with a container for a moment.
   private static let maxRemovals = 20
   /// Seconds for a request to go out over a connection that is there.
-  private static let sendPatience = 0.5
+  private static let sendTimeout = 0.5
 
   /// - Parameter build: what the image is, if it is one that may have to be built.
   init(
-    _ place: EnginePlace, _ options: DockerOptions, image: String, build: NotebookImage? = nil, env: KeyValues,
+    _ endpoint: EngineEndpoint, _ options: DockerOptions, image: String, build: NotebookImage? = nil, env: KeyValues,
     rundir: CText
-  ) throws(SpawnFailure) {
-    self.place = place
-    engine = try Engine.at(place.peer)
+  ) throws(StepFailure) {
+    self.endpoint = endpoint
+    engine = try Engine.at(endpoint.peer)
     self.options = options
     self.env = env
     self.rundir = rundir
@@ -60,17 +60,17 @@ final class ContainerSession {
     timer = try Pause(Pause.never)
     fws_epoll_add(link.fd, timer.fd)
     source = ImageSource(
-      place, engine, link, reference, options.pull, build: build, network: options.network)
+      endpoint, engine, link, reference, options.pull, build: build, network: options.network)
   }
 
   /// Seconds that the engine may take to answer; twice as much is between two signs of life of it.
-  var patience: Double { place.patience }
-  var answer: HTTPLimit { .answer(place.patience) }
+  var timeout: Double { endpoint.timeout }
+  var answer: HTTPLimit { .answer(endpoint.timeout) }
 
   /// What is known for the step's result.
   var facts: ContainerFacts {
     ContainerFacts(
-      host: place.address, image: reference.text, imageID: image?.id, digest: image?.digest,
+      host: endpoint.address, image: reference.text, imageID: image?.id, digest: image?.digest,
       isPulled: source.isPulled)
   }
 
@@ -79,17 +79,17 @@ final class ContainerSession {
     if fws_is_forked() { return }
     fws_epoll_remove(link.fd, timer.fd)
     if containers.isEmpty {
-      will?.revoke()
+      cleanup?.revoke()
     } else {
       // The monitor removes them, unless the engine is away.
       for name in containers { engine.addLeftover(name) }
-      if will == nil { leaveWithoutWill() }
+      if cleanup == nil { leaveWithoutCleanupRequest() }
     }
     engine.take(link)
   }
 
   /// Nobody waits for the end of the step, and there is no monitor to do it: the engine is asked at once.
-  private func leaveWithoutWill() {
+  private func leaveWithoutCleanupRequest() {
     link.dropAll()
     for name in containers {
       let engine = engine
@@ -98,7 +98,7 @@ final class ContainerSession {
       }
     }
     // What comes of it is seen by the next step.
-    link.send(within: ContainerSession.sendPatience)
+    link.send(within: ContainerSession.sendTimeout)
     link.dropAll()
   }
 
@@ -107,16 +107,16 @@ final class ContainerSession {
   // MARK: Before the first container
 
   /// Speaks with the engine, and gets the image.
-  func prepare(_ done: @escaping (SpawnFailure?) -> Void) {
+  func prepare(_ done: @escaping (StepFailure?) -> Void) {
     guard engine.isUnknown else { return prepareUser(done) }
     let engine = engine
     link.call("GET", "/_ping", within: answer) { [weak self] answer in
       guard let self else { return }
-      guard answer.isSuccess else { return done(place.firstFailure(answer)) }
+      guard answer.isSuccess else { return done(endpoint.firstFailure(answer)) }
       guard let version = answer.apiVersion else {
         return done(
-          SpawnFailure(
-            engine: "what answers at \(place.address) is no container engine: it names no API version"))
+          StepFailure(
+            engine: "what answers at \(endpoint.address) is no container engine: it names no API version"))
       }
       engine.setVersion(version)
       prepareUser(done)
@@ -124,11 +124,11 @@ final class ContainerSession {
   }
 
   /// On an engine without root, root in a container is the engine's user.
-  private func prepareUser(_ done: @escaping (SpawnFailure?) -> Void) {
+  private func prepareUser(_ done: @escaping (StepFailure?) -> Void) {
     guard options.isHostUser, engine.isRootless == nil else { return preparePlan(done) }
     link.call("GET", path("/info"), within: answer) { [weak self] answer in
       guard let self else { return }
-      guard answer.isSuccess else { return done(place.failure(answer, doing: "tell of itself")) }
+      guard answer.isSuccess else { return done(endpoint.failure(answer, doing: "tell of itself")) }
       let isRootless = answer.read { json in
         var found = json["Rootless"]?.boolean ?? false
         json["SecurityOptions"]?.forEachElement { _, option in
@@ -141,8 +141,8 @@ final class ContainerSession {
     }
   }
 
-  private func preparePlan(_ done: @escaping (SpawnFailure?) -> Void) {
-    do throws(SpawnFailure) {
+  private func preparePlan(_ done: @escaping (StepFailure?) -> Void) {
+    do throws(StepFailure) {
       plan = try ContainerPlan(
         options, env: env, rundir: rundir, label: HostLabel.own, isRootless: engine.isRootless ?? false)
     } catch { return done(error) }
@@ -166,9 +166,9 @@ final class ContainerSession {
 
   private func makeWill() {
     // A monitor does not speak TLS.
-    guard will == nil, place.peer.certificates == nil, !place.peer.base.begins(with: "https") else { return }
+    guard cleanup == nil, endpoint.peer.certificates == nil, !endpoint.peer.base.begins(with: "https") else { return }
     var address = fws_address()
-    if let socket = place.peer.socket {
+    if let socket = endpoint.peer.socket {
       if fws_address_of_socket(socket, &address) == 0 { takeWill(address) }
       return
     }
@@ -181,26 +181,26 @@ final class ContainerSession {
   }
 
   private func takeWill(_ address: fws_address) {
-    guard will == nil else { return }
-    will = try? Will(address)
-    writeWill()
+    guard cleanup == nil else { return }
+    cleanup = try? CleanupRequest(address)
+    writeCleanupRequest()
   }
 
-  private func writeWill() { will?.write(containers, creating: creating, base: path(""), grace: options.grace) }
+  private func writeCleanupRequest() { cleanup?.write(containers, creating: creating, base: path(""), grace: options.grace) }
 
   /// Asks for a container of its own; gives its name.
-  func create(_ body: consuming ByteBuffer, _ done: @escaping (SpawnFailure?) -> Void) -> String {
+  func create(_ body: consuming ByteBuffer, _ done: @escaping (StepFailure?) -> Void) -> String {
     count += 1
     let name = "flowworker-\(token)-\(count)"
     containers.append(name)
     creating.insert(name)
-    writeWill()
+    writeCleanupRequest()
     link.call("POST", path("/containers/create?name=\(name)"), within: answer, body: body) { [weak self] answer in
       guard let self else { return }
       creating.remove(name)
-      let failure = answer.isSuccess ? nil : place.failure(answer, doing: "create the container")
+      let failure = answer.isSuccess ? nil : endpoint.failure(answer, doing: "create the container")
       // There is none; when nobody knows, it may be there all the same.
-      if failure != nil, answer.failure == nil { forget(name) } else { writeWill() }
+      if failure != nil, answer.failure == nil { forget(name) } else { writeCleanupRequest() }
       done(failure)
       if creating.isEmpty, let onCreated {
         self.onCreated = nil
@@ -213,7 +213,7 @@ final class ContainerSession {
   private func forget(_ name: String) {
     containers.removeAll { $0 == name }
     removing.remove(name)
-    writeWill()
+    writeCleanupRequest()
     tellRemoved()
   }
 
@@ -262,15 +262,15 @@ final class ContainerSession {
   }
 
   /// Whether the containers may go while nobody waits.
-  var canBequeath: Bool { creating.isEmpty && will != nil }
+  var canRequestCleanup: Bool { creating.isEmpty && cleanup != nil }
 
   /// Has the monitor remove all containers, now, while the result goes its way. Whether they have gone is seen by the
   /// next step on the engine.
-  func bequeath() {
+  func requestCleanup() {
     let names = containers.filter { !removing.contains($0) }
     for name in containers { engine.addLeftover(name) }
-    will?.execute(names, base: path(""))
-    will = nil
+    cleanup?.execute(names, base: path(""))
+    cleanup = nil
     containers = []
     removing = []
   }
@@ -290,7 +290,7 @@ final class ContainerSession {
 
   /// The engine does not answer: what may be there is left to the monitor, which asks for some minutes, and to the next step.
   func giveUp() {
-    will = nil
+    cleanup = nil
     dropCalls()
     if !containers.isEmpty { isClean = false }
     for name in containers { engine.addLeftover(name) }

@@ -7,7 +7,7 @@ final class Credentials {
   enum Outcome {
     /// The header's value, or none.
     case found(String?)
-    case failed(SpawnFailure)
+    case failed(StepFailure)
   }
 
   private let registry: String
@@ -16,16 +16,16 @@ final class Credentials {
   private var command: any RunningCommand
   private var launcher: ProcessLauncher
   /// Can be read when there is something to do.
-  private var signpost = Signpost()
+  private var readiness = ReadinessFD()
   private var unheard = EventQueue()
 
   /// Seconds. A helper may ask its user something.
-  private static let patience = 60.0
+  private static let timeout = 60.0
   /// Bytes.
   private static let longestAnswer = 1 << 20
 
   /// What the file says by itself; `nil` if a helper must be asked.
-  static func stored(for registry: String) throws(SpawnFailure) -> Outcome? {
+  static func stored(for registry: String) throws(StepFailure) -> Outcome? {
     guard let config = try DockerConfig.read() else { return .found(nil) }
     if config.helper(registry) != nil { return nil }
     return .found(plain(config, registry))
@@ -39,9 +39,9 @@ final class Credentials {
   }
 
   /// Starts the helper.
-  init(askingFor registry: String) throws(SpawnFailure) {
+  init(askingFor registry: String) throws(StepFailure) {
     guard let config = try DockerConfig.read(), let helper = config.helper(registry) else {
-      throw SpawnFailure("the docker CLI's configuration has changed meanwhile")
+      throw StepFailure("the docker CLI's configuration has changed meanwhile")
     }
     self.registry = registry
     self.config = config
@@ -60,17 +60,17 @@ final class Credentials {
     text.append("printf %s \"$FLOWWORKER_REGISTRY\" | \"$FLOWWORKER_HELPER\" get" as StaticString)
     text.append(byte: 0)
     command = try launcher.start(
-      UnsafeRawBufferPointer(rebasing: text.bytes.dropLast()), isLast: true, timeout: Credentials.patience, events: nil)
-    guard signpost.open() else { throw SpawnFailure("no descriptor for a credential helper could be had") }
-    signpost.watch(command.waiting)
+      UnsafeRawBufferPointer(rebasing: text.bytes.dropLast()), isLast: true, timeout: Credentials.timeout, events: nil)
+    guard readiness.open() else { throw StepFailure("no descriptor for a credential helper could be had") }
+    readiness.watch(command.waiting)
   }
 
-  var fd: Int32 { signpost.epoll }
+  var fd: Int32 { readiness.epoll }
 
   /// Does what can be done without waiting; `nil`: it is not over.
   func advance() -> Outcome? {
     let ready = command.waiting.poll(0)
-    guard ready.isAny, let end = command.advance(ready, &signpost, &unheard) else { return nil }
+    guard ready.isAny, let end = command.advance(ready, &readiness, &unheard) else { return nil }
     let output = String(decoding: end.stdout.bytes, as: UTF8.self)
     if end.outcome == .exited, end.exitCode == 0 {
       let found = (try? JSONText.parse(end.stdout.bytes))?.read { json -> String? in
@@ -85,14 +85,14 @@ final class Credentials {
     if end.outcome == .exited, output.contains("credentials not found") {
       return .found(Credentials.plain(config, registry))
     }
-    let said = Wording.foreign(output + " " + String(decoding: end.stderr.bytes, as: UTF8.self))
-    let how = end.outcome == .timeout ? "it did not answer in \(Wording.seconds(Credentials.patience))" : said
+    let said = MessageFormat.foreign(output + " " + String(decoding: end.stderr.bytes, as: UTF8.self))
+    let how = end.outcome == .timeout ? "it did not answer in \(MessageFormat.seconds(Credentials.timeout))" : said
     return .failed(failure(how))
   }
 
-  private func failure(_ how: String) -> SpawnFailure {
-    SpawnFailure(
-      "the credential helper docker-credential-\(helper), which \(Wording.path(DockerConfig.path)) names for "
+  private func failure(_ how: String) -> StepFailure {
+    StepFailure(
+      "the credential helper docker-credential-\(helper), which \(MessageFormat.path(DockerConfig.path)) names for "
         + "\(registry), has failed: \(how)")
   }
 

@@ -31,7 +31,7 @@ final class Engine: Sendable {
   /// Seconds between two looks for leftovers.
   private static let sweepInterval = 60.0
   /// Seconds that an engine may take for a creation that nobody waits for.
-  private static let creationPatience = 60.0
+  private static let creationTimeout = 60.0
 
   private init(_ peer: HTTPPeer) throws(FlowError) {
     self.peer = peer
@@ -41,7 +41,7 @@ final class Engine: Sendable {
   /// One for each way to speak with one.
   private static let all = try? Guarded<[HTTPPeer: Engine]>([:])
 
-  static func at(_ peer: HTTPPeer) throws(SpawnFailure) -> Engine {
+  static func at(_ peer: HTTPPeer) throws(StepFailure) -> Engine {
     guard let all else { throw .noMemory }
     do throws(FlowError) {
       return try all.withLock { (engines) throws(FlowError) in
@@ -54,9 +54,9 @@ final class Engine: Sendable {
   }
 
   /// A link of the caller's own, until it is given back.
-  func link() throws(SpawnFailure) -> HTTPLink {
+  func link() throws(StepFailure) -> HTTPLink {
     while let link = state.withLock({ $0.idle.popLast() }) { if !link.isLost { return link } }
-    return try Keepers.retrying { () throws(SpawnFailure) in try HTTPLink(peer) }
+    return try Supervisors.retrying { () throws(StepFailure) in try HTTPLink(peer) }
   }
 
   /// Gives back a link on which no call is under way.
@@ -126,7 +126,7 @@ final class Engine: Sendable {
 
   /// Those that are not on the engine. One that was just being created may still come.
   func forgetLeftovers(but found: Set<String>) {
-    let old = fws_monotonic() - Engine.creationPatience
+    let old = fws_monotonic() - Engine.creationTimeout
     state.withLock { state in state.leftovers = state.leftovers.filter { found.contains($0.key) || $0.value > old } }
   }
 
@@ -136,8 +136,8 @@ final class Engine: Sendable {
 
   /// The work on an image that is under way, or a new one: many steps that ask for one image at once are one pull, or
   /// one build.
-  func job(_ name: String, _ make: () throws(SpawnFailure) -> ImageJob) throws(SpawnFailure) -> ImageJob {
-    try state.withLock { (state) throws(SpawnFailure) in
+  func job(_ name: String, _ make: () throws(StepFailure) -> ImageJob) throws(StepFailure) -> ImageJob {
+    try state.withLock { (state) throws(StepFailure) in
       if let job = state.jobs[Name(name)]?.job, !job.isOver { return job }
       state.jobs = state.jobs.filter { $0.value.job != nil }
       let job = try make()

@@ -17,10 +17,10 @@ struct EngineAddress: Equatable {
       switch self {
       case .unknown(let address):
         let advice =
-          address.begins(with: "/") ? Wording.quoted("unix://\(address)", limit: 200) : "unix:///PATH or tcp://HOST:PORT"
-        return "\(Wording.quoted(address, limit: 200)) is no address of an engine: use \(advice)"
+          address.begins(with: "/") ? MessageFormat.quoted("unix://\(address)", limit: 200) : "unix:///PATH or tcp://HOST:PORT"
+        return "\(MessageFormat.quoted(address, limit: 200)) is no address of an engine: use \(advice)"
       case .ssh(let address):
-        return "\(Wording.quoted(address, limit: 200)): an engine is not reached over ssh here: forward its socket "
+        return "\(MessageFormat.quoted(address, limit: 200)): an engine is not reached over ssh here: forward its socket "
           + "(ssh -L /tmp/engine.sock:/var/run/docker.sock HOST) and use unix:///tmp/engine.sock"
       }
     }
@@ -61,14 +61,14 @@ struct EngineAddress: Equatable {
 }
 
 /// An engine that a step was sent to, and how to speak with it.
-struct EnginePlace: Sendable {
+struct EngineEndpoint: Sendable {
   var peer: HTTPPeer
   /// As it was given, for messages and results.
   var address: String
   /// What said so, for messages.
   var source: String
   /// Seconds that it may take to answer.
-  var patience = DockerOptions.defaultPatience
+  var timeout = DockerOptions.defaultTimeout
 
   /// - Parameter certificates: a directory; for a Unix socket they are not needed.
   init(_ address: EngineAddress, certificates: String?, source: String) {
@@ -85,35 +85,35 @@ struct EnginePlace: Sendable {
   /// What a call came to that the engine did not answer with success.
   ///
   /// - Parameter doing: what it was for, such as "create the container".
-  func failure(_ answer: borrowing HTTPAnswer, doing: String) -> SpawnFailure {
+  func failure(_ answer: borrowing HTTPAnswer, doing: String) -> StepFailure {
     if answer.failure != nil {
       let text = answer.message
       return answer.isAbsent
-        ? SpawnFailure(engine: "no engine answers at \(address) (\(source)): \(text)")
-        : SpawnFailure(engine: "the engine at \(address) was lost: \(text)")
+        ? StepFailure(engine: "no engine answers at \(address) (\(source)): \(text)")
+        : StepFailure(engine: "the engine at \(address) was lost: \(text)")
     }
     let message = answer.message
     if message.contains("no space left on device") || message.contains("disk quota exceeded") {
-      return SpawnFailure(engine: "the disk of the engine at \(address) is full: \(message)")
+      return StepFailure(engine: "the disk of the engine at \(address) is full: \(message)")
     }
     let reason = "the engine at \(address) does not \(doing): \(message)"
     // It is the step's concern only where the engine says that what was asked for is wrong.
     let isRefusal = (300..<500).contains(answer.status) && answer.status != 408 && answer.status != 429
     // Of a user that the image does not have it says so with a status of its own troubles.
     let hasNoUser = message.contains("unable to find user") || message.contains("no matching entries in")
-    return isRefusal || hasNoUser ? SpawnFailure(reason) : SpawnFailure(engine: reason)
+    return isRefusal || hasNoUser ? StepFailure(reason) : StepFailure(engine: reason)
   }
 
   /// What the first call came to, before which nobody knew whether there is an engine, or how it is to be spoken to.
-  func firstFailure(_ answer: borrowing HTTPAnswer) -> SpawnFailure {
+  func firstFailure(_ answer: borrowing HTTPAnswer) -> StepFailure {
     guard answer.failure != nil else {
       let advice = answer.message.contains("HTTPS") ? " (certificates are given by \"cert_path\")" : ""
-      return SpawnFailure(engine: "the engine at \(address) (\(source)) refuses to speak: \(answer.message)\(advice)")
+      return StepFailure(engine: "the engine at \(address) (\(source)) refuses to speak: \(answer.message)\(advice)")
     }
     let failure = failure(answer, doing: "answer a ping")
     guard !answer.isUnreachable, let directory = peer.certificates else { return failure }
     // With TLS 1.3 a client learns that it was refused only from a connection that breaks.
-    return SpawnFailure(
+    return StepFailure(
       engine: "\(failure.reason); if it speaks TLS, it may not accept the certificate in \(directory)")
   }
 }

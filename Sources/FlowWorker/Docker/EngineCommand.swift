@@ -84,14 +84,14 @@ class EngineCommand: RunningCommand {
   final var isDrained = false
 
   /// Seconds. What is killed is gone at once, unless the engine is in trouble.
-  private static let killPatience = 5.0
+  private static let killTimeout = 5.0
   /// Seconds for the containers to be removed; and where the engine has left our signals without an answer.
-  static let removalPatience = 15.0
-  private static let shortPatience = 5.0
+  static let removalTimeout = 15.0
+  private static let shortTimeout = 5.0
   /// Seconds between the end of a command and that of its output, in which nothing comes.
-  private static let drainPatience = 5.0
+  private static let drainTimeout = 5.0
   /// Seconds. An engine that was lost may come back; whether the container ran on is seen then.
-  private static let lossPatience = 2.0
+  private static let lossTimeout = 2.0
   private static let lossInterval = 0.2
   /// Bytes that may be on their way when the end is told; an engine has some MB at most.
   private static let mostLate = 64 << 20
@@ -143,7 +143,7 @@ class EngineCommand: RunningCommand {
   /// - Parameter isPrepared: a command before it has prepared the session.
   final func start(isPrepared: Bool) {
     if let timeout { clocks.set(.timeout, in: timeout) }
-    clocks.set(.pulse, in: session.patience)
+    clocks.set(.pulse, in: session.timeout)
     if isPrepared { return begin() }
     session.prepare { [weak self] failure in
       guard let self, phase == .preparing else { return }
@@ -154,7 +154,7 @@ class EngineCommand: RunningCommand {
 
   final var waiting: Waiting { Waiting(channel: session.link.fd) }
 
-  final func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
+  final func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     swap(&self.events, &events)
     // What the engine has said comes before what it should have said by now.
     session.advance()
@@ -169,8 +169,8 @@ class EngineCommand: RunningCommand {
     }
     swap(&self.events, &events)
     guard phase == .over else { return nil }
-    signpost.forget(session.link.fd)
-    if endsStep, session.hasContainers { session.bequeath() }
+    readiness.forget(session.link.fd)
+    if endsStep, session.hasContainers { session.requestCleanup() }
     end.stdout = stdout.take()
     end.stderr = stderr.take()
     return end
@@ -228,7 +228,7 @@ class EngineCommand: RunningCommand {
     // Output may come before the answer to the start does.
     if phase == .starting { tellStart() }
     if phase == .ended {
-      if clocks.has(.drain) { clocks.set(.drain, in: EngineCommand.drainPatience) }
+      if clocks.has(.drain) { clocks.set(.drain, in: EngineCommand.drainTimeout) }
       late += bytes.count
       // libcurl is at work here.
       if late > EngineCommand.mostLate { return clocks.set(.rest, in: 0) }
@@ -272,8 +272,8 @@ class EngineCommand: RunningCommand {
     phase = .ended
     clocks.clear(.kill)
     clocks.clear(.gone)
-    clocks.set(.rest, in: reason == nil ? session.patience : EngineCommand.shortPatience)
-    if !isDrained { clocks.set(.drain, in: EngineCommand.drainPatience) }
+    clocks.set(.rest, in: reason == nil ? session.timeout : EngineCommand.shortTimeout)
+    if !isDrained { clocks.set(.drain, in: EngineCommand.drainTimeout) }
   }
 
   /// The end of its output was not seen.
@@ -294,7 +294,7 @@ class EngineCommand: RunningCommand {
     let wasAway = fws_monotonic() - turnTime > EngineCommand.absence
     if wasAway, !isRestExtended, reason == nil, late <= EngineCommand.mostLate {
       isRestExtended = true
-      return clocks.set(.rest, in: session.patience)
+      return clocks.set(.rest, in: session.timeout)
     }
     abandonRest()
   }
@@ -311,7 +311,7 @@ class EngineCommand: RunningCommand {
     conclude()
     end.containment = .container
     if frames.isCutShort { end.incomplete = [.stdout, .stderr] }
-    let cut = frames.isCutShort ? "its output was cut off by the engine at \(session.place.address)" : nil
+    let cut = frames.isCutShort ? "its output was cut off by the engine at \(session.endpoint.address)" : nil
     if let reason, end.endedBy != nil || fault != nil {
       // What could not be signalled any more had ended by itself.
       end.outcome = reason
@@ -324,7 +324,7 @@ class EngineCommand: RunningCommand {
   }
 
   /// It could not be started, or the engine cannot go on.
-  final func fail(_ failure: SpawnFailure) {
+  final func fail(_ failure: StepFailure) {
     guard isActive else { return }
     if isTold { markIncomplete() }
     end.outcome = failure.outcome
@@ -344,9 +344,9 @@ class EngineCommand: RunningCommand {
     }
     endsStep = true
     // What has ended by itself is removed while the result goes its way.
-    if reason == nil, !isLost, session.canBequeath { return complete() }
+    if reason == nil, !isLost, session.canRequestCleanup { return complete() }
     clocks.set(
-      .removal, in: unanswered > 0 || session.isCreating ? EngineCommand.shortPatience : EngineCommand.removalPatience)
+      .removal, in: unanswered > 0 || session.isCreating ? EngineCommand.shortTimeout : EngineCommand.removalTimeout)
     session.removeAll { [weak self] in self?.complete() }
   }
 
@@ -376,7 +376,7 @@ class EngineCommand: RunningCommand {
       guard reason == nil else { return }
       reason = outcome
       // It is ended when the start has been answered; an engine may not answer.
-      clocks.set(.gone, in: EngineCommand.killPatience)
+      clocks.set(.gone, in: EngineCommand.killTimeout)
     case .running:
       guard reason == nil else { return }
       reason = outcome
@@ -384,7 +384,7 @@ class EngineCommand: RunningCommand {
     case .ended:
       reason = reason ?? outcome
       abandonRest()
-    case .closing: clocks.bring(.removal, within: EngineCommand.shortPatience)
+    case .closing: clocks.bring(.removal, within: EngineCommand.shortTimeout)
     case .over: break
     }
   }
@@ -403,7 +403,7 @@ class EngineCommand: RunningCommand {
   private func forceToEnd() {
     guard phase == .running, !isLost else { return }
     signal("SIGKILL", .kill)
-    clocks.set(.gone, in: EngineCommand.killPatience)
+    clocks.set(.gone, in: EngineCommand.killTimeout)
   }
 
   /// Its end, or its start, is not told: removing it by force is the last way.
@@ -428,7 +428,7 @@ class EngineCommand: RunningCommand {
       if answer.isSuccess { return }
       // It had ended by itself.
       end.endedBy = before
-      if answer.failure != nil { lose(session.place.failure(answer, doing: "end the container")) }
+      if answer.failure != nil { lose(session.endpoint.failure(answer, doing: "end the container")) }
     }
   }
 
@@ -437,19 +437,19 @@ class EngineCommand: RunningCommand {
   /// A running container may be silent for days, and an image take its time: the engine is asked now and then.
   private func takePulse() {
     guard isActive, phase != .ended else { return }
-    clocks.set(.pulse, in: session.patience)
+    clocks.set(.pulse, in: session.timeout)
     if phase == .running { return checkPulse() }
     session.link.call("GET", "/_ping", within: session.answer) { [weak self] answer in
       guard let self, phase == .preparing, answer.failure != nil else { return }
       session.abandonPreparation()
-      lose(session.place.failure(answer, doing: "answer a ping"))
+      lose(session.endpoint.failure(answer, doing: "answer a ping"))
     }
   }
 
   // MARK: Losing the engine
 
   /// The engine is no longer there: it is looked for, for a moment.
-  final func lose(_ failure: SpawnFailure) {
+  final func lose(_ failure: StepFailure) {
     guard isActive else { return }
     if isTold { markIncomplete() }
     isLost = true
@@ -458,7 +458,7 @@ class EngineCommand: RunningCommand {
     session.dropCalls()
     end.outcome = .engineFailed
     end.failure = failure.reason
-    lossEnd = fws_monotonic() + EngineCommand.lossPatience
+    lossEnd = fws_monotonic() + EngineCommand.lossTimeout
     search()
   }
 

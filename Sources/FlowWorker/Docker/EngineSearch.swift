@@ -5,7 +5,7 @@ internal import Glibc
 /// context of the CLI's configuration, and then the sockets where engines listen by default. (CLI: cli/command/cli.go,
 /// `resolveContextName`; the rootless and Podman's sockets are beyond it.)
 enum EngineSearch {
-  static func place(_ options: DockerOptions) throws(SpawnFailure) -> EnginePlace {
+  static func endpoint(_ options: DockerOptions) throws(StepFailure) -> EngineEndpoint {
     if let host = options.host {
       return try given(host, options.certPath ?? environmentCertificates(), "the worker's \"host\"")
     }
@@ -19,12 +19,12 @@ enum EngineSearch {
     return try socket(options)
   }
 
-  private static func given(_ host: String, _ certificates: String?, _ source: String) throws(SpawnFailure)
-    -> EnginePlace
+  private static func given(_ host: String, _ certificates: String?, _ source: String) throws(StepFailure)
+    -> EngineEndpoint
   {
     do throws(EngineAddress.Fault) {
-      return EnginePlace(try EngineAddress(host), certificates: certificates, source: source)
-    } catch { throw SpawnFailure(engine: "\(source): \(error.text)") }
+      return EngineEndpoint(try EngineAddress(host), certificates: certificates, source: source)
+    } catch { throw StepFailure(engine: "\(source): \(error.text)") }
   }
 
   /// The directory that DOCKER_CERT_PATH names, or the CLI's own.
@@ -33,8 +33,8 @@ enum EngineSearch {
     return environment("DOCKER_CERT_PATH") ?? DockerConfig.directory
   }
 
-  private static func context(_ name: String, _ options: DockerOptions, _ source: String) throws(SpawnFailure)
-    -> EnginePlace
+  private static func context(_ name: String, _ options: DockerOptions, _ source: String) throws(StepFailure)
+    -> EngineEndpoint
   {
     if name == "default" { return try socket(options) }
     let contexts = "\(DockerConfig.directory)/contexts"
@@ -49,24 +49,24 @@ enum EngineSearch {
       guard let found else { continue }
       let own = "\(contexts)/tls/\(entry)/docker"
       let certificates = options.certPath ?? (Files.list(own).isEmpty ? nil : own)
-      return try given(found.host, certificates, "the context \(Wording.quoted(name)) (\(source))")
+      return try given(found.host, certificates, "the context \(MessageFormat.quoted(name)) (\(source))")
     }
-    throw SpawnFailure(
-      engine: "\(source) names the context \(Wording.quoted(name)), which is not in \(Wording.path(contexts + "/meta"))"
+    throw StepFailure(
+      engine: "\(source) names the context \(MessageFormat.quoted(name)), which is not in \(MessageFormat.path(contexts + "/meta"))"
     )
   }
 
   /// The first socket that is there.
-  private static func socket(_ options: DockerOptions) throws(SpawnFailure) -> EnginePlace {
+  private static func socket(_ options: DockerOptions) throws(StepFailure) -> EngineEndpoint {
     var paths = ["/var/run/docker.sock"]
     let runtime = environment("XDG_RUNTIME_DIR") ?? "/run/user/\(getuid())"
     paths += ["\(runtime)/docker.sock", "\(runtime)/podman/podman.sock", "/run/podman/podman.sock"]
     for path in paths where Files.isSocket(path) {
       return try given("unix://\(path)", nil, "the default socket")
     }
-    throw SpawnFailure(
+    throw StepFailure(
       engine: "no container engine was found: DOCKER_HOST and DOCKER_CONTEXT are not set, "
-        + "\(Wording.path(DockerConfig.path)) names no context, and there is no socket at \(paths.joined(separator: ", ")); "
+        + "\(MessageFormat.path(DockerConfig.path)) names no context, and there is no socket at \(paths.joined(separator: ", ")); "
         + "start an engine, or name it by \"host\" in the worker's options")
   }
 
@@ -91,13 +91,13 @@ struct DockerConfig {
   static var path: String { "\(directory)/config.json" }
 
   /// `nil` if there is none. One that cannot be read would be passed over by nobody: it is an error.
-  static func read() throws(SpawnFailure) -> DockerConfig? {
+  static func read() throws(StepFailure) -> DockerConfig? {
     guard let text = Files.read(path) else {
       if errno == ENOENT || errno == ENOTDIR { return nil }
-      throw SpawnFailure("the docker CLI's configuration \(Wording.path(path)) cannot be read", errno)
+      throw StepFailure("the docker CLI's configuration \(MessageFormat.path(path)) cannot be read", errno)
     }
     do throws(FlowError) { return DockerConfig(try JSONText.parse(text.bytes)) } catch {
-      throw SpawnFailure("the docker CLI's configuration \(Wording.path(path)) cannot be read: \(error.message)")
+      throw StepFailure("the docker CLI's configuration \(MessageFormat.path(path)) cannot be read: \(error.message)")
     }
   }
 

@@ -16,7 +16,7 @@ final class StepContainer {
 /// A command in the container of its step.
 final class ExecCommand: EngineCommand {
   private let box: StepContainer
-  private let words: (ContainerSession) throws(SpawnFailure) -> [String]
+  private let words: (ContainerSession) throws(StepFailure) -> [String]
   private var stream: HTTPCall?
   private var id: String?
   private var began = 0.0
@@ -35,14 +35,14 @@ final class ExecCommand: EngineCommand {
   private static let firstProbe = 0.05
   private static let longestProbe = 0.4
   /// How engines begin to say, on the command's own output, that there is no command. Docker's has no process then.
-  private static let dockerComplaint = "OCI runtime exec failed"
-  private static let podmanComplaint = "Error: "
-  private static let longestComplaint = 64 << 10
-  private static let complaints = [dockerComplaint, podmanComplaint]
+  private static let dockerError = "OCI runtime exec failed"
+  private static let podmanError = "Error: "
+  private static let longestErrorText = 64 << 10
+  private static let errorTexts = [dockerError, podmanError]
 
   init(
     _ session: ContainerSession, _ command: String, isLast: Bool, timeout: Double?, settings: RunSettings,
-    events: RunOptions.Events?, box: StepContainer, words: @escaping (ContainerSession) throws(SpawnFailure) -> [String]
+    events: RunOptions.Events?, box: StepContainer, words: @escaping (ContainerSession) throws(StepFailure) -> [String]
   ) {
     self.box = box
     self.words = words
@@ -73,31 +73,31 @@ final class ExecCommand: EngineCommand {
         box.name = container
         return createExec()
       }
-      if answer.failure != nil { return lose(session.place.failure(answer, doing: "start the container")) }
+      if answer.failure != nil { return lose(session.endpoint.failure(answer, doing: "start the container")) }
       let message = answer.message
       fail(
-        message.contains(StepContainer.shell) ? noShell : session.place.failure(answer, doing: "start the container"))
+        message.contains(StepContainer.shell) ? noShell : session.endpoint.failure(answer, doing: "start the container"))
     }
   }
 
-  private var noShell: SpawnFailure {
-    SpawnFailure(
-      "the image \(Wording.quoted(session.reference.text, limit: 200)) has no \(StepContainer.shell) and \"sleep\", which "
+  private var noShell: StepFailure {
+    StepFailure(
+      "the image \(MessageFormat.quoted(session.reference.text, limit: 200)) has no \(StepContainer.shell) and \"sleep\", which "
         + "\"container\": \"step\" needs: use \"container\": \"command\"")
   }
 
   private func createExec() {
     guard let container, let plan = session.plan else { return }
     let body: ByteBuffer
-    do throws(SpawnFailure) { body = plan.exec(command: try words(session)) } catch { return fail(error) }
+    do throws(StepFailure) { body = plan.exec(command: try words(session)) } catch { return fail(error) }
     session.link.call("POST", session.path("/containers/\(container)/exec"), within: session.answer, body: body) {
       [weak self] answer in
       guard let self, phase == .preparing else { return }
-      if answer.failure != nil { return lose(session.place.failure(answer, doing: "create the command")) }
+      if answer.failure != nil { return lose(session.endpoint.failure(answer, doing: "create the command")) }
       // It has ended by itself: its own program is not there, or somebody has ended it.
       if answer.status == 409 || answer.status == 404 { return containerHasEnded(container) }
       guard answer.isSuccess, let id = answer.read({ $0["Id"]?.string }) else {
-        return fail(session.place.failure(answer, doing: "create the command"))
+        return fail(session.endpoint.failure(answer, doing: "create the command"))
       }
       self.id = id
       startExec(id)
@@ -110,7 +110,7 @@ final class ExecCommand: EngineCommand {
     var body = ByteBuffer()
     body.append("{\"Detach\":false,\"Tty\":false}" as StaticString)
     stream = session.link.call(
-      "POST", session.path("/exec/\(id)/start"), within: .stream(session.patience), body: body,
+      "POST", session.path("/exec/\(id)/start"), within: .stream(session.timeout), body: body,
       data: { [weak self] _, bytes in self?.received(bytes) },
       end: { [weak self] answer in self?.streamEnded(answer) })
     setProbe(ExecCommand.firstProbe)
@@ -122,8 +122,8 @@ final class ExecCommand: EngineCommand {
     early.append(bytes)
     let said = ExecCommand.plain(UnsafeRawBufferPointer(rebasing: early.bytes.prefix(64)))
     if !said.isEmpty,
-      !ExecCommand.complaints.contains(where: { said.begins(with: $0) || $0.begins(with: said) })
-        || early.count > ExecCommand.longestComplaint
+      !ExecCommand.errorTexts.contains(where: { said.begins(with: $0) || $0.begins(with: said) })
+        || early.count > ExecCommand.longestErrorText
     {
       isKnownToRun = true
     }
@@ -150,7 +150,7 @@ final class ExecCommand: EngineCommand {
     guard phase == .starting, let id else { return }
     session.link.call("GET", session.path("/exec/\(id)/json"), within: session.answer) { [weak self] answer in
       guard let self, phase == .starting, isActive, stream != nil else { return }
-      if answer.failure != nil { return lose(session.place.failure(answer, doing: "tell of the command")) }
+      if answer.failure != nil { return lose(session.endpoint.failure(answer, doing: "tell of the command")) }
       let isRunning = answer.read { json in
         json["Running"]?.boolean == true && (json["Pid"]?.integer ?? 0) > 0
       }
@@ -163,7 +163,7 @@ final class ExecCommand: EngineCommand {
     guard let id else { return }
     session.link.call("GET", session.path("/exec/\(id)/json"), within: session.answer) { [weak self] answer in
       guard let self, phase == .running, isActive else { return }
-      if answer.failure != nil { return lose(session.place.failure(answer, doing: "tell of the command")) }
+      if answer.failure != nil { return lose(session.endpoint.failure(answer, doing: "tell of the command")) }
       guard answer.read({ $0["Running"]?.boolean }) == false else {
         isEndMissed = false
         return
@@ -171,7 +171,7 @@ final class ExecCommand: EngineCommand {
       // Its output may be on its way.
       if !isEndMissed {
         isEndMissed = true
-        return clocks.set(.pulse, in: min(ExecCommand.missInterval, session.patience))
+        return clocks.set(.pulse, in: min(ExecCommand.missInterval, session.timeout))
       }
       end.duration = fws_monotonic() - began
       enterEnd(isDrained: false)
@@ -197,10 +197,10 @@ final class ExecCommand: EngineCommand {
   private func streamEnded(_ answer: borrowing HTTPAnswer) {
     stream = nil
     guard isActive, let container else { return }
-    if answer.failure != nil { return lose(session.place.failure(answer, doing: "run the command")) }
+    if answer.failure != nil { return lose(session.endpoint.failure(answer, doing: "run the command")) }
     if answer.status >= 300 {
       if answer.status == 409 { return containerHasEnded(container) }
-      return fail(refusal(answer.message) ?? session.place.failure(answer, doing: "run the command"))
+      return fail(refusal(answer.message) ?? session.endpoint.failure(answer, doing: "run the command"))
     }
     isDrained = true
     if phase != .ended {
@@ -216,9 +216,9 @@ final class ExecCommand: EngineCommand {
     clearProbe()
     session.link.call("GET", session.path("/exec/\(id)/json"), within: session.answer) { [weak self] answer in
       guard let self, isActive else { return }
-      if answer.failure != nil { return lose(session.place.failure(answer, doing: "tell how the command ended")) }
+      if answer.failure != nil { return lose(session.endpoint.failure(answer, doing: "tell how the command ended")) }
       if answer.status == 404 || answer.status == 409 { return containerHasEnded(container) }
-      guard answer.isSuccess else { return fail(session.place.failure(answer, doing: "tell how the command ended")) }
+      guard answer.isSuccess else { return fail(session.endpoint.failure(answer, doing: "tell how the command ended")) }
       let state = answer.read { json in (code: json["ExitCode"]?.integer, pid: json["Pid"]?.integer ?? 0) }
       conclude(state?.code, pid: state?.pid ?? 0)
     }
@@ -228,7 +228,7 @@ final class ExecCommand: EngineCommand {
     if let status { return finish(status: status) }
     if stream != nil { markIncomplete() }
     guard let reason else {
-      return fail(SpawnFailure(engine: "the engine at \(session.place.address) does not tell how the command ended"))
+      return fail(StepFailure(engine: "the engine at \(session.endpoint.address) does not tell how the command ended"))
     }
     end.outcome = reason
     close()
@@ -237,11 +237,11 @@ final class ExecCommand: EngineCommand {
   private func conclude(_ code: Int64?, pid: Int64) {
     if !isTold, code == 126 || code == 127 {
       let said = ExecCommand.plain(early.bytes)
-      let isDocker = said.begins(with: ExecCommand.dockerComplaint) && pid == 0
-      if isDocker || said.begins(with: ExecCommand.podmanComplaint) && said.contains("OCI ") {
+      let isDocker = said.begins(with: ExecCommand.dockerError) && pid == 0
+      if isDocker || said.begins(with: ExecCommand.podmanError) && said.contains("OCI ") {
         // It never ran.
         return fail(
-          refusal(said) ?? SpawnFailure("the engine at \(session.place.address) does not run it: \(said)"))
+          refusal(said) ?? StepFailure("the engine at \(session.endpoint.address) does not run it: \(said)"))
       }
     }
     if !isTold {
@@ -250,7 +250,7 @@ final class ExecCommand: EngineCommand {
     }
     guard let code, (0...255).contains(code) else {
       return fail(
-        SpawnFailure(engine: "the engine at \(session.place.address) does not tell how the command ended"))
+        StepFailure(engine: "the engine at \(session.endpoint.address) does not tell how the command ended"))
     }
     status = Int32(truncatingIfNeeded: code)
     look()
@@ -284,7 +284,7 @@ final class ExecCommand: EngineCommand {
       guard let self, isActive else { return }
       let code = answer.read { $0["State"]?["ExitCode"]?.integer } ?? nil
       if code == 127 || code == 126 { return fail(noShell) }
-      fail(SpawnFailure(engine: "the container of the step has been ended by somebody else"))
+      fail(StepFailure(engine: "the container of the step has been ended by somebody else"))
     }
   }
 
@@ -293,17 +293,17 @@ final class ExecCommand: EngineCommand {
     var frames = Frames()
     var text = ByteBuffer()
     frames.take(bytes) { _, piece in text.append(piece) }
-    return Wording.foreign(String(decoding: text.bytes, as: UTF8.self), limit: 4096)
+    return MessageFormat.foreign(String(decoding: text.bytes, as: UTF8.self), limit: 4096)
   }
 
-  private func refusal(_ message: String) -> SpawnFailure? {
-    let image = Wording.quoted(session.reference.text, limit: 200)
-    let shown = Wording.quoted(command, limit: 100)
+  private func refusal(_ message: String) -> StepFailure? {
+    let image = MessageFormat.quoted(session.reference.text, limit: 200)
+    let shown = MessageFormat.quoted(command, limit: 100)
     if message.contains("executable file not found") || message.contains("no such file or directory") {
-      return SpawnFailure("there is no such program in the image \(image): \(shown): \(message)")
+      return StepFailure("there is no such program in the image \(image): \(shown): \(message)")
     }
     if message.contains("permission denied") {
-      return SpawnFailure("the program is not executable in the image \(image): \(shown): \(message)")
+      return StepFailure("the program is not executable in the image \(image): \(shown): \(message)")
     }
     return nil
   }

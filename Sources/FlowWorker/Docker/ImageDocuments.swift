@@ -36,7 +36,7 @@ struct BuildLog {
   }
 
   mutating func finishLine() {
-    let line = Wording.foreign(String(decoding: BuildLog.withoutColors(rest), as: UTF8.self))
+    let line = MessageFormat.foreign(String(decoding: BuildLog.withoutColors(rest), as: UTF8.self))
     rest.removeAll(keepingCapacity: true)
     if line.isEmpty { return }
     lines.append(line)
@@ -105,11 +105,11 @@ struct ImageDocuments {
     let json = line.withUnsafeBytes { try? JSONText.parse($0) }
     json?.read { json in
       if let error = json["error"]?.string ?? json["errorDetail"]?["message"]?.string {
-        failure = Wording.foreign(error)
+        failure = MessageFormat.foreign(error)
       }
       if let text = json["stream"]?.string { log.take(text) }
       guard let status = json["status"]?.string else { return }
-      progress.status = Wording.foreign(status)
+      progress.status = MessageFormat.foreign(status)
       // The first line names the image with its tag as the id.
       guard let id = json["id"]?.string, !status.begins(with: "Pulling from") else { return }
       guard layers[id] != nil || layers.count < ImageDocuments.mostLayers else { return }

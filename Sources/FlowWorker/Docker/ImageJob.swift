@@ -8,7 +8,7 @@ final class ImageJob: @unchecked Sendable {
   private let lock: UnsafeMutableRawPointer
   private let link: HTTPLink
   private var documents = ImageDocuments()
-  private var outcome: SpawnFailure??
+  private var outcome: StepFailure??
 
   /// Seconds without a word, as multiples of the engine's time for an answer: a layer may be checked for long, and a command
   /// of a build may work for long.
@@ -23,13 +23,13 @@ final class ImageJob: @unchecked Sendable {
     /// How many lines there were until now.
     var logged = 0
     /// There once it is over: `.some(nil)` is success.
-    var outcome: SpawnFailure??
+    var outcome: StepFailure??
   }
 
-  private init(_ peer: HTTPPeer) throws(SpawnFailure) {
+  private init(_ peer: HTTPPeer) throws(StepFailure) {
     guard let lock = fws_lock_create() else { throw .noMemory }
     self.lock = lock
-    do throws(SpawnFailure) { link = try HTTPLink(peer) } catch {
+    do throws(StepFailure) { link = try HTTPLink(peer) } catch {
       fws_lock_free(lock)
       throw error
     }
@@ -38,39 +38,39 @@ final class ImageJob: @unchecked Sendable {
   /// Pulls an image.
   ///
   /// - Parameter base: the beginning of the paths, with the API's version.
-  static func pull(_ place: EnginePlace, _ image: ImageReference, base: String, credentials: String?)
-    throws(SpawnFailure)
+  static func pull(_ endpoint: EngineEndpoint, _ image: ImageReference, base: String, credentials: String?)
+    throws(StepFailure)
     -> ImageJob
   {
-    let job = try ImageJob(place.peer)
-    let judge = PullJudge(place: place, image: image, hasCredentials: credentials != nil)
+    let job = try ImageJob(endpoint.peer)
+    let outcome = PullOutcome(endpoint: endpoint, image: image, hasCredentials: credentials != nil)
     job.link.call(
       "POST", "\(base)/images/create?\(image.pullQuery)",
-      within: .progress(place.patience, silence: place.patience * silenceOfPull), header: credentials.map { "X-Registry-Auth: \($0)" },
+      within: .progress(endpoint.timeout, silence: endpoint.timeout * silenceOfPull), header: credentials.map { "X-Registry-Auth: \($0)" },
       data: { [weak job] _, bytes in job?.documents.take(bytes) },
-      end: { [weak job] answer in job?.finish(answer, judge.refused, judge.failed) })
+      end: { [weak job] answer in job?.finish(answer, outcome.refused, outcome.failed) })
     return job
   }
 
   /// Builds the image of a notebook.
-  static func build(_ place: EnginePlace, _ image: NotebookImage, base: String, network: String?) throws(SpawnFailure)
+  static func build(_ endpoint: EngineEndpoint, _ image: NotebookImage, base: String, network: String?) throws(StepFailure)
     -> ImageJob
   {
-    let job = try ImageJob(place.peer)
-    let shown = "the image \(Wording.quoted(image.name, limit: 200)) for the notebook"
+    let job = try ImageJob(endpoint.peer)
+    let shown = "the image \(MessageFormat.quoted(image.name, limit: 200)) for the notebook"
     job.link.call(
       "POST", "\(base)/build?\(image.query(network: network))",
-      within: .progress(place.patience * silenceOfBuild, silence: place.patience * silenceOfBuild), body: image.context,
+      within: .progress(endpoint.timeout * silenceOfBuild, silence: endpoint.timeout * silenceOfBuild), body: image.context,
       type: "application/x-tar",
       data: { [weak job] _, bytes in job?.documents.take(bytes) },
       end: { [weak job] answer in
         job?.finish(answer) { answer in
-          place.failure(answer, doing: "build \(shown)")
+          endpoint.failure(answer, doing: "build \(shown)")
         } _: { message, log in
           let last = log.filter { !$0.begins(with: "Removing intermediate") }.suffix(3).joined(separator: " | ")
           let reason = "\(shown) could not be built from \(image.base): \(message)\(last.isEmpty ? "" : ": \(last)")"
           // A command of ours that fails is the requirements' fault.
-          return message.contains("non-zero code") ? SpawnFailure(reason) : SpawnFailure(engine: reason)
+          return message.contains("non-zero code") ? StepFailure(reason) : StepFailure(engine: reason)
         }
       })
     return job
@@ -99,8 +99,8 @@ final class ImageJob: @unchecked Sendable {
   }
 
   private func finish(
-    _ answer: borrowing HTTPAnswer, _ refused: (borrowing HTTPAnswer) -> SpawnFailure,
-    _ failed: (String, [String]) -> SpawnFailure
+    _ answer: borrowing HTTPAnswer, _ refused: (borrowing HTTPAnswer) -> StepFailure,
+    _ failed: (String, [String]) -> StepFailure
   ) {
     documents.end()
     guard answer.isSuccess else {
@@ -113,23 +113,23 @@ final class ImageJob: @unchecked Sendable {
 }
 
 /// What a pull came to that did not succeed.
-private struct PullJudge {
-  let place: EnginePlace
+private struct PullOutcome {
+  let endpoint: EngineEndpoint
   let image: ImageReference
   let hasCredentials: Bool
 
-  func refused(_ answer: borrowing HTTPAnswer) -> SpawnFailure {
+  func refused(_ answer: borrowing HTTPAnswer) -> StepFailure {
     // A pull that has begun and whose connection breaks is the engine's end.
-    let shown = Wording.quoted(image.text, limit: 200)
-    return answer.failure != nil ? place.failure(answer, doing: "pull the image \(shown)") : failed(answer.message, [])
+    let shown = MessageFormat.quoted(image.text, limit: 200)
+    return answer.failure != nil ? endpoint.failure(answer, doing: "pull the image \(shown)") : failed(answer.message, [])
   }
 
   /// A registry that has no such image, or does not give it to us, is the step's concern; all else is not.
-  func failed(_ message: String, _ log: [String]) -> SpawnFailure {
-    let shown = Wording.quoted(image.text, limit: 200)
+  func failed(_ message: String, _ log: [String]) -> StepFailure {
+    let shown = MessageFormat.quoted(image.text, limit: 200)
     if message.contains("no space left on device") || message.contains("disk quota exceeded") {
-      return SpawnFailure(
-        engine: "the disk of the engine at \(place.address) is full: the image \(shown) could not be pulled: "
+      return StepFailure(
+        engine: "the disk of the engine at \(endpoint.address) is full: the image \(shown) could not be pulled: "
           + message)
     }
     let words = message.smallLetters
@@ -145,7 +145,7 @@ private struct PullJudge {
       ? "with the credentials that the docker CLI has stored for \(image.registry)"
       : "without credentials: the docker CLI has stored none for \(image.registry)"
     return isRefused
-      ? SpawnFailure("the image \(shown) was refused (\(login)): \(message)")
-      : SpawnFailure(engine: "the image \(shown) could not be pulled: \(message)")
+      ? StepFailure("the image \(shown) was refused (\(login)): \(message)")
+      : StepFailure(engine: "the image \(shown) could not be pulled: \(message)")
   }
 }

@@ -15,7 +15,7 @@ final class ImageSource {
   /// There once `get` has succeeded.
   private(set) var facts: ImageFacts?
   private(set) var isPulled = false
-  private let place: EnginePlace
+  private let endpoint: EngineEndpoint
   private let engine: Engine
   private let link: HTTPLink
   private let reference: ImageReference
@@ -29,7 +29,7 @@ final class ImageSource {
   private var seen = 0
   private var log: ArraySlice<String> = []
   private var isAbandoned = false
-  private var onPulled: ((SpawnFailure?) -> Void)?
+  private var onPulled: ((StepFailure?) -> Void)?
   private var tick: Pause?
   private var progress: ImageProgress?
   private var toldProgress: ImageProgress?
@@ -38,36 +38,36 @@ final class ImageSource {
   private static let tickInterval = 0.05
 
   init(
-    _ place: EnginePlace, _ engine: Engine, _ link: HTTPLink, _ reference: ImageReference, _ policy: DockerOptions.Pull,
+    _ endpoint: EngineEndpoint, _ engine: Engine, _ link: HTTPLink, _ reference: ImageReference, _ policy: DockerOptions.Pull,
     build: NotebookImage? = nil, network: String? = nil
   ) {
     self.build = build
     self.network = network
-    self.place = place
+    self.endpoint = endpoint
     self.engine = engine
     self.link = link
     self.reference = reference
     self.policy = policy
   }
 
-  func get(_ done: @escaping (SpawnFailure?) -> Void) {
+  func get(_ done: @escaping (StepFailure?) -> Void) {
     if policy == .always { fetch(done) } else { inspect(done) }
   }
 
-  private func inspect(_ done: @escaping (SpawnFailure?) -> Void) {
-    link.call("GET", engine.path("/images/\(URLText.escaped(reference.text))/json"), within: .answer(place.patience)) { [weak self] answer in
+  private func inspect(_ done: @escaping (StepFailure?) -> Void) {
+    link.call("GET", engine.path("/images/\(URLText.escaped(reference.text))/json"), within: .answer(endpoint.timeout)) { [weak self] answer in
       guard let self else { return }
       if answer.status == 404, !isPulled {
         if build != nil { return fetch(done) }
         if policy == .missing { return fetch(done) }
         return done(
-          SpawnFailure(
-            "the engine at \(place.address) has no image \(Wording.quoted(reference.text, limit: 200)), and \"pull\" is "
+          StepFailure(
+            "the engine at \(endpoint.address) has no image \(MessageFormat.quoted(reference.text, limit: 200)), and \"pull\" is "
               + "\"never\""))
       }
       guard answer.isSuccess else {
         let verb = answer.status < 500 ? "have" : "tell of"
-        return done(place.failure(answer, doing: "\(verb) the image \(Wording.quoted(reference.text, limit: 200))"))
+        return done(endpoint.failure(answer, doing: "\(verb) the image \(MessageFormat.quoted(reference.text, limit: 200))"))
       }
       let reference = reference
       let recipe = build?.recipe
@@ -86,13 +86,13 @@ final class ImageSource {
       }
       done(
         facts == nil
-          ? SpawnFailure(engine: "the engine at \(place.address) tells of an image in an unknown form") : nil)
+          ? StepFailure(engine: "the engine at \(endpoint.address) tells of an image in an unknown form") : nil)
     }
   }
 
   // MARK: Fetching the image
 
-  private func fetch(_ done: @escaping (SpawnFailure?) -> Void) {
+  private func fetch(_ done: @escaping (StepFailure?) -> Void) {
     // An answer may have come after that.
     if isAbandoned { return }
     onPulled = { [weak self] failure in
@@ -104,7 +104,7 @@ final class ImageSource {
       inspect(done)
     }
     if let build { return fetchBase(of: build) }
-    do throws(SpawnFailure) {
+    do throws(StepFailure) {
       if let stored = try Credentials.stored(for: reference.registry) { return take(stored) }
       let credentials = try Credentials(askingFor: reference.registry)
       self.credentials = credentials
@@ -113,7 +113,7 @@ final class ImageSource {
   }
 
   private func fetchBase(of build: NotebookImage) {
-    let source = ImageSource(place, engine, link, ImageReference(build.base), policy)
+    let source = ImageSource(endpoint, engine, link, ImageReference(build.base), policy)
     base = source
     source.get { [weak self] failure in
       guard let self, !isAbandoned else { return }
@@ -123,29 +123,29 @@ final class ImageSource {
   }
 
   private func start(_ build: NotebookImage) {
-    do throws(SpawnFailure) {
+    do throws(StepFailure) {
       let path = engine.path("")
-      job = try engine.job(build.name) { () throws(SpawnFailure) in
-        try ImageJob.build(place, build, base: path, network: network)
+      job = try engine.job(build.name) { () throws(StepFailure) in
+        try ImageJob.build(endpoint, build, base: path, network: network)
       }
       startTick()
     } catch { onPulled?(error) }
   }
 
   /// There are no credentials to be had.
-  private func refuse(_ failure: SpawnFailure) {
-    let shown = Wording.quoted(reference.text, limit: 200)
-    onPulled?(SpawnFailure("the image \(shown) was not asked for: \(failure.reason)"))
+  private func refuse(_ failure: StepFailure) {
+    let shown = MessageFormat.quoted(reference.text, limit: 200)
+    onPulled?(StepFailure("the image \(shown) was not asked for: \(failure.reason)"))
   }
 
   private func take(_ outcome: Credentials.Outcome) {
     switch outcome {
     case .failed(let failure): refuse(failure)
     case .found(let header):
-      do throws(SpawnFailure) {
+      do throws(StepFailure) {
         let base = engine.path("")
-        job = try engine.job(reference.text) { () throws(SpawnFailure) in
-          try ImageJob.pull(place, reference, base: base, credentials: header)
+        job = try engine.job(reference.text) { () throws(StepFailure) in
+          try ImageJob.pull(endpoint, reference, base: base, credentials: header)
         }
         startTick()
       } catch { onPulled?(error) }

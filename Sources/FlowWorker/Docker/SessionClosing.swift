@@ -7,10 +7,10 @@ final class SessionClosing: RunningCommand {
   private let started = fws_wall()
   private var isOver = false
 
-  /// - Parameter patience: seconds after which the engine is given up.
-  init(_ session: ContainerSession, patience: Double) {
+  /// - Parameter timeout: seconds after which the engine is given up.
+  init(_ session: ContainerSession, timeout: Double) {
     self.session = session
-    session.timer.set(patience)
+    session.timer.set(timeout)
     session.removeAll { [weak self] in self?.isOver = true }
     // Nothing else may come.
     if isOver { session.timer.stop() }
@@ -18,14 +18,14 @@ final class SessionClosing: RunningCommand {
 
   var waiting: Waiting { Waiting(channel: session.link.fd) }
 
-  func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
+  func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     session.advance()
     if !isOver, session.timer.isOver {
       session.giveUp()
       isOver = true
     }
     guard isOver else { return nil }
-    signpost.forget(session.link.fd)
+    readiness.forget(session.link.fd)
     var end = CommandEnd(outcome: .exited, started: started)
     end.isEnded = session.isClean
     return end

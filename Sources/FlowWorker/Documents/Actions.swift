@@ -10,8 +10,8 @@ struct CodeAction {
 
   init() {}
 
-  init(reading json: JSONRef) throws(Refusal) {
-    try json.readMembers { (key, value) throws(Refusal) in
+  init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "func" {
         function = try value.requireName()
       } else if key == "arg" {
@@ -56,8 +56,8 @@ struct NotebookAction {
 
   init() {}
 
-  init(reading json: JSONRef) throws(Refusal) {
-    try json.readMembers { (key, value) throws(Refusal) in
+  init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "notebook" {
         notebook = try value.requireName()
       } else if key == "output" {
@@ -101,13 +101,13 @@ struct ParameterMapping {
   init() {}
 
   /// Reads an array of `{"arg": name of the parameter, "var": name in the context}`.
-  init(reading json: JSONRef) throws(Refusal) {
+  init(reading json: JSONRef) throws(ValidationError) {
     try json.require(.array)
-    try json.forEachElement { (index, element) throws(Refusal) in
-      do throws(Refusal) {
+    try json.forEachElement { (index, element) throws(ValidationError) in
+      do throws(ValidationError) {
         var parameter: String?
         var variable: String?
-        try element.readMembers { (key, value) throws(Refusal) in
+        try element.readMembers { (key, value) throws(ValidationError) in
           if key == "arg" {
             parameter = try value.requireName()
           } else if key == "var" {
@@ -116,8 +116,8 @@ struct ParameterMapping {
             throw .unknownKey(key, of: "a variable", known: ["arg", "var"])
           }
         }
-        guard let parameter else { throw Refusal.missingKey("arg", of: "the variable") }
-        guard let variable else { throw Refusal.missingKey("var", of: "the variable") }
+        guard let parameter else { throw ValidationError.missingKey("arg", of: "the variable") }
+        guard let variable else { throw ValidationError.missingKey("var", of: "the variable") }
         keys[Name(parameter)] = variable
       } catch { throw error.inside(index) }
     }

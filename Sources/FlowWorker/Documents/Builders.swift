@@ -11,7 +11,7 @@ public enum SpecBuilder {
   ) throws(FlowError) -> CString {
     guard WorkerType(rawValue: type) != nil else {
       let names = WorkerType.allCases.map(\.rawValue)
-      throw FlowError(.document, "\(Wording.quoted(type)) is no worker type: use \(Wording.choice(names))\(Wording.hint(for: type, among: names))")
+      throw FlowError(.document, "\(MessageFormat.quoted(type)) is no worker type: use \(MessageFormat.choice(names))\(MessageFormat.hint(for: type, among: names))")
     }
     if identifier?.isEmpty == true { throw FlowError(.document, "the identifier of a worker is empty") }
     guard let document = json_object() else { throw .noMemory }
@@ -49,7 +49,7 @@ public enum SpecBuilder {
     _ text: UnsafeRawBufferPointer?, _ keys: KeyValues.Keys
   ) throws(FlowError) -> UnsafeMutablePointer<json_t>? {
     guard let text else { return json_array() }
-    return try JSONText.read(text) { (values) throws(Refusal) in
+    return try JSONText.read(text) { (values) throws(ValidationError) in
       try values.require(.object)
       _ = try KeyValues(reading: values, keys)
       let list = json_array()

@@ -46,17 +46,17 @@ struct DockerOptions {
   /// Seconds between TERM and KILL.
   var grace = 2.0
   /// Seconds that the engine may take to answer.
-  var patience = defaultPatience
+  var engineTimeout = defaultTimeout
   var settings = RunSettings()
 
-  static let defaultPatience = 30.0
+  static let defaultTimeout = 30.0
   /// The least that engines take for a container.
   private static let leastMemory: Int64 = 6 << 20
 
   init() {}
 
-  init(reading json: JSONRef) throws(Refusal) {
-    try json.readMembers { (key, value) throws(Refusal) in
+  init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
       if try read(key, value) { return }
       if key == "container" {
         container = try value.requireChoice("use of a container")
@@ -69,10 +69,10 @@ struct DockerOptions {
   }
 
   /// Reads one member that all workers with containers have; false if it is none.
-  mutating func read(_ key: JSONKey, _ value: JSONRef) throws(Refusal) -> Bool {
+  mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "host" {
       let text = try value.requireString()
-      do throws(EngineAddress.Fault) { _ = try EngineAddress(text) } catch { throw Refusal(error.text) }
+      do throws(EngineAddress.Fault) { _ = try EngineAddress(text) } catch { throw ValidationError(error.text) }
       host = text
     } else if key == "cert_path" {
       certPath = try value.requireAbsolutePath(of: "a directory")
@@ -88,29 +88,29 @@ struct DockerOptions {
       user = isHostUser || name == "image" ? nil : name
     } else if key == "memory" {
       guard let number = value.integer, number >= DockerOptions.leastMemory else {
-        throw Refusal(
+        throw ValidationError(
           "\(value.shown) is no size of a container's memory: use an integer number of bytes from 6291456 (6 MiB)")
       }
       memory = number
     } else if key == "cpus" {
       guard let number = value.number, number >= 0.01, number <= 100_000 else {
-        throw Refusal("\(value.shown) is no number of processors: use a number from 0.01 to 100000")
+        throw ValidationError("\(value.shown) is no number of processors: use a number from 0.01 to 100000")
       }
       cpus = number
     } else if key == "network" {
       network = try value.requireName()
     } else if key == "mounts" {
       try value.require(.array)
-      try value.forEachElement { (index, element) throws(Refusal) in
-        do throws(Refusal) { mounts.append(try Mount(reading: element)) } catch { throw error.inside(index) }
+      try value.forEachElement { (index, element) throws(ValidationError) in
+        do throws(ValidationError) { mounts.append(try Mount(reading: element)) } catch { throw error.inside(index) }
       }
     } else if key == "grace" {
       grace = try value.requireGrace()
     } else if key == "engine_timeout" {
       guard let number = value.number, number > 0, number <= 86_400 else {
-        throw Refusal("\(value.shown) is no time for an answer: use a number of seconds beyond 0, at most 86400")
+        throw ValidationError("\(value.shown) is no time for an answer: use a number of seconds beyond 0, at most 86400")
       }
-      patience = number
+      engineTimeout = number
     } else {
       return try settings.read(key, value)
     }
@@ -119,11 +119,11 @@ struct DockerOptions {
 }
 
 extension DockerOptions.Mount {
-  fileprivate init(reading json: JSONRef) throws(Refusal) {
+  fileprivate init(reading json: JSONRef) throws(ValidationError) {
     var source: String?
     var target: String?
     var isReadOnly = false
-    try json.readMembers { (key, value) throws(Refusal) in
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "source" {
         source = try value.requireAbsolutePath(of: "a file or directory")
       } else if key == "target" {
@@ -141,16 +141,16 @@ extension DockerOptions.Mount {
 }
 
 extension JSONRef {
-  func requireAbsolutePath(of what: String) throws(Refusal) -> String {
+  func requireAbsolutePath(of what: String) throws(ValidationError) -> String {
     let path = try requireString()
-    guard path.utf8.first == UInt8(ascii: "/") else { throw Refusal("\(shown) is no absolute path of \(what)") }
+    guard path.utf8.first == UInt8(ascii: "/") else { throw ValidationError("\(shown) is no absolute path of \(what)") }
     return path
   }
 
   /// Seconds between TERM and KILL.
-  func requireGrace() throws(Refusal) -> Double {
+  func requireGrace() throws(ValidationError) -> Double {
     guard let number, number >= 0, number <= 86_400 else {
-      throw Refusal("\(shown) is no time in seconds from 0 to 86400")
+      throw ValidationError("\(shown) is no time in seconds from 0 to 86400")
     }
     return number
   }

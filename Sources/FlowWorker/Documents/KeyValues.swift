@@ -2,30 +2,30 @@
 struct KeyValues {
   private(set) var pairs: [(key: String, value: String)] = []
   /// Where each key is, once there are so many that looking through them all would take longer.
-  private var places: [Name: Int] = [:]
+  private var positions: [Name: Int] = [:]
 
   /// How many pairs are looked through.
   private static let few = 8
 
   var isEmpty: Bool { pairs.isEmpty }
 
-  subscript(key: String) -> String? { place(of: key).map { pairs[$0].value } }
+  subscript(key: String) -> String? { position(of: key).map { pairs[$0].value } }
 
-  private func place(of key: String) -> Int? {
-    pairs.count > KeyValues.few ? places[Name(key)] : pairs.firstIndex { $0.key.isSame(as: key) }
+  private func position(of key: String) -> Int? {
+    pairs.count > KeyValues.few ? positions[Name(key)] : pairs.firstIndex { $0.key.isSame(as: key) }
   }
 
   /// Sets a key. A key that comes again keeps its place and gets the new value.
   mutating func set(_ key: String, _ value: String) {
-    if let place = place(of: key) {
+    if let place = position(of: key) {
       pairs[place].value = value
       return
     }
     pairs.append((key, value))
     if pairs.count == KeyValues.few + 1 {
-      for (place, pair) in pairs.enumerated() { places[Name(pair.key)] = place }
+      for (place, pair) in pairs.enumerated() { positions[Name(pair.key)] = place }
     } else if pairs.count > KeyValues.few {
-      places[Name(key)] = pairs.count - 1
+      positions[Name(key)] = pairs.count - 1
     }
   }
 
@@ -46,30 +46,30 @@ struct KeyValues {
   init() {}
 
   /// Reads an array of `{"key", "value"}` or an object of strings and integers.
-  init(reading json: JSONRef, _ keys: Keys) throws(Refusal) {
+  init(reading json: JSONRef, _ keys: Keys) throws(ValidationError) {
     switch json.kind {
     case .array:
-      try json.forEachElement { (index, element) throws(Refusal) in
-        do throws(Refusal) {
+      try json.forEachElement { (index, element) throws(ValidationError) in
+        do throws(ValidationError) {
           let (key, value) = try KeyValues.readPair(element, keys)
           set(key, value)
         } catch { throw error.inside(index) }
       }
     case .object:
-      try json.readMembers { (key, value) throws(Refusal) in
+      try json.readMembers { (key, value) throws(ValidationError) in
         let name = try key.requireString()
         try KeyValues.check(name, keys)
         set(name, try KeyValues.readValue(value))
       }
     default:
-      throw Refusal("\(json.shown) stands where an array of {\"key\", \"value\"} or an object is needed")
+      throw ValidationError("\(json.shown) stands where an array of {\"key\", \"value\"} or an object is needed")
     }
   }
 
-  private static func readPair(_ json: JSONRef, _ keys: Keys) throws(Refusal) -> (String, String) {
+  private static func readPair(_ json: JSONRef, _ keys: Keys) throws(ValidationError) -> (String, String) {
     var key: String?
     var value: String?
-    try json.readMembers { (name, member) throws(Refusal) in
+    try json.readMembers { (name, member) throws(ValidationError) in
       if name == "key" {
         let text = try member.requireString()
         try check(text, keys)
@@ -85,19 +85,19 @@ struct KeyValues {
     return (key, value)
   }
 
-  private static func readValue(_ json: JSONRef) throws(Refusal) -> String {
+  private static func readValue(_ json: JSONRef) throws(ValidationError) -> String {
     if let integer = json.integer { return String(integer) }
     // It may be a secret: what it is, and not which.
     let shown = json.kind == .real ? "a number with a fraction" : json.shown
-    guard json.kind == .string else { throw Refusal("\(shown) stands where a string or an integer is needed") }
+    guard json.kind == .string else { throw ValidationError("\(shown) stands where a string or an integer is needed") }
     return try json.requireString()
   }
 
-  private static func check(_ key: String, _ keys: Keys) throws(Refusal) {
+  private static func check(_ key: String, _ keys: Keys) throws(ValidationError) {
     guard keys == .environment else { return }
-    if key.isEmpty { throw Refusal("an environment variable has an empty name") }
+    if key.isEmpty { throw ValidationError("an environment variable has an empty name") }
     if key.utf8.contains(UInt8(ascii: "=")) {
-      throw Refusal("the name \(Wording.quoted(key)) of an environment variable has a \"=\" in it")
+      throw ValidationError("the name \(MessageFormat.quoted(key)) of an environment variable has a \"=\" in it")
     }
   }
 }

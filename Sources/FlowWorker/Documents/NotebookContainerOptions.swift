@@ -13,13 +13,13 @@ struct NotebookContainerOptions {
 
   init() {}
 
-  init(reading json: JSONRef) throws(Refusal) {
-    try json.readMembers { (key, value) throws(Refusal) in
+  init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "base_image" {
         base = try value.requireName()
         // It becomes a line of a Dockerfile.
         guard base.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
-          throw Refusal("\(value.shown) is no name of an image")
+          throw ValidationError("\(value.shown) is no name of an image")
         }
       } else if try docker.read(key, value) {
         return

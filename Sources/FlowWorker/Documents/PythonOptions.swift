@@ -16,13 +16,13 @@ struct PythonOptions {
   var settings = RunSettings()
 
   /// Many that start at once on a slow file system take their time.
-  var interpreterPatience: Double { startTimeout ?? 300 }
+  var interpreterStartTimeout: Double { startTimeout ?? 300 }
 
   init() {}
 
-  init(reading json: JSONRef, of type: WorkerType) throws(Refusal) {
+  init(reading json: JSONRef, of type: WorkerType) throws(ValidationError) {
     let keys = type == .code ? PythonOptions.codeKeys : PythonOptions.notebookKeys
-    try json.readMembers { (key, value) throws(Refusal) in
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "python" {
         python = try value.requireName()
       } else if key == "grace" {
@@ -36,7 +36,7 @@ struct PythonOptions {
   }
 
   /// Reads one member that only notebooks have; false if it is none.
-  mutating func readNotebookKey(_ key: JSONKey, _ value: JSONRef) throws(Refusal) -> Bool {
+  mutating func readNotebookKey(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "kernel" {
       kernel = try value.requireName()
     } else if key == "cell_timeout" {
@@ -52,9 +52,9 @@ struct PythonOptions {
 
 extension JSONRef {
   /// A time that something may take.
-  func requireSeconds() throws(Refusal) -> Double {
+  func requireSeconds() throws(ValidationError) -> Double {
     guard let number, number > 0, number <= 31_536_000 else {
-      throw Refusal("\(shown) is no time in seconds: use a number above 0, at most 31536000")
+      throw ValidationError("\(shown) is no time in seconds: use a number above 0, at most 31536000")
     }
     return number
   }

@@ -19,12 +19,12 @@ struct RunSettings: Sendable {
   var isEmpty: Bool { timeout == nil && outputLimit == nil && spill == nil && retries == nil }
 
   /// Reads one member of a document; false if it is none of these.
-  mutating func read(_ key: JSONKey, _ value: JSONRef) throws(Refusal) -> Bool {
+  mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "timeout" {
       timeout = try value.requireSeconds()
     } else if key == "output_limit" {
       guard let integer = value.integer, integer >= 0, let bytes = Int(exactly: integer) else {
-        throw Refusal("\(value.shown) is no number of bytes: use an integer from 0")
+        throw ValidationError("\(value.shown) is no number of bytes: use an integer from 0")
       }
       outputLimit = bytes
     } else if key == "spill" {
@@ -59,8 +59,8 @@ extension RunSettings {
 
   /// Which limit it was that has passed, as a message names it.
   var limit: String {
-    if let deadline, deadline.hasPassed { return "the workflow's deadline of \(Wording.seconds(deadline.seconds))" }
-    return "the step's timeout" + (timeout.map { " of \(Wording.seconds($0))" } ?? "")
+    if let deadline, deadline.hasPassed { return "the workflow's deadline of \(MessageFormat.seconds(deadline.seconds))" }
+    return "the step's timeout" + (timeout.map { " of \(MessageFormat.seconds($0))" } ?? "")
   }
 }
 
@@ -101,12 +101,12 @@ struct RetryPolicy: Sendable {
   private var factor = 2.0
   private var longestDelay = 60.0
 
-  init(reading json: JSONRef) throws(Refusal) {
+  init(reading json: JSONRef) throws(ValidationError) {
     var limit: Int?
-    try json.readMembers { (key, value) throws(Refusal) in
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "max" {
         guard let number = value.integer, (0...1000).contains(number) else {
-          throw Refusal("\(value.shown) is no number of further attempts: use an integer from 0 to 1000")
+          throw ValidationError("\(value.shown) is no number of further attempts: use an integer from 0 to 1000")
         }
         limit = Int(number)
       } else if key == "on" {
@@ -117,7 +117,7 @@ struct RetryPolicy: Sendable {
         delay = try RetryPolicy.seconds(value)
       } else if key == "factor" {
         guard let number = value.number, number >= 1, number <= 100 else {
-          throw Refusal("\(value.shown) is no factor: use a number from 1 to 100")
+          throw ValidationError("\(value.shown) is no factor: use a number from 1 to 100")
         }
         factor = number
       } else if key == "max_delay" {
@@ -130,30 +130,30 @@ struct RetryPolicy: Sendable {
     self.limit = limit
   }
 
-  private static func seconds(_ value: JSONRef) throws(Refusal) -> Double {
+  private static func seconds(_ value: JSONRef) throws(ValidationError) -> Double {
     guard let number = value.number, number >= 0, number <= 86_400 else {
-      throw Refusal("\(value.shown) is no time in seconds from 0 to 86400")
+      throw ValidationError("\(value.shown) is no time in seconds from 0 to 86400")
     }
     return number
   }
 
-  private static func causes(_ value: JSONRef) throws(Refusal) -> Set<Cause> {
+  private static func causes(_ value: JSONRef) throws(ValidationError) -> Set<Cause> {
     var causes: Set<Cause> = []
     try value.require(.array)
-    try value.forEachElement { (index, element) throws(Refusal) in
-      do throws(Refusal) { causes.insert(try element.requireChoice("outcome to try again after")) } catch {
+    try value.forEachElement { (index, element) throws(ValidationError) in
+      do throws(ValidationError) { causes.insert(try element.requireChoice("outcome to try again after")) } catch {
         throw error.inside(index)
       }
     }
     return causes
   }
 
-  private static func codes(_ value: JSONRef) throws(Refusal) -> Set<Int64> {
+  private static func codes(_ value: JSONRef) throws(ValidationError) -> Set<Int64> {
     var codes: Set<Int64> = []
     try value.require(.array)
-    try value.forEachElement { (index, element) throws(Refusal) in
+    try value.forEachElement { (index, element) throws(ValidationError) in
       guard let code = element.integer, (1...255).contains(code) else {
-        throw Refusal("\(element.shown) is no exit code of a failure: use an integer from 1 to 255").inside(index)
+        throw ValidationError("\(element.shown) is no exit code of a failure: use an integer from 1 to 255").inside(index)
       }
       codes.insert(code)
     }
@@ -199,8 +199,8 @@ struct RunOptions: Sendable {
 
   init() {}
 
-  init(reading json: JSONRef) throws(Refusal) {
-    try json.readMembers { (key, value) throws(Refusal) in
+  init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "events" {
         events = try value.requireChoice("kind of events")
       } else if !(try settings.read(key, value)) {

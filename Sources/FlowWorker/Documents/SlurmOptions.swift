@@ -37,8 +37,8 @@ struct SlurmOptions {
 
   init() {}
 
-  init(reading json: JSONRef) throws(Refusal) {
-    try json.readMembers { (key, value) throws(Refusal) in
+  init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "partition" {
         partition = try SlurmOptions.word(value, "partition")
       } else if key == "time" {
@@ -53,7 +53,7 @@ struct SlurmOptions {
         extra = try SlurmOptions.arguments(value)
       } else if key == "hold" {
         guard let number = value.number, number >= 0, number <= 86_400 else {
-          throw Refusal("\(value.shown) is no time in seconds from 0 to 86400")
+          throw ValidationError("\(value.shown) is no time in seconds from 0 to 86400")
         }
         hold = number
       } else if key == "allocations" {
@@ -63,37 +63,37 @@ struct SlurmOptions {
       } else if key == "start_timeout" {
         startTimeout = try value.requireSeconds()
       } else if key == "background", value.string == "leave" {
-        throw Refusal("\"leave\" is no way to treat background processes of a job, which ends with its step")
+        throw ValidationError("\"leave\" is no way to treat background processes of a job, which ends with its step")
       } else if !(try process.read(key, value)) {
         throw .unknownKey(key, of: "the options of a slurm worker", known: SlurmOptions.keys)
       }
     }
   }
 
-  private static func number(_ value: JSONRef, _ range: ClosedRange<Int64>, _ what: String) throws(Refusal) -> Int64 {
+  private static func number(_ value: JSONRef, _ range: ClosedRange<Int64>, _ what: String) throws(ValidationError) -> Int64 {
     guard let number = value.integer, range.contains(number) else {
-      throw Refusal(
+      throw ValidationError(
         "\(value.shown) is no \(what): use an integer from \(range.lowerBound) to \(range.upperBound)")
     }
     return number
   }
 
-  private static func word(_ value: JSONRef, _ what: String) throws(Refusal) -> String {
+  private static func word(_ value: JSONRef, _ what: String) throws(ValidationError) -> String {
     let name = try value.requireName()
     guard name.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
-      throw Refusal("\(value.shown) is no name of a \(what): it has a space in it")
+      throw ValidationError("\(value.shown) is no name of a \(what): it has a space in it")
     }
     return name
   }
 
-  private static func arguments(_ value: JSONRef) throws(Refusal) -> [String] {
+  private static func arguments(_ value: JSONRef) throws(ValidationError) -> [String] {
     let arguments = try value.requireStrings()
     for (index, argument) in arguments.enumerated() {
       let name = Array(argument.utf8.drop { $0 == UInt8(ascii: "-") }.prefix { $0 != UInt8(ascii: "=") })
       let isLong = argument.begins(with: "--")
       guard isLong ? name.count > 1 : argument.begins(with: "-") && !name.isEmpty else {
-        throw Refusal(
-          "\(Wording.quoted(argument)) is no option of srun: use one with its value, such as \"--gres=gpu:1\""
+        throw ValidationError(
+          "\(MessageFormat.quoted(argument)) is no option of srun: use one with its value, such as \"--gres=gpu:1\""
         ).inside(index)
       }
       // srun takes the beginning of a long name for the name.
@@ -102,7 +102,7 @@ struct SlurmOptions {
         ? reserved.contains { $0.utf8.elementsEqual(name) || (name.count > 2 && $0.utf8.starts(with: name)) }
         : name.first.map { reservedLetters.utf8.contains($0) } ?? false
       if isReserved {
-        throw Refusal("\(Wording.quoted(argument)) is an option of srun that the worker itself decides").inside(index)
+        throw ValidationError("\(MessageFormat.quoted(argument)) is an option of srun that the worker itself decides").inside(index)
       }
     }
     return arguments

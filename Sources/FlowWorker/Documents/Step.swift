@@ -16,7 +16,7 @@ public final class Step: Sendable {
   let files: FilesDocument
 
   public convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
-    try self.init(JSONText.read(text) { (json) throws(Refusal) in try StepDocument(reading: json) })
+    try self.init(JSONText.read(text) { (json) throws(ValidationError) in try StepDocument(reading: json) })
   }
 
   init(_ document: StepDocument) throws(FlowError) {
@@ -33,5 +33,5 @@ public final class Step: Sendable {
     files = document.files
   }
 
-  var shownName: String { Wording.quoted(cName.string) }
+  var shownName: String { MessageFormat.quoted(cName.string) }
 }

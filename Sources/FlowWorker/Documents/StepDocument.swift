@@ -24,13 +24,13 @@ struct StepDocument {
   /// Names of environment entries and of values of the context.
   var secrets: [String] = []
 
-  init(reading json: JSONRef) throws(Refusal) {
+  init(reading json: JSONRef) throws(ValidationError) {
     var name: String?
     var action: JSONRef?
     var settings = RunSettings()
     var secrets: [String] = []
     var files = FilesDocument()
-    try json.readMembers { (key, value) throws(Refusal) in
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "name" {
         name = try value.requireName()
       } else if key == "files" {
@@ -44,20 +44,20 @@ struct StepDocument {
       }
     }
     guard let name else { throw .missingKey("name", of: "the step") }
-    guard let action else { throw .missingKey("action", of: "the step \(Wording.quoted(name))") }
+    guard let action else { throw .missingKey("action", of: "the step \(MessageFormat.quoted(name))") }
     self.name = name
     self.settings = settings
     self.secrets = secrets
     self.files = files
     self.type = .container
-    do throws(Refusal) { try readAction(action) } catch { throw error.inside("action") }
+    do throws(ValidationError) { try readAction(action) } catch { throw error.inside("action") }
   }
 
   /// The keys of the action decide the type of the step.
-  private mutating func readAction(_ action: JSONRef) throws(Refusal) {
+  private mutating func readAction(_ action: JSONRef) throws(ValidationError) {
     if let reference = action.string {
-      throw Refusal(
-        "the action is the text \(Wording.quoted(reference)): an object is needed, or in a workflow a reference to one, "
+      throw ValidationError(
+        "the action is the text \(MessageFormat.quoted(reference)): an object is needed, or in a workflow a reference to one, "
           + "such as $[[name]]"
       )
     }
@@ -76,18 +76,18 @@ struct StepDocument {
     }
   }
 
-  private func refuseUnknownAction(_ action: JSONRef) throws(Refusal) {
+  private func refuseUnknownAction(_ action: JSONRef) throws(ValidationError) {
     let known = StepDocument.containerKeys + CodeAction.keys + NotebookAction.keys
-    try action.readMembers { (key, _) throws(Refusal) in
+    try action.readMembers { (key, _) throws(ValidationError) in
       if !known.contains(key.string) {
         throw .unknownKey(key, of: "an action", known: ["commands", "func", "notebook"])
       }
     }
-    throw Refusal("the action is of no type: it needs \"environment\" and \"commands\", or \"func\", or \"notebook\"")
+    throw ValidationError("the action is of no type: it needs \"environment\" and \"commands\", or \"func\", or \"notebook\"")
   }
 
-  private mutating func readContainer(_ action: JSONRef) throws(Refusal) {
-    try action.readMembers { (key, value) throws(Refusal) in
+  private mutating func readContainer(_ action: JSONRef) throws(ValidationError) {
+    try action.readMembers { (key, value) throws(ValidationError) in
       if key == "environment" {
         image = try value.requireString()
       } else if key == "commands" {
@@ -119,8 +119,8 @@ struct FilesDocument {
   init() {}
 
   /// - Parameter isOpen: whether there may be references in it, whose values are not there yet.
-  init(reading json: JSONRef, isOpen: Bool = false) throws(Refusal) {
-    try json.readMembers { (key, value) throws(Refusal) in
+  init(reading json: JSONRef, isOpen: Bool = false) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "inputs" {
         inputTexts = try value.requireStrings()
       } else if key == "outputs" {
@@ -135,15 +135,15 @@ struct FilesDocument {
   }
 
   /// Only a workflow looks at the keys.
-  mutating func checkKeys(isOpen: Bool = false) throws(Refusal) {
-    do throws(Refusal) { inputs = try FilesDocument.keys(inputTexts, isOpen) } catch { throw error.inside("inputs") }
-    do throws(Refusal) { outputs = try FilesDocument.keys(outputTexts, isOpen) } catch { throw error.inside("outputs") }
+  mutating func checkKeys(isOpen: Bool = false) throws(ValidationError) {
+    do throws(ValidationError) { inputs = try FilesDocument.keys(inputTexts, isOpen) } catch { throw error.inside("inputs") }
+    do throws(ValidationError) { outputs = try FilesDocument.keys(outputTexts, isOpen) } catch { throw error.inside("outputs") }
   }
 
-  private static func keys(_ texts: [String], _ isOpen: Bool) throws(Refusal) -> [VolumeKey] {
+  private static func keys(_ texts: [String], _ isOpen: Bool) throws(ValidationError) -> [VolumeKey] {
     var keys: [VolumeKey] = []
     for (index, text) in texts.enumerated() where !isOpen || Reference(text) == nil {
-      do throws(Refusal) { keys.append(try VolumeKey(checking: text)) } catch { throw error.inside(index) }
+      do throws(ValidationError) { keys.append(try VolumeKey(checking: text)) } catch { throw error.inside(index) }
     }
     return keys
   }

@@ -19,8 +19,8 @@ struct SubprocessOptions {
 
   init() {}
 
-  init(reading json: JSONRef) throws(Refusal) {
-    try json.readMembers { (key, value) throws(Refusal) in
+  init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
       if !(try read(key, value)) {
         throw .unknownKey(key, of: "the options of a subprocess worker", known: SubprocessOptions.keys)
       }
@@ -28,7 +28,7 @@ struct SubprocessOptions {
   }
 
   /// Reads one member that all workers have whose commands are run by a monitor; false if it is none.
-  mutating func read(_ key: JSONKey, _ value: JSONRef) throws(Refusal) -> Bool {
+  mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "inherit_env" {
       inheritEnv = try value.requireBoolean()
     } else if key == "shell" {
@@ -48,22 +48,22 @@ struct SubprocessOptions {
 
 /// Limits of each process of a command, as setrlimit(2) has them.
 struct ProcessLimits {
-  /// In the order in which the keeper takes them.
+  /// In the order in which the supervisor takes them.
   static let keys = ["cpu_time", "memory", "open_files", "file_size", "processes"]
 
   private(set) var values: [UInt64?] = ProcessLimits.keys.map { _ in nil }
 
   init() {}
 
-  init(reading json: JSONRef) throws(Refusal) {
-    try json.readMembers { (key, value) throws(Refusal) in
+  init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
       let name = key.string
       guard let index = ProcessLimits.keys.firstIndex(of: name) else {
         throw .unknownKey(key, of: "\"limits\"", known: ProcessLimits.keys)
       }
       let least: Int64 = name == "file_size" ? 0 : 1
       guard let number = value.integer, number >= least else {
-        throw Refusal("\(value.shown) is no limit of \(Wording.quoted(name)): use an integer from \(least)")
+        throw ValidationError("\(value.shown) is no limit of \(MessageFormat.quoted(name)): use an integer from \(least)")
       }
       values[index] = UInt64(number)
     }

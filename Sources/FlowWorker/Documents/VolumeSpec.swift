@@ -44,16 +44,16 @@ struct VolumeSpec: Sendable {
     files = []
   }
 
-  init(reading json: JSONRef) throws(Refusal) {
+  init(reading json: JSONRef) throws(ValidationError) {
     var name: String?
     var nameKey: String?
     var kind: Kind?
     var arguments: JSONRef?
     var files: [VolumeKey] = []
-    try json.readMembers { (key, value) throws(Refusal) in
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "name" || key == "id" {
         if let other = nameKey {
-          throw Refusal(
+          throw ValidationError(
             "a volume has both \"\(other)\" and \"\(key.string)\", which are two names of one thing", isAboutKey: true)
         }
         nameKey = key.string
@@ -76,19 +76,19 @@ struct VolumeSpec: Sendable {
     self.arguments = try VolumeSpec.readArguments(arguments, of: kind, name)
   }
 
-  private static func readFiles(_ json: JSONRef) throws(Refusal) -> [VolumeKey] {
+  private static func readFiles(_ json: JSONRef) throws(ValidationError) -> [VolumeKey] {
     var files: [VolumeKey] = []
     for (index, key) in try json.requireStrings().enumerated() {
-      do throws(Refusal) { files.append(try VolumeKey(checking: key)) } catch { throw error.inside(index) }
+      do throws(ValidationError) { files.append(try VolumeKey(checking: key)) } catch { throw error.inside(index) }
     }
     return files
   }
 
   /// flowServ's builders write all that there is, and null for what was not given.
-  private static func readArguments(_ json: JSONRef?, of kind: Kind, _ name: String) throws(Refusal) -> KeyValues {
+  private static func readArguments(_ json: JSONRef?, of kind: Kind, _ name: String) throws(ValidationError) -> KeyValues {
     var arguments = KeyValues()
     let known = kind.arguments.needed + kind.arguments.others
-    func add(_ key: String, _ value: JSONRef) throws(Refusal) {
+    func add(_ key: String, _ value: JSONRef) throws(ValidationError) {
       guard known.contains(key) else {
         throw .unknownKey(key, of: "the arguments of a volume of type \"\(kind.rawValue)\"", known: known)
       }
@@ -99,54 +99,54 @@ struct VolumeSpec: Sendable {
       case .real: arguments.set(key, ValueText.real(value.number ?? 0))
       case .boolean: arguments.set(key, value.boolean == true ? "true" : "false")
       case .array, .object:
-        throw Refusal("\(value.shown) stands where a string, a number, true, false or null is needed")
+        throw ValidationError("\(value.shown) stands where a string, a number, true, false or null is needed")
       }
     }
-    do throws(Refusal) {
+    do throws(ValidationError) {
       switch json?.kind {
-      case .object?: try json?.readMembers { (key, value) throws(Refusal) in try add(key.requireString(), value) }
+      case .object?: try json?.readMembers { (key, value) throws(ValidationError) in try add(key.requireString(), value) }
       case .array?:
-        try json?.forEachElement { (index, pair) throws(Refusal) in
-          do throws(Refusal) {
+        try json?.forEachElement { (index, pair) throws(ValidationError) in
+          do throws(ValidationError) {
             try pair.require(.object)
-            try pair.readMembers { (key, _) throws(Refusal) in
+            try pair.readMembers { (key, _) throws(ValidationError) in
               guard key == "key" || key == "value" else {
                 throw .unknownKey(key, of: "a key-value pair", known: ["key", "value"])
               }
             }
-            guard let key = pair["key"] else { throw Refusal.missingKey("key", of: "the key-value pair") }
-            guard let value = pair["value"] else { throw Refusal.missingKey("value", of: "the key-value pair") }
+            guard let key = pair["key"] else { throw ValidationError.missingKey("key", of: "the key-value pair") }
+            guard let value = pair["value"] else { throw ValidationError.missingKey("value", of: "the key-value pair") }
             try add(key.requireString(), value)
           } catch { throw error.inside(index) }
         }
       case nil: break
       default:
-        throw Refusal("\(json?.shown ?? "") stands where an array of {\"key\", \"value\"} or an object is needed")
+        throw ValidationError("\(json?.shown ?? "") stands where an array of {\"key\", \"value\"} or an object is needed")
       }
       try check(arguments, of: kind)
       // The default volume may be without: the host's directory takes its place.
       for needed in kind.arguments.needed where arguments[needed]?.isEmpty ?? true {
         if name == WorkerSpec.defaultVolume, kind == .fs { continue }
-        throw Refusal(
-          "the volume \(Wording.quoted(name)) has no argument \"\(needed)\", which a volume of type \"\(kind.rawValue)\" needs"
+        throw ValidationError(
+          "the volume \(MessageFormat.quoted(name)) has no argument \"\(needed)\", which a volume of type \"\(kind.rawValue)\" needs"
         )
       }
     } catch { throw error.inside("args") }
     return arguments
   }
 
-  private static func check(_ arguments: KeyValues, of kind: Kind) throws(Refusal) {
+  private static func check(_ arguments: KeyValues, of kind: Kind) throws(ValidationError) {
     if let port = arguments["port"], Int(port).map({ (1...65535).contains($0) }) != true {
-      throw Refusal("\(Wording.quoted(port)) is no port: use an integer from 1 to 65535")
+      throw ValidationError("\(MessageFormat.quoted(port)) is no port: use an integer from 1 to 65535")
     }
     if let timeout = arguments["timeout"], Double(timeout).map({ $0 > 0 && $0 <= 86_400 }) != true {
-      throw Refusal("\(Wording.quoted(timeout)) is no timeout: use seconds, above 0 and up to 86400")
+      throw ValidationError("\(MessageFormat.quoted(timeout)) is no timeout: use seconds, above 0 and up to 86400")
     }
     if let endpoint = arguments["endpoint"], !endpoint.begins(with: "http://"), !endpoint.begins(with: "https://") {
-      throw Refusal("\(Wording.quoted(endpoint)) is no endpoint: use an address that begins with https:// or http://")
+      throw ValidationError("\(MessageFormat.quoted(endpoint)) is no endpoint: use an address that begins with https:// or http://")
     }
     if let separator = arguments["sep"], separator != "/" {
-      throw Refusal("\(Wording.quoted(separator)) cannot separate the parts of a path: SFTP has \"/\"")
+      throw ValidationError("\(MessageFormat.quoted(separator)) cannot separate the parts of a path: SFTP has \"/\"")
     }
   }
 }

@@ -26,7 +26,7 @@ enum WorkerOptions {
   case notebookContainer(NotebookContainerOptions)
   case slurm(SlurmOptions)
 
-  init(reading json: JSONRef, of type: WorkerType) throws(Refusal) {
+  init(reading json: JSONRef, of type: WorkerType) throws(ValidationError) {
     switch type {
     case .subprocess: self = .subprocess(try SubprocessOptions(reading: json))
     case .docker: self = .docker(try DockerOptions(reading: json))
@@ -56,7 +56,7 @@ struct WorkerSpec {
     self.type = type
   }
 
-  init(reading json: JSONRef) throws(Refusal) {
+  init(reading json: JSONRef) throws(ValidationError) {
     var name: String?
     var type: WorkerType?
     var env = KeyValues()
@@ -65,7 +65,7 @@ struct WorkerSpec {
     var volume = WorkerSpec.defaultVolume
     var options: JSONRef?
     var secrets: [String] = []
-    try json.readMembers { (key, value) throws(Refusal) in
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "name" {
         name = try value.requireName()
       } else if key == "type" {
@@ -74,7 +74,7 @@ struct WorkerSpec {
         env = try KeyValues(reading: value, .environment)
       } else if key == "variables" || key == "vars" {
         if let other = variablesKey {
-          throw Refusal(
+          throw ValidationError(
             "a worker has both \"\(other)\" and \"\(key.string)\", which are two names of one thing", isAboutKey: true)
         }
         variablesKey = key.string
@@ -90,7 +90,7 @@ struct WorkerSpec {
       }
     }
     guard let name else { throw .missingKey("name", of: "the worker specification") }
-    guard let type else { throw .missingKey("type", of: "the specification of worker \(Wording.quoted(name))") }
+    guard let type else { throw .missingKey("type", of: "the specification of worker \(MessageFormat.quoted(name))") }
     self.name = name
     self.type = type
     self.env = env
@@ -99,7 +99,7 @@ struct WorkerSpec {
     self.secrets = secrets
     if let options {
       // Which keys there are depends on the type, which may come later in the text.
-      do throws(Refusal) { self.options = try WorkerOptions(reading: options, of: type) } catch {
+      do throws(ValidationError) { self.options = try WorkerOptions(reading: options, of: type) } catch {
         throw error.inside("options")
       }
     }

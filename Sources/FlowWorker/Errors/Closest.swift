@@ -1,5 +1,5 @@
 /// Finding what somebody meant.
-extension Wording {
+extension MessageFormat {
   /// How many known names are compared with a wrong one, and how long these may be: a message is not worth more.
   private static let mostCompared = 1000
   private static let longestCompared = 64

@@ -25,7 +25,7 @@ public struct FlowError: Error {
 
   public init(_ code: Code, _ message: String, path: String? = nil, position: TextPosition? = nil) {
     self.code = code
-    self.message = Wording.message(message)
+    self.message = MessageFormat.message(message)
     self.path = path
     self.position = position
   }

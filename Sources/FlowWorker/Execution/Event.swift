@@ -15,7 +15,7 @@ public final class Event: @unchecked Sendable {
     case runStarted = 8
     case runEnded = 9
     case fileCopied = 10
-    case stepKept = 11
+    case stepRestored = 11
   }
 
   enum Content {
@@ -31,7 +31,7 @@ public final class Event: @unchecked Sendable {
     case runStarted(steps: [String])
     case runEnded(RunResult)
     case fileCopied(CopiedFile)
-    case stepKept(StepResult)
+    case stepRestored(StepResult)
   }
 
   public let kind: Kind
@@ -50,7 +50,7 @@ public final class Event: @unchecked Sendable {
   private let count: Int
 
   init(
-    _ content: Content, _ place: EventQueue.Place, time: Double, attempt: Int32, command: Int32, stream: Stream? = nil,
+    _ content: Content, _ position: EventQueue.Position, time: Double, attempt: Int32, command: Int32, stream: Stream? = nil,
     data: consuming ByteBuffer? = nil
   ) {
     switch content {
@@ -64,11 +64,11 @@ public final class Event: @unchecked Sendable {
     case .runStarted: kind = .runStarted
     case .runEnded: kind = .runEnded
     case .fileCopied: kind = .fileCopied
-    case .stepKept: kind = .stepKept
+    case .stepRestored: kind = .stepRestored
     }
     self.content = content
-    sequence = place.sequence
-    step = place.step
+    sequence = position.sequence
+    step = position.step
     self.time = time
     self.attempt = attempt
     self.command = command
@@ -148,7 +148,7 @@ public final class Event: @unchecked Sendable {
         writer.member("message", result.message?.string)
         writer.member("duration", result.duration)
       case .fileCopied(let file): file.writeMembers(to: &writer)
-      case .stepKept(let result):
+      case .stepRestored(let result):
         writer.member("step", result.step)
         writer.member("worker", result.worker)
         writer.member("worker_type", result.workerType.rawValue)
@@ -172,7 +172,7 @@ extension Event.Kind {
     case .runStarted: return "run_started"
     case .runEnded: return "run_ended"
     case .fileCopied: return "file_copied"
-    case .stepKept: return "step_kept"
+    case .stepRestored: return "step_restored"
     }
   }
 }
@@ -180,7 +180,7 @@ extension Event.Kind {
 /// The events that nobody has taken yet. It is short: a step goes on when they have been taken.
 struct EventQueue {
   /// What is the same for all events of a step.
-  struct Place {
+  struct Position {
     /// Of the last event.
     var sequence: UInt64 = 0
     /// In the workflow; -1: there is none.
@@ -190,7 +190,7 @@ struct EventQueue {
   private var events: [Event] = []
   /// How many of them have been taken: taking the first out of many would move all the others.
   private var taken = 0
-  var place = Place()
+  var position = Position()
   private(set) var attempt: Int32 = 1
   private var command: Int32 = -1
   private var text = ""
@@ -249,29 +249,29 @@ struct EventQueue {
 
   /// - Parameter time: when it was read.
   mutating func output(_ stream: Stream, _ data: consuming ByteBuffer, isContinued: Bool, at time: Double) {
-    place.sequence += 1
+    position.sequence += 1
     guard isListening else { return }
     events.append(
       Event(
-        .output(isContinued: isContinued), place, time: time, attempt: attempt, command: command,
+        .output(isContinued: isContinued), position, time: time, attempt: attempt, command: command,
         stream: stream, data: data))
   }
 
   /// Output came that nobody is told of.
-  mutating func skipOutput() { place.sequence += 1 }
+  mutating func skipOutput() { position.sequence += 1 }
 
   /// Tells something of a workflow.
   mutating func tell(_ content: Event.Content, step: Int = -1) {
-    place.step = Int32(clamping: step)
+    position.step = Int32(clamping: step)
     add(content, command: -1)
   }
 
   /// An event that was made for another queue, which ends here.
-  mutating func adopt(_ event: Event) { events.append(event) }
+  mutating func append(_ event: Event) { events.append(event) }
 
   private mutating func add(_ content: Event.Content, at time: Double = fws_wall(), command: Int32) {
-    place.sequence += 1
+    position.sequence += 1
     guard isListening else { return }
-    events.append(Event(content, place, time: time, attempt: attempt, command: command))
+    events.append(Event(content, position, time: time, attempt: attempt, command: command))
   }
 }

@@ -1,21 +1,21 @@
 internal import CFlowShims
 
 /// What goes on while somebody lets it advance: a step, or a workflow.
-protocol Flight: AnyObject {
+protocol Execution: AnyObject {
   var report: Report? { get }
   var waiting: Waiting { get }
   /// The descriptor to wait with; -1 if there is none to be had.
   func descriptor() -> Int32
   func takeEvent() -> Event?
   /// Forgets the events that nobody has taken.
-  func passOver()
+  func discardEvents()
   func cancel()
   /// Does what can be done now.
   func advance(_ ready: Waiting.Ready, isListening: Bool)
 }
 
 /// A step in flight.
-final class StepFlight: Flight {
+final class StepExecution: Execution {
   private var run: StepRun
   private var kept: Report?
 
@@ -29,11 +29,11 @@ final class StepFlight: Flight {
   }
 
   /// Where the events behind those of this step have their place.
-  var place: EventQueue.Place { run.place }
+  var position: EventQueue.Position { run.position }
   var waiting: Waiting { run.waiting }
   func descriptor() -> Int32 { run.descriptor() }
   func takeEvent() -> Event? { run.takeEvent() }
-  func passOver() { run.passOver() }
+  func discardEvents() { run.discardEvents() }
   func cancel() { run.cancel() }
   func advance(_ ready: Waiting.Ready, isListening: Bool) { run.advance(ready, isListening: isListening) }
 }
@@ -45,10 +45,10 @@ final class StepFlight: Flight {
 public final class Exec: @unchecked Sendable {
   // Unchecked: all is touched under the lock only.
   private let lock: UnsafeMutableRawPointer
-  private let run: any Flight
+  private let run: any Execution
   private var hasWaiter = false
 
-  init(_ run: any Flight) throws(FlowError) {
+  init(_ run: any Execution) throws(FlowError) {
     guard let lock = fws_lock_create() else { throw .noMemory }
     self.lock = lock
     self.run = run
@@ -75,7 +75,7 @@ public final class Exec: @unchecked Sendable {
     let deadline = Deadline(timeout)
     while true {
       if let event = run.takeEvent() { return event }
-      if run.report != nil || !turn(deadline, isListening: true) { return run.takeEvent() }
+      if run.report != nil || !poll(deadline, isListening: true) { return run.takeEvent() }
     }
   }
 
@@ -85,14 +85,14 @@ public final class Exec: @unchecked Sendable {
     defer { fws_unlock(lock) }
     let deadline = Deadline(timeout)
     while true {
-      run.passOver()
+      run.discardEvents()
       if let report = run.report { return report }
-      if !turn(deadline, isListening: false), run.report == nil { return nil }
+      if !poll(deadline, isListening: false), run.report == nil { return nil }
     }
   }
 
   /// Lets the step advance once, or another thread do it. False when the time has passed.
-  private func turn(_ deadline: Deadline, isListening: Bool) -> Bool {
+  private func poll(_ deadline: Deadline, isListening: Bool) -> Bool {
     if hasWaiter {
       if deadline.hasPassed { return false }
       fws_wait(lock, deadline.time)

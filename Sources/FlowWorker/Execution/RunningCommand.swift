@@ -9,7 +9,7 @@ protocol CommandLauncher: AnyObject {
   ///   - timeout: seconds after which it is ended.
   ///   - events: what its output is told as; `nil` where nobody asks for events.
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
-    throws(SpawnFailure) -> any RunningCommand
+    throws(StepFailure) -> any RunningCommand
 
   /// The command that is started next if the one that was just started succeeds; the bytes live until then.
   func announce(_ command: UnsafeRawBufferPointer)
@@ -49,7 +49,7 @@ protocol RunningCommand: AnyObject {
   var begun: Double? { get }
 
   /// Does what can be done without waiting. Gives the end, once, when nothing of the command is left.
-  func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd?
+  func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd?
 
   /// Asks for the end of all its processes.
   func stop()
@@ -60,7 +60,7 @@ extension RunningCommand {
 }
 
 /// Why a command could not be started.
-struct SpawnFailure: Error {
+struct StepFailure: Error {
   let reason: String
   /// `spawnFailed`, or what else is at fault, and not the step: its engine, or its files.
   let outcome: Outcome
@@ -78,7 +78,7 @@ struct SpawnFailure: Error {
   init(_ reason: String, _ error: Int32, call: String? = nil) {
     let limit = SystemLimit(error, call: call)
     let shown = call.map { "\(reason) (\($0))" } ?? reason
-    self.reason = Wording.message("\(shown): \(errorText(error))" + (limit.shown.map { "; \($0)" } ?? ""))
+    self.reason = MessageFormat.message("\(shown): \(errorText(error))" + (limit.shown.map { "; \($0)" } ?? ""))
     self.call = call
     likely = limit.likely
     outcome = .spawnFailed
@@ -93,16 +93,16 @@ struct SpawnFailure: Error {
   init(volume reason: String, _ error: Int32) { self.init(.volumeFailed, "\(reason): \(errorText(error))") }
 
   init(_ outcome: Outcome, _ reason: String) {
-    self.reason = Wording.message(reason)
+    self.reason = MessageFormat.message(reason)
     self.outcome = outcome
     lacksDescriptors = false
     call = nil
     likely = nil
   }
 
-  func with(reason: String) -> SpawnFailure { SpawnFailure(self, reason: reason) }
+  func with(reason: String) -> StepFailure { StepFailure(self, reason: reason) }
 
-  private init(_ other: SpawnFailure, reason: String) {
+  private init(_ other: StepFailure, reason: String) {
     self.reason = reason
     outcome = other.outcome
     lacksDescriptors = other.lacksDescriptors
@@ -110,7 +110,7 @@ struct SpawnFailure: Error {
     likely = other.likely
   }
 
-  static let noMemory = SpawnFailure("there is not enough memory to start it")
+  static let noMemory = StepFailure("there is not enough memory to start it")
 }
 
 /// A signal that the library ends processes with.
@@ -197,7 +197,7 @@ struct CommandEnd {
   /// What a function or a notebook raised.
   var exception: RaisedException?
   /// How far it had come, where that is known.
-  var place: String?
+  var position: String?
   /// What is worth to be known of it, whether it failed or not.
   var notes: [String] = []
   /// What a message says of a failure, where there is more to say than how the process ended: any text.
@@ -208,7 +208,7 @@ struct CommandEnd {
     self.started = started
   }
 
-  init(failure: SpawnFailure, started: Double) {
+  init(failure: StepFailure, started: Double) {
     self.init(outcome: failure.outcome, started: started)
     self.failure = failure.reason
     failedCall = failure.call
@@ -231,7 +231,7 @@ extension CommandEnd {
   }
 
   /// It has ended, but that says nothing of the command: it was not run, or not to its end.
-  mutating func fail(_ failure: SpawnFailure) {
+  mutating func fail(_ failure: StepFailure) {
     outcome = failure.outcome
     self.failure = failure.reason
     failedCall = failure.call
@@ -248,7 +248,7 @@ extension CommandEnd {
     var end = self
     end.failure = failure.map { secrets.masked(message: $0) }
     end.explanation = explanation.map { secrets.masked(message: $0) }
-    end.place = secrets.masked(place)
+    end.position = secrets.masked(position)
     end.notes = notes.map { secrets.masked(message: $0) }
     end.value = step.code.argument.map { secrets.contains($0) } == true ? nil : secrets.masked(value)
     end.exception = exception.map {

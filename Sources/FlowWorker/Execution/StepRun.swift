@@ -38,11 +38,11 @@ struct StepRun: ~Copyable {
   private var value: JSONValue?
   private var object: HostObject?
   private var queue = EventQueue()
-  private(set) var signpost = Signpost()
+  private(set) var readiness = ReadinessFD()
 
   init(
     _ step: Step, _ worker: Worker, _ plan: consuming StepPlan, _ settings: RunSettings, _ context: Context?,
-    events: RunOptions.Events?, place: EventQueue.Place = EventQueue.Place(),
+    events: RunOptions.Events?, position: EventQueue.Position = EventQueue.Position(),
     outputs: OutputWatch? = nil
   ) {
     self.step = step
@@ -53,7 +53,7 @@ struct StepRun: ~Copyable {
     self.events = events
     self.outputs = outputs
     queue.isListening = events != nil
-    queue.place = place
+    queue.position = position
     queue.secrets = settings.secrets
     queue.stepStarted(step, worker)
     beginAttempt()
@@ -62,7 +62,7 @@ struct StepRun: ~Copyable {
   // MARK: What callers see
 
   /// Where the events behind those of this step have their place.
-  var place: EventQueue.Place { queue.place }
+  var position: EventQueue.Position { queue.position }
 
   var result: StepResult? {
     if case .over(let result) = phase { return result }
@@ -79,23 +79,23 @@ struct StepRun: ~Copyable {
 
   mutating func takeEvent() -> Event? {
     let event = queue.take()
-    signpost.raise(!queue.isEmpty)
+    readiness.raise(!queue.isEmpty)
     return event
   }
 
   /// Forgets the events that nobody has taken.
-  mutating func passOver() {
+  mutating func discardEvents() {
     queue.removeAll()
-    signpost.raise(false)
+    readiness.raise(false)
   }
 
   /// The descriptor to wait with; -1 if there is none to be had.
   mutating func descriptor() -> Int32 {
-    if signpost.epoll >= 0 { return signpost.epoll }
-    guard signpost.open() else { return -1 }
-    signpost.watch(waiting)
-    signpost.raise(!queue.isEmpty)
-    return signpost.works ? signpost.epoll : -1
+    if readiness.epoll >= 0 { return readiness.epoll }
+    guard readiness.open() else { return -1 }
+    readiness.watch(waiting)
+    readiness.raise(!queue.isEmpty)
+    return readiness.works ? readiness.epoll : -1
   }
 
   mutating func cancel() {
@@ -115,18 +115,18 @@ struct StepRun: ~Copyable {
     queue.isListening = isListening && events != nil
     switch phase {
     case .running(let command, let index):
-      if let end = command.advance(ready, &signpost, &queue) { finishCommand(index, end) }
+      if let end = command.advance(ready, &readiness, &queue) { finishCommand(index, end) }
     case .closing(let command):
-      if command.advance(ready, &signpost, &queue) != nil { finishAttempt() }
+      if command.advance(ready, &readiness, &queue) != nil { finishAttempt() }
     case .pausing(let pause):
       if ready.channel, pause.isOver {
         if !isCancelled, let seconds = settle() { return pause.set(seconds) }
-        signpost.forget(pause.fd)
+        readiness.forget(pause.fd)
         if isCancelled { finish(attempts.removeLast().cancelled) } else { beginAttempt() }
       }
     case .over, nil: break
     }
-    signpost.raise(!queue.isEmpty)
+    readiness.raise(!queue.isEmpty)
   }
 
   // MARK: Attempts and commands
@@ -170,7 +170,7 @@ struct StepRun: ~Copyable {
       if index + 1 < plan.commands.count { launcher.announce(plan.commands[index + 1]) }
       phase = .running(command, index: index)
       if let begun = command.begun { queue.commandStarted(at: begun) }
-      signpost.watch(command.waiting)
+      readiness.watch(command.waiting)
     } catch {
       finishCommand(index, CommandEnd(failure: error, started: fws_wall()))
     }
@@ -178,12 +178,12 @@ struct StepRun: ~Copyable {
 
   /// Ends the attempt between two commands.
   private mutating func stop(_ outcome: Outcome, before index: Int) {
-    let place = "before command \(index + 1) of \(plan.commands.count)"
+    let position = "before command \(index + 1) of \(plan.commands.count)"
     let end = CommandEnd(outcome: outcome, started: fws_wall())
-    records.append(CommandRecord(index: nil, command: text(index), end, place: place))
+    records.append(CommandRecord(index: nil, command: text(index), end, position: position))
     guard let closing = launcher?.close() else { return finishAttempt() }
     phase = .closing(closing)
-    signpost.watch(closing.waiting)
+    readiness.watch(closing.waiting)
   }
 
   private mutating func finishCommand(_ index: Int, _ end: CommandEnd) {
@@ -214,7 +214,7 @@ struct StepRun: ~Copyable {
         attempts.append(attempt)
         queue.retry(attempt, delay: delay)
         phase = .pausing(pause)
-        signpost.watch(Waiting(channel: pause.fd))
+        readiness.watch(Waiting(channel: pause.fd))
         return
       }
     }
@@ -238,10 +238,10 @@ final class Pause {
   /// When it is over, for the case that the host closes the timer.
   private var due: Double
 
-  init(_ seconds: Double) throws(SpawnFailure) {
+  init(_ seconds: Double) throws(StepFailure) {
     due = fws_monotonic() + seconds
     let fd = fws_timer(seconds)
-    guard fd >= 0 else { throw SpawnFailure("no timer could be had", 0 - fd, call: "timerfd_create") }
+    guard fd >= 0 else { throw StepFailure("no timer could be had", 0 - fd, call: "timerfd_create") }
     timer = Descriptor(fd)
   }
 

@@ -51,7 +51,7 @@ public final class Call: @unchecked Sendable {
   /// The call in whose thread the step was started; 0: none that has the directory of the process.
   private let parent: UInt64
   /// How many bytes may wait before the command is woken.
-  private let patience: Int
+  private let wakeThreshold: Int
   private var state: State
   private let lock: UnsafeMutableRawPointer
   private let began = fws_monotonic()
@@ -70,7 +70,7 @@ public final class Call: @unchecked Sendable {
     cRundir = rundir
     self.directory = directory
     parent = fws_directory_own()
-    patience = isHeard ? 1 : Written.limit / 2
+    wakeThreshold = isHeard ? 1 : Written.limit / 2
     state = State(wake: wake)
   }
 
@@ -240,7 +240,7 @@ public final class Call: @unchecked Sendable {
         let before = state.written.count
         guard let count = state.written.add(stream, rest, isPiece: isPiece) else { throw .noMemory }
         rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
-        if before < patience, state.written.count >= patience || state.written.isFull { state.wake?() }
+        if before < wakeThreshold, state.written.count >= wakeThreshold || state.written.isFull { state.wake?() }
       } while !rest.isEmpty
     }
   }

@@ -17,18 +17,18 @@ struct CallReport {
   }
 
   init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
-    self = try JSONText.read(text) { (json) throws(Refusal) in try CallReport(reading: json) }
+    self = try JSONText.read(text) { (json) throws(ValidationError) in try CallReport(reading: json) }
   }
 
-  private init(reading json: JSONRef) throws(Refusal) {
+  private init(reading json: JSONRef) throws(ValidationError) {
     var code: Int32?
     var kind: String?
     var unfit: String?
-    try json.readMembers { (key, value) throws(Refusal) in
+    try json.readMembers { (key, value) throws(ValidationError) in
       switch key.string {
       case "returncode":
         guard let given = value.integer.flatMap({ Int32(exactly: $0) }), (0...255).contains(given) else {
-          throw Refusal("\(value.shown) is no returncode: use an integer from 0 to 255")
+          throw ValidationError("\(value.shown) is no returncode: use an integer from 0 to 255")
         }
         code = given
       case "started": isStarted = try value.requireBoolean()

@@ -14,21 +14,21 @@ final class FunctionLauncher: CommandLauncher {
   init(
     _ function: Function, _ arguments: CallArguments, of step: Step, _ settings: RunSettings, grace: Double,
     rundir: CText
-  ) throws(SpawnFailure) {
+  ) throws(StepFailure) {
     self.function = function
     self.arguments = arguments
     self.step = step
     self.settings = settings
     self.grace = grace
     self.rundir = rundir
-    directory = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(rundir, isKept: true) }
+    directory = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(rundir, isKept: true) }
   }
 
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
-    throws(SpawnFailure) -> any RunningCommand
+    throws(StepFailure) -> any RunningCommand
   {
     let number = fws_waker()
-    guard number >= 0 else { throw SpawnFailure("nothing to wait for it with could be had", 0 - number, call: "eventfd") }
+    guard number >= 0 else { throw StepFailure("nothing to wait for it with could be had", 0 - number, call: "eventfd") }
     let waker = Descriptor(number)
     var timer: Pause?
     if let timeout { timer = try Pause(timeout) }
@@ -43,7 +43,7 @@ final class FunctionLauncher: CommandLauncher {
     let command = FunctionCommand(
       call, waker, timer, settings, events, timeout: timeout ?? .infinity, grace: grace, rundir: rundir)
     let error = call.start()
-    if error != 0 { throw SpawnFailure("no thread for the function could be started", error, call: "clone of a thread") }
+    if error != 0 { throw StepFailure("no thread for the function could be started", error, call: "clone of a thread") }
     return command
   }
 }
@@ -98,27 +98,27 @@ final class FunctionCommand: RunningCommand {
     call.cancel()
   }
 
-  func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
+  func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     let now = fws_monotonic()
     if now >= deadline { ask(.timeout, now) }
     if !call.hasReturned {
       // Before it is looked at: what comes later wakes us again.
       fws_wake_taken(waker.number)
-      setTimer(deadline - now, &signpost)
+      setTimer(deadline - now, &readiness)
     }
     let taken = call.take()
     take(taken.written, &events)
-    if let returned = taken.returned { return finish(end(returned), &signpost, &events) }
+    if let returned = taken.returned { return finish(end(returned), &readiness, &events) }
     guard asked != nil, now >= deadline else { return nil }
     call.giveUp()
-    return finish(endOfGivenUp(), &signpost, &events)
+    return finish(endOfGivenUp(), &readiness, &events)
   }
 
-  private func setTimer(_ left: Double, _ signpost: inout Signpost) {
+  private func setTimer(_ left: Double, _ readiness: inout ReadinessFD) {
     if left == .infinity { return }
     if let timer { return timer.set(max(0, left)) }
     timer = try? Pause(max(0, left))
-    signpost.watch(Waiting(stdout: timer?.fd ?? -1))
+    readiness.watch(Waiting(stdout: timer?.fd ?? -1))
     // Where the system has no timer left, it gets no grace.
     if timer == nil { deadline = 0 }
   }
@@ -144,7 +144,7 @@ final class FunctionCommand: RunningCommand {
     end.isEnded = false
     end.explanation =
       "\(asked == .cancelled ? "was cancelled" : "was given up at its timeout"): "
-      + "the function did not return within the grace of \(Wording.seconds(grace)), and goes on in its thread"
+      + "the function did not return within the grace of \(MessageFormat.seconds(grace)), and goes on in its thread"
     return end
   }
 
@@ -156,8 +156,8 @@ final class FunctionCommand: RunningCommand {
     switch returned.ending {
     case .silent: break
     case .unstarted(let error):
-      let place = Wording.path(rundir.string)
-      return CommandEnd(failure: SpawnFailure("the run directory \(place) cannot be entered", error), started: started)
+      let place = MessageFormat.path(rundir.string)
+      return CommandEnd(failure: StepFailure("the run directory \(place) cannot be entered", error), started: started)
     case .reported(let report): take(report, &end)
     }
     return end
@@ -166,7 +166,7 @@ final class FunctionCommand: RunningCommand {
   private func take(_ report: CallReport, _ end: inout CommandEnd) {
     end.exitCode = report.returncode
     end.exception = report.exception
-    let name = Wording.quoted(call.name)
+    let name = MessageFormat.quoted(call.name)
     let raised = report.exception.map { [$0.type, $0.message].filter { !$0.isEmpty }.joined(separator: ": ") }
     if asked != nil { return }
     if !report.isStarted {
@@ -181,10 +181,10 @@ final class FunctionCommand: RunningCommand {
     }
   }
 
-  private func finish(_ given: CommandEnd, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd {
+  private func finish(_ given: CommandEnd, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd {
     var end = given
-    signpost.forget(waker.number)
-    if let timer { signpost.forget(timer.fd) }
+    readiness.forget(waker.number)
+    if let timer { readiness.forget(timer.fd) }
     stdout.finish(&events)
     stderr.finish(&events)
     end.stdout = stdout.take()

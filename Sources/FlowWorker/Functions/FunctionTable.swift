@@ -17,7 +17,7 @@ public final class Function: @unchecked Sendable {
   ) throws(FlowError) {
     var names: [String] = []
     if let parameters {
-      names = try JSONText.read(parameters) { (json) throws(Refusal) in try json.requireStrings() }
+      names = try JSONText.read(parameters) { (json) throws(ValidationError) in try json.requireStrings() }
     }
     self.name = name
     self.parameters = names

@@ -43,8 +43,8 @@ final class HTTPLink {
   private var calls: [ObjectIdentifier: HTTPCall] = [:]
   private var unstarted: [HTTPCall] = []
 
-  init(_ peer: HTTPPeer) throws(SpawnFailure) {
-    if let missing = fws_http_load() { throw SpawnFailure(engine: String(cString: missing)) }
+  init(_ peer: HTTPPeer) throws(StepFailure) {
+    if let missing = fws_http_load() { throw StepFailure(engine: String(cString: missing)) }
     var texts: [CText] = []
     var files: [UnsafePointer<CChar>] = []
     do throws(FlowError) {
@@ -59,7 +59,7 @@ final class HTTPLink {
     guard
       let raw = fws_http_open(
         socket, hasFiles ? files[0] : nil, hasFiles ? files[1] : nil, hasFiles ? files[2] : nil)
-    else { throw SpawnFailure("no link to the engine could be made", errno) }
+    else { throw StepFailure("no link to the engine could be made", errno) }
     self.raw = raw
     self.peer = peer
     self.texts = texts
@@ -80,7 +80,7 @@ final class HTTPLink {
   var isLost: Bool { fws_http_fd(raw) < 0 }
 
   /// A link to the same server that can be used: itself, unless it is lost and its calls have ended.
-  func renewed() throws(SpawnFailure) -> HTTPLink { isLost && isIdle ? try HTTPLink(peer) : self }
+  func renewed() throws(StepFailure) -> HTTPLink { isLost && isIdle ? try HTTPLink(peer) : self }
 
   /// Does what can be done without waiting. What is told of calls is told in here.
   func advance() {
@@ -214,10 +214,10 @@ struct HTTPAnswer: ~Copyable {
 
   /// What the engine says of an error, in one line.
   var message: String {
-    if let failure { return Wording.foreign(failure, limit: 1000) }
+    if let failure { return MessageFormat.foreign(failure, limit: 1000) }
     let said = read { json in json["message"]?.string ?? json["cause"]?.string }
     let text = said ?? String(decoding: body.bytes.prefix(500), as: UTF8.self)
-    let line = Wording.foreign(text, limit: 1000)
+    let line = MessageFormat.foreign(text, limit: 1000)
     return line.isEmpty ? "HTTP status \(status)" : line
   }
 }
@@ -247,7 +247,7 @@ final class HTTPCall {
   /// More than any answer that is read as a whole.
   private static let longestBody = 64 << 20
   /// More than anybody says of an error.
-  private static let longestComplaint = 64 << 10
+  private static let longestErrorText = 64 << 10
 
   fileprivate init(
     _ link: HTTPLink, _ head: ((Int32) -> Void)?, _ data: ((Int32, UnsafeRawBufferPointer) -> Void)?,
@@ -296,7 +296,7 @@ final class HTTPCall {
       onData(status, bytes)
       return true
     }
-    let limit = isSuccess || status == 0 ? HTTPCall.longestBody : HTTPCall.longestComplaint
+    let limit = isSuccess || status == 0 ? HTTPCall.longestBody : HTTPCall.longestErrorText
     body.append(UnsafeRawBufferPointer(rebasing: bytes.prefix(limit - body.count)))
     return body.count < limit
   }

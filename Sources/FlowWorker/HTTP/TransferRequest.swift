@@ -8,26 +8,26 @@ final class TransferRequest {
 
   /// - Parameters:
   ///   - timeout: seconds that a connection may take.
-  ///   - patience: seconds without a byte after which a transfer has failed; and in which a question is answered.
-  init(_ url: String, timeout: Double, patience: Double = 60) throws(SpawnFailure) {
+  ///   - silence: seconds without a byte after which a transfer has failed; and in which a question is answered.
+  init(_ url: String, timeout: Double, silence: Double = 60) throws(StepFailure) {
     what.content = -1
     what.timeout = timeout
     // A connection that may take longer is no silence.
-    what.limits.silence = max(patience, timeout)
+    what.limits.silence = max(silence, timeout)
     what.limits.whole = what.limits.silence
     what.url = try text(url)
   }
 
   deinit { for list in lists { list.deallocate() } }
 
-  private func text(_ text: String) throws(SpawnFailure) -> UnsafePointer<CChar> {
+  private func text(_ text: String) throws(StepFailure) -> UnsafePointer<CChar> {
     guard let kept = try? CText(text) else { throw .noMemory }
     texts.append(kept)
     return kept.start
   }
 
   /// - Parameter lines: text without NUL.
-  private func list(_ lines: [[UInt8]]) throws(SpawnFailure) -> UnsafePointer<UnsafePointer<CChar>?> {
+  private func list(_ lines: [[UInt8]]) throws(StepFailure) -> UnsafePointer<UnsafePointer<CChar>?> {
     let list = UnsafeMutablePointer<UnsafePointer<CChar>?>.allocate(capacity: lines.count + 1)
     list.initialize(repeating: nil, count: lines.count + 1)
     lists.append(list)
@@ -39,13 +39,13 @@ final class TransferRequest {
     return UnsafePointer(list)
   }
 
-  func sign(_ kind: String, user: String, key: String) throws(SpawnFailure) {
+  func sign(_ kind: String, user: String, key: String) throws(StepFailure) {
     what.signature = try text(kind)
     what.user = try text(user)
     what.password = try text(key)
   }
 
-  func headers(_ lines: [String]) throws(SpawnFailure) { what.headers = try list(lines.map { Array($0.utf8) }) }
+  func headers(_ lines: [String]) throws(StepFailure) { what.headers = try list(lines.map { Array($0.utf8) }) }
 
   func head() { what.is_head = true }
 
@@ -63,7 +63,7 @@ final class TransferRequest {
 
   /// Who the user of an SSH server is.
   func login(user: String, password: String?, key: String?, passphrase: String?, usesAgent: Bool, knownHosts: String, host: String, port: Int)
-    throws(SpawnFailure)
+    throws(StepFailure)
   {
     what.user = try text(user)
     if let password { what.password = try text(password) }
@@ -78,7 +78,7 @@ final class TransferRequest {
   }
 
   /// Commands of SFTP, and the permissions of a new file.
-  func commands(before: [[UInt8]] = [], behind: [[UInt8]] = [], mode: UInt32 = 0o600) throws(SpawnFailure) {
+  func commands(before: [[UInt8]] = [], behind: [[UInt8]] = [], mode: UInt32 = 0o600) throws(StepFailure) {
     if !before.isEmpty { what.before = try list(before) }
     if !behind.isEmpty { what.behind = try list(behind) }
     what.mode = mode

@@ -25,10 +25,10 @@ enum JSONText {
 
   /// Reads a whole text as a document. What the reader refuses becomes an error with a place in the text.
   static func read<Document>(
-    _ text: UnsafeRawBufferPointer, _ body: (JSONRef) throws(Refusal) -> Document
+    _ text: UnsafeRawBufferPointer, _ body: (JSONRef) throws(ValidationError) -> Document
   ) throws(FlowError) -> Document {
     let value = try parse(text)
-    do throws(Refusal) { return try value.read(body) } catch { throw error.error(in: text) }
+    do throws(ValidationError) { return try value.read(body) } catch { throw error.error(in: text) }
   }
 
   /// Reads the value that begins at `offset`, and moves `offset` behind it. `nil` if there is none.
@@ -46,7 +46,7 @@ enum JSONText {
 
   /// The error of a text that was read in parts, one of which was refused. Text that is not JSON is
   /// that first, wherever; so what is said does not depend on the parts.
-  static func refused(_ refusal: Refusal, in text: UnsafeRawBufferPointer) -> FlowError {
+  static func refused(_ refusal: ValidationError, in text: UnsafeRawBufferPointer) -> FlowError {
     do {
       _ = try parse(text)
     } catch {
@@ -76,7 +76,7 @@ enum JSONText {
     // jansson points behind the token that it did not expect; its beginning is more useful.
     var offset = max(0, min(Int(failure.position), text.count))
     let (explanation, token) = split(words)
-    let shownToken = token.map { Wording.foreign($0) }
+    let shownToken = token.map { MessageFormat.foreign($0) }
     if let null = text.firstIndex(of: 0), null <= offset {
       // jansson takes it for the end of the text.
       return FlowError(
@@ -88,7 +88,7 @@ enum JSONText {
     } else if token == nil, code != Int32(bitPattern: json_error_premature_end_of_input.rawValue) {
       offset = tokenStart(in: text, before: offset)
     }
-    let shown = token.map { Wording.quoted($0) }
+    let shown = token.map { MessageFormat.quoted($0) }
 
     let message: String
     switch json_error_code(rawValue: UInt32(truncatingIfNeeded: code)) {
@@ -102,11 +102,11 @@ enum JSONText {
     case json_error_stack_overflow:
       message = "the document has more than 2,048 levels of nesting"
     case json_error_invalid_utf8:
-      message = "the text is not valid UTF-8 (\(Wording.foreign(explanation)))"
+      message = "the text is not valid UTF-8 (\(MessageFormat.foreign(explanation)))"
     case json_error_premature_end_of_input:
       message = "the text ends in the middle of a value"
     default:
-      message = "the text is not valid JSON: \(Wording.foreign(explanation))\(shown.map { " near \($0)" } ?? "")"
+      message = "the text is not valid JSON: \(MessageFormat.foreign(explanation))\(shown.map { " near \($0)" } ?? "")"
     }
     return FlowError(.syntax, message, position: JSONLocator(text: text).position(ofByte: offset))
   }

@@ -3,71 +3,71 @@ internal import Glibc
 /// The checks that all readers of documents share. Each says what the value is and what it should be.
 extension JSONRef {
   /// Refuses a value of another kind.
-  func require(_ wanted: Kind) throws(Refusal) {
-    guard kind == wanted else { throw Refusal("\(shown) stands where \(wanted.rawValue) is needed") }
+  func require(_ wanted: Kind) throws(ValidationError) {
+    guard kind == wanted else { throw ValidationError("\(shown) stands where \(wanted.rawValue) is needed") }
   }
 
   /// A string without NUL: one that may be a name, a path or a command.
-  func requireString() throws(Refusal) -> String {
-    guard let bytes else { throw Refusal("\(shown) stands where a string is needed") }
-    return try Refusal.withoutNUL(bytes)
+  func requireString() throws(ValidationError) -> String {
+    guard let bytes else { throw ValidationError("\(shown) stands where a string is needed") }
+    return try ValidationError.withoutNUL(bytes)
   }
 
-  func requireName() throws(Refusal) -> String {
+  func requireName() throws(ValidationError) -> String {
     let name = try requireString()
-    guard !name.isEmpty else { throw Refusal("an empty string stands where a name is needed") }
+    guard !name.isEmpty else { throw ValidationError("an empty string stands where a name is needed") }
     return name
   }
 
-  func requireBoolean() throws(Refusal) -> Bool {
-    guard let boolean else { throw Refusal("\(shown) stands where true or false is needed") }
+  func requireBoolean() throws(ValidationError) -> Bool {
+    guard let boolean else { throw ValidationError("\(shown) stands where true or false is needed") }
     return boolean
   }
 
   /// One of a few words.
-  func requireChoice<Choice: RawRepresentable & CaseIterable>(_ what: String) throws(Refusal) -> Choice
+  func requireChoice<Choice: RawRepresentable & CaseIterable>(_ what: String) throws(ValidationError) -> Choice
   where Choice.RawValue == String {
     let word = try requireString()
     guard let choice = Choice(rawValue: word) else {
       let names = Choice.allCases.map(\.rawValue)
-      throw Refusal(
-        "\(Wording.quoted(word)) is no \(what): use \(Wording.choice(names))\(Wording.hint(for: word, among: names))")
+      throw ValidationError(
+        "\(MessageFormat.quoted(word)) is no \(what): use \(MessageFormat.choice(names))\(MessageFormat.hint(for: word, among: names))")
     }
     return choice
   }
 
   /// Texts that are not empty.
-  func requireNames() throws(Refusal) -> [String] {
+  func requireNames() throws(ValidationError) -> [String] {
     try require(.array)
     var names: [String] = []
-    try forEachElement { (index, element) throws(Refusal) in
-      do throws(Refusal) { names.append(try element.requireName()) } catch { throw error.inside(index) }
+    try forEachElement { (index, element) throws(ValidationError) in
+      do throws(ValidationError) { names.append(try element.requireName()) } catch { throw error.inside(index) }
     }
     return names
   }
 
-  func requireStrings() throws(Refusal) -> [String] {
+  func requireStrings() throws(ValidationError) -> [String] {
     try require(.array)
     var strings: [String] = []
-    try forEachElement { (index, element) throws(Refusal) in
-      do throws(Refusal) { strings.append(try element.requireString()) } catch { throw error.inside(index) }
+    try forEachElement { (index, element) throws(ValidationError) in
+      do throws(ValidationError) { strings.append(try element.requireString()) } catch { throw error.inside(index) }
     }
     return strings
   }
 
   /// Calls `body` for each member; what it refuses is refused at that member.
   @inline(__always)
-  func readMembers(_ body: (JSONKey, JSONRef) throws(Refusal) -> Void) throws(Refusal) {
+  func readMembers(_ body: (JSONKey, JSONRef) throws(ValidationError) -> Void) throws(ValidationError) {
     try require(.object)
-    try forEachMember { (key, value) throws(Refusal) in
-      do throws(Refusal) { try body(key, value) } catch { throw error.inside(key.string) }
+    try forEachMember { (key, value) throws(ValidationError) in
+      do throws(ValidationError) { try body(key, value) } catch { throw error.inside(key.string) }
     }
   }
 
   /// The value as a message shows it.
   var shown: String {
     switch kind {
-    case .string: return "the string \(Wording.quoted(string ?? "", limit: 40))"
+    case .string: return "the string \(MessageFormat.quoted(string ?? "", limit: 40))"
     case .integer: return "the integer \(integer ?? 0)"
     case .real: return "the number \(number ?? 0)"
     case .boolean: return boolean == true ? "true" : "false"
@@ -79,29 +79,29 @@ extension JSONRef {
 
 extension JSONKey {
   /// A key that is itself a name.
-  func requireString() throws(Refusal) -> String { try Refusal.withoutNUL(bytes) }
+  func requireString() throws(ValidationError) -> String { try ValidationError.withoutNUL(bytes) }
 }
 
-extension Refusal {
+extension ValidationError {
   /// jansson refuses NUL in text; a value that a host has made can have it all the same.
-  fileprivate static func withoutNUL(_ bytes: UnsafeRawBufferPointer) throws(Refusal) -> String {
+  fileprivate static func withoutNUL(_ bytes: UnsafeRawBufferPointer) throws(ValidationError) -> String {
     if let start = bytes.baseAddress, memchr(start, 0, bytes.count) != nil {
-      throw Refusal("a string has the character NUL in it, which no name, path or command can have")
+      throw ValidationError("a string has the character NUL in it, which no name, path or command can have")
     }
     return String(decoding: bytes, as: UTF8.self)
   }
 
   /// A key that the document does not have.
-  static func unknownKey(_ key: JSONKey, of what: String, known: [String]) -> Refusal {
+  static func unknownKey(_ key: JSONKey, of what: String, known: [String]) -> ValidationError {
     unknownKey(key.string, of: what, known: known)
   }
 
-  static func unknownKey(_ name: String, of what: String, known: [String]) -> Refusal {
-    let list = known.isEmpty ? "which has none" : "which has \(Wording.choice(known, joining: "and"))"
-    return Refusal("unknown key \(Wording.quoted(name)) in \(what), \(list)\(Wording.hint(for: name, among: known))", isAboutKey: true)
+  static func unknownKey(_ name: String, of what: String, known: [String]) -> ValidationError {
+    let list = known.isEmpty ? "which has none" : "which has \(MessageFormat.choice(known, joining: "and"))"
+    return ValidationError("unknown key \(MessageFormat.quoted(name)) in \(what), \(list)\(MessageFormat.hint(for: name, among: known))", isAboutKey: true)
   }
 
-  static func missingKey(_ key: String, of what: String) -> Refusal {
-    Refusal("\(what) has no \"\(key)\", which it needs")
+  static func missingKey(_ key: String, of what: String) -> ValidationError {
+    ValidationError("\(what) has no \"\(key)\", which it needs")
   }
 }

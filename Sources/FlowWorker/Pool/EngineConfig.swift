@@ -43,7 +43,7 @@ struct EngineConfig: ~Copyable {
     case UInt8(ascii: "{"):
       try readObject(text, &at)
     default:
-      try JSONText.read(text) { (json) throws(Refusal) in throw EngineConfig.notAConfiguration(json) }
+      try JSONText.read(text) { (json) throws(ValidationError) in throw EngineConfig.notAConfiguration(json) }
     }
     guard scan.skipSpace(at) == text.count else { throw JSONText.syntaxError(in: text) }
   }
@@ -62,8 +62,8 @@ struct EngineConfig: ~Copyable {
         try readWorkers(text, &at)
       } else {
         guard let value = JSONText.value(in: text, at: &at) else { throw JSONText.syntaxError(in: text) }
-        do throws(Refusal) {
-          try value.read { (value) throws(Refusal) in try readMember(key, value) }
+        do throws(ValidationError) {
+          try value.read { (value) throws(ValidationError) in try readMember(key, value) }
         } catch { throw JSONText.refused(error.inside(key), in: text) }
       }
     }
@@ -73,8 +73,8 @@ struct EngineConfig: ~Copyable {
     try EngineConfig.forEachPart(of: text, &at, until: UInt8(ascii: "]")) { (at, index) throws(FlowError) in
       let start = at
       guard let worker = JSONText.value(in: text, at: &at) else { throw JSONText.syntaxError(in: text) }
-      do throws(Refusal) {
-        try worker.read { (worker) throws(Refusal) in try add(worker, index) }
+      do throws(ValidationError) {
+        try worker.read { (worker) throws(ValidationError) in try add(worker, index) }
       } catch { throw JSONText.refused(located(error, index), in: text) }
       try keep(UnsafeRawBufferPointer(rebasing: text[start..<at]))
     }
@@ -107,13 +107,13 @@ struct EngineConfig: ~Copyable {
   // MARK: From a value that the host holds
 
   init(_ json: JSONRef) throws(FlowError) {
-    do throws(Refusal) {
+    do throws(ValidationError) {
       switch json.kind {
       case .array:
         isList = true
         try readWorkers(json)
       case .object:
-        try json.readMembers { (key, value) throws(Refusal) in try readMember(key.string, value) }
+        try json.readMembers { (key, value) throws(ValidationError) in try readMember(key.string, value) }
       default:
         throw EngineConfig.notAConfiguration(json)
       }
@@ -121,13 +121,13 @@ struct EngineConfig: ~Copyable {
     if texts.isExhausted { throw .noMemory }
   }
 
-  private mutating func readWorkers(_ json: JSONRef) throws(Refusal) {
+  private mutating func readWorkers(_ json: JSONRef) throws(ValidationError) {
     try json.require(.array)
-    try json.forEachElement { (index, worker) throws(Refusal) in
-      do throws(Refusal) {
+    try json.forEachElement { (index, worker) throws(ValidationError) in
+      do throws(ValidationError) {
         try add(worker, index)
         // It has been checked, so it is neither deep nor a cycle.
-        guard let text = JSONText.compact(worker) else { throw Refusal("the worker has text that is not valid UTF-8") }
+        guard let text = JSONText.compact(worker) else { throw ValidationError("the worker has text that is not valid UTF-8") }
         texts.append(text.string)
         textEnds.append(texts.count)
       } catch { throw error.inside(index) }
@@ -136,30 +136,30 @@ struct EngineConfig: ~Copyable {
 
   // MARK: Both
 
-  private static func notAConfiguration(_ json: JSONRef) -> Refusal {
-    Refusal("\(json.shown) stands where an engine configuration (an object) or a list of workers (an array) is needed")
+  private static func notAConfiguration(_ json: JSONRef) -> ValidationError {
+    ValidationError("\(json.shown) stands where an engine configuration (an object) or a list of workers (an array) is needed")
   }
 
-  private mutating func readMember(_ key: String, _ value: JSONRef) throws(Refusal) {
+  private mutating func readMember(_ key: String, _ value: JSONRef) throws(ValidationError) {
     switch key {
     case "workers": try readWorkers(value)
     case "workflow":
       try beginMapping(key)
       try value.require(.array)
-      try value.forEachElement { (index, entry) throws(Refusal) in
-        do throws(Refusal) { try readMapping(entry) } catch { throw error.inside(index) }
+      try value.forEachElement { (index, entry) throws(ValidationError) in
+        do throws(ValidationError) { try readMapping(entry) } catch { throw error.inside(index) }
       }
     case "managers":
       try beginMapping(key)
-      try value.readMembers { (key, worker) throws(Refusal) in
+      try value.readMembers { (key, worker) throws(ValidationError) in
         let step = try key.requireString()
-        if step.isEmpty { throw Refusal("the name of a step is empty", isAboutKey: true) }
+        if step.isEmpty { throw ValidationError("the name of a step is empty", isAboutKey: true) }
         try map(step, worker.requireName())
       }
     case "volumes":
       try value.require(.array)
-      try value.forEachElement { (index, volume) throws(Refusal) in
-        do throws(Refusal) { try add(VolumeSpec(reading: volume)) } catch { throw error.inside(index) }
+      try value.forEachElement { (index, volume) throws(ValidationError) in
+        do throws(ValidationError) { try add(VolumeSpec(reading: volume)) } catch { throw error.inside(index) }
       }
     case "default_variables":
       defaultVariables = try KeyValues(reading: value, .any)
@@ -168,18 +168,18 @@ struct EngineConfig: ~Copyable {
     }
   }
 
-  private mutating func beginMapping(_ key: String) throws(Refusal) {
+  private mutating func beginMapping(_ key: String) throws(ValidationError) {
     if let other = mappingKey {
-      throw Refusal(
+      throw ValidationError(
         "the configuration has both \"\(other)\" and \"\(key)\", which are two forms of one thing", isAboutKey: true)
     }
     mappingKey = key
   }
 
-  private mutating func readMapping(_ json: JSONRef) throws(Refusal) {
+  private mutating func readMapping(_ json: JSONRef) throws(ValidationError) {
     var step: String?
     var worker: String?
-    try json.readMembers { (key, value) throws(Refusal) in
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "step" {
         step = try value.requireName()
       } else if key == "worker" {
@@ -189,44 +189,44 @@ struct EngineConfig: ~Copyable {
       }
     }
     guard let step else { throw .missingKey("step", of: "the mapping of a step to a worker") }
-    guard let worker else { throw .missingKey("worker", of: "the mapping of step \(Wording.quoted(step))") }
+    guard let worker else { throw .missingKey("worker", of: "the mapping of step \(MessageFormat.quoted(step))") }
     try map(step, worker)
   }
 
-  private mutating func map(_ step: String, _ worker: String) throws(Refusal) {
+  private mutating func map(_ step: String, _ worker: String) throws(ValidationError) {
     let isNew: Bool
-    do throws(FlowError) { isNew = try stepNames.insert(step).isNew } catch { throw Refusal(error.message) }
-    guard isNew else { throw Refusal("the step \(Wording.quoted(step)) is mapped to a worker twice") }
+    do throws(FlowError) { isNew = try stepNames.insert(step).isNew } catch { throw ValidationError(error.message) }
+    guard isNew else { throw ValidationError("the step \(MessageFormat.quoted(step)) is mapped to a worker twice") }
     workerOfStep.append(worker)
   }
 
   /// Checks a worker, and notes its name.
-  private func add(_ json: JSONRef, _ index: Int) throws(Refusal) {
+  private func add(_ json: JSONRef, _ index: Int) throws(ValidationError) {
     let spec = try WorkerSpec(reading: json)
     let number: Int
     let isNew: Bool
-    do throws(FlowError) { (number, isNew) = try workerNames.insert(spec.name) } catch { throw Refusal(error.message) }
+    do throws(FlowError) { (number, isNew) = try workerNames.insert(spec.name) } catch { throw ValidationError(error.message) }
     guard isNew else {
       let list = isList ? "" : "/workers"
-      throw Refusal(
-        "two workers have the name \(Wording.quoted(spec.name)): \(list)/\(number) and \(list)/\(index)"
+      throw ValidationError(
+        "two workers have the name \(MessageFormat.quoted(spec.name)): \(list)/\(number) and \(list)/\(index)"
       ).inside("name")
     }
   }
 
-  private mutating func add(_ volume: VolumeSpec) throws(Refusal) {
+  private mutating func add(_ volume: VolumeSpec) throws(ValidationError) {
     let number: Int
     let isNew: Bool
-    do throws(FlowError) { (number, isNew) = try volumeNames.insert(volume.name) } catch { throw Refusal(error.message) }
+    do throws(FlowError) { (number, isNew) = try volumeNames.insert(volume.name) } catch { throw ValidationError(error.message) }
     guard isNew else {
-      throw Refusal(
-        "two volumes have the name \(Wording.quoted(volume.name)): /volumes/\(number) and /volumes/\(volumes.count)"
+      throw ValidationError(
+        "two volumes have the name \(MessageFormat.quoted(volume.name)): /volumes/\(number) and /volumes/\(volumes.count)"
       )
     }
     volumes.append(volume)
   }
 
-  private func located(_ refusal: Refusal, _ index: Int) -> Refusal {
+  private func located(_ refusal: ValidationError, _ index: Int) -> ValidationError {
     isList ? refusal.inside(index) : refusal.inside(index).inside("workers")
   }
 

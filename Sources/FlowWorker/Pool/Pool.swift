@@ -11,7 +11,7 @@ public final class Pool: @unchecked Sendable {
   /// filled once, and never emptied before the pool ends.
   private let slots: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   private let slotCount: Int
-  private let facilities: Facilities
+  private let resources: SharedResources
 
   public convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
     try self.init(EngineConfig(text))
@@ -32,7 +32,7 @@ public final class Pool: @unchecked Sendable {
     var workers: ContiguousArray<Int?> = []
     for name in config.workerOfStep { workers.append(config.workerNames.number(of: Name(name))) }
     self.workers = workers
-    facilities = try Facilities(python: config.defaultVariables["python"])
+    resources = try SharedResources(python: config.defaultVariables["python"])
     slotCount = config.workerNames.count + 3
     slots = .allocate(capacity: slotCount)
     slots.initialize(repeating: nil, count: slotCount)
@@ -53,7 +53,7 @@ public final class Pool: @unchecked Sendable {
     if let worker = fws_load(slots + number) { return .fromOpaque(worker) }
     return try fill(number) { () throws(FlowError) in
       guard let text = config.text(ofWorker: number) else { throw FlowError(.invalid, "the pool lost a worker") }
-      return try Worker(text, facilities, isLent: true)
+      return try Worker(text, resources, isLent: true)
     }
   }
 
@@ -62,15 +62,15 @@ public final class Pool: @unchecked Sendable {
     guard let mapped = config.stepNames.number(of: name), mapped < workers.count, let number = workers[mapped],
       let text = config.text(ofWorker: number)
     else { return nil }
-    return try? fill(number) { () throws(FlowError) in try Worker(text, facilities, isLent: true) }.takeUnretainedValue()
+    return try? fill(number) { () throws(FlowError) in try Worker(text, resources, isLent: true) }.takeUnretainedValue()
   }
 
   /// The default worker for a step, whatever the step is mapped to.
   public func defaultWorker(for step: Step) throws(FlowError) -> Unmanaged<Worker> {
-    let number = config.workerNames.count + Pool.place(of: step.type)
+    let number = config.workerNames.count + Pool.slot(of: step.type)
     if let worker = fws_load(slots + number) { return .fromOpaque(worker) }
     return try fill(number) { () throws(FlowError) in
-      try Worker(defaultFor: step.type, variables: config.defaultVariables, facilities)
+      try Worker(defaultFor: step.type, variables: config.defaultVariables, resources)
     }
   }
 
@@ -78,9 +78,9 @@ public final class Pool: @unchecked Sendable {
   var volumes: [VolumeSpec] { config.volumes }
 
   /// Registers a function of the host.
-  public func register(_ function: Function) { facilities.functions.add(function) }
+  public func register(_ function: Function) { resources.functions.add(function) }
 
-  private static func place(of type: StepType) -> Int {
+  private static func slot(of type: StepType) -> Int {
     switch type {
     case .container: return 0
     case .code: return 1
@@ -102,7 +102,7 @@ public final class Pool: @unchecked Sendable {
     let known = (0..<names.count).lazy.map { names.name($0) }
     return FlowError(
       .unknown,
-      "step \(step.shownName) is mapped to the worker \(Wording.quoted(name)), which the pool does not have"
-        + Wording.hint(for: name, among: known))
+      "step \(step.shownName) is mapped to the worker \(MessageFormat.quoted(name)), which the pool does not have"
+        + MessageFormat.hint(for: name, among: known))
   }
 }

@@ -28,7 +28,7 @@ enum DashShell {
   /// The table's lists are searched one by one, as dash does: more variables are left to it.
   private static let mostVariables = 1000
   /// VTABSIZE in its var.c.
-  private static let places = 39
+  private static let buckets = 39
 
   /// The environment that its commands have: only names that a shell can have, each once, and PWD; in the order of its
   /// table of variables, for programs that show it.
@@ -37,7 +37,7 @@ enum DashShell {
   /// - Returns: `nil` if it is not known here.
   static func environment(_ environment: borrowing TextBlock, in directory: WorkingDirectory) -> TextBlock? {
     if environment.texts.isExhausted || environment.count > mostVariables { return nil }
-    var table = [[Variable]](repeating: [], count: places)
+    var table = [[Variable]](repeating: [], count: buckets)
     var pwd = Variable(text: nil, length: 3, hash: pwdName.withUTF8Buffer { hash(UnsafeRawBufferPointer($0)) })
     for index in 0..<environment.count {
       let text = environment.text(index)
@@ -83,7 +83,7 @@ enum DashShell {
   private static func hash(_ name: UnsafeRawBufferPointer) -> Int {
     var value = name.first.map { Int($0) << 4 } ?? 0
     for byte in name { value += Int(byte) }
-    return value % places
+    return value % buckets
   }
 
   /// Bytes of an entry's name; `nil` if it is none that a shell knows.
@@ -115,10 +115,10 @@ enum DashShell {
       let value = entry[name.utf8CodeUnitCount...]
       // It has builtins there, by `%`.
       if value.contains(UInt8(ascii: "%")) { return nil }
-      for place in value.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
+      for directory in value.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
         var path = ByteBuffer()
-        if !place.isEmpty {
-          path.append(UnsafeRawBufferPointer(rebasing: place))
+        if !directory.isEmpty {
+          path.append(UnsafeRawBufferPointer(rebasing: directory))
           path.append(byte: UInt8(ascii: "/"))
         }
         path.append(program)

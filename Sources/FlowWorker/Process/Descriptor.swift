@@ -10,9 +10,9 @@ final class Descriptor: Sendable {
     fd = isKept ? fws_fd_of(number) : fws_fd(number: number, mark: fws_fd.unknown, device: 0, inode: 0)
   }
 
-  static func epoll() throws(SpawnFailure) -> Descriptor {
+  static func epoll() throws(StepFailure) -> Descriptor {
     let fd = fws_epoll()
-    guard fd >= 0 else { throw SpawnFailure("no descriptor to wait with could be had", 0 - fd, call: "epoll_create1") }
+    guard fd >= 0 else { throw StepFailure("no descriptor to wait with could be had", 0 - fd, call: "epoll_create1") }
     return Descriptor(fd)
   }
 
@@ -99,7 +99,7 @@ struct Waiting {
 
 /// The one descriptor that a host can wait for a step with. It exists from the moment that the host
 /// asks for it. Changes come from whoever holds the lock of the exec.
-struct Signpost: ~Copyable {
+struct ReadinessFD: ~Copyable {
   private var descriptor = fws_fd.none
   /// What makes it readable while nothing else does: the channel, which can be written at any time; without
   /// a command, a descriptor for the purpose. (One that all execs share would do, but for the kernel's limit of 500

@@ -7,7 +7,7 @@ internal import Glibc
 final class LinkedProgram: Sendable {
   let channel: Channel
   let control: Descriptor
-  let complaints: Descriptor
+  let stderr: Descriptor
   /// Can be read when the program, or its monitor, has said something.
   let epoll: Descriptor
 
@@ -17,23 +17,23 @@ final class LinkedProgram: Sendable {
   ///   - more: what else the monitor is told.
   init(
     _ arguments: borrowing TextBlock, _ environment: borrowing TextBlock, grace: Double,
-    _ more: (inout fwk_request) -> Void = { _ in }
-  ) throws(SpawnFailure) {
-    guard let keepers = Keepers.shared else { throw .noMemory }
+    _ more: (inout fwsv_request) -> Void = { _ in }
+  ) throws(StepFailure) {
+    guard let supervisors = Supervisors.shared else { throw .noMemory }
     var ends: [Int32] = [-1, -1]
     let error = fws_stream_pair(&ends)
-    guard error == 0 else { throw SpawnFailure("no connection to a program could be made", error, call: "socketpair") }
+    guard error == 0 else { throw StepFailure("no connection to a program could be made", error, call: "socketpair") }
     control = Descriptor(ends[0])
     let theirs = Descriptor(ends[1])
     var reader: Int32 = -1
-    let complaintsEnd = try OutputPipes.open(&reader)
-    complaints = Descriptor(reader)
+    let stderrEnd = try OutputPipes.open(&reader)
+    stderr = Descriptor(reader)
     epoll = try Descriptor.epoll()
     let texts = arguments.request(environment: environment)
     guard !texts.isExhausted else { throw .noMemory }
-    var request = fwk_request()
-    request.kind = UInt32(FWK_RUN)
-    request.background = UInt32(FWK_KILL)
+    var request = fwsv_request()
+    request.kind = UInt32(FWSV_RUN)
+    request.background = UInt32(FWSV_KILL)
     request.slots = UInt32(clamping: arguments.slots(environment))
     request.size = UInt64(texts.count)
     request.timeout = -1
@@ -42,10 +42,10 @@ final class LinkedProgram: Sendable {
     more(&request)
     // It works where it is told to, and must not find things where the host happens to be.
     let root = try RunDirectory.root()
-    channel = try keepers.run(request, texts, theirs.number, complaintsEnd.number, rundir: root.number)
-    withExtendedLifetime((theirs, complaintsEnd, root)) {}
+    channel = try supervisors.run(request, texts, theirs.number, stderrEnd.number, rundir: root.number)
+    withExtendedLifetime((theirs, stderrEnd, root)) {}
     for fd in [control.number, channel.number] where !fws_epoll_add(epoll.number, fd) {
-      throw SpawnFailure("the connection to a program cannot be waited for", errno, call: "epoll_ctl")
+      throw StepFailure("the connection to a program cannot be waited for", errno, call: "epoll_ctl")
     }
   }
 
@@ -55,11 +55,11 @@ final class LinkedProgram: Sendable {
   }
 
   /// Whether the descriptors are still what they were: a host may have closed them.
-  var isOurs: Bool { epoll.isOurs && control.isOurs && channel.isOurs && complaints.isOurs }
+  var isOurs: Bool { epoll.isOurs && control.isOurs && channel.isOurs && stderr.isOurs }
 
   /// What its monitor says; `nil`: nothing yet. Its end comes once.
-  func monitorReply() -> fwk_reply?? {
-    var reply = fwk_reply()
+  func monitorReply() -> fwsv_reply?? {
+    var reply = fwsv_reply()
     switch channel.receive(&reply) {
     case .nothing: return nil
     case .message: return .some(reply)

@@ -11,12 +11,12 @@ struct OutputPipes: ~Copyable {
   /// Who writes: a program, or a job of a program, which gets its ends when that is ready.
   enum Writer { case program, job }
 
-  init(_ settings: RunSettings, _ events: RunOptions.Events?, for kind: Writer = .program) throws(SpawnFailure) {
+  init(_ settings: RunSettings, _ events: RunOptions.Events?, for kind: Writer = .program) throws(StepFailure) {
     var out: Int32 = -1
     var err: Int32 = -1
     let outEnd = try OutputPipes.open(&out, for: kind)
     let errEnd: Descriptor
-    do throws(SpawnFailure) { errEnd = try OutputPipes.open(&err, for: kind) } catch {
+    do throws(StepFailure) { errEnd = try OutputPipes.open(&err, for: kind) } catch {
       close(out)
       throw error
     }
@@ -27,10 +27,10 @@ struct OutputPipes: ~Copyable {
   }
 
   /// Gives the end of a new pipe that the command gets.
-  static func open(_ reader: inout Int32, for kind: Writer = .program) throws(SpawnFailure) -> Descriptor {
+  static func open(_ reader: inout Int32, for kind: Writer = .program) throws(StepFailure) -> Descriptor {
     var writer: Int32 = -1
     let error = fws_pipe(&reader, &writer)
-    guard error == 0 else { throw SpawnFailure("no pipe for its output could be had", error, call: "pipe2") }
+    guard error == 0 else { throw StepFailure("no pipe for its output could be had", error, call: "pipe2") }
     // A program's is closed as soon as it is sent.
     return Descriptor(writer, isKept: kind != .program)
   }
@@ -47,21 +47,21 @@ struct OutputPipes: ~Copyable {
 /// The run directory of a step.
 enum RunDirectory {
   /// - Parameter isKept: as of the descriptor.
-  static func open(_ path: CText, isKept: Bool = false) throws(SpawnFailure) -> Descriptor {
+  static func open(_ path: CText, isKept: Bool = false) throws(StepFailure) -> Descriptor {
     let fd = fws_open_directory(path.start)
     if fd >= 0 { return Descriptor(fd, isKept: isKept) }
-    let shown = Wording.path(path.string)
+    let shown = MessageFormat.path(path.string)
     switch -fd {
-    case ENOENT: throw SpawnFailure("the run directory \(shown) does not exist")
-    case ENOTDIR: throw SpawnFailure("the run directory \(shown) is not a directory")
-    default: throw SpawnFailure("the run directory \(shown) cannot be opened", 0 - fd)
+    case ENOENT: throw StepFailure("the run directory \(shown) does not exist")
+    case ENOTDIR: throw StepFailure("the run directory \(shown) is not a directory")
+    default: throw StepFailure("the run directory \(shown) cannot be opened", 0 - fd)
     }
   }
 
   /// That of programs of ours, which work somewhere else.
-  static func root() throws(SpawnFailure) -> Descriptor {
+  static func root() throws(StepFailure) -> Descriptor {
     let fd = fws_open_directory("/")
-    guard fd >= 0 else { throw SpawnFailure("the root directory cannot be opened", -fd) }
+    guard fd >= 0 else { throw StepFailure("the root directory cannot be opened", -fd) }
     return Descriptor(fd, isKept: false)
   }
 }

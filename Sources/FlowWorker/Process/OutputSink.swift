@@ -41,10 +41,10 @@ struct OutputSink: ~Copyable {
   /// To wait with alone.
   var current: Int32 { pipe.current }
 
-  private mutating func close(_ signpost: inout Signpost) {
+  private mutating func close(_ readiness: inout ReadinessFD) {
     if pipe.number < 0 { return }
     guard pipe.isOurs else { return lose() }
-    closeOurs(&signpost)
+    closeOurs(&readiness)
   }
 
   private mutating func lose() {
@@ -53,14 +53,14 @@ struct OutputSink: ~Copyable {
   }
 
   /// The same when it has just been looked at.
-  private mutating func closeOurs(_ signpost: inout Signpost) {
-    signpost.forget(pipe.number)
+  private mutating func closeOurs(_ readiness: inout ReadinessFD) {
+    readiness.forget(pipe.number)
     Glibc.close(pipe.number)
     pipe = fws_fd.none
   }
 
   /// Reads once. Closes the pipe at its end.
-  mutating func read(_ signpost: inout Signpost, _ events: inout EventQueue) {
+  mutating func read(_ readiness: inout ReadinessFD, _ events: inout EventQueue) {
     if pipe.number < 0 { return }
     guard pipe.isOurs else { return lose() }
     let fd = pipe.number
@@ -89,9 +89,9 @@ struct OutputSink: ~Copyable {
         return
       }
       failure = errorText(error)
-      return closeOurs(&signpost)
+      return closeOurs(&readiness)
     }
-    if count == 0 { return closeOurs(&signpost) }
+    if count == 0 { return closeOurs(&readiness) }
     errors = 0
     taken += count
     if !isGrown, taken >= OutputSink.heavy {
@@ -148,8 +148,8 @@ struct OutputSink: ~Copyable {
   /// Closes the pipe, and gives what was kept.
   ///
   /// - Parameter text: what comes behind it.
-  mutating func finish(_ signpost: inout Signpost, _ events: inout EventQueue, behind text: String = "") -> Output {
-    close(&signpost)
+  mutating func finish(_ readiness: inout ReadinessFD, _ events: inout EventQueue, behind text: String = "") -> Output {
+    close(&readiness)
     if mask != nil {
       var rest = ByteBuffer()
       mask?.finish { rest.append($0) }

@@ -44,50 +44,50 @@ final class ProcessCommand: RunningCommand {
 
   func stop() { if end == nil { channel.stop() } }
 
-  func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
+  func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     if end == nil, ready.channel {
-      var reply = fwk_reply()
+      var reply = fwsv_reply()
       switch channel.receive(&reply) {
       case .nothing: break
-      case .message: end = take(reply, &signpost, &events)
+      case .message: end = take(reply, &readiness, &events)
       case .lost: end = lost()
       }
       if end != nil {
-        signpost.forget(channel.fd)
-        if !isTold { signpost.watch(Waiting(stdout: stdout.fd, stderr: stderr.fd)) }
+        readiness.forget(channel.fd)
+        if !isTold { readiness.watch(Waiting(stdout: stdout.fd, stderr: stderr.fd)) }
         stdout.markEnd()
         stderr.markEnd()
       }
     }
     // One read of each: the command must not stand still on one stream while the other is read.
     guard var end else {
-      if ready.stdout { stdout.read(&signpost, &events) }
-      if ready.stderr { stderr.read(&signpost, &events) }
+      if ready.stdout { stdout.read(&readiness, &events) }
+      if ready.stderr { stderr.read(&readiness, &events) }
       return nil
     }
     // What was written before the end is in the pipes by now. It is told piece by piece.
     while !stdout.isDone || !stderr.isDone {
-      if !stdout.isDone { stdout.read(&signpost, &events) }
-      if !stderr.isDone { stderr.read(&signpost, &events) }
+      if !stdout.isDone { stdout.read(&readiness, &events) }
+      if !stderr.isDone { stderr.read(&readiness, &events) }
       if !events.isEmpty, !stdout.isDone || !stderr.isDone { return nil }
     }
-    end.stdout = stdout.finish(&signpost, &events)
-    end.stderr = stderr.finish(&signpost, &events, behind: shellsWords)
+    end.stdout = stdout.finish(&readiness, &events)
+    end.stderr = stderr.finish(&readiness, &events, behind: shellsWords)
     end.note(unread: .stdout, stdout.failure)
     end.note(unread: .stderr, stderr.failure)
     return end
   }
 
-  private func take(_ reply: fwk_reply, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
+  private func take(_ reply: fwsv_reply, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     switch Int(reply.kind) {
-    case FWK_STARTED:
+    case FWSV_STARTED:
       isTold = true
-      signpost.watch(Waiting(stdout: stdout.fd, stderr: stderr.fd))
+      readiness.watch(Waiting(stdout: stdout.fd, stderr: stderr.fd))
       pid = reply.pid
       started = Double(reply.started) / 1e9
       events.commandStarted(pid: reply.pid, at: started)
       return nil
-    case FWK_FAILED:
+    case FWSV_FAILED:
       if reply.is_last == 0 { launcher.take(channel, isLast: isLast) }
       return CommandEnd(failure: shell.failure(reply, size: size), started: started)
     default:
@@ -116,14 +116,14 @@ final class ProcessCommand: RunningCommand {
 
 extension CommandEnd {
   /// What a monitor says of the end of a command.
-  init(_ reply: fwk_reply) {
+  init(_ reply: fwsv_reply) {
     let status = reply.status
     // As wait(2) encodes it.
     let signal = status & 0x7f
     var outcome = signal != 0 ? Outcome.signaled : .exited
     switch Int(reply.reason) {
-    case FWK_BY_TIMEOUT: outcome = .timeout
-    case FWK_BY_STOP: outcome = .cancelled
+    case FWSV_BY_TIMEOUT: outcome = .timeout
+    case FWSV_BY_STOP: outcome = .cancelled
     default: if status < 0 { outcome = .statusUnknown }
     }
     self.init(outcome: outcome, started: Double(reply.started) / 1e9)
@@ -143,7 +143,7 @@ extension CommandEnd {
     }
     survivorsCount = Int(reply.others)
     withUnsafeBytes(of: reply.processes) { bytes in
-      for process in bytes.bindMemory(to: fwk_process.self).prefix(survivorsCount) {
+      for process in bytes.bindMemory(to: fwsv_process.self).prefix(survivorsCount) {
         let name = withUnsafeBytes(of: process.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         survivors.append(Survivor(pid: process.pid, name: name, endedBy: EndingSignal(process.signal)))
       }

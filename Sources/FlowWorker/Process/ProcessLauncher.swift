@@ -7,7 +7,7 @@ final class ProcessLauncher: CommandLauncher {
   private let settings: RunSettings
   private let environment: TextBlock
   /// Where commands work, if some may do without the shell; looked at while the directory is at hand.
-  private var place: WorkingDirectory?
+  private var directory: WorkingDirectory?
   /// What these get, where that is known; made at the first of them.
   private var direct: DirectEnvironment?
   /// Between two commands: the monitor of the step, which has kept the run directory.
@@ -16,12 +16,12 @@ final class ProcessLauncher: CommandLauncher {
   private var rundir: Descriptor?
 
   /// - Parameter env: the step's.
-  init(_ worker: SubprocessWorker, _ settings: RunSettings, env: KeyValues, rundir path: CText) throws(SpawnFailure) {
+  init(_ worker: SubprocessWorker, _ settings: RunSettings, env: KeyValues, rundir path: CText) throws(StepFailure) {
     shell = ShellCommand(options: worker.options, rundir: path)
     self.settings = settings
     environment = TextBlock(
       environment: worker.env.overridden(by: env), settings.secrets, inherits: worker.options.inheritEnv)
-    rundir = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(path) }
+    rundir = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(path) }
   }
 
   deinit {
@@ -31,27 +31,27 @@ final class ProcessLauncher: CommandLauncher {
   }
 
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
-    throws(SpawnFailure) -> any RunningCommand
+    throws(StepFailure) -> any RunningCommand
   {
-    guard let keepers = Keepers.shared else { throw .noMemory }
+    guard let supervisors = Supervisors.shared else { throw .noMemory }
     var request = shell.request(timeout: timeout, tellsStart: events != nil)
     request.keep_rundir = isLast ? 0 : 1
     let texts = texts(command, isLast: isLast, &request)
     guard !texts.isExhausted else { throw .noMemory }
     request.size = UInt64(texts.count)
-    return try Keepers.retrying { () throws(SpawnFailure) in
+    return try Supervisors.retrying { () throws(StepFailure) in
       let pipes = try OutputPipes(settings, events)
-      let channel = try send(request, texts, pipes.outEnd, pipes.errEnd, keepers)
+      let channel = try send(request, texts, pipes.outEnd, pipes.errEnd, supervisors)
       rundir = nil
       return ProcessCommand(
         channel, pipes, self, shell, size: command.count, isLast: isLast, tellsStart: events != nil)
     }
   }
 
-  private func texts(_ command: UnsafeRawBufferPointer, isLast: Bool, _ request: inout fwk_request) -> ByteBuffer {
+  private func texts(_ command: UnsafeRawBufferPointer, isLast: Bool, _ request: inout fwsv_request) -> ByteBuffer {
     if DashShell.isDash(shell.options.shell) {
       let words = SimpleCommand.words(command)
-      if place == nil, let rundir, words != nil || !isLast { place = WorkingDirectory(rundir) }
+      if directory == nil, let rundir, words != nil || !isLast { directory = WorkingDirectory(rundir) }
       if let words, let direct = directEnvironment(), let paths = DashShell.paths(words.text(0), direct.environment) {
         var arguments = TextBlock()
         arguments.add(list: paths)
@@ -70,15 +70,15 @@ final class ProcessLauncher: CommandLauncher {
   /// `nil` if only the shell knows it.
   private func directEnvironment() -> DirectEnvironment? {
     // A command before may have moved the directory.
-    guard let place, place.isThere else { return nil }
-    if direct == nil { direct = DirectEnvironment(environment, place) }
+    guard let directory, directory.isThere else { return nil }
+    if direct == nil { direct = DirectEnvironment(environment, directory) }
     return direct
   }
 
   /// Gives a request to a monitor.
   private func send(
-    _ request: fwk_request, _ texts: borrowing ByteBuffer, _ out: Descriptor, _ err: Descriptor, _ keepers: Keepers
-  ) throws(SpawnFailure) -> Channel {
+    _ request: fwsv_request, _ texts: borrowing ByteBuffer, _ out: Descriptor, _ err: Descriptor, _ supervisors: Supervisors
+  ) throws(StepFailure) -> Channel {
     guard let start = texts.start else { throw .noMemory }
     var request = request
     // The monitor of the command before.
@@ -90,7 +90,7 @@ final class ProcessLauncher: CommandLauncher {
     let rundir = if let rundir { rundir } else { try RunDirectory.open(shell.rundir) }
     // Its descriptor is used to the end: an object may go after its own last use.
     defer { withExtendedLifetime(rundir) {} }
-    return try keepers.run(request, texts, out.number, err.number, rundir: rundir.number)
+    return try supervisors.run(request, texts, out.number, err.number, rundir: rundir.number)
   }
 
   /// Takes back the monitor of a command of which nothing is left.
@@ -101,8 +101,8 @@ final class ProcessLauncher: CommandLauncher {
 private final class DirectEnvironment {
   let environment: TextBlock
 
-  init?(_ environment: borrowing TextBlock, _ place: WorkingDirectory) {
-    guard let own = DashShell.environment(environment, in: place) else { return nil }
+  init?(_ environment: borrowing TextBlock, _ directory: WorkingDirectory) {
+    guard let own = DashShell.environment(environment, in: directory) else { return nil }
     self.environment = own
   }
 }

@@ -12,9 +12,9 @@ struct ShellCommand {
   /// - Parameters:
   ///   - timeout: seconds.
   ///   - tellsStart: whether its beginning is to be told.
-  func request(timeout: Double?, tellsStart: Bool) -> fwk_request {
-    var request = fwk_request()
-    request.kind = UInt32(FWK_RUN)
+  func request(timeout: Double?, tellsStart: Bool) -> fwsv_request {
+    var request = fwsv_request()
+    request.kind = UInt32(FWSV_RUN)
     request.background = options.background.number
     request.tell_start = tellsStart ? 1 : 0
     request.timeout = timeout.map { Int64($0 * 1e9) } ?? -1
@@ -50,46 +50,46 @@ struct ShellCommand {
     }
   }
 
-  /// What the keeper says of a command that it could not start.
-  func failure(_ reply: fwk_reply, size: Int) -> SpawnFailure {
+  /// What the supervisor says of a command that it could not start.
+  func failure(_ reply: fwsv_reply, size: Int) -> StepFailure {
     let reason = errorText(reply.error)
-    let shell = Wording.path(options.shell)
+    let shell = MessageFormat.path(options.shell)
     switch (Int(reply.stage), reply.error) {
-    case (FWK_AT_EXEC, ENOENT): return SpawnFailure("the shell \(shell) or its interpreter does not exist")
-    case (FWK_AT_EXEC, EACCES): return SpawnFailure("the shell \(shell) is not an executable file")
-    case (FWK_AT_EXEC, E2BIG):
-      return SpawnFailure(
+    case (FWSV_AT_EXEC, ENOENT): return StepFailure("the shell \(shell) or its interpreter does not exist")
+    case (FWSV_AT_EXEC, EACCES): return StepFailure("the shell \(shell) is not an executable file")
+    case (FWSV_AT_EXEC, E2BIG):
+      return StepFailure(
         "the command (\(size) bytes) and its environment are longer than the system takes, or one environment variable "
           + "is longer than 128 KiB")
-    case (FWK_AT_EXEC, _): return SpawnFailure("the shell \(shell) cannot be run: \(reason)")
-    case (FWK_AT_CHDIR, _):
-      return SpawnFailure("the run directory \(Wording.path(rundir.string)) cannot be entered: \(reason)")
-    case (FWK_AT_LIMIT, _):
+    case (FWSV_AT_EXEC, _): return StepFailure("the shell \(shell) cannot be run: \(reason)")
+    case (FWSV_AT_CHDIR, _):
+      return StepFailure("the run directory \(MessageFormat.path(rundir.string)) cannot be entered: \(reason)")
+    case (FWSV_AT_LIMIT, _):
       let keys = ProcessLimits.keys
       let key = keys.indices.contains(Int(reply.limit)) ? keys[Int(reply.limit)] : ""
-      return SpawnFailure(
+      return StepFailure(
         reply.error == EPERM
-          ? "the limit \(Wording.quoted(key)) of the worker is above the hard limit that this process has"
-          : "the limit \(Wording.quoted(key)) of the worker cannot be set: \(reason)")
-    default: return SpawnFailure(start: reply)
+          ? "the limit \(MessageFormat.quoted(key)) of the worker is above the hard limit that this process has"
+          : "the limit \(MessageFormat.quoted(key)) of the worker cannot be set: \(reason)")
+    default: return StepFailure(start: reply)
     }
   }
 }
 
-extension SpawnFailure {
+extension StepFailure {
   /// What a monitor says of a program that it could not start, where that is not the program's own fault.
-  init(start reply: fwk_reply, of program: String = "the command") {
+  init(start reply: fwsv_reply, of program: String = "the command") {
     let (what, call): (String, String?) =
       switch Int(reply.stage) {
-      case FWK_AT_STREAMS: ("the output streams of \(program) could not be set up", "dup3")
-      case FWK_AT_CHDIR: ("the directory of \(program) cannot be entered", "fchdir")
-      case FWK_AT_LIMIT: ("a limit of \(program) cannot be set", "prlimit64")
-      case FWK_AT_CLONE: ("the system starts no further process", "clone")
-      case FWK_AT_SIGNALS: ("the monitor process could not see the end of \(program)", "signalfd4")
-      case FWK_AT_RECEIVE: ("the descriptors of \(program) did not reach the monitor process", "recvmsg")
-      case FWK_AT_TEXTS: ("the monitor process cannot read what to run", "mmap")
-      case FWK_AT_SOCKET: ("no connection to a monitor process could be made", "socketpair")
-      case FWK_AT_EXEC: ("\(program) cannot be run", nil)
+      case FWSV_AT_STREAMS: ("the output streams of \(program) could not be set up", "dup3")
+      case FWSV_AT_CHDIR: ("the directory of \(program) cannot be entered", "fchdir")
+      case FWSV_AT_LIMIT: ("a limit of \(program) cannot be set", "prlimit64")
+      case FWSV_AT_CLONE: ("the system starts no further process", "clone")
+      case FWSV_AT_SIGNALS: ("the monitor process could not see the end of \(program)", "signalfd4")
+      case FWSV_AT_RECEIVE: ("the descriptors of \(program) did not reach the monitor process", "recvmsg")
+      case FWSV_AT_TEXTS: ("the monitor process cannot read what to run", "mmap")
+      case FWSV_AT_SOCKET: ("no connection to a monitor process could be made", "socketpair")
+      case FWSV_AT_EXEC: ("\(program) cannot be run", nil)
       default: ("the monitor process cannot take \(program)", nil)
       }
     self.init(what, reply.error, call: call)
@@ -99,15 +99,15 @@ extension SpawnFailure {
 extension SubprocessOptions.Background {
   fileprivate var number: UInt32 {
     switch self {
-    case .kill: return UInt32(FWK_KILL)
-    case .wait: return UInt32(FWK_WAIT)
-    case .leave: return UInt32(FWK_LEAVE)
+    case .kill: return UInt32(FWSV_KILL)
+    case .wait: return UInt32(FWSV_WAIT)
+    case .leave: return UInt32(FWSV_LEAVE)
     }
   }
 }
 
 extension ProcessLimits {
-  func set(in request: inout fwk_request) {
+  func set(in request: inout fwsv_request) {
     withUnsafeMutableBytes(of: &request.limits) { bytes in
       let slots = bytes.bindMemory(to: UInt64.self)
       for (slot, value) in zip(slots.indices, values) { slots[slot] = value ?? UInt64.max }

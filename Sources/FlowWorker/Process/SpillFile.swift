@@ -37,7 +37,7 @@ final class SpillFile {
       failure = 0 - fd
       if failure != EEXIST { break }
     }
-    error = "no file for the output could be made in \(Wording.path(directory)): \(errorText(failure))"
+    error = "no file for the output could be made in \(MessageFormat.path(directory)): \(errorText(failure))"
   }
 
   func write(_ bytes: UnsafeRawBufferPointer) {
@@ -60,7 +60,7 @@ final class SpillFile {
 
   /// The first reason stays.
   private func fail(_ why: String) {
-    if error == nil { error = "the file \(Wording.path(path ?? "")) is not complete: \(why)" }
+    if error == nil { error = "the file \(MessageFormat.path(path ?? "")) is not complete: \(why)" }
   }
 
   /// A file system may tell only now that there was no room: one of the network does.

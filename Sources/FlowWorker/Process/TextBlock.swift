@@ -1,24 +1,24 @@
 internal import CFlowShims
 internal import Glibc
 
-/// Strings one behind the other, each with a NUL, as the keeper takes them (keeper.h).
+/// Strings one behind the other, each with a NUL, as the supervisor takes them (supervisor.h).
 struct TextBlock: ~Copyable {
   private(set) var texts = ByteBuffer()
   /// Where each begins; -1 where a list of them ends.
-  private(set) var places: ContiguousArray<Int> = []
+  private(set) var offsets: ContiguousArray<Int> = []
 
   private static let endOfList = -1
 
   init() {}
 
-  var count: Int { places.count }
+  var count: Int { offsets.count }
 
   /// One of them, without its NUL; nothing where there is none.
   func text(_ index: Int) -> UnsafeRawBufferPointer {
-    guard !texts.isExhausted, places.indices.contains(index), places[index] >= 0, let start = texts.start else {
+    guard !texts.isExhausted, offsets.indices.contains(index), offsets[index] >= 0, let start = texts.start else {
       return UnsafeRawBufferPointer(start: nil, count: 0)
     }
-    let text = start + places[index]
+    let text = start + offsets[index]
     return UnsafeRawBufferPointer(
       start: text, count: strlen(UnsafeRawPointer(text).assumingMemoryBound(to: CChar.self)))
   }
@@ -38,7 +38,7 @@ struct TextBlock: ~Copyable {
     let values = values.overridden(by: secrets.env)
     // What most environments need: growing there takes longer than filling it.
     _ = texts.room(for: 8192)
-    places.reserveCapacity(64)
+    offsets.reserveCapacity(64)
     if inherits {
       let names = Set(values.pairs.map { Name($0.key) })
       var at = fws_environ()
@@ -63,13 +63,13 @@ struct TextBlock: ~Copyable {
   }
 
   mutating func add(_ text: String) {
-    places.append(texts.count)
+    offsets.append(texts.count)
     texts.append(text)
     texts.append(byte: 0)
   }
 
   mutating func add(_ text: UnsafeRawBufferPointer) {
-    places.append(texts.count)
+    offsets.append(texts.count)
     texts.append(text)
     texts.append(byte: 0)
   }
@@ -77,22 +77,22 @@ struct TextBlock: ~Copyable {
   /// The texts of another, and the end of their list.
   mutating func add(list: borrowing TextBlock) {
     for index in 0..<list.count { add(list.text(index)) }
-    places.append(TextBlock.endOfList)
+    offsets.append(TextBlock.endOfList)
   }
 
-  /// How many places the table has.
-  func slots(_ environment: borrowing TextBlock) -> Int { places.count + environment.places.count + 2 }
+  /// How many offsets the table has.
+  func slots(_ environment: borrowing TextBlock) -> Int { offsets.count + environment.offsets.count + 2 }
 
-  /// The texts of a request to the keeper: a table of offsets from its beginning, in which 0 ends a
+  /// The texts of a request to the supervisor: a table of offsets from its beginning, in which 0 ends a
   /// list, and the strings. This block has the program and its arguments, and the lists before them.
   func request(environment: borrowing TextBlock) -> ByteBuffer {
     let environmentAt = slots(environment) * MemoryLayout<UInt64>.size
     let argumentsAt = environmentAt + environment.texts.count
     var bytes = ByteBuffer()
     _ = bytes.room(for: argumentsAt + texts.count)
-    for place in places { bytes.append(word: place < 0 ? 0 : argumentsAt + place) }
+    for offset in offsets { bytes.append(word: offset < 0 ? 0 : argumentsAt + offset) }
     bytes.append(word: 0)
-    for place in environment.places { bytes.append(word: environmentAt + place) }
+    for offset in environment.offsets { bytes.append(word: environmentAt + offset) }
     bytes.append(word: 0)
     bytes.append(environment.texts.bytes)
     bytes.append(texts.bytes)
@@ -102,7 +102,7 @@ struct TextBlock: ~Copyable {
   /// Where in a request's texts is all that the environment alone decides, as long as there are as many arguments.
   func placeOfEnvironment(_ environment: borrowing TextBlock) -> (begin: Int, end: Int) {
     let word = MemoryLayout<UInt64>.size
-    return ((places.count + 1) * word, slots(environment) * word + environment.texts.count)
+    return ((offsets.count + 1) * word, slots(environment) * word + environment.texts.count)
   }
 }
 

@@ -35,8 +35,8 @@ final class Interpreter: @unchecked Sendable {
   /// What a job leaves comes to it, and is seen.
   private(set) var isReaper = false
   /// The end of what it complained of.
-  private var complaints = ByteBuffer()
-  private var complaintsAreOpen = true
+  private var stderr = ByteBuffer()
+  private var isStderrOpen = true
 
   /// Seconds without a job after which it ends.
   private static let idleTime = 60
@@ -48,16 +48,16 @@ final class Interpreter: @unchecked Sendable {
   private static let longestLine = (256 << 20) + (64 << 10)
   /// What a site's own may print at the start of an interpreter.
   private static let longestPrelude = 1 << 20
-  private static let longestComplaint = 4000
+  private static let longestErrorText = 4000
 
   /// Starts one.
-  init(_ key: Key, environment: borrowing TextBlock, grace: Double) throws(SpawnFailure) {
+  init(_ key: Key, environment: borrowing TextBlock, grace: Double) throws(StepFailure) {
     var arguments = TextBlock()
     for text in [key.program, key.program, "-c", RunnerSource.boot] { arguments.add(text) }
     program = try LinkedProgram(arguments, environment, grace: grace)
     self.key = key
     _ = fws_stream_send_within(program.control.number, Interpreter.sendTime)
-    fws_epoll_add(program.epoll.number, program.complaints.number)
+    fws_epoll_add(program.epoll.number, program.stderr.number)
     let runner = RunnerSource.program(kind: key.kind, idleTime: Interpreter.idleTime)
     try send(runner.bytes, [])
   }
@@ -68,7 +68,7 @@ final class Interpreter: @unchecked Sendable {
   /// Why its end is not known; `nil`: its monitor was killed.
   var loss: String? { program.channel.loss }
 
-  private func send(_ bytes: UnsafeRawBufferPointer, _ fds: [Int32]) throws(SpawnFailure) {
+  private func send(_ bytes: UnsafeRawBufferPointer, _ fds: [Int32]) throws(StepFailure) {
     guard let start = bytes.baseAddress else { throw .noMemory }
     // Its monitor, which sees our end of the connection go, says what becomes of it.
     guard program.control.isOurs else { return }
@@ -77,13 +77,13 @@ final class Interpreter: @unchecked Sendable {
     }
     // One that has ended, or that never began, takes nothing; its monitor says why.
     if error == EPIPE || error == ECONNRESET { return }
-    if error != 0 { throw SpawnFailure("\(shown) does not take its work", error, call: "sendmsg") }
+    if error != 0 { throw StepFailure("\(shown) does not take its work", error, call: "sendmsg") }
   }
 
   /// Gives it a job, when it is ready.
-  func begin(_ ticket: JobTicket) throws(SpawnFailure) {
+  func begin(_ ticket: JobTicket) throws(StepFailure) {
     guard ticket.descriptors.allSatisfy(\.isOurs) else {
-      throw SpawnFailure("this process has closed the descriptors that were made for it")
+      throw StepFailure("this process has closed the descriptors that were made for it")
     }
     var line = ByteBuffer()
     line.append("{\"job\": true}\n" as StaticString)
@@ -114,7 +114,7 @@ final class Interpreter: @unchecked Sendable {
 
   /// Takes in what it has sent, as far as that is there.
   func receive() -> Received {
-    drainComplaints()
+    drainStderr()
     compact()
     guard program.control.isOurs else { return .end }
     guard let room = incoming.room(for: Interpreter.readSize) else { return .noMemory }
@@ -175,7 +175,7 @@ final class Interpreter: @unchecked Sendable {
     taken = 0
   }
 
-  func monitorReply() -> fwk_reply?? { program.monitorReply() }
+  func monitorReply() -> fwsv_reply?? { program.monitorReply() }
 
   /// Whether an idle one can still be used: it has said nothing, and its monitor neither.
   var isSound: Bool {
@@ -188,35 +188,35 @@ final class Interpreter: @unchecked Sendable {
   }
 
   /// It must not stand still because nobody reads what it complains of.
-  private func drainComplaints() {
+  private func drainStderr() {
     // At most what is in the pipe: more may come all the time.
-    for _ in 0..<16 where complaintsAreOpen {
-      guard program.complaints.isOurs, let room = complaints.room(for: 4096) else { return }
-      let count = read(program.complaints.number, room, 4096)
+    for _ in 0..<16 where isStderrOpen {
+      guard program.stderr.isOurs, let room = stderr.room(for: 4096) else { return }
+      let count = read(program.stderr.number, room, 4096)
       if count > 0 {
-        complaints.commit(count)
+        stderr.commit(count)
       } else if count == 0 || errno != EINTR && errno != EAGAIN {
-        complaintsAreOpen = false
-        fws_epoll_remove(program.epoll.number, program.complaints.number)
+        isStderrOpen = false
+        fws_epoll_remove(program.epoll.number, program.stderr.number)
       } else if errno == EAGAIN {
         break
       }
-      guard complaints.count > 4 * Interpreter.longestComplaint else { continue }
+      guard stderr.count > 4 * Interpreter.longestErrorText else { continue }
       var end = ByteBuffer()
-      end.append(UnsafeRawBufferPointer(rebasing: complaints.bytes.suffix(Interpreter.longestComplaint)))
-      swap(&complaints, &end)
+      end.append(UnsafeRawBufferPointer(rebasing: stderr.bytes.suffix(Interpreter.longestErrorText)))
+      swap(&stderr, &end)
     }
   }
 
   /// The last line of what it complained of.
-  var complaint: String {
-    drainComplaints()
-    let text = String(decoding: complaints.bytes.suffix(Interpreter.longestComplaint), as: UTF8.self)
-    return text.pieces(at: "\n").last.map { Wording.foreign(String($0)) } ?? ""
+  var stderrText: String {
+    drainStderr()
+    let text = String(decoding: stderr.bytes.suffix(Interpreter.longestErrorText), as: UTF8.self)
+    return text.pieces(at: "\n").last.map { MessageFormat.foreign(String($0)) } ?? ""
   }
 
   /// What a message calls it.
-  var shown: String { "the Python interpreter \(Wording.path(key.program))" }
+  var shown: String { "the Python interpreter \(MessageFormat.path(key.program))" }
 }
 
 /// What goes to an interpreter with a job.
@@ -224,10 +224,10 @@ final class JobTicket {
   /// The standard output and error of the job, the run directory, and a file with the job's text.
   let descriptors: [Descriptor]
 
-  init(_ job: PythonJob, rundir: Descriptor, out: Descriptor, err: Descriptor) throws(SpawnFailure) {
+  init(_ job: PythonJob, rundir: Descriptor, out: Descriptor, err: Descriptor) throws(StepFailure) {
     var text = job.text
     let number = text.withUTF8 { bytes in bytes.baseAddress.map { fws_memory_file($0, bytes.count) } ?? -ENOMEM }
-    guard number >= 0 else { throw SpawnFailure("no memory for its arguments could be had", 0 - number, call: "memfd_create") }
+    guard number >= 0 else { throw StepFailure("no memory for its arguments could be had", 0 - number, call: "memfd_create") }
     // It is read from the beginning.
     lseek(number, 0, SEEK_SET)
     descriptors = [out, err, rundir, Descriptor(number)]
@@ -243,10 +243,10 @@ final class Interpreters: Sendable {
   init() throws(FlowError) { idle = try Guarded([]) }
 
   /// One that is warm, or a new one.
-  func take(_ key: Interpreter.Key, environment: borrowing TextBlock, grace: Double) throws(SpawnFailure) -> Interpreter
+  func take(_ key: Interpreter.Key, environment: borrowing TextBlock, grace: Double) throws(StepFailure) -> Interpreter
   {
     while let interpreter = takeIdle(key) { if interpreter.isSound { return interpreter } }
-    return try Keepers.retrying { () throws(SpawnFailure) in
+    return try Supervisors.retrying { () throws(StepFailure) in
       try Interpreter(key, environment: environment, grace: grace)
     }
   }

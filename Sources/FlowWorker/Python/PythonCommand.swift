@@ -31,20 +31,20 @@ final class PythonCommand: RunningCommand {
   /// Until the interpreter is ready for it.
   private var ticket: JobTicket?
   /// Why it was not given its job.
-  private var unbegun: SpawnFailure?
+  private var unbegun: StepFailure?
   /// Until the interpreter has begun with it.
-  private var patience: Pause?
-  private let patienceTime: Double
+  private var startTimer: Pause?
+  private let startTimeout: Double
 
   /// How often the interpreter is listened to before others have their turn, and how much is taken in at once.
   private static let turns = 16
 
-  /// - Parameter patience: seconds that the interpreter may take until it begins with the job.
+  /// - Parameter startTimeout: seconds that the interpreter may take until it begins with the job.
   init(
     _ job: PythonJob, _ interpreter: Interpreter, _ interpreters: Interpreters, _ pipes: consuming OutputPipes,
-    grace: Double, patience: Double
+    grace: Double, startTimeout: Double
   ) {
-    patienceTime = patience
+    self.startTimeout = startTimeout
     self.job = job
     self.interpreter = interpreter
     self.interpreters = interpreters
@@ -54,14 +54,14 @@ final class PythonCommand: RunningCommand {
   }
 
   /// Gives the interpreter its job, now or when it is ready.
-  func begin(with ticket: JobTicket) throws(SpawnFailure) {
+  func begin(with ticket: JobTicket) throws(StepFailure) {
     if interpreter.isReady { try interpreter.begin(ticket) } else { self.ticket = ticket }
-    let patience = try Pause(patienceTime)
-    fws_epoll_add(interpreter.fd, patience.fd)
-    self.patience = patience
+    let startTimer = try Pause(startTimeout)
+    fws_epoll_add(interpreter.fd, startTimer.fd)
+    self.startTimer = startTimer
   }
 
-  deinit { endPatience() }
+  deinit { endTimeout() }
 
   var waiting: Waiting {
     switch phase {
@@ -77,46 +77,46 @@ final class PythonCommand: RunningCommand {
     interpreter.stop()
   }
 
-  func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
-    if ready.channel { listen(&signpost, &events) }
+  func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
+    if ready.channel { listen(&readiness, &events) }
     guard case .over(var end) = phase else {
-      if ready.stdout { stdout.read(&signpost, &events) }
-      if ready.stderr { stderr.read(&signpost, &events) }
+      if ready.stdout { stdout.read(&readiness, &events) }
+      if ready.stderr { stderr.read(&readiness, &events) }
       return nil
     }
     while !stdout.isDone || !stderr.isDone {
-      if !stdout.isDone { stdout.read(&signpost, &events) }
-      if !stderr.isDone { stderr.read(&signpost, &events) }
+      if !stdout.isDone { stdout.read(&readiness, &events) }
+      if !stderr.isDone { stderr.read(&readiness, &events) }
       if !events.isEmpty, !stdout.isDone || !stderr.isDone { return nil }
     }
-    end.stdout = stdout.finish(&signpost, &events)
-    end.stderr = stderr.finish(&signpost, &events)
+    end.stdout = stdout.finish(&readiness, &events)
+    end.stderr = stderr.finish(&readiness, &events)
     end.note(unread: .stdout, stdout.failure)
     end.note(unread: .stderr, stderr.failure)
     return end
   }
 
-  private func listen(_ signpost: inout Signpost, _ events: inout EventQueue) {
+  private func listen(_ readiness: inout ReadinessFD, _ events: inout EventQueue) {
     for _ in 0..<PythonCommand.turns {
       var received = Interpreter.Received.nothing
       if isListening { received = interpreter.receive() }
-      while isListening, let word = interpreter.nextWord(works: pid != nil) { take(word, &signpost, &events) }
-      if isListening, case .noMemory = received { refuse("there is no memory for what it says", &signpost) }
+      while isListening, let word = interpreter.nextWord(works: pid != nil) { take(word, &readiness, &events) }
+      if isListening, case .noMemory = received { refuse("there is no memory for what it says", &readiness) }
       if isListening, case .end = received {
         // Its end, or what it left, is told by its monitor.
         interpreter.stop()
-        begin(&signpost)
+        begin(&readiness)
         phase = .ending
       }
       guard case .something = received else { break }
     }
     if case .over = phase { return }
-    if case .waiting = phase, patience?.isOver == true {
-      refuse("it has not begun with its work in \(ValueText.real(patienceTime)) s", &signpost)
+    if case .waiting = phase, startTimer?.isOver == true {
+      refuse("it has not begun with its work in \(ValueText.real(startTimeout)) s", &readiness)
     }
     guard let reply = interpreter.monitorReply() else { return }
-    begin(&signpost)
-    finish(end(reply), &signpost)
+    begin(&readiness)
+    finish(end(reply), &readiness)
   }
 
   /// Whether what the interpreter says matters.
@@ -128,70 +128,70 @@ final class PythonCommand: RunningCommand {
   }
 
   /// Its output may be told from now on.
-  private func begin(_ signpost: inout Signpost) {
+  private func begin(_ readiness: inout ReadinessFD) {
     guard case .waiting = phase else { return }
     phase = .working
-    endPatience()
-    signpost.watch(Waiting(stdout: stdout.fd, stderr: stderr.fd))
+    endTimeout()
+    readiness.watch(Waiting(stdout: stdout.fd, stderr: stderr.fd))
   }
 
-  private func endPatience() {
-    guard let patience else { return }
-    fws_epoll_remove(interpreter.fd, patience.fd)
-    self.patience = nil
+  private func endTimeout() {
+    guard let startTimer else { return }
+    fws_epoll_remove(interpreter.fd, startTimer.fd)
+    self.startTimer = nil
   }
 
-  private func take(_ word: Interpreter.Word, _ signpost: inout Signpost, _ events: inout EventQueue) {
+  private func take(_ word: Interpreter.Word, _ readiness: inout ReadinessFD, _ events: inout EventQueue) {
     switch word {
     case .ready:
       if let ticket {
-        do throws(SpawnFailure) { try interpreter.begin(ticket) } catch {
+        do throws(StepFailure) { try interpreter.begin(ticket) } catch {
           unbegun = error
           interpreter.stop()
         }
       }
       ticket = nil
-    case .line(let line): line.read { take($0, &signpost, &events) }
-    case .fault(let why): refuse(why, &signpost)
+    case .line(let line): line.read { take($0, &readiness, &events) }
+    case .fault(let why): refuse(why, &readiness)
     }
   }
 
-  private func take(_ line: JSONRef, _ signpost: inout Signpost, _ events: inout EventQueue) {
+  private func take(_ line: JSONRef, _ readiness: inout ReadinessFD, _ events: inout EventQueue) {
     let event = line["event"]?.string ?? ""
     switch event {
     case "started":
       guard case .waiting = phase, pid == nil, let number = line["pid"]?.processNumber else {
-        return refuse("its account of a beginning makes no sense", &signpost)
+        return refuse("its account of a beginning makes no sense", &readiness)
       }
-      begin(&signpost)
+      begin(&readiness)
       pid = number
       started = fws_wall()
       events.commandStarted(pid: pid, at: started)
     case "done":
       guard let done = RunnerDone(line), pid.map({ $0 == done.pid }) ?? (speech.report == nil) else {
-        return refuse("its account of an end makes no sense", &signpost)
+        return refuse("its account of an end makes no sense", &readiness)
       }
-      begin(&signpost)
-      finishJob(done, &signpost)
+      begin(&readiness)
+      finishJob(done, &readiness)
     default:
-      if pid == nil { return refuse("it says \(Wording.quoted(event)) before it has begun", &signpost) }
+      if pid == nil { return refuse("it says \(MessageFormat.quoted(event)) before it has begun", &readiness) }
       switch speech.take(event, line, of: job) {
       case .progress(let progress): events.progress(progress)
       case .report: break
-      case .fault(let why): refuse(why, &signpost)
+      case .fault(let why): refuse(why, &readiness)
       }
     }
   }
 
   /// Ends an interpreter that does not speak as it should: nothing that it says is believed any more.
-  private func refuse(_ why: String, _ signpost: inout Signpost) {
+  private func refuse(_ why: String, _ readiness: inout ReadinessFD) {
     fault = why
     interpreter.stop()
-    begin(&signpost)
+    begin(&readiness)
     phase = .ending
   }
 
-  private func finishJob(_ done: RunnerDone, _ signpost: inout Signpost) {
+  private func finishJob(_ done: RunnerDone, _ readiness: inout ReadinessFD) {
     // It is being ended, or may be, by its monitor; or it has left something, which its monitor ends.
     let mayBeEnded = speech.report == nil && (done.signal == SIGTERM || done.exitCode == 128 + SIGTERM)
     if isStopped || mayBeEnded || !done.isClean || !interpreter.isReaper {
@@ -201,7 +201,7 @@ final class PythonCommand: RunningCommand {
       return
     }
     interpreter.limit(nil, grace: grace)
-    finish(judged(done), &signpost)
+    finish(judged(done), &readiness)
     interpreters.keep(interpreter)
   }
 
@@ -227,7 +227,7 @@ final class PythonCommand: RunningCommand {
   }
 
   /// How a job ended whose interpreter has ended.
-  private func end(_ reply: fwk_reply?) -> CommandEnd {
+  private func end(_ reply: fwsv_reply?) -> CommandEnd {
     guard let reply else {
       var end = CommandEnd(outcome: .statusUnknown, started: started)
       end.pid = pid
@@ -235,11 +235,11 @@ final class PythonCommand: RunningCommand {
       end.isEnded = false
       return end
     }
-    if reply.kind == FWK_FAILED {
+    if reply.kind == FWSV_FAILED {
       return CommandEnd(failure: startFailure(reply), started: started)
     }
     if let unbegun, !isStopped { return CommandEnd(failure: unbegun, started: started) }
-    let wasEnded = speech.report == nil && (isStopped || reply.reason == UInt32(FWK_BY_TIMEOUT))
+    let wasEnded = speech.report == nil && (isStopped || reply.reason == UInt32(FWSV_BY_TIMEOUT))
     if let done, !wasEnded {
       // What was left is told of, and not the interpreter, which goes with it.
       var end = judged(done)
@@ -266,7 +266,7 @@ final class PythonCommand: RunningCommand {
     }
     if end.outcome == .timeout || isStopped {
       if end.outcome != .timeout { end.outcome = .cancelled }
-      end.place = speech.progress.map { "in cell \($0.cell) of \($0.of)" }
+      end.position = speech.progress.map { "in cell \($0.cell) of \($0.of)" }
       return end
     }
     return endWithoutWord(end)
@@ -275,22 +275,22 @@ final class PythonCommand: RunningCommand {
   /// How a job ended whose interpreter has ended by itself, or does not speak as it should.
   private func endWithoutWord(_ told: CommandEnd) -> CommandEnd {
     var end = told
-    let complaint = interpreter.complaint
-    let reason = complaint.isEmpty ? "" : ": \(complaint)"
+    let stderrText = interpreter.stderrText
+    let reason = stderrText.isEmpty ? "" : ": \(stderrText)"
     if let fault {
-      end.fail(SpawnFailure(engine: "\(interpreter.shown) does not speak as it should: \(fault)\(reason)"))
+      end.fail(StepFailure(engine: "\(interpreter.shown) does not speak as it should: \(fault)\(reason)"))
       return end
     }
     if let report = speech.report {
       if report.isSuccess {
-        end.fail(SpawnFailure(engine: "\(interpreter.shown) ended before it had told the end of \(job.shown)\(reason)"))
+        end.fail(StepFailure(engine: "\(interpreter.shown) ended before it had told the end of \(job.shown)\(reason)"))
       } else {
         report.tell(in: &end)
       }
       return end
     }
     guard pid != nil else {
-      end.fail(SpawnFailure("\(interpreter.shown) ended before it had begun with \(job.shown)\(reason)"))
+      end.fail(StepFailure("\(interpreter.shown) ended before it had begun with \(job.shown)\(reason)"))
       return end
     }
     // Our asking for its end is not why it ended.
@@ -300,17 +300,17 @@ final class PythonCommand: RunningCommand {
     return end
   }
 
-  private func startFailure(_ reply: fwk_reply) -> SpawnFailure {
-    let shown = Wording.path(interpreter.key.program)
+  private func startFailure(_ reply: fwsv_reply) -> StepFailure {
+    let shown = MessageFormat.path(interpreter.key.program)
     switch (Int(reply.stage), reply.error) {
-    case (FWK_AT_EXEC, ENOENT): return SpawnFailure("the Python interpreter \(shown) does not exist")
-    case (FWK_AT_EXEC, EACCES): return SpawnFailure("the Python interpreter \(shown) is not an executable file")
-    default: return SpawnFailure(start: reply, of: "the Python interpreter \(shown)")
+    case (FWSV_AT_EXEC, ENOENT): return StepFailure("the Python interpreter \(shown) does not exist")
+    case (FWSV_AT_EXEC, EACCES): return StepFailure("the Python interpreter \(shown) is not an executable file")
+    default: return StepFailure(start: reply, of: "the Python interpreter \(shown)")
     }
   }
 
-  private func finish(_ end: CommandEnd, _ signpost: inout Signpost) {
-    signpost.forget(interpreter.fd)
+  private func finish(_ end: CommandEnd, _ readiness: inout ReadinessFD) {
+    readiness.forget(interpreter.fd)
     stdout.markEnd()
     stderr.markEnd()
     phase = .over(end)

@@ -41,7 +41,7 @@ final class PythonJob: Sendable {
         }
       }
     }
-    return make(.call, "the function \(Wording.quoted(action.function))", writer)
+    return make(.call, "the function \(MessageFormat.quoted(action.function))", writer)
   }
 
   /// A run of a notebook.
@@ -53,7 +53,7 @@ final class PythonJob: Sendable {
       let key = action.variables[parameter]
       guard let reason = context?.objects[Name(key)]?.unfit else { continue }
       throw FlowError(
-        .document, "step \(step.shownName): the value of \(Wording.quoted(key)) \(reason)", path: "/action/params/\(index)")
+        .document, "step \(step.shownName): the value of \(MessageFormat.quoted(key)) \(reason)", path: "/action/params/\(index)")
     }
     var writer = JSONWriter()
     writer.object { writer in
@@ -68,7 +68,7 @@ final class PythonJob: Sendable {
       writer.member("cell_timeout", options.cellTimeout)
       writer.member("start_timeout", options.startTimeout)
     }
-    guard let job = make(.notebook, "the notebook \(Wording.quoted(action.notebook))", writer) else { throw .noMemory }
+    guard let job = make(.notebook, "the notebook \(MessageFormat.quoted(action.notebook))", writer) else { throw .noMemory }
     return job
   }
 

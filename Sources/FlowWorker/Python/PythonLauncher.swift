@@ -3,43 +3,43 @@ internal import CFlowShims
 /// Runs a function or a notebook in an interpreter.
 final class PythonLauncher: CommandLauncher {
   private let job: PythonJob
-  private let python: PythonPlace
+  private let python: PythonProgram
   private let interpreters: Interpreters
   private let settings: RunSettings
   private let grace: Double
-  private let patience: Double
+  private let startTimeout: Double
   private let env: KeyValues
   private let rundir: Descriptor
 
   init(
-    _ job: PythonJob, _ python: PythonPlace, _ interpreters: Interpreters, _ settings: RunSettings,
+    _ job: PythonJob, _ python: PythonProgram, _ interpreters: Interpreters, _ settings: RunSettings,
     _ options: PythonOptions, env: KeyValues, rundir: CText
-  ) throws(SpawnFailure) {
+  ) throws(StepFailure) {
     self.job = job
     self.python = python
     self.interpreters = interpreters
     self.settings = settings
     grace = options.grace
-    patience = options.interpreterPatience
+    startTimeout = options.interpreterStartTimeout
     self.env = env
-    self.rundir = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(rundir, isKept: true) }
+    self.rundir = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(rundir, isKept: true) }
   }
 
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
-    throws(SpawnFailure) -> any RunningCommand
+    throws(StepFailure) -> any RunningCommand
   {
-    guard let keepers = Keepers.shared else { throw .noMemory }
+    guard let supervisors = Supervisors.shared else { throw .noMemory }
     let environment = python.environment(env, settings.secrets)
     if environment.texts.isExhausted { throw .noMemory }
     let key = Interpreter.Key(
       kind: job.kind, program: try python.program(env), environment: Array(environment.texts.bytes),
-      identity: try keepers.identity())
+      identity: try supervisors.identity())
     let interpreter = try interpreters.take(key, environment: environment, grace: grace)
     let pipes = try OutputPipes(settings, events, for: .job)
     let ticket = try JobTicket(job, rundir: rundir, out: pipes.outEnd, err: pipes.errEnd)
     // Its time counts from now on.
     interpreter.limit(timeout, grace: grace)
-    let command = PythonCommand(job, interpreter, interpreters, pipes, grace: grace, patience: patience)
+    let command = PythonCommand(job, interpreter, interpreters, pipes, grace: grace, startTimeout: startTimeout)
     try command.begin(with: ticket)
     return command
   }

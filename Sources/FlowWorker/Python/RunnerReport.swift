@@ -94,7 +94,7 @@ struct RunnerSpeech {
 
   mutating func take(_ event: String, _ line: JSONRef, of job: PythonJob) -> Word {
     guard report == nil else {
-      return .fault("it says \(Wording.quoted(event)) after it has told what came of its work")
+      return .fault("it says \(MessageFormat.quoted(event)) after it has told what came of its work")
     }
     if event == "cell", job.kind == .notebook {
       guard let next = CellProgress(line), next.follows(progress) else {
@@ -104,7 +104,7 @@ struct RunnerSpeech {
       return .progress(next)
     }
     guard let report = RunnerReport(event, line, of: job) else {
-      return .fault("it says \(Wording.quoted(event)), which makes no sense here")
+      return .fault("it says \(MessageFormat.quoted(event)), which makes no sense here")
     }
     self.report = report
     return .report

@@ -46,7 +46,7 @@ struct Attempt {
   func outputs(of stream: Stream) -> [Output] { stream == .stdout ? stdout : stderr }
 
   /// The same, for a step whose commands have succeeded, and its files have not.
-  func failed(by failure: SpawnFailure, of step: Step, on type: WorkerType) -> Attempt {
+  func failed(by failure: StepFailure, of step: Step, on type: WorkerType) -> Attempt {
     let record = CommandRecord(index: nil, command: "", CommandEnd(failure: failure, started: 0))
     var attempt = self
     attempt.outcome = failure.outcome
@@ -75,10 +75,10 @@ struct CommandRecord {
   let command: String
   let end: CommandEnd
   /// Where the step was ended, if that was between two commands.
-  private let place: String?
+  private let position: String?
 
-  init(index: Int?, command: String, _ end: CommandEnd, place: String? = nil) {
-    self.place = place
+  init(index: Int?, command: String, _ end: CommandEnd, position: String? = nil) {
+    self.position = position
     self.index = index
     self.command = command
     self.end = end
@@ -103,9 +103,9 @@ struct CommandRecord {
 
   /// What a message says of it, behind the command's place in the step.
   func explanation(limit: String) -> String {
-    let shown = Wording.quoted(command, limit: 100) + (end.place.map { ", \($0)" } ?? "")
-    if let explanation = end.explanation { return Wording.foreign(explanation, limit: CommandRecord.longestExplanation) }
-    let failure = end.failure.map { Wording.foreign($0, limit: CommandRecord.longestFailure) } ?? ""
+    let shown = MessageFormat.quoted(command, limit: 100) + (end.position.map { ", \($0)" } ?? "")
+    if let explanation = end.explanation { return MessageFormat.foreign(explanation, limit: CommandRecord.longestExplanation) }
+    let failure = end.failure.map { MessageFormat.foreign($0, limit: CommandRecord.longestFailure) } ?? ""
     switch end.outcome {
     case .exited:
       let code = end.exitCode ?? 1
@@ -119,10 +119,10 @@ struct CommandRecord {
       return "was ended by signal \(number)\(CommandRecord.signalName(number))\(likely): \(shown)"
     case .oom: return "was ended, because the memory of its container ran out: \(shown)"
     case .timeout:
-      if let place { return "was ended \(place), because \(limit) had passed: \(shown)" }
+      if let position { return "was ended \(position), because \(limit) had passed: \(shown)" }
       return "was ended, because \(limit) had passed\(ending): \(shown)"
     case .cancelled:
-      if let place { return "was cancelled \(place): \(shown)" }
+      if let position { return "was cancelled \(position): \(shown)" }
       return "was ended, because the step was cancelled\(ending): \(shown)"
     case .statusUnknown: return "ended, but nobody knows how: \(end.loss ?? "its monitor process was killed"): \(shown)"
     case .spawnFailed, .inputMissing: return "could not be started: \(failure)"

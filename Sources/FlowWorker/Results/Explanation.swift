@@ -13,7 +13,7 @@ struct Explanation {
     /// The library, before anything of the step ran.
     case start
     /// What watches the command.
-    case keeper
+    case supervisor
     /// A container engine.
     case engine
     case scheduler
@@ -75,7 +75,7 @@ struct Explanation {
       if let call = end.failedCall { tried.append(call) }
       likely = end.likely
     case .engineFailed where engine == nil && end.likely != nil:
-      layer = .keeper
+      layer = .supervisor
       likely = end.likely
     case .engineFailed:
       layer = remote
@@ -96,10 +96,10 @@ struct Explanation {
       layer = .volume
       likely = nil
     case .statusUnknown:
-      layer = type == .slurm ? .scheduler : .keeper
+      layer = type == .slurm ? .scheduler : .supervisor
       likely = end.likely ?? "something outside ended what watched the command: the system when memory ran out, or a person"
     }
-    self.tried = tried.map { Wording.foreign(secrets.masked($0), limit: 1000) }
+    self.tried = tried.map { MessageFormat.foreign(secrets.masked($0), limit: 1000) }
   }
 
   private static func signal(_ number: Int32) -> String? {

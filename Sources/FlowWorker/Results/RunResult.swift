@@ -5,7 +5,7 @@ final class RunResult {
   /// How many steps the workflow has.
   let total: Int
   /// How many of the first ones had been run before, by a host that has died.
-  let kept: Int
+  let restored: Int
   let outcome: Outcome
   let returncode: Int32
   let message: CText?
@@ -28,12 +28,12 @@ final class RunResult {
   ///   - failure: of the run itself, and no step's.
   ///   - unkept: why its state is not kept, by which a run of steps that succeeded has failed in the end.
   init(
-    steps: [Report], total: Int, kept: Int, failure: SpawnFailure?, started: Double, duration: Double, context: JSONValue?,
-    copies: [Copy], unkept: SpawnFailure?
+    steps: [Report], total: Int, restored: Int, failure: StepFailure?, started: Double, duration: Double, context: JSONValue?,
+    copies: [Copy], unkept: StepFailure?
   ) {
     self.steps = steps
     self.total = total
-    self.kept = kept
+    self.restored = restored
     self.started = started
     self.duration = duration
     self.context = context
@@ -59,7 +59,7 @@ final class RunResult {
       writer.member("started", started)
       writer.member("duration", duration)
       writer.member("total", total)
-      writer.member("kept", kept)
+      writer.member("restored", restored)
       writer.member("context") { writer in
         guard let context else { return writer.null() }
         context.read { writer.value($0) }

@@ -84,7 +84,7 @@ public final class StepResult: @unchecked Sendable {
   }
 
   /// The same, for a step whose commands have succeeded, and its files have not.
-  func failed(by failure: SpawnFailure, of step: Step) -> StepResult {
+  func failed(by failure: StepFailure, of step: Step) -> StepResult {
     StepResult(self, last: last.failed(by: failure, of: step, on: workerType), notes: notes)
   }
 

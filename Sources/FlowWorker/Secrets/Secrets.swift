@@ -42,7 +42,7 @@ final class Secrets: Sendable {
       for text in [entry, text].compactMap({ $0 }) where !text.isEmpty && text.utf8.count < Secrets.leastSize {
         throw FlowError(
           .document,
-          "step \(step.shownName): the secret \(Wording.quoted(name)) has fewer than \(Secrets.leastSize) bytes, which "
+          "step \(step.shownName): the secret \(MessageFormat.quoted(name)) has fewer than \(Secrets.leastSize) bytes, which "
             + "cannot be kept out of what is told",
           path: index < worker.count ? "" : "/secrets/\(index - worker.count)")
       }
@@ -53,13 +53,13 @@ final class Secrets: Sendable {
       if entry == nil, let text {
         guard !name.utf8.contains(UInt8(ascii: "=")), !name.isEmpty, !text.utf8.contains(0) else {
           throw FlowError(
-            .document, "step \(step.shownName): the secret \(Wording.quoted(name)) cannot be an environment variable")
+            .document, "step \(step.shownName): the secret \(MessageFormat.quoted(name)) cannot be an environment variable")
         }
         hidden.set(name, text)
       } else if entry == nil, index >= worker.count {
         throw FlowError(
           .document,
-          "step \(step.shownName) names the secret \(Wording.quoted(name)), which neither its environment nor the context "
+          "step \(step.shownName) names the secret \(MessageFormat.quoted(name)), which neither its environment nor the context "
             + "has", path: "/secrets/\(index - worker.count)")
       }
     }
@@ -123,7 +123,7 @@ final class Secrets: Sendable {
     FlowError(error.code, masked(message: error.message), path: error.path, position: error.position)
   }
 
-  func masked(_ failure: SpawnFailure) -> SpawnFailure { failure.with(reason: masked(message: failure.reason)) }
+  func masked(_ failure: StepFailure) -> StepFailure { failure.with(reason: masked(message: failure.reason)) }
 }
 
 /// The texts by which secrets are found.

@@ -1,24 +1,24 @@
 /// The allocations of a pool: those that wait for a step, and the steps that wait for one.
 ///
 /// There are at most so many at once, whatever number of steps is in flight: that bounds what the scheduler, and this
-/// machine, have to do. A step takes one that is free; or asks for one; or waits in the line. One that it has asked for
+/// machine, have to do. A step takes one that is free; or asks for one; or waits in the queue. One that it has asked for
 /// and one that becomes free meanwhile are both good for it: who gets another's leaves its own to the next.
 final class Allocations: Sendable {
   /// Where a step waits.
-  final class Place {
+  final class Waiter {
     let submission: Submission
     /// Wakes the step.
-    let bell: Pause
+    let wakeTimer: Pause
     /// What it gets, under the lock.
     fileprivate var offer: ClusterAgent?
     /// There may be one to ask for.
-    fileprivate var isRung = false
+    fileprivate var isWoken = false
     /// It has asked for one itself.
     fileprivate var hasOwn = false
 
-    init(_ submission: Submission, bell: Pause) {
+    init(_ submission: Submission, wakeTimer: Pause) {
       self.submission = submission
-      self.bell = bell
+      self.wakeTimer = wakeTimer
     }
   }
 
@@ -32,43 +32,43 @@ final class Allocations: Sendable {
   private struct State {
     /// Without a step; the scheduler may not have given them yet.
     var idle: [ClusterAgent] = []
-    var line: [Place] = []
+    var queue: [Waiter] = []
     var counts: [(submission: Submission, count: Int)] = []
 
-    mutating func stand(_ place: Place) { if !line.contains(where: { $0 === place }) { line.append(place) } }
+    mutating func enqueue(_ waiter: Waiter) { if !queue.contains(where: { $0 === waiter }) { queue.append(waiter) } }
   }
 
   private let state: Guarded<State>
 
   init() throws(FlowError) { state = try Guarded(State()) }
 
-  /// Finds an allocation for a step, which then stands in the line unless it gets one at once.
-  func take(_ place: Place) -> Answer {
+  /// Finds an allocation for a step, which then stands in the queue unless it gets one at once.
+  func take(_ waiter: Waiter) -> Answer {
     while true {
       var candidate: ClusterAgent?
       let answer = state.withLock { state -> Answer in
-        place.isRung = false
-        place.hasOwn = false
-        if let index = state.idle.lastIndex(where: { $0.submission == place.submission && $0.isReady })
-          ?? state.idle.lastIndex(where: { $0.submission == place.submission })
+        waiter.isWoken = false
+        waiter.hasOwn = false
+        if let index = state.idle.lastIndex(where: { $0.submission == waiter.submission && $0.isReady })
+          ?? state.idle.lastIndex(where: { $0.submission == waiter.submission })
         {
           let found = state.idle.remove(at: index)
           candidate = found
           // One that is still waited for is as good as one of its own.
-          place.hasOwn = !found.isReady
-          if place.hasOwn { state.stand(place) }
+          waiter.hasOwn = !found.isReady
+          if waiter.hasOwn { state.enqueue(waiter) }
           return .wait
         }
-        state.stand(place)
-        let index = state.counts.firstIndex { $0.submission == place.submission }
+        state.enqueue(waiter)
+        let index = state.counts.firstIndex { $0.submission == waiter.submission }
         guard let index else {
-          state.counts.append((place.submission, 1))
-          place.hasOwn = true
+          state.counts.append((waiter.submission, 1))
+          waiter.hasOwn = true
           return .ask
         }
-        guard state.counts[index].count < place.submission.limit else { return .wait }
+        guard state.counts[index].count < waiter.submission.limit else { return .wait }
         state.counts[index].count += 1
-        place.hasOwn = true
+        waiter.hasOwn = true
         return .ask
       }
       guard let candidate else { return answer }
@@ -80,23 +80,23 @@ final class Allocations: Sendable {
     }
   }
 
-  /// What was given to a place since. It stands in the line no more if something was.
-  func offer(to place: Place) -> ClusterAgent? {
+  /// What was given to a waiter since. It stands in the queue no more if something was.
+  func offer(to waiter: Waiter) -> ClusterAgent? {
     state.withLock { state in
-      defer { place.offer = nil }
-      return place.offer
+      defer { waiter.offer = nil }
+      return waiter.offer
     }
   }
 
-  /// Whether the bell has been rung, also where nobody has heard it.
-  func isRung(_ place: Place) -> Bool { state.withLock { _ in place.offer != nil || place.isRung } }
+  /// Whether the step has been woken, even if nobody has seen that yet.
+  func isWoken(_ waiter: Waiter) -> Bool { state.withLock { _ in waiter.offer != nil || waiter.isWoken } }
 
   /// The step waits no more. Gives what it was offered meanwhile.
-  func leave(_ place: Place) -> ClusterAgent? {
+  func leave(_ waiter: Waiter) -> ClusterAgent? {
     state.withLock { state in
-      state.line.removeAll { $0 === place }
-      defer { place.offer = nil }
-      return place.offer
+      state.queue.removeAll { $0 === waiter }
+      defer { waiter.offer = nil }
+      return waiter.offer
     }
   }
 
@@ -104,12 +104,12 @@ final class Allocations: Sendable {
   func keep(_ agent: ClusterAgent) {
     let isForOne = agent.submission.hold <= 0
     let isTaken = state.withLock { state in
-      guard !isForOne, agent.isReady, let index = state.line.firstIndex(where: { $0.submission == agent.submission }) else {
+      guard !isForOne, agent.isReady, let index = state.queue.firstIndex(where: { $0.submission == agent.submission }) else {
         return false
       }
-      let place = state.line.remove(at: index)
-      place.offer = agent
-      place.bell.stop()
+      let waiter = state.queue.remove(at: index)
+      waiter.offer = agent
+      waiter.wakeTimer.stop()
       return true
     }
     if isTaken { return }
@@ -134,15 +134,15 @@ final class Allocations: Sendable {
         state.counts[index].count -= 1
         if state.counts[index].count <= 0 { state.counts.remove(at: index) }
       }
-      guard let next = state.line.first(where: { $0.submission == submission && !$0.hasOwn }) else { return }
-      next.isRung = true
-      next.bell.stop()
+      guard let next = state.queue.first(where: { $0.submission == submission && !$0.hasOwn }) else { return }
+      next.isWoken = true
+      next.wakeTimer.stop()
     }
   }
 
   /// What a step had asked for is no more.
-  func lose(_ place: Place) {
-    state.withLock { _ in place.hasOwn = false }
-    forget(place.submission)
+  func lose(_ waiter: Waiter) {
+    state.withLock { _ in waiter.hasOwn = false }
+    forget(waiter.submission)
   }
 }

@@ -19,7 +19,7 @@ final class ClusterAgent: @unchecked Sendable {
   private(set) var facts = ClusterFacts()
   /// What the scheduler has put into the environment.
   private(set) var environment: [String] = []
-  private var words = SchedulerWords()
+  private var words = SchedulerMessages()
   /// Of the last request, as it was sent.
   private var lastEnvironment: [UInt8] = []
   private var lastBegin = 0
@@ -29,7 +29,7 @@ final class ClusterAgent: @unchecked Sendable {
   private var taken = 0
   private var hasLinkEnded = false
   /// The point has come that is before the first frame.
-  private var hasDawned = false
+  private var hasReadyByte = false
   /// The last frame said that another is written behind it.
   private var isMoreToCome = false
   /// It was told to go on with what is to come.
@@ -38,7 +38,7 @@ final class ClusterAgent: @unchecked Sendable {
   private static let readSize = 128 * 1024
   private static let longestFrame = 1 << 20
 
-  init(_ submission: Submission) throws(SpawnFailure) {
+  init(_ submission: Submission) throws(StepFailure) {
     var arguments = TextBlock()
     arguments.add(submission.program)
     for text in submission.arguments(name: name) { arguments.add(text) }
@@ -46,15 +46,15 @@ final class ClusterAgent: @unchecked Sendable {
       request.is_link = 1
       // When the host goes, the link ends, and the agent ends what it runs, with its grace. A signal to srun would be
       // KILL to all of it at once.
-      request.patience = Int64((submission.grace + ClusterAgent.closingPatience) * 1e9)
+      request.host_gone_timeout = Int64((submission.grace + ClusterAgent.closingTimeout) * 1e9)
     }
     self.submission = submission
-    fws_epoll_add(fd, program.complaints.number)
+    fws_epoll_add(fd, program.stderr.number)
     sendProgram()
   }
 
   /// Seconds that an agent and its srun have to end, beside the grace.
-  static let closingPatience = 10.0
+  static let closingTimeout = 10.0
   /// Of srun: it needs a moment to take back a request.
   private static let grace = 5.0
 
@@ -79,11 +79,11 @@ final class ClusterAgent: @unchecked Sendable {
   /// Gives it a command.
   ///
   /// - Parameters:
-  ///   - place: the strings of FWA_RUN.
+  ///   - location: the strings of FWA_RUN.
   ///   - hold: seconds; `nil`: another command follows.
   func run(
-    _ request: fwk_request, _ arguments: borrowing TextBlock, _ environment: borrowing TextBlock,
-    place: borrowing ByteBuffer, index: Int, hold: Double?
+    _ request: fwsv_request, _ arguments: borrowing TextBlock, _ environment: borrowing TextBlock,
+    location: borrowing ByteBuffer, index: Int, hold: Double?
   ) {
     var run = fwa_run()
     run.request = request
@@ -92,7 +92,7 @@ final class ClusterAgent: @unchecked Sendable {
     run.request.slots = UInt32(clamping: slots)
     run.request.size = UInt64(texts.count)
     run.index = UInt64(index)
-    run.place = UInt64(place.count)
+    run.location = UInt64(location.count)
     run.hold = hold.map { Int64($0 * 1e9) } ?? -1
     // The environment, with its part of the table, is where it was.
     let (begin, end) = arguments.placeOfEnvironment(environment)
@@ -107,7 +107,7 @@ final class ClusterAgent: @unchecked Sendable {
     lastBegin = begin
     var frame = ByteBuffer()
     let same = Int(run.same)
-    let size = MemoryLayout<fwa_run>.size + texts.count - same + place.count
+    let size = MemoryLayout<fwa_run>.size + texts.count - same + location.count
     withUnsafeBytes(of: fwa_head(kind: UInt32(FWA_RUN), size: UInt32(clamping: size))) { frame.append($0) }
     withUnsafeBytes(of: run) { frame.append($0) }
     if same == 0 {
@@ -116,7 +116,7 @@ final class ClusterAgent: @unchecked Sendable {
       frame.append(UnsafeRawBufferPointer(rebasing: texts.bytes[..<begin]))
       frame.append(UnsafeRawBufferPointer(rebasing: texts.bytes[end...]))
     }
-    frame.append(place.bytes)
+    frame.append(location.bytes)
     outgoing.append(frame.bytes)
     flush()
   }
@@ -173,7 +173,7 @@ final class ClusterAgent: @unchecked Sendable {
     case nothing
     case ready
     case output(Stream, UnsafeRawBufferPointer)
-    case reply(fwk_reply)
+    case reply(fwsv_reply)
     /// The scheduler has said something about the queue.
     case queued(String)
     /// The link has ended, and srun, too.
@@ -205,8 +205,8 @@ final class ClusterAgent: @unchecked Sendable {
     guard status == nil else { return .end }
     guard let reply = program.monitorReply() else { return .nothing }
     // What srun said at its end is in the pipe.
-    status = reply.map { $0.kind == FWK_ENDED ? $0.status : -1 } ?? -1
-    if let reply, reply.kind == FWK_FAILED { words.add(SpawnFailure(start: reply, of: "srun").reason) }
+    status = reply.map { $0.kind == FWSV_ENDED ? $0.status : -1 } ?? -1
+    if let reply, reply.kind == FWSV_FAILED { words.add(StepFailure(start: reply, of: "srun").reason) }
     fws_epoll_remove(fd, program.channel.number)
     close()
     while let line = hearScheduler() { _ = line }
@@ -230,13 +230,13 @@ final class ClusterAgent: @unchecked Sendable {
 
   /// More is to come, which may wait for our word (agent.h).
   private func goOn() {
-    guard !hasAsked, hasDawned, isMoreToCome || incoming.count > taken else { return }
+    guard !hasAsked, hasReadyByte, isMoreToCome || incoming.count > taken else { return }
     hasAsked = true
-    send(UInt32(FWA_GO_ON), [])
+    send(UInt32(FWA_ACK), [])
   }
 
   private func hearScheduler() -> String? {
-    while program.complaints.isOurs {
+    while program.stderr.isOurs {
       if let line = words.takeQueued() {
         facts.job = words.job ?? facts.job
         facts.messages = words.lines
@@ -244,9 +244,9 @@ final class ClusterAgent: @unchecked Sendable {
       }
       var room = ByteBuffer()
       guard let start = room.room(for: 4096) else { return nil }
-      let count = read(program.complaints.number, start, 4096)
+      let count = read(program.stderr.number, start, 4096)
       guard count > 0 else {
-        if count == 0 { fws_epoll_remove(fd, program.complaints.number) }
+        if count == 0 { fws_epoll_remove(fd, program.stderr.number) }
         return nil
       }
       room.commit(count)
@@ -260,9 +260,9 @@ final class ClusterAgent: @unchecked Sendable {
   /// `nil`: no frame is complete.
   private func takeFrame() -> Word? {
     let headSize = MemoryLayout<fwa_head>.size
-    if !hasDawned {
+    if !hasReadyByte {
       guard let first = incoming.bytes.first else { return nil }
-      hasDawned = true
+      hasReadyByte = true
       if first == UInt8(ascii: ".") { taken = 1 }
     }
     let rest = UnsafeRawBufferPointer(rebasing: incoming.bytes[taken...])
@@ -283,7 +283,7 @@ final class ClusterAgent: @unchecked Sendable {
     case FWA_OUT: return .output(.stdout, payload)
     case FWA_ERR: return .output(.stderr, payload)
     case FWA_REPLY:
-      var reply = fwk_reply()
+      var reply = fwsv_reply()
       withUnsafeMutableBytes(of: &reply) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: payload.prefix($0.count))) }
       return .reply(reply)
     default: return .nothing

@@ -29,12 +29,12 @@ final class SchedulerQuery {
 
   private let launcher: ProcessLauncher
   private let command: any RunningCommand
-  private var signpost = Signpost()
+  private var readiness = ReadinessFD()
   private var unheard = EventQueue()
 
   /// Seconds.
-  private static let patience = 10.0
-  private static let hurriedPatience = 4.0
+  private static let timeout = 10.0
+  private static let hurriedTimeout = 4.0
   private let limit: Double
   /// Bytes of what it says: one line is wanted.
   private static let longestAnswer = 64 << 10
@@ -44,8 +44,8 @@ final class SchedulerQuery {
   /// - Parameters:
   ///   - cancels: whether the job is ended, too.
   ///   - isHurried: whether somebody waits for the step to be over.
-  init(_ name: String, cancels: Bool, isHurried: Bool) throws(SpawnFailure) {
-    limit = isHurried ? SchedulerQuery.hurriedPatience : SchedulerQuery.patience
+  init(_ name: String, cancels: Bool, isHurried: Bool) throws(StepFailure) {
+    limit = isHurried ? SchedulerQuery.hurriedTimeout : SchedulerQuery.timeout
     var env = KeyValues()
     env.set("FLOWWORKER_JOB", name)
     env.set("LC_ALL", "C")
@@ -61,19 +61,19 @@ final class SchedulerQuery {
     text.append(byte: 0)
     command = try launcher.start(
       UnsafeRawBufferPointer(rebasing: text.bytes.dropLast()), isLast: true, timeout: limit, events: nil)
-    guard signpost.open() else { throw SpawnFailure("no descriptor for a question to the scheduler could be had") }
-    signpost.watch(command.waiting)
+    guard readiness.open() else { throw StepFailure("no descriptor for a question to the scheduler could be had") }
+    readiness.watch(command.waiting)
   }
 
-  var fd: Int32 { signpost.epoll }
+  var fd: Int32 { readiness.epoll }
 
   /// Does what can be done without waiting; `nil`: it is not over.
   func advance() -> Answer? {
     let ready = command.waiting.poll(0)
-    guard ready.isAny, let end = command.advance(ready, &signpost, &unheard) else { return nil }
-    if end.outcome == .timeout { return .silence("squeue did not answer in \(Wording.seconds(limit))") }
+    guard ready.isAny, let end = command.advance(ready, &readiness, &unheard) else { return nil }
+    if end.outcome == .timeout { return .silence("squeue did not answer in \(MessageFormat.seconds(limit))") }
     guard end.outcome == .exited, end.exitCode == 0 else {
-      let said = Wording.foreign(String(decoding: end.stderr.bytes, as: UTF8.self))
+      let said = MessageFormat.foreign(String(decoding: end.stderr.bytes, as: UTF8.self))
       return .failed(said.isEmpty ? "squeue failed" : said)
     }
     let lines = String(decoding: end.stdout.bytes, as: UTF8.self).pieces(at: "\n")

@@ -29,7 +29,7 @@ final class SlurmCommand: RunningCommand {
   private var stdout: ReceivedOutput
   private var stderr: ReceivedOutput
   private var phase = Phase.arriving
-  private var place: Allocations.Place?
+  private var waiter: Allocations.Waiter?
   private var agent: ClusterAgent?
   private var end: CommandEnd
   private var isTold = false
@@ -51,7 +51,7 @@ final class SlurmCommand: RunningCommand {
   init(
     _ launcher: SlurmLauncher, _ command: UnsafeRawBufferPointer, index: Int, isLast: Bool, timeout: Double?,
     events: RunOptions.Events?
-  ) throws(SpawnFailure) {
+  ) throws(StepFailure) {
     self.launcher = launcher
     self.isLast = isLast
     self.index = index
@@ -64,14 +64,14 @@ final class SlurmCommand: RunningCommand {
     clocks = Deadlines(timer)
     watch = StartWatch(limit: launcher.options.startTimeout)
     guard fws_epoll_add(epoll.number, timer.fd) else {
-      throw SpawnFailure("its timer cannot be waited for", errno, call: "epoll_ctl")
+      throw StepFailure("its timer cannot be waited for", errno, call: "epoll_ctl")
     }
     end = CommandEnd(outcome: .exited, started: fws_wall())
     stdout = ReceivedOutput(.stdout, launcher.settings, events)
     stderr = ReceivedOutput(.stderr, launcher.settings, events)
     if let kept = launcher.agent {
       launcher.agent = nil
-      adopt(kept)
+      attach(kept)
     } else {
       try arrive()
     }
@@ -79,7 +79,7 @@ final class SlurmCommand: RunningCommand {
 
   deinit {
     // Nobody waits for it any more.
-    if let place, let offered = launcher.allocations.leave(place) { launcher.allocations.keep(offered) }
+    if let waiter, let offered = launcher.allocations.leave(waiter) { launcher.allocations.keep(offered) }
     guard let agent else { return }
     if case .over = phase { return }
     if !agent.isReady { agent.abandon() }
@@ -91,69 +91,69 @@ final class SlurmCommand: RunningCommand {
 
   // MARK: To an allocation
 
-  private func arrive() throws(SpawnFailure) {
+  private func arrive() throws(StepFailure) {
     phase = .arriving
-    let place: Allocations.Place
-    if let present = self.place {
-      place = present
+    let waiter: Allocations.Waiter
+    if let present = self.waiter {
+      waiter = present
     } else {
-      place = Allocations.Place(launcher.submission, bell: timer)
-      self.place = place
+      waiter = Allocations.Waiter(launcher.submission, wakeTimer: timer)
+      self.waiter = waiter
       if let limit = launcher.options.queueTimeout { clocks.set(.queue, in: limit) }
     }
-    switch launcher.allocations.take(place) {
-    case .agent(let found): found.isReady ? adopt(found) : tend(found)
+    switch launcher.allocations.take(waiter) {
+    case .agent(let found): found.isReady ? attach(found) : observe(found)
     case .wait: break
     case .ask:
-      do throws(SpawnFailure) {
+      do throws(StepFailure) {
         submissions += 1
-        tend(try Keepers.retrying { () throws(SpawnFailure) in try ClusterAgent(launcher.submission) })
+        observe(try Supervisors.retrying { () throws(StepFailure) in try ClusterAgent(launcher.submission) })
       } catch {
-        launcher.allocations.lose(place)
+        launcher.allocations.lose(waiter)
         throw error
       }
     }
   }
 
-  private func tend(_ agent: ClusterAgent) {
+  private func observe(_ agent: ClusterAgent) {
     self.agent = agent
     fws_epoll_add(epoll.number, agent.fd)
     if !agent.isReady { clocks.set(.start, in: watch.limit) }
   }
 
   /// It is there: the command begins.
-  private func adopt(_ found: ClusterAgent) {
-    if let place {
+  private func attach(_ found: ClusterAgent) {
+    if let waiter {
       // What was offered in this moment goes to the next one.
-      if let offered = launcher.allocations.leave(place), offered !== found { launcher.allocations.keep(offered) }
-      self.place = nil
+      if let offered = launcher.allocations.leave(waiter), offered !== found { launcher.allocations.keep(offered) }
+      self.waiter = nil
     }
     if let own = agent, own !== found {
       fws_epoll_remove(epoll.number, own.fd)
       launcher.allocations.keep(own)
       agent = nil
     }
-    if agent == nil { tend(found) }
+    if agent == nil { observe(found) }
     launcher.learn(found.facts, waited: index == 0 ? fws_monotonic() - began : launcher.waited)
     phase = .running
     clocks.clear(.queue)
     clocks.clear(.timeout)
     endWatch()
     // The node's monitor keeps the time. Should that not answer, we do.
-    if let timeout { clocks.set(.answer, in: timeout + launcher.options.process.grace + SlurmCommand.answerPatience) }
+    if let timeout { clocks.set(.answer, in: timeout + launcher.options.process.grace + SlurmCommand.answerTimeout) }
     run(on: found)
   }
 
   private func run(on agent: ClusterAgent) {
-    var place = ByteBuffer()
-    place.append(
+    var location = ByteBuffer()
+    location.append(
       UnsafeRawBufferPointer(start: launcher.shell.rundir.start, count: strlen(launcher.shell.rundir.start) + 1))
-    place.append(launcher.statusFile)
-    place.append(byte: 0)
+    location.append(launcher.statusFile)
+    location.append(byte: 0)
     agent.run(
       launcher.shell.request(timeout: timeout, tellsStart: true), launcher.shell.arguments(text.bytes),
-      launcher.environment(on: agent), place: place, index: index,
-      hold: isLast ? launcher.options.hold + SlurmCommand.deliveryPatience : nil)
+      launcher.environment(on: agent), location: location, index: index,
+      hold: isLast ? launcher.options.hold + SlurmCommand.deliveryTimeout : nil)
   }
 
   // MARK: What happens
@@ -170,7 +170,7 @@ final class SlurmCommand: RunningCommand {
       reason = outcome
       // One that has not begun yet is ended as soon as it has: the agent takes one thing after the other.
       agent?.stop()
-      clocks.set(.answer, in: launcher.options.process.grace + SlurmCommand.answerPatience)
+      clocks.set(.answer, in: launcher.options.process.grace + SlurmCommand.answerTimeout)
     case .settling:
       // What has happened to it is another matter than that nobody waits for it any longer.
       if outcome == .cancelled { reason = reason ?? outcome }
@@ -197,10 +197,10 @@ final class SlurmCommand: RunningCommand {
     }
   }
 
-  func advance(_ ready: Waiting.Ready, _ signpost: inout Signpost, _ events: inout EventQueue) -> CommandEnd? {
+  func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     step(&events)
     guard case .over = phase else { return nil }
-    signpost.forget(epoll.number)
+    readiness.forget(epoll.number)
     stdout.finish(&events)
     stderr.finish(&events)
     end.stdout = stdout.take()
@@ -210,7 +210,7 @@ final class SlurmCommand: RunningCommand {
 
   private func step(_ events: inout EventQueue) {
     while let clock = clocks.takeDue() { passed(clock) }
-    for _ in 0..<SlurmCommand.turn {
+    for _ in 0..<SlurmCommand.framesPerPoll {
       guard events.isEmpty else { break }
       switch phase {
       case .arriving:
@@ -220,12 +220,12 @@ final class SlurmCommand: RunningCommand {
           heed(watch.take(answer))
           continue
         }
-        if let place, let offered = launcher.allocations.offer(to: place) {
-          adopt(offered)
+        if let waiter, let offered = launcher.allocations.offer(to: waiter) {
+          attach(offered)
           continue
         }
         guard let agent else {
-          do throws(SpawnFailure) { try arrive() } catch { return fail(error) }
+          do throws(StepFailure) { try arrive() } catch { return fail(error) }
           if case .running = phase { continue }
           if self.agent != nil { continue }
           if isStillWaiting { return }
@@ -233,10 +233,10 @@ final class SlurmCommand: RunningCommand {
         }
         switch agent.listen() {
         case .nothing: if isStillWaiting { return }
-        case .ready: adopt(agent)
+        case .ready: attach(agent)
         case .queued(let line):
           events.queued(job: agent.facts.job, line)
-          if SchedulerWords.tellOfAllocation(line) { clocks.bring(.start, within: watch.limit) }
+          if SchedulerMessages.tellOfAllocation(line) { clocks.bring(.start, within: watch.limit) }
         case .end: settled()
         default: agent.close()
         }
@@ -273,12 +273,12 @@ final class SlurmCommand: RunningCommand {
 
   private func look() {
     guard case .arriving = phase, let agent, !agent.isReady, watch.query == nil else { return }
-    if let verdict = watch.look(for: agent.name) { return heed(verdict) }
+    if let decision = watch.look(for: agent.name) { return heed(decision) }
     if let query = watch.query { fws_epoll_add(epoll.number, query.fd) }
   }
 
-  private func heed(_ verdict: StartWatch.Verdict) {
-    switch verdict {
+  private func heed(_ decision: StartWatch.Decision) {
+    switch decision {
     case .wait(let seconds): clocks.set(.start, in: seconds)
     case .late:
       reason = .engineFailed
@@ -292,21 +292,21 @@ final class SlurmCommand: RunningCommand {
     watch = StartWatch(limit: watch.limit)
   }
 
-  /// Waits for the bell. It may have been rung since it was looked at.
-  private var isStillWaiting: Bool { place.map { !launcher.allocations.isRung($0) } ?? true }
+  /// Waits until the step is woken. That may have happened since it was looked at.
+  private var isStillWaiting: Bool { waiter.map { !launcher.allocations.isWoken($0) } ?? true }
 
   /// What the monitor on the node says.
-  private func take(_ reply: fwk_reply, _ events: inout EventQueue) {
+  private func take(_ reply: fwsv_reply, _ events: inout EventQueue) {
     switch Int(reply.kind) {
-    case FWK_STARTED:
+    case FWSV_STARTED:
       isTold = true
       end.started = Double(reply.started) / 1e9
       end.pid = reply.pid
       events.commandStarted(pid: reply.pid, at: end.started)
-    case FWK_FAILED:
+    case FWSV_FAILED:
       let node = agent?.facts.node.map { " (on the node \($0))" } ?? ""
       let failure = launcher.shell.failure(reply, size: text.count)
-      finish(CommandEnd(failure: SpawnFailure(failure.reason + node), started: end.started), keepsAgent: true)
+      finish(CommandEnd(failure: StepFailure(failure.reason + node), started: end.started), keepsAgent: true)
     default:
       hasReply = true
       let told = CommandEnd(reply)
@@ -342,7 +342,7 @@ final class SlurmCommand: RunningCommand {
     clocks.set(.now, in: 0)
   }
 
-  private func fail(_ failure: SpawnFailure) {
+  private func fail(_ failure: StepFailure) {
     finish(CommandEnd(failure: failure, started: end.started), keepsAgent: false)
   }
 
@@ -352,11 +352,11 @@ final class SlurmCommand: RunningCommand {
   private func leaveLine() {
     if reason == nil {
       reason = .timeout
-      let limit = Wording.seconds(launcher.options.queueTimeout ?? 0)
+      let limit = MessageFormat.seconds(launcher.options.queueTimeout ?? 0)
       end.explanation = "was given up: no allocation came within the worker's \"queue_timeout\" of \(limit)"
     }
-    if let place, let offered = launcher.allocations.leave(place) { launcher.allocations.keep(offered) }
-    place = nil
+    if let waiter, let offered = launcher.allocations.leave(waiter) { launcher.allocations.keep(offered) }
+    waiter = nil
     if reason == .engineFailed { late = watch }
     endWatch()
     guard agent != nil else {
@@ -370,7 +370,7 @@ final class SlurmCommand: RunningCommand {
   private func settle() {
     agent?.close()
     phase = .settling
-    clocks.set(.srun, in: SlurmCommand.srunPatience)
+    clocks.set(.srun, in: SlurmCommand.srunTimeout)
     keepTime()
   }
 
@@ -379,7 +379,7 @@ final class SlurmCommand: RunningCommand {
     agent?.abandon()
     agent?.close()
     phase = .settling
-    clocks.set(.srun, in: SlurmCommand.srunPatience)
+    clocks.set(.srun, in: SlurmCommand.srunTimeout)
   }
 
   /// There is no node any more that keeps the step's time.
@@ -399,8 +399,8 @@ final class SlurmCommand: RunningCommand {
   private func startOver() {
     if let agent {
       fws_epoll_remove(epoll.number, agent.fd)
-      if place != nil {
-        place.map { launcher.allocations.lose($0) }
+      if waiter != nil {
+        waiter.map { launcher.allocations.lose($0) }
       } else {
         launcher.allocations.forget(agent.submission)
       }
@@ -408,7 +408,7 @@ final class SlurmCommand: RunningCommand {
     agent = nil
     clocks.clear(.scheduler)
     askings = 0
-    do throws(SpawnFailure) { try arrive() } catch { fail(error) }
+    do throws(StepFailure) { try arrive() } catch { fail(error) }
     clocks.set(.now, in: 0)
   }
 
@@ -416,16 +416,16 @@ final class SlurmCommand: RunningCommand {
     guard let agent else { return }
     clocks.clear(.srun)
     if !clocks.has(.scheduler) {
-      clocks.set(.scheduler, in: reason == nil ? SlurmCommand.schedulerPatience : SlurmCommand.endingPatience)
+      clocks.set(.scheduler, in: reason == nil ? SlurmCommand.schedulerTimeout : SlurmCommand.endingTimeout)
     }
     keepTime()
     askings += 1
-    do throws(SpawnFailure) {
+    do throws(StepFailure) {
       // One that has ended in order needs no more than a look.
       let query = try SchedulerQuery(agent.name, cancels: askings > 1 || reason != nil, isHurried: reason != nil)
       fws_epoll_add(epoll.number, query.fd)
       phase = .asking(query)
-    } catch { judge(nil, failure: error.reason) }
+    } catch { resolve(nil, failure: error.reason) }
   }
 
   private func take(_ answer: SchedulerQuery.Answer) {
@@ -434,15 +434,15 @@ final class SlurmCommand: RunningCommand {
     case .silence(let why):
       // It is asked again where there is time for that.
       if reason == nil { return again() }
-      judge(nil, failure: why)
+      resolve(nil, failure: why)
     case .failed(let why):
       if askings < SchedulerQuery.tries { return again() }
-      judge(nil, failure: why)
+      resolve(nil, failure: why)
     case .job(let found):
       if let found, found.isAlive { return again() }
       // Its nodes are being cleared up: its state comes with the end of that, but that may take its time.
       if let found, found.state == "COMPLETING", askings < SchedulerQuery.tries { return again() }
-      judge(found, failure: nil)
+      resolve(found, failure: nil)
     }
   }
 
@@ -459,19 +459,19 @@ final class SlurmCommand: RunningCommand {
     default: return
     }
     switch lastAnswer {
-    case .job(let found): judge(found, failure: nil)
-    case .failed(let why), .silence(let why): judge(nil, failure: why)
-    case nil: judge(nil, failure: "squeue has not answered")
+    case .job(let found): resolve(found, failure: nil)
+    case .failed(let why), .silence(let why): resolve(nil, failure: why)
+    case nil: resolve(nil, failure: "squeue has not answered")
     }
   }
 
   /// How it ended, by all that is known now.
-  private func judge(_ found: SchedulerQuery.Found?, failure: String?) {
+  private func resolve(_ found: SchedulerQuery.Found?, failure: String?) {
     guard let agent else { return }
     if let found {
       agent.learn(state: found.state, reason: found.reason, job: found.job)
     }
-    let isLostAnswer = !agent.isReady && SchedulerWords.tellOfLostAnswer(agent.facts.messages)
+    let isLostAnswer = !agent.isReady && SchedulerMessages.tellOfLostAnswer(agent.facts.messages)
     if reason == nil, isLostAnswer, submissions < SlurmCommand.maxSubmissions {
       // The job that may have been made is gone, as we know now.
       return startOver()
@@ -480,17 +480,17 @@ final class SlurmCommand: RunningCommand {
     if let explanation = end.explanation, let job = agent.facts.job {
       end.explanation = "\(explanation); job \(job) \(isEnded ? "has left the queue" : "may still be in the queue")"
     }
-    var judged = known ?? end
-    judged.started = end.started
-    if known == nil { judged.duration = fws_wall() - end.started }
-    judged.isEnded = isEnded
+    var resolved = known ?? end
+    resolved.started = end.started
+    if known == nil { resolved.duration = fws_wall() - end.started }
+    resolved.isEnded = isEnded
     // The status may have come by the file; what was written before it has not.
-    if agent.isReady, !hasReply, isTold || known != nil { judged.incomplete = [.stdout, .stderr] }
-    Verdict(
+    if agent.isReady, !hasReply, isTold || known != nil { resolved.incomplete = [.stdout, .stderr] }
+    OutcomeResolver(
       agent: agent.facts, wasReady: agent.isReady, found: found, failure: failure, reason: reason,
       isKnown: known != nil, late: late, options: launcher.options
-    ).tell(in: &judged)
-    if judged.outcome != .exited || known != nil { judged.explanation = judged.explanation ?? end.explanation }
-    finish(judged, keepsAgent: false)
+    ).resolve(in: &resolved)
+    if resolved.outcome != .exited || known != nil { resolved.explanation = resolved.explanation ?? end.explanation }
+    finish(resolved, keepsAgent: false)
   }
 }

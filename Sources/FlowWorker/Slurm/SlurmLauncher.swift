@@ -18,7 +18,7 @@ final class SlurmLauncher: CommandLauncher {
   /// In the run directory: a line about each command's end.
   let statusFile = ".\(Submission.uniqueName()).status"
 
-  init(_ worker: SlurmWorker, _ settings: RunSettings, env: KeyValues, rundir path: CText) throws(SpawnFailure) {
+  init(_ worker: SlurmWorker, _ settings: RunSettings, env: KeyValues, rundir path: CText) throws(StepFailure) {
     allocations = worker.allocations
     options = worker.options
     submission = try Submission(options)
@@ -27,9 +27,9 @@ final class SlurmLauncher: CommandLauncher {
     step = env
     shell = ShellCommand(options: options.process, rundir: path)
     // The node opens it by its path. One that is not even here is a mistake that nobody should wait in a queue for.
-    _ = try Keepers.retrying { () throws(SpawnFailure) in try RunDirectory.open(path) }
+    _ = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(path) }
     guard path.string.utf8.first == UInt8(ascii: "/") else {
-      throw SpawnFailure("the run directory \(Wording.path(path.string)) is no absolute path, which a node could open")
+      throw StepFailure("the run directory \(MessageFormat.path(path.string)) is no absolute path, which a node could open")
     }
   }
 
@@ -43,7 +43,7 @@ final class SlurmLauncher: CommandLauncher {
   var engine: (any EngineFacts)? { facts }
 
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
-    throws(SpawnFailure) -> any RunningCommand
+    throws(StepFailure) -> any RunningCommand
   {
     let command = try SlurmCommand(self, command, index: index, isLast: isLast, timeout: timeout, events: events)
     index += 1
@@ -68,7 +68,7 @@ final class SlurmLauncher: CommandLauncher {
   }
 
   /// What the status file says of a command: a status of wait(2), where the link could not tell it.
-  func noted(_ index: Int) -> fwk_reply? {
+  func noted(_ index: Int) -> fwsv_reply? {
     let fd = open(statusPath, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard fd >= 0 else { return nil }
     defer { Glibc.close(fd) }
@@ -83,8 +83,8 @@ final class SlurmLauncher: CommandLauncher {
     for line in text.pieces(at: "\n", keepingEmpty: true).dropLast() {
       let numbers = line.pieces(at: " ").compactMap { Int64($0) }
       guard numbers.count == 6, numbers[0] == Int64(index) else { continue }
-      var reply = fwk_reply()
-      reply.kind = UInt32(FWK_ENDED)
+      var reply = fwsv_reply()
+      reply.kind = UInt32(FWSV_ENDED)
       reply.status = Int32(clamping: numbers[1])
       reply.duration = numbers[2] &* 1000
       reply.user = numbers[3]

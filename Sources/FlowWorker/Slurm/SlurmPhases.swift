@@ -29,18 +29,18 @@ extension SlurmCommand {
   }
 
   /// Frames that are taken before others have their turn.
-  static let turn = 64
+  static let framesPerPoll = 64
   static let maxSubmissions = 3
 
   /// Seconds that a node has to end a command and to say so, beside the grace; and srun to end.
-  static let answerPatience = 5.0
-  static let srunPatience = 10.0
+  static let answerTimeout = 5.0
+  static let srunTimeout = 10.0
   /// Seconds that an agent waits for a word after the last command, whose output is on its way: where the task of srun ends
   /// before that has come, srun drops it.
-  static let deliveryPatience = 60.0
+  static let deliveryTimeout = 60.0
   /// Seconds in which the scheduler is asked how a job has ended; and whether one has that we have ended, or that nobody
   /// waits for any longer.
-  static let schedulerPatience = 30.0
-  static let endingPatience = 10.0
+  static let schedulerTimeout = 30.0
+  static let endingTimeout = 10.0
   static let hurry = 3.0
 }

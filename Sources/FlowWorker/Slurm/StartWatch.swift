@@ -3,7 +3,7 @@ internal import CFlowShims
 /// Whether a job has been given its nodes while nothing has come from its agent. srun does not tell that, where the nodes were free
 /// at once, or are still being made ready: so squeue is asked, now and then.
 struct StartWatch {
-  enum Verdict {
+  enum Decision {
     /// Look again in so many seconds.
     case wait(Double)
     /// It is not in the queue, and its agent has had its time.
@@ -26,15 +26,15 @@ struct StartWatch {
     interval = limit
   }
 
-  /// The time that was given by the last verdict has passed.
-  mutating func look(for job: String) -> Verdict? {
+  /// The time that was given by the last decision has passed.
+  mutating func look(for job: String) -> Decision? {
     if found != nil { return .late }
     // Without a process, or descriptors, it is asked later.
     query = try? SchedulerQuery(job, cancels: false, isHurried: false)
     return query == nil ? next() : nil
   }
 
-  mutating func take(_ answer: SchedulerQuery.Answer) -> Verdict {
+  mutating func take(_ answer: SchedulerQuery.Answer) -> Decision {
     query = nil
     guard case .job(let found) = answer else { return next() }
     if let found, found.isWaiting { return next() }
@@ -43,7 +43,7 @@ struct StartWatch {
     return .wait(limit)
   }
 
-  private mutating func next() -> Verdict {
+  private mutating func next() -> Decision {
     interval = min(interval * 2, max(limit, StartWatch.longestInterval))
     return .wait(interval)
   }

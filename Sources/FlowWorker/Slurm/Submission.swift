@@ -21,9 +21,9 @@ struct Submission: Sendable {
     "PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH", "SLURM_CONF", "KRB5CCNAME", "TZ",
   ]
 
-  init(_ options: SlurmOptions) throws(SpawnFailure) {
-    guard let keepers = Keepers.shared else { throw .noMemory }
-    identity = try keepers.identity()
+  init(_ options: SlurmOptions) throws(StepFailure) {
+    guard let supervisors = Supervisors.shared else { throw .noMemory }
+    identity = try supervisors.identity()
     program = try Submission.find("srun")
     environment =
       Submission.inherited.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } } + ["LC_ALL=C"]
@@ -47,13 +47,13 @@ struct Submission: Sendable {
   }
 
   /// As execvp(3) finds it.
-  static func find(_ name: String) throws(SpawnFailure) -> String {
+  static func find(_ name: String) throws(StepFailure) -> String {
     let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
     for directory in path.pieces(at: ":") where access("\(directory)/\(name)", X_OK) == 0 {
       return "\(directory)/\(name)"
     }
-    throw SpawnFailure(
-      engine: "Slurm's \(name) is in none of the directories of PATH (\(Wording.foreign(path, limit: 1000))): a slurm worker needs the "
+    throw StepFailure(
+      engine: "Slurm's \(name) is in none of the directories of PATH (\(MessageFormat.foreign(path, limit: 1000))): a slurm worker needs the "
         + "commands of a cluster on this machine")
   }
 

@@ -17,7 +17,7 @@ public final class CText: @unchecked Sendable {
   }
 
   /// One that says why something failed; `nil` if there is no memory for it.
-  convenience init?(message: String) { try? self.init(Wording.message(message)) }
+  convenience init?(message: String) { try? self.init(MessageFormat.message(message)) }
 
   public var string: String { String(cString: start) }
 

@@ -60,7 +60,7 @@ final class NameTable: @unchecked Sendable {
     entries[count] = Entry(start: names.count, count: name.count, hash: hash)
     names.append(name)
     if names.isExhausted { throw .noMemory }
-    place(count)
+    insert(count)
     count += 1
     return (count - 1, true)
   }
@@ -80,7 +80,7 @@ final class NameTable: @unchecked Sendable {
     return String(decoding: UnsafeRawBufferPointer(start: all + entry.start, count: entry.count), as: UTF8.self)
   }
 
-  private func place(_ number: Int) {
+  private func insert(_ number: Int) {
     var slot = Int(entries[number].hash) & mask
     while slots[slot] != 0 { slot = (slot + 1) & mask }
     slots[slot] = UInt32(number + 1)
@@ -99,6 +99,6 @@ final class NameTable: @unchecked Sendable {
     mask = (mask + 1) * 2 - 1
     slots = .allocate(capacity: mask + 1)
     slots.initialize(repeating: 0, count: mask + 1)
-    for number in 0..<count { place(number) }
+    for number in 0..<count { insert(number) }
   }
 }

@@ -85,7 +85,7 @@ extension Array where Element == UInt8 {
   }
 }
 
-extension Wording {
+extension MessageFormat {
   /// A name of bytes, as `quoted` shows text, and bytes that are no UTF-8 as `\xFF`.
   static func quoted(bytes: [UInt8], limit: Int = 60) -> String {
     if let text = String(validating: bytes, as: UTF8.self) { return quoted(text, limit: limit) }

@@ -9,16 +9,16 @@ struct ExpandedCommands: ~Copyable {
         throw FlowError(
           .template,
           "step \(step.shownName), command \(index + 1) of \(step.commands.count): invalid placeholder at line "
-            + "\(fault.position.line), column \(fault.position.column), near \(Wording.quoted(fault.following)): "
+            + "\(fault.position.line), column \(fault.position.column), near \(MessageFormat.quoted(fault.following)): "
             + "use $name or ${name} for a value, and $$ for a dollar",
           path: "/action/commands/\(index)", position: fault.position)
       }
       if !secrets.isEmpty, let (name, position) = template.firstPlaceholder(where: { secrets.contains($0) }) {
         throw FlowError(
           .template,
-          "step \(step.shownName), command \(index + 1) of \(step.commands.count): the secret \(Wording.quoted(name)) at "
+          "step \(step.shownName), command \(index + 1) of \(step.commands.count): the secret \(MessageFormat.quoted(name)) at "
             + "line \(position.line), column \(position.column) would be seen by everybody as an argument of the command: "
-            + "use $$\(Wording.foreign(name)), the variable of the environment that has it",
+            + "use $$\(MessageFormat.foreign(name)), the variable of the environment that has it",
           path: "/action/commands/\(index)", position: position)
       }
       if let objects = context?.objects, !objects.isEmpty,
@@ -26,7 +26,7 @@ struct ExpandedCommands: ~Copyable {
       {
         throw FlowError(
           .template,
-          "step \(step.shownName), command \(index + 1) of \(step.commands.count): the value of \(Wording.quoted(name)) "
+          "step \(step.shownName), command \(index + 1) of \(step.commands.count): the value of \(MessageFormat.quoted(name)) "
             + "\(objects[Name(name)]?.unfit ?? "")",
           path: "/action/commands/\(index)", position: position)
       }

@@ -15,7 +15,7 @@ struct Page: ~Copyable {
   }
 
   mutating func write(_ timeline: Timeline) {
-    let fresh = timeline.rows.filter { !$0.isKept }
+    let fresh = timeline.rows.filter { !$0.isRestored }
     origin = fresh.map(\.started).min().map { min($0, timeline.started) } ?? timeline.started
     let ends = fresh.map { $0.started + $0.duration } + [timeline.started + timeline.duration]
     span = max(1e-6, (ends.max() ?? origin) - origin)
@@ -52,15 +52,15 @@ struct Page: ~Copyable {
     add("</b><small title=\"")
     escape(row.worker)
     add("\">\(row.result.workerType.rawValue)</small></div>")
-    lane("step", row.started, row.duration, row.returncode == 0, row.isKept)
+    lane("step", row.started, row.duration, row.returncode == 0, row.isRestored)
     add("<div class=\"end\">")
-    add(row.isKept ? "kept" : row.returncode == 0 ? Page.duration(row.duration) : Page.end(row.outcome, row.returncode, row.duration))
+    add(row.isRestored ? "restored" : row.returncode == 0 ? Page.duration(row.duration) : Page.end(row.outcome, row.returncode, row.duration))
     add("</div></div></summary>")
     for bar in row.commands {
       add("<div class=\"row\"><div class=\"what\"><code>")
       escape(bar.name)
       add("</code></div>")
-      lane("command", bar.started, bar.duration, bar.returncode == 0, row.isKept)
+      lane("command", bar.started, bar.duration, bar.returncode == 0, row.isRestored)
       add("<div class=\"end\">")
       add(bar.returncode == 0 ? Page.duration(bar.duration) : Page.end(bar.outcome, bar.returncode, bar.duration))
       add("</div></div>")
@@ -89,9 +89,9 @@ struct Page: ~Copyable {
     add("</details>")
   }
 
-  private mutating func lane(_ kind: StaticString, _ started: Double, _ duration: Double, _ isGood: Bool, _ isKept: Bool) {
+  private mutating func lane(_ kind: StaticString, _ started: Double, _ duration: Double, _ isGood: Bool, _ isRestored: Bool) {
     add("<div class=\"lane\">")
-    if !isKept {
+    if !isRestored {
       let left = max(0, min(100, (started - origin) / span * 100))
       let width = max(0, min(100 - left, duration / span * 100))
       add(

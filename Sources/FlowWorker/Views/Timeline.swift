@@ -19,7 +19,7 @@ struct Timeline {
     let started: Double
     let duration: Double
     let message: String?
-    let isKept: Bool
+    let isRestored: Bool
     /// Of all attempts, in their order.
     let commands: [Bar]
     let result: StepResult
@@ -37,7 +37,7 @@ struct Timeline {
   init(_ report: Report) {
     switch report.content {
     case .step(let result):
-      rows = [Timeline.row(result, isKept: false)]
+      rows = [Timeline.row(result, isRestored: false)]
       copies = []
       missing = 0
       started = result.started
@@ -45,7 +45,7 @@ struct Timeline {
     case .run(let result):
       rows = result.steps.enumerated().compactMap { index, step in
         guard case .step(let step) = step.content else { return nil }
-        return Timeline.row(step, isKept: index < result.kept)
+        return Timeline.row(step, isRestored: index < result.restored)
       }
       copies = result.copies
       missing = result.total - result.steps.count
@@ -56,7 +56,7 @@ struct Timeline {
     message = report.message?.string
   }
 
-  private static func row(_ result: StepResult, isKept: Bool) -> Row {
+  private static func row(_ result: StepResult, isRestored: Bool) -> Row {
     var bars: [Bar] = []
     for attempt in result.attempts + [result.last] {
       for command in attempt.commands where command.end.started > 0 && !command.command.isEmpty {
@@ -68,7 +68,7 @@ struct Timeline {
     }
     return Row(
       name: result.step, worker: result.worker, outcome: result.outcome, returncode: result.returncode,
-      started: result.started, duration: result.duration, message: result.message?.string, isKept: isKept,
+      started: result.started, duration: result.duration, message: result.message?.string, isRestored: isRestored,
       commands: bars, result: result)
   }
 }
@@ -85,7 +85,7 @@ extension Report {
       page.write(timeline)
       text = page.buffer()
     default:
-      throw FlowError(.unknown, "there is no view \(Wording.quoted(format)): use \"trace\" or \"html\"")
+      throw FlowError(.unknown, "there is no view \(MessageFormat.quoted(format)): use \"trace\" or \"html\"")
     }
     guard let start = text.take() else { throw .noMemory }
     return start

@@ -15,7 +15,7 @@ extension Timeline {
           writer.member("worker", row.worker)
           writer.member("outcome", "\(row.outcome.name)")
           writer.member("returncode", Int(row.returncode))
-          writer.member("kept", row.isKept)
+          writer.member("restored", row.isRestored)
           writer.member("message", row.message)
         }
       }

@@ -25,7 +25,7 @@ final class FileVolume {
   private static let mostLinks = 40
 
   /// - Parameter isMade: whether the directory is to be made if it does not exist, as in flowServ.
-  init(_ location: Location, at path: String, isMade: Bool) throws(SpawnFailure) {
+  init(_ location: Location, at path: String, isMade: Bool) throws(StepFailure) {
     self.location = location
     self.path = path
     var fd = fws_open_directory(path)
@@ -34,7 +34,7 @@ final class FileVolume {
       fd = error == 0 ? fws_open_directory(path) : -error
     }
     guard fd >= 0 else {
-      throw SpawnFailure(volume: "\(location.shown(at: path)) cannot be used", -fd)
+      throw StepFailure(volume: "\(location.shown(at: path)) cannot be used", -fd)
     }
     directory = Descriptor(fd)
   }
@@ -129,22 +129,22 @@ final class FileVolume {
   }
 
   /// Why something with a key went wrong.
-  func failure(_ what: String, _ key: VolumeKey, _ error: Int32) -> SpawnFailure {
+  func failure(_ what: String, _ key: VolumeKey, _ error: Int32) -> StepFailure {
     if error == EXDEV || error == ELOOP {
       switch way(to: key) {
       case .out(let link, let text):
-        return SpawnFailure(
+        return StepFailure(
           volume: "the key \(key.shown) leads out of \(location.shown) by a symbolic link: \(link.shown) is one to "
-            + Wording.quoted(bytes: text))
+            + MessageFormat.quoted(bytes: text))
       case .failed(ELOOP):
-        return SpawnFailure(
+        return StepFailure(
           volume: "the key \(key.shown) of \(location.shown) is behind a symbolic link that leads back to itself")
       case .failed(EXDEV):
-        return SpawnFailure(volume: "the key \(key.shown) leads out of \(location.shown) by a symbolic link")
+        return StepFailure(volume: "the key \(key.shown) leads out of \(location.shown) by a symbolic link")
       case .found, .failed: break
       }
     }
-    return SpawnFailure(volume: "\(what) \(key.shown) of \(location.shown)", error)
+    return StepFailure(volume: "\(what) \(key.shown) of \(location.shown)", error)
   }
 
   // MARK: What there is
@@ -160,7 +160,7 @@ final class FileVolume {
     case dangling(text: [UInt8])
   }
 
-  func look(_ key: VolumeKey) throws(SpawnFailure) -> Sight {
+  func look(_ key: VolumeKey) throws(StepFailure) -> Sight {
     guard let file = open(key, Int32(FWS_LOOK)) else {
       let error = errno
       guard error == ENOENT || error == ENOTDIR || error == ELOOP else { throw failure("the key", key, error) }
@@ -180,28 +180,28 @@ final class FileVolume {
   static let directoryKind = CChar(bitPattern: UInt8(ascii: "d"))
   static let linkKind = CChar(bitPattern: UInt8(ascii: "l"))
 
-  func facts(of file: Descriptor, _ key: VolumeKey) throws(SpawnFailure) -> fws_file {
+  func facts(of file: Descriptor, _ key: VolumeKey) throws(StepFailure) -> fws_file {
     var facts = fws_file()
     let error = fws_file_facts(file.number, &facts)
     if error != 0 { throw failure("the key", key, error) }
     return facts
   }
 
-  func makeFolder(_ key: VolumeKey) throws(SpawnFailure) {
+  func makeFolder(_ key: VolumeKey) throws(StepFailure) {
     if open(key, Int32(FWS_LOOK) | O_DIRECTORY) != nil { return }
     let error = key.path.withCString { fws_make_directories(directory.number, $0) }
     if error != 0 { throw failure("no folder can be made for the key", key, error) }
   }
 
   /// Makes a link with the text of one that leads to nothing, or back to where it is.
-  func makeLink(_ key: VolumeKey, _ text: [UInt8]) throws(SpawnFailure) {
+  func makeLink(_ key: VolumeKey, _ text: [UInt8]) throws(StepFailure) {
     let folder = try folder(of: key)
     let error = key.name.withCString { name in text.withCString { fws_make_link(folder.number, name, $0) } }
     if error != 0 { throw failure("no symbolic link can be made for the key", key, error) }
   }
 
   /// The folder that a key is in, which is made if there is none.
-  func folder(of key: VolumeKey) throws(SpawnFailure) -> Descriptor {
+  func folder(of key: VolumeKey) throws(StepFailure) -> Descriptor {
     if let parent = key.parent { try makeFolder(parent) }
     guard let folder = open(key.parent, Int32(FWS_LOOK) | O_DIRECTORY) else {
       throw failure("the folder of the key", key, errno)
@@ -210,7 +210,7 @@ final class FileVolume {
   }
 
   /// A file to be read.
-  func read(_ key: VolumeKey) throws(SpawnFailure) -> (file: Descriptor, facts: fws_file) {
+  func read(_ key: VolumeKey) throws(StepFailure) -> (file: Descriptor, facts: fws_file) {
     guard let file = open(key, O_RDONLY | O_NONBLOCK) else {
       // A socket cannot be opened, which is no reason that anybody would understand.
       let error = errno
@@ -222,7 +222,7 @@ final class FileVolume {
     return (file, facts)
   }
 
-  private func noFile(_ key: VolumeKey, _ facts: fws_file) -> SpawnFailure {
+  private func noFile(_ key: VolumeKey, _ facts: fws_file) -> StepFailure {
     let kind: String
     switch UInt8(bitPattern: facts.kind) {
     case UInt8(ascii: "p"): kind = "a pipe (FIFO)"
@@ -230,12 +230,12 @@ final class FileVolume {
     case UInt8(ascii: "d"): kind = "a folder"
     default: kind = "a device"
     }
-    return SpawnFailure(
+    return StepFailure(
       volume: "the key \(key.shown) of \(location.shown) is no file but \(kind), which cannot be copied")
   }
 
   /// All that a key stands for: one file, or a folder with what is in it. Empty: there is nothing of that name.
-  func files(_ key: VolumeKey) throws(SpawnFailure) -> [VolumeFile] {
+  func files(_ key: VolumeKey) throws(StepFailure) -> [VolumeFile] {
     switch try look(key) {
     case .nothing: return []
     case .file(let facts): return [VolumeFile(key: key, size: facts.size, mode: facts.mode)]
@@ -245,21 +245,21 @@ final class FileVolume {
     }
   }
 
-  func dangling(_ key: VolumeKey, _ text: [UInt8]) -> SpawnFailure {
-    SpawnFailure(
+  func dangling(_ key: VolumeKey, _ text: [UInt8]) -> StepFailure {
+    StepFailure(
       volume:
-        "the key \(key.shown) of \(location.shown) is a symbolic link to \(Wording.quoted(bytes: text)), which leads to nothing"
+        "the key \(key.shown) of \(location.shown) is a symbolic link to \(MessageFormat.quoted(bytes: text)), which leads to nothing"
     )
   }
 
-  private func inner(_ top: VolumeKey, _ facts: fws_file) throws(SpawnFailure) -> [VolumeFile] {
+  private func inner(_ top: VolumeKey, _ facts: fws_file) throws(StepFailure) -> [VolumeFile] {
     var found: [VolumeFile] = []
     var linkedFolders = 0
     // With the folders that each of them is in, and whether a link led to one of these.
     var folders = [(key: top, chain: [facts], isLinked: false)]
     while let (folder, chain, isLinked) = folders.popLast() {
       if chain.count > FileVolume.deepest {
-        throw SpawnFailure(
+        throw StepFailure(
           volume: "the folder \(folder.shown) of \(location.shown) is more than \(FileVolume.deepest) folders deep")
       }
       let names = try names(in: folder)
@@ -287,16 +287,16 @@ final class FileVolume {
         case FileVolume.directoryKind:
           if let text, chain.contains(where: { $0.inode == facts.inode && $0.device == facts.device }) {
             guard let link = link(key, text, isLinked) else {
-              throw SpawnFailure(
+              throw StepFailure(
                 volume:
-                  "the key \(key.shown) of \(location.shown) is a symbolic link to \(Wording.quoted(bytes: text)), "
+                  "the key \(key.shown) of \(location.shown) is a symbolic link to \(MessageFormat.quoted(bytes: text)), "
                   + "which leads back to a folder that it is in")
             }
             found.append(link)
           } else {
             if text != nil { linkedFolders += 1 }
             if linkedFolders > FileVolume.mostLinkedFolders {
-              throw SpawnFailure(
+              throw StepFailure(
                 volume: "the folder \(top.shown) of \(location.shown) has more than \(FileVolume.mostLinkedFolders) symbolic links to "
                   + "folders, counted each time that a link leads to them")
             }
@@ -318,7 +318,7 @@ final class FileVolume {
   }
 
   /// The names of what is in a folder, as the file system has them.
-  func names(in folder: VolumeKey) throws(SpawnFailure) -> [[UInt8]] {
+  func names(in folder: VolumeKey) throws(StepFailure) -> [[UInt8]] {
     let fd = openNumber(folder, O_RDONLY | O_DIRECTORY)
     if fd < 0 { throw failure("the folder", folder, errno) }
     var names: [[UInt8]] = []
@@ -347,7 +347,7 @@ final class PartFile {
     name.starts(with: ".flowworker-".utf8) && name.suffix(5).elementsEqual(".part".utf8)
   }
 
-  init(_ key: VolumeKey, in volume: FileVolume) throws(SpawnFailure) {
+  init(_ key: VolumeKey, in volume: FileVolume) throws(StepFailure) {
     self.volume = volume
     self.key = key
     directory = try volume.folder(of: key)
@@ -372,12 +372,12 @@ final class PartFile {
   }
 
   /// Gives the file its name, if all of it is there.
-  func publish(size: Int64, mode: UInt32) throws(SpawnFailure) {
+  func publish(size: Int64, mode: UInt32) throws(StepFailure) {
     var facts = fws_file()
     var error = fws_file_facts(fd, &facts)
     if error != 0 { throw volume.failure("the copy of the key", key, error) }
     guard facts.size == size else {
-      throw SpawnFailure(
+      throw StepFailure(
         volume:
           "the copy of the key \(key.shown) in \(volume.location.shown) has \(facts.size) bytes, and the original \(size)"
       )

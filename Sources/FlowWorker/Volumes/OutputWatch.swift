@@ -26,7 +26,7 @@ final class OutputWatch {
     var touched: Int64 = 0
   }
 
-  let place: FileVolume
+  let volume: FileVolume
   let outputs: [VolumeKey]
   /// Whether outputs may stay as they were.
   private let isKept: Bool
@@ -37,21 +37,21 @@ final class OutputWatch {
   /// Whether they are those of a workflow, for which no folders are made.
   private let isOfRun: Bool
 
-  init(_ outputs: [VolumeKey], in place: FileVolume, isKept: Bool, isOfRun: Bool = false) {
+  init(_ outputs: [VolumeKey], in volume: FileVolume, isKept: Bool, isOfRun: Bool = false) {
     self.outputs = outputs
-    self.place = place
+    self.volume = volume
     self.isKept = isKept
     self.isOfRun = isOfRun
   }
 
   /// Makes the folders of the outputs, and looks at what there is.
-  func begin() throws(SpawnFailure) {
+  func begin() throws(StepFailure) {
     if isOfRun { return look() }
-    for output in outputs { wereThere.append((try? place.state(output, isDeep: false))?.kind != .nothing) }
+    for output in outputs { wereThere.append((try? volume.state(output, isDeep: false))?.kind != .nothing) }
     var folders: Set<VolumeKey> = []
     for output in outputs {
       if let folder = output.namesFolder ? output : output.parent, folders.insert(folder).inserted {
-        try place.makeFolder(folder)
+        try volume.makeFolder(folder)
       }
     }
     look()
@@ -66,28 +66,28 @@ final class OutputWatch {
   private func look() {
     // One of which nothing else is asked than to be there is not looked through. What cannot be looked at now, such as a link
     // that leads out of the volume, may be replaced by the step; if it is not, that is told behind the step.
-    states = outputs.map { isKept ? State() : (try? place.state($0, isDeep: true)) ?? State() }
+    states = outputs.map { isKept ? State() : (try? volume.state($0, isDeep: true)) ?? State() }
   }
 
   /// Seconds to wait, because a change would have the same time as the last one; `nil`: there is nothing to wait for.
   var unsettled: Double? {
     for (output, state) in zip(outputs, states) where state.touched > 0 {
       // A time of the future, after the clock was set back, is none that a change could get.
-      if place.clock(at: output) == state.touched { return 0.002 }
+      if volume.clock(at: output) == state.touched { return 0.002 }
     }
     return nil
   }
 
   /// What a step that has succeeded has not made; `nil`: it has made all.
-  func missing() throws(SpawnFailure) -> SpawnFailure? {
+  func missing() throws(StepFailure) -> StepFailure? {
     for (index, output) in outputs.enumerated()
     where states.indices.contains(index) && wereThere.indices.contains(index) {
-      let now = try place.state(output, isDeep: !isKept)
+      let now = try volume.state(output, isDeep: !isKept)
       if let reason = reason(output, states[index], now, wasThere: wereThere[index]) {
-        return SpawnFailure(
+        return StepFailure(
           .outputMissing,
-          "its output \(output.shown) is missing in \(place.location.shown), though its commands succeeded: \(reason) "
-            + "(\(Wording.path(place.path)))")
+          "its output \(output.shown) is missing in \(volume.location.shown), though its commands succeeded: \(reason) "
+            + "(\(MessageFormat.path(volume.path)))")
       }
     }
     return nil
@@ -108,9 +108,9 @@ final class OutputWatch {
   }
 
   /// The outputs, in the form that says what they are.
-  func made() throws(SpawnFailure) -> [VolumeKey] {
+  func made() throws(StepFailure) -> [VolumeKey] {
     var keys: [VolumeKey] = []
-    for output in outputs { keys.append(try place.state(output, isDeep: false).isFolder ? output.folder : output) }
+    for output in outputs { keys.append(try volume.state(output, isDeep: false).isFolder ? output.folder : output) }
     return keys
   }
 
@@ -122,8 +122,8 @@ final class OutputWatch {
   func resume(_ prints: [UInt64]) { states = prints.map { State(print: $0) } }
 
   /// Whether something has this key now, and whether that has been made or changed since.
-  func change(of key: VolumeKey) throws(SpawnFailure) -> (made: VolumeKey?, isThere: Bool) {
-    let now = try place.state(key, isDeep: true)
+  func change(of key: VolumeKey) throws(StepFailure) -> (made: VolumeKey?, isThere: Bool) {
+    let now = try volume.state(key, isDeep: true)
     guard now.kind == .file || now.kind == .folder else { return (nil, now.kind != .nothing) }
     let before = outputs.firstIndex(of: key).flatMap { states.indices.contains($0) ? states[$0] : nil }
     if let before, before.print == now.print { return (nil, true) }
@@ -135,7 +135,7 @@ extension FileVolume {
   /// What there is of an output.
   ///
   /// - Parameter isDeep: whether all that is in it is looked at; else only what it is.
-  func state(_ key: VolumeKey, isDeep: Bool) throws(SpawnFailure) -> OutputWatch.State {
+  func state(_ key: VolumeKey, isDeep: Bool) throws(StepFailure) -> OutputWatch.State {
     var state = OutputWatch.State()
     switch try look(key) {
     case .nothing: return state
@@ -159,12 +159,12 @@ extension FileVolume {
   }
 
   /// A file system of a network asks the server for what it knows of a file when the file is opened.
-  private func fresh(_ key: VolumeKey, _ facts: fws_file) throws(SpawnFailure) -> fws_file {
+  private func fresh(_ key: VolumeKey, _ facts: fws_file) throws(StepFailure) -> fws_file {
     guard facts.kind == FileVolume.fileKind, let file = open(key, O_RDONLY | O_NONBLOCK) else { return facts }
     return try self.facts(of: file, key)
   }
 
-  private func addFolder(_ top: VolumeKey, _ facts: fws_file, to state: inout OutputWatch.State) throws(SpawnFailure) {
+  private func addFolder(_ top: VolumeKey, _ facts: fws_file, to state: inout OutputWatch.State) throws(StepFailure) {
     state.kind = .emptyFolder
     var folders = [(key: top, facts: facts)]
     while let (folder, own) = folders.popLast() {
@@ -197,8 +197,8 @@ extension FileVolume {
 
   /// The time that the file system would give to a change now, in nanoseconds; `nil`: it cannot be asked.
   func clock(at key: VolumeKey) -> Int64? {
-    let place = key.namesFolder ? key : key.parent
-    guard let folder = open(place, Int32(FWS_LOOK) | O_DIRECTORY) else { return nil }
+    let volume = key.namesFolder ? key : key.parent
+    guard let folder = open(volume, Int32(FWS_LOOK) | O_DIRECTORY) else { return nil }
     var part = fws_part()
     guard fws_part_open(folder.number, &part) == 0 else { return nil }
     defer { fws_part_close(folder.number, &part) }

@@ -15,7 +15,7 @@ struct S3Bucket {
   let token: String?
   let whereKeysAre: String
 
-  init(_ spec: VolumeSpec) throws(SpawnFailure) {
+  init(_ spec: VolumeSpec) throws(StepFailure) {
     let arguments = spec.arguments
     let bucket = arguments["bucket"] ?? ""
     let isGoogle = spec.kind == .gc

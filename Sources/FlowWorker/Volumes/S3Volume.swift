@@ -17,7 +17,7 @@ final class S3Volume: RemoteVolume {
   /// Bytes of an object that is sent in one piece (the limit of S3's PUT).
   private static let largest: Int64 = 5 << 30
 
-  init(_ spec: VolumeSpec) throws(SpawnFailure) {
+  init(_ spec: VolumeSpec) throws(StepFailure) {
     name = spec.name
     bucket = try S3Bucket(spec)
     timeout = spec.arguments["timeout"].flatMap { Double($0) } ?? 10
@@ -30,7 +30,7 @@ final class S3Volume: RemoteVolume {
 
   // MARK: What there is
 
-  func find(_ key: VolumeKey, _ end: @escaping (Result<[VolumeFile], SpawnFailure>) -> Void) {
+  func find(_ key: VolumeKey, _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void) {
     if key.namesFolder { return list(key, from: nil, [], end) }
     head(key) { [self] answer in
       switch answer {
@@ -43,8 +43,8 @@ final class S3Volume: RemoteVolume {
   }
 
   /// Tells what is known of an object; `nil`: there is none.
-  private func head(_ key: VolumeKey, _ end: @escaping (Result<VolumeFile?, SpawnFailure>) -> Void) {
-    start(key, { (request) throws(SpawnFailure) in request.head() }) { [self] answer in
+  private func head(_ key: VolumeKey, _ end: @escaping (Result<VolumeFile?, StepFailure>) -> Void) {
+    start(key, { (request) throws(StepFailure) in request.head() }) { [self] answer in
       if answer.failure == nil, answer.status == 404 { return end(.success(nil)) }
       guard answer.isSuccess, let size = answer.header("content-length").flatMap({ Int64($0) }) else {
         return end(.failure(failure("tell of the key \(key.shown)", answer)))
@@ -56,16 +56,16 @@ final class S3Volume: RemoteVolume {
   /// - Parameter found: what the pages before had.
   private func list(
     _ folder: VolumeKey, from token: String?, _ found: [VolumeFile], emptyPages: Int = 0,
-    _ end: @escaping (Result<[VolumeFile], SpawnFailure>) -> Void
+    _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void
   ) {
     let prefix = bucket.prefix + folder.bytes
     // In the order of their names, as they are signed.
     var query = token.map { "continuation-token=\(S3Bucket.escaped(Array($0.utf8), all: true))&" } ?? ""
     query += "encoding-type=url&list-type=2&prefix=\(S3Bucket.escaped(prefix, all: true))"
-    start(nil, query: query, { (_) throws(SpawnFailure) in }) { [self] answer in
+    start(nil, query: query, { (_) throws(StepFailure) in }) { [self] answer in
       guard answer.isSuccess else { return end(.failure(failure("list the folder \(folder.shown)", answer))) }
       let text = Array(answer.body.bytes)
-      do throws(SpawnFailure) {
+      do throws(StepFailure) {
         guard S3Listing.isWhole(text) else { throw unreadable(folder, "it is not all there") }
         var found = found
         let before = found.count
@@ -91,15 +91,15 @@ final class S3Volume: RemoteVolume {
     }
   }
 
-  private func unreadable(_ folder: VolumeKey, _ why: String) -> SpawnFailure {
-    SpawnFailure(
+  private func unreadable(_ folder: VolumeKey, _ why: String) -> StepFailure {
+    StepFailure(
       volume:
-        "the volume \(Wording.quoted(name)) (\(bucket.address)) gave a list of the folder \(folder.shown) that cannot be "
+        "the volume \(MessageFormat.quoted(name)) (\(bucket.address)) gave a list of the folder \(folder.shown) that cannot be "
         + "used: \(why)")
   }
 
   /// What an entry of a list says; `nil`: it is of no file that was asked for.
-  private func file(_ object: [UInt8], beneath prefix: [UInt8], _ folder: VolumeKey) throws(SpawnFailure) -> VolumeFile?
+  private func file(_ object: [UInt8], beneath prefix: [UInt8], _ folder: VolumeKey) throws(StepFailure) -> VolumeFile?
   {
     guard let escaped = S3Listing.elements("Key", in: object).first, let path = S3Bucket.unescaped(escaped),
       let size = S3Listing.elements("Size", in: object).first.flatMap({ Int64(String(decoding: $0, as: UTF8.self)) }),
@@ -109,52 +109,52 @@ final class S3Volume: RemoteVolume {
     guard path.starts(with: prefix) else { return nil }
     let key = Array(path.dropFirst(bucket.prefix.count))
     guard let key = VolumeKey(listed: key), !key.namesFolder || size == 0 else {
-      throw SpawnFailure(
+      throw StepFailure(
         volume:
-          "the volume \(Wording.quoted(name)) has an object whose key \(Wording.quoted(bytes: key)) no file can have")
+          "the volume \(MessageFormat.quoted(name)) has an object whose key \(MessageFormat.quoted(bytes: key)) no file can have")
     }
     return key.namesFolder ? .folder(key) : VolumeFile(key: key, size: size)
   }
 
   // MARK: Files
 
-  func fetch(_ file: VolumeFile, into fd: Int32, _ end: @escaping (Result<VolumeFile, SpawnFailure>) -> Void) {
-    start(file.key, { (request) throws(SpawnFailure) in request.receive(into: fd) }) { [self] answer in
+  func fetch(_ file: VolumeFile, into fd: Int32, _ end: @escaping (Result<VolumeFile, StepFailure>) -> Void) {
+    start(file.key, { (request) throws(StepFailure) in request.receive(into: fd) }) { [self] answer in
       guard answer.isSuccess else { return end(.failure(failure("give the key \(file.key.shown)", answer))) }
       guard answer.moved == file.size else {
         return end(
           .failure(
-            SpawnFailure(
-              volume: "the key \(file.key.shown) of the volume \(Wording.quoted(name)) has changed while it was "
+            StepFailure(
+              volume: "the key \(file.key.shown) of the volume \(MessageFormat.quoted(name)) has changed while it was "
                 + "copied: \(answer.moved) bytes came, where there had been \(file.size)")))
       }
       end(.success(VolumeFile(key: file.key, size: answer.moved, mode: S3Volume.mode(answer))))
     }
   }
 
-  func store(_ file: VolumeFile, from fd: Int32, _ end: @escaping (SpawnFailure?) -> Void) {
+  func store(_ file: VolumeFile, from fd: Int32, _ end: @escaping (StepFailure?) -> Void) {
     if file.size > S3Volume.largest {
       return end(
-        SpawnFailure(
+        StepFailure(
           volume: "the key \(file.key.shown) has \(file.size) bytes, and an object of the volume "
-            + "\(Wording.quoted(name)) may have \(S3Volume.largest)"))
+            + "\(MessageFormat.quoted(name)) may have \(S3Volume.largest)"))
     }
     let headers = ["x-amz-meta-mode: 100\(octal(file.mode & 0o777))"]
     put(file, from: fd, headers, end)
   }
 
   /// An object without content whose key ends with a `/`: so a bucket has an empty folder, for other tools as well.
-  func makeFolder(_ key: VolumeKey, _ end: @escaping (SpawnFailure?) -> Void) { put(.folder(key), from: -1, [], end) }
+  func makeFolder(_ key: VolumeKey, _ end: @escaping (StepFailure?) -> Void) { put(.folder(key), from: -1, [], end) }
 
-  private func put(_ file: VolumeFile, from fd: Int32, _ headers: [String], _ end: @escaping (SpawnFailure?) -> Void) {
+  private func put(_ file: VolumeFile, from fd: Int32, _ headers: [String], _ end: @escaping (StepFailure?) -> Void) {
     guard String(validating: file.key.bytes, as: UTF8.self) != nil else {
       return end(
-        SpawnFailure(
+        StepFailure(
           volume:
-            "the key \(file.key.shown) is not UTF-8, as the key of an object has to be: the volume \(Wording.quoted(name)) "
+            "the key \(file.key.shown) is not UTF-8, as the key of an object has to be: the volume \(MessageFormat.quoted(name)) "
             + "cannot have it"))
     }
-    start(file.key, headers: headers, { (request) throws(SpawnFailure) in request.send(fd, size: file.size) }) {
+    start(file.key, headers: headers, { (request) throws(StepFailure) in request.send(fd, size: file.size) }) {
       [self] answer in
       guard answer.isSuccess else { return end(failure("take the key \(file.key.shown)", answer, sending: file.key)) }
       head(file.key) { [self] answer in
@@ -165,7 +165,7 @@ final class S3Volume: RemoteVolume {
           let there =
             stored.map { "\($0.size) bytes, and the original \(file.size)" }
             ?? "no content: it is not there after it was sent"
-          end(SpawnFailure(volume: "the key \(file.key.shown) has in the volume \(Wording.quoted(name)) \(there)"))
+          end(StepFailure(volume: "the key \(file.key.shown) has in the volume \(MessageFormat.quoted(name)) \(there)"))
         }
       }
     }
@@ -190,10 +190,10 @@ final class S3Volume: RemoteVolume {
 
   private func start(
     _ key: VolumeKey?, query: String? = nil, headers: [String] = [],
-    _ kind: (TransferRequest) throws(SpawnFailure) -> Void,
+    _ kind: (TransferRequest) throws(StepFailure) -> Void,
     _ end: @escaping (borrowing HTTPAnswer) -> Void
   ) {
-    do throws(SpawnFailure) {
+    do throws(StepFailure) {
       let request = try TransferRequest(bucket.url(key) + (query.map { "?" + $0 } ?? ""), timeout: timeout)
       // What is sent is not read twice, once for its hash: the connection protects it.
       var lines = ["x-amz-content-sha256: UNSIGNED-PAYLOAD"] + headers
@@ -209,23 +209,23 @@ final class S3Volume: RemoteVolume {
     }
   }
 
-  private func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> SpawnFailure {
+  private func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> StepFailure {
     if answer.fileError != 0, let key {
-      return SpawnFailure(
-        volume: "the key \(key.shown), which is sent to the volume \(Wording.quoted(name)), cannot be read",
+      return StepFailure(
+        volume: "the key \(key.shown), which is sent to the volume \(MessageFormat.quoted(name)), cannot be read",
         answer.fileError)
     }
     if answer.fileError != 0 {
-      return SpawnFailure(volume: "what the volume \(Wording.quoted(name)) gives cannot be written", answer.fileError)
+      return StepFailure(volume: "what the volume \(MessageFormat.quoted(name)) gives cannot be written", answer.fileError)
     }
     let text = Array(answer.body.bytes.prefix(4096))
     let code = S3Listing.elements("Code", in: text).first.map { S3Listing.text($0) }
     let message = S3Listing.elements("Message", in: text).first.map { S3Listing.text($0) }
     let said = answer.failure ?? [code, message].compactMap { $0 }.joined(separator: ": ")
-    let reason = said.isEmpty ? "HTTP status \(answer.status)" : Wording.foreign(said)
+    let reason = said.isEmpty ? "HTTP status \(answer.status)" : MessageFormat.foreign(said)
     let hint = bucket.keys == nil && answer.status == 403 ? "; there is no access key for it: \(bucket.whereKeysAre)" : ""
-    return SpawnFailure(
-      volume: "the volume \(Wording.quoted(name)) (\(bucket.address)) did not \(what): \(reason)\(hint)")
+    return StepFailure(
+      volume: "the volume \(MessageFormat.quoted(name)) (\(bucket.address)) did not \(what): \(reason)\(hint)")
   }
 }
 

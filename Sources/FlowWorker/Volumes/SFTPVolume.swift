@@ -12,7 +12,7 @@ final class SFTPVolume: RemoteVolume {
   /// How many folders may be inside each other.
   private static let deepest = 100
 
-  init(_ spec: VolumeSpec) throws(SpawnFailure) {
+  init(_ spec: VolumeSpec) throws(StepFailure) {
     name = spec.name
     server = SSHServer(spec.arguments)
     timeout = spec.arguments["timeout"].flatMap { Double($0) } ?? 10
@@ -25,7 +25,7 @@ final class SFTPVolume: RemoteVolume {
 
   // MARK: What there is
 
-  func find(_ key: VolumeKey, _ end: @escaping (Result<[VolumeFile], SpawnFailure>) -> Void) {
+  func find(_ key: VolumeKey, _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void) {
     look(for: key) { [self] answer in
       switch answer {
       case .failure(let failure): end(.failure(failure))
@@ -40,20 +40,20 @@ final class SFTPVolume: RemoteVolume {
     }
   }
 
-  private func other(_ key: VolumeKey, _ entry: SSHListing.Entry) -> SpawnFailure {
+  private func other(_ key: VolumeKey, _ entry: SSHListing.Entry) -> StepFailure {
     let what = entry.kind == .link ? "a symbolic link, which may lead out of the volume" : "neither a file nor a folder"
-    return SpawnFailure(
-      volume: "the key \(key.shown) of the volume \(Wording.quoted(name)) is \(what): it cannot be copied")
+    return StepFailure(
+      volume: "the key \(key.shown) of the volume \(MessageFormat.quoted(name)) is \(what): it cannot be copied")
   }
 
   /// Finds a key from folder to folder, so that each on the way is seen to be one; `nil`: there is nothing of that name.
-  private func look(for key: VolumeKey, _ end: @escaping (Result<SSHListing.Entry?, SpawnFailure>) -> Void) {
+  private func look(for key: VolumeKey, _ end: @escaping (Result<SSHListing.Entry?, StepFailure>) -> Void) {
     look(for: key, key.components, at: 0, end)
   }
 
   private func look(
     for key: VolumeKey, _ parts: [ArraySlice<UInt8>], at depth: Int,
-    _ end: @escaping (Result<SSHListing.Entry?, SpawnFailure>) -> Void
+    _ end: @escaping (Result<SSHListing.Entry?, StepFailure>) -> Void
   ) {
     list(depth == 0 ? nil : key.prefix(depth)) { [self] answer in
       switch answer {
@@ -73,7 +73,7 @@ final class SFTPVolume: RemoteVolume {
   }
 
   private func gather(
-    _ folders: [VolumeKey], _ found: [VolumeFile], _ end: @escaping (Result<[VolumeFile], SpawnFailure>) -> Void
+    _ folders: [VolumeKey], _ found: [VolumeFile], _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void
   ) {
     var folders = folders
     guard let folder = folders.popLast() else { return end(.success(found)) }
@@ -94,7 +94,7 @@ final class SFTPVolume: RemoteVolume {
         if (folders.last?.depth ?? 0) > SFTPVolume.deepest {
           return end(
             .failure(
-              SpawnFailure(volume: "the volume \(Wording.quoted(name)) is more than \(SFTPVolume.deepest) folders deep")
+              StepFailure(volume: "the volume \(MessageFormat.quoted(name)) is more than \(SFTPVolume.deepest) folders deep")
             ))
         }
         gather(folders, found, end)
@@ -103,8 +103,8 @@ final class SFTPVolume: RemoteVolume {
   }
 
   /// Tells what is in a folder, or in the base; `nil`: there is none.
-  private func list(_ folder: VolumeKey?, _ end: @escaping (Result<[SSHListing.Entry]?, SpawnFailure>) -> Void) {
-    start(folder?.folder.bytes ?? [], { (_) throws(SpawnFailure) in }) { [self] answer in
+  private func list(_ folder: VolumeKey?, _ end: @escaping (Result<[SSHListing.Entry]?, StepFailure>) -> Void) {
+    start(folder?.folder.bytes ?? [], { (_) throws(StepFailure) in }) { [self] answer in
       if fws_http_is_no_file(answer.code) { return end(.success(nil)) }
       let shown = folder?.shown ?? "of its base"
       if answer.failure != nil { return end(.failure(failure("list the folder \(shown)", answer))) }
@@ -113,31 +113,31 @@ final class SFTPVolume: RemoteVolume {
       case .failure(let line):
         end(
           .failure(
-            SpawnFailure(
+            StepFailure(
               volume:
-                "the volume \(Wording.quoted(name)) (\(server.address)) gave a list of the folder \(shown) that cannot be "
-                + "used: the line \(Wording.quoted(bytes: line.bytes)) is not like one of \"ls -l\"")))
+                "the volume \(MessageFormat.quoted(name)) (\(server.address)) gave a list of the folder \(shown) that cannot be "
+                + "used: the line \(MessageFormat.quoted(bytes: line.bytes)) is not like one of \"ls -l\"")))
       }
     }
   }
 
   // MARK: Files
 
-  func fetch(_ file: VolumeFile, into fd: Int32, _ end: @escaping (Result<VolumeFile, SpawnFailure>) -> Void) {
-    start(file.key.bytes, { (request) throws(SpawnFailure) in request.receive(into: fd) }) { [self] answer in
+  func fetch(_ file: VolumeFile, into fd: Int32, _ end: @escaping (Result<VolumeFile, StepFailure>) -> Void) {
+    start(file.key.bytes, { (request) throws(StepFailure) in request.receive(into: fd) }) { [self] answer in
       if answer.failure != nil { return end(.failure(failure("give the key \(file.key.shown)", answer))) }
       guard answer.moved == file.size else {
         return end(
           .failure(
-            SpawnFailure(
-              volume: "the key \(file.key.shown) of the volume \(Wording.quoted(name)) has changed while it was "
+            StepFailure(
+              volume: "the key \(file.key.shown) of the volume \(MessageFormat.quoted(name)) has changed while it was "
                 + "copied: \(answer.moved) bytes came, where there had been \(file.size)")))
       }
       end(.success(file))
     }
   }
 
-  func store(_ file: VolumeFile, from fd: Int32, _ end: @escaping (SpawnFailure?) -> Void) {
+  func store(_ file: VolumeFile, from fd: Int32, _ end: @escaping (StepFailure?) -> Void) {
     // Whether a folder on the way is a link.
     look(for: file.key) { [self] answer in
       switch answer {
@@ -149,7 +149,7 @@ final class SFTPVolume: RemoteVolume {
     }
   }
 
-  func makeFolder(_ key: VolumeKey, _ end: @escaping (SpawnFailure?) -> Void) {
+  func makeFolder(_ key: VolumeKey, _ end: @escaping (StepFailure?) -> Void) {
     // Whether it is there, or a folder on the way is a link.
     look(for: key) { [self] answer in
       switch answer {
@@ -158,7 +158,7 @@ final class SFTPVolume: RemoteVolume {
       case .success(nil):
         // Those that are there cannot be made, and need not be.
         let commands = (1...key.components.count).map { "*mkdir ".utf8 + server.quoted(key.prefix($0).bytes) }
-        start([], { (request) throws(SpawnFailure) in try request.commands(before: commands) }) { [self] answer in
+        start([], { (request) throws(StepFailure) in try request.commands(before: commands) }) { [self] answer in
           if answer.failure != nil { return end(failure("take the folder \(key.shown)", answer)) }
           look(for: key) { [self] answer in
             switch answer {
@@ -166,9 +166,9 @@ final class SFTPVolume: RemoteVolume {
             case .success(let entry):
               guard entry?.kind != .folder else { return end(nil) }
               end(
-                SpawnFailure(
+                StepFailure(
                   volume:
-                    "the volume \(Wording.quoted(name)) (\(server.address)) did not take the folder \(key.shown): it is not there"
+                    "the volume \(MessageFormat.quoted(name)) (\(server.address)) did not take the folder \(key.shown): it is not there"
                 ))
             }
           }
@@ -177,14 +177,14 @@ final class SFTPVolume: RemoteVolume {
     }
   }
 
-  private func send(_ file: VolumeFile, _ fd: Int32, _ end: @escaping (SpawnFailure?) -> Void) {
+  private func send(_ file: VolumeFile, _ fd: Int32, _ end: @escaping (StepFailure?) -> Void) {
     let part = (file.key.parent?.bytes ?? []) + ".flowworker-\(SpecBuilder.uniqueIdentifier()).part".utf8
     let (from, to) = (server.quoted(part), server.quoted(file.key.bytes))
     // Servers do not rename over a file. It is gone for a moment, and then there is the new one.
     let behind = ["*rm ".utf8 + to, "rename ".utf8 + from + " ".utf8 + to]
     start(
       part,
-      { (request) throws(SpawnFailure) in
+      { (request) throws(StepFailure) in
         request.send(fd, size: file.size)
         try request.commands(behind: behind, mode: file.mode & 0o777)
       }
@@ -192,7 +192,7 @@ final class SFTPVolume: RemoteVolume {
       if answer.failure != nil {
         let failure = failure("take the key \(file.key.shown)", answer, sending: file.key)
         // What came of it goes.
-        return start([], { (request) throws(SpawnFailure) in try request.commands(before: ["*rm ".utf8 + from]) }) {
+        return start([], { (request) throws(StepFailure) in try request.commands(before: ["*rm ".utf8 + from]) }) {
           _ in end(failure)
         }
       }
@@ -202,9 +202,9 @@ final class SFTPVolume: RemoteVolume {
         case .success(let entry):
           if entry?.size == file.size { return end(nil) }
           end(
-            SpawnFailure(
+            StepFailure(
               volume: "the key \(file.key.shown) has \(entry?.size ?? 0) bytes in the volume "
-                + "\(Wording.quoted(name)), and the original \(file.size)"))
+                + "\(MessageFormat.quoted(name)), and the original \(file.size)"))
         }
       }
     }
@@ -213,10 +213,10 @@ final class SFTPVolume: RemoteVolume {
   // MARK: Requests
 
   private func start(
-    _ path: [UInt8], _ kind: (TransferRequest) throws(SpawnFailure) -> Void,
+    _ path: [UInt8], _ kind: (TransferRequest) throws(StepFailure) -> Void,
     _ end: @escaping (borrowing HTTPAnswer) -> Void
   ) {
-    do throws(SpawnFailure) {
+    do throws(StepFailure) {
       let request = try TransferRequest(server.url(path), timeout: timeout)
       try server.login(request)
       try kind(request)
@@ -226,29 +226,29 @@ final class SFTPVolume: RemoteVolume {
     } catch { link.fail(error.reason, end) }
   }
 
-  private func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> SpawnFailure {
+  private func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> StepFailure {
     if answer.fileError != 0, let key {
-      return SpawnFailure(
-        volume: "the key \(key.shown), which is sent to the volume \(Wording.quoted(name)), cannot be read",
+      return StepFailure(
+        volume: "the key \(key.shown), which is sent to the volume \(MessageFormat.quoted(name)), cannot be read",
         answer.fileError)
     }
     if answer.fileError != 0 {
-      return SpawnFailure(volume: "what the volume \(Wording.quoted(name)) gives cannot be written", answer.fileError)
+      return StepFailure(volume: "what the volume \(MessageFormat.quoted(name)) gives cannot be written", answer.fileError)
     }
-    var reason = Wording.foreign(answer.failure ?? "")
+    var reason = MessageFormat.foreign(answer.failure ?? "")
     if answer.revokedLine > 0 {
       reason =
-        "the key of the server is revoked (@revoked) by \(Wording.path(server.knownHosts)), line \(answer.revokedLine)"
+        "the key of the server is revoked (@revoked) by \(MessageFormat.path(server.knownHosts)), line \(answer.revokedLine)"
     } else if answer.revokedLine < 0 {
-      reason = "\(Wording.path(server.knownHosts)) cannot be read to its end, which may revoke the key of the server"
+      reason = "\(MessageFormat.path(server.knownHosts)) cannot be read to its end, which may revoke the key of the server"
     } else if fws_http_is_host_key(answer.code) {
       reason =
-        "the key of the server is not the one in \(Wording.path(server.knownHosts)), or has no entry there "
+        "the key of the server is not the one in \(MessageFormat.path(server.knownHosts)), or has no entry there "
         + "(\"ssh-keyscan\" gives one, to be compared with what the server's owner says)"
     } else if fws_http_is_login(answer.code) {
-      reason = "the server does not let the user \(Wording.quoted(server.user)) in (\(server.shownLogin))"
+      reason = "the server does not let the user \(MessageFormat.quoted(server.user)) in (\(server.shownLogin))"
     }
-    return SpawnFailure(volume: "the volume \(Wording.quoted(name)) (\(server.address)) did not \(what): \(reason)")
+    return StepFailure(volume: "the volume \(MessageFormat.quoted(name)) (\(server.address)) did not \(what): \(reason)")
   }
 }
 
@@ -308,7 +308,7 @@ struct SSHServer {
     return text + "\"".utf8
   }
 
-  func login(_ request: TransferRequest) throws(SpawnFailure) {
+  func login(_ request: TransferRequest) throws(StepFailure) {
     try request.login(
       user: user, password: password, key: key, passphrase: passphrase, usesAgent: usesAgent, knownHosts: knownHosts,
       host: host, port: port)
@@ -316,7 +316,7 @@ struct SSHServer {
 
   var shownLogin: String {
     var ways: [String] = []
-    if let key { ways.append("with the key \(Wording.path(key))") }
+    if let key { ways.append("with the key \(MessageFormat.path(key))") }
     if usesAgent { ways.append("with the keys of the agent") }
     if password != nil { ways.append("with the password") }
     return ways.isEmpty

@@ -33,9 +33,9 @@ final class Transfers {
   private var slices: SliceCopy?
   private var remote: (any RemoteVolume)?
   private var isBusy = false
-  private var failure: SpawnFailure?
-  /// Readable at any time: a file of this machine is copied piece by piece, and the host has its turn in between.
-  private var turn: Descriptor?
+  private var failure: StepFailure?
+  /// Readable at any time: a file of this machine is copied piece by piece, and the host runs in between.
+  private var readyFD: Descriptor?
   /// Until the clock of a file system has gone on.
   private var pause: Pause?
   private(set) var copied: [CopiedFile] = []
@@ -50,21 +50,21 @@ final class Transfers {
   // MARK: What is to be done
 
   /// Makes inputs available where a worker runs, and looks at what there is of its outputs.
-  func prepare(_ place: FileVolume, inputs: [VolumeKey], _ watches: [OutputWatch]) {
+  func prepare(_ volume: FileVolume, inputs: [VolumeKey], _ watches: [OutputWatch]) {
     var tasks: [Task] = []
     for input in inputs {
       let matches = index.matches(input)
       if matches.isEmpty {
-        let others = [place.location] + volumes.locations.filter { $0 != place.location }
-        tasks.append(.search(input, in: others, to: place))
+        let others = [volume.location] + volumes.locations.filter { $0 != volume.location }
+        tasks.append(.search(input, in: others, to: volume))
       }
-      for match in matches where !match.locations.contains(place.location) {
+      for match in matches where !match.locations.contains(volume.location) {
         guard let source = match.locations.first else { continue }
-        tasks.append(.copy(match, from: source, to: place.location))
+        tasks.append(.copy(match, from: source, to: volume.location))
       }
       // What is listed for this volume is looked at as well: a listing may be old.
-      if !matches.isEmpty, matches.allSatisfy({ $0.locations.contains(place.location) }) {
-        tasks.append(.search(input, in: [place.location], to: place))
+      if !matches.isEmpty, matches.allSatisfy({ $0.locations.contains(volume.location) }) {
+        tasks.append(.search(input, in: [volume.location], to: volume))
       }
     }
     tasks += watches.map { .watch($0) }
@@ -72,9 +72,9 @@ final class Transfers {
   }
 
   /// Copies what a step has made to the volume that it belongs to.
-  func deliver(_ keys: [VolumeKey], from place: FileVolume, to location: Location) {
+  func deliver(_ keys: [VolumeKey], from volume: FileVolume, to location: Location) {
     tasks = keys.reversed().map {
-      .copy(FileIndex.Match(key: $0, locations: [place.location]), from: place.location, to: location)
+      .copy(FileIndex.Match(key: $0, locations: [volume.location]), from: volume.location, to: location)
     }
   }
 
@@ -89,18 +89,18 @@ final class Transfers {
   var waiting: Waiting {
     if isBusy, let remote { return Waiting(channel: remote.fd) }
     if let pause { return Waiting(channel: pause.fd) }
-    if turn == nil {
+    if readyFD == nil {
       let fd = fws_readable()
-      if fd >= 0 { turn = Descriptor(fd) }
+      if fd >= 0 { readyFD = Descriptor(fd) }
     }
-    return Waiting(channel: turn?.number ?? fws_fd.lost)
+    return Waiting(channel: readyFD?.number ?? fws_fd.lost)
   }
 
   /// Gives the end of all, once: `nil` inside is success.
-  func advance() -> SpawnFailure?? {
+  func advance() -> StepFailure?? {
     remote?.advance()
-    do throws(SpawnFailure) {
-      // Large files are left to the next turn; of small ones there may be many.
+    do throws(StepFailure) {
+      // Large files are left to the next poll; of small ones there may be many.
       let end = fws_monotonic() + 0.005
       repeat {
         if let failure { throw failure }
@@ -134,7 +134,7 @@ final class Transfers {
     tasks = []
   }
 
-  private func begin(_ task: Task) throws(SpawnFailure) {
+  private func begin(_ task: Task) throws(StepFailure) {
     switch task {
     case .watch(let watch):
       try watch.begin()
@@ -143,19 +143,19 @@ final class Transfers {
       guard let seconds = watch.unsettled else { return }
       pause = try Pause(seconds)
       tasks.append(task)
-    case .search(let key, let names, let place): try search(key, names, place)
+    case .search(let key, let names, let volume): try search(key, names, volume)
     case .copy(let match, let from, let to): try copy(match, from, to)
     case .file(let file, let from, let to): try copy(file, from, to)
     }
   }
 
-  private func search(_ key: VolumeKey, _ locations: [Location], _ place: FileVolume) throws(SpawnFailure) {
-    guard let location = locations.first else { throw missing(key, place) }
+  private func search(_ key: VolumeKey, _ locations: [Location], _ volume: FileVolume) throws(StepFailure) {
+    guard let location = locations.first else { throw missing(key, volume) }
     let found: (VolumeKey?) -> Void = { [self] there in
-      guard let there else { return tasks.append(.search(key, in: Array(locations.dropFirst()), to: place)) }
+      guard let there else { return tasks.append(.search(key, in: Array(locations.dropFirst()), to: volume)) }
       index.add(there, in: location)
-      guard location != place.location, let match = index.matches(there).first else { return }
-      tasks.append(.copy(match, from: location, to: place.location))
+      guard location != volume.location, let match = index.matches(there).first else { return }
+      tasks.append(.copy(match, from: location, to: volume.location))
     }
     switch try volumes.volume(location) {
     case .files(let files):
@@ -177,13 +177,13 @@ final class Transfers {
     }
   }
 
-  private func missing(_ key: VolumeKey, _ place: FileVolume) -> SpawnFailure {
+  private func missing(_ key: VolumeKey, _ volume: FileVolume) -> StepFailure {
     let what = key.namesFolder ? "folder" : "file or folder"
-    let everywhere = Wording.names(volumes.locations.map(\.volume))
-    return SpawnFailure(
+    let everywhere = MessageFormat.names(volumes.locations.map(\.volume))
+    return StepFailure(
       .inputMissing,
-      "its input \(key.shown) is missing: no such \(what) in \(place.location.shown)"
-        + (volumes.locations.count > 1 ? ", nor in any other of \(everywhere)" : " (\(Wording.path(place.path)))"))
+      "its input \(key.shown) is missing: no such \(what) in \(volume.location.shown)"
+        + (volumes.locations.count > 1 ? ", nor in any other of \(everywhere)" : " (\(MessageFormat.path(volume.path)))"))
   }
 
   private func ask(_ volume: any RemoteVolume) {
@@ -191,11 +191,11 @@ final class Transfers {
     isBusy = true
   }
 
-  private func copy(_ match: FileIndex.Match, _ from: Location, _ to: Location) throws(SpawnFailure) {
-    let listed: ([VolumeFile]) -> SpawnFailure? = { [self] files in
+  private func copy(_ match: FileIndex.Match, _ from: Location, _ to: Location) throws(StepFailure) {
+    let listed: ([VolumeFile]) -> StepFailure? = { [self] files in
       guard let first = files.first else {
         let what = match.key.namesFolder ? "folder" : "file or folder"
-        return SpawnFailure(
+        return StepFailure(
           .inputMissing, "its input \(match.key.shown) is missing: \(from.shown) has no such \(what)")
       }
       index.add(first.isFolder ? FileIndex.Match(key: match.key.folder, locations: match.locations) : match, in: to)
@@ -221,15 +221,15 @@ final class Transfers {
     }
   }
 
-  private func copy(_ file: VolumeFile, _ from: Location, _ to: Location) throws(SpawnFailure) {
+  private func copy(_ file: VolumeFile, _ from: Location, _ to: Location) throws(StepFailure) {
     let (origin, destination) = (try volumes.volume(from), try volumes.volume(to))
     switch file.kind {
     case .folder: return try makeFolder(file.key, destination)
     case .link(let text):
       guard case .files(let target) = destination else {
-        throw SpawnFailure(
+        throw StepFailure(
           volume:
-            "the key \(file.key.shown) of \(from.shown) is a symbolic link to \(Wording.quoted(bytes: text)), which leads to "
+            "the key \(file.key.shown) of \(from.shown) is a symbolic link to \(MessageFormat.quoted(bytes: text)), which leads to "
             + "nothing or back to where it is: only a directory of this machine can have it, and not \(to.shown)")
       }
       return try target.makeLink(file.key, text)
@@ -247,7 +247,7 @@ final class Transfers {
       ask(source)
       source.fetch(file, into: part.fd) { [self] answer in
         isBusy = false
-        do throws(SpawnFailure) {
+        do throws(StepFailure) {
           let file = try answer.get()
           try part.publish(size: file.size, mode: file.mode)
           done(file.size)
@@ -264,11 +264,11 @@ final class Transfers {
       }
     case (.remote, .remote):
       // Workers run on copies in this machine, and what they make comes from there.
-      throw SpawnFailure(volume: "the key \(file.key.shown) cannot be copied from one remote volume to another")
+      throw StepFailure(volume: "the key \(file.key.shown) cannot be copied from one remote volume to another")
     }
   }
 
-  private func makeFolder(_ key: VolumeKey, _ volume: Volumes.Volume) throws(SpawnFailure) {
+  private func makeFolder(_ key: VolumeKey, _ volume: Volumes.Volume) throws(StepFailure) {
     switch volume {
     case .files(let files): try files.makeFolder(key)
     case .remote(let remote):
@@ -283,11 +283,11 @@ final class Transfers {
 
 extension FileVolume {
   /// What has happened to a file while it was read, if anything has.
-  func change(of file: Descriptor, since facts: fws_file, _ key: VolumeKey) -> SpawnFailure? {
+  func change(of file: Descriptor, since facts: fws_file, _ key: VolumeKey) -> StepFailure? {
     var now = fws_file()
     let error = fws_file_facts(file.number, &now)
     if error == 0, now.size == facts.size, now.changed == facts.changed { return nil }
-    return SpawnFailure(
+    return StepFailure(
       volume: "the key \(key.shown) of \(location.shown) has changed while it was copied: something still "
         + "writes to it")
   }
@@ -308,7 +308,7 @@ private final class SliceCopy {
   private static let piece = 4 << 20
 
   init(_ file: VolumeFile, _ source: FileVolume, _ target: FileVolume, _ done: @escaping (Int64) -> Void)
-    throws(SpawnFailure)
+    throws(StepFailure)
   {
     key = file.key
     self.source = source
@@ -322,12 +322,12 @@ private final class SliceCopy {
   }
 
   /// True when the copy has its name.
-  func advance() throws(SpawnFailure) -> Bool {
+  func advance() throws(StepFailure) -> Bool {
     guard let part else { return true }
     if at < facts.size {
       let count = fws_copy_piece(content.number, at, part.fd, min(SliceCopy.piece, Int(facts.size - at)))
       if count < 0 {
-        throw SpawnFailure(
+        throw StepFailure(
           volume: "the key \(key.shown) cannot be copied from \(source.location.shown) to \(target.location.shown)",
           errno)
       }

@@ -12,28 +12,28 @@ struct VolumeKey: Hashable, Sendable {
   private init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
   /// A key as a document has it, in its one form, or why it is none.
-  init(checking text: String) throws(Refusal) { try self.init(checking: Array(text.utf8)) }
+  init(checking text: String) throws(ValidationError) { try self.init(checking: Array(text.utf8)) }
 
-  init(checking given: [UInt8]) throws(Refusal) {
-    if given.isEmpty { throw Refusal("an empty string stands where the key of a file is needed") }
+  init(checking given: [UInt8]) throws(ValidationError) {
+    if given.isEmpty { throw ValidationError("an empty string stands where the key of a file is needed") }
     if given.first == VolumeKey.slash {
-      throw Refusal(
-        "the key \(Wording.quoted(bytes: given)) is an absolute path: a key is relative to the base of its volume")
+      throw ValidationError(
+        "the key \(MessageFormat.quoted(bytes: given)) is an absolute path: a key is relative to the base of its volume")
     }
-    if given.count > 1024 { throw Refusal("the key \(Wording.quoted(bytes: given)) has more than 1024 bytes") }
+    if given.count > 1024 { throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has more than 1024 bytes") }
     if given.contains(0) {
-      throw Refusal("the key \(Wording.quoted(bytes: given)) has a NUL in it, which no file's name can have")
+      throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has a NUL in it, which no file's name can have")
     }
     var bytes: [UInt8] = []
     for part in given.split(separator: VolumeKey.slash) where !part.elementsEqual(".".utf8) {
       if part.elementsEqual("..".utf8) {
-        throw Refusal("the key \(Wording.quoted(bytes: given)) has \"..\" in it, which would lead out of its volume")
+        throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has \"..\" in it, which would lead out of its volume")
       }
-      if part.count > 255 { throw Refusal("the key \(Wording.quoted(bytes: given)) has a part of more than 255 bytes") }
+      if part.count > 255 { throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has a part of more than 255 bytes") }
       if !bytes.isEmpty { bytes.append(VolumeKey.slash) }
       bytes += part
     }
-    if bytes.isEmpty { throw Refusal("the key \(Wording.quoted(bytes: given)) names no file") }
+    if bytes.isEmpty { throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) names no file") }
     if given.last == VolumeKey.slash { bytes.append(VolumeKey.slash) }
     self.bytes = bytes
   }
@@ -95,10 +95,10 @@ struct VolumeKey: Hashable, Sendable {
   var text: String { String(decoding: bytes, as: UTF8.self) }
 
   /// For messages: in quotes, and bytes that are no UTF-8 as `\xFF`.
-  var shown: String { Wording.quoted(bytes: bytes) }
+  var shown: String { MessageFormat.quoted(bytes: bytes) }
 
   /// The same, whole: two names are two texts.
-  var escaped: String { Wording.quoted(bytes: bytes, limit: Int.max) }
+  var escaped: String { MessageFormat.quoted(bytes: bytes, limit: Int.max) }
 
   func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result { bytes.withCString(body) }
 }
@@ -129,15 +129,15 @@ struct Location: Hashable, Sendable {
   /// As a message names it.
   var shown: String {
     switch kind {
-    case .volume: return "the volume \(Wording.quoted(volume))"
-    case .localCopy: return "the local copy of the volume \(Wording.quoted(volume))"
-    case .stateDirectory: return "the state directory \(Wording.path(volume))"
+    case .volume: return "the volume \(MessageFormat.quoted(volume))"
+    case .localCopy: return "the local copy of the volume \(MessageFormat.quoted(volume))"
+    case .stateDirectory: return "the state directory \(MessageFormat.path(volume))"
     }
   }
 
   /// The same, with the directory that it is.
   func shown(at path: String) -> String {
-    kind == .stateDirectory ? shown : "the directory \(Wording.path(path)) of \(shown)"
+    kind == .stateDirectory ? shown : "the directory \(MessageFormat.path(path)) of \(shown)"
   }
 }
 

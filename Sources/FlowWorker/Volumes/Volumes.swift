@@ -48,11 +48,11 @@ final class Volumes {
 
   func spec(_ location: Location) -> VolumeSpec? { specs[location] }
 
-  func volume(_ location: Location) throws(SpawnFailure) -> Volume {
+  func volume(_ location: Location) throws(StepFailure) -> Volume {
     if let volume = open[location] { return volume }
     if let copy = copies[location] { return .files(copy) }
     guard let spec = specs[location] else {
-      throw SpawnFailure(volume: "there is no volume \(Wording.quoted(location.volume)); \(hint(location.volume))")
+      throw StepFailure(volume: "there is no volume \(MessageFormat.quoted(location.volume)); \(hint(location.volume))")
     }
     let volume: Volume
     switch spec.kind {
@@ -67,12 +67,12 @@ final class Volumes {
   /// What a reader of a wrong name wants to know.
   func hint(_ name: String) -> String {
     let names = locations.map(\.volume)
-    if let close = Wording.closest(to: name, among: names) { return "did you mean \(Wording.quoted(close))?" }
-    return "there are \(Wording.names(names))"
+    if let close = MessageFormat.closest(to: name, among: names) { return "did you mean \(MessageFormat.quoted(close))?" }
+    return "there are \(MessageFormat.names(names))"
   }
 
   /// Where a worker of this machine has the files of a volume.
-  func place(of location: Location) throws(SpawnFailure) -> FileVolume {
+  func volume(of location: Location) throws(StepFailure) -> FileVolume {
     switch try volume(location) {
     case .files(let files): return files
     case .remote:
@@ -87,12 +87,12 @@ final class Volumes {
     }
   }
 
-  private func scratchDirectory() throws(SpawnFailure) -> String {
+  private func scratchDirectory() throws(StepFailure) -> String {
     if let scratch { return scratch }
     let parent = getenv("TMPDIR").map { String(cString: $0) } ?? ""
     var template = Array("\(parent.isEmpty ? "/tmp" : parent)/flowworker-XXXXXX".utf8CString)
     guard template.withUnsafeMutableBufferPointer({ $0.baseAddress.flatMap { mkdtemp($0) } }) != nil else {
-      throw SpawnFailure(volume: "no directory can be made for local copies of a volume's files", errno)
+      throw StepFailure(volume: "no directory can be made for local copies of a volume's files", errno)
     }
     let made = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     scratch = made

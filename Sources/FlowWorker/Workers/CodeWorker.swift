@@ -2,14 +2,14 @@
 struct CodeWorker: StepRunner {
   private let options: PythonOptions
   let functions: FunctionTable
-  let python: PythonPlace
+  let python: PythonProgram
   private let interpreters: Interpreters
 
-  init(_ spec: WorkerSpec, _ facilities: Facilities) {
+  init(_ spec: WorkerSpec, _ resources: SharedResources) {
     if case .python(let options) = spec.options { self.options = options } else { options = PythonOptions() }
-    functions = facilities.functions
-    interpreters = facilities.interpreters
-    python = PythonPlace(spec, options, facilities)
+    functions = resources.functions
+    interpreters = resources.interpreters
+    python = PythonProgram(spec, options, resources)
   }
 
   var settings: RunSettings { options.settings }
@@ -19,14 +19,14 @@ struct CodeWorker: StepRunner {
     let commands = try ExpandedCommands(named: name)
     let options = options
     if let (function, arguments) = function(of: step, context) {
-      return StepPlan(commands: commands) { (settings) throws(SpawnFailure) in
+      return StepPlan(commands: commands) { (settings) throws(StepFailure) in
         try FunctionLauncher(function, arguments, of: step, settings, grace: options.grace, rundir: rundir)
       }
     }
     guard name.utf8.contains(UInt8(ascii: ".")) else { throw unknown(name, step) }
     guard let job = PythonJob.call(step.code, context) else { throw .noMemory }
     let (python, interpreters) = (python, interpreters)
-    return StepPlan(commands: commands) { (settings) throws(SpawnFailure) in
+    return StepPlan(commands: commands) { (settings) throws(StepFailure) in
       try PythonLauncher(job, python, interpreters, settings, options, env: step.env, rundir: rundir)
     }
   }
@@ -46,7 +46,7 @@ struct CodeWorker: StepRunner {
   private func unknown(_ name: String, _ step: Step) -> FlowError {
     return FlowError(
       .unknown,
-      "step \(step.shownName) calls \(Wording.quoted(name)), which is neither a function that the host has registered "
-        + "nor an import path such as \"package.module.function\"\(Wording.hint(for: name, among: functions.names))")
+      "step \(step.shownName) calls \(MessageFormat.quoted(name)), which is neither a function that the host has registered "
+        + "nor an import path such as \"package.module.function\"\(MessageFormat.hint(for: name, among: functions.names))")
   }
 }

@@ -13,7 +13,7 @@ struct DockerWorker: StepRunner {
   var settings: RunSettings { options.settings }
 
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
-    StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(SpawnFailure) in
+    StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(StepFailure) in
       try ContainerLauncher(self, step, settings, rundir: rundir)
     }
   }

@@ -16,7 +16,7 @@ struct NotebookContainerWorker: StepRunner {
 
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
     let job = try PythonJob.notebook(step, options.python, context, secrets)
-    return StepPlan(commands: try ExpandedCommands(named: step.notebook.notebook)) { (settings) throws(SpawnFailure) in
+    return StepPlan(commands: try ExpandedCommands(named: step.notebook.notebook)) { (settings) throws(StepFailure) in
       try NotebookLauncher(self, job, step, settings, rundir: rundir)
     }
   }

@@ -1,13 +1,13 @@
 /// Runs notebooks with papermill, in an interpreter of the machine.
 struct NotebookWorker: StepRunner {
   private let options: PythonOptions
-  let python: PythonPlace
+  let python: PythonProgram
   private let interpreters: Interpreters
 
-  init(_ spec: WorkerSpec, _ facilities: Facilities) {
+  init(_ spec: WorkerSpec, _ resources: SharedResources) {
     if case .python(let options) = spec.options { self.options = options } else { options = PythonOptions() }
-    interpreters = facilities.interpreters
-    python = PythonPlace(spec, options, facilities)
+    interpreters = resources.interpreters
+    python = PythonProgram(spec, options, resources)
   }
 
   var settings: RunSettings { options.settings }
@@ -15,7 +15,7 @@ struct NotebookWorker: StepRunner {
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
     let job = try PythonJob.notebook(step, options, context, secrets)
     let (python, interpreters, options) = (python, interpreters, options)
-    return StepPlan(commands: try ExpandedCommands(named: step.notebook.notebook)) { (settings) throws(SpawnFailure) in
+    return StepPlan(commands: try ExpandedCommands(named: step.notebook.notebook)) { (settings) throws(StepFailure) in
       try PythonLauncher(job, python, interpreters, settings, options, env: step.env, rundir: rundir)
     }
   }

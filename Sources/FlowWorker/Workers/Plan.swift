@@ -69,13 +69,13 @@ extension DockerWorker {
   func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
     writer.member("inherits_environment", false)
     writer.member("image", planning.step.image)
-    let found: Result<EnginePlace, SpawnFailure>
-    do throws(SpawnFailure) { found = .success(try EngineSearch.place(options)) } catch { found = .failure(error) }
+    let found: Result<EngineEndpoint, StepFailure>
+    do throws(StepFailure) { found = .success(try EngineSearch.endpoint(options)) } catch { found = .failure(error) }
     switch found {
-    case .success(let place): writer.member("host", place.address)
+    case .success(let endpoint): writer.member("host", endpoint.address)
     case .failure(let failure): writer.member("problem", failure.reason)
     }
-    do throws(SpawnFailure) {
+    do throws(StepFailure) {
       // Who the user in the container is may depend on the engine, which is not asked.
       let plan = try ContainerPlan(
         options, env: planning.env, rundir: planning.rundir, label: HostLabel.own, isRootless: false)
@@ -98,7 +98,7 @@ extension DockerWorker {
 extension SlurmWorker {
   func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
     writer.member("inherits_environment", planning.inherits(options.process))
-    do throws(SpawnFailure) {
+    do throws(StepFailure) {
       let submission = try Submission(options)
       writer.member("submission") { writer in
         writer.array(submission.arguments(name: "fw-…")) { $0.string($1) }
@@ -148,9 +148,9 @@ extension StepRunner {
     action.writeParameters(planning.context, planning.settings.secrets, to: &writer)
   }
 
-  fileprivate func describe(_ python: PythonPlace, _ planning: Planning, to writer: inout JSONWriter) {
+  fileprivate func describe(_ python: PythonProgram, _ planning: Planning, to writer: inout JSONWriter) {
     writer.member("inherits_environment", true)
-    do throws(SpawnFailure) {
+    do throws(StepFailure) {
       writer.member("interpreter", try python.program(planning.env))
     } catch { writer.member("problem", error.reason) }
   }

@@ -5,10 +5,10 @@ struct SlurmWorker: StepRunner {
   let options: SlurmOptions
   let allocations: Allocations
 
-  init(_ spec: WorkerSpec, _ facilities: Facilities) throws(FlowError) {
+  init(_ spec: WorkerSpec, _ resources: SharedResources) throws(FlowError) {
     variables = try VariableTable(spec.variables)
     env = spec.env
-    allocations = facilities.allocations
+    allocations = resources.allocations
     if case .slurm(let options) = spec.options { self.options = options } else { options = SlurmOptions() }
   }
 
@@ -19,7 +19,7 @@ struct SlurmWorker: StepRunner {
   }
 
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
-    StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(SpawnFailure) in
+    StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(StepFailure) in
       try SlurmLauncher(self, settings, env: step.env, rundir: rundir)
     }
   }

@@ -25,7 +25,7 @@ struct SubprocessWorker: StepRunner {
   }
 
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
-    StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(SpawnFailure) in
+    StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(StepFailure) in
       try ProcessLauncher(self, settings, env: step.env, rundir: rundir)
     }
   }

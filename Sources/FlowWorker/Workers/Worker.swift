@@ -19,30 +19,30 @@ public final class Worker: Sendable {
   ///
   /// - Parameter text: JSON text of a worker specification.
   public convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
-    try self.init(text, Facilities(), isLent: false)
+    try self.init(text, SharedResources(), isLent: false)
   }
 
   /// - Parameter text: JSON text of a worker specification.
-  convenience init(_ text: UnsafeRawBufferPointer, _ facilities: Facilities, isLent: Bool) throws(FlowError) {
-    let spec = try JSONText.read(text) { (json) throws(Refusal) in try WorkerSpec(reading: json) }
-    try self.init(spec, facilities, isLent: isLent)
+  convenience init(_ text: UnsafeRawBufferPointer, _ resources: SharedResources, isLent: Bool) throws(FlowError) {
+    let spec = try JSONText.read(text) { (json) throws(ValidationError) in try WorkerSpec(reading: json) }
+    try self.init(spec, resources, isLent: isLent)
   }
 
-  convenience init(defaultFor type: StepType, variables: KeyValues, _ facilities: Facilities) throws(FlowError) {
+  convenience init(defaultFor type: StepType, variables: KeyValues, _ resources: SharedResources) throws(FlowError) {
     let name = SpecBuilder.uniqueIdentifier()
     switch type {
-    case .code: try self.init(WorkerSpec(name: name, type: .code), facilities, isLent: true)
-    case .notebook: try self.init(WorkerSpec(name: name, type: .notebook), facilities, isLent: true)
+    case .code: try self.init(WorkerSpec(name: name, type: .code), resources, isLent: true)
+    case .notebook: try self.init(WorkerSpec(name: name, type: .notebook), resources, isLent: true)
     case .container:
       var spec = WorkerSpec(name: name, type: .subprocess)
       spec.variables.set("python", "python3")
       spec.variables.set("java", Worker.java)
       spec.variables = spec.variables.overridden(by: variables)
-      try self.init(spec, facilities, isLent: true)
+      try self.init(spec, resources, isLent: true)
     }
   }
 
-  private init(_ spec: WorkerSpec, _ facilities: Facilities, isLent: Bool) throws(FlowError) {
+  private init(_ spec: WorkerSpec, _ resources: SharedResources, isLent: Bool) throws(FlowError) {
     type = spec.type
     self.isLent = isLent
     cName = try CText(spec.name)
@@ -56,10 +56,10 @@ public final class Worker: Sendable {
     switch spec.type {
     case .subprocess: runner = try SubprocessWorker(spec)
     case .docker: runner = try DockerWorker(spec)
-    case .code: runner = CodeWorker(spec, facilities)
-    case .notebook: runner = NotebookWorker(spec, facilities)
+    case .code: runner = CodeWorker(spec, resources)
+    case .notebook: runner = NotebookWorker(spec, resources)
     case .nbdocker: runner = NotebookContainerWorker(spec)
-    case .slurm: runner = try SlurmWorker(spec, facilities)
+    case .slurm: runner = try SlurmWorker(spec, resources)
     }
   }
 
@@ -85,9 +85,9 @@ public final class Worker: Sendable {
   ) throws(FlowError) -> Exec {
     var options = RunOptions()
     if let text {
-      options = try JSONText.read(text) { (json) throws(Refusal) in try RunOptions(reading: json) }
+      options = try JSONText.read(text) { (json) throws(ValidationError) in try RunOptions(reading: json) }
     }
-    return try Exec(StepFlight(prepare(step, context, rundir, options.settings, events: options.events)))
+    return try Exec(StepExecution(prepare(step, context, rundir, options.settings, events: options.events)))
   }
 
   private func prepare(
@@ -108,7 +108,7 @@ public final class Worker: Sendable {
       throw FlowError(
         .stepType,
         "step \(step.shownName) is a \(step.type.rawValue) step, which the \(type.rawValue) worker "
-          + "\(Wording.quoted(cName.string)) does not run: it runs \(type.stepType.rawValue) steps")
+          + "\(MessageFormat.quoted(cName.string)) does not run: it runs \(type.stepType.rawValue) steps")
     }
     var settings = runner.settings.overridden(by: step.settings).overridden(by: settings)
     if !secrets.isEmpty || !step.secrets.isEmpty {
@@ -122,7 +122,7 @@ public final class Worker: Sendable {
 }
 
 /// What the workers of a pool share.
-final class Facilities: Sendable {
+final class SharedResources: Sendable {
   let functions: FunctionTable
   let interpreters: Interpreters
   let allocations: Allocations
@@ -156,7 +156,7 @@ protocol StepRunner: Sendable {
 struct StepPlan: ~Copyable {
   let commands: ExpandedCommands
   /// Makes what starts the commands of one attempt.
-  let launcher: (RunSettings) throws(SpawnFailure) -> any CommandLauncher
+  let launcher: (RunSettings) throws(StepFailure) -> any CommandLauncher
   /// Of worker, step and host together.
   var settings = RunSettings()
   /// Where programs are looked for by a shell on a machine like this one.
@@ -164,7 +164,7 @@ struct StepPlan: ~Copyable {
 
   init(
     commands: consuming ExpandedCommands,
-    launcher: @escaping (RunSettings) throws(SpawnFailure) -> any CommandLauncher
+    launcher: @escaping (RunSettings) throws(StepFailure) -> any CommandLauncher
   ) {
     self.commands = commands
     self.launcher = launcher

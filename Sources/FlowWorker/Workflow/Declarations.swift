@@ -31,18 +31,18 @@ struct Declarations {
   }
 
   private(set) var all: [Declaration] = []
-  private var places: [Name: Int] = [:]
+  private var positions: [Name: Int] = [:]
 
   init() {}
 
-  init(reading json: JSONRef) throws(Refusal) {
+  init(reading json: JSONRef) throws(ValidationError) {
     try json.require(.array)
-    try json.forEachElement { (index, element) throws(Refusal) in
-      do throws(Refusal) {
+    try json.forEachElement { (index, element) throws(ValidationError) in
+      do throws(ValidationError) {
         let declaration = try Declarations.read(element)
-        if let other = places.updateValue(index, forKey: Name(declaration.name)) {
-          throw Refusal(
-            "two parameters have the name \(Wording.quoted(declaration.name)): /parameters/\(other) and /parameters/\(index)"
+        if let other = positions.updateValue(index, forKey: Name(declaration.name)) {
+          throw ValidationError(
+            "two parameters have the name \(MessageFormat.quoted(declaration.name)): /parameters/\(other) and /parameters/\(index)"
           ).inside("name")
         }
         all.append(declaration)
@@ -50,14 +50,14 @@ struct Declarations {
     }
   }
 
-  private static func read(_ json: JSONRef) throws(Refusal) -> Declaration {
+  private static func read(_ json: JSONRef) throws(ValidationError) -> Declaration {
     var name: String?
     var kind: Kind?
     var fallback: JSONValue?
     var isRequired: Bool?
     var values: [JSONValue] = []
     var range: NumberRange?
-    try json.readMembers { (key, value) throws(Refusal) in
+    try json.readMembers { (key, value) throws(ValidationError) in
       switch key.string {
       case "name": name = try value.requireName()
       case "dtype": kind = try value.requireChoice("type of a parameter")
@@ -66,9 +66,9 @@ struct Declarations {
       case "range": range = value.kind == .null ? nil : try NumberRange(reading: value)
       case "values":
         try value.require(.array)
-        try value.forEachElement { (index, element) throws(Refusal) in
+        try value.forEachElement { (index, element) throws(ValidationError) in
           guard let choice = element["value"] else {
-            throw Refusal.missingKey("value", of: "the choice of a parameter").inside(index)
+            throw ValidationError.missingKey("value", of: "the choice of a parameter").inside(index)
           }
           if let kept = JSONValue(keeping: choice) { values.append(kept) }
         }
@@ -77,19 +77,19 @@ struct Declarations {
       }
     }
     guard let name else { throw .missingKey("name", of: "the declaration of a parameter") }
-    guard let kind else { throw .missingKey("dtype", of: "the declaration of the parameter \(Wording.quoted(name))") }
+    guard let kind else { throw .missingKey("dtype", of: "the declaration of the parameter \(MessageFormat.quoted(name))") }
     return Declaration(
       name: name, kind: kind, fallback: fallback, isRequired: isRequired ?? (fallback == nil), values: values, range: range)
   }
 
-  subscript(name: String) -> Declaration? { places[Name(name)].map { all[$0] } }
+  subscript(name: String) -> Declaration? { positions[Name(name)].map { all[$0] } }
 
   var names: [String] { all.map(\.name) }
 }
 
 extension Declarations.Declaration {
   /// The value of an argument as the parameter's type has it: flowServ converts what users type.
-  func cast(_ json: JSONRef) throws(Refusal) -> JSONValue {
+  func cast(_ json: JSONRef) throws(ValidationError) -> JSONValue {
     let value: JSONValue?
     switch kind {
     case .int:
@@ -108,8 +108,8 @@ extension Declarations.Declaration {
     case .select:
       let isKnown = values.contains { $0.read { json_equal($0.raw, json.raw) == 1 } }
       guard isKnown else {
-        let known = Wording.listed(values) { $0.read { $0.shownValue } }
-        throw Refusal("\(json.shown) is no choice of the parameter \(Wording.quoted(name)): it has \(known)")
+        let known = MessageFormat.listed(values) { $0.read { $0.shownValue } }
+        throw ValidationError("\(json.shown) is no choice of the parameter \(MessageFormat.quoted(name)): it has \(known)")
       }
       value = JSONValue(keeping: json)
     case .actor:
@@ -120,17 +120,17 @@ extension Declarations.Declaration {
       value = JSONValue(keeping: json)
     case .record: value = JSONValue(keeping: json)
     }
-    guard let value else { throw Refusal(FlowError.noMemory.message) }
+    guard let value else { throw ValidationError(FlowError.noMemory.message) }
     return value
   }
 
-  private func refused(_ json: JSONRef, _ wanted: String) -> Refusal {
-    Refusal("\(json.shown) stands where the parameter \(Wording.quoted(name)) needs \(wanted)")
+  private func refused(_ json: JSONRef, _ wanted: String) -> ValidationError {
+    ValidationError("\(json.shown) stands where the parameter \(MessageFormat.quoted(name)) needs \(wanted)")
   }
 
-  private func check(_ number: Double, _ json: JSONRef) throws(Refusal) {
+  private func check(_ number: Double, _ json: JSONRef) throws(ValidationError) {
     guard let range, !range.contains(number) else { return }
-    throw Refusal("\(json.shown) is not in the range \(range.text) of the parameter \(Wording.quoted(name))")
+    throw ValidationError("\(json.shown) is not in the range \(range.text) of the parameter \(MessageFormat.quoted(name))")
   }
 
   private func integer(_ json: JSONRef) -> Int64? {
@@ -160,7 +160,7 @@ extension Declarations.Declaration {
 }
 
 extension JSONRef {
-  fileprivate var shownValue: String { string.map { Wording.quoted($0) } ?? shown }
+  fileprivate var shownValue: String { string.map { MessageFormat.quoted($0) } ?? shown }
 }
 
 /// A range of numbers as flowServ writes it: `[0,1)`, `(0,]`.
@@ -171,13 +171,13 @@ struct NumberRange {
   private let hasLow: Bool
   private let hasHigh: Bool
 
-  init(reading json: JSONRef) throws(Refusal) {
+  init(reading json: JSONRef) throws(ValidationError) {
     text = try json.requireString()
     let inner = text.dropFirst().dropLast()
     let parts = inner.split(separator: ",", omittingEmptySubsequences: false).map { $0.filter { $0 != " " } }
     guard let first = text.first, let last = text.last, "[(".contains(first), "])".contains(last), parts.count == 2,
       parts.allSatisfy({ $0.isEmpty || Double($0) != nil })
-    else { throw Refusal("\(Wording.quoted(text)) is no range: write it as \"[0,100]\", with \"(\" or \")\" for an open end") }
+    else { throw ValidationError("\(MessageFormat.quoted(text)) is no range: write it as \"[0,100]\", with \"(\" or \")\" for an open end") }
     low = Double(parts[0])
     high = Double(parts[1])
     hasLow = first == "["

@@ -24,7 +24,7 @@ struct Reference {
   }
 
   /// As a message has it.
-  var shown: String { "$[[\(Substring(Wording.quoted(name).utf8.dropFirst().dropLast()))]]" }
+  var shown: String { "$[[\(Substring(MessageFormat.quoted(name).utf8.dropFirst().dropLast()))]]" }
 
   private static func trimmed(_ text: Substring) -> String {
     let bytes = text.utf8
@@ -40,56 +40,56 @@ extension JSONRef {
   private static let deepest = 64
 
   /// Calls `body` with each reference in a value. Lists in lists are refused, as in flowServ.
-  func forEachReference(depth: Int = 0, inList: Bool = false, _ body: (Reference) throws(Refusal) -> Void) throws(Refusal) {
-    if depth > JSONRef.deepest { throw Refusal("the workflow has more than \(JSONRef.deepest) levels of nesting here") }
+  func forEachReference(depth: Int = 0, inList: Bool = false, _ body: (Reference) throws(ValidationError) -> Void) throws(ValidationError) {
+    if depth > JSONRef.deepest { throw ValidationError("the workflow has more than \(JSONRef.deepest) levels of nesting here") }
     switch kind {
     case .string: if let reference = string.flatMap({ Reference($0) }) { try body(reference) }
     case .array:
-      if inList { throw Refusal("a list stands directly in another list, which a workflow cannot have") }
-      try forEachElement { (index, element) throws(Refusal) in
-        do throws(Refusal) { try element.forEachReference(depth: depth + 1, inList: true, body) } catch {
+      if inList { throw ValidationError("a list stands directly in another list, which a workflow cannot have") }
+      try forEachElement { (index, element) throws(ValidationError) in
+        do throws(ValidationError) { try element.forEachReference(depth: depth + 1, inList: true, body) } catch {
           throw error.inside(index)
         }
       }
     case .object:
-      try readMembers { (_, value) throws(Refusal) in try value.forEachReference(depth: depth + 1, body) }
+      try readMembers { (_, value) throws(ValidationError) in try value.forEachReference(depth: depth + 1, body) }
     default: return
     }
   }
 
   /// The same value with all references replaced. It has been looked at by `forEachReference`.
-  func expanded(_ lookup: (Reference) throws(Refusal) -> JSONValue) throws(Refusal) -> JSONValue {
+  func expanded(_ lookup: (Reference) throws(ValidationError) -> JSONValue) throws(ValidationError) -> JSONValue {
     switch kind {
     case .string:
       if let reference = string.flatMap({ Reference($0) }) { return try lookup(reference) }
     case .array:
       let list = try JSONRef.made(json_array())
-      try forEachElement { (index, element) throws(Refusal) in
-        do throws(Refusal) {
+      try forEachElement { (index, element) throws(ValidationError) in
+        do throws(ValidationError) {
           let value = try element.expanded(lookup)
           let isAdded = list.read { list in value.read { json_array_append(list.raw, $0.raw) == 0 } }
-          guard isAdded else { throw Refusal(FlowError.noMemory.message) }
+          guard isAdded else { throw ValidationError(FlowError.noMemory.message) }
         } catch { throw error.inside(index) }
       }
       return list
     case .object:
       let object = try JSONRef.made(json_object())
-      try readMembers { (key, member) throws(Refusal) in
+      try readMembers { (key, member) throws(ValidationError) in
         let value = try member.expanded(lookup)
         let isAdded = object.read { object in
           value.read { json_object_setn(object.raw, key.start, key.count, $0.raw) == 0 }
         }
-        guard isAdded else { throw Refusal(FlowError.noMemory.message) }
+        guard isAdded else { throw ValidationError(FlowError.noMemory.message) }
       }
       return object
     default: break
     }
-    guard let kept = JSONValue(keeping: self) else { throw Refusal(FlowError.noMemory.message) }
+    guard let kept = JSONValue(keeping: self) else { throw ValidationError(FlowError.noMemory.message) }
     return kept
   }
 
-  private static func made(_ raw: UnsafeMutablePointer<json_t>?) throws(Refusal) -> JSONValue {
-    guard let raw else { throw Refusal(FlowError.noMemory.message) }
+  private static func made(_ raw: UnsafeMutablePointer<json_t>?) throws(ValidationError) -> JSONValue {
+    guard let raw else { throw ValidationError(FlowError.noMemory.message) }
     return JSONValue(taking: raw)
   }
 }
@@ -106,8 +106,8 @@ extension JSONValue {
     return object
   }
 
-  static func text(_ text: String) throws(Refusal) -> JSONValue {
-    guard let raw = json_string(text) else { throw Refusal(FlowError.noMemory.message) }
+  static func text(_ text: String) throws(ValidationError) -> JSONValue {
+    guard let raw = json_string(text) else { throw ValidationError(FlowError.noMemory.message) }
     return JSONValue(taking: raw)
   }
 

@@ -15,18 +15,18 @@ final class RunState {
   private let lock: Descriptor
 
   init(_ path: String) throws(FlowError) {
-    do throws(SpawnFailure) {
+    do throws(StepFailure) {
       directory = try FileVolume(Location(stateDirectory: path), at: path, isMade: true)
     } catch { throw FlowError(.invalid, error.reason) }
     copies = path + "/copies"
     let fd = fws_open_beneath(directory.directory.number, "lock", O_RDWR | O_CREAT, 0o600)
     guard fd >= 0 else {
-      throw FlowError(.invalid, "the state directory \(Wording.path(path)) cannot be used: \(errorText(errno))")
+      throw FlowError(.invalid, "the state directory \(MessageFormat.path(path)) cannot be used: \(errorText(errno))")
     }
     lock = Descriptor(fd)
     guard flock(fd, LOCK_EX | LOCK_NB) == 0 else {
       let reason = errno == EWOULDBLOCK ? "is in use by another run" : "cannot be locked: \(errorText(errno))"
-      throw FlowError(.invalid, "the state directory \(Wording.path(path)) \(reason)")
+      throw FlowError(.invalid, "the state directory \(MessageFormat.path(path)) \(reason)")
     }
   }
 
@@ -36,7 +36,7 @@ final class RunState {
 
   /// Remembers a step. It has happened only when it is on the disk: a file system tells late of what it could not write.
   func record(_ index: Int, _ step: Signature, _ result: StepResult, _ value: JSONValue?, _ files: FileIndex)
-    throws(SpawnFailure)
+    throws(StepFailure)
   {
     var writer = JSONWriter()
     writer.object { writer in
@@ -60,9 +60,9 @@ final class RunState {
     try write(writer.buffer(), RunState.name(index))
   }
 
-  private func write(_ text: consuming ByteBuffer, _ name: VolumeKey) throws(SpawnFailure) {
+  private func write(_ text: consuming ByteBuffer, _ name: VolumeKey) throws(StepFailure) {
     guard lock.isOurs else {
-      throw SpawnFailure(volume: "this process has closed the lock of \(directory.location.shown), which may be another run's by now")
+      throw StepFailure(volume: "this process has closed the lock of \(directory.location.shown), which may be another run's by now")
     }
     if text.isExhausted { throw .noMemory }
     let part = try PartFile(name, in: directory)
@@ -83,7 +83,7 @@ final class RunState {
   private static let beginningName = VolumeKey(inBase: Array("beginning.json".utf8))
 
   /// Remembers what there was of the workflow's own outputs before the first step.
-  func record(_ outputs: [OutputWatch]) throws(SpawnFailure) {
+  func record(_ outputs: [OutputWatch]) throws(StepFailure) {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("version", 1)
@@ -97,7 +97,7 @@ final class RunState {
   }
 
   /// In the order in which they were recorded; `nil`: nothing is known.
-  func beginning() throws(SpawnFailure) -> [[UInt64]]? {
+  func beginning() throws(StepFailure) -> [[UInt64]]? {
     guard let text = try content(RunState.beginningName), let json = try? JSONText.parse(text.bytes) else { return nil }
     return json.read { json in
       var outputs: [[UInt64]] = []
@@ -111,7 +111,7 @@ final class RunState {
   }
 
   /// Forgets a step and those behind it: of a record that is left, another run would believe what it says.
-  func forget(from index: Int) throws(SpawnFailure) {
+  func forget(from index: Int) throws(StepFailure) {
     var at = index
     while RunState.name(at).withCString({ fws_remove_file(directory.directory.number, $0) }) == 0 { at += 1 }
     if errno != ENOENT { throw directory.failure("the file", RunState.name(at), errno) }
@@ -128,7 +128,7 @@ final class RunState {
     let result: JSONValue
   }
 
-  func read(_ index: Int) throws(SpawnFailure) -> Record? {
+  func read(_ index: Int) throws(StepFailure) -> Record? {
     guard let text = try content(RunState.name(index)), let json = try? JSONText.parse(text.bytes, allowingNUL: true) else { return nil }
     return json.read { json in
       guard json["version"]?.integer == 1, let signature = json["signature"].flatMap({ JSONValue(keeping: $0) }),
@@ -150,7 +150,7 @@ final class RunState {
   private static let tries = 20
 
   /// `nil`: there is none, or it is damaged.
-  private func content(_ name: VolumeKey) throws(SpawnFailure) -> ByteBuffer? {
+  private func content(_ name: VolumeKey) throws(StepFailure) -> ByteBuffer? {
     if case .nothing = try directory.look(name) { return nil }
     let (file, facts) = try directory.read(name)
     guard let size = Int(exactly: facts.size) else { return nil }
@@ -182,7 +182,7 @@ struct Signature {
   ///   - settings: of the run, with its secrets.
   init?(
     _ step: Step, _ worker: Worker, _ context: Context, rundir: String, _ volumes: Volumes, _ files: FileIndex,
-    _ place: FileVolume, _ settings: RunSettings
+    _ volume: FileVolume, _ settings: RunSettings
   ) {
     guard let path = try? CText(rundir), let plan = try? worker.plan(step, context, path, settings),
       let parsed = try? JSONText.parse(plan.bytes)
@@ -203,7 +203,7 @@ struct Signature {
         writer.member(key: name) { writer in
           writer.object { writer in
             for key in keys {
-              writer.member(key: key.text) { isComplete = Signature.write(key, volumes, files, place, to: &$0) && isComplete }
+              writer.member(key: key.text) { isComplete = Signature.write(key, volumes, files, volume, to: &$0) && isComplete }
             }
           }
         }
@@ -221,15 +221,15 @@ struct Signature {
 
   /// Size, identity and times of change of a file, or of all in a folder, where the worker has it and where it comes from.
   private static func write(
-    _ key: VolumeKey, _ volumes: Volumes, _ files: FileIndex, _ place: FileVolume, to writer: inout JSONWriter
+    _ key: VolumeKey, _ volumes: Volumes, _ files: FileIndex, _ volume: FileVolume, to writer: inout JSONWriter
   ) -> Bool {
     var found: [(volume: String, file: VolumeFile, facts: fws_file)] = []
-    var locations = [place.location]
+    var locations = [volume.location]
     for location in files.matches(key).flatMap(\.locations) where !locations.contains(location) { locations.append(location) }
     var isThere = false
     for location in locations {
       guard case .files(let volume)? = try? volumes.volume(location), let inner = try? volume.files(key) else { continue }
-      if location == place.location { isThere = !inner.isEmpty }
+      if location == volume.location { isThere = !inner.isEmpty }
       for file in inner {
         var facts = fws_file()
         if case .file = file.kind {

@@ -35,7 +35,7 @@ public final class Workflow: Sendable {
   struct Resolved {
     var steps: [Step] = []
     /// Where in the document each of them is.
-    var places: [String] = []
+    var pointers: [String] = []
     var files = FilesDocument()
     var values: JSONValue
   }
@@ -48,7 +48,7 @@ public final class Workflow: Sendable {
   private let parameters: JSONValue?
 
   public init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
-    let parts = try JSONText.read(text) { (json) throws(Refusal) in try Parts(reading: json) }
+    let parts = try JSONText.read(text) { (json) throws(ValidationError) in try Parts(reading: json) }
     declarations = parts.declarations
     isTemplate = parts.isTemplate
     files = parts.files
@@ -80,37 +80,37 @@ public final class Workflow: Sendable {
     var parameters: JSONValue?
     var steps: [StepPart] = []
 
-    init(reading json: JSONRef) throws(Refusal) {
+    init(reading json: JSONRef) throws(ValidationError) {
       try json.require(.object)
       guard let inner = json["workflow"] else {
         guard json["steps"] != nil else {
-          throw Refusal("the workflow has neither \"steps\" nor, as a template has it, \"workflow\"")
+          throw ValidationError("the workflow has neither \"steps\" nor, as a template has it, \"workflow\"")
         }
         try readSpec(json)
         return
       }
       isTemplate = true
-      try json.readMembers { (key, value) throws(Refusal) in
+      try json.readMembers { (key, value) throws(ValidationError) in
         if key == "parameters" {
           declarations = try Declarations(reading: value)
         } else if !Workflow.templateKeys.contains(key.string) {
           throw .unknownKey(key, of: "a workflow template", known: Workflow.templateKeys)
         }
       }
-      do throws(Refusal) { try readSpec(inner) } catch { throw error.inside("workflow") }
+      do throws(ValidationError) { try readSpec(inner) } catch { throw error.inside("workflow") }
     }
 
-    private mutating func readSpec(_ json: JSONRef) throws(Refusal) {
-      try json.readMembers { (key, value) throws(Refusal) in
+    private mutating func readSpec(_ json: JSONRef) throws(ValidationError) {
+      try json.readMembers { (key, value) throws(ValidationError) in
         if key == "files" {
-          try value.forEachReference { (reference) throws(Refusal) in try check(reference) }
+          try value.forEachReference { (reference) throws(ValidationError) in try check(reference) }
           // A key that is no reference can be checked before there are arguments.
           var document = try FilesDocument(reading: value, isOpen: true)
           try document.checkKeys(isOpen: true)
           files = JSONValue(keeping: value)
         } else if key == "parameters" {
           try value.require(.object)
-          try value.forEachReference { (reference) throws(Refusal) in try check(reference) }
+          try value.forEachReference { (reference) throws(ValidationError) in try check(reference) }
           parameters = JSONValue(keeping: value)
         } else if key == "steps" {
           try readSteps(value)
@@ -121,27 +121,27 @@ public final class Workflow: Sendable {
       if json["steps"] == nil { throw .missingKey("steps", of: "the workflow") }
     }
 
-    private mutating func readSteps(_ json: JSONRef) throws(Refusal) {
+    private mutating func readSteps(_ json: JSONRef) throws(ValidationError) {
       try json.require(.array)
-      var places: [Name: Int] = [:]
-      try json.forEachElement { (index, element) throws(Refusal) in
-        do throws(Refusal) {
+      var positions: [Name: Int] = [:]
+      try json.forEachElement { (index, element) throws(ValidationError) in
+        do throws(ValidationError) {
           try element.require(.object)
-          guard let named = element["name"] else { throw Refusal.missingKey("name", of: "the step") }
+          guard let named = element["name"] else { throw ValidationError.missingKey("name", of: "the step") }
           let name: String
-          do throws(Refusal) { name = try named.requireName() } catch { throw error.inside("name") }
-          if let other = places.updateValue(index, forKey: Name(name)) {
-            throw Refusal("two steps have the name \(Wording.quoted(name)): the steps \(other + 1) and \(index + 1)")
+          do throws(ValidationError) { name = try named.requireName() } catch { throw error.inside("name") }
+          if let other = positions.updateValue(index, forKey: Name(name)) {
+            throw ValidationError("two steps have the name \(MessageFormat.quoted(name)): the steps \(other + 1) and \(index + 1)")
               .inside("name")
           }
           var hasReferences = false
-          try element.forEachReference { (reference) throws(Refusal) in
+          try element.forEachReference { (reference) throws(ValidationError) in
             hasReferences = true
             try check(reference)
           }
           if hasReferences {
-            guard element["action"] != nil else { throw Refusal.missingKey("action", of: "the step \(Wording.quoted(name))") }
-            guard let kept = JSONValue(keeping: element) else { throw Refusal(FlowError.noMemory.message) }
+            guard element["action"] != nil else { throw ValidationError.missingKey("action", of: "the step \(MessageFormat.quoted(name))") }
+            guard let kept = JSONValue(keeping: element) else { throw ValidationError(FlowError.noMemory.message) }
             steps.append(.open(kept, name: name))
           } else {
             steps.append(.document(try Workflow.readStep(element)))
@@ -150,19 +150,19 @@ public final class Workflow: Sendable {
       }
     }
 
-    private func check(_ reference: Reference) throws(Refusal) {
+    private func check(_ reference: Reference) throws(ValidationError) {
       guard isTemplate, declarations[reference.name] == nil else { return }
       let names = declarations.names
-      throw Refusal(
-        "\(reference.shown) refers to a parameter that the template does not declare: it has \(Wording.names(names))"
-          + Wording.hint(for: reference.name, among: names))
+      throw ValidationError(
+        "\(reference.shown) refers to a parameter that the template does not declare: it has \(MessageFormat.names(names))"
+          + MessageFormat.hint(for: reference.name, among: names))
     }
   }
 
   /// A step whose files have keys in their one form.
-  private static func readStep(_ json: JSONRef) throws(Refusal) -> StepDocument {
+  private static func readStep(_ json: JSONRef) throws(ValidationError) -> StepDocument {
     var document = try StepDocument(reading: json)
-    do throws(Refusal) { try document.files.checkKeys() } catch { throw error.inside("files") }
+    do throws(ValidationError) { try document.files.checkKeys() } catch { throw error.inside("files") }
     return document
   }
 
@@ -171,26 +171,26 @@ public final class Workflow: Sendable {
   /// The workflow for a set of arguments.
   func resolved(_ arguments: ContextValues) throws(FlowError) -> Resolved {
     var values: [Name: JSONValue] = [:]
-    do throws(Refusal) { try readArguments(arguments, &values) } catch {
+    do throws(ValidationError) { try readArguments(arguments, &values) } catch {
       throw FlowError(.document, error.message, path: error.pointer.text)
     }
-    let lookup: (Reference) throws(Refusal) -> JSONValue = { (reference) throws(Refusal) in
+    let lookup: (Reference) throws(ValidationError) -> JSONValue = { (reference) throws(ValidationError) in
       try Workflow.value(of: reference, values)
     }
-    do throws(Refusal) {
+    do throws(ValidationError) {
       var resolved = Resolved(values: try context(values, lookup))
       if let files {
-        do throws(Refusal) {
-          let expanded = try files.read { (json) throws(Refusal) in try json.expanded(lookup) }
-          resolved.files = try expanded.read { (json) throws(Refusal) in try FilesDocument(reading: json) }
+        do throws(ValidationError) {
+          let expanded = try files.read { (json) throws(ValidationError) in try json.expanded(lookup) }
+          resolved.files = try expanded.read { (json) throws(ValidationError) in try FilesDocument(reading: json) }
           try resolved.files.checkKeys()
         } catch { throw error.inside("files") }
       }
       for (index, item) in items.enumerated() {
-        do throws(Refusal) {
+        do throws(ValidationError) {
           guard let step = try step(item, values, lookup) else { continue }
           resolved.steps.append(step)
-          resolved.places.append((isTemplate ? "/workflow/steps/" : "/steps/") + String(index))
+          resolved.pointers.append((isTemplate ? "/workflow/steps/" : "/steps/") + String(index))
         } catch { throw error.inside(index).inside("steps") }
       }
       return resolved
@@ -200,58 +200,58 @@ public final class Workflow: Sendable {
     }
   }
 
-  private func readArguments(_ arguments: ContextValues, _ values: inout [Name: JSONValue]) throws(Refusal) {
+  private func readArguments(_ arguments: ContextValues, _ values: inout [Name: JSONValue]) throws(ValidationError) {
     for declaration in declarations.all { values[Name(declaration.name)] = declaration.fallback }
-    try arguments.object.read { (object) throws(Refusal) in
-      try object.readMembers { (key, value) throws(Refusal) in
+    try arguments.object.read { (object) throws(ValidationError) in
+      try object.readMembers { (key, value) throws(ValidationError) in
         let name = try key.requireString()
         if let declaration = declarations[name] {
           values[Name(name)] = try declaration.cast(value)
         } else if isTemplate {
           let names = declarations.names
-          throw Refusal(
-            "the workflow has no parameter \(Wording.quoted(name)): it has \(Wording.names(names))"
-              + Wording.hint(for: name, among: names), isAboutKey: true)
+          throw ValidationError(
+            "the workflow has no parameter \(MessageFormat.quoted(name)): it has \(MessageFormat.names(names))"
+              + MessageFormat.hint(for: name, among: names), isAboutKey: true)
         } else {
           values[Name(name)] = JSONValue(keeping: value)
         }
       }
     }
     for declaration in declarations.all where declaration.isRequired && values[Name(declaration.name)] == nil {
-      throw Refusal("the parameter \(Wording.quoted(declaration.name)) needs a value, and has none")
+      throw ValidationError("the parameter \(MessageFormat.quoted(declaration.name)) needs a value, and has none")
     }
   }
 
-  private static func value(of reference: Reference, _ values: [Name: JSONValue]) throws(Refusal) -> JSONValue {
+  private static func value(of reference: Reference, _ values: [Name: JSONValue]) throws(ValidationError) -> JSONValue {
     guard let value = values[Name(reference.name)] else {
-      throw Refusal("the parameter \(Wording.quoted(reference.name)), which \(reference.shown) refers to, has no value")
+      throw ValidationError("the parameter \(MessageFormat.quoted(reference.name)), which \(reference.shown) refers to, has no value")
     }
     guard let choice = reference.choice else { return value }
     // As in flowServ: what reads as true is, in any case.
     let isTrue = value.read { json in ValueText.string(json).lowercased() == "true" }
     if isTrue { return try .text(choice.isTrue) }
     if let other = choice.isFalse { return try .text(other) }
-    guard let null = JSONValue.null else { throw Refusal(FlowError.noMemory.message) }
+    guard let null = JSONValue.null else { throw ValidationError(FlowError.noMemory.message) }
     return null
   }
 
   /// The values that commands may refer to. A workflow that lists none has those of its arguments.
   private func context(
-    _ values: [Name: JSONValue], _ lookup: (Reference) throws(Refusal) -> JSONValue
-  ) throws(Refusal) -> JSONValue {
+    _ values: [Name: JSONValue], _ lookup: (Reference) throws(ValidationError) -> JSONValue
+  ) throws(ValidationError) -> JSONValue {
     if let parameters {
-      do throws(Refusal) { return try parameters.read { (json) throws(Refusal) in try json.expanded(lookup) } } catch {
+      do throws(ValidationError) { return try parameters.read { (json) throws(ValidationError) in try json.expanded(lookup) } } catch {
         throw error.inside("parameters")
       }
     }
-    guard let object = JSONValue.object(values) else { throw Refusal(FlowError.noMemory.message) }
+    guard let object = JSONValue.object(values) else { throw ValidationError(FlowError.noMemory.message) }
     return object
   }
 
   /// `nil`: the step is a parameter that was not given, and need not be.
   private func step(
-    _ item: Item, _ values: [Name: JSONValue], _ lookup: (Reference) throws(Refusal) -> JSONValue
-  ) throws(Refusal) -> Step? {
+    _ item: Item, _ values: [Name: JSONValue], _ lookup: (Reference) throws(ValidationError) -> JSONValue
+  ) throws(ValidationError) -> Step? {
     guard case .open(let value, _) = item else {
       if case .ready(let step) = item { return step }
       return nil
@@ -262,8 +262,8 @@ public final class Workflow: Sendable {
     {
       return nil
     }
-    let expanded = try value.read { (json) throws(Refusal) in try json.expanded(lookup) }
-    let document = try expanded.read { (json) throws(Refusal) in try Workflow.readStep(json) }
-    do throws(FlowError) { return try Step(document) } catch { throw Refusal(error.message) }
+    let expanded = try value.read { (json) throws(ValidationError) in try json.expanded(lookup) }
+    let document = try expanded.read { (json) throws(ValidationError) in try Workflow.readStep(json) }
+    do throws(FlowError) { return try Step(document) } catch { throw ValidationError(error.message) }
   }
 }

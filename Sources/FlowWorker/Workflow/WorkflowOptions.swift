@@ -12,8 +12,8 @@ struct WorkflowOptions {
 
   init() {}
 
-  init(reading json: JSONRef) throws(Refusal) {
-    try json.readMembers { (key, value) throws(Refusal) in
+  init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
       if key == "events" {
         events = try value.requireChoice("kind of events")
       } else if key == "deadline" {

@@ -20,16 +20,16 @@ extension WorkflowRun {
     }
   }
 
-  func finish(_ failure: SpawnFailure?) {
+  func finish(_ failure: StepFailure?) {
     let values = context.snapshot.without(secrets.names).flatMap { secrets.masked($0) }
     let result = RunResult(
-      steps: reports, total: resolved.steps.count, kept: kept, failure: failure.map { secrets.masked($0) }, started: started,
+      steps: reports, total: resolved.steps.count, restored: restored, failure: failure.map { secrets.masked($0) }, started: started,
       duration: fws_monotonic() - began, context: values, copies: copies,
       unkept: stateFailure.map { secrets.masked($0) })
     state = nil
     tell(.runEnded(result))
     phase = .over(Report(result))
     watch()
-    signpost.raise(!isSilent)
+    readiness.raise(!isSilent)
   }
 }

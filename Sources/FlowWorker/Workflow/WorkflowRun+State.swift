@@ -3,10 +3,10 @@ extension WorkflowRun {
   /// Takes over the steps that a host before has run, as long as all is as it was.
   func resume() {
     guard let state else { return }
-    while index < resolved.steps.count, let worker, let record = readable({ () throws(SpawnFailure) in try state.read(index) }) {
+    while index < resolved.steps.count, let worker, let record = readable({ () throws(StepFailure) in try state.read(index) }) {
       let step = resolved.steps[index]
-      guard let place = try? volumes.place(of: worker.location),
-        let signature = Signature(step, worker, context, rundir: place.path, volumes, record.files, place, settings),
+      guard let volume = try? volumes.volume(of: worker.location),
+        let signature = Signature(step, worker, context, rundir: volume.path, volumes, record.files, volume, settings),
         signature.isSame(as: record.signature),
         let result = record.result.read({ StepResult($0, of: step, by: worker) })
       else { break }
@@ -15,14 +15,14 @@ extension WorkflowRun {
       keep(result)
       index += 1
     }
-    kept = index
-    readable { () throws(SpawnFailure) in try state.forget(from: index) }
+    restored = index
+    readable { () throws(StepFailure) in try state.forget(from: index) }
   }
 
   /// `nil` where the directory cannot be used, which the run's result tells.
   @discardableResult
-  func readable<T>(_ body: () throws(SpawnFailure) -> T?) -> T? {
-    do throws(SpawnFailure) { return try body() } catch {
+  func readable<T>(_ body: () throws(StepFailure) -> T?) -> T? {
+    do throws(StepFailure) { return try body() } catch {
       stateFailure = stateFailure ?? error
       return nil
     }
@@ -31,14 +31,14 @@ extension WorkflowRun {
   /// Remembers a step that has ended well, and gives its result with a note where that could not be. A directory that cannot
   /// be written to does not end the run, whose work would be lost; but the run has failed in the end.
   func remember(_ result: StepResult, _ before: Context) -> StepResult {
-    guard let state, let worker, let place = try? volumes.place(of: worker.location) else { return result }
+    guard let state, let worker, let volume = try? volumes.volume(of: worker.location) else { return result }
     let step = resolved.steps[index]
     var value: JSONValue?
     if let argument = step.code.argument {
       // A secret is in no file, and what JSON does not have would be something else the next time.
       if let object = result.last.commands.last?.end.object {
         return result.noted(
-          "its value is \(Wording.foreign(secrets.masked(object.kind))), which JSON has not: the state directory does not have the step, "
+          "its value is \(MessageFormat.foreign(secrets.masked(object.kind))), which JSON has not: the state directory does not have the step, "
             + "and another run runs it again")
       }
       guard !secrets.contains(argument), let given = context.snapshot[argument] else { return result }
@@ -48,9 +48,9 @@ extension WorkflowRun {
     if let value, secrets.isIn(value) { return result }
     if files.all.contains(where: { secrets.isIn($0.key.text) }) { return result }
     guard stateFailure == nil,
-      let signature = Signature(step, worker, before, rundir: place.path, volumes, files, place, settings)
+      let signature = Signature(step, worker, before, rundir: volume.path, volumes, files, volume, settings)
     else { return result }
-    do throws(SpawnFailure) { try state.record(index, signature, result, value, files) } catch { stateFailure = error }
+    do throws(StepFailure) { try state.record(index, signature, result, value, files) } catch { stateFailure = error }
     return result
   }
 }

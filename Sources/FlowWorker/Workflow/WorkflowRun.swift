@@ -2,17 +2,17 @@ internal import CFlowShims
 internal import Glibc
 
 /// How far a workflow is: one step after the other, each with its files before and behind it, until one fails.
-final class WorkflowRun: Flight {
+final class WorkflowRun: Execution {
   enum Phase {
     /// Files are looked for and copied: before the first step, before a step, behind it, and at the end.
-    case moving(Transfers, Errand)
-    case running(StepFlight)
+    case moving(Transfers, TransferPhase)
+    case running(StepExecution)
     /// A step that had nothing to run: it ends with the next turn, so that there is no limit to how many follow.
-    case ended(StepFlight)
+    case ended(StepExecution)
     case over(Report)
   }
 
-  enum Errand {
+  enum TransferPhase {
     case inputs
     case before
     case behind(StepResult)
@@ -29,7 +29,7 @@ final class WorkflowRun: Flight {
   private(set) var settings: RunSettings
   var state: RunState?
   /// Why something is not remembered.
-  var stateFailure: SpawnFailure?
+  var stateFailure: StepFailure?
   /// The values that a step began with, where its state is kept.
   private var valuesBefore: Context?
   /// The arguments, and the environments of workers and steps: where secrets are found.
@@ -47,17 +47,17 @@ final class WorkflowRun: Flight {
   var index = 0
   var files: FileIndex
   var reports: [Report] = []
-  var kept = 0
+  var restored = 0
   var copies: [RunResult.Copy] = []
   var isCancelled = false
   let began = fws_monotonic()
   let started = fws_wall()
   /// Is over at the deadline, and whenever something else has to be looked at.
   let timer: Pause?
-  private var timerFailure: SpawnFailure?
+  private var timerFailure: StepFailure?
 
   var queue = EventQueue()
-  var signpost = Signpost()
+  var readiness = ReadinessFD()
   private var watched: [Int32] = []
 
   init(
@@ -65,7 +65,7 @@ final class WorkflowRun: Flight {
     isListening: Bool
   ) throws(FlowError) {
     var options = WorkflowOptions()
-    if let text { options = try JSONText.read(text) { (json) throws(Refusal) in try WorkflowOptions(reading: json) } }
+    if let text { options = try JSONText.read(text) { (json) throws(ValidationError) in try WorkflowOptions(reading: json) } }
     self.options = options
     self.pool = pool
     hostContext = arguments
@@ -88,7 +88,7 @@ final class WorkflowRun: Flight {
     }
     var settings = options.settings
     if let seconds = options.deadline { settings.deadline = RunDeadline(in: seconds) }
-    do throws(SpawnFailure) { timer = try Pause(options.deadline ?? Pause.never) } catch {
+    do throws(StepFailure) { timer = try Pause(options.deadline ?? Pause.never) } catch {
       timer = nil
       timerFailure = error
     }
@@ -104,7 +104,7 @@ final class WorkflowRun: Flight {
     publish()
     tell(.runStarted(steps: resolved.steps.map(\.cName.string)))
     for (at, report) in reports.enumerated() {
-      if case .step(let result) = report.content { tell(.stepKept(result), step: at) }
+      if case .step(let result) = report.content { tell(.stepRestored(result), step: at) }
     }
     beginInputs()
   }
@@ -129,19 +129,19 @@ final class WorkflowRun: Flight {
   }
 
   func descriptor() -> Int32 {
-    if signpost.epoll >= 0 { return signpost.epoll }
-    guard signpost.open() else { return -1 }
+    if readiness.epoll >= 0 { return readiness.epoll }
+    guard readiness.open() else { return -1 }
     watch()
-    signpost.raise(!isSilent)
-    return signpost.works ? signpost.epoll : -1
+    readiness.raise(!isSilent)
+    return readiness.works ? readiness.epoll : -1
   }
 
   var isSilent: Bool { queue.isEmpty }
 
   /// Lets the one descriptor stand for what is waited for now.
   func watch() {
-    guard signpost.epoll >= 0 else { return }
-    for fd in watched { signpost.forget(fd) }
+    guard readiness.epoll >= 0 else { return }
+    for fd in watched { readiness.forget(fd) }
     if case .running(let step) = phase, case let fd = step.descriptor(), fd >= 0 {
       watched = [fd]
     } else if case .running = phase {
@@ -153,22 +153,22 @@ final class WorkflowRun: Flight {
       watched = [waiting.channel, waiting.stdout]
     }
     watched = watched.filter { $0 >= 0 }
-    for fd in watched { signpost.watch(Waiting(channel: fd)) }
+    for fd in watched { readiness.watch(Waiting(channel: fd)) }
   }
 
   func takeEvent() -> Event? {
     if let event = queue.take() {
-      signpost.raise(!isSilent)
+      readiness.raise(!isSilent)
       return event
     }
     if case .running(let step) = phase { return step.takeEvent() }
     return nil
   }
 
-  func passOver() {
+  func discardEvents() {
     queue.removeAll()
-    if case .running(let step) = phase { step.passOver() }
-    signpost.raise(false)
+    if case .running(let step) = phase { step.discardEvents() }
+    readiness.raise(false)
   }
 
   func cancel() {
@@ -190,13 +190,13 @@ final class WorkflowRun: Flight {
     case .running(let step):
       step.advance(ready, isListening: isListening)
       if step.result != nil { finishRunning(step) }
-    case .moving(let transfers, let errand): advance(transfers, errand)
+    case .moving(let transfers, let transferPhase): advance(transfers, transferPhase)
     case .ended(let step):
       rearm()
       finishRunning(step)
     case .over, nil: break
     }
-    signpost.raise(!isSilent)
+    readiness.raise(!isSilent)
   }
 
   func tell(_ content: Event.Content, step: Int = -1) { queue.tell(content, step: step) }
@@ -205,61 +205,61 @@ final class WorkflowRun: Flight {
 
   private func beginInputs() {
     if let timerFailure { return finish(timerFailure) }
-    do throws(SpawnFailure) { try watchOwnOutputs() } catch { return finish(error) }
-    guard kept == 0, !resolved.files.inputs.isEmpty || !ownOutputs.isEmpty else { return beginStep() }
-    move(.inputs) { (transfers) throws(SpawnFailure) in
-      transfers.prepare(try volumes.place(of: Volumes.main), inputs: resolved.files.inputs, ownOutputs)
+    do throws(StepFailure) { try watchOwnOutputs() } catch { return finish(error) }
+    guard restored == 0, !resolved.files.inputs.isEmpty || !ownOutputs.isEmpty else { return beginStep() }
+    move(.inputs) { (transfers) throws(StepFailure) in
+      transfers.prepare(try volumes.volume(of: Volumes.main), inputs: resolved.files.inputs, ownOutputs)
     }
   }
 
-  private func move(_ errand: Errand, _ task: (Transfers) throws(SpawnFailure) -> Void) {
+  private func move(_ transferPhase: TransferPhase, _ task: (Transfers) throws(StepFailure) -> Void) {
     let transfers = Transfers(volumes, files)
-    do throws(SpawnFailure) {
+    do throws(StepFailure) {
       try task(transfers)
-      phase = .moving(transfers, errand)
+      phase = .moving(transfers, transferPhase)
       // Most have nothing to copy: the next step begins without another turn.
-      advance(transfers, errand)
+      advance(transfers, transferPhase)
     } catch {
-      finishMoving(errand, error)
+      finishMoving(transferPhase, error)
     }
   }
 
-  private func advance(_ transfers: Transfers, _ errand: Errand) {
+  private func advance(_ transfers: Transfers, _ transferPhase: TransferPhase) {
     if let failure = interruption {
       transfers.drop()
-      return finishMoving(errand, failure)
+      return finishMoving(transferPhase, failure)
     }
     let end = transfers.advance()
     for file in transfers.takeCopied().map({ $0.masked(by: secrets) }) {
-      let step = isOfStep(errand) ? index : -1
+      let step = isOfStep(transferPhase) ? index : -1
       copies.append(RunResult.Copy(step: step, file: file, ended: fws_wall()))
       tell(.fileCopied(file), step: step)
     }
     guard let end else { return watch() }
     files = transfers.index
-    finishMoving(errand, end)
+    finishMoving(transferPhase, end)
   }
 
-  private func isOfStep(_ errand: Errand) -> Bool {
-    switch errand {
+  private func isOfStep(_ transferPhase: TransferPhase) -> Bool {
+    switch transferPhase {
     case .before, .behind: return true
     case .inputs, .outputs: return false
     }
   }
 
   /// Why nothing more begins, if that is so.
-  private var interruption: SpawnFailure? {
-    if isCancelled { return SpawnFailure(.cancelled, "it was cancelled") }
-    if settings.deadline?.hasPassed == true { return SpawnFailure(.timeout, "\(settings.limit) had passed") }
+  private var interruption: StepFailure? {
+    if isCancelled { return StepFailure(.cancelled, "it was cancelled") }
+    if settings.deadline?.hasPassed == true { return StepFailure(.timeout, "\(settings.limit) had passed") }
     return nil
   }
 
-  private func finishMoving(_ errand: Errand, _ failure: SpawnFailure?) {
-    switch errand {
+  private func finishMoving(_ transferPhase: TransferPhase, _ failure: StepFailure?) {
+    switch transferPhase {
     case .inputs:
       if let failure { return finish(failure) }
       if !ownOutputs.isEmpty {
-        do throws(SpawnFailure) { try state?.record(ownOutputs) } catch { stateFailure = error }
+        do throws(StepFailure) { try state?.record(ownOutputs) } catch { stateFailure = error }
       }
       beginStep()
     case .before:
@@ -272,7 +272,7 @@ final class WorkflowRun: Flight {
     case .outputs:
       guard let failure else { return finish(nil) }
       let reason = failure.reason.without(prefix: "its input").map { "its output" + $0 }
-      finish(failure.outcome == .inputMissing ? SpawnFailure(.outputMissing, reason ?? failure.reason) : failure)
+      finish(failure.outcome == .inputMissing ? StepFailure(.outputMissing, reason ?? failure.reason) : failure)
     }
   }
 
@@ -283,60 +283,60 @@ final class WorkflowRun: Flight {
   private func beginStep() {
     guard index < resolved.steps.count, let worker else {
       guard !resolved.files.outputs.isEmpty else { return finish(nil) }
-      do throws(SpawnFailure) { try findOwnOutputs() } catch { return finish(error) }
+      do throws(StepFailure) { try findOwnOutputs() } catch { return finish(error) }
       // The run directory has them in the end, wherever they were made.
-      return move(.outputs) { (transfers) throws(SpawnFailure) in
-        transfers.prepare(try volumes.place(of: Volumes.main), inputs: resolved.files.outputs, [])
+      return move(.outputs) { (transfers) throws(StepFailure) in
+        transfers.prepare(try volumes.volume(of: Volumes.main), inputs: resolved.files.outputs, [])
       }
     }
     if let interruption { return failStep(interruption) }
     let step = resolved.steps[index]
     if state != nil { valuesBefore = try? Context(context.snapshot) }
-    move(.before) { (transfers) throws(SpawnFailure) in
-      let place = try volumes.place(of: worker.location)
-      let watch = OutputWatch(step.files.outputs, in: place, isKept: step.files.isKept)
+    move(.before) { (transfers) throws(StepFailure) in
+      let volume = try volumes.volume(of: worker.location)
+      let watch = OutputWatch(step.files.outputs, in: volume, isKept: step.files.isKept)
       outputs = watch
-      transfers.prepare(place, inputs: step.files.inputs, [watch])
+      transfers.prepare(volume, inputs: step.files.inputs, [watch])
     }
   }
 
   private func run() {
     guard let worker else { return finish(nil) }
     let step = resolved.steps[index]
-    do throws(SpawnFailure) {
-      let place = try volumes.place(of: worker.location)
-      var position = queue.place
+    do throws(StepFailure) {
+      let volume = try volumes.volume(of: worker.location)
+      var position = queue.position
       position.step = Int32(clamping: index)
-      let flight = StepFlight(try stepRun(worker, step, place.path, position))
-      if flight.result == nil {
-        phase = .running(flight)
+      let execution = StepExecution(try stepRun(worker, step, volume.path, position))
+      if execution.result == nil {
+        phase = .running(execution)
       } else {
-        phase = .ended(flight)
+        phase = .ended(execution)
         timer?.stop()
       }
       watch()
     } catch { failStep(error) }
   }
 
-  private func stepRun(_ worker: Worker, _ step: Step, _ rundir: String, _ place: EventQueue.Place) throws(SpawnFailure)
+  private func stepRun(_ worker: Worker, _ step: Step, _ rundir: String, _ position: EventQueue.Position) throws(StepFailure)
     -> StepRun
   {
     do throws(FlowError) {
       let plan = try worker.prepare(step, context.snapshot, CText(rundir), settings)
       let settings = plan.settings
       return StepRun(
-        step, worker, plan, settings, context, events: queue.isListening ? options.events : nil, place: place,
+        step, worker, plan, settings, context, events: queue.isListening ? options.events : nil, position: position,
         outputs: outputs)
     } catch {
-      throw SpawnFailure(error.message.without(prefix: "step \(step.shownName): ").map(String.init) ?? error.message)
+      throw StepFailure(error.message.without(prefix: "step \(step.shownName): ").map(String.init) ?? error.message)
     }
   }
 
-  private func finishRunning(_ flight: StepFlight) {
-    guard let result = flight.result else { return }
+  private func finishRunning(_ execution: StepExecution) {
+    guard let result = execution.result else { return }
     // Those of the step come before those of what follows.
-    while let event = flight.takeEvent() { queue.adopt(event) }
-    queue.place = flight.place
+    while let event = execution.takeEvent() { queue.append(event) }
+    queue.position = execution.position
     publish(resolved.steps[index].code.argument)
     finishStep(result)
   }
@@ -349,16 +349,16 @@ final class WorkflowRun: Flight {
       keep(result)
       return finish(nil)
     }
-    do throws(SpawnFailure) {
+    do throws(StepFailure) {
       let location = worker.location
-      let place = try volumes.place(of: location)
+      let volume = try volumes.volume(of: location)
       if let failure = try outputs?.missing() { throw failure }
       let made = try outputs?.made() ?? []
       outputs = nil
-      for key in made { files.record(key, in: [place.location]) }
-      guard place.location != location, !made.isEmpty else { return complete(result) }
-      move(.behind(result)) { (transfers) throws(SpawnFailure) in
-        transfers.deliver(made, from: place, to: location)
+      for key in made { files.record(key, in: [volume.location]) }
+      guard volume.location != location, !made.isEmpty else { return complete(result) }
+      move(.behind(result)) { (transfers) throws(StepFailure) in
+        transfers.deliver(made, from: volume, to: location)
       }
     } catch {
       keep(result.failed(by: secrets.masked(error), of: step))
@@ -387,7 +387,7 @@ final class WorkflowRun: Flight {
   func keep(_ result: StepResult) { reports.append(Report(result, isLent: true)) }
 
   /// The step could not be started.
-  func failStep(_ failure: SpawnFailure) {
+  func failStep(_ failure: StepFailure) {
     guard let worker else { return finish(failure) }
     let step = resolved.steps[index]
     var end = CommandEnd(failure: failure, started: fws_wall()).masked(by: secrets, of: step)

@@ -7,15 +7,15 @@ extension Workflow.Resolved {
   /// The worker of each step.
   func workers(of pool: Pool, _ volumes: Volumes) throws(FlowError) -> [Unmanaged<Worker>] {
     var workers: [Unmanaged<Worker>] = []
-    for (step, place) in zip(steps, places) {
+    for (step, pointer) in zip(steps, pointers) {
       let lent = try pool.worker(for: step)
       let worker = lent.takeUnretainedValue()
       let volume = worker.cVolume.string
       guard volumes.spec(Location(volume)) != nil else {
         throw FlowError(
           .unknown,
-          "step \(step.shownName) is for the worker \(Wording.quoted(worker.cName.string)), whose volume "
-            + "\(Wording.quoted(volume)) the configuration does not have; \(volumes.hint(volume))", path: place)
+          "step \(step.shownName) is for the worker \(MessageFormat.quoted(worker.cName.string)), whose volume "
+            + "\(MessageFormat.quoted(volume)) the configuration does not have; \(volumes.hint(volume))", path: pointer)
       }
       workers.append(lent)
     }
@@ -25,12 +25,12 @@ extension Workflow.Resolved {
   /// Refuses what cannot be run, before anything is.
   func check(_ workers: [Unmanaged<Worker>], _ context: Context, _ settings: RunSettings) throws(FlowError) {
     let nowhere = try CText("/")
-    for ((step, place), lent) in zip(zip(steps, places), workers) {
+    for ((step, pointer), lent) in zip(zip(steps, pointers), workers) {
       let worker = lent.takeUnretainedValue()
       do throws(FlowError) {
         _ = try worker.prepare(step, context.snapshot, nowhere, settings)
       } catch where [.stepType, .template, .unknown].contains(error.code) {
-        throw FlowError(error.code, error.message, path: place + (error.path ?? ""), position: error.position)
+        throw FlowError(error.code, error.message, path: pointer + (error.path ?? ""), position: error.position)
       } catch {
         // It may be right when the steps before it have given their values.
       }

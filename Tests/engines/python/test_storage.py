@@ -428,4 +428,4 @@ def test_a_state_knows_what_was_delivered(store, run, tmp_path):
     assert result.returncode == 1 and store.get("out.txt") == "in\n"
     (tmp_path / "go").touch()
     result = run(store.volume(), *steps, workers={"a": "w"}, rundir=tmp_path / "run", state=tmp_path / "state").check()
-    assert result.kept == 1 and result.stdout == ["in\n"]
+    assert result.restored == 1 and result.stdout == ["in\n"]

@@ -84,7 +84,7 @@ def test_a_state_keeps_steps_in_containers(pool, tmp_path):
     options = {"rundir": tmp_path / "run", "state": tmp_path / "state"}
     assert workflow.run(**options).returncode == 1
     (tmp_path / "run/go").touch()
-    assert workflow.run(**options).check().kept == 1
+    assert workflow.run(**options).check().restored == 1
 
 
 def test_a_disk_that_is_full(tmp_path):

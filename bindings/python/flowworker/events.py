@@ -16,12 +16,12 @@ class Event:
     """Something that happened while a step or a workflow ran. What an event has not is None.
 
     - `kind`: `step_started`, `progress`, `command_started`, `output`, `command_ended`, `retry`,
-      `step_ended`; of a workflow also `run_started`, `run_ended`, `file_copied`, `step_kept`.
+      `step_ended`; of a workflow also `run_started`, `run_ended`, `file_copied`, `step_restored`.
       Later versions add more: pass over one that you do not know.
     - `sequence`: its number among the events of the step, from 1; `time`: seconds since 1970.
     - `attempt`: from 1; `command`: the index of the command, or None for the step as a whole.
     - `step_index`: the step of the workflow that it is about, from 0.
-    - `run_started`: the names of all `steps`; `step_kept`: a run before has ended the `step`;
+    - `run_started`: the names of all `steps`; `step_restored`: a run before has ended the `step`;
       `file_copied`: the `key`, `from_volume` and `to_volume`, `bytes` and `duration`.
     - `step_started`: the names `step` and `worker`, and `worker_type`.
     - `progress`: an `image` is pulled; `status` is what the engine says last, `layers` how many

@@ -46,7 +46,7 @@ class Exec:
     call anything; two that ask for an event at once get different ones.
 
     Leaving a `with` block cancels a step that still runs, and waits until its processes are gone.
-    `close`, and dropping the object, cancel it as well, but wait for nothing: the library's keeper
+    `close`, and dropping the object, cancel it as well, but wait for nothing: the library's supervisor
     ends what is left.
     """
 

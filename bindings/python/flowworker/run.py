@@ -23,7 +23,7 @@ class RunResult:
     `context` has the values as they were in the end. `returncode`, `outcome`, `message` and
     `exception` are those of the last step, or of the run where no step is at fault; None is the
     returncode of a run without steps. `stdout`, `stderr` and `log` are the pieces of all steps.
-    `kept` says how many of the steps had been run before, by a run with the same `state`.
+    `restored` says how many of the steps had been run before, by a run with the same `state`.
     """
 
     def __init__(self, context: Dict[str, Any], steps: List[ExecResult], report: Handle) -> None:
@@ -89,8 +89,8 @@ class RunResult:
             return told(LIB.fw_result_view, address, format.encode("utf-8", "replace"))
 
     @property
-    def kept(self) -> int:
-        return int(self._facts["kept"])
+    def restored(self) -> int:
+        return int(self._facts["restored"])
 
     @property
     def duration(self) -> float:
@@ -106,7 +106,7 @@ class RunResult:
     def _facts(self) -> Dict[str, Any]:
         with self._report.in_use() as address:
             document = json.loads(told(LIB.fw_result_to_json, address))
-        return {name: document[name] for name in ("kept", "duration", "copies", "context")}
+        return {name: document[name] for name in ("restored", "duration", "copies", "context")}
 
     def __len__(self) -> int:
         return len(self.steps)

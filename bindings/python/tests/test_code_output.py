@@ -299,7 +299,7 @@ def test_the_pieces_of_a_step_that_a_run_before_has_run(rundir):
     pieces = ["rows", " ", "12", "\n", "", "", "a\0b\ufffd"]
     for kept in (0, 1):
         result = SerialWorkflow([CodeStep("c", work)]).run(rundir=rundir, state=rundir / "state").check()
-        assert (result.kept, result.stdout, result.stderr) == (kept, pieces, ["e", "\n"])
+        assert (result.restored, result.stdout, result.stderr) == (kept, pieces, ["e", "\n"])
 
 
 def test_threads_that_print_while_steps_begin_and_end(run_python):

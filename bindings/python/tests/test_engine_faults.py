@@ -46,8 +46,8 @@ def engine():
         one.close()
 
 
-def worker(engine, patience=LONG, **options):
-    options = {"host": engine.host, "grace": 0.1, "engine_timeout": patience, **options}
+def worker(engine, timeout=LONG, **options):
+    options = {"host": engine.host, "grace": 0.1, "engine_timeout": timeout, **options}
     return flowworker.create_worker({"name": "d", "type": "docker", "options": options})
 
 

@@ -115,8 +115,8 @@ def test_an_interrupted_step_and_a_state(tmp_path):
     (tmp_path / "r/ready").touch()
     # "log" is made by a step that does not run again, and declared by none.
     result = flow.run(rundir=tmp_path / "r", state=tmp_path / "s").check()
-    assert result.kept == 1
-    assert flow.run(rundir=tmp_path / "r", state=tmp_path / "s").check().kept == 2
+    assert result.restored == 1
+    assert flow.run(rundir=tmp_path / "r", state=tmp_path / "s").check().restored == 2
 
 
 def test_outputs_of_the_workflow_that_no_step_declares(tmp_path):

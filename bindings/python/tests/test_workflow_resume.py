@@ -17,7 +17,7 @@ root = sys.argv[1]
 exec(open(os.path.join(root, "workflow.py")).read())
 print("ready", flush=True)
 result = workflow.run(arguments, rundir=root + "/run", state=root + "/state")
-print(result.kept, result.returncode, result.stdout)
+print(result.restored, result.returncode, result.stdout)
 """
 
 WORKFLOW = """
@@ -157,12 +157,12 @@ def test_what_is_kept_is_told_and_part_of_the_result(host):
     result = space["workflow"].run(
         space["arguments"], rundir=host.root / "run", state=host.root / "state", on_event=events.append
     )
-    assert [event.kind for event in events] == ["run_started"] + 4 * ["step_kept"] + ["run_ended"]
-    assert [event.step for event in events if event.kind == "step_kept"] == ["one", "two", "three", "four"]
-    assert (result.kept, result.context["y"], len(result)) == (4, 42, 4)
+    assert [event.kind for event in events] == ["run_started"] + 4 * ["step_restored"] + ["run_ended"]
+    assert [event.step for event in events if event.kind == "step_restored"] == ["one", "two", "three", "four"]
+    assert (result.restored, result.context["y"], len(result)) == (4, 42, 4)
     command = result.steps[0].commands[0]
     assert command["command"].startswith("echo first >> ran") and command["duration"] > 0
-    assert "kept" in result.view("html")
+    assert "restored" in result.view("html")
 
 
 def test_one_run_at_a_time_has_a_state(tmp_path):
@@ -174,7 +174,7 @@ def test_one_run_at_a_time_has_a_state(tmp_path):
     first.wait()
     first.close()
     done = fw.SerialWorkflow([fw.ContainerStep("s", "", ["true"])]).run(rundir=tmp_path, state=tmp_path / "state")
-    assert done.check().kept == 0
+    assert done.check().restored == 0
 
 
 def test_a_state_that_cannot_be_used_is_refused(tmp_path):
@@ -189,7 +189,7 @@ def test_a_step_that_failed_is_run_again(tmp_path):
     assert workflow.run(rundir=tmp_path, state=tmp_path / "state").returncode == 1
     (tmp_path / "go").touch()
     result = workflow.run(rundir=tmp_path, state=tmp_path / "state").check()
-    assert result.kept == 1 and (tmp_path / "ran").read_text() == "a\nb\nb\n"
+    assert result.restored == 1 and (tmp_path / "ran").read_text() == "a\nb\nb\n"
 
 
 def test_secrets_are_not_in_the_state(tmp_path):
@@ -197,7 +197,7 @@ def test_secrets_are_not_in_the_state(tmp_path):
     workflow = fw.SerialWorkflow([fw.ContainerStep("a", "", ["echo $$token; echo x >> ran"])], workers=pool)
     for expected in (0, 1):
         result = workflow.run({"token": "hunter22"}, rundir=tmp_path, state=tmp_path / "state").check()
-        assert result.kept == expected and result.stdout == ["***\n"]
+        assert result.restored == expected and result.stdout == ["***\n"]
     written = b"".join(path.read_bytes() for path in (tmp_path / "state").iterdir() if path.is_file())
     assert b"hunter22" not in written and b"***" in written
     assert oct(os.stat(tmp_path / "state/step-1.json").st_mode & 0o777) == "0o600"
@@ -218,11 +218,11 @@ flow = fw.SerialWorkflow()
 flow.add_container_step("a", "", commands=["echo ran >> log"])
 for step in range(2):
     result = flow.run({}, rundir=run, state=root + "/state")
-    print(result.outcome, result.returncode, result.kept, result.message)
+    print(result.outcome, result.returncode, result.restored, result.message)
 os.unlink(root + "/fill")
 for step in range(2):
     result = flow.run({}, rundir=run, state=root + "/state")
-    print(result.outcome, result.returncode, result.kept, result.message)
+    print(result.outcome, result.returncode, result.restored, result.message)
 """
 
 
@@ -266,9 +266,9 @@ def test_a_file_of_the_same_size_and_time_is_another_one(tmp_path, change, name)
     flow.add_container_step("a", "", commands=["cat in > out"], inputs=["in", "folder/"], outputs=["out"])
     flow.add_container_step("b", "", commands=["false"])
     for kept in (0, 1, 1):
-        assert flow.run({}, rundir=run, state=tmp_path / "state").kept == kept
+        assert flow.run({}, rundir=run, state=tmp_path / "state").restored == kept
     change(run / name, "two")
-    assert flow.run({}, rundir=run, state=tmp_path / "state").kept == 0
+    assert flow.run({}, rundir=run, state=tmp_path / "state").restored == 0
 
 
 def test_a_record_that_cannot_be_replaced_is_told(tmp_path):
@@ -284,7 +284,7 @@ def test_a_record_has_what_a_step_printed(tmp_path):
     workflow = fw.SerialWorkflow(steps)
     first = workflow.run(rundir=tmp_path, state=tmp_path / "state").check()
     again = workflow.run(rundir=tmp_path, state=tmp_path / "state").check()
-    assert again.kept == 2 and (tmp_path / "ran").read_text() == "x\n"
+    assert again.restored == 2 and (tmp_path / "ran").read_text() == "x\n"
     assert "".join(again.stdout) == "".join(first.stdout) == "a\0bc\0d"
     assert again.steps[0].stderr == first.steps[0].stderr == ["\0"]
 

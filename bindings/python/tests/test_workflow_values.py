@@ -38,7 +38,7 @@ def test_a_value_that_json_does_not_have_is_handed_on(tmp_path, value, way, stat
     if state:
         assert "which JSON has not: the state directory does not have the step" in notes[1][0]
         # The step behind it counts as changed: it saw another object.
-        assert run(workflow, {"given": value}, way, rundir=tmp_path, **options).kept == 1
+        assert run(workflow, {"given": value}, way, rundir=tmp_path, **options).restored == 1
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -144,7 +144,7 @@ def test_a_function_of_a_kept_step_gives_its_value(tmp_path):
     for kept in (0, 1):
         workflow = fw.SerialWorkflow(steps)
         result = workflow.run({"x": 1}, rundir=tmp_path, state=tmp_path / "state").check()
-        assert (result.kept > 0) == (kept > 0) and result.context["x"] == {"x": 1}
+        assert (result.restored > 0) == (kept > 0) and result.context["x"] == {"x": 1}
         steps[1] = fw.CodeStep("c", steps[1].func)
     assert seen == [{"x": 1}, {"x": 1}]
 

@@ -5,7 +5,7 @@ final class NotebookLauncher: CommandLauncher {
   private let settings: RunSettings
 
   init(_ worker: NotebookContainerWorker, _ job: PythonJob, _ step: Step, _ settings: RunSettings, rundir: CText)
-    throws(SpawnFailure)
+    throws(StepFailure)
   {
     self.job = job
     self.settings = settings
@@ -19,7 +19,7 @@ final class NotebookLauncher: CommandLauncher {
   var engine: (any EngineFacts)? { session.facts }
 
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
-    throws(SpawnFailure) -> any RunningCommand
+    throws(StepFailure) -> any RunningCommand
   {
     let started = NotebookCommand(session, job, timeout: timeout, settings: settings, events: events)
     started.start(isPrepared: false)
@@ -44,7 +44,7 @@ final class NotebookCommand: ContainerCommand {
     stream = MarkedStream(word: word)
     super.init(
       session, job.shown, isLast: true, timeout: timeout, settings: settings, events: events, early: nil,
-      body: { (session) throws(SpawnFailure) in
+      body: { (session) throws(StepFailure) in
         guard let plan = session.plan, let image = session.image else { throw .noMemory }
         return plan.container(
           image: image.id, command: nil, entrypoint: ["python3", "-c", RunnerSource.boot, "once"],
@@ -52,7 +52,7 @@ final class NotebookCommand: ContainerCommand {
       }, onStart: {})
   }
 
-  override func furnish(_ done: @escaping () -> Void) {
+  override func populate(_ done: @escaping () -> Void) {
     guard let container else { return }
     var archive = TarArchive()
     // Whoever the image's user is, it is this container's alone.
@@ -64,7 +64,7 @@ final class NotebookCommand: ContainerCommand {
       "PUT", session.path("/containers/\(container)/archive?path=/"), within: session.answer, body: archive.finish(), type: "application/x-tar"
     ) { [weak self] answer in
       guard let self, phase == .preparing else { return }
-      guard answer.isSuccess else { return fail(session.place.failure(answer, doing: "take the notebook's job")) }
+      guard answer.isSuccess else { return fail(session.endpoint.failure(answer, doing: "take the notebook's job")) }
       done()
     }
   }
@@ -92,14 +92,14 @@ final class NotebookCommand: ContainerCommand {
   override func conclude() {
     if !stream.finish({ keep(.stderr, $0) }), fault == nil { fault = "its last line is not complete" }
     if wasAskedToEnd {
-      end.place = speech.progress.map { "in cell \($0.cell) of \($0.of)" }
+      end.position = speech.progress.map { "in cell \($0.cell) of \($0.of)" }
       return
     }
     guard end.outcome == .exited else { return }
     let code = end.exitCode ?? 1
     if let fault {
       return end.fail(
-        SpawnFailure(engine: "the Python interpreter of the container does not speak as it should: \(fault)"))
+        StepFailure(engine: "the Python interpreter of the container does not speak as it should: \(fault)"))
     }
     if let report = speech.report, !report.isSuccess || code == 0 {
       report.tell(in: &end)

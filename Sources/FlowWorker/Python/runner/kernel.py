@@ -33,7 +33,7 @@ from _flowworker.words import whole
 # Seconds.
 POLL = 0.002
 ARRIVAL = 0.05
-SHUTDOWN_PATIENCE = 5.0
+SHUTDOWN_TIMEOUT = 5.0
 # Without a message of a kernel that has answered: until it is asked whether it has told all, and until it is given up.
 SILENCE = 1.0
 LONGEST_SILENCE = 300.0
@@ -431,7 +431,7 @@ class Kernel:
                     self.mark()
                 self.client.shutdown()
                 try:
-                    await asyncio.wait_for(manager.provisioner.wait(), SHUTDOWN_PATIENCE)
+                    await asyncio.wait_for(manager.provisioner.wait(), SHUTDOWN_TIMEOUT)
                 except asyncio.TimeoutError:
                     await manager.provisioner.kill()
                     await manager.provisioner.wait()

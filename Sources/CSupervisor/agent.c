@@ -1,0 +1,390 @@
+/*
+ * The agent (agent.h): one command after the other, and its output and its end into one stream.
+ *
+ * It never waits for anything but all at once: while nobody takes output, a stop is still heard. What
+ * ends the link ends the command, too.
+ */
+#include "link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/prctl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/* --- the command ------------------------------------------------------------------ */
+
+/* Gives the monitor, a new one if there is none; or a negative errno and what failed. */
+static int monitor_of(agent_state *link, int *stage) {
+  if (link->channel >= 0) return link->channel;
+  int ends[2];
+  *stage = FWSV_AT_SOCKET;
+  long result = RAW4(__NR_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
+  if (result < 0) return (int)result;
+  *stage = FWSV_AT_CLONE;
+  long pid = RAW5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
+  if (pid == 0) {
+    /* The step lasts as long as somebody holds its streams: that must be the agent alone. */
+    close_fd(&link->in);
+    close_fd(&link->out);
+    close_fd(&link->signals);
+    RAW1(__NR_close, ends[0]);
+    RAW5(__NR_prctl, PR_SET_NAME, name_monitor, 0, 0, 0);
+    set_action(SIGCHLD, SIG_DFL);
+    monitor(ends[1], -1);
+  }
+  RAW1(__NR_close, ends[1]);
+  if (pid < 0) {
+    RAW1(__NR_close, ends[0]);
+    return (int)pid;
+  }
+  return link->channel = ends[0];
+}
+
+static void fail(agent_state *link, int stage, int error) {
+  zero(&link->reply, offsetof(fwsv_reply, processes));
+  link->reply.kind = FWSV_FAILED;
+  link->reply.stage = stage;
+  link->reply.error = error;
+  link->has_reply = true;
+}
+
+static int send_request(agent_state *link, const int *fds, size_t count, int *stage) {
+  int channel = monitor_of(link, stage);
+  if (channel < 0) return channel;
+  *stage = FWSV_AT_REQUEST;
+  return send_message(channel, &link->run.request, sizeof link->run.request, fds, count, -1);
+}
+
+static void start(agent_state *link) {
+  int ends[STREAMS] = {-1, -1};
+  link->cut = 0;
+  int error = 0;
+  int stage = FWSV_AT_STREAMS;
+  for (int stream = 0; stream < STREAMS && error == 0; stream++) {
+    int both[2];
+    error = (int)RAW2(__NR_pipe2, both, O_CLOEXEC);
+    if (error < 0) break;
+    link->pipes[stream] = both[0];
+    ends[stream] = both[1];
+    link->errors[stream] = 0;
+    link->left[stream] = INT64_MAX;
+    RAW3(__NR_fcntl, both[0], F_SETFL, O_NONBLOCK);
+  }
+  if (error >= 0) {
+    stage = FWSV_AT_CHDIR;
+    link->rundir = (int)RAW4(__NR_openat, AT_FDCWD, link->location, O_DIRECTORY | O_CLOEXEC, 0);
+    error = link->rundir;
+  }
+  if (error >= 0) {
+    int fds[FWSV_FDS] = {ends[0], ends[1], link->rundir, link->texts};
+    link->run.request.has_rundir = link->run.request.has_file = 1;
+    link->run.request.keep_rundir = 0;
+    error = send_request(link, fds, FWSV_FDS, &stage);
+    if (error == -EPIPE || error == -ECONNRESET) {
+      /* Somebody has killed it while it waited. */
+      close_fd(&link->channel);
+      error = send_request(link, fds, FWSV_FDS, &stage);
+    }
+  }
+  close_fd(&ends[0]);
+  close_fd(&ends[1]);
+  link->is_running = true;
+  if (error < 0) fail(link, stage, -error);
+}
+
+static void stop(agent_state *link) {
+  if (!link->is_running || link->has_reply || link->channel < 0) return;
+  fwsv_request request;
+  zero(&request, sizeof request);
+  request.kind = FWSV_STOP;
+  send_message(link->channel, &request, sizeof request, NULL, 0, -1);
+}
+
+/* --- the status file -------------------------------------------------------------- */
+
+static size_t add_number(char *line, size_t at, int64_t number) {
+  char digits[24];
+  size_t count = 0;
+  if (number < 0) {
+    line[at++] = '-';
+    number = -number;
+  }
+  do {
+    digits[count++] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  while (count > 0) line[at++] = digits[--count];
+  line[at++] = ' ';
+  return at;
+}
+
+/* One line, by one write: whoever sees its newline sees all of it. Closing it is what sends it to a server. */
+static void note_end(agent_state *link) {
+  const char *name = link->location + length(link->location) + 1;
+  const fwsv_reply *reply = &link->reply;
+  /* After the link's end it is the end of that, and nobody would remove the file. */
+  if (*name == 0 || link->rundir < 0 || reply->kind != FWSV_ENDED || link->in < 0) return;
+  int fd = (int)RAW4(__NR_openat, link->rundir, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return;
+  char line[160];
+  size_t at = add_number(line, 0, (int64_t)link->run.index);
+  at = add_number(line, at, reply->status);
+  at = add_number(line, at, reply->duration / 1000);
+  at = add_number(line, at, reply->user);
+  at = add_number(line, at, reply->system);
+  at = add_number(line, at, reply->peak);
+  line[at - 1] = '\n';
+  RAW3(__NR_write, fd, line, at);
+  RAW1(__NR_close, fd);
+}
+
+/* --- what comes in ---------------------------------------------------------------- */
+
+/* Takes bytes of a part of a message: that which goes from `from` to `to` in it. Gives how many of them it was. */
+static size_t part_of(const agent_state *link, uint64_t from, uint64_t to, size_t count) {
+  if (link->taken < from || link->taken >= to) return 0;
+  uint64_t missing = to - link->taken;
+  return count < missing ? count : (size_t)missing;
+}
+
+static bool write_texts(agent_state *link, const char *bytes, size_t count, uint64_t place) {
+  if (link->texts < 0) link->texts = (int)RAW2(__NR_memfd_create, name_agent, 1 /* MFD_CLOEXEC */);
+  while (count > 0) {
+    long done = RAW4(__NR_pwrite64, link->texts, bytes, count, place);
+    if (done == -EINTR) continue;
+    if (done <= 0) return false;
+    bytes += done;
+    count -= (size_t)done;
+    place += (uint64_t)done;
+  }
+  return true;
+}
+
+/* Takes the next bytes; false: this is no message of ours. */
+static bool take(agent_state *link, const char *bytes, size_t count) {
+  while (count > 0) {
+    const uint64_t head = sizeof(fwa_head);
+    size_t part = part_of(link, 0, head, count);
+    if (part > 0) {
+      copy((char *)&link->head + link->taken, bytes, part);
+    } else if (link->head.kind == FWA_HOLD && link->head.size == sizeof link->hold) {
+      part = part_of(link, head, head + sizeof link->hold, count);
+      copy((char *)&link->hold + (link->taken - head), bytes, part);
+    } else if (link->head.kind == FWA_RUN && !link->is_running) {
+      const uint64_t texts = head + sizeof(fwa_run);
+      if ((part = part_of(link, head, texts, count)) > 0) {
+        copy((char *)&link->run + (link->taken - head), bytes, part);
+      } else {
+        const fwa_run *run = &link->run;
+        if (run->location > FWA_LOCATION || run->request.size > UINT32_MAX || run->begin > run->request.size ||
+            run->same > run->request.size - run->begin)
+          return false;
+        const uint64_t place = texts + run->request.size - run->same;
+        if (link->head.size != place - head + run->location) return false;
+        if ((part = part_of(link, texts, place, count)) > 0) {
+          /* In the texts there is a gap, and none in the frame. */
+          uint64_t at = link->taken - texts;
+          if (at < run->begin) {
+            if (part > run->begin - at) part = (size_t)(run->begin - at);
+          } else {
+            at += run->same;
+          }
+          if (!write_texts(link, bytes, part, at)) return false;
+        } else if ((part = part_of(link, place, place + run->location, count)) > 0) {
+          copy(link->location + (link->taken - place), bytes, part);
+        }
+      }
+    }
+    if (part == 0) return false;
+    link->taken += part;
+    bytes += part;
+    count -= part;
+    if (link->taken < head || link->taken < head + link->head.size) continue;
+    link->taken = 0;
+    link->has_asked = false;
+    if (link->head.kind == FWA_HOLD) {
+      link->until = monotonic() + link->hold;
+    } else if (link->head.kind == FWA_ACK) {
+      /* That it came is all of it. */
+    } else if (link->head.kind == FWA_STOP) {
+      stop(link);
+    } else if (link->head.kind == FWA_RUN) {
+      size_t end = link->run.location < FWA_LOCATION ? link->run.location : FWA_LOCATION;
+      link->location[end] = 0;
+      /* Two strings: the second one begins in it. */
+      if (length(link->location) + 1 >= end) return false;
+      start(link);
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+static void take_input(agent_state *link) {
+  long count = RAW3(__NR_read, link->in, link->input, PIECE);
+  if (count == -EINTR || count == -EAGAIN) return;
+  link->until = INT64_MAX;
+  if (count > 0 && take(link, link->input, (size_t)count)) {
+    if (link->taken > 0 && !link->has_asked) {
+      link->has_asked = true;
+      append(link, FWA_ACK, NULL, 0);
+      link->due = 0;
+    }
+    return;
+  }
+  /* The link has ended, or says what cannot be: so does the command. */
+  close_fd(&link->in);
+  link->is_over = true;
+  stop(link);
+}
+
+/* Reads once from a stream of the command. */
+static void read_stream(agent_state *link, int stream) {
+  size_t most = link->left[stream] < PIECE ? (size_t)link->left[stream] : PIECE;
+  char *start = link->output + link->end;
+  if (most == 0 || !has_room(link, PIECE)) return;
+  long count = RAW3(__NR_read, link->pipes[stream], start + sizeof(fwa_head), most);
+  if (count == -EINTR || (count == -EAGAIN && !link->has_reply)) return;
+  if (count < 0 && count != -EAGAIN) {
+    /* An error is not the end of the output, and may pass. */
+    if (++link->errors[stream] <= READ_ERRORS) return;
+    link->cut |= 1u << stream;
+  }
+  if (count <= 0) return close_fd(&link->pipes[stream]);
+  link->errors[stream] = 0;
+  if (link->left[stream] != INT64_MAX) link->left[stream] -= count;
+  if (link->out >= 0) add_head(link, stream == 0 ? FWA_OUT : FWA_ERR, (size_t)count);
+}
+
+/* What the monitor says. */
+static void hear(agent_state *link) {
+  struct iovec part = {.iov_base = &link->reply, .iov_len = sizeof link->reply};
+  struct msghdr message;
+  zero(&message, sizeof message);
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  long size = receive_message(link->channel, &message);
+  if (size == -EAGAIN) return;
+  if (size < (long)offsetof(fwsv_reply, processes)) {
+    /* It has gone without a word. */
+    close_fd(&link->channel);
+    zero(&link->reply, offsetof(fwsv_reply, processes));
+    link->reply.kind = FWSV_ENDED;
+    link->reply.status = -1;
+  } else if (link->reply.kind == FWSV_STARTED) {
+    return append(link, FWA_REPLY, &link->reply, offsetof(fwsv_reply, processes));
+  }
+  if (link->reply.left != 0 || link->reply.is_last) close_fd(&link->channel);
+  link->has_reply = true;
+  for (int stream = 0; stream < STREAMS; stream++) {
+    int waiting = 0;
+    if (link->pipes[stream] < 0) continue;
+    /* Where it is not told how much there is, no more than the pipe can have. */
+    if (RAW3(__NR_ioctl, link->pipes[stream], FIONREAD, &waiting) < 0) waiting = 1 << 16;
+    link->left[stream] = waiting;
+  }
+  note_end(link);
+}
+
+/* The scheduler wants the end of all. It tells the command, too, which may end before we hear of it. */
+static void heed_signals(agent_state *link) {
+  long size = RAW3(__NR_read, link->signals, link->input, PIECE);
+  if (size <= 0) return;
+  link->is_over = link->is_asked = true;
+  stop(link);
+}
+
+/* After all output. */
+static void tell_end(agent_state *link) {
+  size_t shown = link->reply.others < FWSV_SHOWN ? link->reply.others : FWSV_SHOWN;
+  size_t size = offsetof(fwsv_reply, processes) + shown * sizeof(fwsv_process);
+  for (int stream = 0; stream < STREAMS; stream++)
+    if (link->pipes[stream] >= 0 && link->left[stream] > 0) return;
+  link->reply.is_cut = link->cut;
+  if (!has_room(link, size)) return;
+  heed_signals(link);
+  if (link->is_asked && link->reply.kind == FWSV_ENDED && link->reply.reason == FWSV_BY_ITSELF)
+    link->reply.reason = FWSV_BY_STOP;
+  append(link, FWA_REPLY, &link->reply, size);
+  link->due = 0;
+  close_fd(&link->pipes[0]);
+  close_fd(&link->pipes[1]);
+  close_fd(&link->rundir);
+  link->is_running = link->has_reply = false;
+  if (link->run.hold >= 0) link->until = monotonic() + link->run.hold;
+}
+
+static void poll_streams(agent_state *link) {
+  struct pollfd items[6];
+  watch_fd(&items[0], link->in);
+  watch_fd(&items[1], link->signals);
+  watch_fd(&items[2], link->has_reply ? -1 : link->channel);
+  watch_fd(&items[3], link->out);
+  items[3].events = is_due(link) ? POLLOUT : 0;
+  for (int stream = 0; stream < STREAMS; stream++)
+    watch_fd(&items[4 + stream], has_room(link, PIECE) ? link->pipes[stream] : -1);
+  int64_t until = link->is_running || link->is_over ? INT64_MAX : link->until;
+  if (monotonic() >= until) {
+    /* What was said is still to be sent. */
+    link->is_over = true;
+    link->due = 0;
+    return flush(link);
+  }
+  if (link->begin < link->end && items[3].events == 0 && link->due < until) until = link->due;
+  int64_t left = until == INT64_MAX ? 0 : until - monotonic();
+  if (left < 0) left = 0;
+  struct timespec time;
+  time.tv_sec = left / SECOND;
+  time.tv_nsec = left % SECOND;
+  if (!look_at(items, 6, until == INT64_MAX ? NULL : &time))
+    /* All but the link, reading from which may wait. */
+    for (int item = 1; item < 6; item++) items[item].revents = items[item].fd >= 0 ? items[item].events : 0;
+  if (items[1].revents != 0) heed_signals(link);
+  if (items[0].revents != 0) take_input(link);
+  if (items[2].revents != 0 && link->channel >= 0) hear(link);
+  for (int stream = 0; stream < STREAMS; stream++)
+    if (items[4 + stream].revents != 0 && link->pipes[stream] >= 0) read_stream(link, stream);
+  if (link->has_reply) tell_end(link);
+  if (items[3].revents != 0 && !(items[3].revents & POLLOUT)) {
+    /* Nobody reads any more. */
+    end_link(link);
+    stop(link);
+  }
+  flush(link);
+}
+
+static int moved(int fd) {
+  long copy = RAW3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, 10);
+  return copy < 0 ? -1 : (int)copy;
+}
+
+void agent(char **arguments, char **environment) {
+  set_signals();
+  RAW5(__NR_prctl, PR_SET_NAME, name_agent, 0, 0, 0);
+  /* It was brought here for this run alone. */
+  RAW3(__NR_unlinkat, AT_FDCWD, arguments[0], 0);
+  long memory = RAW6(__NR_mmap, 0, sizeof(agent_state), 3 /* read, write */, 0x22 /* private, anonymous */, -1, 0);
+  if (memory < 0 && memory > -4096) RAW1(__NR_exit_group, 1);
+  agent_state *link = (agent_state *)memory;
+  link->channel = link->rundir = link->texts = link->pipes[0] = link->pipes[1] = -1;
+  link->until = INT64_MAX;
+  link->in = moved(0);
+  link->out = moved(1);
+  /* Commands have nothing to read, and must not hold the link. */
+  long null = RAW4(__NR_openat, AT_FDCWD, name_null, O_RDWR | O_CLOEXEC, 0);
+  RAW3(__NR_dup3, null, 0, 0);
+  RAW3(__NR_dup3, null, 1, 0);
+  RAW3(__NR_fcntl, link->out, F_SETFL, O_NONBLOCK);
+  uint64_t asked = 1ull << (SIGTERM - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGHUP - 1);
+  link->signals = (int)RAW4(__NR_signalfd4, -1, &asked, sizeof asked, O_CLOEXEC | O_NONBLOCK);
+  send_hello(link, environment);
+  flush(link);
+  while (!link->is_over || link->is_running || link->begin < link->end) poll_streams(link);
+  RAW1(__NR_exit_group, 0);
+  __builtin_unreachable();
+}

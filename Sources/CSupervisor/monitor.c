@@ -1,0 +1,480 @@
+/*
+ * The life of one command: started, watched, ended, reported. A monitor does that for one
+ * command after the other, as long as the host keeps the channel.
+ *
+ *   watching ──timeout, FWSV_STOP, the host's end, or what was left──▶ asking ──grace──▶ forcing
+ *
+ * `asking` sends TERM to each process below us once, `forcing` sends KILL to all in rounds. In
+ * every phase the command is over when the main process has ended and nobody is left:
+ * wait(2) says ECHILD.
+ *
+ * A sandbox may refuse that orphans come to us (PR_SET_CHILD_SUBREAPER). Then those of the command's session are looked
+ * for in /proc, and the main process, whose number the session has, is kept until they have gone. Who
+ * has left the session is not known, and the host is told so.
+ */
+#include "parts.h"
+
+#include <errno.h>
+#include <linux/prctl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+/* What cannot be killed in this time stands still inside the kernel, and is reported. */
+static const int64_t FORCING = 5ll * SECOND;
+/* Between two rounds: for processes that were born between the look and the signal. */
+static const int64_t ASKING_ROUND = SECOND / 10;
+static const int64_t FORCING_ROUND = SECOND / 50;
+
+enum phase { WATCHING, ASKING, FORCING_NOW };
+
+typedef struct {
+  int channel; /* -1: the host has gone */
+  int host;    /* a pidfd, -1 once it has been seen to end */
+  int signals; /* a signalfd for SIGCHLD; a negative errno: there is none */
+  bool is_reaper; /* orphans come to us */
+  bool is_short;  /* descriptors of the request are missing */
+  tree *tree;
+  fwsv_request request;
+  fwsv_reply reply;
+  int fds[FWSV_FDS];
+  /* The command. */
+  int main;
+  int group;
+  bool main_ended;
+  bool is_empty; /* no process of the command is left */
+  bool is_forced; /* KILL was sent */
+  int asked_main; /* the last signal that was sent while the main process ran */
+  enum phase phase;
+  int64_t began;
+  int64_t deadline; /* of the phase; INT64_MAX: none */
+  int64_t round;    /* when the next round is due */
+  /* The texts of the request: here or in a mapping. */
+  uint64_t *table;
+  size_t mapped;
+  _Alignas(8) char texts[FWSV_INLINE];
+} state;
+
+static void close_fd(state *state, int which) {
+  if (state->fds[which] >= 0) RAW1(__NR_close, state->fds[which]);
+  state->fds[which] = -1;
+}
+
+static void take_fds(state *state, const fwsv_request *request, const int *fds, size_t count) {
+  size_t at = 0;
+  for (int which = 0; which < FWSV_FDS && at < count; which++) {
+    if (which == FWSV_FD_RUNDIR && !request->has_rundir) continue;
+    if (which == FWSV_FD_TEXTS && !request->has_file) continue;
+    close_fd(state, which);
+    state->fds[which] = fds[at++];
+  }
+}
+
+enum received { MESSAGE, NOTHING, GONE };
+
+/* Takes one message, if there is one. */
+static enum received receive(state *state, fwsv_request *request) {
+  struct iovec parts[2] = {
+      {.iov_base = request, .iov_len = sizeof *request},
+      {.iov_base = state->texts, .iov_len = sizeof state->texts},
+  };
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * FWSV_FDS)];
+  struct msghdr message;
+  zero(&message, sizeof message);
+  message.msg_iov = parts;
+  /* While a command runs, its texts are in use; then there is nothing to come but FWSV_STOP. */
+  message.msg_iovlen = request == &state->request ? 2 : 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  long size = receive_message(state->channel, &message);
+  if (size == -EAGAIN) return NOTHING;
+  if (size < (long)sizeof *request) return GONE;
+  state->is_short = (message.msg_flags & MSG_CTRUNC) != 0;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (header != NULL && header->cmsg_type == SCM_RIGHTS) {
+    const int *fds = (const int *)CMSG_DATA(header);
+    size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    take_fds(state, request, fds, count);
+  }
+  return MESSAGE;
+}
+
+/* Where it cannot be sent the host hears no more from us, and sees that we are still there: it knows then what
+ * happened, and need not wait. What it does about it ends us. */
+static void reply(state *state, uint32_t kind) {
+  state->reply.kind = kind;
+  if (state->channel < 0) return;
+  uint32_t shown = state->reply.others < FWSV_SHOWN ? state->reply.others : FWSV_SHOWN;
+  size_t size = offsetof(fwsv_reply, processes) + shown * sizeof(fwsv_process);
+  if (send_message(state->channel, &state->reply, size, NULL, 0, state->host) < 0)
+    RAW2(__NR_shutdown, state->channel, SHUT_WR);
+}
+
+/* Gives 0 or a negative errno. */
+static int map_texts(state *state) {
+  state->mapped = 0;
+  state->table = (uint64_t *)(void *)state->texts;
+  if (!state->request.has_file) return state->request.size <= FWSV_INLINE ? 0 : -EINVAL;
+  long memory = RAW6(__NR_mmap, 0, state->request.size, 3 /* read, write */, 2 /* private */, state->fds[FWSV_FD_TEXTS], 0);
+  if (memory < 0 && memory > -4096) return (int)memory;
+  state->table = (uint64_t *)memory;
+  state->mapped = state->request.size;
+  return 0;
+}
+
+static void unmap_texts(state *state) {
+  if (state->mapped > 0) RAW2(__NR_munmap, state->table, state->mapped);
+  state->mapped = 0;
+}
+
+static bool has_tree(state *state) {
+  if (state->tree == NULL) state->tree = tree_create();
+  return state->tree != NULL;
+}
+
+static void clear_tree(state *state) { tree_clear(state->tree, state->is_reaper ? 0 : state->group); }
+
+static void note_main(state *state, int status, const struct rusage *usage) {
+  fwsv_reply *reply = &state->reply;
+  reply->status = status;
+  reply->user = usage->ru_utime.tv_sec * 1000000ll + usage->ru_utime.tv_usec;
+  reply->system = usage->ru_stime.tv_sec * 1000000ll + usage->ru_stime.tv_usec;
+  reply->peak = usage->ru_maxrss * 1024ll;
+}
+
+static void end_main(state *state) {
+  state->main_ended = true;
+  state->reply.duration = monotonic() - state->began;
+}
+
+/* Sees whether the main process has ended, and leaves it there: its number is the session's. */
+static void look_for_end(state *state) {
+  if (!state->main_ended) {
+    siginfo_t information;
+    zero(&information, sizeof information);
+    RAW5(__NR_waitid, P_PID, state->main, &information, WEXITED | WNOHANG | WNOWAIT, 0);
+    if (information.si_pid != state->main) return;
+    end_main(state);
+    if (has_tree(state) && state->phase == WATCHING) clear_tree(state);
+  }
+  if (state->tree != NULL && tree_look(state->tree, state->main) == 0 && !tree_is_blind(state->tree)) {
+    state->is_empty = true;
+  } else if (state->tree == NULL || tree_is_blind(state->tree)) {
+    /* Nobody is seen: what can be done has been done. */
+    state->is_empty = state->request.background != FWSV_KILL || state->is_forced;
+  }
+}
+
+/* Takes the status of every process that has ended. */
+static void reap(state *state) {
+  if (!state->is_reaper) return look_for_end(state);
+  for (;;) {
+    int status;
+    struct rusage usage;
+    long pid = RAW4(__NR_wait4, -1, &status, WNOHANG | __WALL, &usage);
+    if (pid == -EINTR) continue;
+    if (pid <= 0) {
+      state->is_empty = pid == -ECHILD;
+      return;
+    }
+    if (pid != state->main) continue;
+    end_main(state);
+    note_main(state, status, &usage);
+  }
+}
+
+/* Takes the status that was left for the end. */
+static void reap_main(state *state) {
+  if (state->is_reaper || !state->main_ended) return;
+  int status;
+  struct rusage usage;
+  long pid;
+  do {
+    pid = RAW4(__NR_wait4, state->main, &status, __WALL, &usage);
+  } while (pid == -EINTR);
+  if (pid == state->main) note_main(state, status, &usage);
+}
+
+/* Whether the command has ended by itself, with nothing left to wait for. */
+static bool is_over(state *state) {
+  reap(state);
+  return state->main_ended && (state->is_empty || state->request.background != FWSV_WAIT);
+}
+
+/* Waits for what may happen, until a time. */
+static void wait_for_event(state *state, int64_t until) {
+  struct pollfd items[3];
+  watch_fd(&items[0], state->channel);
+  watch_fd(&items[1], state->signals);
+  watch_fd(&items[2], state->host);
+  struct timespec time;
+  struct timespec *timeout = NULL;
+  if (until != INT64_MAX) {
+    int64_t left = until - monotonic();
+    if (left < 0) left = 0;
+    time.tv_sec = left / SECOND;
+    time.tv_nsec = left % SECOND;
+    timeout = &time;
+  }
+  bool is_known = look_at(items, 3, timeout);
+  if (items[1].revents != 0) {
+    char information[128];
+    RAW3(__NR_read, state->signals, information, sizeof information);
+  }
+  bool is_gone = false;
+  if (items[2].revents != 0) {
+    state->host = -1;
+    is_gone = true;
+  }
+  if (state->channel >= 0 && (items[0].revents != 0 || !is_known)) {
+    fwsv_request request;
+    enum received received = receive(state, &request);
+    if (received == GONE) {
+      is_gone = true;
+    } else if (received == NOTHING) {
+      /* It was a guess. */
+    } else if (request.kind == FWSV_STOP && state->phase == WATCHING && !is_over(state)) {
+      state->reply.reason = FWSV_BY_STOP;
+      state->deadline = 0;
+    } else if (request.kind == FWSV_LIMIT && state->phase == WATCHING && state->reply.reason == FWSV_BY_ITSELF &&
+               state->deadline != 0) {
+      state->request.grace = request.grace;
+      state->deadline = request.timeout < 0 ? INT64_MAX : monotonic() + request.timeout;
+    }
+  }
+  if (is_gone && state->channel >= 0) {
+    RAW1(__NR_close, state->channel);
+    state->channel = -1;
+    if (state->phase == WATCHING) {
+      int64_t until = state->request.host_gone_timeout > 0 ? monotonic() + state->request.host_gone_timeout : 0;
+      if (until < state->deadline) state->deadline = until;
+    }
+  }
+}
+
+static void ask(state *state) {
+  int64_t now = monotonic();
+  state->phase = ASKING;
+  state->deadline = now + state->request.grace;
+  state->round = now;
+  if (has_tree(state)) clear_tree(state);
+}
+
+/* Gives how many processes there were to be sent it; 1 where that is not known. */
+static int send_signal(state *state, int signal) {
+  if (!state->main_ended) state->asked_main = signal;
+  if (signal == SIGKILL) state->is_forced = true;
+  if (has_tree(state)) return tree_signal(state->tree, state->group, signal);
+  signal_group(state->group, SIGKILL);
+  return 1;
+}
+
+/* What is due now. True: no more can be done. */
+static bool act(state *state) {
+  int64_t now = monotonic();
+  switch (state->phase) {
+    case WATCHING:
+      if (state->main_ended && state->request.background == FWSV_KILL) {
+        ask(state);
+        return act(state);
+      }
+      if (now < state->deadline || is_over(state)) return false;
+      /* FWSV_STOP and the host's end make the deadline 0. */
+      if (state->reply.reason == FWSV_BY_ITSELF && state->deadline != 0) state->reply.reason = FWSV_BY_TIMEOUT;
+      ask(state);
+      return act(state);
+    case ASKING:
+      if (now >= state->deadline) {
+        state->phase = FORCING_NOW;
+        state->deadline = now + FORCING;
+        state->round = now;
+        return act(state);
+      }
+      if (now >= state->round) {
+        send_signal(state, SIGTERM);
+        state->round = now + ASKING_ROUND;
+      }
+      return false;
+    case FORCING_NOW:
+      if (now >= state->round) {
+        int reached = send_signal(state, SIGKILL);
+        state->round = now + FORCING_ROUND;
+        /* Nobody may be signalled: processes of another user. */
+        if (reached == 0 && now >= state->deadline - FORCING + SECOND) return true;
+      }
+      return now >= state->deadline;
+  }
+  return true;
+}
+
+/* Ends when the command has. */
+static void watch(state *state) {
+  for (;;) {
+    reap(state);
+    if (state->main_ended) {
+      if (state->is_empty) return;
+      if (state->phase == WATCHING && state->request.background == FWSV_LEAVE) return;
+    }
+    if (act(state)) return;
+    int64_t until = state->deadline;
+    if (state->phase != WATCHING && state->round < until) until = state->round;
+    /* Nobody tells of their end. */
+    int64_t next = monotonic() + ASKING_ROUND / 2;
+    if (!state->is_reaper && state->main_ended && next < until) until = next;
+    wait_for_event(state, until);
+  }
+}
+
+static void report(state *state) {
+  fwsv_reply *out = &state->reply;
+  if (!state->is_empty && state->phase == WATCHING && has_tree(state)) {
+    clear_tree(state);
+    tree_look(state->tree, state->main);
+  }
+  if (state->tree != NULL && (state->phase != WATCHING || !state->is_empty)) tree_tell(state->tree, state->main, out);
+  /* It was sent to the group, or looked for by nobody. */
+  if ((out->is_blind || state->tree == NULL) && out->main_signal == 0) out->main_signal = state->asked_main;
+  reap_main(state);
+  out->is_unsure = !state->is_reaper;
+  /* It ended by itself in the moment before a signal could reach it. */
+  if (state->main_ended && !out->is_blind && out->main_signal == 0 && out->others == 0) out->reason = FWSV_BY_ITSELF;
+  /* Killed, and still there: no status, and more to be done than we can do. */
+  out->left = state->is_empty ? 0 : 1;
+  if (!state->main_ended) {
+    out->status = -1;
+    out->duration = monotonic() - state->began;
+  }
+  reply(state, FWSV_ENDED);
+}
+
+static int open_signals(void) {
+  uint64_t watched = 1ull << (SIGCHLD - 1);
+  return (int)RAW4(__NR_signalfd4, -1, &watched, sizeof watched, 02000000 | 04000 /* CLOEXEC, NONBLOCK */);
+}
+
+/* Starts the command. Gives its pid, or a negative errno, and then the reply says where. */
+static int start(state *state) {
+  fwsv_reply *out = &state->reply;
+  out->stage = FWSV_AT_RECEIVE;
+  if (state->is_short) return -EMFILE;
+  out->stage = FWSV_AT_SIGNALS;
+  if (state->signals < 0) state->signals = open_signals();
+  if (state->signals < 0) return state->signals;
+  out->stage = FWSV_AT_TEXTS;
+  int error = map_texts(state);
+  if (error < 0) return error;
+  int pid = spawn(&state->request, state->fds, state->table, out, &state->group);
+  unmap_texts(state);
+  return pid;
+}
+
+static void run(state *state) {
+  fwsv_reply *out = &state->reply;
+  zero(out, offsetof(fwsv_reply, processes));
+  out->started = wall();
+  state->began = monotonic();
+  int pid = start(state);
+  close_fd(state, FWSV_FD_OUT);
+  close_fd(state, FWSV_FD_ERR);
+  close_fd(state, FWSV_FD_TEXTS);
+  if (!state->request.keep_rundir) close_fd(state, FWSV_FD_RUNDIR);
+  if (pid < 0) {
+    out->error = -pid;
+    reply(state, FWSV_FAILED);
+    return;
+  }
+  out->pid = state->main = pid;
+  state->main_ended = state->is_empty = state->is_forced = false;
+  state->asked_main = 0;
+  state->phase = WATCHING;
+  state->deadline = state->request.timeout < 0 ? INT64_MAX : state->began + state->request.timeout;
+  if (state->request.tell_start) reply(state, FWSV_STARTED);
+  watch(state);
+  report(state);
+  if (state->is_empty) return;
+  /* What was left alone, or cannot be ended, is ours until it ends: nobody else would know it. */
+  if (state->channel >= 0) RAW1(__NR_close, state->channel);
+  state->channel = -1;
+  while (!state->is_empty && state->is_reaper) {
+    struct pollfd item;
+    watch_fd(&item, state->signals);
+    look_at(&item, 1, NULL);
+    char information[128];
+    RAW3(__NR_read, state->signals, information, sizeof information);
+    reap(state);
+  }
+}
+
+/* What a cleanup request may take: an engine stops containers, each with its grace. */
+static const int64_t CLEANUP_LIMIT = 300ll * SECOND;
+
+/* Sends the bytes of a cleanup request, and waits for the answers: a server drops what is left of a connection that
+ * is closed. */
+static void carry_out(state *state) {
+  uint64_t size = state->request.size;
+  uint64_t sent = state->request.address;
+  if (size > FWSV_INLINE || sent >= size || sent < sizeof(uint16_t)) return;
+  uint16_t family = *(const uint16_t *)(const void *)state->texts;
+  long socket = RAW3(__NR_socket, family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  long error = socket < 0 ? socket : RAW3(__NR_connect, socket, state->texts, sent);
+  if (error < 0 && error != -EINPROGRESS && error != -EAGAIN) return;
+  int64_t end = monotonic() + CLEANUP_LIMIT;
+  while (monotonic() < end) {
+    struct pollfd item;
+    watch_fd(&item, (int)socket);
+    if (sent < size) item.events |= POLLOUT;
+    struct timespec time;
+    time.tv_sec = 1;
+    time.tv_nsec = 0;
+    if (!look_at(&item, 1, &time)) item.revents = item.events;
+    if (item.revents & POLLOUT) {
+      long count = RAW6(__NR_sendto, socket, state->texts + sent, size - sent, MSG_NOSIGNAL, 0, 0);
+      if (count > 0) sent += (uint64_t)count;
+      if (count < 0 && count != -EAGAIN && count != -EINTR) return;
+    }
+    if (item.revents & ~POLLOUT) {
+      char answer[4096];
+      long count = RAW3(__NR_read, socket, answer, sizeof answer);
+      if (count == 0 || (count < 0 && count != -EAGAIN && count != -EINTR)) return;
+    }
+  }
+}
+
+void monitor(int channel, int host) {
+  state memory;
+  state *state = &memory;
+  state->channel = channel;
+  state->host = host;
+  state->tree = NULL;
+  state->request.kind = FWSV_STOP;
+  for (int at = 0; at < FWSV_FDS; at++) state->fds[at] = -1;
+  state->is_reaper = RAW5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) >= 0;
+  state->signals = open_signals();
+  while (state->channel >= 0) {
+    struct pollfd items[2];
+    watch_fd(&items[0], state->channel);
+    watch_fd(&items[1], state->host);
+    bool is_known = look_at(items, 2, NULL);
+    /* What the host has sent before its end comes first: it may be a cleanup request. */
+    if (items[0].revents == 0 && is_known) {
+      if (items[1].revents != 0) break;
+      continue;
+    }
+    enum received received = receive(state, &state->request);
+    if (received == NOTHING) continue;
+    if (received == GONE) break;
+    if (state->request.kind == FWSV_RUN) {
+      run(state);
+    } else {
+      /* It came too late for a command, or it is said that no further one comes: a directory that is held
+       * here could not be unmounted. */
+      if (state->request.kind == FWSV_STOP) close_fd(state, FWSV_FD_RUNDIR);
+    }
+  }
+  if (state->request.kind == FWSV_CLEANUP) carry_out(state);
+  RAW1(__NR_exit_group, 0);
+  __builtin_unreachable();
+}

@@ -1,0 +1,67 @@
+/*
+ * What a program without a C library is made of.
+ *
+ * All code of the supervisor is in one section of the library, so that it can be copied into a
+ * file of its own where the library's file cannot be run (Supervisor start, in CFlowShims). The
+ * code must therefore need nothing outside of that section: no string literals (TEXT makes
+ * one inside), no tables of the compiler's, no memcpy. Tests/c/supervisor_object.sh looks.
+ */
+#ifndef RAW_H
+#define RAW_H
+
+#include <asm/unistd.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma clang section text = "fw_supervisor"
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* A system call; gives what the kernel gives: a negative errno. */
+#if defined(__x86_64__)
+INLINE long raw(long number, long a, long b, long c, long d, long e, long f) {
+  long result;
+  register long fourth __asm__("r10") = d;
+  register long fifth __asm__("r8") = e;
+  register long sixth __asm__("r9") = f;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth), "r"(sixth)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+#elif defined(__aarch64__)
+INLINE long raw(long number, long a, long b, long c, long d, long e, long f) {
+  register long which __asm__("x8") = number;
+  register long r0 __asm__("x0") = a;
+  register long r1 __asm__("x1") = b;
+  register long r2 __asm__("x2") = c;
+  register long r3 __asm__("x3") = d;
+  register long r4 __asm__("x4") = e;
+  register long r5 __asm__("x5") = f;
+  __asm__ volatile("svc 0" : "+r"(r0) : "r"(which), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5) : "memory");
+  return r0;
+}
+#else
+#error "the supervisor makes its own system calls: how this architecture makes one is missing here"
+#endif
+
+#define RAW6(n, a, b, c, d, e, f) raw(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define RAW5(n, a, b, c, d, e) RAW6(n, a, b, c, d, e, 0)
+#define RAW4(n, a, b, c, d) RAW5(n, a, b, c, d, 0)
+#define RAW3(n, a, b, c) RAW5(n, a, b, c, 0, 0)
+#define RAW2(n, a, b) RAW5(n, a, b, 0, 0, 0)
+#define RAW1(n, a) RAW5(n, a, 0, 0, 0, 0)
+#define RAW0(n) RAW5(n, 0, 0, 0, 0, 0)
+
+/* A string among the code. */
+#define TEXT(name, string)                                                                   \
+  extern const char name[] __attribute__((visibility("hidden")));                            \
+  __asm__(".pushsection fw_supervisor,\"ax\",@progbits\n.hidden " #name "\n.globl " #name "\n" #name \
+          ":\n.asciz \"" string "\"\n.balign 16\n.popsection")
+
+INLINE void zero(void *memory, size_t size) {
+  for (size_t at = 0; at < size; at++) ((volatile char *)memory)[at] = 0;
+}
+
+#endif

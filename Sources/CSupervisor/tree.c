@@ -1,0 +1,316 @@
+/*
+ * The processes below a monitor, found and signalled.
+ *
+ * The kernel lists the children of each thread (CONFIG_PROC_CHILDREN). It may miss one while another
+ * of the list ends; so whoever wants them all gone asks again until wait(2) says that
+ * there are none. A child of the monitor's own cannot lose its number before the monitor has
+ * waited for it; a deeper one is held by a pidfd, and looked at again, before it is
+ * signalled.
+ */
+#include "parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mman.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+enum { PROCESSES = 8192 };
+
+typedef struct {
+  int32_t pid;
+  int32_t parent;
+  int32_t sent;
+  int32_t seen;    /* the last round in which it was found */
+  int32_t entered; /* the last round in which its children were looked for */
+  char name[16];
+} process;
+
+struct tree {
+  int count;
+  int round;
+  int is_blind;
+  int session; /* 0: orphans come to us */
+  process processes[PROCESSES];
+};
+
+#ifndef PROT_READ
+#define PROT_READ 1
+#define PROT_WRITE 2
+#endif
+
+tree *tree_create(void) {
+  /* Pages come as they are touched. */
+  long memory = RAW6(__NR_mmap, 0, sizeof(tree), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory < 0 && memory > -4096 ? NULL : (tree *)memory;
+}
+
+void tree_clear(tree *tree, int session) {
+  tree->session = session;
+  tree->count = 0;
+  tree->round = 0;
+  tree->is_blind = 0;
+}
+
+TEXT(path_proc, "/proc/");
+TEXT(path_self, "/proc/self");
+TEXT(path_task, "/task");
+TEXT(path_children, "/children");
+TEXT(path_stat, "/stat");
+
+static char *put(char *at, const char *text) {
+  while (*text != 0) *at++ = *text++;
+  *at = 0;
+  return at;
+}
+
+static char *put_number(char *at, int number) {
+  char digits[12];
+  int count = 0;
+  do {
+    digits[count++] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  while (count > 0) *at++ = digits[--count];
+  *at = 0;
+  return at;
+}
+
+static int open_path(const char *path, int flags) {
+  return (int)RAW4(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | flags, 0);
+}
+
+typedef struct {
+  char name[16];
+  char state;
+  int parent;
+  int session;
+} facts;
+
+static long take_number(const char *text, long at, long size, int *number) {
+  *number = 0;
+  while (at < size && text[at] == ' ') at++;
+  for (; at < size && text[at] >= '0' && text[at] <= '9'; at++) *number = *number * 10 + (text[at] - '0');
+  return at;
+}
+
+/* From proc(5): `pid (name) state ppid pgrp session …`, where the name may have anything in it. */
+static bool read_stat(int pid, facts *facts) {
+  char path[48];
+  put(put_number(put(path, path_proc), pid), path_stat);
+  int fd = open_path(path, 0);
+  if (fd < 0) return false;
+  char text[256];
+  long size = RAW3(__NR_read, fd, text, sizeof text);
+  RAW1(__NR_close, fd);
+  long open = 0;
+  while (open < size && text[open] != '(') open++;
+  long close = size - 1;
+  while (close > open && text[close] != ')') close--;
+  if (close <= open || close + 4 >= size) return false;
+  int length = 0;
+  for (long at = open + 1; at < close && length < 15; at++) facts->name[length++] = text[at];
+  facts->name[length] = 0;
+  facts->state = text[close + 2];
+  int group;
+  long at = take_number(text, close + 4, size, &facts->parent);
+  at = take_number(text, at, size, &group);
+  take_number(text, at, size, &facts->session);
+  return true;
+}
+
+static void add(tree *tree, int pid, int parent) {
+  for (int at = 0; at < tree->count; at++) {
+    if (tree->processes[at].pid != pid) continue;
+    tree->processes[at].parent = parent;
+    tree->processes[at].seen = tree->round;
+    return;
+  }
+  if (tree->count == PROCESSES) return;
+  process *process = &tree->processes[tree->count++];
+  process->pid = pid;
+  process->parent = parent;
+  process->sent = 0;
+  process->seen = tree->round;
+  process->entered = 0;
+  process->name[0] = 0;
+}
+
+/* Adds the children that one thread's list has. */
+static bool add_children(tree *tree, int pid, const char *path) {
+  int fd = open_path(path, 0);
+  if (fd < 0) return false;
+  char text[1024];
+  int number = 0;
+  for (;;) {
+    long size = RAW3(__NR_read, fd, text, sizeof text);
+    if (size <= 0) break;
+    for (long at = 0; at < size; at++) {
+      if (text[at] >= '0' && text[at] <= '9') {
+        number = number * 10 + (text[at] - '0');
+      } else if (number > 0) {
+        add(tree, number, pid);
+        number = 0;
+      }
+    }
+  }
+  RAW1(__NR_close, fd);
+  return true;
+}
+
+static bool add_children_of(tree *tree, int pid) {
+  char path[64];
+  char *end = put(put_number(put(path, path_proc), pid), path_task);
+  int list = open_path(path, O_DIRECTORY);
+  if (list < 0) return false;
+  *end++ = '/';
+  bool is_read = false;
+  _Alignas(8) char buffer[1024];
+  for (;;) {
+    long size = RAW3(__NR_getdents64, list, buffer, sizeof buffer);
+    if (size <= 0) break;
+    for (long at = 0; at < size;) {
+      struct entry *entry = (struct entry *)(buffer + at);
+      at += entry->size;
+      if (entry->name[0] < '0' || entry->name[0] > '9') continue;
+      put(put(end, entry->name), path_children);
+      if (add_children(tree, pid, path)) is_read = true;
+    }
+  }
+  RAW1(__NR_close, list);
+  return is_read;
+}
+
+bool is_proc_ours(int self) {
+  char link[16];
+  char want[16];
+  long size = RAW4(__NR_readlinkat, AT_FDCWD, path_self, link, sizeof link);
+  long length = put_number(want, self) - want;
+  if (size != length) return false;
+  for (long at = 0; at < size; at++) {
+    if (link[at] != want[at]) return false;
+  }
+  return true;
+}
+
+/* Adds the processes of the session. Its number is no other's as long as anybody is in it, and the monitor keeps the main
+ * process, which is, until all is told. */
+static void add_session(tree *tree) {
+  int list = open_path(path_proc, O_DIRECTORY);
+  if (list < 0) return;
+  _Alignas(8) char buffer[1024];
+  for (;;) {
+    long size = RAW3(__NR_getdents64, list, buffer, sizeof buffer);
+    if (size <= 0) break;
+    for (long at = 0; at < size;) {
+      struct entry *entry = (struct entry *)(buffer + at);
+      at += entry->size;
+      if (entry->name[0] < '0' || entry->name[0] > '9') continue;
+      int pid = 0;
+      for (const char *digit = entry->name; *digit != 0; digit++) pid = pid * 10 + (*digit - '0');
+      facts facts;
+      if (read_stat(pid, &facts) && facts.session == tree->session) add(tree, pid, facts.parent);
+    }
+  }
+  RAW1(__NR_close, list);
+}
+
+/* Finds all processes below this one; those that are gone stay known. */
+static void look(tree *tree) {
+  tree->round++;
+  int self = (int)RAW0(__NR_getpid);
+  tree->is_blind = !is_proc_ours(self) || !add_children_of(tree, self);
+  if (tree->is_blind) return;
+  if (tree->session != 0) add_session(tree);
+  for (bool again = true; again;) {
+    again = false;
+    for (int at = 0; at < tree->count; at++) {
+      process *process = &tree->processes[at];
+      if (process->seen != tree->round || process->entered == tree->round) continue;
+      process->entered = tree->round;
+      add_children_of(tree, process->pid);
+      again = true;
+    }
+  }
+}
+
+/* Whether a process of the list is alive and still below us, or in the session. */
+static bool is_ours(const tree *tree, process *process, int self) {
+  facts facts;
+  if (!read_stat(process->pid, &facts)) return false;
+  if (facts.state == 'Z' || facts.state == 'X') return false;
+  bool is_below = facts.parent == process->parent || facts.parent == self;
+  if (!is_below && (tree->session == 0 || facts.session != tree->session)) return false;
+  for (int at = 0; at < 16; at++) process->name[at] = facts.name[at];
+  return true;
+}
+
+static long signal_one(const tree *tree, process *process, int self, int signal) {
+  if (process->parent == self) return RAW2(__NR_kill, process->pid, signal);
+  int fd = (int)RAW2(__NR_pidfd_open, process->pid, 0);
+  if (fd < 0) return fd;
+  long result = is_ours(tree, process, self) ? RAW4(__NR_pidfd_send_signal, fd, signal, 0, 0) : -ESRCH;
+  RAW1(__NR_close, fd);
+  return result;
+}
+
+bool signal_group(int group, int signal) {
+  char information[128];
+  if (RAW5(__NR_waitid, P_PGID, group, information, WEXITED | WNOHANG | WNOWAIT, 0) < 0) return false;
+  return RAW2(__NR_kill, -group, signal) == 0;
+}
+
+int tree_signal(tree *tree, int group, int signal) {
+  look(tree);
+  int self = (int)RAW0(__NR_getpid);
+  int reached = 0;
+  for (int at = 0; at < tree->count; at++) {
+    process *process = &tree->processes[at];
+    if (process->seen != tree->round || !is_ours(tree, process, self)) continue;
+    if (process->sent == signal && signal != SIGKILL) {
+      reached++;
+      continue;
+    }
+    if (signal_one(tree, process, self, signal) < 0) continue;
+    process->sent = signal;
+    reached++;
+    /* A stopped process acts on a signal when it goes on. */
+    if (signal != SIGKILL) signal_one(tree, process, self, SIGCONT);
+  }
+  if (tree->is_blind && signal_group(group, signal)) reached++;
+  return reached;
+}
+
+int tree_look(tree *tree, int main) {
+  look(tree);
+  int self = (int)RAW0(__NR_getpid);
+  int others = 0;
+  for (int at = 0; at < tree->count; at++) {
+    process *process = &tree->processes[at];
+    /* One that has just ended is nobody who was left. */
+    if (process->pid != main && process->seen == tree->round && is_ours(tree, process, self)) others++;
+  }
+  return others;
+}
+
+bool tree_is_blind(const tree *tree) { return tree->is_blind; }
+
+void tree_tell(const tree *tree, int main, fwsv_reply *reply) {
+  reply->is_blind = (uint32_t)tree->is_blind;
+  uint32_t shown = 0;
+  for (int at = 0; at < tree->count; at++) {
+    const process *process = &tree->processes[at];
+    if (process->pid == main) {
+      reply->main_signal = process->sent;
+      continue;
+    }
+    /* Those that were never more than a number, because they had ended before they were looked at. */
+    if (process->name[0] == 0) continue;
+    reply->others++;
+    if (shown == FWSV_SHOWN) continue;
+    fwsv_process *out = &reply->processes[shown++];
+    out->pid = process->pid;
+    out->signal = process->sent;
+    for (int byte = 0; byte < 16; byte++) out->name[byte] = process->name[byte];
+  }
+}

@@ -1,0 +1,100 @@
+/*
+ * A supervisor that somebody kills is replaced by the next step that needs one. Steps that run do not
+ * notice: they go on, can be cancelled, and still end with the host.
+ *
+ * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ */
+#include "descendants.h"
+
+#define WAITS "echo $$$$ >> pids; until test -e go; do sleep 0.01; done; echo whole; exit 7"
+
+/* More than there are monitors that wait: new ones are needed. */
+enum { SEVERAL = 20 };
+
+static long kill_supervisor(void)
+{
+    long supervisor = 0;
+    CHECK_INT(find_watchers(getpid(), "fw-supervisor", &supervisor, 1), 1);
+    REQUIRE(supervisor > 1);
+    kill((pid_t)supervisor, SIGKILL);
+    wait_until_gone("fw-supervisor", &supervisor, 1);
+    return supervisor;
+}
+
+static void run_several(void)
+{
+    fw_exec *steps[SEVERAL];
+    for (int i = 0; i < SEVERAL; i++)
+        steps[i] = BEGIN("echo before", WAITS);
+    write_file("go", "");
+    for (int i = 0; i < SEVERAL; i++) {
+        fw_result *result = finish_step(steps[i]);
+        CHECK_EXITED(result, 7);
+        CHECK_OUTPUT(result, FW_STDOUT, 1, "whole\n");
+        fw_result_free(result);
+    }
+    remove_file("go");
+    remove_file("pids");
+}
+
+static void replaced(void)
+{
+    long pids[2];
+    for (int i = 0; i < 10; i++) {
+        remove_file("pids");
+        remove_file("go");
+        fw_exec *goes_on = BEGIN(WAITS), *is_cancelled = BEGIN("echo $$$$ >> pids; exec sleep 100000");
+        wait_for_pids("pids", pids, 2);
+        long old = kill_supervisor();
+        CHECK(lives(pids[0]) && lives(pids[1]));
+        fw_exec_cancel(is_cancelled);
+        fw_result *result = finish_step(is_cancelled);
+        CHECK_ENDED(result, FW_CANCELLED, "TERM");
+        fw_result_free(result);
+        run_several();
+        write_file("go", "");
+        result = finish_step(goes_on);
+        CHECK_EXITED(result, 7);
+        CHECK_OUTPUT(result, FW_STDOUT, 0, "whole\n");
+        fw_result_free(result);
+        long now = 0;
+        CHECK_INT(find_watchers(getpid(), "fw-supervisor", &now, 1), 1);
+        CHECK(now != old);
+        CHECK_NOBODY();
+    }
+}
+
+/** Nothing but the system was left of the library before the host was killed. */
+static void host_without_supervisor(void)
+{
+    BEGIN("echo $$$$ >> pids; setsid sh -c 'echo $$$$ >> pids; exec sleep 100000' & wait");
+    long pids[2];
+    wait_for_pids("pids", pids, 2);
+    kill_supervisor();
+    write_file("there", "1\n");
+    for (;;)
+        pause();
+}
+
+static void ends_with_the_host(void)
+{
+    long monitor;
+    remove_file("pids");
+    remove_file("there");
+    pid_t host = start_host(host_without_supervisor);
+    wait_for_pid("there");
+    CHECK_INT(find_watchers(host, "fw-monitor", &monitor, 1), 1);
+    kill(host, SIGKILL);
+    CHECK_INT(host_status(host), SIGKILL);
+    wait_for_nobody();
+    wait_until_gone("fw-monitor", &monitor, 1);
+}
+
+int main(void)
+{
+    mark_commands();
+    in_child(replaced, "replaced");
+    in_child(ends_with_the_host, "ends_with_the_host");
+    end_marked();
+    return check_done();
+}
