@@ -11,6 +11,34 @@ let strict: [SwiftSetting] = [
   .unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"]),
 ]
 
+/// The layers, from below: each may import those that it names and what is beneath these, and nothing else builds
+/// (`--explicit-target-dependency-import-check error`). CONTRIBUTING.md says what each is for.
+let layers: [(name: String, over: [String])] = [
+  ("FWBase", ["CJansson", "CFlowShims"]),
+  ("FWSystem", ["FWBase"]),
+  ("FWModel", ["FWBase"]),
+  ("FWOutput", ["FWModel", "FWSystem"]),
+  ("FWExecution", ["FWOutput"]),
+  ("FWProcess", ["FWExecution"]),
+  ("FWHTTP", ["FWOutput"]),
+  ("FWPython", ["FWProcess"]),
+  ("FWFunctions", ["FWPython"]),
+  ("FWDocker", ["FWPython", "FWHTTP"]),
+  ("FWSlurm", ["FWProcess"]),
+  ("FWVolumes", ["FWHTTP"]),
+  ("FlowWorker", ["FWFunctions", "FWDocker", "FWSlurm", "FWVolumes"]),
+]
+
+/// A layer and all that is beneath it.
+func withBelow(_ name: String) -> Set<String> {
+  let over = layers.first { $0.name == name }?.over ?? []
+  return over.reduce([name]) { $0.union(withBelow($1)) }
+}
+
+func dependencies(on names: [String]) -> [Target.Dependency] {
+  Set(names.flatMap(withBelow)).sorted().map { .init(stringLiteral: $0) }
+}
+
 let package = Package(
   name: "flowworker",
   products: [
@@ -35,9 +63,7 @@ let package = Package(
       name: "CFlowShims", dependencies: ["CSupervisor"],
       cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Wno-c23-extensions", "-fvisibility=hidden"])]),
     .target(
-      name: "FlowWorker", dependencies: ["CJansson", "CFlowShims"], exclude: ["Python/runner"], swiftSettings: strict),
-    .target(
-      name: "FlowWorkerABI", dependencies: ["FlowWorker", "CFlowWorker", "CJansson", "CFlowShims"],
+      name: "FlowWorkerABI", dependencies: dependencies(on: ["FlowWorker", "CFlowWorker"]),
       exclude: ["flowworker.map"],
       swiftSettings: strict,
       linkerSettings: [
@@ -53,7 +79,12 @@ let package = Package(
         ])
       ]),
     .testTarget(
-      name: "FlowWorkerTests", dependencies: ["FlowWorker", "CJansson"],
-      path: "Tests/FlowWorkerTests", swiftSettings: strict),
+      name: "FlowWorkerTests", dependencies: dependencies(on: ["FlowWorker"]), path: "Tests/FlowWorkerTests",
+      swiftSettings: strict),
   ]
+    + layers.map { layer in
+      .target(
+        name: layer.name, dependencies: dependencies(on: layer.over),
+        exclude: layer.name == "FlowWorker" ? ["Python/runner"] : [], swiftSettings: strict)
+    }
 )

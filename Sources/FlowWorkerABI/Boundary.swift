@@ -1,6 +1,6 @@
 internal import CFlowShims
 internal import CFlowWorker
-internal import FlowWorker
+internal import FWBase
 internal import Glibc
 
 /// What every entry point is built from: arguments are checked, outputs are set in every case, and

@@ -1,5 +1,6 @@
 public import CFlowWorker
-internal import FlowWorker
+internal import FWBase
+internal import FWModel
 
 @_cdecl("fw_event_kind") @implementation
 public func fw_event_kind(_ event: OpaquePointer?) -> Int32 {

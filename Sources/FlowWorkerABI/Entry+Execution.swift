@@ -1,4 +1,7 @@
 public import CFlowWorker
+internal import FWBase
+internal import FWExecution
+internal import FWModel
 internal import FlowWorker
 
 @_cdecl("fw_worker_exec") @implementation

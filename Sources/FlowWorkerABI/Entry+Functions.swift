@@ -1,4 +1,7 @@
 public import CFlowWorker
+internal import FWBase
+internal import FWFunctions
+internal import FWModel
 internal import FlowWorker
 internal import Glibc
 

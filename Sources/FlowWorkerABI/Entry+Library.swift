@@ -1,5 +1,6 @@
 internal import CFlowWorker
 internal import CJansson
+internal import FWBase
 internal import FlowWorker
 internal import Glibc
 
@@ -19,7 +20,7 @@ private let buildInfo: CText? = {
   #else
     let swift = "6.1"
   #endif
-  let types = Worker.runnableTypes.map { "\"\($0.rawValue)\"" }.joined(separator: ",")
+  let types = Worker.runnableTypes.map { "\"\($0)\"" }.joined(separator: ",")
   let jansson = String(cString: jansson_version_str())
   return try? CText(
     "{\"version\":\"\(FW_VERSION)\",\"abi_version\":\(FW_ABI_VERSION),\"jansson\":\"\(jansson)\","

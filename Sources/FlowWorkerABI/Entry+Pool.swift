@@ -1,5 +1,7 @@
 public import CFlowWorker
 public import CJansson
+internal import FWBase
+internal import FWModel
 internal import FlowWorker
 
 // MARK: Pools
@@ -90,16 +92,7 @@ public func fw_worker_name(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? {
 
 @_cdecl("fw_worker_type") @implementation
 public func fw_worker_type(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? {
-  Handle.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { worker in
-    switch worker.type {
-    case .code: return cText("code")
-    case .subprocess: return cText("subprocess")
-    case .docker: return cText("docker")
-    case .notebook: return cText("notebook")
-    case .nbdocker: return cText("nbdocker")
-    case .slurm: return cText("slurm")
-    }
-  }
+  Handle.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { cText($0.type.literal) }
 }
 
 @_cdecl("fw_worker_volume") @implementation

@@ -1,4 +1,6 @@
 public import CFlowWorker
+internal import FWBase
+internal import FWModel
 internal import FlowWorker
 
 // MARK: Results

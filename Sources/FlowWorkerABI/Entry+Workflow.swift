@@ -1,4 +1,6 @@
 public import CFlowWorker
+internal import FWBase
+internal import FWModel
 internal import FlowWorker
 
 @_cdecl("fw_workflow_create") @implementation

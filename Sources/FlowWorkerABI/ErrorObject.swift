@@ -1,5 +1,5 @@
 public import CFlowWorker
-internal import FlowWorker
+internal import FWBase
 
 /// A failure as the caller holds it.
 final class ErrorObject: Sendable {

@@ -1,7 +1,10 @@
 import Glibc
 import Testing
 
-@testable import FlowWorker
+@testable import FWBase
+@testable import FWDocker
+@testable import FWModel
+@testable import FWSystem
 
 @Suite struct ContainerPlanTests {
   /// A run directory that is there for as long as the body runs.

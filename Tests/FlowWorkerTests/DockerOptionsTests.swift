@@ -1,6 +1,8 @@
 import Testing
 
-@testable import FlowWorker
+@testable import FWBase
+@testable import FWDocker
+@testable import FWModel
 
 @Suite struct DockerOptionsTests {
   private func options(_ json: String) throws -> DockerOptions {

@@ -1,6 +1,8 @@
 import Testing
 
-@testable import FlowWorker
+@testable import FWBase
+@testable import FWDocker
+@testable import FWHTTP
 
 @Suite struct EngineAddressTests {
   @Test(

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import FlowWorker
+@testable import FWDocker
+@testable import FWModel
 
 @Suite struct FramesTests {
   private struct Told: Equatable {

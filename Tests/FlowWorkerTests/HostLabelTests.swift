@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-@testable import FlowWorker
+@testable import FWDocker
 
 @Suite struct HostLabelTests {
   /// The words of this process's label, some of them others.

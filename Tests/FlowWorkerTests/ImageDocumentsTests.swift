@@ -1,6 +1,7 @@
 import Testing
 
-@testable import FlowWorker
+@testable import FWDocker
+@testable import FWModel
 
 @Suite struct ImageDocumentsTests {
   private func told(_ pieces: [String]) -> ImageDocuments {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import FlowWorker
+@testable import FWDocker
 
 @Suite struct ImageReferenceTests {
   private static let digest = "sha256:9ae97d36d26566ff84e8893c64a6dc4fe8ca6d1144bf5b87b2b85a32def253c7"

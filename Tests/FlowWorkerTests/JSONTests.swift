@@ -1,6 +1,6 @@
 import Testing
 
-@testable import FlowWorker
+@testable import FWBase
 
 @Suite struct JSONTests {
   @Test(

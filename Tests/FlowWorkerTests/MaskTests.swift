@@ -1,6 +1,7 @@
 import Testing
 
-@testable import FlowWorker
+@testable import FWBase
+@testable import FWModel
 
 @Suite struct MaskTests {
   /// A generator of which each test has its own.

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import FlowWorker
+@testable import FWBase
 
 @Suite struct MessageFormatTests {
   @Test("the closest known name is found through typing errors, and nothing for a stranger")

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import FlowWorker
+@testable import FWBase
+@testable import FWDocker
 
 @Suite struct MarkedStreamTests {
   private func parts(_ text: [UInt8], size: Int) -> (output: [UInt8], lines: [String]) {

@@ -1,5 +1,7 @@
 import Testing
 
+@testable import FWBase
+@testable import FWModel
 @testable import FlowWorker
 
 @Suite struct PoolTests {
@@ -17,11 +19,11 @@ import Testing
   @Test("a step that is not mapped gets the default worker of its type")
   func defaults() throws {
     let pool = try pool("[]")
-    #expect(try pool.worker(for: containerStep("x")).takeUnretainedValue().type == .subprocess)
+    #expect(try pool.worker(for: containerStep("x")).takeUnretainedValue().type.name == "subprocess")
     let code = try step(#"{"name": "x", "action": {"func": "f"}}"#)
-    #expect(try pool.worker(for: code).takeUnretainedValue().type == .code)
+    #expect(try pool.worker(for: code).takeUnretainedValue().type.name == "code")
     let notebook = try step(#"{"name": "x", "action": {"notebook": "n"}}"#)
-    #expect(try pool.worker(for: notebook).takeUnretainedValue().type == .notebook)
+    #expect(try pool.worker(for: notebook).takeUnretainedValue().type.name == "notebook")
   }
 
   @Test("a worker that the pool does not have is an error when it is asked for")

@@ -1,7 +1,10 @@
 import Glibc
 import Testing
 
-@testable import FlowWorker
+@testable import FWBase
+@testable import FWModel
+@testable import FWOutput
+@testable import FWProcess
 
 @Suite struct KeptOutputTests {
   /// What is kept of bytes that come in pieces: by reading them, or from an event.

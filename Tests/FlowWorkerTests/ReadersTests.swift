@@ -1,5 +1,7 @@
 import Testing
 
+@testable import FWBase
+@testable import FWModel
 @testable import FlowWorker
 
 /// The work of each reader grows with its document: twice the names, twice the work.

@@ -1,3 +1,5 @@
+@testable import FWBase
+@testable import FWModel
 @testable import FlowWorker
 
 /// Lends the bytes of a text.

@@ -1,6 +1,7 @@
 import Testing
 
-@testable import FlowWorker
+@testable import FWBase
+@testable import FWModel
 
 @Suite struct TemplateTests {
   private func expand(_ command: String, _ context: String? = nil, _ variables: [String: String] = [:]) throws -> String

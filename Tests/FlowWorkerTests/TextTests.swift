@@ -1,6 +1,8 @@
 import Testing
 
-@testable import FlowWorker
+@testable import FWBase
+@testable import FWModel
+@testable import FWVolumes
 
 /// A mark that makes one character with what is before it.
 private let mark = "\u{301}"

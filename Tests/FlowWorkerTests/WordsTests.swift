@@ -1,6 +1,6 @@
 import Testing
 
-@testable import FlowWorker
+@testable import FWDocker
 
 /// Bytes that look random, and are the same in every run.
 struct Dice {

@@ -1,4 +1,7 @@
 internal import CJansson
+internal import FWBase
+internal import FWModel
+internal import FWVolumes
 internal import Glibc
 
 /// What an engine configuration says, as a pool keeps it.
@@ -202,7 +205,7 @@ struct EngineConfig: ~Copyable {
 
   /// Checks a worker, and notes its name.
   private func add(_ json: JSONRef, _ index: Int) throws(ValidationError) {
-    let spec = try WorkerSpec(reading: json)
+    let spec = try WorkerDocument(reading: json).spec
     let number: Int
     let isNew: Bool
     do throws(FlowError) { (number, isNew) = try workerNames.insert(spec.name) } catch { throw ValidationError(error.message) }

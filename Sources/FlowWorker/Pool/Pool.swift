@@ -1,8 +1,13 @@
 internal import CFlowShims
+package import FWBase
+internal import FWExecution
+internal import FWFunctions
+package import FWModel
+internal import FWVolumes
 internal import Glibc
 
 /// The workers of a configuration, each made when it is first asked for, and the default workers.
-public final class Pool: @unchecked Sendable {
+package final class Pool: @unchecked Sendable {
   // Unchecked: what threads share are the slots, which are read and filled atomically.
   private let config: EngineConfig
   /// For each mapped step the number of its worker; `nil`: the pool has no such worker.
@@ -12,13 +17,14 @@ public final class Pool: @unchecked Sendable {
   private let slots: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   private let slotCount: Int
   private let resources: SharedResources
+  private let functions: FunctionTable
 
-  public convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
+  package convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
     try self.init(EngineConfig(text))
   }
 
   /// - Parameter json: a `json_t` of the host's.
-  public convenience init(value json: UnsafeMutableRawPointer) throws(FlowError) {
+  package convenience init(value json: UnsafeMutableRawPointer) throws(FlowError) {
     try self.init(EngineConfig(JSONRef(json.assumingMemoryBound(to: JSONRef.Raw.self))))
   }
 
@@ -32,7 +38,8 @@ public final class Pool: @unchecked Sendable {
     var workers: ContiguousArray<Int?> = []
     for name in config.workerOfStep { workers.append(config.workerNames.number(of: Name(name))) }
     self.workers = workers
-    resources = try SharedResources(python: config.defaultVariables["python"])
+    resources = try SharedResources(variables: config.defaultVariables)
+    functions = try resources.resource(FunctionTable.self)
     slotCount = config.workerNames.count + 3
     slots = .allocate(capacity: slotCount)
     slots.initialize(repeating: nil, count: slotCount)
@@ -47,7 +54,7 @@ public final class Pool: @unchecked Sendable {
   }
 
   /// The worker that is responsible for a step. It lives as long as the pool.
-  public func worker(for step: Step) throws(FlowError) -> Unmanaged<Worker> {
+  package func worker(for step: Step) throws(FlowError) -> Unmanaged<Worker> {
     guard let mapped = config.stepNames.number(of: step.name) else { return try defaultWorker(for: step) }
     guard mapped < workers.count, let number = workers[mapped] else { throw unknownWorker(mapped, step) }
     if let worker = fws_load(slots + number) { return .fromOpaque(worker) }
@@ -66,11 +73,11 @@ public final class Pool: @unchecked Sendable {
   }
 
   /// The default worker for a step, whatever the step is mapped to.
-  public func defaultWorker(for step: Step) throws(FlowError) -> Unmanaged<Worker> {
+  package func defaultWorker(for step: Step) throws(FlowError) -> Unmanaged<Worker> {
     let number = config.workerNames.count + Pool.slot(of: step.type)
     if let worker = fws_load(slots + number) { return .fromOpaque(worker) }
     return try fill(number) { () throws(FlowError) in
-      try Worker(defaultFor: step.type, variables: config.defaultVariables, resources)
+      try Worker(defaultFor: step.type, resources)
     }
   }
 
@@ -78,7 +85,7 @@ public final class Pool: @unchecked Sendable {
   var volumes: [VolumeSpec] { config.volumes }
 
   /// Registers a function of the host.
-  public func register(_ function: Function) { resources.functions.add(function) }
+  package func register(_ function: Function) { functions.add(function) }
 
   private static func slot(of type: StepType) -> Int {
     switch type {

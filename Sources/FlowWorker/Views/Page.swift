@@ -1,3 +1,6 @@
+internal import FWBase
+internal import FWModel
+
 /// A page with a timeline, for people who would rather look than read. It is one file, has no program in it, and refers
 /// to nothing outside.
 struct Page: ~Copyable {
@@ -51,7 +54,7 @@ struct Page: ~Copyable {
     escape(row.name)
     add("</b><small title=\"")
     escape(row.worker)
-    add("\">\(row.result.workerType.rawValue)</small></div>")
+    add("\">\(row.result.workerType.name)</small></div>")
     lane("step", row.started, row.duration, row.returncode == 0, row.isRestored)
     add("<div class=\"end\">")
     add(row.isRestored ? "restored" : row.returncode == 0 ? Page.duration(row.duration) : Page.end(row.outcome, row.returncode, row.duration))

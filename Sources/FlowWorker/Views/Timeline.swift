@@ -1,3 +1,5 @@
+package import FWBase
+package import FWModel
 internal import Glibc
 
 /// What a view shows: when what ran, and how it ended. The same for a step and for a workflow.
@@ -75,7 +77,7 @@ struct Timeline {
 
 extension Report {
   /// A view of the result, as text with a NUL behind it, which the taker frees.
-  public func view(as format: String) throws(FlowError) -> UnsafeMutablePointer<UInt8> {
+  package func view(as format: String) throws(FlowError) -> UnsafeMutablePointer<UInt8> {
     let timeline = Timeline(self)
     var text: ByteBuffer
     switch format {

@@ -1,3 +1,6 @@
+internal import FWBase
+internal import FWModel
+
 extension Timeline {
   /// JSON in the Trace Event Format (its document: "Trace Event Format", of the Chromium project), which Perfetto and
   /// Chrome read: complete events ("X") with times in microseconds, from the beginning.

@@ -1,4 +1,6 @@
 internal import CJansson
+internal import FWBase
+internal import FWModel
 internal import Glibc
 
 /// What a template says of its parameters.

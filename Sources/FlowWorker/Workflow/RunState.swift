@@ -1,5 +1,9 @@
 internal import CFlowShims
 internal import CJansson
+internal import FWBase
+internal import FWModel
+internal import FWSystem
+internal import FWVolumes
 internal import Glibc
 
 /// What a run leaves in its state directory, one file for each step that has ended well, so that another host can go on
@@ -297,7 +301,7 @@ extension StepResult {
     let attempt = Attempt(
       step: step, commands: records, total: records.count, limit: "", engine: nil, on: worker.type, path: nil, Secrets.none)
     self.init(
-      step: step, worker: worker, attempts: [], last: attempt, started: json["started"]?.number ?? 0,
+      step: step, worker: worker.cName.string, worker.type, attempts: [], last: attempt, started: json["started"]?.number ?? 0,
       duration: json["duration"]?.number ?? 0)
   }
 }

@@ -1,6 +1,9 @@
+package import FWBase
+internal import FWModel
+
 /// A sequence of steps with the files and values that they need: the document of a flowServ template, or the part of it
 /// under `workflow`.
-public final class Workflow: Sendable {
+package final class Workflow: Sendable {
   static let templateKeys = [
     "workflow", "parameters", "parameterGroups", "outputs", "postproc", "results", "name", "description",
   ]
@@ -47,7 +50,7 @@ public final class Workflow: Sendable {
   private let files: JSONValue?
   private let parameters: JSONValue?
 
-  public init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
+  package init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
     let parts = try JSONText.read(text) { (json) throws(ValidationError) in try Parts(reading: json) }
     declarations = parts.declarations
     isTemplate = parts.isTemplate
@@ -64,7 +67,7 @@ public final class Workflow: Sendable {
   }
 
   /// The names of the steps.
-  public var stepNames: [String] { items.map(\.name) }
+  var stepNames: [String] { items.map(\.name) }
 
   // MARK: The document
 

@@ -1,3 +1,6 @@
+internal import FWBase
+internal import FWModel
+
 /// What a host says about the run of a workflow.
 struct WorkflowOptions {
   static let keys = ["events", "deadline", "state"]

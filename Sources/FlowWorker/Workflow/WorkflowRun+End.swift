@@ -1,4 +1,7 @@
 internal import CFlowShims
+internal import FWBase
+internal import FWModel
+internal import FWSystem
 
 /// What the host sees of the values, and the end.
 extension WorkflowRun {

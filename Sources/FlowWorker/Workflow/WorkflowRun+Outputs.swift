@@ -1,3 +1,7 @@
+internal import FWBase
+internal import FWModel
+internal import FWVolumes
+
 /// The outputs of the workflow itself.
 extension WorkflowRun {
   /// Looks, before the first step, at those outputs that no step declares: a step may make them all the same, and what was

@@ -1,3 +1,7 @@
+internal import FWBase
+internal import FWModel
+internal import FWVolumes
+
 /// What a run keeps in its state directory, and takes from there.
 extension WorkflowRun {
   /// Takes over the steps that a host before has run, as long as all is as it was.

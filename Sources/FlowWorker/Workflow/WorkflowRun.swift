@@ -1,4 +1,9 @@
 internal import CFlowShims
+internal import FWBase
+internal import FWExecution
+internal import FWModel
+internal import FWSystem
+internal import FWVolumes
 internal import Glibc
 
 /// How far a workflow is: one step after the other, each with its files before and behind it, until one fails.
@@ -325,7 +330,7 @@ final class WorkflowRun: Execution {
       let plan = try worker.prepare(step, context.snapshot, CText(rundir), settings)
       let settings = plan.settings
       return StepRun(
-        step, worker, plan, settings, context, events: queue.isListening ? options.events : nil, position: position,
+        step, worker: worker.cName.string, worker.type, plan, settings, context, events: queue.isListening ? options.events : nil, position: position,
         outputs: outputs)
     } catch {
       throw StepFailure(error.message.without(prefix: "step \(step.shownName): ").map(String.init) ?? error.message)
@@ -394,7 +399,10 @@ final class WorkflowRun: Execution {
     if failure.outcome == .cancelled || failure.outcome == .timeout {
       end.explanation = "was not started, because \(failure.reason)"
     }
-    keep(StepResult(step: step, worker: worker, end: end, limit: settings.limit, started: end.started, duration: 0))
+    keep(
+      StepResult(
+        step: step, worker: worker.cName.string, worker.type, end: end, limit: settings.limit, started: end.started,
+        duration: 0))
     finish(nil)
   }
 }

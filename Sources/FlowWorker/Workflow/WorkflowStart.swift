@@ -1,7 +1,12 @@
+package import FWBase
+package import FWExecution
+package import FWModel
+internal import FWSystem
+
 /// The two ways of running a workflow.
 extension Workflow {
   /// Runs the workflow to its end.
-  public func run(_ pool: Pool?, _ context: Context?, basedir: String?, options: UnsafeRawBufferPointer?)
+  package func run(_ pool: Pool?, _ context: Context?, basedir: String?, options: UnsafeRawBufferPointer?)
     throws(FlowError) -> Report
   {
     let pool = try usable(pool)
@@ -13,7 +18,7 @@ extension Workflow {
     }
   }
 
-  public func start(_ pool: Pool?, _ context: Context?, basedir: String?, options: UnsafeRawBufferPointer?)
+  package func start(_ pool: Pool?, _ context: Context?, basedir: String?, options: UnsafeRawBufferPointer?)
     throws(FlowError) -> Exec
   {
     let pool = try usable(pool)

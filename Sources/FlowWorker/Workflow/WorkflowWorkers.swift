@@ -1,3 +1,7 @@
+internal import FWBase
+internal import FWModel
+internal import FWVolumes
+
 extension Worker {
   /// The volume that its steps have their files in.
   var location: Location { Location(cVolume.string) }
@@ -64,14 +68,5 @@ extension Workflow {
       for secret in item.secrets + (pool.worker(forStepNamed: Name(item.name))?.secrets ?? []) { names.insert(Name(secret)) }
     }
     return names
-  }
-}
-
-extension CopiedFile {
-  /// As it may be told.
-  func masked(by secrets: Secrets) -> CopiedFile {
-    guard secrets.isIn(key.text) else { return self }
-    let shown = VolumeKey(inBase: Array(secrets.masked(key.text).utf8))
-    return CopiedFile(key: shown, from: from, to: to, bytes: bytes, duration: duration)
   }
 }

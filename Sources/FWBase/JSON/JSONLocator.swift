@@ -1,0 +1,102 @@
+/// Finds places in a JSON text. jansson keeps no positions; they are needed for errors only, so the
+/// text is gone through once more then. It has been read without a complaint up to that place.
+package struct JSONLocator {
+  package let text: UnsafeRawBufferPointer
+
+  package init(text: UnsafeRawBufferPointer) {
+    self.text = text
+  }
+
+  /// The line and the column (in characters) of a byte.
+  func position(ofByte offset: Int) -> TextPosition {
+    var line = 1
+    var column = 1
+    for byte in text.prefix(max(0, offset)) {
+      if byte == UInt8(ascii: "\n") {
+        line += 1
+        column = 1
+      } else if byte & 0xC0 != 0x80 {
+        column += 1
+      }
+    }
+    return TextPosition(line: line, column: column)
+  }
+
+  /// Where a value is, or the key of its member.
+  func position(of pointer: JSONPointer, atKey: Bool) -> TextPosition? {
+    var at = skipSpace(0)
+    var key = at
+    for step in pointer.steps {
+      switch step {
+      case .index(let index):
+        guard byte(at) == UInt8(ascii: "[") else { return nil }
+        at = skipSpace(at + 1)
+        for _ in 0..<index {
+          at = skipSpace(skipValue(at))
+          guard byte(at) == UInt8(ascii: ",") else { return nil }
+          at = skipSpace(at + 1)
+        }
+        key = at
+      case .key(let name):
+        guard byte(at) == UInt8(ascii: "{") else { return nil }
+        at = skipSpace(at + 1)
+        while true {
+          guard byte(at) == UInt8(ascii: "\"") else { return nil }
+          key = at
+          let end = skipString(at)
+          var offset = at
+          let found = JSONText.value(in: text, at: &offset)?.read { $0.string?.isSame(as: name) } == true
+          at = skipSpace(skipSpace(end) + 1)  // the colon
+          if found { break }
+          at = skipSpace(skipValue(at))
+          guard byte(at) == UInt8(ascii: ",") else { return nil }
+          at = skipSpace(at + 1)
+        }
+      }
+    }
+    guard at < text.count else { return nil }
+    return position(ofByte: atKey ? key : at)
+  }
+
+  private func byte(_ at: Int) -> UInt8? { at >= 0 && at < text.count ? text[at] : nil }
+
+  package func skipSpace(_ start: Int) -> Int {
+    var at = start
+    while let byte = byte(at), byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { at += 1 }
+    return at
+  }
+
+  private func skipString(_ start: Int) -> Int {
+    var at = start + 1
+    while let byte = byte(at), byte != UInt8(ascii: "\"") { at += byte == UInt8(ascii: "\\") ? 2 : 1 }
+    return at + 1
+  }
+
+  /// Behind the value that begins at `start`. Counts brackets, so that depth costs no stack.
+  private func skipValue(_ start: Int) -> Int {
+    var at = start
+    var depth = 0
+    while let byte = byte(at) {
+      switch byte {
+      case UInt8(ascii: "\""): at = skipString(at)
+      case UInt8(ascii: "["), UInt8(ascii: "{"):
+        depth += 1
+        at += 1
+      case UInt8(ascii: "]"), UInt8(ascii: "}"):
+        if depth == 0 { return at }
+        depth -= 1
+        at += 1
+      case UInt8(ascii: ","):
+        if depth == 0 { return at }
+        at += 1
+      default: at += 1
+      }
+      if depth == 0, let next = self.byte(at),
+        next == UInt8(ascii: ",") || next == UInt8(ascii: "]") || next == UInt8(ascii: "}")
+      {
+        return at
+      }
+    }
+    return at
+  }
+}

@@ -1,0 +1,159 @@
+internal import CJansson
+
+/// Reading JSON text with jansson, and turning what jansson says into our errors.
+package enum JSONText {
+  private static let flags = Int(JSON_REJECT_DUPLICATES) | Int(JSON_DECODE_ANY)
+
+  /// jansson counts what it has read in an `int`.
+  private static let longest = Int(Int32.max)
+
+  /// Reads a whole text as one value.
+  ///
+  /// - Parameter allowingNUL: for texts of the library's own, whose strings are only shown.
+  package static func parse(_ text: UnsafeRawBufferPointer, allowingNUL: Bool = false) throws(FlowError) -> JSONValue {
+    if text.count > longest {
+      throw FlowError(.document, "the text has \(text.count) bytes, which is too large: a document has at most \(longest)")
+    }
+    var failure = json_error_t()
+    let flags = allowingNUL ? flags | Int(JSON_ALLOW_NUL) : flags
+    let start = text.bindMemory(to: CChar.self)
+    guard let base = start.baseAddress, let value = json_loadb(base, start.count, flags, &failure) else {
+      throw text.isEmpty ? emptyText : error(failure, in: text)
+    }
+    return JSONValue(taking: value)
+  }
+
+  /// Reads a whole text as a document. What the reader refuses becomes an error with a place in the text.
+  package static func read<Document>(
+    _ text: UnsafeRawBufferPointer, _ body: (JSONRef) throws(ValidationError) -> Document
+  ) throws(FlowError) -> Document {
+    let value = try parse(text)
+    do throws(ValidationError) { return try value.read(body) } catch { throw error.error(in: text) }
+  }
+
+  /// Reads the value that begins at `offset`, and moves `offset` behind it. `nil` if there is none.
+  package static func value(in text: UnsafeRawBufferPointer, at offset: inout Int) -> JSONValue? {
+    var failure = json_error_t()
+    guard offset < text.count, let base = text.baseAddress else { return nil }
+    let start = base.assumingMemoryBound(to: CChar.self) + offset
+    // No value is longer than a document may be.
+    guard
+      let value = json_loadb(start, min(text.count - offset, longest), flags | Int(JSON_DISABLE_EOF_CHECK), &failure)
+    else { return nil }
+    offset += Int(failure.position)
+    return JSONValue(taking: value)
+  }
+
+  /// The error of a text that was read in parts, one of which was refused. Text that is not JSON is
+  /// that first, wherever; so what is said does not depend on the parts.
+  package static func refused(_ refusal: ValidationError, in text: UnsafeRawBufferPointer) -> FlowError {
+    do {
+      _ = try parse(text)
+    } catch {
+      return error
+    }
+    return refusal.error(in: text)
+  }
+
+  /// The error of a text that is not JSON. For readers that found so by reading it in parts: the
+  /// text is read again as a whole, so that the words and the place do not depend on the parts.
+  package static func syntaxError(in text: UnsafeRawBufferPointer) -> FlowError {
+    do {
+      _ = try parse(text)
+    } catch {
+      return error
+    }
+    return FlowError(.syntax, "the text is not valid JSON", path: nil, position: nil)
+  }
+
+  private static let emptyText = FlowError(
+    .syntax, "the text is empty, where a JSON document is needed", position: TextPosition(line: 1, column: 1))
+
+  private static func error(_ failure: json_error_t, in text: UnsafeRawBufferPointer) -> FlowError {
+    var failure = failure
+    let words = withUnsafePointer(to: &failure) { String(cString: fwj_error_text($0)) }
+    let code = withUnsafePointer(to: &failure) { fwj_error_code($0) }
+    // jansson points behind the token that it did not expect; its beginning is more useful.
+    var offset = max(0, min(Int(failure.position), text.count))
+    let (explanation, token) = split(words)
+    let shownToken = token.map { MessageFormat.foreign($0) }
+    if let null = text.firstIndex(of: 0), null <= offset {
+      // jansson takes it for the end of the text.
+      return FlowError(
+        .syntax, "the text has the byte NUL in it, which JSON has not: is its length right?",
+        position: JSONLocator(text: text).position(ofByte: null))
+    }
+    if let token, token.utf8.count <= offset {
+      offset -= token.utf8.count
+    } else if token == nil, code != Int32(bitPattern: json_error_premature_end_of_input.rawValue) {
+      offset = tokenStart(in: text, before: offset)
+    }
+    let shown = token.map { MessageFormat.quoted($0) }
+
+    let message: String
+    switch json_error_code(rawValue: UInt32(truncatingIfNeeded: code)) {
+    case json_error_out_of_memory: return .noMemory
+    case json_error_duplicate_key:
+      message = "the key \(shownToken ?? "of an object") is given twice"
+    case json_error_null_character, json_error_null_byte_in_key:
+      message = "a string has the character NUL (\\u0000) in it, which no name, path or command can have"
+    case json_error_numeric_overflow:
+      message = "the number \(shownToken ?? "here") is too large: integers go from -2^63 to 2^63-1, others to 1.8e308"
+    case json_error_stack_overflow:
+      message = "the document has more than 2,048 levels of nesting"
+    case json_error_invalid_utf8:
+      message = "the text is not valid UTF-8 (\(MessageFormat.foreign(explanation)))"
+    case json_error_premature_end_of_input:
+      message = "the text ends in the middle of a value"
+    default:
+      message = "the text is not valid JSON: \(MessageFormat.foreign(explanation))\(shown.map { " near \($0)" } ?? "")"
+    }
+    return FlowError(.syntax, message, position: JSONLocator(text: text).position(ofByte: offset))
+  }
+
+  /// Where the token begins that ends at `end`. jansson does not show tokens of more than 20 bytes.
+  private static func tokenStart(in text: UnsafeRawBufferPointer, before end: Int) -> Int {
+    guard end > 0, end <= text.count else { return end }
+    var at = end
+    if text[end - 1] == UInt8(ascii: "\"") {
+      at -= 1
+      while at > 0 {
+        at -= 1
+        guard text[at] == UInt8(ascii: "\"") else { continue }
+        let backslashes = text[..<at].reversed().prefix { $0 == UInt8(ascii: "\\") }.count
+        if backslashes % 2 == 0 { return at }
+      }
+      return end
+    }
+    while at > 0, isWordByte(text[at - 1]) { at -= 1 }
+    return at
+  }
+
+  private static func isWordByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
+      return true
+    default: return false
+    }
+  }
+
+  /// Parts jansson's `explanation near 'TOKEN'`.
+  private static func split(_ words: String) -> (words: String, token: String?) {
+    let bytes = Array(words.utf8)
+    let mark = Array(" near '".utf8)
+    guard bytes.last == UInt8(ascii: "'"), bytes.count > mark.count else { return (words, nil) }
+    for start in 0..<(bytes.count - mark.count) where bytes[start..<(start + mark.count)].elementsEqual(mark) {
+      return (
+        String(decoding: bytes[..<start], as: UTF8.self),
+        String(decoding: bytes[(start + mark.count)..<(bytes.count - 1)], as: UTF8.self)
+      )
+    }
+    return (words, nil)
+  }
+
+  /// The value as compact JSON text.
+  package static func compact(_ value: JSONRef) -> CString? {
+    json_dumps(value.raw, Int(JSON_COMPACT) | Int(JSON_ENCODE_ANY)).map { CString(taking: $0) }
+  }
+}

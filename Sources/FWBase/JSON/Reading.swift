@@ -1,0 +1,138 @@
+internal import Glibc
+
+/// The checks that all readers of documents share. Each says what the value is and what it should be.
+extension JSONRef {
+  /// Refuses a value of another kind.
+  package func require(_ wanted: Kind) throws(ValidationError) {
+    guard kind == wanted else { throw ValidationError("\(shown) stands where \(wanted.rawValue) is needed") }
+  }
+
+  /// A string without NUL: one that may be a name, a path or a command.
+  package func requireString() throws(ValidationError) -> String {
+    guard let bytes else { throw ValidationError("\(shown) stands where a string is needed") }
+    return try ValidationError.withoutNUL(bytes)
+  }
+
+  package func requireName() throws(ValidationError) -> String {
+    let name = try requireString()
+    guard !name.isEmpty else { throw ValidationError("an empty string stands where a name is needed") }
+    return name
+  }
+
+  package func requireBoolean() throws(ValidationError) -> Bool {
+    guard let boolean else { throw ValidationError("\(shown) stands where true or false is needed") }
+    return boolean
+  }
+
+  /// One of a few words.
+  package func requireChoice<Choice: RawRepresentable & CaseIterable>(_ what: String) throws(ValidationError) -> Choice
+  where Choice.RawValue == String {
+    let word = try requireString()
+    guard let choice = Choice(rawValue: word) else { throw .noChoice(word, what, Choice.allCases.map(\.rawValue)) }
+    return choice
+  }
+
+  /// The one of a list that has the name that the value is.
+  package func requireChoice<Choice>(_ what: String, among choices: [Choice], _ name: (Choice) -> String) throws(ValidationError) -> Choice {
+    let word = try requireString()
+    guard let choice = choices.first(where: { name($0).isSame(as: word) }) else {
+      throw .noChoice(word, what, choices.map(name))
+    }
+    return choice
+  }
+
+  package func requireAbsolutePath(of what: String) throws(ValidationError) -> String {
+    let path = try requireString()
+    guard path.utf8.first == UInt8(ascii: "/") else { throw ValidationError("\(shown) is no absolute path of \(what)") }
+    return path
+  }
+
+  /// Seconds between TERM and KILL.
+  package func requireGrace() throws(ValidationError) -> Double {
+    guard let number, number >= 0, number <= 86_400 else {
+      throw ValidationError("\(shown) is no time in seconds from 0 to 86400")
+    }
+    return number
+  }
+
+  /// A time that something may take.
+  package func requireSeconds() throws(ValidationError) -> Double {
+    guard let number, number > 0, number <= 31_536_000 else {
+      throw ValidationError("\(shown) is no time in seconds: use a number above 0, at most 31536000")
+    }
+    return number
+  }
+
+  /// Texts that are not empty.
+  package func requireNames() throws(ValidationError) -> [String] {
+    try require(.array)
+    var names: [String] = []
+    try forEachElement { (index, element) throws(ValidationError) in
+      do throws(ValidationError) { names.append(try element.requireName()) } catch { throw error.inside(index) }
+    }
+    return names
+  }
+
+  package func requireStrings() throws(ValidationError) -> [String] {
+    try require(.array)
+    var strings: [String] = []
+    try forEachElement { (index, element) throws(ValidationError) in
+      do throws(ValidationError) { strings.append(try element.requireString()) } catch { throw error.inside(index) }
+    }
+    return strings
+  }
+
+  /// Calls `body` for each member; what it refuses is refused at that member.
+  @inline(__always)
+  package func readMembers(_ body: (JSONKey, JSONRef) throws(ValidationError) -> Void) throws(ValidationError) {
+    try require(.object)
+    try forEachMember { (key, value) throws(ValidationError) in
+      do throws(ValidationError) { try body(key, value) } catch { throw error.inside(key.string) }
+    }
+  }
+
+  /// The value as a message shows it.
+  package var shown: String {
+    switch kind {
+    case .string: return "the string \(MessageFormat.quoted(string ?? "", limit: 40))"
+    case .integer: return "the integer \(integer ?? 0)"
+    case .real: return "the number \(number ?? 0)"
+    case .boolean: return boolean == true ? "true" : "false"
+    case .null: return "null"
+    case .object, .array: return kind.rawValue
+    }
+  }
+}
+
+extension JSONKey {
+  /// A key that is itself a name.
+  package func requireString() throws(ValidationError) -> String { try ValidationError.withoutNUL(bytes) }
+}
+
+extension ValidationError {
+  /// jansson refuses NUL in text; a value that a host has made can have it all the same.
+  fileprivate static func withoutNUL(_ bytes: UnsafeRawBufferPointer) throws(ValidationError) -> String {
+    if let start = bytes.baseAddress, memchr(start, 0, bytes.count) != nil {
+      throw ValidationError("a string has the character NUL in it, which no name, path or command can have")
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  fileprivate static func noChoice(_ word: String, _ what: String, _ names: [String]) -> ValidationError {
+    ValidationError("\(MessageFormat.quoted(word)) is no \(what): use \(MessageFormat.choice(names))\(MessageFormat.hint(for: word, among: names))")
+  }
+
+  /// A key that the document does not have.
+  package static func unknownKey(_ key: JSONKey, of what: String, known: [String]) -> ValidationError {
+    unknownKey(key.string, of: what, known: known)
+  }
+
+  package static func unknownKey(_ name: String, of what: String, known: [String]) -> ValidationError {
+    let list = known.isEmpty ? "which has none" : "which has \(MessageFormat.choice(known, joining: "and"))"
+    return ValidationError("unknown key \(MessageFormat.quoted(name)) in \(what), \(list)\(MessageFormat.hint(for: name, among: known))", isAboutKey: true)
+  }
+
+  package static func missingKey(_ key: String, of what: String) -> ValidationError {
+    ValidationError("\(what) has no \"\(key)\", which it needs")
+  }
+}

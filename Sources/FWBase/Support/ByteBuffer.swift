@@ -1,0 +1,114 @@
+internal import Glibc
+
+/// Bytes that grow in malloc'ed memory: Swift's own arrays end the process when memory runs out,
+/// which is the host's.
+package struct ByteBuffer: ~Copyable {
+  package private(set) var start: UnsafeMutablePointer<UInt8>?
+  package private(set) var count = 0
+  private var capacity = 0
+  /// Memory ran out. What was there before is kept; later bytes are not taken.
+  package private(set) var isExhausted = false
+
+  package init() {}
+  deinit { free(start) }
+
+  package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
+
+  /// Makes room for more bytes behind the last; `nil` if there is no memory.
+  @inline(__always)
+  package mutating func room(for extra: Int) -> UnsafeMutablePointer<UInt8>? {
+    if capacity - count < extra, !grow(extra) { return nil }
+    return start.map { $0 + count }
+  }
+
+  private mutating func grow(_ extra: Int) -> Bool {
+    let (needed, overflow) = count.addingReportingOverflow(extra)
+    guard !isExhausted, !overflow, needed <= Int.max / 2 else {
+      isExhausted = true
+      return false
+    }
+    let wanted = max(needed, capacity * 2, 64)
+    for size in [wanted, needed] {
+      guard let larger = realloc(start, size) else { continue }
+      start = larger.assumingMemoryBound(to: UInt8.self)
+      capacity = size
+      return true
+    }
+    isExhausted = true
+    return false
+  }
+
+  /// Room that is there without growing.
+  package var spare: Int { capacity - count }
+
+  /// Takes in bytes that were written into `room`.
+  package mutating func commit(_ added: Int) { count += max(0, min(added, capacity - count)) }
+
+  @inline(__always)
+  package mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    guard let from = bytes.baseAddress, bytes.count > 0, let to = room(for: bytes.count) else { return }
+    memcpy(to, from, bytes.count)
+    count += bytes.count
+  }
+
+  package mutating func append(byte: UInt8) {
+    guard let to = room(for: 1) else { return }
+    to.pointee = byte
+    count += 1
+  }
+
+  package mutating func append(_ text: StaticString) {
+    append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  package mutating func append(_ text: String) {
+    var text = text
+    text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Forgets the first bytes; the others move to their place.
+  package mutating func removeFirst(_ removed: Int) {
+    guard let start, removed > 0 else { return }
+    let left = max(0, count - removed)
+    if left > 0 { memmove(start, start + removed, left) }
+    count = left
+  }
+
+  /// Forgets the bytes from `end` on.
+  package mutating func truncate(_ end: Int) { count = max(0, min(count, end)) }
+
+  /// Memory has run out: forgets the last part of the bytes, so that there is some again for everything else.
+  package mutating func giveBack() {
+    isExhausted = true
+    count -= count / 16
+    guard count > 0, let smaller = realloc(start, count) else { return }
+    start = smaller.assumingMemoryBound(to: UInt8.self)
+    capacity = count
+  }
+
+  /// Gives away what there is, also where memory has run out, with a NUL behind it: the last byte goes for that if there is no
+  /// other room.
+  package consuming func takeRest() -> (start: UnsafeMutablePointer<UInt8>?, count: Int) {
+    if spare == 0, count > 0, isExhausted || room(for: 1) == nil { count -= 1 }
+    guard count > 0, let given = start else { return (nil, 0) }
+    given[count] = 0
+    let kept = count
+    start = nil
+    if capacity - kept <= 64 { return (given, kept) }
+    return (realloc(given, kept + 1)?.assumingMemoryBound(to: UInt8.self) ?? given, kept)
+  }
+
+  /// Gives away the memory with a NUL behind the bytes, cut to size where that is worth it; the taker frees it.
+  package consuming func take() -> UnsafeMutablePointer<UInt8>? {
+    append(byte: 0)
+    guard !isExhausted else { return nil }
+    if spare <= 64 {
+      let given = start
+      start = nil
+      return given
+    }
+    let given = realloc(start, count)?.assumingMemoryBound(to: UInt8.self) ?? start
+    start = nil
+    return given
+  }
+}

@@ -1,0 +1,51 @@
+internal import Glibc
+
+/// C text that is lent to callers.
+package final class CText: @unchecked Sendable {
+  // Unchecked: the memory never changes.
+  package let start: UnsafePointer<CChar>
+
+  /// A copy, byte for byte.
+  package init(copying text: UnsafePointer<CChar>) throws(FlowError) {
+    guard let copy = strdup(text) else { throw .noMemory }
+    start = UnsafePointer(copy)
+  }
+
+  package init(_ text: String) throws(FlowError) {
+    guard let copy = strdup(text) else { throw .noMemory }
+    start = UnsafePointer(copy)
+  }
+
+  /// One that says why something failed; `nil` if there is no memory for it.
+  package convenience init?(message: String) { try? self.init(MessageFormat.message(message)) }
+
+  package var string: String { String(cString: start) }
+
+  deinit { free(UnsafeMutablePointer(mutating: start)) }
+}
+
+/// Text in malloc'ed memory, ready to be handed to a C caller.
+package struct CString: ~Copyable {
+  private var start: UnsafeMutablePointer<CChar>?
+
+  init(taking start: UnsafeMutablePointer<CChar>) { self.start = start }
+
+  init?(_ text: String) {
+    guard let copy = strdup(text) else { return nil }
+    start = copy
+  }
+
+  /// Gives the memory away; whoever takes it frees it.
+  package consuming func take() -> UnsafeMutablePointer<CChar>? {
+    let given = start
+    start = nil
+    return given
+  }
+
+  package var string: String { start.map { String(cString: $0) } ?? "" }
+
+  /// They live as long as the text does.
+  package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: start.map { strlen($0) } ?? 0) }
+
+  deinit { free(start) }
+}

@@ -1,0 +1,22 @@
+internal import CFlowShims
+
+/// A value that threads take turns with.
+package final class Guarded<Value>: @unchecked Sendable {
+  // Unchecked: the value is touched under the mutex only.
+  private let mutex: UnsafeMutableRawPointer
+  private var value: Value
+
+  package init(_ value: Value) throws(FlowError) {
+    guard let mutex = fws_lock_create() else { throw .noMemory }
+    self.mutex = mutex
+    self.value = value
+  }
+
+  package func withLock<Result: ~Copyable, E: Error>(_ body: (inout Value) throws(E) -> Result) throws(E) -> Result {
+    fws_lock(mutex)
+    defer { fws_unlock(mutex) }
+    return try body(&value)
+  }
+
+  deinit { fws_lock_free(mutex) }
+}

@@ -1,0 +1,134 @@
+internal import FWBase
+internal import FWModel
+internal import FWSystem
+internal import Glibc
+
+/// What the commands of a step's attempt have in common: their container, as the engine is told it.
+struct ContainerPlan {
+  let options: DockerOptions
+  let env: KeyValues
+  /// Of this machine, absolute.
+  let rundir: String
+  /// The directories at its top, at the beginning of the attempt, as in flowServ.
+  let directories: [String]
+  /// `nil`: the image's.
+  let user: String?
+  let label: String
+
+  static let workdir = "/workdir"
+
+  /// An image has its own there. (Filesystem Hierarchy Standard 3.0, section 3.)
+  static let systemDirectories: Set<String> = [
+    "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "media", "mnt", "opt", "proc", "root",
+    "run", "sbin", "srv", "sys", "tmp", "usr", "var", "workdir",
+  ]
+
+  /// - Parameter isRootless: the engine's user is not root: root in a container is that user already.
+  init(_ options: DockerOptions, env: KeyValues, rundir path: CText, label: String, isRootless: Bool)
+    throws(StepFailure)
+  {
+    self.options = options
+    self.label = label
+    guard let resolved = realpath(path.start, nil) else {
+      throw StepFailure("the run directory \(MessageFormat.path(path.string)) cannot be used", errno)
+    }
+    defer { free(resolved) }
+    rundir = String(cString: resolved)
+    guard Files.isDirectory(rundir) else {
+      throw StepFailure("the run directory \(MessageFormat.path(rundir)) is not a directory")
+    }
+    let rundir = rundir
+    directories = Files.list(rundir).filter {
+      !ContainerPlan.systemDirectories.contains($0) && Files.isDirectory("\(rundir)/\($0)")
+    }
+    var env = env
+    if options.isHostUser, !isRootless {
+      user = "\(geteuid()):\(getegid())"
+      if !env.pairs.contains(where: { $0.key == "HOME" }) { env.set("HOME", ContainerPlan.workdir) }
+    } else {
+      user = options.user
+    }
+    self.env = env
+  }
+
+  /// The body of "create a container".
+  ///
+  /// - Parameters:
+  ///   - command: `nil`: the image's own.
+  ///   - entrypoint: instead of the image's.
+  ///   - hasInit: whether process 1 is the engine's.
+  func container(image: String, command: [String]?, entrypoint: [String]?, hasInit: Bool) -> ByteBuffer {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("Image", image)
+      if let command { writer.member("Cmd") { $0.strings(command) } }
+      if let entrypoint { writer.member("Entrypoint") { $0.strings(entrypoint) } }
+      writeCommon(&writer)
+      // Of us; an image may name another one.
+      writer.member("StopSignal", "SIGTERM")
+      writer.member("Labels") { writer in
+        writer.object { $0.member("io.github.flowworker.host", label) }
+      }
+      writer.member("HostConfig") { writer in
+        writer.object { writer in
+          writer.member("Init", hasInit)
+          if let memory = options.memory {
+            writer.member("Memory", Int(memory))
+            // Of both together: no swap.
+            writer.member("MemorySwap", Int(memory))
+          }
+          if let cpus = options.cpus { writer.member("NanoCpus", Int(cpus * 1e9)) }
+          if let network = options.network { writer.member("NetworkMode", network) }
+          // The output comes to us: the engine's disk keeps no copy.
+          writer.member("LogConfig") { writer in writer.object { $0.member("Type", "none") } }
+          writer.member("Mounts") { writeMounts(&$0) }
+        }
+      }
+    }
+    return writer.buffer()
+  }
+
+  /// The body of "create an exec instance".
+  func exec(command: [String]) -> ByteBuffer {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("Cmd") { $0.strings(command) }
+      writeCommon(&writer)
+    }
+    return writer.buffer()
+  }
+
+  private func writeCommon(_ writer: inout JSONWriter) {
+    writer.member("AttachStdout", true)
+    writer.member("AttachStderr", true)
+    writer.member("WorkingDir", ContainerPlan.workdir)
+    if let user { writer.member("User", user) }
+    writer.member("Env") { $0.strings(env.pairs.map { "\($0.key)=\($0.value)" }) }
+  }
+
+  private func writeMounts(_ writer: inout JSONWriter) {
+    var mounts = [DockerOptions.Mount(source: rundir, target: ContainerPlan.workdir)]
+    // The host's word counts more than the run directory's.
+    for name in directories where !options.mounts.contains(where: { $0.target.isSame(as: "/\(name)") }) {
+      mounts.append(DockerOptions.Mount(source: "\(rundir)/\(name)", target: "/\(name)"))
+    }
+    mounts += options.mounts
+    writer.array(mounts) { writer, mount in
+      writer.object { writer in
+        writer.member("Type", "bind")
+        writer.member("Source", mount.source)
+        writer.member("Target", mount.target)
+        writer.member("ReadOnly", mount.isReadOnly)
+      }
+    }
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func strings(_ strings: [String]) {
+    array(strings) { writer, string in
+      var string = string
+      string.withUTF8 { writer.text(UnsafeRawBufferPointer($0)) }
+    }
+  }
+}

@@ -1,0 +1,145 @@
+package import FWBase
+internal import FWExecution
+internal import FWModel
+
+/// What the options of a docker worker say; the defaults where they say nothing.
+package struct DockerOptions: WorkerOptions {
+  static let keys =
+    [
+      "host", "cert_path", "shared_files", "pull", "container", "shell", "init", "user", "memory", "cpus", "network",
+      "mounts", "grace", "engine_timeout",
+    ] + RunSettings.keys
+
+  enum Pull: String, CaseIterable {
+    case missing
+    case always
+    case never
+  }
+
+  /// How many commands a container is for.
+  enum Scope: String, CaseIterable {
+    case command
+    case step
+  }
+
+  /// A directory or file of the engine's machine in the containers.
+  struct Mount {
+    static let keys = ["source", "target", "read_only"]
+
+    var source: String
+    var target: String
+    var isReadOnly = false
+  }
+
+  var host: String?
+  var certPath: String?
+  var sharedFiles: Bool?
+  var pull = Pull.missing
+  var container = Scope.command
+  var shell: String?
+  var hasInit = true
+  /// `nil`: the image's.
+  var user: String?
+  var isHostUser = false
+  /// Bytes.
+  var memory: Int64?
+  /// Processors.
+  var cpus: Double?
+  var network: String?
+  var mounts: [Mount] = []
+  /// Seconds between TERM and KILL.
+  var grace = 2.0
+  /// Seconds that the engine may take to answer.
+  var engineTimeout = defaultTimeout
+  var settings = RunSettings()
+
+  static let defaultTimeout = 30.0
+  /// The least that engines take for a container.
+  private static let leastMemory: Int64 = 6 << 20
+
+  package init() {}
+
+  package init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if try read(key, value) { return }
+      if key == "container" {
+        container = try value.requireChoice("use of a container")
+      } else if key == "shell" {
+        shell = try value.requireAbsolutePath(of: "a shell in the image, such as \"/bin/sh\"")
+      } else {
+        throw .unknownKey(key, of: "the options of a docker worker", known: DockerOptions.keys)
+      }
+    }
+  }
+
+  /// Reads one member that all workers with containers have; false if it is none.
+  mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
+    if key == "host" {
+      let text = try value.requireString()
+      do throws(EngineAddress.Fault) { _ = try EngineAddress(text) } catch { throw ValidationError(error.text) }
+      host = text
+    } else if key == "cert_path" {
+      certPath = try value.requireAbsolutePath(of: "a directory")
+    } else if key == "shared_files" {
+      sharedFiles = try value.requireBoolean()
+    } else if key == "pull" {
+      pull = try value.requireChoice("policy of pulling images")
+    } else if key == "init" {
+      hasInit = try value.requireBoolean()
+    } else if key == "user" {
+      let name = try value.requireName()
+      isHostUser = name == "host"
+      user = isHostUser || name == "image" ? nil : name
+    } else if key == "memory" {
+      guard let number = value.integer, number >= DockerOptions.leastMemory else {
+        throw ValidationError(
+          "\(value.shown) is no size of a container's memory: use an integer number of bytes from 6291456 (6 MiB)")
+      }
+      memory = number
+    } else if key == "cpus" {
+      guard let number = value.number, number >= 0.01, number <= 100_000 else {
+        throw ValidationError("\(value.shown) is no number of processors: use a number from 0.01 to 100000")
+      }
+      cpus = number
+    } else if key == "network" {
+      network = try value.requireName()
+    } else if key == "mounts" {
+      try value.require(.array)
+      try value.forEachElement { (index, element) throws(ValidationError) in
+        do throws(ValidationError) { mounts.append(try Mount(reading: element)) } catch { throw error.inside(index) }
+      }
+    } else if key == "grace" {
+      grace = try value.requireGrace()
+    } else if key == "engine_timeout" {
+      guard let number = value.number, number > 0, number <= 86_400 else {
+        throw ValidationError("\(value.shown) is no time for an answer: use a number of seconds beyond 0, at most 86400")
+      }
+      engineTimeout = number
+    } else {
+      return try settings.read(key, value)
+    }
+    return true
+  }
+}
+
+extension DockerOptions.Mount {
+  fileprivate init(reading json: JSONRef) throws(ValidationError) {
+    var source: String?
+    var target: String?
+    var isReadOnly = false
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if key == "source" {
+        source = try value.requireAbsolutePath(of: "a file or directory")
+      } else if key == "target" {
+        target = try value.requireAbsolutePath(of: "a place in the container")
+      } else if key == "read_only" {
+        isReadOnly = try value.requireBoolean()
+      } else {
+        throw .unknownKey(key, of: "a mount", known: DockerOptions.Mount.keys)
+      }
+    }
+    guard let source else { throw .missingKey("source", of: "a mount") }
+    guard let target else { throw .missingKey("target", of: "a mount") }
+    self.init(source: source, target: target, isReadOnly: isReadOnly)
+  }
+}

@@ -1,0 +1,54 @@
+package import FWBase
+package import FWExecution
+package import FWModel
+
+/// Runs the commands of a container step in containers of an engine.
+package struct DockerWorker: StepRunner {
+  let variables: VariableTable
+  let env: KeyValues
+  let options: DockerOptions
+
+  package static let type = WorkerType("docker", runs: .container)
+
+  package init(_ spec: WorkerSpec, _ options: DockerOptions, _ resources: SharedResources) throws(FlowError) {
+    variables = try VariableTable(spec.variables)
+    env = spec.env
+    self.options = options
+  }
+
+  package var settings: RunSettings { options.settings }
+
+  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+    StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(StepFailure) in
+      try ContainerLauncher(self, step, settings, rundir: rundir)
+    }
+  }
+
+  package func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
+    writer.member("inherits_environment", false)
+    writer.member("image", planning.step.image)
+    let found: Result<EngineEndpoint, StepFailure>
+    do throws(StepFailure) { found = .success(try EngineSearch.place(options)) } catch { found = .failure(error) }
+    switch found {
+    case .success(let place): writer.member("host", place.address)
+    case .failure(let failure): writer.member("problem", failure.reason)
+    }
+    do throws(StepFailure) {
+      // Who the user in the container is may depend on the engine, which is not asked.
+      let plan = try ContainerPlan(
+        options, env: planning.env, rundir: planning.rundir, label: HostLabel.own, isRootless: false)
+      var bodies: [String] = []
+      for index in 0..<commands.count {
+        let words =
+          if let shell = options.shell { [shell, "-c", commands.text(index)] } else {
+            try ContainerLauncher.words(commands[index])
+          }
+        let body = plan.container(
+          image: planning.step.image, command: words, entrypoint: options.shell == nil ? nil : [],
+          hasInit: options.hasInit)
+        bodies.append(String(decoding: body.bytes, as: UTF8.self))
+      }
+      writer.member("containers") { writer in writer.array(bodies) { $0.json($1) } }
+    } catch { writer.member("problem", error.reason) }
+  }
+}

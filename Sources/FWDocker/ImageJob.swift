@@ -1,0 +1,154 @@
+internal import CFlowShims
+internal import FWBase
+internal import FWHTTP
+internal import FWModel
+internal import Glibc
+
+/// What an engine is asked to do for an image - to pull it, or to build it - for all steps that wait for it. Whoever of
+/// them is driven drives it; when the last one has gone, the engine is let go of, and stops.
+final class ImageJob: @unchecked Sendable {
+  // Unchecked: all is touched under the lock only.
+  private let lock: UnsafeMutableRawPointer
+  private let link: HTTPLink
+  private var documents = ImageDocuments()
+  private var outcome: StepFailure??
+
+  /// Seconds without a word, as multiples of the engine's time for an answer: a layer may be checked for long, and a command
+  /// of a build may work for long.
+  private static let silenceOfPull = 4.0
+  private static let silenceOfBuild = 20.0
+
+  /// How far it is.
+  struct State {
+    var progress = ImageProgress()
+    /// What a build has written since somebody looked last.
+    var log: ArraySlice<String> = []
+    /// How many lines there were until now.
+    var logged = 0
+    /// There once it is over: `.some(nil)` is success.
+    var outcome: StepFailure??
+  }
+
+  private init(_ peer: HTTPPeer) throws(StepFailure) {
+    guard let lock = fws_lock_create() else { throw .noMemory }
+    self.lock = lock
+    do throws(StepFailure) { link = try HTTPLink(peer) } catch {
+      fws_lock_free(lock)
+      throw error
+    }
+  }
+
+  /// Pulls an image.
+  ///
+  /// - Parameter base: the beginning of the paths, with the API's version.
+  static func pull(_ endpoint: EngineEndpoint, _ image: ImageReference, base: String, credentials: String?)
+    throws(StepFailure)
+    -> ImageJob
+  {
+    let job = try ImageJob(endpoint.peer)
+    let outcome = PullOutcome(endpoint: endpoint, image: image, hasCredentials: credentials != nil)
+    job.link.call(
+      "POST", "\(base)/images/create?\(image.pullQuery)",
+      within: .progress(endpoint.timeout, silence: endpoint.timeout * silenceOfPull), header: credentials.map { "X-Registry-Auth: \($0)" },
+      data: { [weak job] _, bytes in job?.documents.take(bytes) },
+      end: { [weak job] answer in job?.finish(answer, outcome.refused, outcome.failed) })
+    return job
+  }
+
+  /// Builds the image of a notebook.
+  static func build(_ endpoint: EngineEndpoint, _ image: NotebookImage, base: String, network: String?) throws(StepFailure)
+    -> ImageJob
+  {
+    let job = try ImageJob(endpoint.peer)
+    let shown = "the image \(MessageFormat.quoted(image.name, limit: 200)) for the notebook"
+    job.link.call(
+      "POST", "\(base)/build?\(image.query(network: network))",
+      within: .progress(endpoint.timeout * silenceOfBuild, silence: endpoint.timeout * silenceOfBuild), body: image.context,
+      type: "application/x-tar",
+      data: { [weak job] _, bytes in job?.documents.take(bytes) },
+      end: { [weak job] answer in
+        job?.finish(answer) { answer in
+          endpoint.failure(answer, doing: "build \(shown)")
+        } _: { message, log in
+          let last = log.filter { !$0.begins(with: "Removing intermediate") }.suffix(3).joined(separator: " | ")
+          let reason = "\(shown) could not be built from \(image.base): \(message)\(last.isEmpty ? "" : ": \(last)")"
+          // A command of ours that fails is the requirements' fault.
+          return message.contains("non-zero code") ? StepFailure(reason) : StepFailure(engine: reason)
+        }
+      })
+    return job
+  }
+
+  // It is made, and its last reference may go, under the engine's lock: the link is its own.
+  deinit { fws_lock_free(lock) }
+
+  /// Can be read when there is something to do.
+  var fd: Int32 { link.fd }
+
+  var isOver: Bool {
+    fws_lock(lock)
+    defer { fws_unlock(lock) }
+    return outcome != nil
+  }
+
+  /// Does what can be done without waiting.
+  ///
+  /// - Parameter seen: how many lines of the log the caller has had.
+  func advance(seen: Int) -> State {
+    fws_lock(lock)
+    defer { fws_unlock(lock) }
+    if outcome == nil { link.advance() }
+    return State(progress: documents.progress, log: documents.log.lines(from: seen), logged: documents.log.count, outcome: outcome)
+  }
+
+  private func finish(
+    _ answer: borrowing HTTPAnswer, _ refused: (borrowing HTTPAnswer) -> StepFailure,
+    _ failed: (String, [String]) -> StepFailure
+  ) {
+    documents.end()
+    guard answer.isSuccess else {
+      outcome = .some(refused(answer))
+      return
+    }
+    // An engine says "200 OK" before it begins: what happened then is in the last document.
+    outcome = .some(documents.failure.map { failed($0, Array(documents.log.lines(from: 0))) })
+  }
+}
+
+/// What a pull came to that did not succeed.
+private struct PullOutcome {
+  let endpoint: EngineEndpoint
+  let image: ImageReference
+  let hasCredentials: Bool
+
+  func refused(_ answer: borrowing HTTPAnswer) -> StepFailure {
+    // A pull that has begun and whose connection breaks is the engine's end.
+    let shown = MessageFormat.quoted(image.text, limit: 200)
+    return answer.failure != nil ? endpoint.failure(answer, doing: "pull the image \(shown)") : failed(answer.message, [])
+  }
+
+  /// A registry that has no such image, or does not give it to us, is the step's concern; all else is not.
+  func failed(_ message: String, _ log: [String]) -> StepFailure {
+    let shown = MessageFormat.quoted(image.text, limit: 200)
+    if message.contains("no space left on device") || message.contains("disk quota exceeded") {
+      return StepFailure(
+        engine: "the disk of the engine at \(endpoint.address) is full: the image \(shown) could not be pulled: "
+          + message)
+    }
+    let words = message.smallLetters
+    let refusals = [
+      "denied", "unauthorized", "not found", "manifest unknown", "does not exist", "no basic auth credentials",
+      "authentication required", "invalid reference", "forbidden", "no matching manifest", "incorrect username",
+    ]
+    // "too many requests" comes with a word of denial at some registries.
+    let isBusy = words.contains("toomanyrequests") || words.contains("too many requests")
+    let isRefused = !isBusy && refusals.contains { words.contains($0) }
+    let login =
+      hasCredentials
+      ? "with the credentials that the docker CLI has stored for \(image.registry)"
+      : "without credentials: the docker CLI has stored none for \(image.registry)"
+    return isRefused
+      ? StepFailure("the image \(shown) was refused (\(login)): \(message)")
+      : StepFailure(engine: "the image \(shown) could not be pulled: \(message)")
+  }
+}

@@ -1,0 +1,208 @@
+internal import CFlowShims
+internal import FWBase
+internal import FWHTTP
+internal import FWModel
+internal import FWSystem
+internal import Glibc
+
+/// An image, as the engine has it.
+struct ImageFacts {
+  let id: String
+  let entrypoint: [String]
+  let command: [String]
+  /// `NAME@sha256:…`, under which a registry has it.
+  let digest: String?
+}
+
+/// Gets the image of a step: looks whether the engine has it, and has it pulled, or built.
+final class ImageSource {
+  /// There once `get` has succeeded.
+  private(set) var facts: ImageFacts?
+  private(set) var isPulled = false
+  private let endpoint: EngineEndpoint
+  private let engine: Engine
+  private let link: HTTPLink
+  private let reference: ImageReference
+  private let policy: DockerOptions.Pull
+  private let network: String?
+  private var credentials: Credentials?
+  /// What is to be built, once the image that it is built from is there.
+  private let build: NotebookImage?
+  private var base: ImageSource?
+  private var job: ImageJob?
+  private var seen = 0
+  private var log: ArraySlice<String> = []
+  private var isAbandoned = false
+  private var onPulled: ((StepFailure?) -> Void)?
+  private var tick: Pause?
+  private var progress: ImageProgress?
+  private var toldProgress: ImageProgress?
+
+  /// Seconds between two looks at a pull that another step may drive.
+  private static let tickInterval = 0.05
+
+  init(
+    _ endpoint: EngineEndpoint, _ engine: Engine, _ link: HTTPLink, _ reference: ImageReference, _ policy: DockerOptions.Pull,
+    build: NotebookImage? = nil, network: String? = nil
+  ) {
+    self.build = build
+    self.network = network
+    self.endpoint = endpoint
+    self.engine = engine
+    self.link = link
+    self.reference = reference
+    self.policy = policy
+  }
+
+  func get(_ done: @escaping (StepFailure?) -> Void) {
+    if policy == .always { fetch(done) } else { inspect(done) }
+  }
+
+  private func inspect(_ done: @escaping (StepFailure?) -> Void) {
+    link.call("GET", engine.path("/images/\(URLText.escaped(reference.text))/json"), within: .answer(endpoint.timeout)) { [weak self] answer in
+      guard let self else { return }
+      if answer.status == 404, !isPulled {
+        if build != nil { return fetch(done) }
+        if policy == .missing { return fetch(done) }
+        return done(
+          StepFailure(
+            "the engine at \(endpoint.address) has no image \(MessageFormat.quoted(reference.text, limit: 200)), and \"pull\" is "
+              + "\"never\""))
+      }
+      guard answer.isSuccess else {
+        let verb = answer.status < 500 ? "have" : "tell of"
+        return done(endpoint.failure(answer, doing: "\(verb) the image \(MessageFormat.quoted(reference.text, limit: 200))"))
+      }
+      let reference = reference
+      let recipe = build?.recipe
+      // Of the same name, and made of something else.
+      if let recipe, !isPulled,
+        answer.read({ $0["Config"]?["Labels"]?[NotebookImage.label]?.string }) != recipe
+      {
+        return fetch(done)
+      }
+      facts = answer.read { json -> ImageFacts? in
+        guard let id = json["Id"]?.string else { return nil }
+        let config = json["Config"]
+        return ImageFacts(
+          id: id, entrypoint: config?["Entrypoint"]?.strings ?? [], command: config?["Cmd"]?.strings ?? [],
+          digest: reference.digest(among: json["RepoDigests"]?.strings ?? []))
+      }
+      done(
+        facts == nil
+          ? StepFailure(engine: "the engine at \(endpoint.address) tells of an image in an unknown form") : nil)
+    }
+  }
+
+  // MARK: Fetching the image
+
+  private func fetch(_ done: @escaping (StepFailure?) -> Void) {
+    // An answer may have come after that.
+    if isAbandoned { return }
+    onPulled = { [weak self] failure in
+      guard let self else { return }
+      job = nil
+      tick = nil
+      if let failure { return done(failure) }
+      isPulled = true
+      inspect(done)
+    }
+    if let build { return fetchBase(of: build) }
+    do throws(StepFailure) {
+      if let stored = try Credentials.stored(for: reference.registry) { return take(stored) }
+      let credentials = try Credentials(askingFor: reference.registry)
+      self.credentials = credentials
+      fws_epoll_add(link.fd, credentials.fd)
+    } catch { refuse(error) }
+  }
+
+  private func fetchBase(of build: NotebookImage) {
+    let source = ImageSource(endpoint, engine, link, ImageReference(build.base), policy)
+    base = source
+    source.get { [weak self] failure in
+      guard let self, !isAbandoned else { return }
+      base = nil
+      if let failure { onPulled?(failure) } else { start(build) }
+    }
+  }
+
+  private func start(_ build: NotebookImage) {
+    do throws(StepFailure) {
+      let path = engine.path("")
+      job = try engine.job(build.name) { () throws(StepFailure) in
+        try ImageJob.build(endpoint, build, base: path, network: network)
+      }
+      startTick()
+    } catch { onPulled?(error) }
+  }
+
+  /// There are no credentials to be had.
+  private func refuse(_ failure: StepFailure) {
+    let shown = MessageFormat.quoted(reference.text, limit: 200)
+    onPulled?(StepFailure("the image \(shown) was not asked for: \(failure.reason)"))
+  }
+
+  private func take(_ outcome: Credentials.Outcome) {
+    switch outcome {
+    case .failed(let failure): refuse(failure)
+    case .found(let header):
+      do throws(StepFailure) {
+        let base = engine.path("")
+        job = try engine.job(reference.text) { () throws(StepFailure) in
+          try ImageJob.pull(endpoint, reference, base: base, credentials: header)
+        }
+        startTick()
+      } catch { onPulled?(error) }
+    }
+  }
+
+  private func startTick() {
+    tick.map { fws_epoll_remove(link.fd, $0.fd) }
+    tick = try? Pause(ImageSource.tickInterval)
+    if let tick { fws_epoll_add(link.fd, tick.fd) }
+  }
+
+  /// Does what can be done without waiting.
+  func advance() {
+    if let credentials, let outcome = credentials.advance() {
+      fws_epoll_remove(link.fd, credentials.fd)
+      self.credentials = nil
+      take(outcome)
+    }
+    base?.advance()
+    guard let job else { return }
+    let state = job.advance(seen: seen)
+    progress = state.progress
+    log += state.log
+    seen = state.logged
+    if let outcome = state.outcome {
+      tick.map { fws_epoll_remove(link.fd, $0.fd) }
+      onPulled?(outcome)
+    } else if tick?.isOver ?? true {
+      startTick()
+    }
+  }
+
+  /// How far it is, if that has changed, and with which image; of a build, one line.
+  func takeProgress() -> (String, ImageProgress)? {
+    if let told = base?.takeProgress() { return told }
+    if !log.isEmpty { return (reference.text, ImageProgress(status: log.removeFirst())) }
+    if build != nil { return nil }
+    guard progress != toldProgress else { return nil }
+    toldProgress = progress
+    return progress.map { (reference.text, $0) }
+  }
+
+  /// Lets go of what was under way before the first container.
+  func abandon() {
+    isAbandoned = true
+    if let credentials { fws_epoll_remove(link.fd, credentials.fd) }
+    tick.map { fws_epoll_remove(link.fd, $0.fd) }
+    credentials = nil
+    base?.abandon()
+    base = nil
+    job = nil
+    tick = nil
+    onPulled = nil
+  }
+}

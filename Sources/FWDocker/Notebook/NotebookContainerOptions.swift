@@ -1,0 +1,35 @@
+package import FWBase
+internal import FWExecution
+internal import FWPython
+
+/// What the options of an nbdocker worker say; the defaults where they say nothing.
+package struct NotebookContainerOptions: WorkerOptions {
+  static let keys =
+    ["base_image", "kernel", "cell_timeout", "start_timeout"]
+    + DockerOptions.keys.filter { $0 != "container" && $0 != "shell" }
+
+  /// What the image of a notebook is made from: flowServ's, of a newer Python.
+  static let defaultBase = "python:3.12"
+
+  var base = NotebookContainerOptions.defaultBase
+  var docker = DockerOptions()
+  var python = PythonOptions()
+
+  package init() {}
+
+  package init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if key == "base_image" {
+        base = try value.requireName()
+        // It becomes a line of a Dockerfile.
+        guard base.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
+          throw ValidationError("\(value.shown) is no name of an image")
+        }
+      } else if try docker.read(key, value) {
+        return
+      } else if !(try python.readNotebookKey(key, value)) {
+        throw .unknownKey(key, of: "the options of an nbdocker worker", known: NotebookContainerOptions.keys)
+      }
+    }
+  }
+}

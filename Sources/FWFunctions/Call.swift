@@ -1,0 +1,320 @@
+internal import CFlowShims
+package import FWBase
+package import FWModel
+internal import FWSystem
+internal import Glibc
+
+/// One call of a function of the host, as its thread and the step's command see it.
+package final class Call: @unchecked Sendable {
+  // Unchecked: what changes is touched under the lock only.
+  /// How a call ended that has come back.
+  struct Return {
+    let ending: Ending
+    let duration: Double
+    let usage: Usage
+  }
+
+  enum Ending {
+    case reported(CallReport)
+    /// The function gave nothing.
+    case silent
+    /// It was not called, because the run directory could not be entered: an errno.
+    case unstarted(Int32)
+  }
+
+  /// What is to be called when the function is asked to return.
+  package typealias Notice = @convention(c) (UnsafeMutableRawPointer?) -> Void
+
+  private struct State: ~Copyable {
+    var ending = Ending.silent
+    var returned: Return?
+    var isCancelled = false
+    /// Nobody takes anything of it any more.
+    var isGivenUp = false
+    var notice: (function: Notice, payload: UnsafeMutableRawPointer?)?
+    /// Wakes the command, as long as it is there.
+    var wake: (() -> Void)?
+    var written = Written()
+    /// Arguments that have been asked for.
+    var arguments: [Name: CText?] = [:]
+    var action: CText?
+    /// That of the working directory of the process, while the call has it.
+    var ticket: UInt64 = 0
+    /// Why a thread has no working directory of its own: an errno.
+    var refusal: Int32 = 0
+  }
+
+  let name: String
+  package let cStep: CText
+  private let code: CodeAction
+  private let function: Function
+  private let cRundir: CText
+  private let directory: Descriptor
+  private let values: CallArguments
+  /// The call in whose thread the step was started; 0: none that has the directory of the process.
+  private let parent: UInt64
+  /// How many bytes may wait before the command is woken.
+  private let wakeThreshold: Int
+  private var state: State
+  private let lock: UnsafeMutableRawPointer
+  private let began = fws_monotonic()
+
+  init(
+    _ function: Function, _ values: CallArguments, of step: Step, rundir: CText, _ directory: Descriptor, isHeard: Bool,
+    wake: @escaping () -> Void
+  ) throws(FlowError) {
+    guard let lock = fws_lock_create() else { throw .noMemory }
+    self.lock = lock
+    self.function = function
+    self.values = values
+    name = step.code.function
+    code = step.code
+    cStep = step.cName
+    cRundir = rundir
+    self.directory = directory
+    parent = fws_directory_own()
+    wakeThreshold = isHeard ? 1 : Written.limit / 2
+    state = State(wake: wake)
+  }
+
+  deinit { fws_lock_free(lock) }
+
+  private func withLock<Result: ~Copyable, E: Error>(_ body: (inout State) throws(E) -> Result) throws(E) -> Result {
+    fws_lock(lock)
+    defer { fws_unlock(lock) }
+    return try body(&state)
+  }
+
+  /// Begins the call on a thread of its own. Gives an errno, or 0.
+  func start() -> Int32 {
+    let context = Unmanaged.passRetained(self)
+    let error = fws_thread_start(
+      { context, refusal, error in
+        guard let context else { return }
+        Unmanaged<Call>.fromOpaque(context).takeRetainedValue().run(refusal, error)
+      }, context.toOpaque(), directory.number)
+    if error != 0 { context.release() }
+    return error
+  }
+
+  /// - Parameters:
+  ///   - refusal: why the thread has no working directory of its own.
+  ///   - error: why it is not in the run directory.
+  private func run(_ refusal: Int32, _ error: Int32) {
+    let error = refusal == 0 ? error : takeDirectory(refusal)
+    if error == 0, !isCancelled {
+      function.body(OpaquePointer(Unmanaged.passUnretained(self).toOpaque()), function.payload)
+    }
+    giveDirectory()
+    let usage = fws_thread_usage()
+    let wake = withLock { state in
+      if error != 0, error != ECANCELED { state.ending = .unstarted(error) }
+      state.notice = nil
+      state.returned = Return(
+        ending: state.ending, duration: fws_monotonic() - began,
+        usage: Usage(user: usage.user, system: usage.system, peakMemory: nil))
+      defer { state.wake = nil }
+      return state.wake
+    }
+    // Without the lock, which is what the command takes first.
+    wake?()
+  }
+
+  // MARK: The working directory of the process, where the thread has none of its own
+
+  private func takeDirectory(_ refusal: Int32) -> Int32 {
+    withLock { $0.refusal = refusal }
+    var ticket: UInt64 = 0
+    let error = fws_directory_take(
+      &ticket, parent, directory.number,
+      { context in
+        guard let context else { return true }
+        return Unmanaged<Call>.fromOpaque(context).takeUnretainedValue().isCancelled
+      }, Unmanaged.passUnretained(self).toOpaque())
+    let isGivenUp = withLock { state in
+      state.ticket = ticket
+      return state.isGivenUp
+    }
+    if isGivenUp { giveDirectory() }
+    return error
+  }
+
+  private func giveDirectory() {
+    let ticket = withLock { state in
+      defer { state.ticket = 0 }
+      return state.ticket
+    }
+    if ticket != 0 { fws_directory_give(ticket) }
+  }
+
+  /// Why the thread shares the directory of the process; 0: it does not.
+  var refusal: Int32 { withLock { $0.refusal } }
+
+  // MARK: The command's side
+
+  var hasReturned: Bool { withLock { $0.returned != nil } }
+
+  /// What was written since the last time, and how the call ended, if it has.
+  struct Taken: ~Copyable {
+    var written = Written()
+    var returned: Return?
+  }
+
+  func take() -> Taken {
+    withLock { state in
+      var taken = Taken()
+      swap(&taken.written, &state.written)
+      taken.returned = state.returned
+      if taken.written.isFull { fws_wake_all(lock) }
+      return taken
+    }
+  }
+
+  /// Asks the function to return.
+  func cancel() {
+    withLock { state in
+      state.isCancelled = true
+      if let notice = state.notice {
+        state.notice = nil
+        notice.function(notice.payload)
+      }
+    }
+    // It may be waiting for the directory.
+    if refusal != 0 { fws_directory_wake() }
+  }
+
+  func giveUp() {
+    cancel()
+    withLock { state in
+      state.isGivenUp = true
+      state.wake = nil
+      state.written = Written()
+      // Who stands in a write is told.
+      fws_wake_all(lock)
+    }
+    giveDirectory()
+  }
+
+  // MARK: The function's side
+
+  package func argument(_ name: UnsafePointer<CChar>) -> UnsafePointer<CChar>? {
+    let name = String(cString: name)
+    return withLock { state in
+      if let known = state.arguments[Name(name)] { return known?.start }
+      let text = values[name]
+      state.arguments[Name(name)] = .some(text)
+      return text?.start
+    }
+  }
+
+  /// The action of the step as JSON; `nil`: there is no memory for it.
+  package var action: UnsafePointer<CChar>? {
+    withLock { state in
+      if state.action == nil {
+        var writer = JSONWriter()
+        code.write(to: &writer)
+        let text = writer.buffer()
+        state.action = text.isExhausted ? nil : try? CText(String(decoding: text.bytes, as: UTF8.self))
+      }
+      return state.action?.start
+    }
+  }
+
+  package var rundir: UnsafePointer<CChar> { cRundir.start }
+
+  package var isCancelled: Bool { withLock { $0.isCancelled } }
+
+  /// Has a function called when the function is asked to return; at once, if it has been.
+  package func notify(_ function: @escaping Notice, _ payload: UnsafeMutableRawPointer?) {
+    let isLate = withLock { state in
+      if !state.isCancelled { state.notice = (function, payload) }
+      return state.isCancelled
+    }
+    if isLate { function(payload) }
+  }
+
+  /// - Parameter isPiece: the bytes are an element of their own in the result.
+  package func write(_ stream: Stream, _ bytes: UnsafeRawBufferPointer, isPiece: Bool) throws(FlowError) {
+    var rest = bytes
+    try withLock { (state) throws(FlowError) in
+      repeat {
+        while state.written.isFull, !state.isGivenUp { fws_wait(lock, .infinity) }
+        if state.isGivenUp { throw .givenUp }
+        let before = state.written.count
+        guard let count = state.written.add(stream, rest, isPiece: isPiece) else { throw .noMemory }
+        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+        if before < wakeThreshold, state.written.count >= wakeThreshold || state.written.isFull { state.wake?() }
+      } while !rest.isEmpty
+    }
+  }
+
+  package func give(_ json: UnsafeRawBufferPointer) throws(FlowError) {
+    try end(with: CallReport(value: JSONText.parse(json)))
+  }
+
+  package func fail(type: String, message: String, trace: String?) throws(FlowError) {
+    try end(with: CallReport(raised: RaisedException(type: type, message: message, trace: trace ?? "")))
+  }
+
+  /// - Parameter json: a report as docs/documents.md has it.
+  package func report(_ json: UnsafeRawBufferPointer) throws(FlowError) { try end(with: CallReport(json)) }
+
+  private func end(with report: CallReport) throws(FlowError) {
+    try withLock { (state) throws(FlowError) in
+      if state.isGivenUp { throw .givenUp }
+      state.ending = .reported(report)
+    }
+  }
+}
+
+/// What a function has written, and its command has not taken yet.
+struct Written: ~Copyable {
+  struct Part {
+    let stream: Stream
+    var count: Int
+    /// It is a piece by itself, or the end of one.
+    let endsPiece: Bool
+  }
+
+  private var buffer = ByteBuffer()
+  private(set) var parts: [Part] = []
+
+  /// Bytes, and parts.
+  static let limit = 64 * 1024
+  private static let partLimit = 4096
+
+  var bytes: UnsafeRawBufferPointer { buffer.bytes }
+  var count: Int { buffer.count }
+  var isFull: Bool { buffer.count >= Written.limit || parts.count >= Written.partLimit }
+
+  /// Adds as much as there is room for, and gives how much that is; `nil`: there is no memory.
+  mutating func add(_ stream: Stream, _ bytes: UnsafeRawBufferPointer, isPiece: Bool) -> Int? {
+    let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(Written.limit - buffer.count))
+    if !part.isEmpty {
+      buffer.append(part)
+      if buffer.isExhausted { return nil }
+    }
+    let endsPiece = isPiece && part.count == bytes.count
+    if let last = parts.last, last.stream == stream, !last.endsPiece, !endsPiece {
+      parts[parts.count - 1].count += part.count
+    } else if endsPiece || !part.isEmpty {
+      parts.append(Part(stream: stream, count: part.count, endsPiece: endsPiece))
+    }
+    return part.count
+  }
+}
+
+/// The arguments of a call, each made when it is asked for.
+struct CallArguments {
+  let values: ContextValues?
+  /// For each parameter the key of its value; `nil`: all keys of the context are arguments.
+  let keys: [Name: String]?
+
+  /// As JSON text. `nil`: there is no such value, or no such parameter.
+  subscript(name: String) -> CText? {
+    guard let key = keys.map({ $0[Name(name)] }) ?? name, let value = values?[key], let text = JSONText.compact(value) else {
+      return nil
+    }
+    return try? CText(text.string)
+  }
+}

@@ -1,0 +1,68 @@
+package import FWBase
+package import FWExecution
+package import FWModel
+internal import FWPython
+
+/// Runs functions: those that the host has registered, and those of Python packages.
+package struct CodeWorker: StepRunner {
+  private let options: CodeOptions
+  let functions: FunctionTable
+  let python: PythonProgram
+  private let interpreters: Interpreters
+
+  package static let type = WorkerType("code", runs: .code, likely: PythonProgram.likely)
+
+  package init(_ spec: WorkerSpec, _ options: CodeOptions, _ resources: SharedResources) throws(FlowError) {
+    self.options = options
+    functions = try resources.resource(FunctionTable.self)
+    interpreters = try resources.resource(Interpreters.self)
+    python = PythonProgram(spec, options.python, resources)
+  }
+
+  package var settings: RunSettings { options.python.settings }
+
+  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+    let name = step.code.function
+    let commands = try ExpandedCommands(named: name)
+    let options = options.python
+    if let (function, arguments) = function(of: step, context) {
+      return StepPlan(commands: commands) { (settings) throws(StepFailure) in
+        try FunctionLauncher(function, arguments, of: step, settings, grace: options.grace, rundir: rundir)
+      }
+    }
+    guard name.utf8.contains(UInt8(ascii: ".")) else { throw unknown(name, step) }
+    guard let job = PythonJob.call(step.code, context) else { throw .noMemory }
+    let (python, interpreters) = (python, interpreters)
+    return StepPlan(commands: commands) { (settings) throws(StepFailure) in
+      try PythonLauncher(job, python, interpreters, settings, options, env: step.env, rundir: rundir)
+    }
+  }
+
+  /// The function of the host that a step calls, and what it gets; `nil`: it is called by an import path.
+  func function(of step: Step, _ context: ContextValues?) -> (Function, CallArguments)? {
+    // Who names an interpreter wants that one, also where the host could call the function itself.
+    if options.python.python == nil, let function = context?.function {
+      return (function, CallArguments(values: context, keys: nil))
+    }
+    guard let function = functions[step.code.function] else { return nil }
+    var keys: [Name: String] = [:]
+    for parameter in function.parameters { keys[Name(parameter)] = step.code.variables[parameter] }
+    return (function, CallArguments(values: context, keys: keys))
+  }
+
+  private func unknown(_ name: String, _ step: Step) -> FlowError {
+    return FlowError(
+      .unknown,
+      "step \(step.shownName) calls \(MessageFormat.quoted(name)), which is neither a function that the host has registered "
+        + "nor an import path such as \"package.module.function\"\(MessageFormat.hint(for: name, among: functions.names))")
+  }
+
+  package func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
+    let action = planning.step.code
+    writer.member("function", action.function)
+    let isRegistered = function(of: planning.step, planning.context) != nil
+    writer.member("is_registered", isRegistered)
+    writer.member("arg", action.argument)
+    if !isRegistered { python.describe(planning, to: &writer) }
+  }
+}

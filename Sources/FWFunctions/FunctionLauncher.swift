@@ -1,0 +1,206 @@
+internal import CFlowShims
+internal import FWBase
+internal import FWExecution
+internal import FWModel
+internal import FWOutput
+internal import FWProcess
+internal import FWSystem
+internal import Glibc
+
+/// Calls a function of the host for a code step.
+final class FunctionLauncher: CommandLauncher {
+  private let function: Function
+  private let arguments: CallArguments
+  private let step: Step
+  private let settings: RunSettings
+  private let grace: Double
+  private let rundir: CText
+  private let directory: Descriptor
+
+  init(
+    _ function: Function, _ arguments: CallArguments, of step: Step, _ settings: RunSettings, grace: Double,
+    rundir: CText
+  ) throws(StepFailure) {
+    self.function = function
+    self.arguments = arguments
+    self.step = step
+    self.settings = settings
+    self.grace = grace
+    self.rundir = rundir
+    directory = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(rundir, isKept: true) }
+  }
+
+  func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
+    throws(StepFailure) -> any RunningCommand
+  {
+    let number = fws_waker()
+    guard number >= 0 else { throw StepFailure("nothing to wait for it with could be had", 0 - number, call: "eventfd") }
+    let waker = Descriptor(number)
+    var timer: Pause?
+    if let timeout { timer = try Pause(timeout) }
+    fws_use()
+    let call: Call
+    do throws(FlowError) {
+      call = try Call(
+        function, arguments, of: step, rundir: rundir, directory,
+        isHeard: events != nil && events != RunOptions.Events.none,
+        wake: { fws_wake(waker.number) })
+    } catch { throw .noMemory }
+    let command = FunctionCommand(
+      call, waker, timer, settings, events, timeout: timeout ?? .infinity, grace: grace, rundir: rundir)
+    let error = call.start()
+    if error != 0 { throw StepFailure("no thread for the function could be started", error, call: "clone of a thread") }
+    return command
+  }
+}
+
+/// A call of a function in flight.
+final class FunctionCommand: RunningCommand {
+  private let call: Call
+  /// Can be read when there is something to take from the call.
+  private let waker: Descriptor
+  /// Its time is the timeout's, then the grace's; `nil`: there is none.
+  private var timer: Pause?
+  private var stdout: ReceivedOutput
+  private var stderr: ReceivedOutput
+  /// Of the monotonic clock.
+  private var deadline: Double
+  private let grace: Double
+  private let rundir: CText
+  private let started = fws_wall()
+  /// Why it was asked to return.
+  private var asked: Outcome?
+
+  init(
+    _ call: Call, _ waker: Descriptor, _ timer: Pause?, _ settings: RunSettings, _ events: RunOptions.Events?,
+    timeout: Double, grace: Double, rundir: CText
+  ) {
+    self.call = call
+    self.waker = waker
+    self.timer = timer
+    stdout = ReceivedOutput(.stdout, settings, events)
+    stderr = ReceivedOutput(.stderr, settings, events)
+    deadline = fws_monotonic() + timeout
+    self.grace = grace
+    self.rundir = rundir
+  }
+
+  // Nobody waits for it any more: there is no one to end it either.
+  deinit { call.giveUp() }
+
+  var waiting: Waiting { Waiting(channel: waker.number, stdout: timer?.fd ?? -1) }
+  var begun: Double? { started }
+
+  func stop() {
+    ask(.cancelled, fws_monotonic())
+    fws_wake(waker.number)
+  }
+
+  /// Asks the function to return. One that had returned before stays as it ended.
+  private func ask(_ why: Outcome, _ now: Double) {
+    if asked != nil || call.hasReturned { return }
+    asked = why
+    deadline = now + grace
+    call.cancel()
+  }
+
+  func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
+    let now = fws_monotonic()
+    if now >= deadline { ask(.timeout, now) }
+    if !call.hasReturned {
+      // Before it is looked at: what comes later wakes us again.
+      fws_wake_taken(waker.number)
+      setTimer(deadline - now, &readiness)
+    }
+    let taken = call.take()
+    take(taken.written, &events)
+    if let returned = taken.returned { return finish(end(returned), &readiness, &events) }
+    guard asked != nil, now >= deadline else { return nil }
+    call.giveUp()
+    return finish(endOfGivenUp(), &readiness, &events)
+  }
+
+  private func setTimer(_ left: Double, _ readiness: inout ReadinessFD) {
+    if left == .infinity { return }
+    if let timer { return timer.set(max(0, left)) }
+    timer = try? Pause(max(0, left))
+    readiness.watch(Waiting(stdout: timer?.fd ?? -1))
+    // Where the system has no timer left, it gets no grace.
+    if timer == nil { deadline = 0 }
+  }
+
+  private func take(_ written: borrowing Written, _ events: inout EventQueue) {
+    var at = 0
+    for part in written.parts {
+      let bytes = UnsafeRawBufferPointer(rebasing: written.bytes[at..<min(at + part.count, written.count)])
+      at += part.count
+      if part.stream == .stdout {
+        stdout.take(bytes, &events)
+        if part.endsPiece { stdout.endPiece() }
+      } else {
+        stderr.take(bytes, &events)
+        if part.endsPiece { stderr.endPiece() }
+      }
+    }
+  }
+
+  private func endOfGivenUp() -> CommandEnd {
+    var end = CommandEnd(outcome: asked ?? .timeout, started: started)
+    end.duration = fws_wall() - started
+    end.isEnded = false
+    end.explanation =
+      "\(asked == .cancelled ? "was cancelled" : "was given up at its timeout"): "
+      + "the function did not return within the grace of \(MessageFormat.seconds(grace)), and goes on in its thread"
+    return end
+  }
+
+  private func end(_ returned: Call.Return) -> CommandEnd {
+    var end = CommandEnd(outcome: asked ?? .exited, started: started)
+    end.duration = returned.duration
+    end.usage = returned.usage
+    end.exitCode = 0
+    switch returned.ending {
+    case .silent: break
+    case .unstarted(let error):
+      let place = MessageFormat.path(rundir.string)
+      return CommandEnd(failure: StepFailure("the run directory \(place) cannot be entered", error), started: started)
+    case .reported(let report): take(report, &end)
+    }
+    return end
+  }
+
+  private func take(_ report: CallReport, _ end: inout CommandEnd) {
+    end.exitCode = report.returncode
+    end.exception = report.exception
+    let name = MessageFormat.quoted(call.name)
+    let raised = report.exception.map { [$0.type, $0.message].filter { !$0.isEmpty }.joined(separator: ": ") }
+    if asked != nil { return }
+    if !report.isStarted {
+      end.outcome = .spawnFailed
+      end.failure = "the function \(name) cannot be called" + (raised.map { ": \($0)" } ?? "")
+    } else if report.returncode != 0 {
+      end.explanation =
+        "failed: the function \(name) " + (raised.map { "raised \($0)" } ?? "exited with \(report.returncode)")
+    } else {
+      end.value = report.value
+      end.object = report.object
+    }
+  }
+
+  private func finish(_ given: CommandEnd, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd {
+    var end = given
+    readiness.forget(waker.number)
+    if let timer { readiness.forget(timer.fd) }
+    stdout.finish(&events)
+    stderr.finish(&events)
+    end.stdout = stdout.take()
+    end.stderr = stderr.take()
+    if call.refusal != 0 {
+      end.notes.append(
+        "the function had the working directory of the whole process, because the system refuses a thread one of its own "
+          + "(unshare: \(errorText(call.refusal)); a container's seccomp profile may have to allow it): such functions run "
+          + "one at a time")
+    }
+    return end
+  }
+}

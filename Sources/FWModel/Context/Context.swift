@@ -1,0 +1,107 @@
+internal import CJansson
+package import FWBase
+
+/// The values that the commands of a workflow's steps may refer to. A run takes the values as they
+/// are when it starts; setting one later does not touch it.
+package final class Context: Sendable {
+  private let values: Guarded<ContextValues>
+
+  /// - Parameter text: JSON text of an object; `nil` for an empty context.
+  package init(_ text: UnsafeRawBufferPointer?) throws(FlowError) {
+    guard let text else {
+      guard let empty = json_object() else { throw .noMemory }
+      values = try Guarded(ContextValues(JSONValue(taking: empty)))
+      return
+    }
+    let value = try JSONText.parse(text)
+    do throws(ValidationError) { try value.read { (json) throws(ValidationError) in try json.require(.object) } } catch {
+      throw error.error(in: text)
+    }
+    values = try Guarded(ContextValues(value))
+  }
+
+  package init(_ values: ContextValues) throws(FlowError) { self.values = try Guarded(values) }
+
+  package var snapshot: ContextValues { values.withLock { $0 } }
+
+  package func get(_ name: String) throws(FlowError) -> CString {
+    try snapshot.object.read { (object) throws(FlowError) in
+      guard let value = object[name] else {
+        throw FlowError(.unknown, "the context has no value named \(MessageFormat.quoted(name))")
+      }
+      guard let text = JSONText.compact(value) else { throw .noMemory }
+      return text
+    }
+  }
+
+  package func set(_ name: String, _ text: UnsafeRawBufferPointer) throws(FlowError) {
+    guard set(name, try JSONText.parse(text)) else { throw .noMemory }
+  }
+
+  /// Has all code steps that run with this context be calls of one function.
+  package func set(function: Function) {
+    // The one before is released after the lock: that may call the host.
+    _ = values.withLock { values in
+      let before = values.function
+      values.function = function
+      return before
+    }
+  }
+
+  /// False: there is no memory for it.
+  ///
+  /// - Parameter object: what the host has, where that is more than the value.
+  @discardableResult
+  package func set(_ name: String, _ value: JSONValue, object: HostObject? = nil) -> Bool {
+    values.withLock { values in
+      values.objects[Name(name)] = object
+      if !isKnownUniquelyReferenced(&values.object) {
+        // A run has the object: it keeps that one.
+        guard let copy = values.object.read({ json_copy($0.raw) }) else { return false }
+        values.object = JSONValue(taking: copy)
+      }
+      return values.object.read { object in value.read { json_object_set(object.raw, name, $0.raw) == 0 } }
+    }
+  }
+
+  package func toJSON() throws(FlowError) -> CString {
+    guard let text = snapshot.object.read({ JSONText.compact($0) }) else { throw .noMemory }
+    return text
+  }
+}
+
+/// The values of a context at one moment.
+package struct ContextValues: Sendable {
+  package fileprivate(set) var object: JSONValue
+  /// What runs code steps; `nil`: the functions that the pool has.
+  package fileprivate(set) var function: Function?
+  /// What the host has, by the names of values: what JSON has of it is only to be shown.
+  package fileprivate(set) var objects: [Name: HostObject] = [:]
+
+  package init(_ object: JSONValue, _ function: Function? = nil) {
+    self.object = object
+    self.function = function
+  }
+
+  /// The values but for those of some names; `nil`: there is no memory for it.
+  package func without(_ names: Set<Name>) -> JSONValue? {
+    if names.isEmpty { return object }
+    guard let copy = object.read({ json_copy($0.raw) }) else { return nil }
+    for name in names { _ = name.bytes.withUnsafeBytes { json_object_deln(copy, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count) } }
+    return JSONValue(taking: copy)
+  }
+
+  /// The value lives as long as these values do.
+  package subscript(name: String) -> JSONRef? {
+    var name = name
+    return name.withUTF8 { self[UnsafeRawBufferPointer($0)] }
+  }
+
+  /// The value lives as long as these values do.
+  @inline(__always)
+  subscript(name: UnsafeRawBufferPointer) -> JSONRef? {
+    guard let start = name.baseAddress else { return nil }
+    return object.read { json_object_getn($0.raw, start.assumingMemoryBound(to: CChar.self), name.count) }.map(
+      JSONRef.init)
+  }
+}

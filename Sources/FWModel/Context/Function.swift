@@ -1,0 +1,45 @@
+package import FWBase
+
+/// A function that the host has registered.
+package final class Function: @unchecked Sendable {
+  // Unchecked: the payload is the host's, who says that any thread may use it.
+  package typealias Body = @convention(c) (OpaquePointer?, UnsafeMutableRawPointer?) -> Void
+  package typealias Release = @convention(c) (UnsafeMutableRawPointer?) -> Void
+
+  package let name: String
+  package let parameters: [String]
+  package let body: Body
+  package let payload: UnsafeMutableRawPointer?
+  private let release: Release?
+
+  /// - Parameter parameters: JSON text of an array of names; `nil`: none.
+  package init(
+    _ name: String, parameters: UnsafeRawBufferPointer?, _ body: Body, _ payload: UnsafeMutableRawPointer?,
+    release: Release?
+  ) throws(FlowError) {
+    var names: [String] = []
+    if let parameters {
+      names = try JSONText.read(parameters) { (json) throws(ValidationError) in try json.requireStrings() }
+    }
+    self.name = name
+    self.parameters = names
+    self.body = body
+    self.payload = payload
+    self.release = release
+  }
+
+  deinit { release?(payload) }
+}
+
+/// A value that is more than JSON has of it: the host has the object, the library what is shown of it.
+package struct HostObject: Sendable {
+  /// What it is, in words.
+  package let kind: String
+  /// Why the text that is shown must not stand in a command, if that is so.
+  package let unfit: String?
+
+  package init(kind: String, unfit: String?) {
+    self.kind = kind
+    self.unfit = unfit
+  }
+}

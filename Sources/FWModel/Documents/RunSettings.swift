@@ -1,0 +1,218 @@
+internal import CFlowShims
+package import FWBase
+
+/// What a worker, a step and a host may each say about a run; the last of them that speaks wins.
+package struct RunSettings: Sendable {
+  package static let keys = ["timeout", "output_limit", "spill", "retries"]
+
+  /// Seconds for one attempt.
+  package var timeout: Double?
+  /// Bytes that are kept of each stream of a command.
+  package var outputLimit: Int?
+  /// The directory where longer streams go.
+  package var spill: String?
+  package var retries: RetryPolicy?
+  /// When the workflow of the step has to be over.
+  package var deadline: RunDeadline?
+  /// What is not to be told. No document has it: it comes from worker, step and context.
+  package var secrets = Secrets.none
+
+  package init() {}
+
+  var isEmpty: Bool { timeout == nil && outputLimit == nil && spill == nil && retries == nil }
+
+  /// Reads one member of a document; false if it is none of these.
+  package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
+    if key == "timeout" {
+      timeout = try value.requireSeconds()
+    } else if key == "output_limit" {
+      guard let integer = value.integer, integer >= 0, let bytes = Int(exactly: integer) else {
+        throw ValidationError("\(value.shown) is no number of bytes: use an integer from 0")
+      }
+      outputLimit = bytes
+    } else if key == "spill" {
+      spill = try value.requireAbsolutePath(of: "a directory")
+    } else if key == "retries" {
+      retries = try RetryPolicy(reading: value)
+    } else {
+      return false
+    }
+    return true
+  }
+
+  package func overridden(by other: RunSettings) -> RunSettings {
+    var result = other
+    result.timeout = other.timeout ?? timeout
+    result.outputLimit = other.outputLimit ?? outputLimit
+    result.spill = other.spill ?? spill
+    result.retries = other.retries ?? retries
+    result.deadline = other.deadline ?? deadline
+    if other.secrets.isEmpty { result.secrets = secrets }
+    return result
+  }
+}
+
+extension RunSettings {
+  /// Seconds that an attempt has left; `nil`: it may take as long as it likes.
+  ///
+  /// - Parameters:
+  ///   - began: when it began (monotonic).
+  ///   - waited: seconds of it that its timeout does not count.
+  package func left(began: Double, waited: Double) -> Double? {
+    let own = timeout.map { $0 - (fws_monotonic() - began - waited) }
+    guard let all = deadline?.left else { return own }
+    return min(own ?? all, all)
+  }
+
+  /// Which limit it was that has passed, as a message names it.
+  package var limit: String {
+    if let deadline, deadline.hasPassed { return "the workflow's deadline of \(MessageFormat.seconds(deadline.seconds))" }
+    return "the step's timeout" + (timeout.map { " of \(MessageFormat.seconds($0))" } ?? "")
+  }
+}
+
+/// When a workflow has to be over.
+package struct RunDeadline: Sendable {
+  /// From its start.
+  let seconds: Double
+  private let time: Double
+
+  package init(in seconds: Double) {
+    self.seconds = seconds
+    time = fws_monotonic() + seconds
+  }
+
+  package var left: Double { max(0, time - fws_monotonic()) }
+  package var hasPassed: Bool { fws_monotonic() >= time }
+}
+
+/// When a step that has failed is tried again.
+package struct RetryPolicy: Sendable {
+  static let keys = ["max", "on", "codes", "delay", "factor", "max_delay"]
+
+  /// The outcomes that can be worth another attempt. A host that has cancelled wants none.
+  enum Cause: String, CaseIterable {
+    case exited
+    case signaled
+    case timeout
+    case oom
+    case spawnFailed = "spawn_failed"
+    case engineFailed = "engine_failed"
+    case statusUnknown = "status_unknown"
+  }
+
+  package private(set) var limit = 0
+  private var causes = Set(Cause.allCases)
+  private var codes: Set<Int64>?
+  private var delay = 1.0
+  private var factor = 2.0
+  private var longestDelay = 60.0
+
+  init(reading json: JSONRef) throws(ValidationError) {
+    var limit: Int?
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if key == "max" {
+        guard let number = value.integer, (0...1000).contains(number) else {
+          throw ValidationError("\(value.shown) is no number of further attempts: use an integer from 0 to 1000")
+        }
+        limit = Int(number)
+      } else if key == "on" {
+        causes = try RetryPolicy.causes(value)
+      } else if key == "codes" {
+        codes = try RetryPolicy.codes(value)
+      } else if key == "delay" {
+        delay = try RetryPolicy.seconds(value)
+      } else if key == "factor" {
+        guard let number = value.number, number >= 1, number <= 100 else {
+          throw ValidationError("\(value.shown) is no factor: use a number from 1 to 100")
+        }
+        factor = number
+      } else if key == "max_delay" {
+        longestDelay = try RetryPolicy.seconds(value)
+      } else {
+        throw .unknownKey(key, of: "\"retries\"", known: RetryPolicy.keys)
+      }
+    }
+    guard let limit else { throw .missingKey("max", of: "\"retries\"") }
+    self.limit = limit
+  }
+
+  private static func seconds(_ value: JSONRef) throws(ValidationError) -> Double {
+    guard let number = value.number, number >= 0, number <= 86_400 else {
+      throw ValidationError("\(value.shown) is no time in seconds from 0 to 86400")
+    }
+    return number
+  }
+
+  private static func causes(_ value: JSONRef) throws(ValidationError) -> Set<Cause> {
+    var causes: Set<Cause> = []
+    try value.require(.array)
+    try value.forEachElement { (index, element) throws(ValidationError) in
+      do throws(ValidationError) { causes.insert(try element.requireChoice("outcome to try again after")) } catch {
+        throw error.inside(index)
+      }
+    }
+    return causes
+  }
+
+  private static func codes(_ value: JSONRef) throws(ValidationError) -> Set<Int64> {
+    var codes: Set<Int64> = []
+    try value.require(.array)
+    try value.forEachElement { (index, element) throws(ValidationError) in
+      guard let code = element.integer, (1...255).contains(code) else {
+        throw ValidationError("\(element.shown) is no exit code of a failure: use an integer from 1 to 255").inside(index)
+      }
+      codes.insert(code)
+    }
+    return codes
+  }
+
+  /// Whether an attempt that ended so is worth another one.
+  package func covers(_ outcome: Outcome, exitCode: Int32) -> Bool {
+    switch outcome {
+    case .exited: return causes.contains(.exited) && codes.map { $0.contains(Int64(exitCode)) } ?? true
+    case .signaled: return causes.contains(.signaled)
+    case .timeout: return causes.contains(.timeout)
+    case .oom: return causes.contains(.oom)
+    case .spawnFailed: return causes.contains(.spawnFailed)
+    case .engineFailed: return causes.contains(.engineFailed)
+    case .statusUnknown: return causes.contains(.statusUnknown)
+    // These concern the files of a workflow, before or behind the attempts of a step.
+    case .cancelled, .outputMissing, .inputMissing, .volumeFailed: return false
+    }
+  }
+
+  /// Seconds to wait after attempt number `attempt`, which is counted from 1.
+  package func delay(after attempt: Int) -> Double {
+    var seconds = min(delay, longestDelay)
+    for _ in 1..<max(attempt, 1) where seconds > 0 && seconds < longestDelay {
+      seconds = min(seconds * factor, longestDelay)
+    }
+    return seconds
+  }
+}
+
+/// What a host says about one run.
+package struct RunOptions: Sendable {
+  package enum Events: String, CaseIterable {
+    case chunks
+    case text
+    case lines
+    case none
+  }
+
+  package var events = Events.chunks
+  package var settings = RunSettings()
+
+  package init() {}
+
+  package init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if key == "events" {
+        events = try value.requireChoice("kind of events")
+      } else if !(try settings.read(key, value)) {
+        throw .unknownKey(key, of: "the options of a run", known: ["events"] + RunSettings.keys)
+      }
+    }
+  }
+}

@@ -1,0 +1,152 @@
+package import FWBase
+
+/// The three types of steps.
+package enum StepType: String, Sendable {
+  case container
+  case code
+  case notebook
+}
+
+/// What the document of a step says.
+package struct StepDocument {
+  static let keys = ["name", "files", "action", "secrets"] + settingKeys
+  /// What a step may say about its run.
+  static let settingKeys = ["timeout", "output_limit", "retries"]
+  static let containerKeys = ["environment", "commands", "env"]
+
+  var name: String
+  var type: StepType
+  var code = CodeAction()
+  var notebook = NotebookAction()
+  var image = ""
+  var commands: [String] = []
+  var env = KeyValues()
+  var settings = RunSettings()
+  package var files = FilesDocument()
+  /// Names of environment entries and of values of the context.
+  var secrets: [String] = []
+
+  package init(reading json: JSONRef) throws(ValidationError) {
+    var name: String?
+    var action: JSONRef?
+    var settings = RunSettings()
+    var secrets: [String] = []
+    var files = FilesDocument()
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if key == "name" {
+        name = try value.requireName()
+      } else if key == "files" {
+        files = try FilesDocument(reading: value)
+      } else if key == "secrets" {
+        secrets = try value.requireNames()
+      } else if key == "action" {
+        action = value
+      } else if !(StepDocument.settingKeys.contains(key.string) ? try settings.read(key, value) : false) {
+        throw .unknownKey(key, of: "a step", known: StepDocument.keys)
+      }
+    }
+    guard let name else { throw .missingKey("name", of: "the step") }
+    guard let action else { throw .missingKey("action", of: "the step \(MessageFormat.quoted(name))") }
+    self.name = name
+    self.settings = settings
+    self.secrets = secrets
+    self.files = files
+    self.type = .container
+    do throws(ValidationError) { try readAction(action) } catch { throw error.inside("action") }
+  }
+
+  /// The keys of the action decide the type of the step.
+  private mutating func readAction(_ action: JSONRef) throws(ValidationError) {
+    if let reference = action.string {
+      throw ValidationError(
+        "the action is the text \(MessageFormat.quoted(reference)): an object is needed, or in a workflow a reference to one, "
+          + "such as $[[name]]"
+      )
+    }
+    try action.require(.object)
+    if action["func"] != nil {
+      type = .code
+    } else if action["notebook"] != nil {
+      type = .notebook
+    } else if action["environment"] == nil, action["commands"] == nil {
+      try refuseUnknownAction(action)
+    }
+    switch type {
+    case .container: try readContainer(action)
+    case .code: code = try CodeAction(reading: action)
+    case .notebook: notebook = try NotebookAction(reading: action)
+    }
+  }
+
+  private func refuseUnknownAction(_ action: JSONRef) throws(ValidationError) {
+    let known = StepDocument.containerKeys + CodeAction.keys + NotebookAction.keys
+    try action.readMembers { (key, _) throws(ValidationError) in
+      if !known.contains(key.string) {
+        throw .unknownKey(key, of: "an action", known: ["commands", "func", "notebook"])
+      }
+    }
+    throw ValidationError("the action is of no type: it needs \"environment\" and \"commands\", or \"func\", or \"notebook\"")
+  }
+
+  private mutating func readContainer(_ action: JSONRef) throws(ValidationError) {
+    try action.readMembers { (key, value) throws(ValidationError) in
+      if key == "environment" {
+        image = try value.requireString()
+      } else if key == "commands" {
+        commands = try value.requireStrings()
+      } else if key == "env" {
+        env = try KeyValues(reading: value, .environment)
+      } else {
+        throw .unknownKey(key, of: "the action of a container step", known: StepDocument.containerKeys)
+      }
+    }
+    for key in ["environment", "commands"] where action[key] == nil {
+      throw .missingKey(key, of: "the action of a container step")
+    }
+  }
+}
+
+/// What stands under "files", in a step or in a workflow: what is made available before it, and looked for behind it.
+package struct FilesDocument {
+  static let keys = ["inputs", "outputs", "kept"]
+
+  private var inputTexts: [String] = []
+  private var outputTexts: [String] = []
+  /// Keys in their one form, once `checkKeys` has found them good.
+  package private(set) var inputs: [VolumeKey] = []
+  package private(set) var outputs: [VolumeKey] = []
+  /// Whether outputs may stay as they were before.
+  package private(set) var isKept = false
+
+  package init() {}
+
+  /// - Parameter isOpen: whether there may be references in it, whose values are not there yet.
+  package init(reading json: JSONRef, isOpen: Bool = false) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if key == "inputs" {
+        inputTexts = try value.requireStrings()
+      } else if key == "outputs" {
+        outputTexts = try value.requireStrings()
+      } else if key == "kept" {
+        if isOpen, value.string.flatMap({ Reference($0) }) != nil { return }
+        isKept = try value.requireBoolean()
+      } else {
+        throw .unknownKey(key, of: "\"files\"", known: FilesDocument.keys)
+      }
+    }
+  }
+
+  /// Only a workflow looks at the keys.
+  package mutating func checkKeys(isOpen: Bool = false) throws(ValidationError) {
+    do throws(ValidationError) { inputs = try FilesDocument.keys(inputTexts, isOpen) } catch { throw error.inside("inputs") }
+    do throws(ValidationError) { outputs = try FilesDocument.keys(outputTexts, isOpen) } catch { throw error.inside("outputs") }
+  }
+
+  private static func keys(_ texts: [String], _ isOpen: Bool) throws(ValidationError) -> [VolumeKey] {
+    var keys: [VolumeKey] = []
+    for (index, text) in texts.enumerated() where !isOpen || Reference(text) == nil {
+      do throws(ValidationError) { keys.append(try VolumeKey(checking: text)) } catch { throw error.inside(index) }
+    }
+    return keys
+  }
+}

@@ -1,0 +1,144 @@
+package import FWBase
+
+/// The name of a file in a storage volume, relative to the volume's base: bytes, with `/` between its parts, and with `/` at
+/// the end where it names a folder with all that is in it.
+///
+/// It is the one type for keys and for paths beneath a volume. File systems and protocols compare bytes, and a `/` is a
+/// separator whatever byte follows it. `String` compares and splits by canonical characters, so a key is text in messages only.
+package struct VolumeKey: Hashable, Sendable {
+  /// In the one form that a key has: no empty part, no `.`, no `..`, and no `/` at the beginning.
+  package let bytes: [UInt8]
+
+  private static let slash = UInt8(ascii: "/")
+
+  private init(unchecked bytes: [UInt8]) { self.bytes = bytes }
+
+  /// A key as a document has it, in its one form, or why it is none.
+  package init(checking text: String) throws(ValidationError) { try self.init(checking: Array(text.utf8)) }
+
+  init(checking given: [UInt8]) throws(ValidationError) {
+    if given.isEmpty { throw ValidationError("an empty string stands where the key of a file is needed") }
+    if given.first == VolumeKey.slash {
+      throw ValidationError(
+        "the key \(MessageFormat.quoted(bytes: given)) is an absolute path: a key is relative to the base of its volume")
+    }
+    if given.count > 1024 { throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has more than 1024 bytes") }
+    if given.contains(0) {
+      throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has a NUL in it, which no file's name can have")
+    }
+    var bytes: [UInt8] = []
+    for part in given.split(separator: VolumeKey.slash) where !part.elementsEqual(".".utf8) {
+      if part.elementsEqual("..".utf8) {
+        throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has \"..\" in it, which would lead out of its volume")
+      }
+      if part.count > 255 { throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has a part of more than 255 bytes") }
+      if !bytes.isEmpty { bytes.append(VolumeKey.slash) }
+      bytes += part
+    }
+    if bytes.isEmpty { throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) names no file") }
+    if given.last == VolumeKey.slash { bytes.append(VolumeKey.slash) }
+    self.bytes = bytes
+  }
+
+  /// A key that comes from a storage service; `nil` if it is not in the one form, and so can be no file's.
+  package init?(listed bytes: [UInt8]) {
+    guard let key = try? VolumeKey(checking: bytes), key.bytes == bytes else { return nil }
+    self = key
+  }
+
+  // MARK: Its parts
+
+  package var namesFolder: Bool { bytes.last == VolumeKey.slash }
+
+  /// The same name without the `/` at its end: what a system call takes.
+  package var path: VolumeKey { namesFolder ? VolumeKey(unchecked: Array(bytes.dropLast())) : self }
+
+  /// The same name, as that of a folder.
+  package var folder: VolumeKey { namesFolder ? self : VolumeKey(unchecked: bytes + [VolumeKey.slash]) }
+
+  package var components: [ArraySlice<UInt8>] { bytes.split(separator: VolumeKey.slash) }
+
+  /// How many folders it is beneath.
+  package var depth: Int { path.bytes.reduce(0) { $0 + ($1 == VolumeKey.slash ? 1 : 0) } }
+
+  /// The last component.
+  package var name: [UInt8] { components.last.map { Array($0) } ?? [] }
+
+  /// The folder that holds it; `nil`: the volume's base.
+  package var parent: VolumeKey? {
+    let path = path.bytes
+    return path.lastIndex(of: VolumeKey.slash).map { VolumeKey(unchecked: Array(path[...$0])) }
+  }
+
+  /// The first of its components, as many as are asked for.
+  package func prefix(_ count: Int) -> VolumeKey {
+    VolumeKey(unchecked: Array(components.prefix(count).joined(separator: [VolumeKey.slash])))
+  }
+
+  /// What has a name in this folder. The name is one that a directory has.
+  package func appending(_ name: [UInt8]) -> VolumeKey { VolumeKey(unchecked: folder.bytes + name) }
+
+  /// What has a name in the volume's base.
+  package init(inBase name: [UInt8]) { bytes = name }
+
+  /// Whether it is beneath a folder, and not the folder itself.
+  package func isInside(_ folder: VolumeKey) -> Bool {
+    let prefix = folder.folder.bytes
+    return bytes.count > prefix.count && bytes.starts(with: prefix)
+  }
+
+  package static func precedes(_ one: VolumeKey, _ other: VolumeKey) -> Bool {
+    one.bytes.lexicographicallyPrecedes(other.bytes)
+  }
+
+  // MARK: Shown, and handed on
+
+  /// For documents, whose text is UTF-8: U+FFFD stands for bytes that are none.
+  package var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// For messages: in quotes, and bytes that are no UTF-8 as `\xFF`.
+  package var shown: String { MessageFormat.quoted(bytes: bytes) }
+
+  /// The same, whole: two names are two texts.
+  package var escaped: String { MessageFormat.quoted(bytes: bytes, limit: Int.max) }
+
+  package func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result { bytes.withCString(body) }
+}
+
+/// Where a version of a file is: in a volume, or in the copy of a remote volume's files that is on this machine. What a run keeps
+/// is in a directory that is no volume of the document, and is named by its path.
+package struct Location: Hashable, Sendable {
+  private let name: Name
+  private let kind: Kind
+
+  private enum Kind { case volume, localCopy, stateDirectory }
+
+  package init(_ volume: String, isLocalCopy: Bool = false) {
+    name = Name(volume)
+    kind = isLocalCopy ? .localCopy : .volume
+  }
+
+  package init(stateDirectory path: String) {
+    name = Name(path)
+    kind = .stateDirectory
+  }
+
+  package var isLocalCopy: Bool { kind == .localCopy }
+
+  /// The volume's name, as the document has it.
+  package var volume: String { name.text }
+
+  /// As a message names it.
+  package var shown: String {
+    switch kind {
+    case .volume: return "the volume \(MessageFormat.quoted(volume))"
+    case .localCopy: return "the local copy of the volume \(MessageFormat.quoted(volume))"
+    case .stateDirectory: return "the state directory \(MessageFormat.path(volume))"
+    }
+  }
+
+  /// The same, with the directory that it is.
+  package func shown(at path: String) -> String {
+    kind == .stateDirectory ? shown : "the directory \(MessageFormat.path(path)) of \(shown)"
+  }
+}

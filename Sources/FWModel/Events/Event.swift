@@ -1,0 +1,115 @@
+internal import CFlowShims
+internal import FWBase
+internal import Glibc
+
+/// Something that happened while a step ran.
+package final class Event: @unchecked Sendable {
+  // Unchecked: nothing changes after it is made.
+  package enum Kind: Int32 {
+    case stepStarted = 1
+    case commandStarted = 2
+    case output = 3
+    case commandEnded = 4
+    case retry = 5
+    case stepEnded = 6
+    case progress = 7
+    case runStarted = 8
+    case runEnded = 9
+    case fileCopied = 10
+    case stepRestored = 11
+  }
+
+  package enum Content {
+    case stepStarted(step: String, worker: String, type: WorkerType)
+    case commandStarted(text: String, pid: Int32?, container: String?)
+    case output(isContinued: Bool)
+    case commandEnded(CommandRecord)
+    case retry(Attempt, delay: Double)
+    case stepEnded(StepResult)
+    case progress(image: String, ImageProgress)
+    case cell(CellProgress)
+    case queue(job: String?, status: String)
+    case runStarted(steps: [String])
+    case runEnded(RunResult)
+    case fileCopied(CopiedFile)
+    case stepRestored(StepResult)
+  }
+
+  package let kind: Kind
+  package let sequence: UInt64
+  /// Seconds since 1970.
+  package let time: Double
+  /// From 1.
+  package let attempt: Int32
+  /// From 0; -1: it is about the step.
+  package let command: Int32
+  /// In its workflow, from 0; -1: it is about the workflow, or there is none.
+  package let step: Int32
+  package let stream: Stream?
+  let content: Content
+  private let start: UnsafeMutablePointer<UInt8>?
+  private let count: Int
+
+  init(
+    _ content: Content, _ position: EventQueue.Position, time: Double, attempt: Int32, command: Int32, stream: Stream? = nil,
+    data: consuming ByteBuffer? = nil
+  ) {
+    switch content {
+    case .stepStarted: kind = .stepStarted
+    case .commandStarted: kind = .commandStarted
+    case .output: kind = .output
+    case .commandEnded: kind = .commandEnded
+    case .retry: kind = .retry
+    case .stepEnded: kind = .stepEnded
+    case .progress, .cell, .queue: kind = .progress
+    case .runStarted: kind = .runStarted
+    case .runEnded: kind = .runEnded
+    case .fileCopied: kind = .fileCopied
+    case .stepRestored: kind = .stepRestored
+    }
+    self.content = content
+    sequence = position.sequence
+    step = position.step
+    self.time = time
+    self.attempt = attempt
+    self.command = command
+    self.stream = stream
+    if let data {
+      let count = data.count
+      start = data.take()
+      self.count = start == nil ? 0 : count
+    } else {
+      start = nil
+      count = 0
+    }
+  }
+
+  deinit { free(start) }
+
+  /// The bytes of output, followed by a NUL; `nil` for an event that is no output.
+  package var data: UnsafeRawBufferPointer? { stream == nil ? nil : UnsafeRawBufferPointer(start: start, count: count) }
+
+  /// Whether the line goes on in the next event.
+  package var isContinued: Bool {
+    if case .output(let isContinued) = content { return isContinued }
+    return false
+  }
+}
+
+extension Event.Kind {
+  var name: String {
+    switch self {
+    case .stepStarted: return "step_started"
+    case .commandStarted: return "command_started"
+    case .output: return "output"
+    case .commandEnded: return "command_ended"
+    case .retry: return "retry"
+    case .stepEnded: return "step_ended"
+    case .progress: return "progress"
+    case .runStarted: return "run_started"
+    case .runEnded: return "run_ended"
+    case .fileCopied: return "file_copied"
+    case .stepRestored: return "step_restored"
+    }
+  }
+}

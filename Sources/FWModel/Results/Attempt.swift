@@ -1,0 +1,180 @@
+package import FWBase
+
+/// One run of a step's commands: a step that is tried again has several.
+package struct Attempt {
+  /// Those that ran, in order; the last decides.
+  package let commands: [CommandRecord]
+  package private(set) var outcome: Outcome
+  package private(set) var returncode: Int32
+  let engine: (any EngineFacts)?
+  /// Why it failed, or what of a success is not whole; `nil` where there is nothing to say.
+  private(set) var message: CText?
+  private(set) var explanation: Explanation?
+  /// Seconds that were waited after it.
+  package var delay: Double?
+  private let stdout: [Output]
+  private let stderr: [Output]
+  private let shownStep: String
+
+  /// - Parameters:
+  ///   - total: how many commands the step has.
+  ///   - limit: of its time, as a message names it; most attempts need none.
+  package init(
+    step: Step, commands: [CommandRecord], total: Int, limit: @autoclosure () -> String, engine: (any EngineFacts)?, on type: WorkerType,
+    path: SearchPath?, _ secrets: Secrets
+  ) {
+    self.commands = commands
+    self.engine = engine
+    shownStep = step.shownName
+    let last = commands.last
+    outcome = last?.end.outcome ?? .exited
+    returncode = last?.returncode ?? 0
+    if let last, returncode != 0 {
+      let place = step.type == .container ? last.index.map { ", command \($0 + 1) of \(total)" } ?? "" : ""
+      message = CText(message: "step \(shownStep)\(place) \(last.explanation(limit: limit()))\(last.gaps)")
+    }
+    if returncode == 0, let gap = commands.first(where: { !$0.gaps.isEmpty }) {
+      message = CText(message: "step \(shownStep) has ended with status 0\(gap.gaps)")
+    }
+    explanation = last.flatMap { Explanation($0, type: type, step: step.type, path: path, engine: engine, secrets) }
+    stdout = commands.flatMap(\.end.stdout.pieces)
+    // What kept a command from running, or the trace of what it raised, stands where its own complaint would.
+    stderr = commands.map(\.end).flatMap { end in
+      let trace = end.exception.map(\.trace) ?? ""
+      return end.stderr.pieces + Output(trace.isEmpty ? end.failure ?? "" : trace).pieces
+    }
+  }
+
+  func outputs(of stream: Stream) -> [Output] { stream == .stdout ? stdout : stderr }
+
+  /// The same, for a step whose commands have succeeded, and its files have not.
+  func failed(by failure: StepFailure, of step: Step, on type: WorkerType) -> Attempt {
+    let record = CommandRecord(index: nil, command: "", CommandEnd(failure: failure, started: 0))
+    var attempt = self
+    attempt.outcome = failure.outcome
+    attempt.returncode = 1
+    attempt.message = CText(message: "step \(shownStep) failed: \(failure.reason)")
+    attempt.explanation = Explanation(record, type: type, step: step.type, path: nil, engine: nil, Secrets.none)
+    return attempt
+  }
+
+  /// The same, as the last one of a step that was cancelled before the next one began.
+  package var cancelled: Attempt {
+    var attempt = self
+    attempt.outcome = .cancelled
+    attempt.delay = nil
+    let before = message.map { "; the attempt before had failed: \($0.string)" } ?? ""
+    attempt.message = CText(message: "step \(shownStep) was cancelled before it was tried again\(before)")
+    return attempt
+  }
+}
+
+/// What happened to one command.
+package struct CommandRecord {
+  /// Its number in the step, from 0; `nil` if it is about the step as a whole.
+  let index: Int?
+  /// After substitution.
+  package let command: String
+  package let end: CommandEnd
+  /// Where the step was ended, if that was between two commands.
+  private let position: String?
+
+  package init(index: Int?, command: String, _ end: CommandEnd, position: String? = nil) {
+    self.position = position
+    self.index = index
+    self.command = command
+    self.end = end
+  }
+
+  package var returncode: Int32 {
+    let own = end.signal.map { 0 - $0 } ?? end.exitCode ?? 1
+    switch end.outcome {
+    case .exited, .signaled, .oom: return own
+    // What was ended has not succeeded, also when it ends with status 0 at that.
+    case .timeout, .cancelled: return own == 0 ? 1 : own
+    case .spawnFailed, .engineFailed, .outputMissing, .statusUnknown, .inputMissing, .volumeFailed: return 1
+    }
+  }
+
+  /// Characters of what an exception or another program says, and of our own sentences with the names in them. They are
+  /// shortened here, when they have been masked: of a secret that was cut, a part would be left.
+  private static let longestExplanation = 300
+  private static let longestFailure = 1000
+  /// Longer than one argument of a program may be.
+  private var isLong: Bool { command.utf8.count >= 128 * 1024 }
+
+  /// What a message says of it, behind the command's place in the step.
+  func explanation(limit: String) -> String {
+    let shown = MessageFormat.quoted(command, limit: 100) + (end.position.map { ", \($0)" } ?? "")
+    if let explanation = end.explanation { return MessageFormat.foreign(explanation, limit: CommandRecord.longestExplanation) }
+    let failure = end.failure.map { MessageFormat.foreign($0, limit: CommandRecord.longestFailure) } ?? ""
+    switch end.outcome {
+    case .exited:
+      let code = end.exitCode ?? 1
+      if end.container != nil { return "exited with status \(code): \(shown)" }
+      let unexecutable = isLong ? " (not executable, or longer than the system takes)" : " (not executable)"
+      let hint = code == 127 ? " (the shell found no such command)" : code == 126 ? unexecutable : ""
+      return "exited with status \(code)\(hint): \(shown)"
+    case .signaled:
+      let number = end.signal ?? 0
+      let likely = end.outOfMemory == nil ? "" : "; its container's memory had likely run out"
+      return "was ended by signal \(number)\(CommandRecord.signalName(number))\(likely): \(shown)"
+    case .oom: return "was ended, because the memory of its container ran out: \(shown)"
+    case .timeout:
+      if let position { return "was ended \(position), because \(limit) had passed: \(shown)" }
+      return "was ended, because \(limit) had passed\(ending): \(shown)"
+    case .cancelled:
+      if let position { return "was cancelled \(position): \(shown)" }
+      return "was ended, because the step was cancelled\(ending): \(shown)"
+    case .statusUnknown: return "ended, but nobody knows how: \(end.loss ?? "its monitor process was killed"): \(shown)"
+    case .spawnFailed, .inputMissing: return "could not be started: \(failure)"
+    case .outputMissing, .volumeFailed: return "failed: \(failure)"
+    case .engineFailed:
+      return "\(end.container == nil && end.pid == nil ? "could not be run" : "was not run to its end"): \(failure)"
+    }
+  }
+
+  /// Why files with the whole output are missing or not complete.
+  var spillError: String? {
+    let errors = [end.stdout.fileError, end.stderr.fileError].compactMap { $0 }
+    return errors.isEmpty ? nil : Set(errors).sorted().joined(separator: "; ")
+  }
+
+  /// What a message says of output that may be missing.
+  var gaps: String {
+    let cut = [(Stream.stdout, end.stdout), (.stderr, end.stderr)].filter { $0.1.isExhausted }.map { stream, output in
+      "; memory ran out: \(output.count) of \(output.written) bytes of \(stream.name) are kept"
+    }.joined() + (spillError.map { "; \($0)" } ?? "")
+    if end.incomplete.isEmpty { return cut }
+    let names = end.incomplete.map { "\($0.name)" }.joined(separator: " and ")
+    return "\(cut); output may be missing: the end of \(names) was not seen\(end.unread.map { " (\($0))" } ?? "")"
+  }
+
+  /// Who had to be killed, and who could not be.
+  private var ending: String {
+    var killed = end.endedBy == .kill ? ["the command"] : []
+    killed += end.survivors.filter { $0.endedBy == .kill }.map { "\($0.name) (\($0.pid))" }
+    let kills = killed.isEmpty ? "" : "; KILL was needed for \(killed.prefix(5).joined(separator: ", "))"
+    return kills + (end.isEnded ? "" : "; some of its processes could not be ended")
+  }
+
+  private static func signalName(_ number: Int32) -> String {
+    switch number {
+    case 1: return " (HUP)"
+    case 2: return " (INT)"
+    case 3: return " (QUIT)"
+    case 4: return " (ILL)"
+    case 6: return " (ABRT)"
+    case 7: return " (BUS)"
+    case 8: return " (FPE)"
+    case 9: return " (KILL)"
+    case 11: return " (SEGV)"
+    case 13: return " (PIPE)"
+    case 14: return " (ALRM)"
+    case 15: return " (TERM)"
+    case 24: return " (XCPU)"
+    case 25: return " (XFSZ)"
+    default: return ""
+    }
+  }
+}

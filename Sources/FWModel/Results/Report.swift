@@ -1,0 +1,105 @@
+package import FWBase
+
+/// What happened, as callers hold it: that of one step, or of a whole workflow.
+package final class Report: @unchecked Sendable {
+  // Unchecked: nothing changes after it is made.
+  package enum Content {
+    case step(StepResult)
+    case run(RunResult)
+  }
+
+  package let content: Content
+  /// The result of a workflow has lent it, and ends it.
+  package let isLent: Bool
+
+  package init(_ result: StepResult, isLent: Bool = false) {
+    content = .step(result)
+    self.isLent = isLent
+  }
+
+  package init(_ result: RunResult) {
+    content = .run(result)
+    isLent = false
+  }
+
+  package var outcome: Outcome {
+    switch content {
+    case .step(let result): return result.outcome
+    case .run(let result): return result.outcome
+    }
+  }
+
+  package var returncode: Int32 {
+    switch content {
+    case .step(let result): return result.returncode
+    case .run(let result): return result.returncode
+    }
+  }
+
+  /// Why it failed, as C text; `nil` when it did not.
+  package var message: CText? {
+    switch content {
+    case .step(let result): return result.message
+    case .run(let result): return result.message
+    }
+  }
+
+  /// The name of the step, as C text; `nil` for a workflow.
+  package var name: CText? {
+    if case .step(let result) = content { return result.cStep }
+    return nil
+  }
+
+  /// Of a workflow: what happened to each step that was run.
+  package var steps: [Report] {
+    if case .run(let result) = content { return result.steps }
+    return []
+  }
+
+  /// Whether the end of a stream was not seen.
+  package func isIncomplete(_ stream: Stream) -> Bool {
+    switch content {
+    case .step(let result): return result.last.commands.contains { $0.end.incomplete.contains(stream) }
+    case .run(let result): return result.steps.contains { $0.isIncomplete(stream) }
+    }
+  }
+
+  package func outputCount(of stream: Stream) -> Int {
+    switch content {
+    case .step(let result): return result.outputCount(of: stream)
+    case .run(let result): return result.steps.reduce(0) { $0 + $1.outputCount(of: stream) }
+    }
+  }
+
+  /// The bytes that one command wrote, followed by a NUL; they live as long as the report.
+  package func bytes(of stream: Stream, _ index: Int) -> UnsafeRawBufferPointer? { output(of: stream, index)?.bytes }
+
+  /// How many bytes of it are missing, and where.
+  package func cut(of stream: Stream, _ index: Int) -> (missing: Int, at: Int)? {
+    output(of: stream, index).map { ($0.missing, $0.cut) }
+  }
+
+  private func output(of stream: Stream, _ index: Int) -> Output? {
+    switch content {
+    case .step(let result): return result.output(of: stream, index)
+    case .run(let result):
+      var index = index
+      for step in result.steps {
+        let count = step.outputCount(of: stream)
+        if index < count { return step.output(of: stream, index) }
+        index -= count
+      }
+      return nil
+    }
+  }
+
+  package func toJSON() throws(FlowError) -> UnsafeMutablePointer<UInt8> {
+    var writer = JSONWriter()
+    switch content {
+    case .step(let result): result.write(to: &writer)
+    case .run(let result): result.write(to: &writer)
+    }
+    guard let text = writer.finish() else { throw .noMemory }
+    return text
+  }
+}

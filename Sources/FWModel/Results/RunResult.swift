@@ -1,0 +1,91 @@
+package import FWBase
+
+/// What happened when a workflow was run.
+package final class RunResult {
+  /// Those that were run, and those that a run before had ended.
+  package let steps: [Report]
+  /// How many steps the workflow has.
+  package let total: Int
+  /// How many of the first ones had been run before, by a host that has died.
+  package let restored: Int
+  let outcome: Outcome
+  let returncode: Int32
+  let message: CText?
+  /// Seconds since 1970, and of the whole.
+  package let started: Double
+  package let duration: Double
+  /// The values that the steps could refer to, without secrets.
+  let context: JSONValue?
+  package let copies: [Copy]
+
+  /// A file that was copied for a step; -1: for the workflow as a whole.
+  package struct Copy {
+    package let step: Int
+    package let file: CopiedFile
+    /// Seconds since 1970.
+    package let ended: Double
+
+    package init(step: Int, file: CopiedFile, ended: Double) {
+      self.step = step
+      self.file = file
+      self.ended = ended
+    }
+  }
+
+  /// - Parameters:
+  ///   - failure: of the run itself, and no step's.
+  ///   - unkept: why its state is not kept, by which a run of steps that succeeded has failed in the end.
+  package init(
+    steps: [Report], total: Int, restored: Int, failure: StepFailure?, started: Double, duration: Double, context: JSONValue?,
+    copies: [Copy], unkept: StepFailure?
+  ) {
+    self.steps = steps
+    self.total = total
+    self.restored = restored
+    self.started = started
+    self.duration = duration
+    self.context = context
+    self.copies = copies
+    var outcome = failure?.outcome ?? steps.last?.outcome ?? .exited
+    var returncode = failure == nil ? steps.last?.returncode ?? 0 : 1
+    var told = failure.map { "the workflow failed: \($0.reason)" } ?? steps.last?.message?.string
+    if let unkept {
+      if returncode == 0 { (outcome, returncode, told) = (unkept.outcome, 1, "the workflow failed, though its steps succeeded") }
+      told = "\(told ?? ""); its state is not kept, so that another run begins from an earlier step: \(unkept.reason)"
+    }
+    self.outcome = outcome
+    self.returncode = returncode
+    message = told.flatMap { CText(message: $0) }
+  }
+
+  func write(to writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("version", 1)
+      writer.member("returncode", Int(returncode))
+      writer.member("outcome", "\(outcome.name)")
+      writer.member("message", message?.string)
+      writer.member("started", started)
+      writer.member("duration", duration)
+      writer.member("total", total)
+      writer.member("restored", restored)
+      writer.member("context") { writer in
+        guard let context else { return writer.null() }
+        context.read { writer.value($0) }
+      }
+      writer.member("steps") { writer in
+        writer.array(steps) { writer, report in
+          if case .step(let result) = report.content { result.write(to: &writer) } else { writer.null() }
+        }
+      }
+      writer.member("copies") { writer in
+        writer.array(copies) { writer, copy in
+          writer.object { writer in
+            writer.member("step", copy.step < 0 ? nil : copy.step)
+            copy.file.writeMembers(to: &writer)
+            writer.member("ended", copy.ended)
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,179 @@
+package import FWBase
+internal import Glibc
+
+/// What a run must not tell: the values of environment entries and of the context that a worker or a step calls secret. A
+/// name that one step of a workflow calls so, or its worker, is secret in the whole run.
+///
+/// A secret of the context reaches a step that names it, or whose worker does, as an environment variable of its name, and
+/// in no other way: it is in no command, because that is an argument of a process, which everybody on the machine may read,
+/// and among no parameters of a notebook, because these are written into it. Everywhere else its value is replaced by three
+/// stars.
+package final class Secrets: Sendable {
+  /// All that are called so in the run.
+  package let names: Set<Name>
+  /// Those of the context that the step itself gets, for its environment.
+  package let env: KeyValues
+  package let tree: PatternTree
+
+  package static let none = Secrets()
+  /// Shorter ones would be found everywhere.
+  private static let leastSize = 4
+
+  package var isEmpty: Bool { names.isEmpty }
+
+  private init() {
+    names = []
+    env = KeyValues()
+    tree = .none
+  }
+
+  /// Those of a step.
+  ///
+  /// - Parameters:
+  ///   - worker: the names that the worker has.
+  ///   - env: the worker's entries, overridden by the step's.
+  ///   - run: those of its workflow; none for a step by itself.
+  package init(_ worker: [String], _ step: Step, env: KeyValues, _ context: ContextValues?, of run: Secrets) throws(FlowError) {
+    var values = SecretValues()
+    var hidden = KeyValues()
+    for (index, name) in (worker + step.secrets).enumerated() {
+      let entry = env[name]
+      let value = context?[name]
+      let text = value.map { ValueText.string($0) }
+      for text in [entry, text].compactMap({ $0 }) where !text.isEmpty && text.utf8.count < Secrets.leastSize {
+        throw FlowError(
+          .document,
+          "step \(step.shownName): the secret \(MessageFormat.quoted(name)) has fewer than \(Secrets.leastSize) bytes, which "
+            + "cannot be kept out of what is told",
+          path: index < worker.count ? "" : "/secrets/\(index - worker.count)")
+      }
+      if run.isEmpty {
+        if let entry { values.add(entry) }
+        if let value { values.add(value) }
+      }
+      if entry == nil, let text {
+        guard !name.utf8.contains(UInt8(ascii: "=")), !name.isEmpty, !text.utf8.contains(0) else {
+          throw FlowError(
+            .document, "step \(step.shownName): the secret \(MessageFormat.quoted(name)) cannot be an environment variable")
+        }
+        hidden.set(name, text)
+      } else if entry == nil, index >= worker.count {
+        throw FlowError(
+          .document,
+          "step \(step.shownName) names the secret \(MessageFormat.quoted(name)), which neither its environment nor the context "
+            + "has", path: "/secrets/\(index - worker.count)")
+      }
+    }
+    self.env = hidden
+    names = run.isEmpty ? Set((worker + step.secrets).map { Name($0) }) : run.names
+    tree = run.isEmpty ? try PatternTree(values.patterns) : run.tree
+  }
+
+  /// Those of a whole run.
+  ///
+  /// - Parameters:
+  ///   - envs: the entries of all workers and steps.
+  ///   - values: the arguments of the run, and the values that commands may refer to.
+  ///   - before: values that were secret already.
+  package init(_ names: Set<Name>, envs: [KeyValues], _ values: [ContextValues], before: Secrets = .none) throws(FlowError) {
+    var found = SecretValues(before.tree.patterns)
+    if !names.isEmpty {
+      for env in envs { for (key, value) in env.pairs where names.contains(Name(key)) { found.add(value) } }
+      for name in names { for values in values { if let value = values[name.text] { found.add(value) } } }
+    }
+    self.names = names
+    env = KeyValues()
+    tree = try PatternTree(found.patterns)
+  }
+
+  package func contains(_ name: String) -> Bool { !names.isEmpty && names.contains(Name(name)) }
+
+  /// The same text without them.
+  package func masked(_ text: String) -> String {
+    guard !tree.isEmpty else { return text }
+    var result = ByteBuffer()
+    var mask = Mask(self)
+    var text = text
+    text.withUTF8 { bytes in mask.take(UnsafeRawBufferPointer(bytes)) { result.append($0) } }
+    mask.finish { result.append($0) }
+    return String(decoding: result.bytes, as: UTF8.self)
+  }
+
+  func masked(_ text: String?) -> String? { text.map { masked($0) } }
+
+  /// A message without them, in which texts may have been cut: the beginning of a secret before "…" is hidden as well.
+  func masked(message: String) -> String {
+    guard !tree.isEmpty else { return message }
+    let bytes = Array(message.utf8)
+    let mark = Array("\u{2026}".utf8)
+    var result: [UInt8] = []
+    var given = 0
+    var node: Int32 = 0
+    for (at, byte) in bytes.enumerated() {
+      let depth = tree.depth(node)
+      if byte == mark[0], depth >= Secrets.leastSize, at - depth >= given, bytes[at...].starts(with: mark) {
+        result += bytes[given..<(at - depth)] + Array("***".utf8)
+        given = at
+      }
+      node = tree.open(tree.next(node, byte))
+    }
+    return masked(String(decoding: result + bytes[given...], as: UTF8.self))
+  }
+
+  package func masked(_ error: FlowError) -> FlowError {
+    FlowError(error.code, masked(message: error.message), path: error.path, position: error.position)
+  }
+
+  package func masked(_ failure: StepFailure) -> StepFailure { failure.with(reason: masked(message: failure.reason)) }
+}
+
+/// The texts by which secrets are found.
+struct SecretValues {
+  private(set) var patterns: Set<[UInt8]>
+
+  /// What is shorter by itself would be found everywhere: a line of a value, or a value in an array or object.
+  private static let leastLine = 8
+  private static let leastElement = 4
+
+  init(_ patterns: [[UInt8]] = []) { self.patterns = Set(patterns) }
+
+  /// The text, how JSON writes it and Python shows it, and, where it has several, its lines.
+  mutating func add(_ text: String) {
+    guard text.utf8.count >= SecretValues.leastElement else { return }
+    patterns.insert(Array(text.utf8))
+    var writer = JSONWriter()
+    writer.string(text)
+    let written = writer.buffer()
+    patterns.insert(Array(written.bytes.dropFirst().dropLast()))
+    patterns.formUnion(Secrets.quoted(text))
+    let lines = text.utf8.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
+    if lines.count > 1 { for line in lines { add(line: line) } }
+    add(line: text.utf8[...])
+  }
+
+  /// A line by itself, as a shell's `read` gives it: without the blanks around it.
+  private mutating func add(line: Substring.UTF8View) {
+    func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+    let begin = line.drop { isBlank($0) }
+    let end = begin.lastIndex { !isBlank($0) }.map { begin.index(after: $0) } ?? begin.startIndex
+    for part in [line, begin[..<end]] where part.count >= SecretValues.leastLine { patterns.insert(Array(part)) }
+  }
+
+  /// A value, and all that is in it: an element is told more easily than the whole.
+  mutating func add(_ value: JSONRef) {
+    add(ValueText.string(value))
+    // Without recursion: the value may be deep, and the thread's stack small.
+    var left = [value]
+    while let value = left.popLast() {
+      switch value.kind {
+      case .array: value.forEachElement { left.append($1) }
+      case .object: value.forEachMember { left.append($1) }
+      case .string: add(value.string ?? "")
+      case .integer, .real:
+        add(ValueText.string(value))
+        if let text = JSONText.compact(value) { add(text.string) }
+      case .boolean, .null: break
+      }
+    }
+  }
+}

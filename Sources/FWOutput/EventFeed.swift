@@ -1,0 +1,135 @@
+internal import CFlowShims
+internal import FWBase
+internal import FWModel
+internal import Glibc
+
+/// Makes events of what is read from one stream of one command.
+struct EventFeed: ~Copyable {
+  private let stream: Stream
+  private let mode: Mode
+  /// What is not told yet: the beginning of a character, and of a line.
+  private var rest = ByteBuffer()
+  private var line = ByteBuffer()
+  /// A CR that is no part of the line if LF follows.
+  private var hasReturn = false
+  /// When what is told now was read.
+  private var time = 0.0
+
+  private enum Mode {
+    case chunks
+    case text
+    case lines
+  }
+
+  /// How much of a heavy stream is taken at once: all its lines are events then, each some hundred bytes. What is freed before
+  /// much has been taken is there again for the next ones.
+  var largestRead: Int { mode == .chunks ? 1 << 20 : mode == .text ? 64 * 1024 : 8 * 1024 }
+
+  private static let longestLine = 64 * 1024
+
+  /// `nil` if no events of output are wanted.
+  init?(_ events: RunOptions.Events, _ stream: Stream) {
+    switch events {
+    case .chunks: mode = .chunks
+    case .text: mode = .text
+    case .lines: mode = .lines
+    case .none: return nil
+    }
+    self.stream = stream
+  }
+
+  mutating func give(_ chunk: consuming ByteBuffer, _ events: inout EventQueue) {
+    time = fws_wall()
+    if mode == .chunks {
+      events.output(stream, chunk, isContinued: false, at: time)
+      return
+    }
+    var text = ByteBuffer()
+    let left: Int
+    if rest.count > 0 {
+      rest.append(chunk.bytes)
+      left = UTF8Text.repair(rest.bytes, into: &text)
+      var tail = ByteBuffer()
+      tail.append(UnsafeRawBufferPointer(rebasing: rest.bytes.suffix(left)))
+      swap(&rest, &tail)
+    } else {
+      left = UTF8Text.repair(chunk.bytes, into: &text)
+      rest.append(UnsafeRawBufferPointer(rebasing: chunk.bytes.suffix(left)))
+    }
+    if mode == .lines {
+      split(text.bytes, &events)
+    } else if text.count > 0 {
+      events.output(stream, text, isContinued: false, at: time)
+    }
+  }
+
+  /// The stream has ended.
+  mutating func finish(_ events: inout EventQueue) {
+    guard events.isListening else { return }
+    time = fws_wall()
+    if rest.count > 0 {
+      // The beginning of a character that never came.
+      var text = ByteBuffer()
+      text.append("\u{FFFD}" as StaticString)
+      rest.truncate(0)
+      if mode == .lines {
+        split(text.bytes, &events)
+      } else {
+        events.output(stream, text, isContinued: false, at: time)
+      }
+    }
+    takeReturn(&events)
+    if line.count > 0 { tell(isContinued: false, &events) }
+  }
+
+  private mutating func takeReturn(_ events: inout EventQueue) {
+    guard hasReturn else { return }
+    hasReturn = false
+    withUnsafeBytes(of: UInt8(ascii: "\r")) { addToLine($0, &events) }
+  }
+
+  /// Forgets what was not told: nobody has asked for what came since.
+  mutating func forget() {
+    rest.truncate(0)
+    line.truncate(0)
+    hasReturn = false
+  }
+
+  private mutating func split(_ text: UnsafeRawBufferPointer, _ events: inout EventQueue) {
+    var left = text
+    while let start = left.baseAddress, !left.isEmpty {
+      let end = memchr(start, Int32(UInt8(ascii: "\n")), left.count).map { UnsafeRawPointer($0) - start }
+      var part = UnsafeRawBufferPointer(rebasing: left[..<(end ?? left.count)])
+      left = UnsafeRawBufferPointer(rebasing: left.dropFirst(part.count + (end == nil ? 0 : 1)))
+      if !part.isEmpty { takeReturn(&events) }
+      if part.last == UInt8(ascii: "\r") {
+        part = UnsafeRawBufferPointer(rebasing: part.dropLast())
+        hasReturn = true
+      }
+      addToLine(part, &events)
+      if end != nil {
+        hasReturn = false
+        tell(isContinued: false, &events)
+      }
+    }
+  }
+
+  /// A line that is too long is told in pieces that end with a character.
+  private mutating func addToLine(_ part: UnsafeRawBufferPointer, _ events: inout EventQueue) {
+    var left = part
+    while line.count + left.count > EventFeed.longestLine {
+      var size = max(0, EventFeed.longestLine - line.count)
+      while size > 0, size < left.count, left[size] & 0xC0 == 0x80 { size -= 1 }
+      line.append(UnsafeRawBufferPointer(rebasing: left[..<size]))
+      left = UnsafeRawBufferPointer(rebasing: left[size...])
+      tell(isContinued: true, &events)
+    }
+    line.append(left)
+  }
+
+  private mutating func tell(isContinued: Bool, _ events: inout EventQueue) {
+    var told = ByteBuffer()
+    swap(&told, &line)
+    events.output(stream, told, isContinued: isContinued, at: time)
+  }
+}

@@ -1,0 +1,79 @@
+package import CFlowShims
+package import FWBase
+internal import FWOutput
+package import FWSystem
+internal import Glibc
+
+/// A program that runs in a monitor, and that we speak with: an interpreter, or the srun that leads to an agent.
+///
+/// Its standard output is a connection to us. What it says on the standard error comes apart.
+package final class LinkedProgram: Sendable {
+  package let channel: Channel
+  package let control: Descriptor
+  package let stderr: Descriptor
+  /// Can be read when the program, or its monitor, has said something.
+  package let epoll: Descriptor
+
+  /// - Parameters:
+  ///   - arguments: the program's path, its name, and its arguments.
+  ///   - grace: seconds between TERM and KILL.
+  ///   - more: what else the monitor is told.
+  package init(
+    _ arguments: borrowing TextBlock, _ environment: borrowing TextBlock, grace: Double,
+    _ more: (inout fwsv_request) -> Void = { _ in }
+  ) throws(StepFailure) {
+    guard let supervisors = Supervisors.shared else { throw .noMemory }
+    var ends: [Int32] = [-1, -1]
+    let error = fws_stream_pair(&ends)
+    guard error == 0 else { throw StepFailure("no connection to a program could be made", error, call: "socketpair") }
+    control = Descriptor(ends[0])
+    let theirs = Descriptor(ends[1])
+    var reader: Int32 = -1
+    let stderrEnd = try OutputPipes.open(&reader)
+    stderr = Descriptor(reader)
+    epoll = try Descriptor.epoll()
+    let texts = arguments.request(environment: environment)
+    guard !texts.isExhausted else { throw .noMemory }
+    var request = fwsv_request()
+    request.kind = UInt32(FWSV_RUN)
+    request.background = UInt32(FWSV_KILL)
+    request.slots = UInt32(clamping: arguments.slots(environment))
+    request.size = UInt64(texts.count)
+    request.timeout = -1
+    request.grace = Int64(grace * 1e9)
+    ProcessLimits().set(in: &request)
+    more(&request)
+    // It works where it is told to, and must not find things where the host happens to be.
+    let root = try RunDirectory.root()
+    channel = try supervisors.run(request, texts, theirs.number, stderrEnd.number, rundir: root.number)
+    withExtendedLifetime((theirs, stderrEnd, root)) {}
+    for fd in [control.number, channel.number] where !fws_epoll_add(epoll.number, fd) {
+      throw StepFailure("the connection to a program cannot be waited for", errno, call: "epoll_ctl")
+    }
+  }
+
+  deinit {
+    // A process that was forked from the host may hold a copy of the connection.
+    if !fws_is_forked(), control.isOurs { shutdown(control.number, Int32(SHUT_RDWR)) }
+  }
+
+  /// Whether the descriptors are still what they were: a host may have closed them.
+  package var isOurs: Bool { epoll.isOurs && control.isOurs && channel.isOurs && stderr.isOurs }
+
+  /// What its monitor says; `nil`: nothing yet. Its end comes once.
+  package func monitorReply() -> fwsv_reply?? {
+    var reply = fwsv_reply()
+    switch channel.receive(&reply) {
+    case .nothing: return nil
+    case .message: return .some(reply)
+    case .lost: return .some(nil)
+    }
+  }
+
+  /// The monitor ends it after that time; `nil`: it may take any.
+  package func limit(_ seconds: Double?, grace: Double) {
+    channel.limit(seconds, grace: grace)
+  }
+
+  package func stop() { channel.stop() }
+}

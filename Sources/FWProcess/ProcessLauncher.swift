@@ -1,0 +1,112 @@
+internal import CFlowShims
+internal import FWBase
+internal import FWExecution
+internal import FWModel
+internal import FWOutput
+internal import FWSystem
+internal import Glibc
+
+/// Starts the commands of a container step as processes of this machine.
+final class ProcessLauncher: CommandLauncher {
+  private let shell: ShellCommand
+  private let settings: RunSettings
+  private let environment: TextBlock
+  /// Where commands work, if some may do without the shell; looked at while the directory is at hand.
+  private var directory: WorkingDirectory?
+  /// What these get, where that is known; made at the first of them.
+  private var direct: DirectEnvironment?
+  /// Between two commands: the monitor of the step, which has kept the run directory.
+  private var channel: Channel?
+  /// Until the first command has taken it.
+  private var rundir: Descriptor?
+
+  /// - Parameter env: the worker's entries and the step's.
+  init(_ options: SubprocessOptions, env: KeyValues, _ settings: RunSettings, rundir path: CText) throws(StepFailure) {
+    shell = ShellCommand(options: options, rundir: path)
+    self.settings = settings
+    environment = TextBlock(environment: env, settings.secrets, inherits: options.inheritEnv)
+    rundir = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(path) }
+  }
+
+  deinit {
+    guard let channel else { return }
+    // It expects another command.
+    if channel.stop() { channel.release() }
+  }
+
+  func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
+    throws(StepFailure) -> any RunningCommand
+  {
+    guard let supervisors = Supervisors.shared else { throw .noMemory }
+    var request = shell.request(timeout: timeout, tellsStart: events != nil)
+    request.keep_rundir = isLast ? 0 : 1
+    let texts = texts(command, isLast: isLast, &request)
+    guard !texts.isExhausted else { throw .noMemory }
+    request.size = UInt64(texts.count)
+    return try Supervisors.retrying { () throws(StepFailure) in
+      let pipes = try OutputPipes(settings, events)
+      let channel = try send(request, texts, pipes.outEnd, pipes.errEnd, supervisors)
+      rundir = nil
+      return ProcessCommand(
+        channel, pipes, self, shell, size: command.count, isLast: isLast, tellsStart: events != nil)
+    }
+  }
+
+  private func texts(_ command: UnsafeRawBufferPointer, isLast: Bool, _ request: inout fwsv_request) -> ByteBuffer {
+    if DashShell.isDash(shell.options.shell) {
+      let words = SimpleCommand.words(command)
+      if directory == nil, let rundir, words != nil || !isLast { directory = WorkingDirectory(rundir) }
+      if let words, let direct = directEnvironment(), let paths = DashShell.paths(words.text(0), direct.environment) {
+        var arguments = TextBlock()
+        arguments.add(list: paths)
+        arguments.add(list: words)
+        shell.add(command, to: &arguments)
+        request.is_direct = 1
+        request.slots = UInt32(clamping: arguments.slots(direct.environment))
+        return arguments.request(environment: direct.environment)
+      }
+    }
+    let arguments = shell.arguments(command)
+    request.slots = UInt32(clamping: arguments.slots(environment))
+    return arguments.request(environment: environment)
+  }
+
+  /// `nil` if only the shell knows it.
+  private func directEnvironment() -> DirectEnvironment? {
+    // A command before may have moved the directory.
+    guard let directory, directory.isThere else { return nil }
+    if direct == nil { direct = DirectEnvironment(environment, directory) }
+    return direct
+  }
+
+  /// Gives a request to a monitor.
+  private func send(
+    _ request: fwsv_request, _ texts: borrowing ByteBuffer, _ out: Descriptor, _ err: Descriptor, _ supervisors: Supervisors
+  ) throws(StepFailure) -> Channel {
+    guard let start = texts.start else { throw .noMemory }
+    var request = request
+    // The monitor of the command before.
+    if let kept = channel {
+      channel = nil
+      var call: UnsafePointer<CChar>?
+      if kept.isOurs, fws_channel_run(kept.number, &request, start, out.number, err.number, -1, &call) == 0 { return kept }
+    }
+    let rundir = if let rundir { rundir } else { try RunDirectory.open(shell.rundir) }
+    // Its descriptor is used to the end: an object may go after its own last use.
+    defer { withExtendedLifetime(rundir) {} }
+    return try supervisors.run(request, texts, out.number, err.number, rundir: rundir.number)
+  }
+
+  /// Takes back the monitor of a command of which nothing is left.
+  func take(_ channel: Channel, isLast: Bool) { if isLast { channel.release() } else { self.channel = channel } }
+}
+
+/// The environment of a program as the shell would hand it on.
+private final class DirectEnvironment {
+  let environment: TextBlock
+
+  init?(_ environment: borrowing TextBlock, _ directory: WorkingDirectory) {
+    guard let own = DashShell.environment(environment, in: directory) else { return nil }
+    self.environment = own
+  }
+}

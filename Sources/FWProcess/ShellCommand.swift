@@ -1,0 +1,122 @@
+package import CFlowShims
+package import FWBase
+internal import Glibc
+
+/// How a shell runs a command, as a monitor is told, and what it means when a monitor cannot.
+package struct ShellCommand {
+  package let options: SubprocessOptions
+  package let rundir: CText
+
+  package init(options: SubprocessOptions, rundir: CText) {
+    self.options = options
+    self.rundir = rundir
+  }
+
+  /// Linux takes 128 KiB for one argument (MAX_ARG_STRLEN: 32 pages); this leaves a margin.
+  private static let argumentLimit = 120_000
+
+  /// - Parameters:
+  ///   - timeout: seconds.
+  ///   - tellsStart: whether its beginning is to be told.
+  package func request(timeout: Double?, tellsStart: Bool) -> fwsv_request {
+    var request = fwsv_request()
+    request.kind = UInt32(FWSV_RUN)
+    request.background = options.background.number
+    request.tell_start = tellsStart ? 1 : 0
+    request.timeout = timeout.map { Int64($0 * 1e9) } ?? -1
+    request.grace = Int64(options.grace * 1e9)
+    options.limits.set(in: &request)
+    return request
+  }
+
+  /// `SHELL -c COMMAND`. A command that is too long for one argument goes in pieces, which the shell
+  /// puts together again; it then sees what it would have seen: the same $0, and no arguments.
+  package func arguments(_ command: UnsafeRawBufferPointer) -> TextBlock {
+    var arguments = TextBlock()
+    add(command, to: &arguments)
+    return arguments
+  }
+
+  func add(_ command: UnsafeRawBufferPointer, to arguments: inout TextBlock) {
+    let shell = options.shell
+    // The program, and its name.
+    arguments.add(shell)
+    arguments.add(shell)
+    arguments.add("-c")
+    if command.count <= ShellCommand.argumentLimit {
+      arguments.add(command)
+    } else {
+      let count = (command.count + ShellCommand.argumentLimit - 1) / ShellCommand.argumentLimit
+      arguments.add("eval \"shift $#;" + (1...count).map { "${\($0)}" }.joined() + "\"")
+      arguments.add(shell)
+      for start in stride(from: 0, to: command.count, by: ShellCommand.argumentLimit) {
+        let end = min(start + ShellCommand.argumentLimit, command.count)
+        arguments.add(UnsafeRawBufferPointer(rebasing: command[start..<end]))
+      }
+    }
+  }
+
+  /// What the supervisor says of a command that it could not start.
+  package func failure(_ reply: fwsv_reply, size: Int) -> StepFailure {
+    let reason = errorText(reply.error)
+    let shell = MessageFormat.path(options.shell)
+    switch (Int(reply.stage), reply.error) {
+    case (FWSV_AT_EXEC, ENOENT): return StepFailure("the shell \(shell) or its interpreter does not exist")
+    case (FWSV_AT_EXEC, EACCES): return StepFailure("the shell \(shell) is not an executable file")
+    case (FWSV_AT_EXEC, E2BIG):
+      return StepFailure(
+        "the command (\(size) bytes) and its environment are longer than the system takes, or one environment variable "
+          + "is longer than 128 KiB")
+    case (FWSV_AT_EXEC, _): return StepFailure("the shell \(shell) cannot be run: \(reason)")
+    case (FWSV_AT_CHDIR, _):
+      return StepFailure("the run directory \(MessageFormat.path(rundir.string)) cannot be entered: \(reason)")
+    case (FWSV_AT_LIMIT, _):
+      let keys = ProcessLimits.keys
+      let key = keys.indices.contains(Int(reply.limit)) ? keys[Int(reply.limit)] : ""
+      return StepFailure(
+        reply.error == EPERM
+          ? "the limit \(MessageFormat.quoted(key)) of the worker is above the hard limit that this process has"
+          : "the limit \(MessageFormat.quoted(key)) of the worker cannot be set: \(reason)")
+    default: return StepFailure(start: reply)
+    }
+  }
+}
+
+extension StepFailure {
+  /// What a monitor says of a program that it could not start, where that is not the program's own fault.
+  package init(start reply: fwsv_reply, of program: String = "the command") {
+    let (what, call): (String, String?) =
+      switch Int(reply.stage) {
+      case FWSV_AT_STREAMS: ("the output streams of \(program) could not be set up", "dup3")
+      case FWSV_AT_CHDIR: ("the directory of \(program) cannot be entered", "fchdir")
+      case FWSV_AT_LIMIT: ("a limit of \(program) cannot be set", "prlimit64")
+      case FWSV_AT_CLONE: ("the system starts no further process", "clone")
+      case FWSV_AT_SIGNALS: ("the monitor process could not see the end of \(program)", "signalfd4")
+      case FWSV_AT_RECEIVE: ("the descriptors of \(program) did not reach the monitor process", "recvmsg")
+      case FWSV_AT_TEXTS: ("the monitor process cannot read what to run", "mmap")
+      case FWSV_AT_SOCKET: ("no connection to a monitor process could be made", "socketpair")
+      case FWSV_AT_EXEC: ("\(program) cannot be run", nil)
+      default: ("the monitor process cannot take \(program)", nil)
+      }
+    self.init(what, reply.error, call: call)
+  }
+}
+
+extension SubprocessOptions.Background {
+  fileprivate var number: UInt32 {
+    switch self {
+    case .kill: return UInt32(FWSV_KILL)
+    case .wait: return UInt32(FWSV_WAIT)
+    case .leave: return UInt32(FWSV_LEAVE)
+    }
+  }
+}
+
+extension ProcessLimits {
+  func set(in request: inout fwsv_request) {
+    withUnsafeMutableBytes(of: &request.limits) { bytes in
+      let slots = bytes.bindMemory(to: UInt64.self)
+      for (slot, value) in zip(slots.indices, values) { slots[slot] = value ?? UInt64.max }
+    }
+  }
+}

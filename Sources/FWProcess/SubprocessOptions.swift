@@ -1,0 +1,75 @@
+package import FWBase
+internal import FWExecution
+package import FWModel
+
+/// What the options of a subprocess worker say; the defaults where they say nothing.
+package struct SubprocessOptions: WorkerOptions {
+  static let keys = ["inherit_env", "shell", "background", "grace", "limits"] + RunSettings.keys
+
+  /// What becomes of processes that a command has left running.
+  enum Background: String, CaseIterable {
+    case kill
+    case wait
+    case leave
+  }
+
+  package var inheritEnv = false
+  package var shell = "/bin/sh"
+  var background = Background.kill
+  /// Seconds between TERM and KILL.
+  package var grace = 2.0
+  var limits = ProcessLimits()
+  package var settings = RunSettings()
+
+  package init() {}
+
+  package init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if !(try read(key, value)) {
+        throw .unknownKey(key, of: "the options of a subprocess worker", known: SubprocessOptions.keys)
+      }
+    }
+  }
+
+  /// Reads one member that all workers have whose commands are run by a monitor; false if it is none.
+  package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
+    if key == "inherit_env" {
+      inheritEnv = try value.requireBoolean()
+    } else if key == "shell" {
+      shell = try value.requireAbsolutePath(of: "a shell, such as \"/bin/bash\"")
+    } else if key == "background" {
+      background = try value.requireChoice("way to treat background processes")
+    } else if key == "grace" {
+      grace = try value.requireGrace()
+    } else if key == "limits" {
+      limits = try ProcessLimits(reading: value)
+    } else {
+      return try settings.read(key, value)
+    }
+    return true
+  }
+}
+
+/// Limits of each process of a command, as setrlimit(2) has them.
+struct ProcessLimits {
+  /// In the order in which the supervisor takes them.
+  static let keys = ["cpu_time", "memory", "open_files", "file_size", "processes"]
+
+  private(set) var values: [UInt64?] = ProcessLimits.keys.map { _ in nil }
+
+  init() {}
+
+  init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
+      let name = key.string
+      guard let index = ProcessLimits.keys.firstIndex(of: name) else {
+        throw .unknownKey(key, of: "\"limits\"", known: ProcessLimits.keys)
+      }
+      let least: Int64 = name == "file_size" ? 0 : 1
+      guard let number = value.integer, number >= least else {
+        throw ValidationError("\(value.shown) is no limit of \(MessageFormat.quoted(name)): use an integer from \(least)")
+      }
+      values[index] = UInt64(number)
+    }
+  }
+}

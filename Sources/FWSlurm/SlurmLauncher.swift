@@ -1,0 +1,102 @@
+internal import CFlowShims
+internal import FWBase
+internal import FWExecution
+internal import FWModel
+internal import FWProcess
+internal import FWSystem
+internal import Glibc
+
+/// Runs the commands of a container step in one allocation, one after the other.
+final class SlurmLauncher: CommandLauncher {
+  let allocations: Allocations
+  let submission: Submission
+  let options: SlurmOptions
+  let settings: RunSettings
+  let shell: ShellCommand
+  private let env: KeyValues
+  private let step: KeyValues
+  /// Between two commands.
+  var agent: ClusterAgent?
+  private(set) var facts = ClusterFacts()
+  private(set) var waited = 0.0
+  private var index = 0
+  /// In the run directory: a line about each command's end.
+  let statusFile = ".\(Submission.uniqueName()).status"
+
+  init(_ worker: SlurmWorker, _ settings: RunSettings, env: KeyValues, rundir path: CText) throws(StepFailure) {
+    allocations = worker.allocations
+    options = worker.options
+    submission = try Submission(options)
+    self.settings = settings
+    self.env = worker.env
+    step = env
+    shell = ShellCommand(options: options.process, rundir: path)
+    // The node opens it by its path. One that is not even here is a mistake that nobody should wait in a queue for.
+    _ = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(path) }
+    guard path.string.utf8.first == UInt8(ascii: "/") else {
+      throw StepFailure("the run directory \(MessageFormat.path(path.string)) is no absolute path, which a node could open")
+    }
+  }
+
+  deinit {
+    unlink(statusPath)
+    if let agent { allocations.keep(agent) }
+  }
+
+  private var statusPath: String { "\(shell.rundir.string)/\(statusFile)" }
+
+  var engine: (any EngineFacts)? { facts }
+
+  func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
+    throws(StepFailure) -> any RunningCommand
+  {
+    let command = try SlurmCommand(self, command, index: index, isLast: isLast, timeout: timeout, events: events)
+    index += 1
+    return command
+  }
+
+  /// What was learned of the job, and how long the step has waited for it.
+  func learn(_ facts: ClusterFacts, waited: Double) {
+    self.facts = facts
+    self.facts.waited = self.facts.waited.map { min($0, waited) }
+    self.waited = waited
+  }
+
+  /// What the command has on the node: the worker's and the step's entries, this process's environment where those of
+  /// a subprocess worker would have it, and what the scheduler has set for the job.
+  func environment(on agent: ClusterAgent) -> TextBlock {
+    let own = env.overridden(by: step)
+    var block = TextBlock(environment: own, settings.secrets, inherits: options.process.inheritEnv) { Submission.isForeign($0) }
+    let names = Set(own.pairs.map { Name($0.key) })
+    for entry in agent.environment where !names.contains(TextBlock.name(of: entry)) { block.add(entry) }
+    return block
+  }
+
+  /// What the status file says of a command: a status of wait(2), where the link could not tell it.
+  func noted(_ index: Int) -> fwsv_reply? {
+    let fd = open(statusPath, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard fd >= 0 else { return nil }
+    defer { Glibc.close(fd) }
+    var bytes = ByteBuffer()
+    while bytes.count < 1 << 20, let room = bytes.room(for: 4096) {
+      let count = read(fd, room, 4096)
+      if count <= 0 { break }
+      bytes.commit(count)
+    }
+    let text = String(decoding: bytes.bytes, as: UTF8.self)
+    // A line without its end is not all there yet.
+    for line in text.pieces(at: "\n", keepingEmpty: true).dropLast() {
+      let numbers = line.pieces(at: " ").compactMap { Int64($0) }
+      guard numbers.count == 6, numbers[0] == Int64(index) else { continue }
+      var reply = fwsv_reply()
+      reply.kind = UInt32(FWSV_ENDED)
+      reply.status = Int32(clamping: numbers[1])
+      reply.duration = numbers[2] &* 1000
+      reply.user = numbers[3]
+      reply.system = numbers[4]
+      reply.peak = numbers[5]
+      return reply
+    }
+    return nil
+  }
+}

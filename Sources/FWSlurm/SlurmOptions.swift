@@ -1,0 +1,115 @@
+package import FWBase
+internal import FWExecution
+internal import FWModel
+internal import FWProcess
+
+/// What the options of a slurm worker say; the defaults where they say nothing.
+package struct SlurmOptions: WorkerOptions {
+  static let keys =
+    [
+      "partition", "time", "cpus", "memory", "account", "extra", "hold", "allocations", "queue_timeout", "start_timeout",
+      "inherit_env", "shell", "background", "grace", "limits",
+    ] + RunSettings.keys
+
+  var partition: String?
+  /// Seconds that an allocation may last.
+  var time: Int64?
+  /// Processors.
+  var cpus: Int64?
+  /// Bytes of a node's memory.
+  var memory: Int64?
+  var account: String?
+  /// Further arguments of srun.
+  var extra: [String] = []
+  /// Seconds that an allocation is kept for a next step.
+  var hold = 1.0
+  /// How many there are at once.
+  var allocations = 32
+  /// Seconds to wait for one.
+  var queueTimeout: Double?
+  /// Seconds in which the agent in an allocation has to say something.
+  var startTimeout = 120.0
+  /// What the commands are run with, as those of a subprocess worker.
+  var process = SubprocessOptions()
+
+  /// What the worker says to srun itself, or what one agent on one node has no use for.
+  private static let reserved = [
+    "chdir", "error", "export", "export-file", "het-group", "immediate", "input", "jobid", "job-name", "label",
+    "multi-prog", "no-allocate", "nodes", "ntasks", "ntasks-per-node", "output", "pty", "quiet", "unbuffered", "wait",
+    "help", "usage", "version", "test-only", "partition", "time", "cpus-per-task", "mem", "account",
+  ]
+  private static let reservedLetters = "DeijlmNnoQuWrJHVZptcAI"
+
+  package init() {}
+
+  package init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if key == "partition" {
+        partition = try SlurmOptions.word(value, "partition")
+      } else if key == "time" {
+        time = try SlurmOptions.number(value, 1...31_536_000, "time of an allocation in seconds")
+      } else if key == "cpus" {
+        cpus = try SlurmOptions.number(value, 1...65_535, "number of processors")
+      } else if key == "memory" {
+        memory = try SlurmOptions.number(value, (1 << 20)...(1 << 50), "size of an allocation's memory in bytes")
+      } else if key == "account" {
+        account = try SlurmOptions.word(value, "account")
+      } else if key == "extra" {
+        extra = try SlurmOptions.arguments(value)
+      } else if key == "hold" {
+        guard let number = value.number, number >= 0, number <= 86_400 else {
+          throw ValidationError("\(value.shown) is no time in seconds from 0 to 86400")
+        }
+        hold = number
+      } else if key == "allocations" {
+        allocations = Int(try SlurmOptions.number(value, 1...100_000, "number of allocations"))
+      } else if key == "queue_timeout" {
+        queueTimeout = try value.requireSeconds()
+      } else if key == "start_timeout" {
+        startTimeout = try value.requireSeconds()
+      } else if key == "background", value.string == "leave" {
+        throw ValidationError("\"leave\" is no way to treat background processes of a job, which ends with its step")
+      } else if !(try process.read(key, value)) {
+        throw .unknownKey(key, of: "the options of a slurm worker", known: SlurmOptions.keys)
+      }
+    }
+  }
+
+  private static func number(_ value: JSONRef, _ range: ClosedRange<Int64>, _ what: String) throws(ValidationError) -> Int64 {
+    guard let number = value.integer, range.contains(number) else {
+      throw ValidationError(
+        "\(value.shown) is no \(what): use an integer from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return number
+  }
+
+  private static func word(_ value: JSONRef, _ what: String) throws(ValidationError) -> String {
+    let name = try value.requireName()
+    guard name.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
+      throw ValidationError("\(value.shown) is no name of a \(what): it has a space in it")
+    }
+    return name
+  }
+
+  private static func arguments(_ value: JSONRef) throws(ValidationError) -> [String] {
+    let arguments = try value.requireStrings()
+    for (index, argument) in arguments.enumerated() {
+      let name = Array(argument.utf8.drop { $0 == UInt8(ascii: "-") }.prefix { $0 != UInt8(ascii: "=") })
+      let isLong = argument.begins(with: "--")
+      guard isLong ? name.count > 1 : argument.begins(with: "-") && !name.isEmpty else {
+        throw ValidationError(
+          "\(MessageFormat.quoted(argument)) is no option of srun: use one with its value, such as \"--gres=gpu:1\""
+        ).inside(index)
+      }
+      // srun takes the beginning of a long name for the name.
+      let isReserved =
+        isLong
+        ? reserved.contains { $0.utf8.elementsEqual(name) || (name.count > 2 && $0.utf8.starts(with: name)) }
+        : name.first.map { reservedLetters.utf8.contains($0) } ?? false
+      if isReserved {
+        throw ValidationError("\(MessageFormat.quoted(argument)) is an option of srun that the worker itself decides").inside(index)
+      }
+    }
+    return arguments
+  }
+}

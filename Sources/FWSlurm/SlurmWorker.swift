@@ -1,0 +1,50 @@
+package import FWBase
+package import FWExecution
+package import FWModel
+internal import FWProcess
+
+/// Runs the commands of a container step in an allocation of a Slurm cluster.
+package struct SlurmWorker: StepRunner {
+  let variables: VariableTable
+  let env: KeyValues
+  let options: SlurmOptions
+  let allocations: Allocations
+
+  package static let type = WorkerType(
+    "slurm", runs: .container, by: .scheduler,
+    likely: "the cluster has a problem, or somebody else ended the job: \"retries\" on \"engine_failed\" may help")
+
+  package init(_ spec: WorkerSpec, _ options: SlurmOptions, _ resources: SharedResources) throws(FlowError) {
+    variables = try VariableTable(spec.variables)
+    env = spec.env
+    allocations = try resources.resource(Allocations.self)
+    self.options = options
+  }
+
+  package var settings: RunSettings { options.process.settings }
+
+  package func searchPath(_ env: KeyValues) -> SearchPath? {
+    SearchPath(env, inherits: options.process.inheritEnv || env.isEmpty)
+  }
+
+  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+    StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(StepFailure) in
+      try SlurmLauncher(self, settings, env: step.env, rundir: rundir)
+    }
+  }
+
+  package func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
+    writer.member("inherits_environment", planning.inherits(options.process))
+    do throws(StepFailure) {
+      let submission = try Submission(options)
+      writer.member("submission") { writer in
+        writer.array(submission.arguments(name: "fw-…")) { $0.string($1) }
+      }
+    } catch { writer.member("problem", error.reason) }
+    writer.member("processes") { writer in
+      writer.array(commands.indices) { writer, index in
+        writer.array([options.process.shell, "-c", commands.text(index)]) { $0.string($1) }
+      }
+    }
+  }
+}

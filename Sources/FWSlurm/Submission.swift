@@ -1,0 +1,102 @@
+internal import CFlowShims
+internal import FWBase
+internal import FWProcess
+internal import Glibc
+
+/// How an allocation is asked for: srun, with an agent as its one task (agent.h). Allocations that were asked for in the
+/// same way serve each other's steps.
+struct Submission: Sendable {
+  /// The path of srun.
+  let program: String
+  /// Its arguments, but for the name of the job.
+  private let options: [String]
+  /// What srun itself is run with, and so what the agent has of ours.
+  private let environment: [String]
+  private let identity: fws_identity
+  let hold: Double
+  let grace: Double
+  let limit: Int
+
+  /// What srun needs of the host's environment. Nothing else goes to the scheduler: above all none of the SLURM_* that a
+  /// host has which is a job itself. Messages are read, so they are not translated.
+  private static let inherited = [
+    "PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH", "SLURM_CONF", "KRB5CCNAME", "TZ",
+  ]
+
+  init(_ options: SlurmOptions) throws(StepFailure) {
+    guard let supervisors = Supervisors.shared else { throw .noMemory }
+    identity = try supervisors.identity()
+    program = try Submission.find("srun")
+    environment =
+      Submission.inherited.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } } + ["LC_ALL=C"]
+    hold = options.hold
+    grace = options.process.grace
+    limit = options.allocations
+    var list = ["--nodes=1", "--ntasks=1", "--unbuffered", "--chdir=/", "--propagate=NONE", "--mpi=none"]
+    if let partition = options.partition { list.append("--partition=\(partition)") }
+    if let account = options.account { list.append("--account=\(account)") }
+    if let time = options.time { list.append("--time=\(Submission.time(time))") }
+    if let cpus = options.cpus { list.append("--cpus-per-task=\(cpus)") }
+    // The scheduler counts in MB, and rounds down.
+    if let memory = options.memory { list.append("--mem=\((memory + (1 << 20) - 1) >> 20)M") }
+    self.options = list + options.extra
+  }
+
+  static func == (one: Submission, other: Submission) -> Bool {
+    one.program.isSame(as: other.program) && one.options.elementsEqual(other.options, by: { $0.isSame(as: $1) })
+      && one.environment.elementsEqual(other.environment, by: { $0.isSame(as: $1) })
+      && one.identity == other.identity && one.limit == other.limit && one.hold == other.hold && one.grace == other.grace
+  }
+
+  /// As execvp(3) finds it.
+  static func find(_ name: String) throws(StepFailure) -> String {
+    let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
+    for directory in path.pieces(at: ":") where access("\(directory)/\(name)", X_OK) == 0 {
+      return "\(directory)/\(name)"
+    }
+    throw StepFailure(
+      engine: "Slurm's \(name) is in none of the directories of PATH (\(MessageFormat.foreign(path, limit: 1000))): a slurm worker needs the "
+        + "commands of a cluster on this machine")
+  }
+
+  /// Slurm takes minutes, or "minutes:seconds", and rounds up to minutes.
+  static func time(_ seconds: Int64) -> String { "\(seconds / 60):\(seconds % 60 < 10 ? "0" : "")\(seconds % 60)" }
+
+  /// What srun is run with.
+  func environmentBlock() -> TextBlock {
+    var block = TextBlock()
+    for entry in environment { block.add(entry) }
+    return block
+  }
+
+  /// Of the agent's environment, what the scheduler has put there for the job.
+  func added(among entries: [String]) -> [String] {
+    let own = Set(environment.map { TextBlock.name(of: $0) })
+    return entries.filter { !own.contains(TextBlock.name(of: $0)) }
+  }
+
+  func arguments(name: String) -> [String] {
+    [program, "--job-name=\(name)"] + options
+      + ["/bin/sh", "-c", Submission.bootstrap, "flowworker", name, "\(fws_program_size())"]
+  }
+
+  /// The agent's program comes first on the link: it is a file of 26 KiB without any dependency. It is put where
+  /// programs may be run from, and removes itself. The point that is printed lets the link go on (agent.h).
+  static let bootstrap = """
+    printf .; umask 077; p=; for d in "${TMPDIR:-/tmp}" /tmp /dev/shm /var/tmp "${HOME:-/tmp}"; do f=$d/.$1
+    if [ -n "$p" ]; then cp "$p" "$f" 2>/dev/null || continue; rm -f "$p"
+    else (set -C; : >"$f") 2>/dev/null || continue; head -c "$2" >"$f"; fi
+    p=$f; chmod 700 "$f"; [ ! -x "$f" ] || exec "$f" agent; done
+    echo "no directory from which a program may be run: tried TMPDIR, /tmp, /dev/shm, /var/tmp and HOME" >&2; exit 126
+    """
+
+  /// One that no other job of this user has.
+  static func uniqueName() -> String { "fw-\(uniqueIdentifier())" }
+
+  /// What of the host's environment is no concern of another job.
+  static func isForeign(_ name: UnsafeRawBufferPointer) -> Bool {
+    ["SLURM_", "SLURMD_", "SBATCH_", "SRUN_", "SALLOC_", "PMI_", "PMI2_", "PMIX_", "OMPI_"].contains {
+      name.starts(with: $0.utf8)
+    } && !name.elementsEqual("SLURM_CONF".utf8)
+  }
+}

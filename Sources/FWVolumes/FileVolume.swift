@@ -1,0 +1,391 @@
+package import CFlowShims
+package import FWBase
+package import FWModel
+package import FWSystem
+internal import Glibc
+
+/// A directory of this machine.
+///
+/// A symbolic link in it is followed as long as it leads to something in the directory, also where its text is an absolute
+/// path. The kernel does it (openat2) for relative links; the others are followed here, link by link.
+package final class FileVolume {
+  package let location: Location
+  /// As the document has it: bytes of a path.
+  package let path: String
+  package let directory: Descriptor
+  /// The directory's path without links.
+  private lazy var realPath: [UInt8] = {
+    guard let resolved = realpath(path, nil) else { return Array(path.utf8) }
+    defer { free(resolved) }
+    return Array(UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
+  }()
+
+  /// How many folders may be inside each other.
+  static let deepest = 100
+  /// How often a copy goes on behind a link to a folder: links to folders with links in them are soon without number.
+  private static let mostLinkedFolders = 1000
+  /// How many links may lead from one to the next, as in the kernel.
+  private static let mostLinks = 40
+
+  /// - Parameter isMade: whether the directory is to be made if it does not exist, as in flowServ.
+  package init(_ location: Location, at path: String, isMade: Bool) throws(StepFailure) {
+    self.location = location
+    self.path = path
+    var fd = fws_open_directory(path)
+    if fd == -ENOENT, isMade {
+      let error = fws_make_path(path)
+      fd = error == 0 ? fws_open_directory(path) : -error
+    }
+    guard fd >= 0 else {
+      throw StepFailure(volume: "\(location.shown(at: path)) cannot be used", -fd)
+    }
+    directory = Descriptor(fd)
+  }
+
+  // MARK: Names
+
+  /// What stands where a name of a volume is looked up.
+  private enum Way {
+    case found(VolumeKey?)
+    /// A link leads out of the volume.
+    case out(link: VolumeKey, text: [UInt8])
+    case failed(Int32)
+  }
+
+  /// `nil` is the base itself.
+  private func openDirectly(_ key: VolumeKey?, _ flags: Int32) -> Int32 {
+    guard let key else { return fws_open_beneath(directory.number, ".", flags, 0) }
+    return key.path.withCString { fws_open_beneath(directory.number, $0, flags, 0) }
+  }
+
+  /// Opens what a key names. `nil`, and errno: there is no such thing, or no way to it within the volume.
+  func open(_ key: VolumeKey?, _ flags: Int32) -> Descriptor? {
+    let fd = openNumber(key, flags)
+    return fd < 0 ? nil : Descriptor(fd)
+  }
+
+  private func openNumber(_ key: VolumeKey?, _ flags: Int32) -> Int32 {
+    var fd = openDirectly(key, flags)
+    if fd < 0, errno == EXDEV || errno == ELOOP, let key {
+      switch way(to: key) {
+      case .found(let place): fd = openDirectly(place, flags)
+      case .out: errno = EXDEV
+      case .failed(let error): errno = error
+      }
+    }
+    return fd
+  }
+
+  /// Follows all links on the way to a key.
+  private func way(to key: VolumeKey) -> Way {
+    var place: VolumeKey?
+    var rest = Array(key.components.reversed()).map { Array($0) }
+    var links = 0
+    while let part = rest.popLast() {
+      if part.elementsEqual(".".utf8) { continue }
+      if part.elementsEqual("..".utf8) {
+        guard let inner = place else { return .failed(EXDEV) }
+        place = inner.parent?.path
+        continue
+      }
+      let next = place?.appending(part) ?? VolumeKey(inBase: part)
+      guard next.bytes.count <= Int(PATH_MAX) else { return .failed(ENAMETOOLONG) }
+      let fd = openDirectly(next, Int32(FWS_LOOK) | O_NOFOLLOW)
+      if fd < 0 { return .failed(errno) }
+      guard let text = linkText(Descriptor(fd)) else {
+        place = next
+        continue
+      }
+      links += 1
+      if links > FileVolume.mostLinks { return .failed(ELOOP) }
+      guard let inner = inside(text, from: place) else { return .out(link: next, text: text) }
+      if text.first == UInt8(ascii: "/") { place = nil }
+      rest += inner.reversed().map { Array($0) }
+    }
+    return .found(place)
+  }
+
+  /// The parts of a link's text, from its folder or from the base; `nil`: it leads out of the volume.
+  private func inside(_ text: [UInt8], from folder: VolumeKey?) -> [ArraySlice<UInt8>]? {
+    var parts = text.split(separator: UInt8(ascii: "/"))
+    var depth = folder.map { $0.components.count } ?? 0
+    if text.first == UInt8(ascii: "/") {
+      let bases = [Array(path.utf8), realPath].map { $0.split(separator: UInt8(ascii: "/")) }
+      guard let base = bases.first(where: { parts.starts(with: $0) }) else { return nil }
+      parts = Array(parts.dropFirst(base.count))
+      depth = 0
+    }
+    for part in parts {
+      if part.elementsEqual("..".utf8) { depth -= 1 } else if !part.elementsEqual(".".utf8) { depth += 1 }
+      if depth < 0 { return nil }
+    }
+    return parts
+  }
+
+  /// `nil`: it is no link.
+  private func linkText(_ file: Descriptor) -> [UInt8]? {
+    var text = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = text.withUnsafeMutableBufferPointer { buffer in
+      buffer.baseAddress.map { fws_read_link(file.number, $0, buffer.count) } ?? -1
+    }
+    return count < 0 ? nil : text.prefix(count).map { UInt8(bitPattern: $0) }
+  }
+
+  /// Why something with a key went wrong.
+  package func failure(_ what: String, _ key: VolumeKey, _ error: Int32) -> StepFailure {
+    if error == EXDEV || error == ELOOP {
+      switch way(to: key) {
+      case .out(let link, let text):
+        return StepFailure(
+          volume: "the key \(key.shown) leads out of \(location.shown) by a symbolic link: \(link.shown) is one to "
+            + MessageFormat.quoted(bytes: text))
+      case .failed(ELOOP):
+        return StepFailure(
+          volume: "the key \(key.shown) of \(location.shown) is behind a symbolic link that leads back to itself")
+      case .failed(EXDEV):
+        return StepFailure(volume: "the key \(key.shown) leads out of \(location.shown) by a symbolic link")
+      case .found, .failed: break
+      }
+    }
+    return StepFailure(volume: "\(what) \(key.shown) of \(location.shown)", error)
+  }
+
+  // MARK: What there is
+
+  /// What a key names.
+  package enum Sight {
+    case nothing
+    case file(fws_file)
+    case folder(fws_file)
+    /// Neither file nor folder.
+    case other(fws_file)
+    /// A symbolic link that leads to nothing.
+    case dangling(text: [UInt8])
+  }
+
+  package func look(_ key: VolumeKey) throws(StepFailure) -> Sight {
+    guard let file = open(key, Int32(FWS_LOOK)) else {
+      let error = errno
+      guard error == ENOENT || error == ENOTDIR || error == ELOOP else { throw failure("the key", key, error) }
+      if let text = open(key, Int32(FWS_LOOK) | O_NOFOLLOW).flatMap({ linkText($0) }) { return .dangling(text: text) }
+      if error == ELOOP { throw failure("the key", key, error) }
+      return .nothing
+    }
+    let facts = try facts(of: file, key)
+    switch facts.kind {
+    case FileVolume.directoryKind: return .folder(facts)
+    case FileVolume.fileKind: return key.namesFolder ? .nothing : .file(facts)
+    default: return key.namesFolder ? .nothing : .other(facts)
+    }
+  }
+
+  static let fileKind = CChar(bitPattern: UInt8(ascii: "f"))
+  static let directoryKind = CChar(bitPattern: UInt8(ascii: "d"))
+  static let linkKind = CChar(bitPattern: UInt8(ascii: "l"))
+
+  func facts(of file: Descriptor, _ key: VolumeKey) throws(StepFailure) -> fws_file {
+    var facts = fws_file()
+    let error = fws_file_facts(file.number, &facts)
+    if error != 0 { throw failure("the key", key, error) }
+    return facts
+  }
+
+  func makeFolder(_ key: VolumeKey) throws(StepFailure) {
+    if open(key, Int32(FWS_LOOK) | O_DIRECTORY) != nil { return }
+    let error = key.path.withCString { fws_make_directories(directory.number, $0) }
+    if error != 0 { throw failure("no folder can be made for the key", key, error) }
+  }
+
+  /// Makes a link with the text of one that leads to nothing, or back to where it is.
+  func makeLink(_ key: VolumeKey, _ text: [UInt8]) throws(StepFailure) {
+    let folder = try folder(of: key)
+    let error = key.name.withCString { name in text.withCString { fws_make_link(folder.number, name, $0) } }
+    if error != 0 { throw failure("no symbolic link can be made for the key", key, error) }
+  }
+
+  /// The folder that a key is in, which is made if there is none.
+  func folder(of key: VolumeKey) throws(StepFailure) -> Descriptor {
+    if let parent = key.parent { try makeFolder(parent) }
+    guard let folder = open(key.parent, Int32(FWS_LOOK) | O_DIRECTORY) else {
+      throw failure("the folder of the key", key, errno)
+    }
+    return folder
+  }
+
+  /// A file to be read.
+  package func read(_ key: VolumeKey) throws(StepFailure) -> (file: Descriptor, facts: fws_file) {
+    guard let file = open(key, O_RDONLY | O_NONBLOCK) else {
+      // A socket cannot be opened, which is no reason that anybody would understand.
+      let error = errno
+      if error == ENXIO, case .other(let facts) = try look(key) { throw noFile(key, facts) }
+      throw failure("the key", key, error)
+    }
+    let facts = try facts(of: file, key)
+    guard facts.kind == FileVolume.fileKind else { throw noFile(key, facts) }
+    return (file, facts)
+  }
+
+  private func noFile(_ key: VolumeKey, _ facts: fws_file) -> StepFailure {
+    let kind: String
+    switch UInt8(bitPattern: facts.kind) {
+    case UInt8(ascii: "p"): kind = "a pipe (FIFO)"
+    case UInt8(ascii: "s"): kind = "a socket"
+    case UInt8(ascii: "d"): kind = "a folder"
+    default: kind = "a device"
+    }
+    return StepFailure(
+      volume: "the key \(key.shown) of \(location.shown) is no file but \(kind), which cannot be copied")
+  }
+
+  /// All that a key stands for: one file, or a folder with what is in it. Empty: there is nothing of that name.
+  package func files(_ key: VolumeKey) throws(StepFailure) -> [VolumeFile] {
+    switch try look(key) {
+    case .nothing: return []
+    case .file(let facts): return [VolumeFile(key: key, size: facts.size, mode: facts.mode)]
+    case .other(let facts): throw noFile(key, facts)
+    case .dangling(let text): throw dangling(key, text)
+    case .folder(let facts): return [.folder(key)] + (try inner(key.folder, facts))
+    }
+  }
+
+  func dangling(_ key: VolumeKey, _ text: [UInt8]) -> StepFailure {
+    StepFailure(
+      volume:
+        "the key \(key.shown) of \(location.shown) is a symbolic link to \(MessageFormat.quoted(bytes: text)), which leads to nothing"
+    )
+  }
+
+  private func inner(_ top: VolumeKey, _ facts: fws_file) throws(StepFailure) -> [VolumeFile] {
+    var found: [VolumeFile] = []
+    var linkedFolders = 0
+    // With the folders that each of them is in, and whether a link led to one of these.
+    var folders = [(key: top, chain: [facts], isLinked: false)]
+    while let (folder, chain, isLinked) = folders.popLast() {
+      if chain.count > FileVolume.deepest {
+        throw StepFailure(
+          volume: "the folder \(folder.shown) of \(location.shown) is more than \(FileVolume.deepest) folders deep")
+      }
+      let names = try names(in: folder)
+      if names.isEmpty, chain.count > 1 { found.append(.folder(folder)) }
+      for name in names {
+        let key = folder.appending(name)
+        guard let file = open(key, Int32(FWS_LOOK) | O_NOFOLLOW) else {
+          if errno == ENOENT { continue }  // Removed just now.
+          throw failure("the key", key, errno)
+        }
+        var facts = try self.facts(of: file, key)
+        let text = facts.kind == FileVolume.linkKind ? linkText(file) ?? [] : nil
+        if let text {
+          if let target = open(key, Int32(FWS_LOOK)) {
+            facts = try self.facts(of: target, key)
+          } else if errno == ENOENT || errno == ENOTDIR || errno == ELOOP {
+            guard let link = link(key, text, isLinked) else { throw dangling(key, text) }
+            found.append(link)
+            continue
+          } else {
+            throw failure("the key", key, errno)
+          }
+        }
+        switch facts.kind {
+        case FileVolume.directoryKind:
+          if let text, chain.contains(where: { $0.inode == facts.inode && $0.device == facts.device }) {
+            guard let link = link(key, text, isLinked) else {
+              throw StepFailure(
+                volume:
+                  "the key \(key.shown) of \(location.shown) is a symbolic link to \(MessageFormat.quoted(bytes: text)), "
+                  + "which leads back to a folder that it is in")
+            }
+            found.append(link)
+          } else {
+            if text != nil { linkedFolders += 1 }
+            if linkedFolders > FileVolume.mostLinkedFolders {
+              throw StepFailure(
+                volume: "the folder \(top.shown) of \(location.shown) has more than \(FileVolume.mostLinkedFolders) symbolic links to "
+                  + "folders, counted each time that a link leads to them")
+            }
+            folders.append((key.folder, chain + [facts], isLinked || text != nil))
+          }
+        case FileVolume.fileKind: found.append(VolumeFile(key: key, size: facts.size, mode: facts.mode))
+        default: throw noFile(key, facts)
+        }
+      }
+    }
+    return found
+  }
+
+  /// A link that cannot be followed, as one that another directory may have as it is: with a relative text that stays in the
+  /// volume. `nil`: it is none of these.
+  private func link(_ key: VolumeKey, _ text: [UInt8], _ isLinked: Bool) -> VolumeFile? {
+    guard !isLinked, text.first != UInt8(ascii: "/"), inside(text, from: key.parent?.path) != nil else { return nil }
+    return VolumeFile(key: key, kind: .link(text))
+  }
+
+  /// The names of what is in a folder, as the file system has them.
+  func names(in folder: VolumeKey) throws(StepFailure) -> [[UInt8]] {
+    let fd = openNumber(folder, O_RDONLY | O_DIRECTORY)
+    if fd < 0 { throw failure("the folder", folder, errno) }
+    var names: [[UInt8]] = []
+    let error = withUnsafeMutablePointer(to: &names) { names in
+      fws_list(
+        fd,
+        { context, name, _ in
+          let bytes = Array(UnsafeRawBufferPointer(start: name, count: strlen(name)))
+          if !PartFile.isHidden(bytes) { context?.assumingMemoryBound(to: [[UInt8]].self).pointee.append(bytes) }
+        }, names)
+    }
+    if error != 0 { throw failure("the folder", folder, error) }
+    return names
+  }
+}
+
+/// A file that is being written beside its place: it gets its name when it is complete, and is gone otherwise.
+package final class PartFile {
+  private let volume: FileVolume
+  private let key: VolumeKey
+  private let directory: Descriptor
+  private var part = fws_part()
+
+  /// Whether it is the name of a file that is being written aside: it is none yet.
+  static func isHidden(_ name: [UInt8]) -> Bool {
+    name.starts(with: ".flowworker-".utf8) && name.suffix(5).elementsEqual(".part".utf8)
+  }
+
+  package init(_ key: VolumeKey, in volume: FileVolume) throws(StepFailure) {
+    self.volume = volume
+    self.key = key
+    directory = try volume.folder(of: key)
+    let error = fws_part_open(directory.number, &part)
+    if error != 0 { throw volume.failure("no file can be made for the key", key, error) }
+  }
+
+  deinit {
+    // In a process that was forked from the host its name is the host's.
+    if fws_is_forked() { part.kept.close() } else { fws_part_close(directory.number, &part) }
+  }
+
+  package var fd: Int32 { part.kept.current }
+
+  /// Whether it is the place of a file that is open.
+  func isPlace(of facts: fws_file) -> Bool {
+    let fd = key.name.withCString { fws_open_beneath(directory.number, $0, Int32(FWS_LOOK), 0) }
+    guard fd >= 0 else { return false }
+    defer { close(fd) }
+    var here = fws_file()
+    return fws_file_facts(fd, &here) == 0 && here.device == facts.device && here.inode == facts.inode
+  }
+
+  /// Gives the file its name, if all of it is there.
+  package func publish(size: Int64, mode: UInt32) throws(StepFailure) {
+    var facts = fws_file()
+    var error = fws_file_facts(fd, &facts)
+    if error != 0 { throw volume.failure("the copy of the key", key, error) }
+    guard facts.size == size else {
+      throw StepFailure(
+        volume:
+          "the copy of the key \(key.shown) in \(volume.location.shown) has \(facts.size) bytes, and the original \(size)"
+      )
+    }
+    error = key.name.withCString { fws_part_publish(directory.number, &part, $0, mode & 0o777) }
+    if error != 0 { throw volume.failure("the key", key, error) }
+  }
+}

@@ -1,0 +1,52 @@
+package import FWBase
+package import FWModel
+
+/// Storage on another machine. One operation at a time: its end is told once, by `advance`.
+package protocol RemoteVolume: AnyObject {
+  var name: String { get }
+
+  /// Can be read when there is something to do.
+  var fd: Int32 { get }
+
+  /// Does what can be done without waiting.
+  func advance()
+
+  /// Tells what a key stands for: a file, or a folder by itself and with what is in it. Nothing: there is nothing of that name.
+  func find(_ key: VolumeKey, _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void)
+
+  /// Writes a file's content where a descriptor stands, and tells what there was.
+  func fetch(_ file: VolumeFile, into fd: Int32, _ end: @escaping (Result<VolumeFile, StepFailure>) -> Void)
+
+  /// Makes a file of what a descriptor has from its beginning: complete, or not at all.
+  func store(_ file: VolumeFile, from fd: Int32, _ end: @escaping (StepFailure?) -> Void)
+
+  /// Makes a folder, and those above it.
+  func makeFolder(_ key: VolumeKey, _ end: @escaping (StepFailure?) -> Void)
+
+  /// Ends what has not ended, without a word.
+  func drop()
+}
+
+/// What a volume has under a key.
+package struct VolumeFile {
+  package enum Kind {
+    case file
+    /// A folder, which is listed by itself where it is the one that was asked for, or has nothing in it.
+    case folder
+    /// A symbolic link that can be copied only as one: where it leads to, as its text has it.
+    case link([UInt8])
+  }
+
+  package let key: VolumeKey
+  package var kind = Kind.file
+  package var size: Int64 = 0
+  /// The permission bits.
+  package var mode: UInt32 = 0o644
+
+  static func folder(_ key: VolumeKey) -> VolumeFile { VolumeFile(key: key.folder, kind: .folder) }
+
+  var isFolder: Bool {
+    if case .folder = kind { return true }
+    return false
+  }
+}

@@ -1,0 +1,314 @@
+internal import CFlowShims
+internal import FWBase
+internal import FWHTTP
+internal import FWModel
+internal import Glibc
+
+/// A bucket that is spoken to in the words of Amazon's S3 (API version 2006-03-01), signed by libcurl (AWS4-HMAC-SHA256).
+///
+/// Google Cloud Storage is spoken to the same way, which it calls interoperability: so one code, which the tests run
+/// against a server that checks signatures, stands for both, and no token of OAuth has to be made and kept fresh.
+final class S3Volume: RemoteVolume {
+  let name: String
+  private let bucket: S3Bucket
+  private var link: HTTPLink
+  private let timeout: Double
+
+  /// A service may give a page with nothing in it, but not for ever.
+  private static let mostEmptyPages = 100
+
+  /// Bytes of an object that is sent in one piece (the limit of S3's PUT).
+  private static let largest: Int64 = 5 << 30
+
+  init(_ spec: VolumeSpec) throws(StepFailure) {
+    name = spec.name
+    bucket = try S3Bucket(spec)
+    timeout = spec.arguments["timeout"].flatMap { Double($0) } ?? 10
+    link = try HTTPLink(HTTPPeer(socket: nil, base: bucket.address, certificates: nil))
+  }
+
+  var fd: Int32 { link.fd }
+  func advance() { link.advance() }
+  func drop() { link.dropAll() }
+
+  // MARK: What there is
+
+  func find(_ key: VolumeKey, _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void) {
+    if key.namesFolder { return list(key, from: nil, [], end) }
+    head(key) { [self] answer in
+      switch answer {
+      case .failure(let failure): end(.failure(failure))
+      case .success(let file?): end(.success([file]))
+      // There may be objects whose keys begin with it: then it is a folder.
+      case .success(nil): list(key.folder, from: nil, [], end)
+      }
+    }
+  }
+
+  /// Tells what is known of an object; `nil`: there is none.
+  private func head(_ key: VolumeKey, _ end: @escaping (Result<VolumeFile?, StepFailure>) -> Void) {
+    start(key, { (request) throws(StepFailure) in request.head() }) { [self] answer in
+      if answer.failure == nil, answer.status == 404 { return end(.success(nil)) }
+      guard answer.isSuccess, let size = answer.header("content-length").flatMap({ Int64($0) }) else {
+        return end(.failure(failure("tell of the key \(key.shown)", answer)))
+      }
+      end(.success(VolumeFile(key: key, size: size, mode: S3Volume.mode(answer))))
+    }
+  }
+
+  /// - Parameter found: what the pages before had.
+  private func list(
+    _ folder: VolumeKey, from token: String?, _ found: [VolumeFile], emptyPages: Int = 0,
+    _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void
+  ) {
+    let prefix = bucket.prefix + folder.bytes
+    // In the order of their names, as they are signed.
+    var query = token.map { "continuation-token=\(S3Bucket.escaped(Array($0.utf8), all: true))&" } ?? ""
+    query += "encoding-type=url&list-type=2&prefix=\(S3Bucket.escaped(prefix, all: true))"
+    start(nil, query: query, { (_) throws(StepFailure) in }) { [self] answer in
+      guard answer.isSuccess else { return end(.failure(failure("list the folder \(folder.shown)", answer))) }
+      let text = Array(answer.body.bytes)
+      do throws(StepFailure) {
+        guard S3Listing.isWhole(text) else { throw unreadable(folder, "it is not all there") }
+        var found = found
+        let before = found.count
+        for object in S3Listing.elements("Contents", in: text) {
+          if let file = try file(object, beneath: prefix, folder) { found.append(file) }
+        }
+        guard S3Listing.elements("IsTruncated", in: text).first?.elementsEqual("true".utf8) == true else {
+          if let twice = S3Listing.twice(found) { throw unreadable(folder, "it has the key \(twice.shown) twice") }
+          return end(
+            .success(
+              found.isEmpty ? [] : [.folder(folder)] + S3Listing.withoutFilled(found).filter { $0.key != folder }))
+        }
+        let next = S3Listing.elements("NextContinuationToken", in: text).first.map { S3Listing.text($0) }
+        guard let next, token.map({ !next.isSame(as: $0) }) ?? true else {
+          throw unreadable(folder, "there is more of it, and no word of where")
+        }
+        let empty = found.count == before ? emptyPages + 1 : 0
+        if empty == S3Volume.mostEmptyPages {
+          throw unreadable(folder, "\(empty) pages one after the other have nothing in them")
+        }
+        list(folder, from: next, found, emptyPages: empty, end)
+      } catch { end(.failure(error)) }
+    }
+  }
+
+  private func unreadable(_ folder: VolumeKey, _ why: String) -> StepFailure {
+    StepFailure(
+      volume:
+        "the volume \(MessageFormat.quoted(name)) (\(bucket.address)) gave a list of the folder \(folder.shown) that cannot be "
+        + "used: \(why)")
+  }
+
+  /// What an entry of a list says; `nil`: it is of no file that was asked for.
+  private func file(_ object: [UInt8], beneath prefix: [UInt8], _ folder: VolumeKey) throws(StepFailure) -> VolumeFile?
+  {
+    guard let escaped = S3Listing.elements("Key", in: object).first, let path = S3Bucket.unescaped(escaped),
+      let size = S3Listing.elements("Size", in: object).first.flatMap({ Int64(String(decoding: $0, as: UTF8.self)) }),
+      size >= 0
+    else { throw unreadable(folder, "an object has no key or no size") }
+    // The marker of the folder itself, which says that there is one, is told by what `list` adds. Others are none of ours.
+    guard path.starts(with: prefix) else { return nil }
+    let key = Array(path.dropFirst(bucket.prefix.count))
+    guard let key = VolumeKey(listed: key), !key.namesFolder || size == 0 else {
+      throw StepFailure(
+        volume:
+          "the volume \(MessageFormat.quoted(name)) has an object whose key \(MessageFormat.quoted(bytes: key)) no file can have")
+    }
+    return key.namesFolder ? .folder(key) : VolumeFile(key: key, size: size)
+  }
+
+  // MARK: Files
+
+  func fetch(_ file: VolumeFile, into fd: Int32, _ end: @escaping (Result<VolumeFile, StepFailure>) -> Void) {
+    start(file.key, { (request) throws(StepFailure) in request.receive(into: fd) }) { [self] answer in
+      guard answer.isSuccess else { return end(.failure(failure("give the key \(file.key.shown)", answer))) }
+      guard answer.moved == file.size else {
+        return end(
+          .failure(
+            StepFailure(
+              volume: "the key \(file.key.shown) of the volume \(MessageFormat.quoted(name)) has changed while it was "
+                + "copied: \(answer.moved) bytes came, where there had been \(file.size)")))
+      }
+      end(.success(VolumeFile(key: file.key, size: answer.moved, mode: S3Volume.mode(answer))))
+    }
+  }
+
+  func store(_ file: VolumeFile, from fd: Int32, _ end: @escaping (StepFailure?) -> Void) {
+    if file.size > S3Volume.largest {
+      return end(
+        StepFailure(
+          volume: "the key \(file.key.shown) has \(file.size) bytes, and an object of the volume "
+            + "\(MessageFormat.quoted(name)) may have \(S3Volume.largest)"))
+    }
+    let headers = ["x-amz-meta-mode: 100\(octal(file.mode & 0o777))"]
+    put(file, from: fd, headers, end)
+  }
+
+  /// An object without content whose key ends with a `/`: so a bucket has an empty folder, for other tools as well.
+  func makeFolder(_ key: VolumeKey, _ end: @escaping (StepFailure?) -> Void) { put(.folder(key), from: -1, [], end) }
+
+  private func put(_ file: VolumeFile, from fd: Int32, _ headers: [String], _ end: @escaping (StepFailure?) -> Void) {
+    guard String(validating: file.key.bytes, as: UTF8.self) != nil else {
+      return end(
+        StepFailure(
+          volume:
+            "the key \(file.key.shown) is not UTF-8, as the key of an object has to be: the volume \(MessageFormat.quoted(name)) "
+            + "cannot have it"))
+    }
+    start(file.key, headers: headers, { (request) throws(StepFailure) in request.send(fd, size: file.size) }) {
+      [self] answer in
+      guard answer.isSuccess else { return end(failure("take the key \(file.key.shown)", answer, sending: file.key)) }
+      head(file.key) { [self] answer in
+        switch answer {
+        case .failure(let failure): end(failure)
+        case .success(let stored):
+          guard stored?.size != file.size else { return end(nil) }
+          let there =
+            stored.map { "\($0.size) bytes, and the original \(file.size)" }
+            ?? "no content: it is not there after it was sent"
+          end(StepFailure(volume: "the key \(file.key.shown) has in the volume \(MessageFormat.quoted(name)) \(there)"))
+        }
+      }
+    }
+  }
+
+  /// The permissions that an object was stored with; rclone writes them the same way.
+  private static func mode(_ answer: borrowing HTTPAnswer) -> UInt32 {
+    guard let text = answer.header("x-amz-meta-mode") ?? answer.header("x-goog-meta-mode"),
+      let mode = UInt32(text, radix: 8)
+    else {
+      return 0o644
+    }
+    return mode & 0o777
+  }
+
+  private func octal(_ mode: UInt32) -> String {
+    let digits = String(mode, radix: 8)
+    return String(repeating: "0", count: max(0, 3 - digits.count)) + digits
+  }
+
+  // MARK: Requests
+
+  private func start(
+    _ key: VolumeKey?, query: String? = nil, headers: [String] = [],
+    _ kind: (TransferRequest) throws(StepFailure) -> Void,
+    _ end: @escaping (borrowing HTTPAnswer) -> Void
+  ) {
+    do throws(StepFailure) {
+      let request = try TransferRequest(bucket.url(key) + (query.map { "?" + $0 } ?? ""), timeout: timeout)
+      // What is sent is not read twice, once for its hash: the connection protects it.
+      var lines = ["x-amz-content-sha256: UNSIGNED-PAYLOAD"] + headers
+      if let token = bucket.token { lines.append("x-amz-security-token: \(token)") }
+      try request.headers(lines)
+      if let (user, secret) = bucket.keys { try request.sign(bucket.signature, user: user, key: secret) }
+      try kind(request)
+      link = try link.renewed()
+      link.transfer(request.what, end: end)
+      withExtendedLifetime(request) {}
+    } catch {
+      link.fail(error.reason, end)
+    }
+  }
+
+  private func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> StepFailure {
+    if answer.fileError != 0, let key {
+      return StepFailure(
+        volume: "the key \(key.shown), which is sent to the volume \(MessageFormat.quoted(name)), cannot be read",
+        answer.fileError)
+    }
+    if answer.fileError != 0 {
+      return StepFailure(volume: "what the volume \(MessageFormat.quoted(name)) gives cannot be written", answer.fileError)
+    }
+    let text = Array(answer.body.bytes.prefix(4096))
+    let code = S3Listing.elements("Code", in: text).first.map { S3Listing.text($0) }
+    let message = S3Listing.elements("Message", in: text).first.map { S3Listing.text($0) }
+    let said = answer.failure ?? [code, message].compactMap { $0 }.joined(separator: ": ")
+    let reason = said.isEmpty ? "HTTP status \(answer.status)" : MessageFormat.foreign(said)
+    let hint = bucket.keys == nil && answer.status == 403 ? "; there is no access key for it: \(bucket.whereKeysAre)" : ""
+    return StepFailure(
+      volume: "the volume \(MessageFormat.quoted(name)) (\(bucket.address)) did not \(what): \(reason)\(hint)")
+  }
+}
+
+/// The few things that are read of S3's XML, which has no attributes and no sections within the elements that count.
+enum S3Listing {
+  /// What is between `<name>` and `</name>`, each time.
+  static func elements(_ name: String, in text: [UInt8]) -> [[UInt8]] {
+    var found: [[UInt8]] = []
+    let begin = Array("<\(name)>".utf8)
+    let end = Array("</\(name)>".utf8)
+    var at = 0
+    while let start = index(of: begin, in: text, from: at) {
+      let first = start + begin.count
+      guard let last = index(of: end, in: text, from: first) else { break }
+      found.append(Array(text[first..<last]))
+      at = last + end.count
+    }
+    return found
+  }
+
+  /// Whether a document ends with the element that it begins with.
+  static func isWhole(_ text: [UInt8]) -> Bool {
+    var at = 0
+    // The declaration of XML may come first.
+    if text.starts(with: "<?".utf8) {
+      guard let end = index(of: Array("?>".utf8), in: text, from: 0) else { return false }
+      at = end + 2
+    }
+    let rest = text[at...].drop { isSpace($0) }
+    guard rest.first == UInt8(ascii: "<") else { return false }
+    let name = rest.dropFirst().prefix { !isSpace($0) && $0 != UInt8(ascii: ">") }
+    let end = rest.reversed().drop { isSpace($0) }.reversed()
+    return !name.isEmpty && end.suffix(name.count + 3).elementsEqual("</".utf8 + name + ">".utf8)
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+
+  /// A key that comes more than once.
+  static func twice(_ files: [VolumeFile]) -> VolumeKey? {
+    var seen: Set<VolumeKey> = []
+    return files.first { !seen.insert($0.key).inserted }?.key
+  }
+
+  private static func index(of pattern: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
+    guard start <= bytes.count, !pattern.isEmpty else { return nil }
+    return bytes.withUnsafeBytes { all in
+      pattern.withUnsafeBytes { wanted in
+        guard let base = all.baseAddress, let part = wanted.baseAddress else { return nil }
+        let place = fws_find(base + start, all.count - start, part, wanted.count)
+        return place < 0 ? nil : start + place
+      }
+    }
+  }
+
+  /// Without the markers of folders that have something in them: what is in them makes them.
+  static func withoutFilled(_ files: [VolumeFile]) -> [VolumeFile] {
+    var filled: Set<VolumeKey> = []
+    for file in files {
+      var folder = file.key.parent
+      while let above = folder, filled.insert(above).inserted { folder = above.parent }
+    }
+    return files.filter { !$0.isFolder || !filled.contains($0.key) }
+  }
+
+  /// Without the escapes of XML.
+  static func text(_ escaped: [UInt8]) -> String {
+    var text = escaped
+    for (escape, character) in [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")] {
+      text = replaced(text, Array(escape.utf8), Array(character.utf8))
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  private static func replaced(_ bytes: [UInt8], _ pattern: [UInt8], _ other: [UInt8]) -> [UInt8] {
+    var result: [UInt8] = []
+    var at = 0
+    while let next = index(of: pattern, in: bytes, from: at) {
+      result += bytes[at..<next] + other
+      at = next + pattern.count
+    }
+    return result + bytes[at...]
+  }
+}

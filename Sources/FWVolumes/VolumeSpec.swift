@@ -1,0 +1,155 @@
+package import FWBase
+package import FWModel
+
+/// The specification of a storage volume.
+package struct VolumeSpec: Sendable {
+  static let keys = ["name", "id", "type", "args", "files"]
+
+  enum Kind: String, CaseIterable {
+    case fs
+    case gc
+    case s3
+    case sftp
+
+    /// The arguments that a volume of this kind has, those that it needs first.
+    var arguments: (needed: [String], others: [String]) {
+      switch self {
+      case .fs: return (["basedir"], [])
+      case .gc: return (["bucket"], ["prefix", "endpoint", "access_key", "secret_key", "timeout"])
+      case .s3:
+        return (
+          ["bucket"],
+          ["prefix", "endpoint", "region", "access_key", "secret_key", "session_token", "profile", "timeout"]
+        )
+      case .sftp:
+        return (
+          ["hostname", "basedir"],
+          ["port", "username", "password", "private_key", "passphrase", "known_hosts", "look_for_keys", "timeout", "sep"]
+        )
+      }
+    }
+  }
+
+  package let name: String
+  let kind: Kind
+  /// What the volume's type needs to find it; never shown in a message, as it may be a password.
+  let arguments: KeyValues
+  /// The keys that it has from the beginning.
+  package let files: [VolumeKey]
+
+  /// The default volume of a run whose host names its directory.
+  init(defaultAt basedir: String) {
+    name = WorkerSpec.defaultVolume
+    kind = .fs
+    var arguments = KeyValues()
+    arguments.set("basedir", basedir)
+    self.arguments = arguments
+    files = []
+  }
+
+  package init(reading json: JSONRef) throws(ValidationError) {
+    var name: String?
+    var nameKey: String?
+    var kind: Kind?
+    var arguments: JSONRef?
+    var files: [VolumeKey] = []
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if key == "name" || key == "id" {
+        if let other = nameKey {
+          throw ValidationError(
+            "a volume has both \"\(other)\" and \"\(key.string)\", which are two names of one thing", isAboutKey: true)
+        }
+        nameKey = key.string
+        name = try value.requireName()
+      } else if key == "type" {
+        kind = try value.requireChoice("volume type")
+      } else if key == "args" {
+        arguments = value
+      } else if key == "files" {
+        files = try VolumeSpec.readFiles(value)
+      } else {
+        throw .unknownKey(key, of: "a volume specification", known: VolumeSpec.keys)
+      }
+    }
+    guard let name else { throw .missingKey("name", of: "the volume specification") }
+    guard let kind else { throw .missingKey("type", of: "the volume specification") }
+    self.name = name
+    self.kind = kind
+    self.files = files
+    self.arguments = try VolumeSpec.readArguments(arguments, of: kind, name)
+  }
+
+  private static func readFiles(_ json: JSONRef) throws(ValidationError) -> [VolumeKey] {
+    var files: [VolumeKey] = []
+    for (index, key) in try json.requireStrings().enumerated() {
+      do throws(ValidationError) { files.append(try VolumeKey(checking: key)) } catch { throw error.inside(index) }
+    }
+    return files
+  }
+
+  /// flowServ's builders write all that there is, and null for what was not given.
+  private static func readArguments(_ json: JSONRef?, of kind: Kind, _ name: String) throws(ValidationError) -> KeyValues {
+    var arguments = KeyValues()
+    let known = kind.arguments.needed + kind.arguments.others
+    func add(_ key: String, _ value: JSONRef) throws(ValidationError) {
+      guard known.contains(key) else {
+        throw .unknownKey(key, of: "the arguments of a volume of type \"\(kind.rawValue)\"", known: known)
+      }
+      switch value.kind {
+      case .null: return
+      case .string: arguments.set(key, try value.requireString())
+      case .integer: arguments.set(key, String(value.integer ?? 0))
+      case .real: arguments.set(key, ValueText.real(value.number ?? 0))
+      case .boolean: arguments.set(key, value.boolean == true ? "true" : "false")
+      case .array, .object:
+        throw ValidationError("\(value.shown) stands where a string, a number, true, false or null is needed")
+      }
+    }
+    do throws(ValidationError) {
+      switch json?.kind {
+      case .object?: try json?.readMembers { (key, value) throws(ValidationError) in try add(key.requireString(), value) }
+      case .array?:
+        try json?.forEachElement { (index, pair) throws(ValidationError) in
+          do throws(ValidationError) {
+            try pair.require(.object)
+            try pair.readMembers { (key, _) throws(ValidationError) in
+              guard key == "key" || key == "value" else {
+                throw .unknownKey(key, of: "a key-value pair", known: ["key", "value"])
+              }
+            }
+            guard let key = pair["key"] else { throw ValidationError.missingKey("key", of: "the key-value pair") }
+            guard let value = pair["value"] else { throw ValidationError.missingKey("value", of: "the key-value pair") }
+            try add(key.requireString(), value)
+          } catch { throw error.inside(index) }
+        }
+      case nil: break
+      default:
+        throw ValidationError("\(json?.shown ?? "") stands where an array of {\"key\", \"value\"} or an object is needed")
+      }
+      try check(arguments, of: kind)
+      // The default volume may be without: the host's directory takes its place.
+      for needed in kind.arguments.needed where arguments[needed]?.isEmpty ?? true {
+        if name == WorkerSpec.defaultVolume, kind == .fs { continue }
+        throw ValidationError(
+          "the volume \(MessageFormat.quoted(name)) has no argument \"\(needed)\", which a volume of type \"\(kind.rawValue)\" needs"
+        )
+      }
+    } catch { throw error.inside("args") }
+    return arguments
+  }
+
+  private static func check(_ arguments: KeyValues, of kind: Kind) throws(ValidationError) {
+    if let port = arguments["port"], Int(port).map({ (1...65535).contains($0) }) != true {
+      throw ValidationError("\(MessageFormat.quoted(port)) is no port: use an integer from 1 to 65535")
+    }
+    if let timeout = arguments["timeout"], Double(timeout).map({ $0 > 0 && $0 <= 86_400 }) != true {
+      throw ValidationError("\(MessageFormat.quoted(timeout)) is no timeout: use seconds, above 0 and up to 86400")
+    }
+    if let endpoint = arguments["endpoint"], !endpoint.begins(with: "http://"), !endpoint.begins(with: "https://") {
+      throw ValidationError("\(MessageFormat.quoted(endpoint)) is no endpoint: use an address that begins with https:// or http://")
+    }
+    if let separator = arguments["sep"], separator != "/" {
+      throw ValidationError("\(MessageFormat.quoted(separator)) cannot separate the parts of a path: SFTP has \"/\"")
+    }
+  }
+}

@@ -1,0 +1,103 @@
+internal import CFlowShims
+package import FWBase
+package import FWModel
+internal import Glibc
+
+/// The storage volumes of one run, each opened when it is first needed.
+package final class Volumes {
+  package enum Volume {
+    case files(FileVolume)
+    case remote(any RemoteVolume)
+  }
+
+  private let specs: [Location: VolumeSpec]
+  /// In the order of the document, the default one first.
+  package let locations: [Location]
+  private var open: [Location: Volume] = [:]
+  /// Where workers of this machine see the files of a volume that is elsewhere.
+  private var copies: [Location: FileVolume] = [:]
+  private var scratch: String?
+  /// Where they are kept from run to run.
+  private var copiesDirectory: String?
+
+  package static let main = Location(WorkerSpec.defaultVolume)
+
+  /// - Parameter basedir: of the default volume, which wins over the document's.
+  package init(_ specs: [VolumeSpec], basedir: String?) throws(FlowError) {
+    var all: [Location: VolumeSpec] = [:]
+    var locations = [Volumes.main]
+    for spec in specs {
+      let location = Location(spec.name)
+      all[location] = spec
+      if location != Volumes.main { locations.append(location) }
+    }
+    if let basedir { all[Volumes.main] = VolumeSpec(defaultAt: basedir) }
+    guard all[Volumes.main] != nil else {
+      throw FlowError(
+        .invalid,
+        "there is no default volume: give a run directory, or a volume with the name \"\(WorkerSpec.defaultVolume)\"")
+    }
+    self.locations = locations
+    self.specs = all
+  }
+
+  deinit {
+    // In a process that was forked from the host it is the host's.
+    if let scratch, !fws_is_forked() { fws_remove_tree(AT_FDCWD, scratch, 200) }
+  }
+
+  package func keepCopies(at directory: String) { copiesDirectory = directory }
+
+  package func spec(_ location: Location) -> VolumeSpec? { specs[location] }
+
+  package func volume(_ location: Location) throws(StepFailure) -> Volume {
+    if let volume = open[location] { return volume }
+    if let copy = copies[location] { return .files(copy) }
+    guard let spec = specs[location] else {
+      throw StepFailure(volume: "there is no volume \(MessageFormat.quoted(location.volume)); \(hint(location.volume))")
+    }
+    let volume: Volume
+    switch spec.kind {
+    case .fs: volume = .files(try FileVolume(location, at: spec.arguments["basedir"] ?? ".", isMade: true))
+    case .s3, .gc: volume = .remote(try S3Volume(spec))
+    case .sftp: volume = .remote(try SFTPVolume(spec))
+    }
+    open[location] = volume
+    return volume
+  }
+
+  /// What a reader of a wrong name wants to know.
+  package func hint(_ name: String) -> String {
+    let names = locations.map(\.volume)
+    if let close = MessageFormat.closest(to: name, among: names) { return "did you mean \(MessageFormat.quoted(close))?" }
+    return "there are \(MessageFormat.names(names))"
+  }
+
+  /// Where a worker of this machine has the files of a volume.
+  package func volume(of location: Location) throws(StepFailure) -> FileVolume {
+    switch try volume(location) {
+    case .files(let files): return files
+    case .remote:
+      let copy = Location(location.volume, isLocalCopy: true)
+      if let made = copies[copy] { return made }
+      let parent: String
+      if let kept = copiesDirectory { parent = kept } else { parent = try scratchDirectory() }
+      let number = locations.firstIndex(of: location) ?? locations.count
+      let made = try FileVolume(copy, at: "\(parent)/\(number)", isMade: true)
+      copies[copy] = made
+      return made
+    }
+  }
+
+  private func scratchDirectory() throws(StepFailure) -> String {
+    if let scratch { return scratch }
+    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    var template = Array("\(parent.isEmpty ? "/tmp" : parent)/flowworker-XXXXXX".utf8CString)
+    guard template.withUnsafeMutableBufferPointer({ $0.baseAddress.flatMap { mkdtemp($0) } }) != nil else {
+      throw StepFailure(volume: "no directory can be made for local copies of a volume's files", errno)
+    }
+    let made = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    scratch = made
+    return made
+  }
+}

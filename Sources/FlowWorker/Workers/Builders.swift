@@ -1,0 +1,53 @@
+internal import CJansson
+package import FWBase
+internal import FWModel
+
+/// Makes the JSON of worker specifications, as flowServ's functions of these names do.
+package enum SpecBuilder {
+  /// - Parameters:
+  ///   - variables: JSON text of an object; `nil`: none.
+  ///   - env: JSON text of an object; `nil`: none.
+  package static func worker(
+    type: String, identifier: String?, variables: UnsafeRawBufferPointer?, env: UnsafeRawBufferPointer?, volume: String?
+  ) throws(FlowError) -> CString {
+    let names = WorkerRegistry.all.map(\.type.name)
+    guard names.contains(where: { $0.isSame(as: type) }) else {
+      throw FlowError(.document, "\(MessageFormat.quoted(type)) is no worker type: use \(MessageFormat.choice(names))\(MessageFormat.hint(for: type, among: names))")
+    }
+    if identifier?.isEmpty == true { throw FlowError(.document, "the identifier of a worker is empty") }
+    guard let document = json_object() else { throw .noMemory }
+    let spec = JSONValue(taking: document)
+    set(spec, "name", json_string(identifier ?? uniqueIdentifier()))
+    set(spec, "type", json_string(type))
+    set(spec, "env", try pairs(env, .environment))
+    set(spec, "variables", try pairs(variables, .any))
+    if let volume, !volume.isEmpty { set(spec, "volume", json_string(volume)) }
+    guard let text = spec.read({ JSONText.compact($0) }) else {
+      throw FlowError(.document, "the identifier or the volume of a worker is not valid UTF-8")
+    }
+    return text
+  }
+
+  private static func set(_ document: JSONValue, _ key: String, _ value: UnsafeMutablePointer<json_t>?) {
+    document.read { _ = json_object_set_new($0.raw, key, value) }
+  }
+
+  /// The array of `{"key", "value"}` of an object; integers stay integers.
+  private static func pairs(
+    _ text: UnsafeRawBufferPointer?, _ keys: KeyValues.Keys
+  ) throws(FlowError) -> UnsafeMutablePointer<json_t>? {
+    guard let text else { return json_array() }
+    return try JSONText.read(text) { (values) throws(ValidationError) in
+      try values.require(.object)
+      _ = try KeyValues(reading: values, keys)
+      let list = json_array()
+      values.forEachMember { key, value in
+        let pair = json_object()
+        json_object_set_new(pair, "key", json_stringn(key.start, key.count))
+        json_object_set(pair, "value", value.raw)
+        json_array_append_new(list, pair)
+      }
+      return list
+    }
+  }
+}

@@ -1,0 +1,63 @@
+internal import FWBase
+internal import FWModel
+
+/// The specification of a worker as a document has it: of any type of the registry.
+struct WorkerDocument {
+  let spec: WorkerSpec
+  let type: WorkerType
+  /// With its options.
+  let makeRunner: WorkerRegistry.MakeRunner
+
+  /// A worker of which there is no document: its options are the defaults.
+  init(_ spec: WorkerSpec, of entry: WorkerRegistry.Entry) {
+    self.spec = spec
+    type = entry.type
+    makeRunner = entry.makeDefault
+  }
+
+  init(reading json: JSONRef) throws(ValidationError) {
+    var name: String?
+    var entry: WorkerRegistry.Entry?
+    var env = KeyValues()
+    var variables = KeyValues()
+    var variablesKey: String?
+    var volume = WorkerSpec.defaultVolume
+    var options: JSONRef?
+    var secrets: [String] = []
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if key == "name" {
+        name = try value.requireName()
+      } else if key == "type" {
+        entry = try value.requireChoice("worker type", among: WorkerRegistry.all, \.type.name)
+      } else if key == "env" {
+        env = try KeyValues(reading: value, .environment)
+      } else if key == "variables" || key == "vars" {
+        if let other = variablesKey {
+          throw ValidationError(
+            "a worker has both \"\(other)\" and \"\(key.string)\", which are two names of one thing", isAboutKey: true)
+        }
+        variablesKey = key.string
+        variables = try KeyValues(reading: value, .any)
+      } else if key == "volume" {
+        volume = try value.requireName()
+      } else if key == "options" {
+        options = value
+      } else if key == "secrets" {
+        secrets = try value.requireNames()
+      } else {
+        throw .unknownKey(key, of: "a worker specification", known: WorkerSpec.keys)
+      }
+    }
+    guard let name else { throw .missingKey("name", of: "the worker specification") }
+    guard let entry else { throw .missingKey("type", of: "the specification of worker \(MessageFormat.quoted(name))") }
+    var spec = WorkerSpec(name: name)
+    spec.env = env
+    spec.variables = variables
+    spec.volume = volume
+    spec.secrets = secrets
+    self.spec = spec
+    type = entry.type
+    // Which keys there are depends on the type, which may come later in the text.
+    do throws(ValidationError) { makeRunner = try entry.read(options) } catch { throw error.inside("options") }
+  }
+}

@@ -1,0 +1,51 @@
+internal import FWBase
+internal import FWDocker
+internal import FWExecution
+internal import FWFunctions
+internal import FWModel
+internal import FWProcess
+internal import FWPython
+internal import FWSlurm
+
+/// The types of workers: one line for each. All else of a type is in its own folder.
+enum WorkerRegistry {
+  /// The first of those that run a type of steps is the default for these.
+  static let all = [
+    Entry(CodeWorker.self),
+    Entry(SubprocessWorker.self),
+    Entry(DockerWorker.self),
+    Entry(NotebookWorker.self),
+    Entry(NotebookContainerWorker.self),
+    Entry(SlurmWorker.self),
+  ]
+
+  /// Makes what runs the steps of one worker.
+  typealias MakeRunner = @Sendable (WorkerSpec, SharedResources) throws(FlowError) -> any StepRunner
+
+  struct Entry: Sendable {
+    let type: WorkerType
+    /// Reads the options of a specification; `nil`: it has none.
+    let read: @Sendable (JSONRef?) throws(ValidationError) -> MakeRunner
+    let makeDefault: MakeRunner
+
+    init<Runner: StepRunner>(_ runner: Runner.Type) {
+      type = Runner.type
+      let makeDefault: MakeRunner = { (spec, resources) throws(FlowError) in
+        try Runner(spec, Runner.Options(), resources)
+      }
+      self.makeDefault = makeDefault
+      read = { (json) throws(ValidationError) in
+        guard let json else { return makeDefault }
+        let options = try Runner.Options(reading: json)
+        return { (spec, resources) throws(FlowError) in try Runner(spec, options, resources) }
+      }
+    }
+  }
+
+  static func defaultEntry(for steps: StepType) throws(FlowError) -> Entry {
+    guard let entry = all.first(where: { $0.type.stepType == steps }) else {
+      throw FlowError(.stepType, "there is no worker type for \(steps.rawValue) steps")
+    }
+    return entry
+  }
+}
