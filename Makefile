@@ -3,8 +3,8 @@
 #   make run     build the library and run the Hello World workflow from C and from Python
 #   make test    run every test that needs no engine; make engines-test runs the others
 #
-# Both install what they lack: Debian packages (when they can), and a virtual environment
-# under build/. See CONTRIBUTING.md for the rest.
+# Both install what they lack (make setup): Debian packages (when they can), and a virtual environment
+# under build/. `make lib` builds the library and installs nothing. See CONTRIBUTING.md for the rest.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -23,7 +23,7 @@ SONAME := libflowworker.so.$(ABI)
 VENV := $(BUILD)/venv
 PYTHON := $(VENV)/bin/python
 HEADER := include/flowworker.h
-SOURCES := $(shell find Sources include Package.swift -type f)
+SOURCES := $(shell find Sources include Package.swift -type f ! -name '.*')
 
 # What a library for any host is built with: the Swift runtime inside (so that there is one file,
 # and no signal handler of the runtime's), no search path of the build machine, and no check of
@@ -32,19 +32,21 @@ SOURCES := $(shell find Sources include Package.swift -type f)
 RELEASE := -c release --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
            -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: lib run test test-swift test-c test-python test-readme engines-test bench bench-setup asan tsan valgrind \
-        format install clean setup venv
+.PHONY: lib run test test-swift test-c test-python test-readme engines-test bench bench-setup asan tsan ubsan sanitize \
+        valgrind lint format install clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
 
 PACKAGES := gcc g++ make pkg-config libjansson-dev libcurl4-openssl-dev python3 python3-venv valgrind
-NEEDED := gcc g++ pkg-config python3 valgrind
+
+# What is missing of the tools $(1) and of the C libraries, in the shell's variable `missing`.
+FIND_MISSING = missing=""; for tool in $(1); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	pkg-config --exists jansson 2>/dev/null || missing="$$missing libjansson-dev"; \
+	pkg-config --exists libcurl 2>/dev/null || missing="$$missing libcurl4-openssl-dev"
 
 # Installs Debian packages only if something is missing, so that it works without root as well.
 setup:
-	@missing=""; for tool in $(NEEDED); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
-	pkg-config --exists jansson 2>/dev/null || missing="$$missing libjansson-dev"; \
-	pkg-config --exists libcurl 2>/dev/null || missing="$$missing libcurl4-openssl-dev"; \
+	@$(call FIND_MISSING,gcc g++ pkg-config python3 valgrind); \
 	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then \
 	  echo "installing packages, because these are missing:$$missing"; \
@@ -54,17 +56,33 @@ setup:
 	fi
 	@command -v swift >/dev/null || { echo "a Swift toolchain is needed, 6.3 or later: https://www.swift.org/install" >&2; exit 1; }
 
+# What these ask for installs what is missing before it builds anything; other goals say what is missing.
+SETUP := $(if $(filter run test test-% engines-test lint sanitize,$(MAKECMDGOALS)),setup)
+
+# Says in one line what a build of the library lacks.
+REQUIRE = @$(call FIND_MISSING,swift gcc g++ pkg-config); [ -z "$$missing" ] || { echo "the library cannot be built here: \
+	  missing$$missing (make setup installs what Debian has; for swift see https://www.swift.org/install)" | tr -s '\t ' ' ' >&2; exit 1; }
+
+# SwiftPM takes another compiler for the C targets where CC names one; theirs is that of the toolchain.
+SWIFT := env -u CC -u CXX swift
+
 venv: $(VENV)/.made
-$(VENV)/.made: Tests/python-requirements.txt | setup
+$(VENV)/.made: Tests/python-requirements.txt | $(SETUP)
+	@python3 -c 'import venv, ensurepip' || { echo "missing python3-venv (make setup installs it)" >&2; exit 1; }
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r Tests/python-requirements.txt
+	touch $@
+
+$(VENV)/.lint: Tests/lint-requirements.txt | $(VENV)/.made
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r Tests/lint-requirements.txt
 	touch $@
 
 # --- the library -------------------------------------------------------------------------------
 
 lib: $(LIB)/$(SONAME)
-$(LIB)/$(SONAME): $(SOURCES) | setup
-	swift build $(RELEASE) --product flowworker --scratch-path .build-release
+$(LIB)/$(SONAME): $(SOURCES) | $(SETUP)
+	$(REQUIRE)
+	$(SWIFT) build $(RELEASE) --product flowworker --scratch-path .build-release
 	mkdir -p $(LIB)
 	strip --strip-unneeded -o $@.new .build-release/release/libflowworker.so
 	mv $@.new $@
@@ -82,7 +100,7 @@ install: lib
 
 # --- the front door ----------------------------------------------------------------------------
 
-run: lib venv
+run: lib venv | $(SETUP)
 	mkdir -p $(BUILD)/examples $(BUILD)/run
 	cc -std=c11 -Wall -Wextra -Werror -Iinclude examples/run.c -L$(LIB) -Wl,-rpath,'$$ORIGIN/../lib' -lflowworker -ljansson \
 	  -o $(BUILD)/examples/run
@@ -95,8 +113,10 @@ run: lib venv
 
 test: test-swift test-c test-python test-readme
 
-test-swift: | setup
-	swift test --disable-xctest
+# The units run on a build whose C traps on undefined behaviour, and so does the harness of `make ubsan`.
+test-swift: | $(SETUP)
+	$(REQUIRE)
+	$(SWIFT) test --disable-xctest $(UNDEFINED)
 
 test-c: lib
 	Tests/c/run.sh $(LIB)
@@ -109,7 +129,7 @@ test-readme: lib venv
 
 # The S3 server of the tests needs other versions of packages than they do.
 S3_VENV := $(BUILD)/engines/s3-venv
-$(S3_VENV)/.made: Tests/engines/s3-requirements.txt | setup
+$(S3_VENV)/.made: Tests/engines/s3-requirements.txt | $(SETUP)
 	python3 -m venv $(S3_VENV)
 	$(S3_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/engines/s3-requirements.txt
 	touch $@
@@ -119,21 +139,46 @@ engines-test: lib venv $(S3_VENV)/.made
 	Tests/engines/setup.sh
 	PYTHON=$(abspath $(PYTHON)) Tests/engines/run.sh $(LIB)
 
-# The C harness again, over the library with a sanitizer in it and under valgrind. A sanitized library
-# is a debug build with the Swift runtime of the toolchain, whose place it must know.
+# --- sanitizers --------------------------------------------------------------------------------
+#
+# The C harness again, over a library with a sanitizer in it: all of it, or CHECKS, a list of folders and programs. Such
+# a library is a debug build with the Swift runtime of the toolchain, whose place it must know.
+
+CHECKS ?=
 SANITIZED := -c debug -Xswiftc -use-ld=lld
+# SwiftPM refuses --sanitize=undefined on Linux. A trap needs no library at run time.
+UNDEFINED := -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=undefined
 
-asan: | setup
-	swift build $(SANITIZED) --sanitize=address --product flowworker --scratch-path .build-asan
-	mkdir -p $(BUILD)/asan && cp .build-asan/debug/libflowworker.so $(BUILD)/asan/$(SONAME)
-	ln -sf $(SONAME) $(BUILD)/asan/libflowworker.so
-	Tests/c/run.sh $(BUILD)/asan --under asan
+# $(call RUN_SANITIZED,NAME,OPTIONS OF THE BUILD)
+define RUN_SANITIZED
+	$(REQUIRE)
+	$(SWIFT) build $(2) --product flowworker --scratch-path .build-$(1)
+	mkdir -p $(BUILD)/$(1) && cp .build-$(1)/debug/libflowworker.so $(BUILD)/$(1)/$(SONAME)
+	ln -sf $(SONAME) $(BUILD)/$(1)/libflowworker.so
+	Tests/c/run.sh $(BUILD)/$(1) --under $(1) $(CHECKS)
+endef
 
-tsan: | setup
-	swift build $(SANITIZED) --sanitize=thread --product flowworker --scratch-path .build-tsan
-	mkdir -p $(BUILD)/tsan && cp .build-tsan/debug/libflowworker.so $(BUILD)/tsan/$(SONAME)
-	ln -sf $(SONAME) $(BUILD)/tsan/libflowworker.so
-	Tests/c/run.sh $(BUILD)/tsan --under tsan
+asan: | $(SETUP)
+	$(call RUN_SANITIZED,asan,$(SANITIZED) --sanitize=address)
+
+tsan: | $(SETUP)
+	$(call RUN_SANITIZED,tsan,$(SANITIZED) --sanitize=thread)
+
+ubsan: | $(SETUP)
+	$(call RUN_SANITIZED,ubsan,-c debug $(UNDEFINED))
+
+# The third of the harness that the gate runs under each. Address: what handles, documents, texts, events and runs
+# allocate and free, and functions, whose calls outlive their steps. Thread: what several threads do with one pool, one
+# exec, one workflow and one context. Undefined: what runs most of the C of the library, which starts commands, moves
+# their output and looks after descriptors.
+ASAN_CHECKS := document event function handle start text
+TSAN_CHECKS := function handle many pool retry start workflow
+UBSAN_CHECKS := exec host supervisor limit output workflow
+
+sanitize: | $(SETUP)
+	$(MAKE) asan CHECKS="$(ASAN_CHECKS)"
+	$(MAKE) tsan CHECKS="$(TSAN_CHECKS)"
+	$(MAKE) ubsan CHECKS="$(UBSAN_CHECKS)"
 
 valgrind: lib
 	Tests/c/run.sh $(LIB) --under valgrind
@@ -145,8 +190,31 @@ bench: lib venv
 bench-setup:
 	apt-get install -y -qq libuv1-dev libglib2.0-dev parallel findutils
 
-format:
-	swift format format --in-place --recursive Sources Tests Package.swift
+# --- lint --------------------------------------------------------------------------------------
+
+# What git knows, or would take: no file of a build.
+FILES_OF = $(shell git ls-files --cached --others --exclude-standard -- $(1))
+C_FILES = $(call FILES_OF,'*.c' '*.h')
+SHELL_FILES = $(call FILES_OF,'*.sh' .ci/run)
+SWIFT_FILES = Package.swift Sources Tests/FlowWorkerTests benchmarks
+
+# Tests/lint has the project's own checks.
+lint: $(VENV)/.lint
+	$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FILES)
+	$(VENV)/bin/clang-format --dry-run -Werror $(C_FILES)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	cd bindings/python && $(abspath $(VENV))/bin/mypy --strict flowworker
+	$(VENV)/bin/shellcheck --severity=warning $(SHELL_FILES)
+	$(PYTHON) Tests/lint/lines.py
+	$(PYTHON) Tests/lint/index.py
+	$(PYTHON) Tests/lint/unused.py
+
+format: $(VENV)/.lint
+	$(SWIFT) format format --in-place --recursive --parallel $(SWIFT_FILES)
+	$(VENV)/bin/clang-format -i $(C_FILES)
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
 
 clean:
 	rm -rf $(BUILD) .build .build-*

@@ -11,17 +11,20 @@ let strict: [SwiftSetting] = [
   .unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"]),
 ]
 
+/// What the C targets are built with. The supervisor has flags of its own.
+let shims: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Wno-c23-extensions", "-fvisibility=hidden"])]
+
 /// The layers, from below: each may import those that it names and what is beneath these, and nothing else builds
 /// (`--explicit-target-dependency-import-check error`). CONTRIBUTING.md says what each is for.
 let layers: [(name: String, over: [String])] = [
-  ("FWBase", ["CJansson", "CFlowShims"]),
+  ("FWBase", ["CJansson", "CSystem"]),
   ("FWSystem", ["FWBase"]),
   ("FWModel", ["FWBase"]),
   ("FWOutput", ["FWModel", "FWSystem"]),
   ("FWExecution", ["FWOutput"]),
-  ("FWProcess", ["FWExecution"]),
-  ("FWHTTP", ["FWOutput"]),
-  ("FWPython", ["FWProcess"]),
+  ("FWProcess", ["FWExecution", "CSupervisor", "CSupervisorClient"]),
+  ("FWHTTP", ["FWOutput", "CHTTP"]),
+  ("FWPython", ["FWProcess", "CRunner"]),
   ("FWFunctions", ["FWPython"]),
   ("FWDocker", ["FWPython", "FWHTTP"]),
   ("FWSlurm", ["FWProcess"]),
@@ -59,9 +62,12 @@ let package = Package(
           "-fvisibility=hidden", "-Wall", "-Wextra",
         ])
       ]),
-    .target(
-      name: "CFlowShims", dependencies: ["CSupervisor"],
-      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Wno-c23-extensions", "-fvisibility=hidden"])]),
+    // C that Swift cannot say, by topic.
+    .target(name: "CSystem", cSettings: shims),
+    .target(name: "CHTTP", dependencies: ["CSystem"], cSettings: shims),
+    .target(name: "CSupervisorClient", dependencies: ["CSupervisor", "CSystem"], cSettings: shims),
+    // The program of Python interpreters, as bytes.
+    .target(name: "CRunner", exclude: ["Runner"], cSettings: shims),
     .target(
       name: "FlowWorkerABI", dependencies: dependencies(on: ["FlowWorker", "CFlowWorker"]),
       exclude: ["flowworker.map"],
@@ -84,7 +90,6 @@ let package = Package(
   ]
     + layers.map { layer in
       .target(
-        name: layer.name, dependencies: dependencies(on: layer.over),
-        exclude: layer.name == "FlowWorker" ? ["Python/runner"] : [], swiftSettings: strict)
+        name: layer.name, dependencies: dependencies(on: layer.over), swiftSettings: strict)
     }
 )

@@ -186,8 +186,8 @@ static double run_exec(const struct engine *engine, FILE *link)
 
 /* Runs one step of so many `echo hi`. Gives the seconds until all is known of its last command, and those
  * until its last container is gone. */
-void limit_containers(const char *arrangement, const char *socket, const char *image, const char *data,
-                      size_t commands, double seconds[2])
+void limit_containers(const char *arrangement, const char *socket, const char *image, const char *data, size_t commands,
+                      double seconds[2])
 {
     struct engine engine = {socket, image, data, commands};
     bool is_sequence = strcmp(arrangement, "sequence") == 0, is_exec = strcmp(arrangement, "exec") == 0;

@@ -86,9 +86,18 @@ static double in_threads(const struct question *question, void *(*work)(void *))
     return seconds_now() - start;
 }
 
-static double ours(void *question) { return in_threads(question, get_workers); }
-static double limit(void *question) { return in_threads(question, find_names); }
-static double nothing(void *question) { return in_threads(question, call_nothing); }
+static double ours(void *question)
+{
+    return in_threads(question, get_workers);
+}
+static double limit(void *question)
+{
+    return in_threads(question, find_names);
+}
+static double nothing(void *question)
+{
+    return in_threads(question, call_nothing);
+}
 
 static void ask(const char *text, struct question *question, double (*against)(void *))
 {
@@ -114,8 +123,7 @@ int main(void)
     for (int i = 0; i < workers; i++) {
         char json[128];
         const fw_worker *worker;
-        snprintf(json, sizeof json,
-                 "{\"name\": \"step%d\", \"action\": {\"environment\": \"\", \"commands\": []}}", i);
+        snprintf(json, sizeof json, "{\"name\": \"step%d\", \"action\": {\"environment\": \"\", \"commands\": []}}", i);
         need(fw_step_create(json, FW_ZERO_TERMINATED, &question.steps[i], &error), error);
         need(fw_pool_get(question.pool, question.steps[i], &worker, &error), error);
         question.names[i] = fw_step_name(question.steps[i]);

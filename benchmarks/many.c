@@ -35,8 +35,8 @@ static void prepare(struct question *question, const char *command)
 {
     char json[256];
     fw_error *error;
-    snprintf(json, sizeof json,
-             "{\"name\": \"many\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}", command);
+    snprintf(json, sizeof json, "{\"name\": \"many\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
+             command);
     need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &question->worker, &error),
          error);
     need(fw_step_create(json, FW_ZERO_TERMINATED, &question->step, &error), error);
@@ -161,8 +161,7 @@ static struct question question_of(size_t width, bool with_threads)
 
 static void words_of(const struct question *question, char words[static 64])
 {
-    snprintf(words, 64, "many: true, %zu %s", question->width,
-             question->with_threads ? "threads" : "in flight");
+    snprintf(words, 64, "many: true, %zu %s", question->width, question->with_threads ? "threads" : "in flight");
 }
 
 static void ask_speed(size_t width, bool with_threads)

@@ -8,12 +8,12 @@
 #include "flowworker.h"
 
 /* A macro, because the error is there only after the call. */
-#define need(call, error)                                             \
-    do {                                                              \
-        if ((call) != FW_OK) {                                        \
+#define need(call, error)                                            \
+    do {                                                             \
+        if ((call) != FW_OK) {                                       \
             fprintf(stderr, "bench: %s\n", fw_error_message(error)); \
-            exit(1);                                                  \
-        }                                                             \
+            exit(1);                                                 \
+        }                                                            \
     } while (0)
 
 #endif

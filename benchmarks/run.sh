@@ -24,16 +24,18 @@ compile() {
 # The engine's sources with the benchmark's, because the substitution has no entry point of its own.
 compile_expand() {
   rm -f "$out"/engine-*.o
-  for source in Sources/CFlowShims/*.c Sources/CSupervisor/*.c; do
+  set -- # the options that say where the modules of the C targets are
+  for target in CSystem CHTTP CSupervisor CSupervisorClient CRunner; do set -- "$@" "-ISources/$target/include"; done
+  for source in Sources/CSystem/*.c Sources/CHTTP/*.c Sources/CSupervisor/*.c Sources/CSupervisorClient/*.c Sources/CRunner/*.c; do
     # The compiler of the Swift toolchain, whose words they use.
-    clang -O2 -fPIE -ISources/CFlowShims/include -ISources/CSupervisor/include -c "$source" \
+    clang -O2 -fPIE "$@" -c "$source" \
       -o "$out/engine-$(basename "$(dirname "$source")")-$(basename "$source" .c).o"
   done
   $CC -std=c11 -O2 -c benchmarks/bench.c -o "$out/bench.o"
   find Sources/FlowWorker -name '*.swift' -exec swiftc -O -wmo -swift-version 6 -module-name Expand \
     -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility \
     -enable-upcoming-feature InternalImportsByDefault \
-    -ISources/CFlowShims/include -ISources/CSupervisor/include -ISources/CJansson -Ibenchmarks \
+    "$@" -ISources/CJansson -Ibenchmarks \
     benchmarks/expand/main.swift "$out"/engine-*.o "$out/bench.o" -L"$out" -llimits -ljansson \
     -Xlinker -rpath -Xlinker "$out" -o "$out/expand" {} +
 }

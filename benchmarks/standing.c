@@ -69,8 +69,8 @@ static fw_step *make_step(const char *command)
     char json[256];
     fw_step *step;
     fw_error *error;
-    snprintf(json, sizeof json,
-             "{\"name\": \"standing\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}", command);
+    snprintf(json, sizeof json, "{\"name\": \"standing\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
+             command);
     need(fw_step_create(json, FW_ZERO_TERMINATED, &step, &error), error);
     return step;
 }

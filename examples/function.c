@@ -40,7 +40,8 @@ static void sum(fw_call *call, void *payload)
         total += number;
     fclose(file);
     int length = snprintf(text, sizeof text, "adding the numbers of %s\n", path);
-    fw_status status = fw_call_write(call, FW_STDOUT, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1, NULL);
+    fw_status status =
+        fw_call_write(call, FW_STDOUT, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1, NULL);
     snprintf(text, sizeof text, "%.17g", total);
     if (status == FW_OK)
         status = fw_call_return(call, text, FW_ZERO_TERMINATED, NULL);
@@ -69,7 +70,8 @@ static int refuse(fw_error *error)
 
 static const char *const steps[] = {
     "{\"name\": \"add\", \"action\": {\"func\": \"sum\", \"arg\": \"total\"}}",
-    "{\"name\": \"add another\", \"action\": {\"func\": \"sum\", \"variables\": [{\"arg\": \"file\", \"var\": \"other\"}]}}",
+    "{\"name\": \"add another\", \"action\": {\"func\": \"sum\", \"variables\": [{\"arg\": \"file\", \"var\": "
+    "\"other\"}]}}",
     "{\"name\": \"look\", \"timeout\": 0.2, \"action\": {\"func\": \"search\"}}",
 };
 

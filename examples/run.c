@@ -4,7 +4,8 @@
  *     run WORKFLOW_DIR RUN_DIR
  *
  * WORKFLOW_DIR has pool.json, workflow.json, and the files that the steps need: it is a storage volume from which
- * they are copied as they are needed. RUN_DIR is where the steps work; it gets run.html as well, a page with the timeline.
+ * they are copied as they are needed. RUN_DIR is where the steps work; it gets run.html as well, a page with the
+ * timeline.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -108,8 +109,8 @@ static int write_page(const fw_result *result, const char *rundir)
 
 static int run(json_t *config, const json_t *document, const char *source, const char *rundir)
 {
-    json_object_set_new(config, "volumes", json_pack("[{s:s, s:s, s:{s:s}}]", "name", "source", "type", "fs", "args",
-                                                     "basedir", source));
+    json_object_set_new(config, "volumes",
+                        json_pack("[{s:s, s:s, s:{s:s}}]", "name", "source", "type", "fs", "args", "basedir", source));
     char *text = json_dumps(document, JSON_COMPACT);
     fw_pool *pool = NULL;
     fw_workflow *workflow = NULL;

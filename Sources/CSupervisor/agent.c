@@ -1,23 +1,28 @@
 /*
- * The agent (agent.h): one command after the other, and its output and its end into one stream.
+ * The agent (agent.h) runs one command after the other, and writes the output and the end of each into one stream.
  *
- * It never waits for anything but all at once: while nobody takes output, a stop is still heard. What
- * ends the link ends the command, too.
+ * It waits for everything at once, so that it hears a stop even while nobody reads the output. What ends the link ends
+ * the command, too.
  */
 #include "link.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <linux/prctl.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 
+TEXT(name_agent, "fw-agent");
+TEXT(path_null, "/dev/null");
+
 /* --- the command ------------------------------------------------------------------ */
 
-/* Gives the monitor, a new one if there is none; or a negative errno and what failed. */
+/* Returns the channel to the monitor, which is started if there is none; or a negative errno and what failed. */
 static int monitor_of(agent_state *link, int *stage) {
   if (link->channel >= 0) return link->channel;
   int ends[2];
@@ -27,14 +32,12 @@ static int monitor_of(agent_state *link, int *stage) {
   *stage = FWSV_AT_CLONE;
   long pid = RAW5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
   if (pid == 0) {
-    /* The step lasts as long as somebody holds its streams: that must be the agent alone. */
+    /* The job step lasts as long as anybody holds its streams, so only the agent may hold them. */
     close_fd(&link->in);
     close_fd(&link->out);
     close_fd(&link->signals);
     RAW1(__NR_close, ends[0]);
-    RAW5(__NR_prctl, PR_SET_NAME, name_monitor, 0, 0, 0);
-    set_action(SIGCHLD, SIG_DFL);
-    monitor(ends[1], -1);
+    fwsv_monitor(ends[1], -1);
   }
   RAW1(__NR_close, ends[1]);
   if (pid < 0) {
@@ -56,7 +59,7 @@ static int send_request(agent_state *link, const int *fds, size_t count, int *st
   int channel = monitor_of(link, stage);
   if (channel < 0) return channel;
   *stage = FWSV_AT_REQUEST;
-  return send_message(channel, &link->run.request, sizeof link->run.request, fds, count, -1);
+  return fwsv_send_message(channel, &link->run.request, sizeof link->run.request, fds, count, -1);
 }
 
 static void start(agent_state *link) {
@@ -85,7 +88,7 @@ static void start(agent_state *link) {
     link->run.request.keep_rundir = 0;
     error = send_request(link, fds, FWSV_FDS, &stage);
     if (error == -EPIPE || error == -ECONNRESET) {
-      /* Somebody has killed it while it waited. */
+      /* Somebody has killed the monitor while it waited. */
       close_fd(&link->channel);
       error = send_request(link, fds, FWSV_FDS, &stage);
     }
@@ -101,7 +104,7 @@ static void stop(agent_state *link) {
   fwsv_request request;
   zero(&request, sizeof request);
   request.kind = FWSV_STOP;
-  send_message(link->channel, &request, sizeof request, NULL, 0, -1);
+  fwsv_send_message(link->channel, &request, sizeof request, NULL, 0, -1);
 }
 
 /* --- the status file -------------------------------------------------------------- */
@@ -122,11 +125,12 @@ static size_t add_number(char *line, size_t at, int64_t number) {
   return at;
 }
 
-/* One line, by one write: whoever sees its newline sees all of it. Closing it is what sends it to a server. */
+/* Writes the line of the status file by one call, so that whoever sees its newline sees the whole line. Closing the
+ * file is what sends the line to a file server. */
 static void note_end(agent_state *link) {
-  const char *name = link->location + length(link->location) + 1;
+  const char *name = link->location + fwsv_text_length(link->location) + 1;
   const fwsv_reply *reply = &link->reply;
-  /* After the link's end it is the end of that, and nobody would remove the file. */
+  /* After the end of the link the host learns nothing from the file, and nobody would remove it. */
   if (*name == 0 || link->rundir < 0 || reply->kind != FWSV_ENDED || link->in < 0) return;
   int fd = (int)RAW4(__NR_openat, link->rundir, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return;
@@ -144,7 +148,7 @@ static void note_end(agent_state *link) {
 
 /* --- what comes in ---------------------------------------------------------------- */
 
-/* Takes bytes of a part of a message: that which goes from `from` to `to` in it. Gives how many of them it was. */
+/* How many of the next `count` bytes belong to the part of a message that goes from `from` to `to`. */
 static size_t part_of(const agent_state *link, uint64_t from, uint64_t to, size_t count) {
   if (link->taken < from || link->taken >= to) return 0;
   uint64_t missing = to - link->taken;
@@ -152,7 +156,7 @@ static size_t part_of(const agent_state *link, uint64_t from, uint64_t to, size_
 }
 
 static bool write_texts(agent_state *link, const char *bytes, size_t count, uint64_t place) {
-  if (link->texts < 0) link->texts = (int)RAW2(__NR_memfd_create, name_agent, 1 /* MFD_CLOEXEC */);
+  if (link->texts < 0) link->texts = (int)RAW2(__NR_memfd_create, name_agent, MFD_CLOEXEC);
   while (count > 0) {
     long done = RAW4(__NR_pwrite64, link->texts, bytes, count, place);
     if (done == -EINTR) continue;
@@ -164,7 +168,7 @@ static bool write_texts(agent_state *link, const char *bytes, size_t count, uint
   return true;
 }
 
-/* Takes the next bytes; false: this is no message of ours. */
+/* Takes the next bytes; false if they are not a message of the protocol. */
 static bool take(agent_state *link, const char *bytes, size_t count) {
   while (count > 0) {
     const uint64_t head = sizeof(fwa_head);
@@ -186,7 +190,7 @@ static bool take(agent_state *link, const char *bytes, size_t count) {
         const uint64_t place = texts + run->request.size - run->same;
         if (link->head.size != place - head + run->location) return false;
         if ((part = part_of(link, texts, place, count)) > 0) {
-          /* In the texts there is a gap, and none in the frame. */
+          /* The texts have a gap where the frame has none: the bytes that are the same as before. */
           uint64_t at = link->taken - texts;
           if (at < run->begin) {
             if (part > run->begin - at) part = (size_t)(run->begin - at);
@@ -207,16 +211,16 @@ static bool take(agent_state *link, const char *bytes, size_t count) {
     link->taken = 0;
     link->has_asked = false;
     if (link->head.kind == FWA_HOLD) {
-      link->until = monotonic() + link->hold;
+      link->until = fwsv_monotonic() + link->hold;
     } else if (link->head.kind == FWA_ACK) {
-      /* That it came is all of it. */
+      /* The frame has nothing to say: it only acknowledges. */
     } else if (link->head.kind == FWA_STOP) {
       stop(link);
     } else if (link->head.kind == FWA_RUN) {
       size_t end = link->run.location < FWA_LOCATION ? link->run.location : FWA_LOCATION;
       link->location[end] = 0;
-      /* Two strings: the second one begins in it. */
-      if (length(link->location) + 1 >= end) return false;
+      /* There are two strings: the second one begins behind the first. */
+      if (fwsv_text_length(link->location) + 1 >= end) return false;
       start(link);
     } else {
       return false;
@@ -232,12 +236,12 @@ static void take_input(agent_state *link) {
   if (count > 0 && take(link, link->input, (size_t)count)) {
     if (link->taken > 0 && !link->has_asked) {
       link->has_asked = true;
-      append(link, FWA_ACK, NULL, 0);
+      fwsv_link_append(link, FWA_ACK, NULL, 0);
       link->due = 0;
     }
     return;
   }
-  /* The link has ended, or says what cannot be: so does the command. */
+  /* The link has ended, or says what cannot be. Both end the command. */
   close_fd(&link->in);
   link->is_over = true;
   stop(link);
@@ -258,7 +262,7 @@ static void read_stream(agent_state *link, int stream) {
   if (count <= 0) return close_fd(&link->pipes[stream]);
   link->errors[stream] = 0;
   if (link->left[stream] != INT64_MAX) link->left[stream] -= count;
-  if (link->out >= 0) add_head(link, stream == 0 ? FWA_OUT : FWA_ERR, (size_t)count);
+  if (link->out >= 0) fwsv_link_add_head(link, stream == 0 ? FWA_OUT : FWA_ERR, (size_t)count);
 }
 
 /* What the monitor says. */
@@ -268,30 +272,30 @@ static void hear(agent_state *link) {
   zero(&message, sizeof message);
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  long size = receive_message(link->channel, &message);
+  long size = fwsv_receive_message(link->channel, &message);
   if (size == -EAGAIN) return;
   if (size < (long)offsetof(fwsv_reply, processes)) {
-    /* It has gone without a word. */
+    /* The monitor has ended without a reply. */
     close_fd(&link->channel);
     zero(&link->reply, offsetof(fwsv_reply, processes));
     link->reply.kind = FWSV_ENDED;
     link->reply.status = -1;
   } else if (link->reply.kind == FWSV_STARTED) {
-    return append(link, FWA_REPLY, &link->reply, offsetof(fwsv_reply, processes));
+    return fwsv_link_append(link, FWA_REPLY, &link->reply, offsetof(fwsv_reply, processes));
   }
   if (link->reply.left != 0 || link->reply.is_last) close_fd(&link->channel);
   link->has_reply = true;
   for (int stream = 0; stream < STREAMS; stream++) {
     int waiting = 0;
     if (link->pipes[stream] < 0) continue;
-    /* Where it is not told how much there is, no more than the pipe can have. */
-    if (RAW3(__NR_ioctl, link->pipes[stream], FIONREAD, &waiting) < 0) waiting = 1 << 16;
+    /* Where the kernel does not tell how much there is, the pipe holds no more than its capacity. */
+    if (RAW3(__NR_ioctl, link->pipes[stream], FIONREAD, &waiting) < 0) waiting = PIPE_CAPACITY;
     link->left[stream] = waiting;
   }
   note_end(link);
 }
 
-/* The scheduler wants the end of all. It tells the command, too, which may end before we hear of it. */
+/* Obeys the scheduler, which asks for the end. It also signals the command, which may end before the agent is told. */
 static void heed_signals(agent_state *link) {
   long size = RAW3(__NR_read, link->signals, link->input, PIECE);
   if (size <= 0) return;
@@ -299,7 +303,7 @@ static void heed_signals(agent_state *link) {
   stop(link);
 }
 
-/* After all output. */
+/* Sends the reply once all output has been sent. */
 static void tell_end(agent_state *link) {
   size_t shown = link->reply.others < FWSV_SHOWN ? link->reply.others : FWSV_SHOWN;
   size_t size = offsetof(fwsv_reply, processes) + shown * sizeof(fwsv_process);
@@ -310,13 +314,13 @@ static void tell_end(agent_state *link) {
   heed_signals(link);
   if (link->is_asked && link->reply.kind == FWSV_ENDED && link->reply.reason == FWSV_BY_ITSELF)
     link->reply.reason = FWSV_BY_STOP;
-  append(link, FWA_REPLY, &link->reply, size);
+  fwsv_link_append(link, FWA_REPLY, &link->reply, size);
   link->due = 0;
   close_fd(&link->pipes[0]);
   close_fd(&link->pipes[1]);
   close_fd(&link->rundir);
   link->is_running = link->has_reply = false;
-  if (link->run.hold >= 0) link->until = monotonic() + link->run.hold;
+  if (link->run.hold >= 0) link->until = fwsv_monotonic() + link->run.hold;
 }
 
 static void poll_streams(agent_state *link) {
@@ -325,24 +329,24 @@ static void poll_streams(agent_state *link) {
   watch_fd(&items[1], link->signals);
   watch_fd(&items[2], link->has_reply ? -1 : link->channel);
   watch_fd(&items[3], link->out);
-  items[3].events = is_due(link) ? POLLOUT : 0;
+  items[3].events = fwsv_link_is_due(link) ? POLLOUT : 0;
   for (int stream = 0; stream < STREAMS; stream++)
     watch_fd(&items[4 + stream], has_room(link, PIECE) ? link->pipes[stream] : -1);
   int64_t until = link->is_running || link->is_over ? INT64_MAX : link->until;
-  if (monotonic() >= until) {
-    /* What was said is still to be sent. */
+  if (fwsv_monotonic() >= until) {
+    /* What is in the buffer still has to be sent. */
     link->is_over = true;
     link->due = 0;
-    return flush(link);
+    return fwsv_link_flush(link);
   }
   if (link->begin < link->end && items[3].events == 0 && link->due < until) until = link->due;
-  int64_t left = until == INT64_MAX ? 0 : until - monotonic();
+  int64_t left = until == INT64_MAX ? 0 : until - fwsv_monotonic();
   if (left < 0) left = 0;
   struct timespec time;
   time.tv_sec = left / SECOND;
   time.tv_nsec = left % SECOND;
-  if (!look_at(items, 6, until == INT64_MAX ? NULL : &time))
-    /* All but the link, reading from which may wait. */
+  if (!fwsv_look_at(items, 6, until == INT64_MAX ? NULL : &time))
+    /* Everything is tried, except the link: reading from it could block. */
     for (int item = 1; item < 6; item++) items[item].revents = items[item].fd >= 0 ? items[item].events : 0;
   if (items[1].revents != 0) heed_signals(link);
   if (items[0].revents != 0) take_input(link);
@@ -351,39 +355,42 @@ static void poll_streams(agent_state *link) {
     if (items[4 + stream].revents != 0 && link->pipes[stream] >= 0) read_stream(link, stream);
   if (link->has_reply) tell_end(link);
   if (items[3].revents != 0 && !(items[3].revents & POLLOUT)) {
-    /* Nobody reads any more. */
-    end_link(link);
+    /* Nobody reads the link any more. */
+    fwsv_link_end(link);
     stop(link);
   }
-  flush(link);
+  fwsv_link_flush(link);
 }
 
+/* Below are the numbers that a command gets, and room for those of the host that started the agent. */
+enum { LOWEST_OWN = 10 };
+
 static int moved(int fd) {
-  long copy = RAW3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, 10);
+  long copy = RAW3(__NR_fcntl, fd, F_DUPFD_CLOEXEC, LOWEST_OWN);
   return copy < 0 ? -1 : (int)copy;
 }
 
-void agent(char **arguments, char **environment) {
-  set_signals();
+void fwsv_agent(char **arguments, char **environment) {
+  fwsv_set_signals();
   RAW5(__NR_prctl, PR_SET_NAME, name_agent, 0, 0, 0);
-  /* It was brought here for this run alone. */
+  /* The file of this program was copied here for this run only. */
   RAW3(__NR_unlinkat, AT_FDCWD, arguments[0], 0);
-  long memory = RAW6(__NR_mmap, 0, sizeof(agent_state), 3 /* read, write */, 0x22 /* private, anonymous */, -1, 0);
-  if (memory < 0 && memory > -4096) RAW1(__NR_exit_group, 1);
+  long memory = RAW6(__NR_mmap, 0, sizeof(agent_state), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (is_error(memory)) RAW1(__NR_exit_group, 1);
   agent_state *link = (agent_state *)memory;
   link->channel = link->rundir = link->texts = link->pipes[0] = link->pipes[1] = -1;
   link->until = INT64_MAX;
   link->in = moved(0);
   link->out = moved(1);
-  /* Commands have nothing to read, and must not hold the link. */
-  long null = RAW4(__NR_openat, AT_FDCWD, name_null, O_RDWR | O_CLOEXEC, 0);
+  /* Commands read from /dev/null, and must not hold the link open. */
+  long null = RAW4(__NR_openat, AT_FDCWD, path_null, O_RDWR | O_CLOEXEC, 0);
   RAW3(__NR_dup3, null, 0, 0);
   RAW3(__NR_dup3, null, 1, 0);
   RAW3(__NR_fcntl, link->out, F_SETFL, O_NONBLOCK);
   uint64_t asked = 1ull << (SIGTERM - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGHUP - 1);
   link->signals = (int)RAW4(__NR_signalfd4, -1, &asked, sizeof asked, O_CLOEXEC | O_NONBLOCK);
-  send_hello(link, environment);
-  flush(link);
+  fwsv_link_greet(link, environment);
+  fwsv_link_flush(link);
   while (!link->is_over || link->is_running || link->begin < link->end) poll_streams(link);
   RAW1(__NR_exit_group, 0);
   __builtin_unreachable();

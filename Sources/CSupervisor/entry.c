@@ -1,6 +1,20 @@
-/* Where the program begins, and where a child begins: what C cannot say. */
+/* Where the program begins, and where a child with a stack of its own begins, which C cannot say. */
 #include "parts.h"
 
+/* Chooses the program. exec lays out the stack: the number of arguments, the arguments, NULL, the environment. A supervisor
+ * has no argument but its name. */
+__attribute__((visibility("hidden"), used, noreturn)) void fwsv_main(long *stack) {
+  long count = stack[0];
+  if (count > 1) fwsv_agent((char **)(stack + 1), (char **)(stack + 2 + count));
+  fwsv_supervisor();
+}
+
+/* The number of a system call, as text for the assembler. */
+#define NUMBER(call) NUMBER_TEXT(call)
+#define NUMBER_TEXT(number) #number
+
+/* A line of C is a line of the assembler from here on. */
+/* clang-format off */
 #if defined(__x86_64__)
 __asm__(
     ".pushsection fw_supervisor,\"ax\",@progbits\n"
@@ -22,7 +36,7 @@ __asm__(
     "  xorl %edx, %edx\n"
     "  xorl %r10d, %r10d\n"
     "  xorl %r8d, %r8d\n"
-    "  movl $56, %eax\n"
+    "  movl $" NUMBER(__NR_clone) ", %eax\n"
     "  syscall\n"
     "  testq %rax, %rax\n"
     "  jz 1f\n"
@@ -33,7 +47,7 @@ __asm__(
     "  popq %rdi\n"
     "  call *%rax\n"
     "  movl %eax, %edi\n"
-    "  movl $231, %eax\n"
+    "  movl $" NUMBER(__NR_exit_group) ", %eax\n"
     "  syscall\n"
     "  hlt\n"
     ".size fwsv_clone, .-fwsv_clone\n"
@@ -56,7 +70,7 @@ __asm__(
     "  mov x2, #0\n"
     "  mov x3, #0\n"
     "  mov x4, #0\n"
-    "  mov x8, #220\n"
+    "  mov x8, #" NUMBER(__NR_clone) "\n"
     "  svc 0\n"
     "  cbz x0, 1f\n"
     "  ret\n"
@@ -64,7 +78,7 @@ __asm__(
     "  mov x29, #0\n"
     "  ldp x1, x0, [sp], #16\n"
     "  blr x1\n"
-    "  mov x8, #94\n"
+    "  mov x8, #" NUMBER(__NR_exit_group) "\n"
     "  svc 0\n"
     "  brk #1\n"
     ".size fwsv_clone, .-fwsv_clone\n"

@@ -1,11 +1,11 @@
 /*
- * Starting the supervisor: the one part that runs in the host.
+ * Starting the supervisor. This is the only part of the program that runs in the host.
  *
- * The supervisor is no child of the host: a host that waits for all its children would wait for
- * it. So it is started by a child that ends at once. That one is cloned without an exit
- * signal and never calls exec: the host gets no SIGCHLD, and its own waiting (without
- * __WALL) does not see it. Both share the host's memory until the exec, on stacks of their own
- * on the frame below, and make system calls only; every signal is blocked meanwhile.
+ * The supervisor must not be a child of the host, because a host that waits for all its children would wait for the supervisor.
+ * So a child that ends at once starts it. That child is cloned without an exit signal and never calls exec: the host
+ * gets no SIGCHLD, and a wait of the host's without __WALL does not see the child. Child and grandchild share the
+ * host's memory until the exec. Each runs on a stack of its own, which is in the frame of fwsv_launch(), and makes
+ * system calls only. All signals are blocked meanwhile.
  */
 #include "parts.h"
 
@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #ifndef AT_EMPTY_PATH
 #define AT_EMPTY_PATH 0x1000
@@ -26,6 +27,8 @@ TEXT(text_name, "flowworker-supervisor");
 
 enum { STACK = 8 * 1024 };
 
+enum { UNUSED_STATUS = 127 }; /* of a process that did not get to the program; nobody reads it */
+
 typedef struct {
   int program;
   int control;
@@ -35,8 +38,8 @@ typedef struct {
   char *stack_end;
 } job;
 
-/* Closes all descriptors but those three, which are in order; a negative one is none. close_range is missing before Linux 5.9 and under
- * some sandboxes; then the open ones are listed. */
+/* Closes all descriptors except three, which are in ascending order; a negative number stands for none. Where
+ * close_range() is missing, before Linux 5.9 and in some sandboxes, the open descriptors are listed. */
 static void close_all_but(const int *kept) {
   int from = 0;
   bool closed = true;
@@ -47,7 +50,7 @@ static void close_all_but(const int *kept) {
   }
   closed &= RAW3(__NR_close_range, from, ~0u, 0) == 0;
   if (closed) return;
-  RAW1(__NR_close, 0); /* never kept; the list then has a number even if the host has used up all */
+  RAW1(__NR_close, 0); /* 0 is never kept, and the list needs a number even if the host has used all of them */
   long list = RAW4(__NR_openat, AT_FDCWD, text_fds, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (list < 0) return;
   _Alignas(8) char buffer[1024];
@@ -59,7 +62,7 @@ static void close_all_but(const int *kept) {
       at += entry->size;
       int fd = 0;
       for (const char *digit = entry->name; *digit >= '0' && *digit <= '9'; digit++) fd = fd * 10 + (*digit - '0');
-      /* Closing moves nothing in this directory: its offset is the number. */
+      /* Closing a descriptor does not shift the entries, whose offsets in this directory are the numbers. */
       if (fd != kept[0] && fd != kept[1] && fd != kept[2] && fd != list) RAW1(__NR_close, fd);
     }
   }
@@ -73,8 +76,8 @@ INLINE void put_in_order(int *one, int *other) {
   *other = greater;
 }
 
-/* Gives the descriptors the numbers that the supervisor knows them by. The host's are closed first: this
- * needs no more numbers than a command does, however many the host has used. */
+/* Gives the descriptors the numbers that the supervisor knows them by. The descriptors of the host are closed first, so
+ * that this needs no more numbers than a command does, however many the host has used. */
 static long set_descriptors(job *job) {
   int kept[3];
   kept[0] = job->program;
@@ -84,7 +87,7 @@ static long set_descriptors(job *job) {
   put_in_order(&kept[1], &kept[2]);
   put_in_order(&kept[0], &kept[1]);
   close_all_but(kept);
-  /* Out of the way of those numbers; the exec closes what is left of them. */
+  /* They are moved out of the way of those numbers. The exec closes what remains of the copies. */
   job->call = FWSV_CALL_FCNTL;
   long program = RAW3(__NR_fcntl, job->program, F_DUPFD_CLOEXEC, FWSV_HOST + 1);
   long control = RAW3(__NR_fcntl, job->control, F_DUPFD_CLOEXEC, FWSV_HOST + 1);
@@ -92,7 +95,8 @@ static long set_descriptors(job *job) {
   if (program < 0) return program;
   if (control < 0) return control;
   if (host < 0) return host;
-  /* The commands' standard input, which is 0 now; the rest for the case that something writes there. */
+  /* Descriptor 0, which is the lowest that is free, becomes the standard input of commands. Descriptors 1 and 2 are
+   * there in case something writes to them. */
   job->call = FWSV_CALL_NULL;
   long null = RAW4(__NR_openat, AT_FDCWD, text_null, O_RDONLY, 0);
   if (null < 0) return null;
@@ -108,7 +112,7 @@ static int grandchild(void *argument) {
   long program = set_descriptors(job);
   if (program < 0) {
     job->error = (int)-program;
-    return 127;
+    return UNUSED_STATUS;
   }
   RAW0(__NR_setsid);
   RAW1(__NR_chdir, text_root);
@@ -119,7 +123,7 @@ static int grandchild(void *argument) {
   envp[0] = NULL;
   job->call = FWSV_CALL_EXEC;
   job->error = (int)-RAW5(__NR_execveat, program, text_empty, argv, envp, AT_EMPTY_PATH);
-  return 127;
+  return UNUSED_STATUS;
 }
 
 static int child(void *argument) {
@@ -148,8 +152,8 @@ int fwsv_launch(int program, int control, int host, int *call) {
   RAW4(__NR_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof all);
   *call = FWSV_CALL_CLONE;
   if (pid < 0) return (int)-pid;
-  /* It has ended; it is ours alone. */
-  while (RAW4(__NR_wait4, pid, 0, 0x40000000 /* __WALL */, 0) == -EINTR) {
+  /* The child has ended. Nobody else waits for it. */
+  while (RAW4(__NR_wait4, pid, 0, __WALL, 0) == -EINTR) {
   }
   *call = job.call;
   return job.error;

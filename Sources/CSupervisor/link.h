@@ -1,4 +1,4 @@
-/* What the agent has, and how it speaks on its link. */
+/* The state of the agent, and the frames that it sends over its link. */
 #ifndef LINK_H
 #define LINK_H
 
@@ -6,38 +6,39 @@
 #include "parts.h"
 
 enum {
-  PIECE = 64 * 1024, /* what is read at once */
-  ROOM = 8 * PIECE,  /* of what is not yet taken */
-  HEAVY = PIECE / 2, /* this much is sent at once */
+  PIECE = 64 * 1024, /* the most that one read takes */
+  ROOM = 8 * PIECE,  /* for frames that have not been sent */
+  HEAVY = PIECE / 2, /* so many bytes are sent without waiting for more */
   STREAMS = 2,
-  READ_ERRORS = 100, /* one after the other, after which the rest of a stream is given up */
+  READ_ERRORS = 100,         /* after so many in a row the rest of a stream is given up */
+  PIPE_CAPACITY = 64 * 1024, /* of a pipe whose size nobody has changed (pipe(7)) */
 };
 
 typedef struct {
-  int in, out;  /* the link; -1: it has ended */
-  int signals;  /* a signalfd of those that ask us to end */
-  int channel;  /* to the monitor; -1: there is none */
-  int pipes[STREAMS]; /* what the command writes to; -1: none */
-  int64_t left[STREAMS]; /* bytes still to be read, once it has ended */
+  int in, out;           /* the link; -1 once it has ended */
+  int signals;           /* a signalfd for the signals that ask the agent to end */
+  int channel;           /* to the monitor; -1 if there is none */
+  int pipes[STREAMS];    /* the reading ends of the pipes that the command writes to; -1 for none */
+  int64_t left[STREAMS]; /* bytes that remain to be read once the command has ended */
   int errors[STREAMS];
   uint32_t cut; /* a bit for each stream that was given up */
   int rundir;
-  int texts; /* a file with those of the last request; a monitor has mapped them for itself */
+  int texts; /* a file with the texts of the last request, of which the monitor has a mapping of its own */
   bool is_running;
-  bool has_reply; /* it is told after the output */
+  bool has_reply; /* of the command; it is sent after the output */
   bool is_over;   /* no further command */
-  bool is_asked;  /* that is the scheduler's wish */
-  bool has_asked; /* for the rest of the frame */
-  /* What comes: a head, and then so many bytes. */
+  bool is_asked;  /* the scheduler has asked for the end */
+  bool has_asked; /* the agent has asked for the rest of the frame */
+  /* The frame that is being received. */
   fwa_head head;
-  uint64_t taken; /* bytes of the head and of what follows */
+  uint64_t taken; /* bytes of the frame so far, the head included */
   int64_t hold;
-  int64_t until; /* when to end, if nothing comes; INT64_MAX: never */
+  int64_t until; /* when to end if nothing comes; INT64_MAX for never */
   fwa_run run;
   fwsv_reply reply;
-  size_t begin, end; /* of what is to be sent */
+  size_t begin, end; /* of what has to be sent, in `output` */
   size_t last;       /* where the head of its last frame is */
-  int64_t due;       /* when it is to be sent at the latest */
+  int64_t due;       /* when it has to be sent at the latest */
   char location[FWA_LOCATION + 1];
   char input[PIECE];
   char output[ROOM];
@@ -52,26 +53,26 @@ INLINE void copy(void *to, const void *from, size_t size) {
   for (size_t at = 0; at < size; at++) ((volatile char *)to)[at] = ((const char *)from)[at];
 }
 
-HIDDEN size_t length(const char *text);
+HIDDEN size_t fwsv_text_length(const char *text);
 
-/* Nobody reads what is said any more. */
-HIDDEN void end_link(agent_state *link);
+/* Ends the link, which nobody reads any more. */
+HIDDEN void fwsv_link_end(agent_state *link);
 
-/* Whether something is to be sent now. */
-HIDDEN bool is_due(const agent_state *link);
+/* Whether frames have to be sent now. */
+HIDDEN bool fwsv_link_is_due(const agent_state *link);
 
-/* Sends what is due, as far as it can go now. */
-HIDDEN void flush(agent_state *link);
+/* Sends the frames that are due, as far as that goes without waiting. */
+HIDDEN void fwsv_link_flush(agent_state *link);
 
 INLINE bool has_room(const agent_state *link, size_t size) { return ROOM - link->end >= sizeof(fwa_head) + size; }
 
-/* The head of a frame whose bytes are behind it, or will be. */
-HIDDEN void add_head(agent_state *link, uint32_t kind, size_t size);
+/* Adds the head of a frame, whose bytes are behind it already or will be. */
+HIDDEN void fwsv_link_add_head(agent_state *link, uint32_t kind, size_t size);
 
-/* A frame; there must be room for it. */
-HIDDEN void append(agent_state *link, uint32_t kind, const void *bytes, size_t size);
+/* Adds a frame. There must be room for it. */
+HIDDEN void fwsv_link_append(agent_state *link, uint32_t kind, const void *bytes, size_t size);
 
-/* The first one. */
-HIDDEN void send_hello(agent_state *link, char **environment);
+/* Adds the first frame, which is FWA_HELLO. */
+HIDDEN void fwsv_link_greet(agent_state *link, char **environment);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Messages on sockets. The kernel may refuse one for a moment: a control group is short of memory (ENOMEM,
- * ENOBUFS), or too many descriptors are on their way (ETOOMANYREFS). That is not the end of the connection.
+ * Messages on sockets. The kernel may refuse a message for a moment, because a control group is short of memory
+ * (ENOMEM, ENOBUFS) or because too many descriptors are on their way (ETOOMANYREFS). The connection lives on.
  */
 #include "parts.h"
 
@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <time.h>
 
-enum { ATTEMPTS = 1000 }; /* with 10 ms between them */
+enum { ATTEMPTS = 1000 }; /* with a moment of 10 ms between them */
 
 static const struct timespec *moment(struct timespec *time) {
   time->tv_sec = 0;
@@ -20,9 +20,9 @@ static bool is_transient(long error) {
   return error == -EINTR || error == -EAGAIN || error == -ENOMEM || error == -ENOBUFS || error == -ETOOMANYREFS;
 }
 
-bool look_at(struct pollfd *items, unsigned count, const struct timespec *timeout) {
+bool fwsv_look_at(struct pollfd *items, unsigned count, const struct timespec *timeout) {
   struct timespec time;
-  if (timeout != NULL) time = *timeout; /* the kernel writes what is left of it */
+  if (timeout != NULL) time = *timeout; /* the kernel overwrites it with what is left */
   long result = RAW5(__NR_ppoll, items, count, timeout == NULL ? NULL : &time, 0, 0);
   if (result >= 0) return true;
   for (unsigned at = 0; at < count; at++) items[at].revents = 0;
@@ -31,7 +31,7 @@ bool look_at(struct pollfd *items, unsigned count, const struct timespec *timeou
   return false;
 }
 
-int send_message(int fd, const void *bytes, size_t size, const int *fds, size_t count, int host) {
+int fwsv_send_message(int fd, const void *bytes, size_t size, const int *fds, size_t count, int host) {
   _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * FWSV_FDS)];
   struct iovec part = {.iov_base = (void *)bytes, .iov_len = size};
   struct msghdr message;
@@ -57,12 +57,12 @@ int send_message(int fd, const void *bytes, size_t size, const int *fds, size_t 
     struct timespec time;
     struct pollfd item;
     watch_fd(&item, host);
-    if (look_at(&item, 1, moment(&time)) && item.revents != 0) break;
+    if (fwsv_look_at(&item, 1, moment(&time)) && item.revents != 0) break;
   }
   return (int)result;
 }
 
-long receive_message(int fd, struct msghdr *message) {
+long fwsv_receive_message(int fd, struct msghdr *message) {
   size_t room = message->msg_controllen;
   for (int attempt = 0;; attempt++) {
     message->msg_controllen = room;

@@ -1,42 +1,45 @@
 /*
- * The life of one command: started, watched, ended, reported. A monitor does that for one
- * command after the other, as long as the host keeps the channel.
+ * The life of one command: a monitor starts it, watches it, ends it and reports its end. It does so for one command
+ * after the other, as long as the host keeps the channel.
  *
  *   watching ──timeout, FWSV_STOP, the host's end, or what was left──▶ asking ──grace──▶ forcing
  *
- * `asking` sends TERM to each process below us once, `forcing` sends KILL to all in rounds. In
- * every phase the command is over when the main process has ended and nobody is left:
- * wait(2) says ECHILD.
+ * `asking` sends TERM to each process below the monitor once, `forcing` sends KILL to all of them in rounds. In every
+ * phase the command is over when the main process has ended and no process is left, which is when wait(2) says ECHILD.
  *
- * A sandbox may refuse that orphans come to us (PR_SET_CHILD_SUBREAPER). Then those of the command's session are looked
- * for in /proc, and the main process, whose number the session has, is kept until they have gone. Who
- * has left the session is not known, and the host is told so.
+ * A sandbox may refuse PR_SET_CHILD_SUBREAPER, so that orphans do not come to the monitor. Then the monitor looks for
+ * the processes of the command's session in /proc, and does not reap the main process, whose number the session has,
+ * until they have gone. The monitor does not know of processes that have left the session, and tells the host so.
  */
 #include "parts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/prctl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* What cannot be killed in this time stands still inside the kernel, and is reported. */
+/* A process that cannot be killed in this time is blocked inside the kernel, and is reported. */
 static const int64_t FORCING = 5ll * SECOND;
-/* Between two rounds: for processes that were born between the look and the signal. */
+/* The time between two rounds, which reach processes that were born between the look and the signal. */
 static const int64_t ASKING_ROUND = SECOND / 10;
 static const int64_t FORCING_ROUND = SECOND / 50;
+
+TEXT(name_monitor, "fw-monitor");
 
 enum phase { WATCHING, ASKING, FORCING_NOW };
 
 typedef struct {
-  int channel; /* -1: the host has gone */
-  int host;    /* a pidfd, -1 once it has been seen to end */
-  int signals; /* a signalfd for SIGCHLD; a negative errno: there is none */
-  bool is_reaper; /* orphans come to us */
-  bool is_short;  /* descriptors of the request are missing */
+  int channel;    /* -1 once the host has gone */
+  int host;       /* a pidfd; -1 once it has ended */
+  int signals;    /* a signalfd for SIGCHLD, or a negative errno */
+  bool is_reaper; /* orphans come to this process */
+  bool is_short;  /* descriptors of the request did not arrive */
   tree *tree;
   fwsv_request request;
   fwsv_reply reply;
@@ -45,14 +48,14 @@ typedef struct {
   int main;
   int group;
   bool main_ended;
-  bool is_empty; /* no process of the command is left */
+  bool is_empty;  /* no process of the command is left */
   bool is_forced; /* KILL was sent */
   int asked_main; /* the last signal that was sent while the main process ran */
   enum phase phase;
   int64_t began;
-  int64_t deadline; /* of the phase; INT64_MAX: none */
+  int64_t deadline; /* of the phase; INT64_MAX if there is none */
   int64_t round;    /* when the next round is due */
-  /* The texts of the request: here or in a mapping. */
+  /* The texts of the request, which are here or in a mapping. */
   uint64_t *table;
   size_t mapped;
   _Alignas(8) char texts[FWSV_INLINE];
@@ -75,7 +78,7 @@ static void take_fds(state *state, const fwsv_request *request, const int *fds, 
 
 enum received { MESSAGE, NOTHING, GONE };
 
-/* Takes one message, if there is one. */
+/* Receives one message without waiting. */
 static enum received receive(state *state, fwsv_request *request) {
   struct iovec parts[2] = {
       {.iov_base = request, .iov_len = sizeof *request},
@@ -85,11 +88,11 @@ static enum received receive(state *state, fwsv_request *request) {
   struct msghdr message;
   zero(&message, sizeof message);
   message.msg_iov = parts;
-  /* While a command runs, its texts are in use; then there is nothing to come but FWSV_STOP. */
+  /* While a command runs its texts are in use, and no message that can come then has texts. */
   message.msg_iovlen = request == &state->request ? 2 : 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
-  long size = receive_message(state->channel, &message);
+  long size = fwsv_receive_message(state->channel, &message);
   if (size == -EAGAIN) return NOTHING;
   if (size < (long)sizeof *request) return GONE;
   state->is_short = (message.msg_flags & MSG_CTRUNC) != 0;
@@ -102,24 +105,25 @@ static enum received receive(state *state, fwsv_request *request) {
   return MESSAGE;
 }
 
-/* Where it cannot be sent the host hears no more from us, and sees that we are still there: it knows then what
- * happened, and need not wait. What it does about it ends us. */
+/* Sends the reply. If that fails the sending side is shut down: the host reads the end of the channel, does not wait
+ * any longer, and closes its own side, which ends this monitor. */
 static void reply(state *state, uint32_t kind) {
   state->reply.kind = kind;
   if (state->channel < 0) return;
   uint32_t shown = state->reply.others < FWSV_SHOWN ? state->reply.others : FWSV_SHOWN;
   size_t size = offsetof(fwsv_reply, processes) + shown * sizeof(fwsv_process);
-  if (send_message(state->channel, &state->reply, size, NULL, 0, state->host) < 0)
+  if (fwsv_send_message(state->channel, &state->reply, size, NULL, 0, state->host) < 0)
     RAW2(__NR_shutdown, state->channel, SHUT_WR);
 }
 
-/* Gives 0 or a negative errno. */
+/* Returns 0 or a negative errno. */
 static int map_texts(state *state) {
   state->mapped = 0;
   state->table = (uint64_t *)(void *)state->texts;
   if (!state->request.has_file) return state->request.size <= FWSV_INLINE ? 0 : -EINVAL;
-  long memory = RAW6(__NR_mmap, 0, state->request.size, 3 /* read, write */, 2 /* private */, state->fds[FWSV_FD_TEXTS], 0);
-  if (memory < 0 && memory > -4096) return (int)memory;
+  long memory =
+      RAW6(__NR_mmap, 0, state->request.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, state->fds[FWSV_FD_TEXTS], 0);
+  if (is_error(memory)) return (int)memory;
   state->table = (uint64_t *)memory;
   state->mapped = state->request.size;
   return 0;
@@ -131,11 +135,11 @@ static void unmap_texts(state *state) {
 }
 
 static bool has_tree(state *state) {
-  if (state->tree == NULL) state->tree = tree_create();
+  if (state->tree == NULL) state->tree = fwsv_tree_create();
   return state->tree != NULL;
 }
 
-static void clear_tree(state *state) { tree_clear(state->tree, state->is_reaper ? 0 : state->group); }
+static void clear_tree(state *state) { fwsv_tree_clear(state->tree, state->is_reaper ? 0 : state->group); }
 
 static void note_main(state *state, int status, const struct rusage *usage) {
   fwsv_reply *reply = &state->reply;
@@ -147,10 +151,10 @@ static void note_main(state *state, int status, const struct rusage *usage) {
 
 static void end_main(state *state) {
   state->main_ended = true;
-  state->reply.duration = monotonic() - state->began;
+  state->reply.duration = fwsv_monotonic() - state->began;
 }
 
-/* Sees whether the main process has ended, and leaves it there: its number is the session's. */
+/* Checks whether the main process has ended, without reaping it, because its number is that of the session. */
 static void look_for_end(state *state) {
   if (!state->main_ended) {
     siginfo_t information;
@@ -160,15 +164,15 @@ static void look_for_end(state *state) {
     end_main(state);
     if (has_tree(state) && state->phase == WATCHING) clear_tree(state);
   }
-  if (state->tree != NULL && tree_look(state->tree, state->main) == 0 && !tree_is_blind(state->tree)) {
+  if (state->tree != NULL && fwsv_tree_look(state->tree, state->main) == 0 && !fwsv_tree_is_blind(state->tree)) {
     state->is_empty = true;
-  } else if (state->tree == NULL || tree_is_blind(state->tree)) {
-    /* Nobody is seen: what can be done has been done. */
+  } else if (state->tree == NULL || fwsv_tree_is_blind(state->tree)) {
+    /* The processes cannot be seen, so the command counts as over when everything possible has been done. */
     state->is_empty = state->request.background != FWSV_KILL || state->is_forced;
   }
 }
 
-/* Takes the status of every process that has ended. */
+/* Reaps every process that has ended. */
 static void reap(state *state) {
   if (!state->is_reaper) return look_for_end(state);
   for (;;) {
@@ -186,7 +190,7 @@ static void reap(state *state) {
   }
 }
 
-/* Takes the status that was left for the end. */
+/* Reaps the main process where that was put off until the end. */
 static void reap_main(state *state) {
   if (state->is_reaper || !state->main_ended) return;
   int status;
@@ -213,13 +217,13 @@ static void wait_for_event(state *state, int64_t until) {
   struct timespec time;
   struct timespec *timeout = NULL;
   if (until != INT64_MAX) {
-    int64_t left = until - monotonic();
+    int64_t left = until - fwsv_monotonic();
     if (left < 0) left = 0;
     time.tv_sec = left / SECOND;
     time.tv_nsec = left % SECOND;
     timeout = &time;
   }
-  bool is_known = look_at(items, 3, timeout);
+  bool is_known = fwsv_look_at(items, 3, timeout);
   if (items[1].revents != 0) {
     char information[128];
     RAW3(__NR_read, state->signals, information, sizeof information);
@@ -235,46 +239,46 @@ static void wait_for_event(state *state, int64_t until) {
     if (received == GONE) {
       is_gone = true;
     } else if (received == NOTHING) {
-      /* It was a guess. */
+      /* That there was a message was only a guess. */
     } else if (request.kind == FWSV_STOP && state->phase == WATCHING && !is_over(state)) {
       state->reply.reason = FWSV_BY_STOP;
       state->deadline = 0;
     } else if (request.kind == FWSV_LIMIT && state->phase == WATCHING && state->reply.reason == FWSV_BY_ITSELF &&
                state->deadline != 0) {
       state->request.grace = request.grace;
-      state->deadline = request.timeout < 0 ? INT64_MAX : monotonic() + request.timeout;
+      state->deadline = request.timeout < 0 ? INT64_MAX : fwsv_monotonic() + request.timeout;
     }
   }
   if (is_gone && state->channel >= 0) {
     RAW1(__NR_close, state->channel);
     state->channel = -1;
     if (state->phase == WATCHING) {
-      int64_t until = state->request.host_gone_timeout > 0 ? monotonic() + state->request.host_gone_timeout : 0;
+      int64_t until = state->request.host_gone_timeout > 0 ? fwsv_monotonic() + state->request.host_gone_timeout : 0;
       if (until < state->deadline) state->deadline = until;
     }
   }
 }
 
 static void ask(state *state) {
-  int64_t now = monotonic();
+  int64_t now = fwsv_monotonic();
   state->phase = ASKING;
   state->deadline = now + state->request.grace;
   state->round = now;
   if (has_tree(state)) clear_tree(state);
 }
 
-/* Gives how many processes there were to be sent it; 1 where that is not known. */
+/* Returns how many processes the signal was for; 1 where that is not known. */
 static int send_signal(state *state, int signal) {
   if (!state->main_ended) state->asked_main = signal;
   if (signal == SIGKILL) state->is_forced = true;
-  if (has_tree(state)) return tree_signal(state->tree, state->group, signal);
-  signal_group(state->group, SIGKILL);
+  if (has_tree(state)) return fwsv_tree_signal(state->tree, state->group, signal);
+  fwsv_signal_group(state->group, SIGKILL);
   return 1;
 }
 
-/* What is due now. True: no more can be done. */
+/* Does what is due now. Returns true if nothing more can be done. */
 static bool act(state *state) {
-  int64_t now = monotonic();
+  int64_t now = fwsv_monotonic();
   switch (state->phase) {
     case WATCHING:
       if (state->main_ended && state->request.background == FWSV_KILL) {
@@ -282,7 +286,7 @@ static bool act(state *state) {
         return act(state);
       }
       if (now < state->deadline || is_over(state)) return false;
-      /* FWSV_STOP and the host's end make the deadline 0. */
+      /* The deadline is 0 after FWSV_STOP and after the end of the host. */
       if (state->reply.reason == FWSV_BY_ITSELF && state->deadline != 0) state->reply.reason = FWSV_BY_TIMEOUT;
       ask(state);
       return act(state);
@@ -302,7 +306,7 @@ static bool act(state *state) {
       if (now >= state->round) {
         int reached = send_signal(state, SIGKILL);
         state->round = now + FORCING_ROUND;
-        /* Nobody may be signalled: processes of another user. */
+        /* The processes that are left belong to another user, and cannot be signalled. */
         if (reached == 0 && now >= state->deadline - FORCING + SECOND) return true;
       }
       return now >= state->deadline;
@@ -310,7 +314,7 @@ static bool act(state *state) {
   return true;
 }
 
-/* Ends when the command has. */
+/* Returns when the command has ended. */
 static void watch(state *state) {
   for (;;) {
     reap(state);
@@ -321,8 +325,8 @@ static void watch(state *state) {
     if (act(state)) return;
     int64_t until = state->deadline;
     if (state->phase != WATCHING && state->round < until) until = state->round;
-    /* Nobody tells of their end. */
-    int64_t next = monotonic() + ASKING_ROUND / 2;
+    /* No signal tells of the end of processes that are not children, so they are looked for now and then. */
+    int64_t next = fwsv_monotonic() + ASKING_ROUND / 2;
     if (!state->is_reaper && state->main_ended && next < until) until = next;
     wait_for_event(state, until);
   }
@@ -332,30 +336,31 @@ static void report(state *state) {
   fwsv_reply *out = &state->reply;
   if (!state->is_empty && state->phase == WATCHING && has_tree(state)) {
     clear_tree(state);
-    tree_look(state->tree, state->main);
+    fwsv_tree_look(state->tree, state->main);
   }
-  if (state->tree != NULL && (state->phase != WATCHING || !state->is_empty)) tree_tell(state->tree, state->main, out);
-  /* It was sent to the group, or looked for by nobody. */
+  if (state->tree != NULL && (state->phase != WATCHING || !state->is_empty))
+    fwsv_tree_tell(state->tree, state->main, out);
+  /* The signal went to the group, or the main process was not in the list. */
   if ((out->is_blind || state->tree == NULL) && out->main_signal == 0) out->main_signal = state->asked_main;
   reap_main(state);
   out->is_unsure = !state->is_reaper;
-  /* It ended by itself in the moment before a signal could reach it. */
+  /* The command ended by itself just before a signal could reach it. */
   if (state->main_ended && !out->is_blind && out->main_signal == 0 && out->others == 0) out->reason = FWSV_BY_ITSELF;
-  /* Killed, and still there: no status, and more to be done than we can do. */
+  /* A main process that was killed and is still there has no status, and this monitor cannot do more. */
   out->left = state->is_empty ? 0 : 1;
   if (!state->main_ended) {
     out->status = -1;
-    out->duration = monotonic() - state->began;
+    out->duration = fwsv_monotonic() - state->began;
   }
   reply(state, FWSV_ENDED);
 }
 
 static int open_signals(void) {
   uint64_t watched = 1ull << (SIGCHLD - 1);
-  return (int)RAW4(__NR_signalfd4, -1, &watched, sizeof watched, 02000000 | 04000 /* CLOEXEC, NONBLOCK */);
+  return (int)RAW4(__NR_signalfd4, -1, &watched, sizeof watched, O_CLOEXEC | O_NONBLOCK);
 }
 
-/* Starts the command. Gives its pid, or a negative errno, and then the reply says where. */
+/* Starts the command. Returns its pid, or a negative errno, and the reply says at which stage. */
 static int start(state *state) {
   fwsv_reply *out = &state->reply;
   out->stage = FWSV_AT_RECEIVE;
@@ -366,7 +371,7 @@ static int start(state *state) {
   out->stage = FWSV_AT_TEXTS;
   int error = map_texts(state);
   if (error < 0) return error;
-  int pid = spawn(&state->request, state->fds, state->table, out, &state->group);
+  int pid = fwsv_spawn(&state->request, state->fds, state->table, out, &state->group);
   unmap_texts(state);
   return pid;
 }
@@ -374,8 +379,8 @@ static int start(state *state) {
 static void run(state *state) {
   fwsv_reply *out = &state->reply;
   zero(out, offsetof(fwsv_reply, processes));
-  out->started = wall();
-  state->began = monotonic();
+  out->started = fwsv_wall();
+  state->began = fwsv_monotonic();
   int pid = start(state);
   close_fd(state, FWSV_FD_OUT);
   close_fd(state, FWSV_FD_ERR);
@@ -395,24 +400,24 @@ static void run(state *state) {
   watch(state);
   report(state);
   if (state->is_empty) return;
-  /* What was left alone, or cannot be ended, is ours until it ends: nobody else would know it. */
+  /* Processes that were left alone, or that cannot be ended, stay with this monitor, which reaps them when they end. */
   if (state->channel >= 0) RAW1(__NR_close, state->channel);
   state->channel = -1;
   while (!state->is_empty && state->is_reaper) {
     struct pollfd item;
     watch_fd(&item, state->signals);
-    look_at(&item, 1, NULL);
+    fwsv_look_at(&item, 1, NULL);
     char information[128];
     RAW3(__NR_read, state->signals, information, sizeof information);
     reap(state);
   }
 }
 
-/* What a cleanup request may take: an engine stops containers, each with its grace. */
+/* The time that a cleanup request may take: an engine stops containers, each with its grace. */
 static const int64_t CLEANUP_LIMIT = 300ll * SECOND;
 
-/* Sends the bytes of a cleanup request, and waits for the answers: a server drops what is left of a connection that
- * is closed. */
+/* Sends the bytes of a cleanup request, and reads the answers until the server closes the connection: a server drops requests of a
+ * connection that is closed before they are answered. */
 static void carry_out(state *state) {
   uint64_t size = state->request.size;
   uint64_t sent = state->request.address;
@@ -421,15 +426,15 @@ static void carry_out(state *state) {
   long socket = RAW3(__NR_socket, family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   long error = socket < 0 ? socket : RAW3(__NR_connect, socket, state->texts, sent);
   if (error < 0 && error != -EINPROGRESS && error != -EAGAIN) return;
-  int64_t end = monotonic() + CLEANUP_LIMIT;
-  while (monotonic() < end) {
+  int64_t end = fwsv_monotonic() + CLEANUP_LIMIT;
+  while (fwsv_monotonic() < end) {
     struct pollfd item;
     watch_fd(&item, (int)socket);
     if (sent < size) item.events |= POLLOUT;
     struct timespec time;
     time.tv_sec = 1;
     time.tv_nsec = 0;
-    if (!look_at(&item, 1, &time)) item.revents = item.events;
+    if (!fwsv_look_at(&item, 1, &time)) item.revents = item.events;
     if (item.revents & POLLOUT) {
       long count = RAW6(__NR_sendto, socket, state->texts + sent, size - sent, MSG_NOSIGNAL, 0, 0);
       if (count > 0) sent += (uint64_t)count;
@@ -443,9 +448,11 @@ static void carry_out(state *state) {
   }
 }
 
-void monitor(int channel, int host) {
+void fwsv_monitor(int channel, int host) {
   state memory;
   state *state = &memory;
+  RAW5(__NR_prctl, PR_SET_NAME, name_monitor, 0, 0, 0);
+  fwsv_set_action(SIGCHLD, SIG_DFL);
   state->channel = channel;
   state->host = host;
   state->tree = NULL;
@@ -457,8 +464,8 @@ void monitor(int channel, int host) {
     struct pollfd items[2];
     watch_fd(&items[0], state->channel);
     watch_fd(&items[1], state->host);
-    bool is_known = look_at(items, 2, NULL);
-    /* What the host has sent before its end comes first: it may be a cleanup request. */
+    bool is_known = fwsv_look_at(items, 2, NULL);
+    /* What the host has sent before its end comes first, because it may be a cleanup request. */
     if (items[0].revents == 0 && is_known) {
       if (items[1].revents != 0) break;
       continue;
@@ -469,8 +476,8 @@ void monitor(int channel, int host) {
     if (state->request.kind == FWSV_RUN) {
       run(state);
     } else {
-      /* It came too late for a command, or it is said that no further one comes: a directory that is held
-       * here could not be unmounted. */
+      /* FWSV_STOP came too late for a command, or says that no further command comes. The directory is closed, because a
+       * file system cannot be unmounted while it is open here. */
       if (state->request.kind == FWSV_STOP) close_fd(state, FWSV_FD_RUNDIR);
     }
   }

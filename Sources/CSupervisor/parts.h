@@ -1,4 +1,4 @@
-/* The parts of the supervisor, to each other. */
+/* What the parts of the supervisor offer each other. */
 #ifndef PARTS_H
 #define PARTS_H
 
@@ -11,10 +11,10 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-enum { SECOND = 1000000000 }; /* in nanoseconds, in which all times are */
+enum { SECOND = 1000000000 }; /* nanoseconds, the unit of all times here */
 
-/* What getdents64 gives. */
-struct entry { /* of getdents64 */
+/* What getdents64(2) gives. */
+struct entry {
   uint64_t inode;
   int64_t offset;
   uint16_t size;
@@ -22,78 +22,80 @@ struct entry { /* of getdents64 */
   char name[];
 };
 
-/* supervisor.c */
-extern const char name_monitor[] HIDDEN, name_agent[] HIDDEN, name_null[] HIDDEN;
-HIDDEN int64_t monotonic(void);
-HIDDEN int64_t wall(void);
-/* Sets what a signal does; default dispositions and a full mask. */
-HIDDEN void set_action(int signal, void *handler);
-HIDDEN void set_signals(void);
+/* process.c: clocks, in nanoseconds, and signals. */
+HIDDEN int64_t fwsv_monotonic(void);
+HIDDEN int64_t fwsv_wall(void);
+/* Sets what a signal does. */
+HIDDEN void fwsv_set_action(int signal, void *handler);
+/* Sets every signal to its default, SIGCHLD to be ignored, and blocks all of them. */
+HIDDEN void fwsv_set_signals(void);
 
 INLINE void watch_fd(struct pollfd *item, int fd) {
-  item->fd = fd; /* a negative one is passed over */
+  item->fd = fd; /* poll(2) passes over a negative one */
   item->events = POLLIN;
   item->revents = 0;
 }
 
 /* message.c: sockets, and waiting for them. */
 
-/* Waits until something is ready, or the time is over; NULL: for ever. False: the kernel does not look (there is no
- * memory for it, or RLIMIT_NOFILE is less than `count`). After a moment nothing is known then, and whoever can ask
- * without waiting does. */
-HIDDEN bool look_at(struct pollfd *items, unsigned count, const struct timespec *timeout);
+/* Waits until something is ready or the time is over; NULL waits without a limit. Returns false if the kernel cannot
+ * look, because it has no memory or because RLIMIT_NOFILE is less than `count`. The call then takes a moment, and the
+ * caller has to try each descriptor without waiting. */
+HIDDEN bool fwsv_look_at(struct pollfd *items, unsigned count, const struct timespec *timeout);
 
-/* Sends a message, with descriptors or none. The kernel may have no memory for it at the moment: it is sent
- * again for some seconds, as long as the process of the pidfd `host` lives (-1: whatever happens). Gives 0 or a
- * negative errno. */
-HIDDEN int send_message(int fd, const void *bytes, size_t size, const int *fds, size_t count, int host);
+/* Sends a message, with descriptors or without. While the kernel has no memory for it the call tries again, for some
+ * seconds, as long as the process of the pidfd `host` lives (-1: in any case). Returns 0 or a negative errno. */
+HIDDEN int fwsv_send_message(int fd, const void *bytes, size_t size, const int *fds, size_t count, int host);
 
-/* Takes a message, without waiting for one. Gives its size, 0 at the end of the connection, or a negative
- * errno: -EAGAIN says that there is none. */
-HIDDEN long receive_message(int fd, struct msghdr *message);
+/* Receives a message without waiting. Returns its size, 0 at the end of the connection, or a negative errno, which is
+ * -EAGAIN if there is no message now. */
+HIDDEN long fwsv_receive_message(int fd, struct msghdr *message);
 
-/* entry.c: clone(2) onto a stack of the child's own; the child calls `body` and ends with what that
- * returns. Gives the pid, or a negative errno. */
+/* entry.c: clone(2) with a stack of the child's own. The child calls `body`, and ends with the status that `body`
+ * returns. Returns the pid, or a negative errno. */
 HIDDEN long fwsv_clone(unsigned long flags, void *stack_end, int (*body)(void *), void *argument);
 
-/* spawn.c: starts the command of a request. Gives its pid, and its process group, or a negative errno, and then
- * `reply` says where. Changes the offsets of `table` into pointers. */
-HIDDEN int spawn(const fwsv_request *request, const int *fds, uint64_t *table, fwsv_reply *reply, int *group);
+/* spawn.c: starts the command of a request. Returns its pid, and its process group in `group`; or a negative errno, and
+ * `reply` says at which stage. Changes the offsets of `table` into pointers. */
+HIDDEN int fwsv_spawn(const fwsv_request *request, const int *fds, uint64_t *table, fwsv_reply *reply, int *group);
 
 /* tree.c: the processes below this one. */
 typedef struct tree tree;
 
-/* Memory to look at processes with; NULL: there is none. Given back by the end of the monitor. */
-HIDDEN tree *tree_create(void);
+/* Memory for the list of processes; NULL if there is none. It is kept until the monitor ends. */
+HIDDEN tree *fwsv_tree_create(void);
 
-/* Begins with a command. `session` is 0, or the command's where orphans do not come to this process: then all
- * processes of that session are looked for, too. */
-HIDDEN void tree_clear(tree *tree, int session);
+/* Empties the list for another command. `session` is 0, or the command's session where orphans do not come to this
+ * process; the processes of that session then count, too. */
+HIDDEN void fwsv_tree_clear(tree *tree, int session);
 
-/* Sends a signal to all processes below this one that have not had it yet: all at once where
- * /proc can be read, the command's process group otherwise. Gives how many it has found that
- * may be sent it. */
-HIDDEN int tree_signal(tree *tree, int group, int signal);
+/* Sends a signal to every process below this one that has not got it yet, or to the command's process group where /proc
+ * cannot be read. Returns how many processes were found that this process may signal. */
+HIDDEN int fwsv_tree_signal(tree *tree, int group, int signal);
 
-/* Notes the processes below this one without a signal. Gives how many there are beside the main one. */
-HIDDEN int tree_look(tree *tree, int main);
+/* Lists the processes below this one without sending a signal. Returns how many there are beside the main one. */
+HIDDEN int fwsv_tree_look(tree *tree, int main);
 
-/* Whether /proc could not be read when the processes were looked for last. */
-HIDDEN bool tree_is_blind(const tree *tree);
+/* Whether /proc could not be read when the list was made. */
+HIDDEN bool fwsv_tree_is_blind(const tree *tree);
 
-/* Signals the command's group, if it is there: a process of ours holds its number. */
-HIDDEN bool signal_group(int group, int signal);
+/* Signals the command's process group, if a child of this process is in it, so that the number is no other group's. */
+HIDDEN bool fwsv_signal_group(int group, int signal);
 
-/* Whether /proc is that of our own process namespace: in another one our numbers are those of strangers. */
-HIDDEN bool is_proc_ours(int self);
+/* Whether /proc shows the process namespace of this process. In another namespace the numbers are those of strangers.
+ */
+HIDDEN bool fwsv_is_proc_ours(int self);
 
-/* Says what is known of the processes. */
-HIDDEN void tree_tell(const tree *tree, int main, fwsv_reply *reply);
+/* Writes what is known of the processes into a reply. */
+HIDDEN void fwsv_tree_tell(const tree *tree, int main, fwsv_reply *reply);
 
-/* monitor.c: with a pidfd of the host; -1: there is the channel alone. */
-HIDDEN void monitor(int channel, int host) __attribute__((noreturn));
+/* monitor.c. `host` is a pidfd of the host, or -1 where only the channel tells that the host has gone. */
+HIDDEN void fwsv_monitor(int channel, int host) __attribute__((noreturn));
+
+/* supervisor.c */
+HIDDEN void fwsv_supervisor(void) __attribute__((noreturn));
 
 /* agent.c */
-HIDDEN void agent(char **arguments, char **environment) __attribute__((noreturn));
+HIDDEN void fwsv_agent(char **arguments, char **environment) __attribute__((noreturn));
 
 #endif

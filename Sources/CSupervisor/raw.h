@@ -1,15 +1,16 @@
 /*
- * What a program without a C library is made of.
+ * System calls and strings for a program without a C library.
  *
- * All code of the supervisor is in one section of the library, so that it can be copied into a
- * file of its own where the library's file cannot be run (Supervisor start, in CFlowShims). The
- * code must therefore need nothing outside of that section: no string literals (TEXT makes
- * one inside), no tables of the compiler's, no memcpy. Tests/c/supervisor_object.sh looks.
+ * All code of the supervisor is in one section of the library, so that it can be copied into a file of its own where the
+ * library's file cannot be run (CSupervisorClient/start.c). So the code must need nothing outside of that section: no
+ * string literals (TEXT makes a string inside the section), no tables of the compiler's, no memcpy.
+ * Tests/c/supervisor/supervisor_object.sh looks.
  */
 #ifndef RAW_H
 #define RAW_H
 
 #include <asm/unistd.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,7 +18,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* A system call; gives what the kernel gives: a negative errno. */
+/* Makes a system call, and returns what the kernel returns: a negative errno on failure. */
 #if defined(__x86_64__)
 INLINE long raw(long number, long a, long b, long c, long d, long e, long f) {
   long result;
@@ -54,11 +55,13 @@ INLINE long raw(long number, long a, long b, long c, long d, long e, long f) {
 #define RAW1(n, a) RAW5(n, a, 0, 0, 0, 0)
 #define RAW0(n) RAW5(n, 0, 0, 0, 0, 0)
 
-/* A string among the code. */
-#define TEXT(name, string)                                                                   \
-  extern const char name[] __attribute__((visibility("hidden")));                            \
-  __asm__(".pushsection fw_supervisor,\"ax\",@progbits\n.hidden " #name "\n.globl " #name "\n" #name \
-          ":\n.asciz \"" string "\"\n.balign 16\n.popsection")
+/* A string among the code, for one file. */
+#define TEXT(name, string)                                        \
+  extern const char name[] __attribute__((visibility("hidden"))); \
+  __asm__(".pushsection fw_supervisor,\"ax\",@progbits\n" #name ":\n.asciz \"" string "\"\n.balign 16\n.popsection")
+
+/* Whether a system call that returns an address has failed: the last page stands for errnos. */
+INLINE bool is_error(long result) { return result < 0 && result > -4096; }
 
 INLINE void zero(void *memory, size_t size) {
   for (size_t at = 0; at < size; at++) ((volatile char *)memory)[at] = 0;

@@ -1,9 +1,8 @@
 /*
  * Starting a command, in a monitor.
  *
- * clone(CLONE_VM | CLONE_VFORK): the child runs in the monitor's memory until exec, on a stack
- * of its own, and says by a plain write why it could not. It has no signal handlers to set
- * back, because the supervisor has none.
+ * With clone(CLONE_VM | CLONE_VFORK) the child runs in the monitor's memory until exec, on a stack of its own, and
+ * reports a failure by writing to a variable. The child has no signal handlers to reset, because the supervisor has none.
  */
 #include "parts.h"
 
@@ -12,8 +11,13 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 enum { CHILD_STACK = 16 * 1024, LEADER_STACK = 4 * 1024 };
+
+enum { STANDARD_INPUT, STANDARD_OUTPUT, STANDARD_ERROR };
+
+enum { UNUSED_STATUS = 127 }; /* of a child that did not get to the command; nobody reads it */
 
 /* The lists of a request's texts. */
 enum { PATHS, DIRECT, STRINGS, ENVIRONMENT, LISTS };
@@ -30,7 +34,7 @@ typedef struct {
   volatile int limit;
 } job;
 
-/* The kernel's, of which the C library makes another. */
+/* The kernel's struct rlimit64; that of the C library depends on its options. */
 struct fwsv_rlimit {
   uint64_t rlim_cur;
   uint64_t rlim_max;
@@ -53,7 +57,7 @@ static long set_limits(const fwsv_request *request, volatile int *which) {
     struct fwsv_rlimit both;
     both.rlim_cur = both.rlim_max = value;
     if (limit == FWSV_LIMIT_CPU) {
-      /* SIGXCPU comes at the first, SIGKILL at the second: the program may say goodbye. */
+      /* SIGXCPU comes at the soft limit and SIGKILL at the hard one, so the program has a second to end by itself. */
       struct fwsv_rlimit present;
       RAW4(__NR_prlimit64, 0, RLIMIT_CPU, 0, &present);
       if (value < present.rlim_max) both.rlim_max = value + 1;
@@ -67,8 +71,8 @@ static long set_limits(const fwsv_request *request, volatile int *which) {
   return 0;
 }
 
-/* Ends up in the command's own program, or gives the reason why the shell is to be asked: its search goes on where
- * there is nothing, too. */
+/* Executes the command's own program if one of its paths can be executed, and returns otherwise. As in the shell's own
+ * search, the next path is tried only where there is nothing. */
 static void execute_direct(job *job) {
   job->is_direct = 1;
   for (char **path = job->lists[PATHS]; *path != 0; path++) {
@@ -84,19 +88,19 @@ static int child(void *argument) {
   long result;
 
   if (!request->is_direct) RAW0(__NR_setsid);
-  /* Should somebody kill the monitor, its command goes with it. */
+  /* If somebody kills the monitor, the kernel ends the command. */
   RAW5(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
   job->stage = FWSV_AT_STREAMS;
-  if (request->is_link && (result = RAW3(__NR_dup3, job->fds[FWSV_FD_OUT], 0, 0)) < 0) goto failed;
-  if ((result = RAW3(__NR_dup3, job->fds[FWSV_FD_OUT], 1, 0)) < 0) goto failed;
-  if ((result = RAW3(__NR_dup3, job->fds[FWSV_FD_ERR], 2, 0)) < 0) goto failed;
+  if (request->is_link && (result = RAW3(__NR_dup3, job->fds[FWSV_FD_OUT], STANDARD_INPUT, 0)) < 0) goto failed;
+  if ((result = RAW3(__NR_dup3, job->fds[FWSV_FD_OUT], STANDARD_OUTPUT, 0)) < 0) goto failed;
+  if ((result = RAW3(__NR_dup3, job->fds[FWSV_FD_ERR], STANDARD_ERROR, 0)) < 0) goto failed;
   job->stage = FWSV_AT_CHDIR;
   if ((result = RAW1(__NR_fchdir, job->fds[FWSV_FD_RUNDIR])) < 0) goto failed;
   job->stage = FWSV_AT_LIMIT;
   if ((result = set_limits(request, &job->limit)) < 0) goto failed;
 
-  /* All that is open from 3 on is close-on-exec. */
+  /* Descriptors from 3 on are close-on-exec. */
   uint64_t none = 0;
   RAW4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
   job->stage = FWSV_AT_EXEC;
@@ -105,10 +109,10 @@ static int child(void *argument) {
 
 failed:
   job->error = (int)result;
-  return 127;
+  return UNUSED_STATUS;
 }
 
-/* Makes a session and a process group for the child, which is the monitor's and no leader. */
+/* Makes a session and a process group for the child, which is a child of the monitor and leads neither. */
 static int leader(void *argument) {
   job *job = argument;
   RAW0(__NR_setsid);
@@ -116,18 +120,19 @@ static int leader(void *argument) {
   return 0;
 }
 
-/* The same with a leader, whose number is given. It ends at once; its group has its number as long as there is anybody in
- * it. */
+/* Starts the child with a leader, and returns the leader's pid. The leader ends at once, but its process group keeps
+ * the number as long as any process is in the group. */
 static long clone_with_leader(job *job) {
   _Alignas(16) char stack[LEADER_STACK];
   long pid = fwsv_clone(CLONE_VM | CLONE_VFORK, stack + LEADER_STACK, leader, job);
   if (pid < 0) return job->pid = pid;
-  while (RAW4(__NR_wait4, pid, 0, 0x40000000 /* __WALL */, 0) == -EINTR) {
+  while (RAW4(__NR_wait4, pid, 0, __WALL, 0) == -EINTR) {
   }
   return pid;
 }
 
-/* From offsets to pointers, and where the lists are; an offset of 0 is the NULL that ends a list. */
+/* Changes the offsets into pointers, and finds where the lists begin. An offset of 0 becomes the NULL that ends a list.
+ */
 static bool find_lists(job *job, uint64_t *table) {
   const fwsv_request *request = job->request;
   char *base = (char *)table;
@@ -143,11 +148,11 @@ static bool find_lists(job *job, uint64_t *table) {
       table[slot] = (uint64_t)(uintptr_t)(base + table[slot]);
     }
   }
-  /* A program, and its name. */
+  /* The last lists must have a program and its name. */
   return list == LISTS && begins && job->lists[STRINGS][0] != 0 && job->lists[STRINGS][1] != 0;
 }
 
-int spawn(const fwsv_request *request, const int *fds, uint64_t *table, fwsv_reply *reply, int *group) {
+int fwsv_spawn(const fwsv_request *request, const int *fds, uint64_t *table, fwsv_reply *reply, int *group) {
   _Alignas(16) char stack[CHILD_STACK];
   job job;
   zero(&job, sizeof job);

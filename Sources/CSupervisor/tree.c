@@ -1,18 +1,17 @@
 /*
- * The processes below a monitor, found and signalled.
+ * Finding and signalling the processes below a monitor.
  *
- * The kernel lists the children of each thread (CONFIG_PROC_CHILDREN). It may miss one while another
- * of the list ends; so whoever wants them all gone asks again until wait(2) says that
- * there are none. A child of the monitor's own cannot lose its number before the monitor has
- * waited for it; a deeper one is held by a pidfd, and looked at again, before it is
+ * The kernel lists the children of each thread (CONFIG_PROC_CHILDREN). It may miss a child while another one of the
+ * list ends, so the monitor looks again until wait(2) says that there are none. A child of the monitor keeps its number
+ * until the monitor has waited for it. A process further down is held by a pidfd, and looked at again, before it is
  * signalled.
  */
 #include "parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mman.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 enum { PROCESSES = 8192 };
@@ -34,18 +33,13 @@ struct tree {
   process processes[PROCESSES];
 };
 
-#ifndef PROT_READ
-#define PROT_READ 1
-#define PROT_WRITE 2
-#endif
-
-tree *tree_create(void) {
-  /* Pages come as they are touched. */
+tree *fwsv_tree_create(void) {
+  /* The kernel provides a page when it is first used. */
   long memory = RAW6(__NR_mmap, 0, sizeof(tree), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return memory < 0 && memory > -4096 ? NULL : (tree *)memory;
+  return is_error(memory) ? NULL : (tree *)memory;
 }
 
-void tree_clear(tree *tree, int session) {
+void fwsv_tree_clear(tree *tree, int session) {
   tree->session = session;
   tree->count = 0;
   tree->round = 0;
@@ -94,7 +88,7 @@ static long take_number(const char *text, long at, long size, int *number) {
   return at;
 }
 
-/* From proc(5): `pid (name) state ppid pgrp session …`, where the name may have anything in it. */
+/* Reads what proc(5) has as `pid (name) state ppid pgrp session …`, where the name may contain any character. */
 static bool read_stat(int pid, facts *facts) {
   char path[48];
   put(put_number(put(path, path_proc), pid), path_stat);
@@ -136,7 +130,7 @@ static void add(tree *tree, int pid, int parent) {
   process->name[0] = 0;
 }
 
-/* Adds the children that one thread's list has. */
+/* Adds the children in the list of one thread. */
 static bool add_children(tree *tree, int pid, const char *path) {
   int fd = open_path(path, 0);
   if (fd < 0) return false;
@@ -181,7 +175,7 @@ static bool add_children_of(tree *tree, int pid) {
   return is_read;
 }
 
-bool is_proc_ours(int self) {
+bool fwsv_is_proc_ours(int self) {
   char link[16];
   char want[16];
   long size = RAW4(__NR_readlinkat, AT_FDCWD, path_self, link, sizeof link);
@@ -193,8 +187,8 @@ bool is_proc_ours(int self) {
   return true;
 }
 
-/* Adds the processes of the session. Its number is no other's as long as anybody is in it, and the monitor keeps the main
- * process, which is, until all is told. */
+/* Adds the processes of the session. No other session gets the number while a process is in this one, and the monitor
+ * keeps the main process, which is in it, until the reply is complete. */
 static void add_session(tree *tree) {
   int list = open_path(path_proc, O_DIRECTORY);
   if (list < 0) return;
@@ -215,11 +209,11 @@ static void add_session(tree *tree) {
   RAW1(__NR_close, list);
 }
 
-/* Finds all processes below this one; those that are gone stay known. */
+/* Finds all processes below this one. Processes that have gone stay in the list. */
 static void look(tree *tree) {
   tree->round++;
   int self = (int)RAW0(__NR_getpid);
-  tree->is_blind = !is_proc_ours(self) || !add_children_of(tree, self);
+  tree->is_blind = !fwsv_is_proc_ours(self) || !add_children_of(tree, self);
   if (tree->is_blind) return;
   if (tree->session != 0) add_session(tree);
   for (bool again = true; again;) {
@@ -234,7 +228,7 @@ static void look(tree *tree) {
   }
 }
 
-/* Whether a process of the list is alive and still below us, or in the session. */
+/* Whether a process of the list is alive, and is still below this one or in the session. */
 static bool is_ours(const tree *tree, process *process, int self) {
   facts facts;
   if (!read_stat(process->pid, &facts)) return false;
@@ -254,13 +248,13 @@ static long signal_one(const tree *tree, process *process, int self, int signal)
   return result;
 }
 
-bool signal_group(int group, int signal) {
+bool fwsv_signal_group(int group, int signal) {
   char information[128];
   if (RAW5(__NR_waitid, P_PGID, group, information, WEXITED | WNOHANG | WNOWAIT, 0) < 0) return false;
   return RAW2(__NR_kill, -group, signal) == 0;
 }
 
-int tree_signal(tree *tree, int group, int signal) {
+int fwsv_tree_signal(tree *tree, int group, int signal) {
   look(tree);
   int self = (int)RAW0(__NR_getpid);
   int reached = 0;
@@ -274,28 +268,28 @@ int tree_signal(tree *tree, int group, int signal) {
     if (signal_one(tree, process, self, signal) < 0) continue;
     process->sent = signal;
     reached++;
-    /* A stopped process acts on a signal when it goes on. */
+    /* A stopped process acts on a signal only when it continues. */
     if (signal != SIGKILL) signal_one(tree, process, self, SIGCONT);
   }
-  if (tree->is_blind && signal_group(group, signal)) reached++;
+  if (tree->is_blind && fwsv_signal_group(group, signal)) reached++;
   return reached;
 }
 
-int tree_look(tree *tree, int main) {
+int fwsv_tree_look(tree *tree, int main) {
   look(tree);
   int self = (int)RAW0(__NR_getpid);
   int others = 0;
   for (int at = 0; at < tree->count; at++) {
     process *process = &tree->processes[at];
-    /* One that has just ended is nobody who was left. */
+    /* A process that has just ended was not left behind. */
     if (process->pid != main && process->seen == tree->round && is_ours(tree, process, self)) others++;
   }
   return others;
 }
 
-bool tree_is_blind(const tree *tree) { return tree->is_blind; }
+bool fwsv_tree_is_blind(const tree *tree) { return tree->is_blind; }
 
-void tree_tell(const tree *tree, int main, fwsv_reply *reply) {
+void fwsv_tree_tell(const tree *tree, int main, fwsv_reply *reply) {
   reply->is_blind = (uint32_t)tree->is_blind;
   uint32_t shown = 0;
   for (int at = 0; at < tree->count; at++) {
@@ -304,7 +298,7 @@ void tree_tell(const tree *tree, int main, fwsv_reply *reply) {
       reply->main_signal = process->sent;
       continue;
     }
-    /* Those that were never more than a number, because they had ended before they were looked at. */
+    /* A process without a name had ended before it was looked at. */
     if (process->name[0] == 0) continue;
     reply->others++;
     if (shown == FWSV_SHOWN) continue;

@@ -1,4 +1,3 @@
-internal import CFlowShims
 internal import FWBase
 internal import FWModel
 internal import FWProcess

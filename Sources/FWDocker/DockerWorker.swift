@@ -28,9 +28,9 @@ package struct DockerWorker: StepRunner {
     writer.member("inherits_environment", false)
     writer.member("image", planning.step.image)
     let found: Result<EngineEndpoint, StepFailure>
-    do throws(StepFailure) { found = .success(try EngineSearch.place(options)) } catch { found = .failure(error) }
+    do throws(StepFailure) { found = .success(try EngineSearch.endpoint(options)) } catch { found = .failure(error) }
     switch found {
-    case .success(let place): writer.member("host", place.address)
+    case .success(let endpoint): writer.member("host", endpoint.address)
     case .failure(let failure): writer.member("problem", failure.reason)
     }
     do throws(StepFailure) {

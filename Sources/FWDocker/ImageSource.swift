@@ -1,4 +1,4 @@
-internal import CFlowShims
+internal import CSystem
 internal import FWBase
 internal import FWHTTP
 internal import FWModel

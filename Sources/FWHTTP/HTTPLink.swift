@@ -1,4 +1,5 @@
-package import CFlowShims
+package import CHTTP
+internal import CSystem
 package import FWBase
 internal import FWSystem
 internal import Glibc

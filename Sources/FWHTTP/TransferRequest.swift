@@ -1,4 +1,4 @@
-package import CFlowShims
+package import CHTTP
 package import FWBase
 
 /// What a transfer is to do, in the words of C: the texts live as long as this does.

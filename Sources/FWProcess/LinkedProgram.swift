@@ -1,4 +1,5 @@
-package import CFlowShims
+package import CSupervisorClient
+internal import CSystem
 package import FWBase
 internal import FWOutput
 package import FWSystem

@@ -1,4 +1,5 @@
-package import CFlowShims
+package import CSupervisorClient
+internal import CSystem
 internal import FWBase
 internal import FWExecution
 package import FWModel

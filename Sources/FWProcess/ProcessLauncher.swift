@@ -1,4 +1,4 @@
-internal import CFlowShims
+internal import CSupervisorClient
 internal import FWBase
 internal import FWExecution
 internal import FWModel

@@ -1,4 +1,4 @@
-package import CFlowShims
+package import CSupervisorClient
 package import FWBase
 internal import Glibc
 

@@ -1,4 +1,5 @@
-package import CFlowShims
+internal import CSupervisorClient
+package import CSystem
 package import FWBase
 internal import FWSystem
 internal import Glibc

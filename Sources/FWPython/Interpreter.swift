@@ -1,4 +1,5 @@
-internal import CFlowShims
+internal import CSupervisorClient
+internal import CSystem
 package import FWBase
 internal import FWExecution
 internal import FWProcess

@@ -1,4 +1,5 @@
-internal import CFlowShims
+internal import CSupervisorClient
+internal import CSystem
 internal import FWBase
 internal import FWExecution
 internal import FWModel

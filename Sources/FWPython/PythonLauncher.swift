@@ -1,4 +1,3 @@
-internal import CFlowShims
 package import FWBase
 package import FWExecution
 package import FWModel

@@ -1,4 +1,4 @@
-internal import CFlowShims
+internal import CRunner
 internal import FWBase
 
 /// The program of an interpreter: the files of runner/, which are in the library itself.

@@ -1,4 +1,5 @@
-internal import CFlowShims
+internal import CSupervisorClient
+internal import CSystem
 internal import FWBase
 internal import FWModel
 internal import FWProcess
@@ -267,7 +268,7 @@ final class ClusterAgent: @unchecked Sendable {
     if !hasReadyByte {
       guard let first = incoming.bytes.first else { return nil }
       hasReadyByte = true
-      if first == UInt8(ascii: ".") { taken = 1 }
+      if Int(first) == FWA_READY_BYTE { taken = 1 }
     }
     let rest = UnsafeRawBufferPointer(rebasing: incoming.bytes[taken...])
     guard rest.count >= headSize else { return compact(rest) }

@@ -1,4 +1,4 @@
-internal import CFlowShims
+internal import CSystem
 
 /// The deadlines of something that waits, each with a name. Any number of them run at once: to set one leaves the others
 /// as they are. The nearest is set in the timer.

@@ -1,4 +1,4 @@
-package import CFlowShims
+package import CSystem
 package import FWBase
 internal import Glibc
 

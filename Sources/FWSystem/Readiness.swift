@@ -1,4 +1,4 @@
-internal import CFlowShims
+internal import CSystem
 internal import Glibc
 
 /// What a step in flight waits for: descriptors that can be read when there is something to do.

@@ -1,4 +1,4 @@
-internal import CFlowShims
+internal import CSystem
 package import FWBase
 package import FWModel
 internal import FWSystem

@@ -1,4 +1,4 @@
-internal import CFlowShims
+internal import CSystem
 internal import CFlowWorker
 internal import FWBase
 internal import Glibc

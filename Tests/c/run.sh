@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
 # Runs the checks of this directory against a built library, as a C host has it.
 #
-#   run.sh LIBDIR [--under asan|tsan|valgrind] [--from DIR] [--cc 'COMMAND'] [--wrap 'COMMAND'] [NAME...]
+#   run.sh LIBDIR [--under asan|tsan|ubsan|valgrind] [--from DIR] [--cc 'COMMAND'] [--wrap 'COMMAND'] [NAME...]
 #
-# LIBDIR has libflowworker.so. Each NAME.c is a program, each NAME.sh a script that is
-# given LIBDIR; without NAMEs all of them run. --from takes them from another directory (they still
-# find the headers of this one). A program that cannot be run here ends with status 77 and a line
-# that says why. --under chooses the compiler, the flags and
-# the wrapper for a tool; --cc and --wrap choose them by hand. The environment may add:
-# CC (as --cc), WRAP (as --wrap), CFLAGS, LDLIBS, JOBS (at once, 2), CHECK_TIMEOUT (seconds
-# after which a program is taken to hang, 300).
+# LIBDIR contains libflowworker.so. Each NAME.c in a folder is a program, each NAME.sh a script that is given LIBDIR.
+# A NAME may also be FOLDER/NAME, or FOLDER for all of a folder; without NAMEs everything runs. The headers that programs
+# share are in support/. --from takes the programs from another directory, where they need no folder. A program that
+# cannot be run here ends with status 77 and a line that says why. --under chooses the compiler, the flags and the
+# wrapper for a tool; --cc and --wrap choose them by hand. The environment may add: CC (as --cc), WRAP (as --wrap),
+# CFLAGS, LDLIBS, JOBS (how many run at once; 2), CHECK_TIMEOUT (seconds after which a program counts as hanging; 300).
 #
 # A file that makes no sense under a tool says so in a line of its first comment:
 #   not under TOOL [TOOL...]: reason
@@ -25,12 +24,18 @@ usage() {
     exit 2
 }
 
-# The Swift runtime of a library that was built for a sanitizer refers to libdispatch.
-swift_runtime_libraries() {
+# A library that was built for a sanitizer needs the sanitizer's runtime of the same compiler, and so the clang of the Swift
+# toolchain, whichever clang is first on the PATH. Its Swift runtime refers to libdispatch.
+use_toolchain_clang() {
     local directory
+    [ -x "$toolchain/bin/clang" ] || {
+        echo "a library with a sanitizer needs the Swift toolchain's clang: swiftc is not on the PATH" >&2
+        exit 2
+    }
+    cc=${cc:-$toolchain/bin/clang -fsanitize=$1 -fuse-ld=lld -g -O1 -fno-omit-frame-pointer}
     directory=$(swiftc -print-target-info |
         sed -n '/"runtimeLibraryPaths"/,/]/s/^ *"\(\/.*\)".*/\1/p' | head -n 1)
-    echo "-L$directory -Wl,-rpath,$directory -ldispatch -lBlocksRuntime"
+    CHECK_LDLIBS="$CHECK_LDLIBS -L$directory -Wl,-rpath,$directory -ldispatch -lBlocksRuntime"
 }
 
 # One file: builds and runs it, prints its line, and gives its status: 0, 1, or 77 for skipped.
@@ -78,7 +83,7 @@ run_file() {
     *.sh) set -- bash "$file" "$CHECK_LIBDIR" ;;
     *)
         # shellcheck disable=SC2086 # these are lists of words
-        $CHECK_CC ${CFLAGS:-} -I "$root/include" -I "$here" -o "$place/program" "$file" \
+        $CHECK_CC ${CFLAGS:-} -I "$root/include" -I "$here/support" -o "$place/program" "$file" \
             -L "$CHECK_LIBDIR" -Wl,-rpath,"$CHECK_LIBDIR" -Wl,--as-needed \
             -lflowworker -ljansson $CHECK_LDLIBS -lpthread -ldl || return 1
         # shellcheck disable=SC2086
@@ -109,7 +114,7 @@ shift
     echo "$CHECK_LIBDIR has no libflowworker.so" >&2
     exit 2
 }
-CHECK_UNDER= from=$here cc=${CC:-} wrap=${WRAP:-} names=()
+CHECK_UNDER='' from=$here cc=${CC:-} wrap=${WRAP:-} names=()
 while [ $# -gt 0 ]; do
     case $1 in
     --under | --from | --cc | --wrap)
@@ -123,19 +128,21 @@ while [ $# -gt 0 ]; do
 done
 
 CHECK_LDLIBS=${LDLIBS:-}
-sanitized='-fuse-ld=lld -g -O1 -fno-omit-frame-pointer'
+toolchain=$(swiftc -print-target-info 2>/dev/null | sed -n 's/.*"runtimeResourcePath" *: *"\(.*\)\/lib\/swift".*/\1/p')
 case $CHECK_UNDER in
 '') ;;
 asan)
-    cc=${cc:-clang -fsanitize=address $sanitized}
-    CHECK_LDLIBS="$CHECK_LDLIBS $(swift_runtime_libraries)"
-    export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$here/lsan.supp:print_suppressions=0}
+    use_toolchain_clang address
+    export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$here/support/lsan.supp:print_suppressions=0}
     export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:detect_stack_use_after_return=1}
     ;;
 tsan)
-    cc=${cc:-clang -fsanitize=thread $sanitized}
-    CHECK_LDLIBS="$CHECK_LDLIBS $(swift_runtime_libraries)"
+    use_toolchain_clang thread
     export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:die_after_fork=0}
+    ;;
+ubsan)
+    # A fault is SIGILL, for no library tells of it at run time.
+    use_toolchain_clang 'undefined -fsanitize-trap=undefined'
     ;;
 valgrind)
     # "Possibly lost" is what the Swift runtime keeps of itself, behind pointers into its middle.
@@ -157,26 +164,36 @@ trap 'rm -rf "$logs" && mv "$CHECK_WORK" "$logs"' EXIT
 CHECK_LIBRARY=$CHECK_LIBDIR/libflowworker.so.0
 CHECK_CASES=$root/Tests/cases
 # A Swift toolchain whose crash reporter the runtime finds, for the check that it stays away.
-toolchain=$(swiftc -print-target-info 2>/dev/null | sed -n 's/.*"runtimeResourcePath" *: *"\(.*\)\/lib\/swift".*/\1/p')
 [ -x "$toolchain/libexec/swift/linux/swift-backtrace" ] && export CHECK_SWIFT_ROOT=$toolchain
 export CHECK_LIBDIR CHECK_UNDER CHECK_CC CHECK_WRAP CHECK_WORK CHECK_LDLIBS CHECK_LIBRARY CHECK_CASES
 
+# The files of a NAME, FOLDER/NAME or FOLDER; those of an empty name are all.
+files_of() {
+    local found
+    case $1 in
+    */*) found=$(ls "$from/$1".c "$from/$1".sh 2>/dev/null) ;;
+    *) found=$(find "$from" -mindepth 1 -maxdepth 2 -type f \( -name '*.c' -o -name '*.sh' \) \
+        ! -path "$here/run.sh" ! -path "$here/support/*" \( -path "$from/${1:-*}/*" -o -name "${1:-*}.*" \) | sort) ;;
+    esac
+    [ -n "$found" ] || {
+        echo "there is no $1" >&2
+        return 1
+    }
+    printf '%s\n' "$found"
+}
+
 files=()
-if [ ${#names[@]} -eq 0 ]; then
-    for file in "$from"/*.c "$from"/*.sh; do
-        [ -e "$file" ] || continue
-        [ "$file" -ef "${BASH_SOURCE[0]}" ] || files+=("$file")
-    done
-else
-    for name in "${names[@]}"; do
-        file=$(ls "$from/$name".c "$from/$name".sh 2>/dev/null | head -n 1)
-        [ -n "$file" ] || {
-            echo "there is no $name" >&2
-            exit 2
-        }
-        files+=("$file")
-    done
-fi
+[ ${#names[@]} -gt 0 ] || names=('')
+for name in "${names[@]}"; do
+    found=$(files_of "${name%/}") || exit 2
+    mapfile -t -O ${#files[@]} files <<<"$found"
+done
+mapfile -t files < <(printf '%s\n' "${files[@]}" | sort -u)
+twice=$(printf '%s\n' "${files[@]##*/}" | sed 's/\.[^.]*$//' | sort | uniq -d)
+[ -z "$twice" ] || {
+    echo "the name of a program is its own, and its results go by it, but there are two of: $twice" >&2
+    exit 2
+}
 
 printf '%s\0' "${files[@]}" |
     xargs -0 -n 1 -P "${JOBS:-2}" bash "${BASH_SOURCE[0]}" --one

@@ -10,7 +10,9 @@ ENGINES_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ENGINES_ROOT=$(cd "$ENGINES_HERE/../.." && pwd)
 # Another place for a second run at the same time, or where the checkout's path is too long for sockets.
 ENGINES_RUN=${FW_ENGINES_RUN:-$ENGINES_ROOT/build/engines/run}
+# shellcheck disable=SC2034 # for the scripts that read this one
 ENGINES_IMAGES=$ENGINES_ROOT/build/engines/images
+# shellcheck disable=SC2034
 ENGINES_REQUIREMENTS=$ENGINES_ROOT/Tests/python-requirements.txt
 case $ENGINES_RUN in
 /*[[:space:]]* | [!/]*) echo "engines need an absolute path without spaces: \"$ENGINES_RUN\"" >&2 && exit 2 ;;

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-FILES = Path(__file__).resolve().parents[2] / "Sources" / "FlowWorker" / "Python" / "runner"
+FILES = Path(__file__).resolve().parents[2] / "Sources" / "CRunner" / "Runner"
 
 
 class Interpreter:

@@ -40,15 +40,14 @@ static size_t expand(const char *command, size_t length, const struct value *val
         size_t name_length = (size_t)(command - name), i = 0;
         while (i < count && (values[i].name_length != name_length || memcmp(values[i].name, name, name_length) != 0))
             i++;
-        output = i < count ? mempcpy(output, values[i].text, values[i].text_length)
-                           : mempcpy(output, name, name_length);
+        output =
+            i < count ? mempcpy(output, values[i].text, values[i].text_length) : mempcpy(output, name, name_length);
         command += braced;
     }
     return (size_t)(output - start);
 }
 
-double limit_expand(const char *command, const char *const *names, const char *const *texts, size_t count,
-                    size_t times)
+double limit_expand(const char *command, const char *const *names, const char *const *texts, size_t count, size_t times)
 {
     struct value values[16];
     size_t length = strlen(command), longest = 0;

@@ -57,8 +57,8 @@ double limit_lookup(size_t names, size_t times);
 
 /* Substitutes $name, ${name} and $$ in `command` so many times, each into memory that is
  * allocated and freed. `names` and `values` have `count` entries. Gives the seconds. */
-double limit_expand(const char *command, const char *const *names, const char *const *values,
-                    size_t count, size_t times);
+double limit_expand(const char *command, const char *const *names, const char *const *values, size_t count,
+                    size_t times);
 
 /* The seconds of a serial run whose steps alternate between two directories: limits/workflow.c. */
 double limit_workflow(const char *a, const char *b, size_t steps);

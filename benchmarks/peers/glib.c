@@ -13,7 +13,8 @@ static void on_end(GObject *object, GAsyncResult *result, gpointer data)
     GSubprocess *process = G_SUBPROCESS(object);
     GBytes *out = NULL, *err = NULL;
     (void)data;
-    need(g_subprocess_communicate_finish(process, result, &out, &err, NULL) && g_subprocess_get_successful(process), command);
+    need(g_subprocess_communicate_finish(process, result, &out, &err, NULL) && g_subprocess_get_successful(process),
+         command);
     g_bytes_unref(out);
     g_bytes_unref(err);
     g_object_unref(process);
@@ -26,8 +27,8 @@ static void on_end(GObject *object, GAsyncResult *result, gpointer data)
 
 static void start(void)
 {
-    GSubprocess *process = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE, NULL, "/bin/sh", "-c",
-                                            command, NULL);
+    GSubprocess *process = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE, NULL,
+                                            "/bin/sh", "-c", command, NULL);
     need(process != NULL, "g_subprocess_new");
     running++;
     g_subprocess_communicate_async(process, NULL, NULL, on_end, NULL);

@@ -68,7 +68,8 @@ static void start(struct step *step)
         ends[i + 1].flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE;
         ends[i + 1].data.stream = (uv_stream_t *)&step->streams[i].pipe;
     }
-    uv_process_options_t options = {.exit_cb = on_end, .file = "/bin/sh", .args = arguments, .stdio_count = 3, .stdio = ends};
+    uv_process_options_t options = {
+        .exit_cb = on_end, .file = "/bin/sh", .args = arguments, .stdio_count = 3, .stdio = ends};
     need(uv_spawn(uv_default_loop(), &step->process, &options) == 0, "uv_spawn");
     for (int i = 0; i < 2; i++)
         uv_read_start((uv_stream_t *)&step->streams[i].pipe, give_room, on_read);

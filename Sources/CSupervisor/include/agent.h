@@ -1,27 +1,25 @@
 /*
- * The agent: the supervisor's program in a place where only two streams of bytes lead to, as
- * a job step of a cluster.
+ * The agent runs commands in a place that can be reached by two streams of bytes only, such as a job step of a cluster.
  *
  *   host ──srun──▶ agent             its standard input and output are the link
  *                    ╰──channel──▶ monitor ──▶ command
  *
- * It is the same program, run with an argument, with the same monitors: a command on a node is
- * contained, measured and ended as one on this machine is. Messages are frames: a
- * head, and so many bytes. Both sides have the same byte order, because both run the
- * same program.
+ * It is the program of the supervisor, run with an argument, and has the same monitors. So a command on a node is
+ * contained, measured and ended like a command on this machine. Messages are frames, which have a head and as many
+ * bytes as the head says. Both sides have the same byte order, because both run the same program.
  *
- * srun and the node speak TCP with Nagle's algorithm, in pieces of 1 KiB: what is written after a
- * first piece waits until that is acknowledged, which the other side delays by 40 ms unless it has
- * something to say. So whoever sees that more is to come says FWA_ACK, once for a frame; what
- * belongs together is written together; and what was said before is not said again: a request for
- * a further command fits into one piece. A step in a held allocation takes 2 ms so, and 88 without.
+ * srun and the node speak TCP with Nagle's algorithm, in pieces of 1 KiB. What is written after a first piece waits
+ * until that piece is acknowledged, and the other side delays the acknowledgement by 40 ms unless it has something to
+ * send. So a side that sees that more of a frame is to come sends FWA_ACK, once for a frame. What belongs together is
+ * written together. Texts that are the same as before are not sent again, so that the request for a further command
+ * fits into one piece. A step in a held allocation takes 2 ms this way, and 88 ms without.
  */
 #ifndef AGENT_H
 #define AGENT_H
 
 #include "supervisor.h"
 
-/* Changes with any change of the frames, or of what is in them. */
+/* The number changes with any change of the frames, or of what is in them. */
 enum { FWA_PROTOCOL = 1 };
 
 typedef struct {
@@ -34,24 +32,24 @@ typedef struct {
 enum {
   FWA_RUN = 1,  /* start a command */
   FWA_STOP = 2, /* end it: TERM, the grace, KILL */
-  FWA_HOLD = 3, /* no command runs: end when none comes for so long (int64_t, nanoseconds) */
+  FWA_HOLD = 3, /* while no command runs: end if none comes for this long (int64_t, nanoseconds) */
 };
 
-/* What FWA_RUN begins with. Then come the texts of the request (supervisor.h) - without those that are where
- * they were in the texts of the request before -, and two strings, each with a NUL: the run directory,
- * and the name in it of the file that gets a line about each command's end; an empty one for none. */
+/* The beginning of FWA_RUN. After it come the texts of the request (supervisor.h), without those that are at the same place
+ * as in the request before, and two strings, each with a NUL: the run directory, and the name of the status file in it,
+ * which gets a line about each command's end. An empty name stands for no file. */
 typedef struct {
   fwsv_request request;
-  uint64_t begin; /* bytes of the texts before those that are the same */
-  uint64_t same;
+  uint64_t begin; /* bytes of the texts before those that are the same as in the request before */
+  uint64_t same;  /* bytes that are the same */
   uint64_t location; /* bytes of the two strings */
   uint64_t index; /* of the command, for the file */
-  int64_t hold;   /* after it, as with FWA_HOLD; negative: another one comes */
+  int64_t hold;   /* what FWA_HOLD says, for the time after this command; negative if another command comes */
 } fwa_run;
 
-enum { FWA_LOCATION = 8192 }; /* the most that they may have */
+enum { FWA_LOCATION = 8192 }; /* the most bytes of the two strings */
 
-/* Both ways, and empty. */
+/* An empty frame, which both sides send. */
 enum { FWA_ACK = 16 };
 
 /* --- agent to host ---------------------------------------------------------------- */
@@ -60,21 +58,21 @@ enum {
   FWA_HELLO = 1, /* a fwa_hello, and the environment, each string with a NUL */
   FWA_OUT = 2,   /* output of the command */
   FWA_ERR = 3,
-  FWA_REPLY = 4, /* a fwsv_reply; at a command's end all of its output came before */
+  FWA_REPLY = 4, /* a fwsv_reply; that of a command's end comes after all of its output */
 };
 
-/* Added to the kind of a frame that another one is written behind. */
+/* A bit in the kind of a frame behind which another frame is written. */
 #define FWA_MORE 0x80000000u
 
-/* The agent begins with this byte, and then the first frame. */
-#define FWA_READY_BYTE '.'
+/* The script that starts the agent writes this byte, which is before the first frame. */
+enum { FWA_READY_BYTE = '.' };
 
 typedef struct {
   uint32_t protocol;
   int32_t pid;
 } fwa_hello;
 
-/* The line in the status file, with a newline: INDEX STATUS SECONDS USER SYSTEM PEAK, of which
- * STATUS is as wait(2) has it, the times are microseconds, and the peak is bytes. */
+/* A line of the status file is INDEX STATUS DURATION USER SYSTEM PEAK and a newline. STATUS is that of wait(2), the
+ * three times are in microseconds, and PEAK is in bytes. */
 
 #endif

@@ -1,56 +1,51 @@
 /*
- * The supervisor: the program that starts, watches and ends the commands of this library.
+ * The supervisor is the program that starts, watches and ends the commands of this library.
  *
  *   host ──control──▶ supervisor          one per kind of host thread, started at first use
  *     ╰────channel──▶ monitor         one per command in flight; kept for the next one
  *                       ╰─▶ command   its processes
  *
- * It is the library file itself, run as a program: its entry point is fwsv_entry, and
- * the code behind it makes system calls and nothing else, so that it needs no loader, no
- * C library and less than 200 KiB of memory. The host tells a monitor what to run by a
- * message on a channel, with the descriptors that the command gets; the monitor tells
- * how the command ended by another.
+ * The program is the library file itself. Its entry point is fwsv_entry, and the code behind it makes nothing but system
+ * calls, so that it needs no loader, no C library and less than 200 KiB of memory. The host tells a monitor what to run
+ * by a message on a channel, which carries the descriptors that the command gets. The monitor answers how the command
+ * ended.
  *
- * Why a process of its own, and not the host, is the parent of the commands. It costs: with a
- * bare posix_spawn of `true` at 1.00, a step is 0.99 to 1.00 when the host clones with care,
- * and 1.07 to 1.10 with the supervisor (60 us, half of them for identity.c), one after another;
- * 0.95 to 1.01 of an epoll loop with 8 to 512 in flight (`make bench`: supervisor, many;
- * CONTRIBUTING.md has the whole comparison). For that:
- *   - a monitor is the subreaper of one command: whatever the command's processes do,
- *     what they leave comes to it, so "nothing is left" is one system call that says
- *     ECHILD, and not a search;
- *   - when the host dies, by SIGKILL too, the channel ends, and the monitor ends the
- *     command;
- *   - nobody but the monitor can take a command's exit status, and the host gets no
- *     SIGCHLD and no child that it did not start;
- *   - the dispositions, the mask and the memory are the supervisor's: a command costs the
- *     same in a host of 8 GB, and its peak memory is its own.
+ * Commands have a parent process of their own, which has a price. With a bare posix_spawn of `true` at 1.00, a step is
+ * 0.99 to 1.00 where the host clones with care, and 1.07 to 1.10 with the supervisor (60 us, half of them for identity.c),
+ * one after another; with 8 to 512 in flight it is 0.95 to 1.01 of an epoll loop (`make bench`: supervisor, many;
+ * CONTRIBUTING.md has the whole comparison). In return:
+ *   - A monitor is the subreaper of one command. Whatever processes of the command leave behind comes to the monitor,
+ *     so that one system call that says ECHILD proves that nothing is left.
+ *   - When the host dies, even by SIGKILL, the channel ends, and the monitor ends the command.
+ *   - Only the monitor can take a command's exit status. The host gets no SIGCHLD, and no child that it did not start.
+ *   - Dispositions, mask and memory are those of the supervisor. A command costs the same in a host of 8 GB, and its peak
+ *     memory is its own.
  */
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
 
 #include <stdint.h>
 
-/* Changes with any change of the messages: a supervisor says it first of all. */
+/* The number changes with any change of the messages. A supervisor sends it in its first message. */
 enum { FWSV_PROTOCOL = 6 };
 
-/* Descriptors of a supervisor when it starts. There is no FWSV_HOST where the system has no pidfds: then the end of the
- * sockets is what tells that the host has gone. */
+/* Descriptors of a supervisor when it starts. Where the system has no pidfds there is no FWSV_HOST, and the end of the
+ * sockets tells that the host has gone. */
 enum { FWSV_CONTROL = 3, FWSV_HOST = 4 };
 
 /* --- host to monitor -------------------------------------------------------------- */
 
 enum {
-  FWSV_RUN = 1,  /* start a command */
-  FWSV_STOP = 2, /* end it: TERM, the grace, KILL; between two commands: forget the run directory, and the cleanup request */
-  FWSV_CLEANUP = 3, /* no command: what to send to a server when the host has gone */
-  FWSV_LIMIT = 4, /* a command runs: its timeout and grace count from now on */
+  FWSV_RUN = 1,   /* start a command */
+  FWSV_STOP = 2,  /* end it: TERM, the grace, KILL; between two commands: forget the run directory and the cleanup request */
+  FWSV_CLEANUP = 3,  /* while no command runs: what to send to a server when the host has gone */
+  FWSV_LIMIT = 4, /* while a command runs: its timeout and grace, from now on */
 };
 
-/* What becomes of processes that a command leaves. */
+/* What happens to processes that a command leaves. */
 enum { FWSV_KILL = 0, FWSV_WAIT = 1, FWSV_LEAVE = 2 };
 
-/* The descriptors that come with FWSV_RUN, in this order; the last two if the request says so. */
+/* The descriptors that come with FWSV_RUN, in this order. The last two come if the request says so. */
 enum { FWSV_FD_OUT, FWSV_FD_ERR, FWSV_FD_RUNDIR, FWSV_FD_TEXTS, FWSV_FDS };
 
 /* Resource limits, in the order of fwsv_request.limits. */
@@ -60,34 +55,33 @@ enum { FWSV_LIMIT_CPU, FWSV_LIMIT_MEMORY, FWSV_LIMIT_FILES, FWSV_LIMIT_FILE_SIZE
 typedef struct {
   uint32_t kind;
   uint32_t background;
-  uint32_t tell_start; /* whether FWSV_STARTED is wanted */
-  uint32_t slots;      /* of the table at the beginning of the texts */
-  uint32_t has_rundir; /* it comes with this request, and not with one before */
-  uint32_t has_file;   /* the texts are in a file */
-  uint32_t keep_rundir; /* for the next request */
-  uint32_t is_link;    /* the standard output is the standard input, too */
-  uint32_t is_direct;  /* the texts begin with what is tried before the program */
-  uint32_t address;    /* bytes of FWSV_CLEANUP's address */
-  uint64_t size;       /* of the texts, which follow in the message, or are in the file */
-  int64_t timeout;     /* nanoseconds; negative: none */
-  int64_t grace;       /* nanoseconds */
-  int64_t host_gone_timeout;    /* nanoseconds that the command has to end by itself when the host has gone */
+  uint32_t tell_start;  /* whether FWSV_STARTED is wanted */
+  uint32_t slots;       /* of the table at the beginning of the texts */
+  uint32_t has_rundir;  /* the run directory comes with this request, and not with one before */
+  uint32_t has_file;    /* the texts are in a file */
+  uint32_t keep_rundir; /* the run directory stays open for the next request */
+  uint32_t is_link;     /* the descriptor of the standard output is the standard input as well */
+  uint32_t is_direct;   /* the texts begin with the paths that are tried before the program */
+  uint32_t address;     /* bytes of FWSV_CLEANUP's address */
+  uint64_t size;        /* of the texts, which follow in the message or are in the file */
+  int64_t timeout;      /* nanoseconds; negative for none */
+  int64_t grace;        /* nanoseconds */
+  int64_t host_gone_timeout;     /* nanoseconds that the command has to end by itself when the host has gone */
   uint64_t limits[FWSV_LIMITS];
 } fwsv_request;
 
-/* The texts of FWSV_RUN: a table of 64-bit offsets from the table's beginning, and then the
- * strings, each with a NUL. The program's path; the arguments; 0; the environment; 0.
+/* The texts of FWSV_RUN are a table of 64-bit offsets from the table's beginning, and then the strings, each with a NUL.
+ * The table has the program's path, the arguments, 0, the environment, 0.
  *
- * With is_direct the program is a shell, and before it come the paths where the command's own program may be; 0; its
- * arguments; 0. The first path that can be executed is, as the shell would do it, and the shell if none can: it has the
- * words, or the way, for every other case. Neither leads its session or its process group then, as nothing does that a
- * shell starts: setsid(1) and the like ask for that. */
+ * With is_direct the program is a shell, and the table begins with the paths where the command's own program may be, 0,
+ * its arguments, 0. The first path that can be executed is executed, as the shell would do it. If none can be, the
+ * shell is started, which handles every other case and reports every error in its own words. Neither program leads its
+ * session or its process group then, just like a program that a shell starts; setsid(1) and the like depend on that. */
 
-/* The texts of FWSV_CLEANUP: the server's address, as connect(2) takes it, and the bytes for it. The
- * connection is made when it is needed: servers close one that is silent. */
+/* The texts of FWSV_CLEANUP are the server's address, as connect(2) takes it, and the bytes to send. The connection is made
+ * when it is needed, because servers close a silent one. */
 
-/* Texts up to this size are in the message; larger ones are in a memory file. A cleanup request is always
- * in the message. */
+/* Texts up to this size are in the message, and larger ones in a memory file. A cleanup request is always in the message. */
 enum { FWSV_INLINE = 32 * 1024 };
 
 /* --- monitor to host -------------------------------------------------------------- */
@@ -100,8 +94,8 @@ enum {
 
 /* Where a start failed. */
 enum {
-  FWSV_AT_REQUEST = 1, /* it is not as it should be */
-  FWSV_AT_CLONE = 2,   /* of the command, or of its monitor */
+  FWSV_AT_REQUEST = 1, /* the request is invalid */
+  FWSV_AT_CLONE = 2,   /* the clone of the command, or of its monitor */
   FWSV_AT_STREAMS = 3,
   FWSV_AT_CHDIR = 4,
   FWSV_AT_LIMIT = 5,
@@ -118,7 +112,7 @@ enum { FWSV_BY_ITSELF = 0, FWSV_BY_TIMEOUT = 1, FWSV_BY_STOP = 2 };
 /* A process other than the main one that a command left, or that was ended with it. */
 typedef struct {
   int32_t pid;
-  int32_t signal; /* the last one that was sent and taken; 0: none */
+  int32_t signal; /* the last signal that was sent successfully; 0 if there was none */
   char name[16];
 } fwsv_process;
 
@@ -127,17 +121,17 @@ enum { FWSV_SHOWN = 32 };
 typedef struct {
   uint32_t kind;
   int32_t pid;
-  int32_t stage; /* of FWSV_FAILED */
-  int32_t limit; /* which one, at FWSV_AT_LIMIT */
-  int32_t error; /* errno */
+  int32_t stage;  /* of FWSV_FAILED */
+  int32_t limit;  /* the limit that was refused, at FWSV_AT_LIMIT */
+  int32_t error;  /* errno */
   int32_t status; /* of the main process, as wait(2) has it */
   uint32_t reason;
-  int32_t main_signal; /* the last that was sent to the main process; 0: none */
-  uint32_t is_direct;  /* the main process is the command's own program, and no shell */
+  int32_t main_signal; /* the last signal that was sent to the main process; 0 if there was none */
+  uint32_t is_direct;  /* the main process is the command's own program, not a shell */
   uint32_t is_blind;   /* /proc could not be read: only the process group was signalled */
-  uint32_t is_unsure;  /* orphans do not come to the monitor: processes outside of the session are not known */
+  uint32_t is_unsure;  /* orphans do not come to the monitor, which does not know of processes outside of the session */
   uint32_t is_last;    /* the monitor takes no further request */
-  uint32_t is_cut;     /* from an agent: a bit for each stream (1, 2) whose output could not be read to its end */
+  uint32_t is_cut;     /* of an agent: a bit for each stream (1, 2) whose output could not be read to its end */
   uint32_t left;       /* processes that could not be ended, or were left alone */
   uint32_t others;     /* how many processes there were beside the main one */
   int64_t started;     /* nanoseconds since 1970 */
@@ -148,25 +142,25 @@ typedef struct {
   fwsv_process processes[FWSV_SHOWN];
 } fwsv_reply;
 
-/* What a supervisor says first, on the control socket; with an error it ends. */
+/* The first message of a supervisor, on the control socket. A supervisor with an error ends. */
 typedef struct {
   uint32_t protocol;
-  int32_t error; /* of FWSV_HOST, which is no pidfd, or that of another process; 0: it works */
+  int32_t error; /* why FWSV_HOST cannot be used; 0 if the supervisor works */
 } fwsv_hello;
 
 /* --- for the library -------------------------------------------------------------- */
 
-/* The entry point of the program; not to be called. */
+/* The entry point of the program, which nothing calls. */
 __attribute__((visibility("hidden"))) void fwsv_entry(void);
 
 /* Which call of fwsv_launch failed. */
 enum { FWSV_CALL_CLONE = 1, FWSV_CALL_FCNTL, FWSV_CALL_NULL /* openat of /dev/null */, FWSV_CALL_EXEC };
 
-/* Runs a program as a supervisor, whose parent is not this process. Descriptors: the program, the
- * supervisor's end of the control socket, and a pidfd of this process or -1. Gives 0, or an errno and the call. */
+/* Runs a program as a supervisor that is no child of this process. Takes descriptors of the program, of the supervisor's end of
+ * the control socket, and a pidfd of this process or -1. Returns 0, or an errno and the call that failed. */
 __attribute__((visibility("hidden"))) int fwsv_launch(int program, int control, int host, int *call);
 
-/* Where all of the program's code and constants are: it can be copied from memory. */
+/* The bounds of the program's code and constants in memory, from where the program can be copied. */
 extern const char __attribute__((visibility("hidden"))) __start_fw_supervisor[], __stop_fw_supervisor[];
 
 #endif

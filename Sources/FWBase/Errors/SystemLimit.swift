@@ -1,4 +1,4 @@
-internal import CFlowShims
+internal import CSystem
 internal import Glibc
 
 /// What an error of the system comes from: the limit that was met, with its value, or who refuses a call.

@@ -1,4 +1,4 @@
-internal import CFlowShims
+internal import CSystem
 
 /// A value that threads take turns with.
 package final class Guarded<Value>: @unchecked Sendable {

@@ -1,4 +1,4 @@
-internal import CFlowShims
+internal import CSystem
 
 // Work on text by its bytes. What comes from outside (paths, protocols, messages of programs) is compared and taken apart by
 // bytes: Swift's own functions work by canonical characters, for which "/" and a combining mark are one character, and which

@@ -1,4 +1,4 @@
-internal import CFlowShims
+internal import CSystem
 
 /// A name that nothing else has: 32 hexadecimal digits.
 package func uniqueIdentifier() -> String {

@@ -1,4 +1,4 @@
-internal import CFlowShims
+internal import CSystem
 package import FWBase
 
 /// What a worker, a step and a host may each say about a run; the last of them that speaks wins.

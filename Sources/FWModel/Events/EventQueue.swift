@@ -1,4 +1,4 @@
-internal import CFlowShims
+internal import CSystem
 package import FWBase
 
 /// The events that nobody has taken yet. It is short: a step goes on when they have been taken.

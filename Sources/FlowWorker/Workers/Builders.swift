@@ -1,4 +1,5 @@
 internal import CJansson
+internal import CSystem
 package import FWBase
 internal import FWModel
 

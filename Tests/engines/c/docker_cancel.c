@@ -35,7 +35,8 @@ static void cancelled(const char *kind)
     fw_result_free(result);
     fw_exec_free(exec);
 
-    exec = BOX_START(in_container(kind, like_json("{'grace': 0}")), NULL, "sh -c 'trap \"\" TERM; echo ready; while :; do sleep 1; done'");
+    exec = BOX_START(in_container(kind, like_json("{'grace': 0}")), NULL,
+                     "sh -c 'trap \"\" TERM; echo ready; while :; do sleep 1; done'");
     box_await(exec, "ready\n");
     fw_exec_cancel(exec);
     struct events rest = events_of(exec);
@@ -64,7 +65,8 @@ static void too_late(const char *kind)
 /** "never after `cancelled`" */
 static void not_again(const char *kind)
 {
-    fw_exec *exec = BOX_START(in_container(kind, like_json("{'retries': {'max': 3, 'delay': 0}}")), NULL, "sh -c 'echo ready; sleep 1000'");
+    fw_exec *exec = BOX_START(in_container(kind, like_json("{'retries': {'max': 3, 'delay': 0}}")), NULL,
+                              "sh -c 'echo ready; sleep 1000'");
     box_await(exec, "ready\n");
     fw_exec_cancel(exec);
     fw_result *result = exec_result(exec);
@@ -89,7 +91,8 @@ static void at_any_moment(const char *kind)
 {
     for (int i = 0; i < 30; i++) {
         pthread_t thread;
-        fw_exec *exec = BOX_START(in_container(kind, like_json("{'grace': 60}")), NULL, "true", "sleep 1000", "sleep 1000");
+        fw_exec *exec =
+            BOX_START(in_container(kind, like_json("{'grace': 60}")), NULL, "true", "sleep 1000", "sleep 1000");
         REQUIRE(pthread_create(&thread, NULL, cancel_later, exec) == 0);
         fw_result *result = exec_result(exec);
         pthread_join(thread, NULL);
@@ -124,8 +127,9 @@ static void at_once(const char *kind)
 static void freed(const char *kind)
 {
     char *path = check_path("asked");
-    fw_exec *exec = BOX_START(in_container(kind, like_json("{'grace': 5}")), NULL, "true",
-                              "sh -c 'trap \"echo asked > asked; exit 6\" TERM; echo ready; read line < gate'", "echo never");
+    fw_exec *exec =
+        BOX_START(in_container(kind, like_json("{'grace': 5}")), NULL, "true",
+                  "sh -c 'trap \"echo asked > asked; exit 6\" TERM; echo ready; read line < gate'", "echo never");
     box_await(exec, "ready\n");
     CHECK(engine_count(engine_host(), getpid()) > 0);
     fw_exec_free(exec);
@@ -136,7 +140,8 @@ static void freed(const char *kind)
     free(text);
     free(path);
     /* One that does not listen. */
-    exec = BOX_START(in_container(kind, like_json("{'grace': 1}")), NULL, "sh -c 'trap \"\" TERM; echo ready; while :; do sleep 1; done'");
+    exec = BOX_START(in_container(kind, like_json("{'grace': 1}")), NULL,
+                     "sh -c 'trap \"\" TERM; echo ready; while :; do sleep 1; done'");
     box_await(exec, "ready\n");
     fw_exec_free(exec);
     NOTHING_LEFT(engine_host());

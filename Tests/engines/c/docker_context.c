@@ -1,5 +1,5 @@
-/* The engine is found as the docker CLI finds it: the worker's `host`, DOCKER_HOST, DOCKER_CONTEXT, the current context of
- * the CLI's configuration. Two engines tell which one it was. */
+/* The engine is found as the docker CLI finds it: the worker's `host`, DOCKER_HOST, DOCKER_CONTEXT, the current context
+ * of the CLI's configuration. Two engines tell which one it was. */
 #include "engine_private.h"
 
 static const char *one, *two;

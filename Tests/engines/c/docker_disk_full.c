@@ -62,7 +62,8 @@ static void container(const char *kind)
 static void command(const char *kind)
 {
     leave(2 << 20);
-    fw_result *result = BOX(in_container(kind, like_json("{'host': '%s'}", host)), "dd if=/dev/zero of=/tmp/much bs=1M count=100");
+    fw_result *result =
+        BOX(in_container(kind, like_json("{'host': '%s'}", host)), "dd if=/dev/zero of=/tmp/much bs=1M count=100");
     CHECK_ENDED(result, FW_EXITED, 1);
     CHECK_HAS(fw_result_output(result, FW_STDERR, 0, NULL), "No space left");
     fw_result_free(result);
@@ -73,7 +74,8 @@ static void command(const char *kind)
 static void output(const char *kind)
 {
     leave(4 << 20);
-    fw_result *result = BOX(in_container(kind, like_json("{'host': '%s', 'output_limit': 100}", host)), "/bin/burst 20000000");
+    fw_result *result =
+        BOX(in_container(kind, like_json("{'host': '%s', 'output_limit': 100}", host)), "/bin/burst 20000000");
     CHECK_EXITED(result, 0);
     CHECK_INT(run_command_int(result, 0, "stdout_bytes"), 20000000);
     fw_result_free(result);

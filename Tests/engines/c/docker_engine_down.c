@@ -57,7 +57,8 @@ static void nobody_answers(const char *kind)
     down(in_container(kind, like_json("{'host': null}")), host, "DOCKER_HOST");
     unsetenv("DOCKER_HOST");
     free(host);
-    down(in_container(kind, like_json("{'host': 'tcp://127.0.0.1:1', 'shared_files': true}")), "tcp://127.0.0.1:1", "refused");
+    down(in_container(kind, like_json("{'host': 'tcp://127.0.0.1:1', 'shared_files': true}")), "tcp://127.0.0.1:1",
+         "refused");
 }
 
 static void no_engine(void)
@@ -116,7 +117,8 @@ static void stranger(int fd)
 {
     char *host = NULL;
     REQUIRE(asprintf(&host, "unix://%s/stranger", check_dir()) > 0);
-    static const char *const answers[] = {"", "SSH-2.0-x\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK"};
+    static const char *const answers[] = {"", "SSH-2.0-x\r\n",
+                                          "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK"};
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         fw_exec *exec = BOX_START(like_json("{'host': '%s'}", host), NULL, "true");
         /* However often it asks. */
@@ -166,14 +168,15 @@ static void deaf(const char *kind)
 
 static void tried_again(void)
 {
-    fw_result *result = BOX(like_json("{'host': 'unix://%s/silent', 'retries': {'max': 2, 'delay': 0, 'on': ['engine_failed']}}",
-                                      check_dir()), "true");
+    fw_result *result =
+        BOX(like_json("{'host': 'unix://%s/silent', 'retries': {'max': 2, 'delay': 0, 'on': ['engine_failed']}}",
+                      check_dir()),
+            "true");
     CHECK_ENDED(result, FW_ENGINE_FAILED, 1);
     json_t *json = run_json(result), *attempts = json_object_get(json, "attempts"), *one;
     size_t index;
     CHECK_INT(json_array_size(attempts), 2);
-    json_array_foreach(attempts, index, one)
-    {
+    json_array_foreach(attempts, index, one) {
         CHECK_STR(json_string_value(json_object_get(one, "outcome")), "engine_failed");
         CHECK_INT(json_integer_value(json_object_get(one, "returncode")), 1);
         CHECK_HAS(json_string_value(json_object_get(one, "message")), "/silent");
@@ -181,15 +184,18 @@ static void tried_again(void)
     json_decref(json);
     fw_result_free(result);
     /* Not where other outcomes are meant. */
-    result = BOX(like_json("{'host': 'unix://%s/silent', 'retries': {'max': 2, 'delay': 0, 'on': ['spawn_failed', 'exited']}}",
-                           check_dir()), "true");
+    result = BOX(
+        like_json("{'host': 'unix://%s/silent', 'retries': {'max': 2, 'delay': 0, 'on': ['spawn_failed', 'exited']}}",
+                  check_dir()),
+        "true");
     json = run_json(result);
     CHECK_INT(json_array_size(json_object_get(json, "attempts")), 0);
     json_decref(json);
     fw_result_free(result);
     /* It comes up between two attempts. */
     char *path = check_path("late");
-    fw_exec *exec = BOX_START(like_json("{'host': 'unix://%s', 'retries': {'max': 1, 'delay': 0.5}}", path), NULL, "echo late");
+    fw_exec *exec =
+        BOX_START(like_json("{'host': 'unix://%s', 'retries': {'max': 1, 'delay': 0.5}}", path), NULL, "echo late");
     fw_event_free(event_wait_for(exec, FW_EVENT_RETRY));
     REQUIRE(symlink(engine_host() + strlen("unix://"), path) == 0);
     result = exec_result(exec);
@@ -203,7 +209,8 @@ static void tried_again(void)
 int main(void)
 {
     engine_host();
-    int silent = make_socket("silent", false), other = make_socket("stranger", true), no_ears = make_socket("deaf", true);
+    int silent = make_socket("silent", false), other = make_socket("stranger", true),
+        no_ears = make_socket("deaf", true);
     for (int i = 0; i < 2; i++) {
         nobody_answers(box_kinds[i]);
         deaf(box_kinds[i]);

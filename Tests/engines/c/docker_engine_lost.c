@@ -67,7 +67,8 @@ static void lost(const char *kind)
 
 static void tried_again(const char *kind)
 {
-    fw_exec *exec = waits_at_gate(kind, ", 'retries': {'max': 100, 'delay': 0.2, 'factor': 1, 'on': ['engine_failed']}");
+    fw_exec *exec =
+        waits_at_gate(kind, ", 'retries': {'max': 100, 'delay': 0.2, 'factor': 1, 'on': ['engine_failed']}");
     char *name = until_it_waits(exec);
     private_again("stop", "lost", "--kill");
     fw_event_free(event_wait_for(exec, FW_EVENT_RETRY));

@@ -5,12 +5,13 @@
 static void environment(const char *kind)
 {
     setenv("FW_TEST_OF_THE_HOST", "host", 1);
-    fw_result *result =
-        BOX_WITH(ENTRY, in_container(kind, like_json("{'shell': '/bin/sh'}")),
-                 like_json("{'env': [{'key': 'A', 'value': 'worker'}, {'key': 'B', 'value': 'worker'}, {'key': 'N', 'value': 7}]}"),
-                 like_json("{'env': {'B': 'step', 'C': 'a \\'b\\' = \xc3\xbc\\n$(x) $C', 'EMPTY': ''}}"),
-                 "echo \"$$A $$B $$N $$FROM_IMAGE\"", "printf %s \"$$C\"", "env | grep -c ^EMPTY=$$",
-                 "echo \"[$$FW_TEST_OF_THE_HOST]$$PATH\"");
+    fw_result *result = BOX_WITH(
+        ENTRY, in_container(kind, like_json("{'shell': '/bin/sh'}")),
+        like_json(
+            "{'env': [{'key': 'A', 'value': 'worker'}, {'key': 'B', 'value': 'worker'}, {'key': 'N', 'value': 7}]}"),
+        like_json("{'env': {'B': 'step', 'C': 'a \\'b\\' = \xc3\xbc\\n$(x) $C', 'EMPTY': ''}}"),
+        "echo \"$$A $$B $$N $$FROM_IMAGE\"", "printf %s \"$$C\"", "env | grep -c ^EMPTY=$$",
+        "echo \"[$$FW_TEST_OF_THE_HOST]$$PATH\"");
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "worker step 7 yes\n");
     /* like_json() makes every ' a ". */
@@ -19,8 +20,8 @@ static void environment(const char *kind)
     CHECK_OUTPUT(result, FW_STDOUT, 3, "[]/bin:/sbin:/usr/bin\n");
     fw_result_free(result);
     /* The image's may be set anew. */
-    result = BOX_WITH(ENTRY, in_container(kind, like_json("{'shell': '/bin/sh'}")), like_json("{'env': {'FROM_IMAGE': 'no'}}"),
-                      NULL, "echo $$FROM_IMAGE");
+    result = BOX_WITH(ENTRY, in_container(kind, like_json("{'shell': '/bin/sh'}")),
+                      like_json("{'env': {'FROM_IMAGE': 'no'}}"), NULL, "echo $$FROM_IMAGE");
     CHECK_OUTPUT(result, FW_STDOUT, 0, "no\n");
     fw_result_free(result);
 }
@@ -29,7 +30,8 @@ static void environment(const char *kind)
 static void user(const char *kind, const char *image, json_t *options, const char *want)
 {
     json_object_set_new(options, "shell", json_string("/bin/sh"));
-    fw_result *result = BOX_OF(image, in_container(kind, options), "echo $$(id -u) $$(id -g) $$HOME; id -u > made; pwd");
+    fw_result *result =
+        BOX_OF(image, in_container(kind, options), "echo $$(id -u) $$(id -g) $$HOME; id -u > made; pwd");
     char all[200];
     snprintf(all, sizeof all, "%s\n/workdir\n", want);
     if (!CHECK_EXITED(result, 0) || !CHECK_OUTPUT(result, FW_STDOUT, 0, all))

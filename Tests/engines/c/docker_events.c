@@ -18,8 +18,9 @@ static void text_member(const json_t *object, const char *key, const char *want)
 
 static void live(const char *kind, int gate)
 {
-    fw_exec *exec = BOX_START(in_container(kind, NULL), NULL,
-                              "sh -c 'echo out; read line < gate; echo err >&2; read line < gate; printf end'", "echo next");
+    fw_exec *exec =
+        BOX_START(in_container(kind, NULL), NULL,
+                  "sh -c 'echo out; read line < gate; echo err >&2; read line < gate; printf end'", "echo next");
     char *name = box_started(exec);
     fw_event *event = event_expect(exec, FW_EVENT_OUTPUT);
     CHECK_EVENT(event, FW_STDOUT, "out\n");
@@ -137,8 +138,9 @@ static void result(const char *kind)
 
 static void as_lines(const char *kind)
 {
-    fw_exec *exec = BOX_START(in_container(kind, like_json("{'shell': '/bin/sh'}")), "{\"events\": \"lines\"}",
-                              "printf 'a\\nb'; printf 'c\\r\\n'; printf '\\303'; sleep 0.1; printf '\\251\\377\\nlast'");
+    fw_exec *exec =
+        BOX_START(in_container(kind, like_json("{'shell': '/bin/sh'}")), "{\"events\": \"lines\"}",
+                  "printf 'a\\nb'; printf 'c\\r\\n'; printf '\\303'; sleep 0.1; printf '\\251\\377\\nlast'");
     struct events all = events_of(exec);
     static const char *const want[] = {"a", "bc", "\xc3\xa9\xef\xbf\xbd", "last"};
     size_t index = 0;

@@ -1,5 +1,5 @@
-/* When the host ends, also by SIGKILL, the containers of its steps in flight are stopped and removed by themselves, with
- * TERM first. What is left of a host that has died is removed by the next step that uses the engine; what belongs
+/* When the host ends, also by SIGKILL, the containers of its steps in flight are stopped and removed by themselves,
+ * with TERM first. What is left of a host that has died is removed by the next step that uses the engine; what belongs
  * to a living process is not touched. */
 #include "engine_private.h"
 
@@ -16,7 +16,8 @@ static void host(void)
     fw_exec *execs[STEPS];
     for (int i = 0; i < STEPS; i++) {
         char command[200];
-        snprintf(command, sizeof command, "sh -c 'trap \"echo asked > asked%d; exit 6\" TERM; echo ready; read line < gate'", i);
+        snprintf(command, sizeof command,
+                 "sh -c 'trap \"echo asked > asked%d; exit 6\" TERM; echo ready; read line < gate'", i);
         execs[i] = BOX_START(in_container(kind, like_json("{'grace': 5}")), NULL, "true", command, "echo never");
     }
     for (int i = 0; i < STEPS; i++)
@@ -71,7 +72,8 @@ static void make_leftover(const char *at, const char *name, const char *label)
 {
     char path[200];
     snprintf(path, sizeof path, "/containers/create?name=%s", name);
-    json_t *body = json_pack("{s:s, s:[s,s], s:{s:s}}", "Image", BUSYBOX, "Cmd", "sleep", "1000", "Labels", ENGINE_LABEL, label);
+    json_t *body =
+        json_pack("{s:s, s:[s,s], s:{s:s}}", "Image", BUSYBOX, "Cmd", "sleep", "1000", "Labels", ENGINE_LABEL, label);
     REQUIRE(engine_call(at, "POST", path, body, NULL) == 201);
     snprintf(path, sizeof path, "/containers/%s/start", name);
     REQUIRE(engine_call(at, "POST", path, NULL, NULL) == 204);
@@ -97,8 +99,8 @@ static char *own_label(const char *at)
     fw_exec *exec = BOX_START(like_json("{'host': '%s'}", at), NULL, "sh -c 'read line < gate'");
     char *name = box_started(exec);
     json_t *found = engine_inspect(at, name);
-    const char *label = json_string_value(
-        json_object_get(json_object_get(json_object_get(found, "Config"), "Labels"), ENGINE_LABEL));
+    const char *label =
+        json_string_value(json_object_get(json_object_get(json_object_get(found, "Config"), "Labels"), ENGINE_LABEL));
     REQUIRE(label != NULL);
     char *copy = strdup(label);
     json_decref(found);
@@ -142,7 +144,9 @@ static void leftovers(void)
     snprintf(own, sizeof own, "%d", (int)getpid());
     /* This process lives, and is not the one that uses the engine: when it was started stands in /proc. */
     char *stat = read_file("/proc/self/stat"), start[32] = "";
-    REQUIRE(stat != NULL && sscanf(strrchr(stat, ')') + 2, "%*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %31s", start) == 1);
+    REQUIRE(stat != NULL &&
+            sscanf(strrchr(stat, ')') + 2,
+                   "%*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %31s", start) == 1);
     free(stat);
     const struct {
         const char *name;

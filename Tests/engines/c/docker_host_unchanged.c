@@ -28,7 +28,8 @@ static void check_close_on_exec(const char *before)
     char *after = host_state(), *rest = after;
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
         int fd = -1;
-        if (sscanf(line, "descriptor %d:", &fd) == 1 && strstr(before, line) == NULL && !CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0))
+        if (sscanf(line, "descriptor %d:", &fd) == 1 && strstr(before, line) == NULL &&
+            !CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0))
             fprintf(stderr, "    %s\n", line);
     }
     free(after);
@@ -82,7 +83,8 @@ static void unchanged(void)
     umask(022);
 }
 
-/** As many after many steps as after a few. Connections that are kept for the next step, and monitors that wait, vary. */
+/** As many after many steps as after a few. Connections that are kept for the next step, and monitors that wait, vary.
+ */
 static void descriptors(const char *kind)
 {
     int most_of_a_few = 0;
@@ -128,7 +130,8 @@ static void forks(const char *kind)
     void (*const parts[])(void) = {forked, exits};
     int gate = gate_make("gate");
     worker = box_worker(in_container(kind, NULL), NULL);
-    step = box_step(BUSYBOX, NULL, (const char *const[]){"sh -c 'echo one; read line < gate; echo two'", "echo three", NULL});
+    step = box_step(BUSYBOX, NULL,
+                    (const char *const[]){"sh -c 'echo one; read line < gate; echo two'", "echo three", NULL});
     for (int i = 0; i < 2; i++) {
         running = start_step(worker, step, NULL);
         box_await(running, "one\n");

@@ -44,8 +44,7 @@ static void limits(const char *kind)
     CHECK_JSON(member(found, "HostConfig", "AutoRemove"), json_false());
     CHECK_JSON(member(found, "HostConfig", "Privileged"), json_false());
     CHECK(strncmp(name, "flowworker-", 11) == 0);
-    const char *label =
-        json_string_value(json_object_get(member(found, "Config", "Labels"), ENGINE_LABEL));
+    const char *label = json_string_value(json_object_get(member(found, "Config", "Labels"), ENGINE_LABEL));
     CHECK_INT(engine_label_pid(label), getpid());
     json_decref(found);
     free(name);
@@ -90,9 +89,9 @@ static void init(void)
         free(name);
     }
     /* "reaps": of children whose parents have ended, none stays when it has ended. Else this does not end. */
-    result = BOX(like_json("{'shell': '/bin/sh'}"),
-                 "for i in 1 2 3; do (sh -c 'sleep 0.1 &'); done; sleep 0.2;"
-                 " while grep -s '^State:.Z' /proc/[0-9]*/status >/dev/null; do :; done");
+    result =
+        BOX(like_json("{'shell': '/bin/sh'}"), "for i in 1 2 3; do (sh -c 'sleep 0.1 &'); done; sleep 0.2;"
+                                               " while grep -s '^State:.Z' /proc/[0-9]*/status >/dev/null; do :; done");
     CHECK_EXITED(result, 0);
     fw_result_free(result);
 }

@@ -122,7 +122,8 @@ static void two_pools(void)
     for (int i = 0; i < 2; i++) {
         snprintf(text[i], sizeof text[i],
                  "{\"workers\": [{\"name\": \"box\", \"type\": \"docker\", \"options\": {\"host\": \"%s\"}}],"
-                 " \"workflow\": [{\"step\": \"s\", \"worker\": \"box\"}]}", hosts[i]);
+                 " \"workflow\": [{\"step\": \"s\", \"worker\": \"box\"}]}",
+                 hosts[i]);
         pools[i] = check_pool(text[i]);
         const fw_worker *worker = NULL;
         fw_error *error = NULL;

@@ -25,7 +25,8 @@ static void not_run(const char *image, json_t *options, const char *command, con
 
 static void programs(const char *kind, const char *init)
 {
-    static const char *const missing[] = {"no-such-program a b", "/no/such/program", "./no-such-program", "'no such program'"};
+    static const char *const missing[] = {"no-such-program a b", "/no/such/program", "./no-such-program",
+                                          "'no such program'"};
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
         not_run(BUSYBOX, in_container(kind, like_json("%s", init)), missing[i], "no such program");
     static const char *const not_executable[] = {"/etc/passwd", "./text", "/workdir/text"};
@@ -65,7 +66,8 @@ static void look_alikes(const char *kind)
 /** After commands that ran; nothing of theirs is lost. */
 static void later(const char *kind)
 {
-    fw_result *result = BOX(in_container(kind, NULL), "echo one", "sh -c 'echo two >&2'", "no-such-program", "echo never");
+    fw_result *result =
+        BOX(in_container(kind, NULL), "echo one", "sh -c 'echo two >&2'", "no-such-program", "echo never");
     CHECK_ENDED(result, FW_SPAWN_FAILED, 1);
     CHECK_MESSAGE(result, "command 3 of 4", "no-such-program");
     CHECK_OUTPUT(result, FW_STDOUT, 0, "one\n");

@@ -13,8 +13,8 @@ static void check_oom(const fw_result *result, size_t index, bool must_be_sure)
     json_decref(oom);
 }
 
-/** Runs it until the engine tells of the memory in time: it is told beside the end of the process, and on a busy machine
- * long after it. One of which it does not tell has its own end, and at KILL a suspicion. */
+/** Runs it until the engine tells of the memory in time: it is told beside the end of the process, and on a busy
+ * machine long after it. One of which it does not tell has its own end, and at KILL a suspicion. */
 static fw_result *run_until_told(json_t *options, const char *const *commands, size_t index, int returncode)
 {
     for (int tries = 0;; tries++) {
@@ -117,7 +117,8 @@ static void suspected(const char *kind)
     CHECK_COMMAND(result, 0, "oom", json_null());
     CHECK_ENDED(result, FW_SIGNALED, -SIGTERM);
     fw_result_free(result);
-    result = BOX(in_container(kind, LIMITED(", 'timeout': 1, 'grace': 0")), "sh -c 'trap \"\" TERM; while :; do sleep 1; done'");
+    result = BOX(in_container(kind, LIMITED(", 'timeout': 1, 'grace': 0")),
+                 "sh -c 'trap \"\" TERM; while :; do sleep 1; done'");
     CHECK_ENDED(result, FW_TIMEOUT, -SIGKILL);
     CHECK_COMMAND(result, 0, "oom", json_null());
     fw_result_free(result);
@@ -131,7 +132,8 @@ static void tried_again(void)
     json_t *json = run_json(result), *attempts = json_object_get(json, "attempts"), *one;
     size_t index;
     CHECK_INT(json_array_size(attempts), 2);
-    json_array_foreach(attempts, index, one) CHECK_INT(json_integer_value(json_object_get(one, "returncode")), -SIGKILL);
+    json_array_foreach(attempts, index, one)
+        CHECK_INT(json_integer_value(json_object_get(one, "returncode")), -SIGKILL);
     json_decref(json);
     fw_result_free(result);
 }

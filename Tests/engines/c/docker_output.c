@@ -6,9 +6,8 @@ enum { FAST = 30, BURST = 5000000, LIMIT = 1000 };
 
 static void exact(const char *kind)
 {
-    fw_result *result =
-        BOX(in_container(kind, NULL), "printf '\\377\\000a\\r\\n'", "sh -c 'printf no >&2; printf yes'", "true",
-            "sh -c 'echo err >&2'", "printf '\\001\\000\\000\\000\\000\\000\\000\\005frame'");
+    fw_result *result = BOX(in_container(kind, NULL), "printf '\\377\\000a\\r\\n'", "sh -c 'printf no >&2; printf yes'",
+                            "true", "sh -c 'echo err >&2'", "printf '\\001\\000\\000\\000\\000\\000\\000\\005frame'");
     CHECK_EXITED(result, 0);
     CHECK_INT(fw_result_output_count(result, FW_STDOUT), 3);
     CHECK_INT(fw_result_output_count(result, FW_STDERR), 2);
@@ -23,7 +22,8 @@ static void exact(const char *kind)
     CHECK_INT(run_command_int(result, 0, "stderr_bytes"), 0);
     CHECK_INT(run_command_int(result, 1, "stderr_bytes"), 2);
     json_t *json = run_json(result);
-    CHECK_JSON(json_object_get(json, "stdout"), json_pack("[s]", "\xef\xbf\xbd" "a"));
+    CHECK_JSON(json_object_get(json, "stdout"), json_pack("[s]", "\xef\xbf\xbd"
+                                                                 "a"));
     json_decref(json);
     fw_result_free(result);
 }
@@ -118,8 +118,8 @@ static void spill(const char *kind)
 {
     char *directory = check_path("spill");
     REQUIRE(mkdir(directory, 0777) == 0);
-    fw_result *result =
-        BOX(in_container(kind, like_json("{'output_limit': 100, 'spill': '%s'}", directory)), "seq 1 100000", "echo short");
+    fw_result *result = BOX(in_container(kind, like_json("{'output_limit': 100, 'spill': '%s'}", directory)),
+                            "seq 1 100000", "echo short");
     CHECK_EXITED(result, 0);
     json_t *file = run_command_member(result, 0, "stdout_file");
     REQUIRE(json_is_string(file));

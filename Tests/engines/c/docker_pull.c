@@ -155,8 +155,8 @@ static void helper(void)
         json_pack("{s:{s:s}}", "credHelpers", registry, "fwtest"),
         json_pack("{s:s}", "credsStore", "fwtest"),
         /* The one for this registry wins, over what is stored as well. */
-        json_pack("{s:{s:s}, s:s, s:{s:{s:s}}}", "credHelpers", registry, "fwtest", "credsStore", "no-such-helper", "auths",
-                  registry, "auth", "d3Jvbmc6d3Jvbmc="),
+        json_pack("{s:{s:s}, s:s, s:{s:{s:s}}}", "credHelpers", registry, "fwtest", "credsStore", "no-such-helper",
+                  "auths", registry, "auth", "d3Jvbmc6d3Jvbmc="),
     };
     for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
         docker_config("helper", configs[i]);

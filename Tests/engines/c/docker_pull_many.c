@@ -23,7 +23,8 @@ static int pulls_since(long since)
     json_t *answer = NULL;
     int count = 0;
     snprintf(path, sizeof path,
-             "/events?since=%ld&until=%ld&filters=%%7B%%22type%%22%%3A%%5B%%22image%%22%%5D%%2C%%22event%%22%%3A%%5B%%22pull%%22%%5D%%7D",
+             "/events?since=%ld&until=%ld&filters=%%7B%%22type%%22%%3A%%5B%%22image%%22%%5D%%2C%%22event%%22%%3A%%5B%%"
+             "22pull%%22%%5D%%7D",
              since, (long)time(NULL) + 1);
     CHECK_INT(engine_call(host, "GET", path, NULL, &answer), 200);
     char *text = json_is_string(answer) ? strdup(json_string_value(answer)) : json_dumps(answer, 0);

@@ -1,5 +1,5 @@
-/* A step in containers that has failed is tried again as one in processes: each attempt has containers of its own, and the
- * result tells of all of them. */
+/* A step in containers that has failed is tried again as one in processes: each attempt has containers of its own, and
+ * the result tells of all of them. */
 #include "engine.h"
 
 #define TRY_UNTIL(count, otherwise) \
@@ -41,8 +41,7 @@ static void until_success(const char *kind)
     size_t index;
     CHECK_INT(json_array_size(attempts), 2);
     json_array_append(attempts, json); /* the last one, for the names */
-    json_array_foreach(attempts, index, one)
-    {
+    json_array_foreach(attempts, index, one) {
         json_t *name = json_object_get(json_array_get(json_object_get(one, "commands"), 0), "container");
         REQUIRE(json_is_string(name));
         CHECK(json_object_get(names, json_string_value(name)) == NULL);
@@ -68,18 +67,26 @@ static size_t attempts_of(fw_result *result)
 
 static void only_for(void)
 {
-    CHECK_INT(attempts_of(BOX(like_json("{'retries': {'max': 2, 'delay': 0, 'on': ['signaled']}}"), "sh -c 'exit 3'")), 0);
-    CHECK_INT(attempts_of(BOX(like_json("{'retries': {'max': 2, 'delay': 0, 'on': ['signaled']}}"), "sh -c 'kill -9 $$$$'")), 2);
+    CHECK_INT(attempts_of(BOX(like_json("{'retries': {'max': 2, 'delay': 0, 'on': ['signaled']}}"), "sh -c 'exit 3'")),
+              0);
+    CHECK_INT(
+        attempts_of(BOX(like_json("{'retries': {'max': 2, 'delay': 0, 'on': ['signaled']}}"), "sh -c 'kill -9 $$$$'")),
+        2);
     CHECK_INT(attempts_of(BOX(like_json("{'retries': {'max': 2, 'delay': 0, 'codes': [75]}}"), "sh -c 'exit 75'")), 2);
     CHECK_INT(attempts_of(BOX(like_json("{'retries': {'max': 2, 'delay': 0, 'codes': [75]}}"), "sh -c 'exit 3'")), 0);
-    CHECK_INT(attempts_of(BOX(like_json("{'retries': {'max': 2, 'delay': 0, 'on': ['spawn_failed']}}"), "no-such-program")), 2);
-    CHECK_INT(attempts_of(BOX(like_json("{'retries': {'max': 2, 'delay': 0, 'on': ['engine_failed']}}"), "no-such-program")), 0);
+    CHECK_INT(
+        attempts_of(BOX(like_json("{'retries': {'max': 2, 'delay': 0, 'on': ['spawn_failed']}}"), "no-such-program")),
+        2);
+    CHECK_INT(
+        attempts_of(BOX(like_json("{'retries': {'max': 2, 'delay': 0, 'on': ['engine_failed']}}"), "no-such-program")),
+        0);
 }
 
 /** A cancel between two attempts. */
 static void cancelled_between(const char *kind)
 {
-    fw_exec *exec = BOX_START(in_container(kind, like_json("{'retries': {'max': 2, 'delay': 1000}}")), NULL, "sh -c 'echo x; exit 3'");
+    fw_exec *exec = BOX_START(in_container(kind, like_json("{'retries': {'max': 2, 'delay': 1000}}")), NULL,
+                              "sh -c 'echo x; exit 3'");
     fw_event_free(event_wait_for(exec, FW_EVENT_RETRY));
     fw_exec_cancel(exec);
     fw_result *result = exec_result(exec);

@@ -36,9 +36,9 @@ static void links(const char *kind)
 /** All of them, each with a file in it, do not cover what the image has or has not. */
 static void system_names(void)
 {
-    static const char *const names[] = {"bin",  "boot", "dev", "home", "lib",  "lib32", "lib64", "libx32",
-                                        "media", "mnt", "opt", "proc", "root", "run",   "sbin",  "srv",
-                                        "sys",  "usr",  "var", "workdir"};
+    static const char *const names[] = {"bin",    "boot",  "dev", "home", "lib",  "lib32",  "lib64",
+                                        "libx32", "media", "mnt", "opt",  "proc", "root",   "run",
+                                        "sbin",   "srv",   "sys", "usr",  "var",  "workdir"};
     enum { COUNT = sizeof names / sizeof *names };
     for (int i = 0; i < COUNT; i++) {
         char file[64];

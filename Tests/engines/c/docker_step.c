@@ -6,8 +6,9 @@
 
 static void shared(void)
 {
-    fw_result *result = BOX(STEP(NULL), "hostname", "sh -c 'echo kept > /tmp/file; export A=1; cd /tmp; umask 077'",
-                            "sh -c 'cat /tmp/file; echo a$$A; pwd; umask'", "hostname", "sh -c 'ls /tmp; rm /tmp/file'");
+    fw_result *result =
+        BOX(STEP(NULL), "hostname", "sh -c 'echo kept > /tmp/file; export A=1; cd /tmp; umask 077'",
+            "sh -c 'cat /tmp/file; echo a$$A; pwd; umask'", "hostname", "sh -c 'ls /tmp; rm /tmp/file'");
     CHECK_EXITED(result, 0);
     char *first = strdup(fw_result_output(result, FW_STDOUT, 0, NULL));
     CHECK_OUTPUT(result, FW_STDOUT, 1, "kept\na\n/workdir\n0022\n");
@@ -39,7 +40,8 @@ static void shared(void)
 /** What a command leaves running lives until the end of the step, and not longer. */
 static void background(int gate)
 {
-    fw_exec *exec = BOX_START(STEP(NULL), NULL, "sh -c '(while :; do echo x >> alive; sleep 0.05; done) >/dev/null 2>&1 & echo back'",
+    fw_exec *exec = BOX_START(STEP(NULL), NULL,
+                              "sh -c '(while :; do echo x >> alive; sleep 0.05; done) >/dev/null 2>&1 & echo back'",
                               "sh -c 'read line < gate; echo next'");
     char *path = check_path("alive");
     free(box_started(exec));
@@ -73,9 +75,10 @@ static void background_of_a_command(void)
 static void user_and_place(void)
 {
     chmod(check_dir(), 0777);
-    fw_result *result = BOX_WITH(ENTRY, STEP(like_json("{'shell': '/bin/sh', 'user': '1000:0'}")),
-                                 like_json("{'env': {'A': 'worker', 'B': 'worker'}}"), like_json("{'env': {'B': 'step'}}"),
-                                 "echo $$(id -u) $$(id -g) $$(pwd) $$A $$B $$FROM_IMAGE; echo x > of-user");
+    fw_result *result =
+        BOX_WITH(ENTRY, STEP(like_json("{'shell': '/bin/sh', 'user': '1000:0'}")),
+                 like_json("{'env': {'A': 'worker', 'B': 'worker'}}"), like_json("{'env': {'B': 'step'}}"),
+                 "echo $$(id -u) $$(id -g) $$(pwd) $$A $$B $$FROM_IMAGE; echo x > of-user");
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "1000 0 /workdir worker step yes\n");
     fw_result_free(result);
@@ -133,15 +136,16 @@ static void container_ended(bool removed)
 /* ------------------------------------------------------------- timeout and cancel -- */
 
 /** A tree: a child of the main process, and one whose parent has ended, each with a handler of its own. */
-#define TREE                                                                                           \
-    "sh -c '(trap \"echo > child; exit\" TERM; echo > child-is-there; while :; do sleep 0.05; done) & "  \
+#define TREE                                                                                                        \
+    "sh -c '(trap \"echo > child; exit\" TERM; echo > child-is-there; while :; do sleep 0.05; done) & "             \
     "(sh -c \"(trap \\\"echo > orphan; exit\\\" TERM; echo > orphan-is-there; while :; do sleep 0.05; done) &\"); " \
     "trap \"echo > parent; exit 5\" TERM; echo ready; while :; do sleep 0.05; done'"
 
 static void tree(bool by_timeout)
 {
     static const char *const names[] = {"child", "orphan", "parent", "child-is-there", "orphan-is-there"};
-    fw_exec *exec = BOX_START(STEP(like_json("{'grace': 10}")), by_timeout ? "{\"timeout\": 4}" : NULL, "echo one", TREE, "echo never");
+    fw_exec *exec = BOX_START(STEP(like_json("{'grace': 10}")), by_timeout ? "{\"timeout\": 4}" : NULL, "echo one",
+                              TREE, "echo never");
     box_await(exec, "ready\n");
     for (int i = 3; i < 5; i++) {
         char *path = check_path(names[i]);

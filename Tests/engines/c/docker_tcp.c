@@ -30,7 +30,8 @@ static void refused_without_files(void)
 {
     fails(like_json("{'host': '%s'}", tcp), FW_SPAWN_FAILED, tcp, "\"shared_files\": true");
     fails(like_json("{'host': '%s', 'shared_files': false}", tcp), FW_SPAWN_FAILED, tcp, "\"shared_files\": true");
-    fails(like_json("{'host': '%s', 'cert_path': '%s'}", tls, certificates), FW_SPAWN_FAILED, tls, "\"shared_files\": true");
+    fails(like_json("{'host': '%s', 'cert_path': '%s'}", tls, certificates), FW_SPAWN_FAILED, tls,
+          "\"shared_files\": true");
     /* It may be said of a socket, too. */
     fails(like_json("{'shared_files': false}"), FW_SPAWN_FAILED, engine_host(), "\"shared_files\": true");
     setenv("DOCKER_HOST", tcp, 1);
@@ -108,13 +109,15 @@ static void not_verified(void)
     char *directory = check_path("certificates"), *command = NULL;
     /* A client that the engine does not know: a certificate that it has made itself. */
     REQUIRE(mkdir(directory, 0700) == 0);
-    REQUIRE(asprintf(&command, "openssl req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-                               " -subj '/CN=stranger' -keyout '%s/key.pem' -out '%s/cert.pem' 2>/dev/null",
+    REQUIRE(asprintf(&command,
+                     "openssl req -x509 -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+                     " -subj '/CN=stranger' -keyout '%s/key.pem' -out '%s/cert.pem' 2>/dev/null",
                      directory, directory) > 0);
     REQUIRE(system(command) == 0);
     free(command);
     copy(directory, "ca.pem", "ca.pem");
-    fails(like_json("{'host': '%s', 'cert_path': '%s', 'shared_files': true}", tls, directory), FW_ENGINE_FAILED, tls, "certificate");
+    fails(like_json("{'host': '%s', 'cert_path': '%s', 'shared_files': true}", tls, directory), FW_ENGINE_FAILED, tls,
+          "certificate");
     /* An engine that the client does not know: another authority. */
     char other[4096], own[4096];
     snprintf(own, sizeof own, "%s/cert.pem", directory);
@@ -122,13 +125,16 @@ static void not_verified(void)
     REQUIRE(rename(own, other) == 0);
     copy(directory, "cert.pem", "cert.pem");
     copy(directory, "key.pem", "key.pem");
-    fails(like_json("{'host': '%s', 'cert_path': '%s', 'shared_files': true}", tls, directory), FW_ENGINE_FAILED, tls, "certificate");
+    fails(like_json("{'host': '%s', 'cert_path': '%s', 'shared_files': true}", tls, directory), FW_ENGINE_FAILED, tls,
+          "certificate");
     /* Files that are not there. */
     unlink(own);
-    fails(like_json("{'host': '%s', 'cert_path': '%s', 'shared_files': true}", tls, directory), FW_ENGINE_FAILED, tls, "cert.pem");
+    fails(like_json("{'host': '%s', 'cert_path': '%s', 'shared_files': true}", tls, directory), FW_ENGINE_FAILED, tls,
+          "cert.pem");
     /* Without TLS at an engine that wants it, and the other way round. */
     fails(like_json("{'host': '%s', 'shared_files': true}", tls), FW_ENGINE_FAILED, tls, "");
-    fails(like_json("{'host': '%s', 'cert_path': '%s', 'shared_files': true}", tcp, certificates), FW_ENGINE_FAILED, tcp, "");
+    fails(like_json("{'host': '%s', 'cert_path': '%s', 'shared_files': true}", tcp, certificates), FW_ENGINE_FAILED,
+          tcp, "");
     free(directory);
 }
 

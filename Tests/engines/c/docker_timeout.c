@@ -60,7 +60,8 @@ static void deaf(const char *kind, const char *grace)
 /** The time is that of all commands together. */
 static void in_a_later_command(const char *kind)
 {
-    fw_result *result = BOX(in_container(kind, like_json("{'timeout': 3}")), "echo one", "sh -c 'echo two; sleep 1000'", "echo never");
+    fw_result *result =
+        BOX(in_container(kind, like_json("{'timeout': 3}")), "echo one", "sh -c 'echo two; sleep 1000'", "echo never");
     CHECK_ENDED(result, FW_TIMEOUT, -SIGTERM);
     CHECK_MESSAGE(result, "command 2 of 3");
     CHECK_OUTPUT(result, FW_STDOUT, 0, "one\n");

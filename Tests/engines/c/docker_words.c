@@ -15,9 +15,13 @@ static const struct {
     {"/prog '' \"\" end", "\n\nend\n"},
     {"/prog \"two\nlines\" 'two\nlines'", "two\nlines\ntwo\nlines\n"},
     /* Nothing else means anything: */
-    {"/prog $$HOME `pwd` $$(pwd) *.c ~ a;b | c > d & e # f", "$HOME\n`pwd`\n$(pwd)\n*.c\n~\na;b\n|\nc\n>\nd\n&\ne\n#\nf\n"},
+    {"/prog $$HOME `pwd` $$(pwd) *.c ~ a;b | c > d & e # f",
+     "$HOME\n`pwd`\n$(pwd)\n*.c\n~\na;b\n|\nc\n>\nd\n&\ne\n#\nf\n"},
     {"/prog \"$$x\" {a,b} [!x]? A=1", "$x\n{a,b}\n[!x]?\nA=1\n"},
-    {"/prog Gr\xc3\xbc\xc3\x9f" "e '\xe4\xbd\xa0 \xe5\xa5\xbd'", "Gr\xc3\xbc\xc3\x9f" "e\n\xe4\xbd\xa0 \xe5\xa5\xbd\n"},
+    {"/prog Gr\xc3\xbc\xc3\x9f"
+     "e '\xe4\xbd\xa0 \xe5\xa5\xbd'",
+     "Gr\xc3\xbc\xc3\x9f"
+     "e\n\xe4\xbd\xa0 \xe5\xa5\xbd\n"},
     {"/prog -x --long=\"a b\" -- -", "-x\n--long=a b\n--\n-\n"},
 };
 

@@ -33,18 +33,14 @@
 #define BOX_WITH(image, options, members, action, ...) \
     box_commands((image), (options), (members), (action), (const char *const[]){__VA_ARGS__, NULL})
 /** Starts them; `run` is the text of the run's options, or NULL. */
-#define BOX_START(options, run, ...) \
-    box_start(BUSYBOX, (options), (run), (const char *const[]){__VA_ARGS__, NULL})
+#define BOX_START(options, run, ...) box_start(BUSYBOX, (options), (run), (const char *const[]){__VA_ARGS__, NULL})
 
 /** The outcome and the returncode; the message is shown when they are others. */
-#define CHECK_ENDED(result, outcome, returncode) \
-    check_ended((result), (outcome), (returncode), __FILE__, __LINE__)
+#define CHECK_ENDED(result, outcome, returncode) check_ended((result), (outcome), (returncode), __FILE__, __LINE__)
 /** A member of the JSON of one command of the result; `want` is released. */
-#define CHECK_COMMAND(result, index, key, want) \
-    check_command((result), (index), (key), (want), __FILE__, __LINE__)
+#define CHECK_COMMAND(result, index, key, want) check_command((result), (index), (key), (want), __FILE__, __LINE__)
 /** The result has one line of message, and the parts are in it. */
-#define CHECK_MESSAGE(result, ...) \
-    check_message((result), (const char *const[]){__VA_ARGS__, NULL}, __FILE__, __LINE__)
+#define CHECK_MESSAGE(result, ...) check_message((result), (const char *const[]){__VA_ARGS__, NULL}, __FILE__, __LINE__)
 
 /* -------------------------------------------------------------- the engine -- */
 
@@ -180,8 +176,7 @@ static inline fw_result *box_commands(const char *image, json_t *options, json_t
     return result;
 }
 
-static inline fw_exec *box_start(const char *image, json_t *options, const char *run,
-                                 const char *const *commands)
+static inline fw_exec *box_start(const char *image, json_t *options, const char *run, const char *const *commands)
 {
     fw_worker *worker = box_worker(options, NULL);
     fw_step *step = box_step(image, NULL, commands);
@@ -204,8 +199,7 @@ static const char *const box_kinds[] = {"command", "step"};
 
 /* ----------------------------------------------------------------- results -- */
 
-static inline bool check_ended(const fw_result *result, fw_outcome outcome, int returncode, const char *file,
-                               int line)
+static inline bool check_ended(const fw_result *result, fw_outcome outcome, int returncode, const char *file, int line)
 {
     bool good = check_int(fw_result_outcome(result), outcome, "the outcome", file, line);
     good &= check_int(fw_result_returncode(result), returncode, "the returncode", file, line);
@@ -218,15 +212,14 @@ static inline bool check_ended(const fw_result *result, fw_outcome outcome, int 
 static inline bool check_message(const fw_result *result, const char *const *parts, const char *file, int line)
 {
     const char *message = fw_result_message(result);
-    bool good = check_true(message != NULL && strchr(message, '\n') == NULL, "the message is one line", file,
-                           line);
+    bool good = check_true(message != NULL && strchr(message, '\n') == NULL, "the message is one line", file, line);
     for (; *parts != NULL; parts++)
         good &= check_has(message, *parts, "the message", file, line);
     return good;
 }
 
-static inline bool check_command(const fw_result *result, size_t index, const char *key, json_t *want,
-                                 const char *file, int line)
+static inline bool check_command(const fw_result *result, size_t index, const char *key, json_t *want, const char *file,
+                                 int line)
 {
     json_t *member = run_command_member(result, index, key);
     bool same = check_json(member, want, key, file, line);

@@ -44,8 +44,7 @@ static inline void engine_send(int fd, const char *data, size_t length)
 /** One call. Gives the status, 0 when nobody listens; and, if wanted, what was answered: text that is no
  *  JSON, or many documents, as a string. HTTP/1.0, so that the answer comes as it is and ends with
  *  the connection. */
-static inline int engine_call(const char *host, const char *method, const char *path, json_t *body,
-                              json_t **answer)
+static inline int engine_call(const char *host, const char *method, const char *path, json_t *body, json_t **answer)
 {
     char *text = body ? json_dumps(body, 0) : strdup(""), *head = NULL;
     json_decref(body);
@@ -56,8 +55,8 @@ static inline int engine_call(const char *host, const char *method, const char *
         free(text);
         return 0;
     }
-    int length = asprintf(&head, "%s %s HTTP/1.0\r\nHost: engine\r\n%sContent-Length: %zu\r\n\r\n", method,
-                          path, *text ? "Content-Type: application/json\r\n" : "", strlen(text));
+    int length = asprintf(&head, "%s %s HTTP/1.0\r\nHost: engine\r\n%sContent-Length: %zu\r\n\r\n", method, path,
+                          *text ? "Content-Type: application/json\r\n" : "", strlen(text));
     REQUIRE(length > 0);
     engine_send(fd, head, (size_t)length);
     engine_send(fd, text, strlen(text));
@@ -113,8 +112,7 @@ static inline json_t *engine_containers(const char *host, long pid)
         return NULL;
     }
     names = json_array();
-    json_array_foreach(all, index, one)
-    {
+    json_array_foreach(all, index, one) {
         const char *label = json_string_value(json_object_get(json_object_get(one, "Labels"), ENGINE_LABEL));
         if (engine_label_pid(label) == pid)
             json_array_append_new(names, json_string(engine_name(one)));
@@ -164,8 +162,7 @@ static inline void engine_clear(const char *host, long pid)
 {
     json_t *names = engine_containers(host, pid), *name;
     size_t index;
-    json_array_foreach(names, index, name)
-    {
+    json_array_foreach(names, index, name) {
         fprintf(stderr, "    still there: %s\n", json_string_value(name));
         engine_remove(host, json_string_value(name));
     }

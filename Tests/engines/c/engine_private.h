@@ -20,8 +20,8 @@ static inline char *private_do(const char *kind, const char *verb, const char *n
 {
     char *command = NULL, *line = NULL, *last = NULL;
     size_t room = 0;
-    REQUIRE(asprintf(&command, "exec bash '%s/%s.sh' %s %s %s", engine_variable("FW_TEST_ENGINES"), kind, verb,
-                     name, arguments) > 0);
+    REQUIRE(asprintf(&command, "exec bash '%s/%s.sh' %s %s %s", engine_variable("FW_TEST_ENGINES"), kind, verb, name,
+                     arguments) > 0);
     fflush(NULL);
     FILE *out = popen(command, "re");
     REQUIRE(out != NULL);

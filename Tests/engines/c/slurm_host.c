@@ -1,5 +1,5 @@
-/* A C host with a cluster: results, events, a cancel from another thread, and a process that stays as it was, also where it
- * reaps every child and has SIGCHLD ignored. */
+/* A C host with a cluster: results, events, a cancel from another thread, and a process that stays as it was, also
+ * where it reaps every child and has SIGCHLD ignored. */
 #include "engine.h"
 #include "host.h"
 
@@ -81,8 +81,9 @@ static void unchanged(void)
 int main(void)
 {
     setenv("SLURM_CONF", engine_variable("FW_TEST_SLURM"), 1);
-    pool = check_pool("{\"workers\": [{\"name\": \"w\", \"type\": \"slurm\", \"options\": {\"hold\": 20, \"grace\": 0.2}}],"
-                      " \"managers\": {\"s\": \"w\"}}");
+    pool = check_pool(
+        "{\"workers\": [{\"name\": \"w\", \"type\": \"slurm\", \"options\": {\"hold\": 20, \"grace\": 0.2}}],"
+        " \"managers\": {\"s\": \"w\"}}");
     results();
     cancel();
     unchanged();

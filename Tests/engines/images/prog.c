@@ -2,11 +2,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
-int main(int count, char **arguments) {
-  char directory[4096];
+int main(int count, char **arguments)
+{
+    char directory[4096];
 
-  for (int i = 1; i < count; i++) puts(arguments[i]);
-  printf("uid %d\n", (int)getuid());
-  printf("cwd %s\n", getcwd(directory, sizeof directory) != NULL ? directory : "?");
-  return 0;
+    for (int i = 1; i < count; i++)
+        puts(arguments[i]);
+    printf("uid %d\n", (int)getuid());
+    printf("cwd %s\n", getcwd(directory, sizeof directory) != NULL ? directory : "?");
+    return 0;
 }

@@ -1,0 +1,137 @@
+/*
+ * HTTP and SFTP without waiting, by libcurl. libcurl is loaded at its first use, so that the library works where there
+ * is none. A link is one multi handle, and an epoll descriptor of everything that it waits for. Connections of a link
+ * are kept for the next call. Only one thread at a time may use a link.
+ */
+#ifndef FWS_HTTP_H
+#define FWS_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct fws_http fws_http;
+typedef struct fws_call fws_call;
+
+/* Loads libcurl, once. Returns NULL, or the reason why it cannot be used, which is valid for ever. */
+const char *_Nullable fws_http_load(void);
+
+/* Opens a link to one server, which listens on a Unix socket, or at the addresses of the calls if `socket` is NULL. The
+ * other arguments are paths of PEM files, for TLS. The strings must live as long as the link. Returns NULL and errno if
+ * there is no memory or descriptor. */
+fws_http *_Nullable fws_http_open(const char *_Nullable socket, const char *_Nullable ca, const char *_Nullable cert,
+                                  const char *_Nullable key);
+
+/* Drops all calls, without telling their handlers, and frees the link. */
+void fws_http_close(fws_http *_Nonnull link);
+
+/* The epoll descriptor, which can be read when there is something to do. The caller may add descriptors to it. Returns
+ * -1 if the host has closed a descriptor of the link. Such a link cannot be used any more: its calls end with
+ * FWS_HTTP_LOST, and no call can be begun. */
+int fws_http_fd(fws_http *_Nonnull link);
+
+/* What a caller is told of its call. Only fws_http_advance() calls these. All of them but `data` may begin and drop
+ * calls. */
+typedef struct {
+  /* A line of the answer's head, without its end. */
+  void (*_Nonnull line)(void *_Nonnull owner, const char *_Nonnull text, size_t size);
+  /* The head is complete. */
+  void (*_Nonnull head)(void *_Nonnull owner, int status);
+  /* A piece of the answer's body, which may come before `head`. Returning false ends the call: the body is too long. */
+  bool (*_Nonnull data)(void *_Nonnull owner, int status, const void *_Nonnull bytes, size_t size);
+  /* The call has ended and is no longer valid. `code` is 0, a code of libcurl's, or one of those below, with its text.
+   * For a transfer `moved` is how many bytes of the file were moved, and `file_error` the errno of the file that
+   * stopped it. */
+  void (*_Nonnull end)(void *_Nonnull owner, int code, const char *_Nonnull text, int64_t moved, int file_error);
+} fws_http_handlers;
+
+/* How long a call may take, in seconds; 0 is no limit. A call that takes longer ends with FWS_HTTP_LATE. */
+typedef struct {
+  double head;    /* until the head of the answer has come */
+  double silence; /* without a byte on its way */
+  double whole;   /* until its end */
+} fws_http_limits;
+
+/* Codes of `end` that are not libcurl's: a limit has passed; the answer is too long; the host has closed descriptors of
+ * the link. */
+#define FWS_HTTP_LATE 1000
+#define FWS_HTTP_TOO_LONG 1001
+#define FWS_HTTP_LOST 1002
+#define FWS_HTTP_LOST_TEXT "this process has closed descriptors of the connection to it"
+
+/* Whether a code of `end` says that there is no server: no connection was made, or TLS failed. */
+bool fws_http_is_absent(int code);
+/* Whether it says that no connection was made. */
+bool fws_http_is_unreachable(int code);
+
+/* Begins a call. The body is copied. `content` and `header` are whole header lines or NULL. Returns NULL if there is no
+ * memory. */
+fws_call *_Nullable fws_http_call(fws_http *_Nonnull link, const char *_Nonnull method, const char *_Nonnull url,
+                                  const char *_Nullable content, const char *_Nullable header,
+                                  const void *_Nullable body, size_t size, fws_http_limits limits,
+                                  const fws_http_handlers *_Nonnull handlers, void *_Nonnull owner);
+
+/* A file that is sent or received, or a request to a store. Strings are copied. Lists end with NULL. */
+typedef struct {
+  const char *_Nullable url; /* never NULL */
+  const char *_Nullable user;
+  const char *_Nullable password; /* for SFTP; for HTTP the secret key of the signature */
+  /* For HTTP: header lines, and the kind of signature as CURLOPT_AWS_SIGV4 takes it. */
+  const char *_Nullable const *_Nullable headers;
+  const char *_Nullable signature;
+  bool is_head;
+  /* For SFTP, which is used if `known_hosts` is not NULL: a file of host keys, and how the user logs in. */
+  const char *_Nullable known_hosts;
+  const char *_Nullable host; /* the name of the server in that file */
+  long port;
+  const char *_Nullable private_key;
+  const char *_Nullable passphrase;
+  bool uses_agent;
+  unsigned mode;
+  /* Commands before and after the transfer, as CURLOPT_QUOTE takes them. */
+  const char *_Nullable const *_Nullable before;
+  const char *_Nullable const *_Nullable behind;
+  /* The file. What is received is written at its position, and what is sent is read from its beginning. -1 passes the
+   * body to `data`. The caller keeps the descriptor open as long as the call lasts. */
+  int content;
+  bool is_upload;
+  int64_t size;           /* bytes that are sent */
+  double timeout;         /* seconds until there is a connection */
+  fws_http_limits limits; /* for what comes after that */
+} fws_transfer;
+
+/* Begins a transfer. Returns NULL if there is no memory, or if libcurl cannot do it. */
+fws_call *_Nullable fws_http_transfer(fws_http *_Nonnull link, const fws_transfer *_Nonnull what,
+                                      const fws_http_handlers *_Nonnull handlers, void *_Nonnull owner);
+
+/* May be called in `end` of a transfer by SFTP. Returns the line of the file of known hosts that revokes the server's
+ * key, 0 if no line does, or -1 if the file could not be read to its end. */
+long fws_http_revoked_line(const fws_http *_Nonnull link);
+
+/* Whether a code of `end` says that the host key is not in the file, that the login failed, that there is no such file.
+ */
+bool fws_http_is_host_key(int code);
+bool fws_http_is_login(int code);
+bool fws_http_is_no_file(int code);
+
+/* Only makes a connection. `end` is called when there is one, and takes it with fws_http_take(). */
+fws_call *_Nullable fws_http_connect(fws_http *_Nonnull link, const char *_Nonnull url,
+                                     const fws_http_handlers *_Nonnull handlers, void *_Nonnull owner);
+
+/* May be called in `end` of fws_http_connect(). Returns a descriptor of the connection, which the caller owns, or -1.
+ */
+int fws_http_take(fws_http *_Nonnull link);
+
+/* Whether the head of the request has been sent; the body is sent with it. */
+bool fws_http_is_sent(const fws_call *_Nonnull call);
+
+/* Ends a call without telling its handlers. */
+void fws_http_drop(fws_call *_Nonnull call);
+
+/* Makes fws_http_fd() readable. */
+void fws_http_wake(fws_http *_Nonnull link);
+
+/* Does everything that can be done without waiting. */
+void fws_http_advance(fws_http *_Nonnull link);
+
+#endif

@@ -1,0 +1,168 @@
+/* Transfers of files, by HTTP and SFTP (fws_http.h). */
+#define _GNU_SOURCE
+#include "call.h"
+
+#include "fws_files.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static size_t on_read(char *room, size_t unit, size_t count, void *context) {
+  fws_call *call = context;
+  size_t size = unit * count;
+  int64_t left = call->size - call->at;
+  if (left <= 0) return 0;
+  if ((int64_t)size > left) size = (size_t)left;
+  ssize_t got = -1;
+  if (fws_fd_is_ours(&call->content)) got = pread(call->content.number, room, size, call->at);
+  if (got < 0) {
+    call->error_number = errno;
+    return CURL_READFUNC_ABORT;
+  }
+  /* 0 means that the file has become shorter, which libcurl and the caller notice. */
+  call->at += got;
+  return (size_t)got;
+}
+
+/* libcurl calls this after a redirection, and when it sends again over a new connection. */
+static int on_seek(void *context, curl_off_t offset, int origin) {
+  fws_call *call = context;
+  if (origin != SEEK_SET || offset < 0 || offset > call->size) return CURL_SEEKFUNC_FAIL;
+  call->at = offset;
+  return CURL_SEEKFUNC_OK;
+}
+
+static size_t on_content(char *bytes, size_t unit, size_t count, void *context) {
+  fws_call *call = context;
+  size_t size = unit * count;
+  long status = 0;
+  fws_curl.curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+  /* The body of a failure, or of the answer to an upload, is not the file. SFTP has no status. */
+  if (call->content.number < 0 || call->is_upload || (status != 0 && (status < 200 || status > 299))) {
+    return fws_http_tell_data(call, (int)status, bytes, size) ? size : 0;
+  }
+  for (size_t done = 0; done < size;) {
+    ssize_t written = -1;
+    if (fws_fd_is_ours(&call->content)) written = fws_write_file(call->content.number, bytes + done, size - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      call->error_number = errno;
+      return 0;
+    }
+    done += (size_t)written;
+  }
+  call->at += (int64_t)size;
+  return size;
+}
+
+static bool add_all(struct curl_slist **list, const char *const *texts) {
+  for (; texts != NULL && *texts != NULL; texts++) {
+    struct curl_slist *longer = fws_curl.curl_slist_append(*list, *texts);
+    if (longer == NULL) return false;
+    *list = longer;
+  }
+  return true;
+}
+
+/* Refuses a key that is not in the file, as libcurl would do by itself, and a key that the file revokes. */
+static int on_host_key(CURL *easy, const struct curl_khkey *known, const struct curl_khkey *found,
+                       enum curl_khmatch match, void *context) {
+  (void)easy;
+  (void)known;
+  fws_call *call = context;
+  call->revoked_line = fws_known_hosts_revoked_line(call->known_hosts, call->host, call->port, found);
+  return call->revoked_line == 0 && match == CURLKHMATCH_OK ? CURLKHSTAT_FINE : CURLKHSTAT_REJECT;
+}
+
+static bool set_ssh(fws_call *call, const fws_transfer *what) {
+  CURL *easy = call->easy;
+  long kinds = 0;
+  if (what->private_key != NULL) kinds |= CURLSSH_AUTH_PUBLICKEY;
+  if (what->uses_agent) kinds |= CURLSSH_AUTH_AGENT;
+  if (what->password != NULL) kinds |= CURLSSH_AUTH_PASSWORD | CURLSSH_AUTH_KEYBOARD;
+  fws_curl.curl_easy_setopt(easy, CURLOPT_SSH_AUTH_TYPES, kinds);
+  if (what->private_key != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_SSH_PRIVATE_KEYFILE, what->private_key);
+  if (what->passphrase != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_KEYPASSWD, what->passphrase);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_NEW_FILE_PERMS, (long)what->mode);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_FTP_CREATE_MISSING_DIRS, (long)CURLFTP_CREATE_DIR);
+  call->known_hosts = strdup(what->known_hosts);
+  call->host = what->host == NULL ? NULL : strdup(what->host);
+  call->port = what->port;
+  if (call->known_hosts == NULL || call->host == NULL) return false;
+  fws_curl.curl_easy_setopt(easy, CURLOPT_SSH_KEYDATA, call);
+  if (fws_curl.curl_easy_setopt(easy, CURLOPT_SSH_KEYFUNCTION, on_host_key) != CURLE_OK) return false;
+  return fws_curl.curl_easy_setopt(easy, CURLOPT_SSH_KNOWNHOSTS, what->known_hosts) == CURLE_OK;
+}
+
+static bool set_transfer(fws_call *call, const fws_transfer *what) {
+  CURL *easy = call->easy;
+  fws_http_set_common(call, what->url);
+  /* Storage may be reached through the proxy that the environment names. */
+  fws_curl.curl_easy_setopt(easy, CURLOPT_PROXY, NULL);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(what->timeout * 1000));
+  fws_curl.curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_content);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+  if (what->user != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_USERNAME, what->user);
+  if (what->password != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_PASSWORD, what->password);
+  if (what->is_head) fws_curl.curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  if (what->is_upload) {
+    fws_curl.curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    fws_curl.curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)what->size);
+    fws_curl.curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+    fws_curl.curl_easy_setopt(easy, CURLOPT_READDATA, call);
+    fws_curl.curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
+    fws_curl.curl_easy_setopt(easy, CURLOPT_SEEKDATA, call);
+  }
+  if (!add_all(&call->before, what->before) || !add_all(&call->behind, what->behind)) return false;
+  if (call->before != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_QUOTE, call->before);
+  if (call->behind != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_POSTQUOTE, call->behind);
+  if (what->known_hosts != NULL) return set_ssh(call, what);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, fws_http_on_header);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+  /* No line here removes a header ("Expect:"), because libcurl 7.88 would sign that line. */
+  if (!add_all(&call->headers, what->headers)) return false;
+  fws_curl.curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+  return what->signature == NULL || fws_curl.curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, what->signature) == CURLE_OK;
+}
+
+fws_call *fws_http_transfer(fws_http *link, const fws_transfer *what, const fws_http_handlers *handlers, void *owner) {
+  fws_call *call = fws_http_make_call(link, handlers, owner);
+  if (call == NULL) return NULL;
+  call->content = fws_fd_of(what->content);
+  call->is_upload = what->is_upload;
+  call->size = what->size;
+  if (set_transfer(call, what)) return fws_http_begin(call, what->limits);
+  fws_http_free_call(call);
+  return NULL;
+}
+
+long fws_http_revoked_line(const fws_http *link) { return link->revoked_line; }
+
+bool fws_http_is_unreachable(int code) {
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_OPERATION_TIMEDOUT: return true; /* of the connection, because libcurl is given no other limit */
+    default: return false;
+  }
+}
+
+bool fws_http_is_absent(int code) {
+  switch (code) {
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE: return true;
+    default: return fws_http_is_unreachable(code);
+  }
+}
+
+bool fws_http_is_host_key(int code) { return code == CURLE_PEER_FAILED_VERIFICATION; }
+bool fws_http_is_login(int code) { return code == CURLE_LOGIN_DENIED; }
+bool fws_http_is_no_file(int code) {
+  return code == CURLE_REMOTE_FILE_NOT_FOUND || code == CURLE_FTP_COULDNT_RETR_FILE || code == CURLE_QUOTE_ERROR;
+}

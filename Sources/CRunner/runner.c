@@ -1,0 +1,49 @@
+/* Embeds the files of the folder Runner. */
+#include "fws_runner.h"
+
+static const char boot[] = {
+#embed "Runner/boot.py"
+    , 0};
+const char *const fws_runner_boot = boot;
+
+static const char words[] = {
+#embed "Runner/words.py"
+};
+static const char mask[] = {
+#embed "Runner/mask.py"
+};
+static const char call[] = {
+#embed "Runner/call.py"
+};
+static const char document[] = {
+#embed "Runner/document.py"
+};
+static const char kernel[] = {
+#embed "Runner/kernel.py"
+};
+static const char notebook[] = {
+#embed "Runner/notebook.py"
+};
+static const char once[] = {
+#embed "Runner/once.py"
+};
+static const char server[] = {
+#embed "Runner/server.py"
+};
+static const char streams[] = {
+#embed "Runner/streams.py"
+};
+
+static const fws_runner_file files[] = {
+    {"words", words, sizeof words},
+    {"mask", mask, sizeof mask},
+    {"call", call, sizeof call},
+    {"kernel", kernel, sizeof kernel},
+    {"document", document, sizeof document},
+    {"once", once, sizeof once},
+    {"notebook", notebook, sizeof notebook},
+    {"server", server, sizeof server},
+    {"streams", streams, sizeof streams},
+    {0},
+};
+const fws_runner_file *const fws_runner_files = files;

@@ -1,0 +1,89 @@
+/* Files: those of a storage volume, and those that the library makes for itself. */
+#ifndef FWS_FILES_H
+#define FWS_FILES_H
+
+#include "fws_descriptor.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* --- opening and writing ------------------------------------------------------------ */
+
+/* Opens a directory that a command is to run in. Returns a descriptor of at least 3, or a negative errno. */
+int fws_open_directory(const char *_Nonnull path);
+
+/* Creates a file for writing that only this user may read. Returns a descriptor, or a negative errno, also if the file
+ * exists. */
+int fws_create_file(const char *_Nonnull path);
+
+/* write(2) without SIGXFSZ: a limit of file sizes that the host has is the error EFBIG. */
+ssize_t fws_write_file(int fd, const void *_Nonnull bytes, size_t size);
+
+/* Makes a file in memory that holds these bytes. Returns a descriptor, or a negative errno. */
+int fws_memory_file(const void *_Nonnull bytes, size_t size);
+
+/* --- the files of a storage volume -------------------------------------------------- */
+
+/* O_PATH, which Swift does not see. */
+enum { FWS_LOOK = 010000000 };
+
+/* open(2) of a name beneath a directory. Neither the name nor a link on its way leads out of it: that is EXDEV. Returns
+ * -1 and errno on failure. */
+int fws_open_beneath(int base, const char *_Nonnull name, int flags, unsigned mode);
+
+/* Makes a directory and its parents beneath `base`. Returns 0 or an errno. */
+int fws_make_directories(int base, const char *_Nonnull name);
+
+/* Makes a directory and its parents, wherever links lead. Returns 0 or an errno. */
+int fws_make_path(const char *_Nonnull path);
+
+typedef struct {
+  int64_t size;
+  unsigned mode;   /* the permissions, without the type */
+  int64_t changed; /* when its content was changed; nanoseconds since 1970 */
+  int64_t touched; /* when anything was changed, names and permissions too; no program can set this time */
+  uint64_t device, inode;
+  char kind; /* 'f' file, 'd' directory, 'l' symbolic link, 'p' named pipe, 's' socket, 'c' device */
+} fws_file;
+int fws_file_facts(int fd, fws_file *_Nonnull facts);
+
+/* The target of a symbolic link, as readlink(2) tells it. The descriptor stands for the link itself (FWS_LOOK and
+ * O_NOFOLLOW). */
+ssize_t fws_read_link(int fd, char *_Nonnull text, size_t size);
+
+/* A file of a directory that is being written, and has no name yet, or a hidden one. */
+typedef struct {
+  int fd;
+  fws_fd kept; /* the same descriptor, to be checked before each use */
+  char name[48];
+} fws_part;
+/* Returns 0 or an errno. */
+int fws_part_open(int directory, fws_part *_Nonnull part);
+/* Gives the file its name and mode, and replaces a file of that name. The descriptor stays open. Returns 0 or an errno.
+ */
+int fws_part_publish(int directory, fws_part *_Nonnull part, const char *_Nonnull name, unsigned mode);
+/* Closes the file, and removes it if it was not published. */
+void fws_part_close(int directory, fws_part *_Nonnull part);
+
+/* Makes a symbolic link, and replaces a file or link of that name. Returns 0 or an errno. */
+int fws_make_link(int directory, const char *_Nonnull name, const char *_Nonnull text);
+
+/* Copies up to `size` bytes from an offset of one file to the position of another. Returns how many; 0 at the end; -1
+ * and errno. */
+ssize_t fws_copy_piece(int from, int64_t from_at, int to, size_t size);
+/* Lets the file system share the whole content, if it can. */
+bool fws_clone(int from, int to);
+
+/* Calls `body` with each name in a directory: 'f' is a file, 'd' a directory, '?' has to be looked at. Closes the
+ * descriptor. Returns 0 or an errno. */
+int fws_list(int fd, void (*_Nonnull body)(void *_Nullable context, const char *_Nonnull name, int kind),
+             void *_Nullable context);
+
+/* Removes a file. Returns 0 or an errno. */
+int fws_remove_file(int directory, const char *_Nonnull name);
+/* Removes a file, or a directory with what is in it, `depth` levels deep; passes over what cannot be removed. */
+void fws_remove_tree(int parent, const char *_Nonnull name, int depth);
+
+#endif

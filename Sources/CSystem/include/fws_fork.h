@@ -1,0 +1,16 @@
+/* Whether this process is a fork of one that uses the library. */
+#ifndef FWS_FORK_H
+#define FWS_FORK_H
+
+#include <stdbool.h>
+
+/* Set in a process that was forked from one whose fws_in_use was set. */
+extern int fws_forked;
+
+/* Set before the library makes something that only this process may use: a supervisor, or a connection. */
+extern int fws_in_use;
+
+static inline void fws_use(void) { fws_in_use = 1; }
+static inline bool fws_is_forked(void) { return __builtin_expect(fws_forked != 0, 0); }
+
+#endif

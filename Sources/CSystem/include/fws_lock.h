@@ -1,0 +1,30 @@
+/* Locks, and pointers that threads share. */
+#ifndef FWS_LOCK_H
+#define FWS_LOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Makes a pthread mutex, which the sanitizers understand, with a condition. NULL if there is no memory. */
+void *_Nullable fws_lock_create(void);
+void fws_lock(void *_Nonnull lock);
+void fws_unlock(void *_Nonnull lock);
+
+/* Unlocks, waits for fws_wake_all() or until a time of fws_monotonic(), and locks again. */
+void fws_wait(void *_Nonnull lock, double until);
+void fws_wake_all(void *_Nonnull lock);
+void fws_lock_free(void *_Nonnull lock);
+
+/* Reads a slot that another thread may fill. */
+static inline void *_Nullable fws_load(void *_Nullable const *_Nonnull slot) {
+  return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+}
+
+/* Puts `fresh` into an empty slot. Returns what the slot holds afterwards. */
+static inline void *_Nonnull fws_publish(void *_Nullable *_Nonnull slot, void *_Nonnull fresh) {
+  void *expected = NULL;
+  if (__atomic_compare_exchange_n(slot, &expected, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) return fresh;
+  return expected;
+}
+
+#endif

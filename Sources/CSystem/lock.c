@@ -1,0 +1,45 @@
+#define _GNU_SOURCE
+#include "fws_lock.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+typedef struct {
+  pthread_mutex_t mutex;
+  pthread_cond_t condition;
+} lock;
+
+void *fws_lock_create(void) {
+  lock *made = malloc(sizeof *made);
+  pthread_condattr_t attributes;
+  if (made == NULL || pthread_condattr_init(&attributes) != 0) {
+    free(made);
+    return NULL;
+  }
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_mutex_init(&made->mutex, NULL);
+  pthread_cond_init(&made->condition, &attributes);
+  pthread_condattr_destroy(&attributes);
+  return made;
+}
+
+void fws_lock(void *made) { pthread_mutex_lock(&((lock *)made)->mutex); }
+void fws_unlock(void *made) { pthread_mutex_unlock(&((lock *)made)->mutex); }
+void fws_wake_all(void *made) { pthread_cond_broadcast(&((lock *)made)->condition); }
+
+void fws_wait(void *made, double until) {
+  lock *held = made;
+  if (until > 1e9) {
+    pthread_cond_wait(&held->condition, &held->mutex);
+    return;
+  }
+  struct timespec time = {.tv_sec = (time_t)until, .tv_nsec = (long)((until - (double)(time_t)until) * 1e9)};
+  pthread_cond_timedwait(&held->condition, &held->mutex, &time);
+}
+
+void fws_lock_free(void *made) {
+  pthread_cond_destroy(&((lock *)made)->condition);
+  pthread_mutex_destroy(&((lock *)made)->mutex);
+  free(made);
+}

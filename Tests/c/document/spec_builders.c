@@ -1,0 +1,65 @@
+/* The builders make specifications as flowServ's functions of the same names do, and the library
+ * takes every one of them. */
+#include "check.h"
+
+static char *json;
+static fw_error *error;
+
+/** The last call gave FW_OK and this text, which is a worker specification. */
+static void gives(fw_status status, const char *want)
+{
+    fw_worker *worker = NULL;
+    CHECK_OK(status, &error);
+    CHECK_STR(json, want);
+    CHECK_OK(fw_worker_create(json, FW_ZERO_TERMINATED, &worker, &error), &error);
+    fw_worker_free(worker);
+    fw_string_free(json);
+}
+
+/** A name that is left out is a new unique one. */
+static void names_itself(fw_status status, char *names[], int count)
+{
+    CHECK_OK(status, &error);
+    fw_worker *worker = check_worker(json);
+    for (int i = 0; i < count; i++)
+        CHECK(strcmp(names[i], fw_worker_name(worker)) != 0);
+    CHECK(strlen(fw_worker_name(worker)) > 0);
+    names[count] = strdup(fw_worker_name(worker));
+    fw_worker_free(worker);
+    fw_string_free(json);
+}
+
+int main(void)
+{
+    gives(fw_spec_code("D1", NULL, &json, &error), "{\"name\":\"D1\",\"type\":\"code\",\"env\":[],\"variables\":[]}");
+    gives(fw_spec_code("D1", "v1", &json, &error),
+          "{\"name\":\"D1\",\"type\":\"code\",\"env\":[],\"variables\":[],\"volume\":\"v1\"}");
+    gives(fw_spec_code("D1", "", &json, &error), "{\"name\":\"D1\",\"type\":\"code\",\"env\":[],\"variables\":[]}");
+    gives(fw_spec_notebook("N", "v", &json, &error),
+          "{\"name\":\"N\",\"type\":\"notebook\",\"env\":[],\"variables\":[],\"volume\":\"v\"}");
+    gives(fw_spec_subprocess("S", "{\"b\": \"x\", \"a\": 7}", "{\"E\": -1}", NULL, &json, &error),
+          "{\"name\":\"S\",\"type\":\"subprocess\",\"env\":[{\"key\":\"E\",\"value\":-1}],"
+          "\"variables\":[{\"key\":\"b\",\"value\":\"x\"},{\"key\":\"a\",\"value\":7}]}");
+    gives(fw_spec_docker("D", "{}", NULL, "v", &json, &error),
+          "{\"name\":\"D\",\"type\":\"docker\",\"env\":[],\"variables\":[],\"volume\":\"v\"}");
+    const char *types[] = {"code", "subprocess", "docker", "notebook", "nbdocker"};
+    for (int i = 0; i < 5; i++) {
+        char want[200];
+        snprintf(want, sizeof want,
+                 "{\"name\":\"W\",\"type\":\"%s\",\"env\":[{\"key\":\"A\",\"value\":\"1\"}],"
+                 "\"variables\":[{\"key\":\"\xC3\xA9\",\"value\":\"2\"}],\"volume\":\"v\"}",
+                 types[i]);
+        gives(fw_spec_worker(types[i], "W", "{\"\xC3\xA9\": \"2\"}", "{\"A\": \"1\"}", "v", &json, &error), want);
+    }
+
+    char *names[6];
+    names_itself(fw_spec_code(NULL, NULL, &json, &error), names, 0);
+    names_itself(fw_spec_code(NULL, NULL, &json, &error), names, 1);
+    names_itself(fw_spec_subprocess(NULL, NULL, NULL, NULL, &json, &error), names, 2);
+    names_itself(fw_spec_docker(NULL, NULL, NULL, NULL, &json, &error), names, 3);
+    names_itself(fw_spec_notebook(NULL, NULL, &json, &error), names, 4);
+    names_itself(fw_spec_worker("nbdocker", NULL, NULL, NULL, NULL, &json, &error), names, 5);
+    for (int i = 0; i < 6; i++)
+        free(names[i]);
+    return check_done();
+}

@@ -1,0 +1,29 @@
+/* What the builders refuse, and what they say. */
+#include "check.h"
+
+static void refused(const char *type, const char *identifier, const char *variables, const char *env, fw_status want,
+                    const char *path, const char *part)
+{
+    char *json = NULL;
+    fw_error *error = NULL;
+    fw_status status = fw_spec_worker(type, identifier, variables, env, NULL, &json, &error);
+    if (!CHECK_REFUSED(status, want, &error, path, part))
+        fprintf(stderr, "    %s %s %s %s\n", type, identifier, variables ? variables : "-", env ? env : "-");
+}
+
+int main(void)
+{
+    refused("dokcer", "x", NULL, NULL, FW_E_DOCUMENT, NULL, "did you mean \"docker\"?");
+    refused("", "x", NULL, NULL, FW_E_DOCUMENT, NULL, "\"subprocess\"");
+    refused("code", "", NULL, NULL, FW_E_DOCUMENT, NULL, "identifier");
+    refused("code", "x", "{", NULL, FW_E_SYNTAX, NULL, "");
+    refused("code", "x", "", NULL, FW_E_SYNTAX, NULL, "empty");
+    refused("code", "x", NULL, "{\"A\": 1, \"A\": 2}", FW_E_SYNTAX, NULL, "\"A\"");
+    refused("code", "x", "[]", NULL, FW_E_DOCUMENT, "", "object");
+    refused("code", "x", "{\"a\": 1.5}", NULL, FW_E_DOCUMENT, "/a", "a number with a fraction");
+    refused("code", "x", "{\"a\": true}", NULL, FW_E_DOCUMENT, "/a", "true");
+    refused("code", "x", "{\"a/b\": null}", NULL, FW_E_DOCUMENT, "/a~1b", "null");
+    refused("code", "x", NULL, "{\"\": \"1\"}", FW_E_DOCUMENT, "/", "empty");
+    refused("code", "x", NULL, "{\"A=B\": \"1\"}", FW_E_DOCUMENT, "/A=B", "\"=\"");
+    return check_done();
+}

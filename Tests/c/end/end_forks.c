@@ -1,0 +1,161 @@
+/*
+ * Processes that keep forking and ending, so that no list of them is ever true, are ended like
+ * others: when the command has ended by itself, and when it is cancelled. So are those that
+ * are born only when TERM comes.
+ *
+ * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ */
+#include "descendants.h"
+
+/** Each process of the chain makes the next one and ends; each fourth also leaves its session. */
+static void chain(void)
+{
+    signal(SIGTERM, SIG_IGN);
+    for (unsigned long links = 0;; links++) {
+        pid_t pid = fork();
+        if (pid > 0)
+            _exit(0);
+        if (pid == 0 && links % 4 == 0)
+            setsid();
+        if (pid == 0 && links == 20)
+            close(creat("there", 0600));
+    }
+}
+
+/** Takes in the orphans below it, as an init does, and holds on to them. */
+static void reaper(void)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    signal(SIGTERM, SIG_IGN);
+    for (int i = 0; i < 3; i++)
+        if (fork() == 0) {
+            setsid();
+            if (fork() != 0)
+                _exit(0);
+            for (;;)
+                pause();
+        }
+    while (wait(NULL) < 0 && errno == EINTR)
+        ;
+    close(creat("there", 0600));
+    for (;;)
+        pause();
+}
+
+static json_t *grace(double seconds)
+{
+    return json_pack("{s:{s:f}}", "options", "grace", seconds);
+}
+
+static void chain_that_is_left(void)
+{
+    remove_file("there");
+    fw_result *result = RUN_WITH(grace(0.2), "$$self chain & until test -e there; do sleep 0.01; done; exit 3");
+    CHECK_NOBODY();
+    CHECK_EXITED(result, 3);
+    json_t *ended = run_command_member(result, 0, "is_ended");
+    CHECK(json_is_true(ended));
+    json_decref(ended);
+    fw_result_free(result);
+}
+
+static void chain_that_is_cancelled(void)
+{
+    remove_file("there");
+    fw_exec *exec = BEGIN_WITH(grace(0.2), "$$self chain & $$self chain & exec sleep 100000");
+    while (!has_file("there"))
+        a_moment();
+    fw_exec_cancel(exec);
+    fw_result *result = finish_step(exec);
+    CHECK_NOBODY();
+    CHECK_ENDED(result, FW_CANCELLED, "TERM");
+    fw_result_free(result);
+}
+
+/** Processes that come to us only when their own init has been killed; and a namespace. */
+static void inits(void)
+{
+    remove_file("there");
+    fw_result *result = RUN_WITH(grace(0.2), "$$self reaper & $$self reaper &"
+                                             " until test -e there; do sleep 0.01; done; exit 3");
+    CHECK_NOBODY();
+    CHECK_EXITED(result, 3);
+    fw_result_free(result);
+
+    result = RUN("unshare -pf true");
+    bool has_namespaces = fw_result_returncode(result) == 0;
+    fw_result_free(result);
+    if (!has_namespaces) {
+        check_skip("this system gives no process namespace");
+        return;
+    }
+    remove_file("there");
+    result = RUN_WITH(grace(0.2), "unshare -pf sh -c 'setsid sleep 100000 & : > there; wait' &"
+                                  " until test -e there; do sleep 0.01; done; exit 3");
+    CHECK_NOBODY();
+    CHECK_EXITED(result, 3);
+    fw_result_free(result);
+}
+
+/** A chain of programs, slower and with one more process at a time. */
+static void chain_of_shells(void)
+{
+    write_file("shells", ": > there; sh shells & exit");
+    remove_file("there");
+    fw_result *result = RUN_WITH(grace(0.5), "sh shells & until test -e there; do sleep 0.01; done");
+    CHECK_NOBODY();
+    CHECK_EXITED(result, 0);
+    fw_result_free(result);
+}
+
+/** Those that a daemon starts as its answer to TERM, each in a session of its own. */
+static void born_after_term(void)
+{
+    write_file("daemon", "trap 'setsid sh born & setsid sh born & :' TERM\n"
+                         ": > there\n"
+                         "while :; do sleep 0.01; done");
+    write_file("born", "echo $$ >> born-pids; trap '' TERM; exec sleep 100000");
+    remove_file("there");
+    fw_exec *exec = BEGIN_WITH(grace(1), "setsid sh daemon & exec sleep 100000");
+    while (!has_file("there"))
+        a_moment();
+    fw_exec_cancel(exec);
+    fw_result *result = finish_step(exec);
+    CHECK_NOBODY();
+    CHECK_ENDED(result, FW_CANCELLED, "TERM");
+    CHECK(read_pids("born-pids", NULL, 0) > 0);
+    fw_result_free(result);
+}
+
+/** The answer to TERM is to go on as another process, which has not had TERM yet. */
+static void reborn_after_term(void)
+{
+    write_file("phoenix", "trap 'setsid sh phoenix & exit' TERM\n"
+                          ": >> there\n"
+                          "while :; do sleep 0.01; done");
+    remove_file("there");
+    fw_result *result = RUN_WITH(grace(0.5), "sh phoenix & until test -e there; do sleep 0.01; done; exit 3");
+    CHECK_NOBODY();
+    CHECK_EXITED(result, 3);
+    fw_result_free(result);
+}
+
+int main(int count, char **arguments)
+{
+    if (count > 1 && strcmp(arguments[1], "chain") == 0)
+        chain();
+    if (count > 1 && strcmp(arguments[1], "reaper") == 0)
+        reaper();
+    mark_commands();
+    char self[4096] = "";
+    REQUIRE(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+    setenv("self", self, 1);
+    chain_that_is_left();
+    chain_that_is_cancelled();
+    chain_of_shells();
+    inits();
+    born_after_term();
+    reborn_after_term();
+    end_marked();
+    return check_done();
+}

@@ -1,0 +1,90 @@
+/* What environment a command has: the worker's, the step's over it, and the host's when both are
+ * empty or when the worker inherits it. */
+#include "processes.h"
+#include "run.h"
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/** The environment that the shell was started with, sorted, one variable a line; to be released
+ *  with free(). The shell's own additions are not in /proc. */
+static char *environment_of(const char *worker, const char *step_env)
+{
+    char step_json[1000];
+    snprintf(step_json, sizeof step_json,
+             "{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\":"
+             " [\"while read -r line; do :; done < /dev/null; /bin/cat /proc/$$$$/environ; :\"]%s%s}}",
+             step_env ? ", \"env\": " : "", step_env ? step_env : "");
+    fw_worker *runner = check_worker(worker);
+    fw_step *step = check_step(step_json);
+    fw_result *result = run_exec(runner, step, NULL, check_dir());
+    CHECK_EXITED(result, 0);
+    size_t length = 0, count = 0;
+    const char *bytes = fw_result_output(result, FW_STDOUT, 0, &length);
+    const char *entries[1000];
+    for (size_t at = 0; bytes != NULL && at < length && count < 1000; at += strlen(bytes + at) + 1)
+        entries[count++] = bytes + at;
+    qsort(entries, count, sizeof *entries, compare);
+    char *text = malloc(length + 1), *end = text;
+    REQUIRE(text != NULL);
+    *text = '\0';
+    for (size_t i = 0; i < count; i++)
+        end += sprintf(end, "%s\n", entries[i]);
+    fw_result_free(result);
+    fw_step_free(step);
+    fw_worker_free(runner);
+    return text;
+}
+
+static void has(const char *members, const char *step_env, const char *want)
+{
+    char worker[1000];
+    snprintf(worker, sizeof worker, "{\"name\": \"w\", \"type\": \"subprocess\"%s}", members);
+    char *got = environment_of(worker, step_env);
+    if (!CHECK_STR(got, want))
+        fprintf(stderr, "    worker %s, step %s\n", members, step_env ? step_env : "(none)");
+    free(got);
+}
+
+static void rows(void)
+{
+    clearenv();
+    setenv("HOST", "yes", 1);
+    setenv("BOTH", "host", 1);
+
+    has("", NULL, "BOTH=host\nHOST=yes\n");
+    has(", \"env\": []", "[]", "BOTH=host\nHOST=yes\n");
+    has(", \"env\": {}", "{}", "BOTH=host\nHOST=yes\n");
+    has(", \"env\": {\"A\": \"1\"}", NULL, "A=1\n");
+    has("", "{\"A\": \"1\"}", "A=1\n");
+    has(", \"env\": {\"A\": \"w\", \"B\": \"w\"}", "{\"B\": \"s\", \"C\": \"s\"}", "A=w\nB=s\nC=s\n");
+    has(", \"env\": {\"N\": 42, \"M\": -1}", "[{\"key\": \"L\", \"value\": 9223372036854775807}]",
+        "L=9223372036854775807\nM=-1\nN=42\n");
+    has(", \"env\": [{\"key\": \"A\", \"value\": \"1\"}, {\"key\": \"A\", \"value\": \"2\"}]", NULL, "A=2\n");
+    has(", \"env\": {\"EMPTY\": \"\", \"E\": \"a=b\"}", NULL, "E=a=b\nEMPTY=\n");
+    has(", \"env\": {\"LINES\": \"$HOST ${x} $(date)\"}", NULL, "LINES=$HOST ${x} $(date)\n");
+
+    const char *inherit = ", \"options\": {\"inherit_env\": true}";
+    has(inherit, NULL, "BOTH=host\nHOST=yes\n");
+    has(inherit, "{\"BOTH\": \"step\", \"S\": 1}", "BOTH=step\nHOST=yes\nS=1\n");
+    has(", \"env\": {\"BOTH\": \"worker\", \"W\": 1}, \"options\": {\"inherit_env\": true}", "{\"BOTH\": \"step\"}",
+        "BOTH=step\nHOST=yes\nW=1\n");
+    has(", \"env\": {\"A\": 1}, \"options\": {\"inherit_env\": false}", NULL, "A=1\n");
+
+    /* The host's environment is that of the moment, and is not changed. */
+    setenv("LATER", "1", 1);
+    has("", NULL, "BOTH=host\nHOST=yes\nLATER=1\n");
+    CHECK_STR(getenv("BOTH"), "host");
+    CHECK(getenv("W") == NULL && getenv("S") == NULL && getenv("A") == NULL);
+    clearenv();
+    has("", NULL, "");
+    has(inherit, "{\"A\": 1}", "A=1\n");
+}
+
+int main(void)
+{
+    in_child(rows, "rows");
+    return check_done();
+}

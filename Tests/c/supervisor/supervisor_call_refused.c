@@ -1,0 +1,184 @@
+/*
+ * A call that the library, its supervisor or a monitor needs, and that a sandbox refuses: the step could not be started,
+ * and the message names the call. Nothing is told as killed, the next step is told the same, and what can go on without
+ * a call does.
+ *
+ * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ */
+#include "refuse.h"
+#include "workflow.h"
+
+#include <poll.h>
+
+static const struct refused {
+    long call;
+    int error;
+    const char *name;
+} *now;
+
+static void check_unstarted(fw_result *result)
+{
+    CHECK_INT(fw_result_outcome(result), FW_SPAWN_FAILED);
+    CHECK_INT(fw_result_returncode(result), 1);
+    CHECK_HAS(fw_result_message(result), now->name);
+    CHECK_HAS(fw_result_message(result), strerror(now->error));
+    json_t *all = run_json(result), *why = json_object_get(all, "explanation");
+    CHECK_INT(json_array_size(json_object_get(why, "tried")), 1);
+    CHECK(json_is_string(json_object_get(why, "likely")));
+    json_decref(all);
+    fw_result_free(result);
+}
+
+static void unstarted(void)
+{
+    refuse_call(now->call, ANY_ARGUMENT, now->error);
+    for (int i = 0; i < 3; i++)
+        check_unstarted(RUN("echo one; : > ran"));
+    char *path = check_path("ran");
+    CHECK(access(path, F_OK) != 0);
+    free(path);
+}
+
+/** It is in use already. */
+static void unstarted_later(void)
+{
+    fw_result_free(RUN("true"));
+    refuse_call(now->call, ANY_ARGUMENT, now->error);
+    check_unstarted(RUN("echo one"));
+}
+
+static void long_command(void)
+{
+    refuse_call(now->call, ANY_ARGUMENT, now->error);
+    char *command = malloc(100001);
+    memset(command, 'x', 100000);
+    memcpy(command, "echo one; : ", 12);
+    command[100000] = 0;
+    check_unstarted(RUN(command));
+    free(command);
+    fw_result *result = RUN("exit 3");
+    CHECK_EXITED(result, 3);
+    fw_result_free(result);
+}
+
+static void without_timers(void)
+{
+    refuse_call(now->call, ANY_ARGUMENT, now->error);
+    fw_pool *pool = check_pool("[]");
+    fw_result *result = workflow_run("{\"steps\": [" STEP("s", "echo one") "]}", pool, NULL, NULL);
+    CHECK_INT(fw_result_outcome(result), FW_SPAWN_FAILED);
+    CHECK_HAS(fw_result_message(result), "timerfd_");
+    CHECK_HAS(fw_result_message(result), strerror(now->error));
+    fw_result_free(result);
+    fw_pool_free(pool);
+}
+
+static atomic_int asked;
+
+/** The first one is of the channel, those behind it of the pipes, and all else. */
+static int all_but_the_first(pid_t pid, int fd)
+{
+    (void)pid;
+    (void)fd;
+    int number = asked++;
+    return number == 1 || number == 2 ? now->error : 0;
+}
+
+static void watch_to_the_end(fw_exec *exec)
+{
+    struct pollfd item = {.fd = fw_exec_fd(exec), .events = POLLIN};
+    REQUIRE(item.fd >= 0);
+    fw_event *event = NULL;
+    for (int ended = 0; !ended;) {
+        CHECK_INT(poll(&item, 1, -1), 1);
+        REQUIRE(fw_exec_next_event(exec, 0, &event, NULL) == FW_OK);
+        ended = event != NULL && fw_event_kind(event) == FW_EVENT_STEP_ENDED;
+        fw_event_free(event);
+    }
+    fw_result *result = exec_result(exec);
+    CHECK_EXITED(result, 3);
+    fw_result_free(result);
+    fw_exec_free(exec);
+}
+
+/** A host that waits with the descriptor, when that cannot be told by the best means. */
+static void without_flags(void)
+{
+    refuse_call(now->call, ANY_ARGUMENT, now->error);
+    watch_to_the_end(START(NULL, "echo one", "exit 3"));
+}
+
+static void without_watching_all(void)
+{
+    refuse_some(now->call, all_but_the_first);
+    watch_to_the_end(START(NULL, "echo one; sleep 0.1", "exit 3"));
+    CHECK(asked > 2);
+}
+
+/** The system watches nothing: there is no descriptor, and waiting goes without. */
+static void without_watching(void)
+{
+    refuse_call(now->call, ANY_ARGUMENT, now->error);
+    fw_exec *exec = START(NULL, "echo one", "exit 3");
+    CHECK_INT(fw_exec_fd(exec), -1);
+    fw_result *result = exec_result(exec);
+    CHECK_EXITED(result, 3);
+    fw_result_free(result);
+    fw_exec_free(exec);
+}
+
+/** There is no /dev/null. */
+static void in_an_empty_root(void)
+{
+    if (chroot(check_dir()) != 0) {
+        check_skip("only root can change the root directory");
+        return;
+    }
+    fw_worker *worker = run_worker(NULL);
+    fw_step *step = run_step("s", (const char *const[]){"echo one", NULL});
+    fw_result *result = run_exec(worker, step, NULL, "/");
+    CHECK_INT(fw_result_outcome(result), FW_SPAWN_FAILED);
+    CHECK_HAS(fw_result_message(result), "/dev/null");
+    fw_result_free(result);
+    fw_step_free(step);
+    fw_worker_free(worker);
+}
+
+/** What is not needed. */
+static void not_needed(void)
+{
+    refuse_call(now->call, ANY_ARGUMENT, now->error);
+    fw_result *result = RUN("echo one", "exit 3");
+    CHECK_EXITED(result, 3);
+    fw_result_free(result);
+}
+
+static void try(long call, int error, const char *name, void (*part)(void))
+{
+    const struct refused refused = {call, error, name};
+    now = &refused;
+    in_child(part, name);
+}
+
+int main(void)
+{
+    static const int errors[] = {EPERM, ENOSYS};
+    for (int at = 0; at < 2; at++) {
+        try(SYS_signalfd4, errors[at], "signalfd4", unstarted);
+        try(SYS_execveat, errors[at], "execveat", unstarted);
+        try(SYS_socketpair, errors[at], "socketpair", unstarted);
+        try(SYS_pipe2, errors[at], "pipe2", unstarted);
+        try(SYS_pipe2, errors[at], "pipe2", unstarted_later);
+        try(SYS_memfd_create, errors[at], "memfd_create", long_command);
+        try(SYS_timerfd_create, errors[at], "timerfd_create", without_timers);
+        try(SYS_timerfd_settime, errors[at], "timerfd_settime", without_timers);
+        try(SYS_eventfd2, errors[at], "eventfd2", without_flags);
+        try(SYS_pidfd_open, errors[at], "pidfd_open", not_needed);
+        try(SYS_close_range, errors[at], "close_range", not_needed);
+        try(SYS_pidfd_send_signal, errors[at], "pidfd_send_signal", not_needed);
+    }
+    try(SYS_epoll_ctl, ENOSPC, "epoll_ctl", without_watching);
+    try(SYS_epoll_ctl, ENOMEM, "epoll_ctl", without_watching_all);
+    in_child(in_an_empty_root, "in_an_empty_root");
+    return check_done();
+}

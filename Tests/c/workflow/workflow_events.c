@@ -1,0 +1,56 @@
+/* The descriptor of a workflow can be read exactly when there is something to do, through all of its steps and the
+ * files between them; its events have one sequence. */
+#include "workflow.h"
+
+#include <sys/stat.h>
+
+int main(void)
+{
+    char place[4096], config[8192], path[4200];
+    snprintf(place, sizeof place, "%s/volume", check_dir());
+    CHECK_INT(mkdir(place, 0777), 0);
+    snprintf(path, sizeof path, "%s/in.txt", place);
+    FILE *file = fopen(path, "w");
+    REQUIRE(file != NULL);
+    fputs("from the volume\n", file);
+    fclose(file);
+    snprintf(config, sizeof config,
+             "{\"volumes\": [{\"name\": \"v\", \"type\": \"fs\", \"args\": {\"basedir\": \"%s\"}, \"files\": "
+             "[\"in.txt\"]}]}",
+             place);
+    fw_pool *pool = check_pool(config);
+    fw_exec *exec = workflow_start(
+        "{\"steps\": [" STEP("a", "echo a") ", {\"name\": \"b\", \"files\": {\"inputs\": [\"in.txt\"]}, \"action\": "
+                                            "{\"environment\": \"\", \"commands\": [\"cat in.txt\"]}}, {\"name\": "
+                                            "\"c\", \"action\": {\"environment\": \"\", "
+                                            "\"commands\": []}}]}",
+        pool, NULL, "{\"deadline\": 100}");
+    int fd = fw_exec_fd(exec);
+    CHECK(fd >= 0);
+    char shape[1024] = "";
+    uint64_t sequence = 0;
+    for (bool is_over = false; !is_over;) {
+        struct pollfd item = {.fd = fd, .events = POLLIN};
+        CHECK_INT(poll(&item, 1, 100000), 1);
+        fw_event *event = NULL;
+        while (fw_exec_next_event(exec, 0, &event, NULL) == FW_OK && event != NULL) {
+            char one[64];
+            CHECK_INT(fw_event_sequence(event), ++sequence);
+            snprintf(one, sizeof one, "%d:%d ", (int)fw_event_step(event), (int)fw_event_kind(event));
+            strncat(shape, one, sizeof shape - strlen(shape) - 1);
+            is_over = fw_event_kind(event) == FW_EVENT_RUN_ENDED;
+            fw_event_free(event);
+        }
+        CHECK_INT(fw_exec_fd(exec), fd);
+    }
+    CHECK_STR(shape, "-1:8 0:1 0:2 0:3 0:4 0:6 1:10 1:1 1:2 1:3 1:4 1:6 2:1 2:6 -1:9 ");
+    struct pollfd item = {.fd = fd, .events = POLLIN};
+    CHECK_INT(poll(&item, 1, 0), 0); /* and never again */
+    fw_result *result = exec_result(exec);
+    CHECK_EXITED(result, 0);
+    CHECK_OUTPUT(result, FW_STDOUT, 1, "from the volume\n");
+    fw_result_free(result);
+    fw_exec_free(exec);
+    fw_pool_free(pool);
+    return check_done();
+}

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Lists functions, types, constants and exports that nobody uses. An empty list is right.
+
+It compares words: a name is unused if it occurs only where it is declared. So it finds no name that something else has
+as well, and needs neither a build nor an index. What is there for tests only counts as unused, except in Python's
+public names, which tests, examples and documents stand for.
+"""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: What the language, its library or a runtime calls by name.
+CALLED_BY_OTHERS = {
+    "swift": {"body", "description", "hash", "main", "makeIterator", "next"},
+    "c": {"_GNU_SOURCE", "_swift_installCrashHandler", "main"},
+    # Importers; the classes of papermill, ipykernel and jupyter_client that the runner derives from.
+    "python": {"main", "create_module", "find_spec"}
+    | {"_watch_pipe_fd", "execute_managed_notebook", "pretty_path", "terminate"},
+}
+
+
+def tracked(*patterns: str) -> list[Path]:
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    return [ROOT / name for name in sorted(set(names)) if (ROOT / name).is_file()]
+
+
+def code(path: Path) -> str:
+    """The text of a file without its comments. Strings stay: Swift has code in them."""
+    text = path.read_text(errors="replace")
+    if path.suffix == ".py":
+        return re.sub(r"(?m)(^|\s)#.*$", r"\1", text)
+    text = re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL)
+    return re.sub(r"(?m)(^|\s)//.*$", r"\1", text)
+
+
+class Words:
+    """How often each word occurs in some files, and where it is declared."""
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        self.texts = {path: code(path) for path in files}
+        self.counts: Counter[str] = Counter()
+        for text in self.texts.values():
+            self.counts.update(re.findall(r"\w+", text))
+
+    def declared(self, pattern: str, within: str) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path, text in self.texts.items():
+            if path.is_relative_to(ROOT / within):
+                for name in re.findall(pattern, text, re.MULTILINE):
+                    found.setdefault(name, []).append(path)
+        return found
+
+
+def unused(words: Words, pattern: str, within: str, language: str, more: Words | None = None) -> list[str]:
+    found = []
+    for name, paths in words.declared(pattern, within).items():
+        others = more.counts[name] if more else 0
+        if words.counts[name] + others > len(paths) or name in CALLED_BY_OTHERS[language]:
+            continue
+        found.append(f"{paths[0].relative_to(ROOT)}: {name}")
+    return found
+
+
+def swift() -> list[str]:
+    words = Words(tracked("Sources/*.swift"))
+    found = unused(words, r"\b(?:func|struct|class|enum|protocol|typealias)\s+(?!fw_)(\w+)", "Sources", "swift")
+    found += unused(words, r"\b(?:let|var)\s+(\w+)", "Sources", "swift")
+    # A line that ends with a colon, or goes on, is of a switch.
+    found += unused(words, r"^\s*(?:indirect )?case\s+([a-z][a-zA-Z0-9]*)\b(?!.*[:.]\s*(?:\S.*)?$)(?!.*,$)", "Sources", "swift")
+    return found
+
+
+def c() -> list[str]:
+    words = Words(tracked("Sources/*.c", "Sources/*.h", "Sources/*.swift", "Package.swift"))
+    # A function stands in a header and in a file: both are declarations. The compiler looks after static ones.
+    function = r"^(?!static|typedef|return|else)[A-Za-z_][\w ]*?[ *](?:_N\w+ )?(\w+)\((?!\()[^;{]*[;{]"
+    found = unused(words, function, "Sources", "c")
+    found += unused(words, r"^#define (?!\w+_H$)(\w+)\b", "Sources", "c")
+    found += unused(words, r"\b(FW[A-Z]*_[A-Z0-9_]+) = ", "Sources", "c")
+    return found
+
+
+def header() -> list[str]:
+    """Statuses, outcomes and kinds of the header that the library never gives."""
+    swift_words = Words(tracked("Sources/*.swift"))
+    found = []
+    for name in Words(tracked("include/*.h")).declared(r"^#define (FW_(?!VERSION|ABI)\w+) \(?-?\d+\)?$", "include"):
+        first, *others = re.sub(r"^FW_(E_|EVENT_)?", "", name).lower().split("_")
+        case = first + "".join(word.capitalize() for word in others)
+        if swift_words.counts[name] == 0 and swift_words.counts[case] < 2 and name != "FW_OK":
+            found.append(f"include/flowworker.h: {name}")
+    return found
+
+
+def harness() -> list[str]:
+    words = Words(tracked("Tests/c/*", "Tests/engines/c/*"))
+    pattern = r"^static (?:inline )?[\w *]+?\b\**(\w+)\("
+    return unused(words, pattern, "Tests/c/support", "c") + unused(words, r"^#define (\w+)[ (]", "Tests/c/support", "c")
+
+
+def python() -> list[str]:
+    package, runner = "bindings/python/flowworker", "Sources/CRunner/Runner"
+    everybody = Words(tracked("*.py", "*.md"))
+    found = []
+    for folder in (package, runner):
+        # Private names are used where they are; public ones anywhere.
+        own = Words(tracked(f"{folder}/*.py"))
+        found += unused(own, r"^\s*(?:async )?def (_[a-z]\w*)", folder, "python")
+        found += unused(own, r"^class (_\w+)", folder, "python")
+        found += unused(own, r"^(_[A-Za-z]\w+)(?=(?:: .*)? = )", folder, "python")
+        found += unused(everybody, r"^\s*(?:async )?def ([a-z]\w*)", folder, "python")
+        found += unused(everybody, r"^class ([A-Z]\w*)", folder, "python")
+        # A family of public constants, such as the outcomes, is whole: not each of them is used here.
+        found += unused(everybody, r"^([A-Za-z]\w*[a-z]\w*)(?=(?:: .*)? = )", folder, "python")
+    for folder in ("bindings/python/tests", "Tests", "benchmarks"):
+        found += unused(everybody, r"(?<!autouse=True\)\n)^(?:async )?def (?!test_|pytest_)(\w+)", folder, "python")
+    return found
+
+
+def main() -> int:
+    found = swift() + c() + header() + harness() + python()
+    for name in found:
+        print(f"nobody uses {name}", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
