@@ -15,8 +15,20 @@ static const char mask[] = {
 static const char call[] = {
 #embed "Runner/call.py"
 };
+static const char checks[] = {
+#embed "Runner/checks.py"
+};
+static const char client[] = {
+#embed "Runner/client.py"
+};
 static const char document[] = {
 #embed "Runner/document.py"
+};
+static const char engine[] = {
+#embed "Runner/engine.py"
+};
+static const char forked[] = {
+#embed "Runner/forked.py"
 };
 static const char kernel[] = {
 #embed "Runner/kernel.py"
@@ -38,10 +50,14 @@ static const fws_runner_file files[] = {
     {"words", words, sizeof words},
     {"mask", mask, sizeof mask},
     {"call", call, sizeof call},
-    {"kernel", kernel, sizeof kernel},
+    {"checks", checks, sizeof checks},
+    {"client", client, sizeof client},
     {"document", document, sizeof document},
-    {"once", once, sizeof once},
+    {"engine", engine, sizeof engine},
+    {"forked", forked, sizeof forked},
+    {"kernel", kernel, sizeof kernel},
     {"notebook", notebook, sizeof notebook},
+    {"once", once, sizeof once},
     {"server", server, sizeof server},
     {"streams", streams, sizeof streams},
     {0},

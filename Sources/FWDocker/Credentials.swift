@@ -47,7 +47,7 @@ final class Credentials {
     var env = KeyValues()
     env.set("FLOWWORKER_HELPER", "docker-credential-\(helper)")
     env.set("FLOWWORKER_REGISTRY", registry)
-    // The registry is its input, a JSON document its output.
+    // The helper reads the registry from its standard input, and writes a JSON document.
     program = try HelperProgram(
       "printf %s \"$FLOWWORKER_REGISTRY\" | \"$FLOWWORKER_HELPER\" get", env: env, for: "a credential helper",
       outputLimit: Credentials.longestAnswer, timeout: Credentials.timeout)

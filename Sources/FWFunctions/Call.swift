@@ -4,10 +4,11 @@ package import FWModel
 internal import FWSystem
 internal import Glibc
 
-/// One call of a function of the host, as its thread and the step's command see it.
+/// One call of a function of the host. The thread of the function and the command of the step share it.
 package final class Call: @unchecked Sendable {
-  // Unchecked: what changes is touched under the lock only.
-  /// How a call ended that has come back.
+  // The conformance is unchecked because everything that changes is used only under the lock.
+
+  /// How a call ended whose function has returned.
   struct Return {
     let ending: Ending
     let duration: Double
@@ -16,31 +17,31 @@ package final class Call: @unchecked Sendable {
 
   enum Ending {
     case reported(CallReport)
-    /// The function gave nothing.
+    /// The function has reported nothing.
     case silent
-    /// It was not called, because the run directory could not be entered: an errno.
+    /// The function was not called, because the run directory could not be entered. The value is an errno.
     case unstarted(Int32)
   }
 
-  /// What is to be called when the function is asked to return.
+  /// A C function that is called when the call is cancelled.
   package typealias Notice = @convention(c) (UnsafeMutableRawPointer?) -> Void
 
   private struct State: ~Copyable {
     var ending = Ending.silent
     var returned: Return?
     var isCancelled = false
-    /// Nobody takes anything of it any more.
+    /// Whether the step has ended without the call. Nothing of it is taken any more.
     var isGivenUp = false
     var notice: (function: Notice, payload: UnsafeMutableRawPointer?)?
-    /// Wakes the command, as long as it is there.
+    /// Wakes the command, as long as the command exists.
     var wake: (() -> Void)?
     var written = Written()
-    /// Arguments that have been asked for.
+    /// The arguments that the function has asked for: their texts live as long as the call.
     var arguments: [Name: CText?] = [:]
     var action: CText?
-    /// That of the working directory of the process, while the call has it.
+    /// The ticket for the working directory of the process, while the call has that directory; 0 otherwise.
     var ticket: UInt64 = 0
-    /// Why a thread has no working directory of its own: an errno.
+    /// The errno for which the thread has no working directory of its own; 0 if it has one.
     var refusal: Int32 = 0
   }
 
@@ -51,9 +52,10 @@ package final class Call: @unchecked Sendable {
   private let cRundir: CText
   private let directory: Descriptor
   private let values: CallArguments
-  /// The call in whose thread the step was started; 0: none that has the directory of the process.
+  /// The ticket of the call in whose thread the step was started, if that call has the directory of the process; 0
+  /// otherwise.
   private let parent: UInt64
-  /// How many bytes may wait before the command is woken.
+  /// The number of bytes that may wait before the command is woken.
   private let wakeThreshold: Int
   private var state: State
   private let lock: UnsafeMutableRawPointer
@@ -85,7 +87,7 @@ package final class Call: @unchecked Sendable {
     return try body(&state)
   }
 
-  /// Begins the call on a thread of its own. Gives an errno, or 0.
+  /// Begins the call on a thread of its own. Gives 0, or an errno.
   func start() -> Int32 {
     let context = Unmanaged.passRetained(self)
     let error = fws_thread_start(
@@ -98,8 +100,8 @@ package final class Call: @unchecked Sendable {
   }
 
   /// - Parameters:
-  ///   - refusal: why the thread has no working directory of its own.
-  ///   - error: why it is not in the run directory.
+  ///   - refusal: the errno for which the thread has no working directory of its own.
+  ///   - error: the errno for which the thread is not in the run directory.
   private func run(_ refusal: Int32, _ error: Int32) {
     let error = refusal == 0 ? error : takeDirectory(refusal)
     if error == 0, !isCancelled {
@@ -116,11 +118,11 @@ package final class Call: @unchecked Sendable {
       defer { state.wake = nil }
       return state.wake
     }
-    // Without the lock, which is what the command takes first.
+    // The lock is not held here, because the command that is woken takes it first.
     wake?()
   }
 
-  // MARK: The working directory of the process, where the thread has none of its own
+  // MARK: The working directory of the process, for a thread that has none of its own
 
   private func takeDirectory(_ refusal: Int32) -> Int32 {
     withLock { $0.refusal = refusal }
@@ -147,14 +149,14 @@ package final class Call: @unchecked Sendable {
     if ticket != 0 { fws_directory_give(ticket) }
   }
 
-  /// Why the thread shares the directory of the process; 0: it does not.
+  /// The errno for which the thread shares the directory of the process; 0 if it has its own.
   var refusal: Int32 { withLock { $0.refusal } }
 
   // MARK: The command's side
 
   var hasReturned: Bool { withLock { $0.returned != nil } }
 
-  /// What was written since the last time, and how the call ended, if it has.
+  /// What the function has written since the last `take`, and how the call ended, if it has.
   struct Taken: ~Copyable {
     var written = Written()
     var returned: Return?
@@ -179,17 +181,18 @@ package final class Call: @unchecked Sendable {
         notice.function(notice.payload)
       }
     }
-    // It may be waiting for the directory.
+    // The thread may be waiting for the directory of the process.
     if refusal != 0 { fws_directory_wake() }
   }
 
+  /// Ends the step's interest in the call: what the function still writes and reports is refused.
   func giveUp() {
     cancel()
     withLock { state in
       state.isGivenUp = true
       state.wake = nil
       state.written = Written()
-      // Who stands in a write is told.
+      // The function may be waiting in a write.
       fws_wake_all(lock)
     }
     giveDirectory()
@@ -207,7 +210,7 @@ package final class Call: @unchecked Sendable {
     }
   }
 
-  /// The action of the step as JSON; `nil`: there is no memory for it.
+  /// The action of the step as JSON; `nil` if there is no memory for it.
   package var action: UnsafePointer<CChar>? {
     withLock { state in
       if state.action == nil {
@@ -224,7 +227,7 @@ package final class Call: @unchecked Sendable {
 
   package var isCancelled: Bool { withLock { $0.isCancelled } }
 
-  /// Has a function called when the function is asked to return; at once, if it has been.
+  /// Registers what is called when the call is cancelled. It is called at once if the call has been cancelled.
   package func notify(_ function: @escaping Notice, _ payload: UnsafeMutableRawPointer?) {
     let isLate = withLock { state in
       if !state.isCancelled { state.notice = (function, payload) }
@@ -233,7 +236,9 @@ package final class Call: @unchecked Sendable {
     if isLate { function(payload) }
   }
 
-  /// - Parameter isPiece: the bytes are an element of their own in the result.
+  /// Takes output of the function. Waits while the command has not taken enough of what was written before.
+  ///
+  /// - Parameter isPiece: whether the bytes become an element of their own in the result.
   package func write(_ stream: Stream, _ bytes: UnsafeRawBufferPointer, isPiece: Bool) throws(FlowError) {
     var rest = bytes
     try withLock { (state) throws(FlowError) in
@@ -256,7 +261,7 @@ package final class Call: @unchecked Sendable {
     try end(with: CallReport(raised: RaisedException(type: type, message: message, trace: trace ?? "")))
   }
 
-  /// - Parameter json: a report as docs/documents.md has it.
+  /// - Parameter json: a report in the form that docs/documents.md describes.
   package func report(_ json: UnsafeRawBufferPointer) throws(FlowError) { try end(with: CallReport(json)) }
 
   private func end(with report: CallReport) throws(FlowError) {
@@ -267,19 +272,19 @@ package final class Call: @unchecked Sendable {
   }
 }
 
-/// What a function has written, and its command has not taken yet.
+/// What a function has written and its command has not taken yet.
 struct Written: ~Copyable {
   struct Part {
     let stream: Stream
     var count: Int
-    /// It is a piece by itself, or the end of one.
+    /// Whether a piece of the function's output ends with this part.
     let endsPiece: Bool
   }
 
   private var buffer = ByteBuffer()
   private(set) var parts: [Part] = []
 
-  /// Bytes, and parts.
+  /// A function waits when this number of bytes, or this number of parts, has not been taken.
   static let limit = 64 * 1024
   private static let partLimit = 4096
 
@@ -287,7 +292,7 @@ struct Written: ~Copyable {
   var count: Int { buffer.count }
   var isFull: Bool { buffer.count >= Written.limit || parts.count >= Written.partLimit }
 
-  /// Adds as much as there is room for, and gives how much that is; `nil`: there is no memory.
+  /// Adds as many bytes as there is room for, and gives their number; `nil` if there is no memory.
   mutating func add(_ stream: Stream, _ bytes: UnsafeRawBufferPointer, isPiece: Bool) -> Int? {
     let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(Written.limit - buffer.count))
     if !part.isEmpty {
@@ -304,15 +309,16 @@ struct Written: ~Copyable {
   }
 }
 
-/// The arguments of a call, each made when it is asked for.
+/// The arguments of a call. The text of each is made when the function asks for it.
 struct CallArguments {
   let values: ContextValues?
-  /// For each parameter the key of its value; `nil`: all keys of the context are arguments.
+  /// The key of the value of each parameter; `nil` where all keys of the context are arguments.
   let keys: [Name: String]?
 
-  /// As JSON text. `nil`: there is no such value, or no such parameter.
+  /// An argument as JSON text; `nil` if there is no such parameter, or no value for it.
   subscript(name: String) -> CText? {
-    guard let key = keys.map({ $0[Name(name)] }) ?? name, let value = values?[key], let text = JSONText.compact(value) else {
+    guard let key = keys.map({ $0[Name(name)] }) ?? name, let value = values?[key], let text = JSONText.compact(value)
+    else {
       return nil
     }
     return try? CText(text.string)

@@ -1,12 +1,12 @@
 internal import FWBase
 internal import FWModel
 
-/// What a function says of its call.
+/// What a function reports of its call.
 struct CallReport {
   static let keys = ["returncode", "started", "exception", "value", "object", "unfit"]
 
   private(set) var returncode: Int32 = 0
-  /// False: the function could not be called.
+  /// Whether the function could be called.
   private(set) var isStarted = true
   private(set) var exception: RaisedException?
   private(set) var value: JSONValue?

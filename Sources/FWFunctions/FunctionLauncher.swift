@@ -34,7 +34,9 @@ final class FunctionLauncher: CommandLauncher {
     throws(StepFailure) -> any RunningCommand
   {
     let number = fws_waker()
-    guard number >= 0 else { throw StepFailure("nothing to wait for it with could be had", 0 - number, call: "eventfd") }
+    guard number >= 0 else {
+      throw StepFailure("nothing to wait for it with could be had", 0 - number, call: "eventfd")
+    }
     let waker = Descriptor(number)
     var timer: Pause?
     if let timeout { timer = try Pause(timeout) }
@@ -49,26 +51,27 @@ final class FunctionLauncher: CommandLauncher {
     let command = FunctionCommand(
       call, waker, timer, settings, events, timeout: timeout ?? .infinity, grace: grace, rundir: rundir)
     let error = call.start()
-    if error != 0 { throw StepFailure("no thread for the function could be started", error, call: "clone of a thread") }
+    if error != 0 {
+      throw StepFailure("no thread for the function could be started", error, call: "clone of a thread")
+    }
     return command
   }
 }
 
-/// A call of a function in flight.
+/// The running command of a code step: a call of a function.
 final class FunctionCommand: RunningCommand {
   private let call: Call
-  /// Can be read when there is something to take from the call.
+  /// A descriptor that becomes readable when there is something to take from the call.
   private let waker: Descriptor
-  /// Its time is the timeout's, then the grace's; `nil`: there is none.
+  /// The timer for the timeout, and then for the grace; `nil` where there is no timeout.
   private var timer: Pause?
-  private var stdout: ReceivedOutput
-  private var stderr: ReceivedOutput
-  /// Of the monotonic clock.
+  private var output: CommandOutput
+  /// The time of the monotonic clock at which the function is asked to return, or is given up.
   private var deadline: Double
   private let grace: Double
   private let rundir: CText
   private let started = fws_wall()
-  /// Why it was asked to return.
+  /// Why the function was asked to return; `nil` if it was not.
   private var asked: Outcome?
 
   init(
@@ -78,14 +81,13 @@ final class FunctionCommand: RunningCommand {
     self.call = call
     self.waker = waker
     self.timer = timer
-    stdout = ReceivedOutput(.stdout, settings, events)
-    stderr = ReceivedOutput(.stderr, settings, events)
+    output = CommandOutput(settings, events)
     deadline = fws_monotonic() + timeout
     self.grace = grace
     self.rundir = rundir
   }
 
-  // Nobody waits for it any more: there is no one to end it either.
+  // The command was dropped: nobody waits for the function any more, and nobody would end it.
   deinit { call.giveUp() }
 
   var waiting: Waiting { Waiting(channel: waker.number, stdout: timer?.fd ?? -1) }
@@ -96,7 +98,7 @@ final class FunctionCommand: RunningCommand {
     fws_wake(waker.number)
   }
 
-  /// Asks the function to return. One that had returned before stays as it ended.
+  /// Asks the function to return. A function that has returned before keeps its end.
   private func ask(_ why: Outcome, _ now: Double) {
     if asked != nil || call.hasReturned { return }
     asked = why
@@ -108,7 +110,7 @@ final class FunctionCommand: RunningCommand {
     let now = fws_monotonic()
     if now >= deadline { ask(.timeout, now) }
     if !call.hasReturned {
-      // Before it is looked at: what comes later wakes us again.
+      // The waker is reset before the call is looked at, so that whatever comes later wakes again.
       fws_wake_taken(waker.number)
       setTimer(deadline - now, &readiness)
     }
@@ -125,7 +127,7 @@ final class FunctionCommand: RunningCommand {
     if let timer { return timer.set(max(0, left)) }
     timer = try? Pause(max(0, left))
     readiness.watch(Waiting(stdout: timer?.fd ?? -1))
-    // Where the system has no timer left, it gets no grace.
+    // Without a timer nobody would be woken at the end of the grace, so there is none.
     if timer == nil { deadline = 0 }
   }
 
@@ -134,13 +136,8 @@ final class FunctionCommand: RunningCommand {
     for part in written.parts {
       let bytes = UnsafeRawBufferPointer(rebasing: written.bytes[at..<min(at + part.count, written.count)])
       at += part.count
-      if part.stream == .stdout {
-        stdout.take(bytes, &events)
-        if part.endsPiece { stdout.endPiece() }
-      } else {
-        stderr.take(bytes, &events)
-        if part.endsPiece { stderr.endPiece() }
-      }
+      output.take(part.stream, bytes, &events)
+      if part.endsPiece { output.endPiece(part.stream) }
     }
   }
 
@@ -187,20 +184,17 @@ final class FunctionCommand: RunningCommand {
     }
   }
 
-  private func finish(_ given: CommandEnd, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd {
+  private func finish(_ given: CommandEnd, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     var end = given
     readiness.forget(waker.number)
     if let timer { readiness.forget(timer.fd) }
-    stdout.finish(&events)
-    stderr.finish(&events)
-    end.stdout = stdout.take()
-    end.stderr = stderr.take()
     if call.refusal != 0 {
       end.notes.append(
-        "the function had the working directory of the whole process, because the system refuses a thread one of its own "
-          + "(unshare: \(errorText(call.refusal)); a container's seccomp profile may have to allow it): such functions run "
-          + "one at a time")
+        "the function had the working directory of the whole process, because the system refuses a thread one of its "
+          + "own (unshare: \(errorText(call.refusal)); a container's seccomp profile may have to allow it): such "
+          + "functions run one at a time")
     }
-    return end
+    // Everything was handed over before, so nothing is left to be read.
+    return output.drain(into: &end, &readiness, &events) ? end : nil
   }
 }

@@ -3,16 +3,16 @@ internal import FWBase
 internal import FWModel
 internal import Glibc
 
-/// Makes events of what is read from one stream of one command.
+/// Makes events of what is received of one stream of one command.
 struct EventFeed: ~Copyable {
   private let stream: Stream
   private let mode: Mode
-  /// What is not told yet: the beginning of a character, and of a line.
+  /// The beginning of a character, and of a line, that are not complete and not told yet.
   private var rest = ByteBuffer()
   private var line = ByteBuffer()
-  /// A CR that is no part of the line if LF follows.
+  /// Whether the last byte was a CR. It is no part of the line if LF follows.
   private var hasReturn = false
-  /// When what is told now was read.
+  /// When the bytes were received that are told now.
   private var time = 0.0
 
   private enum Mode {
@@ -21,13 +21,13 @@ struct EventFeed: ~Copyable {
     case lines
   }
 
-  /// How much of a heavy stream is taken at once: all its lines are events then, each some hundred bytes. What is freed before
-  /// much has been taken is there again for the next ones.
+  /// The most that is read at once of a heavy stream. Each line becomes an event of some hundred bytes, so few lines
+  /// are made at a time: the memory of events that were taken is used again for the next ones.
   var largestRead: Int { mode == .chunks ? 1 << 20 : mode == .text ? 64 * 1024 : 8 * 1024 }
 
   private static let longestLine = 64 * 1024
 
-  /// `nil` if no events of output are wanted.
+  /// Gives `nil` if no events of output are wanted.
   init?(_ events: RunOptions.Events, _ stream: Stream) {
     switch events {
     case .chunks: mode = .chunks
@@ -68,7 +68,7 @@ struct EventFeed: ~Copyable {
     guard events.isListening else { return }
     time = fws_wall()
     if rest.count > 0 {
-      // The beginning of a character that never came.
+      // The stream ends in the midst of a character.
       var text = ByteBuffer()
       text.append("\u{FFFD}" as StaticString)
       rest.truncate(0)
@@ -88,7 +88,7 @@ struct EventFeed: ~Copyable {
     withUnsafeBytes(of: UInt8(ascii: "\r")) { addToLine($0, &events) }
   }
 
-  /// Forgets what was not told: nobody has asked for what came since.
+  /// Forgets what was not told yet, because output came that nobody takes as events.
   mutating func forget() {
     rest.truncate(0)
     line.truncate(0)
@@ -114,7 +114,7 @@ struct EventFeed: ~Copyable {
     }
   }
 
-  /// A line that is too long is told in pieces that end with a character.
+  /// Adds to the line. A line that is too long is told in pieces, each of which ends with a whole character.
   private mutating func addToLine(_ part: UnsafeRawBufferPointer, _ events: inout EventQueue) {
     var left = part
     while line.count + left.count > EventFeed.longestLine {

@@ -1,17 +1,22 @@
 package import FWBase
 package import FWModel
+internal import Glibc
 
-/// One stream of a command, whose bytes are received and not read from a pipe.
+/// What was received of one stream of a command. Secrets are masked, the limit decides what is kept, and events are
+/// told.
 package struct ReceivedOutput: ~Copyable {
   private var kept: KeptOutput
   private var feed: EventFeed?
+  /// `nil` where the step has no secrets.
   private var mask: Mask?
-  /// Where the pieces end that the writer has made, in what is kept.
+  /// The ends of the pieces that the writer has made, as positions in what is kept.
   private var ends: [Int] = []
-  /// The first bytes, whatever is kept.
+  /// The first bytes that were handed over, whatever the limit keeps of them.
   package private(set) var beginning = ByteBuffer()
 
   private static let beginningSize = 4096
+  /// What is read at once where memory is short.
+  private static let smallRead = 4096
 
   package init(_ stream: Stream, _ settings: RunSettings, _ events: RunOptions.Events?) {
     kept = KeptOutput(
@@ -20,17 +25,73 @@ package struct ReceivedOutput: ~Copyable {
     mask = settings.secrets.isEmpty ? nil : Mask(settings.secrets)
   }
 
+  /// Takes bytes that were handed over.
   package mutating func take(_ bytes: UnsafeRawBufferPointer, _ events: inout EventQueue) {
     let missing = ReceivedOutput.beginningSize - beginning.count
     if missing > 0 { beginning.append(UnsafeRawBufferPointer(rebasing: bytes.prefix(missing))) }
-    guard mask != nil else { return add(bytes, &events) }
+    if mask != nil { return add(masked(bytes), &events) }
+    guard keep(bytes, &events) else { return }
+    var chunk = ByteBuffer()
+    chunk.append(bytes)
+    feed?.give(chunk, &events)
+  }
+
+  /// Reads once from a descriptor. Gives the number of bytes, as read(2) does, with the reason in errno where it is
+  /// negative.
+  mutating func read(_ fd: Int32, atMost size: Int, _ events: inout EventQueue) -> Int {
+    if mask != nil || feed != nil && events.isListening { return readChunk(fd, size, &events) }
+    let count = kept.read(fd, size)
+    if feed != nil, count > 0 { skip(&events) }
+    return count
+  }
+
+  private mutating func readChunk(_ fd: Int32, _ most: Int, _ events: inout EventQueue) -> Int {
+    var chunk = ByteBuffer()
+    let size = min(most, feed?.largestRead ?? most)
+    guard let room = chunk.room(for: size) else {
+      feed?.forget()
+      // Bytes that cannot be searched for secrets are not kept.
+      if mask == nil { return kept.read(fd, min(most, ReceivedOutput.smallRead)) }
+      errno = ENOMEM
+      return -1
+    }
+    let count = Glibc.read(fd, room, size)
+    guard count > 0 else { return count }
+    chunk.commit(count)
+    if mask != nil { add(masked(chunk.bytes), &events) } else { add(chunk, &events) }
+    return count
+  }
+
+  private mutating func masked(_ bytes: UnsafeRawBufferPointer) -> ByteBuffer {
     var masked = ByteBuffer()
     mask?.take(bytes) { masked.append($0) }
     if masked.isExhausted { kept.lose(max(0, bytes.count - masked.count)) }
-    add(masked.bytes, &events)
+    return masked
   }
 
-  /// What has come so far is a piece by itself. It is none where a secret may go on in the next one.
+  /// Takes bytes that have no secret in them.
+  private mutating func add(_ chunk: consuming ByteBuffer, _ events: inout EventQueue) {
+    if keep(chunk.bytes, &events) { feed?.give(chunk, &events) }
+  }
+
+  /// Keeps bytes. Tells whether the event feed takes them as well.
+  private mutating func keep(_ bytes: UnsafeRawBufferPointer, _ events: inout EventQueue) -> Bool {
+    if bytes.isEmpty { return false }
+    kept.add(bytes)
+    if feed == nil { return false }
+    if events.isListening { return true }
+    skip(&events)
+    return false
+  }
+
+  /// Output came while nobody takes events. What was not told is forgotten: whoever listens later has not seen what
+  /// came before, and must not be given the rest of a character or of a line.
+  private mutating func skip(_ events: inout EventQueue) {
+    feed?.forget()
+    events.skipOutput()
+  }
+
+  /// Ends a piece that the writer has made. There is no piece where a secret may go on in the next one.
   package mutating func endPiece() {
     if !kept.isWhole {
       ends = []
@@ -39,28 +100,22 @@ package struct ReceivedOutput: ~Copyable {
     }
   }
 
-  private mutating func add(_ bytes: UnsafeRawBufferPointer, _ events: inout EventQueue) {
-    if bytes.isEmpty { return }
-    kept.add(bytes)
-    guard feed != nil else { return }
-    if events.isListening {
-      var chunk = ByteBuffer()
-      chunk.append(bytes)
-      feed?.give(chunk, &events)
-    } else {
-      // Somebody who has not seen all that came before cannot be given a part of a character.
-      feed?.forget()
-      events.skipOutput()
-    }
-  }
-
-  package mutating func finish(_ events: inout EventQueue) {
+  /// The stream has ended.
+  ///
+  /// - Parameter text: what comes behind the stream in the result.
+  package mutating func finish(_ events: inout EventQueue, behind text: String = "") {
     var rest = ByteBuffer()
     mask?.finish { rest.append($0) }
-    add(rest.bytes, &events)
+    add(rest, &events)
+    if !text.isEmpty {
+      var more = ByteBuffer()
+      more.append(text)
+      add(more, &events)
+    }
     feed?.finish(&events)
   }
 
+  /// Gives what was kept, after `finish`.
   package mutating func take() -> Output {
     if !ends.isEmpty, ends[ends.count - 1] < kept.written { ends[ends.count - 1] = kept.written }
     return kept.take(endsOfPieces: ends)

@@ -1,13 +1,17 @@
 internal import FWBase
 internal import Glibc
 
-/// What a program gets from dash, the /bin/sh of Debian and its kin, when that runs it for a simple command: it starts
-/// another process for it even where it is the only one, and then both are executed. Other shells are asked themselves.
+/// What dash, the /bin/sh of Debian and its relatives, would give to the program of a simple command: its environment,
+/// the paths at which it looks for the program, and what it writes after a signal.
+///
+/// With this knowledge a simple command runs without the shell, which saves one process and one exec: dash forks for a
+/// simple command even if it is the only one. Other shells execute a single command in their own place, so nothing is
+/// gained for them.
 enum DashShell {
-  /// Whether this shell is one.
+  /// Whether a shell is dash.
   static func isDash(_ shell: String) -> Bool { shell == "/bin/sh" && isSystems }
 
-  /// Looked at once: a system that changes its shell while it runs has changed more than that.
+  /// Whether /bin/sh of this system is dash. This is looked at once in a process.
   private static let isSystems: Bool = {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { room in
       guard let start = room.baseAddress else { return false }
@@ -18,23 +22,23 @@ enum DashShell {
     }
   }()
 
-  /// The variables that it sets to something of its own where the environment has them.
+  /// The variables that dash overwrites where the environment has them.
   private static let reset: [StaticString] = ["IFS", "OPTIND", "LINENO", "PPID"]
-  /// Those that it has had from the beginning: they come first of those with the same place.
+  /// The variables that dash defines at its start. They come before others in the same slot of its table.
   private static let known: [StaticString] = [
     "PATH", "TERM", "HISTSIZE", "MAIL", "MAILPATH", "PS1", "PS2", "PS4", "ATTY",
   ]
   private static let pwdName: StaticString = "PWD"
-  /// The table's lists are searched one by one, as dash does: more variables are left to it.
+  /// The lists of the table are searched linearly, as in dash. An environment with more variables is left to the shell.
   private static let mostVariables = 1000
-  /// VTABSIZE in its var.c.
+  /// The number of slots in dash's table of variables: VTABSIZE in its var.c.
   private static let buckets = 39
 
-  /// The environment that its commands have: only names that a shell can have, each once, and PWD; in the order of its
-  /// table of variables, for programs that show it.
+  /// The environment that dash gives to its commands: each variable with a name that a shell can have, once, and PWD.
+  /// The order is that of dash's table of variables, because programs may show it.
   ///
-  /// - Parameter directory: what PWD is then.
-  /// - Returns: `nil` if it is not known here.
+  /// - Parameter directory: the working directory, which PWD names.
+  /// - Returns: `nil` if only dash knows the environment.
   static func environment(_ environment: borrowing TextBlock, in directory: WorkingDirectory) -> TextBlock? {
     if environment.texts.isExhausted || environment.count > mostVariables { return nil }
     var table = [[Variable]](repeating: [], count: buckets)
@@ -72,21 +76,21 @@ enum DashShell {
   }
 
   private struct Variable {
-    /// Which of the environment's; `nil`: it is not there.
+    /// The index in the environment; `nil` for PWD where the environment does not have it.
     var text: Int?
-    /// Of its name.
+    /// The number of bytes of the name.
     let length: Int
     let hash: Int
   }
 
-  /// `hashvar` in its var.c.
+  /// The slot of a name: `hashvar` in dash's var.c.
   private static func hash(_ name: UnsafeRawBufferPointer) -> Int {
     var value = name.first.map { Int($0) << 4 } ?? 0
     for byte in name { value += Int(byte) }
     return value % buckets
   }
 
-  /// Bytes of an entry's name; `nil` if it is none that a shell knows.
+  /// The number of bytes of an entry's name; `nil` if a shell can have no variable of this name.
   private static func nameLength(_ entry: UnsafeRawBufferPointer) -> Int? {
     guard let end = entry.firstIndex(of: UInt8(ascii: "=")), end > 0 else { return nil }
     for (index, byte) in entry[..<end].enumerated() {
@@ -99,12 +103,12 @@ enum DashShell {
     return end
   }
 
-  /// Where it looks for a program, in this order; `nil` if only it knows.
+  /// The paths at which dash looks for a program, in this order; `nil` if only dash knows them.
   static func paths(_ program: UnsafeRawBufferPointer, _ environment: borrowing TextBlock) -> TextBlock? {
-    var paths = TextBlock()
     if program.contains(UInt8(ascii: "/")) {
-      paths.add(program)
-      return paths
+      var path = TextBlock()
+      path.add(program)
+      return path
     }
     let name: StaticString = "PATH="
     for index in 0..<environment.count {
@@ -113,24 +117,17 @@ enum DashShell {
         name == UnsafeRawBufferPointer(rebasing: entry[..<name.utf8CodeUnitCount])
       else { continue }
       let value = entry[name.utf8CodeUnitCount...]
-      // It has builtins there, by `%`.
+      // By `%` an element of dash's PATH names functions and builtins.
       if value.contains(UInt8(ascii: "%")) { return nil }
-      for directory in value.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
-        var path = ByteBuffer()
-        if !directory.isEmpty {
-          path.append(UnsafeRawBufferPointer(rebasing: directory))
-          path.append(byte: UInt8(ascii: "/"))
-        }
-        path.append(program)
-        paths.add(path.bytes)
-      }
-      if paths.texts.isExhausted { return nil }
-      return paths
+      let candidates = ProgramSearch.candidates(program, in: UnsafeRawBufferPointer(rebasing: value))
+      if candidates.texts.isExhausted { return nil }
+      return candidates
     }
     return nil
   }
 
-  /// The line that it writes when a command was ended by a signal; the empty text for those it does not speak of.
+  /// The line that dash writes when a signal has ended a command. It is empty for the signals that dash does not
+  /// report.
   static func words(signal: Int32, hasCore: Bool) -> String {
     if signal == SIGINT || signal == SIGPIPE { return "" }
     let first: Int32 = 34
@@ -140,7 +137,7 @@ enum DashShell {
     return text + (hasCore ? " (core dumped)\n" : "\n")
   }
 
-  /// strsignal(3) in the C locale.
+  /// The texts of strsignal(3) in the C locale.
   private static let signals = [
     "", "Hangup", "Interrupt", "Quit", "Illegal instruction", "Trace/breakpoint trap", "Aborted", "Bus error",
     "Floating point exception", "Killed", "User defined signal 1", "Segmentation fault", "User defined signal 2",

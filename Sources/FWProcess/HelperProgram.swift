@@ -3,18 +3,22 @@ internal import FWExecution
 package import FWModel
 internal import FWSystem
 
-/// A command that the library runs for itself, with the host's environment: a question to a program, whose answer is short.
+/// A script that asks another program something for the library: a credential helper, or a scheduler.
+///
+/// It runs like the command of a step, in the root directory. What the script has to know is in its environment, as
+/// data. It never blocks: whoever needs the answer waits for `fd` and calls `advance`.
 package final class HelperProgram {
   private let launcher: ProcessLauncher
   private let command: any RunningCommand
   private var readiness = ReadinessFD()
-  /// Nobody is told what it does.
-  private var unheard = EventQueue()
+  /// Nobody listens to the events of a helper program.
+  private var events = EventQueue()
 
   /// - Parameters:
-  ///   - text: for the shell. Data are in variables.
-  ///   - purpose: what messages call it.
-  ///   - outputLimit: bytes that are kept of each of its streams.
+  ///   - text: a script of the shell.
+  ///   - env: entries that are added to the host's environment.
+  ///   - purpose: what the program is for, for messages.
+  ///   - outputLimit: the most bytes that are kept of each output stream.
   ///   - timeout: seconds.
   package init(_ text: String, env: KeyValues, for purpose: String, outputLimit: Int, timeout: Double) throws(StepFailure) {
     guard let root = try? CText("/") else { throw .noMemory }
@@ -32,12 +36,12 @@ package final class HelperProgram {
     readiness.watch(command.waiting)
   }
 
-  /// Can be read when there is something to do.
+  /// A descriptor that becomes readable when there is something to do.
   package var fd: Int32 { readiness.epoll }
 
-  /// Does what can be done without waiting; `nil`: it is not over.
+  /// Does what can be done without waiting. Gives the end of the program, once.
   package func advance() -> CommandEnd? {
     let ready = command.waiting.poll(0)
-    return ready.isAny ? command.advance(ready, &readiness, &unheard) : nil
+    return ready.isAny ? command.advance(ready, &readiness, &events) : nil
   }
 }

@@ -5,20 +5,23 @@ internal import FWOutput
 package import FWSystem
 internal import Glibc
 
-/// A program that runs in a monitor, and that we speak with: an interpreter, or the srun that leads to an agent.
+/// A program that runs in a monitor, and that the library speaks with: an interpreter, or the srun that leads to an
+/// agent.
 ///
-/// Its standard output is a connection to us. What it says on the standard error comes apart.
+/// The program's standard output is a connection to the library. Its standard error is a pipe of its own.
 package final class LinkedProgram: Sendable {
   package let channel: Channel
+  /// The library's end of the connection.
   package let control: Descriptor
+  /// The reading end of the standard error.
   package let stderr: Descriptor
-  /// Can be read when the program, or its monitor, has said something.
+  /// A descriptor that becomes readable when the program or its monitor has said something.
   package let epoll: Descriptor
 
   /// - Parameters:
   ///   - arguments: the program's path, its name, and its arguments.
   ///   - grace: seconds between TERM and KILL.
-  ///   - more: what else the monitor is told.
+  ///   - more: sets what else the request to the monitor has.
   package init(
     _ arguments: borrowing TextBlock, _ environment: borrowing TextBlock, grace: Double,
     _ more: (inout fwsv_request) -> Void = { _ in }
@@ -44,7 +47,7 @@ package final class LinkedProgram: Sendable {
     request.grace = Int64(grace * 1e9)
     ProcessLimits().set(in: &request)
     more(&request)
-    // It works where it is told to, and must not find things where the host happens to be.
+    // The program gets its directories from its jobs, and must not find files in the host's working directory.
     let root = try RunDirectory.root()
     channel = try supervisors.run(request, texts, theirs.number, stderrEnd.number, rundir: root.number)
     withExtendedLifetime((theirs, stderrEnd, root)) {}
@@ -54,14 +57,14 @@ package final class LinkedProgram: Sendable {
   }
 
   deinit {
-    // A process that was forked from the host may hold a copy of the connection.
+    // A process that was forked from the host may hold a copy of the connection, so closing alone would not end it.
     if !fws_is_forked(), control.isOurs { shutdown(control.number, Int32(SHUT_RDWR)) }
   }
 
-  /// Whether the descriptors are still what they were: a host may have closed them.
+  /// Whether the host has closed none of the descriptors.
   package var isOurs: Bool { epoll.isOurs && control.isOurs && channel.isOurs && stderr.isOurs }
 
-  /// What its monitor says; `nil`: nothing yet. Its end comes once.
+  /// The next message of the monitor: `nil` where there is none yet, `.some(nil)` where the monitor is gone.
   package func monitorReply() -> fwsv_reply?? {
     var reply = fwsv_reply()
     switch channel.receive(&reply) {
@@ -71,7 +74,7 @@ package final class LinkedProgram: Sendable {
     }
   }
 
-  /// The monitor ends it after that time; `nil`: it may take any.
+  /// Sets the time after which the monitor ends the program; `nil` for no limit.
   package func limit(_ seconds: Double?, grace: Double) {
     channel.limit(seconds, grace: grace)
   }

@@ -7,23 +7,22 @@ internal import FWOutput
 internal import FWSystem
 internal import Glibc
 
-/// A command that runs in a monitor.
+/// A command that runs as processes of this machine, under a monitor.
 final class ProcessCommand: RunningCommand {
   private let channel: Channel
-  private var stdout: OutputSink
-  private var stderr: OutputSink
+  private var output: CommandOutput
   private let launcher: ProcessLauncher
   private let shell: ShellCommand
-  /// Bytes of the command's text.
+  /// The number of bytes of the command's text, for messages.
   private let size: Int
-  /// How it ended, while the rest of its output is read.
+  /// How the command has ended, while the rest of its output is read.
   private var end: CommandEnd?
   private let isLast: Bool
   private var pid: Int32?
-  /// Its output may be told: its beginning has been.
+  /// Whether the beginning of the command was told. Its output is not told before.
   private var isTold: Bool
   private var started = fws_wall()
-  /// What the shell, if it had been asked, would have written last to the standard error.
+  /// What the shell would have written to the standard error at the end, if the command had run in it.
   private var shellsWords = ""
 
   init(
@@ -32,8 +31,7 @@ final class ProcessCommand: RunningCommand {
   ) {
     isTold = !tellsStart
     self.channel = channel
-    stdout = pipes.stdout
-    stderr = pipes.stderr
+    output = pipes.output
     self.launcher = launcher
     self.shell = shell
     self.size = size
@@ -41,11 +39,12 @@ final class ProcessCommand: RunningCommand {
   }
 
   var waiting: Waiting {
-    // Its monitor may have another command by then.
-    if end != nil { return Waiting(stdout: stdout.current, stderr: stderr.current) }
-    return isTold
-      ? Waiting(channel: channel.fd, stdout: stdout.fd, stderr: stderr.fd, hasMonitor: true)
-      : Waiting(channel: channel.fd, hasMonitor: true)
+    // The monitor may already run another command when this one has ended.
+    if end != nil { return output.waitingForRest }
+    var waiting = isTold ? output.waiting : Waiting()
+    waiting.channel = channel.fd
+    waiting.hasMonitor = true
+    return waiting
   }
 
   func stop() { if end == nil { channel.stop() } }
@@ -60,35 +59,22 @@ final class ProcessCommand: RunningCommand {
       }
       if end != nil {
         readiness.forget(channel.fd)
-        if !isTold { readiness.watch(Waiting(stdout: stdout.fd, stderr: stderr.fd)) }
-        stdout.markEnd()
-        stderr.markEnd()
+        if !isTold { readiness.watch(output.waiting) }
+        output.markEnd()
       }
     }
-    // One read of each: the command must not stand still on one stream while the other is read.
     guard var end else {
-      if ready.stdout { stdout.read(&readiness, &events) }
-      if ready.stderr { stderr.read(&readiness, &events) }
+      output.read(ready, &readiness, &events)
       return nil
     }
-    // What was written before the end is in the pipes by now. It is told piece by piece.
-    while !stdout.isDone || !stderr.isDone {
-      if !stdout.isDone { stdout.read(&readiness, &events) }
-      if !stderr.isDone { stderr.read(&readiness, &events) }
-      if !events.isEmpty, !stdout.isDone || !stderr.isDone { return nil }
-    }
-    end.stdout = stdout.finish(&readiness, &events)
-    end.stderr = stderr.finish(&readiness, &events, behind: shellsWords)
-    end.note(unread: .stdout, stdout.failure)
-    end.note(unread: .stderr, stderr.failure)
-    return end
+    return output.drain(into: &end, behind: shellsWords, &readiness, &events) ? end : nil
   }
 
   private func take(_ reply: fwsv_reply, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     switch Int(reply.kind) {
     case FWSV_STARTED:
       isTold = true
-      readiness.watch(Waiting(stdout: stdout.fd, stderr: stderr.fd))
+      readiness.watch(output.waiting)
       pid = reply.pid
       started = Double(reply.started) / 1e9
       events.commandStarted(pid: reply.pid, at: started)
@@ -99,7 +85,7 @@ final class ProcessCommand: RunningCommand {
     default:
       if reply.left == 0 { launcher.take(channel, isLast: isLast) }
       var end = CommandEnd(reply)
-      // The shell, which would have outlived its program, tells it in its own way.
+      // The shell would have outlived its program, and reported the signal as a status and with a line of its own.
       if reply.is_direct != 0, end.outcome == .signaled, let signal = end.signal {
         end.outcome = .exited
         end.exitCode = 128 + signal
@@ -110,7 +96,7 @@ final class ProcessCommand: RunningCommand {
     }
   }
 
-  /// The end of a command whose monitor has gone without a word.
+  /// The end of a command whose monitor has gone without telling it.
   private func lost() -> CommandEnd {
     var end = CommandEnd(outcome: .statusUnknown, started: started)
     end.pid = pid
@@ -121,10 +107,10 @@ final class ProcessCommand: RunningCommand {
 }
 
 extension CommandEnd {
-  /// What a monitor says of the end of a command.
+  /// The end of a command as its monitor tells it.
   package init(_ reply: fwsv_reply) {
     let status = reply.status
-    // As wait(2) encodes it.
+    // The status is encoded as wait(2) gives it.
     let signal = status & 0x7f
     var outcome = signal != 0 ? Outcome.signaled : .exited
     switch Int(reply.reason) {

@@ -11,13 +11,13 @@ final class ProcessLauncher: CommandLauncher {
   private let shell: ShellCommand
   private let settings: RunSettings
   private let environment: TextBlock
-  /// Where commands work, if some may do without the shell; looked at while the directory is at hand.
+  /// The path of the run directory, where a command may run without the shell. It is read while the descriptor is open.
   private var directory: WorkingDirectory?
-  /// What these get, where that is known; made at the first of them.
+  /// The environment of commands without the shell. It is made for the first of them.
   private var direct: DirectEnvironment?
-  /// Between two commands: the monitor of the step, which has kept the run directory.
+  /// The monitor of the step, between two commands. It has kept the run directory open.
   private var channel: Channel?
-  /// Until the first command has taken it.
+  /// The run directory, until the first command has taken it.
   private var rundir: Descriptor?
 
   /// - Parameter env: the worker's entries and the step's.
@@ -30,7 +30,7 @@ final class ProcessLauncher: CommandLauncher {
 
   deinit {
     guard let channel else { return }
-    // It expects another command.
+    // The monitor expects another command of the step. It has to be told that there is none.
     if channel.stop() { channel.release() }
   }
 
@@ -71,9 +71,9 @@ final class ProcessLauncher: CommandLauncher {
     return arguments.request(environment: environment)
   }
 
-  /// `nil` if only the shell knows it.
+  /// The environment of a command without the shell; `nil` if only the shell knows it.
   private func directEnvironment() -> DirectEnvironment? {
-    // A command before may have moved the directory.
+    // An earlier command of the step may have moved the directory.
     guard let directory, directory.isThere else { return nil }
     if direct == nil { direct = DirectEnvironment(environment, directory) }
     return direct
@@ -85,23 +85,25 @@ final class ProcessLauncher: CommandLauncher {
   ) throws(StepFailure) -> Channel {
     guard let start = texts.start else { throw .noMemory }
     var request = request
-    // The monitor of the command before.
+    // The monitor of the last command is used again, if it still exists.
     if let kept = channel {
       channel = nil
       var call: UnsafePointer<CChar>?
-      if kept.isOurs, fws_channel_run(kept.number, &request, start, out.number, err.number, -1, &call) == 0 { return kept }
+      if kept.isOurs, fws_channel_run(kept.number, &request, start, out.number, err.number, -1, &call) == 0 {
+        return kept
+      }
     }
     let rundir = if let rundir { rundir } else { try RunDirectory.open(shell.rundir) }
-    // Its descriptor is used to the end: an object may go after its own last use.
+    // The descriptor must stay open to the end, but Swift may release its owner after the owner's last use.
     defer { withExtendedLifetime(rundir) {} }
     return try supervisors.run(request, texts, out.number, err.number, rundir: rundir.number)
   }
 
-  /// Takes back the monitor of a command of which nothing is left.
+  /// Takes back the monitor of a command that has left no process.
   func take(_ channel: Channel, isLast: Bool) { if isLast { channel.release() } else { self.channel = channel } }
 }
 
-/// The environment of a program as the shell would hand it on.
+/// The environment of a program as the shell would pass it on.
 private final class DirectEnvironment {
   let environment: TextBlock
 

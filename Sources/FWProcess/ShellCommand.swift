@@ -2,7 +2,7 @@ package import CSupervisorClient
 package import FWBase
 internal import Glibc
 
-/// How a shell runs a command, as a monitor is told, and what it means when a monitor cannot.
+/// The request to a monitor that a shell runs a command, and the reasons why a monitor could not start it.
 package struct ShellCommand {
   package let options: SubprocessOptions
   package let rundir: CText
@@ -12,12 +12,12 @@ package struct ShellCommand {
     self.rundir = rundir
   }
 
-  /// Linux takes 128 KiB for one argument (MAX_ARG_STRLEN: 32 pages); this leaves a margin.
+  /// The most bytes of a command in one argument. Linux takes 128 KiB (MAX_ARG_STRLEN, 32 pages); the rest is a margin.
   private static let argumentLimit = 120_000
 
   /// - Parameters:
-  ///   - timeout: seconds.
-  ///   - tellsStart: whether its beginning is to be told.
+  ///   - timeout: seconds after which the command is ended.
+  ///   - tellsStart: whether the monitor tells the beginning of the command.
   package func request(timeout: Double?, tellsStart: Bool) -> fwsv_request {
     var request = fwsv_request()
     request.kind = UInt32(FWSV_RUN)
@@ -29,8 +29,8 @@ package struct ShellCommand {
     return request
   }
 
-  /// `SHELL -c COMMAND`. A command that is too long for one argument goes in pieces, which the shell
-  /// puts together again; it then sees what it would have seen: the same $0, and no arguments.
+  /// The arguments `SHELL -c COMMAND`. A command that is too long for one argument is passed in pieces, which the shell
+  /// puts together again. `$0` and `$#` are then as they would be otherwise.
   package func arguments(_ command: UnsafeRawBufferPointer) -> TextBlock {
     var arguments = TextBlock()
     add(command, to: &arguments)
@@ -39,7 +39,7 @@ package struct ShellCommand {
 
   func add(_ command: UnsafeRawBufferPointer, to arguments: inout TextBlock) {
     let shell = options.shell
-    // The program, and its name.
+    // These are the path of the program, and its argument 0.
     arguments.add(shell)
     arguments.add(shell)
     arguments.add("-c")
@@ -56,7 +56,7 @@ package struct ShellCommand {
     }
   }
 
-  /// What the supervisor says of a command that it could not start.
+  /// Why the command could not be started, from the reply of its monitor.
   package func failure(_ reply: fwsv_reply, size: Int) -> StepFailure {
     let reason = errorText(reply.error)
     let shell = MessageFormat.path(options.shell)
@@ -83,7 +83,7 @@ package struct ShellCommand {
 }
 
 extension StepFailure {
-  /// What a monitor says of a program that it could not start, where that is not the program's own fault.
+  /// Why a program could not be started, where the reason is not the program's own.
   package init(start reply: fwsv_reply, of program: String = "the command") {
     let (what, call): (String, String?) =
       switch Int(reply.stage) {

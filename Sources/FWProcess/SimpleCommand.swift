@@ -1,11 +1,11 @@
 internal import FWBase
 
-/// A command that a POSIX shell would run as one program, with words that are known without it: words and quotes, no
-/// variable, no pattern, no operator, and nothing that is the shell's own. (`Words` splits by Python's rules, for commands
-/// that have no shell; here whatever is not certain is the shell's.)
+/// A command that a POSIX shell would run as one program, and whose words can be known without a shell: it has plain
+/// words and quotes, and no variable, pattern, operator or builtin of the shell. Everything that is not certain is left
+/// to the shell. (`Words` splits by Python's rules, for commands that have no shell.)
 enum SimpleCommand {
-  /// What a shell that is dash runs itself, and the words that it knows. In quotes it would not know some of them; those
-  /// are its own all the same.
+  /// The builtins and the reserved words of dash. In quotes a reserved word is an ordinary word for dash; it is left to
+  /// the shell here all the same.
   static let shellsOwn: Set<String> = [
     ".", ":", "[", "alias", "bg", "break", "cd", "chdir", "command", "continue", "echo", "eval", "exec", "exit",
     "export",
@@ -15,11 +15,11 @@ enum SimpleCommand {
     "!", "{", "}", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until", "while",
   ]
 
-  /// Its words, the first of which is the program's name; `nil` if only a shell can tell.
+  /// The words of the command, beginning with the name of the program; `nil` if only a shell can tell them.
   static func words(_ command: UnsafeRawBufferPointer) -> TextBlock? {
     var words = TextBlock()
     var word = ByteBuffer()
-    /// A quote makes a word of nothing.
+    /// Whether a word has begun. A pair of quotes makes a word even if nothing is in it.
     var isWord = false
     var quote: UInt8?
     var at = 0
@@ -35,7 +35,7 @@ enum SimpleCommand {
       case (UInt8(ascii: "'"), _):
         word.append(byte: byte)
       case (_, UInt8(ascii: "\\")):
-        // The end of a line in the midst of a word, or nothing to be taken as it is.
+        // A backslash at the end of a line, or of the command, is left to the shell.
         guard let next, next != UInt8(ascii: "\n"), next != 0 else { return nil }
         let isEscape =
           quote == nil || next == UInt8(ascii: "$") || next == UInt8(ascii: "`") || next == UInt8(ascii: "\"")
@@ -55,7 +55,7 @@ enum SimpleCommand {
         word.truncate(0)
         isWord = false
       case (_, UInt8(ascii: "\n")):
-        // Behind it there may be nothing: no second command.
+        // A second command behind the end of the line is left to the shell.
         guard
           command[at...].allSatisfy({ $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") })
         else { return nil }
@@ -63,7 +63,7 @@ enum SimpleCommand {
       case (_, UInt8(ascii: "#")) where !isWord:
         return nil
       case (_, UInt8(ascii: "=")) where words.count == 0:
-        // An assignment, or it looks like one.
+        // The word is an assignment, or looks like one.
         return nil
       case (_, UInt8(ascii: "|")), (_, UInt8(ascii: "&")), (_, UInt8(ascii: ";")), (_, UInt8(ascii: "<")),
         (_, UInt8(ascii: ">")), (_, UInt8(ascii: "(")), (_, UInt8(ascii: ")")), (_, UInt8(ascii: "$")),

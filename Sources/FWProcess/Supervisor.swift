@@ -15,21 +15,21 @@ package final class Channel: Sendable {
   }
 
   deinit {
-    // A process that the host has forked may hold a copy, and then closing alone would tell the monitor
-    // nothing; in such a process the channel is the host's.
+    // A process that the host has forked may hold a copy of the socket, so closing alone would tell the monitor nothing.
+    // In such a process itself the channel stays open, because it belongs to the host.
     if !fws_is_forked(), socket.isOurs { shutdown(socket.number, Int32(SHUT_RDWR)) }
   }
 
   package var number: Int32 { socket.number }
   package var isOurs: Bool { socket.isOurs }
 
-  /// To wait with.
+  /// The descriptor to wait with: it becomes readable when the monitor has said something.
   var fd: Int32 { socket.number }
 
   enum Received {
     case message
     case nothing
-    /// None comes any more.
+    /// No message can come any more.
     case lost
   }
 
@@ -42,34 +42,36 @@ package final class Channel: Sendable {
     }
   }
 
-  /// How a command's end came to be lost, where that is not because its monitor was killed.
+  /// Why the end of a command is not known; `nil` where its monitor was killed.
   package var loss: String? {
     if !isOurs { return "this process has closed the descriptor that its monitor process tells it by" }
-    // One that is still there takes messages.
-    if fws_channel_stop(number) == 0 { return "its monitor process could not send how (the kernel had no memory for the message)" }
+    // A monitor that still exists takes messages.
+    if fws_channel_stop(number) == 0 {
+      return "its monitor process could not send how (the kernel had no memory for the message)"
+    }
     return nil
   }
 
-  /// False: the monitor, or the descriptor, is not there any more.
+  /// Asks the monitor to end its command. Gives false where the monitor or the descriptor is gone.
   @discardableResult
   package func stop() -> Bool { isOurs && fws_channel_stop(number) == 0 }
 
-  /// The monitor ends the command after that time; `nil`: it may take any.
+  /// Sets the time after which the monitor ends the command; `nil` for no limit.
   func limit(_ seconds: Double?, grace: Double) {
     if isOurs { _ = fws_channel_limit(number, seconds.map { Int64($0 * 1e9) } ?? -1, Int64(grace * 1e9)) }
   }
 
-  /// Whose commands its monitor runs.
+  /// The identity that the commands of the monitor have: user, limits, priorities and so on.
   var identity: fws_identity { supervisor.identity }
 
   fileprivate func isOf(_ supervisor: Supervisor) -> Bool { self.supervisor === supervisor }
 
-  /// Gives the channel back for another command; only after the monitor has said that nothing is left of
-  /// the last one.
+  /// Gives the channel back for another command. The monitor must have said before that nothing is left of the last
+  /// command.
   package func release() { Supervisors.shared?.keep(self) }
 }
 
-/// A supervisor process. It ends when its control socket is closed, its monitors when their channels are.
+/// A supervisor process. It ends when its control socket is closed, and a monitor ends when its channel is closed.
 final class Supervisor: Sendable {
   private let control: fws_fd
   let identity: fws_identity
@@ -81,7 +83,7 @@ final class Supervisor: Sendable {
 
   deinit { control.close() }
 
-  /// A channel to a new monitor; `nil`: this supervisor is not there any more, or the descriptor to it is not ours.
+  /// A channel to a new monitor; `nil` where this supervisor has ended, or the host has closed the descriptor to it.
   fileprivate func open() throws(StepFailure) -> Channel? {
     guard control.isOurs else { return nil }
     var fd: Int32 = -1
@@ -89,47 +91,50 @@ final class Supervisor: Sendable {
     let error = fws_channel_open(control.number, &fd, &call)
     if error == 0 { return Channel(fd: fd, supervisor: self) }
     if error == EPIPE || error == ECONNRESET { return nil }
-    throw StepFailure("no connection to the supervisor process could be made", error, call: call.map { String(cString: $0) })
+    throw StepFailure(
+      "no connection to the supervisor process could be made", error, call: call.map { String(cString: $0) })
   }
 }
 
-/// The supervisors of this process. There is more than one where the threads of the host, or the host in the
-/// course of time, have different users, limits, priorities and so on (identity.c).
+/// The supervisors of this process. There is more than one where threads of the host differ in user, limits, priorities and
+/// so on, or where the host changes these in the course of time (identity.c).
 package final class Supervisors: Sendable {
-  /// `nil` if there was no memory for it.
+  /// The supervisors of the process; `nil` if there was no memory for them.
   package static let shared = try? Supervisors()
 
   private let state: Guarded<State>
 
   private struct State {
-    /// The one that was used last is the last.
+    /// The supervisor that was used last stands last.
     var supervisors: [Supervisor] = []
-    /// Monitors without a command, with the time when they lost it; the last is taken first.
+    /// Monitors without a command, and since when they have none. The last one is taken first.
     var idle: [(channel: Channel, since: Double)] = []
   }
 
   private static let maxSupervisors = 8
   private static let maxIdle = 16
-  /// Seconds. A monitor that nobody has needed for so long is let go when another is given back.
+  /// Seconds. When a monitor is given back, the one that has been idle longest is let go if it was idle for this time.
   private static let maxIdleTime = 10.0
 
   private init() throws(FlowError) {
     state = try Guarded(State())
   }
 
-  /// What commands have that the calling thread starts.
+  /// The identity of commands that the calling thread starts.
   package func identity() throws(StepFailure) -> fws_identity {
     var identity = fws_identity()
     let error = fws_identity_now(&identity)
-    guard error == 0 else { throw StepFailure("this thread's limits and rights cannot be looked at", error, call: "open") }
+    guard error == 0 else {
+      throw StepFailure("this thread's limits and rights cannot be looked at", error, call: "open")
+    }
     return identity
   }
 
-  /// A monitor whose commands have what the calling thread has.
+  /// A channel to a monitor whose commands get the identity of the calling thread.
   package func channel() throws(StepFailure) -> Channel {
     let identity = try identity()
     if let channel = takeIdle(identity) { return channel }
-    // A supervisor that somebody has killed is seen by the socket; then another one is started.
+    // The socket tells of a supervisor that somebody has killed. Another supervisor is started then.
     for _ in 0..<2 {
       let supervisor = try supervisor(identity)
       if let channel = try supervisor.open() { return channel }
@@ -150,7 +155,7 @@ package final class Supervisors: Sendable {
   }
 
   private func supervisor(_ identity: fws_identity) throws(StepFailure) -> Supervisor {
-    // Under the lock: two threads that begin at once need one supervisor.
+    // The lock is held during the start: two threads that begin at once need one supervisor.
     try state.withLock { (state) throws(StepFailure) in
       if let index = state.supervisors.lastIndex(where: { $0.identity == identity }) {
         let supervisor = state.supervisors.remove(at: index)
@@ -162,7 +167,8 @@ package final class Supervisors: Sendable {
       let error = fws_supervisor_start(&control, &call)
       guard error == 0 else {
         throw StepFailure(
-          "the supervisor process, which runs the commands, could not be started", error, call: call.map { String(cString: $0) })
+          "the supervisor process, which runs the commands, could not be started", error,
+          call: call.map { String(cString: $0) })
       }
       let supervisor = Supervisor(control: control, identity: identity)
       state.supervisors.append(supervisor)
@@ -174,25 +180,26 @@ package final class Supervisors: Sendable {
     }
   }
 
-  /// Gives a request to a monitor of the calling thread's kind.
+  /// Gives a request to a monitor that has the identity of the calling thread.
   func run(_ request: fwsv_request, _ texts: borrowing ByteBuffer, _ out: Int32, _ err: Int32, rundir: Int32)
     throws(StepFailure) -> Channel
   {
     guard let start = texts.start else { throw .noMemory }
     var request = request
-    // A monitor that waits for a command may have been killed meanwhile: the next one then.
+    // An idle monitor may have been killed meanwhile. The next one is tried then.
     var error = EPIPE
     var call: UnsafePointer<CChar>?
     for _ in 0..<20 where error == EPIPE || error == ECONNRESET {
       let channel = try channel()
       error = fws_channel_run(channel.number, &request, start, out, err, rundir, &call)
-      // A supervisor that can make no monitor says so, and is not there to listen.
+      // A supervisor that can make no monitor says so on the channel, and then the request has no reader.
       if error == 0 || fws_channel_has_message(channel.number) { return channel }
     }
     throw StepFailure("the supervisor process does not take it", error, call: call.map { String(cString: $0) })
   }
 
-  /// Once more without what is kept for later steps, if there was no descriptor left.
+  /// Does something. If no descriptor was left for it, what is kept for later steps is closed, and it is tried once
+  /// more.
   package static func retrying<T>(_ body: () throws(StepFailure) -> T) throws(StepFailure) -> T {
     do {
       return try body()
@@ -202,9 +209,9 @@ package final class Supervisors: Sendable {
     }
   }
 
-  /// False: there was nothing to let go of.
+  /// Lets go of idle monitors and of all supervisors but the last. Gives false where there was nothing to let go of.
   private func letGo() -> Bool {
-    // It is closed after the lock.
+    // Descriptors are closed outside the lock.
     let old = state.withLock { state in
       let old = (idle: state.idle, supervisors: state.supervisors.dropLast())
       state.idle = []
@@ -220,7 +227,7 @@ package final class Supervisors: Sendable {
 
   fileprivate func keep(_ channel: Channel) {
     let now = fws_monotonic()
-    // What is let go is closed after the lock.
+    // The channel that is let go is closed outside the lock.
     _ = state.withLock { state in
       state.idle.append((channel, now))
       let isFull = state.idle.count > Supervisors.maxIdle

@@ -3,10 +3,10 @@ package import FWBase
 package import FWModel
 internal import Glibc
 
-/// Strings one behind the other, each with a NUL, as the supervisor takes them (supervisor.h).
+/// Strings one after the other, each followed by a NUL, in the form that the supervisor takes (supervisor.h).
 package struct TextBlock: ~Copyable {
   package private(set) var texts = ByteBuffer()
-  /// Where each begins; -1 where a list of them ends.
+  /// The position of each string; -1 marks the end of a list of strings.
   private(set) var offsets: ContiguousArray<Int> = []
 
   private static let endOfList = -1
@@ -15,7 +15,7 @@ package struct TextBlock: ~Copyable {
 
   var count: Int { offsets.count }
 
-  /// One of them, without its NUL; nothing where there is none.
+  /// One of the strings, without its NUL. It is empty at the end of a list, and where there is no such string.
   func text(_ index: Int) -> UnsafeRawBufferPointer {
     guard !texts.isExhausted, offsets.indices.contains(index), offsets[index] >= 0, let start = texts.start else {
       return UnsafeRawBufferPointer(start: nil, count: 0)
@@ -25,20 +25,20 @@ package struct TextBlock: ~Copyable {
       start: text, count: strlen(UnsafeRawPointer(text).assumingMemoryBound(to: CChar.self)))
   }
 
-  /// The environment of a step's commands, as it is now.
+  /// The environment of a step's commands at this moment.
   ///
   /// - Parameters:
-  ///   - values: the worker's and the step's.
-  ///   - secrets: what comes to these, and does not count as values.
-  ///   - inherits: the host's under them. Without values it is the host's in any case, as in flowServ.
-  ///   - isForeign: what of the host's is left out.
+  ///   - values: the entries of the worker and of the step.
+  ///   - secrets: their entries are added, but do not count as values.
+  ///   - inherits: whether the host's environment is the base. Without values it is in any case, as in flowServ.
+  ///   - isForeign: the names that are not inherited from the host.
   package init(
     environment values: KeyValues, _ secrets: Secrets = .none, inherits: Bool,
     leavingOut isForeign: ((UnsafeRawBufferPointer) -> Bool)? = nil
   ) {
     let inherits = inherits || values.isEmpty
     let values = values.overridden(by: secrets.env)
-    // What most environments need: growing there takes longer than filling it.
+    // This is enough for most environments. Growing to it in steps would take longer than filling it.
     _ = texts.room(for: 8192)
     offsets.reserveCapacity(64)
     if inherits {
@@ -47,14 +47,16 @@ package struct TextBlock: ~Copyable {
       while let start = at.pointee {
         let entry = UnsafeRawBufferPointer(start: start, count: strlen(start))
         let name = TextBlock.name(of: entry)
-        if isForeign?(name) != true, names.isEmpty || !names.contains(Name(String(decoding: name, as: UTF8.self))) { add(entry) }
+        if isForeign?(name) != true, names.isEmpty || !names.contains(Name(String(decoding: name, as: UTF8.self))) {
+          add(entry)
+        }
         at += 1
       }
     }
     for (key, value) in values.pairs { add(key + "=" + value) }
   }
 
-  /// The name of an entry of an environment.
+  /// The name in an entry of an environment, `NAME=VALUE`.
   private static func name(of entry: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: entry.prefix { $0 != UInt8(ascii: "=") })
   }
@@ -70,23 +72,23 @@ package struct TextBlock: ~Copyable {
     texts.append(byte: 0)
   }
 
-  mutating func add(_ text: UnsafeRawBufferPointer) {
+  package mutating func add(_ text: UnsafeRawBufferPointer) {
     offsets.append(texts.count)
     texts.append(text)
     texts.append(byte: 0)
   }
 
-  /// The texts of another, and the end of their list.
-  mutating func add(list: borrowing TextBlock) {
+  /// Adds the strings of another block as a list that ends behind them.
+  package mutating func add(list: borrowing TextBlock) {
     for index in 0..<list.count { add(list.text(index)) }
     offsets.append(TextBlock.endOfList)
   }
 
-  /// How many offsets the table has.
+  /// The number of entries in the table of a request.
   package func slots(_ environment: borrowing TextBlock) -> Int { offsets.count + environment.offsets.count + 2 }
 
-  /// The texts of a request to the supervisor: a table of offsets from its beginning, in which 0 ends a
-  /// list, and the strings. This block has the program and its arguments, and the lists before them.
+  /// The texts of a request to the supervisor: a table of offsets from the beginning of the texts, in which 0 ends a list,
+  /// and the strings. This block has the program and its arguments, and the lists before them.
   package func request(environment: borrowing TextBlock) -> ByteBuffer {
     let environmentAt = slots(environment) * MemoryLayout<UInt64>.size
     let argumentsAt = environmentAt + environment.texts.count
@@ -101,7 +103,7 @@ package struct TextBlock: ~Copyable {
     return bytes
   }
 
-  /// Where in a request's texts is all that the environment alone decides, as long as there are as many arguments.
+  /// The part of a request's texts that depends on the environment alone, for a given number of arguments.
   package func placeOfEnvironment(_ environment: borrowing TextBlock) -> (begin: Int, end: Int) {
     let word = MemoryLayout<UInt64>.size
     return ((offsets.count + 1) * word, slots(environment) * word + environment.texts.count)

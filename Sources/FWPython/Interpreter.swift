@@ -6,15 +6,15 @@ internal import FWProcess
 internal import FWSystem
 internal import Glibc
 
-/// A Python interpreter that does one job after the other: runner/ is its program.
+/// A Python interpreter that does one job after the other. Its program is the runner (Python/runner).
 ///
-/// It is a command of a monitor like any other, so it ends with the host, and with all that comes from it when it is
-/// stopped. Its standard output is our connection to it; what it says on the standard error is kept for the case that
-/// it cannot even begin.
+/// An interpreter is a command of a monitor. So it ends with the host, and when it is stopped all of its processes end
+/// with it. Its standard output is the connection to the library. The end of its standard error is kept for the message
+/// in case it cannot begin.
 final class Interpreter: @unchecked Sendable {
-  // Unchecked: whoever has taken it out of the idle ones is the only one who has it.
+  // The conformance is unchecked because an interpreter has one user: whoever took it out of the idle ones.
 
-  /// What an interpreter can be used for again.
+  /// What two jobs must have in common to use the same interpreter.
   struct Key: Equatable {
     let kind: PythonJob.Kind
     let program: String
@@ -30,32 +30,32 @@ final class Interpreter: @unchecked Sendable {
   let key: Key
   private let program: LinkedProgram
   private var incoming = ByteBuffer()
-  /// Bytes of it that have been taken, and those in which no end of a line is.
+  /// The number of incoming bytes that were taken, and of those in which no line ends.
   private var taken = 0
   private var searched = 0
-  /// Bytes that something else has written before it was ready.
+  /// The number of bytes that came before the interpreter was ready, written by something else than the runner.
   private var foreign = 0
-  /// It has said that it takes jobs.
+  /// Whether the interpreter has said that it takes jobs.
   private(set) var isReady = false
-  /// What a job leaves comes to it, and is seen.
+  /// Whether the interpreter sees the processes that a job leaves.
   private(set) var isReaper = false
-  /// The end of what it complained of.
+  /// The end of the interpreter's standard error.
   private var stderr = ByteBuffer()
   private var isStderrOpen = true
 
-  /// Seconds without a job after which it ends.
+  /// Seconds without a job after which the interpreter ends.
   private static let idleTime = 60
-  /// Seconds in which it takes a part of what is sent to it.
+  /// Seconds in which the interpreter has to take a part of what is sent to it.
   private static let sendTime: Int32 = 10
   private static let readSize = 64 * 1024
-  /// While it has no job, and has not begun with one, it has little to say; then its longest line is a value (call.py).
+  /// The longest line before a job has begun, and during a job, when a line may have the value of a function (call.py).
   private static let longestNotice = 64 << 10
   private static let longestLine = (256 << 20) + (64 << 10)
-  /// What a site's own may print at the start of an interpreter.
+  /// The most that code of the site (sitecustomize, .pth files) may print at the start of an interpreter.
   private static let longestPrelude = 1 << 20
   private static let longestErrorText = 4000
 
-  /// Starts one.
+  /// Starts an interpreter.
   init(_ key: Key, environment: borrowing TextBlock, grace: Double) throws(StepFailure) {
     var arguments = TextBlock()
     for text in [key.program, key.program, "-c", RunnerSource.boot] { arguments.add(text) }
@@ -67,25 +67,25 @@ final class Interpreter: @unchecked Sendable {
     try send(runner.bytes, [])
   }
 
-  /// Can be read when there is something to do.
+  /// A descriptor that becomes readable when there is something to do.
   var fd: Int32 { program.epoll.number }
 
-  /// Why its end is not known; `nil`: its monitor was killed.
+  /// Why the end of the interpreter is not known; `nil` where its monitor was killed.
   var loss: String? { program.channel.loss }
 
   private func send(_ bytes: UnsafeRawBufferPointer, _ fds: [Int32]) throws(StepFailure) {
     guard let start = bytes.baseAddress else { throw .noMemory }
-    // Its monitor, which sees our end of the connection go, says what becomes of it.
+    // The monitor notices that the connection is closed, and tells what becomes of the interpreter.
     guard program.control.isOurs else { return }
     let error = fds.withUnsafeBufferPointer { list in
       fws_stream_send(program.control.number, start, bytes.count, list.baseAddress, list.count)
     }
-    // One that has ended, or that never began, takes nothing; its monitor says why.
+    // An interpreter that has ended, or never began, takes nothing. Its monitor tells why.
     if error == EPIPE || error == ECONNRESET { return }
     if error != 0 { throw StepFailure("\(shown) does not take its work", error, call: "sendmsg") }
   }
 
-  /// Gives it a job, when it is ready.
+  /// Gives a job to an interpreter that is ready.
   func begin(_ ticket: JobTicket) throws(StepFailure) {
     guard ticket.descriptors.allSatisfy(\.isOurs) else {
       throw StepFailure("this process has closed the descriptors that were made for it")
@@ -96,28 +96,28 @@ final class Interpreter: @unchecked Sendable {
     withExtendedLifetime(ticket) {}
   }
 
-  /// Its monitor ends it after that time; `nil`: it may take any.
+  /// Sets the time after which the monitor ends the interpreter; `nil` for no limit.
   func limit(_ timeout: Double?, grace: Double) { program.limit(timeout, grace: grace) }
 
   func stop() { program.stop() }
 
-  enum Word {
-    /// It has become ready for jobs.
+  package enum Word {
+    /// The interpreter has become ready for jobs.
     case ready
     case line(JSONValue)
-    /// It does not speak as it should: why not.
+    /// The interpreter breaks its protocol. The text says how.
     case fault(String)
   }
 
   enum Received {
     case something
     case nothing
-    /// The interpreter speaks no more.
+    /// The interpreter has closed the connection, or the host has.
     case end
     case noMemory
   }
 
-  /// Takes in what it has sent, as far as that is there.
+  /// Receives what the interpreter has sent until now.
   func receive() -> Received {
     drainStderr()
     compact()
@@ -130,9 +130,9 @@ final class Interpreter: @unchecked Sendable {
     return .something
   }
 
-  /// The next of what has been taken in.
+  /// The next word of what was received.
   ///
-  /// - Parameter works: whether it is at work.
+  /// - Parameter works: whether the interpreter does a job.
   func nextWord(works: Bool) -> Word? {
     while let line = takeLine() {
       do throws(FlowError) {
@@ -144,7 +144,7 @@ final class Interpreter: @unchecked Sendable {
           return .ready
         }
       } catch { if isReady { return .fault("a line of it cannot be read: \(error.message)") } }
-      // Before our program runs there, a site's own may print something.
+      // Code of the site may print something before the runner begins.
       foreign += line.count + 1
     }
     let rest = incoming.count - taken
@@ -170,7 +170,7 @@ final class Interpreter: @unchecked Sendable {
     return UnsafeRawBufferPointer(rebasing: all[taken..<next])
   }
 
-  /// Lets go of what has been taken.
+  /// Drops the bytes that were taken.
   private func compact() {
     guard taken > 0 else { return }
     var rest = ByteBuffer()
@@ -180,21 +180,22 @@ final class Interpreter: @unchecked Sendable {
     taken = 0
   }
 
+  /// See `LinkedProgram.monitorReply`.
   func monitorReply() -> fwsv_reply?? { program.monitorReply() }
 
-  /// Whether an idle one can still be used: it has said nothing, and its monitor neither.
+  /// Whether an idle interpreter can still be used: neither it nor its monitor has said anything.
   var isSound: Bool {
     guard program.isOurs else { return false }
     let ready = Waiting(channel: fd).poll(0)
     if !ready.channel { return true }
-    // That it is ready may be unread yet.
+    // The message that it is ready may still be unread.
     guard case .nothing = receive(), nextWord(works: false) == nil, case .none = monitorReply() else { return false }
     return true
   }
 
-  /// It must not stand still because nobody reads what it complains of.
+  /// Reads the standard error, so that the interpreter never waits at a full pipe.
   private func drainStderr() {
-    // At most what is in the pipe: more may come all the time.
+    // No more is read than a pipe can hold, because more may come all the time.
     for _ in 0..<16 where isStderrOpen {
       guard program.stderr.isOurs, let room = stderr.room(for: 4096) else { return }
       let count = read(program.stderr.number, room, 4096)
@@ -213,18 +214,18 @@ final class Interpreter: @unchecked Sendable {
     }
   }
 
-  /// The last line of what it complained of.
+  /// The last line of the standard error.
   var stderrText: String {
     drainStderr()
     let text = String(decoding: stderr.bytes.suffix(Interpreter.longestErrorText), as: UTF8.self)
     return text.pieces(at: "\n").last.map { MessageFormat.foreign(String($0)) } ?? ""
   }
 
-  /// What a message calls it.
+  /// How messages call the interpreter.
   var shown: String { "the Python interpreter \(MessageFormat.path(key.program))" }
 }
 
-/// What goes to an interpreter with a job.
+/// What is sent to an interpreter with a job.
 final class JobTicket {
   /// The standard output and error of the job, the run directory, and a file with the job's text.
   let descriptors: [Descriptor]
@@ -232,14 +233,16 @@ final class JobTicket {
   init(_ job: PythonJob, rundir: Descriptor, out: Descriptor, err: Descriptor) throws(StepFailure) {
     var text = job.text
     let number = text.withUTF8 { bytes in bytes.baseAddress.map { fws_memory_file($0, bytes.count) } ?? -ENOMEM }
-    guard number >= 0 else { throw StepFailure("no memory for its arguments could be had", 0 - number, call: "memfd_create") }
-    // It is read from the beginning.
+    guard number >= 0 else {
+      throw StepFailure("no memory for its arguments could be had", 0 - number, call: "memfd_create")
+    }
+    // The interpreter reads the file from the beginning.
     lseek(number, 0, SEEK_SET)
     descriptors = [out, err, rundir, Descriptor(number)]
   }
 }
 
-/// The interpreters of a pool that wait for a job.
+/// The idle interpreters of a pool.
 package final class Interpreters: SharedResource {
   private let idle: Guarded<[Interpreter]>
 
@@ -247,7 +250,7 @@ package final class Interpreters: SharedResource {
 
   package init() throws(FlowError) { idle = try Guarded([]) }
 
-  /// One that is warm, or a new one.
+  /// Gives an idle interpreter, or a new one.
   func take(_ key: Interpreter.Key, environment: borrowing TextBlock, grace: Double) throws(StepFailure) -> Interpreter
   {
     while let interpreter = takeIdle(key) { if interpreter.isSound { return interpreter } }
@@ -260,9 +263,9 @@ package final class Interpreters: SharedResource {
     idle.withLock { idle in idle.lastIndex { $0.key == key }.map { idle.remove(at: $0) } }
   }
 
-  /// Gives one back that has done its job and left nothing.
+  /// Takes back an interpreter whose job has left no process.
   func keep(_ interpreter: Interpreter) {
-    // What is let go ends after the lock.
+    // The interpreter that is let go ends outside the lock.
     _ = idle.withLock { idle in
       idle.append(interpreter)
       return idle.count > Interpreters.maxIdle ? idle.removeFirst() : nil

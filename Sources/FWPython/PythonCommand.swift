@@ -8,45 +8,44 @@ internal import FWProcess
 internal import FWSystem
 internal import Glibc
 
-/// A job of an interpreter in flight.
+/// A job that an interpreter does.
 final class PythonCommand: RunningCommand {
   private enum Phase {
-    /// Until the interpreter has begun with it.
+    /// The interpreter has not begun with the job.
     case waiting
     case working
-    /// The interpreter is being ended, with all that comes from it.
+    /// The interpreter is being ended, with all of its processes.
     case ending
-    /// The rest of the output is read.
+    /// The job has ended, and the rest of its output is read.
     case over(CommandEnd)
   }
 
   private let job: PythonJob
   private let interpreter: Interpreter
   private let interpreters: Interpreters
-  private var stdout: OutputSink
-  private var stderr: OutputSink
+  private var output: CommandOutput
   private let grace: Double
   private var phase = Phase.waiting
   private var started = fws_wall()
   private var pid: Int32?
-  /// What has been said of the job, before its end is told by whoever ends it.
+  /// What the runner has said of the job.
   private var speech = RunnerSpeech()
   private var isStopped = false
   private var done: RunnerDone?
-  /// Why the interpreter is ended that does not speak as it should.
+  /// How the interpreter has broken its protocol, for which it is ended.
   private var fault: String?
-  /// Until the interpreter is ready for it.
+  /// What is sent to the interpreter when it becomes ready.
   private var ticket: JobTicket?
-  /// Why it was not given its job.
+  /// Why the job could not be sent to the interpreter.
   private var unbegun: StepFailure?
-  /// Until the interpreter has begun with it.
+  /// The timer for the beginning of the job.
   private var startTimer: Pause?
   private let startTimeout: Double
 
-  /// How often the interpreter is listened to before others have their turn, and how much is taken in at once.
+  /// How often the interpreter is read before the output and other steps have their turn.
   private static let turns = 16
 
-  /// - Parameter startTimeout: seconds that the interpreter may take until it begins with the job.
+  /// - Parameter startTimeout: seconds that the interpreter may take to begin with the job.
   init(
     _ job: PythonJob, _ interpreter: Interpreter, _ interpreters: Interpreters, _ pipes: consuming OutputPipes,
     grace: Double, startTimeout: Double
@@ -55,12 +54,11 @@ final class PythonCommand: RunningCommand {
     self.job = job
     self.interpreter = interpreter
     self.interpreters = interpreters
-    stdout = pipes.stdout
-    stderr = pipes.stderr
+    output = pipes.output
     self.grace = grace
   }
 
-  /// Gives the interpreter its job, now or when it is ready.
+  /// Sends the job to the interpreter, now or when it becomes ready.
   func begin(with ticket: JobTicket) throws(StepFailure) {
     if interpreter.isReady { try interpreter.begin(ticket) } else { self.ticket = ticket }
     let startTimer = try Pause(startTimeout)
@@ -73,8 +71,11 @@ final class PythonCommand: RunningCommand {
   var waiting: Waiting {
     switch phase {
     case .waiting: return Waiting(channel: interpreter.fd)
-    case .working, .ending: return Waiting(channel: interpreter.fd, stdout: stdout.fd, stderr: stderr.fd)
-    case .over: return Waiting(stdout: stdout.current, stderr: stderr.current)
+    case .working, .ending:
+      var waiting = output.waiting
+      waiting.channel = interpreter.fd
+      return waiting
+    case .over: return output.waitingForRest
     }
   }
 
@@ -87,20 +88,10 @@ final class PythonCommand: RunningCommand {
   func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     if ready.channel { listen(&readiness, &events) }
     guard case .over(var end) = phase else {
-      if ready.stdout { stdout.read(&readiness, &events) }
-      if ready.stderr { stderr.read(&readiness, &events) }
+      output.read(ready, &readiness, &events)
       return nil
     }
-    while !stdout.isDone || !stderr.isDone {
-      if !stdout.isDone { stdout.read(&readiness, &events) }
-      if !stderr.isDone { stderr.read(&readiness, &events) }
-      if !events.isEmpty, !stdout.isDone || !stderr.isDone { return nil }
-    }
-    end.stdout = stdout.finish(&readiness, &events)
-    end.stderr = stderr.finish(&readiness, &events)
-    end.note(unread: .stdout, stdout.failure)
-    end.note(unread: .stderr, stderr.failure)
-    return end
+    return output.drain(into: &end, &readiness, &events) ? end : nil
   }
 
   private func listen(_ readiness: inout ReadinessFD, _ events: inout EventQueue) {
@@ -110,7 +101,7 @@ final class PythonCommand: RunningCommand {
       while isListening, let word = interpreter.nextWord(works: pid != nil) { take(word, &readiness, &events) }
       if isListening, case .noMemory = received { refuse("there is no memory for what it says", &readiness) }
       if isListening, case .end = received {
-        // Its end, or what it left, is told by its monitor.
+        // The monitor tells how the interpreter ended, and what it left.
         interpreter.stop()
         begin(&readiness)
         phase = .ending
@@ -126,7 +117,7 @@ final class PythonCommand: RunningCommand {
     finish(end(reply), &readiness)
   }
 
-  /// Whether what the interpreter says matters.
+  /// Whether what the interpreter says is still listened to.
   private var isListening: Bool {
     switch phase {
     case .waiting, .working: return true
@@ -134,12 +125,12 @@ final class PythonCommand: RunningCommand {
     }
   }
 
-  /// Its output may be told from now on.
+  /// Lets the output of the job be read and told from now on.
   private func begin(_ readiness: inout ReadinessFD) {
     guard case .waiting = phase else { return }
     phase = .working
     endTimeout()
-    readiness.watch(Waiting(stdout: stdout.fd, stderr: stderr.fd))
+    readiness.watch(output.waiting)
   }
 
   private func endTimeout() {
@@ -190,7 +181,7 @@ final class PythonCommand: RunningCommand {
     }
   }
 
-  /// Ends an interpreter that does not speak as it should: nothing that it says is believed any more.
+  /// Ends an interpreter that breaks its protocol. Nothing that it says is believed any more.
   private func refuse(_ why: String, _ readiness: inout ReadinessFD) {
     fault = why
     interpreter.stop()
@@ -199,7 +190,7 @@ final class PythonCommand: RunningCommand {
   }
 
   private func finishJob(_ done: RunnerDone, _ readiness: inout ReadinessFD) {
-    // It is being ended, or may be, by its monitor; or it has left something, which its monitor ends.
+    // The monitor ends the interpreter, or may be doing so; or the job has left processes, which the monitor ends.
     let mayBeEnded = speech.report == nil && (done.signal == SIGTERM || done.exitCode == 128 + SIGTERM)
     if isStopped || mayBeEnded || !done.isClean || !interpreter.isReaper {
       self.done = done
@@ -212,7 +203,7 @@ final class PythonCommand: RunningCommand {
     interpreters.keep(interpreter)
   }
 
-  /// How a job ended that came to its end.
+  /// The end of a job whose process has ended by itself.
   private func judged(_ done: RunnerDone) -> CommandEnd {
     var end = CommandEnd(outcome: .exited, started: started)
     end.pid = pid
@@ -224,7 +215,7 @@ final class PythonCommand: RunningCommand {
       report.tell(in: &end)
       return end
     }
-    // A process that ends itself has done nothing that we know of; one that fails behind its success has not ended well.
+    // A process that ended without a result is a failure, and so is one that failed after it had told its success.
     let when = report == nil ? "before it had given a result" : "after it had given its result"
     end.signal = done.signal
     end.outcome = done.signal == nil ? .exited : .signaled
@@ -233,7 +224,7 @@ final class PythonCommand: RunningCommand {
     return end
   }
 
-  /// How a job ended whose interpreter has ended.
+  /// The end of a job whose interpreter has ended.
   private func end(_ reply: fwsv_reply?) -> CommandEnd {
     guard let reply else {
       var end = CommandEnd(outcome: .statusUnknown, started: started)
@@ -248,7 +239,7 @@ final class PythonCommand: RunningCommand {
     if let unbegun, !isStopped { return CommandEnd(failure: unbegun, started: started) }
     let wasEnded = speech.report == nil && (isStopped || reply.reason == UInt32(FWSV_BY_TIMEOUT))
     if let done, !wasEnded {
-      // What was left is told of, and not the interpreter, which goes with it.
+      // The result tells of the processes that the job left, and not of the interpreter, which was ended with them.
       var end = judged(done)
       let told = CommandEnd(reply)
       end.survivors = done.left(among: told.survivors)
@@ -257,12 +248,12 @@ final class PythonCommand: RunningCommand {
       return end
     }
     var end = CommandEnd(reply)
-    // Nobody asked for its end but us, because it had closed its connection.
+    // The library itself asked for the end, because the interpreter had closed its connection.
     if fault == nil, let signal = end.signal, signal == end.endedBy?.number { fault = "it has closed its connection" }
     end.started = started
     end.duration = fws_wall() - started
     if let pid {
-      // The main process is the job's, and not the interpreter's.
+      // The main process of the step is the one that did the job, and not the interpreter.
       end.pid = pid
       end.endedBy = end.survivors.first { $0.pid == pid }?.endedBy
       let count = end.survivors.count
@@ -279,7 +270,7 @@ final class PythonCommand: RunningCommand {
     return endWithoutWord(end)
   }
 
-  /// How a job ended whose interpreter has ended by itself, or does not speak as it should.
+  /// The end of a job whose interpreter has ended by itself, or has broken its protocol.
   private func endWithoutWord(_ told: CommandEnd) -> CommandEnd {
     var end = told
     let stderrText = interpreter.stderrText
@@ -300,7 +291,7 @@ final class PythonCommand: RunningCommand {
       end.fail(StepFailure("\(interpreter.shown) ended before it had begun with \(job.shown)\(reason)"))
       return end
     }
-    // Our asking for its end is not why it ended.
+    // The interpreter had ended before it was asked to.
     end.outcome = end.signal == nil ? .exited : .signaled
     if end.exitCode == 0 { end.exitCode = 1 }
     end.explanation = "failed: \(interpreter.shown) ended while \(job.shown) ran\(reason)"
@@ -318,8 +309,7 @@ final class PythonCommand: RunningCommand {
 
   private func finish(_ end: CommandEnd, _ readiness: inout ReadinessFD) {
     readiness.forget(interpreter.fd)
-    stdout.markEnd()
-    stderr.markEnd()
+    output.markEnd()
     phase = .over(end)
   }
 }

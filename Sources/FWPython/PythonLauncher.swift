@@ -42,10 +42,132 @@ package final class PythonLauncher: CommandLauncher {
     let interpreter = try interpreters.take(key, environment: environment, grace: grace)
     let pipes = try OutputPipes(settings, events, for: .job)
     let ticket = try JobTicket(job, rundir: rundir, out: pipes.outEnd, err: pipes.errEnd)
-    // Its time counts from now on.
+    // The job's timeout begins now: the start of the interpreter is part of it.
     interpreter.limit(timeout, grace: grace)
     let command = PythonCommand(job, interpreter, interpreters, pipes, grace: grace, startTimeout: startTimeout)
     try command.begin(with: ticket)
     return command
+  }
+}
+
+/// Which Python interpreter a worker means, and with what environment.
+package struct PythonProgram: Sendable {
+  /// A path, or a name that is looked up on PATH.
+  private let name: String
+  private let env: KeyValues
+
+  /// What is likely to help when an interpreter fails.
+  package static let likely = "the interpreter is no Python, or something that it imports at its start is broken"
+
+  package init(_ spec: WorkerSpec, _ options: PythonOptions, _ resources: SharedResources) {
+    name = options.python ?? spec.variables["python"] ?? resources.variables["python"] ?? "python3"
+    env = spec.env
+  }
+
+  /// The environment of the interpreter: the host's, with the entries of the worker and of the step.
+  func environment(_ step: KeyValues, _ secrets: Secrets) -> TextBlock {
+    TextBlock(environment: env.overridden(by: step), secrets, inherits: true)
+  }
+
+  /// The interpreter's program. A name is looked up on the PATH that the interpreter itself gets.
+  func program(_ step: KeyValues) throws(StepFailure) -> String {
+    if name.utf8.contains(UInt8(ascii: "/")) { return name }
+    switch ProgramSearch.find(name, in: env.overridden(by: step)["PATH"]) {
+    case .program(let program): return program
+    case .nowhere(let path):
+      throw StepFailure(
+        "the Python interpreter \(MessageFormat.quoted(name)) is in none of the directories of PATH "
+          + "(\(MessageFormat.foreign(path, limit: 1000))): the worker's \"python\" names another one")
+    }
+  }
+
+  package func describe(_ planning: Planning, to writer: inout JSONWriter) {
+    writer.member("inherits_environment", true)
+    do throws(StepFailure) {
+      writer.member("interpreter", try program(planning.env))
+    } catch { writer.member("problem", error.reason) }
+  }
+}
+
+/// What an interpreter is asked to do, in the form that the runner reads (runner/server.py).
+package final class PythonJob: Sendable {
+  enum Kind: String {
+    case call
+    case notebook
+  }
+
+  let kind: Kind
+  /// How messages call the job.
+  package let shown: String
+  /// The job as JSON text.
+  package let text: String
+
+  private init(_ kind: Kind, shown: String, _ text: String) {
+    self.kind = kind
+    self.shown = shown
+    self.text = text
+  }
+
+  /// A call of a function by its import path. Gives `nil` if there is no memory for its text.
+  package static func call(_ action: CodeAction, _ context: ContextValues?) -> PythonJob? {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("do", "call")
+      writer.member("function", action.function)
+      writer.member("variables") { writer in
+        writer.object { writer in
+          for (parameter, key) in action.variables.keys { writer.member(key: parameter.text, key) }
+        }
+      }
+      writer.member("context") { writer in
+        guard let context else { return writer.object { _ in } }
+        context.object.read { writer.value($0) }
+      }
+      // Only the interpreter knows the parameters of the function, so it gets every reason, and refuses the values that
+      // the function takes.
+      writer.member("unfit") { writer in
+        writer.object { writer in
+          for (name, object) in context?.objects ?? [:] {
+            writer.member(key: name.text, object.unfit ?? "is \(object.kind), which JSON has not")
+          }
+        }
+      }
+    }
+    return make(.call, "the function \(MessageFormat.quoted(action.function))", writer)
+  }
+
+  /// A run of a notebook.
+  package static func notebook(_ step: Step, _ options: PythonOptions, _ context: ContextValues?, _ secrets: Secrets)
+    throws(FlowError) -> PythonJob
+  {
+    let action = step.notebook
+    for (index, parameter) in action.parameters.enumerated() {
+      let key = action.variables[parameter]
+      guard let reason = context?.objects[Name(key)]?.unfit else { continue }
+      throw FlowError(
+        .document, "step \(step.shownName): the value of \(MessageFormat.quoted(key)) \(reason)",
+        path: "/action/params/\(index)")
+    }
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("do", "notebook")
+      writer.member("notebook", action.notebook)
+      writer.member("output", action.output)
+      action.writeParameters(context, secrets, to: &writer)
+      writer.member("secrets") { writer in
+        writer.array(secrets.tree.patterns) { $0.string(String(decoding: $1, as: UTF8.self)) }
+      }
+      writer.member("kernel", options.kernel)
+      writer.member("cell_timeout", options.cellTimeout)
+      writer.member("start_timeout", options.startTimeout)
+    }
+    guard let job = make(.notebook, "the notebook \(MessageFormat.quoted(action.notebook))", writer) else { throw .noMemory }
+    return job
+  }
+
+  private static func make(_ kind: Kind, _ shown: String, _ writer: consuming JSONWriter) -> PythonJob? {
+    let buffer = writer.buffer()
+    if buffer.isExhausted { return nil }
+    return PythonJob(kind, shown: shown, String(decoding: buffer.bytes, as: UTF8.self))
   }
 }

@@ -1,7 +1,7 @@
 package import FWBase
 package import FWModel
 
-/// What the runner says that a job came to.
+/// The result of a job, as the runner reports it.
 package struct RunnerReport {
   private enum Kind {
     case returned(JSONValue)
@@ -15,7 +15,7 @@ package struct RunnerReport {
   private let shown: String
   private(set) var exception: RaisedException?
 
-  /// `nil`: it is none, or its parts are not what they should be.
+  /// Gives `nil` if the line is no report, or a part of it is missing or of another type.
   init?(_ event: String, _ line: JSONRef, of job: PythonJob) {
     shown = job.shown
     let message = line["message"]?.string
@@ -48,7 +48,7 @@ package struct RunnerReport {
     }
   }
 
-  /// Says it in the end of the step's command.
+  /// Puts the report into the end of the command.
   package func tell(in end: inout CommandEnd) {
     end.outcome = .exited
     end.signal = nil
@@ -72,7 +72,7 @@ package struct RunnerReport {
         end.outcome = .timeout
         end.explanation = "was ended: \(message)"
         end.likely = "the cell needs a longer \"cell_timeout\", or stands still"
-      // Nothing of the notebook has run.
+      // These are the failures before a cell has run.
       case "kernel_missing", "kernel_start", "parameters", "notebook", "output", "papermill":
         end.outcome = .spawnFailed
         end.exitCode = nil
@@ -84,7 +84,7 @@ package struct RunnerReport {
   }
 }
 
-/// What the runner says of one job, as far as it is what it can say: nothing that comes from outside is believed as it is.
+/// What the runner has said of one job. Each line is checked: a job's own code shares the process with the runner.
 package struct RunnerSpeech {
   package private(set) var report: RunnerReport?
   package private(set) var progress: CellProgress?
@@ -116,25 +116,25 @@ package struct RunnerSpeech {
   }
 }
 
-/// What the interpreter says of a job's process, when that has ended.
+/// What the interpreter says when the process of a job has ended.
 struct RunnerDone {
   let pid: Int32
   let usage: Usage
   let signal: Int32?
   let exitCode: Int32
-  /// Nothing is left of the job.
+  /// Whether the job has left no process.
   let isClean: Bool
-  /// The processes that it left.
+  /// The processes that the job has left.
   let left: [Int32]
 
-  /// `nil`: it makes no sense.
+  /// Gives `nil` if the line makes no sense.
   init?(_ line: JSONRef) {
     guard let pid = line["pid"]?.processNumber, let status = line["status"]?.integer, 0...0xffff ~= status,
       let user = line["user"]?.number, let system = line["system"]?.number, user >= 0, system >= 0,
       let peak = line["peak_bytes"]?.integer, peak >= 0, let isClean = line["clean"]?.boolean
     else { return nil }
     self.pid = pid
-    // As wait(2) encodes it.
+    // The status is encoded as wait(2) gives it.
     signal = status & 0x7f != 0 ? Int32(status & 0x7f) : nil
     exitCode = Int32(status >> 8)
     usage = Usage(user: user, system: system, peakMemory: Int(clamping: peak))
@@ -146,15 +146,15 @@ struct RunnerDone {
     self.left = left
   }
 
-  var isSuccess: Bool { signal == nil && exitCode == 0 }
+  package var isSuccess: Bool { signal == nil && exitCode == 0 }
 
-  /// How the process ended, for a sentence about the job.
+  /// How the process ended, for a message about the job.
   var ending: String { signal.map { "was ended by signal \($0)" } ?? "ended with status \(exitCode)" }
 
   func left(among survivors: [Survivor]) -> [Survivor] { survivors.filter { left.contains($0.pid) } }
 }
 
 extension JSONRef {
-  /// A number that a process can have.
+  /// The value as the number of a process; `nil` if no process can have it.
   var processNumber: Int32? { integer.flatMap { $0 > 0 ? Int32(exactly: $0) : nil } }
 }

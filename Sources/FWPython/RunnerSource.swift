@@ -1,12 +1,12 @@
 internal import CRunner
 internal import FWBase
 
-/// The program of an interpreter: the files of runner/, which are in the library itself.
+/// The program of an interpreter: the files of Python/runner, whose text is in the library.
 package enum RunnerSource {
-  /// What `python -c` is given. It reads the rest from its connection.
+  /// The argument of `python -c`. It reads the other files from the connection to the library.
   package static var boot: String { String(cString: fws_runner_boot) }
 
-  /// The files, by their modules' names.
+  /// Calls the body with each file and the name of its module.
   package static func forEachFile(_ body: (String, UnsafeRawBufferPointer) -> Void) {
     var file = fws_runner_files
     while let name = file.pointee.name, let text = file.pointee.text {
@@ -15,7 +15,7 @@ package enum RunnerSource {
     }
   }
 
-  /// The files, and what the interpreter is for.
+  /// What a new interpreter is sent: the files, and then what the interpreter is for.
   static func program(kind: PythonJob.Kind, idleTime: Int) -> ByteBuffer {
     var head = JSONWriter()
     var bodies = ByteBuffer()

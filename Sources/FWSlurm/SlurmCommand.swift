@@ -33,8 +33,7 @@ final class SlurmCommand: RunningCommand {
   private let began = fws_monotonic()
   private let epoll: Descriptor
   private let timer: Pause
-  private var stdout: ReceivedOutput
-  private var stderr: ReceivedOutput
+  private var output: CommandOutput
   private var phase = Phase.arriving
   private var waiter: Allocations.Waiter?
   private var agent: ClusterAgent?
@@ -74,8 +73,7 @@ final class SlurmCommand: RunningCommand {
       throw StepFailure("its timer cannot be waited for", errno, call: "epoll_ctl")
     }
     end = CommandEnd(outcome: .exited, started: fws_wall())
-    stdout = ReceivedOutput(.stdout, launcher.settings, events)
-    stderr = ReceivedOutput(.stderr, launcher.settings, events)
+    output = CommandOutput(launcher.settings, events)
     if let kept = launcher.agent {
       launcher.agent = nil
       attach(kept)
@@ -208,11 +206,7 @@ final class SlurmCommand: RunningCommand {
     step(&events)
     guard case .over = phase else { return nil }
     readiness.forget(epoll.number)
-    stdout.finish(&events)
-    stderr.finish(&events)
-    end.stdout = stdout.take()
-    end.stderr = stderr.take()
-    return end
+    return output.drain(into: &end, &readiness, &events) ? end : nil
   }
 
   private func step(_ events: inout EventQueue) {
@@ -252,8 +246,7 @@ final class SlurmCommand: RunningCommand {
         switch agent.listen() {
         case .nothing: return
         case .ready, .queued: break
-        case .output(.stdout, let bytes): stdout.take(bytes, &events)
-        case .output(.stderr, let bytes): stderr.take(bytes, &events)
+        case .output(let stream, let bytes): output.take(stream, bytes, &events)
         case .reply(let reply): take(reply, &events)
         case .end: settled()
         }
@@ -261,8 +254,7 @@ final class SlurmCommand: RunningCommand {
         guard let agent else { return }
         switch agent.listen() {
         case .nothing: return
-        case .output(.stdout, let bytes): stdout.take(bytes, &events)
-        case .output(.stderr, let bytes): stderr.take(bytes, &events)
+        case .output(let stream, let bytes): output.take(stream, bytes, &events)
         case .end: settled()
         case .ready, .queued, .reply: break
         }

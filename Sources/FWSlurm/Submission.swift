@@ -27,7 +27,7 @@ struct Submission: Sendable {
   init(_ options: SlurmOptions) throws(StepFailure) {
     guard let supervisors = Supervisors.shared else { throw .noMemory }
     identity = try supervisors.identity()
-    program = try Submission.find("srun")
+    program = try Submission.srun()
     environment =
       Submission.inherited.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } } + ["LC_ALL=C"]
     hold = options.hold
@@ -49,15 +49,15 @@ struct Submission: Sendable {
       && one.identity == other.identity && one.limit == other.limit && one.hold == other.hold && one.grace == other.grace
   }
 
-  /// As execvp(3) finds it.
-  static func find(_ name: String) throws(StepFailure) -> String {
-    let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/local/bin:/usr/bin:/bin"
-    for directory in path.pieces(at: ":") where access("\(directory)/\(name)", X_OK) == 0 {
-      return "\(directory)/\(name)"
+  /// The path of the program srun.
+  private static func srun() throws(StepFailure) -> String {
+    switch ProgramSearch.find("srun") {
+    case .program(let program): return program
+    case .nowhere(let path):
+      throw StepFailure(
+        engine: "Slurm's srun is in none of the directories of PATH (\(MessageFormat.foreign(path, limit: 1000))): a slurm worker "
+          + "needs the commands of a cluster on this machine")
     }
-    throw StepFailure(
-      engine: "Slurm's \(name) is in none of the directories of PATH (\(MessageFormat.foreign(path, limit: 1000))): a slurm worker needs the "
-        + "commands of a cluster on this machine")
   }
 
   /// Slurm takes minutes, or "minutes:seconds", and rounds up to minutes.

@@ -7,7 +7,7 @@ package struct Waiting {
   package var channel: Int32 = -1
   package var stdout: Int32 = -1
   package var stderr: Int32 = -1
-  /// Whether the channel is one to a monitor.
+  /// Whether the channel leads to a monitor.
   package var hasMonitor = false
 
   package init(channel: Int32 = -1, stdout: Int32 = -1, stderr: Int32 = -1, hasMonitor: Bool = false) {
@@ -23,20 +23,22 @@ package struct Waiting {
     package var stdout = false
     package var stderr = false
 
-    /// They may be: the system does not tell.
+    /// Whether the system could not tell, and the descriptors only may be readable.
     package var isGuessed = false
 
     package var isAny: Bool { channel || stdout || stderr }
   }
 
-  /// Seconds. What is waited for may be closed meanwhile, and nothing tells of that.
+  /// Seconds. The host may close a descriptor while it is waited for, and the system does not tell of that.
   private static let longest = 10.0
 
-  /// Waits until one can be read, or the seconds have passed, but no longer than a moment after which it has to be
-  /// asked again what is waited for; a negative number is for ever.
+  /// Waits until a descriptor is readable, or the time has passed. It may return earlier with nothing readable: then
+  /// the caller asks again what is waited for.
+  ///
+  /// - Parameter seconds: the time to wait; negative: for ever.
   package func poll(_ seconds: Double) -> Ready {
     if channel == fws_fd.lost || stdout == fws_fd.lost || stderr == fws_fd.lost {
-      // Nothing tells when there is something to do: it is asked now and then.
+      // No descriptor tells when there is something to do, so the step is asked every millisecond.
       usleep(1000)
       return Ready(channel: channel == fws_fd.lost, stdout: stdout == fws_fd.lost, stderr: stderr == fws_fd.lost)
     }
@@ -55,17 +57,17 @@ package struct Waiting {
   }
 }
 
-/// The one descriptor that a host can wait for a step with. It exists from the moment that the host
-/// asks for it. Changes come from whoever holds the lock of the exec.
+/// The one descriptor by which a host can wait for a step. It exists from the moment that the host asks for it. It is
+/// changed only under the lock of the exec.
 package struct ReadinessFD: ~Copyable {
   private var descriptor = fws_fd.none
-  /// What makes it readable while nothing else does: the channel, which can be written at any time; without
-  /// a command, a descriptor for the purpose. (One that all execs share would do, but for the kernel's limit of 500
-  /// ways from one descriptor through two epolls.)
+  /// The channel of the command, which makes the descriptor readable while nothing else does: it can be written at any
+  /// time. Without a command `flag` does that. (All execs could share one flag, if the kernel did not limit the number
+  /// of ways from one descriptor through two epolls to 500.)
   private var channel: Int32 = -1
   private var flag = fws_fd.none
   private var isOnChannel = false
-  /// The system does not watch all.
+  /// Whether the system has refused to watch a descriptor.
   private var isBlind = false
 
   package init() {}
@@ -75,27 +77,29 @@ package struct ReadinessFD: ~Copyable {
     descriptor.close()
   }
 
-  /// -1: there is none, or it is not ours any more.
+  /// The descriptor; -1 where there is none, or the host has closed it.
   package var epoll: Int32 { descriptor.isOurs ? descriptor.number : -1 }
 
-  /// Makes the descriptor; false if the system has none.
+  /// Makes the descriptor. Gives false if the system has none left.
   package mutating func open() -> Bool {
     if epoll < 0 { descriptor = fws_fd_of(fws_epoll()) }
     return epoll >= 0
   }
 
+  /// Lets the host's descriptor become readable when one of these is.
   package mutating func watch(_ all: Waiting) {
     let epoll = epoll
     guard epoll >= 0 else { return }
     for fd in [all.channel, all.stdout, all.stderr] where fd >= 0 {
-      // Whoever waits with the descriptor would never be woken: it stays readable, and is asked again and again.
+      // Nobody would be woken by a descriptor that is not watched. So the host's descriptor stays readable, and the
+      // step is asked again and again.
       if !fws_epoll_add(epoll, fd) { isBlind = true }
     }
     if all.hasMonitor { channel = all.channel }
   }
 
-  /// Before a descriptor is closed: a process that was forked from the host may hold a copy, and then
-  /// closing alone would leave it watched.
+  /// Watches a descriptor no longer. This has to be called before the descriptor is closed: a process that was forked
+  /// from the host may hold a copy of it, and then closing alone would leave it watched.
   package mutating func forget(_ fd: Int32) {
     if fd == channel || fd == fws_fd.lost {
       channel = -1
@@ -105,10 +109,10 @@ package struct ReadinessFD: ~Copyable {
     if epoll >= 0, fd >= 0 { fws_epoll_remove(epoll, fd) }
   }
 
-  /// Whether it is readable when it has to be.
+  /// Whether the descriptor becomes readable when it has to.
   package var works: Bool { epoll >= 0 && (!isBlind || isOnChannel || flag.number >= 0) }
 
-  /// Makes the descriptor readable, or not, whatever else it watches.
+  /// Makes the descriptor readable whatever else it watches, or ends that.
   package mutating func raise(_ wanted: Bool) {
     let wanted = wanted || isBlind
     guard descriptor.number >= 0, wanted != (isOnChannel || flag.number >= 0) else { return }

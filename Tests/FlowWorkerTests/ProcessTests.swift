@@ -143,3 +143,32 @@ import Testing
     #expect(!some.covers(.signaled, exitCode: 75))
   }
 }
+
+@Suite struct ProgramSearchTests {
+  private func candidates(_ name: String, in path: String) -> [String] {
+    var (name, path) = (name, path)
+    return name.withUTF8 { name in
+      path.withUTF8 { path in
+        let found = ProgramSearch.candidates(UnsafeRawBufferPointer(name), in: UnsafeRawBufferPointer(path))
+        return (0..<found.count).map { String(decoding: found.text($0), as: UTF8.self) }
+      }
+    }
+  }
+
+  private func program(_ name: String, in path: String) -> String? {
+    if case .program(let program) = ProgramSearch.find(name, in: path) { return program }
+    return nil
+  }
+
+  @Test func candidatesAreInTheOrderOfPath() {
+    #expect(candidates("p", in: "/a:/b/:c") == ["/a/p", "/b//p", "c/p"])
+    #expect(candidates("p", in: ":/a::") == ["p", "/a/p", "p", "p"])
+  }
+
+  @Test func programsAreFilesBelowTheRoot() {
+    #expect(program("sh", in: "/nowhere:/bin") == "/bin/sh")
+    #expect(program("sh", in: "bin:.::../bin") == nil)
+    #expect(program("bin", in: "/usr") == nil, "a directory is no program")
+    #expect(program("passwd", in: "/etc") == nil, "nor is a file that may not be executed")
+  }
+}

@@ -29,7 +29,7 @@ sys.meta_path.insert(0, Finder())
 package = types.ModuleType("_flowworker")
 package.__path__ = []
 sys.modules["_flowworker"] = package
-# Called at the end, behind all that is registered later.
+# The calls of `last` come after all exit functions that are registered later.
 package.last = []
 atexit.register(lambda: [call() for call in package.last])
 if sys.argv[1:] == ["once"]:

@@ -1,7 +1,7 @@
-"""A function by its import path.
+"""Calls a function by its import path.
 
-It says `{"event": "returned", "value"}`, `{"event": "raised", "type", "message", "trace"}`, or
-`{"event": "exited", "code", "message"}` for sys.exit.
+The runner then says `{"event": "returned", "value"}`, `{"event": "raised", "type", "message", "trace"}`, or, after
+sys.exit, `{"event": "exited", "code", "message"}`.
 """
 
 import codecs
@@ -22,7 +22,7 @@ class Refused(Exception):
 
 
 def run(channel, job):
-    """Does a job, and ends this process as an interpreter ends, whatever the function does."""
+    """Does a job. The process then ends as an interpreter does, whatever the function has done."""
     sys.path.insert(0, os.getcwd())
     pid = os.getpid()
     if hasattr(sys.stdout, "reconfigure"):
@@ -40,7 +40,7 @@ def run(channel, job):
         said = ("raised", {"type": type_name(error), "message": message_of(error), "trace": trace_of(error)})
     flush()
     if os.getpid() != pid:
-        # The function has forked, and this is not the one that was asked.
+        # The function has forked, and this is its child. Only the process that was asked may report.
         os._exit(0)
     if value is not None:
         return channel.send(b'{"event": "returned", "value": ' + value + b"}\n")
@@ -48,7 +48,7 @@ def run(channel, job):
 
 
 def show_text(error):
-    """What is printed is only shown: half of a surrogate pair, which no encoding has, is U+FFFD."""
+    """Encodes half of a surrogate pair, which no encoding has, as U+FFFD: what is printed is only shown."""
     if not isinstance(error, UnicodeEncodeError) or not NO_TEXT.match(error.object[error.start]):
         raise error
     try:
@@ -69,7 +69,7 @@ def flush():
 
 
 def exit_status(code):
-    """As Python makes an exit status of what sys.exit is given."""
+    """The exit status for the argument of sys.exit, by Python's rule."""
     if code is None:
         return {"code": 0, "message": None}
     if isinstance(code, int):
@@ -84,7 +84,10 @@ def exit_status(code):
 
 
 def find(path):
-    """The function that an import path leads to."""
+    """The function that an import path leads to.
+
+    The rule is described in docs/documents.md (options of a code worker); the Python package follows it as well.
+    """
     parts = path.split(".")
     if "" in parts:
         raise Refused("ImportError", 'the import path "%s" has an empty part' % path)
@@ -96,7 +99,7 @@ def find(path):
             module = importlib.import_module(name)
             break
         except ModuleNotFoundError as error:
-            # Another module that this one needs is a failure of its own.
+            # A module that exists but lacks another module fails with that module's own error.
             if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
                 raise
     if module is None:
@@ -120,7 +123,7 @@ def find(path):
 
 
 def arguments(function, job):
-    """The values of those parameters that the context has."""
+    """The arguments of the function: the context's values for its parameters."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -154,11 +157,12 @@ def arguments(function, job):
     return positional, others
 
 
-# The value. It is exact, or it is refused with the place and the reason.
+# The value of a function is written exactly, or is refused with the place and the reason.
 
-# A value goes on as an argument, into results and into states: readers of those have bounds, as Python's own with its thousand levels.
+# The most levels of a value. It becomes an argument of other functions, and a part of results and states, whose readers
+# have limits: Python's own takes a thousand levels.
 DEEPEST = 500
-# Bytes of JSON text; the library takes no longer lines (Interpreter.swift).
+# The most bytes of a value's JSON text. The library takes no longer lines (Interpreter.swift).
 LARGEST = 256 << 20
 LONG_NUMBER = re.compile("[0-9]{19}")
 STEPS = bytes.maketrans(b"[{]}", b"\2\2\0\0")
@@ -170,8 +174,10 @@ def value_text(value):
         return exact_text(value)
     except Refused:
         raise
-    except BaseException as error:  # Of the value's own making, such as a dict whose items() exits.
-        raise Refused("TypeError", "the value that the function gave is not JSON: it raises %s when it is looked at" % type_name(error))
+    except BaseException as error:
+        # The value's own code has raised it, for example a dict whose items() calls sys.exit.
+        reason = "it raises %s when it is looked at" % type_name(error)
+        raise Refused("TypeError", "the value that the function gave is not JSON: " + reason)
 
 
 def exact_text(value):
@@ -185,7 +191,7 @@ def exact_text(value):
         if len(data) > LARGEST:
             size = "%d bytes, where %d are the limit: a file can take it" % (len(data), LARGEST)
             raise Refused("TypeError", "the value that the function gave is too large: its JSON text has " + size)
-        # Whether that is all of it, and nothing else, is seen quickly for most values; the others are gone through.
+        # These quick tests show for most values that the text is exact. The others are examined part by part.
         if "\\u0000" in text or LONG_NUMBER.search(text) or is_deep(data) or differs(text, value):
             reason = fault(value)
     if reason:
@@ -194,7 +200,7 @@ def exact_text(value):
 
 
 def differs(text, value):
-    """Whether the text may say something else: Python writes keys that are no strings as strings."""
+    """Whether the text may differ from the value: Python writes keys that are no strings as strings."""
     try:
         return bool(json.loads(text) != value)
     except Exception:
@@ -206,12 +212,12 @@ def is_deep(data):
     brackets = data.translate(STEPS, bytes(set(range(256)) - set(b"[{]}")))
     if brackets.count(2) <= DEEPEST:
         return False
-    # Those in strings are counted as well: then it is looked at closely.
+    # Brackets in strings are counted as well, so this may be true of a value that is not deep. `fault` finds out.
     return max(itertools.accumulate(step - 1 for step in brackets)) > DEEPEST
 
 
 def fault(value):
-    """Which part of a value has no form in JSON, and why; "": it has none."""
+    """The first part of a value that JSON cannot hold, and why; "" if there is no such part."""
     path, opened = [], []
     part, why = value, ""
     while True:
@@ -262,7 +268,7 @@ def leaf_fault(value):
     if isinstance(value, str):
         return text_fault("".join((value,)))
     if isinstance(value, int):
-        # Not what the class of its own says.
+        # A subclass of int may define its own comparison, so it is turned into an int first.
         number = int.__add__(value, 0)
         return "" if -(2**63) <= number < 2**63 else "is an integer beyond 64 bits"
     if isinstance(value, float):
@@ -287,7 +293,7 @@ def repr_of(value):
 
 
 def place_of(path):
-    """`$.a[1]`, shortened."""
+    """The place of a part of a value, such as `$.a[1]`. A long one is cut in its middle."""
     steps = [
         "[%d]" % step if isinstance(step, int) else ".%s" % step if PLAIN_KEY.match(step) else "[%s]" % ascii(step[:40])
         for step in path

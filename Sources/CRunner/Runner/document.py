@@ -1,11 +1,11 @@
-"""The document of a notebook, as its readers take it."""
+"""The document of a notebook, in the form that papermill reads."""
 
-# As papermill calls the notebook, which it is given as it could be read.
+# The path by which papermill reads the notebook from `Source`.
 SOURCE = "flowworker:notebook.ipynb"
 
 
 class Source:
-    """What papermill reads the notebook with."""
+    """A handler of papermill that gives it the notebook's text from memory."""
 
     def __init__(self, text):
         self.text = text
@@ -18,13 +18,14 @@ class Source:
 
 
 def readable(document):
-    """The document of a notebook without what its readers fail at, though its meaning is clear."""
+    """The document without faults at which nbformat and papermill fail although the meaning is clear."""
     if document["nbformat"] < 4:
         return document
     metadata = document["metadata"] = plain(document.get("metadata"), dict)
     for key in ("kernelspec", "language_info"):
         if key in metadata:
-            metadata[key] = {name: value for name, value in plain(metadata[key], dict).items() if isinstance(value, (str, dict))}
+            members = plain(metadata[key], dict).items()
+            metadata[key] = {name: value for name, value in members if isinstance(value, (str, dict))}
     for cell in plain(document.get("cells"), list):
         about = cell["metadata"] = plain(cell.get("metadata"), dict)
         if "tags" in about:
@@ -39,4 +40,5 @@ def readable(document):
 
 
 def plain(value, kind):
+    """The value if it is of the kind, or else an empty one."""
     return value if isinstance(value, kind) else kind()

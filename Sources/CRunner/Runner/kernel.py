@@ -1,45 +1,30 @@
-"""Kernels: those that are forked from this interpreter, and all others as jupyter_client starts them.
-
-No message of a kernel is dropped. ZeroMQ drops what more than 1,000 messages are waiting for, on each side, unless its high-water marks are
-off. They are off on our side, and on that of every kernel of IPython's. What waits is in memory, as all that a cell has written is in
-papermill's notebook anyway. Another kernel may still drop messages: the loss of a cell's end is noticed (`Watch`).
-"""
+"""Kernels: those that are forked from this interpreter (forked.py), and all others as jupyter_client starts them."""
 
 import asyncio
-import atexit
-import ctypes
-import gc
-import io
 import os
-import re
 import shutil
-import signal
 import sys
 import tempfile
 import time
-import traceback
 from queue import Empty
 
-import zmq
-from jupyter_client import AsyncKernelClient, AsyncKernelManager
-from jupyter_client.channels import AsyncZMQSocketChannel
+from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.provisioning import LocalProvisioner
 from jupyter_core.utils import run_sync
-from traitlets import Type
 
-from _flowworker.words import whole
+from _flowworker.client import Client
+from _flowworker.forked import ForkedProcess, be_kernel
 
 # Seconds.
+START_TIMEOUT = 60
 POLL = 0.002
 ARRIVAL = 0.05
 SHUTDOWN_TIMEOUT = 5.0
-# Without a message of a kernel that has answered: until it is asked whether it has told all, and until it is given up.
-SILENCE = 1.0
-LONGEST_SILENCE = 300.0
 
-# What every kernel of IPython's does before it gets cells. It works in the run directory, and its history of directories begins there, though
-# it may have been started elsewhere; it drops no message; and half of a surrogate pair, which no message can have, is replaced.
+# What every kernel of IPython's runs before it gets cells. The kernel enters the run directory, and its history of
+# directories begins there, because it may have been started elsewhere. It switches its high-water mark off, so that it
+# drops no message (client.py). And it replaces halves of surrogate pairs, which no message can have.
 SETUP = r"""
 import os, re
 from IPython import get_ipython
@@ -75,47 +60,10 @@ try:
 except AttributeError:
     pass
 """
-HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
-
-
-class ForkedProcess:
-    """A child of ours, as LocalProvisioner sees one."""
-
-    stdin = stdout = stderr = None
-
-    def __init__(self, pid):
-        self.pid = pid
-        self.returncode = None
-
-    def poll(self):
-        if self.returncode is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid == self.pid:
-                self.returncode = exit_code(status)
-        return self.returncode
-
-    def wait(self, timeout=None):
-        if self.returncode is None:
-            self.returncode = exit_code(os.waitpid(self.pid, 0)[1])
-        return self.returncode
-
-    def send_signal(self, number):
-        if self.poll() is None:
-            os.kill(self.pid, number)
-
-    def kill(self):
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self):
-        self.send_signal(signal.SIGTERM)
-
-
-def exit_code(status):
-    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
 class Provisioner(LocalProvisioner):
-    """The usual one, but its wait for the end is short."""
+    """The usual provisioner of local kernels, but it notices the end of a kernel within milliseconds."""
 
     async def wait(self):
         while self.process is not None:
@@ -128,175 +76,12 @@ class Provisioner(LocalProvisioner):
         return None
 
 
-PR_SET_PDEATHSIG = 1
+class KernelDied(Exception):
+    """The kernel has ended before it answered."""
 
 
-def be_kernel(place, logs, gate):
-    """The life of a forked kernel. It closes the gate when its sockets are there."""
-    for number, log in enumerate(logs, 1):
-        os.dup2(log.fileno(), number)
-    null = os.open(os.devnull, os.O_RDWR)
-    forget_descriptors(null, [gate])
-    # What is there already has nothing to be written at the end.
-    gc.freeze()
-    os.setsid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # Where a kernel is, there it imports from.
-    sys.path.insert(0, "")
-    try:
-        from ipykernel.kernelapp import IPKernelApp
-
-        arguments = ["-f", place, "--HistoryManager.hist_file=:memory:", "--IPKernelApp.outstream_class=_flowworker.streams.Stream"]
-        sys.argv = ["ipykernel_launcher"] + arguments
-        app = IPKernelApp.instance()
-        app.initialize(arguments)
-        streams = sys.stdout, sys.stderr
-        app.shell.events.register("post_run_cell", lambda result: [stream.drain() for stream in streams])
-        os.dup2(null, gate, inheritable=False)
-        app.start()
-        for stream in streams:
-            stream.drain()
-            stream.release()
-        app.reset_io()
-        # Nobody waits for what its sockets have: they go with the process.
-        atexit.unregister(app.close)
-        atexit.unregister(app.iopub_thread.stop)
-        # At its end ipykernel stops the thread that sends before the one that may be waiting for it,
-        # which then waits for 10 seconds.
-        if app.control_thread is not None and app.control_thread.is_alive():
-            app.control_thread.stop()
-            app.control_thread.join()
-    except BaseException as error:
-        if not isinstance(error, SystemExit):
-            traceback.print_exc()
-            os._exit(1)
-    # As an interpreter ends, but for the last part.
-    sys.modules["_flowworker"].last.append(finish)
-    raise SystemExit(0)
-
-
-def forget_descriptors(null, kept):
-    """Lets go of what belongs to the process that this one was forked from.
-
-    The numbers stay in use, until the objects go that have them: each closes its number when it does, whatever that is by then.
-    """
-    for number in map(int, os.listdir("/proc/self/fd")):
-        if number > 2 and number != null and number not in kept:
-            try:
-                os.fstat(number)
-            except OSError:
-                # It was the listing's own.
-                continue
-            os.dup2(null, number, inheritable=False)
-
-
-def finish():
-    """Ends a kernel when all its threads and all that was registered for the end are through. What is open is written.
-
-    Python would take all modules apart now, for as much time as a small notebook takes as a whole.
-    """
-    for kept in gc.get_objects():
-        if isinstance(kept, io.IOBase):
-            try:
-                kept.flush()
-            except Exception:
-                pass
-    os._exit(0)
-
-
-class Watch:
-    """Hears what a kernel says, so that a loss is noticed.
-
-    A kernel that has answered and does not tell the end of the cell is asked something else. When it has told the end of that, the
-    other one was lost: messages come in order.
-    """
-
-    def __init__(self, client):
-        self.client = client
-        self.answered = None
-        self.ended = None
-        self.asked = None
-        self.silence = 0.0
-
-    def answer(self, message):
-        if message["msg_type"] == "execute_reply":
-            self.answered = message["parent_header"].get("msg_id")
-
-    def hear(self, message):
-        self.silence = 0.0
-        if message["msg_type"] != "status" or message["content"].get("execution_state") != "idle":
-            return
-        ended = message["parent_header"].get("msg_id")
-        if self.asked is not None and ended == self.asked:
-            raise MessagesLost("the kernel's messages are not complete: the one that tells the end of the cell was lost")
-        self.ended = ended
-
-    def hear_nothing(self):
-        if self.answered is None or self.answered == self.ended:
-            return
-        self.silence += SILENCE
-        if self.silence >= LONGEST_SILENCE:
-            raise MessagesLost("the kernel has answered, but has not told the end of the cell for %g s" % self.silence)
-        if self.asked is None:
-            self.asked = self.client.kernel_info()
-
-
-class ShellChannel(AsyncZMQSocketChannel):
-    watch = None
-
-    async def get_msg(self, timeout=None):
-        message = await super().get_msg(timeout)
-        if self.watch is not None:
-            self.watch.answer(message)
-        return message
-
-
-class IOPubChannel(AsyncZMQSocketChannel):
-    watch = None
-    row = 0
-
-    async def get_msg(self, timeout=None):
-        if self.watch is None or timeout is not None:
-            return await super().get_msg(timeout)
-        if self.socket.get(zmq.EVENTS) & zmq.POLLIN:
-            # It is there: no timer is needed. But others have their turn, too.
-            self.row += 1
-            if self.row % 8 == 0:
-                await asyncio.sleep(0)
-            message = await self._recv()
-            self.watch.hear(message)
-            return message
-        while True:
-            try:
-                message = await super().get_msg(SILENCE)
-            except Empty:
-                self.watch.hear_nothing()
-                continue
-            self.watch.hear(message)
-            return message
-
-
-class Client(AsyncKernelClient):
-    """One that drops no message, and whose messages have a form in UTF-8."""
-
-    shell_channel_class = Type(ShellChannel)
-    iopub_channel_class = Type(IOPubChannel)
-
-    def start(self):
-        # Of all sockets that are made from now on.
-        self.context.rcvhwm = self.context.sndhwm = 0
-        unpack = self.session.unpack
-
-        def carefully(data):
-            value = unpack(data)
-            return whole(value) if HALF_PAIR.search(data) else value
-
-        self.session.unpack = carefully
-        self.start_channels()
-
-    def watch(self):
-        """From now on it is noticed when the end of a cell is lost."""
-        self.shell_channel.watch = self.iopub_channel.watch = Watch(self)
+class KernelSilent(Exception):
+    """The kernel does not answer."""
 
 
 class Kernel:
@@ -316,7 +101,8 @@ class Kernel:
         self.client = None
         self.is_ipython = False
         self.is_forked = False
-        # Its standard output and error, beside what it tells in messages: at its start, and at its end.
+        # Files for the kernel's own standard output and error: what it writes before and after it sends output as
+        # messages.
         self.logs = [tempfile.TemporaryFile(dir=self.place) for _ in range(2)]
         self.told = None
 
@@ -332,7 +118,8 @@ class Kernel:
         if pid == 0:
             be_kernel(manager.connection_file, self.logs, opened)
         os.close(opened)
-        # What is connected to too early is tried again only after a while.
+        # ZeroMQ repeats a connection that came too early only after a while, so the sockets of the kernel are waited
+        # for.
         os.read(gate, 1)
         os.close(gate)
         manager.provisioner.process = ForkedProcess(pid)
@@ -366,13 +153,15 @@ class Kernel:
         await self.ready()
         if self.is_forked or not self.is_ipython:
             self.mark()
-        # All are connected; so nothing is left on the disk, whatever happens.
+        # Everything is connected, so the sockets' directory can go: nothing is left on the disk, however the kernel
+        # ends.
         shutil.rmtree(self.place, ignore_errors=True)
 
     def mark(self):
-        """What it writes itself from now on is the step's.
+        """Makes what the kernel itself writes from now on output of the step.
 
-        Until then it is about its start. One of IPython's that is not forked here also writes a copy of what it makes messages of.
+        What it has written before is about its start. A kernel of IPython's that is not forked here also writes a copy
+        of what it sends as messages.
         """
         self.told = [os.fstat(log.fileno()).st_size for log in self.logs]
 
@@ -398,7 +187,7 @@ class Kernel:
             reply = await self.message(self.client.get_shell_msg, end)
         self.client._handle_kernel_info_reply(reply)
         self.is_ipython = reply["content"].get("implementation") == "ipython"
-        # Messages of the kernel arrive from the moment that its "idle" does.
+        # When the kernel's "idle" has arrived, its further messages arrive as well.
         while True:
             told = await self.message(self.client.get_iopub_msg, min(end, time.monotonic() + ARRIVAL))
             if told["msg_type"] == "status" and told["content"]["execution_state"] == "idle":
@@ -408,7 +197,7 @@ class Kernel:
         return await get(timeout=max(0, end - time.monotonic()))
 
     async def enter(self, rundir):
-        """Gets a kernel of IPython's ready for cells."""
+        """Runs SETUP in a kernel of IPython's, so that it is ready for cells."""
         asked = self.client.execute("exec(%r, {'place': %r})" % (SETUP, rundir), silent=True, store_history=False)
         while True:
             reply = await self.client.get_shell_msg(timeout=self.timeout)
@@ -423,7 +212,7 @@ class Kernel:
             raise KernelDied()
 
     async def stop(self):
-        """Ends it in order: it may have something to write yet."""
+        """Asks the kernel to end, and waits for that: it may still have something to write."""
         manager = self.manager
         if manager.has_kernel and self.client is not None:
             if await manager.is_alive():
@@ -438,7 +227,7 @@ class Kernel:
         await self.forget()
 
     async def forget(self):
-        """Lets go of one that is dead."""
+        """Releases what belongs to a kernel that has ended."""
         if self.client is not None:
             self.client.stop_channels()
         try:
@@ -447,7 +236,7 @@ class Kernel:
             shutil.rmtree(self.place, ignore_errors=True)
 
     def pass_on(self, streams):
-        """Gives what it wrote itself to the descriptors of the step, once."""
+        """Copies what the kernel itself has written to the step's descriptors. Nothing is copied twice."""
         if self.told is None:
             return
         for at, (log, stream) in enumerate(zip(self.logs, streams)):
@@ -460,25 +249,33 @@ class Kernel:
                     data = data[os.write(stream, data) :]
 
     def said(self):
-        """The end of what it wrote."""
+        """The end of what the kernel itself has written, for messages."""
         text = b"".join(os.pread(log.fileno(), 1 << 20, 0) for log in self.logs)
         return text.decode(errors="replace")[-4000:].strip()
 
 
-class KernelDied(Exception):
-    """A kernel that has ended before it answered."""
+class Ahead:
+    """A kernel that is started before there is a job for it."""
 
+    def __init__(self):
+        self.kernel = Kernel("python3", START_TIMEOUT)
+        try:
+            self.kernel.fork()
+        except Exception:
+            self.drop()
 
-class KernelSilent(Exception):
-    """A kernel that does not answer."""
+    def take(self):
+        kernel, self.kernel = self.kernel, None
+        return kernel
 
-
-class MessagesLost(Exception):
-    """Not all that a kernel has said has arrived."""
+    def drop(self):
+        if self.kernel is not None:
+            run_sync(self.kernel.stop)()
+            self.kernel = None
 
 
 def short_directory():
-    """Where a kernel's sockets can be: their paths have 107 bytes at most."""
+    """A directory for a kernel's sockets, whose paths may have 107 bytes at most."""
     place = tempfile.gettempdir()
     return place if len(place) < 60 else "/tmp"
 
@@ -494,6 +291,8 @@ def is_ours(name):
         return False
     if "kernel_provisioner" in (spec.metadata or {}) or [a for a in argv[3:] if a not in ("-f", "{connection_file}")]:
         return False
+    # This is Python's own search of PATH, and not the library's: jupyter_client would start the kernel by it, from this
+    # process.
     found = argv[0] if os.path.isabs(argv[0]) else shutil.which(argv[0])
-    # Not by what it links to: the environment of a virtual interpreter is where it was called.
+    # Links are not followed: a virtual environment is found by the path that its interpreter was called with.
     return found is not None and (argv[0] in ("python", "python3") or os.path.abspath(found) == sys.executable)

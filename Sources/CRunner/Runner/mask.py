@@ -1,8 +1,15 @@
-"""Hides secrets in texts, as the library does in output (Secrets/Mask.swift)."""
+"""Hides secrets in the texts of notebooks, by the same rule as Secrets/Mask.swift.
+
+The rule is here a second time because papermill writes the output notebook, in a process where the library is not
+loaded, and in a container even on another machine. The library could mask the file only after it was written, and would
+leave secrets in it whenever the step is killed. Tests/runner/test_mask.py compares the result with the rule.
+"""
 
 
 def places(text, word):
-    """Where a word stands in a text, also where it overlaps itself. (Knuth, Morris and Pratt: the time does not grow with the word.)"""
+    """The positions of a word in a text, overlapping ones included. By the algorithm of Knuth, Morris and Pratt the
+    time does not grow with the length of the word.
+    """
     first = text.find(word)
     if first < 0:
         return
@@ -22,7 +29,7 @@ def places(text, word):
 
 
 def masked(text, words):
-    """The text with three stars in place of all that the words cover: where they overlap, no part of any is shown."""
+    """The text with three stars in place of each part that words cover, also where words overlap."""
     pieces, end = [], 0
     covered = None
     for place in sorted(place for word in words for place in places(text, word)):

@@ -1,7 +1,7 @@
-"""One notebook, in a container of its own.
+"""Runs one notebook in a container of its own.
 
-The library has put the job into a file, and a word beside it: what is said of the job goes to the standard error, in lines that
-begin with the byte 1E and that word.
+The library has put the job into a file, and a word into another one. The runner's lines go to the standard error: each
+begins with the byte 1E and that word, by which the library tells them from the step's own output.
 """
 
 import os

@@ -1,18 +1,18 @@
-"""The interpreter itself: it stays warm, and each job is done by a process that it forks.
+"""The main loop of an interpreter, which stays running and forks a process for each job.
 
-The library starts it as `PYTHON -c BOOT` with a socket as its standard output, over which it sends
-this program, then one line `{"kind": "call" | "notebook", "kernel_ahead": bool, "idle": seconds}`. When
-the interpreter has said `{"event": "ready"}`, it takes jobs, one at a time: a line `{"job": true}` with four
-descriptors: the standard output and error of the job, the run directory, and a file with the job's
-JSON text. The process that does the job says `started`, and then what the job's module says
-(call.py, notebook.py); when it has gone, the interpreter says
+The library starts it as `PYTHON -c BOOT`, with a socket as its standard output. Over this socket the library sends the
+runner's files, and then one line `{"kind": "call" | "notebook", "kernel_ahead": bool, "idle": seconds}`. When the
+interpreter has said `{"event": "ready"}`, it takes one job at a time: a line `{"job": true}` with four descriptors,
+which are the standard output and error of the job, the run directory, and a file with the job's JSON text. The process
+that does the job says `started`, and then what the job's module says (call.py, notebook.py). When this process has
+ended, the interpreter says
 
     {"event": "done", "pid", "status", "user", "system", "peak_bytes", "clean", "left": [{"pid"}]}
 
-where `status` is that of wait(2). While a job is done, the process for the next one gets ready. If the job has left processes, `clean` is false: the library then ends
-the interpreter, with all that came from it. It ends by itself when nothing is asked of it for the idle
-time, and when the library goes. What becomes of a job that is cancelled, or takes too long, or whose
-host dies, is not its concern: a monitor process of the library ends all of it.
+where `status` is that of wait(2), and `clean` is false if the job has left processes: the library then ends the
+interpreter with all of its processes. While a job is done, the process for the next job gets ready. An interpreter ends
+by itself when it gets no job within the idle time, and when the library closes the socket. A job that is cancelled or
+takes too long, or whose host dies, is ended by the monitor process of the library.
 """
 
 import ctypes
@@ -39,7 +39,8 @@ def main(descriptor):
     if heard is None:
         return
     begin = heard[0]
-    # What a job leaves comes to us, so it is seen. Where a sandbox refuses that, the library is told, and ends us behind each job.
+    # Processes that a job leaves become children of this one, so they are seen. Where a sandbox refuses that, the
+    # library is told, and ends the interpreter after each job.
     try:
         is_reaper = ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     except (OSError, AttributeError):
@@ -54,10 +55,11 @@ def main(descriptor):
 
 
 def serve(channel, idle, prepare):
-    """Does one job after the other."""
+    """Waits for jobs, and keeps one process ready for the next job."""
     worker, gate = fork(channel, prepare)
     while worker:
-        # A byte says that it has a job, the end that there is none.
+        # The worker writes a byte when it has a job. It closes the pipe without one when the library has closed the
+        # connection.
         if not select.select([gate], [], [], idle)[0]:
             os.kill(worker, signal.SIGTERM)
         has_job = os.read(gate, 1) != b""
@@ -65,7 +67,7 @@ def serve(channel, idle, prepare):
         if not has_job:
             os.waitpid(worker, 0)
             return
-        # While it works, the next one gets ready.
+        # The process for the next job gets ready while this one works.
         spare, gate = fork(channel, prepare)
         if spare:
             finish(channel, worker, spare)
@@ -73,7 +75,9 @@ def serve(channel, idle, prepare):
 
 
 def fork(channel, prepare):
-    """Makes a process for a job. Gives its pid, and what tells of its job; 0: this is that process, and it is done."""
+    """Makes a process for a job. Gives its pid and a descriptor that tells of its job; in the new process, when its job
+    is done, 0.
+    """
     gate, opened = os.pipe()
     worker = os.fork()
     if worker:
@@ -85,7 +89,7 @@ def fork(channel, prepare):
 
 
 def finish(channel, worker, spare):
-    """Waits for a process that works, and tells of its end."""
+    """Waits for the end of a job's process, and tells the library of it."""
     _, status, usage = os.wait4(worker, 0)
     left = leftovers(spare)
     channel.say(
@@ -101,7 +105,7 @@ def finish(channel, worker, spare):
 
 
 def leftovers(spare):
-    """The processes that a job has left: those that have come to us."""
+    """The processes that a job has left, which have become children of this one."""
     left = []
     for pid in children():
         if pid != spare and os.waitpid(pid, os.WNOHANG)[0] == 0:
@@ -115,7 +119,7 @@ def children():
 
 
 def work(channel, opened, prepare):
-    """The life of a process that does one job, and ends with it."""
+    """Waits for one job and does it, in a process of its own."""
     ahead = prepare() if prepare is not None else None
     heard = channel.hear()
     if heard is None:
@@ -139,5 +143,5 @@ def work(channel, opened, prepare):
         from _flowworker import notebook
 
         notebook.run(channel.say, job, ahead)
-        # Nothing of the step's has run in this process, so there is nothing to end in order.
+        # No code of the step has run in this process, so no exit function of it has to be called.
         os._exit(0)

@@ -1,7 +1,8 @@
-"""The standard streams of a kernel that is forked: none of what is written to their descriptors is lost.
+"""The standard streams of a forked kernel: nothing that is written to their descriptors is lost.
 
-ipykernel has a thread that takes it from a pipe and makes messages of it. What that has not done when a cell ends, which may be all that a
-short process has written, is in no message of the cell.
+ipykernel has a thread that reads the descriptors' pipe and makes messages of what it reads. What it has not read when a
+cell ends is in no message of the cell: of a short process this may be everything. So the pipe is drained at the end of
+each cell.
 """
 
 import codecs
@@ -24,13 +25,13 @@ class Stream(OutStream):
         super().__init__(*more, **named)
 
     def _watch_pipe_fd(self):
-        """The life of the thread."""
+        """Runs in the thread that reads the pipe."""
         while self._should_watch:
             select.select([self._fid], [], [])
             self.drain()
 
     def drain(self):
-        """Makes messages of all that has been written until now."""
+        """Makes messages of everything that has been written until now."""
         if not self._should_watch:
             return
         with self.taking:
@@ -44,6 +45,6 @@ class Stream(OutStream):
         return int.from_bytes(fcntl.ioctl(self._fid, termios.FIONREAD, bytes(4)), sys.byteorder)
 
     def release(self):
-        """Gives the descriptor back: what is written from now on is in no message."""
+        """Restores the descriptor. What is written from now on is in no message."""
         if self._should_watch:
             os.dup2(self._original_stdstream_copy, self._original_stdstream_fd)

@@ -1,7 +1,8 @@
-"""What the runner says to the library, and how it hears from it.
+"""The connection to the library, and the texts of messages.
 
-A line is one JSON object. Text in it is only shown: what JSON has no form for (NUL, half surrogate pairs) becomes U+FFFD, and what is very
-long loses its middle. The value of a function is not shown but carried, so it is exact or refused (call.py).
+Each line on the connection is one JSON object. Text in it is only shown: characters that JSON does not have (NUL,
+halves of surrogate pairs) become U+FFFD, and a very long text is cut in its middle. The value of a function is not
+shown but passed on, so it is exact or refused (call.py).
 """
 
 import difflib
@@ -12,17 +13,17 @@ import socket
 import sys
 import traceback
 
-# Characters. No text of an exception is longer, so a line of the runner has a bound.
+# The most characters of a text, so that the lines of the runner have a bound.
 LONGEST_TEXT = 1 << 20
-# The library's reader takes values with this many levels of nesting.
+# The most levels of nesting that the library's reader takes.
 DEEPEST = 2048
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
 HALF_PAIRS = re.compile("[\ud800-\udfff]")
 
 
 def shown(text):
-    """A text as it can be shown: one that JSON has, and no longer than that."""
-    # An exact string: a class of its own may behave as it likes.
+    """A text in the form in which it can be shown."""
+    # `join` makes an exact string: a subclass may override any method.
     text = "".join((text,))
     if len(text) > LONGEST_TEXT:
         half = LONGEST_TEXT // 2
@@ -31,18 +32,18 @@ def shown(text):
 
 
 def whole(value):
-    """A JSON value without half surrogate pairs, which JSON can be read from and not written to a file."""
+    """A JSON value without halves of surrogate pairs: JSON can be read with them, but not written to a file."""
     return json.loads(HALF_PAIRS.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
 
 
 def frame(event, more):
-    """The line that says one thing."""
+    """The line for an event."""
     said = {name: shown(value) if isinstance(value, str) else value for name, value in more.items()}
     return json.dumps(dict(said, event=event), allow_nan=False).encode() + b"\n"
 
 
 def load_job(file):
-    """The job from its file. It may be nested more deeply than Python's own reader goes."""
+    """Reads a job from its file. A job may be nested more deeply than Python's reader goes without help."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(limit + 2 * DEEPEST)
     try:
@@ -52,10 +53,11 @@ def load_job(file):
 
 
 class Channel:
-    """Lines of JSON in both directions, some with descriptors."""
+    """The connection to the library: lines of JSON in both directions. Lines to the runner may come with descriptors.
+    """
 
     def __init__(self, descriptor):
-        # Not among the descriptors that a job or a kernel has.
+        # The number is 10 or higher, so that it is none of those that programs expect to be free.
         high = os.dup(descriptor) if descriptor > 9 else _above(descriptor, 10)
         os.close(descriptor)
         os.set_inheritable(high, False)
@@ -65,22 +67,22 @@ class Channel:
         self.descriptors = []
 
     def say(self, event, **more):
-        """Says one thing."""
+        """Sends an event."""
         self.send(frame(event, more))
 
     def send(self, line):
-        """Sends a line. It goes in one piece: more than one process may speak."""
+        """Sends a line in one piece, because more than one process may send."""
         if _identity(self.socket.fileno()) != self.identity:
-            # A function has closed what it found open, and its own file may have the number now.
+            # The function has closed the descriptor, and a file of its own may have the number now.
             sys.exit("the function has closed the connection to the library")
         try:
             self.socket.sendall(line)
         except ConnectionError:
-            # The library has gone, and nothing that is done has a taker.
+            # The library is gone, so nobody takes the result.
             os._exit(0)
 
     def hear(self):
-        """Gives what is said next, and the descriptors with it; None when the library has gone."""
+        """Gives the next line and the descriptors that came with it; None when the library is gone."""
         while b"\n" not in self.rest:
             space = socket.CMSG_SPACE(8 * 4)
             try:
@@ -115,7 +117,8 @@ def _identity(descriptor):
     return facts.st_dev, facts.st_ino
 
 
-# What a function raises, or gives, has code of its own: any of it may fail in any way.
+# An exception or a value of a function may have code of its own, which may fail in any way. So each of these functions
+# catches everything.
 
 
 def class_name(kind):
@@ -127,7 +130,7 @@ def class_name(kind):
 
 
 def type_name(error):
-    """The name of an exception's type, as a traceback has it."""
+    """The name of an exception's type, in the form that a traceback has."""
     kind = type(error)
     try:
         module = shown(kind.__module__)
@@ -144,7 +147,7 @@ def message_of(error):
 
 
 def trace_of(error):
-    """The trace of an exception as Python prints it, without the runner's own frames."""
+    """The trace of an exception in the form that Python prints, without the frames of the runner."""
     try:
         _drop_frames(error)
         return "".join(traceback.format_exception(type(error), error, error.__traceback__))
@@ -166,13 +169,22 @@ def _drop_frames(error):
 
 
 def named(names):
-    """Names in a sentence: the first ten, each shortened."""
+    """Names for a sentence: the first ten, each shortened."""
     names = list(names)
     more = ", and %d more" % (len(names) - 10) if len(names) > 10 else ""
     return ", ".join('"%s"' % name[:200] for name in names[:10]) + more
 
 
 def closest(name, known):
-    """What a misspelt name may mean, for the end of a sentence."""
+    """The hint at the name that a misspelt one may mean, for the end of a sentence."""
     found = difflib.get_close_matches(name, list(known), 1)
     return '; did you mean "%s"?' % found[0][:200] if found else ""
+
+
+def quoted(text):
+    return '"%s"' % text
+
+
+def one_line(value):
+    text = value if isinstance(value, str) else message_of(value)
+    return " ".join(text.split())

@@ -1,10 +1,11 @@
-/// Finding what somebody meant.
+/// The search for the name that somebody meant.
 extension MessageFormat {
-  /// How many known names are compared with a wrong one, and how long these may be: a message is not worth more.
+  /// The most known names that are compared with a wrong one, and the most bytes of each. More would cost more time
+  /// than the hint in a message is worth.
   private static let mostCompared = 1000
   private static let longestCompared = 64
 
-  /// The known name that is most like a wrong one, if any is like it at all.
+  /// The known name that is most similar to a wrong one; `nil` if none is similar.
   package static func closest<Names: Sequence>(to wrong: String, among known: Names) -> String? where Names.Element == String {
     let letters = Array(wrong.utf8.prefix(longestCompared + 1))
     guard letters.count <= longestCompared else { return nil }
@@ -12,7 +13,7 @@ extension MessageFormat {
     var compared = 0
     for name in known {
       let count = name.utf8.count
-      // As many letters at least have to be put in or taken out.
+      // The distance is at least the difference of the lengths.
       let least = abs(count - letters.count)
       guard count <= longestCompared, least <= farthest(count), least < letters.count else { continue }
       compared += 1
@@ -26,7 +27,7 @@ extension MessageFormat {
 
   private static func farthest(_ count: Int) -> Int { max(2, count / 3) }
 
-  /// How many insertions, deletions, changes and swaps of neighbours make one of the other.
+  /// The number of insertions, deletions, changes and swaps of neighbours that turn one name into the other.
   private static func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     var beforeLast: [Int] = []
     var last = Array(0...b.count)

@@ -1,9 +1,9 @@
-/// Why a call failed: the one error type of the library.
+/// Why a call of the library failed.
 ///
-/// A message is one line for the person who reads it: what was wrong, where, and what would be
-/// right. It does not name the call, which the reader knows.
+/// The message is one line: what was wrong, where, and what would be right. It does not name the function that was
+/// called, because the reader knows it.
 package struct FlowError: Error {
-  /// What went wrong, as the header numbers it.
+  /// The kind of failure, with the number that the header gives it.
   package enum Code: Int32, Sendable {
     case invalid = -1
     case syntax = -2
@@ -18,9 +18,9 @@ package struct FlowError: Error {
 
   package let code: Code
   package let message: String
-  /// The JSON pointer (RFC 6901) of the value, where the error is about one.
+  /// The JSON pointer (RFC 6901) of the value that is wrong, where the error is about a value.
   package let path: String?
-  /// Where in the text it is, where there is a text.
+  /// The position of the value in its text, where the text is at hand.
   package var position: TextPosition?
 
   package init(_ code: Code, _ message: String, path: String? = nil, position: TextPosition? = nil) {
@@ -38,7 +38,7 @@ package struct FlowError: Error {
     .forked, "this process was forked from one that uses the library: load it in a new program (exec), or fork before")
 }
 
-/// A place in a text, counted from 1; columns count characters.
+/// A position in a text. Lines and columns are counted from 1, and a column is a character.
 package struct TextPosition: Equatable, Sendable {
   package let line: Int
   package let column: Int

@@ -1,11 +1,11 @@
 internal import CSystem
 internal import Glibc
 
-/// What an error of the system comes from: the limit that was met, with its value, or who refuses a call.
+/// The cause of a system error: the limit that was met, with its value, or what refuses the call.
 struct SystemLimit {
-  /// As a message shows it: `nil` where the error says all.
+  /// The limit for a message; `nil` where the error itself says enough.
   let shown: String?
-  /// What is likely to help.
+  /// What probably helps.
   let likely: String?
 
   init(_ error: Int32, call: String?) {
@@ -13,7 +13,9 @@ struct SystemLimit {
     case EMFILE:
       let limit = SystemLimit.number(fws_limit_of_descriptors())
       shown = "RLIMIT_NOFILE is \(limit)"
-      likely = "this process has as many descriptors as it may have (RLIMIT_NOFILE, \(limit)): raise the limit, or run fewer steps at once"
+      likely =
+        "this process has as many descriptors as it may have (RLIMIT_NOFILE, \(limit)): raise the limit, or run fewer "
+        + "steps at once"
     case ENFILE:
       shown = nil
       likely = "the system has no descriptor left (fs.file-max)"
@@ -21,21 +23,23 @@ struct SystemLimit {
       let limits = SystemLimit.processes
       shown = limits
       likely =
-        "as many processes run as may: \(limits). Raise the limit, or run fewer steps at once; \"retries\" on \"spawn_failed\" "
-        + "wait for others to end"
+        "as many processes run as may: \(limits). Raise the limit, or run fewer steps at once; \"retries\" on "
+        + "\"spawn_failed\" wait for others to end"
     case ENOMEM, ENOBUFS:
       shown = nil
       likely = "memory ran out: that of the system, of the control group, or of this process (RLIMIT_AS)"
     case EPERM, EACCES, ENOSYS:
       shown = nil
-      likely = call.map { "\($0) is refused: by the seccomp filter of a container or a sandbox, or by a security module" }
+      likely = call.map {
+        "\($0) is refused: by the seccomp filter of a container or a sandbox, or by a security module"
+      }
     default:
       shown = nil
       likely = nil
     }
   }
 
-  /// The limits of processes, with their values.
+  /// The limits on the number of processes, with their values.
   private static var processes: String {
     var limits = ["RLIMIT_NPROC is \(number(fws_limit_of_processes()))"]
     if let most = mostOfGroup { limits.append("pids.max is \(most)") }
@@ -44,7 +48,7 @@ struct SystemLimit {
 
   private static func number(_ limit: UInt64) -> String { limit == .max ? "unlimited" : "\(limit)" }
 
-  /// pids.max of the control group of this process, or of one above it; the least of them.
+  /// The smallest pids.max of the control group of this process and of the groups above it.
   private static var mostOfGroup: Int? {
     guard let groups = text("/proc/self/cgroup") else { return nil }
     var least: Int?
@@ -57,7 +61,7 @@ struct SystemLimit {
         if let value = text("\(root)\(path)/pids.max").flatMap({ $0.pieces(at: "\n").first.flatMap { Int($0) } }) {
           least = min(least ?? value, value)
         }
-        // The root of the groups is "/".
+        // The path "/" is the root of the groups.
         guard path.utf8.count > 1, let (above, _) = path.cut(atLast: "/") else { break }
         path = above
       }
@@ -65,7 +69,7 @@ struct SystemLimit {
     return least
   }
 
-  /// The beginning of a small file of the system.
+  /// The first 4 KiB of a file of the system.
   private static func text(_ path: String) -> String? {
     let fd = open(path, O_RDONLY | O_CLOEXEC)
     if fd < 0 { return nil }

@@ -1,10 +1,12 @@
-/// Why a document cannot be used, told from the inside out: whoever found the value knows what is
-/// wrong, and each reader on the way out adds its step to the value's place. Nothing is built for a
-/// place as long as all is well.
+/// Why a document cannot be used, and the place of the value that is wrong.
+///
+/// The place is built from the inside out: the reader that finds the fault knows what is wrong, and each reader around
+/// it adds its own step. So no place is built for a document that is right.
 package struct ValidationError: Error {
   package let message: String
+  /// The steps to the value, the last one first.
   private(set) var inwards: [JSONPointer.Step]
-  /// The error is about the key of the member, not about its value.
+  /// Whether the key of the member is wrong, and not its value.
   let isAboutKey: Bool
 
   package init(_ message: String, isAboutKey: Bool = false) {
@@ -29,5 +31,40 @@ package struct ValidationError: Error {
     FlowError(
       .document, message, path: pointer.text,
       position: text.flatMap { JSONLocator(text: $0).position(of: pointer, atKey: isAboutKey) })
+  }
+}
+
+/// A place in a document. It is kept as the steps to it, and written out only for an error.
+package struct JSONPointer {
+  private(set) var steps: [Step]
+
+  enum Step {
+    case key(String)
+    case index(Int)
+  }
+
+  static let root = JSONPointer(steps: [])
+
+  func key(_ name: String) -> JSONPointer { JSONPointer(steps: steps + [.key(name)]) }
+  func index(_ number: Int) -> JSONPointer { JSONPointer(steps: steps + [.index(number)]) }
+
+  /// The pointer as RFC 6901 writes it: `~` becomes `~0`, and `/` becomes `~1`.
+  package var text: String {
+    var text = ""
+    for step in steps {
+      text += "/"
+      switch step {
+      case .index(let number): text += String(number)
+      case .key(let name):
+        for scalar in name.unicodeScalars {
+          switch scalar {
+          case "~": text += "~0"
+          case "/": text += "~1"
+          default: text.unicodeScalars.append(scalar)
+          }
+        }
+      }
+    }
+    return text
   }
 }

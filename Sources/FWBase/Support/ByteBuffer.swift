@@ -1,12 +1,12 @@
 internal import Glibc
 
-/// Bytes that grow in malloc'ed memory: Swift's own arrays end the process when memory runs out,
-/// which is the host's.
+/// Bytes in memory of malloc(3) that grows. Swift's own arrays would end the process, which is the host's, when memory
+/// runs out.
 package struct ByteBuffer: ~Copyable {
   package private(set) var start: UnsafeMutablePointer<UInt8>?
   package private(set) var count = 0
   private var capacity = 0
-  /// Memory ran out. What was there before is kept; later bytes are not taken.
+  /// Whether memory ran out. The bytes before are kept, and later bytes are not taken.
   package private(set) var isExhausted = false
 
   package init() {}
@@ -14,7 +14,7 @@ package struct ByteBuffer: ~Copyable {
 
   package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
 
-  /// Makes room for more bytes behind the last; `nil` if there is no memory.
+  /// Makes room for more bytes behind the last one. Gives `nil` if there is no memory.
   @inline(__always)
   package mutating func room(for extra: Int) -> UnsafeMutablePointer<UInt8>? {
     if capacity - count < extra, !grow(extra) { return nil }
@@ -38,10 +38,10 @@ package struct ByteBuffer: ~Copyable {
     return false
   }
 
-  /// Room that is there without growing.
+  /// The number of bytes that can be added without growing.
   package var spare: Int { capacity - count }
 
-  /// Takes in bytes that were written into `room`.
+  /// Counts bytes that were written into `room`.
   package mutating func commit(_ added: Int) { count += max(0, min(added, capacity - count)) }
 
   @inline(__always)
@@ -66,7 +66,7 @@ package struct ByteBuffer: ~Copyable {
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }
 
-  /// Forgets the first bytes; the others move to their place.
+  /// Drops the first bytes. The others move to the beginning.
   package mutating func removeFirst(_ removed: Int) {
     guard let start, removed > 0 else { return }
     let left = max(0, count - removed)
@@ -74,10 +74,10 @@ package struct ByteBuffer: ~Copyable {
     count = left
   }
 
-  /// Forgets the bytes from `end` on.
+  /// Drops the bytes from `end` on.
   package mutating func truncate(_ end: Int) { count = max(0, min(count, end)) }
 
-  /// Memory has run out: forgets the last part of the bytes, so that there is some again for everything else.
+  /// Drops the last sixteenth of the bytes after memory has run out, so that there is some memory for everything else.
   package mutating func giveBack() {
     isExhausted = true
     count -= count / 16
@@ -86,8 +86,8 @@ package struct ByteBuffer: ~Copyable {
     capacity = count
   }
 
-  /// Gives away what there is, also where memory has run out, with a NUL behind it: the last byte goes for that if there is no
-  /// other room.
+  /// Gives the bytes away, followed by a NUL, even after memory has run out. If there is no room for the NUL, it
+  /// replaces the last byte.
   package consuming func takeRest() -> (start: UnsafeMutablePointer<UInt8>?, count: Int) {
     if spare == 0, count > 0, isExhausted || room(for: 1) == nil { count -= 1 }
     guard count > 0, let given = start else { return (nil, 0) }
@@ -98,7 +98,8 @@ package struct ByteBuffer: ~Copyable {
     return (realloc(given, kept + 1)?.assumingMemoryBound(to: UInt8.self) ?? given, kept)
   }
 
-  /// Gives away the memory with a NUL behind the bytes, cut to size where that is worth it; the taker frees it.
+  /// Gives the memory away, with a NUL behind the bytes. The caller frees it. Memory is cut to size where that saves
+  /// much.
   package consuming func take() -> UnsafeMutablePointer<UInt8>? {
     append(byte: 0)
     guard !isExhausted else { return nil }

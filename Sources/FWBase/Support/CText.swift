@@ -1,11 +1,11 @@
 internal import Glibc
 
-/// C text that is lent to callers.
+/// C text that lives as long as its owner, and is lent to callers.
 package final class CText: @unchecked Sendable {
-  // Unchecked: the memory never changes.
+  // The conformance is unchecked because the memory never changes.
   package let start: UnsafePointer<CChar>
 
-  /// A copy, byte for byte.
+  /// Copies a text byte for byte.
   package init(copying text: UnsafePointer<CChar>) throws(FlowError) {
     guard let copy = strdup(text) else { throw .noMemory }
     start = UnsafePointer(copy)
@@ -16,7 +16,7 @@ package final class CText: @unchecked Sendable {
     start = UnsafePointer(copy)
   }
 
-  /// One that says why something failed; `nil` if there is no memory for it.
+  /// Makes the text of a message; `nil` if there is no memory for it.
   package convenience init?(message: String) { try? self.init(MessageFormat.message(message)) }
 
   package var string: String { String(cString: start) }
@@ -24,7 +24,7 @@ package final class CText: @unchecked Sendable {
   deinit { free(UnsafeMutablePointer(mutating: start)) }
 }
 
-/// Text in malloc'ed memory, ready to be handed to a C caller.
+/// Text in memory of malloc(3), to be given to a C caller.
 package struct CString: ~Copyable {
   private var start: UnsafeMutablePointer<CChar>?
 
@@ -35,7 +35,7 @@ package struct CString: ~Copyable {
     start = copy
   }
 
-  /// Gives the memory away; whoever takes it frees it.
+  /// Gives the memory away. The caller frees it.
   package consuming func take() -> UnsafeMutablePointer<CChar>? {
     let given = start
     start = nil
@@ -44,7 +44,7 @@ package struct CString: ~Copyable {
 
   package var string: String { start.map { String(cString: $0) } ?? "" }
 
-  /// They live as long as the text does.
+  /// The bytes, which live as long as the text.
   package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: start.map { strlen($0) } ?? 0) }
 
   deinit { free(start) }

@@ -1,8 +1,8 @@
 internal import CSystem
 
-/// A value that threads take turns with.
+/// A value with a lock: one thread at a time uses it.
 package final class Guarded<Value>: @unchecked Sendable {
-  // Unchecked: the value is touched under the mutex only.
+  // The conformance is unchecked because the value is used only under the lock.
   private let mutex: UnsafeMutableRawPointer
   private var value: Value
 

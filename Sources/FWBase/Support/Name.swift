@@ -1,11 +1,12 @@
 internal import Glibc
 
-/// A name from outside: of a step, a worker, a volume, a parameter, a variable, a secret, a function. Two names are the same
-/// if they have the same bytes. Swift's `String` takes texts for equal that Unicode calls equivalent, which are two
-/// names for files, environments and everybody else: it is no key of a dictionary here, and is not compared.
+/// A name from outside: of a step, a worker, a volume, a parameter, a variable, a secret or a function. Two names are
+/// the same if they have the same bytes. Swift's `String` compares by Unicode's equivalence, by which two names of
+/// files or variables can be equal. So a `String` from outside is no key of a dictionary, and is not compared with
+/// `==`.
 package struct Name: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
   package let bytes: ContiguousArray<UInt8>
-  /// Computed once, so that looking it up need not.
+  /// The hash, which is computed once so that a lookup need not compute it.
   let hash: UInt32
 
   package init(_ text: String) {
@@ -19,7 +20,7 @@ package struct Name: Hashable, Comparable, Sendable, ExpressibleByStringLiteral 
 
   package static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
     countWork()
-    // Swift's hasher is seeded: no document can make all its names collide.
+    // Swift's hasher is seeded, so no document can be made whose names all collide.
     var hasher = Hasher()
     hasher.combine(bytes: bytes)
     return UInt32(truncatingIfNeeded: hasher.finalize())
@@ -35,11 +36,11 @@ package struct Name: Hashable, Comparable, Sendable, ExpressibleByStringLiteral 
   package func hash(into hasher: inout Hasher) { hasher.combine(hash) }
 
   #if DEBUG
-    /// How often names were hashed and compared: tests look at how that grows with a document.
+    /// Counts how often names are hashed and compared. Tests check how the count grows with a document.
     @TaskLocal package static var work: Work?
 
     package final class Work: @unchecked Sendable {
-      // Unchecked: the test that has it is one task.
+      // The conformance is unchecked because the test that has the counter is one task.
       package var count = 0
     }
 

@@ -1,9 +1,10 @@
 internal import Glibc
 
-/// Numbers the names that are put into it, from 0. It is filled by one thread; then any number of
-/// threads may look up names without a lock and without counting a reference.
+/// Gives numbers to names, from 0. One thread fills the table. After that any number of threads may look names up at
+/// once, without a lock and without counting references.
 package final class NameTable: @unchecked Sendable {
-  // Unchecked: raw memory, which does not change once the table is shared.
+  // The conformance is unchecked because the memory does not change once the table is shared.
+
   private struct Entry {
     let start: Int
     let count: Int
@@ -13,7 +14,8 @@ package final class NameTable: @unchecked Sendable {
   private var names = ByteBuffer()
   private var entries: UnsafeMutablePointer<Entry>
   private var entryCapacity = 16
-  /// Open addressing: 0 is empty, else the number of an entry and 1.
+  /// The hash table, with open addressing. A slot has 0 if it is empty, and otherwise 1 more than the number of an
+  /// entry.
   private var slots: UnsafeMutablePointer<UInt32>
   private var mask = 31
   package private(set) var count = 0
@@ -50,8 +52,8 @@ package final class NameTable: @unchecked Sendable {
     }
   }
 
-  /// Puts a name in. If it is there already, nothing changes and `isNew` is false.
-  func insert(_ name: UnsafeRawBufferPointer) throws(FlowError) -> (number: Int, isNew: Bool) {
+  /// Puts a name in. If the table already has it, nothing changes and `isNew` is false.
+  package func insert(_ name: UnsafeRawBufferPointer) throws(FlowError) -> (number: Int, isNew: Bool) {
     let hash = Name.hash(name)
     if let number = number(of: name, hash: hash) { return (number, false) }
     guard count < Int(Int32.max) - 1 else { throw .noMemory }
@@ -67,7 +69,7 @@ package final class NameTable: @unchecked Sendable {
 
   package func insert(_ name: String) throws(FlowError) -> (number: Int, isNew: Bool) {
     let bytes = ContiguousArray(name.utf8)
-    // Swift's own closure takes no typed throws here.
+    // `withUnsafeBytes` takes no closure with typed throws.
     let result: Result<(number: Int, isNew: Bool), FlowError> = bytes.withUnsafeBytes { bytes in
       do throws(FlowError) { return .success(try insert(bytes)) } catch { return .failure(error) }
     }

@@ -1,9 +1,9 @@
 internal import CSystem
 
-// Work on text by its bytes. What comes from outside (paths, protocols, messages of programs) is compared and taken apart by
-// bytes: Swift's own functions work by canonical characters, for which "/" and a combining mark are one character, and which
-// find two different names to be equal. `contains` is here because the standard library has it only with its regular
-// expressions, which are a megabyte.
+// These functions work on the bytes of a text. Text from outside (paths, protocols, messages of programs) is compared
+// and taken apart by them, because Swift's own functions work on canonical characters: for these, "/" and a combining
+// mark are one character, and two spellings of a letter are equal. `contains` is here because the standard library has
+// it only together with its regular expressions, which take a megabyte.
 
 extension StringProtocol {
   /// Whether the bytes of another text are in this one.
@@ -18,24 +18,24 @@ extension StringProtocol {
     }
   }
 
-  /// Whether it has the same bytes.
+  /// Whether two texts have the same bytes.
   package func isSame(as other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
 
   package func begins(with prefix: some StringProtocol) -> Bool { utf8.starts(with: prefix.utf8) }
 
   package func ends(with suffix: some StringProtocol) -> Bool { utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
 
-  /// What is behind a beginning; `nil` if it does not begin so.
+  /// The text behind a prefix; `nil` if it does not begin with the prefix.
   package func without(prefix: some StringProtocol) -> SubSequence? {
     begins(with: prefix) ? self[utf8.index(startIndex, offsetBy: prefix.utf8.count)...] : nil
   }
 
-  /// What is before an end; `nil` if it does not end so.
+  /// The text before a suffix; `nil` if it does not end with the suffix.
   package func without(suffix: some StringProtocol) -> SubSequence? {
     ends(with: suffix) ? self[..<utf8.index(endIndex, offsetBy: 0 - suffix.utf8.count)] : nil
   }
 
-  /// The pieces between the bytes of an ASCII character.
+  /// The pieces of the text between the occurrences of an ASCII character.
   package func pieces(at separator: Unicode.Scalar, keepingEmpty: Bool = false, most: Int = Int.max) -> [SubSequence] {
     guard separator.isASCII else { return [self[...]] }
     let byte = UInt8(ascii: separator)
@@ -49,13 +49,13 @@ extension StringProtocol {
     return found
   }
 
-  /// The text before and behind the first of an ASCII character.
+  /// The text before and behind the first occurrence of an ASCII character.
   package func cut(at separator: Unicode.Scalar) -> (before: SubSequence, behind: SubSequence)? {
     guard separator.isASCII, let at = utf8.firstIndex(of: UInt8(ascii: separator)) else { return nil }
     return (self[..<at], self[utf8.index(after: at)...])
   }
 
-  /// The text before and behind the last of an ASCII character.
+  /// The text before and behind the last occurrence of an ASCII character.
   package func cut(atLast separator: Unicode.Scalar) -> (before: SubSequence, behind: SubSequence)? {
     guard separator.isASCII else { return nil }
     let byte = UInt8(ascii: separator)
@@ -68,14 +68,14 @@ extension StringProtocol {
     return nil
   }
 
-  /// With the capitals of ASCII as small letters, and all else as it is.
+  /// The text with the capital letters of ASCII as small letters. Other characters stay as they are.
   package var smallLetters: String {
     String(decoding: utf8.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }, as: UTF8.self)
   }
 }
 
 extension Array where Element == UInt8 {
-  /// As C text: it has no NUL in it.
+  /// Lends the bytes as C text. They must have no NUL among them.
   package func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
     let text = map { CChar(bitPattern: $0) } + [0]
     return text.withUnsafeBufferPointer { buffer in
@@ -85,25 +85,61 @@ extension Array where Element == UInt8 {
   }
 }
 
-extension MessageFormat {
-  /// A name of bytes, as `quoted` shows text, and bytes that are no UTF-8 as `\xFF`.
-  package static func quoted(bytes: [UInt8], limit: Int = 60) -> String {
-    if let text = String(validating: bytes, as: UTF8.self) { return quoted(text, limit: limit) }
-    return bytes.withUnsafeBytes { raw in
-      var shown = "\""
-      var at = 0
-      while at < raw.count {
-        let start = at
-        while at < raw.count, case (let length, let isValid) = UTF8Text.character(raw, at), isValid { at += length }
-        shown += String(
-          Substring(quoted(String(decoding: raw[start..<at], as: UTF8.self), limit: limit).utf8.dropFirst().dropLast()))
-        while at < raw.count, !UTF8Text.character(raw, at).isValid {
-          let digits = String(raw[at], radix: 16, uppercase: true)
-          shown += (raw[at] < 16 ? "\\x0" : "\\x") + digits
-          at += 1
-        }
-      }
-      return shown + "\""
+/// The reading of bytes as UTF-8: the one place that knows which bytes are a character.
+package enum UTF8Text {
+  /// The number of bytes of the character that begins at `at`, or of the part of it that is there (table 3-7 of the
+  /// Unicode standard).
+  static func character(_ text: UnsafeRawBufferPointer, _ at: Int) -> (length: Int, isValid: Bool) {
+    let (length, isValid, _) = look(text, at)
+    return (length, isValid)
+  }
+
+  /// The same, and whether the bytes are the beginning of a character that the end of the text cuts off.
+  static func look(_ text: UnsafeRawBufferPointer, _ at: Int) -> (length: Int, isValid: Bool, isCut: Bool) {
+    let first = text[at]
+    if first < 0x80 { return (1, true, false) }
+    let count: Int
+    var second: ClosedRange<UInt8> = 0x80...0xBF
+    switch first {
+    case 0xC2...0xDF: count = 2
+    case 0xE0: (count, second) = (3, 0xA0...0xBF)
+    case 0xED: (count, second) = (3, 0x80...0x9F)
+    case 0xE1...0xEF: count = 3
+    case 0xF0: (count, second) = (4, 0x90...0xBF)
+    case 0xF1...0xF3: count = 4
+    case 0xF4: (count, second) = (4, 0x80...0x8F)
+    default: return (1, false, false)
     }
+    for index in 1..<count {
+      let allowed = index == 1 ? second : 0x80...0xBF
+      guard at + index < text.count else { return (index, false, true) }
+      guard allowed.contains(text[at + index]) else { return (index, false, false) }
+    }
+    return (count, true, false)
+  }
+
+  /// Appends the text, with U+FFFD in place of bytes that are no UTF-8. Bytes at the end that may be the beginning of a
+  /// character are left out.
+  ///
+  /// - Returns: the number of bytes that are left out.
+  package static func repair(_ text: UnsafeRawBufferPointer, into out: inout ByteBuffer) -> Int {
+    var plain = 0
+    var at = 0
+    while at < text.count {
+      if text[at] < 0x80 {
+        at += 1
+        continue
+      }
+      let (length, isValid, isCut) = look(text, at)
+      if isCut { break }
+      if !isValid {
+        out.append(UnsafeRawBufferPointer(rebasing: text[plain..<at]))
+        out.append("\u{FFFD}" as StaticString)
+        plain = at + length
+      }
+      at += length
+    }
+    out.append(UnsafeRawBufferPointer(rebasing: text[plain..<at]))
+    return text.count - at
   }
 }

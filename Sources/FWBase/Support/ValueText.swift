@@ -1,7 +1,7 @@
 internal import Glibc
 
-/// The text that stands for a value of the context in a command: what Python's `str` gives, except
-/// that arrays and objects are compact JSON.
+/// The text that a value of the context has in a command: that of Python's `str`, but arrays and objects are compact
+/// JSON.
 package enum ValueText {
   package static func string(_ value: JSONRef) -> String {
     var text = ByteBuffer()
@@ -22,12 +22,12 @@ package enum ValueText {
     }
   }
 
-  /// As Python's `repr` of a float: the shortest digits that give the same number, with an exponent
-  /// below 1e-4 and from 1e16 on.
+  /// A number as Python's `repr` writes a float: the shortest digits that give the same number, with an exponent below
+  /// 1e-4 and from 1e16 on.
   package static func real(_ number: Double) -> String {
     if number.isNaN { return "nan" }
     if number.isInfinite { return number < 0 ? "-inf" : "inf" }
-    // Swift has the same shortest digits, but another rule for the exponent.
+    // Swift gives the same digits, but has another rule for the exponent.
     var digits: [UInt8] = []
     var pointAfter: Int?
     var exponent = 0
@@ -42,7 +42,7 @@ package enum ValueText {
         digits.append(byte)
       }
     }
-    // The number is 0.DIGITS times ten to `point`.
+    // The number is 0.DIGITS times ten to the power of `point`.
     var point = (pointAfter ?? digits.count) + exponent
     let leading = digits.prefix { $0 == UInt8(ascii: "0") }.count
     digits.removeFirst(leading)
@@ -67,9 +67,9 @@ package enum ValueText {
   }
 }
 
-/// White space as Python's `str.strip` sees it.
+/// White space by the rule of Python's `str.strip`.
 package enum Whitespace {
-  /// What is left of the bytes from `begin` on without the white space at both ends.
+  /// The range of the bytes from `begin` on without the white space at both ends.
   package static func trimmed(_ bytes: UnsafeRawBufferPointer, from begin: Int) -> Range<Int> {
     var start = begin
     var end = bytes.count
@@ -79,7 +79,7 @@ package enum Whitespace {
       start += width
     }
     while end > start {
-      // Back to the first byte of the last character.
+      // `first` goes back to the first byte of the last character.
       var first = end - 1
       while first > start, bytes[first] & 0xC0 == 0x80 { first -= 1 }
       guard spaceWidth(bytes, first, end) == end - first else { break }
@@ -88,7 +88,7 @@ package enum Whitespace {
     return start..<end
   }
 
-  /// The length of the white space character at `at`; 0 if it is another one.
+  /// The number of bytes of the white space at `at`; 0 if another character is there.
   private static func spaceWidth(_ bytes: UnsafeRawBufferPointer, _ at: Int, _ end: Int) -> Int {
     let byte = bytes[at]
     if byte < 0x80 { return byte >= 0x09 && byte <= 0x0D || byte >= 0x1C && byte <= 0x20 ? 1 : 0 }

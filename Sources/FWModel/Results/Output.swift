@@ -9,21 +9,23 @@ package enum Stream: Int32, Sendable {
   package var name: StaticString { self == .stdout ? "stdout" : "stderr" }
 }
 
-/// What a command wrote to one stream, followed by a NUL.
+/// What is kept of the output of a command to one stream. The bytes are followed by a NUL.
 package final class Output: @unchecked Sendable {
   // Unchecked: the memory never changes.
   let start: UnsafeMutablePointer<UInt8>?
   let count: Int
-  /// Where bytes are missing, if some are.
+  /// The position at which bytes are missing; `count` where none are.
   let cut: Int
-  /// Bytes that the command wrote; those that are not kept are `written - count`.
+  /// The number of bytes that the command wrote. Of these, `written - count` are not kept.
   let written: Int
-  /// The file that has all of it, where there is one, and why it has not.
+  /// The spill file that has the whole stream, if there is one.
   let file: String?
+  /// Why the spill file is missing or incomplete.
   let fileError: String?
-  /// Memory ran out before all was there that was to be kept.
+  /// Whether memory ran out before everything was kept that the limit allows.
   let isExhausted: Bool
-  /// Where its pieces end, the last with the bytes; none: it is one.
+  /// The positions at which the writer's pieces end; the last piece ends with the bytes. Without positions there is one
+  /// piece.
   private let ends: [Int]
 
   package init(
@@ -40,7 +42,7 @@ package final class Output: @unchecked Sendable {
     self.fileError = fileError
   }
 
-  /// A text that stands where output would.
+  /// A text of the library's own in the place of output.
   package convenience init(_ text: String) {
     var bytes = ByteBuffer()
     bytes.append(text)
@@ -48,7 +50,7 @@ package final class Output: @unchecked Sendable {
     self.init(bytes.take(), count: count, cutAt: count, written: 0)
   }
 
-  /// Pieces of text that stand where output would.
+  /// Pieces of text in the place of output, for example of a result that was restored.
   package convenience init(pieces: [String]) {
     var bytes = ByteBuffer()
     var ends: [Int] = []
@@ -62,11 +64,12 @@ package final class Output: @unchecked Sendable {
 
   package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
 
-  /// Bytes that the command wrote and that are not here.
+  /// The number of bytes that the command wrote and that are not kept.
   var missing: Int { max(0, written - count) }
 
-  /// What a result has of it: nothing, the whole, or the pieces that its writer has made, which may be empty. Where memory ran
-  /// out there is something to say, even if nothing is here.
+  /// The elements that a result has for this output: none where it is empty, one for the whole, or one for each piece
+  /// that the writer has made (a piece may be empty). Where memory ran out there is an element even if no byte was
+  /// kept, because the result has to tell of it.
   var pieces: [Output] {
     if ends.isEmpty { return count > 0 || isExhausted ? [self] : [] }
     if ends.count == 1, start != nil { return [self] }

@@ -1,31 +1,33 @@
 internal import FWBase
 internal import Glibc
 
-/// Replaces secrets in a stream whose pieces may end anywhere. Where several overlap, all that they cover becomes three stars:
-/// no part of any is shown. What is held back is at most as long as the longest of them.
+/// Replaces secrets by three stars in a stream that comes in pieces, which may end anywhere. Where secrets overlap,
+/// everything that they cover becomes three stars, so no part of any is shown. At most as many bytes are held back as
+/// the longest secret has.
 package struct Mask: ~Copyable {
   private let tree: PatternTree
   private var node: Int32 = 0
-  /// How many bytes of the stream have come, and how many of these have been given or hidden.
+  /// The number of bytes of the stream that have come, and of those that were given or hidden.
   private var position = 0
   private var given = 0
-  /// Where the last secret ends for which there are stars already. One that overlaps it makes no further ones.
+  /// The end of the last secret for which stars were given. A secret that overlaps it gets no further stars.
   private var hidden = 0
-  /// The bytes before `position`, from `heldFrom` on; the first `heldWaste` bytes of the buffer are no longer needed.
+  /// The bytes from `heldFrom` to `position` that are held back. The buffer begins with `heldWaste` bytes that are not
+  /// needed.
   private var held = ByteBuffer()
   private var heldFrom = 0
   private var heldWaste = 0
-  /// The secrets that have been found and not given yet: apart from each other, in order, from `firstCover` on.
+  /// The secrets that were found and not given yet, in order and without overlap, from `firstCover` on.
   private var covers: [Range<Int>] = []
   private var firstCover = 0
 
   package static let stars: StaticString = "***"
-  /// How many are found before some are given.
+  /// The number of secrets that are found before some are given.
   private static let mostCovers = 64
 
   package init(_ secrets: Secrets) { tree = secrets.tree }
 
-  /// Whether the end of what has come is held back.
+  /// Whether bytes at the end of what has come are held back.
   package var isPending: Bool { given < position }
 
   package mutating func take(_ bytes: UnsafeRawBufferPointer, _ give: (UnsafeRawBufferPointer) -> Void) {
@@ -49,17 +51,18 @@ package struct Mask: ~Copyable {
     hold(bytes, base)
   }
 
-  /// No more comes.
+  /// Gives the bytes that were held back: the stream has ended.
   package mutating func finish(_ give: (UnsafeRawBufferPointer) -> Void) {
     node = 0
     settle(upTo: position, UnsafeRawBufferPointer(start: nil, count: 0), position, give)
     hold(UnsafeRawBufferPointer(start: nil, count: 0), position)
   }
 
-  /// A secret has been found, whose end is behind all that were found before.
+  /// Notes a secret that was found. It ends behind all that were found before.
   private mutating func cover(_ start: Int, _ end: Int) {
     if start < hidden {
-      // All others begin behind these stars, and so does none that this one does not overlap.
+      // This secret overlaps the one for which stars were given, so those stars stand for both. It also covers all
+      // secrets that were found since, because they begin behind those stars and end before this one does.
       covers.removeAll(keepingCapacity: true)
       firstCover = 0
       hidden = end
@@ -74,9 +77,9 @@ package struct Mask: ~Copyable {
     covers.append(start..<end)
   }
 
-  /// Gives what is before a place: no secret that is found later begins there.
+  /// Gives what is before a position. Secrets that are found later do not begin before it.
   ///
-  /// - Parameter base: where `bytes` begin in the stream.
+  /// - Parameter base: the position of `bytes` in the stream.
   private mutating func settle(
     upTo end: Int, _ bytes: UnsafeRawBufferPointer, _ base: Int, _ give: (UnsafeRawBufferPointer) -> Void
   ) {
@@ -110,7 +113,7 @@ package struct Mask: ~Copyable {
     }
   }
 
-  /// Keeps what has not been given.
+  /// Holds back the bytes that were not given.
   private mutating func hold(_ bytes: UnsafeRawBufferPointer, _ base: Int) {
     if given >= base {
       held.truncate(0)
@@ -119,7 +122,7 @@ package struct Mask: ~Copyable {
     } else {
       heldWaste += given - heldFrom
       heldFrom = given
-      // Moved when half of it is waste, so that many small pieces do not move it each time.
+      // The bytes move when half of the buffer is waste, so that they do not move for each of many small pieces.
       if heldWaste > held.count / 2 {
         held.removeFirst(heldWaste)
         heldWaste = 0
@@ -129,7 +132,7 @@ package struct Mask: ~Copyable {
     if rest.isEmpty { return }
     held.append(UnsafeRawBufferPointer(rebasing: rest))
     if held.isExhausted {
-      // What cannot be looked at is not shown.
+      // There is no memory to hold the bytes back, so all of them are hidden.
       covers = [heldFrom..<position]
       firstCover = 0
     }

@@ -1,21 +1,22 @@
 internal import FWBase
 internal import Glibc
 
-/// Texts to be found in bytes, all at once and in one pass, however long and however many they are: the automaton of Aho and
-/// Corasick (Efficient string matching, 1975). Its memory grows with the texts: 24 bytes for each of theirs.
+/// Finds any number of texts in bytes, in one pass: the automaton of Aho and Corasick (Efficient string matching,
+/// 1975). It has 24 bytes of memory for each byte of the texts.
 package final class PatternTree: @unchecked Sendable {
-  // Unchecked: raw memory, which does not change after `init`.
+  // The conformance is unchecked because the memory does not change after `init`.
 
-  /// A place in the tree stands for a beginning of texts, and for the longest that what was read ends with.
+  /// A node stands for a beginning of texts. During the search it is the longest beginning that the bytes so far end
+  /// with.
   struct Node {
-    /// The first of the longer beginnings, and the next of those that its parent has; 0: none.
+    /// The first of the beginnings that are one byte longer, and the next one of the same parent; 0 for none.
     var child: Int32 = 0
     var sibling: Int32 = 0
-    /// The longest shorter beginning that this one ends with.
+    /// The longest shorter beginning that this beginning ends with.
     var fallback: Int32 = 0
-    /// Its length.
+    /// The length of the beginning.
     var depth: Int32 = 0
-    /// The length of the longest whole text that it ends with; 0: of none.
+    /// The length of the longest whole text that the beginning ends with; 0 for none.
     var match: Int32 = 0
     var byte: UInt8 = 0
   }
@@ -24,7 +25,7 @@ package final class PatternTree: @unchecked Sendable {
 
   package let patterns: [[UInt8]]
   private let nodes: UnsafeMutablePointer<Node>?
-  /// For each byte the beginning of this one byte; 0: no text begins with it.
+  /// For each byte the node of the beginning of this one byte; 0 if no text begins with it.
   private let roots: UnsafeMutablePointer<Int32>?
   private var count = 1
 
@@ -36,7 +37,7 @@ package final class PatternTree: @unchecked Sendable {
     roots = nil
   }
 
-  /// - Parameter patterns: none of them is empty.
+  /// - Parameter patterns: the texts, none of which is empty.
   init(_ patterns: Set<[UInt8]>) throws(FlowError) {
     self.patterns = Array(patterns)
     let size = patterns.reduce(1) { $0 + $1.count }
@@ -71,7 +72,7 @@ package final class PatternTree: @unchecked Sendable {
     nodes[at].match = nodes[at].depth
   }
 
-  /// Finds the fallbacks, of short beginnings first.
+  /// Finds the fallbacks of all nodes. Short beginnings come first, because longer ones need their fallbacks.
   private func link(_ queue: UnsafeMutablePointer<Int32>) {
     guard let nodes, let roots else { return }
     var end = 0
@@ -103,7 +104,7 @@ package final class PatternTree: @unchecked Sendable {
     return at
   }
 
-  /// The place behind one more byte; 0: no beginning ends there.
+  /// The node after one more byte; 0 if the bytes so far end with no beginning.
   @inline(__always)
   func next(_ node: Int32, _ byte: UInt8) -> Int32 {
     guard let nodes, let roots else { return 0 }
@@ -118,7 +119,7 @@ package final class PatternTree: @unchecked Sendable {
     return roots[Int(byte)]
   }
 
-  /// Where the first byte is from `start` on that a text begins with.
+  /// The index of the first byte from `start` on that a text begins with; the number of bytes if there is none.
   @inline(__always)
   func firstBeginning(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
     guard let roots else { return bytes.count }
@@ -127,14 +128,14 @@ package final class PatternTree: @unchecked Sendable {
     return at
   }
 
-  /// The length of the longest text that ends here; 0: none does.
+  /// The length of the longest text that ends at a node; 0 if none does.
   @inline(__always)
   func match(_ node: Int32) -> Int { nodes.map { Int($0[Int(node)].match) } ?? 0 }
 
   @inline(__always)
   func depth(_ node: Int32) -> Int { nodes.map { Int($0[Int(node)].depth) } ?? 0 }
 
-  /// The longest beginning here that may become longer.
+  /// The longest beginning that the bytes so far end with and that may become longer.
   @inline(__always)
   func open(_ node: Int32) -> Int32 {
     guard let nodes else { return 0 }
@@ -144,7 +145,7 @@ package final class PatternTree: @unchecked Sendable {
   }
 
   #if DEBUG
-    /// For tests, as names are counted.
+    /// Counts a step of the search, for tests (see `Name.work`).
     @inline(__always) private static func countStep() { Name.work?.count += 1 }
   #else
     @inline(__always) private static func countStep() {}

@@ -1,6 +1,7 @@
 extension Secrets {
-  /// What a text is between the quotes that programs show it in, where that is another text: Python's `repr` and `ascii` (a
-  /// trace has it so, and the text of many an exception), of a text or of its bytes, and JSON with ASCII only.
+  /// The forms that a text has between quotes, as far as they differ from the text itself: those of Python's `repr` and
+  /// `ascii`, which traces and the messages of exceptions have, for a text and for its bytes, and that of JSON in
+  /// ASCII.
   static func quoted(_ text: String) -> Set<[UInt8]> {
     var forms: Set<[UInt8]> = []
     for escapesQuote in [false, true] {
@@ -32,7 +33,7 @@ extension Secrets {
     return shown
   }
 
-  /// JSON in which all but ASCII is escaped, as Python and many others write it.
+  /// The text in JSON that escapes all but ASCII, as Python and many other programs write it.
   private static func json(_ text: String) -> [UInt8] {
     var shown: [UInt8] = []
     for unit in text.utf16 {
@@ -51,7 +52,7 @@ extension Secrets {
     return shown
   }
 
-  /// Python's `str.isprintable`.
+  /// The rule of Python's `str.isprintable`.
   private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
     case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: return false

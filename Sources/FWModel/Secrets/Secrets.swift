@@ -1,22 +1,22 @@
 package import FWBase
 internal import Glibc
 
-/// What a run must not tell: the values of environment entries and of the context that a worker or a step calls secret. A
-/// name that one step of a workflow calls so, or its worker, is secret in the whole run.
+/// The values that a run must not tell: entries of environments, and values of the context, whose names a worker or a
+/// step lists as secret. A name that is secret in one step of a workflow is secret in the whole run.
 ///
-/// A secret of the context reaches a step that names it, or whose worker does, as an environment variable of its name, and
-/// in no other way: it is in no command, because that is an argument of a process, which everybody on the machine may read,
-/// and among no parameters of a notebook, because these are written into it. Everywhere else its value is replaced by three
-/// stars.
+/// A step gets a secret of the context only as an environment variable, and only if the step or its worker lists it. A
+/// secret is in no command, because everybody on the machine may read the arguments of a process, and among no
+/// parameters of a notebook, because these are written into the notebook. Everywhere else the value is replaced by
+/// three stars.
 package final class Secrets: Sendable {
-  /// All that are called so in the run.
+  /// All names that are secret in the run.
   package let names: Set<Name>
-  /// Those of the context that the step itself gets, for its environment.
+  /// The secrets of the context that the step gets in its environment.
   package let env: KeyValues
   package let tree: PatternTree
 
   package static let none = Secrets()
-  /// Shorter ones would be found everywhere.
+  /// The fewest bytes of a secret. A shorter one would be found everywhere.
   private static let leastSize = 4
 
   package var isEmpty: Bool { names.isEmpty }
@@ -27,12 +27,12 @@ package final class Secrets: Sendable {
     tree = .none
   }
 
-  /// Those of a step.
+  /// The secrets of a step.
   ///
   /// - Parameters:
-  ///   - worker: the names that the worker has.
-  ///   - env: the worker's entries, overridden by the step's.
-  ///   - run: those of its workflow; none for a step by itself.
+  ///   - worker: the names that the worker lists.
+  ///   - env: the environment entries of the worker, overridden by those of the step.
+  ///   - run: the secrets of the workflow; none for a step by itself.
   package init(_ worker: [String], _ step: Step, env: KeyValues, _ context: ContextValues?, of run: Secrets) throws(FlowError) {
     var values = SecretValues()
     var hidden = KeyValues()
@@ -60,8 +60,8 @@ package final class Secrets: Sendable {
       } else if entry == nil, index >= worker.count {
         throw FlowError(
           .document,
-          "step \(step.shownName) names the secret \(MessageFormat.quoted(name)), which neither its environment nor the context "
-            + "has", path: "/secrets/\(index - worker.count)")
+          "step \(step.shownName) names the secret \(MessageFormat.quoted(name)), which neither its environment nor the "
+            + "context has", path: "/secrets/\(index - worker.count)")
       }
     }
     self.env = hidden
@@ -69,12 +69,12 @@ package final class Secrets: Sendable {
     tree = run.isEmpty ? try PatternTree(values.patterns) : run.tree
   }
 
-  /// Those of a whole run.
+  /// The secrets of a whole run.
   ///
   /// - Parameters:
-  ///   - envs: the entries of all workers and steps.
+  ///   - envs: the environment entries of all workers and steps.
   ///   - values: the arguments of the run, and the values that commands may refer to.
-  ///   - before: values that were secret already.
+  ///   - before: secrets whose values stay secret.
   package init(_ names: Set<Name>, envs: [KeyValues], _ values: [ContextValues], before: Secrets = .none) throws(FlowError) {
     var found = SecretValues(before.tree.patterns)
     if !names.isEmpty {
@@ -88,7 +88,7 @@ package final class Secrets: Sendable {
 
   package func contains(_ name: String) -> Bool { !names.isEmpty && names.contains(Name(name)) }
 
-  /// The same text without them.
+  /// The text with its secrets hidden.
   package func masked(_ text: String) -> String {
     guard !tree.isEmpty else { return text }
     var result = ByteBuffer()
@@ -99,10 +99,11 @@ package final class Secrets: Sendable {
     return String(decoding: result.bytes, as: UTF8.self)
   }
 
-  func masked(_ text: String?) -> String? { text.map { masked($0) } }
+  package func masked(_ text: String?) -> String? { text.map { masked($0) } }
 
-  /// A message without them, in which texts may have been cut: the beginning of a secret before "…" is hidden as well.
-  func masked(message: String) -> String {
+  /// A message with its secrets hidden. Texts in it may have been cut, so the beginning of a secret before "…" is
+  /// hidden, too.
+  package func masked(message: String) -> String {
     guard !tree.isEmpty else { return message }
     let bytes = Array(message.utf8)
     let mark = Array("\u{2026}".utf8)
@@ -127,17 +128,18 @@ package final class Secrets: Sendable {
   package func masked(_ failure: StepFailure) -> StepFailure { failure.with(reason: masked(message: failure.reason)) }
 }
 
-/// The texts by which secrets are found.
+/// Collects the texts by which secrets are found.
 struct SecretValues {
   private(set) var patterns: Set<[UInt8]>
 
-  /// What is shorter by itself would be found everywhere: a line of a value, or a value in an array or object.
+  /// The fewest bytes of a line of a value, and of an element of an array or object. Shorter ones would be found
+  /// everywhere.
   private static let leastLine = 8
   private static let leastElement = 4
 
   init(_ patterns: [[UInt8]] = []) { self.patterns = Set(patterns) }
 
-  /// The text, how JSON writes it and Python shows it, and, where it has several, its lines.
+  /// Adds a text, the forms in which JSON and Python write it, and its lines if it has several.
   mutating func add(_ text: String) {
     guard text.utf8.count >= SecretValues.leastElement else { return }
     patterns.insert(Array(text.utf8))
@@ -151,7 +153,7 @@ struct SecretValues {
     add(line: text.utf8[...])
   }
 
-  /// A line by itself, as a shell's `read` gives it: without the blanks around it.
+  /// Adds a line, also without the blanks around it, as a shell's `read` gives it.
   private mutating func add(line: Substring.UTF8View) {
     func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
     let begin = line.drop { isBlank($0) }
@@ -159,10 +161,10 @@ struct SecretValues {
     for part in [line, begin[..<end]] where part.count >= SecretValues.leastLine { patterns.insert(Array(part)) }
   }
 
-  /// A value, and all that is in it: an element is told more easily than the whole.
+  /// Adds a value and everything in it, because a program may print a single element.
   mutating func add(_ value: JSONRef) {
     add(ValueText.string(value))
-    // Without recursion: the value may be deep, and the thread's stack small.
+    // There is no recursion here, because a value may be deeper than the stack of the thread allows.
     var left = [value]
     while let value = left.popLast() {
       switch value.kind {

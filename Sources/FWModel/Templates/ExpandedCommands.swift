@@ -18,22 +18,24 @@ package struct ExpandedCommands: ~Copyable {
       if !secrets.isEmpty, let (name, position) = template.firstPlaceholder(where: { secrets.contains($0) }) {
         throw FlowError(
           .template,
-          "step \(step.shownName), command \(index + 1) of \(step.commands.count): the secret \(MessageFormat.quoted(name)) at "
-            + "line \(position.line), column \(position.column) would be seen by everybody as an argument of the command: "
-            + "use $$\(MessageFormat.foreign(name)), the variable of the environment that has it",
+          "step \(step.shownName), command \(index + 1) of \(step.commands.count): the secret \(MessageFormat.quoted(name)) "
+            + "at line \(position.line), column \(position.column) would be seen by everybody as an argument of the "
+            + "command: use $$\(MessageFormat.foreign(name)), the variable of the environment that has it",
           path: "/action/commands/\(index)", position: position)
       }
       if let objects = context?.objects, !objects.isEmpty,
-        let (name, position) = template.firstPlaceholder(where: { objects[Name($0)]?.unfit != nil && !variables.has($0) })
+        let (name, position) = template.firstPlaceholder(where: {
+          objects[Name($0)]?.unfit != nil && !variables.has($0)
+        })
       {
         throw FlowError(
           .template,
-          "step \(step.shownName), command \(index + 1) of \(step.commands.count): the value of \(MessageFormat.quoted(name)) "
-            + "\(objects[Name(name)]?.unfit ?? "")",
+          "step \(step.shownName), command \(index + 1) of \(step.commands.count): the value of "
+            + "\(MessageFormat.quoted(name)) \(objects[Name(name)]?.unfit ?? "")",
           path: "/action/commands/\(index)", position: position)
       }
       let range = template.expand(variables, context, into: &bytes)
-      // What is behind the range is white space, or nothing: the NUL takes its place.
+      // Behind the range is at most white space, which the NUL replaces.
       bytes.truncate(range.upperBound)
       bytes.append(byte: 0)
       ranges.append(range)
@@ -41,7 +43,7 @@ package struct ExpandedCommands: ~Copyable {
     if bytes.isExhausted { throw .noMemory }
   }
 
-  /// Something else that is run as one command, by its name.
+  /// One command without a template: the name of a function or of a notebook.
   package init(named name: String) throws(FlowError) {
     bytes.append(name)
     ranges.append(0..<bytes.count)

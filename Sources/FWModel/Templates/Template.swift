@@ -1,27 +1,27 @@
 package import FWBase
 
-/// A command with placeholders, taken apart once and put together for each run.
+/// A command with placeholders. It is parsed once, and expanded for each run.
 ///
-/// The language is that of Python's `string.Template`, which flowServ uses: `$name`, `${name}`, and
-/// `$$` for a dollar; names of ASCII letters, digits and `_`.
+/// The syntax is that of Python's `string.Template`, which flowServ uses: `$name`, `${name}`, and `$$` for a dollar.
+/// Names have ASCII letters, digits and `_`.
 struct Template: Sendable {
-  /// Where a dollar stands that begins nothing.
+  /// A dollar that begins no placeholder.
   struct Fault: Error, Equatable {
     let position: TextPosition
-    /// What follows the dollar, for the message.
+    /// The text from the dollar on, for the message.
     let following: String
   }
 
   private struct Piece: Sendable {
     let start: Int
     let count: Int
-    /// Of a placeholder's name; `nil` for plain text.
+    /// The hash of the name of a placeholder; `nil` for plain text.
     let hash: UInt32?
   }
 
   private let source: ContiguousArray<UInt8>
   private var pieces: ContiguousArray<Piece> = []
-  /// The first of the dollars that begin nothing, as a run reports it.
+  /// The first dollar that begins no placeholder. It is an error only when the command is run.
   let fault: Fault?
 
   init(_ command: String) {
@@ -40,7 +40,7 @@ struct Template: Sendable {
         }
         let next = at + 1 < bytes.count ? bytes[at + 1] : 0
         if next == UInt8(ascii: "$") {
-          // The first dollar belongs to the text before, the second is left out.
+          // The first dollar belongs to the text before it, and the second is left out.
           pieces.append(Piece(start: plain, count: at + 1 - plain, hash: nil))
           at += 2
           plain = at
@@ -65,7 +65,7 @@ struct Template: Sendable {
     }
   }
 
-  /// Behind the name that begins at `start`; `start` if none does.
+  /// The index behind the name that begins at `start`; `start` if no name does.
   private static func nameEnd(_ bytes: UnsafeRawBufferPointer, _ start: Int) -> Int {
     var at = start
     while at < bytes.count {
@@ -78,7 +78,7 @@ struct Template: Sendable {
     return at
   }
 
-  /// Lines and columns as Python counts them: by characters, and with all of its line ends.
+  /// The line and the column, as Python counts them: in characters, and with all of its line ends.
   private static func position(of offset: Int, in bytes: UnsafeRawBufferPointer) -> TextPosition {
     let before = String(decoding: UnsafeRawBufferPointer(rebasing: bytes[..<offset]), as: UTF8.self)
     var line = 1
@@ -100,7 +100,7 @@ struct Template: Sendable {
     return TextPosition(line: line, column: column)
   }
 
-  /// A placeholder that is as asked for, and where its name is.
+  /// The first placeholder whose name matches, and the position of the name.
   func firstPlaceholder(where matches: (String) -> Bool) -> (name: String, position: TextPosition)? {
     source.withUnsafeBytes { bytes in
       for piece in pieces where piece.hash != nil {
@@ -112,8 +112,10 @@ struct Template: Sendable {
     }
   }
 
-  /// Appends the command with each placeholder replaced by the worker's variable, else by the value
-  /// in the context, else by its own name; then without the white space around it.
+  /// Appends the command with each placeholder replaced: by the variable of the worker, or else by the value in the
+  /// context, or else by the placeholder's own name.
+  ///
+  /// - Returns: the range of the command without the white space around it.
   func expand(_ variables: VariableTable, _ context: ContextValues?, into output: inout ByteBuffer) -> Range<Int> {
     let begin = output.count
     source.withUnsafeBytes { bytes in
@@ -136,7 +138,7 @@ struct Template: Sendable {
   }
 }
 
-/// A worker's variables, ready for substitution.
+/// The variables of a worker, by their names, for templates.
 package final class VariableTable: Sendable {
   private let names = NameTable()
   private let texts: ContiguousArray<ContiguousArray<UInt8>>

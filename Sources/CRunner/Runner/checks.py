@@ -1,0 +1,138 @@
+"""What can be wrong with the job of a notebook before anything of it runs.
+
+Each fault is a `Failure` whose message names what was wrong, so that nobody has to find it in papermill's trace.
+"""
+
+import json
+import os
+import sys
+
+import nbformat
+import papermill
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+from _flowworker.document import SOURCE, Source, readable
+from _flowworker.engine import ERROR_MARKER, quiet
+from _flowworker.words import closest, named, one_line, quoted, whole
+
+
+class Failure(Exception):
+    """Why a notebook did not run to its end."""
+
+    def __init__(self, why, message, **more):
+        super().__init__(message)
+        self.why = why
+        self.more = more
+
+
+class Checked:
+    """The job of a notebook that can run, and what has to be known of it."""
+
+    def __init__(self, job):
+        self.job = job
+        self.notebook = job["notebook"]
+        self.output = job["output"]
+        # Where papermill writes the output notebook. The finished file is renamed to its own name.
+        self.partial = self.output
+        # The name of the kernel, and the language that papermill is told; None where the notebook names its language
+        # itself.
+        self.kernel = None
+        self.language = None
+        # How many cells the author's notebook has, and their numbers, by their places among the cells that run.
+        self.of = None
+        self.numbers = []
+        self.check()
+
+    def check(self):
+        shown = quoted(self.notebook)
+        if not os.path.exists(self.notebook):
+            raise Failure("notebook", "there is no notebook %s in the run directory" % shown)
+        if os.path.isdir(self.notebook):
+            raise Failure("notebook", "%s is a directory, where a notebook is needed" % shown)
+        inside = os.path.realpath(self.notebook)
+        if not inside.startswith(os.path.join(os.path.realpath("."), "")):
+            raise Failure("notebook", "the notebook %s is outside the run directory" % shown)
+        try:
+            with open(self.notebook, encoding="utf-8") as file:
+                document = json.load(file)
+        except OSError as error:
+            raise Failure("notebook", "the notebook %s cannot be read: %s" % (shown, error.strerror))
+        except (ValueError, RecursionError) as error:
+            raise Failure("notebook", "%s is no notebook: it is not JSON: %s" % (shown, one_line(error)))
+        if not isinstance(document, dict) or not isinstance(document.get("nbformat"), int):
+            raise Failure("notebook", '%s is no notebook: its JSON has no "nbformat"' % shown)
+        if document["nbformat"] > 4:
+            raise Failure(
+                "notebook", "%s has the format %d, which is newer than 4" % (shown, document["nbformat"])
+            )
+        self.check_output()
+        quiet()
+        try:
+            nb = nbformat.v4.upgrade(nbformat.reads(json.dumps(readable(whole(document))), as_version=4))
+        except Exception as error:
+            raise Failure("notebook", "%s is no notebook: %s" % (shown, one_line(error)))
+        self.of = len(nb.cells)
+        self.numbers = [at + 1 for at, cell in enumerate(nb.cells) if ERROR_MARKER not in cell.metadata.get("tags", [])]
+        papermill.iorw.papermill_io.register(SOURCE, Source(nbformat.writes(nb)))
+        self.kernel = self.kernel_name(nb)
+        self.check_parameters(nb)
+
+    def check_output(self):
+        shown = quoted(self.output)
+        directory = os.path.dirname(self.output) or "."
+        if os.path.isdir(self.output):
+            raise Failure("output", "the output notebook %s is a directory" % shown)
+        if not os.path.isdir(directory):
+            raise Failure(
+                "output", "the directory %s of the output notebook %s does not exist" % (quoted(directory), shown)
+            )
+        if os.path.exists(self.output) and os.path.samefile(self.output, self.notebook):
+            raise Failure("output", "the output notebook %s is the notebook itself" % shown)
+        if not os.access(directory, os.W_OK):
+            raise Failure("output", "the output notebook %s cannot be written: no right to" % shown)
+        name = ".%s.partial-%d" % (os.path.basename(self.output), os.getpid())
+        # papermill takes "-" and names such as "s3://x" for something else than files, so the path begins with a
+        # directory.
+        self.partial = os.path.join(".", directory, name)
+
+    def check_parameters(self, nb):
+        """Refuses parameters that the notebook does not declare. A notebook without declarations takes any."""
+        given = self.job["parameters"]
+        if not given or not any("parameters" in cell.metadata.get("tags", []) for cell in nb.cells):
+            return
+        try:
+            # The same calls as in papermill's inspect_notebook(), which takes no language.
+            nb = papermill.iorw.load_notebook_node(SOURCE)
+            known = [one.name for one in papermill.inspection._infer_parameters(nb, self.kernel, self.language)]
+        except Exception:
+            return
+        for name in given:
+            if known and name not in known:
+                raise Failure(
+                    "parameters",
+                    "the notebook %s has no parameter %s: its cell tagged \"parameters\" has %s%s"
+                    % (quoted(self.notebook), quoted(name[:200]), named(known), closest(name, known)),
+                )
+
+    def kernel_name(self, nb):
+        name = self.job["kernel"] or nb.metadata.get("kernelspec", {}).get("name")
+        if not name:
+            raise Failure(
+                "kernel_missing",
+                'the notebook %s names no kernel: the worker\'s "kernel" can' % quoted(self.notebook),
+            )
+        specs = KernelSpecManager()
+        try:
+            spec = specs.get_kernel_spec(name)
+        except NoSuchKernel:
+            known = sorted(specs.find_kernel_specs())
+            have = "has " + named(known) if known else "has none"
+            raise Failure(
+                "kernel_missing",
+                "there is no kernel %s: the interpreter %s %s%s; the worker's \"kernel\" names another one"
+                % (quoted(name), sys.executable, have, closest(name, known)),
+            )
+        # papermill needs the language, and a notebook need not name it.
+        language = nb.metadata.get("kernelspec", {}).get("language") or nb.metadata.get("language_info", {}).get("name")
+        self.language = None if language and not self.job["kernel"] else spec.language or "python"
+        return name

@@ -1,0 +1,125 @@
+"""The client of a kernel: no message of the kernel is dropped.
+
+ZeroMQ drops messages once 1,000 of them wait at a side, unless that side has switched its high-water mark off. They are
+off on our side, and on the side of every kernel of IPython's (`SETUP` in kernel.py). So messages wait in memory, where
+papermill keeps the output of a cell anyway. Another kernel may still drop messages: `Watch` notices when the one that
+tells the end of a cell was lost.
+"""
+
+import asyncio
+import re
+from queue import Empty
+
+import zmq
+from jupyter_client import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
+from traitlets import Type
+
+from _flowworker.words import whole
+
+# Seconds without a message of a kernel that has answered: until it is asked whether it has told all, and until it is
+# given up.
+SILENCE = 1.0
+LONGEST_SILENCE = 300.0
+HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class MessagesLost(Exception):
+    """A message of the kernel has not arrived."""
+
+
+class Watch:
+    """Notices that the message was lost that tells the end of a cell.
+
+    A kernel that has replied but has not told the end of the cell is asked something else. Messages come in order: when
+    the end of that has come, the end of the cell was lost.
+    """
+
+    def __init__(self, client):
+        self.client = client
+        self.answered = None
+        self.ended = None
+        self.asked = None
+        self.silence = 0.0
+
+    def answer(self, message):
+        if message["msg_type"] == "execute_reply":
+            self.answered = message["parent_header"].get("msg_id")
+
+    def hear(self, message):
+        self.silence = 0.0
+        if message["msg_type"] != "status" or message["content"].get("execution_state") != "idle":
+            return
+        ended = message["parent_header"].get("msg_id")
+        if self.asked is not None and ended == self.asked:
+            raise MessagesLost(
+                "the kernel's messages are not complete: the one that tells the end of the cell was lost"
+            )
+        self.ended = ended
+
+    def hear_nothing(self):
+        if self.answered is None or self.answered == self.ended:
+            return
+        self.silence += SILENCE
+        if self.silence >= LONGEST_SILENCE:
+            raise MessagesLost("the kernel has answered, but has not told the end of the cell for %g s" % self.silence)
+        if self.asked is None:
+            self.asked = self.client.kernel_info()
+
+
+class ShellChannel(AsyncZMQSocketChannel):
+    watch = None
+
+    async def get_msg(self, timeout=None):
+        message = await super().get_msg(timeout)
+        if self.watch is not None:
+            self.watch.answer(message)
+        return message
+
+
+class IOPubChannel(AsyncZMQSocketChannel):
+    watch = None
+    row = 0
+
+    async def get_msg(self, timeout=None):
+        if self.watch is None or timeout is not None:
+            return await super().get_msg(timeout)
+        if self.socket.get(zmq.EVENTS) & zmq.POLLIN:
+            # A message is there, so no timer is needed. Other tasks get a turn now and then.
+            self.row += 1
+            if self.row % 8 == 0:
+                await asyncio.sleep(0)
+            message = await self._recv()
+            self.watch.hear(message)
+            return message
+        while True:
+            try:
+                message = await super().get_msg(SILENCE)
+            except Empty:
+                self.watch.hear_nothing()
+                continue
+            self.watch.hear(message)
+            return message
+
+
+class Client(AsyncKernelClient):
+    """A client that drops no message, and replaces halves of surrogate pairs, which UTF-8 does not have."""
+
+    shell_channel_class = Type(ShellChannel)
+    iopub_channel_class = Type(IOPubChannel)
+
+    def start(self):
+        # This holds for all sockets that are made from now on.
+        self.context.rcvhwm = self.context.sndhwm = 0
+        unpack = self.session.unpack
+
+        def carefully(data):
+            value = unpack(data)
+            return whole(value) if HALF_PAIR.search(data) else value
+
+        self.session.unpack = carefully
+        self.start_channels()
+
+    def watch(self):
+        """Begins to notice lost ends of cells."""
+        self.shell_channel.watch = self.iopub_channel.watch = Watch(self)

@@ -1,0 +1,188 @@
+internal import CSystem
+internal import FWBase
+internal import FWModel
+internal import FWSystem
+internal import Glibc
+
+/// What is kept of a stream: all bytes, or with a limit the first and the last half of it.
+struct KeptOutput: ~Copyable {
+  /// All bytes, or with a limit the first half.
+  private var head = ByteBuffer()
+  /// With a limit, the last bytes behind the first half: a ring of the size of the second half.
+  private var tail = ByteBuffer()
+  private var tailStart = 0
+  private let headLimit: Int
+  private let tailLimit: Int
+  private(set) var written = 0
+  private var spill: SpillFile?
+
+  private static let scratch = 64 * 1024
+
+  init(limit: Int?, spill: SpillFile?) {
+    let limit = limit ?? (spill == nil ? nil : KeptOutput.scratch)
+    headLimit = limit.map { $0 - $0 / 2 } ?? Int.max
+    tailLimit = limit.map { $0 / 2 } ?? 0
+    self.spill = spill
+  }
+
+  /// Reads once. Gives the number of bytes, as read(2) does, with the reason in errno where it is negative.
+  mutating func read(_ fd: Int32, _ wanted: Int) -> Int {
+    if head.count < headLimit, !head.isExhausted {
+      let size = min(max(wanted, head.spare), headLimit - head.count)
+      if let room = head.room(for: size) {
+        let count = Glibc.read(fd, room, size)
+        if count > 0 {
+          head.commit(count)
+          written += count
+        }
+        return count
+      }
+      head.giveBack()
+    }
+    // Bytes that cannot be kept are read all the same: the command would wait for ever at a full pipe.
+    return withUnsafeTemporaryAllocation(byteCount: KeptOutput.scratch, alignment: 16) { scratch in
+      let count = Glibc.read(fd, scratch.baseAddress, scratch.count)
+      let saved = errno
+      if count > 0 { addBehind(UnsafeRawBufferPointer(rebasing: scratch[..<count])) }
+      errno = saved
+      return count
+    }
+  }
+
+  mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    let free = head.isExhausted ? 0 : max(0, headLimit - head.count)
+    let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(free))
+    let before = head.count
+    head.append(part)
+    let taken = head.count - before
+    written += taken
+    if head.isExhausted, taken < part.count, before > 0 { head.giveBack() }
+    if taken < bytes.count { addBehind(UnsafeRawBufferPointer(rebasing: bytes.dropFirst(taken))) }
+  }
+
+  private mutating func addBehind(_ bytes: UnsafeRawBufferPointer) {
+    if let spill {
+      if !spill.isOpen, written + bytes.count > head.count + tailLimit {
+        spill.open(head.bytes, tail.bytes)
+      }
+      if spill.isOpen { spill.write(bytes) }
+    }
+    written += bytes.count
+    keepTail(bytes)
+  }
+
+  /// Counts bytes that were lost because there was no memory for them.
+  mutating func lose(_ count: Int) { written += count }
+
+  private mutating func keepTail(_ bytes: UnsafeRawBufferPointer) {
+    guard tailLimit > 0 else { return }
+    var bytes = UnsafeRawBufferPointer(rebasing: bytes.suffix(tailLimit))
+    let free = tailLimit - tail.count
+    if free > 0 {
+      let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(free))
+      tail.append(part)
+      bytes = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(part.count))
+    }
+    while let from = bytes.baseAddress, !bytes.isEmpty, tail.count > tailStart, let ring = tail.start {
+      let part = min(bytes.count, tail.count - tailStart)
+      memcpy(ring + tailStart, from, part)
+      tailStart = (tailStart + part) % tail.count
+      bytes = UnsafeRawBufferPointer(rebasing: bytes.dropFirst(part))
+    }
+  }
+
+  /// Whether everything that was written is kept.
+  var isWhole: Bool { head.count + tail.count == written }
+
+  /// Gives what was kept, and closes the spill file.
+  ///
+  /// - Parameter ends: where the pieces end that the writer has made. They are dropped where bytes are missing.
+  mutating func take(endsOfPieces ends: [Int] = []) -> Output {
+    let cut = head.count
+    if tail.count > 0 {
+      let ring = tail.bytes
+      head.append(UnsafeRawBufferPointer(rebasing: ring[tailStart...]))
+      head.append(UnsafeRawBufferPointer(rebasing: ring[..<tailStart]))
+    }
+    var bytes = ByteBuffer()
+    swap(&bytes, &head)
+    let isExhausted = bytes.isExhausted
+    let (start, kept) = bytes.takeRest()
+    spill?.close()
+    return Output(
+      start, count: kept, cutAt: min(cut, kept), written: written, file: spill?.path,
+      fileError: spill?.error, isExhausted: isExhausted && kept < written, endsOfPieces: kept == written ? ends : [])
+  }
+}
+
+/// The file with the whole of a stream that is longer than what is kept of it in memory. It is made when the stream
+/// gets that long, in a directory that the host has named, and belongs to the host.
+final class SpillFile {
+  private let directory: String
+  private let suffix: StaticString
+  private var file = fws_fd.none
+  private(set) var path: String?
+  /// Why the file is missing or incomplete.
+  private(set) var error: String?
+
+  init(in directory: String, for suffix: StaticString) {
+    self.directory = directory
+    self.suffix = suffix
+  }
+
+  deinit { close() }
+
+  var isOpen: Bool { file.number >= 0 }
+
+  /// Makes the file, and writes what the stream has had so far.
+  func open(_ head: UnsafeRawBufferPointer, _ tail: UnsafeRawBufferPointer) {
+    if error != nil || path != nil { return }
+    var failure = EEXIST
+    for _ in 0..<10 {
+      let name = "\(directory)/flowworker-\(uniqueIdentifier()).\(suffix)"
+      let fd = fws_create_file(name)
+      if fd >= 0 {
+        file = fws_fd_of(fd)
+        path = name
+        write(head)
+        write(tail)
+        return
+      }
+      failure = 0 - fd
+      if failure != EEXIST { break }
+    }
+    error = "no file for the output could be made in \(MessageFormat.path(directory)): \(errorText(failure))"
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer) {
+    var left = bytes
+    while isOpen, let start = left.baseAddress, !left.isEmpty {
+      guard file.isOurs else {
+        file = fws_fd.none
+        return fail("this process has closed its descriptor")
+      }
+      let count = fws_write_file(file.number, start, left.count)
+      let failure = errno
+      if count < 0 && failure == EINTR { continue }
+      if count <= 0 {
+        fail(errorText(failure))
+        return close()
+      }
+      left = UnsafeRawBufferPointer(rebasing: left.dropFirst(count))
+    }
+  }
+
+  /// Notes why the file is incomplete. The first reason stays.
+  private func fail(_ why: String) {
+    if error == nil { error = "the file \(MessageFormat.path(path ?? "")) is not complete: \(why)" }
+  }
+
+  /// Closes the file. Only now may a network file system tell that there was no room.
+  func close() {
+    guard isOpen else { return }
+    let fd = file
+    file = fws_fd.none
+    guard fd.isOurs else { return fail("this process has closed its descriptor") }
+    if Glibc.close(fd.number) < 0, errno != EINTR { fail(errorText(errno)) }
+  }
+}
