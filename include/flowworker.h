@@ -1198,10 +1198,12 @@ FW_API void fw_workflow_free(fw_workflow *workflow);
  *                    steps can refer to are put into it, and those that functions give. NULL:
  *                    there are no arguments.
  * @param rundir      borrowed; the path of the default volume's directory, which is made if
- *                    there is none. NULL: that of the volume `__default__` of the pool.
+ *                    there is none. NULL: that of the volume `__default__` of the pool, or of
+ *                    the options.
  * @param options     borrowed; a JSON object: `deadline` (seconds for the whole), `state` (a
- *                    directory, so that a run that was cut off goes on where it was), and
- *                    `timeout`, `output_limit`, `spill` and `retries` for each step. NULL: none.
+ *                    directory, so that a run that was cut off goes on where it was), `volumes`
+ *                    (those of this run, in place of the pool's), and `timeout`,
+ *                    `output_limit`, `spill` and `retries` for each step. NULL: none.
  * @param[out] result owned by the caller on FW_OK: release it with fw_result_free().
  * @param[out] error  owned by the caller on failure; may be NULL.
  *

@@ -3,8 +3,8 @@ package import FWExecution
 package import FWModel
 
 /// Runs the commands of a container step in containers of an engine.
-package struct DockerWorker: StepRunner {
-  let variables: VariableTable
+package struct DockerWorker: CommandRunner {
+  package let variables: VariableTable
   let env: KeyValues
   let options: DockerOptions
 
@@ -19,7 +19,7 @@ package struct DockerWorker: StepRunner {
   package var settings: RunSettings { options.settings }
 
   package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
-    StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(StepFailure) in
+    StepPlan(commands: try ExpandedCommands(step, variables, context)) { (settings) throws(StepFailure) in
       try ContainerLauncher(self, step, settings, rundir: rundir)
     }
   }

@@ -3,50 +3,29 @@ package import FWBase
 package import FWModel
 package import FWSystem
 
-/// What goes on while somebody lets it advance: a step, or a workflow.
+/// A step or a workflow that runs. It goes on whenever somebody lets it advance, and never waits itself.
 package protocol Execution: AnyObject {
   var report: Report? { get }
   var waiting: Waiting { get }
-  /// The descriptor to wait with; -1 if there is none to be had.
+  /// Gives the one descriptor that a host can wait with; -1: the system has none left.
   func descriptor() -> Int32
   func takeEvent() -> Event?
   /// Forgets the events that nobody has taken.
   func discardEvents()
   func cancel()
-  /// Does what can be done now.
+  /// Does what can be done without waiting.
   func advance(_ ready: Waiting.Ready, isListening: Bool)
 }
 
-/// A step in flight.
-package final class StepExecution: Execution {
-  private var run: StepRun
-  private var kept: Report?
-
-  package init(_ run: consuming StepRun) { self.run = run }
-
-  package var result: StepResult? { run.result }
-
-  package var report: Report? {
-    if kept == nil { kept = run.result.map { Report($0) } }
-    return kept
-  }
-
-  /// Where the events behind those of this step have their place.
-  package var position: EventQueue.Position { run.position }
-  package var waiting: Waiting { run.waiting }
-  package func descriptor() -> Int32 { run.descriptor() }
-  package func takeEvent() -> Event? { run.takeEvent() }
-  package func discardEvents() { run.discardEvents() }
-  package func cancel() { run.cancel() }
-  package func advance(_ ready: Waiting.Ready, isListening: Bool) { run.advance(ready, isListening: isListening) }
-}
-
-/// A step or a workflow that was started, for any number of threads.
+/// A step or a workflow that was started, which any number of threads may use at the same time.
 ///
-/// One of the threads that wait for it waits at its descriptors, without the lock; the others wait for
-/// that one. So nobody closes a descriptor that somebody waits at, and a cancel need not wait.
+/// Of the threads that wait, one waits at the descriptors, without the lock, and the others wait for that thread. So no
+/// descriptor is closed while somebody waits at it, and a cancel never has to wait.
+///
+/// `turn` is the only place where the library waits for a step or a workflow: to run one to its end is to start it and
+/// to wait for it.
 package final class Exec: @unchecked Sendable {
-  // Unchecked: all is touched under the lock only.
+  // Unchecked: every access is under the lock.
   private let lock: UnsafeMutableRawPointer
   private let run: any Execution
   private var hasWaiter = false
@@ -71,7 +50,9 @@ package final class Exec: @unchecked Sendable {
     run.cancel()
   }
 
-  /// - Parameter timeout: seconds; negative: for ever.
+  /// Gives the next event; `nil`: the time has passed, or there will be no more events.
+  ///
+  /// - Parameter timeout: the seconds to wait at most; a negative number is for ever.
   package func nextEvent(timeout: Double) -> Event? {
     fws_lock(lock)
     defer { fws_unlock(lock) }
@@ -82,7 +63,9 @@ package final class Exec: @unchecked Sendable {
     }
   }
 
-  /// - Parameter timeout: seconds; negative: for ever.
+  /// Discards the events and gives the result; `nil`: the time has passed. There is always one after a wait for ever.
+  ///
+  /// - Parameter timeout: the seconds to wait at most; a negative number is for ever.
   package func wait(timeout: Double) -> Report? {
     fws_lock(lock)
     defer { fws_unlock(lock) }
@@ -94,7 +77,8 @@ package final class Exec: @unchecked Sendable {
     }
   }
 
-  /// Lets the step advance once, or another thread do it. False when the time has passed.
+  /// Waits until the step or workflow can go on, and lets it advance; or waits until another thread has done that.
+  /// Gives false when the time has passed.
   private func poll(_ deadline: Deadline, isListening: Bool) -> Bool {
     if hasWaiter {
       if deadline.hasPassed { return false }
@@ -114,24 +98,13 @@ package final class Exec: @unchecked Sendable {
   }
 }
 
-/// A time to wait until, of the monotonic clock.
+/// A time of the monotonic clock at which a wait ends.
 private struct Deadline {
   let time: Double
 
   init(_ seconds: Double) { time = seconds < 0 || seconds > 1e9 ? .infinity : fws_monotonic() + seconds }
 
-  /// Seconds; negative: for ever.
+  /// The seconds that are left; a negative number is for ever.
   var left: Double { time == .infinity ? -1 : max(0, time - fws_monotonic()) }
   var hasPassed: Bool { time != .infinity && fws_monotonic() >= time }
-}
-
-extension StepRun {
-  /// Runs a step to its end in the calling thread: nobody else knows of it.
-  package consuming func finished() -> StepResult {
-    while true {
-      if let result { return result }
-      let ready = waiting.poll(-1)
-      if ready.isAny { advance(ready, isListening: false) }
-    }
-  }
 }

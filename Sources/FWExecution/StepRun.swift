@@ -1,19 +1,22 @@
 internal import CSystem
 internal import FWBase
 package import FWModel
-internal import FWSystem
+package import FWSystem
 internal import Glibc
 
-/// How far a step is. It goes from one command to the next, and from one attempt to the next, whenever
-/// somebody lets it advance; it never waits itself. Whoever has it does one thing at a time with it.
-package struct StepRun: ~Copyable {
+/// A step that runs. It goes from one command to the next, and from one attempt to the next, whenever somebody lets it
+/// advance. It has no lock: its owner calls one method at a time.
+package final class StepRun: Execution {
   private enum Phase {
+    /// A command runs. Its launcher was given the time that is left, and a cancel stops the command.
     case running(any RunningCommand, index: Int)
-    /// Ended between two commands, with what the launcher has still to do.
+    /// The attempt was ended between two commands, and the launcher has still to put something away. It sets a deadline
+    /// for that itself, and a cancel has nothing more to end.
     case closing(any RunningCommand)
-    /// Between two attempts.
+    /// The next attempt begins when the timer is over, which a cancel brings about at once. The timer is never set to
+    /// more than the workflow has left.
     case pausing(Pause)
-    case over(StepResult)
+    case over(Report)
   }
 
   private let step: Step
@@ -21,9 +24,9 @@ package struct StepRun: ~Copyable {
   private let type: WorkerType
   private let plan: StepPlan
   private let settings: RunSettings
-  /// What gets the value of a function.
+  /// The context that gets the value of a function.
   private let context: Context?
-  /// What output is told as; `nil` where there are no events at all.
+  /// The form in which events tell output; `nil`: nobody gets events.
   private let events: RunOptions.Events?
   private let began = fws_monotonic()
   private let started = fws_wall()
@@ -34,27 +37,27 @@ package struct StepRun: ~Copyable {
   private var attempts: [Attempt] = []
   private var attemptBegan = 0.0
   private var isCancelled = false
-  /// In a workflow: what a failed attempt leaves is no output of the next one.
+  /// The outputs of a step in a workflow: what a failed attempt has left does not count as an output of the next one.
   private let outputs: (any AttemptOutputs)?
-  /// The next attempt begins when a change of the outputs can be seen.
+  /// Whether the next attempt has been put off until a change of the outputs can be seen.
   private var isSettling = false
-  /// What the last command gave; the result has it without secrets.
+  /// What the last command gave, secrets included. The result has it without secrets.
   private var value: JSONValue?
   private var object: HostObject?
   private var queue = EventQueue()
-  private(set) var readiness = ReadinessFD()
+  private var readiness = ReadinessFD()
 
   package init(
-    _ step: Step, worker: String, _ type: WorkerType, _ plan: consuming StepPlan, _ settings: RunSettings, _ context: Context?,
+    _ step: Step, worker: String, _ type: WorkerType, _ plan: consuming StepPlan, _ context: Context?,
     events: RunOptions.Events?, position: EventQueue.Position = EventQueue.Position(),
     outputs: (any AttemptOutputs)? = nil
   ) {
     self.step = step
     self.worker = worker
     self.type = type
+    settings = plan.settings
     self.plan = plan
     self.context = context
-    self.settings = settings
     self.events = events
     self.outputs = outputs
     queue.isListening = events != nil
@@ -66,15 +69,20 @@ package struct StepRun: ~Copyable {
 
   // MARK: What callers see
 
-  /// Where the events behind those of this step have their place.
-  var position: EventQueue.Position { queue.position }
+  /// The place in the sequence of events that the step has come to: what follows it goes on from there.
+  package var position: EventQueue.Position { queue.position }
 
-  var result: StepResult? {
-    if case .over(let result) = phase { return result }
+  package var report: Report? {
+    if case .over(let report) = phase { return report }
     return nil
   }
 
-  var waiting: Waiting {
+  package var result: StepResult? {
+    if case .step(let result) = report?.content { return result }
+    return nil
+  }
+
+  package var waiting: Waiting {
     switch phase {
     case .running(let command, _), .closing(let command): return command.waiting
     case .pausing(let pause): return Waiting(channel: pause.fd)
@@ -82,20 +90,18 @@ package struct StepRun: ~Copyable {
     }
   }
 
-  mutating func takeEvent() -> Event? {
+  package func takeEvent() -> Event? {
     let event = queue.take()
     readiness.raise(!queue.isEmpty)
     return event
   }
 
-  /// Forgets the events that nobody has taken.
-  mutating func discardEvents() {
+  package func discardEvents() {
     queue.removeAll()
     readiness.raise(false)
   }
 
-  /// The descriptor to wait with; -1 if there is none to be had.
-  mutating func descriptor() -> Int32 {
+  package func descriptor() -> Int32 {
     if readiness.epoll >= 0 { return readiness.epoll }
     guard readiness.open() else { return -1 }
     readiness.watch(waiting)
@@ -103,7 +109,7 @@ package struct StepRun: ~Copyable {
     return readiness.works ? readiness.epoll : -1
   }
 
-  mutating func cancel() {
+  package func cancel() {
     if isCancelled { return }
     isCancelled = true
     switch phase {
@@ -113,10 +119,8 @@ package struct StepRun: ~Copyable {
     }
   }
 
-  /// Does what can be done now.
-  ///
   /// - Parameter isListening: whether somebody takes the events.
-  mutating func advance(_ ready: Waiting.Ready, isListening: Bool) {
+  package func advance(_ ready: Waiting.Ready, isListening: Bool) {
     queue.isListening = isListening && events != nil
     switch phase {
     case .running(let command, let index):
@@ -136,8 +140,9 @@ package struct StepRun: ~Copyable {
 
   // MARK: Attempts and commands
 
-  /// Looks at what the last attempt has left. Seconds to wait: see `AttemptOutputs.unsettled`.
-  private mutating func settle() -> Double? {
+  /// Looks at what the last attempt has left, and gives the seconds to wait before the next one (see
+  /// `AttemptOutputs.unsettled`).
+  private func settle() -> Double? {
     guard let outputs else { return nil }
     if !isSettling { outputs.beginAgain() }
     let seconds = outputs.unsettled
@@ -145,10 +150,10 @@ package struct StepRun: ~Copyable {
     return seconds
   }
 
-  /// A command, as it may be told.
+  /// The text of a command without secrets.
   private func text(_ index: Int) -> String { settings.secrets.masked(plan.commands.text(index)) }
 
-  private mutating func beginAttempt() {
+  private func beginAttempt() {
     records = []
     attemptBegan = fws_monotonic()
     queue.begin(attempt: attempts.count + 1)
@@ -163,7 +168,7 @@ package struct StepRun: ~Copyable {
     startCommand(0)
   }
 
-  private mutating func startCommand(_ index: Int) {
+  private func startCommand(_ index: Int) {
     let left = settings.left(began: attemptBegan, waited: launcher?.waited ?? 0)
     if isCancelled { return stop(.cancelled, before: index) }
     if let left, left <= 0 { return stop(.timeout, before: index) }
@@ -182,7 +187,7 @@ package struct StepRun: ~Copyable {
   }
 
   /// Ends the attempt between two commands.
-  private mutating func stop(_ outcome: Outcome, before index: Int) {
+  private func stop(_ outcome: Outcome, before index: Int) {
     let position = "before command \(index + 1) of \(plan.commands.count)"
     let end = CommandEnd(outcome: outcome, started: fws_wall())
     records.append(CommandRecord(index: nil, command: text(index), end, position: position))
@@ -191,7 +196,7 @@ package struct StepRun: ~Copyable {
     readiness.watch(closing.waiting)
   }
 
-  private mutating func finishCommand(_ index: Int, _ end: CommandEnd) {
+  private func finishCommand(_ index: Int, _ end: CommandEnd) {
     value = end.value
     object = end.object
     let end = end.masked(by: settings.secrets, of: step)
@@ -205,34 +210,36 @@ package struct StepRun: ~Copyable {
     }
   }
 
-  private mutating func finishAttempt() {
+  private func finishAttempt() {
     var attempt = Attempt(
-      step: step, commands: records, total: plan.commands.count, limit: settings.limit, engine: launcher?.engine?.masked(by: settings.secrets),
-      on: type, path: plan.path, settings.secrets)
+      step: step, commands: records, total: plan.commands.count, limit: settings.limit,
+      engine: launcher?.engine?.masked(by: settings.secrets), on: type, path: plan.path, settings.secrets)
     launcher = nil
-    if let policy = settings.retries, attempts.count < policy.limit, attempt.returncode != 0, !isCancelled, settings.deadline?.hasPassed != true,
-      policy.covers(attempt.outcome, exitCode: attempt.returncode)
+    if let policy = settings.retries, attempts.count < policy.limit, attempt.returncode != 0, !isCancelled,
+      settings.deadline?.hasPassed != true, policy.covers(attempt.outcome, exitCode: attempt.returncode)
     {
       let delay = min(policy.delay(after: attempts.count + 1), settings.deadline?.left ?? .infinity)
-      if let pause = try? Pause(delay) {
+      do throws(StepFailure) {
+        let pause = try Pause(delay)
         attempt.delay = delay
         attempts.append(attempt)
         queue.retry(attempt, delay: delay)
         phase = .pausing(pause)
         readiness.watch(Waiting(channel: pause.fd))
         return
-      }
+      } catch { attempt.noteNoRetry(error) }
     }
     finish(attempt)
   }
 
-  private mutating func finish(_ attempt: Attempt) {
+  private func finish(_ attempt: Attempt) {
     if attempt.returncode == 0, let value, let argument = step.code.argument {
       context?.set(argument, value, object: object)
     }
     let result = StepResult(
-      step: step, worker: worker, type, attempts: attempts, last: attempt, started: started, duration: fws_monotonic() - began)
-    phase = .over(result)
+      step: step, worker: worker, type, attempts: attempts, last: attempt, started: started,
+      duration: fws_monotonic() - began)
+    phase = .over(Report(result))
     queue.stepEnded(result)
   }
 }

@@ -12,7 +12,11 @@ package protocol StepRunner: Sendable {
   /// What the worker says of its runs.
   var settings: RunSettings { get }
 
-  /// What is to be done for a step. All commands are expanded before the first one runs, as in flowServ.
+  /// Refuses a step that the worker can never run. A workflow asks this of all its steps before the first one runs.
+  func check(_ step: Step, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError)
+
+  /// What is to be done for a step that `check` has passed. All commands are expanded before the first one runs, as in
+  /// flowServ.
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan
 
   /// Where a shell looks for the programs of its commands; `nil`: not on a machine like this one.
@@ -23,7 +27,20 @@ package protocol StepRunner: Sendable {
 }
 
 extension StepRunner {
+  package func check(_ step: Step, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError) {}
   package func searchPath(_ env: KeyValues) -> SearchPath? { nil }
+}
+
+/// A worker that runs the commands of container steps.
+package protocol CommandRunner: StepRunner {
+  /// The values of placeholders that win over those of the context.
+  var variables: VariableTable { get }
+}
+
+extension CommandRunner {
+  package func check(_ step: Step, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError) {
+    try step.checkCommands(variables, context, secrets)
+  }
 }
 
 /// What the "options" of a specification say; the defaults where they say nothing.

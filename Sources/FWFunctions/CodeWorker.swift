@@ -21,16 +21,23 @@ package struct CodeWorker: StepRunner {
 
   package var settings: RunSettings { options.python.settings }
 
-  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+  package func check(_ step: Step, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError) {
     let name = step.code.function
-    let commands = try ExpandedCommands(named: name)
+    if function(of: step, context) != nil || name.utf8.contains(UInt8(ascii: ".")) { return }
+    throw FlowError(
+      .unknown,
+      "step \(step.shownName) calls \(MessageFormat.quoted(name)), which is neither a function that the host has registered "
+        + "nor an import path such as \"package.module.function\"\(MessageFormat.hint(for: name, among: functions.names))")
+  }
+
+  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+    let commands = try ExpandedCommands(named: step.code.function)
     let options = options.python
     if let (function, arguments) = function(of: step, context) {
       return StepPlan(commands: commands) { (settings) throws(StepFailure) in
         try FunctionLauncher(function, arguments, of: step, settings, grace: options.grace, rundir: rundir)
       }
     }
-    guard name.utf8.contains(UInt8(ascii: ".")) else { throw unknown(name, step) }
     guard let job = PythonJob.call(step.code, context) else { throw .noMemory }
     let (python, interpreters) = (python, interpreters)
     return StepPlan(commands: commands) { (settings) throws(StepFailure) in
@@ -48,13 +55,6 @@ package struct CodeWorker: StepRunner {
     var keys: [Name: String] = [:]
     for parameter in function.parameters { keys[Name(parameter)] = step.code.variables[parameter] }
     return (function, CallArguments(values: context, keys: keys))
-  }
-
-  private func unknown(_ name: String, _ step: Step) -> FlowError {
-    return FlowError(
-      .unknown,
-      "step \(step.shownName) calls \(MessageFormat.quoted(name)), which is neither a function that the host has registered "
-        + "nor an import path such as \"package.module.function\"\(MessageFormat.hint(for: name, among: functions.names))")
   }
 
   package func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {

@@ -3,8 +3,8 @@ package import FWExecution
 package import FWModel
 
 /// Runs the commands of a container step as processes of this machine.
-package struct SubprocessWorker: StepRunner {
-  let variables: VariableTable
+package struct SubprocessWorker: CommandRunner {
+  package let variables: VariableTable
   let env: KeyValues
   let options: SubprocessOptions
 
@@ -23,7 +23,7 @@ package struct SubprocessWorker: StepRunner {
   }
 
   package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
-    StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(StepFailure) in
+    StepPlan(commands: try ExpandedCommands(step, variables, context)) { (settings) throws(StepFailure) in
       try ProcessLauncher(options, env: env.overridden(by: step.env), settings, rundir: rundir)
     }
   }

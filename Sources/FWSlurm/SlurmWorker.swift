@@ -4,8 +4,8 @@ package import FWModel
 internal import FWProcess
 
 /// Runs the commands of a container step in an allocation of a Slurm cluster.
-package struct SlurmWorker: StepRunner {
-  let variables: VariableTable
+package struct SlurmWorker: CommandRunner {
+  package let variables: VariableTable
   let env: KeyValues
   let options: SlurmOptions
   let allocations: Allocations
@@ -28,7 +28,7 @@ package struct SlurmWorker: StepRunner {
   }
 
   package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
-    StepPlan(commands: try ExpandedCommands(step, variables, context, secrets)) { (settings) throws(StepFailure) in
+    StepPlan(commands: try ExpandedCommands(step, variables, context)) { (settings) throws(StepFailure) in
       try SlurmLauncher(self, settings, env: step.env, rundir: rundir)
     }
   }

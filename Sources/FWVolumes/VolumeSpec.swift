@@ -47,6 +47,24 @@ package struct VolumeSpec: Sendable {
     files = []
   }
 
+  /// Reads `volumes`, which an engine configuration and the options of a workflow's run have in the same form.
+  package static func list(reading json: JSONRef) throws(ValidationError) -> [VolumeSpec] {
+    try json.require(.array)
+    var specs: [VolumeSpec] = []
+    var indices: [Name: Int] = [:]
+    try json.forEachElement { (index, element) throws(ValidationError) in
+      do throws(ValidationError) {
+        let spec = try VolumeSpec(reading: element)
+        if let other = indices.updateValue(index, forKey: Name(spec.name)) {
+          throw ValidationError(
+            "two volumes have the name \(MessageFormat.quoted(spec.name)): /volumes/\(other) and /volumes/\(index)")
+        }
+        specs.append(spec)
+      } catch { throw error.inside(index) }
+    }
+    return specs
+  }
+
   package init(reading json: JSONRef) throws(ValidationError) {
     var name: String?
     var nameKey: String?

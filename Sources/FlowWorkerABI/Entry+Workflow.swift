@@ -43,8 +43,9 @@ public func fw_workflow_run(
   withErrorOut(error) { () throws(FlowError) in
     let out = try outParameter(result, "result")
     let given = try Given(workflow, pool, context, rundir)
-    out.pointee = Handle.give(
-      try given.workflow.run(given.pool, given.context, basedir: given.basedir, options: optionalText(options)))
+    let report = try given.workflow.run(
+      given.pool, given.context, basedir: given.basedir, options: optionalText(options))
+    out.pointee = report.map { Handle.give($0) }
   }
 }
 

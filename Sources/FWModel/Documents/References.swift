@@ -6,7 +6,7 @@ internal import Glibc
 /// flowServ, a reference is the whole of a string.
 package struct Reference {
   package let name: String
-  /// The texts of a conditional one; what stands behind the colon may be missing.
+  /// The two texts of a conditional reference; the colon and the second text may be missing.
   package let choice: (isTrue: String, isFalse: String?)?
 
   package init?(_ text: String) {
@@ -24,7 +24,7 @@ package struct Reference {
     }
   }
 
-  /// As a message has it.
+  /// The reference as messages show it.
   package var shown: String { "$[[\(Substring(MessageFormat.quoted(name).utf8.dropFirst().dropLast()))]]" }
 
   private static func trimmed(_ text: Substring) -> String {
@@ -37,11 +37,13 @@ package struct Reference {
 }
 
 extension JSONRef {
-  /// How deep the part of a workflow may be in which there can be references.
+  /// The deepest nesting of values in which references are looked for.
   private static let deepest = 64
 
   /// Calls `body` with each reference in a value. Lists in lists are refused, as in flowServ.
-  package func forEachReference(depth: Int = 0, inList: Bool = false, _ body: (Reference) throws(ValidationError) -> Void) throws(ValidationError) {
+  package func forEachReference(depth: Int = 0, inList: Bool = false, _ body: (Reference) throws(ValidationError) -> Void)
+    throws(ValidationError)
+  {
     if depth > JSONRef.deepest { throw ValidationError("the workflow has more than \(JSONRef.deepest) levels of nesting here") }
     switch kind {
     case .string: if let reference = string.flatMap({ Reference($0) }) { try body(reference) }
@@ -58,7 +60,7 @@ extension JSONRef {
     }
   }
 
-  /// The same value with all references replaced. It has been looked at by `forEachReference`.
+  /// Gives the value with all references replaced. `forEachReference` has checked the value before.
   package func expanded(_ lookup: (Reference) throws(ValidationError) -> JSONValue) throws(ValidationError) -> JSONValue {
     switch kind {
     case .string:
@@ -114,7 +116,9 @@ extension JSONValue {
 
   package static var null: JSONValue? { json_null().map { JSONValue(taking: $0) } }
 
-  package static func boolean(_ value: Bool) -> JSONValue? { (value ? json_true() : json_false()).map { JSONValue(taking: $0) } }
+  package static func boolean(_ value: Bool) -> JSONValue? {
+    (value ? json_true() : json_false()).map { JSONValue(taking: $0) }
+  }
 
   package static func integer(_ value: Int64) -> JSONValue? { json_integer(json_int_t(value)).map { JSONValue(taking: $0) } }
 

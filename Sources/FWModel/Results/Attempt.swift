@@ -2,15 +2,15 @@ package import FWBase
 
 /// One run of a step's commands: a step that is tried again has several.
 package struct Attempt {
-  /// Those that ran, in order; the last decides.
+  /// The commands that ran, in order. The last one decides how the attempt ended.
   package let commands: [CommandRecord]
   package private(set) var outcome: Outcome
   package private(set) var returncode: Int32
   let engine: (any EngineFacts)?
-  /// Why it failed, or what of a success is not whole; `nil` where there is nothing to say.
+  /// Says why the attempt failed, or what of a success is missing; `nil`: there is nothing to say.
   private(set) var message: CText?
   private(set) var explanation: Explanation?
-  /// Seconds that were waited after it.
+  /// The seconds between this attempt and the next one.
   package var delay: Double?
   private let stdout: [Output]
   private let stderr: [Output]
@@ -18,9 +18,10 @@ package struct Attempt {
 
   /// - Parameters:
   ///   - total: how many commands the step has.
-  ///   - limit: of its time, as a message names it; most attempts need none.
+  ///   - limit: the name of the time limit that has passed. It is made only where a message needs it.
   package init(
-    step: Step, commands: [CommandRecord], total: Int, limit: @autoclosure () -> String, engine: (any EngineFacts)?, on type: WorkerType,
+    step: Step, commands: [CommandRecord], total: Int, limit: @autoclosure () -> String, engine: (any EngineFacts)?,
+    on type: WorkerType,
     path: SearchPath?, _ secrets: Secrets
   ) {
     self.commands = commands
@@ -38,7 +39,8 @@ package struct Attempt {
     }
     explanation = last.flatMap { Explanation($0, type: type, step: step.type, path: path, engine: engine, secrets) }
     stdout = commands.flatMap(\.end.stdout.pieces)
-    // What kept a command from running, or the trace of what it raised, stands where its own complaint would.
+    // A command that was not run, or that raised an exception, has not written why: that is added to its standard
+    // error.
     stderr = commands.map(\.end).flatMap { end in
       let trace = end.exception.map(\.trace) ?? ""
       return end.stderr.pieces + Output(trace.isEmpty ? end.failure ?? "" : trace).pieces
@@ -47,7 +49,7 @@ package struct Attempt {
 
   func outputs(of stream: Stream) -> [Output] { stream == .stdout ? stdout : stderr }
 
-  /// The same, for a step whose commands have succeeded, and its files have not.
+  /// Gives the attempt as a failure of the step's files, though its commands have succeeded.
   func failed(by failure: StepFailure, of step: Step, on type: WorkerType) -> Attempt {
     let record = CommandRecord(index: nil, command: "", CommandEnd(failure: failure, started: 0))
     var attempt = self
@@ -58,7 +60,13 @@ package struct Attempt {
     return attempt
   }
 
-  /// The same, as the last one of a step that was cancelled before the next one began.
+  /// Adds to the message that the step should have been tried again, and why it was not.
+  package mutating func noteNoRetry(_ failure: StepFailure) {
+    message = CText(
+      message: "\(message?.string ?? "step \(shownStep) failed"); it was not tried again: \(failure.reason)")
+  }
+
+  /// Gives the attempt as the last one of a step that was cancelled before the next one began.
   package var cancelled: Attempt {
     var attempt = self
     attempt.outcome = .cancelled
@@ -71,12 +79,12 @@ package struct Attempt {
 
 /// What happened to one command.
 package struct CommandRecord {
-  /// Its number in the step, from 0; `nil` if it is about the step as a whole.
+  /// The number of the command in the step, from 0; `nil`: the record is about the step as a whole.
   let index: Int?
-  /// After substitution.
+  /// The text of the command after substitution.
   package let command: String
   package let end: CommandEnd
-  /// Where the step was ended, if that was between two commands.
+  /// Between which commands the step was ended; `nil`: it was ended while a command ran, or not at all.
   private let position: String?
 
   package init(index: Int?, command: String, _ end: CommandEnd, position: String? = nil) {
@@ -90,7 +98,7 @@ package struct CommandRecord {
     let own = end.signal.map { 0 - $0 } ?? end.exitCode ?? 1
     switch end.outcome {
     case .exited, .signaled, .oom: return own
-    // What was ended has not succeeded, also when it ends with status 0 at that.
+    // A command that was ended has not succeeded, even if it exits with status 0 when it gets the signal.
     case .timeout, .cancelled: return own == 0 ? 1 : own
     case .spawnFailed, .engineFailed, .outputMissing, .statusUnknown, .inputMissing, .volumeFailed: return 1
     }
@@ -100,13 +108,15 @@ package struct CommandRecord {
   /// shortened here, when they have been masked: of a secret that was cut, a part would be left.
   private static let longestExplanation = 300
   private static let longestFailure = 1000
-  /// Longer than one argument of a program may be.
+  /// Whether the command is longer than one argument of a program may be.
   private var isLong: Bool { command.utf8.count >= 128 * 1024 }
 
-  /// What a message says of it, behind the command's place in the step.
+  /// The part of a message that follows the command's number in the step.
   func explanation(limit: String) -> String {
     let shown = MessageFormat.quoted(command, limit: 100) + (end.position.map { ", \($0)" } ?? "")
-    if let explanation = end.explanation { return MessageFormat.foreign(explanation, limit: CommandRecord.longestExplanation) }
+    if let explanation = end.explanation {
+      return MessageFormat.foreign(explanation, limit: CommandRecord.longestExplanation)
+    }
     let failure = end.failure.map { MessageFormat.foreign($0, limit: CommandRecord.longestFailure) } ?? ""
     switch end.outcome {
     case .exited:
@@ -134,23 +144,24 @@ package struct CommandRecord {
     }
   }
 
-  /// Why files with the whole output are missing or not complete.
+  /// Says why files with the whole output are missing or incomplete; `nil`: they are not.
   var spillError: String? {
     let errors = [end.stdout.fileError, end.stderr.fileError].compactMap { $0 }
     return errors.isEmpty ? nil : Set(errors).sorted().joined(separator: "; ")
   }
 
-  /// What a message says of output that may be missing.
+  /// The part of a message about output that may be missing.
   var gaps: String {
-    let cut = [(Stream.stdout, end.stdout), (.stderr, end.stderr)].filter { $0.1.isExhausted }.map { stream, output in
-      "; memory ran out: \(output.count) of \(output.written) bytes of \(stream.name) are kept"
-    }.joined() + (spillError.map { "; \($0)" } ?? "")
+    let cut =
+      [(Stream.stdout, end.stdout), (.stderr, end.stderr)].filter { $0.1.isExhausted }.map { stream, output in
+        "; memory ran out: \(output.count) of \(output.written) bytes of \(stream.name) are kept"
+      }.joined() + (spillError.map { "; \($0)" } ?? "")
     if end.incomplete.isEmpty { return cut }
     let names = end.incomplete.map { "\($0.name)" }.joined(separator: " and ")
     return "\(cut); output may be missing: the end of \(names) was not seen\(end.unread.map { " (\($0))" } ?? "")"
   }
 
-  /// Who had to be killed, and who could not be.
+  /// The part of a message about processes that had to be killed, and about those that could not be.
   private var ending: String {
     var killed = end.endedBy == .kill ? ["the command"] : []
     killed += end.survivors.filter { $0.endedBy == .kill }.map { "\($0.name) (\($0.pid))" }

@@ -1,24 +1,24 @@
 internal import FWBase
 internal import Glibc
 
-/// What somebody who has to mend a failure wants to know beside its message: where it happened, what was tried, and what
-/// is likely to help.
+/// What somebody who has to repair a failure needs besides its message: which layer failed, what was tried, and what is
+/// likely to help.
 package struct Explanation {
-  /// Who was at work when it failed.
+  /// The layer that was at work when the step failed.
   package enum Layer: String {
     /// The program that the step runs.
     case command
     case shell
     case function
     case notebook
-    /// The library, before anything of the step ran.
+    /// The library failed before anything of the step ran.
     case start
-    /// What watches the command.
+    /// The process that watches the command.
     case supervisor
     /// A container engine.
     case engine
     case scheduler
-    /// Whoever set the timeout, or cancelled.
+    /// The host has cancelled the step, or has set the timeout that passed.
     case host
     /// The storage of the step's files.
     case volume
@@ -28,7 +28,7 @@ package struct Explanation {
   let tried: [String]
   let likely: String?
 
-  /// - Parameter path: where the commands' programs are looked for, where that is known.
+  /// - Parameter path: where the shell looks for programs; `nil`: the commands do not run on this machine.
   init?(
     _ record: CommandRecord, type: WorkerType, step: StepType, path: SearchPath?, engine: (any EngineFacts)?,
     _ secrets: Secrets
@@ -43,8 +43,8 @@ package struct Explanation {
       if let path { tried = [path.shown] + tried }
       likely =
         end.exitCode == 126
-        ? "the program is a file without the right to be executed, or a directory; it is for another kind of machine; or one of its "
-          + "arguments is longer than 128 KiB"
+        ? "the program is a file without the right to be executed, or a directory; it is for another kind of machine; "
+          + "or one of its arguments is longer than 128 KiB"
         : path?.isMissing == true
           ? "the environment of the command has no PATH: put one into the \"env\" of the worker, or set \"inherit_env\""
           : "the program is not installed, is spelled otherwise, or PATH lacks its directory"
@@ -93,7 +93,8 @@ package struct Explanation {
       likely = nil
     case .statusUnknown:
       layer = remote == .scheduler ? .scheduler : .supervisor
-      likely = end.likely ?? "something outside ended what watched the command: the system when memory ran out, or a person"
+      likely =
+        end.likely ?? "something outside ended what watched the command: the system when memory ran out, or a person"
     }
     self.tried = tried.map { MessageFormat.foreign(secrets.masked($0), limit: 1000) }
   }
@@ -119,14 +120,14 @@ package struct Explanation {
   }
 }
 
-/// Where a shell looks for programs.
+/// The directories in which a shell looks for programs.
 package enum SearchPath {
   case given(String)
   case inherited(String)
-  /// The environment of the command has none, and the shell its own.
+  /// The environment of the command has no PATH, so the shell uses its built-in one.
   case missing
 
-  /// - Parameter inherits: whether the host's environment is under the values.
+  /// - Parameter inherits: whether the command has the host's environment where `env` has nothing else.
   package init(_ env: KeyValues, inherits: Bool) {
     if let own = env["PATH"] {
       self = .given(own)

@@ -1,6 +1,14 @@
 package import FWBase
 
-/// What happened, as callers hold it: that of one step, or of a whole workflow.
+/// What happened when a step or a workflow was run, as callers hold it.
+///
+/// A `Report` is the only object of a result, and holds values. Each of these types has its reason:
+/// - `CommandEnd` is what the engine of a command says of its end. It knows neither the command's text nor the step.
+/// - `CommandRecord` adds which command of the step that was, and turns it into a returncode and a message.
+/// - `Attempt` is one run of the commands: a step with retries has several.
+/// - `StepResult` and `RunResult` have different facts, and different documents.
+/// - `Report` joins the two, because a handle of the C interface is of one class, which says whether the host has to
+///   release it.
 package final class Report: @unchecked Sendable {
   // Unchecked: nothing changes after it is made.
   package enum Content {
@@ -9,7 +17,7 @@ package final class Report: @unchecked Sendable {
   }
 
   package let content: Content
-  /// The result of a workflow has lent it, and ends it.
+  /// Whether it belongs to the result of a workflow, which releases it.
   package let isLent: Bool
 
   package init(_ result: StepResult, isLent: Bool = false) {
@@ -36,7 +44,7 @@ package final class Report: @unchecked Sendable {
     }
   }
 
-  /// Why it failed, as C text; `nil` when it did not.
+  /// Says why the step or workflow failed, as C text; `nil`: there is nothing to say.
   package var message: CText? {
     switch content {
     case .step(let result): return result.message
@@ -50,13 +58,13 @@ package final class Report: @unchecked Sendable {
     return nil
   }
 
-  /// Of a workflow: what happened to each step that was run.
+  /// The results of the steps of a workflow that were run; empty for a step.
   package var steps: [Report] {
     if case .run(let result) = content { return result.steps }
     return []
   }
 
-  /// Whether the end of a stream was not seen.
+  /// Whether output of a stream may be missing, because its end was not seen.
   package func isIncomplete(_ stream: Stream) -> Bool {
     switch content {
     case .step(let result): return result.last.commands.contains { $0.end.incomplete.contains(stream) }
@@ -71,10 +79,10 @@ package final class Report: @unchecked Sendable {
     }
   }
 
-  /// The bytes that one command wrote, followed by a NUL; they live as long as the report.
+  /// The bytes that one command wrote, followed by a NUL. They live as long as the report.
   package func bytes(of stream: Stream, _ index: Int) -> UnsafeRawBufferPointer? { output(of: stream, index)?.bytes }
 
-  /// How many bytes of it are missing, and where.
+  /// How many bytes of one command's output were left out, and at which offset.
   package func cut(of stream: Stream, _ index: Int) -> (missing: Int, at: Int)? {
     output(of: stream, index).map { ($0.missing, $0.cut) }
   }

@@ -1,28 +1,29 @@
 package import FWBase
 
-/// What happened when a workflow was run.
-package final class RunResult {
-  /// Those that were run, and those that a run before had ended.
+/// What happened when a workflow was run: the content of a `Report`.
+package struct RunResult {
+  /// The results of the steps that were run, now or by an earlier run with the same state directory. Each is a
+  /// `Report`, because a host may ask for it by itself.
   package let steps: [Report]
   /// How many steps the workflow has.
   package let total: Int
-  /// How many of the first ones had been run before, by a host that has died.
+  /// How many steps at the beginning were run by an earlier run with the same state directory.
   package let restored: Int
   let outcome: Outcome
   let returncode: Int32
   let message: CText?
-  /// Seconds since 1970, and of the whole.
+  /// The beginning in seconds since 1970, and the seconds of the whole run.
   package let started: Double
   package let duration: Double
   /// The values that the steps could refer to, without secrets.
   let context: JSONValue?
   package let copies: [Copy]
 
-  /// A file that was copied for a step; -1: for the workflow as a whole.
+  /// A file that was copied for a step, or for the workflow as a whole (-1).
   package struct Copy {
     package let step: Int
     package let file: CopiedFile
-    /// Seconds since 1970.
+    /// The end of the copy in seconds since 1970.
     package let ended: Double
 
     package init(step: Int, file: CopiedFile, ended: Double) {
@@ -33,10 +34,11 @@ package final class RunResult {
   }
 
   /// - Parameters:
-  ///   - failure: of the run itself, and no step's.
-  ///   - unkept: why its state is not kept, by which a run of steps that succeeded has failed in the end.
+  ///   - failure: why the run itself failed; `nil`: it did not, though its last step may have.
+  ///   - unkept: why the state directory does not have all of the run. Then a run whose steps succeeded has failed.
   package init(
-    steps: [Report], total: Int, restored: Int, failure: StepFailure?, started: Double, duration: Double, context: JSONValue?,
+    steps: [Report], total: Int, restored: Int, failure: StepFailure?, started: Double, duration: Double,
+    context: JSONValue?,
     copies: [Copy], unkept: StepFailure?
   ) {
     self.steps = steps
@@ -50,7 +52,9 @@ package final class RunResult {
     var returncode = failure == nil ? steps.last?.returncode ?? 0 : 1
     var told = failure.map { "the workflow failed: \($0.reason)" } ?? steps.last?.message?.string
     if let unkept {
-      if returncode == 0 { (outcome, returncode, told) = (unkept.outcome, 1, "the workflow failed, though its steps succeeded") }
+      if returncode == 0 {
+        (outcome, returncode, told) = (unkept.outcome, 1, "the workflow failed, though its steps succeeded")
+      }
       told = "\(told ?? ""); its state is not kept, so that another run begins from an earlier step: \(unkept.reason)"
     }
     self.outcome = outcome

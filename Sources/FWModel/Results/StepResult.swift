@@ -1,22 +1,21 @@
 package import FWBase
 
-/// What happened when a step was run.
-package final class StepResult: @unchecked Sendable {
-  // Unchecked: nothing changes after it is made.
+/// What happened when a step was run: the content of a `Report`.
+package struct StepResult {
   /// The name of the step, as C text.
   let cStep: CText
   package var step: String { cStep.string }
   package let worker: String
   package let workerType: WorkerType
-  /// Seconds since 1970.
+  /// The beginning in seconds since 1970.
   package let started: Double
-  /// Seconds, of all attempts and the time between them.
+  /// The seconds of all attempts and of the pauses between them.
   package let duration: Double
-  /// Those before the last one.
+  /// The attempts before the last one. The last one decides how the step ended.
   package let attempts: [Attempt]
-  package let last: Attempt
-  /// What is worth to be known of it, whether it failed or not.
-  let notes: [String]
+  package private(set) var last: Attempt
+  /// Facts that are worth knowing whether the step has failed or not.
+  private(set) var notes: [String]
 
   package init(
     step: Step, worker: String, _ type: WorkerType, attempts: [Attempt], last: Attempt, started: Double, duration: Double
@@ -31,45 +30,40 @@ package final class StepResult: @unchecked Sendable {
     notes = last.commands.flatMap(\.end.notes)
   }
 
-  /// The same, with something else that is worth to be known.
-  package func noted(_ note: String) -> StepResult { StepResult(self, last: last, notes: notes + [note]) }
+  /// Gives the result with one more note.
+  package func noted(_ note: String) -> StepResult {
+    var result = self
+    result.notes.append(note)
+    return result
+  }
 
   package var outcome: Outcome { last.outcome }
   package var returncode: Int32 { last.returncode }
-  /// Why the step failed, as C text; `nil` when it did not.
+  /// Says why the step failed, as C text; `nil`: there is nothing to say.
   package var message: CText? { last.message }
 
   package func outputCount(of stream: Stream) -> Int { last.outputs(of: stream).count }
 
-  /// What one command wrote; it lives as long as the result.
+  /// What one command wrote; `nil`: there is no output with this number.
   package func output(of stream: Stream, _ index: Int) -> Output? {
     let list = last.outputs(of: stream)
     return index >= 0 && index < list.count ? list[index] : nil
   }
 
-  /// The same, for a step whose commands have succeeded, and its files have not.
+  /// Gives the result as a failure of the step's files, though its commands have succeeded.
   package func failed(by failure: StepFailure, of step: Step) -> StepResult {
-    StepResult(self, last: last.failed(by: failure, of: step, on: workerType), notes: notes)
+    var result = self
+    result.last = last.failed(by: failure, of: step, on: workerType)
+    return result
   }
 
-  /// A step of which there is one thing to say.
-  package convenience init(
+  /// The result of a step that was not run: all that is known of it is one end.
+  package init(
     step: Step, worker: String, _ type: WorkerType, end: CommandEnd, limit: String, started: Double, duration: Double
   ) {
     let record = CommandRecord(index: nil, command: "", end)
     let attempt = Attempt(
       step: step, commands: [record], total: 0, limit: limit, engine: nil, on: type, path: nil, Secrets.none)
     self.init(step: step, worker: worker, type, attempts: [], last: attempt, started: started, duration: duration)
-  }
-
-  private init(_ other: StepResult, last: Attempt, notes: [String]) {
-    cStep = other.cStep
-    worker = other.worker
-    workerType = other.workerType
-    attempts = other.attempts
-    started = other.started
-    duration = other.duration
-    self.last = last
-    self.notes = notes
   }
 }

@@ -5,37 +5,11 @@ package struct ExpandedCommands: ~Copyable {
   private var bytes = ByteBuffer()
   private var ranges: ContiguousArray<Range<Int>> = []
 
-  package init(_ step: Step, _ variables: VariableTable, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError) {
-    for (index, template) in step.commands.enumerated() {
-      if let fault = template.fault {
-        throw FlowError(
-          .template,
-          "step \(step.shownName), command \(index + 1) of \(step.commands.count): invalid placeholder at line "
-            + "\(fault.position.line), column \(fault.position.column), near \(MessageFormat.quoted(fault.following)): "
-            + "use $name or ${name} for a value, and $$ for a dollar",
-          path: "/action/commands/\(index)", position: fault.position)
-      }
-      if !secrets.isEmpty, let (name, position) = template.firstPlaceholder(where: { secrets.contains($0) }) {
-        throw FlowError(
-          .template,
-          "step \(step.shownName), command \(index + 1) of \(step.commands.count): the secret \(MessageFormat.quoted(name)) "
-            + "at line \(position.line), column \(position.column) would be seen by everybody as an argument of the "
-            + "command: use $$\(MessageFormat.foreign(name)), the variable of the environment that has it",
-          path: "/action/commands/\(index)", position: position)
-      }
-      if let objects = context?.objects, !objects.isEmpty,
-        let (name, position) = template.firstPlaceholder(where: {
-          objects[Name($0)]?.unfit != nil && !variables.has($0)
-        })
-      {
-        throw FlowError(
-          .template,
-          "step \(step.shownName), command \(index + 1) of \(step.commands.count): the value of "
-            + "\(MessageFormat.quoted(name)) \(objects[Name(name)]?.unfit ?? "")",
-          path: "/action/commands/\(index)", position: position)
-      }
+  /// - Parameter step: one whose commands `checkCommands` has found to be right.
+  package init(_ step: Step, _ variables: VariableTable, _ context: ContextValues?) throws(FlowError) {
+    for template in step.commands {
       let range = template.expand(variables, context, into: &bytes)
-      // Behind the range is at most white space, which the NUL replaces.
+      // Only white space can follow the range in the buffer, so the NUL takes its place.
       bytes.truncate(range.upperBound)
       bytes.append(byte: 0)
       ranges.append(range)
@@ -43,7 +17,7 @@ package struct ExpandedCommands: ~Copyable {
     if bytes.isExhausted { throw .noMemory }
   }
 
-  /// One command without a template: the name of a function or of a notebook.
+  /// A function or a notebook, which is run as one command with a name.
   package init(named name: String) throws(FlowError) {
     bytes.append(name)
     ranges.append(0..<bytes.count)
@@ -57,4 +31,43 @@ package struct ExpandedCommands: ~Copyable {
   package func text(_ index: Int) -> String { String(decoding: self[index], as: UTF8.self) }
 
   package subscript(index: Int) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes.bytes[ranges[index]]) }
+}
+
+extension Step {
+  /// Refuses a command that no values can make right: its placeholders are wrong, or name what no command may have.
+  ///
+  /// - Parameter variables: the variables of the worker, which win over the values of the context.
+  package func checkCommands(_ variables: VariableTable, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError) {
+    for (index, template) in commands.enumerated() {
+      if let fault = template.fault {
+        throw refusal(
+          of: index,
+          "invalid placeholder at line \(fault.position.line), column \(fault.position.column), near "
+            + "\(MessageFormat.quoted(fault.following)): use $name or ${name} for a value, and $$ for a dollar",
+          at: fault.position)
+      }
+      if !secrets.isEmpty, let (name, position) = template.firstPlaceholder(where: { secrets.contains($0) }) {
+        throw refusal(
+          of: index,
+          "the secret \(MessageFormat.quoted(name)) at line \(position.line), column \(position.column) would be seen by "
+            + "everybody as an argument of the command: use $$\(MessageFormat.foreign(name)), the variable of the "
+            + "environment that has it",
+          at: position)
+      }
+      if let objects = context?.objects, !objects.isEmpty,
+        let (name, position) = template.firstPlaceholder(where: {
+          objects[Name($0)]?.unfit != nil && !variables.has($0)
+        })
+      {
+        throw refusal(
+          of: index, "the value of \(MessageFormat.quoted(name)) \(objects[Name(name)]?.unfit ?? "")", at: position)
+      }
+    }
+  }
+
+  private func refusal(of command: Int, _ reason: String, at position: TextPosition) -> FlowError {
+    FlowError(
+      .template, "step \(shownName), command \(command + 1) of \(commands.count): \(reason)",
+      path: "/action/commands/\(command)", position: position)
+  }
 }

@@ -22,7 +22,6 @@ struct EngineConfig: ~Copyable {
   private(set) var workerOfStep: ContiguousArray<String> = []
   private(set) var defaultVariables = KeyValues()
   private(set) var volumes: [VolumeSpec] = []
-  private let volumeNames = NameTable()
   private var mappingKey: String?
   private var isList = false
 
@@ -159,11 +158,7 @@ struct EngineConfig: ~Copyable {
         if step.isEmpty { throw ValidationError("the name of a step is empty", isAboutKey: true) }
         try map(step, worker.requireName())
       }
-    case "volumes":
-      try value.require(.array)
-      try value.forEachElement { (index, volume) throws(ValidationError) in
-        do throws(ValidationError) { try add(VolumeSpec(reading: volume)) } catch { throw error.inside(index) }
-      }
+    case "volumes": volumes = try VolumeSpec.list(reading: value)
     case "default_variables":
       defaultVariables = try KeyValues(reading: value, .any)
     default:
@@ -215,18 +210,6 @@ struct EngineConfig: ~Copyable {
         "two workers have the name \(MessageFormat.quoted(spec.name)): \(list)/\(number) and \(list)/\(index)"
       ).inside("name")
     }
-  }
-
-  private mutating func add(_ volume: VolumeSpec) throws(ValidationError) {
-    let number: Int
-    let isNew: Bool
-    do throws(FlowError) { (number, isNew) = try volumeNames.insert(volume.name) } catch { throw ValidationError(error.message) }
-    guard isNew else {
-      throw ValidationError(
-        "two volumes have the name \(MessageFormat.quoted(volume.name)): /volumes/\(number) and /volumes/\(volumes.count)"
-      )
-    }
-    volumes.append(volume)
   }
 
   private func located(_ refusal: ValidationError, _ index: Int) -> ValidationError {

@@ -5,12 +5,21 @@ package import FWModel
 /// What would run for a step: nothing is started, nobody is asked. Secrets are masked.
 extension Worker {
   package func plan(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> CString {
-    try plan(step, context, CText(copying: rundir), RunSettings())
+    try plan(step, context?.snapshot, CText(copying: rundir), RunSettings())
   }
 
   /// - Parameter settings: as `prepare` takes them.
-  func plan(_ step: Step, _ context: Context?, _ path: CText, _ settings: RunSettings) throws(FlowError) -> CString {
-    let plan = try prepare(step, context?.snapshot, path, settings)
+  package func plan(_ step: Step, _ values: ContextValues?, _ path: CText, _ settings: RunSettings) throws(FlowError) -> CString
+  {
+    try describe(prepare(step, values, path, settings), step, values, path)
+  }
+
+  /// The document of a plan that `prepare` has made.
+  ///
+  /// - Parameter values: the values that the plan was made with.
+  func describe(_ plan: borrowing StepPlan, _ step: Step, _ values: ContextValues?, _ path: CText) throws(FlowError)
+    -> CString
+  {
     let settings = plan.settings
     let env = env.overridden(by: step.env).overridden(by: settings.secrets.env)
     var writer = JSONWriter()
@@ -32,7 +41,7 @@ extension Worker {
           }
         }
       }
-      let planning = Planning(step: step, context: context?.snapshot, settings: settings, env: env, rundir: path)
+      let planning = Planning(step: step, context: values, settings: settings, env: env, rundir: path)
       runner.describe(planning, plan.commands, to: &writer)
     }
     let buffer = writer.buffer()

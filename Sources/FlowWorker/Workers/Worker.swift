@@ -65,9 +65,9 @@ package final class Worker: Sendable {
   /// The types that this version runs, by their names.
   package static var runnableTypes: [String] { WorkerRegistry.all.map(\.type.name) }
 
-  /// Runs a step to its end.
-  package func exec(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> StepResult {
-    try prepare(step, context, rundir, RunSettings(), events: nil).finished()
+  /// Runs a step to its end, without events.
+  package func exec(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> Report? {
+    try start(step, context, rundir, RunSettings(), events: nil).wait(timeout: -1)
   }
 
   /// Starts a step.
@@ -80,33 +80,45 @@ package final class Worker: Sendable {
     if let text {
       options = try JSONText.read(text) { (json) throws(ValidationError) in try RunOptions(reading: json) }
     }
-    return try Exec(StepExecution(prepare(step, context, rundir, options.settings, events: options.events)))
+    return try start(step, context, rundir, options.settings, events: options.events)
   }
 
-  private func prepare(
+  private func start(
     _ step: Step, _ context: Context?, _ rundir: UnsafePointer<CChar>, _ settings: RunSettings,
     events: RunOptions.Events?
-  ) throws(FlowError) -> StepRun {
+  ) throws(FlowError) -> Exec {
     // A path is bytes, not text.
     let plan = try prepare(step, context?.snapshot, CText(copying: rundir), settings)
-    let settings = plan.settings
-    return StepRun(step, worker: cName.string, type, plan, settings, context, events: events)
+    return try Exec(StepRun(step, worker: cName.string, type, plan, context, events: events))
   }
 
-  /// - Parameter settings: of the host; with the secrets of the workflow, if the step is part of one.
-  func prepare(_ step: Step, _ values: ContextValues?, _ rundir: CText, _ settings: RunSettings) throws(FlowError)
-    -> StepPlan
-  {
+  /// Refuses a step that this worker can never run, whatever the steps before it give.
+  func check(_ step: Step, _ values: ContextValues?, _ secrets: Secrets) throws(FlowError) {
+    try checkType(of: step)
+    try runner.check(step, values, secrets)
+  }
+
+  private func checkType(of step: Step) throws(FlowError) {
     guard step.type == type.stepType else {
       throw FlowError(
         .stepType,
         "step \(step.shownName) is a \(step.type.rawValue) step, which the \(type.name) worker "
           + "\(MessageFormat.quoted(cName.string)) does not run: it runs \(type.stepType.rawValue) steps")
     }
+  }
+
+  /// Checks a step, and says what is to be done for it.
+  ///
+  /// - Parameter settings: those of the host, with the secrets of the workflow if the step is part of one.
+  func prepare(_ step: Step, _ values: ContextValues?, _ rundir: CText, _ settings: RunSettings) throws(FlowError)
+    -> StepPlan
+  {
+    try checkType(of: step)
     var settings = runner.settings.overridden(by: step.settings).overridden(by: settings)
     if !secrets.isEmpty || !step.secrets.isEmpty {
       settings.secrets = try Secrets(secrets, step, env: env.overridden(by: step.env), values, of: settings.secrets)
     }
+    try runner.check(step, values, settings.secrets)
     var plan = try runner.plan(step, values, settings.secrets, rundir: rundir)
     plan.settings = settings
     plan.path = runner.searchPath(env.overridden(by: step.env))

@@ -3,10 +3,11 @@ internal import FWBase
 internal import FWModel
 internal import Glibc
 
-/// What a template says of its parameters.
+/// The parameters that a template declares.
 struct Declarations {
   static let keys = [
-    "name", "dtype", "label", "help", "defaultValue", "isRequired", "index", "group", "values", "range", "target", "para",
+    "name", "dtype", "label", "help", "defaultValue", "isRequired", "index", "group", "values", "range", "target",
+    "para",
     "fields",
   ]
 
@@ -27,7 +28,7 @@ struct Declarations {
     let kind: Kind
     let fallback: JSONValue?
     let isRequired: Bool
-    /// Those that a `select` may have.
+    /// The values that a parameter of the type `select` may have.
     let values: [JSONValue]
     let range: NumberRange?
   }
@@ -44,7 +45,8 @@ struct Declarations {
         let declaration = try Declarations.read(element)
         if let other = positions.updateValue(index, forKey: Name(declaration.name)) {
           throw ValidationError(
-            "two parameters have the name \(MessageFormat.quoted(declaration.name)): /parameters/\(other) and /parameters/\(index)"
+            "two parameters have the name \(MessageFormat.quoted(declaration.name)): /parameters/\(other) and "
+              + "/parameters/\(index)"
           ).inside("name")
         }
         all.append(declaration)
@@ -81,7 +83,8 @@ struct Declarations {
     guard let name else { throw .missingKey("name", of: "the declaration of a parameter") }
     guard let kind else { throw .missingKey("dtype", of: "the declaration of the parameter \(MessageFormat.quoted(name))") }
     return Declaration(
-      name: name, kind: kind, fallback: fallback, isRequired: isRequired ?? (fallback == nil), values: values, range: range)
+      name: name, kind: kind, fallback: fallback, isRequired: isRequired ?? (fallback == nil), values: values,
+      range: range)
   }
 
   subscript(name: String) -> Declaration? { positions[Name(name)].map { all[$0] } }
@@ -90,7 +93,7 @@ struct Declarations {
 }
 
 extension Declarations.Declaration {
-  /// The value of an argument as the parameter's type has it: flowServ converts what users type.
+  /// Converts an argument to the parameter's type, as flowServ does with what users type.
   func cast(_ json: JSONRef) throws(ValidationError) -> JSONValue {
     let value: JSONValue?
     switch kind {
@@ -145,7 +148,7 @@ extension Declarations.Declaration {
     json.number ?? json.string.flatMap { Double($0) }.flatMap { $0.isFinite ? $0 : nil }
   }
 
-  /// The words that flowServ takes for true and false.
+  /// Reads a flag: a boolean, or one of the words that flowServ takes for true and false.
   private func flag(_ json: JSONRef) -> Bool? {
     switch json.kind {
     case .boolean: return json.boolean
@@ -179,7 +182,9 @@ struct NumberRange {
     let parts = inner.split(separator: ",", omittingEmptySubsequences: false).map { $0.filter { $0 != " " } }
     guard let first = text.first, let last = text.last, "[(".contains(first), "])".contains(last), parts.count == 2,
       parts.allSatisfy({ $0.isEmpty || Double($0) != nil })
-    else { throw ValidationError("\(MessageFormat.quoted(text)) is no range: write it as \"[0,100]\", with \"(\" or \")\" for an open end") }
+    else {
+      throw ValidationError("\(MessageFormat.quoted(text)) is no range: write it as \"[0,100]\", with \"(\" or \")\" for an open end")
+    }
     low = Double(parts[0])
     high = Double(parts[1])
     hasLow = first == "["

@@ -1,3 +1,5 @@
+internal import FWExecution
+internal import FWOutput
 internal import CSystem
 internal import CJansson
 internal import FWBase
@@ -6,17 +8,20 @@ internal import FWSystem
 internal import FWVolumes
 internal import Glibc
 
-/// What a run leaves in its state directory, one file for each step that has ended well, so that another host can go on
-/// where this one has died: the step as it was run, its files as they were, its result, and the value that its function gave.
+/// The state directory of a run. It has one file for each step that has succeeded: the step as it was run, its files as
+/// they were, its result, and the value that its function gave. So another host can go on where this one has died.
 ///
-/// A file has its name when it is complete, and not before. One that is damaged, or says something else than what is
-/// there now, counts as none, and so do all behind it. One that the system does not let us read does, too, and that is told.
+/// A file gets its name when it is complete. A file that is damaged, or does not describe what is there now, counts as
+/// missing, and so do those of all later steps. A file that cannot be read counts as missing too, and the result of the
+/// run says so.
 final class RunState {
-  /// The part of the directory where copies of remote files go.
+  /// The folder in the directory that has the copies of remote files.
   let copies: String
   private let directory: FileVolume
-  /// Locked as long as the run lasts, by the kernel.
+  /// A file that the kernel locks as long as the run lasts.
   private let lock: Descriptor
+  /// The first failure of the directory; `nil`: it has all of the run.
+  private(set) var failure: StepFailure?
 
   init(_ path: String) throws(FlowError) {
     do throws(StepFailure) {
@@ -34,12 +39,49 @@ final class RunState {
     }
   }
 
+  /// Does something with the directory. A failure is noted and does not end the run, whose work would be lost, but the
+  /// run has failed in the end.
+  @discardableResult
+  func attempt<T>(_ body: (RunState) throws(StepFailure) -> T?) -> T? {
+    do throws(StepFailure) { return try body(self) } catch {
+      failure = failure ?? error
+      return nil
+    }
+  }
+
   private static func name(_ index: Int) -> VolumeKey { VolumeKey(inBase: Array("step-\(index + 1).json".utf8)) }
 
   // MARK: Writing
 
-  /// Remembers a step. It has happened only when it is on the disk: a file system tells late of what it could not write.
-  func record(_ index: Int, _ step: Signature, _ result: StepResult, _ value: JSONValue?, _ files: FileIndex)
+  /// Remembers a step that has succeeded. Gives its result, with a note where a step of its kind cannot be remembered.
+  func remember(
+    _ result: StepResult, of task: WorkflowRun.StepTask, _ context: ContextValues, _ files: FileIndex,
+    _ volumes: Volumes, _ secrets: Secrets
+  ) -> StepResult {
+    guard let plan = task.plan else { return result }
+    var value: JSONValue?
+    if let argument = task.step.code.argument {
+      // An object that JSON does not have would be another one when it is read, and a secret must be in no file.
+      if let object = result.last.commands.last?.end.object {
+        return result.noted(
+          "its value is \(MessageFormat.foreign(secrets.masked(object.kind))), which JSON has not: the state directory does "
+            + "not have the step, and another run runs it again")
+      }
+      guard !secrets.contains(argument), let given = context[argument] else { return result }
+      value = JSONValue(keeping: given)
+    }
+    // What a later run reads cannot be masked, so a step whose value or file names have a secret in them is run again.
+    if let value, secrets.isIn(value) { return result }
+    if files.all.contains(where: { secrets.isIn($0.key.text) }) { return result }
+    guard failure == nil,
+      let signature = Signature(task.step, plan: plan.document, plan.values, volumes, files, task.volume, secrets)
+    else { return result }
+    attempt { (state) throws(StepFailure) in try state.record(task.index, signature, result, value, files) }
+    return result
+  }
+
+  /// Writes the file of a step, and waits until it is on the disk: a file system reports late what it could not write.
+  private func record(_ index: Int, _ step: Signature, _ result: StepResult, _ value: JSONValue?, _ files: FileIndex)
     throws(StepFailure)
   {
     var writer = JSONWriter()
@@ -66,7 +108,8 @@ final class RunState {
 
   private func write(_ text: consuming ByteBuffer, _ name: VolumeKey) throws(StepFailure) {
     guard lock.isOurs else {
-      throw StepFailure(volume: "this process has closed the lock of \(directory.location.shown), which may be another run's by now")
+      throw StepFailure(
+        volume: "this process has closed the lock of \(directory.location.shown), which may be another run's by now")
     }
     if text.isExhausted { throw .noMemory }
     let part = try PartFile(name, in: directory)
@@ -86,7 +129,7 @@ final class RunState {
 
   private static let beginningName = VolumeKey(inBase: Array("beginning.json".utf8))
 
-  /// Remembers what there was of the workflow's own outputs before the first step.
+  /// Remembers what there was, before the first step, of the outputs that no step declares.
   func record(_ outputs: [OutputWatch]) throws(StepFailure) {
     var writer = JSONWriter()
     writer.object { writer in
@@ -100,7 +143,7 @@ final class RunState {
     try write(writer.buffer(), RunState.beginningName)
   }
 
-  /// In the order in which they were recorded; `nil`: nothing is known.
+  /// What `record` has remembered, in the same order; `nil`: nothing is known.
   func beginning() throws(StepFailure) -> [[UInt64]]? {
     guard let text = try content(RunState.beginningName), let json = try? JSONText.parse(text.bytes) else { return nil }
     return json.read { json in
@@ -114,7 +157,7 @@ final class RunState {
     }
   }
 
-  /// Forgets a step and those behind it: of a record that is left, another run would believe what it says.
+  /// Removes the files of a step and of all later ones, because another run would believe what they say.
   func forget(from index: Int) throws(StepFailure) {
     var at = index
     while RunState.name(at).withCString({ fws_remove_file(directory.directory.number, $0) }) == 0 { at += 1 }
@@ -123,17 +166,18 @@ final class RunState {
 
   // MARK: Reading
 
-  /// A step that had ended.
+  /// What the directory has of a step that has succeeded.
   struct Record {
     let signature: JSONValue
-    /// What its function gave.
+    /// The value that the step's function gave.
     let value: JSONValue?
     let files: FileIndex
     let result: JSONValue
   }
 
   func read(_ index: Int) throws(StepFailure) -> Record? {
-    guard let text = try content(RunState.name(index)), let json = try? JSONText.parse(text.bytes, allowingNUL: true) else { return nil }
+    guard let text = try content(RunState.name(index)), let json = try? JSONText.parse(text.bytes, allowingNUL: true)
+    else { return nil }
     return json.read { json in
       guard json["version"]?.integer == 1, let signature = json["signature"].flatMap({ JSONValue(keeping: $0) }),
         let result = json["result"].flatMap({ JSONValue(keeping: $0) })
@@ -150,10 +194,10 @@ final class RunState {
     }
   }
 
-  /// How often a read is tried again that fails for a moment.
+  /// How many times a read is tried that fails with an error which may pass.
   private static let tries = 20
 
-  /// `nil`: there is none, or it is damaged.
+  /// The content of a file; `nil`: there is no such file, or it is damaged.
   private func content(_ name: VolumeKey) throws(StepFailure) -> ByteBuffer? {
     if case .nothing = try directory.look(name) { return nil }
     let (file, facts) = try directory.read(name)
@@ -177,100 +221,9 @@ final class RunState {
   }
 }
 
-/// What has to be the same for a step that is not to be run again: what it runs, by which worker, and its files.
-struct Signature {
-  let text: String
-
-  /// - Parameters:
-  ///   - context: the values that the step may see.
-  ///   - settings: of the run, with its secrets.
-  init?(
-    _ step: Step, _ worker: Worker, _ context: Context, rundir: String, _ volumes: Volumes, _ files: FileIndex,
-    _ volume: FileVolume, _ settings: RunSettings
-  ) {
-    guard let path = try? CText(rundir), let plan = try? worker.plan(step, context, path, settings),
-      let parsed = try? JSONText.parse(plan.bytes)
-    else { return nil }
-    // Default workers have new names each time, and what an engine or a scheduler is asked has the host's own label in it.
-    for key in ["worker", "containers", "submission", "problem", "host"] { _ = parsed.read { json_object_del($0.raw, key) } }
-    let values = step.type == .code ? context.snapshot.without(settings.secrets.names) : nil
-    var isComplete = true
-    var writer = JSONWriter()
-    writer.object { writer in
-      writer.member("plan") { writer in parsed.read { writer.value($0) } }
-      writer.member("image", step.image)
-      writer.member("values") { writer in
-        guard let values else { return writer.null() }
-        values.read { writer.value($0) }
-      }
-      for (name, keys) in [("inputs", step.files.inputs), ("outputs", step.files.outputs)] {
-        writer.member(key: name) { writer in
-          writer.object { writer in
-            for key in keys {
-              writer.member(key: key.text) { isComplete = Signature.write(key, volumes, files, volume, to: &$0) && isComplete }
-            }
-          }
-        }
-      }
-    }
-    guard isComplete else { return nil }
-    let buffer = writer.buffer()
-    if buffer.isExhausted { return nil }
-    // A secret may also have come by a reference, or be the name of a file.
-    guard let whole = try? JSONText.parse(buffer.bytes),
-      let shown = settings.secrets.masked(whole)?.read({ JSONText.compact($0) })
-    else { return nil }
-    text = shown.string
-  }
-
-  /// Size, identity and times of change of a file, or of all in a folder, where the worker has it and where it comes from.
-  private static func write(
-    _ key: VolumeKey, _ volumes: Volumes, _ files: FileIndex, _ volume: FileVolume, to writer: inout JSONWriter
-  ) -> Bool {
-    var found: [(volume: String, file: VolumeFile, facts: fws_file)] = []
-    var locations = [volume.location]
-    for location in files.matches(key).flatMap(\.locations) where !locations.contains(location) { locations.append(location) }
-    var isThere = false
-    for location in locations {
-      guard case .files(let volume)? = try? volumes.volume(location), let inner = try? volume.files(key) else { continue }
-      if location == volume.location { isThere = !inner.isEmpty }
-      for file in inner {
-        var facts = fws_file()
-        if case .file = file.kind {
-          guard let (_, read) = try? volume.read(file.key) else { return false }
-          facts = read
-        }
-        found.append((location.volume, file, facts))
-      }
-    }
-    found.sort {
-      $0.volume.isSame(as: $1.volume) ? VolumeKey.precedes($0.file.key, $1.file.key) : $0.volume.utf8.lexicographicallyPrecedes($1.volume.utf8)
-    }
-    writer.array(found) { writer, entry in
-      writer.object { writer in
-        writer.member("volume", entry.volume)
-        writer.member("key", entry.file.key.escaped)
-        writer.member("size", Int(entry.file.size))
-        writer.member("changed", Int(entry.facts.changed))
-        // A file that another one has replaced may have its size and time: `cp -p`, `tar`, `rsync -t`.
-        writer.member("touched", Int(entry.facts.touched))
-        writer.member("inode", Int(truncatingIfNeeded: entry.facts.inode))
-        writer.member("mode", Int(entry.file.mode))
-      }
-    }
-    return isThere
-  }
-
-  func isSame(as other: JSONValue) -> Bool {
-    var text = text
-    let own = text.withUTF8 { try? JSONText.parse(UnsafeRawBufferPointer($0)) }
-    return own?.read { own in other.read { json_equal(own.raw, $0.raw) == 1 } } ?? false
-  }
-}
-
 extension StepResult {
-  /// A result as a state directory has it; `nil`: it is none of a success.
-  convenience init?(_ json: JSONRef, of step: Step, by worker: Worker) {
+  /// Reads a result from a state directory; `nil`: it is not that of a success.
+  init?(_ json: JSONRef, of step: Step, by worker: Worker) {
     guard json["returncode"]?.integer == 0, json["outcome"]?.string == "exited",
       json["step"]?.string?.isSame(as: step.cName.string) == true
     else { return nil }
@@ -288,18 +241,19 @@ extension StepResult {
         end.usage = Usage(user: user, system: system, peakMemory: peak)
       }
       if step.type == .code {
-        // One command, whose output may have any number of pieces.
+        // A function is one command, whose output may have any number of pieces.
         end.stdout = Output(pieces: pieces[0])
         end.stderr = Output(pieces: pieces[1])
         pieces = [[], []]
       }
-      // Only commands that wrote have a piece.
+      // Only a command that has written something has a piece.
       if command["stdout_bytes"]?.integer != 0, !pieces[0].isEmpty { end.stdout = Output(pieces[0].removeFirst()) }
       if command["stderr_bytes"]?.integer != 0, !pieces[1].isEmpty { end.stderr = Output(pieces[1].removeFirst()) }
       records.append(CommandRecord(index: index, command: command["command"]?.string ?? "", end))
     }
     let attempt = Attempt(
-      step: step, commands: records, total: records.count, limit: "", engine: nil, on: worker.type, path: nil, Secrets.none)
+      step: step, commands: records, total: records.count, limit: "", engine: nil, on: worker.type, path: nil,
+      Secrets.none)
     self.init(
       step: step, worker: worker.cName.string, worker.type, attempts: [], last: attempt, started: json["started"]?.number ?? 0,
       duration: json["duration"]?.number ?? 0)

@@ -1,8 +1,8 @@
 package import FWBase
 internal import FWModel
 
-/// A sequence of steps with the files and values that they need: the document of a flowServ template, or the part of it
-/// under `workflow`.
+/// A sequence of steps with the files and values that they need. Its document is a flowServ template, or the part of a
+/// template that stands under `workflow`.
 package final class Workflow: Sendable {
   static let templateKeys = [
     "workflow", "parameters", "parameterGroups", "outputs", "postproc", "results", "name", "description",
@@ -11,7 +11,7 @@ package final class Workflow: Sendable {
 
   enum Item: Sendable {
     case ready(Step)
-    /// It has references: it is read when there are arguments.
+    /// The step has references to parameters, so it is read when there are arguments.
     case open(JSONValue, name: String)
 
     var name: String {
@@ -34,17 +34,8 @@ package final class Workflow: Sendable {
     }
   }
 
-  /// What a run has to do.
-  struct Resolved {
-    var steps: [Step] = []
-    /// Where in the document each of them is.
-    var pointers: [String] = []
-    var files = FilesDocument()
-    var values: JSONValue
-  }
-
   private let declarations: Declarations
-  /// A template names all its parameters; the bare part of one does not.
+  /// Whether the document is a template, which declares all its parameters. The part under `workflow` declares none.
   private let isTemplate: Bool
   let items: [Item]
   private let files: JSONValue?
@@ -143,7 +134,9 @@ package final class Workflow: Sendable {
             try check(reference)
           }
           if hasReferences {
-            guard element["action"] != nil else { throw ValidationError.missingKey("action", of: "the step \(MessageFormat.quoted(name))") }
+            guard element["action"] != nil else {
+              throw ValidationError.missingKey("action", of: "the step \(MessageFormat.quoted(name))")
+            }
             guard let kept = JSONValue(keeping: element) else { throw ValidationError(FlowError.noMemory.message) }
             steps.append(.open(kept, name: name))
           } else {
@@ -162,7 +155,7 @@ package final class Workflow: Sendable {
     }
   }
 
-  /// A step whose files have keys in their one form.
+  /// Reads a step, and brings the keys of its files into their normal form.
   private static func readStep(_ json: JSONRef) throws(ValidationError) -> StepDocument {
     var document = try StepDocument(reading: json)
     do throws(ValidationError) { try document.files.checkKeys() } catch { throw error.inside("files") }
@@ -171,7 +164,7 @@ package final class Workflow: Sendable {
 
   // MARK: With arguments
 
-  /// The workflow for a set of arguments.
+  /// Gives the workflow for a set of arguments, with all references replaced.
   func resolved(_ arguments: ContextValues) throws(FlowError) -> Resolved {
     var values: [Name: JSONValue] = [:]
     do throws(ValidationError) { try readArguments(arguments, &values) } catch {
@@ -230,7 +223,7 @@ package final class Workflow: Sendable {
       throw ValidationError("the parameter \(MessageFormat.quoted(reference.name)), which \(reference.shown) refers to, has no value")
     }
     guard let choice = reference.choice else { return value }
-    // As in flowServ: what reads as true is, in any case.
+    // As in flowServ, the text "true" counts as true, in upper or lower case.
     let isTrue = value.read { json in ValueText.string(json).lowercased() == "true" }
     if isTrue { return try .text(choice.isTrue) }
     if let other = choice.isFalse { return try .text(other) }
@@ -238,7 +231,7 @@ package final class Workflow: Sendable {
     return null
   }
 
-  /// The values that commands may refer to. A workflow that lists none has those of its arguments.
+  /// The values that commands may refer to: those that the workflow lists, or else all its arguments.
   private func context(
     _ values: [Name: JSONValue], _ lookup: (Reference) throws(ValidationError) -> JSONValue
   ) throws(ValidationError) -> JSONValue {
@@ -251,7 +244,7 @@ package final class Workflow: Sendable {
     return object
   }
 
-  /// `nil`: the step is a parameter that was not given, and need not be.
+  /// Gives the step without references; `nil`: its action is an optional parameter that was not given.
   private func step(
     _ item: Item, _ values: [Name: JSONValue], _ lookup: (Reference) throws(ValidationError) -> JSONValue
   ) throws(ValidationError) -> Step? {

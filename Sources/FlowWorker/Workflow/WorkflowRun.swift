@@ -1,82 +1,66 @@
-internal import CSystem
 internal import FWBase
 internal import FWExecution
 internal import FWModel
+internal import FWOutput
 internal import FWSystem
 internal import FWVolumes
-internal import Glibc
+internal import CSystem
 
-/// How far a workflow is: one step after the other, each with its files before and behind it, until one fails.
+/// A workflow while it runs: one step after the other, each with its files before and behind it, until one fails.
+///
+/// The run is a state machine that advances whenever somebody lets it; it never waits itself. Three places tell all of
+/// it: `Phase` says what can go on, `Phase.wait` says what wakes each phase, and `follow` says what comes after what.
 final class WorkflowRun: Execution {
-  enum Phase {
-    /// Files are looked for and copied: before the first step, before a step, behind it, and at the end.
-    case moving(Transfers, TransferPhase)
-    case running(StepExecution)
-    /// A step that had nothing to run: it ends with the next turn, so that there is no limit to how many follow.
-    case ended(StepExecution)
-    case over(Report)
-  }
-
-  enum TransferPhase {
-    case inputs
-    case before
-    case behind(StepResult)
-    case outputs
-  }
-
-  let resolved: Workflow.Resolved
-  /// Its workers live as long as it does.
+  // What the run is given.
+  private let resolved: Workflow.Resolved
+  /// The pool keeps the workers alive.
   private let pool: Pool
-  let workers: [Unmanaged<Worker>]
-  let volumes: Volumes
-  let options: WorkflowOptions
-  /// For each step, with what is secret in the run.
-  private(set) var settings: RunSettings
-  var state: RunState?
-  /// Why something is not remembered.
-  var stateFailure: StepFailure?
-  /// The values that a step began with, where its state is kept.
-  private var valuesBefore: Context?
-  /// The arguments, and the environments of workers and steps: where secrets are found.
-  private let given: ContextValues
-  private let secretEnvs: [KeyValues]
-  /// Of the step's outputs.
-  private var outputs: OutputWatch?
-  /// Of those outputs of the workflow that no step declares, where a step may make them.
-  var ownOutputs: [OutputWatch] = []
+  private let workers: [Unmanaged<Worker>]
+  private let volumes: Volumes
+  private let events: RunOptions.Events
+  /// The settings of each step, with what is secret in the run.
+  private var settings: RunSettings
   /// What commands see, and what the host gets of it.
-  let context: Context
-  let hostContext: Context?
+  private let context: Context
+  private let hostContext: Context?
+  private let began = fws_monotonic()
+  private let started = fws_wall()
 
-  var phase: Phase?
-  var index = 0
-  var files: FileIndex
-  var reports: [Report] = []
-  var restored = 0
-  var copies: [RunResult.Copy] = []
-  var isCancelled = false
-  let began = fws_monotonic()
-  let started = fws_wall()
-  /// Is over at the deadline, and whenever something else has to be looked at.
-  let timer: Pause?
-  private var timerFailure: StepFailure?
+  // How far it is.
+  /// What goes on. A run has one step at a time, so this is one phase until the run is over.
+  private var phases: [Phase] = []
+  /// The number of the step that begins next.
+  private var index = 0
+  /// Where the latest version of each file is.
+  private var files = FileIndex()
+  private var undeclared = UndeclaredOutputs()
+  private var isCancelled = false
+  /// It is over at the deadline, and whenever something else has to be looked at.
+  private let timer: Pause?
+  private var state: RunState?
 
-  var queue = EventQueue()
-  var readiness = ReadinessFD()
+  // What it tells.
+  private var reports: [Report] = []
+  /// How many of the steps a run before had ended.
+  private var restored = 0
+  private var copies: [RunResult.Copy] = []
+  private(set) var report: Report?
+  private var queue = EventQueue()
+  private var readiness = ReadinessFD()
+  /// The descriptors that the readiness watches.
   private var watched: [Int32] = []
 
+  /// - Parameter isListening: whether the host may take events.
   init(
-    _ workflow: Workflow, _ pool: Pool, _ arguments: Context?, basedir: String?, options text: UnsafeRawBufferPointer?,
+    _ workflow: Workflow, _ pool: Pool, _ arguments: Context?, basedir: String?, _ options: WorkflowOptions,
     isListening: Bool
   ) throws(FlowError) {
-    var options = WorkflowOptions()
-    if let text { options = try JSONText.read(text) { (json) throws(ValidationError) in try WorkflowOptions(reading: json) } }
-    self.options = options
+    events = options.events
     self.pool = pool
     hostContext = arguments
     let empty = try Context(nil)
     let given = (arguments ?? empty).snapshot
-    volumes = try Volumes(pool.volumes, basedir: basedir)
+    volumes = try Volumes(options.volumes ?? pool.volumes, basedir: basedir)
     do throws(FlowError) {
       resolved = try workflow.resolved(given)
       context = try Context(ContextValues(resolved.values, given.function))
@@ -84,52 +68,48 @@ final class WorkflowRun: Execution {
     } catch {
       throw try Secrets(workflow.secretNames(pool), envs: [], [given]).masked(error)
     }
-    self.given = given
-    secretEnvs = resolved.environments(workers)
-    files = FileIndex()
     for location in volumes.locations {
       // What the host's own directory has is looked for when it is needed.
       for key in volumes.spec(location)?.files ?? [] { files.add(key, in: location) }
     }
     var settings = options.settings
     if let seconds = options.deadline { settings.deadline = RunDeadline(in: seconds) }
+    var timerFailure: StepFailure?
     do throws(StepFailure) { timer = try Pause(options.deadline ?? Pause.never) } catch {
       timer = nil
       timerFailure = error
     }
-    settings.secrets = try Secrets(resolved.secretNames(workers), envs: secretEnvs, [given, context.snapshot])
+    settings.secrets = try Secrets(
+      resolved.secretNames(workers), envs: resolved.environments(workers), [given, context.snapshot])
     self.settings = settings
-    do throws(FlowError) { try resolved.check(workers, context, settings) } catch {
+    do throws(FlowError) { try resolved.check(workers, context.snapshot, settings.secrets) } catch {
       throw settings.secrets.masked(error)
     }
     queue.isListening = isListening
     state = try options.state.map { (path) throws(FlowError) in try RunState(path) }
-    if let state { volumes.keepCopies(at: state.copies) }
     resume()
     publish()
     tell(.runStarted(steps: resolved.steps.map(\.cName.string)))
     for (at, report) in reports.enumerated() {
       if case .step(let result) = report.content { tell(.stepRestored(result), step: at) }
     }
-    beginInputs()
+    if case .phase(let first) = timerFailure.map({ finish($0) }) ?? begin() { phases = [first] }
+    proceed(nil)
   }
 
   // MARK: What callers see
 
-  var report: Report? {
-    if case .over(let report) = phase { return report }
-    return nil
-  }
-
   var waiting: Waiting {
-    switch phase {
-    case .running(let step): return step.waiting
-    case .moving(let transfers, _):
+    // A poll takes three descriptors, as many as one phase needs. Whoever waits for more needs an epoll, as
+    // `descriptor` is.
+    guard let phase = phases.first else { return Waiting() }
+    switch phase.wait {
+    case .transfers(let transfers):
       var waiting = transfers.waiting
       waiting.stdout = timer?.fd ?? -1
       return waiting
-    case .ended: return Waiting(stdout: timer?.fd ?? -1)
-    case .over, nil: return Waiting()
+    case .step(let run): return run.waiting
+    case .turn: return Waiting(stdout: timer?.fd ?? -1)
     }
   }
 
@@ -137,272 +117,352 @@ final class WorkflowRun: Execution {
     if readiness.epoll >= 0 { return readiness.epoll }
     guard readiness.open() else { return -1 }
     watch()
-    readiness.raise(!isSilent)
+    readiness.raise(!queue.isEmpty)
     return readiness.works ? readiness.epoll : -1
-  }
-
-  var isSilent: Bool { queue.isEmpty }
-
-  /// Lets the one descriptor stand for what is waited for now.
-  func watch() {
-    guard readiness.epoll >= 0 else { return }
-    for fd in watched { readiness.forget(fd) }
-    if case .running(let step) = phase, case let fd = step.descriptor(), fd >= 0 {
-      watched = [fd]
-    } else if case .running = phase {
-      // The system has no descriptor left: the host looks again and again.
-      timer?.stop()
-      watched = [timer?.fd ?? -1]
-    } else {
-      let waiting = waiting
-      watched = [waiting.channel, waiting.stdout]
-    }
-    watched = watched.filter { $0 >= 0 }
-    for fd in watched { readiness.watch(Waiting(channel: fd)) }
   }
 
   func takeEvent() -> Event? {
     if let event = queue.take() {
-      readiness.raise(!isSilent)
+      readiness.raise(!queue.isEmpty)
       return event
     }
-    if case .running(let step) = phase { return step.takeEvent() }
+    for phase in phases {
+      if case .step(let run) = phase.wait, let event = run.takeEvent() { return event }
+    }
     return nil
   }
 
   func discardEvents() {
     queue.removeAll()
-    if case .running(let step) = phase { step.discardEvents() }
+    for phase in phases {
+      if case .step(let run) = phase.wait { run.discardEvents() }
+    }
     readiness.raise(false)
   }
 
   func cancel() {
     if isCancelled { return }
     isCancelled = true
-    switch phase {
-    case .running(let step): step.cancel()
-    case .moving, .ended: timer?.stop()
-    case .over, nil: break
+    for phase in phases {
+      switch phase.wait {
+      case .step(let run): run.cancel()
+      case .transfers, .turn: timer?.stop()
+      }
     }
   }
-
-  /// The timer has been looked at.
-  func rearm() { timer?.set(settings.deadline?.left ?? Pause.never) }
 
   func advance(_ ready: Waiting.Ready, isListening: Bool) {
     queue.isListening = isListening
+    proceed(ready)
+  }
+
+  private func tell(_ content: Event.Content, step: Int = -1) { queue.tell(content, step: step) }
+
+  // MARK: The machine
+
+  /// - Parameter ready: what can be read of what `waiting` has; `nil`: nobody has looked yet.
+  private func proceed(_ ready: Waiting.Ready?) {
+    var isChanged = false
+    phases = phases.compactMap { drive($0, ready, &isChanged) }
+    if isChanged { watch() }
+    readiness.raise(!queue.isEmpty)
+  }
+
+  /// Goes from one phase to the next until one has to wait; `nil`: the run is over.
+  private func drive(_ first: Phase, _ ready: Waiting.Ready?, _ isChanged: inout Bool) -> Phase? {
+    var phase = first
+    var ready = ready
+    while true {
+      switch follow(phase, ready) {
+      case .wait:
+        // The descriptor of transfers changes from file to file; that of a step stays.
+        if case .transfers = phase.wait { isChanged = true }
+        return phase
+      case .phase(let next): phase = next
+      case .end:
+        isChanged = true
+        return nil
+      }
+      // What is ready was waited for by the phase that is over.
+      (ready, isChanged) = (nil, true)
+    }
+  }
+
+  /// Does what can be done in a phase now, and says what follows.
+  private func follow(_ phase: Phase, _ ready: Waiting.Ready?) -> Next {
     switch phase {
-    case .running(let step):
-      step.advance(ready, isListening: isListening)
-      if step.result != nil { finishRunning(step) }
-    case .moving(let transfers, let transferPhase): advance(transfers, transferPhase)
-    case .ended(let step):
-      rearm()
-      finishRunning(step)
-    case .over, nil: break
-    }
-    readiness.raise(!isSilent)
-  }
-
-  func tell(_ content: Event.Content, step: Int = -1) { queue.tell(content, step: step) }
-
-  // MARK: Files
-
-  private func beginInputs() {
-    if let timerFailure { return finish(timerFailure) }
-    do throws(StepFailure) { try watchOwnOutputs() } catch { return finish(error) }
-    guard restored == 0, !resolved.files.inputs.isEmpty || !ownOutputs.isEmpty else { return beginStep() }
-    move(.inputs) { (transfers) throws(StepFailure) in
-      transfers.prepare(try volumes.volume(of: Volumes.main), inputs: resolved.files.inputs, ownOutputs)
-    }
-  }
-
-  private func move(_ transferPhase: TransferPhase, _ task: (Transfers) throws(StepFailure) -> Void) {
-    let transfers = Transfers(volumes, files)
-    do throws(StepFailure) {
-      try task(transfers)
-      phase = .moving(transfers, transferPhase)
-      // Most have nothing to copy: the next step begins without another turn.
-      advance(transfers, transferPhase)
-    } catch {
-      finishMoving(transferPhase, error)
+    case .inputs(let transfers):
+      guard let end = advance(transfers, for: -1) else { return .wait }
+      if let failure = end { return finish(failure) }
+      if !undeclared.watches.isEmpty {
+        state?.attempt { (state) throws(StepFailure) in try state.record(undeclared.watches) }
+      }
+      return nextStep()
+    case .fetch(let task, let transfers):
+      guard let end = advance(transfers, for: task.index) else { return .wait }
+      if let failure = end { return refuse(task.step, task.worker, failure) }
+      return launch(task)
+    case .run(let task, let run):
+      guard let ready else { return .wait }
+      run.advance(ready, isListening: queue.isListening)
+      return take(task, run)
+    case .skip(let task, let run):
+      guard ready != nil else { return .wait }
+      timer?.set(settings.deadline?.left ?? Pause.never)
+      return take(task, run)
+    case .store(let task, let result, let transfers):
+      guard let end = advance(transfers, for: task.index) else { return .wait }
+      if let failure = end { return fail(task, result, failure) }
+      return complete(task, result)
+    case .outputs(let transfers):
+      guard let end = advance(transfers, for: -1) else { return .wait }
+      guard let failure = end, failure.outcome == .inputMissing else { return finish(end) }
+      // The transfers say "input" of whatever they are to bring.
+      let reason = failure.reason.without(prefix: "its input").map { "its output" + $0 }
+      return finish(StepFailure(.outputMissing, reason ?? failure.reason))
     }
   }
 
-  private func advance(_ transfers: Transfers, _ transferPhase: TransferPhase) {
-    if let failure = interruption {
+  /// Lets transfers go on. Gives their end, once: `nil` inside is success.
+  ///
+  /// - Parameter step: the number of the step that they are for; -1: they are for the workflow.
+  private func advance(_ transfers: Transfers, for step: Int) -> StepFailure?? {
+    if let interruption {
       transfers.drop()
-      return finishMoving(transferPhase, failure)
+      return .some(interruption)
     }
     let end = transfers.advance()
     for file in transfers.takeCopied().map({ $0.masked(by: secrets) }) {
-      let step = isOfStep(transferPhase) ? index : -1
       copies.append(RunResult.Copy(step: step, file: file, ended: fws_wall()))
       tell(.fileCopied(file), step: step)
     }
-    guard let end else { return watch() }
-    files = transfers.index
-    finishMoving(transferPhase, end)
+    if end != nil { files = transfers.index }
+    return end
   }
 
-  private func isOfStep(_ transferPhase: TransferPhase) -> Bool {
-    switch transferPhase {
-    case .before, .behind: return true
-    case .inputs, .outputs: return false
-    }
-  }
-
-  /// Why nothing more begins, if that is so.
+  /// Why nothing more begins, if so.
   private var interruption: StepFailure? {
     if isCancelled { return StepFailure(.cancelled, "it was cancelled") }
     if settings.deadline?.hasPassed == true { return StepFailure(.timeout, "\(settings.limit) had passed") }
     return nil
   }
 
-  private func finishMoving(_ transferPhase: TransferPhase, _ failure: StepFailure?) {
-    switch transferPhase {
-    case .inputs:
-      if let failure { return finish(failure) }
-      if !ownOutputs.isEmpty {
-        do throws(StepFailure) { try state?.record(ownOutputs) } catch { stateFailure = error }
+  /// Lets the one descriptor stand for what is waited for now.
+  private func watch() {
+    guard readiness.epoll >= 0 else { return }
+    for fd in watched { readiness.forget(fd) }
+    watched = []
+    for phase in phases {
+      if case .step(let run) = phase.wait {
+        let fd = run.descriptor()
+        // The system may have no descriptor left: then the host looks again and again.
+        if fd < 0 { timer?.stop() }
+        watched.append(fd >= 0 ? fd : timer?.fd ?? -1)
+      } else {
+        let waiting = waiting
+        watched += [waiting.channel, waiting.stdout]
       }
-      beginStep()
-    case .before:
-      if let failure { return failStep(failure) }
-      run()
-    case .behind(let result):
-      guard let failure else { return complete(result) }
-      keep(result.failed(by: secrets.masked(failure), of: resolved.steps[index]))
-      finish(nil)
-    case .outputs:
-      guard let failure else { return finish(nil) }
-      let reason = failure.reason.without(prefix: "its input").map { "its output" + $0 }
-      finish(failure.outcome == .inputMissing ? StepFailure(.outputMissing, reason ?? failure.reason) : failure)
     }
+    watched = watched.filter { $0 >= 0 }
+    for fd in watched { readiness.watch(Waiting(channel: fd)) }
+  }
+
+  // MARK: The beginning and the end
+
+  private func begin() -> Next {
+    do throws(StepFailure) {
+      undeclared = try UndeclaredOutputs(of: resolved, workers, volumes)
+      guard restored == 0 else {
+        // The beginning of the run was in another process. Where nothing is known of it, what is there counts.
+        if !undeclared.watches.isEmpty {
+          undeclared.resume(state?.attempt { (state) throws(StepFailure) in try state.beginning() } ?? [])
+        }
+        return nextStep()
+      }
+      guard !resolved.files.inputs.isEmpty || !undeclared.watches.isEmpty else { return nextStep() }
+      let transfers = Transfers(volumes, files)
+      transfers.prepare(
+        try volumes.volume(of: Volumes.main), inputs: resolved.files.inputs, undeclared.watches)
+      return .phase(.inputs(transfers))
+    } catch { return finish(error) }
+  }
+
+  /// All steps have succeeded. The run directory has the outputs of the workflow in the end, wherever they were made.
+  private func collect() -> Next {
+    guard !resolved.files.outputs.isEmpty else { return finish(nil) }
+    do throws(StepFailure) {
+      try undeclared.find(besides: resolved.steps, &files)
+      let transfers = Transfers(volumes, files)
+      transfers.prepare(try volumes.volume(of: Volumes.main), inputs: resolved.files.outputs, [])
+      return .phase(.outputs(transfers))
+    } catch { return finish(error) }
+  }
+
+  /// - Parameter failure: what kept the run from going on, if that is nothing of a step.
+  private func finish(_ failure: StepFailure?) -> Next {
+    let values = context.snapshot.without(secrets.names).flatMap { secrets.masked($0) }
+    let result = RunResult(
+      steps: reports, total: resolved.steps.count, restored: restored, failure: failure.map { secrets.masked($0) },
+      started: started, duration: fws_monotonic() - began, context: values, copies: copies,
+      unkept: state?.failure.map { secrets.masked($0) })
+    // Another run may have the state directory as soon as this one is over.
+    state = nil
+    tell(.runEnded(result))
+    report = Report(result)
+    return .end
   }
 
   // MARK: Steps
 
-  var worker: Worker? { index < workers.count ? workers[index].takeUnretainedValue() : nil }
-
-  private func beginStep() {
-    guard index < resolved.steps.count, let worker else {
-      guard !resolved.files.outputs.isEmpty else { return finish(nil) }
-      do throws(StepFailure) { try findOwnOutputs() } catch { return finish(error) }
-      // The run directory has them in the end, wherever they were made.
-      return move(.outputs) { (transfers) throws(StepFailure) in
-        transfers.prepare(try volumes.volume(of: Volumes.main), inputs: resolved.files.outputs, [])
-      }
-    }
-    if let interruption { return failStep(interruption) }
-    let step = resolved.steps[index]
-    if state != nil { valuesBefore = try? Context(context.snapshot) }
-    move(.before) { (transfers) throws(StepFailure) in
-      let volume = try volumes.volume(of: worker.location)
-      let watch = OutputWatch(step.files.outputs, in: volume, isKept: step.files.isKept)
-      outputs = watch
-      transfers.prepare(volume, inputs: step.files.inputs, [watch])
-    }
-  }
-
-  private func run() {
-    guard let worker else { return finish(nil) }
-    let step = resolved.steps[index]
+  private func nextStep() -> Next {
+    guard let (step, worker) = item(index) else { return collect() }
     do throws(StepFailure) {
+      if let interruption { throw interruption }
       let volume = try volumes.volume(of: worker.location)
-      var position = queue.position
-      position.step = Int32(clamping: index)
-      let execution = StepExecution(try stepRun(worker, step, volume.path, position))
-      if execution.result == nil {
-        phase = .running(execution)
-      } else {
-        phase = .ended(execution)
-        timer?.stop()
-      }
-      watch()
-    } catch { failStep(error) }
+      let outputs = OutputWatch(step.files.outputs, in: volume, isKept: step.files.isKept)
+      let transfers = Transfers(volumes, files)
+      transfers.prepare(volume, inputs: step.files.inputs, [outputs])
+      return .phase(
+        .fetch(StepTask(index: index, step: step, worker: worker, volume: volume, outputs: outputs), transfers))
+    } catch { return refuse(step, worker, error) }
   }
 
-  private func stepRun(_ worker: Worker, _ step: Step, _ rundir: String, _ position: EventQueue.Position) throws(StepFailure)
-    -> StepRun
-  {
+  private func item(_ index: Int) -> (Step, Worker)? {
+    guard index < resolved.steps.count, index < workers.count else { return nil }
+    return (resolved.steps[index], workers[index].takeUnretainedValue())
+  }
+
+  private func launch(_ fetched: StepTask) -> Next {
+    var task = fetched
+    var position = queue.position
+    position.step = Int32(clamping: task.index)
     do throws(FlowError) {
-      let plan = try worker.prepare(step, context.snapshot, CText(rundir), settings)
-      let settings = plan.settings
-      return StepRun(
-        step, worker: worker.cName.string, worker.type, plan, settings, context, events: queue.isListening ? options.events : nil, position: position,
-        outputs: outputs)
+      let values = context.snapshot
+      let path = try CText(task.volume.path)
+      let plan = try task.worker.prepare(task.step, values, path, settings)
+      if state != nil { task.plan = WorkflowRun.document(plan, task, values, path) }
+      let run = StepRun(
+        task.step, worker: task.worker.cName.string, task.worker.type, plan, context, events: queue.isListening ? events : nil, position: position,
+        outputs: task.outputs)
+      guard run.report != nil else { return .phase(.run(task, run)) }
+      timer?.stop()
+      return .phase(.skip(task, run))
     } catch {
-      throw StepFailure(error.message.without(prefix: "step \(step.shownName): ").map(String.init) ?? error.message)
+      let reason = error.message.without(prefix: "step \(task.step.shownName): ").map(String.init)
+      return refuse(task.step, task.worker, StepFailure(reason ?? error.message))
     }
   }
 
-  private func finishRunning(_ execution: StepExecution) {
-    guard let result = execution.result else { return }
-    // Those of the step come before those of what follows.
-    while let event = execution.takeEvent() { queue.append(event) }
-    queue.position = execution.position
-    publish(resolved.steps[index].code.argument)
-    finishStep(result)
+  private static func document(
+    _ plan: borrowing StepPlan, _ task: StepTask, _ values: ContextValues, _ path: CText
+  ) -> (JSONValue, ContextValues)? {
+    guard let text = try? task.worker.describe(plan, task.step, values, path),
+      let document = try? JSONText.parse(text.bytes)
+    else { return nil }
+    return (document, values)
   }
 
-  /// The commands of a step have ended.
-  func finishStep(_ result: StepResult) {
-    let step = resolved.steps[index]
-    if let argument = step.code.argument, secrets.contains(argument) { learnSecret() }
-    guard result.returncode == 0, let worker else {
+  /// Takes what a step has given, if it is over.
+  private func take(_ task: StepTask, _ run: StepRun) -> Next {
+    guard let result = run.result else { return .wait }
+    // The events of the step come before those of what follows.
+    while let event = run.takeEvent() { queue.append(event) }
+    queue.position = run.position
+    if let argument = task.step.code.argument {
+      publish(argument)
+      if secrets.contains(argument) { learnSecret() }
+    }
+    guard result.returncode == 0 else {
       keep(result)
       return finish(nil)
     }
     do throws(StepFailure) {
-      let location = worker.location
-      let volume = try volumes.volume(of: location)
-      if let failure = try outputs?.missing() { throw failure }
-      let made = try outputs?.made() ?? []
-      outputs = nil
-      for key in made { files.record(key, in: [volume.location]) }
-      guard volume.location != location, !made.isEmpty else { return complete(result) }
-      move(.behind(result)) { (transfers) throws(StepFailure) in
-        transfers.deliver(made, from: volume, to: location)
-      }
-    } catch {
-      keep(result.failed(by: secrets.masked(error), of: step))
-      finish(nil)
-    }
+      if let failure = try task.outputs.missing() { throw failure }
+      let made = try task.outputs.made()
+      for key in made { files.record(key, in: [task.volume.location]) }
+      guard task.volume.location != task.worker.location, !made.isEmpty else { return complete(task, result) }
+      let transfers = Transfers(volumes, files)
+      transfers.deliver(made, from: task.volume, to: task.worker.location)
+      return .phase(.store(task, result, transfers))
+    } catch { return fail(task, result, error) }
   }
 
-  /// What is secret in the whole run.
-  var secrets: Secrets { settings.secrets }
-
-  /// A step has given a value that another one calls secret.
-  private func learnSecret() {
-    // Without memory for it the step's value stays unknown to the mask, and there will be no memory for the next step.
-    guard
-      let learnt = try? Secrets(secrets.names, envs: [], [context.snapshot], before: secrets)
-    else { return }
-    settings.secrets = learnt
-  }
-
-  private func complete(_ result: StepResult) {
-    keep(valuesBefore.map { remember(result, $0) } ?? result)
+  private func complete(_ task: StepTask, _ result: StepResult) -> Next {
+    keep(state?.remember(result, of: task, context.snapshot, files, volumes, secrets) ?? result)
     index += 1
-    beginStep()
+    return nextStep()
   }
 
-  func keep(_ result: StepResult) { reports.append(Report(result, isLent: true)) }
+  /// The commands of a step have succeeded, and its files have not.
+  private func fail(_ task: StepTask, _ result: StepResult, _ failure: StepFailure) -> Next {
+    keep(result.failed(by: secrets.masked(failure), of: task.step))
+    return finish(nil)
+  }
 
-  /// The step could not be started.
-  func failStep(_ failure: StepFailure) {
-    guard let worker else { return finish(failure) }
-    let step = resolved.steps[index]
+  /// A step could not be started.
+  private func refuse(_ step: Step, _ worker: Worker, _ failure: StepFailure) -> Next {
     var end = CommandEnd(failure: failure, started: fws_wall()).masked(by: secrets, of: step)
     if failure.outcome == .cancelled || failure.outcome == .timeout {
       end.explanation = "was not started, because \(failure.reason)"
     }
-    keep(
-      StepResult(
-        step: step, worker: worker.cName.string, worker.type, end: end, limit: settings.limit, started: end.started,
-        duration: 0))
-    finish(nil)
+    keep(StepResult(step: step, worker: worker.cName.string, worker.type, end: end, limit: settings.limit, started: end.started, duration: 0))
+    return finish(nil)
+  }
+
+  private func keep(_ result: StepResult) { reports.append(Report(result, isLent: true)) }
+
+  // MARK: Values
+
+  /// What is secret in the whole run.
+  private var secrets: Secrets { settings.secrets }
+
+  /// A step has given a value that another one calls secret.
+  private func learnSecret() {
+    // Without memory for it the step's value stays unknown to the mask, and there will be no memory for the next step.
+    guard let learnt = try? Secrets(secrets.names, envs: [], [context.snapshot], before: secrets) else { return }
+    settings.secrets = learnt
+  }
+
+  /// Lets the host see all values, of which there may be many: at the beginning.
+  private func publish() {
+    guard let hostContext else { return }
+    context.snapshot.object.read { object in
+      object.forEachMember { key, value in
+        if let kept = JSONValue(keeping: value) { hostContext.set(key.string, kept) }
+      }
+    }
+  }
+
+  /// Lets the host see the value that a step has given.
+  private func publish(_ name: String) {
+    let values = context.snapshot
+    if let value = values[name].flatMap({ JSONValue(keeping: $0) }) {
+      hostContext?.set(name, value, object: values.objects[Name(name)])
+    }
+  }
+
+  // MARK: The state directory
+
+  /// Takes over the steps that a run before has ended, as long as all is as it was.
+  private func resume() {
+    guard let state else { return }
+    volumes.keepCopies(at: state.copies)
+    while let (step, worker) = item(index),
+      let record = state.attempt({ [index] (state) throws(StepFailure) in try state.read(index) })
+    {
+      guard let volume = try? volumes.volume(of: worker.location), let path = try? CText(volume.path),
+        let text = try? worker.plan(step, context.snapshot, path, settings),
+        let plan = try? JSONText.parse(text.bytes),
+        let signature = Signature(step, plan: plan, context.snapshot, volumes, record.files, volume, secrets),
+        signature.isSame(as: record.signature),
+        let result = record.result.read({ StepResult($0, of: step, by: worker) })
+      else { break }
+      files = record.files
+      if let argument = step.code.argument, let value = record.value { context.set(argument, value) }
+      keep(result)
+      index += 1
+    }
+    restored = index
+    state.attempt { [index] (state) throws(StepFailure) in try state.forget(from: index) }
   }
 }

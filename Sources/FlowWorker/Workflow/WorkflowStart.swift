@@ -1,32 +1,66 @@
+internal import FWOutput
+internal import FWVolumes
 package import FWBase
 package import FWExecution
 package import FWModel
 internal import FWSystem
 
-/// The two ways of running a workflow.
-extension Workflow {
-  /// Runs the workflow to its end.
-  package func run(_ pool: Pool?, _ context: Context?, basedir: String?, options: UnsafeRawBufferPointer?)
-    throws(FlowError) -> Report
-  {
-    let pool = try usable(pool)
-    let run = try WorkflowRun(self, pool, context, basedir: basedir, options: options, isListening: false)
-    while true {
-      if let report = run.report { return report }
-      let ready = run.waiting.poll(-1)
-      if ready.isAny { run.advance(ready, isListening: false) }
+/// What a host says about the run of a workflow.
+struct WorkflowOptions {
+  static let keys = ["events", "deadline", "state", "volumes"]
+
+  var events = RunOptions.Events.chunks
+  /// The settings of each step, as the options of a step's run have them.
+  var settings = RunSettings()
+  /// Seconds for the whole run.
+  var deadline: Double?
+  /// The directory that remembers how far the run is.
+  var state: String?
+  /// The storage volumes of this run, in place of those of the pool.
+  var volumes: [VolumeSpec]?
+
+  init() {}
+
+  init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if key == "events" {
+        events = try value.requireChoice("kind of events")
+      } else if key == "deadline" {
+        deadline = try value.requireSeconds()
+      } else if key == "state" {
+        state = try value.requireAbsolutePath(of: "a directory")
+      } else if key == "volumes" {
+        volumes = try VolumeSpec.list(reading: value)
+      } else if !(try settings.read(key, value)) {
+        throw .unknownKey(key, of: "the options of a workflow's run", known: WorkflowOptions.keys + RunSettings.keys)
+      }
     }
   }
+}
 
-  package func start(_ pool: Pool?, _ context: Context?, basedir: String?, options: UnsafeRawBufferPointer?)
-    throws(FlowError) -> Exec
+extension Workflow {
+  /// Runs the workflow to its end, without events.
+  package func run(_ pool: Pool?, _ context: Context?, basedir: String?, options: UnsafeRawBufferPointer?)
+    throws(FlowError) -> Report?
   {
-    let pool = try usable(pool)
-    return try Exec(WorkflowRun(self, pool, context, basedir: basedir, options: options, isListening: true))
+    try start(pool, context, basedir: basedir, options: options, isListening: false).wait(timeout: -1)
   }
 
-  private func usable(_ given: Pool?) throws(FlowError) -> Pool {
-    if let given { return given }
-    return try Pool.defaults()
+  /// Starts the workflow.
+  ///
+  /// - Parameters:
+  ///   - pool: the workers, volumes and functions; `nil`: only the default workers.
+  ///   - basedir: the directory of the default volume.
+  ///   - text: JSON text of the options.
+  ///   - isListening: whether the host may take events.
+  package func start(
+    _ pool: Pool?, _ context: Context?, basedir: String?, options text: UnsafeRawBufferPointer?,
+    isListening: Bool = true
+  ) throws(FlowError) -> Exec {
+    let usable: Pool
+    if let pool { usable = pool } else { usable = try Pool.defaults() }
+    var options = WorkflowOptions()
+    if let text { options = try JSONText.read(text) { (json) throws(ValidationError) in try WorkflowOptions(reading: json) } }
+    return try Exec(WorkflowRun(self, usable, context, basedir: basedir, options, isListening: isListening))
   }
 }

@@ -77,10 +77,6 @@ class WorkerPool:
             self._defaults[step.step_type] = worker
             return worker
 
-    def with_volumes(self, volumes: Sequence[Spec]) -> WorkerPool:
-        """Gives a pool of the same workers with other volumes."""
-        return WorkerPool(self._document["workers"], self._names, volumes=volumes)
-
     def close(self) -> None:
         """Ends the pool and its workers; steps that are running end as usual."""
         self._handle.close()

@@ -124,7 +124,7 @@ class SerialWorkflow:
         session = _Session(self, arguments, workers, volumes, rundir, state)
         run = Run(session.result, options.events, session.functions)
         try:
-            session.begin(run, options.document())
+            session.begin(run, options.document(session.volumes))
             if on_event is not None:
                 for event in run:
                     on_event(event)
@@ -163,7 +163,7 @@ class SerialWorkflow:
 
         from . import _async
 
-        result: Any = await _async.finished(run, lambda: session.begin(run, options.document()), on_event)
+        result: Any = await _async.finished(run, lambda: session.begin(run, options.document(session.volumes)), on_event)
         found: RunResult = result
         return found
 
@@ -188,7 +188,7 @@ class SerialWorkflow:
         )
         session = _Session(self, arguments, workers, volumes, rundir, state)
         run = Run(session.result, options.events, session.functions)
-        session.begin(run, options.document())
+        session.begin(run, options.document(session.volumes))
         return run
 
     def to_document(self) -> Dict[str, Any]:
@@ -229,8 +229,10 @@ class _Options:
         self._deadline = deadline
         self._state = state
 
-    def document(self) -> bytes:
+    def document(self, volumes: Optional[Sequence[Spec]]) -> bytes:
         document: Dict[str, Any] = json.loads(self._each.document() or b"{}")
+        if volumes is not None:
+            document["volumes"] = list(volumes)
         if self._deadline is not None:
             document["deadline"] = self._deadline
         if self._state is not None:
@@ -265,10 +267,10 @@ class _Session:
             told = {name: compared(value) for name, value in self._arguments.items()}
         self._told = told
         self._pool = workers if workers is not None else workflow.workers
-        specs = volumes.specs if isinstance(volumes, VolumeManager) else volumes
-        if specs is not None:
-            self._pool = self._pool.with_volumes(specs)
-        names = [spec.get("name", spec.get("id")) for spec in self._pool._document["volumes"]]
+        #: Those of this run, in place of the pool's.
+        self.volumes = volumes.specs if isinstance(volumes, VolumeManager) else volumes
+        specs = self._pool._document["volumes"] if self.volumes is None else self.volumes
+        names = [spec.get("name", spec.get("id")) for spec in specs]
         if rundir is None and "__default__" not in names:
             rundir = os.getcwd()
         self._rundir = None if rundir is None else rundir_of(rundir)

@@ -335,6 +335,13 @@ def test_the_outputs_of_the_workflow_come_to_the_run_directory(place):
     assert (place.run / "r/x").read_text() == "made\n" and (place.run / "one").read_text() == "one\n"
 
 
+def test_a_run_with_volumes_keeps_the_interpreter_of_the_pool(tmp_path):
+    pool = fw.WorkerPool([fw.Code("c", options={"python": sys.executable})], {"s": "c"})
+    workflow = fw.SerialWorkflow([fw.CodeStep("s", "os.getppid", "interpreter")], workers=pool)
+    runs = [workflow.run(volumes=fw.DefaultVolume(tmp_path / name)).check() for name in ("one", "two")]
+    assert runs[0].get("interpreter") == runs[1].get("interpreter") != os.getpid()
+
+
 def test_two_volumes_may_be_one_directory(place):
     (place.a / "x").write_text("x\n")
     pool = fw.WorkerPool([fw.Subprocess("w", volume="a")], {"s": "w"}, volumes=[fw.FStore(place.a, "a"), fw.FStore(place.a, "same")])

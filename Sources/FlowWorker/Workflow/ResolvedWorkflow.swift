@@ -1,14 +1,23 @@
+internal import FWExecution
+internal import FWOutput
+internal import FWSystem
 internal import FWBase
 internal import FWModel
 internal import FWVolumes
 
-extension Worker {
-  /// The volume that its steps have their files in.
-  var location: Location { Location(cVolume.string) }
+/// What a run has to do: the workflow for one set of arguments, without references.
+extension Workflow {
+  struct Resolved {
+    var steps: [Step] = []
+    /// The JSON pointer of each step in the document.
+    var pointers: [String] = []
+    var files = FilesDocument()
+    var values: JSONValue
+  }
 }
 
 extension Workflow.Resolved {
-  /// The worker of each step.
+  /// Finds the worker of each step.
   func workers(of pool: Pool, _ volumes: Volumes) throws(FlowError) -> [Unmanaged<Worker>] {
     var workers: [Unmanaged<Worker>] = []
     for (step, pointer) in zip(steps, pointers) {
@@ -26,22 +35,19 @@ extension Workflow.Resolved {
     return workers
   }
 
-  /// Refuses what cannot be run, before anything is.
-  func check(_ workers: [Unmanaged<Worker>], _ context: Context, _ settings: RunSettings) throws(FlowError) {
-    let nowhere = try CText("/")
+  /// Throws, before anything of the workflow runs, if one of its steps can never run. A step is planned only when it
+  /// begins, with the values that the steps before it have given.
+  func check(_ workers: [Unmanaged<Worker>], _ values: ContextValues, _ secrets: Secrets) throws(FlowError) {
     for ((step, pointer), lent) in zip(zip(steps, pointers), workers) {
-      let worker = lent.takeUnretainedValue()
       do throws(FlowError) {
-        _ = try worker.prepare(step, context.snapshot, nowhere, settings)
-      } catch where [.stepType, .template, .unknown].contains(error.code) {
-        throw FlowError(error.code, error.message, path: pointer + (error.path ?? ""), position: error.position)
+        try lent.takeUnretainedValue().check(step, values, secrets)
       } catch {
-        // It may be right when the steps before it have given their values.
+        throw FlowError(error.code, error.message, path: pointer + (error.path ?? ""), position: error.position)
       }
     }
   }
 
-  /// What any step or worker calls secret.
+  /// The names of everything that a step or worker calls secret.
   func secretNames(_ workers: [Unmanaged<Worker>]) -> Set<Name> {
     var names: Set<Name> = []
     for worker in Workflow.Resolved.distinct(workers) { for name in worker.secrets { names.insert(Name(name)) } }
@@ -53,7 +59,7 @@ extension Workflow.Resolved {
     Workflow.Resolved.distinct(workers).map(\.env) + steps.map(\.env).filter { !$0.isEmpty }
   }
 
-  /// A worker that has many steps is looked at once.
+  /// Gives each worker once, however many steps it has.
   private static func distinct(_ workers: [Unmanaged<Worker>]) -> [Worker] {
     var seen: Set<ObjectIdentifier> = []
     return workers.map { $0.takeUnretainedValue() }.filter { seen.insert(ObjectIdentifier($0)).inserted }
@@ -61,12 +67,19 @@ extension Workflow.Resolved {
 }
 
 extension Workflow {
-  /// What any step or worker calls secret, for a workflow whose steps cannot be read.
+  /// The names of everything that a step or worker calls secret, for a workflow whose steps cannot be read.
   func secretNames(_ pool: Pool) -> Set<Name> {
     var names: Set<Name> = []
     for item in items {
-      for secret in item.secrets + (pool.worker(forStepNamed: Name(item.name))?.secrets ?? []) { names.insert(Name(secret)) }
+      for secret in item.secrets + (pool.worker(forStepNamed: Name(item.name))?.secrets ?? []) {
+        names.insert(Name(secret))
+      }
     }
     return names
   }
+}
+
+extension Worker {
+  /// The volume that has the files of the worker's steps.
+  var location: Location { Location(cVolume.string) }
 }

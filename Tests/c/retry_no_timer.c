@@ -1,0 +1,34 @@
+/*
+ * The pause before another attempt needs a timer. Where the system gives none, the step is not tried again, and its
+ * result says so.
+ *
+ * not under valgrind: it cannot start the supervisor
+ */
+#include "refuse.h"
+#include "run.h"
+
+/** Members of a worker: its steps are tried again, at once. */
+#define RETRIES json_pack("{s:{s:{s:i, s:i}}}", "options", "retries", "max", 2, "delay", 0)
+
+static void without_timer(void)
+{
+    /* The process that starts commands may make timers: it is there before they are refused. */
+    fw_result_free(RUN("true"));
+    refuse_call(SYS_timerfd_create, ANY_ARGUMENT, ENFILE);
+    fw_result *result = RUN_WITH(RETRIES, "exit 3");
+    CHECK_EXITED(result, 3);
+    CHECK_HAS(fw_result_message(result), "exited with status 3");
+    CHECK_HAS(fw_result_message(result), "it was not tried again: ");
+    CHECK_HAS(fw_result_message(result), "timerfd_create");
+    fw_result_free(result);
+    result = RUN_WITH(RETRIES, "true");
+    CHECK_EXITED(result, 0);
+    CHECK(fw_result_message(result) == NULL);
+    fw_result_free(result);
+}
+
+int main(void)
+{
+    in_child(without_timer, "without_timer");
+    return check_done();
+}
