@@ -3,27 +3,28 @@ internal import FWModel
 internal import FWSystem
 internal import Glibc
 
-/// What the commands of a step's attempt have in common: their container, as the engine is told it.
+/// The description of a container for the engine: what all commands of an attempt have in common.
 struct ContainerPlan {
   let options: DockerOptions
   let env: KeyValues
-  /// Of this machine, absolute.
+  /// The absolute path of the run directory on this machine.
   let rundir: String
-  /// The directories at its top, at the beginning of the attempt, as in flowServ.
+  /// The directories at the top of the run directory when the attempt began. Each is mounted, as in flowServ.
   let directories: [String]
-  /// `nil`: the image's.
+  /// `nil` stands for the user of the image.
   let user: String?
   let label: String
 
   static let workdir = "/workdir"
 
-  /// An image has its own there. (Filesystem Hierarchy Standard 3.0, section 3.)
+  /// Names that are not mounted, because an image has its own files there. (Filesystem Hierarchy Standard 3.0, section
+  /// 3.)
   static let systemDirectories: Set<String> = [
     "bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "libx32", "media", "mnt", "opt", "proc", "root",
     "run", "sbin", "srv", "sys", "tmp", "usr", "var", "workdir",
   ]
 
-  /// - Parameter isRootless: the engine's user is not root: root in a container is that user already.
+  /// - Parameter isRootless: the engine does not run as root, so root in a container is the engine's user already.
   init(_ options: DockerOptions, env: KeyValues, rundir path: CText, label: String, isRootless: Bool)
     throws(StepFailure)
   {
@@ -54,9 +55,9 @@ struct ContainerPlan {
   /// The body of "create a container".
   ///
   /// - Parameters:
-  ///   - command: `nil`: the image's own.
-  ///   - entrypoint: instead of the image's.
-  ///   - hasInit: whether process 1 is the engine's.
+  ///   - command: `nil` stands for the command of the image.
+  ///   - entrypoint: replaces that of the image; `nil` stands for that of the image.
+  ///   - hasInit: whether process 1 is the init process of the engine.
   func container(image: String, command: [String]?, entrypoint: [String]?, hasInit: Bool) -> ByteBuffer {
     var writer = JSONWriter()
     writer.object { writer in
@@ -64,7 +65,7 @@ struct ContainerPlan {
       if let command { writer.member("Cmd") { $0.strings(command) } }
       if let entrypoint { writer.member("Entrypoint") { $0.strings(entrypoint) } }
       writeCommon(&writer)
-      // Of us; an image may name another one.
+      // The library ends commands with TERM; an image may name another signal.
       writer.member("StopSignal", "SIGTERM")
       writer.member("Labels") { writer in
         writer.object { $0.member("io.github.flowworker.host", label) }
@@ -74,12 +75,12 @@ struct ContainerPlan {
           writer.member("Init", hasInit)
           if let memory = options.memory {
             writer.member("Memory", Int(memory))
-            // Of both together: no swap.
+            // This is the limit of memory and swap together: there is no swap.
             writer.member("MemorySwap", Int(memory))
           }
           if let cpus = options.cpus { writer.member("NanoCpus", Int(cpus * 1e9)) }
           if let network = options.network { writer.member("NetworkMode", network) }
-          // The output comes to us: the engine's disk keeps no copy.
+          // The output comes to the library, and the engine's disk keeps no copy.
           writer.member("LogConfig") { writer in writer.object { $0.member("Type", "none") } }
           writer.member("Mounts") { writeMounts(&$0) }
         }
@@ -108,7 +109,7 @@ struct ContainerPlan {
 
   private func writeMounts(_ writer: inout JSONWriter) {
     var mounts = [DockerOptions.Mount(source: rundir, target: ContainerPlan.workdir)]
-    // The host's word counts more than the run directory's.
+    // A mount of the worker's options comes before a directory of the same name.
     for name in directories where !options.mounts.contains(where: { $0.target.isSame(as: "/\(name)") }) {
       mounts.append(DockerOptions.Mount(source: "\(rundir)/\(name)", target: "/\(name)"))
     }

@@ -11,7 +11,7 @@ final class ContainerLauncher: CommandLauncher {
   private let settings: RunSettings
   private var isPrepared = false
   private let box = StepContainer()
-  /// Of the command that comes next.
+  /// The command that comes next.
   private var next: UnsafeRawBufferPointer?
   private var early: EarlyContainer?
 
@@ -23,7 +23,7 @@ final class ContainerLauncher: CommandLauncher {
       rundir: rundir)
   }
 
-  /// Finds the engine.
+  /// Finds the engine, and makes a session on it.
   static func session(
     _ options: DockerOptions, image: String, build: NotebookImage? = nil, env: KeyValues, rundir: CText
   ) throws(StepFailure) -> ContainerSession {
@@ -50,17 +50,16 @@ final class ContainerLauncher: CommandLauncher {
     do throws(StepFailure) {
       words = .success(options.shell == nil ? try ContainerLauncher.words(command) : [])
     } catch {
-      // The session of a step that has begun is ended in order.
+      // A step that has begun ends in order: the command fails when its turn has come.
       if !wasPrepared { throw error }
       words = .failure(error)
     }
     isPrepared = true
     next = nil
     let options = options
+    let kind: EngineCommand.Kind
     if options.container == .step {
-      let started = ExecCommand(
-        session, text, isLast: isLast, timeout: timeout, settings: settings, events: events, box: box
-      ) { (session) throws(StepFailure) in
+      kind = .stepContainer(box) { (session) throws(StepFailure) in
         if let shell = options.shell { return [shell, "-c", text] }
         let image = session.image
         let words = try words.get()
@@ -68,25 +67,22 @@ final class ContainerLauncher: CommandLauncher {
         if all.isEmpty { throw ContainerLauncher.nothingToRun(session) }
         return all
       }
-      started.start(isPrepared: wasPrepared)
-      return started
+    } else {
+      let early = early
+      self.early = nil
+      kind = .ownContainer(
+        early: early,
+        body: { (session) throws(StepFailure) in try ContainerLauncher.body(session, text, try words.get()) },
+        notebook: nil, onStart: { [weak self] in self?.prepareNext() })
     }
-    let early = early
-    self.early = nil
-    let started = ContainerCommand(
-      session, text, isLast: isLast, timeout: timeout, settings: settings, events: events, early: early
-    ) { (session) throws(StepFailure) in
-      try ContainerLauncher.body(session, text, try words.get())
-    } onStart: { [weak self] in
-      self?.prepareNext()
-    }
-    started.start(isPrepared: wasPrepared)
-    return started
+    return EngineCommand(
+      session, text, kind, isPrepared: wasPrepared, isLast: isLast, timeout: timeout, settings: settings,
+      events: events)
   }
 
   func close() -> (any RunningCommand)? {
     guard isPrepared, session.hasContainers else { return nil }
-    return SessionClosing(session, timeout: EngineCommand.removalTimeout)
+    return EngineCommand(removing: session)
   }
 
   /// While a command runs, the container of the next one is created.
@@ -94,7 +90,7 @@ final class ContainerLauncher: CommandLauncher {
     guard let next, early == nil else { return }
     self.next = nil
     let text = String(decoding: next, as: UTF8.self)
-    // One that cannot be run is told of when its turn has come.
+    // A command that cannot be run fails when its turn has come.
     guard let words = options.shell == nil ? try? ContainerLauncher.words(next) : [],
       let body = try? ContainerLauncher.body(session, text, words)
     else { return }
@@ -124,7 +120,101 @@ final class ContainerLauncher: CommandLauncher {
 
   private static func nothingToRun(_ session: ContainerSession) -> StepFailure {
     StepFailure(
-      "the command is empty, and the image \(MessageFormat.quoted(session.reference.text, limit: 200)) has no command of its own"
+      "the command is empty, and the image \(MessageFormat.quoted(session.reference.text, limit: 200)) has no command of its "
+        + "own"
     )
+  }
+}
+
+/// The one container of a step whose commands run in it one after the other.
+final class StepContainer {
+  var name: String?
+  /// The engine has told that memory ran out in the container. It does not say for which command.
+  var wasOutOfMemory = false
+
+  static let shell = "/bin/sh"
+  /// Process 1 waits, which reaps, and hands TERM on to all other processes of the container. It uses programs only
+  /// that are in nearly every image. (A `trap` interrupts `wait`, but not a `sleep` in the foreground.)
+  static let program = "trap 'kill -TERM -1' TERM; while :; do sleep 86400 & wait $!; done"
+}
+
+/// A container that is created before its command's turn.
+final class EarlyContainer {
+  private(set) var name = ""
+  /// `nil`: the engine has not answered; `.some(nil)`: the container is there.
+  private var outcome: StepFailure??
+  private var onCreated: ((StepFailure?) -> Void)?
+
+  init(_ session: ContainerSession, _ body: consuming ByteBuffer) {
+    name = session.create(body) { [weak self] failure in
+      guard let self else { return }
+      outcome = .some(failure)
+      onCreated?(failure)
+      onCreated = nil
+    }
+  }
+
+  func whenCreated(_ onCreated: @escaping (StepFailure?) -> Void) {
+    if let outcome { return onCreated(outcome) }
+    self.onCreated = onCreated
+  }
+}
+
+/// A command's words, as a POSIX shell splits them and Python's shlex.split does: quotes and backslashes, and
+/// nothing else of a shell.
+enum Words {
+  /// Why a command cannot be split.
+  enum Fault: Error {
+    case openQuote(UInt8)
+    case lastBackslash
+
+    var text: String {
+      switch self {
+      case .openQuote(let quote): return "the quotation mark \(quote == UInt8(ascii: "'") ? "'" : "\"") is not closed"
+      case .lastBackslash: return "it ends with a backslash, which needs a character behind it"
+      }
+    }
+  }
+
+  static func split(_ command: UnsafeRawBufferPointer) throws(Fault) -> [String] {
+    var words: [String] = []
+    var word: [UInt8] = []
+    // Quotation marks with nothing between them are a word as well.
+    var hasWord = false
+    var quote: UInt8?
+    var at = 0
+    while at < command.count {
+      let byte = command[at]
+      at += 1
+      switch (quote, byte) {
+      case (UInt8(ascii: "'"), UInt8(ascii: "'")), (UInt8(ascii: "\""), UInt8(ascii: "\"")): quote = nil
+      case (UInt8(ascii: "'"), _): word.append(byte)
+      case (UInt8(ascii: "\""), UInt8(ascii: "\\")):
+        guard at < command.count else { throw .openQuote(UInt8(ascii: "\"")) }
+        // Between quotation marks a backslash quotes these two only.
+        if command[at] != UInt8(ascii: "\"") && command[at] != UInt8(ascii: "\\") { word.append(byte) }
+        word.append(command[at])
+        at += 1
+      case (UInt8(ascii: "\""), _): word.append(byte)
+      case (_, UInt8(ascii: "'")), (_, UInt8(ascii: "\"")):
+        quote = byte
+        hasWord = true
+      case (_, UInt8(ascii: "\\")):
+        guard at < command.count else { throw .lastBackslash }
+        word.append(command[at])
+        hasWord = true
+        at += 1
+      case (_, UInt8(ascii: " ")), (_, UInt8(ascii: "\t")), (_, UInt8(ascii: "\r")), (_, UInt8(ascii: "\n")):
+        if hasWord { words.append(String(decoding: word, as: UTF8.self)) }
+        word = []
+        hasWord = false
+      default:
+        word.append(byte)
+        hasWord = true
+      }
+    }
+    if let quote { throw .openQuote(quote) }
+    if hasWord { words.append(String(decoding: word, as: UTF8.self)) }
+    return words
   }
 }

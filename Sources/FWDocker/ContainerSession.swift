@@ -22,35 +22,35 @@ final class ContainerSession {
   let options: DockerOptions
   let link: HTTPLink
   let reference: ImageReference
-  /// There once `prepare` has succeeded.
+  /// `nil` until `prepare` has succeeded.
   var image: ImageFacts? { source.facts }
   private(set) var plan: ContainerPlan?
   private let source: ImageSource
-  /// Of the command that runs: made before it, so that it is there when there are no descriptors.
+  /// The timer of the command that runs. It is made before any command, so that a lack of descriptors shows at once.
   let timer: Pause
   private let env: KeyValues
   private let rundir: CText
   private let token = String(uniqueIdentifier().prefix(16))
   private var count = 0
   private var cleanup: CleanupRequest?
-  /// Those that are or may be on the engine.
+  /// The containers that are or may be on the engine.
   private var containers: [String] = []
-  /// Of these, those whose creation has not been answered.
+  /// The containers whose creation has not been answered.
   private var creating: Set<String> = []
-  /// Those whose removal has been asked for.
+  /// The containers whose removal has been asked for.
   private var removing: Set<String> = []
   private var sweep: Sweep?
   private var onCreated: (() -> Void)?
   private var onRemoved: (() -> Void)?
-  /// Whether all that could be removed was.
+  /// No container had to be left on the engine.
   private(set) var isClean = true
 
-  /// Asked again so often: an engine may be busy with a container for a moment.
+  /// How often a removal is asked for: an engine may be busy with a container for a moment.
   private static let maxRemovals = 20
   /// Seconds for a request to go out over a connection that is there.
   private static let sendTimeout = 0.5
 
-  /// - Parameter build: what the image is, if it is one that may have to be built.
+  /// - Parameter build: the recipe of an image that may have to be built.
   init(
     _ endpoint: EngineEndpoint, _ options: DockerOptions, image: String, build: NotebookImage? = nil, env: KeyValues,
     rundir: CText
@@ -68,11 +68,11 @@ final class ContainerSession {
       endpoint, engine, link, reference, options.pull, build: build, network: options.network)
   }
 
-  /// Seconds that the engine may take to answer; twice as much is between two signs of life of it.
+  /// Seconds that the engine may take to answer.
   var timeout: Double { endpoint.timeout }
   var answer: HTTPLimit { .answer(endpoint.timeout) }
 
-  /// What is known for the step's result.
+  /// What the result of the step says of the engine.
   var facts: ContainerFacts {
     ContainerFacts(
       host: endpoint.address, image: reference.text, imageID: image?.id, digest: image?.digest,
@@ -80,7 +80,7 @@ final class ContainerSession {
   }
 
   deinit {
-    // In a process that was forked from the host all this is the host's.
+    // In a process that was forked from the host, the link and the containers belong to the host.
     if fws_is_forked() { return }
     fws_epoll_remove(link.fd, timer.fd)
     if containers.isEmpty {
@@ -102,7 +102,7 @@ final class ContainerSession {
         if answer.isSuccess || answer.status == 404 { engine.removeLeftover(name) }
       }
     }
-    // What comes of it is seen by the next step.
+    // The next step on the engine sees what has come of the requests.
     link.send(within: ContainerSession.sendTimeout)
     link.dropAll()
   }
@@ -164,7 +164,7 @@ final class ContainerSession {
 
   func takeProgress() -> (image: String, ImageProgress)? { source.takeProgress() }
 
-  /// Lets go of what was under way before the first container.
+  /// Gives up the work that is done before the first container.
   func abandonPreparation() { source.abandon() }
 
   // MARK: Containers
@@ -177,7 +177,7 @@ final class ContainerSession {
       if fws_address_of_socket(socket, &address) == 0 { takeWill(address) }
       return
     }
-    // What a name stands for is known by libcurl.
+    // The monitor needs an address, and libcurl knows which one belongs to a name.
     link.connect { [weak self] fd, _ in
       guard fd >= 0 else { return }
       defer { close(fd) }
@@ -204,7 +204,7 @@ final class ContainerSession {
       guard let self else { return }
       creating.remove(name)
       let failure = answer.isSuccess ? nil : endpoint.failure(answer, doing: "create the container")
-      // There is none; when nobody knows, it may be there all the same.
+      // The engine has refused to make the container. Without an answer the container may exist.
       if failure != nil, answer.failure == nil { forget(name) } else { writeCleanupRequest() }
       done(failure)
       if creating.isEmpty, let onCreated {
@@ -231,7 +231,7 @@ final class ContainerSession {
   private func remove(_ name: String, attempt: Int) {
     link.call("DELETE", path("/containers/\(name)?force=1&v=1"), within: answer) { [weak self] answer in
       guard let self else { return }
-      // 404: it has gone already.
+      // The status 404 says that the container has gone already.
       if answer.isSuccess || answer.status == 404 { return forget(name) }
       if answer.status == 409, attempt < ContainerSession.maxRemovals { return awaitRemoval(name, attempt) }
       if answer.failure == nil, attempt < ContainerSession.maxRemovals { return remove(name, attempt: attempt + 1) }
@@ -241,7 +241,7 @@ final class ContainerSession {
     }
   }
 
-  /// Somebody else removes it.
+  /// Somebody else is removing the container, and that is waited for.
   private func awaitRemoval(_ name: String, _ attempt: Int) {
     link.call("POST", path("/containers/\(name)/wait?condition=removed"), within: answer) { [weak self] _ in
       self?.remove(name, attempt: attempt + 1)
@@ -251,7 +251,7 @@ final class ContainerSession {
   /// Removes all containers; they are gone, or cannot be removed, when `done` is called.
   func removeAll(_ done: @escaping () -> Void) {
     if !creating.isEmpty {
-      // A creation that has been sent is not undone by letting go of it.
+      // A creation that has been sent goes on if its call is dropped, so its answer is waited for.
       onCreated = { [weak self] in self?.removeAll(done) }
       return
     }
@@ -293,7 +293,7 @@ final class ContainerSession {
     sweep = nil
   }
 
-  /// The engine does not answer: what may be there is left to the monitor, which asks for some minutes, and to the next step.
+  /// The engine does not answer: containers are left to the monitor, which asks for some minutes, and to the next step.
   func giveUp() {
     cleanup = nil
     dropCalls()
@@ -304,7 +304,7 @@ final class ContainerSession {
 }
 
 extension JSONRef {
-  /// The strings of an array; nothing else.
+  /// The strings of an array; other elements are left out. `nil`: the value is no array.
   var strings: [String]? {
     guard kind == .array else { return nil }
     var strings: [String] = []

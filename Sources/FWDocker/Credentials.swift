@@ -7,7 +7,7 @@ internal import Glibc
 /// helper for all, and what the configuration file itself has.
 final class Credentials {
   enum Outcome {
-    /// The header's value, or none.
+    /// The value of the header; `nil`: there are no credentials.
     case found(String?)
     case failed(StepFailure)
   }
@@ -17,12 +17,12 @@ final class Credentials {
   private let helper: String
   private let program: HelperProgram
 
-  /// Seconds. A helper may ask its user something.
+  /// Seconds that a helper may take. It may ask its user something.
   private static let timeout = 60.0
-  /// Bytes.
+  /// Bytes that a helper may write.
   private static let longestAnswer = 1 << 20
 
-  /// What the file says by itself; `nil` if a helper must be asked.
+  /// The credentials that the configuration file itself has; `nil` if a helper must be asked.
   static func stored(for registry: String) throws(StepFailure) -> Outcome? {
     guard let config = try DockerConfig.read() else { return .found(nil) }
     if config.helper(registry) != nil { return nil }
@@ -56,7 +56,7 @@ final class Credentials {
   /// Can be read when there is something to do.
   var fd: Int32 { program.fd }
 
-  /// Does what can be done without waiting; `nil`: it is not over.
+  /// Does what can be done without waiting; `nil`: the helper has not ended.
   func advance() -> Outcome? {
     guard let end = program.advance() else { return nil }
     let output = String(decoding: end.stdout.bytes, as: UTF8.self)
@@ -69,7 +69,8 @@ final class Credentials {
       if let found { return .found(found) }
       return .failed(failure("its answer has no \"Username\" and \"Secret\""))
     }
-    // It says so on its standard output. (docker-credential-helpers, `errCredentialsNotFoundMessage`.)
+    // A helper without credentials says so on its standard output. (docker-credential-helpers,
+    // `errCredentialsNotFoundMessage`.)
     if end.outcome == .exited, output.contains("credentials not found") {
       return .found(Credentials.plain(config, registry))
     }

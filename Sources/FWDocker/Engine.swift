@@ -11,19 +11,18 @@ final class Engine: Sendable {
   private let state: Guarded<State>
 
   private struct State {
-    /// Of the API, as both sides know it.
+    /// The newest version of the API that both sides know.
     var version: String?
-    /// When the engine told it.
+    /// When the engine told its version.
     var versionTime = -Double.infinity
     var isRootless: Bool?
-    /// Links without a step; their connections are kept.
+    /// Links that no step uses. Their connections are kept.
     var idle: [HTTPLink] = []
     /// When leftovers were looked for; negative: never.
     var sweep = -Double.infinity
-    /// Containers that could not be removed.
-    /// With the time when that was seen.
+    /// Containers that could not be removed, and when that was seen.
     var leftovers: [String: Double] = [:]
-    /// By what they are about.
+    /// The work on images that is under way, by the name of the image.
     var jobs: [Name: JobReference] = [:]
   }
 
@@ -42,7 +41,7 @@ final class Engine: Sendable {
     state = try Guarded(State())
   }
 
-  /// One for each way to speak with one.
+  /// All engines of this process: one for each way to reach an engine.
   private static let all = try? Guarded<[HTTPPeer: Engine]>([:])
 
   static func at(_ peer: HTTPPeer) throws(StepFailure) -> Engine {
@@ -57,7 +56,7 @@ final class Engine: Sendable {
     } catch { throw .noMemory }
   }
 
-  /// A link of the caller's own, until it is given back.
+  /// Gives a link that the caller has for itself until it gives the link back.
   func link() throws(StepFailure) -> HTTPLink {
     while let link = state.withLock({ $0.idle.popLast() }) { if !link.isLost { return link } }
     return try Supervisors.retrying { () throws(StepFailure) in try HTTPLink(peer) }
@@ -66,7 +65,7 @@ final class Engine: Sendable {
   /// Gives back a link on which no call is under way.
   func take(_ link: HTTPLink) {
     guard link.isIdle else { return }
-    // What is let go is closed after the lock.
+    // The oldest link is closed outside the lock.
     _ = state.withLock { state in
       state.idle.append(link)
       return state.idle.count > Engine.maxIdle ? state.idle.removeFirst() : nil
@@ -75,10 +74,10 @@ final class Engine: Sendable {
 
   // MARK: The API's version
 
-  /// The newest that the library was written for; an engine may be older, or newer.
+  /// The newest version that the library was written for. An engine may have an older or a newer one.
   private static let newest = (1, 47)
 
-  /// Seconds after which an engine is asked again: it may be another one by then.
+  /// Seconds after which an engine is asked for its version again: another engine may listen at the address by then.
   private static let versionAge = 60.0
 
   /// Whether the engine is to be asked for its version.
@@ -92,7 +91,7 @@ final class Engine: Sendable {
 
   var isRootless: Bool? { state.withLock { $0.isRootless } }
 
-  /// - Parameter theirs: the newest that the engine knows.
+  /// - Parameter theirs: the newest version that the engine knows.
   func setVersion(_ theirs: String) {
     let parts = theirs.pieces(at: ".").map { Int($0) ?? 0 }
     let number = parts.count == 2 ? (parts[0], parts[1]) : Engine.newest
@@ -108,7 +107,7 @@ final class Engine: Sendable {
 
   // MARK: What is left behind
 
-  /// Whether it is time to look for containers of dead hosts; then the caller does.
+  /// Whether it is time to look for containers of dead hosts. If so, the caller does.
   func isSweepDue() -> Bool {
     let now = fws_monotonic()
     return state.withLock { state in
@@ -128,7 +127,7 @@ final class Engine: Sendable {
 
   func removeLeftover(_ name: String) { state.withLock { $0.leftovers[name] = nil } }
 
-  /// Those that are not on the engine. One that was just being created may still come.
+  /// Forgets the leftovers that are not on the engine, except new ones, which the engine may still be creating.
   func forgetLeftovers(but found: Set<String>) {
     let old = fws_monotonic() - Engine.creationTimeout
     state.withLock { state in state.leftovers = state.leftovers.filter { found.contains($0.key) || $0.value > old } }
@@ -149,64 +148,4 @@ final class Engine: Sendable {
       return job
     }
   }
-}
-
-/// Which process a container belongs to, as its label says it: `MACHINE.BOOT.NAMESPACE.PID.START`.
-struct HostLabel {
-  static let key = "io.github.flowworker.host"
-
-  private let machine: Substring
-  private let boot: Substring
-  private let namespace: Substring
-  private let pid: Substring
-  private let start: Substring
-
-  init?(_ text: String) {
-    let parts = text.pieces(at: ".", keepingEmpty: true)
-    guard parts.count == 5 else { return nil }
-    (machine, boot, namespace, pid, start) = (parts[0], parts[1], parts[2], parts[3], parts[4])
-  }
-
-  /// This process's. It is made anew each time, because a process may be forked.
-  static var own: String {
-    func word(_ path: String) -> String {
-      guard let text = Files.read(path) else { return "-" }
-      let word = String(decoding: text.bytes.filter { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: ".") }, as: UTF8.self)
-      return word.isEmpty ? "-" : word
-    }
-    let pid = getpid()
-    return [
-      word("/etc/machine-id"), word("/proc/sys/kernel/random/boot_id"), ownNamespace, String(pid),
-      startTime(String(pid)) ?? "-",
-    ].joined(separator: ".")
-  }
-
-  private static var ownNamespace: String {
-    var information = stat()
-    return stat("/proc/self/ns/pid", &information) == 0 ? String(information.st_ino) : "-"
-  }
-
-  /// When a process was started, in the kernel's ticks since boot. (proc(5): the 22nd word, the 2nd being a name in
-  /// parentheses.)
-  private static func startTime(_ pid: String) -> String? {
-    guard let text = Files.read("/proc/\(pid)/stat") else { return nil }
-    let line = String(decoding: text.bytes, as: UTF8.self)
-    guard let words = line.cut(atLast: ")")?.behind.pieces(at: " ") else { return nil }
-    return words.count > 19 ? String(words[19]) : nil
-  }
-
-  /// Whether the process is known to have ended. One of another machine, or of another set of
-  /// processes, is not known.
-  var isDead: Bool {
-    guard let own = HostLabel(HostLabel.own), machine == own.machine, boot != "-" else { return false }
-    if boot != own.boot { return machine != "-" }
-    guard namespace == own.namespace, let number = Int32(pid), number > 0 else { return false }
-    if kill(number, 0) < 0 && errno == ESRCH { return true }
-    // Another process may have its number. One whose time cannot be read is taken for the same.
-    guard start != "-", let now = HostLabel.startTime(String(pid)) else { return false }
-    return now != start
-  }
-
-  /// Whether it is this process.
-  static func isOwn(_ text: String) -> Bool { text == own }
 }

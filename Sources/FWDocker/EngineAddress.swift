@@ -3,13 +3,13 @@ internal import FWHTTP
 
 /// Where an engine is, as `DOCKER_HOST` and the CLI's contexts say it.
 struct EngineAddress: Equatable {
-  /// As it was given.
+  /// The text that was given.
   let text: String
   /// `nil` for a TCP address.
   let socket: String?
   /// `HOST:PORT`.
   let authority: String
-  /// `https://` says it by itself.
+  /// The scheme `https` asks for TLS by itself.
   let needsTLS: Bool
 
   enum Fault: Error {
@@ -20,7 +20,8 @@ struct EngineAddress: Equatable {
       switch self {
       case .unknown(let address):
         let advice =
-          address.begins(with: "/") ? MessageFormat.quoted("unix://\(address)", limit: 200) : "unix:///PATH or tcp://HOST:PORT"
+          address.begins(with: "/")
+          ? MessageFormat.quoted("unix://\(address)", limit: 200) : "unix:///PATH or tcp://HOST:PORT"
         return "\(MessageFormat.quoted(address, limit: 200)) is no address of an engine: use \(advice)"
       case .ssh(let address):
         return "\(MessageFormat.quoted(address, limit: 200)): an engine is not reached over ssh here: forward its socket "
@@ -43,7 +44,7 @@ struct EngineAddress: Equatable {
     let isSecure = text.begins(with: "https://")
     guard var place = rest("tcp://") ?? rest("http://") ?? rest("https://") else { throw .unknown(text) }
     while let shorter = place.without(suffix: "/") { place = String(shorter) }
-    // The engine's own ports, where none is given.
+    // An address without a port has the port that engines use by default.
     if !place.isEmpty, place.begins(with: "[") ? place.ends(with: "]") : !place.contains(":") {
       place += isSecure ? ":2376" : ":2375"
     }
@@ -66,11 +67,11 @@ struct EngineAddress: Equatable {
 /// An engine that a step was sent to, and how to speak with it.
 struct EngineEndpoint: Sendable {
   var peer: HTTPPeer
-  /// As it was given, for messages and results.
+  /// The address that was given, for messages and results.
   var address: String
-  /// What said so, for messages.
+  /// Where the address comes from, for messages.
   var source: String
-  /// Seconds that it may take to answer.
+  /// Seconds that the engine may take to answer.
   var timeout = DockerOptions.defaultTimeout
 
   /// - Parameter certificates: a directory; for a Unix socket they are not needed.
@@ -85,29 +86,32 @@ struct EngineEndpoint: Sendable {
     }
   }
 
-  /// What a call came to that the engine did not answer with success.
+  /// The failure of a call that the engine did not answer with success.
   ///
-  /// - Parameter doing: what it was for, such as "create the container".
+  /// - Parameter doing: what the call was for, such as "create the container".
   func failure(_ answer: borrowing HTTPAnswer, doing: String) -> StepFailure {
-    if answer.failure != nil {
-      let text = answer.message
-      return answer.isAbsent
-        ? StepFailure(engine: "no engine answers at \(address) (\(source)): \(text)")
-        : StepFailure(engine: "the engine at \(address) was lost: \(text)")
-    }
+    failure(EngineReply(answer), doing: doing)
+  }
+
+  func failure(_ answer: EngineReply, doing: String) -> StepFailure {
     let message = answer.message
+    if answer.isLost {
+      return answer.isAbsent
+        ? StepFailure(engine: "no engine answers at \(address) (\(source)): \(message)")
+        : StepFailure(engine: "the engine at \(address) was lost: \(message)")
+    }
     if message.contains("no space left on device") || message.contains("disk quota exceeded") {
       return StepFailure(engine: "the disk of the engine at \(address) is full: \(message)")
     }
     let reason = "the engine at \(address) does not \(doing): \(message)"
-    // It is the step's concern only where the engine says that what was asked for is wrong.
+    // The step is at fault only where the engine says that the request is wrong.
     let isRefusal = (300..<500).contains(answer.status) && answer.status != 408 && answer.status != 429
-    // Of a user that the image does not have it says so with a status of its own troubles.
+    // Where the image has no such user, engines answer with a status of their own troubles.
     let hasNoUser = message.contains("unable to find user") || message.contains("no matching entries in")
     return isRefusal || hasNoUser ? StepFailure(reason) : StepFailure(engine: reason)
   }
 
-  /// What the first call came to, before which nobody knew whether there is an engine, or how it is to be spoken to.
+  /// The failure of the first call, before which nobody knew whether there is an engine and how it is to be spoken to.
   func firstFailure(_ answer: borrowing HTTPAnswer) -> StepFailure {
     guard answer.failure != nil else {
       let advice = answer.message.contains("HTTPS") ? " (certificates are given by \"cert_path\")" : ""
@@ -115,7 +119,7 @@ struct EngineEndpoint: Sendable {
     }
     let failure = failure(answer, doing: "answer a ping")
     guard !answer.isUnreachable, let directory = peer.certificates else { return failure }
-    // With TLS 1.3 a client learns that it was refused only from a connection that breaks.
+    // With TLS 1.3 a client learns of its refusal only by a connection that breaks.
     return StepFailure(
       engine: "\(failure.reason); if it speaks TLS, it may not accept the certificate in \(directory)")
   }

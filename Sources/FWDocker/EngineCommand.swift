@@ -7,489 +7,500 @@ internal import FWOutput
 internal import FWSystem
 internal import Glibc
 
-/// A command in a container: what a container of its own and an exec in one for the step have in common.
+/// A command on an engine, in a container of its own or as an exec in the container of its step; or the removal of the
+/// containers of a step that was ended between two commands.
 ///
-///   preparing ──▶ starting ──▶ running ──▶ ended ──▶ closing ──▶ over
-///
-/// Each phase has a deadline, and a timeout or a cancel of the step reaches each of them (`endBecause`):
-///
-///   | phase     | waits for                                | until                                                    |
-///   |-----------|------------------------------------------|----------------------------------------------------------|
-///   | preparing | answers, the image, the container        | the limit of each call; `pulse` finds an engine that hangs |
-///   | starting  | the answer to the start                  | the limit of the call; `gone` after it was asked to end   |
-///   | running   | the end of the command                   | `pulse`; `kill` and then `gone` after it was asked to end |
-///   | ended     | the rest of its output, and how it ended | `drain`, `look`, and `rest` for all of it                 |
-///   | closing   | the removal of its containers            | `removal`                                                |
-class EngineCommand: RunningCommand {
-  enum Phase {
-    case preparing
-    /// The engine has been asked to start it.
-    case starting
-    case running
-    /// The engine has told of its end.
-    case ended
-    case closing
-    case over
-  }
-
-  enum Clock {
-    /// The step's own time has passed.
-    case timeout
-    /// It was asked to end, and has not.
-    case kill
-    /// It was killed, or was to be started, and nothing is told of it.
-    case gone
-    /// Nothing more has come of its output behind its end.
-    case drain
-    /// There is still more to come behind its end.
-    case rest
-    /// Something is asked again.
-    case look
-    /// An engine that was lost is asked again.
-    case search
-    /// Nothing has been heard of an engine that was lost.
-    case loss
-    /// The engine is asked whether it is there.
-    case pulse
-    /// The containers are not gone.
-    case removal
-    /// Somebody is to look again.
-    case now
-  }
-
-  let session: ContainerSession
-  let command: String
-  let isLast: Bool
-  final var phase = Phase.preparing
-  /// The container that it runs in.
-  final var container: String?
-  /// What is known of its end.
-  final var end: CommandEnd
-  final var clocks: Deadlines<Clock>
-  private let timeout: Double?
-  private var stdout: ReceivedOutput
-  private var stderr: ReceivedOutput
-  private var frames = Frames()
-  /// Of the step, while it is advanced.
-  private var events = EventQueue()
-  /// That it runs.
-  private(set) final var isTold = false
-  private(set) final var reason: Outcome?
-  private var isLost = false
-  private var lossEnd = 0.0
-  /// Of signals that were sent, those that were not answered.
+/// It is a state machine. The engine's answers are collected while libcurl is at work (`EngineRequests`), and come with
+/// the alarms to one switch (`take`), which knows all phases. `Phase.limit` says what ends each phase at the latest.
+final class EngineCommand: RunningCommand {
+  private let session: ContainerSession
+  private let requests: EngineRequests
+  private let kind: Kind
+  private let errorTexts: EngineErrors
+  private let isLast: Bool
+  private let account: EngineAccount
+  private var machine: PhaseMachine<Phase, Alarm>
+  /// Why the command was asked to end.
+  private var reason: Outcome?
+  /// When the exec was asked to start.
+  private var execBegan = 0.0
+  /// Signals that were sent and not answered.
   private var unanswered = 0
-  /// When it was advanced last.
-  private var turnTime = fws_monotonic()
+  /// The time for the rest was extended once.
   private var isRestExtended = false
-  /// Bytes that came behind the end.
-  private var late = 0
-  /// No other command follows in its session.
-  private var endsStep = false
-  /// The end of its output was seen.
-  final var isDrained = false
+  /// When the command was advanced last.
+  private var turnTime = fws_monotonic()
 
-  /// Seconds. What is killed is gone at once, unless the engine is in trouble.
-  private static let killTimeout = 5.0
-  /// Seconds for the containers to be removed; and where the engine has left our signals without an answer.
-  static let removalTimeout = 15.0
-  private static let shortTimeout = 5.0
-  /// Seconds between the end of a command and that of its output, in which nothing comes.
-  private static let drainTimeout = 5.0
-  /// Seconds. An engine that was lost may come back; whether the container ran on is seen then.
-  private static let lossTimeout = 2.0
-  private static let lossInterval = 0.2
-  /// Bytes that may be on their way when the end is told; an engine has some MB at most.
-  private static let mostLate = 64 << 20
   /// Seconds between two turns of a host that is busy with other things.
   private static let absence = 1.0
 
+  /// - Parameter isPrepared: a command before this one has prepared the session.
   init(
-    _ session: ContainerSession, _ command: String, isLast: Bool, timeout: Double?, settings: RunSettings,
-    events: RunOptions.Events?
+    _ session: ContainerSession, _ command: String, _ kind: Kind, isPrepared: Bool, isLast: Bool, timeout: Double?,
+    settings: RunSettings, events: RunOptions.Events?
   ) {
     self.session = session
-    self.command = command
+    self.kind = kind
     self.isLast = isLast
-    self.timeout = timeout
-    clocks = Deadlines(session.timer)
-    end = CommandEnd(outcome: .exited, started: fws_wall())
-    stdout = ReceivedOutput(.stdout, settings, events)
-    stderr = ReceivedOutput(.stderr, settings, events)
+    requests = EngineRequests(session, kind)
+    errorTexts = EngineErrors(session: session, command: command)
+    account = EngineAccount(settings, events, notebook: kind.notebook, hasLimit: session.options.memory != nil)
+    machine = PhaseMachine(
+      .preparing, .rings(.pulse, in: session.timeout), timer: session.timer, lasting: [.timeout])
+    if let timeout { machine.set(.timeout, in: timeout) }
+    if case .removal = kind { removeAll() } else if isPrepared { create() } else { requests.prepare() }
+    // What has come of it already is taken by the first turn.
+    machine.wake()
   }
 
-  // MARK: For subclasses
-
-  /// Begins, once the engine and the image are there.
-  func begin() {}
-
-  /// Drops the calls that wait for the command.
-  func dropCalls() {}
-
-  /// Something may be due.
-  func turn() {}
-
-  /// Asks again how it ended.
-  func look() {}
-
-  /// Asks the engine how the command is while it runs: who hangs does not answer, and who has missed the end tells it.
-  func checkPulse() {}
-
-  /// It has ended by itself, and its status and outcome are known.
-  func conclude() {}
-
-  /// The rest of its output does not come, or nobody waits for it any longer: it ends with what is known.
-  func abandonRest() {}
-
-  /// The engine has told of the container after it was lost. `nil`: it has gone.
-  func found(_ state: JSONRef?) {}
-
-  // MARK: The life of a command
-
-  /// - Parameter isPrepared: a command before it has prepared the session.
-  final func start(isPrepared: Bool) {
-    if let timeout { clocks.set(.timeout, in: timeout) }
-    clocks.set(.pulse, in: session.timeout)
-    if isPrepared { return begin() }
-    session.prepare { [weak self] failure in
-      guard let self, phase == .preparing else { return }
-      if let failure { return fail(failure) }
-      begin()
-    }
+  /// Removes the containers of a step that was ended between two commands.
+  convenience init(removing session: ContainerSession) {
+    self.init(
+      session, "", .removal, isPrepared: true, isLast: true, timeout: nil, settings: RunSettings(), events: nil)
   }
 
-  final var waiting: Waiting { Waiting(channel: session.link.fd) }
+  var waiting: Waiting { Waiting(channel: session.link.fd) }
 
-  final func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
-    swap(&self.events, &events)
-    // What the engine has said comes before what it should have said by now.
+  func stop() {
+    // Whoever waits for the step takes it.
+    requests.add(.cancelled)
+    machine.wake()
+  }
+
+  func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     session.advance()
-    tellProgress()
-    while let clock = clocks.takeDue() { passed(clock) }
-    turn()
-    turnTime = fws_monotonic()
-    if phase == .over {
-      clocks.clearAll()
-      stdout.finish(&self.events)
-      stderr.finish(&self.events)
-    }
-    swap(&self.events, &events)
-    guard phase == .over else { return nil }
-    readiness.forget(session.link.fd)
-    if endsStep, session.hasContainers { session.requestCleanup() }
-    end.stdout = stdout.take()
-    end.stderr = stderr.take()
-    return end
-  }
-
-  final func stop() { endBecause(.cancelled) }
-
-  private func passed(_ clock: Clock) {
-    switch clock {
-    case .timeout: endBecause(.timeout)
-    case .kill: forceToEnd()
-    case .gone: forsake()
-    case .drain: if phase == .ended { drained() }
-    case .rest: restHasPassed()
-    case .look: if phase == .ended { look() }
-    case .search: search()
-    case .loss: if let container { leave(container) }
-    case .pulse: takePulse()
-    case .removal:
-      session.giveUp()
-      complete()
-    case .now: break
-    }
-  }
-
-  private func tellProgress() {
     while let (image, progress) = session.takeProgress() { events.progress(progress, image: image) }
-  }
-
-  /// It waits for the engine to tell something of the command.
-  final var isActive: Bool { phase != .closing && phase != .over && !isLost }
-
-  /// What it wrote, in order.
-  func accept(_ stream: Stream, _ piece: UnsafeRawBufferPointer) { keep(stream, piece) }
-
-  /// It is output of the step.
-  final func keep(_ stream: Stream, _ piece: UnsafeRawBufferPointer) {
-    if stream == .stdout { stdout.take(piece, &events) } else { stderr.take(piece, &events) }
-  }
-
-  /// How far a notebook is.
-  final func tell(_ progress: CellProgress) { events.progress(progress) }
-
-  /// It runs.
-  final func tellStart() {
-    guard !isTold else { return }
-    isTold = true
-    if phase == .preparing || phase == .starting { phase = .running }
-    end.container = container
-    end.started = fws_wall()
-    events.commandStarted(container: container, at: end.started)
-  }
-
-  final func take(_ bytes: UnsafeRawBufferPointer) {
-    // Output may come before the answer to the start does.
-    if phase == .starting { tellStart() }
-    if phase == .ended {
-      if clocks.has(.drain) { clocks.set(.drain, in: EngineCommand.drainTimeout) }
-      late += bytes.count
-      // libcurl is at work here.
-      if late > EngineCommand.mostLate { return clocks.set(.rest, in: 0) }
+    // What the engine has said comes before what it should have said by now: the host may have been away.
+    takeAll(&events)
+    while let alarm = machine.takeDue() {
+      take(.alarm(alarm), &events)
+      takeAll(&events)
     }
-    var pieces = frames
-    pieces.take(bytes) { stream, piece in accept(stream, piece) }
-    frames = pieces
+    turnTime = fws_monotonic()
+    guard case .over = machine.phase else { return nil }
+    readiness.forget(session.link.fd)
+    account.end.isEnded = session.isClean
+    return account.finish(&readiness, &events)
   }
 
-  /// What was written that is no command's output.
-  final var outputSoFar: (stdout: UnsafeRawBufferPointer, stderr: UnsafeRawBufferPointer) {
-    (stdout.beginning.bytes, stderr.beginning.bytes)
-  }
-
-  /// Whether the engine may still find out that memory ran out: it is told of that beside the end of the process, and
-  /// sometimes after it.
-  ///
-  /// - Parameter look: how often it has been asked, from 1.
-  final func mayLackMemory(_ status: Int32, look: Int) -> Bool {
-    session.options.memory != nil && status != 0 && end.outOfMemory == nil && end.endedBy == nil
-      && look < (status == 137 ? EngineCommand.killLooks : EngineCommand.otherLooks)
-  }
-
-  /// Seconds between two looks.
-  static let lookInterval = 0.04
-  private static let killLooks = 10
-  private static let otherLooks = 6
-
-  /// What was written is no output of the command's, but what the failure says.
-  final func forgetOutput() {
-    stdout = ReceivedOutput(.stdout, RunSettings(), nil)
-    stderr = ReceivedOutput(.stderr, RunSettings(), nil)
-  }
-
-  // MARK: The end that the engine tells
-
-  /// The engine has told that it has ended. What is behind that has its own time.
-  ///
-  /// - Parameter isDrained: its output has ended, too.
-  final func enterEnd(isDrained: Bool) {
-    phase = .ended
-    clocks.clear(.kill)
-    clocks.clear(.gone)
-    clocks.set(.rest, in: reason == nil ? session.timeout : EngineCommand.shortTimeout)
-    if !isDrained { clocks.set(.drain, in: EngineCommand.drainTimeout) }
-  }
-
-  /// The end of its output was not seen.
-  final func markIncomplete() { if !isDrained { end.incomplete = [.stdout, .stderr] } }
-
-  /// The output is silent behind the end, and stays open.
-  private func drained() {
-    markIncomplete()
-    outputHasEnded()
-  }
-
-  /// Its output has ended, or nothing more is expected of it.
-  func outputHasEnded() {}
-
-  private func restHasPassed() {
-    guard phase == .ended else { return }
-    // A host that was away has not taken what was there.
-    let wasAway = fws_monotonic() - turnTime > EngineCommand.absence
-    if wasAway, !isRestExtended, reason == nil, late <= EngineCommand.mostLate {
-      isRestExtended = true
-      return clocks.set(.rest, in: session.timeout)
+  private func takeAll(_ events: inout EventQueue) {
+    while case let batch = requests.take(), !batch.isEmpty {
+      for occurrence in batch { take(occurrence, &events) }
     }
-    abandonRest()
   }
 
-  /// It has ended with a status, as an engine reports it.
-  ///
-  /// - Parameter fault: why that is not all that there is to know of it.
-  final func finish(status: Int32, fault: String? = nil) {
-    guard isActive else { return }
-    let signal = status &- 128
-    if (1...31).contains(signal) { end.signal = signal } else { end.exitCode = status }
-    end.outcome = end.signal == nil ? .exited : .signaled
-    if end.outOfMemory == .yes, status != 0 { end.outcome = .oom }
-    conclude()
-    end.containment = .container
-    if frames.isCutShort { end.incomplete = [.stdout, .stderr] }
-    let cut = frames.isCutShort ? "its output was cut off by the engine at \(session.endpoint.address)" : nil
-    if let reason, end.endedBy != nil || fault != nil {
-      // What could not be signalled any more had ended by itself.
-      end.outcome = reason
-    } else if let fault = fault ?? cut, status == 0 {
-      // A success would say that all of it is here.
-      end.outcome = .engineFailed
-      end.failure = "the command ended with status 0, and \(fault)"
-    }
-    close()
+  // MARK: The phases
+
+  private func enter(_ phase: Phase) {
+    let now = Phase.Circumstances(
+      timeout: session.timeout, grace: session.options.grace, isToEnd: reason != nil,
+      isEngineSilent: unanswered > 0 || session.isCreating)
+    machine.enter(phase, phase.limit(now))
   }
 
-  /// It could not be started, or the engine cannot go on.
-  final func fail(_ failure: StepFailure) {
-    guard isActive else { return }
-    if isTold { markIncomplete() }
-    end.outcome = failure.outcome
-    end.failure = failure.reason
-    close()
-  }
+  /// What happens in each phase. An occurrence without a case is the answer to a question of an earlier phase.
+  private func take(_ occurrence: Occurrence, _ events: inout EventQueue) {
+    switch (machine.phase, occurrence) {
+    case (_, .cancelled): endBecause(.cancelled, &events)
+    case (_, .alarm(.timeout)): endBecause(.timeout, &events)
 
-  /// The last thing that is done: containers that are no longer needed go.
-  final func close() {
-    phase = .closing
-    clocks.clearAll()
-    dropCalls()
-    let isSuccess = end.outcome == .exited && end.exitCode == 0
-    if isSuccess, !isLast {
-      closeForNext()
-      return complete()
-    }
-    endsStep = true
-    // What has ended by itself is removed while the result goes its way.
-    if reason == nil, !isLost, session.canRequestCleanup { return complete() }
-    clocks.set(
-      .removal, in: unanswered > 0 || session.isCreating ? EngineCommand.shortTimeout : EngineCommand.removalTimeout)
-    session.removeAll { [weak self] in self?.complete() }
-  }
-
-  /// The command has succeeded, and another one follows.
-  func closeForNext() {}
-
-  private func complete() {
-    guard phase != .over else { return }
-    phase = .over
-    end.isEnded = session.isClean
-    // This may come by a cancel, while somebody waits for the step: nothing else would wake that one.
-    clocks.set(.now, in: 0)
-  }
-
-  // MARK: Ending it
-
-  private func endBecause(_ outcome: Outcome) {
-    // An engine that was lost has a short time of its own.
-    if isLost { return }
-    switch phase {
-    case .preparing:
+    // Before the command starts.
+    case (.preparing, .prepared(nil)): create()
+    case (.preparing, .alarm(.pulse)): requests.ping()
+    case (.preparing, .pinged(let reply)):
+      guard reply.isLost else { return enter(.preparing) }
       session.abandonPreparation()
-      reason = outcome
-      end.outcome = outcome
-      close()
-    case .starting:
-      guard reason == nil else { return }
-      reason = outcome
-      // It is ended when the start has been answered; an engine may not answer.
-      clocks.set(.gone, in: EngineCommand.killTimeout)
-    case .running:
-      guard reason == nil else { return }
-      reason = outcome
-      askToEnd()
-    case .ended:
-      reason = reason ?? outcome
-      abandonRest()
-    case .closing: clocks.bring(.removal, within: EngineCommand.shortTimeout)
-    case .over: break
-    }
-  }
+      lose(reply)
+    case (.preparing, .prepared(let failure?)), (.creating, .created(let failure?)): fail(failure)
+    case (.creating, .created(nil)): created()
+    case (.populating, .populated(let reply)):
+      if reply.isSuccess { attach() } else { fail(session.endpoint.failure(reply, doing: "take the notebook's job")) }
+    case (.attaching(_, let hasExit), .attached): startIfReady(hasOutput: true, hasExit: hasExit)
+    case (.attaching(let hasOutput, _), .exitPromised): startIfReady(hasOutput: hasOutput, hasExit: true)
+    case (.startingContainer, .containerStarted(let reply)): startedContainer(reply)
+    case (.creatingExec, .execCreated(let reply)): createdExec(reply)
+    case (.examining, .examined(let state)): fail(errorTexts.endedContainer(state))
 
-  final var wasAskedToEnd: Bool { reason != nil }
+    // The start. What the command does may be told before the answer to its start.
+    case (.starting, .started(let reply)) where reply.isSuccess || reply.status == 304:
+      run(&events)
+      if reason == nil, case .ownContainer(_, _, _, let onStart) = kind { onStart() }
+    case (_, .started(let reply)) where machine.phase.isActive && !reply.isSuccess && reply.status != 304:
+      if reply.isLost { return lose(reply) }
+      fail(errorTexts.refusedStart(reply, doing: "start the container"))
+    case (.opening, .alarm(.probe)): requests.askExec { .probed($0, $1) }
+    case (.opening(let interval), .probed(let reply, let state)):
+      if reply.isLost { return lose(reply) }
+      if state?.isRunning == true, (state?.pid ?? 0) > 0 { return run(&events) }
+      enter(.opening(probe: min(interval * 2, EngineCommand.longestProbe)))
+    case (_, .output(let count)): takeOutput(count, &events)
 
-  /// After the start has been answered.
-  final func endIfAsked() { if phase == .running, reason != nil, end.endedBy == nil { askToEnd() } }
-
-  private func askToEnd() {
-    clocks.clear(.gone)
-    signal("SIGTERM", .term)
-    clocks.set(.kill, in: session.options.grace)
-  }
-
-  private func forceToEnd() {
-    guard phase == .running, !isLost else { return }
-    signal("SIGKILL", .kill)
-    clocks.set(.gone, in: EngineCommand.killTimeout)
-  }
-
-  /// Its end, or its start, is not told: removing it by force is the last way.
-  private func forsake() {
-    guard isActive else { return }
-    if isTold { markIncomplete() } else { unanswered += 1 }
-    end.outcome = reason ?? .engineFailed
-    close()
-  }
-
-  private func signal(_ name: StaticString, _ signal: EndingSignal) {
-    guard let container else { return }
-    let before = end.endedBy
-    // The end that it brings may be told before this is answered.
-    end.endedBy = signal
-    unanswered += 1
-    session.link.call("POST", session.path("/containers/\(container)/kill?signal=\(name)"), within: session.answer) {
-      [weak self] answer in
-      guard let self else { return }
-      if answer.failure == nil { unanswered -= 1 }
-      guard phase == .running, !isLost else { return }
-      if answer.isSuccess { return }
+    // While the command runs.
+    case (.running, .alarm(.pulse)): requests.askPulse()
+    case (.running(let stage, let silence), .pulse(let reply, let hasEnded, let status)):
+      if reply.isLost { return lose(reply) }
+      if !hasEnded { return enter(.running(stage, .normal)) }
+      // What the engine has told of the end, and the output, may be on their way.
+      if silence == .normal { return enter(.running(stage, .missesEnd)) }
+      missedEnd(status, &events)
+    case (.running(.terminating, let silence), .alarm(.kill)):
+      signal(.kill)
+      enter(.running(.killing, silence))
+    case (.running, .alarm(.gone)), (.starting, .alarm(.gone)), (.opening, .alarm(.gone)): forsake()
+    case (let phase, .signalled(let reply, let before)):
+      if !reply.isLost { unanswered -= 1 }
+      guard case .running = phase, !reply.isSuccess else { return }
       // It had ended by itself.
-      end.endedBy = before
-      if answer.failure != nil { lose(session.endpoint.failure(answer, doing: "end the container")) }
+      account.end.endedBy = before
+      if reply.isLost { lose(reply) }
+
+    // The end. It is told by the exit of a container, and by the end of the output of an exec.
+    case (.draining, .exited), (.inspecting, .exited), (.pausing, .exited): break
+    case (_, .exited(let reply, let exit)) where machine.phase.isActive: exited(reply, exit, &events)
+    case (_, .outputEnded(let reply)) where machine.phase.isActive: outputEnded(reply)
+    case (.draining, .alarm(.drain)):
+      account.markIncomplete()
+      leaveOutput()
+    case (.askingStatus, .execEnded(let reply, let state)): takeStatus(reply, state, &events)
+    case (.inspecting(let status, let look), .inspected(let reply, let state)):
+      learn(state)
+      if !reply.isLost, account.mayLackMemory(status, look: look) {
+        enter(.pausing(status: status, look: look))
+      } else {
+        settle(status, &events)
+      }
+    case (.pausing(let status, let look), .alarm(.look)): inspect(status, look: look + 1, &events)
+    case (_, .alarm(.rest)):
+      // A host that was away has not taken what was there.
+      guard fws_monotonic() - turnTime > EngineCommand.absence, !isRestExtended, reason == nil else {
+        return abandonRest(&events)
+      }
+      isRestExtended = true
+      machine.set(.rest, in: session.timeout)
+
+    // The engine was lost.
+    case (.awaitingEngine(let until), .alarm(.search)): search(until: until)
+    case (.searching(let until), .found(let reply, let state)):
+      if !reply.isLost {
+        if kind.isOwnContainer { learn(state) }
+        return remove(isLost: true)
+      }
+      if fws_monotonic() >= until { leave() } else { enter(.awaitingEngine(until: until)) }
+    case (.searching, .alarm(.loss)), (.awaitingEngine, .alarm(.loss)): leave()
+
+    case (.removing, .removed): enter(.over)
+    case (.removing, .alarm(.removal)):
+      session.giveUp()
+      enter(.over)
+    default: break
     }
   }
 
-  // MARK: Whether the engine is there
+  // MARK: Timeout and cancel
 
-  /// A running container may be silent for days, and an image take its time: the engine is asked now and then.
-  private func takePulse() {
-    guard isActive, phase != .ended else { return }
-    clocks.set(.pulse, in: session.timeout)
-    if phase == .running { return checkPulse() }
-    session.link.call("GET", "/_ping", within: session.answer) { [weak self] answer in
-      guard let self, phase == .preparing, answer.failure != nil else { return }
+  /// The timeout of the step has passed, or the step was cancelled.
+  private func endBecause(_ outcome: Outcome, _ events: inout EventQueue) {
+    switch machine.phase {
+    case .preparing, .creating, .populating, .attaching, .startingContainer, .creatingExec, .examining:
       session.abandonPreparation()
-      lose(session.endpoint.failure(answer, doing: "answer a ping"))
+      reason = outcome
+      account.end.outcome = outcome
+      remove()
+    case .starting, .opening:
+      guard reason == nil else { return }
+      reason = outcome
+      enter(machine.phase)
+    case .running(_, let silence):
+      guard reason == nil else { return }
+      reason = outcome
+      terminate(silence)
+    case .draining, .askingStatus, .inspecting, .pausing:
+      reason = reason ?? outcome
+      abandonRest(&events)
+    case .removing: machine.bring(.removal, within: EngineCommand.shortTimeout)
+    // An engine that was lost has a short time of its own.
+    case .searching, .awaitingEngine, .over: break
     }
   }
 
-  // MARK: Losing the engine
+  private func terminate(_ silence: Silence) {
+    signal(.term)
+    enter(.running(.terminating, silence))
+  }
+
+  private func signal(_ signal: EndingSignal) {
+    requests.signal(signal, before: account.end.endedBy)
+    // The end that the signal brings may be told before the signal is answered.
+    account.end.endedBy = signal
+    unanswered += 1
+  }
+
+  /// Neither the start nor the end is told: to remove the container by force is the last way.
+  private func forsake() {
+    if account.isTold { account.markIncomplete() } else { unanswered += 1 }
+    account.end.outcome = reason ?? .engineFailed
+    remove()
+  }
+
+  // MARK: Before the command starts
+
+  private func create() {
+    enter(.creating)
+    do throws(StepFailure) { if try !requests.create() { createExec() } } catch { fail(error) }
+  }
+
+  private func created() {
+    switch kind {
+    case .ownContainer(_, _, let notebook?, _):
+      enter(.populating)
+      requests.populate(notebook.archive)
+    case .ownContainer: attach()
+    case .stepContainer:
+      enter(.startingContainer)
+      requests.start { .containerStarted($0) }
+    case .removal: break
+    }
+  }
+
+  private func attach() {
+    enter(.attaching(hasOutput: false, hasExit: false))
+    requests.attach()
+  }
+
+  private func startIfReady(hasOutput: Bool, hasExit: Bool) {
+    guard hasOutput, hasExit else { return enter(.attaching(hasOutput: hasOutput, hasExit: hasExit)) }
+    enter(.starting)
+    requests.start { .started($0) }
+  }
+
+  private func startedContainer(_ reply: EngineReply) {
+    if reply.isSuccess {
+      if case .stepContainer(let box, _) = kind { box.name = requests.container }
+      return createExec()
+    }
+    if reply.isLost { return lose(reply) }
+    fail(errorTexts.refusedStepContainer(reply))
+  }
+
+  private func createExec() {
+    enter(.creatingExec)
+    do throws(StepFailure) { try requests.createExec() } catch { fail(error) }
+  }
+
+  private func createdExec(_ reply: EngineReply) {
+    if reply.isLost { return lose(reply) }
+    // The container has ended by itself: its own program is not there, or somebody has ended it.
+    if reply.status == 409 || reply.status == 404 { return examine() }
+    guard requests.exec != nil else { return fail(session.endpoint.failure(reply, doing: "create the command")) }
+    execBegan = fws_monotonic()
+    enter(.opening(probe: EngineCommand.firstProbe))
+    requests.startExec()
+  }
+
+  /// Asks why the container of the step runs no more.
+  private func examine() {
+    enter(.examining)
+    requests.askReason()
+  }
+
+  // MARK: While the command runs
+
+  /// The command runs.
+  private func run(_ events: inout EventQueue) {
+    account.tellStart(in: requests.container, &events)
+    if reason == nil { enter(.running(.free, .normal)) } else { terminate(.normal) }
+  }
+
+  /// The command runs no more, and the engine does not tell of its end by itself.
+  private func missedEnd(_ status: Int64?, _ events: inout EventQueue) {
+    if requests.exec != nil {
+      account.end.duration = fws_monotonic() - execBegan
+      return enter(.draining(status: nil))
+    }
+    guard let status, (0...255).contains(status) else {
+      return fail(StepFailure(engine: "the engine at \(session.endpoint.address) does not have the container any more"))
+    }
+    exited(Int32(truncatingIfNeeded: status), &events)
+  }
+
+  private func takeOutput(_ count: Int, _ events: inout EventQueue) {
+    requests.takeOutput(count) { bytes in
+      switch machine.phase {
+      case .opening:
+        if account.holdsOutput(with: bytes) { run(&events) }
+      case .starting:
+        account.tellStart(in: requests.container, &events)
+        account.take(bytes, &events)
+      case .draining, .askingStatus, .inspecting, .pausing:
+        machine.clear(.drain)
+        enter(machine.phase)
+        if account.takeLate(bytes, &events) { abandonRest(&events) }
+      case .searching, .awaitingEngine, .removing, .over: break
+      default: account.take(bytes, &events)
+      }
+    }
+    if requests.hasLostOutput { account.breakOff() }
+  }
+
+  // MARK: The end
+
+  private func exited(_ reply: EngineReply, _ exit: ContainerExit?, _ events: inout EventQueue) {
+    if reply.isLost { return lose(reply) }
+    // That the start was refused is told by its answer.
+    if !account.isTold, !reply.isSuccess { return fail(session.endpoint.failure(reply, doing: "wait for the container")) }
+    do throws(StepFailure) { exited(try ContainerExit.status(exit, at: session.endpoint), &events) } catch { fail(error) }
+  }
+
+  private func exited(_ status: Int32, _ events: inout EventQueue) {
+    if case .starting = machine.phase { account.tellStart(in: requests.container, &events) }
+    if account.isDrained { inspect(status, look: 1, &events) } else { enter(.draining(status: status)) }
+  }
+
+  private func outputEnded(_ reply: EngineReply) {
+    if requests.exec == nil {
+      // Podman prepares the program when it is attached to.
+      if reply.status >= 300 { return fail(errorTexts.refusedStart(reply, doing: "attach to the container")) }
+      if reply.isLost { return lose(reply) }
+      account.isDrained = true
+      if case .draining = machine.phase { leaveOutput() }
+      return
+    }
+    if reply.isLost { return lose(reply) }
+    if reply.status == 409 { return examine() }
+    if reply.status >= 300 {
+      return fail(errorTexts.refusedExec(reply.message) ?? session.endpoint.failure(reply, doing: "run the command"))
+    }
+    account.isDrained = true
+    switch machine.phase {
+    case .askingStatus, .inspecting, .pausing: return
+    case .draining: break
+    default: account.end.duration = fws_monotonic() - execBegan
+    }
+    leaveOutput()
+  }
+
+  /// The output has ended, or nothing more is expected of it.
+  private func leaveOutput() {
+    if requests.exec != nil {
+      enter(.askingStatus)
+      requests.askExec { .execEnded($0, $1) }
+    } else if case .draining(let status?) = machine.phase {
+      enter(.inspecting(status: status, look: 1))
+      requests.askEnd()
+    }
+  }
+
+  /// How an exec has ended.
+  private func takeStatus(_ reply: EngineReply, _ state: ExecState?, _ events: inout EventQueue) {
+    if reply.isLost { return lose(reply) }
+    if reply.status == 404 || reply.status == 409 { return examine() }
+    guard reply.isSuccess else { return fail(session.endpoint.failure(reply, doing: "tell how the command ended")) }
+    let code = state?.exitCode
+    if !account.isTold, let failure = errorTexts.unstartedExec(account.early.bytes, code: code, pid: state?.pid ?? 0) {
+      return fail(failure)
+    }
+    account.tellStart(in: requests.container, &events)
+    guard let code, (0...255).contains(code) else { return fail(errorTexts.untoldEnd) }
+    inspect(Int32(truncatingIfNeeded: code), look: 1, &events)
+  }
+
+  /// Asks for what only the engine knows, before the container goes. The answer has no part in the status.
+  private func inspect(_ status: Int32, look: Int, _ events: inout EventQueue) {
+    // A step's container tells only whether the memory of any of its commands ran out.
+    if case .stepContainer(let box, _) = kind, box.wasOutOfMemory || !account.mayLackMemory(status, look: look) {
+      return settle(status, &events)
+    }
+    enter(.inspecting(status: status, look: look))
+    requests.askEnd()
+  }
+
+  private func learn(_ state: ContainerState?) {
+    guard let state else { return }
+    if case .stepContainer(let box, _) = kind { box.wasOutOfMemory = box.wasOutOfMemory || state.isOutOfMemory }
+    account.learn(state, isItsOwn: kind.isOwnContainer)
+  }
+
+  /// The rest of the output does not come, or nobody waits for it any longer: the command ends with what is known.
+  private func abandonRest(_ events: inout EventQueue) {
+    switch machine.phase {
+    case .draining(let status?):
+      account.markIncomplete()
+      let fault = "the engine at \(session.endpoint.address) goes on sending output behind its end"
+      conclude(status, fault: fault, &events)
+    case .inspecting(let status, _), .pausing(let status, _): settle(status, &events)
+    default:
+      if requests.isStreaming { account.markIncomplete() }
+      guard let reason else { return fail(errorTexts.untoldEnd) }
+      account.end.outcome = reason
+      remove()
+    }
+  }
+
+  /// All is known of the end.
+  private func settle(_ status: Int32, _ events: inout EventQueue) {
+    if kind.isOwnContainer, let failure = account.initFailure( errorTexts, status) { return fail(failure) }
+    account.guessMemory(status)
+    conclude(status, fault: nil, &events)
+  }
+
+  private func conclude(_ status: Int32, fault: String?, _ events: inout EventQueue) {
+    account.conclude(status, fault: fault, reason: reason, at: session.endpoint.address, &events)
+    remove()
+  }
+
+  /// The command could not be started, or the engine cannot go on.
+  private func fail(_ failure: StepFailure) {
+    account.fail(failure)
+    remove()
+  }
+
+  // MARK: A lost engine, and the containers
 
   /// The engine is no longer there: it is looked for, for a moment.
-  final func lose(_ failure: StepFailure) {
-    guard isActive else { return }
-    if isTold { markIncomplete() }
-    isLost = true
-    clocks.clearAll()
-    dropCalls()
+  private func lose(_ reply: EngineReply) {
+    account.fail(session.endpoint.failure(reply, doing: "answer"))
+    machine.clear(.timeout)
+    requests.dropStreams()
     session.dropCalls()
-    end.outcome = .engineFailed
-    end.failure = failure.reason
-    lossEnd = fws_monotonic() + EngineCommand.lossTimeout
-    search()
+    search(until: fws_monotonic() + EngineCommand.lossTimeout)
   }
 
-  private func search() {
-    guard phase != .closing, phase != .over else { return }
-    guard let container else { return close() }
-    // It is there, but not for us.
-    if session.link.isLost { return leave(container) }
-    // It may accept, and say nothing.
-    clocks.set(.loss, in: max(lossEnd - fws_monotonic(), 0) + EngineCommand.lossInterval)
-    session.link.call("GET", session.path("/containers/\(container)/json"), within: session.answer) {
-      [weak self] answer in
-      guard let self, phase != .closing, phase != .over else { return }
-      if answer.failure == nil {
-        if answer.isSuccess { _ = answer.read { json -> Void? in self.found(json["State"]) } } else { found(nil) }
-        return close()
-      }
-      if fws_monotonic() >= lossEnd { return leave(container) }
-      clocks.set(.search, in: EngineCommand.lossInterval)
+  private func search(until: Double) {
+    guard requests.container != nil else { return remove(isLost: true) }
+    // The engine is there, but not for this process.
+    if session.link.isLost { return leave() }
+    enter(.searching(until: until))
+    requests.search()
+  }
+
+  private func leave() {
+    if let container = requests.container {
+      account.end.failure =
+        "\(account.end.failure ?? ""); its container \(container) is removed when the engine is used again"
     }
+    session.giveUp()
+    enter(.over)
   }
 
-  private func leave(_ container: String) {
-    end.failure = (end.failure ?? "") + "; its container \(container) is removed when the engine is used again"
-    session.giveUp()
-    complete()
+  /// Nothing more is asked of the command: containers that are no longer needed go.
+  private func remove(isLost: Bool = false) {
+    machine.clear(.timeout)
+    requests.dropStreams()
+    if account.end.outcome == .exited, account.end.exitCode == 0, !isLast {
+      // Another command follows.
+      if kind.isOwnContainer, let container = requests.container { session.remove(container) }
+      return enter(.over)
+    }
+    // The containers of a command that has ended by itself are removed while the result goes its way.
+    if reason == nil, !isLost, session.canRequestCleanup {
+      if session.hasContainers { session.requestCleanup() }
+      return enter(.over)
+    }
+    removeAll()
+  }
+
+  private func removeAll() {
+    enter(.removing)
+    requests.removeAll()
   }
 }

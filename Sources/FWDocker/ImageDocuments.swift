@@ -1,12 +1,12 @@
 internal import FWBase
 internal import FWModel
 
-/// What a build has written, line by line: the last lines of it. Its lines are numbered from 0.
+/// The last lines that a build has written. Lines are numbered from 0.
 struct BuildLog {
   private var lines: [String] = []
-  /// How many lines were dropped: the number of the first that is kept.
+  /// How many lines were dropped, which is the number of the first line that is kept.
   private var dropped = 0
-  /// Of the line that is not complete.
+  /// The beginning of a line that is not complete.
   private var rest: [UInt8] = []
 
   static let longest = 10_000
@@ -14,7 +14,7 @@ struct BuildLog {
 
   var count: Int { dropped + lines.count }
 
-  /// The lines from a number on, those of them that are kept.
+  /// The kept lines from a number on.
   func lines(from number: Int) -> ArraySlice<String> { lines.dropFirst(max(number - dropped, 0)) }
 
   mutating func take(_ text: String) {
@@ -32,7 +32,7 @@ struct BuildLog {
     rest.removeAll(keepingCapacity: true)
     if line.isEmpty { return }
     lines.append(line)
-    // Half of it at once, so that a line costs no more than itself.
+    // Half of the lines are dropped at once, so that the cost of a line does not depend on their number.
     guard lines.count > 2 * BuildLog.longest else { return }
     dropped += lines.count - BuildLog.longest
     lines.removeFirst(lines.count - BuildLog.longest)
@@ -57,8 +57,8 @@ struct BuildLog {
   }
 }
 
-/// The JSON documents that an engine tells of a pull or of a build: one a line, in pieces that have nothing to do with lines.
-/// However much it tells, a bounded part of that is kept.
+/// The JSON documents in which an engine tells of a pull or of a build. Each is a line; pieces may end anywhere in a
+/// line. The part that is kept is bounded.
 struct ImageDocuments {
   private struct Layer {
     var isDone = false
@@ -73,7 +73,7 @@ struct ImageDocuments {
   private(set) var log = BuildLog()
 
   private static let longestLine = 1 << 20
-  /// No image has so many; what is told of further ones is passed over.
+  /// No image has so many layers; further ones are left out.
   private static let mostLayers = 10_000
 
   mutating func take(_ bytes: UnsafeRawBufferPointer) {
@@ -86,7 +86,7 @@ struct ImageDocuments {
     }
   }
 
-  /// What follows the last line end is a document too.
+  /// The stream has ended; the text behind the last line end is a document as well.
   mutating func end() {
     if !line.isEmpty { finishLine() }
     log.finishLine()
@@ -102,7 +102,7 @@ struct ImageDocuments {
       if let text = json["stream"]?.string { log.take(text) }
       guard let status = json["status"]?.string else { return }
       progress.status = MessageFormat.foreign(status)
-      // The first line names the image with its tag as the id.
+      // The first line of a pull has the tag of the image in place of a layer.
       guard let id = json["id"]?.string, !status.begins(with: "Pulling from") else { return }
       guard layers[id] != nil || layers.count < ImageDocuments.mostLayers else { return }
       let before = layers[id] ?? Layer()

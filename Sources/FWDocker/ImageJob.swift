@@ -4,28 +4,28 @@ internal import FWHTTP
 internal import FWModel
 internal import Glibc
 
-/// What an engine is asked to do for an image - to pull it, or to build it - for all steps that wait for it. Whoever of
-/// them is driven drives it; when the last one has gone, the engine is let go of, and stops.
+/// The pull or the build of an image, for all steps that wait for it. Any of these steps drives the job when it is
+/// driven itself. When the last step has gone, the connection is closed, and the engine stops.
 final class ImageJob: @unchecked Sendable {
-  // Unchecked: all is touched under the lock only.
+  // Unchecked: everything is used under the lock only.
   private let lock: UnsafeMutableRawPointer
   private let link: HTTPLink
   private var documents = ImageDocuments()
   private var outcome: StepFailure??
 
-  /// Seconds without a word, as multiples of the engine's time for an answer: a layer may be checked for long, and a command
-  /// of a build may work for long.
+  /// Seconds without a word, as multiples of the engine's time for an answer: a layer may be checked for long, and a
+  /// command of a build may work for long.
   private static let silenceOfPull = 4.0
   private static let silenceOfBuild = 20.0
 
-  /// How far it is.
+  /// How far the job is.
   struct State {
     var progress = ImageProgress()
-    /// What a build has written since somebody looked last.
+    /// The lines of a build that the caller has not had.
     var log: ArraySlice<String> = []
-    /// How many lines there were until now.
+    /// How many lines there have been.
     var logged = 0
-    /// There once it is over: `.some(nil)` is success.
+    /// `nil` until the job is over; `.some(nil)` is success.
     var outcome: StepFailure??
   }
 
@@ -40,7 +40,7 @@ final class ImageJob: @unchecked Sendable {
 
   /// Pulls an image.
   ///
-  /// - Parameter base: the beginning of the paths, with the API's version.
+  /// - Parameter base: the beginning of all paths, with the version of the API.
   static func pull(_ endpoint: EngineEndpoint, _ image: ImageReference, base: String, credentials: String?)
     throws(StepFailure)
     -> ImageJob
@@ -49,7 +49,8 @@ final class ImageJob: @unchecked Sendable {
     let outcome = PullOutcome(endpoint: endpoint, image: image, hasCredentials: credentials != nil)
     job.link.call(
       "POST", "\(base)/images/create?\(image.pullQuery)",
-      within: .progress(endpoint.timeout, silence: endpoint.timeout * silenceOfPull), header: credentials.map { "X-Registry-Auth: \($0)" },
+      within: .progress(endpoint.timeout, silence: endpoint.timeout * silenceOfPull),
+      header: credentials.map { "X-Registry-Auth: \($0)" },
       data: { [weak job] _, bytes in job?.documents.take(bytes) },
       end: { [weak job] answer in job?.finish(answer, outcome.refused, outcome.failed) })
     return job
@@ -72,17 +73,17 @@ final class ImageJob: @unchecked Sendable {
         } _: { message, log in
           let last = log.filter { !$0.begins(with: "Removing intermediate") }.suffix(3).joined(separator: " | ")
           let reason = "\(shown) could not be built from \(image.base): \(message)\(last.isEmpty ? "" : ": \(last)")"
-          // A command of ours that fails is the requirements' fault.
+          // The commands of the recipe fail because of the step's requirements.
           return message.contains("non-zero code") ? StepFailure(reason) : StepFailure(engine: reason)
         }
       })
     return job
   }
 
-  // It is made, and its last reference may go, under the engine's lock: the link is its own.
+  // A job may be freed under the lock of the engine, so it does not give its link to the engine.
   deinit { fws_lock_free(lock) }
 
-  /// Can be read when there is something to do.
+  /// The descriptor can be read when there is something to do.
   var fd: Int32 { link.fd }
 
   var isOver: Bool {
@@ -98,7 +99,8 @@ final class ImageJob: @unchecked Sendable {
     fws_lock(lock)
     defer { fws_unlock(lock) }
     if outcome == nil { link.advance() }
-    return State(progress: documents.progress, log: documents.log.lines(from: seen), logged: documents.log.count, outcome: outcome)
+    return State(
+      progress: documents.progress, log: documents.log.lines(from: seen), logged: documents.log.count, outcome: outcome)
   }
 
   private func finish(
@@ -110,24 +112,24 @@ final class ImageJob: @unchecked Sendable {
       outcome = .some(refused(answer))
       return
     }
-    // An engine says "200 OK" before it begins: what happened then is in the last document.
+    // An engine answers "200 OK" before it begins. A later failure is in the last document.
     outcome = .some(documents.failure.map { failed($0, Array(documents.log.lines(from: 0))) })
   }
 }
 
-/// What a pull came to that did not succeed.
+/// Tells why a pull has failed.
 private struct PullOutcome {
   let endpoint: EngineEndpoint
   let image: ImageReference
   let hasCredentials: Bool
 
   func refused(_ answer: borrowing HTTPAnswer) -> StepFailure {
-    // A pull that has begun and whose connection breaks is the engine's end.
+    // If the connection breaks during a pull, the engine was lost.
     let shown = MessageFormat.quoted(image.text, limit: 200)
     return answer.failure != nil ? endpoint.failure(answer, doing: "pull the image \(shown)") : failed(answer.message, [])
   }
 
-  /// A registry that has no such image, or does not give it to us, is the step's concern; all else is not.
+  /// The step is at fault where the registry has no such image, or refuses it. All other failures are the engine's.
   func failed(_ message: String, _ log: [String]) -> StepFailure {
     let shown = MessageFormat.quoted(image.text, limit: 200)
     if message.contains("no space left on device") || message.contains("disk quota exceeded") {
@@ -140,7 +142,7 @@ private struct PullOutcome {
       "denied", "unauthorized", "not found", "manifest unknown", "does not exist", "no basic auth credentials",
       "authentication required", "invalid reference", "forbidden", "no matching manifest", "incorrect username",
     ]
-    // "too many requests" comes with a word of denial at some registries.
+    // Some registries deny a request because there are too many, and say both.
     let isBusy = words.contains("toomanyrequests") || words.contains("too many requests")
     let isRefused = !isBusy && refusals.contains { words.contains($0) }
     let login =

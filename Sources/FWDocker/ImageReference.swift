@@ -2,11 +2,11 @@ internal import FWBase
 
 /// The name of an image, as `docker run` takes it.
 struct ImageReference {
-  /// As it was given.
+  /// The text that was given.
   let text: String
-  /// Without tag and digest.
+  /// The name without tag and digest.
   let name: String
-  /// With `latest` where nothing is said: an engine would pull all tags otherwise.
+  /// The tag or the digest; `latest` where neither is given, because an engine would pull all tags otherwise.
   let tag: String
   let digest: String?
 
@@ -14,7 +14,7 @@ struct ImageReference {
     self.text = text
     let (rest, digest) = text.cut(atLast: "@") ?? (text[...], nil)
     self.digest = digest.map(String.init)
-    // A colon before a "/" is that of a registry's port.
+    // A colon before a "/" belongs to the port of a registry.
     if let (before, behind) = rest.cut(atLast: ":"), !behind.utf8.contains(UInt8(ascii: "/")) {
       tag = String(behind)
       name = String(before)
@@ -24,14 +24,14 @@ struct ImageReference {
     }
   }
 
-  /// The registry, as the CLI stores its credentials under.
+  /// The name under which the CLI stores the credentials of the registry.
   var registry: String {
     guard let (first, _) = name.cut(at: "/") else { return ImageReference.hub }
     guard first.contains(".") || first.contains(":") || first.isSame(as: "localhost") else { return ImageReference.hub }
     return first.isSame(as: "docker.io") || first.isSame(as: "index.docker.io") ? ImageReference.hub : String(first)
   }
 
-  /// Docker Hub's name there.
+  /// The name of Docker Hub in the CLI's configuration.
   private static let hub = "https://index.docker.io/v1/"
 
   /// The query of a pull.
@@ -40,7 +40,7 @@ struct ImageReference {
     return "fromImage=\(URLText.escaped(name))&tag=\(URLText.escaped(tag))"
   }
 
-  /// Out of an image's `RepoDigests`, the one that belongs to this name.
+  /// The one of an image's `RepoDigests` that belongs to this name.
   func digest(among all: [String]) -> String? {
     all.first { $0.begins(with: "\(name)@") } ?? all.first { $0.contains("/\(name)@") } ?? all.first
   }
@@ -87,7 +87,7 @@ enum Base64 {
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// `nil` if it is none.
+  /// `nil` if the text is no Base64.
   static func decoded(_ text: String) -> String? {
     var bytes: [UInt8] = []
     var group = 0

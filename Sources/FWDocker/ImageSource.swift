@@ -10,13 +10,13 @@ struct ImageFacts {
   let id: String
   let entrypoint: [String]
   let command: [String]
-  /// `NAME@sha256:…`, under which a registry has it.
+  /// The name under which a registry has the image: `NAME@sha256:…`.
   let digest: String?
 }
 
 /// Gets the image of a step: looks whether the engine has it, and has it pulled, or built.
 final class ImageSource {
-  /// There once `get` has succeeded.
+  /// `nil` until `get` has succeeded.
   private(set) var facts: ImageFacts?
   private(set) var isPulled = false
   private let endpoint: EngineEndpoint
@@ -26,7 +26,7 @@ final class ImageSource {
   private let policy: DockerOptions.Pull
   private let network: String?
   private var credentials: Credentials?
-  /// What is to be built, once the image that it is built from is there.
+  /// The recipe of an image that is built, once its base image is there.
   private let build: NotebookImage?
   private var base: ImageSource?
   private var job: ImageJob?
@@ -59,7 +59,8 @@ final class ImageSource {
   }
 
   private func inspect(_ done: @escaping (StepFailure?) -> Void) {
-    link.call("GET", engine.path("/images/\(URLText.escaped(reference.text))/json"), within: .answer(endpoint.timeout)) { [weak self] answer in
+    link.call("GET", engine.path("/images/\(URLText.escaped(reference.text))/json"), within: .answer(endpoint.timeout)) {
+      [weak self] answer in
       guard let self else { return }
       if answer.status == 404, !isPulled {
         if build != nil { return fetch(done) }
@@ -75,7 +76,7 @@ final class ImageSource {
       }
       let reference = reference
       let recipe = build?.recipe
-      // Of the same name, and made of something else.
+      // An image of this name that was made by another recipe is built anew.
       if let recipe, !isPulled,
         answer.read({ $0["Config"]?["Labels"]?[NotebookImage.label]?.string }) != recipe
       {
@@ -97,7 +98,7 @@ final class ImageSource {
   // MARK: Fetching the image
 
   private func fetch(_ done: @escaping (StepFailure?) -> Void) {
-    // An answer may have come after that.
+    // An answer may come after the work was given up.
     if isAbandoned { return }
     onPulled = { [weak self] failure in
       guard let self else { return }
@@ -136,7 +137,7 @@ final class ImageSource {
     } catch { onPulled?(error) }
   }
 
-  /// There are no credentials to be had.
+  /// The credentials could not be found out.
   private func refuse(_ failure: StepFailure) {
     let shown = MessageFormat.quoted(reference.text, limit: 200)
     onPulled?(StepFailure("the image \(shown) was not asked for: \(failure.reason)"))
@@ -183,7 +184,7 @@ final class ImageSource {
     }
   }
 
-  /// How far it is, if that has changed, and with which image; of a build, one line.
+  /// How far the work on which image is, if that has changed. Of a build, each line is given once.
   func takeProgress() -> (String, ImageProgress)? {
     if let told = base?.takeProgress() { return told }
     if !log.isEmpty { return (reference.text, ImageProgress(status: log.removeFirst())) }
@@ -193,7 +194,7 @@ final class ImageSource {
     return progress.map { (reference.text, $0) }
   }
 
-  /// Lets go of what was under way before the first container.
+  /// Gives up the work that is done before the first container.
   func abandon() {
     isAbandoned = true
     if let credentials { fws_epoll_remove(link.fd, credentials.fd) }

@@ -44,6 +44,11 @@ package struct CommandOutput: ~Copyable {
     if stream == .stdout { stdout.endPiece() } else { stderr.endPiece() }
   }
 
+  /// The first bytes of a stream that was handed over, whatever is kept of it.
+  package func beginning(of stream: Stream) -> UnsafeRawBufferPointer {
+    stream == .stdout ? stdout.received.beginning.bytes : stderr.received.beginning.bytes
+  }
+
   /// The command has ended: each stream has what is in its pipe now, and no more.
   package mutating func markEnd() {
     stdout.markEnd()

@@ -15,15 +15,7 @@ internal import Glibc
 ///
 /// `settling` and `asking` come where the link has not told how it ended, or it has to be made sure that nothing
 /// goes on: srun is ended, then the scheduler is asked until it knows of no such job that runs.
-/// Each phase has a deadline, and a timeout or a cancel of the step reaches each of them (`endBecause`):
-///
-///   | phase             | waits for                     | until                                                    |
-///   |-------------------|-------------------------------|----------------------------------------------------------|
-///   | arriving          | an allocation                 | `queue`                                                  |
-///   |                   | the agent in it               | `start` (`StartWatch`)                                   |
-///   | running           | the word of the node          | `answer`: some seconds after the timeout or the cancel   |
-///   | settling          | the end of srun               | `srun`                                                   |
-///   | pausing, asking   | the scheduler, which knows it | `scheduler` for all of it, and a time for each question  |
+/// What ends each phase at the latest is in `limit(of:)`; what a timeout or a cancel does to it, in `endBecause`.
 final class SlurmCommand: RunningCommand {
   private let launcher: SlurmLauncher
   private let text: ByteBuffer
@@ -34,24 +26,23 @@ final class SlurmCommand: RunningCommand {
   private let epoll: Descriptor
   private let timer: Pause
   private var output: CommandOutput
-  private var phase = Phase.arriving
+  private var machine: PhaseMachine<Phase, Alarm>
   private var waiter: Allocations.Waiter?
   private var agent: ClusterAgent?
   private var end: CommandEnd
   private var isTold = false
-  /// Of us, to end it.
+  /// Why the library has asked the command to end.
   private var reason: Outcome?
-  /// What a monitor, or the status file, says of its end.
+  /// What a monitor or the status file says of the end of the command.
   private var known: CommandEnd?
-  /// Of an agent from which nothing came in its time.
+  /// The watch for an agent from which nothing came in its time.
   private var late: StartWatch?
   private var submissions = 0
-  private var clocks: Deadlines<Clock>
   private var askings = 0
   private var watch: StartWatch
-  /// What the scheduler has said last.
+  /// The last answer of the scheduler.
   private var lastAnswer: SchedulerQuery.Answer?
-  /// Its end has come by the link, behind all of its output.
+  /// The end has come over the link, behind all of the output.
   private var hasReply = false
 
   init(
@@ -67,7 +58,8 @@ final class SlurmCommand: RunningCommand {
     self.text = text
     epoll = try Descriptor.epoll()
     timer = try Pause(Pause.never)
-    clocks = Deadlines(timer)
+    machine = PhaseMachine(
+      .arriving, .unlimited("init enters a phase before it ends"), timer: timer, lasting: [.queue, .answer, .timeout])
     watch = StartWatch(limit: launcher.options.startTimeout)
     guard fws_epoll_add(epoll.number, timer.fd) else {
       throw StepFailure("its timer cannot be waited for", errno, call: "epoll_ctl")
@@ -83,10 +75,10 @@ final class SlurmCommand: RunningCommand {
   }
 
   deinit {
-    // Nobody waits for it any more.
+    // Nobody waits for the command any more.
     if let waiter, let offered = launcher.allocations.leave(waiter) { launcher.allocations.keep(offered) }
     guard let agent else { return }
-    if case .over = phase { return }
+    if case .over = machine.phase { return }
     if !agent.isReady { agent.abandon() }
     agent.close()
     launcher.allocations.forget(agent.submission)
@@ -94,17 +86,43 @@ final class SlurmCommand: RunningCommand {
 
   var waiting: Waiting { Waiting(channel: epoll.number) }
 
+  // MARK: The phases
+
+  private func enter(_ phase: Phase) { machine.enter(phase, limit(of: phase)) }
+
+  /// What ends a phase at the latest.
+  private func limit(of phase: Phase) -> PhaseLimit<Alarm> {
+    let scheduler = PhaseLimit<Alarm>.rings(
+      .scheduler, in: reason == nil ? SlurmCommand.schedulerTimeout : SlurmCommand.endingTimeout)
+    switch phase {
+    case .arriving:
+      guard let agent, !agent.isReady else {
+        return .unlimited(
+          "the wakeTimer of the queue of allocations rings; `queue` runs where the worker has a limit for it")
+      }
+      return .rings(.start, in: watch.limit)
+    case .running:
+      guard let timeout else { return .unlimited("the link tells the end of the command, and ends with srun") }
+      // The monitor on the node keeps the time. This alarm is for a monitor that does not answer.
+      return .rings(.answer, in: timeout + launcher.options.process.grace + SlurmCommand.answerTimeout)
+    case .settling: return .rings(.srun, in: SlurmCommand.srunTimeout)
+    case .pausing: return scheduler.and(.pause, in: min(0.1 * Double(1 << min(askings, 6)), 5))
+    case .asking: return scheduler
+    case .over: return .final
+    }
+  }
+
   // MARK: To an allocation
 
   private func arrive() throws(StepFailure) {
-    phase = .arriving
+    enter(.arriving)
     let waiter: Allocations.Waiter
     if let present = self.waiter {
       waiter = present
     } else {
       waiter = Allocations.Waiter(launcher.submission, wakeTimer: timer)
       self.waiter = waiter
-      if let limit = launcher.options.queueTimeout { clocks.set(.queue, in: limit) }
+      if let limit = launcher.options.queueTimeout { machine.set(.queue, in: limit) }
     }
     switch launcher.allocations.take(waiter) {
     case .agent(let found): found.isReady ? attach(found) : observe(found)
@@ -123,13 +141,13 @@ final class SlurmCommand: RunningCommand {
   private func observe(_ agent: ClusterAgent) {
     self.agent = agent
     fws_epoll_add(epoll.number, agent.fd)
-    if !agent.isReady { clocks.set(.start, in: watch.limit) }
+    if !agent.isReady { enter(.arriving) }
   }
 
-  /// It is there: the command begins.
+  /// The agent is there: the command begins.
   private func attach(_ found: ClusterAgent) {
     if let waiter {
-      // What was offered in this moment goes to the next one.
+      // An agent that was offered in this moment goes to the next command that waits.
       if let offered = launcher.allocations.leave(waiter), offered !== found { launcher.allocations.keep(offered) }
       self.waiter = nil
     }
@@ -140,12 +158,12 @@ final class SlurmCommand: RunningCommand {
     }
     if agent == nil { observe(found) }
     launcher.learn(found.facts, waited: index == 0 ? fws_monotonic() - began : launcher.waited)
-    phase = .running
-    clocks.clear(.queue)
-    clocks.clear(.timeout)
+    machine.clear(.queue)
+    machine.clear(.timeout)
+    // A command that is started over has its time anew.
+    machine.clear(.answer)
     endWatch()
-    // The node's monitor keeps the time. Should that not answer, we do.
-    if let timeout { clocks.set(.answer, in: timeout + launcher.options.process.grace + SlurmCommand.answerTimeout) }
+    enter(.running)
     run(on: found)
   }
 
@@ -166,54 +184,53 @@ final class SlurmCommand: RunningCommand {
   func stop() { endBecause(.cancelled) }
 
   private func endBecause(_ outcome: Outcome) {
-    switch phase {
+    switch machine.phase {
     case .arriving:
       reason = reason ?? outcome
-      clocks.set(.now, in: 0)
+      machine.wake()
     case .running:
       guard reason == nil else { return }
       reason = outcome
-      // One that has not begun yet is ended as soon as it has: the agent takes one thing after the other.
+      // A command that has not begun is ended as soon as it has: the agent takes one thing after the other.
       agent?.stop()
-      clocks.set(.answer, in: launcher.options.process.grace + SlurmCommand.answerTimeout)
+      machine.set(.answer, in: launcher.options.process.grace + SlurmCommand.answerTimeout)
     case .settling:
-      // What has happened to it is another matter than that nobody waits for it any longer.
+      // A timeout says nothing of how the command has ended; a cancel is the reason why nobody waits for it.
       if outcome == .cancelled { reason = reason ?? outcome }
       agent?.abandon()
-      clocks.bring(.srun, within: SlurmCommand.hurry)
+      machine.bring(.srun, within: SlurmCommand.hurry)
     case .pausing, .asking:
       if outcome == .cancelled { reason = reason ?? outcome }
-      clocks.bring(.scheduler, within: SlurmCommand.hurry)
+      machine.bring(.scheduler, within: SlurmCommand.hurry)
     case .over: break
     }
   }
 
-  private func passed(_ clock: Clock) {
-    switch clock {
+  private func passed(_ alarm: Alarm) {
+    switch alarm {
     case .queue:
-      if case .arriving = phase { leaveLine() } else { endBecause(.timeout) }
+      if case .arriving = machine.phase { leaveLine() } else { endBecause(.timeout) }
     case .start: look()
     case .timeout: endBecause(.timeout)
-    case .answer: if case .running = phase { force() } else { endBecause(.timeout) }
-    case .srun: if case .settling = phase { ask() }
-    case .pause: if case .pausing = phase { ask() }
+    case .answer: if case .running = machine.phase { force() } else { endBecause(.timeout) }
+    case .srun: if case .settling = machine.phase { ask() }
+    case .pause: if case .pausing = machine.phase { ask() }
     case .scheduler: stopAsking()
-    case .now: break
     }
   }
 
   func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     step(&events)
-    guard case .over = phase else { return nil }
+    guard case .over = machine.phase else { return nil }
     readiness.forget(epoll.number)
     return output.drain(into: &end, &readiness, &events) ? end : nil
   }
 
   private func step(_ events: inout EventQueue) {
-    while let clock = clocks.takeDue() { passed(clock) }
+    while let alarm = machine.takeDue() { passed(alarm) }
     for _ in 0..<SlurmCommand.framesPerPoll {
       guard events.isEmpty else { break }
-      switch phase {
+      switch machine.phase {
       case .arriving:
         if reason != nil { return leaveLine() }
         if let query = watch.query, let answer = query.advance() {
@@ -227,7 +244,7 @@ final class SlurmCommand: RunningCommand {
         }
         guard let agent else {
           do throws(StepFailure) { try arrive() } catch { return fail(error) }
-          if case .running = phase { continue }
+          if case .running = machine.phase { continue }
           if self.agent != nil { continue }
           if isStillWaiting { return }
           continue
@@ -237,7 +254,7 @@ final class SlurmCommand: RunningCommand {
         case .ready: attach(agent)
         case .queued(let line):
           events.queued(job: agent.facts.job, line)
-          if SchedulerMessages.tellOfAllocation(line) { clocks.bring(.start, within: watch.limit) }
+          if SchedulerMessages.tellOfAllocation(line) { machine.bring(.start, within: watch.limit) }
         case .end: settled()
         default: agent.close()
         }
@@ -263,22 +280,22 @@ final class SlurmCommand: RunningCommand {
         guard let answer = query.advance() else { return }
         fws_epoll_remove(epoll.number, query.fd)
         take(answer)
-      case .over: return clocks.set(.now, in: 0)
+      case .over: return
       }
     }
-    // There may be more that no descriptor tells of.
-    clocks.set(.now, in: 0)
+    // There may be more frames, of which no descriptor tells.
+    machine.wake()
   }
 
   private func look() {
-    guard case .arriving = phase, let agent, !agent.isReady, watch.query == nil else { return }
+    guard case .arriving = machine.phase, let agent, !agent.isReady, watch.query == nil else { return }
     if let decision = watch.look(for: agent.name) { return heed(decision) }
     if let query = watch.query { fws_epoll_add(epoll.number, query.fd) }
   }
 
   private func heed(_ decision: StartWatch.Decision) {
     switch decision {
-    case .wait(let seconds): clocks.set(.start, in: seconds)
+    case .wait(let seconds): machine.set(.start, in: seconds)
     case .late:
       reason = .engineFailed
       leaveLine()
@@ -287,11 +304,11 @@ final class SlurmCommand: RunningCommand {
 
   private func endWatch() {
     if let query = watch.query { fws_epoll_remove(epoll.number, query.fd) }
-    clocks.clear(.start)
+    machine.clear(.start)
     watch = StartWatch(limit: watch.limit)
   }
 
-  /// Waits until the step is woken. That may have happened since it was looked at.
+  /// Whether the wakeTimer has to be waited for. It may have been rung since the queue was looked at.
   private var isStillWaiting: Bool { waiter.map { !launcher.allocations.isWoken($0) } ?? true }
 
   /// What the monitor on the node says.
@@ -314,7 +331,7 @@ final class SlurmCommand: RunningCommand {
       let signal = told.signal ?? told.exitCode.map { $0 - 128 }
       let isBySomebody = (signal == SIGKILL || signal == SIGTERM) && told.endedBy == nil
       if isByScheduler || isBySomebody || told.outcome == .statusUnknown {
-        // It was not us: the scheduler knows more, when the job has ended.
+        // The library has not ended the command. The scheduler knows more when the job has ended.
         known = told
         settle()
       } else {
@@ -325,7 +342,7 @@ final class SlurmCommand: RunningCommand {
 
   private func finish(_ end: CommandEnd, keepsAgent: Bool) {
     self.end = end
-    phase = .over
+    enter(.over)
     if let agent {
       fws_epoll_remove(epoll.number, agent.fd)
       launcher.learn(agent.facts, waited: launcher.waited)
@@ -337,8 +354,8 @@ final class SlurmCommand: RunningCommand {
       }
       self.agent = nil
     }
-    clocks.clearAll()
-    clocks.set(.now, in: 0)
+    for alarm in [Alarm.queue, .answer, .timeout] { machine.clear(alarm) }
+    machine.wake()
   }
 
   private func fail(_ failure: StepFailure) {
@@ -347,7 +364,7 @@ final class SlurmCommand: RunningCommand {
 
   // MARK: Where the link does not tell the end
 
-  /// Cancelled, or too late, before there was an allocation.
+  /// The command was cancelled, or its time has passed, before there was an allocation.
   private func leaveLine() {
     if reason == nil {
       reason = .timeout
@@ -368,8 +385,7 @@ final class SlurmCommand: RunningCommand {
   /// Waits for srun, which has nothing more to do.
   private func settle() {
     agent?.close()
-    phase = .settling
-    clocks.set(.srun, in: SlurmCommand.srunTimeout)
+    enter(.settling)
     keepTime()
   }
 
@@ -377,20 +393,19 @@ final class SlurmCommand: RunningCommand {
     if reason == nil { reason = .timeout }
     agent?.abandon()
     agent?.close()
-    phase = .settling
-    clocks.set(.srun, in: SlurmCommand.srunTimeout)
+    enter(.settling)
   }
 
-  /// There is no node any more that keeps the step's time.
+  /// No node keeps the time of the step any more, so an alarm does.
   private func keepTime() {
-    if let timeout, reason == nil, !clocks.has(.answer), !clocks.has(.timeout) { clocks.set(.timeout, in: timeout) }
+    if let timeout, reason == nil, !machine.has(.answer), !machine.has(.timeout) { machine.set(.timeout, in: timeout) }
   }
 
   /// srun has ended.
   private func settled() {
     endWatch()
     if known == nil { known = launcher.noted(index).map { CommandEnd($0) } }
-    // One that was idle has ended in the moment in which it was taken.
+    // An idle agent has ended in the moment in which it was taken.
     if let agent, agent.isReady, !isTold, known == nil, reason == nil, agent.status == 0 { return startOver() }
     ask()
   }
@@ -405,25 +420,20 @@ final class SlurmCommand: RunningCommand {
       }
     }
     agent = nil
-    clocks.clear(.scheduler)
     askings = 0
     do throws(StepFailure) { try arrive() } catch { fail(error) }
-    clocks.set(.now, in: 0)
+    machine.wake()
   }
 
   private func ask() {
     guard let agent else { return }
-    clocks.clear(.srun)
-    if !clocks.has(.scheduler) {
-      clocks.set(.scheduler, in: reason == nil ? SlurmCommand.schedulerTimeout : SlurmCommand.endingTimeout)
-    }
     keepTime()
     askings += 1
     do throws(StepFailure) {
-      // One that has ended in order needs no more than a look.
+      // A job that has ended in order needs no more than a look.
       let query = try SchedulerQuery(agent.name, cancels: askings > 1 || reason != nil, isHurried: reason != nil)
       fws_epoll_add(epoll.number, query.fd)
-      phase = .asking(query)
+      enter(.asking(query))
     } catch { resolve(nil, failure: error.reason) }
   }
 
@@ -431,7 +441,7 @@ final class SlurmCommand: RunningCommand {
     lastAnswer = answer
     switch answer {
     case .silence(let why):
-      // It is asked again where there is time for that.
+      // The scheduler is asked again where there is time for that.
       if reason == nil { return again() }
       resolve(nil, failure: why)
     case .failed(let why):
@@ -439,20 +449,20 @@ final class SlurmCommand: RunningCommand {
       resolve(nil, failure: why)
     case .job(let found):
       if let found, found.isAlive { return again() }
-      // Its nodes are being cleared up: its state comes with the end of that, but that may take its time.
+      // The nodes of the job are being cleared up. The state of the job comes with the end of that, which may take its
+      // time.
       if let found, found.state == "COMPLETING", askings < SchedulerQuery.tries { return again() }
       resolve(found, failure: nil)
     }
   }
 
   private func again() {
-    phase = .pausing
-    clocks.set(.pause, in: min(0.1 * Double(1 << min(askings, 6)), 5))
+    enter(.pausing)
   }
 
   /// There is no time left to learn more.
   private func stopAsking() {
-    switch phase {
+    switch machine.phase {
     case .asking(let query): fws_epoll_remove(epoll.number, query.fd)
     case .pausing: break
     default: return
@@ -464,7 +474,7 @@ final class SlurmCommand: RunningCommand {
     }
   }
 
-  /// How it ended, by all that is known now.
+  /// Tells how the command ended, by all that is known now.
   private func resolve(_ found: SchedulerQuery.Found?, failure: String?) {
     guard let agent else { return }
     if let found {
@@ -472,7 +482,7 @@ final class SlurmCommand: RunningCommand {
     }
     let isLostAnswer = !agent.isReady && SchedulerMessages.tellOfLostAnswer(agent.facts.messages)
     if reason == nil, isLostAnswer, submissions < SlurmCommand.maxSubmissions {
-      // The job that may have been made is gone, as we know now.
+      // It is known now that no job of this submission is left.
       return startOver()
     }
     let isEnded = found?.isAlive != true && failure == nil
@@ -483,7 +493,7 @@ final class SlurmCommand: RunningCommand {
     resolved.started = end.started
     if known == nil { resolved.duration = fws_wall() - end.started }
     resolved.isEnded = isEnded
-    // The status may have come by the file; what was written before it has not.
+    // The status may have come by the file, which has none of the output.
     if agent.isReady, !hasReply, isTold || known != nil { resolved.incomplete = [.stdout, .stderr] }
     OutcomeResolver(
       agent: agent.facts, wasReady: agent.isReady, found: found, failure: failure, reason: reason,

@@ -27,76 +27,68 @@ final class NotebookLauncher: CommandLauncher {
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
     throws(StepFailure) -> any RunningCommand
   {
-    let started = NotebookCommand(session, job, timeout: timeout, settings: settings, events: events)
-    started.start(isPrepared: false)
-    return started
-  }
-}
-
-/// A notebook in a container: runner/once.py, which gets its job as a file, and tells of it in marked lines on the standard
-/// error.
-final class NotebookCommand: ContainerCommand {
-  private let job: PythonJob
-  private let word = uniqueIdentifier()
-  private var stream: MarkedStream
-  private var speech = RunnerSpeech()
-  /// Why what the runner says is not believed.
-  private var fault: String?
-
-  init(
-    _ session: ContainerSession, _ job: PythonJob, timeout: Double?, settings: RunSettings, events: RunOptions.Events?
-  ) {
-    self.job = job
-    stream = MarkedStream(word: word)
-    super.init(
-      session, job.shown, isLast: true, timeout: timeout, settings: settings, events: events, early: nil,
+    let notebook = NotebookTalk(job)
+    let kind = EngineCommand.Kind.ownContainer(
+      early: nil,
       body: { (session) throws(StepFailure) in
         guard let plan = session.plan, let image = session.image else { throw .noMemory }
         return plan.container(
           image: image.id, command: nil, entrypoint: ["python3", "-c", RunnerSource.boot, "once"],
           hasInit: session.options.hasInit)
-      }, onStart: {})
+      }, notebook: notebook, onStart: {})
+    return EngineCommand(
+      session, job.shown, kind, isPrepared: false, isLast: true, timeout: timeout, settings: settings, events: events)
+  }
+}
+
+/// What is said between the library and a notebook in a container: runner/once.py, which gets its job as a file, and
+/// tells of it in marked lines on the standard error.
+final class NotebookTalk {
+  private let job: PythonJob
+  private let word: String
+  private var stream: MarkedStream
+  private var speech = RunnerSpeech()
+  /// Why what the runner says is not believed.
+  private var fault: String?
+
+  init(_ job: PythonJob) {
+    self.job = job
+    word = uniqueIdentifier()
+    stream = MarkedStream(word: word)
   }
 
-  override func populate(_ done: @escaping () -> Void) {
-    guard let container else { return }
+  /// The files that are put into the container before it starts.
+  var archive: ByteBuffer {
     var archive = TarArchive()
-    // Whoever the image's user is, it is this container's alone.
+    // The files can be read by any user of the image: the container is used for nothing else.
     archive.add(".flowworker/", mode: 0o755, "")
     RunnerSource.forEachFile { name, text in archive.add(".flowworker/\(name).py", mode: 0o444, text) }
     archive.add(".flowworker/word", mode: 0o444, word)
     archive.add(".flowworker/job", mode: 0o444, job.text)
-    session.link.call(
-      "PUT", session.path("/containers/\(container)/archive?path=/"), within: session.answer, body: archive.finish(), type: "application/x-tar"
-    ) { [weak self] answer in
-      guard let self, phase == .preparing else { return }
-      guard answer.isSuccess else { return fail(session.endpoint.failure(answer, doing: "take the notebook's job")) }
-      done()
-    }
+    return archive.finish()
   }
 
-  override func accept(_ stream: Stream, _ piece: UnsafeRawBufferPointer) {
-    guard stream == .stderr else { return keep(stream, piece) }
-    self.stream.take(piece) {
-      keep(.stderr, $0)
-    } line: { line in
+  /// Takes a piece of the standard error.
+  func take(
+    _ piece: UnsafeRawBufferPointer, output: (UnsafeRawBufferPointer) -> Void, progress: (CellProgress) -> Void
+  ) {
+    stream.take(piece, output: output) { line in
       guard fault == nil else { return }
-      do throws(FlowError) { try JSONText.parse(line).read { take($0) } } catch {
-        fault = "a line of it cannot be read: \(error.message)"
-      }
+      do throws(FlowError) {
+        try JSONText.parse(line).read { line in
+          switch speech.take(line["event"]?.string ?? "", line, of: job) {
+          case .progress(let told): progress(told)
+          case .report: break
+          case .fault(let why): fault = why
+          }
+        }
+      } catch { fault = "a line of it cannot be read: \(error.message)" }
     }
   }
 
-  private func take(_ line: JSONRef) {
-    switch speech.take(line["event"]?.string ?? "", line, of: job) {
-    case .progress(let progress): tell(progress)
-    case .report: break
-    case .fault(let why): fault = why
-    }
-  }
-
-  override func conclude() {
-    if !stream.finish({ keep(.stderr, $0) }), fault == nil { fault = "its last line is not complete" }
+  /// The process of the notebook has ended: says what came of the job.
+  func finish(in end: inout CommandEnd, wasAskedToEnd: Bool, output: (UnsafeRawBufferPointer) -> Void) {
+    if !stream.finish(output), fault == nil { fault = "its last line is not complete" }
     if wasAskedToEnd {
       end.position = speech.progress.map { "in cell \($0.cell) of \($0.of)" }
       return
@@ -115,5 +107,62 @@ final class NotebookCommand: ContainerCommand {
       end.exitCode = 1
       end.explanation = "failed: \(job.shown) ended its process, with status 0, before it had given a result"
     }
+  }
+}
+
+/// A stream in which lines of the runner are among a program's own output. They begin with a byte that is seldom, and a
+/// word that only the runner and the library know.
+struct MarkedStream {
+  private let mark: [UInt8]
+  /// What may be the beginning of a mark, or the line behind one.
+  private var pending: [UInt8] = []
+  private var isInLine = false
+
+  private static let longestLine = 64 << 20
+
+  init(word: String) { mark = [0x1e] + Array(word.utf8) }
+
+  /// Tells the output and the lines apart.
+  mutating func take(
+    _ bytes: UnsafeRawBufferPointer, output: (UnsafeRawBufferPointer) -> Void, line: (UnsafeRawBufferPointer) -> Void
+  ) {
+    var at = 0
+    while at < bytes.count {
+      if isInLine {
+        let rest = bytes[at...]
+        let end = rest.firstIndex(of: UInt8(ascii: "\n"))
+        if pending.count < MarkedStream.longestLine { pending += bytes[at..<(end ?? bytes.count)] }
+        guard let end else { return }
+        pending.withUnsafeBytes(line)
+        pending.removeAll(keepingCapacity: true)
+        isInLine = false
+        at = end + 1
+      } else if pending.isEmpty {
+        let end = bytes[at...].firstIndex(of: 0x1e) ?? bytes.count
+        if end > at { output(UnsafeRawBufferPointer(rebasing: bytes[at..<end])) }
+        if end < bytes.count { pending = [0x1e] }
+        at = end + 1
+      } else if bytes[at] == mark[pending.count] {
+        pending.append(bytes[at])
+        at += 1
+        if pending.count == mark.count {
+          pending.removeAll(keepingCapacity: true)
+          isInLine = true
+        }
+      } else {
+        // What came is no mark. The byte that differs may begin one.
+        finish(output)
+      }
+    }
+  }
+
+  /// The stream has ended: what has begun like a mark is output. False: a line has begun and did not end.
+  @discardableResult
+  mutating func finish(_ output: (UnsafeRawBufferPointer) -> Void) -> Bool {
+    let isComplete = !isInLine
+    if isComplete, !pending.isEmpty { pending.withUnsafeBytes(output) }
+    pending.removeAll(keepingCapacity: true)
+    isInLine = false
+    return isComplete
   }
 }

@@ -1,0 +1,217 @@
+internal import CSupervisorClient
+internal import FWProcess
+internal import FWBase
+internal import FWExecution
+internal import FWHTTP
+internal import FWModel
+internal import FWOutput
+internal import FWSystem
+internal import CSystem
+internal import Glibc
+
+/// What a monitor tells the engine when this process is gone, or has let go of a step without waiting for it: to
+/// stop and remove the step's containers. The monitor has the requests (supervisor.h, FWSV_CLEANUP), so it works after
+/// SIGKILL, too.
+final class CleanupRequest {
+  private var channel: Channel?
+  private var address: fws_address
+
+  /// - Parameter address: the engine's, which must not need TLS.
+  init(_ address: fws_address) throws(StepFailure) {
+    guard let supervisors = Supervisors.shared else { throw .noMemory }
+    self.address = address
+    // A monitor that waits for work may have been killed meanwhile, and another one is asked for then.
+    for _ in 0..<20 {
+      let channel = try supervisors.channel()
+      if fws_channel_cleanup(channel.number, &self.address, "", 0) == 0 {
+        self.channel = channel
+        return
+      }
+    }
+    throw StepFailure("the supervisor process does not answer")
+  }
+
+  /// Seconds that an engine may take for a creation whose asker has gone.
+  private static let creationTimeout = 10.0
+
+  /// - Parameters:
+  ///   - creating: the containers whose creation has not been answered.
+  ///   - base: the beginning of all paths, with the version of the API.
+  ///   - grace: seconds between TERM and KILL.
+  func write(_ containers: [String], creating: Set<String>, base: String, grace: Double) {
+    guard let channel else { return }
+    var text = ""
+    let seconds = Int(grace.rounded(.up))
+    for name in containers where !creating.contains(name) {
+      text += "POST \(base)/containers/\(name)/stop?t=\(seconds) HTTP/1.1\r\nHost: engine\r\nContent-Length: 0\r\n\r\n"
+      text += CleanupRequest.removal(of: name, base)
+    }
+    if !creating.isEmpty {
+      for name in creating { text += CleanupRequest.removal(of: name, base) }
+      // The engine may make such a container after these removals. The answer to this request takes until then, and the
+      // removals are sent once more.
+      let end = Int(fws_wall() + CleanupRequest.creationTimeout)
+      text +=
+        "GET \(base)/events?until=\(end)&filters=%7B%22event%22%3A%5B%22oom%22%5D%7D HTTP/1.1\r\nHost: engine\r\n\r\n"
+      for name in creating { text += CleanupRequest.removal(of: name, base) }
+    }
+    if !text.isEmpty { text += CleanupRequest.farewell(base) }
+    // The text cannot arrive if the monitor was killed. The next step finds leftover containers by their label.
+    if channel.isOurs { _ = fws_channel_cleanup(channel.number, &address, text, text.utf8.count) }
+  }
+
+  private static func removal(of name: String, _ base: String) -> String {
+    "DELETE \(base)/containers/\(name)?force=1&v=1 HTTP/1.1\r\nHost: engine\r\n\r\n"
+  }
+
+  /// The last request: the engine closes the connection behind its answer.
+  private static func farewell(_ base: String) -> String {
+    "GET \(base)/_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n"
+  }
+
+  /// Has the monitor remove the containers now. Their commands have ended.
+  func execute(_ containers: [String], base: String) {
+    guard let channel else { return }
+    var text = ""
+    // Each removal is sent twice, because an engine may be busy with a container for a moment. A container that has
+    // gone already does no harm.
+    for name in containers + containers { text += CleanupRequest.removal(of: name, base) }
+    text += CleanupRequest.farewell(base)
+    if channel.isOurs { _ = fws_channel_cleanup(channel.number, &address, text, text.utf8.count) }
+    // The monitor sees the end of the channel, and carries out the last text.
+    self.channel = nil
+  }
+
+  /// All containers have been removed: the monitor is released.
+  func revoke() {
+    guard let channel else { return }
+    self.channel = nil
+    if channel.stop() { channel.release() }
+  }
+}
+
+/// Looks for containers whose host has died, and for those that could not be removed before, and removes them.
+final class Sweep {
+  private let engine: Engine
+  private let link: HTTPLink
+  private let limit: HTTPLimit
+  /// Calls that have not been answered.
+  private var calls = 0
+  private var isMissed = false
+
+  init(_ engine: Engine, _ link: HTTPLink, within limit: HTTPLimit) {
+    self.engine = engine
+    self.limit = limit
+    self.link = link
+    look()
+  }
+
+  // The next step sweeps again if this sweep is not complete.
+  deinit { if calls > 0 || isMissed { engine.missSweep() } }
+
+  var isOver: Bool { calls == 0 }
+
+  private func look() {
+    calls += 1
+    // A leftover that is added from now on may be missing in the engine's list.
+    let leftovers = engine.leftovers
+    let filter = URLText.escaped("{\"label\":[\"\(HostLabel.key)\"]}")
+    link.call("GET", engine.path("/containers/json?all=1&filters=\(filter)"), within: limit) { [weak self] answer in
+      guard let self else { return }
+      defer { endCall() }
+      guard answer.isSuccess else {
+        isMissed = true
+        return
+      }
+      var found: Set<String> = []
+      var dead: [String] = []
+      _ = answer.read { json -> Void? in
+        json.forEachElement { _, container in
+          guard let id = container["Id"]?.string, let label = container["Labels"]?[HostLabel.key]?.string else {
+            return
+          }
+          let name = container["Names"]?.element(0)?.string.map { String($0.without(prefix: "/") ?? $0[...]) } ?? id
+          found.insert(name)
+          if leftovers.contains(name) {
+            dead.append(name)
+          } else if !HostLabel.isOwn(label), HostLabel(label)?.isDead ?? false {
+            dead.append(id)
+          }
+        }
+        return ()
+      }
+      engine.forgetLeftovers(but: found)
+      for name in dead {
+        calls += 1
+        let path = engine.path("/containers/\(URLText.escaped(name))?force=1&v=1")
+        link.call("DELETE", path, within: limit) { [weak self] answer in
+          if answer.isSuccess || answer.status == 404 { self?.engine.removeLeftover(name) }
+          self?.endCall()
+        }
+      }
+    }
+  }
+
+  private func endCall() { calls -= 1 }
+}
+
+/// The label of a container, which names the process that it belongs to: `MACHINE.BOOT.NAMESPACE.PID.START`.
+struct HostLabel {
+  static let key = "io.github.flowworker.host"
+
+  private let machine: Substring
+  private let boot: Substring
+  private let namespace: Substring
+  private let pid: Substring
+  private let start: Substring
+
+  init?(_ text: String) {
+    let parts = text.pieces(at: ".", keepingEmpty: true)
+    guard parts.count == 5 else { return nil }
+    (machine, boot, namespace, pid, start) = (parts[0], parts[1], parts[2], parts[3], parts[4])
+  }
+
+  /// The label of this process. It is made anew each time, because a process may be forked.
+  static var own: String {
+    func word(_ path: String) -> String {
+      guard let text = Files.read(path) else { return "-" }
+      let word = String(
+        decoding: text.bytes.filter { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: ".") }, as: UTF8.self)
+      return word.isEmpty ? "-" : word
+    }
+    let pid = getpid()
+    return [
+      word("/etc/machine-id"), word("/proc/sys/kernel/random/boot_id"), ownNamespace, String(pid),
+      startTime(String(pid)) ?? "-",
+    ].joined(separator: ".")
+  }
+
+  private static var ownNamespace: String {
+    var information = stat()
+    return stat("/proc/self/ns/pid", &information) == 0 ? String(information.st_ino) : "-"
+  }
+
+  /// When a process was started, in the kernel's ticks since boot. (proc(5): the 22nd word, the 2nd being a name in
+  /// parentheses.)
+  private static func startTime(_ pid: String) -> String? {
+    guard let text = Files.read("/proc/\(pid)/stat") else { return nil }
+    let line = String(decoding: text.bytes, as: UTF8.self)
+    guard let words = line.cut(atLast: ")")?.behind.pieces(at: " ") else { return nil }
+    return words.count > 19 ? String(words[19]) : nil
+  }
+
+  /// Whether the process is known to have ended. One of another machine, or of another set of
+  /// processes, is not known.
+  var isDead: Bool {
+    guard let own = HostLabel(HostLabel.own), machine == own.machine, boot != "-" else { return false }
+    if boot != own.boot { return machine != "-" }
+    guard namespace == own.namespace, let number = Int32(pid), number > 0 else { return false }
+    if kill(number, 0) < 0 && errno == ESRCH { return true }
+    // Another process may have the number now. A process whose start time cannot be read is taken for the same one.
+    guard start != "-", let now = HostLabel.startTime(String(pid)) else { return false }
+    return now != start
+  }
+
+  /// Whether a label names this process.
+  static func isOwn(_ text: String) -> Bool { text == own }
+}

@@ -1,0 +1,220 @@
+internal import FWBase
+internal import FWExecution
+internal import FWHTTP
+internal import FWModel
+internal import FWOutput
+internal import FWSystem
+internal import CSystem
+
+/// What the engine is asked for on behalf of a command, and what has come of it since somebody looked last. The command
+/// takes that when libcurl is not at work.
+final class EngineRequests {
+  typealias Occurrence = EngineCommand.Occurrence
+
+  /// The container that the command runs in.
+  private(set) var container: String?
+  private(set) var exec: String?
+  /// Memory ran out for some of the output.
+  private(set) var hasLostOutput = false
+  private let session: ContainerSession
+  private let kind: EngineCommand.Kind
+  private var occurrences: [Occurrence] = []
+  /// The bytes of the occurrences that are output, and how many of them were taken.
+  private var received = ByteBuffer()
+  private var taken = 0
+  /// The stream of output, and the one that tells the exit.
+  private var output: HTTPCall?
+  private var exit: HTTPCall?
+
+  /// Bytes of room that are kept for the next output.
+  private static let longestRoom = 1 << 20
+  /// Seconds for the last look at a container, which has no part in the status.
+  private static let lookTimeout = 5.0
+
+  init(_ session: ContainerSession, _ kind: EngineCommand.Kind) {
+    self.session = session
+    self.kind = kind
+  }
+
+  // MARK: What has come
+
+  func add(_ occurrence: Occurrence) { occurrences.append(occurrence) }
+
+  func take() -> [Occurrence] {
+    var batch: [Occurrence] = []
+    swap(&batch, &occurrences)
+    return batch
+  }
+
+  /// Gives the bytes of an occurrence that is output.
+  func takeOutput(_ count: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
+    let end = min(taken + count, received.count)
+    body(UnsafeRawBufferPointer(rebasing: received.bytes[taken..<end]))
+    taken = end
+    guard taken == received.count else { return }
+    taken = 0
+    if received.count > EngineRequests.longestRoom { received = ByteBuffer() } else { received.truncate(0) }
+  }
+
+  private func addOutput(_ bytes: UnsafeRawBufferPointer) {
+    let before = received.count
+    received.append(bytes)
+    hasLostOutput = hasLostOutput || received.isExhausted
+    let count = received.count - before
+    if case .output(let last) = occurrences.last {
+      occurrences[occurrences.count - 1] = .output(last + count)
+    } else {
+      occurrences.append(.output(count))
+    }
+  }
+
+  private func endOutput(_ answer: borrowing HTTPAnswer) {
+    output = nil
+    add(.outputEnded(EngineReply(answer)))
+  }
+
+  // MARK: Before the start
+
+  func prepare() { session.prepare { [weak self] failure in self?.add(.prepared(failure)) } }
+
+  func ping() {
+    session.link.call("GET", "/_ping", within: session.answer) { [weak self] answer in
+      self?.add(.pinged(EngineReply(answer)))
+    }
+  }
+
+  /// Asks for the container. False: it is there, and runs.
+  func create() throws(StepFailure) -> Bool {
+    switch kind {
+    case .ownContainer(let early?, _, _, _):
+      container = early.name
+      early.whenCreated { [weak self] failure in self?.add(.created(failure)) }
+    case .ownContainer(nil, let body, _, _): create(try body(session))
+    case .stepContainer(let box, _):
+      container = box.name
+      if container != nil { return false }
+      guard let plan = session.plan, let image = session.image else { throw .noMemory }
+      create(
+        plan.container(
+          image: image.id, command: ["-c", StepContainer.program], entrypoint: [StepContainer.shell], hasInit: false))
+    case .removal: break
+    }
+    return true
+  }
+
+  private func create(_ body: consuming ByteBuffer) {
+    container = session.create(body) { [weak self] failure in self?.add(.created(failure)) }
+  }
+
+  /// Puts files into the container.
+  func populate(_ archive: consuming ByteBuffer) {
+    session.link.call(
+      "PUT", path("/archive?path=/"), within: session.answer, body: archive, type: "application/x-tar"
+    ) { [weak self] answer in self?.add(.populated(EngineReply(answer))) }
+  }
+
+  func createExec() throws(StepFailure) {
+    guard case .stepContainer(_, let words) = kind, let plan = session.plan else { throw .noMemory }
+    let body = plan.exec(command: try words(session))
+    session.link.call("POST", path("/exec"), within: session.answer, body: body) { [weak self] answer in
+      let id = answer.isSuccess ? answer.read { $0["Id"]?.string } : nil
+      self?.exec = id
+      self?.add(.execCreated(EngineReply(answer, isUnderstood: id != nil)))
+    }
+  }
+
+  // MARK: The start, and the streams
+
+  /// Asks for the output and for the next exit. A container that has ended cannot be attached to; and waiting for one
+  /// that has not been started would end at once but for "next-exit".
+  func attach() {
+    output = session.link.call(
+      "POST", path("/attach?stream=1&stdout=1&stderr=1"), within: .stream(session.timeout),
+      head: { [weak self] status in if status < 300 { self?.add(.attached) } },
+      data: { [weak self] _, bytes in self?.addOutput(bytes) },
+      end: { [weak self] answer in self?.endOutput(answer) })
+    exit = session.link.call(
+      "POST", path("/wait?condition=next-exit"), within: .stream(session.timeout),
+      head: { [weak self] status in if status < 300 { self?.add(.exitPromised) } },
+      end: { [weak self] answer in
+        self?.exit = nil
+        self?.add(.exited(EngineReply(answer), ContainerExit(answer)))
+      })
+  }
+
+  /// - Parameter occurrence: what the answer is.
+  func start(_ occurrence: @escaping (EngineReply) -> Occurrence) {
+    session.link.call("POST", path("/start"), within: session.answer) { [weak self] answer in
+      self?.add(occurrence(EngineReply(answer)))
+    }
+  }
+
+  func startExec() {
+    var body = ByteBuffer()
+    body.append("{\"Detach\":false,\"Tty\":false}" as StaticString)
+    output = session.link.call(
+      "POST", session.path("/exec/\(exec ?? "")/start"), within: .stream(session.timeout), body: body,
+      data: { [weak self] _, bytes in self?.addOutput(bytes) },
+      end: { [weak self] answer in self?.endOutput(answer) })
+  }
+
+  /// - Parameter before: the signal that was sent before this one.
+  func signal(_ signal: EndingSignal, before: EndingSignal?) {
+    session.link.call("POST", path("/kill?signal=SIG\(signal.rawValue)"), within: session.answer) {
+      [weak self] answer in self?.add(.signalled(EngineReply(answer), before: before))
+    }
+  }
+
+  // MARK: Questions
+
+  /// Whether the command runs still.
+  func askPulse() {
+    guard exec == nil else {
+      return askExec { .pulse($0, hasEnded: $1?.isRunning == false, status: nil) }
+    }
+    ask(within: session.answer) { reply, state in
+      let status = state?.hasEnded == true ? state?.exitCode : nil
+      return .pulse(reply, hasEnded: status != nil || reply.status == 404, status: status)
+    }
+  }
+
+  /// What the engine knows of the end.
+  func askEnd() {
+    ask(within: .answer(min(EngineRequests.lookTimeout, session.timeout))) { .inspected($0, $1) }
+  }
+
+  /// Why the container of the step has ended.
+  func askReason() { ask(within: session.answer) { .examined($1) } }
+
+  /// Whether the container is there, after the engine was lost.
+  func search() { ask(within: session.answer) { .found($0, $1) } }
+
+  private func ask(within limit: HTTPLimit, _ occurrence: @escaping (EngineReply, ContainerState?) -> Occurrence) {
+    session.link.call("GET", path("/json"), within: limit) { [weak self] answer in
+      self?.add(occurrence(EngineReply(answer), ContainerState(answer)))
+    }
+  }
+
+  func askExec(_ occurrence: @escaping (EngineReply, ExecState?) -> Occurrence) {
+    session.link.call("GET", session.path("/exec/\(exec ?? "")/json"), within: session.answer) { [weak self] answer in
+      self?.add(occurrence(EngineReply(answer), ExecState(answer)))
+    }
+  }
+
+  private func path(_ rest: String) -> String { session.path("/containers/\(container ?? "")\(rest)") }
+
+  // MARK: The end
+
+  /// The output, or the end of the output, is still to come.
+  var isStreaming: Bool { output != nil }
+
+  func removeAll() { session.removeAll { [weak self] in self?.add(.removed) } }
+
+  /// Ends the streams without a word.
+  func dropStreams() {
+    output?.drop()
+    exit?.drop()
+    output = nil
+    exit = nil
+  }
+}
