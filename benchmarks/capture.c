@@ -118,7 +118,7 @@ static void ours(void *argument)
     need(fw_step_create(json, FW_ZERO_TERMINATED, &step, &error), error);
     snprintf(json, sizeof json, question->options, question->directory);
 
-    need(fw_exec_start(worker, step, NULL, ".", json, &exec, &error), error);
+    need(fw_exec_start(worker, step, NULL, ".", json, FW_ZERO_TERMINATED, &exec, &error), error);
     if (question->in_events)
         lines = take_line_events(exec);
     need(fw_exec_wait(exec, -1, &result, &error), error);

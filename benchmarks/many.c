@@ -61,7 +61,7 @@ static fw_exec *start(const struct question *question, int epoll)
 {
     fw_exec *exec;
     fw_error *error;
-    need(fw_exec_start(question->worker, question->step, NULL, ".", "{\"events\": \"none\"}", &exec, &error), error);
+    need(fw_exec_start(question->worker, question->step, NULL, ".", "{\"events\": \"none\"}", FW_ZERO_TERMINATED, &exec, &error), error);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = exec};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, fw_exec_fd(exec), &event) != 0)
         give_up("epoll_ctl");

@@ -155,7 +155,7 @@ static struct taken take_ours(size_t width)
 
     struct taken before = taken_now();
     for (size_t i = 0; i < width; i++) {
-        need(fw_exec_start(worker, step, NULL, ".", NULL, &execs[i], &error), error);
+        need(fw_exec_start(worker, step, NULL, ".", NULL, 0, &execs[i], &error), error);
         if (fw_exec_fd(execs[i]) < 0)
             give_up("fw_exec_fd");
     }

@@ -53,7 +53,7 @@ static double run_steps(const struct question *question, size_t count, bool by_s
         fw_error *error;
         if (by_start) {
             fw_exec *exec;
-            need(fw_exec_start(question->worker, question->step, NULL, ".", NULL, &exec, &error), error);
+            need(fw_exec_start(question->worker, question->step, NULL, ".", NULL, 0, &exec, &error), error);
             need(fw_exec_wait(exec, -1, &result, &error), error);
             fw_exec_free(exec);
         } else {

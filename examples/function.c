@@ -92,9 +92,9 @@ int main(void)
         return refuse(error);
     if (fw_context_create("{\"file\": \"numbers\", \"other\": \"letters\"}", FW_ZERO_TERMINATED, &context, &error))
         return refuse(error);
-    if (fw_function_register(pool, "sum", "[\"file\"]", sum, NULL, NULL, &error))
+    if (fw_function_register(pool, "sum", "[\"file\"]", FW_ZERO_TERMINATED, sum, NULL, NULL, &error))
         return refuse(error);
-    if (fw_function_register(pool, "search", NULL, search, NULL, NULL, &error))
+    if (fw_function_register(pool, "search", NULL, 0, search, NULL, NULL, &error))
         return refuse(error);
 
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {

@@ -70,7 +70,7 @@ static int print_result(const fw_result *result)
 {
     char *text;
     if (fw_result_to_json(result, &text, NULL) != FW_OK)
-        return fail("result", "there is no memory for its JSON");
+        return fail("result", "there is not enough memory for its JSON");
     json_t *document = json_loads(text, JSON_ALLOW_NUL, NULL);
     for (size_t i = 0; i < fw_result_step_count(result); i++)
         print_step(fw_result_step(result, i), json_array_get(json_object_get(document, "steps"), i));
@@ -98,7 +98,7 @@ static int write_page(const fw_result *result, const char *rundir)
     char path[FILENAME_MAX], *page = NULL;
     snprintf(path, sizeof path, "%s/run.html", rundir);
     if (fw_result_view(result, "html", &page, NULL) != FW_OK)
-        return fail(path, "there is no memory for it");
+        return fail(path, "there is not enough memory for it");
     FILE *file = fopen(path, "wb");
     int failed = file == NULL || fputs(page, file) == EOF;
     if (file != NULL)
@@ -119,7 +119,7 @@ static int run(json_t *config, const json_t *document, const char *source, const
     int failed;
     if (fw_pool_create_from(config, &pool, &error) == FW_OK &&
         fw_workflow_create(text, FW_ZERO_TERMINATED, &workflow, &error) == FW_OK &&
-        fw_workflow_run(workflow, pool, NULL, rundir, NULL, &result, &error) == FW_OK) {
+        fw_workflow_run(workflow, pool, NULL, rundir, NULL, 0, &result, &error) == FW_OK) {
         failed = print_result(result);
         failed = write_page(result, rundir) || failed;
         json_t *output;

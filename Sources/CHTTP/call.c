@@ -100,7 +100,7 @@ size_t fws_http_on_header(char *text, size_t unit, size_t count, void *context) 
   call->head_size += size;
   if (call->head_size > LONGEST_HEAD) {
     call->own_code = FWS_HTTP_TOO_LONG;
-    call->late = "the head of its answer has more than 1 MiB";
+    call->late = "the header of its answer is larger than 1 MiB";
     return 0;
   }
   while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) length--;
@@ -135,7 +135,7 @@ static size_t on_data(char *bytes, size_t unit, size_t count, void *context) {
 bool fws_http_tell_data(fws_call *call, int status, const void *bytes, size_t size) {
   if (call->handlers->data(call->owner, status, bytes, size)) return true;
   call->own_code = FWS_HTTP_TOO_LONG;
-  call->late = "its answer is longer than anything that is read";
+  call->late = "its answer is larger than the limit";
   return false;
 }
 
@@ -435,7 +435,7 @@ static void finish(fws_http *link, fws_call *call, int code) {
 
 static void tell_late(fws_call *call, double now) {
   if (now >= call->silent_until) {
-    snprintf(call->error, sizeof call->error, "nothing has come for %g s", call->limits.silence);
+    snprintf(call->error, sizeof call->error, "nothing arrived for %g s", call->limits.silence);
     return;
   }
   double seconds = call->limits.whole > 0 ? call->limits.whole : call->limits.head;

@@ -31,8 +31,8 @@ final class ContainerLauncher: CommandLauncher {
     endpoint.timeout = options.engineTimeout
     guard options.sharedFiles ?? (endpoint.peer.socket != nil) else {
       throw StepFailure(
-        "the engine at \(endpoint.address) may be on another machine, where the run directory is not: if it sees the same "
-          + "files under the same paths, say so by \"shared_files\": true in the worker's options")
+        "the engine at \(endpoint.address) may be on another machine without the run directory: if it sees the same "
+          + "files under the same paths, set \"shared_files\": true in the worker's options")
     }
     return try ContainerSession(endpoint, options, image: image, build: build, env: env, rundir: rundir)
   }
@@ -171,7 +171,7 @@ enum Words {
     var text: String {
       switch self {
       case .openQuote(let quote): return "the quotation mark \(quote == UInt8(ascii: "'") ? "'" : "\"") is not closed"
-      case .lastBackslash: return "it ends with a backslash, which needs a character behind it"
+      case .lastBackslash: return "it ends with a backslash, which must be followed by a character"
       }
     }
   }

@@ -121,7 +121,7 @@ final class ContainerSession {
       guard let version = answer.apiVersion else {
         return done(
           StepFailure(
-            engine: "what answers at \(endpoint.address) is no container engine: it names no API version"))
+            engine: "the server at \(endpoint.address) is not a container engine: it reports no API version"))
       }
       engine.setVersion(version)
       prepareUser(done)
@@ -133,7 +133,7 @@ final class ContainerSession {
     guard options.isHostUser, engine.isRootless == nil else { return preparePlan(done) }
     link.call("GET", path("/info"), within: answer) { [weak self] answer in
       guard let self else { return }
-      guard answer.isSuccess else { return done(endpoint.failure(answer, doing: "tell of itself")) }
+      guard answer.isSuccess else { return done(endpoint.failure(answer, doing: "report its version")) }
       let isRootless = answer.read { json in
         var found = json["Rootless"]?.boolean ?? false
         json["SecurityOptions"]?.forEachElement { _, option in

@@ -39,7 +39,7 @@ final class Credentials {
   /// Starts the helper.
   init(askingFor registry: String) throws(StepFailure) {
     guard let config = try DockerConfig.read(), let helper = config.helper(registry) else {
-      throw StepFailure("the docker CLI's configuration has changed meanwhile")
+      throw StepFailure("the docker CLI's configuration has changed in the meantime")
     }
     self.registry = registry
     self.config = config
@@ -82,7 +82,7 @@ final class Credentials {
   private func failure(_ how: String) -> StepFailure {
     StepFailure(
       "the credential helper docker-credential-\(helper), which \(MessageFormat.path(DockerConfig.path)) names for "
-        + "\(registry), has failed: \(how)")
+        + "\(registry), failed: \(how)")
   }
 
   private static func header(_ user: String, _ password: String, _ registry: String) -> String? {

@@ -63,7 +63,7 @@ package struct DockerOptions: WorkerOptions {
     try json.readMembers { (key, value) throws(ValidationError) in
       if try read(key, value) { return }
       if key == "container" {
-        container = try value.requireChoice("use of a container")
+        container = try value.requireChoice("a value of \"container\"")
       } else if key == "shell" {
         shell = try value.requireAbsolutePath(of: "a shell in the image, such as \"/bin/sh\"")
       } else {
@@ -83,7 +83,7 @@ package struct DockerOptions: WorkerOptions {
     } else if key == "shared_files" {
       sharedFiles = try value.requireBoolean()
     } else if key == "pull" {
-      pull = try value.requireChoice("policy of pulling images")
+      pull = try value.requireChoice("a value of \"pull\"")
     } else if key == "init" {
       hasInit = try value.requireBoolean()
     } else if key == "user" {
@@ -93,12 +93,12 @@ package struct DockerOptions: WorkerOptions {
     } else if key == "memory" {
       guard let number = value.integer, number >= DockerOptions.leastMemory else {
         throw ValidationError(
-          "\(value.shown) is no size of a container's memory: use an integer number of bytes from 6291456 (6 MiB)")
+          "expected the memory of a container in bytes, an integer from 6291456 (6 MiB), found \(value.shown)")
       }
       memory = number
     } else if key == "cpus" {
       guard let number = value.number, number >= 0.01, number <= 100_000 else {
-        throw ValidationError("\(value.shown) is no number of processors: use a number from 0.01 to 100000")
+        throw ValidationError("expected a number of processors from 0.01 to 100000, found \(value.shown)")
       }
       cpus = number
     } else if key == "network" {
@@ -112,7 +112,7 @@ package struct DockerOptions: WorkerOptions {
       grace = try value.requireGrace()
     } else if key == "engine_timeout" {
       guard let number = value.number, number > 0, number <= 86_400 else {
-        throw ValidationError("\(value.shown) is no time for an answer: use a number of seconds beyond 0, at most 86400")
+        throw ValidationError("expected a time in seconds, above 0 and at most 86400, found \(value.shown)")
       }
       engineTimeout = number
     } else {
@@ -131,7 +131,7 @@ extension DockerOptions.Mount {
       if key == "source" {
         source = try value.requireAbsolutePath(of: "a file or directory")
       } else if key == "target" {
-        target = try value.requireAbsolutePath(of: "a place in the container")
+        target = try value.requireAbsolutePath(of: "a mount point in the container")
       } else if key == "read_only" {
         isReadOnly = try value.requireBoolean()
       } else {

@@ -137,7 +137,7 @@ final class EngineAccount {
     } else if let fault = fault ?? cut, status == 0 {
       // A success would say that all of the output is here.
       end.outcome = .engineFailed
-      end.failure = "the command ended with status 0, and \(fault)"
+      end.failure = "the command ended with status 0, but \(fault)"
     }
   }
 

@@ -22,9 +22,10 @@ struct EngineAddress: Equatable {
         let advice =
           address.begins(with: "/")
           ? MessageFormat.quoted("unix://\(address)", limit: 200) : "unix:///PATH or tcp://HOST:PORT"
-        return "\(MessageFormat.quoted(address, limit: 200)) is no address of an engine: use \(advice)"
+        return "invalid engine address \(MessageFormat.quoted(address, limit: 200)): use \(advice)"
       case .ssh(let address):
-        return "\(MessageFormat.quoted(address, limit: 200)): an engine is not reached over ssh here: forward its socket "
+        return "invalid engine address \(MessageFormat.quoted(address, limit: 200)): ssh is not supported; "
+          + "forward the socket "
           + "(ssh -L /tmp/engine.sock:/var/run/docker.sock HOST) and use unix:///tmp/engine.sock"
       }
     }
@@ -98,12 +99,12 @@ struct EngineEndpoint: Sendable {
     if answer.isLost {
       return answer.isAbsent
         ? StepFailure(engine: "no engine answers at \(address) (\(source)): \(message)")
-        : StepFailure(engine: "the engine at \(address) was lost: \(message)")
+        : StepFailure(engine: "the connection to the engine at \(address) was lost: \(message)")
     }
     if message.contains("no space left on device") || message.contains("disk quota exceeded") {
       return StepFailure(engine: "the disk of the engine at \(address) is full: \(message)")
     }
-    let reason = "the engine at \(address) does not \(doing): \(message)"
+    let reason = "the engine at \(address) could not \(doing): \(message)"
     // The step is at fault only where the engine says that the request is wrong.
     let isRefusal = (300..<500).contains(answer.status) && answer.status != 408 && answer.status != 429
     // Where the image has no such user, engines answer with a status of their own troubles.
@@ -115,12 +116,12 @@ struct EngineEndpoint: Sendable {
   func firstFailure(_ answer: borrowing HTTPAnswer) -> StepFailure {
     guard answer.failure != nil else {
       let advice = answer.message.contains("HTTPS") ? " (certificates are given by \"cert_path\")" : ""
-      return StepFailure(engine: "the engine at \(address) (\(source)) refuses to speak: \(answer.message)\(advice)")
+      return StepFailure(engine: "the engine at \(address) (\(source)) refused the request: \(answer.message)\(advice)")
     }
     let failure = failure(answer, doing: "answer a ping")
     guard !answer.isUnreachable, let directory = peer.certificates else { return failure }
     // With TLS 1.3 a client learns of its refusal only by a connection that breaks.
     return StepFailure(
-      engine: "\(failure.reason); if it speaks TLS, it may not accept the certificate in \(directory)")
+      engine: "\(failure.reason); if it uses TLS, it may not accept the certificate in \(directory)")
   }
 }

@@ -92,7 +92,7 @@ struct ContainerExit {
 
   /// The status of the container.
   static func status(_ exit: ContainerExit?, at endpoint: EngineEndpoint) throws(StepFailure) -> Int32 {
-    let unknown = "the engine at \(endpoint.address) does not tell how it ended"
+    let unknown = "the engine at \(endpoint.address) did not report how it ended"
     guard let exit, (0...255).contains(exit.code) else { throw StepFailure(engine: unknown) }
     if let error = exit.error { throw StepFailure(engine: "\(unknown): \(MessageFormat.foreign(error, limit: 1000))") }
     return Int32(truncatingIfNeeded: exit.code)

@@ -114,7 +114,7 @@ final class EngineCommand: RunningCommand {
     case (.preparing, .prepared(let failure?)), (.creating, .created(let failure?)): fail(failure)
     case (.creating, .created(nil)): created()
     case (.populating, .populated(let reply)):
-      if reply.isSuccess { attach() } else { fail(session.endpoint.failure(reply, doing: "take the notebook's job")) }
+      if reply.isSuccess { attach() } else { fail(session.endpoint.failure(reply, doing: "accept the notebook's job")) }
     case (.attaching(_, let hasExit), .attached): startIfReady(hasOutput: true, hasExit: hasExit)
     case (.attaching(let hasOutput, _), .exitPromised): startIfReady(hasOutput: hasOutput, hasExit: true)
     case (.startingContainer, .containerStarted(let reply)): startedContainer(reply)
@@ -318,7 +318,7 @@ final class EngineCommand: RunningCommand {
       return enter(.draining(status: nil))
     }
     guard let status, (0...255).contains(status) else {
-      return fail(StepFailure(engine: "the engine at \(session.endpoint.address) does not have the container any more"))
+      return fail(StepFailure(engine: "the engine at \(session.endpoint.address) no longer has the container"))
     }
     exited(Int32(truncatingIfNeeded: status), &events)
   }
@@ -394,7 +394,7 @@ final class EngineCommand: RunningCommand {
   private func takeStatus(_ reply: EngineReply, _ state: ExecState?, _ events: inout EventQueue) {
     if reply.isLost { return lose(reply) }
     if reply.status == 404 || reply.status == 409 { return examine() }
-    guard reply.isSuccess else { return fail(session.endpoint.failure(reply, doing: "tell how the command ended")) }
+    guard reply.isSuccess else { return fail(session.endpoint.failure(reply, doing: "report how the command ended")) }
     let code = state?.exitCode
     if !account.isTold, let failure = errorTexts.unstartedExec(account.early.bytes, code: code, pid: state?.pid ?? 0) {
       return fail(failure)
@@ -425,7 +425,7 @@ final class EngineCommand: RunningCommand {
     switch machine.phase {
     case .draining(let status?):
       account.markIncomplete()
-      let fault = "the engine at \(session.endpoint.address) goes on sending output behind its end"
+      let fault = "the engine at \(session.endpoint.address) keeps sending output after the end of the command"
       conclude(status, fault: fault, &events)
     case .inspecting(let status, _), .pausing(let status, _): settle(status, &events)
     default:
@@ -476,7 +476,7 @@ final class EngineCommand: RunningCommand {
   private func leave() {
     if let container = requests.container {
       account.end.failure =
-        "\(account.end.failure ?? ""); its container \(container) is removed when the engine is used again"
+        "\(account.end.failure ?? ""); its container \(container) will be removed when the engine is next used"
     }
     session.giveUp()
     enter(.over)

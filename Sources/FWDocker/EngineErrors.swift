@@ -18,7 +18,7 @@ struct EngineErrors {
   private var image: String { MessageFormat.quoted(session.reference.text, limit: 200) }
   private var shown: String { MessageFormat.quoted(command, limit: 100) }
 
-  private var noProgram: String { "there is no such program in the image \(image): \(shown)" }
+  private var noProgram: String { "program not found in the image \(image): \(shown)" }
   private var notExecutable: String { "the program is not executable in the image \(image): \(shown)" }
 
   /// Why the container was not started: in most cases there is no such program.
@@ -56,12 +56,12 @@ struct EngineErrors {
     let said = Frames.text(early)
     let isDocker = said.begins(with: EngineErrors.dockerExec) && pid == 0
     guard isDocker || said.begins(with: EngineErrors.podmanExec) && said.contains("OCI ") else { return nil }
-    return refusedExec(said) ?? StepFailure("the engine at \(session.endpoint.address) does not run it: \(said)")
+    return refusedExec(said) ?? StepFailure("the engine at \(session.endpoint.address) did not run it: \(said)")
   }
 
   /// The engine has not told the status of an exec.
   var untoldEnd: StepFailure {
-    StepFailure(engine: "the engine at \(session.endpoint.address) does not tell how the command ended")
+    StepFailure(engine: "the engine at \(session.endpoint.address) did not report how the command ended")
   }
 
   /// Why the container of the step was not started.
@@ -73,7 +73,7 @@ struct EngineErrors {
   /// Why the container of the step has ended before the step.
   func endedContainer(_ state: ContainerState?) -> StepFailure {
     if state?.exitCode == 127 || state?.exitCode == 126 { return noShell }
-    return StepFailure(engine: "the container of the step has been ended by somebody else")
+    return StepFailure(engine: "the step's container was stopped by somebody else")
   }
 
   private var noShell: StepFailure {

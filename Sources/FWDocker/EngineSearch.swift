@@ -68,6 +68,6 @@ enum EngineSearch {
     throw StepFailure(
       engine: "no container engine was found: DOCKER_HOST and DOCKER_CONTEXT are not set, "
         + "\(MessageFormat.path(DockerConfig.path)) names no context, and there is no socket at \(paths.joined(separator: ", ")); "
-        + "start an engine, or name it by \"host\" in the worker's options")
+        + "start an engine, or set \"host\" in the worker's options")
   }
 }

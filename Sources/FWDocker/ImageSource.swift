@@ -71,7 +71,7 @@ final class ImageSource {
               + "\"never\""))
       }
       guard answer.isSuccess else {
-        let verb = answer.status < 500 ? "have" : "tell of"
+        let verb = answer.status < 500 ? "find" : "inspect"
         return done(endpoint.failure(answer, doing: "\(verb) the image \(MessageFormat.quoted(reference.text, limit: 200))"))
       }
       let reference = reference
@@ -91,7 +91,7 @@ final class ImageSource {
       }
       done(
         facts == nil
-          ? StepFailure(engine: "the engine at \(endpoint.address) tells of an image in an unknown form") : nil)
+          ? StepFailure(engine: "the engine at \(endpoint.address) described an image in an unknown format") : nil)
     }
   }
 
@@ -140,7 +140,7 @@ final class ImageSource {
   /// The credentials could not be found out.
   private func refuse(_ failure: StepFailure) {
     let shown = MessageFormat.quoted(reference.text, limit: 200)
-    onPulled?(StepFailure("the image \(shown) was not asked for: \(failure.reason)"))
+    onPulled?(StepFailure("the image \(shown) was not requested: \(failure.reason)"))
   }
 
   private func take(_ outcome: Credentials.Outcome) {

@@ -31,7 +31,7 @@ struct CallReport {
       switch key.string {
       case "returncode":
         guard let given = value.integer.flatMap({ Int32(exactly: $0) }), (0...255).contains(given) else {
-          throw ValidationError("\(value.shown) is no returncode: use an integer from 0 to 255")
+          throw ValidationError("expected a return code, an integer from 0 to 255, found \(value.shown)")
         }
         code = given
       case "started": isStarted = try value.requireBoolean()

@@ -26,7 +26,7 @@ package struct CodeWorker: StepRunner {
     if function(of: step, context) != nil || name.utf8.contains(UInt8(ascii: ".")) { return }
     throw FlowError(
       .unknown,
-      "step \(step.shownName) calls \(MessageFormat.quoted(name)), which is neither a function that the host has registered "
+      "step \(step.shownName) calls \(MessageFormat.quoted(name)), which is neither a registered function "
         + "nor an import path such as \"package.module.function\"\(MessageFormat.hint(for: name, among: functions.names))")
   }
 

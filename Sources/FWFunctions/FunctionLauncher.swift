@@ -35,7 +35,7 @@ final class FunctionLauncher: CommandLauncher {
   {
     let number = fws_waker()
     guard number >= 0 else {
-      throw StepFailure("nothing to wait for it with could be had", 0 - number, call: "eventfd")
+      throw StepFailure("a descriptor to wait for it could not be created", 0 - number, call: "eventfd")
     }
     let waker = Descriptor(number)
     var timer: Pause?
@@ -52,7 +52,7 @@ final class FunctionLauncher: CommandLauncher {
       call, waker, timer, settings, events, timeout: timeout ?? .infinity, grace: grace, rundir: rundir)
     let error = call.start()
     if error != 0 {
-      throw StepFailure("no thread for the function could be started", error, call: "clone of a thread")
+      throw StepFailure("a thread for the function could not be started", error, call: "clone of a thread")
     }
     return command
   }
@@ -146,8 +146,8 @@ final class FunctionCommand: RunningCommand {
     end.duration = fws_wall() - started
     end.isEnded = false
     end.explanation =
-      "\(asked == .cancelled ? "was cancelled" : "was given up at its timeout"): "
-      + "the function did not return within the grace of \(MessageFormat.seconds(grace)), and goes on in its thread"
+      "\(asked == .cancelled ? "was cancelled" : "exceeded its timeout"): "
+      + "the function did not return within the grace of \(MessageFormat.seconds(grace)) and is still running in its thread"
     return end
   }
 
@@ -190,8 +190,8 @@ final class FunctionCommand: RunningCommand {
     if let timer { readiness.forget(timer.fd) }
     if call.refusal != 0 {
       end.notes.append(
-        "the function had the working directory of the whole process, because the system refuses a thread one of its "
-          + "own (unshare: \(errorText(call.refusal)); a container's seccomp profile may have to allow it): such "
+        "the function used the working directory of the whole process, because the system does not let a thread have its "
+          + "own (unshare: \(errorText(call.refusal)); a container's seccomp profile may forbid it); such "
           + "functions run one at a time")
     }
     // Everything was handed over before, so nothing is left to be read.

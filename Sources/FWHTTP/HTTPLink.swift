@@ -68,7 +68,7 @@ package final class HTTPLink {
     guard
       let raw = fws_http_open(
         socket, hasFiles ? files[0] : nil, hasFiles ? files[1] : nil, hasFiles ? files[2] : nil)
-    else { throw StepFailure("no link to the engine could be made", errno) }
+    else { throw StepFailure("a connection to the engine could not be created", errno) }
     self.raw = raw
     self.peer = peer
     self.texts = texts

@@ -211,7 +211,7 @@ private struct OutputSink: ~Copyable {
   package static func open(_ reader: inout Int32, for kind: Writer = .program) throws(StepFailure) -> Descriptor {
     var writer: Int32 = -1
     let error = fws_pipe(&reader, &writer)
-    guard error == 0 else { throw StepFailure("no pipe for its output could be had", error, call: "pipe2") }
+    guard error == 0 else { throw StepFailure("a pipe for its output could not be created", error, call: "pipe2") }
     // The end of a program is closed as soon as it is sent, so the host has no time to close it before.
     return Descriptor(writer, isKept: kind != .program)
   }

@@ -151,7 +151,7 @@ final class SpillFile {
       failure = 0 - fd
       if failure != EEXIST { break }
     }
-    error = "no file for the output could be made in \(MessageFormat.path(directory)): \(errorText(failure))"
+    error = "a file for the output could not be created in \(MessageFormat.path(directory)): \(errorText(failure))"
   }
 
   func write(_ bytes: UnsafeRawBufferPointer) {

@@ -32,7 +32,7 @@ package final class HelperProgram {
     bytes.append(byte: 0)
     command = try launcher.start(
       UnsafeRawBufferPointer(rebasing: bytes.bytes.dropLast()), isLast: true, timeout: timeout, events: nil)
-    guard readiness.open() else { throw StepFailure("no descriptor for \(purpose) could be had") }
+    guard readiness.open() else { throw StepFailure("a descriptor for \(purpose) could not be created") }
     readiness.watch(command.waiting)
   }
 

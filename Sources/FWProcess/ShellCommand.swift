@@ -65,7 +65,8 @@ package struct ShellCommand {
     case (FWSV_AT_EXEC, EACCES): return StepFailure("the shell \(shell) is not an executable file")
     case (FWSV_AT_EXEC, E2BIG):
       return StepFailure(
-        "the command (\(size) bytes) and its environment are longer than the system takes, or one environment variable "
+        "the command (\(size) bytes) and its environment are longer than the system allows, or one "
+          + "environment variable "
           + "is longer than 128 KiB")
     case (FWSV_AT_EXEC, _): return StepFailure("the shell \(shell) cannot be run: \(reason)")
     case (FWSV_AT_CHDIR, _):
@@ -90,13 +91,13 @@ extension StepFailure {
       case FWSV_AT_STREAMS: ("the output streams of \(program) could not be set up", "dup3")
       case FWSV_AT_CHDIR: ("the directory of \(program) cannot be entered", "fchdir")
       case FWSV_AT_LIMIT: ("a limit of \(program) cannot be set", "prlimit64")
-      case FWSV_AT_CLONE: ("the system starts no further process", "clone")
+      case FWSV_AT_CLONE: ("the system cannot start another process", "clone")
       case FWSV_AT_SIGNALS: ("the monitor process could not see the end of \(program)", "signalfd4")
       case FWSV_AT_RECEIVE: ("the descriptors of \(program) did not reach the monitor process", "recvmsg")
       case FWSV_AT_TEXTS: ("the monitor process cannot read what to run", "mmap")
-      case FWSV_AT_SOCKET: ("no connection to a monitor process could be made", "socketpair")
+      case FWSV_AT_SOCKET: ("a connection to a monitor process could not be created", "socketpair")
       case FWSV_AT_EXEC: ("\(program) cannot be run", nil)
-      default: ("the monitor process cannot take \(program)", nil)
+      default: ("the monitor process did not accept \(program)", nil)
       }
     self.init(what, reply.error, call: call)
   }

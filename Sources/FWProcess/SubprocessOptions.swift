@@ -38,7 +38,7 @@ package struct SubprocessOptions: WorkerOptions {
     } else if key == "shell" {
       shell = try value.requireAbsolutePath(of: "a shell, such as \"/bin/bash\"")
     } else if key == "background" {
-      background = try value.requireChoice("way to treat background processes")
+      background = try value.requireChoice("a value of \"background\"")
     } else if key == "grace" {
       grace = try value.requireGrace()
     } else if key == "limits" {
@@ -67,7 +67,7 @@ struct ProcessLimits {
       }
       let least: Int64 = name == "file_size" ? 0 : 1
       guard let number = value.integer, number >= least else {
-        throw ValidationError("\(value.shown) is no limit of \(MessageFormat.quoted(name)): use an integer from \(least)")
+        throw ValidationError("expected an integer from \(least) as the limit \(MessageFormat.quoted(name)), found \(value.shown)")
       }
       values[index] = UInt64(number)
     }

@@ -44,10 +44,10 @@ package final class Channel: Sendable {
 
   /// Why the end of a command is not known; `nil` where its monitor was killed.
   package var loss: String? {
-    if !isOurs { return "this process has closed the descriptor that its monitor process tells it by" }
+    if !isOurs { return "this process has closed the descriptor on which its monitor process reports" }
     // A monitor that still exists takes messages.
     if fws_channel_stop(number) == 0 {
-      return "its monitor process could not send how (the kernel had no memory for the message)"
+      return "its monitor process could not report it (the kernel had no memory for the message)"
     }
     return nil
   }
@@ -92,7 +92,7 @@ final class Supervisor: Sendable {
     if error == 0 { return Channel(fd: fd, supervisor: self) }
     if error == EPIPE || error == ECONNRESET { return nil }
     throw StepFailure(
-      "no connection to the supervisor process could be made", error, call: call.map { String(cString: $0) })
+      "a connection to the supervisor process could not be created", error, call: call.map { String(cString: $0) })
   }
 }
 
@@ -125,7 +125,7 @@ package final class Supervisors: Sendable {
     var identity = fws_identity()
     let error = fws_identity_now(&identity)
     guard error == 0 else {
-      throw StepFailure("this thread's limits and rights cannot be looked at", error, call: "open")
+      throw StepFailure("this thread's limits and rights cannot be read", error, call: "open")
     }
     return identity
   }
@@ -140,7 +140,7 @@ package final class Supervisors: Sendable {
       if let channel = try supervisor.open() { return channel }
       forget(supervisor)
     }
-    throw StepFailure("the supervisor process ends as soon as it has been started")
+    throw StepFailure("the supervisor process ends right after its start")
   }
 
   private func takeIdle(_ identity: fws_identity) -> Channel? {
@@ -195,7 +195,7 @@ package final class Supervisors: Sendable {
       // A supervisor that can make no monitor says so on the channel, and then the request has no reader.
       if error == 0 || fws_channel_has_message(channel.number) { return channel }
     }
-    throw StepFailure("the supervisor process does not take it", error, call: call.map { String(cString: $0) })
+    throw StepFailure("the supervisor process did not accept it", error, call: call.map { String(cString: $0) })
   }
 
   /// Does something. If no descriptor was left for it, what is kept for later steps is closed, and it is tried once

@@ -82,7 +82,7 @@ final class Interpreter: @unchecked Sendable {
     }
     // An interpreter that has ended, or never began, takes nothing. Its monitor tells why.
     if error == EPIPE || error == ECONNRESET { return }
-    if error != 0 { throw StepFailure("\(shown) does not take its work", error, call: "sendmsg") }
+    if error != 0 { throw StepFailure("\(shown) does not accept its job", error, call: "sendmsg") }
   }
 
   /// Gives a job to an interpreter that is ready.
@@ -143,15 +143,15 @@ final class Interpreter: @unchecked Sendable {
           isReaper = value.read { $0["reaper"]?.boolean ?? false }
           return .ready
         }
-      } catch { if isReady { return .fault("a line of it cannot be read: \(error.message)") } }
+      } catch { if isReady { return .fault("one of its lines cannot be read: \(error.message)") } }
       // Code of the site may print something before the runner begins.
       foreign += line.count + 1
     }
     let rest = incoming.count - taken
     let longest = works ? Interpreter.longestLine : Interpreter.longestNotice
-    if isReady, rest > longest { return .fault("it has sent a line of more than \(longest) bytes") }
+    if isReady, rest > longest { return .fault("it sent a line of more than \(longest) bytes") }
     if !isReady, foreign + rest > Interpreter.longestPrelude {
-      return .fault("it has written more than \(Interpreter.longestPrelude) bytes before it was ready")
+      return .fault("it wrote more than \(Interpreter.longestPrelude) bytes before it was ready")
     }
     return nil
   }
@@ -234,7 +234,7 @@ final class JobTicket {
     var text = job.text
     let number = text.withUTF8 { bytes in bytes.baseAddress.map { fws_memory_file($0, bytes.count) } ?? -ENOMEM }
     guard number >= 0 else {
-      throw StepFailure("no memory for its arguments could be had", 0 - number, call: "memfd_create")
+      throw StepFailure("there is not enough memory for its arguments", 0 - number, call: "memfd_create")
     }
     // The interpreter reads the file from the beginning.
     lseek(number, 0, SEEK_SET)

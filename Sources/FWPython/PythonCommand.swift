@@ -99,7 +99,7 @@ final class PythonCommand: RunningCommand {
       var received = Interpreter.Received.nothing
       if isListening { received = interpreter.receive() }
       while isListening, let word = interpreter.nextWord(works: pid != nil) { take(word, &readiness, &events) }
-      if isListening, case .noMemory = received { refuse("there is no memory for what it says", &readiness) }
+      if isListening, case .noMemory = received { refuse("there is not enough memory for its messages", &readiness) }
       if isListening, case .end = received {
         // The monitor tells how the interpreter ended, and what it left.
         interpreter.stop()
@@ -110,7 +110,7 @@ final class PythonCommand: RunningCommand {
     }
     if case .over = phase { return }
     if case .waiting = phase, startTimer?.isOver == true {
-      refuse("it has not begun with its work in \(ValueText.real(startTimeout)) s", &readiness)
+      refuse("it did not begin its work within \(ValueText.real(startTimeout)) s", &readiness)
     }
     guard let reply = interpreter.monitorReply() else { return }
     begin(&readiness)
@@ -159,7 +159,7 @@ final class PythonCommand: RunningCommand {
     switch event {
     case "started":
       guard case .waiting = phase, pid == nil, let number = line["pid"]?.processNumber else {
-        return refuse("its account of a beginning makes no sense", &readiness)
+        return refuse("it sent an invalid message about its beginning", &readiness)
       }
       begin(&readiness)
       pid = number
@@ -167,12 +167,12 @@ final class PythonCommand: RunningCommand {
       events.commandStarted(pid: pid, at: started)
     case "done":
       guard let done = RunnerDone(line), pid.map({ $0 == done.pid }) ?? (speech.report == nil) else {
-        return refuse("its account of an end makes no sense", &readiness)
+        return refuse("it sent an invalid message about its end", &readiness)
       }
       begin(&readiness)
       finishJob(done, &readiness)
     default:
-      if pid == nil { return refuse("it says \(MessageFormat.quoted(event)) before it has begun", &readiness) }
+      if pid == nil { return refuse("it sent \(MessageFormat.quoted(event)) before it had begun", &readiness) }
       switch speech.take(event, line, of: job) {
       case .progress(let progress): events.progress(progress)
       case .report: break
@@ -249,7 +249,7 @@ final class PythonCommand: RunningCommand {
     }
     var end = CommandEnd(reply)
     // The library itself asked for the end, because the interpreter had closed its connection.
-    if fault == nil, let signal = end.signal, signal == end.endedBy?.number { fault = "it has closed its connection" }
+    if fault == nil, let signal = end.signal, signal == end.endedBy?.number { fault = "it closed its connection" }
     end.started = started
     end.duration = fws_wall() - started
     if let pid {
@@ -276,19 +276,19 @@ final class PythonCommand: RunningCommand {
     let stderrText = interpreter.stderrText
     let reason = stderrText.isEmpty ? "" : ": \(stderrText)"
     if let fault {
-      end.fail(StepFailure(engine: "\(interpreter.shown) does not speak as it should: \(fault)\(reason)"))
+      end.fail(StepFailure(engine: "\(interpreter.shown) violated the protocol: \(fault)\(reason)"))
       return end
     }
     if let report = speech.report {
       if report.isSuccess {
-        end.fail(StepFailure(engine: "\(interpreter.shown) ended before it had told the end of \(job.shown)\(reason)"))
+        end.fail(StepFailure(engine: "\(interpreter.shown) ended before it reported the end of \(job.shown)\(reason)"))
       } else {
         report.tell(in: &end)
       }
       return end
     }
     guard pid != nil else {
-      end.fail(StepFailure("\(interpreter.shown) ended before it had begun with \(job.shown)\(reason)"))
+      end.fail(StepFailure("\(interpreter.shown) ended before it began \(job.shown)\(reason)"))
       return end
     }
     // The interpreter had ended before it was asked to.

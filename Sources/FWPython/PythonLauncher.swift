@@ -57,7 +57,7 @@ package struct PythonProgram: Sendable {
   private let env: KeyValues
 
   /// What is likely to help when an interpreter fails.
-  package static let likely = "the interpreter is no Python, or something that it imports at its start is broken"
+  package static let likely = "the interpreter is not Python, or a module that it imports at its start is broken"
 
   package init(_ spec: WorkerSpec, _ options: PythonOptions, _ resources: SharedResources) {
     name = options.python ?? spec.variables["python"] ?? resources.variables["python"] ?? "python3"
@@ -76,8 +76,8 @@ package struct PythonProgram: Sendable {
     case .program(let program): return program
     case .nowhere(let path):
       throw StepFailure(
-        "the Python interpreter \(MessageFormat.quoted(name)) is in none of the directories of PATH "
-          + "(\(MessageFormat.foreign(path, limit: 1000))): the worker's \"python\" names another one")
+        "the Python interpreter \(MessageFormat.quoted(name)) was not found in PATH "
+          + "(\(MessageFormat.foreign(path, limit: 1000))): set the worker's option \"python\"")
     }
   }
 
@@ -128,7 +128,7 @@ package final class PythonJob: Sendable {
       writer.member("unfit") { writer in
         writer.object { writer in
           for (name, object) in context?.objects ?? [:] {
-            writer.member(key: name.text, object.unfit ?? "is \(object.kind), which JSON has not")
+            writer.member(key: name.text, object.unfit ?? "is \(object.kind), which JSON cannot express")
           }
         }
       }

@@ -65,13 +65,13 @@ package struct RunnerReport {
     case .exited(let code, let message):
       end.exitCode = code
       end.explanation =
-        "failed: \(shown) ended with sys.exit and status \(code)\(message.map { ": \($0)" } ?? "")"
+        "failed: \(shown) called sys.exit with status \(code)\(message.map { ": \($0)" } ?? "")"
     case .failed(let why, let message):
       switch why {
       case "cell_timeout":
         end.outcome = .timeout
         end.explanation = "was ended: \(message)"
-        end.likely = "the cell needs a longer \"cell_timeout\", or stands still"
+        end.likely = "the cell needs a longer \"cell_timeout\", or it hangs"
       // These are the failures before a cell has run.
       case "kernel_missing", "kernel_start", "parameters", "notebook", "output", "papermill":
         end.outcome = .spawnFailed
@@ -99,17 +99,17 @@ package struct RunnerSpeech {
 
   package mutating func take(_ event: String, _ line: JSONRef, of job: PythonJob) -> Word {
     guard report == nil else {
-      return .fault("it says \(MessageFormat.quoted(event)) after it has told what came of its work")
+      return .fault("it sent \(MessageFormat.quoted(event)) after its result")
     }
     if event == "cell", job.kind == .notebook {
       guard let next = CellProgress(line), next.follows(progress) else {
-        return .fault("its account of a cell makes no sense")
+        return .fault("it sent an invalid message about a cell")
       }
       progress = next
       return .progress(next)
     }
     guard let report = RunnerReport(event, line, of: job) else {
-      return .fault("it says \(MessageFormat.quoted(event)), which makes no sense here")
+      return .fault("it sent \(MessageFormat.quoted(event)), which is invalid or unexpected here")
     }
     self.report = report
     return .report

@@ -32,15 +32,16 @@ struct OutcomeResolver {
       end.outcome = .oom
       end.outOfMemory = .yes
       let limit = options.memory.map { " of \($0) bytes" } ?? ""
-      end.explanation = "was ended by the scheduler, because \(job)\(node) had more memory than its allocation\(limit)\(said)"
+      end.explanation = "was ended by the scheduler because \(job)\(node) used more memory than its "
+        + "allocation\(limit)\(said)"
       return
     }
     switch state {
     case "TIMEOUT", "DEADLINE":
       end.outcome = .timeout
       let limit = options.time.map { " of \($0) s" } ?? ""
-      end.explanation = "was ended by the scheduler, because the time\(limit) of \(job) had passed\(said)"
-    case "NODE_FAIL", "BOOT_FAIL": fail("\(job): the node \(agent.node ?? found?.node ?? "") has failed\(said)", in: &end)
+      end.explanation = "was ended by the scheduler because the time\(limit) of \(job) had passed\(said)"
+    case "NODE_FAIL", "BOOT_FAIL": fail("\(job): the node \(agent.node ?? found?.node ?? "") failed\(said)", in: &end)
     case "PREEMPTED": fail("\(job) was preempted: another job took its place\(node)\(said)", in: &end)
     case "CANCELLED": fail("\(job) was cancelled by somebody else\(said)", in: &end)
     default:
@@ -49,25 +50,26 @@ struct OutcomeResolver {
         if end.outcome == .cancelled { fail("\(job) was ended by the scheduler\(node)\(said)", in: &end) }
         // A success would say that all of its output is here.
         if end.outcome == .exited, end.exitCode == 0, !end.incomplete.isEmpty {
-          fail("the command ended with status 0, and the connection to \(job)\(node) was lost before all of its output had come\(said)", in: &end)
+          fail("the command ended with status 0, but the connection to \(job)\(node) was lost before all output had "
+            + "arrived\(said)", in: &end)
         }
         return
       }
       end.outcome = .statusUnknown
-      let told = found.map { "the scheduler says \($0.state)\($0.reason == "None" ? "" : " (\($0.reason))")" }
+      let told = found.map { "the scheduler reports \($0.state)\($0.reason == "None" ? "" : " (\($0.reason))")" }
       let why = failure.map { "the scheduler could not be asked (\($0))" } ?? told ?? "the scheduler has forgotten it"
-      end.explanation = "ended, but nobody knows how: the connection to \(job)\(node) was lost, and \(why)\(said)"
+      end.explanation = "ended with an unknown status: the connection to \(job)\(node) was lost, and \(why)\(said)"
     }
   }
 
   private func tellOfSilence(_ late: StartWatch, in end: inout CommandEnd) {
     let time = "within the worker's \"start_timeout\" of \(MessageFormat.seconds(late.limit))"
     guard let seen = late.found, let seen else {
-      return fail("the scheduler has no job for the step, and srun gave none \(time)\(said)", in: &end)
+      return fail("the scheduler has no job for the step: srun submitted none \(time)\(said)", in: &end)
     }
     let node = seen.node.isEmpty ? "" : " on the node \(MessageFormat.foreign(seen.node))"
     let state = MessageFormat.foreign(seen.state)
-    fail("job \(MessageFormat.foreign(seen.job)) is \(state)\(node), and nothing came from its agent \(time)\(said)", in: &end)
+    fail("job \(MessageFormat.foreign(seen.job)) is \(state)\(node), and its agent sent nothing \(time)\(said)", in: &end)
   }
 
   /// There was no allocation.
@@ -79,7 +81,7 @@ struct OutcomeResolver {
     end.outcome = .spawnFailed
     end.failure =
       found == nil || agent.messages.contains { $0.contains("Unable to allocate resources") }
-      ? "the scheduler gives no allocation\(said)"
+      ? "the scheduler refused the allocation\(said)"
       : "the agent did not start in the allocation of \(job)\(node)\(said)"
   }
 

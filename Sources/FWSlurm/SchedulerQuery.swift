@@ -51,7 +51,7 @@ final class SchedulerQuery {
     let end = cancels ? "scancel --quiet --name=\"$FLOWWORKER_JOB\"; " : ""
     program = try HelperProgram(
       end + "squeue --noheader --states=all --name=\"$FLOWWORKER_JOB\" --format='%i|%T|%r|%N'", env: env,
-      for: "a question to the scheduler", outputLimit: SchedulerQuery.longestAnswer, timeout: limit)
+      for: "a query to the scheduler", outputLimit: SchedulerQuery.longestAnswer, timeout: limit)
   }
 
   var fd: Int32 { program.fd }

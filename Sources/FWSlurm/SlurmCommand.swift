@@ -369,7 +369,8 @@ final class SlurmCommand: RunningCommand {
     if reason == nil {
       reason = .timeout
       let limit = MessageFormat.seconds(launcher.options.queueTimeout ?? 0)
-      end.explanation = "was given up: no allocation came within the worker's \"queue_timeout\" of \(limit)"
+      end.explanation = "was abandoned because no allocation was granted within the worker's "
+        + "\"queue_timeout\" of \(limit)"
     }
     if let waiter, let offered = launcher.allocations.leave(waiter) { launcher.allocations.keep(offered) }
     waiter = nil
@@ -470,7 +471,7 @@ final class SlurmCommand: RunningCommand {
     switch lastAnswer {
     case .job(let found): resolve(found, failure: nil)
     case .failed(let why), .silence(let why): resolve(nil, failure: why)
-    case nil: resolve(nil, failure: "squeue has not answered")
+    case nil: resolve(nil, failure: "squeue did not answer")
     }
   }
 

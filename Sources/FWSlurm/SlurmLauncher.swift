@@ -34,7 +34,7 @@ final class SlurmLauncher: CommandLauncher {
     // The node opens it by its path. One that is not even here is a mistake that nobody should wait in a queue for.
     _ = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(path) }
     guard path.string.utf8.first == UInt8(ascii: "/") else {
-      throw StepFailure("the run directory \(MessageFormat.path(path.string)) is no absolute path, which a node could open")
+      throw StepFailure("the run directory \(MessageFormat.path(path.string)) must be an absolute path, so that a node can open it")
     }
   }
 

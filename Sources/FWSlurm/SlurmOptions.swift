@@ -47,28 +47,28 @@ package struct SlurmOptions: WorkerOptions {
       if key == "partition" {
         partition = try SlurmOptions.word(value, "partition")
       } else if key == "time" {
-        time = try SlurmOptions.number(value, 1...31_536_000, "time of an allocation in seconds")
+        time = try SlurmOptions.number(value, 1...31_536_000, "the time of an allocation in seconds")
       } else if key == "cpus" {
-        cpus = try SlurmOptions.number(value, 1...65_535, "number of processors")
+        cpus = try SlurmOptions.number(value, 1...65_535, "a number of processors")
       } else if key == "memory" {
-        memory = try SlurmOptions.number(value, (1 << 20)...(1 << 50), "size of an allocation's memory in bytes")
+        memory = try SlurmOptions.number(value, (1 << 20)...(1 << 50), "the memory of an allocation in bytes")
       } else if key == "account" {
         account = try SlurmOptions.word(value, "account")
       } else if key == "extra" {
         extra = try SlurmOptions.arguments(value)
       } else if key == "hold" {
         guard let number = value.number, number >= 0, number <= 86_400 else {
-          throw ValidationError("\(value.shown) is no time in seconds from 0 to 86400")
+          throw ValidationError("expected a time in seconds from 0 to 86400, found \(value.shown)")
         }
         hold = number
       } else if key == "allocations" {
-        allocations = Int(try SlurmOptions.number(value, 1...100_000, "number of allocations"))
+        allocations = Int(try SlurmOptions.number(value, 1...100_000, "a number of allocations"))
       } else if key == "queue_timeout" {
         queueTimeout = try value.requireSeconds()
       } else if key == "start_timeout" {
         startTimeout = try value.requireSeconds()
       } else if key == "background", value.string == "leave" {
-        throw ValidationError("\"leave\" is no way to treat background processes of a job, which ends with its step")
+        throw ValidationError("a slurm worker cannot have \"background\": \"leave\", because a job ends with its step")
       } else if !(try process.read(key, value)) {
         throw .unknownKey(key, of: "the options of a slurm worker", known: SlurmOptions.keys)
       }
@@ -78,7 +78,7 @@ package struct SlurmOptions: WorkerOptions {
   private static func number(_ value: JSONRef, _ range: ClosedRange<Int64>, _ what: String) throws(ValidationError) -> Int64 {
     guard let number = value.integer, range.contains(number) else {
       throw ValidationError(
-        "\(value.shown) is no \(what): use an integer from \(range.lowerBound) to \(range.upperBound)")
+        "expected \(what), an integer from \(range.lowerBound) to \(range.upperBound), found \(value.shown)")
     }
     return number
   }
@@ -86,7 +86,7 @@ package struct SlurmOptions: WorkerOptions {
   private static func word(_ value: JSONRef, _ what: String) throws(ValidationError) -> String {
     let name = try value.requireName()
     guard name.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
-      throw ValidationError("\(value.shown) is no name of a \(what): it has a space in it")
+      throw ValidationError("expected the name of a \(what) without spaces, found \(value.shown)")
     }
     return name
   }
@@ -98,7 +98,8 @@ package struct SlurmOptions: WorkerOptions {
       let isLong = argument.begins(with: "--")
       guard isLong ? name.count > 1 : argument.begins(with: "-") && !name.isEmpty else {
         throw ValidationError(
-          "\(MessageFormat.quoted(argument)) is no option of srun: use one with its value, such as \"--gres=gpu:1\""
+          "\(MessageFormat.quoted(argument)) is not an option of srun: write an option with its value, such as "
+            + "\"--gres=gpu:1\""
         ).inside(index)
       }
       // srun takes the beginning of a long name for the name.
@@ -107,7 +108,7 @@ package struct SlurmOptions: WorkerOptions {
         ? reserved.contains { $0.utf8.elementsEqual(name) || (name.count > 2 && $0.utf8.starts(with: name)) }
         : name.first.map { reservedLetters.utf8.contains($0) } ?? false
       if isReserved {
-        throw ValidationError("\(MessageFormat.quoted(argument)) is an option of srun that the worker itself decides").inside(index)
+        throw ValidationError("\(MessageFormat.quoted(argument)) cannot be used: the worker sets this option of srun itself").inside(index)
       }
     }
     return arguments

@@ -12,7 +12,7 @@ package struct SlurmWorker: CommandRunner {
 
   package static let type = WorkerType(
     "slurm", runs: .container, by: .scheduler,
-    likely: "the cluster has a problem, or somebody else ended the job: \"retries\" on \"engine_failed\" may help")
+    likely: "the cluster has a problem, or somebody else ended the job; \"retries\" on \"engine_failed\" may help")
 
   package init(_ spec: WorkerSpec, _ options: SlurmOptions, _ resources: SharedResources) throws(FlowError) {
     variables = try VariableTable(spec.variables)

@@ -55,7 +55,7 @@ struct Submission: Sendable {
     case .program(let program): return program
     case .nowhere(let path):
       throw StepFailure(
-        engine: "Slurm's srun is in none of the directories of PATH (\(MessageFormat.foreign(path, limit: 1000))): a slurm worker "
+        engine: "Slurm's srun was not found in PATH (\(MessageFormat.foreign(path, limit: 1000))): a slurm worker "
           + "needs the commands of a cluster on this machine")
     }
   }
@@ -88,7 +88,7 @@ struct Submission: Sendable {
     if [ -n "$p" ]; then cp "$p" "$f" 2>/dev/null || continue; rm -f "$p"
     else (set -C; : >"$f") 2>/dev/null || continue; head -c "$2" >"$f"; fi
     p=$f; chmod 700 "$f"; [ ! -x "$f" ] || exec "$f" agent; done
-    echo "no directory from which a program may be run: tried TMPDIR, /tmp, /dev/shm, /var/tmp and HOME" >&2; exit 126
+    echo "no directory allows programs to be run: tried TMPDIR, /tmp, /dev/shm, /var/tmp and HOME" >&2; exit 126
     """
 
   /// One that no other job of this user has.

@@ -13,7 +13,7 @@ package final class Descriptor: Sendable {
 
   package static func epoll() throws(StepFailure) -> Descriptor {
     let fd = fws_epoll()
-    guard fd >= 0 else { throw StepFailure("no descriptor to wait with could be had", 0 - fd, call: "epoll_create1") }
+    guard fd >= 0 else { throw StepFailure("a descriptor to wait with could not be created", 0 - fd, call: "epoll_create1") }
     return Descriptor(fd)
   }
 

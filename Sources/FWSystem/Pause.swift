@@ -10,7 +10,7 @@ package final class Pause {
   package init(_ seconds: Double) throws(StepFailure) {
     due = fws_monotonic() + seconds
     let fd = fws_timer(seconds)
-    guard fd >= 0 else { throw StepFailure("no timer could be had", 0 - fd, call: "timerfd_create") }
+    guard fd >= 0 else { throw StepFailure("a timer could not be created", 0 - fd, call: "timerfd_create") }
     timer = Descriptor(fd)
   }
 

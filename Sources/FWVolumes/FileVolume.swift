@@ -193,14 +193,14 @@ package final class FileVolume {
   func makeFolder(_ key: VolumeKey) throws(StepFailure) {
     if open(key, Int32(FWS_LOOK) | O_DIRECTORY) != nil { return }
     let error = key.path.withCString { fws_make_directories(directory.number, $0) }
-    if error != 0 { throw failure("no folder can be made for the key", key, error) }
+    if error != 0 { throw failure("a folder cannot be created for the key", key, error) }
   }
 
   /// Makes a link with the text of one that leads to nothing, or back to where it is.
   func makeLink(_ key: VolumeKey, _ text: [UInt8]) throws(StepFailure) {
     let folder = try folder(of: key)
     let error = key.name.withCString { name in text.withCString { fws_make_link(folder.number, name, $0) } }
-    if error != 0 { throw failure("no symbolic link can be made for the key", key, error) }
+    if error != 0 { throw failure("a symbolic link cannot be created for the key", key, error) }
   }
 
   /// The folder that a key is in, which is made if there is none.
@@ -234,7 +234,7 @@ package final class FileVolume {
     default: kind = "a device"
     }
     return StepFailure(
-      volume: "the key \(key.shown) of \(location.shown) is no file but \(kind), which cannot be copied")
+      volume: "the key \(key.shown) of \(location.shown) is \(kind), not a file, and cannot be copied")
   }
 
   /// All that a key stands for: one file, or a folder with what is in it. Empty: there is nothing of that name.
@@ -251,7 +251,8 @@ package final class FileVolume {
   func dangling(_ key: VolumeKey, _ text: [UInt8]) -> StepFailure {
     StepFailure(
       volume:
-        "the key \(key.shown) of \(location.shown) is a symbolic link to \(MessageFormat.quoted(bytes: text)), which leads to nothing"
+        "the key \(key.shown) of \(location.shown) is a symbolic link to \(MessageFormat.quoted(bytes: text)), which "
+          + "does not exist"
     )
   }
 
@@ -355,7 +356,7 @@ package final class PartFile {
     self.key = key
     directory = try volume.folder(of: key)
     let error = fws_part_open(directory.number, &part)
-    if error != 0 { throw volume.failure("no file can be made for the key", key, error) }
+    if error != 0 { throw volume.failure("a file cannot be created for the key", key, error) }
   }
 
   deinit {
@@ -382,7 +383,7 @@ package final class PartFile {
     guard facts.size == size else {
       throw StepFailure(
         volume:
-          "the copy of the key \(key.shown) in \(volume.location.shown) has \(facts.size) bytes, and the original \(size)"
+          "the copy of the key \(key.shown) in \(volume.location.shown) has \(facts.size) bytes instead of \(size)"
       )
     }
     error = key.name.withCString { fws_part_publish(directory.number, &part, $0, mode & 0o777) }

@@ -99,15 +99,15 @@ package final class OutputWatch: AttemptOutputs {
   private func reason(_ output: VolumeKey, _ before: State, _ now: State, wasThere: Bool) -> String? {
     switch now.kind {
     case .nothing: return output.namesFolder ? "there is no such folder" : "there is no such file or folder"
-    case .dangling: return "it is a symbolic link that leads to nothing"
-    case .emptyFolder: return isKept && wasThere ? nil : "it is a folder with nothing in it"
+    case .dangling: return "it is a broken symbolic link"
+    case .emptyFolder: return isKept && wasThere ? nil : "it is an empty folder"
     case .file, .folder: break
     }
     if isKept || now.print != before.print { return nil }
     return
       (isRepeated && !wasThere
-      ? "what is there was left by an attempt that had failed" : "what is there was there before the step")
-      + ", and the step has not changed it (a step with \"kept\": true in its \"files\" may leave it as it is)"
+      ? "it was left by a failed attempt" : "it existed before the step")
+      + ", and the step did not change it (set \"kept\": true in the step's \"files\" to allow this)"
   }
 
   /// The outputs, in the form that says what they are.

@@ -50,7 +50,7 @@ final class S3Volume: RemoteVolume {
     start(key, { (request) throws(StepFailure) in request.head() }) { [self] answer in
       if answer.failure == nil, answer.status == 404 { return end(.success(nil)) }
       guard answer.isSuccess, let size = answer.header("content-length").flatMap({ Int64($0) }) else {
-        return end(.failure(failure("tell of the key \(key.shown)", answer)))
+        return end(.failure(failure("describe the key \(key.shown)", answer)))
       }
       end(.success(VolumeFile(key: key, size: size, mode: S3Volume.mode(answer))))
     }
@@ -69,7 +69,7 @@ final class S3Volume: RemoteVolume {
       guard answer.isSuccess else { return end(.failure(failure("list the folder \(folder.shown)", answer))) }
       let text = Array(answer.body.bytes)
       do throws(StepFailure) {
-        guard S3Listing.isWhole(text) else { throw unreadable(folder, "it is not all there") }
+        guard S3Listing.isWhole(text) else { throw unreadable(folder, "it is incomplete") }
         var found = found
         let before = found.count
         for object in S3Listing.elements("Contents", in: text) {
@@ -83,11 +83,11 @@ final class S3Volume: RemoteVolume {
         }
         let next = S3Listing.elements("NextContinuationToken", in: text).first.map { S3Listing.text($0) }
         guard let next, token.map({ !next.isSame(as: $0) }) ?? true else {
-          throw unreadable(folder, "there is more of it, and no word of where")
+          throw unreadable(folder, "it is truncated and has no continuation token")
         }
         let empty = found.count == before ? emptyPages + 1 : 0
         if empty == S3Volume.mostEmptyPages {
-          throw unreadable(folder, "\(empty) pages one after the other have nothing in them")
+          throw unreadable(folder, "\(empty) consecutive pages are empty")
         }
         list(folder, from: next, found, emptyPages: empty, end)
       } catch { end(.failure(error)) }
@@ -97,7 +97,8 @@ final class S3Volume: RemoteVolume {
   private func unreadable(_ folder: VolumeKey, _ why: String) -> StepFailure {
     StepFailure(
       volume:
-        "the volume \(MessageFormat.quoted(name)) (\(bucket.address)) gave a list of the folder \(folder.shown) that cannot be "
+        "the volume \(MessageFormat.quoted(name)) (\(bucket.address)) returned a list of the folder \(folder.shown) "
+          + "that cannot be "
         + "used: \(why)")
   }
 
@@ -114,7 +115,8 @@ final class S3Volume: RemoteVolume {
     guard let key = VolumeKey(listed: key), !key.namesFolder || size == 0 else {
       throw StepFailure(
         volume:
-          "the volume \(MessageFormat.quoted(name)) has an object whose key \(MessageFormat.quoted(bytes: key)) no file can have")
+          "the volume \(MessageFormat.quoted(name)) has an object with the key \(MessageFormat.quoted(bytes: key)), which no "
+            + "file can have")
     }
     return key.namesFolder ? .folder(key) : VolumeFile(key: key, size: size)
   }
@@ -123,13 +125,13 @@ final class S3Volume: RemoteVolume {
 
   func fetch(_ file: VolumeFile, into fd: Int32, _ end: @escaping (Result<VolumeFile, StepFailure>) -> Void) {
     start(file.key, { (request) throws(StepFailure) in request.receive(into: fd) }) { [self] answer in
-      guard answer.isSuccess else { return end(.failure(failure("give the key \(file.key.shown)", answer))) }
+      guard answer.isSuccess else { return end(.failure(failure("send the key \(file.key.shown)", answer))) }
       guard answer.moved == file.size else {
         return end(
           .failure(
             StepFailure(
-              volume: "the key \(file.key.shown) of the volume \(MessageFormat.quoted(name)) has changed while it was "
-                + "copied: \(answer.moved) bytes came, where there had been \(file.size)")))
+              volume: "the key \(file.key.shown) of the volume \(MessageFormat.quoted(name)) changed while it was "
+                + "copied: \(answer.moved) bytes arrived instead of \(file.size)")))
       }
       end(.success(VolumeFile(key: file.key, size: answer.moved, mode: S3Volume.mode(answer))))
     }
@@ -139,8 +141,8 @@ final class S3Volume: RemoteVolume {
     if file.size > S3Volume.largest {
       return end(
         StepFailure(
-          volume: "the key \(file.key.shown) has \(file.size) bytes, and an object of the volume "
-            + "\(MessageFormat.quoted(name)) may have \(S3Volume.largest)"))
+          volume: "the key \(file.key.shown) has \(file.size) bytes, but an object of the volume "
+            + "\(MessageFormat.quoted(name)) may have at most \(S3Volume.largest)"))
     }
     let headers = ["x-amz-meta-mode: 100\(octal(file.mode & 0o777))"]
     put(file, from: fd, headers, end)
@@ -154,21 +156,21 @@ final class S3Volume: RemoteVolume {
       return end(
         StepFailure(
           volume:
-            "the key \(file.key.shown) is not UTF-8, as the key of an object has to be: the volume \(MessageFormat.quoted(name)) "
-            + "cannot have it"))
+            "the key \(file.key.shown) is not valid UTF-8: the volume \(MessageFormat.quoted(name)) "
+            + "cannot store it"))
     }
     start(file.key, headers: headers, { (request) throws(StepFailure) in request.send(fd, size: file.size) }) {
       [self] answer in
-      guard answer.isSuccess else { return end(failure("take the key \(file.key.shown)", answer, sending: file.key)) }
+      guard answer.isSuccess else { return end(failure("accept the key \(file.key.shown)", answer, sending: file.key)) }
       head(file.key) { [self] answer in
         switch answer {
         case .failure(let failure): end(failure)
         case .success(let stored):
           guard stored?.size != file.size else { return end(nil) }
           let there =
-            stored.map { "\($0.size) bytes, and the original \(file.size)" }
-            ?? "no content: it is not there after it was sent"
-          end(StepFailure(volume: "the key \(file.key.shown) has in the volume \(MessageFormat.quoted(name)) \(there)"))
+            stored.map { "\($0.size) bytes instead of \(file.size)" }
+            ?? "no content: it was sent, but is missing"
+          end(StepFailure(volume: "the key \(file.key.shown) in the volume \(MessageFormat.quoted(name)) has \(there)"))
         }
       }
     }
@@ -215,11 +217,11 @@ final class S3Volume: RemoteVolume {
   private func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> StepFailure {
     if answer.fileError != 0, let key {
       return StepFailure(
-        volume: "the key \(key.shown), which is sent to the volume \(MessageFormat.quoted(name)), cannot be read",
+        volume: "the key \(key.shown), which is being sent to the volume \(MessageFormat.quoted(name)), cannot be read",
         answer.fileError)
     }
     if answer.fileError != 0 {
-      return StepFailure(volume: "what the volume \(MessageFormat.quoted(name)) gives cannot be written", answer.fileError)
+      return StepFailure(volume: "data from the volume \(MessageFormat.quoted(name)) cannot be written", answer.fileError)
     }
     let text = Array(answer.body.bytes.prefix(4096))
     let code = S3Listing.elements("Code", in: text).first.map { S3Listing.text($0) }

@@ -119,8 +119,9 @@ final class SFTPVolume: RemoteVolume {
           .failure(
             StepFailure(
               volume:
-                "the volume \(MessageFormat.quoted(name)) (\(server.address)) gave a list of the folder \(shown) that cannot be "
-                + "used: the line \(MessageFormat.quoted(bytes: line.bytes)) is not like one of \"ls -l\"")))
+                "the volume \(MessageFormat.quoted(name)) (\(server.address)) returned a list of the folder \(shown) "
+                  + "that cannot be "
+                + "used: the line \(MessageFormat.quoted(bytes: line.bytes)) is not in the format of \"ls -l\"")))
       }
     }
   }
@@ -129,13 +130,13 @@ final class SFTPVolume: RemoteVolume {
 
   func fetch(_ file: VolumeFile, into fd: Int32, _ end: @escaping (Result<VolumeFile, StepFailure>) -> Void) {
     start(file.key.bytes, { (request) throws(StepFailure) in request.receive(into: fd) }) { [self] answer in
-      if answer.failure != nil { return end(.failure(failure("give the key \(file.key.shown)", answer))) }
+      if answer.failure != nil { return end(.failure(failure("send the key \(file.key.shown)", answer))) }
       guard answer.moved == file.size else {
         return end(
           .failure(
             StepFailure(
-              volume: "the key \(file.key.shown) of the volume \(MessageFormat.quoted(name)) has changed while it was "
-                + "copied: \(answer.moved) bytes came, where there had been \(file.size)")))
+              volume: "the key \(file.key.shown) of the volume \(MessageFormat.quoted(name)) changed while it was "
+                + "copied: \(answer.moved) bytes arrived instead of \(file.size)")))
       }
       end(.success(file))
     }
@@ -163,7 +164,7 @@ final class SFTPVolume: RemoteVolume {
         // Those that are there cannot be made, and need not be.
         let commands = (1...key.components.count).map { "*mkdir ".utf8 + server.quoted(key.prefix($0).bytes) }
         start([], { (request) throws(StepFailure) in try request.commands(before: commands) }) { [self] answer in
-          if answer.failure != nil { return end(failure("take the folder \(key.shown)", answer)) }
+          if answer.failure != nil { return end(failure("create the folder \(key.shown)", answer)) }
           look(for: key) { [self] answer in
             switch answer {
             case .failure(let failure): end(failure)
@@ -172,7 +173,7 @@ final class SFTPVolume: RemoteVolume {
               end(
                 StepFailure(
                   volume:
-                    "the volume \(MessageFormat.quoted(name)) (\(server.address)) did not take the folder \(key.shown): it is not there"
+                    "the volume \(MessageFormat.quoted(name)) (\(server.address)) did not create the folder \(key.shown)"
                 ))
             }
           }
@@ -194,7 +195,7 @@ final class SFTPVolume: RemoteVolume {
       }
     ) { [self] answer in
       if answer.failure != nil {
-        let failure = failure("take the key \(file.key.shown)", answer, sending: file.key)
+        let failure = failure("accept the key \(file.key.shown)", answer, sending: file.key)
         // What came of it goes.
         return start([], { (request) throws(StepFailure) in try request.commands(before: ["*rm ".utf8 + from]) }) {
           _ in end(failure)
@@ -208,7 +209,7 @@ final class SFTPVolume: RemoteVolume {
           end(
             StepFailure(
               volume: "the key \(file.key.shown) has \(entry?.size ?? 0) bytes in the volume "
-                + "\(MessageFormat.quoted(name)), and the original \(file.size)"))
+                + "\(MessageFormat.quoted(name)) instead of \(file.size)"))
         }
       }
     }
@@ -233,24 +234,24 @@ final class SFTPVolume: RemoteVolume {
   private func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> StepFailure {
     if answer.fileError != 0, let key {
       return StepFailure(
-        volume: "the key \(key.shown), which is sent to the volume \(MessageFormat.quoted(name)), cannot be read",
+        volume: "the key \(key.shown), which is being sent to the volume \(MessageFormat.quoted(name)), cannot be read",
         answer.fileError)
     }
     if answer.fileError != 0 {
-      return StepFailure(volume: "what the volume \(MessageFormat.quoted(name)) gives cannot be written", answer.fileError)
+      return StepFailure(volume: "data from the volume \(MessageFormat.quoted(name)) cannot be written", answer.fileError)
     }
     var reason = MessageFormat.foreign(answer.failure ?? "")
     if answer.revokedLine > 0 {
       reason =
         "the key of the server is revoked (@revoked) by \(MessageFormat.path(server.knownHosts)), line \(answer.revokedLine)"
     } else if answer.revokedLine < 0 {
-      reason = "\(MessageFormat.path(server.knownHosts)) cannot be read to its end, which may revoke the key of the server"
+      reason = "\(MessageFormat.path(server.knownHosts)) cannot be read to its end, so the server's key may be revoked"
     } else if fws_http_is_host_key(answer.code) {
       reason =
         "the key of the server is not the one in \(MessageFormat.path(server.knownHosts)), or has no entry there "
-        + "(\"ssh-keyscan\" gives one, to be compared with what the server's owner says)"
+        + "(\"ssh-keyscan\" gives one; compare it with what the server's owner publishes)"
     } else if fws_http_is_login(answer.code) {
-      reason = "the server does not let the user \(MessageFormat.quoted(server.user)) in (\(server.shownLogin))"
+      reason = "the server refused the user \(MessageFormat.quoted(server.user)) (\(server.shownLogin))"
     }
     return StepFailure(volume: "the volume \(MessageFormat.quoted(name)) (\(server.address)) did not \(what): \(reason)")
   }

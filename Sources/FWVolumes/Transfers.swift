@@ -222,8 +222,9 @@ package final class Transfers {
       guard case .files(let target) = destination else {
         throw StepFailure(
           volume:
-            "the key \(file.key.shown) of \(from.shown) is a symbolic link to \(MessageFormat.quoted(bytes: text)), which leads to "
-            + "nothing or back to where it is: only a directory of this machine can have it, and not \(to.shown)")
+            "the key \(file.key.shown) of \(from.shown) is a symbolic link to "
+              + "\(MessageFormat.quoted(bytes: text)), which does "
+            + "not exist or leads back to itself: only a local directory can store it, not \(to.shown)")
       }
       return try target.makeLink(file.key, text)
     case .file: break
@@ -281,8 +282,8 @@ extension FileVolume {
     let error = fws_file_facts(file.number, &now)
     if error == 0, now.size == facts.size, now.changed == facts.changed { return nil }
     return StepFailure(
-      volume: "the key \(key.shown) of \(location.shown) has changed while it was copied: something still "
-        + "writes to it")
+      volume: "the key \(key.shown) of \(location.shown) changed while it was copied: a process is still "
+        + "writing to it")
   }
 }
 

@@ -75,12 +75,13 @@ package struct VolumeSpec: Sendable {
       if key == "name" || key == "id" {
         if let other = nameKey {
           throw ValidationError(
-            "a volume has both \"\(other)\" and \"\(key.string)\", which are two names of one thing", isAboutKey: true)
+            "a volume has both \"\(other)\" and \"\(key.string)\", which mean the same: "
+              + "use one of them", isAboutKey: true)
         }
         nameKey = key.string
         name = try value.requireName()
       } else if key == "type" {
-        kind = try value.requireChoice("volume type")
+        kind = try value.requireChoice("a volume type")
       } else if key == "args" {
         arguments = value
       } else if key == "files" {
@@ -120,7 +121,7 @@ package struct VolumeSpec: Sendable {
       case .real: arguments.set(key, ValueText.real(value.number ?? 0))
       case .boolean: arguments.set(key, value.boolean == true ? "true" : "false")
       case .array, .object:
-        throw ValidationError("\(value.shown) stands where a string, a number, true, false or null is needed")
+        throw ValidationError("expected a string, a number, true, false or null, found \(value.shown)")
       }
     }
     do throws(ValidationError) {
@@ -142,14 +143,15 @@ package struct VolumeSpec: Sendable {
         }
       case nil: break
       default:
-        throw ValidationError("\(json?.shown ?? "") stands where an array of {\"key\", \"value\"} or an object is needed")
+        throw ValidationError("expected an array of {\"key\", \"value\"} or an object, found \(json?.shown ?? "nothing")")
       }
       try check(arguments, of: kind)
       // The default volume may be without: the host's directory takes its place.
       for needed in kind.arguments.needed where arguments[needed]?.isEmpty ?? true {
         if name == WorkerSpec.defaultVolume, kind == .fs { continue }
         throw ValidationError(
-          "the volume \(MessageFormat.quoted(name)) has no argument \"\(needed)\", which a volume of type \"\(kind.rawValue)\" needs"
+          "the volume \(MessageFormat.quoted(name)) has no argument \"\(needed)\", which volumes of type "
+            + "\"\(kind.rawValue)\" require"
         )
       }
     } catch { throw error.inside("args") }
@@ -158,16 +160,16 @@ package struct VolumeSpec: Sendable {
 
   private static func check(_ arguments: KeyValues, of kind: Kind) throws(ValidationError) {
     if let port = arguments["port"], Int(port).map({ (1...65535).contains($0) }) != true {
-      throw ValidationError("\(MessageFormat.quoted(port)) is no port: use an integer from 1 to 65535")
+      throw ValidationError("invalid port \(MessageFormat.quoted(port)): use an integer from 1 to 65535")
     }
     if let timeout = arguments["timeout"], Double(timeout).map({ $0 > 0 && $0 <= 86_400 }) != true {
-      throw ValidationError("\(MessageFormat.quoted(timeout)) is no timeout: use seconds, above 0 and up to 86400")
+      throw ValidationError("invalid timeout \(MessageFormat.quoted(timeout)): use a number of seconds above 0 and at most 86400")
     }
     if let endpoint = arguments["endpoint"], !endpoint.begins(with: "http://"), !endpoint.begins(with: "https://") {
-      throw ValidationError("\(MessageFormat.quoted(endpoint)) is no endpoint: use an address that begins with https:// or http://")
+      throw ValidationError("invalid endpoint \(MessageFormat.quoted(endpoint)): use an address that begins with https:// or http://")
     }
     if let separator = arguments["sep"], separator != "/" {
-      throw ValidationError("\(MessageFormat.quoted(separator)) cannot separate the parts of a path: SFTP has \"/\"")
+      throw ValidationError("invalid path separator \(MessageFormat.quoted(separator)): SFTP uses \"/\"")
     }
   }
 }

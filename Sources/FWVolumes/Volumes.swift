@@ -35,7 +35,7 @@ package final class Volumes {
     guard all[Volumes.main] != nil else {
       throw FlowError(
         .invalid,
-        "there is no default volume: give a run directory, or a volume with the name \"\(WorkerSpec.defaultVolume)\"")
+        "there is no default volume: pass a run directory, or configure a volume named \"\(WorkerSpec.defaultVolume)\"")
     }
     self.locations = locations
     self.specs = all
@@ -94,7 +94,7 @@ package final class Volumes {
     let parent = getenv("TMPDIR").map { String(cString: $0) } ?? ""
     var template = Array("\(parent.isEmpty ? "/tmp" : parent)/flowworker-XXXXXX".utf8CString)
     guard template.withUnsafeMutableBufferPointer({ $0.baseAddress.flatMap { mkdtemp($0) } }) != nil else {
-      throw StepFailure(volume: "no directory can be made for local copies of a volume's files", errno)
+      throw StepFailure(volume: "a directory for local copies of a volume's files cannot be created", errno)
     }
     let made = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     scratch = made

@@ -59,7 +59,7 @@ func withErrorOut(
 func outParameter<Value>(
   _ pointer: UnsafeMutablePointer<Value?>?, _ name: StaticString
 ) throws(FlowError) -> UnsafeMutablePointer<Value?> {
-  guard let pointer else { throw badArgument(name, "a place for the answer") }
+  guard let pointer else { throw badArgument(name, "an output pointer") }
   pointer.pointee = nil
   try checkFork()
   return pointer
@@ -78,15 +78,15 @@ func require<Object: AnyObject>(
 func text(_ start: UnsafePointer<CChar>?, _ length: Int, _ name: StaticString) throws(FlowError)
   -> UnsafeRawBufferPointer
 {
-  guard let start else { throw badArgument(name, "a text") }
+  guard let start else { throw badArgument(name, "a string") }
   // FW_ZERO_TERMINATED, which is the largest size_t, arrives as -1; no other text is longer than Int.max.
-  guard length >= -1 else { throw FlowError(.invalid, "the length of the argument \"\(name)\" is not that of a text") }
+  guard length >= -1 else { throw FlowError(.invalid, "the length of the argument \"\(name)\" is too large") }
   return UnsafeRawBufferPointer(start: start, count: length == -1 ? strlen(start) : length)
 }
 
 /// A name or a path, which ends with a NUL.
 func string(_ start: UnsafePointer<CChar>?, _ name: StaticString) throws(FlowError) -> String {
-  guard let start else { throw badArgument(name, "a text") }
+  guard let start else { throw badArgument(name, "a string") }
   guard let text = String(validatingCString: start) else {
     throw FlowError(.invalid, "the argument \"\(name)\" is not valid UTF-8")
   }
@@ -97,8 +97,11 @@ func optionalString(_ start: UnsafePointer<CChar>?, _ name: StaticString) throws
   start == nil ? nil : try string(start, name)
 }
 
-func optionalText(_ start: UnsafePointer<CChar>?) -> UnsafeRawBufferPointer? {
-  start.map { UnsafeRawBufferPointer(start: $0, count: strlen($0)) }
+/// A text that the caller may leave out; the length of NULL does not matter.
+func optionalText(
+  _ start: UnsafePointer<CChar>?, _ length: Int, _ name: StaticString
+) throws(FlowError) -> UnsafeRawBufferPointer? {
+  start == nil ? nil : try text(start, length, name)
 }
 
 /// A literal as C text, valid for ever: literals end with a NUL.

@@ -5,69 +5,104 @@ internal import FlowWorker
 
 // MARK: Builders
 
+/// A JSON text as C passes it: with its length, or NULL.
+private typealias Passed = (start: UnsafePointer<CChar>?, length: Int)
+
 private func spec(
-  _ type: String, _ identifier: UnsafePointer<CChar>?, _ variables: UnsafePointer<CChar>?, _ env: UnsafePointer<CChar>?,
-  _ volume: UnsafePointer<CChar>?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+  _ type: String, _ identifier: UnsafePointer<CChar>?, _ variables: Passed, _ env: Passed,
+  _ volume: UnsafePointer<CChar>?, _ options: Passed, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) throws(FlowError) {
   let out = try outParameter(json, "json")
   let text = try SpecBuilder.worker(
-    type: type, identifier: try optionalString(identifier, "identifier"), variables: optionalText(variables),
-    env: optionalText(env), volume: try optionalString(volume, "volume"))
+    type: type, identifier: try optionalString(identifier, "identifier"),
+    variables: try optionalText(variables.start, variables.length, "variables"),
+    env: try optionalText(env.start, env.length, "env"), volume: try optionalString(volume, "volume"),
+    options: try optionalText(options.start, options.length, "options"))
   store(text, to: out)
 }
 
 @_cdecl("fw_spec_worker") @implementation
 public func fw_spec_worker(
   _ type: UnsafePointer<CChar>?, _ identifier: UnsafePointer<CChar>?, _ variables: UnsafePointer<CChar>?,
-  _ env: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?,
+  _ variablesLength: Int, _ env: UnsafePointer<CChar>?, _ envLength: Int, _ volume: UnsafePointer<CChar>?,
+  _ options: UnsafePointer<CChar>?, _ optionsLength: Int,
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
     _ = try outParameter(json, "json")
-    try spec(try string(type, "type"), identifier, variables, env, volume, json)
+    try spec(
+      try string(type, "type"), identifier, (variables, variablesLength), (env, envLength), volume,
+      (options, optionsLength), json)
   }
 }
 
 @_cdecl("fw_spec_code") @implementation
 public func fw_spec_code(
-  _ identifier: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?,
-  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+  _ identifier: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?, _ options: UnsafePointer<CChar>?,
+  _ optionsLength: Int, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  withErrorOut(error) { () throws(FlowError) in try spec("code", identifier, nil, nil, volume, json) }
+  withErrorOut(error) { () throws(FlowError) in
+    try spec("code", identifier, (nil, 0), (nil, 0), volume, (options, optionsLength), json)
+  }
 }
 
 @_cdecl("fw_spec_subprocess") @implementation
 public func fw_spec_subprocess(
-  _ identifier: UnsafePointer<CChar>?, _ variables: UnsafePointer<CChar>?, _ env: UnsafePointer<CChar>?,
-  _ volume: UnsafePointer<CChar>?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ identifier: UnsafePointer<CChar>?, _ variables: UnsafePointer<CChar>?, _ variablesLength: Int,
+  _ env: UnsafePointer<CChar>?, _ envLength: Int, _ volume: UnsafePointer<CChar>?, _ options: UnsafePointer<CChar>?,
+  _ optionsLength: Int, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  withErrorOut(error) { () throws(FlowError) in try spec("subprocess", identifier, variables, env, volume, json) }
+  withErrorOut(error) { () throws(FlowError) in
+    try spec("subprocess", identifier, (variables, variablesLength), (env, envLength), volume, (options, optionsLength), json)
+  }
 }
 
 @_cdecl("fw_spec_docker") @implementation
 public func fw_spec_docker(
-  _ identifier: UnsafePointer<CChar>?, _ variables: UnsafePointer<CChar>?, _ env: UnsafePointer<CChar>?,
-  _ volume: UnsafePointer<CChar>?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ identifier: UnsafePointer<CChar>?, _ variables: UnsafePointer<CChar>?, _ variablesLength: Int,
+  _ env: UnsafePointer<CChar>?, _ envLength: Int, _ volume: UnsafePointer<CChar>?, _ options: UnsafePointer<CChar>?,
+  _ optionsLength: Int, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  withErrorOut(error) { () throws(FlowError) in try spec("docker", identifier, variables, env, volume, json) }
+  withErrorOut(error) { () throws(FlowError) in
+    try spec("docker", identifier, (variables, variablesLength), (env, envLength), volume, (options, optionsLength), json)
+  }
 }
 
 @_cdecl("fw_spec_notebook") @implementation
 public func fw_spec_notebook(
-  _ identifier: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?,
-  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+  _ identifier: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?, _ options: UnsafePointer<CChar>?,
+  _ optionsLength: Int, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  withErrorOut(error) { () throws(FlowError) in try spec("notebook", identifier, nil, nil, volume, json) }
+  withErrorOut(error) { () throws(FlowError) in
+    try spec("notebook", identifier, (nil, 0), (nil, 0), volume, (options, optionsLength), json)
+  }
 }
 
 @_cdecl("fw_spec_nbdocker") @implementation
 public func fw_spec_nbdocker(
-  _ identifier: UnsafePointer<CChar>?, _ env: UnsafePointer<CChar>?, _ volume: UnsafePointer<CChar>?,
+  _ identifier: UnsafePointer<CChar>?, _ env: UnsafePointer<CChar>?, _ envLength: Int,
+  _ volume: UnsafePointer<CChar>?, _ options: UnsafePointer<CChar>?, _ optionsLength: Int,
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
-  withErrorOut(error) { () throws(FlowError) in try spec("nbdocker", identifier, nil, env, volume, json) }
+  withErrorOut(error) { () throws(FlowError) in
+    try spec("nbdocker", identifier, (nil, 0), (env, envLength), volume, (options, optionsLength), json)
+  }
+}
+
+@_cdecl("fw_spec_slurm") @implementation
+public func fw_spec_slurm(
+  _ identifier: UnsafePointer<CChar>?, _ variables: UnsafePointer<CChar>?, _ variablesLength: Int,
+  _ env: UnsafePointer<CChar>?, _ envLength: Int, _ volume: UnsafePointer<CChar>?, _ options: UnsafePointer<CChar>?,
+  _ optionsLength: Int, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  withErrorOut(error) { () throws(FlowError) in
+    try spec("slurm", identifier, (variables, variablesLength), (env, envLength), volume, (options, optionsLength), json)
+  }
 }
 
 // MARK: Steps

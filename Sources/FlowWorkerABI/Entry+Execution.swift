@@ -37,7 +37,7 @@ public func fw_worker_plan(
 @_cdecl("fw_exec_start") @implementation
 public func fw_exec_start(
   _ worker: OpaquePointer?, _ step: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?,
-  _ options: UnsafePointer<CChar>?, _ exec: UnsafeMutablePointer<OpaquePointer?>?,
+  _ options: UnsafePointer<CChar>?, _ length: Int, _ exec: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
@@ -46,7 +46,8 @@ public func fw_exec_start(
     let step = try require(step, Step.self, "step", "a step").takeUnretainedValue()
     guard let rundir else { throw badArgument("rundir", "a path") }
     let values = context == nil ? nil : try require(context, Context.self, "context", "a context").takeUnretainedValue()
-    out.pointee = Handle.give(try worker.start(step, values, rundir: rundir, options: optionalText(options)))
+    let options = try optionalText(options, length, "options")
+    out.pointee = Handle.give(try worker.start(step, values, rundir: rundir, options: options))
   }
 }
 

@@ -7,8 +7,9 @@ internal import Glibc
 
 @_cdecl("fw_function_register") @implementation
 public func fw_function_register(
-  _ pool: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ parameters: UnsafePointer<CChar>?, _ function: fw_function?,
-  _ payload: UnsafeMutableRawPointer?, _ release: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?,
+  _ pool: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ parameters: UnsafePointer<CChar>?, _ length: Int,
+  _ function: fw_function?, _ payload: UnsafeMutableRawPointer?,
+  _ release: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
   let status = withErrorOut(error) { () throws(FlowError) in
@@ -17,7 +18,8 @@ public func fw_function_register(
     let name = try string(name, "name")
     guard !name.isEmpty else { throw FlowError(.invalid, "the name of a function is empty") }
     guard let function else { throw badArgument("function", "a function") }
-    pool.register(try Function(name, parameters: optionalText(parameters), function, payload, release: release))
+    let parameters = try optionalText(parameters, length, "parameters")
+    pool.register(try Function(name, parameters: parameters, function, payload, release: release))
   }
   // What was made releases its payload itself.
   if status != FW_OK, let release { release(payload) }

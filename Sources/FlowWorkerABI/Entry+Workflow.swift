@@ -37,14 +37,14 @@ private struct Given {
 @_cdecl("fw_workflow_run") @implementation
 public func fw_workflow_run(
   _ workflow: OpaquePointer?, _ pool: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?,
-  _ options: UnsafePointer<CChar>?, _ result: UnsafeMutablePointer<OpaquePointer?>?,
+  _ options: UnsafePointer<CChar>?, _ length: Int, _ result: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
     let out = try outParameter(result, "result")
     let given = try Given(workflow, pool, context, rundir)
-    let report = try given.workflow.run(
-      given.pool, given.context, basedir: given.basedir, options: optionalText(options))
+    let options = try optionalText(options, length, "options")
+    let report = try given.workflow.run(given.pool, given.context, basedir: given.basedir, options: options)
     out.pointee = report.map { Handle.give($0) }
   }
 }
@@ -52,13 +52,14 @@ public func fw_workflow_run(
 @_cdecl("fw_workflow_start") @implementation
 public func fw_workflow_start(
   _ workflow: OpaquePointer?, _ pool: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?,
-  _ options: UnsafePointer<CChar>?, _ exec: UnsafeMutablePointer<OpaquePointer?>?,
+  _ options: UnsafePointer<CChar>?, _ length: Int, _ exec: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
     let out = try outParameter(exec, "exec")
     let given = try Given(workflow, pool, context, rundir)
+    let options = try optionalText(options, length, "options")
     out.pointee = Handle.give(
-      try given.workflow.start(given.pool, given.context, basedir: given.basedir, options: optionalText(options)))
+      try given.workflow.start(given.pool, given.context, basedir: given.basedir, options: options))
   }
 }

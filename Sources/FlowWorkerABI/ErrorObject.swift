@@ -17,7 +17,7 @@ final class ErrorObject: Sendable {
     column = Int32(clamping: error.position?.column ?? 0)
   }
 
-  var message: UnsafePointer<CChar> { text?.start ?? cText("there is not enough memory to say what is wrong") }
+  var message: UnsafePointer<CChar> { text?.start ?? cText("there is not enough memory for the error message") }
 }
 
 @_cdecl("fw_error_code") @implementation

@@ -59,33 +59,33 @@ import Testing
   @Test(
     "a value that cannot be is refused with what would be right",
     arguments: [
-      ("host", "5", "the integer 5 stands where a string is needed"),
+      ("host", "5", "expected a string, found the integer 5"),
       (
         "host", "\"/run/docker.sock\"",
-        "\"/run/docker.sock\" is no address of an engine: use \"unix:///run/docker.sock\""
-      ), ("cert_path", "\"certs\"", "the string \"certs\" is no absolute path of a directory"),
-      ("shared_files", "1", "the integer 1 stands where true or false is needed"),
+        "invalid engine address \"/run/docker.sock\": use \"unix:///run/docker.sock\""
+      ), ("cert_path", "\"certs\"", "expected the absolute path of a directory, found the string \"certs\""),
+      ("shared_files", "1", "expected true or false, found the integer 1"),
       (
         "pull", "\"allways\"",
-        "\"allways\" is no policy of pulling images: use \"missing\", \"always\" or \"never\"; did you mean \"always\"?"
-      ), ("container", "\"job\"", "\"job\" is no use of a container: use \"command\" or \"step\""),
-      ("shell", "\"sh\"", "the string \"sh\" is no absolute path of a shell in the image, such as \"/bin/sh\""),
-      ("init", "\"yes\"", "the string \"yes\" stands where true or false is needed"),
-      ("user", "\"\"", "an empty string stands where a name is needed"),
-      ("user", "1000", "the integer 1000 stands where a string is needed"),
+        "\"allways\" is not a value of \"pull\": use \"missing\", \"always\" or \"never\"; did you mean \"always\"?"
+      ), ("container", "\"job\"", "\"job\" is not a value of \"container\": use \"command\" or \"step\""),
+      ("shell", "\"sh\"", "expected the absolute path of a shell in the image, such as \"/bin/sh\", found the string \"sh\""),
+      ("init", "\"yes\"", "expected true or false, found the string \"yes\""),
+      ("user", "\"\"", "expected a name, found an empty string"),
+      ("user", "1000", "expected a string, found the integer 1000"),
       (
         "memory", "6291455",
-        "the integer 6291455 is no size of a container's memory: use an integer number of bytes from 6291456 (6 MiB)"
+        "expected the memory of a container in bytes, an integer from 6291456 (6 MiB), found the integer 6291455"
       ),
       (
         "memory", "\"64m\"",
-        "the string \"64m\" is no size of a container's memory: use an integer number of bytes from 6291456 (6 MiB)"
-      ), ("cpus", "0", "the integer 0 is no number of processors: use a number from 0.01 to 100000"),
-      ("network", "\"\"", "an empty string stands where a name is needed"),
-      ("mounts", "{}", "an object stands where an array is needed"),
-      ("engine_timeout", "0", "the integer 0 is no time for an answer: use a number of seconds beyond 0, at most 86400"),
-      ("grace", "-1", "the integer -1 is no time in seconds from 0 to 86400"),
-      ("timeout", "0", "the integer 0 is no time in seconds: use a number above 0, at most 31536000"),
+        "expected the memory of a container in bytes, an integer from 6291456 (6 MiB), found the string \"64m\""
+      ), ("cpus", "0", "expected a number of processors from 0.01 to 100000, found the integer 0"),
+      ("network", "\"\"", "expected a name, found an empty string"),
+      ("mounts", "{}", "expected an array, found an object"),
+      ("engine_timeout", "0", "expected a time in seconds, above 0 and at most 86400, found the integer 0"),
+      ("grace", "-1", "expected a time in seconds from 0 to 86400, found the integer -1"),
+      ("timeout", "0", "expected a time in seconds, above 0 and at most 31536000, found the integer 0"),
     ])
   func faults(_ key: String, _ value: String, _ message: String) {
     let error = failure { _ = try options("{\n \"\(key)\": \(value)}") }
@@ -100,10 +100,10 @@ import Testing
       _ = try options(#"{"mounts": [{"source": "/a", "target": "/b"}, {"source": "a", "target": "/b"}]}"#)
     }
     #expect(error?.path == "/mounts/1/source")
-    #expect(error?.message == "the string \"a\" is no absolute path of a file or directory")
+    #expect(error?.message == "expected the absolute path of a file or directory, found the string \"a\"")
     for (mount, message) in [
-      (#"{"target": "/b"}"#, "a mount has no \"source\", which it needs"),
-      (#"{"source": "/a"}"#, "a mount has no \"target\", which it needs"),
+      (#"{"target": "/b"}"#, "missing key \"source\" in a mount"),
+      (#"{"source": "/a"}"#, "missing key \"target\" in a mount"),
     ] {
       let error = failure { _ = try options(#"{"mounts": [\#(mount)]}"#) }
       #expect(error?.path == "/mounts/0" && error?.message == message)

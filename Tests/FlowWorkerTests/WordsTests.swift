@@ -65,7 +65,7 @@ struct Dice {
   @Test("a backslash at the end has nothing to quote", arguments: ["\\", "a\\", "\"\"\\"])
   func lastBackslash(_ command: String) {
     #expect { try split(command) } throws: {
-      ($0 as? Words.Fault)?.text == "it ends with a backslash, which needs a character behind it"
+      ($0 as? Words.Fault)?.text == "it ends with a backslash, which must be followed by a character"
     }
   }
 

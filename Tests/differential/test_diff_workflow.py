@@ -71,7 +71,7 @@ def test_arguments_that_both_refuse(dtype, value):
 def test_missing_arguments_and_unknown_parameters():
     with pytest.raises(err.MissingArgumentError):
         tp.expand_value("$[[name]]", {}, WorkflowTemplate.from_dict({"workflow": {}, "parameters": json.loads(json.dumps(DECLARATIONS))}).parameters)
-    with pytest.raises(fw.DocumentError, match='"name" needs a value'):
+    with pytest.raises(fw.DocumentError, match='"name" has no value'):
         ours({"a": "$[[name]]"}, {})
     for document in ({"a": "$[[nothing]]"}, {"a": [[1]]}):
         full = {"workflow": {"parameters": document}, "parameters": []}

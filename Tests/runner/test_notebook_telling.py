@@ -142,7 +142,7 @@ def test_objects_that_cannot_be_shown(run, source, words):
 
 def test_a_very_long_error(run):
     failed = run("raise ValueError('x' * 3_000_000)")["failed"]
-    assert "characters are left out" in failed["text"] and len(failed["text"]) < 1_100_000
+    assert "characters are omitted" in failed["text"] and len(failed["text"]) < 1_100_000
 
 
 # --- which cell, and why

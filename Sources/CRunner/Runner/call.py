@@ -118,7 +118,7 @@ def find(path):
             )
         at = getattr(at, parts[index])
     if not callable(at):
-        raise Refused("TypeError", '"%s" is no function, but %s' % (path, type(at).__name__))
+        raise Refused("TypeError", '"%s" is not a function, but %s' % (path, type(at).__name__))
     return at
 
 
@@ -127,7 +127,7 @@ def arguments(function, job):
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        raise Refused("TypeError", 'the parameters of "%s" cannot be known' % job["function"])
+        raise Refused("TypeError", 'the parameters of "%s" cannot be determined' % job["function"])
     context = job["context"]
     positional, others, missing = [], {}, []
     for parameter in parameters:
@@ -174,10 +174,9 @@ def value_text(value):
         return exact_text(value)
     except Refused:
         raise
-    except BaseException as error:
-        # The value's own code has raised it, for example a dict whose items() calls sys.exit.
-        reason = "it raises %s when it is looked at" % type_name(error)
-        raise Refused("TypeError", "the value that the function gave is not JSON: " + reason)
+    except BaseException as error:  # Of the value's own making, such as a dict whose items() exits.
+        reason = "it raises %s when it is inspected" % type_name(error)
+        raise Refused("TypeError", "the value that the function returned is not JSON: " + reason)
 
 
 def exact_text(value):
@@ -189,13 +188,13 @@ def exact_text(value):
         reason = fault(value) or "it cannot be written: " + message_of(error)
     else:
         if len(data) > LARGEST:
-            size = "%d bytes, where %d are the limit: a file can take it" % (len(data), LARGEST)
-            raise Refused("TypeError", "the value that the function gave is too large: its JSON text has " + size)
-        # These quick tests show for most values that the text is exact. The others are examined part by part.
+            size = "%d bytes, and the limit is %d: write it to a file instead" % (len(data), LARGEST)
+            raise Refused("TypeError", "the value that the function returned is too large: its JSON text has " + size)
+        # Whether that is all of it, and nothing else, is seen quickly for most values; the others are gone through.
         if "\\u0000" in text or LONG_NUMBER.search(text) or is_deep(data) or differs(text, value):
             reason = fault(value)
     if reason:
-        raise Refused("TypeError", "the value that the function gave is not JSON: " + reason)
+        raise Refused("TypeError", "the value that the function returned is not JSON: " + reason)
     return data
 
 
@@ -226,7 +225,7 @@ def fault(value):
             return "%s %s" % (place_of(path), why)
         if isinstance(part, (list, tuple, dict)):
             if len(opened) == DEEPEST:
-                return "it is nested more than %d levels deep, or in itself" % DEEPEST
+                return "it is nested more than %d levels deep, or contains itself" % DEEPEST
             opened.append(members(part) if isinstance(part, dict) else elements(part))
             path.append(None)
         while opened:
@@ -252,7 +251,7 @@ def members(value):
     seen = set()
     for key, part in value.items():
         if not isinstance(key, str):
-            yield None, None, "has the key %s, which is no string" % repr_of(key)
+            yield None, None, "has the key %s, which is not a string" % repr_of(key)
             return
         name = "".join((key,))
         why = text_fault(name) and "has the key %s, which %s" % (ascii(name[:60]), text_fault(name))
@@ -281,8 +280,8 @@ def text_fault(text):
     if found is None:
         return ""
     if found.group() == "\0":
-        return "has the character NUL in it"
-    return "has half of a surrogate pair in it (%s)" % ascii(found.group())[1:-1]
+        return "contains the character NUL"
+    return "contains half of a surrogate pair (%s)" % ascii(found.group())[1:-1]
 
 
 def repr_of(value):

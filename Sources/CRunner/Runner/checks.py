@@ -48,7 +48,7 @@ class Checked:
         if not os.path.exists(self.notebook):
             raise Failure("notebook", "there is no notebook %s in the run directory" % shown)
         if os.path.isdir(self.notebook):
-            raise Failure("notebook", "%s is a directory, where a notebook is needed" % shown)
+            raise Failure("notebook", "expected a notebook, but %s is a directory" % shown)
         inside = os.path.realpath(self.notebook)
         if not inside.startswith(os.path.join(os.path.realpath("."), "")):
             raise Failure("notebook", "the notebook %s is outside the run directory" % shown)
@@ -58,9 +58,9 @@ class Checked:
         except OSError as error:
             raise Failure("notebook", "the notebook %s cannot be read: %s" % (shown, error.strerror))
         except (ValueError, RecursionError) as error:
-            raise Failure("notebook", "%s is no notebook: it is not JSON: %s" % (shown, one_line(error)))
+            raise Failure("notebook", "%s is not a notebook: it is not JSON: %s" % (shown, one_line(error)))
         if not isinstance(document, dict) or not isinstance(document.get("nbformat"), int):
-            raise Failure("notebook", '%s is no notebook: its JSON has no "nbformat"' % shown)
+            raise Failure("notebook", '%s is not a notebook: its JSON has no "nbformat"' % shown)
         if document["nbformat"] > 4:
             raise Failure(
                 "notebook", "%s has the format %d, which is newer than 4" % (shown, document["nbformat"])
@@ -70,7 +70,7 @@ class Checked:
         try:
             nb = nbformat.v4.upgrade(nbformat.reads(json.dumps(readable(whole(document))), as_version=4))
         except Exception as error:
-            raise Failure("notebook", "%s is no notebook: %s" % (shown, one_line(error)))
+            raise Failure("notebook", "%s is not a notebook: %s" % (shown, one_line(error)))
         self.of = len(nb.cells)
         self.numbers = [at + 1 for at, cell in enumerate(nb.cells) if ERROR_MARKER not in cell.metadata.get("tags", [])]
         papermill.iorw.papermill_io.register(SOURCE, Source(nbformat.writes(nb)))
@@ -89,7 +89,7 @@ class Checked:
         if os.path.exists(self.output) and os.path.samefile(self.output, self.notebook):
             raise Failure("output", "the output notebook %s is the notebook itself" % shown)
         if not os.access(directory, os.W_OK):
-            raise Failure("output", "the output notebook %s cannot be written: no right to" % shown)
+            raise Failure("output", "the output notebook %s cannot be written: permission denied" % shown)
         name = ".%s.partial-%d" % (os.path.basename(self.output), os.getpid())
         # papermill takes "-" and names such as "s3://x" for something else than files, so the path begins with a
         # directory.
@@ -119,7 +119,7 @@ class Checked:
         if not name:
             raise Failure(
                 "kernel_missing",
-                'the notebook %s names no kernel: the worker\'s "kernel" can' % quoted(self.notebook),
+                'the notebook %s names no kernel: set the worker\'s option "kernel"' % quoted(self.notebook),
             )
         specs = KernelSpecManager()
         try:

@@ -142,7 +142,7 @@ class Run:
                 run_sync(self.kernel.forget)()
                 if attempt == 2 or "in use" not in said:
                     reason = ": " + said.splitlines()[-1] if said else ""
-                    message = "the kernel %s ends as soon as it is started%s" % (quoted(name), reason)
+                    message = "the kernel %s ended right after its start%s" % (quoted(name), reason)
                     raise Failure("kernel_start", message)
             except KernelSilent:
                 self.end_kernel(kill=True)

@@ -27,7 +27,7 @@ def shown(text):
     text = "".join((text,))
     if len(text) > LONGEST_TEXT:
         half = LONGEST_TEXT // 2
-        text = "%s\n[... %d characters are left out ...]\n%s" % (text[:half], len(text) - 2 * half, text[-half:])
+        text = "%s\n[... %d characters are omitted ...]\n%s" % (text[:half], len(text) - 2 * half, text[-half:])
     return NO_TEXT.sub("\ufffd", text)
 
 
@@ -143,7 +143,7 @@ def message_of(error):
     try:
         return shown(str(error))
     except BaseException:
-        return "<an exception whose text cannot be had>"
+        return "<an exception without a readable text>"
 
 
 def trace_of(error):

@@ -14,7 +14,7 @@ struct SystemLimit {
       let limit = SystemLimit.number(fws_limit_of_descriptors())
       shown = "RLIMIT_NOFILE is \(limit)"
       likely =
-        "this process has as many descriptors as it may have (RLIMIT_NOFILE, \(limit)): raise the limit, or run fewer "
+        "this process has reached its limit of open descriptors (RLIMIT_NOFILE, \(limit)): raise the limit, or run fewer "
         + "steps at once"
     case ENFILE:
       shown = nil
@@ -23,8 +23,8 @@ struct SystemLimit {
       let limits = SystemLimit.processes
       shown = limits
       likely =
-        "as many processes run as may: \(limits). Raise the limit, or run fewer steps at once; \"retries\" on "
-        + "\"spawn_failed\" wait for others to end"
+        "the limit of processes has been reached: \(limits). Raise the limit, or run fewer steps at once; "
+        + "\"retries\" on \"spawn_failed\" wait for others to end"
     case ENOMEM, ENOBUFS:
       shown = nil
       likely = "memory ran out: that of the system, of the control group, or of this process (RLIMIT_AS)"

@@ -67,7 +67,7 @@ package enum JSONText {
   }
 
   private static let emptyText = FlowError(
-    .syntax, "the text is empty, where a JSON document is needed", position: TextPosition(line: 1, column: 1))
+    .syntax, "expected a JSON document, found an empty text", position: TextPosition(line: 1, column: 1))
 
   private static func error(_ failure: json_error_t, in text: UnsafeRawBufferPointer) -> FlowError {
     var failure = failure
@@ -80,7 +80,7 @@ package enum JSONText {
     if let null = text.firstIndex(of: 0), null <= offset {
       // jansson takes it for the end of the text.
       return FlowError(
-        .syntax, "the text has the byte NUL in it, which JSON has not: is its length right?",
+        .syntax, "the text contains a NUL byte, which JSON does not allow: is its length right?",
         position: JSONLocator(text: text).position(ofByte: null))
     }
     if let token, token.utf8.count <= offset {
@@ -94,9 +94,9 @@ package enum JSONText {
     switch json_error_code(rawValue: UInt32(truncatingIfNeeded: code)) {
     case json_error_out_of_memory: return .noMemory
     case json_error_duplicate_key:
-      message = "the key \(shownToken ?? "of an object") is given twice"
+      message = "duplicate key \(shownToken ?? "in an object")"
     case json_error_null_character, json_error_null_byte_in_key:
-      message = "a string has the character NUL (\\u0000) in it, which no name, path or command can have"
+      message = "a string contains the character NUL (\\u0000), which names, paths and commands cannot contain"
     case json_error_numeric_overflow:
       message = "the number \(shownToken ?? "here") is too large: integers go from -2^63 to 2^63-1, others to 1.8e308"
     case json_error_stack_overflow:

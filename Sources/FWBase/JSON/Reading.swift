@@ -4,23 +4,23 @@ internal import Glibc
 extension JSONRef {
   /// Refuses a value of another kind.
   package func require(_ wanted: Kind) throws(ValidationError) {
-    guard kind == wanted else { throw ValidationError("\(shown) stands where \(wanted.rawValue) is needed") }
+    guard kind == wanted else { throw ValidationError("expected \(wanted.rawValue), found \(shown)") }
   }
 
   /// A string without NUL: one that may be a name, a path or a command.
   package func requireString() throws(ValidationError) -> String {
-    guard let bytes else { throw ValidationError("\(shown) stands where a string is needed") }
+    guard let bytes else { throw ValidationError("expected a string, found \(shown)") }
     return try ValidationError.withoutNUL(bytes)
   }
 
   package func requireName() throws(ValidationError) -> String {
     let name = try requireString()
-    guard !name.isEmpty else { throw ValidationError("an empty string stands where a name is needed") }
+    guard !name.isEmpty else { throw ValidationError("expected a name, found an empty string") }
     return name
   }
 
   package func requireBoolean() throws(ValidationError) -> Bool {
-    guard let boolean else { throw ValidationError("\(shown) stands where true or false is needed") }
+    guard let boolean else { throw ValidationError("expected true or false, found \(shown)") }
     return boolean
   }
 
@@ -43,14 +43,14 @@ extension JSONRef {
 
   package func requireAbsolutePath(of what: String) throws(ValidationError) -> String {
     let path = try requireString()
-    guard path.utf8.first == UInt8(ascii: "/") else { throw ValidationError("\(shown) is no absolute path of \(what)") }
+    guard path.utf8.first == UInt8(ascii: "/") else { throw ValidationError("expected the absolute path of \(what), found \(shown)") }
     return path
   }
 
   /// Seconds between TERM and KILL.
   package func requireGrace() throws(ValidationError) -> Double {
     guard let number, number >= 0, number <= 86_400 else {
-      throw ValidationError("\(shown) is no time in seconds from 0 to 86400")
+      throw ValidationError("expected a time in seconds from 0 to 86400, found \(shown)")
     }
     return number
   }
@@ -58,7 +58,7 @@ extension JSONRef {
   /// A time that something may take.
   package func requireSeconds() throws(ValidationError) -> Double {
     guard let number, number > 0, number <= 31_536_000 else {
-      throw ValidationError("\(shown) is no time in seconds: use a number above 0, at most 31536000")
+      throw ValidationError("expected a time in seconds, above 0 and at most 31536000, found \(shown)")
     }
     return number
   }
@@ -113,13 +113,15 @@ extension ValidationError {
   /// jansson refuses NUL in text; a value that a host has made can have it all the same.
   fileprivate static func withoutNUL(_ bytes: UnsafeRawBufferPointer) throws(ValidationError) -> String {
     if let start = bytes.baseAddress, memchr(start, 0, bytes.count) != nil {
-      throw ValidationError("a string has the character NUL in it, which no name, path or command can have")
+      throw ValidationError("a string contains the character NUL, which names, paths and commands cannot contain")
     }
     return String(decoding: bytes, as: UTF8.self)
   }
 
   fileprivate static func noChoice(_ word: String, _ what: String, _ names: [String]) -> ValidationError {
-    ValidationError("\(MessageFormat.quoted(word)) is no \(what): use \(MessageFormat.choice(names))\(MessageFormat.hint(for: word, among: names))")
+    ValidationError(
+      "\(MessageFormat.quoted(word)) is not \(what): use \(MessageFormat.choice(names))"
+        + MessageFormat.hint(for: word, among: names))
   }
 
   /// A key that the document does not have.
@@ -128,11 +130,11 @@ extension ValidationError {
   }
 
   package static func unknownKey(_ name: String, of what: String, known: [String]) -> ValidationError {
-    let list = known.isEmpty ? "which has none" : "which has \(MessageFormat.choice(known, joining: "and"))"
-    return ValidationError("unknown key \(MessageFormat.quoted(name)) in \(what), \(list)\(MessageFormat.hint(for: name, among: known))", isAboutKey: true)
+    let list = known.isEmpty ? "no keys are allowed" : "expected \(MessageFormat.choice(known))"
+    return ValidationError("unknown key \(MessageFormat.quoted(name)) in \(what): \(list)\(MessageFormat.hint(for: name, among: known))", isAboutKey: true)
   }
 
   package static func missingKey(_ key: String, of what: String) -> ValidationError {
-    ValidationError("\(what) has no \"\(key)\", which it needs")
+    ValidationError("missing key \"\(key)\" in \(what)")
   }
 }

@@ -23,7 +23,7 @@ package struct NotebookContainerOptions: WorkerOptions {
         base = try value.requireName()
         // It becomes a line of a Dockerfile.
         guard base.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
-          throw ValidationError("\(value.shown) is no name of an image")
+          throw ValidationError("expected the name of an image, found \(value.shown)")
         }
       } else if try docker.read(key, value) {
         return

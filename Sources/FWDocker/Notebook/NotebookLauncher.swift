@@ -82,13 +82,13 @@ final class NotebookTalk {
           case .fault(let why): fault = why
           }
         }
-      } catch { fault = "a line of it cannot be read: \(error.message)" }
+      } catch { fault = "one of its lines cannot be read: \(error.message)" }
     }
   }
 
   /// The process of the notebook has ended: says what came of the job.
   func finish(in end: inout CommandEnd, wasAskedToEnd: Bool, output: (UnsafeRawBufferPointer) -> Void) {
-    if !stream.finish(output), fault == nil { fault = "its last line is not complete" }
+    if !stream.finish(output), fault == nil { fault = "its last line is incomplete" }
     if wasAskedToEnd {
       end.position = speech.progress.map { "in cell \($0.cell) of \($0.of)" }
       return
@@ -97,7 +97,7 @@ final class NotebookTalk {
     let code = end.exitCode ?? 1
     if let fault {
       return end.fail(
-        StepFailure(engine: "the Python interpreter of the container does not speak as it should: \(fault)"))
+        StepFailure(engine: "the Python interpreter of the container violated the protocol: \(fault)"))
     }
     if let report = speech.report, !report.isSuccess || code == 0 {
       report.tell(in: &end)

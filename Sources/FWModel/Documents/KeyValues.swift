@@ -64,7 +64,7 @@ package struct KeyValues {
         set(name, try KeyValues.readValue(value))
       }
     default:
-      throw ValidationError("\(json.shown) stands where an array of {\"key\", \"value\"} or an object is needed")
+      throw ValidationError("expected an array of {\"key\", \"value\"} or an object, found \(json.shown)")
     }
   }
 
@@ -91,15 +91,15 @@ package struct KeyValues {
     if let integer = json.integer { return String(integer) }
     // It may be a secret: what it is, and not which.
     let shown = json.kind == .real ? "a number with a fraction" : json.shown
-    guard json.kind == .string else { throw ValidationError("\(shown) stands where a string or an integer is needed") }
+    guard json.kind == .string else { throw ValidationError("expected a string or an integer, found \(shown)") }
     return try json.requireString()
   }
 
   private static func check(_ key: String, _ keys: Keys) throws(ValidationError) {
     guard keys == .environment else { return }
-    if key.isEmpty { throw ValidationError("an environment variable has an empty name") }
+    if key.isEmpty { throw ValidationError("the name of an environment variable is empty") }
     if key.utf8.contains(UInt8(ascii: "=")) {
-      throw ValidationError("the name \(MessageFormat.quoted(key)) of an environment variable has a \"=\" in it")
+      throw ValidationError("the name \(MessageFormat.quoted(key)) of an environment variable contains \"=\"")
     }
   }
 }

@@ -48,7 +48,7 @@ extension JSONRef {
     switch kind {
     case .string: if let reference = string.flatMap({ Reference($0) }) { try body(reference) }
     case .array:
-      if inList { throw ValidationError("a list stands directly in another list, which a workflow cannot have") }
+      if inList { throw ValidationError("a list in a workflow cannot directly contain another list") }
       try forEachElement { (index, element) throws(ValidationError) in
         do throws(ValidationError) { try element.forEachReference(depth: depth + 1, inList: true, body) } catch {
           throw error.inside(index)

@@ -27,7 +27,7 @@ package struct RunSettings: Sendable {
       timeout = try value.requireSeconds()
     } else if key == "output_limit" {
       guard let integer = value.integer, integer >= 0, let bytes = Int(exactly: integer) else {
-        throw ValidationError("\(value.shown) is no number of bytes: use an integer from 0")
+        throw ValidationError("expected a number of bytes, an integer from 0, found \(value.shown)")
       }
       outputLimit = bytes
     } else if key == "spill" {
@@ -113,7 +113,7 @@ package struct RetryPolicy: Sendable {
     try json.readMembers { (key, value) throws(ValidationError) in
       if key == "max" {
         guard let number = value.integer, (0...1000).contains(number) else {
-          throw ValidationError("\(value.shown) is no number of further attempts: use an integer from 0 to 1000")
+          throw ValidationError("expected a number of further attempts, an integer from 0 to 1000, found \(value.shown)")
         }
         limit = Int(number)
       } else if key == "on" {
@@ -124,7 +124,7 @@ package struct RetryPolicy: Sendable {
         delay = try RetryPolicy.seconds(value)
       } else if key == "factor" {
         guard let number = value.number, number >= 1, number <= 100 else {
-          throw ValidationError("\(value.shown) is no factor: use a number from 1 to 100")
+          throw ValidationError("expected a factor, a number from 1 to 100, found \(value.shown)")
         }
         factor = number
       } else if key == "max_delay" {
@@ -139,7 +139,7 @@ package struct RetryPolicy: Sendable {
 
   private static func seconds(_ value: JSONRef) throws(ValidationError) -> Double {
     guard let number = value.number, number >= 0, number <= 86_400 else {
-      throw ValidationError("\(value.shown) is no time in seconds from 0 to 86400")
+      throw ValidationError("expected a time in seconds from 0 to 86400, found \(value.shown)")
     }
     return number
   }
@@ -148,7 +148,7 @@ package struct RetryPolicy: Sendable {
     var causes: Set<Cause> = []
     try value.require(.array)
     try value.forEachElement { (index, element) throws(ValidationError) in
-      do throws(ValidationError) { causes.insert(try element.requireChoice("outcome to try again after")) } catch {
+      do throws(ValidationError) { causes.insert(try element.requireChoice("an outcome to retry on")) } catch {
         throw error.inside(index)
       }
     }
@@ -160,7 +160,7 @@ package struct RetryPolicy: Sendable {
     try value.require(.array)
     try value.forEachElement { (index, element) throws(ValidationError) in
       guard let code = element.integer, (1...255).contains(code) else {
-        throw ValidationError("\(element.shown) is no exit code of a failure: use an integer from 1 to 255").inside(index)
+        throw ValidationError("expected the exit code of a failure, an integer from 1 to 255, found \(element.shown)").inside(index)
       }
       codes.insert(code)
     }
@@ -209,7 +209,7 @@ package struct RunOptions: Sendable {
   package init(reading json: JSONRef) throws(ValidationError) {
     try json.readMembers { (key, value) throws(ValidationError) in
       if key == "events" {
-        events = try value.requireChoice("kind of events")
+        events = try value.requireChoice("a value of \"events\"")
       } else if !(try settings.read(key, value)) {
         throw .unknownKey(key, of: "the options of a run", known: ["events"] + RunSettings.keys)
       }

@@ -59,7 +59,8 @@ package struct StepDocument {
   private mutating func readAction(_ action: JSONRef) throws(ValidationError) {
     if let reference = action.string {
       throw ValidationError(
-        "the action is the text \(MessageFormat.quoted(reference)): an object is needed, or in a workflow a reference to one, "
+        "expected an object as the action, found the string \(MessageFormat.quoted(reference)); in a workflow it may be "
+          + "a reference "
           + "such as $[[name]]"
       )
     }
@@ -85,7 +86,7 @@ package struct StepDocument {
         throw .unknownKey(key, of: "an action", known: ["commands", "func", "notebook"])
       }
     }
-    throw ValidationError("the action is of no type: it needs \"environment\" and \"commands\", or \"func\", or \"notebook\"")
+    throw ValidationError("the type of the action is unknown: expected \"environment\" and \"commands\", or \"func\", or \"notebook\"")
   }
 
   private mutating func readContainer(_ action: JSONRef) throws(ValidationError) {

@@ -17,19 +17,19 @@ package struct VolumeKey: Hashable, Sendable {
   package init(checking text: String) throws(ValidationError) { try self.init(checking: Array(text.utf8)) }
 
   init(checking given: [UInt8]) throws(ValidationError) {
-    if given.isEmpty { throw ValidationError("an empty string stands where the key of a file is needed") }
+    if given.isEmpty { throw ValidationError("expected the key of a file, found an empty string") }
     if given.first == VolumeKey.slash {
       throw ValidationError(
         "the key \(MessageFormat.quoted(bytes: given)) is an absolute path: a key is relative to the base of its volume")
     }
     if given.count > 1024 { throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has more than 1024 bytes") }
     if given.contains(0) {
-      throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has a NUL in it, which no file's name can have")
+      throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) contains a NUL")
     }
     var bytes: [UInt8] = []
     for part in given.split(separator: VolumeKey.slash) where !part.elementsEqual(".".utf8) {
       if part.elementsEqual("..".utf8) {
-        throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has \"..\" in it, which would lead out of its volume")
+        throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) contains \"..\", which could lead out of its volume")
       }
       if part.count > 255 { throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has a part of more than 255 bytes") }
       if !bytes.isEmpty { bytes.append(VolumeKey.slash) }

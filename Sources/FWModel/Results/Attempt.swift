@@ -35,7 +35,7 @@ package struct Attempt {
       message = CText(message: "step \(shownStep)\(place) \(last.explanation(limit: limit()))\(last.gaps)")
     }
     if returncode == 0, let gap = commands.first(where: { !$0.gaps.isEmpty }) {
-      message = CText(message: "step \(shownStep) has ended with status 0\(gap.gaps)")
+      message = CText(message: "step \(shownStep) ended with status 0\(gap.gaps)")
     }
     explanation = last.flatMap { Explanation($0, type: type, step: step.type, path: path, engine: engine, secrets) }
     stdout = commands.flatMap(\.end.stdout.pieces)
@@ -71,8 +71,8 @@ package struct Attempt {
     var attempt = self
     attempt.outcome = .cancelled
     attempt.delay = nil
-    let before = message.map { "; the attempt before had failed: \($0.string)" } ?? ""
-    attempt.message = CText(message: "step \(shownStep) was cancelled before it was tried again\(before)")
+    let before = message.map { "; the previous attempt failed: \($0.string)" } ?? ""
+    attempt.message = CText(message: "step \(shownStep) was cancelled before the next attempt\(before)")
     return attempt
   }
 }
@@ -122,25 +122,26 @@ package struct CommandRecord {
     case .exited:
       let code = end.exitCode ?? 1
       if end.container != nil { return "exited with status \(code): \(shown)" }
-      let unexecutable = isLong ? " (not executable, or longer than the system takes)" : " (not executable)"
-      let hint = code == 127 ? " (the shell found no such command)" : code == 126 ? unexecutable : ""
+      let unexecutable = isLong ? " (not executable, or longer than the system allows)" : " (not executable)"
+      let hint = code == 127 ? " (command not found)" : code == 126 ? unexecutable : ""
       return "exited with status \(code)\(hint): \(shown)"
     case .signaled:
       let number = end.signal ?? 0
-      let likely = end.outOfMemory == nil ? "" : "; its container's memory had likely run out"
+      let likely = end.outOfMemory == nil ? "" : "; its container had probably run out of memory"
       return "was ended by signal \(number)\(CommandRecord.signalName(number))\(likely): \(shown)"
-    case .oom: return "was ended, because the memory of its container ran out: \(shown)"
+    case .oom: return "was ended because its container ran out of memory: \(shown)"
     case .timeout:
-      if let position { return "was ended \(position), because \(limit) had passed: \(shown)" }
-      return "was ended, because \(limit) had passed\(ending): \(shown)"
+      if let position { return "was ended \(position) because \(limit) had passed: \(shown)" }
+      return "was ended because \(limit) had passed\(ending): \(shown)"
     case .cancelled:
       if let position { return "was cancelled \(position): \(shown)" }
-      return "was ended, because the step was cancelled\(ending): \(shown)"
-    case .statusUnknown: return "ended, but nobody knows how: \(end.loss ?? "its monitor process was killed"): \(shown)"
+      return "was ended because the step was cancelled\(ending): \(shown)"
+    case .statusUnknown: return "ended with an unknown status: "
+      + "\(end.loss ?? "its monitor process was killed"): \(shown)"
     case .spawnFailed, .inputMissing: return "could not be started: \(failure)"
     case .outputMissing, .volumeFailed: return "failed: \(failure)"
     case .engineFailed:
-      return "\(end.container == nil && end.pid == nil ? "could not be run" : "was not run to its end"): \(failure)"
+      return "\(end.container == nil && end.pid == nil ? "could not be run" : "was not completed"): \(failure)"
     }
   }
 

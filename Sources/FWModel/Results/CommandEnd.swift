@@ -66,9 +66,9 @@ extension CommandEnd {
     unread = why
     guard outcome == .exited, exitCode == 0 else { return }
     outcome = .engineFailed
-    failure = "what it has written to \(stream.name) could not be read to its end: \(why)"
-    explanation = "ended with status 0, but what it has written could not be read"
-    likely = "the system could not hand over what was written: \"retries\" on \"engine_failed\" may help"
+    failure = "its \(stream.name) could not be read to the end: \(why)"
+    explanation = "ended with status 0, but its output could not be read"
+    likely = "the system could not deliver the output; \"retries\" on \"engine_failed\" may help"
   }
 
   /// It has ended, but that says nothing of the command: it was not run, or not to its end.

@@ -43,34 +43,34 @@ package struct Explanation {
       if let path { tried = [path.shown] + tried }
       likely =
         end.exitCode == 126
-        ? "the program is a file without the right to be executed, or a directory; it is for another kind of machine; "
-          + "or one of its arguments is longer than 128 KiB"
+        ? "the program is not an executable file, is built for another kind of machine, or has an argument that is "
+          + "longer than 128 KiB"
         : path?.isMissing == true
-          ? "the environment of the command has no PATH: put one into the \"env\" of the worker, or set \"inherit_env\""
-          : "the program is not installed, is spelled otherwise, or PATH lacks its directory"
+          ? "the environment of the command has no PATH: set one in the worker's \"env\", or set \"inherit_env\""
+          : "the program is not installed, its name is misspelled, or its directory is not in PATH"
     case .exited where step != .container && end.exception?.trace.isEmpty != false:
       layer = step == .notebook ? .notebook : .function
-      likely = step == .notebook ? "the output notebook and the standard error say more" : nil
+      likely = step == .notebook ? "see the output notebook and the standard error" : nil
     case .exited:
       layer = step == .code ? .function : step == .notebook ? .notebook : .command
-      likely = step == .container ? "the program says why on its standard error" : "the trace says where"
+      likely = step == .container ? "see the standard error of the program" : "see the trace"
     case .signaled:
       layer = .command
       likely = Explanation.signal(end.signal ?? 0)
     case .timeout, .cancelled:
       layer = end.explanation != nil && remote == .scheduler ? .scheduler : .host
-      if let signal = end.endedBy { tried.append("TERM" + (signal == .kill ? ", and KILL after the grace" : "")) }
+      if let signal = end.endedBy { tried.append("TERM" + (signal == .kill ? ", then KILL after the grace" : "")) }
       likely =
         end.outcome == .cancelled
         ? nil
         : end.likely != nil
           ? end.likely
           : layer == .scheduler
-            ? "the step needs more \"time\", or a longer \"queue_timeout\""
-            : "the step needs a longer \"timeout\", or stands still"
+            ? "the step needs more \"time\" or a longer \"queue_timeout\""
+            : "the step needs a longer \"timeout\", or it hangs"
     case .oom:
       layer = remote
-      likely = "the step needs more \"memory\" than its worker gives it"
+      likely = "the step needs more \"memory\" than its worker allows"
     case .spawnFailed:
       layer = remote == .scheduler && end.failure?.contains("scheduler") == true ? .scheduler : .start
       if let call = end.failedCall { tried.append(call) }
@@ -84,29 +84,30 @@ package struct Explanation {
     case .outputMissing:
       layer = .volume
       likely =
-        "the step writes the file under another name or in another directory, or its \"outputs\" are not what it writes"
+        "the step writes the file under another name or in another directory, or its \"outputs\" are wrong"
     case .inputMissing:
       layer = .volume
-      likely = "the file is not in the run directory, has another name, or its volume does not list it under \"files\""
+      likely = "the file is not in the run directory, has another name, or is not listed in the \"files\" of its volume"
     case .volumeFailed:
       layer = .volume
       likely = nil
     case .statusUnknown:
       layer = remote == .scheduler ? .scheduler : .supervisor
       likely =
-        end.likely ?? "something outside ended what watched the command: the system when memory ran out, or a person"
+        end.likely
+        ?? "the process that watched the command was killed: by the system when memory ran out, or by a person"
     }
     self.tried = tried.map { MessageFormat.foreign(secrets.masked($0), limit: 1000) }
   }
 
   private static func signal(_ number: Int32) -> String? {
     switch number {
-    case SIGKILL: return "somebody killed it: the system when memory ran out (its log says so), or a person"
-    case SIGTERM: return "somebody asked it to end"
-    case SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP: return "a defect of the program"
-    case SIGXCPU: return "its limit of processor time (\"cpu_time\") was reached"
-    case SIGXFSZ: return "its limit of the size of files (\"file_size\") was reached"
-    case SIGPIPE: return "it wrote to a program that had ended"
+    case SIGKILL: return "it was killed: by the system when memory ran out (see its log), or by a person"
+    case SIGTERM: return "another process asked it to end"
+    case SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP: return "a defect in the program"
+    case SIGXCPU: return "the limit of processor time (\"cpu_time\") was reached"
+    case SIGXFSZ: return "the limit of file size (\"file_size\") was reached"
+    case SIGPIPE: return "it wrote to a pipe whose reader had ended"
     default: return nil
     }
   }
@@ -147,7 +148,7 @@ package enum SearchPath {
     switch self {
     case .given(let path): return "PATH=\(path)"
     case .inherited(let path): return "PATH=\(path) (this process's)"
-    case .missing: return "no PATH: the shell's built-in one"
+    case .missing: return "no PATH: the shell uses its built-in one"
     }
   }
 }

@@ -53,9 +53,9 @@ package struct RunResult {
     var told = failure.map { "the workflow failed: \($0.reason)" } ?? steps.last?.message?.string
     if let unkept {
       if returncode == 0 {
-        (outcome, returncode, told) = (unkept.outcome, 1, "the workflow failed, though its steps succeeded")
+        (outcome, returncode, told) = (unkept.outcome, 1, "the steps succeeded, but the workflow failed")
       }
-      told = "\(told ?? ""); its state is not kept, so that another run begins from an earlier step: \(unkept.reason)"
+      told = "\(told ?? ""); its state could not be stored, so another run begins from an earlier step: \(unkept.reason)"
     }
     self.outcome = outcome
     self.returncode = returncode

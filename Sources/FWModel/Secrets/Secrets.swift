@@ -43,8 +43,8 @@ package final class Secrets: Sendable {
       for text in [entry, text].compactMap({ $0 }) where !text.isEmpty && text.utf8.count < Secrets.leastSize {
         throw FlowError(
           .document,
-          "step \(step.shownName): the secret \(MessageFormat.quoted(name)) has fewer than \(Secrets.leastSize) bytes, which "
-            + "cannot be kept out of what is told",
+          "step \(step.shownName): the secret \(MessageFormat.quoted(name)) has fewer than \(Secrets.leastSize) bytes "
+            + "and therefore cannot be masked",
           path: index < worker.count ? "" : "/secrets/\(index - worker.count)")
       }
       if run.isEmpty {

@@ -43,15 +43,15 @@ extension Step {
         throw refusal(
           of: index,
           "invalid placeholder at line \(fault.position.line), column \(fault.position.column), near "
-            + "\(MessageFormat.quoted(fault.following)): use $name or ${name} for a value, and $$ for a dollar",
+            + "\(MessageFormat.quoted(fault.following)): use $name or ${name} for a value, and $$ for a dollar sign",
           at: fault.position)
       }
       if !secrets.isEmpty, let (name, position) = template.firstPlaceholder(where: { secrets.contains($0) }) {
         throw refusal(
           of: index,
-          "the secret \(MessageFormat.quoted(name)) at line \(position.line), column \(position.column) would be seen by "
-            + "everybody as an argument of the command: use $$\(MessageFormat.foreign(name)), the variable of the "
-            + "environment that has it",
+          "the secret \(MessageFormat.quoted(name)) at line \(position.line), column \(position.column) would be "
+            + "visible to all users as an argument of the command: use the environment variable "
+            + "$$\(MessageFormat.foreign(name)) instead",
           at: position)
       }
       if let objects = context?.objects, !objects.isEmpty,

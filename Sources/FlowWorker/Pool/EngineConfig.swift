@@ -139,7 +139,7 @@ struct EngineConfig: ~Copyable {
   // MARK: Both
 
   private static func notAConfiguration(_ json: JSONRef) -> ValidationError {
-    ValidationError("\(json.shown) stands where an engine configuration (an object) or a list of workers (an array) is needed")
+    ValidationError("expected an engine configuration (an object) or a list of workers (an array), found \(json.shown)")
   }
 
   private mutating func readMember(_ key: String, _ value: JSONRef) throws(ValidationError) {
@@ -169,7 +169,8 @@ struct EngineConfig: ~Copyable {
   private mutating func beginMapping(_ key: String) throws(ValidationError) {
     if let other = mappingKey {
       throw ValidationError(
-        "the configuration has both \"\(other)\" and \"\(key)\", which are two forms of one thing", isAboutKey: true)
+        "the configuration has both \"\(other)\" and \"\(key)\", which mean the same: "
+          + "use one of them", isAboutKey: true)
     }
     mappingKey = key
   }

@@ -87,7 +87,7 @@ extension Report {
       page.write(timeline)
       text = page.buffer()
     default:
-      throw FlowError(.unknown, "there is no view \(MessageFormat.quoted(format)): use \"trace\" or \"html\"")
+      throw FlowError(.unknown, "unknown format \(MessageFormat.quoted(format)): use \"trace\" or \"html\"")
     }
     guard let start = text.take() else { throw .noMemory }
     return start

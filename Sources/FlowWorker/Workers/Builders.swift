@@ -8,12 +8,14 @@ package enum SpecBuilder {
   /// - Parameters:
   ///   - variables: JSON text of an object; `nil`: none.
   ///   - env: JSON text of an object; `nil`: none.
+  ///   - options: JSON text of an object, whose keys the reader of the specification checks; `nil`: none.
   package static func worker(
-    type: String, identifier: String?, variables: UnsafeRawBufferPointer?, env: UnsafeRawBufferPointer?, volume: String?
+    type: String, identifier: String?, variables: UnsafeRawBufferPointer?, env: UnsafeRawBufferPointer?,
+    volume: String?, options: UnsafeRawBufferPointer?
   ) throws(FlowError) -> CString {
     let names = WorkerRegistry.all.map(\.type.name)
     guard names.contains(where: { $0.isSame(as: type) }) else {
-      throw FlowError(.document, "\(MessageFormat.quoted(type)) is no worker type: use \(MessageFormat.choice(names))\(MessageFormat.hint(for: type, among: names))")
+      throw FlowError(.document, "\(MessageFormat.quoted(type)) is not a worker type: use \(MessageFormat.choice(names))\(MessageFormat.hint(for: type, among: names))")
     }
     if identifier?.isEmpty == true { throw FlowError(.document, "the identifier of a worker is empty") }
     guard let document = json_object() else { throw .noMemory }
@@ -23,6 +25,12 @@ package enum SpecBuilder {
     set(spec, "env", try pairs(env, .environment))
     set(spec, "variables", try pairs(variables, .any))
     if let volume, !volume.isEmpty { set(spec, "volume", json_string(volume)) }
+    if let options {
+      try JSONText.read(options) { (value) throws(ValidationError) in
+        try value.require(.object)
+        set(spec, "options", json_incref(value.raw))
+      }
+    }
     guard let text = spec.read({ JSONText.compact($0) }) else {
       throw FlowError(.document, "the identifier or the volume of a worker is not valid UTF-8")
     }

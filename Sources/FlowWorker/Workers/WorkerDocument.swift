@@ -28,13 +28,13 @@ struct WorkerDocument {
       if key == "name" {
         name = try value.requireName()
       } else if key == "type" {
-        entry = try value.requireChoice("worker type", among: WorkerRegistry.all, \.type.name)
+        entry = try value.requireChoice("a worker type", among: WorkerRegistry.all, \.type.name)
       } else if key == "env" {
         env = try KeyValues(reading: value, .environment)
       } else if key == "variables" || key == "vars" {
         if let other = variablesKey {
           throw ValidationError(
-            "a worker has both \"\(other)\" and \"\(key.string)\", which are two names of one thing", isAboutKey: true)
+            "a worker has both \"\(other)\" and \"\(key.string)\", which mean the same: use one of them", isAboutKey: true)
         }
         variablesKey = key.string
         variables = try KeyValues(reading: value, .any)

@@ -64,7 +64,7 @@ struct Declarations {
     try json.readMembers { (key, value) throws(ValidationError) in
       switch key.string {
       case "name": name = try value.requireName()
-      case "dtype": kind = try value.requireChoice("type of a parameter")
+      case "dtype": kind = try value.requireChoice("a parameter type")
       case "defaultValue": fallback = value.kind == .null ? nil : JSONValue(keeping: value)
       case "isRequired": isRequired = try value.requireBoolean()
       case "range": range = value.kind == .null ? nil : try NumberRange(reading: value)
@@ -114,7 +114,7 @@ extension Declarations.Declaration {
       let isKnown = values.contains { $0.read { json_equal($0.raw, json.raw) == 1 } }
       guard isKnown else {
         let known = MessageFormat.listed(values) { $0.read { $0.shownValue } }
-        throw ValidationError("\(json.shown) is no choice of the parameter \(MessageFormat.quoted(name)): it has \(known)")
+        throw ValidationError("expected one of \(known) for the parameter \(MessageFormat.quoted(name)), found \(json.shown)")
       }
       value = JSONValue(keeping: json)
     case .actor:
@@ -130,12 +130,12 @@ extension Declarations.Declaration {
   }
 
   private func refused(_ json: JSONRef, _ wanted: String) -> ValidationError {
-    ValidationError("\(json.shown) stands where the parameter \(MessageFormat.quoted(name)) needs \(wanted)")
+    ValidationError("expected \(wanted) for the parameter \(MessageFormat.quoted(name)), found \(json.shown)")
   }
 
   private func check(_ number: Double, _ json: JSONRef) throws(ValidationError) {
     guard let range, !range.contains(number) else { return }
-    throw ValidationError("\(json.shown) is not in the range \(range.text) of the parameter \(MessageFormat.quoted(name))")
+    throw ValidationError("expected a value in the range \(range.text) for the parameter \(MessageFormat.quoted(name)), found \(json.shown)")
   }
 
   private func integer(_ json: JSONRef) -> Int64? {
@@ -183,7 +183,7 @@ struct NumberRange {
     guard let first = text.first, let last = text.last, "[(".contains(first), "])".contains(last), parts.count == 2,
       parts.allSatisfy({ $0.isEmpty || Double($0) != nil })
     else {
-      throw ValidationError("\(MessageFormat.quoted(text)) is no range: write it as \"[0,100]\", with \"(\" or \")\" for an open end")
+      throw ValidationError("invalid range \(MessageFormat.quoted(text)): write it as \"[0,100]\", with \"(\" or \")\" for an open end")
     }
     low = Double(parts[0])
     high = Double(parts[1])

@@ -27,8 +27,8 @@ extension Workflow.Resolved {
       guard volumes.spec(Location(volume)) != nil else {
         throw FlowError(
           .unknown,
-          "step \(step.shownName) is for the worker \(MessageFormat.quoted(worker.cName.string)), whose volume "
-            + "\(MessageFormat.quoted(volume)) the configuration does not have; \(volumes.hint(volume))", path: pointer)
+          "step \(step.shownName) runs on the worker \(MessageFormat.quoted(worker.cName.string)) with the volume "
+            + "\(MessageFormat.quoted(volume)), which the configuration does not have; \(volumes.hint(volume))", path: pointer)
       }
       workers.append(lent)
     }

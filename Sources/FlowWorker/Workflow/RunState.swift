@@ -64,8 +64,8 @@ final class RunState {
       // An object that JSON does not have would be another one when it is read, and a secret must be in no file.
       if let object = result.last.commands.last?.end.object {
         return result.noted(
-          "its value is \(MessageFormat.foreign(secrets.masked(object.kind))), which JSON has not: the state directory does "
-            + "not have the step, and another run runs it again")
+          "its value is \(MessageFormat.foreign(secrets.masked(object.kind))), which JSON cannot express: the state "
+            + "directory cannot store the step, so another run will run it again")
       }
       guard !secrets.contains(argument), let given = context[argument] else { return result }
       value = JSONValue(keeping: given)

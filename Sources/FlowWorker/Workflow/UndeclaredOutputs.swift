@@ -56,9 +56,9 @@ struct UndeclaredOutputs {
           .outputMissing,
           "its output \(key.shown) is missing: "
             + (isThere
-              ? "what is there was there before the run, and no step has changed it (a workflow with \"kept\": true in "
-                + "its \"files\" may leave it as it is)"
-              : "no step has made it"))
+              ? "it existed before the run, and no step changed it (set \"kept\": true in the workflow's "
+                + "\"files\" to allow this)"
+              : "no step has created it"))
       }
     }
   }

@@ -78,7 +78,7 @@ package final class Workflow: Sendable {
       try json.require(.object)
       guard let inner = json["workflow"] else {
         guard json["steps"] != nil else {
-          throw ValidationError("the workflow has neither \"steps\" nor, as a template has it, \"workflow\"")
+          throw ValidationError("missing key \"steps\" in the workflow, or \"workflow\" in the template")
         }
         try readSpec(json)
         return
@@ -150,7 +150,8 @@ package final class Workflow: Sendable {
       guard isTemplate, declarations[reference.name] == nil else { return }
       let names = declarations.names
       throw ValidationError(
-        "\(reference.shown) refers to a parameter that the template does not declare: it has \(MessageFormat.names(names))"
+        "\(reference.shown) refers to a parameter that the template does not declare: it declares "
+          + "\(MessageFormat.names(names))"
           + MessageFormat.hint(for: reference.name, among: names))
     }
   }
@@ -214,7 +215,7 @@ package final class Workflow: Sendable {
       }
     }
     for declaration in declarations.all where declaration.isRequired && values[Name(declaration.name)] == nil {
-      throw ValidationError("the parameter \(MessageFormat.quoted(declaration.name)) needs a value, and has none")
+      throw ValidationError("the parameter \(MessageFormat.quoted(declaration.name)) has no value")
     }
   }
 

@@ -403,7 +403,7 @@ final class WorkflowRun: Execution {
   private func refuse(_ step: Step, _ worker: Worker, _ failure: StepFailure) -> Next {
     var end = CommandEnd(failure: failure, started: fws_wall()).masked(by: secrets, of: step)
     if failure.outcome == .cancelled || failure.outcome == .timeout {
-      end.explanation = "was not started, because \(failure.reason)"
+      end.explanation = "was not started because \(failure.reason)"
     }
     keep(StepResult(step: step, worker: worker.cName.string, worker.type, end: end, limit: settings.limit, started: end.started, duration: 0))
     return finish(nil)

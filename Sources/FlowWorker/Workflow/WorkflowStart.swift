@@ -24,7 +24,7 @@ struct WorkflowOptions {
   init(reading json: JSONRef) throws(ValidationError) {
     try json.readMembers { (key, value) throws(ValidationError) in
       if key == "events" {
-        events = try value.requireChoice("kind of events")
+        events = try value.requireChoice("a value of \"events\"")
       } else if key == "deadline" {
         deadline = try value.requireSeconds()
       } else if key == "state" {

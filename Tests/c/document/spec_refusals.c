@@ -6,7 +6,7 @@ static void refused(const char *type, const char *identifier, const char *variab
 {
     char *json = NULL;
     fw_error *error = NULL;
-    fw_status status = fw_spec_worker(type, identifier, variables, env, NULL, &json, &error);
+    fw_status status = fw_spec_worker(type, identifier, variables, FW_ZERO_TERMINATED, env, FW_ZERO_TERMINATED, NULL, NULL, 0, &json, &error);
     if (!CHECK_REFUSED(status, want, &error, path, part))
         fprintf(stderr, "    %s %s %s %s\n", type, identifier, variables ? variables : "-", env ? env : "-");
 }
@@ -25,5 +25,12 @@ int main(void)
     refused("code", "x", "{\"a/b\": null}", NULL, FW_E_DOCUMENT, "/a~1b", "null");
     refused("code", "x", NULL, "{\"\": \"1\"}", FW_E_DOCUMENT, "/", "empty");
     refused("code", "x", NULL, "{\"A=B\": \"1\"}", FW_E_DOCUMENT, "/A=B", "\"=\"");
+
+    char *json = NULL;
+    fw_error *error = NULL;
+    fw_status status = fw_spec_slurm("x", NULL, 0, NULL, 0, NULL, "[]", FW_ZERO_TERMINATED, &json, &error);
+    CHECK_REFUSED(status, FW_E_DOCUMENT, &error, "", "object");
+    status = fw_spec_docker("x", NULL, 0, NULL, 0, NULL, "{", FW_ZERO_TERMINATED, &json, &error);
+    CHECK_REFUSED(status, FW_E_SYNTAX, &error, NULL, "");
     return check_done();
 }

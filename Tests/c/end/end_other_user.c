@@ -65,7 +65,7 @@ static void as_nobody(void)
     snprintf(command, sizeof command, "exec %s %s", program, pids_path);
     step = run_step("s", (const char *const[]){command, NULL});
     fw_exec *exec = NULL;
-    REQUIRE(fw_exec_start(worker, step, NULL, "/", NULL, &exec, NULL) == FW_OK);
+    REQUIRE(fw_exec_start(worker, step, NULL, "/", NULL, 0, &exec, NULL) == FW_OK);
     FILE *file;
     for (int lines = 0; lines < 2; a_moment()) {
         lines = 0;

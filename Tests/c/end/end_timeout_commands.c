@@ -41,7 +41,7 @@ static fw_result *run_with(double worker_timeout, double step_timeout, const cha
     fw_step *step = check_step(json);
     fw_exec *exec = NULL;
     fw_error *error = NULL;
-    CHECK_OK(fw_exec_start(worker, step, NULL, check_dir(), options, &exec, &error), &error);
+    CHECK_OK(fw_exec_start(worker, step, NULL, check_dir(), options, FW_ZERO_TERMINATED, &exec, &error), &error);
     REQUIRE(exec != NULL);
     fw_step_free(step);
     fw_worker_free(worker);

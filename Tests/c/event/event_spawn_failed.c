@@ -40,7 +40,7 @@ static void without_rundir(const char *rundir, const char *part)
     fw_step *step = run_step("s", (const char *const[]){"echo one", "echo two", NULL});
     fw_exec *exec = NULL;
     fw_error *error = NULL;
-    CHECK_OK(fw_exec_start(worker, step, NULL, rundir, NULL, &exec, &error), &error);
+    CHECK_OK(fw_exec_start(worker, step, NULL, rundir, NULL, 0, &exec, &error), &error);
     REQUIRE(exec != NULL);
     fails(exec, "step_started step_ended", part);
     fw_step_free(step);

@@ -59,7 +59,7 @@ static void started(const fw_worker *worker)
     fw_step *step = run_step("s", (const char *const[]){"until test -e go; do sleep 0.01; done; echo here", NULL});
     fw_exec *exec = NULL;
     fw_error *error = NULL;
-    CHECK_OK(fw_exec_start(worker, step, NULL, check_directory, NULL, &exec, &error), &error);
+    CHECK_OK(fw_exec_start(worker, step, NULL, check_directory, NULL, 0, &exec, &error), &error);
     fw_step_free(step);
     leave_free(0);
     CHECK_INT(fw_exec_fd(exec), -1);

@@ -94,7 +94,7 @@ static void cancelled(fw_pool *pool)
     REQUIRE(pthread_create(&thread, NULL, cancel, exec) == 0);
     result = wait_for(exec);
     pthread_join(thread, NULL);
-    check_end(result, FW_CANCELLED, false, "goes on in its thread");
+    check_end(result, FW_CANCELLED, false, "is still running in its thread");
     CHECK_OUTPUT(result, FW_STDERR, 0, "begun\n");
     fw_result_free(result);
     fw_exec_free(exec);
@@ -124,7 +124,7 @@ static void timed_out(fw_pool *pool)
     fw_result_free(result);
     sem_wait(&begun);
     result = function_call(pool, "deaf", context, NULL, "'timeout': 0.05");
-    check_end(result, FW_TIMEOUT, false, "given up at its timeout");
+    check_end(result, FW_TIMEOUT, false, "exceeded its timeout");
     fw_result_free(result);
     sem_wait(&begun);
     char *text = NULL;
@@ -167,7 +167,7 @@ static void pool_goes(void)
     fw_pool *pool = check_pool("[]");
     fw_error *error = NULL;
     fw_context *context = check_context("{\"a\": [1]}");
-    CHECK_OK(fw_function_register(pool, "deaf", "[\"a\"]", deaf, &released, release, &error), &error);
+    CHECK_OK(fw_function_register(pool, "deaf", "[\"a\"]", FW_ZERO_TERMINATED, deaf, &released, release, &error), &error);
     fw_exec *exec = function_start(pool, "deaf", context, NULL, NULL);
     sem_wait(&begun);
     fw_pool_free(pool);

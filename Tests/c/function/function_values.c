@@ -117,20 +117,22 @@ static void release(void *payload)
 static void registrations(fw_pool *pool)
 {
     fw_error *error = NULL;
-    CHECK_FAILS(fw_function_register(NULL, "f", NULL, nothing, &released, release, &error), FW_E_INVALID, &error,
+    CHECK_FAILS(fw_function_register(NULL, "f", NULL, 0, nothing, &released, release, &error), FW_E_INVALID, &error,
                 "pool");
-    CHECK_FAILS(fw_function_register(pool, NULL, NULL, nothing, &released, release, &error), FW_E_INVALID, &error,
+    CHECK_FAILS(fw_function_register(pool, NULL, NULL, 0, nothing, &released, release, &error), FW_E_INVALID, &error,
                 "name");
-    CHECK_FAILS(fw_function_register(pool, "", NULL, nothing, &released, release, &error), FW_E_INVALID, &error,
+    CHECK_FAILS(fw_function_register(pool, "", NULL, 0, nothing, &released, release, &error), FW_E_INVALID, &error,
                 "empty");
-    CHECK_FAILS(fw_function_register(pool, "f", NULL, NULL, &released, release, &error), FW_E_INVALID, &error,
+    CHECK_FAILS(fw_function_register(pool, "f", NULL, 0, NULL, &released, release, &error), FW_E_INVALID, &error,
                 "function");
-    CHECK_FAILS(fw_function_register(pool, "f", "[1", nothing, &released, release, &error), FW_E_SYNTAX, &error, "");
-    CHECK_FAILS(fw_function_register(pool, "f", "[1]", nothing, &released, release, &error), FW_E_DOCUMENT, &error, "");
+    CHECK_FAILS(fw_function_register(pool, "f", "[1", FW_ZERO_TERMINATED, nothing, &released, release, &error),
+                FW_E_SYNTAX, &error, "");
+    CHECK_FAILS(fw_function_register(pool, "f", "[1]", FW_ZERO_TERMINATED, nothing, &released, release, &error),
+                FW_E_DOCUMENT, &error, "");
     CHECK_INT(released, 6);
-    CHECK_OK(fw_function_register(pool, "f", NULL, nothing, &released, release, &error), &error);
+    CHECK_OK(fw_function_register(pool, "f", NULL, 0, nothing, &released, release, &error), &error);
     CHECK_INT(released, 6);
-    CHECK_OK(fw_function_register(pool, "f", NULL, nothing, &released, release, &error), &error);
+    CHECK_OK(fw_function_register(pool, "f", NULL, 0, nothing, &released, release, &error), &error);
     CHECK_INT(released, 7);
     /* Names. */
     fw_step *step = function_step("nothin", NULL, NULL);

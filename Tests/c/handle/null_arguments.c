@@ -36,13 +36,14 @@ int main(void)
     fw_workflow *workflow = NULL, *no_workflow;
     CHECK_OK(fw_workflow_create("{\"steps\": []}", FW_ZERO_TERMINATED, &workflow, &error), &error);
 
-    CLEARS("type", no_text, fw_spec_worker, NULL, "x", NULL, NULL, NULL);
-    REFUSES("json", fw_spec_worker, "code", "x", NULL, NULL, NULL, NULL);
-    REFUSES("json", fw_spec_code, "x", NULL, NULL);
-    REFUSES("json", fw_spec_subprocess, "x", NULL, NULL, NULL, NULL);
-    REFUSES("json", fw_spec_docker, "x", NULL, NULL, NULL, NULL);
-    REFUSES("json", fw_spec_notebook, "x", NULL, NULL);
-    REFUSES("json", fw_spec_nbdocker, "x", NULL, NULL, NULL);
+    CLEARS("type", no_text, fw_spec_worker, NULL, "x", NULL, 0, NULL, 0, NULL, NULL, 0);
+    REFUSES("json", fw_spec_worker, "code", "x", NULL, 0, NULL, 0, NULL, NULL, 0, NULL);
+    REFUSES("json", fw_spec_code, "x", NULL, NULL, 0, NULL);
+    REFUSES("json", fw_spec_subprocess, "x", NULL, 0, NULL, 0, NULL, NULL, 0, NULL);
+    REFUSES("json", fw_spec_docker, "x", NULL, 0, NULL, 0, NULL, NULL, 0, NULL);
+    REFUSES("json", fw_spec_notebook, "x", NULL, NULL, 0, NULL);
+    REFUSES("json", fw_spec_nbdocker, "x", NULL, 0, NULL, NULL, 0, NULL);
+    REFUSES("json", fw_spec_slurm, "x", NULL, 0, NULL, 0, NULL, NULL, 0, NULL);
 
     CLEARS("json", no_step, fw_step_create, NULL, 0);
     CLEARS("json", no_step, fw_step_create, NULL, FW_ZERO_TERMINATED);
@@ -84,16 +85,16 @@ int main(void)
     CLEARS("rundir", no_text, fw_worker_plan, worker, step, context, NULL);
     REFUSES("json", fw_worker_plan, worker, step, context, check_dir(), NULL);
     REFUSES("result", fw_worker_exec, worker, step, context, check_dir(), NULL);
-    CLEARS("worker", no_exec, fw_exec_start, NULL, step, context, check_dir(), NULL);
-    CLEARS("step", no_exec, fw_exec_start, worker, NULL, context, check_dir(), "{}");
-    CLEARS("rundir", no_exec, fw_exec_start, worker, step, context, NULL, NULL);
-    REFUSES("exec", fw_exec_start, worker, step, context, check_dir(), NULL, NULL);
+    CLEARS("worker", no_exec, fw_exec_start, NULL, step, context, check_dir(), NULL, 0);
+    CLEARS("step", no_exec, fw_exec_start, worker, NULL, context, check_dir(), "{}", FW_ZERO_TERMINATED);
+    CLEARS("rundir", no_exec, fw_exec_start, worker, step, context, NULL, NULL, 0);
+    REFUSES("exec", fw_exec_start, worker, step, context, check_dir(), NULL, 0, NULL);
     CLEARS("json", no_workflow, fw_workflow_create, NULL, FW_ZERO_TERMINATED);
     REFUSES("workflow", fw_workflow_create, "{}", FW_ZERO_TERMINATED, NULL);
-    CLEARS("workflow", no_result, fw_workflow_run, NULL, pool, context, check_dir(), NULL);
-    REFUSES("result", fw_workflow_run, workflow, pool, context, check_dir(), NULL, NULL);
-    CLEARS("workflow", no_exec, fw_workflow_start, NULL, pool, context, check_dir(), NULL);
-    REFUSES("exec", fw_workflow_start, workflow, pool, context, check_dir(), NULL, NULL);
+    CLEARS("workflow", no_result, fw_workflow_run, NULL, pool, context, check_dir(), NULL, 0);
+    REFUSES("result", fw_workflow_run, workflow, pool, context, check_dir(), NULL, 0, NULL);
+    CLEARS("workflow", no_exec, fw_workflow_start, NULL, pool, context, check_dir(), NULL, 0);
+    REFUSES("exec", fw_workflow_start, workflow, pool, context, check_dir(), NULL, 0, NULL);
     CLEARS("exec", no_event, fw_exec_next_event, NULL, 0);
     CLEARS("exec", no_event, fw_exec_next_event, NULL, -1);
     REFUSES("event", fw_exec_next_event, exec, 0, NULL);

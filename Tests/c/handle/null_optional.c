@@ -6,15 +6,15 @@ int main(void)
     fw_error *error = NULL;
     char *json = NULL;
 
-    CHECK_OK(fw_spec_worker("docker", NULL, NULL, NULL, NULL, &json, &error), &error);
+    CHECK_OK(fw_spec_worker("docker", NULL, NULL, 0, NULL, 0, NULL, NULL, 0, &json, &error), &error);
     fw_string_free(json);
-    CHECK_OK(fw_spec_code(NULL, NULL, &json, &error), &error);
+    CHECK_OK(fw_spec_code(NULL, NULL, NULL, 0, &json, &error), &error);
     fw_string_free(json);
-    CHECK_OK(fw_spec_subprocess(NULL, NULL, NULL, NULL, &json, &error), &error);
+    CHECK_OK(fw_spec_subprocess(NULL, NULL, 0, NULL, 0, NULL, NULL, 0, &json, &error), &error);
     fw_string_free(json);
-    CHECK_OK(fw_spec_docker(NULL, NULL, NULL, NULL, &json, &error), &error);
+    CHECK_OK(fw_spec_docker(NULL, NULL, 0, NULL, 0, NULL, NULL, 0, &json, &error), &error);
     fw_string_free(json);
-    CHECK_OK(fw_spec_notebook(NULL, NULL, &json, &error), &error);
+    CHECK_OK(fw_spec_notebook(NULL, NULL, NULL, 0, &json, &error), &error);
     fw_string_free(json);
 
     /* The length of no text is not looked at. */

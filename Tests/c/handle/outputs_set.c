@@ -48,9 +48,9 @@ int main(void)
     const fw_worker *lent;
     char *text;
 
-    FAILS(FW_E_DOCUMENT, "nope", text, fw_spec_worker, "nope", "x", NULL, NULL, NULL);
-    FAILS(FW_E_SYNTAX, "", text, fw_spec_subprocess, "x", "{", NULL, NULL);
-    FAILS(FW_E_SYNTAX, "", text, fw_spec_docker, "x", NULL, "{", NULL);
+    FAILS(FW_E_DOCUMENT, "nope", text, fw_spec_worker, "nope", "x", NULL, 0, NULL, 0, NULL, NULL, 0);
+    FAILS(FW_E_SYNTAX, "", text, fw_spec_subprocess, "x", "{", FW_ZERO_TERMINATED, NULL, 0, NULL, NULL, 0);
+    FAILS(FW_E_SYNTAX, "", text, fw_spec_docker, "x", NULL, 0, "{", FW_ZERO_TERMINATED, NULL, NULL, 0);
     FAILS(FW_E_SYNTAX, "", step, fw_step_create, "{", FW_ZERO_TERMINATED);
     FAILS(FW_E_DOCUMENT, "", step, fw_step_create, "{}", FW_ZERO_TERMINATED);
     FAILS(FW_E_SYNTAX, "", context, fw_context_create, "{", FW_ZERO_TERMINATED);
@@ -65,12 +65,13 @@ int main(void)
 
     const char *document = "{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": []}}";
     const char *bad_command = "{\"name\": \"t\", \"action\": {\"environment\": \"\", \"commands\": [\"$\"]}}";
-    SUCCEEDS(text, fw_string_free, fw_spec_worker, "code", "x", NULL, NULL, NULL);
-    SUCCEEDS(text, fw_string_free, fw_spec_code, "x", NULL);
-    SUCCEEDS(text, fw_string_free, fw_spec_subprocess, "x", NULL, NULL, NULL);
-    SUCCEEDS(text, fw_string_free, fw_spec_docker, "x", NULL, NULL, NULL);
-    SUCCEEDS(text, fw_string_free, fw_spec_notebook, "x", NULL);
-    SUCCEEDS(text, fw_string_free, fw_spec_nbdocker, "x", NULL, NULL);
+    SUCCEEDS(text, fw_string_free, fw_spec_worker, "code", "x", NULL, 0, NULL, 0, NULL, NULL, 0);
+    SUCCEEDS(text, fw_string_free, fw_spec_code, "x", NULL, NULL, 0);
+    SUCCEEDS(text, fw_string_free, fw_spec_subprocess, "x", NULL, 0, NULL, 0, NULL, NULL, 0);
+    SUCCEEDS(text, fw_string_free, fw_spec_docker, "x", NULL, 0, NULL, 0, NULL, NULL, 0);
+    SUCCEEDS(text, fw_string_free, fw_spec_notebook, "x", NULL, NULL, 0);
+    SUCCEEDS(text, fw_string_free, fw_spec_nbdocker, "x", NULL, 0, NULL, NULL, 0);
+    SUCCEEDS(text, fw_string_free, fw_spec_slurm, "x", NULL, 0, NULL, 0, NULL, NULL, 0);
     SUCCEEDS(step, fw_step_free, fw_step_create, document, FW_ZERO_TERMINATED);
     SUCCEEDS(context, fw_context_free, fw_context_create, "{}", FW_ZERO_TERMINATED);
     SUCCEEDS(pool, fw_pool_free, fw_pool_create, "[]", FW_ZERO_TERMINATED);
@@ -101,11 +102,11 @@ int main(void)
     FAILS(FW_E_STEP_TYPE, "", text, fw_worker_plan, coder, good, values, check_dir());
     SUCCEEDS(text, fw_string_free, fw_worker_plan, runner, good, values, check_dir());
     SUCCEEDS(result, fw_result_free, fw_worker_exec, runner, good, values, check_dir());
-    FAILS(FW_E_TEMPLATE, "", exec, fw_exec_start, runner, bad, values, check_dir(), NULL);
-    FAILS(FW_E_STEP_TYPE, "", exec, fw_exec_start, coder, good, values, check_dir(), NULL);
-    FAILS(FW_E_SYNTAX, "", exec, fw_exec_start, runner, good, values, check_dir(), "{");
-    FAILS(FW_E_DOCUMENT, "", exec, fw_exec_start, runner, good, values, check_dir(), "[]");
-    SUCCEEDS(exec, fw_exec_free, fw_exec_start, runner, good, values, check_dir(), NULL);
+    FAILS(FW_E_TEMPLATE, "", exec, fw_exec_start, runner, bad, values, check_dir(), NULL, 0);
+    FAILS(FW_E_STEP_TYPE, "", exec, fw_exec_start, coder, good, values, check_dir(), NULL, 0);
+    FAILS(FW_E_SYNTAX, "", exec, fw_exec_start, runner, good, values, check_dir(), "{", FW_ZERO_TERMINATED);
+    FAILS(FW_E_DOCUMENT, "", exec, fw_exec_start, runner, good, values, check_dir(), "[]", FW_ZERO_TERMINATED);
+    SUCCEEDS(exec, fw_exec_free, fw_exec_start, runner, good, values, check_dir(), NULL, 0);
 
     const char *sequence = "{\"steps\": [{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": []}}]}";
     fw_workflow *workflow = GARBAGE;
@@ -113,13 +114,14 @@ int main(void)
     FAILS(FW_E_DOCUMENT, "", workflow, fw_workflow_create, "{}", FW_ZERO_TERMINATED);
     SUCCEEDS(workflow, fw_workflow_free, fw_workflow_create, sequence, FW_ZERO_TERMINATED);
     CHECK_INT(fw_workflow_create(sequence, FW_ZERO_TERMINATED, &workflow, NULL), FW_OK);
-    FAILS(FW_E_UNKNOWN, "missing", result, fw_workflow_run, workflow, workers, values, check_dir(), NULL);
-    FAILS(FW_E_UNKNOWN, "missing", exec, fw_workflow_start, workflow, workers, values, check_dir(), NULL);
-    FAILS(FW_E_DOCUMENT, "state", result, fw_workflow_run, workflow, NULL, values, check_dir(), "{\"stat\": 1}");
-    FAILS(FW_E_INVALID, "__default__", result, fw_workflow_run, workflow, NULL, NULL, NULL, NULL);
-    SUCCEEDS(exec, fw_exec_free, fw_workflow_start, workflow, NULL, NULL, check_dir(), NULL);
-    SUCCEEDS(result, fw_result_free, fw_workflow_run, workflow, NULL, NULL, check_dir(), NULL);
-    CHECK_INT(fw_workflow_run(workflow, NULL, NULL, check_dir(), NULL, &result, NULL), FW_OK);
+    FAILS(FW_E_UNKNOWN, "missing", result, fw_workflow_run, workflow, workers, values, check_dir(), NULL, 0);
+    FAILS(FW_E_UNKNOWN, "missing", exec, fw_workflow_start, workflow, workers, values, check_dir(), NULL, 0);
+    FAILS(FW_E_DOCUMENT, "state", result, fw_workflow_run, workflow, NULL, values, check_dir(), "{\"stat\": 1}",
+          FW_ZERO_TERMINATED);
+    FAILS(FW_E_INVALID, "__default__", result, fw_workflow_run, workflow, NULL, NULL, NULL, NULL, 0);
+    SUCCEEDS(exec, fw_exec_free, fw_workflow_start, workflow, NULL, NULL, check_dir(), NULL, 0);
+    SUCCEEDS(result, fw_result_free, fw_workflow_run, workflow, NULL, NULL, check_dir(), NULL, 0);
+    CHECK_INT(fw_workflow_run(workflow, NULL, NULL, check_dir(), NULL, 0, &result, NULL), FW_OK);
     FAILS(FW_E_UNKNOWN, "\"xml\"", text, fw_result_view, result, "xml");
     SUCCEEDS(text, fw_string_free, fw_result_view, result, "html");
     fw_result_free(result);

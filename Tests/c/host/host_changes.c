@@ -121,7 +121,7 @@ static void user(void)
     fw_exec *exec = NULL;
     fw_worker *worker = run_worker(NULL);
     fw_step *step = run_step("s", (const char *const[]){"setsid sleep 100000 & exec sleep 100000", NULL});
-    REQUIRE(fw_exec_start(worker, step, NULL, "/", NULL, &exec, NULL) == FW_OK);
+    REQUIRE(fw_exec_start(worker, step, NULL, "/", NULL, 0, &exec, NULL) == FW_OK);
     fw_exec_cancel(exec);
     fw_result *result = finish_step(exec);
     CHECK_INT(fw_result_outcome(result), FW_CANCELLED);

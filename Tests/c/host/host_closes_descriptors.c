@@ -256,7 +256,7 @@ static void function(void)
 {
     fw_pool *pool = check_pool("[{\"name\": \"c\", \"type\": \"code\"}]");
     fw_error *error = NULL;
-    CHECK_OK(fw_function_register(pool, "f", NULL, close_in_function, NULL, NULL, &error), &error);
+    CHECK_OK(fw_function_register(pool, "f", NULL, 0, close_in_function, NULL, NULL, &error), &error);
     fw_step *step = check_step("{\"name\": \"s\", \"action\": {\"func\": \"f\"}}");
     const fw_worker *worker = NULL;
     if (CHECK_OK(fw_pool_get(pool, step, &worker, &error), &error)) {

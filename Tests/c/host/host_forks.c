@@ -26,7 +26,7 @@ static void *be_busy(void *unused)
     while (!stop) {
         fw_exec *exec = NULL;
         fw_event *event = NULL;
-        CHECK_INT(fw_exec_start(worker, step, context, check_directory, NULL, &exec, NULL), FW_OK);
+        CHECK_INT(fw_exec_start(worker, step, context, check_directory, NULL, 0, &exec, NULL), FW_OK);
         CHECK_INT(fw_exec_next_event(exec, -1, &event, NULL), FW_OK);
         fw_event_free(event);
         if (runs % 5 == 0)
@@ -56,7 +56,7 @@ static void in_the_new_process(fw_exec *exec, fw_result *old)
     check_failures = 0;
     CHECK_FAILS(fw_exec_wait(exec, -1, &result, &error), FW_E_FORKED, &error, "fork");
     CHECK_FAILS(fw_exec_next_event(exec, -1, &event, &error), FW_E_FORKED, &error, "fork");
-    CHECK_FAILS(fw_exec_start(worker, step, NULL, "/", NULL, &another, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_exec_start(worker, step, NULL, "/", NULL, 0, &another, &error), FW_E_FORKED, &error, "fork");
     CHECK_FAILS(fw_worker_exec(worker, step, NULL, "/", &result, &error), FW_E_FORKED, &error, "fork");
     CHECK_FAILS(fw_pool_create("[]", FW_ZERO_TERMINATED, &second, &error), FW_E_FORKED, &error, "fork");
     CHECK_FAILS(fw_pool_get(pool, step, &lent, &error), FW_E_FORKED, &error, "fork");

@@ -92,7 +92,7 @@ static void many(void)
     fw_exec *steps[STEPS];
     int ran = 0;
     for (int i = 0; i < STEPS; i++)
-        REQUIRE(fw_exec_start(worker, step, NULL, place, NULL, &steps[i], NULL) == FW_OK);
+        REQUIRE(fw_exec_start(worker, step, NULL, place, NULL, 0, &steps[i], NULL) == FW_OK);
     for (int i = 0; i < STEPS; i++) {
         fw_result *result = finish_step(steps[i]);
         if (fw_result_outcome(result) == FW_EXITED) {

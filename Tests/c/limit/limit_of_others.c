@@ -40,7 +40,7 @@ int main(void)
 
     fw_exec *running = NULL;
     fw_error *error = NULL;
-    CHECK_OK(fw_exec_start(limited, waits, NULL, check_dir(), NULL, &running, &error), &error);
+    CHECK_OK(fw_exec_start(limited, waits, NULL, check_dir(), NULL, 0, &running, &error), &error);
     REQUIRE(running != NULL);
     for (bool seen = false; !seen;) {
         fw_event *event = NULL;

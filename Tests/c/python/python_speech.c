@@ -22,55 +22,54 @@ static const struct {
     int32_t outcome;
     const char *words;
 } modes[] = {
-    {"complains", "echo complaint >&2\nexit 3\n", FW_SPAWN_FAILED,
-     "before it had begun with the function \"m.f\": complaint"},
+    {"complains", "echo complaint >&2\nexit 3\n", FW_SPAWN_FAILED, "before it began the function \"m.f\": complaint"},
     {"complains_much", "head -c 300000 /dev/zero | tr '\\0' x >&2\necho >&2; echo complaint >&2\nexit 3\n",
      FW_SPAWN_FAILED, "complaint"},
-    {"is_ready_and_ends", READY, FW_SPAWN_FAILED, "before it had begun"},
+    {"is_ready_and_ends", READY, FW_SPAWN_FAILED, "before it began"},
     {"blank", "yes ''\n", FW_ENGINE_FAILED, "before it was ready"},
     {"one_line", "tr '\\0' x </dev/zero\n", FW_ENGINE_FAILED, "before it was ready"},
     {"events", "yes '{\"event\": \"cell\"}'\n", FW_ENGINE_FAILED, "before it was ready"},
     {"garbage", READY "echo garbage\n" HANG, FW_ENGINE_FAILED,
-     "does not speak as it should: a line of it cannot be read: the text is not valid JSON"},
+     "violated the protocol: one of its lines cannot be read: the text is not valid JSON"},
     {"bytes", READY "printf '\\377\\n'\n" HANG, FW_ENGINE_FAILED,
-     "does not speak as it should: a line of it cannot be read"},
+     "violated the protocol: one of its lines cannot be read"},
     {"line", READY "tr '\\0' x </dev/zero\n", FW_ENGINE_FAILED, "a line of more than 65536 bytes"},
-    {"number", READY STARTED "echo 5\n" HANG, FW_ENGINE_FAILED, "makes no sense"},
-    {"twice_ready", READY READY HANG, FW_ENGINE_FAILED, "it says \"ready\" before it has begun"},
-    {"twice_started", READY STARTED STARTED HANG, FW_ENGINE_FAILED, "its account of a beginning"},
+    {"number", READY STARTED "echo 5\n" HANG, FW_ENGINE_FAILED, "invalid or unexpected"},
+    {"twice_ready", READY READY HANG, FW_ENGINE_FAILED, "it sent \"ready\" before it had begun"},
+    {"twice_started", READY STARTED STARTED HANG, FW_ENGINE_FAILED, "it sent an invalid message about its beginning"},
     {"wrong_pid", READY "echo '{\"event\": \"started\", \"pid\": 99999999999}'\n" HANG, FW_ENGINE_FAILED,
-     "its account of a beginning"},
-    {"not_begun", READY RETURNED HANG, FW_ENGINE_FAILED, "before it has begun"},
-    {"no_end", READY STARTED RETURNED, FW_ENGINE_FAILED, "ended before it had told the end of the function \"m.f\""},
-    {"two_values", READY STARTED RETURNED RETURNED DONE("0", "") HANG, FW_ENGINE_FAILED,
-     "after it has told what came of its work"},
+     "it sent an invalid message about its beginning"},
+    {"not_begun", READY RETURNED HANG, FW_ENGINE_FAILED, "before it had begun"},
+    {"no_end", READY STARTED RETURNED, FW_ENGINE_FAILED, "ended before it reported the end of the function \"m.f\""},
+    {"two_values", READY STARTED RETURNED RETURNED DONE("0", "") HANG, FW_ENGINE_FAILED, "after its result"},
     {"nul", READY STARTED "echo '{\"event\": \"returned\", \"value\": \"a\\u0000\"}'\n" HANG, FW_ENGINE_FAILED,
      "the character NUL"},
     {"beyond", READY STARTED "echo '{\"event\": \"returned\", \"value\": 9223372036854775808}'\n" HANG,
      FW_ENGINE_FAILED, "is too large"},
-    {"no_value", READY STARTED "echo '{\"event\": \"returned\"}'\n" HANG, FW_ENGINE_FAILED, "makes no sense"},
+    {"no_value", READY STARTED "echo '{\"event\": \"returned\"}'\n" HANG, FW_ENGINE_FAILED, "invalid or unexpected"},
     {"odd_type", READY STARTED "echo '{\"event\": \"raised\", \"type\": 5, \"message\": \"x\"}'\n" HANG,
-     FW_ENGINE_FAILED, "makes no sense"},
+     FW_ENGINE_FAILED, "invalid or unexpected"},
     {"odd_code", READY STARTED "echo '{\"event\": \"exited\", \"code\": -9223372036854775808}'\n" HANG,
-     FW_ENGINE_FAILED, "makes no sense"},
-    {"odd_status", READY STARTED RETURNED DONE("-1", "") HANG, FW_ENGINE_FAILED, "its account of an end"},
+     FW_ENGINE_FAILED, "invalid or unexpected"},
+    {"odd_status", READY STARTED RETURNED DONE("-1", "") HANG, FW_ENGINE_FAILED,
+     "it sent an invalid message about its end"},
     {"large_status", READY STARTED RETURNED DONE("9223372036854775807", "") HANG, FW_ENGINE_FAILED,
-     "its account of an end"},
+     "it sent an invalid message about its end"},
     {"other_pid",
      READY STARTED RETURNED
      "echo '{\"event\": \"done\", \"pid\": 1, \"status\": 0, \"user\": 0, \"system\": 0, \"peak_bytes\": 0, "
      "\"clean\": true}'\n" HANG,
-     FW_ENGINE_FAILED, "its account of an end"},
+     FW_ENGINE_FAILED, "it sent an invalid message about its end"},
     {"done_first", READY "echo '{\"event\": \"done\", \"status\": 0, \"clean\": true}'\n" HANG, FW_ENGINE_FAILED,
-     "its account of an end"},
+     "it sent an invalid message about its end"},
     {"done_only", READY DONE("0", "") HANG, FW_EXITED, "before it had given a result"},
     {"bad_end", READY STARTED RETURNED DONE("256", "") HANG, FW_EXITED,
      "ended with status 1, after it had given its result"},
     {"cells", READY STARTED "yes '{\"event\": \"cell\", \"cell\": 1, \"of\": 2, \"state\": \"started\"}'\n",
-     FW_ENGINE_FAILED, "makes no sense"},
-    {"finished", READY STARTED "echo '{\"event\": \"finished\"}'\n" HANG, FW_ENGINE_FAILED, "makes no sense"},
-    {"closes", READY "exec sleep 300 >&-\n", FW_ENGINE_FAILED, "it has closed its connection"},
-    {"closes_at_work", READY STARTED "exec sleep 300 >&-\n", FW_ENGINE_FAILED, "it has closed its connection"},
+     FW_ENGINE_FAILED, "invalid or unexpected"},
+    {"finished", READY STARTED "echo '{\"event\": \"finished\"}'\n" HANG, FW_ENGINE_FAILED, "invalid or unexpected"},
+    {"closes", READY "exec sleep 300 >&-\n", FW_ENGINE_FAILED, "it closed its connection"},
+    {"closes_at_work", READY STARTED "exec sleep 300 >&-\n", FW_ENGINE_FAILED, "it closed its connection"},
     {"right", READY STARTED RETURNED DONE("0", "") HANG, FW_EXITED, NULL},
 };
 
@@ -119,7 +118,7 @@ static void silent(const char *program)
     fw_result *result = run_exec(function_worker(pool, step), step, NULL, check_dir());
     CHECK_INT(fw_result_outcome(result), FW_ENGINE_FAILED);
     CHECK_HAS(fw_result_message(result), "could not be run");
-    CHECK_HAS(fw_result_message(result), "it has not begun with its work in 0.3 s");
+    CHECK_HAS(fw_result_message(result), "it did not begin its work within 0.3 s");
     CHECK_HAS(fw_result_message(result), program);
     fw_result_free(result);
     fw_step_free(step);

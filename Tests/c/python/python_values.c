@@ -85,7 +85,7 @@ static void refused(fw_pool *pool, const char *name, const char *words)
     fw_result *result = function_call(pool, path, NULL, NULL, NULL);
     CHECK_INT(fw_result_outcome(result), FW_EXITED);
     CHECK_INT(fw_result_returncode(result), 1);
-    CHECK_HAS(fw_result_message(result), "TypeError: the value that the function gave is not JSON: ");
+    CHECK_HAS(fw_result_message(result), "TypeError: the value that the function returned is not JSON: ");
     CHECK_HAS(fw_result_message(result), words);
     fw_result_free(result);
     free(path);
@@ -97,7 +97,7 @@ static void shortened(fw_pool *pool)
     fw_result *result = function_call(pool, "values.raises_much", NULL, NULL, NULL);
     json_t *json = run_json(result);
     const json_t *raised = json_object_get(json, "exception");
-    CHECK_HAS(json_string_value(json_object_get(raised, "message")), "characters are left out");
+    CHECK_HAS(json_string_value(json_object_get(raised, "message")), "characters are omitted");
     CHECK(json_string_length(json_object_get(raised, "message")) < 2000000);
     json_decref(json);
     fw_result_free(result);
@@ -164,19 +164,19 @@ int main(void)
     refused(pool, "beyond", "$ is an integer beyond 64 bits");
     refused(pool, "below", "$.a[1] is an integer beyond 64 bits");
     refused(pool, "vast", "$[0] is an integer beyond 64 bits");
-    refused(pool, "nul", "$.a[1] has the character NUL in it");
-    refused(pool, "half", "$[0] has half of a surrogate pair in it");
-    refused(pool, "pair", "$ has half of a surrogate pair in it");
+    refused(pool, "nul", "$.a[1] contains the character NUL");
+    refused(pool, "half", "$[0] contains half of a surrogate pair");
+    refused(pool, "pair", "$ contains half of a surrogate pair");
     refused(pool, "nul_key", "$.a has the key");
-    refused(pool, "half_key", "has half of a surrogate pair in it");
-    refused(pool, "number_key", "$.a has the key 1, which is no string");
-    refused(pool, "odd_key", "$ has the key <a Key>, which is no string");
-    refused(pool, "two_keys", "$ has the key 1, which is no string");
+    refused(pool, "half_key", "contains half of a surrogate pair");
+    refused(pool, "number_key", "$.a has the key 1, which is not a string");
+    refused(pool, "odd_key", "$ has the key <a Key>, which is not a string");
+    refused(pool, "two_keys", "$ has the key 1, which is not a string");
     refused(pool, "infinite", "$.a[0] is inf");
     refused(pool, "a_set", "$[0] is a set");
     refused(pool, "too_deep", "more than 500 levels deep");
     refused(pool, "far_too_deep", "more than 500 levels deep");
-    refused(pool, "in_itself", "in itself");
+    refused(pool, "in_itself", "contains itself");
     result = function_call(pool, "values.deepest", NULL, NULL, NULL);
     CHECK_EXITED(result, 0);
     fw_result_free(result);
@@ -186,8 +186,8 @@ int main(void)
     raised(pool, "raises_half",
            "raised ValueError: a\xef\xbf\xbd"
            "b");
-    raised(pool, "raises_odd", "raised values.Odd: <an exception whose text cannot be had>");
-    raised(pool, "raises_worse", "raised values.Worse: <an exception whose text cannot be had>");
+    raised(pool, "raises_odd", "raised values.Odd: <an exception without a readable text>");
+    raised(pool, "raises_worse", "raised values.Worse: <an exception without a readable text>");
     raised(pool, "raises_nothing", "raised ValueError");
     raised(pool, "raises_much", "raised ValueError: xxxx");
     shortened(pool);
@@ -195,7 +195,7 @@ int main(void)
     raised(pool, "exits",
            "status 1: a\xef\xbf\xbd"
            "b\xef\xbf\xbd");
-    raised(pool, "exits_oddly", "cannot be had");
+    raised(pool, "exits_oddly", "without a readable text");
     raised(pool, "closes", "before it had given a result");
     raised(pool, "ends_badly", "ended with status 7, after it had given its result");
     result = function_call(pool, "values.dies_behind", NULL, NULL, NULL);

@@ -28,12 +28,13 @@ static char *text;
 
 static void documents(void)
 {
-    FORKED(char, fw_spec_worker, "code", "x", NULL, NULL, NULL);
-    FORKED(char, fw_spec_code, "x", NULL);
-    FORKED(char, fw_spec_subprocess, "x", NULL, NULL, NULL);
-    FORKED(char, fw_spec_docker, "x", NULL, NULL, NULL);
-    FORKED(char, fw_spec_notebook, "x", NULL);
-    FORKED(char, fw_spec_nbdocker, "x", NULL, NULL);
+    FORKED(char, fw_spec_worker, "code", "x", NULL, 0, NULL, 0, NULL, NULL, 0);
+    FORKED(char, fw_spec_code, "x", NULL, NULL, 0);
+    FORKED(char, fw_spec_subprocess, "x", NULL, 0, NULL, 0, NULL, NULL, 0);
+    FORKED(char, fw_spec_docker, "x", NULL, 0, NULL, 0, NULL, NULL, 0);
+    FORKED(char, fw_spec_notebook, "x", NULL, NULL, 0);
+    FORKED(char, fw_spec_nbdocker, "x", NULL, 0, NULL, NULL, 0);
+    FORKED(char, fw_spec_slurm, "x", NULL, 0, NULL, 0, NULL, NULL, 0);
     FORKED(fw_step, fw_step_create, "{}", FW_ZERO_TERMINATED);
     FORKED(fw_context, fw_context_create, "{}", FW_ZERO_TERMINATED);
     FORKED(char, fw_context_get, context, "a");
@@ -53,10 +54,10 @@ static void execution(void)
 {
     FORKED(char, fw_worker_plan, worker, step, context, check_directory);
     FORKED(fw_result, fw_worker_exec, worker, step, context, check_directory);
-    FORKED(fw_exec, fw_exec_start, worker, step, context, check_directory, NULL);
+    FORKED(fw_exec, fw_exec_start, worker, step, context, check_directory, NULL, 0);
     FORKED(fw_workflow, fw_workflow_create, "{\"steps\": []}", FW_ZERO_TERMINATED);
-    FORKED(fw_result, fw_workflow_run, workflow, pool, context, check_directory, NULL);
-    FORKED(fw_exec, fw_workflow_start, workflow, pool, context, check_directory, NULL);
+    FORKED(fw_result, fw_workflow_run, workflow, pool, context, check_directory, NULL, 0);
+    FORKED(fw_exec, fw_workflow_start, workflow, pool, context, check_directory, NULL, 0);
     FORKED(char, fw_result_view, result, "html");
     FORKED(fw_event, fw_exec_next_event, running, 0);
     FORKED(fw_event, fw_exec_next_event, running, -1.0);

@@ -29,12 +29,12 @@ static struct handles make(void)
     fw_error *error = NULL;
     CHECK_OK(fw_pool_get(h.pool, h.step, &lent, &error), &error);
     fw_exec *first = NULL;
-    CHECK_OK(fw_exec_start(lent, h.step, h.context, check_dir(), NULL, &first, &error), &error);
+    CHECK_OK(fw_exec_start(lent, h.step, h.context, check_dir(), NULL, 0, &first, &error), &error);
     REQUIRE(first != NULL);
     fw_exec_cancel(first);
     h.result = exec_result(first);
     fw_exec_free(first);
-    CHECK_OK(fw_exec_start(lent, h.step, h.context, check_dir(), NULL, &h.exec, &error), &error);
+    CHECK_OK(fw_exec_start(lent, h.step, h.context, check_dir(), NULL, 0, &h.exec, &error), &error);
     REQUIRE(h.exec != NULL);
     h.event = event_expect(h.exec, FW_EVENT_STEP_STARTED);
     return h;

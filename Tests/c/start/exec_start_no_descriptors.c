@@ -32,7 +32,7 @@ static bool starts(const fw_worker *worker, const fw_step *step, int lowest, int
     fw_exec *exec = (void *)&limit;
     fw_error *error = NULL;
     leave(lowest, more);
-    fw_status status = fw_exec_start(worker, step, NULL, check_dir(), NULL, &exec, &error);
+    fw_status status = fw_exec_start(worker, step, NULL, check_dir(), NULL, 0, &exec, &error);
     leave_all();
     REQUIRE(status == FW_OK); /* what the system refuses is a result */
     struct events all = events_of(exec);

@@ -11,7 +11,7 @@ static void refuses(const char *worker_text, const char *step_text, const char *
     fw_step *step = check_step(step_text);
     fw_exec *exec = (void *)&marker;
     fw_error *error = NULL;
-    fw_status status = fw_exec_start(worker, step, NULL, check_dir(), options, &exec, &error);
+    fw_status status = fw_exec_start(worker, step, NULL, check_dir(), options, FW_ZERO_TERMINATED, &exec, &error);
     CHECK(exec == NULL);
     CHECK_INT(fw_error_line(error), line);
     CHECK_INT(fw_error_column(error), column);

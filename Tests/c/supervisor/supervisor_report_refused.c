@@ -43,7 +43,7 @@ static void never_told(void)
         fw_result *result = RUN("echo one", "echo two");
         CHECK_INT(fw_result_outcome(result), FW_STATUS_UNKNOWN);
         CHECK_INT(fw_result_returncode(result), 1);
-        CHECK_HAS(fw_result_message(result), "could not send");
+        CHECK_HAS(fw_result_message(result), "could not report it");
         CHECK_OUTPUT(result, FW_STDOUT, 0, "one\n");
         fw_result_free(result);
     }

@@ -224,7 +224,7 @@ static inline fw_exec *begin_step(json_t *members, const char *const *commands)
     fw_step *step = run_step("s", commands);
     fw_exec *exec = NULL;
     fw_error *error = NULL;
-    fw_status status = fw_exec_start(worker, step, NULL, check_dir(), NULL, &exec, &error);
+    fw_status status = fw_exec_start(worker, step, NULL, check_dir(), NULL, 0, &exec, &error);
     check_made(status, error, "fw_exec_start");
     fw_step_free(step);
     fw_worker_free(worker);

@@ -39,7 +39,7 @@ static inline fw_exec *start_step(const fw_worker *worker, const fw_step *step, 
 {
     fw_exec *exec = NULL;
     fw_error *error = NULL;
-    fw_status status = fw_exec_start(worker, step, NULL, check_dir(), options, &exec, &error);
+    fw_status status = fw_exec_start(worker, step, NULL, check_dir(), options, FW_ZERO_TERMINATED, &exec, &error);
     check_made(status, error, fw_step_name(step));
     REQUIRE(exec != NULL);
     return exec;

@@ -16,7 +16,7 @@ static inline void function_add(fw_pool *pool, const char *name, const char *par
                                 void *payload)
 {
     fw_error *error = NULL;
-    CHECK_OK(fw_function_register(pool, name, parameters, function, payload, NULL, &error), &error);
+    CHECK_OK(fw_function_register(pool, name, parameters, FW_ZERO_TERMINATED, function, payload, NULL, &error), &error);
 }
 
 /** A step with this `func`; `members` are more of its action, `more` more of the step, with ' for ". */
@@ -56,7 +56,7 @@ static inline fw_exec *function_start(fw_pool *pool, const char *name, fw_contex
     fw_step *step = function_step(name, NULL, more);
     fw_exec *exec = NULL;
     fw_error *error = NULL;
-    CHECK_OK(fw_exec_start(function_worker(pool, step), step, context, check_dir(), options, &exec, &error), &error);
+    CHECK_OK(fw_exec_start(function_worker(pool, step), step, context, check_dir(), options, FW_ZERO_TERMINATED, &exec, &error), &error);
     REQUIRE(exec != NULL);
     fw_step_free(step);
     return exec;

@@ -14,7 +14,7 @@ struct library {
     void *handle;
     fw_status (*worker_create)(const char *, size_t, fw_worker **, fw_error **);
     fw_status (*step_create)(const char *, size_t, fw_step **, fw_error **);
-    fw_status (*start)(const fw_worker *, const fw_step *, fw_context *, const char *, const char *, fw_exec **,
+    fw_status (*start)(const fw_worker *, const fw_step *, fw_context *, const char *, const char *, size_t, fw_exec **,
                        fw_error **);
     fw_status (*wait)(fw_exec *, double, fw_result **, fw_error **);
     fw_outcome (*outcome)(const fw_result *);
@@ -68,9 +68,10 @@ static inline fw_exec *library_start(const struct library *all, const char *comm
     char json[1000];
     snprintf(json, sizeof json, "{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
              command);
-    REQUIRE(all->worker_create("{\"name\": \"w\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &worker, NULL) == FW_OK);
+    REQUIRE(all->worker_create("{\"name\": \"w\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &worker, NULL) ==
+            FW_OK);
     REQUIRE(all->step_create(json, FW_ZERO_TERMINATED, &step, NULL) == FW_OK);
-    CHECK_INT(all->start(worker, step, NULL, rundir, NULL, &exec, NULL), FW_OK);
+    CHECK_INT(all->start(worker, step, NULL, rundir, NULL, 0, &exec, NULL), FW_OK);
     REQUIRE(exec != NULL);
     all->step_free(step);
     all->worker_free(worker);

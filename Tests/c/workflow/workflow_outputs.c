@@ -52,9 +52,9 @@ int main(void)
     CHECK_INT(access(path, X_OK), 0);
     free(path);
 
-    ends(pool, "\"outputs\": [\"res\"]", "true", FW_OUTPUT_MISSING, "was there before the step");
+    ends(pool, "\"outputs\": [\"res\"]", "true", FW_OUTPUT_MISSING, "it existed before the step");
     ends(pool, "\"outputs\": [\"res\"], \"kept\": true", "true", FW_EXITED, NULL);
-    ends(pool, "\"outputs\": [\"none/\"]", "true", FW_OUTPUT_MISSING, "it is a folder with nothing in it");
+    ends(pool, "\"outputs\": [\"none/\"]", "true", FW_OUTPUT_MISSING, "it is an empty folder");
     for (int round = 0; round < 5; round++)
         ends(pool, "\"outputs\": [\"x\"]", "echo 1 > x", FW_EXITED, NULL);
     ends(pool, "\"outputs\": [\"x\"]", "true", FW_OUTPUT_MISSING, "its output \"x\"");
@@ -62,8 +62,8 @@ int main(void)
     /* "/" and a combining mark. */
     fw_workflow *workflow = NULL;
     fw_error *error = NULL;
-    CHECK_INT(fw_workflow_create("{\"files\": {\"inputs\": [\"../\xCC\x81x\"]}, \"steps\": []}", FW_ZERO_TERMINATED, &workflow,
-                                 &error),
+    CHECK_INT(fw_workflow_create("{\"files\": {\"inputs\": [\"../\xCC\x81x\"]}, \"steps\": []}", FW_ZERO_TERMINATED,
+                                 &workflow, &error),
               FW_E_DOCUMENT);
     fw_error_free(error);
 

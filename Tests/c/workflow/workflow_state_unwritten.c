@@ -29,7 +29,7 @@ int main(void)
     CHECK_INT(fw_result_outcome(fw_result_step(result, 1)), FW_EXITED);
     const char *message = fw_result_message(result);
     REQUIRE(message != NULL);
-    CHECK(strstr(message, "its steps succeeded; its state is not kept") != NULL);
+    CHECK(strstr(message, "the steps succeeded, but the workflow failed; its state could not be stored") != NULL);
     CHECK(strstr(message, "File too large") != NULL);
     fw_result_free(result);
 

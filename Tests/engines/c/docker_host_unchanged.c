@@ -109,7 +109,7 @@ static void forked(void)
     fw_event *event = NULL;
     fw_exec *exec = NULL;
     CHECK_FAILS(fw_worker_exec(worker, step, NULL, check_dir(), &result, &error), FW_E_FORKED, &error, "fork");
-    CHECK_FAILS(fw_exec_start(worker, step, NULL, check_dir(), NULL, &exec, &error), FW_E_FORKED, &error, "fork");
+    CHECK_FAILS(fw_exec_start(worker, step, NULL, check_dir(), NULL, 0, &exec, &error), FW_E_FORKED, &error, "fork");
     CHECK_FAILS(fw_exec_next_event(running, 0, &event, &error), FW_E_FORKED, &error, "fork");
     CHECK_FAILS(fw_exec_wait(running, -1, &result, &error), FW_E_FORKED, &error, "fork");
     fw_exec_cancel(running);

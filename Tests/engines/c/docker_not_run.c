@@ -28,7 +28,7 @@ static void programs(const char *kind, const char *init)
     static const char *const missing[] = {"no-such-program a b", "/no/such/program", "./no-such-program",
                                           "'no such program'"};
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++)
-        not_run(BUSYBOX, in_container(kind, like_json("%s", init)), missing[i], "no such program");
+        not_run(BUSYBOX, in_container(kind, like_json("%s", init)), missing[i], "program not found");
     static const char *const not_executable[] = {"/etc/passwd", "./text", "/workdir/text"};
     for (size_t i = 0; i < sizeof not_executable / sizeof *not_executable; i++)
         not_run(BUSYBOX, in_container(kind, like_json("%s", init)), not_executable[i], "not executable");
@@ -39,7 +39,7 @@ static void programs(const char *kind, const char *init)
 /** A shell that is not there is a program that is not there. */
 static void shells(const char *kind)
 {
-    not_run(BUSYBOX, in_container(kind, like_json("{'shell': '/bin/no-such-shell'}")), "echo x", "no such program");
+    not_run(BUSYBOX, in_container(kind, like_json("{'shell': '/bin/no-such-shell'}")), "echo x", "program not found");
     fw_result *result = BOX(in_container(kind, like_json("{'shell': '/bin/sh'}")), "no-such-program");
     CHECK_ENDED(result, FW_EXITED, 127); /* the shell's own word */
     CHECK_HAS(fw_result_output(result, FW_STDERR, 0, NULL), "no-such-program");
@@ -126,9 +126,9 @@ int main(void)
     }
     programs("command", "{'init': false}");
     /* Its interpreter is not there. (Without an init the engine tells that only on the command's own output.) */
-    not_run(BUSYBOX, NULL, "./broken", "no such program");
-    not_run(BARE, NULL, "no-such-program", "no such program");
-    not_run(BARE, like_json("{'shell': '/bin/sh'}"), "echo", "no such program");
-    not_run(BARE, like_json("{'init': false}"), "sh -c true", "no such program");
+    not_run(BUSYBOX, NULL, "./broken", "program not found");
+    not_run(BARE, NULL, "no-such-program", "program not found");
+    not_run(BARE, like_json("{'shell': '/bin/sh'}"), "echo", "program not found");
+    not_run(BARE, like_json("{'init': false}"), "sh -c true", "program not found");
     return engine_done();
 }

@@ -16,7 +16,7 @@ static fw_exec *start(const char *const *commands)
     fw_exec *exec = NULL;
     fw_error *error = NULL;
     CHECK_OK(fw_pool_get(pool, step, &worker, &error), &error);
-    CHECK_OK(fw_exec_start(worker, step, NULL, check_dir(), NULL, &exec, &error), &error);
+    CHECK_OK(fw_exec_start(worker, step, NULL, check_dir(), NULL, 0, &exec, &error), &error);
     fw_step_free(step);
     return exec;
 }

@@ -27,15 +27,15 @@ CASES = [
     "bytes that are no text", "missing run directory", "retries", "usage", "secrets", "host killed",
 ]  # fmt: skip
 
-IN_NOTEBOOK = "what cells print is in the output notebook"
-NOT_TOLD = "engines do not tell it of a container that has ended"
+IN_NOTEBOOK = "the output of cells is in the output notebook"
+NOT_TOLD = "engines do not report it for a container that has ended"
 #: Cells that cannot hold, and why.
 EXCEPT = {
     **{(kind, case): IN_NOTEBOOK for kind in ("notebook", "nbdocker")
        for case in ("both streams", "flood with a limit", "bytes that are no text")},
     **{(kind, "usage"): NOT_TOLD for kind in ("docker", "docker, one container", "nbdocker")},
-    (OF_HOST, "signal"): "it is the host that would be ended",
-    (OF_HOST, "background child"): "its processes are the host's",
+    (OF_HOST, "signal"): "the signal would end the host",
+    (OF_HOST, "background child"): "its processes belong to the host",
 }  # fmt: skip
 
 #: What a case does, as shell commands and as Python; MARK is in the arguments of a process that stays.

@@ -32,14 +32,14 @@ def test_a_program_that_is_not_there_or_not_executable(engine, run, init):
         extra = {"image": image} if image else {}
         result = run(engine, "no-such-program a b", init=init, **extra)
         assert (result.outcome, result.returncode) == ("spawn_failed", 1), result.message
-        assert "there is no such program in the image" in result.message and "no-such-program" in result.message
+        assert "program not found in the image" in result.message and "no-such-program" in result.message
     result = run(engine, "/etc/passwd", init=init)
     assert result.outcome == "spawn_failed" and "not executable" in result.message, result.message
 
 
 def test_the_same_in_the_container_of_a_step(engine, run):
     result = run(engine, "echo first", "no-such-program", container="step")
-    assert result.outcome == "spawn_failed" and "there is no such program in the image" in result.message
+    assert result.outcome == "spawn_failed" and "program not found in the image" in result.message
     assert result.stdout == ["first\n"]
     result = run(engine, "/etc/passwd", container="step")
     assert result.outcome == "spawn_failed" and "not executable" in result.message
@@ -53,7 +53,7 @@ def test_an_image_without_a_shell_cannot_be_shared(engine, run):
 def test_memory_runs_out(docker, run):
     result = run(docker, "/bin/eat-memory 60000000", memory=20 << 20)
     assert (result.outcome, result.returncode) == ("oom", -9), result.message
-    assert result.commands[0]["oom"] == "yes" and "memory of its container ran out" in result.message
+    assert result.commands[0]["oom"] == "yes" and "its container ran out of memory" in result.message
     result = run(docker, "sh -c '/bin/eat-memory 60000000; exit 4'", memory=20 << 20)
     assert result.returncode == 4 and result.commands[0]["oom"] == "yes"
     succeeded(run(docker, "/bin/eat-memory 6000000", memory=20 << 20))

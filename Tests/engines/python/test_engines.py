@@ -154,7 +154,7 @@ def test_an_engine_that_dies(own_engine, rundir):
     result = run.wait()
     run.close()
     assert (result.outcome, result.returncode) == ("engine_failed", 1)
-    assert f"the engine at {docker.host} was lost" in result.message and "command 1 of 2" in result.message
+    assert f"the connection to the engine at {docker.host} was lost" in result.message and "command 1 of 2" in result.message
     assert result.stdout == ["so far\n"], "what was there before is kept"
     assert result.commands[0]["is_ended"] is False
     result = box(docker).exec(step("true"), {}, rundir)

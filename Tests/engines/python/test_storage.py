@@ -157,13 +157,13 @@ def test_names_that_are_no_utf8(store, run):
         assert look.check().stdout == ["1\n"]
     else:
         assert result.outcome == "volume_failed"
-        assert 'the key "d/a\\xFFb" is not UTF-8' in result.message
+        assert 'the key "d/a\\xFFb" is not valid UTF-8' in result.message
 
 
 def test_what_storage_cannot_have_is_told(store, run):
     for command, told in (
-        ("ln -s nowhere d/l", 'the key "d/l" of the local copy of the volume "v" is a symbolic link to "nowhere", which leads to nothing'),
-        ("mkfifo d/l", 'the key "d/l" of the local copy of the volume "v" is no file but a pipe'),
+        ("ln -s nowhere d/l", 'the key "d/l" of the local copy of the volume "v" is a symbolic link to "nowhere", which does not exist'),
+        ("mkfifo d/l", 'the key "d/l" of the local copy of the volume "v" is a pipe'),
     ):
         result = run(store.volume(), container("a", "mkdir -p d; " + command, outputs=["d/"]), workers={"a": "w"})
         assert result.outcome == "volume_failed" and told in result.message
@@ -346,7 +346,7 @@ def test_who_the_user_is(server, run, monkeypatch, tmp_path):
     assert run(server.volume(**locked), step).check().stdout == ["x"]
     for changed in ({"private_key": str(keys / "stranger")}, {**locked, "passphrase": "wrong"}, {"private_key": "/no/such"}):
         result = run(server.volume(**changed), step)
-        assert result.outcome == "volume_failed" and "does not let the user" in result.message
+        assert result.outcome == "volume_failed" and "the server refused the user" in result.message
         assert "a secret phrase" not in result.message and "wrong" not in result.message
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     result = run(server.volume(private_key=None), step)

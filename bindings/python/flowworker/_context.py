@@ -44,7 +44,7 @@ def as_json(value: Any) -> Any:
         return _Shown(False).of(value)
     except RecursionError as error:
         raise errors.DocumentError(
-            errors.DOCUMENT, "a value of the context holds itself, or is nested too deeply"
+            errors.DOCUMENT, "a value of the context contains itself, or is nested too deeply"
         ) from error
 
 
@@ -102,7 +102,7 @@ class Likeness:
         if not shown.is_exact:
             self.kind = "of the type {}".format(class_name(type(value)))
         if shown.is_foreign:
-            self.unfit = "has the character NUL, or half of a surrogate pair, which no other process can be given"
+            self.unfit = "contains the character NUL or half of a surrogate pair, which cannot be passed to another process"
 
 
 class _Shown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from . import errors
 
@@ -27,6 +27,11 @@ def encoded(document: Any, what: str) -> bytes:
     return _utf8(text, what)
 
 
+def sized(document: Optional[bytes]) -> Tuple[Optional[bytes], int]:
+    """Gives a document and its length, as the library's functions take both."""
+    return document, 0 if document is None else len(document)
+
+
 def c_text(text: str, what: str) -> bytes:
     """Gives text that ends with a NUL in C; one inside would silently cut it."""
     if not isinstance(text, str):
@@ -34,7 +39,7 @@ def c_text(text: str, what: str) -> bytes:
             errors.DOCUMENT, "{} is a {}, not a string".format(what, type(text).__name__)
         )
     if "\0" in text:
-        raise errors.DocumentError(errors.DOCUMENT, "{} has a NUL: {!r}".format(what, text))
+        raise errors.DocumentError(errors.DOCUMENT, "{} contains a NUL: {!r}".format(what, text))
     return _utf8(text, what)
 
 
@@ -79,7 +84,7 @@ def rundir_of(store: Any) -> bytes:
     if not isinstance(place, (str, bytes, os.PathLike)):
         raise errors.FlowWorkerError(
             errors.INVALID,
-            "the store is a {}, neither a path nor anything with a path as basedir".format(
+            "expected a path or an object with a path as basedir for the store, found a {}".format(
                 type(store).__name__
             ),
         )
@@ -92,7 +97,7 @@ def rundir_of(store: Any) -> bytes:
         ) from error
     if b"\0" in raw:
         raise errors.FlowWorkerError(
-            errors.INVALID, "the run directory has a NUL: {!r}".format(path)
+            errors.INVALID, "the run directory contains a NUL: {!r}".format(path)
         )
     return raw
 
@@ -103,7 +108,7 @@ def _utf8(text: str, what: str) -> bytes:
     except UnicodeEncodeError as error:
         raise errors.DocumentError(
             errors.SYNTAX,
-            "{} has half of a surrogate pair, {!r}, which is no text".format(
+            "{} contains half of a surrogate pair, {!r}, which is not valid text".format(
                 what, text[error.start]
             ),
         ) from error

@@ -42,7 +42,7 @@ def _yaml(text: str) -> Any:
     try:
         import yaml  # type: ignore[import-untyped, unused-ignore]
     except ImportError as error:
-        raise DocumentError(SYNTAX, "it is no .json file, and to read YAML the package PyYAML is needed") from error
+        raise DocumentError(SYNTAX, "it is not a .json file, and reading YAML requires the package PyYAML") from error
     try:
         loader = yaml.SafeLoader(text)
         try:
@@ -75,5 +75,5 @@ def _refuse_twice(root: Any) -> None:
                     continue
                 if (key.tag, key.value) in keys:
                     place = "line {}, column {}".format(key.start_mark.line + 1, key.start_mark.column + 1)
-                    raise DocumentError(DOCUMENT, "{}: the key {!r} is given twice".format(place, key.value))
+                    raise DocumentError(DOCUMENT, "{}: duplicate key {!r}".format(place, key.value))
                 keys.add((key.tag, key.value))

@@ -1,4 +1,4 @@
-"""What a call that cannot be done raises, and what a failed step is turned into on request."""
+"""The exceptions of calls that cannot be carried out, and of failed steps on request."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ENDED = -10
 
 
 class FlowWorkerError(Exception):
-    """A call that could not be done: nothing was started, nothing was changed.
+    """A call could not be carried out; nothing was started or changed.
 
-    `code` is the number that the library gives (`FW_E_...` in flowworker.h), and `message` one
-    line that says what was wrong and where. `path` is the JSON pointer of the value that was
-    wrong, or None. `line` and `column` count from 1; they are 0 where there is no text.
+    `code` is the status that the library returned (`FW_E_...` in flowworker.h). `message` is one
+    line that says what was wrong and where. `path` is the JSON pointer of the wrong value, or None.
+    `line` and `column` count from 1; they are 0 if no position is known.
     """
 
     def __init__(
@@ -43,30 +43,30 @@ class UnknownWorkerError(FlowWorkerError, KeyError):
 
 
 class DocumentError(FlowWorkerError, ValueError):
-    """A specification, step or context is not what it has to be."""
+    """A specification, a step or a context is invalid."""
 
 
 class TemplateError(FlowWorkerError, ValueError):
-    """A command has a placeholder that is not one; line and column are places in the command."""
+    """A command contains an invalid placeholder; line and column are positions in the command."""
 
 
 class StepTypeError(FlowWorkerError, TypeError):
-    """The worker does not run steps of this type, or it is no step at all."""
+    """The worker does not run steps of this type, or the object is not a step."""
 
 
 class NoMemoryError(FlowWorkerError, MemoryError):
-    """Memory for the answer could not be had."""
+    """There is not enough memory for the answer."""
 
 
 class ForkedError(FlowWorkerError, RuntimeError):
-    """This process was forked from one that had run steps: only that one can go on."""
+    """This process was forked from one that had run steps, and cannot use the library."""
 
 
 class StepError(Exception):
-    """A step that failed.
+    """A step failed.
 
-    It is the `exception` of a result when a command could not be started, and what
-    `ExecResult.check` raises for a step that did not succeed.
+    It is the `exception` of a result if a command could not be started, and
+    `ExecResult.check` raises it for a failed step.
     """
 
     def __init__(self, message: str, returncode: int = 1) -> None:

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, Iterator, MutableMapping, Optional, TypeVar
 
 from . import errors
+from ._documents import sized
 from ._ffi import EVENT_STEP_ENDED, LIB
 from ._handle import Handle
 from ._options import RunOptions
@@ -69,7 +70,7 @@ class Exec:
     def _begin(self, worker: int, step: int, context: Optional[int], rundir: bytes) -> None:
         document = self._options.document()
         note_use()
-        self._handle.fill(LIB.fw_exec_start, worker, step, context, rundir, document)
+        self._handle.fill(LIB.fw_exec_start, worker, step, context, rundir, *sized(document))
 
     def fileno(self) -> int:
         """Gives a descriptor that can be read exactly when `next_event` or `wait` has something.
@@ -79,7 +80,7 @@ class Exec:
         """
         descriptor = self._descriptor()
         if descriptor < 0:
-            raise OSError(errno.EMFILE, "the system has no descriptor left to wait for the step with")
+            raise OSError(errno.EMFILE, "the system has no descriptor left to wait for the step")
         return descriptor
 
     def next_event(self, timeout: Optional[float] = None) -> Optional[Event]:

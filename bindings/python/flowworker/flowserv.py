@@ -47,7 +47,7 @@ def install() -> None:
     except ImportError as error:
         raise ImportError("flowserv-core is not installed: pip install flowserv-core") from error
     if not version.startswith(VERSIONS):
-        raise ImportError("flowserv-core {} is not known here: 0.9.4 is".format(version))
+        raise ImportError("flowserv-core {} is not supported: install 0.9.4".format(version))
     docker = _module("flowserv.controller.worker.docker")
     subprocess = _module("flowserv.controller.worker.subprocess")
     for owner, kind in ((subprocess.SubprocessWorker, "subprocess"), (docker.DockerWorker, "docker")):

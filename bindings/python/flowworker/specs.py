@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from . import errors
-from ._documents import c_text, encoded, key_values, optional_c_text
+from ._documents import c_text, encoded, key_values, optional_c_text, sized
 from ._ffi import LIB, told
 
 #: The key under which a worker specification has the name of the worker.
@@ -34,15 +34,15 @@ def WorkerSpec(
     win. `volume` names the storage volume that the worker has access to. `options` are those of the
     worker's type (docs/documents.md); they are checked when the worker is made.
     """
-    spec = _spec(
+    return _spec(
         LIB.fw_spec_worker,
         c_text(worker_type, "the worker type"),
         _name(identifier),
-        _values(variables, "variables"),
-        _values(env, "env"),
+        *_values(variables, "variables"),
+        *_values(env, "env"),
         _volume(volume),
+        *_options(options),
     )
-    return _with_options(spec, options)
 
 
 def Code(
@@ -52,7 +52,7 @@ def Code(
     options: Optional[Values] = None,
 ) -> Spec:
     """Gives the specification of a code worker; see `WorkerSpec` for the parameters."""
-    return _with_options(_spec(LIB.fw_spec_code, _name(identifier), _volume(volume)), options)
+    return _spec(LIB.fw_spec_code, _name(identifier), _volume(volume), *_options(options))
 
 
 def Subprocess(
@@ -64,14 +64,14 @@ def Subprocess(
     options: Optional[Values] = None,
 ) -> Spec:
     """Gives the specification of a subprocess worker; see `WorkerSpec` for the parameters."""
-    spec = _spec(
+    return _spec(
         LIB.fw_spec_subprocess,
         _name(identifier),
-        _values(variables, "variables"),
-        _values(env, "env"),
+        *_values(variables, "variables"),
+        *_values(env, "env"),
         _volume(volume),
+        *_options(options),
     )
-    return _with_options(spec, options)
 
 
 def Docker(
@@ -87,14 +87,14 @@ def Docker(
     `options` say, among other things, which engine it uses (`host`), and whether each command of a
     step has a `container` of its own.
     """
-    spec = _spec(
+    return _spec(
         LIB.fw_spec_docker,
         _name(identifier),
-        _values(variables, "variables"),
-        _values(env, "env"),
+        *_values(variables, "variables"),
+        *_values(env, "env"),
         _volume(volume),
+        *_options(options),
     )
-    return _with_options(spec, options)
 
 
 def Notebook(
@@ -108,7 +108,7 @@ def Notebook(
     `options` say, among other things, which interpreter (`python`) and which `kernel` it uses.
     Without `python` that is the interpreter of this process.
     """
-    return _with_options(_spec(LIB.fw_spec_notebook, _name(identifier), _volume(volume)), options)
+    return _spec(LIB.fw_spec_notebook, _name(identifier), _volume(volume), *_options(options))
 
 
 def NotebookDocker(
@@ -123,8 +123,13 @@ def NotebookDocker(
     `options` are those of a docker worker, and `base_image`: what the image of a notebook is made
     from, with papermill and the step's requirements.
     """
-    spec = _spec(LIB.fw_spec_nbdocker, _name(identifier), _values(env, "env"), _volume(volume))
-    return _with_options(spec, options)
+    return _spec(
+        LIB.fw_spec_nbdocker,
+        _name(identifier),
+        *_values(env, "env"),
+        _volume(volume),
+        *_options(options),
+    )
 
 
 def Slurm(
@@ -132,26 +137,34 @@ def Slurm(
     variables: Optional[Values] = None,
     env: Optional[Values] = None,
     volume: Optional[str] = None,
+    *,
     options: Optional[Values] = None,
 ) -> Spec:
     """Gives the specification of a slurm worker, which runs container steps on a cluster."""
-    return WorkerSpec("slurm", identifier, variables, env, volume, options=options)
+    return _spec(
+        LIB.fw_spec_slurm,
+        _name(identifier),
+        *_values(variables, "variables"),
+        *_values(env, "env"),
+        _volume(volume),
+        *_options(options),
+    )
 
 
-def _spec(function: Any, *arguments: Optional[bytes]) -> Spec:
+def _spec(function: Any, *arguments: Any) -> Spec:
     document: Spec = json.loads(told(function, *arguments))
     return document
 
 
-def _with_options(spec: Spec, options: Optional[Values]) -> Spec:
-    if options is not None:
-        try:
-            spec["options"] = _option(options)
-        except RecursionError as error:
-            raise errors.DocumentError(
-                errors.DOCUMENT, "the options cannot be written as JSON: they hold themselves"
-            ) from error
-    return spec
+def _options(options: Optional[Values]) -> Tuple[Optional[bytes], int]:
+    if options is None:
+        return sized(None)
+    try:
+        return sized(encoded(_option(options), "options"))
+    except RecursionError as error:
+        raise errors.DocumentError(
+            errors.DOCUMENT, "the options cannot be written as JSON: an option contains itself"
+        ) from error
 
 
 def _option(value: Any) -> Any:
@@ -173,5 +186,5 @@ def _volume(volume: Optional[str]) -> Optional[bytes]:
     return optional_c_text(volume, "the worker's volume")
 
 
-def _values(values: Optional[Values], what: str) -> Optional[bytes]:
-    return None if values is None else encoded(key_values(values), what)
+def _values(values: Optional[Values], what: str) -> Tuple[Optional[bytes], int]:
+    return sized(None if values is None else encoded(key_values(values), what))

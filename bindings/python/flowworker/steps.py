@@ -307,18 +307,18 @@ def parameters_of(function: Callable[..., Any]) -> Sequence[str]:
     if type(function) is FunctionType and not hasattr(function, "__wrapped__") and not hasattr(function, "__signature__"):
         code = function.__code__
         if code.co_flags & inspect.CO_ASYNC_GENERATOR:
-            raise _no_function(function, "is an asynchronous generator, which gives nothing by itself", "an async def that returns")
+            raise _no_function(function, "is an asynchronous generator, which returns no value", "an async def that returns")
         return code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]
     if not callable(function):
         raise TypeError("{!r} is a {}, not a function or the import path of one".format(function, type(function).__name__))
     called = getattr(function, "func", function) if hasattr(function, "keywords") else function
     if any(inspect.isasyncgenfunction(part) for part in (function, called, getattr(type(called), "__call__", None))):
-        raise _no_function(function, "is an asynchronous generator, which gives nothing by itself", "an async def that returns")
+        raise _no_function(function, "is an asynchronous generator, which returns no value", "an async def that returns")
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:
         example = "lambda a, b: {}(a, b)".format(getattr(function, "__name__", "f"))
-        raise _no_function(function, "does not tell the names of its parameters", example) from None
+        raise _no_function(function, "does not reveal the names of its parameters", example) from None
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return [parameter.name for parameter in parameters if parameter.kind in named]
 

@@ -80,7 +80,7 @@ class VolumeManager:
             for place in places:
                 if place not in listed:
                     raise ValueError(
-                        "the file {!r} is listed in the volume {!r}, which is none of {}".format(
+                        "the file {!r} is listed in the volume {!r}, but the known volumes are {}".format(
                             key, place, sorted(listed)
                         )
                     )

@@ -7,7 +7,7 @@ import os
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set, Union
 
 from ._context import as_json, compared, values_for
-from ._documents import encoded, rundir_of
+from ._documents import encoded, rundir_of, sized
 from ._ffi import LIB, made
 from ._functions import Functions, context_of, values_of
 from ._handle import Handle
@@ -285,7 +285,7 @@ class _Session:
         with handle.in_use() as workflow, self._pool._handle.in_use() as pool:
             with self._context.in_use() as context:
                 self.functions.bind(context)
-                run._fill(workflow, pool, context, self._rundir, options)
+                run._fill(workflow, pool, context, self._rundir, *sized(options))
 
     def _values(self) -> Dict[str, Any]:
         """Gives the arguments as far as the library needs them."""

@@ -284,7 +284,7 @@ def test_a_closed_worker(rundir):
 
 @pytest.mark.parametrize("func", [max, int, dict, functools.partial(max, 1)])
 def test_a_function_that_does_not_tell_its_parameters(func):
-    with pytest.raises(TypeError, match="does not tell the names of its parameters: use a function around it, such as lambda"):
+    with pytest.raises(TypeError, match="does not reveal the names of its parameters: use a function around it, such as lambda"):
         CodeStep("c", func)
 
 
@@ -325,7 +325,7 @@ def test_a_coroutine_is_awaited(func, run):
 
 @pytest.mark.parametrize("func", [generator, functools.partial(generator, 1), AsyncGenerator(), AsyncGenerator().__call__])
 def test_an_asynchronous_generator_is_refused(func):
-    with pytest.raises(TypeError, match="is an asynchronous generator, which gives nothing by itself"):
+    with pytest.raises(TypeError, match="is an asynchronous generator, which returns no value"):
         CodeStep("c", func)
 
 

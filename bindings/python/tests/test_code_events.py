@@ -246,7 +246,7 @@ def test_the_grace(rundir):
         result = by_worker(CodeStep("c", stubborn), rundir, timeout=0.05, grace=0.05)
     finally:
         leave.set()
-    assert result.outcome == "timeout" and "goes on in its thread" in result.message
+    assert result.outcome == "timeout" and "is still running in its thread" in result.message
     assert not result.commands[0]["is_ended"]
 
 
@@ -294,5 +294,5 @@ def test_a_function_that_is_started(rundir):
 
 def test_forms_that_there_are_not(rundir):
     step = CodeStep("c", lambda: {})
-    with pytest.raises(flowworker.DocumentError, match='"words" is no kind of events'):
+    with pytest.raises(flowworker.DocumentError, match='"words" is not a value of "events"'):
         WorkerPool().get(step).exec(step, {}, rundir, events="words", on_event=print)

@@ -104,7 +104,7 @@ def test_another_process_gets_no_likeness(rundir, value):
     workflow = fw.SerialWorkflow(workers=pool).add_code_step("a", lambda: value, arg="obj").add_code_step("b", "json.dumps", arg="y")
     result = workflow.run({}, rundir=rundir)
     assert (result.returncode, len(result)) == (1, 2), result.context
-    assert 'the value of "obj" is of the type %s, which JSON has not' % type(value).__name__ in result.message
+    assert 'the value of "obj" is of the type %s, which JSON cannot express' % type(value).__name__ in result.message
 
 
 class Twin:

@@ -144,7 +144,7 @@ def test_a_value_that_holds_itself_is_a_clear_error(rundir):
     value.append(value)
     with pytest.raises(flowworker.DocumentError) as caught:
         rendered(value, rundir)
-    assert "holds itself" in str(caught.value)
+    assert "contains itself" in str(caught.value)
 
 
 def test_a_nul_is_a_clear_error(rundir):

@@ -141,7 +141,7 @@ def test_a_deadline_reaches_what_is_behind_the_end(engine, rundir):
 def test_a_flood_behind_the_end_has_an_end(engine, rundir):
     result = worker(engine({"attach": "flood"}), 0.5, output_limit=1000).exec(step(), {}, rundir)
     assert (result.outcome, result.incomplete) == ("engine_failed", ["stdout", "stderr"])
-    assert "goes on sending output" in result.message and result.commands[0]["exit_code"] == 0
+    assert "keeps sending output" in result.message and result.commands[0]["exit_code"] == 0
 
 
 def test_a_flood_behind_the_end_takes_no_memory(engine, rundir):
@@ -254,7 +254,7 @@ def test_a_pull_without_an_end_takes_no_memory(engine, rundir, wait_until, fault
 
 def test_a_pull_that_falls_silent(engine, rundir):
     result = worker(faulty(engine, "pull", "silent"), 0.2).exec(step(), {}, rundir)
-    assert result.outcome == "engine_failed" and "nothing has come for 0.8 s" in result.message
+    assert result.outcome == "engine_failed" and "nothing arrived for 0.8 s" in result.message
 
 
 # --- storage -------------------------------------------------------------------------------------------

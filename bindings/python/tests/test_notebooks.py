@@ -116,7 +116,7 @@ def test_events(write, run):
     "notebook, part",
     [
         ("missing.ipynb", 'no notebook "missing.ipynb"'),
-        ("text.ipynb", '"text.ipynb" is no notebook'),
+        ("text.ipynb", '"text.ipynb" is not a notebook'),
         ("kernel.ipynb", 'no kernel "pyton3"'),
         ("parameters.ipynb", 'no parameter "b"'),
     ],

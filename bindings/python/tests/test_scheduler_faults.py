@@ -120,7 +120,7 @@ def test_an_agent_that_does_not_come(cluster, rundir, srun, state):
     programs = cluster(f"echo 'srun: error: the node is odd' >&2; {srun}", until_cancelled(state), CANCEL)
     result = worker(start_timeout=0.2).exec(STEP, {}, rundir)
     assert (result.outcome, result.returncode) == ("engine_failed", 1)
-    told = f'job 5 is {state} on the node n1, and nothing came from its agent within the worker\'s "start_timeout" of 0.2 s: '
+    told = f'job 5 is {state} on the node n1, and its agent sent nothing within the worker\'s "start_timeout" of 0.2 s: '
     assert told + ("job 5 queued" if srun == FLOOD else "the node is odd") in result.message
     assert (programs / "scancel.did").exists()
     check_ended(result)
@@ -130,7 +130,7 @@ def test_an_agent_that_does_not_come(cluster, rundir, srun, state):
 def test_a_job_that_the_scheduler_does_not_know(cluster, rundir, queue):
     cluster(f"echo 'srun: error: odd' >&2; {HANG}", queue)
     result = worker(start_timeout=0.2).exec(STEP, {}, rundir)
-    assert result.outcome == "engine_failed" and "the scheduler has no job for the step, and srun gave none" in result.message
+    assert result.outcome == "engine_failed" and "the scheduler has no job for the step: srun submitted none" in result.message
     check_ended(result)
 
 

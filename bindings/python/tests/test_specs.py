@@ -5,7 +5,7 @@ import pathlib
 
 import flowworker
 import pytest
-from flowworker import Code, Docker, Notebook, Subprocess, WorkerPool, WorkerSpec
+from flowworker import Code, Docker, Notebook, Slurm, Subprocess, WorkerPool, WorkerSpec
 
 
 def key_values(**values):
@@ -24,7 +24,7 @@ def test_a_worker_without_variables(build, kind):
     assert build(identifier="D1", volume="") == build("D1")
 
 
-@pytest.mark.parametrize("build, kind", [(Docker, "docker"), (Subprocess, "subprocess")])
+@pytest.mark.parametrize("build, kind", [(Docker, "docker"), (Subprocess, "subprocess"), (Slurm, "slurm")])
 def test_a_worker_with_variables(build, kind):
     expected = {
         "name": "D1",
@@ -39,7 +39,7 @@ def test_a_worker_with_variables(build, kind):
 
 
 @pytest.mark.parametrize(
-    "build", [Docker, Subprocess, lambda *args, **more: WorkerSpec("docker", *args, **more)]
+    "build", [Docker, Subprocess, Slurm, lambda *args, **more: WorkerSpec("docker", *args, **more)]
 )
 def test_a_worker_with_options(build):
     options = {"timeout": 5, "retries": {"max": 1}}

@@ -48,7 +48,7 @@ def test_the_page_needs_nothing_else(result):
 
 
 def test_other_formats_are_unknown(result):
-    with pytest.raises(fw.FlowWorkerError, match='no view "svg": use "trace" or "html"'):
+    with pytest.raises(fw.FlowWorkerError, match='unknown format "svg": use "trace" or "html"'):
         result.view("svg")
 
 

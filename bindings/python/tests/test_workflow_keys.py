@@ -192,8 +192,8 @@ def test_links_that_lead_nowhere_are_copied_as_links(place):
         ("ln -s /nowhere d/l", 'the key "d/l" leads out of the volume "src" by a symbolic link: "d/l" is one to "/nowhere"'),
         ('ln -s "$$PWD/gone" d/l', 'the key "d/l" of the volume "src" is a symbolic link to "'),
         ("ln -s ../../gone d/l", 'the key "d/l" leads out of the volume "src" by a symbolic link: "d/l" is one to "../../gone"'),
-        ("mkfifo d/l", 'the key "d/l" of the volume "src" is no file but a pipe (FIFO), which cannot be copied'),
-        (r"mkfifo d/$$(printf 'a\377b')", r'the key "d/a\xFFb" of the volume "src" is no file but a pipe'),
+        ("mkfifo d/l", 'the key "d/l" of the volume "src" is a pipe (FIFO), not a file, and cannot be copied'),
+        (r"mkfifo d/$$(printf 'a\377b')", r'the key "d/a\xFFb" of the volume "src" is a pipe'),
     ],
 )
 def test_what_cannot_be_copied_is_told(place, command, told):
@@ -209,14 +209,14 @@ def test_a_socket_is_told(place, monkeypatch):
         for key in ("d", "d/s"):
             result = place.execute(container("dst", "true", inputs=[key]))
             assert result.outcome == "volume_failed"
-            assert 'the key "d/s" of the volume "src" is no file but a socket' in result.message
+            assert 'the key "d/s" of the volume "src" is a socket' in result.message
 
 
 def test_a_link_that_leads_to_itself(place):
     (place.src / "x").symlink_to("x")
     result = place.execute(container("dst", "true", inputs=["x"]))
     assert result.outcome == "volume_failed"
-    assert 'the key "x" of the volume "src" is a symbolic link to "x", which leads to nothing' in result.message
+    assert 'the key "x" of the volume "src" is a symbolic link to "x", which does not exist' in result.message
 
 
 def test_links_to_folders_of_links(place):

@@ -25,7 +25,7 @@ def test_what_was_there_before_does_not_count(tmp_path, state):
 
     workflow("echo one > out").run(rundir=tmp_path / "r", **options("1")).check()
     result = workflow("true").run(rundir=tmp_path / "r", **options("2"))
-    assert failed(result, 'its output "out" is missing in the volume "__default__"', "was there before the step", '"kept": true')
+    assert failed(result, 'its output "out" is missing in the volume "__default__"', "existed before the step", '"kept": true')
     workflow("true", kept=True).run(rundir=tmp_path / "r", **options("3")).check()
     assert failed(workflow("true", kept=True).run(rundir=tmp_path / "s", **options("4")), "no such file or folder")
 
@@ -46,7 +46,7 @@ def test_steps_that_write_one_key_after_the_other(tmp_path):
     steps = [fw.ContainerStep("s%d" % number, "", ["printf %d > x" % number], outputs=["x"]) for number in range(9)]
     fw.SerialWorkflow(steps).run(rundir=tmp_path).check()
     steps.append(fw.ContainerStep("last", "", ["true"], outputs=["x"]))
-    assert failed(fw.SerialWorkflow(steps).run(rundir=tmp_path), 'step "last"', "was there before the step")
+    assert failed(fw.SerialWorkflow(steps).run(rundir=tmp_path), 'step "last"', "existed before the step")
 
 
 def test_a_link_that_is_made_anew_counts(tmp_path):
@@ -56,7 +56,7 @@ def test_a_link_that_is_made_anew_counts(tmp_path):
     assert failed(workflow("true").run(rundir=tmp_path))
     # What it leads to is the output as well.
     workflow("echo 2 > data").run(rundir=tmp_path).check()
-    assert failed(workflow("rm data", of_run=False).run(rundir=tmp_path), "it is a symbolic link that leads to nothing")
+    assert failed(workflow("rm data", of_run=False).run(rundir=tmp_path), "it is a broken symbolic link")
 
 
 def test_a_link_out_of_the_volume_may_be_replaced(tmp_path):
@@ -75,7 +75,7 @@ def test_a_folder_that_nobody_filled_is_missing(tmp_path, outputs):
     result = workflow("mkdir -p res", outputs=outputs).run(rundir=tmp_path)
     assert failed(result, 'its output "res')
     # One that the library made is none, whatever may stay.
-    assert failed(workflow("true", outputs=["o/"], kept=True).run(rundir=tmp_path), "it is a folder with nothing in it")
+    assert failed(workflow("true", outputs=["o/"], kept=True).run(rundir=tmp_path), "it is an empty folder")
     (tmp_path / "e").mkdir()
     workflow("true", outputs=["e/"], kept=True).run(rundir=tmp_path).check()
 
@@ -83,11 +83,11 @@ def test_a_folder_that_nobody_filled_is_missing(tmp_path, outputs):
 @pytest.mark.parametrize("key", ["res", "res/"])
 def test_a_folder_has_changed_if_anything_in_it_has(tmp_path, key):
     workflow("mkdir -p res/deep/er res/empty; echo 1 > res/deep/er/f; ln -s deep res/l", outputs=[key]).run(rundir=tmp_path).check()
-    assert failed(workflow("ls -R res", outputs=[key]).run(rundir=tmp_path), "was there before the step")
+    assert failed(workflow("ls -R res", outputs=[key]).run(rundir=tmp_path), "existed before the step")
     for command in ("echo 2 > res/deep/er/f", "echo 1 > res/empty/new", "rm res/empty/new", "mkdir res/empty/x", "ln -sfn empty res/l"):
         workflow(command, outputs=[key]).run(rundir=tmp_path).check()
         assert failed(workflow("true", outputs=[key]).run(rundir=tmp_path))
-    assert failed(workflow("rm -r res/*", outputs=[key]).run(rundir=tmp_path), "it is a folder with nothing in it")
+    assert failed(workflow("rm -r res/*", outputs=[key]).run(rundir=tmp_path), "it is an empty folder")
 
 
 @pytest.mark.parametrize("delay", [0, 0.05])
@@ -97,7 +97,7 @@ def test_what_a_failed_attempt_left_does_not_count(tmp_path, delay):
     for outputs in (["out"], ["res/"], ["res"]):
         rundir = tmp_path / "lazy{}".format(len(list(tmp_path.iterdir())))
         result = workflow(lazy, outputs=outputs, retries=retries).run(rundir=rundir)
-        assert failed(result, "was left by an attempt that had failed")
+        assert failed(result, "was left by a failed attempt")
     busy = "echo text > out; test -e tried && exit 0; touch tried; exit 3"
     workflow(busy, retries=retries).run(rundir=tmp_path / "busy").check()
 
@@ -126,7 +126,7 @@ def test_outputs_of_the_workflow_that_no_step_declares(tmp_path):
 
     flow("echo 1 > out", outputs=["out"]).run(rundir=tmp_path).check()
     result = flow("true", outputs=["out"]).run(rundir=tmp_path)
-    assert failed(result, 'the workflow failed: its output "out" is missing', "was there before the run")
+    assert failed(result, 'the workflow failed: its output "out" is missing', "existed before the run")
     flow("true", outputs=["out"], kept=True).run(rundir=tmp_path).check()
     flow("echo 2 > out", inputs=["out"], outputs=["out"]).run(rundir=tmp_path).check()
     assert failed(flow("true", outputs=["none"]).run(rundir=tmp_path), 'its output "none" is missing')
@@ -144,7 +144,7 @@ def test_a_file_in_a_folder_that_a_step_declares(tmp_path):
 
     flow("echo 1 > r/x").run(rundir=tmp_path / "run").check()
     assert (tmp_path / "run/x").exists() is False and (tmp_path / "run/r/x").read_text() == "1\n"
-    assert failed(flow("date +%N > r/y").run(rundir=tmp_path / "run"), 'its output "r/x" is missing', "was there before the run")
+    assert failed(flow("date +%N > r/y").run(rundir=tmp_path / "run"), 'its output "r/x" is missing', "existed before the run")
     flow("echo 2 > r/x").run(rundir=tmp_path / "run").check()
     assert (tmp_path / "run/r/x").read_text() == "2\n"
 

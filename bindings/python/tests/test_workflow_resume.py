@@ -236,7 +236,7 @@ def test_a_full_disk_is_told(tmp_path, python_env):
     command = ["unshare", "-rm", "sh", "-c", inner, sys.executable, FULL, str(tmp_path / "disk"), str(tmp_path / "run")]
     lines = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=python_env, check=True).stdout.splitlines()
     for line in lines[:2]:
-        assert line.startswith("volume_failed 1 0 the workflow failed, though its steps succeeded; its state is not kept")
+        assert line.startswith("volume_failed 1 0 the steps succeeded, but the workflow failed; its state could not be stored")
         assert line.endswith("No space left on device")
     assert lines[2:] == ["exited 0 0 None", "exited 0 1 None"]
 
@@ -300,6 +300,6 @@ def test_what_stands_in_the_place_of_a_record_is_told(tmp_path, what):
         place.symlink_to("/etc/passwd")
     result = workflow.run(rundir=tmp_path, state=tmp_path / "state")
     assert result.outcome == "volume_failed" and (tmp_path / "ran").read_text() == "x\n"
-    assert "though its steps succeeded; its state is not kept" in result.message
+    assert "the steps succeeded, but the workflow failed; its state could not be stored" in result.message
     assert '"step-1.json"' in result.message and 'the state directory "{}/state"'.format(tmp_path) in result.message
     assert 'volume "' not in result.message

@@ -118,16 +118,16 @@ def test_markers_of_folders(store, run):
 def test_objects_that_no_file_can_be(store, run, key):
     store.objects[key] = b"content"
     result = run(step("true", inputs=["d/"]))
-    assert result.outcome == "volume_failed" and "has an object whose key" in result.message
+    assert result.outcome == "volume_failed" and "has an object with the key" in result.message
 
 
 @pytest.mark.parametrize(
     "text, told",
     [
-        (page([b"d/x"])[:-1], "it is not all there"),
+        (page([b"d/x"])[:-1], "it is incomplete"),
         (page([b"d/x", b"d/y", b"d/x"]), 'it has the key "d/x" twice'),
-        (b"", "it is not all there"),
-        (page([b"d/x"], more="<IsTruncated>true</IsTruncated>"), "there is more of it"),
+        (b"", "it is incomplete"),
+        (page([b"d/x"], more="<IsTruncated>true</IsTruncated>"), "it is truncated"),
         (page([b"d/x"], {b"d/x": "many"}), "an object has no key or no size"),
         (page([b"d/x"], {b"d/x": -1}), "an object has no key or no size"),
         (b"<ListBucketResult><Contents><Key>d/%f</Key><Size>1</Size></Contents></ListBucketResult>", "no key or no size"),
@@ -143,8 +143,8 @@ def test_a_listing_that_cannot_be_used(store, run, text, told):
 def test_a_listing_that_goes_round(store, run):
     more = "<IsTruncated>true</IsTruncated><NextContinuationToken>one</NextContinuationToken>"
     store.listing = lambda *_: page([b"d/x"], more=more)
-    assert "there is more of it" in run(step("true", inputs=["d/"])).message
+    assert "it is truncated" in run(step("true", inputs=["d/"])).message
     pages = iter(range(10_000))
     more = "<IsTruncated>true</IsTruncated><NextContinuationToken>{}</NextContinuationToken>"
     store.listing = lambda *_: page([], more=more.format(next(pages)))
-    assert "pages one after the other have nothing in them" in run(step("true", inputs=["d/"])).message
+    assert "consecutive pages are empty" in run(step("true", inputs=["d/"])).message

@@ -36,7 +36,7 @@ def test_a_value_that_json_does_not_have_is_handed_on(tmp_path, value, way, stat
     notes = [step.notes for step in result.steps]
     assert notes[0] == notes[2] == [] and len(notes[1]) == (1 if state else 0)
     if state:
-        assert "which JSON has not: the state directory does not have the step" in notes[1][0]
+        assert "which JSON cannot express: the state directory cannot store the step" in notes[1][0]
         # The step behind it counts as changed: it saw another object.
         assert run(workflow, {"given": value}, way, rundir=tmp_path, **options).restored == 1
 
@@ -73,7 +73,7 @@ def test_no_command_has_a_text_that_is_only_shown(tmp_path):
     workflow = fw.SerialWorkflow().add_code_step("a", lambda: "a\0b", arg="x").add_container_step("b", "", commands=["echo $x"])
     result = workflow.run({}, rundir=tmp_path)
     assert (result.outcome, len(result)) == ("spawn_failed", 2)
-    assert 'the value of "x" has the character NUL' in result.message
+    assert 'the value of "x" contains the character NUL' in result.message
 
 
 def test_no_other_process_has_a_text_that_is_only_shown(tmp_path):
@@ -91,7 +91,7 @@ def test_no_other_process_has_a_text_that_is_only_shown(tmp_path):
         result = workflow.run({}, rundir=tmp_path)
         assert (result.returncode, len(result)) == (returncode, 2), result.message
         if returncode != 0:
-            assert 'the value of "x" has the character NUL' in result.message
+            assert 'the value of "x" contains the character NUL' in result.message
         assert result.context["x"] == "a\0b"
 
 
@@ -247,7 +247,7 @@ def test_a_key_that_is_given_twice_in_json(tmp_path, key):
     (tmp_path / "t.json").write_text(JSON_TWICE[key])
     with pytest.raises(fw.DocumentError) as caught:
         fw.SerialWorkflow.from_template(tmp_path / "t.json")
-    assert "t.json: the key \"{}\" is given twice".format("workflow" if key == "steps" else key) in str(caught.value)
+    assert "t.json: duplicate key \"{}\"".format("workflow" if key == "steps" else key) in str(caught.value)
     assert caught.value.line == 2
 
 
@@ -255,7 +255,7 @@ def test_a_key_that_is_given_twice_in_json(tmp_path, key):
 def test_a_key_that_is_given_twice_in_yaml(tmp_path, key):
     pytest.importorskip("yaml")
     (tmp_path / "t.yaml").write_text(YAML_TWICE[key])
-    with pytest.raises(fw.DocumentError, match=r"t\.yaml: line \d+, column \d+: the key '{}' is given twice".format(key)):
+    with pytest.raises(fw.DocumentError, match=r"t\.yaml: line \d+, column \d+: duplicate key '{}'".format(key)):
         fw.SerialWorkflow.from_template(tmp_path / "t.yaml")
 
 
