@@ -213,8 +213,8 @@ lint: $(VENV)/.lint
 format: $(VENV)/.lint
 	$(SWIFT) format format --in-place --recursive --parallel $(SWIFT_FILES)
 	$(VENV)/bin/clang-format -i $(C_FILES)
-	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
 
 clean:
 	rm -rf $(BUILD) .build .build-*

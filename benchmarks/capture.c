@@ -112,7 +112,8 @@ static void ours(void *argument)
     fw_result *result;
     fw_error *error;
     size_t lines = 0, out, err;
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &worker, &error), error);
+    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &worker, &error),
+         error);
     snprintf(json, sizeof json, "{\"name\": \"capture\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
              question->command);
     need(fw_step_create(json, FW_ZERO_TERMINATED, &step, &error), error);

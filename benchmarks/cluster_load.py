@@ -1,7 +1,7 @@
 """What ten thousand steps ask of a cluster's controller: a simulation.
 
-The controller answers one request at a time, each with a cost in milliseconds. Steps take a time of their own, on as many
-processors as there are. Three ways to run them:
+The controller answers one request at a time, each with a cost in milliseconds. Steps take a time of their own, on as
+many processors as there are. Three ways to run them:
 
     jobs, polled one by one    a job for each step, and a question about each job every second
     jobs, polled together      the same, and one question about all jobs, at intervals that grow from 1 to 15 s
@@ -41,7 +41,7 @@ def jobs(steps, seconds, processors, ask):
     controller = Controller()
     events = []  # (time, kind, number)
     started = []
-    for number in range(steps):
+    for _ in range(steps):
         started.append(controller.answer(0.0, SUBMIT))
     free = [0.0] * processors
     ends = []
@@ -96,7 +96,8 @@ def main(steps=10_000, seconds=30.0, processors=500):
     }.items():
         busy = f"{controller.busy:.1f} s ({100 * controller.busy / end:.0f} %)"
         print(
-            f"{name:28}{controller.requests:>10}{busy:>17}{controller.longest_wait:>12.1f} s{end:>8.0f} s{end / ideal:>10.2f}"
+            f"{name:28}{controller.requests:>10}{busy:>17}{controller.longest_wait:>12.1f} s"
+            f"{end:>8.0f} s{end / ideal:>10.2f}"
         )
 
 

@@ -1,8 +1,8 @@
 """What does a step on a cluster cost, beside a bare srun on the same cluster?
 
 The cluster is a private Slurm of one node, which this program starts by Tests/engines/run.sh. The column "limit" of the
-table is a bare `srun -n1 true`, or, where it says so, the same inside one allocation. Between two turns is a pause, because a
-controller that is still taking an allocation back puts the next request off, for seconds.
+table is a bare `srun -n1 true`, or, where it says so, the same inside one allocation. Between two turns is a pause,
+because a controller that is still taking an allocation back puts the next request off, for seconds.
 
     benchmarks/clusters.py [ROUNDS]
 """
@@ -120,8 +120,15 @@ def measure(rundir: str, rounds: int) -> None:
 
     rates = {"srun": rate(bare), "held": rate(held, 10 * STEPS)}
     shown = f"{rates['held']:.0f}/s\t{rates['srun']:.0f}/s"
-    print(f"row\tclusters: {IN_FLIGHT} in flight, steps a second (more is better)\t{shown}\t{rates['held'] / rates['srun']:.2f}\t")
-    bench.print_peer(f"clusters: {IN_FLIGHT} in flight, steps a second (more is better)", "the target, over srun", TARGET_RATE / rates["srun"])
+    print(
+        f"row\tclusters: {IN_FLIGHT} in flight, steps a second (more is better)\t{shown}\t"
+        f"{rates['held'] / rates['srun']:.2f}\t"
+    )
+    bench.print_peer(
+        f"clusters: {IN_FLIGHT} in flight, steps a second (more is better)",
+        "the target, over srun",
+        TARGET_RATE / rates["srun"],
+    )
 
 
 if __name__ == "__main__":

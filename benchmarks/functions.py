@@ -1,7 +1,7 @@
 """What does a function of a Python host cost that does next to nothing? At most 0.15 ms each, of a thousand.
 
-The limit is a thread with a working directory of its own for each (limits/functions.c). flowserv-core calls the function in the
-caller's thread, in the working directory of the whole process, one at a time.
+The limit is a thread with a working directory of its own for each (limits/functions.c). flowserv-core calls the
+function in the caller's thread, in the working directory of the whole process, one at a time.
 
     benchmarks/functions.py [ROUNDS]
 """
@@ -39,7 +39,9 @@ def compare(question: str, peers: dict[str, Callable[[], object]], rundir: str, 
     times: dict[str, list[float]] = {name: [] for name in ("", *peers)}
     for number in range(rounds + 1):
         for name in list(times) if number % 2 else list(reversed(times)):
-            took = bench.limits.limit_functions(rundir.encode(), FUNCTIONS) if name == "" else bench.timed(peers[name])()
+            took = (
+                bench.limits.limit_functions(rundir.encode(), FUNCTIONS) if name == "" else bench.timed(peers[name])()
+            )
             if number:
                 times[name].append(took)
     limit = statistics.median(times[""])

@@ -1,7 +1,9 @@
-"""What has a host with many steps in flight: memory, threads, descriptors? Looked at from outside, while all commands run.
+"""What has a host with many steps in flight: memory, threads, descriptors? Looked at from outside, while all commands
+run.
 
 Each host is a process of its own that starts so many commands which wait, and no more. The limit is that of many.c. The
-commands and what stands between them and the host (the library's supervisor and monitors; standing.c has those) are not in it.
+commands and what stands between them and the host (the library's supervisor and monitors; standing.c has those) are not in
+it.
 """
 
 import os
@@ -16,7 +18,8 @@ import bench
 WIDTHS = (1, 8, 64, 512)
 SCRIPTS = {
     "asyncio": "import many, asyncio; many.COMMAND = sys.argv[1]; run = many.in_tasks(width, many.asyncio_run)",
-    "subprocess.run, threads": "import many; many.COMMAND = sys.argv[1]; run = many.on_threads(width, many.subprocess_run)",
+    "subprocess.run, threads": "import many; many.COMMAND = sys.argv[1]; "
+    "run = many.on_threads(width, many.subprocess_run)",
     "flowserv-core, threads": "import many; run = many.on_threads(width, bench.flowserv_exec(sys.argv[1]))",
 }
 START = """import sys, bench
@@ -39,7 +42,10 @@ def main() -> None:
         others |= {name: look_at(name, lambda *_, text=text: script(text, *_), width) for name, text in scripts.items()}
         for what, shown in (("memory", "{:.1f} MB"), ("threads", "{:.0f}"), ("descriptors", "{:.0f}")):
             question = f"hosts: {width} in flight, {what} of the host"
-            print(f"row\t{question}\t{shown.format(ours[what])}\t{shown.format(limit[what])}\t{ours[what] / limit[what]:.2f}\t")
+            print(
+                f"row\t{question}\t{shown.format(ours[what])}\t{shown.format(limit[what])}\t"
+                f"{ours[what] / limit[what]:.2f}\t"
+            )
             for name, counts in others.items():
                 bench.print_peer(question, name, counts[what] / limit[what])
 

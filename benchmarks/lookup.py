@@ -34,7 +34,9 @@ def main() -> None:
     # What a call by ctypes costs that does nothing: limit_empty.
     bench.limits.limit_empty.argtypes = [ctypes.c_void_p]
     bench.limits.limit_empty.restype = ctypes.c_void_p
-    peers["an empty call by ctypes"] = lambda: timeit.timeit("f(None)", globals={"f": bench.limits.limit_empty}, number=LOOKUPS)
+    peers["an empty call by ctypes"] = lambda: timeit.timeit(
+        "f(None)", globals={"f": bench.limits.limit_empty}, number=LOOKUPS
+    )
     bench.compare("lookup: one step", peers, lambda: bench.limits.limit_lookup(WORKERS, LOOKUPS), 11)
 
 

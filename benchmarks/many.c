@@ -37,7 +37,8 @@ static void prepare(struct question *question, const char *command)
     fw_error *error;
     snprintf(json, sizeof json, "{\"name\": \"many\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
              command);
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &question->worker, &error),
+    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &question->worker,
+                          &error),
          error);
     need(fw_step_create(json, FW_ZERO_TERMINATED, &question->step, &error), error);
 }
@@ -61,7 +62,9 @@ static fw_exec *start(const struct question *question, int epoll)
 {
     fw_exec *exec;
     fw_error *error;
-    need(fw_exec_start(question->worker, question->step, NULL, ".", "{\"events\": \"none\"}", FW_ZERO_TERMINATED, &exec, &error), error);
+    need(fw_exec_start(question->worker, question->step, NULL, ".", "{\"events\": \"none\"}", FW_ZERO_TERMINATED, &exec,
+                       &error),
+         error);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = exec};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, fw_exec_fd(exec), &event) != 0)
         give_up("epoll_ctl");

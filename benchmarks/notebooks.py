@@ -1,9 +1,10 @@
 """What does a notebook step cost, beside flowserv-core's notebook worker, which runs papermill in the host's process?
 
-Here the column "limit" of the table is flowserv-core, because its figures are what the targets are about. The notebook is a small
-one: a parameter, one line that prints.
+Here the column "limit" of the table is flowserv-core, because its figures are what the targets are about. The notebook
+is a small one: a parameter, one line that prints.
 
-- The first: a new process imports the package, makes a pool, and runs one. flowserv-core's time has the import of papermill in it.
+- The first: a new process imports the package, makes a pool, and runs one. flowserv-core's time has the import of
+  papermill in it.
 - The following ones, in one process and one pool, back to back.
 - The same with a pause before each, in which the next kernel can get ready: a pause is not counted.
 
@@ -123,7 +124,17 @@ def first_in_process(side: str, rundir: str) -> float:
 
 def papermill_command(rundir: str) -> float:
     start = time.perf_counter()
-    command = [sys.executable, "-m", "papermill", "--no-progress-bar", "hello.ipynb", "peer.ipynb", "-p", "name", "Alice"]
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        "--no-progress-bar",
+        "hello.ipynb",
+        "peer.ipynb",
+        "-p",
+        "name",
+        "Alice",
+    ]
     subprocess.run(command, cwd=rundir, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     check(rundir, "peer.ipynb")
     return time.perf_counter() - start

@@ -14,9 +14,7 @@ def main() -> None:
     from flowserv.controller.serial.engine.validate import validator
     from flowserv.controller.worker.manager import WorkerPool
 
-    document = subprocess.run(
-        [bench.BUILD / "pool", "write", str(WORKERS)], stdout=subprocess.PIPE, check=True
-    ).stdout
+    document = subprocess.run([bench.BUILD / "pool", "write", str(WORKERS)], stdout=subprocess.PIPE, check=True).stdout
 
     def flowserv_pool() -> None:
         config = json.loads(document)

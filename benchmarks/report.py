@@ -84,7 +84,9 @@ def bars(question: Question) -> str:
         begin, end = sorted((at(1.0), at(ratio)))
         color = COLORS[0] if "libflowworker" in name or "flowworker" in name else "#9aa5ad"
         parts.append(text(LABEL - 8, y + 12, name, "end"))
-        parts.append(f'<rect x="{begin:.1f}" y="{y + 3}" width="{max(1.5, end - begin):.1f}" height="{BAR - 5}" fill="{color}"/>')
+        parts.append(
+            f'<rect x="{begin:.1f}" y="{y + 3}" width="{max(1.5, end - begin):.1f}" height="{BAR - 5}" fill="{color}"/>'
+        )
         parts.append(text(end + 5, y + 12, f"{ratio:.2f}"))
     parts.append(f'<line x1="{at(1.0):.1f}" x2="{at(1.0):.1f}" y1="0" y2="{height - BAR}" class="one"/>')
     parts.append(text(at(1.0), height - 4, "1 = the limit", "middle"))
@@ -112,11 +114,18 @@ def growing(questions: list[Question]) -> dict[str, dict[str, list[Point]]]:
             for name, ratio in question.bars():
                 lines.setdefault(name, []).append(Point(size, ratio))
         curves[f"{words}: ratio"] = lines
-        absolute = {"libflowworker": [(size, amount(q.ours)) for size, q in members], "the limit": [(size, amount(q.limit)) for size, q in members]}
+        absolute = {
+            "libflowworker": [(size, amount(q.ours)) for size, q in members],
+            "the limit": [(size, amount(q.limit)) for size, q in members],
+        }
         plain = {name: sorted(Point(size, value) for size, value in line if value) for name, line in absolute.items()}
         if any(plain.values()):
             unit = next((q.ours.split()[-1] for _, q in members if " " in q.ours), "")
-            what = unit if unit.endswith("/s") else {"MB": "bytes", "KB": "bytes"}.get(unit, "seconds" if unit in UNITS else "count")
+            what = (
+                unit
+                if unit.endswith("/s")
+                else {"MB": "bytes", "KB": "bytes"}.get(unit, "seconds" if unit in UNITS else "count")
+            )
             curves[f"{words}: {what}"] = plain
     return {title: {name: line for name, line in lines.items() if len(line) > 1} for title, lines in curves.items()}
 
@@ -137,7 +146,10 @@ def plot(title: str, lines: dict[str, list[Point]]) -> str:
         return x, y
 
     legend = 14 * len(lines)
-    parts = [f'<figure><figcaption>{html.escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT + legend}" role="img" aria-label="{html.escape(title)}">']
+    parts = [
+        f"<figure><figcaption>{html.escape(title)}</figcaption>"
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT + legend}" role="img" aria-label="{html.escape(title)}">'
+    ]
     parts.append(f'<path d="M{MARGIN} 10V{HEIGHT - 26}H{WIDTH - 8}" class="axis"/>')
     for size in sorted({point.size for point in points}):
         parts.append(text(place(Point(size, y_low))[0], HEIGHT - 12, f"{size:g}", "middle"))
@@ -160,17 +172,23 @@ def table(questions: list[Question]) -> str:
         f"<td>{html.escape(', '.join(f'{name} {ratio:.2f}' for name, ratio in q.peers))}</td></tr>"
         for q in questions
     )
-    heads = "".join(f"<th>{head}</th>" for head in ("question", "ours", "limit", "ratio", "quartiles", "peers, to the limit"))
+    heads = "".join(
+        f"<th>{head}</th>" for head in ("question", "ours", "limit", "ratio", "quartiles", "peers, to the limit")
+    )
     return f"<div class=wide><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
 
 
 STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1d2529; background: #fff }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem;
+  color: #1d2529; background: #fff }
 h1, h2 { font-weight: 600 } h2 { margin-top: 2.2rem } h3 { font-size: 1rem; margin: 1.2rem 0 .2rem }
-.wide { overflow-x: auto } table { border-collapse: collapse; font-size: 13px } th, td { text-align: left; padding: .2rem .6rem .2rem 0; border-bottom: 1px solid #dde3e6; vertical-align: top }
+.wide { overflow-x: auto } table { border-collapse: collapse; font-size: 13px }
+th, td { text-align: left; padding: .2rem .6rem .2rem 0; border-bottom: 1px solid #dde3e6; vertical-align: top }
 svg { width: 100%; height: auto; max-width: 54rem } svg text { font: 11px system-ui, sans-serif; fill: #1d2529 }
-figure { display: inline-block; width: 26rem; max-width: 100%; margin: .6rem 1rem .6rem 0; vertical-align: top } figcaption { font-size: 13px; font-weight: 600 }
-.axis { fill: none; stroke: #9aa5ad } .one { stroke: #1d2529; stroke-dasharray: 3 3 } polyline { fill: none; stroke-width: 2 }
+figure { display: inline-block; width: 26rem; max-width: 100%; margin: .6rem 1rem .6rem 0; vertical-align: top }
+figcaption { font-size: 13px; font-weight: 600 }
+.axis { fill: none; stroke: #9aa5ad } .one { stroke: #1d2529; stroke-dasharray: 3 3 }
+polyline { fill: none; stroke-width: 2 }
 """
 
 

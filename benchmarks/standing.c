@@ -149,7 +149,8 @@ static struct taken take_ours(size_t width)
     fw_exec **execs = calloc(width, sizeof(fw_exec *));
     if (execs == NULL)
         give_up("calloc");
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &worker, &error), error);
+    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &worker, &error),
+         error);
     run_once(worker);
     fw_step *step = make_step(standing_command);
 

@@ -34,7 +34,8 @@ static void prepare(struct question *question)
     fw_error *error;
     snprintf(json, sizeof json, "{\"name\": \"step\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
              question->command);
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &question->worker, &error),
+    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &question->worker,
+                          &error),
          error);
     need(fw_step_create(json, FW_ZERO_TERMINATED, &question->step, &error), error);
 }

@@ -59,9 +59,10 @@ static void ask(size_t megabytes)
     char json[128];
     if (megabytes > 0 && !hold_memory(megabytes))
         return;
-    snprintf(json, sizeof json, "{\"name\": \"supervisor\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
-             command);
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &host.worker, &error), error);
+    snprintf(json, sizeof json,
+             "{\"name\": \"supervisor\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}", command);
+    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &host.worker, &error),
+         error);
     need(fw_step_create(json, FW_ZERO_TERMINATED, &host.step, &error), error);
     for (int way = 0; way < ways; way++)
         run_round(&host, way);

@@ -1,7 +1,7 @@
 """What does a serial run cost whose steps alternate between two volumes, so that each input has to be copied?
 
-Each step is `cat IN > OUT` in the volume where the one before was not. The limit copies the same files and starts the same
-shells (limits/workflow.c). flowserv-core's is its own runner with its own volume manager.
+Each step is `cat IN > OUT` in the volume where the one before was not. The limit copies the same files and starts the
+same shells (limits/workflow.c). flowserv-core's is its own runner with its own volume manager.
 
     benchmarks/workflow.py [ROUNDS]
 """
@@ -39,7 +39,12 @@ def main() -> None:
                 return bench.limits.limit_workflow(bytes(a), bytes(b), steps)
 
             shown = f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"
-            bench.compare(f"workflow: {steps} steps, each with a copy of {shown}", peers, limit, max(3, rounds * 5 // steps) if steps > 50 else rounds)
+            bench.compare(
+                f"workflow: {steps} steps, each with a copy of {shown}",
+                peers,
+                limit,
+                max(3, rounds * 5 // steps) if steps > 50 else rounds,
+            )
 
 
 def prepare(a: Path, b: Path, size: int) -> None:
@@ -84,7 +89,8 @@ def flowserv(a: Path, b: Path, steps: int) -> Callable[[], object]:
     managers = {f"s{number}": "ba"[number % 2] for number in range(steps)}
     workers = WorkerPool([Subprocess(name, volume=name) for name in "ab"], managers)
     their_steps = [
-        ContainerStep(f"s{n}", "", [f"cat f{n} > f{n + 1}"], inputs=[f"f{n}"], outputs=[f"f{n + 1}"]) for n in range(steps)
+        ContainerStep(f"s{n}", "", [f"cat f{n} > f{n + 1}"], inputs=[f"f{n}"], outputs=[f"f{n + 1}"])
+        for n in range(steps)
     ]
 
     def run() -> None:

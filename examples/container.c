@@ -105,7 +105,8 @@ int main(int argc, char **argv)
     int status;
     if (fw_worker_create(worker_spec, FW_ZERO_TERMINATED, &worker, &error) == FW_OK &&
         fw_step_create(text, FW_ZERO_TERMINATED, &step, &error) == FW_OK &&
-        fw_exec_start(worker, step, NULL, rundir, "{\"events\": \"lines\"}", FW_ZERO_TERMINATED, &exec, &error) == FW_OK)
+        fw_exec_start(worker, step, NULL, rundir, "{\"events\": \"lines\"}", FW_ZERO_TERMINATED, &exec, &error) ==
+            FW_OK)
         status = watch(exec);
     else
         status = refuse(error);

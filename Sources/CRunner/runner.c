@@ -30,6 +30,9 @@ static const char engine[] = {
 static const char forked[] = {
 #embed "Runner/forked.py"
 };
+static const char import_path[] = {
+#embed "Runner/import_path.py"
+};
 static const char kernel[] = {
 #embed "Runner/kernel.py"
 };
@@ -55,6 +58,7 @@ static const fws_runner_file files[] = {
     {"document", document, sizeof document},
     {"engine", engine, sizeof engine},
     {"forked", forked, sizeof forked},
+    {"import_path", import_path, sizeof import_path},
     {"kernel", kernel, sizeof kernel},
     {"notebook", notebook, sizeof notebook},
     {"once", once, sizeof once},

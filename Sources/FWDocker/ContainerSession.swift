@@ -191,7 +191,9 @@ final class ContainerSession {
     writeCleanupRequest()
   }
 
-  private func writeCleanupRequest() { cleanup?.write(containers, creating: creating, base: path(""), grace: options.grace) }
+  private func writeCleanupRequest() {
+    cleanup?.write(containers, creating: creating, base: path(""), grace: options.grace)
+  }
 
   /// Asks for a container of its own; gives its name.
   func create(_ body: consuming ByteBuffer, _ done: @escaping (StepFailure?) -> Void) -> String {

@@ -18,7 +18,9 @@ package struct DockerWorker: CommandRunner {
 
   package var settings: RunSettings { options.settings }
 
-  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
+    -> StepPlan
+  {
     StepPlan(commands: try ExpandedCommands(step, variables, context)) { (settings) throws(StepFailure) in
       try ContainerLauncher(self, step, settings, rundir: rundir)
     }

@@ -347,8 +347,12 @@ final class EngineCommand: RunningCommand {
   private func exited(_ reply: EngineReply, _ exit: ContainerExit?, _ events: inout EventQueue) {
     if reply.isLost { return lose(reply) }
     // That the start was refused is told by its answer.
-    if !account.isTold, !reply.isSuccess { return fail(session.endpoint.failure(reply, doing: "wait for the container")) }
-    do throws(StepFailure) { exited(try ContainerExit.status(exit, at: session.endpoint), &events) } catch { fail(error) }
+    if !account.isTold, !reply.isSuccess {
+      return fail(session.endpoint.failure(reply, doing: "wait for the container"))
+    }
+    do throws(StepFailure) { exited(try ContainerExit.status(exit, at: session.endpoint), &events) } catch {
+      fail(error)
+    }
   }
 
   private func exited(_ status: Int32, _ events: inout EventQueue) {
@@ -438,7 +442,7 @@ final class EngineCommand: RunningCommand {
 
   /// All is known of the end.
   private func settle(_ status: Int32, _ events: inout EventQueue) {
-    if kind.isOwnContainer, let failure = account.initFailure( errorTexts, status) { return fail(failure) }
+    if kind.isOwnContainer, let failure = account.initFailure(errorTexts, status) { return fail(failure) }
     account.guessMemory(status)
     conclude(status, fault: nil, &events)
   }

@@ -53,7 +53,8 @@ enum EngineSearch {
       return try given(found.host, certificates, "the context \(MessageFormat.quoted(name)) (\(source))")
     }
     throw StepFailure(
-      engine: "\(source) names the context \(MessageFormat.quoted(name)), which is not in \(MessageFormat.path(contexts + "/meta"))"
+      engine:
+        "\(source) names the context \(MessageFormat.quoted(name)), which is not in \(MessageFormat.path(contexts + "/meta"))"
     )
   }
 

@@ -57,14 +57,16 @@ final class ImageJob: @unchecked Sendable {
   }
 
   /// Builds the image of a notebook.
-  static func build(_ endpoint: EngineEndpoint, _ image: NotebookImage, base: String, network: String?) throws(StepFailure)
+  static func build(_ endpoint: EngineEndpoint, _ image: NotebookImage, base: String, network: String?)
+    throws(StepFailure)
     -> ImageJob
   {
     let job = try ImageJob(endpoint.peer)
     let shown = "the image \(MessageFormat.quoted(image.name, limit: 200)) for the notebook"
     job.link.call(
       "POST", "\(base)/build?\(image.query(network: network))",
-      within: .progress(endpoint.timeout * silenceOfBuild, silence: endpoint.timeout * silenceOfBuild), body: image.context,
+      within: .progress(endpoint.timeout * silenceOfBuild, silence: endpoint.timeout * silenceOfBuild),
+      body: image.context,
       type: "application/x-tar",
       data: { [weak job] _, bytes in job?.documents.take(bytes) },
       end: { [weak job] answer in
@@ -126,7 +128,8 @@ private struct PullOutcome {
   func refused(_ answer: borrowing HTTPAnswer) -> StepFailure {
     // If the connection breaks during a pull, the engine was lost.
     let shown = MessageFormat.quoted(image.text, limit: 200)
-    return answer.failure != nil ? endpoint.failure(answer, doing: "pull the image \(shown)") : failed(answer.message, [])
+    return answer.failure != nil
+      ? endpoint.failure(answer, doing: "pull the image \(shown)") : failed(answer.message, [])
   }
 
   /// The step is at fault where the registry has no such image, or refuses it. All other failures are the engine's.

@@ -42,7 +42,8 @@ final class ImageSource {
   private static let tickInterval = 0.05
 
   init(
-    _ endpoint: EngineEndpoint, _ engine: Engine, _ link: HTTPLink, _ reference: ImageReference, _ policy: DockerOptions.Pull,
+    _ endpoint: EngineEndpoint, _ engine: Engine, _ link: HTTPLink, _ reference: ImageReference,
+    _ policy: DockerOptions.Pull,
     build: NotebookImage? = nil, network: String? = nil
   ) {
     self.build = build
@@ -59,7 +60,8 @@ final class ImageSource {
   }
 
   private func inspect(_ done: @escaping (StepFailure?) -> Void) {
-    link.call("GET", engine.path("/images/\(URLText.escaped(reference.text))/json"), within: .answer(endpoint.timeout)) {
+    link.call("GET", engine.path("/images/\(URLText.escaped(reference.text))/json"), within: .answer(endpoint.timeout))
+    {
       [weak self] answer in
       guard let self else { return }
       if answer.status == 404, !isPulled {
@@ -72,7 +74,8 @@ final class ImageSource {
       }
       guard answer.isSuccess else {
         let verb = answer.status < 500 ? "find" : "inspect"
-        return done(endpoint.failure(answer, doing: "\(verb) the image \(MessageFormat.quoted(reference.text, limit: 200))"))
+        return done(
+          endpoint.failure(answer, doing: "\(verb) the image \(MessageFormat.quoted(reference.text, limit: 200))"))
       }
       let reference = reference
       let recipe = build?.recipe

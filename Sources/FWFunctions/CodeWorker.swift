@@ -27,10 +27,13 @@ package struct CodeWorker: StepRunner {
     throw FlowError(
       .unknown,
       "step \(step.shownName) calls \(MessageFormat.quoted(name)), which is neither a registered function "
-        + "nor an import path such as \"package.module.function\"\(MessageFormat.hint(for: name, among: functions.names))")
+        + "nor an import path such as \"package.module.function\"\(MessageFormat.hint(for: name, among: functions.names))"
+    )
   }
 
-  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
+    -> StepPlan
+  {
     let commands = try ExpandedCommands(named: step.code.function)
     let options = options.python
     if let (function, arguments) = function(of: step, context) {

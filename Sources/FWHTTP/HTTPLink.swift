@@ -117,7 +117,8 @@ package final class HTTPLink {
   ///   - header: one more header line.
   @discardableResult
   package func call(
-    _ method: StaticString, _ path: String, within limit: HTTPLimit, body: consuming ByteBuffer? = nil, type: StaticString = "application/json",
+    _ method: StaticString, _ path: String, within limit: HTTPLimit, body: consuming ByteBuffer? = nil,
+    type: StaticString = "application/json",
     header: String? = nil,
     head: ((Int32) -> Void)? = nil, data: ((Int32, UnsafeRawBufferPointer) -> Void)? = nil,
     end: @escaping (borrowing HTTPAnswer) -> Void
@@ -283,13 +284,15 @@ package final class HTTPCall {
       let value = line[(colon + 1)...].drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
       headers.append(
         HTTPHeader(
-          name: String(decoding: line[..<colon], as: UTF8.self).smallLetters, value: String(decoding: value, as: UTF8.self)))
+          name: String(decoding: line[..<colon], as: UTF8.self).smallLetters,
+          value: String(decoding: value, as: UTF8.self)))
     }
     let name: StaticString = "api-version:"
     guard let start = line.baseAddress, line.count > name.utf8CodeUnitCount,
       strncasecmp(start, name.utf8Start, name.utf8CodeUnitCount) == 0
     else { return }
-    apiVersion = String(decoding: line.dropFirst(name.utf8CodeUnitCount).filter { $0 != UInt8(ascii: " ") }, as: UTF8.self)
+    apiVersion = String(
+      decoding: line.dropFirst(name.utf8CodeUnitCount).filter { $0 != UInt8(ascii: " ") }, as: UTF8.self)
   }
 
   fileprivate func takeHead(_ status: Int32) {

@@ -63,7 +63,10 @@ package final class TransferRequest {
   }
 
   /// Who the user of an SSH server is.
-  package func login(user: String, password: String?, key: String?, passphrase: String?, usesAgent: Bool, knownHosts: String, host: String, port: Int)
+  package func login(
+    user: String, password: String?, key: String?, passphrase: String?, usesAgent: Bool, knownHosts: String,
+    host: String, port: Int
+  )
     throws(StepFailure)
   {
     what.user = try text(user)

@@ -20,7 +20,9 @@ package final class HelperProgram {
   ///   - purpose: what the program is for, for messages.
   ///   - outputLimit: the most bytes that are kept of each output stream.
   ///   - timeout: seconds.
-  package init(_ text: String, env: KeyValues, for purpose: String, outputLimit: Int, timeout: Double) throws(StepFailure) {
+  package init(_ text: String, env: KeyValues, for purpose: String, outputLimit: Int, timeout: Double)
+    throws(StepFailure)
+  {
     guard let root = try? CText("/") else { throw .noMemory }
     var options = SubprocessOptions()
     options.inheritEnv = true

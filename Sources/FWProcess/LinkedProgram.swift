@@ -29,7 +29,9 @@ package final class LinkedProgram: Sendable {
     guard let supervisors = Supervisors.shared else { throw .noMemory }
     var ends: [Int32] = [-1, -1]
     let error = fws_stream_pair(&ends)
-    guard error == 0 else { throw StepFailure("a connection to a program could not be created", error, call: "socketpair") }
+    guard error == 0 else {
+      throw StepFailure("a connection to a program could not be created", error, call: "socketpair")
+    }
     control = Descriptor(ends[0])
     let theirs = Descriptor(ends[1])
     var reader: Int32 = -1

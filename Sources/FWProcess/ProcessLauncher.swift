@@ -81,7 +81,8 @@ final class ProcessLauncher: CommandLauncher {
 
   /// Gives a request to a monitor.
   private func send(
-    _ request: fwsv_request, _ texts: borrowing ByteBuffer, _ out: Descriptor, _ err: Descriptor, _ supervisors: Supervisors
+    _ request: fwsv_request, _ texts: borrowing ByteBuffer, _ out: Descriptor, _ err: Descriptor,
+    _ supervisors: Supervisors
   ) throws(StepFailure) -> Channel {
     guard let start = texts.start else { throw .noMemory }
     var request = request

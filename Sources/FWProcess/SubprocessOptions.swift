@@ -67,7 +67,8 @@ struct ProcessLimits {
       }
       let least: Int64 = name == "file_size" ? 0 : 1
       guard let number = value.integer, number >= least else {
-        throw ValidationError("expected an integer from \(least) as the limit \(MessageFormat.quoted(name)), found \(value.shown)")
+        throw ValidationError(
+          "expected an integer from \(least) as the limit \(MessageFormat.quoted(name)), found \(value.shown)")
       }
       values[index] = UInt64(number)
     }

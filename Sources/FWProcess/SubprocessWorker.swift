@@ -22,7 +22,9 @@ package struct SubprocessWorker: CommandRunner {
     SearchPath(env, inherits: options.inheritEnv || env.isEmpty)
   }
 
-  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
+    -> StepPlan
+  {
     StepPlan(commands: try ExpandedCommands(step, variables, context)) { (settings) throws(StepFailure) in
       try ProcessLauncher(options, env: env.overridden(by: step.env), settings, rundir: rundir)
     }

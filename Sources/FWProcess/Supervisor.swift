@@ -238,5 +238,7 @@ package final class Supervisors: Sendable {
 }
 
 extension fws_identity {
-  package static func == (one: fws_identity, other: fws_identity) -> Bool { one.low == other.low && one.high == other.high }
+  package static func == (one: fws_identity, other: fws_identity) -> Bool {
+    one.low == other.low && one.high == other.high
+  }
 }

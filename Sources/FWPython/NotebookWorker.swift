@@ -18,7 +18,9 @@ package struct NotebookWorker: StepRunner {
 
   package var settings: RunSettings { options.settings }
 
-  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
+    -> StepPlan
+  {
     let job = try PythonJob.notebook(step, options, context, secrets)
     let (python, interpreters, options) = (python, interpreters, options)
     return StepPlan(commands: try ExpandedCommands(named: step.notebook.notebook)) { (settings) throws(StepFailure) in

@@ -161,7 +161,9 @@ package final class PythonJob: Sendable {
       writer.member("cell_timeout", options.cellTimeout)
       writer.member("start_timeout", options.startTimeout)
     }
-    guard let job = make(.notebook, "the notebook \(MessageFormat.quoted(action.notebook))", writer) else { throw .noMemory }
+    guard let job = make(.notebook, "the notebook \(MessageFormat.quoted(action.notebook))", writer) else {
+      throw .noMemory
+    }
     return job
   }
 

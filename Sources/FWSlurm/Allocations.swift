@@ -108,7 +108,8 @@ final class Allocations: SharedResource {
   func keep(_ agent: ClusterAgent) {
     let isForOne = agent.submission.hold <= 0
     let isTaken = state.withLock { state in
-      guard !isForOne, agent.isReady, let index = state.queue.firstIndex(where: { $0.submission == agent.submission }) else {
+      guard !isForOne, agent.isReady, let index = state.queue.firstIndex(where: { $0.submission == agent.submission })
+      else {
         return false
       }
       let waiter = state.queue.remove(at: index)

@@ -289,7 +289,9 @@ final class ClusterAgent: @unchecked Sendable {
     case FWA_ERR: return .output(.stderr, payload)
     case FWA_REPLY:
       var reply = fwsv_reply()
-      withUnsafeMutableBytes(of: &reply) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: payload.prefix($0.count))) }
+      withUnsafeMutableBytes(of: &reply) {
+        $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: payload.prefix($0.count)))
+      }
       return .reply(reply)
     default: return .nothing
     }

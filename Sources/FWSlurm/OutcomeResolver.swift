@@ -32,7 +32,8 @@ struct OutcomeResolver {
       end.outcome = .oom
       end.outOfMemory = .yes
       let limit = options.memory.map { " of \($0) bytes" } ?? ""
-      end.explanation = "was ended by the scheduler because \(job)\(node) used more memory than its "
+      end.explanation =
+        "was ended by the scheduler because \(job)\(node) used more memory than its "
         + "allocation\(limit)\(said)"
       return
     }
@@ -50,8 +51,9 @@ struct OutcomeResolver {
         if end.outcome == .cancelled { fail("\(job) was ended by the scheduler\(node)\(said)", in: &end) }
         // A success would say that all of its output is here.
         if end.outcome == .exited, end.exitCode == 0, !end.incomplete.isEmpty {
-          fail("the command ended with status 0, but the connection to \(job)\(node) was lost before all output had "
-            + "arrived\(said)", in: &end)
+          fail(
+            "the command ended with status 0, but the connection to \(job)\(node) was lost before all output had "
+              + "arrived\(said)", in: &end)
         }
         return
       }
@@ -69,7 +71,8 @@ struct OutcomeResolver {
     }
     let node = seen.node.isEmpty ? "" : " on the node \(MessageFormat.foreign(seen.node))"
     let state = MessageFormat.foreign(seen.state)
-    fail("job \(MessageFormat.foreign(seen.job)) is \(state)\(node), and its agent sent nothing \(time)\(said)", in: &end)
+    fail(
+      "job \(MessageFormat.foreign(seen.job)) is \(state)\(node), and its agent sent nothing \(time)\(said)", in: &end)
   }
 
   /// There was no allocation.
@@ -77,7 +80,9 @@ struct OutcomeResolver {
     if SchedulerMessages.tellOfSilence(agent.messages) || SchedulerMessages.tellOfLostAnswer(agent.messages) {
       return fail("the scheduler does not answer\(said)", in: &end)
     }
-    if found?.state == "CANCELLED" { return fail("\(job) was cancelled by somebody else while it waited\(said)", in: &end) }
+    if found?.state == "CANCELLED" {
+      return fail("\(job) was cancelled by somebody else while it waited\(said)", in: &end)
+    }
     end.outcome = .spawnFailed
     end.failure =
       found == nil || agent.messages.contains { $0.contains("Unable to allocate resources") }

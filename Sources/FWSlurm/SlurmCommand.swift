@@ -369,7 +369,8 @@ final class SlurmCommand: RunningCommand {
     if reason == nil {
       reason = .timeout
       let limit = MessageFormat.seconds(launcher.options.queueTimeout ?? 0)
-      end.explanation = "was abandoned because no allocation was granted within the worker's "
+      end.explanation =
+        "was abandoned because no allocation was granted within the worker's "
         + "\"queue_timeout\" of \(limit)"
     }
     if let waiter, let offered = launcher.allocations.leave(waiter) { launcher.allocations.keep(offered) }

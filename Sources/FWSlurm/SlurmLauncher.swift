@@ -34,7 +34,8 @@ final class SlurmLauncher: CommandLauncher {
     // The node opens it by its path. One that is not even here is a mistake that nobody should wait in a queue for.
     _ = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(path) }
     guard path.string.utf8.first == UInt8(ascii: "/") else {
-      throw StepFailure("the run directory \(MessageFormat.path(path.string)) must be an absolute path, so that a node can open it")
+      throw StepFailure(
+        "the run directory \(MessageFormat.path(path.string)) must be an absolute path, so that a node can open it")
     }
   }
 
@@ -66,7 +67,9 @@ final class SlurmLauncher: CommandLauncher {
   /// a subprocess worker would have it, and what the scheduler has set for the job.
   func environment(on agent: ClusterAgent) -> TextBlock {
     let own = env.overridden(by: step)
-    var block = TextBlock(environment: own, settings.secrets, inherits: options.process.inheritEnv) { Submission.isForeign($0) }
+    var block = TextBlock(environment: own, settings.secrets, inherits: options.process.inheritEnv) {
+      Submission.isForeign($0)
+    }
     let names = Set(own.pairs.map { Name($0.key) })
     for entry in agent.environment where !names.contains(TextBlock.name(of: entry)) { block.add(entry) }
     return block

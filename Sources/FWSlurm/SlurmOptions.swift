@@ -7,7 +7,8 @@ internal import FWProcess
 package struct SlurmOptions: WorkerOptions {
   static let keys =
     [
-      "partition", "time", "cpus", "memory", "account", "extra", "hold", "allocations", "queue_timeout", "start_timeout",
+      "partition", "time", "cpus", "memory", "account", "extra", "hold", "allocations", "queue_timeout",
+      "start_timeout",
       "inherit_env", "shell", "background", "grace", "limits",
     ] + RunSettings.keys
 
@@ -75,7 +76,9 @@ package struct SlurmOptions: WorkerOptions {
     }
   }
 
-  private static func number(_ value: JSONRef, _ range: ClosedRange<Int64>, _ what: String) throws(ValidationError) -> Int64 {
+  private static func number(_ value: JSONRef, _ range: ClosedRange<Int64>, _ what: String) throws(ValidationError)
+    -> Int64
+  {
     guard let number = value.integer, range.contains(number) else {
       throw ValidationError(
         "expected \(what), an integer from \(range.lowerBound) to \(range.upperBound), found \(value.shown)")
@@ -108,7 +111,9 @@ package struct SlurmOptions: WorkerOptions {
         ? reserved.contains { $0.utf8.elementsEqual(name) || (name.count > 2 && $0.utf8.starts(with: name)) }
         : name.first.map { reservedLetters.utf8.contains($0) } ?? false
       if isReserved {
-        throw ValidationError("\(MessageFormat.quoted(argument)) cannot be used: the worker sets this option of srun itself").inside(index)
+        throw ValidationError(
+          "\(MessageFormat.quoted(argument)) cannot be used: the worker sets this option of srun itself"
+        ).inside(index)
       }
     }
     return arguments

@@ -27,7 +27,9 @@ package struct SlurmWorker: CommandRunner {
     SearchPath(env, inherits: options.process.inheritEnv || env.isEmpty)
   }
 
-  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
+    -> StepPlan
+  {
     StepPlan(commands: try ExpandedCommands(step, variables, context)) { (settings) throws(StepFailure) in
       try SlurmLauncher(self, settings, env: step.env, rundir: rundir)
     }

@@ -1,4 +1,3 @@
-
 /// Whether a job has been given its nodes while nothing has come from its agent. srun does not tell that, where the nodes were free
 /// at once, or are still being made ready: so squeue is asked, now and then.
 struct StartWatch {

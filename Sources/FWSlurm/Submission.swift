@@ -46,7 +46,8 @@ struct Submission: Sendable {
   static func == (one: Submission, other: Submission) -> Bool {
     one.program.isSame(as: other.program) && one.options.elementsEqual(other.options, by: { $0.isSame(as: $1) })
       && one.environment.elementsEqual(other.environment, by: { $0.isSame(as: $1) })
-      && one.identity == other.identity && one.limit == other.limit && one.hold == other.hold && one.grace == other.grace
+      && one.identity == other.identity && one.limit == other.limit && one.hold == other.hold
+      && one.grace == other.grace
   }
 
   /// The path of the program srun.

@@ -13,7 +13,9 @@ package final class Descriptor: Sendable {
 
   package static func epoll() throws(StepFailure) -> Descriptor {
     let fd = fws_epoll()
-    guard fd >= 0 else { throw StepFailure("a descriptor to wait with could not be created", 0 - fd, call: "epoll_create1") }
+    guard fd >= 0 else {
+      throw StepFailure("a descriptor to wait with could not be created", 0 - fd, call: "epoll_create1")
+    }
     return Descriptor(fd)
   }
 

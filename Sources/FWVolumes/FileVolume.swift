@@ -252,7 +252,7 @@ package final class FileVolume {
     StepFailure(
       volume:
         "the key \(key.shown) of \(location.shown) is a symbolic link to \(MessageFormat.quoted(bytes: text)), which "
-          + "does not exist"
+        + "does not exist"
     )
   }
 
@@ -301,7 +301,8 @@ package final class FileVolume {
             if text != nil { linkedFolders += 1 }
             if linkedFolders > FileVolume.mostLinkedFolders {
               throw StepFailure(
-                volume: "the folder \(top.shown) of \(location.shown) has more than \(FileVolume.mostLinkedFolders) symbolic links to "
+                volume:
+                  "the folder \(top.shown) of \(location.shown) has more than \(FileVolume.mostLinkedFolders) symbolic links to "
                   + "folders, counted each time that a link leads to them")
             }
             folders.append((key.folder, chain + [facts], isLinked || text != nil))

@@ -98,7 +98,7 @@ final class S3Volume: RemoteVolume {
     StepFailure(
       volume:
         "the volume \(MessageFormat.quoted(name)) (\(bucket.address)) returned a list of the folder \(folder.shown) "
-          + "that cannot be "
+        + "that cannot be "
         + "used: \(why)")
   }
 
@@ -116,7 +116,7 @@ final class S3Volume: RemoteVolume {
       throw StepFailure(
         volume:
           "the volume \(MessageFormat.quoted(name)) has an object with the key \(MessageFormat.quoted(bytes: key)), which no "
-            + "file can have")
+          + "file can have")
     }
     return key.namesFolder ? .folder(key) : VolumeFile(key: key, size: size)
   }
@@ -221,14 +221,16 @@ final class S3Volume: RemoteVolume {
         answer.fileError)
     }
     if answer.fileError != 0 {
-      return StepFailure(volume: "data from the volume \(MessageFormat.quoted(name)) cannot be written", answer.fileError)
+      return StepFailure(
+        volume: "data from the volume \(MessageFormat.quoted(name)) cannot be written", answer.fileError)
     }
     let text = Array(answer.body.bytes.prefix(4096))
     let code = S3Listing.elements("Code", in: text).first.map { S3Listing.text($0) }
     let message = S3Listing.elements("Message", in: text).first.map { S3Listing.text($0) }
     let said = answer.failure ?? [code, message].compactMap { $0 }.joined(separator: ": ")
     let reason = said.isEmpty ? "HTTP status \(answer.status)" : MessageFormat.foreign(said)
-    let hint = bucket.keys == nil && answer.status == 403 ? "; there is no access key for it: \(bucket.whereKeysAre)" : ""
+    let hint =
+      bucket.keys == nil && answer.status == 403 ? "; there is no access key for it: \(bucket.whereKeysAre)" : ""
     return StepFailure(
       volume: "the volume \(MessageFormat.quoted(name)) (\(bucket.address)) did not \(what): \(reason)\(hint)")
   }

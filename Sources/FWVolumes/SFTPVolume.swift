@@ -98,7 +98,8 @@ final class SFTPVolume: RemoteVolume {
         if (folders.last?.depth ?? 0) > SFTPVolume.deepest {
           return end(
             .failure(
-              StepFailure(volume: "the volume \(MessageFormat.quoted(name)) is more than \(SFTPVolume.deepest) folders deep")
+              StepFailure(
+                volume: "the volume \(MessageFormat.quoted(name)) is more than \(SFTPVolume.deepest) folders deep")
             ))
         }
         gather(folders, found, end)
@@ -120,7 +121,7 @@ final class SFTPVolume: RemoteVolume {
             StepFailure(
               volume:
                 "the volume \(MessageFormat.quoted(name)) (\(server.address)) returned a list of the folder \(shown) "
-                  + "that cannot be "
+                + "that cannot be "
                 + "used: the line \(MessageFormat.quoted(bytes: line.bytes)) is not in the format of \"ls -l\"")))
       }
     }
@@ -238,7 +239,8 @@ final class SFTPVolume: RemoteVolume {
         answer.fileError)
     }
     if answer.fileError != 0 {
-      return StepFailure(volume: "data from the volume \(MessageFormat.quoted(name)) cannot be written", answer.fileError)
+      return StepFailure(
+        volume: "data from the volume \(MessageFormat.quoted(name)) cannot be written", answer.fileError)
     }
     var reason = MessageFormat.foreign(answer.failure ?? "")
     if answer.revokedLine > 0 {
@@ -253,7 +255,8 @@ final class SFTPVolume: RemoteVolume {
     } else if fws_http_is_login(answer.code) {
       reason = "the server refused the user \(MessageFormat.quoted(server.user)) (\(server.shownLogin))"
     }
-    return StepFailure(volume: "the volume \(MessageFormat.quoted(name)) (\(server.address)) did not \(what): \(reason)")
+    return StepFailure(
+      volume: "the volume \(MessageFormat.quoted(name)) (\(server.address)) did not \(what): \(reason)")
   }
 }
 

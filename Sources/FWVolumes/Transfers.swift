@@ -176,7 +176,8 @@ package final class Transfers {
     return StepFailure(
       .inputMissing,
       "its input \(key.shown) is missing: no such \(what) in \(volume.location.shown)"
-        + (volumes.locations.count > 1 ? ", nor in any other of \(everywhere)" : " (\(MessageFormat.path(volume.path)))"))
+        + (volumes.locations.count > 1
+          ? ", nor in any other of \(everywhere)" : " (\(MessageFormat.path(volume.path)))"))
   }
 
   private func ask(_ volume: any RemoteVolume) {
@@ -223,7 +224,7 @@ package final class Transfers {
         throw StepFailure(
           volume:
             "the key \(file.key.shown) of \(from.shown) is a symbolic link to "
-              + "\(MessageFormat.quoted(bytes: text)), which does "
+            + "\(MessageFormat.quoted(bytes: text)), which does "
             + "not exist or leads back to itself: only a local directory can store it, not \(to.shown)")
       }
       return try target.makeLink(file.key, text)

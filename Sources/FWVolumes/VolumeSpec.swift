@@ -24,7 +24,10 @@ package struct VolumeSpec: Sendable {
       case .sftp:
         return (
           ["hostname", "basedir"],
-          ["port", "username", "password", "private_key", "passphrase", "known_hosts", "look_for_keys", "timeout", "sep"]
+          [
+            "port", "username", "password", "private_key", "passphrase", "known_hosts", "look_for_keys", "timeout",
+            "sep",
+          ]
         )
       }
     }
@@ -107,7 +110,9 @@ package struct VolumeSpec: Sendable {
   }
 
   /// flowServ's builders write all that there is, and null for what was not given.
-  private static func readArguments(_ json: JSONRef?, of kind: Kind, _ name: String) throws(ValidationError) -> KeyValues {
+  private static func readArguments(_ json: JSONRef?, of kind: Kind, _ name: String) throws(ValidationError)
+    -> KeyValues
+  {
     var arguments = KeyValues()
     let known = kind.arguments.needed + kind.arguments.others
     func add(_ key: String, _ value: JSONRef) throws(ValidationError) {
@@ -126,7 +131,8 @@ package struct VolumeSpec: Sendable {
     }
     do throws(ValidationError) {
       switch json?.kind {
-      case .object?: try json?.readMembers { (key, value) throws(ValidationError) in try add(key.requireString(), value) }
+      case .object?:
+        try json?.readMembers { (key, value) throws(ValidationError) in try add(key.requireString(), value) }
       case .array?:
         try json?.forEachElement { (index, pair) throws(ValidationError) in
           do throws(ValidationError) {
@@ -143,7 +149,8 @@ package struct VolumeSpec: Sendable {
         }
       case nil: break
       default:
-        throw ValidationError("expected an array of {\"key\", \"value\"} or an object, found \(json?.shown ?? "nothing")")
+        throw ValidationError(
+          "expected an array of {\"key\", \"value\"} or an object, found \(json?.shown ?? "nothing")")
       }
       try check(arguments, of: kind)
       // The default volume may be without: the host's directory takes its place.
@@ -163,10 +170,12 @@ package struct VolumeSpec: Sendable {
       throw ValidationError("invalid port \(MessageFormat.quoted(port)): use an integer from 1 to 65535")
     }
     if let timeout = arguments["timeout"], Double(timeout).map({ $0 > 0 && $0 <= 86_400 }) != true {
-      throw ValidationError("invalid timeout \(MessageFormat.quoted(timeout)): use a number of seconds above 0 and at most 86400")
+      throw ValidationError(
+        "invalid timeout \(MessageFormat.quoted(timeout)): use a number of seconds above 0 and at most 86400")
     }
     if let endpoint = arguments["endpoint"], !endpoint.begins(with: "http://"), !endpoint.begins(with: "https://") {
-      throw ValidationError("invalid endpoint \(MessageFormat.quoted(endpoint)): use an address that begins with https:// or http://")
+      throw ValidationError(
+        "invalid endpoint \(MessageFormat.quoted(endpoint)): use an address that begins with https:// or http://")
     }
     if let separator = arguments["sep"], separator != "/" {
       throw ValidationError("invalid path separator \(MessageFormat.quoted(separator)): SFTP uses \"/\"")

@@ -69,7 +69,9 @@ package final class Volumes {
   /// What a reader of a wrong name wants to know.
   package func hint(_ name: String) -> String {
     let names = locations.map(\.volume)
-    if let close = MessageFormat.closest(to: name, among: names) { return "did you mean \(MessageFormat.quoted(close))?" }
+    if let close = MessageFormat.closest(to: name, among: names) {
+      return "did you mean \(MessageFormat.quoted(close))?"
+    }
     return "there are \(MessageFormat.names(names))"
   }
 

@@ -55,7 +55,8 @@ public func fw_spec_subprocess(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
-    try spec("subprocess", identifier, (variables, variablesLength), (env, envLength), volume, (options, optionsLength), json)
+    try spec(
+      "subprocess", identifier, (variables, variablesLength), (env, envLength), volume, (options, optionsLength), json)
   }
 }
 
@@ -67,7 +68,8 @@ public func fw_spec_docker(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
-    try spec("docker", identifier, (variables, variablesLength), (env, envLength), volume, (options, optionsLength), json)
+    try spec(
+      "docker", identifier, (variables, variablesLength), (env, envLength), volume, (options, optionsLength), json)
   }
 }
 
@@ -101,7 +103,8 @@ public func fw_spec_slurm(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
-    try spec("slurm", identifier, (variables, variablesLength), (env, envLength), volume, (options, optionsLength), json)
+    try spec(
+      "slurm", identifier, (variables, variablesLength), (env, envLength), volume, (options, optionsLength), json)
   }
 }
 

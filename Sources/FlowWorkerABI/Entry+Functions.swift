@@ -103,7 +103,8 @@ public func fw_call_is_cancelled(_ call: OpaquePointer?) -> Int32 {
 
 @_cdecl("fw_call_on_cancel") @implementation
 public func fw_call_on_cancel(
-  _ call: OpaquePointer?, _ notice: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?, _ payload: UnsafeMutableRawPointer?,
+  _ call: OpaquePointer?, _ notice: (@convention(c) (UnsafeMutableRawPointer?) -> Void)?,
+  _ payload: UnsafeMutableRawPointer?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in

@@ -101,7 +101,8 @@ public func fw_result_step(_ result: OpaquePointer?, _ index: Int) -> OpaquePoin
 
 @_cdecl("fw_result_view") @implementation
 public func fw_result_view(
-  _ result: OpaquePointer?, _ format: UnsafePointer<CChar>?, _ text: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ result: OpaquePointer?, _ format: UnsafePointer<CChar>?,
+  _ text: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in

@@ -29,7 +29,8 @@ private struct Given {
   ) throws(FlowError) {
     self.workflow = try require(workflow, Workflow.self, "workflow", "a workflow").takeUnretainedValue()
     self.pool = pool == nil ? nil : try require(pool, Pool.self, "pool", "a pool").takeUnretainedValue()
-    self.context = context == nil ? nil : try require(context, Context.self, "context", "a context").takeUnretainedValue()
+    self.context =
+      context == nil ? nil : try require(context, Context.self, "context", "a context").takeUnretainedValue()
     basedir = try optionalString(rundir, "rundir")
   }
 }

@@ -69,7 +69,10 @@ import Testing
         "pull", "\"allways\"",
         "\"allways\" is not a value of \"pull\": use \"missing\", \"always\" or \"never\"; did you mean \"always\"?"
       ), ("container", "\"job\"", "\"job\" is not a value of \"container\": use \"command\" or \"step\""),
-      ("shell", "\"sh\"", "expected the absolute path of a shell in the image, such as \"/bin/sh\", found the string \"sh\""),
+      (
+        "shell", "\"sh\"",
+        "expected the absolute path of a shell in the image, such as \"/bin/sh\", found the string \"sh\""
+      ),
       ("init", "\"yes\"", "expected true or false, found the string \"yes\""),
       ("user", "\"\"", "expected a name, found an empty string"),
       ("user", "1000", "expected a string, found the integer 1000"),

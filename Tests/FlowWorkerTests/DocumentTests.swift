@@ -8,7 +8,9 @@ import Testing
 
 @Suite struct DocumentTests {
   private func worker(_ text: String) throws -> WorkerDocument {
-    try withBytes(text) { try JSONText.read($0) { (json) throws(ValidationError) in try WorkerDocument(reading: json) } }
+    try withBytes(text) {
+      try JSONText.read($0) { (json) throws(ValidationError) in try WorkerDocument(reading: json) }
+    }
   }
 
   @Test("a worker has what its specification says, and the defaults for the rest")

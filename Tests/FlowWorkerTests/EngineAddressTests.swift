@@ -7,7 +7,10 @@ import Testing
 @Suite struct EngineAddressTests {
   @Test(
     "a Unix socket",
-    arguments: [("unix:///var/run/docker.sock", "/var/run/docker.sock"), ("unix:///a b/\u{E9}", "/a b/\u{E9}"), ("unix:///\u{301}x", "/\u{301}x")])
+    arguments: [
+      ("unix:///var/run/docker.sock", "/var/run/docker.sock"), ("unix:///a b/\u{E9}", "/a b/\u{E9}"),
+      ("unix:///\u{301}x", "/\u{301}x"),
+    ])
   func sockets(_ text: String, _ path: String) throws {
     let address = try EngineAddress(text)
     #expect(address.text == text && address.socket == path && !address.needsTLS)

@@ -24,7 +24,9 @@ import Testing
     }
     #expect(MessageFormat.closest(to: "wrong", among: endless)?.hasPrefix("wrong") == true)
     #expect(asked < 2000)
-    #expect(MessageFormat.closest(to: String(repeating: "y", count: 1000), among: [String(repeating: "z", count: 1000)]) == nil)
+    #expect(
+      MessageFormat.closest(to: String(repeating: "y", count: 1000), among: [String(repeating: "z", count: 1000)])
+        == nil)
   }
 
   @Test("a quoted name stays on one line and is cut")
@@ -38,7 +40,8 @@ import Testing
   @Test("characters that steer a terminal or turn the text around, or that nobody sees, are escaped")
   func controls() {
     let controls: [Unicode.Scalar] = [
-      "\u{0}", "\u{1B}", "\u{7F}", "\u{85}", "\u{9B}", "\u{AD}", "\u{61C}", "\u{200B}", "\u{200E}", "\u{200F}", "\u{2028}",
+      "\u{0}", "\u{1B}", "\u{7F}", "\u{85}", "\u{9B}", "\u{AD}", "\u{61C}", "\u{200B}", "\u{200E}", "\u{200F}",
+      "\u{2028}",
       "\u{2029}", "\u{202A}", "\u{202E}", "\u{2060}", "\u{2066}", "\u{2069}", "\u{FEFF}", "\u{E0041}",
     ]
     for control in controls {

@@ -120,7 +120,9 @@ import Testing
   private func policy(_ json: String) throws -> RetryPolicy {
     var json = json
     return try json.withUTF8 { text throws(FlowError) in
-      try JSONText.read(UnsafeRawBufferPointer(text)) { (value) throws(ValidationError) in try RetryPolicy(reading: value) }
+      try JSONText.read(UnsafeRawBufferPointer(text)) { (value) throws(ValidationError) in
+        try RetryPolicy(reading: value)
+      }
     }
   }
 

@@ -14,17 +14,23 @@ import Testing
     "{" + (0..<count).map { "\"\(letter)\($0)\": \"value\($0)\"" }.joined(separator: ",") + "}"
   }
 
-  private static let parameters: @Sendable (Int) -> String = { count in list(count) { "{\"name\": \"p\($0)\", \"dtype\": \"int\"}" } }
+  private static let parameters: @Sendable (Int) -> String = { count in
+    list(count) { "{\"name\": \"p\($0)\", \"dtype\": \"int\"}" }
+  }
 
   private static func plan(_ worker: String, _ action: String, secrets: String = "[]") throws {
     let worker = try read("{\"name\": \"w\", \"type\": \"subprocess\", \(worker)}") { try Worker($0) }
-    let step = try read("{\"name\": \"s\", \"secrets\": \(secrets), \"action\": {\"environment\": \"\", \"commands\": [\"x\"]\(action)}}") {
+    let step = try read(
+      "{\"name\": \"s\", \"secrets\": \(secrets), \"action\": {\"environment\": \"\", \"commands\": [\"x\"]\(action)}}"
+    ) {
       try Step($0)
     }
     _ = try worker.plan(step, nil, CText("/"), RunSettings())
   }
 
-  private static func read<Document>(_ text: String, _ body: (UnsafeRawBufferPointer) throws -> Document) throws -> Document {
+  private static func read<Document>(_ text: String, _ body: (UnsafeRawBufferPointer) throws -> Document) throws
+    -> Document
+  {
     try Array(text.utf8).withUnsafeBytes { try body($0) }
   }
 
@@ -34,7 +40,9 @@ import Testing
     },
     "references": { count in
       let references = "{" + (0..<count).map { "\"k\($0)\": \"$[[p\($0)]]\"" }.joined(separator: ",") + "}"
-      _ = try read("{\"workflow\": {\"parameters\": \(references), \"steps\": []}, \"parameters\": \(parameters(count))}") {
+      _ = try read(
+        "{\"workflow\": {\"parameters\": \(references), \"steps\": []}, \"parameters\": \(parameters(count))}"
+      ) {
         try Workflow($0)
       }
     },
@@ -55,9 +63,12 @@ import Testing
     "workers": { count in _ = try read(list(count) { "{\"name\": \"w\($0)\", \"type\": \"code\"}" }) { try Pool($0) } },
     "managers": { count in _ = try read("{\"managers\": \(object(count, "s"))}") { try Pool($0) } },
     "variables": { count in
-      _ = try read("{\"name\": \"w\", \"type\": \"subprocess\", \"variables\": \(object(count, "v"))}") { try Worker($0) }
+      _ = try read("{\"name\": \"w\", \"type\": \"subprocess\", \"variables\": \(object(count, "v"))}") {
+        try Worker($0)
+      }
     },
-    "env of worker and step": { count in try plan("\"env\": \(object(count, "W"))", ", \"env\": \(object(count, "S"))") },
+    "env of worker and step": { count in try plan("\"env\": \(object(count, "W"))", ", \"env\": \(object(count, "S"))")
+    },
     "secrets and env": { count in
       try plan("\"env\": \(object(count, "W")), \"secrets\": \(list(count) { "\"W\($0)\"" })", "")
     },

@@ -106,8 +106,9 @@ int main(void)
     char *other = options("other", one);
     refuses(pool, other, FW_E_INVALID, NULL, "no default volume");
     refuses(pool, "{\"volumes\": {}}", FW_E_DOCUMENT, "/volumes", "");
-    refuses(pool, "{\"volumes\": [{\"name\": \"a\", \"type\": \"fs\", \"args\": {\"basedir\": \"/a\"}}, "
-                  "{\"name\": \"a\", \"type\": \"fs\", \"args\": {\"basedir\": \"/b\"}}]}",
+    refuses(pool,
+            "{\"volumes\": [{\"name\": \"a\", \"type\": \"fs\", \"args\": {\"basedir\": \"/a\"}}, "
+            "{\"name\": \"a\", \"type\": \"fs\", \"args\": {\"basedir\": \"/b\"}}]}",
             FW_E_DOCUMENT, "/volumes/1", "/volumes/0 and /volumes/1");
 
     free(other);

@@ -4,8 +4,9 @@ import os
 import re
 from collections import namedtuple
 
-import flowworker
 import pytest
+
+import flowworker
 
 # The test modules take flowServ from here, so that there is one place where it may be missing.
 try:

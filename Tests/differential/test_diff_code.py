@@ -3,9 +3,10 @@
 import os
 import sys
 
-import flowworker as ours
 import pytest
 from both import Store, their_code, their_steps
+
+import flowworker as ours
 
 
 def both_sides():
@@ -103,9 +104,7 @@ def test_a_function(func, arg, varnames, context, rundirs):
     before = (os.getcwd(), sys.stdout, sys.stderr)
     for (steps, worker), rundir in zip(both_sides(), rundirs):
         # A list in the context is changed by one of the functions.
-        values = {
-            key: list(value) if isinstance(value, list) else value for key, value in context.items()
-        }
+        values = {key: list(value) if isinstance(value, list) else value for key, value in context.items()}
         result = worker.exec(steps.CodeStep("s", func, arg, varnames), values, Store(rundir))
         assert (os.getcwd(), sys.stdout, sys.stderr) == before
         trace = [result.stderr.pop()] if result.returncode else []

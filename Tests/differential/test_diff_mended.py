@@ -6,7 +6,6 @@ import sys
 import threading
 from pathlib import Path
 
-import flowworker as ours
 import pytest
 from both import (
     Store,
@@ -19,6 +18,8 @@ from both import (
     their_steps,
 )
 from both import their_manager as theirs
+
+import flowworker as ours
 
 PACKAGE = Path(ours.__file__).resolve().parents[1]
 
@@ -67,9 +68,7 @@ def test_a_step_of_another_type(rundirs):
         ours.default_container_worker.exec(ours.CodeStep("s", len), {}, rundirs[1])
 
 
-@pytest.mark.parametrize(
-    "template, text", [("$a.txt", "a.txt"), ("$a/b", "a/b"), ("$a$b", "ab"), ("x $a-$b", "x a-b")]
-)
+@pytest.mark.parametrize("template, text", [("$a.txt", "a.txt"), ("$a/b", "a/b"), ("$a$b", "ab"), ("x $a-$b", "x a-b")])
 def test_a_name_without_a_value_before_other_text(template, text, rundirs):
     """flowServ raises KeyError."""
     with pytest.raises(KeyError):
@@ -144,13 +143,9 @@ def test_a_process_that_a_command_leaves_running(rundirs):
 @pytest.mark.parametrize("side, text", [("theirs", "['of the host\\n']"), ("ours", "[]")])
 def test_standard_input(side, text, rundirs):
     """In flowServ a command can eat the host's input."""
-    script = "import sys; sys.path[:0] = {!r}\nimport both\n".format(
-        [str(Path(__file__).parent), str(PACKAGE)]
-    )
+    script = "import sys; sys.path[:0] = {!r}\nimport both\n".format([str(Path(__file__).parent), str(PACKAGE)])
     script += "print(both.run_{}(['cat'], {!r}).stdout)".format(side, str(rundirs[0]))
-    done = subprocess.run(
-        [sys.executable, "-c", script], input=b"of the host\n", stdout=subprocess.PIPE, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-c", script], input=b"of the host\n", stdout=subprocess.PIPE, timeout=120)
     assert done.stdout.decode() == text + "\n"
 
 
@@ -174,9 +169,7 @@ def test_code_steps_and_the_rest_of_the_process(mended, rundirs):
     results = []
     here = os.getcwd()
     step = steps.CodeStep("s", work)
-    thread = threading.Thread(
-        target=lambda: results.append(worker.exec(step, {}, Store(rundirs[0])))
-    )
+    thread = threading.Thread(target=lambda: results.append(worker.exec(step, {}, Store(rundirs[0]))))
     thread.start()
     try:
         assert inside.wait(120)
@@ -195,9 +188,7 @@ def test_code_steps_and_the_rest_of_the_process(mended, rundirs):
 def test_a_function_that_exits(rundirs):
     """In flowServ it ends the host."""
     with pytest.raises(SystemExit):
-        their_code.CodeWorker("C").exec(
-            their_steps.CodeStep("s", lambda: sys.exit(3)), {}, Store(rundirs[0])
-        )
+        their_code.CodeWorker("C").exec(their_steps.CodeStep("s", lambda: sys.exit(3)), {}, Store(rundirs[0]))
     worker = ours.create_worker(ours.Code("C"))
     assert worker.exec(ours.CodeStep("s", lambda: sys.exit(3)), {}, rundirs[1]).returncode == 3
 

@@ -2,7 +2,6 @@
 
 import sys
 
-import flowworker as ours
 import pytest
 from both import (
     Store,
@@ -15,6 +14,8 @@ from both import (
 )
 from both import their_manager as theirs
 
+import flowworker as ours
+
 TYPES = {
     their_subprocess.SubprocessWorker: "subprocess",
     their_docker.DockerWorker: "docker",
@@ -25,9 +26,7 @@ TYPES = {
 
 
 @pytest.mark.parametrize("name", ["Code", "Notebook"])
-@pytest.mark.parametrize(
-    "arguments", [("D1",), ("D1", None), ("D1", ""), ("D1", "v1"), ("käse", "ö")]
-)
+@pytest.mark.parametrize("arguments", [("D1",), ("D1", None), ("D1", ""), ("D1", "v1"), ("käse", "ö")])
 def test_builders_without_variables(name, arguments):
     assert getattr(ours, name)(*arguments) == getattr(theirs, name)(*arguments)
 

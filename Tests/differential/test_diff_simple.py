@@ -1,4 +1,4 @@
-"""Commands that are run without the shell, beside the same by /bin/sh itself: status, output, and the very environment."""
+"""Commands that are run without the shell, beside the same by /bin/sh itself: status, output, the very environment."""
 
 import os
 import random
@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 
-import flowworker
 import pytest
+
+import flowworker
 
 IS_DASH = os.path.basename(os.path.realpath("/bin/sh")) == "dash"
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -27,14 +28,22 @@ def ours(command, rundir, env):
     step = flowworker.ContainerStep("s", "", [command.replace("$", "$$")])
     result = worker.exec(step, {}, rundir)
     assert result.outcome == "exited", result.message
-    streams = [b"".join(text.encode("utf-8", "surrogateescape") for text in part) for part in (result.stdout, result.stderr)]
+    streams = [
+        b"".join(text.encode("utf-8", "surrogateescape") for text in part) for part in (result.stdout, result.stderr)
+    ]
     return result.returncode, *streams
 
 
 def shells(command, rundir, env):
-    # What is around a command is no part of it. What this process ignores, because of whoever started it, the shell would.
+    # What is around a command is no part of it. What this process ignores, because of whoever started it, the shell
+    # would.
     done = subprocess.run(
-        ["/usr/bin/env", "--default-signal", "/bin/sh", "-c", command.strip()], stdin=subprocess.DEVNULL, capture_output=True, cwd=rundir, env=env, start_new_session=True
+        ["/usr/bin/env", "--default-signal", "/bin/sh", "-c", command.strip()],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        cwd=rundir,
+        env=env,
+        start_new_session=True,
     )
     return done.returncode if done.returncode >= 0 else 128 - done.returncode, done.stdout, done.stderr
 
@@ -46,7 +55,8 @@ def check(command, rundir, env=BASE):
 
 
 def is_direct(rundir, *commands):
-    """The last is a program that shows its number: with a shell, that is another one than the command's main process has."""
+    """The last is a program that shows its number: with a shell, that is another one than the command's main process
+    has."""
     pids = []
     worker = flowworker.create_worker(flowworker.Subprocess(env=BASE))
     step = flowworker.ContainerStep("s", "", commands)
@@ -85,23 +95,107 @@ def test_another_shell_is_asked(place):
 
 COMMANDS = [
     # Programs that are not there, or none.
-    "nosuch", "./nosuch a b", "/nosuch/x", "/", "/etc", "/etc/passwd", "/etc/passwd/x", "script", "./script a 'b c'", "empty",
-    "./empty", "./no-interpreter", "no-interpreter", "directory", "./loop", "''", '"" a', "''/bin/echo", "a/b/c", "x" * 300,
+    "nosuch",
+    "./nosuch a b",
+    "/nosuch/x",
+    "/",
+    "/etc",
+    "/etc/passwd",
+    "/etc/passwd/x",
+    "script",
+    "./script a 'b c'",
+    "empty",
+    "./empty",
+    "./no-interpreter",
+    "no-interpreter",
+    "directory",
+    "./loop",
+    "''",
+    '"" a',
+    "''/bin/echo",
+    "a/b/c",
+    "x" * 300,
     "/bin/echo " + "y" * 130_000,
     # How a program ends.
-    "./exit 0", "./exit 3", "./exit 126", "./exit 127", "./exit 255",
+    "./exit 0",
+    "./exit 3",
+    "./exit 126",
+    "./exit 127",
+    "./exit 255",
     # The shell's own, and its words.
-    "echo a", "'echo' -n a", "true", "test a", "pwd", "[ a ]", "kill", "if", "'if'", "{", "!", "in", "}", "do", "time", "select",
-    "function", "[[ a", "export", "./if", ". ./words", "source ./words", "type cat", "command cat /dev/null",
+    "echo a",
+    "'echo' -n a",
+    "true",
+    "test a",
+    "pwd",
+    "[ a ]",
+    "kill",
+    "if",
+    "'if'",
+    "{",
+    "!",
+    "in",
+    "}",
+    "do",
+    "time",
+    "select",
+    "function",
+    "[[ a",
+    "export",
+    "./if",
+    ". ./words",
+    "source ./words",
+    "type cat",
+    "command cat /dev/null",
     # Words.
-    "./words", "./words a b  c", "./words 'a b' \"c d\" e\\ f", "./words ''", "./words '' \"\" ''\"\"", "./words a'b'\"c\"d",
-    "./words \"\\$ \\` \\\" \\\\ \\a \\' '\"", "./words 'a\nb' \"c\nd\"", "./words a\\\nb", "./words \"a\\\nb\"", "./words a\\",
-    "./words 'a", './words "a', "./words a#b #c", "./words #", "./words \\#a '#b'", "./words a=b =c ==", "a=b ./words", "a=b",
-    "'a=b'", "'a'=b ./words", "./words {} {a,b} } { ! if", "./words ~ a~ ~root '~' \\~", "./words * '*' \\* ?", "./words [a]",
-    "./words ]", "./words a%b %1 ^ @ + , - -- :", "./words $HOME '$HOME' \\$HOME", "./words `./exit 0`", "./words a;./words b",
-    "./words a & wait", "./words a | cat", "./words <words", "./words a >f", "(./words a)", "./words a\n./words b", "\n\n./words a\n\n",
-    "\t ./words \t a \t", "./words a\r", "./words \x01\x7f\x1b é ü \u0081 \u0088 日本", "'./words' a", "\"./words\" a", "./w'or'ds a",
-    "./words 'é' \"\u0083ü\" \\é", "./words 2 >&1", "./words a\\\\b 'a\\b'", "./words \"a'b\" 'a\"b'", "./words -c '$0'",
+    "./words",
+    "./words a b  c",
+    "./words 'a b' \"c d\" e\\ f",
+    "./words ''",
+    "./words '' \"\" ''\"\"",
+    "./words a'b'\"c\"d",
+    './words "\\$ \\` \\" \\\\ \\a \\\' \'"',
+    "./words 'a\nb' \"c\nd\"",
+    "./words a\\\nb",
+    './words "a\\\nb"',
+    "./words a\\",
+    "./words 'a",
+    './words "a',
+    "./words a#b #c",
+    "./words #",
+    "./words \\#a '#b'",
+    "./words a=b =c ==",
+    "a=b ./words",
+    "a=b",
+    "'a=b'",
+    "'a'=b ./words",
+    "./words {} {a,b} } { ! if",
+    "./words ~ a~ ~root '~' \\~",
+    "./words * '*' \\* ?",
+    "./words [a]",
+    "./words ]",
+    "./words a%b %1 ^ @ + , - -- :",
+    "./words $HOME '$HOME' \\$HOME",
+    "./words `./exit 0`",
+    "./words a;./words b",
+    "./words a & wait",
+    "./words a | cat",
+    "./words <words",
+    "./words a >f",
+    "(./words a)",
+    "./words a\n./words b",
+    "\n\n./words a\n\n",
+    "\t ./words \t a \t",
+    "./words a\r",
+    "./words \x01\x7f\x1b é ü \u0081 \u0088 日本",
+    "'./words' a",
+    '"./words" a',
+    "./w'or'ds a",
+    "./words 'é' \"\u0083ü\" \\é",
+    "./words 2 >&1",
+    "./words a\\\\b 'a\\b'",
+    "./words \"a'b\" 'a\"b'",
+    "./words -c '$0'",
 ]
 
 
@@ -115,7 +209,7 @@ def programs(place):
     write("words", f"#!{sys.executable} -IS\nimport os, sys\nfor word in sys.argv: print(ascii(os.fsencode(word)))\n")
     write("exit", f"#!{sys.executable} -IS\nimport os, sys\nos._exit(int(sys.argv[1]))\n")
     write("if", "#!/bin/sh\necho if\n")
-    write("script", "echo \"$0\" \"$@\"\n")
+    write("script", 'echo "$0" "$@"\n')
     write("empty", "")
     write("no-interpreter", "#!/no/such/interpreter\n")
     (place / "directory").mkdir()
@@ -128,8 +222,24 @@ def test_the_same_as_the_shells(programs, command):
     check(command, programs)
 
 
-@pytest.mark.parametrize("path", ["", ".", ":", "/usr/bin:", "::/bin", "/nosuch:directory:.:/bin", "/etc/passwd:/bin", "/nosuch/x:.", ".%builtin", "/bin/"])
-@pytest.mark.parametrize("command", ["words a", "script a", "empty", "directory", "no-interpreter", "cat words", "nosuch", "if a"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        ".",
+        ":",
+        "/usr/bin:",
+        "::/bin",
+        "/nosuch:directory:.:/bin",
+        "/etc/passwd:/bin",
+        "/nosuch/x:.",
+        ".%builtin",
+        "/bin/",
+    ],
+)
+@pytest.mark.parametrize(
+    "command", ["words a", "script a", "empty", "directory", "no-interpreter", "cat words", "nosuch", "if a"]
+)
 def test_the_way_to_a_program(programs, path, command):
     check(command, programs, {"PATH": path})
 
@@ -149,8 +259,38 @@ def test_without_a_path(programs):
 
 
 NAMES = [
-    "A", "B", "HOME", "LANG", "LC_ALL", "MAIL", "MAILPATH", "PATH", "PS1", "PS2", "PS4", "TERM", "HISTSIZE", "ATTY", "OLDPWD", "PWD",
-    "_", "_1", "a.b", "1a", "x-y", "ENV", "SHLVL", "IFS", "OPTIND", "PPID", "LINENO", "PYTHONPATH", "é", "BASH_FUNC_f%%", "SHELL", "USER",
+    "A",
+    "B",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "MAIL",
+    "MAILPATH",
+    "PATH",
+    "PS1",
+    "PS2",
+    "PS4",
+    "TERM",
+    "HISTSIZE",
+    "ATTY",
+    "OLDPWD",
+    "PWD",
+    "_",
+    "_1",
+    "a.b",
+    "1a",
+    "x-y",
+    "ENV",
+    "SHLVL",
+    "IFS",
+    "OPTIND",
+    "PPID",
+    "LINENO",
+    "PYTHONPATH",
+    "é",
+    "BASH_FUNC_f%%",
+    "SHELL",
+    "USER",
 ]
 
 
@@ -158,7 +298,9 @@ NAMES = [
 def test_the_environment(place, seed):
     """Byte for byte, and in the same order. Where the shell's own number is in it, it is the shell that runs."""
     chance = random.Random(seed)
-    names = chance.sample(NAMES, chance.randrange(len(NAMES))) + [f"V{chance.randrange(1000)}" for _ in range(chance.randrange(40))]
+    names = chance.sample(NAMES, chance.randrange(len(NAMES))) + [
+        f"V{chance.randrange(1000)}" for _ in range(chance.randrange(40))
+    ]
     env = {name: chance.choice(["", "x", "/", "a b\nc", "=", "\\"]) for name in names if name != "PPID"}
     env["PATH"] = PATH
     check("/usr/bin/env -0", place, env)
@@ -169,7 +311,9 @@ def test_an_environment_that_is_the_hosts(place, monkeypatch):
         monkeypatch.setenv(name, value)
     worker = flowworker.create_worker(flowworker.Subprocess())
     mine = worker.exec(flowworker.ContainerStep("s", "", ["/usr/bin/env -0"]), {}, place).stdout
-    theirs = subprocess.run(["/bin/sh", "-c", "/usr/bin/env -0"], capture_output=True, text=True, cwd=place, env=dict(os.environ)).stdout
+    theirs = subprocess.run(
+        ["/bin/sh", "-c", "/usr/bin/env -0"], capture_output=True, text=True, cwd=place, env=dict(os.environ)
+    ).stdout
     # The C library's environment has more than Python's, and in another order.
     known = set(theirs.split("\0"))
     assert sorted(entry for entry in mine[0].split("\0") if entry in known) == sorted(theirs.split("\0"))
@@ -200,7 +344,9 @@ SIGNALS = sorted(set(range(1, 65)) - STOPS - {signal.SIGCHLD, signal.SIGCONT, si
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_program_that_a_signal_ends(place, number):
-    (place / "die").write_text(f"#!{sys.executable} -IS\nimport os\nos.write(2, b'last words: ')\nos.kill(os.getpid(), {number})\n")
+    (place / "die").write_text(
+        f"#!{sys.executable} -IS\nimport os\nos.write(2, b'last words: ')\nos.kill(os.getpid(), {number})\n"
+    )
     (place / "die").chmod(0o755)
     check("./die", place)
 
@@ -211,7 +357,9 @@ def test_a_signal_is_told_in_events_too(place):
     texts = []
     worker = flowworker.create_worker(flowworker.Subprocess(env=BASE))
     step = flowworker.ContainerStep("s", "", ["./die"])
-    result = worker.exec(step, {}, place, on_event=lambda event: texts.append(event.data) if event.kind == "output" else None)
+    result = worker.exec(
+        step, {}, place, on_event=lambda event: texts.append(event.data) if event.kind == "output" else None
+    )
     assert b"".join(texts).decode() == result.stderr[0] == "Segmentation fault\n"
 
 
@@ -223,8 +371,45 @@ def test_no_leader_of_a_session_or_group(place):
 
 
 PIECES = [
-    "./words", "a", "b c", " ", "  ", "\t", "'", '"', "\\", "\n", "$x", "#", "=", "*", "~", ";", "é", "\u0085", "''", '""', "{", "}", "!", "%",
-    "-n", "x=y", "/", ".", "\\\n", ">", "(", ")", "`", "[", "]", "?", "1", "if", ":",
+    "./words",
+    "a",
+    "b c",
+    " ",
+    "  ",
+    "\t",
+    "'",
+    '"',
+    "\\",
+    "\n",
+    "$x",
+    "#",
+    "=",
+    "*",
+    "~",
+    ";",
+    "é",
+    "\u0085",
+    "''",
+    '""',
+    "{",
+    "}",
+    "!",
+    "%",
+    "-n",
+    "x=y",
+    "/",
+    ".",
+    "\\\n",
+    ">",
+    "(",
+    ")",
+    "`",
+    "[",
+    "]",
+    "?",
+    "1",
+    "if",
+    ":",
 ]
 
 

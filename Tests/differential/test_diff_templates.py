@@ -158,17 +158,13 @@ def test_variables_of_the_worker_win(rundirs):
     assert text.endswith("worker context 7 d")
 
 
-@pytest.mark.parametrize(
-    "character", [chr(code) for code in range(1, 0x3001) if chr(code).isspace()], ids=ascii
-)
+@pytest.mark.parametrize("character", [chr(code) for code in range(1, 0x3001) if chr(code).isspace()], ids=ascii)
 def test_whitespace_around_a_command_is_removed(character, rundirs):
     command = character + ":" + character + ":" + character * 2
     assert check(command, rundirs[1], {}) == ":" + character + ":"
 
 
-@pytest.mark.parametrize(
-    "character", ["\u200b", "\u180e", "\ufeff", "\u2060", "\x7f", "\x1b"], ids=ascii
-)
+@pytest.mark.parametrize("character", ["\u200b", "\u180e", "\ufeff", "\u2060", "\x7f", "\x1b"], ids=ascii)
 def test_what_only_looks_like_whitespace_is_kept(character, rundirs):
     command = character + END + character
     assert check(command, rundirs[1], {}) == command
@@ -198,8 +194,7 @@ def compare_values(values, rundir):
     names = ["v{}".format(number) for number in range(len(values))]
     context = dict(zip(names, values))
     commands = [
-        ": " + " ".join("$" + name for name in names[start : start + 500])
-        for start in range(0, len(names), 500)
+        ": " + " ".join("$" + name for name in names[start : start + 500]) for start in range(0, len(names), 500)
     ]
     result = run_ours(commands, rundir, context)
     assert result.returncode == 0

@@ -1,13 +1,14 @@
-"""Serial runs beside flowserv-core's own: references, volumes, results; its volume manager and runner are the oracle."""
+"""Serial runs beside flowserv-core's own: references, volumes, results. Its manager and runner are the oracle."""
 
 import copy
 import json
 import os
 import random
 
-import pytest
-
+import flowserv.controller.serial.workflow.parser as parser
+import flowserv.error as err
 import flowserv.model.template.parameter as tp
+import pytest
 from flowserv.controller.serial.engine.runner import exec_workflow
 from flowserv.controller.serial.workflow.result import RunResult
 from flowserv.controller.worker.manager import Code, Subprocess
@@ -16,8 +17,6 @@ from flowserv.model.template.base import WorkflowTemplate
 from flowserv.model.workflow.step import ContainerStep as TheirStep
 from flowserv.volume.fs import FStore
 from flowserv.volume.manager import DEFAULT_STORE, VolumeManager
-import flowserv.controller.serial.workflow.parser as parser
-import flowserv.error as err
 
 import flowworker as fw
 
@@ -28,13 +27,33 @@ DECLARATIONS = [
     {"name": "real", "dtype": "float", "isRequired": False},
 ]
 VALUES = [
-    "$[[name]]", "$[[count]]", "$[[flag ? yes : no]]", "$[[flag?yes]]", "$[[ flag ?  a b  :c ]]", "$[[name ? x : y]]",
-    "plain", "$[[", "]]", "$[[name]", "$name", "", 5, 1.5, None, True, "$[[count?:]]", "$[[flag ? : ]]", "x$[[name]]",
+    "$[[name]]",
+    "$[[count]]",
+    "$[[flag ? yes : no]]",
+    "$[[flag?yes]]",
+    "$[[ flag ?  a b  :c ]]",
+    "$[[name ? x : y]]",
+    "plain",
+    "$[[",
+    "]]",
+    "$[[name]",
+    "$name",
+    "",
+    5,
+    1.5,
+    None,
+    True,
+    "$[[count?:]]",
+    "$[[flag ? : ]]",
+    "x$[[name]]",
 ]
 
 
 def theirs(parameters, arguments):
-    document = {"workflow": {"parameters": dict(parameters), "steps": []}, "parameters": json.loads(json.dumps(DECLARATIONS))}
+    document = {
+        "workflow": {"parameters": dict(parameters), "steps": []},
+        "parameters": json.loads(json.dumps(DECLARATIONS)),
+    }
     template = WorkflowTemplate.from_dict(document, validate=False)
     given = {name: template.parameters[name].cast(value) for name, value in arguments.items()}
     # Its conditional references do not see the defaults, and so its service sets them.
@@ -70,7 +89,11 @@ def test_arguments_that_both_refuse(dtype, value):
 
 def test_missing_arguments_and_unknown_parameters():
     with pytest.raises(err.MissingArgumentError):
-        tp.expand_value("$[[name]]", {}, WorkflowTemplate.from_dict({"workflow": {}, "parameters": json.loads(json.dumps(DECLARATIONS))}).parameters)
+        tp.expand_value(
+            "$[[name]]",
+            {},
+            WorkflowTemplate.from_dict({"workflow": {}, "parameters": json.loads(json.dumps(DECLARATIONS))}).parameters,
+        )
     with pytest.raises(fw.DocumentError, match='"name" has no value'):
         ours({"a": "$[[name]]"}, {})
     for document in ({"a": "$[[nothing]]"}, {"a": [[1]]}):
@@ -126,17 +149,30 @@ def test_files_between_volumes(seed, tmp_path):
     listed = {"x": [DEFAULT_STORE if first == "run" else "a"]}
 
     specs = [Subprocess(name, volume=name) for name in "ab"]
-    stores = [FStore(str(sides[0].root / "run"), DEFAULT_STORE)] + [FStore(str(sides[0].root / name), name) for name in "ab"]
-    their_steps = [TheirStep(name, "", commands, inputs=inputs, outputs=outputs) for name, _, inputs, outputs, commands in steps]
-    expected = exec_workflow(their_steps, TheirPool(specs, managers), VolumeManager(stores, copy.deepcopy(listed)), RunResult({}))
+    stores = [FStore(str(sides[0].root / "run"), DEFAULT_STORE)] + [
+        FStore(str(sides[0].root / name), name) for name in "ab"
+    ]
+    their_steps = [
+        TheirStep(name, "", commands, inputs=inputs, outputs=outputs) for name, _, inputs, outputs, commands in steps
+    ]
+    expected = exec_workflow(
+        their_steps, TheirPool(specs, managers), VolumeManager(stores, copy.deepcopy(listed)), RunResult({})
+    )
 
-    our_steps = [fw.ContainerStep(name, "", commands, inputs=inputs, outputs=outputs) for name, _, inputs, outputs, commands in steps]
+    our_steps = [
+        fw.ContainerStep(name, "", commands, inputs=inputs, outputs=outputs)
+        for name, _, inputs, outputs, commands in steps
+    ]
     volumes = fw.VolumeManager(
-        [fw.FStore(sides[1].root / "run", fw.DEFAULT_STORE)] + [fw.FStore(sides[1].root / name, name) for name in "ab"], listed
+        [fw.FStore(sides[1].root / "run", fw.DEFAULT_STORE)] + [fw.FStore(sides[1].root / name, name) for name in "ab"],
+        listed,
     )
     result = fw.SerialWorkflow(our_steps, workers=fw.WorkerPool(specs, managers)).run(volumes=volumes)
     assert (result.returncode, result.stdout, result.stderr, result.log) == (
-        expected.returncode, expected.stdout, expected.stderr, expected.log,
+        expected.returncode,
+        expected.stdout,
+        expected.stderr,
+        expected.log,
     )
     assert sides[1].tree() == sides[0].tree()
 
@@ -145,11 +181,19 @@ def test_a_run_that_fails_and_one_that_has_no_steps(tmp_path):
     steps = [("a", ["echo 1"]), ("b", ["echo 2; exit 7"]), ("c", ["echo 3"])]
     stores = [FStore(str(tmp_path), DEFAULT_STORE)]
     expected = exec_workflow(
-        [TheirStep(name, "", commands) for name, commands in steps], TheirPool(), VolumeManager(stores), RunResult({"x": 1})
+        [TheirStep(name, "", commands) for name, commands in steps],
+        TheirPool(),
+        VolumeManager(stores),
+        RunResult({"x": 1}),
     )
-    result = fw.SerialWorkflow([fw.ContainerStep(name, "", commands) for name, commands in steps]).run({"x": 1}, rundir=tmp_path)
+    result = fw.SerialWorkflow([fw.ContainerStep(name, "", commands) for name, commands in steps]).run(
+        {"x": 1}, rundir=tmp_path
+    )
     assert (result.returncode, len(result), result.log, result.context) == (
-        expected.returncode, len(expected), expected.log, expected.context,
+        expected.returncode,
+        len(expected),
+        expected.log,
+        expected.context,
     )
     empty = exec_workflow([], TheirPool(), VolumeManager(stores), RunResult({}))
     assert fw.SerialWorkflow().run(rundir=tmp_path).returncode is None is empty.returncode
@@ -161,11 +205,15 @@ def test_their_volume_documents_are_read(tmp_path):
     from flowserv.volume.ssh import Sftp
 
     documents = [
-        FStore(str(tmp_path), "1"), S3Bucket("b", identifier="2"), GCBucket("b", "p", "3"), Sftp("/d", "h", identifier="4"),
+        FStore(str(tmp_path), "1"),
+        S3Bucket("b", identifier="2"),
+        GCBucket("b", "p", "3"),
+        Sftp("/d", "h", identifier="4"),
     ]
     fw.WorkerPool([Code("c")], volumes=documents)
     for theirs_, ours_ in (
-        (FStore(str(tmp_path), "1"), fw.FStore(str(tmp_path), "1")), (S3Bucket("b", "p", "2"), fw.S3Bucket("b", "p", "2")),
+        (FStore(str(tmp_path), "1"), fw.FStore(str(tmp_path), "1")),
+        (S3Bucket("b", "p", "2"), fw.S3Bucket("b", "p", "2")),
         (Sftp("/d", "h", 22, identifier="4"), fw.Sftp("/d", "h", 22, identifier="4")),
     ):
         given = {pair["key"]: pair["value"] for pair in theirs_["args"] if pair["value"] is not None}
@@ -177,9 +225,14 @@ def test_a_folder_with_what_changed_in_it(tmp_path):
     (tmp_path / "a/out").mkdir(parents=True)
     (tmp_path / "a/out/x").write_text("old\n")
     (tmp_path / "b").mkdir()
-    workers = fw.WorkerPool([Subprocess(name, volume=name) for name in "ab"], {"change": "b", "read": "b"}, volumes=[
-        {**fw.FStore(tmp_path / "a", "a"), "files": ["out/"]}, fw.FStore(tmp_path / "b", "b"),
-    ])
+    workers = fw.WorkerPool(
+        [Subprocess(name, volume=name) for name in "ab"],
+        {"change": "b", "read": "b"},
+        volumes=[
+            {**fw.FStore(tmp_path / "a", "a"), "files": ["out/"]},
+            fw.FStore(tmp_path / "b", "b"),
+        ],
+    )
     steps = [
         fw.ContainerStep("change", "", ["echo new > out/x"], inputs=["out/x"], outputs=["out/x"]),
         fw.ContainerStep("read", "", ["cat out/x"], inputs=["out/"]),

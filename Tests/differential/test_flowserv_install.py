@@ -58,8 +58,10 @@ def double(x):
     print("doubling", x)
     return 2 * x
 
-workflow = SerialWorkflow(workers=WorkerPool([Subprocess("w", variables={"who": "World"}, env={"A": "1", "N": 2})], {"one": "w"}))
-workflow.add_container_step("one", "image", ["echo Hello $who $$A $$N $file.txt; sleep 100000 & echo $$! > pid"], env={"A": "step"})
+worker = Subprocess("w", variables={"who": "World"}, env={"A": "1", "N": 2})
+workflow = SerialWorkflow(workers=WorkerPool([worker], {"one": "w"}))
+command = "echo Hello $who $$A $$N $file.txt; sleep 100000 & echo $$! > pid"
+workflow.add_container_step("one", "image", [command], env={"A": "step"})
 workflow.add_code_step("two", double, arg="y", varnames={"x": "n"})
 workflow.add_container_step("three", "image", ["echo $y; ls pid; printf '\\\\377'"])
 workflow.add_container_step("four", "image", ["exit 3"])
@@ -68,7 +70,8 @@ result = workflow.run({"n": 21}, workers=workflow.workers, volumes=DefaultVolume
 pid = int(open(sys.argv[1] + "/pid").read())
 import os
 print(json.dumps([type(result).__module__, result.returncode, result.stdout, result.context,
-                  [type(step).__module__ for step in result.steps], os.path.exists("/proc/%d" % pid), len(result.steps)]))
+                  [type(step).__module__ for step in result.steps], os.path.exists("/proc/%d" % pid),
+                  len(result.steps)]))
 """
 
 
@@ -141,7 +144,8 @@ workflow:
       action:
         environment: "python:3.11"
         commands:
-        - "sleep 100000 & echo $$! > pid; sed \\"s/^/$greeting /\\" data/names.txt > results/greetings.txt; sleep $seconds"
+        - "sleep 100000 & echo $$! > pid;
+           sed \\"s/^/$greeting /\\" data/names.txt > results/greetings.txt; sleep $seconds"
 parameters:
 - {name: greeting, dtype: string, defaultValue: Hello}
 - {name: seconds, dtype: int, defaultValue: 0}
@@ -211,7 +215,8 @@ def main():
     else:
         with service(user_id=user) as api:
             files = {file["name"]: file["id"] for file in api.runs().get_run(run_id=run)["files"]}
-            told.append(api.runs().get_result_file(run_id=run, file_id=files["results/greetings.txt"]).open().read().decode())
+            file = api.runs().get_result_file(run_id=run, file_id=files["results/greetings.txt"])
+            told.append(file.open().read().decode())
     print(json.dumps(told))
 
 if __name__ == "__main__":
@@ -224,7 +229,11 @@ def engine(script, tmp_path, template):
     def run(mode):
         # A new process reads the main module again, so it is a file.
         (tmp_path / "host.py").write_text(ENGINE)
-        return script("import runpy, sys; sys.argv[0] = sys.argv[1] + '/host.py'; runpy.run_path(sys.argv[0], run_name='__main__')", mode)
+        return script(
+            "import runpy, sys; sys.argv[0] = sys.argv[1] + '/host.py'; "
+            "runpy.run_path(sys.argv[0], run_name='__main__')",
+            mode,
+        )
 
     return run
 
@@ -272,7 +281,11 @@ def test_its_command_line(tmp_path, template):
 
 def test_it_says_what_is_missing(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; sys.modules['flowserv'] = None\nimport flowworker.flowserv\nflowworker.flowserv.install()"],
+        [
+            sys.executable,
+            "-c",
+            "import sys; sys.modules['flowserv'] = None\nimport flowworker.flowserv\nflowworker.flowserv.install()",
+        ],
         env=environment(tmp_path),
         capture_output=True,
         text=True,

@@ -73,7 +73,9 @@ def swift() -> list[str]:
     found = unused(words, r"\b(?:func|struct|class|enum|protocol|typealias)\s+(?!fw_)(\w+)", "Sources", "swift")
     found += unused(words, r"\b(?:let|var)\s+(\w+)", "Sources", "swift")
     # A line that ends with a colon, or goes on, is of a switch.
-    found += unused(words, r"^\s*(?:indirect )?case\s+([a-z][a-zA-Z0-9]*)\b(?!.*[:.]\s*(?:\S.*)?$)(?!.*,$)", "Sources", "swift")
+    found += unused(
+        words, r"^\s*(?:indirect )?case\s+([a-z][a-zA-Z0-9]*)\b(?!.*[:.]\s*(?:\S.*)?$)(?!.*,$)", "Sources", "swift"
+    )
     return found
 
 

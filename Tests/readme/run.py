@@ -3,8 +3,8 @@
     run.py LIBDIR [--engine]
 
 A program is a fenced block of ``c`` or ``python``; the fenced block of ``text`` behind it is its output.
-Those with a docker or a slurm worker need an engine: with --engine they are run, on those of FW_TEST_DOCKER and FW_TEST_SLURM, and
-the others are not.
+Those with a docker or a slurm worker need an engine: with --engine they are run, on those of FW_TEST_DOCKER and
+FW_TEST_SLURM, and the others are not.
 """
 
 import os
@@ -28,10 +28,23 @@ def programs(text):
 
 def run(language, source, libdir, place):
     if language == "python":
-        env = dict(os.environ, PYTHONPATH=str(ROOT / "bindings/python"), FLOWWORKER_LIBRARY=str(libdir / "libflowworker.so.0"))
+        env = dict(
+            os.environ, PYTHONPATH=str(ROOT / "bindings/python"), FLOWWORKER_LIBRARY=str(libdir / "libflowworker.so.0")
+        )
         return subprocess.run([sys.executable, "-c", source], env=env, cwd=place, capture_output=True, text=True)
     (place / "hello.c").write_text(source)
-    build = ["cc", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include", "hello.c", f"-L{libdir}", "-lflowworker", "-o", "hello"]
+    build = [
+        "cc",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        f"-I{ROOT}/include",
+        "hello.c",
+        f"-L{libdir}",
+        "-lflowworker",
+        "-o",
+        "hello",
+    ]
     built = subprocess.run(build, cwd=place, capture_output=True, text=True)
     if built.returncode != 0:
         return built

@@ -162,7 +162,9 @@ def kernel(tmp_path, name, argv, **more):
     """Makes a kernel for interpreters with this environment."""
     directory = tmp_path / "jupyter" / "kernels" / name
     directory.mkdir(parents=True)
-    (directory / "kernel.json").write_text(json.dumps(dict({"argv": argv, "display_name": name, "language": "python"}, **more)))
+    (directory / "kernel.json").write_text(
+        json.dumps(dict({"argv": argv, "display_name": name, "language": "python"}, **more))
+    )
     return dict(os.environ, JUPYTER_PATH=str(tmp_path / "jupyter"))
 
 

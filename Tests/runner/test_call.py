@@ -5,7 +5,6 @@ import os
 import sys
 
 import pytest
-
 from library import Interpreter, lives
 
 
@@ -29,7 +28,23 @@ def value(outcome):
 
 @pytest.mark.parametrize(
     "given",
-    [None, True, 0, -1, 2**53 + 1, 2**63 - 1, -(2**63), 0.1, 1e300, "", "ä\u2028\U0001f600\\u0000", [1, [2]], {"a": {"b": []}}, "007", 1e5],
+    [
+        None,
+        True,
+        0,
+        -1,
+        2**53 + 1,
+        2**63 - 1,
+        -(2**63),
+        0.1,
+        1e300,
+        "",
+        "ä\u2028\U0001f600\\u0000",
+        [1, [2]],
+        {"a": {"b": []}},
+        "007",
+        1e5,
+    ],
 )
 def test_a_value_comes_back_as_it_was(call, given):
     back = value(call("def f(a): return a", context={"a": given}))
@@ -55,7 +70,10 @@ def test_a_missing_argument_is_named_with_what_there_is(call):
 
 def test_the_run_directory_is_where_it_works_and_imports_from(call, rundir, write):
     write("helper.py", "WORD = 'helped'")
-    text = "import os, helper, sys\ndef f():\n  open('made', 'w').close()\n  return [os.getcwd(), helper.WORD, sys.path[0], sys.argv]"
+    text = (
+        "import os, helper, sys\ndef f():\n  open('made', 'w').close()\n"
+        "  return [os.getcwd(), helper.WORD, sys.path[0], sys.argv]"
+    )
     assert value(call(text)) == [str(rundir), "helped", str(rundir), [""]]
     assert (rundir / "made").exists()
 
@@ -72,7 +90,10 @@ def test_output_goes_to_the_streams_of_the_job_also_from_processes(call):
 
 
 def test_an_exception_is_told_with_the_users_frames_only(call):
-    outcome = call("def g():\n  raise KeyError('x')\ndef f():\n  try:\n    g()\n  except KeyError as e:\n    raise ValueError('why') from e")
+    outcome = call(
+        "def g():\n  raise KeyError('x')\n"
+        "def f():\n  try:\n    g()\n  except KeyError as e:\n    raise ValueError('why') from e"
+    )
     raised = outcome["raised"]
     assert (raised["type"], raised["message"]) == ("ValueError", "why")
     assert raised["trace"].startswith("Traceback (most recent call last):\n")
@@ -86,7 +107,10 @@ def test_types_have_their_module(call):
 
 
 def test_an_exception_without_a_text(call):
-    assert "without a readable text" in call("class E(Exception):\n  def __str__(self): 1/0\ndef f(): raise E")["raised"]["message"]
+    assert (
+        "without a readable text"
+        in call("class E(Exception):\n  def __str__(self): 1/0\ndef f(): raise E")["raised"]["message"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,10 +126,11 @@ def test_sys_exit(call, code, told):
     "path, parts",
     [
         ("nowhere.f", ["ModuleNotFoundError", '"nowhere"']),
-        ("m.g", ["AttributeError", '"m" has no "g"', 'did you mean']),
+        ("m.g", ["AttributeError", '"m" has no "g"', "did you mean"]),
         ("m.C.other", ["AttributeError", '"m.C" has no "other"']),
         ("m.NUMBER", ["TypeError", '"m.NUMBER" is not a function, but int']),
         ("m..f", ["ImportError", "empty part"]),
+        ("f", ["ImportError", "has no module", "module.function"]),
         ("m.sub.f", ["AttributeError", '"m" has no "sub"']),
     ],
 )
@@ -148,7 +173,10 @@ def test_tuples_are_lists(call):
 
 
 def test_nothing_goes_from_one_call_to_the_next(call):
-    text = "import os, sys\ncount = 0\ndef f():\n  global count\n  count += 1\n  sys.modules['x'] = 1\n  os.environ['X'] = 'y'\n  os.umask(0)\n  return count"
+    text = (
+        "import os, sys\ncount = 0\ndef f():\n  global count\n  count += 1\n"
+        "  sys.modules['x'] = 1\n  os.environ['X'] = 'y'\n  os.umask(0)\n  return count"
+    )
     assert value(call(text)) == 1
     seen = "import os, sys\ndef f(): return ['x' in sys.modules, os.environ.get('X'), os.umask(0o22) == 0]"
     assert value(call(seen)) == [False, None, False]
@@ -182,7 +210,10 @@ def test_what_a_call_leaves_is_told(rundir, write):
 
 
 def test_a_thread_that_goes_on_is_waited_for(call):
-    text = "import threading, time\ndef late():\n  time.sleep(0.2)\n  print('late')\ndef f():\n  threading.Thread(target=late).start()\n  return 1"
+    text = (
+        "import threading, time\ndef late():\n  time.sleep(0.2)\n  print('late')\n"
+        "def f():\n  threading.Thread(target=late).start()\n  return 1"
+    )
     outcome = call(text)
     assert value(outcome) == 1 and outcome.stdout == "late\n"
 
@@ -193,7 +224,11 @@ def test_usage(call):
 
 
 def test_it_has_no_descriptor_of_ours(call):
-    assert value(call("import os\ndef f(): return sorted(int(n) for n in os.listdir('/proc/self/fd'))"))[:3] == [0, 1, 2]
+    assert value(call("import os\ndef f(): return sorted(int(n) for n in os.listdir('/proc/self/fd'))"))[:3] == [
+        0,
+        1,
+        2,
+    ]
     text = "import os, subprocess\ndef f(): return subprocess.check_output(['ls', '/proc/self/fd']).decode().split()"
     assert value(call(text)) == ["0", "1", "2", "3"]
 
@@ -217,7 +252,10 @@ def test_it_ends_when_it_is_idle():
 
 
 def test_it_needs_no_packages(rundir, write):
-    write("m.py", "import sys\ndef f(): return [name for name in sys.modules if name.split('.')[0] in ('papermill', 'zmq')]")
+    write(
+        "m.py",
+        "import sys\ndef f(): return [name for name in sys.modules if name.split('.')[0] in ('papermill', 'zmq')]",
+    )
     interpreter = Interpreter("call", env={"PATH": os.environ["PATH"]})
     outcome = interpreter.run({"do": "call", "function": "m.f", "variables": {}, "context": {}, "unfit": {}}, rundir)
     assert outcome["returned"]["value"] == []

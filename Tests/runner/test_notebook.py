@@ -6,9 +6,7 @@ import sys
 import time
 
 import pytest
-
 from library import Interpreter, alone, finished, kernel, lives, notebook, outputs, sources
-
 
 VALUES = {
     "text": "007",
@@ -20,7 +18,7 @@ VALUES = {
     "negative": -3,
     "none": None,
     "yes": True,
-    "nested": {"a": [1, {"b": None}], "quote": "it's \"q\" {braces} $x `y` \\ \n\t"},
+    "nested": {"a": [1, {"b": None}], "quote": 'it\'s "q" {braces} $x `y` \\ \n\t'},
     "empty": [],
     "unicode": "ä\u2028\U0001f600",
     "date": "2020-01-01",
@@ -56,7 +54,9 @@ def test_an_unknown_parameter_is_refused_before_anything_runs(run, rundir):
 
 
 def test_output_is_live_and_apart(run):
-    outcome = finished(run("import sys\nprint('out')\nprint('err', file=sys.stderr)", "import os; os.system('echo process')", "42"))
+    outcome = finished(
+        run("import sys\nprint('out')\nprint('err', file=sys.stderr)", "import os; os.system('echo process')", "42")
+    )
     assert outcome.stdout == "out\nprocess\n" and outcome.stderr == "err\n"
 
 
@@ -95,7 +95,12 @@ def test_sys_exit(run, rundir):
 
 
 @pytest.mark.parametrize(
-    "end, words", [("os.kill(os.getpid(), 9)", "(signal 9)"), ("os._exit(5)", "(exit status 5)"), ("os.kill(os.getpid(), 11)", "(signal 11)")]
+    "end, words",
+    [
+        ("os.kill(os.getpid(), 9)", "(signal 9)"),
+        ("os._exit(5)", "(exit status 5)"),
+        ("os.kill(os.getpid(), 11)", "(signal 11)"),
+    ],
 )
 def test_a_kernel_that_dies(run, rundir, end, words):
     failed = run("print('x')", "import os; " + end)["failed"]
@@ -137,7 +142,8 @@ def test_kernels_are_gone(run, rundir):
 def test_what_a_cell_leaves_is_told(rundir, run):
     interpreter = Interpreter("notebook")
     outcome = run(
-        "import subprocess; p = subprocess.Popen(['sleep', '1000'], start_new_session=True)\nopen('pid', 'w').write(str(p.pid))",
+        "import subprocess; p = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+        "open('pid', 'w').write(str(p.pid))",
         interpreter=interpreter,
     )
     pid = int((rundir / "pid").read_text())
@@ -193,8 +199,20 @@ def test_names_with_braces_and_spaces(run, rundir, write):
 
 
 def test_an_old_notebook(run, rundir):
-    cell = {"cell_type": "code", "collapsed": False, "input": "print(3)", "language": "python", "metadata": {}, "outputs": []}
-    old = {"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": ""}, "worksheets": [{"cells": [cell], "metadata": {}}]}
+    cell = {
+        "cell_type": "code",
+        "collapsed": False,
+        "input": "print(3)",
+        "language": "python",
+        "metadata": {},
+        "outputs": [],
+    }
+    old = {
+        "nbformat": 3,
+        "nbformat_minor": 0,
+        "metadata": {"name": ""},
+        "worksheets": [{"cells": [cell], "metadata": {}}],
+    }
     finished(run(json.dumps(old), kernel="python3"))
     assert outputs(rundir / "n.out.ipynb") == ["3\n"]
 

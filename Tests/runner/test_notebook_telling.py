@@ -5,9 +5,7 @@ import os
 import sys
 
 import pytest
-
 from library import Interpreter, alone, finished, kernel, notebook, sources, texts
-
 
 # --- nothing is lost
 
@@ -15,7 +13,13 @@ from library import Interpreter, alone, finished, kernel, notebook, sources, tex
 @pytest.mark.parametrize(
     "source, stream, count, on_one",
     [
-        ("import logging\nlogging.basicConfig(format='L %(message)s')\nfor n in range(5000): logging.warning('%d', n)", "stderr", 5000, False),
+        (
+            "import logging\nlogging.basicConfig(format='L %(message)s')\n"
+            "for n in range(5000): logging.warning('%d', n)",
+            "stderr",
+            5000,
+            False,
+        ),
         ("for n in range(20000): print('L', n, flush=True)", "stdout", 20000, True),
         ("for n in range(20000): display(n)", None, 20000, False),
     ],
@@ -44,7 +48,11 @@ def test_what_processes_write_last_is_not_lost(run, rundir):
 
 
 def test_what_a_kernel_writes_at_its_end(run):
-    source = "import atexit, os, sys\natexit.register(lambda: (os.write(1, b'out\\n'), os.write(2, b'err\\n'), print('printed')))\nprint('cell')"
+    source = (
+        "import atexit, os, sys\n"
+        "atexit.register(lambda: (os.write(1, b'out\\n'), os.write(2, b'err\\n'), print('printed')))\n"
+        "print('cell')"
+    )
     outcome = finished(run(source))
     assert (outcome.stdout, outcome.stderr) == ("cell\nout\nprinted\n", "err\n")
 
@@ -181,8 +189,16 @@ def test_cells_have_the_numbers_of_the_author(run, rundir, write):
     outcome = run(*cells, parameters={"a": 5})
     assert "cell 3 of 4" in outcome["failed"]["message"] and outcome["failed"]["cell"] == 3
     told = [(word["cell"], word["of"], word["state"]) for word in outcome.said if word["event"] == "cell"]
-    assert told == [(1, 4, "started"), (1, 4, "ended"), (2, 4, "started"), (2, 4, "ended"), (3, 4, "started"), (3, 4, "failed")]
-    # The output notebook, run again: its cell with parameters is the author's now, and its words about the error are not run.
+    assert told == [
+        (1, 4, "started"),
+        (1, 4, "ended"),
+        (2, 4, "started"),
+        (2, 4, "ended"),
+        (3, 4, "started"),
+        (3, 4, "failed"),
+    ]
+    # The output notebook, run again: its cell with parameters is the author's now, and its words about the error are
+    # not run.
     (rundir / "n.out.ipynb").rename(rundir / "again.ipynb")
     again = sources(rundir / "again.ipynb")
     outcome = run(notebook="again.ipynb", parameters={"a": 6})
@@ -200,7 +216,9 @@ def test_cells_have_the_numbers_of_the_author(run, rundir, write):
 def test_the_history_of_directories_begins_in_the_run_directory(run, rundir):
     (rundir / "sub").mkdir()
     source = "import os\nprint([str(one) for one in _dh])"
-    outcome = finished(run(source, "%cd -q sub\n%cd -q -", "print(os.getcwd())", "%cd -q /no/such\nprint(os.getcwd())", "%cd no"))
+    outcome = finished(
+        run(source, "%cd -q sub\n%cd -q -", "print(os.getcwd())", "%cd -q /no/such\nprint(os.getcwd())", "%cd no")
+    )
     lines = outcome.stdout.splitlines()
     assert lines[:2] == [str([str(rundir)]), str(rundir)] and lines[3] == str(rundir) and lines[-1] == str(rundir)
 

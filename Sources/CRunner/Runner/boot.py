@@ -1,11 +1,22 @@
-import atexit, importlib.machinery, json, linecache, os, sys, types
+import atexit
+import importlib.machinery
+import json
+import linecache
+import os
+import sys
+import types
+
+
 def read(size):
     data = b""
     while len(data) < size:
         piece = os.read(channel, size - len(data))
-        if not piece: os._exit(0)
+        if not piece:
+            os._exit(0)
         data += piece
     return data
+
+
 if sys.argv[1:] == ["once"]:
     place = "/.flowworker/"
     names = [name[:-3] for name in os.listdir(place) if name[-3:] == ".py"]
@@ -13,18 +24,26 @@ if sys.argv[1:] == ["once"]:
 else:
     channel = os.dup(1)
     line = b""
-    while line[-1:] != b"\n": line += read(1)
+    while line[-1:] != b"\n":
+        line += read(1)
     texts = {name: read(size).decode() for name, size in json.loads(line.decode())["files"].items()}
+
+
 class Finder:
     def find_spec(self, name, path=None, target=None):
         package, _, rest = name.partition(".")
         if package == "_flowworker" and rest in texts:
             return importlib.machinery.ModuleSpec(name, self, origin="<flowworker/%s.py>" % rest)
-    def create_module(self, spec): return None
+
+    def create_module(self, spec):
+        return None
+
     def exec_module(self, module):
         place, text = module.__spec__.origin, texts[module.__name__.partition(".")[2]]
         linecache.cache[place] = (len(text), None, text.splitlines(True), place)
         exec(compile(text, place, "exec"), module.__dict__)
+
+
 sys.meta_path.insert(0, Finder())
 package = types.ModuleType("_flowworker")
 package.__path__ = []
@@ -34,7 +53,9 @@ package.last = []
 atexit.register(lambda: [call() for call in package.last])
 if sys.argv[1:] == ["once"]:
     from _flowworker import once
+
     once.main()
 else:
     from _flowworker import server
+
     server.main(channel)

@@ -5,7 +5,6 @@ sys.exit, `{"event": "exited", "code", "message"}`.
 """
 
 import codecs
-import importlib
 import inspect
 import itertools
 import json
@@ -14,6 +13,7 @@ import os
 import re
 import sys
 
+from _flowworker.import_path import find_function
 from _flowworker.words import NO_TEXT, class_name, closest, message_of, named, shown, trace_of, type_name
 
 
@@ -84,42 +84,8 @@ def exit_status(code):
 
 
 def find(path):
-    """The function that an import path leads to.
-
-    The rule is described in docs/documents.md (options of a code worker); the Python package follows it as well.
-    """
-    parts = path.split(".")
-    if "" in parts:
-        raise Refused("ImportError", 'the import path "%s" has an empty part' % path)
-    module = None
-    depth = 0
-    for depth in range(len(parts) - 1, 0, -1):
-        name = ".".join(parts[:depth])
-        try:
-            module = importlib.import_module(name)
-            break
-        except ModuleNotFoundError as error:
-            # A module that exists but lacks another module fails with that module's own error.
-            if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
-                raise
-    if module is None:
-        raise Refused(
-            "ModuleNotFoundError",
-            'there is no module "%s" in the run directory or among the packages of %s'
-            % (parts[0], sys.executable),
-        )
-    at = module
-    for index in range(depth, len(parts)):
-        known = ".".join(parts[:index])
-        if not hasattr(at, parts[index]):
-            raise Refused(
-                "AttributeError",
-                '"%s" has no "%s"%s' % (known, parts[index], closest(parts[index], dir(at))),
-            )
-        at = getattr(at, parts[index])
-    if not callable(at):
-        raise Refused("TypeError", '"%s" is not a function, but %s' % (path, type(at).__name__))
-    return at
+    """Returns the function that an import path leads to."""
+    return find_function(path, lambda kind, message: Refused(kind.__name__, message))
 
 
 def arguments(function, job):

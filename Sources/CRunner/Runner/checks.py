@@ -62,9 +62,7 @@ class Checked:
         if not isinstance(document, dict) or not isinstance(document.get("nbformat"), int):
             raise Failure("notebook", '%s is not a notebook: its JSON has no "nbformat"' % shown)
         if document["nbformat"] > 4:
-            raise Failure(
-                "notebook", "%s has the format %d, which is newer than 4" % (shown, document["nbformat"])
-            )
+            raise Failure("notebook", "%s has the format %d, which is newer than 4" % (shown, document["nbformat"]))
         self.check_output()
         quiet()
         try:
@@ -110,7 +108,7 @@ class Checked:
             if known and name not in known:
                 raise Failure(
                     "parameters",
-                    "the notebook %s has no parameter %s: its cell tagged \"parameters\" has %s%s"
+                    'the notebook %s has no parameter %s: its cell tagged "parameters" has %s%s'
                     % (quoted(self.notebook), quoted(name[:200]), named(known), closest(name, known)),
                 )
 
@@ -129,7 +127,7 @@ class Checked:
             have = "has " + named(known) if known else "has none"
             raise Failure(
                 "kernel_missing",
-                "there is no kernel %s: the interpreter %s %s%s; the worker's \"kernel\" names another one"
+                'there is no kernel %s: the interpreter %s %s%s; the worker\'s "kernel" names another one'
                 % (quoted(name), sys.executable, have, closest(name, known)),
             )
         # papermill needs the language, and a notebook need not name it.

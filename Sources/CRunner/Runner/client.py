@@ -52,9 +52,7 @@ class Watch:
             return
         ended = message["parent_header"].get("msg_id")
         if self.asked is not None and ended == self.asked:
-            raise MessagesLost(
-                "a message of the kernel was lost: the one that reports the end of the cell"
-            )
+            raise MessagesLost("a message of the kernel was lost: the one that reports the end of the cell")
         self.ended = ended
 
     def hear_nothing(self):
@@ -62,7 +60,9 @@ class Watch:
             return
         self.silence += SILENCE
         if self.silence >= LONGEST_SILENCE:
-            raise MessagesLost("the kernel has answered, but has not reported the end of the cell for %g s" % self.silence)
+            raise MessagesLost(
+                "the kernel has answered, but has not reported the end of the cell for %g s" % self.silence
+            )
         if self.asked is None:
             self.asked = self.client.kernel_info()
 

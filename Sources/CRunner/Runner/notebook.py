@@ -47,11 +47,12 @@ def prepare():
         import debugpy  # noqa: F401
     except ImportError:
         pass
-    import ipykernel.kernelapp  # noqa: F401
-    import ipykernel.ipkernel  # noqa: F401
     import ipykernel.iostream  # noqa: F401
+    import ipykernel.ipkernel  # noqa: F401
+    import ipykernel.kernelapp  # noqa: F401
     import ipykernel.zmqshell  # noqa: F401
     import IPython.core.completer  # noqa: F401
+
     import _flowworker.streams  # noqa: F401
 
     return Ahead

@@ -53,8 +53,7 @@ def load_job(file):
 
 
 class Channel:
-    """The connection to the library: lines of JSON in both directions. Lines to the runner may come with descriptors.
-    """
+    """The connection to the library: lines of JSON in both directions. Lines to the runner may come with descriptors."""
 
     def __init__(self, descriptor):
         # The number is 10 or higher, so that it is none of those that programs expect to be free.
@@ -95,9 +94,7 @@ class Channel:
             for level, kind, numbers in control:
                 if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                     whole = len(numbers) // 4 * 4
-                    self.descriptors += [
-                        int.from_bytes(numbers[at : at + 4], "little") for at in range(0, whole, 4)
-                    ]
+                    self.descriptors += [int.from_bytes(numbers[at : at + 4], "little") for at in range(0, whole, 4)]
         line, self.rest = self.rest.split(b"\n", 1)
         descriptors, self.descriptors = self.descriptors, []
         return json.loads(line.decode()), descriptors

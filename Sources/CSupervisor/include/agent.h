@@ -40,11 +40,11 @@ enum {
  * which gets a line about each command's end. An empty name stands for no file. */
 typedef struct {
   fwsv_request request;
-  uint64_t begin; /* bytes of the texts before those that are the same as in the request before */
-  uint64_t same;  /* bytes that are the same */
+  uint64_t begin;    /* bytes of the texts before those that are the same as in the request before */
+  uint64_t same;     /* bytes that are the same */
   uint64_t location; /* bytes of the two strings */
-  uint64_t index; /* of the command, for the file */
-  int64_t hold;   /* what FWA_HOLD says, for the time after this command; negative if another command comes */
+  uint64_t index;    /* of the command, for the file */
+  int64_t hold;      /* what FWA_HOLD says, for the time after this command; negative if another command comes */
 } fwa_run;
 
 enum { FWA_LOCATION = 8192 }; /* the most bytes of the two strings */

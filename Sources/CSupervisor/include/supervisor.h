@@ -36,10 +36,11 @@ enum { FWSV_CONTROL = 3, FWSV_HOST = 4 };
 /* --- host to monitor -------------------------------------------------------------- */
 
 enum {
-  FWSV_RUN = 1,   /* start a command */
-  FWSV_STOP = 2,  /* end it: TERM, the grace, KILL; between two commands: forget the run directory and the cleanup request */
-  FWSV_CLEANUP = 3,  /* while no command runs: what to send to a server when the host has gone */
-  FWSV_LIMIT = 4, /* while a command runs: its timeout and grace, from now on */
+  FWSV_RUN = 1, /* start a command */
+  FWSV_STOP =
+      2, /* end it: TERM, the grace, KILL; between two commands: forget the run directory and the cleanup request */
+  FWSV_CLEANUP = 3, /* while no command runs: what to send to a server when the host has gone */
+  FWSV_LIMIT = 4,   /* while a command runs: its timeout and grace, from now on */
 };
 
 /* What happens to processes that a command leaves. */
@@ -55,18 +56,18 @@ enum { FWSV_LIMIT_CPU, FWSV_LIMIT_MEMORY, FWSV_LIMIT_FILES, FWSV_LIMIT_FILE_SIZE
 typedef struct {
   uint32_t kind;
   uint32_t background;
-  uint32_t tell_start;  /* whether FWSV_STARTED is wanted */
-  uint32_t slots;       /* of the table at the beginning of the texts */
-  uint32_t has_rundir;  /* the run directory comes with this request, and not with one before */
-  uint32_t has_file;    /* the texts are in a file */
-  uint32_t keep_rundir; /* the run directory stays open for the next request */
-  uint32_t is_link;     /* the descriptor of the standard output is the standard input as well */
-  uint32_t is_direct;   /* the texts begin with the paths that are tried before the program */
-  uint32_t address;     /* bytes of FWSV_CLEANUP's address */
-  uint64_t size;        /* of the texts, which follow in the message or are in the file */
-  int64_t timeout;      /* nanoseconds; negative for none */
-  int64_t grace;        /* nanoseconds */
-  int64_t host_gone_timeout;     /* nanoseconds that the command has to end by itself when the host has gone */
+  uint32_t tell_start;       /* whether FWSV_STARTED is wanted */
+  uint32_t slots;            /* of the table at the beginning of the texts */
+  uint32_t has_rundir;       /* the run directory comes with this request, and not with one before */
+  uint32_t has_file;         /* the texts are in a file */
+  uint32_t keep_rundir;      /* the run directory stays open for the next request */
+  uint32_t is_link;          /* the descriptor of the standard output is the standard input as well */
+  uint32_t is_direct;        /* the texts begin with the paths that are tried before the program */
+  uint32_t address;          /* bytes of FWSV_CLEANUP's address */
+  uint64_t size;             /* of the texts, which follow in the message or are in the file */
+  int64_t timeout;           /* nanoseconds; negative for none */
+  int64_t grace;             /* nanoseconds */
+  int64_t host_gone_timeout; /* nanoseconds that the command has to end by itself when the host has gone */
   uint64_t limits[FWSV_LIMITS];
 } fwsv_request;
 

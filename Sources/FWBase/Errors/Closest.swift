@@ -6,7 +6,8 @@ extension MessageFormat {
   private static let longestCompared = 64
 
   /// The known name that is most similar to a wrong one; `nil` if none is similar.
-  package static func closest<Names: Sequence>(to wrong: String, among known: Names) -> String? where Names.Element == String {
+  package static func closest<Names: Sequence>(to wrong: String, among known: Names) -> String?
+  where Names.Element == String {
     let letters = Array(wrong.utf8.prefix(longestCompared + 1))
     guard letters.count <= longestCompared else { return nil }
     var best: (name: String, distance: Int)?

@@ -32,10 +32,12 @@ package struct FlowError: Error {
 
   package static let noMemory = FlowError(.noMemory, "there is not enough memory for the answer")
 
-  package static let givenUp = FlowError(.ended, "the step has ended without waiting for this call: its output and value are discarded")
+  package static let givenUp = FlowError(
+    .ended, "the step has ended without waiting for this call: its output and value are discarded")
 
   package static let forked = FlowError(
-    .forked, "this process was forked from one that had run steps: start a new program with exec, or fork before the first step")
+    .forked,
+    "this process was forked from one that had run steps: start a new program with exec, or fork before the first step")
 }
 
 /// A position in a text. Lines and columns are counted from 1, and a column is a character.

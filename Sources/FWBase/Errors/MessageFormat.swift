@@ -78,7 +78,8 @@ package enum MessageFormat {
   }
 
   /// The end of a message, `; did you mean "x"?`, if a known name is similar to a wrong one; otherwise the empty text.
-  package static func hint<Names: Sequence>(for wrong: String, among known: Names) -> String where Names.Element == String {
+  package static func hint<Names: Sequence>(for wrong: String, among known: Names) -> String
+  where Names.Element == String {
     closest(to: wrong, among: known).map { "; did you mean \(quoted($0))?" } ?? ""
   }
 

@@ -12,7 +12,8 @@ package enum JSONText {
   /// - Parameter allowingNUL: for texts of the library's own, whose strings are only shown.
   package static func parse(_ text: UnsafeRawBufferPointer, allowingNUL: Bool = false) throws(FlowError) -> JSONValue {
     if text.count > longest {
-      throw FlowError(.document, "the text has \(text.count) bytes, which is too large: a document has at most \(longest)")
+      throw FlowError(
+        .document, "the text has \(text.count) bytes, which is too large: a document has at most \(longest)")
     }
     var failure = json_error_t()
     let flags = allowingNUL ? flags | Int(JSON_ALLOW_NUL) : flags

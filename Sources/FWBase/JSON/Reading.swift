@@ -33,7 +33,9 @@ extension JSONRef {
   }
 
   /// The one of a list that has the name that the value is.
-  package func requireChoice<Choice>(_ what: String, among choices: [Choice], _ name: (Choice) -> String) throws(ValidationError) -> Choice {
+  package func requireChoice<Choice>(_ what: String, among choices: [Choice], _ name: (Choice) -> String)
+    throws(ValidationError) -> Choice
+  {
     let word = try requireString()
     guard let choice = choices.first(where: { name($0).isSame(as: word) }) else {
       throw .noChoice(word, what, choices.map(name))
@@ -43,7 +45,9 @@ extension JSONRef {
 
   package func requireAbsolutePath(of what: String) throws(ValidationError) -> String {
     let path = try requireString()
-    guard path.utf8.first == UInt8(ascii: "/") else { throw ValidationError("expected the absolute path of \(what), found \(shown)") }
+    guard path.utf8.first == UInt8(ascii: "/") else {
+      throw ValidationError("expected the absolute path of \(what), found \(shown)")
+    }
     return path
   }
 
@@ -131,7 +135,9 @@ extension ValidationError {
 
   package static func unknownKey(_ name: String, of what: String, known: [String]) -> ValidationError {
     let list = known.isEmpty ? "no keys are allowed" : "expected \(MessageFormat.choice(known))"
-    return ValidationError("unknown key \(MessageFormat.quoted(name)) in \(what): \(list)\(MessageFormat.hint(for: name, among: known))", isAboutKey: true)
+    return ValidationError(
+      "unknown key \(MessageFormat.quoted(name)) in \(what): \(list)\(MessageFormat.hint(for: name, among: known))",
+      isAboutKey: true)
   }
 
   package static func missingKey(_ key: String, of what: String) -> ValidationError {

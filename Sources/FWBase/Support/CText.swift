@@ -45,7 +45,9 @@ package struct CString: ~Copyable {
   package var string: String { start.map { String(cString: $0) } ?? "" }
 
   /// The bytes, which live as long as the text.
-  package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: start.map { strlen($0) } ?? 0) }
+  package var bytes: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: start, count: start.map { strlen($0) } ?? 0)
+  }
 
   deinit { free(start) }
 }

@@ -23,7 +23,9 @@ extension StringProtocol {
 
   package func begins(with prefix: some StringProtocol) -> Bool { utf8.starts(with: prefix.utf8) }
 
-  package func ends(with suffix: some StringProtocol) -> Bool { utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) }
+  package func ends(with suffix: some StringProtocol) -> Bool {
+    utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
+  }
 
   /// The text behind a prefix; `nil` if it does not begin with the prefix.
   package func without(prefix: some StringProtocol) -> SubSequence? {

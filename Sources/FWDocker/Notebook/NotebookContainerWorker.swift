@@ -17,7 +17,9 @@ package struct NotebookContainerWorker: StepRunner {
 
   package var settings: RunSettings { options.docker.settings }
 
-  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan {
+  package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
+    -> StepPlan
+  {
     let job = try PythonJob.notebook(step, options.python, context, secrets)
     return StepPlan(commands: try ExpandedCommands(named: step.notebook.notebook)) { (settings) throws(StepFailure) in
       try NotebookLauncher(self, job, step, settings, rundir: rundir)

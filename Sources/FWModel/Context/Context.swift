@@ -14,7 +14,8 @@ package final class Context: Sendable {
       return
     }
     let value = try JSONText.parse(text)
-    do throws(ValidationError) { try value.read { (json) throws(ValidationError) in try json.require(.object) } } catch {
+    do throws(ValidationError) { try value.read { (json) throws(ValidationError) in try json.require(.object) } } catch
+    {
       throw error.error(in: text)
     }
     values = try Guarded(ContextValues(value))
@@ -87,7 +88,11 @@ package struct ContextValues: Sendable {
   package func without(_ names: Set<Name>) -> JSONValue? {
     if names.isEmpty { return object }
     guard let copy = object.read({ json_copy($0.raw) }) else { return nil }
-    for name in names { _ = name.bytes.withUnsafeBytes { json_object_deln(copy, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count) } }
+    for name in names {
+      _ = name.bytes.withUnsafeBytes {
+        json_object_deln(copy, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
+      }
+    }
     return JSONValue(taking: copy)
   }
 

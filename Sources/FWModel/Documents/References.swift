@@ -41,10 +41,14 @@ extension JSONRef {
   private static let deepest = 64
 
   /// Calls `body` with each reference in a value. Lists in lists are refused, as in flowServ.
-  package func forEachReference(depth: Int = 0, inList: Bool = false, _ body: (Reference) throws(ValidationError) -> Void)
+  package func forEachReference(
+    depth: Int = 0, inList: Bool = false, _ body: (Reference) throws(ValidationError) -> Void
+  )
     throws(ValidationError)
   {
-    if depth > JSONRef.deepest { throw ValidationError("the workflow has more than \(JSONRef.deepest) levels of nesting here") }
+    if depth > JSONRef.deepest {
+      throw ValidationError("the workflow has more than \(JSONRef.deepest) levels of nesting here")
+    }
     switch kind {
     case .string: if let reference = string.flatMap({ Reference($0) }) { try body(reference) }
     case .array:
@@ -61,7 +65,8 @@ extension JSONRef {
   }
 
   /// Gives the value with all references replaced. `forEachReference` has checked the value before.
-  package func expanded(_ lookup: (Reference) throws(ValidationError) -> JSONValue) throws(ValidationError) -> JSONValue {
+  package func expanded(_ lookup: (Reference) throws(ValidationError) -> JSONValue) throws(ValidationError) -> JSONValue
+  {
     switch kind {
     case .string:
       if let reference = string.flatMap({ Reference($0) }) { return try lookup(reference) }
@@ -120,7 +125,9 @@ extension JSONValue {
     (value ? json_true() : json_false()).map { JSONValue(taking: $0) }
   }
 
-  package static func integer(_ value: Int64) -> JSONValue? { json_integer(json_int_t(value)).map { JSONValue(taking: $0) } }
+  package static func integer(_ value: Int64) -> JSONValue? {
+    json_integer(json_int_t(value)).map { JSONValue(taking: $0) }
+  }
 
   package static func real(_ value: Double) -> JSONValue? { json_real(value).map { JSONValue(taking: $0) } }
 }

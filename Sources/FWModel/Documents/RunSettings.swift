@@ -66,7 +66,9 @@ extension RunSettings {
 
   /// Which limit it was that has passed, as a message names it.
   package var limit: String {
-    if let deadline, deadline.hasPassed { return "the workflow's deadline of \(MessageFormat.seconds(deadline.seconds))" }
+    if let deadline, deadline.hasPassed {
+      return "the workflow's deadline of \(MessageFormat.seconds(deadline.seconds))"
+    }
     return "the step's timeout" + (timeout.map { " of \(MessageFormat.seconds($0))" } ?? "")
   }
 }
@@ -113,7 +115,8 @@ package struct RetryPolicy: Sendable {
     try json.readMembers { (key, value) throws(ValidationError) in
       if key == "max" {
         guard let number = value.integer, (0...1000).contains(number) else {
-          throw ValidationError("expected a number of further attempts, an integer from 0 to 1000, found \(value.shown)")
+          throw ValidationError(
+            "expected a number of further attempts, an integer from 0 to 1000, found \(value.shown)")
         }
         limit = Int(number)
       } else if key == "on" {
@@ -160,7 +163,8 @@ package struct RetryPolicy: Sendable {
     try value.require(.array)
     try value.forEachElement { (index, element) throws(ValidationError) in
       guard let code = element.integer, (1...255).contains(code) else {
-        throw ValidationError("expected the exit code of a failure, an integer from 1 to 255, found \(element.shown)").inside(index)
+        throw ValidationError("expected the exit code of a failure, an integer from 1 to 255, found \(element.shown)")
+          .inside(index)
       }
       codes.insert(code)
     }

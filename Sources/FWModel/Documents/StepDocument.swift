@@ -86,7 +86,8 @@ package struct StepDocument {
         throw .unknownKey(key, of: "an action", known: ["commands", "func", "notebook"])
       }
     }
-    throw ValidationError("the type of the action is unknown: expected \"environment\" and \"commands\", or \"func\", or \"notebook\"")
+    throw ValidationError(
+      "the type of the action is unknown: expected \"environment\" and \"commands\", or \"func\", or \"notebook\"")
   }
 
   private mutating func readContainer(_ action: JSONRef) throws(ValidationError) {
@@ -139,8 +140,12 @@ package struct FilesDocument {
 
   /// Only a workflow looks at the keys.
   package mutating func checkKeys(isOpen: Bool = false) throws(ValidationError) {
-    do throws(ValidationError) { inputs = try FilesDocument.keys(inputTexts, isOpen) } catch { throw error.inside("inputs") }
-    do throws(ValidationError) { outputs = try FilesDocument.keys(outputTexts, isOpen) } catch { throw error.inside("outputs") }
+    do throws(ValidationError) { inputs = try FilesDocument.keys(inputTexts, isOpen) } catch {
+      throw error.inside("inputs")
+    }
+    do throws(ValidationError) { outputs = try FilesDocument.keys(outputTexts, isOpen) } catch {
+      throw error.inside("outputs")
+    }
   }
 
   private static func keys(_ texts: [String], _ isOpen: Bool) throws(ValidationError) -> [VolumeKey] {

@@ -20,18 +20,24 @@ package struct VolumeKey: Hashable, Sendable {
     if given.isEmpty { throw ValidationError("expected the key of a file, found an empty string") }
     if given.first == VolumeKey.slash {
       throw ValidationError(
-        "the key \(MessageFormat.quoted(bytes: given)) is an absolute path: a key is relative to the base of its volume")
+        "the key \(MessageFormat.quoted(bytes: given)) is an absolute path: a key is relative to the base of its volume"
+      )
     }
-    if given.count > 1024 { throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has more than 1024 bytes") }
+    if given.count > 1024 {
+      throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has more than 1024 bytes")
+    }
     if given.contains(0) {
       throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) contains a NUL")
     }
     var bytes: [UInt8] = []
     for part in given.split(separator: VolumeKey.slash) where !part.elementsEqual(".".utf8) {
       if part.elementsEqual("..".utf8) {
-        throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) contains \"..\", which could lead out of its volume")
+        throw ValidationError(
+          "the key \(MessageFormat.quoted(bytes: given)) contains \"..\", which could lead out of its volume")
       }
-      if part.count > 255 { throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has a part of more than 255 bytes") }
+      if part.count > 255 {
+        throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has a part of more than 255 bytes")
+      }
       if !bytes.isEmpty { bytes.append(VolumeKey.slash) }
       bytes += part
     }

@@ -51,7 +51,8 @@ package final class Event: @unchecked Sendable {
   private let count: Int
 
   init(
-    _ content: Content, _ position: EventQueue.Position, time: Double, attempt: Int32, command: Int32, stream: Stream? = nil,
+    _ content: Content, _ position: EventQueue.Position, time: Double, attempt: Int32, command: Int32,
+    stream: Stream? = nil,
     data: consuming ByteBuffer? = nil
   ) {
     switch content {

@@ -70,7 +70,9 @@ package struct EventQueue {
   package mutating func progress(_ progress: CellProgress) { add(.cell(progress), command: command) }
 
   /// What a scheduler says of a job that waits.
-  package mutating func queued(job: String?, _ status: String) { add(.queue(job: job, status: secrets.masked(status)), command: command) }
+  package mutating func queued(job: String?, _ status: String) {
+    add(.queue(job: job, status: secrets.masked(status)), command: command)
+  }
 
   package mutating func commandEnded(_ record: CommandRecord) { add(.commandEnded(record), command: command) }
 

@@ -136,8 +136,9 @@ package struct CommandRecord {
     case .cancelled:
       if let position { return "was cancelled \(position): \(shown)" }
       return "was ended because the step was cancelled\(ending): \(shown)"
-    case .statusUnknown: return "ended with an unknown status: "
-      + "\(end.loss ?? "its monitor process was killed"): \(shown)"
+    case .statusUnknown:
+      return "ended with an unknown status: "
+        + "\(end.loss ?? "its monitor process was killed"): \(shown)"
     case .spawnFailed, .inputMissing: return "could not be started: \(failure)"
     case .outputMissing, .volumeFailed: return "failed: \(failure)"
     case .engineFailed:

@@ -55,7 +55,8 @@ package struct RunResult {
       if returncode == 0 {
         (outcome, returncode, told) = (unkept.outcome, 1, "the steps succeeded, but the workflow failed")
       }
-      told = "\(told ?? ""); its state could not be stored, so another run begins from an earlier step: \(unkept.reason)"
+      told =
+        "\(told ?? ""); its state could not be stored, so another run begins from an earlier step: \(unkept.reason)"
     }
     self.outcome = outcome
     self.returncode = returncode

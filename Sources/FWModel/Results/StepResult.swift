@@ -18,7 +18,8 @@ package struct StepResult {
   private(set) var notes: [String]
 
   package init(
-    step: Step, worker: String, _ type: WorkerType, attempts: [Attempt], last: Attempt, started: Double, duration: Double
+    step: Step, worker: String, _ type: WorkerType, attempts: [Attempt], last: Attempt, started: Double,
+    duration: Double
   ) {
     cStep = step.cName
     self.worker = worker

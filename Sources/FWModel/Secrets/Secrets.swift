@@ -33,7 +33,9 @@ package final class Secrets: Sendable {
   ///   - worker: the names that the worker lists.
   ///   - env: the environment entries of the worker, overridden by those of the step.
   ///   - run: the secrets of the workflow; none for a step by itself.
-  package init(_ worker: [String], _ step: Step, env: KeyValues, _ context: ContextValues?, of run: Secrets) throws(FlowError) {
+  package init(_ worker: [String], _ step: Step, env: KeyValues, _ context: ContextValues?, of run: Secrets)
+    throws(FlowError)
+  {
     var values = SecretValues()
     var hidden = KeyValues()
     for (index, name) in (worker + step.secrets).enumerated() {
@@ -54,7 +56,8 @@ package final class Secrets: Sendable {
       if entry == nil, let text {
         guard !name.utf8.contains(UInt8(ascii: "=")), !name.isEmpty, !text.utf8.contains(0) else {
           throw FlowError(
-            .document, "step \(step.shownName): the secret \(MessageFormat.quoted(name)) cannot be an environment variable")
+            .document,
+            "step \(step.shownName): the secret \(MessageFormat.quoted(name)) cannot be an environment variable")
         }
         hidden.set(name, text)
       } else if entry == nil, index >= worker.count {
@@ -75,7 +78,9 @@ package final class Secrets: Sendable {
   ///   - envs: the environment entries of all workers and steps.
   ///   - values: the arguments of the run, and the values that commands may refer to.
   ///   - before: secrets whose values stay secret.
-  package init(_ names: Set<Name>, envs: [KeyValues], _ values: [ContextValues], before: Secrets = .none) throws(FlowError) {
+  package init(_ names: Set<Name>, envs: [KeyValues], _ values: [ContextValues], before: Secrets = .none)
+    throws(FlowError)
+  {
     var found = SecretValues(before.tree.patterns)
     if !names.isEmpty {
       for env in envs { for (key, value) in env.pairs where names.contains(Name(key)) { found.add(value) } }

@@ -30,14 +30,18 @@ package struct ExpandedCommands: ~Copyable {
 
   package func text(_ index: Int) -> String { String(decoding: self[index], as: UTF8.self) }
 
-  package subscript(index: Int) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes.bytes[ranges[index]]) }
+  package subscript(index: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: bytes.bytes[ranges[index]])
+  }
 }
 
 extension Step {
   /// Refuses a command that no values can make right: its placeholders are wrong, or name what no command may have.
   ///
   /// - Parameter variables: the variables of the worker, which win over the values of the context.
-  package func checkCommands(_ variables: VariableTable, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError) {
+  package func checkCommands(_ variables: VariableTable, _ context: ContextValues?, _ secrets: Secrets)
+    throws(FlowError)
+  {
     for (index, template) in commands.enumerated() {
       if let fault = template.fault {
         throw refusal(

@@ -129,7 +129,9 @@ struct EngineConfig: ~Copyable {
       do throws(ValidationError) {
         try add(worker, index)
         // It has been checked, so it is neither deep nor a cycle.
-        guard let text = JSONText.compact(worker) else { throw ValidationError("the worker has text that is not valid UTF-8") }
+        guard let text = JSONText.compact(worker) else {
+          throw ValidationError("the worker has text that is not valid UTF-8")
+        }
         texts.append(text.string)
         textEnds.append(texts.count)
       } catch { throw error.inside(index) }
@@ -204,7 +206,9 @@ struct EngineConfig: ~Copyable {
     let spec = try WorkerDocument(reading: json).spec
     let number: Int
     let isNew: Bool
-    do throws(FlowError) { (number, isNew) = try workerNames.insert(spec.name) } catch { throw ValidationError(error.message) }
+    do throws(FlowError) { (number, isNew) = try workerNames.insert(spec.name) } catch {
+      throw ValidationError(error.message)
+    }
     guard isNew else {
       let list = isList ? "" : "/workers"
       throw ValidationError(

@@ -50,14 +50,19 @@ struct Page: ~Copyable {
   }
 
   private mutating func write(_ row: Timeline.Row) {
-    add("<details class=\"step\"\(row.returncode == 0 ? "" : " open")><summary><div class=\"row\"><div class=\"what\"><b>")
+    add(
+      "<details class=\"step\"\(row.returncode == 0 ? "" : " open")><summary><div class=\"row\"><div class=\"what\"><b>"
+    )
     escape(row.name)
     add("</b><small title=\"")
     escape(row.worker)
     add("\">\(row.result.workerType.name)</small></div>")
     lane("step", row.started, row.duration, row.returncode == 0, row.isRestored)
     add("<div class=\"end\">")
-    add(row.isRestored ? "restored" : row.returncode == 0 ? Page.duration(row.duration) : Page.end(row.outcome, row.returncode, row.duration))
+    add(
+      row.isRestored
+        ? "restored"
+        : row.returncode == 0 ? Page.duration(row.duration) : Page.end(row.outcome, row.returncode, row.duration))
     add("</div></div></summary>")
     for bar in row.commands {
       add("<div class=\"row\"><div class=\"what\"><code>")
@@ -92,7 +97,9 @@ struct Page: ~Copyable {
     add("</details>")
   }
 
-  private mutating func lane(_ kind: StaticString, _ started: Double, _ duration: Double, _ isGood: Bool, _ isRestored: Bool) {
+  private mutating func lane(
+    _ kind: StaticString, _ started: Double, _ duration: Double, _ isGood: Bool, _ isRestored: Bool
+  ) {
     add("<div class=\"lane\">")
     if !isRestored {
       let left = max(0, min(100, (started - origin) / span * 100))

@@ -57,7 +57,8 @@ extension Timeline {
   }
 
   private static func event(
-    _ name: String, _ category: StaticString, _ lane: Int, _ began: Double, _ duration: Double, _ writer: inout JSONWriter,
+    _ name: String, _ category: StaticString, _ lane: Int, _ began: Double, _ duration: Double,
+    _ writer: inout JSONWriter,
     _ arguments: (inout JSONWriter) -> Void
   ) {
     writer.object { writer in

@@ -15,7 +15,10 @@ package enum SpecBuilder {
   ) throws(FlowError) -> CString {
     let names = WorkerRegistry.all.map(\.type.name)
     guard names.contains(where: { $0.isSame(as: type) }) else {
-      throw FlowError(.document, "\(MessageFormat.quoted(type)) is not a worker type: use \(MessageFormat.choice(names))\(MessageFormat.hint(for: type, among: names))")
+      throw FlowError(
+        .document,
+        "\(MessageFormat.quoted(type)) is not a worker type: use \(MessageFormat.choice(names))\(MessageFormat.hint(for: type, among: names))"
+      )
     }
     if identifier?.isEmpty == true { throw FlowError(.document, "the identifier of a worker is empty") }
     guard let document = json_object() else { throw .noMemory }

@@ -9,7 +9,8 @@ extension Worker {
   }
 
   /// - Parameter settings: as `prepare` takes them.
-  package func plan(_ step: Step, _ values: ContextValues?, _ path: CText, _ settings: RunSettings) throws(FlowError) -> CString
+  package func plan(_ step: Step, _ values: ContextValues?, _ path: CText, _ settings: RunSettings) throws(FlowError)
+    -> CString
   {
     try describe(prepare(step, values, path, settings), step, values, path)
   }

@@ -34,7 +34,8 @@ struct WorkerDocument {
       } else if key == "variables" || key == "vars" {
         if let other = variablesKey {
           throw ValidationError(
-            "a worker has both \"\(other)\" and \"\(key.string)\", which mean the same: use one of them", isAboutKey: true)
+            "a worker has both \"\(other)\" and \"\(key.string)\", which mean the same: use one of them",
+            isAboutKey: true)
         }
         variablesKey = key.string
         variables = try KeyValues(reading: value, .any)

@@ -81,7 +81,9 @@ struct Declarations {
       }
     }
     guard let name else { throw .missingKey("name", of: "the declaration of a parameter") }
-    guard let kind else { throw .missingKey("dtype", of: "the declaration of the parameter \(MessageFormat.quoted(name))") }
+    guard let kind else {
+      throw .missingKey("dtype", of: "the declaration of the parameter \(MessageFormat.quoted(name))")
+    }
     return Declaration(
       name: name, kind: kind, fallback: fallback, isRequired: isRequired ?? (fallback == nil), values: values,
       range: range)
@@ -114,7 +116,8 @@ extension Declarations.Declaration {
       let isKnown = values.contains { $0.read { json_equal($0.raw, json.raw) == 1 } }
       guard isKnown else {
         let known = MessageFormat.listed(values) { $0.read { $0.shownValue } }
-        throw ValidationError("expected one of \(known) for the parameter \(MessageFormat.quoted(name)), found \(json.shown)")
+        throw ValidationError(
+          "expected one of \(known) for the parameter \(MessageFormat.quoted(name)), found \(json.shown)")
       }
       value = JSONValue(keeping: json)
     case .actor:
@@ -135,7 +138,9 @@ extension Declarations.Declaration {
 
   private func check(_ number: Double, _ json: JSONRef) throws(ValidationError) {
     guard let range, !range.contains(number) else { return }
-    throw ValidationError("expected a value in the range \(range.text) for the parameter \(MessageFormat.quoted(name)), found \(json.shown)")
+    throw ValidationError(
+      "expected a value in the range \(range.text) for the parameter \(MessageFormat.quoted(name)), found \(json.shown)"
+    )
   }
 
   private func integer(_ json: JSONRef) -> Int64? {
@@ -183,7 +188,8 @@ struct NumberRange {
     guard let first = text.first, let last = text.last, "[(".contains(first), "])".contains(last), parts.count == 2,
       parts.allSatisfy({ $0.isEmpty || Double($0) != nil })
     else {
-      throw ValidationError("invalid range \(MessageFormat.quoted(text)): write it as \"[0,100]\", with \"(\" or \")\" for an open end")
+      throw ValidationError(
+        "invalid range \(MessageFormat.quoted(text)): write it as \"[0,100]\", with \"(\" or \")\" for an open end")
     }
     low = Double(parts[0])
     high = Double(parts[1])

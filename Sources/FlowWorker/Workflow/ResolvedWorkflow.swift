@@ -28,7 +28,8 @@ extension Workflow.Resolved {
         throw FlowError(
           .unknown,
           "step \(step.shownName) runs on the worker \(MessageFormat.quoted(worker.cName.string)) with the volume "
-            + "\(MessageFormat.quoted(volume)), which the configuration does not have; \(volumes.hint(volume))", path: pointer)
+            + "\(MessageFormat.quoted(volume)), which the configuration does not have; \(volumes.hint(volume))",
+          path: pointer)
       }
       workers.append(lent)
     }

@@ -255,7 +255,8 @@ extension StepResult {
       step: step, commands: records, total: records.count, limit: "", engine: nil, on: worker.type, path: nil,
       Secrets.none)
     self.init(
-      step: step, worker: worker.cName.string, worker.type, attempts: [], last: attempt, started: json["started"]?.number ?? 0,
+      step: step, worker: worker.cName.string, worker.type, attempts: [], last: attempt,
+      started: json["started"]?.number ?? 0,
       duration: json["duration"]?.number ?? 0)
   }
 }

@@ -125,8 +125,10 @@ package final class Workflow: Sendable {
           let name: String
           do throws(ValidationError) { name = try named.requireName() } catch { throw error.inside("name") }
           if let other = positions.updateValue(index, forKey: Name(name)) {
-            throw ValidationError("two steps have the name \(MessageFormat.quoted(name)): the steps \(other + 1) and \(index + 1)")
-              .inside("name")
+            throw ValidationError(
+              "two steps have the name \(MessageFormat.quoted(name)): the steps \(other + 1) and \(index + 1)"
+            )
+            .inside("name")
           }
           var hasReferences = false
           try element.forEachReference { (reference) throws(ValidationError) in
@@ -221,7 +223,8 @@ package final class Workflow: Sendable {
 
   private static func value(of reference: Reference, _ values: [Name: JSONValue]) throws(ValidationError) -> JSONValue {
     guard let value = values[Name(reference.name)] else {
-      throw ValidationError("the parameter \(MessageFormat.quoted(reference.name)), which \(reference.shown) refers to, has no value")
+      throw ValidationError(
+        "the parameter \(MessageFormat.quoted(reference.name)), which \(reference.shown) refers to, has no value")
     }
     guard let choice = reference.choice else { return value }
     // As in flowServ, the text "true" counts as true, in upper or lower case.
@@ -237,7 +240,9 @@ package final class Workflow: Sendable {
     _ values: [Name: JSONValue], _ lookup: (Reference) throws(ValidationError) -> JSONValue
   ) throws(ValidationError) -> JSONValue {
     if let parameters {
-      do throws(ValidationError) { return try parameters.read { (json) throws(ValidationError) in try json.expanded(lookup) } } catch {
+      do throws(ValidationError) {
+        return try parameters.read { (json) throws(ValidationError) in try json.expanded(lookup) }
+      } catch {
         throw error.inside("parameters")
       }
     }

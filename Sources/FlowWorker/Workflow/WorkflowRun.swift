@@ -342,7 +342,8 @@ final class WorkflowRun: Execution {
       let plan = try task.worker.prepare(task.step, values, path, settings)
       if state != nil { task.plan = WorkflowRun.document(plan, task, values, path) }
       let run = StepRun(
-        task.step, worker: task.worker.cName.string, task.worker.type, plan, context, events: queue.isListening ? events : nil, position: position,
+        task.step, worker: task.worker.cName.string, task.worker.type, plan, context,
+        events: queue.isListening ? events : nil, position: position,
         outputs: task.outputs)
       guard run.report != nil else { return .phase(.run(task, run)) }
       timer?.stop()
@@ -405,7 +406,10 @@ final class WorkflowRun: Execution {
     if failure.outcome == .cancelled || failure.outcome == .timeout {
       end.explanation = "was not started because \(failure.reason)"
     }
-    keep(StepResult(step: step, worker: worker.cName.string, worker.type, end: end, limit: settings.limit, started: end.started, duration: 0))
+    keep(
+      StepResult(
+        step: step, worker: worker.cName.string, worker.type, end: end, limit: settings.limit, started: end.started,
+        duration: 0))
     return finish(nil)
   }
 

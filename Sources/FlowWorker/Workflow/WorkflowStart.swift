@@ -60,7 +60,9 @@ extension Workflow {
     let usable: Pool
     if let pool { usable = pool } else { usable = try Pool.defaults() }
     var options = WorkflowOptions()
-    if let text { options = try JSONText.read(text) { (json) throws(ValidationError) in try WorkflowOptions(reading: json) } }
+    if let text {
+      options = try JSONText.read(text) { (json) throws(ValidationError) in try WorkflowOptions(reading: json) }
+    }
     return try Exec(WorkflowRun(self, usable, context, basedir: basedir, options, isListening: isListening))
   }
 }

@@ -6,7 +6,8 @@ static void refused(const char *type, const char *identifier, const char *variab
 {
     char *json = NULL;
     fw_error *error = NULL;
-    fw_status status = fw_spec_worker(type, identifier, variables, FW_ZERO_TERMINATED, env, FW_ZERO_TERMINATED, NULL, NULL, 0, &json, &error);
+    fw_status status = fw_spec_worker(type, identifier, variables, FW_ZERO_TERMINATED, env, FW_ZERO_TERMINATED, NULL,
+                                      NULL, 0, &json, &error);
     if (!CHECK_REFUSED(status, want, &error, path, part))
         fprintf(stderr, "    %s %s %s %s\n", type, identifier, variables ? variables : "-", env ? env : "-");
 }

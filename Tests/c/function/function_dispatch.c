@@ -35,8 +35,10 @@ static void dispatch(fw_call *call, void *payload)
         CHECK_STR(fw_call_argument(call, "b", NULL), "[1]");
         CHECK(fw_call_argument(call, "a", NULL) == NULL);
         CHECK_OK(fw_call_return(call, "{\"deep\": 1}", FW_ZERO_TERMINATED, &error), &error);
-        CHECK_FAILS(fw_call_report(call, "{\"valu\": 1}", FW_ZERO_TERMINATED, &error), FW_E_DOCUMENT, &error, "\"value\"");
-        CHECK_FAILS(fw_call_report(call, "{\"returncode\": 256}", FW_ZERO_TERMINATED, &error), FW_E_DOCUMENT, &error, "256");
+        CHECK_FAILS(fw_call_report(call, "{\"valu\": 1}", FW_ZERO_TERMINATED, &error), FW_E_DOCUMENT, &error,
+                    "\"value\"");
+        CHECK_FAILS(fw_call_report(call, "{\"returncode\": 256}", FW_ZERO_TERMINATED, &error), FW_E_DOCUMENT, &error,
+                    "256");
         CHECK_FAILS(fw_call_report(call, NULL, 0, &error), FW_E_INVALID, &error, "json");
     } else if (strcmp(step, "object") == 0) {
         CHECK_OK(fw_call_report(call,

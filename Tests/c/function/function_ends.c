@@ -167,7 +167,8 @@ static void pool_goes(void)
     fw_pool *pool = check_pool("[]");
     fw_error *error = NULL;
     fw_context *context = check_context("{\"a\": [1]}");
-    CHECK_OK(fw_function_register(pool, "deaf", "[\"a\"]", FW_ZERO_TERMINATED, deaf, &released, release, &error), &error);
+    CHECK_OK(fw_function_register(pool, "deaf", "[\"a\"]", FW_ZERO_TERMINATED, deaf, &released, release, &error),
+             &error);
     fw_exec *exec = function_start(pool, "deaf", context, NULL, NULL);
     sem_wait(&begun);
     fw_pool_free(pool);

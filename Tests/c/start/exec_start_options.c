@@ -73,7 +73,8 @@ int main(void)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         fw_exec *exec = (void *)&marker;
         fw_error *error = NULL;
-        fw_status status = fw_exec_start(worker, step, NULL, check_dir(), bad[i].options, FW_ZERO_TERMINATED, &exec, &error);
+        fw_status status =
+            fw_exec_start(worker, step, NULL, check_dir(), bad[i].options, FW_ZERO_TERMINATED, &exec, &error);
         bool right = CHECK(exec == NULL);
         right &= CHECK_INT(fw_error_line(error), bad[i].line);
         if (bad[i].column > 0)

@@ -56,7 +56,9 @@ static inline fw_exec *function_start(fw_pool *pool, const char *name, fw_contex
     fw_step *step = function_step(name, NULL, more);
     fw_exec *exec = NULL;
     fw_error *error = NULL;
-    CHECK_OK(fw_exec_start(function_worker(pool, step), step, context, check_dir(), options, FW_ZERO_TERMINATED, &exec, &error), &error);
+    CHECK_OK(fw_exec_start(function_worker(pool, step), step, context, check_dir(), options, FW_ZERO_TERMINATED, &exec,
+                           &error),
+             &error);
     REQUIRE(exec != NULL);
     fw_step_free(step);
     return exec;

@@ -19,7 +19,8 @@ static inline fw_exec *workflow_start(const char *json, fw_pool *pool, fw_contex
     fw_workflow *workflow = workflow_of(json);
     fw_exec *exec = NULL;
     fw_error *error = NULL;
-    fw_status status = fw_workflow_start(workflow, pool, context, check_dir(), options, FW_ZERO_TERMINATED, &exec, &error);
+    fw_status status =
+        fw_workflow_start(workflow, pool, context, check_dir(), options, FW_ZERO_TERMINATED, &exec, &error);
     check_made(status, error, json);
     REQUIRE(exec != NULL);
     fw_workflow_free(workflow);
@@ -31,7 +32,8 @@ static inline fw_result *workflow_run(const char *json, fw_pool *pool, fw_contex
     fw_workflow *workflow = workflow_of(json);
     fw_result *result = NULL;
     fw_error *error = NULL;
-    fw_status status = fw_workflow_run(workflow, pool, context, check_dir(), options, FW_ZERO_TERMINATED, &result, &error);
+    fw_status status =
+        fw_workflow_run(workflow, pool, context, check_dir(), options, FW_ZERO_TERMINATED, &result, &error);
     check_made(status, error, json);
     REQUIRE(result != NULL);
     fw_workflow_free(workflow);

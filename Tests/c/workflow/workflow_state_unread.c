@@ -72,7 +72,8 @@ static void host(void)
         CHECK_INT(kept_by(result), 1);
         char *place = NULL;
         REQUIRE(asprintf(&place, "the file \"step-2.json\" of the state directory \"%s/state\": ", check_dir()) > 0);
-        CHECK_HAS(fw_result_message(result), "the steps succeeded, but the workflow failed; its state could not be stored");
+        CHECK_HAS(fw_result_message(result),
+                  "the steps succeeded, but the workflow failed; its state could not be stored");
         CHECK_HAS(fw_result_message(result), place);
         CHECK_HAS(fw_result_message(result), strerror(refuse_error));
         free(place);

@@ -34,7 +34,9 @@ def pytest_terminal_summary(terminalreporter):
         return
     types = list(dict.fromkeys(name for name, _ in CONTRACT))
     cases = list(dict.fromkeys(case for _, case in CONTRACT))
-    rows = [["", *types]] + [[case, *("-" if " " in (cell := CONTRACT.get((name, case), "")) else cell for name in types)] for case in cases]
+    rows = [["", *types]] + [
+        [case, *("-" if " " in (cell := CONTRACT.get((name, case), "")) else cell for name in types)] for case in cases
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(types) + 1)]
     terminalreporter.section("the contract, by type and case ('-': cannot hold; the reasons are in README.md)")
     for row in rows:

@@ -1,7 +1,7 @@
 """One contract: the same cases against every type of worker.
 
-The table of type and case is printed at the end of the run (conftest.py). A cell that cannot hold says why; README.md has
-these reasons, and a test compares them.
+The table of type and case is printed at the end of the run (conftest.py). A cell that cannot hold says why; README.md
+has these reasons, and a test compares them.
 """
 
 import json
@@ -106,7 +106,8 @@ class Kind:
         stay = ["sh", "-c", "trap '' TERM; while :; do sleep 1; done", self.mark]
         source = PYTHON[case].replace("ARGS", repr(stay))
         if case == "stay" and self.name == OF_HOST:
-            # It is asked to end with an exception, and has to end its process itself: a thread that gets no exception makes it.
+            # It is asked to end with an exception, and has to end its process itself: a thread that gets no exception
+            # makes it.
             return (
                 "import subprocess, threading; made = []\n"
                 f"maker = threading.Thread(target=lambda: made.append(subprocess.Popen({stay!r})))\n"
@@ -350,7 +351,11 @@ def test_the_readme_has_the_exceptions():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     table = re.search(r"<!-- contract -->\n(.*?)<!-- end -->", text, re.DOTALL)
     assert table is not None
-    told = {tuple(cell.strip() for cell in line.strip("|").split("|")) for line in table.group(1).splitlines() if line.startswith("|")}
+    told = {
+        tuple(cell.strip() for cell in line.strip("|").split("|"))
+        for line in table.group(1).splitlines()
+        if line.startswith("|")
+    }
     rows = {}
     for (name, case), reason in EXCEPT.items():
         rows.setdefault((case, reason), []).append(name)

@@ -205,7 +205,10 @@ def test_an_engine_that_is_down_is_a_result(rundir):
 
     async def main():
         return await worker.exec_async(
-            flowworker.ContainerStep("s", BUSYBOX, ["true"]), {}, rundir, on_event=lambda event: kinds.append(event.kind)
+            flowworker.ContainerStep("s", BUSYBOX, ["true"]),
+            {},
+            rundir,
+            on_event=lambda event: kinds.append(event.kind),
         )
 
     result = asyncio.run(main())

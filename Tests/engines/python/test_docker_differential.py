@@ -93,7 +93,7 @@ WORDS = [
     "a\\\nb",
     r"""'single  quotes' "double  quotes" 'a\b' '"'""",
     r'''"a \" b" "c \\ d" "\$$e \` \f" "'"''',
-    '"a\\\nb" \'c\nd\'',
+    "\"a\\\nb\" 'c\nd'",
     r"""'it'\''s' 'it'"'"'s' a''b"" '' "" """,
     "$$HOME `pwd` $$(pwd) * ~ ? [a-z] {a,b} a;b | c > d && e & !",
     "#no comment #",
@@ -196,7 +196,12 @@ def test_directories_are_bound(sides):
         (place / "deep/er").mkdir()
 
     sides.fill(make)
-    commands = ["cat /data/in", "sh -c 'cat /data/in > /results/out'", "sh -c 'echo new > /deep/er/new'", "ls -d '/a b' /gr\u00fcn"]
+    commands = [
+        "cat /data/in",
+        "sh -c 'cat /data/in > /results/out'",
+        "sh -c 'echo new > /deep/er/new'",
+        "ls -d '/a b' /gr\u00fcn",
+    ]
     agree(*sides.run(*commands))
     for place in sides.places:
         assert (place / "results/out").read_text() == "in\n" and (place / "deep/er/new").read_text() == "new\n"

@@ -18,7 +18,10 @@ import flowworker as f
 
 LONG = "sh -c 'touch started; exec sleep 1000'"
 # It answers TERM only when the file is there, and says that it was told.
-SLOW = '''sh -c 'trap "touch told; until [ -e go ]; do sleep 0.05; done; exit 0" TERM; touch started; while :; do sleep 0.05; done' '''
+SLOW = (
+    '''sh -c 'trap "touch told; until [ -e go ]; do sleep 0.05; done; exit 0" TERM; '''
+    '''touch started; while :; do sleep 0.05; done' '''
+)
 worker = f.create_worker(f.Docker("w", options={options!r}))
 
 def step(*commands):
@@ -137,12 +140,7 @@ def test_a_signal_handler_runs_while_the_step_does(docker, host):
 
 
 def test_ctrl_c_in_a_with_block(docker, host):
-    script = (
-        "def call():\n"
-        "    with worker.start(step(LONG), {}, '.') as run:\n"
-        "        run.wait()\n"
-        "say(call)"
-    )
+    script = "def call():\n    with worker.start(step(LONG), {}, '.') as run:\n        run.wait()\nsay(call)"
     process = host(docker, script, "started")
     assert said(process) == "KeyboardInterrupt"
     assert docker.containers(process.pid) == []

@@ -52,7 +52,9 @@ def test_hello_world(engine, rundir, workflow, scope):
     with WorkerPool([Docker("box", options=options)], {"greet": "box", "analyze": "box"}) as pool:
         results = [succeeded(pool.get(each).exec(each, PARAMETERS, rundir)) for each in workflow]
     assert [result.stdout for result in results] == [["data/names.txt\n"], []]
-    assert (rundir / "results/greetings.txt").read_text(encoding="utf-8") == "Hello Alice\nHello Bob\nHello Gr\u00e9gory\n"
+    assert (rundir / "results/greetings.txt").read_text(
+        encoding="utf-8"
+    ) == "Hello Alice\nHello Bob\nHello Gr\u00e9gory\n"
     assert json.loads((rundir / "results/analytics.json").read_text(encoding="utf-8")) == {
         "greetings": 3,
         "longest": "Gr\u00e9gory",
@@ -102,7 +104,9 @@ def test_one_pool_from_many_threads_on_two_engines(docker, two, rundir):
         for turn in range(3):
             events = []
             one = ContainerStep(name, BUSYBOX, ["echo $n.$turn", "sh -c 'echo $n >&2; exit $turn'"])
-            result = pool.get(one).exec(one, {"n": number, "turn": turn}, rundir, on_event=events.append, events="lines")
+            result = pool.get(one).exec(
+                one, {"n": number, "turn": turn}, rundir, on_event=events.append, events="lines"
+            )
             told = [(event.stream, event.data) for event in events if event.kind == "output"]
             seen = (result.outcome, result.returncode, result.stdout, result.stderr, told, result.engine["host"])
             lines = [("stdout", f"{number}.{turn}"), ("stderr", str(number))]

@@ -10,7 +10,7 @@ import pytest
 from conftest import BUSYBOX, ROOT, Engine, box, step, succeeded
 
 import flowworker
-from flowworker._ffi import LIB, told
+from flowworker._ffi import LIB, call_text
 
 DOCUMENTS = (ROOT / "docs/documents.md").read_text(encoding="utf-8")
 RESULT = DOCUMENTS[DOCUMENTS.index("## Result") :]
@@ -28,8 +28,8 @@ def rows(text):
 
 
 def document_of(result):
-    with result._report.in_use() as address:
-        return json.loads(told(LIB.fw_result_to_json, address))
+    with result._handle.in_use() as address:
+        return json.loads(call_text(LIB.fw_result_to_json, address))
 
 
 KINDS = {
@@ -87,7 +87,9 @@ def test_the_tables_are_read():
 @pytest.mark.parametrize("scope", ["command", "step"])
 def test_a_result_has_what_is_documented(engine, rundir, scope):
     # Podman's clock for the start of a container is a moment late: a command of a moment has a duration of 0 there.
-    result = succeeded(box(engine, container=scope).exec(step("sh -c 'sleep 0.1; echo a'", "sh -c 'echo b >&2'"), {}, rundir))
+    result = succeeded(
+        box(engine, container=scope).exec(step("sh -c 'sleep 0.1; echo a'", "sh -c 'echo b >&2'"), {}, rundir)
+    )
     document = check(document_of(result))
     first, second = document["commands"]
     assert (first["outcome"], first["exit_code"], first["signal"], first["pid"]) == ("exited", 0, None, None)

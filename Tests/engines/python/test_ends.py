@@ -83,7 +83,10 @@ def test_what_does_not_listen_is_killed(engine, run, scope):
 
 @both
 def test_a_cancel_reaches_the_whole_tree(engine, rundir, scope):
-    text = "sh -c '(trap \"touch child\" TERM; while :; do sleep 0.05; done) & trap \"touch parent\" TERM; touch ready; wait; wait'"
+    text = (
+        'sh -c \'(trap "touch child" TERM; while :; do sleep 0.05; done) & '
+        'trap "touch parent" TERM; touch ready; wait; wait\''
+    )
     with box(engine, container=scope, grace=1.5).start(step(text), {}, rundir) as run:
         wait_until(lambda: run.wait(0) or (rundir / "ready").exists())
         run.cancel()
@@ -119,8 +122,12 @@ def test_what_is_let_go_of_is_ended(engine, rundir, scope):
 
 def test_processes_left_behind_live_as_long_as_the_step(engine, run, rundir):
     result = succeeded(
-        run(engine, "sh -c 'while :; do sleep 0.05; date > alive; done >/dev/null 2>&1 & echo back'",
-            "sh -c 'while ! [ -e alive ]; do sleep 0.05; done; echo seen'", container="step")
+        run(
+            engine,
+            "sh -c 'while :; do sleep 0.05; date > alive; done >/dev/null 2>&1 & echo back'",
+            "sh -c 'while ! [ -e alive ]; do sleep 0.05; done; echo seen'",
+            container="step",
+        )
     )
     assert result.stdout == ["back\n", "seen\n"]
     engine.wait_until_clean()
@@ -128,8 +135,15 @@ def test_processes_left_behind_live_as_long_as_the_step(engine, run, rundir):
 
 def test_the_commands_of_a_step_share_a_container(engine, run):
     result = succeeded(
-        run(engine, "hostname", "hostname", "sh -c 'echo kept > /tmp/file; export A=1'",
-            "cat /tmp/file", "sh -c 'echo a$$A'", container="step")
+        run(
+            engine,
+            "hostname",
+            "hostname",
+            "sh -c 'echo kept > /tmp/file; export A=1'",
+            "cat /tmp/file",
+            "sh -c 'echo a$$A'",
+            container="step",
+        )
     )
     assert result.stdout[0] == result.stdout[1] and result.stdout[2:] == ["kept\n", "a\n"]
     assert len({command["container"] for command in result.commands}) == 1
@@ -140,4 +154,6 @@ def test_the_commands_of_a_step_share_a_container(engine, run):
 def test_retries(docker, run):
     result = run(docker, "sh -c 'echo x >> tries; test $$(wc -l < tries) -ge 3'", retries={"max": 5, "delay": 0})
     assert succeeded(result) and len(result.attempts) == 2
-    assert all(attempt["outcome"] == "exited" and attempt["engine"]["host"] == docker.host for attempt in result.attempts)
+    assert all(
+        attempt["outcome"] == "exited" and attempt["engine"]["host"] == docker.host for attempt in result.attempts
+    )

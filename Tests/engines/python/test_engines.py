@@ -70,7 +70,13 @@ def test_nothing_is_found(found, tmp_path):
         pytest.skip("this machine has an engine of its own")
     result = found()
     assert (result.outcome, result.returncode) == ("engine_failed", 1)
-    for tried in ("DOCKER_HOST", "DOCKER_CONTEXT", "config.json", "/var/run/docker.sock", f"{tmp_path}/runtime/podman/podman.sock"):
+    for tried in (
+        "DOCKER_HOST",
+        "DOCKER_CONTEXT",
+        "config.json",
+        "/var/run/docker.sock",
+        f"{tmp_path}/runtime/podman/podman.sock",
+    ):
         assert tried in result.message
     assert "\n" not in result.message
 
@@ -83,7 +89,9 @@ def test_ssh_is_refused_with_a_way_out(found, monkeypatch):
 
 @pytest.mark.parametrize("host", ["unix:///no/such/engine.sock", "tcp://127.0.0.1:9"])
 def test_an_engine_that_is_down(rundir, host):
-    worker = flowworker.create_worker({"name": "box", "type": "docker", "options": {"host": host, "shared_files": True}})
+    worker = flowworker.create_worker(
+        {"name": "box", "type": "docker", "options": {"host": host, "shared_files": True}}
+    )
     result = worker.exec(step("true"), {}, rundir)
     assert (result.outcome, result.returncode) == ("engine_failed", 1)
     assert f"no engine answers at {host}" in result.message and '"host"' in result.message
@@ -154,7 +162,10 @@ def test_an_engine_that_dies(own_engine, rundir):
     result = run.wait()
     run.close()
     assert (result.outcome, result.returncode) == ("engine_failed", 1)
-    assert f"the connection to the engine at {docker.host} was lost" in result.message and "command 1 of 2" in result.message
+    assert (
+        f"the connection to the engine at {docker.host} was lost" in result.message
+        and "command 1 of 2" in result.message
+    )
     assert result.stdout == ["so far\n"], "what was there before is kept"
     assert result.commands[0]["is_ended"] is False
     result = box(docker).exec(step("true"), {}, rundir)

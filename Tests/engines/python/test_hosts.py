@@ -8,7 +8,7 @@ import sys
 import threading
 
 import pytest
-from conftest import LABEL, BUSYBOX, ROOT, box, step, succeeded, wait_until
+from conftest import BUSYBOX, LABEL, ROOT, box, step, succeeded, wait_until
 
 import flowworker
 

@@ -9,8 +9,9 @@ import uuid
 from pathlib import Path
 
 import docker
-import flowworker
 import pytest
+
+import flowworker
 
 HOST = os.environ.get("FW_TEST_DOCKER")
 pytestmark = pytest.mark.skipif(HOST is None, reason="FW_TEST_DOCKER is not set")
@@ -57,9 +58,9 @@ def worker(env=None, **options):
 
 @pytest.fixture
 def run(rundir):
-    def run(context=None, requirements=None, on_event=None, env=None, run_options={}, **options):
+    def run(context=None, requirements=None, on_event=None, env=None, run_options=None, **options):
         step = flowworker.NotebookStep("s", "n.ipynb", params=list(context or {}), requirements=requirements)
-        return worker(env, **options).exec(step, context or {}, rundir, on_event=on_event, **run_options)
+        return worker(env, **options).exec(step, context or {}, rundir, on_event=on_event, **(run_options or {}))
 
     return run
 
@@ -80,14 +81,18 @@ def test_all_that_a_cell_prints_arrives(write, run, rundir):
 
 
 def test_a_notebook(write, run, rundir):
-    write("# parameters\nname = 'x'", "import sys, os\nprint('Hello', name, os.environ['WHO'])\nprint('err', file=sys.stderr)", "open('made', 'w')")
+    write(
+        "# parameters\nname = 'x'",
+        "import sys, os\nprint('Hello', name, os.environ['WHO'])\nprint('err', file=sys.stderr)",
+        "open('made', 'w')",
+    )
     result = run({"name": "Alice"}, env={"WHO": "me"}).check()
     assert (result.stdout, result.stderr) == (["Hello Alice me\n"], ["err\n"])
     assert sorted(os.listdir(rundir)) == ["made", "n.ipynb", "n.out.ipynb"]
     assert result.engine["image"].startswith("flowworker-notebook:") and result.commands[0]["container"]
 
 
-@pytest.mark.parametrize("value", ["007", 1e5, 2**53 + 1, None, [1, {"a": "it's \"{x}\" $y"}]])
+@pytest.mark.parametrize("value", ["007", 1e5, 2**53 + 1, None, [1, {"a": 'it\'s "{x}" $y'}]])
 def test_parameters_are_exact(write, run, value):
     write("import json; print(json.dumps(a), type(a).__name__)")
     assert run({"a": value}).stdout == ["%s %s\n" % (json.dumps(value), type(value).__name__)]
@@ -146,7 +151,9 @@ def test_requirements_are_installed_once(write, run, engine, rundir):
 
     def work():
         own = []
-        step = flowworker.NotebookStep("s", "n.ipynb", "%s.out.ipynb" % uuid.uuid4().hex, requirements=["iniconfig", unique])
+        step = flowworker.NotebookStep(
+            "s", "n.ipynb", "%s.out.ipynb" % uuid.uuid4().hex, requirements=["iniconfig", unique]
+        )
         results.append(worker().exec(step, {}, rundir, on_event=own.append))
         events.append([event.status for event in own if event.kind == "progress" and event.image])
 
@@ -163,7 +170,9 @@ def test_requirements_are_installed_once(write, run, engine, rundir):
     assert any("Successfully installed iniconfig" in line for told in events for line in told)
     told = []
     write("print(1)")
-    assert run(requirements=["iniconfig", unique], on_event=lambda e: told.append(e) if e.image else None).stdout == ["1\n"]
+    assert run(requirements=["iniconfig", unique], on_event=lambda e: told.append(e) if e.image else None).stdout == [
+        "1\n"
+    ]
     assert told == []
     engine.images.remove(images.pop(), force=True)
 
@@ -173,7 +182,9 @@ def test_a_build_that_fails(write, run):
     result = run(requirements=["no-such-package-at-all"])
     assert (result.returncode, result.outcome) == (1, "spawn_failed")
     assert "could not be built from fw-test/python:1" in result.message
-    assert "No matching distribution found for no-such-package-at-all" in result.message and "\x1b" not in result.message
+    assert (
+        "No matching distribution found for no-such-package-at-all" in result.message and "\x1b" not in result.message
+    )
 
 
 def test_requirements_meet_no_shell(write, run, rundir):

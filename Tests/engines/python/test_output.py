@@ -74,7 +74,9 @@ def test_lines(engine, rundir, scope):
             lines.append((event.stream, event.data))
 
     command = r"printf 'a\nb'; printf 'c\n' >&2; printf '\303'; sleep 0.1; printf '\251\n'"
-    succeeded(box(engine, container=scope, shell="/bin/sh").exec(step(command), {}, rundir, on_event=take, events="lines"))
+    succeeded(
+        box(engine, container=scope, shell="/bin/sh").exec(step(command), {}, rundir, on_event=take, events="lines")
+    )
     assert [line for stream, line in lines if stream == "stdout"] == ["a", "b\u00e9"]
     assert [line for stream, line in lines if stream == "stderr"] == ["c"]
 

@@ -33,8 +33,15 @@ def seen(tmp_path):
     def seen(page, width=1200):
         file = tmp_path / "page.html"
         file.write_text(page.replace("</body>", LOOK + "</body>"))
-        command = [variable("FW_TEST_BROWSER"), "--no-sandbox", "--disable-gpu", "--user-data-dir=" + str(tmp_path / "profile"),
-                   "--window-size={},900".format(width), "--dump-dom", file.as_uri()]
+        command = [
+            variable("FW_TEST_BROWSER"),
+            "--no-sandbox",
+            "--disable-gpu",
+            "--user-data-dir=" + str(tmp_path / "profile"),
+            "--window-size={},900".format(width),
+            "--dump-dom",
+            file.as_uri(),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=HANG)
         found = re.search(r'data-seen="([^"]*)"', done.stdout)
         assert found, done.stderr
@@ -52,7 +59,11 @@ def test_a_run_in_a_browser(seen, tmp_path):
     (tmp_path / "v/x").write_text("x")
     workflow = fw.SerialWorkflow(
         [
-            container("first <b>&amp;", "sleep 0.2; echo '<script>alert(1)</script>'", "sleep 0.2; printf 'tab\\tbell\\a\\n\\377'"),
+            container(
+                "first <b>&amp;",
+                "sleep 0.2; echo '<script>alert(1)</script>'",
+                "sleep 0.2; printf 'tab\\tbell\\a\\n\\377'",
+            ),
             container("second", "sleep 0.4; echo complaint >&2; exit 3", inputs=["x"]),
             container("third", "true"),
         ]

@@ -63,8 +63,15 @@ def test_the_run_directory(engine, run, rundir, scope):
         (rundir / name).mkdir()
         (rundir / name / "mine").write_text("mine\n")
     result = succeeded(
-        run(engine, "pwd", "cat top data/in /data/in etc/mine", "cp top /data/out", "cat /etc/passwd", "ls /tmp",
-            container=scope)
+        run(
+            engine,
+            "pwd",
+            "cat top data/in /data/in etc/mine",
+            "cp top /data/out",
+            "cat /etc/passwd",
+            "ls /tmp",
+            container=scope,
+        )
     )
     assert result.stdout[0] == "/workdir\n"
     assert result.stdout[1] == "top\nin\nin\nmine\n"
@@ -90,8 +97,14 @@ def test_a_run_directory_that_is_not_there(docker, tmp_path):
 @pytest.mark.parametrize("scope", ["command", "step"])
 def test_the_environment_of_image_worker_and_step(engine, run, scope):
     result = succeeded(
-        run(engine, "echo $$A-$$B-$$C-$$FROM_IMAGE", image=ENTRY, shell="/bin/sh", container=scope,
-            env={"B": "step", "C": "a 'b' = \u00fc"})
+        run(
+            engine,
+            "echo $$A-$$B-$$C-$$FROM_IMAGE",
+            image=ENTRY,
+            shell="/bin/sh",
+            container=scope,
+            env={"B": "step", "C": "a 'b' = \u00fc"},
+        )
     )
     assert result.stdout == ["-step-a 'b' = \u00fc-yes\n"]
 
@@ -106,7 +119,9 @@ def test_the_user(docker, run, rundir):
     os.chmod(rundir, 0o777)
     assert succeeded(run(docker, "id -u", image=ENTRY, shell="/bin/sh")).stdout == ["1000\n"]
     assert succeeded(run(docker, "id -u", "id -g", user="12:34")).stdout == ["12\n", "34\n"]
-    result = succeeded(run(docker, "sh -c 'id -u; id -g; echo $$HOME; touch made'", user="host", image=ENTRY, shell="/bin/sh"))
+    result = succeeded(
+        run(docker, "sh -c 'id -u; id -g; echo $$HOME; touch made'", user="host", image=ENTRY, shell="/bin/sh")
+    )
     assert result.stdout == [f"{os.geteuid()}\n{os.getegid()}\n/workdir\n"]
     assert (rundir / "made").stat().st_uid == os.geteuid()
 
@@ -138,7 +153,9 @@ def test_limits_and_network(docker, rundir):
         assert found["Config"]["StopSignal"] == "SIGTERM"
 
     gated(docker, rundir, look, memory=64 << 20, cpus=0.5, network="host")
-    gated(docker, rundir, lambda found: found["HostConfig"]["Init"] is False or pytest.fail("it has an init"), init=False)
+    gated(
+        docker, rundir, lambda found: found["HostConfig"]["Init"] is False or pytest.fail("it has an init"), init=False
+    )
 
 
 def test_process_1_is_the_init(docker, run):

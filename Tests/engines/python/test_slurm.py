@@ -161,7 +161,9 @@ def test_output_is_live(cluster, rundir):
             seen.append(event.data)
             (rundir / "go").write_text("")
 
-    result = worker().exec(step("printf early; until [ -e go ]; do sleep 0.01; done; printf late"), {}, rundir, on_event=watch)
+    result = worker().exec(
+        step("printf early; until [ -e go ]; do sleep 0.01; done; printf late"), {}, rundir, on_event=watch
+    )
     assert result.returncode == 0 and b"".join(seen) == b"earlylate"
 
 
@@ -175,7 +177,13 @@ def test_a_command_longer_than_an_argument(cluster, rundir):
 
 
 def test_environment_survives_everything(cluster, rundir):
-    values = {"COMMA": "a,b=c", "SPACE": " two  words ", "LINES": "one\ntwo", "QUOTE": "'\"$HOME`", "PATH": os.environ["PATH"]}
+    values = {
+        "COMMA": "a,b=c",
+        "SPACE": " two  words ",
+        "LINES": "one\ntwo",
+        "QUOTE": "'\"$HOME`",
+        "PATH": os.environ["PATH"],
+    }
     code = f"import os, json; print(json.dumps({{k: os.environ[k] for k in {sorted(values)}}}))"
     (rundir / "show.py").write_text(code)
     result = run(rundir, f"{sys.executable} show.py", env=values)
@@ -291,7 +299,13 @@ def test_what_the_scheduler_refuses(cluster, rundir, options, words):
 
 def test_options_reach_the_scheduler(cluster, rundir):
     result = run(
-        rundir, "scontrol show job -o $$SLURM_JOB_ID", partition="second", time=150, cpus=2, memory=300 << 20, extra=["--comment=a b"]
+        rundir,
+        "scontrol show job -o $$SLURM_JOB_ID",
+        partition="second",
+        time=150,
+        cpus=2,
+        memory=300 << 20,
+        extra=["--comment=a b"],
     )
     facts = dict(word.split("=", 1) for word in result.stdout[0].split() if "=" in word)
     assert facts["Partition"] == "second" and facts["TimeLimit"] == "00:03:00" and facts["NumCPUs"] == "2"
@@ -399,8 +413,8 @@ def test_a_controller_that_cannot_be_reached(tmp_path, monkeypatch, cluster):
 
 
 class Swallower:
-    """Stands between the commands of Slurm and its controller. Once it is told to, it hands the next request on, and not
-    the answer."""
+    """Stands between the commands of Slurm and its controller. Once it is told to, it hands the next request on, and
+    not the answer."""
 
     def __init__(self, port):
         self.port, self.wanted, self.swallowed = port, 0, 0
@@ -541,7 +555,8 @@ import sys
 sys.path.insert(0, {str(ROOT / "bindings/python")!r})
 import flowworker
 worker = flowworker.create_worker({{"name": "w", "type": "slurm", "options": {{"hold": 100, "grace": 0.2}}}})
-run = worker.start(flowworker.ContainerStep("s", "x", ["setsid sleep 1000 & echo $$! ; sleep 1000"]), {{}}, {str(rundir)!r})
+step = flowworker.ContainerStep("s", "x", ["setsid sleep 1000 & echo $$! ; sleep 1000"])
+run = worker.start(step, {{}}, {str(rundir)!r})
 for event in run:
     if event.kind == "output":
         print(event.data.decode(), end="", flush=True)
@@ -622,7 +637,9 @@ def test_a_node_that_fails(node, cluster, rundir):
 @pytest.mark.parametrize("how", ["cancel", "timeout"])
 def test_an_agent_that_does_not_answer(cluster, rundir, how):
     """Then it is the scheduler that ends the job, and is asked whether it has."""
-    waited = Waited(worker(**({"timeout": 0.5} if how == "timeout" else {})), step("echo $$PPID > pid; sleep 1000"), rundir)
+    waited = Waited(
+        worker(**({"timeout": 0.5} if how == "timeout" else {})), step("echo $$PPID > pid; sleep 1000"), rundir
+    )
     wait_until(lambda: (rundir / "pid").exists() and (rundir / "pid").read_text())
     monitor = int((rundir / "pid").read_text())
     with open(f"/proc/{monitor}/stat", encoding="ascii") as file:

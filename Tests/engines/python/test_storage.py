@@ -30,7 +30,15 @@ class Bucket:
         self.client("make")
 
     def client(self, verb, *arguments):
-        command = [variable("FW_TEST_S3_PYTHON"), HERE / "s3_client.py", self.address, self.keys, verb, self.name, *arguments]
+        command = [
+            variable("FW_TEST_S3_PYTHON"),
+            HERE / "s3_client.py",
+            self.address,
+            self.keys,
+            verb,
+            self.name,
+            *arguments,
+        ]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -45,7 +53,7 @@ class Bucket:
         return int(json.loads(self.client("head", "base/" + key))["metadata"]["mode"][-3:], 8)
 
     def list(self):
-        return [key[len("base/"):] for key in json.loads(self.client("list", "base/"))]
+        return [key[len("base/") :] for key in json.loads(self.client("list", "base/"))]
 
     def volume(self, **changed):
         user, secret = Path(self.keys).read_text().split()
@@ -120,7 +128,9 @@ def test_a_folder_is_a_folder(store, run):
         made = container("a", "mkdir -p {0}; echo {0} > {0}/f".format(name), outputs=[key])
         run(store.volume(), made, container("b", "cat {}/f".format(name), inputs=[needed]), workers={"a": "w"}).check()
         assert store.get(name + "/f") == name + "\n"
-        assert run(store.volume(), container("b", "cat {}/f".format(name), inputs=[needed])).check().stdout == [name + "\n"]
+        assert run(store.volume(), container("b", "cat {}/f".format(name), inputs=[needed])).check().stdout == [
+            name + "\n"
+        ]
 
 
 def test_empty_folders_arrive(store, run):
@@ -141,7 +151,9 @@ def test_names_that_begin_with_a_mark(store, run, mark):
     name = mark + "x"
     store.put("d/" + name, "content")
     for key in ("d/", "d", "d/" + name):
-        assert run(store.volume(), container("a", "cat 'd/{}'".format(name), inputs=[key])).check().stdout == ["content"]
+        assert run(store.volume(), container("a", "cat 'd/{}'".format(name), inputs=[key])).check().stdout == [
+            "content"
+        ]
     made = container("a", "mkdir -p 'o{0}'; echo 1 > 'o{0}/{0}y'".format(mark), outputs=["o" + mark])
     run(store.volume(), made, workers={"a": "w"}).check()
     assert "o{0}/{0}y".format(mark) in store.list()
@@ -162,7 +174,10 @@ def test_names_that_are_no_utf8(store, run):
 
 def test_what_storage_cannot_have_is_told(store, run):
     for command, told in (
-        ("ln -s nowhere d/l", 'the key "d/l" of the local copy of the volume "v" is a symbolic link to "nowhere", which does not exist'),
+        (
+            "ln -s nowhere d/l",
+            'the key "d/l" of the local copy of the volume "v" is a symbolic link to "nowhere", which does not exist',
+        ),
         ("mkfifo d/l", 'the key "d/l" of the local copy of the volume "v" is a pipe'),
     ):
         result = run(store.volume(), container("a", "mkdir -p d; " + command, outputs=["d/"]), workers={"a": "w"})
@@ -183,15 +198,22 @@ def test_inputs_come_from_there(store, run):
         container("b", "cat data/one.txt", inputs=["data/one.txt"]),
     ).check()
     assert result.stdout == ["1\nran\n", "1\n"]
-    assert sorted(moved(result)) == [(0, "data/deep/run it.sh", "v", "__default__"), (0, "data/one.txt", "v", "__default__")]
+    assert sorted(moved(result)) == [
+        (0, "data/deep/run it.sh", "v", "__default__"),
+        (0, "data/one.txt", "v", "__default__"),
+    ]
 
 
 def test_a_worker_of_the_volume_leaves_its_outputs_there(store, run, tmp_path):
     store.put("in.txt", "in\n")
     result = run(
         store.volume(),
-        container("a", "cat in.txt > out/a.txt; echo '#!/bin/sh' > out/run; chmod 750 out/run; pwd > where", inputs=["in.txt"],
-                  outputs=["out/a.txt", "out/run", "where"]),
+        container(
+            "a",
+            "cat in.txt > out/a.txt; echo '#!/bin/sh' > out/run; chmod 750 out/run; pwd > where",
+            inputs=["in.txt"],
+            outputs=["out/a.txt", "out/run", "where"],
+        ),
         container("b", "cat out/a.txt; test -x out/run; echo ok", inputs=["out/"]),
         workers={"a": "w"},
     ).check()
@@ -207,12 +229,23 @@ def test_a_worker_of_the_volume_leaves_its_outputs_there(store, run, tmp_path):
 
 
 def test_names_with_every_kind_of_character(store, run):
-    names = ["plain", "with space", "100%", "a+b=c&d", "ünï©ode", "quote\"'", "semi;colon", "hash#?", "tilde~", "back\\slash"]
+    names = [
+        "plain",
+        "with space",
+        "100%",
+        "a+b=c&d",
+        "ünï©ode",
+        "quote\"'",
+        "semi;colon",
+        "hash#?",
+        "tilde~",
+        "back\\slash",
+    ]
     for name in names:
         store.put("odd/" + name, name)
     result = run(
         store.volume(),
-        container("a", "cd odd && for f in *; do cat \"$$f\"; echo; done", inputs=["odd/"]),
+        container("a", 'cd odd && for f in *; do cat "$$f"; echo; done', inputs=["odd/"]),
         container("b", "cp -r odd/. copy", inputs=["odd/"], outputs=["copy/"]),
         workers={"b": "w"},
     ).check()
@@ -228,7 +261,9 @@ def test_large_and_empty_files(store, run, tmp_path):
     result = run(
         store.volume(),
         container("up", "cp large again; cp empty empty2", inputs=["large", "empty"], outputs=["again", "empty2"]),
-        container("down", "cmp large again && test -e empty2 && test ! -s empty2 && echo same", inputs=["again", "empty2"]),
+        container(
+            "down", "cmp large again && test -e empty2 && test ! -s empty2 && echo same", inputs=["again", "empty2"]
+        ),
         workers={"up": "w"},
         rundir=tmp_path / "run",
     ).check()
@@ -275,7 +310,9 @@ def test_keys_of_s3_that_are_wrong(run, monkeypatch, tmp_path):
         ({"bucket": "fw-no-such-bucket"}, "input_missing|NoSuchBucket|404"),
     ):
         result = run(store.volume(**changed), step)
-        assert result.returncode == 1 and any(word in result.message + result.outcome for word in said.split("|")), result.message
+        assert result.returncode == 1 and any(word in result.message + result.outcome for word in said.split("|")), (
+            result.message
+        )
     # Where Amazon's own tools find them.
     user, secret = Path(store.keys).read_text().split()
     for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -286,7 +323,9 @@ def test_keys_of_s3_that_are_wrong(run, monkeypatch, tmp_path):
     result = run(volume, step)
     assert "there is no access key for it" in result.message
     (tmp_path / "credentials").write_text(
-        "[other]\naws_access_key_id = no\n\n[mine]\naws_access_key_id = {}\n aws_secret_access_key={}\n".format(user, secret)
+        "[other]\naws_access_key_id = no\n\n[mine]\naws_access_key_id = {}\n aws_secret_access_key={}\n".format(
+            user, secret
+        )
     )
     monkeypatch.setenv("AWS_PROFILE", "mine")
     assert run(volume, step).check().stdout == ["x"]
@@ -332,8 +371,10 @@ def test_a_server_whose_key_is_revoked_is_not_spoken_to(server, run, tmp_path):
     # Another key, another host, another server.
     stranger = (server.keys / "stranger.pub").read_text().split()[1]
     for line in (
-        "@revoked * {} {}\n".format(kind, stranger), "@revoked example.org {} {}\n".format(kind, key),
-        "@revoked *,!127.0.0.1 {} {}\n".format(kind, key), "#@revoked * {} {}\n".format(kind, key),
+        "@revoked * {} {}\n".format(kind, stranger),
+        "@revoked example.org {} {}\n".format(kind, key),
+        "@revoked *,!127.0.0.1 {} {}\n".format(kind, key),
+        "#@revoked * {} {}\n".format(kind, key),
     ):
         (tmp_path / "hosts").write_text(known + line)
         assert run(server.volume(known_hosts=str(tmp_path / "hosts")), step).check().stdout == ["x"]
@@ -344,7 +385,11 @@ def test_who_the_user_is(server, run, monkeypatch, tmp_path):
     keys = server.keys
     locked = {"private_key": str(keys / "locked"), "passphrase": "a secret phrase"}
     assert run(server.volume(**locked), step).check().stdout == ["x"]
-    for changed in ({"private_key": str(keys / "stranger")}, {**locked, "passphrase": "wrong"}, {"private_key": "/no/such"}):
+    for changed in (
+        {"private_key": str(keys / "stranger")},
+        {**locked, "passphrase": "wrong"},
+        {"private_key": "/no/such"},
+    ):
         result = run(server.volume(**changed), step)
         assert result.outcome == "volume_failed" and "the server refused the user" in result.message
         assert "a secret phrase" not in result.message and "wrong" not in result.message
@@ -381,7 +426,9 @@ def test_links_on_a_server_are_not_followed(server, run, tmp_path):
         result = run(server.volume(), container("a", "true", inputs=[key]))
         assert result.outcome == "volume_failed", key
         assert "is a symbolic link, which may lead out of the volume: it cannot be copied" in result.message
-    result = run(server.volume(), container("a", "mkdir -p folder; echo > folder/y", outputs=["folder/y"]), workers={"a": "w"})
+    result = run(
+        server.volume(), container("a", "mkdir -p folder; echo > folder/y", outputs=["folder/y"]), workers={"a": "w"}
+    )
     assert result.outcome == "volume_failed" and not (tmp_path / "y").exists()
 
 
@@ -402,7 +449,9 @@ def test_a_base_in_the_home_of_the_user(server, run):
         (place / "x").write_text("home")
         result = run(server.volume(basedir=place.name), container("a", "cat x", inputs=["x"])).check()
         assert result.stdout == ["home"]
-        run(server.volume(basedir=place.name), container("b", "echo new > new/y", outputs=["new/y"]), workers={"b": "w"}).check()
+        run(
+            server.volume(basedir=place.name), container("b", "echo new > new/y", outputs=["new/y"]), workers={"b": "w"}
+        ).check()
         assert (place / "new/y").read_text() == "new\n"
     finally:
         subprocess.run(["rm", "-rf", str(place)], check=True)

@@ -15,7 +15,13 @@ def notebook(*cells):
     return json.dumps(
         {
             "cells": [
-                {"cell_type": "code", "source": source, "metadata": {"tags": tags}, "outputs": [], "execution_count": None}
+                {
+                    "cell_type": "code",
+                    "source": source,
+                    "metadata": {"tags": tags},
+                    "outputs": [],
+                    "execution_count": None,
+                }
                 for source, *tags in cells
             ],
             "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
@@ -41,19 +47,26 @@ def pool(tmp_path, monkeypatch):
 
 def test_steps_of_every_type(pool, tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run/sum.ipynb").write_text(notebook(["n = 0", "parameters"], ["open('n.txt', 'w').write(str(n + 1)); print('in a cell')"]))
+    (tmp_path / "run/sum.ipynb").write_text(
+        notebook(["n = 0", "parameters"], ["open('n.txt', 'w').write(str(n + 1)); print('in a cell')"])
+    )
     workflow = fw.SerialWorkflow(workers=pool)
     workflow.add_container_step("here", "", commands=["echo 1 > one"], outputs=["one"])
-    workflow.add_container_step("box", BUSYBOX, commands=["sh -c 'cat one; echo 2 > made/two'"], inputs=["one"], outputs=["made/two"])
+    workflow.add_container_step(
+        "box", BUSYBOX, commands=["sh -c 'cat one; echo 2 > made/two'"], inputs=["one"], outputs=["made/two"]
+    )
     workflow.add_code_step("code", lambda: int(open("made/two").read()) * 10, arg="n", inputs=["made/"])
-    workflow.add_notebook_step("notebook", "sum.ipynb", params=["n"], inputs=["sum.ipynb"], outputs=["n.txt", "sum.out.ipynb"])
+    workflow.add_notebook_step(
+        "notebook", "sum.ipynb", params=["n"], inputs=["sum.ipynb"], outputs=["n.txt", "sum.out.ipynb"]
+    )
     workflow.add_container_step("cluster", "", commands=["cat n.txt; echo; echo $n"], inputs=["n.txt"])
     events = []
     result = workflow.run(rundir=tmp_path / "run", on_event=events.append).check()
     assert result.stdout[0] == "1\n" and result.stdout[-1].split() == ["21", "20"], result.stdout
     assert result.context == {"n": 20}
     assert [(copy["key"], copy["from"], copy["to"]) for copy in result.copies] == [
-        ("one", "__default__", "boxes"), ("made/two", "boxes", "__default__"),
+        ("one", "__default__", "boxes"),
+        ("made/two", "boxes", "__default__"),
     ]
     numbers = [event.step_index for event in events if event.kind == "command_started"]
     assert numbers == sorted(numbers) and {0, 1, 3, 4} <= set(numbers)

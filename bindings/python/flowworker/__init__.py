@@ -11,6 +11,7 @@ For example:
 """
 
 from ._library import LibraryError
+from ._options import RunOptions, WorkflowRunOptions
 from .errors import (
     DocumentError,
     FlowWorkerError,
@@ -58,6 +59,7 @@ __all__ = [
     "NotebookDocker",
     "NotebookStep",
     "Run",
+    "RunOptions",
     "RunResult",
     "S3Bucket",
     "SerialWorkflow",
@@ -73,5 +75,6 @@ __all__ = [
     "WORKER_ID",
     "WorkerPool",
     "WorkerSpec",
+    "WorkflowRunOptions",
     "WorkflowStep",
 ]

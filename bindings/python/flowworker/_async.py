@@ -1,6 +1,7 @@
-"""Waits for a step in an asyncio loop: with its descriptor, and without a thread.
+"""The adapter between an execution and an asyncio loop: it waits for a descriptor, and needs no thread.
 
-Imported where somebody waits so, and not before: asyncio would be half of what the package takes to be imported.
+`Worker.exec_async` and `SerialWorkflow.run_async` import this module when they are called, because importing asyncio
+would take half of the package's own import time.
 """
 
 from __future__ import annotations
@@ -8,84 +9,84 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 from .errors import FlowWorkerError
 from .events import Event
-from .execution import SHORT_SLICE, Exec
-from .result import ExecResult
+from .execution import SLICE, Execution
 
-#: How long the events of one step are handed out before other tasks have a turn, in seconds.
-TURN = 0.005
+Result = TypeVar("Result")
+
+#: How long the events of one execution are passed on before the loop's other tasks run, in seconds.
+MAX_BURST = 0.005
 
 
-async def finished(
-    run: Exec, begin: Callable[[], None], on_event: Optional[Callable[[Event], Any]]
-) -> ExecResult:
-    """Does what `execution.finished` does, as a coroutine."""
+async def run_to_end(execution: Execution[Result], on_event: Optional[Callable[[Event], Any]]) -> Result:
+    """Does what `Execution.run_to_end` does, as a coroutine. `on_event` may be a coroutine function."""
     try:
-        begin()
+        execution._start()
         if on_event is not None:
-            await _hand_out_all(run, on_event)
-        while True:
-            result = run.wait(0)
-            if result is not None:
-                break
-            await _readable(run)
+            await _pass_events(execution, on_event)
+        result = await _result(execution)
     except GeneratorExit:
-        raise  # The loop is gone, so nobody can wait; closing cancels the step.
+        raise  # The loop is gone, so waiting is not possible. Closing cancels the step.
     except BaseException:
-        await _end(run)
+        await _end(execution)
         raise
     finally:
-        run.close()
-    run._throw()
+        execution.close()
+    execution._raise_from_function()
     return result
 
 
-async def _hand_out(run: Exec, on_event: Callable[[Event], Any]) -> None:
-    """Calls a function, or a coroutine function, with all events that there are now."""
-    began = time.monotonic()
-    for event in run._events_there_are():
-        answer = on_event(event)
-        if inspect.isawaitable(answer):
-            await answer
-        if time.monotonic() - began > TURN:
-            await asyncio.sleep(0)
-            began = time.monotonic()
-
-
-async def _hand_out_all(run: Exec, on_event: Callable[[Event], Any]) -> None:
+async def _pass_events(execution: Execution[Any], on_event: Callable[[Event], Any]) -> None:
     while True:
-        await _hand_out(run, on_event)
-        if run._is_over:
+        began = time.monotonic()
+        event = execution.next_event(0)
+        while event is not None:
+            answer = on_event(event)
+            if inspect.isawaitable(answer):
+                await answer
+            if time.monotonic() - began > MAX_BURST:
+                await asyncio.sleep(0)
+                began = time.monotonic()
+            event = execution.next_event(0)
+        if execution._is_over:
             return
-        await _readable(run)
+        await _readable(execution)
 
 
-async def _end(run: Exec) -> None:
-    """Cancels a step, and waits until its processes are gone.
+async def _result(execution: Execution[Result]) -> Result:
+    result = execution.wait(0)
+    while result is None:
+        await _readable(execution)
+        result = execution.wait(0)
+    return result
 
-    The task may be cancelled again and again meanwhile (some frameworks do so until it ends). That
-    does not end the waiting: the library ends every step within its grace.
+
+async def _end(execution: Execution[Any]) -> None:
+    """Cancels it, and waits until its processes are gone.
+
+    The task may be cancelled again meanwhile; some frameworks do so until the task ends. The wait goes on then,
+    because the library ends every step within its grace period.
     """
-    if run._handle.is_empty:
+    if execution._handle.is_empty:
         return
-    run.cancel()
+    execution.cancel()
     try:
-        while run.wait(0) is None:
+        while execution.wait(0) is None:
             try:
-                await _readable(run)
+                await _readable(execution)
             except asyncio.CancelledError:
                 pass
     except FlowWorkerError:
         pass  # It belongs to the process before a fork.
 
 
-async def _readable(run: Exec) -> None:
-    descriptor = run._descriptor()
+async def _readable(execution: Execution[Any]) -> None:
+    descriptor = execution._descriptor()
     if descriptor < 0:
-        await asyncio.sleep(SHORT_SLICE)
+        await asyncio.sleep(SLICE)  # The system has no descriptor left.
         return
     loop = asyncio.get_running_loop()
     ready = loop.create_future()
@@ -98,5 +99,5 @@ async def _readable(run: Exec) -> None:
     try:
         await ready
     finally:
-        # It stays readable until the step has been looked at, and would wake the loop for ever.
+        # The descriptor stays readable until the events are taken, and would wake the loop again and again.
         loop.remove_reader(descriptor)

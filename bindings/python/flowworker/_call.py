@@ -1,9 +1,8 @@
-"""One call of a code step's function: what it takes, and what becomes of its outcome."""
+"""One call of a code step's Python function: its arguments, the call, and the report of its outcome to the library."""
 
 from __future__ import annotations
 
 import ctypes
-import importlib
 import inspect
 import json
 import os
@@ -11,11 +10,12 @@ import sys
 import threading
 import traceback
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Type, Union
 
-from ._context import Likeness, class_name, shown_text
+from ._context import EncodedValue, class_name, displayable
 from ._documents import LARGEST, SMALLEST, as_text
 from ._ffi import LIB, call
+from ._import_path import find_function
 from ._streams import Output, end_route, route
 from .errors import ENDED, FlowWorkerError
 from .steps import parameters_of
@@ -25,18 +25,21 @@ if TYPE_CHECKING:
 
 
 class Missing:
-    """Stands where a value is not there."""
+    """Marks an argument that the context does not have; None is a value."""
 
 
-class Given:
-    """A value that a function has given; a later call has a larger number."""
+class ReturnedValue:
+    """A value that a function has returned. A later call has a larger number."""
 
     def __init__(self, call: int, step: str, name: str, value: Any) -> None:
         self.call, self.step, self.name, self.value = call, step, name, value
 
 
 class Call:
-    """From the library's call to what is reported of it. `interrupt` may come from any thread."""
+    """One call, from the library's request to the report of its outcome.
+
+    `run` is called on the thread that the library has made for the call; `interrupt` may be called on any thread.
+    """
 
     def __init__(self, table: Functions, address: int, number: int) -> None:
         self._table = table
@@ -45,11 +48,11 @@ class Call:
         self._step: str = LIB.fw_call_step(address).decode("utf-8")
         self._output = Output(address)
         self._arg: Optional[str] = None
-        self._is_asked = False
-        #: The library takes nothing of it any more.
-        self._is_given_up = False
-        # Held while an exception is sent, so that it hits neither what comes before the function
-        # nor what comes after it.
+        self._is_interrupted = False
+        #: Whether the step has ended without the function, so that the library accepts no value any more.
+        self._is_abandoned = False
+        # The lock is held while an exception is sent, so that the exception hits the function only, and not the
+        # code of this class before or after it.
         self._lock = threading.Lock()
         self._thread: Optional[int] = None
         self._loop: Any = None
@@ -61,7 +64,7 @@ class Call:
         try:
             try:
                 func, varnames, self._arg = self._action()
-                function = _function_of(func, table.home)
+                function = _function_of(func, table.host_directory)
                 arguments = self._arguments(function, varnames)
             except Exception as error:
                 self._report_raised(error, is_started=False)
@@ -73,19 +76,22 @@ class Call:
             else:
                 self._succeeded(value)
         finally:
-            self.leave()
+            self.detach()
 
-    def leave(self) -> None:
-        """Its output is the step's no more: the function has returned, or the step has ended without it."""
+    def detach(self) -> None:
+        """Separates the function's output from the step.
+
+        It is called when the function has returned, and when the step has ended without it.
+        """
         end_route(self._output)
 
     def interrupt(self) -> None:
-        """Sends KeyboardInterrupt to the function, or sees to it that it is never called.
+        """Raises KeyboardInterrupt in the function, or prevents the call if it has not begun.
 
-        A coroutine gets CancelledError, from the event loop that the interrupt ends.
+        A coroutine gets CancelledError instead, because the interrupt ends its event loop.
         """
         with self._lock:
-            self._is_asked = True
+            self._is_interrupted = True
             if self._thread is None:
                 return
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
@@ -93,7 +99,7 @@ class Call:
             )
             if self._loop is not None:
                 try:
-                    self._loop.call_soon_threadsafe(_nothing)
+                    self._loop.call_soon_threadsafe(_do_nothing)
                 except RuntimeError:
                     pass  # The loop has ended.
 
@@ -103,12 +109,12 @@ class Call:
         known = self._table.steps.get(self._step)
         if known is not None and not isinstance(known[0], str):
             return known
-        # The library has put arguments in the places of references.
+        # A step of a template has references here, which the library has replaced by the arguments.
         action = json.loads(LIB.fw_call_action(self._address))
         return action["func"], {pair["arg"]: pair["var"] for pair in action["variables"]}, action["arg"]
 
     def _arguments(self, function: Callable[..., Any], varnames: Mapping[str, str]) -> Dict[str, Any]:
-        """Gives the arguments for those parameters that have a value in the context."""
+        """Returns the arguments for those parameters that have a value in the context."""
         arguments = {}
         for name in parameters_of(function):
             value = self._table.argument(varnames.get(name, name), self._address)
@@ -118,25 +124,25 @@ class Call:
 
     def _value(self, function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
         with self._lock:
-            if self._is_asked:
+            if self._is_interrupted:
                 raise KeyboardInterrupt
             self._thread = threading.get_ident()
         try:
-            # A copy for each: a call that was given up may still be in the other one.
-            return self._table.context.copy().run(self._whole, function, arguments)
+            # Each call has a copy of the context, because an abandoned call may still be running in another one.
+            return self._table.context.copy().run(self._call_function, function, arguments)
         finally:
-            # From here on no interrupt is sent, and one that is still on its way is called back: what follows must be done.
+            # No interrupt is sent from here on, and a pending one is revoked: the report below must not be interrupted.
             with self._lock:
                 thread, self._thread = self._thread, None
-                if self._is_asked and thread is not None:
+                if self._is_interrupted and thread is not None:
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
 
-    def _whole(self, function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
+    def _call_function(self, function: Callable[..., Any], arguments: Dict[str, Any]) -> Any:
         value = function(**arguments)
-        # Whatever made it: a coroutine that nobody awaits is no value.
-        return self._awaited(value) if inspect.iscoroutine(value) else value
+        # Any callable may return a coroutine, and a coroutine that nobody awaits is not a value.
+        return self._await(value) if inspect.iscoroutine(value) else value
 
-    def _awaited(self, coroutine: Any) -> Any:
+    def _await(self, coroutine: Any) -> Any:
         import asyncio
 
         async def main() -> Any:
@@ -153,22 +159,22 @@ class Call:
     # -- its outcome
 
     def _succeeded(self, value: Any) -> None:
-        like = Likeness(value)
+        encoded_value = EncodedValue(value)
         try:
-            if like.kind is None:
-                self._tell(LIB.fw_call_return, like.value)
+            if encoded_value.kind is None:
+                self._send(LIB.fw_call_return, encoded_value.value)
             else:
-                self._report(value=like.value, object=like.kind, unfit=like.unfit)
+                self._report(value=encoded_value.value, object=encoded_value.kind, unfit=encoded_value.unfit)
         except (FlowWorkerError, RecursionError):
-            # It is nested more deeply than the library reads.
-            self._report(value=None, object=like.kind or "nested too deeply", unfit="is nested too deeply")
-        if self._arg is not None and not self._is_given_up:
-            self._table.keep(Given(self._number, self._step, self._arg, value))
+            # The value is nested more deeply than the library can read.
+            self._report(value=None, object=encoded_value.kind or "nested too deeply", unfit="is nested too deeply")
+        if self._arg is not None and not self._is_abandoned:
+            self._table.keep_value(ReturnedValue(self._number, self._step, self._arg, value))
 
     def _failed(self, error: BaseException) -> None:
-        if self._is_asked:
-            return  # It has ended because it was asked to.
-        # By its type: an exception may answer anything when it is asked for its class.
+        if self._is_interrupted:
+            return  # The function has ended because of the interrupt, and the library knows why.
+        # The type is used in place of isinstance, because an exception may pretend to have another __class__.
         if issubclass(type(error), SystemExit):
             try:
                 code = self._exit_status(error)
@@ -176,12 +182,12 @@ class Call:
                 return self._report_raised(error, is_started=True)
             if code == 0:
                 return self._succeeded(None)
-            self._table.note(self._step, error)
+            self._table.record_exception(self._step, error)
             return self._report(returncode=code)
         self._report_raised(error, is_started=True)
 
     def _exit_status(self, error: Any) -> int:
-        """Gives what a process that ends so would give, and writes what it would write."""
+        """Returns the exit status of a process that raises this SystemExit, and writes what it would write."""
         code = error.code
         if code is None:
             return 0
@@ -191,47 +197,47 @@ class Call:
         return 1
 
     def _report_raised(self, error: BaseException, is_started: bool) -> None:
-        self._table.note(self._step, error)
+        self._table.record_exception(self._step, error)
         try:
-            message, trace = _words_of(error)
-        except BaseException:  # Whatever the exception makes of being looked at: it has failed all the same.
+            message, trace = _message_and_trace(error)
+        except BaseException:  # The exception has code of its own, and that code may fail in any way.
             message, trace = "an exception that cannot be shown", ""
         self._report(
             returncode=1,
             started=is_started,
-            exception={"type": class_name(type(error)), "message": shown_text(message), "trace": shown_text(trace)},
+            exception={"type": class_name(type(error)), "message": displayable(message), "trace": displayable(trace)},
         )
 
     def _report(self, **facts: Any) -> None:
-        self._tell(LIB.fw_call_report, {name: fact for name, fact in facts.items() if fact is not None})
+        self._send(LIB.fw_call_report, {name: fact for name, fact in facts.items() if fact is not None})
 
-    def _tell(self, function: Any, document: Any) -> None:
+    def _send(self, function: Any, document: Any) -> None:
         text = as_text(document).encode("utf-8")
         try:
             call(function, self._address, text, len(text))
         except FlowWorkerError as error:
             if error.code != ENDED:
                 raise
-            self._is_given_up = True
+            self._is_abandoned = True
 
 
-def _nothing() -> None:
-    """Wakes an event loop."""
+def _do_nothing() -> None:
+    """Is scheduled only to wake an event loop."""
 
 
-def _words_of(error: BaseException) -> Tuple[str, str]:
-    """Gives the text of an exception and its trace."""
-    trace = "".join(traceback.format_exception(type(error), error, _without_ours(error.__traceback__)))
-    # The words are those of Python: it has the module before the class, and knows what to do with a broken str().
+def _message_and_trace(error: BaseException) -> Tuple[str, str]:
+    """Returns the text of an exception and its trace."""
+    trace = "".join(traceback.format_exception(type(error), error, _without_package_frames(error.__traceback__)))
+    # Python itself makes the text, because it can cope with an exception whose str() fails.
     shown: Any = traceback.TracebackException(type(error), error, None)
     if getattr(shown, "__notes__", None):
-        shown.__notes__ = None  # They stand behind the words, and are in the trace.
+        shown.__notes__ = None  # The notes come after the message, and the trace has them already.
     _, _, message = list(shown.format_exception_only())[-1].rstrip("\n").partition(": ")
     return message, trace
 
 
-def _without_ours(trace: Optional[TracebackType]) -> Optional[TracebackType]:
-    """Leaves out what stands between the library and the function."""
+def _without_package_frames(trace: Optional[TracebackType]) -> Optional[TracebackType]:
+    """Removes the frames of this package and of asyncio that precede the function."""
     places = [os.path.dirname(__file__)]
     loop = sys.modules.get("asyncio")
     if loop is not None and loop.__file__ is not None:
@@ -241,37 +247,22 @@ def _without_ours(trace: Optional[TracebackType]) -> Optional[TracebackType]:
     return trace
 
 
-def _function_of(func: Union[Callable[..., Any], str], home: Optional[str]) -> Callable[..., Any]:
+def _function_of(func: Union[Callable[..., Any], str], host_directory: Optional[str]) -> Callable[..., Any]:
     if not isinstance(func, str):
         return func
-    if home is None or all(map(os.path.isabs, sys.path)):
-        return _imported(func)
-    # '' on sys.path is the host's working directory, and not the step's.
+    if host_directory is None or all(map(os.path.isabs, sys.path)):
+        return find_function(func, _make_exception)
+    # A relative entry of sys.path, such as '', means the host's working directory. This thread is in the run directory.
     rundir = os.open(".", os.O_PATH | os.O_CLOEXEC)
     try:
-        os.chdir(home)
+        os.chdir(host_directory)
         try:
-            return _imported(func)
+            return find_function(func, _make_exception)
         finally:
             os.fchdir(rundir)
     finally:
         os.close(rundir)
 
 
-def _imported(path: str) -> Callable[..., Any]:
-    names = path.split(".")
-    # The longest name of a module wins; what is left are attributes, as in module.Class.method.
-    for count in range(len(names) - 1, 0, -1):
-        module_name = ".".join(names[:count])
-        try:
-            found: Any = importlib.import_module(module_name)
-        except ModuleNotFoundError as error:
-            # A module that exists, and lacks another one, is the one that was meant.
-            if error.name is None or not (module_name + ".").startswith(error.name + "."):
-                raise
-            continue
-        for name in names[count:]:
-            found = getattr(found, name)
-        function: Callable[..., Any] = found
-        return function
-    raise ImportError("{!r} is not the import path of a function".format(path))
+def _make_exception(kind: Type[Exception], message: str) -> Exception:
+    return kind(message)

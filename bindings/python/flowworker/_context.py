@@ -1,4 +1,4 @@
-"""Python values as the library sees them: JSON, which not all of them are."""
+"""Conversions of Python values to the JSON that the library gets."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import Any, Dict, Iterable, Mapping, Optional
 from . import errors
 from ._documents import LARGEST, SMALLEST
 
-# `$$` comes first, so that the name in `$$name` is not taken for a placeholder. What is wrong
-# with a command is for the library to say.
+# The library parses and expands commands. This expression only finds the names that a command may refer to, because
+# the library cannot look into a Python mapping, and converting all of it would be slow and would fail for some objects.
+# `$$` comes first, so that the name in `$$name` is not found. Invalid placeholders are left to the library.
 _PLACEHOLDER = re.compile(r"\$(?:\$|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 
-#: What no JSON text of the library has.
+#: The characters that no JSON text of the library may contain: NUL, and halves of surrogate pairs.
 _FOREIGN = re.compile("[\0\ud800-\udfff]")
 
 
-def values_for(commands: Iterable[Any], context: Mapping[Any, Any]) -> Dict[str, Any]:
-    """Gives those values of a context that the commands can refer to, as JSON values.
+def placeholder_values(commands: Iterable[Any], context: Mapping[Any, Any]) -> Dict[str, Any]:
+    """Returns the values of a context that the commands refer to, as JSON values.
 
-    The others are not looked at: a context may hold data frames and open connections.
+    Other values are not touched: a context may contain data frames and open connections.
     """
     values: Dict[str, Any] = {}
     for command in commands:
@@ -35,84 +36,87 @@ def values_for(commands: Iterable[Any], context: Mapping[Any, Any]) -> Dict[str,
 
 
 def as_json(value: Any) -> Any:
-    """Gives what the library renders as Python's `string.Template` would.
+    """Returns the JSON that the library expands to the same text as Python's `string.Template` does.
 
-    Lists, tuples and dicts are JSON; whatever else JSON does not have is its `str()`. That goes
-    for subclasses too, whose `str()` need not be the one of their base (an Enum, say).
+    Lists, tuples and dicts become JSON. Any other value that JSON cannot express becomes its `str()`, and so do
+    instances of subclasses, whose `str()` may differ from that of the base class (an Enum, for example). Raises
+    `DocumentError` for a value that contains itself or is nested too deeply.
     """
     try:
-        return _Shown(False).of(value)
+        return _Encoder(False).of(value)
     except RecursionError as error:
         raise errors.DocumentError(
             errors.DOCUMENT, "a value of the context contains itself, or is nested too deeply"
         ) from error
 
 
-def shown_text(text: str) -> str:
-    """Gives a text that is only shown: what no JSON text has becomes U+FFFD."""
+def displayable(text: str) -> str:
+    """Returns a text for display: characters that JSON text may not contain become U+FFFD."""
     return _FOREIGN.sub("\ufffd", text)
 
 
-def is_same(value: Any, other: Any) -> bool:
-    """Whether two values are the same JSON: 1, 1.0 and true are three."""
+def same_json(value: Any, other: Any) -> bool:
+    """Returns whether two values are the same JSON; 1, 1.0 and true are three different values."""
     return json.dumps(value, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def class_name(kind: type) -> str:
-    """Gives the name of a class, whatever the class makes of being asked for it."""
+    """Returns the name of a class, bypassing any code that the class or its metaclass has for that."""
     name: str = type.__dict__["__name__"].__get__(kind)
-    return shown_text(name)
+    return displayable(name)
 
 
-def compared(value: Any) -> Any:
-    """Gives the JSON that tells a value from others, for steps that are run again when it has changed.
+def fingerprint(value: Any) -> Any:
+    """Returns JSON that changes when the value changes, so that a resumed run can tell which steps to run again.
 
-    The text of an object need not: objects are told apart by what pickle writes of them, and what cannot be
-    pickled is another one each time.
+    For an object that JSON cannot express, it is a hash of its pickle. An object that cannot be pickled gets a new
+    random fingerprint each time, and therefore always counts as changed.
     """
-    like = Likeness(value)
-    if like.kind is None:
-        return like.value
+    encoded_value = EncodedValue(value)
+    if encoded_value.kind is None:
+        return encoded_value.value
     import hashlib
     import pickle
     import uuid
 
     try:
-        return [like.kind, hashlib.sha256(pickle.dumps(value, 4)).hexdigest()]
+        return [encoded_value.kind, hashlib.sha256(pickle.dumps(value, 4)).hexdigest()]
     except Exception:
-        return [like.kind, uuid.uuid4().hex]
+        return [encoded_value.kind, uuid.uuid4().hex]
 
 
-class Likeness:
-    """What the library is told of a value that a function has given.
+class EncodedValue:
+    """What the library gets of a value that a function has returned.
 
-    `value` is JSON. `kind` is None where that is all of it, and else says in words what the value
-    is; `unfit` says why no command can have it.
+    `value` is JSON. `kind` is None if the JSON is the whole value, and otherwise describes the value in words. `unfit`
+    is None, or the reason why the value cannot be used in a command.
     """
 
     def __init__(self, value: Any) -> None:
-        shown = _Shown(True)
+        shown = _Encoder(True)
         try:
             self.value = shown.of(value)
-        except BaseException:  # Whatever the object makes of being looked at, and values that hold themselves.
-            self.value = shown_text("<{} object>".format(class_name(type(value))))
+        except BaseException:  # The object has code of its own that may fail in any way, or it contains itself.
+            self.value = displayable("<{} object>".format(class_name(type(value))))
             shown.is_exact = False
         self.kind: Optional[str] = None
         self.unfit: Optional[str] = None
         if not shown.is_exact:
             self.kind = "of the type {}".format(class_name(type(value)))
         if shown.is_foreign:
-            self.unfit = "contains the character NUL or half of a surrogate pair, which cannot be passed to another process"
+            self.unfit = (
+                "contains the character NUL or half of a surrogate pair, which cannot be passed to another process"
+            )
 
 
-class _Shown:
-    """Makes JSON of a value. What is only shown has no foreign characters in it."""
+class _Encoder:
+    """Converts one value to JSON. With `is_only_shown`, foreign characters are replaced; otherwise they stay."""
 
     def __init__(self, is_only_shown: bool) -> None:
         self._is_only_shown = is_only_shown
-        #: Whether the JSON is all of the value.
+        #: Whether the JSON is the whole value.
         self.is_exact = True
-        #: Whether there were characters that no JSON text of the library has.
+        #: Whether the value contained characters that no JSON text of the library may contain.
         self.is_foreign = False
 
     def of(self, value: Any) -> Any:
@@ -145,5 +149,4 @@ class _Shown:
             return text
         self.is_exact = False
         self.is_foreign = True
-        return shown_text(text)
-
+        return displayable(text)

@@ -12,18 +12,16 @@ SMALLEST = -(2**63)
 LARGEST = 2**63 - 1
 
 
-#: `json.dumps` would make one for each call.
+#: The encoder is made once, because `json.dumps` with these options would make a new one for each call.
 as_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def encoded(document: Any, what: str) -> bytes:
-    """Gives a document as UTF-8; `what` names it in the error."""
+    """Returns a document as UTF-8. `what` names it in the `DocumentError` for a value that JSON cannot express."""
     try:
         text = as_text(document)
     except (TypeError, ValueError, RecursionError) as error:
-        raise errors.DocumentError(
-            errors.DOCUMENT, "{} cannot be written as JSON: {}".format(what, error)
-        ) from error
+        raise errors.DocumentError(errors.DOCUMENT, "{} cannot be written as JSON: {}".format(what, error)) from error
     return _utf8(text, what)
 
 
@@ -33,25 +31,24 @@ def sized(document: Optional[bytes]) -> Tuple[Optional[bytes], int]:
 
 
 def c_text(text: str, what: str) -> bytes:
-    """Gives text that ends with a NUL in C; one inside would silently cut it."""
+    """Returns text for a C parameter that ends with NUL. A NUL inside would truncate the text, and is an error."""
     if not isinstance(text, str):
-        raise errors.DocumentError(
-            errors.DOCUMENT, "{} is a {}, not a string".format(what, type(text).__name__)
-        )
+        raise errors.DocumentError(errors.DOCUMENT, "{} is a {}, not a string".format(what, type(text).__name__))
     if "\0" in text:
         raise errors.DocumentError(errors.DOCUMENT, "{} contains a NUL: {!r}".format(what, text))
     return _utf8(text, what)
 
 
 def optional_c_text(text: Optional[str], what: str) -> Optional[bytes]:
+    """Does what `c_text` does, and passes None on."""
     return None if text is None else c_text(text, what)
 
 
 def key_values(values: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
-    """Gives variables as they go into a document.
+    """Returns variables as they are written into a document.
 
-    Paths become text, as the `subprocess` module takes them; so do integers that the documents'
-    64 bits cannot hold, because an integer there stands for its decimal text.
+    Paths become text, as in the `subprocess` module. So do integers beyond 64 bits: an integer variable stands for its
+    decimal text anyway, and JSON documents of the library cannot contain larger ones.
     """
     if values is None:
         return {}
@@ -59,12 +56,10 @@ def key_values(values: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
 
 
 def string_keys(values: Mapping[Any, Any], what: str) -> Mapping[str, Any]:
-    """Refuses names that are no text: json would turn the number 1 into "1" without a word."""
+    """Raises `DocumentError` for a key that is not a string; `json` would silently turn the number 1 into "1"."""
     for key in values:
         if not isinstance(key, str):
-            raise errors.DocumentError(
-                errors.DOCUMENT, "the name of {} is {!r}, not a string".format(what, key)
-            )
+            raise errors.DocumentError(errors.DOCUMENT, "the name of {} is {!r}, not a string".format(what, key))
     return values
 
 
@@ -77,10 +72,8 @@ def _value(value: Any) -> Any:
 
 
 def rundir_of(store: Any) -> bytes:
-    """Gives the run directory of a store: a path, or an object that has one as `basedir`."""
-    place = (
-        store if isinstance(store, (str, bytes, os.PathLike)) else getattr(store, "basedir", None)
-    )
+    """Returns the run directory of a store, which is a path or an object with a path as `basedir`."""
+    place = store if isinstance(store, (str, bytes, os.PathLike)) else getattr(store, "basedir", None)
     if not isinstance(place, (str, bytes, os.PathLike)):
         raise errors.FlowWorkerError(
             errors.INVALID,
@@ -96,9 +89,7 @@ def rundir_of(store: Any) -> bytes:
             errors.INVALID, "the run directory {!r} is not a path: {}".format(path, error)
         ) from error
     if b"\0" in raw:
-        raise errors.FlowWorkerError(
-            errors.INVALID, "the run directory contains a NUL: {!r}".format(path)
-        )
+        raise errors.FlowWorkerError(errors.INVALID, "the run directory contains a NUL: {!r}".format(path))
     return raw
 
 
@@ -108,7 +99,5 @@ def _utf8(text: str, what: str) -> bytes:
     except UnicodeEncodeError as error:
         raise errors.DocumentError(
             errors.SYNTAX,
-            "{} contains half of a surrogate pair, {!r}, which is not valid text".format(
-                what, text[error.start]
-            ),
+            "{} contains half of a surrogate pair, {!r}, which is not valid text".format(what, text[error.start]),
         ) from error

@@ -1,7 +1,7 @@
-"""Every function of flowworker.h with its types, and the three ways of calling one.
+"""The functions of flowworker.h with their types, and helpers that call them.
 
-Handles and text that the caller must release are plain addresses (`c_void_p`): ctypes would copy
-a `c_char_p` and lose the address. Borrowed text is a `c_char_p`, which ctypes copies.
+Handles, and text that the caller must release, are plain addresses (`c_void_p`), because ctypes would copy a `c_char_p`
+and lose the address. Borrowed text is a `c_char_p`, which ctypes copies.
 """
 
 from __future__ import annotations
@@ -145,35 +145,35 @@ LIB = _bind()
 
 
 def call(function: Any, *arguments: Any) -> None:
-    """Calls a function whose last parameter is the error, and raises what it reports."""
+    """Calls a function whose last parameter is the error, and raises that error if the call fails."""
     error = c_void_p()
     status = function(*arguments, byref(error))
     if status != errors.OK:
-        raise _taken(status, error)
+        raise _error_from(status, error)
 
 
-def made(function: Any, *arguments: Any) -> int:
-    """Gives the address that a function puts into its out-parameter."""
+def create(function: Any, *arguments: Any) -> int:
+    """Calls a function, and returns the address in its last out-parameter. The caller owns the address."""
     out = c_void_p()
     call(function, *arguments, byref(out))
     return out.value or 0
 
 
-def told(function: Any, *arguments: Any) -> str:
-    """Gives the text that a function puts into its out-parameter, and releases the original."""
-    address = made(function, *arguments)
+def call_text(function: Any, *arguments: Any) -> str:
+    """Calls a function, and returns the text in its last out-parameter; the library's copy is released."""
+    address = create(function, *arguments)
     try:
         return ctypes.string_at(address).decode("utf-8")
     finally:
         LIB.fw_string_free(address)
 
 
-def copied(address: int, length: int) -> bytes:
-    """Copies bytes of any number: the length of `ctypes.string_at` is a C int."""
+def copy_bytes(address: int, length: int) -> bytes:
+    """Copies bytes of any length; `ctypes.string_at` takes the length as a C int."""
     return bytes((ctypes.c_char * length).from_address(address))
 
 
-def _taken(status: int, error: c_void_p) -> errors.FlowWorkerError:
+def _error_from(status: int, error: c_void_p) -> errors.FlowWorkerError:
     try:
         path = LIB.fw_error_path(error)
         return errors.error_for(

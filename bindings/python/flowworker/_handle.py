@@ -1,4 +1,4 @@
-"""The one way in which this package holds what the library gave it to release."""
+"""The owner of an address that the library has returned and that must be released once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any, Callable, Optional
 from . import errors
 from ._ffi import call
 
-# One for all handles; it is held for a few instructions. A signal handler may close a handle that
-# its own thread is about to use, and another thread may hold the lock when the process is forked.
+# All handles share one lock, which is held for a few instructions. It is reentrant, because a signal handler may close
+# a handle while its own thread holds the lock. It is renewed after a fork, because another thread may have held it
+# then.
 _lock = threading.RLock()
 
 
@@ -26,9 +27,8 @@ os.register_at_fork(after_in_child=_renew)
 class Handle:
     """Owns one address, and releases it once.
 
-    Calls may be in progress on other threads when `close` is called; the library forbids to
-    release a handle then. So `close` only forbids further use, and whoever is the last to use the
-    handle releases it.
+    The library forbids releasing an address while another call uses it. So `close` only forbids further use, and the
+    last user of the handle releases the address. All methods may be called from any thread.
     """
 
     def __init__(self, address: int, free: Callable[[int], Any], what: str) -> None:
@@ -39,10 +39,10 @@ class Handle:
         self._closed = False
 
     def fill(self, function: Any, *arguments: Any) -> bool:
-        """Owns what a function puts into its out-parameter, and gives whether there is something.
+        """Takes ownership of what a function puts into its out-parameter, and returns whether there is something.
 
-        The library writes into the handle itself: a signal handler that raises as soon as the
-        function has returned leaves nothing without an owner.
+        The library writes directly into the handle. So the address has an owner even if a signal handler raises as soon
+        as the function has returned.
         """
         call(function, *arguments, byref(self._slot))
         return not self.is_empty
@@ -52,18 +52,22 @@ class Handle:
         return self._slot.value is None
 
     def in_use(self) -> "_Use":
-        """Lends the address, which stays valid until the block ends."""
+        """Returns a context manager that yields the address, which stays valid until the block ends.
+
+        Entering the block raises FlowWorkerError if the handle is closed.
+        """
         return _Use(self)
 
     def close(self) -> None:
+        """Forbids further use, and releases the address when its last user has finished."""
         with _lock:
             self._closed = True
-            address = self._taken() if self._users == 0 else None
+            address = self._take_address() if self._users == 0 else None
         self._release(address)
 
     def _enter(self) -> None:
         with _lock:
-            # Counted first: a signal handler that closes the handle here must find a user.
+            # The user is counted first, so that a signal handler that closes the handle here does not release it.
             self._users += 1
             if self._closed:
                 self._users -= 1
@@ -72,10 +76,10 @@ class Handle:
     def _leave(self) -> None:
         with _lock:
             self._users -= 1
-            address = self._taken() if self._closed and self._users == 0 else None
+            address = self._take_address() if self._closed and self._users == 0 else None
         self._release(address)
 
-    def _taken(self) -> Optional[int]:
+    def _take_address(self) -> Optional[int]:
         address, self._slot.value = self._slot.value, None
         return address
 
@@ -84,16 +88,16 @@ class Handle:
             self._free(address)
 
     def __del__(self) -> None:
-        # Nobody refers to the handle, so nobody uses it. Where __init__ has failed, or the
-        # interpreter has already taken things apart, there is nothing that can be released.
+        # A handle without references has no users. Attributes are missing if __init__ has failed, or if the interpreter
+        # is shutting down; then nothing can be released.
         try:
-            self._release(self._taken())
+            self._release(self._take_address())
         except (AttributeError, TypeError):
             pass
 
 
 class _Use:
-    """A block in which a handle is used."""
+    """The block in which a handle is in use."""
 
     __slots__ = ("_handle",)
 

@@ -1,4 +1,4 @@
-"""Finds the library, loads it, and refuses one that this package was not written for."""
+"""Finds and loads libflowworker, and checks that its ABI is the one that this package was written for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VARIABLE = "FLOWWORKER_LIBRARY"
 
 
 class LibraryError(ImportError):
-    """libflowworker cannot be used. `tried` has each place that was tried, with its error."""
+    """libflowworker cannot be loaded. `tried` lists each path that was tried, with its error."""
 
     def __init__(self, message: str, tried: Sequence[Tuple[str, str]] = ()) -> None:
         lines = [message] + ["  {}: {}".format(place, error) for place, error in tried]
@@ -22,10 +22,9 @@ class LibraryError(ImportError):
 
 
 def places(package: Path) -> List[str]:
-    """Gives what to load, in order, for a package in the given folder.
+    """Returns the paths to try, in order, for a package in the given folder.
 
-    A variable that is set decides alone: whoever sets it wants that library, and would be misled
-    by another one that happens to load.
+    If the environment variable is set, only its path is tried: loading another library would hide a mistake in it.
     """
     chosen = os.environ.get(VARIABLE)
     if chosen:
@@ -41,8 +40,7 @@ def places(package: Path) -> List[str]:
 def load() -> ctypes.CDLL:
     """Loads the first library that can be loaded.
 
-    A CDLL lets go of the interpreter's lock during each call; a step that runs for an hour must
-    not stop the other threads of the host.
+    It is a CDLL, which releases the GIL during each call, so that a long step does not block the host's other threads.
     """
     tried: List[Tuple[str, str]] = []
     for place in places(Path(__file__).resolve().parent):
@@ -57,17 +55,15 @@ def load() -> ctypes.CDLL:
         _check(place, version())
         return library
     raise LibraryError(
-        "libflowworker could not be loaded; build it, or set {} to its path. Tried:".format(
-            VARIABLE
-        ),
+        "libflowworker could not be loaded; build it, or set {} to its path. Tried:".format(VARIABLE),
         tried,
     )
 
 
 def _check(place: str, found: int) -> None:
-    # No other place is tried then: the library that comes first is the one that was meant.
+    # A library with another ABI ends the search, because the first library that loads is the one that was meant.
     if found != ABI_VERSION:
         raise LibraryError(
-            "{} has ABI version {}, and this package needs {}".format(place, found, ABI_VERSION),
+            "{} has ABI version {}, but this package requires {}".format(place, found, ABI_VERSION),
             [(place, "ABI version {}".format(found))],
         )

@@ -1,39 +1,75 @@
-"""What a host wants of one run of a step, as the document that the library reads."""
+"""The options of one run, written once for all signatures that take them."""
 
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Mapping, Optional, Sequence, Type, TypedDict, Union
 
 from ._documents import encoded
+from .specs import Spec
 
 Path = Union[str, "os.PathLike[str]"]
 
 
-class RunOptions:
-    """The options that `exec`, `exec_async` and `start` take; None is one that is not given."""
+class RunOptions(TypedDict, total=False):
+    """What `Worker.exec`, `Worker.exec_async` and `Worker.start` take as keywords. None means "not given".
 
-    def __init__(
-        self,
-        events: Optional[str],
-        timeout: Optional[float] = None,
-        output_limit: Optional[int] = None,
-        spill: Optional[Path] = None,
-        retries: Optional[Mapping[str, Any]] = None,
-    ) -> None:
-        self.events = events
-        self.others: Dict[str, Any] = {
-            "timeout": timeout,
-            "output_limit": output_limit,
-            "spill": os.fspath(spill) if isinstance(spill, os.PathLike) else spill,
-            "retries": dict(retries) if isinstance(retries, Mapping) else retries,
-        }
+    An option of the run wins over the same option of the step, which wins over that of the worker. The library
+    checks the values: a `DocumentError` names the option that is wrong.
+    """
 
-    def document(self) -> bytes:
-        """Gives the options as JSON; what is wrong with one of them is for the library to say."""
-        if self.events == "none" and not any(value is not None for value in self.others.values()):
-            return b'{"events":"none"}'
-        given = {key: value for key, value in self.others.items() if value is not None}
-        if self.events is not None:
-            given["events"] = self.events
-        return encoded(given, "the options of the run")
+    #: What the events of output carry: `"chunks"` (bytes, as they were read), `"text"` or `"lines"` (str), or `"none"`,
+    #: which suppresses events of output. The default is `"chunks"` where somebody takes the events (`start`,
+    #: `on_event`), and `"none"` elsewhere.
+    events: Optional[str]
+    #: The time limit of the step, in seconds, more than 0.
+    timeout: Optional[float]
+    #: How many bytes of each stream the result keeps.
+    output_limit: Optional[int]
+    #: An existing directory for files that get all output of a command.
+    spill: Optional[Path]
+    #: When the step is tried again: an object as in docs/documents.md, for example `{"max": 3, "delay": 1}`.
+    retries: Optional[Mapping[str, Any]]
+
+
+class WorkflowRunOptions(RunOptions, total=False):
+    """What `SerialWorkflow.run`, `run_async` and `start` take: the options of each step, and those of the whole run."""
+
+    #: The time limit of the whole workflow, in seconds, more than 0.
+    deadline: Optional[float]
+    #: A directory that remembers which steps have ended. A run with the same directory skips them.
+    state: Optional[Path]
+
+
+def options_document(
+    kind: Type[Any],
+    options: Mapping[str, Any],
+    has_listener: bool,
+    volumes: Optional[Sequence[Spec]] = None,
+) -> bytes:
+    """Encodes the options for the library; `kind` is the class that lists them.
+
+    `has_listener` says whether anybody takes the events. `volumes` are those of a workflow's run. Raises TypeError for an option that `kind` does not list,
+    as Python does for an unknown keyword.
+    """
+    unknown = [name for name in options if name not in kind.__annotations__]
+    if unknown:
+        raise TypeError(
+            "unexpected keyword argument {!r}: the options are {}".format(
+                unknown[0], ", ".join(sorted(kind.__annotations__))
+            )
+        )
+    given = {name: value for name, value in options.items() if value is not None}
+    if volumes is not None:
+        given["volumes"] = list(volumes)
+    if "events" not in given and not has_listener:
+        if not given:
+            return b'{"events":"none"}'  # This is the usual case, and the fastest.
+        given["events"] = "none"
+    if isinstance(given.get("spill"), os.PathLike):
+        given["spill"] = os.fspath(given["spill"])
+    if isinstance(given.get("retries"), Mapping):
+        given["retries"] = dict(given["retries"])
+    if "state" in given:
+        given["state"] = os.path.abspath(os.fspath(given["state"]))
+    return encoded(given, "the options of the run")

@@ -1,8 +1,8 @@
-"""Gives each code step its own standard output and error, in a process that has one of each.
+"""Separate standard output and error for each code step, although the process has only one of each.
 
-While code steps run, `sys.stdout` and `sys.stderr` are routers, which look at the thread that
-writes: a step's thread, and those that it has started, write into the step's output; every other
-thread writes where it would have written without any step.
+While code steps run, `sys.stdout` and `sys.stderr` are routers that look at the thread that writes. What a step's
+thread writes, and what the threads that it has started write, becomes the step's output. Every other thread writes to
+the host's stream, as it does without any step.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from ._ffi import LIB, STDERR, STDOUT
 
-#: What is no character, and so in no UTF-8.
+#: Halves of surrogate pairs, which UTF-8 cannot encode.
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _STREAMS = {"stdout": STDOUT, "stderr": STDERR}
 
 
 class Output:
-    """What one code step writes: it goes into a call of the library, as long as that runs."""
+    """Passes what one code step writes to the library, as long as the step's call is running."""
 
     def __init__(self, call: int) -> None:
         self._call: Optional[int] = call
-        # A thread that the function has started may write while the call ends.
+        # The lock is needed because a thread that the function has started may write while the call ends.
         self._lock = threading.Lock()
         self.thread = threading.get_native_id()
         _of_thread.output = self
@@ -48,19 +48,19 @@ class Output:
         self.write_bytes(stream, data)
 
     def write_bytes(self, stream: str, data: bytes) -> None:
-        """Writes a piece of any bytes. When nobody takes it, because the step has ended without it, it is dropped."""
+        """Writes a piece of any bytes. It is discarded if the step has ended without the function."""
         with self._lock:
             if self._call is not None:
                 LIB.fw_call_write_piece(self._call, _STREAMS[stream], data, len(data), None)
 
     def close(self) -> None:
-        """Nothing is written any more: the call may go."""
+        """Discards whatever is written from now on, so that the library may release the call."""
         with self._lock:
             self._call = None
 
 
 class _Bytes(io.RawIOBase):
-    """The `buffer` of a stream."""
+    """The binary stream that a text stream has as `buffer`."""
 
     def __init__(self, keep: Callable[[bytes], None]) -> None:
         self._keep = keep
@@ -75,7 +75,7 @@ class _Bytes(io.RawIOBase):
 
 
 class _Pieces(io.TextIOBase):
-    """A stream that hands on each piece of text as it was written."""
+    """A text stream that passes on each piece of text unchanged, without buffering."""
 
     encoding = "utf-8"
     errors = "replace"
@@ -96,16 +96,16 @@ class _Pieces(io.TextIOBase):
 
 
 class Router:
-    """Stands for one of the two streams.
+    """Replaces one of the two streams, and passes on what is written to the right place.
 
-    The host may keep it beyond the steps, by `redirect_stdout` for example, which puts back what
-    it has found. So it only goes on to write to the host's stream. It is also never freed: `print`
-    borrows `sys.stdout` while it writes (seen with CPython 3.11), and another thread may have put
-    something else there meanwhile. Each stream of the host has one.
+    Each stream of the host has one router. The host may keep the router beyond the steps, for example through
+    `redirect_stdout`, which restores the object that it has found; the router then writes to the host's stream. A
+    router is never freed: `print` borrows `sys.stdout` while it writes (seen with CPython 3.11), and another thread
+    may replace `sys.stdout` meanwhile.
     """
 
     _all: "Dict[Tuple[str, int], Router]" = {}
-    _forgotten: "List[Router]" = []
+    _replaced: "List[Router]" = []
 
     def __init__(self, name: str, host: Any) -> None:
         self._name = name
@@ -117,18 +117,18 @@ class Router:
         known = cls._all.get((name, id(host)))
         if known is None or known.host is not host:
             if known is not None:
-                cls._forgotten.append(known)
+                cls._replaced.append(known)
             known = cls._all[name, id(host)] = cls(name, host)
         known._host, known._weak = host, None
         return known
 
     @property
     def host(self) -> Any:
-        """The host's stream. Without a console there is none, and what is printed goes nowhere."""
+        """The host's stream, or None in a process without a console, which discards what is printed."""
         return self._host if self._weak is None else self._weak()
 
-    def rest(self) -> None:
-        """Its stream is in its place again: what the host does with that is not for the router to prevent."""
+    def release_host(self) -> None:
+        """Stops owning the host's stream, which is back in `sys`, so that the host can free the stream."""
         try:
             self._weak = weakref.ref(self._host)
         except TypeError:
@@ -153,11 +153,11 @@ class Router:
             return _Pieces(
                 functools.partial(output.write, self._name), functools.partial(output.write_bytes, self._name)
             )
-        return self.host if self.host is not None else _Pieces(None, _dropped)
+        return self.host if self.host is not None else _Pieces(None, _discard)
 
 
-def _dropped(data: bytes) -> None:
-    """Takes what nobody wants."""
+def _discard(data: bytes) -> None:
+    """Ignores the data."""
 
 
 _lock = threading.RLock()
@@ -166,7 +166,7 @@ _of_thread = threading.local()
 
 
 def route(output: Output) -> None:
-    """Routes the streams from now on, together with those of other steps."""
+    """Installs the routers, if another step has not done so, and routes what this thread writes to `output`."""
     with _lock:
         _running.append(output)
         for name in ("stdout", "stderr"):
@@ -176,22 +176,22 @@ def route(output: Output) -> None:
 
 
 def end_route(output: Output) -> None:
-    """The step has ended: its threads write to the host from now on. A second time it does nothing."""
+    """Ends the routing to `output`: the threads of its step write to the host's streams. It may be called twice."""
     output.close()
     with _lock:
         if output in _running:
             _running.remove(output)
             if not _running:
-                _put_back()
+                _restore_streams()
 
 
-def _put_back() -> None:
-    # A stream that the host has set meanwhile is the host's wish, and stays.
+def _restore_streams() -> None:
+    # A stream that the host has set meanwhile stays.
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name, None)
         if isinstance(stream, Router):
             setattr(sys, name, stream.host)
-            stream.rest()
+            stream.release_host()
 
 
 def _output_of_this_thread() -> Optional[Output]:
@@ -200,34 +200,33 @@ def _output_of_this_thread() -> Optional[Output]:
     try:
         output: Optional[Output] = _of_thread.output
     except AttributeError:
-        # Which step has started a thread never changes; it is looked up once.
-        output = _of_thread.output = _started_by()
+        # The step that has started a thread never changes, so it is looked up once for each thread.
+        output = _of_thread.output = _find_step_of_thread()
     return output if output is not None and output.is_running else None
 
 
-def _started_by() -> Optional[Output]:
-    """Finds the step whose thread has started this one.
+def _find_step_of_thread() -> Optional[Output]:
+    """Returns the output of the step whose thread has started this thread, or None.
 
-    Python does not tell. But a step's thread has a working directory of its own, shared with the
-    threads that it starts, and the kernel tells whether two threads share it.
+    Python does not record which thread has started another. But a step's thread has its own working directory, which
+    it shares with the threads that it starts, and the kernel tells whether two threads share a working directory.
     """
     this = threading.get_native_id()
     with _lock:
         steps = list(_running)
     for output in steps:
-        # Where threads may have none of their own, all share that of the main thread.
-        if _share_directory(this, output.thread) and not _share_directory(os.getpid(), output.thread):
+        # Where the system refuses threads a directory of their own, all threads share that of the main thread.
+        if _share_working_directory(this, output.thread) and not _share_working_directory(os.getpid(), output.thread):
             return output
     return None
 
 
-#: The number of the system call kcmp, which the C library has no function for.
+#: The number of the system call kcmp(2), for which the C library has no function.
 _KCMP = {"x86_64": 312, "aarch64": 272}.get(platform.machine())
 _KCMP_FS = 3
 _c_library = ctypes.CDLL(None)
 
 
-def _share_directory(one: int, other: int) -> bool:
-    # Where the kernel does not say, the thread counts as the host's.
+def _share_working_directory(one: int, other: int) -> bool:
+    # Where the kernel does not answer, the thread counts as one of the host.
     return _KCMP is not None and _c_library.syscall(_KCMP, one, other, _KCMP_FS, 0, 0) == 0
-

@@ -1,4 +1,4 @@
-"""Reads the file of a workflow template."""
+"""Reads workflow templates from dicts and files. The library checks them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 from typing import Any, Dict, List, Mapping, Set, Tuple, Union
 
 from ._documents import encoded
-from ._ffi import LIB, made
+from ._ffi import LIB, create
 from ._handle import Handle
 from .errors import DOCUMENT, SYNTAX, DocumentError, FlowWorkerError
 
 
 def read_template(template: Union[str, "os.PathLike[str]", Mapping[str, Any]]) -> Dict[str, Any]:
-    """Gives the document of a template: of a dict, or of a file in JSON or YAML. The library has checked it."""
+    """Returns the checked document of a template, which is a dict or the path of a file in JSON or YAML."""
     if isinstance(template, Mapping):
         _check(encoded(dict(template), "the workflow"))
         return dict(template)
@@ -22,7 +22,7 @@ def read_template(template: Union[str, "os.PathLike[str]", Mapping[str, Any]]) -
         text = file.read()
     try:
         if path.endswith(".json"):
-            # The very text: so a key that is given twice is found, and what is wrong is told with its place.
+            # The library gets the original text, so that it finds duplicate keys and reports line and column.
             _check(text.encode("utf-8"))
             document: Dict[str, Any] = json.loads(text)
         else:
@@ -35,7 +35,7 @@ def read_template(template: Union[str, "os.PathLike[str]", Mapping[str, Any]]) -
 
 
 def _check(text: bytes) -> None:
-    Handle(made(LIB.fw_workflow_create, text, len(text)), LIB.fw_workflow_free, "the workflow").close()
+    Handle(create(LIB.fw_workflow_create, text, len(text)), LIB.fw_workflow_free, "the workflow").close()
 
 
 def _yaml(text: str) -> Any:
@@ -47,7 +47,7 @@ def _yaml(text: str) -> Any:
         loader = yaml.SafeLoader(text)
         try:
             node = loader.get_single_node()
-            _refuse_twice(node)
+            _refuse_duplicate_keys(node)
             return None if node is None else loader.construct_document(node)
         finally:
             loader.dispose()
@@ -55,22 +55,25 @@ def _yaml(text: str) -> Any:
         raise DocumentError(SYNTAX, " ".join(str(error).split())) from error
 
 
-def _refuse_twice(root: Any) -> None:
-    """Refuses a mapping, at any depth, that has a key twice: PyYAML would take the last one."""
-    waiting: List[Any] = [root]
+def _refuse_duplicate_keys(root: Any) -> None:
+    """Raises `DocumentError` for a mapping, at any depth, that has a key twice; PyYAML would use the last one.
+
+    The library cannot find these, because it gets the document without the duplicates.
+    """
+    pending: List[Any] = [root]
     seen: Set[int] = set()
-    while waiting:
-        node = waiting.pop()
-        # An anchor may be used many times, also inside of itself.
+    while pending:
+        node = pending.pop()
+        # An anchor may be used many times, and even inside itself.
         if node is None or id(node) in seen:
             continue
         seen.add(id(node))
         if node.id == "sequence":
-            waiting += node.value
+            pending += node.value
         elif node.id == "mapping":
             keys: Set[Tuple[str, str]] = set()
             for key, value in node.value:
-                waiting += (key, value)
+                pending += (key, value)
                 if key.id != "scalar":
                     continue
                 if (key.tag, key.value) in keys:

@@ -1,4 +1,4 @@
-"""The exceptions of calls that cannot be carried out, and of failed steps on request."""
+"""The exceptions of this package."""
 
 from __future__ import annotations
 
@@ -17,16 +17,14 @@ ENDED = -10
 
 
 class FlowWorkerError(Exception):
-    """A call could not be carried out; nothing was started or changed.
+    """A call that failed. It has started nothing and changed nothing.
 
-    `code` is the status that the library returned (`FW_E_...` in flowworker.h). `message` is one
-    line that says what was wrong and where. `path` is the JSON pointer of the wrong value, or None.
-    `line` and `column` count from 1; they are 0 if no position is known.
+    `code` is the library's number (`FW_E_...` in flowworker.h), and `message` is one line that says what was wrong and
+    where. `path` is the JSON pointer of the wrong value, or None. `line` and `column` count from 1; they are 0 where
+    the library had no text.
     """
 
-    def __init__(
-        self, code: int, message: str, path: Optional[str] = None, line: int = 0, column: int = 0
-    ) -> None:
+    def __init__(self, code: int, message: str, path: Optional[str] = None, line: int = 0, column: int = 0) -> None:
         super().__init__(code, message, path, line, column)
         self.code = code
         self.message = message
@@ -39,15 +37,15 @@ class FlowWorkerError(Exception):
 
 
 class UnknownWorkerError(FlowWorkerError, KeyError):
-    """A step is mapped to a worker that the pool does not have."""
+    """The pool does not have the worker that a step is mapped to."""
 
 
 class DocumentError(FlowWorkerError, ValueError):
-    """A specification, a step or a context is invalid."""
+    """A specification, step, workflow or context is wrong: it is not valid JSON, or not what the library expects."""
 
 
 class TemplateError(FlowWorkerError, ValueError):
-    """A command contains an invalid placeholder; line and column are positions in the command."""
+    """A command contains an invalid placeholder. `line` and `column` are positions in the command."""
 
 
 class StepTypeError(FlowWorkerError, TypeError):
@@ -55,18 +53,18 @@ class StepTypeError(FlowWorkerError, TypeError):
 
 
 class NoMemoryError(FlowWorkerError, MemoryError):
-    """There is not enough memory for the answer."""
+    """The library could not allocate memory for the answer."""
 
 
 class ForkedError(FlowWorkerError, RuntimeError):
-    """This process was forked from one that had run steps, and cannot use the library."""
+    """This process was forked from one that had run steps, and only the original process can run more."""
 
 
 class StepError(Exception):
     """A step failed.
 
-    It is the `exception` of a result if a command could not be started, and
-    `ExecResult.check` raises it for a failed step.
+    It is the `exception` of a result when a command could not be started, and `ExecResult.check` raises it for a step
+    that did not succeed. `returncode` is that of the step, and `message` is one line that says why it failed.
     """
 
     def __init__(self, message: str, returncode: int = 1) -> None:
@@ -89,8 +87,6 @@ _CLASSES: Dict[int, Type[FlowWorkerError]] = {
 }
 
 
-def error_for(
-    code: int, message: str, path: Optional[str] = None, line: int = 0, column: int = 0
-) -> FlowWorkerError:
-    """Gives the error object for a code of the library."""
+def error_for(code: int, message: str, path: Optional[str] = None, line: int = 0, column: int = 0) -> FlowWorkerError:
+    """Returns the exception for a code of the library."""
     return _CLASSES.get(code, FlowWorkerError)(code, message, path, line, column)

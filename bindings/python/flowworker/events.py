@@ -1,4 +1,4 @@
-"""What happens while a step runs."""
+"""Events: what happens while a step or a workflow runs."""
 
 from __future__ import annotations
 
@@ -7,34 +7,33 @@ import json
 from ctypes import byref, c_size_t
 from typing import Any, Dict, List, Optional, Union
 
-from ._ffi import EVENT_OUTPUT, LIB, STDERR, STDOUT, copied, told
+from ._ffi import EVENT_OUTPUT, LIB, STDERR, STDOUT, call_text, copy_bytes
 
 _STREAMS = {STDOUT: "stdout", STDERR: "stderr"}
 
 
 class Event:
-    """Something that happened while a step or a workflow ran. What an event has not is None.
+    """Something that happened while a step or a workflow ran. Attributes that its kind does not have are None.
 
     - `kind`: `step_started`, `progress`, `command_started`, `output`, `command_ended`, `retry`,
       `step_ended`; of a workflow also `run_started`, `run_ended`, `file_copied`, `step_restored`.
-      Later versions add more: pass over one that you do not know.
-    - `sequence`: its number among the events of the step, from 1; `time`: seconds since 1970.
+      Later versions may add kinds: ignore those that you do not know.
+    - `sequence`: its number among the events of the step or workflow, from 1; `time`: seconds since 1970.
     - `attempt`: from 1; `command`: the index of the command, or None for the step as a whole.
-    - `step_index`: the step of the workflow that it is about, from 0.
-    - `run_started`: the names of all `steps`; `step_restored`: a run before has ended the `step`;
+    - `step_index`: the index of the step in the workflow, from 0.
+    - `run_started`: the names of all `steps`; `step_restored`: an earlier run has ended the `step`;
       `file_copied`: the `key`, `from_volume` and `to_volume`, `bytes` and `duration`.
     - `step_started`: the names `step` and `worker`, and `worker_type`.
-    - `progress`: an `image` is pulled; `status` is what the engine says last, `layers` how many
-      there are and `layers_done` how many are complete, `bytes` and `bytes_total` of the download.
-      In a notebook: the number of a `cell`, from 1, how many `cells` there are, and the `status`
-      `started`, `ended` or `failed`.
-    - `command_started`: `text` of the command after substitution, and its `pid`; in a container
-      `pid` is None, and `container` the name.
+    - `progress` of an image pull: the `image`, the last `status` of the engine, the numbers of `layers` and
+      `layers_done`, and `bytes` and `bytes_total` of the download. Of a notebook: the number of the `cell`, from 1, the
+      number of `cells`, and the `status` `started`, `ended` or `failed`.
+    - `command_started`: the `text` of the command after substitution, and its `pid`. In a container, `pid` is None and
+      `container` is the container's name.
     - `output`: `stream` is `stdout` or `stderr`; `data` is bytes with `events="chunks"`, and text
-      with `"text"` and `"lines"`; `continued` means that the line goes on in the next event.
-    - `command_ended`: `result`, which is what `ExecResult.commands` has for the command.
-    - `retry`: `message` says why the attempt failed; `outcome`, `returncode`, and the `delay`.
-    - `step_ended`: `outcome`, `returncode`, `message` and `duration`, as in the result.
+      with `"text"` and `"lines"`; `continued` says that the line continues in the next event.
+    - `command_ended`: the `result`, which is the command's entry of `ExecResult.commands`.
+    - `retry`: the `outcome`, `returncode` and `message` of the failed attempt, and the `delay` in seconds.
+    - `step_ended`: the `outcome`, `returncode`, `message` and `duration` (seconds) of the result.
     """
 
     kind: str
@@ -79,12 +78,12 @@ class Event:
 
     @classmethod
     def from_library(cls, address: int, is_text: bool) -> Event:
-        """Reads an event of the library. Output, of which there is much, takes no JSON."""
+        """Reads an event of the library. Events of output are frequent, so they are read without JSON."""
         if LIB.fw_event_kind(address) != EVENT_OUTPUT:
             return cls._from_json(address)
         length = c_size_t()
         place = LIB.fw_event_data(address, byref(length))
-        raw = copied(place, length.value)
+        raw = copy_bytes(place, length.value)
         event = cls(
             "output",
             LIB.fw_event_sequence(address),
@@ -102,7 +101,7 @@ class Event:
 
     @classmethod
     def _from_json(cls, address: int) -> Event:
-        facts = json.loads(told(LIB.fw_event_to_json, address))
+        facts = json.loads(call_text(LIB.fw_event_to_json, address))
         if facts["event"] == "file_copied":
             facts["from_volume"], facts["to_volume"] = facts.pop("from"), facts.pop("to")
         return cls(facts.pop("event"), **facts)

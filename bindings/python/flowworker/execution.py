@@ -1,82 +1,81 @@
-"""A step that runs, and the ways of waiting for it."""
+"""A step that is running, and the ways to wait for it.
+
+The library runs the step while a thread is in one of its calls; this module calls it in slices, so that Python's signal
+handlers run in between. `Execution` is shared by steps (`Exec`) and workflows (`run.Run`).
+"""
 
 from __future__ import annotations
 
 import errno
-import select
 import time
-from typing import TYPE_CHECKING, Any, Callable, Iterator, MutableMapping, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Generic, Iterator, MutableMapping, Optional, TypeVar
 
 from . import errors
 from ._documents import sized
 from ._ffi import EVENT_STEP_ENDED, LIB
+from ._functions import Functions, create_context
 from ._handle import Handle
-from ._options import RunOptions
 from .events import Event
 from .result import ExecResult
-from .steps import WorkflowStep
+from .steps import CodeStep, WorkflowStep, handle_of, referenced_values
 
 if TYPE_CHECKING:
-    from ._functions import Functions
+    from .workers import Worker
 
 Found = TypeVar("Found")
+Result = TypeVar("Result")
+AnyExecution = TypeVar("AnyExecution", bound="Execution[Any]")
 
-#: The longest wait without a look around, in seconds. A signal may come just before the wait
-#: begins, and another thread may take the last event.
-SLICE = 0.5
-#: How long a signal may wait for its handler while the library waits, in seconds.
-WAIT_SLICE = 0.05
-#: The same where the system has no descriptor left to wait on.
-SHORT_SLICE = 0.02
+#: The longest uninterrupted wait in the library, in seconds. A Python signal handler runs after at most this time.
+SLICE = 0.05
 
-
-#: Whether this process has run steps: one that is forked from it cannot.
+#: Whether this process has run steps. A process that is forked from it afterwards cannot run any.
 in_use = False
 
 
 def note_use() -> None:
+    """Remembers that this process has run steps."""
     global in_use
     in_use = True
 
 
-class Exec:
-    """A step that `Worker.start` has started.
+class Execution(Generic[Result]):
+    """A step or a workflow that is running.
 
-    The step goes on while somebody takes its events or waits for it. Iteration gives its events
-    until it has ended, and ends at once when `wait` has given the result. Any thread may
-    call anything; two that ask for an event at once get different ones.
+    It makes progress while a thread takes its events or waits for it. Iteration yields the events until the
+    end; it stops early when `wait` has returned the result. All methods may be called from any thread; two threads
+    that ask for events at the same time get different ones.
 
-    Leaving a `with` block cancels a step that still runs, and waits until its processes are gone.
-    `close`, and dropping the object, cancel it as well, but wait for nothing: the library's supervisor
-    ends what is left.
+    Leaving a `with` block cancels what is still running and waits until its processes are gone. `close`, and dropping
+    the last reference, also cancel it but do not wait: the library ends the processes in the background.
     """
 
-    #: The kind of the last event.
-    _last = EVENT_STEP_ENDED
+    #: The kind of the last event, as a number of the library.
+    _last_event: int
 
-    def __init__(self, step: WorkflowStep, options: RunOptions) -> None:
-        """Makes an object for a step that `_begin` will start; `Worker.start` does both."""
-        self.step = step
+    def __init__(self, options: bytes, events: Optional[str]) -> None:
         self._options = options
-        self._is_text = options.events in ("text", "lines")
+        self._is_text = events in ("text", "lines")
+        # The handle exists before the library fills it, so an exception of a signal handler cannot lose the address.
         self._handle = Handle(0, LIB.fw_exec_free, "the exec")
         self._is_over = False
-        self._result: Optional[ExecResult] = None
-        #: The functions that the library calls for it, which are there as long as it is.
+        self._result: Optional[Result] = None
+        #: The Python functions that the library may call. They must live as long as the execution.
         self._functions: Optional[Functions] = None
-        #: What gets the value of a function.
-        self._context: Optional[MutableMapping[str, Any]] = None
 
-    def _begin(self, worker: int, step: int, context: Optional[int], rundir: bytes) -> None:
-        document = self._options.document()
-        note_use()
-        self._handle.fill(LIB.fw_exec_start, worker, step, context, rundir, *sized(document))
+    def _start(self) -> None:
+        """Starts it in the library."""
+        raise NotImplementedError
+
+    def _read(self, handle: Handle) -> Result:
+        """Makes the Python result from the library's."""
+        raise NotImplementedError
 
     def fileno(self) -> int:
-        """Gives a descriptor that can be read exactly when `next_event` or `wait` has something.
+        """Returns a descriptor that is readable exactly while `next_event` or `wait` has something to do.
 
-        It is for `select`, `poll`, `epoll` and the loops that are built on them, and always the
-        same; it ends with the exec.
+        It is for `select`, `poll`, `epoll` and event loops. It stays the same, and belongs to the library, which
+        closes it with the exec. Raises OSError (EMFILE) when the system has no descriptor left.
         """
         descriptor = self._descriptor()
         if descriptor < 0:
@@ -84,11 +83,11 @@ class Exec:
         return descriptor
 
     def next_event(self, timeout: Optional[float] = None) -> Optional[Event]:
-        """Gives the next event, or None: after `timeout` seconds, or when there are no more.
+        """Returns the next event, or None after `timeout` seconds or when there are no more events.
 
-        None as the timeout waits for ever, and 0 not at all.
+        The timeout None waits without limit; 0 does not wait.
         """
-        return self._until(timeout, self._take_event)
+        return self._wait_for(timeout, self._take_event)
 
     def __iter__(self) -> Iterator[Event]:
         while True:
@@ -97,41 +96,35 @@ class Exec:
                 return
             yield event
 
-    def _events_there_are(self) -> Iterator[Event]:
-        event = self.next_event(0)
-        while event is not None:
-            yield event
-            event = self.next_event(0)
+    def wait(self, timeout: Optional[float] = None) -> Optional[Result]:
+        """Returns the result when it has ended, or None when it has not ended after `timeout` seconds.
 
-    def wait(self, timeout: Optional[float] = None) -> Optional[ExecResult]:
-        """Gives the result when the step has ended, or None when it has not after `timeout`.
-
-        None as the timeout waits for ever, and 0 not at all. Events that come meanwhile are passed
-        over. Each call gives the same result.
+        The timeout None waits without limit; 0 does not wait. Events that arrive meanwhile are discarded. Every call
+        returns the same result object.
         """
-        return self._until(timeout, self._take_result)
+        return self._wait_for(timeout, self._take_result)
 
     def cancel(self) -> None:
-        """Asks for the end of the step: TERM to all its processes, after the grace KILL.
+        """Requests the end: TERM to all processes, and KILL after the worker's grace period.
 
-        It does not wait; `wait` gives the result, with the outcome `cancelled`, when all its
-        processes are gone. A step that has ended, and an exec that is closed, are left alone.
+        It returns at once. `wait` returns the result, with the outcome `cancelled`, when all processes are gone.
+        Nothing happens if it has ended, or if the exec is closed.
         """
         try:
             with self._handle.in_use() as address:
                 LIB.fw_exec_cancel(address)
         except errors.FlowWorkerError:
-            pass
+            pass  # The exec is closed, so its step was cancelled before.
 
     def close(self) -> None:
-        """Releases the exec; a step that still runs is cancelled, and nobody waits for it."""
+        """Releases the exec. What is still running is cancelled, and this call does not wait for its end."""
         if self._result is None:
-            # Another thread may be waiting for the step, and the handle lives until it has noticed.
+            # Another thread may be waiting for the step; the handle lives until that thread has seen the end.
             self.cancel()
         self._handle.close()
-        self._leave()
+        self._detach_functions()
 
-    def __enter__(self) -> Exec:
+    def __enter__(self: AnyExecution) -> AnyExecution:
         return self
 
     def __exit__(self, *unused: object) -> None:
@@ -140,113 +133,134 @@ class Exec:
         finally:
             self.close()
 
+    # -- what the package's own loops use
+
+    def run_to_end(self, on_event: Optional[Callable[[Event], Any]]) -> Result:
+        """Starts it, passes its events to `on_event`, and returns the result when it has ended.
+
+        An exception of `on_event` or of a signal handler cancels it and is raised when its processes are gone. If
+        that wait is interrupted by another exception, this call stops waiting.
+        """
+        try:
+            self._start()
+            if on_event is not None:
+                for event in self:
+                    on_event(event)
+            result = self.wait()
+        except BaseException:
+            self._end()
+            raise
+        finally:
+            self.close()
+        self._raise_from_function()
+        assert result is not None
+        return result
+
     def _end(self) -> None:
-        """Cancels the step if it runs, and waits until its processes are gone."""
+        """Cancels it if it runs, and waits until its processes are gone."""
         if self._result is None and not self._handle.is_empty:
             self.cancel()
             try:
                 self.wait()
             except errors.FlowWorkerError:
-                pass  # It is closed, or belongs to the process before a fork.
+                pass  # The exec is closed, or it belongs to the process before a fork.
 
     def _descriptor(self) -> int:
         with self._handle.in_use() as address:
             return int(LIB.fw_exec_fd(address))
 
-    def _until(
-        self, timeout: Optional[float], take: Callable[[], Optional[Found]]
-    ) -> Optional[Found]:
+    def _wait_for(self, timeout: Optional[float], take: Callable[[float], Optional[Found]]) -> Optional[Found]:
+        """Calls `take` with the seconds that it may wait, until it finds something or the timeout is over."""
         end = None if timeout is None else time.monotonic() + timeout
         while True:
-            # Looked at first: the last event may be taken, by another thread, before `take` looks.
+            # This is read first, because another thread may take the last event before `take` looks for one.
             is_over = self._is_over
-            found = take()
-            if found is not None or is_over:
-                return found
             left = SLICE if end is None else min(end - time.monotonic(), SLICE)
-            if not left > 0:
-                return None
-            self._sleep(left)
+            found = take(left if left > 0 else 0.0)
+            if found is not None or is_over or not left > 0:
+                return found
 
-    def _sleep(self, seconds: float) -> None:
-        """Waits for the descriptor, in Python, where signal handlers run at once."""
-        # In use meanwhile: a number that is closed may be another file the next moment.
-        with self._handle.in_use() as address:
-            descriptor = LIB.fw_exec_fd(address)
-            if descriptor < 0:
-                time.sleep(min(seconds, SHORT_SLICE))
-                return
-            poll = select.poll()
-            poll.register(descriptor, select.POLLIN)
-            poll.poll(seconds * 1000)
-
-    def _take_event(self) -> Optional[Event]:
+    def _take_event(self, seconds: float) -> Optional[Event]:
         event = Handle(0, LIB.fw_event_free, "the event")
         with self._handle.in_use() as address:
-            if not event.fill(LIB.fw_exec_next_event, address, 0.0):
+            if not event.fill(LIB.fw_exec_next_event, address, seconds):
                 return None
         with event.in_use() as address:
-            if LIB.fw_event_kind(address) == self._last:
+            if LIB.fw_event_kind(address) == self._last_event:
                 self._is_over = True
             return Event.from_library(address, self._is_text)
 
-    def _take_result(self, seconds: float = 0.0) -> Optional[ExecResult]:
+    def _take_result(self, seconds: float) -> Optional[Result]:
         if self._result is None:
-            report = Handle(0, LIB.fw_result_free, "the result")
+            handle = Handle(0, LIB.fw_result_free, "the result")
             with self._handle.in_use() as address:
-                if not report.fill(LIB.fw_exec_wait, address, seconds):
+                if not handle.fill(LIB.fw_exec_wait, address, seconds):
                     return None
-            self._result = self._made(report)
+            self._result = self._read(handle)
             self._is_over = True
-            self._leave()
+            self._detach_functions()
         return self._result
 
-    def _leave(self) -> None:
+    def _detach_functions(self) -> None:
         if self._functions is not None:
-            self._functions.leave()
+            self._functions.detach_calls()
 
-    def _made(self, report: Handle) -> ExecResult:
-        functions, name = self._functions, self.step.name
+    def _raise_from_function(self) -> None:
+        """Raises what a Python function has raised that is no Exception, such as KeyboardInterrupt."""
+        if self._functions is not None and self._functions.base_exception is not None:
+            raise self._functions.base_exception
+
+
+class Exec(Execution[ExecResult]):
+    """A step that `Worker.start` has started; see `Execution`. `wait` returns an `ExecResult`."""
+
+    _last_event = EVENT_STEP_ENDED
+
+    def __init__(
+        self,
+        worker: Worker,
+        step: WorkflowStep,
+        context: Optional[MutableMapping[str, Any]],
+        rundir: bytes,
+        options: bytes,
+        events: Optional[str],
+    ) -> None:
+        """Prepares a step that `_start` starts; `Worker.start` does both."""
+        super().__init__(options, events)
+        self.step = step
+        self._worker = worker
+        self._context = context
+        self._rundir = rundir
+
+    def _start(self) -> None:
+        worker, step, context = self._worker, self.step, self._context
+        step_handle = handle_of(step)
+        known = context if context is not None else {}
+        with worker._owner.in_use(), step_handle.in_use() as step_address:
+            values = referenced_values(step, known, worker.secrets, worker._has_interpreter)
+            if isinstance(step, CodeStep):
+                self._functions = Functions({step.name: step}, dict(known))
+            note_use()
+            if not values and self._functions is None:
+                self._fill(step_address, None)
+                return
+            with create_context(values).in_use() as context_address:
+                if self._functions is not None:
+                    self._functions.bind(context_address)
+                self._fill(step_address, context_address)
+
+    def _fill(self, step: int, context: Optional[int]) -> None:
+        self._handle.fill(LIB.fw_exec_start, self._worker._address, step, context, self._rundir, *sized(self._options))
+
+    def _read(self, handle: Handle) -> ExecResult:
+        functions = self._functions
         if functions is None:
-            return ExecResult.from_library(self.step, report)
-        result = ExecResult.from_library(self.step, report, functions.raised(name))
+            return ExecResult.from_library(self.step, handle)
+        result = ExecResult.from_library(self.step, handle, functions.raised(self.step.name))
         if result.returncode == 0 and self._context is not None:
-            functions.give(result, self._context)
+            functions.store_value(result, self._context)
         return result
-
-    def _throw(self) -> None:
-        """Raises what a function has raised that is no Exception."""
-        if self._functions is not None and self._functions.thrown is not None:
-            raise self._functions.thrown
 
     def __repr__(self) -> str:
         state = repr(self._result) if self._result is not None else "not waited for"
         return "<Exec of {!r}: {}>".format(self.step.name, state)
-
-
-def finished(
-    run: Exec, begin: Callable[[], None], on_event: Optional[Callable[[Event], Any]]
-) -> ExecResult:
-    """Starts a step, hands out its events, and gives the result when it has ended.
-
-    Whatever is raised meanwhile, by the host's function or by a signal handler, is raised when the
-    step has been cancelled and has ended. If that is interrupted as well, nobody waits any longer.
-    """
-    try:
-        begin()
-        if on_event is not None:
-            for event in run:
-                on_event(event)
-        # Nobody else knows of this exec, so the library may wait for it, without the GIL: that is cheaper than
-        # to wait for its descriptor. Signal handlers run between the slices.
-        result = run._take_result(WAIT_SLICE)
-        while result is None:
-            result = run._take_result(WAIT_SLICE)
-    except BaseException:
-        run._end()
-        raise
-    finally:
-        run.close()
-    run._throw()
-    assert result is not None
-    return result

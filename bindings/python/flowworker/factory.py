@@ -1,4 +1,4 @@
-"""Makes workers, and the default one."""
+"""Workers outside of a pool, and the default worker for container steps."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ import sys
 from typing import Dict
 
 from ._documents import encoded
-from ._ffi import LIB, made
+from ._ffi import LIB, create
 from ._handle import Handle
 from .specs import Spec, Subprocess
 from .workers import Worker
 
 
 def create_worker(doc: Spec) -> Worker:
-    """Makes one worker from its specification, outside of any pool."""
+    """Makes one worker from its specification, outside of any pool. Raises `DocumentError` if it is wrong."""
     document = encoded(_with_python(doc), "the worker specification")
-    address = made(LIB.fw_worker_create, document, len(document))
+    address = create(LIB.fw_worker_create, document, len(document))
     return Worker(address, Handle(address, LIB.fw_worker_free, "the worker"), True, has_interpreter(doc))
 
 
 def has_interpreter(doc: Spec) -> bool:
-    """Whether a code worker names the interpreter that functions are to run in."""
+    """Returns whether the specification of a code worker names an interpreter, so that functions run in that."""
     options = doc.get("options") if isinstance(doc, dict) else None
     return isinstance(options, dict) and "python" in options
 
 
 def _with_python(doc: Spec) -> Spec:
-    """Lets a notebook worker that names no interpreter use this one, as it does in a pool."""
+    """Lets a notebook worker that names no interpreter use this one, as in a pool.
+
+    A pool has `default_variables` for that. The library has none for a single worker, so the specification is changed.
+    """
     if not isinstance(doc, dict) or doc.get("type") != "notebook" or not sys.executable:
         return doc
     options = doc.get("options") or {}
@@ -39,14 +42,14 @@ def _with_python(doc: Spec) -> Spec:
 
 
 def default_variables() -> Dict[str, str]:
-    """Gives what `$python` and `$java` are for container steps without a worker of their own."""
+    """Returns the values of `$python` and `$java` for container steps that have no worker of their own."""
     java_home = os.environ.get("JAVA_HOME")
     variables = {"java": os.path.join(java_home, "bin", "java") if java_home else "java"}
-    # A program that embeds the interpreter may not know its path; the library's `python3` stays.
+    # A program that embeds the interpreter may not know its path. Then the library's default `python3` is used.
     if sys.executable:
         variables["python"] = sys.executable
     return variables
 
 
-#: Runs container steps for which no worker is responsible.
+#: The worker for container steps that no other worker is responsible for.
 default_container_worker = create_worker(Subprocess(variables=default_variables()))

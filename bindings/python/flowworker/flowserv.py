@@ -3,14 +3,14 @@
     import flowworker.flowserv
     flowworker.flowserv.install()
 
-From then on the workers of flowserv-core in this process are this library's: in its `SerialWorkflow`,
-its serial engine, its asynchronous controller, its application. Its command line is
+From then on, flowserv-core runs its steps on this library in this process: in its `SerialWorkflow`, its serial engine,
+its asynchronous controller and its application. Its command line is
 
     python -m flowworker.flowserv runs start ...        (instead of: flowserv runs start ...)
 
-What moves with it: a step that is cancelled, and a server that dies, leave no process and no container behind; a
-background process does not hang a run; two functions may run at once; output may be any bytes; commands such
-as `echo $file.txt` are expanded and not a KeyError.
+The effects: a cancelled step, and a server that dies, leave no process and no container behind; a background process
+does not block a run; functions may run at the same time; output may be any bytes; commands such as `echo $file.txt`
+are expanded instead of raising KeyError.
 """
 
 from __future__ import annotations
@@ -32,14 +32,17 @@ from .workers import Worker
 VERSIONS = ("0.9.",)
 
 _INHERITED = object()
-# What was there before: object, name, value.
+# The attributes that were replaced: the object, the name, and the original value.
 _replaced: List[Tuple[Any, str, Any]] = []
-# For each worker of flowServ the one that runs its steps, and the specification it was made of.
+# For each worker of flowServ, the specification that was made of it, and the worker that runs its steps.
 _workers: "weakref.WeakKeyDictionary[Any, Tuple[Dict[str, Any], Worker]]" = weakref.WeakKeyDictionary()
 
 
 def install() -> None:
-    """Replaces the workers of flowserv-core in this process; a second time it does nothing."""
+    """Replaces the workers of flowserv-core in this process. A second call does nothing.
+
+    Raises ImportError if flowserv-core is not installed, or has an unsupported version.
+    """
     if _replaced:
         return
     try:
@@ -62,7 +65,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Puts flowserv-core back as it was."""
+    """Restores the original workers of flowserv-core."""
     while _replaced:
         owner, name, value = _replaced.pop()
         if value is _INHERITED:
@@ -73,7 +76,7 @@ def uninstall() -> None:
 
 
 def main() -> None:
-    """The command line of flowServ, with its workers replaced."""
+    """Runs the command line of flowServ, with its workers replaced."""
     install()
     _module("flowserv.client.cli.base").cli_flowserv(prog_name="flowserv")
 
@@ -96,28 +99,29 @@ def _container_exec(kind: str, owner: Any) -> Callable[..., Any]:
     @functools.wraps(original)
     def exec(self: Any, step: Any, context: Any, store: Any) -> Any:
         if type(self).run is not owner.run:
-            return original(self, step, context, store)  # A class of the user's own with its own way to run.
-        return _executed(kind, self, step, _container(step), context, store.basedir)
+            return original(self, step, context, store)  # This is a subclass that runs commands in its own way.
+        return _execute(kind, self, step, _container(step), context, store.basedir)
 
     return exec
 
 
 def _container_run(kind: str) -> Callable[..., Any]:
     def run(self: Any, step: Any, env: Optional[Mapping[str, Any]], rundir: Any) -> Any:
-        # The commands are expanded already.
+        # The commands are already expanded, so a dollar sign in them is only a dollar sign.
         own = _container(step)
         own.commands = [command.replace("$", "$$") for command in own.commands]
         own.env = dict(env or {})
-        return _executed(kind, self, step, own, {}, rundir, env={})
+        return _execute(kind, self, step, own, {}, rundir, env={})
 
     return run
 
 
 def _code_exec(self: Any, step: Any, context: Any, store: Any) -> Any:
     own = CodeStep(step.name, "", step.arg, dict(step.varnames))
-    # Whether it can be called is said in the result, as flowServ does.
+    # The function is set afterwards, because the constructor raises TypeError for what cannot be called. As in
+    # flowServ, that is an error of the result.
     own.func = step.func
-    return _executed("code", self, step, own, context, store.basedir)
+    return _execute("code", self, step, own, context, store.basedir)
 
 
 def _notebook_exec(kind: str) -> Callable[..., Any]:
@@ -130,7 +134,7 @@ def _notebook_exec(kind: str) -> Callable[..., Any]:
             requirements=list(step.requirements),
             varnames=dict(step.varnames),
         )
-        return _executed(kind, self, step, own, context, store.basedir)
+        return _execute(kind, self, step, own, context, store.basedir)
 
     return exec
 
@@ -139,7 +143,7 @@ def _container(step: Any) -> ContainerStep:
     return ContainerStep(step.name, step.image or "", list(step.commands), dict(step.env))
 
 
-def _executed(
+def _execute(
     kind: str,
     worker: Any,
     step: Any,
@@ -148,13 +152,13 @@ def _executed(
     rundir: Any,
     env: Optional[Mapping[str, Any]] = None,
 ) -> Any:
-    """Runs a step, and gives what flowServ's own worker would give."""
+    """Runs a step, and returns the result that flowServ's own worker would return."""
     result_class = _module("flowserv.controller.serial.workflow.result").ExecResult
     try:
         result = _worker(kind, worker, env).exec(own, context, rundir)
     except FlowWorkerError as error:
         if kind in ("subprocess", "docker"):
-            raise ValueError(str(error)) from error  # As for a placeholder that is none.
+            raise ValueError(str(error)) from error  # flowServ raises ValueError for an invalid placeholder.
         raise
     if result.message:
         logging.error(result.message)
@@ -177,9 +181,9 @@ def _worker(kind: str, worker: Any, env: Optional[Mapping[str, Any]]) -> Worker:
     known = _workers.get(worker)
     if known is not None and known[0] == spec:
         return known[1]
-    made = create_worker(spec)
-    _workers[worker] = (spec, made)
-    return made
+    created = create_worker(spec)
+    _workers[worker] = (spec, created)
+    return created
 
 
 def _text(value: Any) -> Any:
@@ -190,7 +194,8 @@ def _text(value: Any) -> Any:
 
 
 def _pool(processes: int) -> Any:
-    """Gives the process for one run. A process that has run steps cannot be forked: it is a new one then."""
+    """Returns the process pool for one run. It starts a new interpreter if this process has run steps, and so cannot
+    fork."""
     if execution.in_use:
         context = multiprocessing.get_context("spawn")
         return context.Pool(processes=processes, initializer=install)
@@ -198,5 +203,5 @@ def _pool(processes: int) -> Any:
 
 
 if __name__ == "__main__":
-    # As a module of its package, so that what is replaced is there once.
+    # The module is imported by its full name, so that its state exists once and not also as __main__.
     importlib.import_module("flowworker.flowserv").main()

@@ -1,4 +1,4 @@
-"""The pool: which worker runs which step."""
+"""The pool, which knows which worker runs which step."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ from types import MappingProxyType
 from typing import Any, Dict, Mapping, Optional, Sequence
 
 from ._documents import encoded, string_keys
-from ._ffi import LIB, made
+from ._ffi import LIB, create
 from ._handle import Handle
 from .factory import default_variables, has_interpreter
 from .specs import Spec
 from .steps import WorkflowStep, handle_of
+from .volumes import volume_name
 from .workers import Worker
 
 
 class WorkerPool:
-    """Workers, the steps that are mapped to them, and the defaults for the others.
+    """Workers, the steps that are mapped to them, and default workers for all other steps.
 
-    `workers` is a list of specifications, and `managers` maps names of steps to names of workers.
-    Both are read once, and a mistake in them is a `DocumentError` here and now. The attribute
-    `managers` is a view that cannot be changed, because a change would not be seen; make another
-    pool instead. `volumes` are the specifications of the storage volumes that workers name
-    (`flowworker.volumes`); only workflows use them.
+    - `workers`: a list of specifications (`flowworker.specs`);
+    - `managers`: maps names of steps to names of workers;
+    - `volumes`: the specifications of the storage volumes that workers name (`flowworker.volumes`). Only workflows use
+      them.
+
+    They are read once, and a mistake raises `DocumentError` here. The attribute `managers` is read-only, because a
+    change would have no effect: make another pool instead. All methods may be called from any thread.
     """
 
     def __init__(
@@ -31,12 +34,8 @@ class WorkerPool:
         *,
         volumes: Optional[Sequence[Spec]] = None,
     ) -> None:
-        # As in flowServ, a step that is mapped to None is one that is not mapped.
-        mapped = {
-            step: worker
-            for step, worker in string_keys(managers or {}, "a step").items()
-            if worker is not None
-        }
+        # As in flowServ, mapping a step to None is the same as not mapping it.
+        mapped = {step: worker for step, worker in string_keys(managers or {}, "a step").items() if worker is not None}
         self._names = mapped
         self.managers: Mapping[str, str] = MappingProxyType(mapped)
         self._document: Dict[str, Any] = {
@@ -46,21 +45,22 @@ class WorkerPool:
             "default_variables": default_variables(),
         }
         document = encoded(self._document, "the pool")
-        address = made(LIB.fw_pool_create, document, len(document))
+        address = create(LIB.fw_pool_create, document, len(document))
         self._handle = Handle(address, LIB.fw_pool_free, "the pool")
+        #: The names of the pool's volumes.
+        self.volume_names = [volume_name(spec) for spec in self._document["volumes"]]
         self._interpreters = {spec.get("name") for spec in self._document["workers"] if has_interpreter(spec)}
-        # One Python object for each worker of the library, by its address.
+        # There is one Python object for each worker of the library; the keys are addresses.
         self._workers: Dict[int, Worker] = {}
-        # What has been found before: by the name of a mapped step, by the type of any other.
+        # The workers that were found before, by the names of mapped steps and by the types of other steps.
         self._mapped: Dict[str, Worker] = {}
         self._defaults: Dict[str, Worker] = {}
 
     def get(self, step: WorkflowStep) -> Worker:
-        """Gives the worker that is responsible for a step; always the same object for one worker.
+        """Returns the worker that is responsible for a step. It is the same object each time.
 
-        That is the worker which `managers` names, made when it is first asked for, or else the
-        default worker for the type of the step. Raises `UnknownWorkerError` if the pool does not
-        have the worker that is named.
+        That is the worker that `managers` names, or the default worker for the type of the step. A worker is made when
+        it is first needed. Raises `UnknownWorkerError` if the pool does not have the named worker.
         """
         try:
             name = step.identifier
@@ -69,18 +69,18 @@ class WorkerPool:
             return self._find(step)
 
     def get_default_worker(self, step: WorkflowStep) -> Worker:
-        """Gives the default worker for the type of a step, whatever the step is mapped to."""
+        """Returns the default worker for the type of a step, even if the step is mapped to another worker."""
         try:
             return self._defaults[step.step_type]
         except (KeyError, TypeError, AttributeError):
-            worker = self._lent(LIB.fw_pool_default_worker, step)
+            worker = self._borrow(LIB.fw_pool_default_worker, step)
             self._defaults[step.step_type] = worker
             return worker
 
     def close(self) -> None:
-        """Ends the pool and its workers; steps that are running end as usual."""
+        """Releases the pool and its workers. Steps that are running are not affected."""
         self._handle.close()
-        # A lookup must reach the closed handle, and not find what was found before.
+        # The caches are cleared, so that the next lookup reaches the closed handle and raises.
         self._mapped = {}
         self._defaults = {}
 
@@ -94,14 +94,14 @@ class WorkerPool:
         name = getattr(step, "identifier", None)
         if not isinstance(name, str) or name not in self._names:
             return self.get_default_worker(step)
-        worker = self._lent(LIB.fw_pool_get, step)
+        worker = self._borrow(LIB.fw_pool_get, step)
         self._mapped[name] = worker
         return worker
 
-    def _lent(self, function: Any, step: WorkflowStep) -> Worker:
+    def _borrow(self, function: Any, step: WorkflowStep) -> Worker:
         with self._handle.in_use() as pool, handle_of(step).in_use() as c_step:
-            address = made(function, pool, c_step)
-            # Two threads may come here at once; both must get the object that is kept.
+            address = create(function, pool, c_step)
+            # Two threads may be here at the same time, and both must get the object that stays in the table.
             worker = Worker(address, self._handle)
             worker._has_interpreter = worker.identifier in self._interpreters
             return self._workers.setdefault(address, worker)

@@ -1,36 +1,49 @@
-"""What happened when a workflow was run, and a run that goes on."""
+"""A workflow that is running, and the result of its run."""
 
 from __future__ import annotations
 
 import json
+import os
 from functools import cached_property
-from typing import Any, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Set, Union
 
-from . import execution
-from ._ffi import EVENT_RUN_ENDED, LIB, told
-from ._functions import Functions
+from ._context import as_json, fingerprint
+from ._documents import rundir_of, sized
+from ._ffi import EVENT_RUN_ENDED, LIB, call_text
+from ._functions import Functions, context_values, create_context
 from ._handle import Handle
-from ._options import RunOptions
-from .errors import StepError
+from .errors import StepError, UnknownWorkerError
+from .execution import Execution, note_use
+from .pool import WorkerPool
 from .result import EXITED, STATUS_UNKNOWN, ExecResult
-from .steps import WorkflowStep
+from .specs import Spec
+from .steps import CodeStep, WorkflowStep, referenced_values
+from .volumes import DEFAULT_STORE, VolumeManager, volume_name
+from .workers import Worker
+
+if TYPE_CHECKING:
+    from .workflow import SerialWorkflow
+
+Volumes = Union[None, VolumeManager, Sequence[Spec]]
 
 
 class RunResult:
-    """The results of all steps that ran, and the values that they could refer to.
+    """The result of a workflow: the results of all steps that ran, and the values at the end.
 
-    `steps` has an `ExecResult` for each step, in their order; the first that failed is the last.
-    `context` has the values as they were in the end. `returncode`, `outcome`, `message` and
-    `exception` are those of the last step, or of the run where no step is at fault; None is the
-    returncode of a run without steps. `stdout`, `stderr` and `log` are the pieces of all steps.
-    `restored` says how many of the steps had been run before, by a run with the same `state`.
+    - `steps`: an `ExecResult` for each step that ran, in order. A failed step is the last one;
+    - `context`: the values at the end of the run, by name;
+    - `returncode`, `outcome`, `message`, `exception`: those of the last step, or of the run if no step is at fault. The
+      returncode of a run without steps is None;
+    - `stdout`, `stderr`, `log`: the pieces of output of all steps;
+    - `restored`: the number of steps that an earlier run with the same `state` had ended;
+    - `duration`: seconds.
     """
 
-    def __init__(self, context: Dict[str, Any], steps: List[ExecResult], report: Handle) -> None:
+    def __init__(self, context: Dict[str, Any], steps: List[ExecResult], handle: Handle) -> None:
         self.context = context
         self.steps = steps
-        self._report = report
-        with report.in_use() as address:
+        self._handle = handle
+        with handle.in_use() as address:
             returncode = LIB.fw_result_returncode(address)
             outcome = LIB.fw_outcome_name(LIB.fw_result_outcome(address))
             message = LIB.fw_result_message(address)
@@ -40,7 +53,7 @@ class RunResult:
 
     @property
     def exception(self) -> Optional[BaseException]:
-        """What the last step raised, or what kept the run from going on."""
+        """The exception of the last step, or a `StepError` if the run failed for another reason; otherwise None."""
         last = self.steps[-1] if self.steps else None
         if last is not None and last.exception is not None:
             return last.exception
@@ -58,35 +71,35 @@ class RunResult:
 
     @property
     def notes(self) -> List[str]:
-        """What is worth to be known of the steps, also of a success."""
+        """Further facts about the steps, also about successful ones."""
         return [note for step in self.steps for note in step.notes]
 
     @property
     def log(self) -> List[str]:
-        """All of `stdout`, and then all of `stderr`."""
+        """The pieces of `stdout`, followed by those of `stderr`."""
         return self.stdout + self.stderr
 
     def get(self, var: str) -> Any:
-        """Gives a value of the context; a KeyError if there is none."""
+        """Returns a value of the context. Raises KeyError if there is none of this name."""
         return self.context[var]
 
     def check(self) -> RunResult:
-        """Gives the result, if the run succeeded; raises `StepError` if not."""
+        """Returns the result itself if the run succeeded, and raises `StepError` if not."""
         if self.returncode or self.outcome != EXITED:
             message = self.message or "the workflow failed with returncode {}".format(self.returncode)
             raise StepError(message, self.returncode or 1) from self.exception
         return self
 
     def raise_for_status(self) -> None:
-        """Raises what the last step raised, or `StepError`, if the run failed."""
+        """Raises the exception of the last step, or `StepError`, if the run failed."""
         if self.returncode and self.exception is not None:
             raise self.exception
         self.check()
 
     def view(self, format: str = "html") -> str:
-        """Gives a page (`html`), or what Perfetto and Chrome open (`trace`): when what ran."""
-        with self._report.in_use() as address:
-            return told(LIB.fw_result_view, address, format.encode("utf-8", "replace"))
+        """Returns a timeline of the run, as a page (`html`) or as a trace for Perfetto and Chrome (`trace`)."""
+        with self._handle.in_use() as address:
+            return call_text(LIB.fw_result_view, address, format.encode("utf-8", "replace"))
 
     @property
     def restored(self) -> int:
@@ -98,14 +111,14 @@ class RunResult:
 
     @property
     def copies(self) -> List[Dict[str, Any]]:
-        """The files that were copied: `key`, `from`, `to`, `bytes`, `duration`, and for which `step`."""
+        """The files that were copied, as dicts with `key`, `from`, `to`, `bytes`, `duration` (seconds) and `step`."""
         copies: List[Dict[str, Any]] = self._facts["copies"]
         return copies
 
     @cached_property
     def _facts(self) -> Dict[str, Any]:
-        with self._report.in_use() as address:
-            document = json.loads(told(LIB.fw_result_to_json, address))
+        with self._handle.in_use() as address:
+            document = json.loads(call_text(LIB.fw_result_to_json, address))
         return {name: document[name] for name in ("restored", "duration", "copies", "context")}
 
     def __len__(self) -> int:
@@ -115,70 +128,113 @@ class RunResult:
         return "<RunResult: {} steps, {} {}>".format(len(self.steps), self.outcome, self.returncode)
 
 
-class Run(execution.Exec):
-    """A workflow that `SerialWorkflow.start` has started; see `Exec`.
+class Run(Execution[RunResult]):
+    """A workflow that `SerialWorkflow.start` has started; see `Execution`. `wait` returns a `RunResult`.
 
-    `wait` gives a `RunResult`. The events are those of the steps, and some of the run's own.
+    The events are those of the steps, and some of the run itself.
     """
 
-    _last = EVENT_RUN_ENDED
+    _last_event = EVENT_RUN_ENDED
 
     def __init__(
-        self, result: Callable[[Handle], RunResult], events: Optional[str], functions: Functions
+        self,
+        workflow: SerialWorkflow,
+        arguments: Optional[Mapping[str, Any]],
+        workers: Optional[WorkerPool],
+        volumes: Optional[Sequence[Spec]],
+        rundir: Any,
+        options: bytes,
+        events: Optional[str],
+        has_state: bool,
     ) -> None:
-        super().__init__(WorkflowStep("workflow", "container"), RunOptions(events=events))
-        self._make = result
-        self._functions = functions
-        self._outcome: Optional[RunResult] = None
+        """Prepares a run that `_start` starts; `SerialWorkflow.start` does both."""
+        super().__init__(options, events)
+        self._workflow = workflow
+        self._arguments = dict(arguments or {})
+        if not workflow._declares_parameters:
+            for name, parameter in workflow.parameters.items():
+                if parameter.get("defaultValue") is not None:
+                    self._arguments.setdefault(name, parameter["defaultValue"])
+        #: The JSON of the arguments, where the library gets all of them and may convert them. None: it gets few.
+        self._encoded: Optional[Dict[str, Any]] = None
+        if workflow._is_template:
+            # The steps of a template may refer to any argument.
+            self._encoded = {name: as_json(value) for name, value in self._arguments.items()}
+        elif has_state:
+            # A step is run again when a value that its function may have seen has changed.
+            self._encoded = {name: fingerprint(value) for name, value in self._arguments.items()}
+        self._pool = workers if workers is not None else workflow.workers
+        names = self._pool.volume_names if volumes is None else [volume_name(spec) for spec in volumes]
+        if rundir is None and DEFAULT_STORE not in names:
+            rundir = os.getcwd()
+        self._rundir = None if rundir is None else rundir_of(rundir)
+        # The run has its own list of the steps, because the host may change the workflow meanwhile.
+        self._steps: Dict[str, WorkflowStep] = {step.name: step for step in workflow.steps}
+        functions = self._functions = Functions(self._steps, self._arguments, self._encoded)
+        self._run_functions = functions
+        self._context: Optional[Handle] = None
 
-    def _fill(self, *arguments: Any) -> None:
-        execution.note_use()
-        self._handle.fill(LIB.fw_workflow_start, *arguments)
+    def _start(self) -> None:
+        self._context = create_context(self._context_values())
+        workflow_handle = self._workflow._create()
+        note_use()
+        with workflow_handle.in_use() as workflow, self._pool._handle.in_use() as pool:
+            with self._context.in_use() as context:
+                self._run_functions.bind(context)
+                self._handle.fill(LIB.fw_workflow_start, workflow, pool, context, self._rundir, *sized(self._options))
 
-    def wait(self, timeout: Optional[float] = None) -> Optional[RunResult]:  # type: ignore[override]
-        return self._until(timeout, self._take_run)
+    def _context_values(self) -> Dict[str, Any]:
+        """Returns the arguments that the library needs, as JSON values."""
+        values: Dict[str, Any] = dict(self._encoded or {})
+        if self._workflow._is_template:
+            return values
+        for step in self._workflow.steps:
+            worker = self._worker_of(step)
+            secrets = worker.secrets if worker is not None else []
+            has_interpreter = worker is not None and worker._has_interpreter
+            found = referenced_values(step, self._arguments, secrets, has_interpreter)
+            values.update({name: as_json(value) for name, value in found.items()})
+        return values
 
-    def _take_run(self, seconds: float = 0.0) -> Optional[RunResult]:
-        if self._outcome is None:
-            report = Handle(0, LIB.fw_result_free, "the result")
-            with self._handle.in_use() as address:
-                if not report.fill(LIB.fw_exec_wait, address, seconds):
-                    return None
-            self._outcome = self._make(report)
-            self._is_over = True
-            self._leave()
-        return self._outcome
+    def _worker_of(self, step: WorkflowStep) -> Optional[Worker]:
+        try:
+            return self._pool.get(step)
+        except UnknownWorkerError:
+            return None  # The library's own error is better: it knows the place in the workflow.
 
-    def _finished(self) -> RunResult:
-        """Waits in the library, without the GIL, when nobody else knows of the run; signal handlers run in between."""
-        result = self._take_run(execution.WAIT_SLICE)
-        while result is None:
-            result = self._take_run(execution.WAIT_SLICE)
-        return result
+    def _read(self, handle: Handle) -> RunResult:
+        assert self._context is not None
+        steps = step_results(handle, self._steps, self._run_functions)
+        succeeded = {step.step.name for step in steps if step.returncode == 0}
+        values = context_values(self._context)
+        context = self._run_functions.final_values(values, succeeded, self._hidden_arguments())
+        return RunResult(context, steps, handle)
 
-    def _end(self) -> None:
-        if self._outcome is None:
-            super()._end()
+    def _hidden_arguments(self) -> Set[str]:
+        """Returns the arguments that steps do not see, because the template lists what they see."""
+        listed = self._workflow.values
+        if listed is None:
+            return set()
+        returned = {step.arg for step in self._steps.values() if isinstance(step, CodeStep)}
+        return set(self._arguments).difference(listed, returned)
 
     def __repr__(self) -> str:
-        state = repr(self._outcome) if self._outcome is not None else "not waited for"
+        state = repr(self._result) if self._result is not None else "not waited for"
         return "<Run: {}>".format(state)
 
 
-def step_results(
-    report: Handle, steps: Dict[str, WorkflowStep], functions: Functions
-) -> List[ExecResult]:
-    """Gives the results of the steps, with what their functions have raised."""
+def step_results(run: Handle, steps: Dict[str, WorkflowStep], functions: Functions) -> List[ExecResult]:
+    """Returns the results of the steps of a run, with the exceptions that their functions have raised."""
     results = []
-    with report.in_use() as address:
+    with run.in_use() as address:
         for index in range(LIB.fw_result_step_count(address)):
-            lent = LIB.fw_result_step(address, index)
+            borrowed = LIB.fw_result_step(address, index)
 
-            # It lives as long as the whole does, which the handle holds on to.
-            def free(_: int, whole: Handle = report) -> None:
-                del whole
+            # The result of a step lives as long as that of the run, so its handle holds on to the latter.
+            def release(_: int, owner: Handle = run) -> None:
+                del owner
 
-            handle = Handle(lent, free, "the result")
-            name = LIB.fw_result_name(lent).decode("utf-8")
+            handle = Handle(borrowed, release, "the result")
+            name = LIB.fw_result_name(borrowed).decode("utf-8")
             results.append(ExecResult.from_library(steps[name], handle, functions.raised(name)))
     return results

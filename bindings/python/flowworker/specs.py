@@ -8,7 +8,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 
 from . import errors
 from ._documents import c_text, encoded, key_values, optional_c_text, sized
-from ._ffi import LIB, told
+from ._ffi import LIB, call_text
 
 #: The key under which a worker specification has the name of the worker.
 WORKER_ID = "name"
@@ -26,7 +26,7 @@ def WorkerSpec(
     *,
     options: Optional[Values] = None,
 ) -> Spec:
-    """Gives the specification of a worker.
+    """Returns the specification of a worker.
 
     `worker_type` is `code`, `subprocess`, `docker`, `notebook`, `nbdocker` or `slurm`. Without an
     `identifier` the worker gets a new, unique one. `variables` are values for the placeholders of
@@ -51,7 +51,7 @@ def Code(
     *,
     options: Optional[Values] = None,
 ) -> Spec:
-    """Gives the specification of a code worker; see `WorkerSpec` for the parameters."""
+    """Returns the specification of a code worker; see `WorkerSpec` for the parameters."""
     return _spec(LIB.fw_spec_code, _name(identifier), _volume(volume), *_options(options))
 
 
@@ -63,7 +63,7 @@ def Subprocess(
     *,
     options: Optional[Values] = None,
 ) -> Spec:
-    """Gives the specification of a subprocess worker; see `WorkerSpec` for the parameters."""
+    """Returns the specification of a subprocess worker; see `WorkerSpec` for the parameters."""
     return _spec(
         LIB.fw_spec_subprocess,
         _name(identifier),
@@ -82,10 +82,9 @@ def Docker(
     *,
     options: Optional[Values] = None,
 ) -> Spec:
-    """Gives the specification of a docker worker; see `WorkerSpec` for the parameters.
+    """Returns the specification of a docker worker; see `WorkerSpec` for the parameters.
 
-    `options` say, among other things, which engine it uses (`host`), and whether each command of a
-    step has a `container` of its own.
+    `options` include the engine (`host`), and whether each command of a step has its own `container`.
     """
     return _spec(
         LIB.fw_spec_docker,
@@ -103,10 +102,10 @@ def Notebook(
     *,
     options: Optional[Values] = None,
 ) -> Spec:
-    """Gives the specification of a notebook worker; see `WorkerSpec` for the parameters.
+    """Returns the specification of a notebook worker; see `WorkerSpec` for the parameters.
 
-    `options` say, among other things, which interpreter (`python`) and which `kernel` it uses.
-    Without `python` that is the interpreter of this process.
+    `options` include the interpreter (`python`) and the `kernel`. Without `python`, it is the interpreter of this
+    process.
     """
     return _spec(LIB.fw_spec_notebook, _name(identifier), _volume(volume), *_options(options))
 
@@ -118,7 +117,7 @@ def NotebookDocker(
     *,
     options: Optional[Values] = None,
 ) -> Spec:
-    """Gives the specification of a worker that runs notebooks in containers; see `WorkerSpec`.
+    """Returns the specification of a worker that runs notebooks in containers; see `WorkerSpec`.
 
     `options` are those of a docker worker, and `base_image`: what the image of a notebook is made
     from, with papermill and the step's requirements.
@@ -140,7 +139,7 @@ def Slurm(
     *,
     options: Optional[Values] = None,
 ) -> Spec:
-    """Gives the specification of a slurm worker, which runs container steps on a cluster."""
+    """Returns the specification of a slurm worker, which runs container steps on a cluster."""
     return _spec(
         LIB.fw_spec_slurm,
         _name(identifier),
@@ -152,7 +151,7 @@ def Slurm(
 
 
 def _spec(function: Any, *arguments: Any) -> Spec:
-    document: Spec = json.loads(told(function, *arguments))
+    document: Spec = json.loads(call_text(function, *arguments))
     return document
 
 
@@ -168,7 +167,7 @@ def _options(options: Optional[Values]) -> Tuple[Optional[bytes], int]:
 
 
 def _option(value: Any) -> Any:
-    """Gives a value with paths as text, also inside: a mount of a docker worker has two."""
+    """Returns a value with all paths in it as text; a mount of a docker worker, for example, has two paths."""
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""The steps of a workflow, as Python objects that may be changed at any time."""
+"""The steps of a workflow, as Python objects that may be changed until they run, and between runs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from types import FunctionType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import errors
+from ._context import as_json, placeholder_values
 from ._documents import encoded, key_values
-from ._ffi import LIB, made
+from ._ffi import LIB, create
 from ._handle import Handle
 
 CONTAINER_STEP = "container"
 FUNCTION_STEP = "func"
 NOTEBOOK_STEP = "notebook"
-#: It is one of the others when there are arguments.
+#: A step of a template whose real type depends on an argument.
 TEMPLATE_STEP = "template"
 STEPS = (CONTAINER_STEP, FUNCTION_STEP, NOTEBOOK_STEP, TEMPLATE_STEP)
 
@@ -22,13 +23,14 @@ STEPS = (CONTAINER_STEP, FUNCTION_STEP, NOTEBOOK_STEP, TEMPLATE_STEP)
 class WorkflowStep:
     """What all steps have: a name, a type, the files that they need and make, and their limits.
 
-    Outputs that were there before the step count as made only if the step has changed them, or if
-    it is `kept`. `timeout`, `output_limit` and `retries` are as in the options of a worker
-    (docs/documents.md), and win over them.
+    `inputs` and `outputs` are keys of files and folders; only workflows use them. An output that existed before the
+    step counts as made only if the step has changed it, or if `kept` is true. `secrets` are names of values of the
+    context, and of entries of `env`, that appear nowhere in clear text. `timeout` (seconds), `output_limit` (bytes)
+    and `retries` are as in the options of a worker (docs/documents.md), and win over those.
     """
 
-    #: The document that the library was given last, and the step that it made of it.
-    _made: Optional[Tuple[bytes, Handle]] = None
+    #: The last document of this step, and the library's step that was made from it.
+    _cached: Optional[Tuple[bytes, Handle]] = None
 
     def __init__(
         self,
@@ -48,9 +50,7 @@ class WorkflowStep:
         self.step_type = step_type
         self.inputs: List[str] = inputs if inputs is not None else []
         self.outputs: List[str] = outputs if outputs is not None else []
-        #: Names of values of the context, and of entries of `env`, that nothing may tell.
         self.secrets: List[str] = secrets if secrets is not None else []
-        #: Whether outputs that were there before the step may stay as they were.
         self.kept = kept
         self.timeout = timeout
         self.output_limit = output_limit
@@ -58,7 +58,7 @@ class WorkflowStep:
 
     @property
     def name(self) -> str:
-        """The same as `identifier`."""
+        """The same as `identifier`; flowServ has both names."""
         return self.identifier
 
     def is_container_step(self) -> bool:
@@ -71,7 +71,7 @@ class WorkflowStep:
         return self.step_type == NOTEBOOK_STEP
 
     def to_document(self) -> Dict[str, Any]:
-        """Gives the step as the document that the library reads (docs/documents.md)."""
+        """Returns the step as the document that the library reads (docs/documents.md)."""
         document: Dict[str, Any] = {"name": self.identifier, "action": self._action()}
         if self.inputs or self.outputs:
             files: Dict[str, Any] = {"inputs": self.inputs, "outputs": self.outputs}
@@ -95,12 +95,15 @@ class WorkflowStep:
         return "<{} {!r}>".format(type(self).__name__, self.identifier)
 
     def __getstate__(self) -> Dict[str, Any]:
-        """Leaves out what belongs to this process, for `copy` and `pickle`."""
-        return {key: value for key, value in self.__dict__.items() if key != "_made"}
+        """Leaves out the library's step, which belongs to this process, for `copy` and `pickle`."""
+        return {key: value for key, value in self.__dict__.items() if key != "_cached"}
 
 
 class ContainerStep(WorkflowStep):
-    """A list of commands, run one after the other until one fails."""
+    """A list of commands that run one after the other, until one fails.
+
+    `image` is the container image; workers without containers ignore it. `env` has environment variables.
+    """
 
     def __init__(
         self,
@@ -117,15 +120,13 @@ class ContainerStep(WorkflowStep):
         secrets: Optional[List[str]] = None,
         kept: bool = False,
     ) -> None:
-        super().__init__(
-            identifier, CONTAINER_STEP, inputs, outputs, secrets, kept, timeout, output_limit, retries
-        )
+        super().__init__(identifier, CONTAINER_STEP, inputs, outputs, secrets, kept, timeout, output_limit, retries)
         self.image = image
         self.commands: List[str] = commands if commands is not None else []
         self.env: Dict[str, Any] = env if env is not None else {}
 
     def add(self, cmd: str) -> ContainerStep:
-        """Appends a command, and gives the step."""
+        """Appends a command, and returns the step."""
         self.commands.append(cmd)
         return self
 
@@ -137,27 +138,28 @@ class ContainerStep(WorkflowStep):
 
 
 class CodeStep(WorkflowStep):
-    """A Python function, called with the values of the context that it has parameters for.
+    """A Python function, called with those values of the context that it has parameters for.
 
-    `func` is a callable, or its import path as text. Its result is stored in the context under
-    `arg`; without one it is dropped. `varnames` maps names of parameters to names in the context,
-    where the two differ. A coroutine function is awaited, in an event loop of its own. A function
-    that does not tell its parameters, such as `max`, is a TypeError.
+    `func` is a callable, or an import path such as `package.module.function`. Its value is stored in the context under
+    `arg`, or discarded if `arg` is None. `varnames` maps parameter names to names in the context, where the two
+    differ. A coroutine is awaited in an event loop of its own. A function whose parameters Python cannot determine,
+    such as `max`, raises TypeError here.
 
-    The function runs in this process, on a thread of its own. Its working directory is the run
-    directory, also for the threads and processes that it starts, while the rest of the host keeps
-    its own; so any number of code steps may run at once. (Where the system refuses that, as
-    containers' seccomp profiles do, they run one at a time, and the result's `notes` say so.) What
-    it prints is the step's output. It cannot set signal handlers, because that takes the main thread.
+    The function runs in this process, on its own thread. The working directory of this thread, and of the threads and
+    processes that it starts, is the run directory; the rest of the host keeps its own. So any number of code steps may
+    run at the same time. (Where the system refuses that, as containers' seccomp profiles do, they run one at a time,
+    and the result's `notes` say so.) What the function prints is the step's output. It cannot set signal handlers,
+    because Python allows that only in the main thread.
 
-    - It returns: the object itself goes into the context. Commands see its `str()`.
-    - It raises: returncode 1, the trace as the last piece of `stderr`, the exception on the
-      result, and the context as it was. An import path that leads nowhere is `spawn_failed`.
-    - It calls `sys.exit`: the returncode is the exit status that a process would have, and 0 is
-      as if it had returned None. The host does not exit.
-    - It raises what is no Exception, such as KeyboardInterrupt: whoever waits for it gets that.
-    - Its step is cancelled (Ctrl-C in the host does so) or times out: it gets KeyboardInterrupt,
-      and the worker's `grace` to end. Then it is given up, and goes on on its thread.
+    - If it returns, the object itself is stored in the context. Commands see its `str()`.
+    - If it raises, the returncode is 1, the last piece of `stderr` is the trace, the result has the exception, and
+      the context is unchanged. An import path that leads to no function has the outcome `spawn_failed`.
+    - If it calls `sys.exit`, the returncode is the exit status that a process would have; 0 is the same as returning
+      None. The host does not exit.
+    - If it raises a BaseException that is no Exception, such as KeyboardInterrupt, the waiting caller gets that
+      exception.
+    - If its step is cancelled (also by Ctrl-C in the host) or times out, KeyboardInterrupt is raised in it, and it has
+      the worker's `grace` to end. After that it is abandoned, and goes on running on its thread.
     """
 
     def __init__(
@@ -175,11 +177,9 @@ class CodeStep(WorkflowStep):
         secrets: Optional[List[str]] = None,
         kept: bool = False,
     ) -> None:
-        super().__init__(
-            identifier, FUNCTION_STEP, inputs, outputs, secrets, kept, timeout, output_limit, retries
-        )
+        super().__init__(identifier, FUNCTION_STEP, inputs, outputs, secrets, kept, timeout, output_limit, retries)
         if not isinstance(func, str):
-            parameters_of(func)  # What cannot be called is said here and now.
+            parameters_of(func)  # It raises TypeError for an object that cannot be called.
         self.func = func
         self.arg = arg
         self.varnames: Dict[str, str] = varnames if varnames is not None else {}
@@ -194,7 +194,11 @@ class CodeStep(WorkflowStep):
 
 
 class NotebookStep(WorkflowStep):
-    """A notebook, run with those of its `params` that the context has values for."""
+    """A Jupyter notebook, run with those of its `params` that the context has values for.
+
+    `notebook` and `output` are paths in the run directory, and `requirements` are packages for a worker that makes an
+    image.
+    """
 
     def __init__(
         self,
@@ -213,11 +217,9 @@ class NotebookStep(WorkflowStep):
         secrets: Optional[List[str]] = None,
         kept: bool = False,
     ) -> None:
-        super().__init__(
-            identifier, NOTEBOOK_STEP, inputs, outputs, secrets, kept, timeout, output_limit, retries
-        )
+        super().__init__(identifier, NOTEBOOK_STEP, inputs, outputs, secrets, kept, timeout, output_limit, retries)
         self.notebook = notebook
-        # Where the notebook is a reference, the library finds the name.
+        # flowServ has this attribute from the beginning, so it is computed here. A reference is left to the library.
         self.output = output or (None if notebook.startswith("$[[") else _output_of(notebook))
         self.requirements: List[str] = requirements if requirements is not None else []
         self.params: List[str] = params if params is not None else []
@@ -237,83 +239,127 @@ class NotebookStep(WorkflowStep):
 
 
 class TemplateStep(WorkflowStep):
-    """A step of a template that is not known before there are arguments: its action is one of them, say.
+    """A step of a template whose type is not known before there are arguments, because its action is one of them.
 
-    `document` is the step as the template has it.
+    `action` is what the template has: a reference such as `$[[name]]`, or an object that only the library can judge.
+    `files` is None where `inputs` and `outputs` say all, and else what the template has in their place.
     """
 
-    def __init__(self, document: Dict[str, Any]) -> None:
-        self.document = document
-        super().__init__(document["name"], TEMPLATE_STEP)
+    def __init__(self, identifier: str, action: Any, files: Any = None, **common: Any) -> None:
+        super().__init__(identifier, TEMPLATE_STEP, **common)
+        self.action = action
+        self.files = files
+        #: Keys that no step has. The library refuses them when the workflow is run, and says where they are.
+        self.unknown: Dict[str, Any] = {}
 
     def to_document(self) -> Dict[str, Any]:
-        return self.document
+        document = super().to_document()
+        if self.files is not None:
+            document["files"] = self.files
+        return {**document, **self.unknown}
+
+    def _action(self) -> Any:
+        return self.action
 
 
-#: What the parts of a step's document may have.
-_FILES_KEYS = {"inputs", "outputs", "kept"}
-_STEP_KEYS = {"name", "files", "action", "secrets", "timeout", "output_limit", "retries"}
-_ACTION_KEYS = {
-    FUNCTION_STEP: {"func", "arg", "variables"},
-    NOTEBOOK_STEP: {"notebook", "output", "params", "requirements", "variables"},
-    CONTAINER_STEP: {"environment", "commands", "env"},
-}
+def step_of(document: Mapping[str, Any]) -> WorkflowStep:
+    """Returns the step that a template describes, as an object that can be changed.
 
-
-def step_of(document: Dict[str, Any]) -> WorkflowStep:
-    """Gives the step that a template describes.
-
-    Where a reference stands for more than a text or a list, or something is wrong that the library
-    can only tell when there are arguments, that is a `TemplateStep`.
+    The library checks a step with references only when it has the arguments. So this function checks nothing: what it
+    cannot express as the attributes of another class becomes a `TemplateStep`, which repeats it to the library.
     """
-    try:
-        step = _read_step(document)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        step = None
-    return TemplateStep(document) if step is None else step
-
-
-def _read_step(document: Dict[str, Any]) -> Optional[WorkflowStep]:
-    action, files = document["action"], document.get("files", {})
-    kind = FUNCTION_STEP if "func" in action else NOTEBOOK_STEP if "notebook" in action else CONTAINER_STEP
-    if not isinstance(document.get("secrets", []), list) or not isinstance(document.get("retries", {}), dict):
-        return None
-    if set(document) - _STEP_KEYS or set(action) - _ACTION_KEYS[kind] or set(files) - _FILES_KEYS:
-        return None
-    if not isinstance(files.get("kept", False), bool):
-        return None
-    facts: Dict[str, Any] = {
-        "inputs": files.get("inputs"),
-        "outputs": files.get("outputs"),
-        "kept": files.get("kept", False),
-        **{key: document.get(key) for key in ("secrets", "timeout", "output_limit", "retries")},
+    rest = dict(document)
+    name, action, files = rest.pop("name"), rest.pop("action", None), rest.pop("files", None)
+    common: Dict[str, Any] = {
+        key: rest.pop(key) for key in ("secrets", "timeout", "output_limit", "retries") if key in rest
     }
-    name = document["name"]
-    if kind == CONTAINER_STEP:
-        pairs = action.get("env", {})
-        env = dict(pairs) if isinstance(pairs, dict) else {pair["key"]: pair["value"] for pair in pairs}
-        return ContainerStep(name, action["environment"], action["commands"], env, **facts)
-    varnames = {pair["arg"]: pair["var"] for pair in action.get("variables", [])}
-    if kind == FUNCTION_STEP:
-        if not isinstance(action["func"], str):
-            return None
-        return CodeStep(name, action["func"], action.get("arg"), varnames, **facts)
-    parts = (action["notebook"], action.get("output"), action.get("requirements"), action.get("params"))
-    return NotebookStep(name, *parts, varnames, **facts)
+    listed = dict(files) if isinstance(files, Mapping) else {}
+    keys: Dict[str, Any] = {key: listed.pop(key) for key in ("inputs", "outputs", "kept") if key in listed}
+    if listed or not (files is None or isinstance(files, Mapping)):
+        keys, unusual_files = {}, files
+    else:
+        unusual_files = None
+    if unusual_files is None and not rest and isinstance(action, Mapping):
+        step = _known_step(name, dict(action), {**common, **keys})
+        if step is not None:
+            return step
+    template_step = TemplateStep(name, action, unusual_files, **common, **keys)
+    template_step.unknown = rest
+    return template_step
+
+
+def _known_step(name: str, action: Dict[str, Any], common: Dict[str, Any]) -> Optional[WorkflowStep]:
+    """Returns a step of one of the three types, or None where its class cannot express the action."""
+    kind = FUNCTION_STEP if "func" in action else NOTEBOOK_STEP if "notebook" in action else CONTAINER_STEP
+    try:
+        if kind == CONTAINER_STEP:
+            env = action.pop("env", {})
+            env = dict(env) if isinstance(env, Mapping) else _mapping(env, "key", "value")
+            step: WorkflowStep = ContainerStep(name, action.pop("environment"), action.pop("commands"), env, **common)
+        elif kind == FUNCTION_STEP:
+            varnames = _mapping(action.pop("variables", []), "arg", "var")
+            if not isinstance(action["func"], str):
+                return None
+            step = CodeStep(name, action.pop("func"), action.pop("arg", None), varnames, **common)
+        else:
+            varnames = _mapping(action.pop("variables", []), "arg", "var")
+            optional = {key: action.pop(key) for key in ("output", "requirements", "params") if key in action}
+            step = NotebookStep(name, action.pop("notebook"), varnames=varnames, **optional, **common)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return None if action else step
+
+
+def _mapping(pairs: Any, key: str, value: str) -> Dict[str, Any]:
+    """Reads an array of pairs. Raises an exception for anything else, and for a pair with further keys."""
+    if any(set(pair) != {key, value} for pair in pairs):
+        raise ValueError(pairs)
+    return {pair[key]: pair[value] for pair in pairs}
+
+
+def referenced_values(
+    step: WorkflowStep, context: Mapping[str, Any], secrets: Sequence[str], has_interpreter: bool = False
+) -> Dict[str, Any]:
+    """Returns the values of the context that the library needs for a step; it does not look at the others.
+
+    `secrets` are those of the worker. `has_interpreter` says that functions run in a process of their own, which
+    gets all values as JSON. Functions of this process get the objects themselves.
+    """
+    if isinstance(step, CodeStep):
+        if has_interpreter:
+            return {name: as_json(value) for name, value in context.items()}
+        return {name: as_json(context[name]) for name in (*secrets, *step.secrets) if name in context}
+    names = [*secrets, *step.secrets]
+    if isinstance(step, NotebookStep):
+        names += [step.varnames.get(name, name) for name in step.params]
+    values = placeholder_values(step.commands, context) if isinstance(step, ContainerStep) else {}
+    values.update({name: context[name] for name in names if name in context})
+    return values
 
 
 def parameters_of(function: Callable[..., Any]) -> Sequence[str]:
-    """Gives the names of the parameters that can be given by name; a TypeError if the function does not tell them."""
-    if type(function) is FunctionType and not hasattr(function, "__wrapped__") and not hasattr(function, "__signature__"):
+    """Returns the names of the parameters that can be passed by name. Raises TypeError if they cannot be determined."""
+    if (
+        type(function) is FunctionType
+        and not hasattr(function, "__wrapped__")
+        and not hasattr(function, "__signature__")
+    ):
         code = function.__code__
         if code.co_flags & inspect.CO_ASYNC_GENERATOR:
-            raise _no_function(function, "is an asynchronous generator, which returns no value", "an async def that returns")
+            raise _no_function(
+                function, "is an asynchronous generator, which returns no value", "an async def that returns"
+            )
         return code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]
     if not callable(function):
-        raise TypeError("{!r} is a {}, not a function or the import path of one".format(function, type(function).__name__))
+        raise TypeError(
+            "{!r} is a {}, not a function or the import path of one".format(function, type(function).__name__)
+        )
     called = getattr(function, "func", function) if hasattr(function, "keywords") else function
-    if any(inspect.isasyncgenfunction(part) for part in (function, called, getattr(type(called), "__call__", None))):
-        raise _no_function(function, "is an asynchronous generator, which returns no value", "an async def that returns")
+    parts = (function, called, getattr(type(called), "__call__", None))  # noqa: B004 - the method itself is needed
+    if any(map(inspect.isasyncgenfunction, parts)):
+        raise _no_function(
+            function, "is an asynchronous generator, which returns no value", "an async def that returns"
+        )
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:
@@ -329,22 +375,20 @@ def _no_function(function: Any, why: str, instead: str) -> TypeError:
 
 
 def handle_of(step: Any) -> Handle:
-    """Gives the library's step for a Python step as it is now.
+    """Returns the library's step for a Python step as it is now.
 
-    The one that was made last is kept until the document differs. It is not closed then: another
-    thread may be running it, and it goes when the last one has let go of it.
+    The last one is reused as long as the document is the same. It is not closed when another one replaces it, because
+    another thread may be running it; it is released with its last reference.
     """
     if not isinstance(step, WorkflowStep):
-        raise errors.StepTypeError(
-            errors.STEP_TYPE, "{!r} is a {}, not a step".format(step, type(step).__name__)
-        )
+        raise errors.StepTypeError(errors.STEP_TYPE, "{!r} is a {}, not a step".format(step, type(step).__name__))
     document = encoded(step.to_document(), "the step {!r}".format(step.identifier))
-    # Read and written as one value, so that another thread never sees half of a change.
-    made_last = step._made
-    if made_last is not None and made_last[0] == document:
-        return made_last[1]
-    handle = Handle(made(LIB.fw_step_create, document, len(document)), LIB.fw_step_free, "the step")
-    step._made = (document, handle)
+    # The cache is read and written as one value, so that another thread never sees half of a change.
+    cached = step._cached
+    if cached is not None and cached[0] == document:
+        return cached[1]
+    handle = Handle(create(LIB.fw_step_create, document, len(document)), LIB.fw_step_free, "the step")
+    step._cached = (document, handle)
     return handle
 
 
@@ -363,5 +407,5 @@ def _arguments(varnames: Dict[str, str]) -> List[Dict[str, str]]:
 
 
 def _output_of(notebook: str) -> str:
-    """Gives the default name of the notebook that is written: `a.ipynb` gives `a.out.ipynb`."""
+    """Returns the default name of the output notebook: `a.out.ipynb` for `a.ipynb`."""
     return (notebook[:-6] if notebook.endswith(".ipynb") else notebook) + ".out.ipynb"

@@ -1,4 +1,4 @@
-"""Builders of volume specifications, with the parameters of flowServ's, and the two ways of naming several."""
+"""Builders of volume specifications with flowServ's parameters, and `VolumeManager`, which collects several."""
 
 from __future__ import annotations
 
@@ -7,30 +7,26 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 from .specs import Spec
 
-#: The name of the volume of a run that workers without a `volume` have access to.
+#: The name of the volume that workers without a `volume` use.
 DEFAULT_STORE = "__default__"
 
 
 def FStore(basedir: Union[str, "os.PathLike[str]"], identifier: Optional[str] = None) -> Spec:
-    """Gives the specification of a directory of this machine."""
+    """Returns the specification of a directory of this machine."""
     return _spec("fs", identifier, basedir=os.fspath(basedir))
 
 
-def S3Bucket(
-    bucket: str, prefix: Optional[str] = None, identifier: Optional[str] = None, **arguments: Any
-) -> Spec:
-    """Gives the specification of a bucket that is spoken to as Amazon's S3.
+def S3Bucket(bucket: str, prefix: Optional[str] = None, identifier: Optional[str] = None, **arguments: Any) -> Spec:
+    """Returns the specification of a bucket of Amazon S3, or of a service with the same protocol.
 
-    `arguments` are `endpoint`, `region`, `access_key`, `secret_key`, `session_token`, `profile`
-    and `timeout`; what is not given is found where Amazon's own tools look for it.
+    `arguments` are `endpoint`, `region`, `access_key`, `secret_key`, `session_token`, `profile` and `timeout`. Values
+    that are not given are looked up where Amazon's own tools find them.
     """
     return _spec("s3", identifier, bucket=bucket, prefix=prefix, **arguments)
 
 
-def GCBucket(
-    bucket: str, prefix: Optional[str] = None, identifier: Optional[str] = None, **arguments: Any
-) -> Spec:
-    """Gives the specification of a bucket of Google Cloud Storage; `arguments` as for `S3Bucket`."""
+def GCBucket(bucket: str, prefix: Optional[str] = None, identifier: Optional[str] = None, **arguments: Any) -> Spec:
+    """Returns the specification of a bucket of Google Cloud Storage; `arguments` as for `S3Bucket`."""
     return _spec("gc", identifier, bucket=bucket, prefix=prefix, **arguments)
 
 
@@ -44,10 +40,10 @@ def Sftp(
     identifier: Optional[str] = None,
     **arguments: Any,
 ) -> Spec:
-    """Gives the specification of a directory on a server that is reached by SFTP.
+    """Returns the specification of a directory on an SFTP server.
 
-    `arguments` are `username`, `password`, `private_key`, `passphrase` and `known_hosts`. The host
-    key is checked in any case.
+    `arguments` are `username`, `password`, `private_key`, `passphrase` and `known_hosts`. The host key is always
+    checked.
     """
     return _spec(
         "sftp",
@@ -63,16 +59,14 @@ def Sftp(
 
 
 class VolumeManager:
-    """The volumes of a run, and which files they have from the beginning.
+    """The volumes of a run, and the files that they have at its beginning.
 
-    `stores` are specifications, one of which has the name `DEFAULT_STORE`; `files` maps keys to the
-    names of the volumes that have their latest version.
+    `stores` are specifications, one of which has the name `DEFAULT_STORE`. `files` maps keys to the names of the
+    volumes that have their latest version. Raises ValueError if the default volume is missing or a name is unknown.
     """
 
-    def __init__(
-        self, stores: Sequence[Spec], files: Optional[Mapping[str, Sequence[str]]] = None
-    ) -> None:
-        names = [_name(store) for store in stores]
+    def __init__(self, stores: Sequence[Spec], files: Optional[Mapping[str, Sequence[str]]] = None) -> None:
+        names = [volume_name(store) for store in stores]
         if DEFAULT_STORE not in names:
             raise ValueError("there is no volume with the name {!r}".format(DEFAULT_STORE))
         listed: Dict[str, List[str]] = {name: [] for name in names if name is not None}
@@ -92,11 +86,12 @@ class VolumeManager:
 
 
 def DefaultVolume(basedir: Union[str, "os.PathLike[str]"]) -> VolumeManager:
-    """Gives the volumes of a run that has one directory."""
+    """Returns the volumes of a run that uses a single directory."""
     return VolumeManager([FStore(basedir, DEFAULT_STORE)])
 
 
-def _name(store: Spec) -> Optional[str]:
+def volume_name(store: Spec) -> Optional[str]:
+    """Returns the name in the specification of a volume; flowServ's documents have it under `id`."""
     name: Optional[str] = store.get("name", store.get("id"))
     return name
 

@@ -1,6 +1,8 @@
 """Puts the package of this checkout on the path, and gives the tests what they share."""
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -72,9 +74,31 @@ def python_env():
 
 
 @pytest.fixture
+def interrupt(python_env, tmp_path, wait_until):
+    """Runs a script, sends it a signal when each of the files appears, and returns what it printed."""
+
+    def interrupt(script, *files, number=signal.SIGINT):
+        with subprocess.Popen(
+            [sys.executable, "-c", script],
+            env=python_env,
+            cwd=str(tmp_path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True,
+        ) as process:
+            for name in files:
+                wait_until((tmp_path / name).exists)
+                process.send_signal(number)
+            out, err = process.communicate(timeout=HANG)
+        assert (process.returncode, err) == (0, "")
+        return out
+
+    return interrupt
+
+
+@pytest.fixture
 def run_python(python_env, tmp_path):
     """Runs a script in an interpreter of its own, and gives what it wrote and its status."""
-    import subprocess
 
     def run(script, **variables):
         return subprocess.run(

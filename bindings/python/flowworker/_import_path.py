@@ -1,0 +1,1 @@
+../../../Sources/CRunner/Runner/import_path.py

@@ -1,0 +1,95 @@
+"""A message is one short line of plain text, whatever the names in it are."""
+
+import sys
+import unicodedata
+
+import pytest
+
+import flowworker
+from flowworker import CodeStep, ContainerStep, SerialWorkflow, WorkerPool, create_worker
+
+STEERING = "\r\n\x1b[31m\x7f\x85\x9b\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff"
+LONG = "n" * 2_000_000
+
+
+def plain(message, size=1500):
+    assert not [character for character in message if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp", "Cs")]
+    assert 0 < len(message) <= size
+    return message
+
+
+def refused(make, *arguments):
+    with pytest.raises(flowworker.FlowWorkerError) as caught:
+        make(*arguments)
+    return plain(caught.value.message)
+
+
+def template(parameters, reference):
+    steps = [{"name": "s", "action": "$[[%s]]" % reference}]
+    return SerialWorkflow.from_template({"workflow": {"steps": steps}, "parameters": parameters}).run({}, rundir="/")
+
+
+@pytest.mark.parametrize("name", ["a" + STEERING + "b", LONG], ids=["steering", "long"])
+def test_names(name):
+    refused(template, [{"name": name, "dtype": "int"}], "b" + name)
+    refused(template, [{"name": name, "dtype": "int"}] * 2, "x")
+    refused(template, [{"name": name, "dtype": name}], "x")
+    refused(create_worker, {name: 1})
+    refused(create_worker, {"name": name, "type": "subprocess", "options": {name: 1}})
+    refused(create_worker, {"name": name, "type": "subprocess", "env": {name + "=": ""}})
+    refused(lambda: WorkerPool(workers=[{"name": name, "type": "code"}] * 2).get(ContainerStep("s", "", [])))
+    volume = {"name": name, "type": "fs", "args": {"basedir": "/x"}}
+    refused(lambda: WorkerPool(workers=[], volumes=[volume, volume]).get(ContainerStep("s", "", [])))
+
+
+def test_of_many_names_ten():
+    names = [{"name": "p%d" % index + "q" * 60, "dtype": "int"} for index in range(20_000)]
+    message = refused(template, names, "zz")
+    assert message.endswith(" and 19990 others") and message.count('"') == 20
+
+
+@pytest.mark.parametrize("name", ["a" + STEERING + "b", "n" * 100_000], ids=["steering", "long"])
+def test_results(rundir, name):
+    worker = create_worker({"name": name, "type": "subprocess"})
+    result = worker.exec(ContainerStep(name, "", ["false # " + name.replace("\r\n", " ")]), {}, rundir)
+    plain(result.message)
+    plain(worker.exec(ContainerStep("s", "", ["true"]), {}, str(rundir / name[:200])).message)
+
+
+def test_exceptions_in_an_interpreter(rundir):
+    text = "line one\nline two \x1b[31mred\u202e" + "x" * 10000 + "\nlast words"
+    (rundir / "mod.py").write_text(
+        "def f(): raise ValueError(%r)\ndef g(): raise type('A\\nB\\x9b', (Exception,), {})('m')\n" % text
+    )
+    spec = {"name": "c", "type": "code", "env": {"PYTHONPATH": str(rundir)}, "options": {"python": sys.executable}}
+    for name in ("f", "g"):
+        with create_worker(spec) as worker:
+            message = plain(worker.exec(CodeStep("s", "mod." + name), {}, rundir).message, 500)
+        assert name == "g" or "ValueError: line one line two" in message and message.endswith("last words")
+
+
+def test_names_are_bytes(tmp_path):
+    one, two = "\u00e9", "e\u0301"
+    worker = create_worker(
+        {
+            "name": "w",
+            "type": "subprocess",
+            "env": [{"key": "A" + one, "value": "1"}, {"key": "A" + two, "value": "2"}],
+            "variables": {"v" + one: "1", "v" + two: "2"},
+        }
+    )
+    plan = worker.plan(ContainerStep("s", "", ["true"]), {}, tmp_path)
+    assert plan["environment"] == {"A" + one: "1", "A" + two: "2"}
+    steps = [
+        {"name": one, "action": {"environment": "", "commands": ["$[[%s]]" % one]}},
+        {"name": two, "action": {"environment": "", "commands": ["$[[%s]]" % two]}},
+    ]
+    parameters = [{"name": name, "dtype": "string"} for name in (one, two)]
+    workers = [{"name": name, "type": "subprocess", "volume": "v" + name} for name in (one, two)]
+    volumes = [{"name": "v" + name, "type": "fs", "args": {"basedir": str(tmp_path / name)}} for name in (one, two)]
+    pool = WorkerPool(workers=workers, managers={one: one, two: two}, volumes=volumes)
+    flow = SerialWorkflow.from_template({"workflow": {"steps": steps}, "parameters": parameters}, workers=pool)
+    result = flow.run({one: "pwd > f; echo 1", two: "pwd > f; echo 2"}, rundir=tmp_path)
+    assert result.stdout == ["1\n", "2\n"]
+    for name in (one, two):
+        assert (tmp_path / name / "f").read_text().strip() == str(tmp_path / name)

@@ -1,0 +1,248 @@
+"""A container engine on a Unix socket, for tests, that does one thing wrong.
+
+It speaks as much of Docker's API as a step needs. Its containers print "hello" and end with status 0 as soon as they
+have been started. `faults` says what goes wrong, by call: `{"create": "hang"}`.
+"""
+
+import json
+import os
+import re
+import socket
+import struct
+import tempfile
+import threading
+
+OUT = b"hello\n"
+
+#: What can be wrong with any call.
+FAULTS = {
+    "hang": "no answer",
+    "drip": "an answer that never becomes complete",
+    "interim": "interim answers, and no other",
+    "head": "a head without an end",
+    "body": "a body without an end",
+    "status": "an error without an end",
+    "close": "the connection is closed",
+}
+
+
+def frame(stream, data, size=None):
+    return struct.pack(">BxxxL", stream, len(data) if size is None else size) + data
+
+
+def name_of(method, path):
+    path = re.sub(r"^/v[0-9.]+", "", path).split("?")[0]
+    found = re.fullmatch(r"/(containers|exec|images)/([^/]+)(?:/(\w+))?", path)
+    if not found:
+        return {"/_ping": "ping", "/info": "info"}.get(path, path)
+    what, which, verb = found.groups()
+    if what == "images":
+        return "pull" if which == "create" else "image"
+    if what == "containers":
+        if which in ("create", "json"):
+            return {"create": "create", "json": "list"}[which]
+        return {"json": "inspect", None: "delete"}.get(verb, verb)
+    return {"start": "execstart", "json": "execjson"}[verb]
+
+
+class FaultyEngine:
+    """`seen` are the calls that have come. `release()` ends what `"runs"` lets run; `freeze()` lets nothing be answered
+    any more."""
+
+    def __init__(self, faults=None, has_image=True):
+        self.faults = dict(faults or {})
+        self.has_image = has_image
+        self.seen = []
+        self.started = threading.Event()
+        self.released = threading.Event()
+        self.closing = threading.Event()
+        self.is_frozen = False
+        self.directory = tempfile.TemporaryDirectory(prefix="fw")
+        self.path = os.path.join(self.directory.name, "s")
+        self.host = "unix://" + self.path
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(64)
+        self.connections = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self.closing.set()
+        self.started.set()
+        self.released.set()
+        for connection in [self.listener, *self.connections]:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            connection.close()
+        self.directory.cleanup()
+
+    def release(self):
+        self.released.set()
+
+    def freeze(self):
+        self.is_frozen = True
+
+    def _accept(self):
+        while True:
+            try:
+                connection = self.listener.accept()[0]
+            except OSError:
+                return
+            self.connections.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        try:
+            with connection, connection.makefile("rb") as lines:
+                while self._answer_one(connection, lines):
+                    pass
+        except (OSError, ValueError):
+            pass
+
+    def _answer_one(self, connection, lines):
+        request = lines.readline().decode()
+        if not request:
+            return False
+        length = 0
+        while True:
+            line = lines.readline().strip()
+            if not line:
+                break
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        lines.read(length)
+        method, path, _ = request.split()
+        call = name_of(method, path)
+        self.seen.append(call)
+        fault = "hang" if self.is_frozen else self.faults.get(call)
+        if isinstance(fault, (list, tuple)):
+            # A status, and what is said with it.
+            self._say(connection, *fault)
+            return True
+        if fault in FAULTS:
+            return self._go_wrong(connection, fault)
+        return self._answer(connection, call, fault) is not False
+
+    def _say(self, connection, status, body=b"", head=b""):
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        connection.sendall(
+            b"HTTP/1.1 %d X\r\nApi-Version: 1.43\r\n%sContent-Length: %d\r\n\r\n%s" % (status, head, len(body), body)
+        )
+
+    def _go_wrong(self, connection, fault):
+        if fault == "close":
+            return False
+        if fault == "body":
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000\r\n\r\n")
+        elif fault == "status":
+            connection.sendall(b"HTTP/1.1 500 X\r\nContent-Length: 9000000000\r\n\r\n")
+        elif fault in ("head", "drip"):
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        piece = {
+            "body": b" " * 65536,
+            "status": b"no " * 20000,
+            "head": b"X: y\r\n" * 1000,
+            "interim": b"HTTP/1.1 102 P\r\n\r\n",
+            "drip": b"X",
+        }.get(fault)
+        pause = 0.02 if fault in ("drip", "interim") else 0
+        while not self.closing.wait(pause):
+            if piece is None:
+                self.closing.wait()
+                break
+            connection.sendall(piece)
+        return False
+
+    def _answer(self, connection, call, fault):
+        raw = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
+        chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        if call == "ping":
+            self._say(connection, 200, b"OK")
+        elif call == "info":
+            self._say(connection, 200, {"SecurityOptions": []})
+        elif call == "list":
+            self._say(connection, 200, [])
+        elif call == "image":
+            image = {"Id": "sha256:" + "a" * 64, "Config": {"Cmd": ["sh"]}, "RepoDigests": []}
+            self._say(connection, 200 if self.has_image else 404, image)
+        elif call == "pull":
+            connection.sendall(chunked)
+            self._pull(connection, fault)
+            self.has_image = True
+        elif call == "create":
+            self._say(connection, 201, {"Id": "c" * 64})
+        elif call == "start":
+            self._say(connection, 204)
+            self.started.set()
+        elif call == "attach":
+            connection.sendall(raw)
+            self.started.wait()
+            self._output(connection, fault)
+            return False
+        elif call == "wait":
+            connection.sendall(chunked)
+            self.started.wait()
+            if fault in ("runs", "missed"):
+                self.released.wait()
+            status = (
+                {"StatusCode": 0} if fault != "told" else {"StatusCode": 0, "Error": {"Message": "\x1b[31mno\n\x9b1m"}}
+            )
+            body = json.dumps(status).encode()
+            connection.sendall(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+        elif call == "inspect":
+            runs = self.faults.get("wait") == "runs" and not self.released.is_set()
+            state = {"Status": "running" if runs else "exited", "Running": runs, "ExitCode": 7, "OOMKilled": False}
+            self._say(connection, 200, {"State": state})
+        elif call in ("kill", "delete"):
+            if call == "kill":
+                self.released.set()
+            self._say(connection, 204)
+        elif call == "exec":
+            self._say(connection, 201, {"Id": "e"})
+        elif call == "execstart":
+            connection.sendall(raw)
+            self._output(connection, fault)
+            return False
+        elif call == "execjson":
+            self._say(connection, 200, {"Running": False, "Pid": 7, "ExitCode": 0})
+        else:
+            self._say(connection, 404, {"message": "no such call"})
+        return True
+
+    def _pull(self, connection, fault):
+        def chunk(data):
+            connection.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+
+        line = b'{"status":"Downloading","id":"l%d","progressDetail":{"current":1,"total":9223372036854775807}}\n'
+        number = 0
+        chunk(line % number)
+        while fault == "endless" and not self.closing.is_set():
+            chunk(b"".join(line % (number + offset) for offset in range(1000)))
+            number += 1000
+        if fault == "oneline":
+            while not self.closing.is_set():
+                chunk(b"x" * 100000)
+        if fault == "silent":
+            self.closing.wait()
+        chunk(b'{"status":"Pull complete","id":"l0"}\n')
+        connection.sendall(b"0\r\n\r\n")
+
+    def _output(self, connection, fault):
+        if fault == "cut":
+            connection.sendall(frame(1, OUT, size=100))
+        elif fault == "cuthead":
+            connection.sendall(frame(1, OUT) + b"\x01\0\0")
+        elif fault == "noframes":
+            connection.sendall(frame(1, OUT) + b"Internal Server Error\n")
+        else:
+            connection.sendall(frame(1, OUT))
+        # A flood comes to the bound of what may follow an end; what drips never does.
+        while fault in ("flood", "drip") and not self.closing.wait(0.001 if fault == "drip" else 0):
+            connection.sendall(frame(1, b"y" * 1000))
+        if fault == "silent":
+            self.closing.wait()
+        if self.faults.get("wait") == "runs":
+            self.released.wait()

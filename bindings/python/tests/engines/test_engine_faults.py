@@ -1,0 +1,293 @@
+"""An engine that does not answer, does not stop, or breaks off: each step ends, and says what is missing."""
+
+import re
+import socket
+import threading
+import time
+
+import faulty_engine
+import pytest
+
+import flowworker
+
+#: Seconds; no test depends on how long it is. An engine's time for an answer where that is not to come first.
+LONG = 3600
+
+#: The calls of a step, by the use of its container.
+CALLS = {
+    "command": ["ping", "image", "pull", "create", "attach", "wait", "start"],
+    "step": ["ping", "image", "pull", "create", "start", "exec", "execstart", "execjson"],
+}
+EACH_CALL = [(use, call) for use, calls in CALLS.items() for call in calls]
+#: Where a command has ended, and the engine does not come to an end.
+BEHIND_THE_END = [
+    ("command", {"attach": "drip"}),
+    ("step", {"execstart": "drip"}),
+    ("step", {"execjson": "hang"}),
+]
+#: Where the engine does not do what is asked for when a command is to end.
+AT_THE_END = [
+    ("command", {"wait": "runs", "kill": "hang"}),
+    ("command", {"wait": "runs", "delete": "hang"}),
+    ("command", {"wait": "hang", "delete": "hang"}),
+    ("command", {"attach": "flood", "wait": "runs"}),
+]
+
+
+@pytest.fixture
+def engine():
+    engines = []
+
+    def make(faults=None, **options):
+        engines.append(faulty_engine.FaultyEngine(faults, **options))
+        return engines[-1]
+
+    yield make
+    for one in engines:
+        one.close()
+
+
+def worker(engine, timeout=LONG, **options):
+    options = {"host": engine.host, "grace": 0.1, "engine_timeout": timeout, **options}
+    return flowworker.create_worker({"name": "d", "type": "docker", "options": options})
+
+
+def step(*commands):
+    return flowworker.ContainerStep("s", "img", list(commands or ["true"]))
+
+
+def faulty(engine, call, fault):
+    return engine({call: fault}, has_image=call != "pull")
+
+
+def check_line(message):
+    """One line of plain text, and not too long."""
+    assert message and not re.search("[\x00-\x1f\x7f-\x9f]", message) and len(message) < 3000
+
+
+def test_an_engine_without_a_fault(engine, rundir):
+    for use in CALLS:
+        result = worker(engine(has_image=False), container=use).exec(step("true", "true"), {}, rundir)
+        assert (result.outcome, result.returncode, result.stdout) == ("exited", 0, ["hello\n", "hello\n"])
+        assert result.incomplete == [] and result.message is None
+
+
+# --- an engine that accepts, and does not answer --------------------------------------------------------
+
+
+@pytest.mark.parametrize("use, call", EACH_CALL)
+def test_no_answer_without_a_timeout(engine, rundir, use, call):
+    there = faulty(engine, call, "hang")
+    result = worker(there, 0.3, container=use).exec(step(), {}, rundir)
+    assert call in there.seen and (result.outcome, result.returncode) == ("engine_failed", 1)
+    assert "did not answer within 0.3 s" in result.message and there.host in result.message
+    check_line(result.message)
+
+
+@pytest.mark.parametrize("fault", sorted(faulty_engine.FAULTS))
+@pytest.mark.parametrize("call", ["ping", "image", "create", "start"])
+def test_an_answer_without_an_end(engine, rundir, call, fault):
+    result = worker(faulty(engine, call, fault), 1).exec(step(), {}, rundir)
+    assert (result.outcome, result.returncode) == ("engine_failed", 1)
+    check_line(result.message)
+
+
+@pytest.mark.parametrize("use, call", EACH_CALL)
+def test_a_timeout_reaches_each_call(engine, rundir, use, call):
+    there = faulty(engine, call, "hang")
+    result = worker(there, container=use).exec(step(), {}, rundir, timeout=0.3)
+    assert call in there.seen and (result.outcome, result.returncode) == ("timeout", 1)
+
+
+@pytest.mark.parametrize("use, call", EACH_CALL)
+def test_a_cancel_reaches_each_call(engine, rundir, wait_until, use, call):
+    there = faulty(engine, call, "hang")
+    task = worker(there, container=use).start(step(), {}, rundir)
+    ended = threading.Thread(target=task.wait)
+    ended.start()
+    wait_until(lambda: call in there.seen)
+    task.cancel()
+    assert task.wait().outcome == "cancelled"
+    ended.join()
+
+
+@pytest.mark.parametrize("use, faults", BEHIND_THE_END + AT_THE_END)
+def test_a_timeout_reaches_what_is_behind_the_end(engine, rundir, use, faults):
+    there = worker(engine(faults), 3 if "delete" in faults else LONG, container=use, output_limit=1000)
+    result = there.exec(step(), {}, rundir, timeout=0.5)
+    assert (result.outcome, result.returncode != 0) == ("timeout", True)
+    assert result.commands[0]["is_ended"] is ("delete" not in faults)
+
+
+@pytest.mark.parametrize("use, faults", BEHIND_THE_END)
+def test_a_cancel_reaches_what_is_behind_the_end(engine, rundir, wait_until, use, faults):
+    there = engine(faults)
+    task = worker(there, container=use, output_limit=1000).start(step(), {}, rundir)
+    ended = threading.Thread(target=task.wait)
+    ended.start()
+    wait_until(lambda: "attach" in there.seen or "execstart" in there.seen)
+    time.sleep(0.3)  # Until the end has been told: sooner the test shows less, and nothing wrong.
+    task.cancel()
+    assert task.wait().outcome == "cancelled"
+    ended.join()
+
+
+def test_a_deadline_reaches_what_is_behind_the_end(engine, rundir):
+    options = {"host": engine({"attach": "drip"}).host, "engine_timeout": LONG, "output_limit": 1000}
+    pool = flowworker.WorkerPool([{"name": "d", "type": "docker", "options": options}], {"s": "d"})
+    result = flowworker.SerialWorkflow([step()]).run(workers=pool, rundir=rundir, deadline=0.5)
+    assert (result.outcome, result.returncode != 0) == ("timeout", True)
+
+
+def test_a_flood_behind_the_end_has_an_end(engine, rundir):
+    result = worker(engine({"attach": "flood"}), 0.5, output_limit=1000).exec(step(), {}, rundir)
+    assert (result.outcome, result.incomplete) == ("engine_failed", ["stdout", "stderr"])
+    assert "keeps sending output" in result.message and result.commands[0]["exit_code"] == 0
+
+
+def test_a_flood_behind_the_end_takes_no_memory(engine, rundir):
+    before = resident()
+    result = worker(engine({"attach": "flood"})).exec(step(), {}, rundir)
+    assert (result.outcome, result.incomplete) == ("engine_failed", ["stdout", "stderr"])
+    assert resident() - before < 512 << 20
+
+
+def resident():
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+
+
+def test_what_only_an_inspection_tells_is_not_waited_for(engine, rundir):
+    result = worker(engine({"inspect": "hang"}), 0.5).exec(step(), {}, rundir)
+    assert (result.outcome, result.returncode, result.incomplete) == ("exited", 0, [])
+
+
+# --- a command that runs -------------------------------------------------------------------------------
+
+
+def test_an_engine_that_hangs_while_a_command_runs(engine, rundir, wait_until):
+    there = engine({"wait": "runs"})
+    task = worker(there, 0.5).start(step(), {}, rundir)
+    ended = threading.Thread(target=task.wait)
+    ended.start()
+    wait_until(lambda: "start" in there.seen)
+    there.freeze()
+    result = task.wait()
+    ended.join()
+    assert (result.outcome, result.stdout) == ("engine_failed", ["hello\n"])
+    assert result.incomplete == ["stdout", "stderr"] and "did not answer within 0.5 s" in result.message
+
+
+def test_a_command_may_be_silent_for_long(engine, rundir, wait_until):
+    there = engine({"wait": "runs"})
+    task = worker(there, 0.2).start(step(), {}, rundir)
+    ended = threading.Thread(target=task.wait)
+    ended.start()
+    # The engine is asked for it now and then.
+    wait_until(lambda: there.seen.count("inspect") >= 4)
+    there.release()
+    result = task.wait()
+    ended.join()
+    assert (result.outcome, result.returncode, result.incomplete) == ("exited", 0, [])
+
+
+def test_an_end_that_the_engine_does_not_tell(engine, rundir):
+    result = worker(engine({"wait": "missed"}), 0.5).exec(step(), {}, rundir)
+    assert (result.outcome, result.returncode) == ("exited", 7)
+
+
+# --- output that is not whole --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("use, call", [("command", "attach"), ("step", "execstart")])
+@pytest.mark.parametrize("fault", ["cut", "cuthead", "noframes"])
+def test_output_that_is_cut_is_no_success(engine, rundir, use, call, fault):
+    result = worker(engine({call: fault}), container=use).exec(step(), {}, rundir)
+    assert (result.outcome, result.returncode) == ("engine_failed", 1)
+    assert (result.stdout, result.incomplete) == (["hello\n"], ["stdout", "stderr"])
+    (command,) = result.commands
+    assert (command["exit_code"], command["incomplete"]) == (0, ["stdout", "stderr"])
+    assert "cut off" in result.message and "output may be missing" in result.message
+
+
+def test_a_failed_attempt_whose_output_was_cut_is_tried_again(engine, rundir):
+    options = {"retries": {"max": 1, "delay": 0, "on": ["engine_failed"]}}
+    result = worker(engine({"attach": "cut"}), **options).exec(step(), {}, rundir)
+    assert [attempt["outcome"] for attempt in result.attempts] == ["engine_failed"]
+
+
+def test_output_that_falls_silent_is_marked(engine, rundir):
+    result = worker(engine({"attach": "silent"})).exec(step(), {}, rundir)
+    assert (result.outcome, result.returncode, result.stdout) == ("exited", 0, ["hello\n"])
+    assert result.incomplete == ["stdout", "stderr"] and "output may be missing" in result.message
+
+
+# --- whose fault it is ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", ["image", "create", "attach", "start", "wait"])
+def test_a_status_says_whose_fault_it_is(engine, rundir, call):
+    for status, outcome in (
+        (500, "engine_failed"),
+        (503, "engine_failed"),
+        (400, "spawn_failed"),
+        (409, "spawn_failed"),
+    ):
+        there = engine({call: (status, {"message": "b\x1b[31mad\r\nthing\x9b1m\u202e"})})
+        result = worker(there, retries={"max": 1, "delay": 0, "on": ["engine_failed"]}).exec(step(), {}, rundir)
+        assert (call, status, result.outcome) == (call, status, outcome)
+        assert len(result.attempts) == (1 if outcome == "engine_failed" else 0)
+        assert "ad" in result.message and "\u202e" not in result.message
+        check_line(result.message)
+
+
+def test_what_an_engine_says_of_an_end_is_plain_text(engine, rundir):
+    result = worker(engine({"wait": "told"})).exec(step(), {}, rundir)
+    assert result.outcome == "engine_failed" and "no" in result.message
+    check_line(result.message)
+
+
+# --- images --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["endless", "oneline"])
+def test_a_pull_without_an_end_takes_no_memory(engine, rundir, wait_until, fault):
+    there = faulty(engine, "pull", fault)
+    before = resident()
+    result = worker(there).exec(step(), {}, rundir, timeout=3)
+    assert result.outcome == "timeout" and resident() - before < 64 << 20
+
+
+def test_a_pull_that_falls_silent(engine, rundir):
+    result = worker(faulty(engine, "pull", "silent"), 0.2).exec(step(), {}, rundir)
+    assert result.outcome == "engine_failed" and "nothing arrived for 0.8 s" in result.message
+
+
+# --- storage -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def silent_server():
+    """Accepts, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+@pytest.mark.parametrize("kind", ["s3", "sftp"])
+def test_a_deadline_reaches_storage_that_does_not_answer(silent_server, rundir, tmp_path, kind):
+    port = silent_server.getsockname()[1]
+    (tmp_path / "known").write_text("")
+    arguments = {
+        "s3": {"bucket": "b", "endpoint": f"http://127.0.0.1:{port}"},
+        "sftp": {
+            "hostname": "127.0.0.1",
+            "port": port,
+            "basedir": "/",
+            "known_hosts": str(tmp_path / "known"),
+            "password": "x",
+        },
+    }[kind]
+    workflow = flowworker.SerialWorkflow([flowworker.ContainerStep("s", "", ["true"], inputs=["a"])])
+    volumes = [{"name": "v", "type": kind, "args": arguments, "files": ["a"]}]
+    result = workflow.run(volumes=volumes, rundir=rundir, deadline=0.5)
+    assert result.outcome == "timeout" and result.returncode != 0

@@ -1,0 +1,166 @@
+"""A scheduler that does not answer, or does not stop talking: a step in a job ends all the same."""
+
+import os
+import re
+import threading
+
+import pytest
+
+import flowworker
+
+#: A command that says nothing for longer than any test takes, and is ended with its shell.
+HANG = "exec sleep 3600"
+FLOOD = "yes 'srun: job 5 queued and waiting for resources' >&2"
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    """Makes Slurm's commands, from the shell's."""
+
+    def make(srun, squeue="exit 0", scancel="exit 0"):
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        for name, text in (("srun", srun), ("squeue", squeue), ("scancel", scancel)):
+            program = programs / name
+            program.write_text(f"#!/bin/sh\necho >> {programs}/{name}.seen\n{text}\n")
+            program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        return programs
+
+    return make
+
+
+def worker(**options):
+    return flowworker.create_worker({"name": "w", "type": "slurm", "options": {"grace": 0.1, **options}})
+
+
+STEP = flowworker.ContainerStep("s", "", ["true"])
+
+
+def check_ended(result):
+    assert result.returncode != 0 and result.outcome in (
+        "timeout",
+        "cancelled",
+        "spawn_failed",
+        "engine_failed",
+        "status_unknown",
+    )
+    assert not re.search("[\x00-\x1f\x7f-\x9f]", result.message)
+
+
+QUEUES = [
+    (HANG, "exit 0"),
+    (f"trap '' TERM; {HANG[5:]}", "exit 0"),
+    (FLOOD, "echo '5|PENDING|Priority|'"),
+    (HANG, HANG),
+    ("printf '.\\001\\000\\000\\000\\377\\377\\377\\377'; " + HANG, "exit 0"),
+]
+
+
+@pytest.mark.parametrize("srun, squeue", QUEUES)
+def test_a_queue_timeout_reaches_a_scheduler_that_does_not_answer(cluster, rundir, srun, squeue):
+    cluster(srun, squeue, squeue)
+    result = worker(queue_timeout=0.3).exec(STEP, {}, rundir)
+    assert result.outcome == "timeout" and '"queue_timeout" of 0.3 s' in result.message
+    check_ended(result)
+
+
+@pytest.mark.parametrize("srun, squeue", [QUEUES[0], QUEUES[3]])
+def test_a_cancel_reaches_a_scheduler_that_does_not_answer(cluster, rundir, wait_until, srun, squeue):
+    programs = cluster(srun, squeue, squeue)
+    task = worker().start(STEP, {}, rundir)
+    ended = threading.Thread(target=task.wait)
+    ended.start()
+    wait_until((programs / "srun.seen").exists)
+    task.cancel()
+    result = task.wait()
+    ended.join()
+    assert result.outcome == "cancelled"
+    check_ended(result)
+
+
+@pytest.mark.parametrize(
+    "squeue, limits",
+    [
+        (HANG, {"timeout": 0.3}),
+        (HANG, {"queue_timeout": 0.3}),
+        ("echo '5|RUNNING|None|n1'", {"timeout": 0.3}),
+        ("yes '5|RUNNING|None|n1'", {"queue_timeout": 0.3}),
+        ("exit 1", {"timeout": 0.3}),
+    ],
+)
+def test_a_timeout_reaches_the_questions_behind_the_end(cluster, rundir, squeue, limits):
+    cluster("exit 1", squeue, squeue)
+    check_ended(worker(**limits).exec(STEP, {}, rundir))
+
+
+def test_a_cancel_reaches_the_questions_behind_the_end(cluster, rundir, wait_until):
+    programs = cluster("exit 1", HANG)
+    task = worker().start(STEP, {}, rundir)
+    ended = threading.Thread(target=task.wait)
+    ended.start()
+    wait_until((programs / "squeue.seen").exists)
+    task.cancel()
+    check_ended(task.wait())
+    ended.join()
+
+
+def test_a_scheduler_that_does_not_answer_has_an_end_of_its_own(cluster, rundir):
+    cluster("exit 1", HANG, HANG)
+    result = worker().exec(STEP, {}, rundir)
+    check_ended(result)
+    assert result.commands[0]["is_ended"] is False
+
+
+#: What an agent's job may be while nothing comes from it.
+SILENT = [HANG, f"trap '' TERM; {HANG[5:]}", f"echo 'srun: job 5 has been allocated resources' >&2; {HANG}", FLOOD]
+CANCEL = 'echo > "$0.did"'
+
+
+def until_cancelled(state):
+    return f"test -e \"${{0%/*}}/scancel.did\" && echo '5|CANCELLED|None|n1' || echo '5|{state}|None|n1'"
+
+
+@pytest.mark.parametrize("srun", SILENT)
+@pytest.mark.parametrize("state", ["RUNNING", "COMPLETING", "FAILED"])
+def test_an_agent_that_does_not_come(cluster, rundir, srun, state):
+    programs = cluster(f"echo 'srun: error: the node is odd' >&2; {srun}", until_cancelled(state), CANCEL)
+    result = worker(start_timeout=0.2).exec(STEP, {}, rundir)
+    assert (result.outcome, result.returncode) == ("engine_failed", 1)
+    told = (
+        f'job 5 is {state} on the node n1, and its agent sent nothing within the worker\'s "start_timeout" of 0.2 s: '
+    )
+    assert told + ("job 5 queued" if srun == FLOOD else "the node is odd") in result.message
+    assert (programs / "scancel.did").exists()
+    check_ended(result)
+
+
+@pytest.mark.parametrize("queue", ["exit 0", "echo junk"])
+def test_a_job_that_the_scheduler_does_not_know(cluster, rundir, queue):
+    cluster(f"echo 'srun: error: odd' >&2; {HANG}", queue)
+    result = worker(start_timeout=0.2).exec(STEP, {}, rundir)
+    assert (
+        result.outcome == "engine_failed"
+        and "the scheduler has no job for the step: srun submitted none" in result.message
+    )
+    check_ended(result)
+
+
+@pytest.mark.parametrize("queue", ["echo '5|PENDING|Priority|'", "echo '5|CONFIGURING|None|n1'", "exit 1"])
+def test_a_job_in_the_queue_is_asked_for_now_and_then(cluster, rundir, wait_until, queue):
+    programs = cluster(HANG, queue, CANCEL)
+    task = worker(start_timeout=0.1).start(STEP, {}, rundir)
+    ended = threading.Thread(target=task.wait)
+    ended.start()
+    seen = programs / "squeue.seen"
+    wait_until(lambda: seen.exists() and len(seen.read_text()) >= 3)
+    assert task.wait(0) is None
+    # Its turn comes: what squeue says is another thing now.
+    (programs / "squeue").write_text(f"#!/bin/sh\n{until_cancelled('RUNNING')}\n")
+    assert task.wait().outcome == "engine_failed"
+    ended.join()
+
+
+def test_a_queue_timeout_comes_before_an_agent_that_does_not_come(cluster, rundir):
+    cluster(HANG, until_cancelled("RUNNING"), CANCEL)
+    assert worker(start_timeout=3600, queue_timeout=0.2).exec(STEP, {}, rundir).outcome == "timeout"

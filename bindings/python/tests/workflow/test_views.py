@@ -1,0 +1,63 @@
+"""The trace and the page of a run, as far as no browser is needed for that."""
+
+import json
+
+import pytest
+
+import flowworker as fw
+
+
+@pytest.fixture
+def result(tmp_path):
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v/x").write_text("x" * 1000)
+    steps = [
+        fw.ContainerStep("a", "", ["echo 1", "sleep 0.05"], inputs=["x"]),
+        fw.ContainerStep("b", "", ["exit 3"], retries={"max": 1, "delay": 0}),
+        fw.ContainerStep("c", "", ["true"]),
+    ]
+    return fw.SerialWorkflow(steps).run(rundir=tmp_path / "run", volumes=[fw.FStore(tmp_path / "v", "v")])
+
+
+def test_the_trace_is_in_the_trace_event_format(result):
+    trace = json.loads(result.view("trace"))
+    assert trace["displayTimeUnit"] == "ms"
+    events = [event for event in trace["traceEvents"] if event["ph"] == "X"]
+    names = {event["args"]["name"] for event in trace["traceEvents"] if event["ph"] == "M"}
+    assert names == {"steps", "files"}
+    assert [(event["cat"], event["name"]) for event in events] == [
+        ("step", "a"),
+        ("command", "echo 1"),
+        ("command", "sleep 0.05"),
+        ("step", "b"),
+        ("command", "exit 3"),
+        ("command", "exit 3"),
+        ("copy", "x"),
+    ]
+    for event in events:
+        assert event["ts"] >= 0 and event["dur"] >= 0 and event["pid"] == 1 and event["tid"] in (1, 2)
+    # Commands are within their steps (to the microsecond that clocks differ by), and steps follow each other.
+    a, one, two, b = events[:4]
+    assert a["ts"] <= one["ts"] + 1000 and one["ts"] + one["dur"] <= two["ts"] + 1000
+    assert two["ts"] + two["dur"] <= a["ts"] + a["dur"] + 1000 and a["ts"] + a["dur"] <= b["ts"] + 1000
+    assert two["dur"] >= 50000
+    assert b["args"]["outcome"] == "exited" and b["args"]["returncode"] == 3
+    assert trace["otherData"]["message"] == result.message
+
+
+def test_the_page_needs_nothing_else(result):
+    page = result.view()
+    assert page.startswith("<!DOCTYPE html>") and page.rstrip().endswith("</html>")
+    assert "http" not in page and "<script" not in page and "src=" not in page
+    assert "1 not reached" in page and "exited 3" in page
+
+
+def test_other_formats_are_unknown(result):
+    with pytest.raises(fw.FlowWorkerError, match='unknown format "svg": use "trace" or "html"'):
+        result.view("svg")
+
+
+def test_the_end_of_a_long_output(tmp_path):
+    steps = [fw.ContainerStep("a", "", ["seq 1 100000"])]
+    page = fw.SerialWorkflow(steps).run(rundir=tmp_path).view()
+    assert len(page) < 20000 and "\n100000\n" in page and "\n1\n2\n" not in page

@@ -1,0 +1,157 @@
+"""A storage service that answers in unusual ways; what a real one does is in Tests/engines."""
+
+import http.server
+import threading
+from urllib.parse import parse_qs, quote, unquote_to_bytes, urlsplit
+
+import pytest
+
+import flowworker as fw
+
+
+class Store(http.server.BaseHTTPRequestHandler):
+    """A bucket whose objects, listings and answers a test decides."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status, body=b"", **headers):
+        self.send_response(status)
+        for name, value in {"content-length": len(body), **headers}.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def key(self):
+        return unquote_to_bytes(urlsplit(self.path).path)[len(b"/bucket/") :]
+
+    def do_GET(self):
+        query = parse_qs(urlsplit(self.path).query, encoding="latin-1")
+        if "list-type" in query:
+            prefix = query["prefix"][0].encode("latin-1")
+            return self.answer(200, self.server.listing(prefix, query.get("continuation-token")))
+        content = self.server.objects.get(self.key())
+        return self.answer(404) if content is None else self.answer(200, content)
+
+    do_HEAD = do_GET
+
+    def do_PUT(self):
+        self.server.objects[self.key()] = self.rfile.read(int(self.headers["content-length"]))
+        self.answer(200, self.server.thanks)
+
+    def log_message(self, *_):
+        pass
+
+
+def page(keys, sizes=None, more=""):
+    entries = "".join(
+        "<Contents><Key>{}</Key><Size>{}</Size></Contents>".format(quote(key), (sizes or {}).get(key, 1))
+        for key in keys
+    )
+    return "<ListBucketResult>{}{}</ListBucketResult>".format(more, entries).encode()
+
+
+@pytest.fixture
+def store(monkeypatch, tmp_path):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Store)
+    server.objects, server.thanks = {}, b""
+    server.listing = lambda prefix, _: page(
+        [key for key in server.objects if key.startswith(prefix)],
+        {key: len(value) for key, value in server.objects.items()},
+    )
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def run(store, tmp_path):
+    def run(*steps, workers=None, rundir="run", **options):
+        volume = fw.S3Bucket("bucket", identifier="v", endpoint="http://127.0.0.1:{}".format(store.server_port))
+        pool = fw.WorkerPool([fw.Subprocess("w", volume="v")], workers, volumes=[volume])
+        result = fw.SerialWorkflow(list(steps), workers=pool).run(rundir=tmp_path / rundir, **options)
+        if "libcurl cannot be loaded" in (result.message or ""):
+            pytest.skip("libcurl is not installed")
+        return result
+
+    return run
+
+
+def step(*commands, **facts):
+    return fw.ContainerStep("s", "", list(commands), **facts)
+
+
+@pytest.mark.parametrize("thanks", [b"thank you", b"x" * 100_000])
+def test_an_upload_whose_answer_has_a_body(store, run, thanks):
+    store.thanks = thanks
+    run(step("printf content > x; mkdir -p d/e", "echo 1 > d/f", outputs=["x", "d/"]), workers={"s": "w"}).check()
+    assert store.objects == {b"x": b"content", b"d/f": b"1\n", b"d/e/": b""}
+
+
+@pytest.mark.parametrize("keys", [[b"e/x"], [b"dx"], [b"d", b"e/d/x"], []])
+@pytest.mark.parametrize("key", ["d/", "none"])
+def test_a_listing_of_other_keys(store, run, keys, key):
+    store.listing = lambda *_: page(keys)
+    result = run(step("true", inputs=[key]))
+    assert result.outcome == "input_missing" and 'its input "{}" is missing'.format(key) in result.message
+
+
+def test_names_are_bytes(store, run):
+    names = ["\u0301x", "\u200dy", "e\u0301", "\u00e9", "plain+and space"]
+    for name in names:
+        store.objects[("d/" + name).encode()] = name.encode()
+    assert run(step("ls d | wc -l", inputs=["d"])).check().stdout == ["5\n"]
+    store.objects = {b"d/a\xffb": b"odd"}
+    assert run(step("cat d/*", inputs=["d/"]), rundir="odd").check().stdout == ["odd"]
+
+
+def test_markers_of_folders(store, run):
+    store.objects = {b"d/": b"", b"d/sub/": b"", b"d/full/": b"", b"d/full/x": b"x", b"only/": b""}
+    assert run(step("find d only | sort", inputs=["d", "only"])).check().stdout == [
+        "d\nd/full\nd/full/x\nd/sub\nonly\n"
+    ]
+
+
+@pytest.mark.parametrize("key", [b"d/../../x", b"d//x", b"d/./x", b"d/\x00x", b"d/sub/"])
+def test_objects_that_no_file_can_be(store, run, key):
+    store.objects[key] = b"content"
+    result = run(step("true", inputs=["d/"]))
+    assert result.outcome == "volume_failed" and "has an object with the key" in result.message
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        (page([b"d/x"])[:-1], "it is incomplete"),
+        (page([b"d/x", b"d/y", b"d/x"]), 'it has the key "d/x" twice'),
+        (b"", "it is incomplete"),
+        (page([b"d/x"], more="<IsTruncated>true</IsTruncated>"), "it is truncated"),
+        (page([b"d/x"], {b"d/x": "many"}), "an object has no key or no size"),
+        (page([b"d/x"], {b"d/x": -1}), "an object has no key or no size"),
+        (
+            b"<ListBucketResult><Contents><Key>d/%f</Key><Size>1</Size></Contents></ListBucketResult>",
+            "no key or no size",
+        ),
+    ],
+)
+def test_a_listing_that_cannot_be_used(store, run, text, told):
+    store.listing = lambda *_: text
+    result = run(step("true", inputs=["d/"]))
+    assert result.outcome == "volume_failed" and 'a list of the folder "d/" that cannot be used: ' in result.message
+    assert told in result.message
+
+
+def test_a_listing_that_goes_round(store, run):
+    more = "<IsTruncated>true</IsTruncated><NextContinuationToken>one</NextContinuationToken>"
+    store.listing = lambda *_: page([b"d/x"], more=more)
+    assert "it is truncated" in run(step("true", inputs=["d/"])).message
+    pages = iter(range(10_000))
+    more = "<IsTruncated>true</IsTruncated><NextContinuationToken>{}</NextContinuationToken>"
+    store.listing = lambda *_: page([], more=more.format(next(pages)))
+    assert "consecutive pages are empty" in run(step("true", inputs=["d/"])).message

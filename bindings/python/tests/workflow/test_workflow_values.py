@@ -1,0 +1,351 @@
+"""Values on their way through a workflow: JSON for the library, the very objects for functions."""
+
+import asyncio
+import json
+import sys
+
+import pytest
+
+import flowworker as fw
+
+WAYS = ["run", "run_async", "start"]
+
+
+def run(workflow, arguments, way="run", **options):
+    if way == "run_async":
+        return asyncio.run(workflow.run_async(arguments, **options))
+    if way == "start":
+        with workflow.start(arguments, **options) as started:
+            return started.wait()
+    return workflow.run(arguments, **options)
+
+
+FOREIGN = [
+    "a\0b",
+    "\udcff",
+    {"a\0": 1},
+    ["\udcff"],
+    {"k": ("a", {"\0"})},
+    2**63,
+    10**30,
+    [1, [2**63]],
+    float("nan"),
+    b"\0",
+]
+
+
+@pytest.mark.parametrize("state", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("value", FOREIGN, ids=ascii)
+def test_a_value_that_json_does_not_have_is_handed_on(tmp_path, value, way, state):
+    seen = []
+    workflow = fw.SerialWorkflow().add_container_step("first", "", commands=["echo first"])
+    workflow.add_code_step("gives", lambda: value, arg="x").add_code_step("takes", lambda x: seen.append(x))
+    options = {"state": tmp_path / "state"} if state else {}
+    result = run(workflow, {"given": value}, way, rundir=tmp_path, **options).check()
+    assert seen[0] is value and result.context["x"] is value and result.context["given"] is value
+    notes = [step.notes for step in result.steps]
+    assert notes[0] == notes[2] == [] and len(notes[1]) == (1 if state else 0)
+    if state:
+        assert "which JSON cannot express: the state directory cannot store the step" in notes[1][0]
+        # The step behind it counts as changed: it saw another object.
+        assert run(workflow, {"given": value}, way, rundir=tmp_path, **options).restored == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("text", ["record 7: \0", "caf\udce9", "\x1b[31m"])
+def test_a_text_that_json_does_not_have_is_shown(tmp_path, text, way):
+    def prints():
+        print(text)
+
+    class Raised(Exception):
+        pass
+
+    def raises():
+        raise Raised(text)
+
+    workflow = fw.SerialWorkflow([fw.CodeStep("a", prints), fw.CodeStep("b", raises)])
+    result = run(workflow, {}, way, rundir=tmp_path)
+    assert result.stdout[0] == text.replace("\udce9", "\ufffd")
+    assert (result.returncode, type(result.exception)) == (1, Raised) and result.exception.args == (text,)
+    assert "Raised" in result.message and "\0" not in result.message and "\n" not in result.message
+    json.dumps(result.steps[1]._facts).encode()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("command", ["echo then", "exit 3"])
+def test_an_object_stays_when_a_command_is_the_last_step(tmp_path, way, command):
+    workflow = (
+        fw.SerialWorkflow()
+        .add_code_step("gives", lambda: 2**70, arg="x")
+        .add_container_step("last", "", commands=[command])
+    )
+    result = run(workflow, {}, way, rundir=tmp_path)
+    assert result.context == {"x": 2**70}
+
+
+def test_no_command_has_a_text_that_is_only_shown(tmp_path):
+    workflow = (
+        fw.SerialWorkflow()
+        .add_code_step("a", lambda: "a\0b", arg="x")
+        .add_container_step("b", "", commands=["echo $x"])
+    )
+    result = workflow.run({}, rundir=tmp_path)
+    assert (result.outcome, len(result)) == ("spawn_failed", 2)
+    assert 'the value of "x" contains the character NUL' in result.message
+
+
+def test_no_other_process_has_a_text_that_is_only_shown(tmp_path):
+    """It would see another text than the one that the function gave."""
+    (tmp_path / "unfit_value.py").write_text("def takes(x): return x\ndef takes_not(y=1): return y\n")
+    spec = {"name": "c", "type": "code", "env": {"PYTHONPATH": str(tmp_path)}, "options": {"python": sys.executable}}
+    pool = fw.WorkerPool(workers=[spec], managers={"b": "c"})
+    for step, returncode in (
+        (fw.NotebookStep("b", "b.ipynb", params=["x"]), 1),
+        (fw.CodeStep("b", "unfit_value.takes"), 1),
+        (fw.CodeStep("b", "unfit_value.takes_not", arg="z"), 0),
+    ):
+        workers = None if isinstance(step, fw.NotebookStep) else pool
+        workflow = fw.SerialWorkflow(workers=workers).add_code_step("a", lambda: "a\0b", arg="x").add_step(step)
+        result = workflow.run({}, rundir=tmp_path)
+        assert (result.returncode, len(result)) == (returncode, 2), result.message
+        if returncode != 0:
+            assert 'the value of "x" contains the character NUL' in result.message
+        assert result.context["x"] == "a\0b"
+
+
+def test_commands_see_what_python_shows(tmp_path):
+    import decimal
+    import pathlib
+
+    values = [pathlib.PurePosixPath("/a b"), decimal.Decimal("1.50"), 2**70, (1, "x"), {"k": None}, 0.1, True, None]
+    workflow = fw.SerialWorkflow()
+    for number, value in enumerate(values):
+        workflow.add_code_step("s%d" % number, lambda value=value: value, arg="v%d" % number)
+    workflow.add_container_step(
+        "c", "", commands=["printf '%%s\\n' %s" % " ".join("'$v%d'" % n for n in range(len(values)))]
+    )
+    assert workflow.run({}, rundir=tmp_path).check().stdout[-1].splitlines() == [
+        "/a b", "1.50", str(2**70), '[1,"x"]', '{"k":null}', "0.1", "True", "None",
+    ]  # fmt: skip
+
+
+def test_a_value_of_an_attempt_that_failed_is_none(tmp_path):
+    calls = []
+
+    def gives(x=None):
+        calls.append(x)
+        if len(calls) == 1:
+            raise OSError
+        return len(calls)
+
+    workflow = fw.SerialWorkflow([fw.CodeStep("a", gives, "x", retries={"max": 1, "delay": 0})])
+    assert workflow.run({}, rundir=tmp_path).check().context == {"x": 2} and calls == [None, None]
+
+
+def test_functions_see_arguments_as_the_template_converts_them(tmp_path):
+    seen = []
+    workflow = fw.SerialWorkflow.from_template(
+        {
+            "workflow": {"parameters": {"n": "$[[number]]", "thing": "$[[thing]]"}, "steps": []},
+            "parameters": [
+                {"name": "number", "dtype": "int"},
+                {"name": "thing", "dtype": "record", "isRequired": False},
+                {"name": "hidden", "dtype": "int", "defaultValue": 1},
+            ],
+        }
+    )
+    workflow.add_code_step("f", lambda n, thing=None, hidden="unseen": seen.append((n, thing, hidden)) or 7, arg="out")
+    workflow.add_container_step("c", "", commands=["echo $n $out"])
+    result = workflow.run({"number": "5", "thing": {"a": 1}}, rundir=tmp_path).check()
+    assert seen == [(5, {"a": 1}, "unseen")] and result.stdout == ["5 7\n"]
+    assert result.context == {"n": 5, "thing": {"a": 1}, "out": 7}
+
+
+def test_a_function_of_a_kept_step_gives_its_value(tmp_path):
+    seen = []
+    steps = [fw.CodeStep("a", lambda x: {"x": x}, "x"), fw.CodeStep("b", lambda x: seen.append(x))]
+    for kept in (0, 1):
+        workflow = fw.SerialWorkflow(steps)
+        result = workflow.run({"x": 1}, rundir=tmp_path, state=tmp_path / "state").check()
+        assert (result.restored > 0) == (kept > 0) and result.context["x"] == {"x": 1}
+        steps[1] = fw.CodeStep("c", steps[1].func)
+    assert seen == [{"x": 1}, {"x": 1}]
+
+
+def test_what_is_no_exception_is_raised_behind_a_run(tmp_path):
+    def throw():
+        raise GeneratorExit("thrown")
+
+    workflow = fw.SerialWorkflow([fw.CodeStep("a", throw)])
+    with pytest.raises(GeneratorExit):
+        workflow.run({}, rundir=tmp_path)
+    result = run(workflow, {}, "start", rundir=tmp_path)
+    assert (result.returncode, type(result.exception)) == (1, GeneratorExit)
+
+
+def test_an_interpreter_that_a_worker_names_runs_its_functions(tmp_path):
+    import os
+    import sys
+
+    pool = fw.WorkerPool([fw.Code("c", options={"python": sys.executable})], {"a": "c"})
+    workflow = fw.SerialWorkflow(
+        [fw.CodeStep("a", "os.path.join", "path"), fw.CodeStep("b", os.getpid, "pid")], workers=pool
+    )
+    assert workflow.run({"a": "x"}, rundir=tmp_path).check().context == {"a": "x", "path": "x", "pid": os.getpid()}
+    context = {"a": "y"}
+    step = fw.CodeStep("a", "os.path.join", "path")
+    pool.get(step).exec(step, context, tmp_path).check()
+    assert context == {"a": "y", "path": "y"}
+
+
+# -- templates
+
+
+def test_a_template_is_a_workflow_like_any_other(tmp_path):
+    document = {
+        "workflow": {
+            "steps": [
+                {
+                    "name": "a",
+                    "timeout": 9,
+                    "secrets": ["KEY"],
+                    "files": {"inputs": ["$[[in]]"]},
+                    "action": {
+                        "environment": "",
+                        "commands": ["cat $in", "$[[last]]"],
+                        "env": [{"key": "KEY", "value": "long enough"}],
+                    },
+                },
+                {
+                    "name": "b",
+                    "action": {"func": "os.path.basename", "arg": "base", "variables": [{"arg": "p", "var": "in"}]},
+                },
+                {
+                    "name": "n",
+                    "retries": {"max": 1},
+                    "action": {"notebook": "$[[nb]]", "params": ["x"], "requirements": ["r"]},
+                },
+                {"name": "open", "action": "$[[act]]"},
+            ]
+        },
+        "parameters": [{"name": name, "dtype": "string"} for name in ("in", "last", "nb")]
+        + [{"name": "act", "dtype": "actor"}],
+    }
+    workflow = fw.SerialWorkflow.from_template(document)
+    assert [type(step).__name__ for step in workflow] == ["ContainerStep", "CodeStep", "NotebookStep", "TemplateStep"]
+    assert (
+        workflow.steps[0].timeout == 9
+        and workflow.steps[0].env == {"KEY": "long enough"}
+        and workflow.steps[2].retries == {"max": 1}
+    )
+    assert list(workflow.parameters) == ["in", "last", "nb", "act"]
+    again = fw.SerialWorkflow.from_template(workflow.to_document())
+    assert again.to_document() == workflow.to_document()
+
+
+@pytest.mark.parametrize(
+    "step, words",
+    [
+        ({"name": "a", "action": {"commands": ["$[[x]]"]}}, "environment"),
+        ({"name": "a", "timeoutt": 1, "action": {"environment": "", "commands": ["$[[x]]"]}}, "timeoutt"),
+        ({"name": "a", "action": {"environment": "", "comands": [], "commands": ["$[[x]]"]}}, "comands"),
+        ({"name": "a", "files": {"input": ["$[[x]]"]}, "action": {"environment": "", "commands": []}}, "input"),
+        ({"name": "a", "files": {"inputs": 5}, "action": {"environment": "$[[x]]", "commands": []}}, "5"),
+        ({"name": "a", "action": {"func": "f", "variables": [{"arg": "$[[x]]"}]}}, "var"),
+        ({"name": "a", "action": {"notebook": "$[[x]]", "param": []}}, "param"),
+    ],
+)
+def test_what_is_wrong_in_a_step_with_references_is_told(tmp_path, step, words):
+    workflow = fw.SerialWorkflow.from_template(
+        {"workflow": {"steps": [step]}, "parameters": [{"name": "x", "dtype": "string"}]}
+    )
+    with pytest.raises(fw.DocumentError, match=words):
+        workflow.run({"x": "y"}, rundir=tmp_path)
+
+
+def test_what_is_added_to_a_template_runs(tmp_path):
+    for document in (
+        {"steps": [{"name": "a", "action": {"environment": "", "commands": ["echo a"]}}]},
+        {"workflow": {"steps": [{"name": "a", "action": {"environment": "", "commands": ["echo a"]}}]}},
+    ):
+        workflow = fw.SerialWorkflow.from_template(document)
+        workflow.add_container_step("b", "", commands=["echo $x"]).add_parameter(
+            {"name": "x", "dtype": "int", "defaultValue": 3}
+        )
+        workflow.add_code_step("c", lambda x: print("c", x + 1, sep=""))
+        assert [step.name for step in workflow.steps] == ["a", "b", "c"]
+        for way in WAYS:
+            assert "".join(run(workflow, {}, way, rundir=tmp_path).check().stdout) == "a\n3\nc4\n"
+        del workflow.steps[0]
+        workflow.steps[0].commands = ["echo changed"]
+        assert "".join(run(workflow, {"x": 8}, rundir=tmp_path).check().stdout) == "changed\nc9\n"
+
+
+JSON_TWICE = {
+    "commands": (
+        '{"workflow": {"steps": [{"name": "a", "action": {"environment": "",\n '
+        '"commands": ["echo 1"], "commands": []}}]}}'
+    ),
+    "steps": '{"workflow": {"steps": []},\n "workflow": {"steps": []}}',
+}
+YAML_TWICE = {
+    "commands": "steps:\n- name: a\n  action:\n    environment: ''\n    commands: [echo 1]\n    commands: []\n",
+    "dtype": "workflow: {steps: []}\nparameters:\n- {name: p, dtype: int,\n   dtype: string}\n",
+    "x": "workflow: {parameters: {x: 1, 'x': 2}, steps: []}\n",
+}
+
+
+@pytest.mark.parametrize("key", list(JSON_TWICE))
+def test_a_key_that_is_given_twice_in_json(tmp_path, key):
+    (tmp_path / "t.json").write_text(JSON_TWICE[key])
+    with pytest.raises(fw.DocumentError) as caught:
+        fw.SerialWorkflow.from_template(tmp_path / "t.json")
+    assert 't.json: duplicate key "{}"'.format("workflow" if key == "steps" else key) in str(caught.value)
+    assert caught.value.line == 2
+
+
+@pytest.mark.parametrize("key", list(YAML_TWICE))
+def test_a_key_that_is_given_twice_in_yaml(tmp_path, key):
+    pytest.importorskip("yaml")
+    (tmp_path / "t.yaml").write_text(YAML_TWICE[key])
+    with pytest.raises(fw.DocumentError, match=r"t\.yaml: line \d+, column \d+: duplicate key '{}'".format(key)):
+        fw.SerialWorkflow.from_template(tmp_path / "t.yaml")
+
+
+def test_anchors_and_merges_are_no_keys_twice(tmp_path):
+    pytest.importorskip("yaml")
+    (tmp_path / "t.yaml").write_text(
+        "steps:\n- name: a\n  action: &action {environment: '', commands: [echo a]}\n"
+        "- name: b\n  action: {<<: *action, commands: [echo b]}\n- name: c\n  action: *action\n"
+    )
+    assert fw.SerialWorkflow.from_template(tmp_path / "t.yaml").run(rundir=tmp_path).check().stdout == [
+        "a\n",
+        "b\n",
+        "a\n",
+    ]
+
+
+def test_what_is_changed_in_a_template_counts(tmp_path):
+    document = {
+        "workflow": {
+            "files": {"outputs": ["out"]},
+            "parameters": {"a": "$[[a]]"},
+            "steps": [{"name": "open", "files": "$[[files]]", "action": "$[[act]]", "timeout": 60}],
+        },
+        "parameters": [
+            {"name": "act", "dtype": "actor"},
+            {"name": "a", "dtype": "int", "defaultValue": 1},
+            {"name": "files", "dtype": "record"},
+        ],
+        "outputs": [{"source": "out"}],
+    }
+    workflow = fw.SerialWorkflow.from_template(document)
+    assert workflow.to_document() == document
+    assert (workflow.files, workflow.values) == ({"outputs": ["out"]}, {"a": "$[[a]]"})
+    arguments = {"act": {"environment": "", "commands": ["echo $a; sleep 60"]}, "files": {}}
+    workflow.steps[0].timeout = 0.2
+    workflow.files = None
+    workflow.values = {"a": "b"}
+    result = workflow.run(arguments, rundir=tmp_path)
+    assert (result.outcome, result.stdout) == ("timeout", ["b\n"])
