@@ -113,7 +113,7 @@ run: lib venv | $(SETUP)
 
 test: test-swift test-c test-python test-readme
 
-# The units run on a build whose C traps on undefined behaviour, and so does the harness of `make ubsan`.
+# The units run on a build whose C traps on undefined behaviour, which `make ubsan` uses as well.
 test-swift: | $(SETUP)
 	$(REQUIRE)
 	$(SWIFT) test --disable-xctest $(UNDEFINED)
@@ -149,29 +149,30 @@ SANITIZED := -c debug -Xswiftc -use-ld=lld
 # SwiftPM refuses --sanitize=undefined on Linux. A trap needs no library at run time.
 UNDEFINED := -Xcc -fsanitize=undefined -Xcc -fsanitize-trap=undefined
 
-# $(call RUN_SANITIZED,NAME,OPTIONS OF THE BUILD)
+# $(call RUN_SANITIZED,NAME,FOLDER OF THE BUILD,OPTIONS OF THE BUILD)
 define RUN_SANITIZED
 	$(REQUIRE)
-	$(SWIFT) build $(2) --product flowworker --scratch-path .build-$(1)
-	mkdir -p $(BUILD)/$(1) && cp .build-$(1)/debug/libflowworker.so $(BUILD)/$(1)/$(SONAME)
+	$(SWIFT) build $(3) --product flowworker --scratch-path $(2)
+	mkdir -p $(BUILD)/$(1) && cp $(2)/debug/libflowworker.so $(BUILD)/$(1)/$(SONAME)
 	ln -sf $(SONAME) $(BUILD)/$(1)/libflowworker.so
-	Tests/c/run.sh $(BUILD)/$(1) --under $(1) $(CHECKS)
+	env -u CC CHECK_TIMEOUT=1200 Tests/c/run.sh $(BUILD)/$(1) --under $(1) $(CHECKS)
 endef
 
 asan: | $(SETUP)
-	$(call RUN_SANITIZED,asan,$(SANITIZED) --sanitize=address)
+	$(call RUN_SANITIZED,asan,.build-asan,$(SANITIZED) --sanitize=address)
 
 tsan: | $(SETUP)
-	$(call RUN_SANITIZED,tsan,$(SANITIZED) --sanitize=thread)
+	$(call RUN_SANITIZED,tsan,.build-tsan,$(SANITIZED) --sanitize=thread)
 
+# The build of the units.
 ubsan: | $(SETUP)
-	$(call RUN_SANITIZED,ubsan,-c debug $(UNDEFINED))
+	$(call RUN_SANITIZED,ubsan,.build,$(UNDEFINED))
 
-# The third of the harness that the gate runs under each. Address: what handles, documents, texts, events and runs
+# The third of the harness that the gate runs under each. Address: what handles, documents, pools, events and runs
 # allocate and free, and functions, whose calls outlive their steps. Thread: what several threads do with one pool, one
 # exec, one workflow and one context. Undefined: what runs most of the C of the library, which starts commands, moves
 # their output and looks after descriptors.
-ASAN_CHECKS := document event function handle start text
+ASAN_CHECKS := document event function handle pool start
 TSAN_CHECKS := function handle many pool retry start workflow
 UBSAN_CHECKS := exec host supervisor limit output workflow
 

@@ -24,11 +24,12 @@ compile() {
 # The engine's sources with the benchmark's, because the substitution has no entry point of its own.
 compile_expand() {
   rm -f "$out"/engine-*.o
+  clang=$(swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath" *: *"\(.*\)\/lib\/swift".*/\1/p')/bin/clang
   set -- # the options that say where the modules of the C targets are
   for target in CSystem CHTTP CSupervisor CSupervisorClient CRunner; do set -- "$@" "-ISources/$target/include"; done
   for source in Sources/CSystem/*.c Sources/CHTTP/*.c Sources/CSupervisor/*.c Sources/CSupervisorClient/*.c Sources/CRunner/*.c; do
-    # The compiler of the Swift toolchain, whose words they use.
-    clang -O2 -fPIE "$@" -c "$source" \
+    # The compiler of the Swift toolchain, whose language they use, also where another clang is first on the PATH.
+    "$clang" -O2 -fPIE -Wno-c23-extensions "$@" -c "$source" \
       -o "$out/engine-$(basename "$(dirname "$source")")-$(basename "$source" .c).o"
   done
   $CC -std=c11 -O2 -c benchmarks/bench.c -o "$out/bench.o"

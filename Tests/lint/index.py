@@ -5,6 +5,8 @@ The table of functions names up to four programs of Tests/c for each entry point
 fewest others, which say most about this one.
 """
 
+from __future__ import annotations
+
 import re
 import sys
 from pathlib import Path

@@ -6,6 +6,8 @@ as well, and needs neither a build nor an index. What is there for tests only co
 public names, which tests, examples and documents stand for.
 """
 
+from __future__ import annotations
+
 import re
 import subprocess
 import sys

@@ -5,7 +5,7 @@
  * descriptors there are only those more that are documented, all close-on-exec, and no
  * number of steps makes them grow.
  *
- * not under asan tsan: a sanitized library has the toolchain's own Swift runtime, which does
+ * not under asan tsan ubsan: a sanitized library has the toolchain's own Swift runtime, which does
  * not under valgrind: started again by itself it would be without valgrind, or not start
  */
 #include "host.h"

@@ -3,7 +3,7 @@
  * host ends with status 0. So it is too when the environment names a Swift toolchain
  * whose crash reporter the Swift runtime would like to set up signal handlers for.
  *
- * not under asan tsan: a sanitized library has the toolchain's own Swift runtime, which does
+ * not under asan tsan ubsan: a sanitized library has the toolchain's own Swift runtime, which does
  * not under valgrind: started again by itself it would be without valgrind, or not start
  */
 #include "host.h"
