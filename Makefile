@@ -29,7 +29,7 @@ SOURCES := $(shell find Sources include Package.swift -type f ! -name '.*')
 # and no signal handler of the runtime's), no search path of the build machine, and no check of
 # exclusive access while it runs, whose answer would be to end the host (debug builds, which the
 # Swift units and the sanitizers use, have it).
-RELEASE := -c release --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
+RELEASE := -c release --explicit-target-dependency-import-check error --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
            -Xswiftc -enforce-exclusivity=unchecked
 
 .PHONY: lib run test test-swift test-c test-python test-readme engines-test bench bench-setup asan tsan ubsan sanitize \

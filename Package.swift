@@ -9,6 +9,8 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
   // Regular expressions are a megabyte that nothing here needs, and each module would import them unasked.
   .unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"]),
+  // What is marked `@usableFromInline` is specialized and inlined in the layers above, as if all were one module.
+  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
 /// What the C targets are built with. The supervisor has flags of its own.
@@ -23,12 +25,12 @@ let layers: [(name: String, over: [String])] = [
   ("FWOutput", ["FWModel", "FWSystem"]),
   ("FWExecution", ["FWOutput"]),
   ("FWProcess", ["FWExecution", "CSupervisor", "CSupervisorClient"]),
-  ("FWHTTP", ["FWOutput", "CHTTP"]),
+  ("FWHTTP", ["FWSystem", "CHTTP"]),
   ("FWPython", ["FWProcess", "CRunner"]),
   ("FWFunctions", ["FWPython"]),
   ("FWDocker", ["FWPython", "FWHTTP"]),
   ("FWSlurm", ["FWProcess"]),
-  ("FWVolumes", ["FWHTTP"]),
+  ("FWVolumes", ["FWModel", "FWHTTP"]),
   ("FlowWorker", ["FWFunctions", "FWDocker", "FWSlurm", "FWVolumes"]),
 ]
 
@@ -93,3 +95,16 @@ let package = Package(
         name: layer.name, dependencies: dependencies(on: layer.over), swiftSettings: strict)
     }
 )
+
+// The substitution of placeholders has no entry point of its own, so the benchmark of it is built over the layer itself.
+if let limits = Context.environment["FLOWWORKER_BENCHMARKS"] {
+  package.targets += [
+    .systemLibrary(name: "CBench", path: "benchmarks"),
+    .executableTarget(
+      name: "expand", dependencies: dependencies(on: ["FWModel", "CBench"]), path: "benchmarks/expand",
+      swiftSettings: strict,
+      linkerSettings: [
+        .unsafeFlags(["-L\(limits)", "-llimits", "-Xlinker", "-rpath", "-Xlinker", limits, "\(limits)/bench.o"])
+      ]),
+  ]
+}

@@ -21,24 +21,12 @@ compile() {
   $CC -std=c11 -O2 -Wall -Wextra -Werror -Iinclude -o "$out/$program" "$@"
 }
 
-# The engine's sources with the benchmark's, because the substitution has no entry point of its own.
+# The substitution has no entry point of its own: a program over the layer that has it (Package.swift).
 compile_expand() {
-  rm -f "$out"/engine-*.o
-  clang=$(swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath" *: *"\(.*\)\/lib\/swift".*/\1/p')/bin/clang
-  set -- # the options that say where the modules of the C targets are
-  for target in CSystem CHTTP CSupervisor CSupervisorClient CRunner; do set -- "$@" "-ISources/$target/include"; done
-  for source in Sources/CSystem/*.c Sources/CHTTP/*.c Sources/CSupervisor/*.c Sources/CSupervisorClient/*.c Sources/CRunner/*.c; do
-    # The compiler of the Swift toolchain, whose language they use, also where another clang is first on the PATH.
-    "$clang" -O2 -fPIE -Wno-c23-extensions "$@" -c "$source" \
-      -o "$out/engine-$(basename "$(dirname "$source")")-$(basename "$source" .c).o"
-  done
   $CC -std=c11 -O2 -c benchmarks/bench.c -o "$out/bench.o"
-  find Sources/FlowWorker -name '*.swift' -exec swiftc -O -wmo -swift-version 6 -module-name Expand \
-    -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility \
-    -enable-upcoming-feature InternalImportsByDefault \
-    "$@" -ISources/CJansson -Ibenchmarks \
-    benchmarks/expand/main.swift "$out"/engine-*.o "$out/bench.o" -L"$out" -llimits -ljansson \
-    -Xlinker -rpath -Xlinker "$out" -o "$out/expand" {} +
+  FLOWWORKER_BENCHMARKS=$out swift build -c release -Xswiftc -enforce-exclusivity=unchecked --product expand \
+    --scratch-path .build-expand >"$out/expand.log" 2>&1 || { cat "$out/expand.log" >&2; return 1; }
+  cp .build-expand/release/expand "$out/expand"
 }
 
 # What a user would pick instead: those of which the machine has the library.
@@ -79,11 +67,11 @@ run_question() {
       "$out/load" "$lib/libflowworker.so.0" "$out/liblimits.so"
       ;;
     expand)
-      if command -v swiftc >/dev/null; then
+      if command -v swift >/dev/null; then
         compile_expand
         "$out/expand"
       else
-        printf 'note\tswiftc is not installed: the substitution is left out\n'
+        printf 'note\tswift is not installed: the substitution is left out\n'
       fi
       ;;
   esac

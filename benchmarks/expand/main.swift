@@ -1,9 +1,11 @@
 // What does it cost to substitute the placeholders of a command?
 //
 // Limit: one pass over the bytes in C. The substitution has no entry point of its own, so run.sh
-// compiles this file into one module with the engine's sources.
+// builds this program over the layer that has it (Package.swift).
 
-import CBench
+internal import CBench
+internal import FWBase
+internal import FWModel
 
 final class Question {
   let template: Template

@@ -2,7 +2,7 @@
 ///
 /// The message is one line: what was wrong, where, and what would be right. It does not name the function that was
 /// called, because the reader knows it.
-package struct FlowError: Error {
+@usableFromInline package struct FlowError: Error {
   /// The kind of failure, with the number that the header gives it.
   package enum Code: Int32, Sendable {
     case invalid = -1

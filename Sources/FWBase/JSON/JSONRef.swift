@@ -2,13 +2,13 @@ package import CJansson
 internal import Glibc
 
 /// A borrowed JSON value: whoever made it keeps it alive.
-package struct JSONRef {
+@usableFromInline package struct JSONRef {
   package typealias Raw = json_t
   package let raw: UnsafeMutablePointer<json_t>
 
   package init(_ raw: UnsafeMutablePointer<json_t>) { self.raw = raw }
 
-  package enum Kind: String {
+  @usableFromInline package enum Kind: String {
     case object = "an object"
     case array = "an array"
     case string = "a string"
@@ -18,7 +18,7 @@ package struct JSONRef {
     case null = "null"
   }
 
-  @inline(__always) package var kind: Kind {
+  @usableFromInline @inline(__always) package var kind: Kind {
     switch json_type(rawValue: UInt32(truncatingIfNeeded: fwj_type(raw))) {
     case JSON_OBJECT: return .object
     case JSON_ARRAY: return .array
@@ -31,7 +31,7 @@ package struct JSONRef {
   }
 
   /// The bytes of a string, which live as long as the value does.
-  @inline(__always) var bytes: UnsafeRawBufferPointer? {
+  @usableFromInline @inline(__always) var bytes: UnsafeRawBufferPointer? {
     guard let text = json_string_value(raw) else { return nil }
     return UnsafeRawBufferPointer(start: text, count: json_string_length(raw))
   }
@@ -45,12 +45,12 @@ package struct JSONRef {
 
   package var boolean: Bool? { kind == .boolean ? fwj_is_true(raw) != 0 : nil }
 
-  @inline(__always) var count: Int { kind == .object ? json_object_size(raw) : json_array_size(raw) }
+  @usableFromInline @inline(__always) var count: Int { kind == .object ? json_object_size(raw) : json_array_size(raw) }
 
-  @inline(__always) package func element(_ index: Int) -> JSONRef? { json_array_get(raw, index).map(JSONRef.init) }
+  @usableFromInline @inline(__always) package func element(_ index: Int) -> JSONRef? { json_array_get(raw, index).map(JSONRef.init) }
 
   /// The elements of an array with their places; none of anything else.
-  @inline(__always) package func forEachElement<E: Error>(_ body: (Int, JSONRef) throws(E) -> Void) throws(E) {
+  @usableFromInline @inline(__always) package func forEachElement<E: Error>(_ body: (Int, JSONRef) throws(E) -> Void) throws(E) {
     for index in 0..<json_array_size(raw) {
       if let element = element(index) { try body(index, element) }
     }
@@ -59,7 +59,7 @@ package struct JSONRef {
   package subscript(key: String) -> JSONRef? { json_object_get(raw, key).map(JSONRef.init) }
 
   /// The members of an object, in the order of the document; none of anything else.
-  @inline(__always) package func forEachMember<E: Error>(_ body: (JSONKey, JSONRef) throws(E) -> Void) throws(E) {
+  @usableFromInline @inline(__always) package func forEachMember<E: Error>(_ body: (JSONKey, JSONRef) throws(E) -> Void) throws(E) {
     var position = json_object_iter(raw)
     while let at = position {
       if let key = json_object_iter_key(at), let value = json_object_iter_value(at) {
@@ -71,20 +71,20 @@ package struct JSONRef {
 }
 
 /// A borrowed key of an object: compared without making a `String` of it.
-package struct JSONKey {
+@usableFromInline package struct JSONKey {
   package let start: UnsafePointer<CChar>
   package let count: Int
 
-  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
+  @usableFromInline var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
   package var string: String { String(decoding: bytes, as: UTF8.self) }
 
-  @inline(__always) package static func == (key: JSONKey, name: StaticString) -> Bool {
+  @usableFromInline @inline(__always) package static func == (key: JSONKey, name: StaticString) -> Bool {
     key.count == name.utf8CodeUnitCount && memcmp(key.start, name.utf8Start, key.count) == 0
   }
 }
 
 /// A JSON value that is kept.
-package final class JSONValue: @unchecked Sendable {
+@usableFromInline package final class JSONValue: @unchecked Sendable {
   // jansson's reference counts are atomic, and nothing changes a value once it is here.
   private let raw: UnsafeMutablePointer<json_t>
 
@@ -101,7 +101,7 @@ package final class JSONValue: @unchecked Sendable {
 
   /// Lends the value. It is lent to a closure because Swift may release an object after its last
   /// use, which would be before the last use of what is inside it.
-  @inline(__always)
+  @usableFromInline @inline(__always)
   package func read<Result: ~Copyable, E: Error>(_ body: (JSONRef) throws(E) -> Result) throws(E) -> Result {
     defer { withExtendedLifetime(self) {} }
     return try body(JSONRef(raw))

@@ -1,7 +1,7 @@
 internal import CJansson
 
 /// Reading JSON text with jansson, and turning what jansson says into our errors.
-package enum JSONText {
+@usableFromInline package enum JSONText {
   private static let flags = Int(JSON_REJECT_DUPLICATES) | Int(JSON_DECODE_ANY)
 
   /// jansson counts what it has read in an `int`.
@@ -25,7 +25,7 @@ package enum JSONText {
   }
 
   /// Reads a whole text as a document. What the reader refuses becomes an error with a place in the text.
-  package static func read<Document>(
+  @usableFromInline package static func read<Document>(
     _ text: UnsafeRawBufferPointer, _ body: (JSONRef) throws(ValidationError) -> Document
   ) throws(FlowError) -> Document {
     let value = try parse(text)

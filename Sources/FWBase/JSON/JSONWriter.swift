@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Writes JSON piece by piece. A result can hold gigabytes of output, of which a tree of values would
 /// be another copy.
-package struct JSONWriter: ~Copyable {
+@usableFromInline package struct JSONWriter: ~Copyable {
   private var bytes = ByteBuffer()
   /// A comma is due before the next member or element.
   private var needsComma = false
@@ -23,7 +23,7 @@ package struct JSONWriter: ~Copyable {
     return taken
   }
 
-  package mutating func object(_ body: (inout JSONWriter) -> Void) {
+  @usableFromInline package mutating func object(_ body: (inout JSONWriter) -> Void) {
     bytes.append(byte: UInt8(ascii: "{"))
     needsComma = false
     body(&self)
@@ -31,7 +31,7 @@ package struct JSONWriter: ~Copyable {
     needsComma = true
   }
 
-  package mutating func array<Element>(_ elements: [Element], _ body: (inout JSONWriter, Element) -> Void) {
+  @usableFromInline package mutating func array<Element>(_ elements: [Element], _ body: (inout JSONWriter, Element) -> Void) {
     bytes.append(byte: UInt8(ascii: "["))
     for (index, element) in elements.enumerated() {
       if index > 0 { bytes.append(byte: UInt8(ascii: ",")) }
@@ -41,7 +41,7 @@ package struct JSONWriter: ~Copyable {
     needsComma = true
   }
 
-  package mutating func member(_ key: StaticString, _ body: (inout JSONWriter) -> Void) {
+  @usableFromInline package mutating func member(_ key: StaticString, _ body: (inout JSONWriter) -> Void) {
     if needsComma { bytes.append(byte: UInt8(ascii: ",")) }
     bytes.append(byte: UInt8(ascii: "\""))
     bytes.append(key)

@@ -3,7 +3,7 @@ internal import Glibc
 /// The checks that all readers of documents share. Each says what the value is and what it should be.
 extension JSONRef {
   /// Refuses a value of another kind.
-  package func require(_ wanted: Kind) throws(ValidationError) {
+  @usableFromInline package func require(_ wanted: Kind) throws(ValidationError) {
     guard kind == wanted else { throw ValidationError("expected \(wanted.rawValue), found \(shown)") }
   }
 
@@ -25,7 +25,7 @@ extension JSONRef {
   }
 
   /// One of a few words.
-  package func requireChoice<Choice: RawRepresentable & CaseIterable>(_ what: String) throws(ValidationError) -> Choice
+  @usableFromInline package func requireChoice<Choice: RawRepresentable & CaseIterable>(_ what: String) throws(ValidationError) -> Choice
   where Choice.RawValue == String {
     let word = try requireString()
     guard let choice = Choice(rawValue: word) else { throw .noChoice(word, what, Choice.allCases.map(\.rawValue)) }
@@ -33,7 +33,7 @@ extension JSONRef {
   }
 
   /// The one of a list that has the name that the value is.
-  package func requireChoice<Choice>(_ what: String, among choices: [Choice], _ name: (Choice) -> String)
+  @usableFromInline package func requireChoice<Choice>(_ what: String, among choices: [Choice], _ name: (Choice) -> String)
     throws(ValidationError) -> Choice
   {
     let word = try requireString()
@@ -87,7 +87,7 @@ extension JSONRef {
   }
 
   /// Calls `body` for each member; what it refuses is refused at that member.
-  @inline(__always)
+  @usableFromInline @inline(__always)
   package func readMembers(_ body: (JSONKey, JSONRef) throws(ValidationError) -> Void) throws(ValidationError) {
     try require(.object)
     try forEachMember { (key, value) throws(ValidationError) in

@@ -2,7 +2,7 @@
 ///
 /// The place is built from the inside out: the reader that finds the fault knows what is wrong, and each reader around
 /// it adds its own step. So no place is built for a document that is right.
-package struct ValidationError: Error {
+@usableFromInline package struct ValidationError: Error {
   package let message: String
   /// The steps to the value, the last one first.
   private(set) var inwards: [JSONPointer.Step]

@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Bytes in memory of malloc(3) that grows. Swift's own arrays would end the process, which is the host's, when memory
 /// runs out.
-package struct ByteBuffer: ~Copyable {
+@usableFromInline package struct ByteBuffer: ~Copyable {
   package private(set) var start: UnsafeMutablePointer<UInt8>?
   package private(set) var count = 0
   private var capacity = 0
@@ -12,10 +12,10 @@ package struct ByteBuffer: ~Copyable {
   package init() {}
   deinit { free(start) }
 
-  package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
+  @usableFromInline package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
 
   /// Makes room for more bytes behind the last one. Gives `nil` if there is no memory.
-  @inline(__always)
+  @usableFromInline @inline(__always)
   package mutating func room(for extra: Int) -> UnsafeMutablePointer<UInt8>? {
     if capacity - count < extra, !grow(extra) { return nil }
     return start.map { $0 + count }
@@ -39,29 +39,29 @@ package struct ByteBuffer: ~Copyable {
   }
 
   /// The number of bytes that can be added without growing.
-  package var spare: Int { capacity - count }
+  @usableFromInline package var spare: Int { capacity - count }
 
   /// Counts bytes that were written into `room`.
-  package mutating func commit(_ added: Int) { count += max(0, min(added, capacity - count)) }
+  @usableFromInline package mutating func commit(_ added: Int) { count += max(0, min(added, capacity - count)) }
 
-  @inline(__always)
+  @usableFromInline @inline(__always)
   package mutating func append(_ bytes: UnsafeRawBufferPointer) {
     guard let from = bytes.baseAddress, bytes.count > 0, let to = room(for: bytes.count) else { return }
     memcpy(to, from, bytes.count)
     count += bytes.count
   }
 
-  package mutating func append(byte: UInt8) {
+  @usableFromInline package mutating func append(byte: UInt8) {
     guard let to = room(for: 1) else { return }
     to.pointee = byte
     count += 1
   }
 
-  package mutating func append(_ text: StaticString) {
+  @usableFromInline package mutating func append(_ text: StaticString) {
     append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
-  package mutating func append(_ text: String) {
+  @usableFromInline package mutating func append(_ text: String) {
     var text = text
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }
@@ -75,7 +75,7 @@ package struct ByteBuffer: ~Copyable {
   }
 
   /// Drops the bytes from `end` on.
-  package mutating func truncate(_ end: Int) { count = max(0, min(count, end)) }
+  @usableFromInline package mutating func truncate(_ end: Int) { count = max(0, min(count, end)) }
 
   /// Drops the last sixteenth of the bytes after memory has run out, so that there is some memory for everything else.
   package mutating func giveBack() {

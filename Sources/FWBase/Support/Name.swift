@@ -4,7 +4,7 @@ internal import Glibc
 /// the same if they have the same bytes. Swift's `String` compares by Unicode's equivalence, by which two names of
 /// files or variables can be equal. So a `String` from outside is no key of a dictionary, and is not compared with
 /// `==`.
-package struct Name: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
+@usableFromInline package struct Name: Hashable, Comparable, Sendable, ExpressibleByStringLiteral {
   package let bytes: ContiguousArray<UInt8>
   /// The hash, which is computed once so that a lookup need not compute it.
   let hash: UInt32
@@ -16,7 +16,7 @@ package struct Name: Hashable, Comparable, Sendable, ExpressibleByStringLiteral 
 
   package var text: String { String(decoding: bytes, as: UTF8.self) }
 
-  package init(stringLiteral text: String) { self.init(text) }
+  @usableFromInline package init(stringLiteral text: String) { self.init(text) }
 
   package static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
     countWork()
@@ -26,14 +26,16 @@ package struct Name: Hashable, Comparable, Sendable, ExpressibleByStringLiteral 
     return UInt32(truncatingIfNeeded: hasher.finalize())
   }
 
-  package static func == (one: Name, other: Name) -> Bool {
+  @usableFromInline package static func == (one: Name, other: Name) -> Bool {
     countWork()
     return one.hash == other.hash && one.bytes == other.bytes
   }
 
-  package static func < (one: Name, other: Name) -> Bool { one.bytes.lexicographicallyPrecedes(other.bytes) }
+  @usableFromInline package static func < (one: Name, other: Name) -> Bool {
+    one.bytes.lexicographicallyPrecedes(other.bytes)
+  }
 
-  package func hash(into hasher: inout Hasher) { hasher.combine(hash) }
+  @usableFromInline package func hash(into hasher: inout Hasher) { hasher.combine(hash) }
 
   #if DEBUG
     /// Counts how often names are hashed and compared. Tests check how the count grows with a document.

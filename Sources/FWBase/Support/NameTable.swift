@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Gives numbers to names, from 0. One thread fills the table. After that any number of threads may look names up at
 /// once, without a lock and without counting references.
-package final class NameTable: @unchecked Sendable {
+@usableFromInline package final class NameTable: @unchecked Sendable {
   // The conformance is unchecked because the memory does not change once the table is shared.
 
   private struct Entry {
@@ -31,11 +31,11 @@ package final class NameTable: @unchecked Sendable {
     slots.deallocate()
   }
 
-  package func number(of name: Name) -> Int? {
+  @usableFromInline package func number(of name: Name) -> Int? {
     name.bytes.withUnsafeBytes { number(of: $0, hash: name.hash) }
   }
 
-  @inline(__always)
+  @usableFromInline @inline(__always)
   package func number(of name: UnsafeRawBufferPointer, hash: UInt32) -> Int? {
     var slot = Int(hash) & mask
     while true {

@@ -19,21 +19,21 @@ extension StringProtocol {
   }
 
   /// Whether two texts have the same bytes.
-  package func isSame(as other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
+  @usableFromInline package func isSame(as other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
 
-  package func begins(with prefix: some StringProtocol) -> Bool { utf8.starts(with: prefix.utf8) }
+  @usableFromInline package func begins(with prefix: some StringProtocol) -> Bool { utf8.starts(with: prefix.utf8) }
 
-  package func ends(with suffix: some StringProtocol) -> Bool {
+  @usableFromInline package func ends(with suffix: some StringProtocol) -> Bool {
     utf8.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
   }
 
   /// The text behind a prefix; `nil` if it does not begin with the prefix.
-  package func without(prefix: some StringProtocol) -> SubSequence? {
+  @usableFromInline package func without(prefix: some StringProtocol) -> SubSequence? {
     begins(with: prefix) ? self[utf8.index(startIndex, offsetBy: prefix.utf8.count)...] : nil
   }
 
   /// The text before a suffix; `nil` if it does not end with the suffix.
-  package func without(suffix: some StringProtocol) -> SubSequence? {
+  @usableFromInline package func without(suffix: some StringProtocol) -> SubSequence? {
     ends(with: suffix) ? self[..<utf8.index(endIndex, offsetBy: 0 - suffix.utf8.count)] : nil
   }
 

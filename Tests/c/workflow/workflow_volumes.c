@@ -46,7 +46,7 @@ static json_t *run(fw_pool *pool, const char *volumes)
     fw_context *context = check_context("{}");
     fw_result *result = NULL;
     fw_error *error = NULL;
-    CHECK_OK(fw_workflow_run(workflow, pool, context, NULL, volumes, &result, &error), &error);
+    CHECK_OK(fw_workflow_run(workflow, pool, context, NULL, volumes, FW_ZERO_TERMINATED, &result, &error), &error);
     CHECK_EXITED(result, 0);
     char *text = NULL;
     CHECK_INT(fw_context_get(context, "r", &text, NULL), FW_OK);
@@ -63,7 +63,7 @@ static void refuses(fw_pool *pool, const char *volumes, fw_status want, const ch
     fw_workflow *workflow = workflow_of(steps);
     fw_result *result = NULL;
     fw_error *error = NULL;
-    CHECK_INT(fw_workflow_run(workflow, pool, NULL, NULL, volumes, &result, &error), want);
+    CHECK_INT(fw_workflow_run(workflow, pool, NULL, NULL, volumes, FW_ZERO_TERMINATED, &result, &error), want);
     CHECK(result == NULL);
     CHECK_HAS(fw_error_message(error), message);
     if (path == NULL)
