@@ -200,13 +200,20 @@ def host(python_env, tmp_path):
 
 
 def each(run):
-    """What came of closing each of the library's descriptors alone."""
+    """What came of closing each of the library's descriptors alone.
+
+    How many connections libcurl keeps differs from run to run on a busy machine, so a number counts as the last one
+    only when several runs in a row do not have it.
+    """
     found = []
+    missing = 0
     for which in range(100):
         lines = run(which)
-        if lines[-1] == "no more":
+        missing = missing + 1 if lines[-1] == "no more" else 0
+        if missing > 2:
             break
-        found.append(lines)
+        if not missing:
+            found.append(lines)
     assert len(found) > 3
     return found
 

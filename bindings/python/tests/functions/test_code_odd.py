@@ -132,7 +132,7 @@ class Twin:
 def test_an_argument_that_looks_the_same_is_another_one(rundir, tmp_path, one, other):
     def run(value):
         workflow = fw.SerialWorkflow().add_code_step("s", lambda a: getattr(a, "number", 0), arg="n")
-        return workflow.run({"a": value}, rundir=rundir, state=tmp_path / "state").kept
+        return workflow.run({"a": value}, rundir=rundir, state=tmp_path / "state").restored
 
     assert [run(one), run(other), run(other)] == [0, 0, 1]
 
