@@ -127,7 +127,7 @@ final class Sweep {
       var dead: [String] = []
       _ = answer.read { json -> Void? in
         json.forEachElement { _, container in
-          guard let id = container["Id"]?.string, let label = container["Labels"]?[HostLabel.key]?.string else {
+          guard let id = container["Id"]?.string, let label = container["Labels"]?.member(HostLabel.key)?.string else {
             return
           }
           let name = container["Names"]?.element(0)?.string.map { String($0.without(prefix: "/") ?? $0[...]) } ?? id

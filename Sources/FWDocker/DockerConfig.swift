@@ -38,7 +38,7 @@ struct DockerConfig {
       guard let auths = json["auths"] else { return nil }
       // Older files have the address with its scheme and path.
       for key in [registry, "https://\(registry)", "http://\(registry)", "https://\(registry)/v1/"] {
-        if let entry = auths[key] { return (entry["auth"]?.string, entry["identitytoken"]?.string) }
+        if let entry = auths.member(key) { return (entry["auth"]?.string, entry["identitytoken"]?.string) }
       }
       return nil
     }
@@ -46,7 +46,7 @@ struct DockerConfig {
 
   /// The name of the program that has a registry's credentials, behind `docker-credential-`.
   func helper(_ registry: String) -> String? {
-    let name = json.read { $0["credHelpers"]?[registry]?.string ?? $0["credsStore"]?.string }
+    let name = json.read { $0["credHelpers"]?.member(registry)?.string ?? $0["credsStore"]?.string }
     return name?.isEmpty == false ? name : nil
   }
 }

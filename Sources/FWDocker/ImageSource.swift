@@ -81,7 +81,7 @@ final class ImageSource {
       let recipe = build?.recipe
       // An image of this name that was made by another recipe is built anew.
       if let recipe, !isPulled,
-        answer.read({ $0["Config"]?["Labels"]?[NotebookImage.label]?.string }) != recipe
+        answer.read({ $0["Config"]?["Labels"]?.member(NotebookImage.label)?.string }) != recipe
       {
         return fetch(done)
       }

@@ -141,7 +141,7 @@ import Testing
         #expect(json["Cmd"]?.strings == ["a", "b c"] && json["Entrypoint"]?.strings == ["/bin/sh"])
         #expect(json["WorkingDir"]?.string == "/workdir" && json["Env"]?.strings == ["A=x=y \"z\""])
         #expect(json["AttachStdout"]?.boolean == true && json["AttachStderr"]?.boolean == true)
-        #expect(json["Labels"]?[HostLabel.key]?.string == "l" && json["StopSignal"]?.string == "SIGTERM")
+        #expect(json["Labels"]?.member(HostLabel.key)?.string == "l" && json["StopSignal"]?.string == "SIGTERM")
         let host = json["HostConfig"]
         #expect(host?["Memory"]?.integer == 64 << 20 && host?["MemorySwap"]?.integer == 64 << 20)
         #expect(host?["NanoCpus"]?.integer == 500_000_000 && host?["NetworkMode"]?.string == "none")
@@ -150,8 +150,8 @@ import Testing
       // What is not said is the image's and the engine's.
       let least = try self.plan(path).container(image: "i", command: nil, entrypoint: nil, hasInit: false)
       try json(least) { json in
-        for key in ["Cmd", "Entrypoint", "User"] { #expect(json[key] == nil) }
-        for key in ["Memory", "MemorySwap", "NanoCpus", "NetworkMode"] { #expect(json["HostConfig"]?[key] == nil) }
+        for key in ["Cmd", "Entrypoint", "User"] { #expect(json.member(key) == nil) }
+        for key in ["Memory", "MemorySwap", "NanoCpus", "NetworkMode"] { #expect(json["HostConfig"]?.member(key) == nil) }
         #expect(json["HostConfig"]?["Init"]?.boolean == false)
       }
       try json(plan.exec(command: ["p", ""])) { json in

@@ -56,7 +56,15 @@ internal import Glibc
     }
   }
 
-  package subscript(key: String) -> JSONRef? { json_object_get(raw, key).map(JSONRef.init) }
+  /// The member of an object with a key; `nil` where there is none. A literal costs no copy of the key.
+  @usableFromInline @inline(__always)
+  package subscript(key: StaticString) -> JSONRef? {
+    let start = UnsafeRawPointer(key.utf8Start).assumingMemoryBound(to: CChar.self)
+    return json_object_getn(raw, start, key.utf8CodeUnitCount).map(JSONRef.init)
+  }
+
+  /// The member with a key that is no literal.
+  package func member(_ key: String) -> JSONRef? { json_object_get(raw, key).map(JSONRef.init) }
 
   /// The members of an object, in the order of the document; none of anything else.
   @usableFromInline @inline(__always) package func forEachMember<E: Error>(_ body: (JSONKey, JSONRef) throws(E) -> Void) throws(E) {

@@ -1,4 +1,5 @@
 internal import CSystem
+internal import Glibc
 
 // These functions work on the bytes of a text. Text from outside (paths, protocols, messages of programs) is compared
 // and taken apart by them, because Swift's own functions work on canonical characters: for these, "/" and a combining
@@ -19,7 +20,17 @@ extension StringProtocol {
   }
 
   /// Whether two texts have the same bytes.
-  @usableFromInline package func isSame(as other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
+  @usableFromInline package func isSame(as other: some StringProtocol) -> Bool {
+    let isSame = utf8.withContiguousStorageIfAvailable { own in
+      other.utf8.withContiguousStorageIfAvailable { other in
+        guard own.count == other.count, let start = own.baseAddress, let wanted = other.baseAddress else {
+          return own.isEmpty && other.isEmpty
+        }
+        return memcmp(start, wanted, own.count) == 0
+      }
+    }
+    return (isSame ?? nil) ?? utf8.elementsEqual(other.utf8)
+  }
 
   @usableFromInline package func begins(with prefix: some StringProtocol) -> Bool { utf8.starts(with: prefix.utf8) }
 

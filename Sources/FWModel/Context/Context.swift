@@ -27,7 +27,7 @@ package final class Context: Sendable {
 
   package func get(_ name: String) throws(FlowError) -> CString {
     try snapshot.object.read { (object) throws(FlowError) in
-      guard let value = object[name] else {
+      guard let value = object.member(name) else {
         throw FlowError(.unknown, "the context has no value named \(MessageFormat.quoted(name))")
       }
       guard let text = JSONText.compact(value) else { throw .noMemory }

@@ -102,7 +102,7 @@ package struct StepDocument {
         throw .unknownKey(key, of: "the action of a container step", known: StepDocument.containerKeys)
       }
     }
-    for key in ["environment", "commands"] where action[key] == nil {
+    for key in ["environment", "commands"] where action.member(key) == nil {
       throw .missingKey(key, of: "the action of a container step")
     }
   }

@@ -1,5 +1,5 @@
 /// A type of worker. Each has a folder with a `StepRunner`, which says its type, and a line of the registry.
-package struct WorkerType: Sendable {
+package final class WorkerType: Sendable {
   /// As documents and results have it.
   package let name: String
   /// The same for callers, who may keep it.

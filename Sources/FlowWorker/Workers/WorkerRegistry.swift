@@ -22,7 +22,7 @@ enum WorkerRegistry {
   /// Makes what runs the steps of one worker.
   typealias MakeRunner = @Sendable (WorkerSpec, SharedResources) throws(FlowError) -> any StepRunner
 
-  struct Entry: Sendable {
+  final class Entry: Sendable {
     let type: WorkerType
     /// Reads the options of a specification; `nil`: it has none.
     let read: @Sendable (JSONRef?) throws(ValidationError) -> MakeRunner

@@ -229,7 +229,7 @@ extension StepResult {
     else { return nil }
     var pieces: [[String]] = [[], []]
     for (at, name) in ["stdout", "stderr"].enumerated() {
-      json[name]?.forEachElement { _, piece in pieces[at].append(piece.string ?? "") }
+      json.member(name)?.forEachElement { _, piece in pieces[at].append(piece.string ?? "") }
     }
     var records: [CommandRecord] = []
     json["commands"]?.forEachElement { index, command in
