@@ -4,17 +4,17 @@ package import FWModel
 package import FWSystem
 internal import Glibc
 
-/// A step that runs. It goes from one command to the next, and from one attempt to the next, whenever somebody lets it
-/// advance. It has no lock: its owner calls one method at a time.
+/// A step that runs. It goes from one command to the next, and from one attempt to the next, whenever `advance` is
+/// called. It has no lock, so its owner calls one method at a time.
 package final class StepRun: Execution {
   private enum Phase {
     /// A command runs. Its launcher was given the time that is left, and a cancel stops the command.
     case running(any RunningCommand, index: Int)
-    /// The attempt was ended between two commands, and the launcher has still to put something away. It sets a deadline
-    /// for that itself, and a cancel has nothing more to end.
+    /// The attempt was ended between two commands, and the launcher has to clean up. The launcher sets a deadline for
+    /// this itself, and a cancel has nothing more to end.
     case closing(any RunningCommand)
-    /// The next attempt begins when the timer is over, which a cancel brings about at once. The timer is never set to
-    /// more than the workflow has left.
+    /// The next attempt begins when the timer is over, and a cancel ends the timer at once. The timer is never set to
+    /// more than the time that the workflow has left.
     case pausing(Pause)
     case over(Report)
   }
@@ -37,11 +37,12 @@ package final class StepRun: Execution {
   private var attempts: [Attempt] = []
   private var attemptBegan = 0.0
   private var isCancelled = false
-  /// The outputs of a step in a workflow: what a failed attempt has left does not count as an output of the next one.
+  /// The outputs of the step in a workflow. Files that a failed attempt has left do not count as outputs of the next
+  /// one.
   private let outputs: (any AttemptOutputs)?
   /// Whether the next attempt has been put off until a change of the outputs can be seen.
   private var isSettling = false
-  /// What the last command gave, secrets included. The result has it without secrets.
+  /// The value that the last command gave, secrets included. The result has it without secrets.
   private var value: JSONValue?
   private var object: HostObject?
   private var queue = EventQueue()
@@ -69,7 +70,7 @@ package final class StepRun: Execution {
 
   // MARK: What callers see
 
-  /// The place in the sequence of events that the step has come to: what follows it goes on from there.
+  /// The position in the sequence of events that the step has reached. The events of the next step continue from there.
   package var position: EventQueue.Position { queue.position }
 
   package var report: Report? {
@@ -140,7 +141,7 @@ package final class StepRun: Execution {
 
   // MARK: Attempts and commands
 
-  /// Looks at what the last attempt has left, and gives the seconds to wait before the next one (see
+  /// Records what the last attempt has left, and gives the seconds to wait before the next one (see
   /// `AttemptOutputs.unsettled`).
   private func settle() -> Double? {
     guard let outputs else { return nil }

@@ -39,7 +39,7 @@ final class ProcessCommand: RunningCommand {
   }
 
   var waiting: Waiting {
-    // The monitor may already run another command when this one has ended.
+    // The monitor may already run another command when the end of this one is known.
     if end != nil { return output.waitingForRest }
     var waiting = isTold ? output.waiting : Waiting()
     waiting.channel = channel.fd

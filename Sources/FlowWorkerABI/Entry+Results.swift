@@ -94,7 +94,7 @@ public func fw_result_step(_ result: OpaquePointer?, _ index: Int) -> OpaquePoin
   Handle.borrow(result, Report.self)?._withUnsafeGuaranteedRef { report in
     let steps = report.steps
     guard index >= 0, index < steps.count else { return nil }
-    // The result keeps it.
+    // The result keeps the step alive.
     return OpaquePointer(Unmanaged.passUnretained(steps[index]).toOpaque())
   }
 }

@@ -17,7 +17,7 @@ public func fw_workflow_create(
 @_cdecl("fw_workflow_free") @implementation
 public func fw_workflow_free(_ workflow: OpaquePointer?) { Handle.free(workflow, Workflow.self) }
 
-/// What both ways of running a workflow are given.
+/// The arguments that both ways of running a workflow take.
 private struct Given {
   let workflow: Workflow
   let pool: Pool?

@@ -7,7 +7,7 @@ import Testing
 @testable import FWSystem
 
 @Suite struct ContainerPlanTests {
-  /// A run directory that is there for as long as the body runs.
+  /// Makes a run directory that exists as long as `body` runs.
   private func withDirectory(_ body: (String) throws -> Void) throws {
     var template = Array("/tmp/flowworker-plan-XXXXXX".utf8CString)
     let path = try #require(mkdtemp(&template).map { String(cString: $0) })
@@ -147,7 +147,7 @@ import Testing
         #expect(host?["NanoCpus"]?.integer == 500_000_000 && host?["NetworkMode"]?.string == "none")
         #expect(host?["Init"]?.boolean == true && host?["LogConfig"]?["Type"]?.string == "none")
       }
-      // What is not said is the image's and the engine's.
+      // The image and the engine decide what the plan does not say.
       let least = try self.plan(path).container(image: "i", command: nil, entrypoint: nil, hasInit: false)
       try json(least) { json in
         for key in ["Cmd", "Entrypoint", "User"] { #expect(json[key] == nil) }

@@ -16,7 +16,7 @@ import Testing
     #expect(address.text == text && address.socket == path && !address.needsTLS)
     let place = EngineEndpoint(address, certificates: "/certs", source: "here")
     #expect(place.address == text && place.source == "here")
-    // Nobody listens in on it.
+    // A Unix socket needs no TLS.
     #expect(place.peer == HTTPPeer(socket: path, base: "http://engine", certificates: nil))
   }
 
@@ -36,7 +36,7 @@ import Testing
     #expect(address.needsTLS == needsTLS)
     let plain = EngineEndpoint(address, certificates: nil, source: "").peer
     #expect(plain == HTTPPeer(base: "\(needsTLS ? "https" : "http")://\(authority)"))
-    // Who has certificates wants TLS.
+    // A worker with certificates wants TLS.
     let secure = EngineEndpoint(address, certificates: "/certs", source: "").peer
     #expect(secure == HTTPPeer(base: "https://\(authority)", certificates: "/certs"))
   }
@@ -66,7 +66,7 @@ import Testing
 }
 
 @Suite struct EngineTimeTests {
-  // What Python's datetime gives.
+  // Python's datetime gives these numbers.
   @Test(
     "a time of RFC 3339 in seconds since 1970",
     arguments: [
@@ -74,7 +74,7 @@ import Testing
       ("2024-02-29T23:59:59+01:00", 1_709_247_599),
       ("2024-02-29T23:59:59.5-05:30", 1_709_270_999.5), ("2038-01-19T03:14:08Z", 2_147_483_648),
       ("1969-12-31T23:59:59.25Z", -0.75), ("9999-12-31T23:59:59Z", 253_402_300_799),
-      // Never.
+      // The engine gives this time for a container that has never started.
       ("0001-01-01T00:00:00Z", -62_135_596_800),
     ])
   func times(_ text: String, _ seconds: Double) {

@@ -10,7 +10,7 @@ import Testing
     var isCutShort = false
   }
 
-  /// What comes of a stream that arrives in pieces which end there.
+  /// The output in a stream that arrives in pieces, each of which ends at one of `ends`.
   private func told(_ stream: [UInt8], endsAt ends: [Int] = []) -> Told {
     var frames = Frames()
     var told = Told()
@@ -76,7 +76,7 @@ import Testing
 
   @Test("the largest frame is four gigabytes", arguments: [1 << 16, 1 << 31, UInt32.max])
   func large(_ size: UInt32) {
-    // It is not over before so many bytes have come: what looks like a head is output.
+    // The frame ends only after its size in bytes, so bytes inside it that look like a head are output.
     let within = [UInt8](repeating: 1, count: 60_000) + frame(2, [1, 2, 3])
     #expect(told(frame(1, within, size: size)) == Told(stdout: within, isCutShort: true))
   }
@@ -106,7 +106,7 @@ import Testing
   func anything() {
     var dice = Dice(2)
     for _ in 0..<2000 {
-      // Small numbers, so that there are many frames.
+      // The sizes are small, so that there are many frames.
       let largest = [2, 4, 256][dice.roll(3)]
       let stream = (0..<dice.roll(200)).map { _ in UInt8(dice.roll(largest)) }
       let whole = told(stream)

@@ -4,7 +4,7 @@ import Testing
 @testable import FWDocker
 
 @Suite struct HostLabelTests {
-  /// The words of this process's label, some of them others.
+  /// The label of this process, with some of its parts replaced.
   private func label(
     machine: String? = nil, boot: String? = nil, namespace: String? = nil, pid: String? = nil, start: String? = nil
   ) -> String {
@@ -15,7 +15,7 @@ import Testing
 
   private func isDead(_ label: String) -> Bool? { HostLabel(label)?.isDead }
 
-  /// A process that has ended, and is nobody's any more.
+  /// The number of a process that has ended and was reaped.
   private func endedProcess() -> Int32 {
     var pid: Int32 = 0
     var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("true"), nil]
@@ -32,7 +32,7 @@ import Testing
     #expect(own == label() && HostLabel.isOwn(own))
     #expect(own.split(separator: ".")[3] == "\(getpid())")
     #expect(isDead(own) == false)
-    // It is a label's value, and one line.
+    // The label must be valid as the value of an engine's label, and be one line.
     #expect(own.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F })
   }
 
@@ -55,7 +55,7 @@ import Testing
 
   @Test("no process outlives a boot of its machine")
   func boots() {
-    // Machines without a name may be any two.
+    // Two machines without a name cannot be told apart.
     let isNamed = !label().hasPrefix("-.")
     #expect(isDead(label(boot: "another")) == isNamed)
     #expect(isDead(label(machine: "-", boot: "another")) == false)

@@ -11,13 +11,13 @@ import Testing
     arguments: [
       ("busybox", "busybox", "latest", nil), ("busybox:1.36", "busybox", "1.36", nil),
       ("library/busybox:1.36", "library/busybox", "1.36", nil),
-      // What follows a colon is a port where there is a slash behind it.
+      // The text behind a colon is a port if there is a slash behind it.
       ("localhost:5000/busybox", "localhost:5000/busybox", "latest", nil),
       ("localhost:5000/a/b:v1", "localhost:5000/a/b", "v1", nil), ("[::1]:5000/b", "[::1]:5000/b", "latest", nil),
       ("busybox@\(digest)", "busybox", "latest", digest), ("r.io:80/b:2@\(digest)", "r.io:80/b", "2", digest),
       ("", "", "latest", nil), (":", "", "", nil), ("@", "", "latest", ""), ("a:b:c", "a:b", "c", nil),
       ("\u{E9}:\u{E9}", "\u{E9}", "\u{E9}", nil),
-      // What follows a separator may be a mark that makes one character with it.
+      // A mark behind a separator makes one character with the separator.
       ("r/\u{301}b:\u{301}1@\u{301}d", "r/\u{301}b", "\u{301}1", "\u{301}d"),
     ] as [(String, String, String, String?)])
   func parts(_ text: String, _ name: String, _ tag: String, _ digest: String?) {
@@ -63,7 +63,7 @@ import Testing
 }
 
 @Suite struct URLTextTests {
-  /// The bytes that an escaped text stands for; `nil` if a character stands in it that may not.
+  /// The bytes that an escaped text stands for; `nil` if it has a character that must be escaped.
   private func bytes(_ escaped: String) -> [UInt8]? {
     var bytes: [UInt8] = []
     var rest = Substring(escaped)

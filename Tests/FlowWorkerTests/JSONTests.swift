@@ -58,7 +58,7 @@ import Testing
     }
     #expect(written(Array("a\"\\\n\r\t\u{1}\u{1F}\u{7F}é😀".utf8)) == "\"a\\\"\\\\\\n\\r\\t\\u0001\\u001f\u{7F}é😀\"")
     #expect(written([0x61, 0, 0x62]) == "\"a\\u0000b\"")
-    // One U+FFFD for each longest beginning of a character, as Swift and Python have it too.
+    // Each longest beginning of a character becomes one U+FFFD, as in Swift and Python.
     for bytes: [UInt8] in [
       [0xFF], [0xC3], [0xE2, 0x82], [0xE2, 0x82, 0x41], [0xF0, 0x9F, 0x98], [0xC0, 0x80], [0xED, 0xA0, 0x80],
       [0xF4, 0x90, 0x80, 0x80],

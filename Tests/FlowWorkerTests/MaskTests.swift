@@ -19,7 +19,7 @@ import Testing
     return try Secrets(Set(values.indices.map { Name("s\($0)") }), envs: [env], [])
   }
 
-  /// The text, given in pieces that end at random.
+  /// Masks the text, which is given in pieces that end at random.
   private func masked(_ text: String, by secrets: Secrets, _ dice: inout Dice) -> String {
     var mask = Mask(secrets)
     var result: [UInt8] = []
@@ -33,7 +33,7 @@ import Testing
     return String(decoding: result, as: UTF8.self)
   }
 
-  /// The same by looking at each place.
+  /// Masks the text by looking at each position, which is slow and simple.
   private func expected(_ text: String, _ values: [String]) -> String {
     let bytes = Array(text.utf8)
     var found: [Range<Int>] = []

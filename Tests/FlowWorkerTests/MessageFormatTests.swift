@@ -33,7 +33,7 @@ import Testing
   func quoted() {
     #expect(MessageFormat.quoted("a\nb\t\"c\"\u{1}") == "\"a\\nb\\t\\\"c\\\"\\u0001\"")
     #expect(MessageFormat.quoted("abcdef", limit: 3) == "\"abc\u{2026}\"")
-    // What is escaped counts as it is shown.
+    // An escaped character counts with the length in which it is shown.
     #expect(MessageFormat.quoted("\u{1b}\u{1b}", limit: 10) == "\"\\u001b\u{2026}\"")
   }
 

@@ -7,7 +7,7 @@ import Testing
 @testable import FWProcess
 
 @Suite struct KeptOutputTests {
-  /// What is kept of bytes that come in pieces: by reading them, or from an event.
+  /// The bytes that are kept of pieces, which come by reading a pipe or from an event.
   private func kept(_ limit: Int?, _ pieces: [Int], isRead: Bool) -> (bytes: [UInt8], written: Int) {
     var ends: [Int32] = [0, 0]
     pipe(&ends)
@@ -32,7 +32,7 @@ import Testing
     return (Array(taken.bytes), taken.written)
   }
 
-  /// A failure must not print a hundred thousand numbers.
+  /// Compares in a function, because a failed comparison in an expectation would print a hundred thousand numbers.
   private func isSame(_ a: [UInt8], _ b: [UInt8]) -> Bool { a == b }
 
   private func stream(_ count: Int) -> [UInt8] { (0..<count).map { UInt8($0 % 250 + 1) } }
@@ -85,7 +85,7 @@ import Testing
 }
 
 @Suite struct EventFeedTests {
-  /// What the events of a stream have that comes in pieces; a line that goes on ends with "…".
+  /// The data of the events of a stream. A line that is continued ends with "…".
   private func told(_ mode: RunOptions.Events, _ pieces: [[UInt8]]) -> [[UInt8]] {
     guard var feed = EventFeed(mode, .stdout) else { return [] }
     var queue = EventQueue()

@@ -4,7 +4,7 @@ import Testing
 @testable import FWModel
 @testable import FWVolumes
 
-/// A mark that makes one character with what is before it.
+/// A mark that makes one character with the one before it.
 private let mark = "\u{301}"
 
 @Suite struct TextTests {

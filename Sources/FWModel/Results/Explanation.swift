@@ -28,7 +28,7 @@ package struct Explanation {
   let tried: [String]
   let likely: String?
 
-  /// - Parameter path: where the shell looks for programs; `nil`: the commands do not run on this machine.
+  /// - Parameter path: where the shell looks for programs; `nil` if the commands do not run on this machine.
   init?(
     _ record: CommandRecord, type: WorkerType, step: StepType, path: SearchPath?, engine: (any EngineFacts)?,
     _ secrets: Secrets

@@ -2,7 +2,7 @@ package import FWBase
 package import FWModel
 internal import Glibc
 
-/// What a view shows: when what ran, and how it ended. The same for a step and for a workflow.
+/// The content of a view, for a step and for a workflow: when each command ran, and how it ended.
 struct Timeline {
   struct Bar {
     let name: String
@@ -22,7 +22,7 @@ struct Timeline {
     let duration: Double
     let message: String?
     let isRestored: Bool
-    /// Of all attempts, in their order.
+    /// The commands of all attempts, in their order.
     let commands: [Bar]
     let result: StepResult
   }
@@ -31,7 +31,7 @@ struct Timeline {
   let copies: [RunResult.Copy]
   let outcome: Outcome
   let message: String?
-  /// Steps that were not reached.
+  /// The number of steps that were not reached.
   let missing: Int
   let started: Double
   let duration: Double
@@ -76,7 +76,7 @@ struct Timeline {
 }
 
 extension Report {
-  /// A view of the result, as text with a NUL behind it, which the taker frees.
+  /// A view of the result, as text with a NUL behind it. The caller frees the text.
   package func view(as format: String) throws(FlowError) -> UnsafeMutablePointer<UInt8> {
     let timeline = Timeline(self)
     var text: ByteBuffer
