@@ -239,7 +239,7 @@ static void wait_for_event(state *state, int64_t until) {
     if (received == GONE) {
       is_gone = true;
     } else if (received == NOTHING) {
-      /* poll(2) reported a message, but there was none. */
+      /* The kernel could not look whether there was a message, and there is none. */
     } else if (request.kind == FWSV_STOP && state->phase == WATCHING && !is_over(state)) {
       state->reply.reason = FWSV_BY_STOP;
       state->deadline = 0;

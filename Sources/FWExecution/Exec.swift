@@ -5,7 +5,7 @@ package import FWSystem
 
 /// A step or a workflow that runs. It goes on whenever `advance` is called, and never waits itself.
 package protocol Execution: AnyObject {
-  var report: Report? { get }
+  var result: ExecResult? { get }
   var waiting: Waiting { get }
   /// Gives the one descriptor that a host can wait with, or -1 if the system has none left.
   func descriptor() -> Int32
@@ -59,21 +59,21 @@ package final class Exec: @unchecked Sendable {
     let deadline = Deadline(timeout)
     while true {
       if let event = run.takeEvent() { return event }
-      if run.report != nil || !poll(deadline, isListening: true) { return run.takeEvent() }
+      if run.result != nil || !poll(deadline, isListening: true) { return run.takeEvent() }
     }
   }
 
   /// Discards the events and gives the result; `nil` if the time has passed, which cannot happen without a limit.
   ///
   /// - Parameter timeout: the seconds to wait at most; a negative number stands for no limit.
-  package func wait(timeout: Double) -> Report? {
+  package func wait(timeout: Double) -> ExecResult? {
     fws_lock(lock)
     defer { fws_unlock(lock) }
     let deadline = Deadline(timeout)
     while true {
       run.discardEvents()
-      if let report = run.report { return report }
-      if !poll(deadline, isListening: false), run.report == nil { return nil }
+      if let result = run.result { return result }
+      if !poll(deadline, isListening: false), run.result == nil { return nil }
     }
   }
 

@@ -16,7 +16,7 @@ package final class StepRun: Execution {
     /// The next attempt begins when the timer is over, and a cancel ends the timer at once. The timer is never set to
     /// more than the time that the workflow has left.
     case pausing(Pause)
-    case over(Report)
+    case over(ExecResult)
   }
 
   private let step: Step
@@ -73,13 +73,13 @@ package final class StepRun: Execution {
   /// The position in the sequence of events that the step has reached. The events of the next step continue from there.
   package var position: EventQueue.Position { queue.position }
 
-  package var report: Report? {
-    if case .over(let report) = phase { return report }
+  package var result: ExecResult? {
+    if case .over(let result) = phase { return result }
     return nil
   }
 
-  package var result: StepResult? {
-    if case .step(let result) = report?.content { return result }
+  package var stepResult: StepResult? {
+    if case .step(let step) = result?.content { return step }
     return nil
   }
 
@@ -240,7 +240,7 @@ package final class StepRun: Execution {
     let result = StepResult(
       step: step, worker: worker, type, attempts: attempts, last: attempt, started: started,
       duration: fws_monotonic() - began)
-    phase = .over(Report(result))
+    phase = .over(ExecResult(result))
     queue.stepEnded(result)
   }
 }

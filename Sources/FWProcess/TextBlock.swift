@@ -72,14 +72,14 @@ package struct TextBlock: ~Copyable {
     texts.append(byte: 0)
   }
 
-  package mutating func add(_ text: UnsafeRawBufferPointer) {
+  mutating func add(_ text: UnsafeRawBufferPointer) {
     offsets.append(texts.count)
     texts.append(text)
     texts.append(byte: 0)
   }
 
   /// Adds the strings of another block as a list that ends behind them.
-  package mutating func add(list: borrowing TextBlock) {
+  mutating func add(list: borrowing TextBlock) {
     for index in 0..<list.count { add(list.text(index)) }
     offsets.append(TextBlock.endOfList)
   }

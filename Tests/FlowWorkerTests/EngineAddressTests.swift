@@ -14,10 +14,10 @@ import Testing
   func sockets(_ text: String, _ path: String) throws {
     let address = try EngineAddress(text)
     #expect(address.text == text && address.socket == path && !address.needsTLS)
-    let place = EngineEndpoint(address, certificates: "/certs", source: "here")
-    #expect(place.address == text && place.source == "here")
+    let endpoint = EngineEndpoint(address, certificates: "/certs", source: "here")
+    #expect(endpoint.address == text && endpoint.source == "here")
     // A Unix socket needs no TLS.
-    #expect(place.peer == HTTPPeer(socket: path, base: "http://engine", certificates: nil))
+    #expect(endpoint.peer == HTTPPeer(socket: path, base: "http://engine", certificates: nil))
   }
 
   @Test(

@@ -68,7 +68,7 @@ import Testing
     for start in [0, 512] {
       var head = Array(all[start..<(start + 512)])
       let said = Int(String(decoding: head[148..<154], as: UTF8.self), radix: 8)
-      for place in 148..<156 { head[place] = 0x20 }
+      for index in 148..<156 { head[index] = 0x20 }
       #expect(said == head.reduce(0) { $0 + Int($1) })
     }
   }

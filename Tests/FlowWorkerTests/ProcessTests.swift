@@ -69,8 +69,8 @@ import Testing
     var env = KeyValues()
     for (key, value) in values { env.set(key, value) }
     let environment = TextBlock(environment: env, inherits: inherits)
-    return environment.offsets.map { place in
-      String(decoding: environment.texts.bytes[place...].prefix { $0 != 0 }, as: UTF8.self)
+    return environment.offsets.map { offset in
+      String(decoding: environment.texts.bytes[offset...].prefix { $0 != 0 }, as: UTF8.self)
     }
   }
 
@@ -86,7 +86,7 @@ import Testing
 
 @Suite struct EventFeedTests {
   /// The data of the events of a stream. A line that is continued ends with "…".
-  private func told(_ mode: RunOptions.Events, _ pieces: [[UInt8]]) -> [[UInt8]] {
+  private func eventData(_ mode: RunOptions.Events, _ pieces: [[UInt8]]) -> [[UInt8]] {
     guard var feed = EventFeed(mode, .stdout) else { return [] }
     var queue = EventQueue()
     queue.isListening = true
@@ -96,9 +96,9 @@ import Testing
       feed.give(chunk, &queue)
     }
     feed.finish(&queue)
-    var told: [[UInt8]] = []
-    while let event = queue.take() { told.append(Array(event.data ?? UnsafeRawBufferPointer(start: nil, count: 0))) }
-    return told
+    var data: [[UInt8]] = []
+    while let event = queue.take() { data.append(Array(event.data ?? UnsafeRawBufferPointer(start: nil, count: 0))) }
+    return data
   }
 
   @Test("text and lines do not depend on where the reads end")
@@ -108,9 +108,9 @@ import Testing
     for first in 0...text.count {
       for second in first...text.count {
         let pieces = [Array(text[..<first]), Array(text[first..<second]), Array(text[second...])].filter { !$0.isEmpty }
-        #expect(told(.lines, pieces) == lines)
-        #expect(told(.text, pieces).flatMap { $0 } == Array(String(decoding: text, as: UTF8.self).utf8))
-        #expect(told(.chunks, pieces) == pieces)
+        #expect(eventData(.lines, pieces) == lines)
+        #expect(eventData(.text, pieces).flatMap { $0 } == Array(String(decoding: text, as: UTF8.self).utf8))
+        #expect(eventData(.chunks, pieces) == pieces)
       }
     }
   }

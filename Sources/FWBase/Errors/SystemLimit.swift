@@ -14,8 +14,8 @@ struct SystemLimit {
       let limit = SystemLimit.number(fws_limit_of_descriptors())
       shown = "RLIMIT_NOFILE is \(limit)"
       likely =
-        "this process has reached its limit of open descriptors (RLIMIT_NOFILE, \(limit)): raise the limit, or run fewer "
-        + "steps at once"
+        "this process has reached its limit of open descriptors (RLIMIT_NOFILE, \(limit)): raise the limit, or run "
+        + "fewer steps at once"
     case ENFILE:
       shown = nil
       likely = "the system has no descriptor left (fs.file-max)"

@@ -49,7 +49,7 @@ package struct NotebookAction {
   static let keys = ["notebook", "output", "params", "requirements", "variables"]
 
   package var notebook = ""
-  private var givenOutput: String?
+  private var explicitOutput: String?
   /// The names of the parameters that the notebook gets if the context has them.
   package var parameters: [String] = []
   /// The packages that pip installs for the notebook.
@@ -63,7 +63,7 @@ package struct NotebookAction {
       if key == "notebook" {
         notebook = try value.requireName()
       } else if key == "output" {
-        givenOutput = try value.requireName()
+        explicitOutput = try value.requireName()
       } else if key == "params" {
         parameters = try value.requireStrings()
       } else if key == "requirements" {
@@ -79,7 +79,7 @@ package struct NotebookAction {
   /// The path of the notebook that is written. As in flowServ, `x.ipynb` becomes `x.out.ipynb`, and `.out.ipynb` is
   /// added to any other name.
   package var output: String {
-    if let givenOutput { return givenOutput }
+    if let explicitOutput { return explicitOutput }
     return (notebook.without(suffix: ".ipynb") ?? notebook[...]) + ".out.ipynb"
   }
 

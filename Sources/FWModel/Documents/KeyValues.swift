@@ -20,13 +20,13 @@ package struct KeyValues {
 
   /// Sets a key. A key that is there already keeps its position and gets the new value.
   package mutating func set(_ key: String, _ value: String) {
-    if let place = position(of: key) {
-      pairs[place].value = value
+    if let index = position(of: key) {
+      pairs[index].value = value
       return
     }
     pairs.append((key, value))
     if pairs.count == KeyValues.few + 1 {
-      for (place, pair) in pairs.enumerated() { positions[Name(pair.key)] = place }
+      for (index, pair) in pairs.enumerated() { positions[Name(pair.key)] = index }
     } else if pairs.count > KeyValues.few {
       positions[Name(key)] = pairs.count - 1
     }

@@ -59,9 +59,8 @@ package struct StepDocument {
   private mutating func readAction(_ action: JSONRef) throws(ValidationError) {
     if let reference = action.string {
       throw ValidationError(
-        "expected an object as the action, found the string \(MessageFormat.quoted(reference)); in a workflow it may be "
-          + "a reference "
-          + "such as $[[name]]"
+        "expected an object as the action, found the string \(MessageFormat.quoted(reference)); "
+          + "in a workflow it may be a reference such as $[[name]]"
       )
     }
     try action.require(.object)

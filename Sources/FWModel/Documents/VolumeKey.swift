@@ -17,33 +17,33 @@ package struct VolumeKey: Hashable, Sendable {
   /// Brings a key from a document into normal form, or throws why it is no key.
   package init(checking text: String) throws(ValidationError) { try self.init(checking: Array(text.utf8)) }
 
-  init(checking given: [UInt8]) throws(ValidationError) {
-    if given.isEmpty { throw ValidationError("expected the key of a file, found an empty string") }
-    if given.first == VolumeKey.slash {
+  init(checking key: [UInt8]) throws(ValidationError) {
+    if key.isEmpty { throw ValidationError("expected the key of a file, found an empty string") }
+    if key.first == VolumeKey.slash {
       throw ValidationError(
-        "the key \(MessageFormat.quoted(bytes: given)) is an absolute path: a key is relative to the base of its volume"
+        "the key \(MessageFormat.quoted(bytes: key)) is an absolute path: a key is relative to the base of its volume"
       )
     }
-    if given.count > 1024 {
-      throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has more than 1024 bytes")
+    if key.count > 1024 {
+      throw ValidationError("the key \(MessageFormat.quoted(bytes: key)) has more than 1024 bytes")
     }
-    if given.contains(0) {
-      throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) contains a NUL")
+    if key.contains(0) {
+      throw ValidationError("the key \(MessageFormat.quoted(bytes: key)) contains a NUL")
     }
     var bytes: [UInt8] = []
-    for part in given.split(separator: VolumeKey.slash) where !part.elementsEqual(".".utf8) {
+    for part in key.split(separator: VolumeKey.slash) where !part.elementsEqual(".".utf8) {
       if part.elementsEqual("..".utf8) {
         throw ValidationError(
-          "the key \(MessageFormat.quoted(bytes: given)) contains \"..\", which could lead out of its volume")
+          "the key \(MessageFormat.quoted(bytes: key)) contains \"..\", which could lead out of its volume")
       }
       if part.count > 255 {
-        throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has a part of more than 255 bytes")
+        throw ValidationError("the key \(MessageFormat.quoted(bytes: key)) has a part of more than 255 bytes")
       }
       if !bytes.isEmpty { bytes.append(VolumeKey.slash) }
       bytes += part
     }
-    if bytes.isEmpty { throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) names no file") }
-    if given.last == VolumeKey.slash { bytes.append(VolumeKey.slash) }
+    if bytes.isEmpty { throw ValidationError("the key \(MessageFormat.quoted(bytes: key)) names no file") }
+    if key.last == VolumeKey.slash { bytes.append(VolumeKey.slash) }
     self.bytes = bytes
   }
 

@@ -31,8 +31,8 @@ package struct Attempt {
     outcome = last?.end.outcome ?? .exited
     returncode = last?.returncode ?? 0
     if let last, returncode != 0 {
-      let place = step.type == .container ? last.index.map { ", command \($0 + 1) of \(total)" } ?? "" : ""
-      message = CText(message: "step \(shownStep)\(place) \(last.explanation(limit: limit()))\(last.gaps)")
+      let position = step.type == .container ? last.index.map { ", command \($0 + 1) of \(total)" } ?? "" : ""
+      message = CText(message: "step \(shownStep)\(position) \(last.explanation(limit: limit()))\(last.gaps)")
     }
     if returncode == 0, let gap = commands.first(where: { !$0.gaps.isEmpty }) {
       message = CText(message: "step \(shownStep) ended with status 0\(gap.gaps)")

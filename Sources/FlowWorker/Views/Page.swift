@@ -105,7 +105,8 @@ struct Page: ~Copyable {
       let left = max(0, min(100, (started - origin) / span * 100))
       let width = max(0, min(100 - left, duration / span * 100))
       add(
-        "<i class=\"\(kind) \(isGood ? "good" : "bad")\" style=\"left:\(Page.percent(left))%;width:max(2px,\(Page.percent(width))%)\"></i>"
+        "<i class=\"\(kind) \(isGood ? "good" : "bad")\" style=\"left:\(Page.percent(left))%;"
+          + "width:max(2px,\(Page.percent(width))%)\"></i>"
       )
     }
     add("</div>")

@@ -36,26 +36,26 @@ struct Timeline {
   let started: Double
   let duration: Double
 
-  init(_ report: Report) {
-    switch report.content {
-    case .step(let result):
-      rows = [Timeline.row(result, isRestored: false)]
+  init(_ result: ExecResult) {
+    switch result.content {
+    case .step(let step):
+      rows = [Timeline.row(step, isRestored: false)]
       copies = []
       missing = 0
-      started = result.started
-      duration = result.duration
-    case .run(let result):
-      rows = result.steps.enumerated().compactMap { index, step in
+      started = step.started
+      duration = step.duration
+    case .run(let run):
+      rows = run.steps.enumerated().compactMap { index, step in
         guard case .step(let step) = step.content else { return nil }
-        return Timeline.row(step, isRestored: index < result.restored)
+        return Timeline.row(step, isRestored: index < run.restored)
       }
-      copies = result.copies
-      missing = result.total - result.steps.count
-      started = result.started
-      duration = result.duration
+      copies = run.copies
+      missing = run.total - run.steps.count
+      started = run.started
+      duration = run.duration
     }
-    outcome = report.outcome
-    message = report.message?.string
+    outcome = result.outcome
+    message = result.message?.string
   }
 
   private static func row(_ result: StepResult, isRestored: Bool) -> Row {
@@ -75,7 +75,7 @@ struct Timeline {
   }
 }
 
-extension Report {
+extension ExecResult {
   /// A view of the result, as text with a NUL behind it. The caller frees the text.
   package func view(as format: String) throws(FlowError) -> UnsafeMutablePointer<UInt8> {
     let timeline = Timeline(self)

@@ -17,7 +17,8 @@ package enum SpecBuilder {
     guard names.contains(where: { $0.isSame(as: type) }) else {
       throw FlowError(
         .document,
-        "\(MessageFormat.quoted(type)) is not a worker type: use \(MessageFormat.choice(names))\(MessageFormat.hint(for: type, among: names))"
+        "\(MessageFormat.quoted(type)) is not a worker type: use \(MessageFormat.choice(names))"
+          + MessageFormat.hint(for: type, among: names)
       )
     }
     if identifier?.isEmpty == true { throw FlowError(.document, "the identifier of a worker is empty") }

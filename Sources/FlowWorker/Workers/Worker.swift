@@ -66,7 +66,7 @@ package final class Worker: Sendable {
   package static var runnableTypes: [String] { WorkerRegistry.all.map(\.type.name) }
 
   /// Runs a step to its end, without events.
-  package func exec(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> Report? {
+  package func exec(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> ExecResult? {
     try start(step, context, rundir, RunSettings(), events: nil).wait(timeout: -1)
   }
 

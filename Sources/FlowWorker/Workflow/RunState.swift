@@ -67,8 +67,8 @@ final class RunState {
           "its value is \(MessageFormat.foreign(secrets.masked(object.kind))), which JSON cannot express: the state "
             + "directory cannot store the step, so another run will run it again")
       }
-      guard !secrets.contains(argument), let given = context[argument] else { return result }
-      value = JSONValue(keeping: given)
+      guard !secrets.contains(argument), let current = context[argument] else { return result }
+      value = JSONValue(keeping: current)
     }
     // A later run cannot mask what it reads, so a step whose value or file names have a secret in them is not saved.
     if let value, secrets.isIn(value) { return result }

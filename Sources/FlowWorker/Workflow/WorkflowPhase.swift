@@ -32,7 +32,7 @@ extension WorkflowRun {
       /// on to the step.
       case step(StepRun)
       /// The run's timer has been stopped, so it wakes the phase at once.
-      case turn
+      case immediate
     }
 
     var wait: Wait {
@@ -40,13 +40,13 @@ extension WorkflowRun {
       case .inputs(let transfers), .fetch(_, let transfers), .store(_, _, let transfers), .outputs(let transfers):
         return .transfers(transfers)
       case .run(_, let run): return .step(run)
-      case .skip: return .turn
+      case .skip: return .immediate
       }
     }
   }
 
   /// A step that is in flight.
-  package struct StepTask {
+  struct StepTask {
     /// Its number in the workflow.
     let index: Int
     let step: Step

@@ -42,11 +42,11 @@ final class WorkflowRun: Execution {
   private var state: RunState?
 
   // These variables are the output of the run.
-  private var reports: [Report] = []
+  private var results: [ExecResult] = []
   /// The number of steps that an earlier run has ended.
   private var restored = 0
   private var copies: [RunResult.Copy] = []
-  private(set) var report: Report?
+  private(set) var result: ExecResult?
   private var queue = EventQueue()
   private var readiness = ReadinessFD()
   /// The descriptors that `readiness` watches.
@@ -61,14 +61,14 @@ final class WorkflowRun: Execution {
     self.pool = pool
     hostContext = arguments
     let empty = try Context(nil)
-    let given = (arguments ?? empty).snapshot
+    let argumentValues = (arguments ?? empty).snapshot
     volumes = try Volumes(options.volumes ?? pool.volumes, basedir: basedir)
     do throws(FlowError) {
-      resolved = try workflow.resolved(given)
-      context = try Context(ContextValues(resolved.values, given.function))
+      resolved = try workflow.resolved(argumentValues)
+      context = try Context(ContextValues(resolved.values, argumentValues.function))
       workers = try resolved.workers(of: pool, volumes)
     } catch {
-      throw try Secrets(workflow.secretNames(pool), envs: [], [given]).masked(error)
+      throw try Secrets(workflow.secretNames(pool), envs: [], [argumentValues]).masked(error)
     }
     for location in volumes.locations {
       // Files in the host's own directory are looked for when they are needed.
@@ -82,7 +82,7 @@ final class WorkflowRun: Execution {
       timerFailure = error
     }
     settings.secrets = try Secrets(
-      resolved.secretNames(workers), envs: resolved.environments(workers), [given, context.snapshot])
+      resolved.secretNames(workers), envs: resolved.environments(workers), [argumentValues, context.snapshot])
     self.settings = settings
     do throws(FlowError) { try resolved.check(workers, context.snapshot, settings.secrets) } catch {
       throw settings.secrets.masked(error)
@@ -92,8 +92,8 @@ final class WorkflowRun: Execution {
     resume()
     publish()
     tell(.runStarted(steps: resolved.steps.map(\.cName.string)))
-    for (at, report) in reports.enumerated() {
-      if case .step(let result) = report.content { tell(.stepRestored(result), step: at) }
+    for (at, result) in results.enumerated() {
+      if case .step(let step) = result.content { tell(.stepRestored(step), step: at) }
     }
     if case .phase(let first) = timerFailure.map({ finish($0) }) ?? begin() { phases = [first] }
     proceed(nil)
@@ -110,7 +110,7 @@ final class WorkflowRun: Execution {
       waiting.stdout = timer?.fd ?? -1
       return waiting
     case .step(let run): return run.waiting
-    case .turn: return Waiting(stdout: timer?.fd ?? -1)
+    case .immediate: return Waiting(stdout: timer?.fd ?? -1)
     }
   }
 
@@ -147,7 +147,7 @@ final class WorkflowRun: Execution {
     for phase in phases {
       switch phase.wait {
       case .step(let run): run.cancel()
-      case .transfers, .turn: timer?.stop()
+      case .transfers, .immediate: timer?.stop()
       }
     }
   }
@@ -302,14 +302,14 @@ final class WorkflowRun: Execution {
   /// - Parameter failure: the failure that ends the run; `nil` if it is a step's, or if there is none.
   private func finish(_ failure: StepFailure?) -> Next {
     let values = context.snapshot.without(secrets.names).flatMap { secrets.masked($0) }
-    let result = RunResult(
-      steps: reports, total: resolved.steps.count, restored: restored, failure: failure.map { secrets.masked($0) },
+    let run = RunResult(
+      steps: results, total: resolved.steps.count, restored: restored, failure: failure.map { secrets.masked($0) },
       started: started, duration: fws_monotonic() - began, context: values, copies: copies,
       unkept: state?.failure.map { secrets.masked($0) })
     // Another run may lock the state directory as soon as this one is over.
     state = nil
-    tell(.runEnded(result))
-    report = Report(result)
+    tell(.runEnded(run))
+    result = ExecResult(run)
     return .end
   }
 
@@ -346,7 +346,7 @@ final class WorkflowRun: Execution {
         task.step, worker: task.worker.cName.string, task.worker.type, plan, context,
         events: queue.isListening ? events : nil, position: position,
         outputs: task.outputs)
-      guard run.report != nil else { return .phase(.run(task, run)) }
+      guard run.result != nil else { return .phase(.run(task, run)) }
       timer?.stop()
       return .phase(.skip(task, run))
     } catch {
@@ -366,7 +366,7 @@ final class WorkflowRun: Execution {
 
   /// Takes the result of a step if the step is over.
   private func take(_ task: StepTask, _ run: StepRun) -> Next {
-    guard let result = run.result else { return .wait }
+    guard let result = run.stepResult else { return .wait }
     // The events of the step come before the events of whatever follows.
     while let event = run.takeEvent() { queue.append(event) }
     queue.position = run.position
@@ -414,7 +414,7 @@ final class WorkflowRun: Execution {
     return finish(nil)
   }
 
-  private func keep(_ result: StepResult) { reports.append(Report(result, isLent: true)) }
+  private func keep(_ result: StepResult) { results.append(ExecResult(result, isLent: true)) }
 
   // MARK: Values
 

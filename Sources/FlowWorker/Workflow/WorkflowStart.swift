@@ -41,7 +41,7 @@ struct WorkflowOptions {
 extension Workflow {
   /// Runs the workflow to its end, without events.
   package func run(_ pool: Pool?, _ context: Context?, basedir: String?, options: UnsafeRawBufferPointer?)
-    throws(FlowError) -> Report?
+    throws(FlowError) -> ExecResult?
   {
     try start(pool, context, basedir: basedir, options: options, isListening: false).wait(timeout: -1)
   }

@@ -2,14 +2,14 @@ package import FWBase
 
 /// What happened when a step or a workflow was run: the one object of a result that a host holds.
 ///
-/// `Report` holds values, and each of their types has its reason:
+/// `ExecResult` holds values, and each of their types has its reason:
 /// - `CommandEnd` is what the engine of a command says of its end. It knows neither the command's text nor the step.
 /// - `CommandRecord` adds which command of the step that was, and turns it into a returncode and a message.
 /// - `Attempt` is one run of the commands: a step with retries has several.
 /// - `StepResult` and `RunResult` have different facts, and different documents.
-/// - `Report` joins the two, because a handle of the C interface is of one class. It also says whether the host has to
-///   release it.
-package final class Report: @unchecked Sendable {
+/// - `ExecResult` joins the two, because a handle of the C interface is of one class. It also says whether the host has
+///   to release it.
+package final class ExecResult: @unchecked Sendable {
   // The conformance is unchecked because nothing changes after `init`.
   package enum Content {
     case step(StepResult)
@@ -59,7 +59,7 @@ package final class Report: @unchecked Sendable {
   }
 
   /// The results of the steps of a workflow that were run; empty for a step.
-  package var steps: [Report] {
+  package var steps: [ExecResult] {
     if case .run(let result) = content { return result.steps }
     return []
   }
