@@ -9,7 +9,7 @@ package protocol CommandLauncher: AnyObject {
   /// - Parameters:
   ///   - isLast: whether no further command of the step is started after this one.
   ///   - timeout: the seconds after which the command is ended; `nil` for no limit.
-  ///   - events: the form in which events tell the output; `nil` if nobody gets events.
+  ///   - events: the form in which output becomes events; `nil` if nobody gets events.
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
     throws(StepFailure) -> any RunningCommand
 

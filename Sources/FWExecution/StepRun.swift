@@ -26,7 +26,7 @@ package final class StepRun: Execution {
   private let settings: RunSettings
   /// The context that gets the value of a function.
   private let context: Context?
-  /// The form in which events tell output; `nil`: nobody gets events.
+  /// The form in which output becomes events; `nil` if nobody gets events.
   private let events: RunOptions.Events?
   private let began = fws_monotonic()
   private let started = fws_wall()

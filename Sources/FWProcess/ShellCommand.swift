@@ -17,7 +17,7 @@ package struct ShellCommand {
 
   /// - Parameters:
   ///   - timeout: seconds after which the command is ended.
-  ///   - tellsStart: whether the monitor tells the beginning of the command.
+  ///   - tellsStart: whether the monitor reports the beginning of the command.
   package func request(timeout: Double?, tellsStart: Bool) -> fwsv_request {
     var request = fwsv_request()
     request.kind = UInt32(FWSV_RUN)

@@ -54,7 +54,7 @@ import Testing
     #expect(names.count > 20 && Set(names) == ContainerPlan.systemDirectories)
   }
 
-  @Test("the directories at the top of the run directory are in the container, but for an image's own")
+  @Test("the top directories of the run directory are in the container, except those of the image")
   func directories() throws {
     try withDirectory { path in
       for name in ["data", "code", "etc", "lib64", "workdir", ".hidden", "a b"] {
@@ -72,7 +72,7 @@ import Testing
     }
   }
 
-  @Test("a mount of the options stands before a directory of the run")
+  @Test("a mount of the options overrides a directory of the run")
   func mountsOfOptions() throws {
     try withDirectory { path in
       #expect(mkdir("\(path)/data", 0o700) == 0)
@@ -124,7 +124,7 @@ import Testing
     }
   }
 
-  @Test("what an engine is told of a container")
+  @Test("the engine gets the description of a container")
   func container() throws {
     try withDirectory { path in
       var options = DockerOptions()

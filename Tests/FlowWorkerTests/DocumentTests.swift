@@ -38,7 +38,7 @@ import Testing
     #expect(defaults.shell == "/bin/sh" && defaults.background == .kill && defaults.settings.outputLimit == nil)
   }
 
-  @Test("a key that comes again far behind is still found")
+  @Test("a key that is repeated after many others is still found")
   func manyKeys() throws {
     let pairs = (0..<1000).map { #"{"key": "k\#($0 % 500)", "value": \#($0)}"# }.joined(separator: ",")
     let spec = try worker(#"{"name": "w", "type": "subprocess", "variables": [\#(pairs)]}"#).spec
@@ -64,7 +64,7 @@ import Testing
     #expect(error?.message.contains("\"environment\"") == true)
   }
 
-  @Test("an identifier that is not given is new each time")
+  @Test("a worker without an identifier gets a new one each time")
   func uniqueIdentifiers() {
     let names = (0..<100).map { _ in uniqueIdentifier() }
     #expect(Set(names).count == 100)

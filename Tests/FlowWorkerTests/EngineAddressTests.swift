@@ -42,7 +42,7 @@ import Testing
   }
 
   @Test(
-    "what is no address is told with what would be one",
+    "text that is no address is refused, and the message says what would be right",
     arguments: [
       "", "host", "host:2375", "unix://", "unix:///", "unix://relative/path", "unix:/one/slash",
       "tcp://", "tcp:///", "tcp://:2375", "http://", "https:///", "tcp://host/path", "tcp://user@host", "tcp://a b",
@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  @Test("ssh is refused with a way around it")
+  @Test("ssh is refused, and the message says what to do instead")
   func ssh() {
     #expect { try EngineAddress("ssh://me@host") } throws: {
       let text = ($0 as? EngineAddress.Fault)?.text ?? ""
@@ -98,7 +98,7 @@ import Testing
     ])
   func ranges(_ text: String) { #expect(EngineTime.seconds(text) == nil) }
 
-  @Test("what is cut is no time, and nothing traps")
+  @Test("a time that is cut is refused, and nothing traps")
   func faults() {
     let whole = Array("2026-11-25T03:17:37+02:00".utf8)
     for count in 0..<whole.count where count != 19 {

@@ -33,7 +33,7 @@ import Testing
     return [stream, 0, 0, 0] + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: size >> $0) } + bytes
   }
 
-  @Test("the streams come apart, wherever the pieces end")
+  @Test("the two streams are separated, wherever the pieces end")
   func pieces() {
     let stream =
       frame(1, Array("one\n".utf8)) + frame(2, []) + frame(2, Array("two".utf8)) + frame(1, [])
@@ -54,13 +54,13 @@ import Testing
     #expect(decoded == (isError == 1 ? Decoded(stderr: [7, 8]) : Decoded(stdout: [7, 8])))
   }
 
-  @Test("what is no frame is a stream that was cut")
+  @Test("bytes that are no frame make a stream that was cut")
   func noFrames() {
     #expect(decoded(frame(1, [7]) + Array("Internal Server Error".utf8)) == Decoded(stdout: [7], isCutShort: true))
     #expect(decoded([1, 0, 1, 0, 0, 0, 0, 0]).isCutShort)
   }
 
-  @Test("nothing is a stream without output")
+  @Test("an empty input is a stream without output")
   func empty() {
     #expect(decoded([]) == Decoded())
     #expect(decoded(frame(1, []) + frame(2, [])) == Decoded())
@@ -81,7 +81,7 @@ import Testing
     #expect(decoded(frame(1, within, size: size)) == Decoded(stdout: within, isCutShort: true))
   }
 
-  @Test("a frame of megabytes is given as it comes")
+  @Test("a frame of megabytes is passed on in pieces as they arrive")
   func pass() {
     var frames = Frames()
     var count = 0
@@ -102,7 +102,7 @@ import Testing
     #expect(count == 2_500_000 && largest == 100_000 && !frames.isCutShort)
   }
 
-  @Test("whatever comes is read, and the same in any pieces")
+  @Test("any bytes are read, with the same result for any pieces")
   func anything() {
     var dice = Dice(2)
     for _ in 0..<2000 {

@@ -26,7 +26,7 @@ import Testing
     return pid
   }
 
-  @Test("this process is its own, and lives")
+  @Test("the label of this process is its own, and the process is alive")
   func own() {
     let own = HostLabel.own
     #expect(own == label() && HostLabel.isOwn(own))
@@ -36,7 +36,7 @@ import Testing
     #expect(own.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F })
   }
 
-  @Test("a process that is gone is dead, also when another one has its number")
+  @Test("a process that has ended is dead, even if another process has its number")
   func gone() {
     let ended = label(pid: "\(endedProcess())")
     #expect(isDead(ended) == true && !HostLabel.isOwn(ended))
@@ -44,7 +44,7 @@ import Testing
     #expect(isDead(before) == true && !HostLabel.isOwn(before))
   }
 
-  @Test("of a process elsewhere nothing is known")
+  @Test("a process on another machine or in another namespace is not known to be dead")
   func elsewhere() {
     let ended = "\(endedProcess())"
     #expect(isDead(label(machine: "0123456789abcdef0123456789abcdef", pid: ended)) == false)
@@ -62,7 +62,7 @@ import Testing
   }
 
   @Test(
-    "what is no label of ours is nobody's",
+    "text that is no label of the library's belongs to nobody",
     arguments: ["", "x", "....", "a.b.c.d", "a.b.c.d.e.f", "a.b.c.d.e", "\u{1F600}.\u{E9}.1.2.3"])
   func strangers(_ text: String) {
     #expect(isDead(text) ?? false == false && !HostLabel.isOwn(text))

@@ -5,7 +5,7 @@ import Testing
 @testable import FlowWorker
 
 @Suite struct PoolTests {
-  @Test("a mapped step gets its worker, the same object ever after")
+  @Test("a mapped step gets its worker, which is the same object each time")
   func mapped() throws {
     let pool = try pool(
       #"""

@@ -37,7 +37,8 @@ import Testing
 
   private func stream(_ count: Int) -> [UInt8] { (0..<count).map { UInt8($0 % 250 + 1) } }
 
-  @Test("without a limit all is kept", arguments: [[], [1], [4096, 1], [60_000, 60_000, 60_000]], [true, false])
+  @Test(
+    "without a limit everything is kept", arguments: [[], [1], [4096, 1], [60_000, 60_000, 60_000]], [true, false])
   func unlimited(_ pieces: [Int], isRead: Bool) {
     let total = pieces.reduce(0, +)
     let (bytes, written) = kept(nil, pieces, isRead: isRead)
@@ -74,7 +75,7 @@ import Testing
     }
   }
 
-  @Test("the host's variables stand under the step's, or not at all")
+  @Test("the step's variables override the host's, which may also be left out")
   func inheritance() {
     #expect(listed([("A", "1"), ("B", "")], inherits: false) == ["A=1", "B="])
     let inherited = listed([("PATH", "/mine")], inherits: true)
@@ -135,7 +136,7 @@ import Testing
     #expect(try policy(#"{"max": 1000, "factor": 100}"#).delay(after: 1000) == 60)
   }
 
-  @Test("only what it names is tried again, and a cancelled step never")
+  @Test("only the outcomes that the policy names are tried again, and a cancelled step never is")
   func causes() throws {
     let every = try policy(#"{"max": 1}"#)
     #expect(every.covers(.exited, exitCode: 1) && every.covers(.timeout, exitCode: 1))

@@ -94,7 +94,7 @@ import Testing
     #expect(large <= 50 * 4000)
   }
 
-  @Test("names are bytes: what Unicode calls equivalent is two names")
+  @Test("names are bytes: two spellings that Unicode calls equivalent are two names")
   func bytes() throws {
     let (one, two) = ("\u{e9}", "e\u{301}")
     #expect(one == two)

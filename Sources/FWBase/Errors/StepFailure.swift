@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Why a command could not be started.
+/// The reason why a step, or a command of it, could not be run.
 package struct StepFailure: Error {
   package let reason: String
   /// The outcome of the step: `spawnFailed`, or the outcome that names the part at fault, such as its engine or its
@@ -16,7 +16,7 @@ package struct StepFailure: Error {
 
   /// - Parameters:
   ///   - error: the errno of the failure.
-  ///   - call: the name of the call that failed with it.
+  ///   - call: the name of the call that failed with this errno.
   package init(_ reason: String, _ error: Int32, call: String? = nil) {
     let limit = SystemLimit(error, call: call)
     let shown = call.map { "\(reason) (\($0))" } ?? reason

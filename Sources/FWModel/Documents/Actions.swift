@@ -1,6 +1,6 @@
 package import FWBase
 
-/// What a code step calls.
+/// The action of a code step: the function that it calls.
 package struct CodeAction {
   static let keys = ["func", "arg", "variables"]
 
@@ -44,7 +44,7 @@ extension CodeAction {
   }
 }
 
-/// What a notebook step runs.
+/// The action of a notebook step: the notebook that it runs.
 package struct NotebookAction {
   static let keys = ["notebook", "output", "params", "requirements", "variables"]
 

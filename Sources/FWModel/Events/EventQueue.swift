@@ -91,7 +91,7 @@ package struct EventQueue {
         stream: stream, data: data))
   }
 
-  /// Counts output that no event tells.
+  /// Counts output of which there is no event.
   package mutating func skipOutput() { position.sequence += 1 }
 
   /// Adds an event of a workflow.

@@ -1,7 +1,7 @@
 package import FWBase
 internal import Glibc
 
-/// The values that a run must not tell: entries of environments, and values of the context, whose names a worker or a
+/// The values that a run must not reveal: entries of environments, and values of the context, whose names a worker or a
 /// step lists as secret. A name that is secret in one step of a workflow is secret in the whole run.
 ///
 /// A step gets a secret of the context only as an environment variable, and only if the step or its worker lists it. A
@@ -27,7 +27,7 @@ package final class Secrets: Sendable {
     tree = .none
   }
 
-  /// The secrets of a step.
+  /// Collects the secrets of a step.
   ///
   /// - Parameters:
   ///   - worker: the names that the worker lists.
@@ -72,7 +72,7 @@ package final class Secrets: Sendable {
     tree = run.isEmpty ? try PatternTree(values.patterns) : run.tree
   }
 
-  /// The secrets of a whole run.
+  /// Collects the secrets of a whole run.
   ///
   /// - Parameters:
   ///   - envs: the environment entries of all workers and steps.
