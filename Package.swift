@@ -1,23 +1,23 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-/// What every Swift target is built with: the language's strictest checks.
+/// The settings of every Swift target, with the strictest checks of the language.
 let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("MemberImportVisibility"),
   .enableUpcomingFeature("InternalImportsByDefault"),
-  // Regular expressions are a megabyte that nothing here needs, and each module would import them unasked.
+  // Each module would import regular expressions by default. Nothing here needs them, and they take a megabyte.
   .unsafeFlags(["-Xfrontend", "-disable-implicit-string-processing-module-import"]),
-  // What is marked `@usableFromInline` is specialized and inlined in the layers above, as if all were one module.
+  // Declarations with `@usableFromInline` are specialized and inlined in the layers above, as if all were one module.
   .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
 ]
 
-/// What the C targets are built with. The supervisor has flags of its own.
+/// The settings of the C targets, except the supervisor.
 let shims: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Wno-c23-extensions", "-fvisibility=hidden"])]
 
-/// The layers, from below: each may import those that it names and what is beneath these, and nothing else builds
-/// (`--explicit-target-dependency-import-check error`). CONTRIBUTING.md says what each is for.
+/// The layers, the lowest first. A layer may import the layers that it names and everything beneath them. The build
+/// refuses any other import (`--explicit-target-dependency-import-check error`). CONTRIBUTING.md describes each layer.
 let layers: [(name: String, over: [String])] = [
   ("FWBase", ["CJansson", "CSystem"]),
   ("FWSystem", ["FWBase"]),
@@ -50,11 +50,11 @@ let package = Package(
     .library(name: "flowworker", type: .dynamic, targets: ["FlowWorkerABI"])
   ],
   targets: [
-    // The public header, so that the compiler checks each entry point against it.
+    // The public header is a target, so that the compiler checks each entry point against it.
     .systemLibrary(name: "CFlowWorker", path: "include"),
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
-    // The supervisor: code that runs without a C library, from a copy of its pages if need be. So it has
-    // nothing of the compiler's beside it: no vectors, no tables, no calls to memcpy, no checks.
+    // The supervisor runs without a C library, and may run from a copy of its pages. So the compiler must add nothing
+    // outside of its code: no vectors, no tables, no calls to memcpy, no checks.
     .target(
       name: "CSupervisor",
       cSettings: [
@@ -64,11 +64,11 @@ let package = Package(
           "-fvisibility=hidden", "-Wall", "-Wextra",
         ])
       ]),
-    // C that Swift cannot say, by topic.
+    // CSystem is C that Swift cannot express, with one header for each topic.
     .target(name: "CSystem", cSettings: shims),
     .target(name: "CHTTP", dependencies: ["CSystem"], cSettings: shims),
     .target(name: "CSupervisorClient", dependencies: ["CSupervisor", "CSystem"], cSettings: shims),
-    // The program of Python interpreters, as bytes.
+    // CRunner holds the program of Python interpreters as bytes.
     .target(name: "CRunner", exclude: ["Runner"], cSettings: shims),
     .target(
       name: "FlowWorkerABI", dependencies: dependencies(on: ["FlowWorker", "CFlowWorker"]),
@@ -76,13 +76,13 @@ let package = Package(
       swiftSettings: strict,
       linkerSettings: [
         .unsafeFlags([
-          // Without it every public Swift symbol would be exported beside fw_*.
+          // Without the script every public Swift symbol would be exported beside fw_*.
           "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/FlowWorkerABI/flowworker.map",
           // SwiftPM sets no soname of its own.
           "-Xlinker", "-soname=libflowworker.so.0",
           // The library file is also the supervisor's program.
           "-Xlinker", "--entry=fwsv_entry",
-          // Its code must not go away while a host's thread is in it.
+          // The code of the library must not be unloaded while a thread of the host runs in it.
           "-Xlinker", "-z", "-Xlinker", "nodelete",
         ])
       ]),
@@ -96,7 +96,8 @@ let package = Package(
     }
 )
 
-// The substitution of placeholders has no entry point of its own, so the benchmark of it is built over the layer itself.
+// The substitution of placeholders has no entry point of its own, so the benchmark of it is built over the layer
+// itself.
 if let limits = Context.environment["FLOWWORKER_BENCHMARKS"] {
   package.targets += [
     .systemLibrary(name: "CBench", path: "benchmarks"),

@@ -155,15 +155,15 @@ static size_t part_of(const agent_state *link, uint64_t from, uint64_t to, size_
   return count < missing ? count : (size_t)missing;
 }
 
-static bool write_texts(agent_state *link, const char *bytes, size_t count, uint64_t place) {
+static bool write_texts(agent_state *link, const char *bytes, size_t count, uint64_t offset) {
   if (link->texts < 0) link->texts = (int)RAW2(__NR_memfd_create, name_agent, MFD_CLOEXEC);
   while (count > 0) {
-    long done = RAW4(__NR_pwrite64, link->texts, bytes, count, place);
+    long done = RAW4(__NR_pwrite64, link->texts, bytes, count, offset);
     if (done == -EINTR) continue;
     if (done <= 0) return false;
     bytes += done;
     count -= (size_t)done;
-    place += (uint64_t)done;
+    offset += (uint64_t)done;
   }
   return true;
 }
@@ -187,9 +187,9 @@ static bool take(agent_state *link, const char *bytes, size_t count) {
         if (run->location > FWA_LOCATION || run->request.size > UINT32_MAX || run->begin > run->request.size ||
             run->same > run->request.size - run->begin)
           return false;
-        const uint64_t place = texts + run->request.size - run->same;
-        if (link->head.size != place - head + run->location) return false;
-        if ((part = part_of(link, texts, place, count)) > 0) {
+        const uint64_t location_begin = texts + run->request.size - run->same;
+        if (link->head.size != location_begin - head + run->location) return false;
+        if ((part = part_of(link, texts, location_begin, count)) > 0) {
           /* The texts have a gap where the frame has none: the bytes that are the same as before. */
           uint64_t at = link->taken - texts;
           if (at < run->begin) {
@@ -198,8 +198,8 @@ static bool take(agent_state *link, const char *bytes, size_t count) {
             at += run->same;
           }
           if (!write_texts(link, bytes, part, at)) return false;
-        } else if ((part = part_of(link, place, place + run->location, count)) > 0) {
-          copy(link->location + (link->taken - place), bytes, part);
+        } else if ((part = part_of(link, location_begin, location_begin + run->location, count)) > 0) {
+          copy(link->location + (link->taken - location_begin), bytes, part);
         }
       }
     }

@@ -1,8 +1,8 @@
 /* Where the program begins, and where a child with a stack of its own begins, which C cannot say. */
 #include "parts.h"
 
-/* Chooses the program. exec lays out the stack: the number of arguments, the arguments, NULL, the environment. A supervisor
- * has no argument but its name. */
+/* Chooses the program. exec lays out the stack: the number of arguments, the arguments, NULL, the environment. A
+ * supervisor has no argument but its name. */
 __attribute__((visibility("hidden"), used, noreturn)) void fwsv_main(long *stack) {
   long count = stack[0];
   if (count > 1) fwsv_agent((char **)(stack + 1), (char **)(stack + 2 + count));

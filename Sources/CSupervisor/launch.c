@@ -1,10 +1,10 @@
 /*
  * Starting the supervisor. This is the only part of the program that runs in the host.
  *
- * The supervisor must not be a child of the host, because a host that waits for all its children would wait for the supervisor.
- * So a child that ends at once starts it. That child is cloned without an exit signal and never calls exec: the host
- * gets no SIGCHLD, and a wait of the host's without __WALL does not see the child. Child and grandchild share the
- * host's memory until the exec. Each runs on a stack of its own, which is in the frame of fwsv_launch(), and makes
+ * The supervisor must not be a child of the host, because a host that waits for all its children would wait for the
+ * supervisor. So a child that ends at once starts it. That child is cloned without an exit signal and never calls exec:
+ * the host gets no SIGCHLD, and a wait of the host's without __WALL does not see the child. Child and grandchild share
+ * the host's memory until the exec. Each runs on a stack of its own, which is in the frame of fwsv_launch(), and makes
  * system calls only. All signals are blocked meanwhile.
  */
 #include "parts.h"

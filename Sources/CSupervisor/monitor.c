@@ -239,7 +239,7 @@ static void wait_for_event(state *state, int64_t until) {
     if (received == GONE) {
       is_gone = true;
     } else if (received == NOTHING) {
-      /* That there was a message was only a guess. */
+      /* The kernel could not look whether there was a message, and there is none. */
     } else if (request.kind == FWSV_STOP && state->phase == WATCHING && !is_over(state)) {
       state->reply.reason = FWSV_BY_STOP;
       state->deadline = 0;
@@ -416,8 +416,8 @@ static void run(state *state) {
 /* The time that a cleanup request may take: an engine stops containers, each with its grace. */
 static const int64_t CLEANUP_LIMIT = 300ll * SECOND;
 
-/* Sends the bytes of a cleanup request, and reads the answers until the server closes the connection: a server drops requests of a
- * connection that is closed before they are answered. */
+/* Sends the bytes of a cleanup request, and reads the answers until the server closes the connection: a server drops
+ * requests of a connection that is closed before they are answered. */
 static void carry_out(state *state) {
   uint64_t size = state->request.size;
   uint64_t sent = state->request.address;
@@ -476,8 +476,8 @@ void fwsv_monitor(int channel, int host) {
     if (state->request.kind == FWSV_RUN) {
       run(state);
     } else {
-      /* FWSV_STOP came too late for a command, or says that no further command comes. The directory is closed, because a
-       * file system cannot be unmounted while it is open here. */
+      /* FWSV_STOP came too late for a command, or says that no further command comes. The directory is closed, because
+       * a file system cannot be unmounted while it is open here. */
       if (state->request.kind == FWSV_STOP) close_fd(state, FWSV_FD_RUNDIR);
     }
   }

@@ -1,10 +1,10 @@
 /*
  * System calls and strings for a program without a C library.
  *
- * All code of the supervisor is in one section of the library, so that it can be copied into a file of its own where the
- * library's file cannot be run (CSupervisorClient/start.c). So the code must need nothing outside of that section: no
- * string literals (TEXT makes a string inside the section), no tables of the compiler's, no memcpy.
- * Tests/c/supervisor/supervisor_object.sh looks.
+ * All code of the supervisor is in one section of the library, so that it can be copied into a file of its own where
+ * the library's file cannot be run (CSupervisorClient/start.c). So the code must need nothing outside of that section:
+ * no string literals (TEXT makes a string inside the section), no tables of the compiler's, no memcpy.
+ * Tests/c/supervisor/supervisor_object.sh checks this.
  */
 #ifndef RAW_H
 #define RAW_H

@@ -2,7 +2,8 @@
  * Starting a command, in a monitor.
  *
  * With clone(CLONE_VM | CLONE_VFORK) the child runs in the monitor's memory until exec, on a stack of its own, and
- * reports a failure by writing to a variable. The child has no signal handlers to reset, because the supervisor has none.
+ * reports a failure by writing to a variable. The child has no signal handlers to reset, because the supervisor has
+ * none.
  */
 #include "parts.h"
 

@@ -48,7 +48,8 @@ TEXT(path_host, "/proc/self/fdinfo/4");
 _Static_assert(FWSV_HOST == 4, "path_host contains the number");
 
 /* Returns 0 if FWSV_HOST is a pidfd of another process, and an errno otherwise. A host that has closed descriptors of
- * the library may have opened anything under their numbers, and a supervisor that watches something else would never end.
+ * the library may have opened anything under their numbers, and a supervisor that watches something else would never
+ * end.
  */
 static int check_host(void) {
   long result = RAW4(__NR_pidfd_send_signal, FWSV_HOST, 0, 0, 0);

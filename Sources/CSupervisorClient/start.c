@@ -172,8 +172,8 @@ static int start_with(int program, int host, fws_fd *control, const char **call)
   return error;
 }
 
-/* Opens a pidfd of this process. Returns -1 if the system has no pidfds, and the supervisor then learns from the end of its
- * sockets that this process has gone; another negative errno if the call fails. */
+/* Opens a pidfd of this process. Returns -1 if the system has no pidfds, and the supervisor then learns from the end of
+ * its sockets that this process has gone; another negative errno if the call fails. */
 static int open_self(const char **call) {
   *call = "pidfd_open";
   int fd = fws_above_standard((int)syscall(SYS_pidfd_open, getpid(), 0));

@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Calls the kernel's fstat: that of the C library takes the way over a path. */
+/* Calls the kernel's fstat, because that of the C library looks the file up by a path. */
 static int look(int number, fws_fd *fd) {
   struct stat status;
   if (syscall(SYS_fstat, number, &status) < 0) return -1;

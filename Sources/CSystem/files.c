@@ -83,7 +83,7 @@ int fws_memory_file(const void *bytes, size_t size) {
 
 _Static_assert(FWS_LOOK == O_PATH, "the flag for Swift");
 
-/* Does the same before Linux 5.6: opens each part of the name by itself, and follows no symbolic link at all. */
+/* Does the same as openat2(2) before Linux 5.6: opens each part of the name by itself, and follows no symbolic link. */
 static int open_parts(int base, const char *name, int flags, mode_t mode) {
   char part[NAME_MAX + 1];
   int at = base;
@@ -323,7 +323,7 @@ int fws_list(int fd, void (*body)(void *context, const char *name, int kind), vo
 
 int fws_remove_file(int directory, const char *name) { return unlinkat(directory, name, 0) < 0 ? errno : 0; }
 
-/* The names of a directory. They are collected first, because removing while reading may pass over some. */
+/* The names of a directory. They are collected before anything is removed, because removing may disturb the reading. */
 typedef struct {
   char *text;
   size_t size;

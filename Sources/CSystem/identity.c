@@ -1,8 +1,8 @@
 /*
- * Commands are children of the supervisor, and so have the supervisor's user, limits, umask and so on, which are those of the
- * thread that started the supervisor. A host may change them later, or threads may differ. Then their identity differs, and
- * another supervisor is started. The identity is computed before each step, which takes about 30 us of some 700; half of
- * that is spent only in a host that may change namespaces. Linux tells the umask only through /proc.
+ * Commands are children of the supervisor, and so have the supervisor's user, limits, umask and so on, which are those
+ * of the thread that started the supervisor. A host may change them later, or threads may differ. Then their identity
+ * differs, and another supervisor is started. The identity is computed before each step, which takes about 30 us of
+ * some 700; half of that is spent only in a host that may change namespaces. Linux tells the umask only through /proc.
  *
  * The identity leaves out the IPC namespace, the security label, the keyrings, the timer slack, the I/O priority and
  * the score of the out-of-memory killer (oom_score_adj).

@@ -19,26 +19,26 @@ typedef struct {
   int directory;
 } job;
 
-static void *run(void *given) {
-  job mine = *(job *)given;
-  free(given);
+static void *run(void *argument) {
+  const job own_job = *(job *)argument;
+  free(argument);
   /* From here on the thread has a working directory, an umask and a root of its own. The kernel has them for each
    * thread, and the C library makes all threads of a process share them. The seccomp profiles of container engines
    * refuse this call. */
   int refusal = 0, error = 0;
   if (unshare(CLONE_FS) < 0) {
     refusal = errno;
-  } else if (fchdir(mine.directory) < 0) {
+  } else if (fchdir(own_job.directory) < 0) {
     error = errno;
   }
-  mine.body(mine.context, refusal, error);
+  own_job.body(own_job.context, refusal, error);
   return NULL;
 }
 
 int fws_thread_start(void (*body)(void *, int, int), void *context, int directory) {
-  job *given = malloc(sizeof *given);
-  if (given == NULL) return ENOMEM;
-  *given = (job){.body = body, .context = context, .directory = directory};
+  job *argument = malloc(sizeof *argument);
+  if (argument == NULL) return ENOMEM;
+  *argument = (job){.body = body, .context = context, .directory = directory};
   pthread_attr_t attributes;
   int error = pthread_attr_init(&attributes);
   if (error == 0) {
@@ -48,11 +48,11 @@ int fws_thread_start(void (*body)(void *, int, int), void *context, int director
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     pthread_t thread;
-    error = pthread_create(&thread, &attributes, run, given);
+    error = pthread_create(&thread, &attributes, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
   }
-  if (error != 0) free(given);
+  if (error != 0) free(argument);
   return error;
 }
 
@@ -91,25 +91,25 @@ static void wait_until_free(uint64_t parent, bool (*is_over)(void *), void *cont
 }
 
 int fws_directory_take(uint64_t *ticket, uint64_t parent, int directory, bool (*is_over)(void *), void *context) {
-  holder *mine = malloc(sizeof *mine);
-  if (mine == NULL) return ENOMEM;
+  holder *fresh = malloc(sizeof *fresh);
+  if (fresh == NULL) return ENOMEM;
   int error = 0;
   pthread_mutex_lock(&lock);
   wait_until_free(parent, is_over, context);
   if (is_over(context)) {
     error = ECANCELED;
-  } else if ((mine->before = fws_above_standard(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC))) < 0) {
+  } else if ((fresh->before = fws_above_standard(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC))) < 0) {
     error = errno;
   } else if (fchdir(directory) < 0) {
     error = errno;
-    close(mine->before);
+    close(fresh->before);
   } else {
-    mine->ticket = own = *ticket = ++last_ticket;
-    mine->below = top;
-    top = mine;
+    fresh->ticket = own = *ticket = ++last_ticket;
+    fresh->below = top;
+    top = fresh;
   }
   pthread_mutex_unlock(&lock);
-  if (error != 0) free(mine);
+  if (error != 0) free(fresh);
   return error;
 }
 

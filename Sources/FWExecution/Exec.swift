@@ -3,17 +3,17 @@ package import FWBase
 package import FWModel
 package import FWSystem
 
-/// A step or a workflow that runs. It goes on whenever somebody lets it advance, and never waits itself.
+/// A step or a workflow that runs. It goes on whenever `advance` is called, and never waits itself.
 package protocol Execution: AnyObject {
-  var report: Report? { get }
+  var result: ExecResult? { get }
   var waiting: Waiting { get }
-  /// Gives the one descriptor that a host can wait with; -1: the system has none left.
+  /// Gives the one descriptor that a host can wait with, or -1 if the system has none left.
   func descriptor() -> Int32
   func takeEvent() -> Event?
-  /// Forgets the events that nobody has taken.
+  /// Discards the events that nobody has taken.
   func discardEvents()
   func cancel()
-  /// Does what can be done without waiting.
+  /// Does everything that can be done without waiting.
   func advance(_ ready: Waiting.Ready, isListening: Bool)
 }
 
@@ -22,10 +22,10 @@ package protocol Execution: AnyObject {
 /// Of the threads that wait, one waits at the descriptors, without the lock, and the others wait for that thread. So no
 /// descriptor is closed while somebody waits at it, and a cancel never has to wait.
 ///
-/// `turn` is the only place where the library waits for a step or a workflow: to run one to its end is to start it and
-/// to wait for it.
+/// `poll` is the only place where the library waits for a step or a workflow, because running one to its end means
+/// starting it and waiting for it.
 package final class Exec: @unchecked Sendable {
-  // Unchecked: every access is under the lock.
+  // The conformance is unchecked because every access is under the lock.
   private let lock: UnsafeMutableRawPointer
   private let run: any Execution
   private var hasWaiter = false
@@ -50,35 +50,35 @@ package final class Exec: @unchecked Sendable {
     run.cancel()
   }
 
-  /// Gives the next event; `nil`: the time has passed, or there will be no more events.
+  /// Gives the next event; `nil` if the time has passed, or if there will be no more events.
   ///
-  /// - Parameter timeout: the seconds to wait at most; a negative number is for ever.
+  /// - Parameter timeout: the seconds to wait at most; a negative number stands for no limit.
   package func nextEvent(timeout: Double) -> Event? {
     fws_lock(lock)
     defer { fws_unlock(lock) }
     let deadline = Deadline(timeout)
     while true {
       if let event = run.takeEvent() { return event }
-      if run.report != nil || !poll(deadline, isListening: true) { return run.takeEvent() }
+      if run.result != nil || !poll(deadline, isListening: true) { return run.takeEvent() }
     }
   }
 
-  /// Discards the events and gives the result; `nil`: the time has passed. There is always one after a wait for ever.
+  /// Discards the events and gives the result; `nil` if the time has passed, which cannot happen without a limit.
   ///
-  /// - Parameter timeout: the seconds to wait at most; a negative number is for ever.
-  package func wait(timeout: Double) -> Report? {
+  /// - Parameter timeout: the seconds to wait at most; a negative number stands for no limit.
+  package func wait(timeout: Double) -> ExecResult? {
     fws_lock(lock)
     defer { fws_unlock(lock) }
     let deadline = Deadline(timeout)
     while true {
       run.discardEvents()
-      if let report = run.report { return report }
-      if !poll(deadline, isListening: false), run.report == nil { return nil }
+      if let result = run.result { return result }
+      if !poll(deadline, isListening: false), run.result == nil { return nil }
     }
   }
 
-  /// Waits until the step or workflow can go on, and lets it advance; or waits until another thread has done that.
-  /// Gives false when the time has passed.
+  /// Waits until the step or workflow can go on, and lets it advance; or waits until another thread has done so. Gives
+  /// false if the time has passed.
   private func poll(_ deadline: Deadline, isListening: Bool) -> Bool {
     if hasWaiter {
       if deadline.hasPassed { return false }
@@ -104,7 +104,7 @@ private struct Deadline {
 
   init(_ seconds: Double) { time = seconds < 0 || seconds > 1e9 ? .infinity : fws_monotonic() + seconds }
 
-  /// The seconds that are left; a negative number is for ever.
+  /// The seconds that are left; a negative number stands for no limit.
   var left: Double { time == .infinity ? -1 : max(0, time - fws_monotonic()) }
   var hasPassed: Bool { time != .infinity && fws_monotonic() >= time }
 }

@@ -2,28 +2,28 @@ package import FWBase
 package import FWModel
 package import FWSystem
 
-/// What a type of worker supplies to the execution of its steps; the rest is the same for all.
+/// What a type of worker supplies to the execution of its steps. Everything else is the same for all types.
 package protocol CommandLauncher: AnyObject {
   /// Starts a command, whose bytes are followed by a NUL.
   ///
   /// - Parameters:
-  ///   - isLast: no further one of the step is started after it.
-  ///   - timeout: seconds after which it is ended.
-  ///   - events: what its output is told as; `nil` where nobody asks for events.
+  ///   - isLast: whether no further command of the step is started after this one.
+  ///   - timeout: the seconds after which the command is ended; `nil` for no limit.
+  ///   - events: the form in which output becomes events; `nil` if nobody gets events.
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
     throws(StepFailure) -> any RunningCommand
 
-  /// The command that is started next if the one that was just started succeeds; the bytes live until then.
+  /// Names the command that is started next if the one that was just started succeeds. The bytes live until then.
   func announce(_ command: UnsafeRawBufferPointer)
 
-  /// No further command comes, though the last one has succeeded. What has to be done before the attempt is over, if
-  /// anything has.
+  /// Is called if no further command is started although the last one has succeeded. Gives what has to run before the
+  /// attempt is over; `nil` if nothing has to.
   func close() -> (any RunningCommand)?
 
-  /// What is known of the engine that runs the commands; `nil`: they are processes of this machine.
+  /// The facts about the engine that runs the commands; `nil` if they are processes of this machine.
   var engine: (any EngineFacts)? { get }
 
-  /// Seconds of the attempt that its timeout does not count: those in an engine's queue.
+  /// The seconds of the attempt that its timeout does not count, which are those in an engine's queue.
   var waited: Double { get }
 }
 
@@ -34,18 +34,18 @@ extension CommandLauncher {
   package var waited: Double { 0 }
 }
 
-/// A command in flight. Whoever has it does one thing at a time with it.
+/// A command in flight. Its owner calls one method at a time.
 package protocol RunningCommand: AnyObject {
-  /// What it waits for.
+  /// The descriptors that the command waits for.
   var waiting: Waiting { get }
 
-  /// When it began to run, if that was at once; the others tell it when it happens.
+  /// The time at which the command began to run, if it began at once. Other commands report it when it happens.
   var begun: Double? { get }
 
-  /// Does what can be done without waiting. Gives the end, once, when nothing of the command is left.
+  /// Does everything that can be done without waiting. Gives the end, once, when nothing of the command is left.
   func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd?
 
-  /// Asks for the end of all its processes.
+  /// Asks for the end of all processes of the command.
   func stop()
 }
 

@@ -4,19 +4,19 @@ package import FWModel
 package import FWSystem
 internal import Glibc
 
-/// A step that runs. It goes from one command to the next, and from one attempt to the next, whenever somebody lets it
-/// advance. It has no lock: its owner calls one method at a time.
+/// A step that runs. It goes from one command to the next, and from one attempt to the next, whenever `advance` is
+/// called. It has no lock, so its owner calls one method at a time.
 package final class StepRun: Execution {
   private enum Phase {
     /// A command runs. Its launcher was given the time that is left, and a cancel stops the command.
     case running(any RunningCommand, index: Int)
-    /// The attempt was ended between two commands, and the launcher has still to put something away. It sets a deadline
-    /// for that itself, and a cancel has nothing more to end.
+    /// The attempt was ended between two commands, and the launcher has to clean up. The launcher sets a deadline for
+    /// this itself, and a cancel has nothing more to end.
     case closing(any RunningCommand)
-    /// The next attempt begins when the timer is over, which a cancel brings about at once. The timer is never set to
-    /// more than the workflow has left.
+    /// The next attempt begins when the timer is over, and a cancel ends the timer at once. The timer is never set to
+    /// more than the time that the workflow has left.
     case pausing(Pause)
-    case over(Report)
+    case over(ExecResult)
   }
 
   private let step: Step
@@ -26,7 +26,7 @@ package final class StepRun: Execution {
   private let settings: RunSettings
   /// The context that gets the value of a function.
   private let context: Context?
-  /// The form in which events tell output; `nil`: nobody gets events.
+  /// The form in which output becomes events; `nil` if nobody gets events.
   private let events: RunOptions.Events?
   private let began = fws_monotonic()
   private let started = fws_wall()
@@ -37,11 +37,12 @@ package final class StepRun: Execution {
   private var attempts: [Attempt] = []
   private var attemptBegan = 0.0
   private var isCancelled = false
-  /// The outputs of a step in a workflow: what a failed attempt has left does not count as an output of the next one.
+  /// The outputs of the step in a workflow. Files that a failed attempt has left do not count as outputs of the next
+  /// one.
   private let outputs: (any AttemptOutputs)?
   /// Whether the next attempt has been put off until a change of the outputs can be seen.
   private var isSettling = false
-  /// What the last command gave, secrets included. The result has it without secrets.
+  /// The value that the last command gave, secrets included. The result has it without secrets.
   private var value: JSONValue?
   private var object: HostObject?
   private var queue = EventQueue()
@@ -69,16 +70,16 @@ package final class StepRun: Execution {
 
   // MARK: What callers see
 
-  /// The place in the sequence of events that the step has come to: what follows it goes on from there.
+  /// The position in the sequence of events that the step has reached. The events of the next step continue from there.
   package var position: EventQueue.Position { queue.position }
 
-  package var report: Report? {
-    if case .over(let report) = phase { return report }
+  package var result: ExecResult? {
+    if case .over(let result) = phase { return result }
     return nil
   }
 
-  package var result: StepResult? {
-    if case .step(let result) = report?.content { return result }
+  package var stepResult: StepResult? {
+    if case .step(let step) = result?.content { return step }
     return nil
   }
 
@@ -140,7 +141,7 @@ package final class StepRun: Execution {
 
   // MARK: Attempts and commands
 
-  /// Looks at what the last attempt has left, and gives the seconds to wait before the next one (see
+  /// Records what the last attempt has left, and gives the seconds to wait before the next one (see
   /// `AttemptOutputs.unsettled`).
   private func settle() -> Double? {
     guard let outputs else { return nil }
@@ -239,7 +240,7 @@ package final class StepRun: Execution {
     let result = StepResult(
       step: step, worker: worker, type, attempts: attempts, last: attempt, started: started,
       duration: fws_monotonic() - began)
-    phase = .over(Report(result))
+    phase = .over(ExecResult(result))
     queue.stepEnded(result)
   }
 }

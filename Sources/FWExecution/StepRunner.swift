@@ -9,20 +9,20 @@ package protocol StepRunner: Sendable {
 
   init(_ spec: WorkerSpec, _ options: Options, _ resources: SharedResources) throws(FlowError)
 
-  /// What the worker says of its runs.
+  /// The settings that the worker has for its runs.
   var settings: RunSettings { get }
 
-  /// Refuses a step that the worker can never run. A workflow asks this of all its steps before the first one runs.
+  /// Throws if the worker can never run the step. A workflow checks all its steps before the first one runs.
   func check(_ step: Step, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError)
 
-  /// What is to be done for a step that `check` has passed. All commands are expanded before the first one runs, as in
+  /// Makes the plan of a step that `check` has passed. All commands are expanded before the first one runs, as in
   /// flowServ.
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan
 
-  /// Where a shell looks for the programs of its commands; `nil`: not on a machine like this one.
+  /// Where a shell looks for the programs of the commands; `nil` if they do not run on a machine like this one.
   func searchPath(_ env: KeyValues) -> SearchPath?
 
-  /// Says what is special about that in the document of a plan.
+  /// Writes what is special about this type of worker into the document of a plan.
   func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter)
 }
 
@@ -33,7 +33,7 @@ extension StepRunner {
 
 /// A worker that runs the commands of container steps.
 package protocol CommandRunner: StepRunner {
-  /// The values of placeholders that win over those of the context.
+  /// The values of placeholders that override those of the context.
   var variables: VariableTable { get }
 }
 
@@ -43,20 +43,20 @@ extension CommandRunner {
   }
 }
 
-/// What the "options" of a specification say; the defaults where they say nothing.
+/// The "options" of a worker specification, with their defaults.
 package protocol WorkerOptions: Sendable {
   init()
   init(reading json: JSONRef) throws(ValidationError)
 }
 
-/// What a worker is going to do for a step.
+/// The work that a worker is going to do for a step.
 package struct StepPlan: ~Copyable {
   package let commands: ExpandedCommands
-  /// Makes what starts the commands of one attempt.
+  /// Makes the launcher of the commands of one attempt.
   let launcher: (RunSettings) throws(StepFailure) -> any CommandLauncher
-  /// Of worker, step and host together.
+  /// The settings of worker, step and host together.
   package var settings = RunSettings()
-  /// Where programs are looked for by a shell on a machine like this one.
+  /// Where a shell looks for programs; `nil` if the commands do not run on a machine like this one.
   package var path: SearchPath?
 
   package init(
@@ -68,12 +68,12 @@ package struct StepPlan: ~Copyable {
   }
 }
 
-/// What a worker is asked to describe.
+/// The step that a plan is made for, and the values that the plan was made with.
 package struct Planning {
   package let step: Step
   package let context: ContextValues?
   package let settings: RunSettings
-  /// The worker's entries and the step's, and the secrets of the context.
+  /// The environment entries of the worker and of the step, and the secrets of the context.
   package let env: KeyValues
   package let rundir: CText
 

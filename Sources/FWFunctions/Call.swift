@@ -16,7 +16,7 @@ package final class Call: @unchecked Sendable {
   }
 
   enum Ending {
-    case reported(CallReport)
+    case reported(CallResult)
     /// The function has reported nothing.
     case silent
     /// The function was not called, because the run directory could not be entered. The value is an errno.
@@ -254,20 +254,20 @@ package final class Call: @unchecked Sendable {
   }
 
   package func give(_ json: UnsafeRawBufferPointer) throws(FlowError) {
-    try end(with: CallReport(value: JSONText.parse(json)))
+    try end(with: CallResult(value: JSONText.parse(json)))
   }
 
   package func fail(type: String, message: String, trace: String?) throws(FlowError) {
-    try end(with: CallReport(raised: RaisedException(type: type, message: message, trace: trace ?? "")))
+    try end(with: CallResult(raised: RaisedException(type: type, message: message, trace: trace ?? "")))
   }
 
   /// - Parameter json: a report in the form that docs/documents.md describes.
-  package func report(_ json: UnsafeRawBufferPointer) throws(FlowError) { try end(with: CallReport(json)) }
+  package func report(_ json: UnsafeRawBufferPointer) throws(FlowError) { try end(with: CallResult(json)) }
 
-  private func end(with report: CallReport) throws(FlowError) {
+  private func end(with result: CallResult) throws(FlowError) {
     try withLock { (state) throws(FlowError) in
       if state.isGivenUp { throw .givenUp }
-      state.ending = .reported(report)
+      state.ending = .reported(result)
     }
   }
 }

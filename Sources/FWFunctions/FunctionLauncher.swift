@@ -161,26 +161,26 @@ final class FunctionCommand: RunningCommand {
     case .unstarted(let error):
       let place = MessageFormat.path(rundir.string)
       return CommandEnd(failure: StepFailure("the run directory \(place) cannot be entered", error), started: started)
-    case .reported(let report): take(report, &end)
+    case .reported(let result): take(result, &end)
     }
     return end
   }
 
-  private func take(_ report: CallReport, _ end: inout CommandEnd) {
-    end.exitCode = report.returncode
-    end.exception = report.exception
+  private func take(_ result: CallResult, _ end: inout CommandEnd) {
+    end.exitCode = result.returncode
+    end.exception = result.exception
     let name = MessageFormat.quoted(call.name)
-    let raised = report.exception.map { [$0.type, $0.message].filter { !$0.isEmpty }.joined(separator: ": ") }
+    let raised = result.exception.map { [$0.type, $0.message].filter { !$0.isEmpty }.joined(separator: ": ") }
     if asked != nil { return }
-    if !report.isStarted {
+    if !result.isStarted {
       end.outcome = .spawnFailed
       end.failure = "the function \(name) cannot be called" + (raised.map { ": \($0)" } ?? "")
-    } else if report.returncode != 0 {
+    } else if result.returncode != 0 {
       end.explanation =
-        "failed: the function \(name) " + (raised.map { "raised \($0)" } ?? "exited with \(report.returncode)")
+        "failed: the function \(name) " + (raised.map { "raised \($0)" } ?? "exited with \(result.returncode)")
     } else {
-      end.value = report.value
-      end.object = report.object
+      end.value = result.value
+      end.object = result.object
     }
   }
 

@@ -1,10 +1,10 @@
-package import FWBase
-package import FWModel
+internal import FWBase
+internal import FWModel
 internal import Glibc
 
 /// What was received of one stream of a command. Secrets are masked, the limit decides what is kept, and events are
 /// told.
-package struct ReceivedOutput: ~Copyable {
+struct ReceivedOutput: ~Copyable {
   private var kept: KeptOutput
   private var feed: EventFeed?
   /// `nil` where the step has no secrets.
@@ -12,13 +12,13 @@ package struct ReceivedOutput: ~Copyable {
   /// The ends of the pieces that the writer has made, as positions in what is kept.
   private var ends: [Int] = []
   /// The first bytes that were handed over, whatever the limit keeps of them.
-  package private(set) var beginning = ByteBuffer()
+  private(set) var beginning = ByteBuffer()
 
   private static let beginningSize = 4096
   /// What is read at once where memory is short.
   private static let smallRead = 4096
 
-  package init(_ stream: Stream, _ settings: RunSettings, _ events: RunOptions.Events?) {
+  init(_ stream: Stream, _ settings: RunSettings, _ events: RunOptions.Events?) {
     kept = KeptOutput(
       limit: settings.outputLimit, spill: settings.spill.map { SpillFile(in: $0, for: stream.name) })
     feed = events.flatMap { EventFeed($0, stream) }
@@ -26,7 +26,7 @@ package struct ReceivedOutput: ~Copyable {
   }
 
   /// Takes bytes that were handed over.
-  package mutating func take(_ bytes: UnsafeRawBufferPointer, _ events: inout EventQueue) {
+  mutating func take(_ bytes: UnsafeRawBufferPointer, _ events: inout EventQueue) {
     let missing = ReceivedOutput.beginningSize - beginning.count
     if missing > 0 { beginning.append(UnsafeRawBufferPointer(rebasing: bytes.prefix(missing))) }
     if mask != nil { return add(masked(bytes), &events) }
@@ -92,7 +92,7 @@ package struct ReceivedOutput: ~Copyable {
   }
 
   /// Ends a piece that the writer has made. There is no piece where a secret may go on in the next one.
-  package mutating func endPiece() {
+  mutating func endPiece() {
     if !kept.isWhole {
       ends = []
     } else if mask?.isPending != true {
@@ -103,7 +103,7 @@ package struct ReceivedOutput: ~Copyable {
   /// The stream has ended.
   ///
   /// - Parameter text: what comes behind the stream in the result.
-  package mutating func finish(_ events: inout EventQueue, behind text: String = "") {
+  mutating func finish(_ events: inout EventQueue, behind text: String = "") {
     var rest = ByteBuffer()
     mask?.finish { rest.append($0) }
     add(rest, &events)
@@ -116,7 +116,7 @@ package struct ReceivedOutput: ~Copyable {
   }
 
   /// Gives what was kept, after `finish`.
-  package mutating func take() -> Output {
+  mutating func take() -> Output {
     if !ends.isEmpty, ends[ends.count - 1] < kept.written { ends[ends.count - 1] = kept.written }
     return kept.take(endsOfPieces: ends)
   }

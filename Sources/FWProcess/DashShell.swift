@@ -25,7 +25,7 @@ enum DashShell {
   /// The variables that dash overwrites where the environment has them.
   private static let reset: [StaticString] = ["IFS", "OPTIND", "LINENO", "PPID"]
   /// The variables that dash defines at its start. They come before others in the same slot of its table.
-  private static let known: [StaticString] = [
+  private static let predefined: [StaticString] = [
     "PATH", "TERM", "HISTSIZE", "MAIL", "MAILPATH", "PS1", "PS2", "PS4", "ATTY",
   ]
   private static let pwdName: StaticString = "PWD"
@@ -56,13 +56,13 @@ enum DashShell {
       if let same {
         table[variable.hash][same] = variable
       } else {
-        let isKnown = known.contains { $0 == name }
+        let isKnown = predefined.contains { $0 == name }
         table[variable.hash].insert(variable, at: isKnown ? 0 : table[variable.hash].count)
       }
     }
     if pwd.text == nil { table[pwd.hash].append(pwd) }
-    let given = pwd.text.map { UnsafeRawBufferPointer(rebasing: environment.text($0).dropFirst(pwd.length + 1)) }
-    guard let shown = directory.shown(as: given) else { return nil }
+    let inherited = pwd.text.map { UnsafeRawBufferPointer(rebasing: environment.text($0).dropFirst(pwd.length + 1)) }
+    guard let shown = directory.shown(as: inherited) else { return nil }
     var result = TextBlock()
     for variable in table.joined() {
       if let text = variable.text, text != pwd.text {

@@ -19,7 +19,7 @@ final class ProcessCommand: RunningCommand {
   private var end: CommandEnd?
   private let isLast: Bool
   private var pid: Int32?
-  /// Whether the beginning of the command was told. Its output is not told before.
+  /// Whether the event of the command's beginning was sent. Events of output come after that event.
   private var isTold: Bool
   private var started = fws_wall()
   /// What the shell would have written to the standard error at the end, if the command had run in it.
@@ -39,7 +39,7 @@ final class ProcessCommand: RunningCommand {
   }
 
   var waiting: Waiting {
-    // The monitor may already run another command when this one has ended.
+    // The monitor may already run another command when the end of this one is known.
     if end != nil { return output.waitingForRest }
     var waiting = isTold ? output.waiting : Waiting()
     waiting.channel = channel.fd
@@ -96,7 +96,7 @@ final class ProcessCommand: RunningCommand {
     }
   }
 
-  /// The end of a command whose monitor has gone without telling it.
+  /// The end of a command whose monitor has gone without reporting it.
   private func lost() -> CommandEnd {
     var end = CommandEnd(outcome: .statusUnknown, started: started)
     end.pid = pid
@@ -107,7 +107,7 @@ final class ProcessCommand: RunningCommand {
 }
 
 extension CommandEnd {
-  /// The end of a command as its monitor tells it.
+  /// The end of a command as its monitor reports it.
   package init(_ reply: fwsv_reply) {
     let status = reply.status
     // The status is encoded as wait(2) gives it.

@@ -15,12 +15,12 @@ final class ProcessLauncher: CommandLauncher {
   private var directory: WorkingDirectory?
   /// The environment of commands without the shell. It is made for the first of them.
   private var direct: DirectEnvironment?
-  /// The monitor of the step, between two commands. It has kept the run directory open.
+  /// The monitor of the step, between two commands. It has the run directory open.
   private var channel: Channel?
   /// The run directory, until the first command has taken it.
   private var rundir: Descriptor?
 
-  /// - Parameter env: the worker's entries and the step's.
+  /// - Parameter env: the environment entries of the worker and of the step.
   init(_ options: SubprocessOptions, env: KeyValues, _ settings: RunSettings, rundir path: CText) throws(StepFailure) {
     shell = ShellCommand(options: options, rundir: path)
     self.settings = settings

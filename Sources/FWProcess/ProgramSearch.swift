@@ -27,7 +27,7 @@ package enum ProgramSearch {
     return candidates
   }
 
-  /// What `find` came to: the program, or the PATH that does not have it, for the message.
+  /// The result of `find`: the program, or the PATH that does not have it, which the message shows.
   package enum Found {
     case program(String)
     case nowhere(path: String)
@@ -55,7 +55,7 @@ package enum ProgramSearch {
     return .nowhere(path: path)
   }
 
-  /// - Parameter path: a text of a `TextBlock`, so a NUL follows it.
+  /// - Parameter path: a text of a `TextBlock`, which a NUL follows.
   private static func isProgram(_ path: UnsafeRawBufferPointer) -> Bool {
     guard let start = path.baseAddress?.assumingMemoryBound(to: CChar.self) else { return false }
     var status = stat()

@@ -4,7 +4,7 @@ internal import Glibc
 
 /// The request to a monitor that a shell runs a command, and the reasons why a monitor could not start it.
 package struct ShellCommand {
-  package let options: SubprocessOptions
+  let options: SubprocessOptions
   package let rundir: CText
 
   package init(options: SubprocessOptions, rundir: CText) {
@@ -17,7 +17,7 @@ package struct ShellCommand {
 
   /// - Parameters:
   ///   - timeout: seconds after which the command is ended.
-  ///   - tellsStart: whether the monitor tells the beginning of the command.
+  ///   - tellsStart: whether the monitor reports the beginning of the command.
   package func request(timeout: Double?, tellsStart: Bool) -> fwsv_request {
     var request = fwsv_request()
     request.kind = UInt32(FWSV_RUN)
@@ -86,7 +86,7 @@ package struct ShellCommand {
 extension StepFailure {
   /// Why a program could not be started, where the reason is not the program's own.
   package init(start reply: fwsv_reply, of program: String = "the command") {
-    let (what, call): (String, String?) =
+    let (reason, call): (String, String?) =
       switch Int(reply.stage) {
       case FWSV_AT_STREAMS: ("the output streams of \(program) could not be set up", "dup3")
       case FWSV_AT_CHDIR: ("the directory of \(program) cannot be entered", "fchdir")
@@ -99,7 +99,7 @@ extension StepFailure {
       case FWSV_AT_EXEC: ("\(program) cannot be run", nil)
       default: ("the monitor process did not accept \(program)", nil)
       }
-    self.init(what, reply.error, call: call)
+    self.init(reason, reply.error, call: call)
   }
 }
 

@@ -15,7 +15,7 @@ enum SimpleCommand {
     "!", "{", "}", "case", "do", "done", "elif", "else", "esac", "fi", "for", "if", "in", "then", "until", "while",
   ]
 
-  /// The words of the command, beginning with the name of the program; `nil` if only a shell can tell them.
+  /// The words of the command, beginning with the name of the program; `nil` if only a shell can know them.
   static func words(_ command: UnsafeRawBufferPointer) -> TextBlock? {
     var words = TextBlock()
     var word = ByteBuffer()

@@ -2,11 +2,11 @@ package import FWBase
 internal import FWExecution
 package import FWModel
 
-/// What the options of a subprocess worker say; the defaults where they say nothing.
+/// The options of a subprocess worker, with their defaults.
 package struct SubprocessOptions: WorkerOptions {
   static let keys = ["inherit_env", "shell", "background", "grace", "limits"] + RunSettings.keys
 
-  /// What becomes of processes that a command has left running.
+  /// What happens to processes that a command has left running.
   enum Background: String, CaseIterable {
     case kill
     case wait
@@ -16,7 +16,7 @@ package struct SubprocessOptions: WorkerOptions {
   package var inheritEnv = false
   package var shell = "/bin/sh"
   var background = Background.kill
-  /// Seconds between TERM and KILL.
+  /// The seconds between TERM and KILL.
   package var grace = 2.0
   var limits = ProcessLimits()
   package var settings = RunSettings()
@@ -31,7 +31,7 @@ package struct SubprocessOptions: WorkerOptions {
     }
   }
 
-  /// Reads one member that all workers have whose commands are run by a monitor; false if it is none.
+  /// Reads one option that all workers have whose commands are run by a monitor. Gives false if the key is another one.
   package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "inherit_env" {
       inheritEnv = try value.requireBoolean()
@@ -50,9 +50,9 @@ package struct SubprocessOptions: WorkerOptions {
   }
 }
 
-/// Limits of each process of a command, as setrlimit(2) has them.
+/// The limits of each process of a command, as setrlimit(2) takes them.
 struct ProcessLimits {
-  /// In the order in which the supervisor takes them.
+  /// The names of the limits, in the order in which the supervisor takes them.
   static let keys = ["cpu_time", "memory", "open_files", "file_size", "processes"]
 
   private(set) var values: [UInt64?] = ProcessLimits.keys.map { _ in nil }

@@ -41,7 +41,7 @@ package struct SubprocessWorker: CommandRunner {
 }
 
 extension Planning {
-  /// Whether this process's environment is under it, as with a subprocess.
+  /// Whether commands inherit the environment of this process, which is the rule of a subprocess worker.
   package func inherits(_ options: SubprocessOptions) -> Bool {
     options.inheritEnv || env.pairs.count == settings.secrets.env.pairs.count
   }

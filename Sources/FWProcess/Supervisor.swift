@@ -15,8 +15,8 @@ package final class Channel: Sendable {
   }
 
   deinit {
-    // A process that the host has forked may hold a copy of the socket, so closing alone would tell the monitor nothing.
-    // In such a process itself the channel stays open, because it belongs to the host.
+    // A process that the host has forked may hold a copy of the socket, so closing alone would tell the monitor
+    // nothing. In such a process itself the channel stays open, because it belongs to the host.
     if !fws_is_forked(), socket.isOurs { shutdown(socket.number, Int32(SHUT_RDWR)) }
   }
 
@@ -29,7 +29,7 @@ package final class Channel: Sendable {
   enum Received {
     case message
     case nothing
-    /// No message can come any more.
+    /// The monitor is gone, and no message can come any more.
     case lost
   }
 
@@ -96,8 +96,8 @@ final class Supervisor: Sendable {
   }
 }
 
-/// The supervisors of this process. There is more than one where threads of the host differ in user, limits, priorities and
-/// so on, or where the host changes these in the course of time (identity.c).
+/// The supervisors of this process. There is more than one where threads of the host differ in user, limits, priorities
+/// and so on, or where the host changes these in the course of time (identity.c).
 package final class Supervisors: Sendable {
   /// The supervisors of the process; `nil` if there was no memory for them.
   package static let shared = try? Supervisors()
@@ -107,13 +107,14 @@ package final class Supervisors: Sendable {
   private struct State {
     /// The supervisor that was used last stands last.
     var supervisors: [Supervisor] = []
-    /// Monitors without a command, and since when they have none. The last one is taken first.
+    /// The monitors without a command, and the times since when they have none. The last one is taken first.
     var idle: [(channel: Channel, since: Double)] = []
   }
 
   private static let maxSupervisors = 8
   private static let maxIdle = 16
-  /// Seconds. When a monitor is given back, the one that has been idle longest is let go if it was idle for this time.
+  /// A number of seconds. When a monitor is given back, the one that has been idle longest is let go if it was idle for
+  /// this time.
   private static let maxIdleTime = 10.0
 
   private init() throws(FlowError) {

@@ -29,9 +29,9 @@ package struct TextBlock: ~Copyable {
   ///
   /// - Parameters:
   ///   - values: the entries of the worker and of the step.
-  ///   - secrets: their entries are added, but do not count as values.
-  ///   - inherits: whether the host's environment is the base. Without values it is in any case, as in flowServ.
-  ///   - isForeign: the names that are not inherited from the host.
+  ///   - secrets: the entries of secrets, which are added, but do not count as values.
+  ///   - inherits: whether the host's environment is the base. Without values it always is, as in flowServ.
+  ///   - isForeign: whether a name is not inherited from the host.
   package init(
     environment values: KeyValues, _ secrets: Secrets = .none, inherits: Bool,
     leavingOut isForeign: ((UnsafeRawBufferPointer) -> Bool)? = nil
@@ -72,14 +72,14 @@ package struct TextBlock: ~Copyable {
     texts.append(byte: 0)
   }
 
-  package mutating func add(_ text: UnsafeRawBufferPointer) {
+  mutating func add(_ text: UnsafeRawBufferPointer) {
     offsets.append(texts.count)
     texts.append(text)
     texts.append(byte: 0)
   }
 
   /// Adds the strings of another block as a list that ends behind them.
-  package mutating func add(list: borrowing TextBlock) {
+  mutating func add(list: borrowing TextBlock) {
     for index in 0..<list.count { add(list.text(index)) }
     offsets.append(TextBlock.endOfList)
   }
@@ -87,8 +87,8 @@ package struct TextBlock: ~Copyable {
   /// The number of entries in the table of a request.
   package func slots(_ environment: borrowing TextBlock) -> Int { offsets.count + environment.offsets.count + 2 }
 
-  /// The texts of a request to the supervisor: a table of offsets from the beginning of the texts, in which 0 ends a list,
-  /// and the strings. This block has the program and its arguments, and the lists before them.
+  /// The texts of a request to the supervisor: a table of offsets from the beginning of the texts, in which 0 ends a
+  /// list, and the strings. This block has the program and its arguments, and the lists before them.
   package func request(environment: borrowing TextBlock) -> ByteBuffer {
     let environmentAt = slots(environment) * MemoryLayout<UInt64>.size
     let argumentsAt = environmentAt + environment.texts.count

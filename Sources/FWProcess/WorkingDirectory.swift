@@ -1,38 +1,39 @@
 internal import FWSystem
 internal import Glibc
 
-/// How a directory is called from the root: what a shell says that it works in.
+/// The path of a directory from the root, which a shell names as its working directory.
 struct WorkingDirectory {
   let path: String
-  private let place: Place
+  private let identity: Identity
 
-  /// `nil` if it has no such name, or the system does not tell it.
+  /// Gives `nil` if the directory has no path, or if the system does not tell it.
   init?(_ directory: Descriptor) {
     var status = stat()
     guard fstat(directory.number, &status) == 0 else { return nil }
-    place = Place(status)
+    identity = Identity(status)
     let link = "/proc/self/fd/\(directory.number)"
     let path = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { room -> String? in
       guard let start = room.baseAddress else { return nil }
       let count = readlink(link, start, room.count)
-      // A name that is no text would be another one as a string.
+      // A path that is not UTF-8 would become another path as a string.
       return count > 0 ? String(validating: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self) : nil
     }
-    guard let path, Place(path) == place else { return nil }
+    guard let path, Identity(path) == identity else { return nil }
     self.path = path
   }
 
-  /// Whether it is still there: a command may have moved it.
-  var isThere: Bool { Place(path) == place }
+  /// Whether the path still leads to the directory, which a command may have moved.
+  var isThere: Bool { Identity(path) == identity }
 
-  /// What PWD is in it: what it was, if that is a name of it, as one with a symbolic link is. `nil` if that is no text.
-  func shown(as given: UnsafeRawBufferPointer?) -> String? {
-    guard let given, given.first == UInt8(ascii: "/") else { return path }
-    guard let text = String(validating: given, as: UTF8.self) else { return nil }
-    return Place(text) == place ? text : path
+  /// The PWD of a command in the directory: the inherited value if it leads there too, for example through a symbolic
+  /// link, and otherwise the path. Gives `nil` if the inherited value is not UTF-8.
+  func shown(as inherited: UnsafeRawBufferPointer?) -> String? {
+    guard let inherited, inherited.first == UInt8(ascii: "/") else { return path }
+    guard let text = String(validating: inherited, as: UTF8.self) else { return nil }
+    return Identity(text) == identity ? text : path
   }
 
-  private struct Place: Equatable {
+  private struct Identity: Equatable {
     let device: UInt64
     let number: UInt64
 

@@ -166,7 +166,7 @@ final class PythonCommand: RunningCommand {
       started = fws_wall()
       events.commandStarted(pid: pid, at: started)
     case "done":
-      guard let done = RunnerDone(line), pid.map({ $0 == done.pid }) ?? (speech.report == nil) else {
+      guard let done = RunnerDone(line), pid.map({ $0 == done.pid }) ?? (speech.result == nil) else {
         return refuse("it sent an invalid message about its end", &readiness)
       }
       begin(&readiness)
@@ -175,7 +175,7 @@ final class PythonCommand: RunningCommand {
       if pid == nil { return refuse("it sent \(MessageFormat.quoted(event)) before it had begun", &readiness) }
       switch speech.take(event, line, of: job) {
       case .progress(let progress): events.progress(progress)
-      case .report: break
+      case .result: break
       case .fault(let why): refuse(why, &readiness)
       }
     }
@@ -191,7 +191,7 @@ final class PythonCommand: RunningCommand {
 
   private func finishJob(_ done: RunnerDone, _ readiness: inout ReadinessFD) {
     // The monitor ends the interpreter, or may be doing so; or the job has left processes, which the monitor ends.
-    let mayBeEnded = speech.report == nil && (done.signal == SIGTERM || done.exitCode == 128 + SIGTERM)
+    let mayBeEnded = speech.result == nil && (done.signal == SIGTERM || done.exitCode == 128 + SIGTERM)
     if isStopped || mayBeEnded || !done.isClean || !interpreter.isReaper {
       self.done = done
       interpreter.stop()
@@ -210,13 +210,13 @@ final class PythonCommand: RunningCommand {
     end.duration = fws_wall() - started
     end.usage = done.usage
     end.containment = interpreter.isReaper ? .subreaper : .session
-    let report = speech.report
-    if let report, !report.isSuccess || done.isSuccess {
-      report.tell(in: &end)
+    let result = speech.result
+    if let result, !result.isSuccess || done.isSuccess {
+      result.tell(in: &end)
       return end
     }
     // A process that ended without a result is a failure, and so is one that failed after it had told its success.
-    let when = report == nil ? "before it had given a result" : "after it had given its result"
+    let when = result == nil ? "before it had given a result" : "after it had given its result"
     end.signal = done.signal
     end.outcome = done.signal == nil ? .exited : .signaled
     end.exitCode = done.signal == nil ? (done.exitCode == 0 ? 1 : done.exitCode) : nil
@@ -237,7 +237,7 @@ final class PythonCommand: RunningCommand {
       return CommandEnd(failure: startFailure(reply), started: started)
     }
     if let unbegun, !isStopped { return CommandEnd(failure: unbegun, started: started) }
-    let wasEnded = speech.report == nil && (isStopped || reply.reason == UInt32(FWSV_BY_TIMEOUT))
+    let wasEnded = speech.result == nil && (isStopped || reply.reason == UInt32(FWSV_BY_TIMEOUT))
     if let done, !wasEnded {
       // The result tells of the processes that the job left, and not of the interpreter, which was ended with them.
       var end = judged(done)
@@ -279,11 +279,11 @@ final class PythonCommand: RunningCommand {
       end.fail(StepFailure(engine: "\(interpreter.shown) violated the protocol: \(fault)\(reason)"))
       return end
     }
-    if let report = speech.report {
-      if report.isSuccess {
+    if let result = speech.result {
+      if result.isSuccess {
         end.fail(StepFailure(engine: "\(interpreter.shown) ended before it reported the end of \(job.shown)\(reason)"))
       } else {
-        report.tell(in: &end)
+        result.tell(in: &end)
       }
       return end
     }

@@ -75,26 +75,26 @@ private struct Deadlines<Name: Hashable> {
   /// When the timer rings. It may ring too early, which is cheaper than to set the timer anew for each change.
   private var armed = Double.infinity
 
-  package init(_ timer: Pause) { self.timer = timer }
+  init(_ timer: Pause) { self.timer = timer }
 
-  package mutating func set(_ name: Name, in seconds: Double) {
+  mutating func set(_ name: Name, in seconds: Double) {
     let time = fws_monotonic() + seconds
     times[name] = time
     arm(time)
   }
 
-  package mutating func bring(_ name: Name, within seconds: Double) {
+  mutating func bring(_ name: Name, within seconds: Double) {
     if let time = times[name], time <= fws_monotonic() + seconds { return }
     set(name, in: seconds)
   }
 
-  package mutating func clear(_ isOver: (Name) -> Bool) {
+  mutating func clear(_ isOver: (Name) -> Bool) {
     for name in times.keys.filter(isOver) { times[name] = nil }
   }
 
-  package func has(_ name: Name) -> Bool { times[name] != nil }
+  func has(_ name: Name) -> Bool { times[name] != nil }
 
-  package mutating func takeDue() -> Name? {
+  mutating func takeDue() -> Name? {
     if timer.isOver { armed = .infinity }
     guard let (name, time) = times.min(by: { $0.value < $1.value }) else { return nil }
     if time <= fws_monotonic() {

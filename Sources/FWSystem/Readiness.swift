@@ -6,7 +6,7 @@ internal import Glibc
 package struct Waiting {
   package var channel: Int32 = -1
   package var stdout: Int32 = -1
-  package var stderr: Int32 = -1
+  var stderr: Int32 = -1
   /// Whether the channel leads to a monitor.
   package var hasMonitor = false
 

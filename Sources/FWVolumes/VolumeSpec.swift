@@ -33,7 +33,7 @@ package struct VolumeSpec: Sendable {
     }
   }
 
-  package let name: String
+  let name: String
   let kind: Kind
   /// What the volume's type needs to find it; never shown in a message, as it may be a password.
   let arguments: KeyValues
@@ -68,7 +68,7 @@ package struct VolumeSpec: Sendable {
     return specs
   }
 
-  package init(reading json: JSONRef) throws(ValidationError) {
+  init(reading json: JSONRef) throws(ValidationError) {
     var name: String?
     var nameKey: String?
     var kind: Kind?

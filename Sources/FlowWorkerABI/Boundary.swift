@@ -3,8 +3,8 @@ internal import CFlowWorker
 internal import FWBase
 internal import Glibc
 
-/// What every entry point is built from: arguments are checked, outputs are set in every case, and
-/// what the engine throws becomes a status and an error. Nothing here traps on what a caller passes.
+/// The parts of every entry point: they check arguments, set outputs in every case, and turn what the engine throws
+/// into a status and an error. Nothing here traps on an argument.
 
 /// An object that callers hold by a pointer.
 enum Handle {
@@ -13,8 +13,8 @@ enum Handle {
     OpaquePointer(Unmanaged.passRetained(object).toOpaque())
   }
 
-  /// The object behind a caller's pointer; `nil` for NULL and for the handle of another type. An object's first word
-  /// says what class it is of.
+  /// The object behind a caller's pointer; `nil` for NULL, and for a handle of another type. The first word of an
+  /// object names its class.
   @inline(__always)
   static func borrow<Object: AnyObject>(_ handle: OpaquePointer?, _ type: Object.Type) -> Unmanaged<Object>? {
     guard let handle else { return nil }
@@ -33,7 +33,7 @@ func badArgument(_ name: StaticString, _ what: StaticString) -> FlowError {
   FlowError(.invalid, "the argument \"\(name)\" is NULL or not \(what)")
 }
 
-/// Whether this process was forked from one that uses the library. Its locks may be held for ever here.
+/// Whether this process was forked from one that uses the library, so that a lock may be held for ever.
 var isForked: Bool { fws_is_forked() }
 
 @inline(__always)
@@ -54,7 +54,7 @@ func withErrorOut(
   }
 }
 
-/// An out-parameter, set to NULL until there is something to put into it.
+/// Sets an out-parameter to NULL until there is something to put into it.
 @inline(__always)
 func outParameter<Value>(
   _ pointer: UnsafeMutablePointer<Value?>?, _ name: StaticString
@@ -65,7 +65,7 @@ func outParameter<Value>(
   return pointer
 }
 
-/// A handle that is needed.
+/// The object of a handle that must not be NULL.
 @inline(__always)
 func require<Object: AnyObject>(
   _ handle: OpaquePointer?, _ type: Object.Type, _ name: StaticString, _ what: StaticString
@@ -74,7 +74,7 @@ func require<Object: AnyObject>(
   return object
 }
 
-/// A text with a length, or with a NUL.
+/// A text with a length, or with a NUL at its end.
 func text(_ start: UnsafePointer<CChar>?, _ length: Int, _ name: StaticString) throws(FlowError)
   -> UnsafeRawBufferPointer
 {
@@ -84,7 +84,7 @@ func text(_ start: UnsafePointer<CChar>?, _ length: Int, _ name: StaticString) t
   return UnsafeRawBufferPointer(start: start, count: length == -1 ? strlen(start) : length)
 }
 
-/// A name or a path, which ends with a NUL.
+/// A name or a path, with a NUL at its end.
 func string(_ start: UnsafePointer<CChar>?, _ name: StaticString) throws(FlowError) -> String {
   guard let start else { throw badArgument(name, "a string") }
   guard let text = String(validatingCString: start) else {
@@ -104,12 +104,12 @@ func optionalText(
   start == nil ? nil : try text(start, length, name)
 }
 
-/// A literal as C text, valid for ever: literals end with a NUL.
+/// A literal as C text, which is valid for ever because literals end with a NUL.
 func cText(_ literal: StaticString) -> UnsafePointer<CChar> {
   UnsafeRawPointer(literal.utf8Start).assumingMemoryBound(to: CChar.self)
 }
 
-/// Puts text of the engine into an out-parameter.
+/// Puts a text of the engine into an out-parameter.
 func store(_ text: consuming CString, to out: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) {
   out.pointee = text.take()
 }

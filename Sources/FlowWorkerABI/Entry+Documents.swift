@@ -5,7 +5,7 @@ internal import FlowWorker
 
 // MARK: Builders
 
-/// A JSON text as C passes it: with its length, or NULL.
+/// A JSON text as C passes it: with its length, or as NULL.
 private typealias Passed = (start: UnsafePointer<CChar>?, length: Int)
 
 private func spec(

@@ -81,7 +81,7 @@ public func fw_exec_wait(
   }
 }
 
-/// Seconds that a caller gives.
+/// Checks a number of seconds from the caller.
 private func time(_ seconds: Double) throws(FlowError) -> Double {
   if seconds.isNaN { throw FlowError(.invalid, "the argument \"timeout\" is not a number") }
   return seconds

@@ -21,7 +21,7 @@ public func fw_function_register(
     let parameters = try optionalText(parameters, length, "parameters")
     pool.register(try Function(name, parameters: parameters, function, payload, release: release))
   }
-  // What was made releases its payload itself.
+  // A function that was created releases its payload itself.
   if status != FW_OK, let release { release(payload) }
   return status
 }
@@ -37,7 +37,7 @@ public func fw_context_set_function(
     guard let function else { throw badArgument("function", "a function") }
     context.set(function: try Function("", parameters: nil, function, payload, release: release))
   }
-  // What was made releases its payload itself.
+  // A function that was created releases its payload itself.
   if status != FW_OK, let release { release(payload) }
   return status
 }

@@ -7,13 +7,13 @@ internal import Glibc
 @_cdecl("fw_version") @implementation
 public func fw_version() -> UnsafePointer<CChar>? { version?.start ?? cText("") }
 
-/// The header is the one place that has the number.
+/// The header is the one place that has the version.
 private let version = try? CText(FW_VERSION)
 
 @_cdecl("fw_abi_version") @implementation
 public func fw_abi_version() -> Int32 { FW_ABI_VERSION }
 
-/// Made at the first call, and kept.
+/// The text is made at the first call, and kept.
 private let buildInfo: CText? = {
   #if swift(>=6.3)
     let swift = "6.3"

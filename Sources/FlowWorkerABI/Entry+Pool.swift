@@ -55,8 +55,8 @@ public func fw_pool_default_worker(
   }
 }
 
-/// Looks up a worker without counting a reference to the pool or the step: threads that look up at
-/// once would take turns at the counts.
+/// Looks up a worker without counting a reference to the pool or the step, because threads that look up at the same
+/// time would wait for each other at the counts.
 @inline(__always)
 private func lend(
   _ pool: Unmanaged<Pool>, _ step: Unmanaged<Step>, _ find: (Pool, Step) throws(FlowError) -> Unmanaged<Worker>

@@ -7,17 +7,17 @@ internal import FlowWorker
 
 @_cdecl("fw_result_name") @implementation
 public func fw_result_name(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
-  Handle.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.name?.start }
+  Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.name?.start }
 }
 
 @_cdecl("fw_result_returncode") @implementation
 public func fw_result_returncode(_ result: OpaquePointer?) -> Int32 {
-  Handle.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.returncode } ?? 1
+  Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.returncode } ?? 1
 }
 
 @_cdecl("fw_result_outcome") @implementation
 public func fw_result_outcome(_ result: OpaquePointer?) -> fw_outcome {
-  Handle.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.outcome.rawValue } ?? FW_STATUS_UNKNOWN
+  Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.outcome.rawValue } ?? FW_STATUS_UNKNOWN
 }
 
 @_cdecl("fw_outcome_name") @implementation
@@ -27,19 +27,19 @@ public func fw_outcome_name(_ outcome: fw_outcome) -> UnsafePointer<CChar>? {
 
 @_cdecl("fw_result_message") @implementation
 public func fw_result_message(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
-  Handle.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.message?.start }
+  Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.message?.start }
 }
 
 @_cdecl("fw_result_output_incomplete") @implementation
 public func fw_result_output_incomplete(_ result: OpaquePointer?, _ stream: fw_stream) -> Int32 {
   guard let stream = Stream(rawValue: stream) else { return 0 }
-  return Handle.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.isIncomplete(stream) ? 1 : 0 } ?? 0
+  return Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.isIncomplete(stream) ? 1 : 0 } ?? 0
 }
 
 @_cdecl("fw_result_output_count") @implementation
 public func fw_result_output_count(_ result: OpaquePointer?, _ stream: fw_stream) -> Int {
   guard let stream = Stream(rawValue: stream) else { return 0 }
-  return Handle.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.outputCount(of: stream) } ?? 0
+  return Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.outputCount(of: stream) } ?? 0
 }
 
 @_cdecl("fw_result_output") @implementation
@@ -48,7 +48,7 @@ public func fw_result_output(
 ) -> UnsafePointer<CChar>? {
   length?.pointee = 0
   guard let stream = Stream(rawValue: stream),
-    let bytes = Handle.borrow(result, Report.self)?._withUnsafeGuaranteedRef({ $0.bytes(of: stream, index) })
+    let bytes = Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef({ $0.bytes(of: stream, index) })
   else { return nil }
   length?.pointee = bytes.count
   return bytes.baseAddress?.assumingMemoryBound(to: CChar.self)
@@ -60,7 +60,7 @@ public func fw_result_output_cut(
 ) -> Int {
   at?.pointee = 0
   guard let stream = Stream(rawValue: stream),
-    let cut = Handle.borrow(result, Report.self)?._withUnsafeGuaranteedRef({ $0.cut(of: stream, index) })
+    let cut = Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef({ $0.cut(of: stream, index) })
   else { return 0 }
   at?.pointee = cut.at
   return cut.missing
@@ -73,28 +73,28 @@ public func fw_result_to_json(
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
     let out = try outParameter(json, "json")
-    let result = try require(result, Report.self, "result", "a result").takeUnretainedValue()
+    let result = try require(result, ExecResult.self, "result", "a result").takeUnretainedValue()
     out.pointee = UnsafeMutableRawPointer(try result.toJSON()).assumingMemoryBound(to: CChar.self)
   }
 }
 
 @_cdecl("fw_result_free") @implementation
 public func fw_result_free(_ result: OpaquePointer?) {
-  guard let report = Handle.borrow(result, Report.self) else { return }
-  if !report._withUnsafeGuaranteedRef({ $0.isLent }) { report.release() }
+  guard let object = Handle.borrow(result, ExecResult.self) else { return }
+  if !object._withUnsafeGuaranteedRef({ $0.isLent }) { object.release() }
 }
 
 @_cdecl("fw_result_step_count") @implementation
 public func fw_result_step_count(_ result: OpaquePointer?) -> Int {
-  Handle.borrow(result, Report.self)?._withUnsafeGuaranteedRef { $0.steps.count } ?? 0
+  Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.steps.count } ?? 0
 }
 
 @_cdecl("fw_result_step") @implementation
 public func fw_result_step(_ result: OpaquePointer?, _ index: Int) -> OpaquePointer? {
-  Handle.borrow(result, Report.self)?._withUnsafeGuaranteedRef { report in
-    let steps = report.steps
+  Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { result in
+    let steps = result.steps
     guard index >= 0, index < steps.count else { return nil }
-    // The result keeps it.
+    // The result keeps the step alive.
     return OpaquePointer(Unmanaged.passUnretained(steps[index]).toOpaque())
   }
 }
@@ -107,7 +107,7 @@ public func fw_result_view(
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
     let out = try outParameter(text, "text")
-    let result = try require(result, Report.self, "result", "a result").takeUnretainedValue()
+    let result = try require(result, ExecResult.self, "result", "a result").takeUnretainedValue()
     let view = try result.view(as: string(format, "format"))
     out.pointee = UnsafeMutableRawPointer(view).assumingMemoryBound(to: CChar.self)
   }

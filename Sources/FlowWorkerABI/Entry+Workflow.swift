@@ -17,8 +17,8 @@ public func fw_workflow_create(
 @_cdecl("fw_workflow_free") @implementation
 public func fw_workflow_free(_ workflow: OpaquePointer?) { Handle.free(workflow, Workflow.self) }
 
-/// What both ways of running a workflow are given.
-private struct Given {
+/// The arguments that both ways of running a workflow take.
+private struct RunArguments {
   let workflow: Workflow
   let pool: Pool?
   let context: Context?
@@ -43,10 +43,11 @@ public func fw_workflow_run(
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
     let out = try outParameter(result, "result")
-    let given = try Given(workflow, pool, context, rundir)
+    let arguments = try RunArguments(workflow, pool, context, rundir)
     let options = try optionalText(options, length, "options")
-    let report = try given.workflow.run(given.pool, given.context, basedir: given.basedir, options: options)
-    out.pointee = report.map { Handle.give($0) }
+    let object = try arguments.workflow.run(
+      arguments.pool, arguments.context, basedir: arguments.basedir, options: options)
+    out.pointee = object.map { Handle.give($0) }
   }
 }
 
@@ -58,9 +59,9 @@ public func fw_workflow_start(
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
     let out = try outParameter(exec, "exec")
-    let given = try Given(workflow, pool, context, rundir)
+    let arguments = try RunArguments(workflow, pool, context, rundir)
     let options = try optionalText(options, length, "options")
     out.pointee = Handle.give(
-      try given.workflow.start(given.pool, given.context, basedir: given.basedir, options: options))
+      try arguments.workflow.start(arguments.pool, arguments.context, basedir: arguments.basedir, options: options))
   }
 }

@@ -1,7 +1,7 @@
 public import CFlowWorker
 internal import FWBase
 
-/// A failure as the caller holds it.
+/// An error of a call, which the caller holds.
 final class ErrorObject: Sendable {
   let code: fw_status
   private let text: CText?

@@ -7,7 +7,7 @@ import Testing
 @testable import FWSystem
 
 @Suite struct ContainerPlanTests {
-  /// A run directory that is there for as long as the body runs.
+  /// Makes a run directory that exists as long as `body` runs.
   private func withDirectory(_ body: (String) throws -> Void) throws {
     var template = Array("/tmp/flowworker-plan-XXXXXX".utf8CString)
     let path = try #require(mkdtemp(&template).map { String(cString: $0) })
@@ -54,7 +54,7 @@ import Testing
     #expect(names.count > 20 && Set(names) == ContainerPlan.systemDirectories)
   }
 
-  @Test("the directories at the top of the run directory are in the container, but for an image's own")
+  @Test("the top directories of the run directory are in the container, except those of the image")
   func directories() throws {
     try withDirectory { path in
       for name in ["data", "code", "etc", "lib64", "workdir", ".hidden", "a b"] {
@@ -72,7 +72,7 @@ import Testing
     }
   }
 
-  @Test("a mount of the options stands before a directory of the run")
+  @Test("a mount of the options overrides a directory of the run")
   func mountsOfOptions() throws {
     try withDirectory { path in
       #expect(mkdir("\(path)/data", 0o700) == 0)
@@ -124,7 +124,7 @@ import Testing
     }
   }
 
-  @Test("what an engine is told of a container")
+  @Test("the engine gets the description of a container")
   func container() throws {
     try withDirectory { path in
       var options = DockerOptions()
@@ -147,7 +147,7 @@ import Testing
         #expect(host?["NanoCpus"]?.integer == 500_000_000 && host?["NetworkMode"]?.string == "none")
         #expect(host?["Init"]?.boolean == true && host?["LogConfig"]?["Type"]?.string == "none")
       }
-      // What is not said is the image's and the engine's.
+      // The image and the engine decide what the plan does not say.
       let least = try self.plan(path).container(image: "i", command: nil, entrypoint: nil, hasInit: false)
       try json(least) { json in
         for key in ["Cmd", "Entrypoint", "User"] { #expect(json.member(key) == nil) }

@@ -11,7 +11,7 @@ import Testing
     }
   }
 
-  @Test("without any, an image is pulled if it is missing, and each command has a container of its own")
+  @Test("without options an image is pulled if it is missing, and each command has a container of its own")
   func defaults() throws {
     for none in [DockerOptions(), try options("{}")] {
       #expect(none.host == nil && none.certPath == nil && none.sharedFiles == nil && none.network == nil)
@@ -22,7 +22,7 @@ import Testing
     }
   }
 
-  @Test("every key that the documentation has")
+  @Test("every key of the documentation is read")
   func all() throws {
     let all = try options(
       """
@@ -40,7 +40,7 @@ import Testing
     #expect(all.settings.retries?.limit == 3)
   }
 
-  @Test("the user is the image's, the host's, or what the engine is told")
+  @Test("the user is the image's, the host's, or one that the options name")
   func users() throws {
     let image = try options(#"{"user": "image"}"#)
     #expect(image.user == nil && !image.isHostUser)
@@ -57,7 +57,7 @@ import Testing
   }
 
   @Test(
-    "a value that cannot be is refused with what would be right",
+    "a value that is not allowed is refused, and the message says what would be right",
     arguments: [
       ("host", "5", "expected a string, found the integer 5"),
       (
@@ -97,7 +97,7 @@ import Testing
     #expect(error?.position == TextPosition(line: 2, column: key.utf8.count + 6))
   }
 
-  @Test("a mount has a source and a target, and its fault has its place")
+  @Test("a mount has a source and a target, and an error names the place")
   func mounts() {
     let error = failure {
       _ = try options(#"{"mounts": [{"source": "/a", "target": "/b"}, {"source": "a", "target": "/b"}]}"#)

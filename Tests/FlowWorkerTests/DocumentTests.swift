@@ -16,7 +16,12 @@ import Testing
   @Test("a worker has what its specification says, and the defaults for the rest")
   func workerSpec() throws {
     let document = try worker(
-      #"{"name": "w", "type": "subprocess", "env": [{"key": "A", "value": 1}, {"key": "B", "value": "x"}, {"key": "A", "value": "2"}], "vars": {"v": "1"}, "volume": "data", "options": {"shell": "/bin/bash", "inherit_env": true, "background": "leave", "grace": 0.5, "output_limit": 10}}"#
+      #"""
+      {"name": "w", "type": "subprocess", "vars": {"v": "1"}, "volume": "data",
+       "env": [{"key": "A", "value": 1}, {"key": "B", "value": "x"}, {"key": "A", "value": "2"}],
+       "options": {
+         "shell": "/bin/bash", "inherit_env": true, "background": "leave", "grace": 0.5, "output_limit": 10}}
+      """#
     )
     let spec = document.spec
     #expect(spec.env.pairs.map { "\($0.key)=\($0.value)" } == ["A=2", "B=x"])
@@ -33,7 +38,7 @@ import Testing
     #expect(defaults.shell == "/bin/sh" && defaults.background == .kill && defaults.settings.outputLimit == nil)
   }
 
-  @Test("a key that comes again far behind is still found")
+  @Test("a key that is repeated after many others is still found")
   func manyKeys() throws {
     let pairs = (0..<1000).map { #"{"key": "k\#($0 % 500)", "value": \#($0)}"# }.joined(separator: ",")
     let spec = try worker(#"{"name": "w", "type": "subprocess", "variables": [\#(pairs)]}"#).spec
@@ -59,7 +64,7 @@ import Testing
     #expect(error?.message.contains("\"environment\"") == true)
   }
 
-  @Test("an identifier that is not given is new each time")
+  @Test("a worker without an identifier gets a new one each time")
   func uniqueIdentifiers() {
     let names = (0..<100).map { _ in uniqueIdentifier() }
     #expect(Set(names).count == 100)

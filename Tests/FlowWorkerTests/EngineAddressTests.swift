@@ -14,10 +14,10 @@ import Testing
   func sockets(_ text: String, _ path: String) throws {
     let address = try EngineAddress(text)
     #expect(address.text == text && address.socket == path && !address.needsTLS)
-    let place = EngineEndpoint(address, certificates: "/certs", source: "here")
-    #expect(place.address == text && place.source == "here")
-    // Nobody listens in on it.
-    #expect(place.peer == HTTPPeer(socket: path, base: "http://engine", certificates: nil))
+    let endpoint = EngineEndpoint(address, certificates: "/certs", source: "here")
+    #expect(endpoint.address == text && endpoint.source == "here")
+    // A Unix socket needs no TLS.
+    #expect(endpoint.peer == HTTPPeer(socket: path, base: "http://engine", certificates: nil))
   }
 
   @Test(
@@ -36,13 +36,13 @@ import Testing
     #expect(address.needsTLS == needsTLS)
     let plain = EngineEndpoint(address, certificates: nil, source: "").peer
     #expect(plain == HTTPPeer(base: "\(needsTLS ? "https" : "http")://\(authority)"))
-    // Who has certificates wants TLS.
+    // A worker with certificates wants TLS.
     let secure = EngineEndpoint(address, certificates: "/certs", source: "").peer
     #expect(secure == HTTPPeer(base: "https://\(authority)", certificates: "/certs"))
   }
 
   @Test(
-    "what is no address is told with what would be one",
+    "text that is no address is refused, and the message says what would be right",
     arguments: [
       "", "host", "host:2375", "unix://", "unix:///", "unix://relative/path", "unix:/one/slash",
       "tcp://", "tcp:///", "tcp://:2375", "http://", "https:///", "tcp://host/path", "tcp://user@host", "tcp://a b",
@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  @Test("ssh is refused with a way around it")
+  @Test("ssh is refused, and the message says what to do instead")
   func ssh() {
     #expect { try EngineAddress("ssh://me@host") } throws: {
       let text = ($0 as? EngineAddress.Fault)?.text ?? ""
@@ -66,7 +66,7 @@ import Testing
 }
 
 @Suite struct EngineTimeTests {
-  // What Python's datetime gives.
+  // Python's datetime gives these numbers.
   @Test(
     "a time of RFC 3339 in seconds since 1970",
     arguments: [
@@ -74,7 +74,7 @@ import Testing
       ("2024-02-29T23:59:59+01:00", 1_709_247_599),
       ("2024-02-29T23:59:59.5-05:30", 1_709_270_999.5), ("2038-01-19T03:14:08Z", 2_147_483_648),
       ("1969-12-31T23:59:59.25Z", -0.75), ("9999-12-31T23:59:59Z", 253_402_300_799),
-      // Never.
+      // The engine gives this time for a container that has never started.
       ("0001-01-01T00:00:00Z", -62_135_596_800),
     ])
   func times(_ text: String, _ seconds: Double) {
@@ -98,7 +98,7 @@ import Testing
     ])
   func ranges(_ text: String) { #expect(EngineTime.seconds(text) == nil) }
 
-  @Test("what is cut is no time, and nothing traps")
+  @Test("a time that is cut is refused, and nothing traps")
   func faults() {
     let whole = Array("2026-11-25T03:17:37+02:00".utf8)
     for count in 0..<whole.count where count != 19 {

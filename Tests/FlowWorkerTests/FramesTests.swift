@@ -4,28 +4,28 @@ import Testing
 @testable import FWModel
 
 @Suite struct FramesTests {
-  private struct Told: Equatable {
+  private struct Decoded: Equatable {
     var stdout: [UInt8] = []
     var stderr: [UInt8] = []
     var isCutShort = false
   }
 
-  /// What comes of a stream that arrives in pieces which end there.
-  private func told(_ stream: [UInt8], endsAt ends: [Int] = []) -> Told {
+  /// The output in a stream that arrives in pieces, each of which ends at one of `ends`.
+  private func decoded(_ stream: [UInt8], endsAt ends: [Int] = []) -> Decoded {
     var frames = Frames()
-    var told = Told()
+    var decoded = Decoded()
     var start = 0
     for end in ends + [stream.count] {
       let piece = stream[start..<end]
       piece.withUnsafeBytes { bytes in
         frames.take(bytes) { stream, part in
-          if stream == .stdout { told.stdout += part } else { told.stderr += part }
+          if stream == .stdout { decoded.stdout += part } else { decoded.stderr += part }
         }
       }
       start = end
     }
-    told.isCutShort = frames.isCutShort
-    return told
+    decoded.isCutShort = frames.isCutShort
+    return decoded
   }
 
   private func frame(_ stream: UInt8, _ bytes: [UInt8], size: UInt32? = nil) -> [UInt8] {
@@ -33,55 +33,55 @@ import Testing
     return [stream, 0, 0, 0] + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: size >> $0) } + bytes
   }
 
-  @Test("the streams come apart, wherever the pieces end")
+  @Test("the two streams are separated, wherever the pieces end")
   func pieces() {
     let stream =
       frame(1, Array("one\n".utf8)) + frame(2, []) + frame(2, Array("two".utf8)) + frame(1, [])
       + frame(0, [0, 0, 0, 0, 0, 0, 0, 0]) + frame(3, [1, 0, 0, 0, 0, 0, 0, 9]) + frame(1, Array("\u{1F600}".utf8))
-    let whole = told(stream)
+    let whole = decoded(stream)
     #expect(whole.stdout == Array("one\n".utf8) + [0, 0, 0, 0, 0, 0, 0, 0] + Array("\u{1F600}".utf8))
     #expect(whole.stderr == Array("two".utf8) + [1, 0, 0, 0, 0, 0, 0, 9])
     #expect(!whole.isCutShort)
-    #expect(told(stream, endsAt: Array(0..<stream.count)) == whole)
+    #expect(decoded(stream, endsAt: Array(0..<stream.count)) == whole)
     for first in 0...stream.count {
-      for second in first...stream.count { #expect(told(stream, endsAt: [first, second]) == whole) }
+      for second in first...stream.count { #expect(decoded(stream, endsAt: [first, second]) == whole) }
     }
   }
 
   @Test("0 and 1 are the standard output, 2 and 3 the standard error", arguments: zip(UInt8(0)...3, [0, 0, 1, 1]))
   func streams(_ number: UInt8, _ isError: Int) {
-    let told = told(frame(number, [7, 8]))
-    #expect(told == (isError == 1 ? Told(stderr: [7, 8]) : Told(stdout: [7, 8])))
+    let decoded = decoded(frame(number, [7, 8]))
+    #expect(decoded == (isError == 1 ? Decoded(stderr: [7, 8]) : Decoded(stdout: [7, 8])))
   }
 
-  @Test("what is no frame is a stream that was cut")
+  @Test("bytes that are no frame make a stream that was cut")
   func noFrames() {
-    #expect(told(frame(1, [7]) + Array("Internal Server Error".utf8)) == Told(stdout: [7], isCutShort: true))
-    #expect(told([1, 0, 1, 0, 0, 0, 0, 0]).isCutShort)
+    #expect(decoded(frame(1, [7]) + Array("Internal Server Error".utf8)) == Decoded(stdout: [7], isCutShort: true))
+    #expect(decoded([1, 0, 1, 0, 0, 0, 0, 0]).isCutShort)
   }
 
-  @Test("nothing is a stream without output")
+  @Test("an empty input is a stream without output")
   func empty() {
-    #expect(told([]) == Told())
-    #expect(told(frame(1, []) + frame(2, [])) == Told())
+    #expect(decoded([]) == Decoded())
+    #expect(decoded(frame(1, []) + frame(2, [])) == Decoded())
   }
 
   @Test("a stream that ends in a head or in a frame is cut short")
   func cutShort() {
     let stream = frame(1, []) + frame(2, [5, 6])
     for count in 0...stream.count {
-      #expect(told(Array(stream.prefix(count))).isCutShort == ![0, 8, 18].contains(count))
+      #expect(decoded(Array(stream.prefix(count))).isCutShort == ![0, 8, 18].contains(count))
     }
   }
 
   @Test("the largest frame is four gigabytes", arguments: [1 << 16, 1 << 31, UInt32.max])
   func large(_ size: UInt32) {
-    // It is not over before so many bytes have come: what looks like a head is output.
+    // The frame ends only after its size in bytes, so bytes inside it that look like a head are output.
     let within = [UInt8](repeating: 1, count: 60_000) + frame(2, [1, 2, 3])
-    #expect(told(frame(1, within, size: size)) == Told(stdout: within, isCutShort: true))
+    #expect(decoded(frame(1, within, size: size)) == Decoded(stdout: within, isCutShort: true))
   }
 
-  @Test("a frame of megabytes is given as it comes")
+  @Test("a frame of megabytes is passed on in pieces as they arrive")
   func pass() {
     var frames = Frames()
     var count = 0
@@ -102,16 +102,16 @@ import Testing
     #expect(count == 2_500_000 && largest == 100_000 && !frames.isCutShort)
   }
 
-  @Test("whatever comes is read, and the same in any pieces")
+  @Test("any bytes are read, with the same result for any pieces")
   func anything() {
     var dice = Dice(2)
     for _ in 0..<2000 {
-      // Small numbers, so that there are many frames.
+      // The sizes are small, so that there are many frames.
       let largest = [2, 4, 256][dice.roll(3)]
       let stream = (0..<dice.roll(200)).map { _ in UInt8(dice.roll(largest)) }
-      let whole = told(stream)
+      let whole = decoded(stream)
       let ends = (0..<dice.roll(8)).map { _ in dice.roll(stream.count + 1) }.sorted()
-      #expect(told(stream, endsAt: ends) == whole)
+      #expect(decoded(stream, endsAt: ends) == whole)
       #expect(whole.stdout.count + whole.stderr.count <= max(0, stream.count - 8))
     }
   }

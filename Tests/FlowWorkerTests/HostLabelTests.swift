@@ -4,7 +4,7 @@ import Testing
 @testable import FWDocker
 
 @Suite struct HostLabelTests {
-  /// The words of this process's label, some of them others.
+  /// The label of this process, with some of its parts replaced.
   private func label(
     machine: String? = nil, boot: String? = nil, namespace: String? = nil, pid: String? = nil, start: String? = nil
   ) -> String {
@@ -15,7 +15,7 @@ import Testing
 
   private func isDead(_ label: String) -> Bool? { HostLabel(label)?.isDead }
 
-  /// A process that has ended, and is nobody's any more.
+  /// The number of a process that has ended and was reaped.
   private func endedProcess() -> Int32 {
     var pid: Int32 = 0
     var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("true"), nil]
@@ -26,17 +26,17 @@ import Testing
     return pid
   }
 
-  @Test("this process is its own, and lives")
+  @Test("the label of this process is its own, and the process is alive")
   func own() {
     let own = HostLabel.own
     #expect(own == label() && HostLabel.isOwn(own))
     #expect(own.split(separator: ".")[3] == "\(getpid())")
     #expect(isDead(own) == false)
-    // It is a label's value, and one line.
+    // The label must be valid as the value of an engine's label, and be one line.
     #expect(own.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F })
   }
 
-  @Test("a process that is gone is dead, also when another one has its number")
+  @Test("a process that has ended is dead, even if another process has its number")
   func gone() {
     let ended = label(pid: "\(endedProcess())")
     #expect(isDead(ended) == true && !HostLabel.isOwn(ended))
@@ -44,7 +44,7 @@ import Testing
     #expect(isDead(before) == true && !HostLabel.isOwn(before))
   }
 
-  @Test("of a process elsewhere nothing is known")
+  @Test("a process on another machine or in another namespace is not known to be dead")
   func elsewhere() {
     let ended = "\(endedProcess())"
     #expect(isDead(label(machine: "0123456789abcdef0123456789abcdef", pid: ended)) == false)
@@ -55,14 +55,14 @@ import Testing
 
   @Test("no process outlives a boot of its machine")
   func boots() {
-    // Machines without a name may be any two.
+    // Two machines without a name cannot be told apart.
     let isNamed = !label().hasPrefix("-.")
     #expect(isDead(label(boot: "another")) == isNamed)
     #expect(isDead(label(machine: "-", boot: "another")) == false)
   }
 
   @Test(
-    "what is no label of ours is nobody's",
+    "text that is no label of the library's belongs to nobody",
     arguments: ["", "x", "....", "a.b.c.d", "a.b.c.d.e.f", "a.b.c.d.e", "\u{1F600}.\u{E9}.1.2.3"])
   func strangers(_ text: String) {
     #expect(isDead(text) ?? false == false && !HostLabel.isOwn(text))

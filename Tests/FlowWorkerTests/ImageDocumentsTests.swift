@@ -4,7 +4,7 @@ import Testing
 @testable import FWModel
 
 @Suite struct ImageDocumentsTests {
-  private func told(_ pieces: [String]) -> ImageDocuments {
+  private func parsed(_ pieces: [String]) -> ImageDocuments {
     var documents = ImageDocuments()
     for piece in pieces { Array(piece.utf8).withUnsafeBytes { documents.take($0) } }
     documents.end()
@@ -25,24 +25,24 @@ import Testing
         pieces.append(String(rest.prefix(size)))
         rest = rest.dropFirst(size)
       }
-      let progress = told(pieces).progress
+      let progress = parsed(pieces).progress
       #expect(progress == ImageProgress(status: "Already exists", layers: 2, layersDone: 1, bytes: 3, bytesTotal: 10))
     }
   }
 
   @Test func lastDocumentNeedsNoLineEnd() {
-    #expect(told(["{\"status\":\"x\"}\n{\"error\":\"no\\nspace\"}"]).failure == "no space")
-    #expect(told(["{\"errorDetail\":{\"message\":\"gone\"}}\r\n"]).failure == "gone")
-    #expect(told(["{\"status\":\"x\"}\n"]).failure == nil)
+    #expect(parsed(["{\"status\":\"x\"}\n{\"error\":\"no\\nspace\"}"]).failure == "no space")
+    #expect(parsed(["{\"errorDetail\":{\"message\":\"gone\"}}\r\n"]).failure == "gone")
+    #expect(parsed(["{\"status\":\"x\"}\n"]).failure == nil)
   }
 
   @Test func linesOfABuildAreBytes() {
     let text = #"{"stream":"one\r\n\u0301two\n\u001b[31mred\u001b[0m\u0301\n\u001b[1;m\u0301three"}"# + "\n"
-    #expect(told([text]).log.lines(from: 0) == ["one", "\u{301}two", "red\u{301}", "\u{301}three"])
+    #expect(parsed([text]).log.lines(from: 0) == ["one", "\u{301}two", "red\u{301}", "\u{301}three"])
   }
 
   @Test func otherLinesArePassedOver() {
-    #expect(told(["no JSON\n{\"status\":\"x\"}\n[1]\n"]).progress.status == "x")
+    #expect(parsed(["no JSON\n{\"status\":\"x\"}\n[1]\n"]).progress.status == "x")
   }
 }
 

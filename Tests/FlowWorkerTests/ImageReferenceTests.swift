@@ -7,17 +7,17 @@ import Testing
   private static let hub = "https://index.docker.io/v1/"
 
   @Test(
-    "a name, a tag, a digest",
+    "a reference has a name, a tag and a digest",
     arguments: [
       ("busybox", "busybox", "latest", nil), ("busybox:1.36", "busybox", "1.36", nil),
       ("library/busybox:1.36", "library/busybox", "1.36", nil),
-      // What follows a colon is a port where there is a slash behind it.
+      // The text behind a colon is a port if there is a slash behind it.
       ("localhost:5000/busybox", "localhost:5000/busybox", "latest", nil),
       ("localhost:5000/a/b:v1", "localhost:5000/a/b", "v1", nil), ("[::1]:5000/b", "[::1]:5000/b", "latest", nil),
       ("busybox@\(digest)", "busybox", "latest", digest), ("r.io:80/b:2@\(digest)", "r.io:80/b", "2", digest),
       ("", "", "latest", nil), (":", "", "", nil), ("@", "", "latest", ""), ("a:b:c", "a:b", "c", nil),
       ("\u{E9}:\u{E9}", "\u{E9}", "\u{E9}", nil),
-      // What follows a separator may be a mark that makes one character with it.
+      // A mark behind a separator makes one character with the separator.
       ("r/\u{301}b:\u{301}1@\u{301}d", "r/\u{301}b", "\u{301}1", "\u{301}d"),
     ] as [(String, String, String, String?)])
   func parts(_ text: String, _ name: String, _ tag: String, _ digest: String?) {
@@ -50,7 +50,7 @@ import Testing
     #expect(ImageReference(text).pullQuery == query)
   }
 
-  @Test("of an image's digests, the one of the name that was asked for")
+  @Test("an image with several digests has the one of the name that was asked for")
   func digests() {
     let all = ["quay.io/tools/busybox@sha256:1", "docker.io/library/busybox@sha256:2", "busybox@sha256:3"]
     #expect(ImageReference("busybox:1").digest(among: all) == "busybox@sha256:3")
@@ -63,7 +63,7 @@ import Testing
 }
 
 @Suite struct URLTextTests {
-  /// The bytes that an escaped text stands for; `nil` if a character stands in it that may not.
+  /// The bytes that an escaped text stands for; `nil` if it has a character that must be escaped.
   private func bytes(_ escaped: String) -> [UInt8]? {
     var bytes: [UInt8] = []
     var rest = Substring(escaped)
@@ -83,7 +83,7 @@ import Testing
     return bytes
   }
 
-  @Test("only what RFC 3986 calls unreserved stays as it is")
+  @Test("only the characters that RFC 3986 calls unreserved stay as they are")
   func escaped() {
     for byte in UInt8(0)..<128 {
       let text = String(Unicode.Scalar(byte))
@@ -102,7 +102,7 @@ import Testing
   private func url(_ bytes: [UInt8]) -> String { bytes.withUnsafeBytes { Base64.url($0) } }
 
   @Test(
-    "the examples of RFC 4648, both ways",
+    "the examples of RFC 4648 are encoded and decoded",
     arguments: [
       ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
       ("foobar", "Zm9vYmFy"),
@@ -112,14 +112,14 @@ import Testing
     #expect(Base64.decoded(encoded) == text)
   }
 
-  @Test("a header has the alphabet for URLs, and both are read")
+  @Test("a header has the alphabet for URLs, and both alphabets are read")
   func alphabets() {
     #expect(url(Array("~~~???".utf8)) == "fn5-Pz8_")
     #expect(Base64.decoded("fn5-Pz8_") == "~~~???" && Base64.decoded("fn5+Pz8/") == "~~~???")
     #expect(url([0, 0xFF, 0xFF, 0xFE]) == "AP___g==")
   }
 
-  @Test("any text comes back, with padding and without, and over several lines")
+  @Test("any text is decoded, with padding and without, and over several lines")
   func roundTrips() {
     var dice = Dice(3)
     let characters = ["a", ":", "=", "\u{E9}", "\u{1F600}", "\u{0}", "\n", "~", "?"]
@@ -133,7 +133,7 @@ import Testing
     }
   }
 
-  @Test("bytes that are no text do not trap, and what is no base64 has no text")
+  @Test("bytes that are not UTF-8 do not trap, and text that is not base64 is refused")
   func noText() {
     #expect(Base64.decoded("__4=") == "\u{FFFD}\u{FFFD}")
     for text in ["Zm9v!", "Z m8=", "\u{E9}", "Zm9v\u{1F600}", "{\"a\":1}", "Zm8=\r"] {

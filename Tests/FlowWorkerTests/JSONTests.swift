@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct JSONTests {
   @Test(
-    "a place in a text is found again, at its value or at its key",
+    "a pointer is found in its text, at the value or at the key",
     arguments: [
       ("{\"a\": 1}", ["a"], false, 1, 7), ("{\"a\": 1}", ["a"], true, 1, 2),
       ("[1,\n [2, 3]]", ["1", "1"], false, 2, 6),
@@ -19,7 +19,7 @@ import Testing
     #expect(found == TextPosition(line: line, column: column))
   }
 
-  @Test("a place that is not there is not found")
+  @Test("a pointer to a value that does not exist is not found")
   func locatesNothing() {
     for text in ["[]", "{}", "1", "[1", "{\"b\":1}", ""] {
       #expect(withBytes(text) { JSONLocator(text: $0).position(of: .root.key("a"), atKey: false) } == nil)
@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  @Test("a pointer escapes what RFC 6901 escapes")
+  @Test("a pointer escapes the characters that RFC 6901 names")
   func pointer() {
     #expect(JSONPointer.root.text == "")
     #expect(JSONPointer.root.key("a/b~c").index(3).key("").text == "/a~1b~0c/3/")
@@ -47,7 +47,7 @@ import Testing
     #expect(error?.message.contains("\n") == false)
   }
 
-  @Test("strings are written so that any reader takes them, whatever the bytes")
+  @Test("strings of any bytes are written so that any reader takes them")
   func strings() {
     func written(_ bytes: [UInt8]) -> String {
       var writer = JSONWriter()
@@ -58,7 +58,7 @@ import Testing
     }
     #expect(written(Array("a\"\\\n\r\t\u{1}\u{1F}\u{7F}é😀".utf8)) == "\"a\\\"\\\\\\n\\r\\t\\u0001\\u001f\u{7F}é😀\"")
     #expect(written([0x61, 0, 0x62]) == "\"a\\u0000b\"")
-    // One U+FFFD for each longest beginning of a character, as Swift and Python have it too.
+    // Each longest beginning of a character becomes one U+FFFD, as in Swift and Python.
     for bytes: [UInt8] in [
       [0xFF], [0xC3], [0xE2, 0x82], [0xE2, 0x82, 0x41], [0xF0, 0x9F, 0x98], [0xC0, 0x80], [0xED, 0xA0, 0x80],
       [0xF4, 0x90, 0x80, 0x80],

@@ -19,7 +19,7 @@ import Testing
     return try Secrets(Set(values.indices.map { Name("s\($0)") }), envs: [env], [])
   }
 
-  /// The text, given in pieces that end at random.
+  /// Masks the text, which is given in pieces that end at random.
   private func masked(_ text: String, by secrets: Secrets, _ dice: inout Dice) -> String {
     var mask = Mask(secrets)
     var result: [UInt8] = []
@@ -33,7 +33,7 @@ import Testing
     return String(decoding: result, as: UTF8.self)
   }
 
-  /// The same by looking at each place.
+  /// Masks the text by looking at each position, which is slow and simple.
   private func expected(_ text: String, _ values: [String]) -> String {
     let bytes = Array(text.utf8)
     var found: [Range<Int>] = []
@@ -55,7 +55,7 @@ import Testing
     return String(decoding: result + bytes[at...], as: UTF8.self)
   }
 
-  @Test("of secrets that overlap no part is shown, wherever the pieces of the stream end")
+  @Test("no part of overlapping secrets is shown, wherever the pieces of the stream end")
   func overlaps() throws {
     var dice = Dice(state: 14)
     for round in 0..<3000 {
@@ -72,7 +72,7 @@ import Testing
     #expect(try secrets(["abcd", "efgh"]).masked("abcdefgh") == "******")
   }
 
-  @Test("a secret that is the end of what was given is told at once")
+  @Test("a secret at the end of the input is masked at once, without waiting for more")
   func prompt() throws {
     var mask = Mask(try secrets(["secret"]))
     var result: [UInt8] = []
@@ -91,7 +91,7 @@ import Testing
     for count in [50_000, 100_000] { #expect(count < steps(count) && steps(count) <= 3 * count) }
   }
 
-  @Test("elements of arrays and objects are secrets, and how JSON writes them")
+  @Test("elements of arrays and objects are secrets, also in the form in which JSON writes them")
   func elements() throws {
     let text = #"{"list": ["hunter2", 12345, ["in\"side"]], "small": [1, "ab"], "real": 1e22}"#
     let values = try Array(text.utf8).withUnsafeBytes { try Context($0) }

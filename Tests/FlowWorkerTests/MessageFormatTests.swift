@@ -3,7 +3,7 @@ import Testing
 @testable import FWBase
 
 @Suite struct MessageFormatTests {
-  @Test("the closest known name is found through typing errors, and nothing for a stranger")
+  @Test("the closest known name is found for a typing error, and none for another word")
   func closest() {
     let known = ["name", "type", "env", "variables", "volume", "options"]
     #expect(MessageFormat.closest(to: "variabels", among: known) == "variables")
@@ -15,7 +15,7 @@ import Testing
     #expect(MessageFormat.hint(for: "colour", among: known) == "")
   }
 
-  @Test("a wrong name is compared with few of many, and with no long ones")
+  @Test("a wrong name is not compared with too many names or with long ones")
   func bounded() {
     var asked = 0
     let endless = (0..<Int.max).lazy.map { number in
@@ -33,11 +33,11 @@ import Testing
   func quoted() {
     #expect(MessageFormat.quoted("a\nb\t\"c\"\u{1}") == "\"a\\nb\\t\\\"c\\\"\\u0001\"")
     #expect(MessageFormat.quoted("abcdef", limit: 3) == "\"abc\u{2026}\"")
-    // What is escaped counts as it is shown.
+    // An escaped character counts with the length in which it is shown.
     #expect(MessageFormat.quoted("\u{1b}\u{1b}", limit: 10) == "\"\\u001b\u{2026}\"")
   }
 
-  @Test("characters that steer a terminal or turn the text around, or that nobody sees, are escaped")
+  @Test("characters that control a terminal, change the direction of text or cannot be seen are escaped")
   func controls() {
     let controls: [Unicode.Scalar] = [
       "\u{0}", "\u{1B}", "\u{7F}", "\u{85}", "\u{9B}", "\u{AD}", "\u{61C}", "\u{200B}", "\u{200E}", "\u{200F}",
@@ -55,7 +55,7 @@ import Testing
     #expect(MessageFormat.foreign(plain) == plain)
   }
 
-  @Test("what others say is one line, and lacks its middle where it is long")
+  @Test("text of another program becomes one line, and a long one loses its middle")
   func foreign() {
     #expect(MessageFormat.foreign(" a\r\n\n  b \u{1b}[31mc\t") == "a b [31mc")
     let long = String(repeating: "a", count: 1000) + "\n" + String(repeating: "b", count: 1000)
@@ -67,7 +67,7 @@ import Testing
     #expect(MessageFormat.foreign("   ") == "")
   }
 
-  @Test("choices are listed as a sentence has them, and of many names ten")
+  @Test("choices are listed as in a sentence, and at most ten names are listed")
   func choice() {
     #expect(MessageFormat.choice([]) == "none")
     #expect(MessageFormat.choice(["a"]) == "\"a\"")

@@ -64,11 +64,11 @@ import Testing
     #expect(String(decoding: all[512..<515], as: UTF8.self) == "d/f")
     #expect(String(decoding: all[(512 + 124)..<(512 + 135)], as: UTF8.self) == "00000001001")
     #expect(all[156] == UInt8(ascii: "5") && all[512 + 156] == UInt8(ascii: "0"))
-    // The sum of the head, with spaces in its own place.
+    // The checksum counts the bytes of the head, with spaces in place of the checksum itself.
     for start in [0, 512] {
       var head = Array(all[start..<(start + 512)])
       let said = Int(String(decoding: head[148..<154], as: UTF8.self), radix: 8)
-      for place in 148..<156 { head[place] = 0x20 }
+      for index in 148..<156 { head[index] = 0x20 }
       #expect(said == head.reduce(0) { $0 + Int($1) })
     }
   }

@@ -5,10 +5,13 @@ import Testing
 @testable import FlowWorker
 
 @Suite struct PoolTests {
-  @Test("a mapped step gets its worker, the same object ever after")
+  @Test("a mapped step gets its worker, which is the same object each time")
   func mapped() throws {
     let pool = try pool(
-      #"{"workflow": [{"step": "s", "worker": "b"}], "workers": [{"name": "a", "type": "code"}, {"name": "b", "type": "subprocess"}]}"#
+      #"""
+      {"workflow": [{"step": "s", "worker": "b"}],
+       "workers": [{"name": "a", "type": "code"}, {"name": "b", "type": "subprocess"}]}
+      """#
     )
     let first = try pool.worker(for: containerStep("s"))
     #expect(first.takeUnretainedValue().cName.string == "b")

@@ -7,7 +7,7 @@ import Testing
 @testable import FWProcess
 
 @Suite struct KeptOutputTests {
-  /// What is kept of bytes that come in pieces: by reading them, or from an event.
+  /// The bytes that are kept of pieces, which come by reading a pipe or from an event.
   private func kept(_ limit: Int?, _ pieces: [Int], isRead: Bool) -> (bytes: [UInt8], written: Int) {
     var ends: [Int32] = [0, 0]
     pipe(&ends)
@@ -32,12 +32,13 @@ import Testing
     return (Array(taken.bytes), taken.written)
   }
 
-  /// A failure must not print a hundred thousand numbers.
+  /// Compares in a function, because a failed comparison in an expectation would print a hundred thousand numbers.
   private func isSame(_ a: [UInt8], _ b: [UInt8]) -> Bool { a == b }
 
   private func stream(_ count: Int) -> [UInt8] { (0..<count).map { UInt8($0 % 250 + 1) } }
 
-  @Test("without a limit all is kept", arguments: [[], [1], [4096, 1], [60_000, 60_000, 60_000]], [true, false])
+  @Test(
+    "without a limit everything is kept", arguments: [[], [1], [4096, 1], [60_000, 60_000, 60_000]], [true, false])
   func unlimited(_ pieces: [Int], isRead: Bool) {
     let total = pieces.reduce(0, +)
     let (bytes, written) = kept(nil, pieces, isRead: isRead)
@@ -69,12 +70,12 @@ import Testing
     var env = KeyValues()
     for (key, value) in values { env.set(key, value) }
     let environment = TextBlock(environment: env, inherits: inherits)
-    return environment.offsets.map { place in
-      String(decoding: environment.texts.bytes[place...].prefix { $0 != 0 }, as: UTF8.self)
+    return environment.offsets.map { offset in
+      String(decoding: environment.texts.bytes[offset...].prefix { $0 != 0 }, as: UTF8.self)
     }
   }
 
-  @Test("the host's variables stand under the step's, or not at all")
+  @Test("the step's variables override the host's, which may also be left out")
   func inheritance() {
     #expect(listed([("A", "1"), ("B", "")], inherits: false) == ["A=1", "B="])
     let inherited = listed([("PATH", "/mine")], inherits: true)
@@ -85,8 +86,8 @@ import Testing
 }
 
 @Suite struct EventFeedTests {
-  /// What the events of a stream have that comes in pieces; a line that goes on ends with "…".
-  private func told(_ mode: RunOptions.Events, _ pieces: [[UInt8]]) -> [[UInt8]] {
+  /// The data of the events of a stream. A line that is continued ends with "…".
+  private func eventData(_ mode: RunOptions.Events, _ pieces: [[UInt8]]) -> [[UInt8]] {
     guard var feed = EventFeed(mode, .stdout) else { return [] }
     var queue = EventQueue()
     queue.isListening = true
@@ -96,9 +97,9 @@ import Testing
       feed.give(chunk, &queue)
     }
     feed.finish(&queue)
-    var told: [[UInt8]] = []
-    while let event = queue.take() { told.append(Array(event.data ?? UnsafeRawBufferPointer(start: nil, count: 0))) }
-    return told
+    var data: [[UInt8]] = []
+    while let event = queue.take() { data.append(Array(event.data ?? UnsafeRawBufferPointer(start: nil, count: 0))) }
+    return data
   }
 
   @Test("text and lines do not depend on where the reads end")
@@ -108,9 +109,9 @@ import Testing
     for first in 0...text.count {
       for second in first...text.count {
         let pieces = [Array(text[..<first]), Array(text[first..<second]), Array(text[second...])].filter { !$0.isEmpty }
-        #expect(told(.lines, pieces) == lines)
-        #expect(told(.text, pieces).flatMap { $0 } == Array(String(decoding: text, as: UTF8.self).utf8))
-        #expect(told(.chunks, pieces) == pieces)
+        #expect(eventData(.lines, pieces) == lines)
+        #expect(eventData(.text, pieces).flatMap { $0 } == Array(String(decoding: text, as: UTF8.self).utf8))
+        #expect(eventData(.chunks, pieces) == pieces)
       }
     }
   }
@@ -135,7 +136,7 @@ import Testing
     #expect(try policy(#"{"max": 1000, "factor": 100}"#).delay(after: 1000) == 60)
   }
 
-  @Test("only what it names is tried again, and a cancelled step never")
+  @Test("only the outcomes that the policy names are tried again, and a cancelled step never is")
   func causes() throws {
     let every = try policy(#"{"max": 1}"#)
     #expect(every.covers(.exited, exitCode: 1) && every.covers(.timeout, exitCode: 1))

@@ -4,7 +4,7 @@ import Testing
 @testable import FWModel
 @testable import FlowWorker
 
-/// The work of each reader grows with its document: twice the names, twice the work.
+/// The work of each reader grows with its document: twice the names are twice the work.
 @Suite struct ReadersTests {
   private static func list(_ count: Int, _ element: (Int) -> String) -> String {
     "[" + (0..<count).map(element).joined(separator: ",") + "]"
@@ -86,14 +86,15 @@ import Testing
       return work.count
     }
     let (small, large) = (try work(500), try work(4000))
-    // A reader without any would be compared with nothing.
+    // A reader without any counted work would prove nothing.
     #expect(large >= 4000)
-    // The square would be 64 times. Tables of hashes differ from run to run, and grow in steps.
+    // Square growth would be 64 times the work. Hash tables differ from run to run and grow in steps, so 16 times
+    // passes.
     #expect(large <= small * 16, "\(small) for 500, \(large) for 4000")
     #expect(large <= 50 * 4000)
   }
 
-  @Test("names are bytes: what Unicode calls equivalent is two names")
+  @Test("names are bytes: two spellings that Unicode calls equivalent are two names")
   func bytes() throws {
     let (one, two) = ("\u{e9}", "e\u{301}")
     #expect(one == two)

@@ -8,7 +8,7 @@ func withBytes<Result>(_ text: String, _ body: (UnsafeRawBufferPointer) throws -
   return try text.withUTF8 { try body(UnsafeRawBufferPointer($0)) }
 }
 
-/// The error of something that must fail.
+/// The error of a call that must fail.
 func failure(_ body: () throws -> Void) -> FlowError? {
   do {
     try body()

@@ -18,7 +18,7 @@ import Testing
   }
 
   @Test(
-    "placeholders are replaced, or stand for themselves",
+    "placeholders are replaced, or by their own names if they have no value",
     arguments: [
       ("$a", "1"), ("${a}", "1"), ("$a${a}$a", "111"), ("$b", "b"), ("${b}.txt", "b.txt"), ("$b.txt", "b.txt"),
       ("$b/c", "b/c"),
@@ -30,7 +30,7 @@ import Testing
     #expect(try expand(command, #"{"a": 1}"#) == expected)
   }
 
-  @Test("the worker's variables win over the context, and values are not looked into")
+  @Test("the worker's variables override the context, and placeholders in values stay")
   func precedence() throws {
     #expect(try expand("$a $b", #"{"a": "context", "b": "$a"}"#, ["a": "variable"]) == "variable $a")
   }
@@ -45,7 +45,7 @@ import Testing
     #expect(try expand(command) == "x")
   }
 
-  @Test("other characters around the result stay", arguments: ["\u{200B}x\u{FEFF}", "\u{180E}x", "éx∂"])
+  @Test("only white space is removed around the result", arguments: ["\u{200B}x\u{FEFF}", "\u{180E}x", "éx∂"])
   func keeps(_ command: String) throws {
     #expect(try expand(command) == command)
   }
@@ -56,7 +56,7 @@ import Testing
   }
 
   @Test(
-    "a dollar before anything else is a fault with its place",
+    "a dollar that begins no placeholder is an error with a position",
     arguments: [
       ("$", 1, 1), ("echo $(date)", 1, 6), ("a\nb $? c", 2, 3), ("$1", 1, 1), ("${1}", 1, 1), ("${a b}", 1, 1),
       ("${", 1, 1),

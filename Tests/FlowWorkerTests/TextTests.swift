@@ -4,7 +4,7 @@ import Testing
 @testable import FWModel
 @testable import FWVolumes
 
-/// A mark that makes one character with what is before it.
+/// A mark that makes one character with the one before it.
 private let mark = "\u{301}"
 
 @Suite struct TextTests {
@@ -40,14 +40,14 @@ private let mark = "\u{301}"
   private func key(_ text: String) throws -> VolumeKey { try VolumeKey(checking: text) }
 
   @Test(
-    "one form",
+    "a key has one normal form",
     arguments: [
       ("a//b/./c", "a/b/c"), ("./a/", "a/"), ("a/.", "a"), ("a/\(mark)", "a/\(mark)"), ("d/\(mark)x/", "d/\(mark)x/"),
     ])
   func oneForm(_ text: String, _ form: String) throws { #expect(try key(text).bytes == Array(form.utf8)) }
 
   @Test(
-    "no key",
+    "text that is no key is refused",
     arguments: [
       "", ".", "./.", "/a", "/\(mark)a", "..", "a/..", "../\(mark)a", "a/../\(mark)b", "a\0b",
       String(repeating: "x", count: 256),

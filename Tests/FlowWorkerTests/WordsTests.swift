@@ -2,13 +2,13 @@ import Testing
 
 @testable import FWDocker
 
-/// Bytes that look random, and are the same in every run.
+/// A generator of bytes that look random and are the same in every run.
 struct Dice {
   private var state: UInt64
 
   init(_ seed: UInt64) { state = seed }
 
-  /// From 0 to `limit` - 1.
+  /// A number from 0 to `limit` - 1.
   mutating func roll(_ limit: Int) -> Int {
     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
     return Int(state >> 33) % max(limit, 1)
@@ -20,7 +20,7 @@ struct Dice {
     try withBytes(command) { bytes throws(Words.Fault) in try Words.split(bytes) }
   }
 
-  // What Python 3.11 gives for shlex.split(command, comments=False, posix=True).
+  // Python 3.11 gives these words for shlex.split(command, comments=False, posix=True).
   private static let commands: [(String, [String])] = [
     ("", []), (" ", []), ("\n\t\r ", []), ("true", ["true"]), ("  a  b ", ["a", "b"]),
     ("a\tb\nc\rd", ["a", "b", "c", "d"]), ("''", [""]), ("\"\"", [""]), ("'' \"\" ''", ["", "", ""]),
@@ -45,11 +45,11 @@ struct Dice {
 
   @Test("a command has the words that Python's shlex finds in it", arguments: commands)
   func words(_ command: String, _ words: [String]) throws {
-    // As bytes: to Swift a character and its decomposition are the same.
+    // Bytes are compared, because Swift regards a character and its decomposition as equal.
     #expect(try split(command).map { Array($0.utf8) } == words.map { Array($0.utf8) })
   }
 
-  // Python refuses these as well.
+  // Python refuses these commands as well.
   @Test(
     "a quotation mark that is not closed is named",
     arguments: [

@@ -61,7 +61,7 @@ typedef struct {
 
 /* Whether a code of `end` says that there is no server: no connection was made, or TLS failed. */
 bool fws_http_is_absent(int code);
-/* Whether it says that no connection was made. */
+/* Whether a code of `end` says that no connection was made. */
 bool fws_http_is_unreachable(int code);
 
 /* Begins a call. The body is copied. `content` and `header` are whole header lines or NULL. Returns NULL if there is no

@@ -35,9 +35,9 @@ enum {
   FWA_HOLD = 3, /* while no command runs: end if none comes for this long (int64_t, nanoseconds) */
 };
 
-/* The beginning of FWA_RUN. After it come the texts of the request (supervisor.h), without those that are at the same place
- * as in the request before, and two strings, each with a NUL: the run directory, and the name of the status file in it,
- * which gets a line about each command's end. An empty name stands for no file. */
+/* The beginning of FWA_RUN. After it come the texts of the request (supervisor.h), without those that are at the same
+ * place as in the request before, and two strings, each with a NUL: the run directory, and the name of the status file
+ * in it, which gets a line about each command's end. An empty name stands for no file. */
 typedef struct {
   fwsv_request request;
   uint64_t begin;    /* bytes of the texts before those that are the same as in the request before */

@@ -5,21 +5,21 @@
  *     ╰────channel──▶ monitor         one per command in flight; kept for the next one
  *                       ╰─▶ command   its processes
  *
- * The program is the library file itself. Its entry point is fwsv_entry, and the code behind it makes nothing but system
- * calls, so that it needs no loader, no C library and less than 200 KiB of memory. The host tells a monitor what to run
- * by a message on a channel, which carries the descriptors that the command gets. The monitor answers how the command
- * ended.
+ * The program is the library file itself. Its entry point is fwsv_entry, and the code behind it makes nothing but
+ * system calls, so that it needs no loader, no C library and less than 200 KiB of memory. The host tells a monitor what
+ * to run by a message on a channel, which carries the descriptors that the command gets. The monitor answers how the
+ * command ended.
  *
  * Commands have a parent process of their own, which has a price. With a bare posix_spawn of `true` at 1.00, a step is
- * 0.99 to 1.00 where the host clones with care, and 1.07 to 1.10 with the supervisor (60 us, half of them for identity.c),
- * one after another; with 8 to 512 in flight it is 0.95 to 1.01 of an epoll loop (`make bench`: supervisor, many;
- * CONTRIBUTING.md has the whole comparison). In return:
+ * 0.99 to 1.00 where the host clones with care, and 1.07 to 1.10 with the supervisor (60 us, half of them for
+ * identity.c), one after another; with 8 to 512 in flight it is 0.95 to 1.01 of an epoll loop (`make bench`:
+ * supervisor, many; CONTRIBUTING.md has the whole comparison). In return:
  *   - A monitor is the subreaper of one command. Whatever processes of the command leave behind comes to the monitor,
  *     so that one system call that says ECHILD proves that nothing is left.
  *   - When the host dies, even by SIGKILL, the channel ends, and the monitor ends the command.
  *   - Only the monitor can take a command's exit status. The host gets no SIGCHLD, and no child that it did not start.
- *   - Dispositions, mask and memory are those of the supervisor. A command costs the same in a host of 8 GB, and its peak
- *     memory is its own.
+ *   - Dispositions, mask and memory are those of the supervisor. A command costs the same in a host of 8 GB, and its
+ *     peak memory is its own.
  */
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
@@ -71,18 +71,19 @@ typedef struct {
   uint64_t limits[FWSV_LIMITS];
 } fwsv_request;
 
-/* The texts of FWSV_RUN are a table of 64-bit offsets from the table's beginning, and then the strings, each with a NUL.
- * The table has the program's path, the arguments, 0, the environment, 0.
+/* The texts of FWSV_RUN are a table of 64-bit offsets from the table's beginning, and then the strings, each with a
+ * NUL. The table has the program's path, the arguments, 0, the environment, 0.
  *
  * With is_direct the program is a shell, and the table begins with the paths where the command's own program may be, 0,
  * its arguments, 0. The first path that can be executed is executed, as the shell would do it. If none can be, the
  * shell is started, which handles every other case and reports every error in its own words. Neither program leads its
  * session or its process group then, just like a program that a shell starts; setsid(1) and the like depend on that. */
 
-/* The texts of FWSV_CLEANUP are the server's address, as connect(2) takes it, and the bytes to send. The connection is made
- * when it is needed, because servers close a silent one. */
+/* The texts of FWSV_CLEANUP are the server's address, as connect(2) takes it, and the bytes to send. The connection is
+ * made when it is needed, because servers close a silent one. */
 
-/* Texts up to this size are in the message, and larger ones in a memory file. A cleanup request is always in the message. */
+/* Texts up to this size are in the message, and larger ones in a memory file. A cleanup request is always in the
+ * message. */
 enum { FWSV_INLINE = 32 * 1024 };
 
 /* --- monitor to host -------------------------------------------------------------- */
@@ -157,8 +158,9 @@ __attribute__((visibility("hidden"))) void fwsv_entry(void);
 /* Which call of fwsv_launch failed. */
 enum { FWSV_CALL_CLONE = 1, FWSV_CALL_FCNTL, FWSV_CALL_NULL /* openat of /dev/null */, FWSV_CALL_EXEC };
 
-/* Runs a program as a supervisor that is no child of this process. Takes descriptors of the program, of the supervisor's end of
- * the control socket, and a pidfd of this process or -1. Returns 0, or an errno and the call that failed. */
+/* Runs a program as a supervisor that is no child of this process. Takes descriptors of the program, of the
+ * supervisor's end of the control socket, and a pidfd of this process or -1. Returns 0, or an errno and the call that
+ * failed. */
 __attribute__((visibility("hidden"))) int fwsv_launch(int program, int control, int host, int *call);
 
 /* The bounds of the program's code and constants in memory, from where the program can be copied. */

@@ -12,8 +12,8 @@
 
 /* --- start.c: the program ------------------------------------------------------------ */
 
-/* Starts a supervisor that has the calling thread's user, limits and so on (fws_identity.h). Returns 0 and the host's end
- * of its control socket, or an errno and the call that failed. From now on the process is in use (fws_fork.h). */
+/* Starts a supervisor that has the calling thread's user, limits and so on (fws_identity.h). Returns 0 and the host's
+ * end of its control socket, or an errno and the call that failed. From now on the process is in use (fws_fork.h). */
 int fws_supervisor_start(fws_fd *_Nonnull control, const char *_Nullable *_Nonnull call);
 
 /* The program of the supervisor and of the agent, as an executable file holds it. */
@@ -53,7 +53,8 @@ int fws_channel_cleanup(int channel, const fws_address *_Nonnull address, const 
  * more. */
 int fws_channel_receive(int channel, fwsv_reply *_Nonnull reply);
 
-/* Whether a message can be received: what a monitor, or a supervisor that could make no monitor, has said before its end.
+/* Whether a message can be received: what a monitor, or a supervisor that could make no monitor, has said before its
+ * end.
  */
 bool fws_channel_has_message(int channel);
 

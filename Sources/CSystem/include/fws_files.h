@@ -29,8 +29,8 @@ int fws_memory_file(const void *_Nonnull bytes, size_t size);
 /* O_PATH, which Swift does not see. */
 enum { FWS_LOOK = 010000000 };
 
-/* open(2) of a name beneath a directory. Neither the name nor a link on its way leads out of it: that is EXDEV. Returns
- * -1 and errno on failure. */
+/* Opens a name beneath a directory like open(2). A name or a symbolic link that leads out of the directory is EXDEV.
+ * Returns -1 and errno on failure. */
 int fws_open_beneath(int base, const char *_Nonnull name, int flags, unsigned mode);
 
 /* Makes a directory and its parents beneath `base`. Returns 0 or an errno. */
@@ -49,7 +49,7 @@ typedef struct {
 } fws_file;
 int fws_file_facts(int fd, fws_file *_Nonnull facts);
 
-/* The target of a symbolic link, as readlink(2) tells it. The descriptor stands for the link itself (FWS_LOOK and
+/* Reads the target of a symbolic link like readlink(2). The descriptor stands for the link itself (FWS_LOOK and
  * O_NOFOLLOW). */
 ssize_t fws_read_link(int fd, char *_Nonnull text, size_t size);
 
@@ -59,7 +59,7 @@ typedef struct {
   fws_fd kept; /* the same descriptor, to be checked before each use */
   char name[48];
 } fws_part;
-/* Returns 0 or an errno. */
+/* Opens such a file. Returns 0 or an errno. */
 int fws_part_open(int directory, fws_part *_Nonnull part);
 /* Gives the file its name and mode, and replaces a file of that name. The descriptor stays open. Returns 0 or an errno.
  */

@@ -26,7 +26,8 @@ void fws_directory_wake(void);
 /* The ticket of the call that runs in this thread; 0 if there is none. */
 uint64_t fws_directory_own(void);
 
-/* open(2), where a relative path begins at the host's own directory, even while a call holds that of the process. */
+/* Opens a path like open(2). A relative path begins at the host's own directory, even while a call holds that of the
+ * process. */
 int fws_open_from_home(const char *_Nonnull path, int flags);
 
 /* Seconds of processor time of the calling thread. */

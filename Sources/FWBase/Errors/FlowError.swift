@@ -1,4 +1,4 @@
-/// Why a call of the library failed.
+/// The reason why a call of the library failed.
 ///
 /// The message is one line: what was wrong, where, and what would be right. It does not name the function that was
 /// called, because the reader knows it.

@@ -1,21 +1,22 @@
 internal import Glibc
 
-/// Why a command could not be started.
+/// The reason why a step, or a command of it, could not be run.
 package struct StepFailure: Error {
   package let reason: String
-  /// `spawnFailed`, or what else is at fault, and not the step: its engine, or its files.
+  /// The outcome of the step: `spawnFailed`, or the outcome that names the part at fault, such as its engine or its
+  /// files.
   package let outcome: Outcome
-  /// The process, or the system, has no descriptor left.
+  /// Whether the process or the system has no descriptor left.
   package let lacksDescriptors: Bool
-  /// The call that failed, and what is likely to help, where that is known.
+  /// The call that failed, and the remedy that is likely to help; `nil` where they are not known.
   package let call: String?
   package let likely: String?
 
   package init(_ reason: String) { self.init(.spawnFailed, reason) }
 
   /// - Parameters:
-  ///   - error: of errno.
-  ///   - call: the name of the call that gave it.
+  ///   - error: the errno of the failure.
+  ///   - call: the name of the call that failed with this errno.
   package init(_ reason: String, _ error: Int32, call: String? = nil) {
     let limit = SystemLimit(error, call: call)
     let shown = call.map { "\(reason) (\($0))" } ?? reason
@@ -30,7 +31,7 @@ package struct StepFailure: Error {
 
   package init(volume reason: String) { self.init(.volumeFailed, reason) }
 
-  /// - Parameter error: of errno.
+  /// - Parameter error: the errno of the failure.
   package init(volume reason: String, _ error: Int32) { self.init(.volumeFailed, "\(reason): \(errorText(error))") }
 
   package init(_ outcome: Outcome, _ reason: String) {
@@ -54,7 +55,7 @@ package struct StepFailure: Error {
   package static let noMemory = StepFailure("there is not enough memory to start it")
 }
 
-/// How a step or a command ended, as the header numbers it.
+/// How a step or a command ended. The raw values are the numbers of the header.
 package enum Outcome: Int32, Sendable {
   case exited = 0
   case signaled = 1
@@ -68,7 +69,7 @@ package enum Outcome: Int32, Sendable {
   case inputMissing = 9
   case volumeFailed = 10
 
-  /// As the JSON of a result has it.
+  /// The name that the outcome has in the JSON of a result.
   package var name: StaticString {
     switch self {
     case .exited: return "exited"

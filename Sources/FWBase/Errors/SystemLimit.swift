@@ -1,11 +1,11 @@
 internal import CSystem
 internal import Glibc
 
-/// The cause of a system error: the limit that was met, with its value, or what refuses the call.
+/// The cause of a system error: the limit that was reached, with its value, or the mechanism that refuses the call.
 struct SystemLimit {
-  /// The limit for a message; `nil` where the error itself says enough.
+  /// The limit for a message; `nil` where the text of the errno says enough.
   let shown: String?
-  /// What probably helps.
+  /// The remedy that probably helps; `nil` where none is known.
   let likely: String?
 
   init(_ error: Int32, call: String?) {
@@ -14,8 +14,8 @@ struct SystemLimit {
       let limit = SystemLimit.number(fws_limit_of_descriptors())
       shown = "RLIMIT_NOFILE is \(limit)"
       likely =
-        "this process has reached its limit of open descriptors (RLIMIT_NOFILE, \(limit)): raise the limit, or run fewer "
-        + "steps at once"
+        "this process has reached its limit of open descriptors (RLIMIT_NOFILE, \(limit)): raise the limit, or run "
+        + "fewer steps at once"
     case ENFILE:
       shown = nil
       likely = "the system has no descriptor left (fs.file-max)"

@@ -1,5 +1,5 @@
-/// Finds places in a JSON text. jansson keeps no positions; they are needed for errors only, so the
-/// text is gone through once more then. It has been read without a complaint up to that place.
+/// Finds positions in a JSON text for error messages. jansson keeps no positions, so the text is scanned once more when
+/// an error needs one. The text up to the position is valid JSON, because jansson has read it before.
 package struct JSONLocator {
   package let text: UnsafeRawBufferPointer
 
@@ -22,7 +22,7 @@ package struct JSONLocator {
     return TextPosition(line: line, column: column)
   }
 
-  /// Where a value is, or the key of its member.
+  /// The position of a value, or of the key of its member.
   func position(of pointer: JSONPointer, atKey: Bool) -> TextPosition? {
     var at = skipSpace(0)
     var key = at
@@ -46,7 +46,7 @@ package struct JSONLocator {
           let end = skipString(at)
           var offset = at
           let found = JSONText.value(in: text, at: &offset)?.read { $0.string?.isSame(as: name) } == true
-          at = skipSpace(skipSpace(end) + 1)  // the colon
+          at = skipSpace(skipSpace(end) + 1)  // + 1 passes over the colon
           if found { break }
           at = skipSpace(skipValue(at))
           guard byte(at) == UInt8(ascii: ",") else { return nil }
@@ -72,7 +72,7 @@ package struct JSONLocator {
     return at + 1
   }
 
-  /// Behind the value that begins at `start`. Counts brackets, so that depth costs no stack.
+  /// The offset behind the value that begins at `start`. Brackets are counted, so the depth of a value costs no stack.
   private func skipValue(_ start: Int) -> Int {
     var at = start
     var depth = 0

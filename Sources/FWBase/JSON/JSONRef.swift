@@ -1,7 +1,7 @@
 package import CJansson
 internal import Glibc
 
-/// A borrowed JSON value: whoever made it keeps it alive.
+/// A borrowed JSON value, which the owner of its document keeps alive.
 @usableFromInline package struct JSONRef {
   package typealias Raw = json_t
   package let raw: UnsafeMutablePointer<json_t>
@@ -40,17 +40,21 @@ internal import Glibc
 
   package var integer: Int64? { kind == .integer ? Int64(json_integer_value(raw)) : nil }
 
-  /// A number, whether it is written as an integer or not.
+  /// The value of a number, whether it is written as an integer or not.
   package var number: Double? { kind == .integer || kind == .real ? json_number_value(raw) : nil }
 
   package var boolean: Bool? { kind == .boolean ? fwj_is_true(raw) != 0 : nil }
 
   @usableFromInline @inline(__always) var count: Int { kind == .object ? json_object_size(raw) : json_array_size(raw) }
 
-  @usableFromInline @inline(__always) package func element(_ index: Int) -> JSONRef? { json_array_get(raw, index).map(JSONRef.init) }
+  @usableFromInline @inline(__always) package func element(_ index: Int) -> JSONRef? {
+    json_array_get(raw, index).map(JSONRef.init)
+  }
 
-  /// The elements of an array with their places; none of anything else.
-  @usableFromInline @inline(__always) package func forEachElement<E: Error>(_ body: (Int, JSONRef) throws(E) -> Void) throws(E) {
+  /// Calls `body` with the index and value of each element of an array. Other values have no elements.
+  @usableFromInline @inline(__always) package func forEachElement<E: Error>(_ body: (Int, JSONRef) throws(E) -> Void)
+    throws(E)
+  {
     for index in 0..<json_array_size(raw) {
       if let element = element(index) { try body(index, element) }
     }
@@ -66,8 +70,10 @@ internal import Glibc
   /// The member with a key that is no literal.
   package func member(_ key: String) -> JSONRef? { json_object_get(raw, key).map(JSONRef.init) }
 
-  /// The members of an object, in the order of the document; none of anything else.
-  @usableFromInline @inline(__always) package func forEachMember<E: Error>(_ body: (JSONKey, JSONRef) throws(E) -> Void) throws(E) {
+  /// Calls `body` with each member of an object, in the order of the document. Other values have no members.
+  @usableFromInline @inline(__always) package func forEachMember<E: Error>(_ body: (JSONKey, JSONRef) throws(E) -> Void)
+    throws(E)
+  {
     var position = json_object_iter(raw)
     while let at = position {
       if let key = json_object_iter_key(at), let value = json_object_iter_value(at) {
@@ -78,7 +84,7 @@ internal import Glibc
   }
 }
 
-/// A borrowed key of an object: compared without making a `String` of it.
+/// A borrowed key of an object, which is compared without making a `String` of it.
 @usableFromInline package struct JSONKey {
   package let start: UnsafePointer<CChar>
   package let count: Int
@@ -91,15 +97,16 @@ internal import Glibc
   }
 }
 
-/// A JSON value that is kept.
+/// A JSON value that owns a reference to its jansson value.
 @usableFromInline package final class JSONValue: @unchecked Sendable {
-  // jansson's reference counts are atomic, and nothing changes a value once it is here.
+  // The conformance is unchecked because jansson counts references atomically, and nothing changes a value that is
+  // here.
   private let raw: UnsafeMutablePointer<json_t>
 
   /// Takes over the caller's reference.
   package init(taking raw: UnsafeMutablePointer<json_t>) { self.raw = raw }
 
-  /// One of a document: it is kept when that goes.
+  /// Keeps a value of a document alive when the document is freed.
   package init?(keeping value: JSONRef) {
     guard let raw = json_incref(value.raw) else { return nil }
     self.raw = raw
@@ -107,8 +114,8 @@ internal import Glibc
 
   deinit { json_decref(raw) }
 
-  /// Lends the value. It is lent to a closure because Swift may release an object after its last
-  /// use, which would be before the last use of what is inside it.
+  /// Lends the value to a closure, because Swift may release an object after its last use, which can be before the last
+  /// use of a pointer into it.
   @usableFromInline @inline(__always)
   package func read<Result: ~Copyable, E: Error>(_ body: (JSONRef) throws(E) -> Result) throws(E) -> Result {
     defer { withExtendedLifetime(self) {} }

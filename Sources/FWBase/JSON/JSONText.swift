@@ -1,15 +1,16 @@
 internal import CJansson
 
-/// Reading JSON text with jansson, and turning what jansson says into our errors.
+/// Reads JSON text with jansson, and turns jansson's errors into those of the library.
 @usableFromInline package enum JSONText {
   private static let flags = Int(JSON_REJECT_DUPLICATES) | Int(JSON_DECODE_ANY)
 
-  /// jansson counts what it has read in an `int`.
+  /// The longest text that jansson can read, because it counts bytes in an `int`.
   private static let longest = Int(Int32.max)
 
   /// Reads a whole text as one value.
   ///
-  /// - Parameter allowingNUL: for texts of the library's own, whose strings are only shown.
+  /// - Parameter allowingNUL: whether strings may contain NUL, which is for texts of the library's own that are only
+  ///   shown.
   package static func parse(_ text: UnsafeRawBufferPointer, allowingNUL: Bool = false) throws(FlowError) -> JSONValue {
     if text.count > longest {
       throw FlowError(
@@ -24,7 +25,7 @@ internal import CJansson
     return JSONValue(taking: value)
   }
 
-  /// Reads a whole text as a document. What the reader refuses becomes an error with a place in the text.
+  /// Reads a whole text as a document. An error of the reader gets its position in the text.
   @usableFromInline package static func read<Document>(
     _ text: UnsafeRawBufferPointer, _ body: (JSONRef) throws(ValidationError) -> Document
   ) throws(FlowError) -> Document {
@@ -32,12 +33,12 @@ internal import CJansson
     do throws(ValidationError) { return try value.read(body) } catch { throw error.error(in: text) }
   }
 
-  /// Reads the value that begins at `offset`, and moves `offset` behind it. `nil` if there is none.
+  /// Reads the value that begins at `offset`, and moves `offset` behind it. Gives `nil` if no value begins there.
   package static func value(in text: UnsafeRawBufferPointer, at offset: inout Int) -> JSONValue? {
     var failure = json_error_t()
     guard offset < text.count, let base = text.baseAddress else { return nil }
     let start = base.assumingMemoryBound(to: CChar.self) + offset
-    // No value is longer than a document may be.
+    // A value may be no longer than a document.
     guard
       let value = json_loadb(start, min(text.count - offset, longest), flags | Int(JSON_DISABLE_EOF_CHECK), &failure)
     else { return nil }
@@ -45,8 +46,8 @@ internal import CJansson
     return JSONValue(taking: value)
   }
 
-  /// The error of a text that was read in parts, one of which was refused. Text that is not JSON is
-  /// that first, wherever; so what is said does not depend on the parts.
+  /// The error of a text that was read in parts, one of which a reader refused. If any of the text is not JSON, this is
+  /// reported instead, so the error does not depend on the parts.
   package static func refused(_ refusal: ValidationError, in text: UnsafeRawBufferPointer) -> FlowError {
     do {
       _ = try parse(text)
@@ -56,8 +57,8 @@ internal import CJansson
     return refusal.error(in: text)
   }
 
-  /// The error of a text that is not JSON. For readers that found so by reading it in parts: the
-  /// text is read again as a whole, so that the words and the place do not depend on the parts.
+  /// The error of a text that is not JSON, for readers that read it in parts. The text is read again as a whole, so the
+  /// message and the position do not depend on the parts.
   package static func syntaxError(in text: UnsafeRawBufferPointer) -> FlowError {
     do {
       _ = try parse(text)
@@ -74,12 +75,12 @@ internal import CJansson
     var failure = failure
     let words = withUnsafePointer(to: &failure) { String(cString: fwj_error_text($0)) }
     let code = withUnsafePointer(to: &failure) { fwj_error_code($0) }
-    // jansson points behind the token that it did not expect; its beginning is more useful.
+    // jansson points behind the unexpected token. The beginning of the token is more useful.
     var offset = max(0, min(Int(failure.position), text.count))
     let (explanation, token) = split(words)
     let shownToken = token.map { MessageFormat.foreign($0) }
     if let null = text.firstIndex(of: 0), null <= offset {
-      // jansson takes it for the end of the text.
+      // jansson takes a NUL byte for the end of the text.
       return FlowError(
         .syntax, "the text contains a NUL byte, which JSON does not allow: is its length right?",
         position: JSONLocator(text: text).position(ofByte: null))
@@ -112,7 +113,7 @@ internal import CJansson
     return FlowError(.syntax, message, position: JSONLocator(text: text).position(ofByte: offset))
   }
 
-  /// Where the token begins that ends at `end`. jansson does not show tokens of more than 20 bytes.
+  /// The offset of the token that ends at `end`. jansson does not show tokens of more than 20 bytes.
   private static func tokenStart(in text: UnsafeRawBufferPointer, before end: Int) -> Int {
     guard end > 0, end <= text.count else { return end }
     var at = end
@@ -139,7 +140,7 @@ internal import CJansson
     }
   }
 
-  /// Parts jansson's `explanation near 'TOKEN'`.
+  /// Splits jansson's `EXPLANATION near 'TOKEN'`.
   private static func split(_ words: String) -> (words: String, token: String?) {
     let bytes = Array(words.utf8)
     let mark = Array(" near '".utf8)

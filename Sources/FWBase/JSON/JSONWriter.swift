@@ -1,22 +1,22 @@
 internal import Glibc
 
-/// Writes JSON piece by piece. A result can hold gigabytes of output, of which a tree of values would
-/// be another copy.
+/// Writes JSON piece by piece. A result can hold gigabytes of output, and a tree of values would be another copy of
+/// them.
 @usableFromInline package struct JSONWriter: ~Copyable {
   private var bytes = ByteBuffer()
-  /// A comma is due before the next member or element.
+  /// Whether a comma is due before the next member or element.
   private var needsComma = false
 
   package init() {}
 
-  /// The text with a NUL behind it, which the taker frees; `nil` if memory has run out.
+  /// Gives the text with a NUL behind it, which the caller frees; `nil` if memory has run out.
   package consuming func finish() -> UnsafeMutablePointer<UInt8>? {
     var taken = ByteBuffer()
     swap(&taken, &bytes)
     return taken.take()
   }
 
-  /// The text as it is.
+  /// Gives the text in its buffer, without a NUL.
   package consuming func buffer() -> ByteBuffer {
     var taken = ByteBuffer()
     swap(&taken, &bytes)
@@ -31,7 +31,9 @@ internal import Glibc
     needsComma = true
   }
 
-  @usableFromInline package mutating func array<Element>(_ elements: [Element], _ body: (inout JSONWriter, Element) -> Void) {
+  @usableFromInline package mutating func array<Element>(
+    _ elements: [Element], _ body: (inout JSONWriter, Element) -> Void
+  ) {
     bytes.append(byte: UInt8(ascii: "["))
     for (index, element) in elements.enumerated() {
       if index > 0 { bytes.append(byte: UInt8(ascii: ",")) }
@@ -50,7 +52,7 @@ internal import Glibc
     needsComma = true
   }
 
-  /// A member whose key comes from outside.
+  /// Writes a member whose key comes from outside.
   package mutating func member(key: String, _ body: (inout JSONWriter) -> Void) {
     if needsComma { bytes.append(byte: UInt8(ascii: ",")) }
     var key = key
@@ -94,7 +96,7 @@ internal import Glibc
 
   package mutating func number(_ value: Int) { bytes.append(String(value)) }
 
-  /// A value that is there already.
+  /// Writes a value that was read before.
   package mutating func value(_ value: JSONRef) {
     guard let text = JSONText.compact(value) else { return null() }
     bytes.append(text.bytes)
@@ -105,16 +107,16 @@ internal import Glibc
     value.withUTF8 { text(UnsafeRawBufferPointer($0)) }
   }
 
-  /// A text that is JSON already.
+  /// Writes a text that is JSON already.
   package mutating func json(_ text: String) { bytes.append(text) }
 
   package mutating func null() { bytes.append("null" as StaticString) }
 
-  /// A string. Bytes that are not UTF-8 become U+FFFD, one for each longest piece of a character that
-  /// could have been one, as the Unicode standard recommends and Python does.
+  /// Writes a string. Bytes that are not UTF-8 become U+FFFD, one for each longest piece of a character that could have
+  /// been one, as the Unicode standard recommends and Python does.
   package mutating func text(_ text: UnsafeRawBufferPointer) { self.text(text, cutAt: text.count) }
 
-  /// A string of which a part is missing: what is before and behind that is no character together.
+  /// Writes a string of which a part is missing at `cut`. Bytes on the two sides of the gap never form a character.
   package mutating func text(_ text: UnsafeRawBufferPointer, cutAt cut: Int) {
     bytes.append(byte: UInt8(ascii: "\""))
     inside(UnsafeRawBufferPointer(rebasing: text[..<cut]))

@@ -1,13 +1,13 @@
 internal import Glibc
 
-/// The checks that all readers of documents share. Each says what the value is and what it should be.
+/// The checks that all readers of documents share. Each error says what was expected and what was found.
 extension JSONRef {
-  /// Refuses a value of another kind.
+  /// Throws if the value is of another kind.
   @usableFromInline package func require(_ wanted: Kind) throws(ValidationError) {
     guard kind == wanted else { throw ValidationError("expected \(wanted.rawValue), found \(shown)") }
   }
 
-  /// A string without NUL: one that may be a name, a path or a command.
+  /// The value as a string without NUL, which can be a name, a path or a command.
   package func requireString() throws(ValidationError) -> String {
     guard let bytes else { throw ValidationError("expected a string, found \(shown)") }
     return try ValidationError.withoutNUL(bytes)
@@ -24,16 +24,19 @@ extension JSONRef {
     return boolean
   }
 
-  /// One of a few words.
-  @usableFromInline package func requireChoice<Choice: RawRepresentable & CaseIterable>(_ what: String) throws(ValidationError) -> Choice
+  /// The value as one of the words of an enumeration.
+  @usableFromInline package func requireChoice<Choice: RawRepresentable & CaseIterable>(_ what: String)
+    throws(ValidationError) -> Choice
   where Choice.RawValue == String {
     let word = try requireString()
     guard let choice = Choice(rawValue: word) else { throw .noChoice(word, what, Choice.allCases.map(\.rawValue)) }
     return choice
   }
 
-  /// The one of a list that has the name that the value is.
-  @usableFromInline package func requireChoice<Choice>(_ what: String, among choices: [Choice], _ name: (Choice) -> String)
+  /// The element of a list whose name is the value.
+  @usableFromInline package func requireChoice<Choice>(
+    _ what: String, among choices: [Choice], _ name: (Choice) -> String
+  )
     throws(ValidationError) -> Choice
   {
     let word = try requireString()
@@ -51,7 +54,7 @@ extension JSONRef {
     return path
   }
 
-  /// Seconds between TERM and KILL.
+  /// The value as a grace period: the seconds between TERM and KILL.
   package func requireGrace() throws(ValidationError) -> Double {
     guard let number, number >= 0, number <= 86_400 else {
       throw ValidationError("expected a time in seconds from 0 to 86400, found \(shown)")
@@ -59,7 +62,7 @@ extension JSONRef {
     return number
   }
 
-  /// A time that something may take.
+  /// The value as a duration in seconds.
   package func requireSeconds() throws(ValidationError) -> Double {
     guard let number, number > 0, number <= 31_536_000 else {
       throw ValidationError("expected a time in seconds, above 0 and at most 31536000, found \(shown)")
@@ -67,7 +70,7 @@ extension JSONRef {
     return number
   }
 
-  /// Texts that are not empty.
+  /// The value as a list of texts that are not empty.
   package func requireNames() throws(ValidationError) -> [String] {
     try require(.array)
     var names: [String] = []
@@ -86,7 +89,7 @@ extension JSONRef {
     return strings
   }
 
-  /// Calls `body` for each member; what it refuses is refused at that member.
+  /// Calls `body` for each member. An error of `body` gets the key of the member in its pointer.
   @usableFromInline @inline(__always)
   package func readMembers(_ body: (JSONKey, JSONRef) throws(ValidationError) -> Void) throws(ValidationError) {
     try require(.object)
@@ -109,12 +112,12 @@ extension JSONRef {
 }
 
 extension JSONKey {
-  /// A key that is itself a name.
+  /// The key as a string without NUL, for objects whose keys are names of the user's.
   package func requireString() throws(ValidationError) -> String { try ValidationError.withoutNUL(bytes) }
 }
 
 extension ValidationError {
-  /// jansson refuses NUL in text; a value that a host has made can have it all the same.
+  /// jansson refuses NUL in text, but a value that a host has built may contain it.
   fileprivate static func withoutNUL(_ bytes: UnsafeRawBufferPointer) throws(ValidationError) -> String {
     if let start = bytes.baseAddress, memchr(start, 0, bytes.count) != nil {
       throw ValidationError("a string contains the character NUL, which names, paths and commands cannot contain")
@@ -128,7 +131,7 @@ extension ValidationError {
         + MessageFormat.hint(for: word, among: names))
   }
 
-  /// A key that the document does not have.
+  /// The error of a key that the grammar of the document does not have.
   package static func unknownKey(_ key: JSONKey, of what: String, known: [String]) -> ValidationError {
     unknownKey(key.string, of: what, known: known)
   }

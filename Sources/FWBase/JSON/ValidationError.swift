@@ -34,7 +34,7 @@
   }
 }
 
-/// A place in a document. It is kept as the steps to it, and written out only for an error.
+/// A place in a document, kept as the steps that lead to the place. The text of a pointer is made only for an error.
 package struct JSONPointer {
   private(set) var steps: [Step]
 

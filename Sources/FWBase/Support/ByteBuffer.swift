@@ -90,12 +90,12 @@ internal import Glibc
   /// replaces the last byte.
   package consuming func takeRest() -> (start: UnsafeMutablePointer<UInt8>?, count: Int) {
     if spare == 0, count > 0, isExhausted || room(for: 1) == nil { count -= 1 }
-    guard count > 0, let given = start else { return (nil, 0) }
-    given[count] = 0
+    guard count > 0, let memory = start else { return (nil, 0) }
+    memory[count] = 0
     let kept = count
     start = nil
-    if capacity - kept <= 64 { return (given, kept) }
-    return (realloc(given, kept + 1)?.assumingMemoryBound(to: UInt8.self) ?? given, kept)
+    if capacity - kept <= 64 { return (memory, kept) }
+    return (realloc(memory, kept + 1)?.assumingMemoryBound(to: UInt8.self) ?? memory, kept)
   }
 
   /// Gives the memory away, with a NUL behind the bytes. The caller frees it. Memory is cut to size where that saves
@@ -104,12 +104,12 @@ internal import Glibc
     append(byte: 0)
     guard !isExhausted else { return nil }
     if spare <= 64 {
-      let given = start
+      let memory = start
       start = nil
-      return given
+      return memory
     }
-    let given = realloc(start, count)?.assumingMemoryBound(to: UInt8.self) ?? start
+    let memory = realloc(start, count)?.assumingMemoryBound(to: UInt8.self) ?? start
     start = nil
-    return given
+    return memory
   }
 }

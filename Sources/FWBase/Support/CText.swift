@@ -24,7 +24,7 @@ package final class CText: @unchecked Sendable {
   deinit { free(UnsafeMutablePointer(mutating: start)) }
 }
 
-/// Text in memory of malloc(3), to be given to a C caller.
+/// Text in memory of malloc(3), to be memory to a C caller.
 package struct CString: ~Copyable {
   private var start: UnsafeMutablePointer<CChar>?
 
@@ -37,9 +37,9 @@ package struct CString: ~Copyable {
 
   /// Gives the memory away. The caller frees it.
   package consuming func take() -> UnsafeMutablePointer<CChar>? {
-    let given = start
+    let memory = start
     start = nil
-    return given
+    return memory
   }
 
   package var string: String { start.map { String(cString: $0) } ?? "" }

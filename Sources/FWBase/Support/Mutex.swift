@@ -1,6 +1,6 @@
 internal import CSystem
 
-/// A value with a lock: one thread at a time uses it.
+/// A value with a lock, so that one thread at a time uses the value.
 @usableFromInline package final class Guarded<Value>: @unchecked Sendable {
   // The conformance is unchecked because the value is used only under the lock.
   private let mutex: UnsafeMutableRawPointer

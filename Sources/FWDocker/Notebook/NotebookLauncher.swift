@@ -78,7 +78,7 @@ final class NotebookTalk {
         try JSONText.parse(line).read { line in
           switch speech.take(line["event"]?.string ?? "", line, of: job) {
           case .progress(let told): progress(told)
-          case .report: break
+          case .result: break
           case .fault(let why): fault = why
           }
         }
@@ -99,9 +99,9 @@ final class NotebookTalk {
       return end.fail(
         StepFailure(engine: "the Python interpreter of the container violated the protocol: \(fault)"))
     }
-    if let report = speech.report, !report.isSuccess || code == 0 {
-      report.tell(in: &end)
-    } else if speech.report != nil {
+    if let result = speech.result, !result.isSuccess || code == 0 {
+      result.tell(in: &end)
+    } else if speech.result != nil {
       end.explanation = "failed: \(job.shown) ended its process with status \(code) after it had given its result"
     } else if code == 0 {
       end.exitCode = 1

@@ -1,8 +1,8 @@
 internal import CJansson
 package import FWBase
 
-/// The values that the commands of a workflow's steps may refer to. A run takes the values as they
-/// are when it starts; setting one later does not touch it.
+/// The values that the commands of a workflow's steps may refer to. A run takes the values as they are when it starts,
+/// so setting a value later does not change the run.
 package final class Context: Sendable {
   private let values: Guarded<ContextValues>
 
@@ -39,9 +39,9 @@ package final class Context: Sendable {
     guard set(name, try JSONText.parse(text)) else { throw .noMemory }
   }
 
-  /// Has all code steps that run with this context be calls of one function.
+  /// Makes all code steps that run with this context calls of one function.
   package func set(function: Function) {
-    // The one before is released after the lock: that may call the host.
+    // The previous function is released after the lock, because its release may call the host.
     _ = values.withLock { values in
       let before = values.function
       values.function = function
@@ -49,15 +49,15 @@ package final class Context: Sendable {
     }
   }
 
-  /// False: there is no memory for it.
+  /// Sets a value. Gives false if there is no memory for it.
   ///
-  /// - Parameter object: what the host has, where that is more than the value.
+  /// - Parameter object: the host's object, where the value is more than its JSON.
   @discardableResult
   package func set(_ name: String, _ value: JSONValue, object: HostObject? = nil) -> Bool {
     values.withLock { values in
       values.objects[Name(name)] = object
       if !isKnownUniquelyReferenced(&values.object) {
-        // A run has the object: it keeps that one.
+        // A run holds the object and must not see the change, so the context changes a copy.
         guard let copy = values.object.read({ json_copy($0.raw) }) else { return false }
         values.object = JSONValue(taking: copy)
       }
@@ -74,9 +74,9 @@ package final class Context: Sendable {
 /// The values of a context at one moment.
 package struct ContextValues: Sendable {
   package fileprivate(set) var object: JSONValue
-  /// What runs code steps; `nil`: the functions that the pool has.
+  /// The function that runs code steps; `nil` if they call the functions of the pool.
   package fileprivate(set) var function: Function?
-  /// What the host has, by the names of values: what JSON has of it is only to be shown.
+  /// The host's objects, by the names of their values. The JSON of such a value is only for display.
   package fileprivate(set) var objects: [Name: HostObject] = [:]
 
   package init(_ object: JSONValue, _ function: Function? = nil) {
@@ -84,7 +84,7 @@ package struct ContextValues: Sendable {
     self.function = function
   }
 
-  /// The values but for those of some names; `nil`: there is no memory for it.
+  /// The values without those of some names; `nil` if there is no memory for it.
   package func without(_ names: Set<Name>) -> JSONValue? {
     if names.isEmpty { return object }
     guard let copy = object.read({ json_copy($0.raw) }) else { return nil }
@@ -96,13 +96,13 @@ package struct ContextValues: Sendable {
     return JSONValue(taking: copy)
   }
 
-  /// The value lives as long as these values do.
+  /// The value of a name, which lives as long as these values do.
   package subscript(name: String) -> JSONRef? {
     var name = name
     return name.withUTF8 { self[UnsafeRawBufferPointer($0)] }
   }
 
-  /// The value lives as long as these values do.
+  /// The value of a name, which lives as long as these values do.
   @inline(__always)
   subscript(name: UnsafeRawBufferPointer) -> JSONRef? {
     guard let start = name.baseAddress else { return nil }

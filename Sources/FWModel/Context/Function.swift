@@ -2,7 +2,7 @@ package import FWBase
 
 /// A function that the host has registered.
 package final class Function: @unchecked Sendable {
-  // Unchecked: the payload is the host's, who says that any thread may use it.
+  // The conformance is unchecked because the payload is the host's, who says that any thread may use it.
   package typealias Body = @convention(c) (OpaquePointer?, UnsafeMutableRawPointer?) -> Void
   package typealias Release = @convention(c) (UnsafeMutableRawPointer?) -> Void
 
@@ -12,7 +12,7 @@ package final class Function: @unchecked Sendable {
   package let payload: UnsafeMutableRawPointer?
   private let release: Release?
 
-  /// - Parameter parameters: JSON text of an array of names; `nil`: none.
+  /// - Parameter parameters: JSON text of an array of names; `nil` for none.
   package init(
     _ name: String, parameters: UnsafeRawBufferPointer?, _ body: Body, _ payload: UnsafeMutableRawPointer?,
     release: Release?
@@ -31,11 +31,12 @@ package final class Function: @unchecked Sendable {
   deinit { release?(payload) }
 }
 
-/// A value that is more than JSON has of it: the host has the object, the library what is shown of it.
+/// A value that JSON cannot express in full. The host has the object, and the library has the text that is shown for
+/// it.
 package struct HostObject: Sendable {
-  /// What it is, in words.
+  /// The kind of the object, in words.
   package let kind: String
-  /// Why the text that is shown must not stand in a command, if that is so.
+  /// Why the text that is shown must not stand in a command; `nil` if it may.
   package let unfit: String?
 
   package init(kind: String, unfit: String?) {

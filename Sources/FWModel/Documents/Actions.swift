@@ -1,12 +1,12 @@
 package import FWBase
 
-/// What a code step calls.
+/// The action of a code step: the function that it calls.
 package struct CodeAction {
   static let keys = ["func", "arg", "variables"]
 
-  /// A function that the host has registered, or an import path.
+  /// The name of a function that the host has registered, or an import path.
   package var function = ""
-  /// The context's key for the value; `nil`: nobody wants it.
+  /// The key in the context that gets the value; `nil` if nobody wants the value.
   package var argument: String?
   package var variables = ParameterMapping()
 
@@ -44,15 +44,15 @@ extension CodeAction {
   }
 }
 
-/// What a notebook step runs.
+/// The action of a notebook step: the notebook that it runs.
 package struct NotebookAction {
   static let keys = ["notebook", "output", "params", "requirements", "variables"]
 
   package var notebook = ""
-  private var givenOutput: String?
-  /// The names of the parameters that the notebook gets, those of them that the context has.
+  private var explicitOutput: String?
+  /// The names of the parameters that the notebook gets if the context has them.
   package var parameters: [String] = []
-  /// What pip is to install for it.
+  /// The packages that pip installs for the notebook.
   package var requirements: [String] = []
   package var variables = ParameterMapping()
 
@@ -63,7 +63,7 @@ package struct NotebookAction {
       if key == "notebook" {
         notebook = try value.requireName()
       } else if key == "output" {
-        givenOutput = try value.requireName()
+        explicitOutput = try value.requireName()
       } else if key == "params" {
         parameters = try value.requireStrings()
       } else if key == "requirements" {
@@ -76,13 +76,15 @@ package struct NotebookAction {
     }
   }
 
-  /// As in flowServ: `x.ipynb` becomes `x.out.ipynb`, anything else gets that behind it.
+  /// The path of the notebook that is written. As in flowServ, `x.ipynb` becomes `x.out.ipynb`, and `.out.ipynb` is
+  /// added to any other name.
   package var output: String {
-    if let givenOutput { return givenOutput }
+    if let explicitOutput { return explicitOutput }
     return (notebook.without(suffix: ".ipynb") ?? notebook[...]) + ".out.ipynb"
   }
 
-  /// The parameters that a notebook gets. A secret is none of them: they are written into it.
+  /// Writes the parameters that a notebook gets. Secrets are left out, because parameters are written into the
+  /// notebook.
   package func writeParameters(_ context: ContextValues?, _ secrets: Secrets, to writer: inout JSONWriter) {
     writer.member("parameters") { writer in
       writer.object { writer in
@@ -96,7 +98,7 @@ package struct NotebookAction {
   }
 }
 
-/// Under which names of the context the parameters of a function or notebook are found.
+/// Maps the parameters of a function or notebook to names in the context.
 package struct ParameterMapping {
   package private(set) var keys: [Name: String] = [:]
 

@@ -1,12 +1,13 @@
 package import FWBase
 
-/// Names with texts, in the order in which they came; what `env` and `variables` hold.
+/// Pairs of a name and a text in their order, as `env` and `variables` have them.
 package struct KeyValues {
   package private(set) var pairs: [(key: String, value: String)] = []
-  /// Where each key is, once there are so many that looking through them all would take longer.
+  /// The position of each key. It is filled when there are so many pairs that looking through all of them would take
+  /// longer.
   private var positions: [Name: Int] = [:]
 
-  /// How many pairs are looked through.
+  /// The most pairs that are looked through one by one.
   private static let few = 8
 
   package var isEmpty: Bool { pairs.isEmpty }
@@ -17,21 +18,21 @@ package struct KeyValues {
     pairs.count > KeyValues.few ? positions[Name(key)] : pairs.firstIndex { $0.key.isSame(as: key) }
   }
 
-  /// Sets a key. A key that comes again keeps its place and gets the new value.
+  /// Sets a key. A key that is there already keeps its position and gets the new value.
   package mutating func set(_ key: String, _ value: String) {
-    if let place = position(of: key) {
-      pairs[place].value = value
+    if let index = position(of: key) {
+      pairs[index].value = value
       return
     }
     pairs.append((key, value))
     if pairs.count == KeyValues.few + 1 {
-      for (place, pair) in pairs.enumerated() { positions[Name(pair.key)] = place }
+      for (index, pair) in pairs.enumerated() { positions[Name(pair.key)] = index }
     } else if pairs.count > KeyValues.few {
       positions[Name(key)] = pairs.count - 1
     }
   }
 
-  /// These, overridden by others.
+  /// These pairs, overridden by others.
   package func overridden(by others: KeyValues) -> KeyValues {
     if isEmpty { return others }
     var result = self
@@ -39,7 +40,7 @@ package struct KeyValues {
     return result
   }
 
-  /// What a key must be beside a string.
+  /// The rule for keys, beside being strings.
   package enum Keys {
     case any
     case environment
@@ -89,7 +90,7 @@ package struct KeyValues {
 
   private static func readValue(_ json: JSONRef) throws(ValidationError) -> String {
     if let integer = json.integer { return String(integer) }
-    // It may be a secret: what it is, and not which.
+    // The value may be a secret, so the message names its kind and not the value.
     let shown = json.kind == .real ? "a number with a fraction" : json.shown
     guard json.kind == .string else { throw ValidationError("expected a string or an integer, found \(shown)") }
     return try json.requireString()

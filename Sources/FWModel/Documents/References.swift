@@ -6,7 +6,7 @@ internal import Glibc
 /// flowServ, a reference is the whole of a string.
 package struct Reference {
   package let name: String
-  /// The two texts of a conditional reference; the colon and the second text may be missing.
+  /// The two texts of a conditional reference. The colon and the second text may be missing.
   package let choice: (isTrue: String, isFalse: String?)?
 
   package init?(_ text: String) {
@@ -64,7 +64,7 @@ extension JSONRef {
     }
   }
 
-  /// Gives the value with all references replaced. `forEachReference` has checked the value before.
+  /// The value with all references replaced. `forEachReference` has checked the value before.
   package func expanded(_ lookup: (Reference) throws(ValidationError) -> JSONValue) throws(ValidationError) -> JSONValue
   {
     switch kind {
@@ -103,7 +103,7 @@ extension JSONRef {
 }
 
 extension JSONValue {
-  /// `nil`: there is no memory for it.
+  /// An object with these values; `nil` if there is no memory for it.
   package static func object(_ values: [Name: JSONValue]) -> JSONValue? {
     guard let raw = json_object() else { return nil }
     let object = JSONValue(taking: raw)

@@ -1,27 +1,28 @@
 internal import CSystem
 package import FWBase
 
-/// What a worker, a step and a host may each say about a run; the last of them that speaks wins.
+/// The settings of a run that a worker, a step and a host may give. Those of the step override the worker's, and those
+/// of the host override both.
 package struct RunSettings: Sendable {
   package static let keys = ["timeout", "output_limit", "spill", "retries"]
 
-  /// Seconds for one attempt.
+  /// The seconds that one attempt may take.
   package var timeout: Double?
-  /// Bytes that are kept of each stream of a command.
+  /// The most bytes that are kept of each stream of a command.
   package var outputLimit: Int?
-  /// The directory where longer streams go.
+  /// The directory for files with the whole of streams that are longer.
   package var spill: String?
   package var retries: RetryPolicy?
-  /// When the workflow of the step has to be over.
+  /// The time at which the workflow of the step has to be over.
   package var deadline: RunDeadline?
-  /// What is not to be told. No document has it: it comes from worker, step and context.
+  /// The secrets of worker, step and context, which no document has as a setting.
   package var secrets = Secrets.none
 
   package init() {}
 
   var isEmpty: Bool { timeout == nil && outputLimit == nil && spill == nil && retries == nil }
 
-  /// Reads one member of a document; false if it is none of these.
+  /// Reads one member of a document. Gives false if the key is no setting.
   package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "timeout" {
       timeout = try value.requireSeconds()
@@ -53,18 +54,18 @@ package struct RunSettings: Sendable {
 }
 
 extension RunSettings {
-  /// Seconds that an attempt has left; `nil`: it may take as long as it likes.
+  /// The seconds that an attempt has left; `nil` if there is no limit.
   ///
   /// - Parameters:
-  ///   - began: when it began (monotonic).
-  ///   - waited: seconds of it that its timeout does not count.
+  ///   - began: the beginning of the attempt, by the monotonic clock.
+  ///   - waited: the seconds of the attempt that its timeout does not count.
   package func left(began: Double, waited: Double) -> Double? {
     let own = timeout.map { $0 - (fws_monotonic() - began - waited) }
     guard let all = deadline?.left else { return own }
     return min(own ?? all, all)
   }
 
-  /// Which limit it was that has passed, as a message names it.
+  /// The name of the limit that has passed, for a message.
   package var limit: String {
     if let deadline, deadline.hasPassed {
       return "the workflow's deadline of \(MessageFormat.seconds(deadline.seconds))"
@@ -73,9 +74,9 @@ extension RunSettings {
   }
 }
 
-/// When a workflow has to be over.
+/// The time at which a workflow has to be over.
 package struct RunDeadline: Sendable {
-  /// From its start.
+  /// The seconds from the start of the workflow to this time.
   let seconds: Double
   private let time: Double
 
@@ -88,11 +89,11 @@ package struct RunDeadline: Sendable {
   package var hasPassed: Bool { fws_monotonic() >= time }
 }
 
-/// When a step that has failed is tried again.
+/// The rule by which a step that has failed is tried again.
 package struct RetryPolicy: Sendable {
   static let keys = ["max", "on", "codes", "delay", "factor", "max_delay"]
 
-  /// The outcomes that can be worth another attempt. A host that has cancelled wants none.
+  /// The outcomes after which another attempt may help. A host that has cancelled wants none.
   enum Cause: String, CaseIterable {
     case exited
     case signaled
@@ -171,7 +172,7 @@ package struct RetryPolicy: Sendable {
     return codes
   }
 
-  /// Whether an attempt that ended so is worth another one.
+  /// Whether another attempt may help after one that ended like this.
   package func covers(_ outcome: Outcome, exitCode: Int32) -> Bool {
     switch outcome {
     case .exited: return causes.contains(.exited) && codes.map { $0.contains(Int64(exitCode)) } ?? true
@@ -181,12 +182,12 @@ package struct RetryPolicy: Sendable {
     case .spawnFailed: return causes.contains(.spawnFailed)
     case .engineFailed: return causes.contains(.engineFailed)
     case .statusUnknown: return causes.contains(.statusUnknown)
-    // These concern the files of a workflow, before or behind the attempts of a step.
+    // These outcomes concern the files of a workflow, before or after the attempts of a step.
     case .cancelled, .outputMissing, .inputMissing, .volumeFailed: return false
     }
   }
 
-  /// Seconds to wait after attempt number `attempt`, which is counted from 1.
+  /// The seconds to wait after an attempt, whose number is counted from 1.
   package func delay(after attempt: Int) -> Double {
     var seconds = min(delay, longestDelay)
     for _ in 1..<max(attempt, 1) where seconds > 0 && seconds < longestDelay {
@@ -196,7 +197,7 @@ package struct RetryPolicy: Sendable {
   }
 }
 
-/// What a host says about one run.
+/// The settings that a host gives for one run.
 package struct RunOptions: Sendable {
   package enum Events: String, CaseIterable {
     case chunks

@@ -3,7 +3,7 @@ package import FWBase
 /// One step of a workflow, ready to be run any number of times.
 package final class Step: Sendable {
   package let type: StepType
-  /// The name as C text, for as long as the step lives.
+  /// The name as C text, which lives as long as the step.
   package let cName: CText
   package let name: Name
   /// The commands of a container step.

@@ -10,7 +10,7 @@ package enum StepType: String, Sendable {
 /// What the document of a step says.
 package struct StepDocument {
   static let keys = ["name", "files", "action", "secrets"] + settingKeys
-  /// What a step may say about its run.
+  /// The keys of the settings that a step may give for its run.
   static let settingKeys = ["timeout", "output_limit", "retries"]
   static let containerKeys = ["environment", "commands", "env"]
 
@@ -23,7 +23,7 @@ package struct StepDocument {
   var env = KeyValues()
   var settings = RunSettings()
   package var files = FilesDocument()
-  /// Names of environment entries and of values of the context.
+  /// The names of environment entries and of context values that are secret.
   var secrets: [String] = []
 
   package init(reading json: JSONRef) throws(ValidationError) {
@@ -59,9 +59,8 @@ package struct StepDocument {
   private mutating func readAction(_ action: JSONRef) throws(ValidationError) {
     if let reference = action.string {
       throw ValidationError(
-        "expected an object as the action, found the string \(MessageFormat.quoted(reference)); in a workflow it may be "
-          + "a reference "
-          + "such as $[[name]]"
+        "expected an object as the action, found the string \(MessageFormat.quoted(reference)); "
+          + "in a workflow it may be a reference such as $[[name]]"
       )
     }
     try action.require(.object)
@@ -108,21 +107,22 @@ package struct StepDocument {
   }
 }
 
-/// What stands under "files", in a step or in a workflow: what is made available before it, and looked for behind it.
+/// The value of "files" in a step or a workflow: the files that are made available before the run, and those that are
+/// expected after it.
 package struct FilesDocument {
   static let keys = ["inputs", "outputs", "kept"]
 
   private var inputTexts: [String] = []
   private var outputTexts: [String] = []
-  /// Keys in their one form, once `checkKeys` has found them good.
+  /// The keys in normal form, after `checkKeys` has accepted them.
   package private(set) var inputs: [VolumeKey] = []
   package private(set) var outputs: [VolumeKey] = []
-  /// Whether outputs may stay as they were before.
+  /// Whether outputs may be as they were before the run.
   package private(set) var isKept = false
 
   package init() {}
 
-  /// - Parameter isOpen: whether there may be references in it, whose values are not there yet.
+  /// - Parameter isOpen: whether there may be references, whose values are not known yet.
   package init(reading json: JSONRef, isOpen: Bool = false) throws(ValidationError) {
     try json.readMembers { (key, value) throws(ValidationError) in
       if key == "inputs" {
@@ -138,7 +138,7 @@ package struct FilesDocument {
     }
   }
 
-  /// Only a workflow looks at the keys.
+  /// Checks the keys, which only a workflow does.
   package mutating func checkKeys(isOpen: Bool = false) throws(ValidationError) {
     do throws(ValidationError) { inputs = try FilesDocument.keys(inputTexts, isOpen) } catch {
       throw error.inside("inputs")

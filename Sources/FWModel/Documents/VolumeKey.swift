@@ -1,93 +1,94 @@
 package import FWBase
 
-/// The name of a file in a storage volume, relative to the volume's base: bytes, with `/` between its parts, and with `/` at
-/// the end where it names a folder with all that is in it.
+/// The name of a file in a storage volume, relative to the volume's base: bytes, with `/` between components, and with
+/// `/` at the end if the key names a folder with everything in it.
 ///
-/// It is the one type for keys and for paths beneath a volume. File systems and protocols compare bytes, and a `/` is a
-/// separator whatever byte follows it. `String` compares and splits by canonical characters, so a key is text in messages only.
+/// This is the one type for keys and for paths beneath a volume. File systems and protocols compare bytes, and a `/` is
+/// a separator whatever byte follows it. `String` compares and splits by canonical characters, so keys become text only
+/// in messages.
 package struct VolumeKey: Hashable, Sendable {
-  /// In the one form that a key has: no empty part, no `.`, no `..`, and no `/` at the beginning.
+  /// The key in normal form: no empty component, no `.`, no `..`, and no `/` at the beginning.
   package let bytes: [UInt8]
 
   private static let slash = UInt8(ascii: "/")
 
   private init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
-  /// A key as a document has it, in its one form, or why it is none.
+  /// Brings a key from a document into normal form, or throws why it is no key.
   package init(checking text: String) throws(ValidationError) { try self.init(checking: Array(text.utf8)) }
 
-  init(checking given: [UInt8]) throws(ValidationError) {
-    if given.isEmpty { throw ValidationError("expected the key of a file, found an empty string") }
-    if given.first == VolumeKey.slash {
+  init(checking key: [UInt8]) throws(ValidationError) {
+    if key.isEmpty { throw ValidationError("expected the key of a file, found an empty string") }
+    if key.first == VolumeKey.slash {
       throw ValidationError(
-        "the key \(MessageFormat.quoted(bytes: given)) is an absolute path: a key is relative to the base of its volume"
+        "the key \(MessageFormat.quoted(bytes: key)) is an absolute path: a key is relative to the base of its volume"
       )
     }
-    if given.count > 1024 {
-      throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has more than 1024 bytes")
+    if key.count > 1024 {
+      throw ValidationError("the key \(MessageFormat.quoted(bytes: key)) has more than 1024 bytes")
     }
-    if given.contains(0) {
-      throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) contains a NUL")
+    if key.contains(0) {
+      throw ValidationError("the key \(MessageFormat.quoted(bytes: key)) contains a NUL")
     }
     var bytes: [UInt8] = []
-    for part in given.split(separator: VolumeKey.slash) where !part.elementsEqual(".".utf8) {
+    for part in key.split(separator: VolumeKey.slash) where !part.elementsEqual(".".utf8) {
       if part.elementsEqual("..".utf8) {
         throw ValidationError(
-          "the key \(MessageFormat.quoted(bytes: given)) contains \"..\", which could lead out of its volume")
+          "the key \(MessageFormat.quoted(bytes: key)) contains \"..\", which could lead out of its volume")
       }
       if part.count > 255 {
-        throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) has a part of more than 255 bytes")
+        throw ValidationError("the key \(MessageFormat.quoted(bytes: key)) has a part of more than 255 bytes")
       }
       if !bytes.isEmpty { bytes.append(VolumeKey.slash) }
       bytes += part
     }
-    if bytes.isEmpty { throw ValidationError("the key \(MessageFormat.quoted(bytes: given)) names no file") }
-    if given.last == VolumeKey.slash { bytes.append(VolumeKey.slash) }
+    if bytes.isEmpty { throw ValidationError("the key \(MessageFormat.quoted(bytes: key)) names no file") }
+    if key.last == VolumeKey.slash { bytes.append(VolumeKey.slash) }
     self.bytes = bytes
   }
 
-  /// A key that comes from a storage service; `nil` if it is not in the one form, and so can be no file's.
+  /// Makes a key of a name from a storage service; `nil` if it is not in normal form, so that it cannot be a file's.
   package init?(listed bytes: [UInt8]) {
     guard let key = try? VolumeKey(checking: bytes), key.bytes == bytes else { return nil }
     self = key
   }
 
-  // MARK: Its parts
+  // MARK: Components
 
   package var namesFolder: Bool { bytes.last == VolumeKey.slash }
 
-  /// The same name without the `/` at its end: what a system call takes.
+  /// The key without the `/` at its end, as system calls take it.
   package var path: VolumeKey { namesFolder ? VolumeKey(unchecked: Array(bytes.dropLast())) : self }
 
-  /// The same name, as that of a folder.
+  /// The key as that of a folder, with `/` at its end.
   package var folder: VolumeKey { namesFolder ? self : VolumeKey(unchecked: bytes + [VolumeKey.slash]) }
 
   package var components: [ArraySlice<UInt8>] { bytes.split(separator: VolumeKey.slash) }
 
-  /// How many folders it is beneath.
+  /// The number of folders above the file or folder.
   package var depth: Int { path.bytes.reduce(0) { $0 + ($1 == VolumeKey.slash ? 1 : 0) } }
 
-  /// The last component.
+  /// The last component of the key.
   package var name: [UInt8] { components.last.map { Array($0) } ?? [] }
 
-  /// The folder that holds it; `nil`: the volume's base.
+  /// The folder that holds the file or folder; `nil` if this is the volume's base.
   package var parent: VolumeKey? {
     let path = path.bytes
     return path.lastIndex(of: VolumeKey.slash).map { VolumeKey(unchecked: Array(path[...$0])) }
   }
 
-  /// The first of its components, as many as are asked for.
+  /// The key of the first components, of which there are `count`.
   package func prefix(_ count: Int) -> VolumeKey {
     VolumeKey(unchecked: Array(components.prefix(count).joined(separator: [VolumeKey.slash])))
   }
 
-  /// What has a name in this folder. The name is one that a directory has.
+  /// The key of an entry of this folder. The name is one that a directory has.
   package func appending(_ name: [UInt8]) -> VolumeKey { VolumeKey(unchecked: folder.bytes + name) }
 
-  /// What has a name in the volume's base.
+  /// The key of an entry of the volume's base.
   package init(inBase name: [UInt8]) { bytes = name }
 
-  /// Whether it is beneath a folder, and not the folder itself.
+  /// Whether the key is beneath a folder, and not the folder itself.
   package func isInside(_ folder: VolumeKey) -> Bool {
     let prefix = folder.folder.bytes
     return bytes.count > prefix.count && bytes.starts(with: prefix)
@@ -97,22 +98,22 @@ package struct VolumeKey: Hashable, Sendable {
     one.bytes.lexicographicallyPrecedes(other.bytes)
   }
 
-  // MARK: Shown, and handed on
+  // MARK: Text
 
-  /// For documents, whose text is UTF-8: U+FFFD stands for bytes that are none.
+  /// The key for documents, whose text is UTF-8: U+FFFD stands for bytes that are not.
   package var text: String { String(decoding: bytes, as: UTF8.self) }
 
-  /// For messages: in quotes, and bytes that are no UTF-8 as `\xFF`.
+  /// The key for messages, in quotes, with `\xFF` for bytes that are not UTF-8.
   package var shown: String { MessageFormat.quoted(bytes: bytes) }
 
-  /// The same, whole: two names are two texts.
+  /// The key as messages show it, but not shortened, so that different keys have different texts.
   package var escaped: String { MessageFormat.quoted(bytes: bytes, limit: Int.max) }
 
   package func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result { bytes.withCString(body) }
 }
 
-/// Where a version of a file is: in a volume, or in the copy of a remote volume's files that is on this machine. What a run keeps
-/// is in a directory that is no volume of the document, and is named by its path.
+/// The place of a version of a file: a volume, or the copy on this machine of a remote volume's files. The files that a
+/// run keeps are in a directory that is no volume of the document, and its path is its name.
 package struct Location: Hashable, Sendable {
   private let name: Name
   private let kind: Kind
@@ -131,10 +132,10 @@ package struct Location: Hashable, Sendable {
 
   package var isLocalCopy: Bool { kind == .localCopy }
 
-  /// The volume's name, as the document has it.
+  /// The name of the volume in the document.
   package var volume: String { name.text }
 
-  /// As a message names it.
+  /// The location as a message names it.
   package var shown: String {
     switch kind {
     case .volume: return "the volume \(MessageFormat.quoted(volume))"
@@ -143,7 +144,7 @@ package struct Location: Hashable, Sendable {
     }
   }
 
-  /// The same, with the directory that it is.
+  /// The location as a message names it, with the path of its directory.
   package func shown(at path: String) -> String {
     kind == .stateDirectory ? shown : "the directory \(MessageFormat.path(path)) of \(shown)"
   }

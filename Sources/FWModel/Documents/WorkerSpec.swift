@@ -1,4 +1,4 @@
-/// What the specification of a worker says, beside its type and the options, which are the type's own.
+/// The specification of a worker without its type and without its options, whose grammar depends on the type.
 package struct WorkerSpec {
   package static let keys = ["name", "type", "env", "variables", "vars", "volume", "options", "secrets"]
   package static let defaultVolume = "__default__"
@@ -7,7 +7,7 @@ package struct WorkerSpec {
   package var env = KeyValues()
   package var variables = KeyValues()
   package var volume = WorkerSpec.defaultVolume
-  /// Names of environment entries and of values of the context.
+  /// The names of environment entries and of context values that are secret.
   package var secrets: [String] = []
 
   package init(name: String) { self.name = name }

@@ -1,14 +1,15 @@
-/// A type of worker. Each has a folder with a `StepRunner`, which says its type, and a line of the registry.
+/// A type of worker. Each has a folder with a `StepRunner`, which names the type, and a line of the registry.
+/// It is an object, because a specification that is read copies it several times.
 package final class WorkerType: Sendable {
-  /// As documents and results have it.
+  /// The name that documents and results have.
   package let name: String
-  /// The same for callers, who may keep it.
+  /// The same name for callers, who may keep it.
   package let literal: StaticString
   /// The type of the steps that its workers run.
   package let stepType: StepType
-  /// Who is at work between the library and the commands of a step.
+  /// The layer that runs the commands of a step for the library.
   let layer: Explanation.Layer
-  /// What is likely to help when that has failed.
+  /// The remedy that is likely to help when that layer has failed.
   let likely: String
 
   package init(

@@ -2,9 +2,9 @@ internal import CSystem
 internal import FWBase
 internal import Glibc
 
-/// Something that happened while a step ran.
+/// An event of a step or of a workflow.
 package final class Event: @unchecked Sendable {
-  // Unchecked: nothing changes after it is made.
+  // The conformance is unchecked because nothing changes after `init`.
   package enum Kind: Int32 {
     case stepStarted = 1
     case commandStarted = 2
@@ -37,13 +37,13 @@ package final class Event: @unchecked Sendable {
 
   package let kind: Kind
   package let sequence: UInt64
-  /// Seconds since 1970.
+  /// The time in seconds since 1970.
   package let time: Double
-  /// From 1.
+  /// The number of the attempt, from 1.
   package let attempt: Int32
-  /// From 0; -1: it is about the step.
+  /// The number of the command, from 0; -1 if the event is about the step.
   package let command: Int32
-  /// In its workflow, from 0; -1: it is about the workflow, or there is none.
+  /// The number of the step in its workflow, from 0; -1 if the event is about the workflow, or if there is none.
   package let step: Int32
   package let stream: Stream?
   let content: Content
@@ -87,7 +87,7 @@ package final class Event: @unchecked Sendable {
 
   deinit { free(start) }
 
-  /// The bytes of output, followed by a NUL; `nil` for an event that is no output.
+  /// The bytes of output, followed by a NUL; `nil` for events of other kinds.
   package var data: UnsafeRawBufferPointer? { stream == nil ? nil : UnsafeRawBufferPointer(start: start, count: count) }
 
   /// Whether the line goes on in the next event.

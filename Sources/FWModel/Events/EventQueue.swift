@@ -1,13 +1,13 @@
 internal import CSystem
 package import FWBase
 
-/// The events that nobody has taken yet. It is short: a step goes on when they have been taken.
+/// The events that nobody has taken yet. The queue is short, because a step goes on only when they have been taken.
 package struct EventQueue {
-  /// What is the same for all events of a step.
+  /// The position that the next event of a step continues from.
   package struct Position {
-    /// Of the last event.
+    /// The number of the last event.
     var sequence: UInt64 = 0
-    /// In the workflow; -1: there is none.
+    /// The number of the step in its workflow; -1 if there is none.
     package var step: Int32 = -1
 
     package init(sequence: UInt64 = 0, step: Int32 = -1) {
@@ -17,13 +17,14 @@ package struct EventQueue {
   }
 
   private var events: [Event] = []
-  /// How many of them have been taken: taking the first out of many would move all the others.
+  /// The number of events that have been taken. They stay in the array, because removing the first would move all
+  /// others.
   private var taken = 0
   package var position = Position()
   private(set) var attempt: Int32 = 1
   private var command: Int32 = -1
   private var text = ""
-  /// Whether somebody takes the events; they are passed over otherwise.
+  /// Whether somebody takes the events. If nobody does, events are counted and not kept.
   package var isListening = false
   package var secrets = Secrets.none
 
@@ -44,10 +45,10 @@ package struct EventQueue {
     taken = 0
   }
 
-  /// From now on events are about this attempt.
+  /// Makes the following events those of another attempt.
   package mutating func begin(attempt: Int) { self.attempt = Int32(clamping: attempt) }
 
-  /// From now on events are about this command.
+  /// Makes the following events those of another command.
   package mutating func begin(command: Int, text: String) {
     self.command = Int32(clamping: command)
     self.text = text
@@ -69,7 +70,7 @@ package struct EventQueue {
 
   package mutating func progress(_ progress: CellProgress) { add(.cell(progress), command: command) }
 
-  /// What a scheduler says of a job that waits.
+  /// Adds what a scheduler says of a job that waits.
   package mutating func queued(job: String?, _ status: String) {
     add(.queue(job: job, status: secrets.masked(status)), command: command)
   }
@@ -80,7 +81,7 @@ package struct EventQueue {
 
   package mutating func stepEnded(_ result: StepResult) { add(.stepEnded(result), command: -1) }
 
-  /// - Parameter time: when it was read.
+  /// - Parameter time: the time at which the output was read.
   package mutating func output(_ stream: Stream, _ data: consuming ByteBuffer, isContinued: Bool, at time: Double) {
     position.sequence += 1
     guard isListening else { return }
@@ -90,16 +91,16 @@ package struct EventQueue {
         stream: stream, data: data))
   }
 
-  /// Output came that nobody is told of.
+  /// Counts output of which there is no event.
   package mutating func skipOutput() { position.sequence += 1 }
 
-  /// Tells something of a workflow.
+  /// Adds an event of a workflow.
   package mutating func tell(_ content: Event.Content, step: Int = -1) {
     position.step = Int32(clamping: step)
     add(content, command: -1)
   }
 
-  /// An event that was made for another queue, which ends here.
+  /// Adds an event that was made for the queue of a step.
   package mutating func append(_ event: Event) { events.append(event) }
 
   private mutating func add(_ content: Event.Content, at time: Double = fws_wall(), command: Int32) {

@@ -1,12 +1,12 @@
 package import FWBase
 
-/// How far the work on an image is.
+/// The progress of an image that an engine pulls or builds.
 package struct ImageProgress: Equatable {
-  /// What the engine says last.
+  /// The last status that the engine reported.
   package var status = ""
   package var layers = 0
   package var layersDone = 0
-  /// Of what is being downloaded.
+  /// The bytes that were downloaded, and the bytes of the whole download.
   package var bytes: Int64 = 0
   package var bytesTotal: Int64 = 0
 
@@ -19,14 +19,14 @@ package struct ImageProgress: Equatable {
   }
 }
 
-/// How far a notebook is.
+/// The progress of a notebook.
 package struct CellProgress {
-  /// From 1, among the cells of the author's notebook.
+  /// The number of the cell, from 1, among the cells of the author's notebook.
   package let cell: Int
   package let of: Int
   let state: String
 
-  /// `nil`: it makes no sense.
+  /// Reads a report of progress; `nil` if it is not valid.
   package init?(_ line: JSONRef) {
     guard let cell = line["cell"]?.integer, let of = line["of"]?.integer, 1...Int64(Int32.max) ~= of, 1...of ~= cell,
       let state = line["state"]?.string, ["started", "ended", "failed"].contains(state)
@@ -36,7 +36,7 @@ package struct CellProgress {
     self.state = state
   }
 
-  /// Whether it can come after that: cells are told of in order, and each has one beginning and one end.
+  /// Whether this progress can follow another: cells are reported in order, and each has one beginning and one end.
   package func follows(_ last: CellProgress?) -> Bool {
     guard let last else { return state == "started" }
     if of != last.of { return false }

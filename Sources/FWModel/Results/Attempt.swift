@@ -31,8 +31,8 @@ package struct Attempt {
     outcome = last?.end.outcome ?? .exited
     returncode = last?.returncode ?? 0
     if let last, returncode != 0 {
-      let place = step.type == .container ? last.index.map { ", command \($0 + 1) of \(total)" } ?? "" : ""
-      message = CText(message: "step \(shownStep)\(place) \(last.explanation(limit: limit()))\(last.gaps)")
+      let position = step.type == .container ? last.index.map { ", command \($0 + 1) of \(total)" } ?? "" : ""
+      message = CText(message: "step \(shownStep)\(position) \(last.explanation(limit: limit()))\(last.gaps)")
     }
     if returncode == 0, let gap = commands.first(where: { !$0.gaps.isEmpty }) {
       message = CText(message: "step \(shownStep) ended with status 0\(gap.gaps)")
@@ -79,12 +79,12 @@ package struct Attempt {
 
 /// What happened to one command.
 package struct CommandRecord {
-  /// The number of the command in the step, from 0; `nil`: the record is about the step as a whole.
+  /// The number of the command in the step, from 0; `nil` if the record is about the step as a whole.
   let index: Int?
   /// The text of the command after substitution.
   package let command: String
   package let end: CommandEnd
-  /// Between which commands the step was ended; `nil`: it was ended while a command ran, or not at all.
+  /// The commands between which the step was ended; `nil` if it was ended while a command ran, or not at all.
   private let position: String?
 
   package init(index: Int?, command: String, _ end: CommandEnd, position: String? = nil) {
@@ -104,8 +104,9 @@ package struct CommandRecord {
     }
   }
 
-  /// Characters of what an exception or another program says, and of our own sentences with the names in them. They are
-  /// shortened here, when they have been masked: of a secret that was cut, a part would be left.
+  /// The most characters of what an exception or another program says, and of the library's own sentences with names in
+  /// them. They are shortened here, after they have been masked, because a part of a secret that was cut could not be
+  /// found.
   private static let longestExplanation = 300
   private static let longestFailure = 1000
   /// Whether the command is longer than one argument of a program may be.

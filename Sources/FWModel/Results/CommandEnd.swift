@@ -1,16 +1,16 @@
 package import FWBase
 internal import Glibc
 
-/// How a command ended, and what it left.
+/// How a command ended, and what it left behind.
 package struct CommandEnd {
   package var outcome: Outcome
   package var exitCode: Int32?
   package var signal: Int32?
   package var pid: Int32?
-  /// The name of its container.
+  /// The name of the command's container.
   package var container: String?
   package var outOfMemory: OutOfMemory?
-  /// Seconds since 1970.
+  /// The beginning of the command in seconds since 1970.
   package var started: Double
   package var duration = 0.0
   package var usage: Usage?
@@ -21,27 +21,28 @@ package struct CommandEnd {
   package var survivorsCount = 0
   package var stdout = Output("")
   package var stderr = Output("")
-  /// The streams whose end was not seen: output of the command may be missing.
+  /// The streams whose end was not seen, so output of the command may be missing.
   package var incomplete: [Stream] = []
-  /// Why, where the system says it.
+  /// Why the rest of a stream could not be read, where the system says it.
   var unread: String?
-  /// What kept it from being run (any text), with the call that failed.
+  /// Why the command could not be run, and the call that failed. The text may contain anything.
   package var failure: String?
   var failedCall: String?
-  /// What is likely to help, where more is known than the outcome.
+  /// The remedy that is likely to help, where more is known than the outcome.
   package var likely: String?
-  /// Why nobody knows how it ended; `nil`: its monitor was killed.
+  /// Why nobody knows how the command ended; `nil` if its monitor was killed.
   package var loss: String?
-  /// What a function gave; of an object, what is shown of it.
+  /// The value that a function gave. Of an object this is the text that is shown.
   package var value: JSONValue?
   package var object: HostObject?
-  /// What a function or a notebook raised.
+  /// The exception that a function or a notebook raised.
   package var exception: RaisedException?
-  /// How far it had come, where that is known.
+  /// How far the command had come, where that is known.
   package var position: String?
-  /// What is worth to be known of it, whether it failed or not.
+  /// Facts that are worth knowing whether the command has failed or not.
   package var notes: [String] = []
-  /// What a message says of a failure, where there is more to say than how the process ended: any text.
+  /// What a message says of a failure, where there is more to say than how the process ended. The text may contain
+  /// anything.
   package var explanation: String?
 
   package init(outcome: Outcome, started: Double) {
@@ -58,8 +59,8 @@ package struct CommandEnd {
 }
 
 extension CommandEnd {
-  /// Notes why the rest of a stream could not be read, if it could not. What a command has written is a part of what it has
-  /// done: one whose output is lost has not succeeded.
+  /// Records why the rest of a stream could not be read; `nil` if it was read. Output is a part of what a command does,
+  /// so a command whose output is lost has not succeeded.
   package mutating func note(unread stream: Stream, _ why: String?) {
     guard let why else { return }
     if !incomplete.contains(stream) { incomplete.append(stream) }
@@ -71,7 +72,7 @@ extension CommandEnd {
     likely = "the system could not deliver the output; \"retries\" on \"engine_failed\" may help"
   }
 
-  /// It has ended, but that says nothing of the command: it was not run, or not to its end.
+  /// Records that the command was not run, or not to its end. How its process ended does not count then.
   package mutating func fail(_ failure: StepFailure) {
     outcome = failure.outcome
     self.failure = failure.reason
@@ -81,9 +82,9 @@ extension CommandEnd {
     signal = nil
   }
 
-  /// As it may be told. Its output is so from the beginning.
+  /// The end with its secrets masked. Its output was masked when it was read.
   ///
-  /// - Parameter step: what it gives may be a secret by its name.
+  /// - Parameter step: the step, by which the name of the value can be secret.
   package func masked(by secrets: Secrets, of step: Step) -> CommandEnd {
     if secrets.isEmpty { return self }
     var end = self
@@ -112,7 +113,7 @@ package enum EndingSignal: String {
 package struct Survivor {
   package let pid: Int32
   package let name: String
-  /// `nil`: it was left alone, or could not be ended.
+  /// The signal that ended the process; `nil` if it was left alone, or could not be ended.
   package let endedBy: EndingSignal?
 
   package init(pid: Int32, name: String, endedBy: EndingSignal?) {
@@ -122,27 +123,27 @@ package struct Survivor {
   }
 }
 
-/// How far the library reaches when it ends a command.
+/// Which processes the library reaches when it ends a command.
 package enum Containment: String {
-  /// To all in its container.
+  /// All processes in the command's container.
   case container
-  /// To all that come from it.
+  /// All descendants of the command.
   case subreaper
-  /// To those of its session.
+  /// The processes of the command's session.
   case session
 }
 
-/// How sure it is that the memory of a command's container ran out.
+/// How certain it is that the memory of a command's container ran out.
 package enum OutOfMemory: String {
   case yes
   case likely
 }
 
 package struct Usage {
-  /// Seconds of processor time.
+  /// The seconds of processor time.
   package let user: Double
   package let system: Double
-  /// Bytes; `nil`: it has no memory of its own.
+  /// The peak memory in bytes; `nil` if the command has no memory of its own.
   package let peakMemory: Int?
 
   package init(user: Double, system: Double, peakMemory: Int?) {
@@ -152,11 +153,11 @@ package struct Usage {
   }
 }
 
-/// What a function or a cell of a notebook raised.
+/// The exception that a function or a cell of a notebook raised.
 package struct RaisedException {
   package let type: String
   package let message: String
-  package let trace: String
+  let trace: String
 
   package init(type: String, message: String, trace: String) {
     self.type = type

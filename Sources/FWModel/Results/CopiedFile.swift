@@ -6,7 +6,7 @@ package struct CopiedFile {
   package let from: Location
   package let to: Location
   package let bytes: Int64
-  /// Seconds.
+  /// The seconds that the copy took.
   package let duration: Double
 
   package init(key: VolumeKey, from: Location, to: Location, bytes: Int64, duration: Double) {
@@ -29,7 +29,7 @@ extension CopiedFile {
 }
 
 extension CopiedFile {
-  /// As it may be told.
+  /// The file with secrets masked in its names.
   package func masked(by secrets: Secrets) -> CopiedFile {
     guard secrets.isIn(key.text) else { return self }
     let shown = VolumeKey(inBase: Array(secrets.masked(key.text).utf8))

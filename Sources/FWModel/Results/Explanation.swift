@@ -28,7 +28,7 @@ package struct Explanation {
   let tried: [String]
   let likely: String?
 
-  /// - Parameter path: where the shell looks for programs; `nil`: the commands do not run on this machine.
+  /// - Parameter path: where the shell looks for programs; `nil` if the commands do not run on this machine.
   init?(
     _ record: CommandRecord, type: WorkerType, step: StepType, path: SearchPath?, engine: (any EngineFacts)?,
     _ secrets: Secrets
@@ -123,7 +123,7 @@ package struct Explanation {
 
 /// The directories in which a shell looks for programs.
 package enum SearchPath {
-  case given(String)
+  case explicit(String)
   case inherited(String)
   /// The environment of the command has no PATH, so the shell uses its built-in one.
   case missing
@@ -131,7 +131,7 @@ package enum SearchPath {
   /// - Parameter inherits: whether the command has the host's environment where `env` has nothing else.
   package init(_ env: KeyValues, inherits: Bool) {
     if let own = env["PATH"] {
-      self = .given(own)
+      self = .explicit(own)
     } else if inherits, let host = getenv("PATH") {
       self = .inherited(String(cString: host))
     } else {
@@ -146,7 +146,7 @@ package enum SearchPath {
 
   var shown: String {
     switch self {
-    case .given(let path): return "PATH=\(path)"
+    case .explicit(let path): return "PATH=\(path)"
     case .inherited(let path): return "PATH=\(path) (this process's)"
     case .missing: return "no PATH: the shell uses its built-in one"
     }

@@ -69,7 +69,7 @@ package final class Output: @unchecked Sendable {
 
   /// The elements that a result has for this output: none where it is empty, one for the whole, or one for each piece
   /// that the writer has made (a piece may be empty). Where memory ran out there is an element even if no byte was
-  /// kept, because the result has to tell of it.
+  /// kept, because the result has to report this.
   var pieces: [Output] {
     if ends.isEmpty { return count > 0 || isExhausted ? [self] : [] }
     if ends.count == 1, start != nil { return [self] }

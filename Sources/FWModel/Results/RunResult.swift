@@ -1,10 +1,10 @@
 package import FWBase
 
-/// What happened when a workflow was run: the content of a `Report`.
+/// What happened when a workflow was run: the content of an `ExecResult`.
 package struct RunResult {
   /// The results of the steps that were run, now or by an earlier run with the same state directory. Each is a
-  /// `Report`, because a host may ask for it by itself.
-  package let steps: [Report]
+  /// `ExecResult`, because a host may ask for it by itself.
+  package let steps: [ExecResult]
   /// How many steps the workflow has.
   package let total: Int
   /// How many steps at the beginning were run by an earlier run with the same state directory.
@@ -37,7 +37,7 @@ package struct RunResult {
   ///   - failure: why the run itself failed; `nil`: it did not, though its last step may have.
   ///   - unkept: why the state directory does not have all of the run. Then a run whose steps succeeded has failed.
   package init(
-    steps: [Report], total: Int, restored: Int, failure: StepFailure?, started: Double, duration: Double,
+    steps: [ExecResult], total: Int, restored: Int, failure: StepFailure?, started: Double, duration: Double,
     context: JSONValue?,
     copies: [Copy], unkept: StepFailure?
   ) {
@@ -50,17 +50,18 @@ package struct RunResult {
     self.copies = copies
     var outcome = failure?.outcome ?? steps.last?.outcome ?? .exited
     var returncode = failure == nil ? steps.last?.returncode ?? 0 : 1
-    var told = failure.map { "the workflow failed: \($0.reason)" } ?? steps.last?.message?.string
+    var explanation = failure.map { "the workflow failed: \($0.reason)" } ?? steps.last?.message?.string
     if let unkept {
       if returncode == 0 {
-        (outcome, returncode, told) = (unkept.outcome, 1, "the steps succeeded, but the workflow failed")
+        (outcome, returncode, explanation) = (unkept.outcome, 1, "the steps succeeded, but the workflow failed")
       }
-      told =
-        "\(told ?? ""); its state could not be stored, so another run begins from an earlier step: \(unkept.reason)"
+      explanation =
+        "\(explanation ?? ""); its state could not be stored, so another run begins from an earlier "
+        + "step: \(unkept.reason)"
     }
     self.outcome = outcome
     self.returncode = returncode
-    message = told.flatMap { CText(message: $0) }
+    message = explanation.flatMap { CText(message: $0) }
   }
 
   func write(to writer: inout JSONWriter) {
@@ -78,8 +79,8 @@ package struct RunResult {
         context.read { writer.value($0) }
       }
       writer.member("steps") { writer in
-        writer.array(steps) { writer, report in
-          if case .step(let result) = report.content { result.write(to: &writer) } else { writer.null() }
+        writer.array(steps) { writer, step in
+          if case .step(let result) = step.content { result.write(to: &writer) } else { writer.null() }
         }
       }
       writer.member("copies") { writer in

@@ -1,6 +1,6 @@
 package import FWBase
 
-/// What happened when a step was run: the content of a `Report`.
+/// What happened when a step was run: the content of an `ExecResult`.
 package struct StepResult {
   /// The name of the step, as C text.
   let cStep: CText

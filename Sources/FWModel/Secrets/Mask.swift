@@ -7,9 +7,9 @@ internal import Glibc
 package struct Mask: ~Copyable {
   private let tree: PatternTree
   private var node: Int32 = 0
-  /// The number of bytes of the stream that have come, and of those that were given or hidden.
+  /// The number of bytes of the stream that have come, and of those that are settled: given or hidden.
   private var position = 0
-  private var given = 0
+  private var settled = 0
   /// The end of the last secret for which stars were given. A secret that overlaps it gets no further stars.
   private var hidden = 0
   /// The bytes from `heldFrom` to `position` that are held back. The buffer begins with `heldWaste` bytes that are not
@@ -28,7 +28,7 @@ package struct Mask: ~Copyable {
   package init(_ secrets: Secrets) { tree = secrets.tree }
 
   /// Whether bytes at the end of what has come are held back.
-  package var isPending: Bool { given < position }
+  package var isPending: Bool { settled < position }
 
   package mutating func take(_ bytes: UnsafeRawBufferPointer, _ give: (UnsafeRawBufferPointer) -> Void) {
     let base = position
@@ -66,7 +66,7 @@ package struct Mask: ~Copyable {
       covers.removeAll(keepingCapacity: true)
       firstCover = 0
       hidden = end
-      given = max(given, end)
+      settled = max(settled, end)
       return
     }
     var start = start
@@ -89,7 +89,7 @@ package struct Mask: ~Copyable {
       show(upTo: cover.lowerBound, bytes, base, give)
       give(UnsafeRawBufferPointer(start: Mask.stars.utf8Start, count: Mask.stars.utf8CodeUnitCount))
       hidden = cover.upperBound
-      given = hidden
+      settled = hidden
     }
     if firstCover * 2 >= covers.count {
       covers.removeFirst(firstCover)
@@ -101,34 +101,34 @@ package struct Mask: ~Copyable {
   private mutating func show(
     upTo end: Int, _ bytes: UnsafeRawBufferPointer, _ base: Int, _ give: (UnsafeRawBufferPointer) -> Void
   ) {
-    if given < min(end, base) {
-      let from = min(given - heldFrom + heldWaste, held.count)
-      let part = held.bytes[from...].prefix(min(end, base) - given)
+    if settled < min(end, base) {
+      let from = min(settled - heldFrom + heldWaste, held.count)
+      let part = held.bytes[from...].prefix(min(end, base) - settled)
       if !part.isEmpty { give(UnsafeRawBufferPointer(rebasing: part)) }
-      given = min(end, base)
+      settled = min(end, base)
     }
-    if given < end {
-      give(UnsafeRawBufferPointer(rebasing: bytes[(given - base)..<(end - base)]))
-      given = end
+    if settled < end {
+      give(UnsafeRawBufferPointer(rebasing: bytes[(settled - base)..<(end - base)]))
+      settled = end
     }
   }
 
   /// Holds back the bytes that were not given.
   private mutating func hold(_ bytes: UnsafeRawBufferPointer, _ base: Int) {
-    if given >= base {
+    if settled >= base {
       held.truncate(0)
       heldWaste = 0
-      heldFrom = given
+      heldFrom = settled
     } else {
-      heldWaste += given - heldFrom
-      heldFrom = given
+      heldWaste += settled - heldFrom
+      heldFrom = settled
       // The bytes move when half of the buffer is waste, so that they do not move for each of many small pieces.
       if heldWaste > held.count / 2 {
         held.removeFirst(heldWaste)
         heldWaste = 0
       }
     }
-    let rest = bytes.dropFirst(max(0, min(given, position) - base))
+    let rest = bytes.dropFirst(max(0, min(settled, position) - base))
     if rest.isEmpty { return }
     held.append(UnsafeRawBufferPointer(rebasing: rest))
     if held.isExhausted {

@@ -1,7 +1,7 @@
 package import FWBase
 internal import Glibc
 
-/// The values that a run must not tell: entries of environments, and values of the context, whose names a worker or a
+/// The values that a run must not reveal: entries of environments, and values of the context, whose names a worker or a
 /// step lists as secret. A name that is secret in one step of a workflow is secret in the whole run.
 ///
 /// A step gets a secret of the context only as an environment variable, and only if the step or its worker lists it. A
@@ -27,7 +27,7 @@ package final class Secrets: Sendable {
     tree = .none
   }
 
-  /// The secrets of a step.
+  /// Collects the secrets of a step.
   ///
   /// - Parameters:
   ///   - worker: the names that the worker lists.
@@ -63,8 +63,8 @@ package final class Secrets: Sendable {
       } else if entry == nil, index >= worker.count {
         throw FlowError(
           .document,
-          "step \(step.shownName) names the secret \(MessageFormat.quoted(name)), which neither its environment nor the "
-            + "context has", path: "/secrets/\(index - worker.count)")
+          "step \(step.shownName) names the secret \(MessageFormat.quoted(name)), which neither its environment nor "
+            + "the context has", path: "/secrets/\(index - worker.count)")
       }
     }
     self.env = hidden
@@ -72,7 +72,7 @@ package final class Secrets: Sendable {
     tree = run.isEmpty ? try PatternTree(values.patterns) : run.tree
   }
 
-  /// The secrets of a whole run.
+  /// Collects the secrets of a whole run.
   ///
   /// - Parameters:
   ///   - envs: the environment entries of all workers and steps.
@@ -104,7 +104,7 @@ package final class Secrets: Sendable {
     return String(decoding: result.bytes, as: UTF8.self)
   }
 
-  package func masked(_ text: String?) -> String? { text.map { masked($0) } }
+  func masked(_ text: String?) -> String? { text.map { masked($0) } }
 
   /// A message with its secrets hidden. Texts in it may have been cut, so the beginning of a secret before "…" is
   /// hidden, too.
@@ -113,17 +113,17 @@ package final class Secrets: Sendable {
     let bytes = Array(message.utf8)
     let mark = Array("\u{2026}".utf8)
     var result: [UInt8] = []
-    var given = 0
+    var copied = 0
     var node: Int32 = 0
     for (at, byte) in bytes.enumerated() {
       let depth = tree.depth(node)
-      if byte == mark[0], depth >= Secrets.leastSize, at - depth >= given, bytes[at...].starts(with: mark) {
-        result += bytes[given..<(at - depth)] + Array("***".utf8)
-        given = at
+      if byte == mark[0], depth >= Secrets.leastSize, at - depth >= copied, bytes[at...].starts(with: mark) {
+        result += bytes[copied..<(at - depth)] + Array("***".utf8)
+        copied = at
       }
       node = tree.open(tree.next(node, byte))
     }
-    return masked(String(decoding: result + bytes[given...], as: UTF8.self))
+    return masked(String(decoding: result + bytes[copied...], as: UTF8.self))
   }
 
   package func masked(_ error: FlowError) -> FlowError {

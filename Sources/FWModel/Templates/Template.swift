@@ -4,7 +4,7 @@ package import FWBase
 ///
 /// The syntax is that of Python's `string.Template`, which flowServ uses: `$name`, `${name}`, and `$$` for a dollar.
 /// Names have ASCII letters, digits and `_`.
-struct Template: Sendable {
+package struct Template: Sendable {
   /// A dollar that begins no placeholder.
   struct Fault: Error, Equatable {
     let position: TextPosition
@@ -24,7 +24,7 @@ struct Template: Sendable {
   /// The first dollar that begins no placeholder. It is an error only when the command is run.
   let fault: Fault?
 
-  init(_ command: String) {
+  package init(_ command: String) {
     source = ContiguousArray(command.utf8)
     fault = Template.parse(source, &pieces)
   }
@@ -116,7 +116,9 @@ struct Template: Sendable {
   /// context, or else by the placeholder's own name.
   ///
   /// - Returns: the range of the command without the white space around it.
-  func expand(_ variables: VariableTable, _ context: ContextValues?, into output: inout ByteBuffer) -> Range<Int> {
+  package func expand(_ variables: VariableTable, _ context: ContextValues?, into output: inout ByteBuffer) -> Range<
+    Int
+  > {
     let begin = output.count
     source.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }

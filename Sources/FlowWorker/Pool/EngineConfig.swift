@@ -4,21 +4,21 @@ internal import FWModel
 internal import FWVolumes
 internal import Glibc
 
-/// What an engine configuration says, as a pool keeps it.
+/// An engine configuration, in the form in which a pool keeps it.
 ///
-/// A configuration can have a hundred thousand workers of which a host uses three. So the text is
-/// never one tree in memory: each worker is parsed, checked and thrown away, and what is kept is its
-/// piece of text, which is parsed again when the worker is first asked for.
+/// A configuration can have a hundred thousand workers of which a host uses three. So the text never becomes one tree
+/// in memory: each worker is parsed, checked and dropped. The pool keeps the worker's piece of the text, and parses it
+/// again when the worker is first asked for.
 struct EngineConfig: ~Copyable {
   static let keys = ["workers", "workflow", "managers", "volumes", "default_variables"]
 
-  /// The names of the workers; the number of a name is that of its piece of text.
+  /// The names of the workers. The number of a name is also the number of the worker's piece of the text.
   let workerNames = NameTable()
   private var texts = ByteBuffer()
   private var textEnds: ContiguousArray<Int> = []
   /// The names of the steps that have a worker.
   let stepNames = NameTable()
-  /// For each of these the name of its worker.
+  /// The name of the worker for each number of `stepNames`.
   private(set) var workerOfStep: ContiguousArray<String> = []
   private(set) var defaultVariables = KeyValues()
   private(set) var volumes: [VolumeSpec] = []
@@ -34,7 +34,7 @@ struct EngineConfig: ~Copyable {
   // MARK: From text
 
   init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
-    // At once: growing it among a million small allocations would leave holes behind.
+    // The room is allocated at once, because growing it among a million small allocations would leave holes in memory.
     guard texts.room(for: max(1, text.count)) != nil else { throw .noMemory }
     let scan = JSONLocator(text: text)
     var at = scan.skipSpace(0)
@@ -82,8 +82,8 @@ struct EngineConfig: ~Copyable {
     }
   }
 
-  /// Calls `body` at the beginning of each part of an array or object that begins at `at`, and moves
-  /// `at` behind its end. `body` moves it behind the part.
+  /// Calls `body` at the beginning of each part of an array or object that begins at `at`, and moves `at` behind the
+  /// end of it. Each call of `body` moves the offset behind the part.
   private static func forEachPart(
     of text: UnsafeRawBufferPointer, _ at: inout Int, until end: UInt8,
     _ body: (inout Int, Int) throws(FlowError) -> Void
@@ -106,7 +106,7 @@ struct EngineConfig: ~Copyable {
     }
   }
 
-  // MARK: From a value that the host holds
+  // MARK: From a JSON value of the host
 
   init(_ json: JSONRef) throws(FlowError) {
     do throws(ValidationError) {
@@ -128,7 +128,7 @@ struct EngineConfig: ~Copyable {
     try json.forEachElement { (index, worker) throws(ValidationError) in
       do throws(ValidationError) {
         try add(worker, index)
-        // It has been checked, so it is neither deep nor a cycle.
+        // The worker has been checked, so its value is neither deep nor a cycle.
         guard let text = JSONText.compact(worker) else {
           throw ValidationError("the worker has text that is not valid UTF-8")
         }
@@ -138,7 +138,7 @@ struct EngineConfig: ~Copyable {
     }
   }
 
-  // MARK: Both
+  // MARK: From either
 
   private static func notAConfiguration(_ json: JSONRef) -> ValidationError {
     ValidationError("expected an engine configuration (an object) or a list of workers (an array), found \(json.shown)")
@@ -201,7 +201,7 @@ struct EngineConfig: ~Copyable {
     workerOfStep.append(worker)
   }
 
-  /// Checks a worker, and notes its name.
+  /// Checks a worker, and records its name.
   private func add(_ json: JSONRef, _ index: Int) throws(ValidationError) {
     let spec = try WorkerDocument(reading: json).spec
     let number: Int

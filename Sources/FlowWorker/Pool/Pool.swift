@@ -6,14 +6,14 @@ package import FWModel
 internal import FWVolumes
 internal import Glibc
 
-/// The workers of a configuration, each made when it is first asked for, and the default workers.
+/// The workers of a configuration, each of which is created when it is first asked for, and the default workers.
 package final class Pool: @unchecked Sendable {
-  // Unchecked: what threads share are the slots, which are read and filled atomically.
+  // The conformance is unchecked because threads share only the slots, which are read and filled atomically.
   private let config: EngineConfig
-  /// For each mapped step the number of its worker; `nil`: the pool has no such worker.
+  /// The number of the worker of each mapped step; `nil` if the pool has no such worker.
   private let workers: ContiguousArray<Int?>
-  /// The workers that exist: one slot for each specification, then one for each default. A slot is
-  /// filled once, and never emptied before the pool ends.
+  /// The workers that exist, with one slot for each specification, and then one for each default worker. A slot is
+  /// filled once, and is not emptied before the pool ends.
   private let slots: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   private let slotCount: Int
   private let resources: SharedResources
@@ -23,12 +23,12 @@ package final class Pool: @unchecked Sendable {
     try self.init(EngineConfig(text))
   }
 
-  /// - Parameter json: a `json_t` of the host's.
+  /// - Parameter json: a `json_t` of the host.
   package convenience init(value json: UnsafeMutableRawPointer) throws(FlowError) {
     try self.init(EngineConfig(JSONRef(json.assumingMemoryBound(to: JSONRef.Raw.self))))
   }
 
-  /// One that has the default workers only.
+  /// Makes a pool that has only the default workers.
   static func defaults() throws(FlowError) -> Pool {
     let none: StaticString = "[]"
     return try Pool(UnsafeRawBufferPointer(start: none.utf8Start, count: none.utf8CodeUnitCount))
@@ -64,7 +64,7 @@ package final class Pool: @unchecked Sendable {
     }
   }
 
-  /// The worker that steps of a name are mapped to, whatever they do; `nil`: they are mapped to none that can be used.
+  /// The worker that steps of a name are mapped to, whatever these steps do; `nil` if there is none that can be used.
   func worker(forStepNamed name: Name) -> Worker? {
     guard let mapped = config.stepNames.number(of: name), mapped < workers.count, let number = workers[mapped],
       let text = config.text(ofWorker: number)
@@ -72,7 +72,7 @@ package final class Pool: @unchecked Sendable {
     return try? fill(number) { () throws(FlowError) in try Worker(text, resources, isLent: true) }.takeUnretainedValue()
   }
 
-  /// The default worker for a step, whatever the step is mapped to.
+  /// The default worker for a step, even if the step is mapped to another worker.
   package func defaultWorker(for step: Step) throws(FlowError) -> Unmanaged<Worker> {
     let number = config.workerNames.count + Pool.slot(of: step.type)
     if let worker = fws_load(slots + number) { return .fromOpaque(worker) }
@@ -81,7 +81,7 @@ package final class Pool: @unchecked Sendable {
     }
   }
 
-  /// What the configuration says of storage.
+  /// The storage volumes of the configuration.
   var volumes: [VolumeSpec] { config.volumes }
 
   /// Registers a function of the host.
@@ -95,7 +95,7 @@ package final class Pool: @unchecked Sendable {
     }
   }
 
-  /// Makes a worker. When several threads do so at once, all get the one that was first.
+  /// Creates a worker. If several threads do so at the same time, all get the worker that was created first.
   private func fill(_ number: Int, _ make: () throws(FlowError) -> Worker) throws(FlowError) -> Unmanaged<Worker> {
     let fresh = Unmanaged.passRetained(try make())
     let kept = Unmanaged<Worker>.fromOpaque(fws_publish(slots + number, fresh.toOpaque()))

@@ -1,14 +1,14 @@
 internal import FWBase
 internal import FWModel
 
-/// A page with a timeline, for people who would rather look than read. It is one file, has no program in it, and refers
-/// to nothing outside.
+/// A page with a timeline of a result, for people. It is one HTML file without a program, and refers to nothing
+/// outside.
 struct Page: ~Copyable {
   private var text = ByteBuffer()
   private var origin = 0.0
   private var span = 1.0
 
-  /// Bytes of a stream's end that are shown.
+  /// The number of bytes that are shown of a stream, from its end.
   private static let tail = 4096
 
   consuming func buffer() -> ByteBuffer {
@@ -105,13 +105,14 @@ struct Page: ~Copyable {
       let left = max(0, min(100, (started - origin) / span * 100))
       let width = max(0, min(100 - left, duration / span * 100))
       add(
-        "<i class=\"\(kind) \(isGood ? "good" : "bad")\" style=\"left:\(Page.percent(left))%;width:max(2px,\(Page.percent(width))%)\"></i>"
+        "<i class=\"\(kind) \(isGood ? "good" : "bad")\" style=\"left:\(Page.percent(left))%;"
+          + "width:max(2px,\(Page.percent(width))%)\"></i>"
       )
     }
     add("</div>")
   }
 
-  /// The end of what all commands wrote to a stream.
+  /// Writes the end of the output of all commands to a stream.
   private mutating func output(_ result: StepResult, _ stream: Stream) {
     let count = result.outputCount(of: stream)
     guard count > 0 else { return }
@@ -142,7 +143,7 @@ struct Page: ~Copyable {
         case UInt8(ascii: ">"): text.append("&gt;" as StaticString)
         case UInt8(ascii: "\""): text.append("&quot;" as StaticString)
         case 0x09, 0x0A, 0x0D: text.append(byte: byte)
-        // What a terminal would act on; a page cannot hold it.
+        // A page cannot hold control characters, on which a terminal would act.
         case 0..<0x20, 0x7F: text.append("\u{2423}" as StaticString)
         default: text.append(byte: byte)
         }

@@ -2,7 +2,7 @@ package import FWBase
 package import FWModel
 internal import Glibc
 
-/// What a view shows: when what ran, and how it ended. The same for a step and for a workflow.
+/// The content of a view, for a step and for a workflow: when each command ran, and how it ended.
 struct Timeline {
   struct Bar {
     let name: String
@@ -22,7 +22,7 @@ struct Timeline {
     let duration: Double
     let message: String?
     let isRestored: Bool
-    /// Of all attempts, in their order.
+    /// The commands of all attempts, in their order.
     let commands: [Bar]
     let result: StepResult
   }
@@ -31,31 +31,31 @@ struct Timeline {
   let copies: [RunResult.Copy]
   let outcome: Outcome
   let message: String?
-  /// Steps that were not reached.
+  /// The number of steps that were not reached.
   let missing: Int
   let started: Double
   let duration: Double
 
-  init(_ report: Report) {
-    switch report.content {
-    case .step(let result):
-      rows = [Timeline.row(result, isRestored: false)]
+  init(_ result: ExecResult) {
+    switch result.content {
+    case .step(let step):
+      rows = [Timeline.row(step, isRestored: false)]
       copies = []
       missing = 0
-      started = result.started
-      duration = result.duration
-    case .run(let result):
-      rows = result.steps.enumerated().compactMap { index, step in
+      started = step.started
+      duration = step.duration
+    case .run(let run):
+      rows = run.steps.enumerated().compactMap { index, step in
         guard case .step(let step) = step.content else { return nil }
-        return Timeline.row(step, isRestored: index < result.restored)
+        return Timeline.row(step, isRestored: index < run.restored)
       }
-      copies = result.copies
-      missing = result.total - result.steps.count
-      started = result.started
-      duration = result.duration
+      copies = run.copies
+      missing = run.total - run.steps.count
+      started = run.started
+      duration = run.duration
     }
-    outcome = report.outcome
-    message = report.message?.string
+    outcome = result.outcome
+    message = result.message?.string
   }
 
   private static func row(_ result: StepResult, isRestored: Bool) -> Row {
@@ -75,8 +75,8 @@ struct Timeline {
   }
 }
 
-extension Report {
-  /// A view of the result, as text with a NUL behind it, which the taker frees.
+extension ExecResult {
+  /// A view of the result, as text with a NUL behind it. The caller frees the text.
   package func view(as format: String) throws(FlowError) -> UnsafeMutablePointer<UInt8> {
     let timeline = Timeline(self)
     var text: ByteBuffer

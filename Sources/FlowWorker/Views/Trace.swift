@@ -5,7 +5,7 @@ extension Timeline {
   /// JSON in the Trace Event Format (its document: "Trace Event Format", of the Chromium project), which Perfetto and
   /// Chrome read: complete events ("X") with times in microseconds, from the beginning.
   func trace() -> ByteBuffer {
-    // Steps that a run before had ended are older than this one.
+    // Steps that were restored began before this run did.
     let origin = rows.map(\.started).min().map { min($0, started) } ?? started
     var writer = JSONWriter()
     var events: [(inout JSONWriter) -> Void] = [

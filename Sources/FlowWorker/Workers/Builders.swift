@@ -3,12 +3,12 @@ internal import CSystem
 package import FWBase
 internal import FWModel
 
-/// Makes the JSON of worker specifications, as flowServ's functions of these names do.
+/// Builds the JSON of worker specifications, as flowServ's functions of these names do.
 package enum SpecBuilder {
   /// - Parameters:
-  ///   - variables: JSON text of an object; `nil`: none.
-  ///   - env: JSON text of an object; `nil`: none.
-  ///   - options: JSON text of an object, whose keys the reader of the specification checks; `nil`: none.
+  ///   - variables: JSON text of an object; `nil` for none.
+  ///   - env: JSON text of an object; `nil` for none.
+  ///   - options: JSON text of an object, whose keys the reader of the specification checks; `nil` for none.
   package static func worker(
     type: String, identifier: String?, variables: UnsafeRawBufferPointer?, env: UnsafeRawBufferPointer?,
     volume: String?, options: UnsafeRawBufferPointer?
@@ -17,7 +17,8 @@ package enum SpecBuilder {
     guard names.contains(where: { $0.isSame(as: type) }) else {
       throw FlowError(
         .document,
-        "\(MessageFormat.quoted(type)) is not a worker type: use \(MessageFormat.choice(names))\(MessageFormat.hint(for: type, among: names))"
+        "\(MessageFormat.quoted(type)) is not a worker type: use \(MessageFormat.choice(names))"
+          + MessageFormat.hint(for: type, among: names)
       )
     }
     if identifier?.isEmpty == true { throw FlowError(.document, "the identifier of a worker is empty") }
@@ -44,7 +45,7 @@ package enum SpecBuilder {
     document.read { _ = json_object_set_new($0.raw, key, value) }
   }
 
-  /// The array of `{"key", "value"}` of an object; integers stay integers.
+  /// Turns an object into an array of `{"key", "value"}`. Integers stay integers.
   private static func pairs(
     _ text: UnsafeRawBufferPointer?, _ keys: KeyValues.Keys
   ) throws(FlowError) -> UnsafeMutablePointer<json_t>? {

@@ -2,13 +2,13 @@ package import FWBase
 internal import FWExecution
 package import FWModel
 
-/// What would run for a step: nothing is started, nobody is asked. Secrets are masked.
+/// Describes what would run for a step. Nothing is started, no engine is asked, and secrets are masked.
 extension Worker {
   package func plan(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> CString {
     try plan(step, context?.snapshot, CText(copying: rundir), RunSettings())
   }
 
-  /// - Parameter settings: as `prepare` takes them.
+  /// - Parameter settings: the settings that `prepare` takes.
   package func plan(_ step: Step, _ values: ContextValues?, _ path: CText, _ settings: RunSettings) throws(FlowError)
     -> CString
   {

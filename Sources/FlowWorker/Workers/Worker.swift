@@ -3,22 +3,22 @@ package import FWExecution
 package import FWModel
 internal import Glibc
 
-/// What runs the steps of one type.
+/// Runs steps of one type.
 package final class Worker: Sendable {
   package let type: WorkerType
-  /// A pool has lent it, and ends it.
+  /// Whether a pool has lent the worker, and releases it.
   package let isLent: Bool
-  /// C text for as long as the worker lives.
+  /// The name as C text, which lives as long as the worker.
   package let cName: CText
   package let cVolume: CText
   let runner: any StepRunner
   let env: KeyValues
-  /// Names of environment entries and of values of the context.
+  /// The names of environment entries and of context values that are secret.
   let secrets: [String]
-  /// A JSON array of the names, as C text.
+  /// The names of the secrets as a JSON array in C text.
   package let cSecrets: CText
 
-  /// One outside of any pool.
+  /// Creates a worker outside of any pool.
   ///
   /// - Parameter text: JSON text of a worker specification.
   package convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
@@ -62,11 +62,11 @@ package final class Worker: Sendable {
     return path.ends(with: "/") ? path + "bin/java" : path + "/bin/java"
   }
 
-  /// The types that this version runs, by their names.
+  /// The names of the types that this version runs.
   package static var runnableTypes: [String] { WorkerRegistry.all.map(\.type.name) }
 
   /// Runs a step to its end, without events.
-  package func exec(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> Report? {
+  package func exec(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> ExecResult? {
     try start(step, context, rundir, RunSettings(), events: nil).wait(timeout: -1)
   }
 
@@ -87,12 +87,12 @@ package final class Worker: Sendable {
     _ step: Step, _ context: Context?, _ rundir: UnsafePointer<CChar>, _ settings: RunSettings,
     events: RunOptions.Events?
   ) throws(FlowError) -> Exec {
-    // A path is bytes, not text.
+    // The path is copied as bytes, because it need not be UTF-8.
     let plan = try prepare(step, context?.snapshot, CText(copying: rundir), settings)
     return try Exec(StepRun(step, worker: cName.string, type, plan, context, events: events))
   }
 
-  /// Refuses a step that this worker can never run, whatever the steps before it give.
+  /// Throws if this worker can never run the step, whatever values the steps before it give.
   func check(_ step: Step, _ values: ContextValues?, _ secrets: Secrets) throws(FlowError) {
     try checkType(of: step)
     try runner.check(step, values, secrets)
@@ -107,9 +107,9 @@ package final class Worker: Sendable {
     }
   }
 
-  /// Checks a step, and says what is to be done for it.
+  /// Checks a step, and plans it.
   ///
-  /// - Parameter settings: those of the host, with the secrets of the workflow if the step is part of one.
+  /// - Parameter settings: the settings of the host, with the secrets of the workflow if the step is part of one.
   func prepare(_ step: Step, _ values: ContextValues?, _ rundir: CText, _ settings: RunSettings) throws(FlowError)
     -> StepPlan
   {

@@ -1,14 +1,14 @@
 internal import FWBase
 internal import FWModel
 
-/// The specification of a worker as a document has it: of any type of the registry.
+/// The document of a worker specification, of any type of the registry.
 struct WorkerDocument {
   let spec: WorkerSpec
   let type: WorkerType
-  /// With its options.
+  /// Makes what runs the steps, with the options of the document.
   let makeRunner: WorkerRegistry.MakeRunner
 
-  /// A worker of which there is no document: its options are the defaults.
+  /// Describes a worker that has no document, so its options are the defaults.
   init(_ spec: WorkerSpec, of entry: WorkerRegistry.Entry) {
     self.spec = spec
     type = entry.type
@@ -58,7 +58,7 @@ struct WorkerDocument {
     spec.secrets = secrets
     self.spec = spec
     type = entry.type
-    // Which keys there are depends on the type, which may come later in the text.
+    // The options are read last, because their grammar depends on the type, which may come later in the text.
     do throws(ValidationError) { makeRunner = try entry.read(options) } catch { throw error.inside("options") }
   }
 }

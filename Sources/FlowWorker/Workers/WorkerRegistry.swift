@@ -7,9 +7,9 @@ internal import FWProcess
 internal import FWPython
 internal import FWSlurm
 
-/// The types of workers: one line for each. All else of a type is in its own folder.
+/// The types of workers, with one line for each. Everything else about a type is in its own folder.
 enum WorkerRegistry {
-  /// The first of those that run a type of steps is the default for these.
+  /// The first type that runs a type of steps has the default worker for these steps.
   static let all = [
     Entry(CodeWorker.self),
     Entry(SubprocessWorker.self),
@@ -24,7 +24,7 @@ enum WorkerRegistry {
 
   final class Entry: Sendable {
     let type: WorkerType
-    /// Reads the options of a specification; `nil`: it has none.
+    /// Reads the options of a specification; `nil` if the specification has none.
     let read: @Sendable (JSONRef?) throws(ValidationError) -> MakeRunner
     let makeDefault: MakeRunner
 

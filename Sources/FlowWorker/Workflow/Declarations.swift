@@ -95,7 +95,7 @@ struct Declarations {
 }
 
 extension Declarations.Declaration {
-  /// Converts an argument to the parameter's type, as flowServ does with what users type.
+  /// Converts an argument to the parameter's type, in the way in which flowServ converts what users type.
   func cast(_ json: JSONRef) throws(ValidationError) -> JSONValue {
     let value: JSONValue?
     switch kind {

@@ -5,7 +5,7 @@ internal import FWBase
 internal import FWModel
 internal import FWVolumes
 
-/// What a run has to do: the workflow for one set of arguments, without references.
+/// The work of a run: the workflow for one set of arguments, without references.
 extension Workflow {
   struct Resolved {
     var steps: [Step] = []

@@ -39,8 +39,8 @@ final class RunState {
     }
   }
 
-  /// Does something with the directory. A failure is noted and does not end the run, whose work would be lost, but the
-  /// run has failed in the end.
+  /// Does something with the directory. A failure is recorded and does not end the run, because its work would be lost,
+  /// but the result of the run is then a failure.
   @discardableResult
   func attempt<T>(_ body: (RunState) throws(StepFailure) -> T?) -> T? {
     do throws(StepFailure) { return try body(self) } catch {
@@ -53,7 +53,7 @@ final class RunState {
 
   // MARK: Writing
 
-  /// Remembers a step that has succeeded. Gives its result, with a note where a step of its kind cannot be remembered.
+  /// Saves a step that has succeeded. Gives its result, with a note if a step of its kind cannot be saved.
   func remember(
     _ result: StepResult, of task: WorkflowRun.StepTask, _ context: ContextValues, _ files: FileIndex,
     _ volumes: Volumes, _ secrets: Secrets
@@ -61,16 +61,16 @@ final class RunState {
     guard let plan = task.plan else { return result }
     var value: JSONValue?
     if let argument = task.step.code.argument {
-      // An object that JSON does not have would be another one when it is read, and a secret must be in no file.
+      // An object that JSON cannot express would be another value when it is read, and no file may have a secret in it.
       if let object = result.last.commands.last?.end.object {
         return result.noted(
           "its value is \(MessageFormat.foreign(secrets.masked(object.kind))), which JSON cannot express: the state "
             + "directory cannot store the step, so another run will run it again")
       }
-      guard !secrets.contains(argument), let given = context[argument] else { return result }
-      value = JSONValue(keeping: given)
+      guard !secrets.contains(argument), let current = context[argument] else { return result }
+      value = JSONValue(keeping: current)
     }
-    // What a later run reads cannot be masked, so a step whose value or file names have a secret in them is run again.
+    // A later run cannot mask what it reads, so a step whose value or file names have a secret in them is not saved.
     if let value, secrets.isIn(value) { return result }
     if files.all.contains(where: { secrets.isIn($0.key.text) }) { return result }
     guard failure == nil,
@@ -129,7 +129,7 @@ final class RunState {
 
   private static let beginningName = VolumeKey(inBase: Array("beginning.json".utf8))
 
-  /// Remembers what there was, before the first step, of the outputs that no step declares.
+  /// Saves the state, before the first step, of the outputs that no step declares.
   func record(_ outputs: [OutputWatch]) throws(StepFailure) {
     var writer = JSONWriter()
     writer.object { writer in
@@ -143,7 +143,7 @@ final class RunState {
     try write(writer.buffer(), RunState.beginningName)
   }
 
-  /// What `record` has remembered, in the same order; `nil`: nothing is known.
+  /// What `record` has saved, in the same order; `nil` if nothing is known.
   func beginning() throws(StepFailure) -> [[UInt64]]? {
     guard let text = try content(RunState.beginningName), let json = try? JSONText.parse(text.bytes) else { return nil }
     return json.read { json in
@@ -194,10 +194,10 @@ final class RunState {
     }
   }
 
-  /// How many times a read is tried that fails with an error which may pass.
+  /// The most times that a read is tried which fails with an error that may pass.
   private static let tries = 20
 
-  /// The content of a file; `nil`: there is no such file, or it is damaged.
+  /// The content of a file; `nil` if there is no such file, or if it is damaged.
   private func content(_ name: VolumeKey) throws(StepFailure) -> ByteBuffer? {
     if case .nothing = try directory.look(name) { return nil }
     let (file, facts) = try directory.read(name)
@@ -222,7 +222,7 @@ final class RunState {
 }
 
 extension StepResult {
-  /// Reads a result from a state directory; `nil`: it is not that of a success.
+  /// Reads a result from a state directory; `nil` if it is not that of a success.
   init?(_ json: JSONRef, of step: Step, by worker: Worker) {
     guard json["returncode"]?.integer == 0, json["outcome"]?.string == "exited",
       json["step"]?.string?.isSame(as: step.cName.string) == true
@@ -246,7 +246,7 @@ extension StepResult {
         end.stderr = Output(pieces: pieces[1])
         pieces = [[], []]
       }
-      // Only a command that has written something has a piece.
+      // A command has a piece only if it has written something.
       if command["stdout_bytes"]?.integer != 0, !pieces[0].isEmpty { end.stdout = Output(pieces[0].removeFirst()) }
       if command["stderr_bytes"]?.integer != 0, !pieces[1].isEmpty { end.stderr = Output(pieces[1].removeFirst()) }
       records.append(CommandRecord(index: index, command: command["command"]?.string ?? "", end))

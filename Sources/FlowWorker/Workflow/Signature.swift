@@ -8,7 +8,7 @@ internal import CSystem
 internal import CJansson
 internal import Glibc
 
-/// All that has to be the same for a step not to be run again: what it runs, its worker, and its files.
+/// Everything that has to be the same for a step not to be run again: what it runs, its worker, and its files.
 struct Signature {
   let text: String
 

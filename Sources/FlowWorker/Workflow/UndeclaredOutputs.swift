@@ -7,7 +7,7 @@ internal import FWVolumes
 /// The outputs of a workflow that no step declares. A step may make them all the same, in any volume; what was there
 /// before the run does not count as made.
 struct UndeclaredOutputs {
-  /// One watch for each volume, that of the default volume first; empty: there are no such outputs.
+  /// One watch for each volume, with that of the default volume first. The list is empty if there are no such outputs.
   private(set) var watches: [OutputWatch] = []
 
   init() {}
@@ -26,14 +26,14 @@ struct UndeclaredOutputs {
     }
   }
 
-  /// Takes what an earlier run with the same state directory has seen of the outputs before its first step.
+  /// Takes the state of the outputs that an earlier run with the same state directory has saved before its first step.
   ///
-  /// - Parameter prints: for each volume, as the state directory has them.
+  /// - Parameter prints: the saved states, one for each volume.
   func resume(_ prints: [[UInt64]]) {
     for (at, watch) in watches.enumerated() { watch.resume(prints.indices.contains(at) ? prints[at] : []) }
   }
 
-  /// Notes in the index where the outputs have been made. Throws if one has not been made.
+  /// Adds the outputs to the index with the places where they were made. Throws if one of them was not made.
   func find(besides steps: [Step], _ files: inout FileIndex) throws(StepFailure) {
     for key in watches.first?.outputs ?? [] {
       // A folder is there if it has the declared output of a step in it.

@@ -4,8 +4,9 @@ internal import FWModel
 internal import FWOutput
 internal import FWSystem
 internal import FWVolumes
+
 extension WorkflowRun {
-  /// One thing that goes on in a run.
+  /// What goes on in a run at one time.
   enum Phase {
     /// The inputs of the workflow are brought into the run directory.
     case inputs(Transfers)
@@ -13,25 +14,25 @@ extension WorkflowRun {
     case fetch(StepTask, Transfers)
     /// The commands of a step run.
     case run(StepTask, StepRun)
-    /// A step had nothing to run. Its result is taken at the next turn: one turn of the host ends at most one step,
-    /// however many of such steps follow each other.
+    /// A step has no commands. Its result is taken when the run advances next, so each advance ends at most one step,
+    /// even if many steps without commands follow each other.
     case skip(StepTask, StepRun)
     /// The outputs of a step are brought to the volume of its worker.
     case store(StepTask, StepResult, Transfers)
     /// The outputs of the workflow are brought into the run directory.
     case outputs(Transfers)
 
-    /// Every phase waits in one of these ways, so a phase cannot be without a wake-up, a deadline and an answer to a
-    /// cancel.
+    /// What a phase waits for. Every phase waits in one of these ways, so each has something that wakes it, a deadline,
+    /// and an answer to a cancel.
     enum Wait {
-      /// The descriptor of the transfers wakes the phase, and so does the run's timer: at the deadline, and at a
-      /// cancel. Both are found in `interruption`, which ends the transfers.
+      /// The descriptor of the transfers wakes the phase, and so does the run's timer, at the deadline and at a cancel.
+      /// `interruption` then finds out which of the two it was, and the transfers end.
       case transfers(Transfers)
-      /// The descriptors of the step wake the phase. The step has the deadline among its settings, and is told of a
-      /// cancel.
+      /// The descriptors of the step wake the phase. The settings of the step have the deadline, and a cancel is passed
+      /// on to the step.
       case step(StepRun)
-      /// The run's timer wakes the phase at once: it has been stopped.
-      case turn
+      /// The run's timer has been stopped, so it wakes the phase at once.
+      case immediate
     }
 
     var wait: Wait {
@@ -39,32 +40,32 @@ extension WorkflowRun {
       case .inputs(let transfers), .fetch(_, let transfers), .store(_, _, let transfers), .outputs(let transfers):
         return .transfers(transfers)
       case .run(_, let run): return .step(run)
-      case .skip: return .turn
+      case .skip: return .immediate
       }
     }
   }
 
   /// A step that is in flight.
-  package struct StepTask {
+  struct StepTask {
     /// Its number in the workflow.
     let index: Int
     let step: Step
     let worker: Worker
-    /// Where the worker has the files.
+    /// The volume in which the worker has the step's files.
     let volume: FileVolume
-    /// Tells whether the step makes its outputs.
+    /// The watch that tells whether the step makes its outputs.
     let outputs: OutputWatch
     /// What the state directory compares: the document of the step's plan, and the values that the plan was made with.
-    /// `nil`: nothing is remembered.
+    /// `nil` if the run has no state directory.
     var plan: (document: JSONValue, values: ContextValues)?
   }
 
-  /// What `follow` decides.
+  /// The decision of `follow`.
   enum Next {
-    /// The phase has still to wait.
+    /// The phase still has to wait.
     case wait
     case phase(Phase)
-    /// The run is over, and has its report.
+    /// The run is over, and has its result.
     case end
   }
 }

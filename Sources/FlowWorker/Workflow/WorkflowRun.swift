@@ -6,12 +6,14 @@ internal import FWSystem
 internal import FWVolumes
 internal import CSystem
 
-/// A workflow while it runs: one step after the other, each with its files before and behind it, until one fails.
+/// A workflow that runs: one step after the other, each with the transfers of its files before and after it, until one
+/// fails.
 ///
-/// The run is a state machine that advances whenever somebody lets it; it never waits itself. Three places tell all of
-/// it: `Phase` says what can go on, `Phase.wait` says what wakes each phase, and `follow` says what comes after what.
+/// The run is a state machine that goes on whenever `advance` is called, and never waits itself. Three declarations
+/// describe all of it: the cases of `Phase` are what can go on, `Phase.wait` says what wakes each phase, and `follow`
+/// says what comes after each phase.
 final class WorkflowRun: Execution {
-  // What the run is given.
+  // These variables are the input of the run.
   private let resolved: Workflow.Resolved
   /// The pool keeps the workers alive.
   private let pool: Pool
@@ -20,14 +22,14 @@ final class WorkflowRun: Execution {
   private let events: RunOptions.Events
   /// The settings of each step, with what is secret in the run.
   private var settings: RunSettings
-  /// What commands see, and what the host gets of it.
+  /// The context that commands see. Its values are copied into the host's context.
   private let context: Context
   private let hostContext: Context?
   private let began = fws_monotonic()
   private let started = fws_wall()
 
-  // How far it is.
-  /// What goes on. A run has one step at a time, so this is one phase until the run is over.
+  // These variables say how far the run is.
+  /// The phases that go on. A run has one step at a time, so this is one phase until the run is over.
   private var phases: [Phase] = []
   /// The number of the step that begins next.
   private var index = 0
@@ -35,19 +37,19 @@ final class WorkflowRun: Execution {
   private var files = FileIndex()
   private var undeclared = UndeclaredOutputs()
   private var isCancelled = false
-  /// It is over at the deadline, and whenever something else has to be looked at.
+  /// The timer that is over at the deadline, and is stopped whenever the run has to advance at once.
   private let timer: Pause?
   private var state: RunState?
 
-  // What it tells.
-  private var reports: [Report] = []
-  /// How many of the steps a run before had ended.
+  // These variables are the output of the run.
+  private var results: [ExecResult] = []
+  /// The number of steps that an earlier run has ended.
   private var restored = 0
   private var copies: [RunResult.Copy] = []
-  private(set) var report: Report?
+  private(set) var result: ExecResult?
   private var queue = EventQueue()
   private var readiness = ReadinessFD()
-  /// The descriptors that the readiness watches.
+  /// The descriptors that `readiness` watches.
   private var watched: [Int32] = []
 
   /// - Parameter isListening: whether the host may take events.
@@ -59,17 +61,17 @@ final class WorkflowRun: Execution {
     self.pool = pool
     hostContext = arguments
     let empty = try Context(nil)
-    let given = (arguments ?? empty).snapshot
+    let argumentValues = (arguments ?? empty).snapshot
     volumes = try Volumes(options.volumes ?? pool.volumes, basedir: basedir)
     do throws(FlowError) {
-      resolved = try workflow.resolved(given)
-      context = try Context(ContextValues(resolved.values, given.function))
+      resolved = try workflow.resolved(argumentValues)
+      context = try Context(ContextValues(resolved.values, argumentValues.function))
       workers = try resolved.workers(of: pool, volumes)
     } catch {
-      throw try Secrets(workflow.secretNames(pool), envs: [], [given]).masked(error)
+      throw try Secrets(workflow.secretNames(pool), envs: [], [argumentValues]).masked(error)
     }
     for location in volumes.locations {
-      // What the host's own directory has is looked for when it is needed.
+      // Files in the host's own directory are looked for when they are needed.
       for key in volumes.spec(location)?.files ?? [] { files.add(key, in: location) }
     }
     var settings = options.settings
@@ -80,7 +82,7 @@ final class WorkflowRun: Execution {
       timerFailure = error
     }
     settings.secrets = try Secrets(
-      resolved.secretNames(workers), envs: resolved.environments(workers), [given, context.snapshot])
+      resolved.secretNames(workers), envs: resolved.environments(workers), [argumentValues, context.snapshot])
     self.settings = settings
     do throws(FlowError) { try resolved.check(workers, context.snapshot, settings.secrets) } catch {
       throw settings.secrets.masked(error)
@@ -90,8 +92,8 @@ final class WorkflowRun: Execution {
     resume()
     publish()
     tell(.runStarted(steps: resolved.steps.map(\.cName.string)))
-    for (at, report) in reports.enumerated() {
-      if case .step(let result) = report.content { tell(.stepRestored(result), step: at) }
+    for (at, result) in results.enumerated() {
+      if case .step(let step) = result.content { tell(.stepRestored(step), step: at) }
     }
     if case .phase(let first) = timerFailure.map({ finish($0) }) ?? begin() { phases = [first] }
     proceed(nil)
@@ -100,8 +102,7 @@ final class WorkflowRun: Execution {
   // MARK: What callers see
 
   var waiting: Waiting {
-    // A poll takes three descriptors, as many as one phase needs. Whoever waits for more needs an epoll, as
-    // `descriptor` is.
+    // A poll takes three descriptors, as many as one phase needs. `descriptor` is an epoll, which can watch any number.
     guard let phase = phases.first else { return Waiting() }
     switch phase.wait {
     case .transfers(let transfers):
@@ -109,7 +110,7 @@ final class WorkflowRun: Execution {
       waiting.stdout = timer?.fd ?? -1
       return waiting
     case .step(let run): return run.waiting
-    case .turn: return Waiting(stdout: timer?.fd ?? -1)
+    case .immediate: return Waiting(stdout: timer?.fd ?? -1)
     }
   }
 
@@ -146,7 +147,7 @@ final class WorkflowRun: Execution {
     for phase in phases {
       switch phase.wait {
       case .step(let run): run.cancel()
-      case .transfers, .turn: timer?.stop()
+      case .transfers, .immediate: timer?.stop()
       }
     }
   }
@@ -160,7 +161,7 @@ final class WorkflowRun: Execution {
 
   // MARK: The machine
 
-  /// - Parameter ready: what can be read of what `waiting` has; `nil`: nobody has looked yet.
+  /// - Parameter ready: the descriptors of `waiting` that can be read; `nil` if nobody has looked yet.
   private func proceed(_ ready: Waiting.Ready?) {
     var isChanged = false
     phases = phases.compactMap { drive($0, ready, &isChanged) }
@@ -168,14 +169,14 @@ final class WorkflowRun: Execution {
     readiness.raise(!queue.isEmpty)
   }
 
-  /// Goes from one phase to the next until one has to wait; `nil`: the run is over.
+  /// Goes from one phase to the next until a phase has to wait; `nil` if the run is over.
   private func drive(_ first: Phase, _ ready: Waiting.Ready?, _ isChanged: inout Bool) -> Phase? {
     var phase = first
     var ready = ready
     while true {
       switch follow(phase, ready) {
       case .wait:
-        // The descriptor of transfers changes from file to file; that of a step stays.
+        // The descriptor of transfers changes from file to file. The descriptor of a step stays the same.
         if case .transfers = phase.wait { isChanged = true }
         return phase
       case .phase(let next): phase = next
@@ -183,12 +184,12 @@ final class WorkflowRun: Execution {
         isChanged = true
         return nil
       }
-      // What is ready was waited for by the phase that is over.
+      // The descriptors that are ready belong to the phase that is over.
       (ready, isChanged) = (nil, true)
     }
   }
 
-  /// Does what can be done in a phase now, and says what follows.
+  /// Does what can be done in a phase now, and decides what follows.
   private func follow(_ phase: Phase, _ ready: Waiting.Ready?) -> Next {
     switch phase {
     case .inputs(let transfers):
@@ -217,15 +218,15 @@ final class WorkflowRun: Execution {
     case .outputs(let transfers):
       guard let end = advance(transfers, for: -1) else { return .wait }
       guard let failure = end, failure.outcome == .inputMissing else { return finish(end) }
-      // The transfers say "input" of whatever they are to bring.
+      // The transfers call every file that they bring an "input".
       let reason = failure.reason.without(prefix: "its input").map { "its output" + $0 }
       return finish(StepFailure(.outputMissing, reason ?? failure.reason))
     }
   }
 
-  /// Lets transfers go on. Gives their end, once: `nil` inside is success.
+  /// Lets transfers go on. Gives their end, once, which is `nil` inside if they have succeeded.
   ///
-  /// - Parameter step: the number of the step that they are for; -1: they are for the workflow.
+  /// - Parameter step: the number of the step that the transfers are for; -1 if they are for the workflow.
   private func advance(_ transfers: Transfers, for step: Int) -> StepFailure?? {
     if let interruption {
       transfers.drop()
@@ -240,14 +241,14 @@ final class WorkflowRun: Execution {
     return end
   }
 
-  /// Why nothing more begins, if so.
+  /// The reason why nothing more may begin; `nil` if there is none.
   private var interruption: StepFailure? {
     if isCancelled { return StepFailure(.cancelled, "it was cancelled") }
     if settings.deadline?.hasPassed == true { return StepFailure(.timeout, "\(settings.limit) had passed") }
     return nil
   }
 
-  /// Lets the one descriptor stand for what is waited for now.
+  /// Makes the one descriptor that the host waits with watch what the phases wait for now.
   private func watch() {
     guard readiness.epoll >= 0 else { return }
     for fd in watched { readiness.forget(fd) }
@@ -255,7 +256,7 @@ final class WorkflowRun: Execution {
     for phase in phases {
       if case .step(let run) = phase.wait {
         let fd = run.descriptor()
-        // The system may have no descriptor left: then the host looks again and again.
+        // If the system has no descriptor left for the step, the timer makes the host look again and again.
         if fd < 0 { timer?.stop() }
         watched.append(fd >= 0 ? fd : timer?.fd ?? -1)
       } else {
@@ -273,7 +274,7 @@ final class WorkflowRun: Execution {
     do throws(StepFailure) {
       undeclared = try UndeclaredOutputs(of: resolved, workers, volumes)
       guard restored == 0 else {
-        // The beginning of the run was in another process. Where nothing is known of it, what is there counts.
+        // An earlier process began the run. Outputs of which the state directory says nothing count if they exist.
         if !undeclared.watches.isEmpty {
           undeclared.resume(state?.attempt { (state) throws(StepFailure) in try state.beginning() } ?? [])
         }
@@ -287,7 +288,7 @@ final class WorkflowRun: Execution {
     } catch { return finish(error) }
   }
 
-  /// All steps have succeeded. The run directory has the outputs of the workflow in the end, wherever they were made.
+  /// Collects the outputs of the workflow in the run directory, wherever they were made, when all steps have succeeded.
   private func collect() -> Next {
     guard !resolved.files.outputs.isEmpty else { return finish(nil) }
     do throws(StepFailure) {
@@ -298,17 +299,17 @@ final class WorkflowRun: Execution {
     } catch { return finish(error) }
   }
 
-  /// - Parameter failure: what kept the run from going on, if that is nothing of a step.
+  /// - Parameter failure: the failure that ends the run; `nil` if it is a step's, or if there is none.
   private func finish(_ failure: StepFailure?) -> Next {
     let values = context.snapshot.without(secrets.names).flatMap { secrets.masked($0) }
-    let result = RunResult(
-      steps: reports, total: resolved.steps.count, restored: restored, failure: failure.map { secrets.masked($0) },
+    let run = RunResult(
+      steps: results, total: resolved.steps.count, restored: restored, failure: failure.map { secrets.masked($0) },
       started: started, duration: fws_monotonic() - began, context: values, copies: copies,
       unkept: state?.failure.map { secrets.masked($0) })
-    // Another run may have the state directory as soon as this one is over.
+    // Another run may lock the state directory as soon as this one is over.
     state = nil
-    tell(.runEnded(result))
-    report = Report(result)
+    tell(.runEnded(run))
+    result = ExecResult(run)
     return .end
   }
 
@@ -345,7 +346,7 @@ final class WorkflowRun: Execution {
         task.step, worker: task.worker.cName.string, task.worker.type, plan, context,
         events: queue.isListening ? events : nil, position: position,
         outputs: task.outputs)
-      guard run.report != nil else { return .phase(.run(task, run)) }
+      guard run.result != nil else { return .phase(.run(task, run)) }
       timer?.stop()
       return .phase(.skip(task, run))
     } catch {
@@ -363,10 +364,10 @@ final class WorkflowRun: Execution {
     return (document, values)
   }
 
-  /// Takes what a step has given, if it is over.
+  /// Takes the result of a step if the step is over.
   private func take(_ task: StepTask, _ run: StepRun) -> Next {
-    guard let result = run.result else { return .wait }
-    // The events of the step come before those of what follows.
+    guard let result = run.stepResult else { return .wait }
+    // The events of the step come before the events of whatever follows.
     while let event = run.takeEvent() { queue.append(event) }
     queue.position = run.position
     if let argument = task.step.code.argument {
@@ -394,13 +395,13 @@ final class WorkflowRun: Execution {
     return nextStep()
   }
 
-  /// The commands of a step have succeeded, and its files have not.
+  /// Ends the run at a step whose commands have succeeded, and whose files have not.
   private func fail(_ task: StepTask, _ result: StepResult, _ failure: StepFailure) -> Next {
     keep(result.failed(by: secrets.masked(failure), of: task.step))
     return finish(nil)
   }
 
-  /// A step could not be started.
+  /// Ends the run at a step that could not be started.
   private func refuse(_ step: Step, _ worker: Worker, _ failure: StepFailure) -> Next {
     var end = CommandEnd(failure: failure, started: fws_wall()).masked(by: secrets, of: step)
     if failure.outcome == .cancelled || failure.outcome == .timeout {
@@ -413,21 +414,21 @@ final class WorkflowRun: Execution {
     return finish(nil)
   }
 
-  private func keep(_ result: StepResult) { reports.append(Report(result, isLent: true)) }
+  private func keep(_ result: StepResult) { results.append(ExecResult(result, isLent: true)) }
 
   // MARK: Values
 
-  /// What is secret in the whole run.
+  /// The secrets of the whole run.
   private var secrets: Secrets { settings.secrets }
 
-  /// A step has given a value that another one calls secret.
+  /// Adds the value that a step has given to the secrets, if another step lists its name as secret.
   private func learnSecret() {
-    // Without memory for it the step's value stays unknown to the mask, and there will be no memory for the next step.
+    // If there is no memory to mask the value, there is none for the next step either.
     guard let learnt = try? Secrets(secrets.names, envs: [], [context.snapshot], before: secrets) else { return }
     settings.secrets = learnt
   }
 
-  /// Lets the host see all values, of which there may be many: at the beginning.
+  /// Shows all values to the host at the beginning of the run. There may be many.
   private func publish() {
     guard let hostContext else { return }
     context.snapshot.object.read { object in
@@ -437,7 +438,7 @@ final class WorkflowRun: Execution {
     }
   }
 
-  /// Lets the host see the value that a step has given.
+  /// Shows the value that a step has given to the host.
   private func publish(_ name: String) {
     let values = context.snapshot
     if let value = values[name].flatMap({ JSONValue(keeping: $0) }) {
@@ -447,7 +448,7 @@ final class WorkflowRun: Execution {
 
   // MARK: The state directory
 
-  /// Takes over the steps that a run before has ended, as long as all is as it was.
+  /// Takes over the steps that an earlier run has ended, as long as nothing about them has changed.
   private func resume() {
     guard let state else { return }
     volumes.keepCopies(at: state.copies)

@@ -5,18 +5,18 @@ package import FWExecution
 package import FWModel
 internal import FWSystem
 
-/// What a host says about the run of a workflow.
+/// The options that a host gives for the run of a workflow.
 struct WorkflowOptions {
   static let keys = ["events", "deadline", "state", "volumes"]
 
   var events = RunOptions.Events.chunks
   /// The settings of each step, as the options of a step's run have them.
   var settings = RunSettings()
-  /// Seconds for the whole run.
+  /// The seconds that the whole run may take.
   var deadline: Double?
-  /// The directory that remembers how far the run is.
+  /// The directory that saves how far the run is.
   var state: String?
-  /// The storage volumes of this run, in place of those of the pool.
+  /// The storage volumes of this run, which replace those of the pool.
   var volumes: [VolumeSpec]?
 
   init() {}
@@ -41,7 +41,7 @@ struct WorkflowOptions {
 extension Workflow {
   /// Runs the workflow to its end, without events.
   package func run(_ pool: Pool?, _ context: Context?, basedir: String?, options: UnsafeRawBufferPointer?)
-    throws(FlowError) -> Report?
+    throws(FlowError) -> ExecResult?
   {
     try start(pool, context, basedir: basedir, options: options, isListening: false).wait(timeout: -1)
   }
@@ -49,7 +49,7 @@ extension Workflow {
   /// Starts the workflow.
   ///
   /// - Parameters:
-  ///   - pool: the workers, volumes and functions; `nil`: only the default workers.
+  ///   - pool: the workers, volumes and functions; `nil` for the default workers alone.
   ///   - basedir: the directory of the default volume.
   ///   - text: JSON text of the options.
   ///   - isListening: whether the host may take events.

@@ -2,7 +2,7 @@ internal import FWBase
 internal import FWModel
 
 /// What a function reports of its call.
-struct CallReport {
+struct CallResult {
   static let keys = ["returncode", "started", "exception", "value", "object", "unfit"]
 
   private(set) var returncode: Int32 = 0
@@ -20,7 +20,7 @@ struct CallReport {
   }
 
   init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
-    self = try JSONText.read(text) { (json) throws(ValidationError) in try CallReport(reading: json) }
+    self = try JSONText.read(text) { (json) throws(ValidationError) in try CallResult(reading: json) }
   }
 
   private init(reading json: JSONRef) throws(ValidationError) {
@@ -44,7 +44,7 @@ struct CallReport {
       case "value": self.value = JSONValue(keeping: value)
       case "object": kind = try value.requireString()
       case "unfit": unfit = try value.requireString()
-      default: throw .unknownKey(key, of: "the report of a call", known: CallReport.keys)
+      default: throw .unknownKey(key, of: "the report of a call", known: CallResult.keys)
       }
     }
     returncode = code ?? (exception == nil ? 0 : 1)

@@ -1,23 +1,23 @@
 package import FWBase
 
-/// What happened when a step or a workflow was run, as callers hold it.
+/// What happened when a step or a workflow was run: the one object of a result that a host holds.
 ///
-/// A `Report` is the only object of a result, and holds values. Each of these types has its reason:
+/// `ExecResult` holds values, and each of their types has its reason:
 /// - `CommandEnd` is what the engine of a command says of its end. It knows neither the command's text nor the step.
 /// - `CommandRecord` adds which command of the step that was, and turns it into a returncode and a message.
 /// - `Attempt` is one run of the commands: a step with retries has several.
 /// - `StepResult` and `RunResult` have different facts, and different documents.
-/// - `Report` joins the two, because a handle of the C interface is of one class, which says whether the host has to
-///   release it.
-package final class Report: @unchecked Sendable {
-  // Unchecked: nothing changes after it is made.
+/// - `ExecResult` joins the two, because a handle of the C interface is of one class. It also says whether the host has
+///   to release it.
+package final class ExecResult: @unchecked Sendable {
+  // The conformance is unchecked because nothing changes after `init`.
   package enum Content {
     case step(StepResult)
     case run(RunResult)
   }
 
   package let content: Content
-  /// Whether it belongs to the result of a workflow, which releases it.
+  /// Whether the object belongs to the result of a workflow, which releases it.
   package let isLent: Bool
 
   package init(_ result: StepResult, isLent: Bool = false) {
@@ -44,7 +44,7 @@ package final class Report: @unchecked Sendable {
     }
   }
 
-  /// Says why the step or workflow failed, as C text; `nil`: there is nothing to say.
+  /// Says why the step or workflow failed, as C text; `nil` if there is nothing to say.
   package var message: CText? {
     switch content {
     case .step(let result): return result.message
@@ -59,12 +59,12 @@ package final class Report: @unchecked Sendable {
   }
 
   /// The results of the steps of a workflow that were run; empty for a step.
-  package var steps: [Report] {
+  package var steps: [ExecResult] {
     if case .run(let result) = content { return result.steps }
     return []
   }
 
-  /// Whether output of a stream may be missing, because its end was not seen.
+  /// Whether output of a stream may be missing because its end was not seen.
   package func isIncomplete(_ stream: Stream) -> Bool {
     switch content {
     case .step(let result): return result.last.commands.contains { $0.end.incomplete.contains(stream) }
@@ -79,10 +79,10 @@ package final class Report: @unchecked Sendable {
     }
   }
 
-  /// The bytes that one command wrote, followed by a NUL. They live as long as the report.
+  /// The bytes that one command wrote, followed by a NUL. They live as long as the result.
   package func bytes(of stream: Stream, _ index: Int) -> UnsafeRawBufferPointer? { output(of: stream, index)?.bytes }
 
-  /// How many bytes of one command's output were left out, and at which offset.
+  /// The number of bytes of one command's output that were left out, and the offset at which they are missing.
   package func cut(of stream: Stream, _ index: Int) -> (missing: Int, at: Int)? {
     output(of: stream, index).map { ($0.missing, $0.cut) }
   }

@@ -1,7 +1,8 @@
 package import FWBase
 package import FWModel
 
-/// What the workers of a pool share. Each engine has a resource of its own here, which is made when it is first asked for.
+/// What the workers of a pool share. Each engine has a resource of its own, which is created when it is first asked
+/// for.
 package final class SharedResources: Sendable {
   /// The default variables of the configuration.
   package let variables: KeyValues
@@ -22,7 +23,7 @@ package final class SharedResources: Sendable {
   }
 }
 
-/// Something that all workers of a pool share which use it: idle interpreters, for example.
+/// A resource that several workers of a pool use, such as idle interpreters.
 package protocol SharedResource: AnyObject, Sendable {
   init() throws(FlowError)
 }

@@ -2,7 +2,7 @@ package import FWBase
 package import FWModel
 
 /// The result of a job, as the runner reports it.
-package struct RunnerReport {
+package struct RunnerResult {
   private enum Kind {
     case returned(JSONValue)
     case raised
@@ -15,7 +15,7 @@ package struct RunnerReport {
   private let shown: String
   private(set) var exception: RaisedException?
 
-  /// Gives `nil` if the line is no report, or a part of it is missing or of another type.
+  /// Gives `nil` if the line is no result, or a part of it is missing or of another type.
   init?(_ event: String, _ line: JSONRef, of job: PythonJob) {
     shown = job.shown
     let message = line["message"]?.string
@@ -48,7 +48,7 @@ package struct RunnerReport {
     }
   }
 
-  /// Puts the report into the end of the command.
+  /// Puts the result into the end of the command.
   package func tell(in end: inout CommandEnd) {
     end.outcome = .exited
     end.signal = nil
@@ -86,19 +86,19 @@ package struct RunnerReport {
 
 /// What the runner has said of one job. Each line is checked: a job's own code shares the process with the runner.
 package struct RunnerSpeech {
-  package private(set) var report: RunnerReport?
+  package private(set) var result: RunnerResult?
   package private(set) var progress: CellProgress?
 
   package init() {}
 
   package enum Word {
     case progress(CellProgress)
-    case report
+    case result
     case fault(String)
   }
 
   package mutating func take(_ event: String, _ line: JSONRef, of job: PythonJob) -> Word {
-    guard report == nil else {
+    guard result == nil else {
       return .fault("it sent \(MessageFormat.quoted(event)) after its result")
     }
     if event == "cell", job.kind == .notebook {
@@ -108,11 +108,11 @@ package struct RunnerSpeech {
       progress = next
       return .progress(next)
     }
-    guard let report = RunnerReport(event, line, of: job) else {
+    guard let result = RunnerResult(event, line, of: job) else {
       return .fault("it sent \(MessageFormat.quoted(event)), which is invalid or unexpected here")
     }
-    self.report = report
-    return .report
+    self.result = result
+    return .result
   }
 }
 
@@ -146,7 +146,7 @@ struct RunnerDone {
     self.left = left
   }
 
-  package var isSuccess: Bool { signal == nil && exitCode == 0 }
+  var isSuccess: Bool { signal == nil && exitCode == 0 }
 
   /// How the process ended, for a message about the job.
   var ending: String { signal.map { "was ended by signal \($0)" } ?? "ended with status \(exitCode)" }
