@@ -140,6 +140,24 @@ void wait_for_host(pid_t pid)
         give_up("the process that was measured");
 }
 
+void ask_host(void (*work)(void *argument, void *answer), void *argument, void *answer, size_t size)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        give_up("pipe");
+    pid_t pid = fork_host();
+    if (pid == 0) {
+        work(argument, answer);
+        _exit(write(ends[1], answer, size) == (ssize_t)size ? 0 : 1);
+    }
+    close(ends[1]);
+    ssize_t count = read(ends[0], answer, size);
+    close(ends[0]);
+    wait_for_host(pid);
+    if (count != (ssize_t)size)
+        give_up("the answer of a process");
+}
+
 void allow_descriptors(void)
 {
     struct rlimit limits;
@@ -166,32 +184,32 @@ void stop_clock(void)
     stopped_at = seconds_now();
 }
 
+struct work {
+    void (*work)(void *);
+    void *argument;
+};
+
+static void measure_cost(void *argument, void *answer)
+{
+    const struct work *work = argument;
+    struct cost cost;
+    /* A forked process begins with a peak that is what it has resident. */
+    resident_before = status_bytes("VmRSS:");
+    double start = seconds_now();
+    work->work(work->argument);
+    cost.seconds = (stopped_at > 0 ? stopped_at : seconds_now()) - start;
+    cost.peak = status_bytes("VmHWM:") - resident_before;
+    cost.kept = resident_kept;
+    /* The kernel counts pages in batches of each processor, so the peak may be a little below what is kept. */
+    if (cost.peak < cost.kept)
+        cost.peak = cost.kept;
+    memcpy(answer, &cost, sizeof cost);
+}
+
 static struct cost cost_in_child(void (*work)(void *), void *argument)
 {
     struct cost cost;
-    int ends[2];
-    if (pipe(ends) != 0)
-        give_up("pipe");
-    pid_t pid = fork_host();
-    if (pid == 0) {
-        /* A forked process begins with a peak that is what it has resident. */
-        resident_before = status_bytes("VmRSS:");
-        double start = seconds_now();
-        work(argument);
-        cost.seconds = (stopped_at > 0 ? stopped_at : seconds_now()) - start;
-        cost.peak = status_bytes("VmHWM:") - resident_before;
-        cost.kept = resident_kept;
-        /* The kernel counts pages in batches of each processor: the two may be a little apart. */
-        if (cost.peak < cost.kept)
-            cost.peak = cost.kept;
-        _exit(write(ends[1], &cost, sizeof cost) == sizeof cost ? 0 : 1);
-    }
-    close(ends[1]);
-    ssize_t count = read(ends[0], &cost, sizeof cost);
-    close(ends[0]);
-    wait_for_host(pid);
-    if (count != sizeof cost)
-        give_up("the costs of a process");
+    ask_host(measure_cost, &(struct work){work, argument}, &cost, sizeof cost);
     return cost;
 }
 

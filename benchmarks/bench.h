@@ -22,6 +22,9 @@ pid_t fork_host(void);
 /* Waits for such a child, which must end with status 0. */
 void wait_for_host(pid_t pid);
 
+/* Runs `work` in a child of fork_host(), and gets the `size` bytes that it writes to `answer`. */
+void ask_host(void (*work)(void *argument, void *answer), void *argument, void *answer, size_t size);
+
 /* A login allows 1,024 descriptors; many steps at once take more. */
 void allow_descriptors(void);
 

@@ -106,17 +106,12 @@ static void ours(void *argument)
 {
     const struct question *question = argument;
     char json[PATH_MAX + 256];
-    fw_worker *worker;
-    fw_step *step;
+    fw_worker *worker = make_worker();
+    fw_step *step = make_step(question->command);
     fw_exec *exec;
     fw_result *result;
     fw_error *error;
     size_t lines = 0, out, err;
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &worker, &error),
-         error);
-    snprintf(json, sizeof json, "{\"name\": \"capture\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
-             question->command);
-    need(fw_step_create(json, FW_ZERO_TERMINATED, &step, &error), error);
     snprintf(json, sizeof json, question->options, question->directory);
 
     need(fw_exec_start(worker, step, NULL, ".", json, FW_ZERO_TERMINATED, &exec, &error), error);

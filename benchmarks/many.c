@@ -33,14 +33,8 @@ struct question {
 
 static void prepare(struct question *question, const char *command)
 {
-    char json[256];
-    fw_error *error;
-    snprintf(json, sizeof json, "{\"name\": \"many\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
-             command);
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &question->worker,
-                          &error),
-         error);
-    need(fw_step_create(json, FW_ZERO_TERMINATED, &question->step, &error), error);
+    question->worker = make_worker();
+    question->step = make_step(command);
 }
 
 static void release(struct question *question)

@@ -151,7 +151,7 @@ def timed(work: Callable[[], None], pause: float = 0) -> Callable[[], float]:
 
 
 def measure(rundir: str, rounds: int) -> None:
-    firsts = alternate(
+    firsts = bench.alternate(
         {
             "flowserv-core": lambda: first_in_process("theirs", rundir),
             "ours": lambda: first_in_process("ours", rundir),
@@ -169,17 +169,6 @@ def measure(rundir: str, rounds: int) -> None:
     print_figures("notebooks: the following ones, back to back", following, TARGET_FOLLOWING)
     paused = {"flowserv-core": following["flowserv-core"], "ours": [timed(ours, PAUSE)() for _ in range(rounds)]}
     print_figures("notebooks: the following ones, with a pause before each", paused, TARGET_FOLLOWING)
-
-
-def alternate(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Gives all their turns, in an order that is turned round in every second round, after one that does not count."""
-    costs: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(rounds + 1):
-        for name in sides if number % 2 == 0 else reversed(sides):
-            seconds = sides[name]()
-            if number > 0:
-                costs[name].append(seconds)
-    return costs
 
 
 def print_figures(question: str, costs: dict[str, list[float]], target: float) -> None:

@@ -30,14 +30,8 @@ struct question {
 
 static void prepare(struct question *question)
 {
-    char json[256];
-    fw_error *error;
-    snprintf(json, sizeof json, "{\"name\": \"step\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
-             question->command);
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &question->worker,
-                          &error),
-         error);
-    need(fw_step_create(json, FW_ZERO_TERMINATED, &question->step, &error), error);
+    question->worker = make_worker();
+    question->step = make_step(question->command);
 }
 
 static void release(struct question *question)

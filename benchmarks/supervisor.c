@@ -54,16 +54,11 @@ static void print_ways(size_t megabytes, const char *words, const struct rounds 
 static void ask(size_t megabytes)
 {
     struct host host;
-    fw_error *error;
     struct rounds care = {0}, library = {0}, decision = {0};
-    char json[128];
     if (megabytes > 0 && !hold_memory(megabytes))
         return;
-    snprintf(json, sizeof json,
-             "{\"name\": \"supervisor\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}", command);
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &host.worker, &error),
-         error);
-    need(fw_step_create(json, FW_ZERO_TERMINATED, &host.step, &error), error);
+    host.worker = make_worker();
+    host.step = make_step(command);
     for (int way = 0; way < ways; way++)
         run_round(&host, way);
     for (int round = 0; round < rounds_of_a_question; round++) {

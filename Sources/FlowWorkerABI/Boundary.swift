@@ -5,6 +5,9 @@ internal import Glibc
 
 /// What every entry point is built from: arguments are checked, outputs are set in every case, and
 /// what the engine throws becomes a status and an error. Nothing here traps on what a caller passes.
+///
+/// The files Entry+….swift repeat signatures and first lines, because each entry point is written out as the header has it,
+/// and the compiler compares the two.
 
 /// An object that callers hold by a pointer.
 enum Handle {

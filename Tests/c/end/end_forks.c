@@ -47,12 +47,21 @@ static json_t *grace(double seconds)
     return json_pack("{s:{s:f}}", "options", "grace", seconds);
 }
 
-static void chain_that_is_left(void)
+/** Runs a command that starts processes in the background, and that ends with status 3 when the file "there" is made. */
+static fw_result *leave(double seconds, const char *start)
 {
+    char command[200];
+    snprintf(command, sizeof command, "%s until test -e there; do sleep 0.01; done; exit 3", start);
     remove_file("there");
-    fw_result *result = RUN_WITH(grace(0.2), "$$self chain & until test -e there; do sleep 0.01; done; exit 3");
+    fw_result *result = RUN_WITH(grace(seconds), command);
     CHECK_NOBODY();
     CHECK_EXITED(result, 3);
+    return result;
+}
+
+static void chain_that_is_left(void)
+{
+    fw_result *result = leave(0.2, "$$self chain &");
     json_t *ended = run_command_member(result, 0, "is_ended");
     CHECK(json_is_true(ended));
     json_decref(ended);
@@ -63,23 +72,14 @@ static void chain_that_is_cancelled(void)
 {
     remove_file("there");
     fw_exec *exec = BEGIN_WITH(grace(0.2), "$$self chain & $$self chain & exec sleep 100000");
-    while (!has_file("there"))
-        a_moment();
-    fw_exec_cancel(exec);
-    fw_result *result = finish_step(exec);
-    CHECK_NOBODY();
-    CHECK_ENDED(result, FW_CANCELLED, "TERM");
+    fw_result *result = cancel_when_there(exec);
     fw_result_free(result);
 }
 
 /** Processes that come to us only when their own init has been killed; and a namespace. */
 static void inits(void)
 {
-    remove_file("there");
-    fw_result *result = RUN_WITH(grace(0.2), "$$self reaper & $$self reaper &"
-                                             " until test -e there; do sleep 0.01; done; exit 3");
-    CHECK_NOBODY();
-    CHECK_EXITED(result, 3);
+    fw_result *result = leave(0.2, "$$self reaper & $$self reaper &");
     fw_result_free(result);
 
     result = RUN("unshare -pf true");
@@ -89,12 +89,7 @@ static void inits(void)
         check_skip("this system gives no process namespace");
         return;
     }
-    remove_file("there");
-    result = RUN_WITH(grace(0.2), "unshare -pf sh -c 'setsid sleep 100000 & : > there; wait' &"
-                                  " until test -e there; do sleep 0.01; done; exit 3");
-    CHECK_NOBODY();
-    CHECK_EXITED(result, 3);
-    fw_result_free(result);
+    fw_result_free(leave(0.2, "unshare -pf sh -c 'setsid sleep 100000 & : > there; wait' &"));
 }
 
 /** A chain of programs, slower and with one more process at a time. */
@@ -117,12 +112,7 @@ static void born_after_term(void)
     write_file("born", "echo $$ >> born-pids; trap '' TERM; exec sleep 100000");
     remove_file("there");
     fw_exec *exec = BEGIN_WITH(grace(1), "setsid sh daemon & exec sleep 100000");
-    while (!has_file("there"))
-        a_moment();
-    fw_exec_cancel(exec);
-    fw_result *result = finish_step(exec);
-    CHECK_NOBODY();
-    CHECK_ENDED(result, FW_CANCELLED, "TERM");
+    fw_result *result = cancel_when_there(exec);
     CHECK(read_pids("born-pids", NULL, 0) > 0);
     fw_result_free(result);
 }
@@ -133,10 +123,7 @@ static void reborn_after_term(void)
     write_file("phoenix", "trap 'setsid sh phoenix & exit' TERM\n"
                           ": >> there\n"
                           "while :; do sleep 0.01; done");
-    remove_file("there");
-    fw_result *result = RUN_WITH(grace(0.5), "sh phoenix & until test -e there; do sleep 0.01; done; exit 3");
-    CHECK_NOBODY();
-    CHECK_EXITED(result, 3);
+    fw_result *result = leave(0.5, "sh phoenix &");
     fw_result_free(result);
 }
 

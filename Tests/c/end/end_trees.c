@@ -97,12 +97,7 @@ static void ended_by_a_cancel(const struct tree *tree)
     char command[100];
     snprintf(command, sizeof command, ". ./tree; sh ready %d; : > there; exec sleep 100000", tree->count);
     fw_exec *exec = begin(tree, 0, command);
-    while (!has_file("there"))
-        a_moment();
-    fw_exec_cancel(exec);
-    fw_result *result = finish_step(exec);
-    CHECK_NOBODY();
-    CHECK_ENDED(result, FW_CANCELLED, "TERM");
+    fw_result *result = cancel_when_there(exec);
     check_told(result, tree, tree->count);
     fw_result_free(result);
 }

@@ -89,12 +89,10 @@ static void run_at_once(void)
     fw_exec *steps[AT_ONCE];
     for (int i = 0; i < AT_ONCE; i++)
         steps[i] = library_start(&library, "until test -e go; do sleep 0.05; done; exit 4", check_dir());
-    char *go = check_path("go");
-    close(creat(go, 0600));
+    write_file("go", "");
     for (int i = 0; i < AT_ONCE; i++)
         end_step(steps[i], FW_EXITED, 4);
-    unlink(go);
-    free(go);
+    remove_file("go");
 }
 
 static int host(bool has_own_signals)
@@ -130,34 +128,17 @@ static int host(bool has_own_signals)
     return check_done();
 }
 
-/** This program again, because the runtime looks at the environment once. */
-static void host_with(const char *name, const char *value, const char *how)
-{
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        if (name != NULL)
-            setenv(name, value, 1);
-        execl("/proc/self/exe", "host_unchanged", how, (char *)NULL);
-        _exit(127);
-    }
-    int status = -1;
-    REQUIRE(pid > 0 && waitpid(pid, &status, 0) == pid);
-    if (!CHECK_INT(status, 0))
-        fprintf(stderr, "    with %s=%s, %s\n", name ? name : "", value ? value : "", how);
-}
-
 int main(int count, char **arguments)
 {
     REQUIRE(getenv("CHECK_LIBRARY") != NULL);
     if (count > 1)
         return host(strcmp(arguments[1], "own signals") == 0);
-    host_with(NULL, NULL, "plain");
-    host_with(NULL, NULL, "own signals");
+    run_again_with(NULL, NULL, "plain");
+    run_again_with(NULL, NULL, "own signals");
     const char *toolchain = getenv("CHECK_SWIFT_ROOT");
     if (toolchain != NULL) {
-        host_with("SWIFT_ROOT", toolchain, "plain");
-        host_with("SWIFT_ROOT", toolchain, "own signals");
+        run_again_with("SWIFT_ROOT", toolchain, "plain");
+        run_again_with("SWIFT_ROOT", toolchain, "own signals");
     }
     return check_done();
 }

@@ -48,7 +48,7 @@ static void has_none(const fw_result *result, size_t command, fw_stream stream)
 }
 
 /** The stream is in a file that has exactly these bytes, and belongs to the host alone. */
-static void has_file(const fw_result *result, size_t command, fw_stream stream, const char *want, size_t length)
+static void is_spilled(const fw_result *result, size_t command, fw_stream stream, const char *want, size_t length)
 {
     json_t *file = run_command_member(result, command, member_name(stream, "file"));
     const char *path = json_string_value(file);
@@ -96,15 +96,15 @@ static void whole_files(void)
             CHECK_OUTPUT(result, FW_STDOUT, out - 1, want);
             continue;
         }
-        has_file(result, i, FW_STDOUT, want, length);
+        is_spilled(result, i, FW_STDOUT, want, length);
         CHECK(got_length == LIMIT && memcmp(got, want, LIMIT / 2) == 0 &&
               memcmp(got + LIMIT / 2, want + length - LIMIT / 2, LIMIT / 2) == 0);
     }
     has_none(result, 0, FW_STDERR);
     has_none(result, 1, FW_STDERR);
-    has_file(result, 2, FW_STDERR, fw_result_output(whole, FW_STDERR, 0, NULL), 1288895);
+    is_spilled(result, 2, FW_STDERR, fw_result_output(whole, FW_STDERR, 0, NULL), 1288895);
     const char *errors = fw_result_output(whole, FW_STDERR, 1, &length);
-    has_file(result, 3, FW_STDERR, errors, length);
+    is_spilled(result, 3, FW_STDERR, errors, length);
     /* Four streams were long, and there is nothing else. */
     CHECK_INT(files(), 4);
     fw_result_free(result);
@@ -125,7 +125,7 @@ static void only_when_longer(void)
     result = RUN_WITH(spills(LIMIT), LETTERS("1001"));
     char want[LIMIT + 1];
     memset(want, 'a', sizeof want);
-    has_file(result, 0, FW_STDOUT, want, sizeof want);
+    is_spilled(result, 0, FW_STDOUT, want, sizeof want);
     CHECK_INT(files(), 1);
     fw_result_free(result);
 }
@@ -138,7 +138,7 @@ static void of_the_host(mode_t mask)
     mode_t before = umask(mask);
     fw_result *result = RUN_WITH(spills(LIMIT), LETTERS("3000"));
     umask(before);
-    has_file(result, 0, FW_STDOUT, want, sizeof want);
+    is_spilled(result, 0, FW_STDOUT, want, sizeof want);
     CHECK_INT(files(), 1);
     fw_result_free(result);
 }

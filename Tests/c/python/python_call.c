@@ -224,10 +224,7 @@ static void no_interpreter(void)
 
 int main(void)
 {
-    char *path = check_path("mod.py");
-    FILE *file = fopen(path, "we");
-    REQUIRE(file != NULL && fputs(module, file) >= 0 && fclose(file) == 0);
-    free(path);
+    write_file("mod.py", module);
     fw_pool *pool = check_pool("[]");
     called(pool);
     failures(pool);

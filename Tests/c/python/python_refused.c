@@ -101,10 +101,7 @@ static void without_processes(void)
 
 int main(void)
 {
-    char *path = check_path("mod.py");
-    FILE *file = fopen(path, "we");
-    REQUIRE(file != NULL && fputs(module, file) >= 0 && fclose(file) == 0);
-    free(path);
+    write_file("mod.py", module);
     in_child(closed, "closed");
     in_child(without_subreaper, "without_subreaper");
     in_child(without_processes, "without_processes");

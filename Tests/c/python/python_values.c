@@ -148,10 +148,7 @@ static void nested(fw_pool *pool)
 
 int main(void)
 {
-    char *path = check_path("values.py");
-    FILE *file = fopen(path, "we");
-    REQUIRE(file != NULL && fputs(module, file) >= 0 && fclose(file) == 0);
-    free(path);
+    write_file("values.py", module);
     fw_pool *pool = check_pool("[]");
     fw_result *result = function_call(pool, "values.where", NULL, NULL, NULL);
     json_t *before = function_fact(result, "value");

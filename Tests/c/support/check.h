@@ -198,6 +198,30 @@ static inline int check_done(void)
     return check_status();
 }
 
+/** Writes a text to a file of check_dir(). */
+static inline void write_file(const char *name, const char *text)
+{
+    char *path = check_path(name);
+    FILE *file = fopen(path, "we");
+    REQUIRE(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+    free(path);
+}
+
+static inline bool has_file(const char *name)
+{
+    char *path = check_path(name);
+    bool has = access(path, F_OK) == 0;
+    free(path);
+    return has;
+}
+
+static inline void remove_file(const char *name)
+{
+    char *path = check_path(name);
+    unlink(path);
+    free(path);
+}
+
 /** How often to do something: `plain` times, or fewer under a tool that makes the
  *  program many times slower. run.sh says in CHECK_UNDER which one that is. */
 static inline int check_times(int plain, int under_a_tool)

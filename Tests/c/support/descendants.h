@@ -22,32 +22,6 @@
 #define BEGIN(...) begin_step(NULL, (const char *const[]){__VA_ARGS__, NULL})
 #define BEGIN_WITH(members, ...) begin_step((members), (const char *const[]){__VA_ARGS__, NULL})
 
-/* ------------------------------------------------------------------ files -- */
-
-/** A small file in check_dir(), such as a script. Here `$` is only `$`. */
-static inline void write_file(const char *name, const char *text)
-{
-    char *path = check_path(name);
-    FILE *file = fopen(path, "we");
-    REQUIRE(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
-    free(path);
-}
-
-static inline bool has_file(const char *name)
-{
-    char *path = check_path(name);
-    bool has = access(path, F_OK) == 0;
-    free(path);
-    return has;
-}
-
-static inline void remove_file(const char *name)
-{
-    char *path = check_path(name);
-    unlink(path);
-    free(path);
-}
-
 /** Reads numbers, one a line, from a file in check_dir(); gives how many there are. */
 static inline int read_pids(const char *name, long *pids, int room)
 {
@@ -260,6 +234,19 @@ static inline void check_ended(const fw_result *result, fw_outcome outcome, cons
         free(text);
     }
     json_decref(all);
+}
+
+/** Cancels a step as soon as its command has made the file "there", and returns the result. No process may be left, and
+ *  the last command must have ended on TERM. */
+static inline fw_result *cancel_when_there(fw_exec *exec)
+{
+    while (!has_file("there"))
+        a_moment();
+    fw_exec_cancel(exec);
+    fw_result *result = finish_step(exec);
+    CHECK_NOBODY();
+    CHECK_ENDED(result, FW_CANCELLED, "TERM");
+    return result;
 }
 
 /** A process that does `body`, and that is this program's only as long as this lives. */

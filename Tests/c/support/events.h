@@ -226,6 +226,30 @@ static inline bool check_shape(const struct events *events, const char *want, co
     return same;
 }
 
+/** Checks the numbers, times and attempts of a step's events, and passes the JSON of each event FW_EVENT_RETRY with the
+ *  number of the attempt that failed to `check`; returns how many attempts there were. */
+static inline int check_attempts(const struct events *all, void (*check)(int attempt, json_t *json))
+{
+    int attempt = 1;
+    double last = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        const fw_event *event = all->list[i];
+        CHECK_INT(fw_event_sequence(event), i + 1);
+        CHECK(fw_event_time(event) >= last);
+        last = fw_event_time(event);
+        CHECK_INT(fw_event_attempt(event), attempt);
+        if (fw_event_kind(event) != FW_EVENT_RETRY)
+            continue;
+        CHECK_INT(fw_event_command(event), -1);
+        json_t *json = event_json(event);
+        CHECK_INT(json_integer_value(json_object_get(json, "attempt")), attempt);
+        check(attempt, json);
+        json_decref(json);
+        attempt++;
+    }
+    return attempt;
+}
+
 /* -------------------------------------------------------------------- end -- */
 
 /** Waits for the result. */

@@ -147,4 +147,17 @@ static inline json_int_t run_command_int(const fw_result *result, size_t index, 
     return value;
 }
 
+/** A step whose limits are too small even for its shell has failed with a message and without output, and the next step
+ *  succeeds. Frees the result. */
+static inline void check_failed_at_start(fw_result *result)
+{
+    CHECK(fw_result_returncode(result) != 0);
+    CHECK(fw_result_message(result) != NULL);
+    CHECK_INT(fw_result_output_count(result, FW_STDOUT), 0);
+    fw_result_free(result);
+    result = RUN("echo next");
+    CHECK_EXITED(result, 0);
+    fw_result_free(result);
+}
+
 #endif

@@ -6,14 +6,10 @@
 
 int main(void)
 {
-    char place[4096], config[8192], path[4200];
+    char place[4096], config[8192];
     snprintf(place, sizeof place, "%s/volume", check_dir());
     CHECK_INT(mkdir(place, 0777), 0);
-    snprintf(path, sizeof path, "%s/in.txt", place);
-    FILE *file = fopen(path, "w");
-    REQUIRE(file != NULL);
-    fputs("from the volume\n", file);
-    fclose(file);
+    write_file("volume/in.txt", "from the volume\n");
     snprintf(config, sizeof config,
              "{\"volumes\": [{\"name\": \"v\", \"type\": \"fs\", \"args\": {\"basedir\": \"%s\"}, \"files\": "
              "[\"in.txt\"]}]}",

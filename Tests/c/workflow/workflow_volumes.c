@@ -22,11 +22,9 @@ static char *directory(const char *name)
 {
     char *path = check_path(name);
     REQUIRE(mkdir(path, 0777) == 0);
-    char *file_path = NULL;
-    REQUIRE(asprintf(&file_path, "%s/mod.py", path) > 0);
-    FILE *file = fopen(file_path, "we");
-    REQUIRE(file != NULL && fputs(module, file) >= 0 && fclose(file) == 0);
-    free(file_path);
+    char file[64];
+    snprintf(file, sizeof file, "%s/mod.py", name);
+    write_file(file, module);
     return path;
 }
 

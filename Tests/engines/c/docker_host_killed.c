@@ -24,7 +24,7 @@ static void host(void)
         box_await(execs[i], "ready\n");
     /* And one that has ended. */
     fw_result_free(BOX(in_container(kind, NULL), "true"));
-    write_text("ready", "ready\n");
+    write_file("ready", "ready\n");
     while (!is_there("end"))
         a_moment();
     if (ends_how == 0)
@@ -44,7 +44,7 @@ static void ends(int how)
     char *ready = check_path("ready"), *end = check_path("end");
     free(wait_for_line(ready));
     CHECK(engine_count(engine_host(), pid) >= STEPS);
-    write_text("end", "\n");
+    write_file("end", "\n");
     if (how != 0)
         kill(pid, how);
     int status = 0;
@@ -124,7 +124,7 @@ static void uses_it(void)
 static void tells_label(void)
 {
     char *label = own_label(private_host);
-    write_text("label", label);
+    write_file("label", label);
     free(label);
 }
 

@@ -131,8 +131,8 @@ int main(void)
     engine_host();
     make_directory("outside");
     make_directory("data");
-    write_text("outside/file", "file\n");
-    write_text("data/in", "in\n");
+    write_file("outside/file", "file\n");
+    write_file("data/in", "in\n");
     for (int i = 0; i < 2; i++) {
         limits(box_kinds[i]);
         mounts(box_kinds[i]);

@@ -109,8 +109,8 @@ static void no_image(const char *kind)
 int main(void)
 {
     engine_host();
-    write_text("text", "text\n");
-    write_text("broken", "#!/no/such/interpreter\n");
+    write_file("text", "text\n");
+    write_file("broken", "#!/no/such/interpreter\n");
     char *broken = check_path("broken");
     chmod(broken, 0755);
     free(broken);

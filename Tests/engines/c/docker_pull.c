@@ -129,7 +129,7 @@ static void write_helper(const char *text)
 {
     char *place = check_path("bin"), *path = check_path("bin/docker-credential-fwtest");
     mkdir(place, 0755);
-    write_text("bin/docker-credential-fwtest", text);
+    write_file("bin/docker-credential-fwtest", text);
     REQUIRE(chmod(path, 0755) == 0);
     if (strstr(getenv("PATH"), place) == NULL) {
         char *longer = NULL;
@@ -191,7 +191,7 @@ static void broken_helpers(void)
 static void broken_configuration(void)
 {
     docker_config("broken", json_object());
-    write_text("broken/config.json", "{\"auths\": ");
+    write_file("broken/config.json", "{\"auths\": ");
     fw_result *result = run(image, NULL, "true");
     CHECK_ENDED(result, FW_SPAWN_FAILED, 1);
     CHECK_MESSAGE(result, "config.json", "cannot be read");

@@ -44,7 +44,7 @@ static void system_names(void)
         char file[64];
         make_directory(names[i]);
         snprintf(file, sizeof file, "%s/is-mine", names[i]);
-        write_text(file, names[i]);
+        write_file(file, names[i]);
     }
     fw_result *result = BOX(NULL, "sh -c 'ls -d /*/is-mine; ls */is-mine | wc -l'");
     CHECK_EXITED(result, 0);
@@ -59,8 +59,8 @@ static void strange_names(void)
 {
     make_directory("with space, comma:colon=");
     make_directory("\xc3\xbc");
-    write_text("\xc3\xbc/file", "u\n");
-    write_text("with space, comma:colon=/file", "s\n");
+    write_file("\xc3\xbc/file", "u\n");
+    write_file("with space, comma:colon=/file", "s\n");
     fw_result *result = BOX(NULL, "cat '/with space, comma:colon=/file' /\xc3\xbc/file");
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "s\nu\n");
@@ -104,18 +104,18 @@ static void places(void)
 int main(void)
 {
     engine_host();
-    write_text("top", "top\n");
+    write_file("top", "top\n");
     const char *const names[] = {"data", "etc", "tmp", ".hidden"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         make_directory(names[i]);
-    write_text("data/in", "in\n");
-    write_text("etc/mine", "etc\n");
-    write_text("tmp/mine", "tmp\n");
+    write_file("data/in", "in\n");
+    write_file("etc/mine", "etc\n");
+    write_file("tmp/mine", "tmp\n");
     for (int i = 0; i < 2; i++)
         files(box_kinds[i]);
     char *link = check_path("link"), *elsewhere = check_path("data/elsewhere");
     REQUIRE(mkdir(elsewhere, 0777) == 0 && symlink(elsewhere, link) == 0);
-    write_text("data/elsewhere/secret", "secret\n");
+    write_file("data/elsewhere/secret", "secret\n");
     for (int i = 0; i < 2; i++)
         links(box_kinds[i]);
     free(elsewhere);

@@ -145,7 +145,7 @@ int main(void)
     tls = engine_variable("FW_TEST_DOCKER_TLS");
     certificates = engine_variable("FW_TEST_TLS_DIR");
     const char *two = engine_variable("FW_TEST_DOCKER_TWO");
-    write_text("here", "here\n");
+    write_file("here", "here\n");
     refused_without_files();
     works(like_json("{'host': '%s', 'shared_files': true}", tcp), tcp);
     ends_over_tcp(tcp, engine_host(), "");
