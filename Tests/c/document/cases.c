@@ -1,7 +1,7 @@
-/* Each folder of Tests/cases is a document: valid/KIND/CASE/input.json is accepted, and
- * invalid/KIND/CASE/input.json is refused with exactly what CASE/error says: code, JSON pointer
- * ("-" where there is none), line, column and message, a line each. KIND is config, worker, step,
- * context or workflow. A new case needs no code. Run with `show` and the path of an input to see its error. */
+/* Every document in Tests/cases is accepted or refused as its folder says. valid/KIND/CASE/input.json is accepted;
+ * invalid/KIND/CASE/input.json is refused with the error in CASE/error, which has one line each for the code, the
+ * JSON pointer ("-" if there is none), the line, the column and the message. KIND is config, worker, step, context or
+ * workflow. A new case needs no code. `show PATH` prints the error of an input. */
 #include "check.h"
 
 #include <dirent.h>

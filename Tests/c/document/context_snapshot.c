@@ -1,4 +1,4 @@
-/* A step that is running keeps the values with which it was started. */
+/* A running step uses the context values that were set when it was started, even if the host changes them meanwhile. */
 #include "processes.h"
 #include "run.h"
 

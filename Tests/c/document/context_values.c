@@ -1,4 +1,4 @@
-/* A context keeps JSON values by name: any value, in the order in which they came. */
+/* A context stores JSON values of every type by name, and lists them in the order in which they were first set. */
 #include "check.h"
 
 static fw_context *context;

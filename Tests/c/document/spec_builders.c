@@ -1,5 +1,5 @@
-/* The builders make specifications as flowServ's functions of the same names do, and the library
- * takes every one of them. */
+/* The builders fw_spec_…() write the same specifications as flowServ's functions of the same names, and the library
+ * accepts each of them. */
 #include "check.h"
 
 static char *json;

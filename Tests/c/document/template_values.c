@@ -1,5 +1,5 @@
-/* What placeholders become: the worker's variable, else the context's value, else the name; and
- * how values of each type are shown. */
+/* A placeholder becomes the worker's variable of this name, else the context's value, else the name itself. Values of
+ * each JSON type have their documented text. */
 #include "run.h"
 
 static const struct {

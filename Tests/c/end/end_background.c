@@ -1,9 +1,9 @@
 /*
- * `background` is about all processes that a command leaves running, also those in sessions of
- * their own and those of a daemon: `kill` ends them, `wait` waits for them and keeps what they
- * write, and a timeout or a cancel ends a step that waits for them.
+ * The option `background` covers all processes that a command leaves running, including those in other sessions and
+ * daemons. `kill` ends them. `wait` waits for them and keeps their output; a timeout or a cancel also ends a step that
+ * is waiting for them.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

@@ -1,9 +1,9 @@
 /*
- * fw_exec_cancel() ends a step as a timeout does, and its outcome is `cancelled`, however its
- * command ends. What it wrote is kept; no further command begins; what had ended stays as it
- * ended. Cancelling does not wait, and may be done again, by any thread, and to anything.
+ * fw_exec_cancel() ends a step in the same way as a timeout, and the outcome is `cancelled` however the command ends.
+ * The output up to then is in the result, no further command starts, and a step that has already ended keeps its
+ * result. The call does not wait; any thread may make it, any number of times.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

@@ -1,9 +1,9 @@
 /*
- * Processes that keep forking and ending, so that no list of them is ever true, are ended like
- * others: when the command has ended by itself, and when it is cancelled. So are those that
- * are born only when TERM comes.
+ * Processes that fork and exit all the time, so that every list of them is out of date at once, are ended like others:
+ * after the command has ended by itself, and after a cancel. Processes that start only in reaction to TERM are ended,
+ * too.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 
@@ -47,7 +47,7 @@ static json_t *grace(double seconds)
     return json_pack("{s:{s:f}}", "options", "grace", seconds);
 }
 
-/** Runs a command that starts processes in the background, and that ends with status 3 when the file "there" is made. */
+/** Runs a command that starts processes and ends with status 3 as soon as the file "there" exists. */
 static fw_result *leave(double seconds, const char *start)
 {
     char command[200];

@@ -1,9 +1,8 @@
 /*
- * An exec that is freed before its step has ended ends it: its processes go, also those that
- * ignore TERM and those in sessions of their own, and nobody has to wait for that. Other steps of
- * the same host go on.
+ * fw_exec_free() ends a step that is running, including processes that ignore TERM and processes in other sessions, and
+ * the caller does not wait for that. Other steps of the host continue.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

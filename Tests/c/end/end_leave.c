@@ -1,9 +1,8 @@
 /*
- * With `background` `leave`, what a command leaves running runs on: after the step, after its exec
- * and its worker are freed, and after the host has ended, even if that is killed. The result says
- * that it is there. Whoever wants to end it, can.
+ * With `background` `leave`, processes that a command leaves running survive the step, the exec, the worker and the
+ * host, even if the host is killed. The result lists them, and anybody can still end them.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

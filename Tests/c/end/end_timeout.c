@@ -1,9 +1,9 @@
 /*
- * A step that runs longer than its timeout gets TERM and, after the grace, KILL; when the result is
- * there, it is gone. However it ends then, the outcome is `timeout` and the returncode is not 0.
- * What it wrote before is in the result.
+ * A step that exceeds its timeout gets TERM and, after the grace period, KILL; when the result arrives, no process is
+ * left. The outcome is `timeout` and the returncode is not 0, however the command ends. The output up to then is in the
+ * result.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

@@ -1,8 +1,8 @@
 /*
- * A timeout is for all commands of a step together, and the one that runs when it has passed is the
- * last. The run's own timeout wins over the step's, and that over the worker's.
+ * A timeout limits all commands of a step together, and no further command starts after it has passed. The timeout of
+ * the run wins over the step's, which wins over the worker's.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

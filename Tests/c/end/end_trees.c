@@ -1,9 +1,9 @@
 /*
- * Nothing of a command is left when the call returns, whatever its processes have become - in the
- * background, in sessions of their own, daemons, stopped, deaf to TERM - and whether it ended by
- * itself, by a timeout or by a cancel. The result names each that was ended, and by what.
+ * When the result arrives, no process of the command is left: none in the background, in another session, stopped, or
+ * ignoring TERM, and no daemon. This holds after an ordinary end, a timeout and a cancel. The result names each process
+ * that was ended, and the signal that ended it.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

@@ -1,5 +1,5 @@
-/* The JSON of each kind of event has the keys of docs/documents.md and, in this version, no others;
- * it agrees with what the functions say, and with the result. */
+/* The JSON of each kind of event has exactly the keys of docs/documents.md, and agrees with the functions
+ * fw_event_…() and with the result. */
 #include "events.h"
 
 #define COMMON "event sequence time attempt command "

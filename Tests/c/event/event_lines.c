@@ -1,5 +1,5 @@
-/* With `events` `lines` each event is one line of text without its end, which is LF or CR LF; what
- * follows the last end is a line too. */
+/* With `events` `lines`, each event of output is one line without its LF or CR LF. Text after the last line end is a
+ * line, too. */
 #include "events.h"
 
 #include <stdarg.h>

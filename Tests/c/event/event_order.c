@@ -1,5 +1,5 @@
-/* The events of a step: one when it starts, for each command that it started, that it wrote, that
- * it ended, one when the step ends. They are numbered from 1, and their times do not run backwards. */
+/* The events of a step come in order: its start; for each command the start, the output and the end; its end. They
+ * are numbered from 1, and their times never decrease. */
 #include "events.h"
 
 #include <time.h>

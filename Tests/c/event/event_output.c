@@ -1,5 +1,5 @@
-/* Put together, the output of the events is the output of the result, byte for byte: for both
- * streams, for each command, with NULs, and when it is large. */
+/* The output in the events, joined, equals the output in the result byte for byte: for both streams, for each
+ * command, with NUL bytes, and for large output. */
 #include "events.h"
 
 /** Events and result agree. Gives how many bytes both streams have over all commands. */

@@ -1,5 +1,5 @@
-/* A step that is tried again: the events of each attempt have its number, one event between two
- * attempts says why, and numbers and times go on over all of them. */
+/* The events of a step with `retries` have the number of their attempt. Between two attempts one event says why the
+ * first one failed. Sequence numbers and times continue over all attempts. */
 #include "events.h"
 
 static void says_why(int attempt, json_t *json)

@@ -1,6 +1,6 @@
-/* A step of which a command cannot be started has the same frame of events: it starts, the command
- * ends without having started, and it ends; no later command is spoken of. If it is the step that cannot
- * be started, for want of its run directory, it starts and ends. */
+/* A command that cannot be started has an event for its end, but none for its start, and the step then ends without
+ * events of later commands. If the step itself cannot be started, because its run directory is missing, there are
+ * only the events of its start and its end. */
 #include "events.h"
 
 /** The events have this shape, and what they say is that the step, or the last command of which

@@ -1,5 +1,5 @@
-/* With `events` `text` a character never comes in two pieces, however it was written: its event is
- * that of its last byte. The streams and the commands do not mix. */
+/* With `events` `text`, a character of several bytes is never split between two events, however it was written: it
+ * arrives with its last byte. Streams and commands are decoded independently. */
 #include "events.h"
 
 #define TEXT "{\"events\": \"text\"}"

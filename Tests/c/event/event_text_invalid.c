@@ -1,6 +1,5 @@
-/* With `events` `text` bytes that are not UTF-8 are U+FFFD, one for each longest piece that could
- * have begun a character: what the decoders of Python, WHATWG and Unicode's chapter 3 do. The JSON of
- * the result says the same. */
+/* With `events` `text`, bytes that are not UTF-8 become U+FFFD, one for each maximal invalid sequence, as in Python,
+ * in the WHATWG standard and in chapter 3 of the Unicode standard. The JSON of the result has the same text. */
 #include "events.h"
 
 /** How many bytes at `at` are one piece, and whether that is a character: after table 3-7

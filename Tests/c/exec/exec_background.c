@@ -1,7 +1,8 @@
-/* What becomes of processes that a command leaves running: they are ended and reported, or waited
- * for, or left alone. What the command itself wrote is complete in every case.
+/*
+ * Processes that a command leaves running are ended and reported, waited for, or left alone, as `background` says. The
+ * command's own output is complete in each case.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "processes.h"
 #include "run.h"

@@ -1,5 +1,5 @@
-/* Output is bytes: NULs, bytes that are not UTF-8, carriage returns, all 256 values. In the JSON
- * what is not UTF-8 is replaced, one U+FFFD for each piece that could not be a character. */
+/* Output is bytes: it may contain NUL, carriage returns, invalid UTF-8, and all 256 values. In the JSON each maximal
+ * invalid sequence is one U+FFFD. */
 #include "run.h"
 
 int main(void)

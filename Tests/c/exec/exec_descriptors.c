@@ -1,7 +1,8 @@
-/* A command has descriptors 0 to 2 and no other, whatever the host has open and has forgotten to
- * mark close-on-exec; and none of them is one that the host shares.
+/*
+ * A command has the descriptors 0 to 2 only, even if the host has others without close-on-exec, and shares none of them
+ * with the host.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

@@ -1,5 +1,5 @@
-/* What environment a command has: the worker's, the step's over it, and the host's when both are
- * empty or when the worker inherits it. */
+/* The environment of a command is the worker's, with the step's variables over it. It is the host's if both are empty
+ * or if the worker inherits it. */
 #include "processes.h"
 #include "run.h"
 

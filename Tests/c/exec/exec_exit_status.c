@@ -1,5 +1,5 @@
-/* The first command that does not end with status 0 is the last, and its status is the
- * returncode; a message says which command it was. */
+/* The first command that does not exit with status 0 is the last one. Its status is the returncode, and the message
+ * names it. */
 #include "run.h"
 
 int main(void)

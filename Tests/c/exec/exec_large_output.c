@@ -1,4 +1,4 @@
-/* 64 MiB on both streams at once arrive whole, and each in its order. */
+/* 64 MiB on each stream at the same time arrive completely, each stream in order. */
 #include "run.h"
 
 /** Lines of 16 bytes that count from 0. */

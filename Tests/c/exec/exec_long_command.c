@@ -1,7 +1,8 @@
-/* A command may be longer than what the system takes as one argument (128 KiB); it sees the same
- * $0, no arguments, and ends with the same status.
+/*
+ * A command may be longer than the system's limit for one argument (128 KiB). It has the same $0, no arguments, and the
+ * same exit status as a short one.
  *
- * not under valgrind: its clone shares no memory, by which a child tells why it could not start
+ * not under valgrind: a clone does not share memory there, so a child cannot report why it did not start
  */
 #include "run.h"
 

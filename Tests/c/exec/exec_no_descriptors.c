@@ -1,9 +1,8 @@
 /*
- * A host that has no descriptor left gets a failed step, not a crash and no leak, and the same
- * worker works again when there are some. A step that has been started is waited for
- * without any further descriptor.
+ * If the host has no free descriptor, a step fails without a crash or a leak, and the same worker works again when
+ * there are some. Waiting for a running step needs no further descriptor.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

@@ -1,5 +1,5 @@
-/* With an output_limit the first half and the last half of a stream are kept, and the counts say
- * what was written and what was cut. */
+/* With an `output_limit`, the result has the first half and the last half of a stream, and counts what was written
+ * and what was cut. */
 #include "run.h"
 
 /** The output of a command that writes `length` bytes to both streams, of which `limit` are kept. */

@@ -1,8 +1,8 @@
 /*
- * A host with threads that wait for every child, of every kind, gets the true outcome of each
- * command; and its threads find nothing of the library's.
+ * Threads of the host that wait for every child in every way do not disturb the library: each command has its true
+ * outcome, and those threads never see a child of the library.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "processes.h"
 #include "run.h"

@@ -1,7 +1,8 @@
-/* Commands run in the run directory. One that cannot be used is a failed step whose result says
- * why, and nothing runs.
+/*
+ * Commands run in the run directory. If the directory cannot be used, the step fails with a message that gives the
+ * reason, and nothing runs.
  *
- * not under valgrind: its clone shares no memory, by which a child tells why it could not start
+ * not under valgrind: a clone does not share memory there, so a child cannot report why it did not start
  */
 #include "processes.h"
 #include "run.h"

@@ -1,4 +1,4 @@
-/* A command that a signal ends gives -signal, and ends the step. */
+/* A command that is ended by a signal has the returncode -SIGNAL, and ends the step. */
 #include "run.h"
 
 #include <signal.h>

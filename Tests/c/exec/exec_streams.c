@@ -1,4 +1,5 @@
-/* The two streams are apart; each command that wrote to one has one piece of it, in order. */
+/* The two streams are separate. The result has one piece of output for each command that wrote to a stream, in order.
+ * */
 #include "run.h"
 
 int main(void)

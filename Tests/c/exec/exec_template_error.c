@@ -1,5 +1,5 @@
-/* A placeholder that is not one: FW_E_TEMPLATE with the command's path and the place in it, and
- * nothing has been started. */
+/* An invalid placeholder is FW_E_TEMPLATE with the JSON pointer of the command and the position in it, and nothing is
+ * started. */
 #include "run.h"
 
 static const struct {

@@ -1,4 +1,4 @@
-/* A worker refuses steps of another type, and says what would be right. */
+/* A worker refuses steps of another type with an error that names the expected type. */
 #include "run.h"
 
 static const char *const step_texts[] = {

@@ -1,7 +1,9 @@
-/* A context may name the one function that runs its code steps: what it is told of them, what it says, and when it is
- * asked to end. So hosts in other languages run theirs.
+/*
+ * A host can register one function for all code steps of a context, as hosts in other languages do. The function learns
+ * the step and its action, can report its end, and is told of a cancel.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started */
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
+ */
 #include "function.h"
 #include "workflow.h"
 

@@ -1,7 +1,8 @@
 /*
- * A function cannot be ended, but its step can: it is asked, and after the grace given up.
+ * The library cannot end a function, but it can end the step: the function is asked to return, and is abandoned after
+ * the grace period.
  *
- * not under valgrind: it looks at the whole word in which Swift keeps the case of an enumeration, not at its bits
+ * not under valgrind: valgrind reports the unused bits of the word that holds a Swift enumeration
  */
 #include "function.h"
 

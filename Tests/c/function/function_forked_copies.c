@@ -1,7 +1,5 @@
-/*
- * A process that the host has forked holds copies of all descriptors. A function that stands in a write is
- * told all the same when its call is given up: it would stand there for ever, and hold what it holds.
- */
+/* A function that is blocked in a write is released when its call is abandoned, even if a process that the host has
+ * forked holds copies of all descriptors and so keeps the pipe open. */
 #include "function.h"
 
 static sem_t begun, ended;

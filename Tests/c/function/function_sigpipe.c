@@ -1,7 +1,5 @@
-/*
- * Any thread may write for a call, also one of the host's that has no signal blocked: when the call is given up
- * while it stands in a write, it gets FW_E_ENDED, and no SIGPIPE, which would end the host.
- */
+/* Every thread of the host may write for a call, even one that blocks no signal. If the call is abandoned during the
+ * write, the write returns FW_E_ENDED, and no SIGPIPE ends the host. */
 #include "function.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-/* Functions of the host run on threads of their own, each in the run directory of its step, with all signals blocked,
- * and the host keeps its directory, its mask, and its descriptors. */
+/* Host functions run on threads of their own, each with the run directory of its step as its working directory and
+ * all signals blocked. The host keeps its own directory, signal mask and descriptors. */
 #include "function.h"
 #include "host.h"
 

@@ -1,7 +1,5 @@
-/*
- * Where the system refuses a thread a working directory of its own, as the seccomp profiles of container engines do,
- * functions run all the same, one at a time, and the host has its directory back behind each.
- */
+/* Where the system refuses a thread a working directory of its own, as the seccomp profiles of container engines do,
+ * host functions run one at a time, and the host's working directory is restored after each. */
 #include "function.h"
 #include "refused.h"
 

@@ -1,4 +1,5 @@
-/* What a function of the host gets, and what becomes of what it gives. */
+/* A host function gets its arguments as JSON, and its value or its failure is in the result and, under `arg`, in the
+ * context. */
 #include "function.h"
 
 static char payload_word[] = "payload";

@@ -1,7 +1,5 @@
-/*
- * Handles may be freed in every order, and each is whole until it is freed itself, whatever
- * became of the handles that it was made with.
- */
+/* Handles may be freed in every order, and each stays valid until it is freed itself, even if the handles that it was
+ * made with are freed before it. */
 #include "orders.h"
 #include "run.h"
 

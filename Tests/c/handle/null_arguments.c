@@ -1,5 +1,5 @@
-/* Each function that can fail, with each argument it needs NULL in turn: FW_E_INVALID, an
- * error that names the argument, and outputs set to NULL. */
+/* Each function that can fail returns FW_E_INVALID if a required argument is NULL, with an error that names the
+ * argument, and sets its outputs to NULL. */
 #include "events.h"
 
 static fw_error *error;

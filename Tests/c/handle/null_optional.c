@@ -1,4 +1,4 @@
-/* Where NULL means "none", it is taken. */
+/* Optional arguments may be NULL. */
 #include "events.h"
 
 int main(void)

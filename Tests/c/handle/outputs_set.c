@@ -1,5 +1,5 @@
-/* Whatever an output held before: a call that fails sets it to NULL, a call that succeeds
- * sets the error to NULL. */
+/* A call that fails sets its outputs to NULL, and a call that succeeds sets the error to NULL, whatever they held
+ * before. */
 #include "events.h"
 
 static char garbage;

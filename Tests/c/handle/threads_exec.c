@@ -1,5 +1,5 @@
-/* 64 threads run steps with one worker at once, while others set values of the context that they
- * share: each result is that of its own step. */
+/* 64 threads run steps with one worker at the same time, while other threads set values of the context that they
+ * share. Each result is that of its own step. */
 #include "processes.h"
 #include "run.h"
 #include "threads.h"

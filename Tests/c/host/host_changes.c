@@ -1,9 +1,9 @@
 /*
- * A command has the host's umask, priority, limits, processors, user, groups, rights, name of the
- * machine and working directory as they are when its step starts, also when the host has changed
- * them since its first step; and again when it changes them back.
+ * A command has the host's umask, priority, limits, processors, user, groups, capabilities, host name and working
+ * directory of the moment when its step starts, even if the host has changed them since its first step or changes them
+ * back.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

@@ -1,9 +1,9 @@
 /*
- * A host that closes all descriptors it finds, as daemons do, and puts other things in their places: what is the host's
- * is neither used nor closed, steps run as before, and one in flight gets a result. When the host dies, no supervisor
- * stays.
+ * A host may close every descriptor that it finds, as daemons do, and reuse the numbers: the library neither uses nor
+ * closes the host's descriptors, later steps run, and a step in flight gets a result. When the host dies, no supervisor
+ * is left.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

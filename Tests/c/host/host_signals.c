@@ -1,10 +1,9 @@
 /*
- * A host that ignores signals and blocks all of them - from before its first step - has commands
- * that can be ended by TERM, learn of a broken pipe, and pass their default dispositions and
- * an empty mask on; and steps that can be cancelled and time out. A signal to the host's process
- * group is for the host only.
+ * A host that ignores and blocks all signals from its beginning has commands that TERM ends, that get SIGPIPE, and that
+ * pass default dispositions and an empty mask on; its steps can be cancelled and time out. A signal to the host's
+ * process group does not reach commands.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

@@ -1,8 +1,8 @@
 /*
- * A step goes on when the thread that started it ends, also if that was the first of the host, with
- * which the library's helper processes were started.
+ * A step continues when the thread that started it exits, even if it is the thread that started the library's helper
+ * processes.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

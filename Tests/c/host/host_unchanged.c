@@ -1,12 +1,11 @@
 /*
- * Loading the library and running steps, good ones and bad ones, leaves the host's process as it was:
- * signals, mask, directory, environment, umask, threads, descriptors; also in a host that has
- * its own handlers and mask, and where the Swift runtime would find its crash reporter. Of
- * descriptors there are only those more that are documented, all close-on-exec, and no
- * number of steps makes them grow.
+ * Loading the library and running steps, successful or not, leaves the host's process unchanged: signals, mask,
+ * directory, environment, umask, threads, descriptors. This also holds for a host with its own handlers and mask, and
+ * where the Swift runtime would find its crash reporter. The only new descriptors are the documented ones; they are
+ * close-on-exec, and their number does not grow with the number of steps.
  *
- * not under asan tsan ubsan: a sanitized library has the toolchain's own Swift runtime, which does
- * not under valgrind: started again by itself it would be without valgrind, or not start
+ * not under asan tsan ubsan: the Swift runtime of a sanitized library may install its crash reporter
+ * not under valgrind: the program starts itself again, which valgrind does not follow
  */
 #include "host.h"
 #include "host_library.h"

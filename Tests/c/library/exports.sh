@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The library exports what the header declares and Tests/exports.txt lists, and nothing
-# else; it has its soname, needs nothing unusual, and looks for libraries nowhere special.
-# not under asan tsan ubsan valgrind: it is about the file of the release library
+# The library exports exactly the functions that the header declares and Tests/exports.txt lists. It has its soname,
+# needs only common libraries, and has no run path.
+# not under asan tsan ubsan valgrind: this check is about the file of the release library
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 library=$1/libflowworker.so.0

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The header compiles by itself, first, twice, in each language that hosts are written in,
-# without a warning; a host with jansson's header may include the two in either order.
-# not under asan tsan ubsan valgrind: it is about the header
+# The header compiles as the first include, twice, and before or after jansson's header, in each language that hosts are
+# written in, without a warning.
+# not under asan tsan ubsan valgrind: this check is about the header
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 work=$(mktemp -d)

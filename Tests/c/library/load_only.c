@@ -1,10 +1,10 @@
 /*
- * Loading the library and calling nothing leaves the host's process as it was, and the
- * host ends with status 0. So it is too when the environment names a Swift toolchain
- * whose crash reporter the Swift runtime would like to set up signal handlers for.
+ * Loading the library without a call leaves the host's process unchanged, and the host exits with status 0. This also
+ * holds if the environment names a Swift toolchain, whose crash reporter the Swift runtime would install signal
+ * handlers for.
  *
- * not under asan tsan ubsan: a sanitized library has the toolchain's own Swift runtime, which does
- * not under valgrind: started again by itself it would be without valgrind, or not start
+ * not under asan tsan ubsan: the Swift runtime of a sanitized library may install its crash reporter
+ * not under valgrind: the program starts itself again, which valgrind does not follow
  */
 #include "host.h"
 

@@ -1,5 +1,5 @@
-/* A process that has used the processor time of its `cpu_time` gets SIGXCPU, and SIGKILL one second
- * later if that has not ended it. The result names the signal, which nobody but the kernel sent. */
+/* A process that has used its `cpu_time` gets SIGXCPU, and SIGKILL one second later if it still runs. The result
+ * names the signal and says that the library did not send it. */
 #include "run.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
-/* Limits hold for every process of a command, also for those in the background and in a session of
- * their own, and each has its own measure. */
+/* Limits apply to every process of a command, including background processes and other sessions, and to each process
+ * separately. */
 #include "run.h"
 
 #include <signal.h>

@@ -1,10 +1,9 @@
 /*
- * Where no further process can be made - the limit of the user's processes, or of the control group - a command that
- * has not begun could not be started, whichever process it was whose start failed: that is not one that was killed. The
- * message has the call, the limit and its value; `retries` on "spawn_failed" hold; and when there is room again, steps
- * run.
+ * If no further process can be created, because of the user's limit or of the control group, the command has the
+ * outcome `spawn_failed`, whichever of the processes failed to start; it is never reported as killed. The message has
+ * the system call, the limit and its value, `retries` on "spawn_failed" apply, and steps run again when there is room.
  *
- * not under valgrind tsan: it cannot start the supervisor; the filter is not its own threads'
+ * not under valgrind tsan: valgrind cannot start the supervisor, and the filter does not reach threads of tsan
  */
 #include "descendants.h"
 #include "refuse.h"

@@ -1,5 +1,5 @@
-/* An allocation beyond `memory` fails, and the program may say so: the step has its exit status and
- * its message. Without the limit, or below it, the same program succeeds. */
+/* An allocation beyond `memory` fails, and the program may report it: the step has the program's exit status and
+ * message. Below the limit, or without it, the same program succeeds. */
 #include "run.h"
 
 #define ALLOCATES(size) "LC_ALL=C dd if=/dev/zero of=/dev/null count=1 bs=" size

@@ -1,5 +1,5 @@
-/* The limits of a worker hold for its commands only: not for the host, nor for a command of another
- * worker, be it at the same time or afterwards. */
+/* The limits of a worker apply to its own commands only: neither to the host nor to commands of another worker, at
+ * the same time or later. */
 #include "processes.h"
 #include "run.h"
 

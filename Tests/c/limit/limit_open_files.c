@@ -1,4 +1,4 @@
-/* With `open_files` a command gets so many descriptors and no more: EMFILE, which it can tell. */
+/* With `open_files`, a command can open that number of descriptors and no more; the next open(2) fails with EMFILE. */
 #include "run.h"
 
 static json_t *open_files(int count)

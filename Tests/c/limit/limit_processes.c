@@ -1,5 +1,5 @@
-/* With `processes` a command of an ordinary user cannot fork beyond it, and what it had started by
- * then is ended as ever. For root the kernel does not look at it. */
+/* With `processes`, a command of an ordinary user cannot fork beyond the limit, and the processes that it has started
+ * are ended as usual. The kernel does not apply this limit to root. */
 #include "processes.h"
 #include "run.h"
 

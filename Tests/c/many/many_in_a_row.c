@@ -1,5 +1,5 @@
-/* 10,000 steps one after the other leave nothing: no descriptor and no memory in the host, no
- * descriptor and no memory in the process that watches the commands, and no process. */
+/* 10,000 steps one after the other leave no descriptor, no memory and no process behind, neither in the host nor in
+ * the process that watches the commands. */
 #include "processes.h"
 #include "run.h"
 

@@ -1,6 +1,5 @@
-/* 300 steps at once in one loop, of which some end by themselves, some run out of time, some are
- * cancelled, some are tried again and some cannot be started: each has its own outcome, and none of
- * their processes is left. */
+/* 300 steps run at the same time in one loop. Some end by themselves, some time out, some are cancelled, some are
+ * retried, and some cannot be started. Each has its own outcome, and no process is left. */
 #include "events.h"
 
 #include <sys/epoll.h>

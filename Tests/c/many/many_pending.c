@@ -1,5 +1,5 @@
-/* The descriptors of 1,500 steps in one epoll are all readable when each step has an event that nobody
- * has taken yet, and none is when all events are taken: no step is forgotten among many. */
+/* The descriptors of 1,500 steps in one epoll are all readable while each step has an event that nobody has taken,
+ * and none is readable when all events are taken. */
 #include "events.h"
 
 #include <sys/epoll.h>

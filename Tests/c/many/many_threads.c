@@ -1,5 +1,5 @@
-/* 256 threads are in fw_worker_exec() at once: three descriptors for each, no thread but theirs, each
- * result is that of its own step; and the same again, after which no more is left than the first time. */
+/* 256 threads are in fw_worker_exec() at the same time. This needs three descriptors for each and no other thread,
+ * and each result is that of its own step. A second run needs no more descriptors than the first. */
 #include "events.h"
 
 #include <pthread.h>

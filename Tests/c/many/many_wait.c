@@ -1,5 +1,5 @@
-/* 2,000 steps in flight without a loop: three descriptors for each, and fw_exec_wait() of one after
- * the other brings each to its end, through all of its commands. */
+/* 2,000 steps run at the same time without an event loop. They need three descriptors each, and fw_exec_wait() for
+ * one step after the other brings each to its end, through all of its commands. */
 #include "events.h"
 
 /** Waits until so many commands have come to the gate. */

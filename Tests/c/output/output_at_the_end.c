@@ -1,5 +1,5 @@
-/* What a command has written before it ends is in the result, also when it ends at once after
- * filling its pipes, and also when nobody reads until it is gone: 1,000 times. */
+/* The result has everything that a command wrote, even if the command exits right after filling its pipes, and even
+ * if nobody reads before its exit. The program tries this 1,000 times. */
 #include "events.h"
 
 enum { PIPE = 65536 };

@@ -1,5 +1,5 @@
-/* 1 GiB on both streams at once costs the host no more memory than what is kept of it, whether
- * it waits for the result, takes the events, or has it all in files. */
+/* 1 GiB on both streams costs the host only the memory of the output that the result keeps, whether the host waits
+ * for the result, takes the events, or spills into files. */
 #include "events.h"
 
 #define MIB (1ll << 20)

@@ -1,9 +1,8 @@
 /*
- * An error is not an end: a read of a command's output that fails for a moment is done again, and where the system does
- * not tell how much there is (FIONREAD), all of it is read. What can never be read is told, and a step whose output is
- * lost is no success.
+ * A failed read of a command's output is not taken for its end. A read that fails for a moment is repeated, and all
+ * output is read where FIONREAD fails. If output can never be read, the result says so, and the step has not succeeded.
  *
- * not under valgrind tsan: it cannot start the supervisor; the filter is not its own threads'
+ * not under valgrind tsan: valgrind cannot start the supervisor, and the filter does not reach threads of tsan
  */
 #include "descendants.h"
 #include "refuse.h"

@@ -1,5 +1,5 @@
-/* With `spill` a stream that is longer than its `output_limit` is whole in a file of its own, which
- * the result names, and cut in the result as without. A shorter one makes no file. */
+/* With `spill`, a stream that exceeds its `output_limit` is complete in a file of its own, which the result names; in
+ * the result it is cut as usual. A shorter stream has no file. */
 #include "processes.h"
 #include "run.h"
 

@@ -1,5 +1,5 @@
-/* The file of a command that was ended by a timeout, a cancel or a signal has all that it had written
- * by then. */
+/* The spill file of a command that was ended by a timeout, a cancel or a signal has everything that the command wrote
+ * before. */
 #include "events.h"
 
 static char *place;

@@ -1,5 +1,5 @@
-/* Where no file can be made, or the disk is full, the result says why, and all else is as it would
- * be: the step runs to its end, and its output is read, kept and counted. */
+/* If a spill file cannot be created, or the disk is full, the result gives the reason. The step itself runs to its
+ * end, and its output is read, kept and counted as usual. */
 #include "processes.h"
 #include "run.h"
 

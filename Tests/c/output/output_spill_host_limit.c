@@ -1,5 +1,5 @@
-/* A host that may write files of a certain size only (RLIMIT_FSIZE) is not ended by SIGXFSZ because the
- * library spills into a file: the file ends there, and the result says so. */
+/* A host with a limit of file sizes (RLIMIT_FSIZE) is not ended by SIGXFSZ when the library spills: the file ends at
+ * the limit, and the result says so. */
 #include "run.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
-/* What is kept beside a file: 64 KiB where no `output_limit` says otherwise, and nothing with a limit
- * of 0. The directory of a run wins over that of the worker. */
+/* Beside a spill file the result keeps 64 KiB, or as much as `output_limit` says, which may be 0. The `spill`
+ * directory of a run wins over the worker's. */
 #include "events.h"
 
 #define LETTERS(count) "head -c " count " /dev/zero | tr '\\0' a"

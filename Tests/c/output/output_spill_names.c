@@ -1,5 +1,5 @@
-/* The files of steps that run at once in one directory are each its own: 64 threads, several commands,
- * both streams, and further attempts. */
+/* Spill files of steps that run at the same time in one directory never share a name: with 64 threads, several
+ * commands, both streams and repeated attempts. */
 #include "processes.h"
 #include "run.h"
 #include "threads.h"

@@ -1,5 +1,5 @@
-/* The JSON of a result is UTF-8 whatever was written: a character that came in two pieces, or across
- * two reads, is whole, and one that was cut or never was one is U+FFFD. The bytes stay as they are. */
+/* The JSON of a result is always UTF-8. A character that was written or read in two pieces is whole; invalid or
+ * incomplete bytes are U+FFFD. fw_result_output() returns the bytes unchanged. */
 #include "events.h"
 
 #define R "\xEF\xBF\xBD"

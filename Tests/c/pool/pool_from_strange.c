@@ -1,5 +1,5 @@
-/* A value that no text could make does not harm: a circle, a million levels, a
- * NUL, bytes that are not UTF-8. */
+/* fw_pool_create_from() refuses values that no JSON text can produce without harm: a cycle, a million levels, a NUL
+ * character, bytes that are not UTF-8. */
 #include "check.h"
 
 static void refused(json_t *config, const char *path)

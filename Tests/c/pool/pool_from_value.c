@@ -1,4 +1,4 @@
-/* A pool from a value that the host holds: the value is the host's before and after. */
+/* fw_pool_create_from() makes a pool from a jansson value, which still belongs to the host afterwards. */
 #include "run.h"
 
 int main(void)

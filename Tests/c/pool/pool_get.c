@@ -1,5 +1,4 @@
-/* A step gets the worker that it is mapped to, always the same one, and else the default worker
- * for its type. */
+/* A step gets the worker that it is mapped to, the same one at each call, or else the default worker for its type. */
 #include "run.h"
 
 static const char *const container = "{\"name\": \"%s\", \"action\": {\"environment\": \"\", \"commands\": []}}";

@@ -1,4 +1,4 @@
-/* A pool of 100,000 workers, as text and as a value: every one of them is found. */
+/* A pool of 100,000 workers, from a text or from a value, finds each of them. */
 #include "run.h"
 
 static void finds(fw_pool *pool, int number)

@@ -1,5 +1,5 @@
-/* The default container worker knows where python and java are, and what the configuration's
- * default_variables say beside and instead of them. */
+/* The default container worker has variables for python and java, and the configuration's default_variables add to
+ * them and replace them. */
 #include "processes.h"
 #include "run.h"
 

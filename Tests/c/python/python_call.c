@@ -1,7 +1,8 @@
 /*
- * Functions of Python packages, in a host that knows nothing of Python: a process of their own, which stays warm.
+ * A host that is not Python can run functions of Python packages. They run in a separate interpreter, which the pool
+ * keeps for the next step.
  *
- * not under valgrind: it cannot start the supervisor
+ * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 

@@ -1,8 +1,9 @@
 /*
- * Functions of Python packages where a host closes the library's descriptors, and where a sandbox refuses calls: a warm
- * interpreter whose connection is gone is not used, a job in flight gets a result, and containment is what there is.
+ * Functions of Python packages work in a host that closes the library's descriptors, and in a sandbox that refuses
+ * system calls: an interpreter whose connection is lost is not used again, a job in flight gets a result, and the
+ * result reports the containment that was possible.
  *
- * not under valgrind: it cannot start the supervisor
+ * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 #include "refuse.h"

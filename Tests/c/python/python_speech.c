@@ -1,8 +1,8 @@
 /*
- * Interpreters that do not speak as they should: the step ends with a sentence that names the interpreter and the
- * reason, never with a success, nor with a signal of the library's own.
+ * An interpreter that breaks the protocol ends the step with a message that names the interpreter and the reason: the
+ * step never succeeds, and never reports a signal that the library itself sent.
  *
- * not under valgrind: it cannot start the supervisor
+ * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 

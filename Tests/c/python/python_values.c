@@ -1,8 +1,8 @@
 /*
- * Values and text that Python has and JSON has not, of functions in an interpreter: a value is refused with its place,
- * text that is only shown carries U+FFFD, and nothing is taken for the end of the interpreter.
+ * A Python value that JSON cannot express is refused with its position, and text that is only shown has U+FFFD in place
+ * of what UTF-8 cannot express. Neither is reported as the end of the interpreter.
  *
- * not under valgrind: it cannot start the supervisor
+ * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 

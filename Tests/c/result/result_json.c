@@ -1,5 +1,5 @@
-/* The JSON of a result has every key of docs/documents.md with its type, and agrees with what the
- * functions say. */
+/* The JSON of a result has every key of docs/documents.md with its type, and agrees with the functions fw_result_…().
+ * */
 #include "run.h"
 
 #include <sys/time.h>

@@ -1,5 +1,5 @@
-/* `started` is a time of the host's clock during the step, commands begin one after the other, and
- * the durations fit into each other. */
+/* `started` is a time of the host's clock during the step, commands start one after the other, and their durations
+ * add up to at most the step's. */
 #include "run.h"
 
 #include <time.h>

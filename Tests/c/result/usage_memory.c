@@ -1,5 +1,5 @@
-/* `peak_memory` is the most that one process of a command had resident: neither the memory of the
- * host counts, nor that of the command before it. */
+/* `peak_memory` is the largest resident memory of one process of the command. It includes neither the host's memory
+ * nor that of earlier commands. */
 #include "run.h"
 
 #include <sys/mman.h>

@@ -1,5 +1,5 @@
-/* Processor time is at least what the command itself saw of its own and of the children that it
- * waited for; that of others is not in it. */
+/* The processor time of a command covers the command and the children that it waited for, and nothing of other
+ * commands. */
 #include "run.h"
 
 /* The shell's own times, user and system, and those of its children, two lines. */

@@ -1,5 +1,5 @@
-/* A step that was cancelled is never tried again: neither when a command was running, nor during the
- * delay before an attempt, whose end does not come then, nor when it was cancelled before all. */
+/* A cancelled step is not tried again: when a command was running, when the step was waiting for its next attempt,
+ * which then does not delay the end, and when it was cancelled before it began. */
 #include "events.h"
 
 static json_t *retries(double delay)

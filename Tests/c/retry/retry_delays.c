@@ -1,5 +1,5 @@
-/* The first delay is `delay`, each further one `factor` times the last, and none is longer than
- * `max_delay`: so say the events and the result. */
+/* The first delay is `delay`, each further one is `factor` times the one before, and none exceeds `max_delay`; the
+ * events and the result report these delays. */
 #include "events.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* The events of all attempts are one row: each has the number of its attempt, and between two
- * attempts there is one that says why the first of them failed. */
+/* The events of all attempts are one sequence. Each has the number of its attempt, and between two attempts one event
+ * says why the first one failed. */
 #include "events.h"
 
 static void says_why(int attempt, json_t *json)

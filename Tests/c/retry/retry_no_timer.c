@@ -1,8 +1,8 @@
 /*
- * The pause before another attempt needs a timer. Where the system gives none, the step is not tried again, and its
- * result says so.
+ * The delay before an attempt needs a timer. If the system refuses one, the step is not tried again, and its result
+ * says so.
  *
- * not under valgrind: it cannot start the supervisor
+ * not under valgrind: valgrind cannot start the supervisor
  */
 #include "refuse.h"
 #include "run.h"

@@ -1,5 +1,4 @@
-/* The timeout is for each attempt, all of its commands together, and not for the delays between
- * attempts nor for all attempts. */
+/* The timeout limits each attempt with all of its commands; it includes neither the delays nor the other attempts. */
 #include "events.h"
 
 static void each_attempt_has_its_own(void)

@@ -1,5 +1,5 @@
-/* With `retries` a step that has failed begins anew with its first command, at most `max` times, and
- * the result is that of the last attempt; each earlier one is in the JSON with all that was its own. */
+/* With `retries`, a failed step starts again with its first command, at most `max` times. The result is that of the
+ * last attempt, and its JSON has each earlier attempt in full. */
 #include "run.h"
 
 static json_t *retries(int max)

@@ -1,6 +1,5 @@
-/* A step that is cancelled ends with the outcome FW_CANCELLED when all its processes are gone, also
- * those in a session of their own, and nothing more is started; to cancel again, or what has ended,
- * changes nothing. */
+/* A cancelled step has the outcome FW_CANCELLED when all its processes are gone, including those in other sessions,
+ * and starts nothing more. A second cancel, and a cancel after the end, change nothing. */
 #include "events.h"
 
 /** A command with two more processes; it prints the numbers of all three on one line. */

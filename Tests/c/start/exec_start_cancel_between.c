@@ -1,5 +1,5 @@
-/* A cancel between two commands, and in the delay between two attempts: a command that had ended
- * stays as it ended, and no further one begins. */
+/* A step can be cancelled between two commands and in the delay between two attempts: commands that have ended keep
+ * their results, and no further command starts. */
 #include "events.h"
 
 static const char *outcome_of(json_t *commands, size_t index)

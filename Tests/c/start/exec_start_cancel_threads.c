@@ -1,5 +1,5 @@
-/* A cancel from one thread reaches a step for which others wait: in fw_exec_wait(), in
- * fw_exec_next_event(), or in both; each of them gets what it waits for. */
+/* A cancel from one thread ends a step that other threads wait for in fw_exec_wait(), in fw_exec_next_event(), or in
+ * both; each of those calls returns. */
 #include "events.h"
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
-/* The descriptor of an exec is readable exactly when there is something to take: at once after the
- * start, not while the command is silent, again when it has spoken and until that has been taken, and
- * never after the last event. It is one and the same all the time, and close-on-exec. */
+/* The descriptor of an exec is readable exactly while there is something to take: right after the start, not while
+ * the command is silent, again from its next output until that is taken, and never after the last event. Its number
+ * stays the same, and it is close-on-exec. */
 #include "events.h"
 
 /** There is something to take, and this is it. */

@@ -1,6 +1,5 @@
-/* After a fork in the host, every call that can fail is FW_E_FORKED in the child, with an error and
- * outputs set to NULL; what it looks at is still there; what it frees is only its own; and the step of
- * the parent goes on. */
+/* In a forked child every call that can fail returns FW_E_FORKED with an error and outputs set to NULL, handles can
+ * still be read, and freeing them affects the child only. The step of the parent continues. */
 #include "events.h"
 
 static char garbage;

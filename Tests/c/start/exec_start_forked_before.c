@@ -1,5 +1,5 @@
-/* A process that was forked before its parent used the library has a library of its own: both run
- * steps, at the same time. */
+/* A process that was forked before its parent used the library can use it: parent and child run steps at the same
+ * time. */
 #include "events.h"
 
 static void runs_steps(void)

@@ -1,5 +1,5 @@
-/* When the host ends, its steps end, even while a process lives on that it has forked and that holds
- * copies of all its descriptors. */
+/* When the host exits, its steps end, even if a process that the host has forked holds copies of all its descriptors.
+ * */
 #include "events.h"
 
 static int to_child[2], from_child[2];

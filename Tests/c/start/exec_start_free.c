@@ -1,5 +1,5 @@
-/* An exec may be freed at any time. A step that has not ended is cancelled by that: all its processes
- * go away, although nobody waits for them, and its descriptors are closed. */
+/* An exec may be freed at any time. This cancels a running step: all its processes end although nobody waits for
+ * them, and its descriptors are closed. */
 #include "events.h"
 
 static char *pid_path;

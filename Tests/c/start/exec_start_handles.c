@@ -1,5 +1,5 @@
-/* What an exec was started with may be freed at once, and the exec before or after its events and
- * results: handles of a step that runs may be freed in every order. */
+/* The handles that an exec was started with may be freed at once, and the exec before or after its events and
+ * results: the handles of a running step may be freed in every order. */
 #include "events.h"
 #include "orders.h"
 

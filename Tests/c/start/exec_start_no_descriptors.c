@@ -1,6 +1,5 @@
-/* A host that has no descriptor left: a step that cannot be started is a failed step; one that has been started and
- * gets no descriptor to be waited for with goes on without. Nothing is lost, and all works again when there are some.
- */
+/* If the host has no free descriptor, a step that cannot be started fails, and a running step for which fw_exec_fd()
+ * fails continues without it. No output is lost, and everything works again when there are descriptors. */
 #include "events.h"
 
 #include <sys/resource.h>

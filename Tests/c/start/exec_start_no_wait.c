@@ -1,5 +1,5 @@
-/* How long fw_exec_next_event() and fw_exec_wait() wait: with 0 not at all, with a positive number
- * until it has passed, with a negative one until there is something. Any number is a time. */
+/* fw_exec_next_event() and fw_exec_wait() do not wait with the timeout 0, wait that long with a positive one, and
+ * wait without limit with a negative one. Every number is a valid timeout. */
 #include "events.h"
 
 #include <math.h>

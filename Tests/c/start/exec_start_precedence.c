@@ -1,5 +1,5 @@
-/* Options of a run win over those of the step, which win over those of the worker; what the run does not
- * name stays as it was. */
+/* Options of a run win over those of the step, which win over those of the worker. An option that the run does not
+ * have keeps its value. */
 #include "events.h"
 
 /** How much of 100 bytes is kept, and how many attempts there were. */

@@ -1,5 +1,5 @@
-/* Threads that take events of one step at once get each event exactly once, each thread in order, and
- * all of them learn of the end. */
+/* If several threads take the events of one step, each event is delivered once, each thread sees increasing numbers,
+ * and all threads learn of the end. */
 #include "events.h"
 #include "threads.h"
 

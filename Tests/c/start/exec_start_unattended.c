@@ -1,5 +1,4 @@
-/* A step that nobody waits for and nobody takes events of runs into its timeout all the same, and all
- * its processes go away. */
+/* A step times out and all its processes end even if no thread waits for it or takes its events. */
 #include "events.h"
 
 int main(void)

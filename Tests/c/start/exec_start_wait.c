@@ -1,5 +1,5 @@
-/* fw_exec_wait() gives the result of a step that has ended as often as it is asked, and the same as
- * fw_worker_exec(); whether the events have been taken before does not matter. */
+/* fw_exec_wait() returns the result of an ended step at every call, equal to that of fw_worker_exec(), whether the
+ * events were taken before or not. */
 #include "events.h"
 
 /** The JSON of a result without what is of one run only; json_decref() it. */

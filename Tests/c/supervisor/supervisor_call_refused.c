@@ -1,9 +1,9 @@
 /*
- * A call that the library, its supervisor or a monitor needs, and that a sandbox refuses: the step could not be started,
- * and the message names the call. Nothing is told as killed, the next step is told the same, and what can go on without
- * a call does.
+ * If a sandbox refuses a system call that the library, the supervisor or a monitor needs, the step has the outcome
+ * `spawn_failed`, and the message names the call. No command is reported as killed, the next step fails in the same
+ * way, and calls that are not essential are done without.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "refuse.h"
 #include "workflow.h"

@@ -1,9 +1,9 @@
 /*
- * Where /proc shows other processes than those of the host's own process namespace, their numbers mean
- * nothing, and nobody is looked for there: what is left in the session of a command is ended, and the
- * result says that the library reaches so far and no farther.
+ * If /proc belongs to another process namespace than the host's, so that its process numbers mean nothing here, the
+ * library does not use it. It ends the processes in the session of the command, and the result says that it cannot
+ * reach others.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

@@ -1,9 +1,9 @@
 /*
- * When the host ends, however it does, its steps end too: with children in sessions of their own,
- * daemons, and such as are deaf to TERM. The supervisor and the monitors end after them. So it is also
- * when a process that the host has forked lives on and holds copies of all its descriptors.
+ * When the host ends in any way, its steps end, including children in other sessions, daemons, and processes that
+ * ignore TERM; then the supervisor and the monitors exit. This also holds while a process that the host has forked
+ * holds copies of all its descriptors.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

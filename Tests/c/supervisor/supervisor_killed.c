@@ -1,8 +1,8 @@
 /*
- * A supervisor that somebody kills is replaced by the next step that needs one. Steps that run do not
- * notice: they go on, can be cancelled, and still end with the host.
+ * If the supervisor is killed, the next step starts another one. Running steps continue, can be cancelled, and still
+ * end with the host.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

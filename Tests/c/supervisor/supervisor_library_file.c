@@ -1,9 +1,9 @@
 /*
- * The library's file is also the program of the supervisor. Steps run where that file cannot be executed,
- * has been moved, deleted or replaced since it was loaded, has an odd name, or was named by a
- * path from a directory that the host has left; and never is it another file that is run.
+ * The library's file is also the program of the supervisor. Steps run if that file is not executable, has been moved,
+ * deleted or replaced since it was loaded, has an unusual name, or was loaded by a path relative to a directory that
+ * the host has left. The supervisor never runs another file.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "host_library.h"
 #include "processes.h"

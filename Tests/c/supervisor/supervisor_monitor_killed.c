@@ -1,9 +1,8 @@
 /*
- * A monitor that somebody kills takes its command's main process with it. The outcome is
- * `status_unknown`, and never a success; no further command runs. The host and its other steps
- * go on, and a monitor that was killed while it had nothing to do is not missed.
+ * If a monitor is killed, its command's main process dies with it. The outcome is `status_unknown` and never a success,
+ * and no further command runs. The host and its other steps continue, and an idle monitor may be killed without effect.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

@@ -1,9 +1,9 @@
 /*
- * Where orphans cannot come to a command's monitor (PR_SET_CHILD_SUBREAPER is refused), the result does not say that
- * they do. What is in the command's session is ended, waited for or left as the step says; nobody can know of the rest,
- * and `is_ended` is false.
+ * If PR_SET_CHILD_SUBREAPER is refused, so that orphans do not come to the monitor, the result reports the containment
+ * `session`. Processes in the command's session are ended, waited for or left as the step says; others are unknown, so
+ * `is_ended` is false.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 #include "refuse.h"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The supervisor's code runs without a loader and without a C library, in the library's file or in a copy
-# of one section of it. So it is all in that section, with its constants, refers to nothing outside,
-# and needs nobody to put addresses into it; and the library's entry point is there.
-# not under asan tsan ubsan valgrind: it is about the file of the release library
+# The supervisor runs without a loader and without a C library, from the library's file or from a copy of one section of
+# it. Therefore its code and constants are all in that section, refer to nothing outside it, and need no relocation, and
+# the library's entry point is the supervisor's.
+# not under asan tsan ubsan valgrind: this check is about the file of the release library
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 library=$1/libflowworker.so.0

@@ -1,8 +1,9 @@
 /*
- * The kernel may have no memory for what a monitor has to tell, or be interrupted: then it is told again. What can
- * never be told is not waited for: nobody knows how the command ended, and the result says why. No monitor stays.
+ * A monitor whose report cannot be sent for a moment, because the kernel has no memory or the call is interrupted,
+ * sends it again. If the report can never be sent, nobody waits for it: the outcome is `status_unknown`, the result
+ * gives the reason, and no monitor is left.
  *
- * not under valgrind tsan: it cannot start the supervisor; the filter is not its own threads'
+ * not under valgrind tsan: valgrind cannot start the supervisor, and the filter does not reach threads of tsan
  */
 #include "descendants.h"
 #include "refuse.h"

@@ -1,5 +1,5 @@
 /*
- * host.h - what belongs to the host's process, as text, so that two moments can be compared.
+ * host.h - the state of the host's process as text, so that two moments can be compared.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -64,8 +64,8 @@ static inline char *host_state(void)
     return text;
 }
 
-/** Runs this program again, with this argument and this variable (NULL: none), and checks that it ends with status 0. The
- *  Swift runtime reads the environment only once in the life of a process. */
+/** Runs this program again with this argument and this variable (NULL: none), and checks that it ends with status 0.
+ *  The Swift runtime reads the environment only once in the life of a process. */
 static inline void run_again_with(const char *name, const char *value, const char *argument)
 {
     fflush(NULL);

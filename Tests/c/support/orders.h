@@ -1,5 +1,5 @@
 /*
- * orders.h - something done in every order.
+ * orders.h - doing something in every order.
  */
 #ifndef ORDERS_H
 #define ORDERS_H

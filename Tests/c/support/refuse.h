@@ -1,8 +1,7 @@
 /*
- * refuse.h - system calls that fail, without a tool and without a right: seccomp filters.
- *
- * A filter holds for the thread that installs it and for all that it starts, so one that is installed before the
- * first step holds for the supervisor, too. There is no way back: use it in a child (in_child()).
+ * refuse.h - making system calls fail with seccomp filters, which needs no tool and no privilege. A filter applies to
+ * the thread that installs it and to everything that this thread starts, so a filter that is installed before the first
+ * step also applies to the supervisor. It cannot be removed: install it in a child (in_child()).
  */
 #ifndef REFUSE_H
 #define REFUSE_H

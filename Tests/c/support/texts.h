@@ -1,5 +1,5 @@
 /*
- * texts.h - the same text to every function that reads a document.
+ * texts.h - passing the same text to every function that reads a document.
  */
 #ifndef TEXTS_H
 #define TEXTS_H

@@ -1,4 +1,4 @@
-/* 10 MB of anything at all are refused or read, and nothing else happens. */
+/* 10 MB of arbitrary documents are read or refused, without a crash or a leak. */
 #include "texts.h"
 
 static const size_t size = 10 * 1000 * 1000;

@@ -1,5 +1,5 @@
-/* A text has the length that is passed, or ends with a NUL for FW_ZERO_TERMINATED. What is behind it
- * is not read: the memory right after it may not be there. */
+/* A text has the length that is passed, or ends with a NUL byte if the length is FW_ZERO_TERMINATED. The library does
+ * not read beyond it, where there may be no memory. */
 #include "check.h"
 
 #include <sys/mman.h>

@@ -1,4 +1,4 @@
-/* Nesting is read up to 2,048 levels, and refused beyond without harm, however deep. */
+/* Documents may have 2,048 levels of nesting. Deeper ones are refused without harm, however deep they are. */
 #include "texts.h"
 
 /** A text of `depth` arrays in each other, to be released with free(). */

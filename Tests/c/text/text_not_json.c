@@ -1,4 +1,4 @@
-/* A text that is not JSON, or not UTF-8, is FW_E_SYNTAX with its place, for every reader. */
+/* For every reader, a text that is not JSON or not UTF-8 is FW_E_SYNTAX with its position. */
 #include "texts.h"
 
 static const struct {

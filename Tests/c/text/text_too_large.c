@@ -1,4 +1,4 @@
-/* A text beyond 2 GiB, which jansson cannot count, is told as too large; it is not read. */
+/* A text of more than 2 GiB, which jansson cannot count, is refused as too large without being read. */
 #include "check.h"
 
 #include <sys/mman.h>

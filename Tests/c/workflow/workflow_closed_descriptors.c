@@ -1,8 +1,8 @@
 /*
- * A host that closes all descriptors it finds while a workflow runs, and has directories of its own in their places:
- * nothing is written there, the run ends with a reason, and the next one is as any.
+ * If the host closes all descriptors while a workflow runs, and opens its own directories in their places, the library
+ * writes nothing into them, the run ends with a reason, and the next run is not affected.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "processes.h"
 #include "workflow.h"

@@ -1,5 +1,5 @@
-/* The descriptor of a workflow can be read exactly when there is something to do, through all of its steps and the
- * files between them; its events have one sequence. */
+/* The descriptor of a workflow's exec is readable exactly while there is something to do, through all steps and the
+ * transfers between them, and the events have one sequence. */
 #include "workflow.h"
 
 #include <sys/stat.h>

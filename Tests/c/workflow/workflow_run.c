@@ -1,5 +1,5 @@
-/* A workflow runs its steps in order until one fails. Its result is that of the last step, its output that of
- * all; each step has a result of its own, which is lent. Values go into the host's context. */
+/* A workflow runs its steps in order until one fails. Its result is that of the last step, with the output of all
+ * steps; the result of each step can be borrowed from it. Values of code steps are set in the host's context. */
 #include "workflow.h"
 
 static void succeeds(void)

@@ -1,8 +1,8 @@
 /*
- * A run of a workflow that is given volumes has these in place of those of the pool, and all else of the pool: the same
- * workers, and the same interpreter, which stays warm from one run to the next.
+ * A run that is given volumes uses them in place of the pool's, and everything else of the pool: the same workers, and
+ * the same interpreter, which is reused from run to run.
  *
- * not under valgrind: it cannot start the supervisor
+ * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 #include "workflow.h"

@@ -1,6 +1,5 @@
-/* A cancel ends everything in the container, TERM first and KILL after the grace, at whatever moment it comes and from
- * whatever thread, and the container is gone when the result is there. An exec that is freed while it runs ends
- * its containers, too. */
+/* A cancel ends everything in the container, with TERM and, after the grace period, KILL, at any moment and from any
+ * thread; the container is gone when the result arrives. Freeing a running exec ends its containers, too. */
 #include "engine.h"
 
 #include <pthread.h>

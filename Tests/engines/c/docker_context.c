@@ -1,5 +1,5 @@
-/* The engine is found as the docker CLI finds it: the worker's `host`, DOCKER_HOST, DOCKER_CONTEXT, the current context
- * of the CLI's configuration. Two engines tell which one it was. */
+/* The library finds the engine as the docker CLI does: by the worker's `host`, DOCKER_HOST, DOCKER_CONTEXT, or the
+ * current context of the CLI's configuration. With two engines, the result shows which one was used. */
 #include "engine_private.h"
 
 static const char *one, *two;

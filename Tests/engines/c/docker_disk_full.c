@@ -1,6 +1,5 @@
-/* An engine whose disk is full cannot go on: that is its failure and not the command's, for a pull and for a container.
- * A command whose own writing fails ends as it likes. The engine is one of this program's own, on a file system of
- * 64 MB, which the program fills. */
+/* If the engine's disk is full, a pull and a container fail with `engine_failed`, while a command whose own write
+ * fails ends as it likes. The engine belongs to this program, which fills its file system of 64 MB. */
 #include "engine_private.h"
 
 #include <sys/statvfs.h>

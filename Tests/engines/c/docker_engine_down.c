@@ -1,5 +1,5 @@
-/* An engine that is not there: the step's outcome is `engine_failed`, and the message says which engine it was, who
- * named it, or what was tried. It is tried again if that is wanted, and may be there then. */
+/* If the engine cannot be reached, the outcome is `engine_failed`, and the message names the engine and where its
+ * address came from, or the addresses that were tried. With `retries` the step runs when the engine is there again. */
 #include "engine_private.h"
 
 #include <sys/un.h>

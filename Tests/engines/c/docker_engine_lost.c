@@ -1,5 +1,6 @@
-/* An engine that is lost while a command runs: the outcome is `engine_failed`, the message names it, output so far
- * is kept, and what it did not remove is removed by the next step that uses it. It is tried again if that is wanted. */
+/* If the engine is lost while a command runs, the outcome is `engine_failed`, the message names the engine, and the
+ * output up to then is in the result. The next step on this engine removes the containers that were left. With
+ * `retries` the step is tried again. */
 #include "engine_private.h"
 
 static char *host;

@@ -1,5 +1,5 @@
-/* What a command in a container finds: the environment of image, worker and step, nothing of the host's;
- * and its user: the image's, the host's, or a given one. */
+/* A command in a container has the environment of the image, the worker and the step, and nothing of the host's. Its
+ * user is the image's, the host's, or the one that the options name. */
 #include "engine.h"
 
 static void environment(const char *kind)

@@ -1,5 +1,5 @@
-/* Events of a step in containers: their order, what they say, and that output comes while the command
- * runs and before its end. A container has a name and no process of this machine. */
+/* The events of a step in containers come in order and agree with the result, and output arrives while the command
+ * runs. A container has a name and no process number of this machine. */
 #include "engine.h"
 
 #include <time.h>

@@ -1,5 +1,5 @@
-/* How a command in a container ends: its exit status is its own, whatever number it is, and a signal is told
- * apart from it. The first command that fails is the last. */
+/* A command in a container has its own exit status, whatever the number is, and the end by a signal is distinguished
+ * from it. The first command that fails is the last one. */
 #include "engine.h"
 
 static void status(const char *kind, int number)

@@ -1,6 +1,6 @@
-/* When the host ends, also by SIGKILL, the containers of its steps in flight are stopped and removed by themselves,
- * with TERM first. What is left of a host that has died is removed by the next step that uses the engine; what belongs
- * to a living process is not touched. */
+/* When the host ends, even by SIGKILL, the containers of its steps in flight are stopped, with TERM first, and
+ * removed. The next step on the engine removes what a dead host has left, and does not touch the containers of living
+ * processes. */
 #include "engine_private.h"
 
 enum { STEPS = 3 };

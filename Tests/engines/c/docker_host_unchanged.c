@@ -1,6 +1,6 @@
-/* Steps in containers leave the host's process as it was: signals, mask, directory, environment, umask, threads; the
- * descriptors that the library keeps are close-on-exec, and no number of steps makes them grow. A process that was
- * forked later cannot use the library, and does not disturb the steps of its parent. */
+/* Steps in containers leave the host's process unchanged: signals, mask, directory, environment, umask and threads.
+ * The descriptors that the library keeps are close-on-exec, and their number does not grow with the number of steps.
+ * A forked process cannot use the library, and does not disturb the steps of its parent. */
 #include "engine.h"
 #include "host.h"
 

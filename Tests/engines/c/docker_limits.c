@@ -1,5 +1,5 @@
-/* What the options make of a container, as the engine has it while a command runs: limits, network, mounts,
- * init, its label and its name; and what mounts do. */
+/* The engine reports a running container with the limits, network, mounts, init, label and name that the options ask
+ * for, and mounts behave as documented. */
 #include "engine.h"
 
 enum { MEMORY = 64 << 20 };

@@ -1,5 +1,5 @@
-/* Many steps at once: from many threads, from one thread through descriptors, and on two engines in one process. Each
- * result is that of its own step. */
+/* Many steps run at the same time: from many threads, from one thread with descriptors, and on two engines in one
+ * process. Each result is that of its own step. */
 #include "engine.h"
 
 #include <pthread.h>

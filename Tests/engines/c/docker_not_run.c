@@ -1,6 +1,5 @@
-/* Commands that could not be started: a program that the image does not have or that is not executable, an
- * image that is not there. Each is told apart in one sentence, with the returncode 1, and never taken for an end of
- * the program. */
+/* A program that the image does not have, a program that is not executable, and a missing image each have a message
+ * of their own and the returncode 1, and are never reported as an exit of the program. */
 #include "engine.h"
 
 static void not_run(const char *image, json_t *options, const char *command, const char *part)

@@ -1,5 +1,5 @@
-/* Memory that runs out in a container is an outcome of its own, told as sure as it is known; a program that
- * goes on without what was killed for it has its own end. */
+/* A container that runs out of memory has the outcome `oom`, and the result says how certain that is. A program that
+ * continues after one of its processes was killed for memory has its own exit status. */
 #include "engine.h"
 
 #define LIMITED(more) like_json("{'memory': 20971520%s}", more)

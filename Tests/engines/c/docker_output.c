@@ -1,5 +1,5 @@
-/* Output of containers: the streams apart, byte for byte, complete also for containers that live a moment and
- * end without a newline; bounded by `output_limit`, and as a whole in a file with `spill`. */
+/* The output of containers is byte for byte complete in two separate streams, even for containers that exit at once
+ * and without a final newline. `output_limit` cuts it, and `spill` writes all of it to a file. */
 #include "engine.h"
 
 enum { FAST = 30, BURST = 5000000, LIMIT = 1000 };

@@ -1,6 +1,6 @@
-/* Images that the engine does not have are pulled, with the credentials that the docker CLI has stored: in its
- * configuration, or with a helper. A refusal says what it was, and under whose name it was asked. The engine is
- * one of this program's own: nobody else has its images. */
+/* Images that the engine does not have are pulled with the credentials of the docker CLI, from its configuration or a
+ * credential helper. If the registry refuses, the message gives its reason and the user name. The engine belongs to
+ * this program, so no other test has pulled its images. */
 #include "engine_private.h"
 
 static char *host, *image;

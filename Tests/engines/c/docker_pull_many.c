@@ -1,5 +1,5 @@
-/* A pull tells how far it is, is one for all who ask for the image at the same time, is part of the step's time, and
- * ends with the step that wanted it. The engine is one of this program's own. */
+/* A pull reports its progress, is shared by all steps that need the image at the same time, counts as time of the
+ * step, and ends with the step. The engine belongs to this program. */
 #include "engine_private.h"
 
 #include <netinet/in.h>

@@ -1,5 +1,5 @@
-/* The run directory is the working directory, /workdir; its directories at the top are /NAME as well, but for
- * the names of directories that images have, and for symbolic links. What is written there is there. */
+/* The run directory is the working directory /workdir. Its top-level directories are also mounted as /NAME, except
+ * symbolic links and names that images have. What a command writes there is in the run directory. */
 #include "engine.h"
 
 static void files(const char *kind)

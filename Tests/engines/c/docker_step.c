@@ -1,5 +1,5 @@
-/* With "container": "step" all commands of a step run in one container, one after the other: what they leave in it is
- * there for the next one, and what they leave running goes on until the step ends. */
+/* With "container": "step", all commands of a step run in one container, one after the other: each finds the files
+ * that earlier commands left, and background processes run until the step ends. */
 #include "engine.h"
 
 #define STEP(options) in_container("step", options)

@@ -1,5 +1,5 @@
-/* Engines behind TCP: without a word about files they are refused, because the run directory may not be there; with TLS
- * both sides are verified. */
+/* An engine behind TCP is refused unless the options say that it shares the files, because it may run on another
+ * machine without the run directory. With TLS both sides are verified. */
 #include "engine.h"
 
 static const char *tcp, *tls, *certificates;

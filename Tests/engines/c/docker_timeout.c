@@ -1,5 +1,5 @@
-/* A timeout ends everything in the container, TERM first and KILL after the grace, and the container is gone
- * when the result is there. What was printed until then is kept. */
+/* A timeout ends everything in the container, with TERM and, after the grace period, KILL, and the container is gone
+ * when the result arrives. The output up to then is in the result. */
 #include "engine.h"
 
 static int gate;

@@ -1,6 +1,6 @@
-/* A command is split into words as a POSIX shell splits them, and the words reach the program as they are,
- * in an image that has no shell; with the option `shell` the command is text for that. The image's entry point
- * stays before the words, and an empty command is the image's own. */
+/* A command is split into words as a POSIX shell does, and the program gets the words unchanged, so the image needs
+ * no shell. With the option `shell`, the command is passed to that shell. The image's entry point comes before the
+ * words, and an empty command runs the image's own. */
 #include "engine.h"
 
 static const struct {

@@ -1,7 +1,6 @@
 /*
- * engine_private.h - engines and registries of a program's own, for what must not happen to those that all share:
- * to be killed, to be full, to lose an image. They are ended with the program, however it ends but by a signal;
- * then run.sh does it.
+ * engine_private.h - engines and registries of one program, for what must not happen to shared ones: being killed,
+ * being full, losing an image. They end when the program exits; if a signal ends the program, run.sh ends them.
  */
 #ifndef ENGINE_PRIVATE_H
 #define ENGINE_PRIVATE_H
