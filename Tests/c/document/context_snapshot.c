@@ -6,7 +6,7 @@
 
 static fw_context *context;
 
-/** Sets the value while the step's first command waits for that. */
+/** Sets the value while the first command of the step waits for the file "go". */
 static void *set_meanwhile(void *unused)
 {
     char *started = check_path("started");

@@ -36,7 +36,7 @@ int main(void)
     gives("a", "[1,{\"b\":null}]");
     gives("m", "\"\xC3\xA9\\n\"");
     set("b", "true");
-    set("z", " [ ] "); /* keeps its place */
+    set("z", " [ ] "); /* a value that is set again keeps its position */
     is("{\"z\":[],\"a\":[1,{\"b\":null}],\"m\":\"\xC3\xA9\\n\",\"b\":true}");
     set("", "0");
     set("a/b~c d", "null");

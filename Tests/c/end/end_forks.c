@@ -22,7 +22,7 @@ static void chain(void)
     }
 }
 
-/** Takes in the orphans below it, as an init does, and holds on to them. */
+/** Is a subreaper, as an init process is, and never exits by itself, so that its orphans stay below it. */
 static void reaper(void)
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -76,7 +76,8 @@ static void chain_that_is_cancelled(void)
     fw_result_free(result);
 }
 
-/** Processes that come to us only when their own init has been killed; and a namespace. */
+/** Processes below a subreaper of their own, which the monitor gets only when that subreaper is killed, and processes
+ *  in a process namespace. */
 static void inits(void)
 {
     fw_result *result = leave(0.2, "$$self reaper & $$self reaper &");
@@ -92,7 +93,7 @@ static void inits(void)
     fw_result_free(leave(0.2, "unshare -pf sh -c 'setsid sleep 100000 & : > there; wait' &"));
 }
 
-/** A chain of programs, slower and with one more process at a time. */
+/** A chain of shells forks more slowly, and has two processes at a time. */
 static void chain_of_shells(void)
 {
     write_file("shells", ": > there; sh shells & exit");
@@ -103,7 +104,7 @@ static void chain_of_shells(void)
     fw_result_free(result);
 }
 
-/** Those that a daemon starts as its answer to TERM, each in a session of its own. */
+/** A daemon that reacts to TERM by starting processes in sessions of their own. */
 static void born_after_term(void)
 {
     write_file("daemon", "trap 'setsid sh born & setsid sh born & :' TERM\n"
@@ -117,7 +118,7 @@ static void born_after_term(void)
     fw_result_free(result);
 }
 
-/** The answer to TERM is to go on as another process, which has not had TERM yet. */
+/** A process that reacts to TERM by starting its own successor, which has not had TERM yet. */
 static void reborn_after_term(void)
 {
     write_file("phoenix", "trap 'setsid sh phoenix & exit' TERM\n"

@@ -31,7 +31,7 @@ int main(void)
                 a_moment();
         CHECK(lives(other));
         CHECK(!has_file("never"));
-        /* What it had open is closed by then, too. */
+        /* The descriptors of the step are closed as well. */
         if (i == 0)
             descriptors = open_descriptors();
         CHECK(open_descriptors() <= descriptors);
@@ -42,7 +42,7 @@ int main(void)
     fw_result_free(result);
     wait_for_nobody();
 
-    /* Also one that nobody has ever waited for, and that has ended by itself. */
+    /* The same holds for a step that has ended by itself without anybody waiting for it. */
     remove_file("pid");
     fw_exec *exec = BEGIN("echo $$$$ > pid");
     long pid = wait_for_pid("pid");

@@ -8,7 +8,7 @@
 
 enum { COMMANDS = 100 };
 
-/** Each command is far shorter than the timeout, and all are longer. */
+/** Each command is far shorter than the timeout, but all together are longer. */
 static void over_all(void)
 {
     const char *commands[COMMANDS + 1] = {NULL};
@@ -20,13 +20,13 @@ static void over_all(void)
     json_t *all = run_json(result), *list = json_object_get(all, "commands"), *command;
     size_t count = json_array_size(list), index;
     CHECK(count < COMMANDS);
-    /* All but the last ended well, and none that is not told of has run. */
+    /* All commands but the last have succeeded, and the commands that the result does not list have not run. */
     json_array_foreach(list, index, command)
         if (index + 1 < count)
             CHECK_INT(json_integer_value(json_object_get(command, "exit_code")), 0);
     json_decref(all);
     int ran = read_pids("ran", NULL, 0);
-    CHECK(ran == (int)count || ran == (int)count - 1); /* the last may have ended before it wrote */
+    CHECK(ran == (int)count || ran == (int)count - 1); /* the last command may have been ended before its output */
     fw_result_free(result);
 }
 

@@ -12,7 +12,7 @@ static void says_why(int attempt, json_t *json)
 
 int main(void)
 {
-    /* Fails twice: with 7, then with 8. */
+    /* The step fails twice, with status 7 and then with status 8. */
     fw_exec *exec = START("{\"retries\": {\"max\": 5, \"delay\": 0.01}}", "echo first",
                           "echo x >> tries; case `wc -l < tries` in *1) exit 7;; *2) exit 8;; esac");
     struct events all = events_of(exec);

@@ -19,7 +19,7 @@ int main(void)
         json_decref(json);
         fw_result_free(result);
     }
-    /* Only 8 bits of a status reach the parent. */
+    /* The parent gets only 8 bits of an exit status. */
     fw_result *result = RUN("exit 256");
     CHECK_EXITED(result, 0);
     fw_result_free(result);

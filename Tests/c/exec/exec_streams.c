@@ -14,7 +14,7 @@ int main(void)
     CHECK_OUTPUT(result, FW_STDERR, 0, "two\n");
     CHECK_OUTPUT(result, FW_STDERR, 1, "four\n");
 
-    /* There is nothing beyond. */
+    /* There is no output beyond the last piece. */
     size_t length = 5;
     CHECK(fw_result_output(result, FW_STDOUT, 2, &length) == NULL);
     CHECK_INT(length, 0);

@@ -36,7 +36,7 @@ int main(void)
         for (int place = 0; place < 3; place++) {
             const char *commands[] = {"touch marker", "touch marker", "touch marker", NULL};
             commands[place] = errors[i].command;
-            fw_step *step = run_step("s", commands); /* which is not when they are looked at */
+            fw_step *step = run_step("s", commands); /* placeholders are read only when the step runs */
             fw_result *result = NULL;
             fw_error *error = NULL;
             char path[64], number[64];

@@ -9,7 +9,7 @@ static const char *const step_texts[] = {
 
 static const struct {
     const char *type;
-    int runs; /* which of the steps */
+    int runs; /* the index of the step that this type runs */
 } workers[] = {{"subprocess", 0}, {"docker", 0}, {"code", 1}, {"notebook", 2}, {"nbdocker", 2}};
 
 int main(void)

@@ -66,7 +66,7 @@ static void dispatch(fw_call *call, void *payload)
         CHECK_OK(fw_call_on_cancel(call, wake, &asked, &error), &error);
         REQUIRE(sem_wait(&asked) == 0);
         CHECK_INT(fw_call_is_cancelled(call), 1);
-        /* Who comes late is told at once. */
+        /* A callback that is registered after the cancel is called at once. */
         CHECK_OK(fw_call_on_cancel(call, wake, &asked, &error), &error);
         REQUIRE(sem_wait(&asked) == 0);
     }
@@ -125,12 +125,13 @@ static void calls(void)
     result = run("waits", ", \"timeout\": 0.05");
     CHECK_INT(fw_result_outcome(result), FW_TIMEOUT);
     fw_result_free(result);
-    /* The thread of the last call may still hold it. */
+    /* The thread of the last call may still hold the function. */
     while (__atomic_load_n(&released, __ATOMIC_SEQ_CST) < 5)
         usleep(1000);
 }
 
-/** What is only a likeness is in no command, and in no state directory; the run goes on, and says so. */
+/** A value of the host's own kind, for which JSON has only a description, enters no command and no state directory; the
+ *  run continues, and its result says so. */
 static void objects(void)
 {
     const char *document = "{\"steps\": [{\"name\": \"object\", \"action\": {\"func\": \"f\", \"arg\": \"x\"}}, " STEP(

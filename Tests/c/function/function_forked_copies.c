@@ -16,7 +16,7 @@ static void writes(fw_call *call, void *payload)
     sem_post(&ended);
 }
 
-/** A child that stays until its end of a pipe is closed. */
+/** Forks a child that lives until the other end of its pipe is closed. */
 static pid_t child_with_copies(int *leash)
 {
     int ends[2];
@@ -77,7 +77,7 @@ static void nothing(fw_call *call, void *payload)
     sem_post(&begun);
 }
 
-/** And the end of one that returns does not wait for the child's copies either. */
+/** The end of a function that returns does not wait for the child's copies, either. */
 static void returned(fw_pool *pool)
 {
     int leash;

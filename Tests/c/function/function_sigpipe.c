@@ -7,7 +7,7 @@
 static sem_t handed, ended;
 static fw_call *given;
 
-/** A thread that the host has had before: its mask is the host's. */
+/** A thread that the host started before the call, with the host's signal mask. */
 static void *writer(void *unused)
 {
     static char block[1 << 16];
@@ -31,14 +31,14 @@ static void hands_over(fw_call *call, void *begun)
     sem_post(begun);
 }
 
-/** Waits until the pipe is full: the events tell of no more. */
+/** Waits until the pipe is full, which is when no more events of output arrive. */
 static void wait_until_it_stands(fw_exec *exec)
 {
     fw_event_free(event_wait_for(exec, FW_EVENT_OUTPUT));
     a_moment();
 }
 
-/** The thread stands in a write when the exec is freed, and at a cancel. */
+/** The thread is blocked in a write when the exec is freed, or when the step is cancelled. */
 static void ends(void)
 {
     static sem_t begun;
@@ -59,7 +59,7 @@ static void ends(void)
     fw_pool_free(pool);
 }
 
-/** What the host does with SIGPIPE is the host's, and stays so. */
+/** The host's action for SIGPIPE stays as the host has set it. */
 static void by_itself(void)
 {
     signal(SIGPIPE, SIG_DFL);

@@ -33,7 +33,7 @@ static struct handles make(void)
     return h;
 }
 
-/** Everything that still lives is what it was. */
+/** Checks that every handle that is not freed still has its values. */
 static void look(const struct handles *h)
 {
     fw_error *error = NULL;

@@ -42,7 +42,7 @@ static void *be_busy(void *unused)
     return NULL;
 }
 
-/** A call that waits for a lock would be waited for by the test. */
+/** If a call waited for a lock, the test would hang. */
 static void in_the_new_process(fw_exec *exec, fw_result *old)
 {
     fw_error *error = NULL;

@@ -26,7 +26,7 @@ static void check_steps(void)
     CHECK_ENDED(result, FW_TIMEOUT, "TERM");
     fw_result_free(result);
 
-    /* 141: SIGPIPE. A `yes` that ignored it would complain, and end with 1. */
+    /* 141 is SIGPIPE. If `yes` ignored the signal, it would print an error and exit with status 1. */
     result = RUN("(yes; echo $$? >&2) | head -n 1", "kill -HUP $$$$; sleep 100000");
     CHECK_OUTPUT(result, FW_STDOUT, 0, "y\n");
     CHECK_OUTPUT(result, FW_STDERR, 0, "141\n");
@@ -51,7 +51,7 @@ static void block_all(void)
 static void blocking(void)
 {
     block_all();
-    raise(SIGTERM); /* pending in the host only */
+    raise(SIGTERM); /* the signal is pending in the host only */
     check_steps();
 }
 
@@ -69,7 +69,7 @@ static void both(void)
     check_steps();
 }
 
-/** A host that changes its mind after the first step. */
+/** A host that changes its signal actions after the first step. */
 static void later(void)
 {
     check_steps();
@@ -84,7 +84,7 @@ static void count(int number)
     got++;
 }
 
-/** What a terminal sends to all processes of a job reaches the host alone, which decides. */
+/** A signal that a terminal sends to the process group reaches the host only, which decides about its steps. */
 static void to_the_group(void)
 {
     REQUIRE(setpgid(0, 0) == 0);

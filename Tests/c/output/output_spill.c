@@ -16,7 +16,7 @@ static json_t *spills(int limit)
     return json_pack("{s:{s:s, s:i}}", "options", "spill", place, "output_limit", limit);
 }
 
-/** How many files are there; they are removed. */
+/** Removes the spill files, and returns how many there were. */
 static int files(void)
 {
     DIR *directory = opendir(place);
@@ -39,7 +39,7 @@ static const char *member_name(fw_stream stream, const char *what)
     return name;
 }
 
-/** The stream is in no file. */
+/** Checks that the stream has no spill file. */
 static void has_none(const fw_result *result, size_t command, fw_stream stream)
 {
     json_t *file = run_command_member(result, command, member_name(stream, "file"));
@@ -47,7 +47,7 @@ static void has_none(const fw_result *result, size_t command, fw_stream stream)
     json_decref(file);
 }
 
-/** The stream is in a file that has exactly these bytes, and belongs to the host alone. */
+/** Checks that the stream is in a file with exactly these bytes, which only the host's user can read. */
 static void is_spilled(const fw_result *result, size_t command, fw_stream stream, const char *want, size_t length)
 {
     json_t *file = run_command_member(result, command, member_name(stream, "file"));
@@ -105,7 +105,7 @@ static void whole_files(void)
     is_spilled(result, 2, FW_STDERR, fw_result_output(whole, FW_STDERR, 0, NULL), 1288895);
     const char *errors = fw_result_output(whole, FW_STDERR, 1, &length);
     is_spilled(result, 3, FW_STDERR, errors, length);
-    /* Four streams were long, and there is nothing else. */
+    /* Four streams exceeded the limit, and there is no other file. */
     CHECK_INT(files(), 4);
     fw_result_free(result);
     fw_result_free(whole);
@@ -130,7 +130,7 @@ static void only_when_longer(void)
     fw_result_free(result);
 }
 
-/** The umask of the host neither opens a file to others nor closes it to the host. */
+/** The host's umask changes the permissions of spill files neither for others nor for the host. */
 static void of_the_host(mode_t mask)
 {
     char want[3 * LIMIT];

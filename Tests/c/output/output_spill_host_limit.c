@@ -35,7 +35,7 @@ int main(void)
     REQUIRE(setrlimit(RLIMIT_FSIZE, &(struct rlimit){MOST, limit.rlim_max}) == 0);
     spills(true);
     spills(false);
-    /* Nor may the library make the host ignore the signal. */
+    /* The library must not make the host ignore the signal, either. */
     struct sigaction action;
     CHECK(sigaction(SIGXFSZ, NULL, &action) == 0 && action.sa_handler == SIG_DFL);
     return check_done();

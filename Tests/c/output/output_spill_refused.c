@@ -14,7 +14,7 @@ static atomic_int seen;
 static pid_t host_pid;
 static char place[4200];
 
-/** Of this process, on a file with the spilled output of a stream. */
+/** Refuses writes of this process to the spill file of one stream. */
 static int files_calls(pid_t pid, int fd)
 {
     char link[64], path[4200];

@@ -67,7 +67,7 @@ static void deep(void)
     free(levels);
 }
 
-/** Refused, wherever the error says that the fault is. */
+/** Checks that the value is refused; the position of the error does not matter. */
 static void not_accepted(json_t *config)
 {
     fw_pool *pool = NULL;

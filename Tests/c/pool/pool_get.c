@@ -41,13 +41,13 @@ static void mapped(void)
     CHECK_STR(fw_worker_volume(worker), "store");
     CHECK(get(one) == worker);
     CHECK(get(two) == worker);
-    fw_step *again = step(notebook, "one"); /* only the name matters */
+    fw_step *again = step(notebook, "one"); /* only the name of the step matters */
     CHECK(get(again) == worker);
     fw_step_free(again);
     CHECK_STR(fw_worker_name(get(three)), "a");
     CHECK_STR(fw_worker_type(get(three)), "subprocess");
     CHECK_STR(fw_worker_volume(get(three)), "__default__");
-    /* Also a step that is mapped can have the default. */
+    /* A mapped step can also get the default worker. */
     CHECK(default_of(one) != worker);
     CHECK_STR(fw_worker_type(default_of(one)), "subprocess");
     fw_step_free(three);
@@ -76,7 +76,7 @@ static void defaults(void)
     for (int i = 0; i < 3; i++)
         CHECK(strcmp(fw_worker_name(seen[i]), fw_worker_name(seen[(i + 1) % 3])) != 0);
 
-    /* The name of a default worker is unique among pools, too. */
+    /* Default workers of different pools have different names. */
     fw_pool *other = check_pool("[]"), *first = pool;
     fw_step *any = step(container, "x");
     pool = other;

@@ -44,7 +44,7 @@ int main(void)
     }
     free(text);
 
-    /* Two of one name, far apart. */
+    /* Two workers with one name, far apart in the document. */
     fw_pool *pool = NULL;
     json_array_append_new(workers, json_pack("{s:s, s:s}", "name", "worker 3", "type", "code"));
     text = json_dumps(config, 0);

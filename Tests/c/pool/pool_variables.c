@@ -3,7 +3,7 @@
 #include "processes.h"
 #include "run.h"
 
-/** What the default worker of a new pool makes of the names. */
+/** Returns the text of the placeholders with the default worker of a new pool. */
 static void says(const char *config, const char *want)
 {
     fw_pool *pool = check_pool(config);

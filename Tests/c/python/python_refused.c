@@ -26,7 +26,7 @@ static long value_of(fw_result *result)
     return number;
 }
 
-/** All from 3 on, with sockets in their places that nothing comes from. */
+/** Replaces all descriptors from 3 on by silent sockets. */
 static void close_all(void)
 {
     int most = 2, ends[2];
@@ -61,7 +61,7 @@ static void closed(void)
     unlink(path);
     free(path);
 
-    /* Before the interpreter was ready for it. */
+    /* The host closes the descriptors before the interpreter is ready. */
     fw_pool *other = check_pool("[]");
     exec = function_start(other, "mod.fine", NULL, NULL, NULL);
     close_all();

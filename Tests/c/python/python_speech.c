@@ -93,7 +93,7 @@ static fw_pool *pool_of(const char *type, const char *program, const char *optio
     return pool;
 }
 
-/** In each phase the step's timeout, and a cancel, end it. */
+/** The step's timeout and a cancel end an interpreter in each phase. */
 static void ended(const char *program)
 {
     fw_pool *pool = pool_of("code", program, "");
@@ -110,7 +110,7 @@ static void ended(const char *program)
     fw_pool_free(pool);
 }
 
-/** An interpreter that does not begin is given up by itself. */
+/** An interpreter that does not become ready is ended after `start_timeout`. */
 static void silent(const char *program)
 {
     fw_pool *pool = pool_of("notebook", program, ", \"start_timeout\": 0.3");

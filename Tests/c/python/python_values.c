@@ -91,7 +91,7 @@ static void refused(fw_pool *pool, const char *name, const char *words)
     free(path);
 }
 
-/** Of a text that is far too long, its middle is left out, with a word. */
+/** A text that is far too long is shortened in its middle, with a note. */
 static void shortened(fw_pool *pool)
 {
     fw_result *result = function_call(pool, "values.raises_much", NULL, NULL, NULL);
@@ -215,7 +215,7 @@ int main(void)
                               8) == 0);
     fw_result_free(result);
     nested(pool);
-    /* The interpreter has been one and the same all the time: nothing of it was taken for its end. */
+    /* All calls used the same interpreter, so nothing was taken for its end. */
     given(pool, "where", json_incref(before));
     json_decref(before);
     fw_pool_free(pool);

@@ -18,7 +18,7 @@ static int tries(void)
     return count;
 }
 
-/** Takes the end, of which there is only one more event, and the result. */
+/** Takes the last event and the result, and checks that there are no others. */
 static fw_result *cancelled(fw_exec *exec)
 {
     fw_result *result = exec_result(exec);
@@ -67,7 +67,7 @@ static void in_the_second_attempt(void)
     CHECK_INT(tries(), 2);
 }
 
-/** The delay is a day: the step is over at once, with what the attempt before had to say. */
+/** The delay is a day, but the step ends at once with the output of the earlier attempt. */
 static void in_the_delay(bool with_descriptor)
 {
     fw_exec *exec = START_WITH(retries(86400), NULL, "echo x >> tries; echo out; echo err >&2; exit 3");

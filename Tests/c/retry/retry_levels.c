@@ -30,7 +30,7 @@ static void attempts(const char *of_step, const char *options, size_t want)
     fw_step_free(step);
 }
 
-/** The first delay; nobody waits for it. */
+/** Returns the first delay without waiting for it. */
 static void first_delay(const char *of_step, const char *options, double want)
 {
     fw_step *step = step_with(of_step);

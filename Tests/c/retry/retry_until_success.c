@@ -7,7 +7,7 @@ static json_t *retries(int max)
     return json_pack("{s:{s:{s:i, s:i}}}", "options", "retries", "max", max, "delay", 0);
 }
 
-/* The number of the attempt; the second command fails in the first two. */
+/* The first command prints the number of the attempt, and the second one fails in the first two. */
 #define COUNTS "echo x >> tries; n=$$(($$(wc -l < tries))); echo attempt $$n"
 #define FAILS "n=$$(($$(wc -l < tries))); echo error $$n >&2; test $$n -ge 3 || exit $$((10 + n))"
 

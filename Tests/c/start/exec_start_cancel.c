@@ -52,7 +52,7 @@ static void all_of_it(void)
     fw_exec_free(exec);
 }
 
-/** Nobody has taken an event before. */
+/** Nobody has taken an event before the cancel. */
 static void at_once(void)
 {
     fw_exec *exec = START(NULL, "sleep 100000", "echo never");
@@ -75,7 +75,7 @@ static void at_once(void)
     fw_exec_free(exec);
 }
 
-/** The command has something to say to its end, and a status of its own. */
+/** The command prints something when TERM comes, and exits with a status of its own. */
 static void with_last_words(void)
 {
     fw_exec *exec =
@@ -107,7 +107,7 @@ static void with_force(void)
     fw_exec_free(exec);
 }
 
-/** The end is the end: the result stays what it is. */
+/** A cancel after the end does not change the result. */
 static void after_the_end(void)
 {
     fw_exec *exec = START(NULL, "echo done; exit 3");
@@ -127,7 +127,7 @@ static void after_the_end(void)
     fw_exec_free(exec);
 }
 
-/** What has been cancelled does not spoil the next step. */
+/** A cancelled step does not affect the next one. */
 static void and_then_another(void)
 {
     fw_result *result = RUN("echo again");

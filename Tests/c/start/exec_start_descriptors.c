@@ -4,7 +4,7 @@
 
 enum { STEPS = 40 };
 
-/** None of the descriptors from 3 on, beside those that were there before, goes on to another program. */
+/** Checks that all new descriptors from 3 on are close-on-exec. */
 static void all_close_on_exec(const bool *before)
 {
     for (int fd = 3; fd < 1000; fd++) {

@@ -4,7 +4,7 @@
 
 static int to_child[2];
 
-/** Forks a process that does nothing until the pipe is closed. */
+/** Forks a process that waits until the pipe is closed. */
 static pid_t bystander(void)
 {
     fflush(NULL);

@@ -15,7 +15,7 @@ static void host(void)
     if (child == 0) {
         char byte;
         close(to_child[1]);
-        /* Lives until the test says so, or has ended itself. */
+        /* Lives until the test says so, or until the test exits. */
         (void)!write(from_child[1], "x", 1);
         (void)!read(to_child[0], &byte, 1);
         (void)!write(from_child[1], "y", 1);
@@ -46,7 +46,7 @@ int main(void)
     wait_until_gone(command);
     wait_until_deserted();
 
-    /* The forked process was there all the time. */
+    /* The forked process has lived until here. */
     REQUIRE(write(to_child[1], "x", 1) == 1);
     REQUIRE(read(from_child[0], &byte, 1) == 1);
     CHECK_INT(byte, 'y');

@@ -17,7 +17,7 @@ struct handles {
 
 static int gate;
 
-/** A step whose first event has been taken and that has not ended, and an old result. */
+/** Makes a running step whose first event has been taken, and the result of an earlier step. */
 static struct handles make(void)
 {
     struct handles h;
@@ -41,7 +41,7 @@ static struct handles make(void)
     return h;
 }
 
-/** Everything that still lives is what it was. */
+/** Checks that every handle that is not freed still has its values. */
 static void look(const struct handles *h)
 {
     if (h->alive[EVENT]) {
@@ -55,7 +55,7 @@ static void look(const struct handles *h)
         CHECK(exec_runs(h->exec));
 }
 
-/** The exec goes on, however much has been freed, and ends before it is freed itself. */
+/** The step continues after other handles are freed, and ends before its exec is freed. */
 static void finish(fw_exec *exec)
 {
     gate_pass(gate);
@@ -102,7 +102,7 @@ static void release_in_order(const int *order)
     }
 }
 
-/** A worker of its own is needed no longer than a lent one. */
+/** A worker that belongs to the host may be freed while its step runs, like a lent one. */
 static void own_worker(void)
 {
     fw_worker *worker = run_worker(NULL);

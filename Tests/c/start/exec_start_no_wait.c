@@ -7,7 +7,7 @@
 static const double forever[] = {-1, -0.001, -1e300, -INFINITY, INFINITY, 1e300, 1e18, 1e9};
 static const double never[] = {0, -0.0, 1e-300, 1e-9, 0.001, 0.02};
 
-/** The command stands at the gate, and all events up to there have been taken. */
+/** The command waits at the gate, and all events up to there have been taken. */
 static fw_exec *standing(void)
 {
     fw_exec *exec = START(NULL, "read line < gate; echo out");
@@ -52,7 +52,7 @@ int main(void)
         fw_exec_free(exec);
     }
 
-    /* What is no number is refused, or some time; it is no crash. */
+    /* NaN is either refused or taken as some timeout; it does not crash the host. */
     exec = START(NULL, "true");
     fw_event *event = (void *)&gate;
     fw_status status = fw_exec_next_event(exec, NAN, &event, NULL);

@@ -54,7 +54,8 @@ static void with_epoll(bool readable[STEPS])
         readable[i] = false;
     for (int i = 0; i < count; i++) {
         readable[items[i].data.u32] = true;
-        CHECK(!running[items[i].data.u32].ended); /* it stays in the set: it is never readable again */
+        CHECK(!running[items[i].data.u32]
+                   .ended); /* the descriptor stays in the set, because it is never readable again */
     }
 }
 

@@ -29,7 +29,7 @@ static void shared(const char *options, const char *command, size_t bytes)
             CHECK(sequence > last);
             last = sequence;
             REQUIRE(sequence >= 1 && sequence <= count);
-            CHECK(all.list[sequence - 1] == NULL); /* nobody else has it */
+            CHECK(all.list[sequence - 1] == NULL); /* no other thread has taken this event */
             all.list[sequence - 1] = taken[i].list[at];
         }
         free(taken[i].list);

@@ -22,7 +22,7 @@ static void check_reach(fw_result *result)
     fw_result_free(result);
 }
 
-/** The same for a command that needs no shell: its group has the number of a process that has gone. */
+/** The same for a command that runs without a shell, whose main process has exited. */
 static void without_shell(void)
 {
     char path[4200];
@@ -52,7 +52,7 @@ static void host(void)
     fw_result_free(result);
 }
 
-/** It has process numbers of its own, and the /proc of before. */
+/** This process is in a new process namespace, but sees the /proc of the old one. */
 static void in_a_namespace(void)
 {
     if (unshare(CLONE_NEWPID) != 0) {

@@ -8,7 +8,7 @@
 
 #define WAITS "echo $$$$ >> pids; until test -e go; do sleep 0.01; done; echo whole; exit 7"
 
-/* More than there are monitors that wait: new ones are needed. */
+/* These are more steps than idle monitors, so the supervisor starts new ones. */
 enum { SEVERAL = 20 };
 
 static long kill_supervisor(void)
@@ -64,7 +64,7 @@ static void replaced(void)
     }
 }
 
-/** Nothing but the system was left of the library before the host was killed. */
+/** Without a supervisor, only the kernel can end the steps of a host that is killed. */
 static void host_without_supervisor(void)
 {
     BEGIN("echo $$$$ >> pids; setsid sh -c 'echo $$$$ >> pids; exec sleep 100000' & wait");

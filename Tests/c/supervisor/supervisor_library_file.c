@@ -27,12 +27,12 @@ static char *copy(const char *name, mode_t mode)
     return path;
 }
 
-/** Two steps: the second has its monitor from a supervisor that is there. */
+/** The second step uses the supervisor that the first one has started. */
 static void check_steps(void)
 {
     library_check(&library, "echo one", "/", "one\n");
     library_check(&library, "echo two", "/", "two\n");
-    /* And another supervisor. */
+    /* A new supervisor is started as well. */
     umask(027);
     library_check(&library, "umask", "/", "0027\n");
 }
@@ -90,7 +90,7 @@ static void renamed(void)
     free(path);
 }
 
-/** By a program that would leave a file behind: an upgrade of the package, or worse. */
+/** The file is replaced by a program that would make a file, as an upgrade of the package would replace it. */
 static void replaced(void)
 {
     char *path = copy("plain.so", 0755), *other = check_path("replacement"), *trace = check_path("was-run");

@@ -49,7 +49,7 @@ static void while_a_command_runs(void)
     fw_result_free(result);
 }
 
-/** Also when the step is being ended meanwhile. */
+/** The monitor may also be killed while the step is being ended. */
 static void while_a_command_is_ended(void)
 {
     remove_file("pid");
@@ -68,7 +68,7 @@ static void while_a_command_is_ended(void)
     CHECK(!has_file("next"));
 }
 
-/** A command may do it, too, and then end as if all were well. */
+/** A command may kill its own monitor, too, and then exit with status 0. */
 static void by_the_command(void)
 {
     fw_result *result = RUN("kill -9 $$PPID; exit 0", ": > next");
@@ -78,7 +78,7 @@ static void by_the_command(void)
     fw_result_free(result);
 }
 
-/** Several that wait for the next command, all killed. */
+/** Several idle monitors are killed. */
 static void while_it_has_nothing_to_do(void)
 {
     fw_exec *steps[4];

@@ -33,7 +33,7 @@ static void host(void)
     CHECK(run_command_int(result, 0, "peak_memory") > 0);
     fw_result_free(result);
 
-    /* Three that are left in the session, of which one does not heed TERM, and an orphan of an orphan. */
+    /* The command leaves three processes in its session, one of which ignores TERM, and an orphan of an orphan. */
     result = RUN_WITH(with("kill"), "sleep 100000 & sh -c 'trap \"\" TERM; : > there; exec sleep 100000' &"
                                     " (sh -c 'sleep 100000 & : > deep; exec sleep 100000' &);"
                                     " until test -e there && test -e deep; do sleep 0.01; done; exit 7");
@@ -68,7 +68,7 @@ static void host(void)
     check_reach(result);
     fw_result_free(result);
 
-    /* Who has left the session is not found; the result has not said so. */
+    /* A process that has left the session is not found, which `is_ended` false has announced. */
     result = RUN_WITH(with("kill"), "(setsid sleep 100000 > /dev/null 2>&1 &); echo hi");
     CHECK_EXITED(result, 0);
     check_reach(result);

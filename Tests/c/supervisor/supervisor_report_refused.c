@@ -48,7 +48,7 @@ static void never_told(void)
         CHECK_OUTPUT(result, FW_STDOUT, 0, "one\n");
         fw_result_free(result);
     }
-    /* As soon as it goes again, so do steps. */
+    /* Steps run again as soon as the call works again. */
     refuse_times = 0;
     fw_result *result = RUN("echo one", "exit 3");
     CHECK_EXITED(result, 3);
@@ -57,7 +57,7 @@ static void never_told(void)
         a_moment();
 }
 
-/** What a supervisor cannot tell for a moment. */
+/** A report that a supervisor cannot send for a moment. */
 static int supervisors_sends(pid_t pid, int fd)
 {
     (void)fd;
@@ -74,7 +74,7 @@ static void greeting_told_again(void)
     fw_result_free(result);
 }
 
-/** What the host sends, and what supervisor and monitor receive. */
+/** Messages that the host sends, and that supervisor and monitor receive. */
 static int any_second_one(pid_t pid, int fd)
 {
     (void)pid;

@@ -48,7 +48,7 @@ static char check_directory[4096];
     check_refused((status), (want), (error), (path), (part), #status, __FILE__, __LINE__)
 /** A call gave FW_OK and no error. What it gave instead is shown and released. */
 #define CHECK_OK(status, error) check_ok((status), (error), #status, __FILE__, __LINE__)
-/** A call after whose failure the program cannot go on. */
+/** Ends the program if the condition is false, because it cannot continue. */
 #define REQUIRE(condition)                                            \
     do {                                                              \
         if (!check_true((condition), #condition, __FILE__, __LINE__)) \
@@ -174,14 +174,14 @@ static inline char *check_path(const char *name)
     return path;
 }
 
-/** Something cannot be tested here. If all else is right, the program is told as skipped, for this reason. */
+/** Notes that something cannot be tested here. If no check fails, the program counts as skipped for this reason. */
 static inline void check_skip(const char *reason)
 {
     check_skipped = true;
     printf("%s\n", reason);
 }
 
-/** What a program or a part of one ends with, as run.sh knows it. */
+/** Returns the exit status of a program, or of a part of one, that run.sh expects. */
 static inline int check_status(void)
 {
     return check_failures > 0 ? 1 : check_skipped ? 77 : 0;
@@ -231,7 +231,7 @@ static inline int check_times(int plain, int under_a_tool)
 }
 
 /* ---------------------------------------------------------------- handles -- */
-/* For documents that are good: what is wrong with one ends the program. */
+/* These functions are for valid documents: an error ends the program. */
 
 static inline void check_made(fw_status status, fw_error *error, const char *json)
 {

@@ -29,8 +29,7 @@ static inline char *read_file(const char *path)
     return text;
 }
 
-/** Whether a process runs. A zombie does not: it only waits for its parent, which
- *  for what a command left behind is not this program. */
+/** Whether a process runs. A zombie does not run: it only waits for its parent. */
 static inline bool process_runs(long pid)
 {
     char path[64];
@@ -120,7 +119,7 @@ static inline void in_child(void (*part)(void), const char *what)
     int status = -1;
     REQUIRE(pid > 0 && waitpid(pid, &status, 0) == pid);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-        check_skipped = true; /* it has said why */
+        check_skipped = true; /* the child has printed the reason */
         return;
     }
     if (!check_int(status, 0, what, __FILE__, __LINE__))

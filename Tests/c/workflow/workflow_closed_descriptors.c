@@ -54,7 +54,7 @@ static const char document[] =
     "\"\","
     " \"commands\": [\"cp out final; echo two\"]}}]}";
 
-/** Closes all when the event of that number has come. False: there were fewer. */
+/** Closes all descriptors at the event of that number. Returns false if there are fewer events. */
 static bool close_at(int number, fw_pool *pool, const char *decoy)
 {
     char *options = NULL;

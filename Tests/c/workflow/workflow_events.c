@@ -41,7 +41,7 @@ int main(void)
     }
     CHECK_STR(shape, "-1:8 0:1 0:2 0:3 0:4 0:6 1:10 1:1 1:2 1:3 1:4 1:6 2:1 2:6 -1:9 ");
     struct pollfd item = {.fd = fd, .events = POLLIN};
-    CHECK_INT(poll(&item, 1, 0), 0); /* and never again */
+    CHECK_INT(poll(&item, 1, 0), 0); /* the descriptor is never readable after the end */
     fw_result *result = exec_result(exec);
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 1, "from the volume\n");

@@ -78,7 +78,7 @@ static void host(void)
         CHECK_HAS(fw_result_message(result), strerror(refuse_error));
         free(place);
         fw_result_free(result);
-        /* What could not be read is gone, and the next runs are as any. */
+        /* The unreadable record is replaced, and later runs work as usual. */
         left = 0;
         for (int kept = 1; kept < 3; kept++) {
             result = run();

@@ -118,7 +118,7 @@ static void forked(void)
     fw_worker_free(worker);
 }
 
-/** Ends as programs do, with everything that runs then. */
+/** Exits like an ordinary program, so that exit handlers run. */
 static void exits(void)
 {
     fw_exec_free(running);
