@@ -54,7 +54,7 @@ def flowserv_is_here() -> bool:
 
 
 def flowworker_is_here() -> bool:
-    """The same for the library's own Python package."""
+    """Tells whether the library's Python package can be imported, and prints a note if not."""
     try:
         from flowworker import WorkerPool  # noqa: F401
     except ImportError as error:
@@ -116,7 +116,7 @@ def peer_program(name: str, command: str, steps: int, width: int) -> list[str]:
 
 
 def peer_programs(command: str, steps: int, width: int) -> dict[str, Work]:
-    """The same steps by each of them that is here; each has a process of its own, whose start does not count."""
+    """Measures the same steps with each peer that is installed, in a process whose start does not count."""
 
     def of(name: str) -> Work:
         program = peer_program(name, command, steps, width)
@@ -133,7 +133,7 @@ def is_here(peer: str) -> bool:
 
 
 def command_line_peers(command: str, steps: int, width: int) -> dict[str, Work]:
-    """The same steps by the programs that run many commands, with all that they write read. Their own start counts."""
+    """Measures the same steps with programs that run many commands. All output is read, and their start counts."""
     lines = f"{command}\n".encode() * steps
 
     def of(*program: str) -> Work:
@@ -148,7 +148,7 @@ def command_line_peers(command: str, steps: int, width: int) -> dict[str, Work]:
 
 
 def allow_descriptors() -> None:
-    """A login allows 1,024; many steps at once take more."""
+    """Raises the limit of descriptors, because a login allows only 1,024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

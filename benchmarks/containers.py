@@ -184,7 +184,7 @@ class Sides:
 
 
 def check(result: Any, commands: int) -> None:
-    """A step that did not do its work measures nothing."""
+    """Stops the benchmark if a step has failed, because its time would mean nothing."""
     if result.returncode != 0 or result.stdout != [OUTPUT] * commands:
         raise RuntimeError(f"the step has failed: {result.returncode}, {result.stdout}, {result.stderr}")
 
@@ -236,7 +236,7 @@ def measure(sides: Sides, rounds: int) -> None:
 def print_figures(
     question: str, costs: dict[str, list[Cost]], ours: str, commands: int, peers: list[str], target: float | None
 ) -> None:
-    """A row of ours against flowserv-core, per command, and what is beside it."""
+    """Prints the row of the library against flowserv-core, per command, and the rows of the peers."""
     base = costs["flowserv-core"]
     ratios = [mine.result / theirs.result for mine, theirs in zip(costs[ours], base)]
     median = statistics.median(ratios)

@@ -16,8 +16,12 @@ import Testing
   @Test("a worker has what its specification says, and the defaults for the rest")
   func workerSpec() throws {
     let document = try worker(
-      #"{"name": "w", "type": "subprocess", "env": [{"key": "A", "value": 1}, {"key": "B", "value": "x"}, {"key": "A", "value": "2"}], "vars": {"v": "1"}, "volume": "data", "options": {"shell": "/bin/bash", "inherit_env": true, "background": "leave", "grace": 0.5, "output_limit": 10}}"#
-    )
+      #"""
+      {"name": "w", "type": "subprocess",
+       "env": [{"key": "A", "value": 1}, {"key": "B", "value": "x"}, {"key": "A", "value": "2"}],
+       "vars": {"v": "1"}, "volume": "data",
+       "options": {"shell": "/bin/bash", "inherit_env": true, "background": "leave", "grace": 0.5, "output_limit": 10}}
+      """#)
     let spec = document.spec
     #expect(spec.env.pairs.map { "\($0.key)=\($0.value)" } == ["A=2", "B=x"])
     #expect(spec.variables.pairs.map { "\($0.key)=\($0.value)" } == ["v=1"])

@@ -8,8 +8,10 @@ import Testing
   @Test("a mapped step gets its worker, the same object ever after")
   func mapped() throws {
     let pool = try pool(
-      #"{"workflow": [{"step": "s", "worker": "b"}], "workers": [{"name": "a", "type": "code"}, {"name": "b", "type": "subprocess"}]}"#
-    )
+      #"""
+      {"workflow": [{"step": "s", "worker": "b"}],
+       "workers": [{"name": "a", "type": "code"}, {"name": "b", "type": "subprocess"}]}
+      """#)
     let first = try pool.worker(for: containerStep("s"))
     #expect(first.takeUnretainedValue().cName.string == "b")
     #expect(try pool.worker(for: containerStep("s")).toOpaque() == first.toOpaque())

@@ -1,4 +1,4 @@
-"""Ctrl-C, other signals whose handlers raise, and host functions that fail, while a step's container runs."""
+"""Ctrl-C, signal handlers that raise, and host functions that fail end a running container first."""
 
 import signal
 import subprocess

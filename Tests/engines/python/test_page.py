@@ -1,4 +1,4 @@
-"""The page with the timeline of a run, as a browser shows it."""
+"""A browser shows the page with the timeline of a run correctly."""
 
 import html
 import json

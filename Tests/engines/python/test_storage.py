@@ -1,4 +1,4 @@
-"""Volumes on real servers: S3 (moto, which checks signatures) and SFTP (OpenSSH), and what goes wrong with them."""
+"""Volumes work on real servers, and report failures: S3 (moto, which checks signatures) and SFTP (OpenSSH)."""
 
 import json
 import os

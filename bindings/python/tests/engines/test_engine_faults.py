@@ -1,4 +1,4 @@
-"""An engine that does not answer, does not stop, or breaks off: each step ends, and says what is missing."""
+"""A step ends with a clear message if the engine does not answer, never stops sending, or disconnects."""
 
 import re
 import socket
@@ -268,7 +268,7 @@ def test_a_pull_that_falls_silent(engine, rundir):
 
 @pytest.fixture
 def silent_server():
-    """Accepts, and says nothing."""
+    """Accepts connections, and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""The end of a step whose task is cancelled, or whose host's function fails."""
+"""A step ends if its task is cancelled or its event callback fails."""
 
 import asyncio
 import gc
