@@ -1,7 +1,7 @@
 /*
  * What does it cost to take all that a command writes?
  *
- *     capture [BYTES]                               measures; 1,000,000,000 unless told
+ *     capture [BYTES]                               measures; 1,000,000,000 by default
  *     capture write stdout|both|lines BYTES         is the command that writes
  *
  * Limit: a loop of poll and read on pipes of 1 MiB, that keeps all in memory that doubles, or

@@ -76,7 +76,7 @@ def main() -> None:
     if not (bench.flowserv_is_here() and bench.flowworker_is_here() and docker_is_here()):
         return None
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
-    # docker-py finds the engine by this; the library is told.
+    # docker-py finds the engine by this variable; the library gets the address as an option.
     os.environ["DOCKER_HOST"] = address
     with TemporaryDirectory(prefix="fw-bench-") as rundir:
         (Path(rundir) / "data").mkdir()

@@ -59,7 +59,7 @@ def script(text: str, name: str, command: str, steps: int, width: int) -> list[s
 
 
 def look_at(name, start, width: int) -> dict[str, float]:
-    """Waits until all commands have told that they run, looks at their host, and lets them end."""
+    """Waits until all commands have reported that they run, looks at their host, and lets them end."""
     with TemporaryDirectory(prefix="fw-bench-") as place:
         command = f"echo > {place}/$$; while [ ! -e {place}/end ]; do sleep 0.2; done"
         # In a step's command `$` begins a placeholder.

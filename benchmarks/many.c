@@ -1,7 +1,7 @@
 /*
  * How many steps a second are run when many are in flight at once?
  *
- *     many [WIDTH...]              1, 8, 64, 256 and 512 in flight unless told
+ *     many [WIDTH...]              1, 8, 64, 256 and 512 in flight by default
  *     many host COMMAND STEPS WIDTH     is a host as those of peers/ are, for hosts.py
  *
  * Ours is one thread with an epoll over fw_exec_fd(), and then as many threads as steps with

@@ -1,7 +1,7 @@
 /*
  * What does it cost to make a pool from a large configuration, and to free it?
  *
- *     pool [WORKERS...]            100,000 and 1,000 and 1,000,000 unless told
+ *     pool [WORKERS...]            100,000 and 1,000 and 1,000,000 by default
  *     pool write WORKERS           writes the configuration to stdout, for pool.py
  *
  * Limit: jansson on the whole document, and a table of the names over its values. Each

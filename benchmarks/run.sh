@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds and runs the benchmarks, and prints one table of all that they found.
 #
-#     benchmarks/run.sh [QUESTION...]      all of the questions below, unless told
+#     benchmarks/run.sh [QUESTION...]      all of the questions below, by default
 #
 # It needs the library in build/lib, and leaves what it builds and finds in build/bench. What a peer
 # or a question needs and the machine lacks is said below the table.

@@ -1,7 +1,7 @@
 /*
  * What does a step take while its command runs?
  *
- *     standing [WIDTH]             so many at once; 256 unless told
+ *     standing [WIDTH]             so many at once; 256 by default
  *
  * The commands stand still, and descriptors, threads and resident memory are counted above those of
  * a process that has run a step before. Limit: the same with an epoll over pipes and pidfds. What
@@ -56,9 +56,9 @@ static struct taken take_limit(size_t width)
 {
     limit_many("true", 1, 1);
     struct taken before = taken_now();
-    struct limit_flight *flight = limit_flight_start(standing_command, width);
+    struct limit_batch *batch = limit_batch_start(standing_command, width);
     struct taken taken = taken_since(before);
-    limit_flight_end(flight);
+    limit_batch_end(batch);
     return taken;
 }
 

@@ -1,7 +1,7 @@
 /*
  * What does it cost to start commands from a helper process, the supervisor, and not from the host?
  *
- *     supervisor [MEGABYTES...]        in hosts with so much memory resident; 0 and 1024 unless told
+ *     supervisor [MEGABYTES...]        in hosts with so much memory resident; 0 and 1024 by default
  *
  * Three ways to run the same `sh -c` take turns: a bare posix_spawn; a clone of the host that does for
  * the command all that a foreign host makes necessary (limits/clone.c); the library. The limit of

@@ -42,7 +42,7 @@ import Testing
   }
 
   @Test(
-    "what is no address is told with what would be one",
+    "an invalid address is refused with an example of a valid one",
     arguments: [
       "", "host", "host:2375", "unix://", "unix:///", "unix://relative/path", "unix:/one/slash",
       "tcp://", "tcp:///", "tcp://:2375", "http://", "https:///", "tcp://host/path", "tcp://user@host", "tcp://a b",

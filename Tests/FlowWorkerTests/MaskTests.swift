@@ -72,7 +72,7 @@ import Testing
     #expect(try secrets(["abcd", "efgh"]).masked("abcdefgh") == "******")
   }
 
-  @Test("a secret that is the end of what was given is told at once")
+  @Test("a secret at the end of the given bytes is masked at once")
   func prompt() throws {
     var mask = Mask(try secrets(["secret"]))
     var result: [UInt8] = []

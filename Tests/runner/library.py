@@ -75,10 +75,10 @@ class Interpreter:
     def close(self):
         """Closes the connection, after which the runner exits by itself."""
         self.socket.close()
-        complaints = self.process.stderr.read()
+        errors = self.process.stderr.read()
         self.process.stderr.close()
         status = self.process.wait()
-        return status, complaints.decode()
+        return status, errors.decode()
 
     def kill(self):
         os.killpg(self.process.pid, signal.SIGKILL)

@@ -22,9 +22,9 @@ static const struct {
     int32_t outcome;
     const char *words;
 } modes[] = {
-    {"complains", "echo complaint >&2\nexit 3\n", FW_SPAWN_FAILED, "before it began the function \"m.f\": complaint"},
-    {"complains_much", "head -c 300000 /dev/zero | tr '\\0' x >&2\necho >&2; echo complaint >&2\nexit 3\n",
-     FW_SPAWN_FAILED, "complaint"},
+    {"fails", "echo reason >&2\nexit 3\n", FW_SPAWN_FAILED, "before it began the function \"m.f\": reason"},
+    {"fails_with_much_text", "head -c 300000 /dev/zero | tr '\\0' x >&2\necho >&2; echo reason >&2\nexit 3\n",
+     FW_SPAWN_FAILED, "reason"},
     {"is_ready_and_ends", READY, FW_SPAWN_FAILED, "before it began"},
     {"blank", "yes ''\n", FW_ENGINE_FAILED, "before it was ready"},
     {"one_line", "tr '\\0' x </dev/zero\n", FW_ENGINE_FAILED, "before it was ready"},

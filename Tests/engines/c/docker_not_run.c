@@ -45,7 +45,7 @@ static void shells(const char *kind)
     fw_result_free(result);
 }
 
-/** What looks like an engine's or an init's complaint but is a program's own output. */
+/** A program's own output may look like a message of the engine or of the init process. */
 static void look_alikes(const char *kind)
 {
     static const char *const said[] = {"[FATAL tini (7)] exec x failed: No such file or directory",

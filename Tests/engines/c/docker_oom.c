@@ -13,15 +13,16 @@ static void check_oom(const fw_result *result, size_t index, bool must_be_sure)
     json_decref(oom);
 }
 
-/** Runs it until the engine tells of the memory in time: it is told beside the end of the process, and on a busy
- * machine long after it. One of which it does not tell has its own end, and at KILL a suspicion. */
-static fw_result *run_until_told(json_t *options, const char *const *commands, size_t index, int returncode)
+/** Runs the commands until the engine reports in time that the memory ran out. The report comes beside the end of the
+ * process, and on a busy machine long after it. Without the report a command has its own outcome, and after KILL a
+ * suspicion. */
+static fw_result *run_until_reported(json_t *options, const char *const *commands, size_t index, int returncode)
 {
     for (int tries = 0;; tries++) {
         fw_result *result = box_commands(BUSYBOX, json_deep_copy(options), NULL, NULL, commands);
         json_t *oom = run_command_member(result, index, "oom");
-        const char *told = json_string_value(oom);
-        bool is_sure = told != NULL && strcmp(told, "yes") == 0;
+        const char *reported = json_string_value(oom);
+        bool is_sure = reported != NULL && strcmp(reported, "yes") == 0;
         if (!is_sure) {
             CHECK_JSON(oom, returncode == -SIGKILL ? json_string("likely") : json_null());
             CHECK_ENDED(result, returncode == -SIGKILL ? FW_SIGNALED : FW_EXITED, returncode);
@@ -37,7 +38,7 @@ static fw_result *run_until_told(json_t *options, const char *const *commands, s
 }
 
 #define UNTIL_TOLD(options, index, returncode, ...) \
-    run_until_told((options), (const char *const[]){__VA_ARGS__, NULL}, (index), (returncode))
+    run_until_reported((options), (const char *const[]){__VA_ARGS__, NULL}, (index), (returncode))
 
 static void main_process(const char *init)
 {

@@ -97,7 +97,7 @@ static void no_shell(void)
     fw_result_free(result);
 }
 
-/** The first command that fails is the last, and no other end than its own is told. */
+/** The first command that fails is the last one, and the result has its own exit status. */
 static void ends(void)
 {
     fw_result *result = BOX(STEP(NULL), "echo one", "sh -c 'echo two; exit 9'", "echo never");

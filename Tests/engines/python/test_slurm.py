@@ -413,8 +413,7 @@ def test_a_controller_that_cannot_be_reached(tmp_path, monkeypatch, cluster):
 
 
 class Swallower:
-    """Stands between the commands of Slurm and its controller. Once it is told to, it hands the next request on, and
-    not the answer."""
+    """A proxy between Slurm's commands and the controller. On demand it forwards a request and drops the answer."""
 
     def __init__(self, port):
         self.port, self.wanted, self.swallowed = port, 0, 0

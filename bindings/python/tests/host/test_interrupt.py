@@ -30,7 +30,7 @@ def run(*commands, **options):
         sys.stdout.flush()
 
 LONG = "echo $$$$ >new; mv new pid; touch started; exec sleep 600"
-# It answers TERM only when the file is there, and says that it was told.
+# At TERM the command makes the file "told", and it exits when the file "go" exists.
 SLOW = (
     "trap 'touch told; until [ -e go ]; do sleep 0.01; done; exit' TERM;"
     "echo $$$$ >new; mv new pid; touch started; while :; do sleep 0.01; done"
