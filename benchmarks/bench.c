@@ -33,7 +33,7 @@ static int ascending(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Gives the value below which `share` of the values are. */
+/* Returns the value below which the given share of the values lies. */
 static double quantile(const double *values, size_t count, double share)
 {
     double sorted[most_rounds];
@@ -108,7 +108,7 @@ static double status_bytes(const char *field)
 bool hold_memory(size_t megabytes)
 {
     size_t size = megabytes << 20;
-    /* As much again as a tenth is left to all others. */
+    /* A tenth more must be free, so that other programs have some. */
     if (proc_bytes("/proc/meminfo", "MemAvailable:") < 1.1 * (double)size) {
         printf("note\tthe machine has not the memory for a host of %zu MB: its figures are left out\n", megabytes);
         return false;
@@ -125,8 +125,8 @@ bool hold_memory(size_t megabytes)
 pid_t fork_host(void)
 {
     fflush(stdout);
-    /* A library that is only loaded refuses a forked process as well. It learns of a fork by a handler,
-     * and those are not called here. */
+    /* A library that is only loaded also refuses to work in a forked child. It notices forks by a handler, which this
+     * system call does not run. */
     pid_t pid = _Fork();
     if (pid < 0)
         give_up("_Fork");
@@ -193,7 +193,7 @@ static void measure_cost(void *argument, void *answer)
 {
     const struct work *work = argument;
     struct cost cost;
-    /* A forked process begins with a peak that is what it has resident. */
+    /* The peak of a forked process starts with its resident memory. */
     resident_before = status_bytes("VmRSS:");
     double start = seconds_now();
     work->work(work->argument);

@@ -23,7 +23,7 @@
 enum { rounds_of_a_question = 5, rounds_of_events = 3, bytes_of_a_line = 10, lines_of_a_write = 409 };
 
 struct question {
-    const char *mode, *words; /* what the command writes, and what the table calls it */
+    const char *mode, *words; /* the mode of the command, and its name in the table */
     const char *options;      /* of fw_exec_start() */
     size_t bytes;
     bool is_kept, in_events;
@@ -76,7 +76,7 @@ static void write_output(const char *mode, size_t bytes)
 
 /* ------------------------------------------------------------------------------ ours -- */
 
-/* What was spilled is not needed again. */
+/* The spill file is not needed any more. */
 static void empty(const char *path)
 {
     DIR *directory = opendir(path);

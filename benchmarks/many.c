@@ -221,7 +221,8 @@ int main(int argc, char **argv)
     if (count == 0) {
         count = sizeof usual / sizeof *usual;
         memcpy(widths, usual, sizeof usual);
-        /* Memory before speed: those processes are forked, and this one has not used the library yet. */
+        /* Memory is measured before speed, because its processes are forked, and so this one must not have used the
+         * library. */
         ask_memory(512, false);
         ask_memory(512, true);
     }

@@ -40,8 +40,8 @@ static struct document write_document(size_t workers)
     return document;
 }
 
-/* Small documents are read so often that the clock sees something; the memory is that
- * of one pool all the same, since each is freed. */
+/* Small documents are read many times, so that the time can be measured. The memory is that of one pool, because each
+ * is freed. */
 static void ours(void *argument)
 {
     const struct document *document = argument;

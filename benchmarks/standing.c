@@ -64,7 +64,7 @@ static struct taken take_limit(size_t width)
 
 /* ---------------------------------------------------------------------- ours -- */
 
-/* What is there for the first step of all is no part of the others. */
+/* The first step of a process has costs that later steps do not have, so it runs before. */
 static void run_once(const fw_worker *worker)
 {
     fw_step *step = make_step("true");
@@ -114,7 +114,7 @@ static int parent_of(int pid)
     return parent;
 }
 
-/* Its own memory, and its part of what it shares. */
+/* The process's own memory, and its share of shared memory. */
 static double memory_of(int pid)
 {
     char path[64];

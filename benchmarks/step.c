@@ -24,7 +24,7 @@ struct question {
     const char *command, *program;
     fw_worker *worker;
     fw_step *step;
-    /* To and from the host without ballast. */
+    /* Pipes to and from the host without ballast. */
     int ask, answer;
 };
 

@@ -63,7 +63,7 @@ static void ask(size_t megabytes)
         run_round(&host, way);
     for (int round = 0; round < rounds_of_a_question; round++) {
         double costs[ways];
-        /* Forwards and backwards, and each comes first as often. */
+        /* The order alternates, so that each way comes first equally often. */
         for (int turn = 0; turn < ways; turn++) {
             int way = (round + (round % 2 == 0 ? turn : ways - turn)) % ways;
             costs[way] = run_round(&host, way);

@@ -42,7 +42,7 @@ size_t limit_lines(const char *command);
  * `kept`, unless NULL, is called in between, where memory is what a pool would keep. */
 void limit_pool(const char *json, size_t length, void (*kept)(void));
 
-/* Nothing: what a call through the dynamic linker costs. */
+/* Does nothing, and so shows the cost of a call through the dynamic linker. */
 const void *limit_empty(const void *argument);
 
 /* A hash table of names with open addressing. Names are borrowed. */

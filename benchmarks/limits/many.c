@@ -45,7 +45,7 @@ static void start(struct limit_batch *batch, size_t at, const char *command)
     batch->running++;
 }
 
-/* Takes what one descriptor has; true when that was the last of its step. */
+/* Reads one descriptor; returns true if it was the last one of its step. */
 static bool take(struct limit_batch *batch, uint64_t which, bool any)
 {
     struct slot *slot = &batch->slots[which >> 2];
@@ -53,7 +53,8 @@ static bool take(struct limit_batch *batch, uint64_t which, bool any)
     int fd = slot->descriptors[i];
     if (i != pidfd_at && limit_read(fd, &slot->streams[i], 4096) > 0)
         return false;
-    /* First: a child between its start and exec may hold a copy, and then closing is not enough. */
+    /* The descriptor is removed first, because a child between clone and exec may hold a copy, and then closing is not
+     * enough. */
     epoll_ctl(batch->epoll, EPOLL_CTL_DEL, fd, NULL);
     if (i == pidfd_at)
         limit_reap(fd, any);

@@ -36,7 +36,7 @@ static void check_own(int number)
     fw_step_free(step);
 }
 
-/** Odd threads have one processor, even ones all. */
+/** Odd threads may use one processor only, and even ones all. */
 static void run_own(int number)
 {
     int nice = host_nice + kind_of(number);

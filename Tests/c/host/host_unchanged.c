@@ -19,8 +19,8 @@ static void handler(int signal)
     (void)signal;
 }
 
-/** Removes the lines of descriptors that are not in `before`, and checks that they are
- *  close-on-exec; gives their number. */
+/** Removes the lines of new descriptors, which `before` does not have, and checks that these are close-on-exec; returns
+ *  their number. */
 static int take_out_new(char *state, const char *before)
 {
     int count = 0;
@@ -42,7 +42,7 @@ static int take_out_new(char *state, const char *before)
     return count;
 }
 
-/** The state is what it was, but for some descriptors; gives their number. */
+/** Checks that the state is unchanged except for new descriptors, and returns their number. */
 static int compare(const char *before)
 {
     char *after = host_state();

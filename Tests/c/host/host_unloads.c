@@ -48,7 +48,7 @@ static void free_at_exit(void)
 
 static void registers_first(void)
 {
-    atexit(free_at_exit); /* runs after what the library may have registered */
+    atexit(free_at_exit); /* runs after any handler that the library may have registered */
     closes_and_ends();
 }
 

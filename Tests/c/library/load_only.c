@@ -10,7 +10,8 @@
 
 #include <dlfcn.h>
 
-/** The program itself, started again for each environment: the runtime looks at it once. */
+/** The program runs this part in a new process for each environment, because the runtime reads the environment only
+ *  once. */
 static int load(bool close_it)
 {
     char *before = host_state();

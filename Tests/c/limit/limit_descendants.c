@@ -18,7 +18,7 @@ int main(void)
         CHECK_OUTPUT(result, FW_STDOUT, i, "50\n");
     fw_result_free(result);
 
-    /* What happens to a grandchild is what the shell says of it; the step goes on. */
+    /* The shell reports the end of a grandchild, and the step continues. */
     result = RUN_WITH(limits("file_size", 100), "setsid -w head -c 1000 /dev/zero > file & wait $$!; echo $$?",
                       "head -c 1000 /dev/zero > file & wait $$!; echo $$?; wc -c < file");
     char said[64];

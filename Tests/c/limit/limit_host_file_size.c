@@ -4,7 +4,7 @@
 
 #include <sys/resource.h>
 
-/** A command with a comment of so many bytes. */
+/** Returns a command with a comment of that many bytes. */
 static void runs(size_t size, bool may_fail)
 {
     char *command = malloc(size + 100);

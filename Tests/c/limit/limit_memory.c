@@ -29,8 +29,7 @@ static void what_fits_does_not(void)
     fw_result_free(result);
 }
 
-/** It holds for each process alone: the first dd has its 40 MiB until the second one has taken them
- *  into its own 40. */
+/** The limit applies to each process separately: both dd processes hold 40 MiB at the same time. */
 static void for_each_process(void)
 {
     fw_result *result = RUN_WITH(memory(64 << 20), "dd if=/dev/zero bs=40M count=1 iflag=fullblock |"
@@ -40,7 +39,7 @@ static void for_each_process(void)
     fw_result_free(result);
 }
 
-/** Not even the shell has room: a failed step, and the host and the next step live. */
+/** If even the shell has no room, the step fails, and the host and the next step are not affected. */
 static void no_room_at_all(void)
 {
     fw_result *result = RUN_WITH(memory(4096), "echo never");

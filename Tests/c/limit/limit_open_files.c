@@ -21,7 +21,7 @@ int main(void)
     CHECK_OUTPUT(result, FW_STDOUT, 0, "64\n64\n");
     fw_result_free(result);
 
-    /* Not even a library can be opened: a failed step, that says so, and the next one is as ever. */
+    /* If not even a shared library can be opened, the step fails with a message, and the next step is not affected. */
     result = RUN_WITH(open_files(3), "echo never");
     check_failed_at_start(result);
     return check_done();

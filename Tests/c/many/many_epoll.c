@@ -12,7 +12,7 @@ static struct one {
 static int count;
 static int started, ended;
 
-/** One at a time, so that the descriptors of many steps are readable at once. */
+/** Takes one event at a time, so that the descriptors of many steps are readable at the same time. */
 static void take_event(struct one *one)
 {
     fw_event *event = event_next(one->exec, 0);
@@ -28,7 +28,7 @@ static void take_event(struct one *one)
     fw_event_free(event);
 }
 
-/** Goes on until so many have got so far. */
+/** Runs the loop until the counter has this value. */
 static void loop(int epoll, const int *counter, int want)
 {
     struct epoll_event ready[64];

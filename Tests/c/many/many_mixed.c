@@ -10,7 +10,7 @@ enum kind { ENDS, TIMES_OUT, CANCELLED, TRIED_AGAIN, NOT_STARTED };
 static struct one {
     fw_exec *exec;
     enum kind kind;
-    long pid; /* of the last command */
+    long pid; /* status of the last command */
     int attempts;
     bool has_ended;
 } all[COUNT];
@@ -69,7 +69,7 @@ static void is_right(int number)
         good &= CHECK_INT(fw_result_output_count(result, FW_STDOUT), 0);
         good &= CHECK_INT(one->pid, 0);
     } else {
-        /* One that ran out of time may have done so before it could say something. */
+        /* A step may have timed out before its command wrote something. */
         if (one->kind != TIMES_OUT || fw_result_output_count(result, FW_STDOUT) > 0)
             good &= CHECK_OUTPUT(result, FW_STDOUT, 0, want);
         good &= CHECK(!process_runs(one->pid));

@@ -6,7 +6,7 @@
 
 static int count;
 
-/** How many of them epoll says are readable now. */
+/** Returns how many descriptors are readable now, according to epoll. */
 static int readable(int epoll)
 {
     struct epoll_event *ready = calloc((size_t)count, sizeof *ready);

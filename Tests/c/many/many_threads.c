@@ -35,7 +35,7 @@ static void all_at_once(int gate, int at_first)
 {
     int count = check_times(COUNT, 24);
     pthread_t list[COUNT];
-    /* A sanitizer starts a thread of its own with the first one. */
+    /* A sanitizer starts a thread of its own together with the first thread. */
     REQUIRE(pthread_create(&list[0], NULL, nothing, NULL) == 0);
     pthread_join(list[0], NULL);
     int before = own_threads();

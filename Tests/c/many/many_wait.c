@@ -2,7 +2,7 @@
  * one step after the other brings each to its end, through all of its commands. */
 #include "events.h"
 
-/** Waits until so many commands have come to the gate. */
+/** Waits until that many commands have arrived at the gate. */
 static void wait_for_arrivals(int count)
 {
     char *path = check_path("arrived");

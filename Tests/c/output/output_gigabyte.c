@@ -6,9 +6,9 @@
 
 enum { KEPT = 1 << 16 }; /* bytes */
 
-static json_int_t size; /* of each stream, in bytes */
+static json_int_t size; /* bytes that the result keeps of each stream */
 
-/** The most memory that this process had resident, in bytes. */
+/** Returns the peak resident memory of this process in bytes. */
 static long long peak(void)
 {
     char *text = read_file("/proc/self/status");

@@ -87,7 +87,7 @@ int main(void)
     make_directory("cli/contexts/meta/broken");
     write_file("cli/contexts/meta/broken/meta.json", "{\"Name\": \"bro");
 
-    /* From the weakest to the strongest. */
+    /* The sources of the address, from the weakest to the strongest. */
     is_at(two);
     setenv("DOCKER_CONTEXT", "first", 1);
     is_at(one);
@@ -98,7 +98,7 @@ int main(void)
     CHECK_JSON(host, json_string(one));
     json_decref(host);
     fw_result_free(result);
-    /* What is empty counts as not set. */
+    /* An empty variable counts as not set. */
     setenv("DOCKER_HOST", "", 1);
     is_at(one);
     unsetenv("DOCKER_HOST");

@@ -6,7 +6,7 @@
 
 static char *host, *filler;
 
-/** Leaves so much of the engine's file system. */
+/** Fills the engine's file system except for that many bytes. */
 static void leave(unsigned long bytes)
 {
     static char zeros[1 << 16];
@@ -37,7 +37,7 @@ static void pull(void)
     fw_result *result = BOX_OF(large, like_json("{'host': '%s'}", host), "true");
     full(result, large);
     fw_result_free(result);
-    /* It may be otherwise the next time. */
+    /* The step is tried again, because the disk may have room the next time. */
     unlink(filler);
     result = BOX_OF(large, like_json("{'host': '%s', 'retries': {'max': 1}}", host), "echo there");
     CHECK_EXITED(result, 0);

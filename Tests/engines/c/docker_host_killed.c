@@ -9,7 +9,7 @@ static const char *kind;
 static int ends_how; /* the signal, or 0: exit() */
 static int gate;
 
-/** Is ended while its steps run. */
+/** A host that ends while its steps run. */
 static void host(void)
 {
     signal(SIGTERM, SIG_DFL);
@@ -22,7 +22,7 @@ static void host(void)
     }
     for (int i = 0; i < STEPS; i++)
         box_await(execs[i], "ready\n");
-    /* And one that has ended. */
+    /* One of the steps has ended. */
     fw_result_free(BOX(in_container(kind, NULL), "true"));
     write_file("ready", "ready\n");
     while (!is_there("end"))

@@ -11,7 +11,7 @@ static void handler(int signal)
     (void)signal;
 }
 
-/** The state without its descriptors. */
+/** Returns the state without the lines of descriptors. */
 static char *plain_state(void)
 {
     char *state = host_state();
@@ -83,8 +83,8 @@ static void unchanged(void)
     umask(022);
 }
 
-/** As many after many steps as after a few. Connections that are kept for the next step, and monitors that wait, vary.
- */
+/** The number of descriptors is the same after many steps as after a few, except that idle connections and monitors
+ *  vary. */
 static void descriptors(const char *kind)
 {
     int most_of_a_few = 0;

@@ -63,19 +63,20 @@ static void child(const char *init)
     CHECK_OUTPUT(result, FW_STDOUT, 0, "still\n");
     CHECK_MESSAGE(result, "memory");
     fw_result_free(result);
-    /* A shell that hands on the status. */
+    /* The shell exits with the status of the process that was killed. */
     result = UNTIL_TOLD(LIMITED(init), 0, -SIGKILL, "sh -c '" TOO_MUCH "; exit $$?'");
     check_oom(result, 0, true);
     CHECK_ENDED(result, FW_OOM, -SIGKILL);
     fw_result_free(result);
-    /* "and the command failed": one that succeeds all the same has succeeded. */
+    /* "and the command failed": a command that succeeds although a process was killed has succeeded. */
     result = BOX(LIMITED(init), "sh -c '" TOO_MUCH "; exit 0'", "echo next");
     CHECK_ENDED(result, FW_EXITED, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "next\n");
     fw_result_free(result);
 }
 
-/** Here an engine does not tell whose memory it was, and some tell only when the container has ended. */
+/** In this mode an engine does not report which process ran out of memory, and some engines report it only when the
+ *  container has ended. */
 static void in_a_step(void)
 {
     fw_result *result = BOX(in_container("step", LIMITED("")), "echo before", TOO_MUCH, "echo never");
@@ -92,7 +93,7 @@ static void in_a_step(void)
     fw_result_free(result);
 }
 
-/** What is within the limit is not ended; without a limit nothing is suspected. */
+/** A program within the limit is not killed, and without a limit KILL raises no suspicion. */
 static void enough(const char *kind)
 {
     fw_result *result = BOX(in_container(kind, LIMITED("")), "/bin/eat-memory 8000000");
@@ -113,7 +114,7 @@ static void suspected(const char *kind)
     CHECK_INT(fw_result_returncode(result), -SIGKILL);
     CHECK_COMMAND(result, 0, "oom", json_string("likely"));
     fw_result_free(result);
-    /* Not another signal, and not the library's own KILL. */
+    /* Neither another signal nor the library's own KILL raises a suspicion. */
     result = BOX(in_container(kind, LIMITED("")), "sh -c 'kill -15 $$$$'");
     CHECK_COMMAND(result, 0, "oom", json_null());
     CHECK_ENDED(result, FW_SIGNALED, -SIGTERM);

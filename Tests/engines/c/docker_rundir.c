@@ -33,7 +33,7 @@ static void links(const char *kind)
     fw_result_free(result);
 }
 
-/** All of them, each with a file in it, do not cover what the image has or has not. */
+/** Directories of the run directory with all these names hide nothing of the image. */
 static void system_names(void)
 {
     static const char *const names[] = {"bin",    "boot",  "dev", "home", "lib",  "lib32",  "lib64",
@@ -54,7 +54,7 @@ static void system_names(void)
     fw_result_free(result);
 }
 
-/** The directories are those of the step's beginning, in fresh containers too. */
+/** The mounted directories are those that existed when the step started, in later containers too. */
 static void strange_names(void)
 {
     make_directory("with space, comma:colon=");
@@ -87,7 +87,7 @@ static void places(void)
     char *path = check_path("none"), *file = check_path("top"), *link = check_path("elsewhere");
     in_directory(path, FW_SPAWN_FAILED, "No such file");
     in_directory(file, FW_SPAWN_FAILED, "not a directory");
-    /* The run directory itself may be reached over a link, or be relative. */
+    /* The path of the run directory may contain a symbolic link, or be relative. */
     REQUIRE(symlink(check_dir(), link) == 0);
     in_directory(link, FW_EXITED, "top\n");
     unlink(link);

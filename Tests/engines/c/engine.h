@@ -185,7 +185,7 @@ static inline json_t *in_container(const char *container, json_t *options)
     return options;
 }
 
-/** Both ways, for what must not differ. */
+/** Both ways to run commands, for behaviour that must not differ. */
 static const char *const box_kinds[] = {"command", "step"};
 
 /* ----------------------------------------------------------------- results -- */

@@ -52,8 +52,8 @@ static inline void private_end(void)
     }
 }
 
-/** Starts one, and gives its address ("unix:///PATH", or "127.0.0.1:PORT" of a registry), to be released with
- *  free(). `name` is how later calls name it; the engine's own name has the process's number in it. */
+/** Starts an engine or a registry, and returns its address ("unix:///PATH" or "127.0.0.1:PORT"); free() it. Later calls
+ *  use `name`; the real name also has the number of this process. */
 static inline char *private_start(const char *kind, const char *name, const char *arguments)
 {
     REQUIRE(private_count < MOST_PRIVATE);
@@ -73,7 +73,7 @@ static inline char *private_start(const char *kind, const char *name, const char
     return address;
 }
 
-/** What is done to one: "stop" with "--kill", "restart" and so on. */
+/** Calls a verb for one of them: "stop" with "--kill", "restart" and so on. */
 static inline void private_again(const char *verb, const char *name, const char *arguments)
 {
     for (int i = 0; i < private_count; i++)
