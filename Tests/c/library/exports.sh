@@ -14,7 +14,7 @@ differ() {
 
 export LC_ALL=C
 names=$(cc -E -P "$root/include/flowworker.h" | grep -oE '\bfw_[a-z0-9_]+ *\(' | tr -d ' (' | sort -u)
-# The name of the version that the symbols have is an absolute symbol with some linkers.
+# Some linkers export the version node of the symbols as an absolute symbol.
 exported=$(nm -D --defined-only "$library" | awk '$2 != "A" {sub(/@.*/, "", $NF); print $NF}' | sort)
 [ -n "$names" ] || differ 'the header declares nothing'
 diff <(echo "$names") "$root/Tests/exports.txt" ||

@@ -54,7 +54,7 @@ declarations=$(sed -e 's,//.*,,' "$root/include/flowworker.h" | tr '\n' ' ' | se
     printf '#include <flowworker.h>\nvoid dropped(void);\nvoid dropped(void)\n{\n'
     while read -r declaration; do
         name=$(sed 's/.*fw_status *\(fw_[a-z_]*\)(.*/\1/' <<<"$declaration")
-        # Without what a parameter that is a function has itself.
+        # Removes the parameters of parameters that are functions.
         commas=$(sed -e 's/^[^(]*(//' -e 's/)$//' -e 's/([^()]*)//g' <<<"$declaration" | tr -cd ',')
         printf '    %s(0%s);\n' "$name" "${commas//,/, 0}"
     done <<<"$declarations"
