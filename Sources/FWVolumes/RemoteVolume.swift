@@ -28,7 +28,8 @@ package protocol RemoteVolume: AnyObject {
   func drop()
 }
 
-/// A volume that libcurl speaks to, over one connection.
+/// A volume that libcurl speaks to, over one connection. Each type has its own addresses and requests, and so its own
+/// initializer, which makes the connection.
 protocol LinkedVolume: RemoteVolume {
   var link: HTTPLink { get set }
 }
