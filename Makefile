@@ -1,4 +1,4 @@
-# libflowworker: one door for everything.
+# libflowworker: the commands of the project.
 #
 #   make run     build the library and run the Hello World workflow from C and from Python
 #   make test    run every test that needs no engine; make engines-test runs the others
@@ -10,7 +10,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := lib
 
-# The header is the one place that has the numbers.
+# The version numbers are in the header only.
 VERSION := $(shell sed -n 's/^\#define FW_VERSION "\(.*\)"/\1/p' include/flowworker.h)
 ABI := $(shell sed -n 's/^\#define FW_ABI_VERSION //p' include/flowworker.h)
 PREFIX ?= /usr/local
@@ -56,14 +56,14 @@ setup:
 	fi
 	@command -v swift >/dev/null || { echo "a Swift toolchain is needed, 6.3 or later: https://www.swift.org/install" >&2; exit 1; }
 
-# What these ask for installs what is missing before it builds anything; other goals say what is missing.
+# These goals install what is missing before they build anything; other goals only report what is missing.
 SETUP := $(if $(filter run test test-% engines-test lint sanitize,$(MAKECMDGOALS)),setup)
 
-# Says in one line what a build of the library lacks.
+# Fails with one line that lists what a build of the library lacks.
 REQUIRE = @$(call FIND_MISSING,swift gcc g++ pkg-config); [ -z "$$missing" ] || { echo "the library cannot be built here: \
 	  missing$$missing (make setup installs what Debian has; for swift see https://www.swift.org/install)" | tr -s '\t ' ' ' >&2; exit 1; }
 
-# SwiftPM takes another compiler for the C targets where CC names one; theirs is that of the toolchain.
+# CC is unset, because SwiftPM would use that compiler for the C targets in place of the toolchain's.
 SWIFT := env -u CC -u CXX swift
 
 venv: $(VENV)/.made
@@ -98,7 +98,7 @@ install: lib
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@SONAME@|$(SONAME)|' bindings/c/flowworker-config.cmake.in \
 	  > $(DESTDIR)$(LIBDIR)/cmake/flowworker/flowworker-config.cmake
 
-# --- the front door ----------------------------------------------------------------------------
+# --- the examples ------------------------------------------------------------------------------
 
 run: lib venv | $(SETUP)
 	mkdir -p $(BUILD)/examples $(BUILD)/run
@@ -127,14 +127,14 @@ test-python: lib venv
 test-readme: lib venv
 	$(PYTHON) Tests/readme/run.py $(LIB)
 
-# The S3 server of the tests needs other versions of packages than they do.
+# The S3 server of the tests needs other versions of packages than the tests.
 S3_VENV := $(BUILD)/engines/s3-venv
 $(S3_VENV)/.made: Tests/engines/s3-requirements.txt | $(SETUP)
 	python3 -m venv $(S3_VENV)
 	$(S3_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/engines/s3-requirements.txt
 	touch $@
 
-# The tests that need an engine, on private ones.
+# Runs the tests that need an engine, on private engines.
 engines-test: lib venv $(S3_VENV)/.made
 	Tests/engines/setup.sh
 	PYTHON=$(abspath $(PYTHON)) Tests/engines/run.sh $(LIB)
@@ -164,7 +164,7 @@ asan: | $(SETUP)
 tsan: | $(SETUP)
 	$(call RUN_SANITIZED,tsan,.build-tsan,$(SANITIZED) --sanitize=thread)
 
-# The build of the units.
+# Uses the same build as the Swift units.
 ubsan: | $(SETUP)
 	$(call RUN_SANITIZED,ubsan,.build,$(UNDEFINED))
 
@@ -187,19 +187,19 @@ valgrind: lib
 bench: lib venv
 	benchmarks/run.sh
 
-# The peers that Debian has. `make bench` leaves out what is not there.
+# Installs the peers that Debian has. `make bench` leaves out peers that are not installed.
 bench-setup:
 	apt-get install -y -qq libuv1-dev libglib2.0-dev parallel findutils
 
 # --- lint --------------------------------------------------------------------------------------
 
-# What git knows, or would take: no file of a build.
+# All files that git tracks or would add, and so no build products.
 FILES_OF = $(shell git ls-files --cached --others --exclude-standard -- $(1))
 C_FILES = $(call FILES_OF,'*.c' '*.h')
 SHELL_FILES = $(call FILES_OF,'*.sh' .ci/run)
 SWIFT_FILES = Package.swift Sources Tests/FlowWorkerTests benchmarks
 
-# Tests/lint has the project's own checks.
+# The checks in Tests/lint are the project's own.
 lint: $(VENV)/.lint
 	$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FILES)
 	$(VENV)/bin/clang-format --dry-run -Werror $(C_FILES)

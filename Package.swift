@@ -96,8 +96,7 @@ let package = Package(
     }
 )
 
-// The substitution of placeholders has no entry point of its own, so the benchmark of it is built over the layer
-// itself.
+// The substitution of placeholders has no entry point of its own, so its benchmark is built over the layer itself.
 if let limits = Context.environment["FLOWWORKER_BENCHMARKS"] {
   package.targets += [
     .systemLibrary(name: "CBench", path: "benchmarks"),

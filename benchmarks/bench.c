@@ -33,7 +33,7 @@ static int ascending(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* Gives the value below which `share` of the values are. */
+/* Returns the value below which the given share of the values lies. */
 static double quantile(const double *values, size_t count, double share)
 {
     double sorted[most_rounds];
@@ -108,7 +108,7 @@ static double status_bytes(const char *field)
 bool hold_memory(size_t megabytes)
 {
     size_t size = megabytes << 20;
-    /* As much again as a tenth is left to all others. */
+    /* A tenth more must be free, so that other programs have some. */
     if (proc_bytes("/proc/meminfo", "MemAvailable:") < 1.1 * (double)size) {
         printf("note\tthe machine has not the memory for a host of %zu MB: its figures are left out\n", megabytes);
         return false;
@@ -125,8 +125,8 @@ bool hold_memory(size_t megabytes)
 pid_t fork_host(void)
 {
     fflush(stdout);
-    /* A library that is only loaded refuses a forked process as well. It learns of a fork by a handler,
-     * and those are not called here. */
+    /* A library that is only loaded also refuses to work in a forked child. It notices forks by a handler, which this
+     * system call does not run. */
     pid_t pid = _Fork();
     if (pid < 0)
         give_up("_Fork");
@@ -138,6 +138,24 @@ void wait_for_host(pid_t pid)
     int status;
     if (waitpid(pid, &status, 0) != pid || status != 0)
         give_up("the process that was measured");
+}
+
+void ask_host(void (*work)(void *argument, void *answer), void *argument, void *answer, size_t size)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        give_up("pipe");
+    pid_t pid = fork_host();
+    if (pid == 0) {
+        work(argument, answer);
+        _exit(write(ends[1], answer, size) == (ssize_t)size ? 0 : 1);
+    }
+    close(ends[1]);
+    ssize_t count = read(ends[0], answer, size);
+    close(ends[0]);
+    wait_for_host(pid);
+    if (count != (ssize_t)size)
+        give_up("the answer of a process");
 }
 
 void allow_descriptors(void)
@@ -166,32 +184,32 @@ void stop_clock(void)
     stopped_at = seconds_now();
 }
 
+struct work {
+    void (*work)(void *);
+    void *argument;
+};
+
+static void measure_cost(void *argument, void *answer)
+{
+    const struct work *work = argument;
+    struct cost cost;
+    /* The peak of a forked process starts with its resident memory. */
+    resident_before = status_bytes("VmRSS:");
+    double start = seconds_now();
+    work->work(work->argument);
+    cost.seconds = (stopped_at > 0 ? stopped_at : seconds_now()) - start;
+    cost.peak = status_bytes("VmHWM:") - resident_before;
+    cost.kept = resident_kept;
+    /* The kernel counts pages in batches of each processor, so the peak may be a little below what is kept. */
+    if (cost.peak < cost.kept)
+        cost.peak = cost.kept;
+    memcpy(answer, &cost, sizeof cost);
+}
+
 static struct cost cost_in_child(void (*work)(void *), void *argument)
 {
     struct cost cost;
-    int ends[2];
-    if (pipe(ends) != 0)
-        give_up("pipe");
-    pid_t pid = fork_host();
-    if (pid == 0) {
-        /* A forked process begins with a peak that is what it has resident. */
-        resident_before = status_bytes("VmRSS:");
-        double start = seconds_now();
-        work(argument);
-        cost.seconds = (stopped_at > 0 ? stopped_at : seconds_now()) - start;
-        cost.peak = status_bytes("VmHWM:") - resident_before;
-        cost.kept = resident_kept;
-        /* The kernel counts pages in batches of each processor: the two may be a little apart. */
-        if (cost.peak < cost.kept)
-            cost.peak = cost.kept;
-        _exit(write(ends[1], &cost, sizeof cost) == sizeof cost ? 0 : 1);
-    }
-    close(ends[1]);
-    ssize_t count = read(ends[0], &cost, sizeof cost);
-    close(ends[0]);
-    wait_for_host(pid);
-    if (count != sizeof cost)
-        give_up("the costs of a process");
+    ask_host(measure_cost, &(struct work){work, argument}, &cost, sizeof cost);
     return cost;
 }
 

@@ -11,21 +11,23 @@
 
 double seconds_now(void);
 
-/* Makes so many MB resident, as a host with data has, in pages of 4 KiB: their tables are what a
- * fork copies. False, and a note that says so, when the machine has not so much to spare. */
+/* Makes this many MB resident, like the data of a host, in pages of 4 KiB, whose page tables a fork copies. Returns
+ * false, and prints a note, if the machine does not have that much free memory. */
 bool hold_memory(size_t megabytes);
 
-/* Forks, and gives what fork(2) gives. The library may be used in the child, provided that it was not
- * used in this process before. */
+/* Forks, and returns what fork(2) returns. The child may use the library if this process has not used it. */
 pid_t fork_host(void);
 
 /* Waits for such a child, which must end with status 0. */
 void wait_for_host(pid_t pid);
 
-/* A login allows 1,024 descriptors; many steps at once take more. */
+/* Runs `work` in a child of fork_host(), and gets the `size` bytes that it writes to `answer`. */
+void ask_host(void (*work)(void *argument, void *answer), void *argument, void *answer, size_t size);
+
+/* Raises the limit of descriptors, because a login allows only 1,024. */
 void allow_descriptors(void);
 
-/* What one question cost, round by round: ours and the limit's, in any one unit. */
+/* The costs of one question in each round, of the library and of the limit, in any unit. */
 enum { most_rounds = 64 };
 struct rounds {
     size_t count;
@@ -58,10 +60,10 @@ void compare_costs(struct costs *costs, size_t count, void (*ours)(void *), void
 void note_kept(void);
 void stop_clock(void);
 
-/* Gives a field that is in kB, as those of /proc/PID/status, in bytes. */
+/* Returns a field of a file such as /proc/PID/status that is in kB, in bytes. */
 double proc_bytes(const char *path, const char *field);
 
-/* A benchmark of a call that failed measures nothing: it ends here, saying why. */
+/* Ends the benchmark with a message, because the time of a call that fails means nothing. */
 _Noreturn void give_up(const char *what);
 
 #endif

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import gettempdir
+from typing import TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
@@ -39,6 +40,7 @@ limits.limit_lookup.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
 limits.limit_lookup.restype = ctypes.c_double
 
 Work = Callable[[], float]
+Cost = TypeVar("Cost")
 
 
 def flowserv_is_here() -> bool:
@@ -52,13 +54,45 @@ def flowserv_is_here() -> bool:
 
 
 def flowworker_is_here() -> bool:
-    """The same for the library's own Python package."""
+    """Tells whether the library's Python package can be imported, and prints a note if not."""
     try:
         from flowworker import WorkerPool  # noqa: F401
     except ImportError as error:
         print(f"note\tthe flowworker package cannot be imported ({error}): its figures are left out")
         return False
     return True
+
+
+def run_with_engine(kind: str, name: str, topic: str) -> None:
+    """Runs this program again, with an engine of Tests/engines.
+
+    If the engine cannot be started, a note says that `topic` is left out.
+    """
+    if "FW_TEST_ENGINES" in os.environ:
+        print(f"note\tno {name} can be started (Tests/engines/setup.sh installs it): {topic} are left out")
+        return
+    runner = ROOT / "Tests" / "engines" / "run.sh"
+    # With CI in the environment, run.sh fails if it cannot start the engine.
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    # The benchmark has a folder of its own, so that it need not wait for tests that run at the same time.
+    environment["FW_ENGINES_RUN"] = str(ROOT / "build" / "engines" / "bench")
+    command = [runner, ROOT / "build" / "lib", "--only", kind, "--", sys.executable, *sys.argv]
+    sys.exit(subprocess.run(command, env=environment).returncode)
+
+
+def alternate(sides: dict[str, Callable[[], Cost]], rounds: int, pause: float = 0) -> dict[str, list[Cost]]:
+    """Returns the costs of all rounds, by side. There is one more round at the beginning, which does not count.
+
+    The order of the sides is reversed in every second round. `pause` is a time in seconds before each turn.
+    """
+    costs: dict[str, list[Cost]] = {name: [] for name in sides}
+    for number in range(rounds + 1):
+        for name in sides if number % 2 == 0 else reversed(sides):
+            time.sleep(pause)
+            cost = sides[name]()
+            if number > 0:
+                costs[name].append(cost)
+    return costs
 
 
 def flowserv_exec(command: str) -> Callable[[], object]:
@@ -82,7 +116,7 @@ def peer_program(name: str, command: str, steps: int, width: int) -> list[str]:
 
 
 def peer_programs(command: str, steps: int, width: int) -> dict[str, Work]:
-    """The same steps by each of them that is here; each has a process of its own, whose start does not count."""
+    """Measures the same steps with each peer that is installed, in a process whose start does not count."""
 
     def of(name: str) -> Work:
         program = peer_program(name, command, steps, width)
@@ -99,7 +133,7 @@ def is_here(peer: str) -> bool:
 
 
 def command_line_peers(command: str, steps: int, width: int) -> dict[str, Work]:
-    """The same steps by the programs that run many commands, with all that they write read. Their own start counts."""
+    """Measures the same steps with programs that run many commands. All output is read, and their start counts."""
     lines = f"{command}\n".encode() * steps
 
     def of(*program: str) -> Work:
@@ -114,7 +148,7 @@ def command_line_peers(command: str, steps: int, width: int) -> dict[str, Work]:
 
 
 def allow_descriptors() -> None:
-    """A login allows 1,024; many steps at once take more."""
+    """Raises the limit of descriptors, because a login allows only 1,024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

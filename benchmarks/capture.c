@@ -1,7 +1,7 @@
 /*
  * What does it cost to take all that a command writes?
  *
- *     capture [BYTES]                               measures; 1,000,000,000 unless told
+ *     capture [BYTES]                               measures; 1,000,000,000 by default
  *     capture write stdout|both|lines BYTES         is the command that writes
  *
  * Limit: a loop of poll and read on pipes of 1 MiB, that keeps all in memory that doubles, or
@@ -23,7 +23,7 @@
 enum { rounds_of_a_question = 5, rounds_of_events = 3, bytes_of_a_line = 10, lines_of_a_write = 409 };
 
 struct question {
-    const char *mode, *words; /* what the command writes, and what the table calls it */
+    const char *mode, *words; /* the mode of the command, and its name in the table */
     const char *options;      /* of fw_exec_start() */
     size_t bytes;
     bool is_kept, in_events;
@@ -76,7 +76,7 @@ static void write_output(const char *mode, size_t bytes)
 
 /* ------------------------------------------------------------------------------ ours -- */
 
-/* What was spilled is not needed again. */
+/* The spill file is not needed any more. */
 static void empty(const char *path)
 {
     DIR *directory = opendir(path);
@@ -106,17 +106,12 @@ static void ours(void *argument)
 {
     const struct question *question = argument;
     char json[PATH_MAX + 256];
-    fw_worker *worker;
-    fw_step *step;
+    fw_worker *worker = make_worker();
+    fw_step *step = make_step(question->command);
     fw_exec *exec;
     fw_result *result;
     fw_error *error;
     size_t lines = 0, out, err;
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &worker, &error),
-         error);
-    snprintf(json, sizeof json, "{\"name\": \"capture\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
-             question->command);
-    need(fw_step_create(json, FW_ZERO_TERMINATED, &step, &error), error);
     snprintf(json, sizeof json, question->options, question->directory);
 
     need(fw_exec_start(worker, step, NULL, ".", json, FW_ZERO_TERMINATED, &exec, &error), error);

@@ -26,7 +26,7 @@ def ask_whole() -> None:
         bench.limits.limit_capture(command.encode())
 
     question = f"capture: {BYTES // 1_000_000} MB on stdout"
-    # Memory first: what this process has once used and freed, its children would use again unseen.
+    # Memory is measured first, because children could reuse memory that this process has freed.
     limits_peak = bench.peak_in_child(limit)
     for name, work in peers.items():
         bench.print_peer(f"{question}, peak memory", name, bench.peak_in_child(work) / limits_peak)

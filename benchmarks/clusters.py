@@ -34,24 +34,12 @@ Side = Callable[[], float]
 def main() -> None:
     conf = os.environ.get("FW_TEST_SLURM")
     if conf is None:
-        return start_cluster()
+        return bench.run_with_engine("slurm", "Slurm", "clusters")
     if not bench.flowworker_is_here():
         return None
     os.environ["SLURM_CONF"] = conf
     with TemporaryDirectory(prefix="fw-bench-") as rundir:
         measure(rundir, int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)
-
-
-def start_cluster() -> None:
-    """Runs this program again, with a cluster. Where none can be had, that is said, and nothing fails."""
-    if "FW_TEST_ENGINES" in os.environ:
-        print("note\tno Slurm can be started (Tests/engines/setup.sh installs it): clusters are left out")
-        return
-    runner = bench.ROOT / "Tests" / "engines" / "run.sh"
-    environment = {name: value for name, value in os.environ.items() if name != "CI"}
-    environment["FW_ENGINES_RUN"] = str(bench.ROOT / "build" / "engines" / "bench")
-    command = [runner, bench.ROOT / "build" / "lib", "--only", "slurm", "--", sys.executable, *sys.argv]
-    sys.exit(subprocess.run(command, env=environment).returncode)
 
 
 def srun(*arguments: str) -> Callable[[], object]:
@@ -73,17 +61,6 @@ def step(rundir: str, hold: float) -> Callable[[], object]:
     return run
 
 
-def alternate(sides: dict[str, Side], rounds: int) -> dict[str, list[float]]:
-    costs: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(rounds + 1):
-        for name in sides if number % 2 == 0 else reversed(sides):
-            time.sleep(PAUSE)
-            cost = sides[name]()
-            if number > 0:
-                costs[name].append(cost)
-    return costs
-
-
 def row(question: str, costs: dict[str, list[float]], ours: str, limit: str, target: float) -> None:
     ratios = [mine / bare for mine, bare in zip(costs[ours], costs[limit])]
     low, median, high = statistics.quantiles(ratios, n=4, method="inclusive")
@@ -103,18 +80,21 @@ def rate(work: Callable[[], object], steps: int = STEPS) -> float:
 
 def measure(rundir: str, rounds: int) -> None:
     bare, own, held = srun(), step(rundir, 0), step(rundir, 5)
-    one = alternate({"srun": bench.timed(bare), "own": bench.timed(own), "held": bench.timed(held)}, rounds)
+    one = bench.alternate(
+        {"srun": bench.timed(bare), "own": bench.timed(own), "held": bench.timed(held)}, rounds, PAUSE
+    )
     row("clusters: a step with an allocation of its own", one, "own", "srun", TARGET_STEP)
     row("clusters: a step in a held allocation", one, "held", "srun", TARGET_STEP)
 
     # Both from the request for the allocation to its return.
     script = f"for i in $(seq {SERIAL}); do srun --quiet -n1 true; done"
-    serial = alternate(
+    serial = bench.alternate(
         {
             "srun": bench.timed(lambda: subprocess.run(["salloc", "--quiet", "-n1", "sh", "-c", script], check=True)),
             "ours": bench.timed(lambda: [again() for again in [step(rundir, 1)] for _ in range(SERIAL)]),
         },
         max(2, rounds // 5),
+        PAUSE,
     )
     row(f"clusters: {SERIAL} steps in one allocation, against srun in it", serial, "ours", "srun", TARGET_SERIAL)
 

@@ -72,29 +72,15 @@ class Engine:
 def main() -> None:
     address = os.environ.get("FW_TEST_DOCKER")
     if address is None:
-        return start_engine()
+        return bench.run_with_engine("one", "Docker Engine", "containers")
     if not (bench.flowserv_is_here() and bench.flowworker_is_here() and docker_is_here()):
         return None
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
-    # docker-py finds the engine by this; the library is told.
+    # docker-py finds the engine by this variable; the library gets the address as an option.
     os.environ["DOCKER_HOST"] = address
     with TemporaryDirectory(prefix="fw-bench-") as rundir:
         (Path(rundir) / "data").mkdir()
         measure(Sides(address, rundir), rounds)
-
-
-def start_engine() -> None:
-    """Runs this program again, with an engine. Where none can be had, that is said, and nothing fails."""
-    if "FW_TEST_ENGINES" in os.environ:
-        print("note\tno Docker Engine can be started (Tests/engines/setup.sh installs it): containers are left out")
-        return
-    runner = bench.ROOT / "Tests" / "engines" / "run.sh"
-    # With CI it would fail without an engine.
-    environment = {name: value for name, value in os.environ.items() if name != "CI"}
-    # A place of its own, so that it need not wait for tests that run at the same time.
-    environment["FW_ENGINES_RUN"] = str(bench.ROOT / "build" / "engines" / "bench")
-    command = [runner, bench.ROOT / "build" / "lib", "--only", "one", "--", sys.executable, *sys.argv]
-    sys.exit(subprocess.run(command, env=environment).returncode)
 
 
 def docker_is_here() -> bool:
@@ -198,13 +184,13 @@ class Sides:
 
 
 def check(result: Any, commands: int) -> None:
-    """A step that did not do its work measures nothing."""
+    """Stops the benchmark if a step has failed, because its time would mean nothing."""
     if result.returncode != 0 or result.stdout != [OUTPUT] * commands:
         raise RuntimeError(f"the step has failed: {result.returncode}, {result.stdout}, {result.stderr}")
 
 
 def measure(sides: Sides, rounds: int) -> None:
-    one = alternate(
+    one = bench.alternate(
         {
             "flowserv-core": sides.flowserv(1),
             "ours": sides.flowworker(1, "command"),
@@ -217,7 +203,7 @@ def measure(sides: Sides, rounds: int) -> None:
     )
     print_figures("containers: a step of 1 command", one, "ours", 1, ["bare", "docker"], TARGET_COMMAND)
 
-    five = alternate(
+    five = bench.alternate(
         {
             "flowserv-core": sides.flowserv(5),
             "ours": sides.flowworker(5, "command"),
@@ -235,7 +221,7 @@ def measure(sides: Sides, rounds: int) -> None:
         'containers: the same with "container": "step"', five, "ours, one container", 5, ["exec"], TARGET_STEP
     )
 
-    at_once = alternate(
+    at_once = bench.alternate(
         {
             "flowserv-core": sides.at_once(sides.flowserv_work(1)),
             "ours": sides.at_once(sides.flowworker_work(1, "command")),
@@ -247,21 +233,10 @@ def measure(sides: Sides, rounds: int) -> None:
     print_figures(f"containers: {WIDTH} steps of 1 command at once, for each", at_once, "ours", steps, ["bare"], None)
 
 
-def alternate(sides: dict[str, Side], rounds: int) -> dict[str, list[Cost]]:
-    """Gives all their turns, in an order that is turned round in every second round, after one that does not count."""
-    costs: dict[str, list[Cost]] = {name: [] for name in sides}
-    for number in range(rounds + 1):
-        for name in sides if number % 2 == 0 else reversed(sides):
-            cost = sides[name]()
-            if number > 0:
-                costs[name].append(cost)
-    return costs
-
-
 def print_figures(
     question: str, costs: dict[str, list[Cost]], ours: str, commands: int, peers: list[str], target: float | None
 ) -> None:
-    """A row of ours against flowserv-core, per command, and what is beside it."""
+    """Prints the row of the library against flowserv-core, per command, and the rows of the peers."""
     base = costs["flowserv-core"]
     ratios = [mine.result / theirs.result for mine, theirs in zip(costs[ours], base)]
     median = statistics.median(ratios)

@@ -29,7 +29,7 @@ static void need(bool ok, const char *what, const char *detail)
     }
 }
 
-/* What a body has after the mark. */
+/* Returns the text of a body after the mark. */
 static const char *find(const char *body, const char *mark)
 {
     const char *found = strstr(body, mark);
@@ -117,7 +117,7 @@ static void ask_create(const struct engine *engine, FILE *link, const char *comm
     ask(link, "POST", "/containers/create", "", body);
 }
 
-/* The "Id" of what was created. */
+/* Returns the "Id" of the object that was created. */
 static void answer_id(FILE *link, char id[id_size])
 {
     snprintf(id, id_size, "%s", find(answer(link), "\"Id\":\""));

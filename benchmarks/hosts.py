@@ -1,9 +1,8 @@
 """What has a host with many steps in flight: memory, threads, descriptors? Looked at from outside, while all commands
 run.
 
-Each host is a process of its own that starts so many commands which wait, and no more. The limit is that of many.c. The
-commands and what stands between them and the host (the library's supervisor and monitors; standing.c has those) are not in
-it.
+Each host is a process of its own, which only starts commands that wait. The limit is that of many.c. The figures leave
+out the commands themselves, and the library's supervisor and monitors, which standing.c measures.
 """
 
 import os
@@ -60,7 +59,7 @@ def script(text: str, name: str, command: str, steps: int, width: int) -> list[s
 
 
 def look_at(name, start, width: int) -> dict[str, float]:
-    """Waits until all commands have told that they run, looks at their host, and lets them end."""
+    """Waits until all commands have reported that they run, looks at their host, and lets them end."""
     with TemporaryDirectory(prefix="fw-bench-") as place:
         command = f"echo > {place}/$$; while [ ! -e {place}/end ]; do sleep 0.2; done"
         # In a step's command `$` begins a placeholder.

@@ -1,7 +1,7 @@
 /*
  * How many steps a second are run when many are in flight at once?
  *
- *     many [WIDTH...]              1, 8, 64, 256 and 512 in flight unless told
+ *     many [WIDTH...]              1, 8, 64, 256 and 512 in flight by default
  *     many host COMMAND STEPS WIDTH     is a host as those of peers/ are, for hosts.py
  *
  * Ours is one thread with an epoll over fw_exec_fd(), and then as many threads as steps with
@@ -33,14 +33,8 @@ struct question {
 
 static void prepare(struct question *question, const char *command)
 {
-    char json[256];
-    fw_error *error;
-    snprintf(json, sizeof json, "{\"name\": \"many\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
-             command);
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &question->worker,
-                          &error),
-         error);
-    need(fw_step_create(json, FW_ZERO_TERMINATED, &question->step, &error), error);
+    question->worker = make_worker();
+    question->step = make_step(command);
 }
 
 static void release(struct question *question)
@@ -227,7 +221,8 @@ int main(int argc, char **argv)
     if (count == 0) {
         count = sizeof usual / sizeof *usual;
         memcpy(widths, usual, sizeof usual);
-        /* Memory before speed: those processes are forked, and this one has not used the library yet. */
+        /* Memory is measured before speed, because its processes are forked, and so this one must not have used the
+         * library. */
         ask_memory(512, false);
         ask_memory(512, true);
     }

@@ -18,8 +18,8 @@ def main() -> None:
     bench.allow_descriptors()
     flowserv = bench.flowserv_exec(COMMAND) if bench.flowserv_is_here() else None
     everyone = {width: peers_of(width, flowserv) for width in WIDTHS}
-    # Memory first: what this process has once used and freed, its children would use again unseen.
-    # Those are forked, and so without the library's own package.
+    # Memory is measured first, because children could reuse memory that this process has freed.
+    # The peers run in forked processes, which cannot use the library.
     widest = max(WIDTHS)
     limits_peak = bench.peak_in_child(lambda: limit_of(widest))
     for name, work in everyone[widest].items():

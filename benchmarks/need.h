@@ -16,4 +16,25 @@
         }                                                            \
     } while (0)
 
+static inline fw_worker *make_worker(void)
+{
+    fw_worker *worker;
+    fw_error *error;
+    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &worker, &error),
+         error);
+    return worker;
+}
+
+/* A step of one command, which has no character that JSON escapes. */
+static inline fw_step *make_step(const char *command)
+{
+    char json[512];
+    fw_step *step;
+    fw_error *error;
+    snprintf(json, sizeof json, "{\"name\": \"bench\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
+             command);
+    need(fw_step_create(json, FW_ZERO_TERMINATED, &step, &error), error);
+    return step;
+}
+
 #endif

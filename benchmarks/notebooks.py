@@ -102,7 +102,7 @@ def flowworker_work(rundir: str) -> Callable[[], None]:
 
 
 def check(rundir: str, output: str) -> None:
-    """A notebook that did not do its work measures nothing."""
+    """Stops the benchmark if a notebook has failed, because its time would mean nothing."""
     path = Path(rundir, output)
     if "Hello Alice" not in path.read_text():
         raise RuntimeError(f"{output} has not what it should print")
@@ -151,7 +151,7 @@ def timed(work: Callable[[], None], pause: float = 0) -> Callable[[], float]:
 
 
 def measure(rundir: str, rounds: int) -> None:
-    firsts = alternate(
+    firsts = bench.alternate(
         {
             "flowserv-core": lambda: first_in_process("theirs", rundir),
             "ours": lambda: first_in_process("ours", rundir),
@@ -161,7 +161,7 @@ def measure(rundir: str, rounds: int) -> None:
     )
     print_figures("notebooks: the first of a process", firsts, TARGET_FIRST)
     theirs, ours = flowserv_work(rundir), flowworker_work(rundir)
-    # Not in turns: beside the other side's work ours would have time to get ready.
+    # The sides do not alternate, because the library would prepare its next kernel while the other side works.
     following = {
         "flowserv-core": [timed(theirs)() for _ in range(rounds + 1)][1:],
         "ours": [timed(ours)() for _ in range(rounds + 1)][1:],
@@ -171,19 +171,8 @@ def measure(rundir: str, rounds: int) -> None:
     print_figures("notebooks: the following ones, with a pause before each", paused, TARGET_FOLLOWING)
 
 
-def alternate(sides: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Gives all their turns, in an order that is turned round in every second round, after one that does not count."""
-    costs: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(rounds + 1):
-        for name in sides if number % 2 == 0 else reversed(sides):
-            seconds = sides[name]()
-            if number > 0:
-                costs[name].append(seconds)
-    return costs
-
-
 def print_figures(question: str, costs: dict[str, list[float]], target: float) -> None:
-    """A row of ours against flowserv-core, and what is beside it."""
+    """Prints the row of the library against flowserv-core, and the rows of the peers."""
     base = statistics.median(costs["flowserv-core"])
     ratios = [seconds / base for seconds in costs["ours"]]
     low, median, high = statistics.quantiles(ratios, n=4, method="inclusive")

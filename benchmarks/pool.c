@@ -1,7 +1,7 @@
 /*
  * What does it cost to make a pool from a large configuration, and to free it?
  *
- *     pool [WORKERS...]            100,000 and 1,000 and 1,000,000 unless told
+ *     pool [WORKERS...]            100,000 and 1,000 and 1,000,000 by default
  *     pool write WORKERS           writes the configuration to stdout, for pool.py
  *
  * Limit: jansson on the whole document, and a table of the names over its values. Each
@@ -40,8 +40,8 @@ static struct document write_document(size_t workers)
     return document;
 }
 
-/* Small documents are read so often that the clock sees something; the memory is that
- * of one pool all the same, since each is freed. */
+/* Small documents are read many times, so that the time can be measured. The memory is that of one pool, because each
+ * is freed. */
 static void ours(void *argument)
 {
     const struct document *document = argument;

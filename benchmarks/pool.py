@@ -25,10 +25,10 @@ def main() -> None:
         bench.limits.limit_pool(document, len(document), None)
 
     question = f"pool: {WORKERS} workers"
-    # Memory first: what this process has once used and freed, its children would use again unseen.
+    # Memory is measured first, because children could reuse memory that this process has freed.
     ratio = bench.peak_in_child(flowserv_pool) / bench.peak_in_child(limit)
     bench.print_peer(f"{question}, peak memory", "flowserv-core", ratio)
-    # Seconds long, and far from the limit: one round tells enough.
+    # One round is enough: it takes seconds, and is far from the limit.
     bench.compare(question, {"flowserv-core": bench.timed(flowserv_pool)}, bench.timed(limit), rounds=1)
 
 

@@ -66,9 +66,9 @@ def text(x: float, y: float, words: str, anchor: str = "start", more: str = "") 
 
 
 def bars(question: Question) -> str:
-    """One bar for each who was measured, from the limit."""
+    """Draws one bar from the limit for each side that was measured."""
     shown = [(name, ratio) for name, ratio in question.bars() if ratio > 0]
-    # One alone is in the table.
+    # A single value is in the table already.
     if len(shown) < 2:
         return ""
     low = min(0.5, *(ratio for _, ratio in shown)) / 1.1

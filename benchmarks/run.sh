@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds and runs the benchmarks, and prints one table of all that they found.
 #
-#     benchmarks/run.sh [QUESTION...]      all of the questions below, unless told
+#     benchmarks/run.sh [QUESTION...]      all of the questions below, by default
 #
 # It needs the library in build/lib, and leaves what it builds and finds in build/bench. What a peer
 # or a question needs and the machine lacks is said below the table.
@@ -29,7 +29,7 @@ compile_expand() {
   cp .build-expand/release/expand "$out/expand"
 }
 
-# What a user would pick instead: those of which the machine has the library.
+# Builds the peers, which a user could choose instead, if the machine has their libraries.
 build_peers() {
   mkdir -p "$out/peers"
   for peer in limit libuv GLib; do
@@ -43,7 +43,7 @@ build_peers() {
     compile "peers/$peer" -D_GNU_SOURCE "$source" $flags
   done
   command -v swift >/dev/null || return 0
-  # Where the package cannot be had, the peer is left out.
+  # If the package cannot be fetched, the peer is left out.
   if swift build -c release --package-path benchmarks/peers/swift --scratch-path .build-peers >"$out/swift-subprocess.log" 2>&1; then
     cp .build-peers/release/Peer "$out/peers/swift-subprocess"
   fi

@@ -1,7 +1,7 @@
 /*
  * What does a step take while its command runs?
  *
- *     standing [WIDTH]             so many at once; 256 unless told
+ *     standing [WIDTH]             so many at once; 256 by default
  *
  * The commands stand still, and descriptors, threads and resident memory are counted above those of
  * a process that has run a step before. Limit: the same with an epoll over pipes and pidfds. What
@@ -56,26 +56,15 @@ static struct taken take_limit(size_t width)
 {
     limit_many("true", 1, 1);
     struct taken before = taken_now();
-    struct limit_flight *flight = limit_flight_start(standing_command, width);
+    struct limit_batch *batch = limit_batch_start(standing_command, width);
     struct taken taken = taken_since(before);
-    limit_flight_end(flight);
+    limit_batch_end(batch);
     return taken;
 }
 
 /* ---------------------------------------------------------------------- ours -- */
 
-static fw_step *make_step(const char *command)
-{
-    char json[256];
-    fw_step *step;
-    fw_error *error;
-    snprintf(json, sizeof json, "{\"name\": \"standing\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
-             command);
-    need(fw_step_create(json, FW_ZERO_TERMINATED, &step, &error), error);
-    return step;
-}
-
-/* What is there for the first step of all is no part of the others. */
+/* The first step of a process has costs that later steps do not have, so it runs before. */
 static void run_once(const fw_worker *worker)
 {
     fw_step *step = make_step("true");
@@ -125,7 +114,7 @@ static int parent_of(int pid)
     return parent;
 }
 
-/* Its own memory, and its part of what it shares. */
+/* The process's own memory, and its share of shared memory. */
 static double memory_of(int pid)
 {
     char path[64];
@@ -149,8 +138,7 @@ static struct taken take_ours(size_t width)
     fw_exec **execs = calloc(width, sizeof(fw_exec *));
     if (execs == NULL)
         give_up("calloc");
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &worker, &error),
-         error);
+    worker = make_worker();
     run_once(worker);
     fw_step *step = make_step(standing_command);
 
@@ -183,24 +171,23 @@ static struct taken take_ours(size_t width)
 
 /* ----------------------------------------------------------------------- both -- */
 
-/* In a process of its own: what the one has freed the other would use again unseen. */
-static struct taken in_process(struct taken (*take)(size_t), size_t width)
+static void ours(void *width, void *taken)
+{
+    struct taken all = take_ours(*(size_t *)width);
+    memcpy(taken, &all, sizeof all);
+}
+
+static void limits(void *width, void *taken)
+{
+    struct taken all = take_limit(*(size_t *)width);
+    memcpy(taken, &all, sizeof all);
+}
+
+/* Each side is measured in a process of its own, so that it cannot use memory again that the other side has freed. */
+static struct taken in_process(void (*take)(void *, void *), size_t width)
 {
     struct taken taken;
-    int ends[2];
-    if (pipe(ends) != 0)
-        give_up("pipe");
-    pid_t pid = fork_host();
-    if (pid == 0) {
-        taken = take(width);
-        _exit(write(ends[1], &taken, sizeof taken) == sizeof taken ? 0 : 1);
-    }
-    close(ends[1]);
-    ssize_t count = read(ends[0], &taken, sizeof taken);
-    close(ends[0]);
-    wait_for_host(pid);
-    if (count != sizeof taken)
-        give_up("what a process takes");
+    ask_host(take, &width, &taken, sizeof taken);
     return taken;
 }
 
@@ -217,10 +204,10 @@ int main(int argc, char **argv)
 {
     size_t width = argc == 2 ? strtoul(argv[1], NULL, 10) : 256;
     allow_descriptors();
-    struct taken ours = in_process(take_ours, width), limit = in_process(take_limit, width);
-    print_taken(width, "descriptors", ours.descriptors, limit.descriptors, "%.2f", 1);
-    print_taken(width, "threads", ours.threads, limit.threads, "%.2f", 1);
-    print_taken(width, "memory of the host", ours.memory, limit.memory, "%.1f KB", 1e-3);
-    print_taken(width, "memory of supervisor and monitors", ours.helpers, limit.helpers, "%.1f KB", 1e-3);
+    struct taken our = in_process(ours, width), limit = in_process(limits, width);
+    print_taken(width, "descriptors", our.descriptors, limit.descriptors, "%.2f", 1);
+    print_taken(width, "threads", our.threads, limit.threads, "%.2f", 1);
+    print_taken(width, "memory of the host", our.memory, limit.memory, "%.1f KB", 1e-3);
+    print_taken(width, "memory of supervisor and monitors", our.helpers, limit.helpers, "%.1f KB", 1e-3);
     return 0;
 }

@@ -24,20 +24,14 @@ struct question {
     const char *command, *program;
     fw_worker *worker;
     fw_step *step;
-    /* To and from the host without ballast. */
+    /* Pipes to and from the host without ballast. */
     int ask, answer;
 };
 
 static void prepare(struct question *question)
 {
-    char json[256];
-    fw_error *error;
-    snprintf(json, sizeof json, "{\"name\": \"step\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
-             question->command);
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &question->worker,
-                          &error),
-         error);
-    need(fw_step_create(json, FW_ZERO_TERMINATED, &question->step, &error), error);
+    question->worker = make_worker();
+    question->step = make_step(question->command);
 }
 
 static void release(struct question *question)

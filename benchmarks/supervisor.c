@@ -1,7 +1,7 @@
 /*
  * What does it cost to start commands from a helper process, the supervisor, and not from the host?
  *
- *     supervisor [MEGABYTES...]        in hosts with so much memory resident; 0 and 1024 unless told
+ *     supervisor [MEGABYTES...]        in hosts with so much memory resident; 0 and 1024 by default
  *
  * Three ways to run the same `sh -c` take turns: a bare posix_spawn; a clone of the host that does for
  * the command all that a foreign host makes necessary (limits/clone.c); the library. The limit of
@@ -54,21 +54,16 @@ static void print_ways(size_t megabytes, const char *words, const struct rounds 
 static void ask(size_t megabytes)
 {
     struct host host;
-    fw_error *error;
     struct rounds care = {0}, library = {0}, decision = {0};
-    char json[128];
     if (megabytes > 0 && !hold_memory(megabytes))
         return;
-    snprintf(json, sizeof json,
-             "{\"name\": \"supervisor\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}", command);
-    need(fw_worker_create("{\"name\": \"bench\", \"type\": \"subprocess\"}", FW_ZERO_TERMINATED, &host.worker, &error),
-         error);
-    need(fw_step_create(json, FW_ZERO_TERMINATED, &host.step, &error), error);
+    host.worker = make_worker();
+    host.step = make_step(command);
     for (int way = 0; way < ways; way++)
         run_round(&host, way);
     for (int round = 0; round < rounds_of_a_question; round++) {
         double costs[ways];
-        /* Forwards and backwards, and each comes first as often. */
+        /* The order alternates, so that each way comes first equally often. */
         for (int turn = 0; turn < ways; turn++) {
             int way = (round + (round % 2 == 0 ? turn : ways - turn)) % ways;
             costs[way] = run_round(&host, way);

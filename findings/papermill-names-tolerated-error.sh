@@ -18,7 +18,7 @@ unset PYTHONPATH JUPYTER_PATH JUPYTER_CONFIG_PATH
 python3 -m venv "$tmp/venv" && "$tmp/venv/bin/python" -m pip install -q --disable-pip-version-check \
   papermill==2.7.0 nbclient==0.11.0 nbformat==5.11.1 jupyter_client==8.10.0 ipykernel==7.4.0 ipython==9.18.1 ||
   { echo "the packages could not be installed: nothing was examined" >&2; exit 2; }
-# The kernel must not read what the user has configured.
+# The kernel must not read the user's configuration.
 export TMPDIR="$tmp" IPYTHONDIR="$tmp/ipython" JUPYTER_CONFIG_DIR="$tmp/config" JUPYTER_DATA_DIR="$tmp/data" JUPYTER_PREFER_ENV_PATH=1
 cat >"$tmp/examine.py" <<'PY'
 import sys

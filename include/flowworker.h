@@ -88,7 +88,7 @@
  * EFFECTS ON THE HOST. Loading the library and running steps changes no signal handler, disposition or mask of
  * the host, and neither its working directory, environment, umask nor standard streams; fw_function names two
  * exceptions for host functions. Commands are not children of the host, so the host receives no SIGCHLD for them
- * and cannot reap them by accident. A host that adopts orphans (process 1 of a container, or a subreaper) becomes
+ * and cannot reap them by accident. A host that inherits orphans (process 1 of a container, or a subreaper) becomes
  * the parent of the supervisor. The library cannot be unloaded: dlclose() has no effect.
  *
  * All descriptors of the library are close-on-exec. Between steps it keeps open: one descriptor for itself, one per

@@ -51,22 +51,16 @@ static void close_all_but(const int *kept) {
   closed &= RAW3(__NR_close_range, from, ~0u, 0) == 0;
   if (closed) return;
   RAW1(__NR_close, 0); /* 0 is never kept, and the list needs a number even if the host has used all of them */
-  long list = RAW4(__NR_openat, AT_FDCWD, text_fds, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  if (list < 0) return;
-  _Alignas(8) char buffer[1024];
-  for (;;) {
-    long size = RAW3(__NR_getdents64, list, buffer, sizeof buffer);
-    if (size <= 0) break;
-    for (long at = 0; at < size;) {
-      struct entry *entry = (struct entry *)(buffer + at);
-      at += entry->size;
-      int fd = 0;
-      for (const char *digit = entry->name; *digit >= '0' && *digit <= '9'; digit++) fd = fd * 10 + (*digit - '0');
-      /* Closing a descriptor does not shift the entries, whose offsets in this directory are the numbers. */
-      if (fd != kept[0] && fd != kept[1] && fd != kept[2] && fd != list) RAW1(__NR_close, fd);
-    }
+  struct directory list;
+  list.fd = RAW4(__NR_openat, AT_FDCWD, text_fds, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (list.fd < 0) return;
+  list.size = list.at = 0;
+  for (const struct entry *entry; (entry = next_entry(&list)) != NULL;) {
+    int fd = leading_number(entry->name);
+    /* Closing a descriptor does not shift the entries, whose offsets in this directory are the numbers. */
+    if (fd != kept[0] && fd != kept[1] && fd != kept[2] && fd != list.fd) RAW1(__NR_close, fd);
   }
-  RAW1(__NR_close, list);
+  RAW1(__NR_close, list.fd);
 }
 
 INLINE void put_in_order(int *one, int *other) {

@@ -13,7 +13,7 @@
 
 enum { SECOND = 1000000000 }; /* nanoseconds, the unit of all times here */
 
-/* What getdents64(2) gives. */
+/* An entry of a directory, as getdents64(2) gives it. */
 struct entry {
   uint64_t inode;
   int64_t offset;
@@ -21,6 +21,31 @@ struct entry {
   uint8_t type;
   char name[];
 };
+
+/* A directory that is being read; the reader sets `fd`, and the other numbers to 0. */
+struct directory {
+  long fd, size, at;
+  _Alignas(8) char buffer[1024];
+};
+
+/* Returns the next entry, or NULL after the last one and after an error. */
+INLINE const struct entry *next_entry(struct directory *directory) {
+  if (directory->at >= directory->size) {
+    directory->at = 0;
+    directory->size = RAW3(__NR_getdents64, directory->fd, directory->buffer, sizeof directory->buffer);
+    if (directory->size <= 0) return (const struct entry *)0;
+  }
+  const struct entry *entry = (const struct entry *)(directory->buffer + directory->at);
+  directory->at += entry->size;
+  return entry;
+}
+
+/* Returns the number that a text begins with, or 0. */
+INLINE int leading_number(const char *text) {
+  int number = 0;
+  for (; *text >= '0' && *text <= '9'; text++) number = number * 10 + (*text - '0');
+  return number;
+}
 
 /* process.c: clocks, in nanoseconds, and signals. */
 HIDDEN int64_t fwsv_monotonic(void);

@@ -155,23 +155,18 @@ static bool add_children(tree *tree, int pid, const char *path) {
 static bool add_children_of(tree *tree, int pid) {
   char path[64];
   char *end = put(put_number(put(path, path_proc), pid), path_task);
-  int list = open_path(path, O_DIRECTORY);
-  if (list < 0) return false;
+  struct directory list;
+  list.fd = open_path(path, O_DIRECTORY);
+  if (list.fd < 0) return false;
+  list.size = list.at = 0;
   *end++ = '/';
   bool is_read = false;
-  _Alignas(8) char buffer[1024];
-  for (;;) {
-    long size = RAW3(__NR_getdents64, list, buffer, sizeof buffer);
-    if (size <= 0) break;
-    for (long at = 0; at < size;) {
-      struct entry *entry = (struct entry *)(buffer + at);
-      at += entry->size;
-      if (entry->name[0] < '0' || entry->name[0] > '9') continue;
-      put(put(end, entry->name), path_children);
-      if (add_children(tree, pid, path)) is_read = true;
-    }
+  for (const struct entry *entry; (entry = next_entry(&list)) != NULL;) {
+    if (entry->name[0] < '0' || entry->name[0] > '9') continue;
+    put(put(end, entry->name), path_children);
+    if (add_children(tree, pid, path)) is_read = true;
   }
-  RAW1(__NR_close, list);
+  RAW1(__NR_close, list.fd);
   return is_read;
 }
 
@@ -190,23 +185,17 @@ bool fwsv_is_proc_ours(int self) {
 /* Adds the processes of the session. No other session gets the number while a process is in this one, and the monitor
  * keeps the main process, which is in it, until the reply is complete. */
 static void add_session(tree *tree) {
-  int list = open_path(path_proc, O_DIRECTORY);
-  if (list < 0) return;
-  _Alignas(8) char buffer[1024];
-  for (;;) {
-    long size = RAW3(__NR_getdents64, list, buffer, sizeof buffer);
-    if (size <= 0) break;
-    for (long at = 0; at < size;) {
-      struct entry *entry = (struct entry *)(buffer + at);
-      at += entry->size;
-      if (entry->name[0] < '0' || entry->name[0] > '9') continue;
-      int pid = 0;
-      for (const char *digit = entry->name; *digit != 0; digit++) pid = pid * 10 + (*digit - '0');
-      facts facts;
-      if (read_stat(pid, &facts) && facts.session == tree->session) add(tree, pid, facts.parent);
-    }
+  struct directory list;
+  list.fd = open_path(path_proc, O_DIRECTORY);
+  if (list.fd < 0) return;
+  list.size = list.at = 0;
+  for (const struct entry *entry; (entry = next_entry(&list)) != NULL;) {
+    if (entry->name[0] < '0' || entry->name[0] > '9') continue;
+    int pid = leading_number(entry->name);
+    facts facts;
+    if (read_stat(pid, &facts) && facts.session == tree->session) add(tree, pid, facts.parent);
   }
-  RAW1(__NR_close, list);
+  RAW1(__NR_close, list.fd);
 }
 
 /* Finds all processes below this one. Processes that have gone stay in the list. */

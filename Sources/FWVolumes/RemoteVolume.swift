@@ -1,4 +1,5 @@
 package import FWBase
+internal import FWHTTP
 package import FWModel
 
 /// Storage on another machine. One operation at a time: its end is told once, by `advance`.
@@ -25,6 +26,45 @@ package protocol RemoteVolume: AnyObject {
 
   /// Ends what has not ended, without a word.
   func drop()
+}
+
+/// A volume that libcurl speaks to, over one connection. Each type has its own addresses and requests, and so its own
+/// initializer, which makes the connection.
+protocol LinkedVolume: RemoteVolume {
+  var link: HTTPLink { get set }
+}
+
+extension LinkedVolume {
+  var fd: Int32 { link.fd }
+  func advance() { link.advance() }
+  func drop() { link.dropAll() }
+
+  /// Sends the request that `make` returns. If `make` throws, its reason is the answer.
+  func transfer(
+    _ make: () throws(StepFailure) -> TransferRequest, _ end: @escaping (borrowing HTTPAnswer) -> Void
+  ) {
+    do throws(StepFailure) {
+      let request = try make()
+      link = try link.renewed()
+      link.transfer(request.what, end: end)
+      withExtendedLifetime(request) {}
+    } catch {
+      link.fail(error.reason, end)
+    }
+  }
+
+  /// Returns the failure of this machine's file in a transfer: of the one that is sent under `key`, or of the one that
+  /// receives. `nil`: the file did not fail.
+  func fileFailure(_ answer: borrowing HTTPAnswer, sending key: VolumeKey?) -> StepFailure? {
+    if answer.fileError == 0 { return nil }
+    guard let key else {
+      return StepFailure(
+        volume: "data from the volume \(MessageFormat.quoted(name)) cannot be written", answer.fileError)
+    }
+    return StepFailure(
+      volume: "the key \(key.shown), which is being sent to the volume \(MessageFormat.quoted(name)), cannot be read",
+      answer.fileError)
+  }
 }
 
 /// What a volume has under a key.

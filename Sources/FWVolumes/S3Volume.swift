@@ -8,10 +8,10 @@ internal import Glibc
 ///
 /// Google Cloud Storage is spoken to the same way, which it calls interoperability: so one code, which the tests run
 /// against a server that checks signatures, stands for both, and no token of OAuth has to be made and kept fresh.
-final class S3Volume: RemoteVolume {
+final class S3Volume: LinkedVolume {
   let name: String
   private let bucket: S3Bucket
-  private var link: HTTPLink
+  var link: HTTPLink
   private let timeout: Double
 
   /// A service may give a page with nothing in it, but not for ever.
@@ -23,13 +23,9 @@ final class S3Volume: RemoteVolume {
   init(_ spec: VolumeSpec) throws(StepFailure) {
     name = spec.name
     bucket = try S3Bucket(spec)
-    timeout = spec.arguments["timeout"].flatMap { Double($0) } ?? 10
+    timeout = spec.timeout
     link = try HTTPLink(HTTPPeer(socket: nil, base: bucket.address, certificates: nil))
   }
-
-  var fd: Int32 { link.fd }
-  func advance() { link.advance() }
-  func drop() { link.dropAll() }
 
   // MARK: What there is
 
@@ -198,32 +194,21 @@ final class S3Volume: RemoteVolume {
     _ kind: (TransferRequest) throws(StepFailure) -> Void,
     _ end: @escaping (borrowing HTTPAnswer) -> Void
   ) {
-    do throws(StepFailure) {
-      let request = try TransferRequest(bucket.url(key) + (query.map { "?" + $0 } ?? ""), timeout: timeout)
-      // What is sent is not read twice, once for its hash: the connection protects it.
-      var lines = ["x-amz-content-sha256: UNSIGNED-PAYLOAD"] + headers
-      if let token = bucket.token { lines.append("x-amz-security-token: \(token)") }
-      try request.headers(lines)
-      if let (user, secret) = bucket.keys { try request.sign(bucket.signature, user: user, key: secret) }
-      try kind(request)
-      link = try link.renewed()
-      link.transfer(request.what, end: end)
-      withExtendedLifetime(request) {}
-    } catch {
-      link.fail(error.reason, end)
-    }
+    transfer(
+      { () throws(StepFailure) in
+        let request = try TransferRequest(bucket.url(key) + (query.map { "?" + $0 } ?? ""), timeout: timeout)
+        // What is sent is not read twice, once for its hash: the connection protects it.
+        var lines = ["x-amz-content-sha256: UNSIGNED-PAYLOAD"] + headers
+        if let token = bucket.token { lines.append("x-amz-security-token: \(token)") }
+        try request.headers(lines)
+        if let (user, secret) = bucket.keys { try request.sign(bucket.signature, user: user, key: secret) }
+        try kind(request)
+        return request
+      }, end)
   }
 
   private func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> StepFailure {
-    if answer.fileError != 0, let key {
-      return StepFailure(
-        volume: "the key \(key.shown), which is being sent to the volume \(MessageFormat.quoted(name)), cannot be read",
-        answer.fileError)
-    }
-    if answer.fileError != 0 {
-      return StepFailure(
-        volume: "data from the volume \(MessageFormat.quoted(name)) cannot be written", answer.fileError)
-    }
+    if let failure = fileFailure(answer, sending: key) { return failure }
     let text = Array(answer.body.bytes.prefix(4096))
     let code = S3Listing.elements("Code", in: text).first.map { S3Listing.text($0) }
     let message = S3Listing.elements("Message", in: text).first.map { S3Listing.text($0) }

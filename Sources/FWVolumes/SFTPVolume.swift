@@ -7,10 +7,10 @@ internal import Glibc
 
 /// A directory on a server that is reached by SFTP, which libcurl speaks. The server's key has to be in a file of known
 /// hosts. Symbolic links are followed nowhere beneath the directory: where they lead is not known here.
-final class SFTPVolume: RemoteVolume {
+final class SFTPVolume: LinkedVolume {
   let name: String
   private let server: SSHServer
-  private var link: HTTPLink
+  var link: HTTPLink
   private let timeout: Double
 
   /// How many folders may be inside each other.
@@ -19,13 +19,9 @@ final class SFTPVolume: RemoteVolume {
   init(_ spec: VolumeSpec) throws(StepFailure) {
     name = spec.name
     server = SSHServer(spec.arguments)
-    timeout = spec.arguments["timeout"].flatMap { Double($0) } ?? 10
+    timeout = spec.timeout
     link = try HTTPLink(HTTPPeer(socket: nil, base: server.address, certificates: nil))
   }
-
-  var fd: Int32 { link.fd }
-  func advance() { link.advance() }
-  func drop() { link.dropAll() }
 
   // MARK: What there is
 
@@ -222,26 +218,17 @@ final class SFTPVolume: RemoteVolume {
     _ path: [UInt8], _ kind: (TransferRequest) throws(StepFailure) -> Void,
     _ end: @escaping (borrowing HTTPAnswer) -> Void
   ) {
-    do throws(StepFailure) {
-      let request = try TransferRequest(server.url(path), timeout: timeout)
-      try server.login(request)
-      try kind(request)
-      link = try link.renewed()
-      link.transfer(request.what, end: end)
-      withExtendedLifetime(request) {}
-    } catch { link.fail(error.reason, end) }
+    transfer(
+      { () throws(StepFailure) in
+        let request = try TransferRequest(server.url(path), timeout: timeout)
+        try server.login(request)
+        try kind(request)
+        return request
+      }, end)
   }
 
   private func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> StepFailure {
-    if answer.fileError != 0, let key {
-      return StepFailure(
-        volume: "the key \(key.shown), which is being sent to the volume \(MessageFormat.quoted(name)), cannot be read",
-        answer.fileError)
-    }
-    if answer.fileError != 0 {
-      return StepFailure(
-        volume: "data from the volume \(MessageFormat.quoted(name)) cannot be written", answer.fileError)
-    }
+    if let failure = fileFailure(answer, sending: key) { return failure }
     var reason = MessageFormat.foreign(answer.failure ?? "")
     if answer.revokedLine > 0 {
       reason =

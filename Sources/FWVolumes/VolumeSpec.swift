@@ -40,6 +40,9 @@ package struct VolumeSpec: Sendable {
   /// The keys that it has from the beginning.
   package let files: [VolumeKey]
 
+  /// The limit in seconds for a connection to a server.
+  var timeout: Double { arguments["timeout"].flatMap { Double($0) } ?? 10 }
+
   /// The default volume of a run whose host names its directory.
   init(defaultAt basedir: String) {
     name = WorkerSpec.defaultVolume

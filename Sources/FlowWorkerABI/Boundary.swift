@@ -5,6 +5,9 @@ internal import Glibc
 
 /// The parts of every entry point: they check arguments, set outputs in every case, and turn what the engine throws
 /// into a status and an error. Nothing here traps on an argument.
+///
+/// The files Entry+….swift repeat signatures and first lines, because each entry point is written out as the header has
+/// it, and the compiler compares the two.
 
 /// An object that callers hold by a pointer.
 enum Handle {

@@ -124,7 +124,7 @@ import Testing
     }
   }
 
-  @Test("the engine gets the description of a container")
+  @Test("the document from which an engine creates a container")
   func container() throws {
     try withDirectory { path in
       var options = DockerOptions()

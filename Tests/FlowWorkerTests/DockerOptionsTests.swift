@@ -40,7 +40,7 @@ import Testing
     #expect(all.settings.retries?.limit == 3)
   }
 
-  @Test("the user is the image's, the host's, or one that the options name")
+  @Test("the user is the image's, the host's, or the one that the option names")
   func users() throws {
     let image = try options(#"{"user": "image"}"#)
     #expect(image.user == nil && !image.isHostUser)

@@ -42,7 +42,7 @@ import Testing
   }
 
   @Test(
-    "text that is no address is refused, and the message says what would be right",
+    "an invalid address is refused with an example of a valid one",
     arguments: [
       "", "host", "host:2375", "unix://", "unix:///", "unix://relative/path", "unix:/one/slash",
       "tcp://", "tcp:///", "tcp://:2375", "http://", "https:///", "tcp://host/path", "tcp://user@host", "tcp://a b",

@@ -72,7 +72,7 @@ import Testing
     #expect(try secrets(["abcd", "efgh"]).masked("abcdefgh") == "******")
   }
 
-  @Test("a secret at the end of the input is masked at once, without waiting for more")
+  @Test("a secret at the end of the given bytes is masked at once")
   func prompt() throws {
     var mask = Mask(try secrets(["secret"]))
     var result: [UInt8] = []

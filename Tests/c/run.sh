@@ -38,14 +38,14 @@ use_toolchain_clang() {
     CHECK_LDLIBS="$CHECK_LDLIBS -L$directory -Wl,-rpath,$directory -ldispatch -lBlocksRuntime"
 }
 
-# One file: builds and runs it, prints its line, and gives its status: 0, 1, or 77 for skipped.
+# Builds and runs one file, prints its line, and returns its status: 0, 1, or 77 if it was skipped.
 run_one() {
     local file=$1 name place reason
     name=$(basename "$file")
     name=${name%.*}
     place=$CHECK_WORK/$name
     if [ "$CHECK_UNDER" = valgrind ] && grep -qE '#include "(run|events|descendants|host_library)\.h"' "$file"; then
-        # It has no pidfd_open and no clone() of the supervisor's kind: no step can be started.
+        # Valgrind has neither pidfd_open nor the clone() of the supervisor, so no step can be started.
         echo "skipped $name: valgrind cannot start the supervisor"
         return 77
     fi
@@ -141,11 +141,11 @@ tsan)
     export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:die_after_fork=0}
     ;;
 ubsan)
-    # A fault is SIGILL, for no library tells of it at run time.
+    # A fault is SIGILL, because the trap needs no library that would report it.
     use_toolchain_clang 'undefined -fsanitize-trap=undefined'
     ;;
 valgrind)
-    # "Possibly lost" is what the Swift runtime keeps of itself, behind pointers into its middle.
+    # "Possibly lost" blocks belong to the Swift runtime, which keeps pointers into their middle only.
     wrap=${wrap:-valgrind --quiet --error-exitcode=99 --leak-check=full
         --show-leak-kinds=definite,indirect
         --errors-for-leak-kinds=definite,indirect
@@ -155,7 +155,7 @@ valgrind)
 esac
 CHECK_CC="${cc:-cc} -std=c11 -Wall -Wextra -Werror -pedantic"
 CHECK_WRAP=$wrap
-# Two runs at once do not share a directory; the last one to end leaves its logs.
+# Two runs at the same time have different directories; the logs of the run that ends last stay.
 logs=$root/build/c/${CHECK_UNDER:-plain}
 [ "$from" = "$here" ] || logs=$logs-$(basename "$(dirname "$from")")
 mkdir -p "$root/build/c"
@@ -163,11 +163,11 @@ CHECK_WORK=$(mktemp -d "$logs.XXXXXX") || exit 2
 trap 'rm -rf "$logs" && mv "$CHECK_WORK" "$logs"' EXIT
 CHECK_LIBRARY=$CHECK_LIBDIR/libflowworker.so.0
 CHECK_CASES=$root/Tests/cases
-# A Swift toolchain whose crash reporter the runtime finds, for the check that it stays away.
+# A Swift toolchain whose crash reporter the runtime finds, for the check that it is not installed in the host.
 [ -x "$toolchain/libexec/swift/linux/swift-backtrace" ] && export CHECK_SWIFT_ROOT=$toolchain
 export CHECK_LIBDIR CHECK_UNDER CHECK_CC CHECK_WRAP CHECK_WORK CHECK_LDLIBS CHECK_LIBRARY CHECK_CASES
 
-# The files of a NAME, FOLDER/NAME or FOLDER; those of an empty name are all.
+# Prints the files of a NAME, FOLDER/NAME or FOLDER, and all files for an empty name.
 files_of() {
     local found
     case $1 in

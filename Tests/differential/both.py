@@ -1,4 +1,4 @@
-"""The same step on both sides, and what happened there in one form."""
+"""Runs the same step with flowServ and with the library, and gives both outcomes in one form."""
 
 import os
 import re
@@ -29,7 +29,7 @@ Refused = namedtuple("Refused", "line column")
 
 
 class Store:
-    """All that a worker wants of a store; flowServ's own would make a folder that is missing."""
+    """Has what a worker needs of a store. flowServ's own store would create a missing folder."""
 
     def __init__(self, basedir):
         self.basedir = str(basedir)
@@ -64,7 +64,7 @@ def run_both(commands, rundirs, **more):
 
 
 class _Expander(their_base.ContainerWorker):
-    """Keeps what would be run."""
+    """Records the command that would run, and runs nothing."""
 
     def run(self, step, env, rundir):
         return step.commands

@@ -1,4 +1,4 @@
-"""Puts the package of this checkout on the path, and gives the tests what they share."""
+"""Puts the package of this checkout on the import path, and has the fixtures that several test files use."""
 
 import sys
 from pathlib import Path

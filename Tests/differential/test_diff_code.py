@@ -1,4 +1,4 @@
-"""Code steps: arguments, results, output and failures."""
+"""Code steps have the same arguments, results, output and failures as in flowServ."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Steps run by a subprocess worker: output, status, directory and environment."""
+"""Steps of a subprocess worker have the same output, status, directory and environment as in flowServ."""
 
 import os
 

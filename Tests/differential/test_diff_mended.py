@@ -1,4 +1,4 @@
-"""Where flowServ has a defect or a trap: what happens there, and what happens here."""
+"""Each defect or trap of flowServ that the library does not have: the behaviour of both."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Builders, steps, and which worker a step gets."""
+"""Builders and steps make the same documents as flowServ's, and a pool chooses the same worker."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Commands that are run without the shell, beside the same by /bin/sh itself: status, output, the very environment."""
+"""Commands that the library runs without a shell have the status, output and environment that /bin/sh gives them."""
 
 import os
 import random
@@ -23,7 +23,7 @@ def place(tmp_path, monkeypatch):
 
 
 def ours(command, rundir, env):
-    """Each environment is that of the worker alone; a command's `$` is not the template's."""
+    """Runs commands with the worker's environment alone, and with each `$` escaped for the template."""
     worker = flowworker.create_worker(flowworker.Subprocess(env=env))
     step = flowworker.ContainerStep("s", "", [command.replace("$", "$$")])
     result = worker.exec(step, {}, rundir)
@@ -55,8 +55,7 @@ def check(command, rundir, env=BASE):
 
 
 def is_direct(rundir, *commands):
-    """The last is a program that shows its number: with a shell, that is another one than the command's main process
-    has."""
+    """The last command prints its process number. With a shell between, it differs from the main process's."""
     pids = []
     worker = flowworker.create_worker(flowworker.Subprocess(env=BASE))
     step = flowworker.ContainerStep("s", "", commands)
@@ -245,7 +244,7 @@ def test_the_way_to_a_program(programs, path, command):
 
 
 def test_a_program_that_only_another_place_has(programs):
-    """The first file of that name cannot be executed; the shell goes on to the next."""
+    """The first file of that name in PATH is not executable, so the shell uses the next one."""
     for number, mode in ((1, 0o644), (2, 0o755)):
         (programs / str(number)).mkdir()
         (programs / str(number) / "p").write_text(f"#!/bin/sh\necho {number}\n")
@@ -296,7 +295,7 @@ NAMES = [
 
 @pytest.mark.parametrize("seed", range(60))
 def test_the_environment(place, seed):
-    """Byte for byte, and in the same order. Where the shell's own number is in it, it is the shell that runs."""
+    """The environment has the same bytes in the same order. Where it has the shell's number, the shell runs."""
     chance = random.Random(seed)
     names = chance.sample(NAMES, chance.randrange(len(NAMES))) + [
         f"V{chance.randrange(1000)}" for _ in range(chance.randrange(40))
@@ -364,7 +363,7 @@ def test_a_signal_is_told_in_events_too(place):
 
 
 def test_no_leader_of_a_session_or_group(place):
-    """setsid(1) forks, and does not wait, where it leads its group; a shell's child never does."""
+    """setsid(1) forks without waiting if it leads its group, which the child of a shell never does."""
     check("setsid sh -c 'sleep 0.1; exit 5'", place)
     code = "import os; print(os.getpid() == os.getsid(0), os.getpid() == os.getpgrp(), os.getsid(0) == os.getpgrp())"
     assert check(f"{sys.executable} -ISc '{code}'", place)[1] == b"False False True\n"

@@ -1,4 +1,4 @@
-"""The text of a command: placeholders, values, whitespace, and what is invalid."""
+"""Commands have the same text as in flowServ: placeholders, values, whitespace, and errors."""
 
 import random
 import struct
@@ -21,7 +21,7 @@ CONTEXT = {
     "a b": "never",
 }
 
-# Nothing of a command is run after this.
+# After this exception no command is run.
 END = ": exit 0\nexit 0\n"
 
 

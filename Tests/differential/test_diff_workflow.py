@@ -1,4 +1,4 @@
-"""Serial runs beside flowserv-core's own: references, volumes, results. Its manager and runner are the oracle."""
+"""Serial workflows have the same references, volumes and results as with flowserv-core's own manager and runner."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""flowserv-core itself as a client: its workflows, its engine in both ways, its command line, on our workers."""
+"""flowserv-core works on the library's workers: its workflows, both of its engines, and its command line."""
 
 import json
 import os

@@ -44,7 +44,7 @@ docker_launch() {
         *) arguments+=("${saved[i]}") ;;
         esac
     done
-    # A containerd of its own: dockerd would otherwise take one of the machine's that happens to run.
+    # The engine has its own containerd, because dockerd would otherwise use a running one of the machine.
     cat >"$place/containerd.toml" <<END
 version = 2
 root = "$place/data/containerd"
@@ -56,7 +56,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
   address = "$place/c.sock"
 END
     echo '{}' >"$place/daemon.json"
-    # Numbers of processes that are long gone; dockerd takes them for another engine.
+    # dockerd takes stale pid files for a running engine.
     rm -f "$place/docker.pid" "$place/docker.sock"
     start_daemon "$place" containerd containerd --config "$place/containerd.toml" --log-level warn
     start_daemon "$place" dockerd dockerd --config-file "$place/daemon.json" --containerd "$place/c.sock" \
@@ -84,10 +84,10 @@ docker_certificates() (
 
 docker_answers() { curl -sf --max-time 5 -o /dev/null --unix-socket "$1/docker.sock" http://engine/_ping; }
 
-# docker_await NAME: until it answers; then it gets its images.
+# docker_await NAME: waits until the engine answers, and imports its images.
 docker_await() {
     local place=$ENGINES_RUN/$1
-    # Without its containerd dockerd would wait for a minute before it says so.
+    # Without its containerd dockerd would wait for a minute before it reports that.
     await_daemon "$place" containerd test -S "$place/c.sock" &&
         await_daemon "$place" dockerd docker_answers "$place" || return 1
     [ -e "$place/filled" ] || { import_images "$place/docker.sock" && touch "$place/filled"; }
@@ -111,7 +111,7 @@ docker_stop() {
         end_daemon "$place" dockerd TERM 30 && end_daemon "$place" containerd TERM 10
         ;;
     '')
-        # An engine in distress may not answer: what is left then, docker_sweep finds.
+        # A broken engine may not answer; docker_sweep then finds what is left.
         docker_remove_containers "$place" 2>/dev/null || true
         end_daemon "$place" dockerd TERM 20 || true
         end_daemon "$place" containerd TERM 10 || true

@@ -8,7 +8,7 @@
 
 ENGINES_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ENGINES_ROOT=$(cd "$ENGINES_HERE/../.." && pwd)
-# Another place for a second run at the same time, or where the checkout's path is too long for sockets.
+# ENGINES_RUN may be set for a second run at the same time, or if the checkout's path is too long for sockets.
 ENGINES_RUN=${FW_ENGINES_RUN:-$ENGINES_ROOT/build/engines/run}
 # shellcheck disable=SC2034 # for the scripts that read this one
 ENGINES_IMAGES=$ENGINES_ROOT/build/engines/images
@@ -17,9 +17,9 @@ ENGINES_REQUIREMENTS=$ENGINES_ROOT/Tests/python-requirements.txt
 case $ENGINES_RUN in
 /*[[:space:]]* | [!/]*) echo "engines need an absolute path without spaces: \"$ENGINES_RUN\"" >&2 && exit 2 ;;
 esac
-# The longest wait for anything that an engine has to do, in seconds.
+# The limit in seconds for everything that an engine does.
 ENGINES_TIMEOUT=${ENGINES_TIMEOUT:-60}
-# The programs that are an engine's own. No other process is ever ended because of its arguments.
+# The programs of engines. No other process is ever ended because of its arguments.
 ENGINES_PROGRAMS=' munged slurmctld slurmd slurmstepd dockerd containerd containerd-shim-runc-v2 podman conmon docker-registry sshd s3.py '
 
 # --- errors --------------------------------------------------------------------------------------
@@ -39,7 +39,7 @@ need() {
     done
 }
 
-# The last line in which a daemon says why it cannot run.
+# Prints the last line of a daemon's log that gives an error.
 last_words() {
     local line
     line=$(tail -n 40 "$1" 2>/dev/null | grep -iE 'fatal|error|failed|cannot|unknown|invalid' | tail -n 1)
@@ -80,7 +80,7 @@ save_arguments() {
     if [ $# -gt 0 ]; then printf '%s\0' "$@" >"$place/arguments"; else touch "$place/arguments"; fi
 }
 
-# A port of 127.0.0.1 at which nobody listens, below those that the kernel gives away itself.
+# Prints a free port of 127.0.0.1 below the range from which the kernel chooses.
 free_port() {
     local port
     while :; do
@@ -98,7 +98,7 @@ start_daemon() {
     shift 2
     (
         cd / || exit 1
-        # Nothing of ours stays open in it: no lock, no pipe that somebody reads until its end.
+        # The daemon inherits no descriptor: neither a lock nor a pipe that a reader reads to its end.
         for descriptor in /proc/self/fd/*; do
             descriptor=${descriptor##*/}
             [ "$descriptor" -le 2 ] || eval "exec $descriptor>&-"
@@ -108,7 +108,7 @@ start_daemon() {
     )
 }
 
-# Whether a process runs. One that has ended and was not waited for does not.
+# Whether a process runs. A zombie does not run.
 is_running() {
     local stat=
     { read -r -d '' stat <"/proc/$1/stat" || [ -n "$stat" ]; } 2>/dev/null || return 1
@@ -124,14 +124,14 @@ is_engine() {
     { mapfile -d '' -t arguments <"/proc/$1/cmdline"; } 2>/dev/null
     [ "${#arguments[@]}" -gt 0 ] || return 1
     local program=${arguments[0]##*/}
-    # An SSH server writes what it does over its arguments; of a script the interpreter comes first.
+    # An SSH server overwrites its arguments with its state, and the first argument of a script is its interpreter.
     [[ ${arguments[0]} != "sshd: "* ]] || program=sshd
     [[ $program != python* ]] || program=${arguments[1]##*/}
     [[ $ENGINES_PROGRAMS == *" $program "* ]] || return 1
     [[ "${arguments[*]}" == *"$2/"* ]] && is_running "$1"
 }
 
-# The process of PLACE/ID.pid, if it is that engine's and runs.
+# Prints the process in PLACE/ID.pid, if it runs and belongs to that engine.
 daemon_pid() {
     local pid
     { read -r pid <"$1/$2.pid"; } 2>/dev/null || return 1
@@ -141,7 +141,7 @@ daemon_pid() {
 # end_daemon PLACE ID SIGNAL SECONDS: ends it, by KILL after so many seconds, and waits until it is gone.
 end_daemon() {
     local pid
-    # One that was started this moment is not its program yet.
+    # A process that has just been forked has not executed its program yet.
     [ ! -e "$1/$2.pid" ] || ENGINES_ENDING=yes await 1 daemon_is_program "$1" "$2" || true
     if pid=$(daemon_pid "$1" "$2"); then
         kill "-$3" "$pid" 2>/dev/null || true
@@ -158,7 +158,7 @@ await_daemon() {
     local place=$1 id=$2
     shift 2
     answers_or_ended() { "$@" 2>/dev/null || ! daemon_pid "$place" "$id" >/dev/null; }
-    # A daemon that was just started is, for a moment, not yet its program.
+    # For a moment, a daemon that has just been forked has not executed its program yet.
     await 5 daemon_is_program "$place" "$id" || true
     await "$ENGINES_TIMEOUT" answers_or_ended "$@" || refuse "no answer in $ENGINES_TIMEOUT seconds: $(last_words "$place/$id.log")" || return 1
     daemon_pid "$place" "$id" >/dev/null || refuse "$(last_words "$place/$id.log")"
@@ -213,7 +213,7 @@ mounts_below() {
 
 remove_mounts() {
     local point
-    # A directory can be mounted over itself more than once: each line is one mount.
+    # A directory may be mounted over itself several times, and each line is one mount.
     mounts_below "$1" | while read -r point; do
         umount "$point" 2>/dev/null || umount --lazy "$point" 2>/dev/null || true
     done
@@ -236,7 +236,7 @@ stop_all() {
         place=${place%/}
         [ -d "$place" ] || continue
         kind=$(cat "$place/kind" 2>/dev/null) || kind=
-        # A directory that is no engine's is not ours, unless it is one that was just begun.
+        # A directory without an engine's files is left alone, unless it was made just now.
         if [ -z "$kind" ] || ! declare -F "${kind}_stop" >/dev/null; then
             rmdir "$place" 2>/dev/null || true
             continue
@@ -258,7 +258,7 @@ engine_command() {
     start | restart)
         [ ! -e "$ENGINES_RUN/$name/kind" ] || is_new=
         "${kind}_$verb" "$name" "$@" && "${kind}_await" "$name" && "${kind}_address" "$name" && return 0
-        # A first start that failed leaves nothing; an engine that was there before keeps its data.
+        # A failed first start leaves nothing; an engine that existed before keeps its data.
         [ -z "$is_new" ] || "${kind}_stop" "$name"
         return 1
         ;;

@@ -6,12 +6,12 @@
 image_root() {
     local busybox sum file
     busybox=$(command -v busybox) || return 1
-    # What it is made of is in its name, so that an old one is never used for a new one.
+    # The name has a digest of what the image is made of, so that an outdated image is never used.
     sum=$(cat "$ENGINES_HERE"/images.sh "$ENGINES_HERE"/images/*.c "$busybox" "$ENGINES_REQUIREMENTS" | sha256sum | cut -c1-12)
     file=$ENGINES_IMAGES/$1-$sum.tar
     if [ ! -e "$file" ]; then
         mkdir -p "$ENGINES_IMAGES"
-        # Many may want it at once.
+        # Several processes may make the image at the same time.
         (
             flock 8
             [ -e "$file" ] || "make_$1" "$file" >&2
@@ -85,7 +85,7 @@ make_python() {
     return $status
 }
 
-# A text as a part of a URL.
+# Prints a text escaped for a URL.
 url_part() {
     local LC_ALL=C text=$1 i
     for ((i = 0; i < ${#text}; i++)); do
@@ -112,14 +112,14 @@ engine_call() {
 # import_image SOCKET TAR NAME:TAG [CHANGE...]: each change is one line as of a Dockerfile.
 import_image() {
     local socket=$1 tar=$2 query change
-    # The tag in the name: Podman does not look at one of its own.
+    # The tag is part of the name, because Podman ignores the separate parameter.
     query="fromSrc=-&repo=$(url_part "$3")"
     shift 3
     for change in "$@"; do query="$query&changes=$(url_part "$change")"; done
     engine_call "$socket" POST "/images/create?$query" -T "$tar" -H 'Content-Type: application/x-tar' >/dev/null
 }
 
-# import_images SOCKET: those that every engine has.
+# import_images SOCKET: imports the images that every engine has.
 import_images() {
     local busybox bare
     busybox=$(image_root busybox) && bare=$(image_root bare) || refuse "the images cannot be made" || return 1

@@ -47,7 +47,7 @@ podman_launch() {
         system service --time 0 "unix://$place/podman.sock"
 }
 
-# The smaller one of a limit of this shell and of what the kernel allows.
+# Prints the smaller one of a limit of this shell and the kernel's.
 limit_within() {
     local limit
     limit=$(ulimit "$1")
@@ -55,7 +55,7 @@ limit_within() {
     echo "$limit"
 }
 
-# What every podman of a place is run with: podman_environment and podman_arguments.
+# Sets podman_environment and podman_arguments, with which every podman of a place is run.
 podman_settings() {
     local place=$1
     podman_environment=("CONTAINERS_CONF=$place/containers.conf" "CONTAINERS_STORAGE_CONF=$place/storage.conf"
@@ -67,7 +67,7 @@ podman_settings() {
 podman_configure() {
     local place=$1 registry=$2 nofile nproc short
     mkdir -p "$place/run" "$place/tar" # imported tars would stay in /var/tmp
-    # Podman takes no longer name than this for it: a short one leads there. podman_sweep removes it.
+    # Podman limits the length of this path, so a short symbolic link leads there. podman_sweep removes it.
     if [ ! -e "$place/runroot" ]; then
         short=$place/run
         if [ "${#short}" -gt 50 ]; then
@@ -76,7 +76,7 @@ podman_configure() {
         echo "$short" >"$place/runroot"
     fi
     podman_settings "$place"
-    # Podman would ask for more than root may have on a machine that has taken CAP_SYS_RESOURCE away.
+    # Without CAP_SYS_RESOURCE, root may not have the limits that Podman would set.
     nofile=$(limit_within -Hn "$(cat /proc/sys/fs/nr_open)")
     nproc=$(limit_within -Hu "$(cat /proc/sys/kernel/pid_max)")
     # No systemd, and nothing of the machine's: locks in files and not in shared memory. crun refuses
@@ -92,8 +92,8 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 lock_type = "file"
 END
-    # This API puts containers into the default network, whatever netns says. Ours has nothing but a
-    # loopback device, because a bridge would be one of the machine's, with rules in its firewall.
+    # This API puts containers into the default network, whatever netns says. The default network here has only a
+    # loopback device, because a bridge would be a device of the machine, with rules in its firewall.
     if [ "$(podman --version | grep -oE '[0-9]+' | head -n 1)" -lt 5 ]; then
         mkdir -p "$place/networks"
         cat >>"$place/containers.conf" <<END
@@ -153,7 +153,7 @@ podman_stop() {
     esac
 }
 
-# Containers run without the service: Podman removes them, and runc those that it does not know.
+# Containers outlive the service: Podman removes its containers, and runc removes those that Podman does not know.
 podman_sweep() {
     local place=$1 state short
     podman_settings "$place"

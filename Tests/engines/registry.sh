@@ -49,7 +49,7 @@ END
     start_daemon "$place" registry env OTEL_TRACES_EXPORTER=none docker-registry serve "$place/config.yml"
 }
 
-# Without a password it says 401, and that is its answer: another program at the port would hardly say that.
+# A registry answers 401 without a password; another program at the port would hardly do so.
 registry_answers() {
     [ "$(curl -s --max-time 5 -o /dev/null -w '%{http_code}' "http://$(registry_address "${1##*/}")/v2/")" = 401 ]
 }
@@ -99,7 +99,7 @@ registry_context() {
         echo 'COPY pulled /pulled' >>"$2/Dockerfile"
         ;;
     large)
-        # Random bytes: they cannot be made smaller, so there is something to transfer.
+        # Random bytes cannot be compressed, so there is something to transfer.
         for layer in 1 2 3 4; do
             head -c 3000000 /dev/urandom >"$2/layer$layer"
             echo "COPY layer$layer /layer$layer" >>"$2/Dockerfile"

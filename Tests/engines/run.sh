@@ -30,7 +30,7 @@ give() { printf '%s=%s\n' "$1" "$2" >>"$ENGINES_RUN/$engine/variables"; }
 up_one() {
     local port
     port=$(free_port)
-    # Without --tls=false dockerd thinks for 15 seconds about a port that anyone may use.
+    # Without --tls=false dockerd waits 15 seconds because the port is not protected.
     docker_start one --tls=false -H "tcp://127.0.0.1:$port" && docker_await one && import_python "$(docker_address one)" || return 1
     give FW_TEST_DOCKER "unix://$(docker_address one)"
     give FW_TEST_DOCKER_TCP "tcp://127.0.0.1:$port"
@@ -64,7 +64,7 @@ up_podman() {
 }
 
 up_slurm() {
-    # Schedules are made each second: tests would wait half a minute for one otherwise.
+    # The scheduler runs every second; by default tests would wait half a minute.
     slurm_start slurm SchedulerParameters=bf_interval=1,sched_interval=1 && slurm_await slurm || return 1
     give FW_TEST_SLURM "$(slurm_address slurm)"
 }
@@ -82,7 +82,7 @@ up_sftp() {
     give FW_TEST_SFTP_DIR "$ENGINES_RUN/sftp"
 }
 
-# No daemon: each test starts its own.
+# There is no daemon, because each test starts its own.
 up_browser() {
     need chromium-headless-shell && new_place browser browser x || return 1
     give FW_TEST_BROWSER "$(command -v chromium-headless-shell)"
@@ -125,7 +125,7 @@ finish() {
     trap '' INT TERM HUP
     trap - EXIT
     touch "$ENGINES_RUN/.ending"
-    # What is being started notices that, and gives up.
+    # Engines that are being started notice that, and stop.
     wait
     stop_all || { [ "$status" -ne 0 ] || status=1; }
     rm -rf "$ENGINES_RUN/.why" "$ENGINES_RUN/.ending"
@@ -158,7 +158,7 @@ trap 'interrupted HUP 1' HUP
 unset DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG DOCKER_TLS_VERIFY DOCKER_CERT_PATH
 for variable in $(compgen -v FW_TEST_); do unset "$variable"; done
 
-# What an earlier run left, which was killed.
+# Removes what an earlier run left that was killed.
 rm -f "$ENGINES_RUN/.ending"
 stop_all || { echo "what an earlier run left in $ENGINES_RUN cannot be removed" >&2 && exit 1; }
 mkdir -p "$ENGINES_RUN/.why"
@@ -166,7 +166,7 @@ mkdir -p "$ENGINES_RUN/.why"
 # attempt STAGE ENGINE: with the reason of a failure in a file of its own.
 attempt() {
     local engine=$2
-    # One engine's failure in any of its commands is its failure, and not the end of the run.
+    # A failed command of one engine is the failure of that engine, and does not end the run.
     if ! ("$1_$engine") 2>"$ENGINES_RUN/.why/$engine"; then
         [ -e "$ENGINES_RUN/.ending" ] || echo "$engine: cannot be started: $(tail -n 1 "$ENGINES_RUN/.why/$engine")" >&2
         touch "$ENGINES_RUN/.why/$engine.failed"
@@ -206,7 +206,8 @@ run_command() {
     if [ -t 0 ]; then
         "$@" 9>&- || status=$?
     else
-        # A group of its own, which a signal can be sent to, and no ignored SIGINT as in other background commands.
+        # The command has its own process group, so that it can be signalled, and SIGINT is not ignored as in other
+        # background commands.
         set -m
         "$@" 9>&- &
         child=$!

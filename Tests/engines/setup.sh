@@ -12,7 +12,7 @@ needed=(dockerd:docker.io containerd:containerd runc:runc docker-init:docker.io 
 units=(docker.service docker.socket containerd.service docker-registry.service podman.service podman.socket
     podman-auto-update.service podman-auto-update.timer podman-restart.service slurmctld.service slurmd.service munge.service ssh.service ssh.socket)
 
-# Some of the programs are where only root looks.
+# Some of the programs are in directories that only root's PATH has.
 PATH=$PATH:/usr/sbin:/sbin
 
 missing() {
@@ -44,7 +44,7 @@ command -v apt-get >/dev/null || {
     exit 1
 }
 
-# Which of the services were there before: these are somebody's.
+# Services that existed before belong to somebody else.
 unit_files() {
     local unit place
     for unit in "${units[@]}"; do

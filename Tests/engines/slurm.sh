@@ -10,9 +10,9 @@ set -euo pipefail
 # shellcheck source=Tests/engines/engines.sh
 . "$(dirname "${BASH_SOURCE[0]}")/engines.sh"
 
-# Some of the programs are where only root looks.
+# Some of the programs are in directories that only root's PATH has.
 PATH=$PATH:/usr/sbin:/sbin
-# The node's processors and memory, in MB, are what it says, and not what the machine has.
+# The node reports these processors and this memory in MB, whatever the machine has.
 SLURM_CPUS=4 SLURM_MEMORY=4000
 
 slurm_address() { echo "$ENGINES_RUN/$1/slurm.conf"; }

@@ -20,7 +20,7 @@ s3_start() {
     "$python" -c 'import moto.server' 2>/dev/null || refuse "its environment is not there (make engines-test makes it)" || return 1
     [ -e "$place/port" ] || free_port >"$place/port"
     rm -f "$place/keys"
-    # Nothing of ours is what it talks to another server with.
+    # The server must not use credentials of this environment.
     start_daemon "$place" s3 env -u AWS_ENDPOINT_URL -u AWS_PROFILE "$python" "$ENGINES_HERE/s3.py" "$place/" "$(s3_port "$1")"
 }
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Lists functions, types, constants and exports that nobody uses. An empty list is right.
 
-It compares words: a name is unused if it occurs only where it is declared. So it finds no name that something else has
-as well, and needs neither a build nor an index. What is there for tests only counts as unused, except in Python's
-public names, which tests, examples and documents stand for.
+The script compares words, so it needs neither a build nor an index: a name is unused if it occurs only where it is
+declared. It overlooks an unused name that is also the name of something else, and a function that only calls itself.
+Code that only tests use counts as unused. Two kinds of names are public, and tests and documents use them: those of the
+Python package, and the functions of the header, each of which a program in Tests/c has to call.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ CALLED_BY_OTHERS = {
     | {"_watch_pipe_fd", "execute_managed_notebook", "pretty_path", "terminate"},
 }
 
+#: The endings of the files in which a language has its declarations.
+KINDS = {"swift": (".swift",), "c": (".c", ".h"), "python": (".py",)}
+
 
 def tracked(*patterns: str) -> list[Path]:
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
@@ -33,13 +37,26 @@ def tracked(*patterns: str) -> list[Path]:
     return [ROOT / name for name in sorted(set(names)) if (ROOT / name).is_file()]
 
 
+def interpolated(literal: re.Match[str]) -> str:
+    """The code of a Swift string: all from the first interpolation to the last, with the words between them."""
+    text = literal.group()
+    first, last = text.find("\\("), text.rfind(")")
+    return f'"{text[first + 1 : last + 1]}"' if 0 <= first < last else '""'
+
+
 def code(path: Path) -> str:
-    """The text of a file without its comments. Strings stay: Swift has code in them."""
+    """The text of a file without comments, docstrings, and the prose of Swift's strings."""
     text = path.read_text(errors="replace")
     if path.suffix == ".py":
+        text = re.sub(r'(?ms)^(\s*)"""(?:(?!""").)*"""$', r"\1", text)
         return re.sub(r"(?m)(^|\s)#.*$", r"\1", text)
     text = re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL)
-    return re.sub(r"(?m)(^|\s)//.*$", r"\1", text)
+    text = re.sub(r"(?m)(^|\s)//.*$", r"\1", text)
+    return (
+        re.sub(r'(?<!")"(?:[^"\\\n]|\\[^(\n]|\\\(.*?\))*"(?!")', interpolated, text)
+        if path.suffix == ".swift"
+        else text
+    )
 
 
 class Words:
@@ -51,10 +68,10 @@ class Words:
         for text in self.texts.values():
             self.counts.update(re.findall(r"\w+", text))
 
-    def declared(self, pattern: str, within: str) -> dict[str, list[Path]]:
+    def declared(self, pattern: str, within: str, kinds: tuple[str, ...]) -> dict[str, list[Path]]:
         found: dict[str, list[Path]] = {}
         for path, text in self.texts.items():
-            if path.is_relative_to(ROOT / within):
+            if path.is_relative_to(ROOT / within) and path.suffix in kinds:
                 for name in re.findall(pattern, text, re.MULTILINE):
                     found.setdefault(name, []).append(path)
         return found
@@ -62,7 +79,7 @@ class Words:
 
 def unused(words: Words, pattern: str, within: str, language: str, more: Words | None = None) -> list[str]:
     found = []
-    for name, paths in words.declared(pattern, within).items():
+    for name, paths in words.declared(pattern, within, KINDS[language]).items():
         others = more.counts[name] if more else 0
         if words.counts[name] + others > len(paths) or name in CALLED_BY_OTHERS[language]:
             continue
@@ -95,11 +112,24 @@ def header() -> list[str]:
     """Statuses, outcomes and kinds of the header that the library never gives."""
     swift_words = Words(tracked("Sources/*.swift"))
     found = []
-    for name in Words(tracked("include/*.h")).declared(r"^#define (FW_(?!VERSION|ABI)\w+) \(?-?\d+\)?$", "include"):
+    constant = r"^#define (FW_(?!VERSION|ABI)\w+) \(?-?\d+\)?$"
+    for name in Words(tracked("include/*.h")).declared(constant, "include", KINDS["c"]):
         first, *others = re.sub(r"^FW_(E_|EVENT_)?", "", name).lower().split("_")
         case = first + "".join(word.capitalize() for word in others)
         if swift_words.counts[name] == 0 and swift_words.counts[case] < 2 and name != "FW_OK":
             found.append(f"include/flowworker.h: {name}")
+    return found
+
+
+def exports() -> list[str]:
+    """Functions of the header that no program in Tests/c calls, and entry points that the header does not declare."""
+    declared = Words(tracked("include/*.h")).declared(r"^FW_API\b[^;]*?\b(fw_\w+)\(", "include", KINDS["c"])
+    called = Words(tracked("Tests/c/*.c")).counts
+    found = [f"include/flowworker.h: {name}" for name in declared if called[name] == 0]
+    for path in tracked("Sources/*.swift"):
+        for name in re.findall(r'@_cdecl\("(\w+)"\)', path.read_text()):
+            if name not in declared:
+                found.append(f"{path.relative_to(ROOT)}: {name}")
     return found
 
 
@@ -129,7 +159,7 @@ def python() -> list[str]:
 
 
 def main() -> int:
-    found = swift() + c() + header() + harness() + python()
+    found = swift() + c() + header() + exports() + harness() + python()
     for name in found:
         print(f"nobody uses {name}", file=sys.stderr)
     return 1 if found else 0

@@ -21,7 +21,7 @@ def write(rundir):
 
 @pytest.fixture(scope="session")
 def shared():
-    """Interpreters that all tests use, one for each kind: no job may leave anything to the next one."""
+    """One interpreter of each kind for all tests, because no job may affect the next one."""
     made = {}
 
     def get(kind):

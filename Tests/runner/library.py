@@ -1,4 +1,4 @@
-"""Plays the library's part: starts the runner, gives it jobs, and hears what it says."""
+"""Plays the library's part for the runner: starts it, gives it jobs, and reads its messages."""
 
 import json
 import os
@@ -13,7 +13,7 @@ FILES = Path(__file__).resolve().parents[2] / "Sources" / "CRunner" / "Runner"
 
 
 class Interpreter:
-    """A runner, and what belongs to one job after the other."""
+    """A runner that does one job after the other."""
 
     def __init__(self, kind, python=sys.executable, idle=60, env=None, ahead=True):
         ours, theirs = socket.socketpair()
@@ -38,7 +38,7 @@ class Interpreter:
         ours.sendall(head.encode() + b"\n" + b"".join(texts.values()) + begin.encode() + b"\n")
 
     def hear(self):
-        """Gives the next thing that it says; None when it has gone."""
+        """Returns the next message of the runner, or None after its end."""
         while b"\n" not in self.rest:
             data = self.socket.recv(65536)
             if not data:
@@ -59,7 +59,7 @@ class Interpreter:
             os.close(directory)
 
     def run(self, job, rundir):
-        """Does a job. Gives all that was said of it, and what it wrote."""
+        """Does a job, and returns the runner's messages and the job's output."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             self.begin(job, rundir, out.fileno(), err.fileno())
             said = []
@@ -73,12 +73,12 @@ class Interpreter:
             return Outcome(said, out.read().decode(), err.read().decode())
 
     def close(self):
-        """Lets go of it; it ends by itself."""
+        """Closes the connection, after which the runner exits by itself."""
         self.socket.close()
-        complaints = self.process.stderr.read()
+        errors = self.process.stderr.read()
         self.process.stderr.close()
         status = self.process.wait()
-        return status, complaints.decode()
+        return status, errors.decode()
 
     def kill(self):
         os.killpg(self.process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Functions by their import path."""
+"""The runner calls functions by their import path."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""What hides secrets in an output notebook."""
+"""The runner masks secrets in an output notebook."""
 
 import importlib.util
 import random

@@ -1,4 +1,4 @@
-"""Notebooks, with real kernels."""
+"""The runner runs notebooks with real kernels."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What is told of a notebook: all that it says, in words that can be read, and where it failed."""
+"""The runner reports all output of a notebook as readable text, and the cell in which it failed."""
 
 import json
 import os

@@ -1,9 +1,6 @@
-/*
- * The way to start a command that a library could take without a helper process: a clone that
- * shares the host's memory until exec, and tells the pidfd. With care the child does before
- * exec what a command in a foreign host needs: a session, default signal dispositions and an
- * empty mask, standard input from /dev/null, and no other descriptor.
- */
+/* A library without a helper process could start a command in this way: a clone that shares the host's memory until
+ * exec, and returns a pidfd. With `care` the child does before exec what a command in a foreign host needs: a session,
+ * default signal dispositions and an empty mask, standard input from /dev/null, and no other descriptor. */
 #define _GNU_SOURCE
 #include "limits.h"
 #include "start.h"
@@ -35,7 +32,7 @@ struct start {
     bool with_care;
 };
 
-/* Signal by signal, and by the kernel's own call: the C library keeps two for itself. */
+/* The signals are reset one by one with the kernel's own call, because the C library reserves two of them. */
 static void default_signals(void)
 {
     struct {

@@ -24,9 +24,9 @@ double limit_clone_step(const char *command, size_t times);
 double limit_many(const char *command, size_t steps, size_t width);
 
 /* Starts so many commands at once; kills them all. */
-struct limit_flight;
-struct limit_flight *limit_flight_start(const char *command, size_t width);
-void limit_flight_end(struct limit_flight *flight);
+struct limit_batch;
+struct limit_batch *limit_batch_start(const char *command, size_t width);
+void limit_batch_end(struct limit_batch *batch);
 
 /* These run `sh -c command` once on pipes of 1 MiB. The first keeps all that it writes to
  * both streams in memory that doubles, and gives the number of bytes, which were freed. */
@@ -42,7 +42,7 @@ size_t limit_lines(const char *command);
  * `kept`, unless NULL, is called in between, where memory is what a pool would keep. */
 void limit_pool(const char *json, size_t length, void (*kept)(void));
 
-/* Nothing: what a call through the dynamic linker costs. */
+/* Does nothing, and so shows the cost of a call through the dynamic linker. */
 const void *limit_empty(const void *argument);
 
 /* A hash table of names with open addressing. Names are borrowed. */

@@ -1,4 +1,4 @@
-/* The limits of a step and of its capture: posix_spawn, two pipes, poll, waitpid. */
+/* The limits of a step and of capturing its output: posix_spawn, two pipes, poll, waitpid. */
 #define _GNU_SOURCE
 #include "limits.h"
 #include "start.h"
@@ -18,7 +18,7 @@ extern char **environ;
 
 enum { large_pipe = 1 << 20, small_chunk = 64 << 10 };
 
-/* Takes once what a pipe has: what read(2) would give. */
+/* Takes once what a pipe has, and returns what read(2) would return. */
 typedef ssize_t take_function(int fd, struct limit_stream *stream);
 
 void limit_need(bool ok, const char *what)
@@ -163,7 +163,7 @@ static void give_line(const char *line, size_t length)
     limit_need(copy != NULL, "malloc");
     memcpy(copy, line, length);
     copy[length] = '\0';
-    /* So that the compiler does not see that nobody reads it. */
+    /* This hides from the compiler that nobody reads the value. */
     __asm__ volatile("" : : "r"(copy) : "memory");
     lines_seen++;
     free(copy);

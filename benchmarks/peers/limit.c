@@ -1,4 +1,4 @@
-/* The limit as such a program, which has nothing else loaded: for what is counted from outside of it. */
+/* The limit as a program like the peers, with nothing else loaded, for figures that are taken from outside. */
 #include "../limits/limits.h"
 #include "peer.h"
 

@@ -1,7 +1,7 @@
-/* Each folder of Tests/cases is a document: valid/KIND/CASE/input.json is accepted, and
- * invalid/KIND/CASE/input.json is refused with exactly what CASE/error says: code, JSON pointer
- * ("-" where there is none), line, column and message, a line each. KIND is config, worker, step,
- * context or workflow. A new case needs no code. Run with `show` and the path of an input to see its error. */
+/* Every document in Tests/cases is accepted or refused as its folder says. valid/KIND/CASE/input.json is accepted;
+ * invalid/KIND/CASE/input.json is refused with the error in CASE/error, which has one line each for the code, the
+ * JSON pointer ("-" if there is none), the line, the column and the message. KIND is config, worker, step, context or
+ * workflow. A new case needs no code. `show PATH` prints the error of an input. */
 #include "check.h"
 
 #include <dirent.h>
@@ -20,7 +20,7 @@ static char *read_all(const char *path, size_t *length)
     return text;
 }
 
-/** Reads a document, and releases what came of it. */
+/** Reads a document, and frees the object that was made from it. */
 static fw_status read_document(const char *kind, const char *text, size_t length, fw_error **error)
 {
     fw_status status = FW_E_INVALID;
@@ -48,7 +48,7 @@ static fw_status read_document(const char *kind, const char *text, size_t length
     return status;
 }
 
-/** A configuration as a value has the same outcome as its text; it has no lines. */
+/** A configuration passed as a value is accepted or refused like its text; the error has no line. */
 static void check_value(const char *text, size_t length, fw_status status, const fw_error *expected)
 {
     json_t *value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);

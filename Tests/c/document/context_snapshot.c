@@ -1,4 +1,4 @@
-/* A step that is running keeps the values with which it was started. */
+/* A running step uses the context values that were set when it was started, even if the host changes them meanwhile. */
 #include "processes.h"
 #include "run.h"
 
@@ -6,17 +6,13 @@
 
 static fw_context *context;
 
-/** Sets the value while the step's first command waits for that. */
+/** Sets the value while the first command of the step waits for the file "go". */
 static void *set_meanwhile(void *unused)
 {
-    char *started = check_path("started"), *go = check_path("go");
+    char *started = check_path("started");
     free(wait_for_line(started));
     CHECK_INT(fw_context_set(context, "a", "\"new\"", FW_ZERO_TERMINATED, NULL), FW_OK);
-    FILE *file = fopen(go, "we");
-    CHECK(file != NULL);
-    if (file != NULL)
-        fclose(file);
-    free(go);
+    write_file("go", "");
     free(started);
     return unused;
 }

@@ -1,4 +1,4 @@
-/* A context keeps JSON values by name: any value, in the order in which they came. */
+/* A context stores JSON values of every type by name, and lists them in the order in which they were first set. */
 #include "check.h"
 
 static fw_context *context;
@@ -36,7 +36,7 @@ int main(void)
     gives("a", "[1,{\"b\":null}]");
     gives("m", "\"\xC3\xA9\\n\"");
     set("b", "true");
-    set("z", " [ ] "); /* keeps its place */
+    set("z", " [ ] "); /* a value that is set again keeps its position */
     is("{\"z\":[],\"a\":[1,{\"b\":null}],\"m\":\"\xC3\xA9\\n\",\"b\":true}");
     set("", "0");
     set("a/b~c d", "null");

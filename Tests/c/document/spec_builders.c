@@ -1,11 +1,11 @@
-/* The builders make specifications as flowServ's functions of the same names do, and the library
- * takes every one of them. */
+/* The builders fw_spec_…() write the same specifications as flowServ's functions of the same names, and the library
+ * accepts each of them. */
 #include "check.h"
 
 static char *json;
 static fw_error *error;
 
-/** The last call gave FW_OK and this text, which is a worker specification. */
+/** Checks that the last call returned FW_OK and this text, which is a worker specification. */
 static void gives(fw_status status, const char *want)
 {
     fw_worker *worker = NULL;
@@ -16,7 +16,7 @@ static void gives(fw_status status, const char *want)
     fw_string_free(json);
 }
 
-/** A name that is left out is a new unique one. */
+/** Without a name, a worker gets a new, unique one. */
 static void names_itself(fw_status status, char *names[], int count)
 {
     CHECK_OK(status, &error);

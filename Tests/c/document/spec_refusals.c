@@ -1,4 +1,4 @@
-/* What the builders refuse, and what they say. */
+/* The builders fw_spec_…() refuse wrong arguments with an error that names the argument. */
 #include "check.h"
 
 static void refused(const char *type, const char *identifier, const char *variables, const char *env, fw_status want,

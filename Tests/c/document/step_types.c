@@ -1,4 +1,4 @@
-/* A step has its name and the type that its action's keys decide. */
+/* A step has the name in its document, and the type that the keys of its action determine. */
 #include "check.h"
 
 static void is(const char *action, const char *type)

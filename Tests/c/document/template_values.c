@@ -1,5 +1,5 @@
-/* What placeholders become: the worker's variable, else the context's value, else the name; and
- * how values of each type are shown. */
+/* A placeholder becomes the worker's variable of this name, else the context's value, else the name itself. Values of
+ * each JSON type have their documented text. */
 #include "run.h"
 
 static const struct {
@@ -11,7 +11,7 @@ static const struct {
     {"${a}} {$a}", "{\"a\": 1}", "{}", "1} {1}"},
     {"$a", "{\"a\": 1}", "{\"a\": 2}", "2"},
     {"$a$b", "{\"a\": 1}", "{\"b\": \"x y\"}", "1x y"},
-    {"$a", "{\"a\": \"$b\", \"b\": 3}", "{}", "$b"}, /* once, not again */
+    {"$a", "{\"a\": \"$b\", \"b\": 3}", "{}", "$b"}, /* values are substituted once: a placeholder in a value is text */
     {"$a", "{}", "{\"a\": \"$$\"}", "$$"},
     {"$A $a", "{\"a\": 1}", "{}", "A 1"},
     {"$_ ${a_1}$_b", "{\"_\": 3, \"a_1\": 4}", "{}", "3 4_b"},

@@ -1,13 +1,13 @@
 /*
- * `background` is about all processes that a command leaves running, also those in sessions of
- * their own and those of a daemon: `kill` ends them, `wait` waits for them and keeps what they
- * write, and a timeout or a cancel ends a step that waits for them.
+ * The option `background` covers all processes that a command leaves running, including those in other sessions and
+ * daemons. `kill` ends them. `wait` waits for them and keeps their output; a timeout or a cancel also ends a step that
+ * is waiting for them.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 
-/* It leaves two processes that wait for the file "go": a child in its own session, and a daemon. */
+/* This command leaves two processes that wait for the file "go": a child in its own session, and a daemon. */
 #define LEAVES_TWO                                    \
     "setsid sh waits & setsid sh -c 'sh waits & :'; " \
     "until test -e pids && test $$(wc -l < pids) -eq 2; do sleep 0.01; done; "
@@ -38,7 +38,7 @@ static void killed(void)
     fw_result_free(result);
 }
 
-/** The main process has ended; the step has not, until the file is there. */
+/** The main process has ended, but the step runs until the file "go" exists. */
 static void waited_for(void)
 {
     prepare();
@@ -65,7 +65,7 @@ static void waited_for(void)
     fw_result_free(result);
 }
 
-/** Each of them has a note of how it was ended. */
+/** The result says of each process which signal ended it. */
 static void check_survivors(const fw_result *result)
 {
     long pids[2];
@@ -83,7 +83,7 @@ static void check_survivors(const fw_result *result)
     json_decref(told);
 }
 
-/** What the main process said is no success when what it left had to be ended. */
+/** A timeout that ends background processes is a failure, even if the main process has exited with status 0. */
 static void waited_for_until_a_timeout(void)
 {
     for (double timeout = 0.5;; timeout *= 2) {
@@ -124,7 +124,7 @@ static void waited_for_until_a_cancel(void)
     fw_result_free(result);
 }
 
-/** While a command runs, `leave` and `wait` are no protection. */
+/** A cancel during a command ends all processes, even with `leave` and `wait`. */
 static void ended_with_the_main_process(void)
 {
     const char *const all[] = {"kill", "wait", "leave"};

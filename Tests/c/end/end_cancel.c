@@ -1,9 +1,9 @@
 /*
- * fw_exec_cancel() ends a step as a timeout does, and its outcome is `cancelled`, however its
- * command ends. What it wrote is kept; no further command begins; what had ended stays as it
- * ended. Cancelling does not wait, and may be done again, by any thread, and to anything.
+ * fw_exec_cancel() ends a step in the same way as a timeout, and the outcome is `cancelled` however the command ends.
+ * The output up to then is in the result, no further command starts, and a step that has already ended keeps its
+ * result. The call does not wait; any thread may make it, any number of times.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 
@@ -14,7 +14,7 @@ static json_t *grace(double seconds)
     return json_pack("{s:{s:f}}", "options", "grace", seconds);
 }
 
-/** Starts a step, cancels it when it says so by its file, and gives the result. */
+/** Starts a step, cancels it as soon as the step has made its file, and returns the result. */
 static fw_result *cancel(double seconds, const char *command)
 {
     remove_file("there");
@@ -59,7 +59,7 @@ static void one_that_says_success(void)
     fw_result_free(result);
 }
 
-/** Right after the start, whatever has happened by then. */
+/** A cancel right after the start works in whatever state the step is. */
 static void at_once(void)
 {
     for (int i = 0; i < 20; i++) {
@@ -78,7 +78,7 @@ static void between_commands(void)
 {
     remove_file("pid");
     fw_exec *exec = BEGIN("echo $$$$ > pid", ": > never");
-    /* The first has ended; nobody has seen that, so the second has not begun. */
+    /* The first command has ended, but nobody has waited since, so the second one has not started. */
     long pid = wait_for_pid("pid");
     while (lives(pid))
         a_moment();

@@ -1,9 +1,9 @@
 /*
- * Processes that keep forking and ending, so that no list of them is ever true, are ended like
- * others: when the command has ended by itself, and when it is cancelled. So are those that
- * are born only when TERM comes.
+ * Processes that fork and exit all the time, so that every list of them is out of date at once, are ended like others:
+ * after the command has ended by itself, and after a cancel. Processes that start only in reaction to TERM are ended,
+ * too.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 
@@ -22,7 +22,7 @@ static void chain(void)
     }
 }
 
-/** Takes in the orphans below it, as an init does, and holds on to them. */
+/** Is a subreaper, as an init process is, and never exits by itself, so that its orphans stay below it. */
 static void reaper(void)
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -47,12 +47,21 @@ static json_t *grace(double seconds)
     return json_pack("{s:{s:f}}", "options", "grace", seconds);
 }
 
-static void chain_that_is_left(void)
+/** Runs a command that starts processes and ends with status 3 as soon as the file "there" exists. */
+static fw_result *leave(double seconds, const char *start)
 {
+    char command[200];
+    snprintf(command, sizeof command, "%s until test -e there; do sleep 0.01; done; exit 3", start);
     remove_file("there");
-    fw_result *result = RUN_WITH(grace(0.2), "$$self chain & until test -e there; do sleep 0.01; done; exit 3");
+    fw_result *result = RUN_WITH(grace(seconds), command);
     CHECK_NOBODY();
     CHECK_EXITED(result, 3);
+    return result;
+}
+
+static void chain_that_is_left(void)
+{
+    fw_result *result = leave(0.2, "$$self chain &");
     json_t *ended = run_command_member(result, 0, "is_ended");
     CHECK(json_is_true(ended));
     json_decref(ended);
@@ -63,23 +72,15 @@ static void chain_that_is_cancelled(void)
 {
     remove_file("there");
     fw_exec *exec = BEGIN_WITH(grace(0.2), "$$self chain & $$self chain & exec sleep 100000");
-    while (!has_file("there"))
-        a_moment();
-    fw_exec_cancel(exec);
-    fw_result *result = finish_step(exec);
-    CHECK_NOBODY();
-    CHECK_ENDED(result, FW_CANCELLED, "TERM");
+    fw_result *result = cancel_when_there(exec);
     fw_result_free(result);
 }
 
-/** Processes that come to us only when their own init has been killed; and a namespace. */
+/** Processes below a subreaper of their own, which the monitor gets only when that subreaper is killed, and processes
+ *  in a process namespace. */
 static void inits(void)
 {
-    remove_file("there");
-    fw_result *result = RUN_WITH(grace(0.2), "$$self reaper & $$self reaper &"
-                                             " until test -e there; do sleep 0.01; done; exit 3");
-    CHECK_NOBODY();
-    CHECK_EXITED(result, 3);
+    fw_result *result = leave(0.2, "$$self reaper & $$self reaper &");
     fw_result_free(result);
 
     result = RUN("unshare -pf true");
@@ -89,15 +90,10 @@ static void inits(void)
         check_skip("this system gives no process namespace");
         return;
     }
-    remove_file("there");
-    result = RUN_WITH(grace(0.2), "unshare -pf sh -c 'setsid sleep 100000 & : > there; wait' &"
-                                  " until test -e there; do sleep 0.01; done; exit 3");
-    CHECK_NOBODY();
-    CHECK_EXITED(result, 3);
-    fw_result_free(result);
+    fw_result_free(leave(0.2, "unshare -pf sh -c 'setsid sleep 100000 & : > there; wait' &"));
 }
 
-/** A chain of programs, slower and with one more process at a time. */
+/** A chain of shells forks more slowly, and has two processes at a time. */
 static void chain_of_shells(void)
 {
     write_file("shells", ": > there; sh shells & exit");
@@ -108,7 +104,7 @@ static void chain_of_shells(void)
     fw_result_free(result);
 }
 
-/** Those that a daemon starts as its answer to TERM, each in a session of its own. */
+/** A daemon that reacts to TERM by starting processes in sessions of their own. */
 static void born_after_term(void)
 {
     write_file("daemon", "trap 'setsid sh born & setsid sh born & :' TERM\n"
@@ -117,26 +113,18 @@ static void born_after_term(void)
     write_file("born", "echo $$ >> born-pids; trap '' TERM; exec sleep 100000");
     remove_file("there");
     fw_exec *exec = BEGIN_WITH(grace(1), "setsid sh daemon & exec sleep 100000");
-    while (!has_file("there"))
-        a_moment();
-    fw_exec_cancel(exec);
-    fw_result *result = finish_step(exec);
-    CHECK_NOBODY();
-    CHECK_ENDED(result, FW_CANCELLED, "TERM");
+    fw_result *result = cancel_when_there(exec);
     CHECK(read_pids("born-pids", NULL, 0) > 0);
     fw_result_free(result);
 }
 
-/** The answer to TERM is to go on as another process, which has not had TERM yet. */
+/** A process that reacts to TERM by starting its own successor, which has not had TERM yet. */
 static void reborn_after_term(void)
 {
     write_file("phoenix", "trap 'setsid sh phoenix & exit' TERM\n"
                           ": >> there\n"
                           "while :; do sleep 0.01; done");
-    remove_file("there");
-    fw_result *result = RUN_WITH(grace(0.5), "sh phoenix & until test -e there; do sleep 0.01; done; exit 3");
-    CHECK_NOBODY();
-    CHECK_EXITED(result, 3);
+    fw_result *result = leave(0.5, "sh phoenix &");
     fw_result_free(result);
 }
 

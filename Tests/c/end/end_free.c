@@ -1,9 +1,8 @@
 /*
- * An exec that is freed before its step has ended ends it: its processes go, also those that
- * ignore TERM and those in sessions of their own, and nobody has to wait for that. Other steps of
- * the same host go on.
+ * fw_exec_free() ends a step that is running, including processes that ignore TERM and processes in other sessions, and
+ * the caller does not wait for that. Other steps of the host continue.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 
@@ -32,7 +31,7 @@ int main(void)
                 a_moment();
         CHECK(lives(other));
         CHECK(!has_file("never"));
-        /* What it had open is closed by then, too. */
+        /* The descriptors of the step are closed as well. */
         if (i == 0)
             descriptors = open_descriptors();
         CHECK(open_descriptors() <= descriptors);
@@ -43,7 +42,7 @@ int main(void)
     fw_result_free(result);
     wait_for_nobody();
 
-    /* Also one that nobody has ever waited for, and that has ended by itself. */
+    /* The same holds for a step that has ended by itself without anybody waiting for it. */
     remove_file("pid");
     fw_exec *exec = BEGIN("echo $$$$ > pid");
     long pid = wait_for_pid("pid");

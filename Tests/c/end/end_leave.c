@@ -1,13 +1,12 @@
 /*
- * With `background` `leave`, what a command leaves running runs on: after the step, after its exec
- * and its worker are freed, and after the host has ended, even if that is killed. The result says
- * that it is there. Whoever wants to end it, can.
+ * With `background` `leave`, processes that a command leaves running survive the step, the exec, the worker and the
+ * host, even if the host is killed. The result lists them, and anybody can still end them.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 
-/* A child, one in a session of its own, and a daemon. */
+/* The command leaves a child, a child in a session of its own, and a daemon. */
 #define LEAVES_THREE                                                                        \
     "sh sleeper & setsid sh sleeper & setsid sh -c 'sh sleeper & :';"                       \
     " until test -e pids && test $$(wc -l < pids) -eq 3; do sleep 0.01; done;"              \
@@ -54,7 +53,7 @@ static void told_and_left(void)
     }
     fw_result_free(result);
 
-    /* Other steps, and their ends, are nothing to them. */
+    /* The ends of other steps do not affect the processes that were left. */
     fw_exec *exec = BEGIN("exec sleep 100000");
     fw_exec_cancel(exec);
     fw_result_free(finish_step(exec));
@@ -78,8 +77,7 @@ static void leaves_and_waits(void)
         pause();
 }
 
-/** After the host's end its supervisor goes, and so do monitors that have nothing to do; those who were
- *  left stay. */
+/** After the end of the host the supervisor and the idle monitors exit; the processes that were left stay. */
 static void left_by_a_host(void (*body)(void), bool is_killed)
 {
     remove_file("pids");

@@ -1,8 +1,8 @@
 /*
- * 500 processes that a command has left are all ended, some of them deaf to TERM, also where many
- * steps are ended at once. The result counts all of them and names the first 32.
+ * 500 processes that a command leaves behind are all ended, even if some ignore TERM, and even if many steps end at the
+ * same time. The result counts all of them and names the first 32.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

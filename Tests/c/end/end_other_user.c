@@ -1,8 +1,8 @@
 /*
- * A process of another user, which the host has no right to signal, does not hold up the step that
- * has left it or is ended: the result comes, and says that it is still there.
+ * A process of another user, which the host has no right to signal, does not delay the end of a step. The result
+ * arrives, and says that the process is still running.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

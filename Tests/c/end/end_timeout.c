@@ -1,9 +1,9 @@
 /*
- * A step that runs longer than its timeout gets TERM and, after the grace, KILL; when the result is
- * there, it is gone. However it ends then, the outcome is `timeout` and the returncode is not 0.
- * What it wrote before is in the result.
+ * A step that exceeds its timeout gets TERM and, after the grace period, KILL; when the result arrives, no process is
+ * left. The outcome is `timeout` and the returncode is not 0, however the command ends. The output up to then is in the
+ * result.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 
@@ -16,8 +16,7 @@ static const char *const says_failure[] = {"trap 'exit 3' TERM; : > there; while
                                            NULL};
 static const char *const stops[] = {": > there; kill -STOP $$$$; exec sleep 100000", "echo never", NULL};
 
-/** Runs commands until their timeout; a longer one each time, until they get as far as they
- *  should. */
+/** Runs commands with ever longer timeouts until they get far enough before the timeout. */
 static fw_result *time_out(double grace, const char *const *commands)
 {
     for (double timeout = 0.3;; timeout *= 2) {
@@ -70,7 +69,7 @@ static void one_that_ends_by_itself(void)
     fw_result_free(result);
 }
 
-/** Its main process is stopped, and so could not act on TERM. */
+/** The main process is stopped, so TERM alone would not end it. */
 static void one_that_stands_still(void)
 {
     fw_result *result = time_out(1000, stops);
@@ -79,7 +78,7 @@ static void one_that_stands_still(void)
     fw_result_free(result);
 }
 
-/** KILL comes at once when there is no grace. */
+/** Without a grace period KILL comes at once. */
 static void without_grace(void)
 {
     fw_result *result = time_out(0, ignores);
@@ -87,7 +86,7 @@ static void without_grace(void)
     fw_result_free(result);
 }
 
-/** It runs also while nobody waits for the step. */
+/** The timeout passes even while nobody waits for the step. */
 static void while_nobody_waits(void)
 {
     json_t *members = json_pack("{s:{s:f}}", "options", "timeout", 0.2);

@@ -1,14 +1,14 @@
 /*
- * A timeout is for all commands of a step together, and the one that runs when it has passed is the
- * last. The run's own timeout wins over the step's, and that over the worker's.
+ * A timeout limits all commands of a step together, and no further command starts after it has passed. The timeout of
+ * the run wins over the step's, which wins over the worker's.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 
 enum { COMMANDS = 100 };
 
-/** Each command is far shorter than the timeout, and all are longer. */
+/** Each command is far shorter than the timeout, but all together are longer. */
 static void over_all(void)
 {
     const char *commands[COMMANDS + 1] = {NULL};
@@ -20,13 +20,13 @@ static void over_all(void)
     json_t *all = run_json(result), *list = json_object_get(all, "commands"), *command;
     size_t count = json_array_size(list), index;
     CHECK(count < COMMANDS);
-    /* All but the last ended well, and none that is not told of has run. */
+    /* All commands but the last have succeeded, and the commands that the result does not list have not run. */
     json_array_foreach(list, index, command)
         if (index + 1 < count)
             CHECK_INT(json_integer_value(json_object_get(command, "exit_code")), 0);
     json_decref(all);
     int ran = read_pids("ran", NULL, 0);
-    CHECK(ran == (int)count || ran == (int)count - 1); /* the last may have ended before it wrote */
+    CHECK(ran == (int)count || ran == (int)count - 1); /* the last command may have been ended before its output */
     fw_result_free(result);
 }
 

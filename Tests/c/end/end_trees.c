@@ -1,9 +1,9 @@
 /*
- * Nothing of a command is left when the call returns, whatever its processes have become - in the
- * background, in sessions of their own, daemons, stopped, deaf to TERM - and whether it ended by
- * itself, by a timeout or by a cancel. The result names each that was ended, and by what.
+ * When the result arrives, no process of the command is left: none in the background, in another session, stopped, or
+ * ignoring TERM, and no daemon. This holds after an ordinary end, a timeout and a cancel. The result names each process
+ * that was ended, and the signal that ended it.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 
@@ -11,17 +11,18 @@ enum { MOST = 8 };
 
 struct tree {
     const char *script;
-    int count; /* of numbers that come into the file "pids"; of these, "deaf" has the deaf ones */
+    /* How many processes write their numbers to the file "pids". Those that ignore TERM also write to "deaf-pids". */
+    int count;
 };
 
 static const struct tree trees[] = {
     {"sh sleeper & sh sleeper &", 2},
     {"setsid sh sleeper & setsid sh sleeper &", 2},
-    /* What a daemon does: a session, and in it a child whose parent ends. */
+    /* As a daemon does: a new session with a child whose parent exits. */
     {"setsid sh -c 'sh sleeper & :'; setsid sh -c 'setsid sh sleeper & :'", 2},
     {"sh sleeper & sh ready 1; kill -STOP $!; until grep -q '^State:.T' /proc/$!/status; do :; done", 1},
     {"sh deaf & sh ready 1; kill -STOP $!; until grep -q '^State:.T' /proc/$!/status; do :; done", 1},
-    /* A parent that goes at once, and children that do not. */
+    /* The parent ends on TERM, and its children ignore TERM. */
     {"setsid sh -c 'sh deaf & setsid sh deaf & exec sh sleeper' &", 3},
     /* Four generations, each in a session of its own. */
     {"setsid sh -c 'setsid sh -c \"setsid sh -c \\\"setsid sh deaf & exec sh deaf\\\" & exec sh deaf\" &"
@@ -70,7 +71,7 @@ static json_t *options(double timeout)
     return json_pack("{s:o}", "options", options);
 }
 
-/** Runs `command` with "tree" and "ready" of this tree there. */
+/** Starts `command`, which finds the script of this tree in the file "tree". */
 static fw_exec *begin(const struct tree *tree, double timeout, const char *command)
 {
     remove_file("pids");
@@ -97,17 +98,12 @@ static void ended_by_a_cancel(const struct tree *tree)
     char command[100];
     snprintf(command, sizeof command, ". ./tree; sh ready %d; : > there; exec sleep 100000", tree->count);
     fw_exec *exec = begin(tree, 0, command);
-    while (!has_file("there"))
-        a_moment();
-    fw_exec_cancel(exec);
-    fw_result *result = finish_step(exec);
-    CHECK_NOBODY();
-    CHECK_ENDED(result, FW_CANCELLED, "TERM");
+    fw_result *result = cancel_when_there(exec);
     check_told(result, tree, tree->count);
     fw_result_free(result);
 }
 
-/** With a timeout that is long enough for all to be there. */
+/** Tries ever longer timeouts until all processes exist before the timeout. */
 static void ended_by_a_timeout(const struct tree *tree)
 {
     char command[100];
@@ -130,7 +126,7 @@ int main(void)
     mark_commands();
     write_file("sleeper", "echo $$ >> pids; exec sleep 100000");
     write_file("deaf", "trap '' TERM; echo $$ >> deaf-pids; echo $$ >> pids; exec sleep 100000");
-    /* Waits until so many are there, and are what they are going to be. */
+    /* Waits until that many processes have written their numbers and run their last program. */
     write_file("ready", "until test -e pids && test $(wc -l < pids) -ge $1; do sleep 0.01; done\n"
                         "for pid in $(cat pids); do until grep -q sleep /proc/$pid/comm; do :; done; done");
     for (size_t i = 0; i < sizeof trees / sizeof *trees; i++) {

@@ -1,10 +1,10 @@
-/* The JSON of each kind of event has the keys of docs/documents.md and, in this version, no others;
- * it agrees with what the functions say, and with the result. */
+/* The JSON of each kind of event has exactly the keys of docs/documents.md, and agrees with the functions
+ * fw_event_…() and with the result. */
 #include "events.h"
 
 #define COMMON "event sequence time attempt command "
 
-/** The object has exactly these keys. */
+/** Checks that the object has exactly these keys. */
 static void has_keys(json_t *json, const char *keys)
 {
     size_t count = 0;
@@ -68,7 +68,7 @@ static void command_started(const fw_event *event, const char *text, json_int_t 
 static void output(const fw_event *event, const char *stream, const char *data, size_t length)
 {
     json_t *json = common(event, "output", COMMON "stream data continued");
-    CHECK(json_is_false(json_object_get(json, "continued"))); /* event_lines_long.c has the others */
+    CHECK(json_is_false(json_object_get(json, "continued"))); /* event_lines_long.c tests the other values */
     CHECK_STR(text_of(json, "stream"), stream);
     json_t *got = json_object_get(json, "data");
     CHECK_INT(json_string_length(got), length);
@@ -76,7 +76,7 @@ static void output(const fw_event *event, const char *stream, const char *data, 
     json_decref(json);
 }
 
-/** What the event says of the command is what the result says. */
+/** The event of a command's end has the same facts as the result. */
 static json_int_t command_ended(const fw_event *event, const fw_result *result, size_t index)
 {
     json_t *json = common(event, "command_ended", COMMON "result"), *all = run_json(result);
@@ -107,7 +107,7 @@ static void each_kind(void)
     REQUIRE(all.count == 8);
     started(all.list[0]);
     command_started(all.list[1], "printf 'a\\377b'", command_ended(all.list[3], result, 0));
-    /* The functions give the bytes, the JSON gives text. */
+    /* The functions return bytes, and the JSON has text. */
     CHECK_EVENT(all.list[2], FW_STDOUT,
                 "a\xFF"
                 "b");

@@ -1,5 +1,5 @@
-/* An event is whole until it is freed, whatever became of its exec and of other events, and in any
- * thread; each look at it gives the same. */
+/* An event stays valid until it is freed, whatever happens to its exec and to other events, and in every thread. Its
+ * functions return the same values at each call. */
 #include "events.h"
 #include "threads.h"
 

@@ -1,5 +1,5 @@
-/* With `events` `lines` each event is one line of text without its end, which is LF or CR LF; what
- * follows the last end is a line too. */
+/* With `events` `lines`, each event of output is one line without its LF or CR LF. Text after the last line end is a
+ * line, too. */
 #include "events.h"
 
 #include <stdarg.h>
@@ -40,11 +40,11 @@ static void ends(void)
     has_lines(START(LINES, "true"), NULL);
     has_lines(START(LINES, "echo"), "", NULL);
     has_lines(START(LINES, "printf '\\n\\n\\r\\n\\na\\n\\n'"), "", "", "", "", "a", "", NULL);
-    /* A CR by itself ends nothing, and of two before a LF only one belongs to the end. */
+    /* A CR alone does not end a line, and of two CRs before LF only the second belongs to the line end. */
     has_lines(START(LINES, "printf '10%%\\r20%%\\rdone\\n\\ra\\n'"), "10%\r20%\rdone", "\ra", NULL);
     has_lines(START(LINES, "printf 'a\\r\\r\\nb\\r'"), "a\r", "b\r", NULL);
     has_lines(START(LINES, "printf '\\r'"), "\r", NULL);
-    /* Other ends of lines are characters. */
+    /* Other line separators of Unicode are ordinary characters. */
     has_lines(START(LINES, "printf 'a\\vb\\fc\\302\\205d\\342\\200\\250e\\n'"),
               "a\vb\fc\xC2\x85"
               "d\xE2\x80\xA8"
@@ -76,8 +76,8 @@ static void gives(fw_exec *exec, fw_stream stream, const char *line)
     fw_event_free(event);
 }
 
-/** A line, its end and its characters are what they are when they come in pieces; a whole line does
- *  not wait for the next one; the streams do not mix. */
+/** A line, its end and its characters may be written in pieces; a complete line is delivered at once; the streams are
+ *  separate. */
 static void in_pieces(void)
 {
     int gate = gate_make("gate");
@@ -94,7 +94,7 @@ static void in_pieces(void)
     gate_pass(gate);
     gives(exec, FW_STDOUT, "two");
     gate_pass(gate);
-    /* Two last lines without an end, in any order. */
+    /* Both streams end without a line end; their last lines come in any order. */
     fw_event *first = event_expect(exec, FW_EVENT_OUTPUT), *second = event_expect(exec, FW_EVENT_OUTPUT);
     bool swapped = fw_event_stream(first) == FW_STDERR;
     CHECK_EVENT(swapped ? second : first, FW_STDOUT, "\xC3\xA9");
@@ -107,7 +107,7 @@ static void in_pieces(void)
     close(gate);
 }
 
-/** Lines do not go on from one command to the next. */
+/** A line never continues in the next command. */
 static void of_each_command(void)
 {
     fw_exec *exec = START(LINES, "printf a", "printf 'b\\n'");

@@ -1,5 +1,6 @@
-/* With `events` `lines` a line that is longer than 64 KiB comes in pieces of whole characters; the
- * JSON of all but the last says `continued`. Many lines are as many events. */
+/* With `events` `lines`, a line of more than 64 KiB arrives in several events, which are split between characters;
+ * `continued` is true in the JSON of all but the last. A large number of short lines arrives as that number of
+ * events. */
 #include "events.h"
 
 enum { LONGEST = 64 * 1024 };

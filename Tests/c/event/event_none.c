@@ -1,4 +1,4 @@
-/* With `events` `none` there are no events of output, and all others; the result has the output. */
+/* With `events` `none`, there are no events of output, but all other events. The result has the output. */
 #include "events.h"
 
 int main(void)

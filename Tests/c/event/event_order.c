@@ -1,5 +1,5 @@
-/* The events of a step: one when it starts, for each command that it started, that it wrote, that
- * it ended, one when the step ends. They are numbered from 1, and their times do not run backwards. */
+/* The events of a step come in order: its start; for each command the start, the output and the end; its end. They
+ * are numbered from 1, and their times never decrease. */
 #include "events.h"
 
 #include <time.h>
@@ -11,7 +11,7 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/** What each event says of itself fits what it is. */
+/** Checks that the facts of each event agree with its kind. */
 static void each_fits(const struct events *events, double before, double after)
 {
     double last = 0;
@@ -37,7 +37,7 @@ static void each_fits(const struct events *events, double before, double after)
 
 static void has_shape(const char *want, int returncode, fw_exec *exec)
 {
-    double before = now() - 1; /* a clock may be set right by a little meanwhile */
+    double before = now() - 1; /* the clock may be adjusted a little meanwhile */
     struct events all = events_of(exec);
     CHECK_SHAPE(&all, want);
     each_fits(&all, before, now() + 1);
@@ -62,7 +62,7 @@ int main(void)
     has_shape("step_started 0:started 0:ended 1:started 1:output 1:ended step_ended", 3,
               START(NULL, "true", "echo bad; exit 3", "echo never"));
 
-    /* What a command writes before it ends comes before its end, with pieces of any number. */
+    /* All output of a command comes before the event of its end, in any number of pieces. */
     has_shape("step_started 0:started 0:output 0:ended 1:started 1:output 1:ended step_ended", 0,
               START(NULL, "head -c 1000000 /dev/zero", "head -c 1000000 /dev/zero >&2"));
 

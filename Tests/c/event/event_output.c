@@ -1,8 +1,8 @@
-/* Put together, the output of the events is the output of the result, byte for byte: for both
- * streams, for each command, with NULs, and when it is large. */
+/* The output in the events, joined, equals the output in the result byte for byte: for both streams, for each
+ * command, with NUL bytes, and for large output. */
 #include "events.h"
 
-/** Events and result agree. Gives how many bytes both streams have over all commands. */
+/** Checks that events and result agree; returns the number of bytes on both streams over all commands. */
 static size_t agree(const char *options, fw_exec *exec, int32_t commands)
 {
     struct events all = events_of(exec);
@@ -33,7 +33,7 @@ int main(void)
     int lines = check_times(500000, 20000);
     snprintf(command, sizeof command, "numbers() { seq -f %%015.0f 1 %d; }; numbers & numbers >&2; wait", lines);
 
-    /* `text` changes nothing that is text. */
+    /* `text` does not change output that is valid UTF-8. */
     const char *const options[] = {NULL, "{}", "{\"events\": \"chunks\"}", "{\"events\": \"text\"}"};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         CHECK_INT(agree(options[i],
@@ -44,7 +44,7 @@ int main(void)
         CHECK_INT(agree(options[i], START(options[i], command, "echo small", command), 3), (size_t)lines * 16 * 4 + 6);
     }
 
-    /* Bytes that are no text are what they are. */
+    /* Without `text`, bytes that are not UTF-8 arrive unchanged. */
     int size = check_times(8 << 20, 1 << 20);
     snprintf(command, sizeof command, "head -c %d /dev/urandom | tee /dev/stderr", size);
     CHECK_INT(agree(NULL, START(NULL, command), 1), (size_t)size * 2);

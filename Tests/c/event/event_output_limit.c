@@ -1,4 +1,4 @@
-/* What of the output is kept is a matter of the result: the events have all of it. */
+/* An `output_limit` shortens the output in the result only: the events have all of it. */
 #include "events.h"
 
 int main(void)

@@ -1,10 +1,18 @@
-/* A step that is tried again: the events of each attempt have its number, one event between two
- * attempts says why, and numbers and times go on over all of them. */
+/* The events of a step with `retries` have the number of their attempt. Between two attempts one event says why the
+ * first one failed. Sequence numbers and times continue over all attempts. */
 #include "events.h"
+
+static void says_why(int attempt, json_t *json)
+{
+    CHECK_INT(json_integer_value(json_object_get(json, "returncode")), 6 + attempt);
+    CHECK_STR(json_string_value(json_object_get(json, "outcome")), "exited");
+    CHECK(json_string_length(json_object_get(json, "message")) > 0);
+    CHECK(json_is_number(json_object_get(json, "delay")));
+}
 
 int main(void)
 {
-    /* Fails twice: with 7, then with 8. */
+    /* The step fails twice, with status 7 and then with status 8. */
     fw_exec *exec = START("{\"retries\": {\"max\": 5, \"delay\": 0.01}}", "echo first",
                           "echo x >> tries; case `wc -l < tries` in *1) exit 7;; *2) exit 8;; esac");
     struct events all = events_of(exec);
@@ -12,30 +20,7 @@ int main(void)
                       " 0:started 0:output 0:ended 1:started 1:ended retry"
                       " 0:started 0:output 0:ended 1:started 1:ended retry"
                       " 0:started 0:output 0:ended 1:started 1:ended step_ended");
-    int32_t attempt = 1;
-    double last = 0;
-    for (size_t i = 0; i < all.count; i++) {
-        const fw_event *event = all.list[i];
-        CHECK_INT(fw_event_sequence(event), i + 1);
-        CHECK(fw_event_time(event) >= last);
-        last = fw_event_time(event);
-        if (i > 0 && i + 1 < all.count)
-            CHECK_INT(fw_event_attempt(event), attempt);
-        if (fw_event_kind(event) != FW_EVENT_RETRY)
-            continue;
-        CHECK_INT(fw_event_command(event), -1);
-        json_t *json = event_json(event);
-        CHECK_INT(json_integer_value(json_object_get(json, "attempt")), attempt);
-        CHECK_INT(json_integer_value(json_object_get(json, "returncode")), 6 + attempt);
-        CHECK_STR(json_string_value(json_object_get(json, "outcome")), "exited");
-        CHECK(json_string_length(json_object_get(json, "message")) > 0);
-        CHECK(json_is_number(json_object_get(json, "delay")));
-        json_decref(json);
-        attempt++;
-    }
-    CHECK_INT(attempt, 3);
-    CHECK_INT(fw_event_attempt(all.list[0]), 1);
-    CHECK_INT(fw_event_attempt(all.list[all.count - 1]), 3);
+    CHECK_INT(check_attempts(&all, says_why), 3);
     events_free(&all);
 
     fw_result *result = exec_result(exec);

@@ -1,10 +1,10 @@
-/* A step of which a command cannot be started has the same frame of events: it starts, the command
- * ends without having started, and it ends; no later command is spoken of. If it is the step that cannot
- * be started, for want of its run directory, it starts and ends. */
+/* A command that cannot be started has an event for its end, but none for its start, and the step then ends without
+ * events of later commands. If the step itself cannot be started, because its run directory is missing, there are
+ * only the events of its start and its end. */
 #include "events.h"
 
-/** The events have this shape, and what they say is that the step, or the last command of which
- *  they tell, could not be started. */
+/** Checks that the events have this shape, and that the result and the last event of a command say that it could not be
+ *  started. */
 static void fails(fw_exec *exec, const char *shape, const char *part)
 {
     struct events all = events_of(exec);
@@ -55,7 +55,7 @@ int main(void)
     fails(START_WITH(json_pack("{s:{s:s}}", "options", "shell", "/nonexistent/shell"), NULL, "echo one", "echo two"),
           "step_started 0:ended step_ended", "/nonexistent/shell");
 
-    /* In the middle: the first command takes the shell away. */
+    /* The second command cannot be started, because the first one removes the shell. */
     char *shell = check_path("shell");
     REQUIRE(symlink("/bin/sh", shell) == 0);
     fails(START_WITH(json_pack("{s:{s:s}}", "options", "shell", shell), NULL, "echo one; rm shell", "echo two",

@@ -1,5 +1,5 @@
-/* With `events` `text` a character never comes in two pieces, however it was written: its event is
- * that of its last byte. The streams and the commands do not mix. */
+/* With `events` `text`, a character of several bytes is never split between two events, however it was written: it
+ * arrives with its last byte. Streams and commands are decoded independently. */
 #include "events.h"
 
 #define TEXT "{\"events\": \"text\"}"
@@ -13,7 +13,7 @@ static void gives(fw_exec *exec, fw_stream stream, const char *want)
     fw_event_free(event);
 }
 
-/** The second part of the character is written when the first has been seen. */
+/** The command writes the second part of the character only after the event of the first. */
 static void in_two_writes(void)
 {
     int gate = gate_make("gate");
@@ -43,7 +43,7 @@ static void in_two_writes(void)
         fw_exec_free(exec);
     }
 
-    /* Each byte by itself: there is no event before the last. */
+    /* Each byte is written by itself, and there is no event before the last byte. */
     fw_exec *exec = START(TEXT, "printf '\\360' ; printf x >&2; read line < gate;"
                                 "printf '\\237'; printf x >&2; read line < gate;"
                                 "printf '\\230'; printf x >&2; read line < gate; printf '\\200'");
@@ -77,14 +77,14 @@ static void apart(void)
                       " 2:started 2:output 2:ended 3:started 3:output 3:ended step_ended");
     comes_to(&all, 0, FW_STDOUT, REPLACED "x");
     comes_to(&all, 0, FW_STDERR, REPLACED REPLACED);
-    comes_to(&all, 1, FW_STDOUT, "a" REPLACED); /* what is not complete at the end */
+    comes_to(&all, 1, FW_STDOUT, "a" REPLACED); /* an incomplete character at the end of the stream */
     comes_to(&all, 2, FW_STDOUT, REPLACED REPLACED "b");
     comes_to(&all, 3, FW_STDERR, REPLACED);
     events_free(&all);
     fw_exec_free(exec);
 }
 
-/** Characters of 3 bytes, of which none ends where a read is likely to end. */
+/** Characters of 3 bytes, so that reads of a power of two end inside of one. */
 static void large(void)
 {
     fw_exec *exec = START(TEXT, "printf x; yes '\xE2\x82\xAC\xE2\x82\xAC\xE2\x82\xAC' | head -n 200000");
@@ -98,7 +98,7 @@ static void large(void)
             continue;
         CHECK(length > 0);
         json_t *text = json_stringn(data, length);
-        CHECK(text != NULL); /* it is UTF-8 by itself */
+        CHECK(text != NULL); /* the output of each event is UTF-8 by itself */
         json_decref(text);
         CHECK(memmem(data, length, REPLACED, 3) == NULL);
     }

@@ -1,10 +1,9 @@
-/* With `events` `text` bytes that are not UTF-8 are U+FFFD, one for each longest piece that could
- * have begun a character: what the decoders of Python, WHATWG and Unicode's chapter 3 do. The JSON of
- * the result says the same. */
+/* With `events` `text`, bytes that are not UTF-8 become U+FFFD, one for each maximal invalid sequence, as in Python,
+ * in the WHATWG standard and in chapter 3 of the Unicode standard. The JSON of the result has the same text. */
 #include "events.h"
 
-/** How many bytes at `at` are one piece, and whether that is a character: after table 3-7
- *  of the Unicode standard. */
+/** Returns how many bytes from `at` are one character or one maximal invalid sequence, by table 3-7 of the Unicode
+ *  standard. */
 static size_t piece(const unsigned char *at, const unsigned char *end, bool *is_character)
 {
     static const struct {
@@ -30,7 +29,7 @@ static size_t piece(const unsigned char *at, const unsigned char *end, bool *is_
     return 1;
 }
 
-/** The text that the bytes are, to be released with free(). */
+/** Returns the bytes as text; free() it. */
 static char *decoded(const unsigned char *bytes, size_t count, size_t *length)
 {
     char *text = NULL;
@@ -46,7 +45,7 @@ static char *decoded(const unsigned char *bytes, size_t count, size_t *length)
     return text;
 }
 
-/** Writes the bytes by `cat`, with some of them in a write of their own, and compares. */
+/** Checks that a command that writes the bytes in two parts has this text in its events. */
 static void decodes(const unsigned char *bytes, size_t count)
 {
     char *path = check_path("bytes");
@@ -99,7 +98,7 @@ int main(void)
     DECODES("\xEF\xBB\xBF"
             "a\xEF\xBF\xBE\xF4\x8F\xBF\xBF");
 
-    /* Many mixtures of bytes that begin, continue and are none. */
+    /* Many mixtures of lead bytes, continuation bytes and invalid bytes. */
     static const unsigned char bytes[] = {'a',  0,    0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1,
                                           0xC2, 0xDF, 0xE0, 0xE1, 0xED, 0xEF, 0xF0, 0xF1, 0xF4, 0xF5, 0xFF};
     static unsigned char mixture[200001];

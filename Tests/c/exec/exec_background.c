@@ -1,13 +1,14 @@
-/* What becomes of processes that a command leaves running: they are ended and reported, or waited
- * for, or left alone. What the command itself wrote is complete in every case.
+/*
+ * Processes that a command leaves running are ended and reported, waited for, or left alone, as `background` says. The
+ * command's own output is complete in each case.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "processes.h"
 #include "run.h"
 
-/** Starts `sleep` in the background, writes down its number, and goes on when it is no longer the
- *  shell that was forked for it. */
+/** Starts `sleep` in the background, writes its number to a file, and continues when the forked shell has become
+ *  `sleep`. */
 #define SLEEPS "sleep 100000 & echo $$! > pid; until grep -q sleep /proc/$$!/comm; do :; done; "
 
 static json_t *with(const char *background)
@@ -31,7 +32,7 @@ static void is_ended(const fw_result *result, size_t command, bool want)
     json_decref(ended);
 }
 
-/** One process was ended with this signal, and is gone. */
+/** Checks that the result names one process that was ended with this signal, and that the process is gone. */
 static void reported(const fw_result *result, size_t command, long pid, const char *name, const char *signal)
 {
     json_t *survivors = run_command_member(result, command, "survivors");
@@ -39,7 +40,7 @@ static void reported(const fw_result *result, size_t command, long pid, const ch
     json_decref(survivors);
     CHECK_INT(run_command_int(result, command, "survivors_count"), 1);
     is_ended(result, command, true);
-    json_t *main = run_command_member(result, command, "ended_by"); /* of the main process: nothing */
+    json_t *main = run_command_member(result, command, "ended_by"); /* the main process was not ended */
     CHECK(json_is_null(main));
     json_decref(main);
     CHECK(!process_runs(pid));
@@ -121,8 +122,7 @@ static void all_of_many(void)
 
 static void waited_for(void)
 {
-    /* The background process goes on only when the command's own process has ended (and is a
-     * zombie, or nothing any more). */
+    /* The background process waits until the main process of the command has exited. */
     fw_result *result = RUN_WITH(with("wait"),
                                  "shell=$$$$; "
                                  "(while grep -q '^State:.[RSD]' /proc/$$shell/status; do sleep 0.01; done 2>/dev/null;"

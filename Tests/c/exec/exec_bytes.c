@@ -1,5 +1,5 @@
-/* Output is bytes: NULs, bytes that are not UTF-8, carriage returns, all 256 values. In the JSON
- * what is not UTF-8 is replaced, one U+FFFD for each piece that could not be a character. */
+/* Output is bytes: it may contain NUL, carriage returns, invalid UTF-8, and all 256 values. In the JSON each maximal
+ * invalid sequence is one U+FFFD. */
 #include "run.h"
 
 int main(void)
@@ -24,7 +24,7 @@ int main(void)
     CHECK(memcmp(json_string_value(first), "a\0b\0", 5) == 0);
     CHECK_STR(json_string_value(json_array_get(pieces, 1)), "a\r\nb");
     CHECK_STR(json_string_value(json_array_get(pieces, 2)), "\xF0\x9F\x98\x80");
-    /* C0 and AF; ED, A0 and 80; F0 9F: 6 pieces, as Python's decoder has it. */
+    /* Python's decoder also replaces these bytes by 6 characters: C0, AF, ED, A0, 80, and F0 9F together. */
 #define R "\xEF\xBF\xBD"
     CHECK_STR(json_string_value(json_array_get(pieces, 3)), "x" R R R R R R "y");
     CHECK_JSON(json_object_get(json, "stderr"), json_pack("[s]", R R R));
@@ -32,7 +32,7 @@ int main(void)
     fw_string_free(text);
     fw_result_free(result);
 
-    /* All values a byte can have, through a file. */
+    /* A file with all values that a byte can have. */
     char all[256], *path = check_path("all");
     for (int i = 0; i < 256; i++)
         all[i] = (char)i;

@@ -1,7 +1,8 @@
-/* A command has descriptors 0 to 2 and no other, whatever the host has open and has forgotten to
- * mark close-on-exec; and none of them is one that the host shares.
+/*
+ * A command has the descriptors 0 to 2 only, even if the host has others without close-on-exec, and shares none of them
+ * with the host.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 
@@ -13,7 +14,7 @@ int main(void)
     int far = fcntl(host[0], F_DUPFD, 900);
     REQUIRE(far >= 900);
 
-    /* `ls` has one more for the directory that it lists: the lowest that is free. */
+    /* `ls` itself opens one more descriptor, the lowest free one, for the directory that it lists. */
     fw_result *result = RUN("ls /proc/self/fd", "for fd in 1 2; do readlink /proc/self/fd/$$fd; done >&2");
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "0\n1\n2\n3\n");
@@ -22,7 +23,7 @@ int main(void)
     CHECK_INT(fw_result_output_count(result, FW_STDERR), 1);
     fw_result_free(result);
 
-    /* A command that is handed over in another way, because it is long, has no more. */
+    /* A long command, which is passed to the shell in another way, has no further descriptor. */
     char *command = malloc(300000);
     REQUIRE(command != NULL);
     memset(command, ' ', 300000);
@@ -34,7 +35,7 @@ int main(void)
     fw_result_free(result);
     free(command);
 
-    /* Nor has one that is started while others run, in a monitor that is new or has been used. */
+    /* The same holds for commands that run at the same time, in new monitors and in reused ones. */
     fw_exec *others[8];
     for (int i = 0; i < 8; i++)
         others[i] = BEGIN("exec sleep 100000");

@@ -1,5 +1,5 @@
-/* What environment a command has: the worker's, the step's over it, and the host's when both are
- * empty or when the worker inherits it. */
+/* The environment of a command is the worker's, with the step's variables over it. It is the host's if both are empty
+ * or if the worker inherits it. */
 #include "processes.h"
 #include "run.h"
 
@@ -8,8 +8,8 @@ static int compare(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/** The environment that the shell was started with, sorted, one variable a line; to be released
- *  with free(). The shell's own additions are not in /proc. */
+/** Returns the environment that the shell was started with, sorted, one variable a line; free() it. It comes from
+ *  /proc, which does not have the variables that the shell adds itself. */
 static char *environment_of(const char *worker, const char *step_env)
 {
     char step_json[1000];
@@ -73,7 +73,7 @@ static void rows(void)
         "BOTH=step\nHOST=yes\nW=1\n");
     has(", \"env\": {\"A\": 1}, \"options\": {\"inherit_env\": false}", NULL, "A=1\n");
 
-    /* The host's environment is that of the moment, and is not changed. */
+    /* A command gets the host's environment of the moment of its start, and the library does not change it. */
     setenv("LATER", "1", 1);
     has("", NULL, "BOTH=host\nHOST=yes\nLATER=1\n");
     CHECK_STR(getenv("BOTH"), "host");

@@ -1,5 +1,5 @@
-/* The first command that does not end with status 0 is the last, and its status is the
- * returncode; a message says which command it was. */
+/* The first command that does not exit with status 0 is the last one. Its status is the returncode, and the message
+ * names it. */
 #include "run.h"
 
 int main(void)
@@ -19,7 +19,7 @@ int main(void)
         json_decref(json);
         fw_result_free(result);
     }
-    /* Only 8 bits of a status reach the parent. */
+    /* The parent gets only 8 bits of an exit status. */
     fw_result *result = RUN("exit 256");
     CHECK_EXITED(result, 0);
     fw_result_free(result);

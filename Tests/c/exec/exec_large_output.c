@@ -1,7 +1,7 @@
-/* 64 MiB on both streams at once arrive whole, and each in its order. */
+/* 64 MiB on each stream at the same time arrive completely, each stream in order. */
 #include "run.h"
 
-/** Lines of 16 bytes that count from 0. */
+/** Checks lines of 16 bytes with numbers that count from 0. */
 static void counts(const fw_result *result, fw_stream stream, size_t lines)
 {
     size_t length = 0;

@@ -1,7 +1,8 @@
-/* A command may be longer than what the system takes as one argument (128 KiB); it sees the same
- * $0, no arguments, and ends with the same status.
+/*
+ * A command may be longer than the system's limit for one argument (128 KiB). It has the same $0, no arguments, and the
+ * same exit status as a short one.
  *
- * not under valgrind: its clone shares no memory, by which a child tells why it could not start
+ * not under valgrind: a clone does not share memory there, so a child cannot report why it did not start
  */
 #include "run.h"
 
@@ -31,7 +32,7 @@ static void runs(const char *shell, size_t length)
     const char *got = fw_result_output(result, FW_STDOUT, 0, NULL);
     const char *got_plain = fw_result_output(plain, FW_STDOUT, 0, NULL);
     CHECK(got != NULL && got_plain != NULL && strncmp(got, want, strlen(want)) == 0);
-    /* All but the length of the text is what the short command sees. */
+    /* A long command and a short one see the same, except for the length of the text. */
     size_t head = got_plain ? strlen(got_plain) - 4 : 0;
     CHECK(got != NULL && strncmp(got, got_plain, head) == 0);
     CHECK_INT(got ? atoll(got + head) : -1, (long long)(length - strlen(end) - 5));
@@ -54,7 +55,7 @@ int main(void)
         runs("/bin/bash", lengths[i]);
     }
 
-    /* Characters of several bytes, of which some lie where the command is cut. */
+    /* Characters of several bytes, some of them where the library splits the command. */
     const char *end = " printf %s \"$$x\" | tail -c 6";
     char *command = long_command(5 + 6 * 66666 + strlen(end), "\xC3\xA9\xF0\x9F\x98\x80", end);
     fw_result *result = RUN(command);
@@ -63,7 +64,7 @@ int main(void)
     fw_result_free(result);
     free(command);
 
-    /* A syntax error is an error of the command, as in a short one. */
+    /* A syntax error is the shell's error, as in a short command. */
     command = long_command(200000, "x", " if then");
     result = RUN(command);
     CHECK_EXITED(result, 2);
@@ -71,7 +72,7 @@ int main(void)
     fw_result_free(result);
     free(command);
 
-    /* Beyond what the system takes for all arguments a command cannot be started. */
+    /* A command beyond the system's limit for all arguments together cannot be started. */
     command = long_command(40000000, "x", " echo");
     result = RUN(command);
     CHECK_INT(fw_result_outcome(result), FW_SPAWN_FAILED);

@@ -1,9 +1,8 @@
 /*
- * A host that has no descriptor left gets a failed step, not a crash and no leak, and the same
- * worker works again when there are some. A step that has been started is waited for
- * without any further descriptor.
+ * If the host has no free descriptor, a step fails without a crash or a leak, and the same worker works again when
+ * there are some. Waiting for a running step needs no further descriptor.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 
@@ -13,7 +12,7 @@ enum { LIMIT = 64 };
 
 static int fillers[LIMIT], filled;
 
-/** Takes all descriptors but `more`. */
+/** Leaves `more` descriptors free. */
 static void leave_free(int more)
 {
     int fd;
@@ -30,7 +29,7 @@ static void give_back(void)
         close(fillers[--filled]);
 }
 
-/** From no descriptor at all up to enough: each place where one can be missing. */
+/** Tries every number of free descriptors from none to enough, so that each open(2) fails once. */
 static int try_all(const fw_worker *worker, const fw_step *step)
 {
     fw_outcome outcome = FW_SPAWN_FAILED;
@@ -87,7 +86,7 @@ static void scarce(void)
     int before = open_descriptors();
     CHECK(try_all(worker, step) > 2);
     int after = open_descriptors();
-    CHECK(after <= before + 3); /* two for the supervisor, and the monitor that waits */
+    CHECK(after <= before + 3); /* two for the supervisor, and one for the idle monitor */
     CHECK(try_all(worker, step) > 2);
     CHECK_INT(open_descriptors(), after);
     started(worker);

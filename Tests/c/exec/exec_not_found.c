@@ -1,5 +1,5 @@
-/* A command that the shell does not find is the shell's 127 and the shell's words; one that
- * it may not run its 126. Both are ordinary ends of a command. */
+/* For a program that does not exist the status is 127 and the message is the shell's; for one that is not executable
+ * the status is 126. Both are ordinary exits of a command. */
 #include "run.h"
 
 #include <fcntl.h>

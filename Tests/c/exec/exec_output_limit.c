@@ -1,5 +1,5 @@
-/* With an output_limit the first half and the last half of a stream are kept, and the counts say
- * what was written and what was cut. */
+/* With an `output_limit`, the result has the first half and the last half of a stream, and counts what was written
+ * and what was cut. */
 #include "run.h"
 
 /** The output of a command that writes `length` bytes to both streams, of which `limit` are kept. */
@@ -46,9 +46,9 @@ static void of_the_step(void)
     fw_step *step = check_step("{\"name\": \"s\", \"output_limit\": 2, \"action\": {\"environment\": \"\","
                                " \"commands\": [\"printf abcdef\", \"printf ab\", \"printf a; printf xyz >&2\"]}}");
     fw_result *result = run_exec(worker, step, NULL, check_dir());
-    CHECK_OUTPUT(result, FW_STDOUT, 0, "af"); /* the step's limit wins, for each command anew */
+    CHECK_OUTPUT(result, FW_STDOUT, 0, "af"); /* the step's limit wins, and applies to each command separately */
     CHECK_OUTPUT(result, FW_STDOUT, 1, "ab");
-    CHECK_OUTPUT(result, FW_STDOUT, 2, "a"); /* and for each stream */
+    CHECK_OUTPUT(result, FW_STDOUT, 2, "a"); /* the limit applies to each stream separately */
     CHECK_OUTPUT(result, FW_STDERR, 0, "xz");
     fw_result_free(result);
     fw_step_free(step);

@@ -1,8 +1,8 @@
 /*
- * A host with threads that wait for every child, of every kind, gets the true outcome of each
- * command; and its threads find nothing of the library's.
+ * Threads of the host that wait for every child in every way do not disturb the library: each command has its true
+ * outcome, and those threads never see a child of the library.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "processes.h"
 #include "run.h"
@@ -21,7 +21,7 @@ static void *reap(void *unused)
     return NULL;
 }
 
-/** This one sees also what has no exit signal, as a process has that starts a supervisor. */
+/** This thread also reaps children without an exit signal, such as the process that starts a supervisor. */
 static void *reap_all(void *unused)
 {
     (void)unused;
@@ -40,7 +40,7 @@ int main(void)
         char command[100];
         int status = i % 5;
         snprintf(command, sizeof command, "sleep 1000 & setsid sleep 1000 & exit %d", status);
-        /* Every 20th time a new supervisor is needed. */
+        /* Every 20th step needs a new supervisor. */
         umask(i % 40 < 20 ? 022 : 027);
         fw_result *result = RUN(i % 10 == 0 ? command : strstr(command, "exit"));
         CHECK_EXITED(result, status);

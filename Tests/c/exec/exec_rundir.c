@@ -1,14 +1,15 @@
-/* Commands run in the run directory. One that cannot be used is a failed step whose result says
- * why, and nothing runs.
+/*
+ * Commands run in the run directory. If the directory cannot be used, the step fails with a message that gives the
+ * reason, and nothing runs.
  *
- * not under valgrind: its clone shares no memory, by which a child tells why it could not start
+ * not under valgrind: a clone does not share memory there, so a child cannot report why it did not start
  */
 #include "processes.h"
 #include "run.h"
 
 #include <fcntl.h>
 
-/** The step could not be started in this directory. */
+/** Checks that a step could not be started in this directory. */
 static void cannot_start(const char *rundir, const char *part)
 {
     fw_result *result = RUN_IN(rundir, "echo first", "echo second");
@@ -29,7 +30,7 @@ static void cannot_start(const char *rundir, const char *part)
     fw_result_free(result);
 }
 
-/** As a user whom permissions concern, and from a directory whose parents do not matter. */
+/** Permissions apply to this user, and the parents of the working directory do not matter. */
 static void without_permission(void)
 {
     REQUIRE(chdir(check_dir()) == 0);
@@ -59,7 +60,7 @@ static void relative(void)
 
 int main(void)
 {
-    /* In a process of its own, and so before this one has run a step. */
+    /* This part is a child process, and so it runs before this process has run a step. */
     char *closed = check_path("closed"), *readonly = check_path("readonly");
     REQUIRE(mkdir(closed, 0) == 0 && mkdir(readonly, 0755) == 0);
     REQUIRE(chmod(readonly, 0555) == 0 && chmod(check_dir(), 0755) == 0);
@@ -71,7 +72,7 @@ int main(void)
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, want);
     CHECK_OUTPUT(result, FW_STDOUT, 1, "/\n");
-    CHECK_OUTPUT(result, FW_STDOUT, 2, want); /* each command begins there again */
+    CHECK_OUTPUT(result, FW_STDOUT, 2, want); /* each command starts in the run directory */
     fw_result_free(result);
 
     char *missing = check_path("missing"), *file = check_path("file");

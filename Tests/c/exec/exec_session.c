@@ -1,7 +1,7 @@
-/* Each command is the leader of a session of its own, without a terminal, and no child of
- * the host.
+/*
+ * Each command leads a session of its own, without a terminal, and is not a child of the host.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "run.h"
 

@@ -1,7 +1,8 @@
-/* The option `shell` says what is started as SHELL -c COMMAND; one that cannot be started is a
- * failed step whose result says so.
+/*
+ * The option `shell` is the program that is started as SHELL -c COMMAND. If it cannot be started, the step fails with a
+ * message that names it.
  *
- * not under valgrind: its clone shares no memory, by which a child tells why it could not start
+ * not under valgrind: a clone does not share memory there, so a child cannot report why it did not start
  */
 #include "run.h"
 

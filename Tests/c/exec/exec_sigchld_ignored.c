@@ -1,8 +1,8 @@
 /*
- * A host that ignores SIGCHLD, or asks for no zombies, so that the system throws away the statuses
- * of its children, gets the true outcome of commands all the same, and what they used.
+ * A host that ignores SIGCHLD, or sets SA_NOCLDWAIT, so that the system discards the statuses of its children, still
+ * gets the true outcome and resource usage of each command.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "processes.h"
 #include "run.h"

@@ -1,4 +1,4 @@
-/* A command that a signal ends gives -signal, and ends the step. */
+/* A command that is ended by a signal has the returncode -SIGNAL, and ends the step. */
 #include "run.h"
 
 #include <signal.h>
@@ -23,7 +23,7 @@ int main(void)
         json_decref(code);
         fw_result_free(result);
     }
-    /* What is killed inside of a command is the command's affair. */
+    /* A process that is killed inside a command does not end the step. */
     fw_result *result = RUN("sh -c 'kill -9 $$$$'; exit $$((0 + $$?))");
     CHECK_EXITED(result, 137);
     fw_result_free(result);

@@ -1,5 +1,4 @@
-/* A command starts with default dispositions and an empty mask, whatever the host ignores and
- * blocks. */
+/* A command starts with default signal dispositions and an empty signal mask, whatever the host ignores or blocks. */
 #include "processes.h"
 #include "run.h"
 

@@ -1,7 +1,8 @@
-/* A host without descriptors 0 to 2, or some of them, gets the output of its commands all the
- * same, and they stay closed.
+/*
+ * A host with some or all of the descriptors 0 to 2 closed gets the output of its commands, and those descriptors stay
+ * closed.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "processes.h"
 #include "run.h"

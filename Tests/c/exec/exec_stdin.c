@@ -1,4 +1,4 @@
-/* A command reads from /dev/null; what waits on the host's standard input stays there. */
+/* A command reads from /dev/null, and leaves the standard input of the host unread. */
 #include "processes.h"
 #include "run.h"
 

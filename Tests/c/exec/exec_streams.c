@@ -1,4 +1,5 @@
-/* The two streams are apart; each command that wrote to one has one piece of it, in order. */
+/* The two streams are separate. The result has one piece of output for each command that wrote to a stream, in order.
+ * */
 #include "run.h"
 
 int main(void)
@@ -13,7 +14,7 @@ int main(void)
     CHECK_OUTPUT(result, FW_STDERR, 0, "two\n");
     CHECK_OUTPUT(result, FW_STDERR, 1, "four\n");
 
-    /* There is nothing beyond. */
+    /* There is no output beyond the last piece. */
     size_t length = 5;
     CHECK(fw_result_output(result, FW_STDOUT, 2, &length) == NULL);
     CHECK_INT(length, 0);

@@ -1,5 +1,5 @@
-/* A placeholder that is not one: FW_E_TEMPLATE with the command's path and the place in it, and
- * nothing has been started. */
+/* An invalid placeholder is FW_E_TEMPLATE with the JSON pointer of the command and the position in it, and nothing is
+ * started. */
 #include "run.h"
 
 static const struct {
@@ -36,7 +36,7 @@ int main(void)
         for (int place = 0; place < 3; place++) {
             const char *commands[] = {"touch marker", "touch marker", "touch marker", NULL};
             commands[place] = errors[i].command;
-            fw_step *step = run_step("s", commands); /* which is not when they are looked at */
+            fw_step *step = run_step("s", commands); /* placeholders are read only when the step runs */
             fw_result *result = NULL;
             fw_error *error = NULL;
             char path[64], number[64];

@@ -1,4 +1,4 @@
-/* A worker refuses steps of another type, and says what would be right. */
+/* A worker refuses steps of another type with an error that names the expected type. */
 #include "run.h"
 
 static const char *const step_texts[] = {
@@ -9,7 +9,7 @@ static const char *const step_texts[] = {
 
 static const struct {
     const char *type;
-    int runs; /* which of the steps */
+    int runs; /* the index of the step that this type runs */
 } workers[] = {{"subprocess", 0}, {"docker", 0}, {"code", 1}, {"notebook", 2}, {"nbdocker", 2}};
 
 int main(void)

@@ -1,7 +1,9 @@
-/* A context may name the one function that runs its code steps: what it is told of them, what it says, and when it is
- * asked to end. So hosts in other languages run theirs.
+/*
+ * A host can register one function for all code steps of a context, as hosts in other languages do. The function learns
+ * the step and its action, can report its end, and is told of a cancel.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started */
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
+ */
 #include "function.h"
 #include "workflow.h"
 
@@ -64,7 +66,7 @@ static void dispatch(fw_call *call, void *payload)
         CHECK_OK(fw_call_on_cancel(call, wake, &asked, &error), &error);
         REQUIRE(sem_wait(&asked) == 0);
         CHECK_INT(fw_call_is_cancelled(call), 1);
-        /* Who comes late is told at once. */
+        /* A callback that is registered after the cancel is called at once. */
         CHECK_OK(fw_call_on_cancel(call, wake, &asked, &error), &error);
         REQUIRE(sem_wait(&asked) == 0);
     }
@@ -123,12 +125,13 @@ static void calls(void)
     result = run("waits", ", \"timeout\": 0.05");
     CHECK_INT(fw_result_outcome(result), FW_TIMEOUT);
     fw_result_free(result);
-    /* The thread of the last call may still hold it. */
+    /* The thread of the last call may still hold the function. */
     while (__atomic_load_n(&released, __ATOMIC_SEQ_CST) < 5)
         usleep(1000);
 }
 
-/** What is only a likeness is in no command, and in no state directory; the run goes on, and says so. */
+/** A value of the host's own kind, for which JSON has only a description, enters no command and no state directory; the
+ *  run continues, and its result says so. */
 static void objects(void)
 {
     const char *document = "{\"steps\": [{\"name\": \"object\", \"action\": {\"func\": \"f\", \"arg\": \"x\"}}, " STEP(

@@ -1,7 +1,8 @@
 /*
- * A function cannot be ended, but its step can: it is asked, and after the grace given up.
+ * The library cannot end a function, but it can end the step: the function is asked to return, and is abandoned after
+ * the grace period.
  *
- * not under valgrind: it looks at the whole word in which Swift keeps the case of an enumeration, not at its bits
+ * not under valgrind: valgrind reports the unused bits of the word that holds a Swift enumeration
  */
 #include "function.h"
 
@@ -10,7 +11,7 @@
 
 static sem_t begun, gate, ended;
 
-/** Returns when it is asked to. */
+/** Returns when the library asks for its end. */
 static void listens(fw_call *call, void *payload)
 {
     (void)payload;
@@ -22,7 +23,7 @@ static void listens(fw_call *call, void *payload)
     CHECK_INT(fw_call_return(call, "1", FW_ZERO_TERMINATED, NULL), FW_OK);
 }
 
-/** Returns when it likes, and goes on as if nothing had happened. */
+/** Ignores the request to end, and returns later. */
 static void deaf(fw_call *call, void *payload)
 {
     fw_error *error = NULL;
@@ -38,7 +39,7 @@ static void deaf(fw_call *call, void *payload)
     sem_post(&ended);
 }
 
-/** Stands still in a write. */
+/** Is blocked in a write. */
 static void writes(fw_call *call, void *payload)
 {
     (void)payload;
@@ -103,7 +104,7 @@ static void cancelled(fw_pool *pool)
     sem_wait(&ended);
 }
 
-/** A cancel may come before anybody has waited: the function returns because of it. */
+/** A cancel before the first wait reaches the function, too. */
 static void cancelled_before_anybody_waits(fw_pool *pool)
 {
     fw_exec *exec = function_start(pool, "listens", NULL, NULL, NULL);
@@ -145,7 +146,7 @@ static void let_go(fw_pool *pool)
     fw_context_free(context);
     sem_post(&gate);
     sem_wait(&ended);
-    /* Nobody takes what it writes, and then nobody is there. */
+    /* First nobody reads what the function writes, and then the exec is freed. */
     exec = function_start(pool, "writes", NULL, NULL, NULL);
     sem_wait(&begun);
     usleep(10000);
@@ -161,7 +162,7 @@ static void release(void *payload)
     __atomic_add_fetch(&released, 1, __ATOMIC_SEQ_CST);
 }
 
-/** A pool may go while a call runs: the function stays until that has come back. */
+/** A pool may be freed while a call runs: the function is released when the call has returned. */
 static void pool_goes(void)
 {
     fw_pool *pool = check_pool("[]");

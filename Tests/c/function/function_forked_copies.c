@@ -1,7 +1,5 @@
-/*
- * A process that the host has forked holds copies of all descriptors. A function that stands in a write is
- * told all the same when its call is given up: it would stand there for ever, and hold what it holds.
- */
+/* A function that is blocked in a write is released when its call is abandoned, even if a process that the host has
+ * forked holds copies of all descriptors and so keeps the pipe open. */
 #include "function.h"
 
 static sem_t begun, ended;
@@ -18,7 +16,7 @@ static void writes(fw_call *call, void *payload)
     sem_post(&ended);
 }
 
-/** A child that stays until its end of a pipe is closed. */
+/** Forks a child that lives until the other end of its pipe is closed. */
 static pid_t child_with_copies(int *leash)
 {
     int ends[2];
@@ -79,7 +77,7 @@ static void nothing(fw_call *call, void *payload)
     sem_post(&begun);
 }
 
-/** And the end of one that returns does not wait for the child's copies either. */
+/** The end of a function that returns does not wait for the child's copies, either. */
 static void returned(fw_pool *pool)
 {
     int leash;

@@ -1,7 +1,5 @@
-/*
- * Any thread may write for a call, also one of the host's that has no signal blocked: when the call is given up
- * while it stands in a write, it gets FW_E_ENDED, and no SIGPIPE, which would end the host.
- */
+/* Every thread of the host may write for a call, even one that blocks no signal. If the call is abandoned during the
+ * write, the write returns FW_E_ENDED, and no SIGPIPE ends the host. */
 #include "function.h"
 
 #include <pthread.h>
@@ -9,7 +7,7 @@
 static sem_t handed, ended;
 static fw_call *given;
 
-/** A thread that the host has had before: its mask is the host's. */
+/** A thread that the host started before the call, with the host's signal mask. */
 static void *writer(void *unused)
 {
     static char block[1 << 16];
@@ -33,14 +31,14 @@ static void hands_over(fw_call *call, void *begun)
     sem_post(begun);
 }
 
-/** Waits until the pipe is full: the events tell of no more. */
+/** Waits until the pipe is full, which is when no more events of output arrive. */
 static void wait_until_it_stands(fw_exec *exec)
 {
     fw_event_free(event_wait_for(exec, FW_EVENT_OUTPUT));
     a_moment();
 }
 
-/** The thread stands in a write when the exec is freed, and at a cancel. */
+/** The thread is blocked in a write when the exec is freed, or when the step is cancelled. */
 static void ends(void)
 {
     static sem_t begun;
@@ -61,7 +59,7 @@ static void ends(void)
     fw_pool_free(pool);
 }
 
-/** What the host does with SIGPIPE is the host's, and stays so. */
+/** The host's action for SIGPIPE stays as the host has set it. */
 static void by_itself(void)
 {
     signal(SIGPIPE, SIG_DFL);

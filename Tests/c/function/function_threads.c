@@ -1,5 +1,5 @@
-/* Functions of the host run on threads of their own, each in the run directory of its step, with all signals blocked,
- * and the host keeps its directory, its mask, and its descriptors. */
+/* Host functions run on threads of their own, each with the run directory of its step as its working directory and
+ * all signals blocked. The host keeps its own directory, signal mask and descriptors. */
 #include "function.h"
 #include "host.h"
 
@@ -9,7 +9,7 @@ enum { MANY = 64 };
 
 static pthread_barrier_t barrier;
 
-/** Writes its number into a file that is named relatively, when all are there. */
+/** Writes its number to a relative path as soon as all functions run. */
 static void notes(fw_call *call, void *payload)
 {
     (void)payload;
@@ -27,7 +27,7 @@ static void notes(fw_call *call, void *payload)
     umask(0777);
 }
 
-/** Output of any bytes, and of any number of them. */
+/** Output may be any bytes of any length. */
 static void floods(fw_call *call, void *payload)
 {
     (void)payload;
@@ -113,7 +113,7 @@ static void output(fw_pool *pool)
     CHECK_STR(json_string_value(json_object_get(command, "command")), "floods");
     json_decref(commands);
     fw_result_free(result);
-    /* As a limit wants it, and as events. */
+    /* Output of a function obeys an output_limit, and arrives as events. */
     fw_step *step = function_step("floods", NULL, "'output_limit': 100");
     result = run_exec(function_worker(pool, step), step, NULL, check_dir());
     CHECK(fw_result_output(result, FW_STDOUT, 0, &length) != NULL);
@@ -162,7 +162,7 @@ int main(void)
     fw_pool *pool = check_pool("[]");
     function_add(pool, "notes", "[\"n\"]", notes, NULL);
     function_add(pool, "floods", NULL, floods, NULL);
-    /* The C library has a signal of its own for threads (33), which it catches from the first one on. */
+    /* The C library catches a signal of its own (33) from the first thread on. */
     pthread_t first;
     REQUIRE(pthread_create(&first, NULL, no_work, NULL) == 0);
     pthread_join(first, NULL);
@@ -171,7 +171,7 @@ int main(void)
     all_at_once(pool);
     output(pool);
     rundirs(pool);
-    /* A thread that has returned is gone a moment later. */
+    /* A thread disappears from /proc a moment after it has returned. */
     while (threads() > threads_before)
         usleep(1000);
     char *after = host_state();

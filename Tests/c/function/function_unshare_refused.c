@@ -1,7 +1,5 @@
-/*
- * Where the system refuses a thread a working directory of its own, as the seccomp profiles of container engines do,
- * functions run all the same, one at a time, and the host has its directory back behind each.
- */
+/* Where the system refuses a thread a working directory of its own, as the seccomp profiles of container engines do,
+ * host functions run one at a time, and the host's working directory is restored after each. */
 #include "function.h"
 #include "refused.h"
 
@@ -18,7 +16,7 @@ static char *here(void)
     return place;
 }
 
-/** Counts those that run at once, and sees that its directory stays. */
+/** Counts the functions that run at the same time, and checks that its working directory stays the same. */
 static void alone(fw_call *call, void *payload)
 {
     static int running;
@@ -54,13 +52,13 @@ static void many_at_once(void)
     CHECK_STR(here(), home);
 }
 
-/** Runs a step itself, and waits for it. */
+/** A function that runs a step and waits for it. */
 static void nests(fw_call *call, void *payload)
 {
     (void)payload;
     run_alone(two);
     CHECK_STR(here(), fw_call_rundir(call));
-    /* A path of its own begins in its directory. */
+    /* A relative path of the nested step is relative to the function's directory. */
     REQUIRE(mkdir("inner", 0700) == 0);
     fw_step *step = function_step("names", NULL, NULL);
     fw_result *result = run_exec(function_worker(pool, step), step, NULL, "inner");
@@ -96,7 +94,7 @@ static void deaf(fw_call *call, void *payload)
     sem_post(&ended);
 }
 
-/** One that is given up loses the directory, and takes it from nobody when it returns. */
+/** An abandoned function loses the working directory, and does not change it when it returns. */
 static void given_up(void)
 {
     fw_step *step = function_step("deaf", NULL, "'timeout': 0.05");
@@ -113,8 +111,8 @@ static void given_up(void)
     CHECK_STR(here(), home);
 }
 
-/** A cancel reaches one that waits for the directory, which is then never called; a relative path begins at the host's.
- */
+/** A cancel reaches a function that waits for the working directory, and it is then never called. Its relative run
+ *  directory is relative to the host's directory. */
 static void waiting(void)
 {
     fw_step *step = function_step("deaf", NULL, NULL);

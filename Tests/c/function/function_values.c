@@ -1,9 +1,10 @@
-/* What a function of the host gets, and what becomes of what it gives. */
+/* A host function gets its arguments as JSON, and its value or its failure is in the result and, under `arg`, in the
+ * context. */
 #include "function.h"
 
 static char payload_word[] = "payload";
 
-/** Gives its arguments back, as an object. */
+/** Returns its arguments as an object. */
 static void echo(fw_call *call, void *payload)
 {
     CHECK(payload == payload_word);
@@ -34,7 +35,7 @@ static void nothing(fw_call *call, void *payload)
     (void)call, (void)payload;
 }
 
-/** The last word counts, and what is no JSON is none. */
+/** The last value or failure counts, and a text that is not JSON is refused. */
 static void undecided(fw_call *call, void *payload)
 {
     fw_error *error = NULL;
@@ -64,7 +65,7 @@ static void arguments(fw_pool *pool)
     fw_string_free(text);
     fw_result_free(result);
     fw_context_free(context);
-    /* Nobody wants the value, and there is no context. */
+    /* The action has no `arg`, and there is no context. */
     result = function_call(pool, "echo", NULL, "'arg': 'back'", NULL);
     CHECK_EXITED(result, 0);
     CHECK_FACT(result, "value", json_object());
@@ -140,7 +141,7 @@ static void registrations(fw_pool *pool)
     CHECK_FAILS(fw_worker_exec(function_worker(pool, step), step, NULL, check_dir(), &result, &error), FW_E_UNKNOWN,
                 &error, "did you mean \"nothing\"?");
     fw_step_free(step);
-    /* A worker of no pool has none. */
+    /* A worker that belongs to no pool has no functions. */
     fw_worker *worker = check_worker("{\"name\": \"w\", \"type\": \"code\"}");
     step = function_step("nothing", NULL, NULL);
     CHECK_FAILS(fw_worker_exec(worker, step, NULL, check_dir(), &result, &error), FW_E_UNKNOWN, &error, "\"nothing\"");
@@ -158,7 +159,7 @@ int main(void)
     registrations(pool);
     fw_pool_free(pool);
     CHECK_INT(released, 8);
-    /* Nothing of a call may be asked of nobody. */
+    /* Every function on calls accepts NULL. */
     CHECK(fw_call_rundir(NULL) == NULL);
     CHECK(fw_call_argument(NULL, "a", NULL) == NULL);
     CHECK(fw_call_step(NULL) == NULL && fw_call_action(NULL) == NULL);

@@ -1,4 +1,5 @@
-/* An error outlives the documents and handles of the call that gave it, and other errors. */
+/* An error stays valid after the documents and handles of the call that returned it are freed, and after other errors
+ * are freed. */
 #include "check.h"
 
 int main(void)

@@ -1,4 +1,4 @@
-/* Every function that releases takes NULL. */
+/* Every function that frees accepts NULL. */
 #include "check.h"
 
 int main(void)

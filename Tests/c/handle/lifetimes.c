@@ -1,7 +1,6 @@
-/*
- * Handles may be freed in every order, and each is whole until it is freed itself, whatever
- * became of the handles that it was made with.
- */
+/* Handles may be freed in every order, and each stays valid until it is freed itself, even if the handles that it was
+ * made with are freed before it. */
+#include "orders.h"
 #include "run.h"
 
 enum { POOL, STEP, CONTEXT, WORKER, RESULT, ERROR, HANDLES };
@@ -34,7 +33,7 @@ static struct handles make(void)
     return h;
 }
 
-/** Everything that still lives is what it was. */
+/** Checks that every handle that is not freed still has its values. */
 static void look(const struct handles *h)
 {
     fw_error *error = NULL;
@@ -90,33 +89,19 @@ static void release(struct handles *h, int which)
     }
 }
 
-/** Goes through all orders of the places from `fixed` on. */
-static int permute(int order[HANDLES], int fixed)
+static void release_in_order(const int *order)
 {
-    if (fixed == HANDLES) {
-        struct handles h = make();
+    struct handles h = make();
+    look(&h);
+    for (int i = 0; i < HANDLES; i++) {
+        release(&h, order[i]);
         look(&h);
-        for (int i = 0; i < HANDLES; i++) {
-            release(&h, order[i]);
-            look(&h);
-        }
-        return 1;
     }
-    int count = 0;
-    for (int i = fixed; i < HANDLES; i++) {
-        int first = order[i];
-        order[i] = order[fixed];
-        order[fixed] = first;
-        count += permute(order, fixed + 1);
-        order[fixed] = order[i];
-        order[i] = first;
-    }
-    return count;
 }
 
 int main(void)
 {
     int order[HANDLES] = {POOL, STEP, CONTEXT, WORKER, RESULT, ERROR};
-    CHECK_INT(permute(order, 0), 720);
+    CHECK_INT(for_each_order(order, HANDLES, 0, release_in_order), 720);
     return check_done();
 }

@@ -1,4 +1,4 @@
-/* What reads a handle says something harmless about NULL. */
+/* Every function that reads a handle returns a harmless value for NULL. */
 #include "check.h"
 
 int main(void)

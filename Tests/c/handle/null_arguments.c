@@ -1,11 +1,11 @@
-/* Each function that can fail, with each argument it needs NULL in turn: FW_E_INVALID, an
- * error that names the argument, and outputs set to NULL. */
+/* Each function that can fail returns FW_E_INVALID if a required argument is NULL, with an error that names the
+ * argument, and sets its outputs to NULL. */
 #include "events.h"
 
 static fw_error *error;
 static char garbage;
 
-/** A call with one argument NULL, with and without a place for the error. */
+/** Makes a call with one argument NULL, with and without a pointer for the error. */
 #define REFUSES(argument, function, ...)                               \
     do {                                                               \
         error = (fw_error *)(void *)&garbage;                          \
@@ -14,7 +14,7 @@ static char garbage;
         CHECK_INT(function(__VA_ARGS__, NULL), FW_E_INVALID);          \
     } while (0)
 
-/** The same for a call that has an output, which is to be set to NULL. */
+/** The same for a call with an output, which must be set to NULL. */
 #define CLEARS(argument, output, function, ...)            \
     do {                                                   \
         output = (void *)&garbage;                         \
@@ -109,7 +109,7 @@ int main(void)
     CLEARS("format", no_text, fw_result_view, result, NULL);
     REFUSES("text", fw_result_view, result, "html", NULL);
 
-    /* An error about an argument is about no document. */
+    /* An error about an argument has no position in a document. */
     CHECK_INT(fw_step_create(NULL, 0, &no_step, &error), FW_E_INVALID);
     CHECK(fw_error_path(error) == NULL);
     CHECK_INT(fw_error_line(error), 0);

@@ -1,4 +1,4 @@
-/* Where NULL means "none", it is taken. */
+/* Optional arguments may be NULL. */
 #include "events.h"
 
 int main(void)
@@ -17,7 +17,7 @@ int main(void)
     CHECK_OK(fw_spec_notebook(NULL, NULL, NULL, 0, &json, &error), &error);
     fw_string_free(json);
 
-    /* The length of no text is not looked at. */
+    /* The length that goes with a NULL text is ignored. */
     const size_t lengths[] = {0, 5, FW_ZERO_TERMINATED};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         fw_context *context = NULL;
@@ -33,8 +33,8 @@ int main(void)
     CHECK(fw_result_output(result, FW_STDOUT, 0, NULL) != NULL);
     fw_result_free(result);
 
-    /* A step that is started with no context and no options; what is asked without a place for a
-     * length or an error. */
+    /* A step is started without a context and options, and its values are read without pointers for a length or an
+     * error. */
     fw_exec *exec = START(NULL, "echo $name");
     fw_event *event = NULL;
     do {

@@ -1,5 +1,5 @@
-/* Whatever an output held before: a call that fails sets it to NULL, a call that succeeds
- * sets the error to NULL. */
+/* A call that fails sets its outputs to NULL, and a call that succeeds sets the error to NULL, whatever they held
+ * before. */
 #include "events.h"
 
 static char garbage;
@@ -135,7 +135,7 @@ int main(void)
     SUCCEEDS(text, fw_string_free, fw_event_to_json, event);
     fw_event_free(event);
     SUCCEEDS(result, fw_result_free, fw_exec_wait, started, -1);
-    event = GARBAGE; /* there is none any more */
+    event = GARBAGE; /* the event is no longer there */
     error = GARBAGE;
     CHECK_OK(fw_exec_next_event(started, -1, &event, &error), &error);
     CHECK(event == NULL);

@@ -1,5 +1,5 @@
-/* 64 threads run steps with one worker at once, while others set values of the context that they
- * share: each result is that of its own step. */
+/* 64 threads run steps with one worker at the same time, while other threads set values of the context that they
+ * share. Each result is that of its own step. */
 #include "processes.h"
 #include "run.h"
 #include "threads.h"
@@ -21,7 +21,7 @@ static void run_steps(int number)
         fw_result *result = run_exec(worker, step, context, check_directory);
         CHECK_EXITED(result, status);
         CHECK_OUTPUT(result, FW_STDOUT, 0, want);
-        /* Somebody's number, whole. */
+        /* The value that one of the threads has set. */
         const char *shared = fw_result_output(result, FW_STDERR, 0, NULL);
         int seen = -1;
         CHECK(shared != NULL && sscanf(shared, "%d\n", &seen) == 1 && seen >= 0 && seen < THREADS);
@@ -42,7 +42,7 @@ int main(void)
     context = check_context("{\"shared\": \"0\"}");
     int before = open_descriptors();
     in_threads(run_steps);
-    /* Two for the supervisor, and one for each monitor that waits. */
+    /* Two for the supervisor, and one for each idle monitor. */
     CHECK(open_descriptors() <= before + 2 + 16);
     CHECK(open_descriptors() > before);
     CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);

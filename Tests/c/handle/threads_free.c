@@ -1,4 +1,4 @@
-/* Handles that share what is behind them may be made and freed by many threads at once. */
+/* Many threads at the same time may create and free handles that share objects. */
 #include "run.h"
 #include "threads.h"
 

@@ -1,9 +1,9 @@
 /*
- * A command has the host's umask, priority, limits, processors, user, groups, rights, name of the
- * machine and working directory as they are when its step starts, also when the host has changed
- * them since its first step; and again when it changes them back.
+ * A command has the host's umask, priority, limits, processors, user, groups, capabilities, host name and working
+ * directory of the moment when its step starts, even if the host has changed them since its first step or changes them
+ * back.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 
@@ -11,7 +11,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-/* The library's file may be out of reach for another user; where steps run is not. */
+/* Another user may have no access to the library's file, but has access to the run directory. */
 #define SEES(command, want) sees((command), (want), __LINE__)
 
 static void sees(const char *command, const char *want, int line)
@@ -89,7 +89,7 @@ static void directory(void)
     free(there);
 }
 
-/** Rights that a host gives up are not got back through the supervisor. */
+/** A host that drops privileges cannot get them back through the supervisor. */
 static void rights(void)
 {
     SEES("grep -c 'NoNewPrivs:.0' /proc/self/status", "1\n");

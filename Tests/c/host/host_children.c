@@ -1,9 +1,8 @@
 /*
- * The host has no child of the library's and gets no SIGCHLD, while steps run, between them, and
- * when they are ended: waitpid(2) says that there is nobody to wait for, in any of its forms.
- * A child of the host's own is seen as ever.
+ * The library gives the host no child and no SIGCHLD: while steps run, between steps, and when steps are ended. All
+ * forms of waitpid(2) report ECHILD. The host's own children are reported as usual.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

@@ -1,9 +1,9 @@
 /*
- * A host that closes all descriptors it finds, as daemons do, and puts other things in their places: what is the host's
- * is neither used nor closed, steps run as before, and one in flight gets a result. When the host dies, no supervisor
- * stays.
+ * A host may close every descriptor that it finds, as daemons do, and reuse the numbers: the library neither uses nor
+ * closes the host's descriptors, later steps run, and a step in flight gets a result. When the host dies, no supervisor
+ * is left.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 
@@ -14,7 +14,7 @@
 
 enum { MOST = 64 };
 
-/** What the numbers are taken by. */
+/** The descriptors that the host opens in place of the closed ones. */
 enum kind { NOTHING, FILES, NULLS, SOCKETS, PIPES, EPOLLS, KINDS };
 
 static int taken[MOST], partners[MOST], count;
@@ -47,7 +47,7 @@ static int make(enum kind kind, int *partner)
     return ends[0];
 }
 
-/** Closes all descriptors from 3 on, and takes their numbers and more. */
+/** Closes all descriptors from 3 on, and opens its own under those numbers and beyond. */
 static void close_all(enum kind kind)
 {
     int open_ones[MOST], found = 0, most = 2;
@@ -65,7 +65,7 @@ static void close_all(enum kind kind)
     }
 }
 
-/** They are what they were: open, and without a trace of anything. */
+/** Checks that the host's own descriptors are open and that nothing was written to them. */
 static void check_taken(enum kind kind)
 {
     for (int at = 0; at < count; at++) {
@@ -172,7 +172,7 @@ static void in_flight(void)
     fw_result_free(result);
 }
 
-/** It waits already when another thread closes all. */
+/** This thread already waits when another thread closes all descriptors. */
 static void *close_when_it_runs(void *unused)
 {
     (void)unused;
@@ -199,7 +199,7 @@ static void while_it_waits(void)
     give_back();
 }
 
-/** Only the pipe of its output. */
+/** The host closes only the pipe of the output. */
 static void output_only(void)
 {
     remove_file("go");
@@ -219,7 +219,7 @@ static void output_only(void)
     fw_result_free(result);
 }
 
-/** The one to wait with, which the host closes and puts its own epoll in its place. */
+/** The descriptor of fw_exec_fd(), which the host closes and replaces by its own epoll. */
 static void exec_fd(void)
 {
     remove_file("go");
@@ -243,7 +243,7 @@ static void exec_fd(void)
     give_back();
 }
 
-/** A function of the host, whose descriptors are closed while it runs: nothing that it gives goes through them. */
+/** A host function whose descriptors are closed while it runs: its output does not reach the host's new descriptors. */
 static void close_in_function(fw_call *call, void *payload)
 {
     (void)payload;
@@ -271,7 +271,7 @@ static void function(void)
     give_back();
 }
 
-/** Nobody stays when it is killed. */
+/** No process is left when the host is killed. */
 static void killed(void)
 {
     for (int i = 0; i < 3; i++) {

@@ -1,10 +1,10 @@
 /*
- * A host forks while its other threads are in the middle of steps, and of all other calls. In the new
- * process each call that can fail says FW_E_FORKED and returns, whatever lock another thread had;
- * what cannot fail does nothing. When the new process ends, the steps of the old one go on.
+ * A host may fork while its other threads are in any call of the library. In the child each call that can fail returns
+ * FW_E_FORKED at once, whatever locks were held, and all other calls do nothing. The steps of the parent continue when
+ * the child exits.
  *
- * not under tsan: its runtime stands still in a process that is forked from several threads
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under tsan: the runtime of tsan hangs in a process that is forked from several threads
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 
@@ -42,7 +42,7 @@ static void *be_busy(void *unused)
     return NULL;
 }
 
-/** A call that waits for a lock would be waited for by the test. */
+/** If a call waited for a lock, the test would hang. */
 static void in_the_new_process(fw_exec *exec, fw_result *old)
 {
     fw_error *error = NULL;

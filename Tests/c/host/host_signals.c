@@ -1,10 +1,9 @@
 /*
- * A host that ignores signals and blocks all of them - from before its first step - has commands
- * that can be ended by TERM, learn of a broken pipe, and pass their default dispositions and
- * an empty mask on; and steps that can be cancelled and time out. A signal to the host's process
- * group is for the host only.
+ * A host that ignores and blocks all signals from its beginning has commands that TERM ends, that get SIGPIPE, and that
+ * pass default dispositions and an empty mask on; its steps can be cancelled and time out. A signal to the host's
+ * process group does not reach commands.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which nothing can be ended
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 
@@ -27,7 +26,7 @@ static void check_steps(void)
     CHECK_ENDED(result, FW_TIMEOUT, "TERM");
     fw_result_free(result);
 
-    /* 141: SIGPIPE. A `yes` that ignored it would complain, and end with 1. */
+    /* 141 is SIGPIPE. If `yes` ignored the signal, it would print an error and exit with status 1. */
     result = RUN("(yes; echo $$? >&2) | head -n 1", "kill -HUP $$$$; sleep 100000");
     CHECK_OUTPUT(result, FW_STDOUT, 0, "y\n");
     CHECK_OUTPUT(result, FW_STDERR, 0, "141\n");
@@ -52,7 +51,7 @@ static void block_all(void)
 static void blocking(void)
 {
     block_all();
-    raise(SIGTERM); /* pending in the host only */
+    raise(SIGTERM); /* the signal is pending in the host only */
     check_steps();
 }
 
@@ -70,7 +69,7 @@ static void both(void)
     check_steps();
 }
 
-/** A host that changes its mind after the first step. */
+/** A host that changes its signal actions after the first step. */
 static void later(void)
 {
     check_steps();
@@ -85,7 +84,7 @@ static void count(int number)
     got++;
 }
 
-/** What a terminal sends to all processes of a job reaches the host alone, which decides. */
+/** A signal that a terminal sends to the process group reaches the host only, which decides about its steps. */
 static void to_the_group(void)
 {
     REQUIRE(setpgid(0, 0) == 0);

@@ -1,9 +1,9 @@
 /*
- * A host that orphans come to - the first process of a container, or a subreaper - gets none of a
- * command's: they come to the command's monitor, are ended and named as anywhere, and those that
- * are to be left are not the host's to wait for. Statuses are true.
+ * A host that is process 1 of a container or a subreaper gets no orphan of a command: the command's monitor gets them,
+ * ends them and reports them. Processes that are to be left running are not the host's to reap, either. Statuses are
+ * true.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

@@ -1,8 +1,8 @@
 /*
- * A step goes on when the thread that started it ends, also if that was the first of the host, with
- * which the library's helper processes were started.
+ * A step continues when the thread that started it exits, even if it is the thread that started the library's helper
+ * processes.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 
@@ -19,7 +19,7 @@ static void *start(void *unused)
                  "echo $$$$ >> pids; until test -e go2; do sleep 0.01; done; echo two; exit 7");
 }
 
-/** Joined, and gone from the kernel, which may come later. */
+/** Waits until the kernel has removed the joined thread as well. */
 static fw_exec *start_in_a_thread(void)
 {
     pthread_t thread;
@@ -45,7 +45,7 @@ int main(void)
         wait_for_pids("pids", pids, 1);
         CHECK(lives(pids[0]));
         write_file("go", "");
-        /* Now it goes on for this thread. */
+        /* The step continues now that another thread waits for it. */
         fw_result *result = NULL;
         while (read_pids("pids", pids, 2) < 2)
             CHECK_INT(fw_exec_wait(exec, 0.01, &result, NULL), FW_OK);

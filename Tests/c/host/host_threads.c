@@ -1,9 +1,8 @@
 /*
- * Where the threads of a host differ in priority and processors, each gets commands of its own kind,
- * however many there are, and all at once; and a step that was started for one kind goes on while
- * many others are.
+ * If the threads of a host differ in priority and processors, the commands of each thread inherit those of the thread,
+ * with any number of threads at the same time, and steps of one thread continue while those of others start.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 #include "threads.h"
@@ -37,7 +36,7 @@ static void check_own(int number)
     fw_step_free(step);
 }
 
-/** Odd threads have one processor, even ones all. */
+/** Odd threads may use one processor only, and even ones all. */
 static void run_own(int number)
 {
     int nice = host_nice + kind_of(number);

@@ -1,12 +1,11 @@
 /*
- * Loading the library and running steps, good ones and bad ones, leaves the host's process as it was:
- * signals, mask, directory, environment, umask, threads, descriptors; also in a host that has
- * its own handlers and mask, and where the Swift runtime would find its crash reporter. Of
- * descriptors there are only those more that are documented, all close-on-exec, and no
- * number of steps makes them grow.
+ * Loading the library and running steps, successful or not, leaves the host's process unchanged: signals, mask,
+ * directory, environment, umask, threads, descriptors. This also holds for a host with its own handlers and mask, and
+ * where the Swift runtime would find its crash reporter. The only new descriptors are the documented ones; they are
+ * close-on-exec, and their number does not grow with the number of steps.
  *
- * not under asan tsan ubsan: a sanitized library has the toolchain's own Swift runtime, which does
- * not under valgrind: started again by itself it would be without valgrind, or not start
+ * not under asan tsan ubsan: the Swift runtime of a sanitized library may install its crash reporter
+ * not under valgrind: the program starts itself again, which valgrind does not follow
  */
 #include "host.h"
 #include "host_library.h"
@@ -20,8 +19,8 @@ static void handler(int signal)
     (void)signal;
 }
 
-/** Removes the lines of descriptors that are not in `before`, and checks that they are
- *  close-on-exec; gives their number. */
+/** Removes the lines of new descriptors, which `before` does not have, and checks that these are close-on-exec; returns
+ *  their number. */
 static int take_out_new(char *state, const char *before)
 {
     int count = 0;
@@ -43,7 +42,7 @@ static int take_out_new(char *state, const char *before)
     return count;
 }
 
-/** The state is what it was, but for some descriptors; gives their number. */
+/** Checks that the state is unchanged except for new descriptors, and returns their number. */
 static int compare(const char *before)
 {
     char *after = host_state();
@@ -89,12 +88,10 @@ static void run_at_once(void)
     fw_exec *steps[AT_ONCE];
     for (int i = 0; i < AT_ONCE; i++)
         steps[i] = library_start(&library, "until test -e go; do sleep 0.05; done; exit 4", check_dir());
-    char *go = check_path("go");
-    close(creat(go, 0600));
+    write_file("go", "");
     for (int i = 0; i < AT_ONCE; i++)
         end_step(steps[i], FW_EXITED, 4);
-    unlink(go);
-    free(go);
+    remove_file("go");
 }
 
 static int host(bool has_own_signals)
@@ -130,34 +127,17 @@ static int host(bool has_own_signals)
     return check_done();
 }
 
-/** This program again, because the runtime looks at the environment once. */
-static void host_with(const char *name, const char *value, const char *how)
-{
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        if (name != NULL)
-            setenv(name, value, 1);
-        execl("/proc/self/exe", "host_unchanged", how, (char *)NULL);
-        _exit(127);
-    }
-    int status = -1;
-    REQUIRE(pid > 0 && waitpid(pid, &status, 0) == pid);
-    if (!CHECK_INT(status, 0))
-        fprintf(stderr, "    with %s=%s, %s\n", name ? name : "", value ? value : "", how);
-}
-
 int main(int count, char **arguments)
 {
     REQUIRE(getenv("CHECK_LIBRARY") != NULL);
     if (count > 1)
         return host(strcmp(arguments[1], "own signals") == 0);
-    host_with(NULL, NULL, "plain");
-    host_with(NULL, NULL, "own signals");
+    run_again_with(NULL, NULL, "plain");
+    run_again_with(NULL, NULL, "own signals");
     const char *toolchain = getenv("CHECK_SWIFT_ROOT");
     if (toolchain != NULL) {
-        host_with("SWIFT_ROOT", toolchain, "plain");
-        host_with("SWIFT_ROOT", toolchain, "own signals");
+        run_again_with("SWIFT_ROOT", toolchain, "plain");
+        run_again_with("SWIFT_ROOT", toolchain, "own signals");
     }
     return check_done();
 }

@@ -1,9 +1,8 @@
 /*
- * dlclose(3) leaves the library where it is: a step that runs goes on, and its handles can be used, also
- * when the library is loaded again. A host that ends then, by itself or by its main thread
- * returning, ends with its own status, and its steps with it.
+ * dlclose(3) does not unload the library: running steps continue, and handles stay valid, also after the library is
+ * loaded again. A host that exits then has its own exit status, and its steps end with it.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 #include "host_library.h"
@@ -49,7 +48,7 @@ static void free_at_exit(void)
 
 static void registers_first(void)
 {
-    atexit(free_at_exit); /* runs after what the library may have registered */
+    atexit(free_at_exit); /* runs after any handler that the library may have registered */
     closes_and_ends();
 }
 

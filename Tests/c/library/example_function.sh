@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# examples/function.c does what it is for.
-# not under asan tsan ubsan valgrind: it is about the release library
+# examples/function.c compiles, runs and prints what it promises.
+# not under asan tsan ubsan valgrind: this check is about the release library
 set -eu
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 place=$(mktemp -d)

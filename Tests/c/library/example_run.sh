@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # examples/run.c runs the workflow of examples/helloworld.
-# not under asan tsan ubsan valgrind: it is about the release library
+# not under asan tsan ubsan valgrind: this check is about the release library
 set -eu
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 place=$(mktemp -d)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The library exports what the header declares and Tests/exports.txt lists, and nothing
-# else; it has its soname, needs nothing unusual, and looks for libraries nowhere special.
-# not under asan tsan ubsan valgrind: it is about the file of the release library
+# The library exports exactly the functions that the header declares and Tests/exports.txt lists. It has its soname,
+# needs only common libraries, and has no run path.
+# not under asan tsan ubsan valgrind: this check is about the file of the release library
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 library=$1/libflowworker.so.0
@@ -14,7 +14,7 @@ differ() {
 
 export LC_ALL=C
 names=$(cc -E -P "$root/include/flowworker.h" | grep -oE '\bfw_[a-z0-9_]+ *\(' | tr -d ' (' | sort -u)
-# The name of the version that the symbols have is an absolute symbol with some linkers.
+# Some linkers export the version node of the symbols as an absolute symbol.
 exported=$(nm -D --defined-only "$library" | awk '$2 != "A" {sub(/@.*/, "", $NF); print $NF}' | sort)
 [ -n "$names" ] || differ 'the header declares nothing'
 diff <(echo "$names") "$root/Tests/exports.txt" ||

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The header compiles by itself, first, twice, in each language that hosts are written in,
-# without a warning; a host with jansson's header may include the two in either order.
-# not under asan tsan ubsan valgrind: it is about the header
+# The header compiles as the first include, twice, and before or after jansson's header, in each language that hosts are
+# written in, without a warning.
+# not under asan tsan ubsan valgrind: this check is about the header
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 work=$(mktemp -d)
@@ -54,7 +54,7 @@ declarations=$(sed -e 's,//.*,,' "$root/include/flowworker.h" | tr '\n' ' ' | se
     printf '#include <flowworker.h>\nvoid dropped(void);\nvoid dropped(void)\n{\n'
     while read -r declaration; do
         name=$(sed 's/.*fw_status *\(fw_[a-z_]*\)(.*/\1/' <<<"$declaration")
-        # Without what a parameter that is a function has itself.
+        # Removes the parameters of parameters that are functions.
         commas=$(sed -e 's/^[^(]*(//' -e 's/)$//' -e 's/([^()]*)//g' <<<"$declaration" | tr -cd ',')
         printf '    %s(0%s);\n' "$name" "${commas//,/, 0}"
     done <<<"$declarations"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# `make install` gives a header, a library and a pkg-config file with which a program is built and run
-# that knows nothing of the checkout.
-# not under asan tsan ubsan valgrind: it is about the files of the release library
+# `make install` installs a header, a library, a pkg-config file and a CMake package, with which a program outside the
+# checkout is built and run.
+# not under asan tsan ubsan valgrind: this check is about the files of the release library
 set -eu
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 place=$(mktemp -d)

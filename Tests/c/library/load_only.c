@@ -1,16 +1,17 @@
 /*
- * Loading the library and calling nothing leaves the host's process as it was, and the
- * host ends with status 0. So it is too when the environment names a Swift toolchain
- * whose crash reporter the Swift runtime would like to set up signal handlers for.
+ * Loading the library without a call leaves the host's process unchanged, and the host exits with status 0. This also
+ * holds if the environment names a Swift toolchain, whose crash reporter the Swift runtime would install signal
+ * handlers for.
  *
- * not under asan tsan ubsan: a sanitized library has the toolchain's own Swift runtime, which does
- * not under valgrind: started again by itself it would be without valgrind, or not start
+ * not under asan tsan ubsan: the Swift runtime of a sanitized library may install its crash reporter
+ * not under valgrind: the program starts itself again, which valgrind does not follow
  */
 #include "host.h"
 
 #include <dlfcn.h>
 
-/** The program itself, started again for each environment: the runtime looks at it once. */
+/** The program runs this part in a new process for each environment, because the runtime reads the environment only
+ *  once. */
 static int load(bool close_it)
 {
     char *before = host_state();
@@ -31,37 +32,21 @@ static int load(bool close_it)
     return check_done();
 }
 
-static void load_with(const char *name, const char *value, const char *how)
-{
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) {
-        if (name != NULL)
-            setenv(name, value, 1);
-        execl("/proc/self/exe", "load_only", how, (char *)NULL);
-        _exit(127);
-    }
-    int status = -1;
-    REQUIRE(pid > 0 && waitpid(pid, &status, 0) == pid);
-    if (!CHECK_INT(status, 0))
-        fprintf(stderr, "    with %s=%s, %s\n", name ? name : "", value ? value : "", how);
-}
-
 int main(int count, char **arguments)
 {
     if (count > 1)
         return load(strcmp(arguments[1], "close") == 0);
     REQUIRE(getenv("CHECK_LIBRARY") != NULL);
     CHECK_INT(load(false), 0);
-    load_with(NULL, NULL, "keep");
-    load_with(NULL, NULL, "close");
-    load_with("SWIFT_BACKTRACE", "enable=yes", "keep");
-    load_with("SWIFT_BACKTRACE", "enable=no", "keep");
+    run_again_with(NULL, NULL, "keep");
+    run_again_with(NULL, NULL, "close");
+    run_again_with("SWIFT_BACKTRACE", "enable=yes", "keep");
+    run_again_with("SWIFT_BACKTRACE", "enable=no", "keep");
     const char *toolchain = getenv("CHECK_SWIFT_ROOT");
     if (toolchain != NULL) {
-        load_with("SWIFT_ROOT", toolchain, "keep");
+        run_again_with("SWIFT_ROOT", toolchain, "keep");
         setenv("SWIFT_ROOT", toolchain, 1);
-        load_with("SWIFT_BACKTRACE", "enable=yes", "keep");
+        run_again_with("SWIFT_BACKTRACE", "enable=yes", "keep");
     }
     return check_done();
 }

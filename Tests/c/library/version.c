@@ -1,4 +1,4 @@
-/* The library says which one it is, and it is the one of the header. */
+/* The library reports the version that the header has. */
 #include "check.h"
 
 int main(void)

@@ -1,5 +1,5 @@
-/* A limit above the hard limit of the host, which only a privileged host could set, is a command that
- * could not be started, with a message that says so. One that is exactly the hard limit is set. */
+/* A limit above the hard limit of the host, which only a privileged host can set, makes the command fail to start,
+ * with a message that says so. A limit equal to the hard limit is set. */
 #include "run.h"
 
 #include <grp.h>

@@ -1,5 +1,5 @@
-/* A process that has used the processor time of its `cpu_time` gets SIGXCPU, and SIGKILL one second
- * later if that has not ended it. The result names the signal, which nobody but the kernel sent. */
+/* A process that has used its `cpu_time` gets SIGXCPU, and SIGKILL one second later if it still runs. The result
+ * names the signal and says that the library did not send it. */
 #include "run.h"
 
 #include <signal.h>
@@ -21,11 +21,11 @@ static void ended_by(fw_result *result, int signal)
     snprintf(said, sizeof said, "signal %d", signal);
     CHECK_HAS(fw_result_message(result), said);
     json_t *ended_by = run_command_member(result, 1, "ended_by");
-    CHECK(json_is_null(ended_by)); /* not by the library */
+    CHECK(json_is_null(ended_by)); /* the library did not send the signal */
     json_decref(ended_by);
 
-    /* The time that it had is in the result. The kernel counts ticks for the limit, each as a whole, and
-     * tells the exact time: under load that is less than the limit. */
+    /* The result has the processor time. For the limit the kernel counts whole ticks, but it reports the exact time,
+     * which under load is less than the limit. */
     json_t *user = run_command_member(result, 1, "user_time");
     json_t *system = run_command_member(result, 1, "system_time");
     CHECK(json_number_value(user) + json_number_value(system) > 0.1);
@@ -55,7 +55,7 @@ static void cannot_ignore_it(void)
     ended_by(run_for_one_second("trap '' XCPU; " BUSY), SIGKILL);
 }
 
-/** A process that waits has no use of processor time, and no end. */
+/** A process that only waits uses no processor time, so the limit does not end it. */
 static void counts_no_waiting(void)
 {
     json_t *limits = json_pack("{s:{s:{s:i}}}", "options", "limits", "cpu_time", 1);

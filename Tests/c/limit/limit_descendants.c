@@ -1,5 +1,5 @@
-/* Limits hold for every process of a command, also for those in the background and in a session of
- * their own, and each has its own measure. */
+/* Limits apply to every process of a command, including background processes and other sessions, and to each process
+ * separately. */
 #include "run.h"
 
 #include <signal.h>
@@ -18,7 +18,7 @@ int main(void)
         CHECK_OUTPUT(result, FW_STDOUT, i, "50\n");
     fw_result_free(result);
 
-    /* What happens to a grandchild is what the shell says of it; the step goes on. */
+    /* The shell reports the end of a grandchild, and the step continues. */
     result = RUN_WITH(limits("file_size", 100), "setsid -w head -c 1000 /dev/zero > file & wait $$!; echo $$?",
                       "head -c 1000 /dev/zero > file & wait $$!; echo $$?; wc -c < file");
     char said[64];

@@ -1,5 +1,5 @@
-/* A file that a command writes is never longer than its `file_size`: SIGXFSZ then. Output through
- * the pipes is no file, and neither is the file into which the library itself puts it. */
+/* A file that a command writes never exceeds `file_size`: the command gets SIGXFSZ. The limit applies neither to
+ * output through the pipes nor to the library's spill files. */
 #include "run.h"
 
 #include <signal.h>

@@ -1,10 +1,10 @@
-/* A host that may write no files at all (RLIMIT_FSIZE of 0) is not ended by SIGXFSZ because of what the
- * library does to start a command, be the command small or larger than an argument may be. */
+/* A host that may not write files at all (RLIMIT_FSIZE is 0) is not ended by SIGXFSZ when the library starts a
+ * command, whether the command fits into an argument or not. */
 #include "run.h"
 
 #include <sys/resource.h>
 
-/** A command with a comment of so many bytes. */
+/** Returns a command with a comment of that many bytes. */
 static void runs(size_t size, bool may_fail)
 {
     char *command = malloc(size + 100);

@@ -1,10 +1,9 @@
 /*
- * Where no further process can be made - the limit of the user's processes, or of the control group - a command that
- * has not begun could not be started, whichever process it was whose start failed: that is not one that was killed. The
- * message has the call, the limit and its value; `retries` on "spawn_failed" hold; and when there is room again, steps
- * run.
+ * If no further process can be created, because of the user's limit or of the control group, the command has the
+ * outcome `spawn_failed`, whichever of the processes failed to start; it is never reported as killed. The message has
+ * the system call, the limit and its value, `retries` on "spawn_failed" apply, and steps run again when there is room.
  *
- * not under valgrind tsan: it cannot start the supervisor; the filter is not its own threads'
+ * not under valgrind tsan: valgrind cannot start the supervisor, and the filter does not reach threads of tsan
  */
 #include "descendants.h"
 #include "refuse.h"
@@ -42,7 +41,7 @@ static json_t *retries(void)
     return json_pack("{s:{s:{s:i, s:[s], s:f}}}", "options", "retries", "max", 3, "on", "spawn_failed", "delay", 0.01);
 }
 
-/** The supervisor makes no monitor, or a monitor no command. */
+/** The supervisor cannot start a monitor, or a monitor cannot start a command. */
 static void refused_clones(void)
 {
     refuse_some(SYS_clone, some_clones);
@@ -63,7 +62,7 @@ static void refused_clones(void)
         result = RUN("exit 3");
         CHECK_EXITED(result, 3);
         fw_result_free(result);
-        /* The next round needs another monitor: those that wait are let go. */
+        /* The next round needs a new monitor, so the idle ones are killed. */
         long pids[64];
         int count = find_watchers(getpid(), "fw-monitor", pids, 64);
         for (int i = 0; i < count && i < 64; i++)
@@ -76,7 +75,7 @@ enum { STEPS = 60, LIMIT = 40 };
 
 static char place[] = "/tmp/flowworker-limit-XXXXXX";
 
-/** With a limit of the kernel's own, of a user who may not enter check_dir(). */
+/** Uses the kernel's limit of processes for a user who may not enter check_dir(). */
 static void many(void)
 {
     uid_t user = 200000 + (uid_t)getpid();
@@ -105,7 +104,7 @@ static void many(void)
     char path[100];
     struct stat status;
     snprintf(path, sizeof path, "%s/ran", place);
-    /* None may have, where monitors have taken all the room. */
+    /* Perhaps no command has run, if monitors have used up the limit. */
     CHECK_INT(stat(path, &status) == 0 ? status.st_size : 0, ran);
     fw_step_free(step);
     REQUIRE(setrlimit(RLIMIT_NPROC, &(struct rlimit){1000, 1000}) == 0);

@@ -1,9 +1,9 @@
-/* The limits of a worker hold for its commands only: not for the host, nor for a command of another
- * worker, be it at the same time or afterwards. */
+/* The limits of a worker apply to its own commands only: neither to the host nor to commands of another worker, at
+ * the same time or later. */
 #include "processes.h"
 #include "run.h"
 
-/** The kernel's table of the limits of this process. */
+/** Returns the kernel's table of the limits of this process. */
 static char *own_limits(void)
 {
     char *text = read_file("/proc/self/limits");
@@ -17,7 +17,7 @@ static json_t *tight(void)
                      (json_int_t)1 << 40, "open_files", 30, "file_size", 1 << 20, "processes", 3000);
 }
 
-/** Soft and hard, for a row of the table. */
+/** Returns the soft and the hard limit of a row of the table. */
 static void has_row(const char *table, const char *name, const char *soft, const char *hard)
 {
     char got_soft[64] = "", got_hard[64] = "";
@@ -61,7 +61,7 @@ int main(void)
     fw_result_free(result);
     fw_exec_free(running);
 
-    /* In turns, where one process of the library's may serve both. */
+    /* The workers take turns, so one monitor may serve both. */
     for (int i = 0; i < 5; i++) {
         result = run_exec(limited, step, NULL, check_dir());
         CHECK_EXITED(result, 0);

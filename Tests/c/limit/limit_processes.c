@@ -1,5 +1,5 @@
-/* With `processes` a command of an ordinary user cannot fork beyond it, and what it had started by
- * then is ended as ever. For root the kernel does not look at it. */
+/* With `processes`, a command of an ordinary user cannot fork beyond the limit, and the processes that it has started
+ * are ended as usual. The kernel does not apply this limit to root. */
 #include "processes.h"
 #include "run.h"
 
@@ -14,7 +14,7 @@ static fw_result *run_with(int processes, const char *command)
 
 static void holds(void)
 {
-    /* The first process itself is never too many; a second one is. */
+    /* The first process may always run, but a second one exceeds the limit. */
     fw_result *result = run_with(1, "echo alone");
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "alone\n");
@@ -58,7 +58,7 @@ int main(void)
         return check_done();
     }
     not_for_root();
-    /* A user whom nobody else is, so that all that counts is what this program starts. */
+    /* No other process has this user, so the limit counts only processes of this program. */
     uid_t user = 100000 + (uid_t)getpid();
     REQUIRE(setgroups(0, NULL) == 0 && setresgid(user, user, user) == 0 && setresuid(user, user, user) == 0);
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);

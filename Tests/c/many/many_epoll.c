@@ -1,11 +1,8 @@
-/* One thread has 2,000 steps in flight through epoll: four descriptors for each and no thread, each
- * result is that of its own step, and all descriptors are given back. */
+/* One thread runs 2,000 steps at the same time with epoll. They need four descriptors each and no thread, each result
+ * is that of its own step, and all descriptors are closed at the end. */
 #include "events.h"
 
 #include <sys/epoll.h>
-#include <sys/resource.h>
-
-enum { KEPT = 2 + 16 }; /* descriptors that the library keeps, for the supervisor and the idle monitors */
 
 static struct one {
     fw_exec *exec;
@@ -15,16 +12,7 @@ static struct one {
 static int count;
 static int started, ended;
 
-static int threads(void)
-{
-    char *text = read_file("/proc/self/status");
-    const char *line = text ? strstr(text, "\nThreads:") : NULL;
-    int number = line ? atoi(line + 9) : -1;
-    free(text);
-    return number;
-}
-
-/** One at a time, so that the descriptors of many steps are readable at once. */
+/** Takes one event at a time, so that the descriptors of many steps are readable at the same time. */
 static void take_event(struct one *one)
 {
     fw_event *event = event_next(one->exec, 0);
@@ -40,7 +28,7 @@ static void take_event(struct one *one)
     fw_event_free(event);
 }
 
-/** Goes on until so many have got so far. */
+/** Runs the loop until the counter has this value. */
 static void loop(int epoll, const int *counter, int want)
 {
     struct epoll_event ready[64];
@@ -86,35 +74,25 @@ static void is_right(int number)
 
 int main(void)
 {
-    count = check_times(2000, 50);
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    rlim_t needed = (rlim_t)count * 4 + 200;
-    if (limit.rlim_max < needed) {
-        count = ((int)limit.rlim_max - 200) / 4;
-        fprintf(stderr, "only %d at once, because of the hard limit of descriptors\n", count);
-        needed = limit.rlim_max;
-    }
-    if (limit.rlim_cur < needed)
-        REQUIRE(setrlimit(RLIMIT_NOFILE, &(struct rlimit){needed, limit.rlim_max}) == 0);
+    count = steps_within_limit(check_times(2000, 50), 4);
     all = calloc((size_t)count, sizeof *all);
     int gate = gate_make("gate"), epoll = epoll_create1(EPOLL_CLOEXEC), at_first = open_descriptors();
-    REQUIRE(all != NULL && epoll >= 0 && count > 0);
+    REQUIRE(all != NULL && epoll >= 0);
 
     fw_worker *worker = run_worker(NULL);
     for (int i = 0; i < count; i++)
         start_one(worker, epoll, i);
     loop(epoll, &started, count);
     CHECK_INT(ended, 0);
-    CHECK(open_descriptors() <= at_first + 4 * count + KEPT);
-    CHECK_INT(threads(), 1);
+    CHECK(open_descriptors() <= at_first + 4 * count + KEPT_DESCRIPTORS);
+    CHECK_INT(own_threads(), 1);
     for (int i = 0; i < count; i++)
         gate_pass(gate);
     loop(epoll, &ended, count);
-    CHECK_INT(threads(), 1);
+    CHECK_INT(own_threads(), 1);
     for (int i = 0; i < count; i++)
         is_right(i);
-    CHECK(open_descriptors() <= at_first + KEPT);
+    CHECK(open_descriptors() <= at_first + KEPT_DESCRIPTORS);
     fw_worker_free(worker);
     close(epoll);
     close(gate);

@@ -1,5 +1,5 @@
-/* 10,000 steps one after the other leave nothing: no descriptor and no memory in the host, no
- * descriptor and no memory in the process that watches the commands, and no process. */
+/* 10,000 steps one after the other leave no descriptor, no memory and no process behind, neither in the host nor in
+ * the process that watches the commands. */
 #include "processes.h"
 #include "run.h"
 
@@ -17,7 +17,7 @@ static long own_kib(void)
     return kib;
 }
 
-/** What there is after a step; the command looks at its parent, which watches it. */
+/** Returns the state after a step, whose command looks at its parent, the monitor. */
 static struct state look(const fw_worker *worker)
 {
     const char *const commands[] = {"set -- /proc/$$PPID/fd/*; echo $$PPID $$#"
@@ -58,9 +58,9 @@ int main(void)
     run(worker, step, times - times / 10);
     struct state after = look(worker);
     CHECK_INT(after.own_descriptors, before.own_descriptors);
-    /* It may not have given back those of the command yet when the command looks. */
+    /* The monitor may not have closed descriptors of the command when the command looks. */
     CHECK(after.monitor_descriptors <= before.monitor_descriptors + 3);
-    CHECK_INT(after.monitor, before.monitor); /* the same one all the time */
+    CHECK_INT(after.monitor, before.monitor); /* the same monitor all the time */
     CHECK(after.monitor_kib <= before.monitor_kib + 64);
     if (check_times(1, 0) == 1 && !CHECK(after.own_kib <= before.own_kib + 1024))
         fprintf(stderr, "    %ld KiB more\n", after.own_kib - before.own_kib);

@@ -1,6 +1,5 @@
-/* 300 steps at once in one loop, of which some end by themselves, some run out of time, some are
- * cancelled, some are tried again and some cannot be started: each has its own outcome, and none of
- * their processes is left. */
+/* 300 steps run at the same time in one loop. Some end by themselves, some time out, some are cancelled, some are
+ * retried, and some cannot be started. Each has its own outcome, and no process is left. */
 #include "events.h"
 
 #include <sys/epoll.h>
@@ -11,7 +10,7 @@ enum kind { ENDS, TIMES_OUT, CANCELLED, TRIED_AGAIN, NOT_STARTED };
 static struct one {
     fw_exec *exec;
     enum kind kind;
-    long pid; /* of the last command */
+    long pid; /* status of the last command */
     int attempts;
     bool has_ended;
 } all[COUNT];
@@ -70,7 +69,7 @@ static void is_right(int number)
         good &= CHECK_INT(fw_result_output_count(result, FW_STDOUT), 0);
         good &= CHECK_INT(one->pid, 0);
     } else {
-        /* One that ran out of time may have done so before it could say something. */
+        /* A step may have timed out before its command wrote something. */
         if (one->kind != TIMES_OUT || fw_result_output_count(result, FW_STDOUT) > 0)
             good &= CHECK_OUTPUT(result, FW_STDOUT, 0, want);
         good &= CHECK(!process_runs(one->pid));

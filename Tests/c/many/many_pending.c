@@ -1,13 +1,12 @@
-/* The descriptors of 1,500 steps in one epoll are all readable when each step has an event that nobody
- * has taken yet, and none is when all events are taken: no step is forgotten among many. */
+/* The descriptors of 1,500 steps in one epoll are all readable while each step has an event that nobody has taken,
+ * and none is readable when all events are taken. */
 #include "events.h"
 
 #include <sys/epoll.h>
-#include <sys/resource.h>
 
 static int count;
 
-/** How many of them epoll says are readable now. */
+/** Returns how many descriptors are readable now, according to epoll. */
 static int readable(int epoll)
 {
     struct epoll_event *ready = calloc((size_t)count, sizeof *ready);
@@ -19,20 +18,10 @@ static int readable(int epoll)
 
 int main(void)
 {
-    count = check_times(1500, 50);
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    rlim_t needed = (rlim_t)count * 4 + 200;
-    if (limit.rlim_max < needed) {
-        count = ((int)limit.rlim_max - 200) / 4;
-        fprintf(stderr, "only %d at once, because of the hard limit of descriptors\n", count);
-        needed = limit.rlim_max;
-    }
-    if (limit.rlim_cur < needed)
-        REQUIRE(setrlimit(RLIMIT_NOFILE, &(struct rlimit){needed, limit.rlim_max}) == 0);
+    count = steps_within_limit(check_times(1500, 50), 4);
     int gate = gate_make("gate"), epoll = epoll_create1(EPOLL_CLOEXEC);
     fw_exec **all = calloc((size_t)count, sizeof *all);
-    REQUIRE(all != NULL && epoll >= 0 && count > 0);
+    REQUIRE(all != NULL && epoll >= 0);
 
     fw_worker *worker = run_worker(NULL);
     fw_step *step = run_step("s", (const char *const[]){"read line < gate", NULL});

@@ -1,22 +1,12 @@
-/* 256 threads are in fw_worker_exec() at once: three descriptors for each, no thread but theirs, each
- * result is that of its own step; and the same again, after which no more is left than the first time. */
+/* 256 threads are in fw_worker_exec() at the same time. This needs three descriptors for each and no other thread,
+ * and each result is that of its own step. A second run needs no more descriptors than the first. */
 #include "events.h"
 
 #include <pthread.h>
-#include <sys/resource.h>
 
-enum { COUNT = 256, KEPT = 2 + 16 };
+enum { COUNT = 256 };
 
 static fw_worker *worker;
-
-static int threads(void)
-{
-    char *text = read_file("/proc/self/status");
-    const char *line = text ? strstr(text, "\nThreads:") : NULL;
-    int number = line ? atoi(line + 9) : -1;
-    free(text);
-    return number;
-}
 
 static void *run_one(void *argument)
 {
@@ -45,10 +35,10 @@ static void all_at_once(int gate, int at_first)
 {
     int count = check_times(COUNT, 24);
     pthread_t list[COUNT];
-    /* A sanitizer starts a thread of its own with the first one. */
+    /* A sanitizer starts a thread of its own together with the first thread. */
     REQUIRE(pthread_create(&list[0], NULL, nothing, NULL) == 0);
     pthread_join(list[0], NULL);
-    int before = threads();
+    int before = own_threads();
     int numbers[COUNT];
     for (int i = 0; i < count; i++) {
         numbers[i] = i;
@@ -58,23 +48,20 @@ static void all_at_once(int gate, int at_first)
     struct stat info;
     while (stat(path, &info) != 0 || info.st_size < count)
         a_moment();
-    CHECK(open_descriptors() <= at_first + 3 * count + KEPT);
-    CHECK_INT(threads(), before + count);
+    CHECK(open_descriptors() <= at_first + 3 * count + KEPT_DESCRIPTORS);
+    CHECK_INT(own_threads(), before + count);
     for (int i = 0; i < count; i++)
         gate_pass(gate);
     for (int i = 0; i < count; i++)
         pthread_join(list[i], NULL);
-    CHECK(open_descriptors() <= at_first + KEPT);
+    CHECK(open_descriptors() <= at_first + KEPT_DESCRIPTORS);
     CHECK_INT(unlink(path), 0);
     free(path);
 }
 
 int main(void)
 {
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < 3 * COUNT + 200)
-        REQUIRE(setrlimit(RLIMIT_NOFILE, &(struct rlimit){3 * COUNT + 200, limit.rlim_max}) == 0);
+    REQUIRE(steps_within_limit(COUNT, 3) == COUNT);
     int gate = gate_make("gate"), at_first = open_descriptors();
     worker = run_worker(NULL);
     all_at_once(gate, at_first);

@@ -1,12 +1,8 @@
-/* 2,000 steps in flight without a loop: three descriptors for each, and fw_exec_wait() of one after
- * the other brings each to its end, through all of its commands. */
+/* 2,000 steps run at the same time without an event loop. They need three descriptors each, and fw_exec_wait() for
+ * one step after the other brings each to its end, through all of its commands. */
 #include "events.h"
 
-#include <sys/resource.h>
-
-enum { KEPT = 2 + 16 }; /* descriptors that the library keeps, for the supervisor and the idle monitors */
-
-/** Waits until so many commands have come to the gate. */
+/** Waits until that many commands have arrived at the gate. */
 static void wait_for_arrivals(int count)
 {
     char *path = check_path("arrived");
@@ -46,34 +42,24 @@ static void is_right(fw_exec *exec, int number)
 
 int main(void)
 {
-    int count = check_times(2000, 50);
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    rlim_t needed = (rlim_t)count * 3 + 200;
-    if (limit.rlim_max < needed) {
-        count = ((int)limit.rlim_max - 200) / 3;
-        fprintf(stderr, "only %d at once, because of the hard limit of descriptors\n", count);
-        needed = limit.rlim_max;
-    }
-    if (limit.rlim_cur < needed)
-        REQUIRE(setrlimit(RLIMIT_NOFILE, &(struct rlimit){needed, limit.rlim_max}) == 0);
+    int count = steps_within_limit(check_times(2000, 50), 3);
     int gate = gate_make("gate"), at_first = open_descriptors();
     fw_exec **all = calloc((size_t)count, sizeof *all);
-    REQUIRE(all != NULL && count > 0);
+    REQUIRE(all != NULL);
 
     fw_worker *worker = run_worker(NULL);
     for (int i = 0; i < count; i++)
         all[i] = start_one(worker, i);
     wait_for_arrivals(count);
-    CHECK(open_descriptors() <= at_first + 3 * count + KEPT);
+    CHECK(open_descriptors() <= at_first + 3 * count + KEPT_DESCRIPTORS);
     for (int i = 0; i < count; i++)
         CHECK(exec_runs(all[i]));
-    CHECK(open_descriptors() <= at_first + 3 * count + KEPT);
+    CHECK(open_descriptors() <= at_first + 3 * count + KEPT_DESCRIPTORS);
     for (int i = 0; i < count; i++)
         gate_pass(gate);
     for (int i = 0; i < count; i++)
         is_right(all[i], i);
-    CHECK(open_descriptors() <= at_first + KEPT);
+    CHECK(open_descriptors() <= at_first + KEPT_DESCRIPTORS);
     fw_worker_free(worker);
     close(gate);
     free(all);

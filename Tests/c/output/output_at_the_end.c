@@ -1,5 +1,5 @@
-/* What a command has written before it ends is in the result, also when it ends at once after
- * filling its pipes, and also when nobody reads until it is gone: 1,000 times. */
+/* The result has everything that a command wrote, even if the command exits right after filling its pipes, and even
+ * if nobody reads before its exit. The program tries this 1,000 times. */
 #include "events.h"
 
 enum { PIPE = 65536 };
@@ -27,8 +27,8 @@ int main(void)
     for (int i = 0; i < times; i++) {
         fw_exec *exec = start_step(worker, step, NULL);
         if (i % 4 == 0) {
-            /* Its process is gone before the first byte is taken, where its pipes have room for all:
-             * the kernel gives a user with many pipes smaller ones. */
+            /* The process is gone before the first byte is read, if its pipes have room for all output: the kernel
+             * gives smaller pipes to a user who has many. */
             fw_event *event = event_wait_for(exec, FW_EVENT_COMMAND_STARTED);
             long pid = event_pid(event);
             fw_event_free(event);

@@ -1,8 +1,8 @@
 /*
- * Output that does not fit into memory is cut, not dropped: its beginning is there, and fw_result_output_cut() tells a
- * C host how much is missing, when there is no memory for the JSON either. It tells the same of an output_limit.
+ * Output that does not fit into memory is cut after its beginning. fw_result_output_cut() returns how much is missing,
+ * even if there is no memory for the JSON; it does the same for an `output_limit`.
  *
- * not under asan tsan valgrind: they need more address space than that
+ * not under asan tsan valgrind: these tools need more address space than the limit allows
  */
 #include "processes.h"
 #include "run.h"

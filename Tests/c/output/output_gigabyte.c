@@ -1,14 +1,14 @@
-/* 1 GiB on both streams at once costs the host no more memory than what is kept of it, whether
- * it waits for the result, takes the events, or has it all in files. */
+/* 1 GiB on both streams costs the host only the memory of the output that the result keeps, whether the host waits
+ * for the result, takes the events, or spills into files. */
 #include "events.h"
 
 #define MIB (1ll << 20)
 
 enum { KEPT = 1 << 16 }; /* bytes */
 
-static json_int_t size; /* of each stream, in bytes */
+static json_int_t size; /* bytes that the result keeps of each stream */
 
-/** The most memory that this process had resident, in bytes. */
+/** Returns the peak resident memory of this process in bytes. */
 static long long peak(void)
 {
     char *text = read_file("/proc/self/status");

@@ -1,5 +1,5 @@
-/* The output_limit of a run wins over that of the step, which wins over the worker's; it is about what
- * the result keeps, and not about events, which have all output. */
+/* The `output_limit` of a run wins over the step's, which wins over the worker's. It applies to the result and not to
+ * events, which have all output. */
 #include "events.h"
 
 static void keeps(int of_worker, int of_step, const char *options, size_t want)

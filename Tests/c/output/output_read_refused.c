@@ -1,9 +1,8 @@
 /*
- * An error is not an end: a read of a command's output that fails for a moment is done again, and where the system does
- * not tell how much there is (FIONREAD), all of it is read. What can never be read is told, and a step whose output is
- * lost is no success.
+ * A failed read of a command's output is not taken for its end. A read that fails for a moment is repeated, and all
+ * output is read where FIONREAD fails. If output can never be read, the result says so, and the step has not succeeded.
  *
- * not under valgrind tsan: it cannot start the supervisor; the filter is not its own threads'
+ * not under valgrind tsan: valgrind cannot start the supervisor, and the filter does not reach threads of tsan
  */
 #include "descendants.h"
 #include "refuse.h"
@@ -16,7 +15,7 @@ static int refuse_error;
 static atomic_int seen, every, until_never;
 static pid_t host_pid;
 
-/** Of this process, from a pipe. */
+/** Refuses reads of this process from a pipe. */
 static int pipes_calls(pid_t pid, int fd)
 {
     struct stat status;
@@ -70,7 +69,7 @@ static void without_its_size(void)
         refuse_error = errors[at];
         seen = 0;
         check_whole();
-        /* The pipe has not ended when the command has. */
+        /* A background process keeps the pipe open after the end of the command. */
         json_t *leave = json_pack("{s:{s:s}}", "options", "background", "leave");
         fw_result *result = RUN_WITH(leave, "sleep 100000 & echo $$!");
         CHECK_EXITED(result, 0);
@@ -107,13 +106,13 @@ static void never_read(void)
     seen = 0;
     check_lost(RUN("trap '' PIPE; echo one; echo two >&2; exit 0", ": > next"));
     CHECK(!has_file("next"));
-    /* Its own failure stays its own. */
+    /* A command that fails by itself keeps its own outcome. */
     seen = 0;
     fw_result *result = RUN("trap '' PIPE; echo one; exit 7");
     CHECK_EXITED(result, 7);
     CHECK_HAS(fw_result_message(result), "output may be missing");
     fw_result_free(result);
-    /* Also where the size is told by nobody, and with events. */
+    /* The same without FIONREAD, and with events. */
     seen = 0;
     fw_exec *exec = BEGIN("trap '' PIPE; echo one; exit 0");
     fw_event *event = NULL;

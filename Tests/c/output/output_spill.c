@@ -1,5 +1,5 @@
-/* With `spill` a stream that is longer than its `output_limit` is whole in a file of its own, which
- * the result names, and cut in the result as without. A shorter one makes no file. */
+/* With `spill`, a stream that exceeds its `output_limit` is complete in a file of its own, which the result names; in
+ * the result it is cut as usual. A shorter stream has no file. */
 #include "processes.h"
 #include "run.h"
 
@@ -16,7 +16,7 @@ static json_t *spills(int limit)
     return json_pack("{s:{s:s, s:i}}", "options", "spill", place, "output_limit", limit);
 }
 
-/** How many files are there; they are removed. */
+/** Removes the spill files, and returns how many there were. */
 static int files(void)
 {
     DIR *directory = opendir(place);
@@ -39,7 +39,7 @@ static const char *member_name(fw_stream stream, const char *what)
     return name;
 }
 
-/** The stream is in no file. */
+/** Checks that the stream has no spill file. */
 static void has_none(const fw_result *result, size_t command, fw_stream stream)
 {
     json_t *file = run_command_member(result, command, member_name(stream, "file"));
@@ -47,8 +47,8 @@ static void has_none(const fw_result *result, size_t command, fw_stream stream)
     json_decref(file);
 }
 
-/** The stream is in a file that has exactly these bytes, and belongs to the host alone. */
-static void has_file(const fw_result *result, size_t command, fw_stream stream, const char *want, size_t length)
+/** Checks that the stream is in a file with exactly these bytes, which only the host's user can read. */
+static void is_spilled(const fw_result *result, size_t command, fw_stream stream, const char *want, size_t length)
 {
     json_t *file = run_command_member(result, command, member_name(stream, "file"));
     const char *path = json_string_value(file);
@@ -96,16 +96,16 @@ static void whole_files(void)
             CHECK_OUTPUT(result, FW_STDOUT, out - 1, want);
             continue;
         }
-        has_file(result, i, FW_STDOUT, want, length);
+        is_spilled(result, i, FW_STDOUT, want, length);
         CHECK(got_length == LIMIT && memcmp(got, want, LIMIT / 2) == 0 &&
               memcmp(got + LIMIT / 2, want + length - LIMIT / 2, LIMIT / 2) == 0);
     }
     has_none(result, 0, FW_STDERR);
     has_none(result, 1, FW_STDERR);
-    has_file(result, 2, FW_STDERR, fw_result_output(whole, FW_STDERR, 0, NULL), 1288895);
+    is_spilled(result, 2, FW_STDERR, fw_result_output(whole, FW_STDERR, 0, NULL), 1288895);
     const char *errors = fw_result_output(whole, FW_STDERR, 1, &length);
-    has_file(result, 3, FW_STDERR, errors, length);
-    /* Four streams were long, and there is nothing else. */
+    is_spilled(result, 3, FW_STDERR, errors, length);
+    /* Four streams exceeded the limit, and there is no other file. */
     CHECK_INT(files(), 4);
     fw_result_free(result);
     fw_result_free(whole);
@@ -125,12 +125,12 @@ static void only_when_longer(void)
     result = RUN_WITH(spills(LIMIT), LETTERS("1001"));
     char want[LIMIT + 1];
     memset(want, 'a', sizeof want);
-    has_file(result, 0, FW_STDOUT, want, sizeof want);
+    is_spilled(result, 0, FW_STDOUT, want, sizeof want);
     CHECK_INT(files(), 1);
     fw_result_free(result);
 }
 
-/** The umask of the host neither opens a file to others nor closes it to the host. */
+/** The host's umask changes the permissions of spill files neither for others nor for the host. */
 static void of_the_host(mode_t mask)
 {
     char want[3 * LIMIT];
@@ -138,7 +138,7 @@ static void of_the_host(mode_t mask)
     mode_t before = umask(mask);
     fw_result *result = RUN_WITH(spills(LIMIT), LETTERS("3000"));
     umask(before);
-    has_file(result, 0, FW_STDOUT, want, sizeof want);
+    is_spilled(result, 0, FW_STDOUT, want, sizeof want);
     CHECK_INT(files(), 1);
     fw_result_free(result);
 }

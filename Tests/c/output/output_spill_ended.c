@@ -1,5 +1,5 @@
-/* The file of a command that was ended by a timeout, a cancel or a signal has all that it had written
- * by then. */
+/* The spill file of a command that was ended by a timeout, a cancel or a signal has everything that the command wrote
+ * before. */
 #include "events.h"
 
 static char *place;
@@ -12,7 +12,7 @@ static json_t *spills(double timeout)
     return json_pack("{s:o}", "options", options);
 }
 
-static const char *sequence; /* what seq 20000 writes */
+static const char *sequence; /* the output of seq 20000 */
 static size_t sequence_length;
 
 /** The file has the first `length` bytes of the sequence. */
@@ -50,7 +50,7 @@ static void signaled(void)
     has(RUN_WITH(spills(0), "seq 20000; kill -9 $$$$"), FW_SIGNALED, sequence_length);
 }
 
-/** However far it has come by then. */
+/** The file ends wherever the command was ended. */
 static void timed_out(void)
 {
     fw_result *result = RUN_WITH(spills(0.5), "seq 20000; exec sleep 600");

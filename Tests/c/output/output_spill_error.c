@@ -1,5 +1,5 @@
-/* Where no file can be made, or the disk is full, the result says why, and all else is as it would
- * be: the step runs to its end, and its output is read, kept and counted. */
+/* If a spill file cannot be created, or the disk is full, the result gives the reason. The step itself runs to its
+ * end, and its output is read, kept and counted as usual. */
 #include "processes.h"
 #include "run.h"
 
@@ -45,7 +45,7 @@ static void no_file(const char *place, const char *rundir, const char *reason)
     free(error);
 }
 
-/** What root may write to, another user may not. */
+/** Another user may not write to a directory of root. */
 static void without_permission(void)
 {
     uid_t root = geteuid(), user = 100000 + (uid_t)getpid();
@@ -56,7 +56,7 @@ static void without_permission(void)
         REQUIRE(seteuid(0) == 0 && setegid(0) == 0);
 }
 
-/** A disk of 1 MiB in a mount namespace of this process, where one may be had. */
+/** A file system of 1 MiB in a mount namespace of this process, where the system permits one. */
 static void on_a_full_disk(void)
 {
     char *place = check_path("disk");
@@ -70,7 +70,7 @@ static void on_a_full_disk(void)
     char *error = run_into(place, NULL, 5000000);
     CHECK_HAS(error, strerror(ENOSPC));
     free(error);
-    /* Files that fit are whole afterwards, when there is room again. */
+    /* When there is room again, later files are complete. */
     nftw(place, check_remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
     json_t *members = json_pack("{s:{s:s, s:i}}", "options", "spill", place, "output_limit", 4);
     fw_result *result = RUN_WITH(members, "seq 100");

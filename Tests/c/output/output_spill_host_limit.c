@@ -1,5 +1,5 @@
-/* A host that may write files of a certain size only (RLIMIT_FSIZE) is not ended by SIGXFSZ because the
- * library spills into a file: the file ends there, and the result says so. */
+/* A host with a limit of file sizes (RLIMIT_FSIZE) is not ended by SIGXFSZ when the library spills: the file ends at
+ * the limit, and the result says so. */
 #include "run.h"
 
 #include <signal.h>
@@ -35,7 +35,7 @@ int main(void)
     REQUIRE(setrlimit(RLIMIT_FSIZE, &(struct rlimit){MOST, limit.rlim_max}) == 0);
     spills(true);
     spills(false);
-    /* Nor may the library make the host ignore the signal. */
+    /* The library must not make the host ignore the signal, either. */
     struct sigaction action;
     CHECK(sigaction(SIGXFSZ, NULL, &action) == 0 && action.sa_handler == SIG_DFL);
     return check_done();

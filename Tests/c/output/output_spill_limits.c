@@ -1,5 +1,5 @@
-/* What is kept beside a file: 64 KiB where no `output_limit` says otherwise, and nothing with a limit
- * of 0. The directory of a run wins over that of the worker. */
+/* Beside a spill file the result keeps 64 KiB, or as much as `output_limit` says, which may be 0. The `spill`
+ * directory of a run wins over the worker's. */
 #include "events.h"
 
 #define LETTERS(count) "head -c " count " /dev/zero | tr '\\0' a"
@@ -61,7 +61,7 @@ static void without_a_limit(void)
         CHECK(bytes[0] == 'A' && bytes[1] == 'a' && bytes[65535] == 'z');
     }
     fw_result_free(result);
-    /* And without a directory, all of it. */
+    /* Without a spill directory the result has all output. */
     result = run_with(json_object(), NULL, LETTERS("300000"));
     is_in(result, NULL, 300000);
     CHECK_INT(kept(result), 300000);
@@ -101,7 +101,7 @@ static void of_the_run(void)
     free(options);
 }
 
-/** The events have all of it, whatever becomes of it. */
+/** The events have all output, whatever the result keeps. */
 static void events_are_whole(void)
 {
     json_t *options = json_pack("{s:s, s:i}", "spill", place, "output_limit", 10);

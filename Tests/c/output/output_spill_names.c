@@ -1,5 +1,5 @@
-/* The files of steps that run at once in one directory are each its own: 64 threads, several commands,
- * both streams, and further attempts. */
+/* Spill files of steps that run at the same time in one directory never share a name: with 64 threads, several
+ * commands, both streams and repeated attempts. */
 #include "processes.h"
 #include "run.h"
 #include "threads.h"
@@ -16,7 +16,7 @@ static void holds(const json_t *command, const char *key, const char *want)
     atomic_fetch_add(&named, 1);
 }
 
-/** What the command wrote: 200 times whose it is, which attempt, and which command. */
+/** Checks the output of the command: 200 lines with the thread, the attempt and the command. */
 static void both_files(const json_t *command, int number, int attempt, int place)
 {
     char out[4000] = "", err[4100] = "", word[32];

@@ -1,8 +1,8 @@
 /*
- * A file system may say at any write, or only when a file is closed, that there is no room: the result says so, for
- * each of the two files, also where the step has succeeded.
+ * If a file system reports at a write, or only when the file is closed, that there is no room, the result says so for
+ * each of the two files, even if the step has succeeded.
  *
- * not under valgrind tsan: it cannot start the supervisor; the filter is not its own threads'
+ * not under valgrind tsan: valgrind cannot start the supervisor, and the filter does not reach threads of tsan
  */
 #include "descendants.h"
 #include "refuse.h"
@@ -14,7 +14,7 @@ static atomic_int seen;
 static pid_t host_pid;
 static char place[4200];
 
-/** Of this process, on a file with the spilled output of a stream. */
+/** Refuses writes of this process to the spill file of one stream. */
 static int files_calls(pid_t pid, int fd)
 {
     char link[64], path[4200];

@@ -1,5 +1,5 @@
-/* The JSON of a result is UTF-8 whatever was written: a character that came in two pieces, or across
- * two reads, is whole, and one that was cut or never was one is U+FFFD. The bytes stay as they are. */
+/* The JSON of a result is always UTF-8. A character that was written or read in two pieces is whole; invalid or
+ * incomplete bytes are U+FFFD. fw_result_output() returns the bytes unchanged. */
 #include "events.h"
 
 #define R "\xEF\xBF\xBD"
@@ -12,7 +12,7 @@ static void has_text(const fw_result *result, const char *key, const char *want)
     json_decref(json);
 }
 
-/** Two bytes, and the other two when the first have been seen. */
+/** The command writes two bytes of the character, and the other two after the event of the first. */
 static void in_two_pieces(int gate)
 {
     fw_exec *exec = START(NULL, "printf '\\360\\237'; read line < gate; printf '\\230\\200'");
@@ -27,7 +27,7 @@ static void in_two_pieces(int gate)
     fw_exec_free(exec);
 }
 
-/** At each place around the size of a pipe, where reads may end. */
+/** Tries each position around the size of a pipe, where reads may end. */
 static void across_reads(void)
 {
     for (int before = 65533; before <= 65536; before++) {
@@ -54,7 +54,7 @@ static void cut(int limit, const char *bytes, const char *text)
     fw_result_free(result);
 }
 
-/** Also in the commands' texts and in the attempts before the last. */
+/** The same holds for the texts of commands and for earlier attempts. */
 static void in_attempts(void)
 {
     json_t *members = json_pack("{s:{s:{s:i, s:i}}}", "options", "retries", "max", 1, "delay", 0);

@@ -1,4 +1,4 @@
-/* A worker that a pool has lent is left as it is by fw_worker_free, and ends with its pool. */
+/* fw_worker_free() does nothing to a worker that a pool has lent; it lives as long as the pool. */
 #include "run.h"
 
 int main(void)

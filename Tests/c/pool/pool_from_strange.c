@@ -1,5 +1,5 @@
-/* A value that no text could make does not harm: a circle, a million levels, a
- * NUL, bytes that are not UTF-8. */
+/* fw_pool_create_from() refuses values that no JSON text can produce without harm: a cycle, a million levels, a NUL
+ * character, bytes that are not UTF-8. */
 #include "check.h"
 
 static void refused(json_t *config, const char *path)
@@ -67,7 +67,7 @@ static void deep(void)
     free(levels);
 }
 
-/** Refused, wherever the error says that the fault is. */
+/** Checks that the value is refused; the position of the error does not matter. */
 static void not_accepted(json_t *config)
 {
     fw_pool *pool = NULL;

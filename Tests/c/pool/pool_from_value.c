@@ -1,4 +1,4 @@
-/* A pool from a value that the host holds: the value is the host's before and after. */
+/* fw_pool_create_from() makes a pool from a jansson value, which still belongs to the host afterwards. */
 #include "run.h"
 
 int main(void)
@@ -14,7 +14,7 @@ int main(void)
     CHECK_INT(worker->refcount, 1);
     CHECK(json_equal(config, copy));
 
-    /* The pool does not need it any more, and does not see what becomes of it. */
+    /* The pool has copied the value, so later changes of the value do not matter. */
     json_object_set_new(worker, "variables", json_pack("{s:i}", "n", 4));
     json_decref(config);
     fw_step *step = run_step("s", (const char *const[]){"echo $n", NULL});
@@ -27,7 +27,7 @@ int main(void)
     fw_step_free(step);
     fw_pool_free(pool);
 
-    /* A value that is refused stays as it was, too. */
+    /* A refused value stays unchanged, too. */
     json_array_append_new(json_object_get(copy, "workers"), json_pack("{s:s}", "name", "b"));
     json_t *again = json_deep_copy(copy);
     fw_status status = fw_pool_create_from(copy, &pool, &error);
@@ -39,7 +39,7 @@ int main(void)
     json_decref(again);
     json_decref(copy);
 
-    /* Every kind of value that is no configuration. */
+    /* Every kind of value that is not a configuration is refused. */
     json_t *wrong[] = {json_null(), json_true(), json_false(), json_integer(1), json_real(1.5), json_string("[]")};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         CHECK_REFUSED(fw_pool_create_from(wrong[i], &pool, &error), FW_E_DOCUMENT, &error, "", "");

@@ -1,5 +1,4 @@
-/* A step gets the worker that it is mapped to, always the same one, and else the default worker
- * for its type. */
+/* A step gets the worker that it is mapped to, the same one at each call, or else the default worker for its type. */
 #include "run.h"
 
 static const char *const container = "{\"name\": \"%s\", \"action\": {\"environment\": \"\", \"commands\": []}}";
@@ -42,13 +41,13 @@ static void mapped(void)
     CHECK_STR(fw_worker_volume(worker), "store");
     CHECK(get(one) == worker);
     CHECK(get(two) == worker);
-    fw_step *again = step(notebook, "one"); /* only the name matters */
+    fw_step *again = step(notebook, "one"); /* only the name of the step matters */
     CHECK(get(again) == worker);
     fw_step_free(again);
     CHECK_STR(fw_worker_name(get(three)), "a");
     CHECK_STR(fw_worker_type(get(three)), "subprocess");
     CHECK_STR(fw_worker_volume(get(three)), "__default__");
-    /* Also a step that is mapped can have the default. */
+    /* A mapped step can also get the default worker. */
     CHECK(default_of(one) != worker);
     CHECK_STR(fw_worker_type(default_of(one)), "subprocess");
     fw_step_free(three);
@@ -77,7 +76,7 @@ static void defaults(void)
     for (int i = 0; i < 3; i++)
         CHECK(strcmp(fw_worker_name(seen[i]), fw_worker_name(seen[(i + 1) % 3])) != 0);
 
-    /* The name of a default worker is unique among pools, too. */
+    /* Default workers of different pools have different names. */
     fw_pool *other = check_pool("[]"), *first = pool;
     fw_step *any = step(container, "x");
     pool = other;

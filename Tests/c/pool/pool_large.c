@@ -1,4 +1,4 @@
-/* A pool of 100,000 workers, as text and as a value: every one of them is found. */
+/* A pool of 100,000 workers, from a text or from a value, finds each of them. */
 #include "run.h"
 
 static void finds(fw_pool *pool, int number)
@@ -44,7 +44,7 @@ int main(void)
     }
     free(text);
 
-    /* Two of one name, far apart. */
+    /* Two workers with one name, far apart in the document. */
     fw_pool *pool = NULL;
     json_array_append_new(workers, json_pack("{s:s, s:s}", "name", "worker 3", "type", "code"));
     text = json_dumps(config, 0);

@@ -1,4 +1,4 @@
-/* 64 threads that ask a pool for the same worker at once, and first, all get the same one. */
+/* 64 threads that ask a pool for the same worker at the same time, before anybody else, all get the same worker. */
 #include "run.h"
 #include "threads.h"
 

@@ -1,5 +1,5 @@
-/* A step that is mapped to a worker which the pool does not have is an error when it is asked
- * for, not before, and the error names both. */
+/* A mapping to a worker that the pool does not have is an error only when the worker is asked for. The error names
+ * the step and the worker. */
 #include "run.h"
 
 int main(void)

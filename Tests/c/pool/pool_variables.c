@@ -1,9 +1,9 @@
-/* The default container worker knows where python and java are, and what the configuration's
- * default_variables say beside and instead of them. */
+/* The default container worker has variables for python and java, and the configuration's default_variables add to
+ * them and replace them. */
 #include "processes.h"
 #include "run.h"
 
-/** What the default worker of a new pool makes of the names. */
+/** Returns the text of the placeholders with the default worker of a new pool. */
 static void says(const char *config, const char *want)
 {
     fw_pool *pool = check_pool(config);

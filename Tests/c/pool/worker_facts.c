@@ -1,4 +1,4 @@
-/* A worker has the name, the type and the volume of its specification. */
+/* A worker reports the name, the type and the volume of its specification. */
 #include "check.h"
 
 int main(void)

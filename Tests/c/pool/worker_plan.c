@@ -1,4 +1,4 @@
-/* A plan says what would run, with secrets masked, and runs nothing. */
+/* fw_worker_plan() returns what would run, with secrets masked, and runs nothing. */
 #include "check.h"
 
 #include <unistd.h>

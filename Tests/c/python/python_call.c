@@ -1,7 +1,8 @@
 /*
- * Functions of Python packages, in a host that knows nothing of Python: a process of their own, which stays warm.
+ * A host that is not Python can run functions of Python packages. They run in a separate interpreter, which the pool
+ * keeps for the next step.
  *
- * not under valgrind: it cannot start the supervisor
+ * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 
@@ -114,14 +115,14 @@ static void failures(fw_pool *pool)
     fw_result_free(result);
 }
 
-/** The interpreter stays, what a call has done in its process does not. */
+/** The interpreter is reused, but each call has a process of its own, whose changes are lost. */
 static void warm(fw_pool *pool)
 {
     json_t *first = value_of(pool, "mod.stain", NULL), *second = value_of(pool, "mod.where", NULL);
     CHECK(number(first, 0) != number(second, 0));
     CHECK_INT(number(first, 1), number(second, 1));
     CHECK_JSON(json_array_get(second, 2), json_false());
-    /* One whose call has left something is thrown away, with all that is left. */
+    /* An interpreter whose call has left processes behind is ended together with them. */
     json_t *left = value_of(pool, "mod.leaves", NULL), *third = value_of(pool, "mod.where", NULL);
     CHECK(!is_there(json_integer_value(left)));
     CHECK(!is_there(number(second, 1)));
@@ -130,7 +131,7 @@ static void warm(fw_pool *pool)
     json_decref(second);
     json_decref(third);
     json_decref(left);
-    /* A worker with another environment has another one. */
+    /* A worker with another environment has another interpreter. */
     fw_pool *other = check_pool("{\"workers\": [{\"name\": \"w\", \"type\": \"code\", \"env\": {\"WHO\": \"me\"}}],"
                                 " \"managers\": {\"s\": \"w\"}}");
     json_t *who = value_of(other, "mod.environment", NULL), *nobody = value_of(pool, "mod.environment", NULL);
@@ -145,7 +146,7 @@ static void warm(fw_pool *pool)
     json_decref(last);
 }
 
-/** Somebody kills the interpreter. */
+/** If the interpreter is killed, the next call starts another one. */
 static void killed(fw_pool *pool)
 {
     fw_result *result = function_call(pool, "mod.kills", NULL, NULL, NULL);
@@ -153,10 +154,11 @@ static void killed(fw_pool *pool)
     CHECK_INT(fw_result_outcome(result), FW_SIGNALED);
     CHECK_HAS(fw_result_message(result), "ended while the function \"mod.kills\" ran");
     fw_result_free(result);
-    json_decref(value_of(pool, "mod.where", NULL)); /* the next one is another */
+    json_decref(value_of(pool, "mod.where", NULL)); /* the next interpreter is another process */
 }
 
-/** What commands inherit of the thread that starts them - user, limits, umask - belongs to an interpreter, too. */
+/** An interpreter is only reused by threads with the same user, limits and umask, which commands inherit from the
+ *  thread. */
 static void other_host(fw_pool *pool)
 {
     mode_t before = umask(027);
@@ -224,10 +226,7 @@ static void no_interpreter(void)
 
 int main(void)
 {
-    char *path = check_path("mod.py");
-    FILE *file = fopen(path, "we");
-    REQUIRE(file != NULL && fputs(module, file) >= 0 && fclose(file) == 0);
-    free(path);
+    write_file("mod.py", module);
     fw_pool *pool = check_pool("[]");
     called(pool);
     failures(pool);

@@ -1,8 +1,9 @@
 /*
- * Functions of Python packages where a host closes the library's descriptors, and where a sandbox refuses calls: a warm
- * interpreter whose connection is gone is not used, a job in flight gets a result, and containment is what there is.
+ * Functions of Python packages work in a host that closes the library's descriptors, and in a sandbox that refuses
+ * system calls: an interpreter whose connection is lost is not used again, a job in flight gets a result, and the
+ * result reports the containment that was possible.
  *
- * not under valgrind: it cannot start the supervisor
+ * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 #include "refuse.h"
@@ -25,7 +26,7 @@ static long value_of(fw_result *result)
     return number;
 }
 
-/** All from 3 on, with sockets in their places that nothing comes from. */
+/** Replaces all descriptors from 3 on by silent sockets. */
 static void close_all(void)
 {
     int most = 2, ends[2];
@@ -60,7 +61,7 @@ static void closed(void)
     unlink(path);
     free(path);
 
-    /* Before the interpreter was ready for it. */
+    /* The host closes the descriptors before the interpreter is ready. */
     fw_pool *other = check_pool("[]");
     exec = function_start(other, "mod.fine", NULL, NULL, NULL);
     close_all();
@@ -101,10 +102,7 @@ static void without_processes(void)
 
 int main(void)
 {
-    char *path = check_path("mod.py");
-    FILE *file = fopen(path, "we");
-    REQUIRE(file != NULL && fputs(module, file) >= 0 && fclose(file) == 0);
-    free(path);
+    write_file("mod.py", module);
     in_child(closed, "closed");
     in_child(without_subreaper, "without_subreaper");
     in_child(without_processes, "without_processes");

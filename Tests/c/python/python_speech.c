@@ -1,8 +1,8 @@
 /*
- * Interpreters that do not speak as they should: the step ends with a sentence that names the interpreter and the
- * reason, never with a success, nor with a signal of the library's own.
+ * An interpreter that breaks the protocol ends the step with a message that names the interpreter and the reason: the
+ * step never succeeds, and never reports a signal that the library itself sent.
  *
- * not under valgrind: it cannot start the supervisor
+ * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 
@@ -22,9 +22,9 @@ static const struct {
     int32_t outcome;
     const char *words;
 } modes[] = {
-    {"complains", "echo complaint >&2\nexit 3\n", FW_SPAWN_FAILED, "before it began the function \"m.f\": complaint"},
-    {"complains_much", "head -c 300000 /dev/zero | tr '\\0' x >&2\necho >&2; echo complaint >&2\nexit 3\n",
-     FW_SPAWN_FAILED, "complaint"},
+    {"fails", "echo reason >&2\nexit 3\n", FW_SPAWN_FAILED, "before it began the function \"m.f\": reason"},
+    {"fails_with_much_text", "head -c 300000 /dev/zero | tr '\\0' x >&2\necho >&2; echo reason >&2\nexit 3\n",
+     FW_SPAWN_FAILED, "reason"},
     {"is_ready_and_ends", READY, FW_SPAWN_FAILED, "before it began"},
     {"blank", "yes ''\n", FW_ENGINE_FAILED, "before it was ready"},
     {"one_line", "tr '\\0' x </dev/zero\n", FW_ENGINE_FAILED, "before it was ready"},
@@ -93,7 +93,7 @@ static fw_pool *pool_of(const char *type, const char *program, const char *optio
     return pool;
 }
 
-/** In each phase the step's timeout, and a cancel, end it. */
+/** The step's timeout and a cancel end an interpreter in each phase. */
 static void ended(const char *program)
 {
     fw_pool *pool = pool_of("code", program, "");
@@ -110,7 +110,7 @@ static void ended(const char *program)
     fw_pool_free(pool);
 }
 
-/** An interpreter that does not begin is given up by itself. */
+/** An interpreter that does not become ready is ended after `start_timeout`. */
 static void silent(const char *program)
 {
     fw_pool *pool = pool_of("notebook", program, ", \"start_timeout\": 0.3");

@@ -1,8 +1,8 @@
 /*
- * Values and text that Python has and JSON has not, of functions in an interpreter: a value is refused with its place,
- * text that is only shown carries U+FFFD, and nothing is taken for the end of the interpreter.
+ * A Python value that JSON cannot express is refused with its position, and text that is only shown has U+FFFD in place
+ * of what UTF-8 cannot express. Neither is reported as the end of the interpreter.
  *
- * not under valgrind: it cannot start the supervisor
+ * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 
@@ -91,7 +91,7 @@ static void refused(fw_pool *pool, const char *name, const char *words)
     free(path);
 }
 
-/** Of a text that is far too long, its middle is left out, with a word. */
+/** A text that is far too long is shortened in its middle, with a note. */
 static void shortened(fw_pool *pool)
 {
     fw_result *result = function_call(pool, "values.raises_much", NULL, NULL, NULL);
@@ -148,10 +148,7 @@ static void nested(fw_pool *pool)
 
 int main(void)
 {
-    char *path = check_path("values.py");
-    FILE *file = fopen(path, "we");
-    REQUIRE(file != NULL && fputs(module, file) >= 0 && fclose(file) == 0);
-    free(path);
+    write_file("values.py", module);
     fw_pool *pool = check_pool("[]");
     fw_result *result = function_call(pool, "values.where", NULL, NULL, NULL);
     json_t *before = function_fact(result, "value");
@@ -218,7 +215,7 @@ int main(void)
                               8) == 0);
     fw_result_free(result);
     nested(pool);
-    /* The interpreter has been one and the same all the time: nothing of it was taken for its end. */
+    /* All calls used the same interpreter, so nothing was taken for its end. */
     given(pool, "where", json_incref(before));
     json_decref(before);
     fw_pool_free(pool);

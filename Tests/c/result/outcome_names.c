@@ -1,4 +1,4 @@
-/* Each outcome has its name, and no other number has one. */
+/* Each outcome has its name, and no other number has a name. */
 #include "check.h"
 
 int main(void)

@@ -1,5 +1,5 @@
-/* The JSON of a result has every key of docs/documents.md with its type, and agrees with what the
- * functions say. */
+/* The JSON of a result has every key of docs/documents.md with its type, and agrees with the functions fw_result_…().
+ * */
 #include "run.h"
 
 #include <sys/time.h>
@@ -50,7 +50,7 @@ struct member {
     bool (*is)(const json_t *value);
 };
 
-/** Of a failure: the layer, what was tried, what is likely. */
+/** Checks the explanation of a failure: the layer, the attempt and the likely cause. */
 static bool is_explanation(const json_t *value)
 {
     return json_is_null(value) ||
@@ -117,7 +117,7 @@ static const struct member of_command[] = {{"command", is_string},
                                            {"oom", is_null},
                                            {NULL, NULL}};
 
-/** The object has these members and, in this version, no others. */
+/** Checks that the object has exactly these members. */
 static void has_members(const json_t *object, const struct member *members)
 {
     size_t count = 0;

@@ -1,5 +1,5 @@
-/* `started` is a time of the host's clock during the step, commands begin one after the other, and
- * the durations fit into each other. */
+/* `started` is a time of the host's clock during the step, commands start one after the other, and their durations
+ * add up to at most the step's. */
 #include "run.h"
 
 #include <time.h>
@@ -18,7 +18,7 @@ static double member(const json_t *object, const char *key)
     return json_number_value(value);
 }
 
-/* A double has a time of this century to a quarter of a microsecond. */
+/* A double holds a time of this century with a precision of a quarter of a microsecond. */
 static const double rounding = 1e-6;
 
 int main(void)
@@ -40,7 +40,7 @@ int main(void)
         CHECK(started >= earliest - rounding);
         earliest = started + duration;
         sum += duration;
-        /* One process on one processor has no more processor time than time. */
+        /* A process with one thread cannot use more processor time than real time. */
         if (i == 0)
             CHECK(member(command, "user_time") + member(command, "system_time") <= duration + 0.02);
     }

@@ -1,5 +1,5 @@
-/* `peak_memory` is the most that one process of a command had resident: neither the memory of the
- * host counts, nor that of the command before it. */
+/* `peak_memory` is the largest resident memory of one process of the command. It includes neither the host's memory
+ * nor that of earlier commands. */
 #include "run.h"
 
 #include <sys/mman.h>
@@ -16,7 +16,7 @@ static json_int_t peak(const fw_result *result, size_t command)
     return bytes;
 }
 
-/** A command that does next to nothing has next to nothing. */
+/** A trivial command needs little memory. */
 static void small(const fw_result *result, size_t command)
 {
     json_int_t bytes = peak(result, command);
@@ -26,7 +26,7 @@ static void small(const fw_result *result, size_t command)
 
 int main(void)
 {
-    /* What it is in a small host, and after a large command. */
+    /* The memory of a trivial command in a small host, and after a large command. */
     fw_result *result = RUN("true", TOUCHES("200M"), "true", "/bin/true");
     CHECK_EXITED(result, 0);
     small(result, 0);
@@ -36,7 +36,7 @@ int main(void)
     small(result, 3);
     fw_result_free(result);
 
-    /* In a host of 1 GiB. */
+    /* The same in a host with 1 GiB of resident memory. */
     size_t size = (size_t)check_times(1024, 256) * MIB;
     char *resident = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     REQUIRE(resident != MAP_FAILED);
@@ -49,7 +49,7 @@ int main(void)
     CHECK_INT(resident[size - 1], 1);
     munmap(resident, size);
 
-    /* The largest one, not the sum; one that was not waited for does not count. */
+    /* The largest process counts, not the sum; a process that nobody waited for does not count. */
     result = RUN(TOUCHES("60M") " & first=$$!; " TOUCHES("50M") " & wait $$first $$!; true");
     CHECK_EXITED(result, 0);
     CHECK(peak(result, 0) >= 60 * MIB);

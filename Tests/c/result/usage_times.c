@@ -1,5 +1,5 @@
-/* Processor time is at least what the command itself saw of its own and of the children that it
- * waited for; that of others is not in it. */
+/* The processor time of a command covers the command and the children that it waited for, and nothing of other
+ * commands. */
 #include "run.h"
 
 /* The shell's own times, user and system, and those of its children, two lines. */
@@ -43,13 +43,13 @@ int main(void)
     CHECK_EXITED(result, 0);
     at_least(result, 0);
     at_least(result, 1); /* of a child */
-    at_least(result, 2); /* of a child in the background that was waited for */
-    /* The next command begins at nothing. */
+    at_least(result, 2); /* time of a background child that the shell waited for */
+    /* The times of the next command start at zero. */
     CHECK(member(result, 3, "user_time") + member(result, 3, "system_time") <
           member(result, 0, "user_time") + member(result, 0, "system_time"));
     fw_result_free(result);
 
-    /* The background process says what it has used, and runs on; nobody waits for it. */
+    /* The background process prints its times and continues; nobody waits for it. */
     result =
         RUN("mkfifo ready; { " BURN BURN "times > used; echo > ready; exec sleep 600; } & read line < ready; cat used");
     CHECK_EXITED(result, 0);
@@ -58,7 +58,7 @@ int main(void)
     CHECK(member(result, 0, "user_time") + member(result, 0, "system_time") < user + system);
     fw_result_free(result);
 
-    /* Time in the kernel is apart. */
+    /* Time in the kernel is counted separately. */
     result = RUN("head -c 300000000 /dev/zero > /dev/null; times");
     CHECK_EXITED(result, 0);
     CHECK(member(result, 0, "system_time") > 0);

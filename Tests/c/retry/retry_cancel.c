@@ -1,5 +1,5 @@
-/* A step that was cancelled is never tried again: neither when a command was running, nor during the
- * delay before an attempt, whose end does not come then, nor when it was cancelled before all. */
+/* A cancelled step is not tried again: when a command was running, when the step was waiting for its next attempt,
+ * which then does not delay the end, and when it was cancelled before it began. */
 #include "events.h"
 
 static json_t *retries(double delay)
@@ -18,7 +18,7 @@ static int tries(void)
     return count;
 }
 
-/** Takes the end, of which there is only one more event, and the result. */
+/** Takes the last event and the result, and checks that there are no others. */
 static fw_result *cancelled(fw_exec *exec)
 {
     fw_result *result = exec_result(exec);
@@ -67,7 +67,7 @@ static void in_the_second_attempt(void)
     CHECK_INT(tries(), 2);
 }
 
-/** The delay is a day: the step is over at once, with what the attempt before had to say. */
+/** The delay is a day, but the step ends at once with the output of the earlier attempt. */
 static void in_the_delay(bool with_descriptor)
 {
     fw_exec *exec = START_WITH(retries(86400), NULL, "echo x >> tries; echo out; echo err >&2; exit 3");

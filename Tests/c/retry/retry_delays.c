@@ -1,10 +1,10 @@
-/* The first delay is `delay`, each further one `factor` times the last, and none is longer than
- * `max_delay`: so say the events and the result. */
+/* The first delay is `delay`, each further one is `factor` times the one before, and none exceeds `max_delay`; the
+ * events and the result report these delays. */
 #include "events.h"
 
 #include <math.h>
 
-/** The delays of a step that fails in all of its attempts, or in as many as there are delays here. */
+/** Checks the first delays of a step that fails in all of its attempts. */
 static void delays(const char *retries, size_t count, const double *want, bool is_cancelled)
 {
     json_t *members = json_pack("{s:{s:o}}", "options", "retries", json_loads(retries, 0, NULL));
@@ -48,10 +48,10 @@ int main(void)
     delays("{\"max\": 3, \"delay\": 0.01, \"factor\": 1.5}", 3, (double[]){0.01, 0.015, 0.0225}, false);
     delays("{\"max\": 2, \"delay\": 100, \"max_delay\": 0}", 2, (double[]){0, 0}, false);
     delays("{\"max\": 2, \"delay\": 5, \"max_delay\": 0.01}", 2, (double[]){0.01, 0.01}, false);
-    /* A product that no number can be any more is the longest delay. */
+    /* A product beyond the largest number becomes the longest delay. */
     delays("{\"max\": 300, \"delay\": 1e-9, \"factor\": 100, \"max_delay\": 1e-9}", 3, (double[]){1e-9, 1e-9, 1e-9},
            true);
-    /* The defaults; nobody waits for the end of these. */
+    /* The defaults are long, so the program does not wait for their end. */
     delays("{\"max\": 1}", 1, (double[]){1}, true);
     delays("{\"max\": 1, \"delay\": 86400}", 1, (double[]){60}, true);
     delays("{\"max\": 1, \"delay\": 86400, \"max_delay\": 86400}", 1, (double[]){86400}, true);

@@ -1,5 +1,5 @@
-/* The retries of a step win over those of its worker, and those of a run over both, as a whole: what
- * an object does not say is its default, and not what the other one says. */
+/* The `retries` of a step win over the worker's, and those of a run over both, as a whole object: a key that is
+ * missing in it has its default, and not the value of another level. */
 #include "events.h"
 
 static fw_worker *worker;
@@ -30,7 +30,7 @@ static void attempts(const char *of_step, const char *options, size_t want)
     fw_step_free(step);
 }
 
-/** The first delay; nobody waits for it. */
+/** Returns the first delay without waiting for it. */
 static void first_delay(const char *of_step, const char *options, double want)
 {
     fw_step *step = step_with(of_step);

@@ -1,18 +1,18 @@
 /*
- * The pause before another attempt needs a timer. Where the system gives none, the step is not tried again, and its
- * result says so.
+ * The delay before an attempt needs a timer. If the system refuses one, the step is not tried again, and its result
+ * says so.
  *
- * not under valgrind: it cannot start the supervisor
+ * not under valgrind: valgrind cannot start the supervisor
  */
 #include "refuse.h"
 #include "run.h"
 
-/** Members of a worker: its steps are tried again, at once. */
+/** Members of a worker whose steps are tried again without a delay. */
 #define RETRIES json_pack("{s:{s:{s:i, s:i}}}", "options", "retries", "max", 2, "delay", 0)
 
 static void without_timer(void)
 {
-    /* The process that starts commands may make timers: it is there before they are refused. */
+    /* The supervisor was started before the filter, so it can make timers. */
     fw_result_free(RUN("true"));
     refuse_call(SYS_timerfd_create, ANY_ARGUMENT, ENFILE);
     fw_result *result = RUN_WITH(RETRIES, "exit 3");

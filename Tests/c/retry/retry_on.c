@@ -1,7 +1,7 @@
 /* `on` and `codes` say after which outcomes and exit codes a step is tried again. */
 #include "events.h"
 
-/** How many further attempts there were of a step with at most 2 of them. */
+/** Returns the number of retries of a step with `max` 2. */
 static int attempts(const char *retries, const char *options, const char *command, fw_outcome outcome)
 {
     json_t *members = json_loads(options, 0, NULL);
@@ -34,7 +34,7 @@ static void by_outcome(void)
         {"signaled", "{}", "kill -9 $$$$", FW_SIGNALED},
         {"timeout", "{\"timeout\": 0.1}", "sleep 600", FW_TIMEOUT},
         {"spawn_failed", "{\"shell\": \"/nonexistent/shell\"}", "true", FW_SPAWN_FAILED},
-        /* The parent of a command is what watches it. */
+        /* The parent of a command is its monitor. */
         {"status_unknown", "{}", "kill -9 $$PPID; exec sleep 600", FW_STATUS_UNKNOWN},
     };
     const size_t count = sizeof ends / sizeof *ends;
@@ -61,13 +61,13 @@ static void by_code(void)
     CHECK_INT(attempts("{\"codes\": [75, 3]}", "{}", "exit 1", FW_EXITED), 0);
     CHECK_INT(attempts("{\"codes\": [255]}", "{}", "exit 255", FW_EXITED), 2);
     CHECK_INT(attempts("{\"codes\": [75], \"on\": [\"exited\"]}", "{}", "exit 75", FW_EXITED), 2);
-    /* They are about exit codes only: signal 9 is not code 9, and not code 137. */
+    /* `codes` lists exit codes only: signal 9 is neither code 9 nor code 137. */
     CHECK_INT(attempts("{\"codes\": [9, 137], \"on\": [\"exited\"]}", "{}", "kill -9 $$$$", FW_SIGNALED), 0);
     CHECK_INT(attempts("{\"codes\": [75]}", "{}", "kill -9 $$$$", FW_SIGNALED), 2);
     CHECK_INT(attempts("{\"codes\": [75], \"on\": [\"signaled\"]}", "{}", "exit 75", FW_EXITED), 0);
 }
 
-/** Each attempt is looked at anew. */
+/** `on` and `codes` apply to each attempt. */
 static void until_another_code(void)
 {
     json_t *members = json_pack("{s:{s:{s:i, s:i, s:[i]}}}", "options", "retries", "max", 9, "delay", 0, "codes", 75);
@@ -79,7 +79,7 @@ static void until_another_code(void)
     fw_result_free(result);
 }
 
-/** What could not be started can be there at the next attempt, which begins when it is asked for. */
+/** A program that could not be started may exist at the next attempt. */
 static void a_shell_that_comes_late(void)
 {
     char *shell = check_path("shell");

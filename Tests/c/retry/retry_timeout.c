@@ -1,5 +1,4 @@
-/* The timeout is for each attempt, all of its commands together, and not for the delays between
- * attempts nor for all attempts. */
+/* The timeout limits each attempt with all of its commands; it includes neither the delays nor the other attempts. */
 #include "events.h"
 
 static void each_attempt_has_its_own(void)
@@ -18,7 +17,7 @@ static void each_attempt_has_its_own(void)
     fw_result_free(result);
 }
 
-/** An attempt after one that ran out of time is one like the others. */
+/** An attempt after a timeout has the full time. */
 static void success_after_timeout(void)
 {
     json_t *members = json_pack("{s:{s:i, s:{s:i, s:i, s:[s]}}}", "options", "timeout", 3, "retries", "max", 1, "delay",
@@ -51,7 +50,7 @@ static void commands_share_it(void)
     fw_result_free(result);
 }
 
-/** A delay that is longer than the timeout: the attempt after it has all of its time. */
+/** The delay is longer than the timeout, and the attempt after it has the full time. */
 static void not_for_the_delay(void)
 {
     json_t *members = json_pack("{s:{s:i, s:{s:i, s:f}}}", "options", "timeout", 2, "retries", "max", 1, "delay", 2.5);

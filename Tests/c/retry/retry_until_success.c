@@ -1,5 +1,5 @@
-/* With `retries` a step that has failed begins anew with its first command, at most `max` times, and
- * the result is that of the last attempt; each earlier one is in the JSON with all that was its own. */
+/* With `retries`, a failed step starts again with its first command, at most `max` times. The result is that of the
+ * last attempt, and its JSON has each earlier attempt in full. */
 #include "run.h"
 
 static json_t *retries(int max)
@@ -7,7 +7,7 @@ static json_t *retries(int max)
     return json_pack("{s:{s:{s:i, s:i}}}", "options", "retries", "max", max, "delay", 0);
 }
 
-/* The number of the attempt; the second command fails in the first two. */
+/* The first command prints the number of the attempt, and the second one fails in the first two. */
 #define COUNTS "echo x >> tries; n=$$(($$(wc -l < tries))); echo attempt $$n"
 #define FAILS "n=$$(($$(wc -l < tries))); echo error $$n >&2; test $$n -ge 3 || exit $$((10 + n))"
 

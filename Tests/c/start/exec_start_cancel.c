@@ -1,6 +1,5 @@
-/* A step that is cancelled ends with the outcome FW_CANCELLED when all its processes are gone, also
- * those in a session of their own, and nothing more is started; to cancel again, or what has ended,
- * changes nothing. */
+/* A cancelled step has the outcome FW_CANCELLED when all its processes are gone, including those in other sessions,
+ * and starts nothing more. A second cancel, and a cancel after the end, change nothing. */
 #include "events.h"
 
 /** A command with two more processes; it prints the numbers of all three on one line. */
@@ -53,7 +52,7 @@ static void all_of_it(void)
     fw_exec_free(exec);
 }
 
-/** Nobody has taken an event before. */
+/** Nobody has taken an event before the cancel. */
 static void at_once(void)
 {
     fw_exec *exec = START(NULL, "sleep 100000", "echo never");
@@ -76,7 +75,7 @@ static void at_once(void)
     fw_exec_free(exec);
 }
 
-/** The command has something to say to its end, and a status of its own. */
+/** The command prints something when TERM comes, and exits with a status of its own. */
 static void with_last_words(void)
 {
     fw_exec *exec =
@@ -108,7 +107,7 @@ static void with_force(void)
     fw_exec_free(exec);
 }
 
-/** The end is the end: the result stays what it is. */
+/** A cancel after the end does not change the result. */
 static void after_the_end(void)
 {
     fw_exec *exec = START(NULL, "echo done; exit 3");
@@ -128,7 +127,7 @@ static void after_the_end(void)
     fw_exec_free(exec);
 }
 
-/** What has been cancelled does not spoil the next step. */
+/** A cancelled step does not affect the next one. */
 static void and_then_another(void)
 {
     fw_result *result = RUN("echo again");

@@ -1,5 +1,5 @@
-/* A cancel between two commands, and in the delay between two attempts: a command that had ended
- * stays as it ended, and no further one begins. */
+/* A step can be cancelled between two commands and in the delay between two attempts: commands that have ended keep
+ * their results, and no further command starts. */
 #include "events.h"
 
 static const char *outcome_of(json_t *commands, size_t index)
@@ -7,7 +7,7 @@ static const char *outcome_of(json_t *commands, size_t index)
     return json_string_value(json_object_get(json_array_get(commands, index), "outcome"));
 }
 
-/** Cancels when the first command has ended, with the second one perhaps in its first moments. */
+/** Cancels after the first command has ended, when the second one may have just started. */
 static void between_commands(void)
 {
     fw_exec *exec = START(NULL, "echo one", "sleep 100000", "echo never");
@@ -32,7 +32,7 @@ static void between_commands(void)
     fw_exec_free(exec);
 }
 
-/** The command's process has ended, and the host does not know it yet. */
+/** The process of the command has exited, but the host has not noticed. */
 static void after_an_end_unseen(void)
 {
     fw_exec *exec = START(NULL, "echo one", "touch never");
@@ -48,7 +48,7 @@ static void after_an_end_unseen(void)
     CHECK(fw_result_returncode(result) != 0);
     json_t *json = run_json(result), *commands = json_object_get(json, "commands");
     CHECK_STR(outcome_of(commands, 0), "exited");
-    /* The second one is not there, or it says that it has not been started. */
+    /* The second command is missing in the result, or has the outcome of one that was not started. */
     if (json_array_size(commands) > 1) {
         CHECK_STR(outcome_of(commands, 1), "cancelled");
         CHECK(json_is_null(json_object_get(json_array_get(commands, 1), "pid")));

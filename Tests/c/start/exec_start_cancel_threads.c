@@ -1,5 +1,5 @@
-/* A cancel from one thread reaches a step for which others wait: in fw_exec_wait(), in
- * fw_exec_next_event(), or in both; each of them gets what it waits for. */
+/* A cancel from one thread ends a step that other threads wait for in fw_exec_wait(), in fw_exec_next_event(), or in
+ * both; each of those calls returns. */
 #include "events.h"
 
 #include <pthread.h>
@@ -16,7 +16,7 @@ static void *waits(void *unused)
     return unused;
 }
 
-/** Takes events to the end; the last one that came is the last of all, if no wait passed it over. */
+/** Takes all events. The last one is FW_EVENT_STEP_ENDED, unless a wait has discarded it. */
 static void *takes(void *unused)
 {
     pthread_barrier_wait(&ready);
@@ -52,7 +52,7 @@ static void cancels(void *(*const bodies[])(void *))
     for (unsigned i = 0; i < count; i++)
         REQUIRE(pthread_create(&threads[i], NULL, bodies[i], NULL) == 0);
     pthread_barrier_wait(&ready);
-    a_moment(); /* most likely they wait now; it holds if they do not yet */
+    a_moment(); /* the threads most likely wait now, and the test is right if they do not yet */
     fw_exec_cancel(exec);
     for (unsigned i = 0; i < count; i++)
         pthread_join(threads[i], NULL);

@@ -1,11 +1,10 @@
-/* What a step in flight costs in descriptors: three, and a fourth for fw_exec_fd(); all of them are
- * close-on-exec. What stays when all have been freed is two, and one for each monitor that waits, of
- * which there are at most 16. */
+/* A step in flight needs three descriptors, and a fourth for fw_exec_fd(), all close-on-exec. When every exec is
+ * freed, the library keeps two, and one for each idle monitor, of which there are at most 16. */
 #include "events.h"
 
 enum { STEPS = 40 };
 
-/** None of the descriptors from 3 on, beside those that were there before, goes on to another program. */
+/** Checks that all new descriptors from 3 on are close-on-exec. */
 static void all_close_on_exec(const bool *before)
 {
     for (int fd = 3; fd < 1000; fd++) {

@@ -1,13 +1,13 @@
-/* The descriptor of an exec is readable exactly when there is something to take: at once after the
- * start, not while the command is silent, again when it has spoken and until that has been taken, and
- * never after the last event. It is one and the same all the time, and close-on-exec. */
+/* The descriptor of an exec is readable exactly while there is something to take: right after the start, not while
+ * the command is silent, again from its next output until that is taken, and never after the last event. Its number
+ * stays the same, and it is close-on-exec. */
 #include "events.h"
 
-/** There is something to take, and this is it. */
+/** Checks that the descriptor is readable, and takes this event. */
 static void has(fw_exec *exec, int fd, int32_t kind)
 {
     fd_wait(fd);
-    CHECK(fd_readable(fd)); /* asking takes nothing */
+    CHECK(fd_readable(fd)); /* asking for the descriptor takes no event */
     fw_event *event;
     while ((event = event_next(exec, 0)) == NULL)
         fd_wait(fd);
@@ -16,7 +16,7 @@ static void has(fw_exec *exec, int fd, int32_t kind)
     CHECK_INT(fw_exec_fd(exec), fd);
 }
 
-/** There is nothing. */
+/** Checks that the descriptor is not readable and that there is no event. */
 static void is_silent(fw_exec *exec, int fd)
 {
     CHECK(!fd_readable(fd));
@@ -26,7 +26,7 @@ static void is_silent(fw_exec *exec, int fd)
     CHECK(!fd_readable(fd));
 }
 
-/** One that is asked for its descriptor before or after other calls. */
+/** The descriptor may be asked for before or after other calls. */
 static void through_a_step(int gate, bool early)
 {
     fw_exec *exec =
@@ -69,7 +69,7 @@ static void through_a_step(int gate, bool early)
     CHECK_INT(fcntl(fd, F_GETFD), -1);
 }
 
-/** A result is something to take as well, and then there is nothing more. */
+/** A result also counts as something to take, and after it there is nothing. */
 static void with_wait(int gate)
 {
     fw_exec *exec = START(NULL, "read line < gate");
@@ -91,7 +91,7 @@ static void with_wait(int gate)
     fw_exec_free(exec);
 }
 
-/** A cancel gives something to take: while a command runs, and between two attempts. */
+/** A cancel makes the descriptor readable, while a command runs and between two attempts. */
 static void after_a_cancel(void)
 {
     fw_exec *exec = START(NULL, "sleep 100000");
@@ -118,7 +118,7 @@ static void after_a_cancel(void)
     fw_exec_free(exec);
 }
 
-/** Asked for when all is over. */
+/** The descriptor is asked for after the end of the step. */
 static void after_the_end(void)
 {
     fw_exec *exec = START(NULL, "true");

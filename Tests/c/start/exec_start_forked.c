@@ -1,6 +1,5 @@
-/* After a fork in the host, every call that can fail is FW_E_FORKED in the child, with an error and
- * outputs set to NULL; what it looks at is still there; what it frees is only its own; and the step of
- * the parent goes on. */
+/* In a forked child every call that can fail returns FW_E_FORKED with an error and outputs set to NULL, handles can
+ * still be read, and freeing them affects the child only. The step of the parent continues. */
 #include "events.h"
 
 static char garbage;
@@ -15,7 +14,7 @@ static fw_workflow *workflow;
 static fw_error *kept;
 static char *text;
 
-/** A call that has an output is refused, with and without a place for the error. */
+/** Checks that a call with an output is refused, with and without a pointer for the error. */
 #define FORKED(type, function, ...)                                                      \
     do {                                                                                 \
         type *output = (void *)&garbage;                                                 \
@@ -104,14 +103,14 @@ static void in_the_child(void)
     FORKED(fw_pool, fw_pool_create, "[]", FW_ZERO_TERMINATED);
 }
 
-/** Ends as programs do, with everything that runs then. */
+/** Exits like an ordinary program, so that exit handlers run. */
 static void exits(void)
 {
     fw_exec_free(running);
     exit(check_failures == 0 ? 0 : 1);
 }
 
-/** The child of a child is no better. */
+/** A child of the child cannot use the library, either. */
 static void in_a_grandchild(void)
 {
     in_child(in_the_child, "the grandchild");
@@ -140,7 +139,7 @@ int main(void)
         gate_pass(gate);
         struct events all = {NULL, 0};
         do {
-            fd_wait(fd); /* it still tells when there is something */
+            fd_wait(fd); /* the descriptor is still readable when there is an event */
             fw_event *next = event_next(running, 0);
             if (next != NULL)
                 events_add(&all, next);

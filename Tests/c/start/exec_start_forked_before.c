@@ -1,5 +1,5 @@
-/* A process that was forked before its parent used the library has a library of its own: both run
- * steps, at the same time. */
+/* A process that was forked before its parent used the library can use it: parent and child run steps at the same
+ * time. */
 #include "events.h"
 
 static void runs_steps(void)
@@ -14,13 +14,13 @@ static void runs_steps(void)
     fw_exec_free(exec);
 }
 
-/** Uses the library and ends, while its parent has not begun. */
+/** A child that uses the library and exits before its parent uses it. */
 static void first(void)
 {
     runs_steps();
 }
 
-/** Uses it when its own child has, which was forked before. */
+/** A child that uses the library after its own child has used it. */
 static void second(void)
 {
     in_child(first, "first");
@@ -29,7 +29,7 @@ static void second(void)
 
 int main(void)
 {
-    CHECK_STR(fw_version(), FW_VERSION); /* to look at it is not to use it */
+    CHECK_STR(fw_version(), FW_VERSION); /* reading the version does not count as use */
     in_child(first, "first");
     in_child(second, "second");
     int here[2], there[2];
@@ -45,7 +45,7 @@ int main(void)
         runs_steps();
         _exit(good && check_failures == 0 ? 0 : 1);
     }
-    REQUIRE(read(there[0], &byte, 1) == 1); /* the child has used it, and lives */
+    REQUIRE(read(there[0], &byte, 1) == 1); /* the child has used the library, and still runs */
     runs_steps();
     REQUIRE(write(here[1], "x", 1) == 1);
     runs_steps();

@@ -1,11 +1,10 @@
-/* A process that the host has forked while a step ran, and that lives on with copies of all descriptors,
- * changes nothing for the host: the descriptor of the exec tells what there is, ends are seen, and an
- * exec that is freed ends its step. */
+/* A forked process that holds copies of all descriptors while a step runs does not disturb the parent: the exec's
+ * descriptor is readable when it should be, ends are noticed, and fw_exec_free() ends the step. */
 #include "events.h"
 
 static int to_child[2];
 
-/** Forks a process that does nothing until the pipe is closed. */
+/** Forks a process that waits until the pipe is closed. */
 static pid_t bystander(void)
 {
     fflush(NULL);

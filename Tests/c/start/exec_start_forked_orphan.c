@@ -1,5 +1,5 @@
-/* When the host ends, its steps end, even while a process lives on that it has forked and that holds
- * copies of all its descriptors. */
+/* When the host exits, its steps end, even if a process that the host has forked holds copies of all its descriptors.
+ * */
 #include "events.h"
 
 static int to_child[2], from_child[2];
@@ -15,7 +15,7 @@ static void host(void)
     if (child == 0) {
         char byte;
         close(to_child[1]);
-        /* Lives until the test says so, or has ended itself. */
+        /* Lives until the test says so, or until the test exits. */
         (void)!write(from_child[1], "x", 1);
         (void)!read(to_child[0], &byte, 1);
         (void)!write(from_child[1], "y", 1);
@@ -46,7 +46,7 @@ int main(void)
     wait_until_gone(command);
     wait_until_deserted();
 
-    /* The forked process was there all the time. */
+    /* The forked process has lived until here. */
     REQUIRE(write(to_child[1], "x", 1) == 1);
     REQUIRE(read(from_child[0], &byte, 1) == 1);
     CHECK_INT(byte, 'y');

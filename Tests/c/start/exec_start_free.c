@@ -1,5 +1,5 @@
-/* An exec may be freed at any time. A step that has not ended is cancelled by that: all its processes
- * go away, although nobody waits for them, and its descriptors are closed. */
+/* An exec may be freed at any time. This cancels a running step: all its processes end although nobody waits for
+ * them, and its descriptors are closed. */
 #include "events.h"
 
 static char *pid_path;
@@ -28,7 +28,7 @@ static void right_after_the_start(void)
     CHECK(access(second, F_OK) != 0);
     free(second);
 
-    /* And so early that it may not have written anything. */
+    /* The exec may also be freed so early that the command has not written anything. */
     for (int i = 0; i < 20; i++)
         fw_exec_free(START(NULL, "sleep 100000"));
     wait_until_deserted();
@@ -68,7 +68,7 @@ static void in_the_middle_of_output(const char *options)
     fw_exec_free(exec);
     wait_until_gone(pid);
 
-    /* Of which nothing has been taken. */
+    /* An exec of which nothing has been taken may be freed. */
     exec = START(options, "echo $$$$ > pid; " WRITES);
     pid = written_pid();
     fw_exec_free(exec);
@@ -98,11 +98,11 @@ static void at_the_end(void)
     CHECK_OUTPUT(result, FW_STDOUT, 1, "out\n");
     fw_result_free(result);
 
-    exec = START(NULL, "echo out"); /* the last one untaken */
+    exec = START(NULL, "echo out"); /* all events but the last taken */
     fw_event_free(event_wait_for(exec, FW_EVENT_COMMAND_ENDED));
     fw_exec_free(exec);
 
-    exec = START(NULL, "echo out; echo $$$$ > pid"); /* ended, and nobody has looked */
+    exec = START(NULL, "echo out; echo $$$$ > pid"); /* the step has ended, and nobody has looked */
     wait_until_gone(written_pid());
     fw_exec_free(exec);
 }
@@ -119,7 +119,7 @@ int main(void)
     after_a_cancel();
     at_the_end();
     wait_until_deserted();
-    /* Two stay open for the supervisor, and one for each monitor that waits, of which there are at most 16. */
+    /* The library keeps two descriptors for the supervisor, and one for each of at most 16 idle monitors. */
     int more = open_descriptors() - before;
     if (!CHECK(more <= 18))
         fprintf(stderr, "    %d more descriptors are open\n", more);

@@ -1,6 +1,7 @@
-/* What an exec was started with may be freed at once, and the exec before or after its events and
- * results: handles of a step that runs may be freed in every order. */
+/* The handles that an exec was started with may be freed at once, and the exec before or after its events and
+ * results: the handles of a running step may be freed in every order. */
 #include "events.h"
+#include "orders.h"
 
 enum { POOL, STEP, CONTEXT, EXEC, EVENT, RESULT, HANDLES };
 
@@ -16,7 +17,7 @@ struct handles {
 
 static int gate;
 
-/** A step whose first event has been taken and that has not ended, and an old result. */
+/** Makes a running step whose first event has been taken, and the result of an earlier step. */
 static struct handles make(void)
 {
     struct handles h;
@@ -40,7 +41,7 @@ static struct handles make(void)
     return h;
 }
 
-/** Everything that still lives is what it was. */
+/** Checks that every handle that is not freed still has its values. */
 static void look(const struct handles *h)
 {
     if (h->alive[EVENT]) {
@@ -54,7 +55,7 @@ static void look(const struct handles *h)
         CHECK(exec_runs(h->exec));
 }
 
-/** The exec goes on, however much has been freed, and ends before it is freed itself. */
+/** The step continues after other handles are freed, and ends before its exec is freed. */
 static void finish(fw_exec *exec)
 {
     gate_pass(gate);
@@ -66,6 +67,7 @@ static void finish(fw_exec *exec)
     fw_result_free(result);
 }
 
+/** handle/lifetimes frees other handles, so each of the two programs has a switch of its own. */
 static void release(struct handles *h, int which)
 {
     h->alive[which] = false;
@@ -91,30 +93,16 @@ static void release(struct handles *h, int which)
     }
 }
 
-/** Goes through all orders of the places from `fixed` on. */
-static int permute(int order[HANDLES], int fixed)
+static void release_in_order(const int *order)
 {
-    if (fixed == HANDLES) {
-        struct handles h = make();
-        for (int i = 0; i < HANDLES; i++) {
-            look(&h);
-            release(&h, order[i]);
-        }
-        return 1;
+    struct handles h = make();
+    for (int i = 0; i < HANDLES; i++) {
+        look(&h);
+        release(&h, order[i]);
     }
-    int count = 0;
-    for (int i = fixed; i < HANDLES; i++) {
-        int first = order[i];
-        order[i] = order[fixed];
-        order[fixed] = first;
-        count += permute(order, fixed + 1);
-        order[fixed] = order[i];
-        order[i] = first;
-    }
-    return count;
 }
 
-/** A worker of its own is needed no longer than a lent one. */
+/** A worker that belongs to the host may be freed while its step runs, like a lent one. */
 static void own_worker(void)
 {
     fw_worker *worker = run_worker(NULL);
@@ -129,7 +117,7 @@ int main(void)
 {
     gate = gate_make("gate");
     int order[HANDLES] = {POOL, STEP, CONTEXT, EXEC, EVENT, RESULT};
-    CHECK_INT(permute(order, 0), 720);
+    CHECK_INT(for_each_order(order, HANDLES, 0, release_in_order), 720);
     own_worker();
     close(gate);
     return check_done();

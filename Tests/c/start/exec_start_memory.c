@@ -1,7 +1,8 @@
-/* Output that is bounded by `output_limit` costs no memory, however much it is: neither when
- * only the result is waited for, so that events pile up nowhere, nor when they are taken.
+/*
+ * With an `output_limit`, the amount of output does not affect the host's memory: neither if the host only waits for
+ * the result, so that nobody takes the events, nor if it takes them.
  *
- * not under asan tsan valgrind: it measures memory
+ * not under asan tsan valgrind: the program measures memory, and these tools use some
  */
 #include "events.h"
 

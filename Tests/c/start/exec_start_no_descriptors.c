@@ -1,6 +1,5 @@
-/* A host that has no descriptor left: a step that cannot be started is a failed step; one that has been started and
- * gets no descriptor to be waited for with goes on without. Nothing is lost, and all works again when there are some.
- */
+/* If the host has no free descriptor, a step that cannot be started fails, and a running step for which fw_exec_fd()
+ * fails continues without it. No output is lost, and everything works again when there are descriptors. */
 #include "events.h"
 
 #include <sys/resource.h>
@@ -15,7 +14,7 @@ static int lowest_free(void)
     return fd;
 }
 
-/** From now on only so many descriptors can be had, beside those that are open below `lowest`. */
+/** Allows `more` descriptors beside those that are open below `lowest`. */
 static void leave(int lowest, int more)
 {
     REQUIRE(setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)(lowest + more), limit.rlim_max}) == 0);
@@ -26,7 +25,7 @@ static void leave_all(void)
     REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 }
 
-/** Tries to start a step with so many descriptors; it is whole or it has failed. */
+/** Tries to start a step with that many descriptors: the step succeeds or fails as a whole. */
 static bool starts(const fw_worker *worker, const fw_step *step, int lowest, int more)
 {
     fw_exec *exec = (void *)&limit;
@@ -34,7 +33,7 @@ static bool starts(const fw_worker *worker, const fw_step *step, int lowest, int
     leave(lowest, more);
     fw_status status = fw_exec_start(worker, step, NULL, check_dir(), NULL, 0, &exec, &error);
     leave_all();
-    REQUIRE(status == FW_OK); /* what the system refuses is a result */
+    REQUIRE(status == FW_OK); /* what the system refuses is a failed step, not an error of the call */
     struct events all = events_of(exec);
     REQUIRE(all.count >= 2);
     CHECK_INT(fw_event_kind(all.list[0]), FW_EVENT_STEP_STARTED);
@@ -53,7 +52,7 @@ static bool starts(const fw_worker *worker, const fw_step *step, int lowest, int
     return started;
 }
 
-/** A step runs, and there is no descriptor for fw_exec_fd(). */
+/** A step runs, and the system has no descriptor for fw_exec_fd(). */
 static void goes_on_without(const fw_worker *worker)
 {
     int gate = gate_make("gate");
@@ -81,20 +80,21 @@ static void goes_on_without(const fw_worker *worker)
 
 int main(void)
 {
-    /* Those that whoever runs this has left open would be in the way of the numbers. */
+    /* Closes descriptors that the caller of this program has left open, because the test counts numbers. */
     REQUIRE(close_range(3, ~0u, 0) == 0);
     REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     fw_worker *worker = run_worker(NULL);
     fw_step *step = run_step("s", (const char *const[]){"echo here", NULL});
-    /* From no descriptor at all up to enough: each place where one can be missing. */
+    /* Tries every number of free descriptors from none to enough, so that each open(2) fails once. */
     int lowest = lowest_free(), failures = 0;
     bool started = false;
     for (int more = 0; more < 24; more++) {
         bool had_started = started;
         started = starts(worker, step, lowest, more);
         failures += !started;
-        CHECK(started || !had_started); /* what is kept of earlier steps is in nobody's way */
-        /* What stays: two for the supervisor and one for a monitor. */
+        CHECK(started ||
+              !had_started); /* descriptors that the library keeps from earlier steps do not prevent a start */
+        /* Three descriptors stay open: two for the supervisor and one for a monitor. */
         CHECK(lowest_free() <= lowest + 3);
     }
     CHECK(started);

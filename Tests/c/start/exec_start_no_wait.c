@@ -1,5 +1,5 @@
-/* How long fw_exec_next_event() and fw_exec_wait() wait: with 0 not at all, with a positive number
- * until it has passed, with a negative one until there is something. Any number is a time. */
+/* fw_exec_next_event() and fw_exec_wait() do not wait with the timeout 0, wait that long with a positive one, and
+ * wait without limit with a negative one. Every number is a valid timeout. */
 #include "events.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 static const double forever[] = {-1, -0.001, -1e300, -INFINITY, INFINITY, 1e300, 1e18, 1e9};
 static const double never[] = {0, -0.0, 1e-300, 1e-9, 0.001, 0.02};
 
-/** The command stands at the gate, and all events up to there have been taken. */
+/** The command waits at the gate, and all events up to there have been taken. */
 static fw_exec *standing(void)
 {
     fw_exec *exec = START(NULL, "read line < gate; echo out");
@@ -52,7 +52,7 @@ int main(void)
         fw_exec_free(exec);
     }
 
-    /* What is no number is refused, or some time; it is no crash. */
+    /* NaN is either refused or taken as some timeout; it does not crash the host. */
     exec = START(NULL, "true");
     fw_event *event = (void *)&gate;
     fw_status status = fw_exec_next_event(exec, NAN, &event, NULL);

@@ -1,5 +1,5 @@
-/* Options of a run are read as strictly as all documents: what is not JSON, no object, an unknown key or
- * a wrong value is refused with its place, and nothing is started. All good ones are taken. */
+/* The options of a run are read as strictly as all documents: invalid JSON, a value that is no object, an unknown key
+ * and a wrong value are refused with their position, and nothing is started. All valid options are accepted. */
 #include "events.h"
 
 static const struct {

@@ -1,5 +1,5 @@
-/* Events that come during a fw_exec_wait() are passed over: those after it are taken as before, with
- * a gap in the numbers; after the result there are none. */
+/* fw_exec_wait() discards the events that arrive while it waits. Later events can be taken, with a gap in the
+ * numbers; after the result there are none. */
 #include "events.h"
 
 /** The next events, of the third command, up to the one that it ends. */

@@ -1,5 +1,5 @@
-/* Many steps at once, some of which are tried twice, are driven to their ends by one loop that never
- * waits but for their descriptors: with poll(2), with select(2), with epoll(7). */
+/* One loop that waits only for descriptors brings many steps to their ends, some of them with a second attempt: with
+ * poll(2), with select(2), and with epoll(7). */
 #include "events.h"
 
 #include <sys/epoll.h>
@@ -54,7 +54,8 @@ static void with_epoll(bool readable[STEPS])
         readable[i] = false;
     for (int i = 0; i < count; i++) {
         readable[items[i].data.u32] = true;
-        CHECK(!running[items[i].data.u32].ended); /* it stays in the set: it is never readable again */
+        CHECK(!running[items[i].data.u32]
+                   .ended); /* the descriptor stays in the set, because it is never readable again */
     }
 }
 

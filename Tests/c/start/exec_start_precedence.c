@@ -1,8 +1,8 @@
-/* Options of a run win over those of the step, which win over those of the worker; what the run does not
- * name stays as it was. */
+/* Options of a run win over those of the step, which win over those of the worker. An option that the run does not
+ * have keeps its value. */
 #include "events.h"
 
-/** How much of 100 bytes is kept, and how many attempts there were. */
+/** Checks how much of 100 bytes the result keeps, and how many attempts there were. */
 static void keeps(const fw_worker *worker, const fw_step *step, const char *options, size_t kept, size_t attempts)
 {
     fw_exec *exec = start_step(worker, step, options);
@@ -37,7 +37,7 @@ int main(void)
     keeps(worker, tried, NULL, 10, 3);
     keeps(worker, tried, "{\"output_limit\": 1000}", 100, 3);
     keeps(worker, tried, "{\"retries\": {\"max\": 1, \"delay\": 0}}", 10, 2);
-    keeps(worker, plain, NULL, 10, 2); /* one run leaves nothing for the next */
+    keeps(worker, plain, NULL, 10, 2); /* options of one run do not affect the next */
     fw_step_free(tried);
     fw_step_free(limited);
     fw_step_free(plain);

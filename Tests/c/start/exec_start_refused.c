@@ -1,5 +1,5 @@
-/* A step that cannot be run as it is written is refused by fw_exec_start() as by fw_worker_exec(): a
- * status and an error, no exec, and nothing has been started. */
+/* fw_exec_start() refuses an invalid step as fw_worker_exec() does: with a status and an error, without an exec, and
+ * without starting anything. */
 #include "events.h"
 
 static char *marker;

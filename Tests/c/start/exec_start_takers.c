@@ -1,5 +1,5 @@
-/* Threads that take events of one step at once get each event exactly once, each thread in order, and
- * all of them learn of the end. */
+/* If several threads take the events of one step, each event is delivered once, each thread sees increasing numbers,
+ * and all threads learn of the end. */
 #include "events.h"
 #include "threads.h"
 
@@ -29,7 +29,7 @@ static void shared(const char *options, const char *command, size_t bytes)
             CHECK(sequence > last);
             last = sequence;
             REQUIRE(sequence >= 1 && sequence <= count);
-            CHECK(all.list[sequence - 1] == NULL); /* nobody else has it */
+            CHECK(all.list[sequence - 1] == NULL); /* no other thread has taken this event */
             all.list[sequence - 1] = taken[i].list[at];
         }
         free(taken[i].list);

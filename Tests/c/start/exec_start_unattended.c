@@ -1,5 +1,4 @@
-/* A step that nobody waits for and nobody takes events of runs into its timeout all the same, and all
- * its processes go away. */
+/* A step times out and all its processes end even if no thread waits for it or takes its events. */
 #include "events.h"
 
 int main(void)
@@ -9,10 +8,10 @@ int main(void)
     fw_event *event = event_expect(exec, FW_EVENT_COMMAND_STARTED);
     long pid = event_pid(event);
     fw_event_free(event);
-    /* From here on nobody looks. */
+    /* From here on nobody waits for the step or takes its events. */
     wait_until_gone(pid);
     char *path = check_path("other"), *other = read_file(path);
-    if (other != NULL && *other != '\0') /* it came so far, most likely */
+    if (other != NULL && *other != '\0') /* the command most likely came so far */
         wait_until_gone(atol(other));
     free(other);
     free(path);

@@ -1,8 +1,8 @@
-/* fw_exec_wait() gives the result of a step that has ended as often as it is asked, and the same as
- * fw_worker_exec(); whether the events have been taken before does not matter. */
+/* fw_exec_wait() returns the result of an ended step at every call, equal to that of fw_worker_exec(), whether the
+ * events were taken before or not. */
 #include "events.h"
 
-/** The JSON of a result without what is of one run only; json_decref() it. */
+/** Returns the JSON of a result without the values that differ from run to run; json_decref() it. */
 static json_t *comparable(const fw_result *result)
 {
     json_t *json = run_json(result);
@@ -18,7 +18,7 @@ static json_t *comparable(const fw_result *result)
     return json;
 }
 
-/** Two results, with the same in them; each is released by itself. */
+/** The two results are equal, and each is freed separately. */
 static void twice(fw_exec *exec)
 {
     fw_result *first = exec_result(exec), *second = exec_result(exec);

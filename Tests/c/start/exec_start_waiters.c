@@ -1,5 +1,5 @@
-/* Any number of threads may wait for one step: each gets a result of its own. Those that take its
- * events meanwhile are not left waiting when the end has been seen by another. */
+/* Any number of threads may wait for one step, and each gets a result of its own. Threads that take events meanwhile
+ * also return when another thread has seen the end. */
 #include "events.h"
 #include "threads.h"
 

@@ -1,9 +1,9 @@
 /*
- * A call that the library, its supervisor or a monitor needs, and that a sandbox refuses: the step could not be started,
- * and the message names the call. Nothing is told as killed, the next step is told the same, and what can go on without
- * a call does.
+ * If a sandbox refuses a system call that the library, the supervisor or a monitor needs, the step has the outcome
+ * `spawn_failed`, and the message names the call. No command is reported as killed, the next step fails in the same
+ * way, and calls that are not essential are done without.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "refuse.h"
 #include "workflow.h"
@@ -39,7 +39,7 @@ static void unstarted(void)
     free(path);
 }
 
-/** It is in use already. */
+/** The library is in use already. */
 static void unstarted_later(void)
 {
     fw_result_free(RUN("true"));
@@ -75,7 +75,7 @@ static void without_timers(void)
 
 static atomic_int asked;
 
-/** The first one is of the channel, those behind it of the pipes, and all else. */
+/** The first socket is the channel; later ones are pipes and the rest. */
 static int all_but_the_first(pid_t pid, int fd)
 {
     (void)pid;
@@ -101,7 +101,7 @@ static void watch_to_the_end(fw_exec *exec)
     fw_exec_free(exec);
 }
 
-/** A host that waits with the descriptor, when that cannot be told by the best means. */
+/** A host that waits with fw_exec_fd() where the system refuses the preferred mechanism. */
 static void without_flags(void)
 {
     refuse_call(now->call, ANY_ARGUMENT, now->error);
@@ -115,7 +115,7 @@ static void without_watching_all(void)
     CHECK(asked > 2);
 }
 
-/** The system watches nothing: there is no descriptor, and waiting goes without. */
+/** The system refuses epoll, so there is no descriptor, and waiting works without one. */
 static void without_watching(void)
 {
     refuse_call(now->call, ANY_ARGUMENT, now->error);
@@ -127,7 +127,7 @@ static void without_watching(void)
     fw_exec_free(exec);
 }
 
-/** There is no /dev/null. */
+/** /dev/null cannot be opened. */
 static void in_an_empty_root(void)
 {
     if (chroot(check_dir()) != 0) {
@@ -144,7 +144,7 @@ static void in_an_empty_root(void)
     fw_worker_free(worker);
 }
 
-/** What is not needed. */
+/** Calls that the library can do without. */
 static void not_needed(void)
 {
     refuse_call(now->call, ANY_ARGUMENT, now->error);

@@ -1,9 +1,9 @@
 /*
- * Where /proc shows other processes than those of the host's own process namespace, their numbers mean
- * nothing, and nobody is looked for there: what is left in the session of a command is ended, and the
- * result says that the library reaches so far and no farther.
+ * If /proc belongs to another process namespace than the host's, so that its process numbers mean nothing here, the
+ * library does not use it. It ends the processes in the session of the command, and the result says that it cannot
+ * reach others.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 
@@ -22,7 +22,7 @@ static void check_reach(fw_result *result)
     fw_result_free(result);
 }
 
-/** The same for a command that needs no shell: its group has the number of a process that has gone. */
+/** The same for a command that runs without a shell, whose main process has exited. */
 static void without_shell(void)
 {
     char path[4200];
@@ -52,7 +52,7 @@ static void host(void)
     fw_result_free(result);
 }
 
-/** It has process numbers of its own, and the /proc of before. */
+/** This process is in a new process namespace, but sees the /proc of the old one. */
 static void in_a_namespace(void)
 {
     if (unshare(CLONE_NEWPID) != 0) {

@@ -1,9 +1,9 @@
 /*
- * When the host ends, however it does, its steps end too: with children in sessions of their own,
- * daemons, and such as are deaf to TERM. The supervisor and the monitors end after them. So it is also
- * when a process that the host has forked lives on and holds copies of all its descriptors.
+ * When the host ends in any way, its steps end, including children in other sessions, daemons, and processes that
+ * ignore TERM; then the supervisor and the monitors exit. This also holds while a process that the host has forked
+ * holds copies of all its descriptors.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 
@@ -11,28 +11,28 @@
 
 enum { STEPS = 3, PER_STEP = 4, MOST = 32 };
 
-static int ends_how; /* the signal, or one of: */
+static int ends_how; /* the signal that ends the host, or one of these ways: */
 enum { EXITS = 1000, EXITS_AT_ONCE, BECOMES_ANOTHER };
 static bool has_child;
 static fw_exec *steps[STEPS]; /* nobody frees them */
 
-/** Starts steps and takes the end that is wanted when it is told to. */
+/** A host that starts steps, and ends in the given way when the file "end" exists. */
 static void host(void)
 {
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     if (ends_how < EXITS)
-        signal(ends_how, SIG_DFL); /* a tool may have a handler */
+        signal(ends_how, SIG_DFL); /* a tool may have installed a handler */
     for (int i = 0; i < STEPS; i++)
         steps[i] = BEGIN_WITH(json_pack("{s:{s:f}}", "options", "grace", 0.3),
                               "sh sleeper & setsid sh sleeper & setsid sh -c 'sh deaf & :';"
                               " exec sh deaf");
-    /* And one that has ended: its monitor waits for the next. */
+    /* One step has ended, so there is an idle monitor. */
     fw_result_free(RUN("exit 1"));
     if (has_child) {
         char *path = check_path("child");
         pid_t child = fork();
         if (child == 0) {
-            alarm(1000); /* should nobody come to end it */
+            alarm(1000); /* if nobody ends it */
             for (;;)
                 pause();
         }

@@ -1,14 +1,14 @@
 /*
- * A supervisor that somebody kills is replaced by the next step that needs one. Steps that run do not
- * notice: they go on, can be cancelled, and still end with the host.
+ * If the supervisor is killed, the next step starts another one. Running steps continue, can be cancelled, and still
+ * end with the host.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 
 #define WAITS "echo $$$$ >> pids; until test -e go; do sleep 0.01; done; echo whole; exit 7"
 
-/* More than there are monitors that wait: new ones are needed. */
+/* These are more steps than idle monitors, so the supervisor starts new ones. */
 enum { SEVERAL = 20 };
 
 static long kill_supervisor(void)
@@ -64,7 +64,7 @@ static void replaced(void)
     }
 }
 
-/** Nothing but the system was left of the library before the host was killed. */
+/** Without a supervisor, only the kernel can end the steps of a host that is killed. */
 static void host_without_supervisor(void)
 {
     BEGIN("echo $$$$ >> pids; setsid sh -c 'echo $$$$ >> pids; exec sleep 100000' & wait");

@@ -1,9 +1,9 @@
 /*
- * The library's file is also the program of the supervisor. Steps run where that file cannot be executed,
- * has been moved, deleted or replaced since it was loaded, has an odd name, or was named by a
- * path from a directory that the host has left; and never is it another file that is run.
+ * The library's file is also the program of the supervisor. Steps run if that file is not executable, has been moved,
+ * deleted or replaced since it was loaded, has an unusual name, or was loaded by a path relative to a directory that
+ * the host has left. The supervisor never runs another file.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "host_library.h"
 #include "processes.h"
@@ -27,12 +27,12 @@ static char *copy(const char *name, mode_t mode)
     return path;
 }
 
-/** Two steps: the second has its monitor from a supervisor that is there. */
+/** The second step uses the supervisor that the first one has started. */
 static void check_steps(void)
 {
     library_check(&library, "echo one", "/", "one\n");
     library_check(&library, "echo two", "/", "two\n");
-    /* And another supervisor. */
+    /* A new supervisor is started as well. */
     umask(027);
     library_check(&library, "umask", "/", "0027\n");
 }
@@ -90,7 +90,7 @@ static void renamed(void)
     free(path);
 }
 
-/** By a program that would leave a file behind: an upgrade of the package, or worse. */
+/** The file is replaced by a program that would make a file, as an upgrade of the package would replace it. */
 static void replaced(void)
 {
     char *path = copy("plain.so", 0755), *other = check_path("replacement"), *trace = check_path("was-run");

@@ -1,9 +1,8 @@
 /*
- * A monitor that somebody kills takes its command's main process with it. The outcome is
- * `status_unknown`, and never a success; no further command runs. The host and its other steps
- * go on, and a monitor that was killed while it had nothing to do is not missed.
+ * If a monitor is killed, its command's main process dies with it. The outcome is `status_unknown` and never a success,
+ * and no further command runs. The host and its other steps continue, and an idle monitor may be killed without effect.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 
@@ -50,7 +49,7 @@ static void while_a_command_runs(void)
     fw_result_free(result);
 }
 
-/** Also when the step is being ended meanwhile. */
+/** The monitor may also be killed while the step is being ended. */
 static void while_a_command_is_ended(void)
 {
     remove_file("pid");
@@ -69,7 +68,7 @@ static void while_a_command_is_ended(void)
     CHECK(!has_file("next"));
 }
 
-/** A command may do it, too, and then end as if all were well. */
+/** A command may kill its own monitor, too, and then exit with status 0. */
 static void by_the_command(void)
 {
     fw_result *result = RUN("kill -9 $$PPID; exit 0", ": > next");
@@ -79,7 +78,7 @@ static void by_the_command(void)
     fw_result_free(result);
 }
 
-/** Several that wait for the next command, all killed. */
+/** Several idle monitors are killed. */
 static void while_it_has_nothing_to_do(void)
 {
     fw_exec *steps[4];

@@ -1,9 +1,9 @@
 /*
- * Where orphans cannot come to a command's monitor (PR_SET_CHILD_SUBREAPER is refused), the result does not say that
- * they do. What is in the command's session is ended, waited for or left as the step says; nobody can know of the rest,
- * and `is_ended` is false.
+ * If PR_SET_CHILD_SUBREAPER is refused, so that orphans do not come to the monitor, the result reports the containment
+ * `session`. Processes in the command's session are ended, waited for or left as the step says; others are unknown, so
+ * `is_ended` is false.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 #include "refuse.h"
@@ -33,7 +33,7 @@ static void host(void)
     CHECK(run_command_int(result, 0, "peak_memory") > 0);
     fw_result_free(result);
 
-    /* Three that are left in the session, of which one does not heed TERM, and an orphan of an orphan. */
+    /* The command leaves three processes in its session, one of which ignores TERM, and an orphan of an orphan. */
     result = RUN_WITH(with("kill"), "sleep 100000 & sh -c 'trap \"\" TERM; : > there; exec sleep 100000' &"
                                     " (sh -c 'sleep 100000 & : > deep; exec sleep 100000' &);"
                                     " until test -e there && test -e deep; do sleep 0.01; done; exit 7");
@@ -68,7 +68,7 @@ static void host(void)
     check_reach(result);
     fw_result_free(result);
 
-    /* Who has left the session is not found; the result has not said so. */
+    /* A process that has left the session is not found, which `is_ended` false has announced. */
     result = RUN_WITH(with("kill"), "(setsid sleep 100000 > /dev/null 2>&1 &); echo hi");
     CHECK_EXITED(result, 0);
     check_reach(result);

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The supervisor's code runs without a loader and without a C library, in the library's file or in a copy
-# of one section of it. So it is all in that section, with its constants, refers to nothing outside,
-# and needs nobody to put addresses into it; and the library's entry point is there.
-# not under asan tsan ubsan valgrind: it is about the file of the release library
+# The supervisor runs without a loader and without a C library, from the library's file or from a copy of one section of
+# it. Therefore its code and constants are all in that section, refer to nothing outside it, and need no relocation, and
+# the library's entry point is the supervisor's.
+# not under asan tsan ubsan valgrind: this check is about the file of the release library
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 library=$1/libflowworker.so.0
@@ -32,13 +32,13 @@ outside=$(comm -13 <(echo "$defined") <(echo "$undefined"))
 
 for object in "${objects[@]}"; do
     name=$(basename "$object")
-    # What is loaded (A) and is not empty; how to unwind is for debuggers.
+    # Sections that are loaded (flag A) and not empty, without the unwind tables, which only debuggers read.
     elsewhere=$(sections "$object" |
         awk '$7 ~ /A/ && $5 !~ /^0+$/ && $1 != "fw_supervisor" && $1 !~ /^\.(eh_frame|note)/ {print $1, $2, $5}')
     [ -z "$elsewhere" ] || wrong "$name has something outside of fw_supervisor" "$elsewhere"
     flags=$(sections "$object" | awk '$1 == "fw_supervisor" {print $7}')
     [ "$flags" = AX ] || wrong "fw_supervisor of $name is not code and nothing else" "$flags"
-    # Distances within the section, and on arm64 places within their page, are the same in a copy.
+    # Relocations by distance within the section, and on arm64 by position within a page, also hold in a copy.
     absolute=$(readelf -rW "$object" |
         awk '/^Relocation section/ {ours = $3 == "'"'.relafw_supervisor'"'"} ours && $3 ~ /^R_/ {print $3, $5}' |
         grep -vE '^R_(X86_64_(PC32|PLT32)|AARCH64_(CALL26|JUMP26|PREL32|CONDBR19|TSTBR14|ADR_PREL_(LO21|PG_HI21)|ADD_ABS_LO12_NC|LDST[0-9]+_ABS_LO12_NC)) ')

@@ -1,8 +1,9 @@
 /*
- * The kernel may have no memory for what a monitor has to tell, or be interrupted: then it is told again. What can
- * never be told is not waited for: nobody knows how the command ended, and the result says why. No monitor stays.
+ * A monitor whose report cannot be sent for a moment, because the kernel has no memory or the call is interrupted,
+ * sends it again. If the report can never be sent, nobody waits for it: the outcome is `status_unknown`, the result
+ * gives the reason, and no monitor is left.
  *
- * not under valgrind tsan: it cannot start the supervisor; the filter is not its own threads'
+ * not under valgrind tsan: valgrind cannot start the supervisor, and the filter does not reach threads of tsan
  */
 #include "descendants.h"
 #include "refuse.h"
@@ -47,7 +48,7 @@ static void never_told(void)
         CHECK_OUTPUT(result, FW_STDOUT, 0, "one\n");
         fw_result_free(result);
     }
-    /* As soon as it goes again, so do steps. */
+    /* Steps run again as soon as the call works again. */
     refuse_times = 0;
     fw_result *result = RUN("echo one", "exit 3");
     CHECK_EXITED(result, 3);
@@ -56,7 +57,7 @@ static void never_told(void)
         a_moment();
 }
 
-/** What a supervisor cannot tell for a moment. */
+/** A report that a supervisor cannot send for a moment. */
 static int supervisors_sends(pid_t pid, int fd)
 {
     (void)fd;
@@ -73,7 +74,7 @@ static void greeting_told_again(void)
     fw_result_free(result);
 }
 
-/** What the host sends, and what supervisor and monitor receive. */
+/** Messages that the host sends, and that supervisor and monitor receive. */
 static int any_second_one(pid_t pid, int fd)
 {
     (void)pid;

@@ -48,7 +48,7 @@ static char check_directory[4096];
     check_refused((status), (want), (error), (path), (part), #status, __FILE__, __LINE__)
 /** A call gave FW_OK and no error. What it gave instead is shown and released. */
 #define CHECK_OK(status, error) check_ok((status), (error), #status, __FILE__, __LINE__)
-/** A call after whose failure the program cannot go on. */
+/** Ends the program if the condition is false, because it cannot continue. */
 #define REQUIRE(condition)                                            \
     do {                                                              \
         if (!check_true((condition), #condition, __FILE__, __LINE__)) \
@@ -174,14 +174,14 @@ static inline char *check_path(const char *name)
     return path;
 }
 
-/** Something cannot be tested here. If all else is right, the program is told as skipped, for this reason. */
+/** Notes that something cannot be tested here. If no check fails, the program counts as skipped for this reason. */
 static inline void check_skip(const char *reason)
 {
     check_skipped = true;
     printf("%s\n", reason);
 }
 
-/** What a program or a part of one ends with, as run.sh knows it. */
+/** Returns the exit status of a program, or of a part of one, that run.sh expects. */
 static inline int check_status(void)
 {
     return check_failures > 0 ? 1 : check_skipped ? 77 : 0;
@@ -198,6 +198,30 @@ static inline int check_done(void)
     return check_status();
 }
 
+/** Writes a text to a file of check_dir(). */
+static inline void write_file(const char *name, const char *text)
+{
+    char *path = check_path(name);
+    FILE *file = fopen(path, "we");
+    REQUIRE(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+    free(path);
+}
+
+static inline bool has_file(const char *name)
+{
+    char *path = check_path(name);
+    bool has = access(path, F_OK) == 0;
+    free(path);
+    return has;
+}
+
+static inline void remove_file(const char *name)
+{
+    char *path = check_path(name);
+    unlink(path);
+    free(path);
+}
+
 /** How often to do something: `plain` times, or fewer under a tool that makes the
  *  program many times slower. run.sh says in CHECK_UNDER which one that is. */
 static inline int check_times(int plain, int under_a_tool)
@@ -207,7 +231,7 @@ static inline int check_times(int plain, int under_a_tool)
 }
 
 /* ---------------------------------------------------------------- handles -- */
-/* For documents that are good: what is wrong with one ends the program. */
+/* These functions are for valid documents: an error ends the program. */
 
 static inline void check_made(fw_status status, fw_error *error, const char *json)
 {

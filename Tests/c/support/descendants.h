@@ -15,38 +15,12 @@
 #include <fcntl.h>
 #include <sys/prctl.h>
 
-/** No process of a command of this program lives. */
+/** Checks that no process of a command of this program lives. */
 #define CHECK_NOBODY() check_nobody(__FILE__, __LINE__)
 #define CHECK_ENDED(result, outcome, signal) check_ended((result), (outcome), (signal), __FILE__, __LINE__)
 /** Starts a step, as RUN() and RUN_WITH() run one. */
 #define BEGIN(...) begin_step(NULL, (const char *const[]){__VA_ARGS__, NULL})
 #define BEGIN_WITH(members, ...) begin_step((members), (const char *const[]){__VA_ARGS__, NULL})
-
-/* ------------------------------------------------------------------ files -- */
-
-/** A small file in check_dir(), such as a script. Here `$` is only `$`. */
-static inline void write_file(const char *name, const char *text)
-{
-    char *path = check_path(name);
-    FILE *file = fopen(path, "we");
-    REQUIRE(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
-    free(path);
-}
-
-static inline bool has_file(const char *name)
-{
-    char *path = check_path(name);
-    bool has = access(path, F_OK) == 0;
-    free(path);
-    return has;
-}
-
-static inline void remove_file(const char *name)
-{
-    char *path = check_path(name);
-    unlink(path);
-    free(path);
-}
 
 /** Reads numbers, one a line, from a file in check_dir(); gives how many there are. */
 static inline int read_pids(const char *name, long *pids, int room)
@@ -82,8 +56,8 @@ static inline void mark_commands(void)
     setenv("CHECK_MARK", check_dir(), 1);
 }
 
-/** 1: it has the mark; 0: not; -1: it has no environment, because it has ended, or is
- *  just becoming another program. */
+/** Returns 1 if the process has the mark, 0 if not, and -1 if it has no environment, because it has ended or is in
+ *  execve(2). */
 static inline int mark_of(long pid)
 {
     char path[64], mark[4200];
@@ -157,7 +131,7 @@ static inline void wait_for_nobody(void)
         a_moment();
 }
 
-/** Ends all that is left of the commands, each by its number. */
+/** Ends all processes of commands that are left. */
 static inline void end_marked(void)
 {
     long pids[64];
@@ -180,7 +154,7 @@ static inline bool check_nobody(const char *file, int line)
 static _Thread_local long watched_host;
 static _Thread_local const char *watcher_name;
 
-/** Whether a process holds the host, as supervisors and monitors do: by a pidfd. */
+/** Whether a process watches the host with a pidfd, as supervisors and monitors do. */
 static inline bool is_watcher(long pid)
 {
     if (strcmp(name_of(pid), watcher_name) != 0)
@@ -242,8 +216,8 @@ static inline fw_result *finish_step(fw_exec *exec)
     return result;
 }
 
-/** The step ended with this outcome, and this signal was the last that its last command got from
- *  the library (NULL: none). A step that was ended is never a success. */
+/** Checks the outcome, and the last signal that the library sent to the last command (NULL: none). A step that the
+ *  library ended has never succeeded. */
 static inline void check_ended(const fw_result *result, fw_outcome outcome, const char *signal, const char *file,
                                int line)
 {
@@ -262,7 +236,20 @@ static inline void check_ended(const fw_result *result, fw_outcome outcome, cons
     json_decref(all);
 }
 
-/** A process that does `body`, and that is this program's only as long as this lives. */
+/** Cancels a step as soon as its command has made the file "there", and returns the result. No process may be left, and
+ *  the last command must have ended on TERM. */
+static inline fw_result *cancel_when_there(fw_exec *exec)
+{
+    while (!has_file("there"))
+        a_moment();
+    fw_exec_cancel(exec);
+    fw_result *result = finish_step(exec);
+    CHECK_NOBODY();
+    CHECK_ENDED(result, FW_CANCELLED, "TERM");
+    return result;
+}
+
+/** Starts a process that runs `body`, and that the kernel kills when this program exits. */
 static inline pid_t start_host(void (*body)(void))
 {
     mark_commands();

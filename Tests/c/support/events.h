@@ -68,7 +68,7 @@ static inline int gate_make(const char *name)
     return gate;
 }
 
-/** Lets one command pass, whether it is there already or not. */
+/** Lets one command pass the gate, now or when it arrives. */
 static inline void gate_pass(int gate)
 {
     REQUIRE(write(gate, "\n", 1) == 1);
@@ -85,7 +85,7 @@ static inline fw_event *event_next(fw_exec *exec, double timeout)
     return event;
 }
 
-/** Waits for the next event, and says that it is of this kind. */
+/** Waits for the next event, and checks that it is of this kind. */
 static inline fw_event *event_expect(fw_exec *exec, int32_t kind)
 {
     fw_event *event = event_next(exec, -1);
@@ -226,6 +226,30 @@ static inline bool check_shape(const struct events *events, const char *want, co
     return same;
 }
 
+/** Checks the numbers, times and attempts of a step's events, and passes the JSON of each event FW_EVENT_RETRY with the
+ *  number of the attempt that failed to `check`; returns how many attempts there were. */
+static inline int check_attempts(const struct events *all, void (*check)(int attempt, json_t *json))
+{
+    int attempt = 1;
+    double last = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        const fw_event *event = all->list[i];
+        CHECK_INT(fw_event_sequence(event), i + 1);
+        CHECK(fw_event_time(event) >= last);
+        last = fw_event_time(event);
+        CHECK_INT(fw_event_attempt(event), attempt);
+        if (fw_event_kind(event) != FW_EVENT_RETRY)
+            continue;
+        CHECK_INT(fw_event_command(event), -1);
+        json_t *json = event_json(event);
+        CHECK_INT(json_integer_value(json_object_get(json, "attempt")), attempt);
+        check(attempt, json);
+        json_decref(json);
+        attempt++;
+    }
+    return attempt;
+}
+
 /* -------------------------------------------------------------------- end -- */
 
 /** Waits for the result. */
@@ -238,7 +262,7 @@ static inline fw_result *exec_result(fw_exec *exec)
     return result;
 }
 
-/** The step has not ended. */
+/** Whether the step has not ended. */
 static inline bool exec_runs(fw_exec *exec)
 {
     fw_result *result = NULL;
@@ -255,7 +279,7 @@ static inline void exec_end(fw_exec *exec)
     fw_exec_free(exec);
 }
 
-/** Whether poll(2) says so at this moment. */
+/** Whether the descriptor is readable now. */
 static inline bool fd_readable(int fd)
 {
     struct pollfd item = {.fd = fd, .events = POLLIN};
@@ -264,14 +288,14 @@ static inline bool fd_readable(int fd)
     return count == 1;
 }
 
-/** Waits until it is readable. */
+/** Waits until the descriptor is readable. */
 static inline void fd_wait(int fd)
 {
     struct pollfd item = {.fd = fd, .events = POLLIN};
     REQUIRE(fd >= 0 && poll(&item, 1, -1) == 1);
 }
 
-/** Waits until no process works in check_dir() any more: what was freed while it ran is gone. */
+/** Waits until no process has check_dir() as its working directory, so that all steps that were freed have ended. */
 static inline void wait_until_deserted(void)
 {
     char *here = realpath(check_dir(), NULL);

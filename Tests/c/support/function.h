@@ -77,7 +77,7 @@ static inline json_t *function_fact(const fw_result *result, const char *key)
     return value;
 }
 
-/** Waits for what has to come soon. False when it does not come: a defect, and the program goes on. */
+/** Waits for a signal of the semaphore that should come soon. Returns false if it does not come. */
 static inline bool function_comes(sem_t *what)
 {
     struct timespec until;

@@ -1,5 +1,5 @@
 /*
- * host.h - what belongs to the host's process, as text, so that two moments can be compared.
+ * host.h - the state of the host's process as text, so that two moments can be compared.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -62,6 +62,24 @@ static inline char *host_state(void)
         fprintf(out, "environment: %s\n", *entry);
     fclose(out);
     return text;
+}
+
+/** Runs this program again with this argument and this variable (NULL: none), and checks that it ends with status 0.
+ *  The Swift runtime reads the environment only once in the life of a process. */
+static inline void run_again_with(const char *name, const char *value, const char *argument)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (name != NULL)
+            setenv(name, value, 1);
+        execl("/proc/self/exe", "again", argument, (char *)NULL);
+        _exit(127);
+    }
+    int status = -1;
+    REQUIRE(pid > 0 && waitpid(pid, &status, 0) == pid);
+    if (!CHECK_INT(status, 0))
+        fprintf(stderr, "    with %s=%s, %s\n", name ? name : "", value ? value : "", argument);
 }
 
 #endif

@@ -1,7 +1,6 @@
 /*
- * host_library.h - the library for a host that loads it while it runs: by dlopen(3), with the calls
- * that a step takes. A program that uses this calls no function of the library by its name,
- * so that it does not have it from the beginning.
+ * host_library.h - the library, loaded with dlopen(3) while the host runs, with the calls that a step needs. A program
+ * that uses this header calls no function of the library by its name, so that the library is not loaded at its start.
  */
 #ifndef HOST_LIBRARY_H
 #define HOST_LIBRARY_H

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -28,8 +29,7 @@ static inline char *read_file(const char *path)
     return text;
 }
 
-/** Whether a process runs. A zombie does not: it only waits for its parent, which
- *  for what a command left behind is not this program. */
+/** Whether a process runs. A zombie does not run: it only waits for its parent. */
 static inline bool process_runs(long pid)
 {
     char path[64];
@@ -73,6 +73,36 @@ static inline int open_descriptors(void)
     return count;
 }
 
+/** How many descriptors the library keeps after steps: those for the supervisor and for the idle monitors. */
+enum { KEPT_DESCRIPTORS = 2 + 16 };
+
+/** Raises the limit of descriptors for `count` steps that need `each`; returns how many steps the hard limit allows. */
+static inline int steps_within_limit(int count, int each)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t needed = (rlim_t)count * (rlim_t)each + 200;
+    if (limit.rlim_max < needed) {
+        count = ((int)limit.rlim_max - 200) / each;
+        fprintf(stderr, "only %d at once, because of the hard limit of descriptors\n", count);
+        needed = limit.rlim_max;
+    }
+    if (limit.rlim_cur < needed)
+        REQUIRE(setrlimit(RLIMIT_NOFILE, &(struct rlimit){needed, limit.rlim_max}) == 0);
+    REQUIRE(count > 0);
+    return count;
+}
+
+/** The number of threads of this process. */
+static inline int own_threads(void)
+{
+    char *text = read_file("/proc/self/status");
+    const char *line = text ? strstr(text, "\nThreads:") : NULL;
+    int number = line ? atoi(line + 9) : -1;
+    free(text);
+    return number;
+}
+
 /** Runs a part of a program in a child, so that what it does to its process ends
  *  with it, and checks that no check failed there. */
 static inline void in_child(void (*part)(void), const char *what)
@@ -89,7 +119,7 @@ static inline void in_child(void (*part)(void), const char *what)
     int status = -1;
     REQUIRE(pid > 0 && waitpid(pid, &status, 0) == pid);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-        check_skipped = true; /* it has said why */
+        check_skipped = true; /* the child has printed the reason */
         return;
     }
     if (!check_int(status, 0, what, __FILE__, __LINE__))

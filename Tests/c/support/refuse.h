@@ -1,8 +1,7 @@
 /*
- * refuse.h - system calls that fail, without a tool and without a right: seccomp filters.
- *
- * A filter holds for the thread that installs it and for all that it starts, so one that is installed before the
- * first step holds for the supervisor, too. There is no way back: use it in a child (in_child()).
+ * refuse.h - making system calls fail with seccomp filters, which needs no tool and no privilege. A filter applies to
+ * the thread that installs it and to everything that this thread starts, so a filter that is installed before the first
+ * step also applies to the supervisor. It cannot be removed: install it in a child (in_child()).
  */
 #ifndef REFUSE_H
 #define REFUSE_H
@@ -48,7 +47,7 @@ static inline void refuse_call(long call, uint32_t argument, int error)
     }
 }
 
-/** Decides about one call, of which it gets the process and the first argument: 0 lets it be, an errno refuses it. */
+/** Decides about one call by its process and its first argument: 0 permits the call, an errno refuses it. */
 typedef int (*refuse_decision)(pid_t pid, int argument);
 
 static atomic_int refuse_listener = -1;
@@ -75,12 +74,12 @@ static inline void *refuse_answer(void *unused)
     return NULL;
 }
 
-/** From now on each such call of this thread, and of what it starts, is decided about, by a thread that has no filter.
- */
+/** From now on `decide` decides about each such call of this thread and of everything that it starts, in a thread
+ *  without the filter. */
 static inline void refuse_some(long call, refuse_decision decide)
 {
     refuse_decide = decide;
-    /* The thread exists before the filter, which is then not its own. */
+    /* The thread is started before the filter is installed, so the filter does not apply to it. */
     pthread_t thread;
     REQUIRE(pthread_create(&thread, NULL, refuse_answer, NULL) == 0);
     int listener = refuse_load((uint32_t)call, ANY_ARGUMENT, SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER);

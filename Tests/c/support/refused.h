@@ -1,6 +1,6 @@
 /*
- * refused.h - system calls that are refused, as the seccomp profile of a container refuses them. It needs nothing but
- * the kernel's headers, and holds for the thread that asks, and for those that it makes.
+ * refused.h - making system calls fail as the seccomp profile of a container does. It needs only the kernel's headers,
+ * and applies to the thread that asks and to those that it starts.
  */
 #ifndef REFUSED_H
 #define REFUSED_H

@@ -18,13 +18,12 @@
 /** The same in another directory. */
 #define RUN_IN(rundir, ...) run_commands(NULL, (rundir), (const char *const[]){__VA_ARGS__, NULL})
 
-/** All bytes of one piece of output are these. */
+/** Checks all bytes of one piece of output. */
 #define CHECK_OUTPUT(result, stream, index, want) \
     check_output((result), (stream), (index), (want), strlen(want), __FILE__, __LINE__)
 #define CHECK_BYTES(result, stream, index, want, length) \
     check_output((result), (stream), (index), (want), (length), __FILE__, __LINE__)
-/** The step ended by itself with this status; of what it wrote, its errors are shown
- *  when it did not. */
+/** Checks that the step exited with this status, and prints its standard error otherwise. */
 #define CHECK_EXITED(result, status) check_exited((result), (status), __FILE__, __LINE__)
 
 /** The text of a step with these commands, to be released with free(). */
@@ -145,6 +144,19 @@ static inline json_int_t run_command_int(const fw_result *result, size_t index, 
     CHECK(json_is_integer(member));
     json_decref(member);
     return value;
+}
+
+/** A step whose limits are too small even for its shell has failed with a message and without output, and the next step
+ *  succeeds. Frees the result. */
+static inline void check_failed_at_start(fw_result *result)
+{
+    CHECK(fw_result_returncode(result) != 0);
+    CHECK(fw_result_message(result) != NULL);
+    CHECK_INT(fw_result_output_count(result, FW_STDOUT), 0);
+    fw_result_free(result);
+    result = RUN("echo next");
+    CHECK_EXITED(result, 0);
+    fw_result_free(result);
 }
 
 #endif

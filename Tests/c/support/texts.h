@@ -1,12 +1,12 @@
 /*
- * texts.h - the same text to every function that reads a document.
+ * texts.h - passing the same text to every function that reads a document.
  */
 #ifndef TEXTS_H
 #define TEXTS_H
 
 #include "check.h"
 
-/** What `reader` says about the text: a status, and perhaps an error. Frees what was made. */
+/** Returns the status of reading the text. The object that was made is freed. */
 typedef fw_status (*text_reader)(const char *text, size_t length, fw_error **error);
 
 static inline fw_status read_pool(const char *text, size_t length, fw_error **error)
@@ -49,7 +49,7 @@ static inline fw_status read_value(const char *text, size_t length, fw_error **e
     return status;
 }
 
-/** All of them, and NULL. */
+/** All readers, ended by NULL. */
 static const text_reader text_readers[] = {read_pool, read_worker, read_step, read_context, read_value, NULL};
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * threads.h - the same function in many threads that start at one moment.
+ * threads.h - running the same function in many threads that start at the same moment.
  */
 #ifndef THREADS_H
 #define THREADS_H

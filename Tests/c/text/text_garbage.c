@@ -1,9 +1,9 @@
-/* 10 MB of anything at all are refused or read, and nothing else happens. */
+/* 10 MB of arbitrary documents are read or refused, without a crash or a leak. */
 #include "texts.h"
 
 static const size_t size = 10 * 1000 * 1000;
 
-/** Two numbers that look random and are the same each time. */
+/** Returns pseudorandom numbers, the same in each run. */
 static unsigned next(unsigned long long *state)
 {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
@@ -42,11 +42,11 @@ int main(void)
     all_refuse(text, size);
     memset(text, '7', size);
     all_refuse(text, size);
-    memset(text, 'a', size); /* one string, and it ends nowhere */
+    memset(text, 'a', size); /* one string without an end */
     text[0] = '"';
     all_refuse(text, size);
 
-    /* One string that ends: a value, but none of the other documents. */
+    /* One complete string: a JSON value, but none of the documents. */
     text[size - 1] = '"';
     for (const text_reader *reader = text_readers; *reader != NULL; reader++) {
         fw_error *error = NULL;
@@ -60,7 +60,7 @@ int main(void)
     }
     free(text);
 
-    /* A message about a long name shows the beginning of it. */
+    /* A message about a long name has only its beginning. */
     static char document[100000], name[50000];
     memset(name, 'n', sizeof name - 1);
     snprintf(document, sizeof document, "{\"%s\": 1}", name);

@@ -1,12 +1,12 @@
-/* A text has the length that is passed, or ends with a NUL for FW_ZERO_TERMINATED. What is behind it
- * is not read: the memory right after it may not be there. */
+/* A text has the length that is passed, or ends with a NUL byte if the length is FW_ZERO_TERMINATED. The library does
+ * not read beyond it, where there may be no memory. */
 #include "check.h"
 
 #include <sys/mman.h>
 
 static const char step_text[] = "{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": [\"true\"]}}";
 
-/** The text at the end of a page after which there is none. */
+/** Places the text at the end of a page that is followed by no memory. */
 static char *at_the_edge(const char *text, size_t length, void **mapping)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -31,7 +31,7 @@ int main(void)
     CHECK_OK(fw_step_create(step_text, FW_ZERO_TERMINATED, &step, &error), &error);
     fw_step_free(step);
 
-    /* Every length that cuts the text short gives an error, at its end. */
+    /* Every shorter length is an error at the end of the shortened text. */
     for (size_t cut = 0; cut < length; cut++) {
         void *mapping;
         char *text = at_the_edge(step_text, cut, &mapping);
@@ -49,7 +49,7 @@ int main(void)
     fw_step_free(step);
     munmap(mapping, 2 * (size_t)sysconf(_SC_PAGESIZE));
 
-    /* What is behind the length does not matter. */
+    /* Bytes beyond the length do not matter. */
     CHECK_OK(fw_pool_create("[] and more", 2, &pool, &error), &error);
     fw_pool_free(pool);
     CHECK_FAILS(fw_pool_create("[] and more", 11, &pool, &error), FW_E_SYNTAX, &error, "");
@@ -63,7 +63,7 @@ int main(void)
     fw_string_free(json);
     fw_context_free(context);
 
-    /* A length that no text can have. */
+    /* A length beyond the address space. */
     CHECK_FAILS(fw_step_create(step_text, FW_ZERO_TERMINATED - 1, &step, &error), FW_E_INVALID, &error, "json");
     CHECK_FAILS(fw_step_create(step_text, (size_t)1 << 63, &step, &error), FW_E_INVALID, &error, "json");
     return check_done();

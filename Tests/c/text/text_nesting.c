@@ -1,4 +1,4 @@
-/* Nesting is read up to 2,048 levels, and refused beyond without harm, however deep. */
+/* Documents may have 2,048 levels of nesting. Deeper ones are refused without harm, however deep they are. */
 #include "texts.h"
 
 /** A text of `depth` arrays in each other, to be released with free(). */
@@ -36,7 +36,7 @@ int main(void)
     CHECK_FAILS(read_value(text, FW_ZERO_TERMINATED, &error), FW_E_SYNTAX, &error, "2,048");
     free(text);
 
-    /* The same in objects, in a place where nothing of the kind is allowed. */
+    /* The same with objects, where the document allows none. */
     size_t depth = 2000;
     char *document = malloc(6 * depth + 200);
     REQUIRE(document != NULL);

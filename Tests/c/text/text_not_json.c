@@ -1,4 +1,4 @@
-/* A text that is not JSON, or not UTF-8, is FW_E_SYNTAX with its place, for every reader. */
+/* For every reader, a text that is not JSON or not UTF-8 is FW_E_SYNTAX with its position. */
 #include "texts.h"
 
 static const struct {
@@ -25,7 +25,7 @@ static const struct {
     {"\"\xED\xA0\x80\"", 5, 1, 0},     /* a surrogate */
     {"\"\xF5\x80\x80\x80\"", 6, 1, 0}, /* beyond Unicode */
     {"\"a\0b\"", 5, 1, 0},             /* a raw NUL in a string */
-    {"{}\0{}", 5, 1, 0},               /* and after the value */
+    {"{}\0{}", 5, 1, 0},               /* a raw NUL after the value */
     {"\0", 1, 1, 0},
     {"\"\\uD800\"", 8, 1, 0}, /* half of a pair */
     {"1e999", 5, 1, 0},

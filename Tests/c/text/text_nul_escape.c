@@ -1,5 +1,4 @@
-/* An escaped NUL in a string is refused in every document, in keys too; it never cuts a name,
- * a path or a command short. */
+/* An escaped NUL in a string or a key is refused in every document, so no name, path or command is cut short. */
 #include "texts.h"
 
 static void refused(text_reader reader, const char *text)

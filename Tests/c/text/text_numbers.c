@@ -1,5 +1,4 @@
-/* Integers from -2^63 to 2^63 - 1 keep their value; where an integer is needed nothing else
- * will do. */
+/* Integers from -2^63 to 2^63 - 1 keep their value. Where an integer is needed, all other numbers are refused. */
 #include "texts.h"
 
 static void stays(const char *number)

@@ -1,4 +1,4 @@
-/* A path is a JSON pointer: keys with slashes and tildes are escaped in it. */
+/* The path of an error is a JSON pointer, in which slashes and tildes of keys are escaped. */
 #include "texts.h"
 
 static void has_path(text_reader reader, const char *text, const char *path)

@@ -1,4 +1,4 @@
-/* A text beyond 2 GiB, which jansson cannot count, is told as too large; it is not read. */
+/* A text of more than 2 GiB, which jansson cannot count, is refused as too large without being read. */
 #include "check.h"
 
 #include <sys/mman.h>
@@ -6,7 +6,7 @@
 int main(void)
 {
     size_t size = ((size_t)1 << 31) + 4096;
-    /* No memory is needed: nothing is read of it, or only its first page. */
+    /* The text needs no memory, because the library reads at most its first page. */
     char *text = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (text == MAP_FAILED) {
         printf("this process may not have 2 GiB of addresses\n");

@@ -1,8 +1,8 @@
 /*
- * A host that closes all descriptors it finds while a workflow runs, and has directories of its own in their places:
- * nothing is written there, the run ends with a reason, and the next one is as any.
+ * If the host closes all descriptors while a workflow runs, and opens its own directories in their places, the library
+ * writes nothing into them, the run ends with a reason, and the next run is not affected.
  *
- * not under valgrind: it has no pidfd_open (3.19), without which no command can be started
+ * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "processes.h"
 #include "workflow.h"
@@ -54,7 +54,7 @@ static const char document[] =
     "\"\","
     " \"commands\": [\"cp out final; echo two\"]}}]}";
 
-/** Closes all when the event of that number has come. False: there were fewer. */
+/** Closes all descriptors at the event of that number. Returns false if there are fewer events. */
 static bool close_at(int number, fw_pool *pool, const char *decoy)
 {
     char *options = NULL;

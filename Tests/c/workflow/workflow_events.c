@@ -1,19 +1,15 @@
-/* The descriptor of a workflow can be read exactly when there is something to do, through all of its steps and the
- * files between them; its events have one sequence. */
+/* The descriptor of a workflow's exec is readable exactly while there is something to do, through all steps and the
+ * transfers between them, and the events have one sequence. */
 #include "workflow.h"
 
 #include <sys/stat.h>
 
 int main(void)
 {
-    char place[4096], config[8192], path[4200];
+    char place[4096], config[8192];
     snprintf(place, sizeof place, "%s/volume", check_dir());
     CHECK_INT(mkdir(place, 0777), 0);
-    snprintf(path, sizeof path, "%s/in.txt", place);
-    FILE *file = fopen(path, "w");
-    REQUIRE(file != NULL);
-    fputs("from the volume\n", file);
-    fclose(file);
+    write_file("volume/in.txt", "from the volume\n");
     snprintf(config, sizeof config,
              "{\"volumes\": [{\"name\": \"v\", \"type\": \"fs\", \"args\": {\"basedir\": \"%s\"}, \"files\": "
              "[\"in.txt\"]}]}",
@@ -45,7 +41,7 @@ int main(void)
     }
     CHECK_STR(shape, "-1:8 0:1 0:2 0:3 0:4 0:6 1:10 1:1 1:2 1:3 1:4 1:6 2:1 2:6 -1:9 ");
     struct pollfd item = {.fd = fd, .events = POLLIN};
-    CHECK_INT(poll(&item, 1, 0), 0); /* and never again */
+    CHECK_INT(poll(&item, 1, 0), 0); /* the descriptor is never readable after the end */
     fw_result *result = exec_result(exec);
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 1, "from the volume\n");

@@ -1,5 +1,5 @@
-/* A host with a limit of file sizes is not ended by a file that is too large to be copied (SIGXFSZ): the step is told
- * of it, and what was copied in part is gone. */
+/* A host with a limit of file sizes is not ended by SIGXFSZ when a file is too large to be copied: the step fails
+ * with that reason, and the partial copy is removed. */
 #include "workflow.h"
 
 #include <dirent.h>

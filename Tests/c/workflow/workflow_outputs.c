@@ -1,5 +1,5 @@
-/* A key names a file or a folder, with "/" at its end or without. What was there before a step is no output of the step
- * unless the step has changed it, or is said to keep it. */
+/* A key names a file or a folder, with or without "/" at its end. A file that existed before a step counts as its
+ * output only if the step has changed it, or with `kept`. */
 #include "workflow.h"
 
 /** A pool with a worker "w" for the step "s", whose volume is a directory of its own. */

@@ -1,5 +1,5 @@
-/* A workflow runs its steps in order until one fails. Its result is that of the last step, its output that of
- * all; each step has a result of its own, which is lent. Values go into the host's context. */
+/* A workflow runs its steps in order until one fails. Its result is that of the last step, with the output of all
+ * steps; the result of each step can be borrowed from it. Values of code steps are set in the host's context. */
 #include "workflow.h"
 
 static void succeeds(void)
@@ -24,7 +24,7 @@ static void succeeds(void)
     CHECK_INT(fw_result_step_count(last), 0);
     CHECK(fw_result_step(result, 3) == NULL);
     CHECK(fw_result_step(result, (size_t)-1) == NULL);
-    fw_result_free((fw_result *)last); /* it is lent: nothing happens */
+    fw_result_free((fw_result *)last); /* the result is borrowed, so freeing it does nothing */
     CHECK_OUTPUT(fw_result_step(result, 2), FW_STDOUT, 0, "name\n");
 
     char *text = NULL;
@@ -59,7 +59,7 @@ static void fails(void)
     fw_result_free(result);
 }
 
-/** The pool and the workflow may go while it runs. */
+/** The pool and the workflow may be freed during the run. */
 static void keeps_what_it_needs(void)
 {
     fw_pool *pool = check_pool("{\"workers\": [{\"name\": \"w\", \"type\": \"subprocess\", \"variables\": {\"x\": 1}}],"

@@ -1,8 +1,8 @@
 /*
- * A record of a state directory that the system does not let us read is told: its steps are run again, and the run says
- * why. A read that fails for a moment is done again.
+ * If a record of a state directory cannot be read, its steps run again, and the result gives the reason. A read that
+ * fails for a moment is repeated.
  *
- * not under valgrind tsan: it cannot start the supervisor; the filter is not its own threads'
+ * not under valgrind tsan: valgrind cannot start the supervisor, and the filter does not reach threads of tsan
  */
 #include "refuse.h"
 #include "workflow.h"
@@ -78,7 +78,7 @@ static void host(void)
         CHECK_HAS(fw_result_message(result), strerror(refuse_error));
         free(place);
         fw_result_free(result);
-        /* What could not be read is gone, and the next runs are as any. */
+        /* The unreadable record is replaced, and later runs work as usual. */
         left = 0;
         for (int kept = 1; kept < 3; kept++) {
             result = run();

@@ -1,5 +1,6 @@
-/* A state directory that takes no record - here because of the host's limit of file sizes, as it would be on a full
- * disk - fails the run in the end, with its steps done; and one that took it lets the next run go on. */
+/* If a record cannot be written to the state directory, as on a full disk, the run fails at its end although its
+ * steps have run, and the records that were written let the next run continue. Here the host's limit of file sizes
+ * prevents the write. */
 #include "workflow.h"
 
 #include <sys/resource.h>

@@ -1,8 +1,8 @@
 /*
- * A run of a workflow that is given volumes has these in place of those of the pool, and all else of the pool: the same
- * workers, and the same interpreter, which stays warm from one run to the next.
+ * A run that is given volumes uses them in place of the pool's, and everything else of the pool: the same workers, and
+ * the same interpreter, which is reused from run to run.
  *
- * not under valgrind: it cannot start the supervisor
+ * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 #include "workflow.h"
@@ -22,11 +22,9 @@ static char *directory(const char *name)
 {
     char *path = check_path(name);
     REQUIRE(mkdir(path, 0777) == 0);
-    char *file_path = NULL;
-    REQUIRE(asprintf(&file_path, "%s/mod.py", path) > 0);
-    FILE *file = fopen(file_path, "we");
-    REQUIRE(file != NULL && fputs(module, file) >= 0 && fclose(file) == 0);
-    free(file_path);
+    char file[64];
+    snprintf(file, sizeof file, "%s/mod.py", name);
+    write_file(file, module);
     return path;
 }
 

@@ -1,6 +1,5 @@
-/* A cancel ends everything in the container, TERM first and KILL after the grace, at whatever moment it comes and from
- * whatever thread, and the container is gone when the result is there. An exec that is freed while it runs ends
- * its containers, too. */
+/* A cancel ends everything in the container, with TERM and, after the grace period, KILL, at any moment and from any
+ * thread; the container is gone when the result arrives. Freeing a running exec ends its containers, too. */
 #include "engine.h"
 
 #include <pthread.h>
@@ -86,7 +85,8 @@ static void *cancel_later(void *argument)
     return NULL;
 }
 
-/** While the engine is asked, the container is created, is started, runs, is removed. */
+/** Cancels in each phase: while the engine is looked for, and while the container is created, started, running and
+ *  removed. */
 static void at_any_moment(const char *kind)
 {
     for (int i = 0; i < 30; i++) {
@@ -110,7 +110,7 @@ static void at_any_moment(const char *kind)
     }
 }
 
-/** Before anything was done for it. */
+/** Cancels before the step has done anything. */
 static void at_once(const char *kind)
 {
     fw_exec *exec = BOX_START(in_container(kind, NULL), NULL, "echo never");
@@ -139,7 +139,7 @@ static void freed(const char *kind)
     unlink(path);
     free(text);
     free(path);
-    /* One that does not listen. */
+    /* A command that ignores TERM. */
     exec = BOX_START(in_container(kind, like_json("{'grace': 1}")), NULL,
                      "sh -c 'trap \"\" TERM; echo ready; while :; do sleep 1; done'");
     box_await(exec, "ready\n");
@@ -155,7 +155,7 @@ static void freed_at_any_moment(const char *kind)
             fw_event_free(event_next(exec, 0.015));
         fw_exec_free(exec);
     }
-    /* What the engine had not done yet when it was let go of is seen by the next step. */
+    /* The next step notices what the engine had not finished when the exec was freed. */
     fw_result *result = BOX(in_container(kind, NULL), "true");
     CHECK_EXITED(result, 0);
     fw_result_free(result);

@@ -1,5 +1,5 @@
-/* The engine is found as the docker CLI finds it: the worker's `host`, DOCKER_HOST, DOCKER_CONTEXT, the current context
- * of the CLI's configuration. Two engines tell which one it was. */
+/* The library finds the engine as the docker CLI does: by the worker's `host`, DOCKER_HOST, DOCKER_CONTEXT, or the
+ * current context of the CLI's configuration. With two engines, the result shows which one was used. */
 #include "engine_private.h"
 
 static const char *one, *two;
@@ -33,7 +33,7 @@ static void make_context(const char *name, const char *directory, const char *ho
     json_t *meta = json_pack("{s:s, s:{s:s}, s:{s:{s:s, s:b}}}", "Name", name, "Metadata", "Description", "of a test",
                              "Endpoints", "docker", "Host", host, "SkipTLSVerify", 0);
     char *text = json_dumps(meta, 0);
-    write_text(path, text);
+    write_file(path, text);
     free(text);
     json_decref(meta);
 }
@@ -54,7 +54,7 @@ static void make_context_certificates(const char *directory)
         snprintf(to, sizeof to, "%s/%s", path, files[i]);
         char *text = read_file(from);
         REQUIRE(text != NULL);
-        write_text(to, text);
+        write_file(to, text);
         free(text);
     }
 }
@@ -64,7 +64,7 @@ static void by_home(void)
     char *home = check_path("home");
     make_directory("home");
     make_directory("home/.docker");
-    write_text("home/.docker/config.json", "{\"currentContext\": \"nowhere\"}");
+    write_file("home/.docker/config.json", "{\"currentContext\": \"nowhere\"}");
     unsetenv("DOCKER_CONFIG");
     setenv("HOME", home, 1);
     is_not_found(FW_ENGINE_FAILED, "\"nowhere\"", "/home/.docker/");
@@ -83,11 +83,11 @@ int main(void)
     make_context("second", "2c3d", two);
     make_context("by ssh", "4e5f", "ssh://user@machine");
     make_context("no engine", "6a7b", "");
-    write_text("cli/contexts/meta/not-a-directory", "x");
+    write_file("cli/contexts/meta/not-a-directory", "x");
     make_directory("cli/contexts/meta/broken");
-    write_text("cli/contexts/meta/broken/meta.json", "{\"Name\": \"bro");
+    write_file("cli/contexts/meta/broken/meta.json", "{\"Name\": \"bro");
 
-    /* From the weakest to the strongest. */
+    /* The sources of the address, from the weakest to the strongest. */
     is_at(two);
     setenv("DOCKER_CONTEXT", "first", 1);
     is_at(one);
@@ -98,7 +98,7 @@ int main(void)
     CHECK_JSON(host, json_string(one));
     json_decref(host);
     fw_result_free(result);
-    /* What is empty counts as not set. */
+    /* An empty variable counts as not set. */
     setenv("DOCKER_HOST", "", 1);
     is_at(one);
     unsetenv("DOCKER_HOST");

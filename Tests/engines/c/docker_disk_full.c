@@ -1,13 +1,12 @@
-/* An engine whose disk is full cannot go on: that is its failure and not the command's, for a pull and for a container.
- * A command whose own writing fails ends as it likes. The engine is one of this program's own, on a file system of
- * 64 MB, which the program fills. */
+/* If the engine's disk is full, a pull and a container fail with `engine_failed`, while a command whose own write
+ * fails ends as it likes. The engine belongs to this program, which fills its file system of 64 MB. */
 #include "engine_private.h"
 
 #include <sys/statvfs.h>
 
 static char *host, *filler;
 
-/** Leaves so much of the engine's file system. */
+/** Fills the engine's file system except for that many bytes. */
 static void leave(unsigned long bytes)
 {
     static char zeros[1 << 16];
@@ -38,7 +37,7 @@ static void pull(void)
     fw_result *result = BOX_OF(large, like_json("{'host': '%s'}", host), "true");
     full(result, large);
     fw_result_free(result);
-    /* It may be otherwise the next time. */
+    /* The step is tried again, because the disk may have room the next time. */
     unlink(filler);
     result = BOX_OF(large, like_json("{'host': '%s', 'retries': {'max': 1}}", host), "echo there");
     CHECK_EXITED(result, 0);

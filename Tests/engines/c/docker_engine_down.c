@@ -1,5 +1,5 @@
-/* An engine that is not there: the step's outcome is `engine_failed`, and the message says which engine it was, who
- * named it, or what was tried. It is tried again if that is wanted, and may be there then. */
+/* If the engine cannot be reached, the outcome is `engine_failed`, and the message names the engine and where its
+ * address came from, or the addresses that were tried. With `retries` the step runs when the engine is there again. */
 #include "engine_private.h"
 
 #include <sys/un.h>
@@ -63,7 +63,7 @@ static void nobody_answers(const char *kind)
 
 static void no_engine(void)
 {
-    /* Only where there is none at the usual places of the machine. */
+    /* This part needs a machine without an engine at the usual places. */
     if (access("/var/run/docker.sock", F_OK) == 0 || access("/run/podman/podman.sock", F_OK) == 0) {
         fprintf(stderr, "the machine has an engine of its own: its absence is not looked at\n");
         return;
@@ -85,7 +85,7 @@ static void no_engine(void)
     NOTHING_LEFT(engine_host()); /* while the engine can be found by that name */
     unlink(link);
     free(link);
-    /* And of Podman. */
+    /* The socket of Podman is found as well. */
     REQUIRE(mkdir(place, 0700) == 0);
     free(place);
     link = check_path("podman/podman.sock");
@@ -112,7 +112,7 @@ static void bad_addresses(void)
     unsetenv("DOCKER_HOST");
 }
 
-/** Something that is no engine. */
+/** The server at the socket is not an engine. */
 static void stranger(int fd)
 {
     char *host = NULL;
@@ -121,7 +121,7 @@ static void stranger(int fd)
                                           "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK"};
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         fw_exec *exec = BOX_START(like_json("{'host': '%s'}", host), NULL, "true");
-        /* However often it asks. */
+        /* The outcome is the same at each attempt. */
         while (exec_runs(exec)) {
             struct pollfd items[2] = {{.fd = fd, .events = POLLIN}, {.fd = fw_exec_fd(exec), .events = POLLIN}};
             REQUIRE(poll(items, 2, -1) > 0);
@@ -183,7 +183,7 @@ static void tried_again(void)
     }
     json_decref(json);
     fw_result_free(result);
-    /* Not where other outcomes are meant. */
+    /* `retries` for other outcomes do not apply. */
     result = BOX(
         like_json("{'host': 'unix://%s/silent', 'retries': {'max': 2, 'delay': 0, 'on': ['spawn_failed', 'exited']}}",
                   check_dir()),
@@ -192,7 +192,7 @@ static void tried_again(void)
     CHECK_INT(json_array_size(json_object_get(json, "attempts")), 0);
     json_decref(json);
     fw_result_free(result);
-    /* It comes up between two attempts. */
+    /* The engine starts between two attempts. */
     char *path = check_path("late");
     fw_exec *exec =
         BOX_START(like_json("{'host': 'unix://%s', 'retries': {'max': 1, 'delay': 0.5}}", path), NULL, "echo late");

@@ -1,5 +1,6 @@
-/* An engine that is lost while a command runs: the outcome is `engine_failed`, the message names it, output so far
- * is kept, and what it did not remove is removed by the next step that uses it. It is tried again if that is wanted. */
+/* If the engine is lost while a command runs, the outcome is `engine_failed`, the message names the engine, and the
+ * output up to then is in the result. The next step on this engine removes the containers that were left. With
+ * `retries` the step is tried again. */
 #include "engine_private.h"
 
 static char *host;
@@ -49,7 +50,7 @@ static void lost(const char *kind)
     fw_result_free(result);
     fw_exec_free(exec);
 
-    /* While it is away. */
+    /* The step runs while the engine is stopped. */
     result = BOX(like_json("{'host': '%s'}", host), "true");
     CHECK_ENDED(result, FW_ENGINE_FAILED, 1);
     CHECK_MESSAGE(result, host);
@@ -93,7 +94,7 @@ static void tried_again(const char *kind)
     free(name);
 }
 
-/** What is wanted of the step ends it also when there is no engine to ask. */
+/** A timeout and a cancel end the step even if the engine is gone. */
 static void ended_meanwhile(const char *kind)
 {
     fw_exec *exec = waits_at_gate(kind, ", 'grace': 0.1");
@@ -110,7 +111,7 @@ static void ended_meanwhile(const char *kind)
     fw_exec_free(exec);
     private_again("restart", "lost", "");
 
-    /* One that nobody waits for. */
+    /* An exec that nobody waits for is freed. */
     exec = waits_at_gate(kind, "");
     char *other = until_it_waits(exec);
     private_again("stop", "lost", "--kill");

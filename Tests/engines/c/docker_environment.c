@@ -1,5 +1,5 @@
-/* What a command in a container finds: the environment of image, worker and step, nothing of the host's;
- * and its user: the image's, the host's, or a given one. */
+/* A command in a container has the environment of the image, the worker and the step, and nothing of the host's. Its
+ * user is the image's, the host's, or the one that the options name. */
 #include "engine.h"
 
 static void environment(const char *kind)
@@ -19,14 +19,14 @@ static void environment(const char *kind)
     CHECK_OUTPUT(result, FW_STDOUT, 2, "1\n");
     CHECK_OUTPUT(result, FW_STDOUT, 3, "[]/bin:/sbin:/usr/bin\n");
     fw_result_free(result);
-    /* The image's may be set anew. */
+    /* Variables of the image may be replaced. */
     result = BOX_WITH(ENTRY, in_container(kind, like_json("{'shell': '/bin/sh'}")),
                       like_json("{'env': {'FROM_IMAGE': 'no'}}"), NULL, "echo $$FROM_IMAGE");
     CHECK_OUTPUT(result, FW_STDOUT, 0, "no\n");
     fw_result_free(result);
 }
 
-/** Runs as this user, and gives user, group and HOME. */
+/** Runs a command as this user, and returns its user, group and HOME. */
 static void user(const char *kind, const char *image, json_t *options, const char *want)
 {
     json_object_set_new(options, "shell", json_string("/bin/sh"));
@@ -57,14 +57,14 @@ static void users(const char *kind)
     char own[64];
     snprintf(own, sizeof own, "%d %d /workdir", (int)geteuid(), (int)getegid());
     user(kind, ENTRY, like_json("{'user': 'host'}"), own);
-    /* A HOME that somebody has asked for stays. */
+    /* A HOME that the worker or the step sets is not replaced. */
     fw_result *result = BOX_WITH(BUSYBOX, in_container(kind, like_json("{'shell': '/bin/sh', 'user': 'host'}")),
                                  like_json("{'env': {'HOME': '/elsewhere'}}"), NULL, "echo $$HOME");
     CHECK_OUTPUT(result, FW_STDOUT, 0, "/elsewhere\n");
     fw_result_free(result);
 }
 
-/** Of the group that the engine's socket is for. */
+/** The group that may use the engine's socket. */
 static void become_other(void)
 {
     struct stat info;
@@ -72,10 +72,10 @@ static void become_other(void)
     REQUIRE(setegid(info.st_gid) == 0 && seteuid(1234) == 0);
 }
 
-/** A host that is not root: its files are its own. */
+/** If the host is not root, the files of its commands belong to the host's user. */
 static void other_host(void)
 {
-    /* Where the tests' directory is may be closed to it. */
+    /* The host's user may have no access to the parent of the tests' directory. */
     check_directory[0] = '\0';
     setenv("TMPDIR", "/tmp", 1);
     chmod(check_dir(), 0777);
@@ -89,7 +89,7 @@ static void other_host(void)
     check_done();
 }
 
-/** Whether such a host reaches the engine: its socket is the group's as well. */
+/** Whether such a host can use the engine, whose socket also belongs to the group. */
 static void reaches(void)
 {
     become_other();
@@ -107,8 +107,8 @@ static void unknown(const char *kind)
 int main(void)
 {
     engine_host();
-    /* In children, which it changes; before the first step, because a process that was forked later
-     * cannot use the library. */
+    /* These parts change their process, so they run in children. They run before the first step, because a process
+     * that is forked later cannot use the library. */
     in_child(reaches, "an engine that a host reaches that is not root");
     in_child(other_host, "a host that is not root");
     for (int i = 0; i < 2; i++) {

@@ -1,5 +1,5 @@
-/* Events of a step in containers: their order, what they say, and that output comes while the command
- * runs and before its end. A container has a name and no process of this machine. */
+/* The events of a step in containers come in order and agree with the result, and output arrives while the command
+ * runs. A container has a name and no process number of this machine. */
 #include "engine.h"
 
 #include <time.h>
@@ -92,7 +92,7 @@ static void all_of_them(const char *kind)
     fw_exec_free(exec);
 }
 
-/** What a result says of its commands and of the engine. */
+/** Returns the facts of a result about its commands and the engine. */
 static void result(const char *kind)
 {
     fw_result *result = BOX(in_container(kind, NULL), "true", "sleep 2");
@@ -113,7 +113,7 @@ static void result(const char *kind)
         started[i] = json_number_value(value);
         json_decref(value);
         value = run_command_member(result, i, "duration");
-        CHECK(json_number_value(value) >= (i == 1 ? 0.2 : 0)); /* the engine notes the start when it comes to it */
+        CHECK(json_number_value(value) >= (i == 1 ? 0.2 : 0)); /* the engine records the start a moment later */
         json_decref(value);
     }
     CHECK(started[0] > 1.6e9 && started[1] >= started[0]);
@@ -126,7 +126,7 @@ static void result(const char *kind)
     CHECK_JSON(host, json_string(engine_host()));
     CHECK_JSON(image, json_string(BUSYBOX));
     CHECK_JSON(pulled, json_false());
-    CHECK_JSON(digest, json_null()); /* no registry has it */
+    CHECK_JSON(digest, json_null()); /* no registry has this image */
     json_t *there = NULL;
     CHECK_INT(engine_call(engine_host(), "GET", "/images/" BUSYBOX "/json", NULL, &there), 200);
     CHECK(json_equal(id, json_object_get(there, "Id")));
@@ -164,7 +164,7 @@ static void without_output(const char *kind)
     fw_exec_free(exec);
 }
 
-/** The descriptor tells of events, and of nothing else. */
+/** The descriptor is readable exactly while there are events. */
 static void by_descriptor(const char *kind)
 {
     fw_exec *exec = BOX_START(in_container(kind, NULL), NULL, "echo a", "echo b");

@@ -1,5 +1,5 @@
-/* How a command in a container ends: its exit status is its own, whatever number it is, and a signal is told
- * apart from it. The first command that fails is the last. */
+/* A command in a container has its own exit status, whatever the number is, and the end by a signal is distinguished
+ * from it. The first command that fails is the last one. */
 #include "engine.h"
 
 static void status(const char *kind, int number)
@@ -61,7 +61,7 @@ static void signals(const char *kind)
     by_signal(kind, "{'shell': '/bin/sh'}", "kill -9 $$$$", SIGKILL);
 }
 
-/** Somebody else ends it, past the library. */
+/** Another client of the engine kills the container. */
 static void from_outside(void)
 {
     fw_exec *exec = BOX_START(NULL, NULL, "sh -c 'read line < gate'", "echo never");
@@ -74,7 +74,7 @@ static void from_outside(void)
     fw_result_free(result);
     fw_exec_free(exec);
     free(name);
-    /* And removes it. */
+    /* Another client of the engine removes the container. */
     exec = BOX_START(NULL, NULL, "sh -c 'read line < gate'", "echo never");
     name = box_started(exec);
     engine_remove(engine_host(), name);

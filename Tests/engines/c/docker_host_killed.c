@@ -1,6 +1,6 @@
-/* When the host ends, also by SIGKILL, the containers of its steps in flight are stopped and removed by themselves,
- * with TERM first. What is left of a host that has died is removed by the next step that uses the engine; what belongs
- * to a living process is not touched. */
+/* When the host ends, even by SIGKILL, the containers of its steps in flight are stopped, with TERM first, and
+ * removed. The next step on the engine removes what a dead host has left, and does not touch the containers of living
+ * processes. */
 #include "engine_private.h"
 
 enum { STEPS = 3 };
@@ -9,7 +9,7 @@ static const char *kind;
 static int ends_how; /* the signal, or 0: exit() */
 static int gate;
 
-/** Is ended while its steps run. */
+/** A host that ends while its steps run. */
 static void host(void)
 {
     signal(SIGTERM, SIG_DFL);
@@ -22,9 +22,9 @@ static void host(void)
     }
     for (int i = 0; i < STEPS; i++)
         box_await(execs[i], "ready\n");
-    /* And one that has ended. */
+    /* One of the steps has ended. */
     fw_result_free(BOX(in_container(kind, NULL), "true"));
-    write_text("ready", "ready\n");
+    write_file("ready", "ready\n");
     while (!is_there("end"))
         a_moment();
     if (ends_how == 0)
@@ -44,7 +44,7 @@ static void ends(int how)
     char *ready = check_path("ready"), *end = check_path("end");
     free(wait_for_line(ready));
     CHECK(engine_count(engine_host(), pid) >= STEPS);
-    write_text("end", "\n");
+    write_file("end", "\n");
     if (how != 0)
         kill(pid, how);
     int status = 0;
@@ -124,7 +124,7 @@ static void uses_it(void)
 static void tells_label(void)
 {
     char *label = own_label(private_host);
-    write_text("label", label);
+    write_file("label", label);
     free(label);
 }
 

@@ -1,6 +1,6 @@
-/* Steps in containers leave the host's process as it was: signals, mask, directory, environment, umask, threads; the
- * descriptors that the library keeps are close-on-exec, and no number of steps makes them grow. A process that was
- * forked later cannot use the library, and does not disturb the steps of its parent. */
+/* Steps in containers leave the host's process unchanged: signals, mask, directory, environment, umask and threads.
+ * The descriptors that the library keeps are close-on-exec, and their number does not grow with the number of steps.
+ * A forked process cannot use the library, and does not disturb the steps of its parent. */
 #include "engine.h"
 #include "host.h"
 
@@ -11,7 +11,7 @@ static void handler(int signal)
     (void)signal;
 }
 
-/** The state without its descriptors. */
+/** Returns the state without the lines of descriptors. */
 static char *plain_state(void)
 {
     char *state = host_state();
@@ -83,8 +83,8 @@ static void unchanged(void)
     umask(022);
 }
 
-/** As many after many steps as after a few. Connections that are kept for the next step, and monitors that wait, vary.
- */
+/** The number of descriptors is the same after many steps as after a few, except that idle connections and monitors
+ *  vary. */
 static void descriptors(const char *kind)
 {
     int most_of_a_few = 0;
@@ -118,7 +118,7 @@ static void forked(void)
     fw_worker_free(worker);
 }
 
-/** Ends as programs do, with everything that runs then. */
+/** Exits like an ordinary program, so that exit handlers run. */
 static void exits(void)
 {
     fw_exec_free(running);

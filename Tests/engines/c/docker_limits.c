@@ -1,5 +1,5 @@
-/* What the options make of a container, as the engine has it while a command runs: limits, network, mounts,
- * init, its label and its name; and what mounts do. */
+/* The engine reports a running container with the limits, network, mounts, init, label and name that the options ask
+ * for, and mounts behave as documented. */
 #include "engine.h"
 
 enum { MEMORY = 64 << 20 };
@@ -36,7 +36,7 @@ static void limits(const char *kind)
     json_t *found =
         look(in_container(kind, like_json("{'memory': %d, 'cpus': 0.5, 'network': 'none'}", MEMORY)), &name);
     CHECK_JSON(member(found, "HostConfig", "Memory"), json_integer(MEMORY));
-    /* "without swap": of both together. */
+    /* "without swap" sets the limit of memory and swap together to that of memory. */
     CHECK_JSON(member(found, "HostConfig", "MemorySwap"), json_integer(MEMORY));
     CHECK_JSON(member(found, "HostConfig", "NanoCpus"), json_integer(500000000));
     CHECK_JSON(member(found, "HostConfig", "NetworkMode"), json_string("none"));
@@ -48,7 +48,7 @@ static void limits(const char *kind)
     CHECK_INT(engine_label_pid(label), getpid());
     json_decref(found);
     free(name);
-    /* Without options: the engine's own. */
+    /* Without options the container has the engine's defaults. */
     found = look(in_container(kind, NULL), &name);
     CHECK_JSON(member(found, "HostConfig", "Memory"), json_integer(0));
     CHECK_JSON(member(found, "HostConfig", "NanoCpus"), json_integer(0));
@@ -88,7 +88,7 @@ static void init(void)
         json_decref(found);
         free(name);
     }
-    /* "reaps": of children whose parents have ended, none stays when it has ended. Else this does not end. */
+    /* "reaps": the init process reaps orphans. Otherwise this loop would not end. */
     result =
         BOX(like_json("{'shell': '/bin/sh'}"), "for i in 1 2 3; do (sh -c 'sleep 0.1 &'); done; sleep 0.2;"
                                                " while grep -s '^State:.Z' /proc/[0-9]*/status >/dev/null; do :; done");
@@ -104,7 +104,7 @@ static void mounts(const char *kind)
                                  check_dir(), check_dir(), check_dir());
     fw_result *result = BOX(in_container(kind, writable), "cat /deep/er/file /read/only/file",
                             "sh -c 'echo new > /deep/er/new && echo more >> /workdir/data/in'", "cat /read/only/new",
-                            /* A mount wins over the run directory's own. */
+                            /* A mount replaces a directory of the run directory that has the same place. */
                             "cat /data", "touch /read/only/other");
     CHECK_ENDED(result, FW_EXITED, 1);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "file\nfile\n");
@@ -131,8 +131,8 @@ int main(void)
     engine_host();
     make_directory("outside");
     make_directory("data");
-    write_text("outside/file", "file\n");
-    write_text("data/in", "in\n");
+    write_file("outside/file", "file\n");
+    write_file("data/in", "in\n");
     for (int i = 0; i < 2; i++) {
         limits(box_kinds[i]);
         mounts(box_kinds[i]);

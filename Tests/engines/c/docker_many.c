@@ -1,5 +1,5 @@
-/* Many steps at once: from many threads, from one thread through descriptors, and on two engines in one process. Each
- * result is that of its own step. */
+/* Many steps run at the same time: from many threads, from one thread with descriptors, and on two engines in one
+ * process. Each result is that of its own step. */
 #include "engine.h"
 
 #include <pthread.h>
@@ -155,7 +155,7 @@ static void two_pools(void)
     close(gate);
 }
 
-/** Steps in containers beside steps in processes. */
+/** Steps in containers run at the same time as steps in processes. */
 static void beside_processes(void)
 {
     fw_exec *boxes[8], *processes[8];
@@ -186,7 +186,7 @@ static void beside_processes(void)
 int main(void)
 {
     hosts[0] = engine_host();
-    check_dir(); /* threads may not be the first to ask for it */
+    check_dir(); /* check_dir() is not made for threads, so it is called here first */
     hosts[1] = engine_variable("FW_TEST_DOCKER_TWO");
     for (int i = 0; i < 2; i++) {
         from_threads(box_kinds[i]);

@@ -1,6 +1,5 @@
-/* Commands that could not be started: a program that the image does not have or that is not executable, an
- * image that is not there. Each is told apart in one sentence, with the returncode 1, and never taken for an end of
- * the program. */
+/* A program that the image does not have, a program that is not executable, and a missing image each have a message
+ * of their own and the returncode 1, and are never reported as an exit of the program. */
 #include "engine.h"
 
 static void not_run(const char *image, json_t *options, const char *command, const char *part)
@@ -32,21 +31,21 @@ static void programs(const char *kind, const char *init)
     static const char *const not_executable[] = {"/etc/passwd", "./text", "/workdir/text"};
     for (size_t i = 0; i < sizeof not_executable / sizeof *not_executable; i++)
         not_run(BUSYBOX, in_container(kind, like_json("%s", init)), not_executable[i], "not executable");
-    /* A directory is executable for nobody. */
+    /* A directory cannot be executed by anybody. */
     not_run(BUSYBOX, in_container(kind, like_json("%s", init)), "/etc", "/etc");
 }
 
-/** A shell that is not there is a program that is not there. */
+/** A missing shell is reported like a missing program. */
 static void shells(const char *kind)
 {
     not_run(BUSYBOX, in_container(kind, like_json("{'shell': '/bin/no-such-shell'}")), "echo x", "program not found");
     fw_result *result = BOX(in_container(kind, like_json("{'shell': '/bin/sh'}")), "no-such-program");
-    CHECK_ENDED(result, FW_EXITED, 127); /* the shell's own word */
+    CHECK_ENDED(result, FW_EXITED, 127); /* the shell's own status */
     CHECK_HAS(fw_result_output(result, FW_STDERR, 0, NULL), "no-such-program");
     fw_result_free(result);
 }
 
-/** What looks like an engine's or an init's complaint but is a program's own output. */
+/** A program's own output may look like a message of the engine or of the init process. */
 static void look_alikes(const char *kind)
 {
     static const char *const said[] = {"[FATAL tini (7)] exec x failed: No such file or directory",
@@ -63,7 +62,7 @@ static void look_alikes(const char *kind)
     }
 }
 
-/** After commands that ran; nothing of theirs is lost. */
+/** A command that cannot be started does not affect the results of earlier ones. */
 static void later(const char *kind)
 {
     fw_result *result =
@@ -84,7 +83,7 @@ static void images(const char *kind)
     not_run("Not An Image", in_container(kind, NULL), "true", "Not An Image");
 }
 
-/** An image by its id and by a part of it is asked of no registry. */
+/** An image that is named by its id, or by a part of it, is never pulled. */
 static void by_id(const char *kind)
 {
     json_t *image = NULL;
@@ -109,8 +108,8 @@ static void no_image(const char *kind)
 int main(void)
 {
     engine_host();
-    write_text("text", "text\n");
-    write_text("broken", "#!/no/such/interpreter\n");
+    write_file("text", "text\n");
+    write_file("broken", "#!/no/such/interpreter\n");
     char *broken = check_path("broken");
     chmod(broken, 0755);
     free(broken);
@@ -125,7 +124,8 @@ int main(void)
         no_image(kind);
     }
     programs("command", "{'init': false}");
-    /* Its interpreter is not there. (Without an init the engine tells that only on the command's own output.) */
+    /* The interpreter of the script is missing. Without an init process the engine reports this only in the output of
+     * the command. */
     not_run(BUSYBOX, NULL, "./broken", "program not found");
     not_run(BARE, NULL, "no-such-program", "program not found");
     not_run(BARE, like_json("{'shell': '/bin/sh'}"), "echo", "program not found");

@@ -1,5 +1,5 @@
-/* Memory that runs out in a container is an outcome of its own, told as sure as it is known; a program that
- * goes on without what was killed for it has its own end. */
+/* A container that runs out of memory has the outcome `oom`, and the result says how certain that is. A program that
+ * continues after one of its processes was killed for memory has its own exit status. */
 #include "engine.h"
 
 #define LIMITED(more) like_json("{'memory': 20971520%s}", more)
@@ -13,15 +13,16 @@ static void check_oom(const fw_result *result, size_t index, bool must_be_sure)
     json_decref(oom);
 }
 
-/** Runs it until the engine tells of the memory in time: it is told beside the end of the process, and on a busy
- * machine long after it. One of which it does not tell has its own end, and at KILL a suspicion. */
-static fw_result *run_until_told(json_t *options, const char *const *commands, size_t index, int returncode)
+/** Runs the commands until the engine reports in time that the memory ran out. The report comes beside the end of the
+ * process, and on a busy machine long after it. Without the report a command has its own outcome, and after KILL a
+ * suspicion. */
+static fw_result *run_until_reported(json_t *options, const char *const *commands, size_t index, int returncode)
 {
     for (int tries = 0;; tries++) {
         fw_result *result = box_commands(BUSYBOX, json_deep_copy(options), NULL, NULL, commands);
         json_t *oom = run_command_member(result, index, "oom");
-        const char *told = json_string_value(oom);
-        bool is_sure = told != NULL && strcmp(told, "yes") == 0;
+        const char *reported = json_string_value(oom);
+        bool is_sure = reported != NULL && strcmp(reported, "yes") == 0;
         if (!is_sure) {
             CHECK_JSON(oom, returncode == -SIGKILL ? json_string("likely") : json_null());
             CHECK_ENDED(result, returncode == -SIGKILL ? FW_SIGNALED : FW_EXITED, returncode);
@@ -37,7 +38,7 @@ static fw_result *run_until_told(json_t *options, const char *const *commands, s
 }
 
 #define UNTIL_TOLD(options, index, returncode, ...) \
-    run_until_told((options), (const char *const[]){__VA_ARGS__, NULL}, (index), (returncode))
+    run_until_reported((options), (const char *const[]){__VA_ARGS__, NULL}, (index), (returncode))
 
 static void main_process(const char *init)
 {
@@ -62,19 +63,20 @@ static void child(const char *init)
     CHECK_OUTPUT(result, FW_STDOUT, 0, "still\n");
     CHECK_MESSAGE(result, "memory");
     fw_result_free(result);
-    /* A shell that hands on the status. */
+    /* The shell exits with the status of the process that was killed. */
     result = UNTIL_TOLD(LIMITED(init), 0, -SIGKILL, "sh -c '" TOO_MUCH "; exit $$?'");
     check_oom(result, 0, true);
     CHECK_ENDED(result, FW_OOM, -SIGKILL);
     fw_result_free(result);
-    /* "and the command failed": one that succeeds all the same has succeeded. */
+    /* "and the command failed": a command that succeeds although a process was killed has succeeded. */
     result = BOX(LIMITED(init), "sh -c '" TOO_MUCH "; exit 0'", "echo next");
     CHECK_ENDED(result, FW_EXITED, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "next\n");
     fw_result_free(result);
 }
 
-/** Here an engine does not tell whose memory it was, and some tell only when the container has ended. */
+/** In this mode an engine does not report which process ran out of memory, and some engines report it only when the
+ *  container has ended. */
 static void in_a_step(void)
 {
     fw_result *result = BOX(in_container("step", LIMITED("")), "echo before", TOO_MUCH, "echo never");
@@ -91,7 +93,7 @@ static void in_a_step(void)
     fw_result_free(result);
 }
 
-/** What is within the limit is not ended; without a limit nothing is suspected. */
+/** A program within the limit is not killed, and without a limit KILL raises no suspicion. */
 static void enough(const char *kind)
 {
     fw_result *result = BOX(in_container(kind, LIMITED("")), "/bin/eat-memory 8000000");
@@ -112,7 +114,7 @@ static void suspected(const char *kind)
     CHECK_INT(fw_result_returncode(result), -SIGKILL);
     CHECK_COMMAND(result, 0, "oom", json_string("likely"));
     fw_result_free(result);
-    /* Not another signal, and not the library's own KILL. */
+    /* Neither another signal nor the library's own KILL raises a suspicion. */
     result = BOX(in_container(kind, LIMITED("")), "sh -c 'kill -15 $$$$'");
     CHECK_COMMAND(result, 0, "oom", json_null());
     CHECK_ENDED(result, FW_SIGNALED, -SIGTERM);

@@ -1,5 +1,5 @@
-/* Output of containers: the streams apart, byte for byte, complete also for containers that live a moment and
- * end without a newline; bounded by `output_limit`, and as a whole in a file with `spill`. */
+/* The output of containers is byte for byte complete in two separate streams, even for containers that exit at once
+ * and without a final newline. `output_limit` cuts it, and `spill` writes all of it to a file. */
 #include "engine.h"
 
 enum { FAST = 30, BURST = 5000000, LIMIT = 1000 };
@@ -28,7 +28,7 @@ static void exact(const char *kind)
     fw_result_free(result);
 }
 
-/** One step each, so that every one is the last and the first. */
+/** Each command is a step of its own, so that it is both the first and the last one. */
 static void moments(const char *kind)
 {
     fw_worker *worker = box_worker(in_container(kind, NULL), NULL);
@@ -47,7 +47,7 @@ static void moments(const char *kind)
     fw_worker_free(worker);
 }
 
-/** Many commands of one step, of which each has its successor's container made beside it. */
+/** Many commands of one step, so that the container of the next command is created while one runs. */
 static void in_a_row(const char *kind)
 {
     char text[FAST][64];
@@ -135,12 +135,12 @@ static void spill(const char *kind)
     json_decref(file);
     CHECK_COMMAND(result, 0, "spill_error", json_null());
     CHECK_COMMAND(result, 1, "stdout_file", json_null());
-    CHECK(rmdir(directory) == 0); /* there are no others */
+    CHECK(rmdir(directory) == 0); /* there are no other files */
     free(directory);
     fw_result_free(result);
 }
 
-/** "what it wrote until then is complete": of children, too, while the main process lives. */
+/** "what it wrote until then is complete" includes the output of children while the main process lives. */
 static void of_children(void)
 {
     fw_result *result = BOX(NULL, "sh -c 'for i in 1 2 3; do (echo child$$i) & done; wait; printf main'");

@@ -1,6 +1,6 @@
-/* Images that the engine does not have are pulled, with the credentials that the docker CLI has stored: in its
- * configuration, or with a helper. A refusal says what it was, and under whose name it was asked. The engine is
- * one of this program's own: nobody else has its images. */
+/* Images that the engine does not have are pulled with the credentials of the docker CLI, from its configuration or a
+ * credential helper. If the registry refuses, the message gives its reason and the user name. The engine belongs to
+ * this program, so no other test has pulled its images. */
 #include "engine_private.h"
 
 static char *host, *image;
@@ -24,7 +24,7 @@ static bool is_true(const fw_result *result, const char *fact)
     return is;
 }
 
-/** It was pulled, or was there. */
+/** Checks that the image was pulled or was there already. */
 static void works(const char *policy, bool must_pull)
 {
     fw_result *result = run(image, policy, "cat /pulled");
@@ -60,7 +60,7 @@ static void anonymous(void)
 {
     docker_config("nobody", json_object());
     refused(image, "refused", "without credentials");
-    /* A directory without a configuration is none. */
+    /* A directory without config.json has no configuration. */
     setenv("DOCKER_CONFIG", "/no/such/directory", 1);
     refused(image, "refused", "without credentials");
 }
@@ -114,7 +114,7 @@ static void not_there(void)
     refused(image, "refused", "with the credentials");
 }
 
-/** A registry that is not there is no fault of the step: it may be there the next time. */
+/** An unreachable registry is `engine_failed`, because the next attempt may succeed. */
 static void no_registry(void)
 {
     const char *const gone = "127.0.0.1:1/fw-test/x:1";
@@ -124,12 +124,12 @@ static void no_registry(void)
     fw_result_free(result);
 }
 
-/** A program in PATH that has the credentials; it keeps what it was asked. */
+/** A credential helper in PATH, which records its requests. */
 static void write_helper(const char *text)
 {
     char *place = check_path("bin"), *path = check_path("bin/docker-credential-fwtest");
     mkdir(place, 0755);
-    write_text("bin/docker-credential-fwtest", text);
+    write_file("bin/docker-credential-fwtest", text);
     REQUIRE(chmod(path, 0755) == 0);
     if (strstr(getenv("PATH"), place) == NULL) {
         char *longer = NULL;
@@ -154,7 +154,7 @@ static void helper(void)
     json_t *const configs[] = {
         json_pack("{s:{s:s}}", "credHelpers", registry, "fwtest"),
         json_pack("{s:s}", "credsStore", "fwtest"),
-        /* The one for this registry wins, over what is stored as well. */
+        /* The helper for this registry wins over the general helper and over stored credentials. */
         json_pack("{s:{s:s}, s:s, s:{s:{s:s}}}", "credHelpers", registry, "fwtest", "credsStore", "no-such-helper",
                   "auths", registry, "auth", "d3Jvbmc6d3Jvbmc="),
     };
@@ -165,7 +165,7 @@ static void helper(void)
         engine_remove_image(host, image);
         unlink(asked);
     }
-    /* For another registry it is not asked. */
+    /* The helper is not asked for another registry. */
     docker_config("helper", json_pack("{s:{s:s}}", "credHelpers", "registry.example", "fwtest"));
     refused(image, "refused", "without credentials");
     CHECK(access(asked, F_OK) != 0);
@@ -182,7 +182,7 @@ static void broken_helpers(void)
     refused(image, "docker-credential-fwtest", "\"Username\"");
     docker_config("helper", json_pack("{s:s}", "credsStore", "no-such-helper"));
     refused(image, "docker-credential-no-such-helper", "not found");
-    /* One that has nothing is no fault: what it says then is fixed. */
+    /* A helper without credentials for the registry is no failure; its message for that is standardized. */
     write_helper("#!/bin/sh\necho 'credentials not found in native keychain'; exit 1\n");
     docker_config("helper", json_pack("{s:s}", "credsStore", "fwtest"));
     refused(image, "refused", "without credentials");
@@ -191,7 +191,7 @@ static void broken_helpers(void)
 static void broken_configuration(void)
 {
     docker_config("broken", json_object());
-    write_text("broken/config.json", "{\"auths\": ");
+    write_file("broken/config.json", "{\"auths\": ");
     fw_result *result = run(image, NULL, "true");
     CHECK_ENDED(result, FW_SPAWN_FAILED, 1);
     CHECK_MESSAGE(result, "config.json", "cannot be read");

@@ -1,5 +1,5 @@
-/* A pull tells how far it is, is one for all who ask for the image at the same time, is part of the step's time, and
- * ends with the step that wanted it. The engine is one of this program's own. */
+/* A pull reports its progress, is shared by all steps that need the image at the same time, counts as time of the
+ * step, and ends with the step. The engine belongs to this program. */
 #include "engine_private.h"
 
 #include <netinet/in.h>
@@ -15,7 +15,7 @@ static json_t *options_of(const char *more)
     return options;
 }
 
-/** How many pulls the engine has made since then. */
+/** Returns how many pulls the engine has made since that time. */
 static int pulls_since(long since)
 {
     /* {"type":["image"],"event":["pull"]} */
@@ -88,7 +88,7 @@ static void progress(void)
         fw_result_free(result);
         fw_exec_free(execs[i]);
     }
-    /* An image that is there has none. */
+    /* An image that the engine has causes no pull and no events. */
     fw_exec *exec = box_start(large, options_of(""), NULL, (const char *const[]){"true", NULL});
     all = events_of(exec);
     CHECK_SHAPE(&all, "step_started 0:started 0:ended step_ended");
@@ -120,7 +120,7 @@ static void one_pull(void)
 {
     pthread_t threads[THREADS_PULLING];
     engine_remove_image(host, large);
-    /* The engine's clock has whole seconds here: no pull of before may be in this one. */
+    /* The engine's times are whole seconds, so this waits until earlier pulls are in an earlier second. */
     long before = time(NULL), since;
     while ((since = time(NULL)) == before)
         a_moment();
@@ -149,7 +149,7 @@ static void make_silent_registry(void)
     snprintf(silent_image, sizeof silent_image, "127.0.0.1:%d/fw-test/silent:1", ntohs(address.sin_port));
 }
 
-/** Waits until the engine asks it, while the step goes on. */
+/** Waits until the engine sends a request to the registry, while the step continues. */
 static void asked(fw_exec *exec)
 {
     struct pollfd items[2] = {{.fd = silent, .events = POLLIN}, {.fd = fw_exec_fd(exec), .events = POLLIN}};
@@ -168,7 +168,7 @@ static fw_exec *pulls_for_ever(const char *more)
     return exec;
 }
 
-/** Takes what the registry was asked, so that the next one can be seen. */
+/** Accepts the request, so that the next one can be noticed. */
 static void forget_asked(void)
 {
     struct pollfd item = {.fd = silent, .events = POLLIN};
@@ -209,7 +209,7 @@ static void ends_while_pulling(const char *kind)
 
     fw_exec_free(pulls_for_ever(more));
     forget_asked();
-    /* Of two that share a pull one goes, and the other waits on. */
+    /* Two steps share a pull. One is cancelled, and the other continues to wait. */
     fw_exec *one = pulls_for_ever(more);
     exec = box_start(silent_image, options_of(more), NULL, (const char *const[]){"echo never", NULL});
     for (int i = 0; i < 20; i++)
@@ -236,7 +236,7 @@ int main(void)
     make_silent_registry();
     for (int i = 0; i < 2; i++)
         ends_while_pulling(box_kinds[i]);
-    /* The engine and the library work on. */
+    /* The engine and the library still work. */
     fw_result *result = BOX(options_of(""), "echo well");
     CHECK_EXITED(result, 0);
     fw_result_free(result);

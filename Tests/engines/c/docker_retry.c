@@ -1,5 +1,5 @@
-/* A step in containers that has failed is tried again as one in processes: each attempt has containers of its own, and
- * the result tells of all of them. */
+/* A failed step in containers is tried again like one in processes: each attempt has containers of its own, and the
+ * result has all attempts. */
 #include "engine.h"
 
 #define TRY_UNTIL(count, otherwise) \

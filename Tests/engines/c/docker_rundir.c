@@ -1,5 +1,5 @@
-/* The run directory is the working directory, /workdir; its directories at the top are /NAME as well, but for
- * the names of directories that images have, and for symbolic links. What is written there is there. */
+/* The run directory is the working directory /workdir. Its top-level directories are also mounted as /NAME, except
+ * symbolic links and names that images have. What a command writes there is in the run directory. */
 #include "engine.h"
 
 static void files(const char *kind)
@@ -33,7 +33,7 @@ static void links(const char *kind)
     fw_result_free(result);
 }
 
-/** All of them, each with a file in it, do not cover what the image has or has not. */
+/** Directories of the run directory with all these names hide nothing of the image. */
 static void system_names(void)
 {
     static const char *const names[] = {"bin",    "boot",  "dev", "home", "lib",  "lib32",  "lib64",
@@ -44,7 +44,7 @@ static void system_names(void)
         char file[64];
         make_directory(names[i]);
         snprintf(file, sizeof file, "%s/is-mine", names[i]);
-        write_text(file, names[i]);
+        write_file(file, names[i]);
     }
     fw_result *result = BOX(NULL, "sh -c 'ls -d /*/is-mine; ls */is-mine | wc -l'");
     CHECK_EXITED(result, 0);
@@ -54,13 +54,13 @@ static void system_names(void)
     fw_result_free(result);
 }
 
-/** The directories are those of the step's beginning, in fresh containers too. */
+/** The mounted directories are those that existed when the step started, in later containers too. */
 static void strange_names(void)
 {
     make_directory("with space, comma:colon=");
     make_directory("\xc3\xbc");
-    write_text("\xc3\xbc/file", "u\n");
-    write_text("with space, comma:colon=/file", "s\n");
+    write_file("\xc3\xbc/file", "u\n");
+    write_file("with space, comma:colon=/file", "s\n");
     fw_result *result = BOX(NULL, "cat '/with space, comma:colon=/file' /\xc3\xbc/file");
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "s\nu\n");
@@ -87,7 +87,7 @@ static void places(void)
     char *path = check_path("none"), *file = check_path("top"), *link = check_path("elsewhere");
     in_directory(path, FW_SPAWN_FAILED, "No such file");
     in_directory(file, FW_SPAWN_FAILED, "not a directory");
-    /* The run directory itself may be reached over a link, or be relative. */
+    /* The path of the run directory may contain a symbolic link, or be relative. */
     REQUIRE(symlink(check_dir(), link) == 0);
     in_directory(link, FW_EXITED, "top\n");
     unlink(link);
@@ -104,18 +104,18 @@ static void places(void)
 int main(void)
 {
     engine_host();
-    write_text("top", "top\n");
+    write_file("top", "top\n");
     const char *const names[] = {"data", "etc", "tmp", ".hidden"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         make_directory(names[i]);
-    write_text("data/in", "in\n");
-    write_text("etc/mine", "etc\n");
-    write_text("tmp/mine", "tmp\n");
+    write_file("data/in", "in\n");
+    write_file("etc/mine", "etc\n");
+    write_file("tmp/mine", "tmp\n");
     for (int i = 0; i < 2; i++)
         files(box_kinds[i]);
     char *link = check_path("link"), *elsewhere = check_path("data/elsewhere");
     REQUIRE(mkdir(elsewhere, 0777) == 0 && symlink(elsewhere, link) == 0);
-    write_text("data/elsewhere/secret", "secret\n");
+    write_file("data/elsewhere/secret", "secret\n");
     for (int i = 0; i < 2; i++)
         links(box_kinds[i]);
     free(elsewhere);

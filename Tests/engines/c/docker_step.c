@@ -1,5 +1,5 @@
-/* With "container": "step" all commands of a step run in one container, one after the other: what they leave in it is
- * there for the next one, and what they leave running goes on until the step ends. */
+/* With "container": "step", all commands of a step run in one container, one after the other: each finds the files
+ * that earlier commands left, and background processes run until the step ends. */
 #include "engine.h"
 
 #define STEP(options) in_container("step", options)
@@ -21,7 +21,7 @@ static void shared(void)
         free(other);
     }
     fw_result_free(result);
-    /* A step of its own has one of its own. */
+    /* Each step has a container of its own. */
     result = BOX(STEP(NULL), "hostname", "ls /tmp");
     CHECK_EXITED(result, 0);
     CHECK(strcmp(first, fw_result_output(result, FW_STDOUT, 0, NULL)) != 0);
@@ -29,7 +29,7 @@ static void shared(void)
     fw_result_free(result);
     free(first);
     free(name);
-    /* And without the option each command has. */
+    /* Without the option each command has a container of its own. */
     result = BOX(NULL, "hostname", "hostname", "sh -c 'echo x > /tmp/file'", "ls /tmp");
     CHECK_EXITED(result, 0);
     CHECK_INT(fw_result_output_count(result, FW_STDOUT), 2);
@@ -46,7 +46,7 @@ static void background(int gate)
     char *path = check_path("alive");
     free(box_started(exec));
     box_await(exec, "back\n");
-    /* The first command has ended while that runs; the second waits. */
+    /* The first command has exited while the background process runs, and the second one waits. */
     fw_event_free(event_wait_for(exec, FW_EVENT_COMMAND_ENDED));
     fw_event_free(event_wait_for(exec, FW_EVENT_COMMAND_STARTED));
     for (int i = 0; i < 3; i++) {
@@ -63,7 +63,7 @@ static void background(int gate)
     free(path);
 }
 
-/** The same beside commands in containers of their own: there it ends with the command. */
+/** If each command has a container of its own, the background process ends with the command. */
 static void background_of_a_command(void)
 {
     fw_result *result = BOX(NULL, "sh -c 'sleep 1000 & echo back'", "echo next");
@@ -97,14 +97,14 @@ static void no_shell(void)
     fw_result_free(result);
 }
 
-/** The first command that fails is the last, and no other end than its own is told. */
+/** The first command that fails is the last one, and the result has its own exit status. */
 static void ends(void)
 {
     fw_result *result = BOX(STEP(NULL), "echo one", "sh -c 'echo two; exit 9'", "echo never");
     CHECK_ENDED(result, FW_EXITED, 9);
     CHECK_INT(fw_result_output_count(result, FW_STDOUT), 2);
     fw_result_free(result);
-    /* A command that ends all processes that it can reach does not end its step's container. */
+    /* A command that kills all processes that it can does not end the container of the step. */
     result = BOX(STEP(NULL), "sh -c 'sleep 1000 & kill -9 -1; kill -9 1; echo still'", "echo next");
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "still\n");
@@ -112,7 +112,7 @@ static void ends(void)
     fw_result_free(result);
 }
 
-/** Somebody ends the container between and during commands. */
+/** Another client of the engine ends the container between commands or during one. */
 static void container_ended(bool removed)
 {
     fw_exec *exec = BOX_START(STEP(NULL), NULL, "echo one", "sh -c 'echo ready; read line < gate'", "echo never");
@@ -135,7 +135,7 @@ static void container_ended(bool removed)
 
 /* ------------------------------------------------------------- timeout and cancel -- */
 
-/** A tree: a child of the main process, and one whose parent has ended, each with a handler of its own. */
+/** A child of the main process and an orphan, each with a handler for TERM. */
 #define TREE                                                                                                        \
     "sh -c '(trap \"echo > child; exit\" TERM; echo > child-is-there; while :; do sleep 0.05; done) & "             \
     "(sh -c \"(trap \\\"echo > orphan; exit\\\" TERM; echo > orphan-is-there; while :; do sleep 0.05; done) &\"); " \

@@ -1,5 +1,5 @@
-/* Engines behind TCP: without a word about files they are refused, because the run directory may not be there; with TLS
- * both sides are verified. */
+/* An engine behind TCP is refused unless the options say that it shares the files, because it may run on another
+ * machine without the run directory. With TLS both sides are verified. */
 #include "engine.h"
 
 static const char *tcp, *tls, *certificates;
@@ -32,14 +32,14 @@ static void refused_without_files(void)
     fails(like_json("{'host': '%s', 'shared_files': false}", tcp), FW_SPAWN_FAILED, tcp, "\"shared_files\": true");
     fails(like_json("{'host': '%s', 'cert_path': '%s'}", tls, certificates), FW_SPAWN_FAILED, tls,
           "\"shared_files\": true");
-    /* It may be said of a socket, too. */
+    /* The option also exists for a Unix socket. */
     fails(like_json("{'shared_files': false}"), FW_SPAWN_FAILED, engine_host(), "\"shared_files\": true");
     setenv("DOCKER_HOST", tcp, 1);
     fails(like_json("{'host': null}"), FW_SPAWN_FAILED, tcp, "\"shared_files\": true");
     unsetenv("DOCKER_HOST");
 }
 
-/** Whether "localhost" is as good as the number; the certificate has both. */
+/** Whether the name localhost works here like its address; the certificate has both. */
 static char *by_name(const char *address)
 {
     char *name = NULL;
@@ -62,7 +62,7 @@ static void ends_over_tcp(const char *host, const char *engine, const char *more
         CHECK_NONE(engine);
         fw_result_free(result);
         fw_exec_free(exec);
-        /* One that nobody waits for. */
+        /* An exec that nobody waits for is freed. */
         options = like_json("{'host': '%s', 'shared_files': true, 'grace': 1%s}", host, more);
         exec = BOX_START(in_container(box_kinds[i], options), NULL, "sh -c 'echo ready; read line < gate'");
         box_await(exec, "ready\n");
@@ -81,7 +81,7 @@ static void secured(void)
     char *name = by_name(tls);
     works(like_json("{'host': '%s', 'cert_path': '%s', 'shared_files': true}", name, certificates), name);
     free(name);
-    /* As the CLI's variables have it. */
+    /* The options come from the variables of the docker CLI. */
     setenv("DOCKER_CERT_PATH", certificates, 1);
     setenv("DOCKER_TLS_VERIFY", "1", 1);
     works(like_json("{'host': '%s', 'shared_files': true}", tls), tls);
@@ -127,11 +127,11 @@ static void not_verified(void)
     copy(directory, "key.pem", "key.pem");
     fails(like_json("{'host': '%s', 'cert_path': '%s', 'shared_files': true}", tls, directory), FW_ENGINE_FAILED, tls,
           "certificate");
-    /* Files that are not there. */
+    /* Certificate files that do not exist. */
     unlink(own);
     fails(like_json("{'host': '%s', 'cert_path': '%s', 'shared_files': true}", tls, directory), FW_ENGINE_FAILED, tls,
           "cert.pem");
-    /* Without TLS at an engine that wants it, and the other way round. */
+    /* A client without TLS and an engine with TLS, and the reverse. */
     fails(like_json("{'host': '%s', 'shared_files': true}", tls), FW_ENGINE_FAILED, tls, "");
     fails(like_json("{'host': '%s', 'cert_path': '%s', 'shared_files': true}", tcp, certificates), FW_ENGINE_FAILED,
           tcp, "");
@@ -145,7 +145,7 @@ int main(void)
     tls = engine_variable("FW_TEST_DOCKER_TLS");
     certificates = engine_variable("FW_TEST_TLS_DIR");
     const char *two = engine_variable("FW_TEST_DOCKER_TWO");
-    write_text("here", "here\n");
+    write_file("here", "here\n");
     refused_without_files();
     works(like_json("{'host': '%s', 'shared_files': true}", tcp), tcp);
     ends_over_tcp(tcp, engine_host(), "");

@@ -1,5 +1,5 @@
-/* A timeout ends everything in the container, TERM first and KILL after the grace, and the container is gone
- * when the result is there. What was printed until then is kept. */
+/* A timeout ends everything in the container, with TERM and, after the grace period, KILL, and the container is gone
+ * when the result arrives. The output up to then is in the result. */
 #include "engine.h"
 
 static int gate;
@@ -35,7 +35,7 @@ static void asked_to_end(const char *kind)
     CHECK(fw_result_returncode(result) != 0);
     check_gone(result, 0);
     fw_result_free(result);
-    /* One that has no handler. */
+    /* A command without a handler for TERM. */
     result = BOX(in_container(kind, like_json("{'timeout': 2, 'grace': 60}")), "sleep 1000");
     CHECK_ENDED(result, FW_TIMEOUT, -SIGTERM);
     CHECK_COMMAND(result, 0, "signal", json_integer(SIGTERM));
@@ -57,7 +57,7 @@ static void deaf(const char *kind, const char *grace)
     fw_result_free(result);
 }
 
-/** The time is that of all commands together. */
+/** The timeout limits all commands together. */
 static void in_a_later_command(const char *kind)
 {
     fw_result *result =
@@ -79,14 +79,14 @@ static void levels(void)
     CHECK_MESSAGE(result, "timeout of 2 s");
     fw_result_free(result);
     fw_exec_free(exec);
-    /* One that ends in time is as without. */
+    /* A timeout that does not pass has no effect. */
     result = BOX(like_json("{'timeout': 1000}"), "echo in time");
     CHECK_EXITED(result, 0);
     CHECK_COMMAND(result, 0, "ended_by", json_null());
     fw_result_free(result);
 }
 
-/** Each attempt has a time of its own. */
+/** The timeout applies to each attempt. */
 static void retries(const char *kind)
 {
     fw_result *result = BOX(in_container(kind, like_json("{'timeout': 2, 'retries': {'max': 1, 'delay': 0}}")),
@@ -102,7 +102,7 @@ static void retries(const char *kind)
     free(tries);
 }
 
-/** A container without an init: process 1 gets no TERM that it has no handler for. */
+/** Without an init process, TERM does nothing to process 1 unless it has a handler. */
 static void without_init(void)
 {
     fw_result *result = BOX(like_json("{'timeout': 2, 'grace': 0.2, 'init': false}"), "sleep 1000");

@@ -1,6 +1,6 @@
-/* A command is split into words as a POSIX shell splits them, and the words reach the program as they are,
- * in an image that has no shell; with the option `shell` the command is text for that. The image's entry point
- * stays before the words, and an empty command is the image's own. */
+/* A command is split into words as a POSIX shell does, and the program gets the words unchanged, so the image needs
+ * no shell. With the option `shell`, the command is passed to that shell. The image's entry point comes before the
+ * words, and an empty command runs the image's own. */
 #include "engine.h"
 
 static const struct {
@@ -14,7 +14,7 @@ static const struct {
     {"/prog 'it'\"'\"'s' a'b'\"c\"d", "it's\nabcd\n"},
     {"/prog '' \"\" end", "\n\nend\n"},
     {"/prog \"two\nlines\" 'two\nlines'", "two\nlines\ntwo\nlines\n"},
-    /* Nothing else means anything: */
+    /* Other characters have no special meaning: */
     {"/prog $$HOME `pwd` $$(pwd) *.c ~ a;b | c > d & e # f",
      "$HOME\n`pwd`\n$(pwd)\n*.c\n~\na;b\n|\nc\n>\nd\n&\ne\n#\nf\n"},
     {"/prog \"$$x\" {a,b} [!x]? A=1", "$x\n{a,b}\n[!x]?\nA=1\n"},
@@ -83,7 +83,7 @@ static void empty(void)
     CHECK_OUTPUT(result, FW_STDOUT, 0, "uid 0\ncwd /workdir\n");
     CHECK_OUTPUT(result, FW_STDOUT, 1, "uid 0\ncwd /workdir\n");
     fw_result_free(result);
-    /* The entry point alone. */
+    /* An empty command runs the entry point alone. */
     for (int i = 0; i < 2; i++) {
         result = BOX_OF(ENTRY, in_container(box_kinds[i], NULL), "");
         CHECK_EXITED(result, 0);

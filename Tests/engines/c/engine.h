@@ -91,15 +91,6 @@ __attribute__((format(printf, 1, 2))) static inline json_t *like_json(const char
     return value;
 }
 
-/** Writes a file of check_dir(). */
-static inline void write_text(const char *name, const char *text)
-{
-    char *path = check_path(name);
-    FILE *file = fopen(path, "we");
-    REQUIRE(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
-    free(path);
-}
-
 static inline void make_directory(const char *name)
 {
     char *path = check_path(name);
@@ -194,7 +185,7 @@ static inline json_t *in_container(const char *container, json_t *options)
     return options;
 }
 
-/** Both ways, for what must not differ. */
+/** Both ways to run commands, for behaviour that must not differ. */
 static const char *const box_kinds[] = {"command", "step"};
 
 /* ----------------------------------------------------------------- results -- */

@@ -121,7 +121,7 @@ static inline json_t *engine_containers(const char *host, long pid)
     return names;
 }
 
-/** How many there are. */
+/** Returns how many containers the library has made for the process. */
 static inline size_t engine_count(const char *host, long pid)
 {
     json_t *names = engine_containers(host, pid);
@@ -169,10 +169,11 @@ static inline void engine_clear(const char *host, long pid)
     json_decref(names);
 }
 
-/** There is no container of this process, at this moment. What is there goes, so that later checks are theirs. */
+/** Checks that there is no container of this process now. Removes those that there are, so that they do not disturb
+ *  later checks. */
 #define CHECK_NONE(host) check_none((host), getpid(), __FILE__, __LINE__)
-/** There soon is none of a process: this waits for it. (A result may come a moment before the container of a
- *  command that ended by itself is gone.) */
+/** Waits until no container of a process is left. (A result may arrive a moment before the container of a command that
+ *  has exited by itself is gone.) */
 #define NOTHING_LEFT_OF(host, pid) nothing_left((host), (pid), __FILE__, __LINE__)
 #define NOTHING_LEFT(host) NOTHING_LEFT_OF((host), getpid())
 
@@ -184,7 +185,7 @@ static inline bool check_none(const char *host, long pid, const char *file, int 
     return false;
 }
 
-/** What never comes to its end is shown, for which a minute is enough. */
+/** After a minute, containers that are still there are printed. */
 static inline void nothing_left(const char *host, long pid, const char *file, int line)
 {
     for (int turns = 0; turns < 12000; turns++) {

@@ -1,7 +1,6 @@
 /*
- * engine_private.h - engines and registries of a program's own, for what must not happen to those that all share:
- * to be killed, to be full, to lose an image. They are ended with the program, however it ends but by a signal;
- * then run.sh does it.
+ * engine_private.h - engines and registries of one program, for what must not happen to shared ones: being killed,
+ * being full, losing an image. They end when the program exits; if a signal ends the program, run.sh ends them.
  */
 #ifndef ENGINE_PRIVATE_H
 #define ENGINE_PRIVATE_H
@@ -53,8 +52,8 @@ static inline void private_end(void)
     }
 }
 
-/** Starts one, and gives its address ("unix:///PATH", or "127.0.0.1:PORT" of a registry), to be released with
- *  free(). `name` is how later calls name it; the engine's own name has the process's number in it. */
+/** Starts an engine or a registry, and returns its address ("unix:///PATH" or "127.0.0.1:PORT"); free() it. Later calls
+ *  use `name`; the real name also has the number of this process. */
 static inline char *private_start(const char *kind, const char *name, const char *arguments)
 {
     REQUIRE(private_count < MOST_PRIVATE);
@@ -74,7 +73,7 @@ static inline char *private_start(const char *kind, const char *name, const char
     return address;
 }
 
-/** What is done to one: "stop" with "--kill", "restart" and so on. */
+/** Calls a verb for one of them: "stop" with "--kill", "restart" and so on. */
 static inline void private_again(const char *verb, const char *name, const char *arguments)
 {
     for (int i = 0; i < private_count; i++)

@@ -1,5 +1,5 @@
-/* A C host with a cluster: results, events, a cancel from another thread, and a process that stays as it was, also
- * where it reaps every child and has SIGCHLD ignored. */
+/* A C host runs steps on a cluster, with results, events and a cancel from another thread, and its process stays
+ * unchanged, even if it reaps every child and ignores SIGCHLD. */
 #include "engine.h"
 #include "host.h"
 

@@ -1,4 +1,4 @@
-"""Engines for tests, as Tests/engines/run.sh has started them, and what tests do with them."""
+"""Fixtures for the engines that Tests/engines/run.sh has started."""
 
 import faulthandler
 import http.client
@@ -25,7 +25,7 @@ LABEL = "io.github.flowworker.host"
 BUSYBOX, BARE, ENTRY = "fw-test/busybox:1", "fw-test/bare:1", "fw-test/entry:1"
 
 
-#: The cells of the contract's table (test_contract.py).
+#: The cells of the table that test_contract.py prints.
 CONTRACT = {}
 
 
@@ -54,14 +54,14 @@ def pytest_unconfigure(config):
 
 @pytest.fixture(autouse=True)
 def _no_hang(request):
-    """A wait inside the library is not interrupted by Python: the process ends, and says where it stood."""
+    """Python cannot interrupt a wait in the library, so the process exits after the limit and prints its stacks."""
     faulthandler.dump_traceback_later(2 * HANG, exit=True, file=request.config.real_stderr)
     yield
     faulthandler.cancel_dump_traceback_later()
 
 
 def variable(name):
-    """What run.sh says of an engine. Without it a test is skipped, but not where all must be there."""
+    """Returns a variable that run.sh has set for an engine. Without it the test is skipped, except under CI."""
     value = os.environ.get(name)
     if value:
         return value
@@ -90,7 +90,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 class Engine:
-    """One engine, seen past the library."""
+    """Looks at one engine without the library."""
 
     def __init__(self, name, host):
         self.name = name
@@ -130,7 +130,7 @@ class Engine:
 
 @pytest.fixture(params=["docker", "podman"])
 def engine(request):
-    """Both kinds of engines, one after the other; none of our containers is left after a test."""
+    """Each kind of engine in turn. The fixture checks that a test leaves no container."""
     engine = Engine(request.param, variable(f"FW_TEST_{request.param.upper()}"))
     yield engine
     engine.wait_until_clean()

@@ -71,7 +71,7 @@ SECRET = "hunter22-and-more"
 
 
 class Kind:
-    """One type of worker, and how it is given the same work."""
+    """One type of worker, with its form of each case."""
 
     def __init__(self, name, rundir, tmp_path):
         self.name, self.rundir, self.tmp_path = name, rundir, tmp_path
@@ -146,7 +146,7 @@ class Kind:
         return worker.exec(self.step(case, secrets), context or {}, self.rundir, on_event=on_event)
 
     def marked(self):
-        """Processes of the case that stay: on this machine, in a container, on a node."""
+        """Finds the processes that a case has left: on this machine, in a container, or on a node."""
         found = []
         for entry in os.listdir("/proc"):
             if entry.isdigit():
@@ -160,7 +160,7 @@ class Kind:
 
 
 def waits(child):
-    """Waits so that an exception can come in between."""
+    """Waits in short slices, so that a signal handler can raise in between."""
     while child.poll() is None:
         time.sleep(0.01)
 
@@ -215,7 +215,7 @@ def test_failure(kind, case):
 def test_signal(kind, case):
     result = kind.run(case)
     if "notebook" in kind.name or kind.name == "nbdocker":
-        # The kernel has died, and not what runs the notebook.
+        # The kernel has died, but the process that runs the notebook has not.
         assert result.returncode == 1 and "kernel died" in result.message and "signal 11" in result.message
     else:
         assert (result.returncode, result.outcome) == (-11, "signaled")

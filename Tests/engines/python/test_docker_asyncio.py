@@ -1,4 +1,4 @@
-"""Steps in containers in an asyncio loop, and tasks that are cancelled."""
+"""Steps in containers run in an asyncio loop, and end when their task is cancelled."""
 
 import asyncio
 import gc
@@ -155,7 +155,7 @@ def test_a_timeout_is_a_result(docker, rundir):
 
 
 def test_the_loop_is_free_meanwhile(docker, rundir):
-    """A step waits for something that another task does."""
+    """The step waits for a file that another task makes."""
 
     async def main():
         started = asyncio.Event()

@@ -1,4 +1,4 @@
-"""flowServ's own docker worker and ours, side by side on one engine: what is kept, and what is mended."""
+"""flowServ's docker worker and the library's behave alike on one engine, except for defects that are mended."""
 
 import logging
 import os
@@ -105,7 +105,7 @@ WORDS = [
 
 @pytest.mark.parametrize("text", WORDS)
 def test_words(sides, text):
-    """As the program gets them: each between angle brackets, which none of them has."""
+    """The program prints each word between angle brackets, which no word contains."""
     ours = agree(*sides.run("printf '<%s>\\n' " + text, context={"name": "two words"}))
     assert ours.stdout[0].startswith("<")
 
@@ -169,7 +169,7 @@ def test_the_environment(sides):
 
 
 def test_the_streams_together_are_flowserv_s_stdout(sides):
-    """Mended: they are apart."""
+    """Mended: the streams are separate."""
     theirs, ours = sides.run("sh -c 'echo out; echo err >&2; exit 4'")
     assert (ours.stdout, ours.stderr) == (["out\n"], ["err\n"])
     assert sorted(theirs.stdout[0].splitlines()) == ["err", "out"] and theirs.stderr == []

@@ -1,4 +1,4 @@
-"""examples/container.py and examples/container.c, on an engine and without one."""
+"""The examples container.py and container.c print what they promise, with and without an engine."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Hosts that end while containers of theirs run, and hosts that fork: nothing is left on the engine."""
+"""Hosts that exit while their containers run, and hosts that fork, leave nothing on the engine."""
 
 import subprocess
 import sys
@@ -98,7 +98,7 @@ def drive(run):
 def test_an_interpreter_that_ends(docker, run_host, rundir, ending, scope):
     process, out, err = run_host({"host": docker.host, "container": scope}, DRIVE + ending)
     assert (process.returncode, out, err) == (0, "", "")
-    # It ran; and nobody uses the engine through the library meanwhile.
+    # The container ran, and no process uses the engine through the library meanwhile.
     assert (rundir / "started-a").exists()
     docker.wait_until_clean(process.pid)
     assert not (rundir / "second").exists()
@@ -167,7 +167,7 @@ FORKS = {
 
 @pytest.fixture(params=["unix", "tls"])
 def link(request):
-    """An engine, and how a worker reaches it. A connection with TLS has a state that a child has a copy of."""
+    """An engine and the options to reach it. A forked child has a copy of the state of a TLS connection."""
     if request.param == "unix":
         engine = Engine("docker", variable("FW_TEST_DOCKER"))
         return engine, {"host": engine.host}
@@ -227,7 +227,7 @@ def test_a_fork_before_the_first_step(docker, run_host):
 
 
 def test_a_host_that_is_killed_while_it_forked(docker, run_host, rundir):
-    """A child that lives on has copies of all descriptors; the containers go nevertheless."""
+    """The containers end although a forked child holds copies of all descriptors."""
     process, out, err = run_host(
         {"host": docker.host},
         "run = gated()\n"

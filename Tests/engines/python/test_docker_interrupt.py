@@ -1,4 +1,4 @@
-"""Ctrl-C, other signals whose handlers raise, and host functions that fail, while a step's container runs."""
+"""Ctrl-C, signal handlers that raise, and host functions that fail end a running container first."""
 
 import signal
 import subprocess
@@ -17,7 +17,7 @@ sys.path.insert(0, {package!r})
 import flowworker as f
 
 LONG = "sh -c 'touch started; exec sleep 1000'"
-# It answers TERM only when the file is there, and says that it was told.
+# At TERM the command makes the file "told", and it exits when the file "go" exists.
 SLOW = (
     '''sh -c 'trap "touch told; until [ -e go ]; do sleep 0.05; done; exit 0" TERM; '''
     '''touch started; while :; do sleep 0.05; done' '''

@@ -1,4 +1,4 @@
-"""Workflows in containers through a pool, as a host of flowServ's kind runs them."""
+"""Workflows run in containers through a pool, as flowServ does."""
 
 import json
 import threading
@@ -86,7 +86,7 @@ def test_a_pool_with_two_engines_and_a_worker_beside_them(docker, two, rundir, w
 
 
 def test_one_pool_from_many_threads_on_two_engines(docker, two, rundir):
-    """Sixteen threads with three steps each, of both kinds, and none sees what is another's."""
+    """Sixteen threads run three steps each on both engines, and no step sees data of another."""
     pool = WorkerPool(
         [
             Docker("a", options={"host": docker.host}),
@@ -123,7 +123,7 @@ def test_one_pool_from_many_threads_on_two_engines(docker, two, rundir):
 
 
 def test_steps_that_are_cancelled_from_other_threads(docker, rundir):
-    """Each at a moment of its own; those beside it go on."""
+    """Each step is cancelled at another moment, and the others continue."""
     gate = "sh -c 'until [ -e gate ]; do sleep 0.05; done; echo through'"
     worker = box(docker)
     staying = [worker.start(step(gate), {}, rundir) for _ in range(3)]

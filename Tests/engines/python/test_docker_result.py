@@ -1,4 +1,4 @@
-"""What results and events of a docker worker have, compared with docs/documents.md."""
+"""Results and events of a docker worker have exactly the keys that docs/documents.md lists."""
 
 import copy
 import json
@@ -75,7 +75,7 @@ def check(document):
 
 
 def test_the_tables_are_read():
-    """A check of the checks: what they would not find is a defect of theirs."""
+    """Checks that these tests find a wrong key or type."""
     assert rows(RESULT)["returncode"] == "integer"
     assert not is_of("x", "integer or null") and is_of(None, "integer or null")
     assert not is_of("maybe", '`"yes"`, `"likely"` or null') and is_of("likely", '`"yes"`, `"likely"` or null')

@@ -1,4 +1,4 @@
-"""How commands in containers end, each told apart."""
+"""Each kind of end of a command in a container has its own outcome."""
 
 import threading
 import time

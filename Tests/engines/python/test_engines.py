@@ -1,4 +1,4 @@
-"""Which engine is used, and what happens when it is not there, goes away, or is full."""
+"""The right engine is chosen, and a missing, lost or full engine is reported."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Hosts that die, fork, or have many steps at once: nothing of theirs is left on the engine."""
+"""Hosts that die, fork, or run many steps at the same time leave nothing on the engine."""
 
 import asyncio
 import os
@@ -51,7 +51,7 @@ def test_a_host_that_is_killed_leaves_nothing(engine, host, scope, number):
     assert engine.containers(process.pid) != []
     process.send_signal(number)
     process.wait()
-    # Nobody has to use the engine for that.
+    # The containers end although no process uses the engine.
     engine.wait_until_clean(process.pid)
 
 
@@ -79,7 +79,7 @@ def start_time(pid):
 
 
 def test_containers_of_dead_hosts_are_found_by_their_label(docker, rundir):
-    """And none of a host that lives, of another machine, or of somebody else."""
+    """Containers of living hosts, of other machines and of other programs are not touched."""
     alive = os.getppid()
     labels = {
         "dead": label(2**22 + 1, 1),

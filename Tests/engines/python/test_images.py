@@ -1,4 +1,4 @@
-"""Images: when they are pulled, with which credentials, and what is told of that."""
+"""Images are pulled when needed, with the right credentials, and with events of the progress."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ def pulled(docker, registry):
 
 @pytest.fixture
 def large(docker, registry):
-    """One that takes a moment."""
+    """An image whose pull takes a moment."""
     return absent(docker, f"{registry}/fw-test/large:1")
 
 

@@ -1,4 +1,4 @@
-"""Notebooks in containers of images that are built for them."""
+"""Notebooks run in containers of images that the library builds for them."""
 
 import json
 import os
@@ -144,7 +144,7 @@ def test_a_kernel_that_dies_and_a_process_that_ends(write, run):
 
 
 def test_requirements_are_installed_once(write, run, engine, rundir):
-    """Each asks for an image that nobody has; one build makes it."""
+    """Several steps need the same new image, and one build makes it for all."""
     write("import iniconfig; print(iniconfig.__name__)")
     unique = "# %s" % uuid.uuid4().hex
     results, events = [], []

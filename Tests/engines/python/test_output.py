@@ -1,4 +1,4 @@
-"""Output of containers: apart, live, complete."""
+"""The output of containers is complete, in two separate streams, and arrives while the command runs."""
 
 import os
 

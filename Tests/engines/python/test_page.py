@@ -1,4 +1,4 @@
-"""The page with the timeline of a run, as a browser shows it."""
+"""A browser shows the page with the timeline of a run correctly."""
 
 import html
 import json
@@ -64,7 +64,7 @@ def test_a_run_in_a_browser(seen, tmp_path):
                 "sleep 0.2; echo '<script>alert(1)</script>'",
                 "sleep 0.2; printf 'tab\\tbell\\a\\n\\377'",
             ),
-            container("second", "sleep 0.4; echo complaint >&2; exit 3", inputs=["x"]),
+            container("second", "sleep 0.4; echo warning >&2; exit 3", inputs=["x"]),
             container("third", "true"),
         ]
     )
@@ -74,7 +74,7 @@ def test_a_run_in_a_browser(seen, tmp_path):
         assert page["outcome"] == "failed" and page["message"] == result.message
         assert page["names"] == ["first <b>&amp;", "second"]
         assert page["commands"] == [command["command"] for step in result.steps for command in step.commands] + ["x"]
-        assert page["output"] == ["<script>alert(1)</script>\ntab\tbell\u2423\n\ufffd", "complaint\n"]
+        assert page["output"] == ["<script>alert(1)</script>\ntab\tbell\u2423\n\ufffd", "warning\n"]
         assert len([end for end in page["ends"] if re.fullmatch(r"exited 3, [0-9.]+ s", end)]) == 2
         # What runs in the page is the test's own script, and it loads nothing.
         assert (page["scripts"], page["outside"], page["wide"]) == (1, 0, False)

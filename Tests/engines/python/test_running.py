@@ -1,4 +1,4 @@
-"""What a command in a container is: its words, files, environment, user and limits."""
+"""A command in a container has the right words, files, environment, user and limits."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""The slurm worker on a real Slurm: one controller, one node of four processors and 4000 MB."""
+"""The slurm worker works on a real Slurm with one controller and one node of four processors and 4000 MB."""
 
 import asyncio
 import json
@@ -413,8 +413,7 @@ def test_a_controller_that_cannot_be_reached(tmp_path, monkeypatch, cluster):
 
 
 class Swallower:
-    """Stands between the commands of Slurm and its controller. Once it is told to, it hands the next request on, and
-    not the answer."""
+    """A proxy between Slurm's commands and the controller. On demand it forwards a request and drops the answer."""
 
     def __init__(self, port):
         self.port, self.wanted, self.swallowed = port, 0, 0
@@ -516,7 +515,7 @@ def test_many_steps_need_no_more_allocations_than_allowed(cluster, rundir):
 
 
 def test_a_step_in_the_line_takes_what_becomes_free(cluster, rundir):
-    """Two steps, one processor for them: the second one's own job waits, but the first one's allocation serves it."""
+    """Two steps share one processor: the second one's job waits, but it gets the allocation of the first one."""
     held = worker(cpus=4, memory=3000 << 20, hold=5, extra=["--exclusive"])
     first = Waited(held, step("sleep 0.5; echo 1"), rundir)
     wait_until(lambda: any(state == "RUNNING" for _, _, state in cluster.jobs()))
@@ -628,7 +627,7 @@ def test_a_node_that_fails(node, cluster, rundir):
     waited = Waited(worker(), step("echo x; touch begun; sleep 1000"), rundir)
     wait_until((rundir / "begun").exists)
     node("kill")
-    # The scheduler gives it up after its SlurmdTimeout.
+    # The scheduler gives the node up after its SlurmdTimeout.
     result = waited.wait()
     assert (result.outcome, result.engine["state"], result.stdout) == ("engine_failed", "NODE_FAIL", ["x\n"])
     assert "the node" in result.message and " failed" in result.message
@@ -636,7 +635,7 @@ def test_a_node_that_fails(node, cluster, rundir):
 
 @pytest.mark.parametrize("how", ["cancel", "timeout"])
 def test_an_agent_that_does_not_answer(cluster, rundir, how):
-    """Then it is the scheduler that ends the job, and is asked whether it has."""
+    """The library asks the scheduler to end the job, and whether it has ended."""
     waited = Waited(
         worker(**({"timeout": 0.5} if how == "timeout" else {})), step("echo $$PPID > pid; sleep 1000"), rundir
     )

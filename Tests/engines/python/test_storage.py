@@ -1,4 +1,4 @@
-"""Volumes on real servers: S3 (moto, which checks signatures) and SFTP (OpenSSH), and what goes wrong with them."""
+"""Volumes work on real servers, and report failures: S3 (moto, which checks signatures) and SFTP (OpenSSH)."""
 
 import json
 import os
@@ -460,11 +460,11 @@ def test_a_base_in_the_home_of_the_user(server, run):
 def test_a_cancel_while_a_file_comes(store, run, tmp_path):
     store.put("x", "x" * 100)
     pool = fw.WorkerPool(volumes=[store.volume()])
-    flight = fw.SerialWorkflow([container("a", "true", inputs=["x"])], workers=pool).start(rundir=tmp_path / "run")
-    flight.cancel()
-    result = flight.wait()
+    running = fw.SerialWorkflow([container("a", "true", inputs=["x"])], workers=pool).start(rundir=tmp_path / "run")
+    running.cancel()
+    result = running.wait()
     assert result.outcome == "cancelled" and not (tmp_path / "run/x").exists()
-    flight.close()
+    running.close()
 
 
 def test_a_state_knows_what_was_delivered(store, run, tmp_path):

@@ -1,4 +1,4 @@
-"""One workflow with steps of every type, on real engines, with one contract for all of them."""
+"""One workflow has steps of every type on real engines, and all types keep the same contract."""
 
 import asyncio
 import json
@@ -120,7 +120,7 @@ def test_a_disk_that_is_full(tmp_path):
 
 
 def test_a_loop_waits_for_steps_in_containers(pool, tmp_path):
-    # The loop's descriptor is around the run's, that around the step's, and that around the engine's link.
+    # The loop watches the run's descriptor, which contains the step's, which contains that of the engine's connection.
     workflow = fw.SerialWorkflow(workers=pool)
     workflow.add_container_step("box", BUSYBOX, commands=["sh -c 'sleep 0.3; echo a'", "echo b"])
     workflow.add_container_step("cluster", "", commands=["echo c"])

@@ -1,9 +1,13 @@
-"""Builders of worker specifications."""
+"""Builders of worker specifications.
+
+Each builder writes out the parameters that it takes, because `help()` and editors show them.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 from . import errors
@@ -34,15 +38,8 @@ def WorkerSpec(
     win. `volume` names the storage volume that the worker has access to. `options` are those of the
     worker's type (docs/documents.md); they are checked when the worker is made.
     """
-    return _spec(
-        LIB.fw_spec_worker,
-        c_text(worker_type, "the worker type"),
-        _name(identifier),
-        *_values(variables, "variables"),
-        *_values(env, "env"),
-        _volume(volume),
-        *_options(options),
-    )
+    function = partial(LIB.fw_spec_worker, c_text(worker_type, "the worker type"))
+    return _spec(function, identifier, volume, options, variables=variables, env=env)
 
 
 def Code(
@@ -52,7 +49,7 @@ def Code(
     options: Optional[Values] = None,
 ) -> Spec:
     """Returns the specification of a code worker; see `WorkerSpec` for the parameters."""
-    return _spec(LIB.fw_spec_code, _name(identifier), _volume(volume), *_options(options))
+    return _spec(LIB.fw_spec_code, identifier, volume, options)
 
 
 def Subprocess(
@@ -64,14 +61,7 @@ def Subprocess(
     options: Optional[Values] = None,
 ) -> Spec:
     """Returns the specification of a subprocess worker; see `WorkerSpec` for the parameters."""
-    return _spec(
-        LIB.fw_spec_subprocess,
-        _name(identifier),
-        *_values(variables, "variables"),
-        *_values(env, "env"),
-        _volume(volume),
-        *_options(options),
-    )
+    return _spec(LIB.fw_spec_subprocess, identifier, volume, options, variables=variables, env=env)
 
 
 def Docker(
@@ -86,14 +76,7 @@ def Docker(
 
     `options` include the engine (`host`), and whether each command of a step has its own `container`.
     """
-    return _spec(
-        LIB.fw_spec_docker,
-        _name(identifier),
-        *_values(variables, "variables"),
-        *_values(env, "env"),
-        _volume(volume),
-        *_options(options),
-    )
+    return _spec(LIB.fw_spec_docker, identifier, volume, options, variables=variables, env=env)
 
 
 def Notebook(
@@ -107,7 +90,7 @@ def Notebook(
     `options` include the interpreter (`python`) and the `kernel`. Without `python`, it is the interpreter of this
     process.
     """
-    return _spec(LIB.fw_spec_notebook, _name(identifier), _volume(volume), *_options(options))
+    return _spec(LIB.fw_spec_notebook, identifier, volume, options)
 
 
 def NotebookDocker(
@@ -122,13 +105,7 @@ def NotebookDocker(
     `options` are those of a docker worker, and `base_image`: what the image of a notebook is made
     from, with papermill and the step's requirements.
     """
-    return _spec(
-        LIB.fw_spec_nbdocker,
-        _name(identifier),
-        *_values(env, "env"),
-        _volume(volume),
-        *_options(options),
-    )
+    return _spec(LIB.fw_spec_nbdocker, identifier, volume, options, env=env)
 
 
 def Slurm(
@@ -140,19 +117,22 @@ def Slurm(
     options: Optional[Values] = None,
 ) -> Spec:
     """Returns the specification of a slurm worker, which runs container steps on a cluster."""
-    return _spec(
-        LIB.fw_spec_slurm,
-        _name(identifier),
-        *_values(variables, "variables"),
-        *_values(env, "env"),
-        _volume(volume),
-        *_options(options),
-    )
+    return _spec(LIB.fw_spec_slurm, identifier, volume, options, variables=variables, env=env)
 
 
-def _spec(function: Any, *arguments: Any) -> Spec:
-    document: Spec = json.loads(call_text(function, *arguments))
-    return document
+def _spec(
+    function: Any,
+    identifier: Optional[str],
+    volume: Optional[str],
+    options: Optional[Values],
+    **documents: Optional[Values],
+) -> Spec:
+    """Calls a builder of the library. `documents` are in the order of its parameters."""
+    name = optional_c_text(identifier, "the worker's name")
+    values = [part for what, document in documents.items() for part in _values(document, what)]
+    c_volume = optional_c_text(volume, "the worker's volume")
+    spec: Spec = json.loads(call_text(function, name, *values, c_volume, *_options(options)))
+    return spec
 
 
 def _options(options: Optional[Values]) -> Tuple[Optional[bytes], int]:
@@ -175,14 +155,6 @@ def _option(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _option(item) for key, item in value.items()}
     return value
-
-
-def _name(identifier: Optional[str]) -> Optional[bytes]:
-    return optional_c_text(identifier, "the worker's name")
-
-
-def _volume(volume: Optional[str]) -> Optional[bytes]:
-    return optional_c_text(volume, "the worker's volume")
 
 
 def _values(values: Optional[Values], what: str) -> Tuple[Optional[bytes], int]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 from types import FunctionType
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union
 
 from . import errors
 from ._context import as_json, placeholder_values
 from ._documents import encoded, key_values
 from ._ffi import LIB, create
 from ._handle import Handle
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 CONTAINER_STEP = "container"
 FUNCTION_STEP = "func"
@@ -20,13 +23,28 @@ TEMPLATE_STEP = "template"
 STEPS = (CONTAINER_STEP, FUNCTION_STEP, NOTEBOOK_STEP, TEMPLATE_STEP)
 
 
-class WorkflowStep:
-    """What all steps have: a name, a type, the files that they need and make, and their limits.
+class StepOptions(TypedDict, total=False):
+    """What all types of steps take as keywords besides `inputs` and `outputs`. None means "not given".
 
-    `inputs` and `outputs` are keys of files and folders; only workflows use them. An output that existed before the
-    step counts as made only if the step has changed it, or if `kept` is true. `secrets` are names of values of the
-    context, and of entries of `env`, that appear nowhere in clear text. `timeout` (seconds), `output_limit` (bytes)
-    and `retries` are as in the options of a worker (docs/documents.md), and win over those.
+    `timeout`, `output_limit` and `retries` are as in the options of a worker (docs/documents.md), and win over those.
+    """
+
+    #: The time limit of the step, in seconds, more than 0.
+    timeout: Optional[float]
+    #: How many bytes of each stream the result keeps.
+    output_limit: Optional[int]
+    #: When the step is tried again: an object such as `{"max": 3, "delay": 1}`.
+    retries: Optional[Mapping[str, Any]]
+    #: The names of values of the context, and of entries of `env`, that appear nowhere in clear text.
+    secrets: Optional[List[str]]
+    #: Whether an output that existed before the step counts as made although the step has not changed it.
+    kept: bool
+
+
+class WorkflowStep:
+    """What all steps have: a name, a type, the files that they need and make, and the options of `StepOptions`.
+
+    `inputs` and `outputs` are keys of files and folders; only workflows use them.
     """
 
     #: The last document of this step, and the library's step that was made from it.
@@ -113,14 +131,9 @@ class ContainerStep(WorkflowStep):
         env: Optional[Dict[str, Any]] = None,
         inputs: Optional[List[str]] = None,
         outputs: Optional[List[str]] = None,
-        *,
-        timeout: Optional[float] = None,
-        output_limit: Optional[int] = None,
-        retries: Optional[Mapping[str, Any]] = None,
-        secrets: Optional[List[str]] = None,
-        kept: bool = False,
+        **options: Unpack[StepOptions],
     ) -> None:
-        super().__init__(identifier, CONTAINER_STEP, inputs, outputs, secrets, kept, timeout, output_limit, retries)
+        super().__init__(identifier, CONTAINER_STEP, inputs, outputs, **options)
         self.image = image
         self.commands: List[str] = commands if commands is not None else []
         self.env: Dict[str, Any] = env if env is not None else {}
@@ -170,14 +183,9 @@ class CodeStep(WorkflowStep):
         varnames: Optional[Dict[str, str]] = None,
         inputs: Optional[List[str]] = None,
         outputs: Optional[List[str]] = None,
-        *,
-        timeout: Optional[float] = None,
-        output_limit: Optional[int] = None,
-        retries: Optional[Mapping[str, Any]] = None,
-        secrets: Optional[List[str]] = None,
-        kept: bool = False,
+        **options: Unpack[StepOptions],
     ) -> None:
-        super().__init__(identifier, FUNCTION_STEP, inputs, outputs, secrets, kept, timeout, output_limit, retries)
+        super().__init__(identifier, FUNCTION_STEP, inputs, outputs, **options)
         if not isinstance(func, str):
             parameters_of(func)  # It raises TypeError for an object that cannot be called.
         self.func = func
@@ -210,14 +218,9 @@ class NotebookStep(WorkflowStep):
         varnames: Optional[Dict[str, str]] = None,
         inputs: Optional[List[str]] = None,
         outputs: Optional[List[str]] = None,
-        *,
-        timeout: Optional[float] = None,
-        output_limit: Optional[int] = None,
-        retries: Optional[Mapping[str, Any]] = None,
-        secrets: Optional[List[str]] = None,
-        kept: bool = False,
+        **options: Unpack[StepOptions],
     ) -> None:
-        super().__init__(identifier, NOTEBOOK_STEP, inputs, outputs, secrets, kept, timeout, output_limit, retries)
+        super().__init__(identifier, NOTEBOOK_STEP, inputs, outputs, **options)
         self.notebook = notebook
         # flowServ has this attribute from the beginning, so it is computed here. A reference is left to the library.
         self.output = output or (None if notebook.startswith("$[[") else _output_of(notebook))

@@ -54,6 +54,8 @@ class Worker:
         #: The names that the specification declares secret, of the context and of the environment.
         self.secrets: List[str] = json.loads(LIB.fw_worker_secrets(address))
 
+    # `exec`, `exec_async` and `start` write out their first parameters, because `help()` and editors show them.
+
     def exec(
         self,
         step: WorkflowStep,

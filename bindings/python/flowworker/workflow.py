@@ -39,6 +39,8 @@ class SerialWorkflow:
     their JSON.
     """
 
+    # `run`, `run_async` and `start` write out their first parameters, because `help()` and editors show them.
+
     def __init__(
         self,
         steps: Optional[List[WorkflowStep]] = None,

@@ -1,4 +1,4 @@
-"""Who keeps what alive, and what is left when it is closed."""
+"""Handles keep alive what they need, and leave nothing when they are closed."""
 
 import gc
 import importlib
@@ -160,7 +160,7 @@ def test_a_step_that_is_changed_while_it_runs(rundir, wait_until):
 
 @pytest.fixture
 def counted(monkeypatch):
-    """Counts what the library makes and releases, by the names of its functions."""
+    """Counts the objects that the library makes and frees, by the names of its functions."""
     calls = {}
 
     class Counting:

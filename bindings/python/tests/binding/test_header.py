@@ -1,4 +1,4 @@
-"""The binding and the header say the same."""
+"""The binding declares the same functions and constants as the header."""
 
 import ast
 import ctypes

@@ -1,4 +1,4 @@
-"""Which library is loaded, and what is said when there is none."""
+"""The package loads the right library, and its error says where it has looked."""
 
 import shutil
 import subprocess
@@ -25,7 +25,7 @@ except ImportError as error:
 
 @pytest.fixture
 def package_alone(tmp_path):
-    """A copy of the package that no checkout is around."""
+    """A copy of the package outside a checkout."""
     site = tmp_path / "site"
     shutil.copytree(str(PACKAGE), str(site / "flowworker"), ignore=shutil.ignore_patterns("*.so*"))
     return site

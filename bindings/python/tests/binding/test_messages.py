@@ -1,4 +1,4 @@
-"""A message is one short line of plain text, whatever the names in it are."""
+"""An error message is one short line of plain text, whatever names it contains."""
 
 import sys
 import unicodedata

@@ -118,7 +118,7 @@ class FaultyEngine:
         self.seen.append(call)
         fault = "hang" if self.is_frozen else self.faults.get(call)
         if isinstance(fault, (list, tuple)):
-            # A status, and what is said with it.
+            # A status, with a message.
             self._say(connection, *fault)
             return True
         if fault in FAULTS:
@@ -239,7 +239,7 @@ class FaultyEngine:
             connection.sendall(frame(1, OUT) + b"Internal Server Error\n")
         else:
             connection.sendall(frame(1, OUT))
-        # A flood comes to the bound of what may follow an end; what drips never does.
+        # A flood reaches the limit of bytes after an end, and a slow trickle does not.
         while fault in ("flood", "drip") and not self.closing.wait(0.001 if fault == "drip" else 0):
             connection.sendall(frame(1, b"y" * 1000))
         if fault == "silent":

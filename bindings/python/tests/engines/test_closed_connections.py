@@ -1,4 +1,4 @@
-"""A host that closes descriptors of the connections to engines and storage, and has its own in their places.
+"""A host may close the connections to engines and storage, and reuse their descriptors.
 
 Daemons close all that they find. What is the host's is not written to, read or closed; a step in flight ends with the
 reason, and the next one has a connection of its own.

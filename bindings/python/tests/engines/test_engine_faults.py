@@ -1,4 +1,4 @@
-"""An engine that does not answer, does not stop, or breaks off: each step ends, and says what is missing."""
+"""A step ends with a clear message if the engine does not answer, never stops sending, or disconnects."""
 
 import re
 import socket
@@ -126,7 +126,7 @@ def test_a_cancel_reaches_what_is_behind_the_end(engine, rundir, wait_until, use
     ended = threading.Thread(target=task.wait)
     ended.start()
     wait_until(lambda: "attach" in there.seen or "execstart" in there.seen)
-    time.sleep(0.3)  # Until the end has been told: sooner the test shows less, and nothing wrong.
+    time.sleep(0.3)  # Most likely the end has been reported by now; if not, the test proves less.
     task.cancel()
     assert task.wait().outcome == "cancelled"
     ended.join()
@@ -268,7 +268,7 @@ def test_a_pull_that_falls_silent(engine, rundir):
 
 @pytest.fixture
 def silent_server():
-    """Accepts, and says nothing."""
+    """Accepts connections, and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server
 

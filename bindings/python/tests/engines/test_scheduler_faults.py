@@ -1,4 +1,4 @@
-"""A scheduler that does not answer, or does not stop talking: a step in a job ends all the same."""
+"""A step in a job ends even if the scheduler does not answer or never stops its output."""
 
 import os
 import re
@@ -155,7 +155,7 @@ def test_a_job_in_the_queue_is_asked_for_now_and_then(cluster, rundir, wait_unti
     seen = programs / "squeue.seen"
     wait_until(lambda: seen.exists() and len(seen.read_text()) >= 3)
     assert task.wait(0) is None
-    # Its turn comes: what squeue says is another thing now.
+    # The job starts, so squeue prints something else from now on.
     (programs / "squeue").write_text(f"#!/bin/sh\n{until_cancelled('RUNNING')}\n")
     assert task.wait().outcome == "engine_failed"
     ended.join()

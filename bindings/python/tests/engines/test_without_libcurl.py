@@ -1,4 +1,4 @@
-"""Containers need libcurl; a machine without it, or with a broken one, can do all else."""
+"""Everything but containers and remote storage works without libcurl, or with a broken one."""
 
 import subprocess
 

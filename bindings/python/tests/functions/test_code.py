@@ -1,4 +1,4 @@
-"""Code steps: arguments, results, and how they fail."""
+"""Code steps pass arguments, return results, and fail as documented."""
 
 import asyncio
 import contextvars

@@ -1,4 +1,4 @@
-"""Functions in an asyncio loop: each on a thread of its own, while the loop goes on."""
+"""Functions run on threads of their own while the asyncio loop continues."""
 
 import asyncio
 import contextvars
@@ -29,7 +29,7 @@ def test_a_function_gives_its_result(rundir):
 
 
 def test_many_functions_at_once_while_the_loop_goes_on(rundir):
-    """None can end before all run, and the loop lets them go: more than an executor has threads."""
+    """There are more functions than an executor has threads, and none can end before all run."""
     number = 60
     all_run = threading.Semaphore(0)
     go = threading.Event()

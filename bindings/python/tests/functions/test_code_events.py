@@ -1,4 +1,4 @@
-"""What a host is told while a function runs, and its limits."""
+"""A function's events arrive while it runs, and its limits apply."""
 
 import asyncio
 import sys

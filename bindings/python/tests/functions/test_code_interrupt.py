@@ -1,4 +1,4 @@
-"""Ctrl-C, and other signals whose handlers raise, while a function runs."""
+"""Ctrl-C, and signal handlers that raise, reach a running function and the caller."""
 
 import signal
 import threading
@@ -101,7 +101,7 @@ def test_ctrl_c_ends_a_function_of_a_workflow(interrupted, tmp_path):
 
 
 def test_a_function_that_was_not_called_yet_never_is(rundir, monkeypatch):
-    """It is asked to return before it has begun: the library does not call it, and Python neither."""
+    """The step is cancelled before the function was called, so neither the library nor Python calls it."""
     from flowworker import _call
 
     called, asked = [], threading.Event()

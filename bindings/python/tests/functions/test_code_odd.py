@@ -1,5 +1,4 @@
-"""Exceptions and values that answer oddly when they are looked at: a failure stays one, and a value the object that it
-is."""
+"""Exceptions and values with faulty methods neither hide a failure nor lose the value."""
 
 import sys
 
@@ -101,7 +100,7 @@ def test_the_same_in_another_process(rundir):
 
 @pytest.mark.parametrize("value", [2**70, float("nan"), {1, 2}, b"x"], ids=ascii)
 def test_another_process_gets_no_likeness(rundir, value):
-    """It would take a text for the value."""
+    """Another process would use the text in place of the value."""
     spec = {"name": "c", "type": "code", "options": {"python": sys.executable}}
     pool = fw.WorkerPool(workers=[spec], managers={"b": "c"})
     workflow = (
@@ -115,7 +114,7 @@ def test_another_process_gets_no_likeness(rundir, value):
 
 
 class Twin:
-    """All of them have the same text."""
+    """All objects of this class have the same text."""
 
     def __init__(self, number):
         self.number = number

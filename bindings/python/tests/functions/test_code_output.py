@@ -1,4 +1,4 @@
-"""What a function writes, and what everybody else writes meanwhile."""
+"""The output of a function is the step's, and what other threads write meanwhile is not."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""Functions where the system refuses a thread a working directory of its own, as seccomp profiles of containers do."""
+"""Functions run one at a time where the system refuses threads their own working directory."""
 
 import platform
 

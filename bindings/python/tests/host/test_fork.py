@@ -1,4 +1,4 @@
-"""A process that was forked from one that has run steps: it is told so, and disturbs nothing."""
+"""A process that is forked from one that has run steps gets ForkedError, and disturbs nothing."""
 
 import pytest
 
@@ -67,7 +67,7 @@ def test_the_steps_of_the_parent_go_on(run_python):
 
 
 def test_a_child_that_ends_as_a_python_does(run_python):
-    """With everything that it has of the parent released."""
+    """The child frees every object that it has from its parent."""
     done = run_python(
         PROLOGUE + "run = worker.start(wait, {'n': 1}, '.')\n"
         "child = os.fork()\n"
@@ -97,7 +97,7 @@ def test_a_fork_while_threads_are_in_exec(run_python):
         "go()\n"
         "for thread in threads: thread.join()\n"
         "print(sorted(outcomes))\n",
-        PYTHONWARNINGS="ignore",  # Of a fork beside threads, which is what this is about.
+        PYTHONWARNINGS="ignore",  # Python warns of a fork in a process with threads, which this test does on purpose.
     )
     assert done.stderr == ""
     assert done.stdout == "{('forked', 0)}\n[['0\\n'], ['1\\n'], ['2\\n'], ['3\\n']]\n"
@@ -144,7 +144,7 @@ def test_a_program_that_a_child_becomes_can_use_the_package(run_python):
 
 
 def test_a_child_of_a_process_that_has_run_no_step_is_on_its_own(run_python):
-    """What a server does that loads everything before it forks its workers."""
+    """A server that loads everything before it forks its workers does this."""
     done = run_python(
         "import os, flowworker as f\n"
         "step, pool = f.ContainerStep('s', '', ['echo a']), f.WorkerPool()\n"

@@ -1,4 +1,4 @@
-"""An interpreter that ends while steps run ends at once and quietly, and so do its steps."""
+"""An interpreter that exits while steps run exits at once, without messages, and its steps end."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Ctrl-C, other signals whose handlers raise, and host functions that fail, while a step runs."""
+"""Ctrl-C, signal handlers that raise, and host functions that fail end a running step first."""
 
 import signal
 
@@ -30,7 +30,7 @@ def run(*commands, **options):
         sys.stdout.flush()
 
 LONG = "echo $$$$ >new; mv new pid; touch started; exec sleep 600"
-# It answers TERM only when the file is there, and says that it was told.
+# At TERM the command makes the file "told", and it exits when the file "go" exists.
 SLOW = (
     "trap 'touch told; until [ -e go ]; do sleep 0.01; done; exit' TERM;"
     "echo $$$$ >new; mv new pid; touch started; while :; do sleep 0.01; done"
@@ -45,7 +45,7 @@ def interrupted(interrupt):
 
 @pytest.mark.parametrize("options", ["", ", on_event=lambda event: None"])
 def test_ctrl_c_ends_the_step_first(interrupted, tmp_path, options):
-    """The process has gone when the exception comes, and no further command begins."""
+    """The process is gone when the exception arrives, and no further command starts."""
     out = interrupted("run(LONG, 'touch second'{})".format(options), "started")
     assert out == "KeyboardInterrupt False\n"
     assert not (tmp_path / "second").exists()

@@ -1,4 +1,4 @@
-"""The host's process: threads, descriptors, children, and its end."""
+"""Steps leave no thread, descriptor or child in the host's process, and do not disturb its exit."""
 
 import gc
 import os
@@ -70,7 +70,7 @@ def test_nothing_is_left_open(rundir, wait_until):
 
 
 def test_no_child_is_left(run_python):
-    """In an interpreter of its own, so that there are no other children."""
+    """The test uses a separate interpreter, which has no other children."""
     done = run_python(
         "import os, flowworker as f\n"
         "step = f.ContainerStep('s', '', ['sleep 1000 & echo a', 'kill -9 $$$$'])\n"

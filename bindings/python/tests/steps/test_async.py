@@ -1,4 +1,4 @@
-"""Steps in an asyncio loop, which goes on with other things meanwhile."""
+"""Steps run in an asyncio loop without blocking it."""
 
 import asyncio
 import os
@@ -88,7 +88,7 @@ def test_events_come_to_a_function(rundir):
 
 
 def test_a_coroutine_function_is_awaited_for_each_event(rundir):
-    """The next event is not handed out before."""
+    """The next event is not delivered before the coroutine has returned."""
     log = []
 
     async def on_event(event):
@@ -102,7 +102,7 @@ def test_a_coroutine_function_is_awaited_for_each_event(rundir):
 
 
 def test_a_step_with_much_to_say_lets_others_run(rundir):
-    """It writes until the other task has made a file, and that task needs turns of the loop."""
+    """The command writes until another task, which needs the loop, has made a file."""
 
     async def main():
         writes = asyncio.Event()
@@ -135,7 +135,7 @@ def test_much_output_arrives_as_a_whole(rundir):
 
 
 def test_the_loop_does_not_watch_while_events_are_handled(rundir):
-    """The descriptor may be readable all that time, and would wake the loop again and again."""
+    """A readable descriptor would otherwise wake the loop again and again."""
     watched, seen = set(), []
 
     class Loop(asyncio.SelectorEventLoop):

@@ -1,4 +1,4 @@
-"""The end of a step whose task is cancelled, or whose host's function fails."""
+"""A step ends if its task is cancelled or its event callback fails."""
 
 import asyncio
 import gc
@@ -9,7 +9,7 @@ import flowworker
 from flowworker import ContainerStep
 
 LONG = "sleep 600"
-# It answers TERM only when the file is there, and says that it was told.
+# At TERM the command makes the file "told", and it exits when the file "go" exists.
 SLOW = "trap 'touch told; until [ -e go ]; do sleep 0.01; done; exit' TERM; touch started; while :; do sleep 0.01; done"
 
 

@@ -1,4 +1,4 @@
-"""What values of a Python context are in a command."""
+"""Values of a Python context become the documented texts in a command."""
 
 import collections
 import datetime

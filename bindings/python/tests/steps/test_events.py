@@ -1,4 +1,4 @@
-"""What a host is told while a step runs, and in which form."""
+"""Events of a running step have the documented form."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""Steps run by a subprocess worker, as Python sees them."""
+"""Steps of a subprocess worker have the documented results in Python."""
 
 import os
 import pathlib

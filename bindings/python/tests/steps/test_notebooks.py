@@ -1,4 +1,4 @@
-"""Notebook steps: papermill in an interpreter of the library's, with real kernels."""
+"""Notebook steps run papermill in an interpreter of the library, with real kernels."""
 
 import asyncio
 import json
@@ -139,7 +139,7 @@ def test_what_cannot_be_run(write, run, rundir, notebook, part):
 
 @pytest.fixture
 def one_processor():
-    """What is started there mostly runs, and ends, before its starter goes on."""
+    """On one processor a new process often ends before its parent continues."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})
     yield
@@ -194,7 +194,7 @@ def test_a_timeout_leaves_no_kernel_and_keeps_what_has_run(write, run, rundir, r
     if has_pid(rundir):
         assert not runs(read_pid(rundir))
         assert "in cell 2 of 2" in result.message and (rundir / "n.out.ipynb").exists()
-    # The next one has an interpreter of its own.
+    # The next notebook has a new interpreter.
     write("n.ipynb", "print(1)")
     assert run().stdout == ["1\n"]
 
@@ -249,7 +249,7 @@ def test_what_a_cell_leaves_is_ended(write, run, rundir, runs):
 
 
 def test_two_at_once_in_different_directories(write, pool, tmp_path):
-    """Each waits for the other one."""
+    """Each of the two waits for the other."""
     places = []
     for name in ("a", "b"):
         place = tmp_path / name
@@ -326,7 +326,7 @@ def test_a_host_that_is_killed_leaves_nothing(write, rundir, runs, wait_until):
 
 
 def test_a_warm_interpreter_ends_with_the_host(rundir, write, runs, wait_until):
-    """With a kernel that was started ahead, and nothing to do."""
+    """The idle interpreter has a kernel that was started in advance."""
     write("n.ipynb", "import psutil, os; print([p.pid for p in psutil.Process().parents()][1])")
     program = """
         import sys
@@ -404,7 +404,7 @@ def test_a_kernel_that_writes_at_its_end(write, run):
 
 @pytest.mark.parametrize("state", [False, True])
 def test_a_failure_in_a_workflow_loses_no_result(write, rundir, tmp_path, state):
-    """Also not that of the steps before, with a state directory or without."""
+    """The results of earlier steps are complete, with and without a state directory."""
     write("n.ipynb", "raise ValueError('a\\0b\\ud800')")
     workflow = flowworker.SerialWorkflow()
     workflow.add_container_step("first", image="x", commands=["printf 'a\\0b'"])

@@ -1,4 +1,4 @@
-"""The pool: which worker a step gets."""
+"""A pool gives each step the right worker."""
 
 import threading
 

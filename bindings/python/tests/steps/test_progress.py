@@ -1,4 +1,4 @@
-"""The program examples/progress.py, in a pipe and in a terminal."""
+"""The example progress.py works in a pipe and in a terminal."""
 
 import os
 import pty
@@ -70,7 +70,7 @@ def test_in_a_terminal_it_has_colours_and_a_status_line(progress):
         while True:
             try:
                 out += os.read(ours, 4096)
-            except OSError:  # What a terminal gives at its end.
+            except OSError:  # A closed terminal raises this error.
                 break
         assert process.wait(timeout=120) == 3
     finally:

@@ -1,4 +1,4 @@
-"""Results, and the errors that are made of them."""
+"""Results have the documented attributes, and `check` raises the right errors."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""Timeouts, limits, files for output, and further attempts, from Python."""
+"""Timeouts, output limits, spill files and retries work from Python."""
 
 import asyncio
 import os
@@ -59,7 +59,7 @@ def test_a_file_gets_all_of_the_output(run, tmp_path):
 
 
 def test_another_attempt(run):
-    """The first one fails, and leaves what makes the second succeed."""
+    """The first attempt fails, and makes the file that the second one needs."""
     seen = []
     result = run(
         "[ -e second ] || { touch second; echo no; exit 5; }",
@@ -140,7 +140,7 @@ def test_options_of_a_worker_are_checked():
 
 
 def test_an_option_that_there_is_not(rundir):
-    """Like any unknown keyword, for each of the six calls; the options of a workflow's run are no options of a step."""
+    """An unknown option raises TypeError in each of the six calls, also an option of workflows for a step."""
     worker, step = flowworker.default_container_worker, ContainerStep("s", "", ["true"])
     workflow = flowworker.SerialWorkflow([step])
     for call in (worker.exec, worker.start, worker.exec_async):

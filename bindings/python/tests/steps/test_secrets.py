@@ -1,4 +1,4 @@
-"""Secrets: nothing that the library writes has them; plans and explanations."""
+"""Secrets appear in nothing that the library writes, and plans and explanations are right."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def test_an_entry_of_the_step(rundir):
 
 
 def test_a_secret_of_the_context_leaves_the_environment_as_it_is(rundir, monkeypatch):
-    # The host's, because neither worker nor step sets a variable.
+    # The command has the host's environment, because neither the worker nor the step sets a variable.
     monkeypatch.setenv("OF_THE_HOST", "here")
     result = worker(["token"]).exec(ContainerStep("s", "", ["echo $$OF_THE_HOST"]), {"token": SECRET}, rundir)
     assert result.stdout == ["here\n"]
@@ -64,7 +64,7 @@ def test_pieces_of_output_that_are_one_secret_together(rundir, events):
         if event.kind == "output":
             seen.append(event.data if isinstance(event.data, str) else event.data.decode())
 
-    # The command's own text is masked as well, where all of it is there.
+    # The text of the command is masked as well.
     result = worker(["token"]).exec(
         ContainerStep("s", "", [command]), {"token": SECRET}, rundir, on_event=watch, events=events
     )
@@ -253,7 +253,10 @@ def test_a_success_needs_no_explanation(rundir):
 
 
 def test_the_value_of_a_function_of_another_process(rundir):
-    """Deep, with the secret in names, strings and numbers. A function in this process returns it to the context."""
+    """The value has the secret deep inside, in names, strings and numbers.
+
+    A function in this process returns it unchanged.
+    """
     from flowworker._ffi import LIB, call_text
 
     (rundir / "secret_value.py").write_text(

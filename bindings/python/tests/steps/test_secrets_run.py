@@ -1,4 +1,4 @@
-"""A secret of one step or worker is a secret in the whole run of a workflow: in every step, record and view."""
+"""A secret of one step or worker is masked in the whole run of a workflow: in each step, record and view."""
 
 import json
 import sys
@@ -20,7 +20,7 @@ def pool(**env):
 
 
 def everything(directory, result, events=()):
-    """All that the run has told, as one text."""
+    """Returns all text that the run has given."""
     texts = [str(result.message)] + [result.view(format) for format in ("html", "trace")]
     texts += [json.dumps(step.commands) + str(step.message) + str(step.explanation) for step in result.steps]
     texts += result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""The builders of worker specifications, and what is refused."""
+"""The builders of worker specifications write the right documents, and refuse wrong arguments."""
 
 import collections
 import pathlib

@@ -1,4 +1,4 @@
-"""A step that is started, and looked at while it runs."""
+"""A started step can be observed while it runs."""
 
 import os
 import select
@@ -89,7 +89,7 @@ def test_many_in_one_select(start, rundir):
 
 
 def test_waiting_is_no_asking_again_and_again(start, rundir, monkeypatch):
-    """The descriptor ends each wait, and nothing else does."""
+    """Only the descriptor ends a wait, so the loop does not poll."""
     monkeypatch.setattr("flowworker.execution.SLICE", 1e6)
     run = start(WAITS, context={"n": 1})
     asked = []

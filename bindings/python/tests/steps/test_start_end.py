@@ -1,4 +1,4 @@
-"""The end of a step that was started: by its host, in every way that a host has."""
+"""A started step can be ended in each of the ways that the package has."""
 
 import gc
 import threading

@@ -1,4 +1,4 @@
-"""The step classes, and that what is changed in them is seen."""
+"""The step classes write the right documents, and changes of their attributes take effect."""
 
 import copy
 import pickle

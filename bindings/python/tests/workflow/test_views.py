@@ -1,4 +1,4 @@
-"""The trace and the page of a run, as far as no browser is needed for that."""
+"""The trace and the page of a run have the right content; a browser is not needed here."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Serial workflows: order, values, references, files, errors, events, cancel and deadline."""
+"""Serial workflows: order, values, references, files, errors, events, cancelling and deadlines."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Keys are bytes, a folder is a folder, and what is in it arrives as it is or is told by what it is."""
+"""Keys are bytes, and the content of a folder is copied unchanged or refused with its reason."""
 
 import os
 import socket
@@ -239,7 +239,7 @@ def test_a_link_that_leads_to_itself(place):
 
 
 def test_links_to_folders_of_links(place):
-    """Each folder is reached twice from the one before: their paths are 2 to the power of 30."""
+    """Each folder is reached by two links from the one before, so there are 2 to the power of 30 paths."""
     for number in range(31):
         folder = place.src / "d" / str(number)
         folder.mkdir(parents=True)

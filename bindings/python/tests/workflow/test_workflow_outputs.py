@@ -1,4 +1,4 @@
-"""What counts as an output: what the step has made or changed, and not what was there before."""
+"""Only files that a step has made or changed count as its outputs."""
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_what_was_there_before_does_not_count(tmp_path, state):
     ],
 )
 def test_a_file_that_was_changed_in_place_counts(tmp_path, command):
-    # At once after the last change, and with the same size: a file system's clock goes in ticks.
+    # The change follows at once and keeps the size, because the clock of a file system has a coarse resolution.
     for _ in range(5):
         (tmp_path / "out").write_text("one\n")
         workflow(command).run(rundir=tmp_path).check()
@@ -63,7 +63,7 @@ def test_a_link_that_is_made_anew_counts(tmp_path):
     workflow("ln -sf data out").run(rundir=tmp_path).check()
     workflow("ln -sf data out").run(rundir=tmp_path).check()
     assert failed(workflow("true").run(rundir=tmp_path))
-    # What it leads to is the output as well.
+    # The target of the link is an output as well.
     workflow("echo 2 > data").run(rundir=tmp_path).check()
     assert failed(workflow("rm data", of_run=False).run(rundir=tmp_path), "it is a broken symbolic link")
 
@@ -83,7 +83,7 @@ def test_a_link_out_of_the_volume_may_be_replaced(tmp_path):
 def test_a_folder_that_nobody_filled_is_missing(tmp_path, outputs):
     result = workflow("mkdir -p res", outputs=outputs).run(rundir=tmp_path)
     assert failed(result, 'its output "res')
-    # One that the library made is none, whatever may stay.
+    # A folder that the library has made is no output.
     assert failed(workflow("true", outputs=["o/"], kept=True).run(rundir=tmp_path), "it is an empty folder")
     (tmp_path / "e").mkdir()
     workflow("true", outputs=["e/"], kept=True).run(rundir=tmp_path).check()
@@ -151,7 +151,7 @@ def test_outputs_of_the_workflow_that_no_step_declares(tmp_path):
 
 
 def test_a_file_in_a_folder_that_a_step_declares(tmp_path):
-    """The step has made its folder, and not this file of it."""
+    """The step has made its folder, but not this file in it."""
 
     def flow(command):
         step = fw.ContainerStep("s", "", [command], outputs=["r/"])

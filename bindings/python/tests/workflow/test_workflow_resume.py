@@ -1,4 +1,4 @@
-"""A run with a state directory goes on where another has died, and trusts nothing that has changed."""
+"""A run with a state directory continues where another one has ended, and runs changed steps again."""
 
 import json
 import os

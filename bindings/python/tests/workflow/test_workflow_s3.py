@@ -1,4 +1,4 @@
-"""A storage service that answers in unusual ways; what a real one does is in Tests/engines."""
+"""Unusual answers of an S3 service are handled; Tests/engines has the tests with a real one."""
 
 import http.server
 import threading

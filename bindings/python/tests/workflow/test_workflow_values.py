@@ -1,4 +1,4 @@
-"""Values on their way through a workflow: JSON for the library, the very objects for functions."""
+"""Values reach commands as JSON, and Python functions as the objects themselves."""
 
 import asyncio
 import json
@@ -96,7 +96,7 @@ def test_no_command_has_a_text_that_is_only_shown(tmp_path):
 
 
 def test_no_other_process_has_a_text_that_is_only_shown(tmp_path):
-    """It would see another text than the one that the function gave."""
+    """Another process would see a description in place of the function's value."""
     (tmp_path / "unfit_value.py").write_text("def takes(x): return x\ndef takes_not(y=1): return y\n")
     spec = {"name": "c", "type": "code", "env": {"PYTHONPATH": str(tmp_path)}, "options": {"python": sys.executable}}
     pool = fw.WorkerPool(workers=[spec], managers={"b": "c"})

@@ -1,4 +1,4 @@
-"""Storage volumes in directories of this machine: what is copied, what is not, and what is refused."""
+"""Volumes in local directories: which files are copied, which are not, and which are refused."""
 
 import os
 import subprocess
@@ -129,7 +129,7 @@ def test_modes_are_kept(place):
         container("s", "./run.sh; stat -c %a run.sh private read-only", inputs=["run.sh", "private", "read-only"])
     ).check()
     assert result.stdout == ["ran\n755\n600\n444\n"]
-    # And replaces a file that may not be written to.
+    # The copy replaces a read-only file.
     assert place.execute(container("s", "true", inputs=["read-only"]), a=["read-only"]).check()
 
 
@@ -260,7 +260,7 @@ def test_a_full_disk(place, small_disk, key):
     result = fw.SerialWorkflow([container("s", "true", inputs=[key])], workers=pool).run(rundir=small_disk / "run")
     assert result.outcome == "volume_failed"
     assert 'cannot be copied from the volume "a" to the volume "__default__": No space left on device' in result.message
-    # What is there is whole.
+    # The files that exist are complete.
     for copy in (small_disk / "run").rglob("*"):
         assert copy.is_dir() or copy.read_bytes() == (place.a / copy.relative_to(small_disk / "run")).read_bytes()
     # As an output, on its way to the run directory.
