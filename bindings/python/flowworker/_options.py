@@ -49,8 +49,8 @@ def options_document(
 ) -> bytes:
     """Encodes the options for the library; `kind` is the class that lists them.
 
-    `has_listener` says whether anybody takes the events. `volumes` are those of a workflow's run. Raises TypeError for an option that `kind` does not list,
-    as Python does for an unknown keyword.
+    `has_listener` says whether anybody takes the events. `volumes` are those of a workflow's run. Raises TypeError for
+    an option that `kind` does not list, as Python does for an unknown keyword.
     """
     unknown = [name for name in options if name not in kind.__annotations__]
     if unknown:

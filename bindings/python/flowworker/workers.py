@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, MutableMapping, Optional
 
+from . import errors
 from ._documents import rundir_of
 from ._ffi import LIB, call_text
 from ._functions import Functions, create_context
@@ -101,6 +102,7 @@ class Worker:
     def plan(self, step: WorkflowStep, context: Context, store: Any) -> Dict[str, Any]:
         """Returns what would be run, with secrets masked (docs/documents.md), and runs nothing."""
         step_handle = handle_of(step)
+        _check_context(context)
         rundir = rundir_of(store)
         values = referenced_values(step, context if context is not None else {}, self.secrets)
         functions = Functions({step.name: step}, {}) if isinstance(step, CodeStep) else None
@@ -116,6 +118,7 @@ class Worker:
         self, step: WorkflowStep, context: Context, store: Any, has_listener: bool, options: Mapping[str, Any]
     ) -> Exec:
         document = options_document(RunOptions, options, has_listener)
+        _check_context(context)
         return Exec(self, step, context, rundir_of(store), document, options.get("events"))
 
     def close(self) -> None:
@@ -131,3 +134,11 @@ class Worker:
 
     def __repr__(self) -> str:
         return "<{} {!r}, type {}>".format(type(self).__name__, self.identifier, self.type)
+
+
+def _check_context(context: Any) -> None:
+    """Raises `DocumentError` for a context that is not a mapping: a list has `in` and `[]` too, with another meaning."""
+    if context is not None and not hasattr(context, "keys"):
+        raise errors.DocumentError(
+            errors.DOCUMENT, "expected a mapping as the context, found a {}".format(type(context).__name__)
+        )
