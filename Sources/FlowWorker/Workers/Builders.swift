@@ -17,7 +17,8 @@ package enum SpecBuilder {
     guard names.contains(where: { $0.isSame(as: type) }) else {
       throw FlowError(
         .document,
-        "\(MessageFormat.quoted(type)) is not a worker type: use \(MessageFormat.choice(names))\(MessageFormat.hint(for: type, among: names))"
+        "\(MessageFormat.quoted(type)) is not a worker type: use \(MessageFormat.choice(names))"
+          + MessageFormat.hint(for: type, among: names)
       )
     }
     if identifier?.isEmpty == true { throw FlowError(.document, "the identifier of a worker is empty") }
@@ -43,7 +44,8 @@ package enum SpecBuilder {
   }
 
   /// Reads one of the builder's JSON texts. An error names the argument, because a builder has up to three of them.
-  private static func argument<Value>(_ name: String, _ read: () throws(FlowError) -> Value) throws(FlowError) -> Value {
+  private static func argument<Value>(_ name: String, _ read: () throws(FlowError) -> Value) throws(FlowError) -> Value
+  {
     do { return try read() } catch {
       if error.code == .noMemory { throw error }
       throw FlowError(

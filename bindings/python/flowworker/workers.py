@@ -137,7 +137,7 @@ class Worker:
 
 
 def _check_context(context: Any) -> None:
-    """Raises `DocumentError` for a context that is not a mapping: a list has `in` and `[]` too, with another meaning."""
+    """Raises `DocumentError` for a context that is not a mapping. A list would pass as one without any values."""
     if context is not None and not hasattr(context, "keys"):
         raise errors.DocumentError(
             errors.DOCUMENT, "expected a mapping as the context, found a {}".format(type(context).__name__)
