@@ -68,6 +68,14 @@ def string_keys(values: Mapping[Any, Any], what: str) -> Mapping[str, Any]:
     return values
 
 
+def require_mapping(value: Any, what: str) -> None:
+    """Raises `DocumentError` for a value that is not a mapping. A list would pass as a mapping without values."""
+    if not hasattr(value, "keys"):
+        raise errors.DocumentError(
+            errors.DOCUMENT, "expected a mapping as {}, found a {}".format(what, type(value).__name__)
+        )
+
+
 def spec_list(specs: Any, what: str) -> List[Dict[str, Any]]:
     """Returns specifications as a list. Raises `DocumentError` for anything else, for example for a single one."""
     if isinstance(specs, (dict, str, bytes)) or not isinstance(specs, Iterable):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, MutableMapping, Optional
 
-from . import errors
-from ._documents import rundir_of
+from ._documents import require_mapping, rundir_of
 from ._ffi import LIB, call_text
 from ._functions import Functions, create_context
 from ._handle import Handle
@@ -102,7 +101,8 @@ class Worker:
     def plan(self, step: WorkflowStep, context: Context, store: Any) -> Dict[str, Any]:
         """Returns what would be run, with secrets masked (docs/documents.md), and runs nothing."""
         step_handle = handle_of(step)
-        _check_context(context)
+        if context is not None:
+            require_mapping(context, "the context")
         rundir = rundir_of(store)
         values = referenced_values(step, context if context is not None else {}, self.secrets)
         functions = Functions({step.name: step}, {}) if isinstance(step, CodeStep) else None
@@ -118,7 +118,8 @@ class Worker:
         self, step: WorkflowStep, context: Context, store: Any, has_listener: bool, options: Mapping[str, Any]
     ) -> Exec:
         document = options_document(RunOptions, options, has_listener)
-        _check_context(context)
+        if context is not None:
+            require_mapping(context, "the context")
         return Exec(self, step, context, rundir_of(store), document, options.get("events"))
 
     def close(self) -> None:
@@ -134,11 +135,3 @@ class Worker:
 
     def __repr__(self) -> str:
         return "<{} {!r}, type {}>".format(type(self).__name__, self.identifier, self.type)
-
-
-def _check_context(context: Any) -> None:
-    """Raises `DocumentError` for a context that is not a mapping. A list would pass as one without any values."""
-    if context is not None and not hasattr(context, "keys"):
-        raise errors.DocumentError(
-            errors.DOCUMENT, "expected a mapping as the context, found a {}".format(type(context).__name__)
-        )

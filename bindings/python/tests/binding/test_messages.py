@@ -125,6 +125,10 @@ def test_a_mapping_is_required_where_names_are_keys(tmp_path):
     with WorkerPool() as pool:
         for run in (pool.get(step).exec, pool.get(step).start, pool.get(step).plan):
             assert refused(run, step, ["a"], tmp_path) == "expected a mapping as the context, found a list"
+        renamed = CodeStep("c", len, varnames=["a"])
+        assert refused(pool.get, renamed) == "expected a mapping as varnames, found a list"
+    message = refused(SerialWorkflow().run, ["a"])
+    assert message == "expected a mapping as the arguments of a workflow, found a list"
 
 
 def test_steps_are_added_with_the_positional_arguments_of_flowserv(tmp_path):
