@@ -4,12 +4,12 @@ package import FWSystem
 
 /// What a type of worker supplies to the execution of its steps; the rest is the same for all.
 package protocol CommandLauncher: AnyObject {
-  /// Starts a command, whose bytes are followed by a NUL.
+  /// Starts a command, whose bytes are followed by a NUL. The command that this returns enforces the timeout itself.
   ///
   /// - Parameters:
-  ///   - isLast: no further one of the step is started after it.
-  ///   - timeout: seconds after which it is ended.
-  ///   - events: what its output is told as; `nil` where nobody asks for events.
+  ///   - isLast: whether no further command of the step is started after this one.
+  ///   - timeout: the number of seconds after which the command ends all its processes; `nil`: there is no limit.
+  ///   - events: the form in which output becomes events; `nil`: nobody asks for events.
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
     throws(StepFailure) -> any RunningCommand
 
@@ -34,18 +34,18 @@ extension CommandLauncher {
   package var waited: Double { 0 }
 }
 
-/// A command in flight. Whoever has it does one thing at a time with it.
+/// A command that is running. Calls of it never overlap.
 package protocol RunningCommand: AnyObject {
-  /// What it waits for.
+  /// The descriptors that the command waits for. `advance` is called when one of them can be read.
   var waiting: Waiting { get }
 
-  /// When it began to run, if that was at once; the others tell it when it happens.
+  /// The time at which the command began, if it began with `start`; `nil`: an event reports the time later.
   var begun: Double? { get }
 
-  /// Does what can be done without waiting. Gives the end, once, when nothing of the command is left.
+  /// Does all that is possible without waiting. Returns the end of the command, once, when nothing of it is left.
   func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd?
 
-  /// Asks for the end of all its processes.
+  /// Asks all processes of the command to end, because the step was cancelled. `advance` reports the end later.
   func stop()
 }
 

@@ -9,7 +9,7 @@ package protocol StepRunner: Sendable {
 
   init(_ spec: WorkerSpec, _ options: Options, _ resources: SharedResources) throws(FlowError)
 
-  /// What the worker says of its runs.
+  /// The limits and retries that the specification of the worker sets for its runs.
   var settings: RunSettings { get }
 
   /// Refuses a step that the worker can never run. A workflow asks this of all its steps before the first one runs.
@@ -19,10 +19,10 @@ package protocol StepRunner: Sendable {
   /// flowServ.
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan
 
-  /// Where a shell looks for the programs of its commands; `nil`: not on a machine like this one.
+  /// The directories in which a shell looks for the programs of the commands; `nil`: it does not look on this machine.
   func searchPath(_ env: KeyValues) -> SearchPath?
 
-  /// Says what is special about that in the document of a plan.
+  /// Adds the members of this type of worker to the document of a plan (`fw_worker_plan`).
   func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter)
 }
 
