@@ -295,8 +295,9 @@ FW_API void fw_string_free(char *text);
 FW_API fw_status fw_error_code(const fw_error *error);
 
 /**
- * Returns the reason in one line: what was wrong, where, and what would be right. The line has no control
- * characters. Long names and long lists of names are shortened.
+ * Returns the reason in one line: what was wrong, and what would be right. If a value of a document is wrong,
+ * fw_error_path(), fw_error_line() and fw_error_column() give its place, which the message does not repeat. The
+ * message has no control characters. Long names and long lists of names are shortened.
  *
  * @return borrowed, until the error is freed; never NULL. For NULL it is "no error".
  */
@@ -568,14 +569,14 @@ typedef void (*fw_function)(fw_call *call, void *payload);
 /**
  * Registers a host function under the name that code steps use in `func`.
  *
- * It applies to all code workers that the pool lends, before or after. A function with the same name is replaced; a
- * call that is running finishes with the old one. If `func` is not a registered name, it must be an import path
- * `package.module.function`, and a Python interpreter runs that function.
+ * All code workers of the pool can call it, including those that fw_pool_get() gave earlier. A function with the same
+ * name is replaced; a call that is running finishes with the old one. If `func` is not a registered name, it must be
+ * an import path `package.module.function`, and a Python interpreter runs that function.
  *
  * @param name       the name.
- * @param parameters a JSON array with the names of the function's parameters. A call has an argument for each of
- *                   them that the context has, under the name to which the step's `variables` map it or else under
- *                   its own name. NULL: none.
+ * @param parameters a JSON array with the names of the function's parameters. The value of a parameter is the value
+ *                   of the context that has the same name, or the name to which the step's `variables` map the
+ *                   parameter. If the context has no such value, the call has no argument for it. NULL: none.
  * @param length     the length of `parameters`.
  * @param function   the function.
  * @param payload    passed to each call. The library keeps the pointer. May be NULL.
@@ -594,9 +595,9 @@ FW_API fw_status fw_function_register(fw_pool *pool, const char *name, const cha
  * Makes all code steps that run with a context call one function, whatever their `func` is. It takes precedence over
  * the functions that are registered with the pool.
  *
- * It is for bindings to other languages, whose functions are objects: the payload stands for a table of the binding,
- * in which it looks up fw_call_step(). It applies to runs that begin later. In such a call, fw_call_argument() gives
- * every value of the context.
+ * It is for bindings to other languages, whose functions are objects. The payload identifies a table of the binding, in
+ * which the function finds the object for the step that fw_call_step() names. It applies to runs that begin later. In
+ * such a call, fw_call_argument() gives every value of the context.
  *
  * @param function the function.
  * @param payload  passed to each call. The library keeps the pointer. May be NULL.
@@ -794,8 +795,8 @@ FW_API int fw_exec_fd(fw_exec *exec);
  *
  * The first event is FW_EVENT_STEP_STARTED and the last is FW_EVENT_STEP_ENDED. In between, each command has a
  * started event, its output, and an ended event. Output of both streams comes in the order in which it was read,
- * which approximates the order of writing. During fw_exec_wait() events are discarded; if `events` is `none`, output
- * events are.
+ * which approximates the order of writing. Events that happen during fw_exec_wait() are discarded. If `events` is
+ * `none`, there are no output events.
  *
  * Blocks up to `timeout`. Two threads that call it at the same time get different events.
  *
@@ -869,10 +870,11 @@ FW_API void fw_workflow_free(fw_workflow *workflow);
  * @param context     the arguments for the workflow's parameters. The values to which the steps can refer are stored
  *                    in it, and so are the values of functions. NULL: no arguments.
  * @param rundir      the path of the default volume's directory, which is created if it does not exist. NULL: the
- *                    directory of the volume `__default__` of the pool or of the options.
+ *                    directory of the volume `__default__` of the pool or of the options; FW_E_INVALID if there is
+ *                    no such volume.
  * @param options     a JSON object: `deadline` (seconds for the whole workflow), `state` (a directory that lets an
- *                    interrupted run be resumed), `volumes` (those of this run, in place of the pool's), and `timeout`,
- *                    `output_limit`, `spill` and `retries` for each step. NULL: none.
+ *                    interrupted run be resumed), `volumes` (an array of volumes that this run uses instead of the
+ *                    pool's), and `timeout`, `output_limit`, `spill` and `retries` for each step. NULL: none.
  * @param length      the length of `options`.
  * @param[out] result owned by the caller; release it with fw_result_free().
  *

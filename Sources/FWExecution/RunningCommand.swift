@@ -4,12 +4,12 @@ package import FWSystem
 
 /// What a type of worker supplies to the execution of its steps. Everything else is the same for all types.
 package protocol CommandLauncher: AnyObject {
-  /// Starts a command, whose bytes are followed by a NUL.
+  /// Starts a command, whose bytes are followed by a NUL. The command that this returns enforces the timeout itself.
   ///
   /// - Parameters:
   ///   - isLast: whether no further command of the step is started after this one.
-  ///   - timeout: the seconds after which the command is ended; `nil` for no limit.
-  ///   - events: the form in which output becomes events; `nil` if nobody gets events.
+  ///   - timeout: the number of seconds after which the command ends all its processes; `nil`: there is no limit.
+  ///   - events: the form in which output becomes events; `nil`: nobody asks for events.
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
     throws(StepFailure) -> any RunningCommand
 
@@ -34,18 +34,18 @@ extension CommandLauncher {
   package var waited: Double { 0 }
 }
 
-/// A command in flight. Its owner calls one method at a time.
+/// A command that is running. Calls of it never overlap.
 package protocol RunningCommand: AnyObject {
-  /// The descriptors that the command waits for.
+  /// The descriptors that the command waits for. `advance` is called when one of them can be read.
   var waiting: Waiting { get }
 
-  /// The time at which the command began to run, if it began at once. Other commands report it when it happens.
+  /// The time at which the command began, if it began with `start`; `nil`: an event reports the time later.
   var begun: Double? { get }
 
-  /// Does everything that can be done without waiting. Gives the end, once, when nothing of the command is left.
+  /// Does all that is possible without waiting. Returns the end of the command, once, when nothing of it is left.
   func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd?
 
-  /// Asks for the end of all processes of the command.
+  /// Asks all processes of the command to end, because the step was cancelled. `advance` reports the end later.
   func stop()
 }
 

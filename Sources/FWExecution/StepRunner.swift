@@ -9,7 +9,7 @@ package protocol StepRunner: Sendable {
 
   init(_ spec: WorkerSpec, _ options: Options, _ resources: SharedResources) throws(FlowError)
 
-  /// The settings that the worker has for its runs.
+  /// The limits and retries that the specification of the worker sets for its runs.
   var settings: RunSettings { get }
 
   /// Throws if the worker can never run the step. A workflow checks all its steps before the first one runs.
@@ -19,10 +19,10 @@ package protocol StepRunner: Sendable {
   /// flowServ.
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan
 
-  /// Where a shell looks for the programs of the commands; `nil` if they do not run on a machine like this one.
+  /// The directories in which a shell looks for the programs of the commands; `nil`: it does not look on this machine.
   func searchPath(_ env: KeyValues) -> SearchPath?
 
-  /// Writes what is special about this type of worker into the document of a plan.
+  /// Adds the members of this type of worker to the document of a plan (`fw_worker_plan`).
   func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter)
 }
 

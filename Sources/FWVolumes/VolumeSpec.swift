@@ -164,7 +164,10 @@ package struct VolumeSpec: Sendable {
             + "\"\(kind.rawValue)\" require"
         )
       }
-    } catch { throw error.inside("args") }
+    } catch {
+      // A volume without "args" is wrong itself: a pointer to a value that the document does not have leads nowhere.
+      throw json == nil ? error : error.inside("args")
+    }
     return arguments
   }
 

@@ -1,7 +1,7 @@
 /// The reason why a call of the library failed.
 ///
-/// The message is one line: what was wrong, where, and what would be right. It does not name the function that was
-/// called, because the reader knows it.
+/// The message is one line: what was wrong, and what would be right. The place in a document is in `path` and
+/// `position`. The message does not name the function that was called, because the reader knows it.
 @usableFromInline package struct FlowError: Error {
   /// The kind of failure, with the number that the header gives it.
   package enum Code: Int32, Sendable {

@@ -26,19 +26,31 @@ package enum SpecBuilder {
     let spec = JSONValue(taking: document)
     set(spec, "name", json_string(identifier ?? uniqueIdentifier()))
     set(spec, "type", json_string(type))
-    set(spec, "env", try pairs(env, .environment))
-    set(spec, "variables", try pairs(variables, .any))
+    set(spec, "env", try argument("env") { () throws(FlowError) in try pairs(env, .environment) })
+    set(spec, "variables", try argument("variables") { () throws(FlowError) in try pairs(variables, .any) })
     if let volume, !volume.isEmpty { set(spec, "volume", json_string(volume)) }
     if let options {
-      try JSONText.read(options) { (value) throws(ValidationError) in
-        try value.require(.object)
-        set(spec, "options", json_incref(value.raw))
+      try argument("options") { () throws(FlowError) in
+        try JSONText.read(options) { (value) throws(ValidationError) in
+          try value.require(.object)
+          set(spec, "options", json_incref(value.raw))
+        }
       }
     }
     guard let text = spec.read({ JSONText.compact($0) }) else {
       throw FlowError(.document, "the identifier or the volume of a worker is not valid UTF-8")
     }
     return text
+  }
+
+  /// Reads one of the builder's JSON texts. An error names the argument, because a builder has up to three of them.
+  private static func argument<Value>(_ name: String, _ read: () throws(FlowError) -> Value) throws(FlowError) -> Value
+  {
+    do { return try read() } catch {
+      if error.code == .noMemory { throw error }
+      throw FlowError(
+        error.code, "the argument \"\(name)\": \(error.message)", path: error.path, position: error.position)
+    }
   }
 
   private static func set(_ document: JSONValue, _ key: String, _ value: UnsafeMutablePointer<json_t>?) {

@@ -21,6 +21,9 @@ int main(void)
     refused("code", "x", "", NULL, FW_E_SYNTAX, NULL, "empty");
     refused("code", "x", NULL, "{\"A\": 1, \"A\": 2}", FW_E_SYNTAX, NULL, "\"A\"");
     refused("code", "x", "[]", NULL, FW_E_DOCUMENT, "", "object");
+    /* A builder has up to three JSON texts, so the message names the one that is wrong. */
+    refused("code", "x", "{}", "[]", FW_E_DOCUMENT, "", "the argument \"env\": expected an object, found an array");
+    refused("code", "x", "{", "{}", FW_E_SYNTAX, NULL, "the argument \"variables\": ");
     refused("code", "x", "{\"a\": 1.5}", NULL, FW_E_DOCUMENT, "/a", "a number with a fraction");
     refused("code", "x", "{\"a\": true}", NULL, FW_E_DOCUMENT, "/a", "true");
     refused("code", "x", "{\"a/b\": null}", NULL, FW_E_DOCUMENT, "/a~1b", "null");
@@ -30,7 +33,7 @@ int main(void)
     char *json = NULL;
     fw_error *error = NULL;
     fw_status status = fw_spec_slurm("x", NULL, 0, NULL, 0, NULL, "[]", FW_ZERO_TERMINATED, &json, &error);
-    CHECK_REFUSED(status, FW_E_DOCUMENT, &error, "", "object");
+    CHECK_REFUSED(status, FW_E_DOCUMENT, &error, "", "the argument \"options\": expected an object, found an array");
     status = fw_spec_docker("x", NULL, 0, NULL, 0, NULL, "{", FW_ZERO_TERMINATED, &json, &error);
     CHECK_REFUSED(status, FW_E_SYNTAX, &error, NULL, "");
     return check_done();

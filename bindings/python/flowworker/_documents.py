@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 from . import errors
 
@@ -57,10 +57,39 @@ def key_values(values: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
 
 def string_keys(values: Mapping[Any, Any], what: str) -> Mapping[str, Any]:
     """Raises `DocumentError` for a key that is not a string; `json` would silently turn the number 1 into "1"."""
+    if not hasattr(values, "keys"):
+        raise errors.DocumentError(
+            errors.DOCUMENT,
+            "expected a dict in which each key is the name of {}, found a {}".format(what, type(values).__name__),
+        )
     for key in values:
         if not isinstance(key, str):
             raise errors.DocumentError(errors.DOCUMENT, "the name of {} is {!r}, not a string".format(what, key))
     return values
+
+
+def require_mapping(value: Any, what: str) -> None:
+    """Raises `DocumentError` for a value that is not a mapping. A list would pass as a mapping without values."""
+    if not hasattr(value, "keys"):
+        raise errors.DocumentError(
+            errors.DOCUMENT, "expected a mapping as {}, found a {}".format(what, type(value).__name__)
+        )
+
+
+def spec_list(specs: Any, what: str) -> List[Dict[str, Any]]:
+    """Returns specifications as a list. Raises `DocumentError` for anything else, for example for a single one."""
+    if isinstance(specs, (dict, str, bytes)) or not isinstance(specs, Iterable):
+        raise errors.DocumentError(
+            errors.DOCUMENT, "expected a list of specifications of {}, found a {}".format(what, type(specs).__name__)
+        )
+    found = list(specs)
+    for spec in found:
+        if not isinstance(spec, dict):
+            raise errors.DocumentError(
+                errors.DOCUMENT,
+                "expected the specification of one of the {}, a dict, found a {}".format(what, type(spec).__name__),
+            )
+    return found
 
 
 def _value(value: Any) -> Any:

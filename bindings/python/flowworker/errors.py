@@ -41,7 +41,16 @@ class UnknownWorkerError(FlowWorkerError, KeyError):
 
 
 class DocumentError(FlowWorkerError, ValueError):
-    """A specification, step, workflow or context is wrong: it is not valid JSON, or not what the library expects."""
+    """A specification, step, workflow or context is wrong: it is not valid JSON, or not what the library expects.
+
+    Its text is the message followed by the path, because a message such as "expected an object, found the integer 3"
+    does not say which value it is about. A path that is long or not printable is left out, so the text is one line.
+    """
+
+    def __str__(self) -> str:
+        if self.path and len(self.path) <= 200 and self.path.isprintable():
+            return "{} (at {})".format(self.message, self.path)
+        return self.message
 
 
 class TemplateError(FlowWorkerError, ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Dict, Mapping, Optional, Sequence
 
-from ._documents import encoded, string_keys
+from ._documents import encoded, spec_list, string_keys
 from ._ffi import LIB, create
 from ._handle import Handle
 from .factory import default_variables, has_interpreter
@@ -39,9 +39,9 @@ class WorkerPool:
         self._names = mapped
         self.managers: Mapping[str, str] = MappingProxyType(mapped)
         self._document: Dict[str, Any] = {
-            "workers": list(workers or []),
+            "workers": spec_list(workers or (), "workers"),
             "managers": mapped,
-            "volumes": list(volumes or []),
+            "volumes": spec_list(volumes or (), "volumes"),
             "default_variables": default_variables(),
         }
         document = encoded(self._document, "the pool")

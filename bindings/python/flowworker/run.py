@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Set, Union
 
 from ._context import as_json, fingerprint
-from ._documents import rundir_of, sized
+from ._documents import require_mapping, rundir_of, sized
 from ._ffi import EVENT_RUN_ENDED, LIB, call_text
 from ._functions import Functions, context_values, create_context
 from ._handle import Handle
@@ -150,6 +150,8 @@ class Run(Execution[RunResult]):
         """Prepares a run that `_start` starts; `SerialWorkflow.start` does both."""
         super().__init__(options, events)
         self._workflow = workflow
+        if arguments is not None:
+            require_mapping(arguments, "the arguments of a workflow")
         self._arguments = dict(arguments or {})
         if not workflow._declares_parameters:
             for name, parameter in workflow.parameters.items():

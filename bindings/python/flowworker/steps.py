@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, 
 
 from . import errors
 from ._context import as_json, placeholder_values
-from ._documents import encoded, key_values
+from ._documents import encoded, key_values, require_mapping
 from ._ffi import LIB, create
 from ._handle import Handle
 
@@ -406,6 +406,7 @@ def _path_of(func: Union[Callable[..., Any], str]) -> str:
 
 
 def _arguments(varnames: Dict[str, str]) -> List[Dict[str, str]]:
+    require_mapping(varnames, "varnames")
     return [{"arg": arg, "var": var} for arg, var in varnames.items()]
 
 

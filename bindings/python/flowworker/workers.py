@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, MutableMapping, Optional
 
-from ._documents import rundir_of
+from ._documents import require_mapping, rundir_of
 from ._ffi import LIB, call_text
 from ._functions import Functions, create_context
 from ._handle import Handle
@@ -103,6 +103,8 @@ class Worker:
     def plan(self, step: WorkflowStep, context: Context, store: Any) -> Dict[str, Any]:
         """Returns what would be run, with secrets masked (docs/documents.md), and runs nothing."""
         step_handle = handle_of(step)
+        if context is not None:
+            require_mapping(context, "the context")
         rundir = rundir_of(store)
         values = referenced_values(step, context if context is not None else {}, self.secrets)
         functions = Functions({step.name: step}, {}) if isinstance(step, CodeStep) else None
@@ -118,6 +120,8 @@ class Worker:
         self, step: WorkflowStep, context: Context, store: Any, has_listener: bool, options: Mapping[str, Any]
     ) -> Exec:
         document = options_document(RunOptions, options, has_listener)
+        if context is not None:
+            require_mapping(context, "the context")
         return Exec(self, step, context, rundir_of(store), document, options.get("events"))
 
     def close(self) -> None:

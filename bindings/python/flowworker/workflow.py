@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
-from ._documents import encoded
+from ._documents import encoded, spec_list
 from ._ffi import LIB, create
 from ._handle import Handle
 from ._options import WorkflowRunOptions, options_document
@@ -96,17 +96,19 @@ class SerialWorkflow:
         self.steps.append(step)
         return self
 
-    def add_code_step(self, identifier: str, func: Callable[..., Any], **arguments: Any) -> SerialWorkflow:
+    def add_code_step(
+        self, identifier: str, func: Union[Callable[..., Any], str], *arguments: Any, **keywords: Any
+    ) -> SerialWorkflow:
         """Appends a `CodeStep` with these arguments, and returns the workflow."""
-        return self.add_step(CodeStep(identifier, func, **arguments))
+        return self.add_step(CodeStep(identifier, func, *arguments, **keywords))
 
-    def add_container_step(self, identifier: str, image: str, **arguments: Any) -> SerialWorkflow:
+    def add_container_step(self, identifier: str, image: str, *arguments: Any, **keywords: Any) -> SerialWorkflow:
         """Appends a `ContainerStep` with these arguments, and returns the workflow."""
-        return self.add_step(ContainerStep(identifier, image, **arguments))
+        return self.add_step(ContainerStep(identifier, image, *arguments, **keywords))
 
-    def add_notebook_step(self, identifier: str, notebook: str, **arguments: Any) -> SerialWorkflow:
+    def add_notebook_step(self, identifier: str, notebook: str, *arguments: Any, **keywords: Any) -> SerialWorkflow:
         """Appends a `NotebookStep` with these arguments, and returns the workflow."""
-        return self.add_step(NotebookStep(identifier, notebook, **arguments))
+        return self.add_step(NotebookStep(identifier, notebook, *arguments, **keywords))
 
     def run(
         self,
@@ -188,7 +190,9 @@ class SerialWorkflow:
         has_listener: bool,
         options: Mapping[str, Any],
     ) -> Run:
-        specs = volumes.specs if isinstance(volumes, VolumeManager) else volumes
+        if isinstance(volumes, VolumeManager):
+            volumes = volumes.specs
+        specs = None if volumes is None else spec_list(volumes, "volumes")
         document = options_document(WorkflowRunOptions, options, has_listener, specs)
         has_state = options.get("state") is not None
         return Run(self, arguments, workers, specs, rundir, document, options.get("events"), has_state)

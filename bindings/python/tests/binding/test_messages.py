@@ -93,3 +93,46 @@ def test_names_are_bytes(tmp_path):
     assert result.stdout == ["1\n", "2\n"]
     for name in (one, two):
         assert (tmp_path / name / "f").read_text().strip() == str(tmp_path / name)
+
+
+def test_the_text_of_a_document_error_says_where_the_value_is(tmp_path):
+    with WorkerPool() as pool:
+        step = ContainerStep("s", "", ["true"])
+        with pytest.raises(flowworker.DocumentError) as caught:
+            pool.get(step).exec(step, {}, tmp_path, retries=3)
+    assert str(caught.value) == "expected an object, found the integer 3 (at /retries)"
+    assert caught.value.message == "expected an object, found the integer 3"
+    for name in (STEERING, LONG):
+        with pytest.raises(flowworker.DocumentError) as caught:
+            create_worker({"name": "w", "type": "subprocess", name: 1})
+        plain(str(caught.value))
+
+
+@pytest.mark.parametrize("specs", [{"name": "w"}, "w", 1, ["w"], [None]])
+def test_a_specification_in_place_of_a_list_is_refused(specs, tmp_path):
+    refused(lambda: WorkerPool(workers=specs))
+    refused(lambda: WorkerPool(volumes=specs))
+    refused(lambda: SerialWorkflow().run({}, volumes=specs))
+    store = flowworker.FStore(tmp_path, "__default__")
+    message = refused(lambda: SerialWorkflow().run({}, volumes=store))
+    assert message == "expected a list of specifications of volumes, found a dict"
+
+
+def test_a_mapping_is_required_where_names_are_keys(tmp_path):
+    assert "the name of a step, found a list" in refused(lambda: WorkerPool(managers=["s"]))
+    assert "the name of a variable, found a list" in refused(lambda: flowworker.Subprocess("w", variables=["a"]))
+    step = ContainerStep("s", "", ["echo $a"])
+    with WorkerPool() as pool:
+        for run in (pool.get(step).exec, pool.get(step).start, pool.get(step).plan):
+            assert refused(run, step, ["a"], tmp_path) == "expected a mapping as the context, found a list"
+        renamed = CodeStep("c", len, varnames=["a"])
+        assert refused(pool.get, renamed) == "expected a mapping as varnames, found a list"
+    message = refused(SerialWorkflow().run, ["a"])
+    assert message == "expected a mapping as the arguments of a workflow, found a list"
+
+
+def test_steps_are_added_with_the_positional_arguments_of_flowserv(tmp_path):
+    workflow = SerialWorkflow().add_container_step("c", "", ["echo $X"], {"X": "1"}).add_code_step("f", len, "n")
+    assert [step.identifier for step in workflow.steps] == ["c", "f"]
+    assert workflow.steps[0].env == {"X": "1"} and workflow.steps[1].arg == "n"
+    assert workflow.add_notebook_step("b", "b.ipynb", "out.ipynb").steps[2].output == "out.ipynb"
