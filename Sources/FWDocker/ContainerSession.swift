@@ -27,7 +27,7 @@ final class ContainerSession {
   private(set) var plan: ContainerPlan?
   private let source: ImageSource
   /// The timer of the command that runs. It is made before any command, so that a lack of descriptors shows at once.
-  let timer: Pause
+  let timer: Timer
   private let env: KeyValues
   private let rundir: CText
   private let token = String(uniqueIdentifier().prefix(16))
@@ -62,7 +62,7 @@ final class ContainerSession {
     self.rundir = rundir
     reference = ImageReference(image)
     link = try engine.link()
-    timer = try Pause(Pause.never)
+    timer = try Timer(Timer.never)
     fws_epoll_add(link.fd, timer.fd)
     source = ImageSource(
       endpoint, engine, link, reference, options.pull, build: build, network: options.network)

@@ -34,7 +34,7 @@ final class ImageSource {
   private var log: ArraySlice<String> = []
   private var isAbandoned = false
   private var onPulled: ((StepFailure?) -> Void)?
-  private var tick: Pause?
+  private var tick: Timer?
   private var progress: ImageProgress?
   private var toldProgress: ImageProgress?
 
@@ -162,7 +162,7 @@ final class ImageSource {
 
   private func startTick() {
     tick.map { fws_epoll_remove(link.fd, $0.fd) }
-    tick = try? Pause(ImageSource.tickInterval)
+    tick = try? Timer(ImageSource.tickInterval)
     if let tick { fws_epoll_add(link.fd, tick.fd) }
   }
 

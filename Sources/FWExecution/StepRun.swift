@@ -15,7 +15,7 @@ package final class StepRun: Execution {
     case closing(any RunningCommand)
     /// The next attempt begins when the timer is over, which a cancel brings about at once. The timer is never set to
     /// more than the workflow has left.
-    case pausing(Pause)
+    case pausing(Timer)
     case over(Report)
   }
 
@@ -220,7 +220,7 @@ package final class StepRun: Execution {
     {
       let delay = min(policy.delay(after: attempts.count + 1), settings.deadline?.left ?? .infinity)
       do throws(StepFailure) {
-        let pause = try Pause(delay)
+        let pause = try Timer(delay)
         attempt.delay = delay
         attempts.append(attempt)
         queue.retry(attempt, delay: delay)

@@ -38,8 +38,8 @@ final class FunctionLauncher: CommandLauncher {
       throw StepFailure("a descriptor to wait for it could not be created", 0 - number, call: "eventfd")
     }
     let waker = Descriptor(number)
-    var timer: Pause?
-    if let timeout { timer = try Pause(timeout) }
+    var timer: Timer?
+    if let timeout { timer = try Timer(timeout) }
     fws_use()
     let call: Call
     do throws(FlowError) {
@@ -64,7 +64,7 @@ final class FunctionCommand: RunningCommand {
   /// A descriptor that becomes readable when there is something to take from the call.
   private let waker: Descriptor
   /// The timer for the timeout, and then for the grace; `nil` where there is no timeout.
-  private var timer: Pause?
+  private var timer: Timer?
   private var output: CommandOutput
   /// The time of the monotonic clock at which the function is asked to return, or is given up.
   private var deadline: Double
@@ -75,7 +75,7 @@ final class FunctionCommand: RunningCommand {
   private var asked: Outcome?
 
   init(
-    _ call: Call, _ waker: Descriptor, _ timer: Pause?, _ settings: RunSettings, _ events: RunOptions.Events?,
+    _ call: Call, _ waker: Descriptor, _ timer: Timer?, _ settings: RunSettings, _ events: RunOptions.Events?,
     timeout: Double, grace: Double, rundir: CText
   ) {
     self.call = call
@@ -125,7 +125,7 @@ final class FunctionCommand: RunningCommand {
   private func setTimer(_ left: Double, _ readiness: inout ReadinessFD) {
     if left == .infinity { return }
     if let timer { return timer.set(max(0, left)) }
-    timer = try? Pause(max(0, left))
+    timer = try? Timer(max(0, left))
     readiness.watch(Waiting(stdout: timer?.fd ?? -1))
     // Without a timer nobody would be woken at the end of the grace, so there is none.
     if timer == nil { deadline = 0 }

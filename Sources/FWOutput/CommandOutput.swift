@@ -4,25 +4,25 @@ package import FWModel
 package import FWSystem
 internal import Glibc
 
-/// The standard output and the standard error of one command: every kind of command keeps, tells and ends its output
+/// The standard output and the standard error of one command. Every kind of command keeps, reports and ends its output
 /// here.
 ///
-/// The bytes come from two pipes that are read here, or are handed over by whoever receives them (`take`). Either way
-/// the output passes the same steps: secrets are masked, the limit and the spill file apply, events are told, and
-/// `drain` takes what is left when the command has ended.
+/// The bytes come from two pipes that are read here, or are handed over by the code that receives them (`take`). Either
+/// way the output passes the same steps: secrets are masked, the limit and the spill file apply, events are reported,
+/// and `drain` takes the rest when the command has ended.
 package struct CommandOutput: ~Copyable {
   private var stdout: OutputSink
   private var stderr: OutputSink
 
   /// - Parameters:
-  ///   - events: what output is told as; `nil` where nobody asks for events.
+  ///   - events: the form of output events; `nil` if nobody asks for events.
   ///   - out, err: the reading ends of the command's pipes; -1 where bytes are handed over.
   package init(_ settings: RunSettings, _ events: RunOptions.Events?, out: Int32 = -1, err: Int32 = -1) {
     stdout = OutputSink(fd: out, ReceivedOutput(.stdout, settings, events))
     stderr = OutputSink(fd: err, ReceivedOutput(.stderr, settings, events))
   }
 
-  /// What to wait for while the command runs, beside the descriptor that tells its end.
+  /// What to wait for while the command runs, in addition to the descriptor that reports its end.
   package var waiting: Waiting { Waiting(stdout: stdout.fd, stderr: stderr.fd) }
 
   /// What to wait for when the command has ended and its pipes are drained.
@@ -39,37 +39,37 @@ package struct CommandOutput: ~Copyable {
     if stream == .stdout { stdout.take(bytes, &events) } else { stderr.take(bytes, &events) }
   }
 
-  /// Makes what a stream has had since the last call an element of its own in the result.
+  /// Makes the output of a stream since the last call an element of its own in the result.
   package mutating func endPiece(_ stream: Stream) {
     if stream == .stdout { stdout.endPiece() } else { stderr.endPiece() }
   }
 
-  /// The first bytes of a stream that was handed over, whatever is kept of it.
+  /// The first bytes of a stream that was handed over, even if the limit has dropped them.
   package func beginning(of stream: Stream) -> UnsafeRawBufferPointer {
     stream == .stdout ? stdout.received.beginning.bytes : stderr.received.beginning.bytes
   }
 
-  /// The command has ended: each stream has what is in its pipe now, and no more.
+  /// Notes that the command has ended: each stream ends with the bytes that are in its pipe now.
   package mutating func markEnd() {
     stdout.markEnd()
     stderr.markEnd()
   }
 
-  /// Takes what is left of the output, and puts all of it into the end of the command.
+  /// Takes the rest of the output, and puts all output into the end of the command.
   ///
-  /// - Parameter text: what the result has behind the command's own standard error.
+  /// - Parameter text: text that the result has after the command's own standard error.
   /// - Returns: whether the output is complete. Otherwise events have to be taken before more is read, so that a heavy
   ///   stream fills no memory; then this is called again.
   package mutating func drain(
-    into end: inout CommandEnd, behind text: String = "", _ readiness: inout ReadinessFD, _ events: inout EventQueue
+    into end: inout CommandEnd, appending text: String = "", _ readiness: inout ReadinessFD, _ events: inout EventQueue
   ) -> Bool {
     while !stdout.isDone || !stderr.isDone {
       if !stdout.isDone { stdout.read(&readiness, &events) }
       if !stderr.isDone { stderr.read(&readiness, &events) }
       if !events.isEmpty, !stdout.isDone || !stderr.isDone { return false }
     }
-    end.stdout = stdout.finish(&readiness, &events, behind: "")
-    end.stderr = stderr.finish(&readiness, &events, behind: text)
+    end.stdout = stdout.finish(&readiness, &events, appending: "")
+    end.stderr = stderr.finish(&readiness, &events, appending: text)
     end.note(unread: .stdout, stdout.failure)
     end.note(unread: .stderr, stderr.failure)
     return true
@@ -105,7 +105,7 @@ private struct OutputSink: ~Copyable {
 
   deinit { pipe.close() }
 
-  /// The descriptor to wait with when another descriptor tells the end of the command; -1 after the pipe was closed.
+  /// The descriptor to wait with while another descriptor reports the end of the command; -1 after the pipe was closed.
   /// Whether the host has replaced the descriptor is checked before each read, and not here.
   var fd: Int32 { pipe.number }
 
@@ -148,8 +148,8 @@ private struct OutputSink: ~Copyable {
 
   mutating func endPiece() { received.endPiece() }
 
-  /// The command has ended: the stream has what is in the pipe now, and no more. So a process that was left behind and
-  /// goes on writing does not delay the end of the command.
+  /// Notes that the command has ended: the stream ends with the bytes that are in the pipe now. A process that was left
+  /// behind and keeps writing therefore does not delay the end of the command.
   mutating func markEnd() {
     end = taken + (pipe.number < 0 ? 0 : Int(clamping: fws_waiting_bytes(pipe.number)))
   }
@@ -157,10 +157,10 @@ private struct OutputSink: ~Copyable {
   /// Whether everything has been read, or nothing more can be read.
   var isDone: Bool { pipe.number < 0 || taken >= end }
 
-  /// Closes the pipe, and gives what was kept of the stream.
-  mutating func finish(_ readiness: inout ReadinessFD, _ events: inout EventQueue, behind text: String) -> Output {
+  /// Closes the pipe, and returns the kept part of the stream.
+  mutating func finish(_ readiness: inout ReadinessFD, _ events: inout EventQueue, appending text: String) -> Output {
     close(&readiness)
-    received.finish(&events, behind: text)
+    received.finish(&events, appending: text)
     return received.take()
   }
 
@@ -183,14 +183,14 @@ private struct OutputSink: ~Copyable {
   }
 }
 
-/// Two pipes for the output of a command: the ends that the command gets, and what reads the other ends.
+/// Two pipes for the output of a command: the ends that the command gets, and the readers of the other ends.
 @frozen package struct OutputPipes: ~Copyable {
   package let outEnd: Descriptor
   package let errEnd: Descriptor
   package let output: CommandOutput
 
-  /// Who writes: a program, which gets its ends at once, or a job of a running program, which gets them when that
-  /// program is ready.
+  /// The writer of the pipes: a program, which gets its ends at once, or a job of a running program, which gets them
+  /// when that program is ready.
   package enum Writer { case program, job }
 
   package init(_ settings: RunSettings, _ events: RunOptions.Events?, for kind: Writer = .program) throws(StepFailure) {
@@ -207,7 +207,7 @@ private struct OutputSink: ~Copyable {
     output = CommandOutput(settings, events, out: out, err: err)
   }
 
-  /// Makes a pipe. Gives the end that the command gets.
+  /// Creates a pipe. Returns the end that the command gets.
   package static func open(_ reader: inout Int32, for kind: Writer = .program) throws(StepFailure) -> Descriptor {
     var writer: Int32 = -1
     let error = fws_pipe(&reader, &writer)

@@ -39,7 +39,7 @@ final class PythonCommand: RunningCommand {
   /// Why the job could not be sent to the interpreter.
   private var unbegun: StepFailure?
   /// The timer for the beginning of the job.
-  private var startTimer: Pause?
+  private var startTimer: Timer?
   private let startTimeout: Double
 
   /// How often the interpreter is read before the output and other steps have their turn.
@@ -61,7 +61,7 @@ final class PythonCommand: RunningCommand {
   /// Sends the job to the interpreter, now or when it becomes ready.
   func begin(with ticket: JobTicket) throws(StepFailure) {
     if interpreter.isReady { try interpreter.begin(ticket) } else { self.ticket = ticket }
-    let startTimer = try Pause(startTimeout)
+    let startTimer = try Timer(startTimeout)
     fws_epoll_add(interpreter.fd, startTimer.fd)
     self.startTimer = startTimer
   }

@@ -12,7 +12,7 @@ final class Allocations: SharedResource {
   final class Waiter {
     let submission: Submission
     /// Wakes the step.
-    let wakeTimer: Pause
+    let wakeTimer: Timer
     /// What it gets, under the lock.
     fileprivate var offer: ClusterAgent?
     /// There may be one to ask for.
@@ -20,7 +20,7 @@ final class Allocations: SharedResource {
     /// It has asked for one itself.
     fileprivate var hasOwn = false
 
-    init(_ submission: Submission, wakeTimer: Pause) {
+    init(_ submission: Submission, wakeTimer: Timer) {
       self.submission = submission
       self.wakeTimer = wakeTimer
     }

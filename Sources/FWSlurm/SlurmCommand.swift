@@ -24,7 +24,7 @@ final class SlurmCommand: RunningCommand {
   private let timeout: Double?
   private let began = fws_monotonic()
   private let epoll: Descriptor
-  private let timer: Pause
+  private let timer: Timer
   private var output: CommandOutput
   private var machine: PhaseMachine<Phase, Alarm>
   private var waiter: Allocations.Waiter?
@@ -57,7 +57,7 @@ final class SlurmCommand: RunningCommand {
     text.append(command)
     self.text = text
     epoll = try Descriptor.epoll()
-    timer = try Pause(Pause.never)
+    timer = try Timer(Timer.never)
     machine = PhaseMachine(
       .arriving, .unlimited("init enters a phase before it ends"), timer: timer, lasting: [.queue, .answer, .timeout])
     watch = StartWatch(limit: launcher.options.startTimeout)

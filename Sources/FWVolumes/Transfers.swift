@@ -30,7 +30,7 @@ package final class Transfers {
   /// Readable at any time: a file of this machine is copied piece by piece, and the host runs in between.
   private var readyFD: Descriptor?
   /// Until the clock of a file system has gone on.
-  private var pause: Pause?
+  private var pause: Timer?
   private(set) var copied: [CopiedFile] = []
 
   package init(_ volumes: Volumes, _ index: FileIndex) {
@@ -134,7 +134,7 @@ package final class Transfers {
       tasks.append(.settle(watch))
     case .settle(let watch):
       guard let seconds = watch.unsettled else { return }
-      pause = try Pause(seconds)
+      pause = try Timer(seconds)
       tasks.append(task)
     case .search(let key, let names, let volume): try search(key, names, volume)
     case .copy(let match, let from, let to): try copy(match, from, to)

@@ -36,7 +36,7 @@ final class WorkflowRun: Execution {
   private var undeclared = UndeclaredOutputs()
   private var isCancelled = false
   /// It is over at the deadline, and whenever something else has to be looked at.
-  private let timer: Pause?
+  private let timer: Timer?
   private var state: RunState?
 
   // What it tells.
@@ -75,7 +75,7 @@ final class WorkflowRun: Execution {
     var settings = options.settings
     if let seconds = options.deadline { settings.deadline = RunDeadline(in: seconds) }
     var timerFailure: StepFailure?
-    do throws(StepFailure) { timer = try Pause(options.deadline ?? Pause.never) } catch {
+    do throws(StepFailure) { timer = try Timer(options.deadline ?? Timer.never) } catch {
       timer = nil
       timerFailure = error
     }
@@ -208,7 +208,7 @@ final class WorkflowRun: Execution {
       return take(task, run)
     case .skip(let task, let run):
       guard ready != nil else { return .wait }
-      timer?.set(settings.deadline?.left ?? Pause.never)
+      timer?.set(settings.deadline?.left ?? Timer.never)
       return take(task, run)
     case .store(let task, let result, let transfers):
       guard let end = advance(transfers, for: task.index) else { return .wait }
