@@ -46,7 +46,7 @@ final class EngineCommand: RunningCommand {
     errorTexts = EngineErrors(session: session, command: command)
     account = EngineAccount(settings, events, notebook: kind.notebook, hasLimit: session.options.memory != nil)
     machine = PhaseMachine(
-      .preparing, .rings(.pulse, in: session.timeout), timer: session.timer, lasting: [.timeout])
+      .preparing, .alarm(.pulse, in: session.timeout), timer: session.timer, persistent: [.timeout])
     if let timeout { machine.set(.timeout, in: timeout) }
     if case .removal = kind { removeAll() } else if isPrepared { create() } else { requests.prepare() }
     // What has come of it already is taken by the first turn.
@@ -217,7 +217,7 @@ final class EngineCommand: RunningCommand {
     case .draining, .askingStatus, .inspecting, .pausing:
       reason = reason ?? outcome
       abandonRest(&events)
-    case .removing: machine.bring(.removal, within: EngineCommand.shortTimeout)
+    case .removing: machine.shorten(.removal, within: EngineCommand.shortTimeout)
     // An engine that was lost has a short time of its own.
     case .searching, .awaitingEngine, .over: break
     }

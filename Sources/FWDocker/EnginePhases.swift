@@ -179,20 +179,20 @@ extension EngineCommand.Phase {
   /// What ends the phase at the latest.
   func limit(_ now: Circumstances) -> PhaseLimit<EngineCommand.Alarm> {
     typealias Limit = PhaseLimit<EngineCommand.Alarm>
-    let rest = Limit.rings(.rest, in: now.isToEnd ? EngineCommand.shortTimeout : now.timeout)
+    let rest = Limit.alarm(.rest, in: now.isToEnd ? EngineCommand.shortTimeout : now.timeout)
     switch self {
     // An image may take its time: the engine is asked now and then whether it is there.
-    case .preparing: return .rings(.pulse, in: now.timeout)
+    case .preparing: return .alarm(.pulse, in: now.timeout)
     case .creating, .populating, .attaching, .startingContainer, .creatingExec, .examining: return .request
     // A command that is to end is ended when its start has been answered. An engine may not answer.
-    case .starting: return now.isToEnd ? .rings(.gone, in: EngineCommand.killTimeout) : .request
+    case .starting: return now.isToEnd ? .alarm(.gone, in: EngineCommand.killTimeout) : .request
     case .opening(let interval):
-      let probe = Limit.rings(.probe, in: interval)
+      let probe = Limit.alarm(.probe, in: interval)
       return now.isToEnd ? probe.and(.gone, in: EngineCommand.killTimeout) : probe
     // A command may be silent for days: the engine is asked now and then. One that hangs does not answer.
     case .running(let stage, let silence):
       let interval = silence == .normal ? now.timeout : min(EngineCommand.missInterval, now.timeout)
-      let pulse = Limit.rings(.pulse, in: interval)
+      let pulse = Limit.alarm(.pulse, in: interval)
       switch stage {
       case .free: return pulse
       case .terminating: return pulse.and(.kill, in: now.grace)
@@ -202,12 +202,12 @@ extension EngineCommand.Phase {
     case .askingStatus, .inspecting: return rest
     case .pausing: return rest.and(.look, in: EngineCommand.lookInterval)
     // An engine may accept a connection, and say nothing.
-    case .searching: return .rings(.loss, in: EngineCommand.lossTimeout + EngineCommand.lossInterval)
+    case .searching: return .alarm(.loss, in: EngineCommand.lossTimeout + EngineCommand.lossInterval)
     case .awaitingEngine:
-      let search = Limit.rings(.search, in: EngineCommand.lossInterval)
+      let search = Limit.alarm(.search, in: EngineCommand.lossInterval)
       return search.and(.loss, in: EngineCommand.lossTimeout)
     case .removing:
-      return .rings(.removal, in: now.isEngineSilent ? EngineCommand.shortTimeout : EngineCommand.removalTimeout)
+      return .alarm(.removal, in: now.isEngineSilent ? EngineCommand.shortTimeout : EngineCommand.removalTimeout)
     case .over: return .final
     }
   }

@@ -59,7 +59,7 @@ final class SlurmCommand: RunningCommand {
     epoll = try Descriptor.epoll()
     timer = try Timer(Timer.never)
     machine = PhaseMachine(
-      .arriving, .unlimited("init enters a phase before it ends"), timer: timer, lasting: [.queue, .answer, .timeout])
+      .arriving, .unlimited("init enters a phase before it ends"), timer: timer, persistent: [.queue, .answer, .timeout])
     watch = StartWatch(limit: launcher.options.startTimeout)
     guard fws_epoll_add(epoll.number, timer.fd) else {
       throw StepFailure("its timer cannot be waited for", errno, call: "epoll_ctl")
@@ -92,7 +92,7 @@ final class SlurmCommand: RunningCommand {
 
   /// What ends a phase at the latest.
   private func limit(of phase: Phase) -> PhaseLimit<Alarm> {
-    let scheduler = PhaseLimit<Alarm>.rings(
+    let scheduler = PhaseLimit<Alarm>.alarm(
       .scheduler, in: reason == nil ? SlurmCommand.schedulerTimeout : SlurmCommand.endingTimeout)
     switch phase {
     case .arriving:
@@ -100,12 +100,12 @@ final class SlurmCommand: RunningCommand {
         return .unlimited(
           "the wakeTimer of the queue of allocations rings; `queue` runs where the worker has a limit for it")
       }
-      return .rings(.start, in: watch.limit)
+      return .alarm(.start, in: watch.limit)
     case .running:
       guard let timeout else { return .unlimited("the link tells the end of the command, and ends with srun") }
       // The monitor on the node keeps the time. This alarm is for a monitor that does not answer.
-      return .rings(.answer, in: timeout + launcher.options.process.grace + SlurmCommand.answerTimeout)
-    case .settling: return .rings(.srun, in: SlurmCommand.srunTimeout)
+      return .alarm(.answer, in: timeout + launcher.options.process.grace + SlurmCommand.answerTimeout)
+    case .settling: return .alarm(.srun, in: SlurmCommand.srunTimeout)
     case .pausing: return scheduler.and(.pause, in: min(0.1 * Double(1 << min(askings, 6)), 5))
     case .asking: return scheduler
     case .over: return .final
@@ -198,10 +198,10 @@ final class SlurmCommand: RunningCommand {
       // A timeout says nothing of how the command has ended; a cancel is the reason why nobody waits for it.
       if outcome == .cancelled { reason = reason ?? outcome }
       agent?.abandon()
-      machine.bring(.srun, within: SlurmCommand.hurry)
+      machine.shorten(.srun, within: SlurmCommand.hurry)
     case .pausing, .asking:
       if outcome == .cancelled { reason = reason ?? outcome }
-      machine.bring(.scheduler, within: SlurmCommand.hurry)
+      machine.shorten(.scheduler, within: SlurmCommand.hurry)
     case .over: break
     }
   }
@@ -254,7 +254,7 @@ final class SlurmCommand: RunningCommand {
         case .ready: attach(agent)
         case .queued(let line):
           events.queued(job: agent.facts.job, line)
-          if SchedulerMessages.tellOfAllocation(line) { machine.bring(.start, within: watch.limit) }
+          if SchedulerMessages.tellOfAllocation(line) { machine.shorten(.start, within: watch.limit) }
         case .end: settled()
         default: agent.close()
         }

@@ -93,7 +93,7 @@ import Testing
     for piece in pieces {
       var chunk = ByteBuffer()
       piece.withUnsafeBytes { chunk.append($0) }
-      feed.give(chunk, &queue)
+      feed.add(chunk, &queue)
     }
     feed.finish(&queue)
     var told: [[UInt8]] = []

@@ -28,9 +28,9 @@ struct UndeclaredOutputs {
 
   /// Takes what an earlier run with the same state directory has seen of the outputs before its first step.
   ///
-  /// - Parameter prints: for each volume, as the state directory has them.
-  func resume(_ prints: [[UInt64]]) {
-    for (at, watch) in watches.enumerated() { watch.resume(prints.indices.contains(at) ? prints[at] : []) }
+  /// - Parameter fingerprints: for each volume, as the state directory has them.
+  func resume(_ fingerprints: [[UInt64]]) {
+    for (at, watch) in watches.enumerated() { watch.resume(fingerprints.indices.contains(at) ? fingerprints[at] : []) }
   }
 
   /// Notes in the index where the outputs have been made. Throws if one has not been made.
