@@ -87,8 +87,8 @@ package struct TextBlock: ~Copyable {
   /// The number of entries in the table of a request.
   package func slots(_ environment: borrowing TextBlock) -> Int { offsets.count + environment.offsets.count + 2 }
 
-  /// The texts of a request to the supervisor: a table of offsets from the beginning of the texts, in which 0 ends a list,
-  /// and the strings. This block has the program and its arguments, and the lists before them.
+  /// The texts of a request to the supervisor: a table of offsets from the beginning of the texts, in which 0 ends a
+  /// list, and the strings. This block has the program and its arguments, and the lists before them.
   package func request(environment: borrowing TextBlock) -> ByteBuffer {
     let environmentAt = slots(environment) * MemoryLayout<UInt64>.size
     let argumentsAt = environmentAt + environment.texts.count
@@ -104,7 +104,7 @@ package struct TextBlock: ~Copyable {
   }
 
   /// The part of a request's texts that depends on the environment alone, for a given number of arguments.
-  package func placeOfEnvironment(_ environment: borrowing TextBlock) -> (begin: Int, end: Int) {
+  package func rangeOfEnvironment(_ environment: borrowing TextBlock) -> (begin: Int, end: Int) {
     let word = MemoryLayout<UInt64>.size
     return ((offsets.count + 1) * word, slots(environment) * word + environment.texts.count)
   }
