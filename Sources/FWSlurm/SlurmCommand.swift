@@ -10,8 +10,8 @@ internal import Glibc
 
 /// A command in an allocation of a cluster.
 ///
-///   arriving ──▶ running ──▶ over
-///       ╰─────────┴──▶ settling ──▶ asking ──▶ over
+///   allocating ──▶ running ──▶ over
+///       ╰───────────┴──▶ settling ──▶ asking ──▶ over
 ///
 /// `settling` and `asking` follow if the link has not reported how the command ended, or if it has to be ensured that
 /// nothing keeps running: srun is ended, and then the scheduler is asked until it has no running job of that name. The
@@ -59,7 +59,8 @@ final class SlurmCommand: RunningCommand {
     epoll = try Descriptor.epoll()
     timer = try Timer(Timer.never)
     machine = PhaseMachine(
-      .allocating, .unlimited("init enters a phase before it ends"), timer: timer, persistent: [.queue, .answer, .timeout])
+      .allocating, .unlimited("init enters a phase before it ends"), timer: timer,
+      persistent: [.queue, .answer, .timeout])
     watch = StartWatch(limit: launcher.options.startTimeout)
     guard fws_epoll_add(epoll.number, timer.fd) else {
       throw StepFailure("its timer cannot be waited for", errno, call: "epoll_ctl")
@@ -297,7 +298,7 @@ final class SlurmCommand: RunningCommand {
   private func apply(_ decision: StartWatch.Decision) {
     switch decision {
     case .wait(let seconds): machine.set(.start, in: seconds)
-    case .lateWatch:
+    case .late:
       reason = .engineFailed
       leaveQueue()
     }
@@ -409,7 +410,9 @@ final class SlurmCommand: RunningCommand {
     endWatch()
     if reportedEnd == nil { reportedEnd = launcher.recordedEnd(index).map { CommandEnd($0) } }
     // An idle agent ended in the moment in which it was taken.
-    if let agent, agent.isReady, !isStartReported, reportedEnd == nil, reason == nil, agent.status == 0 { return startOver() }
+    if let agent, agent.isReady, !isStartReported, reportedEnd == nil, reason == nil, agent.status == 0 {
+      return startOver()
+    }
     ask()
   }
 
@@ -496,9 +499,11 @@ final class SlurmCommand: RunningCommand {
     if agent.isReady, !hasReply, isStartReported || reportedEnd != nil { resolved.incomplete = [.stdout, .stderr] }
     OutcomeResolver(
       agent: agent.facts, wasReady: agent.isReady, info: info, failure: failure, reason: reason,
-      isKnown: reportedEnd != nil, lateWatch: lateWatch, options: launcher.options
+      isKnown: reportedEnd != nil, late: lateWatch, options: launcher.options
     ).resolve(in: &resolved)
-    if resolved.outcome != .exited || reportedEnd != nil { resolved.explanation = resolved.explanation ?? end.explanation }
+    if resolved.outcome != .exited || reportedEnd != nil {
+      resolved.explanation = resolved.explanation ?? end.explanation
+    }
     finish(resolved, keepsAgent: false)
   }
 }

@@ -5,7 +5,7 @@ struct NotebookImage: Sendable {
   let base: String
   private let requirements: String
 
-  /// The label that says what an image was made of.
+  /// The label that has the recipe of an image.
   static let label = "io.github.flowworker.notebook"
 
   init(base: String, requirements: [String]) {
@@ -67,8 +67,10 @@ struct TarArchive: ~Copyable {
   ///   - mode: the permissions.
   mutating func add(_ name: String, mode: Int, _ content: UnsafeRawBufferPointer) {
     var head = [UInt8](repeating: 0, count: TarArchive.block)
-    func put(_ text: String, at place: Int) {
-      for (index, byte) in text.utf8.enumerated() where place + index < head.count { head[place + index] = byte }
+    func put(_ text: String, at offset: Int) {
+      for (index, byte) in text.utf8.enumerated() where offset + index < head.count {
+        head[offset + index] = byte
+      }
     }
     func octal(_ number: Int, digits: Int) -> String {
       let text = String(number, radix: 8)
