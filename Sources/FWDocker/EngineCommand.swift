@@ -403,7 +403,9 @@ final class EngineCommand: RunningCommand {
     if reply.status == 404 || reply.status == 409 { return examine() }
     guard reply.isSuccess else { return fail(session.endpoint.failure(reply, doing: "report how the command ended")) }
     let code = state?.exitCode
-    if !account.isStartReported, let failure = errorTexts.unstartedExec(account.early.bytes, code: code, pid: state?.pid ?? 0) {
+    if !account.isStartReported,
+      let failure = errorTexts.unstartedExec(account.early.bytes, code: code, pid: state?.pid ?? 0)
+    {
       return fail(failure)
     }
     account.reportStart(in: requests.container, &events)

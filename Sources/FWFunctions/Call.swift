@@ -62,7 +62,8 @@ package final class Call: @unchecked Sendable {
   private let began = fws_monotonic()
 
   init(
-    _ function: Function, _ values: CallArguments, of step: Step, rundir: CText, _ directory: Descriptor, hasListener: Bool,
+    _ function: Function, _ values: CallArguments, of step: Step, rundir: CText, _ directory: Descriptor,
+    hasListener: Bool,
     wake: @escaping () -> Void
   ) throws(FlowError) {
     guard let lock = fws_lock_create() else { throw .noMemory }
@@ -245,7 +246,7 @@ package final class Call: @unchecked Sendable {
     try withLock { (state) throws(FlowError) in
       repeat {
         while state.written.isFull, !state.isAbandoned { fws_wait(lock, .infinity) }
-        if state.isAbandoned { throw .givenUp }
+        if state.isAbandoned { throw .abandoned }
         let before = state.written.count
         guard let count = state.written.add(stream, rest, isPiece: isPiece) else { throw .noMemory }
         rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
@@ -267,7 +268,7 @@ package final class Call: @unchecked Sendable {
 
   private func end(with report: CallReport) throws(FlowError) {
     try withLock { (state) throws(FlowError) in
-      if state.isAbandoned { throw .givenUp }
+      if state.isAbandoned { throw .abandoned }
       state.ending = .reported(report)
     }
   }

@@ -185,7 +185,9 @@ final class FunctionCommand: RunningCommand {
     }
   }
 
-  private func finish(_ commandEnd: CommandEnd, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
+  private func finish(_ commandEnd: CommandEnd, _ readiness: inout ReadinessFD, _ events: inout EventQueue)
+    -> CommandEnd?
+  {
     var end = commandEnd
     readiness.forget(waker.number)
     if let timer { readiness.forget(timer.fd) }

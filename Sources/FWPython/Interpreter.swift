@@ -189,7 +189,9 @@ final class Interpreter: @unchecked Sendable {
     let ready = Waiting(channel: fd).poll(0)
     if !ready.channel { return true }
     // The message that it is ready may still be unread.
-    guard case .nothing = receive(), nextMessage(isWorking: false) == nil, case .none = monitorReply() else { return false }
+    guard case .nothing = receive(), nextMessage(isWorking: false) == nil, case .none = monitorReply() else {
+      return false
+    }
     return true
   }
 

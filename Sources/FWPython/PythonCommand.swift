@@ -98,7 +98,9 @@ final class PythonCommand: RunningCommand {
     for _ in 0..<PythonCommand.maxReads {
       var received = Interpreter.Received.nothing
       if isListening { received = interpreter.receive() }
-      while isListening, let message = interpreter.nextMessage(isWorking: pid != nil) { take(message, &readiness, &events) }
+      while isListening, let message = interpreter.nextMessage(isWorking: pid != nil) {
+        take(message, &readiness, &events)
+      }
       if isListening, case .noMemory = received { refuse("there is not enough memory for its messages", &readiness) }
       if isListening, case .end = received {
         // The monitor reports how the interpreter ended, and which processes it left.

@@ -43,7 +43,8 @@ struct OutcomeResolver {
       end.outcome = .timeout
       let limit = options.time.map { " of \($0) s" } ?? ""
       end.explanation = "was ended by the scheduler because the time\(limit) of \(job) had passed\(reasonText)"
-    case "NODE_FAIL", "BOOT_FAIL": fail("\(job): the node \(agent.node ?? info?.node ?? "") failed\(reasonText)", in: &end)
+    case "NODE_FAIL", "BOOT_FAIL":
+      fail("\(job): the node \(agent.node ?? info?.node ?? "") failed\(reasonText)", in: &end)
     case "PREEMPTED": fail("\(job) was preempted: another job took its place\(node)\(reasonText)", in: &end)
     case "CANCELLED": fail("\(job) was cancelled by somebody else\(reasonText)", in: &end)
     default:
@@ -61,7 +62,8 @@ struct OutcomeResolver {
       end.outcome = .statusUnknown
       let answer = info.map { "the scheduler reports \($0.state)\($0.reason == "None" ? "" : " (\($0.reason))")" }
       let why = failure.map { "the scheduler could not be asked (\($0))" } ?? answer ?? "the scheduler has forgotten it"
-      end.explanation = "ended with an unknown status: the connection to \(job)\(node) was lost, and \(why)\(reasonText)"
+      end.explanation =
+        "ended with an unknown status: the connection to \(job)\(node) was lost, and \(why)\(reasonText)"
     }
   }
 
@@ -73,7 +75,8 @@ struct OutcomeResolver {
     let node = info.node.isEmpty ? "" : " on the node \(MessageFormat.foreign(info.node))"
     let state = MessageFormat.foreign(info.state)
     fail(
-      "job \(MessageFormat.foreign(info.job)) is \(state)\(node), and its agent sent nothing \(time)\(reasonText)", in: &end)
+      "job \(MessageFormat.foreign(info.job)) is \(state)\(node), and its agent sent nothing \(time)\(reasonText)",
+      in: &end)
   }
 
   /// Resolves the end of a command that got no allocation.

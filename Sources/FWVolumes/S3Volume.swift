@@ -82,7 +82,8 @@ final class S3Volume: RemoteVolume {
           }
           return end(
             .success(
-              files.isEmpty ? [] : [.folder(folder)] + S3Listing.withoutFilledFolders(files).filter { $0.key != folder }))
+              files.isEmpty ? [] : [.folder(folder)] + S3Listing.withoutFilledFolders(files).filter { $0.key != folder }
+            ))
         }
         let next = S3Listing.elements("NextContinuationToken", in: text).first.map { S3Listing.text($0) }
         guard let next, token.map({ !next.isSame(as: $0) }) ?? true else {
@@ -172,7 +173,8 @@ final class S3Volume: RemoteVolume {
           let content =
             stored.map { "\($0.size) bytes instead of \(file.size)" }
             ?? "no content: it was sent, but is missing"
-          end(StepFailure(volume: "the key \(file.key.shown) in the volume \(MessageFormat.quoted(name)) has \(content)"))
+          end(
+            StepFailure(volume: "the key \(file.key.shown) in the volume \(MessageFormat.quoted(name)) has \(content)"))
         }
       }
     }
@@ -232,7 +234,8 @@ final class S3Volume: RemoteVolume {
     let errorText = answer.failure ?? [code, message].compactMap { $0 }.joined(separator: ": ")
     let reason = errorText.isEmpty ? "HTTP status \(answer.status)" : MessageFormat.foreign(errorText)
     let hint =
-      bucket.credentials == nil && answer.status == 403 ? "; there is no access key for it: \(bucket.credentialsHint)" : ""
+      bucket.credentials == nil && answer.status == 403
+      ? "; there is no access key for it: \(bucket.credentialsHint)" : ""
     return StepFailure(
       volume: "the volume \(MessageFormat.quoted(name)) (\(bucket.address)) did not \(what): \(reason)\(hint)")
   }
