@@ -11,7 +11,7 @@ struct ContainerPlan {
   let rundir: String
   /// The directories at the top of the run directory when the attempt began. Each is mounted, as in flowServ.
   let directories: [String]
-  /// `nil` stands for the user of the image.
+  /// The user in the container; `nil` stands for the user of the image.
   let user: String?
   let label: String
 

@@ -23,7 +23,7 @@ final class ContainerSession {
   let options: DockerOptions
   let link: HTTPLink
   let reference: ImageReference
-  /// `nil` until `prepare` has succeeded.
+  /// The image; `nil` until `prepare` has succeeded.
   var image: ImageFacts? { source.facts }
   private(set) var plan: ContainerPlan?
   private let source: ImageSource
@@ -255,7 +255,7 @@ final class ContainerSession {
   /// Removes all containers. When `done` is called, they are gone or cannot be removed.
   func removeAll(_ done: @escaping () -> Void) {
     if !creating.isEmpty {
-      // A creation that has been sent goes on if its call is dropped, so its answer is waited for.
+      // The engine completes a creation even if its call is dropped, so the answer is waited for.
       onCreated = { [weak self] in self?.removeAll(done) }
       return
     }

@@ -25,7 +25,7 @@ final class ImageJob: @unchecked Sendable {
     var log: ArraySlice<String> = []
     /// The number of lines so far.
     var logged = 0
-    /// `nil` until the job is over; `.some(nil)` is success.
+    /// The outcome of the job; `nil` until the job is over, and `.some(nil)` for success.
     var outcome: StepFailure??
   }
 

@@ -16,7 +16,7 @@ struct ImageFacts {
 
 /// Gets the image of a step: it is pulled or built if the engine does not have it.
 final class ImageSource {
-  /// `nil` until `get` has succeeded.
+  /// The facts of the image; `nil` until `get` has succeeded.
   private(set) var facts: ImageFacts?
   private(set) var isPulled = false
   private let endpoint: EngineEndpoint

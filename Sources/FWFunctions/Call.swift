@@ -88,7 +88,7 @@ package final class Call: @unchecked Sendable {
     return try body(&state)
   }
 
-  /// Begins the call on a thread of its own. Gives 0, or an errno.
+  /// Starts the call on a thread of its own. Returns 0, or an errno.
   func start() -> Int32 {
     let context = Unmanaged.passRetained(self)
     let error = fws_thread_start(
@@ -211,7 +211,7 @@ package final class Call: @unchecked Sendable {
     }
   }
 
-  /// The action of the step as JSON; `nil` if there is no memory for it.
+  /// The action of the step as JSON; `nil` if there is not enough memory for it.
   package var action: UnsafePointer<CChar>? {
     withLock { state in
       if state.action == nil {
@@ -294,7 +294,7 @@ struct PendingOutput: ~Copyable {
   var count: Int { buffer.count }
   var isFull: Bool { buffer.count >= PendingOutput.limit || parts.count >= PendingOutput.partLimit }
 
-  /// Adds as many bytes as there is room for, and gives their number; `nil` if there is no memory.
+  /// Adds as many bytes as there is room for, and returns their number; `nil` if there is not enough memory.
   mutating func add(_ stream: Stream, _ bytes: UnsafeRawBufferPointer, isPiece: Bool) -> Int? {
     let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(PendingOutput.limit - buffer.count))
     if !part.isEmpty {

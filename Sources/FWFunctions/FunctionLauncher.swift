@@ -110,7 +110,7 @@ final class FunctionCommand: RunningCommand {
     let now = fws_monotonic()
     if now >= deadline { ask(.timeout, now) }
     if !call.hasReturned {
-      // The waker is reset before the call is looked at, so that whatever comes later wakes again.
+      // The waker is reset before the call is examined, so that every later change wakes again.
       fws_wake_taken(waker.number)
       setTimer(deadline - now, &readiness)
     }
@@ -197,7 +197,7 @@ final class FunctionCommand: RunningCommand {
           + "its own (unshare: \(errorText(call.refusal)); a container's seccomp profile may forbid it); such "
           + "functions run one at a time")
     }
-    // Everything was handed over before, so nothing is left to be read.
+    // All output was handed over before, so there is nothing left to read.
     return output.drain(into: &end, &readiness, &events) ? end : nil
   }
 }

@@ -78,7 +78,7 @@ package final class TransferRequest {
     if let passphrase { transfer.passphrase = try text(passphrase) }
     transfer.uses_agent = usesAgent
     transfer.known_hosts = try text(knownHosts)
-    // The listing of a folder may be long.
+    // The whole time is not limited, because the listing of a folder may be long.
     transfer.limits.whole = 0
     transfer.host = try text(host)
     transfer.port = port

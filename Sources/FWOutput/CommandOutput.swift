@@ -28,7 +28,7 @@ package struct CommandOutput: ~Copyable {
   /// What to wait for when the command has ended and its pipes are drained.
   package var waitingForRest: Waiting { Waiting(stdout: stdout.current, stderr: stderr.current) }
 
-  /// Reads each pipe that is ready once: a command that writes much to one stream must not hold up the other one.
+  /// Reads each pipe that is ready once, so that a command that writes much to one stream does not delay the other one.
   package mutating func read(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) {
     if ready.stdout { stdout.read(&readiness, &events) }
     if ready.stderr { stderr.read(&readiness, &events) }
@@ -58,8 +58,8 @@ package struct CommandOutput: ~Copyable {
   /// Takes the rest of the output, and puts all output into the end of the command.
   ///
   /// - Parameter text: text that the result has after the command's own standard error.
-  /// - Returns: whether the output is complete. Otherwise events have to be taken before more is read, so that a heavy
-  ///   stream fills no memory; then this is called again.
+  /// - Returns: whether the output is complete. If it is not, the caller takes the events and calls again, so that a
+  ///   heavy stream does not fill the memory.
   package mutating func drain(
     into end: inout CommandEnd, appending text: String = "", _ readiness: inout ReadinessFD, _ events: inout EventQueue
   ) -> Bool {
@@ -76,7 +76,7 @@ package struct CommandOutput: ~Copyable {
   }
 }
 
-/// The reader of the pipe that a command writes one of its streams to. What it reads goes into a `ReceivedOutput`.
+/// The reader of the pipe for one stream of a command. The bytes go into a `ReceivedOutput`.
 private struct OutputSink: ~Copyable {
   /// The end of the pipe that is read. It is `none` after the pipe was closed, and where the stream has no pipe.
   private var pipe: fws_fd
@@ -85,7 +85,7 @@ private struct OutputSink: ~Copyable {
   /// How many bytes have been read, and how many bytes the stream has in all, once that number is known.
   private var taken = 0
   private var end = Int.max
-  /// The number of reads that failed one after the other.
+  /// The number of consecutive reads that have failed.
   private var errors = 0
   /// Why the rest of the stream could not be read. It is `nil` where the stream was read to its end.
   private(set) var failure: String?
@@ -94,7 +94,8 @@ private struct OutputSink: ~Copyable {
   private static let firstRead = 4096
   private static let heavy = 64 * 1024
   private static let largeRead = 1 << 20
-  /// A read may fail for a moment, for lack of memory. After this many failures the rest of the stream is given up.
+  /// A read may fail temporarily if memory is short. After this many failures in a row, the rest of the stream is given
+  /// up.
   private static let maxErrors = 100
 
   /// - Parameter fd: the pipe to read; -1 for a stream whose bytes are handed over (`take`).
@@ -154,7 +155,7 @@ private struct OutputSink: ~Copyable {
     end = taken + (pipe.number < 0 ? 0 : Int(clamping: fws_waiting_bytes(pipe.number)))
   }
 
-  /// Whether everything has been read, or nothing more can be read.
+  /// Whether the whole stream has been read, or no more can be read.
   var isDone: Bool { pipe.number < 0 || taken >= end }
 
   /// Closes the pipe, and returns the kept part of the stream.
@@ -212,7 +213,7 @@ private struct OutputSink: ~Copyable {
     var writer: Int32 = -1
     let error = fws_pipe(&reader, &writer)
     guard error == 0 else { throw StepFailure("a pipe for its output could not be created", error, call: "pipe2") }
-    // The end of a program is closed as soon as it is sent, so the host has no time to close it before.
+    // A program's end is closed as soon as it is sent, so the host cannot close it before.
     return Descriptor(writer, isKept: kind != .program)
   }
 }

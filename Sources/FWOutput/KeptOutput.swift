@@ -8,7 +8,7 @@ internal import Glibc
 struct KeptOutput: ~Copyable {
   /// All bytes, or with a limit the first half.
   private var head = ByteBuffer()
-  /// With a limit, the last bytes behind the first half: a ring of the size of the second half.
+  /// With a limit, the last bytes after the first half, in a ring of the size of the second half.
   private var tail = ByteBuffer()
   private var tailStart = 0
   private let headLimit: Int
@@ -91,7 +91,7 @@ struct KeptOutput: ~Copyable {
     }
   }
 
-  /// Whether everything that was written is kept.
+  /// Whether all written bytes are kept.
   var isWhole: Bool { head.count + tail.count == written }
 
   /// Returns the kept bytes, and closes the spill file.

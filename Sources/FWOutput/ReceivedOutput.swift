@@ -7,9 +7,9 @@ internal import Glibc
 package struct ReceivedOutput: ~Copyable {
   private var kept: KeptOutput
   private var feed: EventFeed?
-  /// `nil` where the step has no secrets.
+  /// The mask for secrets; `nil` if the step has none.
   private var mask: Mask?
-  /// The ends of the pieces that the writer has made, as positions in what is kept.
+  /// The ends of the pieces that the writer has made, as offsets in the kept bytes.
   private var ends: [Int] = []
   /// The first bytes that were handed over, even if the limit has dropped them.
   package private(set) var beginning = ByteBuffer()

@@ -12,7 +12,8 @@ internal import Glibc
 /// processes end with it. Its standard output is the connection to the library. The end of its standard error is kept
 /// for the message if the interpreter cannot start.
 final class Interpreter: @unchecked Sendable {
-  // The conformance is unchecked because an interpreter has one user: whoever took it out of the idle ones.
+  // The conformance is unchecked because an interpreter has one user at a time, which has taken it out of the list of
+  // idle ones.
 
   /// The properties that two jobs must have in common to use the same interpreter.
   struct Key: Equatable {
@@ -33,7 +34,7 @@ final class Interpreter: @unchecked Sendable {
   /// The number of incoming bytes that were taken, and the number of those that were searched for the end of a line.
   private var taken = 0
   private var searched = 0
-  /// The number of bytes that came before the interpreter was ready, written by something else than the runner.
+  /// The number of bytes that arrived before the interpreter was ready, and that were not written by the runner.
   private var foreign = 0
   /// Whether the interpreter has reported that it takes jobs.
   private(set) var isReady = false
@@ -105,7 +106,7 @@ final class Interpreter: @unchecked Sendable {
     /// The interpreter has become ready for jobs.
     case ready
     case line(JSONValue)
-    /// The interpreter breaks its protocol. The text says how.
+    /// The interpreter has violated the protocol. The text says how.
     case fault(String)
   }
 
@@ -180,7 +181,7 @@ final class Interpreter: @unchecked Sendable {
     taken = 0
   }
 
-  /// See `LinkedProgram.monitorReply`.
+  /// The reply of the monitor, as `LinkedProgram.monitorReply` describes it.
   func monitorReply() -> fwsv_reply?? { program.monitorReply() }
 
   /// Whether an idle interpreter can still be used: neither the interpreter nor its monitor has sent anything.
@@ -223,7 +224,7 @@ final class Interpreter: @unchecked Sendable {
     return text.pieces(at: "\n").last.map { MessageFormat.foreign(String($0)) } ?? ""
   }
 
-  /// How messages call the interpreter.
+  /// The name of the interpreter in messages.
   var shown: String { "the Python interpreter \(MessageFormat.path(key.program))" }
 }
 
@@ -267,7 +268,7 @@ package final class Interpreters: SharedResource {
 
   /// Takes back an interpreter whose job has left no process.
   func keep(_ interpreter: Interpreter) {
-    // The interpreter that is let go ends outside the lock.
+    // A surplus interpreter is ended outside the lock.
     _ = idle.withLock { idle in
       idle.append(interpreter)
       return idle.count > Interpreters.maxIdle ? idle.removeFirst() : nil

@@ -257,7 +257,7 @@ final class PythonCommand: RunningCommand {
     end.started = started
     end.duration = fws_wall() - started
     if let pid {
-      // The main process of the step is the one that did the job, and not the interpreter.
+      // The main process of the step is the process of the job, and not the interpreter.
       end.pid = pid
       end.endedBy = end.survivors.first { $0.pid == pid }?.endedBy
       let count = end.survivors.count

@@ -97,7 +97,7 @@ package final class PythonJob: Sendable {
   }
 
   let kind: Kind
-  /// How messages call the job.
+  /// The name of the job in messages.
   package let shown: String
   /// The job as JSON text.
   package let text: String

@@ -32,7 +32,8 @@ struct SchedulerMessages {
   mutating func add(_ line: String) {
     lines.append(line)
     if lines.count > SchedulerMessages.maxLines { lines.removeFirst() }
-    // "srun: job 13 queued and waiting for resources", "srun: job 13 has been allocated resources"
+    // The lines about the queue are "srun: job 13 queued and waiting for resources" and "srun: job 13 has been
+    // allocated resources".
     guard let number = line.without(prefix: "srun: job ")?.pieces(at: " ").first,
       number.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 })
     else { return }

@@ -91,7 +91,6 @@ final class SlurmCommand: RunningCommand {
 
   private func enter(_ phase: Phase) { machine.enter(phase, limit(of: phase)) }
 
-  /// The limit of a phase.
   private func limit(of phase: Phase) -> PhaseLimit<Alarm> {
     let scheduler = PhaseLimit<Alarm>.alarm(
       .scheduler, in: reason == nil ? SlurmCommand.schedulerTimeout : SlurmCommand.endingTimeout)
@@ -372,8 +371,7 @@ final class SlurmCommand: RunningCommand {
       reason = .timeout
       let limit = MessageFormat.seconds(launcher.options.queueTimeout ?? 0)
       end.explanation =
-        "was abandoned because no allocation was granted within the worker's "
-        + "\"queue_timeout\" of \(limit)"
+        "was abandoned because no allocation was granted within the worker's \"queue_timeout\" of \(limit)"
     }
     if let waiter, let offered = launcher.allocations.leave(waiter) { launcher.allocations.keep(offered) }
     waiter = nil
@@ -405,7 +403,6 @@ final class SlurmCommand: RunningCommand {
     if let timeout, reason == nil, !machine.has(.answer), !machine.has(.timeout) { machine.set(.timeout, in: timeout) }
   }
 
-  /// Handles the end of srun.
   private func srunEnded() {
     endWatch()
     if reportedEnd == nil { reportedEnd = launcher.recordedEnd(index).map { CommandEnd($0) } }
@@ -419,11 +416,7 @@ final class SlurmCommand: RunningCommand {
   private func startOver() {
     if let agent {
       fws_epoll_remove(epoll.number, agent.fd)
-      if waiter != nil {
-        waiter.map { launcher.allocations.lose($0) }
-      } else {
-        launcher.allocations.forget(agent.submission)
-      }
+      if let waiter { launcher.allocations.lose(waiter) } else { launcher.allocations.forget(agent.submission) }
     }
     agent = nil
     queries = 0
@@ -448,21 +441,19 @@ final class SlurmCommand: RunningCommand {
     switch answer {
     case .silence(let why):
       // The scheduler is asked again if there is time for that.
-      if reason == nil { return askAgain() }
+      if reason == nil { return enter(.pausing) }
       resolve(nil, failure: why)
     case .failed(let why):
-      if queries < SchedulerQuery.tries { return askAgain() }
+      if queries < SchedulerQuery.tries { return enter(.pausing) }
       resolve(nil, failure: why)
     case .job(let info):
-      if let info, info.isAlive { return askAgain() }
+      if let info, info.isAlive { return enter(.pausing) }
       // The nodes of the job are being cleaned up. The final state of the job is known only after that, which may take
       // some time.
-      if let info, info.state == "COMPLETING", queries < SchedulerQuery.tries { return askAgain() }
+      if let info, info.state == "COMPLETING", queries < SchedulerQuery.tries { return enter(.pausing) }
       resolve(info, failure: nil)
     }
   }
-
-  private func askAgain() { enter(.pausing) }
 
   /// Ends the queries, because their time has passed.
   private func stopAsking() {

@@ -51,7 +51,7 @@ struct Submission: Sendable {
       && one.grace == other.grace
   }
 
-  /// The path of the program srun.
+  /// Finds srun in PATH.
   private static func srun() throws(StepFailure) -> String {
     switch ProgramSearch.find("srun") {
     case .program(let program): return program

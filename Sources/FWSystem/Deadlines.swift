@@ -33,7 +33,7 @@ package struct PhaseMachine<Phase, Alarm: Hashable> {
 
   /// - Parameters:
   ///   - timer: a timer that has not been set.
-  ///   - lasting: the alarms that do not end with a phase.
+  ///   - persistent: the alarms that do not end with a phase.
   package init(_ phase: Phase, _ limit: PhaseLimit<Alarm>, timer: Timer, persistent: Set<Alarm>) {
     self.phase = phase
     self.persistent = persistent

@@ -9,7 +9,7 @@ package struct FileIndex {
   private struct Entry {
     /// Whether the entry is known to be a folder.
     var isFolder: Bool
-    /// The first is where it is copied from.
+    /// The locations of the file. Copies are made from the first one.
     var locations: [Location]
   }
 
@@ -24,7 +24,7 @@ package struct FileIndex {
   /// A key that an input needs, and the volumes that have it.
   package struct Match {
     let key: VolumeKey
-    /// The first is where it is copied from.
+    /// The locations of the file. Copies are made from the first one.
     package let locations: [Location]
   }
 

@@ -28,7 +28,7 @@ package final class FileVolume {
   /// The longest chain of links, as in the kernel.
   private static let maxLinks = 40
 
-  /// - Parameter isMade: whether the directory is to be made if it does not exist, as in flowServ.
+  /// - Parameter isMade: whether the directory is created if it does not exist, as in flowServ.
   package init(_ location: Location, at path: String, isMade: Bool) throws(StepFailure) {
     self.location = location
     self.path = path
@@ -161,9 +161,9 @@ package final class FileVolume {
     case nothing
     case file(fws_file)
     case folder(fws_file)
-    /// Neither file nor folder.
+    /// The key names neither a file nor a folder.
     case other(fws_file)
-    /// A symbolic link that leads to nothing.
+    /// The key names a symbolic link whose target does not exist.
     case dangling(text: [UInt8])
   }
 

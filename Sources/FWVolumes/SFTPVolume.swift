@@ -174,8 +174,8 @@ final class SFTPVolume: RemoteVolume {
               guard entry?.kind != .folder else { return end(nil) }
               end(
                 StepFailure(
-                  volume:
-                    "the volume \(MessageFormat.quoted(name)) (\(server.address)) did not create the folder \(key.shown)"
+                  volume: "the volume \(MessageFormat.quoted(name)) (\(server.address)) did not create the folder "
+                    + key.shown
                 ))
             }
           }
@@ -367,7 +367,8 @@ enum SSHListing {
     return .success(entries)
   }
 
-  /// `drwxr-xr-x    2 user     group        4096 Nov 25 17:16 name`: eight fields, a space, and the name.
+  /// Reads a line such as `drwxr-xr-x    2 user     group        4096 Nov 25 17:16 name`. It has eight fields, a space,
+  /// and the name.
   private static func entry(_ line: [UInt8]) -> Entry? {
     var fields: [ArraySlice<UInt8>] = []
     var index = 0

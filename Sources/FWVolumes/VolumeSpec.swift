@@ -50,7 +50,7 @@ package struct VolumeSpec: Sendable {
     files = []
   }
 
-  /// Reads `volumes`, which an engine configuration and the options of a workflow's run have in the same form.
+  /// Reads `volumes`. An engine configuration and the options of a workflow's run have it in the same form.
   package static func list(reading json: JSONRef) throws(ValidationError) -> [VolumeSpec] {
     try json.require(.array)
     var specs: [VolumeSpec] = []
