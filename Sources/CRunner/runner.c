@@ -6,8 +6,8 @@ static const char boot[] = {
     , 0};
 const char *const fws_runner_boot = boot;
 
-static const char words[] = {
-#embed "Runner/words.py"
+static const char messages[] = {
+#embed "Runner/messages.py"
 };
 static const char mask[] = {
 #embed "Runner/mask.py"
@@ -50,7 +50,7 @@ static const char streams[] = {
 };
 
 static const fws_runner_file files[] = {
-    {"words", words, sizeof words},
+    {"messages", messages, sizeof messages},
     {"mask", mask, sizeof mask},
     {"call", call, sizeof call},
     {"checks", checks, sizeof checks},

@@ -9,18 +9,18 @@ internal import FWSystem
 internal import CSystem
 internal import Glibc
 
-/// What a monitor tells the engine when this process is gone, or has let go of a step without waiting for it: to
-/// stop and remove the step's containers. The monitor has the requests (supervisor.h, FWSV_CLEANUP), so it works after
-/// SIGKILL, too.
+/// The requests by which a monitor stops and removes the containers of a step if this process has ended, or has freed
+/// the step without waiting for it. The monitor keeps the requests (supervisor.h, FWSV_CLEANUP), so they are also sent
+/// after SIGKILL.
 final class CleanupRequest {
   private var channel: Channel?
   private var address: fws_address
 
-  /// - Parameter address: the engine's, which must not need TLS.
+  /// - Parameter address: the address of the engine, which must not need TLS.
   init(_ address: fws_address) throws(StepFailure) {
     guard let supervisors = Supervisors.shared else { throw .noMemory }
     self.address = address
-    // A monitor that waits for work may have been killed meanwhile, and another one is asked for then.
+    // An idle monitor may have been killed meanwhile. In this case another monitor is used.
     for _ in 0..<20 {
       let channel = try supervisors.channel()
       if fws_channel_cleanup(channel.number, &self.address, "", 0) == 0 {
@@ -31,13 +31,13 @@ final class CleanupRequest {
     throw StepFailure("the supervisor process does not answer")
   }
 
-  /// Seconds that an engine may take for a creation whose asker has gone.
+  /// The number of seconds that an engine may take to create a container whose host has ended.
   private static let creationTimeout = 10.0
 
   /// - Parameters:
   ///   - creating: the containers whose creation has not been answered.
   ///   - base: the beginning of all paths, with the version of the API.
-  ///   - grace: seconds between TERM and KILL.
+  ///   - grace: the number of seconds between TERM and KILL.
   func write(_ containers: [String], creating: Set<String>, base: String, grace: Double) {
     guard let channel else { return }
     var text = ""
@@ -48,14 +48,14 @@ final class CleanupRequest {
     }
     if !creating.isEmpty {
       for name in creating { text += CleanupRequest.removal(of: name, base) }
-      // The engine may make such a container after these removals. The answer to this request takes until then, and the
-      // removals are sent once more.
+      // The engine may create such a container after these removals. The answer to the next request arrives after the
+      // creation timeout, and the removals are then sent once more.
       let end = Int(fws_wall() + CleanupRequest.creationTimeout)
       text +=
         "GET \(base)/events?until=\(end)&filters=%7B%22event%22%3A%5B%22oom%22%5D%7D HTTP/1.1\r\nHost: engine\r\n\r\n"
       for name in creating { text += CleanupRequest.removal(of: name, base) }
     }
-    if !text.isEmpty { text += CleanupRequest.farewell(base) }
+    if !text.isEmpty { text += CleanupRequest.closingRequest(base) }
     // The text cannot arrive if the monitor was killed. The next step finds leftover containers by their label.
     if channel.isOurs { _ = fws_channel_cleanup(channel.number, &address, text, text.utf8.count) }
   }
@@ -64,25 +64,25 @@ final class CleanupRequest {
     "DELETE \(base)/containers/\(name)?force=1&v=1 HTTP/1.1\r\nHost: engine\r\n\r\n"
   }
 
-  /// The last request: the engine closes the connection behind its answer.
-  private static func farewell(_ base: String) -> String {
+  /// The last request. The engine closes the connection after its answer.
+  private static func closingRequest(_ base: String) -> String {
     "GET \(base)/_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n"
   }
 
-  /// Has the monitor remove the containers now. Their commands have ended.
+  /// Lets the monitor remove the containers now. Their commands have ended.
   func execute(_ containers: [String], base: String) {
     guard let channel else { return }
     var text = ""
     // Each removal is sent twice, because an engine may be busy with a container for a moment. A container that has
     // gone already does no harm.
     for name in containers + containers { text += CleanupRequest.removal(of: name, base) }
-    text += CleanupRequest.farewell(base)
+    text += CleanupRequest.closingRequest(base)
     if channel.isOurs { _ = fws_channel_cleanup(channel.number, &address, text, text.utf8.count) }
-    // The monitor sees the end of the channel, and carries out the last text.
+    // When the channel is closed, the monitor executes the last text.
     self.channel = nil
   }
 
-  /// All containers have been removed: the monitor is released.
+  /// Releases the monitor after all containers have been removed.
   func revoke() {
     guard let channel else { return }
     self.channel = nil
@@ -90,37 +90,37 @@ final class CleanupRequest {
   }
 }
 
-/// Looks for containers whose host has died, and for those that could not be removed before, and removes them.
+/// Finds and removes containers whose host has died, and containers that could not be removed earlier.
 final class Sweep {
   private let engine: Engine
   private let link: HTTPLink
   private let limit: HTTPLimit
-  /// Calls that have not been answered.
+  /// The number of calls that have not been answered.
   private var calls = 0
-  private var isMissed = false
+  private var isIncomplete = false
 
   init(_ engine: Engine, _ link: HTTPLink, within limit: HTTPLimit) {
     self.engine = engine
     self.limit = limit
     self.link = link
-    look()
+    list()
   }
 
   // The next step sweeps again if this sweep is not complete.
-  deinit { if calls > 0 || isMissed { engine.missSweep() } }
+  deinit { if calls > 0 || isIncomplete { engine.requireSweep() } }
 
   var isOver: Bool { calls == 0 }
 
-  private func look() {
+  private func list() {
     calls += 1
-    // A leftover that is added from now on may be missing in the engine's list.
+    // The set is read before the engine's list, because a leftover that is added later may be missing in that list.
     let leftovers = engine.leftovers
     let filter = URLText.escaped("{\"label\":[\"\(HostLabel.key)\"]}")
     link.call("GET", engine.path("/containers/json?all=1&filters=\(filter)"), within: limit) { [weak self] answer in
       guard let self else { return }
       defer { endCall() }
       guard answer.isSuccess else {
-        isMissed = true
+        isIncomplete = true
         return
       }
       var found: Set<String> = []
@@ -171,7 +171,7 @@ struct HostLabel {
     (machine, boot, namespace, pid, start) = (parts[0], parts[1], parts[2], parts[3], parts[4])
   }
 
-  /// The label of this process. It is made anew each time, because a process may be forked.
+  /// The label of this process. It is created anew each time, because the process may have been forked.
   static var own: String {
     func word(_ path: String) -> String {
       guard let text = Files.read(path) else { return "-" }
@@ -191,8 +191,8 @@ struct HostLabel {
     return stat("/proc/self/ns/pid", &information) == 0 ? String(information.st_ino) : "-"
   }
 
-  /// When a process was started, in the kernel's ticks since boot. (proc(5): the 22nd word, the 2nd being a name in
-  /// parentheses.)
+  /// The start time of a process, in the kernel's ticks since boot. (In proc(5) it is the 22nd word. The 2nd word is a
+  /// name in parentheses.)
   private static func startTime(_ pid: String) -> String? {
     guard let text = Files.read("/proc/\(pid)/stat") else { return nil }
     let line = String(decoding: text.bytes, as: UTF8.self)
@@ -200,8 +200,7 @@ struct HostLabel {
     return words.count > 19 ? String(words[19]) : nil
   }
 
-  /// Whether the process is known to have ended. One of another machine, or of another set of
-  /// processes, is not known.
+  /// Whether the process is known to have ended. A process of another machine or of another PID namespace is not known.
   var isDead: Bool {
     guard let own = HostLabel(HostLabel.own), machine == own.machine, boot != "-" else { return false }
     if boot != own.boot { return machine != "-" }

@@ -3,7 +3,7 @@ internal import FWModel
 internal import FWSystem
 internal import Glibc
 
-/// The description of a container for the engine: what all commands of an attempt have in common.
+/// The description of a container for the engine. All commands of an attempt have it in common.
 struct ContainerPlan {
   let options: DockerOptions
   let env: KeyValues
@@ -11,7 +11,7 @@ struct ContainerPlan {
   let rundir: String
   /// The directories at the top of the run directory when the attempt began. Each is mounted, as in flowServ.
   let directories: [String]
-  /// `nil` stands for the user of the image.
+  /// The user in the container; `nil` stands for the user of the image.
   let user: String?
   let label: String
 
@@ -24,7 +24,8 @@ struct ContainerPlan {
     "run", "sbin", "srv", "sys", "tmp", "usr", "var", "workdir",
   ]
 
-  /// - Parameter isRootless: the engine does not run as root, so root in a container is the engine's user already.
+  /// - Parameter isRootless: whether the engine runs without root. Root in a container is then the engine's user
+  ///   already.
   init(_ options: DockerOptions, env: KeyValues, rundir path: CText, label: String, isRootless: Bool)
     throws(StepFailure)
   {
@@ -75,12 +76,12 @@ struct ContainerPlan {
           writer.member("Init", hasInit)
           if let memory = options.memory {
             writer.member("Memory", Int(memory))
-            // This is the limit of memory and swap together: there is no swap.
+            // This is the limit of memory and swap together, so the container gets no swap.
             writer.member("MemorySwap", Int(memory))
           }
           if let cpus = options.cpus { writer.member("NanoCpus", Int(cpus * 1e9)) }
           if let network = options.network { writer.member("NetworkMode", network) }
-          // The output comes to the library, and the engine's disk keeps no copy.
+          // The library reads the output, so the engine's disk needs no copy of it.
           writer.member("LogConfig") { writer in writer.object { $0.member("Type", "none") } }
           writer.member("Mounts") { writeMounts(&$0) }
         }

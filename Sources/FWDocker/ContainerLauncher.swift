@@ -50,7 +50,7 @@ final class ContainerLauncher: CommandLauncher {
     do throws(StepFailure) {
       words = .success(options.shell == nil ? try ContainerLauncher.words(command) : [])
     } catch {
-      // A step that has begun ends in order: the command fails when its turn has come.
+      // A step that has begun ends in the usual way: this command fails when its turn has come.
       if !wasPrepared { throw error }
       words = .failure(error)
     }
@@ -98,7 +98,7 @@ final class ContainerLauncher: CommandLauncher {
   }
 
   static func words(_ command: UnsafeRawBufferPointer) throws(StepFailure) -> [String] {
-    do throws(Words.Fault) { return try Words.split(command) } catch {
+    do throws(CommandWords.Fault) { return try CommandWords.split(command) } catch {
       throw StepFailure(
         "it cannot be split into words: \(error.text): "
           + MessageFormat.quoted(String(decoding: command, as: UTF8.self), limit: 100))
@@ -120,28 +120,28 @@ final class ContainerLauncher: CommandLauncher {
 
   private static func nothingToRun(_ session: ContainerSession) -> StepFailure {
     StepFailure(
-      "the command is empty, and the image \(MessageFormat.quoted(session.reference.text, limit: 200)) has no command of its "
-        + "own"
-    )
+      "the command is empty, and the image \(MessageFormat.quoted(session.reference.text, limit: 200)) "
+        + "has no command of its own")
   }
 }
 
 /// The one container of a step whose commands run in it one after the other.
 final class StepContainer {
   var name: String?
-  /// The engine has told that memory ran out in the container. It does not say for which command.
+  /// Whether the engine has reported that memory ran out in the container. It does not say for which command.
   var wasOutOfMemory = false
 
   static let shell = "/bin/sh"
-  /// Process 1 waits, which reaps, and hands TERM on to all other processes of the container. It uses programs only
-  /// that are in nearly every image. (A `trap` interrupts `wait`, but not a `sleep` in the foreground.)
+  /// The program of process 1. It waits, which reaps orphans, and forwards TERM to all other processes of the
+  /// container. It uses only programs that are in nearly every image. (A `trap` interrupts `wait`, but not a `sleep` in
+  /// the foreground.)
   static let program = "trap 'kill -TERM -1' TERM; while :; do sleep 86400 & wait $!; done"
 }
 
-/// A container that is created before its command's turn.
+/// A container that is created before its command starts.
 final class EarlyContainer {
   private(set) var name = ""
-  /// `nil`: the engine has not answered; `.some(nil)`: the container is there.
+  /// The answer of the engine: `nil` until it arrives, and `.some(nil)` if the container exists.
   private var outcome: StepFailure??
   private var onCreated: ((StepFailure?) -> Void)?
 
@@ -160,9 +160,9 @@ final class EarlyContainer {
   }
 }
 
-/// A command's words, as a POSIX shell splits them and Python's shlex.split does: quotes and backslashes, and
-/// nothing else of a shell.
-enum Words {
+/// Splits a command into words as a POSIX shell and Python's shlex.split do. Quotes and backslashes have their meaning,
+/// and nothing else of a shell.
+enum CommandWords {
   /// Why a command cannot be split.
   enum Fault: Error {
     case openQuote(UInt8)
@@ -179,31 +179,31 @@ enum Words {
   static func split(_ command: UnsafeRawBufferPointer) throws(Fault) -> [String] {
     var words: [String] = []
     var word: [UInt8] = []
-    // Quotation marks with nothing between them are a word as well.
+    // An empty pair of quotation marks is a word as well.
     var hasWord = false
     var quote: UInt8?
-    var at = 0
-    while at < command.count {
-      let byte = command[at]
-      at += 1
+    var index = 0
+    while index < command.count {
+      let byte = command[index]
+      index += 1
       switch (quote, byte) {
       case (UInt8(ascii: "'"), UInt8(ascii: "'")), (UInt8(ascii: "\""), UInt8(ascii: "\"")): quote = nil
       case (UInt8(ascii: "'"), _): word.append(byte)
       case (UInt8(ascii: "\""), UInt8(ascii: "\\")):
-        guard at < command.count else { throw .openQuote(UInt8(ascii: "\"")) }
-        // Between quotation marks a backslash quotes these two only.
-        if command[at] != UInt8(ascii: "\"") && command[at] != UInt8(ascii: "\\") { word.append(byte) }
-        word.append(command[at])
-        at += 1
+        guard index < command.count else { throw .openQuote(UInt8(ascii: "\"")) }
+        // Between double quotation marks, a backslash quotes only these two characters.
+        if command[index] != UInt8(ascii: "\"") && command[index] != UInt8(ascii: "\\") { word.append(byte) }
+        word.append(command[index])
+        index += 1
       case (UInt8(ascii: "\""), _): word.append(byte)
       case (_, UInt8(ascii: "'")), (_, UInt8(ascii: "\"")):
         quote = byte
         hasWord = true
       case (_, UInt8(ascii: "\\")):
-        guard at < command.count else { throw .lastBackslash }
-        word.append(command[at])
+        guard index < command.count else { throw .lastBackslash }
+        word.append(command[index])
         hasWord = true
-        at += 1
+        index += 1
       case (_, UInt8(ascii: " ")), (_, UInt8(ascii: "\t")), (_, UInt8(ascii: "\r")), (_, UInt8(ascii: "\n")):
         if hasWord { words.append(String(decoding: word, as: UTF8.self)) }
         word = []

@@ -6,7 +6,7 @@ internal import FWModel
 internal import FWSystem
 internal import Glibc
 
-/// What a step's result says of the engine that ran it.
+/// The facts about the engine in the result of a step.
 struct ContainerFacts: EngineFacts {
   let host: String
   let image: String
@@ -15,19 +15,20 @@ struct ContainerFacts: EngineFacts {
   var isPulled = false
 }
 
-/// One attempt of a step on an engine: the link, the image, and the containers, of which none is left at its end.
+/// One attempt of a step on an engine: the link, the image and the containers. When the attempt ends, no container is
+/// left.
 final class ContainerSession {
   let endpoint: EngineEndpoint
   let engine: Engine
   let options: DockerOptions
   let link: HTTPLink
   let reference: ImageReference
-  /// `nil` until `prepare` has succeeded.
+  /// The image; `nil` until `prepare` has succeeded.
   var image: ImageFacts? { source.facts }
   private(set) var plan: ContainerPlan?
   private let source: ImageSource
   /// The timer of the command that runs. It is made before any command, so that a lack of descriptors shows at once.
-  let timer: Pause
+  let timer: Timer
   private let env: KeyValues
   private let rundir: CText
   private let token = String(uniqueIdentifier().prefix(16))
@@ -37,17 +38,17 @@ final class ContainerSession {
   private var containers: [String] = []
   /// The containers whose creation has not been answered.
   private var creating: Set<String> = []
-  /// The containers whose removal has been asked for.
+  /// The containers whose removal has been requested.
   private var removing: Set<String> = []
   private var sweep: Sweep?
   private var onCreated: (() -> Void)?
   private var onRemoved: (() -> Void)?
-  /// No container had to be left on the engine.
+  /// Whether no container had to be left on the engine.
   private(set) var isClean = true
 
-  /// How often a removal is asked for: an engine may be busy with a container for a moment.
+  /// The number of times that a removal is requested, because an engine may be busy with a container for a moment.
   private static let maxRemovals = 20
-  /// Seconds for a request to go out over a connection that is there.
+  /// The number of seconds in which a request is sent over an existing connection.
   private static let sendTimeout = 0.5
 
   /// - Parameter build: the recipe of an image that may have to be built.
@@ -62,17 +63,17 @@ final class ContainerSession {
     self.rundir = rundir
     reference = ImageReference(image)
     link = try engine.link()
-    timer = try Pause(Pause.never)
+    timer = try Timer(Timer.never)
     fws_epoll_add(link.fd, timer.fd)
     source = ImageSource(
       endpoint, engine, link, reference, options.pull, build: build, network: options.network)
   }
 
-  /// Seconds that the engine may take to answer.
+  /// The number of seconds that the engine may take to answer.
   var timeout: Double { endpoint.timeout }
   var answer: HTTPLimit { .answer(endpoint.timeout) }
 
-  /// What the result of the step says of the engine.
+  /// The facts about the engine for the result of the step.
   var facts: ContainerFacts {
     ContainerFacts(
       host: endpoint.address, image: reference.text, imageID: image?.id, digest: image?.digest,
@@ -86,14 +87,15 @@ final class ContainerSession {
     if containers.isEmpty {
       cleanup?.revoke()
     } else {
-      // The monitor removes them, unless the engine is away.
+      // The monitor removes the containers, unless the engine cannot be reached.
       for name in containers { engine.addLeftover(name) }
       if cleanup == nil { leaveWithoutCleanupRequest() }
     }
-    engine.take(link)
+    engine.putBack(link)
   }
 
-  /// Nobody waits for the end of the step, and there is no monitor to do it: the engine is asked at once.
+  /// Requests the removal of the containers at once, because nobody waits for the end of the step and no monitor can
+  /// remove them.
   private func leaveWithoutCleanupRequest() {
     link.dropAll()
     for name in containers {
@@ -102,7 +104,7 @@ final class ContainerSession {
         if answer.isSuccess || answer.status == 404 { engine.removeLeftover(name) }
       }
     }
-    // The next step on the engine sees what has come of the requests.
+    // The next step on the engine checks whether the requests have succeeded.
     link.send(within: ContainerSession.sendTimeout)
     link.dropAll()
   }
@@ -111,7 +113,7 @@ final class ContainerSession {
 
   // MARK: Before the first container
 
-  /// Speaks with the engine, and gets the image.
+  /// Determines the version of the engine, and gets the image.
   func prepare(_ done: @escaping (StepFailure?) -> Void) {
     guard engine.isUnknown else { return prepareUser(done) }
     let engine = engine
@@ -128,18 +130,18 @@ final class ContainerSession {
     }
   }
 
-  /// On an engine without root, root in a container is the engine's user.
+  /// Determines whether the engine runs without root. Root in a container is then the engine's user.
   private func prepareUser(_ done: @escaping (StepFailure?) -> Void) {
     guard options.isHostUser, engine.isRootless == nil else { return preparePlan(done) }
     link.call("GET", path("/info"), within: answer) { [weak self] answer in
       guard let self else { return }
       guard answer.isSuccess else { return done(endpoint.failure(answer, doing: "report its version")) }
       let isRootless = answer.read { json in
-        var found = json["Rootless"]?.boolean ?? false
+        var isRootless = json["Rootless"]?.boolean ?? false
         json["SecurityOptions"]?.forEachElement { _, option in
-          if option.string?.contains("name=rootless") == true { found = true }
+          if option.string?.contains("name=rootless") == true { isRootless = true }
         }
-        return found
+        return isRootless
       }
       engine.setRootless(isRootless ?? false)
       preparePlan(done)
@@ -152,11 +154,11 @@ final class ContainerSession {
         options, env: env, rundir: rundir, label: HostLabel.own, isRootless: engine.isRootless ?? false)
     } catch { return done(error) }
     if engine.isSweepDue() { sweep = Sweep(engine, link, within: answer) }
-    makeWill()
+    openCleanupRequest()
     source.get(done)
   }
 
-  /// Does what can be done without waiting.
+  /// Does all work that needs no waiting.
   func advance() {
     link.advance()
     source.advance()
@@ -164,28 +166,28 @@ final class ContainerSession {
 
   func takeProgress() -> (image: String, ImageProgress)? { source.takeProgress() }
 
-  /// Gives up the work that is done before the first container.
+  /// Abandons the work that is done before the first container.
   func abandonPreparation() { source.abandon() }
 
   // MARK: Containers
 
-  private func makeWill() {
-    // A monitor does not speak TLS.
+  private func openCleanupRequest() {
+    // A monitor does not support TLS.
     guard cleanup == nil, endpoint.peer.certificates == nil, !endpoint.peer.base.begins(with: "https") else { return }
     var address = fws_address()
     if let socket = endpoint.peer.socket {
-      if fws_address_of_socket(socket, &address) == 0 { takeWill(address) }
+      if fws_address_of_socket(socket, &address) == 0 { setCleanupRequest(address) }
       return
     }
-    // The monitor needs an address, and libcurl knows which one belongs to a name.
+    // The monitor needs an IP address, and libcurl resolves the host name.
     link.connect { [weak self] fd, _ in
       guard fd >= 0 else { return }
       defer { close(fd) }
-      if fws_address_of_peer(fd, &address) == 0 { self?.takeWill(address) }
+      if fws_address_of_peer(fd, &address) == 0 { self?.setCleanupRequest(address) }
     }
   }
 
-  private func takeWill(_ address: fws_address) {
+  private func setCleanupRequest(_ address: fws_address) {
     guard cleanup == nil else { return }
     cleanup = try? CleanupRequest(address)
     writeCleanupRequest()
@@ -195,7 +197,7 @@ final class ContainerSession {
     cleanup?.write(containers, creating: creating, base: path(""), grace: options.grace)
   }
 
-  /// Asks for a container of its own; gives its name.
+  /// Requests the creation of a container. Returns its name.
   func create(_ body: consuming ByteBuffer, _ done: @escaping (StepFailure?) -> Void) -> String {
     count += 1
     let name = "flowworker-\(token)-\(count)"
@@ -221,10 +223,10 @@ final class ContainerSession {
     containers.removeAll { $0 == name }
     removing.remove(name)
     writeCleanupRequest()
-    tellRemoved()
+    reportRemoved()
   }
 
-  /// Removes a container whose end has been seen, while other things go on.
+  /// Removes a container that is known to have ended, while other work continues.
   func remove(_ name: String) {
     removing.insert(name)
     remove(name, attempt: 1)
@@ -243,36 +245,36 @@ final class ContainerSession {
     }
   }
 
-  /// Somebody else is removing the container, and that is waited for.
+  /// Waits until another request, which is removing the container, has finished.
   private func awaitRemoval(_ name: String, _ attempt: Int) {
     link.call("POST", path("/containers/\(name)/wait?condition=removed"), within: answer) { [weak self] _ in
       self?.remove(name, attempt: attempt + 1)
     }
   }
 
-  /// Removes all containers; they are gone, or cannot be removed, when `done` is called.
+  /// Removes all containers. When `done` is called, they are gone or cannot be removed.
   func removeAll(_ done: @escaping () -> Void) {
     if !creating.isEmpty {
-      // A creation that has been sent goes on if its call is dropped, so its answer is waited for.
+      // The engine completes a creation even if its call is dropped, so the answer is waited for.
       onCreated = { [weak self] in self?.removeAll(done) }
       return
     }
     onRemoved = done
     for name in containers where !removing.contains(name) { remove(name) }
-    tellRemoved()
+    reportRemoved()
   }
 
-  private func tellRemoved() {
+  private func reportRemoved() {
     guard containers.isEmpty, let onRemoved else { return }
     self.onRemoved = nil
     onRemoved()
   }
 
-  /// Whether the containers may go while nobody waits.
+  /// Whether the monitor can remove the containers while nobody waits.
   var canRequestCleanup: Bool { creating.isEmpty && cleanup != nil }
 
-  /// Has the monitor remove all containers, now, while the result goes its way. Whether they have gone is seen by the
-  /// next step on the engine.
+  /// Lets the monitor remove all containers while the result is returned. The next step on the engine checks that they
+  /// are gone.
   func requestCleanup() {
     let names = containers.filter { !removing.contains($0) }
     for name in containers { engine.addLeftover(name) }
@@ -284,10 +286,10 @@ final class ContainerSession {
 
   var hasContainers: Bool { !containers.isEmpty }
 
-  /// Whether the engine has been asked for a container, and has not answered.
+  /// Whether a container has been requested and the engine has not answered.
   var isCreating: Bool { !creating.isEmpty }
 
-  /// The engine was lost: nothing that was asked for is answered any more.
+  /// Drops all calls, because the engine was lost and no request is answered any more.
   func dropCalls() {
     link.dropAll()
     creating = []
@@ -295,8 +297,9 @@ final class ContainerSession {
     sweep = nil
   }
 
-  /// The engine does not answer: containers are left to the monitor, which asks for some minutes, and to the next step.
-  func giveUp() {
+  /// Stops waiting for an engine that does not answer. The containers are left to the monitor, which tries for some
+  /// minutes, and to the next step.
+  func abandonContainers() {
     cleanup = nil
     dropCalls()
     if !containers.isEmpty { isClean = false }
@@ -306,7 +309,7 @@ final class ContainerSession {
 }
 
 extension JSONRef {
-  /// The strings of an array; other elements are left out. `nil`: the value is no array.
+  /// The strings of an array, without other elements; `nil` if the value is not an array.
   var strings: [String]? {
     guard kind == .array else { return nil }
     var strings: [String] = []

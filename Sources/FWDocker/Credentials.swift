@@ -3,11 +3,11 @@ internal import FWModel
 internal import FWProcess
 internal import Glibc
 
-/// The credentials for a registry, found as the docker CLI finds them: a helper program for this registry, the
-/// helper for all, and what the configuration file itself has.
+/// The credentials for a registry, found in the same way as the docker CLI finds them: by the helper program for this
+/// registry, by the helper program for all registries, or in the configuration file itself.
 final class Credentials {
   enum Outcome {
-    /// The value of the header; `nil`: there are no credentials.
+    /// The value of the header; `nil` if there are no credentials.
     case found(String?)
     case failed(StepFailure)
   }
@@ -17,9 +17,9 @@ final class Credentials {
   private let helper: String
   private let program: HelperProgram
 
-  /// Seconds that a helper may take. It may ask its user something.
+  /// The number of seconds that a helper may take. It may ask its user a question.
   private static let timeout = 60.0
-  /// Bytes that a helper may write.
+  /// The most bytes that a helper may write.
   private static let longestAnswer = 1 << 20
 
   /// The credentials that the configuration file itself has; `nil` if a helper must be asked.
@@ -53,20 +53,20 @@ final class Credentials {
       outputLimit: Credentials.longestAnswer, timeout: Credentials.timeout)
   }
 
-  /// Can be read when there is something to do.
+  /// A descriptor that becomes readable when there is something to do.
   var fd: Int32 { program.fd }
 
-  /// Does what can be done without waiting; `nil`: the helper has not ended.
+  /// Does all work that needs no waiting. Returns `nil` if the helper has not ended.
   func advance() -> Outcome? {
     guard let end = program.advance() else { return nil }
     let output = String(decoding: end.stdout.bytes, as: UTF8.self)
     if end.outcome == .exited, end.exitCode == 0 {
-      let found = (try? JSONText.parse(end.stdout.bytes))?.read { json -> String? in
+      let header = (try? JSONText.parse(end.stdout.bytes))?.read { json -> String? in
         guard let user = json["Username"]?.string, let secret = json["Secret"]?.string else { return nil }
         return user.isSame(as: "<token>")
           ? Credentials.header(token: secret, registry) : Credentials.header(user, secret, registry)
       }
-      if let found { return .found(found) }
+      if let header { return .found(header) }
       return .failed(failure("its answer has no \"Username\" and \"Secret\""))
     }
     // A helper without credentials says so on its standard output. (docker-credential-helpers,
@@ -74,8 +74,8 @@ final class Credentials {
     if end.outcome == .exited, output.contains("credentials not found") {
       return .found(Credentials.plain(config, registry))
     }
-    let said = MessageFormat.foreign(output + " " + String(decoding: end.stderr.bytes, as: UTF8.self))
-    let how = end.outcome == .timeout ? "it did not answer in \(MessageFormat.seconds(Credentials.timeout))" : said
+    let errorText = MessageFormat.foreign(output + " " + String(decoding: end.stderr.bytes, as: UTF8.self))
+    let how = end.outcome == .timeout ? "it did not answer in \(MessageFormat.seconds(Credentials.timeout))" : errorText
     return .failed(failure(how))
   }
 

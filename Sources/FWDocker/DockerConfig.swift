@@ -2,10 +2,10 @@ internal import FWBase
 internal import FWSystem
 internal import Glibc
 
-/// The CLI's configuration file.
+/// The configuration file of the docker CLI.
 struct DockerConfig {
   let currentContext: String?
-  /// What the registry's key is mapped to, as the CLI stores it.
+  /// The whole document.
   private let json: JSONValue
 
   static var directory: String {
@@ -15,7 +15,8 @@ struct DockerConfig {
 
   static var path: String { "\(directory)/config.json" }
 
-  /// `nil` if there is none. One that cannot be read would be passed over by nobody: it is an error.
+  /// Reads the file; `nil` if it does not exist. A file that cannot be read is an error, because ignoring it could
+  /// select another engine or drop credentials.
   static func read() throws(StepFailure) -> DockerConfig? {
     guard let text = Files.read(path) else {
       if errno == ENOENT || errno == ENOTDIR { return nil }
@@ -32,7 +33,7 @@ struct DockerConfig {
     currentContext = name?.isEmpty == false ? name : nil
   }
 
-  /// What `auths` has for a registry.
+  /// The entry of `auths` for a registry.
   func auth(_ registry: String) -> (auth: String?, identityToken: String?)? {
     json.read { json in
       guard let auths = json["auths"] else { return nil }
@@ -44,7 +45,7 @@ struct DockerConfig {
     }
   }
 
-  /// The name of the program that has a registry's credentials, behind `docker-credential-`.
+  /// The part after `docker-credential-` of the name of the program that has a registry's credentials.
   func helper(_ registry: String) -> String? {
     let name = json.read { $0["credHelpers"]?.member(registry)?.string ?? $0["credsStore"]?.string }
     return name?.isEmpty == false ? name : nil

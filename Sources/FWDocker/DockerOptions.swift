@@ -2,7 +2,7 @@ package import FWBase
 internal import FWExecution
 internal import FWModel
 
-/// What the options of a docker worker say; the defaults where they say nothing.
+/// The options of a docker worker. An option that is not set has its default.
 package struct DockerOptions: WorkerOptions {
   static let keys =
     [
@@ -16,13 +16,13 @@ package struct DockerOptions: WorkerOptions {
     case never
   }
 
-  /// How many commands a container is for.
+  /// Whether each command gets a container of its own, or the whole step one container.
   enum Scope: String, CaseIterable {
     case command
     case step
   }
 
-  /// A directory or file of the engine's machine in the containers.
+  /// A directory or file of the engine's machine that is mounted in the containers.
   struct Mount {
     static let keys = ["source", "target", "read_only"]
 
@@ -38,23 +38,23 @@ package struct DockerOptions: WorkerOptions {
   var container = Scope.command
   var shell: String?
   var hasInit = true
-  /// `nil`: the image's.
+  /// The user in the container; `nil` for the user of the image.
   var user: String?
   var isHostUser = false
-  /// Bytes.
+  /// The memory limit in bytes.
   var memory: Int64?
-  /// Processors.
+  /// The limit of processors.
   var cpus: Double?
   var network: String?
   var mounts: [Mount] = []
-  /// Seconds between TERM and KILL.
+  /// The number of seconds between TERM and KILL.
   var grace = 2.0
-  /// Seconds that the engine may take to answer.
+  /// The number of seconds that the engine may take to answer.
   var engineTimeout = defaultTimeout
   var settings = RunSettings()
 
   static let defaultTimeout = 30.0
-  /// The least that engines take for a container.
+  /// The smallest memory limit that engines accept, in bytes.
   private static let leastMemory: Int64 = 6 << 20
 
   package init() {}
@@ -72,7 +72,7 @@ package struct DockerOptions: WorkerOptions {
     }
   }
 
-  /// Reads one member that all workers with containers have; false if it is none.
+  /// Reads a member that all workers with containers have. Returns false if the key is a different one.
   mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "host" {
       let text = try value.requireString()

@@ -29,14 +29,14 @@ package struct DockerWorker: CommandRunner {
   package func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
     writer.member("inherits_environment", false)
     writer.member("image", planning.step.image)
-    let found: Result<EngineEndpoint, StepFailure>
-    do throws(StepFailure) { found = .success(try EngineSearch.endpoint(options)) } catch { found = .failure(error) }
-    switch found {
+    let search: Result<EngineEndpoint, StepFailure>
+    do throws(StepFailure) { search = .success(try EngineSearch.endpoint(options)) } catch { search = .failure(error) }
+    switch search {
     case .success(let endpoint): writer.member("host", endpoint.address)
     case .failure(let failure): writer.member("problem", failure.reason)
     }
     do throws(StepFailure) {
-      // Who the user in the container is may depend on the engine, which is not asked.
+      // The user in the container may depend on the engine, which is not contacted here.
       let plan = try ContainerPlan(
         options, env: planning.env, rundir: planning.rundir, label: HostLabel.own, isRootless: false)
       var bodies: [String] = []

@@ -5,7 +5,7 @@ internal import FWProcess
 internal import FWSystem
 internal import Glibc
 
-/// One engine, for all steps of this process that use it.
+/// An engine. All steps of this process that use the engine share the object.
 final class Engine: Sendable {
   let peer: HTTPPeer
   private let state: Guarded<State>
@@ -13,16 +13,16 @@ final class Engine: Sendable {
   private struct State {
     /// The newest version of the API that both sides know.
     var version: String?
-    /// When the engine told its version.
+    /// The time at which the engine reported its version.
     var versionTime = -Double.infinity
     var isRootless: Bool?
     /// Links that no step uses. Their connections are kept.
     var idle: [HTTPLink] = []
-    /// When leftovers were looked for; negative: never.
+    /// The time of the last search for leftover containers; negative infinity if there was none.
     var sweep = -Double.infinity
-    /// Containers that could not be removed, and when that was seen.
+    /// The containers that could not be removed, and the time at which this was noticed.
     var leftovers: [String: Double] = [:]
-    /// The work on images that is under way, by the name of the image.
+    /// The running pulls and builds, by the name of the image.
     var jobs: [Name: JobReference] = [:]
   }
 
@@ -31,9 +31,9 @@ final class Engine: Sendable {
   }
 
   private static let maxIdle = 16
-  /// Seconds between two looks for leftovers.
+  /// The number of seconds between two searches for leftover containers.
   private static let sweepInterval = 60.0
-  /// Seconds that an engine may take for a creation that nobody waits for.
+  /// The number of seconds that an engine may take for a creation that nobody waits for.
   private static let creationTimeout = 60.0
 
   private init(_ peer: HTTPPeer) throws(FlowError) {
@@ -41,7 +41,7 @@ final class Engine: Sendable {
     state = try Guarded(State())
   }
 
-  /// All engines of this process: one for each way to reach an engine.
+  /// All engines of this process, by their addresses.
   private static let all = try? Guarded<[HTTPPeer: Engine]>([:])
 
   static func at(_ peer: HTTPPeer) throws(StepFailure) -> Engine {
@@ -56,14 +56,14 @@ final class Engine: Sendable {
     } catch { throw .noMemory }
   }
 
-  /// Gives a link that the caller has for itself until it gives the link back.
+  /// Takes a link, which the caller owns until it puts the link back.
   func link() throws(StepFailure) -> HTTPLink {
     while let link = state.withLock({ $0.idle.popLast() }) { if !link.isLost { return link } }
     return try Supervisors.retrying { () throws(StepFailure) in try HTTPLink(peer) }
   }
 
-  /// Gives back a link on which no call is under way.
-  func take(_ link: HTTPLink) {
+  /// Puts back a link, unless calls are still running on it.
+  func putBack(_ link: HTTPLink) {
     guard link.isIdle else { return }
     // The oldest link is closed outside the lock.
     _ = state.withLock { state in
@@ -77,16 +77,17 @@ final class Engine: Sendable {
   /// The newest version that the library was written for. An engine may have an older or a newer one.
   private static let newest = (1, 47)
 
-  /// Seconds after which an engine is asked for its version again: another engine may listen at the address by then.
+  /// The number of seconds after which an engine is asked for its version again, because another engine may listen at
+  /// the address by then.
   private static let versionAge = 60.0
 
-  /// Whether the engine is to be asked for its version.
+  /// Whether the engine has to be asked for its version.
   var isUnknown: Bool {
     let old = fws_monotonic() - Engine.versionAge
     return state.withLock { $0.version == nil || $0.versionTime < old }
   }
 
-  /// A path of the API, with the version.
+  /// A path of the API, with its version.
   func path(_ rest: String) -> String { "/v\(state.withLock { $0.version } ?? "1.24")\(rest)" }
 
   var isRootless: Bool? { state.withLock { $0.isRootless } }
@@ -105,9 +106,9 @@ final class Engine: Sendable {
 
   func setRootless(_ isRootless: Bool) { state.withLock { $0.isRootless = isRootless } }
 
-  // MARK: What is left behind
+  // MARK: Leftover containers
 
-  /// Whether it is time to look for containers of dead hosts. If so, the caller does.
+  /// Whether it is time to search for containers of dead hosts. If so, the caller has to do it.
   func isSweepDue() -> Bool {
     let now = fws_monotonic()
     return state.withLock { state in
@@ -117,8 +118,8 @@ final class Engine: Sendable {
     }
   }
 
-  /// The look has failed: the next step does it.
-  func missSweep() { state.withLock { $0.sweep = -Double.infinity } }
+  /// Notes that the search was not complete, so that the next step searches again.
+  func requireSweep() { state.withLock { $0.sweep = -Double.infinity } }
 
   func addLeftover(_ name: String) {
     let now = fws_monotonic()
@@ -127,7 +128,7 @@ final class Engine: Sendable {
 
   func removeLeftover(_ name: String) { state.withLock { $0.leftovers[name] = nil } }
 
-  /// Forgets the leftovers that are not on the engine, except new ones, which the engine may still be creating.
+  /// Removes the leftovers that are not on the engine, except new ones, which the engine may still be creating.
   func forgetLeftovers(but found: Set<String>) {
     let old = fws_monotonic() - Engine.creationTimeout
     state.withLock { state in state.leftovers = state.leftovers.filter { found.contains($0.key) || $0.value > old } }
@@ -137,8 +138,8 @@ final class Engine: Sendable {
 
   // MARK: Images
 
-  /// The work on an image that is under way, or a new one: many steps that ask for one image at once are one pull, or
-  /// one build.
+  /// The running pull or build of an image, or a new one. Many steps that need one image at the same time thus share
+  /// one pull or build.
   func job(_ name: String, _ make: () throws(StepFailure) -> ImageJob) throws(StepFailure) -> ImageJob {
     try state.withLock { (state) throws(StepFailure) in
       if let job = state.jobs[Name(name)]?.job, !job.isOver { return job }

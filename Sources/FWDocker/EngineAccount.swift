@@ -6,41 +6,41 @@ internal import FWOutput
 internal import FWSystem
 internal import CSystem
 
-/// What a command on an engine has written, and what is known of its end.
+/// The output of a command on an engine, and the facts about its end.
 final class EngineAccount {
   var end = CommandEnd(outcome: .exited, started: fws_wall())
-  /// The start has been told.
-  private(set) var isTold = false
-  /// The end of the output was seen.
+  /// Whether the start has been reported.
+  private(set) var isStartReported = false
+  /// Whether the end of the output has been received.
   var isDrained = false
-  /// What came of an exec before it was known that it runs.
+  /// The bytes that an exec has sent before it was known to run.
   private(set) var early = ByteBuffer()
   private var output: CommandOutput
   private var frames = Frames()
-  private let notebook: NotebookTalk?
-  /// The container has a limit of memory.
-  private let hasLimit: Bool
-  /// Bytes that came behind the end.
+  private let notebook: NotebookConnection?
+  /// Whether the container has a memory limit.
+  private let hasMemoryLimit: Bool
+  /// The number of bytes that arrived after the end.
   private var late = 0
 
-  /// Bytes that may be on their way when the end is told; an engine has some MB at most.
-  private static let mostLate = 64 << 20
-  /// How often the engine is asked whether memory ran out, after a KILL and after any other failure.
-  private static let killLooks = 10
-  private static let otherLooks = 6
+  /// The most bytes that may arrive after the end was reported. An engine buffers some MB at most.
+  private static let maxLateBytes = 64 << 20
+  /// The number of times that the engine is asked whether memory ran out, after a KILL and after any other failure.
+  private static let killAttempts = 10
+  private static let otherAttempts = 6
 
-  init(_ settings: RunSettings, _ events: RunOptions.Events?, notebook: NotebookTalk?, hasLimit: Bool) {
+  init(_ settings: RunSettings, _ events: RunOptions.Events?, notebook: NotebookConnection?, hasMemoryLimit: Bool) {
     output = CommandOutput(settings, events)
     self.notebook = notebook
-    self.hasLimit = hasLimit
+    self.hasMemoryLimit = hasMemoryLimit
   }
 
   // MARK: Output
 
-  /// The command runs; what it has written so far is output.
-  func tellStart(in container: String?, _ events: inout EventQueue) {
-    guard !isTold else { return }
-    isTold = true
+  /// Reports the start of the command. The bytes that have arrived so far are its output.
+  func reportStart(in container: String?, _ events: inout EventQueue) {
+    guard !isStartReported else { return }
+    isStartReported = true
     end.container = container
     end.started = fws_wall()
     events.commandStarted(container: container, at: end.started)
@@ -50,8 +50,8 @@ final class EngineAccount {
     take(bytes.bytes, &events)
   }
 
-  /// Takes bytes that may be the engine's message that there is no such command. Whether all that came is output.
-  func holdsOutput(with bytes: UnsafeRawBufferPointer) -> Bool {
+  /// Takes bytes that may be the engine's message about a missing program. Returns whether all of the bytes are output.
+  func addEarly(with bytes: UnsafeRawBufferPointer) -> Bool {
     early.append(bytes)
     return EngineErrors.isOutput(early.bytes)
   }
@@ -70,22 +70,23 @@ final class EngineAccount {
     }
   }
 
-  /// Takes bytes that came behind the end. True: there are too many of them.
+  /// Takes bytes that arrived after the end. Returns true if there are too many of them.
   func takeLate(_ bytes: UnsafeRawBufferPointer, _ events: inout EventQueue) -> Bool {
     late += bytes.count
-    if late > EngineAccount.mostLate { return true }
+    if late > EngineAccount.maxLateBytes { return true }
     take(bytes, &events)
     return false
   }
 
-  /// A part of the output was lost here.
+  /// Notes that a part of the output was lost here.
   func breakOff() { frames.breakOff() }
 
   func markIncomplete() { if !isDrained { end.incomplete = [.stdout, .stderr] } }
 
   // MARK: The end
 
-  /// What the init process says instead of a program that it cannot run; what was written is no output then.
+  /// The failure that the init process reports if it cannot run the program. The bytes that were received are then not
+  /// output of the command.
   func initFailure(_ errors: EngineErrors, _ status: Int32) -> StepFailure? {
     let (stdout, stderr) = (output.beginning(of: .stdout), output.beginning(of: .stderr))
     guard let failure = errors.ofInit(status, stdout: stdout, stderr: stderr) else { return nil }
@@ -93,35 +94,35 @@ final class EngineAccount {
     return failure
   }
 
-  /// Whether the engine may still find out that memory ran out. It is told of that beside the end of the process, and
-  /// sometimes after it.
+  /// Whether the engine may still notice that memory ran out. The kernel reports that separately from the end of the
+  /// process, and sometimes later.
   ///
-  /// - Parameter look: how often the engine has been asked.
-  func mayLackMemory(_ status: Int32, look: Int) -> Bool {
-    hasLimit && status != 0 && end.outOfMemory == nil && end.endedBy == nil
-      && look < (status == 137 ? EngineAccount.killLooks : EngineAccount.otherLooks)
+  /// - Parameter attempt: how often the engine has been asked.
+  func mayLackMemory(_ status: Int32, attempt: Int) -> Bool {
+    hasMemoryLimit && status != 0 && end.outOfMemory == nil && end.endedBy == nil
+      && attempt < (status == 137 ? EngineAccount.killAttempts : EngineAccount.otherAttempts)
   }
 
-  /// A command with a limit of memory that somebody else has killed has most likely met it.
+  /// Marks a command with a memory limit that was killed, but not by the library, as most likely out of memory.
   func guessMemory(_ status: Int32) {
-    guard status == 137, end.outOfMemory == nil, end.endedBy == nil, hasLimit else { return }
+    guard status == 137, end.outOfMemory == nil, end.endedBy == nil, hasMemoryLimit else { return }
     end.outOfMemory = .likely
   }
 
-  /// - Parameter isItsOwn: no other command has run in the container.
-  func learn(_ state: ContainerState, isItsOwn: Bool) {
+  /// - Parameter isOwnContainer: whether no other command has run in the container.
+  func record(_ state: ContainerState, isOwnContainer: Bool) {
     if state.isOutOfMemory { end.outOfMemory = .yes }
-    guard isItsOwn, let started = state.started, started > 0 else { return }
+    guard isOwnContainer, let started = state.started, started > 0 else { return }
     end.started = started
     if let finished = state.finished { end.duration = max(0, finished - started) }
   }
 
-  /// The command has ended with a status, as an engine reports it.
+  /// Sets the end of a command from the status that the engine has reported.
   ///
   /// - Parameters:
-  ///   - fault: why that is not all that there is to know of the end.
-  ///   - reason: why it was asked to end.
-  ///   - address: of the engine.
+  ///   - fault: why the status alone does not describe the end.
+  ///   - reason: why the command was asked to end.
+  ///   - address: the address of the engine.
   func conclude(_ status: Int32, fault: String?, reason: Outcome?, at address: String, _ events: inout EventQueue) {
     let signal = status &- 128
     if (1...31).contains(signal) { end.signal = signal } else { end.exitCode = status }
@@ -132,23 +133,23 @@ final class EngineAccount {
     if frames.isCutShort { end.incomplete = [.stdout, .stderr] }
     let cut = frames.isCutShort ? "its output was cut off by the engine at \(address)" : nil
     if let reason, end.endedBy != nil || fault != nil {
-      // A command that could not be signalled any more had ended by itself.
+      // The condition is false for a command that had ended by itself before the signal was sent.
       end.outcome = reason
     } else if let fault = fault ?? cut, status == 0 {
-      // A success would say that all of the output is here.
+      // A success would mean that all output has arrived.
       end.outcome = .engineFailed
       end.failure = "the command ended with status 0, but \(fault)"
     }
   }
 
-  /// The command could not be started, or the engine cannot go on.
+  /// Sets the end of a command that could not be started, or whose engine cannot continue.
   func fail(_ failure: StepFailure) {
-    if isTold { markIncomplete() }
+    if isStartReported { markIncomplete() }
     end.outcome = failure.outcome
     end.failure = failure.reason
   }
 
-  /// Hands out all that is known.
+  /// Returns the complete end of the command, when all output has been taken.
   func finish(_ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     output.drain(into: &end, &readiness, &events) ? end : nil
   }

@@ -1,15 +1,15 @@
 internal import FWBase
 internal import FWHTTP
 
-/// Where an engine is, as `DOCKER_HOST` and the CLI's contexts say it.
+/// The address of an engine, in the form of `DOCKER_HOST` and of the CLI's contexts.
 struct EngineAddress: Equatable {
-  /// The text that was given.
+  /// The text of the address.
   let text: String
-  /// `nil` for a TCP address.
+  /// The path of the Unix socket; `nil` for a TCP address.
   let socket: String?
-  /// `HOST:PORT`.
+  /// The host and the port: `HOST:PORT`.
   let authority: String
-  /// The scheme `https` asks for TLS by itself.
+  /// Whether the address itself requires TLS, by the scheme `https`.
   let needsTLS: Bool
 
   enum Fault: Error {
@@ -43,13 +43,13 @@ struct EngineAddress: Equatable {
     }
     if rest("ssh://") != nil { throw .ssh(text) }
     let isSecure = text.begins(with: "https://")
-    guard var place = rest("tcp://") ?? rest("http://") ?? rest("https://") else { throw .unknown(text) }
-    while let shorter = place.without(suffix: "/") { place = String(shorter) }
+    guard var hostPort = rest("tcp://") ?? rest("http://") ?? rest("https://") else { throw .unknown(text) }
+    while let shorter = hostPort.without(suffix: "/") { hostPort = String(shorter) }
     // An address without a port has the port that engines use by default.
-    if !place.isEmpty, place.begins(with: "[") ? place.ends(with: "]") : !place.contains(":") {
-      place += isSecure ? ":2376" : ":2375"
+    if !hostPort.isEmpty, hostPort.begins(with: "[") ? hostPort.ends(with: "]") : !hostPort.contains(":") {
+      hostPort += isSecure ? ":2376" : ":2375"
     }
-    let isPlain = place.utf8.allSatisfy { byte in
+    let isPlain = hostPort.utf8.allSatisfy { byte in
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
         UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"),
@@ -58,24 +58,24 @@ struct EngineAddress: Equatable {
       default: return false
       }
     }
-    guard isPlain, !place.isEmpty, !place.begins(with: ":") else { throw .unknown(text) }
+    guard isPlain, !hostPort.isEmpty, !hostPort.begins(with: ":") else { throw .unknown(text) }
     socket = nil
-    authority = place
+    authority = hostPort
     needsTLS = isSecure
   }
 }
 
-/// An engine that a step was sent to, and how to speak with it.
+/// The engine of a step, and the parameters of the connection to it.
 struct EngineEndpoint: Sendable {
   var peer: HTTPPeer
-  /// The address that was given, for messages and results.
+  /// The address in the form of its source, for messages and results.
   var address: String
-  /// Where the address comes from, for messages.
+  /// The source of the address, for messages.
   var source: String
-  /// Seconds that the engine may take to answer.
+  /// The number of seconds that the engine may take to answer.
   var timeout = DockerOptions.defaultTimeout
 
-  /// - Parameter certificates: a directory; for a Unix socket they are not needed.
+  /// - Parameter certificates: the directory of the certificates, which a Unix socket does not need.
   init(_ address: EngineAddress, certificates: String?, source: String) {
     self.address = address.text
     self.source = source
@@ -105,14 +105,15 @@ struct EngineEndpoint: Sendable {
       return StepFailure(engine: "the disk of the engine at \(address) is full: \(message)")
     }
     let reason = "the engine at \(address) could not \(doing): \(message)"
-    // The step is at fault only where the engine says that the request is wrong.
+    // The step is at fault only if the engine says that the request is wrong.
     let isRefusal = (300..<500).contains(answer.status) && answer.status != 408 && answer.status != 429
-    // Where the image has no such user, engines answer with a status of their own troubles.
+    // If the image does not have the user, engines answer with the status of an internal error.
     let hasNoUser = message.contains("unable to find user") || message.contains("no matching entries in")
     return isRefusal || hasNoUser ? StepFailure(reason) : StepFailure(engine: reason)
   }
 
-  /// The failure of the first call, before which nobody knew whether there is an engine and how it is to be spoken to.
+  /// The failure of the first call. Before this call it is not known whether there is an engine, and whether it uses
+  /// TLS.
   func firstFailure(_ answer: borrowing HTTPAnswer) -> StepFailure {
     guard answer.failure != nil else {
       let advice = answer.message.contains("HTTPS") ? " (certificates are given by \"cert_path\")" : ""
@@ -120,7 +121,7 @@ struct EngineEndpoint: Sendable {
     }
     let failure = failure(answer, doing: "answer a ping")
     guard !answer.isUnreachable, let directory = peer.certificates else { return failure }
-    // With TLS 1.3 a client learns of its refusal only by a connection that breaks.
+    // With TLS 1.3 a client notices that its certificate was refused only by a broken connection.
     return StepFailure(
       engine: "\(failure.reason); if it uses TLS, it may not accept the certificate in \(directory)")
   }

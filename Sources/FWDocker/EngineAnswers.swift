@@ -6,19 +6,19 @@ internal import FWOutput
 internal import FWSystem
 internal import Glibc
 
-/// How a call to the engine ended. An answer itself lives only while libcurl tells of it.
+/// The end of a call to the engine. The answer itself exists only while libcurl reports it.
 struct EngineReply {
-  /// Of HTTP; 0: there was no answer.
+  /// The HTTP status; 0 if there was no answer.
   let status: Int32
   let isSuccess: Bool
-  /// There is no answer, or not all of one.
+  /// Whether the answer is missing or incomplete.
   let isLost: Bool
-  /// Nobody could be spoken to.
+  /// Whether no engine could be talked to.
   let isAbsent: Bool
-  /// What the engine, or libcurl, says of an error, in one line.
+  /// The text of the engine or of libcurl about an error, in one line.
   let message: String
 
-  /// - Parameter isUnderstood: false for a success whose text makes no sense.
+  /// - Parameter isUnderstood: false for a success whose body is invalid.
   init(_ answer: borrowing HTTPAnswer, isUnderstood: Bool = true) {
     status = answer.status
     isSuccess = answer.isSuccess
@@ -28,17 +28,17 @@ struct EngineReply {
   }
 }
 
-/// What the engine says of a container ("inspect a container", `State`).
+/// The state of a container that the engine reports ("inspect a container", `State`).
 struct ContainerState {
-  /// The container runs no more.
+  /// Whether the container has ended.
   let hasEnded: Bool
   let exitCode: Int64?
   let isOutOfMemory: Bool
-  /// Seconds since 1970.
+  /// The start and the end in seconds since 1970.
   let started: Double?
   let finished: Double?
 
-  /// `nil`: it is not known.
+  /// Fails if the answer has no state.
   init?(_ answer: borrowing HTTPAnswer) {
     guard let state = answer.read({ json in json["State"].map { ContainerState($0) } }) else { return nil }
     self = state
@@ -53,9 +53,9 @@ struct ContainerState {
   }
 }
 
-/// What the engine says of an exec ("inspect an exec instance").
+/// The state of an exec that the engine reports ("inspect an exec instance").
 struct ExecState {
-  /// `nil`: the engine does not tell.
+  /// Whether the exec runs; `nil` if the engine does not say so.
   let isRunning: Bool?
   let pid: Int64
   let exitCode: Int64?
@@ -76,18 +76,18 @@ struct ExecState {
   }
 }
 
-/// How a container ended, as "wait for a container" tells it.
+/// The end of a container, as the request "wait for a container" reports it.
 struct ContainerExit {
   private let code: Int64
   private let error: String?
 
   init?(_ answer: borrowing HTTPAnswer) {
-    let told = answer.read { json -> (Int64, String?)? in
+    let status = answer.read { json -> (Int64, String?)? in
       json["StatusCode"]?.integer.map { ($0, json["Error"]?["Message"]?.string) }
     }
-    guard let told else { return nil }
-    code = told.0
-    error = told.1.flatMap { $0.isEmpty ? nil : $0 }
+    guard let status else { return nil }
+    code = status.0
+    error = status.1.flatMap { $0.isEmpty ? nil : $0 }
   }
 
   /// The status of the container.
@@ -99,19 +99,19 @@ struct ContainerExit {
   }
 }
 
-/// Takes the two output streams out of the one that an engine sends. That one consists of frames: a head of eight bytes
-/// (the stream, three zeros, the size in big-endian order), and then so many bytes of output. A frame may come in
-/// several pieces, and a piece may have several frames. (Docker Engine API, "Attach to a container".)
+/// Separates the two output streams in the stream that an engine sends. That stream consists of frames: a head of eight
+/// bytes (the stream, three zeros, the size in big-endian order), and then as many bytes of output. A frame may arrive
+/// in several pieces, and a piece may have several frames. (Docker Engine API, "Attach to a container".)
 struct Frames {
   private var head: [UInt8] = []
   private var left = 0
   private var stream = Stream.stdout
-  /// Something came that is no frame: the two streams behind it cannot be told apart.
+  /// Whether an invalid frame has arrived. The two streams cannot be separated after it.
   private var isBroken = false
 
   init() { head.reserveCapacity(8) }
 
-  /// Gives the pieces of output in what came.
+  /// Passes on the pieces of output among the bytes.
   mutating func take(_ bytes: UnsafeRawBufferPointer, _ give: (Stream, UnsafeRawBufferPointer) -> Void) {
     var at = 0
     while at < bytes.count, !isBroken {
@@ -119,7 +119,7 @@ struct Frames {
         head.append(bytes[at])
         at += 1
         guard head.count == 8 else { continue }
-        // The number 0 is the standard input, which engines write to the output; 3 is the engine's own complaint.
+        // Stream 0 is the standard input, which engines echo to the output. Stream 3 has errors of the engine itself.
         isBroken = head[0] > 3 || head[1...3].contains { $0 != 0 }
         stream = head[0] == 2 || head[0] == 3 ? .stderr : .stdout
         left = head[4...].reduce(0) { $0 << 8 | Int($1) }
@@ -133,7 +133,7 @@ struct Frames {
     }
   }
 
-  /// A part of the stream was lost here.
+  /// Notes that a part of the stream was lost here.
   mutating func breakOff() { isBroken = true }
 
   /// Whether the stream has ended in the middle of a frame, or was broken before its end.
@@ -148,9 +148,10 @@ struct Frames {
   }
 }
 
-/// The times of an engine: RFC 3339 with up to nine digits of a second, `2026-11-25T03:17:37.784828236Z`.
+/// Reads the times of an engine: RFC 3339 with up to nine decimals of a second, `2026-11-25T03:17:37.784828236Z`.
 enum EngineTime {
-  /// Seconds since 1970; `nil` if the text is no such time. The year 1 stands for never.
+  /// The time in seconds since 1970; `nil` if the text is not such a time. Engines use the year 1 for a time that is
+  /// not set.
   static func seconds(_ text: String) -> Double? {
     let bytes = Array(text.utf8)
     func number(_ range: Range<Int>) -> Int32? {

@@ -7,11 +7,11 @@ internal import FWOutput
 internal import FWSystem
 internal import Glibc
 
-/// A command on an engine, in a container of its own or as an exec in the container of its step; or the removal of the
-/// containers of a step that was ended between two commands.
+/// A command on an engine, in a container of its own or as an exec in the container of its step. It can also be only
+/// the removal of the containers of a step that was ended between two commands.
 ///
-/// It is a state machine. The engine's answers are collected while libcurl is at work (`EngineRequests`), and come with
-/// the alarms to one switch (`take`), which knows all phases. `Phase.limit` says what ends each phase at the latest.
+/// The command is a state machine. The engine's answers are collected while libcurl works (`EngineRequests`). They and
+/// the alarms are handled by one switch over all phases (`take`). `Phase.limit` has the limit of each phase.
 final class EngineCommand: RunningCommand {
   private let session: ContainerSession
   private let requests: EngineRequests
@@ -20,21 +20,21 @@ final class EngineCommand: RunningCommand {
   private let isLast: Bool
   private let account: EngineAccount
   private var machine: PhaseMachine<Phase, Alarm>
-  /// Why the command was asked to end.
+  /// Why the command was asked to end; `nil` if it was not.
   private var reason: Outcome?
-  /// When the exec was asked to start.
+  /// The time at which the start of the exec was requested.
   private var execBegan = 0.0
-  /// Signals that were sent and not answered.
+  /// The number of signals that were sent and have not been answered.
   private var unanswered = 0
-  /// The time for the rest was extended once.
+  /// Whether the time for the rest of the output was extended once.
   private var isRestExtended = false
-  /// When the command was advanced last.
-  private var turnTime = fws_monotonic()
+  /// The time at which the command was advanced last.
+  private var lastAdvance = fws_monotonic()
 
-  /// Seconds between two turns of a host that is busy with other things.
-  private static let absence = 1.0
+  /// The number of seconds without a call to `advance` after which the host counts as busy with other work.
+  private static let busyInterval = 1.0
 
-  /// - Parameter isPrepared: a command before this one has prepared the session.
+  /// - Parameter isPrepared: whether an earlier command has prepared the session.
   init(
     _ session: ContainerSession, _ command: String, _ kind: Kind, isPrepared: Bool, isLast: Bool, timeout: Double?,
     settings: RunSettings, events: RunOptions.Events?
@@ -44,12 +44,12 @@ final class EngineCommand: RunningCommand {
     self.isLast = isLast
     requests = EngineRequests(session, kind)
     errorTexts = EngineErrors(session: session, command: command)
-    account = EngineAccount(settings, events, notebook: kind.notebook, hasLimit: session.options.memory != nil)
+    account = EngineAccount(settings, events, notebook: kind.notebook, hasMemoryLimit: session.options.memory != nil)
     machine = PhaseMachine(
-      .preparing, .rings(.pulse, in: session.timeout), timer: session.timer, lasting: [.timeout])
+      .preparing, .alarm(.pulse, in: session.timeout), timer: session.timer, persistent: [.timeout])
     if let timeout { machine.set(.timeout, in: timeout) }
     if case .removal = kind { removeAll() } else if isPrepared { create() } else { requests.prepare() }
-    // What has come of it already is taken by the first turn.
+    // The first call to `advance` handles everything that has happened by then.
     machine.wake()
   }
 
@@ -62,7 +62,7 @@ final class EngineCommand: RunningCommand {
   var waiting: Waiting { Waiting(channel: session.link.fd) }
 
   func stop() {
-    // Whoever waits for the step takes it.
+    // The thread that waits for the step handles the cancellation.
     requests.add(.cancelled)
     machine.wake()
   }
@@ -70,13 +70,14 @@ final class EngineCommand: RunningCommand {
   func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     session.advance()
     while let (image, progress) = session.takeProgress() { events.progress(progress, image: image) }
-    // What the engine has said comes before what it should have said by now: the host may have been away.
+    // Answers that have arrived are handled before alarms, because the host may not have called the library for some
+    // time.
     takeAll(&events)
     while let alarm = machine.takeDue() {
       take(.alarm(alarm), &events)
       takeAll(&events)
     }
-    turnTime = fws_monotonic()
+    lastAdvance = fws_monotonic()
     guard case .over = machine.phase else { return nil }
     readiness.forget(session.link.fd)
     account.end.isEnded = session.isClean
@@ -98,13 +99,14 @@ final class EngineCommand: RunningCommand {
     machine.enter(phase, phase.limit(now))
   }
 
-  /// What happens in each phase. An occurrence without a case is the answer to a question of an earlier phase.
+  /// Handles an occurrence in the current phase. An occurrence without a case is the answer to a request of an earlier
+  /// phase.
   private func take(_ occurrence: Occurrence, _ events: inout EventQueue) {
     switch (machine.phase, occurrence) {
     case (_, .cancelled): endBecause(.cancelled, &events)
     case (_, .alarm(.timeout)): endBecause(.timeout, &events)
 
-    // Before the command starts.
+    // These occurrences precede the start of the command.
     case (.preparing, .prepared(nil)): create()
     case (.preparing, .alarm(.pulse)): requests.ping()
     case (.preparing, .pinged(let reply)):
@@ -121,7 +123,7 @@ final class EngineCommand: RunningCommand {
     case (.creatingExec, .execCreated(let reply)): createdExec(reply)
     case (.examining, .examined(let state)): fail(errorTexts.endedContainer(state))
 
-    // The start. What the command does may be told before the answer to its start.
+    // These occurrences concern the start. The engine may report output or the end before it answers the start request.
     case (.starting, .started(let reply)) where reply.isSuccess || reply.status == 304:
       run(&events)
       if reason == nil, case .ownContainer(_, _, _, let onStart) = kind { onStart() }
@@ -135,26 +137,27 @@ final class EngineCommand: RunningCommand {
       enter(.opening(probe: min(interval * 2, EngineCommand.longestProbe)))
     case (_, .output(let count)): takeOutput(count, &events)
 
-    // While the command runs.
+    // These occurrences happen while the command runs.
     case (.running, .alarm(.pulse)): requests.askPulse()
     case (.running(let stage, let silence), .pulse(let reply, let hasEnded, let status)):
       if reply.isLost { return lose(reply) }
       if !hasEnded { return enter(.running(stage, .normal)) }
-      // What the engine has told of the end, and the output, may be on their way.
+      // The messages about the end and the output may still be on their way.
       if silence == .normal { return enter(.running(stage, .missesEnd)) }
       missedEnd(status, &events)
     case (.running(.terminating, let silence), .alarm(.kill)):
       signal(.kill)
       enter(.running(.killing, silence))
-    case (.running, .alarm(.gone)), (.starting, .alarm(.gone)), (.opening, .alarm(.gone)): forsake()
+    case (.running, .alarm(.gone)), (.starting, .alarm(.gone)), (.opening, .alarm(.gone)): removeByForce()
     case (let phase, .signalled(let reply, let before)):
       if !reply.isLost { unanswered -= 1 }
       guard case .running = phase, !reply.isSuccess else { return }
-      // It had ended by itself.
+      // The command had ended by itself before the signal.
       account.end.endedBy = before
       if reply.isLost { lose(reply) }
 
-    // The end. It is told by the exit of a container, and by the end of the output of an exec.
+    // These occurrences concern the end, which is reported by the exit of a container, or by the end of the output of
+    // an exec.
     case (.draining, .exited), (.inspecting, .exited), (.pausing, .exited): break
     case (_, .exited(let reply, let exit)) where machine.phase.isActive: exited(reply, exit, &events)
     case (_, .outputEnded(let reply)) where machine.phase.isActive: outputEnded(reply)
@@ -162,27 +165,27 @@ final class EngineCommand: RunningCommand {
       account.markIncomplete()
       leaveOutput()
     case (.askingStatus, .execEnded(let reply, let state)): takeStatus(reply, state, &events)
-    case (.inspecting(let status, let look), .inspected(let reply, let state)):
-      learn(state)
-      if !reply.isLost, account.mayLackMemory(status, look: look) {
-        enter(.pausing(status: status, look: look))
+    case (.inspecting(let status, let attempt), .inspected(let reply, let state)):
+      record(state)
+      if !reply.isLost, account.mayLackMemory(status, attempt: attempt) {
+        enter(.pausing(status: status, attempt: attempt))
       } else {
         settle(status, &events)
       }
-    case (.pausing(let status, let look), .alarm(.look)): inspect(status, look: look + 1, &events)
+    case (.pausing(let status, let attempt), .alarm(.inspect)): inspect(status, attempt: attempt + 1, &events)
     case (_, .alarm(.rest)):
-      // A host that was away has not taken what was there.
-      guard fws_monotonic() - turnTime > EngineCommand.absence, !isRestExtended, reason == nil else {
+      // A host that was busy may not have taken data that had arrived.
+      guard fws_monotonic() - lastAdvance > EngineCommand.busyInterval, !isRestExtended, reason == nil else {
         return abandonRest(&events)
       }
       isRestExtended = true
       machine.set(.rest, in: session.timeout)
 
-    // The engine was lost.
+    // These occurrences follow the loss of the engine.
     case (.awaitingEngine(let until), .alarm(.search)): search(until: until)
     case (.searching(let until), .found(let reply, let state)):
       if !reply.isLost {
-        if kind.isOwnContainer { learn(state) }
+        if kind.isOwnContainer { record(state) }
         return remove(isLost: true)
       }
       if fws_monotonic() >= until { leave() } else { enter(.awaitingEngine(until: until)) }
@@ -190,7 +193,7 @@ final class EngineCommand: RunningCommand {
 
     case (.removing, .removed): enter(.over)
     case (.removing, .alarm(.removal)):
-      session.giveUp()
+      session.abandonContainers()
       enter(.over)
     default: break
     }
@@ -198,7 +201,7 @@ final class EngineCommand: RunningCommand {
 
   // MARK: Timeout and cancel
 
-  /// The timeout of the step has passed, or the step was cancelled.
+  /// Ends the command because of the timeout of the step or a cancellation.
   private func endBecause(_ outcome: Outcome, _ events: inout EventQueue) {
     switch machine.phase {
     case .preparing, .creating, .populating, .attaching, .startingContainer, .creatingExec, .examining:
@@ -217,8 +220,8 @@ final class EngineCommand: RunningCommand {
     case .draining, .askingStatus, .inspecting, .pausing:
       reason = reason ?? outcome
       abandonRest(&events)
-    case .removing: machine.bring(.removal, within: EngineCommand.shortTimeout)
-    // An engine that was lost has a short time of its own.
+    case .removing: machine.shorten(.removal, within: EngineCommand.shortTimeout)
+    // The search for a lost engine has its own short limit.
     case .searching, .awaitingEngine, .over: break
     }
   }
@@ -230,14 +233,14 @@ final class EngineCommand: RunningCommand {
 
   private func signal(_ signal: EndingSignal) {
     requests.signal(signal, before: account.end.endedBy)
-    // The end that the signal brings may be told before the signal is answered.
+    // The end that the signal causes may be reported before the signal request is answered.
     account.end.endedBy = signal
     unanswered += 1
   }
 
-  /// Neither the start nor the end is told: to remove the container by force is the last way.
-  private func forsake() {
-    if account.isTold { account.markIncomplete() } else { unanswered += 1 }
+  /// Removes the container by force, because the engine has reported neither its start nor its end.
+  private func removeByForce() {
+    if account.isStartReported { account.markIncomplete() } else { unanswered += 1 }
     account.end.outcome = reason ?? .engineFailed
     remove()
   }
@@ -289,7 +292,7 @@ final class EngineCommand: RunningCommand {
 
   private func createdExec(_ reply: EngineReply) {
     if reply.isLost { return lose(reply) }
-    // The container has ended by itself: its own program is not there, or somebody has ended it.
+    // The container has ended by itself: its program is missing, or somebody has ended it.
     if reply.status == 409 || reply.status == 404 { return examine() }
     guard requests.exec != nil else { return fail(session.endpoint.failure(reply, doing: "create the command")) }
     execBegan = fws_monotonic()
@@ -297,7 +300,7 @@ final class EngineCommand: RunningCommand {
     requests.startExec()
   }
 
-  /// Asks why the container of the step runs no more.
+  /// Asks why the container of the step has ended.
   private func examine() {
     enter(.examining)
     requests.askReason()
@@ -305,13 +308,13 @@ final class EngineCommand: RunningCommand {
 
   // MARK: While the command runs
 
-  /// The command runs.
+  /// Enters the running phase.
   private func run(_ events: inout EventQueue) {
-    account.tellStart(in: requests.container, &events)
+    account.reportStart(in: requests.container, &events)
     if reason == nil { enter(.running(.free, .normal)) } else { terminate(.normal) }
   }
 
-  /// The command runs no more, and the engine does not tell of its end by itself.
+  /// Ends a command whose end the engine has not reported by itself.
   private func missedEnd(_ status: Int64?, _ events: inout EventQueue) {
     if requests.exec != nil {
       account.end.duration = fws_monotonic() - execBegan
@@ -327,9 +330,9 @@ final class EngineCommand: RunningCommand {
     requests.takeOutput(count) { bytes in
       switch machine.phase {
       case .opening:
-        if account.holdsOutput(with: bytes) { run(&events) }
+        if account.addEarly(with: bytes) { run(&events) }
       case .starting:
-        account.tellStart(in: requests.container, &events)
+        account.reportStart(in: requests.container, &events)
         account.take(bytes, &events)
       case .draining, .askingStatus, .inspecting, .pausing:
         machine.clear(.drain)
@@ -346,8 +349,8 @@ final class EngineCommand: RunningCommand {
 
   private func exited(_ reply: EngineReply, _ exit: ContainerExit?, _ events: inout EventQueue) {
     if reply.isLost { return lose(reply) }
-    // That the start was refused is told by its answer.
-    if !account.isTold, !reply.isSuccess {
+    // If the start was refused, the answer to the start request says so.
+    if !account.isStartReported, !reply.isSuccess {
       return fail(session.endpoint.failure(reply, doing: "wait for the container"))
     }
     do throws(StepFailure) { exited(try ContainerExit.status(exit, at: session.endpoint), &events) } catch {
@@ -356,13 +359,13 @@ final class EngineCommand: RunningCommand {
   }
 
   private func exited(_ status: Int32, _ events: inout EventQueue) {
-    if case .starting = machine.phase { account.tellStart(in: requests.container, &events) }
-    if account.isDrained { inspect(status, look: 1, &events) } else { enter(.draining(status: status)) }
+    if case .starting = machine.phase { account.reportStart(in: requests.container, &events) }
+    if account.isDrained { inspect(status, attempt: 1, &events) } else { enter(.draining(status: status)) }
   }
 
   private func outputEnded(_ reply: EngineReply) {
     if requests.exec == nil {
-      // Podman prepares the program when it is attached to.
+      // Podman prepares the program during the attach request.
       if reply.status >= 300 { return fail(errorTexts.refusedStart(reply, doing: "attach to the container")) }
       if reply.isLost { return lose(reply) }
       account.isDrained = true
@@ -383,48 +386,51 @@ final class EngineCommand: RunningCommand {
     leaveOutput()
   }
 
-  /// The output has ended, or nothing more is expected of it.
+  /// Continues after the end of the output, or when no more output is expected.
   private func leaveOutput() {
     if requests.exec != nil {
       enter(.askingStatus)
       requests.askExec { .execEnded($0, $1) }
     } else if case .draining(let status?) = machine.phase {
-      enter(.inspecting(status: status, look: 1))
+      enter(.inspecting(status: status, attempt: 1))
       requests.askEnd()
     }
   }
 
-  /// How an exec has ended.
+  /// Takes the status of an exec that has ended.
   private func takeStatus(_ reply: EngineReply, _ state: ExecState?, _ events: inout EventQueue) {
     if reply.isLost { return lose(reply) }
     if reply.status == 404 || reply.status == 409 { return examine() }
     guard reply.isSuccess else { return fail(session.endpoint.failure(reply, doing: "report how the command ended")) }
     let code = state?.exitCode
-    if !account.isTold, let failure = errorTexts.unstartedExec(account.early.bytes, code: code, pid: state?.pid ?? 0) {
+    if !account.isStartReported,
+      let failure = errorTexts.unstartedExec(account.early.bytes, code: code, pid: state?.pid ?? 0)
+    {
       return fail(failure)
     }
-    account.tellStart(in: requests.container, &events)
-    guard let code, (0...255).contains(code) else { return fail(errorTexts.untoldEnd) }
-    inspect(Int32(truncatingIfNeeded: code), look: 1, &events)
+    account.reportStart(in: requests.container, &events)
+    guard let code, (0...255).contains(code) else { return fail(errorTexts.missingStatus) }
+    inspect(Int32(truncatingIfNeeded: code), attempt: 1, &events)
   }
 
-  /// Asks for what only the engine knows, before the container goes. The answer has no part in the status.
-  private func inspect(_ status: Int32, look: Int, _ events: inout EventQueue) {
-    // A step's container tells only whether the memory of any of its commands ran out.
-    if case .stepContainer(let box, _) = kind, box.wasOutOfMemory || !account.mayLackMemory(status, look: look) {
+  /// Asks for facts that only the engine has, before the container is removed. The answer does not change the status.
+  private func inspect(_ status: Int32, attempt: Int, _ events: inout EventQueue) {
+    // The state of a step's container only says whether memory ran out for any of its commands.
+    if case .stepContainer(let box, _) = kind, box.wasOutOfMemory || !account.mayLackMemory(status, attempt: attempt) {
       return settle(status, &events)
     }
-    enter(.inspecting(status: status, look: look))
+    enter(.inspecting(status: status, attempt: attempt))
     requests.askEnd()
   }
 
-  private func learn(_ state: ContainerState?) {
+  private func record(_ state: ContainerState?) {
     guard let state else { return }
     if case .stepContainer(let box, _) = kind { box.wasOutOfMemory = box.wasOutOfMemory || state.isOutOfMemory }
-    account.learn(state, isItsOwn: kind.isOwnContainer)
+    account.record(state, isOwnContainer: kind.isOwnContainer)
   }
 
-  /// The rest of the output does not come, or nobody waits for it any longer: the command ends with what is known.
+  /// Ends the command with the known facts, because the rest of the output does not arrive, or nobody waits for it any
+  /// longer.
   private func abandonRest(_ events: inout EventQueue) {
     switch machine.phase {
     case .draining(let status?):
@@ -434,13 +440,13 @@ final class EngineCommand: RunningCommand {
     case .inspecting(let status, _), .pausing(let status, _): settle(status, &events)
     default:
       if requests.isStreaming { account.markIncomplete() }
-      guard let reason else { return fail(errorTexts.untoldEnd) }
+      guard let reason else { return fail(errorTexts.missingStatus) }
       account.end.outcome = reason
       remove()
     }
   }
 
-  /// All is known of the end.
+  /// Ends a command after all facts about its end are known.
   private func settle(_ status: Int32, _ events: inout EventQueue) {
     if kind.isOwnContainer, let failure = account.initFailure(errorTexts, status) { return fail(failure) }
     account.guessMemory(status)
@@ -452,7 +458,7 @@ final class EngineCommand: RunningCommand {
     remove()
   }
 
-  /// The command could not be started, or the engine cannot go on.
+  /// Ends a command that could not be started, or whose engine cannot continue.
   private func fail(_ failure: StepFailure) {
     account.fail(failure)
     remove()
@@ -460,7 +466,7 @@ final class EngineCommand: RunningCommand {
 
   // MARK: A lost engine, and the containers
 
-  /// The engine is no longer there: it is looked for, for a moment.
+  /// Handles the loss of the engine: for a short time, the library tries to reach it again.
   private func lose(_ reply: EngineReply) {
     account.fail(session.endpoint.failure(reply, doing: "answer"))
     machine.clear(.timeout)
@@ -471,7 +477,7 @@ final class EngineCommand: RunningCommand {
 
   private func search(until: Double) {
     guard requests.container != nil else { return remove(isLost: true) }
-    // The engine is there, but not for this process.
+    // The engine may be running, but this process has lost its descriptors.
     if session.link.isLost { return leave() }
     enter(.searching(until: until))
     requests.search()
@@ -482,11 +488,11 @@ final class EngineCommand: RunningCommand {
       account.end.failure =
         "\(account.end.failure ?? ""); its container \(container) will be removed when the engine is next used"
     }
-    session.giveUp()
+    session.abandonContainers()
     enter(.over)
   }
 
-  /// Nothing more is asked of the command: containers that are no longer needed go.
+  /// Ends the work on the command, and removes containers that are no longer needed.
   private func remove(isLost: Bool = false) {
     machine.clear(.timeout)
     requests.dropStreams()
@@ -495,7 +501,7 @@ final class EngineCommand: RunningCommand {
       if kind.isOwnContainer, let container = requests.container { session.remove(container) }
       return enter(.over)
     }
-    // The containers of a command that has ended by itself are removed while the result goes its way.
+    // The containers of a command that has ended by itself are removed while the result is returned.
     if reason == nil, !isLost, session.canRequestCleanup {
       if session.hasContainers { session.requestCleanup() }
       return enter(.over)

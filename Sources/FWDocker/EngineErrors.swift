@@ -5,12 +5,13 @@ internal import FWModel
 internal import FWOutput
 internal import FWSystem
 
-/// What engines and init processes say instead of a command that cannot be run.
+/// The messages of engines and init processes about a command that cannot be run.
 struct EngineErrors {
   let session: ContainerSession
   let command: String
 
-  /// The beginnings of what engines write on the command's own output. Docker has no process for it then.
+  /// The beginnings of messages that engines write to the output of the command. Docker reports no process in this
+  /// case.
   private static let dockerExec = "OCI runtime exec failed"
   private static let podmanExec = "Error: "
   private static let longestExec = 64 << 10
@@ -21,7 +22,7 @@ struct EngineErrors {
   private var noProgram: String { "program not found in the image \(image): \(shown)" }
   private var notExecutable: String { "the program is not executable in the image \(image): \(shown)" }
 
-  /// Why the container was not started: in most cases there is no such program.
+  /// Why the container was not started. In most cases the program is missing.
   func refusedStart(_ answer: EngineReply, doing: String) -> StepFailure {
     let message = answer.message
     if message.contains("executable file not found") || message.contains("no such file or directory: unknown") {
@@ -33,7 +34,7 @@ struct EngineErrors {
     return session.endpoint.failure(answer, doing: doing)
   }
 
-  /// Why an exec was not started; `nil`: the message does not say that.
+  /// Why an exec was not started; `nil` if the message does not say that.
   func refusedExec(_ message: String) -> StepFailure? {
     if message.contains("executable file not found") || message.contains("no such file or directory") {
       return StepFailure("\(noProgram): \(message)")
@@ -42,25 +43,25 @@ struct EngineErrors {
     return nil
   }
 
-  /// Whether the first output of an exec is the output of its command for certain.
+  /// Whether the first output of an exec certainly comes from its command.
   static func isOutput(_ early: UnsafeRawBufferPointer) -> Bool {
-    let said = Frames.text(UnsafeRawBufferPointer(rebasing: early.prefix(64)))
-    if said.isEmpty { return false }
-    let mayBeComplaint = [dockerExec, podmanExec].contains { said.begins(with: $0) || $0.begins(with: said) }
-    return !mayBeComplaint || early.count > longestExec
+    let text = Frames.text(UnsafeRawBufferPointer(rebasing: early.prefix(64)))
+    if text.isEmpty { return false }
+    let mayBeMessage = [dockerExec, podmanExec].contains { text.begins(with: $0) || $0.begins(with: text) }
+    return !mayBeMessage || early.count > longestExec
   }
 
-  /// An exec that has never run, by what came instead of its output; `nil`: it has run.
+  /// The failure of an exec that has never run, by the message in place of its output; `nil` if the exec has run.
   func unstartedExec(_ early: UnsafeRawBufferPointer, code: Int64?, pid: Int64) -> StepFailure? {
     guard code == 126 || code == 127 else { return nil }
-    let said = Frames.text(early)
-    let isDocker = said.begins(with: EngineErrors.dockerExec) && pid == 0
-    guard isDocker || said.begins(with: EngineErrors.podmanExec) && said.contains("OCI ") else { return nil }
-    return refusedExec(said) ?? StepFailure("the engine at \(session.endpoint.address) did not run it: \(said)")
+    let text = Frames.text(early)
+    let isDocker = text.begins(with: EngineErrors.dockerExec) && pid == 0
+    guard isDocker || text.begins(with: EngineErrors.podmanExec) && text.contains("OCI ") else { return nil }
+    return refusedExec(text) ?? StepFailure("the engine at \(session.endpoint.address) did not run it: \(text)")
   }
 
-  /// The engine has not told the status of an exec.
-  var untoldEnd: StepFailure {
+  /// The failure for an engine that has not reported the status of an exec.
+  var missingStatus: StepFailure {
     StepFailure(engine: "the engine at \(session.endpoint.address) did not report how the command ended")
   }
 
@@ -82,15 +83,15 @@ struct EngineErrors {
         + "\"container\": \"command\"")
   }
 
-  /// What an init process says of a program that it cannot run. Its container has been started, so the engine knows no
-  /// better. (tini.c, `spawn_process`; catatonit.c, `main`.)
+  /// The failure that an init process reports for a program that it cannot run. The container itself has started, so
+  /// the engine does not notice the failure. (tini.c, `spawn_process`; catatonit.c, `main`.)
   func ofInit(_ status: Int32, stdout: UnsafeRawBufferPointer, stderr: UnsafeRawBufferPointer) -> StepFailure? {
     guard session.options.hasInit, status != 0, stdout.isEmpty, !stderr.isEmpty, stderr.count < 4096 else { return nil }
-    let said = String(decoding: stderr, as: UTF8.self)
-    let line = MessageFormat.foreign(said, limit: 4096)
+    let text = String(decoding: stderr, as: UTF8.self)
+    let line = MessageFormat.foreign(text, limit: 4096)
     let isTini = line.begins(with: "[FATAL tini (") && line.contains(")] exec ") && line.contains(" failed: ")
     let isCatatonit = line.contains("(catatonit:") && line.contains("failed to exec pid1: ")
-    guard isTini || isCatatonit, said.utf8.filter({ $0 == UInt8(ascii: "\n") }).count == 1 else { return nil }
+    guard isTini || isCatatonit, text.utf8.filter({ $0 == UInt8(ascii: "\n") }).count == 1 else { return nil }
     if line.ends(with: "No such file or directory") { return StepFailure(noProgram) }
     if line.ends(with: "Permission denied") { return StepFailure(notExecutable) }
     return StepFailure("the program cannot be run in the image \(image): \(shown): \(line)")

@@ -6,17 +6,17 @@ internal import FWOutput
 internal import FWSystem
 
 extension EngineCommand {
-  /// How a command is run.
+  /// The ways to run a command.
   enum Kind {
-    /// - early: the container, if it was created while the command before ran.
-    /// - body: what is to be created.
-    /// - notebook: what is put into the container, and listens to the standard error.
-    /// - onStart: the time to create the container of the next command.
+    /// - early: the container, if it was created while the previous command ran.
+    /// - body: the description of the container.
+    /// - notebook: the files that are put into the container, and the reader of its standard error.
+    /// - onStart: is called when the container of the next command may be created.
     case ownContainer(
-      early: EarlyContainer?, body: (ContainerSession) throws(StepFailure) -> ByteBuffer, notebook: NotebookTalk?,
+      early: EarlyContainer?, body: (ContainerSession) throws(StepFailure) -> ByteBuffer, notebook: NotebookConnection?,
       onStart: () -> Void)
     case stepContainer(StepContainer, words: (ContainerSession) throws(StepFailure) -> [String])
-    /// The containers are removed, and nothing else is done.
+    /// No command is run: the containers of the step are removed.
     case removal
 
     var isOwnContainer: Bool {
@@ -24,20 +24,20 @@ extension EngineCommand {
       return false
     }
 
-    var notebook: NotebookTalk? {
+    var notebook: NotebookConnection? {
       if case .ownContainer(_, _, let notebook, _) = self { return notebook }
       return nil
     }
   }
 
-  /// Where a command is.
+  /// The phases of a command.
   ///
-  ///   a container of its own: preparing, creating, populating, attaching, starting, running, draining, inspecting, over
-  ///   an exec in the step's:  preparing, creating, startingContainer, creatingExec, opening, running, askingStatus,
-  ///                           inspecting, over
+  ///   a container of its own: preparing, creating, populating, attaching, starting, running, draining, inspecting,
+  ///   over an exec in the step's:  preparing, creating, startingContainer, creatingExec, opening, running,
+  ///   askingStatus, inspecting, over
   ///
-  /// `removing` comes before `over` where the end of the containers is waited for, and `searching` where the engine was
-  /// lost. `Phase.limit` says what ends each phase at the latest, `endBecause` what a timeout or a cancel does to it.
+  /// `removing` comes before `over` if the end of the containers is waited for, and `searching` if the engine was lost.
+  /// `Phase.limit` has the limit of each phase, and `endBecause` the effect of a timeout or a cancellation.
   enum Phase {
     /// The engine is asked for its version, and for the image, which may be pulled or built.
     case preparing
@@ -56,20 +56,20 @@ extension EngineCommand {
     case examining
     /// The container of the command has been asked to start.
     case starting
-    /// The exec has been asked to start. The engine does not tell by itself that it runs: output shows it, and after so
-    /// many seconds without any the engine is asked.
+    /// The exec has been asked to start. The engine does not report that it runs. Output proves it, and if there is
+    /// none, the engine is asked after a number of seconds.
     case opening(probe: Double)
     case running(Stage, Silence)
-    /// The engine has told of the end, and the output has not ended. The status of an exec is not known yet.
+    /// The engine has reported the end, and the output has not ended. The status of an exec is not known yet.
     case draining(status: Int32?)
     /// The output of the exec has ended; the engine is asked for its status.
     case askingStatus
-    /// The status is known; the engine is asked for what else it knows of the end.
+    /// The status is known, and the engine is asked for further facts about the end.
     ///
-    /// - look: how often the engine has been asked, from 1.
-    case inspecting(status: Int32, look: Int)
-    /// The engine may learn more of the end, and is asked again in a moment.
-    case pausing(status: Int32, look: Int)
+    /// - attempt: the number of the request, from 1.
+    case inspecting(status: Int32, attempt: Int)
+    /// The engine may get more facts about the end, and is asked again in a moment.
+    case pausing(status: Int32, attempt: Int)
     /// The engine was lost, and is asked for the container until the given time of the monotonic clock.
     case searching(until: Double)
     /// The engine was asked for the container in vain, and is asked again in a moment.
@@ -86,35 +86,35 @@ extension EngineCommand {
     case killing
   }
 
-  /// Whether the engine has told all that it should have.
+  /// Whether the engine has reported everything that it should have.
   enum Silence {
     case normal
-    /// The engine says that the command runs no more, and has not told of its end.
+    /// The engine says that the command has ended, but has not reported its end.
     case missesEnd
   }
 
   enum Alarm {
-    /// The time of the step has passed.
+    /// The timeout of the step has passed.
     case timeout
-    /// The engine is asked whether it is there, and whether the command runs.
+    /// The time has come to ask whether the engine still answers, and whether the command still runs.
     case pulse
-    /// The engine is asked whether the exec runs.
+    /// The time has come to ask whether the exec runs.
     case probe
-    /// The command was asked to end, and has not ended in the grace.
+    /// The command was asked to end, and has not ended within the grace.
     case kill
-    /// The command was killed, or was to be started, and nothing is told of it.
+    /// The command was killed, or was about to start, and the engine has reported nothing since.
     case gone
-    /// Nothing more has come of the output.
+    /// No more output has arrived.
     case drain
-    /// There is still more to come of a command that has ended.
+    /// A command that has ended still sends output.
     case rest
-    /// The engine is asked again how the command ended.
-    case look
-    /// An engine that was lost is asked again.
+    /// The time has come to ask again how the command ended.
+    case inspect
+    /// The time has come to contact a lost engine again.
     case search
-    /// Nothing has been heard of an engine that was lost.
+    /// A lost engine has not answered.
     case loss
-    /// The containers have not gone.
+    /// The containers have not been removed in time.
     case removal
   }
 
@@ -122,41 +122,41 @@ extension EngineCommand {
   enum Occurrence {
     case alarm(Alarm)
     case cancelled
-    // What the engine has said, in the order in which it came.
+    // The other cases are answers of the engine, in the order in which they arrive.
     case prepared(StepFailure?)
     case pinged(EngineReply)
     case created(StepFailure?)
     case populated(EngineReply)
     case containerStarted(EngineReply)
     case execCreated(EngineReply)
-    /// The output of the container will come.
+    /// The output of the container is being streamed.
     case attached
-    /// The exit of the container will be told.
+    /// The engine will report the exit of the container.
     case exitPromised
     case started(EngineReply)
-    /// So many bytes of the stream of output.
+    /// A number of bytes of output has arrived.
     case output(Int)
     case outputEnded(EngineReply)
     case exited(EngineReply, ContainerExit?)
     case signalled(EngineReply, before: EndingSignal?)
-    /// Whether an exec that was asked to start runs.
+    /// The answer to whether an exec that was asked to start runs.
     case probed(EngineReply, ExecState?)
-    /// Whether the command runs still; the status where the engine tells it.
+    /// The answer to whether the command still runs, with the status if the engine has it.
     case pulse(EngineReply, hasEnded: Bool, status: Int64?)
-    /// How an exec has ended.
+    /// The answer to how an exec has ended.
     case execEnded(EngineReply, ExecState?)
-    /// What the engine knows of the end of the container.
+    /// The facts of the engine about the end of the container.
     case inspected(EngineReply, ContainerState?)
-    /// Why the container of the step has ended.
+    /// The answer to why the container of the step has ended.
     case examined(ContainerState?)
-    /// Whether the container is there, after the engine was lost.
+    /// The answer to whether the container exists, after the engine was lost.
     case found(EngineReply, ContainerState?)
     case removed
   }
 }
 
 extension EngineCommand.Phase {
-  /// The engine is expected to tell something of the command.
+  /// Whether the engine is expected to report something about the command.
   var isActive: Bool {
     switch self {
     case .searching, .awaitingEngine, .removing, .over: return false
@@ -164,35 +164,36 @@ extension EngineCommand.Phase {
     }
   }
 
-  /// What the limits depend on.
+  /// The facts that limits depend on.
   struct Circumstances {
-    /// Seconds that the engine may take to answer.
+    /// The number of seconds that the engine may take to answer.
     let timeout: Double
-    /// Seconds between TERM and KILL.
+    /// The number of seconds between TERM and KILL.
     let grace: Double
-    /// The command was asked to end.
+    /// Whether the command was asked to end.
     let isToEnd: Bool
-    /// The engine has left a request without an answer.
+    /// Whether the engine has left a request without an answer.
     let isEngineSilent: Bool
   }
 
-  /// What ends the phase at the latest.
+  /// The limit of the phase.
   func limit(_ now: Circumstances) -> PhaseLimit<EngineCommand.Alarm> {
     typealias Limit = PhaseLimit<EngineCommand.Alarm>
-    let rest = Limit.rings(.rest, in: now.isToEnd ? EngineCommand.shortTimeout : now.timeout)
+    let rest = Limit.alarm(.rest, in: now.isToEnd ? EngineCommand.shortTimeout : now.timeout)
     switch self {
-    // An image may take its time: the engine is asked now and then whether it is there.
-    case .preparing: return .rings(.pulse, in: now.timeout)
+    // Getting an image may take long, so the engine is asked regularly whether it still answers.
+    case .preparing: return .alarm(.pulse, in: now.timeout)
     case .creating, .populating, .attaching, .startingContainer, .creatingExec, .examining: return .request
-    // A command that is to end is ended when its start has been answered. An engine may not answer.
-    case .starting: return now.isToEnd ? .rings(.gone, in: EngineCommand.killTimeout) : .request
+    // A command that has to end is ended when the start request has been answered. The alarm is for an engine that does
+    // not answer.
+    case .starting: return now.isToEnd ? .alarm(.gone, in: EngineCommand.killTimeout) : .request
     case .opening(let interval):
-      let probe = Limit.rings(.probe, in: interval)
+      let probe = Limit.alarm(.probe, in: interval)
       return now.isToEnd ? probe.and(.gone, in: EngineCommand.killTimeout) : probe
-    // A command may be silent for days: the engine is asked now and then. One that hangs does not answer.
+    // A command may be silent for days, so the engine is asked regularly. An engine that hangs does not answer.
     case .running(let stage, let silence):
       let interval = silence == .normal ? now.timeout : min(EngineCommand.missInterval, now.timeout)
-      let pulse = Limit.rings(.pulse, in: interval)
+      let pulse = Limit.alarm(.pulse, in: interval)
       switch stage {
       case .free: return pulse
       case .terminating: return pulse.and(.kill, in: now.grace)
@@ -200,35 +201,38 @@ extension EngineCommand.Phase {
       }
     case .draining: return rest.and(.drain, in: EngineCommand.drainTimeout)
     case .askingStatus, .inspecting: return rest
-    case .pausing: return rest.and(.look, in: EngineCommand.lookInterval)
-    // An engine may accept a connection, and say nothing.
-    case .searching: return .rings(.loss, in: EngineCommand.lossTimeout + EngineCommand.lossInterval)
+    case .pausing: return rest.and(.inspect, in: EngineCommand.inspectInterval)
+    // An engine may accept a connection and not answer.
+    case .searching: return .alarm(.loss, in: EngineCommand.lossTimeout + EngineCommand.lossInterval)
     case .awaitingEngine:
-      let search = Limit.rings(.search, in: EngineCommand.lossInterval)
+      let search = Limit.alarm(.search, in: EngineCommand.lossInterval)
       return search.and(.loss, in: EngineCommand.lossTimeout)
     case .removing:
-      return .rings(.removal, in: now.isEngineSilent ? EngineCommand.shortTimeout : EngineCommand.removalTimeout)
+      return .alarm(.removal, in: now.isEngineSilent ? EngineCommand.shortTimeout : EngineCommand.removalTimeout)
     case .over: return .final
     }
   }
 }
 
 extension EngineCommand {
-  /// Seconds. What is killed is gone at once, unless the engine is in trouble.
+  /// The number of seconds after a KILL in which the end has to be reported. The end usually comes at once, unless the
+  /// engine has a problem.
   fileprivate static let killTimeout = 5.0
-  /// Seconds for the containers to be removed; and where the engine has left requests without an answer.
+  /// The number of seconds for the removal of the containers: usually, and if the engine has left requests without an
+  /// answer.
   static let removalTimeout = 15.0
   static let shortTimeout = 5.0
-  /// Seconds without output between the end of a command and the end of its output.
+  /// The number of seconds without output after which the output of a command that has ended counts as ended.
   fileprivate static let drainTimeout = 5.0
-  /// Seconds until an engine that seems to have missed the end is asked again.
+  /// The number of seconds until an engine that seems to have missed the end is asked again.
   fileprivate static let missInterval = 5.0
-  /// Seconds. An engine that was lost may come back; whether the container ran on is seen then.
+  /// The number of seconds in which a lost engine may come back, and the interval of the attempts. Whether the
+  /// container kept running is determined then.
   static let lossTimeout = 2.0
   fileprivate static let lossInterval = 0.2
-  /// Seconds until the engine is asked whether an exec runs.
+  /// The number of seconds until the engine is asked whether an exec runs: at first, and at most.
   static let firstProbe = 0.05
   static let longestProbe = 0.4
-  /// Seconds until the engine is asked again how a command ended.
-  fileprivate static let lookInterval = 0.04
+  /// The number of seconds until the engine is asked again how a command ended.
+  fileprivate static let inspectInterval = 0.04
 }

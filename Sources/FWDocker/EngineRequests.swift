@@ -6,37 +6,37 @@ internal import FWOutput
 internal import FWSystem
 internal import CSystem
 
-/// What the engine is asked for on behalf of a command, and what has come of it since somebody looked last. The command
-/// takes that when libcurl is not at work.
+/// The requests to the engine for a command, and the answers that have arrived since the last `take`. The command
+/// handles the answers when libcurl is not at work.
 final class EngineRequests {
   typealias Occurrence = EngineCommand.Occurrence
 
   /// The container that the command runs in.
   private(set) var container: String?
   private(set) var exec: String?
-  /// Memory ran out for some of the output.
+  /// Whether output was lost because memory ran out.
   private(set) var hasLostOutput = false
   private let session: ContainerSession
   private let kind: EngineCommand.Kind
   private var occurrences: [Occurrence] = []
-  /// The bytes of the occurrences that are output, and how many of them were taken.
+  /// The bytes of output, and how many of them were taken.
   private var received = ByteBuffer()
   private var taken = 0
-  /// The stream of output, and the one that tells the exit.
+  /// The call that streams the output, and the call that reports the exit.
   private var output: HTTPCall?
   private var exit: HTTPCall?
 
-  /// Bytes of room that are kept for the next output.
+  /// The most bytes of memory that are kept for the next output.
   private static let longestRoom = 1 << 20
-  /// Seconds for the last look at a container, which has no part in the status.
-  private static let lookTimeout = 5.0
+  /// The number of seconds for the last request about a container, which does not change the status.
+  private static let inspectTimeout = 5.0
 
   init(_ session: ContainerSession, _ kind: EngineCommand.Kind) {
     self.session = session
     self.kind = kind
   }
 
-  // MARK: What has come
+  // MARK: Occurrences
 
   func add(_ occurrence: Occurrence) { occurrences.append(occurrence) }
 
@@ -46,7 +46,7 @@ final class EngineRequests {
     return batch
   }
 
-  /// Gives the bytes of an occurrence that is output.
+  /// Passes on the bytes of an output occurrence.
   func takeOutput(_ count: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
     let end = min(taken + count, received.count)
     body(UnsafeRawBufferPointer(rebasing: received.bytes[taken..<end]))
@@ -83,7 +83,7 @@ final class EngineRequests {
     }
   }
 
-  /// Asks for the container. False: it is there, and runs.
+  /// Requests the container. Returns false if it exists and runs.
   func create() throws(StepFailure) -> Bool {
     switch kind {
     case .ownContainer(let early?, _, _, _):
@@ -125,8 +125,8 @@ final class EngineRequests {
 
   // MARK: The start, and the streams
 
-  /// Asks for the output and for the next exit. A container that has ended cannot be attached to; and waiting for one
-  /// that has not been started would end at once but for "next-exit".
+  /// Requests the output and the next exit. A container that has ended cannot be attached to. Without "next-exit",
+  /// waiting for a container that has not been started would end at once.
   func attach() {
     output = session.link.call(
       "POST", path("/attach?stream=1&stdout=1&stderr=1"), within: .stream(session.timeout),
@@ -142,7 +142,7 @@ final class EngineRequests {
       })
   }
 
-  /// - Parameter occurrence: what the answer is.
+  /// - Parameter occurrence: makes the occurrence of the answer.
   func start(_ occurrence: @escaping (EngineReply) -> Occurrence) {
     session.link.call("POST", path("/start"), within: session.answer) { [weak self] answer in
       self?.add(occurrence(EngineReply(answer)))
@@ -167,7 +167,7 @@ final class EngineRequests {
 
   // MARK: Questions
 
-  /// Whether the command runs still.
+  /// Asks whether the command still runs.
   func askPulse() {
     guard exec == nil else {
       return askExec { .pulse($0, hasEnded: $1?.isRunning == false, status: nil) }
@@ -178,15 +178,15 @@ final class EngineRequests {
     }
   }
 
-  /// What the engine knows of the end.
+  /// Asks for the facts of the engine about the end.
   func askEnd() {
-    ask(within: .answer(min(EngineRequests.lookTimeout, session.timeout))) { .inspected($0, $1) }
+    ask(within: .answer(min(EngineRequests.inspectTimeout, session.timeout))) { .inspected($0, $1) }
   }
 
-  /// Why the container of the step has ended.
+  /// Asks why the container of the step has ended.
   func askReason() { ask(within: session.answer) { .examined($1) } }
 
-  /// Whether the container is there, after the engine was lost.
+  /// Asks whether the container exists, after the engine was lost.
   func search() { ask(within: session.answer) { .found($0, $1) } }
 
   private func ask(within limit: HTTPLimit, _ occurrence: @escaping (EngineReply, ContainerState?) -> Occurrence) {
@@ -205,12 +205,12 @@ final class EngineRequests {
 
   // MARK: The end
 
-  /// The output, or the end of the output, is still to come.
+  /// Whether the output has not ended.
   var isStreaming: Bool { output != nil }
 
   func removeAll() { session.removeAll { [weak self] in self?.add(.removed) } }
 
-  /// Ends the streams without a word.
+  /// Ends the streams. Their handlers are not called.
   func dropStreams() {
     output?.drop()
     exit?.drop()

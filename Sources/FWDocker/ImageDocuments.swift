@@ -4,13 +4,13 @@ internal import FWModel
 /// The last lines that a build has written. Lines are numbered from 0.
 struct BuildLog {
   private var lines: [String] = []
-  /// How many lines were dropped, which is the number of the first line that is kept.
+  /// The number of dropped lines, which is the number of the first line that is kept.
   private var dropped = 0
   /// The beginning of a line that is not complete.
   private var rest: [UInt8] = []
 
-  static let longest = 10_000
-  private static let longestLine = 64 << 10
+  static let maxLines = 10_000
+  private static let maxLineLength = 64 << 10
 
   var count: Int { dropped + lines.count }
 
@@ -21,7 +21,7 @@ struct BuildLog {
     for byte in text.utf8 {
       if byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") {
         finishLine()
-      } else if rest.count < BuildLog.longestLine {
+      } else if rest.count < BuildLog.maxLineLength {
         rest.append(byte)
       }
     }
@@ -33,12 +33,12 @@ struct BuildLog {
     if line.isEmpty { return }
     lines.append(line)
     // Half of the lines are dropped at once, so that the cost of a line does not depend on their number.
-    guard lines.count > 2 * BuildLog.longest else { return }
-    dropped += lines.count - BuildLog.longest
-    lines.removeFirst(lines.count - BuildLog.longest)
+    guard lines.count > 2 * BuildLog.maxLines else { return }
+    dropped += lines.count - BuildLog.maxLines
+    lines.removeFirst(lines.count - BuildLog.maxLines)
   }
 
-  /// Engines colour what a command writes to its standard error: ESC [ numbers m.
+  /// The line without colours. Engines colour the standard error of commands: ESC [ numbers m.
   private static func withoutColors(_ line: [UInt8]) -> [UInt8] {
     guard line.contains(0x1B) else { return line }
     var plain: [UInt8] = []
@@ -57,8 +57,8 @@ struct BuildLog {
   }
 }
 
-/// The JSON documents in which an engine tells of a pull or of a build. Each is a line; pieces may end anywhere in a
-/// line. The part that is kept is bounded.
+/// The JSON documents by which an engine reports about a pull or a build. Each document is a line, and pieces may end
+/// anywhere in a line. The part that is kept is bounded.
 struct ImageDocuments {
   private struct Layer {
     var isDone = false
@@ -72,21 +72,21 @@ struct ImageDocuments {
   private(set) var failure: String?
   private(set) var log = BuildLog()
 
-  private static let longestLine = 1 << 20
-  /// No image has so many layers; further ones are left out.
-  private static let mostLayers = 10_000
+  private static let maxLineLength = 1 << 20
+  /// The most layers that are counted. Further layers are ignored.
+  private static let maxLayers = 10_000
 
   mutating func take(_ bytes: UnsafeRawBufferPointer) {
     for byte in bytes {
       if byte == UInt8(ascii: "\n") {
         finishLine()
-      } else if line.count < ImageDocuments.longestLine {
+      } else if line.count < ImageDocuments.maxLineLength {
         line.append(byte)
       }
     }
   }
 
-  /// The stream has ended; the text behind the last line end is a document as well.
+  /// Ends the stream. The text after the last line end is a document as well.
   mutating func end() {
     if !line.isEmpty { finishLine() }
     log.finishLine()
@@ -104,7 +104,7 @@ struct ImageDocuments {
       progress.status = MessageFormat.foreign(status)
       // The first line of a pull has the tag of the image in place of a layer.
       guard let id = json["id"]?.string, !status.begins(with: "Pulling from") else { return }
-      guard layers[id] != nil || layers.count < ImageDocuments.mostLayers else { return }
+      guard layers[id] != nil || layers.count < ImageDocuments.maxLayers else { return }
       let before = layers[id] ?? Layer()
       var layer = before
       let detail = json["progressDetail"]

@@ -4,28 +4,28 @@ internal import FWHTTP
 internal import FWModel
 internal import Glibc
 
-/// The pull or the build of an image, for all steps that wait for it. Any of these steps drives the job when it is
-/// driven itself. When the last step has gone, the connection is closed, and the engine stops.
+/// The pull or the build of an image, for all steps that wait for it. Each of these steps advances the job when it is
+/// advanced itself. When the last step has gone, the connection is closed, and the engine stops.
 final class ImageJob: @unchecked Sendable {
-  // Unchecked: everything is used under the lock only.
+  // The conformance is unchecked because everything is used only under the lock.
   private let lock: UnsafeMutableRawPointer
   private let link: HTTPLink
   private var documents = ImageDocuments()
   private var outcome: StepFailure??
 
-  /// Seconds without a word, as multiples of the engine's time for an answer: a layer may be checked for long, and a
-  /// command of a build may work for long.
+  /// The longest pauses of a pull and of a build, as multiples of the engine's time for an answer. The check of a
+  /// layer, or a command of a build, may take long.
   private static let silenceOfPull = 4.0
   private static let silenceOfBuild = 20.0
 
-  /// How far the job is.
+  /// The progress of the job.
   struct State {
     var progress = ImageProgress()
-    /// The lines of a build that the caller has not had.
+    /// The lines of a build that are new for the caller.
     var log: ArraySlice<String> = []
-    /// How many lines there have been.
+    /// The number of lines so far.
     var logged = 0
-    /// `nil` until the job is over; `.some(nil)` is success.
+    /// The outcome of the job; `nil` until the job is over, and `.some(nil)` for success.
     var outcome: StepFailure??
   }
 
@@ -85,7 +85,7 @@ final class ImageJob: @unchecked Sendable {
   // A job may be freed under the lock of the engine, so it does not give its link to the engine.
   deinit { fws_lock_free(lock) }
 
-  /// The descriptor can be read when there is something to do.
+  /// A descriptor that becomes readable when there is something to do.
   var fd: Int32 { link.fd }
 
   var isOver: Bool {
@@ -94,9 +94,9 @@ final class ImageJob: @unchecked Sendable {
     return outcome != nil
   }
 
-  /// Does what can be done without waiting.
+  /// Does all work that needs no waiting.
   ///
-  /// - Parameter seen: how many lines of the log the caller has had.
+  /// - Parameter seen: the number of lines of the log that the caller has got already.
   func advance(seen: Int) -> State {
     fws_lock(lock)
     defer { fws_unlock(lock) }
@@ -119,7 +119,7 @@ final class ImageJob: @unchecked Sendable {
   }
 }
 
-/// Tells why a pull has failed.
+/// Describes why a pull has failed.
 private struct PullOutcome {
   let endpoint: EngineEndpoint
   let image: ImageReference
@@ -132,7 +132,7 @@ private struct PullOutcome {
       ? endpoint.failure(answer, doing: "pull the image \(shown)") : failed(answer.message, [])
   }
 
-  /// The step is at fault where the registry has no such image, or refuses it. All other failures are the engine's.
+  /// The step is at fault if the registry does not have the image, or refuses it. All other failures are the engine's.
   func failed(_ message: String, _ log: [String]) -> StepFailure {
     let shown = MessageFormat.quoted(image.text, limit: 200)
     if message.contains("no space left on device") || message.contains("disk quota exceeded") {

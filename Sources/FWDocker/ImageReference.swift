@@ -1,12 +1,12 @@
 internal import FWBase
 
-/// The name of an image, as `docker run` takes it.
+/// The name of an image, in the form of `docker run`.
 struct ImageReference {
-  /// The text that was given.
+  /// The whole text of the reference.
   let text: String
   /// The name without tag and digest.
   let name: String
-  /// The tag or the digest; `latest` where neither is given, because an engine would pull all tags otherwise.
+  /// The tag; `latest` if none is given, because an engine would otherwise pull all tags. A digest takes precedence.
   let tag: String
   let digest: String?
 
@@ -40,13 +40,13 @@ struct ImageReference {
     return "fromImage=\(URLText.escaped(name))&tag=\(URLText.escaped(tag))"
   }
 
-  /// The one of an image's `RepoDigests` that belongs to this name.
+  /// The element of an image's `RepoDigests` that belongs to this name.
   func digest(among all: [String]) -> String? {
     all.first { $0.begins(with: "\(name)@") } ?? all.first { $0.contains("/\(name)@") } ?? all.first
   }
 }
 
-/// Text as a part of a URL.
+/// Escapes text for a URL.
 enum URLText {
   static func escaped(_ text: String) -> String {
     var escaped = ""
@@ -67,27 +67,27 @@ enum URLText {
   }
 }
 
-/// Base64 with the alphabet for URLs, as the header with a registry's credentials has it, and the plain one,
-/// which is what the CLI's configuration has.
+/// Base64. The header with a registry's credentials uses the alphabet for URLs, and the CLI's configuration the
+/// standard alphabet.
 enum Base64 {
   private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
   static func url(_ bytes: UnsafeRawBufferPointer) -> String {
     var text: [UInt8] = []
-    var at = 0
-    while at < bytes.count {
-      let count = min(3, bytes.count - at)
+    var offset = 0
+    while offset < bytes.count {
+      let count = min(3, bytes.count - offset)
       var group = 0
-      for place in 0..<3 { group = group << 8 | (place < count ? Int(bytes[at + place]) : 0) }
-      for place in 0..<4 {
-        text.append(place <= count ? alphabet[group >> (18 - 6 * place) & 63] : UInt8(ascii: "="))
+      for index in 0..<3 { group = group << 8 | (index < count ? Int(bytes[offset + index]) : 0) }
+      for index in 0..<4 {
+        text.append(index <= count ? alphabet[group >> (18 - 6 * index) & 63] : UInt8(ascii: "="))
       }
-      at += 3
+      offset += 3
     }
     return String(decoding: text, as: UTF8.self)
   }
 
-  /// `nil` if the text is no Base64.
+  /// The decoded text; `nil` if the text is not Base64.
   static func decoded(_ text: String) -> String? {
     var bytes: [UInt8] = []
     var group = 0

@@ -5,7 +5,7 @@ internal import FWModel
 internal import FWSystem
 internal import Glibc
 
-/// An image, as the engine has it.
+/// The facts of an image on the engine.
 struct ImageFacts {
   let id: String
   let entrypoint: [String]
@@ -14,9 +14,9 @@ struct ImageFacts {
   let digest: String?
 }
 
-/// Gets the image of a step: looks whether the engine has it, and has it pulled, or built.
+/// Gets the image of a step: it is pulled or built if the engine does not have it.
 final class ImageSource {
-  /// `nil` until `get` has succeeded.
+  /// The facts of the image; `nil` until `get` has succeeded.
   private(set) var facts: ImageFacts?
   private(set) var isPulled = false
   private let endpoint: EngineEndpoint
@@ -34,11 +34,11 @@ final class ImageSource {
   private var log: ArraySlice<String> = []
   private var isAbandoned = false
   private var onPulled: ((StepFailure?) -> Void)?
-  private var tick: Pause?
+  private var tick: Timer?
   private var progress: ImageProgress?
-  private var toldProgress: ImageProgress?
+  private var reportedProgress: ImageProgress?
 
-  /// Seconds between two looks at a pull that another step may drive.
+  /// The number of seconds between two checks of a pull that another step may advance.
   private static let tickInterval = 0.05
 
   init(
@@ -69,8 +69,8 @@ final class ImageSource {
         if policy == .missing { return fetch(done) }
         return done(
           StepFailure(
-            "the engine at \(endpoint.address) has no image \(MessageFormat.quoted(reference.text, limit: 200)), and \"pull\" is "
-              + "\"never\""))
+            "the engine at \(endpoint.address) has no image "
+              + "\(MessageFormat.quoted(reference.text, limit: 200)), and \"pull\" is \"never\""))
       }
       guard answer.isSuccess else {
         let verb = answer.status < 500 ? "find" : "inspect"
@@ -79,7 +79,7 @@ final class ImageSource {
       }
       let reference = reference
       let recipe = build?.recipe
-      // An image of this name that was made by another recipe is built anew.
+      // An image with the same name and another recipe is built anew.
       if let recipe, !isPulled,
         answer.read({ $0["Config"]?["Labels"]?.member(NotebookImage.label)?.string }) != recipe
       {
@@ -101,7 +101,7 @@ final class ImageSource {
   // MARK: Fetching the image
 
   private func fetch(_ done: @escaping (StepFailure?) -> Void) {
-    // An answer may come after the work was given up.
+    // An answer may arrive after the work was abandoned.
     if isAbandoned { return }
     onPulled = { [weak self] failure in
       guard let self else { return }
@@ -140,7 +140,7 @@ final class ImageSource {
     } catch { onPulled?(error) }
   }
 
-  /// The credentials could not be found out.
+  /// Reports that the credentials could not be determined.
   private func refuse(_ failure: StepFailure) {
     let shown = MessageFormat.quoted(reference.text, limit: 200)
     onPulled?(StepFailure("the image \(shown) was not requested: \(failure.reason)"))
@@ -162,11 +162,11 @@ final class ImageSource {
 
   private func startTick() {
     tick.map { fws_epoll_remove(link.fd, $0.fd) }
-    tick = try? Pause(ImageSource.tickInterval)
+    tick = try? Timer(ImageSource.tickInterval)
     if let tick { fws_epoll_add(link.fd, tick.fd) }
   }
 
-  /// Does what can be done without waiting.
+  /// Does all work that needs no waiting.
   func advance() {
     if let credentials, let outcome = credentials.advance() {
       fws_epoll_remove(link.fd, credentials.fd)
@@ -187,17 +187,17 @@ final class ImageSource {
     }
   }
 
-  /// How far the work on which image is, if that has changed. Of a build, each line is given once.
+  /// The progress of the image, if it has changed, and the name of the image. Each line of a build is returned once.
   func takeProgress() -> (String, ImageProgress)? {
-    if let told = base?.takeProgress() { return told }
+    if let baseProgress = base?.takeProgress() { return baseProgress }
     if !log.isEmpty { return (reference.text, ImageProgress(status: log.removeFirst())) }
     if build != nil { return nil }
-    guard progress != toldProgress else { return nil }
-    toldProgress = progress
+    guard progress != reportedProgress else { return nil }
+    reportedProgress = progress
     return progress.map { (reference.text, $0) }
   }
 
-  /// Gives up the work that is done before the first container.
+  /// Abandons the work on the image.
   func abandon() {
     isAbandoned = true
     if let credentials { fws_epoll_remove(link.fd, credentials.fd) }

@@ -15,7 +15,7 @@ package final class StepRun: Execution {
     case closing(any RunningCommand)
     /// The next attempt begins when the timer is over, and a cancel ends the timer at once. The timer is never set to
     /// more than the time that the workflow has left.
-    case pausing(Pause)
+    case pausing(Timer)
     case over(ExecResult)
   }
 
@@ -221,7 +221,7 @@ package final class StepRun: Execution {
     {
       let delay = min(policy.delay(after: attempts.count + 1), settings.deadline?.left ?? .infinity)
       do throws(StepFailure) {
-        let pause = try Pause(delay)
+        let pause = try Timer(delay)
         attempt.delay = delay
         attempts.append(attempt)
         queue.retry(attempt, delay: delay)

@@ -24,18 +24,18 @@ package final class Call: @unchecked Sendable {
   }
 
   /// A C function that is called when the call is cancelled.
-  package typealias Notice = @convention(c) (UnsafeMutableRawPointer?) -> Void
+  package typealias CancelHandler = @convention(c) (UnsafeMutableRawPointer?) -> Void
 
   private struct State: ~Copyable {
     var ending = Ending.silent
     var returned: Return?
     var isCancelled = false
-    /// Whether the step has ended without the call. Nothing of it is taken any more.
-    var isGivenUp = false
-    var notice: (function: Notice, payload: UnsafeMutableRawPointer?)?
-    /// Wakes the command, as long as the command exists.
+    /// Whether the step has ended without waiting for the call. Its further output and value are refused.
+    var isAbandoned = false
+    var cancelHandler: (function: CancelHandler, payload: UnsafeMutableRawPointer?)?
+    /// Wakes the command. It is `nil` when the command no longer exists.
     var wake: (() -> Void)?
-    var written = Written()
+    var written = PendingOutput()
     /// The arguments that the function has asked for: their texts live as long as the call.
     var arguments: [Name: CText?] = [:]
     var action: CText?
@@ -62,7 +62,8 @@ package final class Call: @unchecked Sendable {
   private let began = fws_monotonic()
 
   init(
-    _ function: Function, _ values: CallArguments, of step: Step, rundir: CText, _ directory: Descriptor, isHeard: Bool,
+    _ function: Function, _ values: CallArguments, of step: Step, rundir: CText, _ directory: Descriptor,
+    hasListener: Bool,
     wake: @escaping () -> Void
   ) throws(FlowError) {
     guard let lock = fws_lock_create() else { throw .noMemory }
@@ -75,7 +76,7 @@ package final class Call: @unchecked Sendable {
     cRundir = rundir
     self.directory = directory
     parent = fws_directory_own()
-    wakeThreshold = isHeard ? 1 : Written.limit / 2
+    wakeThreshold = hasListener ? 1 : PendingOutput.limit / 2
     state = State(wake: wake)
   }
 
@@ -87,7 +88,7 @@ package final class Call: @unchecked Sendable {
     return try body(&state)
   }
 
-  /// Begins the call on a thread of its own. Gives 0, or an errno.
+  /// Starts the call on a thread of its own. Returns 0, or an errno.
   func start() -> Int32 {
     let context = Unmanaged.passRetained(self)
     let error = fws_thread_start(
@@ -103,15 +104,15 @@ package final class Call: @unchecked Sendable {
   ///   - refusal: the errno for which the thread has no working directory of its own.
   ///   - error: the errno for which the thread is not in the run directory.
   private func run(_ refusal: Int32, _ error: Int32) {
-    let error = refusal == 0 ? error : takeDirectory(refusal)
+    let error = refusal == 0 ? error : acquireDirectory(refusal)
     if error == 0, !isCancelled {
       function.body(OpaquePointer(Unmanaged.passUnretained(self).toOpaque()), function.payload)
     }
-    giveDirectory()
+    releaseDirectory()
     let usage = fws_thread_usage()
     let wake = withLock { state in
       if error != 0, error != ECANCELED { state.ending = .unstarted(error) }
-      state.notice = nil
+      state.cancelHandler = nil
       state.returned = Return(
         ending: state.ending, duration: fws_monotonic() - began,
         usage: Usage(user: usage.user, system: usage.system, peakMemory: nil))
@@ -124,7 +125,7 @@ package final class Call: @unchecked Sendable {
 
   // MARK: The working directory of the process, for a thread that has none of its own
 
-  private func takeDirectory(_ refusal: Int32) -> Int32 {
+  private func acquireDirectory(_ refusal: Int32) -> Int32 {
     withLock { $0.refusal = refusal }
     var ticket: UInt64 = 0
     let error = fws_directory_take(
@@ -133,15 +134,15 @@ package final class Call: @unchecked Sendable {
         guard let context else { return true }
         return Unmanaged<Call>.fromOpaque(context).takeUnretainedValue().isCancelled
       }, Unmanaged.passUnretained(self).toOpaque())
-    let isGivenUp = withLock { state in
+    let isAbandoned = withLock { state in
       state.ticket = ticket
-      return state.isGivenUp
+      return state.isAbandoned
     }
-    if isGivenUp { giveDirectory() }
+    if isAbandoned { releaseDirectory() }
     return error
   }
 
-  private func giveDirectory() {
+  private func releaseDirectory() {
     let ticket = withLock { state in
       defer { state.ticket = 0 }
       return state.ticket
@@ -156,9 +157,9 @@ package final class Call: @unchecked Sendable {
 
   var hasReturned: Bool { withLock { $0.returned != nil } }
 
-  /// What the function has written since the last `take`, and how the call ended, if it has.
+  /// The output that the function has written since the last `take`, and how the call ended, if it has.
   struct Taken: ~Copyable {
-    var written = Written()
+    var written = PendingOutput()
     var returned: Return?
   }
 
@@ -172,30 +173,30 @@ package final class Call: @unchecked Sendable {
     }
   }
 
-  /// Asks the function to return.
+  /// Asks the function to return, by its cancellation handler if it has registered one.
   func cancel() {
     withLock { state in
       state.isCancelled = true
-      if let notice = state.notice {
-        state.notice = nil
-        notice.function(notice.payload)
+      if let cancelHandler = state.cancelHandler {
+        state.cancelHandler = nil
+        cancelHandler.function(cancelHandler.payload)
       }
     }
     // The thread may be waiting for the directory of the process.
     if refusal != 0 { fws_directory_wake() }
   }
 
-  /// Ends the step's interest in the call: what the function still writes and reports is refused.
-  func giveUp() {
+  /// Ends the step's interest in the call: further output and values of the function are refused.
+  func abandon() {
     cancel()
     withLock { state in
-      state.isGivenUp = true
+      state.isAbandoned = true
       state.wake = nil
-      state.written = Written()
+      state.written = PendingOutput()
       // The function may be waiting in a write.
       fws_wake_all(lock)
     }
-    giveDirectory()
+    releaseDirectory()
   }
 
   // MARK: The function's side
@@ -203,14 +204,14 @@ package final class Call: @unchecked Sendable {
   package func argument(_ name: UnsafePointer<CChar>) -> UnsafePointer<CChar>? {
     let name = String(cString: name)
     return withLock { state in
-      if let known = state.arguments[Name(name)] { return known?.start }
+      if let earlier = state.arguments[Name(name)] { return earlier?.start }
       let text = values[name]
       state.arguments[Name(name)] = .some(text)
       return text?.start
     }
   }
 
-  /// The action of the step as JSON; `nil` if there is no memory for it.
+  /// The action of the step as JSON; `nil` if there is not enough memory for it.
   package var action: UnsafePointer<CChar>? {
     withLock { state in
       if state.action == nil {
@@ -227,24 +228,25 @@ package final class Call: @unchecked Sendable {
 
   package var isCancelled: Bool { withLock { $0.isCancelled } }
 
-  /// Registers what is called when the call is cancelled. It is called at once if the call has been cancelled.
-  package func notify(_ function: @escaping Notice, _ payload: UnsafeMutableRawPointer?) {
+  /// Registers a handler that is called when the call is cancelled. It is called at once if the call has been cancelled
+  /// already.
+  package func setCancelHandler(_ function: @escaping CancelHandler, _ payload: UnsafeMutableRawPointer?) {
     let isLate = withLock { state in
-      if !state.isCancelled { state.notice = (function, payload) }
+      if !state.isCancelled { state.cancelHandler = (function, payload) }
       return state.isCancelled
     }
     if isLate { function(payload) }
   }
 
-  /// Takes output of the function. Waits while the command has not taken enough of what was written before.
+  /// Takes output of the function. Waits while the command has too much earlier output left to take.
   ///
   /// - Parameter isPiece: whether the bytes become an element of their own in the result.
   package func write(_ stream: Stream, _ bytes: UnsafeRawBufferPointer, isPiece: Bool) throws(FlowError) {
     var rest = bytes
     try withLock { (state) throws(FlowError) in
       repeat {
-        while state.written.isFull, !state.isGivenUp { fws_wait(lock, .infinity) }
-        if state.isGivenUp { throw .givenUp }
+        while state.written.isFull, !state.isAbandoned { fws_wait(lock, .infinity) }
+        if state.isAbandoned { throw .abandoned }
         let before = state.written.count
         guard let count = state.written.add(stream, rest, isPiece: isPiece) else { throw .noMemory }
         rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
@@ -253,7 +255,7 @@ package final class Call: @unchecked Sendable {
     }
   }
 
-  package func give(_ json: UnsafeRawBufferPointer) throws(FlowError) {
+  package func setValue(_ json: UnsafeRawBufferPointer) throws(FlowError) {
     try end(with: CallResult(value: JSONText.parse(json)))
   }
 
@@ -266,14 +268,14 @@ package final class Call: @unchecked Sendable {
 
   private func end(with result: CallResult) throws(FlowError) {
     try withLock { (state) throws(FlowError) in
-      if state.isGivenUp { throw .givenUp }
+      if state.isAbandoned { throw .abandoned }
       state.ending = .reported(result)
     }
   }
 }
 
-/// What a function has written and its command has not taken yet.
-struct Written: ~Copyable {
+/// The output that a function has written and that its command has not taken yet.
+struct PendingOutput: ~Copyable {
   struct Part {
     let stream: Stream
     var count: Int
@@ -290,11 +292,11 @@ struct Written: ~Copyable {
 
   var bytes: UnsafeRawBufferPointer { buffer.bytes }
   var count: Int { buffer.count }
-  var isFull: Bool { buffer.count >= Written.limit || parts.count >= Written.partLimit }
+  var isFull: Bool { buffer.count >= PendingOutput.limit || parts.count >= PendingOutput.partLimit }
 
-  /// Adds as many bytes as there is room for, and gives their number; `nil` if there is no memory.
+  /// Adds as many bytes as there is room for, and returns their number; `nil` if there is not enough memory.
   mutating func add(_ stream: Stream, _ bytes: UnsafeRawBufferPointer, isPiece: Bool) -> Int? {
-    let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(Written.limit - buffer.count))
+    let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(PendingOutput.limit - buffer.count))
     if !part.isEmpty {
       buffer.append(part)
       if buffer.isExhausted { return nil }

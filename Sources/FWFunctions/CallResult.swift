@@ -30,10 +30,10 @@ struct CallResult {
     try json.readMembers { (key, value) throws(ValidationError) in
       switch key.string {
       case "returncode":
-        guard let given = value.integer.flatMap({ Int32(exactly: $0) }), (0...255).contains(given) else {
+        guard let number = value.integer.flatMap({ Int32(exactly: $0) }), (0...255).contains(number) else {
           throw ValidationError("expected a return code, an integer from 0 to 255, found \(value.shown)")
         }
-        code = given
+        code = number
       case "started": isStarted = try value.requireBoolean()
       case "exception":
         if value.kind == .null { return }

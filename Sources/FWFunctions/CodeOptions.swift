@@ -3,7 +3,7 @@ internal import FWExecution
 internal import FWModel
 internal import FWPython
 
-/// What the options of a code worker say; the defaults where they say nothing.
+/// The options of a code worker. An option that is not set has its default.
 package struct CodeOptions: WorkerOptions {
   static let keys = ["python", "grace"] + RunSettings.keys
 

@@ -3,7 +3,7 @@ package import FWExecution
 package import FWModel
 internal import FWPython
 
-/// Runs functions: those that the host has registered, and those of Python packages.
+/// Runs functions that the host has registered, and functions of Python packages.
 package struct CodeWorker: StepRunner {
   private let options: CodeOptions
   let functions: FunctionTable
@@ -27,8 +27,8 @@ package struct CodeWorker: StepRunner {
     throw FlowError(
       .unknown,
       "step \(step.shownName) calls \(MessageFormat.quoted(name)), which is neither a registered function "
-        + "nor an import path such as \"package.module.function\"\(MessageFormat.hint(for: name, among: functions.names))"
-    )
+        + "nor an import path such as \"package.module.function\""
+        + MessageFormat.hint(for: name, among: functions.names))
   }
 
   package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
@@ -48,9 +48,9 @@ package struct CodeWorker: StepRunner {
     }
   }
 
-  /// The function of the host that a step calls, and what it gets; `nil`: it is called by an import path.
+  /// The function of the host that a step calls, and its arguments; `nil` if the function is called by an import path.
   func function(of step: Step, _ context: ContextValues?) -> (Function, CallArguments)? {
-    // Who names an interpreter wants that one, also where the host could call the function itself.
+    // A worker that names an interpreter uses it, even if the host could call the function itself.
     if options.python.python == nil, let function = context?.function {
       return (function, CallArguments(values: context, keys: nil))
     }

@@ -38,14 +38,14 @@ final class FunctionLauncher: CommandLauncher {
       throw StepFailure("a descriptor to wait for it could not be created", 0 - number, call: "eventfd")
     }
     let waker = Descriptor(number)
-    var timer: Pause?
-    if let timeout { timer = try Pause(timeout) }
+    var timer: Timer?
+    if let timeout { timer = try Timer(timeout) }
     fws_use()
     let call: Call
     do throws(FlowError) {
       call = try Call(
         function, arguments, of: step, rundir: rundir, directory,
-        isHeard: events != nil && events != RunOptions.Events.none,
+        hasListener: events != nil && events != RunOptions.Events.none,
         wake: { fws_wake(waker.number) })
     } catch { throw .noMemory }
     let command = FunctionCommand(
@@ -64,18 +64,18 @@ final class FunctionCommand: RunningCommand {
   /// A descriptor that becomes readable when there is something to take from the call.
   private let waker: Descriptor
   /// The timer for the timeout, and then for the grace; `nil` where there is no timeout.
-  private var timer: Pause?
+  private var timer: Timer?
   private var output: CommandOutput
-  /// The time of the monotonic clock at which the function is asked to return, or is given up.
+  /// The time of the monotonic clock at which the function is asked to return, or is abandoned.
   private var deadline: Double
   private let grace: Double
   private let rundir: CText
   private let started = fws_wall()
   /// Why the function was asked to return; `nil` if it was not.
-  private var asked: Outcome?
+  private var endReason: Outcome?
 
   init(
-    _ call: Call, _ waker: Descriptor, _ timer: Pause?, _ settings: RunSettings, _ events: RunOptions.Events?,
+    _ call: Call, _ waker: Descriptor, _ timer: Timer?, _ settings: RunSettings, _ events: RunOptions.Events?,
     timeout: Double, grace: Double, rundir: CText
   ) {
     self.call = call
@@ -87,8 +87,8 @@ final class FunctionCommand: RunningCommand {
     self.rundir = rundir
   }
 
-  // The command was dropped: nobody waits for the function any more, and nobody would end it.
-  deinit { call.giveUp() }
+  // The command was dropped, so nobody waits for the function any more, and nothing else would end it.
+  deinit { call.abandon() }
 
   var waiting: Waiting { Waiting(channel: waker.number, stdout: timer?.fd ?? -1) }
   var begun: Double? { started }
@@ -100,8 +100,8 @@ final class FunctionCommand: RunningCommand {
 
   /// Asks the function to return. A function that has returned before keeps its end.
   private func ask(_ why: Outcome, _ now: Double) {
-    if asked != nil || call.hasReturned { return }
-    asked = why
+    if endReason != nil || call.hasReturned { return }
+    endReason = why
     deadline = now + grace
     call.cancel()
   }
@@ -110,57 +110,58 @@ final class FunctionCommand: RunningCommand {
     let now = fws_monotonic()
     if now >= deadline { ask(.timeout, now) }
     if !call.hasReturned {
-      // The waker is reset before the call is looked at, so that whatever comes later wakes again.
+      // The waker is reset before the call is examined, so that every later change wakes again.
       fws_wake_taken(waker.number)
       setTimer(deadline - now, &readiness)
     }
     let taken = call.take()
     take(taken.written, &events)
     if let returned = taken.returned { return finish(end(returned), &readiness, &events) }
-    guard asked != nil, now >= deadline else { return nil }
-    call.giveUp()
-    return finish(endOfGivenUp(), &readiness, &events)
+    guard endReason != nil, now >= deadline else { return nil }
+    call.abandon()
+    return finish(endOfAbandoned(), &readiness, &events)
   }
 
   private func setTimer(_ left: Double, _ readiness: inout ReadinessFD) {
     if left == .infinity { return }
     if let timer { return timer.set(max(0, left)) }
-    timer = try? Pause(max(0, left))
+    timer = try? Timer(max(0, left))
     readiness.watch(Waiting(stdout: timer?.fd ?? -1))
-    // Without a timer nobody would be woken at the end of the grace, so there is none.
+    // Without a timer nobody would be woken at the end of the grace, so the grace ends now.
     if timer == nil { deadline = 0 }
   }
 
-  private func take(_ written: borrowing Written, _ events: inout EventQueue) {
-    var at = 0
+  private func take(_ written: borrowing PendingOutput, _ events: inout EventQueue) {
+    var offset = 0
     for part in written.parts {
-      let bytes = UnsafeRawBufferPointer(rebasing: written.bytes[at..<min(at + part.count, written.count)])
-      at += part.count
+      let bytes = UnsafeRawBufferPointer(rebasing: written.bytes[offset..<min(offset + part.count, written.count)])
+      offset += part.count
       output.take(part.stream, bytes, &events)
       if part.endsPiece { output.endPiece(part.stream) }
     }
   }
 
-  private func endOfGivenUp() -> CommandEnd {
-    var end = CommandEnd(outcome: asked ?? .timeout, started: started)
+  private func endOfAbandoned() -> CommandEnd {
+    var end = CommandEnd(outcome: endReason ?? .timeout, started: started)
     end.duration = fws_wall() - started
     end.isEnded = false
     end.explanation =
-      "\(asked == .cancelled ? "was cancelled" : "exceeded its timeout"): "
-      + "the function did not return within the grace of \(MessageFormat.seconds(grace)) and is still running in its thread"
+      "\(endReason == .cancelled ? "was cancelled" : "exceeded its timeout"): "
+      + "the function did not return within the grace of \(MessageFormat.seconds(grace)) "
+      + "and is still running in its thread"
     return end
   }
 
   private func end(_ returned: Call.Return) -> CommandEnd {
-    var end = CommandEnd(outcome: asked ?? .exited, started: started)
+    var end = CommandEnd(outcome: endReason ?? .exited, started: started)
     end.duration = returned.duration
     end.usage = returned.usage
     end.exitCode = 0
     switch returned.ending {
     case .silent: break
     case .unstarted(let error):
-      let place = MessageFormat.path(rundir.string)
-      return CommandEnd(failure: StepFailure("the run directory \(place) cannot be entered", error), started: started)
+      let path = MessageFormat.path(rundir.string)
+      return CommandEnd(failure: StepFailure("the run directory \(path) cannot be entered", error), started: started)
     case .reported(let result): take(result, &end)
     }
     return end
@@ -171,7 +172,7 @@ final class FunctionCommand: RunningCommand {
     end.exception = result.exception
     let name = MessageFormat.quoted(call.name)
     let raised = result.exception.map { [$0.type, $0.message].filter { !$0.isEmpty }.joined(separator: ": ") }
-    if asked != nil { return }
+    if endReason != nil { return }
     if !result.isStarted {
       end.outcome = .spawnFailed
       end.failure = "the function \(name) cannot be called" + (raised.map { ": \($0)" } ?? "")
@@ -184,17 +185,19 @@ final class FunctionCommand: RunningCommand {
     }
   }
 
-  private func finish(_ given: CommandEnd, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
-    var end = given
+  private func finish(_ commandEnd: CommandEnd, _ readiness: inout ReadinessFD, _ events: inout EventQueue)
+    -> CommandEnd?
+  {
+    var end = commandEnd
     readiness.forget(waker.number)
     if let timer { readiness.forget(timer.fd) }
     if call.refusal != 0 {
       end.notes.append(
-        "the function used the working directory of the whole process, because the system does not let a thread have its "
-          + "own (unshare: \(errorText(call.refusal)); a container's seccomp profile may forbid it); such "
+        "the function used the working directory of the whole process, because the system does not let a thread have "
+          + "its own (unshare: \(errorText(call.refusal)); a container's seccomp profile may forbid it); such "
           + "functions run one at a time")
     }
-    // Everything was handed over before, so nothing is left to be read.
+    // All output was handed over before, so there is nothing left to read.
     return output.drain(into: &end, &readiness, &events) ? end : nil
   }
 }

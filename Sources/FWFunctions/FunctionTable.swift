@@ -9,7 +9,7 @@ package final class FunctionTable: SharedResource {
   package init() throws(FlowError) { functions = try Guarded([:]) }
 
   package func add(_ function: Function) {
-    // The one before is released after the lock: that may call the host.
+    // A previous function of that name is released outside the lock, because its release may call the host.
     _ = functions.withLock { $0.updateValue(function, forKey: Name(function.name)) }
   }
 

@@ -4,13 +4,13 @@ package import FWBase
 internal import FWSystem
 internal import Glibc
 
-/// Where a server listens, and what is needed to speak with it.
+/// The address of a server, and what a connection to it needs.
 package struct HTTPPeer: Hashable, Sendable {
   /// The path of a Unix socket.
   package var socket: String?
-  /// Such as `http://127.0.0.1:2375`; for a Unix socket a name that nobody looks up.
+  /// The beginning of each URL, such as `http://127.0.0.1:2375`. For a Unix socket the host name is never looked up.
   package var base: String
-  /// A directory with `ca.pem`, `cert.pem` and `key.pem`.
+  /// The directory with `ca.pem`, `cert.pem` and `key.pem`; `nil` for the system's certificates.
   package var certificates: String?
 
   package init(socket: String? = nil, base: String, certificates: String? = nil) {
@@ -19,19 +19,20 @@ package struct HTTPPeer: Hashable, Sendable {
     self.certificates = certificates
   }
 
-  // Paths are bytes: two of them that look the same are two servers.
+  // Paths are bytes. Two paths that only look the same belong to two servers.
   private var identity: [Name?] { [socket.map { Name($0) }, Name(base), certificates.map { Name($0) }] }
   package static func == (one: HTTPPeer, other: HTTPPeer) -> Bool { one.identity == other.identity }
   package func hash(into hasher: inout Hasher) { hasher.combine(identity) }
 }
 
-/// What a call may take. Each call says it, so that none waits for ever by an oversight.
+/// The time limits of a call. Each call has to state them, so that no call waits forever by an oversight.
 package enum HTTPLimit {
-  /// Seconds until it is answered, as a whole.
+  /// The whole answer has to arrive within this number of seconds.
   case answer(Double)
-  /// Seconds until the answer begins; what follows may take any time, and be silent.
+  /// The answer has to begin within this number of seconds. The rest may take any time, and may pause.
   case stream(Double)
-  /// Seconds until the answer begins; and in which something comes, as long as it goes on.
+  /// The answer has to begin within the first number of seconds. After that, some data has to arrive within each period
+  /// of `silence` seconds.
   case progress(Double, silence: Double)
 
   fileprivate var limits: fws_http_limits {
@@ -43,11 +44,11 @@ package enum HTTPLimit {
   }
 }
 
-/// Connections to one server, and the calls over them. One thread at a time may use it.
+/// The connections to one server, and the calls over them. One thread at a time may use a link.
 package final class HTTPLink {
   let peer: HTTPPeer
   private let raw: OpaquePointer
-  /// libcurl uses them as long as the link is there.
+  /// The texts that libcurl uses as long as the link exists.
   private let texts: [CText]
   private var calls: [ObjectIdentifier: HTTPCall] = [:]
   private var unstarted: [HTTPCall] = []
@@ -75,12 +76,13 @@ package final class HTTPLink {
   }
 
   deinit {
-    // In a process that was forked from the host it is the host's.
+    // In a process that was forked from the host, the connections belong to the host.
     if !fws_is_forked() { fws_http_close(raw) }
   }
 
-  /// Can be read when there is something to do; more descriptors may be watched with it. `fws_fd.lost`: the host has closed
-  /// one of the link's, whose calls end, and which is of no use any more.
+  /// A descriptor that becomes readable when there is something to do. Other descriptors may be watched with it. It is
+  /// `fws_fd.lost` if the host has closed a descriptor of the link; the calls of such a link end, and it cannot be used
+  /// again.
   package var fd: Int32 {
     let fd = fws_http_fd(raw)
     return fd < 0 ? fws_fd.lost : fd
@@ -88,13 +90,14 @@ package final class HTTPLink {
 
   package var isLost: Bool { fws_http_fd(raw) < 0 }
 
-  /// A link to the same server that can be used: itself, unless it is lost and its calls have ended.
+  /// A usable link to the same server: this link itself, or a new link if this one is lost and its calls have ended.
   package func renewed() throws(StepFailure) -> HTTPLink { isLost && isIdle ? try HTTPLink(peer) : self }
 
-  /// Does what can be done without waiting. What is told of calls is told in here.
+  /// Does all work that needs no waiting. The handlers of calls run in here.
   package func advance() {
     fws_http_advance(raw)
-    // Those that could not even be begun. What they begin in turn has its own turn.
+    // These calls could not be started. Calls that their handlers start are not handled in this loop, but by the next
+    // `advance`.
     for _ in 0..<unstarted.count {
       guard let call = unstarted.popLast() else { break }
       if let reason = call.reason {
@@ -108,13 +111,13 @@ package final class HTTPLink {
     withExtendedLifetime(self) {}
   }
 
-  /// Begins a call; `end` is called once, later.
+  /// Starts a call. `end` is called once, in a later `advance`.
   ///
   /// - Parameters:
-  ///   - path: with its query.
-  ///   - limit: what it may take; then it ends with a failure.
-  ///   - type: of the body.
-  ///   - header: one more header line.
+  ///   - path: the path with its query.
+  ///   - limit: the time limits. A call that exceeds them ends with a failure.
+  ///   - type: the media type of the body.
+  ///   - header: an additional header line.
   @discardableResult
   package func call(
     _ method: StaticString, _ path: String, within limit: HTTPLimit, body: consuming ByteBuffer? = nil,
@@ -126,7 +129,7 @@ package final class HTTPLink {
     let call = HTTPCall(self, head, data, end)
     let content = body == nil ? nil : "Content-Type: \(type)"
     let body = body ?? ByteBuffer()
-    // libcurl copies what it is given here.
+    // libcurl copies all texts that are passed to this call.
     let name = UnsafeRawPointer(method.utf8Start).assumingMemoryBound(to: CChar.self)
     keep(
       call,
@@ -136,21 +139,22 @@ package final class HTTPLink {
     return call
   }
 
-  /// Begins the transfer of a file; `end` is called once, later.
-  package func transfer(_ what: fws_transfer, end: @escaping (borrowing HTTPAnswer) -> Void) {
+  /// Starts the transfer of a file. `end` is called once, in a later `advance`.
+  package func transfer(_ request: fws_transfer, end: @escaping (borrowing HTTPAnswer) -> Void) {
     let call = HTTPCall(self, nil, nil, keepsHeaders: true, end)
-    var what = what
-    keep(call, fws_http_transfer(raw, &what, HTTPCall.handlers, Unmanaged.passUnretained(call).toOpaque()))
+    var request = request
+    keep(call, fws_http_transfer(raw, &request, HTTPCall.handlers, Unmanaged.passUnretained(call).toOpaque()))
   }
 
-  /// Lets a call end that could not even be made.
+  /// Reports the failure of a call that could not be made.
   package func fail(_ reason: String, _ end: @escaping (borrowing HTTPAnswer) -> Void) {
     let call = HTTPCall(self, nil, nil, end)
     call.reason = reason
     keep(call, nil)
   }
 
-  /// Makes a connection of its own, which `end` is given; -1: there is none, and why.
+  /// Makes a connection of its own, and passes its descriptor to `end`. The descriptor is -1 if there is no connection;
+  /// the answer then says why.
   package func connect(end: @escaping (Int32, borrowing HTTPAnswer) -> Void) {
     let raw = raw
     let call = HTTPCall(self, nil, nil) { answer in end(fws_http_take(raw), answer) }
@@ -172,7 +176,7 @@ package final class HTTPLink {
     unstarted.removeAll { $0 === call }
   }
 
-  /// Lets go of the caller until all that was begun has been sent, or the seconds have passed.
+  /// Waits until all started requests have been sent, or the number of seconds has passed.
   package func send(within seconds: Double) {
     let end = fws_monotonic() + seconds
     while !isIdle, calls.values.contains(where: { !$0.isSent }) {
@@ -183,69 +187,71 @@ package final class HTTPLink {
     }
   }
 
-  /// Ends all calls without a word.
+  /// Ends all calls. Their handlers are not called.
   package func dropAll() { for call in calls.values { call.drop() } }
 
   package var isIdle: Bool { calls.isEmpty }
 }
 
-/// What came of a call.
+/// The result of a call.
 package struct HTTPAnswer: ~Copyable {
-  /// 0: there was no answer.
+  /// The HTTP status; 0 if there was no answer.
   package let status: Int32
-  /// Of the engine's API, where the answer says so.
+  /// The version of the engine's API, if the answer names it.
   package let apiVersion: String?
   package let body: ByteBuffer
-  /// Why there is no answer, or not all of it.
+  /// Why the answer is missing or incomplete; `nil` if it is complete.
   package let failure: String?
-  /// Nobody could be spoken to.
+  /// Whether no server could be talked to: there was no connection, or TLS failed.
   package let isAbsent: Bool
-  /// There was not even a connection.
+  /// Whether no connection could be made.
   package let isUnreachable: Bool
-  /// libcurl's.
+  /// The code of libcurl.
   package let code: Int32
-  /// Those of a transfer.
+  /// The header lines of a transfer. They are empty for a call.
   let headers: [HTTPHeader]
-  /// Bytes of the file of a transfer that were written or read, and what stopped that.
+  /// The number of bytes that a transfer has written to the file, or read from it.
   package let moved: Int64
+  /// The errno that stopped the writing or reading of the file; 0 if nothing did.
   package let fileError: Int32
-  /// The line of the file of known hosts that revokes the server's key; 0: none does; -1: it could not be read to its end.
+  /// The number of the line in the file of known hosts that revokes the server's key; 0 if no line does; -1 if the file
+  /// could not be read to its end.
   package let revokedLine: Int
 
   /// The value of a header line.
   ///
-  /// - Parameter name: in small letters.
+  /// - Parameter name: the name in lower case.
   package func header(_ name: String) -> String? { headers.last { $0.name.isSame(as: name) }?.value }
 
   package var isSuccess: Bool { failure == nil && (200..<300).contains(status) }
 
-  /// Reads the body as JSON; `nil` if it is none.
+  /// Reads the body as JSON; `nil` if it is not JSON.
   package func read<T>(_ body: (JSONRef) -> T?) -> T? { (try? JSONText.parse(self.body.bytes))?.read(body) }
 
-  /// What the engine says of an error, in one line.
+  /// The engine's text about an error, in one line.
   package var message: String {
     if let failure { return MessageFormat.foreign(failure, limit: 1000) }
-    let said = read { json in json["message"]?.string ?? json["cause"]?.string }
-    let text = said ?? String(decoding: body.bytes.prefix(500), as: UTF8.self)
+    let errorText = read { json in json["message"]?.string ?? json["cause"]?.string }
+    let text = errorText ?? String(decoding: body.bytes.prefix(500), as: UTF8.self)
     let line = MessageFormat.foreign(text, limit: 1000)
     return line.isEmpty ? "HTTP status \(status)" : line
   }
 }
 
-/// A line of an answer's head.
+/// A header line of an answer.
 struct HTTPHeader {
-  /// In small letters.
+  /// The name in lower case.
   let name: String
   let value: String
 }
 
-/// One exchange.
+/// One call and its handlers.
 package final class HTTPCall {
   fileprivate var raw: OpaquePointer?
   private weak var link: HTTPLink?
   private var status: Int32 = 0
   private var apiVersion: String?
-  /// Why it was not begun.
+  /// Why the call was not started; `nil` if it was.
   fileprivate var reason: String?
   private var headers: [HTTPHeader] = []
   private let keepsHeaders: Bool
@@ -254,9 +260,9 @@ package final class HTTPCall {
   private let onData: ((Int32, UnsafeRawBufferPointer) -> Void)?
   private let onEnd: (borrowing HTTPAnswer) -> Void
 
-  /// More than any answer that is read as a whole.
+  /// The longest answer that is read as a whole, in bytes.
   private static let longestBody = 64 << 20
-  /// More than anybody says of an error.
+  /// The longest text about an error, in bytes.
   private static let longestErrorText = 64 << 10
 
   fileprivate init(
@@ -272,7 +278,7 @@ package final class HTTPCall {
 
   fileprivate var isSent: Bool { raw.map { fws_http_is_sent($0) } ?? true }
 
-  /// Ends the call without a word.
+  /// Ends the call. Its handlers are not called.
   package func drop() {
     if let raw { fws_http_drop(raw) }
     raw = nil
@@ -300,7 +306,7 @@ package final class HTTPCall {
     onHead?(status)
   }
 
-  /// False: no more is wanted.
+  /// Takes a piece of the body. Returns false if no more data is wanted.
   fileprivate func takeData(_ status: Int32, _ bytes: UnsafeRawBufferPointer) -> Bool {
     self.status = status
     let isSuccess = (200..<300).contains(status)
@@ -319,7 +325,7 @@ package final class HTTPCall {
     link?.forget(self)
     var taken = ByteBuffer()
     swap(&taken, &body)
-    // A complaint that is longer than it needs to be is one all the same.
+    // An error message that is too long is cut off, and is still an error message.
     let code = code == FWS_HTTP_TOO_LONG && status >= 300 ? 0 : code
     onEnd(
       HTTPAnswer(
@@ -329,7 +335,7 @@ package final class HTTPCall {
         fileError: fileError, revokedLine: revokedLine))
   }
 
-  /// For libcurl's side: each is given the call. A link keeps its calls until they have ended.
+  /// The functions that libcurl's side calls. Each gets the call, which its link keeps until the call has ended.
   nonisolated(unsafe) fileprivate static let handlers: UnsafePointer<fws_http_handlers> = {
     let memory = UnsafeMutablePointer<fws_http_handlers>.allocate(capacity: 1)
     memory.initialize(

@@ -4,31 +4,31 @@ package import FWModel
 package import FWSystem
 internal import Glibc
 
-/// The standard output and the standard error of one command: every kind of command keeps, tells and ends its output
+/// The standard output and the standard error of one command. Every kind of command keeps, reports and ends its output
 /// here.
 ///
-/// The bytes come from two pipes that are read here, or are handed over by whoever receives them (`take`). Either way
-/// the output passes the same steps: secrets are masked, the limit and the spill file apply, events are told, and
-/// `drain` takes what is left when the command has ended.
+/// The bytes come from two pipes that are read here, or are handed over by the code that receives them (`take`). Either
+/// way the output passes the same steps: secrets are masked, the limit and the spill file apply, events are reported,
+/// and `drain` takes the rest when the command has ended.
 package struct CommandOutput: ~Copyable {
   private var stdout: OutputSink
   private var stderr: OutputSink
 
   /// - Parameters:
-  ///   - events: what output is told as; `nil` where nobody asks for events.
+  ///   - events: the form of output events; `nil` if nobody asks for events.
   ///   - out, err: the reading ends of the command's pipes; -1 where bytes are handed over.
   package init(_ settings: RunSettings, _ events: RunOptions.Events?, out: Int32 = -1, err: Int32 = -1) {
     stdout = OutputSink(fd: out, ReceivedOutput(.stdout, settings, events))
     stderr = OutputSink(fd: err, ReceivedOutput(.stderr, settings, events))
   }
 
-  /// What to wait for while the command runs, beside the descriptor that tells its end.
+  /// What to wait for while the command runs, in addition to the descriptor that reports its end.
   package var waiting: Waiting { Waiting(stdout: stdout.fd, stderr: stderr.fd) }
 
   /// What to wait for when the command has ended and its pipes are drained.
   package var waitingForRest: Waiting { Waiting(stdout: stdout.current, stderr: stderr.current) }
 
-  /// Reads each pipe that is ready once: a command that writes much to one stream must not hold up the other one.
+  /// Reads each pipe that is ready once, so that a command that writes much to one stream does not delay the other one.
   package mutating func read(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) {
     if ready.stdout { stdout.read(&readiness, &events) }
     if ready.stderr { stderr.read(&readiness, &events) }
@@ -39,44 +39,44 @@ package struct CommandOutput: ~Copyable {
     if stream == .stdout { stdout.take(bytes, &events) } else { stderr.take(bytes, &events) }
   }
 
-  /// Makes what a stream has had since the last call an element of its own in the result.
+  /// Makes the output of a stream since the last call an element of its own in the result.
   package mutating func endPiece(_ stream: Stream) {
     if stream == .stdout { stdout.endPiece() } else { stderr.endPiece() }
   }
 
-  /// The first bytes of a stream that was handed over, whatever is kept of it.
+  /// The first bytes of a stream that was handed over, even if the limit has dropped them.
   package func beginning(of stream: Stream) -> UnsafeRawBufferPointer {
     stream == .stdout ? stdout.received.beginning.bytes : stderr.received.beginning.bytes
   }
 
-  /// The command has ended: each stream has what is in its pipe now, and no more.
+  /// Notes that the command has ended: each stream ends with the bytes that are in its pipe now.
   package mutating func markEnd() {
     stdout.markEnd()
     stderr.markEnd()
   }
 
-  /// Takes what is left of the output, and puts all of it into the end of the command.
+  /// Takes the rest of the output, and puts all output into the end of the command.
   ///
-  /// - Parameter text: what the result has behind the command's own standard error.
-  /// - Returns: whether the output is complete. Otherwise events have to be taken before more is read, so that a heavy
-  ///   stream fills no memory; then this is called again.
+  /// - Parameter text: text that the result has after the command's own standard error.
+  /// - Returns: whether the output is complete. If it is not, the caller takes the events and calls again, so that a
+  ///   heavy stream does not fill the memory.
   package mutating func drain(
-    into end: inout CommandEnd, behind text: String = "", _ readiness: inout ReadinessFD, _ events: inout EventQueue
+    into end: inout CommandEnd, appending text: String = "", _ readiness: inout ReadinessFD, _ events: inout EventQueue
   ) -> Bool {
     while !stdout.isDone || !stderr.isDone {
       if !stdout.isDone { stdout.read(&readiness, &events) }
       if !stderr.isDone { stderr.read(&readiness, &events) }
       if !events.isEmpty, !stdout.isDone || !stderr.isDone { return false }
     }
-    end.stdout = stdout.finish(&readiness, &events, behind: "")
-    end.stderr = stderr.finish(&readiness, &events, behind: text)
+    end.stdout = stdout.finish(&readiness, &events, appending: "")
+    end.stderr = stderr.finish(&readiness, &events, appending: text)
     end.note(unread: .stdout, stdout.failure)
     end.note(unread: .stderr, stderr.failure)
     return true
   }
 }
 
-/// The reader of the pipe that a command writes one of its streams to. What it reads goes into a `ReceivedOutput`.
+/// The reader of the pipe for one stream of a command. The bytes go into a `ReceivedOutput`.
 private struct OutputSink: ~Copyable {
   /// The end of the pipe that is read. It is `none` after the pipe was closed, and where the stream has no pipe.
   private var pipe: fws_fd
@@ -85,7 +85,7 @@ private struct OutputSink: ~Copyable {
   /// How many bytes have been read, and how many bytes the stream has in all, once that number is known.
   private var taken = 0
   private var end = Int.max
-  /// The number of reads that failed one after the other.
+  /// The number of consecutive reads that have failed.
   private var errors = 0
   /// Why the rest of the stream could not be read. It is `nil` where the stream was read to its end.
   private(set) var failure: String?
@@ -94,7 +94,8 @@ private struct OutputSink: ~Copyable {
   private static let firstRead = 4096
   private static let heavy = 64 * 1024
   private static let largeRead = 1 << 20
-  /// A read may fail for a moment, for lack of memory. After this many failures the rest of the stream is given up.
+  /// A read may fail temporarily if memory is short. After this many failures in a row, the rest of the stream is given
+  /// up.
   private static let maxErrors = 100
 
   /// - Parameter fd: the pipe to read; -1 for a stream whose bytes are handed over (`take`).
@@ -105,7 +106,7 @@ private struct OutputSink: ~Copyable {
 
   deinit { pipe.close() }
 
-  /// The descriptor to wait with when another descriptor tells the end of the command; -1 after the pipe was closed.
+  /// The descriptor to wait with while another descriptor reports the end of the command; -1 after the pipe was closed.
   /// Whether the host has replaced the descriptor is checked before each read, and not here.
   var fd: Int32 { pipe.number }
 
@@ -148,19 +149,19 @@ private struct OutputSink: ~Copyable {
 
   mutating func endPiece() { received.endPiece() }
 
-  /// The command has ended: the stream has what is in the pipe now, and no more. So a process that was left behind and
-  /// goes on writing does not delay the end of the command.
+  /// Notes that the command has ended: the stream ends with the bytes that are in the pipe now. A process that was left
+  /// behind and keeps writing therefore does not delay the end of the command.
   mutating func markEnd() {
     end = taken + (pipe.number < 0 ? 0 : Int(clamping: fws_waiting_bytes(pipe.number)))
   }
 
-  /// Whether everything has been read, or nothing more can be read.
+  /// Whether the whole stream has been read, or no more can be read.
   var isDone: Bool { pipe.number < 0 || taken >= end }
 
-  /// Closes the pipe, and gives what was kept of the stream.
-  mutating func finish(_ readiness: inout ReadinessFD, _ events: inout EventQueue, behind text: String) -> Output {
+  /// Closes the pipe, and returns the kept part of the stream.
+  mutating func finish(_ readiness: inout ReadinessFD, _ events: inout EventQueue, appending text: String) -> Output {
     close(&readiness)
-    received.finish(&events, behind: text)
+    received.finish(&events, appending: text)
     return received.take()
   }
 
@@ -183,14 +184,14 @@ private struct OutputSink: ~Copyable {
   }
 }
 
-/// Two pipes for the output of a command: the ends that the command gets, and what reads the other ends.
+/// Two pipes for the output of a command: the ends that the command gets, and the readers of the other ends.
 @frozen package struct OutputPipes: ~Copyable {
   package let outEnd: Descriptor
   package let errEnd: Descriptor
   package let output: CommandOutput
 
-  /// Who writes: a program, which gets its ends at once, or a job of a running program, which gets them when that
-  /// program is ready.
+  /// The writer of the pipes: a program, which gets its ends at once, or a job of a running program, which gets them
+  /// when that program is ready.
   package enum Writer { case program, job }
 
   package init(_ settings: RunSettings, _ events: RunOptions.Events?, for kind: Writer = .program) throws(StepFailure) {
@@ -207,12 +208,12 @@ private struct OutputSink: ~Copyable {
     output = CommandOutput(settings, events, out: out, err: err)
   }
 
-  /// Makes a pipe. Gives the end that the command gets.
+  /// Creates a pipe. Returns the end that the command gets.
   package static func open(_ reader: inout Int32, for kind: Writer = .program) throws(StepFailure) -> Descriptor {
     var writer: Int32 = -1
     let error = fws_pipe(&reader, &writer)
     guard error == 0 else { throw StepFailure("a pipe for its output could not be created", error, call: "pipe2") }
-    // The end of a program is closed as soon as it is sent, so the host has no time to close it before.
+    // A program's end is closed as soon as it is sent, so the host cannot close it before.
     return Descriptor(writer, isKept: kind != .program)
   }
 }

@@ -3,16 +3,16 @@ internal import FWBase
 internal import FWModel
 internal import Glibc
 
-/// Makes events of what is received of one stream of one command.
+/// Turns the bytes that are received of one stream of a command into events.
 struct EventFeed: ~Copyable {
   private let stream: Stream
   private let mode: Mode
-  /// The beginning of a character, and of a line, that are not complete and not told yet.
+  /// The beginning of a character, and of a line, that are not complete and therefore not reported yet.
   private var rest = ByteBuffer()
   private var line = ByteBuffer()
-  /// Whether the last byte was a CR. It is no part of the line if LF follows.
+  /// Whether the last byte was a CR, which does not belong to the line if LF follows.
   private var hasReturn = false
-  /// When the bytes were received that are told now.
+  /// The time at which the current bytes were received.
   private var time = 0.0
 
   private enum Mode {
@@ -21,13 +21,13 @@ struct EventFeed: ~Copyable {
     case lines
   }
 
-  /// The most that is read at once of a heavy stream. Each line becomes an event of some hundred bytes, so few lines
-  /// are made at a time: the memory of events that were taken is used again for the next ones.
+  /// The most bytes of a heavy stream that are read at once. Each line becomes an event of some hundred bytes, so only
+  /// few lines are read at a time: the memory of events that were taken is reused for the next ones.
   var largestRead: Int { mode == .chunks ? 1 << 20 : mode == .text ? 64 * 1024 : 8 * 1024 }
 
   private static let longestLine = 64 * 1024
 
-  /// Gives `nil` if no events of output are wanted.
+  /// Fails if no events of output are wanted.
   init?(_ events: RunOptions.Events, _ stream: Stream) {
     switch events {
     case .chunks: mode = .chunks
@@ -38,7 +38,7 @@ struct EventFeed: ~Copyable {
     self.stream = stream
   }
 
-  mutating func give(_ chunk: consuming ByteBuffer, _ events: inout EventQueue) {
+  mutating func add(_ chunk: consuming ByteBuffer, _ events: inout EventQueue) {
     time = fws_wall()
     if mode == .chunks {
       events.output(stream, chunk, isContinued: false, at: time)
@@ -63,12 +63,12 @@ struct EventFeed: ~Copyable {
     }
   }
 
-  /// The stream has ended.
+  /// Reports the rest of a stream that has ended.
   mutating func finish(_ events: inout EventQueue) {
     guard events.isListening else { return }
     time = fws_wall()
     if rest.count > 0 {
-      // The stream ends in the midst of a character.
+      // The stream ends in the middle of a character.
       var text = ByteBuffer()
       text.append("\u{FFFD}" as StaticString)
       rest.truncate(0)
@@ -79,7 +79,7 @@ struct EventFeed: ~Copyable {
       }
     }
     takeReturn(&events)
-    if line.count > 0 { tell(isContinued: false, &events) }
+    if line.count > 0 { emit(isContinued: false, &events) }
   }
 
   private mutating func takeReturn(_ events: inout EventQueue) {
@@ -88,8 +88,8 @@ struct EventFeed: ~Copyable {
     withUnsafeBytes(of: UInt8(ascii: "\r")) { addToLine($0, &events) }
   }
 
-  /// Forgets what was not told yet, because output came that nobody takes as events.
-  mutating func forget() {
+  /// Discards bytes that were not reported yet, because output has come while nobody takes events.
+  mutating func discard() {
     rest.truncate(0)
     line.truncate(0)
     hasReturn = false
@@ -109,12 +109,12 @@ struct EventFeed: ~Copyable {
       addToLine(part, &events)
       if end != nil {
         hasReturn = false
-        tell(isContinued: false, &events)
+        emit(isContinued: false, &events)
       }
     }
   }
 
-  /// Adds to the line. A line that is too long is told in pieces, each of which ends with a whole character.
+  /// Adds to the line. A line that is too long is reported in pieces, each of which ends with a whole character.
   private mutating func addToLine(_ part: UnsafeRawBufferPointer, _ events: inout EventQueue) {
     var left = part
     while line.count + left.count > EventFeed.longestLine {
@@ -122,14 +122,14 @@ struct EventFeed: ~Copyable {
       while size > 0, size < left.count, left[size] & 0xC0 == 0x80 { size -= 1 }
       line.append(UnsafeRawBufferPointer(rebasing: left[..<size]))
       left = UnsafeRawBufferPointer(rebasing: left[size...])
-      tell(isContinued: true, &events)
+      emit(isContinued: true, &events)
     }
     line.append(left)
   }
 
-  private mutating func tell(isContinued: Bool, _ events: inout EventQueue) {
-    var told = ByteBuffer()
-    swap(&told, &line)
-    events.output(stream, told, isContinued: isContinued, at: time)
+  private mutating func emit(isContinued: Bool, _ events: inout EventQueue) {
+    var text = ByteBuffer()
+    swap(&text, &line)
+    events.output(stream, text, isContinued: isContinued, at: time)
   }
 }

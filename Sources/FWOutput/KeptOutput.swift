@@ -4,11 +4,11 @@ internal import FWModel
 internal import FWSystem
 internal import Glibc
 
-/// What is kept of a stream: all bytes, or with a limit the first and the last half of it.
+/// The kept part of a stream: all bytes, or with a limit the first and the last half of the limit.
 struct KeptOutput: ~Copyable {
   /// All bytes, or with a limit the first half.
   private var head = ByteBuffer()
-  /// With a limit, the last bytes behind the first half: a ring of the size of the second half.
+  /// With a limit, the last bytes after the first half, in a ring of the size of the second half.
   private var tail = ByteBuffer()
   private var tailStart = 0
   private let headLimit: Int
@@ -25,7 +25,7 @@ struct KeptOutput: ~Copyable {
     self.spill = spill
   }
 
-  /// Reads once. Gives the number of bytes, as read(2) does, with the reason in errno where it is negative.
+  /// Reads once. Returns the number of bytes as read(2) does; if it is negative, the reason is in errno.
   mutating func read(_ fd: Int32, _ wanted: Int) -> Int {
     if head.count < headLimit, !head.isExhausted {
       let size = min(max(wanted, head.spare), headLimit - head.count)
@@ -39,11 +39,11 @@ struct KeptOutput: ~Copyable {
       }
       head.giveBack()
     }
-    // Bytes that cannot be kept are read all the same: the command would wait for ever at a full pipe.
+    // Bytes that cannot be kept are read nevertheless, because the command would wait forever at a full pipe.
     return withUnsafeTemporaryAllocation(byteCount: KeptOutput.scratch, alignment: 16) { scratch in
       let count = Glibc.read(fd, scratch.baseAddress, scratch.count)
       let saved = errno
-      if count > 0 { addBehind(UnsafeRawBufferPointer(rebasing: scratch[..<count])) }
+      if count > 0 { addAfterHead(UnsafeRawBufferPointer(rebasing: scratch[..<count])) }
       errno = saved
       return count
     }
@@ -57,10 +57,10 @@ struct KeptOutput: ~Copyable {
     let taken = head.count - before
     written += taken
     if head.isExhausted, taken < part.count, before > 0 { head.giveBack() }
-    if taken < bytes.count { addBehind(UnsafeRawBufferPointer(rebasing: bytes.dropFirst(taken))) }
+    if taken < bytes.count { addAfterHead(UnsafeRawBufferPointer(rebasing: bytes.dropFirst(taken))) }
   }
 
-  private mutating func addBehind(_ bytes: UnsafeRawBufferPointer) {
+  private mutating func addAfterHead(_ bytes: UnsafeRawBufferPointer) {
     if let spill {
       if !spill.isOpen, written + bytes.count > head.count + tailLimit {
         spill.open(head.bytes, tail.bytes)
@@ -72,7 +72,7 @@ struct KeptOutput: ~Copyable {
   }
 
   /// Counts bytes that were lost because there was no memory for them.
-  mutating func lose(_ count: Int) { written += count }
+  mutating func countLost(_ count: Int) { written += count }
 
   private mutating func keepTail(_ bytes: UnsafeRawBufferPointer) {
     guard tailLimit > 0 else { return }
@@ -91,12 +91,12 @@ struct KeptOutput: ~Copyable {
     }
   }
 
-  /// Whether everything that was written is kept.
+  /// Whether all written bytes are kept.
   var isWhole: Bool { head.count + tail.count == written }
 
-  /// Gives what was kept, and closes the spill file.
+  /// Returns the kept bytes, and closes the spill file.
   ///
-  /// - Parameter ends: where the pieces end that the writer has made. They are dropped where bytes are missing.
+  /// - Parameter ends: the ends of the pieces that the writer has made. They are dropped if bytes are missing.
   mutating func take(endsOfPieces ends: [Int] = []) -> Output {
     let cut = head.count
     if tail.count > 0 {
@@ -115,8 +115,8 @@ struct KeptOutput: ~Copyable {
   }
 }
 
-/// The file with the whole of a stream that is longer than what is kept of it in memory. It is made when the stream
-/// gets that long, in a directory that the host has named, and belongs to the host.
+/// The file with the whole of a stream of which memory keeps only a part. It is created when the stream exceeds the
+/// limit, in a directory that the host has named, and belongs to the host.
 final class SpillFile {
   private let directory: String
   private let suffix: StaticString
@@ -134,7 +134,7 @@ final class SpillFile {
 
   var isOpen: Bool { file.number >= 0 }
 
-  /// Makes the file, and writes what the stream has had so far.
+  /// Creates the file, and writes the bytes that the stream has had so far.
   func open(_ head: UnsafeRawBufferPointer, _ tail: UnsafeRawBufferPointer) {
     if error != nil || path != nil { return }
     var failure = EEXIST
@@ -172,12 +172,12 @@ final class SpillFile {
     }
   }
 
-  /// Notes why the file is incomplete. The first reason stays.
+  /// Records why the file is incomplete. The first reason is kept.
   private func fail(_ why: String) {
     if error == nil { error = "the file \(MessageFormat.path(path ?? "")) is not complete: \(why)" }
   }
 
-  /// Closes the file. Only now may a network file system tell that there was no room.
+  /// Closes the file. A network file system may report only now that there was no space.
   func close() {
     guard isOpen else { return }
     let fd = file

@@ -2,20 +2,20 @@ internal import FWBase
 internal import FWModel
 internal import Glibc
 
-/// What was received of one stream of a command. Secrets are masked, the limit decides what is kept, and events are
-/// told.
+/// The output that was received of one stream of a command. Secrets are masked, the limit decides which bytes are kept,
+/// and events are reported.
 struct ReceivedOutput: ~Copyable {
   private var kept: KeptOutput
   private var feed: EventFeed?
-  /// `nil` where the step has no secrets.
+  /// The mask for secrets; `nil` if the step has none.
   private var mask: Mask?
-  /// The ends of the pieces that the writer has made, as positions in what is kept.
+  /// The ends of the pieces that the writer has made, as offsets in the kept bytes.
   private var ends: [Int] = []
-  /// The first bytes that were handed over, whatever the limit keeps of them.
+  /// The first bytes that were handed over, even if the limit has dropped them.
   private(set) var beginning = ByteBuffer()
 
   private static let beginningSize = 4096
-  /// What is read at once where memory is short.
+  /// The number of bytes that are read at once if memory is short.
   private static let smallRead = 4096
 
   init(_ stream: Stream, _ settings: RunSettings, _ events: RunOptions.Events?) {
@@ -33,11 +33,11 @@ struct ReceivedOutput: ~Copyable {
     guard keep(bytes, &events) else { return }
     var chunk = ByteBuffer()
     chunk.append(bytes)
-    feed?.give(chunk, &events)
+    feed?.add(chunk, &events)
   }
 
-  /// Reads once from a descriptor. Gives the number of bytes, as read(2) does, with the reason in errno where it is
-  /// negative.
+  /// Reads once from a descriptor. Returns the number of bytes as read(2) does; if it is negative, the reason is in
+  /// errno.
   mutating func read(_ fd: Int32, atMost size: Int, _ events: inout EventQueue) -> Int {
     if mask != nil || feed != nil && events.isListening { return readChunk(fd, size, &events) }
     let count = kept.read(fd, size)
@@ -49,7 +49,7 @@ struct ReceivedOutput: ~Copyable {
     var chunk = ByteBuffer()
     let size = min(most, feed?.largestRead ?? most)
     guard let room = chunk.room(for: size) else {
-      feed?.forget()
+      feed?.discard()
       // Bytes that cannot be searched for secrets are not kept.
       if mask == nil { return kept.read(fd, min(most, ReceivedOutput.smallRead)) }
       errno = ENOMEM
@@ -65,16 +65,16 @@ struct ReceivedOutput: ~Copyable {
   private mutating func masked(_ bytes: UnsafeRawBufferPointer) -> ByteBuffer {
     var masked = ByteBuffer()
     mask?.take(bytes) { masked.append($0) }
-    if masked.isExhausted { kept.lose(max(0, bytes.count - masked.count)) }
+    if masked.isExhausted { kept.countLost(max(0, bytes.count - masked.count)) }
     return masked
   }
 
   /// Takes bytes that have no secret in them.
   private mutating func add(_ chunk: consuming ByteBuffer, _ events: inout EventQueue) {
-    if keep(chunk.bytes, &events) { feed?.give(chunk, &events) }
+    if keep(chunk.bytes, &events) { feed?.add(chunk, &events) }
   }
 
-  /// Keeps bytes. Tells whether the event feed takes them as well.
+  /// Keeps bytes. Returns whether the event feed takes them as well.
   private mutating func keep(_ bytes: UnsafeRawBufferPointer, _ events: inout EventQueue) -> Bool {
     if bytes.isEmpty { return false }
     kept.add(bytes)
@@ -84,14 +84,14 @@ struct ReceivedOutput: ~Copyable {
     return false
   }
 
-  /// Output came while nobody takes events. What was not told is forgotten: whoever listens later has not seen what
-  /// came before, and must not be given the rest of a character or of a line.
+  /// Handles output that comes while nobody takes events. Bytes that were not reported are discarded: a listener that
+  /// starts later must not get the rest of a character or line whose beginning it has not seen.
   private mutating func skip(_ events: inout EventQueue) {
-    feed?.forget()
+    feed?.discard()
     events.skipOutput()
   }
 
-  /// Ends a piece that the writer has made. There is no piece where a secret may go on in the next one.
+  /// Ends a piece that the writer has made. No piece ends where a secret may continue in the next one.
   mutating func endPiece() {
     if !kept.isWhole {
       ends = []
@@ -100,10 +100,10 @@ struct ReceivedOutput: ~Copyable {
     }
   }
 
-  /// The stream has ended.
+  /// Takes the rest of a stream that has ended.
   ///
-  /// - Parameter text: what comes behind the stream in the result.
-  mutating func finish(_ events: inout EventQueue, behind text: String = "") {
+  /// - Parameter text: text that follows the stream in the result.
+  mutating func finish(_ events: inout EventQueue, appending text: String = "") {
     var rest = ByteBuffer()
     mask?.finish { rest.append($0) }
     add(rest, &events)
@@ -115,7 +115,7 @@ struct ReceivedOutput: ~Copyable {
     feed?.finish(&events)
   }
 
-  /// Gives what was kept, after `finish`.
+  /// Returns the kept output, after `finish`.
   mutating func take() -> Output {
     if !ends.isEmpty, ends[ends.count - 1] < kept.written { ends[ends.count - 1] = kept.written }
     return kept.take(endsOfPieces: ends)

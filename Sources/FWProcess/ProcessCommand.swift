@@ -67,7 +67,7 @@ final class ProcessCommand: RunningCommand {
       output.read(ready, &readiness, &events)
       return nil
     }
-    return output.drain(into: &end, behind: shellsWords, &readiness, &events) ? end : nil
+    return output.drain(into: &end, appending: shellsWords, &readiness, &events) ? end : nil
   }
 
   private func take(_ reply: fwsv_reply, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {

@@ -104,7 +104,7 @@ package struct TextBlock: ~Copyable {
   }
 
   /// The part of a request's texts that depends on the environment alone, for a given number of arguments.
-  package func placeOfEnvironment(_ environment: borrowing TextBlock) -> (begin: Int, end: Int) {
+  package func rangeOfEnvironment(_ environment: borrowing TextBlock) -> (begin: Int, end: Int) {
     let word = MemoryLayout<UInt64>.size
     return ((offsets.count + 1) * word, slots(environment) * word + environment.texts.count)
   }

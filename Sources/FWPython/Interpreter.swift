@@ -6,15 +6,16 @@ internal import FWProcess
 internal import FWSystem
 internal import Glibc
 
-/// A Python interpreter that does one job after the other. Its program is the runner (Python/runner).
+/// A Python interpreter that does one job after the other. Its program is the runner (Sources/CRunner/Runner).
 ///
-/// An interpreter is a command of a monitor. So it ends with the host, and when it is stopped all of its processes end
-/// with it. Its standard output is the connection to the library. The end of its standard error is kept for the message
-/// in case it cannot begin.
+/// An interpreter is a command of a monitor. It therefore ends with the host, and when it is stopped, all of its
+/// processes end with it. Its standard output is the connection to the library. The end of its standard error is kept
+/// for the message if the interpreter cannot start.
 final class Interpreter: @unchecked Sendable {
-  // The conformance is unchecked because an interpreter has one user: whoever took it out of the idle ones.
+  // The conformance is unchecked because an interpreter has one user at a time, which has taken it out of the list of
+  // idle ones.
 
-  /// What two jobs must have in common to use the same interpreter.
+  /// The properties that two jobs must have in common to use the same interpreter.
   struct Key: Equatable {
     let kind: PythonJob.Kind
     let program: String
@@ -30,12 +31,12 @@ final class Interpreter: @unchecked Sendable {
   let key: Key
   private let program: LinkedProgram
   private var incoming = ByteBuffer()
-  /// The number of incoming bytes that were taken, and of those in which no line ends.
+  /// The number of incoming bytes that were taken, and the number of those that were searched for the end of a line.
   private var taken = 0
   private var searched = 0
-  /// The number of bytes that came before the interpreter was ready, written by something else than the runner.
+  /// The number of bytes that arrived before the interpreter was ready, and that were not written by the runner.
   private var foreign = 0
-  /// Whether the interpreter has said that it takes jobs.
+  /// Whether the interpreter has reported that it takes jobs.
   private(set) var isReady = false
   /// Whether the interpreter sees the processes that a job leaves.
   private(set) var isReaper = false
@@ -43,9 +44,9 @@ final class Interpreter: @unchecked Sendable {
   private var stderr = ByteBuffer()
   private var isStderrOpen = true
 
-  /// Seconds without a job after which the interpreter ends.
+  /// The number of seconds without a job after which the interpreter ends.
   private static let idleTime = 60
-  /// Seconds in which the interpreter has to take a part of what is sent to it.
+  /// The number of seconds in which the interpreter has to accept a part of the data that is sent to it.
   private static let sendTime: Int32 = 10
   private static let readSize = 64 * 1024
   /// The longest line before a job has begun, and during a job, when a line may have the value of a function (call.py).
@@ -75,12 +76,12 @@ final class Interpreter: @unchecked Sendable {
 
   private func send(_ bytes: UnsafeRawBufferPointer, _ fds: [Int32]) throws(StepFailure) {
     guard let start = bytes.baseAddress else { throw .noMemory }
-    // The monitor notices that the connection is closed, and tells what becomes of the interpreter.
+    // The monitor notices that the connection is closed, and reports what becomes of the interpreter.
     guard program.control.isOurs else { return }
     let error = fds.withUnsafeBufferPointer { list in
       fws_stream_send(program.control.number, start, bytes.count, list.baseAddress, list.count)
     }
-    // An interpreter that has ended, or never began, takes nothing. Its monitor tells why.
+    // An interpreter that has ended, or never started, accepts nothing. Its monitor reports why.
     if error == EPIPE || error == ECONNRESET { return }
     if error != 0 { throw StepFailure("\(shown) does not accept its job", error, call: "sendmsg") }
   }
@@ -101,11 +102,11 @@ final class Interpreter: @unchecked Sendable {
 
   func stop() { program.stop() }
 
-  package enum Word {
+  package enum Message {
     /// The interpreter has become ready for jobs.
     case ready
     case line(JSONValue)
-    /// The interpreter breaks its protocol. The text says how.
+    /// The interpreter has violated the protocol. The text says how.
     case fault(String)
   }
 
@@ -130,10 +131,10 @@ final class Interpreter: @unchecked Sendable {
     return .something
   }
 
-  /// The next word of what was received.
+  /// The next message among the received data.
   ///
-  /// - Parameter works: whether the interpreter does a job.
-  func nextWord(works: Bool) -> Word? {
+  /// - Parameter isWorking: whether the interpreter does a job.
+  func nextMessage(isWorking: Bool) -> Message? {
     while let line = takeLine() {
       do throws(FlowError) {
         let value = try JSONText.parse(line)
@@ -148,7 +149,7 @@ final class Interpreter: @unchecked Sendable {
       foreign += line.count + 1
     }
     let rest = incoming.count - taken
-    let longest = works ? Interpreter.longestLine : Interpreter.longestNotice
+    let longest = isWorking ? Interpreter.longestLine : Interpreter.longestNotice
     if isReady, rest > longest { return .fault("it sent a line of more than \(longest) bytes") }
     if !isReady, foreign + rest > Interpreter.longestPrelude {
       return .fault("it wrote more than \(Interpreter.longestPrelude) bytes before it was ready")
@@ -180,16 +181,18 @@ final class Interpreter: @unchecked Sendable {
     taken = 0
   }
 
-  /// See `LinkedProgram.monitorReply`.
+  /// The reply of the monitor, as `LinkedProgram.monitorReply` describes it.
   func monitorReply() -> fwsv_reply?? { program.monitorReply() }
 
-  /// Whether an idle interpreter can still be used: neither it nor its monitor has said anything.
+  /// Whether an idle interpreter can still be used: neither the interpreter nor its monitor has sent anything.
   var isSound: Bool {
     guard program.isOurs else { return false }
     let ready = Waiting(channel: fd).poll(0)
     if !ready.channel { return true }
     // The message that it is ready may still be unread.
-    guard case .nothing = receive(), nextWord(works: false) == nil, case .none = monitorReply() else { return false }
+    guard case .nothing = receive(), nextMessage(isWorking: false) == nil, case .none = monitorReply() else {
+      return false
+    }
     return true
   }
 
@@ -221,11 +224,11 @@ final class Interpreter: @unchecked Sendable {
     return text.pieces(at: "\n").last.map { MessageFormat.foreign(String($0)) } ?? ""
   }
 
-  /// How messages call the interpreter.
+  /// The name of the interpreter in messages.
   var shown: String { "the Python interpreter \(MessageFormat.path(key.program))" }
 }
 
-/// What is sent to an interpreter with a job.
+/// The descriptors that are sent to an interpreter with a job.
 final class JobTicket {
   /// The standard output and error of the job, the run directory, and a file with the job's text.
   let descriptors: [Descriptor]
@@ -250,7 +253,7 @@ package final class Interpreters: SharedResource {
 
   package init() throws(FlowError) { idle = try Guarded([]) }
 
-  /// Gives an idle interpreter, or a new one.
+  /// Returns an idle interpreter, or a new one.
   func take(_ key: Interpreter.Key, environment: borrowing TextBlock, grace: Double) throws(StepFailure) -> Interpreter
   {
     while let interpreter = takeIdle(key) { if interpreter.isSound { return interpreter } }
@@ -265,7 +268,7 @@ package final class Interpreters: SharedResource {
 
   /// Takes back an interpreter whose job has left no process.
   func keep(_ interpreter: Interpreter) {
-    // The interpreter that is let go ends outside the lock.
+    // A surplus interpreter is ended outside the lock.
     _ = idle.withLock { idle in
       idle.append(interpreter)
       return idle.count > Interpreters.maxIdle ? idle.removeFirst() : nil

@@ -2,7 +2,7 @@ package import FWBase
 package import FWExecution
 package import FWModel
 
-/// Runs notebooks with papermill, in an interpreter of the machine.
+/// Runs notebooks with papermill, in a Python interpreter on this machine.
 package struct NotebookWorker: StepRunner {
   private let options: PythonOptions
   let python: PythonProgram
@@ -35,7 +35,7 @@ package struct NotebookWorker: StepRunner {
 }
 
 extension NotebookAction {
-  /// What a plan says of it, whoever runs it.
+  /// Writes the members of a plan that all notebook workers have in common.
   package func describe(_ planning: Planning, to writer: inout JSONWriter) {
     writer.member("notebook", notebook)
     writer.member("output", output)

@@ -11,7 +11,7 @@ internal import Glibc
 /// A job that an interpreter does.
 final class PythonCommand: RunningCommand {
   private enum Phase {
-    /// The interpreter has not begun with the job.
+    /// The interpreter has not begun the job.
     case waiting
     case working
     /// The interpreter is being ended, with all of its processes.
@@ -28,24 +28,24 @@ final class PythonCommand: RunningCommand {
   private var phase = Phase.waiting
   private var started = fws_wall()
   private var pid: Int32?
-  /// What the runner has said of the job.
-  private var speech = RunnerSpeech()
+  /// The messages of the runner about the job.
+  private var messages = RunnerMessages()
   private var isStopped = false
   private var done: RunnerDone?
-  /// How the interpreter has broken its protocol, for which it is ended.
+  /// How the interpreter has violated the protocol, for which it is being ended; `nil` if it has not.
   private var fault: String?
-  /// What is sent to the interpreter when it becomes ready.
+  /// The job that is sent to the interpreter when it becomes ready.
   private var ticket: JobTicket?
   /// Why the job could not be sent to the interpreter.
-  private var unbegun: StepFailure?
-  /// The timer for the beginning of the job.
-  private var startTimer: Pause?
+  private var beginFailure: StepFailure?
+  /// The timer for the start of the job.
+  private var startTimer: Timer?
   private let startTimeout: Double
 
-  /// How often the interpreter is read before the output and other steps have their turn.
-  private static let turns = 16
+  /// The most reads from the interpreter in one call, so that output and other steps are not delayed.
+  private static let maxReads = 16
 
-  /// - Parameter startTimeout: seconds that the interpreter may take to begin with the job.
+  /// - Parameter startTimeout: the number of seconds that the interpreter may take to begin the job.
   init(
     _ job: PythonJob, _ interpreter: Interpreter, _ interpreters: Interpreters, _ pipes: consuming OutputPipes,
     grace: Double, startTimeout: Double
@@ -61,7 +61,7 @@ final class PythonCommand: RunningCommand {
   /// Sends the job to the interpreter, now or when it becomes ready.
   func begin(with ticket: JobTicket) throws(StepFailure) {
     if interpreter.isReady { try interpreter.begin(ticket) } else { self.ticket = ticket }
-    let startTimer = try Pause(startTimeout)
+    let startTimer = try Timer(startTimeout)
     fws_epoll_add(interpreter.fd, startTimer.fd)
     self.startTimer = startTimer
   }
@@ -95,13 +95,15 @@ final class PythonCommand: RunningCommand {
   }
 
   private func listen(_ readiness: inout ReadinessFD, _ events: inout EventQueue) {
-    for _ in 0..<PythonCommand.turns {
+    for _ in 0..<PythonCommand.maxReads {
       var received = Interpreter.Received.nothing
       if isListening { received = interpreter.receive() }
-      while isListening, let word = interpreter.nextWord(works: pid != nil) { take(word, &readiness, &events) }
+      while isListening, let message = interpreter.nextMessage(isWorking: pid != nil) {
+        take(message, &readiness, &events)
+      }
       if isListening, case .noMemory = received { refuse("there is not enough memory for its messages", &readiness) }
       if isListening, case .end = received {
-        // The monitor tells how the interpreter ended, and what it left.
+        // The monitor reports how the interpreter ended, and which processes it left.
         interpreter.stop()
         begin(&readiness)
         phase = .ending
@@ -117,7 +119,7 @@ final class PythonCommand: RunningCommand {
     finish(end(reply), &readiness)
   }
 
-  /// Whether what the interpreter says is still listened to.
+  /// Whether messages of the interpreter are still read.
   private var isListening: Bool {
     switch phase {
     case .waiting, .working: return true
@@ -125,7 +127,7 @@ final class PythonCommand: RunningCommand {
     }
   }
 
-  /// Lets the output of the job be read and told from now on.
+  /// Lets the output of the job be read and reported from now on.
   private func begin(_ readiness: inout ReadinessFD) {
     guard case .waiting = phase else { return }
     phase = .working
@@ -139,12 +141,12 @@ final class PythonCommand: RunningCommand {
     self.startTimer = nil
   }
 
-  private func take(_ word: Interpreter.Word, _ readiness: inout ReadinessFD, _ events: inout EventQueue) {
-    switch word {
+  private func take(_ message: Interpreter.Message, _ readiness: inout ReadinessFD, _ events: inout EventQueue) {
+    switch message {
     case .ready:
       if let ticket {
         do throws(StepFailure) { try interpreter.begin(ticket) } catch {
-          unbegun = error
+          beginFailure = error
           interpreter.stop()
         }
       }
@@ -166,14 +168,14 @@ final class PythonCommand: RunningCommand {
       started = fws_wall()
       events.commandStarted(pid: pid, at: started)
     case "done":
-      guard let done = RunnerDone(line), pid.map({ $0 == done.pid }) ?? (speech.result == nil) else {
+      guard let done = RunnerDone(line), pid.map({ $0 == done.pid }) ?? (messages.result == nil) else {
         return refuse("it sent an invalid message about its end", &readiness)
       }
       begin(&readiness)
       finishJob(done, &readiness)
     default:
       if pid == nil { return refuse("it sent \(MessageFormat.quoted(event)) before it had begun", &readiness) }
-      switch speech.take(event, line, of: job) {
+      switch messages.take(event, line, of: job) {
       case .progress(let progress): events.progress(progress)
       case .result: break
       case .fault(let why): refuse(why, &readiness)
@@ -181,7 +183,7 @@ final class PythonCommand: RunningCommand {
     }
   }
 
-  /// Ends an interpreter that breaks its protocol. Nothing that it says is believed any more.
+  /// Ends an interpreter that violates the protocol. Its further messages are ignored.
   private func refuse(_ why: String, _ readiness: inout ReadinessFD) {
     fault = why
     interpreter.stop()
@@ -190,8 +192,9 @@ final class PythonCommand: RunningCommand {
   }
 
   private func finishJob(_ done: RunnerDone, _ readiness: inout ReadinessFD) {
-    // The monitor ends the interpreter, or may be doing so; or the job has left processes, which the monitor ends.
-    let mayBeEnded = speech.result == nil && (done.signal == SIGTERM || done.exitCode == 128 + SIGTERM)
+    // The interpreter is ended if the monitor may already be ending it, or if the job has left processes, which the
+    // monitor ends with it.
+    let mayBeEnded = messages.result == nil && (done.signal == SIGTERM || done.exitCode == 128 + SIGTERM)
     if isStopped || mayBeEnded || !done.isClean || !interpreter.isReaper {
       self.done = done
       interpreter.stop()
@@ -199,23 +202,24 @@ final class PythonCommand: RunningCommand {
       return
     }
     interpreter.limit(nil, grace: grace)
-    finish(judged(done), &readiness)
+    finish(resolvedEnd(done), &readiness)
     interpreters.keep(interpreter)
   }
 
   /// The end of a job whose process has ended by itself.
-  private func judged(_ done: RunnerDone) -> CommandEnd {
+  private func resolvedEnd(_ done: RunnerDone) -> CommandEnd {
     var end = CommandEnd(outcome: .exited, started: started)
     end.pid = pid
     end.duration = fws_wall() - started
     end.usage = done.usage
     end.containment = interpreter.isReaper ? .subreaper : .session
-    let result = speech.result
+    let result = messages.result
     if let result, !result.isSuccess || done.isSuccess {
-      result.tell(in: &end)
+      result.apply(to: &end)
       return end
     }
-    // A process that ended without a result is a failure, and so is one that failed after it had told its success.
+    // A process that ended without a result is a failure, and so is a process that failed after it had reported its
+    // success.
     let when = result == nil ? "before it had given a result" : "after it had given its result"
     end.signal = done.signal
     end.outcome = done.signal == nil ? .exited : .signaled
@@ -236,24 +240,24 @@ final class PythonCommand: RunningCommand {
     if reply.kind == FWSV_FAILED {
       return CommandEnd(failure: startFailure(reply), started: started)
     }
-    if let unbegun, !isStopped { return CommandEnd(failure: unbegun, started: started) }
-    let wasEnded = speech.result == nil && (isStopped || reply.reason == UInt32(FWSV_BY_TIMEOUT))
+    if let beginFailure, !isStopped { return CommandEnd(failure: beginFailure, started: started) }
+    let wasEnded = messages.result == nil && (isStopped || reply.reason == UInt32(FWSV_BY_TIMEOUT))
     if let done, !wasEnded {
-      // The result tells of the processes that the job left, and not of the interpreter, which was ended with them.
-      var end = judged(done)
-      let told = CommandEnd(reply)
-      end.survivors = done.left(among: told.survivors)
+      // The result has the processes that the job left, and not the interpreter, which was ended with them.
+      var end = resolvedEnd(done)
+      let interpreterEnd = CommandEnd(reply)
+      end.survivors = done.left(among: interpreterEnd.survivors)
       end.survivorsCount = done.left.count
-      end.isEnded = told.isEnded
+      end.isEnded = interpreterEnd.isEnded
       return end
     }
     var end = CommandEnd(reply)
-    // The library itself asked for the end, because the interpreter had closed its connection.
+    // The library itself ended the interpreter, because it had closed its connection.
     if fault == nil, let signal = end.signal, signal == end.endedBy?.number { fault = "it closed its connection" }
     end.started = started
     end.duration = fws_wall() - started
     if let pid {
-      // The main process of the step is the one that did the job, and not the interpreter.
+      // The main process of the step is the process of the job, and not the interpreter.
       end.pid = pid
       end.endedBy = end.survivors.first { $0.pid == pid }?.endedBy
       let count = end.survivors.count
@@ -264,26 +268,26 @@ final class PythonCommand: RunningCommand {
     }
     if end.outcome == .timeout || isStopped {
       if end.outcome != .timeout { end.outcome = .cancelled }
-      end.position = speech.progress.map { "in cell \($0.cell) of \($0.of)" }
+      end.position = messages.progress.map { "in cell \($0.cell) of \($0.of)" }
       return end
     }
-    return endWithoutWord(end)
+    return endWithoutDone(end)
   }
 
-  /// The end of a job whose interpreter has ended by itself, or has broken its protocol.
-  private func endWithoutWord(_ told: CommandEnd) -> CommandEnd {
-    var end = told
+  /// The end of a job whose interpreter has ended by itself, or has violated the protocol.
+  private func endWithoutDone(_ interpreterEnd: CommandEnd) -> CommandEnd {
+    var end = interpreterEnd
     let stderrText = interpreter.stderrText
     let reason = stderrText.isEmpty ? "" : ": \(stderrText)"
     if let fault {
       end.fail(StepFailure(engine: "\(interpreter.shown) violated the protocol: \(fault)\(reason)"))
       return end
     }
-    if let result = speech.result {
+    if let result = messages.result {
       if result.isSuccess {
         end.fail(StepFailure(engine: "\(interpreter.shown) ended before it reported the end of \(job.shown)\(reason)"))
       } else {
-        result.tell(in: &end)
+        result.apply(to: &end)
       }
       return end
     }

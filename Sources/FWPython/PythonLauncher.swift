@@ -50,13 +50,13 @@ package final class PythonLauncher: CommandLauncher {
   }
 }
 
-/// Which Python interpreter a worker means, and with what environment.
+/// The Python interpreter of a worker, and its environment.
 package struct PythonProgram: Sendable {
   /// A path, or a name that is looked up on PATH.
   private let name: String
   private let env: KeyValues
 
-  /// What is likely to help when an interpreter fails.
+  /// The likely cause when an interpreter fails.
   package static let likely = "the interpreter is not Python, or a module that it imports at its start is broken"
 
   package init(_ spec: WorkerSpec, _ options: PythonOptions, _ resources: SharedResources) {
@@ -89,7 +89,7 @@ package struct PythonProgram: Sendable {
   }
 }
 
-/// What an interpreter is asked to do, in the form that the runner reads (runner/server.py).
+/// A job of an interpreter, in the form that the runner reads (server.py).
 package final class PythonJob: Sendable {
   enum Kind: String {
     case call
@@ -97,7 +97,7 @@ package final class PythonJob: Sendable {
   }
 
   let kind: Kind
-  /// How messages call the job.
+  /// The name of the job in messages.
   package let shown: String
   /// The job as JSON text.
   package let text: String
@@ -108,7 +108,7 @@ package final class PythonJob: Sendable {
     self.text = text
   }
 
-  /// A call of a function by its import path. Gives `nil` if there is no memory for its text.
+  /// A call of a function by its import path; `nil` if there is not enough memory for its text.
   package static func call(_ action: CodeAction, _ context: ContextValues?) -> PythonJob? {
     var writer = JSONWriter()
     writer.object { writer in
@@ -123,8 +123,8 @@ package final class PythonJob: Sendable {
         guard let context else { return writer.object { _ in } }
         context.object.read { writer.value($0) }
       }
-      // Only the interpreter knows the parameters of the function, so it gets every reason, and refuses the values that
-      // the function takes.
+      // Only the interpreter knows the parameters of the function. It gets all reasons why values cannot be passed, and
+      // refuses the values that the function takes.
       writer.member("unfit") { writer in
         writer.object { writer in
           for (name, object) in context?.objects ?? [:] {

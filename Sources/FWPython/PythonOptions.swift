@@ -2,23 +2,27 @@ package import FWBase
 internal import FWExecution
 package import FWModel
 
-/// What the options of notebook workers say; the defaults where they say nothing. Those of code workers have some of them.
+/// The options of a notebook worker. An option that is not set has its default. Code workers have some of these
+/// options.
 package struct PythonOptions: WorkerOptions {
   static let keys = ["python", "kernel", "cell_timeout", "start_timeout", "grace"] + RunSettings.keys
 
-  /// The interpreter: a path, or a name that is looked up. `nil`: the worker's variable of that name, or `python3`.
+  /// The interpreter: a path, or a name that is looked up on PATH. If it is `nil`, the worker's variable `python` is
+  /// used, or `python3`.
   package var python: String?
-  /// The name of the kernel; `nil`: the notebook's.
+  /// The name of the kernel; `nil` for the kernel that the notebook names.
   var kernel: String?
-  /// Seconds that one cell may take; `nil`: any time.
+  /// The number of seconds that one cell may take; `nil` for no limit.
   var cellTimeout: Double?
-  /// Seconds that the interpreter may take until it begins, and a kernel until it answers; `nil`: the defaults of both.
+  /// The number of seconds that the interpreter may take to start, and a kernel may take to answer; `nil` for the
+  /// default of each.
   var startTimeout: Double?
-  /// Seconds between TERM and KILL; for a function of the host, those until it is given up.
+  /// The number of seconds between TERM and KILL. A function of the host is abandoned after this time.
   package var grace = 2.0
   package var settings = RunSettings()
 
-  /// Many that start at once on a slow file system take their time.
+  /// The number of seconds that the interpreter may take to start. The default is long, because many interpreters that
+  /// start at once on a slow file system take long.
   var interpreterStartTimeout: Double { startTimeout ?? 300 }
 
   package init() {}
@@ -32,7 +36,8 @@ package struct PythonOptions: WorkerOptions {
     }
   }
 
-  /// Reads one member that all workers with an interpreter of this machine have; false if it is none.
+  /// Reads a member that all workers with an interpreter on this machine have. Returns false if the key is a different
+  /// one.
   package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "python" {
       python = try value.requireName()
@@ -44,7 +49,7 @@ package struct PythonOptions: WorkerOptions {
     return true
   }
 
-  /// Reads one member that only notebooks have; false if it is none.
+  /// Reads a member that only notebook workers have. Returns false if the key is a different one.
   package mutating func readNotebookKey(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "kernel" {
       kernel = try value.requireName()

@@ -1,7 +1,7 @@
 internal import CRunner
 internal import FWBase
 
-/// The program of an interpreter: the files of Python/runner, whose text is in the library.
+/// The program of an interpreter: the files of Sources/CRunner/Runner, whose text is embedded in the library.
 package enum RunnerSource {
   /// The argument of `python -c`. It reads the other files from the connection to the library.
   package static var boot: String { String(cString: fws_runner_boot) }
@@ -15,7 +15,7 @@ package enum RunnerSource {
     }
   }
 
-  /// What a new interpreter is sent: the files, and then what the interpreter is for.
+  /// The data that a new interpreter is sent: the files, and then the purpose of the interpreter.
   static func program(kind: PythonJob.Kind, idleTime: Int) -> ByteBuffer {
     var head = JSONWriter()
     var bodies = ByteBuffer()

@@ -2,25 +2,26 @@ internal import FWBase
 internal import FWExecution
 internal import FWSystem
 
-/// The allocations of a pool: those that wait for a step, and the steps that wait for one.
+/// The allocations of a pool: the allocations that are idle, and the steps that wait for one.
 ///
-/// There are at most so many at once, whatever number of steps is in flight: that bounds what the scheduler, and this
-/// machine, have to do. A step takes one that is free; or asks for one; or waits in the queue. One that it has asked for
-/// and one that becomes free meanwhile are both good for it: who gets another's leaves its own to the next.
+/// The number of allocations at one time is limited, independently of the number of running steps. This bounds the load
+/// of the scheduler and of this machine. A step takes an idle allocation, or requests one, or waits in the queue. A
+/// waiting step takes the first allocation that is ready, its own or another one; if it takes another one, its own goes
+/// to the next step.
 final class Allocations: SharedResource {
-  /// Where a step waits.
+  /// The entry of a waiting step in the queue.
   final class Waiter {
     let submission: Submission
-    /// Wakes the step.
-    let wakeTimer: Pause
-    /// What it gets, under the lock.
+    /// The timer that wakes the step.
+    let wakeTimer: Timer
+    /// The allocation that the step gets. It is set under the lock.
     fileprivate var offer: ClusterAgent?
-    /// There may be one to ask for.
+    /// Whether the step may be able to request an allocation now.
     fileprivate var isWoken = false
-    /// It has asked for one itself.
-    fileprivate var hasOwn = false
+    /// Whether the step has requested an allocation itself.
+    fileprivate var hasRequested = false
 
-    init(_ submission: Submission, wakeTimer: Pause) {
+    init(_ submission: Submission, wakeTimer: Timer) {
       self.submission = submission
       self.wakeTimer = wakeTimer
     }
@@ -28,13 +29,13 @@ final class Allocations: SharedResource {
 
   enum Answer {
     case agent(ClusterAgent)
-    /// Ask for one yourself.
-    case ask
+    /// The step has to request an allocation itself.
+    case request
     case wait
   }
 
   private struct State {
-    /// Without a step; the scheduler may not have given them yet.
+    /// The allocations without a step. The scheduler may not have granted them yet.
     var idle: [ClusterAgent] = []
     var queue: [Waiter] = []
     var counts: [(submission: Submission, count: Int)] = []
@@ -46,34 +47,34 @@ final class Allocations: SharedResource {
 
   init() throws(FlowError) { state = try Guarded(State()) }
 
-  /// Finds an allocation for a step, which then stands in the queue unless it gets one at once.
+  /// Finds an allocation for a step. The step is put into the queue unless it gets an allocation at once.
   func take(_ waiter: Waiter) -> Answer {
     while true {
       var candidate: ClusterAgent?
       let answer = state.withLock { state -> Answer in
         waiter.isWoken = false
-        waiter.hasOwn = false
+        waiter.hasRequested = false
         if let index = state.idle.lastIndex(where: { $0.submission == waiter.submission && $0.isReady })
           ?? state.idle.lastIndex(where: { $0.submission == waiter.submission })
         {
-          let found = state.idle.remove(at: index)
-          candidate = found
-          // One that is still waited for is as good as one of its own.
-          waiter.hasOwn = !found.isReady
-          if waiter.hasOwn { state.enqueue(waiter) }
+          let agent = state.idle.remove(at: index)
+          candidate = agent
+          // An allocation that is not ready yet counts as one that the step has requested itself.
+          waiter.hasRequested = !agent.isReady
+          if waiter.hasRequested { state.enqueue(waiter) }
           return .wait
         }
         state.enqueue(waiter)
         let index = state.counts.firstIndex { $0.submission == waiter.submission }
         guard let index else {
           state.counts.append((waiter.submission, 1))
-          waiter.hasOwn = true
-          return .ask
+          waiter.hasRequested = true
+          return .request
         }
         guard state.counts[index].count < waiter.submission.limit else { return .wait }
         state.counts[index].count += 1
-        waiter.hasOwn = true
-        return .ask
+        waiter.hasRequested = true
+        return .request
       }
       guard let candidate else { return answer }
       if candidate.isSound {
@@ -84,7 +85,8 @@ final class Allocations: SharedResource {
     }
   }
 
-  /// What was given to a waiter since. It stands in the queue no more if something was.
+  /// The allocation that a waiting step has been given since the last call. A step that was given one has left the
+  /// queue.
   func offer(to waiter: Waiter) -> ClusterAgent? {
     state.withLock { state in
       defer { waiter.offer = nil }
@@ -92,10 +94,10 @@ final class Allocations: SharedResource {
     }
   }
 
-  /// Whether the step has been woken, even if nobody has seen that yet.
+  /// Whether the step has been woken, even if this has not been noticed yet.
   func isWoken(_ waiter: Waiter) -> Bool { state.withLock { _ in waiter.offer != nil || waiter.isWoken } }
 
-  /// The step waits no more. Gives what it was offered meanwhile.
+  /// Takes a step out of the queue. Returns the allocation that the step was given meanwhile.
   func leave(_ waiter: Waiter) -> ClusterAgent? {
     state.withLock { state in
       state.queue.removeAll { $0 === waiter }
@@ -104,7 +106,7 @@ final class Allocations: SharedResource {
     }
   }
 
-  /// Gives one back on which nothing is left of the step.
+  /// Takes back an allocation in which no process of the step is left.
   func keep(_ agent: ClusterAgent) {
     let isForOne = agent.submission.hold <= 0
     let isTaken = state.withLock { state in
@@ -123,7 +125,8 @@ final class Allocations: SharedResource {
       agent.close()
       return forget(agent.submission)
     }
-    // It ends by itself; one that is still in the queue leaves that.
+    // An idle allocation ends by itself after the hold time. One that is still in the scheduler's queue then leaves
+    // that queue.
     if agent.isReady {
       agent.hold(agent.submission.hold)
     } else {
@@ -132,22 +135,22 @@ final class Allocations: SharedResource {
     state.withLock { $0.idle.append(agent) }
   }
 
-  /// One is no more: another may be asked for.
+  /// Notes that an allocation has ended, so that another one may be requested.
   func forget(_ submission: Submission) {
     state.withLock { state in
       if let index = state.counts.firstIndex(where: { $0.submission == submission }) {
         state.counts[index].count -= 1
         if state.counts[index].count <= 0 { state.counts.remove(at: index) }
       }
-      guard let next = state.queue.first(where: { $0.submission == submission && !$0.hasOwn }) else { return }
+      guard let next = state.queue.first(where: { $0.submission == submission && !$0.hasRequested }) else { return }
       next.isWoken = true
       next.wakeTimer.stop()
     }
   }
 
-  /// What a step had asked for is no more.
+  /// Notes that the allocation that a step had requested has ended.
   func lose(_ waiter: Waiter) {
-    state.withLock { _ in waiter.hasOwn = false }
+    state.withLock { _ in waiter.hasRequested = false }
     forget(waiter.submission)
   }
 }

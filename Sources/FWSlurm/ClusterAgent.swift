@@ -6,26 +6,27 @@ internal import FWProcess
 internal import FWSystem
 internal import Glibc
 
-/// An agent in an allocation of a cluster, which runs one command after the other, and the srun that leads to it.
+/// An agent in an allocation of a cluster, and the srun process that connects it to the library. The agent runs one
+/// command after the other.
 ///
-/// srun is a command of a monitor like any other. Its standard input and output are our link to the agent; on its standard
-/// error are the words of the scheduler and nothing else.
+/// srun is a command of a monitor like any other. Its standard input and output are the link to the agent. Its standard
+/// error has only messages of the scheduler.
 final class ClusterAgent: @unchecked Sendable {
-  // Unchecked: whoever has taken it is the only one who has it.
+  // The conformance is unchecked because an agent has one user at a time: the step that has taken it.
   let submission: Submission
-  /// The job's.
+  /// The name of the job.
   let name = Submission.uniqueName()
   private let program: LinkedProgram
-  private let asked = fws_monotonic()
+  private let requested = fws_monotonic()
 
   private(set) var isReady = false
-  /// srun has ended, with a status of wait(2).
+  /// The status of srun in the format of wait(2); `nil` while srun runs.
   private(set) var status: Int32?
   private(set) var facts = ClusterFacts()
-  /// What the scheduler has put into the environment.
+  /// The entries that the scheduler has added to the environment.
   private(set) var environment: [String] = []
-  private var words = SchedulerMessages()
-  /// Of the last request, as it was sent.
+  private var schedulerMessages = SchedulerMessages()
+  /// The environment of the last request, in the form in which it was sent, and its offset in the request.
   private var lastEnvironment: [UInt8] = []
   private var lastBegin = 0
   private var outgoing = ByteBuffer()
@@ -33,12 +34,12 @@ final class ClusterAgent: @unchecked Sendable {
   private var incoming = ByteBuffer()
   private var taken = 0
   private var hasLinkEnded = false
-  /// The point has come that is before the first frame.
+  /// Whether the ready byte has been received, which comes before the first frame.
   private var hasReadyByte = false
-  /// The last frame said that another is written behind it.
-  private var isMoreToCome = false
-  /// It was told to go on with what is to come.
-  private var hasAsked = false
+  /// Whether the last frame has announced a further frame.
+  private var isMoreAnnounced = false
+  /// Whether the last frame was acknowledged, so that the agent continues.
+  private var hasAcknowledged = false
 
   private static let readSize = 128 * 1024
   private static let longestFrame = 1 << 20
@@ -49,8 +50,8 @@ final class ClusterAgent: @unchecked Sendable {
     for text in submission.arguments(name: name) { arguments.add(text) }
     program = try LinkedProgram(arguments, submission.environmentBlock(), grace: ClusterAgent.grace) { request in
       request.is_link = 1
-      // When the host goes, the link ends, and the agent ends what it runs, with its grace. A signal to srun would be
-      // KILL to all of it at once.
+      // When the host ends, the link ends, and the agent ends its command with the grace. A signal to srun would kill
+      // everything at once.
       request.host_gone_timeout = Int64((submission.grace + ClusterAgent.closingTimeout) * 1e9)
     }
     self.submission = submission
@@ -58,20 +59,20 @@ final class ClusterAgent: @unchecked Sendable {
     sendProgram()
   }
 
-  /// Seconds that an agent and its srun have to end, beside the grace.
+  /// The number of seconds that an agent and its srun have to end, in addition to the grace.
   static let closingTimeout = 10.0
-  /// Of srun: it needs a moment to take back a request.
+  /// The grace of srun in seconds. srun needs a moment to withdraw a request.
   private static let grace = 5.0
 
   var fd: Int32 { program.epoll.number }
 
-  /// Whether the host has left us the descriptors of the link.
+  /// Whether the host has left the descriptors of the link open.
   private var isOurs: Bool { program.isOurs }
 
-  /// Seconds since it was asked for.
-  var age: Double { fws_monotonic() - asked }
+  /// The number of seconds since the allocation was requested.
+  var age: Double { fws_monotonic() - requested }
 
-  // MARK: What goes to it
+  // MARK: Sending
 
   private func sendProgram() {
     let size = fws_program_size()
@@ -81,11 +82,12 @@ final class ClusterAgent: @unchecked Sendable {
     flush()
   }
 
-  /// Gives it a command.
+  /// Sends a command to the agent.
   ///
   /// - Parameters:
-  ///   - location: the strings of FWA_RUN.
-  ///   - hold: seconds; `nil`: another command follows.
+  ///   - location: the run directory and the status file, as strings of FWA_RUN.
+  ///   - hold: the number of seconds after which the agent ends without a further command; `nil` if another command
+  ///     follows.
   func run(
     _ request: fwsv_request, _ arguments: borrowing TextBlock, _ environment: borrowing TextBlock,
     location: borrowing ByteBuffer, index: Int, hold: Double?
@@ -99,9 +101,9 @@ final class ClusterAgent: @unchecked Sendable {
     run.index = UInt64(index)
     run.location = UInt64(location.count)
     run.hold = hold.map { Int64($0 * 1e9) } ?? -1
-    // The environment, with its part of the table, is where it was.
-    let (begin, end) = arguments.placeOfEnvironment(environment)
-    // Without memory there is no request: the step ends with its link.
+    // An environment that is the same, and at the same offset, as in the last request is not sent again.
+    let (begin, end) = arguments.rangeOfEnvironment(environment)
+    // If there is not enough memory for the request, the link is closed, and the step ends with it.
     guard !texts.isExhausted, end <= texts.count else { return close() }
     let present = Array(texts.bytes[begin..<end])
     if present == lastEnvironment, begin == lastBegin {
@@ -126,10 +128,10 @@ final class ClusterAgent: @unchecked Sendable {
     flush()
   }
 
-  /// Ends the command that runs.
+  /// Asks the agent to end the running command.
   func stop() { send(UInt32(FWA_STOP), []) }
 
-  /// It ends when nothing comes for so long.
+  /// Lets the agent end if it gets no command within a number of seconds.
   func hold(_ seconds: Double) {
     let time = Int64(seconds * 1e9)
     withUnsafeBytes(of: time) { send(UInt32(FWA_HOLD), Array($0)) }
@@ -142,7 +144,7 @@ final class ClusterAgent: @unchecked Sendable {
     flush()
   }
 
-  /// Sends what the link takes now.
+  /// Sends as much as the link accepts now.
   private func flush() {
     if !isOurs { hasLinkEnded = true }
     while sent < outgoing.count, !hasLinkEnded, let start = outgoing.start {
@@ -158,7 +160,7 @@ final class ClusterAgent: @unchecked Sendable {
     if !hasLinkEnded { fws_epoll_write(fd, program.control.number, !isSent) }
   }
 
-  /// No further command: the agent ends, and srun with it.
+  /// Closes the link. The agent gets no further command and ends, and srun ends with it.
   func close() {
     hasLinkEnded = true
     guard isOurs else { return }
@@ -166,39 +168,39 @@ final class ClusterAgent: @unchecked Sendable {
     fws_epoll_remove(fd, program.control.number)
   }
 
-  /// srun is ended, with whatever it leads to. One that waits in the queue leaves it.
+  /// Ends srun and everything that it runs. A request in the scheduler's queue is withdrawn.
   func abandon() { program.stop() }
 
-  /// The monitor ends srun after so long; `nil`: it may take any time.
+  /// Lets the monitor end srun after a number of seconds; `nil` for no limit.
   func limit(_ seconds: Double?) { program.limit(seconds, grace: ClusterAgent.grace) }
 
-  // MARK: What comes from it
+  // MARK: Receiving
 
-  enum Word {
+  enum Message {
     case nothing
     case ready
     case output(Stream, UnsafeRawBufferPointer)
     case reply(fwsv_reply)
-    /// The scheduler has said something about the queue.
+    /// A message of the scheduler about the queue.
     case queued(String)
-    /// The link has ended, and srun, too.
+    /// The link and srun have ended.
     case end
   }
 
-  /// What it says next, if it has said something. Output is there until the next call.
-  func listen() -> Word {
+  /// Receives the next message. The bytes of output are valid until the next call.
+  func receive() -> Message {
     flush()
-    if let line = hearScheduler() { return .queued(line) }
+    if let line = nextSchedulerMessage() { return .queued(line) }
     while !hasLinkEnded {
       switch takeFrame() {
       case .some(.nothing): continue
-      case .some(let word): return word
+      case .some(let message): return message
       case nil: break
       }
       guard let room = incoming.room(for: ClusterAgent.readSize) else { break }
       let count = fws_receive(program.control.number, room, ClusterAgent.readSize)
       if count == 0 {
-        goOn()
+        acknowledge()
         break
       }
       if count < 0 {
@@ -209,23 +211,23 @@ final class ClusterAgent: @unchecked Sendable {
     }
     guard status == nil else { return .end }
     guard let reply = program.monitorReply() else { return .nothing }
-    // What srun said at its end is in the pipe.
+    // The last messages of srun are still in the pipe.
     status = reply.map { $0.kind == FWSV_ENDED ? $0.status : -1 } ?? -1
-    if let reply, reply.kind == FWSV_FAILED { words.add(StepFailure(start: reply, of: "srun").reason) }
+    if let reply, reply.kind == FWSV_FAILED { schedulerMessages.add(StepFailure(start: reply, of: "srun").reason) }
     fws_epoll_remove(fd, program.channel.number)
     close()
-    while let line = hearScheduler() { _ = line }
-    words.finish()
-    facts.messages = words.lines
+    while let line = nextSchedulerMessage() { _ = line }
+    schedulerMessages.finish()
+    facts.messages = schedulerMessages.lines
     return .end
   }
 
-  /// Whether an idle one can still be used.
+  /// Whether an idle agent can still be used.
   var isSound: Bool {
     if status != nil || hasLinkEnded || !isOurs { return false }
     guard Waiting(channel: fd).poll(0).channel else { return true }
     while true {
-      switch listen() {
+      switch receive() {
       case .nothing: return status == nil && !hasLinkEnded
       case .ready, .queued: continue
       default: return false
@@ -233,18 +235,18 @@ final class ClusterAgent: @unchecked Sendable {
     }
   }
 
-  /// More is to come, which may wait for our word (agent.h).
-  private func goOn() {
-    guard !hasAsked, hasReadyByte, isMoreToCome || incoming.count > taken else { return }
-    hasAsked = true
+  /// Acknowledges the last frame if more data is to come, because the agent may wait for that (agent.h).
+  private func acknowledge() {
+    guard !hasAcknowledged, hasReadyByte, isMoreAnnounced || incoming.count > taken else { return }
+    hasAcknowledged = true
     send(UInt32(FWA_ACK), [])
   }
 
-  private func hearScheduler() -> String? {
+  private func nextSchedulerMessage() -> String? {
     while program.stderr.isOurs {
-      if let line = words.takeQueued() {
-        facts.job = words.job ?? facts.job
-        facts.messages = words.lines
+      if let line = schedulerMessages.takeQueued() {
+        facts.job = schedulerMessages.job ?? facts.job
+        facts.messages = schedulerMessages.lines
         return line
       }
       var room = ByteBuffer()
@@ -255,15 +257,15 @@ final class ClusterAgent: @unchecked Sendable {
         return nil
       }
       room.commit(count)
-      words.take(room.bytes)
-      facts.job = words.job ?? facts.job
-      facts.messages = words.lines
+      schedulerMessages.take(room.bytes)
+      facts.job = schedulerMessages.job ?? facts.job
+      facts.messages = schedulerMessages.lines
     }
     return nil
   }
 
-  /// `nil`: no frame is complete.
-  private func takeFrame() -> Word? {
+  /// Takes the next frame; `nil` if no frame is complete.
+  private func takeFrame() -> Message? {
     let headSize = MemoryLayout<fwa_head>.size
     if !hasReadyByte {
       guard let first = incoming.bytes.first else { return nil }
@@ -280,11 +282,11 @@ final class ClusterAgent: @unchecked Sendable {
     }
     guard rest.count >= headSize + size else { return compact(rest) }
     taken += headSize + size
-    isMoreToCome = head.kind & FWA_MORE != 0
-    hasAsked = false
+    isMoreAnnounced = head.kind & FWA_MORE != 0
+    hasAcknowledged = false
     let payload = UnsafeRawBufferPointer(rebasing: rest[headSize..<(headSize + size)])
     switch Int(head.kind & ~FWA_MORE) {
-    case FWA_HELLO: return greet(payload)
+    case FWA_HELLO: return takeHello(payload)
     case FWA_OUT: return .output(.stdout, payload)
     case FWA_ERR: return .output(.stderr, payload)
     case FWA_REPLY:
@@ -297,7 +299,7 @@ final class ClusterAgent: @unchecked Sendable {
     }
   }
 
-  private func compact(_ rest: UnsafeRawBufferPointer) -> Word? {
+  private func compact(_ rest: UnsafeRawBufferPointer) -> Message? {
     guard taken > 0 else { return nil }
     var moved = ByteBuffer()
     moved.append(rest)
@@ -306,7 +308,7 @@ final class ClusterAgent: @unchecked Sendable {
     return nil
   }
 
-  private func greet(_ payload: UnsafeRawBufferPointer) -> Word {
+  private func takeHello(_ payload: UnsafeRawBufferPointer) -> Message {
     let size = MemoryLayout<fwa_hello>.size
     guard payload.count >= size, payload.loadUnaligned(as: fwa_hello.self).protocol == UInt32(FWA_PROTOCOL) else {
       close()
@@ -324,23 +326,23 @@ final class ClusterAgent: @unchecked Sendable {
     return .ready
   }
 
-  /// What the scheduler knows of the end of the job.
-  func learn(state: String, reason: String, job: String) {
+  /// Records what the scheduler reports about the end of the job.
+  func record(state: String, reason: String, job: String) {
     facts.job = job
     facts.state = state
     facts.reason = reason
   }
 }
 
-/// What is known of the job that ran a step's commands.
+/// The facts about the job that ran a step's commands.
 struct ClusterFacts: EngineFacts {
   var job: String?
   var node: String?
   var partition: String?
-  /// As squeue has them, where it was asked.
+  /// The state and the reason that squeue reports, if it was asked.
   var state: String?
   var reason: String?
-  /// Seconds until the allocation was there.
+  /// The number of seconds until the allocation was granted.
   var waited: Double?
   var messages: [String] = []
 

@@ -3,18 +3,18 @@ internal import FWModel
 internal import FWProcess
 internal import Glibc
 
-/// Asks the scheduler what has become of a job, by its name, which no other job has; and ends it, if that is wanted.
+/// Asks the scheduler for the state of a job by its name, which is unique, and ends the job if that is wanted.
 final class SchedulerQuery {
-  struct Found {
+  struct JobInfo {
     let job: String
     let state: String
     let reason: String
     let node: String
 
-    /// It has no nodes that could run something, or not yet.
+    /// Whether the job has no usable nodes yet.
     var isWaiting: Bool { isAlive && state != "RUNNING" }
 
-    /// It may still run something.
+    /// Whether the job may still run something.
     var isAlive: Bool {
       ["PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "REQUEUED", "RESIZING"]
         .contains(state)
@@ -22,29 +22,29 @@ final class SchedulerQuery {
   }
 
   enum Answer {
-    /// The last one of that name; `nil`: it knows of none.
-    case job(Found?)
+    /// The last job of that name; `nil` if the scheduler has none.
+    case job(JobInfo?)
     case failed(String)
-    /// It did not answer in its time.
+    /// The scheduler did not answer in time.
     case silence(String)
   }
 
   private let program: HelperProgram
 
-  /// Seconds.
+  /// The time limits of a query, in seconds: the usual one, and the one if somebody waits for the step to end.
   private static let timeout = 10.0
-  private static let hurriedTimeout = 4.0
+  private static let urgentTimeout = 4.0
   private let limit: Double
-  /// Bytes of what it says: one line is wanted.
+  /// The longest answer in bytes. One line is expected.
   private static let longestAnswer = 64 << 10
-  /// How often a scheduler that does not answer is asked.
+  /// The number of times that a scheduler whose answer is not usable is asked.
   static let tries = 4
 
   /// - Parameters:
-  ///   - cancels: whether the job is ended, too.
-  ///   - isHurried: whether somebody waits for the step to be over.
-  init(_ name: String, cancels: Bool, isHurried: Bool) throws(StepFailure) {
-    limit = isHurried ? SchedulerQuery.hurriedTimeout : SchedulerQuery.timeout
+  ///   - cancels: whether the job is ended as well.
+  ///   - isUrgent: whether somebody waits for the step to end.
+  init(_ name: String, cancels: Bool, isUrgent: Bool) throws(StepFailure) {
+    limit = isUrgent ? SchedulerQuery.urgentTimeout : SchedulerQuery.timeout
     var env = KeyValues()
     env.set("FLOWWORKER_JOB", name)
     env.set("LC_ALL", "C")
@@ -56,21 +56,21 @@ final class SchedulerQuery {
 
   var fd: Int32 { program.fd }
 
-  /// Does what can be done without waiting; `nil`: it is not over.
+  /// Does all work that needs no waiting; `nil` if the query has not ended.
   func advance() -> Answer? {
     guard let end = program.advance() else { return nil }
     if end.outcome == .timeout { return .silence("squeue did not answer in \(MessageFormat.seconds(limit))") }
     guard end.outcome == .exited, end.exitCode == 0 else {
-      let said = MessageFormat.foreign(String(decoding: end.stderr.bytes, as: UTF8.self))
-      return .failed(said.isEmpty ? "squeue failed" : said)
+      let errorText = MessageFormat.foreign(String(decoding: end.stderr.bytes, as: UTF8.self))
+      return .failed(errorText.isEmpty ? "squeue failed" : errorText)
     }
     let lines = String(decoding: end.stdout.bytes, as: UTF8.self).pieces(at: "\n")
     return .job(lines.last.flatMap(SchedulerQuery.read))
   }
 
-  private static func read(_ line: Substring) -> Found? {
+  private static func read(_ line: Substring) -> JobInfo? {
     let parts = line.pieces(at: "|", keepingEmpty: true).map(String.init)
     guard parts.count == 4 else { return nil }
-    return Found(job: parts[0], state: parts[1], reason: parts[2], node: parts[3])
+    return JobInfo(job: parts[0], state: parts[1], reason: parts[2], node: parts[3])
   }
 }

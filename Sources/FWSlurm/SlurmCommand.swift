@@ -8,14 +8,14 @@ internal import FWProcess
 internal import FWSystem
 internal import Glibc
 
-/// A command in an allocation.
+/// A command in an allocation of a cluster.
 ///
-///   arriving ──▶ running ──▶ over
-///       ╰─────────┴──▶ settling ──▶ asking ──▶ over
+///   allocating ──▶ running ──▶ over
+///       ╰───────────┴──▶ settling ──▶ asking ──▶ over
 ///
-/// `settling` and `asking` come where the link has not told how it ended, or it has to be made sure that nothing
-/// goes on: srun is ended, then the scheduler is asked until it knows of no such job that runs.
-/// What ends each phase at the latest is in `limit(of:)`; what a timeout or a cancel does to it, in `endBecause`.
+/// `settling` and `asking` follow if the link has not reported how the command ended, or if it has to be ensured that
+/// nothing keeps running: srun is ended, and then the scheduler is asked until it has no running job of that name. The
+/// latest end of each phase is in `limit(of:)`, and the effect of a timeout or a cancellation in `endBecause`.
 final class SlurmCommand: RunningCommand {
   private let launcher: SlurmLauncher
   private let text: ByteBuffer
@@ -24,25 +24,25 @@ final class SlurmCommand: RunningCommand {
   private let timeout: Double?
   private let began = fws_monotonic()
   private let epoll: Descriptor
-  private let timer: Pause
+  private let timer: Timer
   private var output: CommandOutput
   private var machine: PhaseMachine<Phase, Alarm>
   private var waiter: Allocations.Waiter?
   private var agent: ClusterAgent?
   private var end: CommandEnd
-  private var isTold = false
-  /// Why the library has asked the command to end.
+  private var isStartReported = false
+  /// Why the library has asked the command to end; `nil` if it has not.
   private var reason: Outcome?
-  /// What a monitor or the status file says of the end of the command.
-  private var known: CommandEnd?
-  /// The watch for an agent from which nothing came in its time.
-  private var late: StartWatch?
+  /// The end of the command as the monitor on the node or the status file reports it.
+  private var reportedEnd: CommandEnd?
+  /// The watch of an agent that has not reported in time.
+  private var lateWatch: StartWatch?
   private var submissions = 0
-  private var askings = 0
+  private var queries = 0
   private var watch: StartWatch
   /// The last answer of the scheduler.
   private var lastAnswer: SchedulerQuery.Answer?
-  /// The end has come over the link, behind all of the output.
+  /// Whether the end of the command has arrived over the link, after all of its output.
   private var hasReply = false
 
   init(
@@ -57,25 +57,26 @@ final class SlurmCommand: RunningCommand {
     text.append(command)
     self.text = text
     epoll = try Descriptor.epoll()
-    timer = try Pause(Pause.never)
+    timer = try Timer(Timer.never)
     machine = PhaseMachine(
-      .arriving, .unlimited("init enters a phase before it ends"), timer: timer, lasting: [.queue, .answer, .timeout])
+      .allocating, .unlimited("init enters a phase before it ends"), timer: timer,
+      persistent: [.queue, .answer, .timeout])
     watch = StartWatch(limit: launcher.options.startTimeout)
     guard fws_epoll_add(epoll.number, timer.fd) else {
       throw StepFailure("its timer cannot be waited for", errno, call: "epoll_ctl")
     }
     end = CommandEnd(outcome: .exited, started: fws_wall())
     output = CommandOutput(launcher.settings, events)
-    if let kept = launcher.agent {
+    if let idle = launcher.agent {
       launcher.agent = nil
-      attach(kept)
+      attach(idle)
     } else {
-      try arrive()
+      try allocate()
     }
   }
 
   deinit {
-    // Nobody waits for the command any more.
+    // The command was dropped, so nobody waits for it any more.
     if let waiter, let offered = launcher.allocations.leave(waiter) { launcher.allocations.keep(offered) }
     guard let agent else { return }
     if case .over = machine.phase { return }
@@ -90,32 +91,31 @@ final class SlurmCommand: RunningCommand {
 
   private func enter(_ phase: Phase) { machine.enter(phase, limit(of: phase)) }
 
-  /// What ends a phase at the latest.
   private func limit(of phase: Phase) -> PhaseLimit<Alarm> {
-    let scheduler = PhaseLimit<Alarm>.rings(
+    let scheduler = PhaseLimit<Alarm>.alarm(
       .scheduler, in: reason == nil ? SlurmCommand.schedulerTimeout : SlurmCommand.endingTimeout)
     switch phase {
-    case .arriving:
+    case .allocating:
       guard let agent, !agent.isReady else {
         return .unlimited(
-          "the wakeTimer of the queue of allocations rings; `queue` runs where the worker has a limit for it")
+          "the queue of allocations fires the timer; `queue` runs if the worker has a limit for it")
       }
-      return .rings(.start, in: watch.limit)
+      return .alarm(.start, in: watch.limit)
     case .running:
-      guard let timeout else { return .unlimited("the link tells the end of the command, and ends with srun") }
-      // The monitor on the node keeps the time. This alarm is for a monitor that does not answer.
-      return .rings(.answer, in: timeout + launcher.options.process.grace + SlurmCommand.answerTimeout)
-    case .settling: return .rings(.srun, in: SlurmCommand.srunTimeout)
-    case .pausing: return scheduler.and(.pause, in: min(0.1 * Double(1 << min(askings, 6)), 5))
+      guard let timeout else { return .unlimited("the link reports the end of the command, and ends with srun") }
+      // The monitor on the node enforces the timeout. This alarm is for a monitor that does not answer.
+      return .alarm(.answer, in: timeout + launcher.options.process.grace + SlurmCommand.answerTimeout)
+    case .settling: return .alarm(.srun, in: SlurmCommand.srunTimeout)
+    case .pausing: return scheduler.and(.pause, in: min(0.1 * Double(1 << min(queries, 6)), 5))
     case .asking: return scheduler
     case .over: return .final
     }
   }
 
-  // MARK: To an allocation
+  // MARK: Getting an allocation
 
-  private func arrive() throws(StepFailure) {
-    enter(.arriving)
+  private func allocate() throws(StepFailure) {
+    enter(.allocating)
     let waiter: Allocations.Waiter
     if let present = self.waiter {
       waiter = present
@@ -125,9 +125,9 @@ final class SlurmCommand: RunningCommand {
       if let limit = launcher.options.queueTimeout { machine.set(.queue, in: limit) }
     }
     switch launcher.allocations.take(waiter) {
-    case .agent(let found): found.isReady ? attach(found) : observe(found)
+    case .agent(let agent): agent.isReady ? attach(agent) : observe(agent)
     case .wait: break
-    case .ask:
+    case .request:
       do throws(StepFailure) {
         submissions += 1
         observe(try Supervisors.retrying { () throws(StepFailure) in try ClusterAgent(launcher.submission) })
@@ -141,30 +141,30 @@ final class SlurmCommand: RunningCommand {
   private func observe(_ agent: ClusterAgent) {
     self.agent = agent
     fws_epoll_add(epoll.number, agent.fd)
-    if !agent.isReady { enter(.arriving) }
+    if !agent.isReady { enter(.allocating) }
   }
 
-  /// The agent is there: the command begins.
-  private func attach(_ found: ClusterAgent) {
+  /// Starts the command on an agent that is ready.
+  private func attach(_ newAgent: ClusterAgent) {
     if let waiter {
-      // An agent that was offered in this moment goes to the next command that waits.
-      if let offered = launcher.allocations.leave(waiter), offered !== found { launcher.allocations.keep(offered) }
+      // Another agent that was offered in this moment goes to the next waiting command.
+      if let offered = launcher.allocations.leave(waiter), offered !== newAgent { launcher.allocations.keep(offered) }
       self.waiter = nil
     }
-    if let own = agent, own !== found {
+    if let own = agent, own !== newAgent {
       fws_epoll_remove(epoll.number, own.fd)
       launcher.allocations.keep(own)
       agent = nil
     }
-    if agent == nil { observe(found) }
-    launcher.learn(found.facts, waited: index == 0 ? fws_monotonic() - began : launcher.waited)
+    if agent == nil { observe(newAgent) }
+    launcher.record(newAgent.facts, waited: index == 0 ? fws_monotonic() - began : launcher.waited)
     machine.clear(.queue)
     machine.clear(.timeout)
-    // A command that is started over has its time anew.
+    // A command that is started again gets its full time again.
     machine.clear(.answer)
     endWatch()
     enter(.running)
-    run(on: found)
+    run(on: newAgent)
   }
 
   private func run(on agent: ClusterAgent) {
@@ -179,40 +179,41 @@ final class SlurmCommand: RunningCommand {
       hold: isLast ? launcher.options.hold + SlurmCommand.deliveryTimeout : nil)
   }
 
-  // MARK: What happens
+  // MARK: Driving the command
 
   func stop() { endBecause(.cancelled) }
 
   private func endBecause(_ outcome: Outcome) {
     switch machine.phase {
-    case .arriving:
+    case .allocating:
       reason = reason ?? outcome
       machine.wake()
     case .running:
       guard reason == nil else { return }
       reason = outcome
-      // A command that has not begun is ended as soon as it has: the agent takes one thing after the other.
+      // A command that has not started is ended as soon as it starts, because the agent handles one message after the
+      // other.
       agent?.stop()
       machine.set(.answer, in: launcher.options.process.grace + SlurmCommand.answerTimeout)
     case .settling:
-      // A timeout says nothing of how the command has ended; a cancel is the reason why nobody waits for it.
+      // A timeout does not say how the command has ended. A cancellation is the reason why nobody waits for it.
       if outcome == .cancelled { reason = reason ?? outcome }
       agent?.abandon()
-      machine.bring(.srun, within: SlurmCommand.hurry)
+      machine.shorten(.srun, within: SlurmCommand.urgentTimeout)
     case .pausing, .asking:
       if outcome == .cancelled { reason = reason ?? outcome }
-      machine.bring(.scheduler, within: SlurmCommand.hurry)
+      machine.shorten(.scheduler, within: SlurmCommand.urgentTimeout)
     case .over: break
     }
   }
 
-  private func passed(_ alarm: Alarm) {
+  private func fire(_ alarm: Alarm) {
     switch alarm {
     case .queue:
-      if case .arriving = machine.phase { leaveLine() } else { endBecause(.timeout) }
-    case .start: look()
+      if case .allocating = machine.phase { leaveQueue() } else { endBecause(.timeout) }
+    case .start: checkStart()
     case .timeout: endBecause(.timeout)
-    case .answer: if case .running = machine.phase { force() } else { endBecause(.timeout) }
+    case .answer: if case .running = machine.phase { forceEnd() } else { endBecause(.timeout) }
     case .srun: if case .settling = machine.phase { ask() }
     case .pause: if case .pausing = machine.phase { ask() }
     case .scheduler: stopAsking()
@@ -227,15 +228,15 @@ final class SlurmCommand: RunningCommand {
   }
 
   private func step(_ events: inout EventQueue) {
-    while let alarm = machine.takeDue() { passed(alarm) }
+    while let alarm = machine.takeDue() { fire(alarm) }
     for _ in 0..<SlurmCommand.framesPerPoll {
       guard events.isEmpty else { break }
       switch machine.phase {
-      case .arriving:
-        if reason != nil { return leaveLine() }
+      case .allocating:
+        if reason != nil { return leaveQueue() }
         if let query = watch.query, let answer = query.advance() {
           fws_epoll_remove(epoll.number, query.fd)
-          heed(watch.take(answer))
+          apply(watch.take(answer))
           continue
         }
         if let waiter, let offered = launcher.allocations.offer(to: waiter) {
@@ -243,36 +244,36 @@ final class SlurmCommand: RunningCommand {
           continue
         }
         guard let agent else {
-          do throws(StepFailure) { try arrive() } catch { return fail(error) }
+          do throws(StepFailure) { try allocate() } catch { return fail(error) }
           if case .running = machine.phase { continue }
           if self.agent != nil { continue }
           if isStillWaiting { return }
           continue
         }
-        switch agent.listen() {
+        switch agent.receive() {
         case .nothing: if isStillWaiting { return }
         case .ready: attach(agent)
         case .queued(let line):
           events.queued(job: agent.facts.job, line)
-          if SchedulerMessages.tellOfAllocation(line) { machine.bring(.start, within: watch.limit) }
-        case .end: settled()
+          if SchedulerMessages.reportsAllocation(line) { machine.shorten(.start, within: watch.limit) }
+        case .end: srunEnded()
         default: agent.close()
         }
       case .running:
         guard let agent else { return }
-        switch agent.listen() {
+        switch agent.receive() {
         case .nothing: return
         case .ready, .queued: break
         case .output(let stream, let bytes): output.take(stream, bytes, &events)
         case .reply(let reply): take(reply, &events)
-        case .end: settled()
+        case .end: srunEnded()
         }
       case .settling:
         guard let agent else { return }
-        switch agent.listen() {
+        switch agent.receive() {
         case .nothing: return
         case .output(let stream, let bytes): output.take(stream, bytes, &events)
-        case .end: settled()
+        case .end: srunEnded()
         case .ready, .queued, .reply: break
         }
       case .pausing: return
@@ -283,22 +284,22 @@ final class SlurmCommand: RunningCommand {
       case .over: return
       }
     }
-    // There may be more frames, of which no descriptor tells.
+    // More frames may be in the buffer, for which no descriptor becomes readable.
     machine.wake()
   }
 
-  private func look() {
-    guard case .arriving = machine.phase, let agent, !agent.isReady, watch.query == nil else { return }
-    if let decision = watch.look(for: agent.name) { return heed(decision) }
+  private func checkStart() {
+    guard case .allocating = machine.phase, let agent, !agent.isReady, watch.query == nil else { return }
+    if let decision = watch.check(for: agent.name) { return apply(decision) }
     if let query = watch.query { fws_epoll_add(epoll.number, query.fd) }
   }
 
-  private func heed(_ decision: StartWatch.Decision) {
+  private func apply(_ decision: StartWatch.Decision) {
     switch decision {
     case .wait(let seconds): machine.set(.start, in: seconds)
     case .late:
       reason = .engineFailed
-      leaveLine()
+      leaveQueue()
     }
   }
 
@@ -308,14 +309,14 @@ final class SlurmCommand: RunningCommand {
     watch = StartWatch(limit: watch.limit)
   }
 
-  /// Whether the wakeTimer has to be waited for. It may have been rung since the queue was looked at.
+  /// Whether the wake timer has to be waited for. It may have fired since the queue was examined.
   private var isStillWaiting: Bool { waiter.map { !launcher.allocations.isWoken($0) } ?? true }
 
-  /// What the monitor on the node says.
+  /// Handles a message of the monitor on the node.
   private func take(_ reply: fwsv_reply, _ events: inout EventQueue) {
     switch Int(reply.kind) {
     case FWSV_STARTED:
-      isTold = true
+      isStartReported = true
       end.started = Double(reply.started) / 1e9
       end.pid = reply.pid
       events.commandStarted(pid: reply.pid, at: end.started)
@@ -325,17 +326,17 @@ final class SlurmCommand: RunningCommand {
       finish(CommandEnd(failure: StepFailure(failure.reason + node), started: end.started), keepsAgent: true)
     default:
       hasReply = true
-      let told = CommandEnd(reply)
-      let isByScheduler = told.outcome == .cancelled && reason == nil
-      // A shell exits with 128 and the number where its child was signalled.
-      let signal = told.signal ?? told.exitCode.map { $0 - 128 }
-      let isBySomebody = (signal == SIGKILL || signal == SIGTERM) && told.endedBy == nil
-      if isByScheduler || isBySomebody || told.outcome == .statusUnknown {
-        // The library has not ended the command. The scheduler knows more when the job has ended.
-        known = told
+      let reported = CommandEnd(reply)
+      let isByScheduler = reported.outcome == .cancelled && reason == nil
+      // A shell exits with 128 plus the number of the signal if a signal ended its child.
+      let signal = reported.signal ?? reported.exitCode.map { $0 - 128 }
+      let isBySomebody = (signal == SIGKILL || signal == SIGTERM) && reported.endedBy == nil
+      if isByScheduler || isBySomebody || reported.outcome == .statusUnknown {
+        // The library has not ended the command. The scheduler can say more when the job has ended.
+        reportedEnd = reported
         settle()
       } else {
-        finish(told, keepsAgent: told.isEnded)
+        finish(reported, keepsAgent: reported.isEnded)
       }
     }
   }
@@ -345,7 +346,7 @@ final class SlurmCommand: RunningCommand {
     enter(.over)
     if let agent {
       fws_epoll_remove(epoll.number, agent.fd)
-      launcher.learn(agent.facts, waited: launcher.waited)
+      launcher.record(agent.facts, waited: launcher.waited)
       if keepsAgent {
         launcher.agent = agent
       } else {
@@ -362,78 +363,74 @@ final class SlurmCommand: RunningCommand {
     finish(CommandEnd(failure: failure, started: end.started), keepsAgent: false)
   }
 
-  // MARK: Where the link does not tell the end
+  // MARK: An end that the link does not report
 
-  /// The command was cancelled, or its time has passed, before there was an allocation.
-  private func leaveLine() {
+  /// Ends a command that was cancelled, or whose time has passed, before it got an allocation.
+  private func leaveQueue() {
     if reason == nil {
       reason = .timeout
       let limit = MessageFormat.seconds(launcher.options.queueTimeout ?? 0)
       end.explanation =
-        "was abandoned because no allocation was granted within the worker's "
-        + "\"queue_timeout\" of \(limit)"
+        "was abandoned because no allocation was granted within the worker's \"queue_timeout\" of \(limit)"
     }
     if let waiter, let offered = launcher.allocations.leave(waiter) { launcher.allocations.keep(offered) }
     waiter = nil
-    if reason == .engineFailed { late = watch }
+    if reason == .engineFailed { lateWatch = watch }
     endWatch()
     guard agent != nil else {
       end.outcome = reason ?? .cancelled
       return finish(end, keepsAgent: false)
     }
-    force()
+    forceEnd()
   }
 
-  /// Waits for srun, which has nothing more to do.
+  /// Waits for the end of srun, whose link is closed.
   private func settle() {
     agent?.close()
     enter(.settling)
-    keepTime()
+    watchTimeout()
   }
 
-  private func force() {
+  private func forceEnd() {
     if reason == nil { reason = .timeout }
     agent?.abandon()
     agent?.close()
     enter(.settling)
   }
 
-  /// No node keeps the time of the step any more, so an alarm does.
-  private func keepTime() {
+  /// Sets an alarm for the timeout of the step, because no node enforces it any more.
+  private func watchTimeout() {
     if let timeout, reason == nil, !machine.has(.answer), !machine.has(.timeout) { machine.set(.timeout, in: timeout) }
   }
 
-  /// srun has ended.
-  private func settled() {
+  private func srunEnded() {
     endWatch()
-    if known == nil { known = launcher.noted(index).map { CommandEnd($0) } }
-    // An idle agent has ended in the moment in which it was taken.
-    if let agent, agent.isReady, !isTold, known == nil, reason == nil, agent.status == 0 { return startOver() }
+    if reportedEnd == nil { reportedEnd = launcher.recordedEnd(index).map { CommandEnd($0) } }
+    // An idle agent ended in the moment in which it was taken.
+    if let agent, agent.isReady, !isStartReported, reportedEnd == nil, reason == nil, agent.status == 0 {
+      return startOver()
+    }
     ask()
   }
 
   private func startOver() {
     if let agent {
       fws_epoll_remove(epoll.number, agent.fd)
-      if waiter != nil {
-        waiter.map { launcher.allocations.lose($0) }
-      } else {
-        launcher.allocations.forget(agent.submission)
-      }
+      if let waiter { launcher.allocations.lose(waiter) } else { launcher.allocations.forget(agent.submission) }
     }
     agent = nil
-    askings = 0
-    do throws(StepFailure) { try arrive() } catch { fail(error) }
+    queries = 0
+    do throws(StepFailure) { try allocate() } catch { fail(error) }
     machine.wake()
   }
 
   private func ask() {
     guard let agent else { return }
-    keepTime()
-    askings += 1
+    watchTimeout()
+    queries += 1
     do throws(StepFailure) {
-      // A job that has ended in order needs no more than a look.
-      let query = try SchedulerQuery(agent.name, cancels: askings > 1 || reason != nil, isHurried: reason != nil)
+      // A job that has ended normally is not cancelled by the first query.
+      let query = try SchedulerQuery(agent.name, cancels: queries > 1 || reason != nil, isUrgent: reason != nil)
       fws_epoll_add(epoll.number, query.fd)
       enter(.asking(query))
     } catch { resolve(nil, failure: error.reason) }
@@ -443,26 +440,22 @@ final class SlurmCommand: RunningCommand {
     lastAnswer = answer
     switch answer {
     case .silence(let why):
-      // The scheduler is asked again where there is time for that.
-      if reason == nil { return again() }
+      // The scheduler is asked again if there is time for that.
+      if reason == nil { return enter(.pausing) }
       resolve(nil, failure: why)
     case .failed(let why):
-      if askings < SchedulerQuery.tries { return again() }
+      if queries < SchedulerQuery.tries { return enter(.pausing) }
       resolve(nil, failure: why)
-    case .job(let found):
-      if let found, found.isAlive { return again() }
-      // The nodes of the job are being cleared up. The state of the job comes with the end of that, which may take its
-      // time.
-      if let found, found.state == "COMPLETING", askings < SchedulerQuery.tries { return again() }
-      resolve(found, failure: nil)
+    case .job(let info):
+      if let info, info.isAlive { return enter(.pausing) }
+      // The nodes of the job are being cleaned up. The final state of the job is known only after that, which may take
+      // some time.
+      if let info, info.state == "COMPLETING", queries < SchedulerQuery.tries { return enter(.pausing) }
+      resolve(info, failure: nil)
     }
   }
 
-  private func again() {
-    enter(.pausing)
-  }
-
-  /// There is no time left to learn more.
+  /// Ends the queries, because their time has passed.
   private func stopAsking() {
     switch machine.phase {
     case .asking(let query): fws_epoll_remove(epoll.number, query.fd)
@@ -470,38 +463,38 @@ final class SlurmCommand: RunningCommand {
     default: return
     }
     switch lastAnswer {
-    case .job(let found): resolve(found, failure: nil)
+    case .job(let info): resolve(info, failure: nil)
     case .failed(let why), .silence(let why): resolve(nil, failure: why)
     case nil: resolve(nil, failure: "squeue did not answer")
     }
   }
 
-  /// Tells how the command ended, by all that is known now.
-  private func resolve(_ found: SchedulerQuery.Found?, failure: String?) {
+  /// Determines how the command ended from everything that is known now.
+  private func resolve(_ info: SchedulerQuery.JobInfo?, failure: String?) {
     guard let agent else { return }
-    if let found {
-      agent.learn(state: found.state, reason: found.reason, job: found.job)
-    }
-    let isLostAnswer = !agent.isReady && SchedulerMessages.tellOfLostAnswer(agent.facts.messages)
+    if let info { agent.record(state: info.state, reason: info.reason, job: info.job) }
+    let isLostAnswer = !agent.isReady && SchedulerMessages.reportLostAnswer(agent.facts.messages)
     if reason == nil, isLostAnswer, submissions < SlurmCommand.maxSubmissions {
-      // It is known now that no job of this submission is left.
+      // The scheduler has no job of this submission, so the command can be submitted again.
       return startOver()
     }
-    let isEnded = found?.isAlive != true && failure == nil
+    let isEnded = info?.isAlive != true && failure == nil
     if let explanation = end.explanation, let job = agent.facts.job {
       end.explanation = "\(explanation); job \(job) \(isEnded ? "has left the queue" : "may still be in the queue")"
     }
-    var resolved = known ?? end
+    var resolved = reportedEnd ?? end
     resolved.started = end.started
-    if known == nil { resolved.duration = fws_wall() - end.started }
+    if reportedEnd == nil { resolved.duration = fws_wall() - end.started }
     resolved.isEnded = isEnded
-    // The status may have come by the file, which has none of the output.
-    if agent.isReady, !hasReply, isTold || known != nil { resolved.incomplete = [.stdout, .stderr] }
+    // The status may have come from the status file, which has no output.
+    if agent.isReady, !hasReply, isStartReported || reportedEnd != nil { resolved.incomplete = [.stdout, .stderr] }
     OutcomeResolver(
-      agent: agent.facts, wasReady: agent.isReady, found: found, failure: failure, reason: reason,
-      isKnown: known != nil, late: late, options: launcher.options
+      agent: agent.facts, wasReady: agent.isReady, info: info, failure: failure, reason: reason,
+      isKnown: reportedEnd != nil, late: lateWatch, options: launcher.options
     ).resolve(in: &resolved)
-    if resolved.outcome != .exited || known != nil { resolved.explanation = resolved.explanation ?? end.explanation }
+    if resolved.outcome != .exited || reportedEnd != nil {
+      resolved.explanation = resolved.explanation ?? end.explanation
+    }
     finish(resolved, keepsAgent: false)
   }
 }

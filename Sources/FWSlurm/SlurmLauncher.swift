@@ -15,12 +15,12 @@ final class SlurmLauncher: CommandLauncher {
   let shell: ShellCommand
   private let env: KeyValues
   private let step: KeyValues
-  /// Between two commands.
+  /// The agent, between two commands.
   var agent: ClusterAgent?
   private(set) var facts = ClusterFacts()
   private(set) var waited = 0.0
   private var index = 0
-  /// In the run directory: a line about each command's end.
+  /// The name of a file in the run directory that gets a line about each command's end.
   let statusFile = ".\(Submission.uniqueName()).status"
 
   init(_ worker: SlurmWorker, _ settings: RunSettings, env: KeyValues, rundir path: CText) throws(StepFailure) {
@@ -31,7 +31,8 @@ final class SlurmLauncher: CommandLauncher {
     self.env = worker.env
     step = env
     shell = ShellCommand(options: options.process, rundir: path)
-    // The node opens it by its path. One that is not even here is a mistake that nobody should wait in a queue for.
+    // The node opens the directory by its path. A directory that does not exist here is reported now, and not after a
+    // wait in the queue.
     _ = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(path) }
     guard path.string.utf8.first == UInt8(ascii: "/") else {
       throw StepFailure(
@@ -56,15 +57,15 @@ final class SlurmLauncher: CommandLauncher {
     return command
   }
 
-  /// What was learned of the job, and how long the step has waited for it.
-  func learn(_ facts: ClusterFacts, waited: Double) {
+  /// Records the facts of the job, and how long the step has waited for it.
+  func record(_ facts: ClusterFacts, waited: Double) {
     self.facts = facts
     self.facts.waited = self.facts.waited.map { min($0, waited) }
     self.waited = waited
   }
 
-  /// What the command has on the node: the worker's and the step's entries, this process's environment where those of
-  /// a subprocess worker would have it, and what the scheduler has set for the job.
+  /// The environment of a command on the node: the entries of the worker and of the step, this process's environment if
+  /// a subprocess worker would pass it on, and the entries that the scheduler has set for the job.
   func environment(on agent: ClusterAgent) -> TextBlock {
     let own = env.overridden(by: step)
     var block = TextBlock(environment: own, settings.secrets, inherits: options.process.inheritEnv) {
@@ -75,8 +76,9 @@ final class SlurmLauncher: CommandLauncher {
     return block
   }
 
-  /// What the status file says of a command: a status of wait(2), where the link could not tell it.
-  func noted(_ index: Int) -> fwsv_reply? {
+  /// The end of a command by the status file, with a status of wait(2); `nil` if the file does not have it. It is
+  /// needed if the link could not report the end.
+  func recordedEnd(_ index: Int) -> fwsv_reply? {
     let fd = open(statusPath, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard fd >= 0 else { return nil }
     defer { Glibc.close(fd) }
@@ -87,7 +89,7 @@ final class SlurmLauncher: CommandLauncher {
       bytes.commit(count)
     }
     let text = String(decoding: bytes.bytes, as: UTF8.self)
-    // A line without its end is not all there yet.
+    // A line without a line end is not complete yet.
     for line in text.pieces(at: "\n", keepingEmpty: true).dropLast() {
       let numbers = line.pieces(at: " ").compactMap { Int64($0) }
       guard numbers.count == 6, numbers[0] == Int64(index) else { continue }

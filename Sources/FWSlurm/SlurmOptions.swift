@@ -3,7 +3,7 @@ internal import FWExecution
 internal import FWModel
 internal import FWProcess
 
-/// What the options of a slurm worker say; the defaults where they say nothing.
+/// The options of a slurm worker. An option that is not set has its default.
 package struct SlurmOptions: WorkerOptions {
   static let keys =
     [
@@ -13,27 +13,27 @@ package struct SlurmOptions: WorkerOptions {
     ] + RunSettings.keys
 
   var partition: String?
-  /// Seconds that an allocation may last.
+  /// The time limit of an allocation in seconds.
   var time: Int64?
-  /// Processors.
+  /// The number of processors.
   var cpus: Int64?
-  /// Bytes of a node's memory.
+  /// The memory on the node in bytes.
   var memory: Int64?
   var account: String?
-  /// Further arguments of srun.
+  /// Additional arguments of srun.
   var extra: [String] = []
-  /// Seconds that an allocation is kept for a next step.
+  /// The number of seconds that an idle allocation is kept for the next step.
   var hold = 1.0
-  /// How many there are at once.
+  /// The most allocations at one time.
   var allocations = 32
-  /// Seconds to wait for one.
+  /// The number of seconds to wait for an allocation; `nil` for no limit.
   var queueTimeout: Double?
-  /// Seconds in which the agent in an allocation has to say something.
+  /// The number of seconds in which the agent in an allocation has to report.
   var startTimeout = 120.0
-  /// What the commands are run with, as those of a subprocess worker.
+  /// The options that a subprocess worker has as well: how commands are run.
   var process = SubprocessOptions()
 
-  /// What the worker says to srun itself, or what one agent on one node has no use for.
+  /// The options of srun that the worker sets itself, or that make no sense for one agent on one node.
   private static let reserved = [
     "chdir", "error", "export", "export-file", "het-group", "immediate", "input", "jobid", "job-name", "label",
     "multi-prog", "no-allocate", "nodes", "ntasks", "ntasks-per-node", "output", "pty", "quiet", "unbuffered", "wait",
@@ -105,7 +105,7 @@ package struct SlurmOptions: WorkerOptions {
             + "\"--gres=gpu:1\""
         ).inside(index)
       }
-      // srun takes the beginning of a long name for the name.
+      // srun accepts a long option that is abbreviated.
       let isReserved =
         isLong
         ? reserved.contains { $0.utf8.elementsEqual(name) || (name.count > 2 && $0.utf8.starts(with: name)) }

@@ -1,45 +1,46 @@
 extension SlurmCommand {
   enum Alarm {
-    /// The worker's time for an allocation has passed.
+    /// The worker's time limit for getting an allocation has passed.
     case queue
-    /// squeue is asked whether the job has been given its nodes.
+    /// The time has come to ask squeue whether the job has its nodes.
     case start
-    /// The node should have ended the command, and has not said so.
+    /// The node should have ended the command, and has not reported it.
     case answer
-    /// The step's own time has passed, where no node keeps it.
+    /// The timeout of the step has passed, and no node enforces it.
     case timeout
-    /// srun has not ended.
+    /// srun has not ended in time.
     case srun
-    /// The scheduler is asked again.
+    /// The time has come to ask the scheduler again.
     case pause
-    /// The scheduler has been asked for long enough.
+    /// The time for asking the scheduler has passed.
     case scheduler
   }
 
   enum Phase {
-    case arriving
+    case allocating
     case running
-    /// srun is ending, by itself or ended.
+    /// srun is ending, by itself or because it was told to.
     case settling
-    /// The scheduler is asked again in a moment.
+    /// The scheduler will be asked again in a moment.
     case pausing
     case asking(SchedulerQuery)
     case over
   }
 
-  /// Frames that are taken before others have their turn.
+  /// The most frames that are handled in one call, so that other work is not delayed.
   static let framesPerPoll = 64
   static let maxSubmissions = 3
 
-  /// Seconds, beside the grace, that a node has to end a command and to say so; and that srun has to end.
+  /// The number of seconds, in addition to the grace, that a node has to end a command and report it, and that srun has
+  /// to end.
   static let answerTimeout = 5.0
   static let srunTimeout = 10.0
-  /// Seconds that an agent waits for a word after the last command, whose output is on its way: where the task of srun
-  /// ends before that has come, srun drops it.
+  /// The number of seconds that an agent waits for a message after the last command, while the output is delivered. If
+  /// the task of srun ends before that, srun drops the rest of the output.
   static let deliveryTimeout = 60.0
-  /// Seconds in which the scheduler is asked how a job has ended; the shorter times are for a job that the library has
-  /// ended, and for one that nobody waits for any longer.
+  /// The number of seconds in which the scheduler is asked how a job has ended: in general, for a job that the library
+  /// has ended, and for a job that nobody waits for any longer.
   static let schedulerTimeout = 30.0
   static let endingTimeout = 10.0
-  static let hurry = 3.0
+  static let urgentTimeout = 3.0
 }

@@ -1,22 +1,22 @@
-/// Whether a job has been given its nodes while nothing has come from its agent. srun does not tell that, where the nodes were free
-/// at once, or are still being made ready: so squeue is asked, now and then.
+/// Watches whether a job has its nodes although its agent has not reported. srun does not say that if the nodes were
+/// free at once, or are still being made ready, so squeue is asked from time to time.
 struct StartWatch {
   enum Decision {
-    /// Look again in so many seconds.
+    /// The job has to be checked again after a number of seconds.
     case wait(Double)
-    /// It is not in the queue, and its agent has had its time.
+    /// The job is not in the queue, and its agent has not reported in time.
     case late
   }
 
-  /// Seconds that an agent has from the moment on in which its job is known to be out of the queue.
+  /// The number of seconds in which an agent has to report after its job is known to have left the queue.
   let limit: Double
-  /// Under way.
+  /// The running query.
   private(set) var query: SchedulerQuery?
-  /// What squeue said of the job that is out of the queue; `.some(nil)`: it knows of none.
-  private(set) var found: SchedulerQuery.Found??
+  /// The facts that squeue has reported of a job that has left the queue; `.some(nil)` if it has no such job.
+  private(set) var info: SchedulerQuery.JobInfo??
   private var interval: Double
 
-  /// Seconds between two questions, at most: jobs may wait for days, and there may be many of them.
+  /// The longest time between two queries in seconds. Jobs may wait for days, and there may be many of them.
   private static let longestInterval = 300.0
 
   init(limit: Double) {
@@ -24,20 +24,20 @@ struct StartWatch {
     interval = limit
   }
 
-  /// The time that was given by the last decision has passed.
-  mutating func look(for job: String) -> Decision? {
-    if found != nil { return .late }
-    // Without a process, or descriptors, it is asked later.
-    query = try? SchedulerQuery(job, cancels: false, isHurried: false)
+  /// Checks the job after the time of the last decision has passed.
+  mutating func check(for job: String) -> Decision? {
+    if info != nil { return .late }
+    // If no process or descriptor can be created, squeue is asked later.
+    query = try? SchedulerQuery(job, cancels: false, isUrgent: false)
     return query == nil ? next() : nil
   }
 
   mutating func take(_ answer: SchedulerQuery.Answer) -> Decision {
     query = nil
-    guard case .job(let found) = answer else { return next() }
-    if let found, found.isWaiting { return next() }
-    // One that it does not know may be one that srun has not handed in yet: it has the same time for that.
-    self.found = .some(found)
+    guard case .job(let info) = answer else { return next() }
+    if let info, info.isWaiting { return next() }
+    // A job that squeue does not have may not have been submitted by srun yet. It gets the same time.
+    self.info = .some(info)
     return .wait(limit)
   }
 

@@ -4,22 +4,23 @@ internal import FWBase
 internal import FWProcess
 internal import Glibc
 
-/// How an allocation is asked for: srun, with an agent as its one task (agent.h). Allocations that were asked for in the
-/// same way serve each other's steps.
+/// The request for an allocation: srun, with an agent as its only task (agent.h). Allocations of equal submissions can
+/// serve each other's steps.
 struct Submission: Sendable {
   /// The path of srun.
   let program: String
-  /// Its arguments, but for the name of the job.
+  /// The arguments of srun, except the name of the job.
   private let options: [String]
-  /// What srun itself is run with, and so what the agent has of ours.
+  /// The environment of srun itself. The agent inherits it.
   private let environment: [String]
   private let identity: fws_identity
   let hold: Double
   let grace: Double
   let limit: Int
 
-  /// What srun needs of the host's environment. Nothing else goes to the scheduler: above all none of the SLURM_* that a
-  /// host has which is a job itself. Messages are read, so they are not translated.
+  /// The variables that srun needs from the host's environment. No other variables are passed to the scheduler, above
+  /// all none of the SLURM_* variables of a host that is a job itself. LC_ALL=C keeps messages untranslated, because
+  /// they are parsed.
   private static let inherited = [
     "PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH", "SLURM_CONF", "KRB5CCNAME", "TZ",
   ]
@@ -38,7 +39,7 @@ struct Submission: Sendable {
     if let account = options.account { list.append("--account=\(account)") }
     if let time = options.time { list.append("--time=\(Submission.time(time))") }
     if let cpus = options.cpus { list.append("--cpus-per-task=\(cpus)") }
-    // The scheduler counts in MB, and rounds down.
+    // The scheduler counts in MB and rounds down, so the number is rounded up here.
     if let memory = options.memory { list.append("--mem=\((memory + (1 << 20) - 1) >> 20)M") }
     self.options = list + options.extra
   }
@@ -50,7 +51,7 @@ struct Submission: Sendable {
       && one.grace == other.grace
   }
 
-  /// The path of the program srun.
+  /// Finds srun in PATH.
   private static func srun() throws(StepFailure) -> String {
     switch ProgramSearch.find("srun") {
     case .program(let program): return program
@@ -61,17 +62,17 @@ struct Submission: Sendable {
     }
   }
 
-  /// Slurm takes minutes, or "minutes:seconds", and rounds up to minutes.
+  /// A time in Slurm's format "minutes:seconds". Slurm rounds up to minutes.
   static func time(_ seconds: Int64) -> String { "\(seconds / 60):\(seconds % 60 < 10 ? "0" : "")\(seconds % 60)" }
 
-  /// What srun is run with.
+  /// The environment of srun.
   func environmentBlock() -> TextBlock {
     var block = TextBlock()
     for entry in environment { block.add(entry) }
     return block
   }
 
-  /// Of the agent's environment, what the scheduler has put there for the job.
+  /// The entries of the agent's environment that the scheduler has added for the job.
   func added(among entries: [String]) -> [String] {
     let own = Set(environment.map { TextBlock.name(of: $0) })
     return entries.filter { !own.contains(TextBlock.name(of: $0)) }
@@ -82,8 +83,9 @@ struct Submission: Sendable {
       + ["/bin/sh", "-c", Submission.bootstrap, "flowworker", name, "\(fws_program_size())"]
   }
 
-  /// The agent's program comes first on the link: it is a file of 26 KiB without any dependency. It is put where
-  /// programs may be run from, and removes itself. The point that is printed lets the link go on (agent.h).
+  /// The shell script that starts the agent. The agent's program, a file of 26 KiB without dependencies, arrives over
+  /// the link. The script puts it into a directory where programs may be run, and the program removes its file. The
+  /// printed point lets the library continue to send (agent.h).
   static let bootstrap = """
     printf .; umask 077; p=; for d in "${TMPDIR:-/tmp}" /tmp /dev/shm /var/tmp "${HOME:-/tmp}"; do f=$d/.$1
     if [ -n "$p" ]; then cp "$p" "$f" 2>/dev/null || continue; rm -f "$p"
@@ -92,10 +94,10 @@ struct Submission: Sendable {
     echo "no directory allows programs to be run: tried TMPDIR, /tmp, /dev/shm, /var/tmp and HOME" >&2; exit 126
     """
 
-  /// One that no other job of this user has.
+  /// A name that no other job of this user has.
   static func uniqueName() -> String { "fw-\(uniqueIdentifier())" }
 
-  /// What of the host's environment is no concern of another job.
+  /// Whether a variable of the host's environment belongs to the host's own job, and must not be passed to another one.
   static func isForeign(_ name: UnsafeRawBufferPointer) -> Bool {
     ["SLURM_", "SLURMD_", "SBATCH_", "SRUN_", "SALLOC_", "PMI_", "PMI2_", "PMIX_", "OMPI_"].contains {
       name.starts(with: $0.utf8)

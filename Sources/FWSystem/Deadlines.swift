@@ -1,81 +1,82 @@
 internal import CSystem
 
-/// What ends a phase of a command when the thing that the phase waits for does not come. There is no default, and no
-/// limit without an alarm or a reason: a phase that could wait for ever cannot be written by an oversight.
+/// The limits of a phase of a command: what happens if the thing that the phase waits for does not come. There is no
+/// default, and each limit needs an alarm or a stated reason, so that no phase can wait forever by an oversight.
 package struct PhaseLimit<Alarm: Hashable> {
   fileprivate let alarms: [(alarm: Alarm, seconds: Double)]
 
-  /// An alarm rings so many seconds after the phase was entered.
-  package static func rings(_ alarm: Alarm, in seconds: Double) -> PhaseLimit { PhaseLimit(alarms: [(alarm, seconds)]) }
+  /// An alarm fires a number of seconds after the phase was entered.
+  package static func alarm(_ alarm: Alarm, in seconds: Double) -> PhaseLimit { PhaseLimit(alarms: [(alarm, seconds)]) }
 
-  /// One more alarm, which runs at the same time.
+  /// Adds an alarm that runs at the same time.
   package func and(_ alarm: Alarm, in seconds: Double) -> PhaseLimit { PhaseLimit(alarms: alarms + [(alarm, seconds)]) }
 
-  /// The phase waits for the answer to one request, and the request has a limit of its own.
+  /// The phase waits for the answer to one request, which has its own limit.
   package static var request: PhaseLimit { PhaseLimit(alarms: []) }
 
   /// The phase may take any time.
   ///
-  /// - Parameter why: what ends it for certain.
+  /// - Parameter why: what is certain to end the phase.
   package static func unlimited(_ why: StaticString) -> PhaseLimit { PhaseLimit(alarms: []) }
 
-  /// No phase follows.
+  /// The limit of the last phase, which nothing follows.
   package static var final: PhaseLimit { PhaseLimit(alarms: []) }
 }
 
-/// The phase in which a command is, and the alarms that run. A phase is entered with its limit, and its alarms end with
-/// it.
+/// The current phase of a command, and its running alarms. A phase is entered together with its limit, and its alarms
+/// end with it.
 package struct PhaseMachine<Phase, Alarm: Hashable> {
   package private(set) var phase: Phase
   private var deadlines: Deadlines<Alarm>
-  /// Alarms of the command, which go on from phase to phase.
-  private let lasting: Set<Alarm>
+  /// The alarms that belong to the command and keep running when the phase changes.
+  private let persistent: Set<Alarm>
 
   /// - Parameters:
-  ///   - timer: one that has not been set to ring.
-  ///   - lasting: the alarms that do not end with a phase.
-  package init(_ phase: Phase, _ limit: PhaseLimit<Alarm>, timer: Pause, lasting: Set<Alarm>) {
+  ///   - timer: a timer that has not been set.
+  ///   - persistent: the alarms that do not end with a phase.
+  package init(_ phase: Phase, _ limit: PhaseLimit<Alarm>, timer: Timer, persistent: Set<Alarm>) {
     self.phase = phase
-    self.lasting = lasting
+    self.persistent = persistent
     deadlines = Deadlines(timer)
     enter(phase, limit)
   }
 
-  /// Enters a phase, which may be the same one again. An alarm that the phase before had as well, and that has not
-  /// rung, goes on.
+  /// Enters a phase, which may be the current phase again. An alarm that the previous phase had too, and that has not
+  /// fired, keeps running.
   package mutating func enter(_ phase: Phase, _ limit: PhaseLimit<Alarm>) {
     self.phase = phase
-    let going = lasting.union(limit.alarms.map(\.alarm))
-    deadlines.clear { !going.contains($0) }
+    let remaining = persistent.union(limit.alarms.map(\.alarm))
+    deadlines.clear { !remaining.contains($0) }
     for (alarm, seconds) in limit.alarms where !deadlines.has(alarm) { deadlines.set(alarm, in: seconds) }
   }
 
-  /// Sets an alarm, or sets it anew.
+  /// Sets an alarm, or replaces its time.
   package mutating func set(_ alarm: Alarm, in seconds: Double) { deadlines.set(alarm, in: seconds) }
 
-  /// Brings an alarm nearer, if it is not near enough.
-  package mutating func bring(_ alarm: Alarm, within seconds: Double) { deadlines.bring(alarm, within: seconds) }
+  /// Lets an alarm fire within a number of seconds. An alarm that fires earlier is left as it is.
+  package mutating func shorten(_ alarm: Alarm, within seconds: Double) { deadlines.shorten(alarm, within: seconds) }
 
   package mutating func clear(_ alarm: Alarm) { deadlines.clear { $0 == alarm } }
 
   package func has(_ alarm: Alarm) -> Bool { deadlines.has(alarm) }
 
-  /// Takes the first of the alarms whose time has come.
+  /// Takes the earliest alarm whose time has come.
   package mutating func takeDue() -> Alarm? { deadlines.takeDue() }
 
-  /// Lets whoever waits for the command advance it at once.
+  /// Wakes the thread that waits for the command, so that it advances the command at once.
   package mutating func wake() { deadlines.wake() }
 }
 
-/// Deadlines with names. Any number of them run at once: to set one leaves the others as they are. The nearest is set
-/// in the timer.
+/// Named deadlines. Any number of them can run at once: setting one does not change the others. The timer is set to the
+/// nearest.
 private struct Deadlines<Name: Hashable> {
-  private let timer: Pause
+  private let timer: Timer
   private var times: [Name: Double] = [:]
-  /// When the timer rings. It may ring too early, which is cheaper than to set the timer anew for each change.
+  /// The time at which the timer fires. It may fire too early, because setting the timer anew for each change would
+  /// cost more.
   private var armed = Double.infinity
 
-  init(_ timer: Pause) { self.timer = timer }
+  init(_ timer: Timer) { self.timer = timer }
 
   mutating func set(_ name: Name, in seconds: Double) {
     let time = fws_monotonic() + seconds
@@ -83,7 +84,7 @@ private struct Deadlines<Name: Hashable> {
     arm(time)
   }
 
-  mutating func bring(_ name: Name, within seconds: Double) {
+  mutating func shorten(_ name: Name, within seconds: Double) {
     if let time = times[name], time <= fws_monotonic() + seconds { return }
     set(name, in: seconds)
   }

@@ -2,11 +2,13 @@ package import CSystem
 package import FWBase
 internal import Glibc
 
-/// A descriptor that is closed with its owner, unless the host has closed it and put something else in its place.
+/// A descriptor that is closed when its owner is freed, unless the host has closed it and its number now belongs to
+/// another file.
 package final class Descriptor: Sendable {
   private let fd: fws_fd
 
-  /// - Parameter isKept: the host gets to run before it is closed, and might close it itself.
+  /// - Parameter isKept: whether code of the host runs before the descriptor is closed. The host might close the
+  ///   descriptor itself, so its identity is recorded.
   package init(_ number: Int32, isKept: Bool = true) {
     fd = isKept ? fws_fd_of(number) : fws_fd(number: number, mark: fws_fd.unknown, device: 0, inode: 0)
   }
@@ -21,18 +23,19 @@ package final class Descriptor: Sendable {
 
   deinit { if fd.mark == fws_fd.unknown { close(fd.number) } else { fd.close() } }
 
-  /// `fws_fd.lost` where it is no longer ours: nothing can be done with that.
+  /// The number of the descriptor; `fws_fd.lost` if the number no longer refers to the same file. No system call can be
+  /// made with that value.
   package var number: Int32 { fd.mark == fws_fd.unknown ? fd.number : fd.current }
 
-  /// Whether the number still stands for what it did.
+  /// Whether the number still refers to the same file.
   package var isOurs: Bool { fd.isOurs }
 }
 
 extension fws_fd {
-  /// Stands where a descriptor stood that is not ours any more: whoever waits for it is told at once.
+  /// The number of a descriptor that the host has closed. Waiting for it ends at once.
   package static let lost: Int32 = -2
 
-  /// The mark of one that is not looked at.
+  /// The mark of a descriptor whose identity is not checked.
   static let unknown: Int32 = -1
 
   package static let none = fws_fd(number: -1, mark: 0, device: 0, inode: 0)

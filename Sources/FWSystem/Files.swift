@@ -2,12 +2,12 @@ internal import CSystem
 package import FWBase
 internal import Glibc
 
-/// Small files and directories, read as a whole.
+/// Reads small files and directories as a whole.
 package enum Files {
-  /// More than any configuration.
+  /// The largest file that is read, in bytes. No configuration file is larger.
   private static let largest = 16 << 20
 
-  /// `nil` if it cannot be read.
+  /// The content of a file; `nil` if the file cannot be read. The reason is then in errno.
   package static func read(_ path: String) -> ByteBuffer? {
     let fd = fws_above_standard(open(path, O_RDONLY | O_CLOEXEC))
     guard fd >= 0 else { return nil }
@@ -23,7 +23,7 @@ package enum Files {
     return nil
   }
 
-  /// The names in a directory, in order.
+  /// The sorted names of a directory's entries. A directory that cannot be read counts as empty.
   package static func list(_ path: String) -> [String] {
     guard let directory = opendir(path) else { return [] }
     defer { closedir(directory) }
@@ -42,7 +42,7 @@ package enum Files {
     return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFSOCK
   }
 
-  /// Not one that is reached over a symbolic link.
+  /// Whether a path names a directory itself, and not a symbolic link to a directory.
   package static func isDirectory(_ path: String) -> Bool {
     var information = stat()
     return lstat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR

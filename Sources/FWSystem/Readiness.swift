@@ -1,8 +1,8 @@
 internal import CSystem
 internal import Glibc
 
-/// What a step in flight waits for: descriptors that can be read when there is something to do.
-/// -1 stands for none, `fws_fd.lost` for one that is not ours any more.
+/// The descriptors that a running step waits for. Each becomes readable when there is something to do. The value -1
+/// stands for no descriptor, and `fws_fd.lost` for a descriptor that the host has closed.
 package struct Waiting {
   package var channel: Int32 = -1
   package var stdout: Int32 = -1
@@ -17,28 +17,29 @@ package struct Waiting {
     self.hasMonitor = hasMonitor
   }
 
-  /// Which of them can be read.
+  /// Tells which of the descriptors can be read.
   package struct Ready {
     package var channel = false
     package var stdout = false
     package var stderr = false
 
-    /// Whether the system could not tell, and the descriptors only may be readable.
+    /// Whether poll(2) failed, so that the descriptors are only assumed to be readable.
     package var isGuessed = false
 
     package var isAny: Bool { channel || stdout || stderr }
   }
 
-  /// Seconds. The host may close a descriptor while it is waited for, and the system does not tell of that.
+  /// The longest time of one wait, in seconds. The host may close a descriptor during a wait, and the system does not
+  /// report that.
   private static let longest = 10.0
 
-  /// Waits until a descriptor is readable, or the time has passed. It may return earlier with nothing readable: then
-  /// the caller asks again what is waited for.
+  /// Waits until a descriptor is readable, or the time has passed. It may return earlier although no descriptor is
+  /// readable; the caller then determines again what to wait for.
   ///
-  /// - Parameter seconds: the time to wait; negative: for ever.
+  /// - Parameter seconds: the time to wait; negative: without a limit.
   package func poll(_ seconds: Double) -> Ready {
     if channel == fws_fd.lost || stdout == fws_fd.lost || stderr == fws_fd.lost {
-      // No descriptor tells when there is something to do, so the step is asked every millisecond.
+      // A lost descriptor cannot wake anybody, so the step is advanced every millisecond.
       usleep(1000)
       return Ready(channel: channel == fws_fd.lost, stdout: stdout == fws_fd.lost, stderr: stderr == fws_fd.lost)
     }
@@ -57,13 +58,13 @@ package struct Waiting {
   }
 }
 
-/// The one descriptor by which a host can wait for a step. It exists from the moment that the host asks for it. It is
-/// changed only under the lock of the exec.
+/// The single descriptor by which a host can wait for a step. It exists as soon as the host asks for it, and is changed
+/// only under the lock of the exec.
 package struct ReadinessFD: ~Copyable {
   private var descriptor = fws_fd.none
-  /// The channel of the command, which makes the descriptor readable while nothing else does: it can be written at any
-  /// time. Without a command `flag` does that. (All execs could share one flag, if the kernel did not limit the number
-  /// of ways from one descriptor through two epolls to 500.)
+  /// The channel of the command. It can be written to at any time, so watching it for that makes the host's descriptor
+  /// readable when nothing else does. Without a command, `flag` does the same. (All execs could share one flag, if the
+  /// kernel did not limit the number of paths from one descriptor through two epolls to 500.)
   private var channel: Int32 = -1
   private var flag = fws_fd.none
   private var isOnChannel = false
@@ -77,29 +78,29 @@ package struct ReadinessFD: ~Copyable {
     descriptor.close()
   }
 
-  /// The descriptor; -1 where there is none, or the host has closed it.
+  /// The descriptor; -1 if it does not exist, or the host has closed it.
   package var epoll: Int32 { descriptor.isOurs ? descriptor.number : -1 }
 
-  /// Makes the descriptor. Gives false if the system has none left.
+  /// Creates the descriptor. Returns false if the system has no descriptors left.
   package mutating func open() -> Bool {
     if epoll < 0 { descriptor = fws_fd_of(fws_epoll()) }
     return epoll >= 0
   }
 
-  /// Lets the host's descriptor become readable when one of these is.
+  /// Lets the host's descriptor become readable when one of the step's descriptors is.
   package mutating func watch(_ all: Waiting) {
     let epoll = epoll
     guard epoll >= 0 else { return }
     for fd in [all.channel, all.stdout, all.stderr] where fd >= 0 {
-      // Nobody would be woken by a descriptor that is not watched. So the host's descriptor stays readable, and the
-      // step is asked again and again.
+      // A descriptor that is not watched wakes nobody. The host's descriptor therefore stays readable, and the step is
+      // advanced again and again.
       if !fws_epoll_add(epoll, fd) { isBlind = true }
     }
     if all.hasMonitor { channel = all.channel }
   }
 
-  /// Watches a descriptor no longer. This has to be called before the descriptor is closed: a process that was forked
-  /// from the host may hold a copy of it, and then closing alone would leave it watched.
+  /// Stops watching a descriptor. This has to be called before the descriptor is closed: a process that was forked from
+  /// the host may hold a copy of the descriptor, and closing alone would leave it watched.
   package mutating func forget(_ fd: Int32) {
     if fd == channel || fd == fws_fd.lost {
       channel = -1
@@ -109,10 +110,10 @@ package struct ReadinessFD: ~Copyable {
     if epoll >= 0, fd >= 0 { fws_epoll_remove(epoll, fd) }
   }
 
-  /// Whether the descriptor becomes readable when it has to.
+  /// Whether the descriptor becomes readable whenever there is something to do.
   package var works: Bool { epoll >= 0 && (!isBlind || isOnChannel || flag.number >= 0) }
 
-  /// Makes the descriptor readable whatever else it watches, or ends that.
+  /// Makes the descriptor readable independently of the watched descriptors, or ends that.
   package mutating func raise(_ wanted: Bool) {
     let wanted = wanted || isBlind
     guard descriptor.number >= 0, wanted != (isOnChannel || flag.number >= 0) else { return }

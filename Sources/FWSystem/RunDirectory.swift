@@ -4,7 +4,7 @@ internal import Glibc
 
 /// The run directory of a step.
 package enum RunDirectory {
-  /// - Parameter isKept: as of the descriptor.
+  /// - Parameter isKept: whether code of the host runs before the descriptor is closed.
   package static func open(_ path: CText, isKept: Bool = false) throws(StepFailure) -> Descriptor {
     let fd = fws_open_directory(path.start)
     if fd >= 0 { return Descriptor(fd, isKept: isKept) }
@@ -16,7 +16,7 @@ package enum RunDirectory {
     }
   }
 
-  /// That of programs of ours, which work somewhere else.
+  /// Opens the root directory, in which the library's helper programs run.
   package static func root() throws(StepFailure) -> Descriptor {
     let fd = fws_open_directory("/")
     guard fd >= 0 else { throw StepFailure("the root directory cannot be opened", -fd) }

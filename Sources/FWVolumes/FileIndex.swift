@@ -1,33 +1,34 @@
 package import FWModel
 
-/// Which volumes have the latest version of which files: what a run knows, as flowServ's volume manager has it.
+/// The volumes that have the latest version of each file, as far as a run knows them. flowServ's volume manager keeps
+/// the same record.
 ///
-/// A folder stands for all that is in it, except for what is listed by itself. A folder has one entry, whether it was named
-/// with a `/` at its end or without.
+/// The entry of a folder covers everything in it, except files that have entries of their own. A folder has one entry,
+/// whether it was named with a `/` at its end or without.
 package struct FileIndex {
   private struct Entry {
-    /// Whether it is known to be a folder.
+    /// Whether the entry is known to be a folder.
     var isFolder: Bool
-    /// The first is where it is copied from.
+    /// The locations of the file. Copies are made from the first one.
     var locations: [Location]
   }
 
-  /// In the order in which they came; without a `/` at the end, as the keys of `entries`.
+  /// The keys of `entries` in the order in which they were added. They have no `/` at the end.
   private var order: [VolumeKey] = []
   private var entries: [VolumeKey: Entry] = [:]
-  /// How many entries there are beneath a folder.
+  /// The number of entries beneath each folder.
   private var beneath: [VolumeKey: Int] = [:]
 
   package init() {}
 
-  /// What is to be had for an input.
+  /// A key that an input needs, and the volumes that have it.
   package struct Match {
     let key: VolumeKey
-    /// The first is where it is copied from.
+    /// The locations of the file. Copies are made from the first one.
     package let locations: [Location]
   }
 
-  /// A volume has the latest version as well.
+  /// Notes that a volume has the latest version as well.
   package mutating func add(_ key: VolumeKey, in location: Location) {
     let path = key.path
     guard var entry = entries[path] else {
@@ -38,7 +39,7 @@ package struct FileIndex {
     entries[path] = entry
   }
 
-  /// As `add`, for a key that is known as a part of a folder only.
+  /// Like `add`, for a key that so far is only covered by the entry of a folder.
   mutating func add(_ match: Match, in location: Location) {
     let path = match.key.path
     if entries[path] == nil { insert(path, Entry(isFolder: match.key.namesFolder, locations: match.locations)) }
@@ -60,10 +61,10 @@ package struct FileIndex {
     }
   }
 
-  /// Only these volumes have the latest version from now on.
+  /// Notes that only these volumes have the latest version from now on.
   package mutating func record(_ key: VolumeKey, in latest: [Location]) {
     let path = key.path
-    // What was in a folder is no more, also where a file has taken its place.
+    // The previous content of a folder is gone, even if a file has replaced the folder.
     if beneath[path] != nil {
       for inner in order where inner.isInside(key.folder) {
         entries[inner] = nil
@@ -75,26 +76,28 @@ package struct FileIndex {
     if entries[path] == nil { insert(path, entry) } else { entries[path] = entry }
   }
 
-  /// What has to be there for an input: a folder is what holds it or is it, and then what is listed in it.
+  /// The keys that have to be available for an input. For a folder, these are the entry that covers it, and then all
+  /// entries in it.
   package func matches(_ input: VolumeKey) -> [Match] {
     let path = input.path
     let folder = input.folder
     let isFolder = input.namesFolder || entries[path]?.isFolder == true || beneath[path] != nil
     let key = isFolder ? folder : input
-    var found: [Match] = []
+    var matches: [Match] = []
     if let holder = entry(for: input), let entry = entries[holder] {
-      found.append(Match(key: key, locations: entry.locations))
+      matches.append(Match(key: key, locations: entry.locations))
     }
-    guard beneath[path] != nil else { return found }
+    guard beneath[path] != nil else { return matches }
     for key in order where key.isInside(folder) {
       if let entry = entries[key] {
-        found.append(Match(key: entry.isFolder ? key.folder : key, locations: entry.locations))
+        matches.append(Match(key: entry.isFolder ? key.folder : key, locations: entry.locations))
       }
     }
-    return found
+    return matches
   }
 
-  /// What is listed for a file: itself, or the innermost folder that holds it; without a `/` at its end.
+  /// The entry that covers a key: the key's own, or that of the innermost folder that contains it. It has no `/` at its
+  /// end.
   func entry(for key: VolumeKey) -> VolumeKey? {
     var next: VolumeKey? = key.path
     while let path = next {
@@ -104,7 +107,7 @@ package struct FileIndex {
     return nil
   }
 
-  /// Whether a key is listed, or something in it is.
+  /// Whether a key, or something in it, has an entry.
   func lists(_ key: VolumeKey) -> Bool {
     let path = key.path
     return entries[path] != nil || beneath[path] != nil

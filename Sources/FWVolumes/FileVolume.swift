@@ -4,30 +4,31 @@ package import FWModel
 package import FWSystem
 internal import Glibc
 
-/// A directory of this machine.
+/// A volume that is a directory of this machine.
 ///
-/// A symbolic link in it is followed as long as it leads to something in the directory, also where its text is an absolute
-/// path. The kernel does it (openat2) for relative links; the others are followed here, link by link.
+/// A symbolic link in the directory is followed if its target is in the directory too, even if its text is an absolute
+/// path. The kernel follows relative links (openat2). Absolute links are followed here, link by link.
 package final class FileVolume {
   package let location: Location
-  /// As the document has it: bytes of a path.
+  /// The path in the form of the document. Its bytes are the path.
   package let path: String
   package let directory: Descriptor
-  /// The directory's path without links.
+  /// The directory's path without symbolic links.
   private lazy var realPath: [UInt8] = {
     guard let resolved = realpath(path, nil) else { return Array(path.utf8) }
     defer { free(resolved) }
     return Array(UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
   }()
 
-  /// How many folders may be inside each other.
-  static let deepest = 100
-  /// How often a copy goes on behind a link to a folder: links to folders with links in them are soon without number.
-  private static let mostLinkedFolders = 1000
-  /// How many links may lead from one to the next, as in the kernel.
-  private static let mostLinks = 40
+  /// The most levels of folders.
+  static let maxDepth = 100
+  /// The most links to folders that a copy follows. Folders that link to folders with further links soon have an
+  /// unlimited number of paths.
+  private static let maxLinkedFolders = 1000
+  /// The longest chain of links, as in the kernel.
+  private static let maxLinks = 40
 
-  /// - Parameter isMade: whether the directory is to be made if it does not exist, as in flowServ.
+  /// - Parameter isMade: whether the directory is created if it does not exist, as in flowServ.
   package init(_ location: Location, at path: String, isMade: Bool) throws(StepFailure) {
     self.location = location
     self.path = path
@@ -44,21 +45,23 @@ package final class FileVolume {
 
   // MARK: Names
 
-  /// What stands where a name of a volume is looked up.
-  private enum Way {
-    case found(VolumeKey?)
+  /// The result of following the links on the path of a key.
+  private enum Resolution {
+    case resolved(VolumeKey?)
     /// A link leads out of the volume.
-    case out(link: VolumeKey, text: [UInt8])
+    case outside(link: VolumeKey, text: [UInt8])
     case failed(Int32)
   }
 
-  /// `nil` is the base itself.
+  /// Opens a path without links that the kernel refuses to follow. A key of `nil` stands for the directory of the
+  /// volume.
   private func openDirectly(_ key: VolumeKey?, _ flags: Int32) -> Int32 {
     guard let key else { return fws_open_beneath(directory.number, ".", flags, 0) }
     return key.path.withCString { fws_open_beneath(directory.number, $0, flags, 0) }
   }
 
-  /// Opens what a key names. `nil`, and errno: there is no such thing, or no way to it within the volume.
+  /// Opens the file that a key names. The result is `nil`, with the reason in errno, if the file does not exist or
+  /// cannot be reached within the volume.
   func open(_ key: VolumeKey?, _ flags: Int32) -> Descriptor? {
     let fd = openNumber(key, flags)
     return fd < 0 ? nil : Descriptor(fd)
@@ -67,46 +70,47 @@ package final class FileVolume {
   private func openNumber(_ key: VolumeKey?, _ flags: Int32) -> Int32 {
     var fd = openDirectly(key, flags)
     if fd < 0, errno == EXDEV || errno == ELOOP, let key {
-      switch way(to: key) {
-      case .found(let place): fd = openDirectly(place, flags)
-      case .out: errno = EXDEV
+      switch resolve(key) {
+      case .resolved(let target): fd = openDirectly(target, flags)
+      case .outside: errno = EXDEV
       case .failed(let error): errno = error
       }
     }
     return fd
   }
 
-  /// Follows all links on the way to a key.
-  private func way(to key: VolumeKey) -> Way {
-    var place: VolumeKey?
+  /// Follows all links on the path of a key.
+  private func resolve(_ key: VolumeKey) -> Resolution {
+    var current: VolumeKey?
     var rest = Array(key.components.reversed()).map { Array($0) }
     var links = 0
     while let part = rest.popLast() {
       if part.elementsEqual(".".utf8) { continue }
       if part.elementsEqual("..".utf8) {
-        guard let inner = place else { return .failed(EXDEV) }
-        place = inner.parent?.path
+        guard let folder = current else { return .failed(EXDEV) }
+        current = folder.parent?.path
         continue
       }
-      let next = place?.appending(part) ?? VolumeKey(inBase: part)
+      let next = current?.appending(part) ?? VolumeKey(inBase: part)
       guard next.bytes.count <= Int(PATH_MAX) else { return .failed(ENAMETOOLONG) }
       let fd = openDirectly(next, Int32(FWS_LOOK) | O_NOFOLLOW)
       if fd < 0 { return .failed(errno) }
       guard let text = linkText(Descriptor(fd)) else {
-        place = next
+        current = next
         continue
       }
       links += 1
-      if links > FileVolume.mostLinks { return .failed(ELOOP) }
-      guard let inner = inside(text, from: place) else { return .out(link: next, text: text) }
-      if text.first == UInt8(ascii: "/") { place = nil }
-      rest += inner.reversed().map { Array($0) }
+      if links > FileVolume.maxLinks { return .failed(ELOOP) }
+      guard let parts = components(of: text, from: current) else { return .outside(link: next, text: text) }
+      if text.first == UInt8(ascii: "/") { current = nil }
+      rest += parts.reversed().map { Array($0) }
     }
-    return .found(place)
+    return .resolved(current)
   }
 
-  /// The parts of a link's text, from its folder or from the base; `nil`: it leads out of the volume.
-  private func inside(_ text: [UInt8], from folder: VolumeKey?) -> [ArraySlice<UInt8>]? {
+  /// The components of a link's text, relative to the link's folder or to the directory of the volume; `nil` if the
+  /// link leads out of the volume.
+  private func components(of text: [UInt8], from folder: VolumeKey?) -> [ArraySlice<UInt8>]? {
     var parts = text.split(separator: UInt8(ascii: "/"))
     var depth = folder.map { $0.components.count } ?? 0
     if text.first == UInt8(ascii: "/") {
@@ -122,7 +126,7 @@ package final class FileVolume {
     return parts
   }
 
-  /// `nil`: it is no link.
+  /// The text of a symbolic link; `nil` if the file is not a link.
   private func linkText(_ file: Descriptor) -> [UInt8]? {
     var text = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = text.withUnsafeMutableBufferPointer { buffer in
@@ -131,11 +135,11 @@ package final class FileVolume {
     return count < 0 ? nil : text.prefix(count).map { UInt8(bitPattern: $0) }
   }
 
-  /// Why something with a key went wrong.
-  package func failure(_ what: String, _ key: VolumeKey, _ error: Int32) -> StepFailure {
+  /// The failure for a key and an errno. It names the link that leads out of the volume.
+  package func failure(_ message: String, _ key: VolumeKey, _ error: Int32) -> StepFailure {
     if error == EXDEV || error == ELOOP {
-      switch way(to: key) {
-      case .out(let link, let text):
+      switch resolve(key) {
+      case .outside(let link, let text):
         return StepFailure(
           volume: "the key \(key.shown) leads out of \(location.shown) by a symbolic link: \(link.shown) is one to "
             + MessageFormat.quoted(bytes: text))
@@ -144,26 +148,26 @@ package final class FileVolume {
           volume: "the key \(key.shown) of \(location.shown) is behind a symbolic link that leads back to itself")
       case .failed(EXDEV):
         return StepFailure(volume: "the key \(key.shown) leads out of \(location.shown) by a symbolic link")
-      case .found, .failed: break
+      case .resolved, .failed: break
       }
     }
-    return StepFailure(volume: "\(what) \(key.shown) of \(location.shown)", error)
+    return StepFailure(volume: "\(message) \(key.shown) of \(location.shown)", error)
   }
 
-  // MARK: What there is
+  // MARK: Files and folders
 
-  /// What a key names.
-  package enum Sight {
+  /// The kind of file that a key names.
+  package enum FileKind {
     case nothing
     case file(fws_file)
     case folder(fws_file)
-    /// Neither file nor folder.
+    /// The key names neither a file nor a folder.
     case other(fws_file)
-    /// A symbolic link that leads to nothing.
+    /// The key names a symbolic link whose target does not exist.
     case dangling(text: [UInt8])
   }
 
-  package func look(_ key: VolumeKey) throws(StepFailure) -> Sight {
+  package func lookUp(_ key: VolumeKey) throws(StepFailure) -> FileKind {
     guard let file = open(key, Int32(FWS_LOOK)) else {
       let error = errno
       guard error == ENOENT || error == ENOTDIR || error == ELOOP else { throw failure("the key", key, error) }
@@ -196,14 +200,14 @@ package final class FileVolume {
     if error != 0 { throw failure("a folder cannot be created for the key", key, error) }
   }
 
-  /// Makes a link with the text of one that leads to nothing, or back to where it is.
+  /// Creates a symbolic link. It may lead to nothing, or back to itself.
   func makeLink(_ key: VolumeKey, _ text: [UInt8]) throws(StepFailure) {
     let folder = try folder(of: key)
     let error = key.name.withCString { name in text.withCString { fws_make_link(folder.number, name, $0) } }
     if error != 0 { throw failure("a symbolic link cannot be created for the key", key, error) }
   }
 
-  /// The folder that a key is in, which is made if there is none.
+  /// Opens the folder of a key. The folder is created if it does not exist.
   func folder(of key: VolumeKey) throws(StepFailure) -> Descriptor {
     if let parent = key.parent { try makeFolder(parent) }
     guard let folder = open(key.parent, Int32(FWS_LOOK) | O_DIRECTORY) else {
@@ -212,20 +216,20 @@ package final class FileVolume {
     return folder
   }
 
-  /// A file to be read.
+  /// Opens a file for reading.
   package func read(_ key: VolumeKey) throws(StepFailure) -> (file: Descriptor, facts: fws_file) {
     guard let file = open(key, O_RDONLY | O_NONBLOCK) else {
-      // A socket cannot be opened, which is no reason that anybody would understand.
+      // A socket cannot be opened, but the system's message for that (ENXIO) does not name the cause.
       let error = errno
-      if error == ENXIO, case .other(let facts) = try look(key) { throw noFile(key, facts) }
+      if error == ENXIO, case .other(let facts) = try lookUp(key) { throw notAFile(key, facts) }
       throw failure("the key", key, error)
     }
     let facts = try facts(of: file, key)
-    guard facts.kind == FileVolume.fileKind else { throw noFile(key, facts) }
+    guard facts.kind == FileVolume.fileKind else { throw notAFile(key, facts) }
     return (file, facts)
   }
 
-  private func noFile(_ key: VolumeKey, _ facts: fws_file) -> StepFailure {
+  private func notAFile(_ key: VolumeKey, _ facts: fws_file) -> StepFailure {
     let kind: String
     switch UInt8(bitPattern: facts.kind) {
     case UInt8(ascii: "p"): kind = "a pipe (FIFO)"
@@ -237,14 +241,14 @@ package final class FileVolume {
       volume: "the key \(key.shown) of \(location.shown) is \(kind), not a file, and cannot be copied")
   }
 
-  /// All that a key stands for: one file, or a folder with what is in it. Empty: there is nothing of that name.
+  /// The files that a key covers: one file, or a folder with its content. The result is empty if the key names nothing.
   package func files(_ key: VolumeKey) throws(StepFailure) -> [VolumeFile] {
-    switch try look(key) {
+    switch try lookUp(key) {
     case .nothing: return []
     case .file(let facts): return [VolumeFile(key: key, size: facts.size, mode: facts.mode)]
-    case .other(let facts): throw noFile(key, facts)
+    case .other(let facts): throw notAFile(key, facts)
     case .dangling(let text): throw dangling(key, text)
-    case .folder(let facts): return [.folder(key)] + (try inner(key.folder, facts))
+    case .folder(let facts): return [.folder(key)] + (try contents(key.folder, facts))
     }
   }
 
@@ -256,18 +260,19 @@ package final class FileVolume {
     )
   }
 
-  private func inner(_ top: VolumeKey, _ facts: fws_file) throws(StepFailure) -> [VolumeFile] {
-    var found: [VolumeFile] = []
+  private func contents(_ top: VolumeKey, _ facts: fws_file) throws(StepFailure) -> [VolumeFile] {
+    var files: [VolumeFile] = []
     var linkedFolders = 0
-    // With the folders that each of them is in, and whether a link led to one of these.
+    // The folders that still have to be read. Each has the chain of folders that it is in, and whether a link led to
+    // one of them.
     var folders = [(key: top, chain: [facts], isLinked: false)]
     while let (folder, chain, isLinked) = folders.popLast() {
-      if chain.count > FileVolume.deepest {
+      if chain.count > FileVolume.maxDepth {
         throw StepFailure(
-          volume: "the folder \(folder.shown) of \(location.shown) is more than \(FileVolume.deepest) folders deep")
+          volume: "the folder \(folder.shown) of \(location.shown) is more than \(FileVolume.maxDepth) folders deep")
       }
       let names = try names(in: folder)
-      if names.isEmpty, chain.count > 1 { found.append(.folder(folder)) }
+      if names.isEmpty, chain.count > 1 { files.append(.folder(folder)) }
       for name in names {
         let key = folder.appending(name)
         guard let file = open(key, Int32(FWS_LOOK) | O_NOFOLLOW) else {
@@ -281,7 +286,7 @@ package final class FileVolume {
             facts = try self.facts(of: target, key)
           } else if errno == ENOENT || errno == ENOTDIR || errno == ELOOP {
             guard let link = link(key, text, isLinked) else { throw dangling(key, text) }
-            found.append(link)
+            files.append(link)
             continue
           } else {
             throw failure("the key", key, errno)
@@ -293,36 +298,37 @@ package final class FileVolume {
             guard let link = link(key, text, isLinked) else {
               throw StepFailure(
                 volume:
-                  "the key \(key.shown) of \(location.shown) is a symbolic link to \(MessageFormat.quoted(bytes: text)), "
-                  + "which leads back to a folder that it is in")
+                  "the key \(key.shown) of \(location.shown) is a symbolic link to "
+                  + "\(MessageFormat.quoted(bytes: text)), which leads back to a folder that it is in")
             }
-            found.append(link)
+            files.append(link)
           } else {
             if text != nil { linkedFolders += 1 }
-            if linkedFolders > FileVolume.mostLinkedFolders {
+            if linkedFolders > FileVolume.maxLinkedFolders {
               throw StepFailure(
                 volume:
-                  "the folder \(top.shown) of \(location.shown) has more than \(FileVolume.mostLinkedFolders) symbolic links to "
-                  + "folders, counted each time that a link leads to them")
+                  "the folder \(top.shown) of \(location.shown) has more than \(FileVolume.maxLinkedFolders) "
+                  + "symbolic links to folders, counted each time that a link leads to them")
             }
             folders.append((key.folder, chain + [facts], isLinked || text != nil))
           }
-        case FileVolume.fileKind: found.append(VolumeFile(key: key, size: facts.size, mode: facts.mode))
-        default: throw noFile(key, facts)
+        case FileVolume.fileKind: files.append(VolumeFile(key: key, size: facts.size, mode: facts.mode))
+        default: throw notAFile(key, facts)
         }
       }
     }
-    return found
+    return files
   }
 
-  /// A link that cannot be followed, as one that another directory may have as it is: with a relative text that stays in the
-  /// volume. `nil`: it is none of these.
+  /// Describes a broken link as a link, so that it can be copied as it is. The result is `nil` if its text is absolute
+  /// or leads out of the volume, or if it was reached through another link.
   private func link(_ key: VolumeKey, _ text: [UInt8], _ isLinked: Bool) -> VolumeFile? {
-    guard !isLinked, text.first != UInt8(ascii: "/"), inside(text, from: key.parent?.path) != nil else { return nil }
+    guard !isLinked, text.first != UInt8(ascii: "/"), components(of: text, from: key.parent?.path) != nil
+    else { return nil }
     return VolumeFile(key: key, kind: .link(text))
   }
 
-  /// The names of what is in a folder, as the file system has them.
+  /// The names of a folder's entries, as the file system has them.
   func names(in folder: VolumeKey) throws(StepFailure) -> [[UInt8]] {
     let fd = openNumber(folder, O_RDONLY | O_DIRECTORY)
     if fd < 0 { throw failure("the folder", folder, errno) }
@@ -340,14 +346,15 @@ package final class FileVolume {
   }
 }
 
-/// A file that is being written beside its place: it gets its name when it is complete, and is gone otherwise.
+/// A file that is being written under a temporary name. It gets its own name when it is complete, and is removed
+/// otherwise.
 package final class PartFile {
   private let volume: FileVolume
   private let key: VolumeKey
   private let directory: Descriptor
   private var part = fws_part()
 
-  /// Whether it is the name of a file that is being written aside: it is none yet.
+  /// Whether a name is the temporary name of such a file, which does not count as a file yet.
   static func isHidden(_ name: [UInt8]) -> Bool {
     name.starts(with: ".flowworker-".utf8) && name.suffix(5).elementsEqual(".part".utf8)
   }
@@ -361,22 +368,22 @@ package final class PartFile {
   }
 
   deinit {
-    // In a process that was forked from the host its name is the host's.
+    // In a process that was forked from the host, the temporary name belongs to the host.
     if fws_is_forked() { part.kept.close() } else { fws_part_close(directory.number, &part) }
   }
 
   package var fd: Int32 { part.kept.current }
 
-  /// Whether it is the place of a file that is open.
-  func isPlace(of facts: fws_file) -> Bool {
+  /// Whether the name already belongs to the file with these facts.
+  func isSameFile(as facts: fws_file) -> Bool {
     let fd = key.name.withCString { fws_open_beneath(directory.number, $0, Int32(FWS_LOOK), 0) }
     guard fd >= 0 else { return false }
     defer { close(fd) }
-    var here = fws_file()
-    return fws_file_facts(fd, &here) == 0 && here.device == facts.device && here.inode == facts.inode
+    var target = fws_file()
+    return fws_file_facts(fd, &target) == 0 && target.device == facts.device && target.inode == facts.inode
   }
 
-  /// Gives the file its name, if all of it is there.
+  /// Gives the file its own name, if it is complete.
   package func publish(size: Int64, mode: UInt32) throws(StepFailure) {
     var facts = fws_file()
     var error = fws_file_facts(fd, &facts)

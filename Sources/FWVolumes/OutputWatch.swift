@@ -4,14 +4,15 @@ package import FWModel
 internal import FWSystem
 internal import Glibc
 
-/// Tells whether a step has made its outputs: what was there before the step, or was left by an attempt that failed, is no
-/// output of the step unless the step has changed it.
+/// Tells whether a step has made its outputs. A file that existed before the step, or was left by a failed attempt, is
+/// an output of the step only if the step has changed it.
 ///
-/// A file is the same if its inode, its size and its two times are the same; no program can set the second one (ctime). A
-/// folder has changed if anything in it has. A file system stamps all changes within one tick of its clock (some
-/// milliseconds) alike, so a step does not begin in the tick in which one of its outputs has been changed: see `unsettled`.
+/// A file is unchanged if its inode, its size and its two times are unchanged; no program can set the second time
+/// (ctime). A folder has changed if anything in it has. A file system gives all changes within one tick of its clock
+/// (some milliseconds) the same time, so a step does not begin in the tick in which one of its outputs was changed: see
+/// `unsettled`.
 package final class OutputWatch: AttemptOutputs {
-  /// What there is of an output.
+  /// The state of an output at one time.
   struct State: Equatable {
     enum Kind {
       case nothing
@@ -23,21 +24,21 @@ package final class OutputWatch: AttemptOutputs {
 
     var kind = Kind.nothing
     var isFolder: Bool { kind == .folder || kind == .emptyFolder }
-    /// Of all that is in it.
-    var print: UInt64 = 0
-    /// The latest change, by the file system's clock.
+    /// A hash over the facts of the file, or of everything in the folder.
+    var fingerprint: UInt64 = 0
+    /// The time of the latest change, by the file system's clock.
     var touched: Int64 = 0
   }
 
   package let volume: FileVolume
   package let outputs: [VolumeKey]
-  /// Whether outputs may stay as they were.
+  /// Whether the step may leave outputs unchanged.
   private let isKept: Bool
   private var states: [State] = []
-  /// Whether they were there before the library made the folders.
-  private var wereThere: [Bool] = []
+  /// Whether each output existed before the library created the folders.
+  private var existed: [Bool] = []
   private var isRepeated = false
-  /// Whether they are those of a workflow, for which no folders are made.
+  /// Whether the outputs are those of a workflow, for which no folders are created.
   private let isOfRun: Bool
 
   package init(_ outputs: [VolumeKey], in volume: FileVolume, isKept: Bool, isOfRun: Bool = false) {
@@ -47,46 +48,47 @@ package final class OutputWatch: AttemptOutputs {
     self.isOfRun = isOfRun
   }
 
-  /// Makes the folders of the outputs, and looks at what there is.
+  /// Creates the folders of the outputs, and records the state of the outputs.
   func begin() throws(StepFailure) {
-    if isOfRun { return look() }
-    for output in outputs { wereThere.append((try? volume.state(output, isDeep: false))?.kind != .nothing) }
+    if isOfRun { return recordStates() }
+    for output in outputs { existed.append((try? volume.state(output, isDeep: false))?.kind != .nothing) }
     var folders: Set<VolumeKey> = []
     for output in outputs {
       if let folder = output.namesFolder ? output : output.parent, folders.insert(folder).inserted {
         try volume.makeFolder(folder)
       }
     }
-    look()
+    recordStates()
   }
 
-  /// An attempt has failed, and there will be another one.
+  /// Records the state of the outputs anew, after a failed attempt that will be repeated.
   package func beginAgain() {
     isRepeated = true
-    look()
+    recordStates()
   }
 
-  private func look() {
-    // One of which nothing else is asked than to be there is not looked through. What cannot be looked at now, such as a link
-    // that leads out of the volume, may be replaced by the step; if it is not, that is told behind the step.
+  private func recordStates() {
+    // An output that only has to exist is not examined. An output that cannot be examined now, such as a link that
+    // leads out of the volume, may be replaced by the step; otherwise it is reported after the step.
     states = outputs.map { isKept ? State() : (try? volume.state($0, isDeep: true)) ?? State() }
   }
 
-  /// Seconds to wait, because a change would have the same time as the last one; `nil`: there is nothing to wait for.
+  /// The number of seconds to wait, because a change now would get the same time as the last one; `nil` if no wait is
+  /// needed.
   package var unsettled: Double? {
     for (output, state) in zip(outputs, states) where state.touched > 0 {
-      // A time of the future, after the clock was set back, is none that a change could get.
+      // A time in the future, which exists after the clock was set back, cannot be given to a new change.
       if volume.clock(at: output) == state.touched { return 0.002 }
     }
     return nil
   }
 
-  /// What a step that has succeeded has not made; `nil`: it has made all.
+  /// The failure for an output that a successful step has not made; `nil` if it has made all.
   package func missing() throws(StepFailure) -> StepFailure? {
     for (index, output) in outputs.enumerated()
-    where states.indices.contains(index) && wereThere.indices.contains(index) {
+    where states.indices.contains(index) && existed.indices.contains(index) {
       let now = try volume.state(output, isDeep: !isKept)
-      if let reason = reason(output, states[index], now, wasThere: wereThere[index]) {
+      if let reason = reason(output, states[index], now, existedBefore: existed[index]) {
         return StepFailure(
           .outputMissing,
           "its output \(output.shown) is missing in \(volume.location.shown), though its commands succeeded: \(reason) "
@@ -96,51 +98,51 @@ package final class OutputWatch: AttemptOutputs {
     return nil
   }
 
-  private func reason(_ output: VolumeKey, _ before: State, _ now: State, wasThere: Bool) -> String? {
+  private func reason(_ output: VolumeKey, _ before: State, _ now: State, existedBefore: Bool) -> String? {
     switch now.kind {
     case .nothing: return output.namesFolder ? "there is no such folder" : "there is no such file or folder"
     case .dangling: return "it is a broken symbolic link"
-    case .emptyFolder: return isKept && wasThere ? nil : "it is an empty folder"
+    case .emptyFolder: return isKept && existedBefore ? nil : "it is an empty folder"
     case .file, .folder: break
     }
-    if isKept || now.print != before.print { return nil }
+    if isKept || now.fingerprint != before.fingerprint { return nil }
     return
-      (isRepeated && !wasThere
+      (isRepeated && !existedBefore
       ? "it was left by a failed attempt" : "it existed before the step")
       + ", and the step did not change it (set \"kept\": true in the step's \"files\" to allow this)"
   }
 
-  /// The outputs, in the form that says what they are.
+  /// The keys of the outputs. The key of a folder ends with a `/`.
   package func made() throws(StepFailure) -> [VolumeKey] {
     var keys: [VolumeKey] = []
     for output in outputs { keys.append(try volume.state(output, isDeep: false).isFolder ? output.folder : output) }
     return keys
   }
 
-  // MARK: Those of a workflow
+  // MARK: The outputs of a workflow
 
-  /// What there was, for a run that goes on in another process.
-  package var prints: [UInt64] { states.map(\.print) }
+  /// The hashes of the recorded states, for a run that is resumed in another process.
+  package var fingerprints: [UInt64] { states.map(\.fingerprint) }
 
-  package func resume(_ prints: [UInt64]) { states = prints.map { State(print: $0) } }
+  package func resume(_ fingerprints: [UInt64]) { states = fingerprints.map { State(fingerprint: $0) } }
 
-  /// Whether something has this key now, and whether that has been made or changed since.
+  /// Whether a file or folder has this key now, and its key if it was made or changed since the recorded state.
   package func change(of key: VolumeKey) throws(StepFailure) -> (made: VolumeKey?, isThere: Bool) {
     let now = try volume.state(key, isDeep: true)
     guard now.kind == .file || now.kind == .folder else { return (nil, now.kind != .nothing) }
     let before = outputs.firstIndex(of: key).flatMap { states.indices.contains($0) ? states[$0] : nil }
-    if let before, before.print == now.print { return (nil, true) }
+    if let before, before.fingerprint == now.fingerprint { return (nil, true) }
     return (now.isFolder ? key.folder : key, true)
   }
 }
 
 extension FileVolume {
-  /// What there is of an output.
+  /// The state of an output now.
   ///
-  /// - Parameter isDeep: whether all that is in it is looked at; else only what it is.
+  /// - Parameter isDeep: whether everything in the output is examined; otherwise only its kind is determined.
   func state(_ key: VolumeKey, isDeep: Bool) throws(StepFailure) -> OutputWatch.State {
     var state = OutputWatch.State()
-    switch try look(key) {
+    switch try lookUp(key) {
     case .nothing: return state
     case .dangling: state.kind = .dangling
     case .file(let facts), .other(let facts):
@@ -153,7 +155,7 @@ extension FileVolume {
         try addFolder(key, facts, to: &state)
       }
     }
-    // Making a link anew is a change, too.
+    // A link that was created anew counts as a change too.
     if isDeep, let link = open(key, Int32(FWS_LOOK) | O_NOFOLLOW) {
       let facts = try facts(of: link, key)
       if facts.kind == FileVolume.linkKind { state.add(key, facts) }
@@ -161,7 +163,8 @@ extension FileVolume {
     return state
   }
 
-  /// A file system of a network asks the server for what it knows of a file when the file is opened.
+  /// The facts of a file after opening it, because a network file system asks the server for current facts only when
+  /// the file is opened.
   private func fresh(_ key: VolumeKey, _ facts: fws_file) throws(StepFailure) -> fws_file {
     guard facts.kind == FileVolume.fileKind, let file = open(key, O_RDONLY | O_NONBLOCK) else { return facts }
     return try self.facts(of: file, key)
@@ -172,7 +175,7 @@ extension FileVolume {
     var folders = [(key: top, facts: facts)]
     while let (folder, own) = folders.popLast() {
       guard let names = try? names(in: folder) else {
-        // Another user's, who lets nobody in: its own times are all that is known of it.
+        // The folder belongs to another user and cannot be read. Only its own times are known.
         state.kind = .folder
         state.add(folder, own)
         continue
@@ -183,7 +186,7 @@ extension FileVolume {
         guard let file = open(key, Int32(FWS_LOOK) | O_NOFOLLOW) else { continue }
         let facts = try self.facts(of: file, key)
         if facts.kind == FileVolume.directoryKind {
-          // Its times say only that something in it came or went.
+          // The times of a folder only say that an entry was added or removed.
           var own = facts
           (own.size, own.changed, own.touched) = (0, 0, 0)
           state.add(key, own)
@@ -198,14 +201,14 @@ extension FileVolume {
     }
   }
 
-  /// The time that the file system would give to a change now, in nanoseconds; `nil`: it cannot be asked.
+  /// The time that the file system would give to a change now, in nanoseconds; `nil` if it cannot be determined.
   func clock(at key: VolumeKey) -> Int64? {
     let volume = key.namesFolder ? key : key.parent
     guard let folder = open(volume, Int32(FWS_LOOK) | O_DIRECTORY) else { return nil }
     var part = fws_part()
     guard fws_part_open(folder.number, &part) == 0 else { return nil }
     defer { fws_part_close(folder.number, &part) }
-    // From Linux 6.13 on, a file that somebody has looked at gets a finer time with its next change, so that nothing waits.
+    // From Linux 6.13 on, the next change of a file whose times were read gets a finer time, so no wait is needed.
     var facts = fws_file()
     guard fws_file_facts(part.fd, &facts) == 0, fchmod(part.fd, 0o600) == 0, fws_file_facts(part.fd, &facts) == 0 else {
       return nil
@@ -215,9 +218,9 @@ extension FileVolume {
 }
 
 extension OutputWatch.State {
-  /// Adds what is known of one name, in any order of names.
+  /// Adds the facts of one name. The order of the names does not matter.
   mutating func add(_ key: VolumeKey, _ facts: fws_file) {
-    // FNV-1a: the same in each process, as a state directory needs it.
+    // This is FNV-1a. A state directory needs a hash that is the same in each process.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     func mix(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     for byte in key.path.bytes { mix(byte) }
@@ -228,7 +231,7 @@ extension OutputWatch.State {
     {
       for shift in stride(from: UInt64(0), to: 64, by: 8) { mix(UInt8(truncatingIfNeeded: number >> shift)) }
     }
-    print = print &+ hash
+    fingerprint = fingerprint &+ hash
     touched = max(touched, facts.touched)
   }
 }

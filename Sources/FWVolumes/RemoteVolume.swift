@@ -2,29 +2,30 @@ package import FWBase
 internal import FWHTTP
 package import FWModel
 
-/// Storage on another machine. One operation at a time: its end is told once, by `advance`.
+/// Storage on another machine. It does one operation at a time, and `advance` reports the end of each operation once.
 package protocol RemoteVolume: AnyObject {
   var name: String { get }
 
-  /// Can be read when there is something to do.
+  /// A descriptor that becomes readable when there is something to do.
   var fd: Int32 { get }
 
-  /// Does what can be done without waiting.
+  /// Does all work that needs no waiting.
   func advance()
 
-  /// Tells what a key stands for: a file, or a folder by itself and with what is in it. Nothing: there is nothing of that name.
+  /// Lists what a key names: a file, or a folder, first by itself and then with its content. The list is empty if the
+  /// key names nothing.
   func find(_ key: VolumeKey, _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void)
 
-  /// Writes a file's content where a descriptor stands, and tells what there was.
+  /// Writes a file's content at the current offset of a descriptor, and reports the facts of the file.
   func fetch(_ file: VolumeFile, into fd: Int32, _ end: @escaping (Result<VolumeFile, StepFailure>) -> Void)
 
-  /// Makes a file of what a descriptor has from its beginning: complete, or not at all.
+  /// Stores the whole content of a descriptor as a file. The file is stored completely or not at all.
   func store(_ file: VolumeFile, from fd: Int32, _ end: @escaping (StepFailure?) -> Void)
 
-  /// Makes a folder, and those above it.
+  /// Creates a folder, and its parent folders.
   func makeFolder(_ key: VolumeKey, _ end: @escaping (StepFailure?) -> Void)
 
-  /// Ends what has not ended, without a word.
+  /// Ends the running operation. Its end is not reported.
   func drop()
 }
 
@@ -46,7 +47,7 @@ extension LinkedVolume {
     do throws(StepFailure) {
       let request = try make()
       link = try link.renewed()
-      link.transfer(request.what, end: end)
+      link.transfer(request.transfer, end: end)
       withExtendedLifetime(request) {}
     } catch {
       link.fail(error.reason, end)
@@ -67,13 +68,13 @@ extension LinkedVolume {
   }
 }
 
-/// What a volume has under a key.
+/// A file, folder or link of a volume.
 package struct VolumeFile {
   package enum Kind {
     case file
-    /// A folder, which is listed by itself where it is the one that was asked for, or has nothing in it.
+    /// A folder. Only the folder that was asked for, and empty folders, are listed by themselves.
     case folder
-    /// A symbolic link that can be copied only as one: where it leads to, as its text has it.
+    /// A symbolic link that can only be copied as a link. The value is the text of the link.
     case link([UInt8])
   }
 

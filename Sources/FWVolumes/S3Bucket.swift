@@ -3,28 +3,28 @@ internal import FWModel
 internal import FWSystem
 internal import Glibc
 
-/// Where a bucket is, and with which keys it is spoken to. What the specification does not say is found where Amazon's own
-/// tools look for it: in the environment, and in `~/.aws` (docs.aws.amazon.com, "Configuration and credential file
-/// settings"); for Google's in `GS_ACCESS_KEY_ID` and `GS_SECRET_ACCESS_KEY`.
+/// The address of a bucket, and the credentials for it. Values that the specification does not have are taken from the
+/// places where Amazon's own tools look for them: the environment and `~/.aws` (docs.aws.amazon.com, "Configuration and
+/// credential file settings"). Google's credentials are taken from `GS_ACCESS_KEY_ID` and `GS_SECRET_ACCESS_KEY`.
 struct S3Bucket {
-  /// Without a `/` at its end.
+  /// The URL of the bucket, without a `/` at its end.
   let address: String
-  /// Before each key; it ends with a `/` if it is not empty.
+  /// The text before each key. It ends with a `/` unless it is empty.
   let prefix: [UInt8]
-  /// In the words of libcurl.
+  /// The kind of signature, in the form that libcurl takes.
   let signature: String
-  /// `nil`: requests are not signed, as for a bucket that is open to all.
-  let keys: (user: String, secret: String)?
+  /// The access key and the secret key; `nil` if requests are not signed, as for a bucket that is open to all.
+  let credentials: (user: String, secret: String)?
   let token: String?
-  let whereKeysAre: String
+  let credentialsHint: String
 
   init(_ spec: VolumeSpec) throws(StepFailure) {
     let arguments = spec.arguments
     let bucket = arguments["bucket"] ?? ""
     let isGoogle = spec.kind == .gc
     let profile = arguments["profile"] ?? S3Bucket.variable("AWS_PROFILE") ?? "default"
-    let given = arguments["prefix"] ?? ""
-    prefix = given.pieces(at: "/").flatMap { Array($0.utf8) + [UInt8(ascii: "/")] }
+    let path = arguments["prefix"] ?? ""
+    prefix = path.pieces(at: "/").flatMap { Array($0.utf8) + [UInt8(ascii: "/")] }
 
     let region =
       isGoogle
@@ -41,37 +41,38 @@ struct S3Bucket {
     if let endpoint {
       address = "\(endpoint.without(suffix: "/") ?? endpoint[...])/\(name)"
     } else if bucket.utf8.contains(UInt8(ascii: ".")) {
-      // A name with dots is no name of a host that a certificate could be for.
+      // A name with dots cannot be part of a host name that a certificate is valid for.
       address = "https://s3.\(region).amazonaws.com/\(name)"
     } else {
       address = "https://\(name).s3.\(region).amazonaws.com"
     }
 
     if let user = arguments["access_key"], let secret = arguments["secret_key"] {
-      keys = (user, secret)
+      credentials = (user, secret)
       token = arguments["session_token"]
     } else if isGoogle {
-      keys = S3Bucket.both(S3Bucket.variable("GS_ACCESS_KEY_ID"), S3Bucket.variable("GS_SECRET_ACCESS_KEY"))
+      credentials = S3Bucket.both(S3Bucket.variable("GS_ACCESS_KEY_ID"), S3Bucket.variable("GS_SECRET_ACCESS_KEY"))
       token = nil
     } else if arguments["profile"] == nil,
-      let found = S3Bucket.both(S3Bucket.variable("AWS_ACCESS_KEY_ID"), S3Bucket.variable("AWS_SECRET_ACCESS_KEY"))
+      let both = S3Bucket.both(S3Bucket.variable("AWS_ACCESS_KEY_ID"), S3Bucket.variable("AWS_SECRET_ACCESS_KEY"))
     {
-      keys = found
+      credentials = both
       token = S3Bucket.variable("AWS_SESSION_TOKEN")
     } else {
-      keys = S3Bucket.both(
+      credentials = S3Bucket.both(
         S3Bucket.setting("aws_access_key_id", profile, in: "credentials"),
         S3Bucket.setting("aws_secret_access_key", profile, in: "credentials"))
       token = S3Bucket.setting("aws_session_token", profile, in: "credentials")
     }
-    whereKeysAre =
+    credentialsHint =
       isGoogle
       ? "set \"access_key\" and \"secret_key\", or GS_ACCESS_KEY_ID and GS_SECRET_ACCESS_KEY"
-      : "set \"access_key\" and \"secret_key\", AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in ~/.aws/credentials"
+      : "set \"access_key\" and \"secret_key\", AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+        + "or a profile in ~/.aws/credentials"
   }
 
   func url(_ key: VolumeKey?) -> String {
-    // Of the bucket itself, whose path may not be empty.
+    // The URL of the bucket itself needs a path that is not empty.
     guard let key else { return address + "/" }
     return address + "/" + S3Bucket.escaped(prefix + key.bytes, all: false)
   }
@@ -83,7 +84,7 @@ struct S3Bucket {
 
   private static func variable(_ name: String) -> String? { Environment.value(name) }
 
-  /// A value of one of Amazon's two files.
+  /// A value from one of Amazon's two configuration files.
   private static func setting(_ key: String, _ profile: String, in file: String) -> String? {
     let named = variable(file == "config" ? "AWS_CONFIG_FILE" : "AWS_SHARED_CREDENTIALS_FILE")
     guard let path = named ?? variable("HOME").map({ "\($0)/.aws/\(file)" }), let text = Files.read(path) else {
@@ -110,7 +111,7 @@ struct S3Bucket {
     return rest[...last]
   }
 
-  /// As S3 signs it: all but letters, digits and `-._~`, and for a path `/`.
+  /// Escapes text in the form that S3 signs: everything except letters, digits and `-._~`, and in a path `/`.
   static func escaped(_ text: [UInt8], all: Bool) -> String {
     var result = ""
     for byte in text {
@@ -128,7 +129,7 @@ struct S3Bucket {
     return result
   }
 
-  /// `nil`: it is not escaped as it should be.
+  /// The text without its escapes; `nil` if an escape is invalid.
   static func unescaped(_ text: [UInt8]) -> [UInt8]? {
     var bytes: [UInt8] = []
     var rest = text[...]

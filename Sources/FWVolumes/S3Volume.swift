@@ -4,21 +4,22 @@ internal import FWHTTP
 internal import FWModel
 internal import Glibc
 
-/// A bucket that is spoken to in the words of Amazon's S3 (API version 2006-03-01), signed by libcurl (AWS4-HMAC-SHA256).
+/// A bucket that is accessed by Amazon's S3 protocol (API version 2006-03-01). libcurl signs the requests
+/// (AWS4-HMAC-SHA256).
 ///
-/// Google Cloud Storage is spoken to the same way, which it calls interoperability: so one code, which the tests run
-/// against a server that checks signatures, stands for both, and no token of OAuth has to be made and kept fresh.
+/// Google Cloud Storage offers the same protocol, which it calls interoperability. One implementation therefore serves
+/// both, the tests run it against a server that checks signatures, and no OAuth token has to be obtained and renewed.
 final class S3Volume: LinkedVolume {
   let name: String
   private let bucket: S3Bucket
   var link: HTTPLink
   private let timeout: Double
 
-  /// A service may give a page with nothing in it, but not for ever.
-  private static let mostEmptyPages = 100
+  /// The most consecutive empty pages. A service may return an empty page, but not an endless number of them.
+  private static let maxEmptyPages = 100
 
-  /// Bytes of an object that is sent in one piece (the limit of S3's PUT).
-  private static let largest: Int64 = 5 << 30
+  /// The largest object that can be sent in one request, in bytes (the limit of S3's PUT).
+  private static let maxObjectSize: Int64 = 5 << 30
 
   init(_ spec: VolumeSpec) throws(StepFailure) {
     name = spec.name
@@ -27,7 +28,7 @@ final class S3Volume: LinkedVolume {
     link = try HTTPLink(HTTPPeer(socket: nil, base: bucket.address, certificates: nil))
   }
 
-  // MARK: What there is
+  // MARK: Listing
 
   func find(_ key: VolumeKey, _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void) {
     if key.namesFolder { return list(key, from: nil, [], end) }
@@ -35,13 +36,13 @@ final class S3Volume: LinkedVolume {
       switch answer {
       case .failure(let failure): end(.failure(failure))
       case .success(let file?): end(.success([file]))
-      // There may be objects whose keys begin with it: then it is a folder.
+      // If keys of other objects begin with this key, it is a folder.
       case .success(nil): list(key.folder, from: nil, [], end)
       }
     }
   }
 
-  /// Tells what is known of an object; `nil`: there is none.
+  /// Gets the facts of an object; `nil` if it does not exist.
   private func head(_ key: VolumeKey, _ end: @escaping (Result<VolumeFile?, StepFailure>) -> Void) {
     start(key, { (request) throws(StepFailure) in request.head() }) { [self] answer in
       if answer.failure == nil, answer.status == 404 { return end(.success(nil)) }
@@ -52,67 +53,69 @@ final class S3Volume: LinkedVolume {
     }
   }
 
-  /// - Parameter found: what the pages before had.
+  /// - Parameter files: the files of the previous pages.
   private func list(
-    _ folder: VolumeKey, from token: String?, _ found: [VolumeFile], emptyPages: Int = 0,
+    _ folder: VolumeKey, from token: String?, _ files: [VolumeFile], emptyPages: Int = 0,
     _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void
   ) {
     let prefix = bucket.prefix + folder.bytes
-    // In the order of their names, as they are signed.
+    // The parameters are in the order of their names, because the signature needs that order.
     var query = token.map { "continuation-token=\(S3Bucket.escaped(Array($0.utf8), all: true))&" } ?? ""
     query += "encoding-type=url&list-type=2&prefix=\(S3Bucket.escaped(prefix, all: true))"
     start(nil, query: query, { (_) throws(StepFailure) in }) { [self] answer in
       guard answer.isSuccess else { return end(.failure(failure("list the folder \(folder.shown)", answer))) }
       let text = Array(answer.body.bytes)
       do throws(StepFailure) {
-        guard S3Listing.isWhole(text) else { throw unreadable(folder, "it is incomplete") }
-        var found = found
-        let before = found.count
+        guard S3Listing.isComplete(text) else { throw invalidList(folder, "it is incomplete") }
+        var files = files
+        let before = files.count
         for object in S3Listing.elements("Contents", in: text) {
-          if let file = try file(object, beneath: prefix, folder) { found.append(file) }
+          if let file = try file(object, beneath: prefix, folder) { files.append(file) }
         }
         guard S3Listing.elements("IsTruncated", in: text).first?.elementsEqual("true".utf8) == true else {
-          if let twice = S3Listing.twice(found) { throw unreadable(folder, "it has the key \(twice.shown) twice") }
+          if let duplicate = S3Listing.firstDuplicate(files) {
+            throw invalidList(folder, "it has the key \(duplicate.shown) twice")
+          }
           return end(
             .success(
-              found.isEmpty ? [] : [.folder(folder)] + S3Listing.withoutFilled(found).filter { $0.key != folder }))
+              files.isEmpty ? [] : [.folder(folder)] + S3Listing.withoutFilledFolders(files).filter { $0.key != folder }
+            ))
         }
         let next = S3Listing.elements("NextContinuationToken", in: text).first.map { S3Listing.text($0) }
         guard let next, token.map({ !next.isSame(as: $0) }) ?? true else {
-          throw unreadable(folder, "it is truncated and has no continuation token")
+          throw invalidList(folder, "it is truncated and has no continuation token")
         }
-        let empty = found.count == before ? emptyPages + 1 : 0
-        if empty == S3Volume.mostEmptyPages {
-          throw unreadable(folder, "\(empty) consecutive pages are empty")
+        let empty = files.count == before ? emptyPages + 1 : 0
+        if empty == S3Volume.maxEmptyPages {
+          throw invalidList(folder, "\(empty) consecutive pages are empty")
         }
-        list(folder, from: next, found, emptyPages: empty, end)
+        list(folder, from: next, files, emptyPages: empty, end)
       } catch { end(.failure(error)) }
     }
   }
 
-  private func unreadable(_ folder: VolumeKey, _ why: String) -> StepFailure {
+  private func invalidList(_ folder: VolumeKey, _ why: String) -> StepFailure {
     StepFailure(
       volume:
         "the volume \(MessageFormat.quoted(name)) (\(bucket.address)) returned a list of the folder \(folder.shown) "
-        + "that cannot be "
-        + "used: \(why)")
+        + "that cannot be used: \(why)")
   }
 
-  /// What an entry of a list says; `nil`: it is of no file that was asked for.
+  /// Reads an entry of a list; `nil` if the entry was not asked for.
   private func file(_ object: [UInt8], beneath prefix: [UInt8], _ folder: VolumeKey) throws(StepFailure) -> VolumeFile?
   {
     guard let escaped = S3Listing.elements("Key", in: object).first, let path = S3Bucket.unescaped(escaped),
       let size = S3Listing.elements("Size", in: object).first.flatMap({ Int64(String(decoding: $0, as: UTF8.self)) }),
       size >= 0
-    else { throw unreadable(folder, "an object has no key or no size") }
-    // The marker of the folder itself, which says that there is one, is told by what `list` adds. Others are none of ours.
+    else { throw invalidList(folder, "an object has no key or no size") }
+    // `list` adds the folder itself. Markers of other folders are not part of the answer.
     guard path.starts(with: prefix) else { return nil }
     let key = Array(path.dropFirst(bucket.prefix.count))
     guard let key = VolumeKey(listed: key), !key.namesFolder || size == 0 else {
       throw StepFailure(
         volume:
-          "the volume \(MessageFormat.quoted(name)) has an object with the key \(MessageFormat.quoted(bytes: key)), which no "
-          + "file can have")
+          "the volume \(MessageFormat.quoted(name)) has an object with the key "
+          + "\(MessageFormat.quoted(bytes: key)), which no file can have")
     }
     return key.namesFolder ? .folder(key) : VolumeFile(key: key, size: size)
   }
@@ -134,17 +137,17 @@ final class S3Volume: LinkedVolume {
   }
 
   func store(_ file: VolumeFile, from fd: Int32, _ end: @escaping (StepFailure?) -> Void) {
-    if file.size > S3Volume.largest {
+    if file.size > S3Volume.maxObjectSize {
       return end(
         StepFailure(
           volume: "the key \(file.key.shown) has \(file.size) bytes, but an object of the volume "
-            + "\(MessageFormat.quoted(name)) may have at most \(S3Volume.largest)"))
+            + "\(MessageFormat.quoted(name)) may have at most \(S3Volume.maxObjectSize)"))
     }
     let headers = ["x-amz-meta-mode: 100\(octal(file.mode & 0o777))"]
     put(file, from: fd, headers, end)
   }
 
-  /// An object without content whose key ends with a `/`: so a bucket has an empty folder, for other tools as well.
+  /// Stores an object without content whose key ends with a `/`. Other tools represent an empty folder in the same way.
   func makeFolder(_ key: VolumeKey, _ end: @escaping (StepFailure?) -> Void) { put(.folder(key), from: -1, [], end) }
 
   private func put(_ file: VolumeFile, from fd: Int32, _ headers: [String], _ end: @escaping (StepFailure?) -> Void) {
@@ -163,10 +166,11 @@ final class S3Volume: LinkedVolume {
         case .failure(let failure): end(failure)
         case .success(let stored):
           guard stored?.size != file.size else { return end(nil) }
-          let there =
+          let content =
             stored.map { "\($0.size) bytes instead of \(file.size)" }
             ?? "no content: it was sent, but is missing"
-          end(StepFailure(volume: "the key \(file.key.shown) in the volume \(MessageFormat.quoted(name)) has \(there)"))
+          end(
+            StepFailure(volume: "the key \(file.key.shown) in the volume \(MessageFormat.quoted(name)) has \(content)"))
         }
       }
     }
@@ -197,11 +201,11 @@ final class S3Volume: LinkedVolume {
     transfer(
       { () throws(StepFailure) in
         let request = try TransferRequest(bucket.url(key) + (query.map { "?" + $0 } ?? ""), timeout: timeout)
-        // What is sent is not read twice, once for its hash: the connection protects it.
+        // The content is not hashed, because it would have to be read twice. The connection protects it.
         var lines = ["x-amz-content-sha256: UNSIGNED-PAYLOAD"] + headers
         if let token = bucket.token { lines.append("x-amz-security-token: \(token)") }
         try request.headers(lines)
-        if let (user, secret) = bucket.keys { try request.sign(bucket.signature, user: user, key: secret) }
+        if let (user, secret) = bucket.credentials { try request.sign(bucket.signature, user: user, key: secret) }
         try kind(request)
         return request
       }, end)
@@ -212,36 +216,37 @@ final class S3Volume: LinkedVolume {
     let text = Array(answer.body.bytes.prefix(4096))
     let code = S3Listing.elements("Code", in: text).first.map { S3Listing.text($0) }
     let message = S3Listing.elements("Message", in: text).first.map { S3Listing.text($0) }
-    let said = answer.failure ?? [code, message].compactMap { $0 }.joined(separator: ": ")
-    let reason = said.isEmpty ? "HTTP status \(answer.status)" : MessageFormat.foreign(said)
+    let errorText = answer.failure ?? [code, message].compactMap { $0 }.joined(separator: ": ")
+    let reason = errorText.isEmpty ? "HTTP status \(answer.status)" : MessageFormat.foreign(errorText)
     let hint =
-      bucket.keys == nil && answer.status == 403 ? "; there is no access key for it: \(bucket.whereKeysAre)" : ""
+      bucket.credentials == nil && answer.status == 403
+      ? "; there is no access key for it: \(bucket.credentialsHint)" : ""
     return StepFailure(
       volume: "the volume \(MessageFormat.quoted(name)) (\(bucket.address)) did not \(what): \(reason)\(hint)")
   }
 }
 
-/// The few things that are read of S3's XML, which has no attributes and no sections within the elements that count.
+/// A reader for the few elements of S3's XML that are needed. These elements have no attributes and no CDATA sections.
 enum S3Listing {
-  /// What is between `<name>` and `</name>`, each time.
+  /// The text between each `<name>` and `</name>`.
   static func elements(_ name: String, in text: [UInt8]) -> [[UInt8]] {
-    var found: [[UInt8]] = []
+    var contents: [[UInt8]] = []
     let begin = Array("<\(name)>".utf8)
     let end = Array("</\(name)>".utf8)
     var at = 0
     while let start = index(of: begin, in: text, from: at) {
       let first = start + begin.count
       guard let last = index(of: end, in: text, from: first) else { break }
-      found.append(Array(text[first..<last]))
+      contents.append(Array(text[first..<last]))
       at = last + end.count
     }
-    return found
+    return contents
   }
 
   /// Whether a document ends with the element that it begins with.
-  static func isWhole(_ text: [UInt8]) -> Bool {
+  static func isComplete(_ text: [UInt8]) -> Bool {
     var at = 0
-    // The declaration of XML may come first.
+    // An XML declaration may come first.
     if text.starts(with: "<?".utf8) {
       guard let end = index(of: Array("?>".utf8), in: text, from: 0) else { return false }
       at = end + 2
@@ -255,8 +260,8 @@ enum S3Listing {
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
-  /// A key that comes more than once.
-  static func twice(_ files: [VolumeFile]) -> VolumeKey? {
+  /// The first key that occurs more than once.
+  static func firstDuplicate(_ files: [VolumeFile]) -> VolumeKey? {
     var seen: Set<VolumeKey> = []
     return files.first { !seen.insert($0.key).inserted }?.key
   }
@@ -264,16 +269,16 @@ enum S3Listing {
   private static func index(of pattern: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
     guard start <= bytes.count, !pattern.isEmpty else { return nil }
     return bytes.withUnsafeBytes { all in
-      pattern.withUnsafeBytes { wanted in
-        guard let base = all.baseAddress, let part = wanted.baseAddress else { return nil }
-        let place = fws_find(base + start, all.count - start, part, wanted.count)
-        return place < 0 ? nil : start + place
+      pattern.withUnsafeBytes { needle in
+        guard let base = all.baseAddress, let part = needle.baseAddress else { return nil }
+        let offset = fws_find(base + start, all.count - start, part, needle.count)
+        return offset < 0 ? nil : start + offset
       }
     }
   }
 
-  /// Without the markers of folders that have something in them: what is in them makes them.
-  static func withoutFilled(_ files: [VolumeFile]) -> [VolumeFile] {
+  /// The files without the markers of folders that are not empty: the content of such a folder creates it.
+  static func withoutFilledFolders(_ files: [VolumeFile]) -> [VolumeFile] {
     var filled: Set<VolumeKey> = []
     for file in files {
       var folder = file.key.parent
@@ -282,7 +287,7 @@ enum S3Listing {
     return files.filter { !$0.isFolder || !filled.contains($0.key) }
   }
 
-  /// Without the escapes of XML.
+  /// The text without the escapes of XML.
   static func text(_ escaped: [UInt8]) -> String {
     var text = escaped
     for (escape, character) in [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")] {

@@ -5,16 +5,16 @@ internal import FWModel
 internal import FWSystem
 internal import Glibc
 
-/// A directory on a server that is reached by SFTP, which libcurl speaks. The server's key has to be in a file of known
-/// hosts. Symbolic links are followed nowhere beneath the directory: where they lead is not known here.
+/// A directory on an SFTP server, which is accessed by libcurl. The server's key has to be in a file of known hosts.
+/// Symbolic links beneath the directory are never followed, because their targets are not known.
 final class SFTPVolume: LinkedVolume {
   let name: String
   private let server: SSHServer
   var link: HTTPLink
   private let timeout: Double
 
-  /// How many folders may be inside each other.
-  private static let deepest = 100
+  /// The most levels of folders.
+  private static let maxDepth = 100
 
   init(_ spec: VolumeSpec) throws(StepFailure) {
     name = spec.name
@@ -23,10 +23,10 @@ final class SFTPVolume: LinkedVolume {
     link = try HTTPLink(HTTPPeer(socket: nil, base: server.address, certificates: nil))
   }
 
-  // MARK: What there is
+  // MARK: Listing
 
   func find(_ key: VolumeKey, _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void) {
-    look(for: key) { [self] answer in
+    lookUp(for: key) { [self] answer in
       switch answer {
       case .failure(let failure): end(.failure(failure))
       case .success(nil): end(.success([]))
@@ -34,24 +34,25 @@ final class SFTPVolume: LinkedVolume {
         switch entry.kind {
         case .file: end(.success(key.namesFolder ? [] : [VolumeFile(key: key, size: entry.size, mode: entry.mode)]))
         case .folder: gather([key.folder], [.folder(key)], end)
-        case .link, .other: end(.failure(other(key, entry)))
+        case .link, .other: end(.failure(notAFile(key, entry)))
         }
       }
     }
   }
 
-  private func other(_ key: VolumeKey, _ entry: SSHListing.Entry) -> StepFailure {
+  private func notAFile(_ key: VolumeKey, _ entry: SSHListing.Entry) -> StepFailure {
     let what = entry.kind == .link ? "a symbolic link, which may lead out of the volume" : "neither a file nor a folder"
     return StepFailure(
       volume: "the key \(key.shown) of the volume \(MessageFormat.quoted(name)) is \(what): it cannot be copied")
   }
 
-  /// Finds a key from folder to folder, so that each on the way is seen to be one; `nil`: there is nothing of that name.
-  private func look(for key: VolumeKey, _ end: @escaping (Result<SSHListing.Entry?, StepFailure>) -> Void) {
-    look(for: key, key.components, at: 0, end)
+  /// Finds a key by listing its folders from the base down, so that each of them is known to be a folder. The result is
+  /// `nil` if the key names nothing.
+  private func lookUp(for key: VolumeKey, _ end: @escaping (Result<SSHListing.Entry?, StepFailure>) -> Void) {
+    lookUp(for: key, key.components, at: 0, end)
   }
 
-  private func look(
+  private func lookUp(
     for key: VolumeKey, _ parts: [ArraySlice<UInt8>], at depth: Int,
     _ end: @escaping (Result<SSHListing.Entry?, StepFailure>) -> Void
   ) {
@@ -64,46 +65,46 @@ final class SFTPVolume: LinkedVolume {
         }
         if depth + 1 == parts.count { return end(.success(entry)) }
         switch entry.kind {
-        case .folder: look(for: key, parts, at: depth + 1, end)
+        case .folder: lookUp(for: key, parts, at: depth + 1, end)
         case .file: end(.success(nil))
-        case .link, .other: end(.failure(other(key.prefix(depth + 1), entry)))
+        case .link, .other: end(.failure(notAFile(key.prefix(depth + 1), entry)))
         }
       }
     }
   }
 
   private func gather(
-    _ folders: [VolumeKey], _ found: [VolumeFile], _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void
+    _ folders: [VolumeKey], _ files: [VolumeFile], _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void
   ) {
     var folders = folders
-    guard let folder = folders.popLast() else { return end(.success(found)) }
+    guard let folder = folders.popLast() else { return end(.success(files)) }
     list(folder) { [self] answer in
       switch answer {
       case .failure(let failure): end(.failure(failure))
       case .success(let entries):
-        var found = found
-        if entries?.isEmpty ?? true, found.first?.key != folder { found.append(.folder(folder)) }
+        var files = files
+        if entries?.isEmpty ?? true, files.first?.key != folder { files.append(.folder(folder)) }
         for entry in entries ?? [] {
           let key = folder.appending(entry.name)
           switch entry.kind {
-          case .file: found.append(VolumeFile(key: key, size: entry.size, mode: entry.mode))
+          case .file: files.append(VolumeFile(key: key, size: entry.size, mode: entry.mode))
           case .folder: folders.append(key.folder)
-          case .link, .other: return end(.failure(other(key, entry)))
+          case .link, .other: return end(.failure(notAFile(key, entry)))
           }
         }
-        if (folders.last?.depth ?? 0) > SFTPVolume.deepest {
+        if (folders.last?.depth ?? 0) > SFTPVolume.maxDepth {
           return end(
             .failure(
               StepFailure(
-                volume: "the volume \(MessageFormat.quoted(name)) is more than \(SFTPVolume.deepest) folders deep")
+                volume: "the volume \(MessageFormat.quoted(name)) is more than \(SFTPVolume.maxDepth) folders deep")
             ))
         }
-        gather(folders, found, end)
+        gather(folders, files, end)
       }
     }
   }
 
-  /// Tells what is in a folder, or in the base; `nil`: there is none.
+  /// Lists a folder, or the base; `nil` if the folder does not exist.
   private func list(_ folder: VolumeKey?, _ end: @escaping (Result<[SSHListing.Entry]?, StepFailure>) -> Void) {
     start(folder?.folder.bytes ?? [], { (_) throws(StepFailure) in }) { [self] answer in
       if fws_http_is_no_file(answer.code) { return end(.success(nil)) }
@@ -140,37 +141,37 @@ final class SFTPVolume: LinkedVolume {
   }
 
   func store(_ file: VolumeFile, from fd: Int32, _ end: @escaping (StepFailure?) -> Void) {
-    // Whether a folder on the way is a link.
-    look(for: file.key) { [self] answer in
+    // This lookup finds out whether a folder on the path is a link.
+    lookUp(for: file.key) { [self] answer in
       switch answer {
       case .failure(let failure): end(failure)
       case .success(let entry):
-        if let entry, entry.kind != .file { return end(other(file.key, entry)) }
+        if let entry, entry.kind != .file { return end(notAFile(file.key, entry)) }
         send(file, fd, end)
       }
     }
   }
 
   func makeFolder(_ key: VolumeKey, _ end: @escaping (StepFailure?) -> Void) {
-    // Whether it is there, or a folder on the way is a link.
-    look(for: key) { [self] answer in
+    // This lookup finds out whether the folder exists, and whether a folder on the path is a link.
+    lookUp(for: key) { [self] answer in
       switch answer {
       case .failure(let failure): end(failure)
-      case .success(let entry?): end(entry.kind == .folder ? nil : other(key, entry))
+      case .success(let entry?): end(entry.kind == .folder ? nil : notAFile(key, entry))
       case .success(nil):
-        // Those that are there cannot be made, and need not be.
+        // The command fails for folders that exist, and that is ignored (`*`).
         let commands = (1...key.components.count).map { "*mkdir ".utf8 + server.quoted(key.prefix($0).bytes) }
         start([], { (request) throws(StepFailure) in try request.commands(before: commands) }) { [self] answer in
           if answer.failure != nil { return end(failure("create the folder \(key.shown)", answer)) }
-          look(for: key) { [self] answer in
+          lookUp(for: key) { [self] answer in
             switch answer {
             case .failure(let failure): end(failure)
             case .success(let entry):
               guard entry?.kind != .folder else { return end(nil) }
               end(
                 StepFailure(
-                  volume:
-                    "the volume \(MessageFormat.quoted(name)) (\(server.address)) did not create the folder \(key.shown)"
+                  volume: "the volume \(MessageFormat.quoted(name)) (\(server.address)) did not create the folder "
+                    + key.shown
                 ))
             }
           }
@@ -182,23 +183,24 @@ final class SFTPVolume: LinkedVolume {
   private func send(_ file: VolumeFile, _ fd: Int32, _ end: @escaping (StepFailure?) -> Void) {
     let part = (file.key.parent?.bytes ?? []) + ".flowworker-\(uniqueIdentifier()).part".utf8
     let (from, to) = (server.quoted(part), server.quoted(file.key.bytes))
-    // Servers do not rename over a file. It is gone for a moment, and then there is the new one.
-    let behind = ["*rm ".utf8 + to, "rename ".utf8 + from + " ".utf8 + to]
+    // Servers do not rename over an existing file. The old file is therefore removed just before the new one gets its
+    // name.
+    let after = ["*rm ".utf8 + to, "rename ".utf8 + from + " ".utf8 + to]
     start(
       part,
       { (request) throws(StepFailure) in
         request.send(fd, size: file.size)
-        try request.commands(behind: behind, mode: file.mode & 0o777)
+        try request.commands(after: after, mode: file.mode & 0o777)
       }
     ) { [self] answer in
       if answer.failure != nil {
         let failure = failure("accept the key \(file.key.shown)", answer, sending: file.key)
-        // What came of it goes.
+        // The incomplete file is removed.
         return start([], { (request) throws(StepFailure) in try request.commands(before: ["*rm ".utf8 + from]) }) {
           _ in end(failure)
         }
       }
-      look(for: file.key) { [self] answer in
+      lookUp(for: file.key) { [self] answer in
         switch answer {
         case .failure(let failure): end(failure)
         case .success(let entry):
@@ -232,7 +234,8 @@ final class SFTPVolume: LinkedVolume {
     var reason = MessageFormat.foreign(answer.failure ?? "")
     if answer.revokedLine > 0 {
       reason =
-        "the key of the server is revoked (@revoked) by \(MessageFormat.path(server.knownHosts)), line \(answer.revokedLine)"
+        "the key of the server is revoked (@revoked) by \(MessageFormat.path(server.knownHosts)), "
+        + "line \(answer.revokedLine)"
     } else if answer.revokedLine < 0 {
       reason = "\(MessageFormat.path(server.knownHosts)) cannot be read to its end, so the server's key may be revoked"
     } else if fws_http_is_host_key(answer.code) {
@@ -247,15 +250,16 @@ final class SFTPVolume: LinkedVolume {
   }
 }
 
-/// Where a server is, and who its user is. What the specification does not say is found as ssh finds it.
+/// The address of a server, and its user. Values that the specification does not have are found in the same way as ssh
+/// finds them.
 struct SSHServer {
-  /// Without a path.
+  /// The URL without a path.
   let address: String
   private let host: String
   private let port: Int
-  /// Absolute, or in the user's home: `/~/data`.
+  /// The path of the base directory in URLs: absolute, or in the user's home (`/~/data`).
   private let base: [UInt8]
-  /// `nil`: the base is absolute.
+  /// The path of the base directory relative to the user's home; `nil` if it is absolute.
   private let directoryInHome: [UInt8]?
   let user: String
   private let password: String?
@@ -268,7 +272,7 @@ struct SSHServer {
     let host = arguments["hostname"] ?? ""
     self.host = String((host.without(prefix: "[")?.without(suffix: "]")) ?? host[...])
     port = arguments["port"].flatMap { Int($0) } ?? 22
-    // An address of IPv6 has brackets in a URL.
+    // An IPv6 address has brackets in a URL.
     let shown = host.utf8.contains(UInt8(ascii: ":")) && !host.begins(with: "[") ? "[\(host)]" : host
     address = "sftp://\(shown):\(arguments["port"] ?? "22")"
     let directory = arguments["basedir"] ?? ""
@@ -281,18 +285,18 @@ struct SSHServer {
     passphrase = arguments["passphrase"]
     let home = Environment.value("HOME") ?? ""
     knownHosts = arguments["known_hosts"] ?? "\(home)/.ssh/known_hosts"
-    var found = arguments["private_key"]
-    if found == nil, arguments["look_for_keys"] == "true" {
-      found = ["id_ed25519", "id_ecdsa", "id_rsa"].map { "\(home)/.ssh/\($0)" }.first { access($0, R_OK) == 0 }
+    var keyFile = arguments["private_key"]
+    if keyFile == nil, arguments["look_for_keys"] == "true" {
+      keyFile = ["id_ed25519", "id_ecdsa", "id_rsa"].map { "\(home)/.ssh/\($0)" }.first { access($0, R_OK) == 0 }
     }
-    key = found
+    key = keyFile
     usesAgent = Environment.value("SSH_AUTH_SOCK") != nil
   }
 
-  /// - Parameter path: beneath the base.
+  /// - Parameter path: a path relative to the base directory.
   func url(_ path: [UInt8]) -> String { address + S3Bucket.escaped(base + "/".utf8 + path, all: false) }
 
-  /// A path as a command of libcurl has it: what is relative there is in the user's home.
+  /// A path in the form of libcurl's SFTP commands, in which a relative path is in the user's home.
   func quoted(_ path: [UInt8]) -> [UInt8] {
     let directory = directoryInHome ?? base
     var text = Array("\"".utf8)
@@ -320,7 +324,7 @@ struct SSHServer {
   }
 }
 
-/// What a server says of a directory: the long names of SFTP, which servers write as `ls -l` does.
+/// A reader for a server's list of a directory: the long names of SFTP, which servers write in the format of `ls -l`.
 enum SSHListing {
   enum Kind {
     case file
@@ -336,7 +340,7 @@ enum SSHListing {
     let mode: UInt32
   }
 
-  /// A line that is not understood: what it stands for may not be passed over.
+  /// A line in an unknown format. It cannot be skipped, because the file that it describes would be missed.
   struct Line: Error {
     let bytes: [UInt8]
   }
@@ -350,20 +354,22 @@ enum SSHListing {
     return .success(entries)
   }
 
-  /// `drwxr-xr-x    2 user     group        4096 Nov 25 17:16 name`: eight fields, a space, and the name.
+  /// Reads a line such as `drwxr-xr-x    2 user     group        4096 Nov 25 17:16 name`. It has eight fields, a space,
+  /// and the name.
   private static func entry(_ line: [UInt8]) -> Entry? {
     var fields: [ArraySlice<UInt8>] = []
-    var at = 0
+    var index = 0
     while fields.count < 8 {
-      while at < line.count, line[at] == UInt8(ascii: " ") { at += 1 }
-      let start = at
-      while at < line.count, line[at] != UInt8(ascii: " ") { at += 1 }
-      if at == start { return nil }
-      fields.append(line[start..<at])
+      while index < line.count, line[index] == UInt8(ascii: " ") { index += 1 }
+      let start = index
+      while index < line.count, line[index] != UInt8(ascii: " ") { index += 1 }
+      if index == start { return nil }
+      fields.append(line[start..<index])
     }
-    var name = Array(line[min(at + 1, line.count)...])
-    // libcurl adds where a link leads.
-    if line.first == UInt8(ascii: "l"), let arrow = name.indices.first(where: { name[$0...].starts(with: " -> ".utf8) })
+    var name = Array(line[min(index + 1, line.count)...])
+    // libcurl appends the target of a link.
+    if line.first == UInt8(ascii: "l"),
+      let arrow = name.indices.first(where: { name[$0...].starts(with: " -> ".utf8) })
     {
       name = Array(name[..<arrow])
     }

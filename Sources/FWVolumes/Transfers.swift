@@ -4,33 +4,33 @@ package import FWModel
 package import FWSystem
 internal import Glibc
 
-/// Does what has to be done with the files of volumes, one thing after the other and never waiting, until all is done or
-/// something fails.
+/// Copies and examines the files of volumes, one task after the other and without waiting, until all is done or a task
+/// fails.
 package final class Transfers {
   private enum Task {
-    /// Finds which of the volumes has a key that nobody has listed, and copies it.
+    /// Finds a volume that has a key without an entry in the index, and copies the key.
     case search(VolumeKey, in: [Location], to: FileVolume)
-    /// Copies what a key stands for.
+    /// Copies everything that a key covers.
     case copy(FileIndex.Match, from: Location, to: Location)
     case file(VolumeFile, from: Location, to: Location)
-    /// Makes the folders of a step's outputs, and looks at what there is of these.
+    /// Creates the folders of a step's outputs, and records the state of the outputs.
     case watch(OutputWatch)
-    /// Waits until a change of an output can be seen.
+    /// Waits until a change of an output would be visible in its times.
     case settle(OutputWatch)
   }
 
   private let volumes: Volumes
   package private(set) var index: FileIndex
-  /// The next is the last.
+  /// The tasks that are left. The last element is the next task.
   private var tasks: [Task] = []
   private var slices: SliceCopy?
   private var remote: (any RemoteVolume)?
   private var isBusy = false
   private var failure: StepFailure?
-  /// Readable at any time: a file of this machine is copied piece by piece, and the host runs in between.
+  /// A descriptor that is always readable. A local file is copied piece by piece, and the host runs in between.
   private var readyFD: Descriptor?
-  /// Until the clock of a file system has gone on.
-  private var pause: Pause?
+  /// The timer that waits for the next tick of a file system's clock.
+  private var tickTimer: Timer?
   private(set) var copied: [CopiedFile] = []
 
   package init(_ volumes: Volumes, _ index: FileIndex) {
@@ -40,9 +40,9 @@ package final class Transfers {
 
   deinit { remote?.drop() }
 
-  // MARK: What is to be done
+  // MARK: Tasks
 
-  /// Makes inputs available where a worker runs, and looks at what there is of its outputs.
+  /// Makes inputs available to a worker, and records the state of its outputs.
   package func prepare(_ volume: FileVolume, inputs: [VolumeKey], _ watches: [OutputWatch]) {
     var tasks: [Task] = []
     for input in inputs {
@@ -55,7 +55,7 @@ package final class Transfers {
         guard let source = match.locations.first else { continue }
         tasks.append(.copy(match, from: source, to: volume.location))
       }
-      // What is listed for this volume is looked at as well: a listing may be old.
+      // An entry for this volume is checked as well, because the index may be out of date.
       if !matches.isEmpty, matches.allSatisfy({ $0.locations.contains(volume.location) }) {
         tasks.append(.search(input, in: [volume.location], to: volume))
       }
@@ -64,7 +64,7 @@ package final class Transfers {
     self.tasks = tasks.reversed()
   }
 
-  /// Copies what a step has made to the volume that it belongs to.
+  /// Copies the outputs of a step to the volume that they belong to.
   package func deliver(_ keys: [VolumeKey], from volume: FileVolume, to location: Location) {
     tasks = keys.reversed().map {
       .copy(FileIndex.Match(key: $0, locations: [volume.location]), from: volume.location, to: location)
@@ -76,12 +76,12 @@ package final class Transfers {
     return copied
   }
 
-  // MARK: Doing it
+  // MARK: Running the tasks
 
-  /// What it waits for.
+  /// The descriptors to wait for.
   package var waiting: Waiting {
     if isBusy, let remote { return Waiting(channel: remote.fd) }
-    if let pause { return Waiting(channel: pause.fd) }
+    if let tickTimer { return Waiting(channel: tickTimer.fd) }
     if readyFD == nil {
       let fd = fws_readable()
       if fd >= 0 { readyFD = Descriptor(fd) }
@@ -89,18 +89,19 @@ package final class Transfers {
     return Waiting(channel: readyFD?.number ?? fws_fd.lost)
   }
 
-  /// Gives the end of all, once: `nil` inside is success.
+  /// Does all work that needs no waiting. Returns the end of all tasks, once; an inner `nil` is success.
   package func advance() -> StepFailure?? {
     remote?.advance()
     do throws(StepFailure) {
-      // Large files are left to the next poll; of small ones there may be many.
+      // A call works for five milliseconds: this is enough for many small files, and large files continue in the next
+      // call.
       let end = fws_monotonic() + 0.005
       repeat {
         if let failure { throw failure }
         if isBusy { return nil }
-        if let pause {
-          guard pause.isOver else { return nil }
-          self.pause = nil
+        if let tickTimer {
+          guard tickTimer.isOver else { return nil }
+          self.tickTimer = nil
         }
         if let slices {
           guard try slices.advance() else { continue }
@@ -134,7 +135,7 @@ package final class Transfers {
       tasks.append(.settle(watch))
     case .settle(let watch):
       guard let seconds = watch.unsettled else { return }
-      pause = try Pause(seconds)
+      tickTimer = try Timer(seconds)
       tasks.append(task)
     case .search(let key, let names, let volume): try search(key, names, volume)
     case .copy(let match, let from, let to): try copy(match, from, to)
@@ -142,28 +143,28 @@ package final class Transfers {
     }
   }
 
-  private func search(_ key: VolumeKey, _ locations: [Location], _ volume: FileVolume) throws(StepFailure) {
-    guard let location = locations.first else { throw missing(key, volume) }
-    let found: (VolumeKey?) -> Void = { [self] there in
-      guard let there else { return tasks.append(.search(key, in: Array(locations.dropFirst()), to: volume)) }
-      index.add(there, in: location)
-      guard location != volume.location, let match = index.matches(there).first else { return }
+  private func search(_ input: VolumeKey, _ locations: [Location], _ volume: FileVolume) throws(StepFailure) {
+    guard let location = locations.first else { throw missing(input, volume) }
+    let finishSearch: (VolumeKey?) -> Void = { [self] key in
+      guard let key else { return tasks.append(.search(input, in: Array(locations.dropFirst()), to: volume)) }
+      index.add(key, in: location)
+      guard location != volume.location, let match = index.matches(key).first else { return }
       tasks.append(.copy(match, from: location, to: volume.location))
     }
     switch try volumes.volume(location) {
     case .files(let files):
-      switch try files.look(key) {
-      case .nothing: found(nil)
-      case .file, .other: found(key)
-      case .folder: found(key.folder)
-      case .dangling(let text): throw files.dangling(key, text)
+      switch try files.lookUp(input) {
+      case .nothing: finishSearch(nil)
+      case .file, .other: finishSearch(input)
+      case .folder: finishSearch(input.folder)
+      case .dangling(let text): throw files.dangling(input, text)
       }
     case .remote(let volume):
-      ask(volume)
-      volume.find(key) { [self] answer in
+      beginRemote(volume)
+      volume.find(input) { [self] answer in
         isBusy = false
         switch answer {
-        case .success(let files): found(files.first.map { $0.isFolder ? key.folder : key })
+        case .success(let files): finishSearch(files.first.map { $0.isFolder ? input.folder : input })
         case .failure(let failure): self.failure = failure
         }
       }
@@ -180,35 +181,35 @@ package final class Transfers {
           ? ", nor in any other of \(everywhere)" : " (\(MessageFormat.path(volume.path)))"))
   }
 
-  private func ask(_ volume: any RemoteVolume) {
+  private func beginRemote(_ volume: any RemoteVolume) {
     remote = volume
     isBusy = true
   }
 
   private func copy(_ match: FileIndex.Match, _ from: Location, _ to: Location) throws(StepFailure) {
-    let listed: ([VolumeFile]) -> StepFailure? = { [self] files in
+    let queueFiles: ([VolumeFile]) -> StepFailure? = { [self] files in
       guard let first = files.first else {
         let what = match.key.namesFolder ? "folder" : "file or folder"
         return StepFailure(
           .inputMissing, "its input \(match.key.shown) is missing: \(from.shown) has no such \(what)")
       }
       index.add(first.isFolder ? FileIndex.Match(key: match.key.folder, locations: match.locations) : match, in: to)
-      // What is listed by itself has a version of its own, which may be elsewhere.
+      // A file with its own entry has its own latest version, which may be in another volume.
       var own = files.filter { index.entry(for: $0.key) == match.key.path }
-      // What is in a folder makes it, too.
+      // A folder with content is created by copying its content.
       if first.isFolder, own.count > 1 { own.removeFirst() }
       tasks += own.reversed().map { .file($0, from: from, to: to) }
       return nil
     }
     switch try volumes.volume(from) {
     case .files(let volume):
-      if let failure = listed(try volume.files(match.key)) { throw failure }
+      if let failure = queueFiles(try volume.files(match.key)) { throw failure }
     case .remote(let volume):
-      ask(volume)
+      beginRemote(volume)
       volume.find(match.key) { [self] answer in
         isBusy = false
         switch answer {
-        case .success(let files): failure = listed(files)
+        case .success(let files): failure = queueFiles(files)
         case .failure(let failure): self.failure = failure
         }
       }
@@ -239,7 +240,7 @@ package final class Transfers {
       slices = try SliceCopy(file, source, target) { done($0) }
     case (.remote(let source), .files(let target)):
       let part = try PartFile(file.key, in: target)
-      ask(source)
+      beginRemote(source)
       source.fetch(file, into: part.fd) { [self] answer in
         isBusy = false
         do throws(StepFailure) {
@@ -250,7 +251,7 @@ package final class Transfers {
       }
     case (.files(let source), .remote(let target)):
       let (content, facts) = try source.read(file.key)
-      ask(target)
+      beginRemote(target)
       target.store(VolumeFile(key: file.key, size: facts.size, mode: facts.mode), from: content.number) {
         [self] failure in
         isBusy = false
@@ -258,7 +259,7 @@ package final class Transfers {
         if self.failure == nil { done(facts.size) }
       }
     case (.remote, .remote):
-      // Workers run on copies in this machine, and what they make comes from there.
+      // This cannot happen, because workers run on local copies, and their outputs are copied from there.
       throw StepFailure(volume: "the key \(file.key.shown) cannot be copied from one remote volume to another")
     }
   }
@@ -267,7 +268,7 @@ package final class Transfers {
     switch volume {
     case .files(let files): try files.makeFolder(key)
     case .remote(let remote):
-      ask(remote)
+      beginRemote(remote)
       remote.makeFolder(key) { [self] failure in
         isBusy = false
         self.failure = failure
@@ -277,7 +278,7 @@ package final class Transfers {
 }
 
 extension FileVolume {
-  /// What has happened to a file while it was read, if anything has.
+  /// The failure for a file that has changed while it was read; `nil` if it has not.
   func change(of file: Descriptor, since facts: fws_file, _ key: VolumeKey) -> StepFailure? {
     var now = fws_file()
     let error = fws_file_facts(file.number, &now)
@@ -288,7 +289,7 @@ extension FileVolume {
   }
 }
 
-/// A copy from one directory of this machine to another, piece by piece.
+/// A copy of a file from one local directory to another, piece by piece.
 private final class SliceCopy {
   private let key: VolumeKey
   private let source: FileVolume
@@ -297,9 +298,9 @@ private final class SliceCopy {
   private let facts: fws_file
   private let part: PartFile?
   private let done: (Int64) -> Void
-  private var at: Int64 = 0
+  private var offset: Int64 = 0
 
-  /// Bytes at a time: some milliseconds of a disk.
+  /// The number of bytes that are copied at once. A disk needs some milliseconds for them.
   private static let piece = 4 << 20
 
   init(_ file: VolumeFile, _ source: FileVolume, _ target: FileVolume, _ done: @escaping (Int64) -> Void)
@@ -311,22 +312,22 @@ private final class SliceCopy {
     self.done = done
     (content, facts) = try source.read(file.key)
     let part = try PartFile(file.key, in: target)
-    // Two volumes may be one directory, or links may make it so.
-    self.part = part.isPlace(of: facts) ? nil : part
-    if let part = self.part, facts.size > 0, fws_clone(content.number, part.fd) { at = facts.size }
+    // Two volumes may be the same directory, by their paths or by links. The file is then already there.
+    self.part = part.isSameFile(as: facts) ? nil : part
+    if let part = self.part, facts.size > 0, fws_clone(content.number, part.fd) { offset = facts.size }
   }
 
-  /// True when the copy has its name.
+  /// Copies the next piece. Returns true when the copy is complete and has its name.
   func advance() throws(StepFailure) -> Bool {
     guard let part else { return true }
-    if at < facts.size {
-      let count = fws_copy_piece(content.number, at, part.fd, min(SliceCopy.piece, Int(facts.size - at)))
+    if offset < facts.size {
+      let count = fws_copy_piece(content.number, offset, part.fd, min(SliceCopy.piece, Int(facts.size - offset)))
       if count < 0 {
         throw StepFailure(
           volume: "the key \(key.shown) cannot be copied from \(source.location.shown) to \(target.location.shown)",
           errno)
       }
-      at += Int64(count)
+      offset += Int64(count)
       if count > 0 { return false }
     }
     if let change = source.change(of: content, since: facts, key) { throw change }

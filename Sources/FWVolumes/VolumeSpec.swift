@@ -11,8 +11,8 @@ package struct VolumeSpec: Sendable {
     case s3
     case sftp
 
-    /// The arguments that a volume of this kind has, those that it needs first.
-    var arguments: (needed: [String], others: [String]) {
+    /// The arguments of a volume of this kind: the required ones and the optional ones.
+    var arguments: (required: [String], optional: [String]) {
       switch self {
       case .fs: return (["basedir"], [])
       case .gc: return (["bucket"], ["prefix", "endpoint", "access_key", "secret_key", "timeout"])
@@ -35,9 +35,9 @@ package struct VolumeSpec: Sendable {
 
   let name: String
   let kind: Kind
-  /// What the volume's type needs to find it; never shown in a message, as it may be a password.
+  /// The arguments of the volume. They are never shown in a message, because one may be a password.
   let arguments: KeyValues
-  /// The keys that it has from the beginning.
+  /// The keys that the volume has from the beginning.
   package let files: [VolumeKey]
 
   /// The limit in seconds for a connection to a server.
@@ -53,7 +53,7 @@ package struct VolumeSpec: Sendable {
     files = []
   }
 
-  /// Reads `volumes`, which an engine configuration and the options of a workflow's run have in the same form.
+  /// Reads `volumes`. An engine configuration and the options of a workflow's run have it in the same form.
   package static func list(reading json: JSONRef) throws(ValidationError) -> [VolumeSpec] {
     try json.require(.array)
     var specs: [VolumeSpec] = []
@@ -112,15 +112,15 @@ package struct VolumeSpec: Sendable {
     return files
   }
 
-  /// flowServ's builders write all that there is, and null for what was not given.
+  /// Reads the arguments. flowServ's builders write all of them, with null for a missing value.
   private static func readArguments(_ json: JSONRef?, of kind: Kind, _ name: String) throws(ValidationError)
     -> KeyValues
   {
     var arguments = KeyValues()
-    let known = kind.arguments.needed + kind.arguments.others
+    let names = kind.arguments.required + kind.arguments.optional
     func add(_ key: String, _ value: JSONRef) throws(ValidationError) {
-      guard known.contains(key) else {
-        throw .unknownKey(key, of: "the arguments of a volume of type \"\(kind.rawValue)\"", known: known)
+      guard names.contains(key) else {
+        throw .unknownKey(key, of: "the arguments of a volume of type \"\(kind.rawValue)\"", known: names)
       }
       switch value.kind {
       case .null: return
@@ -156,11 +156,11 @@ package struct VolumeSpec: Sendable {
           "expected an array of {\"key\", \"value\"} or an object, found \(json?.shown ?? "nothing")")
       }
       try check(arguments, of: kind)
-      // The default volume may be without: the host's directory takes its place.
-      for needed in kind.arguments.needed where arguments[needed]?.isEmpty ?? true {
+      // The default volume may lack `basedir`, because the host's run directory takes its place.
+      for argument in kind.arguments.required where arguments[argument]?.isEmpty ?? true {
         if name == WorkerSpec.defaultVolume, kind == .fs { continue }
         throw ValidationError(
-          "the volume \(MessageFormat.quoted(name)) has no argument \"\(needed)\", which volumes of type "
+          "the volume \(MessageFormat.quoted(name)) has no argument \"\(argument)\", which volumes of type "
             + "\"\(kind.rawValue)\" require"
         )
       }

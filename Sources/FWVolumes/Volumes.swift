@@ -11,18 +11,18 @@ package final class Volumes {
   }
 
   private let specs: [Location: VolumeSpec]
-  /// In the order of the document, the default one first.
+  /// The locations of the volumes in the order of the document. The default volume is the first.
   package let locations: [Location]
   private var open: [Location: Volume] = [:]
-  /// Where workers of this machine see the files of a volume that is elsewhere.
+  /// The local directories in which workers see the files of remote volumes.
   private var copies: [Location: FileVolume] = [:]
   private var scratch: String?
-  /// Where they are kept from run to run.
+  /// The directory in which local copies are kept from run to run; `nil` if they are removed with the run.
   private var copiesDirectory: String?
 
   package static let main = Location(WorkerSpec.defaultVolume)
 
-  /// - Parameter basedir: of the default volume, which wins over the document's.
+  /// - Parameter basedir: the directory of the default volume. It replaces the directory in the document.
   package init(_ specs: [VolumeSpec], basedir: String?) throws(FlowError) {
     var all: [Location: VolumeSpec] = [:]
     var locations = [Volumes.main]
@@ -42,7 +42,7 @@ package final class Volumes {
   }
 
   deinit {
-    // In a process that was forked from the host it is the host's.
+    // In a process that was forked from the host, the directory belongs to the host.
     if let scratch, !fws_is_forked() { fws_remove_tree(AT_FDCWD, scratch, 200) }
   }
 
@@ -66,7 +66,7 @@ package final class Volumes {
     return volume
   }
 
-  /// What a reader of a wrong name wants to know.
+  /// A hint for an unknown name: a similar name, or all names.
   package func hint(_ name: String) -> String {
     let names = locations.map(\.volume)
     if let close = MessageFormat.closest(to: name, among: names) {
@@ -75,19 +75,19 @@ package final class Volumes {
     return "there are \(MessageFormat.names(names))"
   }
 
-  /// Where a worker of this machine has the files of a volume.
+  /// The directory in which a local worker has the files of a volume.
   package func volume(of location: Location) throws(StepFailure) -> FileVolume {
     switch try volume(location) {
     case .files(let files): return files
     case .remote:
       let copy = Location(location.volume, isLocalCopy: true)
-      if let made = copies[copy] { return made }
+      if let directory = copies[copy] { return directory }
       let parent: String
       if let kept = copiesDirectory { parent = kept } else { parent = try scratchDirectory() }
       let number = locations.firstIndex(of: location) ?? locations.count
-      let made = try FileVolume(copy, at: "\(parent)/\(number)", isMade: true)
-      copies[copy] = made
-      return made
+      let directory = try FileVolume(copy, at: "\(parent)/\(number)", isMade: true)
+      copies[copy] = directory
+      return directory
     }
   }
 
@@ -98,8 +98,8 @@ package final class Volumes {
     guard template.withUnsafeMutableBufferPointer({ $0.baseAddress.flatMap { mkdtemp($0) } }) != nil else {
       throw StepFailure(volume: "a directory for local copies of a volume's files cannot be created", errno)
     }
-    let made = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    scratch = made
-    return made
+    let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    scratch = directory
+    return directory
   }
 }

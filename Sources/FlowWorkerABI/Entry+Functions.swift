@@ -110,7 +110,7 @@ public func fw_call_on_cancel(
   withErrorOut(error) { () throws(FlowError) in
     let call = try require(call, Call.self, "call", "a call").takeUnretainedValue()
     guard let notice else { throw badArgument("notice", "a function") }
-    call.notify(notice, payload)
+    call.setCancelHandler(notice, payload)
   }
 }
 
@@ -130,7 +130,7 @@ public func fw_call_return(
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
     let call = try require(call, Call.self, "call", "a call").takeUnretainedValue()
-    try call.give(try text(json, length, "json"))
+    try call.setValue(try text(json, length, "json"))
   }
 }
 

@@ -61,7 +61,7 @@ import Testing
   @Test func whatIsKeptIsBounded() {
     var log = BuildLog()
     for number in 0..<50_000 { log.take("\u{1B}[31m\(number)\u{1B}[\n") }
-    #expect(log.count == 50_000 && log.lines(from: 0).count <= 2 * BuildLog.longest)
+    #expect(log.count == 50_000 && log.lines(from: 0).count <= 2 * BuildLog.maxLines)
     #expect(log.lines(from: 49_999).first == "49999[" && log.lines(from: 60_000).isEmpty)
     var documents = ImageDocuments()
     for number in 0..<20_000 {

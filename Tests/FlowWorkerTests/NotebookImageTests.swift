@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct MarkedStreamTests {
   private func parts(_ text: [UInt8], size: Int) -> (output: [UInt8], lines: [String]) {
-    var stream = MarkedStream(word: "word")
+    var stream = MarkedStream(marker: "word")
     var output: [UInt8] = []
     var lines: [String] = []
     for start in Swift.stride(from: 0, to: text.count, by: size) {

@@ -94,7 +94,7 @@ import Testing
     for piece in pieces {
       var chunk = ByteBuffer()
       piece.withUnsafeBytes { chunk.append($0) }
-      feed.give(chunk, &queue)
+      feed.add(chunk, &queue)
     }
     feed.finish(&queue)
     var data: [[UInt8]] = []

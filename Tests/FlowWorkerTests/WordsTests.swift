@@ -17,7 +17,7 @@ struct Dice {
 
 @Suite struct WordsTests {
   private func split(_ command: String) throws -> [String] {
-    try withBytes(command) { bytes throws(Words.Fault) in try Words.split(bytes) }
+    try withBytes(command) { bytes throws(CommandWords.Fault) in try CommandWords.split(bytes) }
   }
 
   // Python 3.11 gives these words for shlex.split(command, comments=False, posix=True).
@@ -58,14 +58,14 @@ struct Dice {
     ])
   func openQuotes(_ command: String, _ mark: String) {
     #expect { try split(command) } throws: {
-      ($0 as? Words.Fault)?.text == "the quotation mark \(mark) is not closed"
+      ($0 as? CommandWords.Fault)?.text == "the quotation mark \(mark) is not closed"
     }
   }
 
   @Test("a backslash at the end has nothing to quote", arguments: ["\\", "a\\", "\"\"\\"])
   func lastBackslash(_ command: String) {
     #expect { try split(command) } throws: {
-      ($0 as? Words.Fault)?.text == "it ends with a backslash, which must be followed by a character"
+      ($0 as? CommandWords.Fault)?.text == "it ends with a backslash, which must be followed by a character"
     }
   }
 

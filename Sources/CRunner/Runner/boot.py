@@ -18,9 +18,9 @@ def read(size):
 
 
 if sys.argv[1:] == ["once"]:
-    place = "/.flowworker/"
-    names = [name[:-3] for name in os.listdir(place) if name[-3:] == ".py"]
-    texts = {name: open(place + name + ".py", encoding="utf-8").read() for name in names}
+    directory = "/.flowworker/"
+    names = [name[:-3] for name in os.listdir(directory) if name[-3:] == ".py"]
+    texts = {name: open(directory + name + ".py", encoding="utf-8").read() for name in names}
 else:
     channel = os.dup(1)
     line = b""
@@ -39,16 +39,16 @@ class Finder:
         return None
 
     def exec_module(self, module):
-        place, text = module.__spec__.origin, texts[module.__name__.partition(".")[2]]
-        linecache.cache[place] = (len(text), None, text.splitlines(True), place)
-        exec(compile(text, place, "exec"), module.__dict__)
+        origin, text = module.__spec__.origin, texts[module.__name__.partition(".")[2]]
+        linecache.cache[origin] = (len(text), None, text.splitlines(True), origin)
+        exec(compile(text, origin, "exec"), module.__dict__)
 
 
 sys.meta_path.insert(0, Finder())
 package = types.ModuleType("_flowworker")
 package.__path__ = []
 sys.modules["_flowworker"] = package
-# The calls of `last` come after all exit functions that are registered later.
+# The functions in `last` are called after all exit functions that are registered later.
 package.last = []
 atexit.register(lambda: [call() for call in package.last])
 if sys.argv[1:] == ["once"]:

@@ -1,6 +1,6 @@
 """Calls a function by its import path.
 
-The runner then says `{"event": "returned", "value"}`, `{"event": "raised", "type", "message", "trace"}`, or, after
+The runner then sends `{"event": "returned", "value"}`, `{"event": "raised", "type", "message", "trace"}`, or, after
 sys.exit, `{"event": "exited", "code", "message"}`.
 """
 
@@ -14,15 +14,15 @@ import re
 import sys
 
 from _flowworker.import_path import find_function
-from _flowworker.words import NO_TEXT, class_name, closest, message_of, named, shown, trace_of, type_name
+from _flowworker.messages import INVALID_TEXT, class_name, closest, message_of, named, shown, trace_of, type_name
 
 
 class Refused(Exception):
-    """The job cannot be done as it is asked for."""
+    """The job is invalid, or its result cannot be reported."""
 
 
 def run(channel, job):
-    """Does a job. The process then ends as an interpreter does, whatever the function has done."""
+    """Does a job. Afterwards the process ends in the way of every Python program."""
     sys.path.insert(0, os.getcwd())
     pid = os.getpid()
     if hasattr(sys.stdout, "reconfigure"):
@@ -33,23 +33,23 @@ def run(channel, job):
         positional, others = arguments(function, job)
         value = value_text(function(*positional, **others))
     except Refused as refusal:
-        said = ("raised", {"type": refusal.args[0], "message": refusal.args[1], "trace": ""})
+        event = ("raised", {"type": refusal.args[0], "message": refusal.args[1], "trace": ""})
     except SystemExit as end:
-        said = ("exited", exit_status(end.code))
+        event = ("exited", exit_status(end.code))
     except BaseException as error:
-        said = ("raised", {"type": type_name(error), "message": message_of(error), "trace": trace_of(error)})
+        event = ("raised", {"type": type_name(error), "message": message_of(error), "trace": trace_of(error)})
     flush()
     if os.getpid() != pid:
-        # The function has forked, and this is its child. Only the process that was asked may report.
+        # The function has forked, and this is the child. Only the process that has got the job may report.
         os._exit(0)
     if value is not None:
         return channel.send(b'{"event": "returned", "value": ' + value + b"}\n")
-    channel.say(said[0], **said[1])
+    channel.send_event(event[0], **event[1])
 
 
 def show_text(error):
-    """Encodes half of a surrogate pair, which no encoding has, as U+FFFD: what is printed is only shown."""
-    if not isinstance(error, UnicodeEncodeError) or not NO_TEXT.match(error.object[error.start]):
+    """Encodes half of a surrogate pair, which no encoding has, as U+FFFD, so that printing it does not fail."""
+    if not isinstance(error, UnicodeEncodeError) or not INVALID_TEXT.match(error.object[error.start]):
         raise error
     try:
         return "\ufffd".encode(error.encoding), error.start + 1
@@ -69,7 +69,7 @@ def flush():
 
 
 def exit_status(code):
-    """The exit status for the argument of sys.exit, by Python's rule."""
+    """Returns the exit status for the argument of sys.exit, by Python's rule."""
     if code is None:
         return {"code": 0, "message": None}
     if isinstance(code, int):
@@ -89,7 +89,7 @@ def find(path):
 
 
 def arguments(function, job):
-    """The arguments of the function: the context's values for its parameters."""
+    """Returns the arguments of the function: the values of the context for its parameters."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -114,33 +114,33 @@ def arguments(function, job):
     if missing:
         name, key = missing[0]
         as_key = "" if name == key else ' (as "%s")' % key
-        known = named(context) or "nothing"
+        names = named(context) or "nothing"
         raise Refused(
             "TypeError",
             'the function "%s" needs "%s"%s, which the context does not have: it has %s%s'
-            % (job["function"], name, as_key, known, closest(key, context)),
+            % (job["function"], name, as_key, names, closest(key, context)),
         )
     return positional, others
 
 
-# The value of a function is written exactly, or is refused with the place and the reason.
+# The value of a function is written exactly, or it is refused with the path of the invalid part and the reason.
 
-# The most levels of a value. It becomes an argument of other functions, and a part of results and states, whose readers
-# have limits: Python's own takes a thousand levels.
-DEEPEST = 500
-# The most bytes of a value's JSON text. The library takes no longer lines (Interpreter.swift).
-LARGEST = 256 << 20
+# The most levels of a value. A value becomes an argument of other functions, and a part of results and states, whose
+# readers have limits: Python's reader takes a thousand levels.
+MAX_DEPTH = 500
+# The most bytes of a value's JSON text. The library accepts no longer lines (Interpreter.swift).
+MAX_BYTES = 256 << 20
 LONG_NUMBER = re.compile("[0-9]{19}")
 STEPS = bytes.maketrans(b"[{]}", b"\2\2\0\0")
 
 
 def value_text(value):
-    """The value as JSON text, in bytes."""
+    """Returns the JSON text of the value, in bytes."""
     try:
         return exact_text(value)
     except Refused:
         raise
-    except BaseException as error:  # Of the value's own making, such as a dict whose items() exits.
+    except BaseException as error:  # The value's own code may raise anything, such as a dict whose items() exits.
         reason = "it raises %s when it is inspected" % type_name(error)
         raise Refused("TypeError", "the value that the function returned is not JSON: " + reason)
 
@@ -153,10 +153,10 @@ def exact_text(value):
     except (TypeError, ValueError, RecursionError) as error:
         reason = fault(value) or "it cannot be written: " + message_of(error)
     else:
-        if len(data) > LARGEST:
-            size = "%d bytes, and the limit is %d: write it to a file instead" % (len(data), LARGEST)
+        if len(data) > MAX_BYTES:
+            size = "%d bytes, and the limit is %d: write it to a file instead" % (len(data), MAX_BYTES)
             raise Refused("TypeError", "the value that the function returned is too large: its JSON text has " + size)
-        # Whether that is all of it, and nothing else, is seen quickly for most values; the others are gone through.
+        # These fast checks show for most values that the text is exact. All other values are examined part by part.
         if "\\u0000" in text or LONG_NUMBER.search(text) or is_deep(data) or differs(text, value):
             reason = fault(value)
     if reason:
@@ -165,7 +165,7 @@ def exact_text(value):
 
 
 def differs(text, value):
-    """Whether the text may differ from the value: Python writes keys that are no strings as strings."""
+    """Whether the text may differ from the value: Python writes keys that are not strings as strings."""
     try:
         return bool(json.loads(text) != value)
     except Exception:
@@ -175,23 +175,24 @@ def differs(text, value):
 def is_deep(data):
     """Whether the JSON text may have more levels than a value can have."""
     brackets = data.translate(STEPS, bytes(set(range(256)) - set(b"[{]}")))
-    if brackets.count(2) <= DEEPEST:
+    if brackets.count(2) <= MAX_DEPTH:
         return False
-    # Brackets in strings are counted as well, so this may be true of a value that is not deep. `fault` finds out.
-    return max(itertools.accumulate(step - 1 for step in brackets)) > DEEPEST
+    # Brackets in strings are counted as well, so this may be true of a value that is not deep. `fault` then examines
+    # the value.
+    return max(itertools.accumulate(step - 1 for step in brackets)) > MAX_DEPTH
 
 
 def fault(value):
-    """The first part of a value that JSON cannot hold, and why; "" if there is no such part."""
+    """Describes the first part of a value that JSON cannot express; "" if there is no such part."""
     path, opened = [], []
     part, why = value, ""
     while True:
         why = why or leaf_fault(part)
         if why:
-            return "%s %s" % (place_of(path), why)
+            return "%s %s" % (path_text(path), why)
         if isinstance(part, (list, tuple, dict)):
-            if len(opened) == DEEPEST:
-                return "it is nested more than %d levels deep, or contains itself" % DEEPEST
+            if len(opened) == MAX_DEPTH:
+                return "it is nested more than %d levels deep, or contains itself" % MAX_DEPTH
             opened.append(members(part) if isinstance(part, dict) else elements(part))
             path.append(None)
         while opened:
@@ -208,12 +209,12 @@ def fault(value):
 
 
 def elements(value):
-    for at, part in enumerate(value):
-        yield at, part, ""
+    for index, part in enumerate(value):
+        yield index, part, ""
 
 
 def members(value):
-    """The members of a dict, each with what is wrong with its key."""
+    """The members of a dict, each with the fault of its key."""
     seen = set()
     for key, part in value.items():
         if not isinstance(key, str):
@@ -233,7 +234,7 @@ def leaf_fault(value):
     if isinstance(value, str):
         return text_fault("".join((value,)))
     if isinstance(value, int):
-        # A subclass of int may define its own comparison, so it is turned into an int first.
+        # A subclass of int may define its own comparison, so the value is converted to an int first.
         number = int.__add__(value, 0)
         return "" if -(2**63) <= number < 2**63 else "is an integer beyond 64 bits"
     if isinstance(value, float):
@@ -242,12 +243,12 @@ def leaf_fault(value):
 
 
 def text_fault(text):
-    found = NO_TEXT.search(text)
-    if found is None:
+    match = INVALID_TEXT.search(text)
+    if match is None:
         return ""
-    if found.group() == "\0":
+    if match.group() == "\0":
         return "contains the character NUL"
-    return "contains half of a surrogate pair (%s)" % ascii(found.group())[1:-1]
+    return "contains half of a surrogate pair (%s)" % ascii(match.group())[1:-1]
 
 
 def repr_of(value):
@@ -257,14 +258,14 @@ def repr_of(value):
         return "<a %s>" % class_name(type(value))[:60]
 
 
-def place_of(path):
-    """The place of a part of a value, such as `$.a[1]`. A long one is cut in its middle."""
+def path_text(path):
+    """Returns the path of a part of a value, such as `$.a[1]`. A long path is cut in its middle."""
     steps = [
         "[%d]" % step if isinstance(step, int) else ".%s" % step if PLAIN_KEY.match(step) else "[%s]" % ascii(step[:40])
         for step in path
     ]
-    place = "$" + "".join(steps)
-    return place if len(place) <= 200 else place[:100] + "..." + place[-97:]
+    text = "$" + "".join(steps)
+    return text if len(text) <= 200 else text[:100] + "..." + text[-97:]
 
 
 PLAIN_KEY = re.compile(r"\w{1,40}\Z")

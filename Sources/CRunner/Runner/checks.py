@@ -1,6 +1,6 @@
-"""What can be wrong with the job of a notebook before anything of it runs.
+"""The checks of a notebook's job, before any of it runs.
 
-Each fault is a `Failure` whose message names what was wrong, so that nobody has to find it in papermill's trace.
+Each fault is a `Failure` with a message of its own, so that nobody has to find the cause in a trace of papermill.
 """
 
 import json
@@ -11,9 +11,9 @@ import nbformat
 import papermill
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-from _flowworker.document import SOURCE, Source, readable
-from _flowworker.engine import ERROR_MARKER, quiet
-from _flowworker.words import closest, named, one_line, quoted, whole
+from _flowworker.document import SOURCE, Source, repaired
+from _flowworker.engine import ERROR_MARKER, silence_logs
+from _flowworker.messages import closest, named, one_line, quoted, whole
 
 
 class Failure(Exception):
@@ -26,19 +26,19 @@ class Failure(Exception):
 
 
 class Checked:
-    """The job of a notebook that can run, and what has to be known of it."""
+    """A notebook's job that has passed the checks, and the facts that are needed to run it."""
 
     def __init__(self, job):
         self.job = job
         self.notebook = job["notebook"]
         self.output = job["output"]
-        # Where papermill writes the output notebook. The finished file is renamed to its own name.
+        # The path at which papermill writes the output notebook. The finished file is renamed to its own name.
         self.partial = self.output
-        # The name of the kernel, and the language that papermill is told; None where the notebook names its language
+        # The name of the kernel, and the language that is passed to papermill; None if the notebook names its language
         # itself.
         self.kernel = None
         self.language = None
-        # How many cells the author's notebook has, and their numbers, by their places among the cells that run.
+        # The number of cells in the author's notebook, and the author's number of each cell that runs.
         self.of = None
         self.numbers = []
         self.check()
@@ -64,13 +64,15 @@ class Checked:
         if document["nbformat"] > 4:
             raise Failure("notebook", "%s has the format %d, which is newer than 4" % (shown, document["nbformat"]))
         self.check_output()
-        quiet()
+        silence_logs()
         try:
-            nb = nbformat.v4.upgrade(nbformat.reads(json.dumps(readable(whole(document))), as_version=4))
+            nb = nbformat.v4.upgrade(nbformat.reads(json.dumps(repaired(whole(document))), as_version=4))
         except Exception as error:
             raise Failure("notebook", "%s is not a notebook: %s" % (shown, one_line(error)))
         self.of = len(nb.cells)
-        self.numbers = [at + 1 for at, cell in enumerate(nb.cells) if ERROR_MARKER not in cell.metadata.get("tags", [])]
+        self.numbers = [
+            index + 1 for index, cell in enumerate(nb.cells) if ERROR_MARKER not in cell.metadata.get("tags", [])
+        ]
         papermill.iorw.papermill_io.register(SOURCE, Source(nbformat.writes(nb)))
         self.kernel = self.kernel_name(nb)
         self.check_parameters(nb)
@@ -89,27 +91,27 @@ class Checked:
         if not os.access(directory, os.W_OK):
             raise Failure("output", "the output notebook %s cannot be written: permission denied" % shown)
         name = ".%s.partial-%d" % (os.path.basename(self.output), os.getpid())
-        # papermill takes "-" and names such as "s3://x" for something else than files, so the path begins with a
-        # directory.
+        # papermill does not take "-" and names such as "s3://x" for files, so the path begins with a directory.
         self.partial = os.path.join(".", directory, name)
 
     def check_parameters(self, nb):
         """Refuses parameters that the notebook does not declare. A notebook without declarations takes any."""
-        given = self.job["parameters"]
-        if not given or not any("parameters" in cell.metadata.get("tags", []) for cell in nb.cells):
+        parameters = self.job["parameters"]
+        if not parameters or not any("parameters" in cell.metadata.get("tags", []) for cell in nb.cells):
             return
         try:
-            # The same calls as in papermill's inspect_notebook(), which takes no language.
+            # These are the calls of papermill's inspect_notebook(), which cannot be used because it does not take a
+            # language.
             nb = papermill.iorw.load_notebook_node(SOURCE)
-            known = [one.name for one in papermill.inspection._infer_parameters(nb, self.kernel, self.language)]
+            names = [one.name for one in papermill.inspection._infer_parameters(nb, self.kernel, self.language)]
         except Exception:
             return
-        for name in given:
-            if known and name not in known:
+        for name in parameters:
+            if names and name not in names:
                 raise Failure(
                     "parameters",
                     'the notebook %s has no parameter %s: its cell tagged "parameters" has %s%s'
-                    % (quoted(self.notebook), quoted(name[:200]), named(known), closest(name, known)),
+                    % (quoted(self.notebook), quoted(name[:200]), named(names), closest(name, names)),
                 )
 
     def kernel_name(self, nb):
@@ -123,14 +125,14 @@ class Checked:
         try:
             spec = specs.get_kernel_spec(name)
         except NoSuchKernel:
-            known = sorted(specs.find_kernel_specs())
-            have = "has " + named(known) if known else "has none"
+            names = sorted(specs.find_kernel_specs())
+            have = "has " + named(names) if names else "has none"
             raise Failure(
                 "kernel_missing",
-                'there is no kernel %s: the interpreter %s %s%s; the worker\'s "kernel" names another one'
-                % (quoted(name), sys.executable, have, closest(name, known)),
+                'there is no kernel %s: the interpreter %s %s%s; the worker\'s option "kernel" selects another one'
+                % (quoted(name), sys.executable, have, closest(name, names)),
             )
-        # papermill needs the language, and a notebook need not name it.
+        # papermill needs the language, which a notebook does not have to name.
         language = nb.metadata.get("kernelspec", {}).get("language") or nb.metadata.get("language_info", {}).get("name")
         self.language = None if language and not self.job["kernel"] else spec.language or "python"
         return name

@@ -1,9 +1,9 @@
-"""The client of a kernel: no message of the kernel is dropped.
+"""A client of a kernel that drops no message.
 
-ZeroMQ drops messages once 1,000 of them wait at a side, unless that side has switched its high-water mark off. They are
-off on our side, and on the side of every kernel of IPython's (`SETUP` in kernel.py). So messages wait in memory, where
-papermill keeps the output of a cell anyway. Another kernel may still drop messages: `Watch` notices when the one that
-tells the end of a cell was lost.
+ZeroMQ drops messages when 1,000 of them wait at one side, unless that side has switched off its high-water mark. This
+client and every IPython kernel (`SETUP` in kernel.py) switch it off, so that messages wait in memory, where papermill
+keeps the output of a cell anyway. Another kernel may still drop messages: `Watch` notices if the message about the end
+of a cell was lost.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from jupyter_client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from traitlets import Type
 
-from _flowworker.words import whole
+from _flowworker.messages import whole
 
-# Seconds without a message of a kernel that has answered: until it is asked whether it has told all, and until it is
-# given up.
+# The number of seconds without a message after which a kernel that has answered is asked whether it has sent
+# everything, and the number of seconds after which it is given up.
 SILENCE = 1.0
-LONGEST_SILENCE = 300.0
+MAX_SILENCE = 300.0
 HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -29,10 +29,10 @@ class MessagesLost(Exception):
 
 
 class Watch:
-    """Notices that the message was lost that tells the end of a cell.
+    """Notices that the message about the end of a cell was lost.
 
-    A kernel that has replied but has not told the end of the cell is asked something else. Messages come in order: when
-    the end of that has come, the end of the cell was lost.
+    A kernel that has replied but has not reported the end of the cell gets another request. Messages arrive in order,
+    so if the end of that request arrives first, the message about the end of the cell was lost.
     """
 
     def __init__(self, client):
@@ -42,11 +42,11 @@ class Watch:
         self.asked = None
         self.silence = 0.0
 
-    def answer(self, message):
+    def on_reply(self, message):
         if message["msg_type"] == "execute_reply":
             self.answered = message["parent_header"].get("msg_id")
 
-    def hear(self, message):
+    def on_message(self, message):
         self.silence = 0.0
         if message["msg_type"] != "status" or message["content"].get("execution_state") != "idle":
             return
@@ -55,11 +55,11 @@ class Watch:
             raise MessagesLost("a message of the kernel was lost: the one that reports the end of the cell")
         self.ended = ended
 
-    def hear_nothing(self):
+    def on_silence(self):
         if self.answered is None or self.answered == self.ended:
             return
         self.silence += SILENCE
-        if self.silence >= LONGEST_SILENCE:
+        if self.silence >= MAX_SILENCE:
             raise MessagesLost(
                 "the kernel has answered, but has not reported the end of the cell for %g s" % self.silence
             )
@@ -73,7 +73,7 @@ class ShellChannel(AsyncZMQSocketChannel):
     async def get_msg(self, timeout=None):
         message = await super().get_msg(timeout)
         if self.watch is not None:
-            self.watch.answer(message)
+            self.watch.on_reply(message)
         return message
 
 
@@ -85,20 +85,20 @@ class IOPubChannel(AsyncZMQSocketChannel):
         if self.watch is None or timeout is not None:
             return await super().get_msg(timeout)
         if self.socket.get(zmq.EVENTS) & zmq.POLLIN:
-            # A message is there, so no timer is needed. Other tasks get a turn now and then.
+            # A message has arrived, so no timer is needed. Other tasks run after every eighth message.
             self.row += 1
             if self.row % 8 == 0:
                 await asyncio.sleep(0)
             message = await self._recv()
-            self.watch.hear(message)
+            self.watch.on_message(message)
             return message
         while True:
             try:
                 message = await super().get_msg(SILENCE)
             except Empty:
-                self.watch.hear_nothing()
+                self.watch.on_silence()
                 continue
-            self.watch.hear(message)
+            self.watch.on_message(message)
             return message
 
 
@@ -109,7 +109,7 @@ class Client(AsyncKernelClient):
     iopub_channel_class = Type(IOPubChannel)
 
     def start(self):
-        # This holds for all sockets that are made from now on.
+        # This affects all sockets that are created from now on.
         self.context.rcvhwm = self.context.sndhwm = 0
         unpack = self.session.unpack
 
@@ -121,5 +121,5 @@ class Client(AsyncKernelClient):
         self.start_channels()
 
     def watch(self):
-        """Begins to notice lost ends of cells."""
+        """Starts to watch for lost messages."""
         self.shell_channel.watch = self.iopub_channel.watch = Watch(self)

@@ -17,28 +17,28 @@ class Source:
         return path
 
 
-def readable(document):
-    """The document without faults at which nbformat and papermill fail although the meaning is clear."""
+def repaired(document):
+    """Repairs faults of the document that have a clear meaning, but that nbformat or papermill refuse."""
     if document["nbformat"] < 4:
         return document
-    metadata = document["metadata"] = plain(document.get("metadata"), dict)
+    metadata = document["metadata"] = typed(document.get("metadata"), dict)
     for key in ("kernelspec", "language_info"):
         if key in metadata:
-            members = plain(metadata[key], dict).items()
+            members = typed(metadata[key], dict).items()
             metadata[key] = {name: value for name, value in members if isinstance(value, (str, dict))}
-    for cell in plain(document.get("cells"), list):
-        about = cell["metadata"] = plain(cell.get("metadata"), dict)
+    for cell in typed(document.get("cells"), list):
+        about = cell["metadata"] = typed(cell.get("metadata"), dict)
         if "tags" in about:
-            tags = [about["tags"]] if isinstance(about["tags"], str) else plain(about["tags"], list)
+            tags = [about["tags"]] if isinstance(about["tags"], str) else typed(about["tags"], list)
             about["tags"] = [tag for tag in tags if isinstance(tag, str)]
         if cell.get("source") is None:
             cell["source"] = ""
         if cell.get("cell_type") == "code":
-            cell["outputs"] = [output for output in plain(cell.get("outputs"), list) if isinstance(output, dict)]
+            cell["outputs"] = [output for output in typed(cell.get("outputs"), list) if isinstance(output, dict)]
             cell.setdefault("execution_count", None)
     return document
 
 
-def plain(value, kind):
-    """The value if it is of the kind, or else an empty one."""
+def typed(value, kind):
+    """Returns the value if it is of the type, and an empty value of that type otherwise."""
     return value if isinstance(value, kind) else kind()

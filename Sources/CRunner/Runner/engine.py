@@ -1,4 +1,4 @@
-"""papermill, as this runner uses it: its engine, and what it is told and kept from."""
+"""The runner's engine for papermill, and the settings that papermill needs here."""
 
 import json
 import sys
@@ -10,16 +10,16 @@ from papermill.engines import Engine
 
 from _flowworker.mask import masked
 
-# Seconds. The end of what a cell has written is waited for without a limit here: the kernel's `Watch` (client.py)
-# notices when it does not come.
-FOR_EVER = 10**9
+# A number of seconds that stands for no limit. The end of a cell's output is waited for without a limit, because the
+# kernel's `Watch` (client.py) notices if it does not arrive.
+NO_LIMIT = 10**9
 # The tag of a cell that papermill has put into the notebook to show where an error was.
 ERROR_MARKER = "papermill-error-cell-tag"
 
 
 def hide(secrets):
-    """Lets papermill write no notebook that has one of the secrets in it, from now on."""
-    # A notebook has them as JSON strings, in which characters beyond ASCII may be escaped.
+    """Masks the secrets in every notebook that papermill writes from now on."""
+    # A notebook has secrets inside JSON strings, in which non-ASCII characters may be escaped.
     texts = {json.dumps(secret, ensure_ascii=ascii)[1:-1] for secret in secrets for ascii in (False, True)}
     plain = papermill.iorw.LocalHandler.write
 
@@ -30,19 +30,19 @@ def hide(secrets):
 
 
 def engine(run):
-    """An engine of papermill for one run. It uses the run's kernel, and tells the run of each cell."""
+    """Returns a papermill engine for one run. It uses the run's kernel, and reports each cell to the run."""
 
     class Client(PapermillNotebookClient):
         def execute_cell(self, cell, cell_index, *more, **named):
-            run.tell(cell_index, "started")
+            run.report_cell(cell_index, "started")
             try:
                 done = super().execute_cell(cell, cell_index, *more, **named)
             except BaseException as error:
                 if isinstance(error, CellExecutionError):
                     run.errors[cell_index] = error
-                run.tell(cell_index, "failed")
+                run.report_cell(cell_index, "failed")
                 raise
-            run.tell(cell_index, "ended")
+            run.report_cell(cell_index, "ended")
             return done
 
     class FlowworkerEngine(Engine):
@@ -52,8 +52,8 @@ def engine(run):
             client = Client(
                 nb_man,
                 km=run.kernel.manager,
-                iopub_timeout=FOR_EVER,
-                # `timeout` itself takes whole seconds only.
+                iopub_timeout=NO_LIMIT,
+                # papermill's `timeout` takes only whole seconds.
                 timeout_func=(lambda cell: execution_timeout) if execution_timeout else None,
                 kernel_name=kernel_name,
                 stdout_file=sys.stdout,
@@ -67,8 +67,8 @@ def engine(run):
     return FlowworkerEngine
 
 
-def quiet():
-    """Keeps messages of papermill's log, which are no output of the step, out of its standard error."""
+def silence_logs():
+    """Keeps papermill's log messages, which are not output of the step, out of its standard error."""
     import logging
     import warnings
 
@@ -77,6 +77,6 @@ def quiet():
     warnings.simplefilter("ignore")
 
 
-def braces(path):
-    """A path for papermill, which takes braces in a path for placeholders."""
+def escape_braces(path):
+    """Escapes the braces in a path, which papermill would take for placeholders."""
     return path.replace("{", "{{").replace("}", "}}")

@@ -1,6 +1,6 @@
-"""A kernel of IPython's that is forked from this interpreter: its start, its life, and its end.
+"""An IPython kernel that is forked from this interpreter.
 
-No second interpreter has to start, and what this one has imported is there already.
+No second interpreter has to start, and the modules that this one has imported are available at once.
 """
 
 import atexit
@@ -51,13 +51,13 @@ def exit_code(status):
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 
-def be_kernel(place, logs, gate):
+def be_kernel(connection_file, logs, gate):
     """Runs a forked kernel to its end. The gate is closed when the kernel's sockets exist."""
     for number, log in enumerate(logs, 1):
         os.dup2(log.fileno(), number)
     null = os.open(os.devnull, os.O_RDWR)
     forget_descriptors(null, [gate])
-    # The files that are open already belong to the parent process, so `finish` must not flush them.
+    # The open files belong to the parent process, so `finish` must not flush them.
     gc.freeze()
     os.setsid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -66,7 +66,7 @@ def be_kernel(place, logs, gate):
     try:
         from ipykernel.kernelapp import IPKernelApp
 
-        arguments = ["-f", place, "--HistoryManager.hist_file=:memory:"]
+        arguments = ["-f", connection_file, "--HistoryManager.hist_file=:memory:"]
         arguments.append("--IPKernelApp.outstream_class=_flowworker.streams.Stream")
         sys.argv = ["ipykernel_launcher"] + arguments
         app = IPKernelApp.instance()
@@ -79,10 +79,10 @@ def be_kernel(place, logs, gate):
             stream.drain()
             stream.release()
         app.reset_io()
-        # The sockets end with the process. Nobody waits for messages that are still in them.
+        # The sockets end with the process. No client waits for messages that are still in them.
         atexit.unregister(app.close)
         atexit.unregister(app.iopub_thread.stop)
-        # ipykernel would stop the sending thread before the control thread, which may wait for it: that takes 10
+        # ipykernel would stop the sending thread before the control thread, which may wait for it. That would take 10
         # seconds.
         if app.control_thread is not None and app.control_thread.is_alive():
             app.control_thread.stop()
@@ -91,7 +91,7 @@ def be_kernel(place, logs, gate):
         if not isinstance(error, SystemExit):
             traceback.print_exc()
             os._exit(1)
-    # The process ends as an interpreter does, up to `finish`.
+    # The process ends in the way of every Python program, up to `finish`.
     sys.modules["_flowworker"].last.append(finish)
     raise SystemExit(0)
 
@@ -99,9 +99,9 @@ def be_kernel(place, logs, gate):
 def forget_descriptors(null, kept):
     """Closes the descriptors of the process that this one was forked from.
 
-    Their numbers stay in use, as copies of /dev/null: the objects that own them are in this process, too, and close
-    their number when they are collected. If the number were free, they would close a descriptor of the kernel that had
-    got it.
+    The numbers stay in use, as copies of /dev/null, because the objects that own them exist in this process too, and
+    close their number when they are collected. If the number were free, they would close a descriptor of the kernel
+    that got the number later.
     """
     for number in map(int, os.listdir("/proc/self/fd")):
         if number > 2 and number != null and number not in kept:
@@ -114,14 +114,14 @@ def forget_descriptors(null, kept):
 
 
 def finish():
-    """Ends a kernel whose threads and exit functions are done. Open files are flushed.
+    """Flushes open files, and ends a kernel whose threads and exit functions are done.
 
-    Python itself would now take all modules apart, which takes as long as a small notebook does as a whole.
+    Python itself would now tear down all modules, which takes as long as a whole small notebook.
     """
-    for kept in gc.get_objects():
-        if isinstance(kept, io.IOBase):
+    for thing in gc.get_objects():
+        if isinstance(thing, io.IOBase):
             try:
-                kept.flush()
+                thing.flush()
             except Exception:
                 pass
     os._exit(0)

@@ -1,4 +1,4 @@
-"""Kernels: those that are forked from this interpreter (forked.py), and all others as jupyter_client starts them."""
+"""Kernels: kernels that are forked from this interpreter (forked.py), and kernels that jupyter_client starts."""
 
 import asyncio
 import os
@@ -16,20 +16,20 @@ from jupyter_core.utils import run_sync
 from _flowworker.client import Client
 from _flowworker.forked import ForkedProcess, be_kernel
 
-# Seconds.
+# These times are in seconds.
 START_TIMEOUT = 60
-POLL = 0.002
-ARRIVAL = 0.05
+POLL_INTERVAL = 0.002
+ARRIVAL_TIMEOUT = 0.05
 SHUTDOWN_TIMEOUT = 5.0
 
-# What every kernel of IPython's runs before it gets cells. The kernel enters the run directory, and its history of
-# directories begins there, because it may have been started elsewhere. It switches its high-water mark off, so that it
-# drops no message (client.py). And it replaces halves of surrogate pairs, which no message can have.
+# The code that every IPython kernel runs before it gets cells. The kernel enters the run directory, and its history of
+# directories begins there, because it may have been started elsewhere. It switches off its high-water mark, so that it
+# drops no message (client.py). It also replaces halves of surrogate pairs, which no message can have.
 SETUP = r"""
 import os, re
 from IPython import get_ipython
 
-os.chdir(place)
+os.chdir(rundir)
 shell = get_ipython()
 visited = shell.user_ns.get("_dh")
 if visited:
@@ -63,7 +63,7 @@ except AttributeError:
 
 
 class Provisioner(LocalProvisioner):
-    """The usual provisioner of local kernels, but it notices the end of a kernel within milliseconds."""
+    """A provisioner of local kernels that notices the end of a kernel within milliseconds."""
 
     async def wait(self):
         while self.process is not None:
@@ -72,12 +72,12 @@ class Provisioner(LocalProvisioner):
                 self.process.wait()
                 self.process = None
                 return code
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(POLL_INTERVAL)
         return None
 
 
 class KernelDied(Exception):
-    """The kernel has ended before it answered."""
+    """The kernel ended before it answered."""
 
 
 class KernelSilent(Exception):
@@ -85,15 +85,15 @@ class KernelSilent(Exception):
 
 
 class Kernel:
-    """A kernel, and a client that speaks with it."""
+    """A kernel and its client."""
 
     def __init__(self, name, start_timeout):
         self.name = name
         self.timeout = start_timeout
-        self.place = tempfile.mkdtemp(prefix="flowworker-", dir=short_directory())
+        self.directory = tempfile.mkdtemp(prefix="flowworker-", dir=short_directory())
         manager = self.manager = AsyncKernelManager(kernel_name=name)
         manager.client_factory = Client
-        manager.connection_file = os.path.join(self.place, "c.json")
+        manager.connection_file = os.path.join(self.directory, "c.json")
         if "kernel_provisioner" not in (manager.kernel_spec.metadata or {}):
             manager.provisioner = Provisioner(
                 kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager
@@ -101,25 +101,26 @@ class Kernel:
         self.client = None
         self.is_ipython = False
         self.is_forked = False
-        # Files for the kernel's own standard output and error: what it writes before and after it sends output as
+        # The files for the kernel's own standard output and error, which have the text that the kernel does not send as
         # messages.
-        self.logs = [tempfile.TemporaryFile(dir=self.place) for _ in range(2)]
-        self.told = None
+        self.logs = [tempfile.TemporaryFile(dir=self.directory) for _ in range(2)]
+        # The number of bytes of each file that are not, or no longer, output of the step; None until `mark_output`.
+        self.copied = None
 
     def fork(self):
-        """Makes a kernel of the interpreter's own kind, without starting another interpreter."""
+        """Forks the kernel from this interpreter."""
         self.is_forked = True
         manager = self.manager
         manager.transport = "ipc"
-        manager.ip = os.path.join(self.place, "k")
+        manager.ip = os.path.join(self.directory, "k")
         manager.write_connection_file()
         gate, opened = os.pipe()
         pid = os.fork()
         if pid == 0:
             be_kernel(manager.connection_file, self.logs, opened)
         os.close(opened)
-        # ZeroMQ repeats a connection that came too early only after a while, so the sockets of the kernel are waited
-        # for.
+        # ZeroMQ retries a connection that came too early only after a while, so the runner waits for the sockets of the
+        # kernel.
         os.read(gate, 1)
         os.close(gate)
         manager.provisioner.process = ForkedProcess(pid)
@@ -152,18 +153,18 @@ class Kernel:
         self.client.start()
         await self.ready()
         if self.is_forked or not self.is_ipython:
-            self.mark()
-        # Everything is connected, so the sockets' directory can go: nothing is left on the disk, however the kernel
-        # ends.
-        shutil.rmtree(self.place, ignore_errors=True)
+            self.mark_output()
+        # Everything is connected, so the directory of the sockets is removed now. Nothing is left on the disk, however
+        # the kernel ends.
+        shutil.rmtree(self.directory, ignore_errors=True)
 
-    def mark(self):
-        """Makes what the kernel itself writes from now on output of the step.
+    def mark_output(self):
+        """Makes the kernel's own writes from now on output of the step.
 
-        What it has written before is about its start. A kernel of IPython's that is not forked here also writes a copy
-        of what it sends as messages.
+        Earlier writes are about the start of the kernel. An IPython kernel that is not forked here also writes a copy
+        of the output that it sends as messages.
         """
-        self.told = [os.fstat(log.fileno()).st_size for log in self.logs]
+        self.copied = [os.fstat(log.fileno()).st_size for log in self.logs]
 
     async def ready(self):
         """Waits until the kernel answers, and its messages arrive."""
@@ -182,80 +183,80 @@ class Kernel:
                 raise KernelSilent()
 
     async def answer(self, end):
-        reply = await self.message(self.client.get_shell_msg, end)
+        reply = await self.receive(self.client.get_shell_msg, end)
         while reply["msg_type"] != "kernel_info_reply":
-            reply = await self.message(self.client.get_shell_msg, end)
+            reply = await self.receive(self.client.get_shell_msg, end)
         self.client._handle_kernel_info_reply(reply)
         self.is_ipython = reply["content"].get("implementation") == "ipython"
-        # When the kernel's "idle" has arrived, its further messages arrive as well.
+        # When the kernel's "idle" has arrived, its later messages arrive as well.
         while True:
-            told = await self.message(self.client.get_iopub_msg, min(end, time.monotonic() + ARRIVAL))
-            if told["msg_type"] == "status" and told["content"]["execution_state"] == "idle":
+            message = await self.receive(self.client.get_iopub_msg, min(end, time.monotonic() + ARRIVAL_TIMEOUT))
+            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
                 return True
 
-    async def message(self, get, end):
+    async def receive(self, get, end):
         return await get(timeout=max(0, end - time.monotonic()))
 
     async def enter(self, rundir):
-        """Runs SETUP in a kernel of IPython's, so that it is ready for cells."""
-        asked = self.client.execute("exec(%r, {'place': %r})" % (SETUP, rundir), silent=True, store_history=False)
+        """Runs SETUP in an IPython kernel, so that it is ready for cells."""
+        request = self.client.execute("exec(%r, {'rundir': %r})" % (SETUP, rundir), silent=True, store_history=False)
         while True:
             reply = await self.client.get_shell_msg(timeout=self.timeout)
-            if reply["parent_header"].get("msg_id") == asked:
+            if reply["parent_header"].get("msg_id") == request:
                 break
         while True:
-            told = await self.client.get_iopub_msg(timeout=self.timeout)
-            mine = told["parent_header"].get("msg_id") == asked
-            if mine and told["msg_type"] == "status" and told["content"]["execution_state"] == "idle":
+            message = await self.client.get_iopub_msg(timeout=self.timeout)
+            is_ours = message["parent_header"].get("msg_id") == request
+            if is_ours and message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
                 break
         if reply["content"].get("status") != "ok":
             raise KernelDied()
 
     async def stop(self):
-        """Asks the kernel to end, and waits for that: it may still have something to write."""
+        """Asks the kernel to end, and waits for its end, because it may still write output."""
         manager = self.manager
         if manager.has_kernel and self.client is not None:
             if await manager.is_alive():
-                if self.told is None:
-                    self.mark()
+                if self.copied is None:
+                    self.mark_output()
                 self.client.shutdown()
                 try:
                     await asyncio.wait_for(manager.provisioner.wait(), SHUTDOWN_TIMEOUT)
                 except asyncio.TimeoutError:
                     await manager.provisioner.kill()
                     await manager.provisioner.wait()
-        await self.forget()
+        await self.release()
 
-    async def forget(self):
-        """Releases what belongs to a kernel that has ended."""
+    async def release(self):
+        """Releases the resources of a kernel that has ended."""
         if self.client is not None:
             self.client.stop_channels()
         try:
             await self.manager.cleanup_resources()
         finally:
-            shutil.rmtree(self.place, ignore_errors=True)
+            shutil.rmtree(self.directory, ignore_errors=True)
 
-    def pass_on(self, streams):
-        """Copies what the kernel itself has written to the step's descriptors. Nothing is copied twice."""
-        if self.told is None:
+    def copy_output(self, streams):
+        """Copies the kernel's own writes to the step's descriptors. Nothing is copied twice."""
+        if self.copied is None:
             return
-        for at, (log, stream) in enumerate(zip(self.logs, streams)):
+        for index, (log, stream) in enumerate(zip(self.logs, streams)):
             while True:
-                data = os.pread(log.fileno(), 65536, self.told[at])
+                data = os.pread(log.fileno(), 65536, self.copied[index])
                 if not data:
                     break
-                self.told[at] += len(data)
+                self.copied[index] += len(data)
                 while data:
                     data = data[os.write(stream, data) :]
 
-    def said(self):
-        """The end of what the kernel itself has written, for messages."""
+    def log_text(self):
+        """Returns the end of the kernel's own writes, for messages."""
         text = b"".join(os.pread(log.fileno(), 1 << 20, 0) for log in self.logs)
         return text.decode(errors="replace")[-4000:].strip()
 
 
-class Ahead:
-    """A kernel that is started before there is a job for it."""
+class SpareKernel:
+    """A kernel that is started before its job arrives."""
 
     def __init__(self):
         self.kernel = Kernel("python3", START_TIMEOUT)
@@ -275,13 +276,13 @@ class Ahead:
 
 
 def short_directory():
-    """A directory for a kernel's sockets, whose paths may have 107 bytes at most."""
-    place = tempfile.gettempdir()
-    return place if len(place) < 60 else "/tmp"
+    """Returns a directory for a kernel's sockets, whose paths may have at most 107 bytes."""
+    directory = tempfile.gettempdir()
+    return directory if len(directory) < 60 else "/tmp"
 
 
 def is_ours(name):
-    """Whether a kernel of this name is this interpreter with ipykernel, and nothing else."""
+    """Whether the kernel of this name is this interpreter with ipykernel and without other settings."""
     try:
         spec = KernelSpecManager().get_kernel_spec(name)
     except Exception:
@@ -291,8 +292,8 @@ def is_ours(name):
         return False
     if "kernel_provisioner" in (spec.metadata or {}) or [a for a in argv[3:] if a not in ("-f", "{connection_file}")]:
         return False
-    # This is Python's own search of PATH, and not the library's: jupyter_client would start the kernel by it, from this
-    # process.
-    found = argv[0] if os.path.isabs(argv[0]) else shutil.which(argv[0])
-    # Links are not followed: a virtual environment is found by the path that its interpreter was called with.
-    return found is not None and (argv[0] in ("python", "python3") or os.path.abspath(found) == sys.executable)
+    # This is Python's own search of PATH and not the library's, because jupyter_client would start the kernel by it
+    # from this process.
+    program = argv[0] if os.path.isabs(argv[0]) else shutil.which(argv[0])
+    # Links are not followed, because a virtual environment is identified by the path of its interpreter.
+    return program is not None and (argv[0] in ("python", "python3") or os.path.abspath(program) == sys.executable)

@@ -1,14 +1,15 @@
 """Hides secrets in the texts of notebooks, by the same rule as Secrets/Mask.swift.
 
-The rule is here a second time because papermill writes the output notebook, in a process where the library is not
-loaded, and in a container even on another machine. The library could mask the file only after it was written, and would
-leave secrets in it whenever the step is killed. Tests/runner/test_mask.py compares the result with the rule.
+The rule is implemented a second time because papermill writes the output notebook, in a process where the library is
+not loaded, and with a container even on another machine. The library could mask the file only after it was written, and
+secrets would stay in it if the step were killed. Tests/runner/test_mask.py compares the result with the rule.
 """
 
 
-def places(text, word):
-    """The positions of a word in a text, overlapping ones included. By the algorithm of Knuth, Morris and Pratt the
-    time does not grow with the length of the word.
+def spans(text, word):
+    """Yields the ranges of a word in a text, including overlapping ranges.
+
+    With the algorithm of Knuth, Morris and Pratt the time does not grow with the length of the word.
     """
     first = text.find(word)
     if first < 0:
@@ -20,26 +21,26 @@ def places(text, word):
         size += word[size] == letter
         back.append(size)
     size = 0
-    for at in range(first, len(text)):
-        while size and (size == len(word) or word[size] != text[at]):
+    for index in range(first, len(text)):
+        while size and (size == len(word) or word[size] != text[index]):
             size = back[size - 1]
-        size += word[size] == text[at]
+        size += word[size] == text[index]
         if size == len(word):
-            yield at + 1 - size, at + 1
+            yield index + 1 - size, index + 1
 
 
 def masked(text, words):
-    """The text with three stars in place of each part that words cover, also where words overlap."""
+    """Returns the text with three stars in place of each part that words cover, even if words overlap."""
     pieces, end = [], 0
     covered = None
-    for place in sorted(place for word in words for place in places(text, word)):
-        if covered is not None and place[0] < covered[1]:
-            covered = covered[0], max(covered[1], place[1])
+    for span in sorted(span for word in words for span in spans(text, word)):
+        if covered is not None and span[0] < covered[1]:
+            covered = covered[0], max(covered[1], span[1])
             continue
         if covered is not None:
             pieces += text[end : covered[0]], "***"
             end = covered[1]
-        covered = place
+        covered = span
     if covered is not None:
         pieces += text[end : covered[0]], "***"
         end = covered[1]

@@ -1,8 +1,8 @@
 """Runs a notebook with papermill.
 
-The runner says `{"event": "cell", "cell", "of", "state"}` when a cell is started, has ended or has failed. Cells have
-the numbers of the author's notebook; the cell with the parameters, which papermill puts in, has none. At the end the
-runner says `{"event": "finished"}`, or `{"event": "failed", "why", "cell", "of", "type", "text", "message", "trace"}`,
+The runner sends `{"event": "cell", "cell", "of", "state"}` when a cell starts, ends or fails. Cells have the numbers of
+the author's notebook; the cell with the parameters, which papermill inserts, has no number. At the end the
+runner sends `{"event": "finished"}`, or `{"event": "failed", "why", "cell", "of", "type", "text", "message", "trace"}`,
 where `why` is one of
 
     cell            a cell raised `type` with `text`
@@ -18,7 +18,7 @@ import re
 import signal
 import sys
 
-from _flowworker.words import message_of, one_line, quoted, shown, trace_of, type_name
+from _flowworker.messages import message_of, one_line, quoted, shown, trace_of, type_name
 
 try:
     import papermill
@@ -29,8 +29,8 @@ try:
 
     from _flowworker.checks import SOURCE, Checked, Failure
     from _flowworker.client import MessagesLost
-    from _flowworker.engine import braces, engine, hide
-    from _flowworker.kernel import START_TIMEOUT, Ahead, Kernel, KernelDied, KernelSilent, is_ours
+    from _flowworker.engine import engine, escape_braces, hide
+    from _flowworker.kernel import START_TIMEOUT, Kernel, KernelDied, KernelSilent, SpareKernel, is_ours
 
     MISSING = None
 except ImportError as error:
@@ -38,8 +38,8 @@ except ImportError as error:
 
 
 def prepare():
-    """Imports everything that a kernel needs. Gives the class that starts a kernel ahead, or None where python3 is
-    another kernel.
+    """Imports everything that a kernel needs. Returns the class that starts a kernel before its job arrives, or None if
+    the kernel python3 is not this interpreter.
     """
     if MISSING is not None or not is_ours("python3"):
         return None
@@ -55,49 +55,49 @@ def prepare():
 
     import _flowworker.streams  # noqa: F401
 
-    return Ahead
+    return SpareKernel
 
 
-def run(say, job, ahead):
+def run(send_event, job, ahead):
     """Does a job."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="replace")
     if MISSING is not None:
         message = "the Python interpreter %s cannot run notebooks (%s): pip install papermill ipykernel"
-        return say("failed", why="papermill", message=message % (sys.executable, message_of(MISSING)))
-    run = Run(say, job, ahead)
+        return send_event("failed", why="papermill", message=message % (sys.executable, message_of(MISSING)))
+    run = Run(send_event, job, ahead)
     signal.signal(signal.SIGTERM, run.stopped)
     failure = run.outcome()
-    # A kernel that is busy with a cell does not hear that it is to end, so it is killed.
+    # A kernel that is busy with a cell does not handle the request to end, so it is killed.
     run.clean(kill=failure is not None and failure.why == "cell_timeout")
     sys.stdout.flush()
     sys.stderr.flush()
     if failure is None:
-        say("finished")
+        send_event("finished")
     else:
-        say("failed", why=failure.why, message=message_of(failure), **failure.more)
+        send_event("failed", why=failure.why, message=message_of(failure), **failure.more)
 
 
 class Run:
     """The run of one notebook."""
 
-    def __init__(self, say, job, ahead):
-        self.say = say
+    def __init__(self, send_event, job, ahead):
+        self.send_event = send_event
         self.job = job
         self.ahead = ahead
         self.notebook = job["notebook"]
-        # What the checks have found, once the job has passed them.
+        # The job after it has passed the checks.
         self.checked = None
         self.kernel = None
-        # The notebook as papermill runs it.
+        # The notebook in the form that papermill runs.
         self.nb = None
-        # The index of the cell that runs, and the errors of cells, by these indices: papermill drops their names and
-        # texts.
-        self.at = None
+        # The index of the running cell, and the errors of cells by their indices: papermill drops the names and texts
+        # of errors.
+        self.cell = None
         self.errors = {}
 
     def outcome(self):
-        """Runs the notebook. Gives the failure, or None."""
+        """Runs the notebook. Returns the failure, or None."""
         try:
             self.checked = Checked(self.job)
             self.begin(self.checked.kernel)
@@ -108,20 +108,21 @@ class Run:
         except PapermillExecutionError as error:
             return self.cell_failure(error)
         except CellTimeoutError as error:
-            message = "%s took longer than %g s, which is its cell_timeout" % (self.place(), self.job["cell_timeout"])
+            limit = self.job["cell_timeout"]
+            message = "%s took longer than %g s, which is its cell_timeout" % (self.position(), limit)
             return self.failed("cell_timeout", message, error)
         except DeadKernelError as error:
-            return self.failed("kernel_died", "the kernel died in " + self.place() + self.death(), error)
+            return self.failed("kernel_died", "the kernel died in " + self.position() + self.death(), error)
         except MessagesLost as error:
-            return self.failed("kernel_lost", "%s: %s" % (self.place(), error), error)
+            return self.failed("kernel_lost", "%s: %s" % (self.position(), error), error)
         except Exception as error:
-            message = "%s: %s: %s" % (self.place(), type_name(error), one_line(error))
+            message = "%s: %s: %s" % (self.position(), type_name(error), one_line(error))
             return self.failed("internal", message, error, trace_of(error))
         finally:
             self.save()
 
     def begin(self, name):
-        """Gets a kernel that answers and works in the run directory."""
+        """Gets a kernel that answers and is in the run directory."""
         rundir = os.getcwd()
         forks = self.ahead is not None and is_ours(name)
         if forks and self.ahead.kernel is not None:
@@ -129,27 +130,28 @@ class Run:
             try:
                 return run_sync(self.kernel.enter)(rundir)
             except Exception:
-                run_sync(self.kernel.forget)()
+                run_sync(self.kernel.release)()
         elif self.ahead is not None:
             self.ahead.drop()
         timeout = self.job["start_timeout"] or START_TIMEOUT
-        # Another process may take the ports that were chosen for a kernel. Then the kernel is started once more.
+        # Another process may take the ports that were chosen for a kernel. In this case the kernel is started once
+        # more.
         for attempt in (1, 2):
             self.kernel = Kernel(name, timeout)
             try:
                 return self.kernel.start(rundir)
             except KernelDied:
-                said = self.kernel.said()
-                run_sync(self.kernel.forget)()
-                if attempt == 2 or "in use" not in said:
-                    reason = ": " + said.splitlines()[-1] if said else ""
+                log_text = self.kernel.log_text()
+                run_sync(self.kernel.release)()
+                if attempt == 2 or "in use" not in log_text:
+                    reason = ": " + log_text.splitlines()[-1] if log_text else ""
                     message = "the kernel %s ended right after its start%s" % (quoted(name), reason)
                     raise Failure("kernel_start", message)
             except KernelSilent:
                 self.end_kernel(kill=True)
                 raise Failure("kernel_start", "the kernel %s does not answer within %g s" % (quoted(name), timeout))
             except OSError as error:
-                run_sync(self.kernel.forget)()
+                run_sync(self.kernel.release)()
                 raise Failure("kernel_start", "the kernel %s cannot be started: %s" % (quoted(name), one_line(error)))
 
     # --- the run
@@ -160,7 +162,7 @@ class Run:
             hide(self.job["secrets"])
         papermill.execute_notebook(
             SOURCE,
-            braces(checked.partial),
+            escape_braces(checked.partial),
             parameters=self.job["parameters"],
             engine_name="flowworker",
             kernel_name=checked.kernel,
@@ -171,42 +173,43 @@ class Run:
         )
 
     def enter(self, nb):
-        """Takes the notebook that papermill is going to run."""
+        """Takes the notebook that papermill is about to run."""
         nb.metadata.papermill.update(input_path=self.notebook, output_path=self.job["output"])
         self.nb = nb
         numbers = self.checked.numbers
         if len(nb.cells) > len(numbers):
-            # papermill has put the parameters into a new cell, because the notebook has none of an earlier run.
+            # papermill has put the parameters into a new cell, because the notebook has no cell with parameters of an
+            # earlier run.
             tags = [cell.metadata.get("tags", []) for cell in nb.cells]
-            numbers.insert(next(at for at, some in enumerate(tags) if "injected-parameters" in some), None)
+            numbers.insert(next(index for index, some in enumerate(tags) if "injected-parameters" in some), None)
 
-    def tell(self, at, state):
-        self.at = at
-        number = self.checked.numbers[at]
+    def report_cell(self, index, state):
+        self.cell = index
+        number = self.checked.numbers[index]
         if number is not None:
-            self.say("cell", cell=number, of=self.checked.of, state=state)
+            self.send_event("cell", cell=number, of=self.checked.of, state=state)
 
     def save(self):
-        """Gives the output notebook its name, as far as it has come."""
+        """Gives the output notebook its own name, even if the run is not complete."""
         if self.nb is None:
             return
         partial = self.checked.partial
         if not os.path.exists(partial):
             try:
-                papermill.iorw.write_ipynb(self.nb, braces(partial))
+                papermill.iorw.write_ipynb(self.nb, escape_braces(partial))
             except Exception:
                 return
         os.replace(partial, self.job["output"])
         self.nb = None
 
     def stopped(self, number, frame):
-        """Handles SIGTERM, by which a step is ended: the output notebook is kept as far as it has come."""
+        """Handles SIGTERM, which ends a step: the output notebook is kept in its present state."""
         try:
             if self.nb is not None:
                 self.nb.metadata.papermill["exception"] = True
             self.save()
             if self.kernel is not None:
-                self.kernel.pass_on((1, 2))
+                self.kernel.copy_output((1, 2))
         finally:
             os._exit(128 + number)
 
@@ -227,7 +230,7 @@ class Run:
         run_sync(kernel.stop)()
         sys.stdout.flush()
         sys.stderr.flush()
-        kernel.pass_on((1, 2))
+        kernel.copy_output((1, 2))
 
     def death(self):
         code = None
@@ -238,28 +241,28 @@ class Run:
             return ""
         return " (signal %d)" % -code if code < 0 else " (exit status %d)" % code
 
-    def place(self):
-        if self.at is None:
+    def position(self):
+        if self.cell is None:
             return "the notebook " + quoted(self.notebook)
-        number = self.checked.numbers[self.at]
+        number = self.checked.numbers[self.cell]
         cell = "the cell with the parameters" if number is None else "cell %d of %d" % (number, self.checked.of)
         return "%s of the notebook %s" % (cell, quoted(self.notebook))
 
     def cell_failure(self, error):
-        """The failure for an error of a cell. papermill takes the error from the outputs of the cell, which may have
-        none.
+        """Returns the failure for an error of a cell. papermill takes the error from the outputs of the cell, which may
+        not have it.
         """
-        self.at = getattr(error, "cell_index", self.at)
-        kept = self.errors.get(self.at)
-        if kept is not None and (error.ename, error.evalue) == ("CellExecutionError", ""):
-            error = kept
-        kind, text = words(error.ename), words(error.evalue)
+        self.cell = getattr(error, "cell_index", self.cell)
+        original = self.errors.get(self.cell)
+        if original is not None and (error.ename, error.evalue) == ("CellExecutionError", ""):
+            error = original
+        kind, text = text_of(error.ename), text_of(error.evalue)
         lines = error.traceback if isinstance(error.traceback, list) else []
-        trace = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(map(words, lines)))
+        trace = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(map(text_of, lines)))
         what = " raised " + kind if kind else " failed"
         return self.failed(
             "cell",
-            self.place() + what + (": " + one_line(text) if text.strip() else ""),
+            self.position() + what + (": " + one_line(text) if text.strip() else ""),
             error,
             trace and trace + "\n",
             type=kind or "CellExecutionError",
@@ -269,12 +272,12 @@ class Run:
     def failed(self, why, message, error, trace="", **more):
         if self.nb is not None:
             self.nb.metadata.papermill["exception"] = True
-        number = None if self.at is None else self.checked.numbers[self.at]
+        number = None if self.cell is None else self.checked.numbers[self.cell]
         of = None if self.checked is None else self.checked.of
         what = dict({"type": type(error).__name__, "text": message_of(error)}, **more)
         return Failure(why, message, cell=number, of=of, trace=trace, **what)
 
 
-def words(value):
-    """The text that a kernel has sent: a careless kernel sends other values in its place."""
+def text_of(value):
+    """Returns the text that a kernel has sent. A careless kernel sends other values in place of text."""
     return "" if value is None else shown(value) if isinstance(value, str) else message_of(value)

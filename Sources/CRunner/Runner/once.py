@@ -1,33 +1,33 @@
 """Runs one notebook in a container of its own.
 
-The library has put the job into a file, and a word into another one. The runner's lines go to the standard error: each
-begins with the byte 1E and that word, by which the library tells them from the step's own output.
+The library has put the job into a file, and a marker into another one. The runner's lines go to the standard error.
+Each line begins with the byte 1E and the marker, so that the library can separate them from the step's own output.
 """
 
 import os
 import sys
 
 from _flowworker import notebook
-from _flowworker.words import frame, load_job
+from _flowworker.messages import frame, load_job
 
-PLACE = "/.flowworker/"
+DIRECTORY = "/.flowworker/"
 
 
 def main():
-    with open(PLACE + "word") as file:
+    with open(DIRECTORY + "marker") as file:
         mark = b"\x1e" + file.read().encode()
-    with open(PLACE + "job", "rb") as file:
+    with open(DIRECTORY + "job", "rb") as file:
         job = load_job(file)
-    said = []
+    events = []
 
-    def say(event, **more):
-        said.append(event)
+    def send_event(event, **more):
+        events.append(event)
         sys.stderr.flush()
         write(mark + frame(event, more))
 
     prepare = notebook.prepare()
-    notebook.run(say, job, prepare() if prepare is not None else None)
-    sys.exit(0 if said[-1] == "finished" else 1)
+    notebook.run(send_event, job, prepare() if prepare is not None else None)
+    sys.exit(0 if events[-1] == "finished" else 1)
 
 
 def write(data):

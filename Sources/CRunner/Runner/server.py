@@ -1,18 +1,21 @@
 """The main loop of an interpreter, which stays running and forks a process for each job.
 
-The library starts it as `PYTHON -c BOOT`, with a socket as its standard output. Over this socket the library sends the
-runner's files, and then one line `{"kind": "call" | "notebook", "kernel_ahead": bool, "idle": seconds}`. When the
-interpreter has said `{"event": "ready"}`, it takes one job at a time: a line `{"job": true}` with four descriptors,
-which are the standard output and error of the job, the run directory, and a file with the job's JSON text. The process
-that does the job says `started`, and then what the job's module says (call.py, notebook.py). When this process has
-ended, the interpreter says
+The library starts the interpreter as `PYTHON -c BOOT`, with a socket as its standard output. Over this socket the
+library sends the runner's files, and then one line
+
+    {"kind": "call" | "notebook", "kernel_ahead": bool, "idle": seconds}
+
+After the interpreter has sent `{"event": "ready"}`, it takes one job at a time: a line `{"job": true}` with four
+descriptors, which are the standard output and error of the job, the run directory, and a file with the job's JSON text.
+The process that does the job sends `started`, and then the events of the job's module (call.py, notebook.py). When this
+process has ended, the interpreter sends
 
     {"event": "done", "pid", "status", "user", "system", "peak_bytes", "clean", "left": [{"pid"}]}
 
 where `status` is that of wait(2), and `clean` is false if the job has left processes: the library then ends the
-interpreter with all of its processes. While a job is done, the process for the next job gets ready. An interpreter ends
-by itself when it gets no job within the idle time, and when the library closes the socket. A job that is cancelled or
-takes too long, or whose host dies, is ended by the monitor process of the library.
+interpreter with all of its processes. While a job runs, the process for the next job prepares itself. An interpreter
+ends by itself when it gets no job within the idle time, and when the library closes the socket. A job that is cancelled
+or takes too long, or whose host dies, is ended by the monitor process of the library.
 """
 
 import ctypes
@@ -22,7 +25,7 @@ import signal
 import sys
 
 from _flowworker import call
-from _flowworker.words import Channel, load_job
+from _flowworker.messages import Channel, load_job
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -35,12 +38,12 @@ def main(descriptor):
     if "" in sys.path:
         sys.path.remove("")
     sys.argv = [""]
-    heard = channel.hear()
-    if heard is None:
+    message = channel.receive()
+    if message is None:
         return
-    begin = heard[0]
-    # Processes that a job leaves become children of this one, so they are seen. Where a sandbox refuses that, the
-    # library is told, and ends the interpreter after each job.
+    begin = message[0]
+    # Processes that a job leaves become children of this process, so it can find them. If a sandbox refuses that, the
+    # library is informed, and ends the interpreter after each job.
     try:
         is_reaper = ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
     except (OSError, AttributeError):
@@ -50,7 +53,7 @@ def main(descriptor):
         from _flowworker import notebook
 
         prepare = notebook.prepare() if begin["kernel_ahead"] else None
-    channel.say("ready", python=sys.version.split()[0], pid=os.getpid(), reaper=is_reaper)
+    channel.send_event("ready", python=sys.version.split()[0], pid=os.getpid(), reaper=is_reaper)
     serve(channel, begin["idle"], prepare)
 
 
@@ -58,7 +61,7 @@ def serve(channel, idle, prepare):
     """Waits for jobs, and keeps one process ready for the next job."""
     worker, gate = fork(channel, prepare)
     while worker:
-        # The worker writes a byte when it has a job. It closes the pipe without one when the library has closed the
+        # The worker writes a byte when it has a job. It closes the pipe without a byte if the library has closed the
         # connection.
         if not select.select([gate], [], [], idle)[0]:
             os.kill(worker, signal.SIGTERM)
@@ -67,7 +70,7 @@ def serve(channel, idle, prepare):
         if not has_job:
             os.waitpid(worker, 0)
             return
-        # The process for the next job gets ready while this one works.
+        # The process for the next job prepares itself while this one works.
         spare, gate = fork(channel, prepare)
         if spare:
             finish(channel, worker, spare)
@@ -75,8 +78,9 @@ def serve(channel, idle, prepare):
 
 
 def fork(channel, prepare):
-    """Makes a process for a job. Gives its pid and a descriptor that tells of its job; in the new process, when its job
-    is done, 0.
+    """Creates a process for a job. Returns its pid and a descriptor that becomes readable when the process has a job.
+
+    In the new process, the function returns 0 when the job is done.
     """
     gate, opened = os.pipe()
     worker = os.fork()
@@ -89,10 +93,10 @@ def fork(channel, prepare):
 
 
 def finish(channel, worker, spare):
-    """Waits for the end of a job's process, and tells the library of it."""
+    """Waits for the end of a job's process, and reports it to the library."""
     _, status, usage = os.wait4(worker, 0)
     left = leftovers(spare)
-    channel.say(
+    channel.send_event(
         "done",
         pid=worker,
         status=status,
@@ -105,7 +109,7 @@ def finish(channel, worker, spare):
 
 
 def leftovers(spare):
-    """The processes that a job has left, which have become children of this one."""
+    """Returns the processes that a job has left, which have become children of this process."""
     left = []
     for pid in children():
         if pid != spare and os.waitpid(pid, os.WNOHANG)[0] == 0:
@@ -121,14 +125,14 @@ def children():
 def work(channel, opened, prepare):
     """Waits for one job and does it, in a process of its own."""
     ahead = prepare() if prepare is not None else None
-    heard = channel.hear()
-    if heard is None:
+    message = channel.receive()
+    if message is None:
         if ahead is not None:
             ahead.drop()
         os._exit(0)
     os.write(opened, b"1")
     os.close(opened)
-    out, err, rundir, text = heard[1]
+    out, err, rundir, text = message[1]
     with open(text, "rb") as file:
         job = load_job(file)
     os.dup2(out, 1)
@@ -136,12 +140,12 @@ def work(channel, opened, prepare):
     os.fchdir(rundir)
     for number in (out, err, rundir):
         os.close(number)
-    channel.say("started", pid=os.getpid())
+    channel.send_event("started", pid=os.getpid())
     if job["do"] == "call":
         call.run(channel, job)
     else:
         from _flowworker import notebook
 
-        notebook.run(channel.say, job, ahead)
-        # No code of the step has run in this process, so no exit function of it has to be called.
+        notebook.run(channel.send_event, job, ahead)
+        # No code of the step has run in this process, so it has registered no exit function.
         os._exit(0)

@@ -1,8 +1,8 @@
-"""The standard streams of a forked kernel: nothing that is written to their descriptors is lost.
+"""The standard streams of a forked kernel. No bytes that are written to their descriptors are lost.
 
-ipykernel has a thread that reads the descriptors' pipe and makes messages of what it reads. What it has not read when a
-cell ends is in no message of the cell: of a short process this may be everything. So the pipe is drained at the end of
-each cell.
+ipykernel has a thread that reads the descriptors' pipe and makes messages of the bytes. Bytes that the thread has not
+read when a cell ends are missing in the messages of the cell; for a short process these may be all of its bytes. The
+pipe is therefore drained at the end of each cell.
 """
 
 import codecs
@@ -20,7 +20,7 @@ PIECE = 65536
 
 class Stream(OutStream):
     def __init__(self, *more, **named):
-        self.taking = threading.Lock()
+        self.drain_lock = threading.Lock()
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
         super().__init__(*more, **named)
 
@@ -31,10 +31,10 @@ class Stream(OutStream):
             self.drain()
 
     def drain(self):
-        """Makes messages of everything that has been written until now."""
+        """Makes messages of all bytes that have been written so far."""
         if not self._should_watch:
             return
-        with self.taking:
+        with self.drain_lock:
             left = self.count_unread()
             while left > 0:
                 data = os.read(self._fid, min(left, PIECE))
@@ -45,6 +45,6 @@ class Stream(OutStream):
         return int.from_bytes(fcntl.ioctl(self._fid, termios.FIONREAD, bytes(4)), sys.byteorder)
 
     def release(self):
-        """Restores the descriptor. What is written from now on is in no message."""
+        """Restores the descriptor. Bytes that are written from now on are not sent as messages."""
         if self._should_watch:
             os.dup2(self._original_stdstream_copy, self._original_stdstream_fd)

@@ -32,7 +32,7 @@
 
   package static let noMemory = FlowError(.noMemory, "there is not enough memory for the answer")
 
-  package static let givenUp = FlowError(
+  package static let abandoned = FlowError(
     .ended, "the step has ended without waiting for this call: its output and value are discarded")
 
   package static let forked = FlowError(

@@ -2,13 +2,13 @@ package import FWBase
 internal import FWExecution
 internal import FWPython
 
-/// What the options of an nbdocker worker say; the defaults where they say nothing.
+/// The options of an nbdocker worker. An option that is not set has its default.
 package struct NotebookContainerOptions: WorkerOptions {
   static let keys =
     ["base_image", "kernel", "cell_timeout", "start_timeout"]
     + DockerOptions.keys.filter { $0 != "container" && $0 != "shell" }
 
-  /// What the image of a notebook is made from: flowServ's, of a newer Python.
+  /// The base image of notebooks by default. It is that of flowServ, with a newer Python.
   static let defaultBase = "python:3.12"
 
   var base = NotebookContainerOptions.defaultBase
@@ -21,7 +21,7 @@ package struct NotebookContainerOptions: WorkerOptions {
     try json.readMembers { (key, value) throws(ValidationError) in
       if key == "base_image" {
         base = try value.requireName()
-        // It becomes a line of a Dockerfile.
+        // The name becomes part of a line of a Dockerfile.
         guard base.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
           throw ValidationError("expected the name of an image, found \(value.shown)")
         }

@@ -5,7 +5,7 @@ struct NotebookImage: Sendable {
   let base: String
   private let requirements: String
 
-  /// The label that says what an image was made of.
+  /// The label that has the recipe of an image.
   static let label = "io.github.flowworker.notebook"
 
   init(base: String, requirements: [String]) {
@@ -29,7 +29,7 @@ struct NotebookImage: Sendable {
 
   /// The name, which is the same for images of one recipe. The label proves that two images have the same recipe.
   var name: String {
-    // FNV-1a, of 128 bits.
+    // The hash is FNV-1a with 128 bits.
     var hash: UInt128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d
     for byte in recipe.utf8 { hash = (hash ^ UInt128(byte)) &* 0x0000_0000_0100_0000_0000_0000_0000_013b }
     let digits = String(hash, radix: 16)
@@ -56,7 +56,7 @@ struct NotebookImage: Sendable {
   }
 }
 
-/// Files as a tar archive, as engines take them. (POSIX.1-1988, "ustar".)
+/// A tar archive in the format that engines accept. (POSIX.1-1988, "ustar".)
 struct TarArchive: ~Copyable {
   private var bytes = ByteBuffer()
 
@@ -67,8 +67,10 @@ struct TarArchive: ~Copyable {
   ///   - mode: the permissions.
   mutating func add(_ name: String, mode: Int, _ content: UnsafeRawBufferPointer) {
     var head = [UInt8](repeating: 0, count: TarArchive.block)
-    func put(_ text: String, at place: Int) {
-      for (index, byte) in text.utf8.enumerated() where place + index < head.count { head[place + index] = byte }
+    func put(_ text: String, at offset: Int) {
+      for (index, byte) in text.utf8.enumerated() where offset + index < head.count {
+        head[offset + index] = byte
+      }
     }
     func octal(_ number: Int, digits: Int) -> String {
       let text = String(number, radix: 8)

@@ -27,7 +27,7 @@ final class NotebookLauncher: CommandLauncher {
   func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
     throws(StepFailure) -> any RunningCommand
   {
-    let notebook = NotebookTalk(job)
+    let notebook = NotebookConnection(job)
     let kind = EngineCommand.Kind.ownContainer(
       early: nil,
       body: { (session) throws(StepFailure) in
@@ -41,29 +41,29 @@ final class NotebookLauncher: CommandLauncher {
   }
 }
 
-/// What is said between the library and a notebook in a container: runner/once.py, which gets its job as a file, and
-/// tells of it in marked lines on the standard error.
-final class NotebookTalk {
+/// The communication with a notebook in a container. The container runs once.py, which gets its job as a file, and
+/// reports about it in marked lines on the standard error.
+final class NotebookConnection {
   private let job: PythonJob
-  private let word: String
+  private let marker: String
   private var stream: MarkedStream
-  private var speech = RunnerSpeech()
-  /// Why what the runner says is not believed.
+  private var messages = RunnerMessages()
+  /// How the runner has violated the protocol; `nil` if it has not.
   private var fault: String?
 
   init(_ job: PythonJob) {
     self.job = job
-    word = uniqueIdentifier()
-    stream = MarkedStream(word: word)
+    marker = uniqueIdentifier()
+    stream = MarkedStream(marker: marker)
   }
 
   /// The files that are put into the container before it starts.
   var archive: ByteBuffer {
     var archive = TarArchive()
-    // The files can be read by any user of the image: the container is used for nothing else.
+    // The files can be read by any user of the image, because the container has no other purpose.
     archive.add(".flowworker/", mode: 0o755, "")
     RunnerSource.forEachFile { name, text in archive.add(".flowworker/\(name).py", mode: 0o444, text) }
-    archive.add(".flowworker/word", mode: 0o444, word)
+    archive.add(".flowworker/marker", mode: 0o444, marker)
     archive.add(".flowworker/job", mode: 0o444, job.text)
     return archive.finish()
   }
@@ -76,8 +76,8 @@ final class NotebookTalk {
       guard fault == nil else { return }
       do throws(FlowError) {
         try JSONText.parse(line).read { line in
-          switch speech.take(line["event"]?.string ?? "", line, of: job) {
-          case .progress(let told): progress(told)
+          switch messages.take(line["event"]?.string ?? "", line, of: job) {
+          case .progress(let cell): progress(cell)
           case .result: break
           case .fault(let why): fault = why
           }
@@ -86,11 +86,11 @@ final class NotebookTalk {
     }
   }
 
-  /// The process of the notebook has ended: says what came of the job.
+  /// Puts the result of the job into the end of the command, after the process of the notebook has ended.
   func finish(in end: inout CommandEnd, wasAskedToEnd: Bool, output: (UnsafeRawBufferPointer) -> Void) {
     if !stream.finish(output), fault == nil { fault = "its last line is incomplete" }
     if wasAskedToEnd {
-      end.position = speech.progress.map { "in cell \($0.cell) of \($0.of)" }
+      end.position = messages.progress.map { "in cell \($0.cell) of \($0.of)" }
       return
     }
     guard end.outcome == .exited else { return }
@@ -99,9 +99,9 @@ final class NotebookTalk {
       return end.fail(
         StepFailure(engine: "the Python interpreter of the container violated the protocol: \(fault)"))
     }
-    if let result = speech.result, !result.isSuccess || code == 0 {
-      result.tell(in: &end)
-    } else if speech.result != nil {
+    if let result = messages.result, !result.isSuccess || code == 0 {
+      result.apply(to: &end)
+    } else if messages.result != nil {
       end.explanation = "failed: \(job.shown) ended its process with status \(code) after it had given its result"
     } else if code == 0 {
       end.exitCode = 1
@@ -110,19 +110,19 @@ final class NotebookTalk {
   }
 }
 
-/// A stream in which lines of the runner are among a program's own output. They begin with a byte that is seldom, and a
-/// word that only the runner and the library know.
+/// A stream that has lines of the runner among the output of a program. Each line of the runner begins with a byte that
+/// is rare in text, and a marker that only the runner and the library know.
 struct MarkedStream {
   private let mark: [UInt8]
-  /// What may be the beginning of a mark, or the line behind one.
+  /// The bytes that may be the beginning of a mark, or the line after a mark.
   private var pending: [UInt8] = []
   private var isInLine = false
 
-  private static let longestLine = 64 << 20
+  private static let maxLineLength = 64 << 20
 
-  init(word: String) { mark = [0x1e] + Array(word.utf8) }
+  init(marker: String) { mark = [0x1e] + Array(marker.utf8) }
 
-  /// Tells the output and the lines apart.
+  /// Separates the output from the lines of the runner.
   mutating func take(
     _ bytes: UnsafeRawBufferPointer, output: (UnsafeRawBufferPointer) -> Void, line: (UnsafeRawBufferPointer) -> Void
   ) {
@@ -131,7 +131,7 @@ struct MarkedStream {
       if isInLine {
         let rest = bytes[at...]
         let end = rest.firstIndex(of: UInt8(ascii: "\n"))
-        if pending.count < MarkedStream.longestLine { pending += bytes[at..<(end ?? bytes.count)] }
+        if pending.count < MarkedStream.maxLineLength { pending += bytes[at..<(end ?? bytes.count)] }
         guard let end else { return }
         pending.withUnsafeBytes(line)
         pending.removeAll(keepingCapacity: true)
@@ -150,13 +150,13 @@ struct MarkedStream {
           isInLine = true
         }
       } else {
-        // What came is no mark. The byte that differs may begin one.
+        // The pending bytes are not a mark. The byte that differs may begin one.
         finish(output)
       }
     }
   }
 
-  /// The stream has ended: what has begun like a mark is output. False: a line has begun and did not end.
+  /// Ends the stream. An incomplete mark is output. Returns false if a line has begun and has not ended.
   @discardableResult
   mutating func finish(_ output: (UnsafeRawBufferPointer) -> Void) -> Bool {
     let isComplete = !isInLine

@@ -136,7 +136,7 @@ final class RunState {
       writer.member("version", 1)
       writer.member("outputs") { writer in
         writer.array(outputs) { writer, watch in
-          writer.array(watch.prints) { $0.string(String($1, radix: 16)) }
+          writer.array(watch.fingerprints) { $0.string(String($1, radix: 16)) }
         }
       }
     }
@@ -149,9 +149,9 @@ final class RunState {
     return json.read { json in
       var outputs: [[UInt64]] = []
       json["outputs"]?.forEachElement { _, watch in
-        var prints: [UInt64] = []
-        watch.forEachElement { _, print in prints.append(print.string.flatMap { UInt64($0, radix: 16) } ?? 0) }
-        outputs.append(prints)
+        var fingerprints: [UInt64] = []
+        watch.forEachElement { _, print in fingerprints.append(print.string.flatMap { UInt64($0, radix: 16) } ?? 0) }
+        outputs.append(fingerprints)
       }
       return outputs
     }
@@ -199,7 +199,7 @@ final class RunState {
 
   /// The content of a file; `nil` if there is no such file, or if it is damaged.
   private func content(_ name: VolumeKey) throws(StepFailure) -> ByteBuffer? {
-    if case .nothing = try directory.look(name) { return nil }
+    if case .nothing = try directory.lookUp(name) { return nil }
     let (file, facts) = try directory.read(name)
     guard let size = Int(exactly: facts.size) else { return nil }
     var text = ByteBuffer()

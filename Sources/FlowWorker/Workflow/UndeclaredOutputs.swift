@@ -28,9 +28,9 @@ struct UndeclaredOutputs {
 
   /// Takes the state of the outputs that an earlier run with the same state directory has saved before its first step.
   ///
-  /// - Parameter prints: the saved states, one for each volume.
-  func resume(_ prints: [[UInt64]]) {
-    for (at, watch) in watches.enumerated() { watch.resume(prints.indices.contains(at) ? prints[at] : []) }
+  /// - Parameter fingerprints: the saved states, one for each volume.
+  func resume(_ fingerprints: [[UInt64]]) {
+    for (at, watch) in watches.enumerated() { watch.resume(fingerprints.indices.contains(at) ? fingerprints[at] : []) }
   }
 
   /// Adds the outputs to the index with the places where they were made. Throws if one of them was not made.

@@ -38,7 +38,7 @@ final class WorkflowRun: Execution {
   private var undeclared = UndeclaredOutputs()
   private var isCancelled = false
   /// The timer that is over at the deadline, and is stopped whenever the run has to advance at once.
-  private let timer: Pause?
+  private let timer: Timer?
   private var state: RunState?
 
   // These variables are the output of the run.
@@ -77,7 +77,7 @@ final class WorkflowRun: Execution {
     var settings = options.settings
     if let seconds = options.deadline { settings.deadline = RunDeadline(in: seconds) }
     var timerFailure: StepFailure?
-    do throws(StepFailure) { timer = try Pause(options.deadline ?? Pause.never) } catch {
+    do throws(StepFailure) { timer = try Timer(options.deadline ?? Timer.never) } catch {
       timer = nil
       timerFailure = error
     }
@@ -209,7 +209,7 @@ final class WorkflowRun: Execution {
       return take(task, run)
     case .skip(let task, let run):
       guard ready != nil else { return .wait }
-      timer?.set(settings.deadline?.left ?? Pause.never)
+      timer?.set(settings.deadline?.left ?? Timer.never)
       return take(task, run)
     case .store(let task, let result, let transfers):
       guard let end = advance(transfers, for: task.index) else { return .wait }

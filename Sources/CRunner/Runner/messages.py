@@ -1,8 +1,8 @@
 """The connection to the library, and the texts of messages.
 
-Each line on the connection is one JSON object. Text in it is only shown: characters that JSON does not have (NUL,
-halves of surrogate pairs) become U+FFFD, and a very long text is cut in its middle. The value of a function is not
-shown but passed on, so it is exact or refused (call.py).
+Each line on the connection is one JSON object. Its texts are for display: characters that JSON does not have (NUL,
+halves of surrogate pairs) become U+FFFD, and a very long text is cut in its middle. The value of a function is data, so
+it is passed on exactly or refused (call.py).
 """
 
 import difflib
@@ -14,38 +14,38 @@ import sys
 import traceback
 
 # The most characters of a text, so that the lines of the runner have a bound.
-LONGEST_TEXT = 1 << 20
-# The most levels of nesting that the library's reader takes.
-DEEPEST = 2048
-NO_TEXT = re.compile("[\0\ud800-\udfff]")
+MAX_TEXT = 1 << 20
+# The most levels of nesting that the library's JSON reader accepts.
+MAX_DEPTH = 2048
+INVALID_TEXT = re.compile("[\0\ud800-\udfff]")
 HALF_PAIRS = re.compile("[\ud800-\udfff]")
 
 
 def shown(text):
-    """A text in the form in which it can be shown."""
+    """Returns a text in a form that can be displayed."""
     # `join` makes an exact string: a subclass may override any method.
     text = "".join((text,))
-    if len(text) > LONGEST_TEXT:
-        half = LONGEST_TEXT // 2
+    if len(text) > MAX_TEXT:
+        half = MAX_TEXT // 2
         text = "%s\n[... %d characters are omitted ...]\n%s" % (text[:half], len(text) - 2 * half, text[-half:])
-    return NO_TEXT.sub("\ufffd", text)
+    return INVALID_TEXT.sub("\ufffd", text)
 
 
 def whole(value):
-    """A JSON value without halves of surrogate pairs: JSON can be read with them, but not written to a file."""
+    """Returns a JSON value without halves of surrogate pairs, which can be read but cannot be written to a file."""
     return json.loads(HALF_PAIRS.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
 
 
 def frame(event, more):
-    """The line for an event."""
-    said = {name: shown(value) if isinstance(value, str) else value for name, value in more.items()}
-    return json.dumps(dict(said, event=event), allow_nan=False).encode() + b"\n"
+    """Returns the line for an event."""
+    texts = {name: shown(value) if isinstance(value, str) else value for name, value in more.items()}
+    return json.dumps(dict(texts, event=event), allow_nan=False).encode() + b"\n"
 
 
 def load_job(file):
-    """Reads a job from its file. A job may be nested more deeply than Python's reader goes without help."""
+    """Reads a job from its file. A job may be nested more deeply than Python's recursion limit allows."""
     limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(limit + 2 * DEEPEST)
+    sys.setrecursionlimit(limit + 2 * MAX_DEPTH)
     try:
         return json.load(file)
     finally:
@@ -53,11 +53,11 @@ def load_job(file):
 
 
 class Channel:
-    """The connection to the library: lines of JSON in both directions. Lines to the runner may come with descriptors."""
+    """The connection to the library: lines of JSON in both directions. Lines to the runner may have descriptors."""
 
     def __init__(self, descriptor):
-        # The number is 10 or higher, so that it is none of those that programs expect to be free.
-        high = os.dup(descriptor) if descriptor > 9 else _above(descriptor, 10)
+        # The number is 10 or higher, because programs expect lower numbers to be free.
+        high = os.dup(descriptor) if descriptor > 9 else _duplicate_above(descriptor, 10)
         os.close(descriptor)
         os.set_inheritable(high, False)
         self.socket = socket.socket(fileno=high)
@@ -65,7 +65,7 @@ class Channel:
         self.rest = b""
         self.descriptors = []
 
-    def say(self, event, **more):
+    def send_event(self, event, **more):
         """Sends an event."""
         self.send(frame(event, more))
 
@@ -77,11 +77,11 @@ class Channel:
         try:
             self.socket.sendall(line)
         except ConnectionError:
-            # The library is gone, so nobody takes the result.
+            # The library has closed the connection, so nobody takes the result.
             os._exit(0)
 
-    def hear(self):
-        """Gives the next line and the descriptors that came with it; None when the library is gone."""
+    def receive(self):
+        """Returns the next line and its descriptors; None if the library has closed the connection."""
         while b"\n" not in self.rest:
             space = socket.CMSG_SPACE(8 * 4)
             try:
@@ -100,7 +100,7 @@ class Channel:
         return json.loads(line.decode()), descriptors
 
 
-def _above(descriptor, least):
+def _duplicate_above(descriptor, least):
     import fcntl
 
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, least)
@@ -114,12 +114,12 @@ def _identity(descriptor):
     return facts.st_dev, facts.st_ino
 
 
-# An exception or a value of a function may have code of its own, which may fail in any way. So each of these functions
-# catches everything.
+# Exceptions and values of a function may have code of their own, which may fail in any way. Each of these functions
+# therefore catches everything.
 
 
 def class_name(kind):
-    """The name of a class."""
+    """Returns the name of a class."""
     try:
         return shown(kind.__qualname__)
     except BaseException:
@@ -127,7 +127,7 @@ def class_name(kind):
 
 
 def type_name(error):
-    """The name of an exception's type, in the form that a traceback has."""
+    """Returns the name of an exception's type, in the form of a traceback."""
     kind = type(error)
     try:
         module = shown(kind.__module__)
@@ -144,7 +144,7 @@ def message_of(error):
 
 
 def trace_of(error):
-    """The trace of an exception in the form that Python prints, without the frames of the runner."""
+    """Returns the trace of an exception in the form that Python prints, without the frames of the runner."""
     try:
         _drop_frames(error)
         return "".join(traceback.format_exception(type(error), error, error.__traceback__))
@@ -166,16 +166,16 @@ def _drop_frames(error):
 
 
 def named(names):
-    """Names for a sentence: the first ten, each shortened."""
+    """Returns names for a sentence: the first ten, each shortened."""
     names = list(names)
     more = ", and %d more" % (len(names) - 10) if len(names) > 10 else ""
     return ", ".join('"%s"' % name[:200] for name in names[:10]) + more
 
 
-def closest(name, known):
-    """The hint at the name that a misspelt one may mean, for the end of a sentence."""
-    found = difflib.get_close_matches(name, list(known), 1)
-    return '; did you mean "%s"?' % found[0][:200] if found else ""
+def closest(name, names):
+    """Returns a hint at the name that a misspelt name may mean, for the end of a sentence."""
+    matches = difflib.get_close_matches(name, list(names), 1)
+    return '; did you mean "%s"?' % matches[0][:200] if matches else ""
 
 
 def quoted(text):

@@ -1,10 +1,10 @@
 internal import CSystem
 package import FWBase
 
-/// The time between two attempts.
-package final class Pause {
+/// A timer with a descriptor that becomes readable when the timer fires.
+package final class Timer {
   private let timer: Descriptor
-  /// When it is over, for the case that the host closes the timer.
+  /// The time at which the timer fires. It is needed if the host closes the timer's descriptor.
   private var due: Double
 
   package init(_ seconds: Double) throws(StepFailure) {
@@ -16,7 +16,7 @@ package final class Pause {
 
   package var fd: Int32 { timer.number }
 
-  /// Seconds: some thirty years.
+  /// A number of seconds that stands for no limit: about thirty years.
   package static let never = 1e9
 
   package var isOver: Bool {
@@ -24,10 +24,10 @@ package final class Pause {
     return fd >= 0 ? fws_timer_is_over(fd) : fws_monotonic() >= due
   }
 
-  /// Lets it be over; any thread may.
+  /// Lets the timer fire now. Any thread may call this.
   package func stop() { start(0) }
 
-  /// Begins anew.
+  /// Sets the timer anew.
   package func set(_ seconds: Double) {
     due = fws_monotonic() + seconds
     start(seconds)

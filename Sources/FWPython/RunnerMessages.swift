@@ -15,7 +15,7 @@ package struct RunnerResult {
   private let shown: String
   private(set) var exception: RaisedException?
 
-  /// Gives `nil` if the line is no result, or a part of it is missing or of another type.
+  /// Fails if the line is not a result, or a part of it is missing or has another type.
   init?(_ event: String, _ line: JSONRef, of job: PythonJob) {
     shown = job.shown
     let message = line["message"]?.string
@@ -49,7 +49,7 @@ package struct RunnerResult {
   }
 
   /// Puts the result into the end of the command.
-  package func tell(in end: inout CommandEnd) {
+  package func apply(to end: inout CommandEnd) {
     end.outcome = .exited
     end.signal = nil
     end.exitCode = 1
@@ -72,7 +72,7 @@ package struct RunnerResult {
         end.outcome = .timeout
         end.explanation = "was ended: \(message)"
         end.likely = "the cell needs a longer \"cell_timeout\", or it hangs"
-      // These are the failures before a cell has run.
+      // These failures happen before a cell has run.
       case "kernel_missing", "kernel_start", "parameters", "notebook", "output", "papermill":
         end.outcome = .spawnFailed
         end.exitCode = nil
@@ -84,20 +84,21 @@ package struct RunnerResult {
   }
 }
 
-/// What the runner has said of one job. Each line is checked: a job's own code shares the process with the runner.
-package struct RunnerSpeech {
+/// The messages of the runner about one job. Each line is checked, because the job's own code shares the process with
+/// the runner.
+package struct RunnerMessages {
   package private(set) var result: RunnerResult?
   package private(set) var progress: CellProgress?
 
   package init() {}
 
-  package enum Word {
+  package enum Message {
     case progress(CellProgress)
     case result
     case fault(String)
   }
 
-  package mutating func take(_ event: String, _ line: JSONRef, of job: PythonJob) -> Word {
+  package mutating func take(_ event: String, _ line: JSONRef, of job: PythonJob) -> Message {
     guard result == nil else {
       return .fault("it sent \(MessageFormat.quoted(event)) after its result")
     }
@@ -116,7 +117,7 @@ package struct RunnerSpeech {
   }
 }
 
-/// What the interpreter says when the process of a job has ended.
+/// The message of the interpreter about the end of a job's process.
 struct RunnerDone {
   let pid: Int32
   let usage: Usage
@@ -127,7 +128,7 @@ struct RunnerDone {
   /// The processes that the job has left.
   let left: [Int32]
 
-  /// Gives `nil` if the line makes no sense.
+  /// Fails if the line is invalid.
   init?(_ line: JSONRef) {
     guard let pid = line["pid"]?.processNumber, let status = line["status"]?.integer, 0...0xffff ~= status,
       let user = line["user"]?.number, let system = line["system"]?.number, user >= 0, system >= 0,
@@ -146,7 +147,7 @@ struct RunnerDone {
     self.left = left
   }
 
-  var isSuccess: Bool { signal == nil && exitCode == 0 }
+  package var isSuccess: Bool { signal == nil && exitCode == 0 }
 
   /// How the process ended, for a message about the job.
   var ending: String { signal.map { "was ended by signal \($0)" } ?? "ended with status \(exitCode)" }
@@ -155,6 +156,6 @@ struct RunnerDone {
 }
 
 extension JSONRef {
-  /// The value as the number of a process; `nil` if no process can have it.
+  /// The value as a process number; `nil` if no process can have that number.
   var processNumber: Int32? { integer.flatMap { $0 > 0 ? Int32(exactly: $0) : nil } }
 }
