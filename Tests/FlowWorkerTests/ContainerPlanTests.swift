@@ -151,7 +151,9 @@ import Testing
       let least = try self.plan(path).container(image: "i", command: nil, entrypoint: nil, hasInit: false)
       try json(least) { json in
         for key in ["Cmd", "Entrypoint", "User"] { #expect(json.member(key) == nil) }
-        for key in ["Memory", "MemorySwap", "NanoCpus", "NetworkMode"] { #expect(json["HostConfig"]?.member(key) == nil) }
+        for key in ["Memory", "MemorySwap", "NanoCpus", "NetworkMode"] {
+          #expect(json["HostConfig"]?.member(key) == nil)
+        }
         #expect(json["HostConfig"]?["Init"]?.boolean == false)
       }
       try json(plan.exec(command: ["p", ""])) { json in
