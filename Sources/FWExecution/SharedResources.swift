@@ -1,8 +1,8 @@
 package import FWBase
 package import FWModel
 
-/// The objects that the workers of a pool share. Each engine has a resource of its own here, which is created when it is
-/// first needed.
+/// The objects that the workers of a pool share. Each engine has a resource of its own here, which is created when it
+/// is first needed.
 package final class SharedResources: Sendable {
   /// The default variables of the configuration.
   package let variables: KeyValues
