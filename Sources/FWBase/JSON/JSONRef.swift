@@ -1,4 +1,4 @@
-package import CJansson
+public import CJansson
 internal import Glibc
 
 /// A borrowed JSON value, which the owner of its document keeps alive.
@@ -6,7 +6,7 @@ internal import Glibc
   package typealias Raw = json_t
   package let raw: UnsafeMutablePointer<json_t>
 
-  package init(_ raw: UnsafeMutablePointer<json_t>) { self.raw = raw }
+  @usableFromInline package init(_ raw: UnsafeMutablePointer<json_t>) { self.raw = raw }
 
   @usableFromInline package enum Kind: String {
     case object = "an object"
@@ -101,7 +101,7 @@ internal import Glibc
 @usableFromInline package final class JSONValue: @unchecked Sendable {
   // The conformance is unchecked because jansson counts references atomically, and nothing changes a value that is
   // here.
-  private let raw: UnsafeMutablePointer<json_t>
+  @usableFromInline let raw: UnsafeMutablePointer<json_t>
 
   /// Takes over the caller's reference.
   package init(taking raw: UnsafeMutablePointer<json_t>) { self.raw = raw }
@@ -116,7 +116,7 @@ internal import Glibc
 
   /// Lends the value to a closure, because Swift may release an object after its last use, which can be before the last
   /// use of a pointer into it.
-  @usableFromInline @inline(__always)
+  @inlinable @inline(__always)
   package func read<Result: ~Copyable, E: Error>(_ body: (JSONRef) throws(E) -> Result) throws(E) -> Result {
     defer { withExtendedLifetime(self) {} }
     return try body(JSONRef(raw))

@@ -3,9 +3,9 @@ internal import Glibc
 /// Bytes in memory of malloc(3) that grows. Swift's own arrays would end the process, which is the host's, when memory
 /// runs out.
 @usableFromInline package struct ByteBuffer: ~Copyable {
-  package private(set) var start: UnsafeMutablePointer<UInt8>?
-  package private(set) var count = 0
-  private var capacity = 0
+  @usableFromInline package private(set) var start: UnsafeMutablePointer<UInt8>?
+  @usableFromInline package private(set) var count = 0
+  @usableFromInline package private(set) var capacity = 0
   /// Whether memory ran out. The bytes before are kept, and later bytes are not taken.
   package private(set) var isExhausted = false
 
@@ -15,13 +15,13 @@ internal import Glibc
   @usableFromInline package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
 
   /// Makes room for more bytes behind the last one. Gives `nil` if there is no memory.
-  @usableFromInline @inline(__always)
+  @inlinable @inline(__always)
   package mutating func room(for extra: Int) -> UnsafeMutablePointer<UInt8>? {
     if capacity - count < extra, !grow(extra) { return nil }
     return start.map { $0 + count }
   }
 
-  private mutating func grow(_ extra: Int) -> Bool {
+  @usableFromInline package mutating func grow(_ extra: Int) -> Bool {
     let (needed, overflow) = count.addingReportingOverflow(extra)
     guard !isExhausted, !overflow, needed <= Int.max / 2 else {
       isExhausted = true
@@ -44,10 +44,10 @@ internal import Glibc
   /// Counts bytes that were written into `room`.
   @usableFromInline package mutating func commit(_ added: Int) { count += max(0, min(added, capacity - count)) }
 
-  @usableFromInline @inline(__always)
+  @inlinable @inline(__always)
   package mutating func append(_ bytes: UnsafeRawBufferPointer) {
     guard let from = bytes.baseAddress, bytes.count > 0, let to = room(for: bytes.count) else { return }
-    memcpy(to, from, bytes.count)
+    to.initialize(from: from.assumingMemoryBound(to: UInt8.self), count: bytes.count)
     count += bytes.count
   }
 

@@ -1,23 +1,23 @@
-internal import Glibc
+public import Glibc
 
 /// Gives numbers to names, from 0. One thread fills the table. After that any number of threads may look names up at
 /// once, without a lock and without counting references.
 @usableFromInline package final class NameTable: @unchecked Sendable {
   // The conformance is unchecked because the memory does not change once the table is shared.
 
-  private struct Entry {
-    let start: Int
-    let count: Int
-    let hash: UInt32
+  @usableFromInline struct Entry {
+    @usableFromInline let start: Int
+    @usableFromInline let count: Int
+    @usableFromInline let hash: UInt32
   }
 
-  private var names = ByteBuffer()
-  private var entries: UnsafeMutablePointer<Entry>
+  @usableFromInline var names = ByteBuffer()
+  @usableFromInline var entries: UnsafeMutablePointer<Entry>
   private var entryCapacity = 16
   /// The hash table, with open addressing. A slot has 0 if it is empty, and otherwise 1 more than the number of an
   /// entry.
-  private var slots: UnsafeMutablePointer<UInt32>
-  private var mask = 31
+  @usableFromInline var slots: UnsafeMutablePointer<UInt32>
+  @usableFromInline var mask = 31
   package private(set) var count = 0
 
   package init() {
@@ -35,7 +35,7 @@ internal import Glibc
     name.bytes.withUnsafeBytes { number(of: $0, hash: name.hash) }
   }
 
-  @usableFromInline @inline(__always)
+  @inlinable @inline(__always)
   package func number(of name: UnsafeRawBufferPointer, hash: UInt32) -> Int? {
     var slot = Int(hash) & mask
     while true {
