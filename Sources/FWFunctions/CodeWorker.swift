@@ -69,3 +69,35 @@ package struct CodeWorker: StepRunner {
     if !isRegistered { python.describe(planning, to: &writer) }
   }
 }
+
+/// The options of a code worker. An option that is not set has its default.
+package struct CodeOptions: WorkerOptions {
+  static let keys = ["python", "grace"] + RunSettings.keys
+
+  var python = PythonOptions()
+
+  package init() {}
+
+  package init(reading json: JSONRef) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if try python.read(key, value) { return }
+      throw .unknownKey(key, of: "the options of a code worker", known: CodeOptions.keys)
+    }
+  }
+}
+
+/// The functions of a pool, by their names.
+package final class FunctionTable: SharedResource {
+  private let functions: Guarded<[Name: Function]>
+
+  package init() throws(FlowError) { functions = try Guarded([:]) }
+
+  package func add(_ function: Function) {
+    // A previous function of that name is released outside the lock, because its release may call the host.
+    _ = functions.withLock { $0.updateValue(function, forKey: Name(function.name)) }
+  }
+
+  subscript(name: String) -> Function? { functions.withLock { $0[Name(name)] } }
+
+  var names: [String] { functions.withLock { $0.keys.map(\.text) } }
+}

@@ -48,3 +48,34 @@ package enum Files {
     return lstat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
   }
 }
+
+/// The run directory of a step.
+package enum RunDirectory {
+  /// - Parameter isKept: whether code of the host runs before the descriptor is closed.
+  package static func open(_ path: CText, isKept: Bool = false) throws(StepFailure) -> Descriptor {
+    let fd = fws_open_directory(path.start)
+    if fd >= 0 { return Descriptor(fd, isKept: isKept) }
+    let shown = MessageFormat.path(path.string)
+    switch -fd {
+    case ENOENT: throw StepFailure("the run directory \(shown) does not exist")
+    case ENOTDIR: throw StepFailure("the run directory \(shown) is not a directory")
+    default: throw StepFailure("the run directory \(shown) cannot be opened", 0 - fd)
+    }
+  }
+
+  /// Opens the root directory, in which the library's helper programs run.
+  package static func root() throws(StepFailure) -> Descriptor {
+    let fd = fws_open_directory("/")
+    guard fd >= 0 else { throw StepFailure("the root directory cannot be opened", -fd) }
+    return Descriptor(fd, isKept: false)
+  }
+}
+
+/// The environment of the host.
+package enum Environment {
+  /// The value of a variable of the host's environment; `nil` if the variable is not set, or empty.
+  package static func value(_ name: String) -> String? {
+    guard let value = getenv(name), value.pointee != 0 else { return nil }
+    return String(cString: value)
+  }
+}

@@ -37,3 +37,160 @@ package final class Step: Sendable {
 
   package var shownName: String { MessageFormat.quoted(cName.string) }
 }
+
+/// The three types of steps.
+package enum StepType: String, Sendable {
+  case container
+  case code
+  case notebook
+}
+
+/// What the document of a step says.
+package struct StepDocument {
+  static let keys = ["name", "files", "action", "secrets"] + settingKeys
+  /// The keys of the settings that a step may give for its run.
+  static let settingKeys = ["timeout", "output_limit", "retries"]
+  static let containerKeys = ["environment", "commands", "env"]
+
+  var name: String
+  var type: StepType
+  var code = CodeAction()
+  var notebook = NotebookAction()
+  var image = ""
+  var commands: [String] = []
+  var env = KeyValues()
+  var settings = RunSettings()
+  package var files = FilesDocument()
+  /// The names of environment entries and of context values that are secret.
+  var secrets: [String] = []
+
+  package init(reading json: JSONRef) throws(ValidationError) {
+    var name: String?
+    var action: JSONRef?
+    var settings = RunSettings()
+    var secrets: [String] = []
+    var files = FilesDocument()
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if key == "name" {
+        name = try value.requireName()
+      } else if key == "files" {
+        files = try FilesDocument(reading: value)
+      } else if key == "secrets" {
+        secrets = try value.requireNames()
+      } else if key == "action" {
+        action = value
+      } else if !(StepDocument.settingKeys.contains(key.string) ? try settings.read(key, value) : false) {
+        throw .unknownKey(key, of: "a step", known: StepDocument.keys)
+      }
+    }
+    guard let name else { throw .missingKey("name", of: "the step") }
+    guard let action else { throw .missingKey("action", of: "the step \(MessageFormat.quoted(name))") }
+    self.name = name
+    self.settings = settings
+    self.secrets = secrets
+    self.files = files
+    self.type = .container
+    do throws(ValidationError) { try readAction(action) } catch { throw error.inside("action") }
+  }
+
+  /// The keys of the action decide the type of the step.
+  private mutating func readAction(_ action: JSONRef) throws(ValidationError) {
+    if let reference = action.string {
+      throw ValidationError(
+        "expected an object as the action, found the string \(MessageFormat.quoted(reference)); "
+          + "in a workflow it may be a reference such as $[[name]]"
+      )
+    }
+    try action.require(.object)
+    if action["func"] != nil {
+      type = .code
+    } else if action["notebook"] != nil {
+      type = .notebook
+    } else if action["environment"] == nil, action["commands"] == nil {
+      try refuseUnknownAction(action)
+    }
+    switch type {
+    case .container: try readContainer(action)
+    case .code: code = try CodeAction(reading: action)
+    case .notebook: notebook = try NotebookAction(reading: action)
+    }
+  }
+
+  private func refuseUnknownAction(_ action: JSONRef) throws(ValidationError) {
+    let known = StepDocument.containerKeys + CodeAction.keys + NotebookAction.keys
+    try action.readMembers { (key, _) throws(ValidationError) in
+      if !known.contains(key.string) {
+        throw .unknownKey(key, of: "an action", known: ["commands", "func", "notebook"])
+      }
+    }
+    throw ValidationError(
+      "the type of the action is unknown: expected \"environment\" and \"commands\", or \"func\", or \"notebook\"")
+  }
+
+  private mutating func readContainer(_ action: JSONRef) throws(ValidationError) {
+    try action.readMembers { (key, value) throws(ValidationError) in
+      if key == "environment" {
+        image = try value.requireString()
+      } else if key == "commands" {
+        commands = try value.requireStrings()
+      } else if key == "env" {
+        env = try KeyValues(reading: value, .environment)
+      } else {
+        throw .unknownKey(key, of: "the action of a container step", known: StepDocument.containerKeys)
+      }
+    }
+    for key in ["environment", "commands"] where action.member(key) == nil {
+      throw .missingKey(key, of: "the action of a container step")
+    }
+  }
+}
+
+/// The value of "files" in a step or a workflow: the files that are made available before the run, and those that are
+/// expected after it.
+package struct FilesDocument {
+  static let keys = ["inputs", "outputs", "kept"]
+
+  private var inputTexts: [String] = []
+  private var outputTexts: [String] = []
+  /// The keys in normal form, after `checkKeys` has accepted them.
+  package private(set) var inputs: [VolumeKey] = []
+  package private(set) var outputs: [VolumeKey] = []
+  /// Whether outputs may be as they were before the run.
+  package private(set) var isKept = false
+
+  package init() {}
+
+  /// - Parameter isOpen: whether there may be references, whose values are not known yet.
+  package init(reading json: JSONRef, isOpen: Bool = false) throws(ValidationError) {
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if key == "inputs" {
+        inputTexts = try value.requireStrings()
+      } else if key == "outputs" {
+        outputTexts = try value.requireStrings()
+      } else if key == "kept" {
+        if isOpen, value.string.flatMap({ Reference($0) }) != nil { return }
+        isKept = try value.requireBoolean()
+      } else {
+        throw .unknownKey(key, of: "\"files\"", known: FilesDocument.keys)
+      }
+    }
+  }
+
+  /// Checks the keys, which only a workflow does.
+  package mutating func checkKeys(isOpen: Bool = false) throws(ValidationError) {
+    do throws(ValidationError) { inputs = try FilesDocument.keys(inputTexts, isOpen) } catch {
+      throw error.inside("inputs")
+    }
+    do throws(ValidationError) { outputs = try FilesDocument.keys(outputTexts, isOpen) } catch {
+      throw error.inside("outputs")
+    }
+  }
+
+  private static func keys(_ texts: [String], _ isOpen: Bool) throws(ValidationError) -> [VolumeKey] {
+    var keys: [VolumeKey] = []
+    for (index, text) in texts.enumerated() where !isOpen || Reference(text) == nil {
+      do throws(ValidationError) { keys.append(try VolumeKey(checking: text)) } catch { throw error.inside(index) }
+    }
+    return keys
+  }
+}
