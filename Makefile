@@ -202,18 +202,18 @@ SWIFT_FILES = Package.swift Sources Tests/FlowWorkerTests benchmarks
 # The checks in Tests/lint are the project's own.
 lint: $(VENV)/.lint
 	$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FILES)
-	$(VENV)/bin/clang-format --dry-run -Werror $(C_FILES)
+	@echo clang-format --dry-run; $(VENV)/bin/clang-format --dry-run -Werror $(C_FILES)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	cd bindings/python && $(abspath $(VENV))/bin/mypy --strict flowworker
-	$(VENV)/bin/shellcheck --severity=warning $(SHELL_FILES)
+	@echo shellcheck; $(VENV)/bin/shellcheck --severity=warning $(SHELL_FILES)
 	$(PYTHON) Tests/lint/lines.py
 	$(PYTHON) Tests/lint/index.py
 	$(PYTHON) Tests/lint/unused.py
 
 format: $(VENV)/.lint
 	$(SWIFT) format format --in-place --recursive --parallel $(SWIFT_FILES)
-	$(VENV)/bin/clang-format -i $(C_FILES)
+	@echo clang-format -i; $(VENV)/bin/clang-format -i $(C_FILES)
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
