@@ -63,7 +63,7 @@ package final class Exec: @unchecked Sendable {
     }
   }
 
-  /// Discards the events and gives the result; `nil` if the time has passed, which cannot happen without a limit.
+  /// Discards the events and gives the result; `nil` if the time has passed. `finish` is for callers without a limit.
   ///
   /// - Parameter timeout: the seconds to wait at most; a negative number stands for no limit.
   package func wait(timeout: Double) -> ExecResult? {
@@ -75,6 +75,12 @@ package final class Exec: @unchecked Sendable {
       if let result = run.result { return result }
       if !poll(deadline, isListening: false), run.result == nil { return nil }
     }
+  }
+
+  /// Waits for the end, and gives the result. Callers that have no limit get no optional, so none of them can report
+  /// success without a result.
+  package func finish() -> ExecResult {
+    while true { if let result = wait(timeout: -1) { return result } }
   }
 
   /// Waits until the step or workflow can go on, and lets it advance; or waits until another thread has done so. Gives

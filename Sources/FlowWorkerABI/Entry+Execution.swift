@@ -15,7 +15,7 @@ public func fw_worker_exec(
     let step = try require(step, Step.self, "step", "a step").takeUnretainedValue()
     guard let rundir else { throw badArgument("rundir", "a path") }
     let values = context == nil ? nil : try require(context, Context.self, "context", "a context").takeUnretainedValue()
-    out.pointee = try worker.exec(step, values, rundir: rundir).map { Handle.give($0) }
+    out.pointee = Handle.give(try worker.exec(step, values, rundir: rundir))
   }
 }
 

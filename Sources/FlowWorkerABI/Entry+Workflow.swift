@@ -45,9 +45,8 @@ public func fw_workflow_run(
     let out = try outParameter(result, "result")
     let arguments = try RunArguments(workflow, pool, context, rundir)
     let options = try optionalText(options, length, "options")
-    let object = try arguments.workflow.run(
-      arguments.pool, arguments.context, basedir: arguments.basedir, options: options)
-    out.pointee = object.map { Handle.give($0) }
+    out.pointee = Handle.give(
+      try arguments.workflow.run(arguments.pool, arguments.context, basedir: arguments.basedir, options: options))
   }
 }
 

@@ -66,8 +66,8 @@ package final class Worker: Sendable {
   package static var runnableTypes: [String] { WorkerRegistry.all.map(\.type.name) }
 
   /// Runs a step to its end, without events.
-  package func exec(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> ExecResult? {
-    try start(step, context, rundir, RunSettings(), events: nil).wait(timeout: -1)
+  package func exec(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> ExecResult {
+    try start(step, context, rundir, RunSettings(), events: nil).finish()
   }
 
   /// Starts a step.

@@ -41,9 +41,9 @@ struct WorkflowOptions {
 extension Workflow {
   /// Runs the workflow to its end, without events.
   package func run(_ pool: Pool?, _ context: Context?, basedir: String?, options: UnsafeRawBufferPointer?)
-    throws(FlowError) -> ExecResult?
+    throws(FlowError) -> ExecResult
   {
-    try start(pool, context, basedir: basedir, options: options, isListening: false).wait(timeout: -1)
+    try start(pool, context, basedir: basedir, options: options, isListening: false).finish()
   }
 
   /// Starts the workflow.
