@@ -90,9 +90,13 @@ run_file() {
         set -- $CHECK_WRAP "$place/program"
         ;;
     esac
-    timeout --kill-after=10 "${CHECK_TIMEOUT:-300}" "$@"
+    timeout --signal=QUIT --kill-after=10 "${CHECK_TIMEOUT:-300}" "$@"
     status=$?
-    [ "$status" -eq 124 ] && echo "did not end within ${CHECK_TIMEOUT:-300} seconds"
+    if [ "$status" -eq 124 ]; then
+        echo "did not end within ${CHECK_TIMEOUT:-300} seconds; it was here:"
+        sed -nE 's/^.*\/program\(\+(0x[0-9a-f]+)\).*$/\1/p' "$place/log" |
+            xargs -r addr2line -f -p -s -e "$place/program"
+    fi
     [ "$status" -eq 0 ] || echo "exit status $status"
     left=$(find "$place/tmp" -mindepth 1 | head -n 5
         find /proc -maxdepth 2 -name cwd -lname "$place/*" 2>/dev/null)
@@ -153,7 +157,7 @@ valgrind)
     ;;
 *) usage ;;
 esac
-CHECK_CC="${cc:-cc} -std=c11 -Wall -Wextra -Werror -pedantic"
+CHECK_CC="${cc:-cc} -g -std=c11 -Wall -Wextra -Werror -pedantic"
 CHECK_WRAP=$wrap
 # Two runs at the same time have different directories; the logs of the run that ends last stay.
 logs=$root/build/c/${CHECK_UNDER:-plain}

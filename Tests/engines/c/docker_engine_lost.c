@@ -1,15 +1,16 @@
 /* If the engine is lost while a command runs, the outcome is `engine_failed`, the message names the engine, and the
  * output up to then is in the result. The next step on this engine removes the containers that were left. With
- * `retries` the step is tried again. */
+ * `retries` the step is tried again. A container of a lost engine runs on, beside that of the next attempt, so commands
+ * wait for a file, which all of them see. */
 #include "engine_private.h"
 
 static char *host;
-static int gate;
 
-static fw_exec *waits_at_gate(const char *kind, const char *more)
+static fw_exec *waits_for_file(const char *kind, const char *more)
 {
     fw_exec *exec = BOX_START(in_container(kind, like_json("{'host': '%s'%s}", host, more)), NULL, "echo before",
-                              "sh -c 'echo partial; echo error >&2; read line < gate; echo whole'", "echo after");
+                              "sh -c 'echo partial; echo error >&2; until [ -e open ]; do sleep 0.1; done; echo whole'",
+                              "echo after");
     return exec;
 }
 
@@ -42,7 +43,7 @@ static void check_lost(const fw_result *result)
 
 static void lost(const char *kind)
 {
-    fw_exec *exec = waits_at_gate(kind, "");
+    fw_exec *exec = waits_for_file(kind, "");
     char *name = until_it_waits(exec);
     private_again("stop", "lost", "--kill");
     fw_result *result = exec_result(exec);
@@ -69,13 +70,14 @@ static void lost(const char *kind)
 static void tried_again(const char *kind)
 {
     fw_exec *exec =
-        waits_at_gate(kind, ", 'retries': {'max': 100, 'delay': 0.2, 'factor': 1, 'on': ['engine_failed']}");
+        waits_for_file(kind, ", 'retries': {'max': 100, 'delay': 0.2, 'factor': 1, 'on': ['engine_failed']}");
     char *name = until_it_waits(exec);
     private_again("stop", "lost", "--kill");
     fw_event_free(event_wait_for(exec, FW_EVENT_RETRY));
     private_again("restart", "lost", "");
-    gate_pass(gate);
+    write_file("open", "");
     fw_result *result = exec_result(exec);
+    remove_file("open");
     CHECK_EXITED(result, 0);
     CHECK_INT(fw_result_output_count(result, FW_STDOUT), 3);
     CHECK_OUTPUT(result, FW_STDOUT, 1, "partial\nwhole\n");
@@ -97,7 +99,7 @@ static void tried_again(const char *kind)
 /** A timeout and a cancel end the step even if the engine is gone. */
 static void ended_meanwhile(const char *kind)
 {
-    fw_exec *exec = waits_at_gate(kind, ", 'grace': 0.1");
+    fw_exec *exec = waits_for_file(kind, ", 'grace': 0.1");
     char *name = until_it_waits(exec);
     private_again("stop", "lost", "--kill");
     fw_exec_cancel(exec);
@@ -112,7 +114,7 @@ static void ended_meanwhile(const char *kind)
     private_again("restart", "lost", "");
 
     /* An exec that nobody waits for is freed. */
-    exec = waits_at_gate(kind, "");
+    exec = waits_for_file(kind, "");
     char *other = until_it_waits(exec);
     private_again("stop", "lost", "--kill");
     fw_exec_free(exec);
@@ -130,14 +132,12 @@ static void ended_meanwhile(const char *kind)
 int main(void)
 {
     engine_host();
-    gate = gate_make("gate");
     host = private_start("docker", "lost", "");
     for (int i = 0; i < 2; i++) {
         lost(box_kinds[i]);
         tried_again(box_kinds[i]);
         ended_meanwhile(box_kinds[i]);
     }
-    close(gate);
     free(host);
     return engine_done();
 }
