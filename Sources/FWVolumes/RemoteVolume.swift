@@ -2,9 +2,13 @@ package import FWBase
 internal import FWHTTP
 package import FWModel
 
-/// Storage on another machine. It does one operation at a time, and `advance` reports the end of each operation once.
+/// Storage on another machine. Up to `width` operations may run at once. Each has an end of its own, which `advance`
+/// reports once; the ends come in any order.
 package protocol RemoteVolume: AnyObject {
   var name: String { get }
+
+  /// The number of operations that the volume should have in flight, at least 1. The caller begins no more.
+  var width: Int { get }
 
   /// A descriptor that becomes readable when there is something to do.
   var fd: Int32 { get }
@@ -25,7 +29,7 @@ package protocol RemoteVolume: AnyObject {
   /// Creates a folder, and its parent folders.
   func makeFolder(_ key: VolumeKey, _ end: @escaping (StepFailure?) -> Void)
 
-  /// Ends the running operation. Its end is not reported.
+  /// Ends all running operations. Their ends are not reported.
   func drop()
 }
 

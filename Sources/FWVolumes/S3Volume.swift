@@ -11,6 +11,8 @@ internal import Glibc
 /// both, the tests run it against a server that checks signatures, and no OAuth token has to be obtained and renewed.
 final class S3Volume: LinkedVolume {
   let name: String
+  /// As many as the transfer manager of Amazon's SDK for Python (boto3) has in flight.
+  let width = 10
   private let bucket: S3Bucket
   var link: HTTPLink
   private let timeout: Double
