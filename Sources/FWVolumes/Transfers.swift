@@ -64,6 +64,8 @@ package final class Transfers {
   private var isWaiting = false
   /// The failure of the task that comes right after the files in flight.
   private var failure: StepFailure?
+  /// Whether only what the ended operations have left is still being removed.
+  package private(set) var isStopped = false
   /// A descriptor that is always readable. A local file is copied piece by piece, and the host runs in between.
   private var readyFD: Descriptor?
   /// The timer that waits for the next tick of a file system's clock.
@@ -135,19 +137,20 @@ package final class Transfers {
   /// Does all work that needs no waiting. Returns the end of all tasks, once; an inner `nil` is success.
   package func advance() -> StepFailure?? {
     remote?.advance()
-    takeEnds()
     isWaiting = false
     // A call works for five milliseconds: this is enough for many small files, and large files continue in the next
     // call.
     let end = fws_monotonic() + 0.005
     repeat {
+      takeEnds()
       if !passages.isEmpty, failure != nil || (tasks.isEmpty && slices == nil) {
         isWaiting = true
         return nil
       }
       if failure != nil || (tasks.isEmpty && slices == nil) {
-        drop()
-        return .some(failure)
+        stop(failure)
+        isWaiting = remote?.isClearing == true
+        return isWaiting ? nil : .some(failure)
       }
       if let tickTimer {
         guard tickTimer.isOver else { return nil }
@@ -170,9 +173,12 @@ package final class Transfers {
     return nil
   }
 
-  package func drop() {
+  /// Ends everything that has begun. `advance` reports the reason as the end, when nothing is left of it.
+  package func stop(_ reason: StepFailure?) {
+    if isStopped { return }
+    isStopped = true
+    failure = reason
     remote?.drop()
-    remote = nil
     passages = []
     answers = [:]
     slices = nil
