@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import bench
 
-ROUNDS = 5
+ROUNDS = 9
 TARGET = 1.0
 # How many files, and how many bytes in each.
 SETS = {"500 files of 4 KiB": (500, 4 << 10), "4 files of 64 MiB": (4, 64 << 20)}

@@ -94,7 +94,7 @@ package final class HTTPLink {
   package var isLost: Bool { fws_http_fd(raw) < 0 }
 
   /// A usable link to the same server: this link itself, or a new link if this one is lost and its calls have ended.
-  package func renewed() throws(StepFailure) -> HTTPLink { 
+  package func renewed() throws(StepFailure) -> HTTPLink {
     isLost && isIdle ? try HTTPLink(peer, keeping: connections) : self
   }
 

@@ -1,8 +1,8 @@
 """Copies of objects by boto3 with ten threads: s3_threads.py ADDRESS KEYS BUCKET
 
-boto3 in the environment of the S3 server (Tests/engines/s3-requirements.txt). A line of the input is a way, a direction,
-a prefix and a directory; the answer is a line with the seconds that all files took. The ways: `objects` calls get_object
-and put_object, `transfer` calls download_file and upload_file of one transfer manager.
+boto3 in the environment of the S3 server (Tests/engines/s3-requirements.txt). A line of the input is a way, a
+direction, a prefix and a directory; the answer is a line with the seconds that all files took. The ways: `objects`
+calls get_object and put_object, `transfer` calls download_file and upload_file of one transfer manager.
 """
 
 import os
