@@ -141,7 +141,7 @@ bool fws_http_tell_data(fws_call *call, int status, const void *bytes, size_t si
 
 /* --- links ------------------------------------------------------------------------- */
 
-fws_http *fws_http_open(const char *socket, const char *ca, const char *cert, const char *key) {
+fws_http *fws_http_open(const char *socket, const char *ca, const char *cert, const char *key, long connections) {
   fws_http *link = calloc(1, sizeof *link);
   if (link == NULL) return NULL;
   link->socket = socket;
@@ -168,7 +168,7 @@ fws_http *fws_http_open(const char *socket, const char *ca, const char *cert, co
   fws_curl.curl_multi_setopt(link->multi, CURLMOPT_SOCKETDATA, link);
   fws_curl.curl_multi_setopt(link->multi, CURLMOPT_TIMERFUNCTION, on_timer);
   fws_curl.curl_multi_setopt(link->multi, CURLMOPT_TIMERDATA, link);
-  fws_curl.curl_multi_setopt(link->multi, CURLMOPT_MAXCONNECTS, 4L);
+  fws_curl.curl_multi_setopt(link->multi, CURLMOPT_MAXCONNECTS, connections);
   return link;
 }
 

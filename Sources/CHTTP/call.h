@@ -50,7 +50,8 @@ struct fws_call {
   int status;
   fws_fd content;           /* the file of a transfer, which the caller owns */
   bool is_upload;           /* the file is sent */
-  int64_t at, size;         /* how many bytes were moved, and how many are to be sent */
+  int64_t at;               /* how many bytes were moved */
+  int64_t offset, size;     /* what is to be sent: from where in the file, and how many bytes */
   int error_number;         /* the errno of the file, if it could not be read or written */
   char *known_hosts, *host; /* for SFTP */
   long port;

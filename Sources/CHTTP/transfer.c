@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Bytes that libcurl moves at once, instead of 16 and 64 KiB. */
+static const long AT_ONCE = 256 << 10;
+
 static size_t on_read(char *room, size_t unit, size_t count, void *context) {
   fws_call *call = context;
   size_t size = unit * count;
@@ -15,7 +18,7 @@ static size_t on_read(char *room, size_t unit, size_t count, void *context) {
   if (left <= 0) return 0;
   if ((int64_t)size > left) size = (size_t)left;
   ssize_t got = -1;
-  if (fws_fd_is_ours(&call->content)) got = pread(call->content.number, room, size, call->at);
+  if (fws_fd_is_ours(&call->content)) got = pread(call->content.number, room, size, call->offset + call->at);
   if (got < 0) {
     call->error_number = errno;
     return CURL_READFUNC_ABORT;
@@ -106,9 +109,17 @@ static bool set_transfer(fws_call *call, const fws_transfer *what) {
   fws_curl.curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
   if (what->user != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_USERNAME, what->user);
   if (what->password != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_PASSWORD, what->password);
+  fws_curl.curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, AT_ONCE);
   if (what->is_head) fws_curl.curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  if (what->body != NULL) {
+    fws_curl.curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    fws_curl.curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)what->body_size);
+    if (fws_curl.curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, what->body) != CURLE_OK) return false;
+  }
+  if (what->method != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, what->method);
   if (what->is_upload) {
     fws_curl.curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    fws_curl.curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, AT_ONCE);
     fws_curl.curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)what->size);
     fws_curl.curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
     fws_curl.curl_easy_setopt(easy, CURLOPT_READDATA, call);
@@ -132,6 +143,7 @@ fws_call *fws_http_transfer(fws_http *link, const fws_transfer *what, const fws_
   if (call == NULL) return NULL;
   call->content = fws_fd_of(what->content);
   call->is_upload = what->is_upload;
+  call->offset = what->offset;
   call->size = what->size;
   if (set_transfer(call, what)) return fws_http_begin(call, what->limits);
   fws_http_free_call(call);

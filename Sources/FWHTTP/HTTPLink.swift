@@ -48,12 +48,14 @@ package enum HTTPLimit {
 package final class HTTPLink {
   let peer: HTTPPeer
   private let raw: OpaquePointer
+  private let connections: Int
   /// The texts that libcurl uses as long as the link exists.
   private let texts: [CText]
   private var calls: [ObjectIdentifier: HTTPCall] = [:]
   private var unstarted: [HTTPCall] = []
 
-  package init(_ peer: HTTPPeer) throws(StepFailure) {
+  /// - Parameter connections: the number of connections that are kept for later calls.
+  package init(_ peer: HTTPPeer, keeping connections: Int = 4) throws(StepFailure) {
     if let missing = fws_http_load() { throw StepFailure(engine: String(cString: missing)) }
     var texts: [CText] = []
     var files: [UnsafePointer<CChar>] = []
@@ -68,10 +70,11 @@ package final class HTTPLink {
     let hasFiles = files.count == 3
     guard
       let raw = fws_http_open(
-        socket, hasFiles ? files[0] : nil, hasFiles ? files[1] : nil, hasFiles ? files[2] : nil)
+        socket, hasFiles ? files[0] : nil, hasFiles ? files[1] : nil, hasFiles ? files[2] : nil, connections)
     else { throw StepFailure("a connection to the engine could not be created", errno) }
     self.raw = raw
     self.peer = peer
+    self.connections = connections
     self.texts = texts
   }
 
@@ -91,7 +94,9 @@ package final class HTTPLink {
   package var isLost: Bool { fws_http_fd(raw) < 0 }
 
   /// A usable link to the same server: this link itself, or a new link if this one is lost and its calls have ended.
-  package func renewed() throws(StepFailure) -> HTTPLink { isLost && isIdle ? try HTTPLink(peer) : self }
+  package func renewed() throws(StepFailure) -> HTTPLink {
+    isLost && isIdle ? try HTTPLink(peer, keeping: connections) : self
+  }
 
   /// Does all work that needs no waiting. The handlers of calls run in here.
   package func advance() {
@@ -140,17 +145,21 @@ package final class HTTPLink {
   }
 
   /// Starts the transfer of a file. `end` is called once, in a later `advance`.
-  package func transfer(_ request: fws_transfer, end: @escaping (borrowing HTTPAnswer) -> Void) {
+  @discardableResult
+  package func transfer(_ request: fws_transfer, end: @escaping (borrowing HTTPAnswer) -> Void) -> HTTPCall {
     let call = HTTPCall(self, nil, nil, keepsHeaders: true, end)
     var request = request
     keep(call, fws_http_transfer(raw, &request, HTTPCall.handlers, Unmanaged.passUnretained(call).toOpaque()))
+    return call
   }
 
   /// Reports the failure of a call that could not be made.
-  package func fail(_ reason: String, _ end: @escaping (borrowing HTTPAnswer) -> Void) {
+  @discardableResult
+  package func fail(_ reason: String, _ end: @escaping (borrowing HTTPAnswer) -> Void) -> HTTPCall {
     let call = HTTPCall(self, nil, nil, end)
     call.reason = reason
     keep(call, nil)
+    return call
   }
 
   /// Makes a connection of its own, and passes its descriptor to `end`. The descriptor is -1 if there is no connection;

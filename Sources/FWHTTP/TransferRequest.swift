@@ -53,13 +53,36 @@ package final class TransferRequest {
 
   package func head() { transfer.is_head = true }
 
+  /// - Parameters:
+  ///   - method: a method other than GET, HEAD and PUT.
+  ///   - body: what is sent with it; `nil` if the method has no body.
+  package func method(_ method: String, body: [UInt8]? = nil) throws(StepFailure) {
+    transfer.method = try text(method)
+    guard let body else { return }
+    guard let copy = body.withCString({ try? CText(copying: $0) }) else { throw .noMemory }
+    texts.append(copy)
+    transfer.body = UnsafeRawPointer(copy.start)
+    transfer.body_size = body.count
+  }
+
+  /// Sets how long the whole request may take, in seconds.
+  package func limit(_ seconds: Double) {
+    transfer.limits.silence = seconds
+    transfer.limits.whole = seconds
+  }
+
+  /// Lets the answer take any time, as long as something of it arrives now and then.
+  package func mayTakeLong() { transfer.limits.whole = 0 }
+
   package func receive(into fd: Int32) {
     transfer.content = fd
     transfer.limits.whole = 0
   }
 
-  package func send(_ fd: Int32, size: Int64) {
+  /// - Parameter offset: where in the file the content begins.
+  package func send(_ fd: Int32, from offset: Int64 = 0, size: Int64) {
     transfer.content = fd
+    transfer.offset = offset
     transfer.is_upload = true
     transfer.limits.whole = 0
     transfer.size = size

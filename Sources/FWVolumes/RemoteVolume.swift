@@ -2,9 +2,13 @@ package import FWBase
 internal import FWHTTP
 package import FWModel
 
-/// Storage on another machine. It does one operation at a time, and `advance` reports the end of each operation once.
+/// Storage on another machine. Up to `width` operations may run at once. Each has an end of its own, which is called once:
+/// by a later `advance`, or at once if nothing has to be sent. The ends come in any order.
 package protocol RemoteVolume: AnyObject {
   var name: String { get }
+
+  /// The number of operations that the volume should have in flight, at least 1. The caller begins no more.
+  var width: Int { get }
 
   /// A descriptor that becomes readable when there is something to do.
   var fd: Int32 { get }
@@ -25,8 +29,16 @@ package protocol RemoteVolume: AnyObject {
   /// Creates a folder, and its parent folders.
   func makeFolder(_ key: VolumeKey, _ end: @escaping (StepFailure?) -> Void)
 
-  /// Ends the running operation. Its end is not reported.
+  /// Ends all running operations. Their ends are not reported. What they have left in the storage is removed by later
+  /// calls of `advance`, as long as `isClearing`.
   func drop()
+
+  /// Whether something is being removed that ended operations have left. The volume limits the time that this takes.
+  var isClearing: Bool { get }
+}
+
+extension RemoteVolume {
+  var isClearing: Bool { false }
 }
 
 /// A volume that libcurl speaks to, over one connection. Each type has its own addresses and requests, and so its own
@@ -41,16 +53,17 @@ extension LinkedVolume {
   func drop() { link.dropAll() }
 
   /// Sends the request that `make` returns. If `make` throws, its reason is the answer.
+  @discardableResult
   func transfer(
     _ make: () throws(StepFailure) -> TransferRequest, _ end: @escaping (borrowing HTTPAnswer) -> Void
-  ) {
+  ) -> HTTPCall {
     do throws(StepFailure) {
       let request = try make()
+      defer { withExtendedLifetime(request) {} }
       link = try link.renewed()
-      link.transfer(request.transfer, end: end)
-      withExtendedLifetime(request) {}
+      return link.transfer(request.transfer, end: end)
     } catch {
-      link.fail(error.reason, end)
+      return link.fail(error.reason, end)
     }
   }
 

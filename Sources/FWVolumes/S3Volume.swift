@@ -11,22 +11,44 @@ internal import Glibc
 /// both, the tests run it against a server that checks signatures, and no OAuth token has to be obtained and renewed.
 final class S3Volume: LinkedVolume {
   let name: String
+  /// As many as the transfer manager of Amazon's SDK for Python (boto3) has in flight.
+  let width = 10
   private let bucket: S3Bucket
   var link: HTTPLink
   private let timeout: Double
+  /// The requests of the operations in flight.
+  private var calls: [ObjectIdentifier: HTTPCall] = [:]
+  /// The large files in flight, in the order in which they began.
+  var uploads: [S3Upload] = []
+  /// Uploads that were stopped, and of which the bucket may still have parts.
+  var stopped: [S3Upload] = []
 
   /// The most consecutive empty pages. A service may return an empty page, but not an endless number of them.
   private static let maxEmptyPages = 100
-
-  /// The largest object that can be sent in one request, in bytes (the limit of S3's PUT).
-  private static let maxObjectSize: Int64 = 5 << 30
 
   init(_ spec: VolumeSpec) throws(StepFailure) {
     name = spec.name
     bucket = try S3Bucket(spec)
     timeout = spec.timeout
-    link = try HTTPLink(HTTPPeer(socket: nil, base: bucket.address, certificates: nil))
+    link = try HTTPLink(HTTPPeer(socket: nil, base: bucket.address, certificates: nil), keeping: width)
   }
+
+  deinit {
+    // In a process that was forked from the host, the connections belong to the host.
+    if isClearing, !fws_is_forked() { link.send(within: S3Upload.abortLimit) }
+  }
+
+  func drop() {
+    for call in calls.values { call.drop() }
+    calls = [:]
+    let uploads = uploads
+    self.uploads = []
+    for upload in stopped { upload.failure = nil }
+    // In a process that was forked from the host, the uploads belong to the host.
+    if !fws_is_forked() { for upload in uploads { stop(upload) } }
+  }
+
+  var isClearing: Bool { !stopped.isEmpty }
 
   // MARK: Listing
 
@@ -66,7 +88,7 @@ final class S3Volume: LinkedVolume {
       guard answer.isSuccess else { return end(.failure(failure("list the folder \(folder.shown)", answer))) }
       let text = Array(answer.body.bytes)
       do throws(StepFailure) {
-        guard S3Listing.isComplete(text) else { throw invalidList(folder, "it is incomplete") }
+        guard S3Listing.root(text) != nil else { throw invalidList(folder, "it is incomplete") }
         var files = files
         let before = files.count
         for object in S3Listing.elements("Contents", in: text) {
@@ -137,20 +159,6 @@ final class S3Volume: LinkedVolume {
   }
 
   func store(_ file: VolumeFile, from fd: Int32, _ end: @escaping (StepFailure?) -> Void) {
-    if file.size > S3Volume.maxObjectSize {
-      return end(
-        StepFailure(
-          volume: "the key \(file.key.shown) has \(file.size) bytes, but an object of the volume "
-            + "\(MessageFormat.quoted(name)) may have at most \(S3Volume.maxObjectSize)"))
-    }
-    let headers = ["x-amz-meta-mode: 100\(octal(file.mode & 0o777))"]
-    put(file, from: fd, headers, end)
-  }
-
-  /// Stores an object without content whose key ends with a `/`. Other tools represent an empty folder in the same way.
-  func makeFolder(_ key: VolumeKey, _ end: @escaping (StepFailure?) -> Void) { put(.folder(key), from: -1, [], end) }
-
-  private func put(_ file: VolumeFile, from fd: Int32, _ headers: [String], _ end: @escaping (StepFailure?) -> Void) {
     guard String(validating: file.key.bytes, as: UTF8.self) != nil else {
       return end(
         StepFailure(
@@ -158,20 +166,36 @@ final class S3Volume: LinkedVolume {
             "the key \(file.key.shown) is not valid UTF-8: the volume \(MessageFormat.quoted(name)) "
             + "cannot store it"))
     }
+    let headers = ["x-amz-meta-mode: 100\(octal(file.mode & 0o777))"]
+    guard file.size > S3Upload.threshold else { return put(file, from: fd, headers, end) }
+    upload(file, from: fd, headers, end)
+  }
+
+  /// Stores an object without content whose key ends with a `/`. Other tools represent an empty folder in the same way.
+  func makeFolder(_ key: VolumeKey, _ end: @escaping (StepFailure?) -> Void) { put(.folder(key), from: -1, [], end) }
+
+  private func put(_ file: VolumeFile, from fd: Int32, _ headers: [String], _ end: @escaping (StepFailure?) -> Void) {
     start(file.key, headers: headers, { (request) throws(StepFailure) in request.send(fd, size: file.size) }) {
       [self] answer in
       guard answer.isSuccess else { return end(failure("accept the key \(file.key.shown)", answer, sending: file.key)) }
-      head(file.key) { [self] answer in
-        switch answer {
-        case .failure(let failure): end(failure)
-        case .success(let stored):
-          guard stored?.size != file.size else { return end(nil) }
-          let content =
-            stored.map { "\($0.size) bytes instead of \(file.size)" }
-            ?? "no content: it was sent, but is missing"
-          end(
-            StepFailure(volume: "the key \(file.key.shown) in the volume \(MessageFormat.quoted(name)) has \(content)"))
-        }
+      // Every service returns the tag of the object that it has stored. An answer without a tag may come from something
+      // else on the way.
+      if answer.header("etag") != nil { return end(nil) }
+      verify(file, end)
+    }
+  }
+
+  /// Finds out whether an object was stored.
+  func verify(_ file: VolumeFile, _ end: @escaping (StepFailure?) -> Void) {
+    head(file.key) { [self] answer in
+      switch answer {
+      case .failure(let failure): end(failure)
+      case .success(let stored):
+        guard stored?.size != file.size else { return end(nil) }
+        let content =
+          stored.map { "\($0.size) bytes instead of \(file.size)" }
+          ?? "no content: it was sent, but is missing"
+        end(StepFailure(volume: "the key \(file.key.shown) in the volume \(MessageFormat.quoted(name)) has \(content)"))
       }
     }
   }
@@ -193,11 +217,39 @@ final class S3Volume: LinkedVolume {
 
   // MARK: Requests
 
-  private func start(
+  /// Whether another request may begin beside those of the operations in flight.
+  var hasRoom: Bool { calls.count < width }
+
+  /// Sends a request of an operation, which ends with the operation.
+  @discardableResult
+  func start(
     _ key: VolumeKey?, query: String? = nil, headers: [String] = [],
     _ kind: (TransferRequest) throws(StepFailure) -> Void,
     _ end: @escaping (borrowing HTTPAnswer) -> Void
-  ) {
+  ) -> ObjectIdentifier {
+    var id: ObjectIdentifier?
+    let call = request(key, query: query, headers: headers, kind) { [self] answer in
+      if let id { calls[id] = nil }
+      end(answer)
+      sendParts()
+    }
+    id = ObjectIdentifier(call)
+    calls[ObjectIdentifier(call)] = call
+    return ObjectIdentifier(call)
+  }
+
+  /// Ends requests of operations. Their ends are not reported.
+  func drop(_ ids: some Sequence<ObjectIdentifier>) {
+    for id in ids { calls.removeValue(forKey: id)?.drop() }
+  }
+
+  /// Sends a request.
+  @discardableResult
+  func request(
+    _ key: VolumeKey?, query: String? = nil, headers: [String] = [],
+    _ kind: (TransferRequest) throws(StepFailure) -> Void,
+    _ end: @escaping (borrowing HTTPAnswer) -> Void
+  ) -> HTTPCall {
     transfer(
       { () throws(StepFailure) in
         let request = try TransferRequest(bucket.url(key) + (query.map { "?" + $0 } ?? ""), timeout: timeout)
@@ -211,7 +263,7 @@ final class S3Volume: LinkedVolume {
       }, end)
   }
 
-  private func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> StepFailure {
+  func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> StepFailure {
     if let failure = fileFailure(answer, sending: key) { return failure }
     let text = Array(answer.body.bytes.prefix(4096))
     let code = S3Listing.elements("Code", in: text).first.map { S3Listing.text($0) }
@@ -243,19 +295,18 @@ enum S3Listing {
     return contents
   }
 
-  /// Whether a document ends with the element that it begins with.
-  static func isComplete(_ text: [UInt8]) -> Bool {
-    var at = 0
+  /// The name of the element that a document begins with; `nil` if it does not end with the same element.
+  static func root(_ text: [UInt8]) -> ArraySlice<UInt8>? {
+    var rest = text.drop { isSpace($0) }
     // An XML declaration may come first.
-    if text.starts(with: "<?".utf8) {
-      guard let end = index(of: Array("?>".utf8), in: text, from: 0) else { return false }
-      at = end + 2
+    if rest.starts(with: "<?".utf8) {
+      guard let end = index(of: Array("?>".utf8), in: text, from: rest.startIndex) else { return nil }
+      rest = text[(end + 2)...].drop { isSpace($0) }
     }
-    let rest = text[at...].drop { isSpace($0) }
-    guard rest.first == UInt8(ascii: "<") else { return false }
+    guard rest.first == UInt8(ascii: "<") else { return nil }
     let name = rest.dropFirst().prefix { !isSpace($0) && $0 != UInt8(ascii: ">") }
     let end = rest.reversed().drop { isSpace($0) }.reversed()
-    return !name.isEmpty && end.suffix(name.count + 3).elementsEqual("</".utf8 + name + ">".utf8)
+    return !name.isEmpty && end.suffix(name.count + 3).elementsEqual("</".utf8 + name + ">".utf8) ? name : nil
   }
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
@@ -294,6 +345,15 @@ enum S3Listing {
       text = replaced(text, Array(escape.utf8), Array(character.utf8))
     }
     return String(decoding: text, as: UTF8.self)
+  }
+
+  /// The text with the escapes of XML.
+  static func escaped(_ text: String) -> String {
+    var escaped = Array(text.utf8)
+    for (character, escape) in [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;")] {
+      escaped = replaced(escaped, Array(character.utf8), Array(escape.utf8))
+    }
+    return String(decoding: escaped, as: UTF8.self)
   }
 
   private static func replaced(_ bytes: [UInt8], _ pattern: [UInt8], _ other: [UInt8]) -> [UInt8] {

@@ -9,6 +9,8 @@ internal import Glibc
 /// Symbolic links beneath the directory are never followed, because their targets are not known.
 final class SFTPVolume: LinkedVolume {
   let name: String
+  /// libcurl would make a connection for each operation that is in flight.
+  let width = 1
   private let server: SSHServer
   var link: HTTPLink
   private let timeout: Double

@@ -4,8 +4,13 @@ package import FWModel
 package import FWSystem
 internal import Glibc
 
-/// Copies and examines the files of volumes, one task after the other and without waiting, until all is done or a task
-/// fails.
+/// Copies and examines the files of volumes without waiting, until all is done or a task fails.
+///
+/// The tasks begin in the order of the list, and each sees what the tasks before it have done. Files on their way to or
+/// from a remote volume are the only ones that do not have to wait for each other: as many of them are in flight as the
+/// volume likes. If one of them fails, nothing more begins, and those before it in the list may end. The failure that
+/// is reported is therefore always that of the first file in the list, and it is reported no later than if the files
+/// had been copied one by one.
 package final class Transfers {
   private enum Task {
     /// Finds a volume that has a key without an entry in the index, and copies the key.
@@ -19,14 +24,48 @@ package final class Transfers {
     case settle(OutputWatch)
   }
 
+  /// A file or folder on its way to or from a remote volume.
+  private final class Passage {
+    let key: VolumeKey
+    /// Ends the work on this machine, and describes the copy; `nil` for a folder.
+    let complete: (VolumeFile) throws(StepFailure) -> CopiedFile?
+    var end: Result<VolumeFile, StepFailure>?
+
+    init(_ key: VolumeKey, _ complete: @escaping (VolumeFile) throws(StepFailure) -> CopiedFile?) {
+      self.key = key
+      self.complete = complete
+    }
+  }
+
+  /// What a key names in a remote volume, which is asked before it is needed.
+  private struct Question: Hashable {
+    let key: VolumeKey
+    let location: Location
+  }
+
+  private final class Answer {
+    var files: Result<[VolumeFile], StepFailure>?
+  }
+
   private let volumes: Volumes
   package private(set) var index: FileIndex
-  /// The tasks that are left. The last element is the next task.
+  /// The tasks that have not begun. The last element is the next task.
   private var tasks: [Task] = []
+  /// The number of tasks at the beginning of `tasks` whose questions have not been asked ahead.
+  private var unasked = 0
+  /// The files in flight, in the order of the list.
+  private var passages: [Passage] = []
+  private var answers: [Question: Answer] = [:]
   private var slices: SliceCopy?
+  /// The volume that has operations in flight. Another volume is used when they have ended, so that there is one
+  /// descriptor to wait for.
   private var remote: (any RemoteVolume)?
-  private var isBusy = false
+  /// Whether nothing can be done until the volume reports something.
+  private var isWaiting = false
+  /// The failure of the task that comes right after the files in flight.
   private var failure: StepFailure?
+  /// Whether only what the ended operations have left is still being removed.
+  package private(set) var isStopped = false
   /// A descriptor that is always readable. A local file is copied piece by piece, and the host runs in between.
   private var readyFD: Descriptor?
   /// The timer that waits for the next tick of a file system's clock.
@@ -61,14 +100,20 @@ package final class Transfers {
       }
     }
     tasks += watches.map { .watch($0) }
-    self.tasks = tasks.reversed()
+    begin(with: tasks)
   }
 
   /// Copies the outputs of a step to the volume that they belong to.
   package func deliver(_ keys: [VolumeKey], from volume: FileVolume, to location: Location) {
-    tasks = keys.reversed().map {
-      .copy(FileIndex.Match(key: $0, locations: [volume.location]), from: volume.location, to: location)
-    }
+    begin(
+      with: keys.map {
+        .copy(FileIndex.Match(key: $0, locations: [volume.location]), from: volume.location, to: location)
+      })
+  }
+
+  private func begin(with list: [Task]) {
+    tasks = list.reversed()
+    unasked = tasks.count
   }
 
   package func takeCopied() -> [CopiedFile] {
@@ -80,7 +125,7 @@ package final class Transfers {
 
   /// The descriptors to wait for.
   package var waiting: Waiting {
-    if isBusy, let remote { return Waiting(channel: remote.fd) }
+    if isWaiting, let remote { return Waiting(channel: remote.fd) }
     if let tickTimer { return Waiting(channel: tickTimer.fd) }
     if readyFD == nil {
       let fd = fws_readable()
@@ -92,83 +137,185 @@ package final class Transfers {
   /// Does all work that needs no waiting. Returns the end of all tasks, once; an inner `nil` is success.
   package func advance() -> StepFailure?? {
     remote?.advance()
-    do throws(StepFailure) {
-      // A call works for five milliseconds: this is enough for many small files, and large files continue in the next
-      // call.
-      let end = fws_monotonic() + 0.005
-      repeat {
-        if let failure { throw failure }
-        if isBusy { return nil }
-        if let tickTimer {
-          guard tickTimer.isOver else { return nil }
-          self.tickTimer = nil
-        }
+    isWaiting = false
+    // A call works for five milliseconds: this is enough for many small files, and large files continue in the next
+    // call.
+    let end = fws_monotonic() + 0.005
+    repeat {
+      takeEnds()
+      if !passages.isEmpty, failure != nil || (tasks.isEmpty && slices == nil) {
+        isWaiting = true
+        return nil
+      }
+      if failure != nil || (tasks.isEmpty && slices == nil) {
+        stop(failure)
+        isWaiting = remote?.isClearing == true
+        return isWaiting ? nil : .some(failure)
+      }
+      if let tickTimer {
+        guard tickTimer.isOver else { return nil }
+        self.tickTimer = nil
+      }
+      do throws(StepFailure) {
         if let slices {
           guard try slices.advance() else { continue }
+          if let file = slices.copied { copied.append(file) }
           self.slices = nil
         } else if let task = tasks.popLast() {
-          try begin(task)
-        } else {
-          return .some(nil)
+          unasked = min(unasked, tasks.count)
+          isWaiting = try !begin(task)
+          if isWaiting { tasks.append(task) }
+          askAhead()
+          if isWaiting { return nil }
         }
-      } while fws_monotonic() < end
-      return nil
-    } catch {
-      tasks = []
-      slices = nil
-      remote?.drop()
-      isBusy = false
-      return .some(error)
-    }
+      } catch { fail(error, after: passages.count) }
+    } while fws_monotonic() < end
+    return nil
   }
 
-  package func drop() {
+  /// Ends everything that has begun. `advance` reports the reason as the end, when nothing is left of it.
+  package func stop(_ reason: StepFailure?) {
+    if isStopped { return }
+    isStopped = true
+    failure = reason
     remote?.drop()
+    passages = []
+    answers = [:]
     slices = nil
     tasks = []
   }
 
-  private func begin(_ task: Task) throws(StepFailure) {
-    switch task {
-    case .watch(let watch):
-      try watch.begin()
-      tasks.append(.settle(watch))
-    case .settle(let watch):
-      guard let seconds = watch.unsettled else { return }
-      tickTimer = try Timer(seconds)
-      tasks.append(task)
-    case .search(let key, let names, let volume): try search(key, names, volume)
-    case .copy(let match, let from, let to): try copy(match, from, to)
-    case .file(let file, let from, let to): try copy(file, from, to)
+  /// Begins nothing more. Only the first files in flight may still end, of which there are `count`.
+  private func fail(_ reason: StepFailure, after count: Int) {
+    failure = reason
+    passages.removeSubrange(count...)
+    slices = nil
+    tasks = []
+  }
+
+  /// Takes the ends of the files that were in flight.
+  private func takeEnds() {
+    var at = 0
+    while at < passages.count {
+      guard let end = passages[at].end else {
+        at += 1
+        continue
+      }
+      do throws(StepFailure) {
+        if let file = try passages[at].complete(try end.get()) { copied.append(file) }
+        passages.remove(at: at)
+      } catch { fail(error, after: at) }
     }
   }
 
-  private func search(_ input: VolumeKey, _ locations: [Location], _ volume: FileVolume) throws(StepFailure) {
-    guard let location = locations.first else { throw missing(input, volume) }
-    let finishSearch: (VolumeKey?) -> Void = { [self] key in
-      guard let key else { return tasks.append(.search(input, in: Array(locations.dropFirst()), to: volume)) }
-      index.add(key, in: location)
-      guard location != volume.location, let match = index.matches(key).first else { return }
-      tasks.append(.copy(match, from: location, to: volume.location))
+  /// Whether a file or folder is in flight that has this key, or is in it, or has it inside.
+  private func isInFlight(_ key: VolumeKey) -> Bool {
+    passages.contains { $0.key.path == key.path || $0.key.isInside(key) || key.isInside($0.key) }
+  }
+
+  /// Whether an operation of a volume can begin now. If it can, the volume is the one that is waited for.
+  private func isFree(_ volume: any RemoteVolume) -> Bool {
+    let count = passages.count + answers.values.reduce(0) { $0 + ($1.files == nil ? 1 : 0) }
+    if count == 0 { remote = volume }
+    return remote === volume && count < volume.width
+  }
+
+  /// Begins a task. Returns false if it has to wait for something in flight.
+  private func begin(_ task: Task) throws(StepFailure) -> Bool {
+    switch task {
+    case .watch(let watch):
+      guard passages.isEmpty else { return false }
+      try watch.begin()
+      tasks.append(.settle(watch))
+    case .settle(let watch):
+      guard let seconds = watch.unsettled else { return true }
+      tickTimer = try Timer(seconds)
+      tasks.append(task)
+    case .search(let key, let names, let volume): return try search(key, names, volume)
+    case .copy(let match, let from, let to): return try copy(match, from, to)
+    case .file(let file, let from, let to): return try copy(file, from, to)
     }
+    return true
+  }
+
+  // MARK: Questions
+
+  /// What a key names in a volume; `nil` if the answer is not there yet.
+  private func find(_ key: VolumeKey, in volume: any RemoteVolume, _ location: Location) throws(StepFailure)
+    -> [VolumeFile]?
+  {
+    let question = Question(key: key, location: location)
+    ask(question, volume)
+    guard let files = answers[question]?.files else { return nil }
+    answers[question] = nil
+    return try files.get()
+  }
+
+  private func ask(_ question: Question, _ volume: any RemoteVolume) {
+    guard answers[question] == nil, isFree(volume) else { return }
+    let answer = Answer()
+    answers[question] = answer
+    volume.find(question.key) { answer.files = $0 }
+  }
+
+  /// Asks the questions of the next tasks. The answers are used when the tasks begin.
+  private func askAhead() {
+    while unasked > 0, let remote, tasks.count - unasked < remote.width, isFree(remote) {
+      unasked -= 1
+      guard let (key, location) = question(of: tasks[unasked]),
+        case .remote(let volume)? = try? volumes.volume(location)
+      else { continue }
+      ask(Question(key: key, location: location), volume)
+    }
+  }
+
+  /// What a task will ask, as far as that can be foreseen; `nil` if it asks nothing.
+  private func question(of task: Task) -> (VolumeKey, Location)? {
+    switch task {
+    case .copy(let match, let from, _): return (match.key, from)
+    case .search(let key, let locations, _):
+      let location = locations.first {
+        guard case .files(let files)? = try? volumes.volume($0), case .nothing? = try? files.lookUp(key) else {
+          return true
+        }
+        return false
+      }
+      return location.map { (key, $0) }
+    case .file, .watch, .settle: return nil
+    }
+  }
+
+  private func search(_ input: VolumeKey, _ locations: [Location], _ volume: FileVolume) throws(StepFailure) -> Bool {
+    guard let location = locations.first else { throw missing(input, volume) }
+    if isInFlight(input) { return false }
+    var found: VolumeKey?
+    var files: [VolumeFile]?
     switch try volumes.volume(location) {
     case .files(let files):
       switch try files.lookUp(input) {
-      case .nothing: finishSearch(nil)
-      case .file, .other: finishSearch(input)
-      case .folder: finishSearch(input.folder)
+      case .nothing: break
+      case .file, .other: found = input
+      case .folder: found = input.folder
       case .dangling(let text): throw files.dangling(input, text)
       }
     case .remote(let volume):
-      beginRemote(volume)
-      volume.find(input) { [self] answer in
-        isBusy = false
-        switch answer {
-        case .success(let files): finishSearch(files.first.map { $0.isFolder ? input.folder : input })
-        case .failure(let failure): self.failure = failure
-        }
-      }
+      files = try find(input, in: volume, location)
+      guard let files else { return false }
+      found = files.first.map { $0.isFolder ? input.folder : input }
     }
+    guard let found else {
+      tasks.append(.search(input, in: Array(locations.dropFirst()), to: volume))
+      return true
+    }
+    index.add(found, in: location)
+    guard location != volume.location, let match = index.matches(found).first else { return true }
+    if let files {
+      let answer = Answer()
+      answer.files = .success(files)
+      answers[Question(key: match.key, location: location)] = answer
+    }
+    tasks.append(.copy(match, from: location, to: volume.location))
+    return true
   }
 
   private func missing(_ key: VolumeKey, _ volume: FileVolume) -> StepFailure {
@@ -181,42 +328,32 @@ package final class Transfers {
           ? ", nor in any other of \(everywhere)" : " (\(MessageFormat.path(volume.path)))"))
   }
 
-  private func beginRemote(_ volume: any RemoteVolume) {
-    remote = volume
-    isBusy = true
-  }
-
-  private func copy(_ match: FileIndex.Match, _ from: Location, _ to: Location) throws(StepFailure) {
-    let queueFiles: ([VolumeFile]) -> StepFailure? = { [self] files in
-      guard let first = files.first else {
-        let what = match.key.namesFolder ? "folder" : "file or folder"
-        return StepFailure(
-          .inputMissing, "its input \(match.key.shown) is missing: \(from.shown) has no such \(what)")
-      }
-      index.add(first.isFolder ? FileIndex.Match(key: match.key.folder, locations: match.locations) : match, in: to)
-      // A file with its own entry has its own latest version, which may be in another volume.
-      var own = files.filter { index.entry(for: $0.key) == match.key.path }
-      // A folder with content is created by copying its content.
-      if first.isFolder, own.count > 1 { own.removeFirst() }
-      tasks += own.reversed().map { .file($0, from: from, to: to) }
-      return nil
-    }
+  private func copy(_ match: FileIndex.Match, _ from: Location, _ to: Location) throws(StepFailure) -> Bool {
+    let files: [VolumeFile]
     switch try volumes.volume(from) {
-    case .files(let volume):
-      if let failure = queueFiles(try volume.files(match.key)) { throw failure }
+    case .files(let volume): files = try volume.files(match.key)
     case .remote(let volume):
-      beginRemote(volume)
-      volume.find(match.key) { [self] answer in
-        isBusy = false
-        switch answer {
-        case .success(let files): failure = queueFiles(files)
-        case .failure(let failure): self.failure = failure
-        }
-      }
+      guard let found = try find(match.key, in: volume, from) else { return false }
+      files = found
     }
+    guard let first = files.first else {
+      let what = match.key.namesFolder ? "folder" : "file or folder"
+      throw StepFailure(
+        .inputMissing, "its input \(match.key.shown) is missing: \(from.shown) has no such \(what)")
+    }
+    index.add(first.isFolder ? FileIndex.Match(key: match.key.folder, locations: match.locations) : match, in: to)
+    // A file with its own entry has its own latest version, which may be in another volume.
+    var own = files.filter { index.entry(for: $0.key) == match.key.path }
+    // A folder with content is created by copying its content.
+    if first.isFolder, own.count > 1 { own.removeFirst() }
+    tasks += own.reversed().map { .file($0, from: from, to: to) }
+    return true
   }
 
-  private func copy(_ file: VolumeFile, _ from: Location, _ to: Location) throws(StepFailure) {
+  // MARK: Files
+
+  private func copy(_ file: VolumeFile, _ from: Location, _ to: Location) throws(StepFailure) -> Bool {
+    if isInFlight(file.key) { return false }
     let (origin, destination) = (try volumes.volume(from), try volumes.volume(to))
     switch file.kind {
     case .folder: return try makeFolder(file.key, destination)
@@ -228,111 +365,52 @@ package final class Transfers {
             + "\(MessageFormat.quoted(bytes: text)), which does "
             + "not exist or leads back to itself: only a local directory can store it, not \(to.shown)")
       }
-      return try target.makeLink(file.key, text)
+      try target.makeLink(file.key, text)
+      return true
     case .file: break
     }
     let began = fws_monotonic()
-    let done: (Int64) -> Void = { [self] bytes in
-      copied.append(CopiedFile(key: file.key, from: from, to: to, bytes: bytes, duration: fws_monotonic() - began))
+    let done: (Int64) -> CopiedFile = { bytes in
+      CopiedFile(key: file.key, from: from, to: to, bytes: bytes, duration: fws_monotonic() - began)
     }
     switch (origin, destination) {
     case (.files(let source), .files(let target)):
-      slices = try SliceCopy(file, source, target) { done($0) }
+      slices = try SliceCopy(file, source, target, done)
     case (.remote(let source), .files(let target)):
+      guard isFree(source) else { return false }
       let part = try PartFile(file.key, in: target)
-      beginRemote(source)
-      source.fetch(file, into: part.fd) { [self] answer in
-        isBusy = false
-        do throws(StepFailure) {
-          let file = try answer.get()
-          try part.publish(size: file.size, mode: file.mode)
-          done(file.size)
-        } catch { failure = error }
+      let passage = Passage(file.key) { (file) throws(StepFailure) in
+        try part.publish(size: file.size, mode: file.mode)
+        return done(file.size)
       }
+      passages.append(passage)
+      source.fetch(file, into: part.fd) { passage.end = $0 }
     case (.files(let source), .remote(let target)):
+      guard isFree(target) else { return false }
       let (content, facts) = try source.read(file.key)
-      beginRemote(target)
-      target.store(VolumeFile(key: file.key, size: facts.size, mode: facts.mode), from: content.number) {
-        [self] failure in
-        isBusy = false
-        self.failure = failure ?? source.change(of: content, since: facts, file.key)
-        if self.failure == nil { done(facts.size) }
+      let stored = VolumeFile(key: file.key, size: facts.size, mode: facts.mode)
+      let passage = Passage(file.key) { (file) throws(StepFailure) in
+        if let change = source.change(of: content, since: facts, file.key) { throw change }
+        return done(file.size)
       }
+      passages.append(passage)
+      target.store(stored, from: content.number) { passage.end = $0.map { .failure($0) } ?? .success(stored) }
     case (.remote, .remote):
       // This cannot happen, because workers run on local copies, and their outputs are copied from there.
       throw StepFailure(volume: "the key \(file.key.shown) cannot be copied from one remote volume to another")
     }
+    return true
   }
 
-  private func makeFolder(_ key: VolumeKey, _ volume: Volumes.Volume) throws(StepFailure) {
+  private func makeFolder(_ key: VolumeKey, _ volume: Volumes.Volume) throws(StepFailure) -> Bool {
     switch volume {
     case .files(let files): try files.makeFolder(key)
     case .remote(let remote):
-      beginRemote(remote)
-      remote.makeFolder(key) { [self] failure in
-        isBusy = false
-        self.failure = failure
-      }
+      guard isFree(remote) else { return false }
+      let passage = Passage(key) { _ in nil }
+      passages.append(passage)
+      remote.makeFolder(key) { passage.end = $0.map { .failure($0) } ?? .success(.folder(key)) }
     }
-  }
-}
-
-extension FileVolume {
-  /// The failure for a file that has changed while it was read; `nil` if it has not.
-  func change(of file: Descriptor, since facts: fws_file, _ key: VolumeKey) -> StepFailure? {
-    var now = fws_file()
-    let error = fws_file_facts(file.number, &now)
-    if error == 0, now.size == facts.size, now.changed == facts.changed { return nil }
-    return StepFailure(
-      volume: "the key \(key.shown) of \(location.shown) changed while it was copied: a process is still "
-        + "writing to it")
-  }
-}
-
-/// A copy of a file from one local directory to another, piece by piece.
-private final class SliceCopy {
-  private let key: VolumeKey
-  private let source: FileVolume
-  private let target: FileVolume
-  private let content: Descriptor
-  private let facts: fws_file
-  private let part: PartFile?
-  private let done: (Int64) -> Void
-  private var offset: Int64 = 0
-
-  /// The number of bytes that are copied at once. A disk needs some milliseconds for them.
-  private static let piece = 4 << 20
-
-  init(_ file: VolumeFile, _ source: FileVolume, _ target: FileVolume, _ done: @escaping (Int64) -> Void)
-    throws(StepFailure)
-  {
-    key = file.key
-    self.source = source
-    self.target = target
-    self.done = done
-    (content, facts) = try source.read(file.key)
-    let part = try PartFile(file.key, in: target)
-    // Two volumes may be the same directory, by their paths or by links. The file is then already there.
-    self.part = part.isSameFile(as: facts) ? nil : part
-    if let part = self.part, facts.size > 0, fws_clone(content.number, part.fd) { offset = facts.size }
-  }
-
-  /// Copies the next piece. Returns true when the copy is complete and has its name.
-  func advance() throws(StepFailure) -> Bool {
-    guard let part else { return true }
-    if offset < facts.size {
-      let count = fws_copy_piece(content.number, offset, part.fd, min(SliceCopy.piece, Int(facts.size - offset)))
-      if count < 0 {
-        throw StepFailure(
-          volume: "the key \(key.shown) cannot be copied from \(source.location.shown) to \(target.location.shown)",
-          errno)
-      }
-      offset += Int64(count)
-      if count > 0 { return false }
-    }
-    if let change = source.change(of: content, since: facts, key) { throw change }
-    try part.publish(size: facts.size, mode: facts.mode)
-    done(facts.size)
     return true
   }
 }

@@ -17,11 +17,10 @@ typedef struct fws_call fws_call;
 const char *_Nullable fws_http_load(void);
 
 /* Opens a link to one server, which listens on a Unix socket, or at the addresses of the calls if `socket` is NULL. The
- * other arguments are paths of PEM files, for TLS. The strings must live as long as the link. Returns NULL and errno if
- * there is no memory or descriptor. */
+ * next arguments are paths of PEM files, for TLS. The strings must live as long as the link. `connections` is how many
+ * of them are kept for later calls. Returns NULL and errno if there is no memory or descriptor. */
 fws_http *_Nullable fws_http_open(const char *_Nullable socket, const char *_Nullable ca, const char *_Nullable cert,
-                                  const char *_Nullable key);
-
+                                  const char *_Nullable key, long connections);
 /* Drops all calls, without telling their handlers, and frees the link. */
 void fws_http_close(fws_http *_Nonnull link);
 
@@ -80,6 +79,10 @@ typedef struct {
   const char *_Nullable const *_Nullable headers;
   const char *_Nullable signature;
   bool is_head;
+  /* For HTTP: a method other than GET, HEAD and PUT. A body, which is copied, is sent with it. */
+  const char *_Nullable method;
+  const void *_Nullable body;
+  size_t body_size;
   /* For SFTP, which is used if `known_hosts` is not NULL: a file of host keys, and how the user logs in. */
   const char *_Nullable known_hosts;
   const char *_Nullable host; /* the name of the server in that file */
@@ -91,11 +94,11 @@ typedef struct {
   /* Commands before and after the transfer, as CURLOPT_QUOTE takes them. */
   const char *_Nullable const *_Nullable before;
   const char *_Nullable const *_Nullable behind;
-  /* The file. What is received is written at its position, and what is sent is read from its beginning. -1 passes the
-   * body to `data`. The caller keeps the descriptor open as long as the call lasts. */
+  /* The file. What is received is written at its position. -1 passes the body to `data`. The caller keeps the descriptor
+   * open as long as the call lasts. */
   int content;
   bool is_upload;
-  int64_t size;           /* bytes that are sent */
+  int64_t offset, size;   /* what is sent: from where in the file, and how many bytes */
   double timeout;         /* seconds until there is a connection */
   fws_http_limits limits; /* for what comes after that */
 } fws_transfer;

@@ -107,7 +107,8 @@ final class WorkflowRun: Execution {
     switch phase.wait {
     case .transfers(let transfers):
       var waiting = transfers.waiting
-      waiting.stdout = timer?.fd ?? -1
+      // The timer stays readable after the deadline or a cancel, which have been dealt with then.
+      if !transfers.isStopped { waiting.stdout = timer?.fd ?? -1 }
       return waiting
     case .step(let run): return run.waiting
     case .immediate: return Waiting(stdout: timer?.fd ?? -1)
@@ -228,10 +229,7 @@ final class WorkflowRun: Execution {
   ///
   /// - Parameter step: the number of the step that the transfers are for; -1 if they are for the workflow.
   private func advance(_ transfers: Transfers, for step: Int) -> StepFailure?? {
-    if let interruption {
-      transfers.drop()
-      return .some(interruption)
-    }
+    if let interruption { transfers.stop(interruption) }
     let end = transfers.advance()
     for file in transfers.takeCopied().map({ $0.masked(by: secrets) }) {
       copies.append(RunResult.Copy(step: step, file: file, ended: fws_wall()))
