@@ -161,7 +161,9 @@ final class FunctionCommand: RunningCommand {
     case .silent: break
     case .unstarted(let error):
       let path = MessageFormat.path(rundir.string)
-      return CommandEnd(failure: StepFailure("the run directory \(path) cannot be entered", error), started: started)
+      let failure = StepFailure(
+        "the run directory \(path) cannot be entered", error, call: error == EACCES ? nil : "fchdir")
+      return CommandEnd(failure: failure, started: started)
     case .left:
       end.exitCode = 1
       if endReason == nil {
