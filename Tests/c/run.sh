@@ -83,9 +83,9 @@ run_file() {
     case $file in
     *.sh) set -- bash "$file" "$CHECK_LIBDIR" ;;
     *)
-        case $file in *.cpp) language=(-x c++ -std=c++17) runtime=(-lstdc++) ;; esac
+        case $file in *.cpp) language=(-std=c++17) runtime=(-lstdc++) ;; esac
         # shellcheck disable=SC2086 # these are lists of words
-        $CHECK_CC ${CFLAGS:-} "${language[@]}" -I "$root/include" -I "$here/support" -o "$place/program" "$file" -x none \
+        $CHECK_CC ${CFLAGS:-} "${language[@]}" -I "$root/include" -I "$here/support" -o "$place/program" "$file" \
             -L "$CHECK_LIBDIR" -Wl,-rpath,"$CHECK_LIBDIR" -Wl,--as-needed \
             -lflowworker -ljansson $CHECK_LDLIBS "${runtime[@]}" -lpthread -ldl || return 1
         # shellcheck disable=SC2086
