@@ -33,11 +33,11 @@ RELEASE := -c release --explicit-target-dependency-import-check error --disable-
            -Xswiftc -enforce-exclusivity=unchecked
 
 .PHONY: lib run test test-swift test-c test-python test-readme engines-test bench bench-setup asan tsan ubsan sanitize \
-        valgrind lint format install clean setup venv
+        valgrind lint format install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
 
-PACKAGES := gcc g++ make pkg-config libjansson-dev libcurl4-openssl-dev python3 python3-venv valgrind
+PACKAGES := gcc g++ make cmake pkg-config libjansson-dev libcurl4-openssl-dev python3 python3-venv valgrind
 
 # What is missing of the tools $(1) and of the C libraries, in the shell's variable `missing`.
 FIND_MISSING = missing=""; for tool in $(1); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
@@ -46,7 +46,7 @@ FIND_MISSING = missing=""; for tool in $(1); do command -v $$tool >/dev/null || 
 
 # Installs Debian packages only if something is missing, so that it works without root as well.
 setup:
-	@$(call FIND_MISSING,gcc g++ pkg-config python3 valgrind); \
+	@$(call FIND_MISSING,gcc g++ cmake pkg-config python3 valgrind); \
 	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	if [ -n "$$missing" ]; then \
 	  echo "installing packages, because these are missing:$$missing"; \
@@ -88,15 +88,14 @@ $(LIB)/$(SONAME): $(SOURCES) | $(SETUP)
 	mv $@.new $@
 	ln -sf $(SONAME) $(LIB)/libflowworker.so
 
+# The paths go through the environment, so that they may have spaces and quotes.
+install uninstall: export PREFIX := $(PREFIX)
+install uninstall: export LIBDIR := $(LIBDIR)
+install uninstall: export DESTDIR := $(DESTDIR)
 install: lib
-	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/cmake/flowworker
-	install -m 644 $(HEADER) $(DESTDIR)$(PREFIX)/include/
-	install -m 755 $(LIB)/$(SONAME) $(DESTDIR)$(LIBDIR)/
-	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libflowworker.so
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' bindings/c/flowworker.pc.in \
-	  > $(DESTDIR)$(LIBDIR)/pkgconfig/flowworker.pc
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@SONAME@|$(SONAME)|' bindings/c/flowworker-config.cmake.in \
-	  > $(DESTDIR)$(LIBDIR)/cmake/flowworker/flowworker-config.cmake
+	@bindings/c/install.sh install $(LIB)/$(SONAME) $(VERSION)
+uninstall:
+	@bindings/c/install.sh uninstall $(LIB)/$(SONAME) $(VERSION)
 
 # --- the examples ------------------------------------------------------------------------------
 
@@ -195,7 +194,7 @@ bench-setup:
 
 # All files that git tracks or would add, and so no build products.
 FILES_OF = $(shell git ls-files --cached --others --exclude-standard -- $(1))
-C_FILES = $(call FILES_OF,'*.c' '*.h')
+C_FILES = $(call FILES_OF,'*.c' '*.cpp' '*.h')
 SHELL_FILES = $(call FILES_OF,'*.sh' .ci/run)
 SWIFT_FILES = Package.swift Sources Tests/FlowWorkerTests benchmarks
 

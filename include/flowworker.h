@@ -57,10 +57,11 @@
  * NUL, and so does all text that the library returns. The output of a command is bytes with a length: it need
  * not be text and may contain NULs.
  *
- * THREADS. All functions are thread-safe. The one restriction: do not free a handle while another call is using
- * it. The library creates no background threads. It creates a thread for each call of a host function (see
- * fw_function), and libcurl may create one while it resolves a host name. A running command continues by itself,
- * but the next command of a step starts only while a thread is in fw_exec_wait() or fw_exec_next_event().
+ * THREADS. All functions are thread-safe. There are two restrictions: do not free a handle while another call is
+ * using it, and do not cancel a thread (pthread_cancel(3)) that is in a function of the library. The library creates
+ * no background threads. It creates a thread for each call of a host function (see fw_function), and libcurl may
+ * create one while it resolves a host name. A running command continues by itself, but the next command of a step
+ * starts only while a thread is in fw_exec_wait() or fw_exec_next_event().
  *
  * PROCESSES. The library starts a small helper process, the supervisor, with the first step. The supervisor is
  * the library's own file run as a program, and it is not a child of the host. For each running command it forks a
@@ -142,7 +143,7 @@ extern "C" {
 #endif
 
 /** Stands for the length of a text that ends with a NUL. */
-#define FW_ZERO_TERMINATED ((size_t)-1)
+#define FW_ZERO_TERMINATED SIZE_MAX
 
 /* ------------------------------------------------------------------ types -- */
 
@@ -559,7 +560,14 @@ FW_API void fw_worker_free(fw_worker *worker);
  * function of that step. A function that outlives its step loses the directory. The result mentions all this in
  * `notes`. fw_call_rundir() gives the path of the directory in every case.
  *
- * In C++, the function must not throw: the exception would end the host.
+ * A function in C++ may throw. The step then fails as with fw_call_fail(): the type is the class of the exception, and
+ * the message is its what(). What the function has set before does not count. If the exception is neither a
+ * std::exception nor a text (std::string, const char *), or if it is one of a C++ runtime that the host has in itself,
+ * the message says only that.
+ *
+ * The step also fails if the function ends its thread (pthread_exit(3)), or if somebody cancels the thread
+ * (pthread_cancel(3)) while the function is running. The functions whose names begin with fw_call_ are no cancellation
+ * points.
  *
  * @param call    borrowed, until the function returns.
  * @param payload the pointer that was registered.
@@ -581,7 +589,8 @@ typedef void (*fw_function)(fw_call *call, void *payload);
  * @param function   the function.
  * @param payload    passed to each call. The library keeps the pointer. May be NULL.
  * @param release    called once with the payload, on any thread, when the function can no longer be called: it was
- *                   replaced or the pool is freed, and no call is running; or this registration failed. May be NULL.
+ *                   replaced or the pool is freed, and no call is running; or this registration failed. An exception
+ *                   that it throws is dropped. It must not end its thread. May be NULL.
  *
  * @retval FW_E_INVALID  the name is empty, or `function` is NULL.
  * @retval FW_E_SYNTAX   `parameters` is not JSON.
@@ -602,7 +611,7 @@ FW_API fw_status fw_function_register(fw_pool *pool, const char *name, const cha
  * @param function the function.
  * @param payload  passed to each call. The library keeps the pointer. May be NULL.
  * @param release  called once with the payload, on any thread, when the function can no longer be called, or when
- *                 this call fails. May be NULL.
+ *                 this call fails, as for fw_function_register(). May be NULL.
  *
  * @retval FW_E_INVALID `function` is NULL.
  */
@@ -670,7 +679,8 @@ FW_API int32_t fw_call_is_cancelled(const fw_call *call);
  * that moment has passed, it is called immediately. It is not called after the function has returned.
  *
  * @param notice  replaces an earlier callback. It should only wake up another thread, and must not call any fw_call_
- *                or fw_exec_ function.
+ *                or fw_exec_ function. An exception that it throws is one of the result's `notes`. It must not end its
+ *                thread.
  * @param payload passed to the callback; may be NULL.
  */
 FW_API fw_status fw_call_on_cancel(fw_call *call, void (*notice)(void *payload), void *payload,

@@ -95,10 +95,12 @@ static long set_descriptors(job *job) {
   long null = RAW4(__NR_openat, AT_FDCWD, text_null, O_RDONLY, 0);
   if (null < 0) return null;
   for (int fd = 1; fd <= 2; fd++) RAW3(__NR_dup3, null, fd, 0);
-  RAW3(__NR_dup3, control, FWSV_CONTROL, 0);
+  job->call = FWSV_CALL_DUP;
+  control = RAW3(__NR_dup3, control, FWSV_CONTROL, 0);
+  if (control < 0) return control;
   RAW1(__NR_close, FWSV_HOST);
-  if (job->host >= 0) RAW3(__NR_dup3, host, FWSV_HOST, 0);
-  return program;
+  if (job->host >= 0) host = RAW3(__NR_dup3, host, FWSV_HOST, 0);
+  return host < 0 ? host : program;
 }
 
 static int grandchild(void *argument) {

@@ -34,10 +34,11 @@ void fwsv_set_action(int signal, void *handler) {
 
 /* A host may ignore any signal, and a program inherits that through exec, so every disposition is set once. All signals
  * stay blocked, so that nobody ends a supervisor by accident. */
-void fwsv_set_signals(void) {
+long fwsv_set_signals(void) {
   for (int signal = 1; signal <= SIGNALS; signal++) fwsv_set_action(signal, SIG_DFL);
   uint64_t all = ~0ull;
-  RAW4(__NR_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);
+  long result = RAW4(__NR_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);
   /* With SIGCHLD ignored the kernel removes a monitor that has ended. */
   fwsv_set_action(SIGCHLD, SIG_IGN);
+  return result;
 }

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 
 TEXT(name_supervisor, "fw-supervisor");
 
@@ -70,14 +72,52 @@ static int check_host(void) {
   return 0;
 }
 
+/* Notes a call that failed, unless another one did before. */
+static void note(fwsv_hello *hello, int call, long result) {
+  if (result >= 0 || hello->error != 0) return;
+  hello->error = (int)-result;
+  hello->call = call;
+}
+
+/* Tries the calls without which the end of a command would not be seen, or no request would arrive. A sandbox refuses
+ * them to the monitors as well, and a monitor that is never told anything could not say so. */
+static void try_calls(fwsv_hello *hello) {
+  char byte;
+  struct iovec part = {.iov_base = &byte, .iov_len = 1};
+  struct msghdr message;
+  zero(&message, sizeof message);
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  /* There is no message yet, and no child. */
+  long result = fwsv_receive_message(FWSV_CONTROL, &message);
+  note(hello, FWSV_CALL_RECEIVE, result == -EAGAIN ? 0 : result);
+  result = RAW4(__NR_wait4, -1, 0, WNOHANG | __WALL, 0);
+  note(hello, FWSV_CALL_WAIT, result == -ECHILD ? 0 : result);
+  struct timespec time;
+  note(hello, FWSV_CALL_CLOCK, RAW2(__NR_clock_gettime, CLOCK_MONOTONIC, &time));
+}
+
+/* Returns whether the host learns of this supervisor, whose first message may be one that tells of an error. */
+static bool say_hello(fwsv_hello *hello) {
+  long result = fwsv_send_message(FWSV_CONTROL, hello, sizeof *hello, NULL, 0, -1);
+  if (result >= 0) return true;
+  note(hello, FWSV_CALL_SEND, result);
+  RAW3(__NR_write, FWSV_CONTROL, hello, sizeof *hello);
+  return false;
+}
+
 void fwsv_supervisor(void) {
-  fwsv_set_signals();
+  fwsv_hello hello;
+  zero(&hello, sizeof hello);
+  hello.protocol = FWSV_PROTOCOL;
+  note(&hello, FWSV_CALL_MASK, fwsv_set_signals());
   RAW5(__NR_prctl, PR_SET_NAME, name_supervisor, 0, 0, 0);
   /* Both had to stay open through the exec of this program, but no program that is started from here may have them. */
   RAW3(__NR_fcntl, FWSV_CONTROL, F_SETFD, FD_CLOEXEC);
   int host = RAW3(__NR_fcntl, FWSV_HOST, F_SETFD, FD_CLOEXEC) < 0 ? -1 : FWSV_HOST;
-  fwsv_hello hello = {.protocol = FWSV_PROTOCOL, .error = host < 0 ? 0 : check_host()};
-  bool is_over = fwsv_send_message(FWSV_CONTROL, &hello, sizeof hello, NULL, 0, -1) < 0 || hello.error != 0;
+  if (host >= 0) note(&hello, FWSV_CALL_HOST, -check_host());
+  try_calls(&hello);
+  bool is_over = !say_hello(&hello) || hello.error != 0;
   while (!is_over) {
     struct pollfd items[2];
     watch_fd(&items[0], FWSV_CONTROL);

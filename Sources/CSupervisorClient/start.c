@@ -130,26 +130,42 @@ static int make_file(void) {
   return fws_above_standard((int)fd);
 }
 
-/* Receives the first message of a supervisor, which proves that the right program runs. */
-static int receive_hello(int control) {
-  enum { MILLISECONDS = 10000 };
-  struct pollfd item = {.fd = control, .events = POLLIN};
-  while (poll(&item, 1, MILLISECONDS) < 0 && errno == EINTR) {
-  }
-  fwsv_hello hello;
-  ssize_t size = fws_receive(control, &hello, sizeof hello);
-  if (size == 0) return ETIMEDOUT;
-  if (size != sizeof hello || hello.protocol != FWSV_PROTOCOL) return ENOEXEC;
-  return hello.error;
-}
-
 static const char *name_of_call(int call) {
   switch (call) {
     case FWSV_CALL_CLONE: return "clone";
     case FWSV_CALL_FCNTL: return "fcntl";
     case FWSV_CALL_NULL: return "open /dev/null";
+    case FWSV_CALL_DUP: return "dup3";
+    case FWSV_CALL_HOST: return "pidfd_open";
+    case FWSV_CALL_SEND: return "sendmsg";
+    case FWSV_CALL_RECEIVE: return "recvmsg";
+    case FWSV_CALL_WAIT: return "wait4";
+    case FWSV_CALL_CLOCK: return "clock_gettime";
+    case FWSV_CALL_MASK: return "rt_sigprocmask";
     default: return "execveat";
   }
+}
+
+/* Receives the first message of a supervisor, which proves that the right program runs. Returns 0, or an errno and the
+ * call that failed, here or there. */
+static int receive_hello(int control, const char **call) {
+  enum { MILLISECONDS = 10000 };
+  struct pollfd item = {.fd = control, .events = POLLIN};
+  int count;
+  do {
+    count = poll(&item, 1, MILLISECONDS);
+  } while (count < 0 && errno == EINTR);
+  *call = "poll";
+  if (count < 0) return errno;
+  fwsv_hello hello;
+  ssize_t size = fws_receive(control, &hello, sizeof hello);
+  *call = "recv";
+  if (size < 0 && errno != 0) return errno;
+  *call = "the first message of the supervisor";
+  if (size == 0) return ETIMEDOUT;
+  if (size != sizeof hello || hello.protocol != FWSV_PROTOCOL) return ENOEXEC;
+  *call = name_of_call(hello.call);
+  return hello.error;
 }
 
 static int start_with(int program, int host, fws_fd *control, const char **call) {
@@ -163,7 +179,7 @@ static int start_with(int program, int host, fws_fd *control, const char **call)
   pthread_setcancelstate(cancellation, NULL);
   close(ends[1]);
   *call = name_of_call(launch_call);
-  if (error == 0 && (error = receive_hello(ends[0])) != 0) *call = "the first message of the supervisor";
+  if (error == 0) error = receive_hello(ends[0], call);
   if (error == 0) {
     *control = fws_fd_of(ends[0]);
   } else {

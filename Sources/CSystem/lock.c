@@ -30,12 +30,16 @@ void fws_wake_all(void *made) { pthread_cond_broadcast(&((lock *)made)->conditio
 
 void fws_wait(void *made, double until) {
   lock *held = made;
+  /* A function of the host may wait here. If its thread were cancelled, the lock would never be released. */
+  int cancellation;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
   if (until > 1e9) {
     pthread_cond_wait(&held->condition, &held->mutex);
-    return;
+  } else {
+    struct timespec time = {.tv_sec = (time_t)until, .tv_nsec = (long)((until - (double)(time_t)until) * 1e9)};
+    pthread_cond_timedwait(&held->condition, &held->mutex, &time);
   }
-  struct timespec time = {.tv_sec = (time_t)until, .tv_nsec = (long)((until - (double)(time_t)until) * 1e9)};
-  pthread_cond_timedwait(&held->condition, &held->mutex, &time);
+  pthread_setcancelstate(cancellation, NULL);
 }
 
 void fws_lock_free(void *made) {

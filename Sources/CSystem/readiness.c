@@ -4,6 +4,7 @@
 #include "fws_descriptor.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -51,7 +52,13 @@ bool fws_epoll_write(int epoll, int fd, bool counts) {
 
 int fws_waker(void) { return fws_marked(fws_above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))); }
 
-void fws_wake(int waker) { eventfd_write(waker, 1); }
+void fws_wake(int waker) {
+  /* A function of the host wakes its step under a lock, and its thread must not be cancelled there. */
+  int cancellation;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
+  eventfd_write(waker, 1);
+  pthread_setcancelstate(cancellation, NULL);
+}
 
 void fws_wake_taken(int waker) {
   eventfd_t count;

@@ -15,9 +15,11 @@
 /* The largest pipe that a user without privileges may have, unless the system's administrator allows more. */
 enum { LARGEST_PIPE = 1 << 20 };
 
-int fws_pipe(int *read_end, int *write_end) {
+int fws_pipe(int *read_end, int *write_end, const char **call) {
   int ends[2];
+  *call = "pipe2";
   if (pipe2(ends, O_CLOEXEC) < 0) return errno;
+  *call = "fcntl";
   int reader = fws_above_standard(ends[0]);
   int error = reader < 0 ? errno : 0;
   int writer = fws_above_standard(ends[1]);

@@ -13,32 +13,32 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-typedef struct {
-  void (*body)(void *context, int refusal, int error);
-  void *context;
-  int directory;
-} job;
-
 static void *run(void *argument) {
-  const job own_job = *(job *)argument;
+  const fws_thread_job job = *(fws_thread_job *)argument;
   free(argument);
+  /* The thread can be cancelled while the function of the host runs, and at no other time. */
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
   /* From here on the thread has a working directory, an umask and a root of its own. The kernel has them for each
    * thread, and the C library makes all threads of a process share them. The seccomp profiles of container engines
    * refuse this call. */
   int refusal = 0, error = 0;
   if (unshare(CLONE_FS) < 0) {
     refusal = errno;
-  } else if (fchdir(own_job.directory) < 0) {
+  } else if (fchdir(job.directory) < 0) {
     error = errno;
   }
-  own_job.body(own_job.context, refusal, error);
+  if (job.begin(job.context, refusal, error)) {
+    fws_call_function(job.function, job.context, job.payload, job.ended, job.context);
+  } else {
+    job.ended(job.context, FWS_HOST_RETURNED, NULL, NULL);
+  }
   return NULL;
 }
 
-int fws_thread_start(void (*body)(void *, int, int), void *context, int directory) {
-  job *argument = malloc(sizeof *argument);
+int fws_thread_start(const fws_thread_job *job) {
+  fws_thread_job *argument = malloc(sizeof *argument);
   if (argument == NULL) return ENOMEM;
-  *argument = (job){.body = body, .context = context, .directory = directory};
+  *argument = *job;
   pthread_attr_t attributes;
   int error = pthread_attr_init(&attributes);
   if (error == 0) {

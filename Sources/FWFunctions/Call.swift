@@ -19,12 +19,14 @@ package final class Call: @unchecked Sendable {
     case reported(CallResult)
     /// The function has reported nothing.
     case silent
+    /// The function has ended its thread.
+    case left
     /// The function was not called, because the run directory could not be entered. The value is an errno.
     case unstarted(Int32)
   }
 
   /// A C function that is called when the call is cancelled.
-  package typealias CancelHandler = @convention(c) (UnsafeMutableRawPointer?) -> Void
+  package typealias CancelHandler = Function.Release
 
   private struct State: ~Copyable {
     var ending = Ending.silent
@@ -33,6 +35,7 @@ package final class Call: @unchecked Sendable {
     /// Whether the step has ended without waiting for the call. Its further output and value are refused.
     var isAbandoned = false
     var cancelHandler: (function: CancelHandler, payload: UnsafeMutableRawPointer?)?
+    var thrownByCancelHandler: RaisedException?
     /// Wakes the command. It is `nil` when the command no longer exists.
     var wake: (() -> Void)?
     var written = PendingOutput()
@@ -91,27 +94,39 @@ package final class Call: @unchecked Sendable {
   /// Starts the call on a thread of its own. Returns 0, or an errno.
   func start() -> Int32 {
     let context = Unmanaged.passRetained(self)
-    let error = fws_thread_start(
-      { context, refusal, error in
+    var job = fws_thread_job(
+      begin: { context, refusal, error in
+        Unmanaged<Call>.fromOpaque(context)._withUnsafeGuaranteedRef { $0.begin(refusal, error) }
+      }, function: function.body, payload: function.payload,
+      ended: { context, end, type, message in
         guard let context else { return }
-        Unmanaged<Call>.fromOpaque(context).takeRetainedValue().run(refusal, error)
-      }, context.toOpaque(), directory.number)
+        Unmanaged<Call>.fromOpaque(context).takeRetainedValue().finish(end, type, message)
+      }, context: context.toOpaque(), directory: directory.number)
+    let error = fws_thread_start(&job)
     if error != 0 { context.release() }
     return error
   }
 
+  /// Prepares the thread of the function. Returns whether the function is to be called.
+  ///
   /// - Parameters:
   ///   - refusal: the errno for which the thread has no working directory of its own.
   ///   - error: the errno for which the thread is not in the run directory.
-  private func run(_ refusal: Int32, _ error: Int32) {
+  private func begin(_ refusal: Int32, _ error: Int32) -> Bool {
     let error = refusal == 0 ? error : acquireDirectory(refusal)
-    if error == 0, !isCancelled {
-      function.body(OpaquePointer(Unmanaged.passUnretained(self).toOpaque()), function.payload)
+    return withLock { state in
+      if error != 0, error != ECANCELED { state.ending = .unstarted(error) }
+      return error == 0 && !state.isCancelled
     }
+  }
+
+  private func finish(_ end: fws_host_end, _ type: UnsafePointer<CChar>?, _ message: UnsafePointer<CChar>?) {
     releaseDirectory()
     let usage = fws_thread_usage()
+    let thrown = end == FWS_HOST_THREW ? RaisedException(thrown: type, message) : nil
     let wake = withLock { state in
-      if error != 0, error != ECANCELED { state.ending = .unstarted(error) }
+      if let thrown { state.ending = .reported(CallResult(raised: thrown)) }
+      if end == FWS_HOST_LEFT { state.ending = .left }
       state.cancelHandler = nil
       state.returned = Return(
         ending: state.ending, duration: fws_monotonic() - began,
@@ -153,6 +168,9 @@ package final class Call: @unchecked Sendable {
   /// The errno for which the thread shares the directory of the process; 0 if it has its own.
   var refusal: Int32 { withLock { $0.refusal } }
 
+  /// The exception that the cancellation handler has thrown.
+  var thrownByCancelHandler: RaisedException? { withLock { $0.thrownByCancelHandler } }
+
   // MARK: The command's side
 
   var hasReturned: Bool { withLock { $0.returned != nil } }
@@ -179,7 +197,7 @@ package final class Call: @unchecked Sendable {
       state.isCancelled = true
       if let cancelHandler = state.cancelHandler {
         state.cancelHandler = nil
-        cancelHandler.function(cancelHandler.payload)
+        state.thrownByCancelHandler = Function.callBack(cancelHandler.function, cancelHandler.payload)
       }
     }
     // The thread may be waiting for the directory of the process.
@@ -235,7 +253,9 @@ package final class Call: @unchecked Sendable {
       if !state.isCancelled { state.cancelHandler = (function, payload) }
       return state.isCancelled
     }
-    if isLate { function(payload) }
+    if isLate, let thrown = Function.callBack(function, payload) {
+      withLock { $0.thrownByCancelHandler = thrown }
+    }
   }
 
   /// Takes output of the function. Waits while the command has too much earlier output left to take.

@@ -161,7 +161,16 @@ final class FunctionCommand: RunningCommand {
     case .silent: break
     case .unstarted(let error):
       let path = MessageFormat.path(rundir.string)
-      return CommandEnd(failure: StepFailure("the run directory \(path) cannot be entered", error), started: started)
+      let failure = StepFailure(
+        "the run directory \(path) cannot be entered", error, call: error == EACCES ? nil : "fchdir")
+      return CommandEnd(failure: failure, started: started)
+    case .left:
+      end.exitCode = 1
+      if endReason == nil {
+        end.explanation =
+          "failed: the function \(MessageFormat.quoted(call.name)) did not return: its thread was ended "
+          + "(pthread_exit or pthread_cancel)"
+      }
     case .reported(let result): take(result, &end)
     }
     return end
@@ -171,7 +180,7 @@ final class FunctionCommand: RunningCommand {
     end.exitCode = result.returncode
     end.exception = result.exception
     let name = MessageFormat.quoted(call.name)
-    let raised = result.exception.map { [$0.type, $0.message].filter { !$0.isEmpty }.joined(separator: ": ") }
+    let raised = result.exception?.text
     if endReason != nil { return }
     if !result.isStarted {
       end.outcome = .spawnFailed
@@ -196,6 +205,9 @@ final class FunctionCommand: RunningCommand {
         "the function used the working directory of the whole process, because the system does not let a thread have "
           + "its own (unshare: \(errorText(call.refusal)); a container's seccomp profile may forbid it); such "
           + "functions run one at a time")
+    }
+    if let thrown = call.thrownByCancelHandler {
+      end.notes.append("the callback for a cancellation raised \(thrown.text)")
     }
     // All output was handed over before, so there is nothing left to read.
     return output.drain(into: &end, &readiness, &events) ? end : nil

@@ -211,8 +211,11 @@ private struct OutputSink: ~Copyable {
   /// Creates a pipe. Returns the end that the command gets.
   package static func open(_ reader: inout Int32, for kind: Writer = .program) throws(StepFailure) -> Descriptor {
     var writer: Int32 = -1
-    let error = fws_pipe(&reader, &writer)
-    guard error == 0 else { throw StepFailure("a pipe for its output could not be created", error, call: "pipe2") }
+    var call: UnsafePointer<CChar>?
+    let error = fws_pipe(&reader, &writer, &call)
+    guard error == 0 else {
+      throw StepFailure("a pipe for its output could not be created", error, call: call.map { String(cString: $0) })
+    }
     // A program's end is closed as soon as it is sent, so the host cannot close it before.
     return Descriptor(writer, isKept: kind != .program)
   }

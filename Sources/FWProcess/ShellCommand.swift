@@ -68,9 +68,12 @@ package struct ShellCommand {
         "the command (\(size) bytes) and its environment are longer than the system allows, or one "
           + "environment variable "
           + "is longer than 128 KiB")
-    case (FWSV_AT_EXEC, _): return StepFailure("the shell \(shell) cannot be run: \(reason)")
+    case (FWSV_AT_EXEC, _): return StepFailure("the shell \(shell) cannot be run", reply.error, call: "execve")
     case (FWSV_AT_CHDIR, _):
-      return StepFailure("the run directory \(MessageFormat.path(rundir.string)) cannot be entered: \(reason)")
+      // The name of the call helps only where the directory is not the reason.
+      return StepFailure(
+        "the run directory \(MessageFormat.path(rundir.string)) cannot be entered", reply.error,
+        call: reply.error == EACCES ? nil : "fchdir")
     case (FWSV_AT_LIMIT, _):
       let keys = ProcessLimits.keys
       let key = keys.indices.contains(Int(reply.limit)) ? keys[Int(reply.limit)] : ""

@@ -22,7 +22,7 @@ public func fw_function_register(
     pool.register(try Function(name, parameters: parameters, function, payload, release: release))
   }
   // A function that was created releases its payload itself.
-  if status != FW_OK, let release { release(payload) }
+  if status != FW_OK { Function.release(payload, by: release) }
   return status
 }
 
@@ -38,7 +38,7 @@ public func fw_context_set_function(
     context.set(function: try Function("", parameters: nil, function, payload, release: release))
   }
   // A function that was created releases its payload itself.
-  if status != FW_OK, let release { release(payload) }
+  if status != FW_OK { Function.release(payload, by: release) }
   return status
 }
 

@@ -3,7 +3,8 @@
 #
 #   run.sh LIBDIR [--under asan|tsan|ubsan|valgrind] [--from DIR] [--cc 'COMMAND'] [--wrap 'COMMAND'] [NAME...]
 #
-# LIBDIR contains libflowworker.so. Each NAME.c in a folder is a program, each NAME.sh a script that is given LIBDIR.
+# LIBDIR contains libflowworker.so. Each NAME.c or NAME.cpp in a folder is a program, each NAME.sh a script that is given
+# LIBDIR.
 # A NAME may also be FOLDER/NAME, or FOLDER for all of a folder; without NAMEs everything runs. The headers that programs
 # share are in support/. --from takes the programs from another directory, where they need no folder. A program that
 # cannot be run here ends with status 77 and a line that says why. --under chooses the compiler, the flags and the
@@ -77,15 +78,16 @@ run_one() {
 }
 
 run_file() {
-    local file=$1 place=$2 status left
+    local file=$1 place=$2 status left language=(-std=c11) runtime=()
     local -x TMPDIR=$place/tmp
     case $file in
     *.sh) set -- bash "$file" "$CHECK_LIBDIR" ;;
     *)
+        case $file in *.cpp) language=(-std=c++17) runtime=(-lstdc++) ;; esac
         # shellcheck disable=SC2086 # these are lists of words
-        $CHECK_CC ${CFLAGS:-} -I "$root/include" -I "$here/support" -o "$place/program" "$file" \
+        $CHECK_CC ${CFLAGS:-} "${language[@]}" -I "$root/include" -I "$here/support" -o "$place/program" "$file" \
             -L "$CHECK_LIBDIR" -Wl,-rpath,"$CHECK_LIBDIR" -Wl,--as-needed \
-            -lflowworker -ljansson $CHECK_LDLIBS -lpthread -ldl || return 1
+            -lflowworker -ljansson $CHECK_LDLIBS "${runtime[@]}" -lpthread -ldl || return 1
         # shellcheck disable=SC2086
         set -- $CHECK_WRAP "$place/program"
         ;;
@@ -157,7 +159,7 @@ valgrind)
     ;;
 *) usage ;;
 esac
-CHECK_CC="${cc:-cc} -g -std=c11 -Wall -Wextra -Werror -pedantic"
+CHECK_CC="${cc:-cc} -g -Wall -Wextra -Werror -pedantic"
 CHECK_WRAP=$wrap
 # Two runs at the same time have different directories; the logs of the run that ends last stay.
 logs=$root/build/c/${CHECK_UNDER:-plain}
@@ -175,8 +177,8 @@ export CHECK_LIBDIR CHECK_UNDER CHECK_CC CHECK_WRAP CHECK_WORK CHECK_LDLIBS CHEC
 files_of() {
     local found
     case $1 in
-    */*) found=$(ls "$from/$1".c "$from/$1".sh 2>/dev/null) ;;
-    *) found=$(find "$from" -mindepth 1 -maxdepth 2 -type f \( -name '*.c' -o -name '*.sh' \) \
+    */*) found=$(ls "$from/$1".{c,cpp,sh} 2>/dev/null) ;;
+    *) found=$(find "$from" -mindepth 1 -maxdepth 2 -type f -regex '.*\.\(c\|cpp\|sh\)' \
         ! -path "$here/run.sh" ! -path "$here/support/*" \( -path "$from/${1:-*}/*" -o -name "${1:-*}.*" \) | sort) ;;
     esac
     [ -n "$found" ] || {

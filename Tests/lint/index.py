@@ -23,7 +23,7 @@ PLACES = [
     (re.compile(r"[A-Z]\w+Tests"), ["Tests/FlowWorkerTests/{}.swift"]),
     (re.compile(r"[\w-]+/[\w/-]+\.py"), ["Tests/{}"]),
     (re.compile(r"engines/c/\w+"), ["Tests/{}.c"]),
-    (re.compile(r"\w+/\w+"), ["Tests/c/{}.c", "Tests/c/{}.sh"]),
+    (re.compile(r"\w+/\w+"), ["Tests/c/{}.c", "Tests/c/{}.cpp", "Tests/c/{}.sh"]),
 ]
 
 
@@ -35,7 +35,7 @@ def entry_points() -> list[str]:
 
 def programs() -> dict[str, str]:
     """The text of each program of the harness, by its name."""
-    files = sorted(file for file in (TESTS / "c").glob("*/*.c") if file.parent.name != "support")
+    files = sorted(file for file in (TESTS / "c").glob("*/*.c*") if file.parent.name != "support")
     return {f"{file.parent.name}/{file.stem}": file.read_text() for file in files}
 
 

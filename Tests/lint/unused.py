@@ -28,7 +28,7 @@ CALLED_BY_OTHERS = {
 }
 
 #: The endings of the files in which a language has its declarations.
-KINDS = {"swift": (".swift",), "c": (".c", ".h"), "python": (".py",)}
+KINDS = {"swift": (".swift",), "c": (".c", ".cpp", ".h"), "python": (".py",)}
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -99,7 +99,7 @@ def swift() -> list[str]:
 
 
 def c() -> list[str]:
-    words = Words(tracked("Sources/*.c", "Sources/*.h", "Sources/*.swift", "Package.swift"))
+    words = Words(tracked("Sources/*.c", "Sources/*.cpp", "Sources/*.h", "Sources/*.swift", "Package.swift"))
     # A function stands in a header and in a file: both are declarations. The compiler looks after static ones.
     function = r"^(?!static|typedef|return|else)[A-Za-z_][\w ]*?[ *](?:_N\w+ )?(\w+)\((?!\()[^;{]*[;{]"
     found = unused(words, function, "Sources", "c")

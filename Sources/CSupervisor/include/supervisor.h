@@ -10,10 +10,8 @@
  * to run by a message on a channel, which carries the descriptors that the command gets. The monitor answers how the
  * command ended.
  *
- * Commands have a parent process of their own, which has a price. With a bare posix_spawn of `true` at 1.00, a step is
- * 0.99 to 1.00 where the host clones with care, and 1.07 to 1.10 with the supervisor (60 us, half of them for
- * identity.c), one after another; with 8 to 512 in flight it is 0.95 to 1.01 of an epoll loop (`make bench`:
- * supervisor, many; CONTRIBUTING.md has the whole comparison). In return:
+ * Commands have a parent process of their own. It costs some time where steps run one after another, and nothing
+ * measurable where many run at once (CONTRIBUTING.md compares the ways to start a command). In return:
  *   - A monitor is the subreaper of one command. Whatever processes of the command leave behind comes to the monitor,
  *     so that one system call that says ECHILD proves that nothing is left.
  *   - When the host dies, even by SIGKILL, the channel ends, and the monitor ends the command.
@@ -27,7 +25,7 @@
 #include <stdint.h>
 
 /* The number changes with any change of the messages. A supervisor sends it in its first message. */
-enum { FWSV_PROTOCOL = 6 };
+enum { FWSV_PROTOCOL = 7 };
 
 /* Descriptors of a supervisor when it starts. Where the system has no pidfds there is no FWSV_HOST, and the end of the
  * sockets tells that the host has gone. */
@@ -147,7 +145,8 @@ typedef struct {
 /* The first message of a supervisor, on the control socket. A supervisor with an error ends. */
 typedef struct {
   uint32_t protocol;
-  int32_t error; /* why FWSV_HOST cannot be used; 0 if the supervisor works */
+  int32_t error; /* 0 if the supervisor works */
+  int32_t call;  /* which call failed with the error */
 } fwsv_hello;
 
 /* --- for the library -------------------------------------------------------------- */
@@ -155,8 +154,20 @@ typedef struct {
 /* The entry point of the program, which nothing calls. */
 __attribute__((visibility("hidden"))) void fwsv_entry(void);
 
-/* Which call of fwsv_launch failed. */
-enum { FWSV_CALL_CLONE = 1, FWSV_CALL_FCNTL, FWSV_CALL_NULL /* openat of /dev/null */, FWSV_CALL_EXEC };
+/* Which call failed, of fwsv_launch or of a supervisor at its start. */
+enum {
+  FWSV_CALL_CLONE = 1,
+  FWSV_CALL_FCNTL,
+  FWSV_CALL_NULL, /* openat of /dev/null */
+  FWSV_CALL_DUP,
+  FWSV_CALL_EXEC,
+  FWSV_CALL_HOST, /* the check of FWSV_HOST */
+  FWSV_CALL_SEND,
+  FWSV_CALL_RECEIVE,
+  FWSV_CALL_WAIT,
+  FWSV_CALL_CLOCK,
+  FWSV_CALL_MASK,
+};
 
 /* Runs a program as a supervisor that is no child of this process. Takes descriptors of the program, of the
  * supervisor's end of the control socket, and a pidfd of this process or -1. Returns 0, or an errno and the call that

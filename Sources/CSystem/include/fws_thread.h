@@ -2,15 +2,29 @@
 #ifndef FWS_THREAD_H
 #define FWS_THREAD_H
 
+#include "fws_host_call.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Calls `body` on a new detached thread with all signals blocked. The thread has a working directory of its own, which
- * is what the descriptor `directory` stands for; `error` is the errno if that directory could not be entered. Where the
- * system refuses the thread a directory of its own, `refusal` is the errno of unshare(2), and the thread shares the
- * directory of the process. Returns 0 or an errno. */
-int fws_thread_start(void (*_Nonnull body)(void *_Nullable context, int refusal, int error), void *_Nullable context,
-                     int directory);
+/* A call of a function of the host on a thread of its own. */
+typedef struct {
+  /* Returns whether the function is to be called. `error` is the errno if the thread could not enter the directory.
+   * Where the system refuses the thread a directory of its own, `refusal` is the errno of unshare(2), and the thread
+   * shares the directory of the process. */
+  bool (*_Nonnull begin)(void *_Nonnull context, int refusal, int error);
+  void (*_Nonnull function)(struct fw_call *_Nullable call, void *_Nullable payload);
+  void *_Nullable payload;
+  /* Is called last on the thread, whatever the function has done. */
+  fws_host_ended _Nonnull ended;
+  /* The context is also the `call` of the function. */
+  void *_Nonnull context;
+  /* The descriptor of the directory that becomes the working directory of the thread. */
+  int directory;
+} fws_thread_job;
+
+/* Starts a detached thread with all signals blocked. Returns 0 or an errno. */
+int fws_thread_start(const fws_thread_job *_Nonnull job);
 
 /* Waits until no call but `parent` (0: none) holds the working directory of the process, and takes it for the call that
  * runs in this thread. Returns 0 and a ticket, or an errno: ECANCELED as soon as `is_over` returns true, which is asked

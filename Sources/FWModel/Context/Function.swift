@@ -1,3 +1,4 @@
+internal import CSystem
 package import FWBase
 
 /// A function that the host has registered.
@@ -28,7 +29,27 @@ package final class Function: @unchecked Sendable {
     self.release = release
   }
 
-  deinit { release?(payload) }
+  deinit { Function.release(payload, by: release) }
+
+  /// Gives a payload back to the host. An exception that the host's function throws is dropped, because nobody waits
+  /// for it.
+  package static func release(_ payload: UnsafeMutableRawPointer?, by release: Release?) {
+    if let release { _ = callBack(release, payload) }
+  }
+
+  /// Calls a callback of the host, and returns the exception that it has thrown.
+  package static func callBack(_ callback: Release, _ payload: UnsafeMutableRawPointer?) -> RaisedException? {
+    var thrown: RaisedException?
+    withUnsafeMutablePointer(to: &thrown) { thrown in
+      fws_call_back(
+        callback, payload,
+        { context, end, type, message in
+          if end == FWS_HOST_RETURNED { return }
+          context?.assumingMemoryBound(to: RaisedException?.self).pointee = RaisedException(thrown: type, message)
+        }, thrown)
+    }
+    return thrown
+  }
 }
 
 /// A value that JSON cannot express in full. The host has the object, and the library has the text that is shown for

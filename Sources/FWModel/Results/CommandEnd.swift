@@ -164,6 +164,21 @@ package struct RaisedException {
     self.message = message
     self.trace = trace
   }
+
+  /// An exception of C++.
+  ///
+  /// - Parameters:
+  ///   - type: its class; `nil` if it has none that is known.
+  ///   - message: its text; `nil` if it has none.
+  package init(thrown type: UnsafePointer<CChar>?, _ message: UnsafePointer<CChar>?) {
+    let unknown = type == nil ? "an exception that is not a std::exception, or is one of another C++ runtime" : ""
+    self.init(
+      type: type.map { String(cString: $0) } ?? "Error", message: message.map { String(cString: $0) } ?? unknown,
+      trace: "")
+  }
+
+  /// The exception in one line.
+  package var text: String { [type, message].filter { !$0.isEmpty }.joined(separator: ": ") }
 }
 
 /// The facts about the engine that runs the commands of a step, which are `engine` in its result.

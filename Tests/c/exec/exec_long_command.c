@@ -72,6 +72,19 @@ int main(void)
     fw_result_free(result);
     free(command);
 
+    /* An argument that is longer than a program may get: the shell says so, and the message has that reason. */
+    command = malloc(200001);
+    REQUIRE(command != NULL);
+    memset(command, 'x', 200000);
+    memcpy(command, "/bin/echo ", 10);
+    command[200000] = 0;
+    result = RUN(command);
+    CHECK_EXITED(result, 126);
+    CHECK_HAS(fw_result_output(result, FW_STDERR, 0, NULL), "Argument list too long");
+    CHECK_HAS(fw_result_message(result), "longer than the system allows");
+    fw_result_free(result);
+    free(command);
+
     /* A command beyond the system's limit for all arguments together cannot be started. */
     command = long_command(40000000, "x", " echo");
     result = RUN(command);

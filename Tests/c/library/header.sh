@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The header compiles as the first include, twice, and before or after jansson's header, in each language that hosts are
-# written in, without a warning.
+# The header compiles as the first include, twice, and before or after jansson's header, in each standard of C and C++ from
+# C99 and C++11 on, without a warning. A host may use every name of it under strict warnings.
 # not under asan tsan ubsan valgrind: this check is about the header
 set -u
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
@@ -11,18 +11,30 @@ failed=0
 printf '#include <flowworker.h>\n#include <flowworker.h>\n' >"$work/twice.c"
 printf '#include <flowworker.h>\n#include <jansson.h>\n' >"$work/before.c"
 printf '#include <jansson.h>\n#include <flowworker.h>\n' >"$work/after.c"
-cat >"$work/use.c" <<'END'
-#include <flowworker.h>
-typedef char version_is_text[sizeof FW_VERSION > 1 ? 1 : -1];
+# Every macro with a value, in an initializer of the type that it has.
+{
+    printf '#include <flowworker.h>\n'
+    printf 'typedef char version_is_text[sizeof FW_VERSION > 1 ? 1 : -1];\n'
+    printf 'int64_t numbers(size_t i);\nint64_t numbers(size_t i)\n{\n    static const int32_t all[] = {\n'
+    sed -nE 's/^#define (FW_[A-Z_]+) (\(-[0-9]+\)|[0-9]+)$/        \1,/p' "$root/include/flowworker.h"
+    printf '    };\n    return i < sizeof all / sizeof all[0] ? all[i] : FW_OK;\n}\n'
+    cat <<'END'
 fw_status use(const char *text, fw_pool **pool);
 fw_status use(const char *text, fw_pool **pool)
 {
-    return fw_pool_create(text, FW_ZERO_TERMINATED, pool, NULL);
+    size_t length = FW_ZERO_TERMINATED;
+    return fw_pool_create(text, length, pool, NULL);
 }
 END
+} >"$work/use.c"
+[ "$(grep -c '^        FW_' "$work/use.c")" -gt 30 ] || {
+    echo 'the numbers of the header were not found'
+    failed=1
+}
 
+strict=(-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Werror)
 compile() {
-    "$@" -Wall -Wextra -pedantic -Werror -I "$root/include" -fsyntax-only || {
+    "$@" "${strict[@]}" -I "$root/include" -fsyntax-only || {
         echo "failed: $*"
         failed=1
     }
@@ -34,11 +46,14 @@ for tool in gcc clang; do
     compilers=$((compilers + 1))
     warnings=()
     if [ "$tool" = clang ]; then warnings=(-Wdocumentation -Wstrict-prototypes); fi
+    # C2x is C23 in compilers that were made before it was published.
     for file in twice before after use; do
-        for standard in c99 c11; do
+        for standard in c99 c11 c17 c2x; do
             compile "$tool" -x c -std="$standard" "${warnings[@]}" "$work/$file.c"
         done
-        compile "$tool" -x c++ -std=c++17 "${warnings[@]}" "$work/$file.c"
+        for standard in c++11 c++14 c++17 c++20; do
+            compile "$tool" -x c++ -std="$standard" -Wold-style-cast "${warnings[@]}" "$work/$file.c"
+        done
     done
 done
 [ "$compilers" -eq 2 ] || {

@@ -167,6 +167,17 @@ int main(void)
         try(SYS_signalfd4, errors[at], "signalfd4", unstarted);
         try(SYS_execveat, errors[at], "execveat", unstarted);
         try(SYS_socketpair, errors[at], "socketpair", unstarted);
+        try(SYS_dup3, errors[at], "dup3", unstarted);
+        try(SYS_sendmsg, errors[at], "sendmsg", unstarted);
+        try(SYS_recvmsg, errors[at], "recvmsg", unstarted);
+        try(SYS_recvfrom, errors[at], "recv", unstarted);
+        try(SYS_wait4, errors[at], "wait4", unstarted);
+        try(SYS_clock_gettime, errors[at], "clock_gettime", unstarted);
+        try(SYS_rt_sigprocmask, errors[at], "rt_sigprocmask", unstarted);
+        try(SYS_fcntl, errors[at], "fcntl", unstarted);
+        try(SYS_fchdir, errors[at], "fchdir", unstarted);
+        try(SYS_execve, errors[at], "execve", unstarted);
+        try(SYS_poll, errors[at], "poll", unstarted);
         try(SYS_pipe2, errors[at], "pipe2", unstarted);
         try(SYS_pipe2, errors[at], "pipe2", unstarted_later);
         try(SYS_memfd_create, errors[at], "memfd_create", long_command);
@@ -176,6 +187,7 @@ int main(void)
         try(SYS_pidfd_open, errors[at], "pidfd_open", not_needed);
         try(SYS_close_range, errors[at], "close_range", not_needed);
         try(SYS_pidfd_send_signal, errors[at], "pidfd_send_signal", not_needed);
+        try(SYS_fstat, errors[at], "fstat", not_needed);
     }
     try(SYS_epoll_ctl, ENOSPC, "epoll_ctl", without_watching);
     try(SYS_epoll_ctl, ENOMEM, "epoll_ctl", without_watching_all);

@@ -96,8 +96,9 @@ class Waits:
         self.runs, self.told, self.leave = threading.Event(), [], threading.Event()
 
     def __call__(self):
-        self.runs.set()
         try:
+            # The interrupt may come as soon as this is set.
+            self.runs.set()
             while not self.leave.wait(0.01):
                 pass
         except KeyboardInterrupt:

@@ -118,8 +118,9 @@ def test_what_on_event_raises_interrupts_the_function(rundir):
     told = []
 
     def function():
-        print("ready")
         try:
+            # The interrupt may come as soon as this is printed.
+            print("ready")
             while True:
                 threading.Event().wait(0.01)
         except KeyboardInterrupt:
