@@ -240,7 +240,8 @@ extension JSONRef {
 
   /// Whether two values are equal in Python, where 1, 1.0 and true are.
   fileprivate func isEqualInPython(to other: JSONRef) -> Bool {
-    guard let own = number ?? boolean.map({ $0 ? 1 : 0 }), let number = other.number ?? other.boolean.map({ $0 ? 1 : 0 })
+    guard let own = number ?? boolean.map({ $0 ? 1 : 0 }),
+      let number = other.number ?? other.boolean.map({ $0 ? 1 : 0 })
     else { return json_equal(raw, other.raw) == 1 }
     if let integer, let other = other.integer { return integer == other }
     return own == number

@@ -50,9 +50,7 @@ class DocumentFile:
             place = (self.path, error.line, error.column)
             if self._place_of is not None:
                 place = self._place_of(error.column)
-            raise type(error)(
-                error.code, _message(place, error.message), error.path, *place[1:]
-            ) from error.__cause__
+            raise type(error)(error.code, _message(place, error.message), error.path, *place[1:]) from error.__cause__
 
 
 def refused(place: Place, message: str, code: int = DOCUMENT) -> DocumentError:

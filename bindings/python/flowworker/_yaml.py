@@ -233,9 +233,7 @@ def _scalar(node: Any, loader: Any) -> str:
             node, "{} is no {} of YAML: put it in quotes if it is a text".format(_shown(node.value), kind)
         ) from error
     if kind == "int" and not SMALLEST <= value <= LARGEST:
-        raise _refused(
-            node, "the integer {} is too large: integers go from -2^63 to 2^63-1".format(_shown(node.value))
-        )
+        raise _refused(node, "the integer {} is too large: integers go from -2^63 to 2^63-1".format(_shown(node.value)))
     if kind == "timestamp" or (kind == "float" and value - value != 0):
         return json.dumps(str(value))
     return json.dumps(value)
