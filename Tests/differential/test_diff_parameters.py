@@ -1,5 +1,8 @@
 """Arguments of templates are converted, and declarations refused, as flowServ does it."""
 
+import decimal
+import enum
+import fractions
 import itertools
 import random
 
@@ -120,6 +123,26 @@ def test_arguments(name, tmp_path):
         if repr(given) != repr(expected):
             found[repr(value)] = (given, expected)
     assert found == {}
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+class Celsius(float):
+    def __str__(self):
+        return "{:.1f} C".format(self)
+
+
+@pytest.mark.parametrize("name", ["int", "int in a range", "float", "float in a range", "bool", "string"])
+def test_numbers_of_other_types(name, tmp_path):
+    values = [decimal.Decimal("5.70"), decimal.Decimal("NaN"), decimal.Decimal("Infinity"), fractions.Fraction(7, 2)]
+    for value in [*values, Level.HIGH, Celsius(5.7), Celsius("inf"), 1j]:
+        try:
+            expected = theirs(DECLARATIONS[name], value)
+        except (OverflowError, decimal.InvalidOperation):
+            continue
+        assert repr(ours(DECLARATIONS[name], value, tmp_path)) == repr(expected), repr(value)
 
 
 def test_numbers_made_by_chance(tmp_path):

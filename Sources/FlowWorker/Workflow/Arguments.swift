@@ -54,7 +54,7 @@ private struct Conversion {
     case .string: value = json.kind == .string ? JSONValue(keeping: json) : try .text(ValueText.string(json))
     case .file: value = try file(json, declaration).value
     case .select:
-      guard declaration.values.contains(where: { $0.read { $0.isEqualInPython(to: json) } }) else {
+      guard declaration.choices.contains(json.choice) else {
         let known = MessageFormat.listed(declaration.values) { $0.read { $0.shownValue } }
         throw ValidationError("expected one of \(known) for \(what), found \(json.shown)")
       }
@@ -238,12 +238,13 @@ private struct Conversion {
 extension JSONRef {
   fileprivate var shownValue: String { string.map { MessageFormat.quoted($0) } ?? shown }
 
-  /// Whether two values are equal in Python, where 1, 1.0 and true are.
-  fileprivate func isEqualInPython(to other: JSONRef) -> Bool {
-    guard let own = number ?? boolean.map({ $0 ? 1 : 0 }),
-      let number = other.number ?? other.boolean.map({ $0 ? 1 : 0 })
-    else { return json_equal(raw, other.raw) == 1 }
-    if let integer, let other = other.integer { return integer == other }
-    return own == number
+  /// A name that two scalars share if they are equal in Python, where 1, 1.0 and true are. Arrays and objects share it
+  /// if they are the same JSON.
+  var choice: Name {
+    if let number = integer ?? boolean.map({ $0 ? 1 : 0 }) { return Name("n\(number)") }
+    if let number { return Name("n" + (Int64(exactly: number).map(String.init) ?? ValueText.real(number))) }
+    if let string { return Name("s" + string) }
+    guard let text = JSONText.compact(self, sortingKeys: true) else { return "" }
+    return Name("j" + text.string)
   }
 }

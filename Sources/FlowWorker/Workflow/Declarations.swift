@@ -57,6 +57,7 @@ struct Declaration {
   let isRequired: Bool
   /// The values that a parameter of the type `select` may have.
   let values: [JSONValue]
+  let choices: Set<Name>
   let range: NumberRange?
   /// The key under which the run has the file of a parameter of the type `file`, as the document has it; `nil` if the
   /// file stays where it is.
@@ -115,6 +116,7 @@ struct Declaration {
     // As in flowServ, a default of null says that the parameter need not be given.
     self.isRequired = isRequired ?? !hasFallback
     self.values = values
+    choices = Set(values.map { $0.read { $0.choice } })
     self.range = range
     self.target = target
     self.elements = elements

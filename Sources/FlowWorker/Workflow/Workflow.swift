@@ -79,7 +79,9 @@ package final class Workflow: Sendable {
       try json.require(.object)
       guard let inner = json["workflow"] else {
         guard json["steps"] != nil else {
-          throw ValidationError("missing key \"steps\" in the workflow, or \"workflow\" in the template")
+          throw ValidationError(
+            "missing key \"steps\" in the workflow, or \"workflow\" in the template"
+              + (json["specfile"] == nil ? "" : "; the key \"specfile\" of this manifest names the template"))
         }
         try readSpec(json)
         return

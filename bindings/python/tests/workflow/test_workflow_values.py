@@ -162,6 +162,22 @@ def test_functions_see_arguments_as_the_template_converts_them(tmp_path):
     assert result.context == {"n": 5, "thing": {"a": 1}, "out": 7}
 
 
+def test_functions_see_arguments_of_the_declared_type(tmp_path):
+    import decimal
+
+    workflow = fw.SerialWorkflow.from_template(
+        {
+            "workflow": {"steps": []},
+            "parameters": [{"name": name, "dtype": name} for name in ("int", "float", "string", "list")],
+        }
+    )
+    seen = []
+    workflow.add_code_step("f", lambda int, float, string, list: seen.append([int, float, string, list]))
+    given = [decimal.Decimal("5.7"), 5, decimal.Decimal("1.50"), ["1", {"a": 2}]]
+    workflow.run(dict(zip(("int", "float", "string", "list"), given)), rundir=tmp_path).check()
+    assert repr(seen) == repr([[5, 5.0, "1.50", ["1", {"a": 2}]]])
+
+
 def test_a_function_of_a_kept_step_gives_its_value(tmp_path):
     seen = []
     steps = [fw.CodeStep("a", lambda x: {"x": x}, "x"), fw.CodeStep("b", lambda x: seen.append(x))]
