@@ -56,9 +56,10 @@ import Testing
     },
     "choices": { count in
       let values = list(count) { "{\"value\": \"v\($0)\"}" }
+      let elements = "{\"name\": \"s\", \"dtype\": \"select\", \"values\": \(values)}"
       _ = try read(
-        "{\"workflow\": {\"steps\": []}, \"parameters\": [{\"name\": \"l\", \"dtype\": \"list\", \"para\": {\"name\": \"s\", "
-          + "\"dtype\": \"select\", \"values\": \(values)}, \"defaultValue\": \(list(count) { "\"v\($0)\"" })}]}"
+        "{\"workflow\": {\"steps\": []}, \"parameters\": [{\"name\": \"l\", \"dtype\": \"list\", "
+          + "\"para\": \(elements), \"defaultValue\": \(list(count) { "\"v\($0)\"" })}]}"
       ) { try Workflow($0) }
     },
     "wrong reference": { count in
