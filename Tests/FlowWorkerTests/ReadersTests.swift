@@ -46,6 +46,22 @@ import Testing
         try Workflow($0)
       }
     },
+    "fields": { count in
+      let fields = list(count) { "{\"name\": \"f\($0)\", \"dtype\": \"int\"}" }
+      let values = list(count) { "{\"name\": \"f\($0)\", \"value\": \"\($0)\"}" }
+      _ = try read(
+        "{\"workflow\": {\"steps\": []}, \"parameters\": [{\"name\": \"r\", \"dtype\": \"record\", "
+          + "\"fields\": \(fields), \"defaultValue\": \(values)}]}"
+      ) { try Workflow($0) }
+    },
+    "choices": { count in
+      let values = list(count) { "{\"value\": \"v\($0)\"}" }
+      let elements = "{\"name\": \"s\", \"dtype\": \"select\", \"values\": \(values)}"
+      _ = try read(
+        "{\"workflow\": {\"steps\": []}, \"parameters\": [{\"name\": \"l\", \"dtype\": \"list\", "
+          + "\"para\": \(elements), \"defaultValue\": \(list(count) { "\"v\($0)\"" })}]}"
+      ) { try Workflow($0) }
+    },
     "wrong reference": { count in
       let steps = "[{\"name\": \"x\", \"action\": \"$[[zz]]\"}]"
       #expect(throws: FlowError.self) {

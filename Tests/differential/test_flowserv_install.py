@@ -128,6 +128,54 @@ def test_what_it_raises_and_what_others_have_made_of_it(script):
     assert module == "flowserv.controller.worker.base" and back == ["back\n"]
 
 
+OPTIONS = """
+import json, pickle, sys, time
+import flowworker.flowserv
+flowworker.flowserv.install()
+from flowserv.controller.serial.engine.validate import validator
+from flowserv.controller.serial.workflow.base import SerialWorkflow
+from flowserv.controller.worker.manager import WorkerPool
+from flowserv.volume.manager import DefaultVolume
+
+def run(worker, *commands):
+    validator.validate({"workers": [worker]})
+    workflow = SerialWorkflow(workers=WorkerPool([worker], {"a": worker["name"]}))
+    if commands:
+        workflow.add_container_step("a", "", list(commands))
+    else:
+        workflow.add_code_step("a", lambda: time.sleep(60))
+    pickle.loads(pickle.dumps(workflow.workers.get(workflow.steps[0])))
+    result = workflow.run({}, workers=workflow.workers, volumes=DefaultVolume(sys.argv[1]))
+    return [result.returncode, result.stdout]
+
+worker = {
+    "name": "w", "type": "subprocess", "options": {"timeout": 0.3, "output_limit": 4}, "secrets": ["KEY"],
+    "vars": [{"key": "who", "value": "World"}], "env": [{"key": "KEY", "value": "secret value"}],
+}
+told = [run(worker, "echo $who $$KEY; sleep 60")]
+told.append(run(dict(worker, options={}), "echo $who $$KEY"))
+told.append(run({"name": "c", "type": "code", "options": {"timeout": 0.1, "grace": 0.1}})[0])
+try:
+    run(dict(worker, options={"timeuot": 1}), "true")
+except ValueError as error:
+    told.append(str(error))
+flowworker.flowserv.uninstall()
+told.append(WorkerPool.get.__globals__["create_worker"].__module__)
+told.append(hasattr(WorkerPool.get.__globals__["create_worker"](worker), "_flowworker_spec"))
+print(json.dumps(told))
+"""
+
+
+def test_the_options_of_its_engine_configuration(script):
+    """The schema of flowServ lets a worker have any further key, and flowServ itself passes over them."""
+    limited, plain, code, refused, module, is_marked = script(OPTIONS)
+    assert limited[0] == -15 and limited[1][0].startswith("Wo") and "secret" not in limited[1][0]
+    assert plain == [0, ["World ***\n"]]
+    assert code != 0
+    assert 'unknown key "timeuot" in the options of a subprocess worker' in refused
+    assert module == "flowserv.controller.worker.manager" and not is_marked
+
+
 TEMPLATE = """
 workflow:
     files:

@@ -1,4 +1,5 @@
 internal import CJansson
+internal import Glibc
 
 /// Reads JSON text with jansson, and turns jansson's errors into those of the library.
 @usableFromInline package enum JSONText {
@@ -22,7 +23,21 @@ internal import CJansson
     guard let base = start.baseAddress, let value = json_loadb(base, start.count, flags, &failure) else {
       throw text.isEmpty ? emptyText : error(failure, in: text)
     }
-    return JSONValue(taking: value)
+    let parsed = JSONValue(taking: value)
+    if let null = nullByte(in: text) { throw containsNull(text, null) }
+    return parsed
+  }
+
+  /// The offset of the first NUL byte. jansson passes over one that is directly behind a number or a literal.
+  private static func nullByte(in text: UnsafeRawBufferPointer) -> Int? {
+    guard let base = text.baseAddress, let found = memchr(base, 0, text.count) else { return nil }
+    return UnsafeRawPointer(found) - base
+  }
+
+  private static func containsNull(_ text: UnsafeRawBufferPointer, _ offset: Int) -> FlowError {
+    FlowError(
+      .syntax, "the text contains a NUL byte, which JSON does not allow: is its length right?",
+      position: JSONLocator(text: text).position(ofByte: offset))
   }
 
   /// Reads a whole text as a document. An error of the reader gets its position in the text.
@@ -42,8 +57,13 @@ internal import CJansson
     guard
       let value = json_loadb(start, min(text.count - offset, longest), flags | Int(JSON_DISABLE_EOF_CHECK), &failure)
     else { return nil }
-    offset += Int(failure.position)
-    return JSONValue(taking: value)
+    let parsed = JSONValue(taking: value)
+    let end = offset + Int(failure.position)
+    guard end <= text.count, nullByte(in: UnsafeRawBufferPointer(rebasing: text[offset..<end])) == nil else {
+      return nil
+    }
+    offset = end
+    return parsed
   }
 
   /// The error of a text that was read in parts, one of which a reader refused. If any of the text is not JSON, this is
@@ -79,12 +99,8 @@ internal import CJansson
     var offset = max(0, min(Int(failure.position), text.count))
     let (explanation, token) = split(words)
     let shownToken = token.map { MessageFormat.foreign($0) }
-    if let null = text.firstIndex(of: 0), null <= offset {
-      // jansson takes a NUL byte for the end of the text.
-      return FlowError(
-        .syntax, "the text contains a NUL byte, which JSON does not allow: is its length right?",
-        position: JSONLocator(text: text).position(ofByte: null))
-    }
+    // jansson takes a NUL byte for the end of the text.
+    if let null = nullByte(in: text), null <= offset { return containsNull(text, null) }
     if let token, token.utf8.count <= offset {
       offset -= token.utf8.count
     } else if token == nil, code != Int32(bitPattern: json_error_premature_end_of_input.rawValue) {
@@ -155,7 +171,8 @@ internal import CJansson
   }
 
   /// The value as compact JSON text.
-  package static func compact(_ value: JSONRef) -> CString? {
-    json_dumps(value.raw, Int(JSON_COMPACT) | Int(JSON_ENCODE_ANY)).map { CString(taking: $0) }
+  package static func compact(_ value: JSONRef, sortingKeys: Bool = false) -> CString? {
+    let flags = Int(JSON_COMPACT) | Int(JSON_ENCODE_ANY) | (sortingKeys ? Int(JSON_SORT_KEYS) : 0)
+    return json_dumps(value.raw, flags).map { CString(taking: $0) }
   }
 }

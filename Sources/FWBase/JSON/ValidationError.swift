@@ -7,12 +7,19 @@
   /// The steps to the value, the last one first.
   private(set) var inwards: [JSONPointer.Step]
   /// Whether the key of the member is wrong, and not its value.
-  let isAboutKey: Bool
+  package let isAboutKey: Bool
 
   package init(_ message: String, isAboutKey: Bool = false) {
     self.message = message
     inwards = []
     self.isAboutKey = isAboutKey
+  }
+
+  /// The same error with words before and behind its message.
+  package func wrapped(in words: String, _ hint: String = "") -> ValidationError {
+    var wrapped = ValidationError(words + message + hint, isAboutKey: isAboutKey)
+    wrapped.inwards = inwards
+    return wrapped
   }
 
   package func inside(_ key: String) -> ValidationError { adding(.key(key)) }
@@ -44,6 +51,18 @@ package struct JSONPointer {
   }
 
   static let root = JSONPointer(steps: [])
+
+  /// The value to which the pointer leads from a document.
+  package func value(in document: JSONRef) -> JSONRef? {
+    var value: JSONRef? = document
+    for step in steps {
+      switch step {
+      case .key(let name): value = value?.member(name)
+      case .index(let index): value = value?.element(index)
+      }
+    }
+    return value
+  }
 
   func key(_ name: String) -> JSONPointer { JSONPointer(steps: steps + [.key(name)]) }
   func index(_ number: Int) -> JSONPointer { JSONPointer(steps: steps + [.index(number)]) }

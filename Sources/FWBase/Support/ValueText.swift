@@ -69,6 +69,14 @@ package enum ValueText {
 
 /// White space by the rule of Python's `str.strip`.
 package enum Whitespace {
+  package static func trimmed(_ text: some StringProtocol) -> String {
+    var text = String(text)
+    return text.withUTF8 { bytes in
+      let raw = UnsafeRawBufferPointer(bytes)
+      return String(decoding: raw[trimmed(raw, from: 0)], as: UTF8.self)
+    }
+  }
+
   /// The range of the bytes from `begin` on without the white space at both ends.
   package static func trimmed(_ bytes: UnsafeRawBufferPointer, from begin: Int) -> Range<Int> {
     var start = begin

@@ -37,8 +37,8 @@ package struct Reference {
 }
 
 extension JSONRef {
-  /// The deepest nesting of values in which references are looked for.
-  private static let deepest = 64
+  /// The deepest nesting of the values of a template.
+  package static let deepest = 64
 
   /// Calls `body` with each reference in a value. Lists in lists are refused, as in flowServ.
   package func forEachReference(

@@ -80,7 +80,9 @@ package struct StepDocument {
       } else if key == "action" {
         action = value
       } else if !(StepDocument.settingKeys.contains(key.string) ? try settings.read(key, value) : false) {
-        throw .unknownKey(key, of: "a step", known: StepDocument.keys)
+        let isMisplaced = (StepDocument.containerKeys + CodeAction.keys + NotebookAction.keys).contains(key.string)
+        throw ValidationError.unknownKey(key, of: "a step", known: StepDocument.keys)
+          .wrapped(in: "", isMisplaced ? "; it is a key of the step's \"action\"" : "")
       }
     }
     guard let name else { throw .missingKey("name", of: "the step") }
@@ -91,6 +93,17 @@ package struct StepDocument {
     self.files = files
     self.type = .container
     do throws(ValidationError) { try readAction(action) } catch { throw error.inside("action") }
+  }
+
+  private init(name: String) {
+    self.name = name
+    type = .container
+  }
+
+  /// Throws if a value is not the action of a step.
+  package static func check(action: JSONRef) throws(ValidationError) {
+    var document = StepDocument(name: "")
+    try document.readAction(action)
   }
 
   /// The keys of the action decide the type of the step.

@@ -29,6 +29,9 @@ package struct StepResult {
     self.started = started
     self.duration = duration
     notes = last.commands.flatMap(\.end.notes)
+    if step.type == .container, step.commands.isEmpty, last.commands.isEmpty {
+      notes.append("the step has no commands, so nothing was run")
+    }
   }
 
   /// Gives the result with one more note.

@@ -12,6 +12,8 @@ extension Workflow {
     /// The JSON pointer of each step in the document.
     var pointers: [String] = []
     var files = FilesDocument()
+    /// The files that the run has under other keys.
+    var placements: [FilePlacement] = []
     var values: JSONValue
   }
 }

@@ -18,12 +18,15 @@ final class RunState {
   /// The folder in the directory that has the copies of remote files.
   let copies: String
   private let directory: FileVolume
+  /// The files that the run has under other keys. A step is run again if one of them has changed.
+  let sources: [VolumeKey]
   /// A file that the kernel locks as long as the run lasts.
   private let lock: Descriptor
   /// The first failure of the directory; `nil`: it has all of the run.
   private(set) var failure: StepFailure?
 
-  init(_ path: String) throws(FlowError) {
+  init(_ path: String, sources: [VolumeKey]) throws(FlowError) {
+    self.sources = sources
     do throws(StepFailure) {
       directory = try FileVolume(Location(stateDirectory: path), at: path, isMade: true)
     } catch { throw FlowError(.invalid, error.reason) }
@@ -74,7 +77,8 @@ final class RunState {
     if let value, secrets.isIn(value) { return result }
     if files.all.contains(where: { secrets.isIn($0.key.text) }) { return result }
     guard failure == nil,
-      let signature = Signature(task.step, plan: plan.document, plan.values, volumes, files, task.volume, secrets)
+      let signature = Signature(
+        task.step, plan: plan.document, plan.values, volumes, files, task.volume, sources: sources, secrets)
     else { return result }
     attempt { (state) throws(StepFailure) in try state.record(task.index, signature, result, value, files) }
     return result

@@ -16,11 +16,11 @@ struct Signature {
   ///   - plan: the document of the step's plan, which is changed.
   ///   - context: the values that the step may see.
   ///   - volume: the volume in which the worker has its files.
+  ///   - sources: the files that the run has under other keys.
   ///   - secrets: what is secret in the whole run.
   init?(
     _ step: Step, plan: JSONValue, _ context: ContextValues, _ volumes: Volumes, _ files: FileIndex,
-    _ volume: FileVolume,
-    _ secrets: Secrets
+    _ volume: FileVolume, sources: [VolumeKey], _ secrets: Secrets
   ) {
     // Default workers have new names in each process, and requests to an engine or a scheduler have the label of the
     // host process in them.
@@ -37,7 +37,9 @@ struct Signature {
         guard let values else { return writer.null() }
         values.read { writer.value($0) }
       }
-      for (name, keys) in [("inputs", step.files.inputs), ("outputs", step.files.outputs)] {
+      var all = [("inputs", step.files.inputs, volume), ("outputs", step.files.outputs, volume)]
+      if !sources.isEmpty, let main = try? volumes.volume(of: Volumes.main) { all.append(("sources", sources, main)) }
+      for (name, keys, volume) in all {
         writer.member(key: name) { writer in
           writer.object { writer in
             for key in keys {

@@ -1,5 +1,6 @@
 package import FWBase
 internal import FWModel
+internal import FWVolumes
 
 /// A sequence of steps with the files and values that they need. Its document is a flowServ template, or the part of a
 /// template that stands under `workflow`.
@@ -78,7 +79,9 @@ package final class Workflow: Sendable {
       try json.require(.object)
       guard let inner = json["workflow"] else {
         guard json["steps"] != nil else {
-          throw ValidationError("missing key \"steps\" in the workflow, or \"workflow\" in the template")
+          throw ValidationError(
+            "missing key \"steps\" in the workflow, or \"workflow\" in the template"
+              + (json["specfile"] == nil ? "" : "; the key \"specfile\" of this manifest names the template"))
         }
         try readSpec(json)
         return
@@ -88,7 +91,8 @@ package final class Workflow: Sendable {
         if key == "parameters" {
           declarations = try Declarations(reading: value)
         } else if !Workflow.templateKeys.contains(key.string) {
-          throw .unknownKey(key, of: "a workflow template", known: Workflow.templateKeys)
+          throw ValidationError.unknownKey(key, of: "a workflow template", known: Workflow.templateKeys)
+            .wrapped(in: "", Workflow.hint(for: key))
         }
       }
       do throws(ValidationError) { try readSpec(inner) } catch { throw error.inside("workflow") }
@@ -109,7 +113,8 @@ package final class Workflow: Sendable {
         } else if key == "steps" {
           try readSteps(value)
         } else {
-          throw .unknownKey(key, of: "a workflow", known: Workflow.keys)
+          throw ValidationError.unknownKey(key, of: "a workflow", known: Workflow.keys)
+            .wrapped(in: "", Workflow.hint(for: key))
         }
       }
       if json["steps"] == nil { throw .missingKey("steps", of: "the workflow") }
@@ -136,9 +141,7 @@ package final class Workflow: Sendable {
             try check(reference)
           }
           if hasReferences {
-            guard element["action"] != nil else {
-              throw ValidationError.missingKey("action", of: "the step \(MessageFormat.quoted(name))")
-            }
+            try Workflow.check(open: element)
             guard let kept = JSONValue(keeping: element) else { throw ValidationError(FlowError.noMemory.message) }
             steps.append(.open(kept, name: name))
           } else {
@@ -165,19 +168,35 @@ package final class Workflow: Sendable {
     return document
   }
 
+  /// Throws for a step with references that no arguments can make right.
+  private static func check(open json: JSONRef) throws(ValidationError) {
+    do throws(ValidationError) { _ = try readStep(json) } catch {
+      // A reference stands for a value that is checked when there are arguments.
+      if !error.isAboutKey, error.pointer.value(in: json)?.string.flatMap({ Reference($0) }) != nil { return }
+      throw error
+    }
+  }
+
+  /// A hint for a key that the files of REANA have.
+  private static func hint(for key: JSONKey) -> String {
+    let isKnown = ["version", "inputs", "type", "specification"].contains { key.string.isSame(as: $0) }
+    return isKnown ? "; a reana.yaml of REANA has this key, and docs/documents.md says how to rewrite one" : ""
+  }
+
   // MARK: With arguments
 
   /// Gives the workflow for a set of arguments, with all references replaced.
   func resolved(_ arguments: ContextValues) throws(FlowError) -> Resolved {
     var values: [Name: JSONValue] = [:]
-    do throws(ValidationError) { try readArguments(arguments, &values) } catch {
+    var placements: [FilePlacement] = []
+    do throws(ValidationError) { try readArguments(arguments, &values, &placements) } catch {
       throw FlowError(.document, error.message, path: error.pointer.text)
     }
     let lookup: (Reference) throws(ValidationError) -> JSONValue = { (reference) throws(ValidationError) in
       try Workflow.value(of: reference, values)
     }
     do throws(ValidationError) {
-      var resolved = Resolved(values: try context(values, lookup))
+      var resolved = Resolved(placements: placements, values: try context(values, lookup))
       if let files {
         do throws(ValidationError) {
           let expanded = try files.read { (json) throws(ValidationError) in try json.expanded(lookup) }
@@ -199,13 +218,17 @@ package final class Workflow: Sendable {
     }
   }
 
-  private func readArguments(_ arguments: ContextValues, _ values: inout [Name: JSONValue]) throws(ValidationError) {
+  private func readArguments(
+    _ arguments: ContextValues, _ values: inout [Name: JSONValue], _ placements: inout [FilePlacement]
+  ) throws(ValidationError) {
     for declaration in declarations.all { values[Name(declaration.name)] = declaration.fallback }
     try arguments.object.read { (object) throws(ValidationError) in
       try object.readMembers { (key, value) throws(ValidationError) in
         let name = try key.requireString()
         if let declaration = declarations[name] {
-          values[Name(name)] = try declaration.cast(value)
+          let argument = try declaration.cast(value)
+          values[Name(name)] = argument.value
+          if let placement = argument.placement { placements.append(placement) }
         } else if isTemplate {
           let names = declarations.names
           throw ValidationError(

@@ -8,6 +8,10 @@ internal import FWVolumes
 extension WorkflowRun {
   /// What goes on in a run at one time.
   enum Phase {
+    /// The files of parameters with a `target` are brought into the run directory.
+    case sources(Transfers)
+    /// These files are copied to their targets.
+    case place(FilePlacements)
     /// The inputs of the workflow are brought into the run directory.
     case inputs(Transfers)
     /// The inputs of a step are brought to where its worker runs.
@@ -37,10 +41,11 @@ extension WorkflowRun {
 
     var wait: Wait {
       switch self {
-      case .inputs(let transfers), .fetch(_, let transfers), .store(_, _, let transfers), .outputs(let transfers):
+      case .sources(let transfers), .inputs(let transfers), .fetch(_, let transfers), .store(_, _, let transfers),
+        .outputs(let transfers):
         return .transfers(transfers)
       case .run(_, let run): return .step(run)
-      case .skip: return .immediate
+      case .place, .skip: return .immediate
       }
     }
   }
@@ -58,6 +63,15 @@ extension WorkflowRun {
     /// What the state directory compares: the document of the step's plan, and the values that the plan was made with.
     /// `nil` if the run has no state directory.
     var plan: (document: JSONValue, values: ContextValues)?
+
+    func document(
+      of plan: borrowing StepPlan, _ values: ContextValues, _ path: CText
+    ) -> (document: JSONValue, values: ContextValues)? {
+      guard let text = try? worker.describe(plan, step, values, path),
+        let document = try? JSONText.parse(text.bytes)
+      else { return nil }
+      return (document, values)
+    }
   }
 
   /// The decision of `follow`.

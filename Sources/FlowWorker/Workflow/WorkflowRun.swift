@@ -88,7 +88,9 @@ final class WorkflowRun: Execution {
       throw settings.secrets.masked(error)
     }
     queue.isListening = isListening
-    state = try options.state.map { (path) throws(FlowError) in try RunState(path) }
+    state = try options.state.map { [resolved] (path) throws(FlowError) in
+      try RunState(path, sources: resolved.placements.map(\.source))
+    }
     resume()
     publish()
     tell(.runStarted(steps: resolved.steps.map(\.cName.string)))
@@ -193,6 +195,13 @@ final class WorkflowRun: Execution {
   /// Does what can be done in a phase now, and decides what follows.
   private func follow(_ phase: Phase, _ ready: Waiting.Ready?) -> Next {
     switch phase {
+    case .sources(let transfers):
+      guard let end = advance(transfers, for: -1) else { return .wait }
+      if let failure = end { return finish(failure) }
+      do throws(StepFailure) {
+        return .phase(.place(FilePlacements(resolved.placements, in: try volumes.volume(of: Volumes.main))))
+      } catch { return finish(error) }
+    case .place(let placements): return place(placements)
     case .inputs(let transfers):
       guard let end = advance(transfers, for: -1) else { return .wait }
       if let failure = end { return finish(failure) }
@@ -269,6 +278,33 @@ final class WorkflowRun: Execution {
   // MARK: The beginning and the end
 
   private func begin() -> Next {
+    // The steps that an earlier run has ended had the files at their targets.
+    guard restored == 0, !resolved.placements.isEmpty else { return prepare() }
+    do throws(StepFailure) {
+      let transfers = Transfers(volumes, files)
+      transfers.prepare(try volumes.volume(of: Volumes.main), inputs: resolved.placements.map(\.source), [])
+      return .phase(.sources(transfers))
+    } catch { return finish(error) }
+  }
+
+  /// Copies files to their targets for some milliseconds.
+  private func place(_ placements: FilePlacements) -> Next {
+    do throws(StepFailure) {
+      let end = fws_monotonic() + 0.005
+      repeat {
+        if let interruption { throw interruption }
+        guard try placements.advance() else { continue }
+        let location = try volumes.volume(of: Volumes.main).location
+        for placement in resolved.placements { files.record(placement.target, in: [location]) }
+        timer?.set(settings.deadline?.left ?? Timer.never)
+        return prepare()
+      } while fws_monotonic() < end
+      timer?.stop()
+      return .wait
+    } catch { return finish(error) }
+  }
+
+  private func prepare() -> Next {
     do throws(StepFailure) {
       undeclared = try UndeclaredOutputs(of: resolved, workers, volumes)
       guard restored == 0 else {
@@ -280,8 +316,7 @@ final class WorkflowRun: Execution {
       }
       guard !resolved.files.inputs.isEmpty || !undeclared.watches.isEmpty else { return nextStep() }
       let transfers = Transfers(volumes, files)
-      transfers.prepare(
-        try volumes.volume(of: Volumes.main), inputs: resolved.files.inputs, undeclared.watches)
+      transfers.prepare(try volumes.volume(of: Volumes.main), inputs: resolved.files.inputs, undeclared.watches)
       return .phase(.inputs(transfers))
     } catch { return finish(error) }
   }
@@ -339,7 +374,7 @@ final class WorkflowRun: Execution {
       let values = context.snapshot
       let path = try CText(task.volume.path)
       let plan = try task.worker.prepare(task.step, values, path, settings)
-      if state != nil { task.plan = WorkflowRun.document(plan, task, values, path) }
+      if state != nil { task.plan = task.document(of: plan, values, path) }
       let run = StepRun(
         task.step, worker: task.worker.cName.string, task.worker.type, plan, context,
         events: queue.isListening ? events : nil, position: position,
@@ -351,15 +386,6 @@ final class WorkflowRun: Execution {
       let reason = error.message.without(prefix: "step \(task.step.shownName): ").map(String.init)
       return refuse(task.step, task.worker, StepFailure(reason ?? error.message))
     }
-  }
-
-  private static func document(
-    _ plan: borrowing StepPlan, _ task: StepTask, _ values: ContextValues, _ path: CText
-  ) -> (JSONValue, ContextValues)? {
-    guard let text = try? task.worker.describe(plan, task.step, values, path),
-      let document = try? JSONText.parse(text.bytes)
-    else { return nil }
-    return (document, values)
   }
 
   /// Takes the result of a step if the step is over.
@@ -456,7 +482,8 @@ final class WorkflowRun: Execution {
       guard let volume = try? volumes.volume(of: worker.location), let path = try? CText(volume.path),
         let text = try? worker.plan(step, context.snapshot, path, settings),
         let plan = try? JSONText.parse(text.bytes),
-        let signature = Signature(step, plan: plan, context.snapshot, volumes, record.files, volume, secrets),
+        let signature = Signature(
+          step, plan: plan, context.snapshot, volumes, record.files, volume, sources: state.sources, secrets),
         signature.isSame(as: record.signature),
         let result = record.result.read({ StepResult($0, of: step, by: worker) })
       else { break }

@@ -63,6 +63,14 @@ int main(void)
     fw_string_free(json);
     fw_context_free(context);
 
+    /* jansson passes over a NUL byte behind a number, also in a part of a configuration that is read by itself. */
+    static const char config[] = "{\"default_variables\": {\"a\": 1\0}}";
+    static const char in_worker[] =
+        "{\"workers\": [{\"name\": \"w\", \"type\": \"code\", \"options\": {\"timeout\": 1\0}}]}";
+    CHECK_FAILS(fw_pool_create(config, sizeof config - 1, &pool, &error), FW_E_SYNTAX, &error, "NUL byte");
+    CHECK_FAILS(fw_pool_create(in_worker, sizeof in_worker - 1, &pool, &error), FW_E_SYNTAX, &error, "NUL byte");
+    CHECK_FAILS(fw_pool_create("[]\0", 3, &pool, &error), FW_E_SYNTAX, &error, "NUL byte");
+
     /* A length beyond the address space. */
     CHECK_FAILS(fw_step_create(step_text, FW_ZERO_TERMINATED - 1, &step, &error), FW_E_INVALID, &error, "json");
     CHECK_FAILS(fw_step_create(step_text, (size_t)1 << 63, &step, &error), FW_E_INVALID, &error, "json");

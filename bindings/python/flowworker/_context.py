@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import numbers
 import re
 from typing import Any, Dict, Iterable, Mapping, Optional
 
@@ -48,6 +49,24 @@ def as_json(value: Any) -> Any:
         raise errors.DocumentError(
             errors.DOCUMENT, "a value of the context contains itself, or is nested too deeply"
         ) from error
+
+
+def as_argument(value: Any, dtype: Any) -> Any:
+    """Returns what flowServ makes of an argument for a parameter of the type `int`, `float` or `string`.
+
+    The library does that for the values of JSON. Other objects, for example the numbers of numpy, are converted here.
+    """
+    if value is None or type(value) in (str, bool, int, float, list, dict):
+        return value
+    if dtype == "string":
+        return str(value)
+    if dtype not in ("int", "float") or not isinstance(value, numbers.Number):
+        return value
+    number: Any = value
+    try:
+        return float(number) if dtype == "float" or number in (math.inf, -math.inf) else int(number)
+    except (TypeError, ValueError, ArithmeticError):
+        return value
 
 
 def displayable(text: str) -> str:

@@ -2,81 +2,71 @@
 
 from __future__ import annotations
 
-import json
+import datetime
+import decimal
+import math
+import numbers
 import os
-from typing import Any, Dict, List, Mapping, Set, Tuple, Union
+from typing import Any, Dict, Mapping, Union
 
+from ._document_file import DocumentFile
 from ._documents import encoded
 from ._ffi import LIB, create
 from ._handle import Handle
-from .errors import DOCUMENT, SYNTAX, DocumentError, FlowWorkerError
+from .errors import DOCUMENT, DocumentError
 
 
-def read_template(template: Union[str, "os.PathLike[str]", Mapping[str, Any]]) -> Dict[str, Any]:
+def read_template(template: Union[str, bytes, "os.PathLike[Any]", Mapping[str, Any]]) -> Dict[str, Any]:
     """Returns the checked document of a template, which is a dict or the path of a file in JSON or YAML."""
+    document: Dict[str, Any]
     if isinstance(template, Mapping):
-        _check(encoded(dict(template), "the workflow"))
-        return dict(template)
-    path = os.fspath(template)
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    try:
-        if path.endswith(".json"):
-            # The library gets the original text, so that it finds duplicate keys and reports line and column.
-            _check(text.encode("utf-8"))
-            document: Dict[str, Any] = json.loads(text)
-        else:
-            document = _yaml(text)
-            _check(encoded(document, "the workflow"))
-    except FlowWorkerError as error:
-        message = "{}: {}".format(path, error.message)
-        raise type(error)(error.code, message, error.path, error.line, error.column) from error.__cause__
+        try:
+            document = _plain(template, "")
+        except RecursionError as error:
+            raise DocumentError(DOCUMENT, "the workflow contains itself, or is nested too deeply") from error
+        create_workflow(document).close()
+        return document
+    file = DocumentFile(template)
+    with file.locating_errors():
+        _create(file.text).close()
+    document = file.value
     return document
 
 
-def _check(text: bytes) -> None:
-    Handle(create(LIB.fw_workflow_create, text, len(text)), LIB.fw_workflow_free, "the workflow").close()
-
-
-def _yaml(text: str) -> Any:
+def create_workflow(document: Mapping[str, Any]) -> Handle:
+    """Returns the library's workflow for a document."""
     try:
-        import yaml  # type: ignore[import-untyped, unused-ignore]
-    except ImportError as error:
-        raise DocumentError(SYNTAX, "it is not a .json file, and reading YAML requires the package PyYAML") from error
-    try:
-        loader = yaml.SafeLoader(text)
-        try:
-            node = loader.get_single_node()
-            _refuse_duplicate_keys(node)
-            return None if node is None else loader.construct_document(node)
-        finally:
-            loader.dispose()
-    except yaml.YAMLError as error:
-        raise DocumentError(SYNTAX, " ".join(str(error).split())) from error
+        return _create(encoded(document, "the workflow"))
+    except DocumentError as error:
+        # The line and the column are those of the JSON that was made here, which nobody has seen.
+        raise DocumentError(error.code, error.message, error.path) from error.__cause__
 
 
-def _refuse_duplicate_keys(root: Any) -> None:
-    """Raises `DocumentError` for a mapping, at any depth, that has a key twice; PyYAML would use the last one.
+def _create(text: bytes) -> Handle:
+    return Handle(create(LIB.fw_workflow_create, text, len(text)), LIB.fw_workflow_free, "the workflow")
 
-    The library cannot find these, because it gets the document without the duplicates.
-    """
-    pending: List[Any] = [root]
-    seen: Set[int] = set()
-    while pending:
-        node = pending.pop()
-        # An anchor may be used many times, and even inside itself.
-        if node is None or id(node) in seen:
-            continue
-        seen.add(id(node))
-        if node.id == "sequence":
-            pending += node.value
-        elif node.id == "mapping":
-            keys: Set[Tuple[str, str]] = set()
-            for key, value in node.value:
-                pending += (key, value)
-                if key.id != "scalar":
-                    continue
-                if (key.tag, key.value) in keys:
-                    place = "line {}, column {}".format(key.start_mark.line + 1, key.start_mark.column + 1)
-                    raise DocumentError(DOCUMENT, "{}: duplicate key {!r}".format(place, key.value))
-                keys.add((key.tag, key.value))
+
+def _plain(value: Any, pointer: str) -> Any:
+    """Returns a value of a template as it would be if a file had it. Dates and paths, for example, become text."""
+    if isinstance(value, Mapping):
+        found = {}
+        for key, member in value.items():
+            if not isinstance(key, str):
+                raise DocumentError(DOCUMENT, "expected a string as a key, found {!r}".format(key), pointer)
+            found[key] = _plain(member, "{}/{}".format(pointer, key.replace("~", "~0").replace("/", "~1")))
+        return found
+    if isinstance(value, (list, tuple)):
+        return [_plain(element, "{}/{}".format(pointer, number)) for number, element in enumerate(value)]
+    if value is None or isinstance(value, (str, int)):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value) if math.isfinite(value) else str(value)
+    if isinstance(value, (datetime.date, datetime.time, decimal.Decimal)):
+        return str(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise DocumentError(
+        DOCUMENT, "expected a value that JSON can express, found a {}".format(type(value).__name__), pointer
+    )

@@ -31,6 +31,9 @@ from .workers import Worker
 #: The versions of flowserv-core whose workers are replaced.
 VERSIONS = ("0.9.",)
 
+#: The keys of a worker specification that flowServ passes over, and that this library reads.
+_SPEC_KEYS = ("options", "secrets")
+
 _INHERITED = object()
 # The attributes that were replaced: the object, the name, and the original value.
 _replaced: List[Tuple[Any, str, Any]] = []
@@ -62,6 +65,8 @@ def install() -> None:
     _replace(notebook, "exec", _notebook_exec("notebook"))
     _replace(docker.NotebookDockerWorker, "exec", _notebook_exec("nbdocker"))
     _replace(_module("flowserv.controller.serial.engine.base"), "Pool", _pool)
+    manager = _module("flowserv.controller.worker.manager")
+    _replace(manager, "create_worker", _create_worker(manager.create_worker))
 
 
 def uninstall() -> None:
@@ -171,8 +176,24 @@ def _execute(
     )
 
 
+def _create_worker(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Replaces the function that makes the workers of an engine configuration, whose schema allows further keys."""
+
+    @functools.wraps(original)
+    def create_worker(doc: Any) -> Any:
+        variables = doc.get("variables") or doc.get("vars")
+        # The schema of flowServ has the variables under `vars`, and its code looks for `variables` only.
+        worker = original(dict(doc, variables=variables) if variables else doc)
+        # It is an attribute of the worker because the asynchronous controller pickles workers.
+        worker._flowworker_spec = {key: doc[key] for key in _SPEC_KEYS if key in doc}
+        return worker
+
+    return create_worker
+
+
 def _worker(kind: str, worker: Any, env: Optional[Mapping[str, Any]]) -> Worker:
     spec: Dict[str, Any] = {"name": worker.identifier, "type": kind}
+    spec.update(getattr(worker, "_flowworker_spec", {}))
     given = getattr(worker, "env", None) if env is None else env
     if given and kind != "code":
         spec["env"] = [{"key": key, "value": _text(value)} for key, value in given.items()]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 from types import MappingProxyType
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
-from ._documents import encoded, spec_list, string_keys
+from . import factory
+from ._document_file import DocumentFile
+from ._documents import encoded, key_values, spec_list, string_keys
 from ._ffi import LIB, create
 from ._handle import Handle
-from .factory import default_variables, has_interpreter
+from .errors import DOCUMENT, DocumentError
 from .specs import Spec
 from .steps import WorkflowStep, handle_of
 from .volumes import volume_name
@@ -21,7 +25,11 @@ class WorkerPool:
     - `workers`: a list of specifications (`flowworker.specs`);
     - `managers`: maps names of steps to names of workers;
     - `volumes`: the specifications of the storage volumes that workers name (`flowworker.volumes`). Only workflows use
-      them.
+      them;
+    - `default_variables`: values of placeholders in container steps that have no worker of their own, in addition to
+      `python` and `java`, which they can replace.
+
+    `WorkerPool.from_config` reads all of them from an engine configuration, which may be a file.
 
     They are read once, and a mistake raises `DocumentError` here. The attribute `managers` is read-only, because a
     change would have no effect: make another pool instead. All methods may be called from any thread.
@@ -33,7 +41,14 @@ class WorkerPool:
         managers: Optional[Mapping[str, str]] = None,
         *,
         volumes: Optional[Sequence[Spec]] = None,
+        default_variables: Optional[Mapping[str, Any]] = None,
     ) -> None:
+        if isinstance(workers, (str, bytes, os.PathLike, Mapping)):
+            raise DocumentError(
+                DOCUMENT,
+                "expected a list of specifications of workers, found a {}: WorkerPool.from_config reads an engine "
+                "configuration".format(type(workers).__name__),
+            )
         # As in flowServ, mapping a step to None is the same as not mapping it.
         mapped = {step: worker for step, worker in string_keys(managers or {}, "a step").items() if worker is not None}
         self._names = mapped
@@ -42,19 +57,47 @@ class WorkerPool:
             "workers": spec_list(workers or (), "workers"),
             "managers": mapped,
             "volumes": spec_list(volumes or (), "volumes"),
-            "default_variables": default_variables(),
+            "default_variables": {**factory.default_variables(), **key_values(default_variables)},
         }
-        document = encoded(self._document, "the pool")
-        address = create(LIB.fw_pool_create, document, len(document))
-        self._handle = Handle(address, LIB.fw_pool_free, "the pool")
+        self._handle = _create(encoded(self._document, "the pool"))
         #: The names of the pool's volumes.
         self.volume_names = [volume_name(spec) for spec in self._document["volumes"]]
-        self._interpreters = {spec.get("name") for spec in self._document["workers"] if has_interpreter(spec)}
+        self._interpreters = {spec.get("name") for spec in self._document["workers"] if factory.has_interpreter(spec)}
         # There is one Python object for each worker of the library; the keys are addresses.
         self._workers: Dict[int, Worker] = {}
         # The workers that were found before, by the names of mapped steps and by the types of other steps.
         self._mapped: Dict[str, Worker] = {}
         self._defaults: Dict[str, Worker] = {}
+
+    @classmethod
+    def from_config(cls, config: Union[str, bytes, "os.PathLike[Any]", Mapping[str, Any], List[Spec]]) -> WorkerPool:
+        """Makes the pool of an engine configuration (docs/documents.md).
+
+        That is a dict, a list of workers, or the path of a file in JSON or (if PyYAML is installed) in YAML, as
+        flowServ's FLOWSERV_SERIAL_ENGINECONFIG names one. Raises `DocumentError` if it is wrong, with the place in the
+        file.
+        """
+        if isinstance(config, (Mapping, list)):
+            text = encoded(config, "the engine configuration")
+            _create(text).close()
+        else:
+            file = DocumentFile(config)
+            with file.locating_errors():
+                _create(file.text).close()
+            text = file.text
+        document = json.loads(text)
+        if isinstance(document, list):
+            document = {"workers": document}
+        managers = {entry["step"]: entry["worker"] for entry in document.get("workflow", ())}
+        variables = document.get("default_variables", {})
+        if isinstance(variables, list):
+            variables = {entry["key"]: entry["value"] for entry in variables}
+        return cls(
+            document.get("workers"),
+            document.get("managers", managers),
+            volumes=document.get("volumes"),
+            default_variables=variables,
+        )
 
     def get(self, step: WorkflowStep) -> Worker:
         """Returns the worker that is responsible for a step. It is the same object each time.
@@ -105,3 +148,7 @@ class WorkerPool:
             worker = Worker(address, self._handle)
             worker._has_interpreter = worker.identifier in self._interpreters
             return self._workers.setdefault(address, worker)
+
+
+def _create(text: bytes) -> Handle:
+    return Handle(create(LIB.fw_pool_create, text, len(text)), LIB.fw_pool_free, "the pool")

@@ -7,7 +7,7 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Set, Union
 
-from ._context import as_json, fingerprint
+from ._context import as_argument, as_json, fingerprint
 from ._documents import require_mapping, rundir_of, sized
 from ._ffi import EVENT_RUN_ENDED, LIB, call_text
 from ._functions import Functions, context_values, create_context
@@ -161,6 +161,9 @@ class Run(Execution[RunResult]):
         self._encoded: Optional[Dict[str, Any]] = None
         if workflow._is_template:
             # The steps of a template may refer to any argument.
+            for name, parameter in workflow.parameters.items() if workflow._declares_parameters else ():
+                if name in self._arguments:
+                    self._arguments[name] = as_argument(self._arguments[name], parameter.get("dtype"))
             self._encoded = {name: as_json(value) for name, value in self._arguments.items()}
         elif has_state:
             # A step is run again when a value that its function may have seen has changed.

@@ -252,14 +252,12 @@ class TemplateStep(WorkflowStep):
         super().__init__(identifier, TEMPLATE_STEP, **common)
         self.action = action
         self.files = files
-        #: Keys that no step has. The library refuses them when the workflow is run, and says where they are.
-        self.unknown: Dict[str, Any] = {}
 
     def to_document(self) -> Dict[str, Any]:
         document = super().to_document()
         if self.files is not None:
             document["files"] = self.files
-        return {**document, **self.unknown}
+        return document
 
     def _action(self) -> Any:
         return self.action
@@ -268,13 +266,12 @@ class TemplateStep(WorkflowStep):
 def step_of(document: Mapping[str, Any]) -> WorkflowStep:
     """Returns the step that a template describes, as an object that can be changed.
 
-    The library checks a step with references only when it has the arguments. So this function checks nothing: what it
-    cannot express as the attributes of another class becomes a `TemplateStep`, which repeats it to the library.
+    The library has checked the step, except for its references. What the attributes of another class cannot express
+    becomes a `TemplateStep`, which repeats it to the library.
     """
-    rest = dict(document)
-    name, action, files = rest.pop("name"), rest.pop("action", None), rest.pop("files", None)
+    name, action, files = document["name"], document["action"], document.get("files")
     common: Dict[str, Any] = {
-        key: rest.pop(key) for key in ("secrets", "timeout", "output_limit", "retries") if key in rest
+        key: document[key] for key in ("secrets", "timeout", "output_limit", "retries") if key in document
     }
     listed = dict(files) if isinstance(files, Mapping) else {}
     keys: Dict[str, Any] = {key: listed.pop(key) for key in ("inputs", "outputs", "kept") if key in listed}
@@ -282,13 +279,11 @@ def step_of(document: Mapping[str, Any]) -> WorkflowStep:
         keys, unusual_files = {}, files
     else:
         unusual_files = None
-    if unusual_files is None and not rest and isinstance(action, Mapping):
+    if unusual_files is None and isinstance(action, Mapping):
         step = _known_step(name, dict(action), {**common, **keys})
         if step is not None:
             return step
-    template_step = TemplateStep(name, action, unusual_files, **common, **keys)
-    template_step.unknown = rest
-    return template_step
+    return TemplateStep(name, action, unusual_files, **common, **keys)
 
 
 def _known_step(name: str, action: Dict[str, Any], common: Dict[str, Any]) -> Optional[WorkflowStep]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
-from ._documents import encoded, spec_list
-from ._ffi import LIB, create
+from ._documents import spec_list
 from ._handle import Handle
 from ._options import WorkflowRunOptions, options_document
-from ._template import read_template
+from ._template import create_workflow, read_template
 from .events import Event
 from .pool import WorkerPool
 from .run import Run, RunResult, Volumes
@@ -198,5 +197,4 @@ class SerialWorkflow:
         return Run(self, arguments, workers, specs, rundir, document, options.get("events"), has_state)
 
     def _create(self) -> Handle:
-        document = encoded(self.to_document(), "the workflow")
-        return Handle(create(LIB.fw_workflow_create, document, len(document)), LIB.fw_workflow_free, "the workflow")
+        return create_workflow(self.to_document())

@@ -1,5 +1,7 @@
 """A pool gives each step the right worker."""
 
+import json
+import sys
 import threading
 
 import pytest
@@ -161,3 +163,53 @@ def test_many_threads_get_the_same_object():
         thread.join()
     assert len(found) == 8
     assert len({id(worker) for pair in found for worker in pair}) == 2
+
+
+# -- engine configurations
+
+CONFIG = {
+    "workers": [{"name": "w", "type": "subprocess", "vars": {"who": "World"}}],
+    "workflow": [{"step": "s", "worker": "w"}],
+    "volumes": [{"name": "v", "type": "fs", "args": {"basedir": "/tmp"}}],
+    "default_variables": [{"key": "java", "value": "coffee"}],
+}
+
+
+@pytest.mark.parametrize("form", ["json", "yaml", "dict", "managers", "list"])
+def test_a_pool_of_an_engine_configuration(tmp_path, form):
+    config = CONFIG
+    if form == "managers":
+        config = {key: CONFIG[key] for key in ("workers", "volumes")}
+        config.update(managers={"s": "w"}, default_variables={"java": "coffee"})
+    elif form == "list":
+        config = CONFIG["workers"]
+    elif form != "dict":
+        path = tmp_path / ("config." + form)
+        text = pytest.importorskip("yaml").safe_dump(config) if form == "yaml" else json.dumps(config)
+        path.write_text(text)
+        config = str(path) if form == "yaml" else path
+    pool = flowworker.WorkerPool.from_config(config)
+    if form == "list":
+        assert (dict(pool.managers), pool.volume_names) == ({}, [])
+        return
+    assert (dict(pool.managers), pool.volume_names) == ({"s": "w"}, ["v"])
+    mapped = flowworker.ContainerStep("s", "", ["echo $who"])
+    other = flowworker.ContainerStep("t", "", ["echo $java $python"])
+    assert pool.get(mapped).exec(mapped, {}, tmp_path).check().stdout == ["World\n"]
+    assert pool.get(other).exec(other, {}, tmp_path).check().stdout == ["coffee {}\n".format(sys.executable)]
+
+
+def test_what_is_wrong_in_an_engine_configuration(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"workers": [\n  {"name": "w", "type": "subprocess",\n   "optoins": {}}]}')
+    with pytest.raises(flowworker.DocumentError) as caught:
+        flowworker.WorkerPool.from_config(path)
+    assert str(caught.value).startswith('{}: line 3, column 4: unknown key "optoins"'.format(path))
+    with pytest.raises(flowworker.DocumentError, match='missing key "worker"') as caught:
+        flowworker.WorkerPool.from_config({"workflow": [{"step": "s"}]})
+    assert caught.value.path == "/workflow/0"
+    with pytest.raises(FileNotFoundError):
+        flowworker.WorkerPool.from_config(tmp_path / "no.json")
+    for workers in ("config.json", path, {"workers": []}):
+        with pytest.raises(flowworker.DocumentError, match=r"WorkerPool\.from_config reads an engine configuration"):
+            flowworker.WorkerPool(workers)
