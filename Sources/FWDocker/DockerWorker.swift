@@ -36,6 +36,7 @@ package struct DockerWorker: CommandRunner {
     case .failure(let failure): writer.member("problem", failure.reason)
     }
     do throws(StepFailure) {
+      _ = try ImageReference(planning.step.image)
       // The user in the container may depend on the engine, which is not contacted here.
       let plan = try ContainerPlan(
         options, env: planning.env, rundir: planning.rundir, label: HostLabel.own, isRootless: false)
