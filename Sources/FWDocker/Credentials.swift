@@ -44,9 +44,9 @@ struct Credentials {
 }
 
 /// The search for the credentials for a registry. It does what the docker CLI does when it pulls an image
-/// (cli/config/configfile/file.go and cli/config/credentials/native_store.go of docker 28): a helper program is asked if
+/// (cli/config/configfile/file.go and cli/config/credentials/native_store.go of docker 28): it asks a helper program if
 /// the configuration names one. If the helper says that it has no credentials, there are none. If it fails in any other
-/// way, the configuration file's own entry counts, and an image that needs no credentials can be pulled without any.
+/// way, the entry of the configuration file counts, and an image that needs no credentials can be pulled without any.
 final class CredentialHelper {
   enum Search {
     case found(Credentials)
@@ -109,7 +109,7 @@ final class CredentialHelper {
     if end.outcome == .timeout {
       return failed("it did not answer in \(MessageFormat.seconds(CredentialHelper.timeout))")
     }
-    if end.outcome == .exited, end.exitCode == 0 { 
+    if end.outcome == .exited, end.exitCode == 0 {
       return answer(end.stdout.bytes) ?? failed("its answer is not a JSON object with \"Username\" and \"Secret\"")
     }
     let output = String(decoding: end.stdout.bytes, as: UTF8.self)

@@ -3,9 +3,9 @@ internal import FWProcess
 internal import FWSystem
 internal import Glibc
 
-/// The configuration file of the docker CLI, as the CLI reads it (cli/config/configfile/file.go, docker 28): a file that
-/// cannot be read is ignored with a warning. Of a file with a wrong part, the CLI ignores more or less depending on the
-/// part; here the wrong part is ignored and everything else counts.
+/// The configuration file of the docker CLI, as the CLI reads it (cli/config/configfile/file.go, docker 28). A file
+/// that cannot be read is ignored with a warning. Of a file with a wrong part, the CLI ignores more or less depending
+/// on the part. Here the wrong part is ignored, and everything else counts.
 struct DockerConfig {
   /// The credentials that the file has for a registry.
   struct Entry {

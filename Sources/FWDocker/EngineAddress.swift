@@ -21,7 +21,8 @@ struct EngineAddress: Equatable {
       case .unknown(let address):
         let advice =
           address.begins(with: "/")
-          ? MessageFormat.quoted("unix://\(address)", limit: 200) : "unix:///PATH or tcp://HOST:PORT, without a further path"
+          ? MessageFormat.quoted("unix://\(address)", limit: 200)
+          : "unix:///PATH or tcp://HOST:PORT, without a further path"
         return "invalid engine address \(MessageFormat.quoted(address, limit: 200)): use \(advice)"
       case .ssh(let address):
         return "invalid engine address \(MessageFormat.quoted(address, limit: 200)): ssh is not supported; "
@@ -52,8 +53,8 @@ struct EngineAddress: Equatable {
     needsTLS = isSecure
   }
 
-  /// Reads DOCKER_HOST, which may have spaces around it, and lack parts: the docker CLI takes `HOST` as `tcp://HOST`, and
-  /// `unix://` and `tcp://` as the address where an engine listens by default.
+  /// Reads DOCKER_HOST, which may have spaces around it, and lack parts: the docker CLI takes `HOST` as `tcp://HOST`,
+  /// and `unix://` and `tcp://` as the address where an engine listens by default.
   init(variable: String) throws(Fault) {
     var text = variable[...]
     while let first = text.utf8.first, first == 0x20 || (9...13).contains(first) { text = text.dropFirst() }

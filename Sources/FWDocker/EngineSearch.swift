@@ -83,7 +83,8 @@ enum EngineSearch {
       guard let found else { continue }
       let shown = "the context \(MessageFormat.quoted(name)) (\(source))"
       guard let host = found.host else {
-        throw StepFailure(engine: "\(shown) has no docker engine: \(MessageFormat.path(path)) has no \"docker\" endpoint")
+        throw StepFailure(
+          engine: "\(shown) has no docker engine: \(MessageFormat.path(path)) has no \"docker\" endpoint")
       }
       if host.isEmpty { return try defaultEngine(options, DockerConfig.read()) }
       let own = "\(contexts)/tls/\(entry)/docker"

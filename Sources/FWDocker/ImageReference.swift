@@ -54,7 +54,8 @@ struct ImageReference {
     if first.isSame(as: "docker.io") || first.isSame(as: "index.docker.io") { return (nil, String(rest)) }
     // A first part is a host if it cannot be the name of a user.
     let isHost =
-      first.contains(".") || first.contains(":") || first.isSame(as: "localhost") || first.utf8.contains(where: isCapital)
+      first.contains(".") || first.contains(":") || first.isSame(as: "localhost")
+      || first.utf8.contains(where: isCapital)
     return isHost ? (String(first), String(rest)) : (nil, name)
   }
 
@@ -98,7 +99,9 @@ struct ImageReference {
 
   private static func isTag(_ tag: String) -> Bool {
     guard let first = tag.utf8.first, tag.utf8.count <= longestTag else { return false }
-    func isWord(_ byte: UInt8) -> Bool { isDigit(byte) || isSmall(byte) || isCapital(byte) || byte == UInt8(ascii: "_") }
+    func isWord(_ byte: UInt8) -> Bool {
+      isDigit(byte) || isSmall(byte) || isCapital(byte) || byte == UInt8(ascii: "_")
+    }
     return isWord(first)
       && tag.utf8.allSatisfy { isWord($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
   }

@@ -40,10 +40,7 @@ final class SlurmCommand: RunningCommand {
   private var submissions = 0
   private var queries = 0
   private var watch: StartWatch
-  /// Why the job waits or has waited, as far as it is known.
-  private var waitReason: WaitReason?
-  /// Whether the command has left the queue because of the worker's time limit for it.
-  private var hasWaitedTooLong = false
+  private var wait = QueueWait()
   /// The last answer of the scheduler.
   private var lastAnswer: SchedulerQuery.Answer?
   /// Whether the end of the command has arrived over the link, after all of its output.
@@ -229,10 +226,7 @@ final class SlurmCommand: RunningCommand {
         if let query = watch.query, let answer = query.advance() {
           fws_epoll_remove(epoll.number, query.fd)
           let decision = watch.take(answer)
-          if let known = watch.reason, known != waitReason {
-            waitReason = known
-            events.queued(job: agent?.facts.job, "waiting: \(known.shown)")
-          }
+          if let new = wait.note(watch.reason) { events.queued(job: agent?.facts.job, "waiting: \(new.shown)") }
           apply(decision)
           continue
         }
@@ -373,18 +367,21 @@ final class SlurmCommand: RunningCommand {
   private func leaveQueue() {
     if reason == nil {
       reason = .timeout
-      hasWaitedTooLong = true
+      wait.hasTimedOut = true
     }
     if let waiter, let offered = launcher.allocations.leave(waiter) { launcher.allocations.keep(offered) }
     waiter = nil
     if reason == .engineFailed { lateWatch = watch }
     endWatch()
     guard agent != nil else {
-      end.outcome = reason ?? .cancelled
-      if hasWaitedTooLong { end.explain(waitLimit: launcher.options.queueTimeout, waitReason) }
+      end.outcome = explainWait(nil, hasLeft: true) ?? .cancelled
       return finish(end, keepsAgent: false)
     }
     forceEnd()
+  }
+
+  private func explainWait(_ job: String?, hasLeft: Bool) -> Outcome? {
+    wait.explain(&end, reason, limit: launcher.options.queueTimeout, job: job, hasLeft: hasLeft)
   }
 
   /// Waits for the end of srun, whose link is closed.
@@ -482,14 +479,8 @@ final class SlurmCommand: RunningCommand {
       return startOver()
     }
     let isEnded = info?.isAlive != true && failure == nil
-    if !agent.isReady { waitReason = info?.waitReason ?? waitReason }
-    // The scheduler may have said only now that the job could never start.
-    if hasWaitedTooLong, let waitReason, waitReason.isFinal { reason = .spawnFailed }
-    if reason == .spawnFailed, let waitReason {
-      end.explain(never: waitReason, job: agent.facts.job)
-    } else if hasWaitedTooLong {
-      end.explain(waitLimit: launcher.options.queueTimeout, waitReason, job: agent.facts.job, hasLeft: isEnded)
-    }
+    if !agent.isReady { _ = wait.note(info?.waitReason) }
+    reason = explainWait(agent.facts.job, hasLeft: isEnded)
     var resolved = reportedEnd ?? end
     resolved.started = end.started
     if reportedEnd == nil { resolved.duration = fws_wall() - end.started }

@@ -24,8 +24,8 @@ struct StartWatch {
   private var hasReserved = false
   private var interval: Double
 
-  /// The number of seconds until a job is looked at that srun has reported as queued. By then the scheduler has compared
-  /// the request with the limits of the partition.
+  /// The number of seconds until a job is looked at that srun has reported as queued. By then the scheduler has
+  /// compared the request with the limits of the partition.
   static let firstLook = 1.0
   /// The number of seconds until a reason with which the job never starts is looked at again.
   private static let confirmation = 1.0

@@ -25,9 +25,9 @@ struct Submission: Sendable {
     "PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH", "SLURM_CONF", "KRB5CCNAME", "TZ",
   ]
 
-  /// Lets the agent's step share the allocation with the steps of an `srun` within a command, which would otherwise wait
-  /// for the end of the agent. As an option of srun this could not be used together with `--exclusive`, and Slurm has it
-  /// since 20.11.
+  /// Lets the agent's step share the allocation with the steps of an `srun` within a command, which would otherwise
+  /// wait for the end of the agent. It is a variable, because srun refuses the option `--overlap` together with
+  /// `--exclusive`. Slurm has it since 20.11.
   private static let overlap = "SLURM_OVERLAP=1"
 
   init(_ options: SlurmOptions) throws(StepFailure) {
@@ -78,8 +78,8 @@ struct Submission: Sendable {
     return block
   }
 
-  /// The entries of the agent's environment that the scheduler has added for the job, except how the agent's own task is
-  /// bound to processors and memory: an `srun` within a command would take them as its own options.
+  /// The entries of the agent's environment that the scheduler has added for the job, except how the agent's own task
+  /// is bound to processors and memory: an `srun` within a command would take them as its own options.
   func added(among entries: [String]) -> [String] {
     let own = Set(environment.map { TextBlock.name(of: $0) })
     return entries.filter {

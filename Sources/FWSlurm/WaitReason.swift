@@ -6,7 +6,8 @@ internal import FWModel
 ///
 /// The table has the meaning of each code according to Slurm's page "Job Reason Codes" (job_reason_codes.html), and
 /// whether the job may still start. It never starts if its request exceeds a limit that no other job changes. It may
-/// start if it waits for other jobs, for nodes, for a time or for a person. A code that the table does not have may pass.
+/// start if it waits for other jobs, for nodes, for a time or for a person. A job with a code that is not in the table
+/// may start.
 struct WaitReason: Equatable {
   /// The text of squeue, which is not empty.
   let text: String
@@ -60,7 +61,8 @@ struct WaitReason: Equatable {
       code: "PartitionTimeLimit", isFinal: true, meaning: "the job's time limit exceeds that of its partition",
       advice: "ask for less \"time\", or for another \"partition\""),
     Entry(
-      code: "PartitionConfig", isFinal: true, meaning: "the job asks for more than a node of its partition has, or for "
+      code: "PartitionConfig", isFinal: true,
+      meaning: "the job asks for more than a node of its partition has, or for "
         + "more than the partition allows", advice: less),
     Entry(
       code: "BadConstraints", isFinal: true, meaning: "no node can ever satisfy the job's requirements", advice: less),
@@ -68,7 +70,8 @@ struct WaitReason: Equatable {
       code: "AccountNotAllowed", isFinal: true, meaning: "the partition does not allow the job's account",
       advice: "use another \"account\" or \"partition\""),
     Entry(
-      code: "InvalidAccount", isFinal: true, meaning: "the job's account is invalid", advice: "use another \"account\""),
+      code: "InvalidAccount", isFinal: true, meaning: "the job's account is invalid",
+      advice: "use another \"account\""),
     Entry(
       code: "InvalidQOS", isFinal: true, meaning: "the job's quality of service is invalid",
       advice: "use another \"--qos\" in \"extra\""),
@@ -77,7 +80,8 @@ struct WaitReason: Equatable {
       meaning: "the account or the partition does not allow the job's quality of service",
       advice: "use another \"--qos\" in \"extra\""),
     Entry(
-      code: "MaxMemPerLimit", isFinal: true, meaning: "the job asks for more memory than a processor or a node may have",
+      code: "MaxMemPerLimit", isFinal: true,
+      meaning: "the job asks for more memory than a processor or a node may have",
       advice: "ask for less \"memory\" or more \"cpus\""),
     Entry(
       code: "DependencyNeverSatisfied", isFinal: true, meaning: "the job depends on one that has failed",
@@ -112,7 +116,8 @@ struct WaitReason: Equatable {
     Entry(
       code: "BeginTime", isFinal: false, meaning: "the time at which the job may begin has not come",
       advice: "a longer \"queue_timeout\", or an earlier \"--begin\" in \"extra\""),
-    Entry(code: "Licenses", isFinal: false, meaning: "other jobs use the licences", advice: "a longer \"queue_timeout\""),
+    Entry(
+      code: "Licenses", isFinal: false, meaning: "other jobs use the licences", advice: "a longer \"queue_timeout\""),
     Entry(
       code: "Reservation", isFinal: false, meaning: "the job's reservation has not begun",
       advice: "a longer \"queue_timeout\""),
@@ -137,7 +142,8 @@ struct WaitReason: Equatable {
       code: "PartitionInactive", isFinal: false, meaning: "the partition starts no jobs at this time",
       advice: "another \"partition\", or a longer \"queue_timeout\""),
     Entry(
-      code: "JobHeldUser", isFinal: false, meaning: "the user has held the job", advice: "release it with scontrol release"),
+      code: "JobHeldUser", isFinal: false, meaning: "the user has held the job",
+      advice: "release it with scontrol release"),
     Entry(
       code: "JobHeldAdmin", isFinal: false, meaning: "an administrator has held the job",
       advice: "ask the administrators of the cluster"),
@@ -153,24 +159,40 @@ struct WaitReason: Equatable {
   ]
 }
 
-extension CommandEnd {
-  /// Explains the end of a command whose job would never start.
-  mutating func explain(never reason: WaitReason, job: String?) {
-    failure = "the scheduler will not start \(job.map { "job \($0)" } ?? "the job"): \(reason.shown)"
-    likely = reason.advice
+/// What is known about the time of a command in the scheduler's queue.
+struct QueueWait {
+  /// Why the job waits or has waited; `nil` if the scheduler has not said it.
+  private(set) var reason: WaitReason?
+  /// Whether the worker's time limit for getting an allocation has passed.
+  var hasTimedOut = false
+
+  /// Records a reason. Returns it if it is new.
+  mutating func note(_ new: WaitReason?) -> WaitReason? {
+    guard let new, new != reason else { return nil }
+    reason = new
+    return new
   }
 
-  /// Explains the end of a command that got no allocation in time.
+  /// Explains the end of a command that the library has taken out of the queue. Returns the outcome, because the
+  /// scheduler may have said only at the end that the job could never start.
   ///
   /// - Parameters:
+  ///   - outcome: the outcome so far; `nil` if the library has not ended the command.
   ///   - limit: the worker's time limit for getting an allocation.
-  ///   - reason: why the job has waited; `nil` if the scheduler has not said it.
   ///   - hasLeft: whether the job is known to have left the queue.
-  mutating func explain(waitLimit limit: Double?, _ reason: WaitReason?, job: String? = nil, hasLeft: Bool = true) {
-    explanation =
-      "was abandoned because no allocation was granted within the worker's \"queue_timeout\" of "
-      + MessageFormat.seconds(limit ?? 0) + (reason.map { "; the scheduler's reason: \($0.shown)" } ?? "")
-      + (job.map { "; job \($0) \(hasLeft ? "has left the queue" : "may still be in the queue")" } ?? "")
-    likely = reason?.advice ?? WaitReason.patience
+  func explain(_ end: inout CommandEnd, _ outcome: Outcome?, limit: Double?, job: String?, hasLeft: Bool) -> Outcome? {
+    if let reason, outcome == .spawnFailed || (hasTimedOut && reason.isFinal) {
+      end.failure = "the scheduler will not start \(job.map { "job \($0)" } ?? "the job"): \(reason.shown)"
+      end.likely = reason.advice
+      return .spawnFailed
+    }
+    if hasTimedOut {
+      end.explanation =
+        "was abandoned because no allocation was granted within the worker's \"queue_timeout\" of "
+        + MessageFormat.seconds(limit ?? 0) + (reason.map { "; the scheduler's reason: \($0.shown)" } ?? "")
+        + (job.map { "; job \($0) \(hasLeft ? "has left the queue" : "may still be in the queue")" } ?? "")
+      end.likely = reason?.advice ?? WaitReason.patience
+    }
+    return outcome
   }
 }

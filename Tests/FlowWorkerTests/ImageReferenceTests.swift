@@ -31,7 +31,8 @@ import Testing
       "", "../x", "http://x/y", "Foo", "foo:", "foo:-x", "foo:.x", "foo:\(String(repeating: "a", count: 129))",
       "foo@sha256:\(String(repeating: "a", count: 63))", "foo@md5:\(String(repeating: "a", count: 32))",
       "foo@sha256:\(String(repeating: "A", count: 64))", "foo@", "foo:tag@", "foo@sha256:", "a@b", "user@host/foo",
-      "a//b", "/a", "a/", "a/B", "localhost/Foo", "a..b", "a___b", "a-", "_a", ".foo", "foo.", "reg.io:/a", "reg.io:x/a",
+      "a//b", "/a", "a/", "a/B", "localhost/Foo", "a..b", "a___b", "a-", "_a", ".foo", "foo.", "reg.io:/a",
+      "reg.io:x/a",
       "reg-.io/a", "reg..io/x", "[:x]/a", " foo", "foo ", "foo bar", "foo?x", "foo#x", "foo%41", "foo:a:b", "foo\n",
       "\u{E9}", "r/\u{301}b", ":", "@", String(repeating: "x", count: 248), "a/" + String(repeating: "x", count: 254),
       "reg.io/" + String(repeating: "x", count: 256),
@@ -56,7 +57,9 @@ import Testing
 
   @Test("the ID of an image is no name")
   func identifiers() throws {
-    for text in [String(repeating: "a", count: 64), ImageReferenceTests.digest, "sha512:" + String(repeating: "0", count: 128)] {
+    for text in [
+      String(repeating: "a", count: 64), ImageReferenceTests.digest, "sha512:" + String(repeating: "0", count: 128),
+    ] {
       #expect(try ImageReference(text).isID)
     }
     #expect(try !ImageReference(String(repeating: "a", count: 12)).isID)

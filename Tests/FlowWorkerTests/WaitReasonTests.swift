@@ -1,5 +1,6 @@
 import Testing
 
+@testable import FWBase
 @testable import FWModel
 @testable import FWSlurm
 
@@ -8,7 +9,8 @@ import Testing
     "a request that exceeds a limit never starts",
     arguments: [
       "PartitionTimeLimit", "PartitionConfig", "BadConstraints", "AccountNotAllowed", "InvalidAccount", "InvalidQOS",
-      "QOSNotAllowed", "QOSMaxWallDurationPerJobLimit", "QOSMaxCpuPerJobLimit", "QOSMaxMemoryPerJob", "QOSMaxCpuPerNode",
+      "QOSNotAllowed", "QOSMaxWallDurationPerJobLimit", "QOSMaxCpuPerJobLimit", "QOSMaxMemoryPerJob",
+      "QOSMaxCpuPerNode",
       "QOSMinCpuNotSatisfied", "QOSMinGRES", "AssocMaxCpuPerJobLimit", "AssocMaxWallDurationPerJobLimit",
       "AssocMaxMemPerNode", "MaxMemPerLimit", "DependencyNeverSatisfied", "ReservationDeleted", "DeadLine",
     ])
@@ -20,7 +22,8 @@ import Testing
   @Test(
     "what other jobs, nodes, times or people decide may pass",
     arguments: [
-      "Resources", "Priority", "Dependency", "BeginTime", "Licenses", "Reservation", "ReqNodeNotAvail, Reserved for maintenance",
+      "Resources", "Priority", "Dependency", "BeginTime", "Licenses", "Reservation",
+      "ReqNodeNotAvail, Reserved for maintenance",
       "ReqNodeNotAvail, UnavailableNodes:n[1-3],n7", "ReqNodeNotAvail,_May_be_reserved_for_other_job", "NodeDown",
       "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions",
       "Nodes_required_for_job_are_DOWN,_DRAINED_or_reserved_for_jobs_in_higher_priority_partitions",

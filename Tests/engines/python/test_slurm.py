@@ -362,7 +362,9 @@ def test_srun_within_a_command_where_tasks_are_bound_to_processors(rundir, monke
     control = [str(ROOT / "Tests/engines/slurm.sh")]
     name = f"t{os.getpid()}"
     fast = "SchedulerParameters=bf_interval=1,sched_interval=1"
-    started = subprocess.run([*control, "start", name, "TaskPlugin=task/affinity", fast], capture_output=True, text=True)
+    started = subprocess.run(
+        [*control, "start", name, "TaskPlugin=task/affinity", fast], capture_output=True, text=True
+    )
     try:
         assert started.returncode == 0, started.stderr
         monkeypatch.setenv("SLURM_CONF", started.stdout.strip())

@@ -70,8 +70,16 @@ CASES = {
     "identity token": (stored(identitytoken="t"), {"identitytoken": "t", "serveraddress": REGISTRY}, None),
     "auth and identity token": (stored(identitytoken="t", **LOGIN), dict(STORED, identitytoken="t"), None),
     "registry token": (stored(registrytoken="t"), {"registrytoken": "t", "serveraddress": REGISTRY}, None),
-    "key with http": ({"auths": {f"http://{REGISTRY}/v2/": LOGIN}}, dict(STORED, serveraddress=f"http://{REGISTRY}/v2/"), None),
-    "key with https": ({"auths": {f"https://{REGISTRY}/v1/": LOGIN}}, dict(STORED, serveraddress=f"https://{REGISTRY}/v1/"), None),
+    "key with http": (
+        {"auths": {f"http://{REGISTRY}/v2/": LOGIN}},
+        dict(STORED, serveraddress=f"http://{REGISTRY}/v2/"),
+        None,
+    ),
+    "key with https": (
+        {"auths": {f"https://{REGISTRY}/v1/": LOGIN}},
+        dict(STORED, serveraddress=f"https://{REGISTRY}/v1/"),
+        None,
+    ),
     "key with a path": ({"auths": {f"{REGISTRY}/a/b": LOGIN}}, dict(STORED, serveraddress=f"{REGISTRY}/a/b"), None),
     "key in capitals": ({"auths": {REGISTRY.upper(): LOGIN}}, None, None),
     "key with a port": ({"auths": {REGISTRY + ":443": LOGIN}}, None, None),
@@ -105,13 +113,17 @@ CASES = {
     "byte order mark": ("\ufeff" + json.dumps(AUTHS), None, "was ignored: "),
     "an array": ("[]", None, "expected an object, found an array"),
     "a key twice": ('{"auths": {"x": {}}, "auths": ' + json.dumps(AUTHS["auths"]) + "}", STORED, None),
-    "auths that is an array": ({"auths": [], "credsStore": "good"}, HELPED, '"auths": expected an object, found an array'),
+    "auths that is an array": (
+        {"auths": [], "credsStore": "good"},
+        HELPED,
+        '"auths": expected an object, found an array',
+    ),
     "auths that is null": ({"auths": None}, None, None),
     "an entry that is a string": ({"auths": {REGISTRY: "x"}}, None, f'the entry for "{REGISTRY}" in "auths": expected'),
     "headers of a wrong type": ({"HttpHeaders": 1, "credsStore": "good"}, HELPED, None),
 }
-#: After a value of a wrong type the CLI decodes no "auth" at all, and after a wrong "auth" some of the others, by chance.
-#: Here everything else counts.
+#: After a value of a wrong type the CLI decodes no "auth" at all, and after a wrong "auth" some of the others, by
+#: chance. Here everything else counts.
 OURS = {
     "another entry that is wrong": ({"auths": {REGISTRY: LOGIN, "x": {"auth": "!"}}}, STORED, "Base64"),
     "store of a wrong type": ({"credsStore": 1, **AUTHS}, STORED, '"credsStore": expected a string, found an integer'),
@@ -162,7 +174,9 @@ def config(tmp_path, monkeypatch):
 
 
 def run(engine, rundir, image=IMAGE, **options):
-    worker = flowworker.create_worker({"name": "d", "type": "docker", "options": dict({"host": engine.host}, **options)})
+    worker = flowworker.create_worker(
+        {"name": "d", "type": "docker", "options": dict({"host": engine.host}, **options)}
+    )
     return worker.exec(flowworker.ContainerStep("s", image, ["true"]), {}, rundir)
 
 
@@ -235,7 +249,9 @@ def test_a_refusal_says_why_there_are_no_credentials(config, rundir):
     config({"credsStore": "fails"})
     result = run(engine, rundir)
     engine.close()
-    assert result.outcome == "spawn_failed" and "was refused (without credentials for registry.example" in result.message
+    assert (
+        result.outcome == "spawn_failed" and "was refused (without credentials for registry.example" in result.message
+    )
     assert "docker-credential-fails" in result.message and "the key ring is locked" in result.message
 
 

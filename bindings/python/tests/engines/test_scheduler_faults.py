@@ -201,7 +201,7 @@ def test_a_job_that_may_start_later_waits(cluster, rundir, reason):
     assert '"queue_timeout" of 1.8 s' in result.message and "job 5 has left the queue" in result.message
     (status,) = [e.status for e in told if e.kind == "progress" and "waiting: " in e.status]
     assert status.startswith(f"waiting: {reason}")
-    assert "\"time\"" not in result.explanation["likely"]
+    assert '"time"' not in result.explanation["likely"]
     # One look at the queue, and the question about the end.
     assert len((programs / "squeue.seen").read_text()) == 2
     check_ended(result)
