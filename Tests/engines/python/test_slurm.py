@@ -435,6 +435,7 @@ def test_the_time_of_the_allocation_runs_out(cluster, rundir):
     result = task.wait()
     assert result.outcome == "timeout" and result.stdout == ["x\n"]
     assert f"job {job}" in result.message and result.engine["state"] == "TIMEOUT"
+    assert 'more "time"' in result.explanation["likely"]
 
 
 def test_a_job_that_somebody_else_cancels(cluster, rundir):

@@ -255,6 +255,16 @@ def test_a_refusal_says_why_there_are_no_credentials(config, rundir):
     assert "docker-credential-fails" in result.message and "the key ring is locked" in result.message
 
 
+def test_a_timeout_reaches_a_helper_that_hangs(engine, config, rundir, tmp_path, wait_until, runs):
+    program = tmp_path / "programs/docker-credential-good"
+    program.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 3600\n")
+    config(with_store("good"))
+    result = run(engine, rundir, timeout=0.5)
+    assert (result.outcome, result.returncode, engine.credentials) == ("timeout", 1, [])
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not runs(pid))
+
+
 def test_each_remark_is_made_once(engine, config, rundir):
     config("{")
     worker = flowworker.create_worker({"name": "d", "type": "docker", "options": {"host": engine.host}})
