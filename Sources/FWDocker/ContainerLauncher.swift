@@ -27,6 +27,7 @@ final class ContainerLauncher: CommandLauncher {
   static func session(
     _ options: DockerOptions, image: String, build: NotebookImage? = nil, env: KeyValues, rundir: CText
   ) throws(StepFailure) -> ContainerSession {
+    let image = try ImageReference(image)
     var endpoint = try EngineSearch.endpoint(options)
     endpoint.timeout = options.engineTimeout
     guard options.sharedFiles ?? (endpoint.peer.socket != nil) else {

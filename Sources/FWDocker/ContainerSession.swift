@@ -43,6 +43,7 @@ final class ContainerSession {
   private var sweep: Sweep?
   private var onCreated: (() -> Void)?
   private var onRemoved: (() -> Void)?
+  private var reportedNotes: Set<Name> = []
   /// Whether no container had to be left on the engine.
   private(set) var isClean = true
 
@@ -53,20 +54,30 @@ final class ContainerSession {
 
   /// - Parameter build: the recipe of an image that may have to be built.
   init(
-    _ endpoint: EngineEndpoint, _ options: DockerOptions, image: String, build: NotebookImage? = nil, env: KeyValues,
-    rundir: CText
+    _ endpoint: EngineEndpoint, _ options: DockerOptions, image: ImageReference, build: NotebookImage? = nil,
+    env: KeyValues, rundir: CText
   ) throws(StepFailure) {
     self.endpoint = endpoint
     engine = try Engine.at(endpoint.peer)
     self.options = options
     self.env = env
     self.rundir = rundir
-    reference = ImageReference(image)
+    reference = image
     link = try engine.link()
     timer = try Timer(Timer.never)
     fws_epoll_add(link.fd, timer.fd)
     source = ImageSource(
       endpoint, engine, link, reference, options.pull, build: build, network: options.network)
+  }
+
+  /// Remarks about the configuration of the docker CLI that are new since the last call.
+  func takeNotes() -> [String] {
+    var new: [String] = []
+    for note in endpoint.notes + source.notes where !reportedNotes.contains(Name(note)) {
+      reportedNotes.insert(Name(note))
+      new.append(note)
+    }
+    return new
   }
 
   /// The number of seconds that the engine may take to answer.

@@ -29,13 +29,15 @@ package struct DockerWorker: CommandRunner {
   package func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
     writer.member("inherits_environment", false)
     writer.member("image", planning.step.image)
+    var problems: [String] = []
     let search: Result<EngineEndpoint, StepFailure>
     do throws(StepFailure) { search = .success(try EngineSearch.endpoint(options)) } catch { search = .failure(error) }
     switch search {
     case .success(let endpoint): writer.member("host", endpoint.address)
-    case .failure(let failure): writer.member("problem", failure.reason)
+    case .failure(let failure): problems.append(failure.reason)
     }
     do throws(StepFailure) {
+      _ = try ImageReference(planning.step.image)
       // The user in the container may depend on the engine, which is not contacted here.
       let plan = try ContainerPlan(
         options, env: planning.env, rundir: planning.rundir, label: HostLabel.own, isRootless: false)
@@ -51,6 +53,7 @@ package struct DockerWorker: CommandRunner {
         bodies.append(String(decoding: body.bytes, as: UTF8.self))
       }
       writer.member("containers") { writer in writer.array(bodies) { $0.json($1) } }
-    } catch { writer.member("problem", error.reason) }
+    } catch { problems.append(error.reason) }
+    if !problems.isEmpty { writer.member("problem", problems.joined(separator: "; ")) }
   }
 }

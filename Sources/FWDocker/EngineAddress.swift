@@ -21,7 +21,8 @@ struct EngineAddress: Equatable {
       case .unknown(let address):
         let advice =
           address.begins(with: "/")
-          ? MessageFormat.quoted("unix://\(address)", limit: 200) : "unix:///PATH or tcp://HOST:PORT"
+          ? MessageFormat.quoted("unix://\(address)", limit: 200)
+          : "unix:///PATH or tcp://HOST:PORT, without a further path"
         return "invalid engine address \(MessageFormat.quoted(address, limit: 200)): use \(advice)"
       case .ssh(let address):
         return "invalid engine address \(MessageFormat.quoted(address, limit: 200)): ssh is not supported; "
@@ -43,25 +44,50 @@ struct EngineAddress: Equatable {
     }
     if rest("ssh://") != nil { throw .ssh(text) }
     let isSecure = text.begins(with: "https://")
-    guard var hostPort = rest("tcp://") ?? rest("http://") ?? rest("https://") else { throw .unknown(text) }
-    while let shorter = hostPort.without(suffix: "/") { hostPort = String(shorter) }
-    // An address without a port has the port that engines use by default.
-    if !hostPort.isEmpty, hostPort.begins(with: "[") ? hostPort.ends(with: "]") : !hostPort.contains(":") {
-      hostPort += isSecure ? ":2376" : ":2375"
+    guard let address = rest("tcp://") ?? rest("http://") ?? rest("https://") else { throw .unknown(text) }
+    guard let authority = EngineAddress.authority(address, defaultPort: isSecure ? 2376 : 2375) else {
+      throw .unknown(text)
     }
-    let isPlain = hostPort.utf8.allSatisfy { byte in
+    socket = nil
+    self.authority = authority
+    needsTLS = isSecure
+  }
+
+  /// Reads DOCKER_HOST, which may have spaces around it, and lack parts: the docker CLI takes `HOST` as `tcp://HOST`,
+  /// and `unix://` and `tcp://` as the address where an engine listens by default.
+  init(variable: String) throws(Fault) {
+    var text = variable[...]
+    while let first = text.utf8.first, first == 0x20 || (9...13).contains(first) { text = text.dropFirst() }
+    while let last = text.utf8.last, last == 0x20 || (9...13).contains(last) { text = text.dropLast() }
+    if text.isSame(as: "unix://") { text = "unix:///var/run/docker.sock" }
+    let hasScheme = text.contains("://") || text.begins(with: "/") || text.begins(with: "unix:")
+    try self.init(hasScheme ? String(text) : "tcp://\(text)")
+  }
+
+  /// The host and the port of an address; `nil` if the text is no address. The default host is this machine.
+  private static func authority(_ text: String, defaultPort: Int) -> String? {
+    var rest = text[...]
+    while let shorter = rest.without(suffix: "/") { rest = shorter }
+    var host = rest
+    var port = "\(defaultPort)"
+    // The colons of an IPv6 address are within brackets.
+    if let (before, behind) = rest.cut(atLast: ":"), !behind.contains("]") {
+      host = before
+      if !behind.isEmpty { port = String(behind) }
+    }
+    guard let number = Int(port), (1...65_535).contains(number), port.utf8.count <= 5 else { return nil }
+    if host.isEmpty { host = "localhost" }
+    let isAddress = host.begins(with: "[") && host.ends(with: "]")
+    let isPlain = host.utf8.allSatisfy { byte in
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"),
-        UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "]"):
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
         return true
+      case UInt8(ascii: ":"), UInt8(ascii: "["), UInt8(ascii: "]"): return isAddress
       default: return false
       }
     }
-    guard isPlain, !hostPort.isEmpty, !hostPort.begins(with: ":") else { throw .unknown(text) }
-    socket = nil
-    authority = hostPort
-    needsTLS = isSecure
+    return isPlain ? "\(host):\(number)" : nil
   }
 }
 
@@ -74,6 +100,8 @@ struct EngineEndpoint: Sendable {
   var source: String
   /// The number of seconds that the engine may take to answer.
   var timeout = DockerOptions.defaultTimeout
+  /// What the user should know about the configuration of the docker CLI.
+  var notes: [String] = []
 
   /// - Parameter certificates: the directory of the certificates, which a Unix socket does not need.
   init(_ address: EngineAddress, certificates: String?, source: String) {

@@ -81,6 +81,7 @@ final class EngineCommand: RunningCommand {
     guard case .over = machine.phase else { return nil }
     readiness.forget(session.link.fd)
     account.end.isEnded = session.isClean
+    account.end.notes += session.takeNotes()
     return account.finish(&readiness, &events)
   }
 
@@ -368,6 +369,8 @@ final class EngineCommand: RunningCommand {
       // Podman prepares the program during the attach request.
       if reply.status >= 300 { return fail(errorTexts.refusedStart(reply, doing: "attach to the container")) }
       if reply.isLost { return lose(reply) }
+      // The stream of a container that has not been started cannot be complete.
+      if requests.hasOutputEndedEarly { account.breakOff() }
       account.isDrained = true
       if case .draining = machine.phase { leaveOutput() }
       return

@@ -16,6 +16,9 @@ final class EngineRequests {
   private(set) var exec: String?
   /// Whether output was lost because memory ran out.
   private(set) var hasLostOutput = false
+  /// Whether the output stream of a container has ended before the container was asked to start.
+  private(set) var hasOutputEndedEarly = false
+  private var isStartRequested = false
   private let session: ContainerSession
   private let kind: EngineCommand.Kind
   private var occurrences: [Occurrence] = []
@@ -70,6 +73,7 @@ final class EngineRequests {
 
   private func endOutput(_ answer: borrowing HTTPAnswer) {
     output = nil
+    hasOutputEndedEarly = exec == nil && !isStartRequested
     add(.outputEnded(EngineReply(answer)))
   }
 
@@ -144,6 +148,7 @@ final class EngineRequests {
 
   /// - Parameter occurrence: makes the occurrence of the answer.
   func start(_ occurrence: @escaping (EngineReply) -> Occurrence) {
+    isStartRequested = true
     session.link.call("POST", path("/start"), within: session.answer) { [weak self] answer in
       self?.add(occurrence(EngineReply(answer)))
     }

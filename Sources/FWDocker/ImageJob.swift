@@ -41,16 +41,16 @@ final class ImageJob: @unchecked Sendable {
   /// Pulls an image.
   ///
   /// - Parameter base: the beginning of all paths, with the version of the API.
-  static func pull(_ endpoint: EngineEndpoint, _ image: ImageReference, base: String, credentials: String?)
+  static func pull(_ endpoint: EngineEndpoint, _ image: ImageReference, base: String, credentials: Credentials)
     throws(StepFailure)
     -> ImageJob
   {
     let job = try ImageJob(endpoint.peer)
-    let outcome = PullOutcome(endpoint: endpoint, image: image, hasCredentials: credentials != nil)
+    let outcome = PullOutcome(endpoint: endpoint, image: image, credentials: credentials)
     job.link.call(
       "POST", "\(base)/images/create?\(image.pullQuery)",
       within: .progress(endpoint.timeout, silence: endpoint.timeout * silenceOfPull),
-      header: credentials.map { "X-Registry-Auth: \($0)" },
+      header: credentials.header.map { "X-Registry-Auth: \($0)" },
       data: { [weak job] _, bytes in job?.documents.take(bytes) },
       end: { [weak job] answer in job?.finish(answer, outcome.refused, outcome.failed) })
     return job
@@ -123,13 +123,13 @@ final class ImageJob: @unchecked Sendable {
 private struct PullOutcome {
   let endpoint: EngineEndpoint
   let image: ImageReference
-  let hasCredentials: Bool
+  let credentials: Credentials
 
   func refused(_ answer: borrowing HTTPAnswer) -> StepFailure {
     // If the connection breaks during a pull, the engine was lost.
     let shown = MessageFormat.quoted(image.text, limit: 200)
-    return answer.failure != nil
-      ? endpoint.failure(answer, doing: "pull the image \(shown)") : failed(answer.message, [])
+    if answer.failure != nil { return endpoint.failure(answer, doing: "pull the image \(shown)") }
+    return answer.status == 404 ? refusal(answer.message) : failed(answer.message, [])
   }
 
   /// The step is at fault if the registry does not have the image, or refuses it. All other failures are the engine's.
@@ -148,12 +148,14 @@ private struct PullOutcome {
     // Some registries deny a request because there are too many, and say both.
     let isBusy = words.contains("toomanyrequests") || words.contains("too many requests")
     let isRefused = !isBusy && refusals.contains { words.contains($0) }
-    let login =
-      hasCredentials
-      ? "with the credentials that the docker CLI has stored for \(image.registry)"
-      : "without credentials: the docker CLI has stored none for \(image.registry)"
     return isRefused
-      ? StepFailure("the image \(shown) was refused (\(login)): \(message)")
-      : StepFailure(engine: "the image \(shown) could not be pulled: \(message)")
+      ? refusal(message)
+      : StepFailure(engine: "the image \(shown) could not be pulled by the engine at \(endpoint.address): \(message)")
+  }
+
+  /// - Parameter message: the message of the registry.
+  private func refusal(_ message: String) -> StepFailure {
+    StepFailure(
+      "the image \(MessageFormat.quoted(image.text, limit: 200)) was refused (\(credentials.shown)): \(message)")
   }
 }

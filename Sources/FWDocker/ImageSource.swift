@@ -25,7 +25,9 @@ final class ImageSource {
   private let reference: ImageReference
   private let policy: DockerOptions.Pull
   private let network: String?
-  private var credentials: Credentials?
+  private var helper: CredentialHelper?
+  /// Remarks about the configuration of the docker CLI, for the user.
+  private(set) var notes: [String] = []
   /// The recipe of an image that is built, once its base image is there.
   private let build: NotebookImage?
   private var base: ImageSource?
@@ -56,7 +58,8 @@ final class ImageSource {
   }
 
   func get(_ done: @escaping (StepFailure?) -> Void) {
-    if policy == .always { fetch(done) } else { inspect(done) }
+    // Nobody can be asked for an ID but the engine itself.
+    if policy == .always, !reference.isID { fetch(done) } else { inspect(done) }
   }
 
   private func inspect(_ done: @escaping (StepFailure?) -> Void) {
@@ -66,11 +69,11 @@ final class ImageSource {
       guard let self else { return }
       if answer.status == 404, !isPulled {
         if build != nil { return fetch(done) }
-        if policy == .missing { return fetch(done) }
+        if policy != .never, !reference.isID { return fetch(done) }
         return done(
           StepFailure(
-            "the engine at \(endpoint.address) has no image "
-              + "\(MessageFormat.quoted(reference.text, limit: 200)), and \"pull\" is \"never\""))
+            "the engine at \(endpoint.address) has no image \(MessageFormat.quoted(reference.text, limit: 200)), and "
+              + (reference.isID ? "an ID cannot be pulled" : "\"pull\" is \"never\"")))
       }
       guard answer.isSuccess else {
         let verb = answer.status < 500 ? "find" : "inspect"
@@ -112,19 +115,32 @@ final class ImageSource {
       inspect(done)
     }
     if let build { return fetchBase(of: build) }
-    do throws(StepFailure) {
-      if let stored = try Credentials.stored(for: reference.registry) { return take(stored) }
-      let credentials = try Credentials(askingFor: reference.registry)
-      self.credentials = credentials
-      fws_epoll_add(link.fd, credentials.fd)
-    } catch { refuse(error) }
+    let search: CredentialHelper.Search
+    do throws(StepFailure) { search = try CredentialHelper.search(for: reference.registry) } catch {
+      let shown = MessageFormat.quoted(reference.text, limit: 200)
+      onPulled?(error.with(reason: "the image \(shown) was not requested: \(error.reason)"))
+      return
+    }
+    switch search {
+    case .found(let credentials): pull(with: credentials)
+    case .asking(let helper):
+      self.helper = helper
+      fws_epoll_add(link.fd, helper.fd)
+    }
   }
 
   private func fetchBase(of build: NotebookImage) {
-    let source = ImageSource(endpoint, engine, link, ImageReference(build.base), policy)
+    let source: ImageSource
+    do throws(StepFailure) {
+      source = ImageSource(endpoint, engine, link, try ImageReference(build.base), policy)
+    } catch {
+      onPulled?(error)
+      return
+    }
     base = source
     source.get { [weak self] failure in
       guard let self, !isAbandoned else { return }
+      notes += source.notes
       base = nil
       if let failure { onPulled?(failure) } else { start(build) }
     }
@@ -140,24 +156,15 @@ final class ImageSource {
     } catch { onPulled?(error) }
   }
 
-  /// Reports that the credentials could not be determined.
-  private func refuse(_ failure: StepFailure) {
-    let shown = MessageFormat.quoted(reference.text, limit: 200)
-    onPulled?(StepFailure("the image \(shown) was not requested: \(failure.reason)"))
-  }
-
-  private func take(_ outcome: Credentials.Outcome) {
-    switch outcome {
-    case .failed(let failure): refuse(failure)
-    case .found(let header):
-      do throws(StepFailure) {
-        let base = engine.path("")
-        job = try engine.job(reference.text) { () throws(StepFailure) in
-          try ImageJob.pull(endpoint, reference, base: base, credentials: header)
-        }
-        startTick()
-      } catch { onPulled?(error) }
-    }
+  private func pull(with credentials: Credentials) {
+    notes += credentials.warnings
+    do throws(StepFailure) {
+      let base = engine.path("")
+      job = try engine.job(reference.text) { () throws(StepFailure) in
+        try ImageJob.pull(endpoint, reference, base: base, credentials: credentials)
+      }
+      startTick()
+    } catch { onPulled?(error) }
   }
 
   private func startTick() {
@@ -168,10 +175,10 @@ final class ImageSource {
 
   /// Does all work that needs no waiting.
   func advance() {
-    if let credentials, let outcome = credentials.advance() {
-      fws_epoll_remove(link.fd, credentials.fd)
-      self.credentials = nil
-      take(outcome)
+    if let helper, let credentials = helper.advance() {
+      fws_epoll_remove(link.fd, helper.fd)
+      self.helper = nil
+      pull(with: credentials)
     }
     base?.advance()
     guard let job else { return }
@@ -200,9 +207,9 @@ final class ImageSource {
   /// Abandons the work on the image.
   func abandon() {
     isAbandoned = true
-    if let credentials { fws_epoll_remove(link.fd, credentials.fd) }
+    if let helper { fws_epoll_remove(link.fd, helper.fd) }
     tick.map { fws_epoll_remove(link.fd, $0.fd) }
-    credentials = nil
+    helper = nil
     base?.abandon()
     base = nil
     job = nil

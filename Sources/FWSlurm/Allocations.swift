@@ -1,3 +1,4 @@
+internal import CSystem
 internal import FWBase
 internal import FWExecution
 internal import FWSystem
@@ -39,6 +40,8 @@ final class Allocations: SharedResource {
     var idle: [ClusterAgent] = []
     var queue: [Waiter] = []
     var counts: [(submission: Submission, count: Int)] = []
+    /// The time of the next look at a job in the scheduler's queue.
+    var nextLook = 0.0
 
     mutating func enqueue(_ waiter: Waiter) { if !queue.contains(where: { $0 === waiter }) { queue.append(waiter) } }
   }
@@ -145,6 +148,20 @@ final class Allocations: SharedResource {
       guard let next = state.queue.first(where: { $0.submission == submission && !$0.hasRequested }) else { return }
       next.isWoken = true
       next.wakeTimer.stop()
+    }
+  }
+
+  /// The number of seconds between two looks at the jobs of a pool. A controller needs some 12 ms for one look.
+  private static let lookInterval = 0.25
+
+  /// Reserves the next look at a job in the scheduler's queue. Returns the number of seconds until then. The jobs of a
+  /// pool are looked at one after the other, so that many of them are no burden for the controller.
+  func reserveLook() -> Double {
+    let now = fws_monotonic()
+    return state.withLock { state in
+      let turn = max(now, state.nextLook)
+      state.nextLook = turn + Allocations.lookInterval
+      return turn - now
     }
   }
 

@@ -43,6 +43,7 @@ struct OutcomeResolver {
       end.outcome = .timeout
       let limit = options.time.map { " of \($0) s" } ?? ""
       end.explanation = "was ended by the scheduler because the time\(limit) of \(job) had passed\(reasonText)"
+      end.likely = "the step needs an allocation with more \"time\""
     case "NODE_FAIL", "BOOT_FAIL":
       fail("\(job): the node \(agent.node ?? info?.node ?? "") failed\(reasonText)", in: &end)
     case "PREEMPTED": fail("\(job) was preempted: another job took its place\(node)\(reasonText)", in: &end)
@@ -88,10 +89,12 @@ struct OutcomeResolver {
       return fail("\(job) was cancelled by somebody else while it waited\(reasonText)", in: &end)
     }
     end.outcome = .spawnFailed
-    end.failure =
-      info == nil || agent.messages.contains { $0.contains("Unable to allocate resources") }
-      ? "the scheduler refused the allocation\(reasonText)"
-      : "the agent did not start in the allocation of \(job)\(node)\(reasonText)"
+    if info == nil || agent.messages.contains(where: { $0.contains("Unable to allocate resources") }) {
+      end.failure = "the scheduler refused the allocation\(reasonText)"
+      end.likely = "the worker's options ask for what the cluster does not have or does not allow"
+    } else {
+      end.failure = "the agent did not start in the allocation of \(job)\(node)\(reasonText)"
+    }
   }
 
   private func fail(_ reason: String, in end: inout CommandEnd) {

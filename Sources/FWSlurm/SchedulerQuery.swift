@@ -14,6 +14,11 @@ final class SchedulerQuery {
     /// Whether the job has no usable nodes yet.
     var isWaiting: Bool { isAlive && state != "RUNNING" }
 
+    var isPending: Bool { state == "PENDING" }
+
+    /// Why the job waits, or waited before it was cancelled; `nil` if squeue does not say.
+    var waitReason: WaitReason? { WaitReason(reason) }
+
     /// Whether the job may still run something.
     var isAlive: Bool {
       ["PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "REQUEUED", "RESIZING"]

@@ -40,6 +40,7 @@ final class SlurmCommand: RunningCommand {
   private var submissions = 0
   private var queries = 0
   private var watch: StartWatch
+  private var wait = QueueWait()
   /// The last answer of the scheduler.
   private var lastAnswer: SchedulerQuery.Answer?
   /// Whether the end of the command has arrived over the link, after all of its output.
@@ -164,19 +165,7 @@ final class SlurmCommand: RunningCommand {
     machine.clear(.answer)
     endWatch()
     enter(.running)
-    run(on: newAgent)
-  }
-
-  private func run(on agent: ClusterAgent) {
-    var location = ByteBuffer()
-    location.append(
-      UnsafeRawBufferPointer(start: launcher.shell.rundir.start, count: strlen(launcher.shell.rundir.start) + 1))
-    location.append(launcher.statusFile)
-    location.append(byte: 0)
-    agent.run(
-      launcher.shell.request(timeout: timeout, tellsStart: true), launcher.shell.arguments(text.bytes),
-      launcher.environment(on: agent), location: location, index: index,
-      hold: isLast ? launcher.options.hold + SlurmCommand.deliveryTimeout : nil)
+    launcher.run(text.bytes, on: newAgent, index: index, isLast: isLast, timeout: timeout)
   }
 
   // MARK: Driving the command
@@ -236,7 +225,9 @@ final class SlurmCommand: RunningCommand {
         if reason != nil { return leaveQueue() }
         if let query = watch.query, let answer = query.advance() {
           fws_epoll_remove(epoll.number, query.fd)
-          apply(watch.take(answer))
+          let decision = watch.take(answer)
+          if let new = wait.note(watch.reason) { events.queued(job: agent?.facts.job, "waiting: \(new.shown)") }
+          apply(decision)
           continue
         }
         if let waiter, let offered = launcher.allocations.offer(to: waiter) {
@@ -255,7 +246,11 @@ final class SlurmCommand: RunningCommand {
         case .ready: attach(agent)
         case .queued(let line):
           events.queued(job: agent.facts.job, line)
-          if SchedulerMessages.reportsAllocation(line) { machine.shorten(.start, within: watch.limit) }
+          if SchedulerMessages.reportsAllocation(line) {
+            machine.shorten(.start, within: watch.limit)
+          } else if watch.noteQueued() {
+            machine.shorten(.start, within: StartWatch.firstLook)
+          }
         case .end: srunEnded()
         default: agent.close()
         }
@@ -290,7 +285,7 @@ final class SlurmCommand: RunningCommand {
 
   private func checkStart() {
     guard case .allocating = machine.phase, let agent, !agent.isReady, watch.query == nil else { return }
-    if let decision = watch.check(for: agent.name) { return apply(decision) }
+    if let decision = watch.check(for: agent.name, in: launcher.allocations) { return apply(decision) }
     if let query = watch.query { fws_epoll_add(epoll.number, query.fd) }
   }
 
@@ -299,6 +294,9 @@ final class SlurmCommand: RunningCommand {
     case .wait(let seconds): machine.set(.start, in: seconds)
     case .late:
       reason = .engineFailed
+      leaveQueue()
+    case .never:
+      reason = .spawnFailed
       leaveQueue()
     }
   }
@@ -369,19 +367,21 @@ final class SlurmCommand: RunningCommand {
   private func leaveQueue() {
     if reason == nil {
       reason = .timeout
-      let limit = MessageFormat.seconds(launcher.options.queueTimeout ?? 0)
-      end.explanation =
-        "was abandoned because no allocation was granted within the worker's \"queue_timeout\" of \(limit)"
+      wait.hasTimedOut = true
     }
     if let waiter, let offered = launcher.allocations.leave(waiter) { launcher.allocations.keep(offered) }
     waiter = nil
     if reason == .engineFailed { lateWatch = watch }
     endWatch()
     guard agent != nil else {
-      end.outcome = reason ?? .cancelled
+      end.outcome = explainWait(nil, hasLeft: true) ?? .cancelled
       return finish(end, keepsAgent: false)
     }
     forceEnd()
+  }
+
+  private func explainWait(_ job: String?, hasLeft: Bool) -> Outcome? {
+    wait.explain(&end, reason, limit: launcher.options.queueTimeout, job: job, hasLeft: hasLeft)
   }
 
   /// Waits for the end of srun, whose link is closed.
@@ -479,9 +479,8 @@ final class SlurmCommand: RunningCommand {
       return startOver()
     }
     let isEnded = info?.isAlive != true && failure == nil
-    if let explanation = end.explanation, let job = agent.facts.job {
-      end.explanation = "\(explanation); job \(job) \(isEnded ? "has left the queue" : "may still be in the queue")"
-    }
+    if !agent.isReady { _ = wait.note(info?.waitReason) }
+    reason = explainWait(agent.facts.job, hasLeft: isEnded)
     var resolved = reportedEnd ?? end
     resolved.started = end.started
     if reportedEnd == nil { resolved.duration = fws_wall() - end.started }

@@ -57,6 +57,17 @@ final class SlurmLauncher: CommandLauncher {
     return command
   }
 
+  /// Lets an agent run a command.
+  func run(_ text: UnsafeRawBufferPointer, on agent: ClusterAgent, index: Int, isLast: Bool, timeout: Double?) {
+    var location = ByteBuffer()
+    location.append(UnsafeRawBufferPointer(start: shell.rundir.start, count: strlen(shell.rundir.start) + 1))
+    location.append(statusFile)
+    location.append(byte: 0)
+    agent.run(
+      shell.request(timeout: timeout, tellsStart: true), shell.arguments(text), environment(on: agent),
+      location: location, index: index, hold: isLast ? options.hold + SlurmCommand.deliveryTimeout : nil)
+  }
+
   /// Records the facts of the job, and how long the step has waited for it.
   func record(_ facts: ClusterFacts, waited: Double) {
     self.facts = facts

@@ -11,7 +11,7 @@ struct Submission: Sendable {
   let program: String
   /// The arguments of srun, except the name of the job.
   private let options: [String]
-  /// The environment of srun itself. The agent inherits it.
+  /// The environment of srun itself. The agent inherits it, and commands do not.
   private let environment: [String]
   private let identity: fws_identity
   let hold: Double
@@ -25,12 +25,18 @@ struct Submission: Sendable {
     "PATH", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH", "SLURM_CONF", "KRB5CCNAME", "TZ",
   ]
 
+  /// Lets the agent's step share the allocation with the steps of an `srun` within a command, which would otherwise
+  /// wait for the end of the agent. It is a variable, because srun refuses the option `--overlap` together with
+  /// `--exclusive`. Slurm has it since 20.11.
+  private static let overlap = "SLURM_OVERLAP=1"
+
   init(_ options: SlurmOptions) throws(StepFailure) {
     guard let supervisors = Supervisors.shared else { throw .noMemory }
     identity = try supervisors.identity()
     program = try Submission.srun()
     environment =
-      Submission.inherited.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } } + ["LC_ALL=C"]
+      Submission.inherited.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }
+      + ["LC_ALL=C", Submission.overlap]
     hold = options.hold
     grace = options.process.grace
     limit = options.allocations
@@ -72,10 +78,13 @@ struct Submission: Sendable {
     return block
   }
 
-  /// The entries of the agent's environment that the scheduler has added for the job.
+  /// The entries of the agent's environment that the scheduler has added for the job, except how the agent's own task
+  /// is bound to processors and memory: an `srun` within a command would take them as its own options.
   func added(among entries: [String]) -> [String] {
     let own = Set(environment.map { TextBlock.name(of: $0) })
-    return entries.filter { !own.contains(TextBlock.name(of: $0)) }
+    return entries.filter {
+      !own.contains(TextBlock.name(of: $0)) && !$0.begins(with: "SLURM_CPU_BIND") && !$0.begins(with: "SLURM_MEM_BIND")
+    }
   }
 
   func arguments(name: String) -> [String] {

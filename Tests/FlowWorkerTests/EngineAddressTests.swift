@@ -28,7 +28,9 @@ import Testing
       ("http://host", "host:2375", false), ("http://host:80/", "host:80", false), ("https://host", "host:2376", true),
       ("https://my-host_2.example.com:443//", "my-host_2.example.com:443", true),
       ("tcp://[::1]:2375", "[::1]:2375", false),
-      ("tcp://[fe80::1]:99", "[fe80::1]:99", false),
+      ("tcp://[fe80::1]:99", "[fe80::1]:99", false), ("tcp://[::1]:", "[::1]:2375", false),
+      ("tcp://[::1]", "[::1]:2375", false),
+      ("tcp://:77", "localhost:77", false), ("tcp://", "localhost:2375", false), ("tcp://host:", "host:2375", false),
     ])
   func network(_ text: String, _ authority: String, _ needsTLS: Bool) throws {
     let address = try EngineAddress(text)
@@ -45,15 +47,36 @@ import Testing
     "an invalid address is refused with an example of a valid one",
     arguments: [
       "", "host", "host:2375", "unix://", "unix:///", "unix://relative/path", "unix:/one/slash",
-      "tcp://", "tcp:///", "tcp://:2375", "http://", "https:///", "tcp://host/path", "tcp://user@host", "tcp://a b",
+      "tcp://host:x", "tcp://host:0", "tcp://host:99999", "tcp://host:-1", "tcp://a:b:1", "tcp://host/path",
+      "tcp://user@host", "tcp://a b",
       "tcp://host?x", "tcp://host#x", "tcp://h\u{E9}", "tcp://host:1\r\nX-Header: 1", "npipe:////./pipe/docker_engine",
       "fd://", "TCP://host", " tcp://host", "tcp:host",
     ])
   func faults(_ text: String) {
     #expect { try EngineAddress(text) } throws: {
       ($0 as? EngineAddress.Fault)?.text
-        == "invalid engine address \(MessageFormat.quoted(text, limit: 200)): use unix:///PATH or tcp://HOST:PORT"
+        == "invalid engine address \(MessageFormat.quoted(text, limit: 200)): use unix:///PATH or tcp://HOST:PORT, "
+        + "without a further path"
     }
+  }
+
+  // These are the answers of docker 28.2.2.
+  @Test(
+    "DOCKER_HOST may lack parts",
+    arguments: [
+      ("host", "tcp://host", "host:2375"), ("host:77", "tcp://host:77", "host:77"),
+      (":77", "tcp://:77", "localhost:77"),
+      (" tcp://host:1\n", "tcp://host:1", "host:1"), ("unix://", "unix:///var/run/docker.sock", "engine"),
+      (" unix:///s ", "unix:///s", "engine"),
+    ])
+  func variables(_ text: String, _ full: String, _ authority: String) throws {
+    let address = try EngineAddress(variable: text)
+    #expect(address.text == full && address.authority == authority)
+  }
+
+  @Test("DOCKER_HOST is no bare path", arguments: ["/var/run/docker.sock", "unix:/s", "fd://", "TCP://host", "host/x"])
+  func invalidVariables(_ text: String) {
+    #expect(throws: EngineAddress.Fault.self) { try EngineAddress(variable: text) }
   }
 
   @Test("ssh is refused, and the message says what to do instead")

@@ -13,12 +13,21 @@ internal import Glibc
   /// - Parameter allowingNUL: whether strings may contain NUL, which is for texts of the library's own that are only
   ///   shown.
   package static func parse(_ text: UnsafeRawBufferPointer, allowingNUL: Bool = false) throws(FlowError) -> JSONValue {
+    try parse(text, flags: allowingNUL ? flags | Int(JSON_ALLOW_NUL) : flags)
+  }
+
+  /// Reads the value at the beginning of a file of another program. As most programs read JSON, the last of several
+  /// equal keys counts, strings may contain NUL, and text behind the value is ignored.
+  package static func parse(foreign text: UnsafeRawBufferPointer) throws(FlowError) -> JSONValue {
+    try parse(text, flags: Int(JSON_DECODE_ANY) | Int(JSON_ALLOW_NUL) | Int(JSON_DISABLE_EOF_CHECK))
+  }
+
+  private static func parse(_ text: UnsafeRawBufferPointer, flags: Int) throws(FlowError) -> JSONValue {
     if text.count > longest {
       throw FlowError(
         .document, "the text has \(text.count) bytes, which is too large: a document has at most \(longest)")
     }
     var failure = json_error_t()
-    let flags = allowingNUL ? flags | Int(JSON_ALLOW_NUL) : flags
     let start = text.bindMemory(to: CChar.self)
     guard let base = start.baseAddress, let value = json_loadb(base, start.count, flags, &failure) else {
       throw text.isEmpty ? emptyText : error(failure, in: text)

@@ -56,9 +56,7 @@ package struct NotebookContainerOptions: WorkerOptions {
       if key == "base_image" {
         base = try value.requireName()
         // The name becomes part of a line of a Dockerfile.
-        guard base.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
-          throw ValidationError("expected the name of an image, found \(value.shown)")
-        }
+        do throws(StepFailure) { _ = try ImageReference(base) } catch { throw ValidationError(error.reason) }
       } else if try docker.read(key, value) {
         return
       } else if !(try python.readNotebookKey(key, value)) {

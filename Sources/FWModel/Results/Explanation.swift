@@ -61,13 +61,7 @@ package struct Explanation {
       layer = end.explanation != nil && remote == .scheduler ? .scheduler : .host
       if let signal = end.endedBy { tried.append("TERM" + (signal == .kill ? ", then KILL after the grace" : "")) }
       likely =
-        end.outcome == .cancelled
-        ? nil
-        : end.likely != nil
-          ? end.likely
-          : layer == .scheduler
-            ? "the step needs more \"time\" or a longer \"queue_timeout\""
-            : "the step needs a longer \"timeout\", or it hangs"
+        end.outcome == .cancelled ? nil : end.likely ?? "the step needs a longer \"timeout\", or it hangs"
     case .oom:
       layer = remote
       likely = "the step needs more \"memory\" than its worker allows"

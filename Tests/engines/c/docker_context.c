@@ -82,7 +82,8 @@ int main(void)
     make_context("first", "0a1b", one);
     make_context("second", "2c3d", two);
     make_context("by ssh", "4e5f", "ssh://user@machine");
-    make_context("no engine", "6a7b", "");
+    make_directory("cli/contexts/meta/6a7b");
+    write_file("cli/contexts/meta/6a7b/meta.json", "{\"Name\": \"no engine\", \"Endpoints\": {}}");
     write_file("cli/contexts/meta/not-a-directory", "x");
     make_directory("cli/contexts/meta/broken");
     write_file("cli/contexts/meta/broken/meta.json", "{\"Name\": \"bro");
@@ -110,8 +111,18 @@ int main(void)
     setenv("DOCKER_CONTEXT", "by ssh", 1);
     is_not_found(FW_ENGINE_FAILED, "\"by ssh\"", "ssh");
     setenv("DOCKER_CONTEXT", "no engine", 1);
-    is_not_found(FW_ENGINE_FAILED, "\"no engine\"", "address");
+    is_not_found(FW_ENGINE_FAILED, "\"no engine\"", "has no docker engine");
     unsetenv("DOCKER_CONTEXT");
+    /* A variable may lack the scheme, as for the CLI. */
+    setenv("DOCKER_HOST", strstr(engine_variable("FW_TEST_DOCKER_TCP"), "//") + 2, 1);
+    result = BOX(like_json("{'host': null, 'shared_files': true}"), "echo there");
+    CHECK_EXITED(result, 0);
+    fw_result_free(result);
+    setenv("DOCKER_HOST", "ssh://user@machine", 1);
+    is_not_found(FW_ENGINE_FAILED, "DOCKER_HOST", "ssh -L");
+    setenv("DOCKER_HOST", "/var/run/docker.sock", 1);
+    is_not_found(FW_ENGINE_FAILED, "DOCKER_HOST", "use \"unix:///var/run/docker.sock\"");
+    unsetenv("DOCKER_HOST");
     docker_config("cli", json_pack("{s:s}", "currentContext", "gone"));
     is_not_found(FW_ENGINE_FAILED, "config.json", "\"gone\"");
 

@@ -253,7 +253,7 @@ def test_ends_take_the_whole_tree_with_grace(cluster, rundir, how):
 
 def test_a_step_that_waits_in_the_queue_is_told_of_and_cancelled(cluster, rundir):
     told = []
-    held = worker(cpus=64)
+    held = worker(extra=["--begin=now+3600"])
     task = held.start(step("true"), {}, rundir)
     for event in task:
         if event.kind == "progress":
@@ -266,9 +266,112 @@ def test_a_step_that_waits_in_the_queue_is_told_of_and_cancelled(cluster, rundir
 
 
 def test_the_queue_has_a_limit_of_its_own(cluster, rundir):
-    result = run(rundir, "true", cpus=64, queue_timeout=0.5)
+    result = run(rundir, "true", extra=["--begin=now+3600"], queue_timeout=0.5)
     assert result.outcome == "timeout" and "queue_timeout" in result.message
     assert f"job {result.engine['job']} has left the queue" in result.message
+    assert "the scheduler's reason: BeginTime (the time at which the job may begin has not come)" in result.message
+    assert "an earlier" in result.explanation["likely"]
+
+
+@pytest.mark.parametrize("limit", [{}, {"queue_timeout": 0.3}, {"queue_timeout": 60}, {"timeout": 60}])
+@pytest.mark.parametrize(
+    "options, reason, advice",
+    [
+        ({"time": 7200}, "PartitionTimeLimit", 'ask for less "time"'),
+        ({"cpus": 99}, "PartitionConfig", 'fewer "cpus"'),
+        ({"partition": "second", "cpus": 5}, "PartitionConfig", 'another "partition"'),
+    ],
+)
+def test_what_can_never_start(cluster, rundir, options, reason, advice, limit):
+    result = run(rundir, "true", **options, **limit)
+    assert (result.returncode, result.outcome) == (1, "spawn_failed")
+    # Right after the submission, the scheduler gives a more general reason.
+    word = "Partition" if limit == {"queue_timeout": 0.3} else reason + " ("
+    assert f"the scheduler will not start job {result.engine['job']}: {word}" in result.message
+    explanation = result.explanation
+    assert explanation["layer"] == "scheduler" and (word == "Partition" or advice in explanation["likely"])
+    assert result.engine["state"] == "CANCELLED" and result.commands[0]["is_ended"]
+
+
+def told_why(task, cluster, job_change):
+    """The reasons that a step in the queue gives. When there is one, the cluster is changed."""
+    told = []
+    for event in task:
+        if event.kind == "progress" and event.status.startswith("waiting: "):
+            told.append(event.status)
+            cluster.call("scontrol", "update", *job_change)
+    return told, task.wait()
+
+
+@pytest.mark.parametrize(
+    "what, down, up, reason",
+    [
+        ("node", ["state=drain", "reason=test"], ["state=resume"], "Nodes required for job are DOWN, DRAINED"),
+        ("partition", ["state=down"], ["state=up"], "PartitionDown (the partition starts no jobs at this time)"),
+    ],
+)
+def test_what_may_start_later_waits_and_says_why(cluster, rundir, what, down, up, reason):
+    name = f"nodename={os.uname().nodename.split('.')[0]}" if what == "node" else "partitionname=main"
+    wait_until(lambda: cluster.call("sinfo", "--noheader", "--format=%T", "--partition=main").strip() == "idle")
+    cluster.call("scontrol", "update", name, *down)
+    try:
+        told, result = told_why(worker().start(step("echo there"), {}, rundir), cluster, [name, *up])
+    finally:
+        # The node refuses "resume" if it has been resumed already.
+        subprocess.run(["scontrol", "update", name, *up], capture_output=True, check=False)
+    assert result.stdout == ["there\n"] and len(told) == 1 and reason in told[0]
+
+
+def test_a_busy_cluster_is_the_reason_of_a_queue_timeout(cluster, rundir):
+    blocker = Waited(worker(cpus=4, partition="second"), step("until [ -e go ]; do sleep 0.05; done"), rundir)
+    wait_until(lambda: any(state == "RUNNING" for _, _, state in cluster.jobs()))
+    result = run(rundir, "true", cpus=4, partition="second", queue_timeout=2)
+    (rundir / "go").write_text("")
+    assert blocker.wait().returncode == 0
+    assert result.outcome == "timeout" and "the scheduler's reason: " in result.message
+    assert "Resources (other jobs use the resources)" in result.message or "Priority (" in result.message
+    assert result.explanation["likely"] == 'a longer "queue_timeout", or another "partition"'
+
+
+@pytest.mark.parametrize("extra", [[], ["--exclusive"], ["--overlap"]])
+@pytest.mark.parametrize(
+    "command, output",
+    [
+        ("srun -n1 echo nested", ["nested"]),
+        ("srun pwd", ["RUNDIR"]),
+        ("srun -n2 -c1 sh -c 'echo $$SLURM_PROCID of $$SLURM_NTASKS'", ["0 of 2", "1 of 2"]),
+        # Two steps at once take a processor each.
+        ("srun -n1 -c1 --exact echo a & srun -n1 -c1 --exact echo b; wait", ["a", "b"]),
+    ],
+)
+def test_srun_within_a_command(cluster, rundir, command, output, extra):
+    result = run(rundir, command, cpus=2, timeout=60, extra=extra)
+    assert (result.outcome, result.returncode) == ("exited", 0), (result.message, result.stderr)
+    assert sorted(result.stdout[0].splitlines()) == [line.replace("RUNDIR", str(rundir)) for line in output]
+
+
+def test_steps_of_a_command_do_not_share_their_processors(cluster, rundir):
+    # The second step waits for the first one, because there is one processor.
+    both = "srun -n1 sh -c 'echo a; sleep 0.5; echo a' & sleep 0.2; srun -n1 echo b; wait; env | grep -c OVERLAP"
+    result = run(rundir, both, cpus=1, timeout=60)
+    assert result.stdout == ["a\na\nb\n0\n"]
+
+
+def test_srun_within_a_command_where_tasks_are_bound_to_processors(rundir, monkeypatch):
+    variable("FW_TEST_SLURM")
+    control = [str(ROOT / "Tests/engines/slurm.sh")]
+    name = f"t{os.getpid()}"
+    fast = "SchedulerParameters=bf_interval=1,sched_interval=1"
+    started = subprocess.run(
+        [*control, "start", name, "TaskPlugin=task/affinity", fast], capture_output=True, text=True
+    )
+    try:
+        assert started.returncode == 0, started.stderr
+        monkeypatch.setenv("SLURM_CONF", started.stdout.strip())
+        result = run(rundir, "srun -n1 -c1 echo one; srun -n2 -c1 echo two", cpus=2, timeout=60)
+    finally:
+        subprocess.run([*control, "stop", name], check=True)
+    assert result.stdout == ["one\ntwo\ntwo\n"], result.stderr
 
 
 def test_waiting_in_the_queue_is_no_part_of_the_timeout(cluster, rundir):
@@ -332,6 +435,7 @@ def test_the_time_of_the_allocation_runs_out(cluster, rundir):
     result = task.wait()
     assert result.outcome == "timeout" and result.stdout == ["x\n"]
     assert f"job {job}" in result.message and result.engine["state"] == "TIMEOUT"
+    assert 'more "time"' in result.explanation["likely"]
 
 
 def test_a_job_that_somebody_else_cancels(cluster, rundir):

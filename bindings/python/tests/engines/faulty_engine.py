@@ -4,6 +4,8 @@ It speaks as much of Docker's API as a step needs. Its containers print "hello" 
 have been started. `faults` says what goes wrong, by call: `{"create": "hang"}`.
 """
 
+import base64
+import collections
 import json
 import os
 import re
@@ -53,7 +55,9 @@ class FaultyEngine:
         self.faults = dict(faults or {})
         self.has_image = has_image
         self.seen = []
-        self.started = threading.Event()
+        #: What pulls have sent as their credentials; None where the header is missing.
+        self.credentials = []
+        self.started = collections.defaultdict(threading.Event)
         self.released = threading.Event()
         self.closing = threading.Event()
         self.is_frozen = False
@@ -68,8 +72,9 @@ class FaultyEngine:
 
     def close(self):
         self.closing.set()
-        self.started.set()
         self.released.set()
+        for started in list(self.started.values()):
+            started.set()
         for connection in [self.listener, *self.connections]:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
@@ -105,17 +110,23 @@ class FaultyEngine:
         request = lines.readline().decode()
         if not request:
             return False
-        length = 0
+        headers = {}
         while True:
-            line = lines.readline().strip()
+            line = lines.readline().decode().strip()
             if not line:
                 break
-            if line.lower().startswith(b"content-length:"):
-                length = int(line.split(b":")[1])
-        lines.read(length)
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        lines.read(int(headers.get("content-length", 0)))
         method, path, _ = request.split()
         call = name_of(method, path)
         self.seen.append(call)
+        if call == "pull":
+            header = headers.get("x-registry-auth")
+            self.credentials.append(json.loads(base64.urlsafe_b64decode(header)) if header else None)
+        if method == "HEAD":
+            connection.sendall(b"HTTP/1.1 200 OK\r\nApi-Version: 1.43\r\nContent-Length: 0\r\n\r\n")
+            return True
         fault = "hang" if self.is_frozen else self.faults.get(call)
         if isinstance(fault, (list, tuple)):
             # A status, with a message.
@@ -123,7 +134,11 @@ class FaultyEngine:
             return True
         if fault in FAULTS:
             return self._go_wrong(connection, fault)
-        return self._answer(connection, call, fault) is not False
+        # The container, where the call has one.
+        started = self.started[path.split("/")[3] if path.count("/") > 2 else ""]
+        if self.closing.is_set():
+            started.set()
+        return self._answer(connection, call, fault, started) is not False
 
     def _say(self, connection, status, body=b"", head=b""):
         if not isinstance(body, bytes):
@@ -156,7 +171,7 @@ class FaultyEngine:
             connection.sendall(piece)
         return False
 
-    def _answer(self, connection, call, fault):
+    def _answer(self, connection, call, fault, started):
         raw = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
         chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         if call == "ping":
@@ -176,15 +191,17 @@ class FaultyEngine:
             self._say(connection, 201, {"Id": "c" * 64})
         elif call == "start":
             self._say(connection, 204)
-            self.started.set()
+            started.set()
+        elif call == "attach" and fault == "early":
+            self._say(connection, 200)
         elif call == "attach":
             connection.sendall(raw)
-            self.started.wait()
+            started.wait()
             self._output(connection, fault)
             return False
         elif call == "wait":
             connection.sendall(chunked)
-            self.started.wait()
+            started.wait()
             if fault in ("runs", "missed"):
                 self.released.wait()
             status = (
@@ -219,6 +236,8 @@ class FaultyEngine:
         line = b'{"status":"Downloading","id":"l%d","progressDetail":{"current":1,"total":9223372036854775807}}\n'
         number = 0
         chunk(line % number)
+        if fault == "refused":
+            chunk(b'{"error":"pull access denied"}\n')
         while fault == "endless" and not self.closing.is_set():
             chunk(b"".join(line % (number + offset) for offset in range(1000)))
             number += 1000

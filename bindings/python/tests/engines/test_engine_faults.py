@@ -1,5 +1,6 @@
 """A step ends with a clear message if the engine does not answer, never stops sending, or disconnects."""
 
+import json
 import re
 import socket
 import threading
@@ -210,6 +211,11 @@ def test_output_that_is_cut_is_no_success(engine, rundir, use, call, fault):
     assert "cut off" in result.message and "output may be missing" in result.message
 
 
+def test_output_that_ends_before_the_start_is_no_success(engine, rundir):
+    result = worker(engine({"attach": "early"})).exec(step(), {}, rundir)
+    assert (result.outcome, result.stdout, result.incomplete) == ("engine_failed", [], ["stdout", "stderr"])
+
+
 def test_a_failed_attempt_whose_output_was_cut_is_tried_again(engine, rundir):
     options = {"retries": {"max": 1, "delay": 0, "on": ["engine_failed"]}}
     result = worker(engine({"attach": "cut"}), **options).exec(step(), {}, rundir)
@@ -248,6 +254,39 @@ def test_what_an_engine_says_of_an_end_is_plain_text(engine, rundir):
 
 
 # --- images --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("image", ["", "../x", "http://x/y", "Foo", "foo:", "foo@sha256:12", "a b", "a\n", "x/\u202ey"])
+@pytest.mark.parametrize("use", CALLS)
+def test_a_wrong_name_of_an_image_is_refused_before_anything_is_asked(engine, rundir, use, image):
+    there = engine()
+    result = worker(there, container=use).exec(flowworker.ContainerStep("s", image, ["true"]), {}, rundir)
+    assert (result.outcome, result.returncode, there.seen) == ("spawn_failed", 1, [])
+    assert f"{json.dumps(image)} is not the name of an image" in result.message
+    check_line(result.message)
+    plan = worker(there, container=use).plan(flowworker.ContainerStep("s", image, ["true"]), {}, rundir)
+    assert "is not the name of an image" in plan["problem"]
+
+
+def test_a_wrong_name_of_a_base_image_is_refused_with_the_worker():
+    with pytest.raises(flowworker.DocumentError, match='"Foo" is not the name of an image') as caught:
+        flowworker.create_worker({"name": "n", "type": "nbdocker", "options": {"base_image": "Foo"}})
+    assert caught.value.path == "/options/base_image"
+
+
+@pytest.mark.parametrize("policy", ["missing", "always"])
+def test_an_id_is_not_pulled(engine, rundir, policy):
+    there = engine(has_image=False)
+    image = "sha256:" + "a" * 64
+    result = worker(there, pull=policy).exec(flowworker.ContainerStep("s", image, ["true"]), {}, rundir)
+    assert result.outcome == "spawn_failed" and "an ID cannot be pulled" in result.message
+    assert "pull" not in there.seen
+
+
+@pytest.mark.parametrize("fault, outcome", [((404, {"message": "b"}), "spawn_failed"), ("refused", "spawn_failed")])
+def test_a_pull_that_is_refused(engine, rundir, fault, outcome):
+    result = worker(faulty(engine, "pull", fault)).exec(step(), {}, rundir)
+    assert result.outcome == outcome and 'the image "img" was refused' in result.message
 
 
 @pytest.mark.parametrize("fault", ["endless", "oneline"])

@@ -164,3 +164,80 @@ def test_a_job_in_the_queue_is_asked_for_now_and_then(cluster, rundir, wait_unti
 def test_a_queue_timeout_comes_before_an_agent_that_does_not_come(cluster, rundir):
     cluster(HANG, until_cancelled("RUNNING"), CANCEL)
     assert worker(start_timeout=3600, queue_timeout=0.2).exec(STEP, {}, rundir).outcome == "timeout"
+
+
+# --- why a job waits ------------------------------------------------------------------------------------
+
+QUEUED = "echo 'srun: job 5 queued and waiting for resources' >&2; "
+
+
+def in_queue(reason):
+    return f"test -e \"${{0%/*}}/scancel.did\" && echo '5|CANCELLED|{reason}|' || echo '5|PENDING|{reason}|'"
+
+
+#: WaitReasonTests have all of them.
+NEVER = ["PartitionTimeLimit", "QOSMaxCpuPerNode", "InvalidAccount"]
+LATER = ["Resources", "ReqNodeNotAvail, UnavailableNodes:n[1-3]", "JobHeldUser", "NotInTheTable"]
+
+
+@pytest.mark.parametrize("reason", NEVER)
+def test_a_job_that_can_never_start(cluster, rundir, reason):
+    programs = cluster(QUEUED + HANG, in_queue(reason), CANCEL)
+    result = worker().exec(STEP, {}, rundir)
+    assert (result.outcome, result.returncode) == ("spawn_failed", 1)
+    assert f"the scheduler will not start job 5: {reason} (" in result.message
+    assert (programs / "scancel.did").exists()
+    explanation = result.explanation
+    assert explanation["layer"] == "scheduler" and re.search("ask for|use another|change the", explanation["likely"])
+    check_ended(result)
+
+
+@pytest.mark.parametrize("reason", LATER)
+def test_a_job_that_may_start_later_waits(cluster, rundir, reason):
+    programs = cluster(QUEUED + HANG, in_queue(reason), CANCEL)
+    told = []
+    result = worker(queue_timeout=1.8).exec(STEP, {}, rundir, on_event=lambda event: told.append(event))
+    assert result.outcome == "timeout" and f"the scheduler's reason: {reason}" in result.message
+    assert '"queue_timeout" of 1.8 s' in result.message and "job 5 has left the queue" in result.message
+    (status,) = [e.status for e in told if e.kind == "progress" and "waiting: " in e.status]
+    assert status.startswith(f"waiting: {reason}")
+    assert '"time"' not in result.explanation["likely"]
+    # One look at the queue, and the question about the end.
+    assert len((programs / "squeue.seen").read_text()) == 2
+    check_ended(result)
+
+
+def test_a_reason_that_passes_at_once_ends_nothing(cluster, rundir):
+    # After a restart of the controller, a limit may be wrong for a moment.
+    first = 'test "$(wc -l < "$0.seen")" = 1 && echo "5|PENDING|InvalidAccount|" || '
+    cluster(QUEUED + HANG, first + in_queue("Priority"), CANCEL)
+    result = worker(queue_timeout=4).exec(STEP, {}, rundir)
+    assert result.outcome == "timeout" and "the scheduler's reason: Priority (" in result.message
+
+
+def test_a_reason_that_only_the_end_shows(cluster, rundir):
+    cluster(QUEUED + HANG, in_queue("PartitionTimeLimit"), CANCEL)
+    result = worker(queue_timeout=0.2).exec(STEP, {}, rundir)
+    assert result.outcome == "spawn_failed" and "PartitionTimeLimit (" in result.message
+
+
+@pytest.mark.parametrize("reason", ["None", "", "(null)"])
+def test_no_reason_is_not_told(cluster, rundir, reason):
+    cluster(QUEUED + HANG, in_queue(reason), CANCEL)
+    result = worker(queue_timeout=1.5).exec(STEP, {}, rundir)
+    assert result.outcome == "timeout" and "reason" not in result.message
+    assert result.explanation["likely"] == 'a longer "queue_timeout", or another "partition"'
+
+
+def test_many_jobs_in_the_queue_are_looked_at_one_after_the_other(cluster, rundir):
+    programs = cluster(QUEUED + HANG, in_queue("Priority"), CANCEL)
+    one = worker(queue_timeout=2, allocations=30)
+    tasks = [one.start(STEP, {}, rundir) for _ in range(30)]
+    threads = [threading.Thread(target=task.wait) for task in tasks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(task.wait().outcome == "timeout" for task in tasks)
+    # Four in a second, and one for each job at its end.
+    assert len((programs / "squeue.seen").read_text()) <= 30 + 10
