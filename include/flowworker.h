@@ -722,6 +722,7 @@ FW_API fw_status fw_call_fail(fw_call *call, const char *type, const char *messa
  *               cannot express. Such a value is not stored in a state directory and cannot be passed to a function in
  *               another process.
  *               `unfit`: why the value cannot be used in commands and notebooks, as the end of a sentence.
+ *               `unfit_parameter`: the same, for a value that commands can use, but notebooks cannot.
  * @param length the length of `json`.
  *
  * @retval FW_E_SYNTAX   the text is not JSON; an earlier value still counts.

@@ -3,7 +3,7 @@ internal import FWModel
 
 /// What a function reports of its call.
 struct CallResult {
-  static let keys = ["returncode", "started", "exception", "value", "object", "unfit"]
+  static let keys = ["returncode", "started", "exception", "value", "object", "unfit", "unfit_parameter"]
 
   private(set) var returncode: Int32 = 0
   /// Whether the function could be called.
@@ -27,6 +27,7 @@ struct CallResult {
     var code: Int32?
     var kind: String?
     var unfit: String?
+    var unfitParameter: String?
     try json.readMembers { (key, value) throws(ValidationError) in
       switch key.string {
       case "returncode":
@@ -44,11 +45,15 @@ struct CallResult {
       case "value": self.value = JSONValue(keeping: value)
       case "object": kind = try value.requireString()
       case "unfit": unfit = try value.requireString()
+      case "unfit_parameter": unfitParameter = try value.requireString()
       default: throw .unknownKey(key, of: "the report of a call", known: CallResult.keys)
       }
     }
     returncode = code ?? (exception == nil ? 0 : 1)
     if returncode == 0 { exception = nil }
-    if kind != nil || unfit != nil { object = HostObject(kind: kind ?? "an object of the host", unfit: unfit) }
+    if kind != nil || unfit != nil || unfitParameter != nil {
+      object = HostObject(
+        kind: kind ?? "an object of the host", unfit: unfit, unfitParameter: unfitParameter ?? unfit)
+    }
   }
 }

@@ -143,7 +143,7 @@ package final class PythonJob: Sendable {
     let action = step.notebook
     for (index, parameter) in action.parameters.enumerated() {
       let key = action.variables[parameter]
-      guard let reason = context?.objects[Name(key)]?.unfit else { continue }
+      guard let reason = context?.objects[Name(key)]?.unfitParameter else { continue }
       throw FlowError(
         .document, "step \(step.shownName): the value of \(MessageFormat.quoted(key)) \(reason)",
         path: "/action/params/\(index)")

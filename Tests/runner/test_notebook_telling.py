@@ -254,3 +254,50 @@ def test_names_that_mean_something_else_to_papermill(run, rundir, write, name):
     assert failed["message"] == 'cell 2 of 2 of the notebook "%s" raised ValueError' % name
     document = json.loads((rundir / (name + ".out.ipynb")).read_text())
     assert document["metadata"]["papermill"]["input_path"] == name
+
+
+def test_a_module_of_the_run_directory_does_not_hide_one_of_python(run, rundir, write):
+    write("this.py", "WORD = 'the run directory'")
+    write("own.py", "WORD = 'own'")
+    source = "import contextlib, io, os\nwith contextlib.redirect_stdout(io.StringIO()):\n  import this\nimport own, sys"
+    outcome = finished(run(source, "print(hasattr(this, 'WORD'), own.WORD, sys.path.count(''))"))
+    assert outcome.stdout == "False own 1\n"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["a = 1\nx: int"],
+        ["a = 1\nfor x in range(3): pass"],
+        ["a = 1\nimport os as x"],
+        ["a = 1\n(x) = 1"],
+        ["a = 1\nx, y = 1, 2"],
+        ["a = 1\nif a:\n  x = 2"],
+        ["a = 1", "x = 1"],
+        ["a = 1\nfrom math import *"],
+        ["a = 1\nglobals().update(pi=3)"],
+        ["a = 1\n%run -i defaults.py"],
+    ],
+)
+def test_parameters_of_which_papermill_reads_only_a_part(run, write, cells):
+    write("defaults.py", "")
+    outcome = run(*((["parameters"], source) for source in cells), parameters={"x": 5})
+    assert outcome.has("finished"), outcome.said
+
+
+def test_parameters_are_inserted_after_the_first_cell_with_their_tag(run, rundir):
+    cells = (["parameters"], "a = 1"), "print(a, b)", (["parameters"], "b = 2"), "print(a, b)"
+    assert finished(run(*cells, parameters={"a": 5, "b": 6})).stdout == "5 6\n5 2\n"
+
+
+def test_a_notebook_that_names_no_kernel(run):
+    text = json.loads(notebook("1"))
+    text["metadata"] = {}
+    failed = run(json.dumps(text))["failed"]
+    assert failed["why"] == "kernel_missing" and "names no kernel" in failed["message"]
+    assert 'option "kernel"' in failed["message"] and '"python3"' in failed["message"]
+
+
+def test_a_message_has_no_colors(run):
+    failed = run("raise ValueError('\\x1b[31mred\\x1b[0m')")["failed"]
+    assert failed["message"].endswith("raised ValueError: red") and "\x1b" not in failed["trace"]

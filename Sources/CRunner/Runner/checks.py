@@ -5,6 +5,7 @@ Each fault is a `Failure` with a message of its own, so that nobody has to find 
 
 import json
 import os
+import re
 import sys
 
 import nbformat
@@ -14,6 +15,10 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from _flowworker.document import SOURCE, Source, repaired
 from _flowworker.engine import ERROR_MARKER, silence_logs
 from _flowworker.messages import closest, named, one_line, quoted, whole
+
+# The beginnings of statements that give a cell names that are not in its text: magics, the shell, `import *`, and calls
+# that write into the namespace.
+FOREIGN_NAMES = re.compile(r"^\s*[%!]|\bimport\s+\*|\b(exec|globals|get_ipython)\s*\(", re.MULTILINE)
 
 
 class Failure(Exception):
@@ -97,7 +102,8 @@ class Checked:
     def check_parameters(self, nb):
         """Refuses parameters that the notebook does not declare. A notebook without declarations takes any."""
         parameters = self.job["parameters"]
-        if not parameters or not any("parameters" in cell.metadata.get("tags", []) for cell in nb.cells):
+        cells = [cell for cell in nb.cells if "parameters" in cell.metadata.get("tags", [])]
+        if not parameters or not cells:
             return
         try:
             # These are the calls of papermill's inspect_notebook(), which cannot be used because it does not take a
@@ -106,8 +112,14 @@ class Checked:
             names = [one.name for one in papermill.inspection._infer_parameters(nb, self.kernel, self.language)]
         except Exception:
             return
+        # papermill reads only assignments on a line of their own, and only of the first cell. A name that is somewhere
+        # in the cells may therefore be declared as well, and a cell may get names from elsewhere.
+        text = "\n".join(cell.source for cell in cells)
+        if not names or FOREIGN_NAMES.search(text):
+            return
+        words = set(re.findall(r"\w+", text))
         for name in parameters:
-            if names and name not in names:
+            if name not in names and name not in words:
                 raise Failure(
                     "parameters",
                     'the notebook %s has no parameter %s: its cell tagged "parameters" has %s%s'
@@ -116,12 +128,14 @@ class Checked:
 
     def kernel_name(self, nb):
         name = self.job["kernel"] or nb.metadata.get("kernelspec", {}).get("name")
+        specs = KernelSpecManager()
         if not name:
+            names = sorted(specs.find_kernel_specs())
             raise Failure(
                 "kernel_missing",
-                'the notebook %s names no kernel: set the worker\'s option "kernel"' % quoted(self.notebook),
+                'the notebook %s names no kernel: set the worker\'s option "kernel" to one that the interpreter %s has'
+                " (%s)" % (quoted(self.notebook), sys.executable, named(names) or "none"),
             )
-        specs = KernelSpecManager()
         try:
             spec = specs.get_kernel_spec(name)
         except NoSuchKernel:

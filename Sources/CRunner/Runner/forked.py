@@ -61,8 +61,6 @@ def be_kernel(connection_file, logs, gate):
     gc.freeze()
     os.setsid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # A kernel imports modules from its working directory.
-    sys.path.insert(0, "")
     try:
         from ipykernel.kernelapp import IPKernelApp
 

@@ -36,6 +36,9 @@ try:
 except ImportError as error:
     MISSING = error
 
+# The sequences by which a terminal changes the color of text.
+COLORS = re.compile("\x1b\\[[0-9;]*m")
+
 
 def prepare():
     """Imports everything that a kernel needs. Returns the class that starts a kernel before its job arrives, or None if
@@ -258,11 +261,11 @@ class Run:
             error = original
         kind, text = text_of(error.ename), text_of(error.evalue)
         lines = error.traceback if isinstance(error.traceback, list) else []
-        trace = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(map(text_of, lines)))
+        trace = COLORS.sub("", "\n".join(map(text_of, lines)))
         what = " raised " + kind if kind else " failed"
         return self.failed(
             "cell",
-            self.position() + what + (": " + one_line(text) if text.strip() else ""),
+            self.position() + what + (": " + COLORS.sub("", one_line(text)) if text.strip() else ""),
             error,
             trace and trace + "\n",
             type=kind or "CellExecutionError",

@@ -59,9 +59,12 @@ package struct HostObject: Sendable {
   package let kind: String
   /// Why the text that is shown must not stand in a command; `nil` if it may.
   package let unfit: String?
+  /// Why the text that is shown must not be a parameter of a notebook; `nil` if it may.
+  package let unfitParameter: String?
 
-  package init(kind: String, unfit: String?) {
+  package init(kind: String, unfit: String?, unfitParameter: String?) {
     self.kind = kind
     self.unfit = unfit
+    self.unfitParameter = unfitParameter
   }
 }

@@ -164,7 +164,12 @@ class Call:
             if encoded_value.kind is None:
                 self._send(LIB.fw_call_return, encoded_value.value)
             else:
-                self._report(value=encoded_value.value, object=encoded_value.kind, unfit=encoded_value.unfit)
+                self._report(
+                    value=encoded_value.value,
+                    object=encoded_value.kind,
+                    unfit=encoded_value.unfit,
+                    unfit_parameter=encoded_value.unfit_parameter,
+                )
         except (FlowWorkerError, RecursionError):
             # The value is nested more deeply than the library can read.
             self._report(value=None, object=encoded_value.kind or "nested too deeply", unfit="is nested too deeply")

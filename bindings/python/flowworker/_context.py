@@ -108,7 +108,8 @@ class EncodedValue:
     """What the library gets of a value that a function has returned.
 
     `value` is JSON. `kind` is None if the JSON is the whole value, and otherwise describes the value in words. `unfit`
-    is None, or the reason why the value cannot be used in a command.
+    is None, or the reason why the value cannot be used in a command. `unfit_parameter` is None, or the reason why it
+    cannot be a parameter of a notebook, where the text of a number would silently take the place of the number.
     """
 
     def __init__(self, value: Any) -> None:
@@ -126,6 +127,9 @@ class EncodedValue:
             self.unfit = (
                 "contains the character NUL or half of a surrogate pair, which cannot be passed to another process"
             )
+        self.unfit_parameter = self.unfit
+        if shown.lost is not None and self.unfit is None:
+            self.unfit_parameter = "has the number {}, which JSON does not have".format(shown.lost)
 
 
 class _Encoder:
@@ -137,6 +141,8 @@ class _Encoder:
         self.is_exact = True
         #: Whether the value contained characters that no JSON text of the library may contain.
         self.is_foreign = False
+        #: The text of a number in the value that JSON does not have.
+        self.lost: Optional[str] = None
 
     def of(self, value: Any) -> Any:
         kind = type(value)
@@ -155,7 +161,10 @@ class _Encoder:
         self.is_exact = False
         if kind is tuple:
             return [self.of(item) for item in value]
-        return self._text(str(value))
+        shown = str(value)
+        if isinstance(value, (int, float)):
+            self.lost = shown
+        return self._text(shown)
 
     def _key(self, key: Any) -> str:
         if type(key) is str:

@@ -339,3 +339,18 @@ def test_what_is_changed_in_a_template_counts(tmp_path):
     workflow.values = {"a": "b"}
     result = workflow.run(arguments, rundir=tmp_path)
     assert (result.outcome, result.stdout) == ("timeout", ["b\n"])
+
+
+@pytest.mark.parametrize("value", [float("nan"), [1, float("-inf")], 2**63], ids=repr)
+def test_a_number_that_json_does_not_have_is_no_parameter_of_a_notebook(tmp_path, value):
+    """A command shows its text; in a notebook, that text would take the place of the number."""
+    cell = {"cell_type": "code", "source": "print(x)", "metadata": {}, "outputs": [], "execution_count": None}
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    document = {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 4}
+    (tmp_path / "n.ipynb").write_text(json.dumps(document))
+    workflow = fw.SerialWorkflow().add_code_step("gives", lambda: value, arg="x")
+    workflow.add_container_step("shows", "", commands=["echo '${x}'"]).add_notebook_step("n", "n.ipynb", params=["x"])
+    result = workflow.run({}, rundir=tmp_path)
+    assert result.steps[1].returncode == 0 and result.steps[2].outcome == "spawn_failed"
+    number = str(value[1] if isinstance(value, list) else value)
+    assert 'the value of "x" has the number {}, which JSON does not have'.format(number) in result.steps[2].message
