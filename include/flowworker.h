@@ -935,6 +935,13 @@ FW_API int32_t fw_event_command(const fw_event *event);
  *  workflow is running. */
 FW_API int32_t fw_event_step(const fw_event *event);
 
+/**
+ * Returns the name of the step that an event is about.
+ *
+ * @return borrowed, until the event is freed; NULL if the event is about the whole workflow.
+ */
+FW_API const char *fw_event_step_name(const fw_event *event);
+
 /** Returns the number, from 1, of the attempt in which an event happened. */
 FW_API int32_t fw_event_attempt(const fw_event *event);
 
@@ -996,9 +1003,9 @@ FW_API fw_outcome fw_result_outcome(const fw_result *result);
 FW_API const char *fw_outcome_name(fw_outcome outcome);
 
 /**
- * Returns in one line why a step failed: the step, the command, and what happened. A successful step has a message
- * only if its output is not complete (the end of a stream was not seen, memory ran out, or a `spill` file is not
- * complete), and a workflow also if its state could not be stored.
+ * Returns in one line why a step failed: the step, the command, what happened, and the last line that the command
+ * wrote to standard error. A successful step has a message only if its output is not complete (the end of a stream was
+ * not seen, memory ran out, or a `spill` file is not complete), and a workflow also if its state could not be stored.
  *
  * @return borrowed, until the result is freed; NULL if there is nothing to report.
  */

@@ -22,6 +22,11 @@ public func fw_event_command(_ event: OpaquePointer?) -> Int32 {
   Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.command } ?? -1
 }
 
+@_cdecl("fw_event_step_name") @implementation
+public func fw_event_step_name(_ event: OpaquePointer?) -> UnsafePointer<CChar>? {
+  Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.cStep?.start }
+}
+
 @_cdecl("fw_event_attempt") @implementation
 public func fw_event_attempt(_ event: OpaquePointer?) -> Int32 {
   Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.attempt } ?? 0

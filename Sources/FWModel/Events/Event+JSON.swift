@@ -10,10 +10,10 @@ extension Event {
       writer.member("time", time)
       writer.member("attempt", Int(attempt))
       writer.member("command", command < 0 ? nil : Int(command))
+      if let cStep { writer.member("step", cStep.string) }
       if step >= 0 { writer.member("step_index", Int(step)) }
       switch content {
-      case .stepStarted(let step, let worker, let type):
-        writer.member("step", step)
+      case .stepStarted(let worker, let type):
         writer.member("worker", worker)
         writer.member("worker_type", type.name)
       case .commandStarted(let text, let pid, let container):
@@ -57,7 +57,6 @@ extension Event {
         writer.member("duration", result.duration)
       case .fileCopied(let file): file.writeMembers(to: &writer)
       case .stepRestored(let result):
-        writer.member("step", result.step)
         writer.member("worker", result.worker)
         writer.member("worker_type", result.workerType.name)
       }

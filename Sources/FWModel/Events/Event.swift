@@ -20,7 +20,7 @@ package final class Event: @unchecked Sendable {
   }
 
   package enum Content {
-    case stepStarted(step: String, worker: String, type: WorkerType)
+    case stepStarted(worker: String, type: WorkerType)
     case commandStarted(text: String, pid: Int32?, container: String?)
     case output(isContinued: Bool)
     case commandEnded(CommandRecord)
@@ -45,6 +45,8 @@ package final class Event: @unchecked Sendable {
   package let command: Int32
   /// The number of the step in its workflow, from 0; -1 if the event is about the workflow, or if there is none.
   package let step: Int32
+  /// The name of the step; `nil` if the event is about the workflow.
+  package let cStep: CText?
   package let stream: Stream?
   let content: Content
   private let start: UnsafeMutablePointer<UInt8>?
@@ -71,6 +73,7 @@ package final class Event: @unchecked Sendable {
     self.content = content
     sequence = position.sequence
     step = position.step
+    cStep = position.cStep
     self.time = time
     self.attempt = attempt
     self.command = command

@@ -8,11 +8,18 @@ package struct EventQueue {
     /// The number of the last event.
     var sequence: UInt64 = 0
     /// The number of the step in its workflow; -1 if there is none.
-    package var step: Int32 = -1
+    var step: Int32 = -1
+    /// The name of the step; `nil` if the events are about the workflow.
+    var cStep: CText?
 
-    package init(sequence: UInt64 = 0, step: Int32 = -1) {
-      self.sequence = sequence
-      self.step = step
+    package init() {}
+
+    /// The position at which the events of a step begin.
+    package func of(_ step: Step, index: Int) -> Position {
+      var position = self
+      position.step = Int32(clamping: index)
+      position.cStep = step.cName
+      return position
     }
   }
 
@@ -55,7 +62,8 @@ package struct EventQueue {
   }
 
   package mutating func stepStarted(_ step: Step, worker: String, _ type: WorkerType) {
-    add(.stepStarted(step: step.cName.string, worker: worker, type: type), command: -1)
+    position.cStep = step.cName
+    add(.stepStarted(worker: worker, type: type), command: -1)
   }
 
   package mutating func commandStarted(pid: Int32? = nil, container: String? = nil, at time: Double) {
@@ -94,9 +102,10 @@ package struct EventQueue {
   /// Counts output of which there is no event.
   package mutating func skipOutput() { position.sequence += 1 }
 
-  /// Adds an event of a workflow.
-  package mutating func tell(_ content: Event.Content, step: Int = -1) {
-    position.step = Int32(clamping: step)
+  /// Adds an event of a workflow, or of one of its steps.
+  package mutating func tell(_ content: Event.Content, of step: (Step, index: Int)?) {
+    position.step = Int32(clamping: step?.index ?? -1)
+    position.cStep = step?.0.cName
     add(content, command: -1)
   }
 

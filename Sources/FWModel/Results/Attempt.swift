@@ -32,7 +32,8 @@ package struct Attempt {
     returncode = last?.returncode ?? 0
     if let last, returncode != 0 {
       let position = step.type == .container ? last.index.map { ", command \($0 + 1) of \(total)" } ?? "" : ""
-      message = CText(message: "step \(shownStep)\(position) \(last.explanation(limit: limit()))\(last.gaps)")
+      let why = last.explanation(limit: limit()) + last.gaps + last.lastError
+      message = CText(message: "step \(shownStep)\(position) \(why)")
     }
     if returncode == 0, let gap = commands.first(where: { !$0.gaps.isEmpty }) {
       message = CText(message: "step \(shownStep) ended with status 0\(gap.gaps)")
@@ -162,6 +163,13 @@ package struct CommandRecord {
     if end.incomplete.isEmpty { return cut }
     let names = end.incomplete.map { "\($0.name)" }.joined(separator: " and ")
     return "\(cut); output may be missing: the end of \(names) was not seen\(end.unread.map { " (\($0))" } ?? "")"
+  }
+
+  /// The part of a message that quotes the last line of the command's standard error, which mostly says why the command
+  /// failed. The message of an exception has the reason already, and a host that has cancelled needs none.
+  var lastError: String {
+    guard end.explanation == nil, end.outcome != .cancelled, let line = end.stderr.lastLine else { return "" }
+    return "; last line of stderr: \(MessageFormat.foreign(line, limit: CommandRecord.longestExplanation))"
   }
 
   /// The part of a message about processes that had to be killed, and about those that could not be.

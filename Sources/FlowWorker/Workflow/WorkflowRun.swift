@@ -160,7 +160,10 @@ final class WorkflowRun: Execution {
     proceed(ready)
   }
 
-  private func tell(_ content: Event.Content, step: Int = -1) { queue.tell(content, step: step) }
+  /// - Parameter index: the number of the step that the event is about; -1 if it is about the workflow.
+  private func tell(_ content: Event.Content, step index: Int = -1) {
+    queue.tell(content, of: item(index).map { ($0.0, index) })
+  }
 
   // MARK: The machine
 
@@ -362,14 +365,12 @@ final class WorkflowRun: Execution {
   }
 
   private func item(_ index: Int) -> (Step, Worker)? {
-    guard index < resolved.steps.count, index < workers.count else { return nil }
+    guard resolved.steps.indices.contains(index), index < workers.count else { return nil }
     return (resolved.steps[index], workers[index].takeUnretainedValue())
   }
 
   private func launch(_ fetched: StepTask) -> Next {
     var task = fetched
-    var position = queue.position
-    position.step = Int32(clamping: task.index)
     do throws(FlowError) {
       let values = context.snapshot
       let path = try CText(task.volume.path)
@@ -377,7 +378,7 @@ final class WorkflowRun: Execution {
       if state != nil { task.plan = task.document(of: plan, values, path) }
       let run = StepRun(
         task.step, worker: task.worker.cName.string, task.worker.type, plan, context,
-        events: queue.isListening ? events : nil, position: position,
+        events: queue.isListening ? events : nil, position: queue.position.of(task.step, index: task.index),
         outputs: task.outputs)
       guard run.result != nil else { return .phase(.run(task, run)) }
       timer?.stop()

@@ -2,7 +2,7 @@
  * fw_event_…() and with the result. */
 #include "events.h"
 
-#define COMMON "event sequence time attempt command "
+#define COMMON "event sequence time attempt command step "
 
 /** Checks that the object has exactly these keys. */
 static void has_keys(json_t *json, const char *keys)
@@ -40,6 +40,8 @@ static json_t *common(const fw_event *event, const char *name, const char *keys)
     CHECK(json_is_integer(sequence) && json_is_integer(attempt) && json_is_real(time));
     CHECK_INT(json_integer_value(sequence), fw_event_sequence(event));
     CHECK_INT(json_integer_value(attempt), fw_event_attempt(event));
+    CHECK_STR(fw_event_step_name(event), "s");
+    CHECK_STR(text_of(json, "step"), "s");
     CHECK(json_real_value(time) == fw_event_time(event));
     if (fw_event_command(event) < 0)
         CHECK(json_is_null(command));
@@ -50,8 +52,7 @@ static json_t *common(const fw_event *event, const char *name, const char *keys)
 
 static void started(const fw_event *event)
 {
-    json_t *json = common(event, "step_started", COMMON "step worker worker_type");
-    CHECK_STR(text_of(json, "step"), "s");
+    json_t *json = common(event, "step_started", COMMON "worker worker_type");
     CHECK_STR(text_of(json, "worker"), "w");
     CHECK_STR(text_of(json, "worker_type"), "subprocess");
     json_decref(json);

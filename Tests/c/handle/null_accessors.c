@@ -23,6 +23,7 @@ int main(void)
     CHECK(fw_event_time(NULL) == 0);
     CHECK_INT(fw_event_command(NULL), -1);
     CHECK_INT(fw_event_step(NULL), -1);
+    CHECK(fw_event_step_name(NULL) == NULL);
     CHECK_INT(fw_event_attempt(NULL), 0);
     CHECK_INT(fw_event_stream(NULL), 0);
     size_t length = 7;

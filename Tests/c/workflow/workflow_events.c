@@ -32,14 +32,16 @@ int main(void)
         while (fw_exec_next_event(exec, 0, &event, NULL) == FW_OK && event != NULL) {
             char one[64];
             CHECK_INT(fw_event_sequence(event), ++sequence);
-            snprintf(one, sizeof one, "%d:%d ", (int)fw_event_step(event), (int)fw_event_kind(event));
+            const char *name = fw_event_step_name(event); /* an event of the workflow has none */
+            snprintf(one, sizeof one, "%d%s:%d ", (int)fw_event_step(event), name ? name : "",
+                     (int)fw_event_kind(event));
             strncat(shape, one, sizeof shape - strlen(shape) - 1);
             is_over = fw_event_kind(event) == FW_EVENT_RUN_ENDED;
             fw_event_free(event);
         }
         CHECK_INT(fw_exec_fd(exec), fd);
     }
-    CHECK_STR(shape, "-1:8 0:1 0:2 0:3 0:4 0:6 1:10 1:1 1:2 1:3 1:4 1:6 2:1 2:6 -1:9 ");
+    CHECK_STR(shape, "-1:8 0a:1 0a:2 0a:3 0a:4 0a:6 1b:10 1b:1 1b:2 1b:3 1b:4 1b:6 2c:1 2c:6 -1:9 ");
     struct pollfd item = {.fd = fd, .events = POLLIN};
     CHECK_INT(poll(&item, 1, 0), 0); /* the descriptor is never readable after the end */
     fw_result *result = exec_result(exec);

@@ -102,6 +102,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_event_time": (c_double, [_handle]),
     "fw_event_command": (c_int32, [_handle]),
     "fw_event_step": (c_int32, [_handle]),
+    "fw_event_step_name": (_text, [_handle]),
     "fw_event_attempt": (c_int32, [_handle]),
     "fw_event_stream": (c_int32, [_handle]),
     "fw_event_data": (c_void_p, [_handle, POINTER(c_size_t)]),

@@ -20,10 +20,12 @@ class Event:
       Later versions may add kinds: ignore those that you do not know.
     - `sequence`: its number among the events of the step or workflow, from 1; `time`: seconds since 1970.
     - `attempt`: from 1; `command`: the index of the command, or None for the step as a whole.
-    - `step_index`: the index of the step in the workflow, from 0.
-    - `run_started`: the names of all `steps`; `step_restored`: an earlier run has ended the `step`;
-      `file_copied`: the `key`, `from_volume` and `to_volume`, `bytes` and `duration`.
-    - `step_started`: the names `step` and `worker`, and `worker_type`.
+    - `step`: the name of the step, and `step_index`: its index in the workflow, from 0. Events of the workflow itself
+      have neither, and without a workflow there is no index.
+    - `run_started`: the names of all `steps`; `file_copied`: the `key`, `from_volume` and `to_volume`, `bytes` and
+      `duration`.
+    - `step_started`, and `step_restored`, which means that an earlier run has ended the step: the name of the `worker`,
+      and `worker_type`.
     - `progress` of an image pull: the `image`, the last `status` of the engine, the numbers of `layers` and
       `layers_done`, and `bytes` and `bytes_total` of the download. Of a notebook: the number of the `cell`, from 1, the
       number of `cells`, and the `status` `started`, `ended` or `failed`.
@@ -94,9 +96,12 @@ class Event:
             data=raw.decode("utf-8", "replace") if is_text else raw,
             continued=bool(LIB.fw_event_is_continued(address)),
         )
-        step = LIB.fw_event_step(address)
-        if step >= 0:
-            event.step_index = step
+        name = LIB.fw_event_step_name(address)
+        if name is not None:
+            event.step = name.decode("utf-8")
+        index = LIB.fw_event_step(address)
+        if index >= 0:
+            event.step_index = index
         return event
 
     @classmethod
@@ -105,6 +110,12 @@ class Event:
         if facts["event"] == "file_copied":
             facts["from_volume"], facts["to_volume"] = facts.pop("from"), facts.pop("to")
         return cls(facts.pop("event"), **facts)
+
+    def __eq__(self, other: object) -> bool:
+        return self.__dict__ == other.__dict__ if isinstance(other, Event) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.sequence, self.time))
 
     def __repr__(self) -> str:
         facts = ("{}={!r}".format(*fact) for fact in self.__dict__.items() if fact[0] != "kind")

@@ -37,6 +37,7 @@ def test_the_events_of_a_step(watch):
     assert [event.sequence for event in events] == list(range(1, 10))
     assert [event.command for event in events] == [None, 0, 0, 0, 1, 1, 2, 2, None]
     assert {event.attempt for event in events} == {1}
+    assert {(event.step, event.step_index) for event in events} == {("s", None)}
     assert [event.time for event in events] == sorted(event.time for event in events)
     assert (result.returncode, result.stdout) == (3, ["hello you\n"])
 
@@ -63,7 +64,7 @@ def test_what_a_kind_has_not_is_none(watch):
     events, _ = watch("echo a")
     first, output = events[0], events[2]
     assert (first.stream, first.data, first.pid, first.result, first.outcome) == (None,) * 5
-    assert (output.text, output.step, output.result, output.delay) == (None,) * 4
+    assert (output.text, output.step_index, output.result, output.delay) == (None,) * 4
     assert output.continued is False
 
 
@@ -154,6 +155,9 @@ def test_forms_that_there_are_not(watch):
 def test_an_event_can_be_kept(watch, duplicate):
     events, _ = watch("echo a")
     for event in events:
-        assert vars(duplicate(event)) == vars(event)
+        other = duplicate(event)
+        assert vars(other) == vars(event)
+        assert (other == event, other != event, hash(other) == hash(event)) == (True, False, True)
+    assert len(set(events)) == len(events) and events[0] != events[1] and events[0] != vars(events[0])
     (output,) = [event for event in events if event.kind == "output"]
     assert "output" in repr(output) and "stdout" in repr(output)

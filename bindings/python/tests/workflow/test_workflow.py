@@ -257,6 +257,8 @@ def test_events_have_one_sequence_and_say_which_step(tmp_path):
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
     assert events[0].kind == "run_started" and events[0].steps == ["a", "b", "c"]
     assert events[-1].kind == "run_ended" and events[-1].returncode == 4 and events[-1].message == result.message
+    assert [(event.step, event.step_index) for event in (events[0], events[-1])] == [(None, None)] * 2
+    assert all(event.step == "ab"[event.step_index] for event in events[1:-1])
     told = [(event.step_index, event.kind) for event in events[1:-1]]
     assert told == [
         (0, "step_started"),
