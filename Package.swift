@@ -30,7 +30,7 @@ let layers: [(name: String, over: [String])] = [
   ("FWFunctions", ["FWPython"]),
   ("FWDocker", ["FWPython", "FWHTTP"]),
   ("FWSlurm", ["FWProcess"]),
-  ("FWVolumes", ["FWModel", "FWHTTP"]),
+  ("FWVolumes", ["FWProcess", "FWHTTP"]),
   ("FlowWorker", ["FWFunctions", "FWDocker", "FWSlurm", "FWVolumes"]),
 ]
 

@@ -194,11 +194,7 @@ static void unlink_call(fws_call *call) {
 void fws_http_free_call(fws_call *call) {
   if (call->easy != NULL) fws_curl.curl_easy_cleanup(call->easy);
   fws_curl.curl_slist_free_all(call->headers);
-  fws_curl.curl_slist_free_all(call->before);
-  fws_curl.curl_slist_free_all(call->behind);
   free(call->body);
-  free(call->known_hosts);
-  free(call->host);
   free(call);
 }
 
@@ -426,7 +422,6 @@ static void finish(fws_http *link, fws_call *call, int code) {
   void *owner = call->owner;
   int64_t moved = call->at;
   int file_error = call->error_number;
-  link->revoked_line = call->revoked_line;
   fws_http_drop(call);
   handlers->end(owner, code, text, moved, file_error);
   int unwanted = fws_http_take(link);

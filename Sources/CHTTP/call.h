@@ -24,8 +24,7 @@ struct fws_http {
   const char *socket;
   const char *ca, *cert, *key;
   struct fws_call *calls;
-  int taken;         /* the descriptor of a connection that was made, for fws_http_take() */
-  long revoked_line; /* of the call that is ending, for fws_http_revoked_line() */
+  int taken; /* the descriptor of a connection that was made, for fws_http_take() */
 };
 
 struct fws_call {
@@ -33,7 +32,6 @@ struct fws_call {
   fws_call *next, **slot; /* in the list link->calls */
   CURL *easy;
   struct curl_slist *headers;
-  struct curl_slist *before, *behind; /* SFTP commands */
   void *body;
   const fws_http_handlers *handlers;
   void *owner;
@@ -48,14 +46,11 @@ struct fws_call {
   bool is_connection;
   bool has_head; /* the head is complete, and the handler has not been told */
   int status;
-  fws_fd content;           /* the file of a transfer, which the caller owns */
-  bool is_upload;           /* the file is sent */
-  int64_t at;               /* how many bytes were moved */
-  int64_t offset, size;     /* what is to be sent: from where in the file, and how many bytes */
-  int error_number;         /* the errno of the file, if it could not be read or written */
-  char *known_hosts, *host; /* for SFTP */
-  long port;
-  long revoked_line;
+  fws_fd content;       /* the file of a transfer, which the caller owns */
+  bool is_upload;       /* the file is sent */
+  int64_t at;           /* how many bytes were moved */
+  int64_t offset, size; /* what is to be sent: from where in the file, and how many bytes */
+  int error_number;     /* the errno of the file, if it could not be read or written */
   char error[CURL_ERROR_SIZE];
 };
 
@@ -80,9 +75,5 @@ int fws_http_on_close(void *context, curl_socket_t number);
 /* Notes that libcurl watches a descriptor, or no longer does. */
 void fws_http_watches(fws_http *link, int number);
 void fws_http_watches_not(fws_http *link, int number);
-
-/* The line of a file of known hosts that revokes a server's key; 0 if no line does; -1 if the file cannot be read to
- * its end. */
-long fws_known_hosts_revoked_line(const char *path, const char *host, long port, const struct curl_khkey *key);
 
 #endif

@@ -4,8 +4,8 @@
  * message on the socket, and close it. So the memory of libcurl's handle is never freed, which happens once each time
  * that a host does this, and the descriptors that are still the library's are closed here.
  *
- * Some descriptors are not known, because libcurl and the libraries that it uses open them for a moment and tell
- * nobody: the writing end of the thread that looks up a name, and the connection to an SSH agent.
+ * One descriptor is not known, because libcurl opens it for a moment and tells nobody: the writing end of the thread
+ * that looks up a name.
  */
 #define _GNU_SOURCE
 #include "call.h"

@@ -1,4 +1,4 @@
-/* Transfers of files, by HTTP and SFTP (fws_http.h). */
+/* Transfers of files by HTTP (fws_http.h). */
 #define _GNU_SOURCE
 #include "call.h"
 
@@ -41,8 +41,8 @@ static size_t on_content(char *bytes, size_t unit, size_t count, void *context) 
   size_t size = unit * count;
   long status = 0;
   fws_curl.curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-  /* The body of a failure, or of the answer to an upload, is not the file. SFTP has no status. */
-  if (call->content.number < 0 || call->is_upload || (status != 0 && (status < 200 || status > 299))) {
+  /* The body of a failure, or of the answer to an upload, is not the file. */
+  if (call->content.number < 0 || call->is_upload || status < 200 || status > 299) {
     return fws_http_tell_data(call, (int)status, bytes, size) ? size : 0;
   }
   for (size_t done = 0; done < size;) {
@@ -66,36 +66,6 @@ static bool add_all(struct curl_slist **list, const char *const *texts) {
     *list = longer;
   }
   return true;
-}
-
-/* Refuses a key that is not in the file, as libcurl would do by itself, and a key that the file revokes. */
-static int on_host_key(CURL *easy, const struct curl_khkey *known, const struct curl_khkey *found,
-                       enum curl_khmatch match, void *context) {
-  (void)easy;
-  (void)known;
-  fws_call *call = context;
-  call->revoked_line = fws_known_hosts_revoked_line(call->known_hosts, call->host, call->port, found);
-  return call->revoked_line == 0 && match == CURLKHMATCH_OK ? CURLKHSTAT_FINE : CURLKHSTAT_REJECT;
-}
-
-static bool set_ssh(fws_call *call, const fws_transfer *what) {
-  CURL *easy = call->easy;
-  long kinds = 0;
-  if (what->private_key != NULL) kinds |= CURLSSH_AUTH_PUBLICKEY;
-  if (what->uses_agent) kinds |= CURLSSH_AUTH_AGENT;
-  if (what->password != NULL) kinds |= CURLSSH_AUTH_PASSWORD | CURLSSH_AUTH_KEYBOARD;
-  fws_curl.curl_easy_setopt(easy, CURLOPT_SSH_AUTH_TYPES, kinds);
-  if (what->private_key != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_SSH_PRIVATE_KEYFILE, what->private_key);
-  if (what->passphrase != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_KEYPASSWD, what->passphrase);
-  fws_curl.curl_easy_setopt(easy, CURLOPT_NEW_FILE_PERMS, (long)what->mode);
-  fws_curl.curl_easy_setopt(easy, CURLOPT_FTP_CREATE_MISSING_DIRS, (long)CURLFTP_CREATE_DIR);
-  call->known_hosts = strdup(what->known_hosts);
-  call->host = what->host == NULL ? NULL : strdup(what->host);
-  call->port = what->port;
-  if (call->known_hosts == NULL || call->host == NULL) return false;
-  fws_curl.curl_easy_setopt(easy, CURLOPT_SSH_KEYDATA, call);
-  if (fws_curl.curl_easy_setopt(easy, CURLOPT_SSH_KEYFUNCTION, on_host_key) != CURLE_OK) return false;
-  return fws_curl.curl_easy_setopt(easy, CURLOPT_SSH_KNOWNHOSTS, what->known_hosts) == CURLE_OK;
 }
 
 static bool set_transfer(fws_call *call, const fws_transfer *what) {
@@ -126,10 +96,6 @@ static bool set_transfer(fws_call *call, const fws_transfer *what) {
     fws_curl.curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek);
     fws_curl.curl_easy_setopt(easy, CURLOPT_SEEKDATA, call);
   }
-  if (!add_all(&call->before, what->before) || !add_all(&call->behind, what->behind)) return false;
-  if (call->before != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_QUOTE, call->before);
-  if (call->behind != NULL) fws_curl.curl_easy_setopt(easy, CURLOPT_POSTQUOTE, call->behind);
-  if (what->known_hosts != NULL) return set_ssh(call, what);
   fws_curl.curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, fws_http_on_header);
   fws_curl.curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
   /* No line here removes a header ("Expect:"), because libcurl 7.88 would sign that line. */
@@ -150,8 +116,6 @@ fws_call *fws_http_transfer(fws_http *link, const fws_transfer *what, const fws_
   return NULL;
 }
 
-long fws_http_revoked_line(const fws_http *link) { return link->revoked_line; }
-
 bool fws_http_is_unreachable(int code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -171,10 +135,4 @@ bool fws_http_is_absent(int code) {
     case CURLE_SSL_CACERT_BADFILE: return true;
     default: return fws_http_is_unreachable(code);
   }
-}
-
-bool fws_http_is_host_key(int code) { return code == CURLE_PEER_FAILED_VERIFICATION; }
-bool fws_http_is_login(int code) { return code == CURLE_LOGIN_DENIED; }
-bool fws_http_is_no_file(int code) {
-  return code == CURLE_REMOTE_FILE_NOT_FOUND || code == CURLE_FTP_COULDNT_RETR_FILE || code == CURLE_QUOTE_ERROR;
 }

@@ -178,8 +178,6 @@ package final class HTTPLink {
     fws_http_wake(raw)
   }
 
-  fileprivate var revokedLine: Int { fws_http_revoked_line(raw) }
-
   fileprivate func forget(_ call: HTTPCall) {
     calls[ObjectIdentifier(call)] = nil
     unstarted.removeAll { $0 === call }
@@ -215,17 +213,12 @@ package struct HTTPAnswer: ~Copyable {
   package let isAbsent: Bool
   /// Whether no connection could be made.
   package let isUnreachable: Bool
-  /// The code of libcurl.
-  package let code: Int32
   /// The header lines of a transfer. They are empty for a call.
   let headers: [HTTPHeader]
   /// The number of bytes that a transfer has written to the file, or read from it.
   package let moved: Int64
   /// The errno that stopped the writing or reading of the file; 0 if nothing did.
   package let fileError: Int32
-  /// The number of the line in the file of known hosts that revokes the server's key; 0 if no line does; -1 if the file
-  /// could not be read to its end.
-  package let revokedLine: Int
 
   /// The value of a header line.
   ///
@@ -329,7 +322,6 @@ package final class HTTPCall {
   }
 
   fileprivate func finish(code: Int32, _ text: String, moved: Int64 = 0, fileError: Int32 = 0) {
-    let revokedLine = raw == nil ? 0 : link?.revokedLine ?? 0
     raw = nil
     link?.forget(self)
     var taken = ByteBuffer()
@@ -340,8 +332,8 @@ package final class HTTPCall {
       HTTPAnswer(
         status: status, apiVersion: apiVersion, body: taken, failure: code == 0 ? nil : text,
         isAbsent: code < 0 || fws_http_is_absent(code),
-        isUnreachable: code < 0 || fws_http_is_unreachable(code), code: code, headers: headers, moved: moved,
-        fileError: fileError, revokedLine: revokedLine))
+        isUnreachable: code < 0 || fws_http_is_unreachable(code), headers: headers, moved: moved,
+        fileError: fileError))
   }
 
   /// The functions that libcurl's side calls. Each gets the call, which its link keeps until the call has ended.

@@ -87,30 +87,4 @@ package final class TransferRequest {
     transfer.limits.whole = 0
     transfer.size = size
   }
-
-  /// Sets the user of an SSH server and the user's credentials.
-  package func login(
-    user: String, password: String?, key: String?, passphrase: String?, usesAgent: Bool, knownHosts: String,
-    host: String, port: Int
-  )
-    throws(StepFailure)
-  {
-    transfer.user = try text(user)
-    if let password { transfer.password = try text(password) }
-    if let key { transfer.private_key = try text(key) }
-    if let passphrase { transfer.passphrase = try text(passphrase) }
-    transfer.uses_agent = usesAgent
-    transfer.known_hosts = try text(knownHosts)
-    // The whole time is not limited, because the listing of a folder may be long.
-    transfer.limits.whole = 0
-    transfer.host = try text(host)
-    transfer.port = port
-  }
-
-  /// Sets the SFTP commands that run before and after the transfer, and the permissions of a new file.
-  package func commands(before: [[UInt8]] = [], after: [[UInt8]] = [], mode: UInt32 = 0o600) throws(StepFailure) {
-    if !before.isEmpty { transfer.before = try list(before) }
-    if !after.isEmpty { transfer.behind = try list(after) }
-    transfer.mode = mode
-  }
 }

@@ -60,7 +60,7 @@ package final class Volumes {
     switch spec.kind {
     case .fs: volume = .files(try FileVolume(location, at: spec.arguments["basedir"] ?? ".", isMade: true))
     case .s3, .gc: volume = .remote(try S3Volume(spec))
-    case .sftp: volume = .remote(try SFTPVolume(spec))
+    case .sftp: volume = .remote(SFTPVolume(spec))
     }
     open[location] = volume
     return volume

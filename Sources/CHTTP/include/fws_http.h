@@ -1,5 +1,5 @@
 /*
- * HTTP and SFTP without waiting, by libcurl. libcurl is loaded at its first use, so that the library works where there
+ * HTTP without waiting, by libcurl. libcurl is loaded at its first use, so that the library works where there
  * is none. A link is one multi handle, and an epoll descriptor of everything that it waits for. Connections of a link
  * are kept for the next call. Only one thread at a time may use a link.
  */
@@ -74,26 +74,15 @@ fws_call *_Nullable fws_http_call(fws_http *_Nonnull link, const char *_Nonnull 
 typedef struct {
   const char *_Nullable url; /* never NULL */
   const char *_Nullable user;
-  const char *_Nullable password; /* for SFTP; for HTTP the secret key of the signature */
-  /* For HTTP: header lines, and the kind of signature as CURLOPT_AWS_SIGV4 takes it. */
+  const char *_Nullable password; /* the secret key of the signature */
+  /* Header lines, and the kind of signature as CURLOPT_AWS_SIGV4 takes it. */
   const char *_Nullable const *_Nullable headers;
   const char *_Nullable signature;
   bool is_head;
-  /* For HTTP: a method other than GET, HEAD and PUT. A body, which is copied, is sent with it. */
+  /* A method other than GET, HEAD and PUT. A body, which is copied, is sent with it. */
   const char *_Nullable method;
   const void *_Nullable body;
   size_t body_size;
-  /* For SFTP, which is used if `known_hosts` is not NULL: a file of host keys, and how the user logs in. */
-  const char *_Nullable known_hosts;
-  const char *_Nullable host; /* the name of the server in that file */
-  long port;
-  const char *_Nullable private_key;
-  const char *_Nullable passphrase;
-  bool uses_agent;
-  unsigned mode;
-  /* Commands before and after the transfer, as CURLOPT_QUOTE takes them. */
-  const char *_Nullable const *_Nullable before;
-  const char *_Nullable const *_Nullable behind;
   /* The file. What is received is written at its position. -1 passes the body to `data`. The caller keeps the descriptor
    * open as long as the call lasts. */
   int content;
@@ -106,16 +95,6 @@ typedef struct {
 /* Begins a transfer. Returns NULL if there is no memory, or if libcurl cannot do it. */
 fws_call *_Nullable fws_http_transfer(fws_http *_Nonnull link, const fws_transfer *_Nonnull what,
                                       const fws_http_handlers *_Nonnull handlers, void *_Nonnull owner);
-
-/* May be called in `end` of a transfer by SFTP. Returns the line of the file of known hosts that revokes the server's
- * key, 0 if no line does, or -1 if the file could not be read to its end. */
-long fws_http_revoked_line(const fws_http *_Nonnull link);
-
-/* Whether a code of `end` says that the host key is not in the file, that the login failed, that there is no such file.
- */
-bool fws_http_is_host_key(int code);
-bool fws_http_is_login(int code);
-bool fws_http_is_no_file(int code);
 
 /* Only makes a connection. `end` is called when there is one, and takes it with fws_http_take(). */
 fws_call *_Nullable fws_http_connect(fws_http *_Nonnull link, const char *_Nonnull url,
