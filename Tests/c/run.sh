@@ -143,7 +143,7 @@ ubsan)
     ;;
 valgrind)
     # "Possibly lost" blocks belong to the Swift runtime, which keeps pointers into their middle only.
-    wrap=${wrap:-valgrind --quiet --error-exitcode=99 --leak-check=full
+    wrap=${wrap:-valgrind --quiet --vgdb=no --error-exitcode=99 --leak-check=full
         --show-leak-kinds=definite,indirect
         --errors-for-leak-kinds=definite,indirect
         --child-silent-after-fork=yes --trace-children=no}

@@ -36,17 +36,12 @@
 
 /// A place in a document, kept as the steps that lead to the place. The text of a pointer is made only for an error.
 package struct JSONPointer {
-  private(set) var steps: [Step]
+  let steps: [Step]
 
   enum Step {
     case key(String)
     case index(Int)
   }
-
-  static let root = JSONPointer(steps: [])
-
-  func key(_ name: String) -> JSONPointer { JSONPointer(steps: steps + [.key(name)]) }
-  func index(_ number: Int) -> JSONPointer { JSONPointer(steps: steps + [.index(number)]) }
 
   /// The pointer as RFC 6901 writes it: `~` becomes `~0`, and `/` becomes `~1`.
   package var text: String {
