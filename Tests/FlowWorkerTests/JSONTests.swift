@@ -21,8 +21,10 @@ import Testing
   @Test("a pointer to a value that does not exist is not found")
   func locatesNothing() {
     for text in ["[]", "{}", "1", "[1", "{\"b\":1}", ""] {
-      #expect(withBytes(text) { JSONLocator(text: $0).position(of: JSONPointer(steps: [.key("a")]), atKey: false) } == nil)
-      #expect(withBytes(text) { JSONLocator(text: $0).position(of: JSONPointer(steps: [.index(7)]), atKey: false) } == nil)
+      #expect(
+        withBytes(text) { JSONLocator(text: $0).position(of: JSONPointer(steps: [.key("a")]), atKey: false) } == nil)
+      #expect(
+        withBytes(text) { JSONLocator(text: $0).position(of: JSONPointer(steps: [.index(7)]), atKey: false) } == nil)
     }
   }
 
