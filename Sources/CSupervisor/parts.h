@@ -52,8 +52,8 @@ HIDDEN int64_t fwsv_monotonic(void);
 HIDDEN int64_t fwsv_wall(void);
 /* Sets what a signal does. */
 HIDDEN void fwsv_set_action(int signal, void *handler);
-/* Sets every signal to its default, SIGCHLD to be ignored, and blocks all of them. Returns 0, or a negative errno if they
- * cannot be blocked. */
+/* Sets every signal to its default, SIGCHLD to be ignored, and blocks all of them. Returns 0, or a negative errno if
+ * they cannot be blocked. */
 HIDDEN long fwsv_set_signals(void);
 
 INLINE void watch_fd(struct pollfd *item, int fd) {

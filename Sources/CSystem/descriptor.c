@@ -17,8 +17,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Calls the kernel's fstat, because that of the C library looks the file up by a path. Where a sandbox refuses the call,
- * no descriptor can be checked, and all look the same. */
+/* Calls the kernel's fstat, because that of the C library looks the file up by a path. Where a sandbox refuses the
+ * call, no descriptor can be checked, and all look the same. */
 static int look(int number, fws_fd *fd) {
   struct stat status = {0};
   if (syscall(SYS_fstat, number, &status) < 0 && errno == EBADF) return -1;

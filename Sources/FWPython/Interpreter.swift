@@ -237,7 +237,7 @@ final class JobTicket {
     var text = job.text
     let number = text.withUTF8 { bytes in bytes.baseAddress.map { fws_memory_file($0, bytes.count) } ?? -ENOMEM }
     guard number >= 0 else {
-      throw StepFailure("there is not enough memory for its arguments", 0 - number, call: "memfd_create")
+      throw StepFailure("a memory file for its arguments could not be created", 0 - number, call: "memfd_create")
     }
     // The interpreter reads the file from the beginning.
     lseek(number, 0, SEEK_SET)

@@ -13,8 +13,7 @@ import Testing
       ("{\"a\": \"]}\\\",[\", \"b\": [[{}],0]}", ["b", "1"], false, 1, 28), (" \n []", [], false, 2, 2),
     ] as [(String, [String], Bool, Int, Int)])
   func locates(_ text: String, _ path: [String], _ atKey: Bool, _ line: Int, _ column: Int) {
-    var pointer = JSONPointer.root
-    for part in path { pointer = Int(part).map(pointer.index) ?? pointer.key(part) }
+    let pointer = JSONPointer(steps: path.map { part in Int(part).map { .index($0) } ?? .key(part) })
     let found = withBytes(text) { JSONLocator(text: $0).position(of: pointer, atKey: atKey) }
     #expect(found == TextPosition(line: line, column: column))
   }
@@ -22,15 +21,17 @@ import Testing
   @Test("a pointer to a value that does not exist is not found")
   func locatesNothing() {
     for text in ["[]", "{}", "1", "[1", "{\"b\":1}", ""] {
-      #expect(withBytes(text) { JSONLocator(text: $0).position(of: .root.key("a"), atKey: false) } == nil)
-      #expect(withBytes(text) { JSONLocator(text: $0).position(of: .root.index(7), atKey: false) } == nil)
+      #expect(
+        withBytes(text) { JSONLocator(text: $0).position(of: JSONPointer(steps: [.key("a")]), atKey: false) } == nil)
+      #expect(
+        withBytes(text) { JSONLocator(text: $0).position(of: JSONPointer(steps: [.index(7)]), atKey: false) } == nil)
     }
   }
 
   @Test("a pointer escapes the characters that RFC 6901 names")
   func pointer() {
-    #expect(JSONPointer.root.text == "")
-    #expect(JSONPointer.root.key("a/b~c").index(3).key("").text == "/a~1b~0c/3/")
+    #expect(JSONPointer(steps: []).text == "")
+    #expect(JSONPointer(steps: [.key("a/b~c"), .index(3), .key("")]).text == "/a~1b~0c/3/")
   }
 
   @Test(

@@ -7,8 +7,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* Makes a pipe whose ends are close-on-exec and not among descriptors 0 to 2; reading from it does not block. Returns 0,
- * or an errno and the call that failed. */
+/* Makes a pipe whose ends are close-on-exec and not among descriptors 0 to 2; reading from it does not block. Returns
+ * 0, or an errno and the call that failed. */
 int fws_pipe(int *_Nonnull read_end, int *_Nonnull write_end, const char *_Nullable *_Nonnull call);
 
 /* Enlarges the pipe's buffer, if the system allows it. */

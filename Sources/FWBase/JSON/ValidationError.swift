@@ -43,14 +43,12 @@
 
 /// A place in a document, kept as the steps that lead to the place. The text of a pointer is made only for an error.
 package struct JSONPointer {
-  private(set) var steps: [Step]
+  let steps: [Step]
 
   enum Step {
     case key(String)
     case index(Int)
   }
-
-  static let root = JSONPointer(steps: [])
 
   /// The value to which the pointer leads from a document.
   package func value(in document: JSONRef) -> JSONRef? {
@@ -63,9 +61,6 @@ package struct JSONPointer {
     }
     return value
   }
-
-  func key(_ name: String) -> JSONPointer { JSONPointer(steps: steps + [.key(name)]) }
-  func index(_ number: Int) -> JSONPointer { JSONPointer(steps: steps + [.index(number)]) }
 
   /// The pointer as RFC 6901 writes it: `~` becomes `~0`, and `/` becomes `~1`.
   package var text: String {

@@ -1,7 +1,10 @@
 /* Every document in Tests/cases is accepted or refused as its folder says. valid/KIND/CASE/input.json is accepted;
  * invalid/KIND/CASE/input.json is refused with the error in CASE/error, which has one line each for the code, the
  * JSON pointer ("-" if there is none), the line, the column and the message. KIND is config, worker, step, context or
- * workflow. A new case needs no code. `show PATH` prints the error of an input. */
+ * workflow. A new case needs no code. `show PATH` prints the error of an input.
+ *
+ * not under valgrind: valgrind reports the unused bits of the word that holds a Swift enumeration
+ */
 #include "check.h"
 
 #include <dirent.h>

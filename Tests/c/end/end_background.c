@@ -2,8 +2,6 @@
  * The option `background` covers all processes that a command leaves running, including those in other sessions and
  * daemons. `kill` ends them. `wait` waits for them and keeps their output; a timeout or a cancel also ends a step that
  * is waiting for them.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

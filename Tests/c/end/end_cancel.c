@@ -2,8 +2,6 @@
  * fw_exec_cancel() ends a step in the same way as a timeout, and the outcome is `cancelled` however the command ends.
  * The output up to then is in the result, no further command starts, and a step that has already ended keeps its
  * result. The call does not wait; any thread may make it, any number of times.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

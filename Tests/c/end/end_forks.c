@@ -2,8 +2,6 @@
  * Processes that fork and exit all the time, so that every list of them is out of date at once, are ended like others:
  * after the command has ended by itself, and after a cancel. Processes that start only in reaction to TERM are ended,
  * too.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

@@ -1,8 +1,6 @@
 /*
  * fw_exec_free() ends a step that is running, including processes that ignore TERM and processes in other sessions, and
  * the caller does not wait for that. Other steps of the host continue.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

@@ -2,7 +2,7 @@
  * With `background` `leave`, processes that a command leaves running survive the step, the exec, the worker and the
  * host, even if the host is killed. The result lists them, and anybody can still end them.
  *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
+ * not under valgrind: the supervisor is found by its pidfd of the host, which valgrind 3.19 does not have
  */
 #include "descendants.h"
 

@@ -1,8 +1,6 @@
 /*
  * 500 processes that a command leaves behind are all ended, even if some ignore TERM, and even if many steps end at the
  * same time. The result counts all of them and names the first 32.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

@@ -1,8 +1,6 @@
 /*
  * A process of another user, which the host has no right to signal, does not delay the end of a step. The result
  * arrives, and says that the process is still running.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

@@ -2,8 +2,6 @@
  * A step that exceeds its timeout gets TERM and, after the grace period, KILL; when the result arrives, no process is
  * left. The outcome is `timeout` and the returncode is not 0, however the command ends. The output up to then is in the
  * result.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

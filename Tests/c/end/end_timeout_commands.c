@@ -1,8 +1,6 @@
 /*
  * A timeout limits all commands of a step together, and no further command starts after it has passed. The timeout of
  * the run wins over the step's, which wins over the worker's.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

@@ -2,8 +2,6 @@
  * When the result arrives, no process of the command is left: none in the background, in another session, stopped, or
  * ignoring TERM, and no daemon. This holds after an ordinary end, a timeout and a cancel. The result names each process
  * that was ended, and the signal that ended it.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

@@ -1,8 +1,6 @@
 /*
  * Processes that a command leaves running are ended and reported, waited for, or left alone, as `background` says. The
  * command's own output is complete in each case.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "processes.h"
 #include "run.h"

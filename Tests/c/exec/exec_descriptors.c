@@ -1,8 +1,6 @@
 /*
  * A command has the descriptors 0 to 2 only, even if the host has others without close-on-exec, and shares none of them
  * with the host.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

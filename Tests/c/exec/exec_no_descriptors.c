@@ -2,7 +2,7 @@
  * If the host has no free descriptor, a step fails without a crash or a leak, and the same worker works again when
  * there are some. Waiting for a running step needs no further descriptor.
  *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
+ * not under valgrind: valgrind has a limit of descriptors of its own
  */
 #include "descendants.h"
 

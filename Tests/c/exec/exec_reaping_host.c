@@ -1,8 +1,6 @@
 /*
  * Threads of the host that wait for every child in every way do not disturb the library: each command has its true
  * outcome, and those threads never see a child of the library.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "processes.h"
 #include "run.h"

@@ -1,7 +1,5 @@
 /*
  * Each command leads a session of its own, without a terminal, and is not a child of the host.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "run.h"
 

@@ -1,8 +1,6 @@
 /*
  * A host that ignores SIGCHLD, or sets SA_NOCLDWAIT, so that the system discards the statuses of its children, still
  * gets the true outcome and resource usage of each command.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "processes.h"
 #include "run.h"

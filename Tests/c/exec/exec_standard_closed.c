@@ -1,8 +1,6 @@
 /*
  * A host with some or all of the descriptors 0 to 2 closed gets the output of its commands, and those descriptors stay
  * closed.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "processes.h"
 #include "run.h"

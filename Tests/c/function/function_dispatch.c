@@ -1,8 +1,6 @@
 /*
  * A host can register one function for all code steps of a context, as hosts in other languages do. The function learns
  * the step and its action, can report its end, and is told of a cancel.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "function.h"
 #include "workflow.h"

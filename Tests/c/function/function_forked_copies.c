@@ -1,5 +1,8 @@
 /* A function that is blocked in a write is released when its call is abandoned, even if a process that the host has
- * forked holds copies of all descriptors and so keeps the pipe open. */
+ * forked holds copies of all descriptors and so keeps the pipe open.
+ *
+ * not under valgrind: what the other threads had is lost in a child, and valgrind reports that
+ */
 #include "function.h"
 
 static sem_t begun, ended;

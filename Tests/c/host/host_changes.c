@@ -3,7 +3,7 @@
  * directory of the moment when its step starts, even if the host has changed them since its first step or changes them
  * back.
  *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
+ * not under valgrind: valgrind keeps the limits of this process to itself
  */
 #include "descendants.h"
 

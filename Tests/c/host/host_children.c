@@ -1,8 +1,6 @@
 /*
  * The library gives the host no child and no SIGCHLD: while steps run, between steps, and when steps are ended. All
  * forms of waitpid(2) report ECHILD. The host's own children are reported as usual.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

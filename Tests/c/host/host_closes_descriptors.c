@@ -3,7 +3,7 @@
  * closes the host's descriptors, later steps run, and a step in flight gets a result. When the host dies, no supervisor
  * is left.
  *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
+ * not under valgrind: the supervisor is found by its pidfd of the host, which valgrind 3.19 does not have
  */
 #include "descendants.h"
 

@@ -4,7 +4,7 @@
  * the child exits.
  *
  * not under tsan: the runtime of tsan hangs in a process that is forked from several threads
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
+ * not under valgrind: what the other threads had is lost in a child, and valgrind reports that
  */
 #include "descendants.h"
 

@@ -2,8 +2,6 @@
  * A host that ignores and blocks all signals from its beginning has commands that TERM ends, that get SIGPIPE, and that
  * pass default dispositions and an empty mask on; its steps can be cancelled and time out. A signal to the host's
  * process group does not reach commands.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be ended
  */
 #include "descendants.h"
 

@@ -1,8 +1,6 @@
 /*
  * A step continues when the thread that started it exits, even if it is the thread that started the library's helper
  * processes.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

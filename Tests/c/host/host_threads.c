@@ -1,8 +1,6 @@
 /*
  * If the threads of a host differ in priority and processors, the commands of each thread inherit those of the thread,
  * with any number of threads at the same time, and steps of one thread continue while those of others start.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 #include "threads.h"

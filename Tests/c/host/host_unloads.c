@@ -1,8 +1,6 @@
 /*
  * dlclose(3) does not unload the library: running steps continue, and handles stay valid, also after the library is
  * loaded again. A host that exits then has its own exit status, and its steps end with it.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 #include "host_library.h"

@@ -1,5 +1,8 @@
 /* A limit above the hard limit of the host, which only a privileged host can set, makes the command fail to start,
- * with a message that says so. A limit equal to the hard limit is set. */
+ * with a message that says so. A limit equal to the hard limit is set.
+ *
+ * not under valgrind: valgrind keeps the limits of this process to itself
+ */
 #include "run.h"
 
 #include <grp.h>

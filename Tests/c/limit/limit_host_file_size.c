@@ -1,5 +1,8 @@
 /* A host that may not write files at all (RLIMIT_FSIZE is 0) is not ended by SIGXFSZ when the library starts a
- * command, whether the command fits into an argument or not. */
+ * command, whether the command fits into an argument or not.
+ *
+ * not under valgrind: valgrind keeps the limits of this process to itself
+ */
 #include "run.h"
 
 #include <sys/resource.h>

@@ -3,7 +3,7 @@
  * outcome `spawn_failed`, whichever of the processes failed to start; it is never reported as killed. The message has
  * the system call, the limit and its value, `retries` on "spawn_failed" apply, and steps run again when there is room.
  *
- * not under valgrind tsan: valgrind cannot start the supervisor, and the filter does not reach threads of tsan
+ * not under tsan: the filter does not reach threads of tsan
  */
 #include "descendants.h"
 #include "refuse.h"

@@ -2,7 +2,7 @@
  * A failed read of a command's output is not taken for its end. A read that fails for a moment is repeated, and all
  * output is read where FIONREAD fails. If output can never be read, the result says so, and the step has not succeeded.
  *
- * not under valgrind tsan: valgrind cannot start the supervisor, and the filter does not reach threads of tsan
+ * not under tsan: the filter does not reach threads of tsan
  */
 #include "descendants.h"
 #include "refuse.h"

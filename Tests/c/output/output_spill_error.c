@@ -61,7 +61,7 @@ static void on_a_full_disk(void)
 {
     char *place = check_path("disk");
     REQUIRE(mkdir(place, 0700) == 0);
-    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+    if (unshare(CLONE_NEWNS) != 0 || mount("", "/", "", MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("none", place, "tmpfs", 0, "size=1m,mode=700") != 0) {
         check_skip("this system lets nobody mount a small file system");
         free(place);

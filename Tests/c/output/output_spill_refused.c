@@ -2,7 +2,7 @@
  * If a file system reports at a write, or only when the file is closed, that there is no room, the result says so for
  * each of the two files, even if the step has succeeded.
  *
- * not under valgrind tsan: valgrind cannot start the supervisor, and the filter does not reach threads of tsan
+ * not under tsan: the filter does not reach threads of tsan
  */
 #include "descendants.h"
 #include "refuse.h"

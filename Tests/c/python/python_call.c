@@ -1,8 +1,6 @@
 /*
  * A host that is not Python can run functions of Python packages. They run in a separate interpreter, which the pool
  * keeps for the next step.
- *
- * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 

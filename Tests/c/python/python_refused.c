@@ -2,8 +2,6 @@
  * Functions of Python packages work in a host that closes the library's descriptors, and in a sandbox that refuses
  * system calls: an interpreter whose connection is lost is not used again, a job in flight gets a result, and the
  * result reports the containment that was possible.
- *
- * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 #include "refuse.h"

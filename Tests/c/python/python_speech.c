@@ -1,8 +1,6 @@
 /*
  * An interpreter that breaks the protocol ends the step with a message that names the interpreter and the reason: the
  * step never succeeds, and never reports a signal that the library itself sent.
- *
- * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 

@@ -1,8 +1,6 @@
 /*
  * A Python value that JSON cannot express is refused with its position, and text that is only shown has U+FFFD in place
  * of what UTF-8 cannot express. Neither is reported as the end of the interpreter.
- *
- * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 

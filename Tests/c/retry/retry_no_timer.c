@@ -1,8 +1,6 @@
 /*
  * The delay before an attempt needs a timer. If the system refuses one, the step is not tried again, and its result
  * says so.
- *
- * not under valgrind: valgrind cannot start the supervisor
  */
 #include "refuse.h"
 #include "run.h"

@@ -1,5 +1,8 @@
 /* If the host has no free descriptor, a step that cannot be started fails, and a running step for which fw_exec_fd()
- * fails continues without it. No output is lost, and everything works again when there are descriptors. */
+ * fails continues without it. No output is lost, and everything works again when there are descriptors.
+ *
+ * not under valgrind: valgrind has a limit of descriptors of its own
+ */
 #include "events.h"
 
 #include <sys/resource.h>

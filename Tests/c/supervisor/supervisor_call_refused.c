@@ -3,7 +3,7 @@
  * `spawn_failed`, and the message names the call. No command is reported as killed, the next step fails in the same
  * way, and calls that are not essential are done without.
  *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
+ * not under valgrind: valgrind lets nobody install a seccomp filter
  */
 #include "refuse.h"
 #include "workflow.h"

@@ -2,8 +2,6 @@
  * If /proc belongs to another process namespace than the host's, so that its process numbers mean nothing here, the
  * library does not use it. It ends the processes in the session of the command, and the result says that it cannot
  * reach others.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 

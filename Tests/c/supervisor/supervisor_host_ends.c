@@ -3,7 +3,7 @@
  * ignore TERM; then the supervisor and the monitors exit. This also holds while a process that the host has forked
  * holds copies of all its descriptors.
  *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
+ * not under valgrind: the supervisor is found by its pidfd of the host, which valgrind 3.19 does not have
  */
 #include "descendants.h"
 

@@ -2,7 +2,7 @@
  * If the supervisor is killed, the next step starts another one. Running steps continue, can be cancelled, and still
  * end with the host.
  *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
+ * not under valgrind: the supervisor is found by its pidfd of the host, which valgrind 3.19 does not have
  */
 #include "descendants.h"
 

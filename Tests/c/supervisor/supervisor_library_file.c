@@ -3,7 +3,7 @@
  * deleted or replaced since it was loaded, has an unusual name, or was loaded by a path relative to a directory that
  * the host has left. The supervisor never runs another file.
  *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
+ * not under valgrind: a clone does not share memory there, so a child cannot report why it did not start
  */
 #include "host_library.h"
 #include "processes.h"

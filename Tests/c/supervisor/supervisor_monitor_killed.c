@@ -2,7 +2,7 @@
  * If a monitor is killed, its command's main process dies with it. The outcome is `status_unknown` and never a success,
  * and no further command runs. The host and its other steps continue, and an idle monitor may be killed without effect.
  *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
+ * not under valgrind: the supervisor is found by its pidfd of the host, which valgrind 3.19 does not have
  */
 #include "descendants.h"
 

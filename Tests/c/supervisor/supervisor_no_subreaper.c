@@ -2,8 +2,6 @@
  * If PR_SET_CHILD_SUBREAPER is refused, so that orphans do not come to the monitor, the result reports the containment
  * `session`. Processes in the command's session are ended, waited for or left as the step says; others are unknown, so
  * `is_ended` is false.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "descendants.h"
 #include "refuse.h"

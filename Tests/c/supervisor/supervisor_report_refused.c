@@ -3,7 +3,7 @@
  * sends it again. If the report can never be sent, nobody waits for it: the outcome is `status_unknown`, the result
  * gives the reason, and no monitor is left.
  *
- * not under valgrind tsan: valgrind cannot start the supervisor, and the filter does not reach threads of tsan
+ * not under tsan: the filter does not reach threads of tsan
  */
 #include "descendants.h"
 #include "refuse.h"

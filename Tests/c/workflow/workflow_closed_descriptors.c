@@ -1,8 +1,6 @@
 /*
  * If the host closes all descriptors while a workflow runs, and opens its own directories in their places, the library
  * writes nothing into them, the run ends with a reason, and the next run is not affected.
- *
- * not under valgrind: valgrind 3.19 has no pidfd_open, without which no command can be started
  */
 #include "processes.h"
 #include "workflow.h"

@@ -2,7 +2,7 @@
  * If a record of a state directory cannot be read, its steps run again, and the result gives the reason. A read that
  * fails for a moment is repeated.
  *
- * not under valgrind tsan: valgrind cannot start the supervisor, and the filter does not reach threads of tsan
+ * not under tsan: the filter does not reach threads of tsan
  */
 #include "refuse.h"
 #include "workflow.h"

@@ -1,8 +1,6 @@
 /*
  * A run that is given volumes uses them in place of the pool's, and everything else of the pool: the same workers, and
  * the same interpreter, which is reused from run to run.
- *
- * not under valgrind: valgrind cannot start the supervisor
  */
 #include "function.h"
 #include "workflow.h"

@@ -74,7 +74,7 @@ def test_codes_are_those_of_the_header():
     assert int(declared["STDERR"]) == _ffi.STDERR
     assert int(declared["EVENT_OUTPUT"]) == _ffi.EVENT_OUTPUT
     assert int(declared["EVENT_STEP_ENDED"]) == _ffi.EVENT_STEP_ENDED
-    assert int(declared["EVENT_PROGRESS"]) == _ffi.EVENT_PROGRESS
+    assert int(declared["EVENT_RUN_ENDED"]) == _ffi.EVENT_RUN_ENDED
     assert int(declared["ABI_VERSION"]) == _library.ABI_VERSION
 
 
