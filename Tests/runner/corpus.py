@@ -138,7 +138,14 @@ def content_of(path, is_whole):
             cells[-1].update(facts, outputs=outputs_of(cell))
     about = dict(document["metadata"])
     run = about.pop("papermill", {})
-    for name in ("start_time", "end_time", "duration", "input_path", "output_path", *([] if is_whole else ["exception"])):
+    for name in (
+        "start_time",
+        "end_time",
+        "duration",
+        "input_path",
+        "output_path",
+        *([] if is_whole else ["exception"]),
+    ):
         run.pop(name, None)
     return {"cells": cells, "metadata": about, "run": run}
 

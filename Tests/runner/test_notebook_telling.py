@@ -259,7 +259,9 @@ def test_names_that_mean_something_else_to_papermill(run, rundir, write, name):
 def test_a_module_of_the_run_directory_does_not_hide_one_of_python(run, rundir, write):
     write("this.py", "WORD = 'the run directory'")
     write("own.py", "WORD = 'own'")
-    source = "import contextlib, io, os\nwith contextlib.redirect_stdout(io.StringIO()):\n  import this\nimport own, sys"
+    source = (
+        "import contextlib, io, os\nwith contextlib.redirect_stdout(io.StringIO()):\n  import this\nimport own, sys"
+    )
     outcome = finished(run(source, "print(hasattr(this, 'WORD'), own.WORD, sys.path.count(''))"))
     assert outcome.stdout == "False own 1\n"
 
@@ -301,3 +303,42 @@ def test_a_notebook_that_names_no_kernel(run):
 def test_a_message_has_no_colors(run):
     failed = run("raise ValueError('\\x1b[31mred\\x1b[0m')")["failed"]
     assert failed["message"].endswith("raised ValueError: red") and "\x1b" not in failed["trace"]
+
+
+@pytest.mark.parametrize(
+    "source, is_success",
+    [
+        ("import sys; sys.exit()", True),
+        ("raise SystemExit('0')", True),
+        ("raise SystemExit('text')", False),
+        ("raise KeyboardInterrupt", False),
+    ],
+)
+def test_exceptions_that_end_a_program(run, rundir, source, is_success):
+    outcome = run(source, "open('after', 'w')")
+    assert outcome.has("finished" if is_success else "failed") and not (rundir / "after").exists()
+
+
+def test_exit_and_quit_do_not_end_a_notebook(run):
+    assert finished(run("exit()", "quit(3)", "print('after')")).stdout == "after\n"
+
+
+def test_cells_that_are_skipped(run):
+    assert finished(run((["skip-execution"], "1 / 0"), "print('after')")).stdout == "after\n"
+
+
+def test_a_task_of_a_group(run):
+    """ipykernel 7.4.0 alone never answers: papermill waits for ever."""
+    source = (
+        "import asyncio\nasync def f(): raise ValueError('in task')\n"
+        "async with asyncio.TaskGroup() as g:\n  g.create_task(f())"
+    )
+    if sys.version_info < (3, 11):
+        pytest.skip("task groups are of Python 3.11")
+    failed = run(source)["failed"]
+    assert "raised ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception)" in failed["message"]
+
+
+def test_parameters_for_a_kernel_whose_language_papermill_does_not_know(other):
+    failed = other(notebook("one", kernel="loses", language="text"), parameters={"a": 1})["failed"]
+    assert failed["why"] == "parameters" and '"loses"' in failed["message"], failed

@@ -1,9 +1,14 @@
+import sys
+
+# The working directory may have files that are named like modules.
+if "" in sys.path:
+    sys.path.remove("")
+
 import atexit
 import importlib.machinery
 import json
 import linecache
 import os
-import sys
 import types
 
 

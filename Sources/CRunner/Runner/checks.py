@@ -100,10 +100,24 @@ class Checked:
         self.partial = os.path.join(".", directory, name)
 
     def check_parameters(self, nb):
-        """Refuses parameters that the notebook does not declare. A notebook without declarations takes any."""
+        """Refuses parameters that papermill cannot write, or that the notebook does not declare.
+
+        A notebook without declarations takes any.
+        """
         parameters = self.job["parameters"]
+        if not parameters:
+            return
+        language = papermill.utils.nb_language(nb, self.language)
+        try:
+            papermill.translators.translate_parameters(self.kernel, language, parameters)
+        except Exception as error:
+            raise Failure(
+                "parameters",
+                "papermill cannot write the parameters for the kernel %s with the language %s: %s"
+                % (quoted(self.kernel), quoted(language), one_line(error)),
+            )
         cells = [cell for cell in nb.cells if "parameters" in cell.metadata.get("tags", [])]
-        if not parameters or not cells:
+        if not cells:
             return
         try:
             # These are the calls of papermill's inspect_notebook(), which cannot be used because it does not take a

@@ -35,8 +35,6 @@ def main(descriptor):
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)
     os.close(null)
-    if "" in sys.path:
-        sys.path.remove("")
     sys.argv = [""]
     message = channel.receive()
     if message is None:

@@ -215,3 +215,13 @@ def test_the_example():
     done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert "  stdout: Hello Bob" in done.stdout.splitlines()
+
+
+def test_a_module_of_the_run_directory_does_not_hide_one_of_python(write, run, rundir):
+    for name in ("json", "atexit", "this", "nbformat"):
+        (rundir / (name + ".py")).write_text("raise ImportError('this is not the module of Python')")
+    (rundir / "own.py").write_text("WORD = 'own'")
+    write("import json, own, sys\nprint(own.WORD, sys.path.count(''))", "%nope")
+    result = run()
+    assert result.stdout == ["own 1\n"]
+    assert result.message.endswith("raised UsageError: Line magic function `%nope` not found.")

@@ -413,3 +413,26 @@ def test_a_failure_in_a_workflow_loses_no_result(write, rundir, tmp_path, state)
     result = workflow.run({}, rundir=str(rundir), **options)
     assert [step.returncode for step in result.steps] == [0, 1]
     assert "ValueError: a\ufffdb\ufffd" in result.steps[1].message
+
+
+@pytest.mark.parametrize("way", ["step", "workflow"])
+def test_a_notebook_step_has_the_options_of_every_step(write, rundir, way):
+    """They win over those of the worker."""
+    write("n.ipynb", "import os\nopen('ran', 'a').write('x')\nprint('y' * 1000)", "raise ValueError('no')")
+    options = {"timeout": 100, "output_limit": 10, "retries": {"max": 1, "delay": 0}}
+    worker = flowworker.Notebook("w", options={"timeout": 0.001, "output_limit": 5})
+    if way == "step":
+        with flowworker.create_worker(worker) as made:
+            result = made.exec(flowworker.NotebookStep("s", "n.ipynb", **options), {}, rundir)
+    else:
+        workflow = flowworker.SerialWorkflow().add_notebook_step("s", "n.ipynb", **options)
+        with flowworker.WorkerPool([worker], {"s": "w"}) as workers:
+            [result] = workflow.run({}, workers, rundir=rundir).steps
+    assert (result.outcome, len(result.attempts), len(result.stdout[0])) == ("exited", 1, 10)
+    assert (rundir / "ran").read_text() == "xx"
+
+
+def test_the_timeout_of_a_notebook_step(write, rundir, pool):
+    write("n.ipynb", "import time; time.sleep(1000)")
+    step = flowworker.NotebookStep("s", "n.ipynb", timeout=1)
+    assert pool.get(step).exec(step, {}, rundir).outcome == "timeout"
