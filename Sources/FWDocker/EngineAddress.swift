@@ -22,7 +22,7 @@ struct EngineAddress: Equatable {
         let advice =
           address.begins(with: "/")
           ? MessageFormat.quoted("unix://\(address)", limit: 200)
-          : "unix:///PATH or tcp://HOST:PORT, without a further path"
+          : "unix:///PATH or tcp://HOST:PORT"
         return "invalid engine address \(MessageFormat.quoted(address, limit: 200)): use \(advice)"
       case .ssh(let address):
         return "invalid engine address \(MessageFormat.quoted(address, limit: 200)): ssh is not supported; "
@@ -56,15 +56,19 @@ struct EngineAddress: Equatable {
   /// Reads DOCKER_HOST, which may have spaces around it, and lack parts: the docker CLI takes `HOST` as `tcp://HOST`,
   /// and `unix://` and `tcp://` as the address where an engine listens by default.
   init(variable: String) throws(Fault) {
-    var text = variable[...]
-    while let first = text.utf8.first, first == 0x20 || (9...13).contains(first) { text = text.dropFirst() }
-    while let last = text.utf8.last, last == 0x20 || (9...13).contains(last) { text = text.dropLast() }
+    func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+    let bytes = variable.utf8.drop(while: isSpace).reversed().drop(while: isSpace).reversed()
+    var text = String(decoding: Array(bytes), as: UTF8.self)
     if text.isSame(as: "unix://") { text = "unix:///var/run/docker.sock" }
     let hasScheme = text.contains("://") || text.begins(with: "/") || text.begins(with: "unix:")
-    try self.init(hasScheme ? String(text) : "tcp://\(text)")
+    var address = text
+    if let host = hasScheme ? text.without(prefix: "tcp://") : text[...] {
+      address = "tcp://" + (host.isEmpty || host.begins(with: ":") ? "localhost" : "") + host
+    }
+    try self.init(address)
   }
 
-  /// The host and the port of an address; `nil` if the text is no address. The default host is this machine.
+  /// The host and the port of an address; `nil` if the text is no address.
   private static func authority(_ text: String, defaultPort: Int) -> String? {
     var rest = text[...]
     while let shorter = rest.without(suffix: "/") { rest = shorter }
@@ -76,7 +80,6 @@ struct EngineAddress: Equatable {
       if !behind.isEmpty { port = String(behind) }
     }
     guard let number = Int(port), (1...65_535).contains(number), port.utf8.count <= 5 else { return nil }
-    if host.isEmpty { host = "localhost" }
     let isAddress = host.begins(with: "[") && host.ends(with: "]")
     let isPlain = host.utf8.allSatisfy { byte in
       switch byte {
@@ -87,7 +90,7 @@ struct EngineAddress: Equatable {
       default: return false
       }
     }
-    return isPlain ? "\(host):\(number)" : nil
+    return isPlain && !host.isEmpty ? "\(host):\(number)" : nil
   }
 }
 

@@ -58,20 +58,27 @@ package final class HTTPLink {
   package init(_ peer: HTTPPeer, keeping connections: Int = 4) throws(StepFailure) {
     if let missing = fws_http_load() { throw StepFailure(engine: String(cString: missing)) }
     var texts: [CText] = []
-    var files: [UnsafePointer<CChar>] = []
-    do throws(FlowError) {
-      if let directory = peer.certificates {
-        for name in ["ca.pem", "cert.pem", "key.pem"] { texts.append(try CText("\(directory)/\(name)")) }
-        files = texts.map(\.start)
-      }
-      if let socket = peer.socket { texts.append(try CText(socket)) }
-    } catch { throw .noMemory }
-    let socket = peer.socket == nil ? nil : texts.last?.start
-    let hasFiles = files.count == 3
-    guard
-      let raw = fws_http_open(
-        socket, hasFiles ? files[0] : nil, hasFiles ? files[1] : nil, hasFiles ? files[2] : nil, connections)
-    else { throw StepFailure("a connection to the engine could not be created", errno) }
+    func text(_ text: String) throws(StepFailure) -> UnsafePointer<CChar> {
+      guard let text = try? CText(text) else { throw .noMemory }
+      texts.append(text)
+      return text.start
+    }
+    // The directory has the certificate of a client only if the server asks for one. Without a "ca.pem", the system's
+    // certificates are used.
+    func file(_ name: String) throws(StepFailure) -> UnsafePointer<CChar>? {
+      guard let directory = peer.certificates else { return nil }
+      let path = try text("\(directory)/\(name)")
+      return access(path, F_OK) == 0 ? path : nil
+    }
+    let (authority, certificate, key) = (try file("ca.pem"), try file("cert.pem"), try file("key.pem"))
+    if let directory = peer.certificates, authority == nil, certificate == nil, key == nil {
+      throw StepFailure(
+        engine:
+          "there is no \"ca.pem\", \"cert.pem\" or \"key.pem\" in \(MessageFormat.path(directory)), which TLS needs")
+    }
+    guard let raw = fws_http_open(try peer.socket.map(text), authority, certificate, key, connections) else {
+      throw StepFailure("a connection to the engine could not be created", errno)
+    }
     self.raw = raw
     self.peer = peer
     self.connections = connections

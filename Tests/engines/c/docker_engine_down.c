@@ -102,7 +102,7 @@ static void no_engine(void)
 
 static void bad_addresses(void)
 {
-    static const char *const hosts[] = {"ftp://x", "unix://relative", "/var/run/docker.sock", "tcp://", "unix://"};
+    static const char *const hosts[] = {"ftp://x", "unix://relative", "/var/run/docker.sock", "tcp://a:b"};
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
         setenv("DOCKER_HOST", hosts[i], 1);
         unnamed(like_json("{'host': null}"), hosts[i], "DOCKER_HOST");

@@ -41,6 +41,29 @@ static void results(void)
     fw_result_free(result);
 }
 
+/** A job that its partition can never run ends with the scheduler's reason. */
+static void never(void)
+{
+    fw_pool *kept = pool;
+    pool = check_pool("{\"workers\": [{\"name\": \"w\", \"type\": \"slurm\", \"options\": {\"time\": 7200}}],"
+                      " \"managers\": {\"s\": \"w\"}}");
+    fw_result *result = ended(BEGIN("true"));
+    CHECK_ENDED(result, FW_SPAWN_FAILED, 1);
+    CHECK_MESSAGE(result, "the scheduler will not start job", "PartitionTimeLimit");
+    fw_result_free(result);
+    fw_pool_free(pool);
+    pool = kept;
+}
+
+/** Steps of an `srun` within a command run in the same allocation. */
+static void nested(void)
+{
+    fw_result *result = ended(BEGIN("srun -n1 echo nested"));
+    CHECK_ENDED(result, FW_EXITED, 0);
+    CHECK_OUTPUT(result, FW_STDOUT, 0, "nested\n");
+    fw_result_free(result);
+}
+
 static void *cancels(void *exec)
 {
     fw_exec_cancel(exec);
@@ -85,6 +108,8 @@ int main(void)
         "{\"workers\": [{\"name\": \"w\", \"type\": \"slurm\", \"options\": {\"hold\": 20, \"grace\": 0.2}}],"
         " \"managers\": {\"s\": \"w\"}}");
     results();
+    never();
+    nested();
     cancel();
     unchanged();
     fw_pool_free(pool);

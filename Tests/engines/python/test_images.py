@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import subprocess
 import threading
 import time
 from urllib.parse import quote
@@ -148,7 +149,18 @@ def test_a_credential_helper(docker, rundir, pulled, registry, config, helper, k
 def test_a_helper_that_knows_nothing(docker, rundir, pulled, registry, config, helper):
     config(credsStore="fwtest", auths={registry: auth()})
     helper('echo "credentials not found in native keychain"; exit 1')
-    succeeded(run(docker, rundir, pulled))
+    # The entry beside the helper does not count then, as for the docker CLI.
+    result = run(docker, rundir, pulled)
+    assert result.outcome == "spawn_failed" and "without credentials" in result.message
+    theirs = subprocess.run(["docker", "-H", docker.host, "pull", pulled], capture_output=True, text=True, check=False)
+    assert theirs.returncode != 0 and "no basic auth credentials" in theirs.stderr
+
+
+def test_a_helper_that_is_missing(docker, rundir, pulled, registry, config):
+    config(credsStore="desktop", auths={registry: auth()})
+    result = succeeded(run(docker, rundir, pulled))
+    (note,) = result.notes
+    assert "docker-credential-desktop" in note and "it is not in PATH" in note
 
 
 def test_a_helper_that_fails(docker, rundir, pulled, registry, config, helper):

@@ -202,7 +202,7 @@ def test_a_base_image_that_is_not_there(write, run):
 def test_options():
     with pytest.raises(flowworker.DocumentError, match="base_image"):
         worker(base_imag="x")
-    with pytest.raises(flowworker.DocumentError, match="expected the name of an image"):
+    with pytest.raises(flowworker.DocumentError, match="is not the name of an image"):
         worker(base_image="x\nRUN evil")
     with pytest.raises(flowworker.DocumentError, match='"shell"'):
         worker(shell="/bin/sh")
