@@ -47,7 +47,7 @@ final class SFTPSession {
   private var nextID: UInt32 = 1
   private var pending: [UInt32: Handler] = [:]
   /// The transfers that have more to request or to send.
-  private var movers: [any SFTPMover] = []
+  private var movers: [any SFTPRunning] = []
   private var nextMover = 0
   /// The number of bytes that were requested or sent, and are not answered.
   private var inFlight = 0
@@ -183,9 +183,9 @@ final class SFTPSession {
   // MARK: Transfers
 
   /// Lets a transfer send its requests, in turn with the others.
-  func add(_ mover: any SFTPMover) { movers.append(mover) }
+  func add(_ mover: any SFTPRunning) { movers.append(mover) }
 
-  func remove(_ mover: any SFTPMover) { movers.removeAll { $0 === mover } }
+  func remove(_ mover: any SFTPRunning) { movers.removeAll { $0 === mover } }
 
   private func move() {
     guard case .ready = state else { return }
@@ -215,6 +215,9 @@ final class SFTPSession {
       move()
       flush(program)
     } while receive(program) && fws_monotonic() < until
+    // What the last handlers have requested.
+    move()
+    if self.program === program { flush(program) }
     if self.program === program { watch(program) }
     if self.program == nil { fail() }
   }
@@ -393,13 +396,11 @@ final class SFTPSession {
   }
 
   private func take(_ byte: UInt8, _ id: UInt32, _ fields: inout SFTPReader) {
-    guard let handler = pending.removeValue(forKey: id) else {
-      return end("it answered a request that was not made")
-    }
+    guard let handler = pending[id] else { return end("it answered a request that was not made") }
     guard let kind = SFTPWire.Kind(rawValue: byte), let answer = SFTPAnswer(kind, &fields) else {
-      handler(nil)
       return end("it sent a packet that is not in the form of SFTP")
     }
+    pending[id] = nil
     handler(answer)
   }
 
@@ -464,8 +465,11 @@ final class SFTPSession {
   }
 }
 
-/// A transfer of a file, which sends its requests bit by bit.
-protocol SFTPMover: AnyObject {
-  /// Sends the next request. Returns false if there is nothing to send at the moment.
+/// An operation that runs in a session.
+protocol SFTPRunning: AnyObject {
+  /// Sends the next request of a file's content. Returns false if there is nothing to send at the moment.
   func move() -> Bool
+
+  /// Ends the operation without reporting it.
+  func abandon()
 }
