@@ -23,7 +23,7 @@ final class SSHAskpass {
 
   init() throws(StepFailure) {
     let parent = Environment.value("TMPDIR") ?? "/tmp"
-    var template = Array("\(parent)/flowworker-XXXXXX".utf8CString)
+    var template = Array("\(parent)/flowworker-askpass-XXXXXX".utf8CString)
     guard template.withUnsafeMutableBufferPointer({ $0.baseAddress.flatMap { mkdtemp($0) } }) != nil else {
       throw StepFailure("a directory for the program that ssh asks for a password cannot be created", errno)
     }
