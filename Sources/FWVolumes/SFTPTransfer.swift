@@ -278,7 +278,7 @@ final class SFTPStore: SFTPOperation<StepFailure?> {
     guard isPartMade else { return }
     isPartMade = false
     close()
-    session.request(.remove, [.string(place.path(part))], isCleanup: true) { _ in then() }
+    session.remove(place.path(part), then)
   }
 
   override func cleanUp() { removePart {} }
