@@ -166,7 +166,8 @@ struct SSHServer {
     if key == nil, Environment.value("SSH_AUTH_SOCK") != nil { ways.append("the keys of the agent") }
     if key == nil, looksForKeys { ways.append("the keys of the user") }
     if ways.isEmpty {
-      return "there is no key and no password: set \"private_key\", \"look_for_keys\" or \"password\", or start an agent"
+      return
+        "there is no key and no password: set \"private_key\", \"look_for_keys\" or \"password\", or start an agent"
     }
     return "tried with \(ways.joined(separator: ", "))"
   }

@@ -448,7 +448,7 @@ def test_who_the_user_is(server, run, monkeypatch, tmp_path):
     locked = {"private_key": str(keys / "locked"), "passphrase": "a secret phrase"}
     assert run(server.volume(**locked), step).check().stdout == ["x"]
     # An odd name of a file.
-    odd = tmp_path / "a key %h \"quoted\" back\\slash"
+    odd = tmp_path / 'a key %h "quoted" back\\slash'
     odd.write_bytes((keys / "user").read_bytes())
     odd.chmod(0o600)
     assert run(server.volume(private_key=str(odd)), step).check().stdout == ["x"]
@@ -457,7 +457,7 @@ def test_who_the_user_is(server, run, monkeypatch, tmp_path):
     for changed, told in (
         ({"private_key": str(keys / "stranger")}, "Permission denied (publickey)"),
         ({**locked, "passphrase": "wrong"}, "its passphrase may be wrong"),
-        ({"private_key": str(keys / "locked")}, "is encrypted: set the argument \"passphrase\""),
+        ({"private_key": str(keys / "locked")}, 'is encrypted: set the argument "passphrase"'),
         ({"private_key": "/no/such"}, 'the private key "/no/such" (argument "private_key") does not exist'),
         ({"private_key": str(tmp_path)}, "is a directory"),
         ({"private_key": str(tmp_path / "open")}, "bad permissions"),
@@ -501,20 +501,12 @@ def test_the_configuration_of_ssh_counts(server, run, monkeypatch, tmp_path):
     assert "the key of the server is not the one in" in result.message
 
 
-def test_a_password(server, run, monkeypatch):
-    """No server here checks a password, so the program that ssh asks is tested by a key's passphrase above."""
-    user, password = os.environ.get("FW_TEST_SFTP_USER"), os.environ.get("FW_TEST_SFTP_PASSWORD")
-    if not user or not password:
-        pytest.skip("FW_TEST_SFTP_USER and FW_TEST_SFTP_PASSWORD are not set: sshd checks passwords of the system only")
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    volume = server.volume(private_key=None, username=user, password=password)
-    assert run(volume, container("a", "cat x", inputs=["x"])).check().stdout == ["x"]
-
-
 def test_a_server_without_sftp(server, run, monkeypatch, tmp_path):
     """ssh asks for a subsystem that sshd does not have."""
     (tmp_path / "bin").mkdir()
-    script = "#!{}\nimport os, sys\nos.execv({!r}, sys.argv[:-1] + ['other'])\n".format(sys.executable, shutil.which("ssh"))
+    script = "#!{}\nimport os, sys\nos.execv({!r}, sys.argv[:-1] + ['other'])\n".format(
+        sys.executable, shutil.which("ssh")
+    )
     (tmp_path / "bin/ssh").write_text(script)
     (tmp_path / "bin/ssh").chmod(0o755)
     monkeypatch.setenv("PATH", "{}:{}".format(tmp_path / "bin", os.environ["PATH"]))

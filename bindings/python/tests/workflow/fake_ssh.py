@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """An `ssh` for PATH that is an SFTP server of this machine's files itself, with one fault.
 
-FAKE_SSH names the fault. FAKE_SSH_LOG is a file that gets the process number and the arguments.
+FAKE_SSH names the fault; with "asks" it asks for a password and a passphrase.
+FAKE_SSH_LOG is a file that gets the process number and the arguments.
 """
 
 import os
 import struct
+import subprocess
 import sys
 import time
 
@@ -211,6 +213,17 @@ def main():
         write(b"y\n" * 10000)
     while FAULT == "endless errors":
         os.write(2, b"y\n" * 10000)
+    if FAULT == "asks":
+        for prompt, secret in (
+            ("u@h's password: ", b"pass $word"),
+            ("Enter passphrase for key '/k': ", b"pass 'phrase\\"),
+        ):
+            answer = subprocess.run([os.environ["SSH_ASKPASS"], prompt], stdout=subprocess.PIPE, check=True).stdout
+            assert answer == secret + b"\n", answer
+        # The ssh of a jump host has another standard input.
+        jump = subprocess.run([os.environ["SSH_ASKPASS"], prompt], input=b"SSH-2.0-x\n", capture_output=True)
+        assert jump.returncode == 1 and jump.stdout == b""
+        assert not any("pass $word" in value or "pass 'phrase" in value for value in os.environ.values())
     (length,) = struct.unpack(">I", read(4))
     read(length)
     extensions = string(b"posix-rename@openssh.com") + string(b"1") if FAULT != "version 3 only" else b""

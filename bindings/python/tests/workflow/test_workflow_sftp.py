@@ -4,6 +4,7 @@ import ast
 import os
 import resource
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def ssh(tmp_path, monkeypatch, runs, wait_until):
     log = tmp_path / "log"
     log.touch()
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/ssh").write_text("#!/bin/sh\nexec {} -S {} \"$@\"\n".format(sys.executable, FAKE))
+    (tmp_path / "bin/ssh").write_text('#!/bin/sh\nexec {} -S {} "$@"\n'.format(sys.executable, FAKE))
     (tmp_path / "bin/ssh").chmod(0o755)
     monkeypatch.setenv("PATH", "{}:{}".format(tmp_path / "bin", os.environ["PATH"]))
     monkeypatch.setenv("FAKE_SSH_LOG", str(log))
@@ -79,7 +80,9 @@ def test_a_server_may_be_slow_and_simple(ssh, run, remote, fault):
     for at in range(40):
         (remote / "d/{:02}".format(at)).write_text("{}\n".format(at))
     (remote / "d/deep/large").write_bytes(b"0123456789" * (200 if fault == "split" else 200000))
-    step = container("cat d/?? | sort -n | tail -n 1; cmp d/deep/large {}/d/deep/large; ls d/deep".format(remote), inputs=["d"])
+    step = container(
+        "cat d/?? | sort -n | tail -n 1; cmp d/deep/large {}/d/deep/large; ls d/deep".format(remote), inputs=["d"]
+    )
     result = run(volume(remote), step)
     assert result.check().stdout == ["39\ner\nlarge\n"]
     # A file is replaced, and a folder may exist.
@@ -216,9 +219,67 @@ def test_secrets_are_in_no_argument_and_no_environment(ssh, run, remote):
     assert "BatchMode=yes" not in arguments and "pass-" not in repr(arguments)
 
 
+def test_secrets_are_given_to_ssh_when_it_asks(ssh, run, remote, tmp_path, monkeypatch):
+    ssh("asks")
+    (tmp_path / "temporary files").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary files"))
+    (remote / "x").write_text("x")
+    secrets = {"password": "pass $word", "passphrase": "pass 'phrase\\"}
+    assert get(run, remote, "x", **secrets).outcome == "exited"
+    assert not list((tmp_path / "temporary files").iterdir())
+
+
+def test_a_host_that_closes_all_descriptors(ssh, remote, python_env, tmp_path):
+    """The next transfer tells that the connection is lost, or has a new one; what stands there now is not touched."""
+    started = ssh("")
+    (remote / "x").write_text("x")
+    script = """
+import os, sys
+import flowworker as fw
+
+rundir, remote = sys.argv[1:]
+held = []
+
+def close():
+    for number in sorted(int(name) for name in os.listdir("/proc/self/fd")):
+        try:
+            if number > 2 and os.readlink("/proc/self/fd/%d" % number).startswith(("socket:", "pipe:", "anon_inode:")):
+                os.close(number)
+                held.append(os.open(rundir + "/held%d" % number, os.O_RDWR | os.O_CREAT))
+        except OSError:
+            pass
+
+volume = fw.Sftp(remote, "h", username="u", identifier="v")
+get = lambda name: fw.ContainerStep(name, "", ["cat x"], inputs=["x"])
+pool = fw.WorkerPool(volumes=[volume])
+steps = [get("a"), fw.ContainerStep("b", "", ["echo y"], outputs=[])]
+running = fw.SerialWorkflow(steps, workers=pool).start(rundir=rundir + "/one")
+for event in running:
+    if event.kind == "step_ended" and not held:
+        close()
+print(running.wait().outcome)
+running.close()
+assert held and all(os.fstat(number).st_size == 0 for number in held)
+print(fw.SerialWorkflow([get("c")], workers=pool).run(rundir=rundir + "/two").check().stdout)
+assert all(os.fstat(number).st_size == 0 for number in held)
+"""
+    rundir = tmp_path / "runs"
+    rundir.mkdir()
+    command = [sys.executable, "-c", script, str(rundir), str(remote)]
+    done = subprocess.run(command, env=python_env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "['x']" and len(started()) == 2
+
+
 @pytest.mark.parametrize(
     "argument,value",
-    [("hostname", "-oProxyCommand=x"), ("hostname", "a b"), ("hostname", "u@h"), ("username", "-x"), ("username", "a\nb")],
+    [
+        ("hostname", "-oProxyCommand=x"),
+        ("hostname", "a b"),
+        ("hostname", "u@h"),
+        ("username", "-x"),
+        ("username", "a\nb"),
+    ],
 )
 def test_names_that_are_no_names(remote, argument, value):
     with pytest.raises(fw.DocumentError) as error:
