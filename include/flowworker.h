@@ -110,8 +110,8 @@
  *   always         Linux 5.4 or later with /proc mounted, on x86-64 or arm64 (only x86-64 is tested); glibc 2.35;
  *                  libstdc++ of GCC 11 (GLIBCXX_3.4.29) and libgcc_s; libjansson 2.14. The library does not change
  *                  jansson's process-wide settings.
- *   containers,    libcurl 7.68, loaded at first use. S3 and Google Cloud volumes need 7.75; SFTP volumes need a
- *   volumes        libcurl that was built with libssh2.
+ *   containers,    libcurl 7.68, loaded at first use. S3 and Google Cloud volumes need 7.75. SFTP volumes need no
+ *   volumes        libcurl, but OpenSSH's ssh program in PATH.
  *   workers        The programs that a worker runs: a shell, a Python interpreter, a container engine, or Slurm's
  *                  commands.
  */

@@ -2,9 +2,8 @@ internal import FWBase
 internal import FWModel
 
 /// Lists what a key names. Several folders are listed at once.
-final class SFTPFind: SFTPOperation {
+final class SFTPFind: SFTPOperation<Result<[VolumeFile], StepFailure>> {
   private let key: VolumeKey
-  private var end: ((Result<[VolumeFile], StepFailure>) -> Void)?
   private var files: [VolumeFile] = []
   private var folders: [VolumeKey] = []
   /// The number of folders that are being listed.
@@ -22,30 +21,20 @@ final class SFTPFind: SFTPOperation {
     _ end: @escaping (Result<[VolumeFile], StepFailure>) -> Void
   ) {
     self.key = key
-    self.end = end
-    super.init(session, place)
+    super.init(session, place, end)
   }
 
   override func start() {
     lookUp(key) { [self] answer in
       switch answer {
-      case .failure(let failure): end(.failure(failure))
-      case .success(nil): end(.success([]))
-      case .success(let there?):
-        if there.kind != .folder {
-          return end(key.namesFolder ? .success([]) : file(key, there).map { [$0] })
-        }
+      case .failure(let failure): finish(.failure(failure))
+      case .success(.nothing): finish(.success([]))
+      case .success(.file(let facts)): finish(key.namesFolder ? .success([]) : file(key, facts).map { [$0] })
+      case .success(.folder):
         folders = [key.folder]
         listNext()
       }
     }
-  }
-
-  private func end(_ result: Result<[VolumeFile], StepFailure>) { if finish() { end?(result) } }
-
-  override func abandon() {
-    end = nil
-    super.abandon()
   }
 
   private func file(_ key: VolumeKey, _ facts: SFTPAttributes) -> Result<VolumeFile, StepFailure> {
@@ -63,7 +52,7 @@ final class SFTPFind: SFTPOperation {
     guard listed == 0 else { return }
     // Answers come in any order.
     files.sort { VolumeKey.precedes($0.key, $1.key) }
-    end(.success([.folder(key)] + files.filter { $0.key != key.folder }))
+    finish(.success([.folder(key)] + files.filter { $0.key != key.folder }))
   }
 
   private func open(_ folder: VolumeKey) {
@@ -85,7 +74,7 @@ final class SFTPFind: SFTPOperation {
           case .success(let isCounted): if isCounted { isEmpty = false }
           case .failure(let failure):
             close(handle)
-            return end(.failure(failure))
+            return finish(.failure(failure))
           }
         }
         read(folder, handle, isEmpty: isEmpty)
@@ -138,49 +127,38 @@ final class SFTPFind: SFTPOperation {
   }
 
   private func fail(_ folder: VolumeKey, _ answer: SFTPAnswer?) {
-    end(.failure(failure("list the folder \(folder.shown)", answer)))
+    finish(.failure(failure("list the folder \(folder.shown)", answer)))
   }
 
   private func close(_ handle: [UInt8]) { session.request(.close, [.string(handle)]) { _ in } }
 }
 
 /// Creates a folder and its parent folders.
-final class SFTPMakeFolder: SFTPOperation {
+final class SFTPMakeFolder: SFTPOperation<StepFailure?> {
   private let key: VolumeKey
-  private var end: ((StepFailure?) -> Void)?
 
   init(_ session: SFTPSession, _ place: SFTPPlace, _ key: VolumeKey, _ end: @escaping (StepFailure?) -> Void) {
     self.key = key
-    self.end = end
-    super.init(session, place)
+    super.init(session, place, end)
   }
 
   override func start() {
     // The lookups find out whether the folder exists, and whether a folder on the path is a link.
-    look { [self] isThere in
-      if isThere { return end(nil) }
-      makeFolders(key)
-      look { [self] isThere in
-        end(isThere ? nil : place.failure("create the folder \(key.shown)", "it is not there"))
-      }
+    look { [self] folders in
+      makeFolders(key, there: folders)
+      look { [self] _ in finish(place.failure("create the folder \(key.shown)", "it is not there")) }
     }
   }
 
-  private func look(_ then: @escaping (Bool) -> Void) {
+  /// - Parameter missing: called if the key names nothing, with the number of folders on its path that exist.
+  private func look(_ missing: @escaping (Int) -> Void) {
     lookUp(key) { [self] answer in
       switch answer {
-      case .failure(let failure): end(failure)
-      case .success(let there):
-        if let there, there.kind != .folder { return end(place.notAFile(key, there.kind)) }
-        then(there != nil)
+      case .failure(let failure): finish(failure)
+      case .success(.folder): finish(nil)
+      case .success(.file): finish(place.notAFile(key, .file))
+      case .success(.nothing(let folders)): missing(folders)
       }
     }
-  }
-
-  private func end(_ failure: StepFailure?) { if finish() { end?(failure) } }
-
-  override func abandon() {
-    end = nil
-    super.abandon()
   }
 }

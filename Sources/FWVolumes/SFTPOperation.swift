@@ -2,16 +2,19 @@ internal import FWBase
 internal import FWModel
 
 /// One operation of an SFTP volume. It reports its end once, unless it is abandoned before.
-class SFTPOperation: SFTPMover {
+class SFTPOperation<End>: SFTPRunning {
   let session: SFTPSession
   let place: SFTPPlace
   private(set) var isOver = false
+  /// Called with the end. The session may hold an operation that is over, which must not hold its caller.
+  private var report: ((End) -> Void)?
   /// Called when the operation is over or abandoned.
   private var release: (() -> Void)?
 
-  init(_ session: SFTPSession, _ place: SFTPPlace) {
+  init(_ session: SFTPSession, _ place: SFTPPlace, _ report: @escaping (End) -> Void) {
     self.session = session
     self.place = place
+    self.report = report
   }
 
   /// - Parameter release: forgets the operation.
@@ -22,27 +25,42 @@ class SFTPOperation: SFTPMover {
 
   func start() {}
 
-  /// Sends the next request of a file's content. Returns false if there is nothing to send at the moment.
   func move() -> Bool { false }
 
-  /// Marks the operation as over. Returns false if it already was.
-  func finish() -> Bool {
-    if isOver { return false }
-    isOver = true
-    session.remove(self)
-    release?()
-    release = nil
-    return true
+  /// Reports the end, unless the operation is over.
+  func finish(_ end: End) {
+    let report = report
+    let wasOver = isOver
+    abandon()
+    if !wasOver { report?(end) }
   }
 
-  /// Ends the operation without reporting it.
-  func abandon() { _ = finish() }
+  func abandon() {
+    if isOver { return }
+    isOver = true
+    report = nil
+    session.remove(self)
+    cleanUp()
+    release?()
+    release = nil
+  }
+
+  /// Gives back what the server keeps for the operation.
+  func cleanUp() {}
 
   // MARK: Paths
 
+  /// What a key names.
+  enum Found {
+    case file(SFTPAttributes)
+    case folder
+    /// Nothing. Of the folders on the path, this many exist.
+    case nothing(folders: Int)
+  }
+
   /// Looks at a key and all folders on its path, so that each of them is known to be a folder and not a link. All
-  /// requests are on their way at once. The result is `nil` if the key names nothing.
-  func lookUp(_ key: VolumeKey, _ end: @escaping (Result<SFTPAttributes?, StepFailure>) -> Void) {
+  /// requests are on their way at once.
+  func lookUp(_ key: VolumeKey, _ end: @escaping (Result<Found, StepFailure>) -> Void) {
     let count = key.components.count
     var answers: [SFTPAnswer?] = Array(repeating: nil, count: count)
     var left = count
@@ -56,27 +74,29 @@ class SFTPOperation: SFTPMover {
     }
   }
 
-  private func judge(_ key: VolumeKey, _ answers: [SFTPAnswer?]) -> Result<SFTPAttributes?, StepFailure> {
+  private func judge(_ key: VolumeKey, _ answers: [SFTPAnswer?]) -> Result<Found, StepFailure> {
     for (index, answer) in answers.enumerated() {
       let part = key.prefix(index + 1)
       switch answer {
-      case .status(let status) where status.code == SFTPStatus.noFile: return .success(nil)
+      case .status(let status) where status.code == SFTPStatus.noFile: return .success(.nothing(folders: index))
       case .attributes(let attributes):
         switch attributes.kind {
-        case .folder: if index + 1 == answers.count { return .success(attributes) }
-        case .file: return .success(index + 1 == answers.count ? attributes : nil)
+        case .folder: continue
+        case .file: return .success(index + 1 == answers.count ? .file(attributes) : .nothing(folders: index))
         case .link, .other, nil: return .failure(place.notAFile(part, attributes.kind))
         }
       default: return .failure(failure("describe the key \(part.shown)", answer))
       }
     }
-    return .success(nil)
+    return .success(.folder)
   }
 
-  /// Creates the folders of a path that are missing. All requests are on their way at once; those for folders that exist
-  /// fail, which does not matter.
-  func makeFolders(_ folder: VolumeKey) {
-    for depth in 0..<folder.components.count {
+  /// Creates the folders of a path that are missing. All requests are on their way at once. Another operation may have
+  /// created a folder meanwhile, so a failure does not matter here.
+  ///
+  /// - Parameter there: the number of folders that exist.
+  func makeFolders(_ folder: VolumeKey, there: Int) {
+    for depth in there..<max(there, folder.components.count) {
       session.request(.makeFolder, [.string(place.path(folder.prefix(depth + 1))), .noAttributes]) { _ in }
     }
   }

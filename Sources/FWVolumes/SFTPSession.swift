@@ -33,8 +33,7 @@ final class SFTPSession {
   /// Why the session has ended.
   private(set) var failure = ""
 
-  private var outgoing = ByteBuffer()
-  private var sent = 0
+  private var outgoing = SFTPQueue()
   private var waitsForRoom = false
   private var incoming = ByteBuffer()
   private var taken = 0
@@ -47,12 +46,12 @@ final class SFTPSession {
   private var nextID: UInt32 = 1
   private var pending: [UInt32: Handler] = [:]
   /// The transfers that have more to request or to send.
-  private var movers: [any SFTPMover] = []
+  private var movers: [any SFTPRunning] = []
   private var nextMover = 0
   /// The number of bytes that were requested or sent, and are not answered.
   private var inFlight = 0
-  /// The number of requests that have to be done even if the session is not needed any more.
-  private var cleanups = 0
+  /// The requests that are sent even if the session is not needed any more.
+  private var cleanups: [UInt32: [UInt8]] = [:]
 
   private(set) var extensions: Set<SFTPWire.Extension> = []
   /// The longest part of a file in one request.
@@ -68,8 +67,10 @@ final class SFTPSession {
   private static let receiveSize = 256 << 10
   /// The number of seconds without a byte from the server after which it has failed, if it owes an answer.
   private static let silence = 60.0
-  /// The number of seconds that ssh may take to tell why it ends, and to send the last requests.
+  /// The number of seconds that ssh may take to tell why it ends.
   private static let endTime = 5.0
+  /// The number of seconds that a session which is not needed any more may take to clean up.
+  private static let closeTime = 2.0
   /// The number of seconds between TERM and KILL.
   private static let grace = 2.0
   /// The number of seconds that one call works, so that the host runs in between.
@@ -84,11 +85,7 @@ final class SFTPSession {
       let arguments = try server.arguments()
       let environment = server.environment(askpass)
       let program = try Supervisors.retrying { () throws(StepFailure) in
-        try LinkedProgram(arguments, environment, grace: SFTPSession.grace) { request in
-          request.is_link = 1
-          // When the link is closed, ssh sends what it has, and ends. A signal would end it before that.
-          request.host_gone_timeout = Int64(SFTPSession.endTime * 1e9)
-        }
+        try LinkedProgram(arguments, environment, grace: SFTPSession.grace) { $0.is_link = 1 }
       }
       let timer = try Timer(server.timeout)
       guard fws_epoll_add(program.epoll.number, program.stderr.number), fws_epoll_add(program.epoll.number, timer.fd)
@@ -97,7 +94,7 @@ final class SFTPSession {
       self.askpass = askpass
       self.program = program
       self.timer = timer
-      SFTPWire.append(.initialize, SFTPWire.version, [], to: &outgoing)
+      SFTPWire.append(.initialize, SFTPWire.version, [], to: &outgoing.bytes)
     } catch { end(error.reason) }
   }
 
@@ -120,28 +117,28 @@ final class SFTPSession {
   // MARK: Requests
 
   /// Sends a request.
-  ///
-  /// - Parameter isCleanup: whether ssh must still send it if the session is closed right after this.
-  func request(
-    _ kind: SFTPWire.Kind, _ fields: [SFTPWire.Field], isCleanup: Bool = false, _ handler: @escaping Handler
-  ) {
-    let id = register(handler, isCleanup: isCleanup)
-    SFTPWire.append(kind, id, fields, to: &outgoing)
+  func request(_ kind: SFTPWire.Kind, _ fields: [SFTPWire.Field], _ handler: @escaping Handler) {
+    SFTPWire.append(kind, register(handler), fields, to: &outgoing.bytes)
   }
 
-  private func register(_ handler: @escaping Handler, isCleanup: Bool = false) -> UInt32 {
+  /// Removes a file. The request is sent even if the session is closed right after this.
+  func remove(_ path: [UInt8], _ handler: @escaping () -> Void) {
+    var id: UInt32 = 0
+    id = register { [self] _ in
+      cleanups[id] = nil
+      handler()
+    }
+    cleanups[id] = path
+    SFTPWire.append(.remove, id, [.string(path)], to: &outgoing.bytes)
+  }
+
+  private func register(_ handler: @escaping Handler) -> UInt32 {
     // A silent server is measured from the first request that it owes an answer to.
     if pending.isEmpty { heard = fws_monotonic() }
     while pending[nextID] != nil { nextID &+= 1 }
     let id = nextID
     nextID &+= 1
-    if isCleanup { cleanups += 1 }
-    pending[id] =
-      isCleanup
-      ? { [self] answer in
-        cleanups -= 1
-        handler(answer)
-      } : handler
+    pending[id] = handler
     return id
   }
 
@@ -162,20 +159,20 @@ final class SFTPSession {
     _ handle: [UInt8], at offset: Int64, _ count: Int, _ fill: (UnsafeMutablePointer<UInt8>) -> Int32,
     _ handler: @escaping Handler
   ) -> Int32 {
-    let before = outgoing.count
+    let before = outgoing.bytes.count
     let id = register { [self] answer in
       inFlight -= count
       handler(answer)
     }
     SFTPWire.append(
-      .write, id, [.string(handle), .long(UInt64(clamping: offset))], contentSize: count, to: &outgoing)
-    let error = outgoing.room(for: count).map(fill) ?? ENOMEM
+      .write, id, [.string(handle), .long(UInt64(clamping: offset))], contentSize: count, to: &outgoing.bytes)
+    let error = outgoing.bytes.room(for: count).map(fill) ?? ENOMEM
     guard error == 0 else {
-      outgoing.truncate(before)
+      outgoing.bytes.truncate(before)
       pending[id] = nil
       return error
     }
-    outgoing.commit(count)
+    outgoing.bytes.commit(count)
     inFlight += count
     return 0
   }
@@ -183,14 +180,14 @@ final class SFTPSession {
   // MARK: Transfers
 
   /// Lets a transfer send its requests, in turn with the others.
-  func add(_ mover: any SFTPMover) { movers.append(mover) }
+  func add(_ mover: any SFTPRunning) { movers.append(mover) }
 
-  func remove(_ mover: any SFTPMover) { movers.removeAll { $0 === mover } }
+  func remove(_ mover: any SFTPRunning) { movers.removeAll { $0 === mover } }
 
   private func move() {
     guard case .ready = state else { return }
     var idle = 0
-    while idle < movers.count, inFlight < SFTPSession.maxInFlight, outgoing.count - sent < SFTPSession.maxUnsent {
+    while idle < movers.count, inFlight < SFTPSession.maxInFlight, outgoing.unsent < SFTPSession.maxUnsent {
       nextMover = nextMover + 1 < movers.count ? nextMover + 1 : 0
       idle = movers[nextMover].move() ? 0 : idle + 1
     }
@@ -215,6 +212,9 @@ final class SFTPSession {
       move()
       flush(program)
     } while receive(program) && fws_monotonic() < until
+    // What the last handlers have requested.
+    move()
+    if self.program === program { flush(program) }
     if self.program === program { watch(program) }
     if self.program == nil { fail() }
   }
@@ -280,21 +280,9 @@ final class SFTPSession {
 
   private func flush(_ program: LinkedProgram) {
     // The first packet goes when ssh runs. All others wait for the answer to it.
-    let end = if case .connecting = state { min(SFTPWire.headSize, outgoing.count) } else { outgoing.count }
-    if outgoing.isExhausted { return self.end(StepFailure.noMemory.reason) }
-    while sent < end, let start = outgoing.start {
-      let count = fws_link_send(program.control.number, start + sent, end - sent)
-      if count <= 0 { break }
-      sent += count
-    }
-    let isBlocked = sent < end
-    if sent == outgoing.count {
-      outgoing.truncate(0)
-      sent = 0
-    } else if sent > SFTPSession.maxUnsent {
-      outgoing.removeFirst(sent)
-      sent = 0
-    }
+    let limit = if case .connecting = state { SFTPWire.headSize } else { Int.max }
+    if outgoing.bytes.isExhausted { return end(StepFailure.noMemory.reason) }
+    let isBlocked = !outgoing.send(to: program.control.number, upTo: limit)
     if isBlocked != waitsForRoom {
       waitsForRoom = isBlocked
       fws_epoll_write(program.epoll.number, program.control.number, isBlocked)
@@ -393,13 +381,11 @@ final class SFTPSession {
   }
 
   private func take(_ byte: UInt8, _ id: UInt32, _ fields: inout SFTPReader) {
-    guard let handler = pending.removeValue(forKey: id) else {
-      return end("it answered a request that was not made")
-    }
+    guard let handler = pending[id] else { return end("it answered a request that was not made") }
     guard let kind = SFTPWire.Kind(rawValue: byte), let answer = SFTPAnswer(kind, &fields) else {
-      handler(nil)
       return end("it sent a packet that is not in the form of SFTP")
     }
+    pending[id] = nil
     handler(answer)
   }
 
@@ -436,9 +422,9 @@ final class SFTPSession {
     program = nil
     timer = nil
     askpass = nil
-    outgoing.truncate(0)
+    outgoing = SFTPQueue()
     incoming.truncate(0)
-    (sent, taken) = (0, 0)
+    taken = 0
   }
 
   /// Answers all requests of a session that has ended.
@@ -450,22 +436,46 @@ final class SFTPSession {
     }
   }
 
-  /// Ends the session without calling the handlers. Requests that clean up are still sent.
+  /// Ends the session without calling the handlers. Requests that clean up are done before, as far as the connection
+  /// allows.
   func close() {
-    pending = [:]
     movers = []
-    if let program, program.isOurs, cleanups > 0, case .ready = state {
-      flush(program)
-    } else {
-      program?.stop()
-    }
+    if let program, program.isOurs, !cleanups.isEmpty, !isAdvancing, case .ready = state { cleanUp(program) }
+    pending = [:]
+    cleanups = [:]
+    program?.stop()
     state = .ended
     release()
   }
+
+  /// Sends the requests that clean up, behind the packet of which a part was sent, and waits for their answers. If the
+  /// connection were closed before, the server would end at the first answer that it cannot send.
+  private func cleanUp(_ program: LinkedProgram) {
+    isAdvancing = true
+    defer { isAdvancing = false }
+    pending = pending.mapValues { _ in { _ in } }
+    outgoing.keepStartedPacket()
+    for (id, path) in cleanups {
+      pending[id] = { [self] _ in cleanups[id] = nil }
+      SFTPWire.append(.remove, id, [.string(path)], to: &outgoing.bytes)
+    }
+    let until = fws_monotonic() + SFTPSession.closeTime
+    while !cleanups.isEmpty, self.program === program, fws_monotonic() < until {
+      flush(program)
+      if receive(program) { continue }
+      guard case .ready = state else { return }
+      var item = pollfd(
+        fd: program.control.number, events: Int16(waitsForRoom ? POLLIN | POLLOUT : POLLIN), revents: 0)
+      _ = fws_poll(&item, 1, until - fws_monotonic())
+    }
+  }
 }
 
-/// A transfer of a file, which sends its requests bit by bit.
-protocol SFTPMover: AnyObject {
-  /// Sends the next request. Returns false if there is nothing to send at the moment.
+/// An operation that runs in a session.
+protocol SFTPRunning: AnyObject {
+  /// Sends the next request of a file's content. Returns false if there is nothing to send at the moment.
   func move() -> Bool
+
+  /// Ends the operation without reporting it.
+  func abandon()
 }

@@ -5,13 +5,12 @@ internal import FWSystem
 internal import Glibc
 
 /// Copies a file from the server.
-final class SFTPFetch: SFTPOperation {
+final class SFTPFetch: SFTPOperation<Result<VolumeFile, StepFailure>> {
   private let file: VolumeFile
   private let local: fws_fd
   /// The offset in the local file at which the content begins, and that of its next byte.
   private let origin: Int64
   private var position: Int64
-  private var end: ((Result<VolumeFile, StepFailure>) -> Void)?
   private var handle: [UInt8] = []
   private var requested: Int64 = 0
   private var received: Int64 = 0
@@ -26,8 +25,7 @@ final class SFTPFetch: SFTPOperation {
     local = fws_fd_of(fd)
     origin = max(0, Int64(lseek(fd, 0, SEEK_CUR)))
     position = origin
-    self.end = end
-    super.init(session, place)
+    super.init(session, place, end)
   }
 
   override func start() {
@@ -99,7 +97,7 @@ final class SFTPFetch: SFTPOperation {
   private func check() {
     guard !isOver, let facts, received == file.size else { return }
     if let size = facts.size, size != file.size { return fail(changed(size)) }
-    if finish() { end?(.success(file)) }
+    finish(.success(file))
   }
 
   private func changed(_ size: Int64) -> StepFailure {
@@ -110,18 +108,9 @@ final class SFTPFetch: SFTPOperation {
 
   private func fail(_ what: String, _ answer: SFTPAnswer?) { fail(failure(what, answer)) }
 
-  private func fail(_ failure: StepFailure) { if finish() { end?(.failure(failure)) } }
+  private func fail(_ failure: StepFailure) { finish(.failure(failure)) }
 
-  override func finish() -> Bool {
-    guard super.finish() else { return false }
-    close()
-    return true
-  }
-
-  override func abandon() {
-    end = nil
-    super.abandon()
-  }
+  override func cleanUp() { close() }
 
   private func close() {
     guard !handle.isEmpty else { return }
@@ -131,10 +120,9 @@ final class SFTPFetch: SFTPOperation {
 }
 
 /// Copies a file to the server. It is written under a hidden name, and gets its own name when it is complete.
-final class SFTPStore: SFTPOperation {
+final class SFTPStore: SFTPOperation<StepFailure?> {
   private let file: VolumeFile
   private let local: fws_fd
-  private var end: ((StepFailure?) -> Void)?
   private let part: VolumeKey
   private var handle: [UInt8] = []
   private var isPartMade = false
@@ -143,6 +131,8 @@ final class SFTPStore: SFTPOperation {
   private var unanswered = 0
   /// Whether everything was sent that comes before the end of the file.
   private var isComplete = false
+  /// Whether the file has its permissions, which a mask on the server may have reduced.
+  private var hasMode = false
   private var isFailing = false
 
   init(
@@ -153,8 +143,7 @@ final class SFTPStore: SFTPOperation {
     local = fws_fd_of(fd)
     let hidden = Array(".flowworker-\(uniqueIdentifier()).part".utf8)
     part = file.key.parent.map { $0.appending(hidden) } ?? VolumeKey(inBase: hidden)
-    self.end = end
-    super.init(session, place)
+    super.init(session, place, end)
   }
 
   private var what: String { "accept the key \(file.key.shown)" }
@@ -163,11 +152,10 @@ final class SFTPStore: SFTPOperation {
     lookUp(file.key) { [self] answer in
       switch answer {
       case .failure(let failure): fail(failure)
-      case .success(let there?):
-        if there.kind != .file { return fail(place.notAFile(file.key, there.kind)) }
-        open()
-      case .success(nil):
-        if let parent = file.key.parent { makeFolders(parent) }
+      case .success(.folder): fail(place.notAFile(file.key, .folder))
+      case .success(.file): open()
+      case .success(.nothing(let folders)):
+        if let parent = file.key.parent { makeFolders(parent, there: folders) }
         open()
       }
     }
@@ -176,7 +164,7 @@ final class SFTPStore: SFTPOperation {
   private func open() {
     isPartMade = true
     session.request(
-      .open, [.string(place.path(part)), .number(SFTPWire.Access.create.rawValue), .mode(0o600)]
+      .open, [.string(place.path(part)), .number(SFTPWire.Access.create.rawValue), .mode(file.mode & 0o777)]
     ) { [self] answer in
       guard case .handle(let handle) = answer else { return fail(what, answer) }
       self.handle = handle
@@ -229,17 +217,11 @@ final class SFTPStore: SFTPOperation {
     return 0
   }
 
-  /// Sends what follows the content.
+  /// Sends what follows the content: what has become of the file, and its end.
   private func complete() {
     isComplete = true
     unanswered += 2
-    let fields: [SFTPWire.Field] = [.string(handle)]
-    session.request(.fsetstat, fields + [.mode(file.mode & 0o777)]) { [self] answer in
-      unanswered -= 1
-      // Some servers allow no permissions; the content is what counts.
-      if answer == nil { fail(what, nil) } else { check() }
-    }
-    session.request(.fstat, fields) { [self] answer in
+    session.request(.fstat, [.string(handle)]) { [self] answer in
       unanswered -= 1
       guard case .attributes(let facts) = answer else { return fail(what, answer) }
       if let size = facts.size, size != file.size {
@@ -248,36 +230,37 @@ final class SFTPStore: SFTPOperation {
             volume: "the key \(file.key.shown) has \(size) bytes in the volume \(MessageFormat.quoted(place.name)) "
               + "instead of \(file.size)"))
       }
+      hasMode = facts.permissions.map { $0 & 0o777 == file.mode & 0o777 } ?? false
       check()
     }
-  }
-
-  /// Closes the file if all of it has arrived. A server may report only then that it could not be written.
-  private func check() {
-    guard !isOver, !isFailing, isComplete, unanswered == 0, !handle.isEmpty else { return }
+    // A server may report only now that the file could not be written.
     session.request(.close, [.string(handle)]) { [self] answer in
-      guard !isOver else { return }
-      guard case .status(let status) = answer, status.code == SFTPStatus.ok else { return fail(what, answer) }
-      rename()
+      unanswered -= 1
+      if case .status(let status) = answer, status.code == SFTPStatus.ok { return check() }
+      fail(what, answer)
     }
     handle = []
   }
 
-  private func rename() {
+  /// Gives the file its name if all of it has arrived.
+  private func check() {
+    guard !isOver, !isFailing, isComplete, unanswered == 0 else { return }
     let names: [SFTPWire.Field] = [.string(place.path(part)), .string(place.path(file.key))]
+    // Some servers allow no permissions; the content is what counts.
+    if !hasMode { session.request(.setstat, [names[0], .mode(file.mode & 0o777)]) { _ in } }
     if session.extensions.contains(.posixRename) {
       let name = Array(SFTPWire.Extension.posixRename.rawValue.utf8)
       return session.request(.extended, [.string(name)] + names) { [self] in renamed($0) }
     }
     // A server of version 3 does not rename over an existing file, which is therefore removed just before.
-    session.request(.remove, [.string(place.path(file.key))]) { _ in }
+    session.request(.remove, [names[1]]) { _ in }
     session.request(.rename, names) { [self] in renamed($0) }
   }
 
   private func renamed(_ answer: SFTPAnswer?) {
     guard case .status(let status) = answer, status.code == SFTPStatus.ok else { return fail(what, answer) }
     isPartMade = false
-    if finish() { end?(nil) }
+    finish(nil)
   }
 
   private func fail(_ what: String, _ answer: SFTPAnswer?) { fail(failure(what, answer)) }
@@ -285,26 +268,20 @@ final class SFTPStore: SFTPOperation {
   private func fail(_ failure: StepFailure) {
     guard !isOver, !isFailing else { return }
     isFailing = true
-    guard isPartMade else { return report(failure) }
+    guard isPartMade else { return finish(failure) }
     // The incomplete file is removed before the failure is reported.
     session.remove(self)
-    removePart { [self] in report(failure) }
+    removePart { [self] in finish(failure) }
   }
-
-  private func report(_ failure: StepFailure) { if finish() { end?(failure) } }
 
   private func removePart(_ then: @escaping () -> Void) {
     guard isPartMade else { return }
     isPartMade = false
     close()
-    session.request(.remove, [.string(place.path(part))], isCleanup: true) { _ in then() }
+    session.remove(place.path(part), then)
   }
 
-  override func abandon() {
-    end = nil
-    removePart {}
-    super.abandon()
-  }
+  override func cleanUp() { removePart {} }
 
   private func close() {
     guard !handle.isEmpty else { return }

@@ -12,7 +12,7 @@ final class SFTPVolume: RemoteVolume {
   private let server: SSHServer
   private let place: SFTPPlace
   private var session: SFTPSession?
-  private var operations: [ObjectIdentifier: SFTPOperation] = [:]
+  private var operations: [ObjectIdentifier: any SFTPRunning] = [:]
 
   /// One operation waits for the server about three times. With this many at once, small files take no longer than
   /// their bytes.
@@ -64,7 +64,7 @@ final class SFTPVolume: RemoteVolume {
     return session
   }
 
-  private func begin(_ operation: SFTPOperation) {
+  private func begin<End>(_ operation: SFTPOperation<End>) {
     let identity = ObjectIdentifier(operation)
     operations[identity] = operation
     operation.begin { [weak self] in self?.operations[identity] = nil }

@@ -19,7 +19,7 @@ enum SFTPWire {
     case write = 6
     case lstat = 7
     case fstat = 8
-    case fsetstat = 10
+    case setstat = 9
     case openFolder = 11
     case readFolder = 12
     case remove = 13

@@ -9,8 +9,8 @@ internal import Glibc
 /// The script has no secret. Its standard input is that of ssh, which is the connection to the library, and ssh reads
 /// nothing from it before the session begins. The script writes its question there and reads the answer. So a secret
 /// goes from process to process, and is in no file, no argument and no environment, which other programs inherit. Each
-/// line has a random word in it: a server cannot ask, and the ssh of a jump host, which has another standard input, gets
-/// no answer.
+/// line has a random word in it: a server cannot ask, and the ssh of a jump host, which has another standard input,
+/// gets no answer.
 final class SSHAskpass {
   enum Kind: String {
     case password
@@ -23,7 +23,7 @@ final class SSHAskpass {
 
   init() throws(StepFailure) {
     let parent = Environment.value("TMPDIR") ?? "/tmp"
-    var template = Array("\(parent)/flowworker-XXXXXX".utf8CString)
+    var template = Array("\(parent)/flowworker-askpass-XXXXXX".utf8CString)
     guard template.withUnsafeMutableBufferPointer({ $0.baseAddress.flatMap { mkdtemp($0) } }) != nil else {
       throw StepFailure("a directory for the program that ssh asks for a password cannot be created", errno)
     }

@@ -155,9 +155,10 @@ struct SSHServer {
 
   /// What is added to ssh's own reason, if the server does not let the user in.
   var loginHint: String {
-    if let key, passphrase == nil, SSHServer.isEncrypted(key) {
-      return "the private key \(MessageFormat.path(key)) is encrypted: set the argument \"passphrase\", or add the key "
-        + "to an agent"
+    if let key, SSHServer.isEncrypted(key) {
+      return "the private key \(MessageFormat.path(key)) is encrypted: "
+        + (passphrase == nil
+          ? "set the argument \"passphrase\", or add the key to an agent" : "its passphrase may be wrong")
     }
     var ways: [String] = []
     if let key { ways.append("the private key \(MessageFormat.path(key))") }
@@ -165,7 +166,8 @@ struct SSHServer {
     if key == nil, Environment.value("SSH_AUTH_SOCK") != nil { ways.append("the keys of the agent") }
     if key == nil, looksForKeys { ways.append("the keys of the user") }
     if ways.isEmpty {
-      return "there is no key and no password: set \"private_key\", \"look_for_keys\" or \"password\", or start an agent"
+      return
+        "there is no key and no password: set \"private_key\", \"look_for_keys\" or \"password\", or start an agent"
     }
     return "tried with \(ways.joined(separator: ", "))"
   }

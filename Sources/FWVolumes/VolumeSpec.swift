@@ -171,6 +171,10 @@ package struct VolumeSpec: Sendable {
     return arguments
   }
 
+  private static func isNoName(_ byte: UInt8) -> Bool {
+    byte <= 0x20 || byte == 0x7F || byte == UInt8(ascii: "@") || byte == UInt8(ascii: "/")
+  }
+
   private static func check(_ arguments: KeyValues, of kind: Kind) throws(ValidationError) {
     if let port = arguments["port"], Int(port).map({ (1...65535).contains($0) }) != true {
       throw ValidationError("invalid port \(MessageFormat.quoted(port)): use an integer from 1 to 65535")
@@ -182,6 +186,16 @@ package struct VolumeSpec: Sendable {
     if let endpoint = arguments["endpoint"], !endpoint.begins(with: "http://"), !endpoint.begins(with: "https://") {
       throw ValidationError(
         "invalid endpoint \(MessageFormat.quoted(endpoint)): use an address that begins with https:// or http://")
+    }
+    // ssh would take such a text for an option, or for more than a name.
+    if let host = arguments["hostname"], host.begins(with: "-") || host.utf8.contains(where: isNoName) {
+      throw ValidationError(
+        "invalid hostname \(MessageFormat.quoted(host)): a name or an address cannot begin with \"-\", or contain a "
+          + "space, \"@\" or \"/\"")
+    }
+    if let user = arguments["username"], user.begins(with: "-") || user.utf8.contains(where: { $0 < 0x20 }) {
+      throw ValidationError(
+        "invalid username \(MessageFormat.quoted(user)): a name cannot begin with \"-\", or contain control characters")
     }
     if let separator = arguments["sep"], separator != "/" {
       throw ValidationError("invalid path separator \(MessageFormat.quoted(separator)): SFTP uses \"/\"")

@@ -7,7 +7,7 @@ set -euo pipefail
 # PROGRAM:PACKAGE
 needed=(dockerd:docker.io containerd:containerd runc:runc docker-init:docker.io docker-registry:docker-registry
     podman:podman conmon:conmon catatonit:catatonit openssl:openssl curl:curl perl:perl-base gcc:gcc
-    slurmctld:slurmctld slurmd:slurmd srun:slurm-client munged:munge debootstrap:debootstrap chromium-headless-shell:chromium-headless-shell sshd:openssh-server ssh-keygen:openssh-client umount:mount mountpoint:util-linux flock:util-linux)
+    slurmctld:slurmctld slurmd:slurmd srun:slurm-client munged:munge debootstrap:debootstrap chromium-headless-shell:chromium-headless-shell sshd:openssh-server ssh:openssh-client umount:mount mountpoint:util-linux flock:util-linux)
 # The services of these packages.
 units=(docker.service docker.socket containerd.service docker-registry.service podman.service podman.socket
     podman-auto-update.service podman-auto-update.timer podman-restart.service slurmctld.service slurmd.service munge.service ssh.service ssh.socket)

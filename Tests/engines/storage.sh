@@ -34,18 +34,24 @@ sftp_port() { cat "$ENGINES_RUN/$1/port"; }
 
 sftp_start() {
     local place=$ENGINES_RUN/$1
-    new_place "$1" sftp port && need sshd ssh-keygen || return 1
+    new_place "$1" sftp port && need sshd ssh ssh-keygen ssh-agent || return 1
     if [ ! -e "$place/port" ]; then
         free_port >"$place/port"
-        for key in host user stranger; do ssh-keygen -q -t ed25519 -N '' -f "$place/$key" || return 1; done
+        for key in host user stranger authority; do ssh-keygen -q -t ed25519 -N '' -f "$place/$key" || return 1; done
+        for key in host_rsa user_rsa; do ssh-keygen -q -t rsa -b 2048 -N '' -f "$place/$key" || return 1; done
+        ssh-keygen -q -t rsa -b 2048 -m PEM -N '' -f "$place/user_pem" || return 1
         ssh-keygen -q -t ed25519 -N 'a secret phrase' -f "$place/locked" || return 1
-        cat "$place/user.pub" "$place/locked.pub" >"$place/authorized_keys"
+        # ssh prefers a certificate to all keys, so it is that of the key in the files of known hosts.
+        ssh-keygen -q -s "$place/authority" -I host -h -n 127.0.0.1,localhost "$place/host.pub" || return 1
+        cat "$place"/{user,user_rsa,user_pem,locked}.pub >"$place/authorized_keys"
         echo "[127.0.0.1]:$(sftp_port "$1") $(cut -d' ' -f1,2 "$place/host.pub")" >"$place/known_hosts"
         echo "[127.0.0.1]:$(sftp_port "$1") $(cut -d' ' -f1,2 "$place/stranger.pub")" >"$place/wrong_hosts"
         cat >"$place/sshd_config" <<CONF
 ListenAddress 127.0.0.1
 Port $(sftp_port "$1")
 HostKey $place/host
+HostKey $place/host_rsa
+HostCertificate $place/host-cert.pub
 PidFile none
 AuthorizedKeysFile $place/authorized_keys
 StrictModes no

@@ -2,7 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
+import sys
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -342,66 +345,173 @@ def server(tmp_path):
     return server
 
 
-@pytest.mark.parametrize("hosts", ["wrong_hosts", "no such file"])
-def test_a_server_whose_key_is_not_known_is_not_spoken_to(server, run, hosts):
-    result = run(server.volume(known_hosts=str(server.keys / hosts)), container("a", "cat x", inputs=["x"]))
-    assert result.outcome == "volume_failed"
-    assert "the key of the server is not the one in" in result.message and hosts in result.message
+def test_a_server_whose_key_is_not_known_is_not_spoken_to(server, run, tmp_path):
+    step = container("a", "cat x", inputs=["x"])
+    (tmp_path / "empty").write_text("")
+    wrong = server.keys / "wrong_hosts"
+    for hosts, told in (
+        (wrong, ["the key of the server is not the one in", "Offending ED25519 key in {}:1".format(wrong)]),
+        (tmp_path / "empty", ["the key of the server has no entry in", str(tmp_path / "empty"), "ssh-keyscan"]),
+        (tmp_path / "none", ["the file of known hosts", "does not exist"]),
+        (tmp_path, ["the file of known hosts", "is a directory"]),
+    ):
+        result = run(server.volume(known_hosts=str(hosts)), step)
+        assert result.outcome == "volume_failed"
+        assert all(text in result.message for text in told), result.message
+
+
+def public(server, name):
+    """The kind of a key and the key."""
+    return " ".join((server.keys / (name + ".pub")).read_text().split()[:2])
 
 
 def test_a_server_whose_key_is_revoked_is_not_spoken_to(server, run, tmp_path):
-    known = (server.keys / "known_hosts").read_text()
-    host, kind, key = known.split()
     port = variable("FW_TEST_SFTP")
+    known, key = (server.keys / "known_hosts").read_text(), public(server, "host")
+    host = known.split()[0]
     step = container("a", "cat x", inputs=["x"])
-    refused = [
-        known + "@revoked * {} {}\n".format(kind, key),
-        "@revoked {} {} {}\n".format(host, kind, key) + known,
-        known + "# a comment\n\n@revoked\t10.*,127.0.0.? {} {} a word\n".format(kind, key),
-        known + "@revoked [127.0.*]:{} {} {}\n".format(port, kind, key),
-        known + "@revoked |1|c2FsdA==|aGFzaA== {} {}\r\n".format(kind, key),
-        known + "@revoked {} {} {}".format(host, kind, key),
-    ]
-    for text in refused:
+    for text in (
+        known + "@revoked * {}\n".format(key),
+        "@revoked {} {}\n".format(host, key) + known,
+        known + "# a comment\n\n@revoked [127.0.0.?]:{} {} a word\n".format(port, key),
+        known + "@revoked [127.0.*]:{} {}\r\n".format(port, key),
+        known + "@revoked {} {}".format(host, key),
+    ):
         (tmp_path / "hosts").write_text(text)
         result = run(server.volume(known_hosts=str(tmp_path / "hosts")), step)
-        line = text[: text.index("@revoked")].count("\n") + 1
         assert result.outcome == "volume_failed", text
-        assert 'is revoked (@revoked) by "{}", line {}'.format(tmp_path / "hosts", line) in result.message
-    # Another key, another host, another server.
-    stranger = (server.keys / "stranger.pub").read_text().split()[1]
+        assert 'is revoked (@revoked) in "{}"'.format(tmp_path / "hosts") in result.message
+    # Another key, another host, another server. A host without its port is another one, as for ssh.
     for line in (
-        "@revoked * {} {}\n".format(kind, stranger),
-        "@revoked example.org {} {}\n".format(kind, key),
-        "@revoked *,!127.0.0.1 {} {}\n".format(kind, key),
-        "#@revoked * {} {}\n".format(kind, key),
+        "@revoked * {}\n".format(public(server, "stranger")),
+        "@revoked example.org {}\n".format(key),
+        "@revoked *,!{} {}\n".format(host, key),
+        "@revoked 127.0.0.1 {}\n".format(key),
+        "#@revoked * {}\n".format(key),
     ):
         (tmp_path / "hosts").write_text(known + line)
         assert run(server.volume(known_hosts=str(tmp_path / "hosts")), step).check().stdout == ["x"]
 
 
+def test_files_of_known_hosts_are_read_as_ssh_reads_them(server, run, tmp_path):
+    port = variable("FW_TEST_SFTP")
+    known, key, rsa = (server.keys / "known_hosts").read_text(), public(server, "host"), public(server, "host_rsa")
+    authority = public(server, "authority")
+    step = container("a", "cat x", inputs=["x"])
+    local = "[127.0.0.1]:" + port
+    taken = {
+        "RSA": "{} {}\n".format(local, rsa),
+        "RSA before others": "{} {}\n".format(local, rsa) + known,
+        "pattern": "* {}\n".format(key),
+        "pattern of addresses": "[127.0.0.*]:{} {}\n".format(port, key),
+        "negated": "!example.org,* {}\n".format(key),
+        "without port": "127.0.0.1 {}\n".format(key),
+        "CRLF": "# from elsewhere\r\n" + known.replace("\n", "\r\n"),
+        "behind a malformed line": "{} ssh-ed25519 no!base64\n\\\n@mark x\n".format(local) + known,
+        "behind a long line": "x" * 100000 + " " + key + "\n" + known,
+        "authority": "@cert-authority * {}\n".format(authority),
+        "authority of addresses": "@cert-authority [127.0.0.*]:{} {}\n".format(port, authority),
+    }
+    for case, text in taken.items():
+        (tmp_path / "hosts").write_text(text)
+        result = run(server.volume(known_hosts=str(tmp_path / "hosts")), step)
+        assert result.returncode == 0 and result.stdout == ["x"], (case, result.message)
+    refused = {
+        "negated": "!127.0.0.1,!{},* {}\n".format(local, key),
+        "another authority": "@cert-authority * {}\n".format(public(server, "stranger")),
+        "authority of others": "@cert-authority *.example.org {}\n".format(authority),
+        "revoked authority": "@cert-authority * {0}\n@revoked * {0}\n".format(authority),
+        "authority is no key": "* {}\n".format(authority),
+    }
+    for case, text in refused.items():
+        (tmp_path / "hosts").write_text(text)
+        result = run(server.volume(known_hosts=str(tmp_path / "hosts")), step)
+        assert result.outcome == "volume_failed" and "the key of the server " in result.message, (case, result.message)
+    # Case does not matter in names.
+    (tmp_path / "hosts").write_text("[LOCALHOST]:{} {}\n".format(port, key))
+    volume = fw.Sftp(str(server.root), "LocalHost", identifier="v", **arguments(server, known_hosts=tmp_path / "hosts"))
+    assert run(volume, step).check().stdout == ["x"]
+
+
+def arguments(server, **changed):
+    """The arguments of a volume but for its host and directory."""
+    values = {"port": int(variable("FW_TEST_SFTP")), "private_key": server.keys / "user", **changed}
+    return {name: value if value is None or isinstance(value, int) else str(value) for name, value in values.items()}
+
+
 def test_who_the_user_is(server, run, monkeypatch, tmp_path):
     step = container("a", "cat x", inputs=["x"])
     keys = server.keys
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    for key in ("user", "user_rsa", "user_pem"):
+        assert run(server.volume(private_key=str(keys / key)), step).check().stdout == ["x"]
     locked = {"private_key": str(keys / "locked"), "passphrase": "a secret phrase"}
     assert run(server.volume(**locked), step).check().stdout == ["x"]
-    for changed in (
-        {"private_key": str(keys / "stranger")},
-        {**locked, "passphrase": "wrong"},
-        {"private_key": "/no/such"},
+    # An odd name of a file.
+    odd = tmp_path / 'a key %h "quoted" back\\slash'
+    odd.write_bytes((keys / "user").read_bytes())
+    odd.chmod(0o600)
+    assert run(server.volume(private_key=str(odd)), step).check().stdout == ["x"]
+    (tmp_path / "open").write_bytes((keys / "user").read_bytes())
+    (tmp_path / "open").chmod(0o644)
+    for changed, told in (
+        ({"private_key": str(keys / "stranger")}, "Permission denied (publickey)"),
+        ({**locked, "passphrase": "wrong"}, "its passphrase may be wrong"),
+        ({"private_key": str(keys / "locked")}, 'is encrypted: set the argument "passphrase"'),
+        ({"private_key": "/no/such"}, 'the private key "/no/such" (argument "private_key") does not exist'),
+        ({"private_key": str(tmp_path)}, "is a directory"),
+        ({"private_key": str(tmp_path / "open")}, "bad permissions"),
+        ({"private_key": None}, "there is no key and no password"),
+        ({"username": "nobody-of-this-name"}, "Permission denied"),
+        ({"private_key": None, "password": "not the password"}, "tried with the password"),
     ):
         result = run(server.volume(**changed), step)
-        assert result.outcome == "volume_failed" and "the server refused the user" in result.message
-        assert "a secret phrase" not in result.message and "wrong" not in result.message
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    result = run(server.volume(private_key=None), step)
-    assert "there is no key and no password" in result.message
-    # As ssh finds a key.
-    (tmp_path / "home/.ssh").mkdir(parents=True)
-    (tmp_path / "home/.ssh/id_ed25519").write_bytes((keys / "user").read_bytes())
-    (tmp_path / "home/.ssh/known_hosts").write_bytes((keys / "known_hosts").read_bytes())
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert run(server.volume(private_key=None, known_hosts=None, look_for_keys=True), step).check().stdout == ["x"]
+        assert result.outcome == "volume_failed" and told in result.message, (changed, result.message)
+        assert "a secret phrase" not in result.message and "not the password" not in result.message
+    assert not [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("flowworker-askpass-")]
+
+
+def test_the_configuration_of_ssh_counts(server, run, monkeypatch, tmp_path):
+    """ssh is told to read another file than ~/.ssh/config, which belongs to the user of the tests."""
+    (tmp_path / "config").write_text(
+        "Host alias\n  HostName 127.0.0.1\n  Port {}\n  User root\n  IdentityFile {}\n  UserKnownHostsFile {}\n"
+        "  StrictHostKeyChecking no\n  RemoteCommand echo no\n  LocalCommand touch {}\n  PermitLocalCommand yes\n"
+        "Host jump\n  ProxyJump alias\n  HostName 127.0.0.1\n  Port {}\n  User root\n  IdentityFile {}\n"
+        "  UserKnownHostsFile {}\n".format(
+            variable("FW_TEST_SFTP"),
+            server.keys / "user",
+            server.keys / "known_hosts",
+            tmp_path / "local",
+            variable("FW_TEST_SFTP"),
+            server.keys / "user",
+            server.keys / "known_hosts",
+        )
+    )
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/ssh").write_text('#!/bin/sh\nexec {} -F {}/config "$@"\n'.format(shutil.which("ssh"), tmp_path))
+    (tmp_path / "bin/ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", "{}:{}".format(tmp_path / "bin", os.environ["PATH"]))
+    step = container("a", "cat x", inputs=["x"])
+    for host in ("alias", "jump"):
+        assert run(fw.Sftp(str(server.root), host, identifier="v"), step).check().stdout == ["x"]
+        # The command belongs to the connection that a person makes, and to that to a jump host.
+        assert host == "jump" or not (tmp_path / "local").exists()
+    # The argument stands above the file.
+    result = run(fw.Sftp(str(server.root), "alias", identifier="v", known_hosts=str(server.keys / "wrong_hosts")), step)
+    assert "the key of the server is not the one in" in result.message
+
+
+def test_a_server_without_sftp(server, run, monkeypatch, tmp_path):
+    """ssh asks for a subsystem that sshd does not have."""
+    (tmp_path / "bin").mkdir()
+    script = "#!{}\nimport os, sys\nos.execv({!r}, sys.argv[:-1] + ['other'])\n".format(
+        sys.executable, shutil.which("ssh")
+    )
+    (tmp_path / "bin/ssh").write_text(script)
+    (tmp_path / "bin/ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", "{}:{}".format(tmp_path / "bin", os.environ["PATH"]))
+    result = run(server.volume(), container("a", "cat x", inputs=["x"]))
+    assert "the server offers no SFTP: subsystem request failed" in result.message
 
 
 def test_an_agent_has_the_key(server, run, monkeypatch, tmp_path):

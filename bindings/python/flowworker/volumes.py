@@ -42,8 +42,8 @@ def Sftp(
 ) -> Spec:
     """Returns the specification of a directory on an SFTP server.
 
-    `arguments` are `username`, `password`, `private_key`, `passphrase` and `known_hosts`. The host key is always
-    checked.
+    `arguments` are `username`, `password`, `private_key`, `passphrase` and `known_hosts`. The `ssh` program makes the
+    connection, and reads its own configuration too. The host key is always checked.
     """
     return _spec(
         "sftp",
