@@ -2,8 +2,8 @@ package import FWBase
 internal import FWHTTP
 package import FWModel
 
-/// Storage on another machine. Up to `width` operations may run at once. Each has an end of its own, which is called once:
-/// by a later `advance`, or at once if nothing has to be sent. The ends come in any order.
+/// Storage on another machine. Up to `width` operations may run at once. Each has an end of its own, which is called
+/// once: by a later `advance`, or at once if nothing has to be sent. The ends come in any order.
 package protocol RemoteVolume: AnyObject {
   var name: String { get }
 

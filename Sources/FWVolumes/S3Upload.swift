@@ -29,8 +29,8 @@ final class S3Upload {
   /// Whether parts were in flight when the upload was stopped.
   var hadParts = false
 
-  /// The largest file that is sent in one request, in bytes. Amazon recommends parts from 100 MB on. Below that they cost
-  /// more than they gain when several files are in flight anyway.
+  /// The largest file that is sent in one request, in bytes. Amazon recommends parts from 100 MB on. Below that they
+  /// cost more than they gain when several files are in flight anyway.
   static let threshold: Int64 = 100 << 20
   /// Amazon's own tools begin with parts of this size.
   private static let smallestPart: Int64 = 8 << 20

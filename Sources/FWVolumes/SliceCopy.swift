@@ -16,52 +16,49 @@ extension FileVolume {
   }
 }
 
-/// A copy of a file from one local directory to another, piece by piece.
+/// A copy of a file to a place in a local directory, piece by piece.
 final class SliceCopy {
-  private let key: VolumeKey
-  private let source: FileVolume
-  private let target: FileVolume
+  typealias Place = (key: VolumeKey, volume: FileVolume)
+  private let source: Place
+  private let target: Place
   private let content: Descriptor
   private let facts: fws_file
   private let part: PartFile?
-  private let done: (Int64) -> CopiedFile
   private var offset: Int64 = 0
-  /// The copy, when it is complete; `nil` if the file did not have to be copied.
-  private(set) var copied: CopiedFile?
 
   /// The number of bytes that are copied at once. A disk needs some milliseconds for them.
   private static let piece = 4 << 20
 
-  init(_ file: VolumeFile, _ source: FileVolume, _ target: FileVolume, _ done: @escaping (Int64) -> CopiedFile)
-    throws(StepFailure)
-  {
-    key = file.key
+  init(_ source: Place, to target: Place) throws(StepFailure) {
     self.source = source
     self.target = target
-    self.done = done
-    (content, facts) = try source.read(file.key)
-    let part = try PartFile(file.key, in: target)
-    // Two volumes may be the same directory, by their paths or by links. The file is then already there.
+    (content, facts) = try source.volume.read(source.key)
+    let part = try PartFile(target.key, in: target.volume)
     self.part = part.isSameFile(as: facts) ? nil : part
     if let part = self.part, facts.size > 0, fws_clone(content.number, part.fd) { offset = facts.size }
   }
+
+  /// The number of bytes to copy; `nil` if both places are the same file, by their paths or by links.
+  var size: Int64? { part == nil ? nil : facts.size }
 
   /// Copies the next piece. Returns true when the copy is complete and has its name.
   func advance() throws(StepFailure) -> Bool {
     guard let part else { return true }
     if offset < facts.size {
-      let count = fws_copy_piece(content.number, offset, part.fd, min(SliceCopy.piece, Int(facts.size - offset)))
-      if count < 0 {
-        throw StepFailure(
-          volume: "the key \(key.shown) cannot be copied from \(source.location.shown) to \(target.location.shown)",
-          errno)
-      }
+      let count = fws_copy_piece(content.number, offset, part.fd, Int(min(Int64(SliceCopy.piece), facts.size - offset)))
+      if count < 0 { throw failure(errno) }
       offset += Int64(count)
       if count > 0 { return false }
     }
-    if let change = source.change(of: content, since: facts, key) { throw change }
+    if let change = source.volume.change(of: content, since: facts, source.key) { throw change }
     try part.publish(size: facts.size, mode: facts.mode)
-    copied = done(facts.size)
     return true
+  }
+
+  private func failure(_ code: Int32) -> StepFailure {
+    let place =
+      source.key == target.key ? target.volume.location.shown : "its target \(target.key.shown)"
+    return StepFailure(
+      volume: "the key \(source.key.shown) cannot be copied from \(source.volume.location.shown) to \(place)", code)
   }
 }

@@ -56,7 +56,7 @@ package final class Transfers {
   /// The files in flight, in the order of the list.
   private var passages: [Passage] = []
   private var answers: [Question: Answer] = [:]
-  private var slices: SliceCopy?
+  private var slices: (copy: SliceCopy, done: (Int64) -> CopiedFile)?
   /// The volume that has operations in flight. Another volume is used when they have ended, so that there is one
   /// descriptor to wait for.
   private var remote: (any RemoteVolume)?
@@ -158,8 +158,8 @@ package final class Transfers {
       }
       do throws(StepFailure) {
         if let slices {
-          guard try slices.advance() else { continue }
-          if let file = slices.copied { copied.append(file) }
+          guard try slices.copy.advance() else { continue }
+          if let size = slices.copy.size { copied.append(slices.done(size)) }
           self.slices = nil
         } else if let task = tasks.popLast() {
           unasked = min(unasked, tasks.count)
@@ -375,7 +375,7 @@ package final class Transfers {
     }
     switch (origin, destination) {
     case (.files(let source), .files(let target)):
-      slices = try SliceCopy(file, source, target, done)
+      slices = (try SliceCopy((file.key, source), to: (file.key, target)), done)
     case (.remote(let source), .files(let target)):
       guard isFree(source) else { return false }
       let part = try PartFile(file.key, in: target)

@@ -83,8 +83,8 @@ typedef struct {
   const char *_Nullable method;
   const void *_Nullable body;
   size_t body_size;
-  /* The file. What is received is written at its position. -1 passes the body to `data`. The caller keeps the descriptor
-   * open as long as the call lasts. */
+  /* The file. What is received is written at its position. -1 passes the body to `data`. The caller keeps the
+   * descriptor open as long as the call lasts. */
   int content;
   bool is_upload;
   int64_t offset, size;   /* what is sent: from where in the file, and how many bytes */

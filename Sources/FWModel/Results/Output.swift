@@ -64,8 +64,8 @@ package final class Output: @unchecked Sendable {
 
   package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
 
-  /// The last line that is not blank; `nil` if there is none in the last 4 KiB. A progress bar returns to the beginning of
-  /// its line (CR), so what it has written last counts.
+  /// The last line that is not blank; `nil` if there is none in the last 4 KiB. A progress bar returns to the beginning
+  /// of its line (CR), so what it has written last counts.
   var lastLine: String? {
     let tail = bytes.suffix(4096)
     guard let last = tail.lastIndex(where: { $0 > UInt8(ascii: " ") }) else { return nil }
