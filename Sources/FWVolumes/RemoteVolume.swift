@@ -1,5 +1,4 @@
 package import FWBase
-internal import FWHTTP
 package import FWModel
 
 /// Storage on another machine. Up to `width` operations may run at once. Each has an end of its own, which is called
@@ -39,46 +38,6 @@ package protocol RemoteVolume: AnyObject {
 
 extension RemoteVolume {
   var isClearing: Bool { false }
-}
-
-/// A volume that libcurl speaks to, over one connection. Each type has its own addresses and requests, and so its own
-/// initializer, which makes the connection.
-protocol LinkedVolume: RemoteVolume {
-  var link: HTTPLink { get set }
-}
-
-extension LinkedVolume {
-  var fd: Int32 { link.fd }
-  func advance() { link.advance() }
-  func drop() { link.dropAll() }
-
-  /// Sends the request that `make` returns. If `make` throws, its reason is the answer.
-  @discardableResult
-  func transfer(
-    _ make: () throws(StepFailure) -> TransferRequest, _ end: @escaping (borrowing HTTPAnswer) -> Void
-  ) -> HTTPCall {
-    do throws(StepFailure) {
-      let request = try make()
-      defer { withExtendedLifetime(request) {} }
-      link = try link.renewed()
-      return link.transfer(request.transfer, end: end)
-    } catch {
-      return link.fail(error.reason, end)
-    }
-  }
-
-  /// Returns the failure of this machine's file in a transfer: of the one that is sent under `key`, or of the one that
-  /// receives. `nil`: the file did not fail.
-  func fileFailure(_ answer: borrowing HTTPAnswer, sending key: VolumeKey?) -> StepFailure? {
-    if answer.fileError == 0 { return nil }
-    guard let key else {
-      return StepFailure(
-        volume: "data from the volume \(MessageFormat.quoted(name)) cannot be written", answer.fileError)
-    }
-    return StepFailure(
-      volume: "the key \(key.shown), which is being sent to the volume \(MessageFormat.quoted(name)), cannot be read",
-      answer.fileError)
-  }
 }
 
 /// A file, folder or link of a volume.

@@ -9,12 +9,12 @@ internal import Glibc
 ///
 /// Google Cloud Storage offers the same protocol, which it calls interoperability. One implementation therefore serves
 /// both, the tests run it against a server that checks signatures, and no OAuth token has to be obtained and renewed.
-final class S3Volume: LinkedVolume {
+final class S3Volume: RemoteVolume {
   let name: String
   /// As many as the transfer manager of Amazon's SDK for Python (boto3) has in flight.
   let width = 10
   private let bucket: S3Bucket
-  var link: HTTPLink
+  private var link: HTTPLink
   private let timeout: Double
   /// The requests of the operations in flight.
   private var calls: [ObjectIdentifier: HTTPCall] = [:]
@@ -37,6 +37,9 @@ final class S3Volume: LinkedVolume {
     // In a process that was forked from the host, the connections belong to the host.
     if isClearing, !fws_is_forked() { link.send(within: S3Upload.abortLimit) }
   }
+
+  var fd: Int32 { link.fd }
+  func advance() { link.advance() }
 
   func drop() {
     for call in calls.values { call.drop() }
@@ -243,28 +246,31 @@ final class S3Volume: LinkedVolume {
     for id in ids { calls.removeValue(forKey: id)?.drop() }
   }
 
-  /// Sends a request.
+  /// Sends a request. If it cannot be made, the reason is the answer.
   @discardableResult
   func request(
     _ key: VolumeKey?, query: String? = nil, headers: [String] = [],
     _ kind: (TransferRequest) throws(StepFailure) -> Void,
     _ end: @escaping (borrowing HTTPAnswer) -> Void
   ) -> HTTPCall {
-    transfer(
-      { () throws(StepFailure) in
-        let request = try TransferRequest(bucket.url(key) + (query.map { "?" + $0 } ?? ""), timeout: timeout)
-        // The content is not hashed, because it would have to be read twice. The connection protects it.
-        var lines = ["x-amz-content-sha256: UNSIGNED-PAYLOAD"] + headers
-        if let token = bucket.token { lines.append("x-amz-security-token: \(token)") }
-        try request.headers(lines)
-        if let (user, secret) = bucket.credentials { try request.sign(bucket.signature, user: user, key: secret) }
-        try kind(request)
-        return request
-      }, end)
+    do throws(StepFailure) {
+      let request = try TransferRequest(bucket.url(key) + (query.map { "?" + $0 } ?? ""), timeout: timeout)
+      defer { withExtendedLifetime(request) {} }
+      // The content is not hashed, because it would have to be read twice. The connection protects it.
+      var lines = ["x-amz-content-sha256: UNSIGNED-PAYLOAD"] + headers
+      if let token = bucket.token { lines.append("x-amz-security-token: \(token)") }
+      try request.headers(lines)
+      if let (user, secret) = bucket.credentials { try request.sign(bucket.signature, user: user, key: secret) }
+      try kind(request)
+      link = try link.renewed()
+      return link.transfer(request.transfer, end: end)
+    } catch {
+      return link.fail(error.reason, end)
+    }
   }
 
   func failure(_ what: String, _ answer: borrowing HTTPAnswer, sending key: VolumeKey? = nil) -> StepFailure {
-    if let failure = fileFailure(answer, sending: key) { return failure }
+    if answer.fileError != 0 { return fileFailure(answer.fileError, sending: key) }
     let text = Array(answer.body.bytes.prefix(4096))
     let code = S3Listing.elements("Code", in: text).first.map { S3Listing.text($0) }
     let message = S3Listing.elements("Message", in: text).first.map { S3Listing.text($0) }
@@ -275,6 +281,14 @@ final class S3Volume: LinkedVolume {
       ? "; there is no access key for it: \(bucket.credentialsHint)" : ""
     return StepFailure(
       volume: "the volume \(MessageFormat.quoted(name)) (\(bucket.address)) did not \(what): \(reason)\(hint)")
+  }
+
+  /// The failure of the file on this machine: of the one that is sent under `key`, or of the one that receives.
+  private func fileFailure(_ code: Int32, sending key: VolumeKey?) -> StepFailure {
+    let volume = "the volume \(MessageFormat.quoted(name))"
+    return StepFailure(
+      volume: key.map { "the key \($0.shown), which is being sent to \(volume), cannot be read" }
+        ?? "data from \(volume) cannot be written", code)
   }
 }
 
