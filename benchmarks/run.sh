@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 lib=$PWD/build/lib
 out=$PWD/build/bench
 rows=$out/rows.tsv
-questions=${*:-step supervisor many standing hosts capture pool lookup load expand containers notebooks clusters functions workflow sftp}
+questions=${*:-step supervisor many standing hosts capture pool lookup load expand containers notebooks clusters functions workflow storage sftp}
 python=build/venv/bin/python
 [ -x "$python" ] || python=python3
 : "${CC:=cc}"

@@ -311,6 +311,12 @@ fws_call *fws_http_begin(fws_call *call, fws_http_limits limits) {
   return call;
 }
 
+void fws_http_limit(fws_call *call, double seconds) {
+  call->limits.whole = seconds;
+  call->whole_until = fws_monotonic() + seconds;
+  arm(call->link, call->whole_until);
+}
+
 fws_call *fws_http_call(fws_http *link, const char *method, const char *url, const char *content, const char *header,
                         const void *body, size_t size, fws_http_limits limits, const fws_http_handlers *handlers,
                         void *owner) {

@@ -287,6 +287,11 @@ package final class HTTPCall {
 
   fileprivate var isSent: Bool { raw.map { fws_http_is_sent($0) } ?? true }
 
+  /// Lets the call end with a failure if its answer is not complete within this number of seconds.
+  package func limit(_ seconds: Double) {
+    if let raw { fws_http_limit(raw, seconds) }
+  }
+
   /// Ends the call. Its handlers are not called.
   package func drop() {
     if let raw { fws_http_drop(raw) }

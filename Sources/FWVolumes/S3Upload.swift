@@ -20,8 +20,8 @@ final class S3Upload {
   var arrived = 0
   /// The requests of the parts in flight.
   var parts: Set<ObjectIdentifier> = []
-  /// Whether the service still has to give the upload its name.
-  var isAwaitingName = true
+  /// The request that asks the service for the name of the upload; `nil` when it has ended.
+  var creation: HTTPCall?
   /// Whether the upload ends without an object.
   var isStopped = false
   /// Why it ends without an object; `nil` if nobody has to be told.
@@ -75,7 +75,7 @@ extension S3Volume {
     let upload = S3Upload(file, fd, end)
     uploads.append(upload)
     // A dropped operation does not end this request, because the name in the answer is needed for the abort.
-    request(
+    upload.creation = request(
       file.key, query: "uploads=", headers: headers + ["Content-Type: application/octet-stream"],
       { (request) throws(StepFailure) in try request.method("POST", body: []) }
     ) { [weak self] answer in self?.takeName(of: upload, answer) }
@@ -85,7 +85,7 @@ extension S3Volume {
     let text = Array(answer.body.bytes)
     let name = answer.isSuccess ? S3Listing.elements("UploadId", in: text).first.map { S3Listing.text($0) } : nil
     upload.id = name.flatMap { (1...S3Upload.longestName).contains($0.utf8.count) ? $0 : nil }
-    upload.isAwaitingName = false
+    upload.creation = nil
     if upload.isStopped { return abort(upload) }
     if upload.id != nil { return sendParts() }
     let what = "begin an upload in parts for the key \(upload.file.key.shown)"
@@ -166,7 +166,7 @@ extension S3Volume {
     upload.hadParts = !upload.parts.isEmpty
     drop(upload.parts)
     stopped.append(upload)
-    if !upload.isAwaitingName { abort(upload) }
+    if let creation = upload.creation { creation.limit(S3Upload.abortLimit) } else { abort(upload) }
   }
 
   private func abort(_ upload: S3Upload) {

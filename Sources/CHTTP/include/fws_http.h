@@ -110,6 +110,9 @@ bool fws_http_is_sent(const fws_call *_Nonnull call);
 /* Ends a call without telling its handlers. */
 void fws_http_drop(fws_call *_Nonnull call);
 
+/* Ends a call with FWS_HTTP_LATE if its answer is not complete within so many seconds from now. */
+void fws_http_limit(fws_call *_Nonnull call, double seconds);
+
 /* Makes fws_http_fd() readable. */
 void fws_http_wake(fws_http *_Nonnull link);
 
