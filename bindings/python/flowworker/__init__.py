@@ -26,7 +26,7 @@ from .events import Event
 from .execution import Exec
 from .factory import create_worker, default_container_worker
 from .pool import WorkerPool
-from .result import ExecResult
+from .result import ExecResult, Outcome
 from .run import Run, RunResult
 from .specs import WORKER_ID, Code, Docker, Notebook, NotebookDocker, Slurm, Subprocess, WorkerSpec
 from .steps import CodeStep, ContainerStep, NotebookStep, WorkflowStep
@@ -58,6 +58,7 @@ __all__ = [
     "Notebook",
     "NotebookDocker",
     "NotebookStep",
+    "Outcome",
     "Run",
     "RunOptions",
     "RunResult",

@@ -13,10 +13,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Type, Union
 
 from ._context import EncodedValue, class_name, displayable
-from ._documents import LARGEST, SMALLEST, as_text
+from ._documents import as_text
 from ._ffi import LIB, call
 from ._import_path import find_function
 from ._streams import Output, end_route, route
+from ._values import LARGEST, SMALLEST
 from .errors import ENDED, FlowWorkerError
 from .steps import parameters_of
 

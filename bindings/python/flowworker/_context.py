@@ -1,4 +1,4 @@
-"""Conversions of Python values to the JSON that the library gets."""
+"""Conversions of whole values, of the context for example, to the JSON that the library gets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from typing import Any, Dict, Iterable, Mapping, Optional
 
 from . import errors
-from ._documents import LARGEST, SMALLEST
+from ._values import is_beyond_json, is_number_of_json, scalar, unboxed
 
 # The library parses and expands commands. This expression only finds the names that a command may refer to, because
 # the library cannot look into a Python mapping, and converting all of it would be slow and would fail for some objects.
@@ -37,14 +37,33 @@ def placeholder_values(commands: Iterable[Any], context: Mapping[Any, Any]) -> D
 
 
 def as_json(value: Any) -> Any:
-    """Returns the JSON that the library expands to the same text as Python's `string.Template` does.
+    """Returns the JSON of a value. The library expands it to the same text as Python's `string.Template` does.
 
-    Lists, tuples and dicts become JSON. Any other value that JSON cannot express becomes its `str()`, and so do
-    instances of subclasses, whose `str()` may differ from that of the base class (an Enum, for example). Raises
-    `DocumentError` for a value that contains itself or is nested too deeply.
+    Lists, tuples and mappings become arrays and objects, which are compact JSON in a command. Any other value becomes
+    its `str()`, or the number with that text. Raises `DocumentError` for a value that contains itself or is nested too
+    deeply.
     """
+    return _encoded_by(_Encoder(False), value)
+
+
+def parameter(name: str, value: Any) -> Any:
+    """Does what `as_json` does, for a parameter of a notebook. Raises `DocumentError` for a number that JSON lacks.
+
+    A notebook calculates with its parameters, so the text of a number is no replacement for it.
+    """
+    encoder = _Encoder(False)
+    encoded_value = _encoded_by(encoder, value)
+    if encoder.lost is not None:
+        message = (
+            "the parameter {!r} has the number {}, which JSON does not have (integers from -2^63 to 2^63 - 1, no nan)"
+        )
+        raise errors.DocumentError(errors.DOCUMENT, message.format(name, encoder.lost))
+    return encoded_value
+
+
+def _encoded_by(encoder: _Encoder, value: Any) -> Any:
     try:
-        return _Encoder(False).of(value)
+        return encoder.of(value)
     except RecursionError as error:
         raise errors.DocumentError(
             errors.DOCUMENT, "a value of the context contains itself, or is nested too deeply"
@@ -150,19 +169,22 @@ class _Encoder:
             return value
         if kind is str:
             return self._text(value)
-        if kind is int and SMALLEST <= value <= LARGEST:
-            return value
-        if kind is float and math.isfinite(value):
+        if (kind is int or kind is float) and is_number_of_json(value):
             return value
         if kind is list:
             return [self.of(item) for item in value]
         if kind is dict:
             return {self._key(key): self.of(item) for key, item in value.items()}
         self.is_exact = False
-        if kind is tuple:
+        if isinstance(value, (list, tuple)):
             return [self.of(item) for item in value]
-        shown = str(value)
-        if isinstance(value, (int, float)):
+        if isinstance(value, Mapping):
+            return {self._key(key): self.of(value[key]) for key in value}
+        value = unboxed(value)
+        shown = scalar(value)
+        if not isinstance(shown, str):
+            return shown
+        if is_beyond_json(value):
             self.lost = shown
         return self._text(shown)
 

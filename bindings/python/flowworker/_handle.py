@@ -65,6 +65,10 @@ class Handle:
             address = self._take_address() if self._users == 0 else None
         self._release(address)
 
+    def __reduce_ex__(self, protocol: object) -> Any:
+        """Refuses to copy and to pickle the handle, and so any object that has it."""
+        raise TypeError("{} cannot be copied or pickled, because it belongs to this process".format(self._what))
+
     def _enter(self) -> None:
         with _lock:
             # The user is counted first, so that a signal handler that closes the handle here does not release it.

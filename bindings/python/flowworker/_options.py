@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import os
 from typing import Any, Mapping, Optional, Sequence, Type, TypedDict, Union
 
+from . import errors
 from ._documents import encoded
+from ._values import Path, path_text
 from .specs import Spec
 
-Path = Union[str, "os.PathLike[str]"]
+Seconds = Union[float, decimal.Decimal, datetime.timedelta]
 
 
 class RunOptions(TypedDict, total=False):
@@ -23,7 +27,7 @@ class RunOptions(TypedDict, total=False):
     #: `on_event`), and `"none"` elsewhere.
     events: Optional[str]
     #: The time limit of the step, in seconds, more than 0.
-    timeout: Optional[float]
+    timeout: Optional[Seconds]
     #: How many bytes of each stream the result keeps.
     output_limit: Optional[int]
     #: An existing directory for files that get all output of a command.
@@ -36,7 +40,7 @@ class WorkflowRunOptions(RunOptions, total=False):
     """What `SerialWorkflow.run`, `run_async` and `start` take: the options of each step, and those of the whole run."""
 
     #: The time limit of the whole workflow, in seconds, more than 0.
-    deadline: Optional[float]
+    deadline: Optional[Seconds]
     #: A directory that remembers which steps have ended. A run with the same directory skips them.
     state: Optional[Path]
 
@@ -66,10 +70,11 @@ def options_document(
         if not given:
             return b'{"events":"none"}'  # This is the usual case, and the fastest.
         given["events"] = "none"
-    if isinstance(given.get("spill"), os.PathLike):
-        given["spill"] = os.fspath(given["spill"])
-    if isinstance(given.get("retries"), Mapping):
-        given["retries"] = dict(given["retries"])
     if "state" in given:
-        given["state"] = os.path.abspath(os.fspath(given["state"]))
+        given["state"] = os.path.abspath(path_text(given["state"], "state"))
+    if "spill" in given:
+        spill = given["spill"] = path_text(given["spill"], "spill")
+        if os.path.isabs(spill) and not os.path.isdir(spill):  # The library refuses a relative path.
+            message = "expected an existing directory, found {!r}".format(spill)
+            raise errors.DocumentError(errors.DOCUMENT, message, "/spill")
     return encoded(given, "the options of the run")

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from typing import Any, Callable, Dict, List, Set, Tuple
 
 from ._document_file import Place, read_text, refused
-from ._documents import LARGEST, SMALLEST
+from ._values import LARGEST, SMALLEST
 from .errors import DOCUMENT, SYNTAX, DocumentError
 
 _TAG = "tag:yaml.org,2002:"

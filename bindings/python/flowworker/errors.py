@@ -19,9 +19,13 @@ ENDED = -10
 class FlowWorkerError(Exception):
     """A call that failed. It has started nothing and changed nothing.
 
-    `code` is the library's number (`FW_E_...` in flowworker.h), and `message` is one line that says what was wrong and
-    where. `path` is the JSON pointer of the wrong value, or None. `line` and `column` count from 1; they are 0 where
-    the library had no text.
+    `code` is the library's number (`FW_E_...` in flowworker.h), and `message` is one line that says what was wrong.
+    `path` is the JSON pointer of the wrong value, or None. `line` and `column` count from 1; they are 0 where the
+    library had no text.
+
+    The text of the error is the message followed by the path, because a message such as "expected an object, found the
+    integer 3" does not say which value it is about. A path that is long or not printable is left out, so the text is
+    one short line. Errors are equal if their types and attributes are.
     """
 
     def __init__(self, code: int, message: str, path: Optional[str] = None, line: int = 0, column: int = 0) -> None:
@@ -33,7 +37,15 @@ class FlowWorkerError(Exception):
         self.column = column
 
     def __str__(self) -> str:
+        if self.path and len(self.path) <= 200 and self.path.isprintable():
+            return "{} (at {})".format(self.message, self.path)
         return self.message
+
+    def __eq__(self, other: object) -> bool:
+        return _is_same_error(self, other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.args))
 
 
 class UnknownWorkerError(FlowWorkerError, KeyError):
@@ -41,16 +53,7 @@ class UnknownWorkerError(FlowWorkerError, KeyError):
 
 
 class DocumentError(FlowWorkerError, ValueError):
-    """A specification, step, workflow or context is wrong: it is not valid JSON, or not what the library expects.
-
-    Its text is the message followed by the path, because a message such as "expected an object, found the integer 3"
-    does not say which value it is about. A path that is long or not printable is left out, so the text is one line.
-    """
-
-    def __str__(self) -> str:
-        if self.path and len(self.path) <= 200 and self.path.isprintable():
-            return "{} (at {})".format(self.message, self.path)
-        return self.message
+    """A specification, step, workflow or context is wrong: it is not valid JSON, or not what the library expects."""
 
 
 class TemplateError(FlowWorkerError, ValueError):
@@ -83,6 +86,16 @@ class StepError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    def __eq__(self, other: object) -> bool:
+        return _is_same_error(self, other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.args))
+
+
+def _is_same_error(error: Exception, other: object) -> bool:
+    return type(other) is type(error) and isinstance(other, Exception) and other.args == error.args
 
 
 _CLASSES: Dict[int, Type[FlowWorkerError]] = {

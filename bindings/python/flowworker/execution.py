@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import errno
 import time
-from typing import TYPE_CHECKING, Any, Callable, Generic, Iterator, MutableMapping, Optional, TypeVar
+from typing import Any, Callable, Generic, Iterator, MutableMapping, Optional, TypeVar
+
+import flowworker
 
 from . import errors
 from ._documents import sized
 from ._ffi import EVENT_STEP_ENDED, LIB
 from ._functions import Functions, create_context
 from ._handle import Handle
+from ._options import Seconds
+from ._values import seconds
 from .events import Event
 from .result import ExecResult
 from .steps import CodeStep, WorkflowStep, handle_of, referenced_values
-
-if TYPE_CHECKING:
-    from .workers import Worker
 
 Found = TypeVar("Found")
 Result = TypeVar("Result")
@@ -82,12 +83,12 @@ class Execution(Generic[Result]):
             raise OSError(errno.EMFILE, "the system has no descriptor left to wait for the step")
         return descriptor
 
-    def next_event(self, timeout: Optional[float] = None) -> Optional[Event]:
+    def next_event(self, timeout: Optional[Seconds] = None) -> Optional[Event]:
         """Returns the next event, or None after `timeout` seconds or when there are no more events.
 
         The timeout None waits without limit; 0 does not wait.
         """
-        return self._wait_for(timeout, self._take_event)
+        return self._wait_for(seconds(timeout, "timeout"), self._take_event)
 
     def __iter__(self) -> Iterator[Event]:
         while True:
@@ -96,13 +97,13 @@ class Execution(Generic[Result]):
                 return
             yield event
 
-    def wait(self, timeout: Optional[float] = None) -> Optional[Result]:
+    def wait(self, timeout: Optional[Seconds] = None) -> Optional[Result]:
         """Returns the result when it has ended, or None when it has not ended after `timeout` seconds.
 
         The timeout None waits without limit; 0 does not wait. Events that arrive meanwhile are discarded. Every call
         returns the same result object.
         """
-        return self._wait_for(timeout, self._take_result)
+        return self._wait_for(seconds(timeout, "timeout"), self._take_result)
 
     def cancel(self) -> None:
         """Requests the end: TERM to all processes, and KILL after the worker's grace period.
@@ -218,7 +219,7 @@ class Exec(Execution[ExecResult]):
 
     def __init__(
         self,
-        worker: Worker,
+        worker: flowworker.Worker,
         step: WorkflowStep,
         context: Optional[MutableMapping[str, Any]],
         rundir: bytes,

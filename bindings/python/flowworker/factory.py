@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Dict
+from typing import Dict, Mapping
 
 from ._documents import encoded
 from ._ffi import LIB, create
 from ._handle import Handle
+from ._values import found
+from .errors import DOCUMENT, DocumentError
 from .specs import Spec, Subprocess
 from .workers import Worker
 
 
 def create_worker(doc: Spec) -> Worker:
     """Makes one worker from its specification, outside of any pool. Raises `DocumentError` if it is wrong."""
+    if not isinstance(doc, Mapping):
+        raise DocumentError(DOCUMENT, "doc: expected the specification of a worker, a dict, found " + found(doc))
     document = encoded(_with_python(doc), "the worker specification")
     address = create(LIB.fw_worker_create, document, len(document))
     return Worker(address, Handle(address, LIB.fw_worker_free, "the worker"), True, has_interpreter(doc))

@@ -50,7 +50,11 @@ class WorkerPool:
                 "configuration".format(type(workers).__name__),
             )
         # As in flowServ, mapping a step to None is the same as not mapping it.
-        mapped = {step: worker for step, worker in string_keys(managers or {}, "a step").items() if worker is not None}
+        mapped = {
+            step: worker
+            for step, worker in string_keys(managers or {}, "a step", "managers").items()
+            if worker is not None
+        }
         self._names = mapped
         self.managers: Mapping[str, str] = MappingProxyType(mapped)
         self._document: Dict[str, Any] = {

@@ -1,35 +1,136 @@
-"""The result of a step."""
+"""The result of a step, and what it shares with the result of a workflow."""
 
 from __future__ import annotations
 
+import copy
+import enum
 import json
+import pickle
 from ctypes import byref, c_size_t
 from functools import cached_property
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, TypeVar
 
+from ._context import class_name, fingerprint
 from ._ffi import LIB, STDERR, STDOUT, call_text, copy_bytes
 from ._handle import Handle
+from ._values import require
 from .errors import StepError
-from .steps import NotebookStep, WorkflowStep
+from .steps import CodeStep, NotebookStep, WorkflowStep, import_path_of
 
-EXITED = "exited"
-SIGNALED = "signaled"
-TIMEOUT = "timeout"
-CANCELLED = "cancelled"
-OOM = "oom"
-SPAWN_FAILED = "spawn_failed"
-ENGINE_FAILED = "engine_failed"
-OUTPUT_MISSING = "output_missing"
-INPUT_MISSING = "input_missing"
-VOLUME_FAILED = "volume_failed"
-STATUS_UNKNOWN = "status_unknown"
+
+class Outcome(str, enum.Enum):
+    """The words for how a step or a workflow has ended, which `outcome` has in results, commands and events.
+
+    They are strings: `result.outcome == Outcome.TIMEOUT` and `result.outcome == "timeout"` are the same.
+    """
+
+    EXITED = "exited"
+    SIGNALED = "signaled"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    OOM = "oom"
+    SPAWN_FAILED = "spawn_failed"
+    ENGINE_FAILED = "engine_failed"
+    OUTPUT_MISSING = "output_missing"
+    STATUS_UNKNOWN = "status_unknown"
+    INPUT_MISSING = "input_missing"
+    VOLUME_FAILED = "volume_failed"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, spec: str) -> str:
+        return str(self.value).__format__(spec)
 
 
 #: The outcomes that the commands of the step have not decided.
-_NOT_BY_COMMANDS = (SPAWN_FAILED, ENGINE_FAILED, OUTPUT_MISSING, INPUT_MISSING, VOLUME_FAILED)
+_NOT_BY_COMMANDS = (
+    Outcome.SPAWN_FAILED,
+    Outcome.ENGINE_FAILED,
+    Outcome.OUTPUT_MISSING,
+    Outcome.INPUT_MISSING,
+    Outcome.VOLUME_FAILED,
+)
+
+AnyResult = TypeVar("AnyResult", bound="LibraryResult")
 
 
-class ExecResult:
+class LibraryResult:
+    """What the results of steps and of workflows share: views, copies, pickles and comparison.
+
+    A copy shares the library's result, which never changes. A pickle has everything that the result says, its views
+    included. What cannot be pickled in it is replaced: an exception by a `StepError` with its text, a function without
+    an import path by the path that it would have. Two results are equal if all that they say is equal.
+    """
+
+    _handle: Optional[Handle]
+    #: The views of a result that was unpickled, by their formats.
+    _views: Dict[str, str]
+
+    def view(self, format: str = "html") -> str:
+        """Returns a timeline as a page (`html`), or as a trace for Perfetto and Chrome (`trace`)."""
+        require(format, str, "format", "a string")
+        if self._handle is not None:
+            with self._handle.in_use() as address:
+                return call_text(LIB.fw_result_view, address, format.encode("utf-8", "replace"))
+        if format not in self._views:
+            known = ", ".join(map(repr, self._views)) or "no view, because no run has made this result"
+            raise ValueError(
+                "format: expected one of the views of this result, found {!r}: it has {}".format(format, known)
+            )
+        return self._views[format]
+
+    def _says(self) -> Dict[str, Any]:
+        """Returns everything that the result says, by the names of its attributes."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        if self is other or not isinstance(other, type(self)):
+            return self is other or NotImplemented
+        mine, others = self._says(), other._says()
+        return all(_is_same(value, others[name]) for name, value in mine.items())
+
+    def __copy__(self: AnyResult) -> AnyResult:
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __deepcopy__(self: AnyResult, memo: Dict[int, Any]) -> AnyResult:
+        other = memo[id(self)] = type(self).__new__(type(self))
+        # Exceptions are shared as well: many cannot be copied, and nobody changes one.
+        shared = (Handle, BaseException)
+        for name, value in self.__dict__.items():
+            other.__dict__[name] = value if isinstance(value, shared) else copy.deepcopy(value, memo)
+        return other
+
+    def __getstate__(self) -> Dict[str, Any]:
+        """Copies everything from the library, for `pickle`."""
+        state = {**self.__dict__, **self._says(), "_handle": None}
+        if self._handle is not None:
+            state["_views"] = {format: self.view(format) for format in ("html", "trace")}
+        return state
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    if isinstance(one, WorkflowStep) and isinstance(other, WorkflowStep):
+        return one.to_document() == other.to_document()
+    if isinstance(one, BaseException) and isinstance(other, BaseException):
+        return type(one) is type(other) and str(one) == str(other)
+    try:
+        return bool(one == other)
+    except Exception:  # Arrays and tables have no single answer.
+        return bool(fingerprint(one) == fingerprint(other))
+
+
+def _can_be_pickled(value: Any) -> bool:
+    try:
+        pickle.loads(pickle.dumps(value))
+    except Exception:  # The object has code of its own that may fail in any way.
+        return False
+    return True
+
+
+class ExecResult(LibraryResult):
     """The result of a step: its returncode, its output, and why it failed.
 
     - `step`: the step object; `returncode`: 0 for success, and -N if signal N ended the last command;
@@ -49,7 +150,7 @@ class ExecResult:
       is None for a success;
     - `notes`: further facts, also of a success.
 
-    Output and commands are read from the library when they are first used. A result may be copied and pickled.
+    Output and commands are read from the library when they are first used. `outcome` is a word of `Outcome`.
     """
 
     def __init__(
@@ -59,7 +160,7 @@ class ExecResult:
         stdout: Optional[List[str]] = None,
         stderr: Optional[List[str]] = None,
         exception: Optional[BaseException] = None,
-        outcome: str = EXITED,
+        outcome: str = Outcome.EXITED.value,
         message: Optional[str] = None,
         handle: Optional[Handle] = None,
     ) -> None:
@@ -69,6 +170,7 @@ class ExecResult:
         self.outcome = outcome
         self.message = message
         self._handle = handle
+        self._views = {}
         if handle is None:
             self.stdout = stdout if stdout is not None else []
             self.stderr = stderr if stderr is not None else []
@@ -91,60 +193,71 @@ class ExecResult:
             returncode = LIB.fw_result_returncode(address)
             outcome = LIB.fw_outcome_name(LIB.fw_result_outcome(address))
             message = LIB.fw_result_message(address)
-        named = outcome.decode() if outcome is not None else STATUS_UNKNOWN
+        named = outcome.decode() if outcome is not None else Outcome.STATUS_UNKNOWN.value
         why = message.decode("utf-8", "replace") if message is not None else None
         is_exception = named in _NOT_BY_COMMANDS or (isinstance(step, NotebookStep) and returncode)
         exception: Optional[BaseException] = StepError(why or named, returncode) if is_exception else None
-        if raised is not None and returncode and named in (EXITED, SPAWN_FAILED):
+        if raised is not None and returncode and named in (Outcome.EXITED, Outcome.SPAWN_FAILED):
             exception = raised
         return cls(step, returncode, exception=exception, outcome=named, message=why, handle=handle)
 
     @cached_property
     def stdout(self) -> List[str]:
+        """The pieces of standard output as text."""
         return [piece.decode("utf-8", "replace") for piece in self._pieces(STDOUT)]
 
     @cached_property
     def stderr(self) -> List[str]:
+        """The pieces of standard error as text."""
         return [piece.decode("utf-8", "replace") for piece in self._pieces(STDERR)]
 
     @cached_property
     def stdout_bytes(self) -> List[bytes]:
+        """The pieces of standard output as bytes."""
         return self._pieces(STDOUT) if self._handle else [piece.encode("utf-8") for piece in self.stdout]
 
     @cached_property
     def stderr_bytes(self) -> List[bytes]:
+        """The pieces of standard error as bytes."""
         return self._pieces(STDERR) if self._handle else [piece.encode("utf-8") for piece in self.stderr]
 
     @cached_property
     def stdout_cut(self) -> List[int]:
+        """How many bytes of each piece of standard output are missing."""
         return self._cuts(STDOUT)
 
     @cached_property
     def stderr_cut(self) -> List[int]:
+        """How many bytes of each piece of standard error are missing."""
         return self._cuts(STDERR)
 
     @cached_property
     def commands(self) -> List[Dict[str, Any]]:
+        """What is known of each command that ran in the last attempt (docs/documents.md)."""
         commands: List[Dict[str, Any]] = self._facts["commands"]
         return commands
 
     @cached_property
     def attempts(self) -> List[Dict[str, Any]]:
+        """The attempts before the last one (docs/documents.md)."""
         attempts: List[Dict[str, Any]] = self._facts["attempts"]
         return attempts
 
     @cached_property
     def engine(self) -> Optional[Dict[str, Any]]:
+        """The engine and image, or the job, of the step; None for workers without any."""
         found: Optional[Dict[str, Any]] = self._facts["engine"]
         return found
 
     @cached_property
     def explanation(self) -> Optional[Dict[str, Any]]:
+        """Where a failed step has failed, what was tried and what is likely; None for a success."""
         found: Optional[Dict[str, Any]] = self._facts["explanation"]
         return found
 
     @cached_property
     def incomplete(self) -> List[str]:
+        """The streams whose end was not seen."""
         assert self._handle is not None
         with self._handle.in_use() as result:
             return [
@@ -155,12 +268,13 @@ class ExecResult:
 
     @cached_property
     def notes(self) -> List[str]:
+        """Further facts about the step, also about a successful one."""
         notes: List[str] = self._facts["notes"]
         return notes
 
     def check(self) -> ExecResult:
         """Returns the result itself if the step succeeded, and raises `StepError` if not."""
-        if self.returncode != 0 or self.outcome != EXITED:
+        if self.returncode != 0 or self.outcome != Outcome.EXITED:
             message = self.message or "step {!r} failed with returncode {}".format(self.step.name, self.returncode)
             raise StepError(message, self.returncode) from self.exception
         return self
@@ -198,15 +312,30 @@ class ExecResult:
     def __repr__(self) -> str:
         return "<ExecResult of {!r}: {} {}>".format(self.step.name, self.outcome, self.returncode)
 
+    def __hash__(self) -> int:
+        return hash((self.step.name, self.returncode, self.outcome))
+
+    def _says(self) -> Dict[str, Any]:
+        return {name: getattr(self, name) for name in _ATTRIBUTES}
+
     def __getstate__(self) -> Dict[str, Any]:
-        """Copies everything from the library, for `copy` and `pickle`."""
-        state = {name: getattr(self, name) for name in _LOADED_LATER}
-        state.update(self.__dict__)
-        state["_handle"] = None
+        """Copies everything from the library, for `pickle`."""
+        state = super().__getstate__()
+        if self.exception is not None and not _can_be_pickled(self.exception):
+            text = "{}: {}".format(class_name(type(self.exception)), self.message or self.outcome)
+            state["exception"] = StepError(text, self.returncode)
+        if isinstance(self.step, CodeStep) and not _can_be_pickled(self.step.func):
+            state["step"] = step = copy.copy(self.step)
+            step.func = import_path_of(step.func)
         return state
 
 
-_LOADED_LATER = (
+_ATTRIBUTES = (
+    "step",
+    "returncode",
+    "outcome",
+    "message",
+    "exception",
     "stdout",
     "stderr",
     "stdout_bytes",

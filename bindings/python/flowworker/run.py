@@ -5,29 +5,29 @@ from __future__ import annotations
 import json
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Set, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Union
+
+import flowworker
 
 from ._context import as_argument, as_json, fingerprint
-from ._documents import require_mapping, rundir_of, sized
+from ._documents import require_mapping, rundir_of, sized, string_keys
 from ._ffi import EVENT_RUN_ENDED, LIB, call_text
 from ._functions import Functions, context_values, create_context
 from ._handle import Handle
+from ._values import require
 from .errors import StepError, UnknownWorkerError
 from .execution import Execution, note_use
 from .pool import WorkerPool
-from .result import EXITED, STATUS_UNKNOWN, ExecResult
+from .result import ExecResult, LibraryResult, Outcome
 from .specs import Spec
 from .steps import CodeStep, WorkflowStep, referenced_values
 from .volumes import DEFAULT_STORE, VolumeManager, volume_name
 from .workers import Worker
 
-if TYPE_CHECKING:
-    from .workflow import SerialWorkflow
-
 Volumes = Union[None, VolumeManager, Sequence[Spec]]
 
 
-class RunResult:
+class RunResult(LibraryResult):
     """The result of a workflow: the results of all steps that ran, and the values at the end.
 
     - `steps`: an `ExecResult` for each step that ran, in order. A failed step is the last one;
@@ -37,17 +37,21 @@ class RunResult:
     - `stdout`, `stderr`, `log`: the pieces of output of all steps;
     - `restored`: the number of steps that an earlier run with the same `state` had ended;
     - `duration`: seconds.
+
+    Results can be copied, pickled and compared; see `LibraryResult`. A pickle has the values of `context`, so
+    each of them must be such that `pickle` can write it.
     """
 
     def __init__(self, context: Dict[str, Any], steps: List[ExecResult], handle: Handle) -> None:
         self.context = context
         self.steps = steps
         self._handle = handle
+        self._views = {}
         with handle.in_use() as address:
             returncode = LIB.fw_result_returncode(address)
             outcome = LIB.fw_outcome_name(LIB.fw_result_outcome(address))
             message = LIB.fw_result_message(address)
-        self.outcome: str = outcome.decode() if outcome is not None else STATUS_UNKNOWN
+        self.outcome: str = outcome.decode() if outcome is not None else Outcome.STATUS_UNKNOWN.value
         self.message: Optional[str] = None if message is None else message.decode("utf-8", "replace")
         self.returncode: Optional[int] = returncode if steps or self.message else None
 
@@ -63,10 +67,12 @@ class RunResult:
 
     @property
     def stdout(self) -> List[str]:
+        """The pieces of standard output of all steps."""
         return [piece for step in self.steps for piece in step.stdout]
 
     @property
     def stderr(self) -> List[str]:
+        """The pieces of standard error of all steps."""
         return [piece for step in self.steps for piece in step.stderr]
 
     @property
@@ -85,7 +91,7 @@ class RunResult:
 
     def check(self) -> RunResult:
         """Returns the result itself if the run succeeded, and raises `StepError` if not."""
-        if self.returncode or self.outcome != EXITED:
+        if self.returncode or self.outcome != Outcome.EXITED:
             message = self.message or "the workflow failed with returncode {}".format(self.returncode)
             raise StepError(message, self.returncode or 1) from self.exception
         return self
@@ -96,17 +102,14 @@ class RunResult:
             raise self.exception
         self.check()
 
-    def view(self, format: str = "html") -> str:
-        """Returns a timeline of the run, as a page (`html`) or as a trace for Perfetto and Chrome (`trace`)."""
-        with self._handle.in_use() as address:
-            return call_text(LIB.fw_result_view, address, format.encode("utf-8", "replace"))
-
     @property
     def restored(self) -> int:
+        """How many steps an earlier run with the same `state` had ended."""
         return int(self._facts["restored"])
 
     @property
     def duration(self) -> float:
+        """How many seconds the run took."""
         return float(self._facts["duration"])
 
     @property
@@ -117,9 +120,23 @@ class RunResult:
 
     @cached_property
     def _facts(self) -> Dict[str, Any]:
+        assert self._handle is not None
         with self._handle.in_use() as address:
             document = json.loads(call_text(LIB.fw_result_to_json, address))
         return {name: document[name] for name in ("restored", "duration", "copies", "context")}
+
+    def __hash__(self) -> int:
+        return hash((self.outcome, self.returncode, len(self.steps)))
+
+    def _says(self) -> Dict[str, Any]:
+        return {
+            "steps": self.steps,
+            "context": self.context,
+            "returncode": self.returncode,
+            "outcome": self.outcome,
+            "message": self.message,
+            "_facts": self._facts,
+        }
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -138,7 +155,7 @@ class Run(Execution[RunResult]):
 
     def __init__(
         self,
-        workflow: SerialWorkflow,
+        workflow: flowworker.SerialWorkflow,
         arguments: Optional[Mapping[str, Any]],
         workers: Optional[WorkerPool],
         volumes: Optional[Sequence[Spec]],
@@ -152,6 +169,7 @@ class Run(Execution[RunResult]):
         self._workflow = workflow
         if arguments is not None:
             require_mapping(arguments, "the arguments of a workflow")
+            string_keys(arguments, "a parameter", "arguments")
         self._arguments = dict(arguments or {})
         if not workflow._declares_parameters:
             for name, parameter in workflow.parameters.items():
@@ -169,10 +187,13 @@ class Run(Execution[RunResult]):
             # A step is run again when a value that its function may have seen has changed.
             self._encoded = {name: fingerprint(value) for name, value in self._arguments.items()}
         self._pool = workers if workers is not None else workflow.workers
+        require(self._pool, WorkerPool, "workers", "a WorkerPool (the run directory is the argument rundir)")
+        for step in workflow.steps:
+            require(step, WorkflowStep, "steps", "a step")
         names = self._pool.volume_names if volumes is None else [volume_name(spec) for spec in volumes]
         if rundir is None and DEFAULT_STORE not in names:
             rundir = os.getcwd()
-        self._rundir = None if rundir is None else rundir_of(rundir)
+        self._rundir = None if rundir is None else rundir_of(rundir, "rundir")
         # The run has its own list of the steps, because the host may change the workflow meanwhile.
         self._steps: Dict[str, WorkflowStep] = {step.name: step for step in workflow.steps}
         functions = self._functions = Functions(self._steps, self._arguments, self._encoded)
@@ -198,7 +219,7 @@ class Run(Execution[RunResult]):
             secrets = worker.secrets if worker is not None else []
             has_interpreter = worker is not None and worker._has_interpreter
             found = referenced_values(step, self._arguments, secrets, has_interpreter)
-            values.update({name: as_json(value) for name, value in found.items()})
+            values.update(found)
         return values
 
     def _worker_of(self, step: WorkflowStep) -> Optional[Worker]:

@@ -6,11 +6,9 @@ Each builder writes out the parameters that it takes, because `help()` and edito
 from __future__ import annotations
 
 import json
-import os
 from functools import partial
 from typing import Any, Dict, Mapping, Optional, Tuple
 
-from . import errors
 from ._documents import c_text, encoded, key_values, optional_c_text, sized
 from ._ffi import LIB, call_text
 
@@ -38,7 +36,7 @@ def WorkerSpec(
     win. `volume` names the storage volume that the worker has access to. `options` are those of the
     worker's type (docs/documents.md); they are checked when the worker is made.
     """
-    function = partial(LIB.fw_spec_worker, c_text(worker_type, "the worker type"))
+    function = partial(LIB.fw_spec_worker, c_text(worker_type, "worker_type"))
     return _spec(function, identifier, volume, options, variables=variables, env=env)
 
 
@@ -128,34 +126,16 @@ def _spec(
     **documents: Optional[Values],
 ) -> Spec:
     """Calls a builder of the library. `documents` are in the order of its parameters."""
-    name = optional_c_text(identifier, "the worker's name")
+    name = optional_c_text(identifier, "identifier")
     values = [part for what, document in documents.items() for part in _values(document, what)]
-    c_volume = optional_c_text(volume, "the worker's volume")
+    c_volume = optional_c_text(volume, "volume")
     spec: Spec = json.loads(call_text(function, name, *values, c_volume, *_options(options)))
     return spec
 
 
 def _options(options: Optional[Values]) -> Tuple[Optional[bytes], int]:
-    if options is None:
-        return sized(None)
-    try:
-        return sized(encoded(_option(options), "options"))
-    except RecursionError as error:
-        raise errors.DocumentError(
-            errors.DOCUMENT, "the options cannot be written as JSON: an option contains itself"
-        ) from error
+    return sized(None if options is None else encoded(options, "options"))
 
 
-def _option(value: Any) -> Any:
-    """Returns a value with all paths in it as text; a mount of a docker worker, for example, has two paths."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, (list, tuple)):
-        return [_option(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _option(item) for key, item in value.items()}
-    return value
-
-
-def _values(values: Optional[Values], what: str) -> Tuple[Optional[bytes], int]:
-    return sized(None if values is None else encoded(key_values(values), what))
+def _values(values: Optional[Values], name: str) -> Tuple[Optional[bytes], int]:
+    return sized(None if values is None else encoded(key_values(values, name), name))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import inspect
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union
 
 from . import errors
-from ._context import as_json, placeholder_values
+from ._context import as_json, parameter, placeholder_values
 from ._documents import encoded, key_values, require_mapping
 from ._ffi import LIB, create
 from ._handle import Handle
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from ._options import Seconds
+from ._typing import Unpack
+from ._values import Path, found, options, path_text
 
 CONTAINER_STEP = "container"
 FUNCTION_STEP = "func"
@@ -30,7 +30,7 @@ class StepOptions(TypedDict, total=False):
     """
 
     #: The time limit of the step, in seconds, more than 0.
-    timeout: Optional[float]
+    timeout: Optional[Seconds]
     #: How many bytes of each stream the result keeps.
     output_limit: Optional[int]
     #: When the step is tried again: an object such as `{"max": 3, "delay": 1}`.
@@ -44,7 +44,7 @@ class StepOptions(TypedDict, total=False):
 class WorkflowStep:
     """What all steps have: a name, a type, the files that they need and make, and the options of `StepOptions`.
 
-    `inputs` and `outputs` are keys of files and folders; only workflows use them.
+    `inputs` and `outputs` are keys of files and folders, as text or as paths; only workflows use them.
     """
 
     #: The last document of this step, and the library's step that was made from it.
@@ -54,11 +54,11 @@ class WorkflowStep:
         self,
         identifier: str,
         step_type: str,
-        inputs: Optional[List[str]] = None,
-        outputs: Optional[List[str]] = None,
+        inputs: Optional[List[Any]] = None,
+        outputs: Optional[List[Any]] = None,
         secrets: Optional[List[str]] = None,
         kept: bool = False,
-        timeout: Optional[float] = None,
+        timeout: Optional[Seconds] = None,
         output_limit: Optional[int] = None,
         retries: Optional[Mapping[str, Any]] = None,
     ) -> None:
@@ -66,8 +66,8 @@ class WorkflowStep:
             raise ValueError("invalid step type {!r}, not one of {}".format(step_type, STEPS))
         self.identifier = identifier
         self.step_type = step_type
-        self.inputs: List[str] = inputs if inputs is not None else []
-        self.outputs: List[str] = outputs if outputs is not None else []
+        self.inputs: List[Any] = inputs if inputs is not None else []
+        self.outputs: List[Any] = outputs if outputs is not None else []
         self.secrets: List[str] = secrets if secrets is not None else []
         self.kept = kept
         self.timeout = timeout
@@ -80,30 +80,31 @@ class WorkflowStep:
         return self.identifier
 
     def is_container_step(self) -> bool:
+        """Returns whether the step runs commands."""
         return self.step_type == CONTAINER_STEP
 
     def is_code_step(self) -> bool:
+        """Returns whether the step calls a function."""
         return self.step_type == FUNCTION_STEP
 
     def is_notebook_step(self) -> bool:
+        """Returns whether the step runs a notebook."""
         return self.step_type == NOTEBOOK_STEP
 
     def to_document(self) -> Dict[str, Any]:
         """Returns the step as the document that the library reads (docs/documents.md)."""
         document: Dict[str, Any] = {"name": self.identifier, "action": self._action()}
         if self.inputs or self.outputs:
-            files: Dict[str, Any] = {"inputs": self.inputs, "outputs": self.outputs}
+            files: Dict[str, Any] = {"inputs": options(self.inputs), "outputs": options(self.outputs)}
             if self.kept:
                 files["kept"] = True
             document["files"] = files
         if self.secrets:
-            document["secrets"] = self.secrets
-        if self.timeout is not None:
-            document["timeout"] = self.timeout
-        if self.output_limit is not None:
-            document["output_limit"] = self.output_limit
-        if self.retries is not None:
-            document["retries"] = dict(self.retries) if isinstance(self.retries, Mapping) else self.retries
+            document["secrets"] = options(self.secrets)
+        for name in ("timeout", "output_limit", "retries"):
+            value = getattr(self, name)
+            if value is not None:
+                document[name] = options(value)
         return document
 
     def _action(self) -> Dict[str, Any]:
@@ -129,8 +130,8 @@ class ContainerStep(WorkflowStep):
         image: str,
         commands: Optional[List[str]] = None,
         env: Optional[Dict[str, Any]] = None,
-        inputs: Optional[List[str]] = None,
-        outputs: Optional[List[str]] = None,
+        inputs: Optional[List[Any]] = None,
+        outputs: Optional[List[Any]] = None,
         **options: Unpack[StepOptions],
     ) -> None:
         super().__init__(identifier, CONTAINER_STEP, inputs, outputs, **options)
@@ -146,7 +147,7 @@ class ContainerStep(WorkflowStep):
     def _action(self) -> Dict[str, Any]:
         action: Dict[str, Any] = {"environment": self.image, "commands": self.commands}
         if self.env:
-            action["env"] = key_values(self.env)
+            action["env"] = key_values(self.env, "env")
         return action
 
 
@@ -181,8 +182,8 @@ class CodeStep(WorkflowStep):
         func: Union[Callable[..., Any], str],
         arg: Optional[str] = None,
         varnames: Optional[Dict[str, str]] = None,
-        inputs: Optional[List[str]] = None,
-        outputs: Optional[List[str]] = None,
+        inputs: Optional[List[Any]] = None,
+        outputs: Optional[List[Any]] = None,
         **options: Unpack[StepOptions],
     ) -> None:
         super().__init__(identifier, FUNCTION_STEP, inputs, outputs, **options)
@@ -193,7 +194,7 @@ class CodeStep(WorkflowStep):
         self.varnames: Dict[str, str] = varnames if varnames is not None else {}
 
     def _action(self) -> Dict[str, Any]:
-        action: Dict[str, Any] = {"func": _path_of(self.func)}
+        action: Dict[str, Any] = {"func": import_path_of(self.func)}
         if self.arg is not None:
             action["arg"] = self.arg
         if self.varnames:
@@ -211,19 +212,20 @@ class NotebookStep(WorkflowStep):
     def __init__(
         self,
         identifier: str,
-        notebook: str,
-        output: Optional[str] = None,
+        notebook: Path,
+        output: Optional[Path] = None,
         requirements: Optional[List[str]] = None,
         params: Optional[List[str]] = None,
         varnames: Optional[Dict[str, str]] = None,
-        inputs: Optional[List[str]] = None,
-        outputs: Optional[List[str]] = None,
+        inputs: Optional[List[Any]] = None,
+        outputs: Optional[List[Any]] = None,
         **options: Unpack[StepOptions],
     ) -> None:
         super().__init__(identifier, NOTEBOOK_STEP, inputs, outputs, **options)
-        self.notebook = notebook
+        self.notebook = path_text(notebook, "notebook")
         # flowServ has this attribute from the beginning, so it is computed here. A reference is left to the library.
-        self.output = output or (None if notebook.startswith("$[[") else _output_of(notebook))
+        made = None if self.notebook.startswith("$[[") else _output_of(self.notebook)
+        self.output = path_text(output, "output") if output else made
         self.requirements: List[str] = requirements if requirements is not None else []
         self.params: List[str] = params if params is not None else []
         self.varnames: Dict[str, str] = varnames if varnames is not None else {}
@@ -233,9 +235,9 @@ class NotebookStep(WorkflowStep):
         if self.output is not None:
             action["output"] = self.output
         if self.params:
-            action["params"] = self.params
+            action["params"] = options(self.params)
         if self.requirements:
-            action["requirements"] = self.requirements
+            action["requirements"] = options(self.requirements)
         if self.varnames:
             action["variables"] = _arguments(self.varnames)
         return action
@@ -254,6 +256,7 @@ class TemplateStep(WorkflowStep):
         self.files = files
 
     def to_document(self) -> Dict[str, Any]:
+        """Returns the step as the template has it."""
         document = super().to_document()
         if self.files is not None:
             document["files"] = self.files
@@ -323,15 +326,13 @@ def referenced_values(
     `secrets` are those of the worker. `has_interpreter` says that functions run in a process of their own, which
     gets all values as JSON. Functions of this process get the objects themselves.
     """
-    if isinstance(step, CodeStep):
-        if has_interpreter:
-            return {name: as_json(value) for name, value in context.items()}
-        return {name: as_json(context[name]) for name in (*secrets, *step.secrets) if name in context}
-    names = [*secrets, *step.secrets]
-    if isinstance(step, NotebookStep):
-        names += [step.varnames.get(name, name) for name in step.params]
+    if isinstance(step, CodeStep) and has_interpreter:
+        return {name: as_json(value) for name, value in context.items() if isinstance(name, str)}
     values = placeholder_values(step.commands, context) if isinstance(step, ContainerStep) else {}
-    values.update({name: context[name] for name in names if name in context})
+    if isinstance(step, NotebookStep):
+        names = (step.varnames.get(name, name) for name in step.params)
+        values.update({name: parameter(name, context[name]) for name in names if name in context})
+    values.update({name: as_json(context[name]) for name in (*secrets, *step.secrets) if name in context})
     return values
 
 
@@ -379,18 +380,34 @@ def handle_of(step: Any) -> Handle:
     another thread may be running it; it is released with its last reference.
     """
     if not isinstance(step, WorkflowStep):
-        raise errors.StepTypeError(errors.STEP_TYPE, "{!r} is a {}, not a step".format(step, type(step).__name__))
+        raise errors.StepTypeError(errors.STEP_TYPE, "{!r} is {}, not a step".format(step, found(step)))
     document = encoded(step.to_document(), "the step {!r}".format(step.identifier))
     # The cache is read and written as one value, so that another thread never sees half of a change.
     cached = step._cached
     if cached is not None and cached[0] == document:
         return cached[1]
-    handle = Handle(create(LIB.fw_step_create, document, len(document)), LIB.fw_step_free, "the step")
+    try:
+        handle = Handle(create(LIB.fw_step_create, document, len(document)), LIB.fw_step_free, "the step")
+    except errors.DocumentError as error:
+        raise _naming_the_argument(error) from None
     step._cached = (document, handle)
     return handle
 
 
-def _path_of(func: Union[Callable[..., Any], str]) -> str:
+#: The places in a step's document that have another name than the argument which they are made of.
+_ARGUMENTS = {"/name": "identifier", "/action/environment": "image", "/action/variables": "varnames"}
+
+
+def _naming_the_argument(error: errors.DocumentError) -> errors.DocumentError:
+    for place, argument in _ARGUMENTS.items():
+        if error.path is not None and error.path.startswith(place):
+            message = "{}: {}".format(argument, error.message)
+            return errors.DocumentError(error.code, message, error.path, error.line, error.column)
+    return error
+
+
+def import_path_of(func: Union[Callable[..., Any], str]) -> str:
+    """Returns the import path of a function, or the one that it would have if it were no inner function or lambda."""
     if isinstance(func, str):
         return func
     module = getattr(func, "__module__", None)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
+from ._documents import spec_list
+from ._options import Seconds
+from ._values import Path, options, path_text, require
 from .specs import Spec
 
 #: The name of the volume that workers without a `volume` use.
 DEFAULT_STORE = "__default__"
 
 
-def FStore(basedir: Union[str, "os.PathLike[str]"], identifier: Optional[str] = None) -> Spec:
+def FStore(basedir: Path, identifier: Optional[str] = None) -> Spec:
     """Returns the specification of a directory of this machine."""
-    return _spec("fs", identifier, basedir=os.fspath(basedir))
+    return _spec("fs", identifier, basedir=path_text(basedir, "basedir"))
 
 
 def S3Bucket(bucket: str, prefix: Optional[str] = None, identifier: Optional[str] = None, **arguments: Any) -> Spec:
@@ -31,10 +34,10 @@ def GCBucket(bucket: str, prefix: Optional[str] = None, identifier: Optional[str
 
 
 def Sftp(
-    remotedir: str,
+    remotedir: Path,
     hostname: str,
     port: Optional[int] = None,
-    timeout: Optional[float] = None,
+    timeout: Optional[Seconds] = None,
     look_for_keys: Optional[bool] = False,
     sep: Optional[str] = "/",
     identifier: Optional[str] = None,
@@ -48,7 +51,7 @@ def Sftp(
     return _spec(
         "sftp",
         identifier,
-        basedir=remotedir,
+        basedir=path_text(remotedir, "remotedir"),
         hostname=hostname,
         port=port,
         timeout=timeout,
@@ -65,12 +68,17 @@ class VolumeManager:
     volumes that have their latest version. Raises ValueError if the default volume is missing or a name is unknown.
     """
 
-    def __init__(self, stores: Sequence[Spec], files: Optional[Mapping[str, Sequence[str]]] = None) -> None:
+    def __init__(self, stores: Sequence[Spec], files: Optional[Mapping[Any, Sequence[str]]] = None) -> None:
+        stores = spec_list(stores, "stores")
         names = [volume_name(store) for store in stores]
         if DEFAULT_STORE not in names:
             raise ValueError("there is no volume with the name {!r}".format(DEFAULT_STORE))
         listed: Dict[str, List[str]] = {name: [] for name in names if name is not None}
-        for key, places in (files or {}).items():
+        if files is not None:
+            require(files, Mapping, "files", "a mapping of keys to lists of volumes")
+        for path, places in (files or {}).items():
+            key = path_text(path, "files")
+            require(places, (list, tuple, set, frozenset), "files", "a list of the volumes that have each file")
             for place in places:
                 if place not in listed:
                     raise ValueError(
@@ -85,7 +93,7 @@ class VolumeManager:
             self.specs.append({**store, "files": list(store.get("files", [])) + added})
 
 
-def DefaultVolume(basedir: Union[str, "os.PathLike[str]"]) -> VolumeManager:
+def DefaultVolume(basedir: Path) -> VolumeManager:
     """Returns the volumes of a run that uses a single directory."""
     return VolumeManager([FStore(basedir, DEFAULT_STORE)])
 
@@ -97,7 +105,9 @@ def volume_name(store: Spec) -> Optional[str]:
 
 
 def _spec(kind: str, identifier: Optional[str], **arguments: Any) -> Spec:
-    given = {key: value for key, value in arguments.items() if value is not None}
+    if identifier is not None:
+        require(identifier, str, "identifier", "a string")
+    given = {key: options(value) for key, value in arguments.items() if value is not None}
     spec: Spec = {"type": kind, "args": given}
     spec["name"] = identifier if identifier is not None else os.urandom(16).hex()
     return spec

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, MutableMapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, MutableMapping, Optional
 
 from ._documents import require_mapping, rundir_of
 from ._ffi import LIB, call_text
 from ._functions import Functions, create_context
 from ._handle import Handle
 from ._options import RunOptions, options_document
+from ._typing import Unpack
+from ._values import require_function
 from .events import Event
 from .execution import Exec
 from .result import ExecResult
 from .steps import CodeStep, WorkflowStep, handle_of, referenced_values
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 Context = Optional[MutableMapping[str, Any]]
 
@@ -73,6 +72,7 @@ class Worker:
         for Ctrl-C), cancels the step and is raised when the processes of the step are gone. A second one during
         that wait is raised at once.
         """
+        require_function(on_event, "on_event")
         return self._exec(step, context, store, on_event is not None, options).run_to_end(on_event)
 
     async def exec_async(
@@ -92,6 +92,7 @@ class Worker:
         """
         from . import _async
 
+        require_function(on_event, "on_event")
         return await _async.run_to_end(self._exec(step, context, store, on_event is not None, options), on_event)
 
     def start(self, step: WorkflowStep, context: Context, store: Any, **options: Unpack[RunOptions]) -> Exec:
@@ -105,7 +106,7 @@ class Worker:
         step_handle = handle_of(step)
         if context is not None:
             require_mapping(context, "the context")
-        rundir = rundir_of(store)
+        rundir = rundir_of(store, "store")
         values = referenced_values(step, context if context is not None else {}, self.secrets)
         functions = Functions({step.name: step}, {}) if isinstance(step, CodeStep) else None
         with self._owner.in_use(), step_handle.in_use() as c_step:
@@ -122,7 +123,7 @@ class Worker:
         document = options_document(RunOptions, options, has_listener)
         if context is not None:
             require_mapping(context, "the context")
-        return Exec(self, step, context, rundir_of(store), document, options.get("events"))
+        return Exec(self, step, context, rundir_of(store, "store"), document, options.get("events"))
 
     def close(self) -> None:
         """Releases a worker that `create_worker` made. A worker of a pool ends with its pool."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
 from ._documents import spec_list
 from ._handle import Handle
 from ._options import WorkflowRunOptions, options_document
 from ._template import create_workflow, read_template
+from ._typing import Unpack
+from ._values import Path, path_text, require, require_function
 from .events import Event
 from .pool import WorkerPool
 from .run import Run, RunResult, Volumes
 from .steps import CodeStep, ContainerStep, NotebookStep, WorkflowStep, step_of
 from .volumes import VolumeManager
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 Parameter = Mapping[str, Any]
 
@@ -46,6 +44,10 @@ class SerialWorkflow:
         parameters: Optional[Sequence[Parameter]] = None,
         workers: Optional[WorkerPool] = None,
     ) -> None:
+        if steps is not None:
+            require(steps, list, "steps", "a list of steps")
+        if workers is not None:
+            require(workers, WorkerPool, "workers", "a WorkerPool")
         self.steps: List[WorkflowStep] = steps if steps is not None else []
         self.parameters: Dict[str, Dict[str, Any]] = {}
         for parameter in parameters or ():
@@ -62,13 +64,13 @@ class SerialWorkflow:
 
     @classmethod
     def from_template(
-        cls, template: Union[str, os.PathLike[str], Mapping[str, Any]], workers: Optional[WorkerPool] = None
+        cls, template: Union[Path, Mapping[str, Any]], workers: Optional[WorkerPool] = None
     ) -> SerialWorkflow:
         """Reads a template: a dict, or a file in JSON or (if PyYAML is installed) in YAML.
 
         The template may also be what it has under `workflow`. Raises `DocumentError` if it is wrong.
         """
-        document = read_template(template)
+        document = read_template(template if isinstance(template, Mapping) else path_text(template, "template"))
         workflow = cls(workers=workers)
         workflow._is_template = True
         workflow._declares_parameters = "workflow" in document
@@ -87,11 +89,15 @@ class SerialWorkflow:
 
     def add_parameter(self, parameter: Parameter) -> SerialWorkflow:
         """Declares a parameter, replacing one of the same name, and returns the workflow."""
+        require(parameter, Mapping, "parameter", "a mapping, the declaration of a parameter")
+        if not isinstance(parameter.get("name"), str):
+            raise ValueError('parameter: the key "name" has no string, the name of the parameter')
         self.parameters[parameter["name"]] = dict(parameter)
         return self
 
     def add_step(self, step: WorkflowStep) -> SerialWorkflow:
         """Appends a step, and returns the workflow."""
+        require(step, WorkflowStep, "step", "a step")
         self.steps.append(step)
         return self
 
@@ -131,6 +137,7 @@ class SerialWorkflow:
 
         The events of a Python function have the numbers of its own step. Exceptions are as for `Worker.exec`.
         """
+        require_function(on_event, "on_event")
         return self._run(arguments, workers, volumes, rundir, on_event is not None, options).run_to_end(on_event)
 
     async def run_async(
@@ -149,6 +156,7 @@ class SerialWorkflow:
         """
         from . import _async
 
+        require_function(on_event, "on_event")
         run = self._run(arguments, workers, volumes, rundir, on_event is not None, options)
         return await _async.run_to_end(run, on_event)
 

@@ -76,7 +76,8 @@ def test_a_result_made_by_hand():
 def test_errors_can_be_copied():
     for cls in (FlowWorkerError, flowworker.UnknownWorkerError, flowworker.TemplateError):
         error = pickle.loads(pickle.dumps(cls(-6, "message", "/path", 2, 3)))
-        assert type(error) is cls and str(error) == "message"
+        assert type(error) is cls and str(error) == "message (at /path)"
+        assert error == cls(-6, "message", "/path", 2, 3) and error != cls(-6, "message", "/other", 2, 3)
         assert (error.code, error.message, error.path, error.line, error.column) == (
             -6,
             "message",
