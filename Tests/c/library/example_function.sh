@@ -13,6 +13,6 @@ diff - "$place/printed" <<'END'
 done
 step "add another" failed: the function "sum" raised FileNotFoundError: letters
   nothing found
-step "look" was ended because the step's timeout of 0.2 s had passed: "search"
+step "look" was ended because the step's timeout of 0.2 s had passed: "search"; last line of stderr: nothing found
 the context has the total: 42
 END
