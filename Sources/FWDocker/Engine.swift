@@ -41,19 +41,42 @@ final class Engine: Sendable {
     state = try Guarded(State())
   }
 
-  /// All engines of this process, by their addresses.
-  private static let all = try? Guarded<[HTTPPeer: Engine]>([:])
+  private struct Engines {
+    /// All engines that this process has used, by their addresses.
+    var all: [HTTPPeer: Engine] = [:]
+    /// The engines whose idle links are kept. The one that was used last comes last.
+    var linked: [Engine] = []
+  }
+
+  private static let engines = try? Guarded(Engines())
+  /// The most engines whose idle links are kept. A process may use any number of engines in its life.
+  private static let maxLinked = 8
 
   static func at(_ peer: HTTPPeer) throws(StepFailure) -> Engine {
-    guard let all else { throw .noMemory }
+    guard let engines else { throw .noMemory }
     do throws(FlowError) {
-      return try all.withLock { (engines) throws(FlowError) in
-        if let engine = engines[peer] { return engine }
+      return try engines.withLock { (engines) throws(FlowError) in
+        if let engine = engines.all[peer] { return engine }
         let engine = try Engine(peer)
-        engines[peer] = engine
+        engines.all[peer] = engine
         return engine
       }
     } catch { throw .noMemory }
+  }
+
+  /// Notes that the engine has idle links, and closes those of the engine that was not used for the longest time.
+  private func keepLinks() {
+    let oldest = Engine.engines?.withLock { engines -> Engine? in
+      if engines.linked.last === self { return nil }
+      engines.linked.removeAll { $0 === self }
+      engines.linked.append(self)
+      return engines.linked.count > Engine.maxLinked ? engines.linked.removeFirst() : nil
+    }
+    // The links are closed outside the locks.
+    _ = oldest?.state.withLock { state in
+      defer { state.idle = [] }
+      return state.idle
+    }
   }
 
   /// Takes a link, which the caller owns until it puts the link back.
@@ -70,6 +93,7 @@ final class Engine: Sendable {
       state.idle.append(link)
       return state.idle.count > Engine.maxIdle ? state.idle.removeFirst() : nil
     }
+    keepLinks()
   }
 
   // MARK: The API's version

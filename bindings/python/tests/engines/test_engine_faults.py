@@ -1,6 +1,8 @@
 """A step ends with a clear message if the engine does not answer, never stops sending, or disconnects."""
 
+import gc
 import json
+import os
 import re
 import socket
 import threading
@@ -330,3 +332,22 @@ def test_a_deadline_reaches_storage_that_does_not_answer(silent_server, rundir, 
     volumes = [{"name": "v", "type": kind, "args": arguments, "files": ["a"]}]
     result = workflow.run(volumes=volumes, rundir=rundir, deadline=0.5)
     assert result.outcome == "timeout" and result.returncode != 0
+
+
+def test_idle_connections_are_kept_to_few_engines(engine, rundir):
+    """A process that uses ever new engines does not collect descriptors."""
+
+    def waiters():
+        links = (os.readlink("/proc/self/fd/" + name) for name in os.listdir("/proc/self/fd") if is_open(name))
+        return sum(link == "anon_inode:[eventpoll]" for link in links)
+
+    def is_open(name):
+        return os.path.lexists("/proc/self/fd/" + name)
+
+    def use(times):
+        for _ in range(times):
+            assert worker(engine()).exec(step(), {}, rundir).returncode == 0
+        gc.collect()
+        return waiters()
+
+    assert use(10) == use(5)
