@@ -12,6 +12,7 @@ from ._document_file import DocumentFile
 from ._documents import encoded, key_values, spec_list, string_keys
 from ._ffi import LIB, create
 from ._handle import Handle
+from ._values import path_text
 from .errors import DOCUMENT, DocumentError
 from .specs import Spec
 from .steps import WorkflowStep, handle_of
@@ -61,7 +62,7 @@ class WorkerPool:
             "workers": spec_list(workers or (), "workers"),
             "managers": mapped,
             "volumes": spec_list(volumes or (), "volumes"),
-            "default_variables": {**factory.default_variables(), **key_values(default_variables)},
+            "default_variables": {**factory.default_variables(), **key_values(default_variables, "default_variables")},
         }
         self._handle = _create(encoded(self._document, "the pool"))
         #: The names of the pool's volumes.
@@ -85,7 +86,7 @@ class WorkerPool:
             text = encoded(config, "the engine configuration")
             _create(text).close()
         else:
-            file = DocumentFile(config)
+            file = DocumentFile(path_text(config, "config"))
             with file.locating_errors():
                 _create(file.text).close()
             text = file.text

@@ -94,10 +94,10 @@ class WorkflowStep:
     def to_document(self) -> Dict[str, Any]:
         """Returns the step as the document that the library reads (docs/documents.md)."""
         document: Dict[str, Any] = {"name": self.identifier, "action": self._action()}
-        if self.inputs or self.outputs:
+        if self.inputs or self.outputs or self.kept:
             files: Dict[str, Any] = {"inputs": options(self.inputs), "outputs": options(self.outputs)}
             if self.kept:
-                files["kept"] = True
+                files["kept"] = options(self.kept)
             document["files"] = files
         if self.secrets:
             document["secrets"] = options(self.secrets)
@@ -381,7 +381,10 @@ def handle_of(step: Any) -> Handle:
     """
     if not isinstance(step, WorkflowStep):
         raise errors.StepTypeError(errors.STEP_TYPE, "{!r} is {}, not a step".format(step, found(step)))
-    document = encoded(step.to_document(), "the step {!r}".format(step.identifier))
+    try:
+        document = encoded(step.to_document(), "the step {!r}".format(step.identifier))
+    except errors.DocumentError as error:
+        raise _naming_the_argument(error) from error
     # The cache is read and written as one value, so that another thread never sees half of a change.
     cached = step._cached
     if cached is not None and cached[0] == document:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 from ._documents import spec_list
 from ._handle import Handle
@@ -46,6 +46,8 @@ class SerialWorkflow:
     ) -> None:
         if steps is not None:
             require(steps, list, "steps", "a list of steps")
+        if parameters is not None:
+            require(parameters, Iterable, "parameters", "a list of declarations of parameters")
         if workers is not None:
             require(workers, WorkerPool, "workers", "a WorkerPool")
         self.steps: List[WorkflowStep] = steps if steps is not None else []
