@@ -73,8 +73,8 @@ def options_document(
     if "state" in given:
         given["state"] = os.path.abspath(path_text(given["state"], "state"))
     if "spill" in given:
-        spill = given["spill"] = path_text(given["spill"], "spill")
-        if os.path.isabs(spill) and not os.path.isdir(spill):  # The library refuses a relative path.
+        spill = given["spill"] = os.path.abspath(path_text(given["spill"], "spill"))
+        if not os.path.isdir(spill):
             message = "expected an existing directory, found {!r}".format(spill)
             raise errors.DocumentError(errors.DOCUMENT, message, "/spill")
     return encoded(given, "the options of the run")

@@ -54,6 +54,11 @@ def test_a_file_gets_all_of_the_output(run, tmp_path):
     (name,) = os.listdir(str(place))
     assert result.commands[0]["stdout_file"] == str(place / name)
     assert (place / name).read_bytes() == b"0123456789"
+    assert (
+        run("printf 0", output_limit=0, spill=os.path.relpath(str(place)))
+        .commands[0]["stdout_file"]
+        .startswith(str(place))
+    )
     worker = create_worker(Subprocess("W", options={"spill": place, "output_limit": 4}))
     assert run("printf abcdefgh", worker=worker).commands[0]["stdout_file"] is not None
 
@@ -118,7 +123,7 @@ def test_a_step_carries_what_it_is_given():
         {"timeout": True},
         {"output_limit": -1},
         {"output_limit": 1.5},
-        {"spill": "not/absolute"},
+        {"spill": "not/there"},
         {"retries": {}},
         {"retries": {"max": 1, "on": ["cancelled"]}},
         {"retries": 3},
