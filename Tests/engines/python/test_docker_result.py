@@ -160,7 +160,7 @@ def keys_of_events():
 def test_events_have_what_is_documented(docker, rundir):
     documented = keys_of_events()
     assert {"progress", "command_started", "step_ended"} <= set(documented)
-    common = {"sequence", "time", "attempt", "command", "kind"}
+    common = {"sequence", "time", "attempt", "command", "kind", "step"}
     seen = []
     text = "sh -c 'echo a; echo x >> tries; exit $$(( $$(wc -l < tries) - 2 ))'"
     worker = box(docker, retries={"max": 1, "delay": 0})

@@ -176,12 +176,17 @@ def test_a_fork_of_the_host(docker, rundir):
 def test_the_host_s_process_is_left_alone(docker, rundir):
     def state():
         with open("/proc/self/status", encoding="ascii") as file:
-            signals = [line for line in file if line.startswith(("SigBlk", "SigIgn", "SigCgt", "Threads", "Umask"))]
-        return signals, os.getcwd(), dict(os.environ)
+            status = dict(line.split(":", 1) for line in file)
+        threads.append(int(status["Threads"]))
+        kept = {key: status[key] for key in ("SigBlk", "SigIgn", "SigCgt", "Umask")}
+        return kept, os.getcwd(), dict(os.environ)
 
+    threads = []
     before = state()
     for scope in ("command", "step"):
         for _ in range(3):
             succeeded(box(docker, container=scope).exec(step("true", "true"), {}, rundir))
     assert state() == before
+    # A thread of an earlier test may have ended meanwhile.
+    assert threads[1] <= threads[0]
     wait_until(lambda: docker.containers() == [])
