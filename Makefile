@@ -32,7 +32,7 @@ SOURCES := $(shell find Sources include Package.swift -type f ! -name '.*')
 RELEASE := -c release --explicit-target-dependency-import-check error --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
            -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: lib run test test-swift test-c test-python test-readme engines-test bench bench-setup asan tsan ubsan sanitize \
+.PHONY: lib run test test-swift test-c test-python test-documents engines-test bench bench-setup asan tsan ubsan sanitize \
         valgrind lint format install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ run: lib venv | $(SETUP)
 
 # --- tests -------------------------------------------------------------------------------------
 
-test: test-swift test-c test-python test-readme
+test: test-swift test-c test-python test-documents
 
 # The units run on a build whose C traps on undefined behaviour, which `make ubsan` uses as well.
 test-swift: | $(SETUP)
@@ -123,8 +123,8 @@ test-c: lib
 test-python: lib venv
 	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential Tests/runner
 
-test-readme: lib venv
-	$(PYTHON) Tests/readme/run.py $(LIB)
+test-documents: lib venv
+	$(PYTHON) Tests/documents/run.py --lib $(LIB)
 
 # The S3 server of the tests needs other versions of packages than the tests.
 S3_VENV := $(BUILD)/engines/s3-venv

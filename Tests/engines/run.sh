@@ -229,7 +229,7 @@ else
     if [ -n "${FW_TEST_DOCKER:-}" ]; then
         # The image that the programs of the documents use.
         docker -H "$FW_TEST_DOCKER" tag fw-test/busybox:1 busybox:latest
-        run_command "${PYTHON:-python3}" Tests/readme/run.py "$libdir" --engine || status=$?
+        run_command "${PYTHON:-python3}" Tests/documents/run.py --lib "$libdir" --engine || status=$?
     fi
 fi
 exit "$status"
