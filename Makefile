@@ -28,9 +28,10 @@ SOURCES := $(shell find Sources include Package.swift -type f ! -name '.*')
 # What a library for any host is built with: the Swift runtime inside (so that there is one file,
 # and no signal handler of the runtime's), no search path of the build machine, and no check of
 # exclusive access while it runs, whose answer would be to end the host (debug builds, which the
-# Swift units and the sanitizers use, have it).
+# Swift units and the sanitizers use, have it). All functions of other libraries are bound when it is loaded, so that the
+# table of their addresses can be made read-only.
 RELEASE := -c release --explicit-target-dependency-import-check error --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
-           -Xswiftc -enforce-exclusivity=unchecked
+           -Xswiftc -enforce-exclusivity=unchecked -Xlinker -z -Xlinker now
 
 .PHONY: lib run test test-swift test-c test-python test-documents engines-test bench bench-setup asan tsan ubsan sanitize \
         valgrind lint format install uninstall clean setup venv
@@ -84,8 +85,7 @@ $(LIB)/$(SONAME): $(SOURCES) | $(SETUP)
 	$(REQUIRE)
 	$(SWIFT) build $(RELEASE) --product flowworker --scratch-path .build-release
 	mkdir -p $(LIB)
-	strip --strip-unneeded -o $@.new .build-release/release/libflowworker.so
-	mv $@.new $@
+	packaging/strip.sh .build-release/release/libflowworker.so $@
 	ln -sf $(SONAME) $(LIB)/libflowworker.so
 
 # The paths go through the environment, so that they may have spaces and quotes.
