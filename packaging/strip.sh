@@ -10,12 +10,13 @@ set -euo pipefail
 
 [ $# -eq 2 ] || { sed -n '4p' "${BASH_SOURCE[0]}" | cut -c3- >&2; exit 2; }
 built=$1 stripped=$2
+trap 'rm -f "$stripped.new"' EXIT
 
 # Prints where a section is in the file, and its size.
 section() {
     local place
     place=$(readelf -SW "$stripped.new" | sed -nE "s/.* $1 +[A-Z]+ +[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+) .*/0x\1 0x\2/p")
-    [ -n "$place" ] || { echo "$built has no section $1" >&2 && false; }
+    [ -n "$place" ] || { echo "$built has no section ${1//\\/}" >&2 && false; }
     echo "$place"
 }
 
