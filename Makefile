@@ -16,6 +16,7 @@ ABI := $(shell sed -n 's/^\#define FW_ABI_VERSION //p' include/flowworker.h)
 PREFIX ?= /usr/local
 DESTDIR ?=
 LIBDIR ?= $(PREFIX)/lib
+DOCDIR ?= $(PREFIX)/share/doc/flowworker
 
 BUILD := build
 LIB := $(BUILD)/lib
@@ -88,11 +89,13 @@ $(LIB)/$(SONAME): $(SOURCES) | $(SETUP)
 	packaging/strip.sh .build-release/release/libflowworker.so $@
 	ln -sf $(SONAME) $(LIB)/libflowworker.so
 
-# The paths go through the environment, so that they may have spaces and quotes.
+# The paths go through the environment, so that they may have spaces and quotes. A library that is there is installed
+# where there is no toolchain, as with sudo, whose PATH has none.
 install uninstall: export PREFIX := $(PREFIX)
 install uninstall: export LIBDIR := $(LIBDIR)
+install uninstall: export DOCDIR := $(DOCDIR)
 install uninstall: export DESTDIR := $(DESTDIR)
-install: lib
+install: $(if $(and $(wildcard $(LIB)/$(SONAME)),$(if $(shell command -v swift),,missing)),,lib)
 	@bindings/c/install.sh install $(LIB)/$(SONAME) $(VERSION)
 uninstall:
 	@bindings/c/install.sh uninstall $(LIB)/$(SONAME) $(VERSION)
