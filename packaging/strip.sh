@@ -23,7 +23,7 @@ section() {
 # Writes the standard input over the bytes of the file from a place on.
 write_at() { dd of="$stripped.new" bs=1 seek="$1" conv=notrunc status=none; }
 
-strip --strip-unneeded -o "$stripped.new" "$built"
+strip --strip-unneeded --remove-section=.comment -o "$stripped.new" "$built"
 read -r place size < <(section '\.swift_modhash')
 head -c $((size)) /dev/zero | write_at $((place))
 # The first 16 bytes of the note are lengths, a type and the name "GNU"; the 20 behind them are the build id.

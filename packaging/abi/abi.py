@@ -213,6 +213,7 @@ def versions_of_symbols(abi: int) -> dict[str, str]:
 def write_symbols(interface: Interface) -> None:
     since, node = versions_of_symbols(interface.abi), f"FLOWWORKER_{interface.abi}"
     lines = [f"libflowworker.so.{interface.abi} libflowworker{interface.abi} #MINVER#"]
+    lines.append("* Build-Depends-Package: libflowworker-dev")
     lines.append(f" {node}@{node} {min(since.values(), default=interface.version)}")
     lines += [f" {name}@{node} {since.get(name, interface.version)}" for name in sorted(interface.functions)]
     DEBIAN.mkdir(exist_ok=True)
