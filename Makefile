@@ -32,7 +32,7 @@ SOURCES := $(shell find Sources include Package.swift -type f ! -name '.*')
 RELEASE := -c release --explicit-target-dependency-import-check error --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
            -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: lib run test test-swift test-c test-python test-documents engines-test bench bench-setup asan tsan ubsan sanitize \
+.PHONY: lib wheel run test test-swift test-c test-python test-documents engines-test bench bench-setup asan tsan ubsan sanitize \
         valgrind lint format install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
@@ -87,6 +87,10 @@ $(LIB)/$(SONAME): $(SOURCES) | $(SETUP)
 	strip --strip-unneeded -o $@.new .build-release/release/libflowworker.so
 	mv $@.new $@
 	ln -sf $(SONAME) $(LIB)/libflowworker.so
+
+# The wheel of the Python package, for Linux on x86-64, in build/wheel/dist.
+wheel: lib
+	packaging/wheel/build.sh $(VERSION) $(RELEASE)
 
 # The paths go through the environment, so that they may have spaces and quotes.
 install uninstall: export PREFIX := $(PREFIX)
