@@ -36,9 +36,10 @@ class Stop(Exception):
     """The reason, in one sentence, why there is nothing to compare or to record."""
 
 
-def run(*command: object) -> str:
+def run(*command: object, place: Path | None = None) -> str:
+    """What a command prints, in a directory; it must end with 0."""
     try:
-        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, cwd=place)
     except FileNotFoundError:
         raise Stop(f"{command[0]} is not installed: make setup installs it") from None
     if done.returncode != 0:
@@ -71,7 +72,8 @@ def model(preprocessed: str, declared: dict[str, str], place: Path) -> str:
     bodies = [f"{text} {{ __builtin_trap(); }}" for text in declared.values()]
     source = re.sub(PUBLIC + r"[^;]*;", "", preprocessed)
     (place / "model.c").write_text("\n".join([source, *bodies]) + "\n")
-    run("gcc", "-w", "-g", "-O0", "-shared", "-fPIC", "-o", place / "model.so", place / "model.c")
+    # The record has the name of the source, so it is given without a directory.
+    run("gcc", "-w", "-g", "-O0", "-shared", "-fPIC", "-o", "model.so", "model.c", place=place)
     options = ["no-corpus-path", "no-comp-dir-path", "no-show-locs", "no-architecture", "no-elf-needed"]
     return run("abidw", *(f"--{option}" for option in options), place / "model.so")
 

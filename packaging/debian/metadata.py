@@ -4,8 +4,9 @@ The package is a copy of the sources, because the backend of pyproject.toml make
 """
 
 import sys
-import tomllib
 from pathlib import Path
+
+import tomllib
 
 pyproject, version, folder = sys.argv[1:]
 project = tomllib.loads(Path(pyproject).read_text())["project"]
