@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The Debian packages, installed, used and removed in chroots of Debian 12 and 13 (deb/inside.sh).
+# The Debian packages, installed, used and removed in chroots of Debian 12 and 13 (deb/inside.sh). Building them again gives
+# the same bytes.
 #
 #   deb.sh FOLDER_OF_THE_PACKAGES [RELEASE...]
 #
@@ -27,6 +28,19 @@ count() {
         esac
     done
 }
+
+# The packages were built from the library of this checkout, so the tools are here.
+again() {
+    local place=$1 package
+    "$here/../../packaging/deb.sh" "$here"/../../build/lib/libflowworker.so.? "$place/again" >"$place/log" 2>&1 ||
+        { tail -n 5 "$place/log" && return 1; }
+    for package in "$packages"/*.deb; do
+        cmp "$package" "$place/again/${package##*/}" || return
+    done
+}
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+if again "$place"; then count <<<"ok built again"; else count <<<"FAILED built again"; fi
 
 reason=$("$here/chroot.sh" usable 2>&1)
 status=$?

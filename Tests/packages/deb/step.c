@@ -21,9 +21,12 @@ int main(void)
     fw_error *error = NULL;
     fw_status status = fw_pool_create("[]", FW_ZERO_TERMINATED, &pool, &error);
 
-    if (status == FW_OK) status = fw_step_create(document, FW_ZERO_TERMINATED, &step, &error);
-    if (status == FW_OK) status = fw_pool_get(pool, step, &worker, &error);
-    if (status == FW_OK) status = fw_worker_exec(worker, step, NULL, "/tmp", &result, &error);
+    if (status == FW_OK)
+        status = fw_step_create(document, FW_ZERO_TERMINATED, &step, &error);
+    if (status == FW_OK)
+        status = fw_pool_get(pool, step, &worker, &error);
+    if (status == FW_OK)
+        status = fw_worker_exec(worker, step, NULL, "/tmp", &result, &error);
     if (status == FW_OK) {
         printf("%s\n", fw_version());
         if (fw_result_returncode(result) == 0)
