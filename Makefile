@@ -32,7 +32,7 @@ SOURCES := $(shell find Sources include Package.swift -type f ! -name '.*')
 RELEASE := -c release --explicit-target-dependency-import-check error --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
            -Xswiftc -enforce-exclusivity=unchecked
 
-.PHONY: lib wheel run test test-swift test-c test-python test-documents engines-test bench bench-setup asan tsan ubsan sanitize \
+.PHONY: lib wheel packages-setup packages-test packages-test-all run test test-swift test-c test-python test-documents engines-test bench bench-setup asan tsan ubsan sanitize \
         valgrind lint format install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
@@ -141,6 +141,27 @@ $(S3_VENV)/.made: Tests/engines/s3-requirements.txt | $(SETUP)
 engines-test: lib venv $(S3_VENV)/.made
 	Tests/engines/setup.sh
 	PYTHON=$(abspath $(PYTHON)) Tests/engines/run.sh $(LIB)
+
+# --- packages ----------------------------------------------------------------------------------
+#
+# What users install, where they install it: in chroots of other systems, which need root, and a Debian mirror when they
+# are made. They stay in build/chroots. `packages-test` has the cases of the gate, and `packages-test-all` all cases.
+
+PACKAGES_TOOLS := debootstrap cmake pkg-config gcc python3-venv
+
+packages-setup:
+	@for tool in debootstrap cmake pkg-config gcc; do command -v $$tool >/dev/null || missing=yes; done; \
+	if [ -n "$${missing:-}" ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES_TOOLS) >/dev/null; fi
+
+packages-test: packages-setup wheel
+	Tests/packages/chroot_test.sh
+	Tests/packages/source.sh
+	Tests/packages/wheel.sh
+
+packages-test-all: packages-setup wheel
+	Tests/packages/chroot_test.sh
+	Tests/packages/source.sh --all
+	Tests/packages/wheel.sh --all
 
 # --- sanitizers --------------------------------------------------------------------------------
 #
