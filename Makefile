@@ -34,8 +34,8 @@ SOURCES := $(shell find Sources include Package.swift -type f ! -name '.*')
 RELEASE := -c release --explicit-target-dependency-import-check error --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
            -Xswiftc -enforce-exclusivity=unchecked -Xlinker -z -Xlinker now
 
-.PHONY: lib wheel deb run abi abi-release test test-swift test-c test-python test-documents engines-test bench bench-setup asan tsan ubsan sanitize \
-        valgrind lint format install uninstall clean setup venv
+.PHONY: lib wheel deb packages-setup packages-test packages-test-all run abi abi-release test test-swift test-c test-python \
+        test-documents engines-test bench bench-setup asan tsan ubsan sanitize valgrind lint format install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ test: abi test-swift test-c test-python test-documents
 # Compares the interface of the library with the one that is recorded in packaging/abi.
 abi: lib venv
 	packaging/abi/abi.py check $(LIB)/$(SONAME)
-	$(PYTHON) -m pytest -q Tests/packages/test_abi.py
+	$(PYTHON) -m pytest -q Tests/packages/test_abi.py Tests/packages/test_versions.py
 
 # Records the interface of the header, for a release.
 abi-release: | $(SETUP)
@@ -163,6 +163,29 @@ $(S3_VENV)/.made: Tests/engines/s3-requirements.txt | $(SETUP)
 engines-test: lib venv $(S3_VENV)/.made
 	Tests/engines/setup.sh
 	PYTHON=$(abspath $(PYTHON)) Tests/engines/run.sh $(LIB)
+
+# --- packages ----------------------------------------------------------------------------------
+#
+# What users install, where they install it: in chroots of other systems, which need root, and a Debian mirror when they
+# are made. They stay in build/chroots. `packages-test` has the cases of the gate, and `packages-test-all` all cases.
+
+PACKAGES_TOOLS := debootstrap cmake pkg-config gcc python3-venv
+
+packages-setup:
+	@missing=""; for tool in debootstrap cmake pkg-config gcc; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	$(call INSTALL_MISSING,$(PACKAGES_TOOLS))
+
+packages-test: packages-setup wheel deb
+	Tests/packages/chroot_test.sh
+	Tests/packages/source.sh
+	Tests/packages/wheel.sh
+	Tests/packages/deb.sh $(BUILD)/deb
+
+packages-test-all: packages-setup wheel deb
+	Tests/packages/chroot_test.sh
+	Tests/packages/source.sh --all
+	Tests/packages/wheel.sh --all
+	Tests/packages/deb.sh $(BUILD)/deb
 
 # --- sanitizers --------------------------------------------------------------------------------
 #
