@@ -93,7 +93,7 @@ $(LIB)/$(SONAME): $(SOURCES) | $(SETUP)
 	ln -sf $(SONAME) $(LIB)/libflowworker.so
 
 # The Debian packages of a library that is built, in build/deb.
-DEB_PACKAGES := debhelper dh-python dpkg-dev lintian fakeroot
+DEB_PACKAGES := debhelper dh-python dpkg-dev lintian
 deb: lib
 	@missing=""; for tool in dh dh_python3 dpkg-buildpackage lintian; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	$(call INSTALL_MISSING,$(DEB_PACKAGES))
@@ -168,6 +168,7 @@ engines-test: lib venv $(S3_VENV)/.made
 #
 # What users install, where they install it: in chroots of other systems, which need root, and a Debian mirror when they
 # are made. They stay in build/chroots. `packages-test` has the cases of the gate, and `packages-test-all` all cases.
+# The harness's programs have another jansson than the library of the wheel.
 
 PACKAGES_TOOLS := debootstrap cmake pkg-config gcc python3-venv
 
@@ -177,12 +178,14 @@ packages-setup:
 
 packages-test: packages-setup wheel deb
 	Tests/packages/chroot_test.sh
+	Tests/c/run.sh $(BUILD)/wheel/lib pool document library/exports
 	Tests/packages/source.sh
 	Tests/packages/wheel.sh
 	Tests/packages/deb.sh $(BUILD)/deb
 
 packages-test-all: packages-setup wheel deb
 	Tests/packages/chroot_test.sh
+	Tests/c/run.sh $(BUILD)/wheel/lib
 	Tests/packages/source.sh --all
 	Tests/packages/wheel.sh --all
 	Tests/packages/deb.sh $(BUILD)/deb

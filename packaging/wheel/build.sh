@@ -35,6 +35,7 @@ env -u CC -u CXX PKG_CONFIG_PATH="$PWD/$place/sysroot" swift build "$@" -Xlinker
   -Xlinker "$PWD/$place/sysroot/lib/old_symbols.o" --product flowworker --scratch-path .build-release
 mkdir -p $place/lib
 packaging/strip.sh .build-release/release/libflowworker.so $place/lib/libflowworker.so.0
+ln -sf libflowworker.so.0 $place/lib/libflowworker.so
 
 rm -rf $place/dist $place/work
 mkdir -p $place/dist $place/work
