@@ -121,7 +121,7 @@ test-c: lib
 	Tests/c/run.sh $(LIB)
 
 test-python: lib venv
-	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential Tests/runner
+	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential Tests/runner Tests/benchmarks
 
 test-documents: lib venv
 	$(PYTHON) Tests/documents/run.py --lib $(LIB)

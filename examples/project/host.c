@@ -5,8 +5,8 @@
  *
  * DIRECTORY (by default the working directory) has config.json, workflow.json and the folder `parts`. Everything that
  * the run makes is in its folder `data`: `run`, the run directory; `state`, from which another run goes on where this
- * one has ended; `archive` and `website`, storage volumes; `page.html`, the page of the run. -n runs the notebook, which
- * needs papermill. The environment variable SALES_TOKEN has the secret; SALES_PAUSE is how many seconds the step
+ * one has ended; `archive` and `website`, storage volumes; `page.html`, the page of the run. -n runs the notebook,
+ * which needs papermill. The environment variable SALES_TOKEN has the secret; SALES_PAUSE is how many seconds the step
  * "compare" takes for each shop. Ctrl-C cancels the run. The exit status is 0, 1 (a step failed), 2 (the project cannot
  * run), or 130 (cancelled).
  */
@@ -111,7 +111,7 @@ static void show(const fw_event *event, size_t *count)
     fflush(stdout);
 }
 
-/* Shows the events of the run until the last one. Ctrl-C, which `signals` reports, cancels the run: it ends in order. */
+/* Shows the events of the run until the last one. Ctrl-C, which `signals` reports, cancels the run. */
 static int watch(fw_exec *exec, int signals)
 {
     size_t count = 0;

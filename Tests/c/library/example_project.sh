@@ -48,7 +48,7 @@ has() { grep -q -- "$2" "$1" || wrong "no \"$2\" in ${1##*/}"; }
 
 # Starts a run whose step "compare" takes long, and waits until it is in that step.
 start_slowly() {
-    SALES_PAUSE=600 start "$@"
+    SALES_PAUSE=600 start
     until grep -q 'shop 1 of 4' "$place/printed"; do
         kill -0 "$pid" 2>/dev/null || wrong 'the run has ended'
         sleep 0.05
