@@ -209,6 +209,7 @@ lint: $(VENV)/.lint
 	$(PYTHON) Tests/lint/lines.py
 	$(PYTHON) Tests/lint/index.py
 	$(PYTHON) Tests/lint/unused.py
+	$(PYTHON) Tests/lint/excerpts.py
 
 format: $(VENV)/.lint
 	$(SWIFT) format format --in-place --recursive --parallel $(SWIFT_FILES)
