@@ -18,7 +18,10 @@ struct Page: ~Copyable {
   let mostText: Int
   var text = ByteBuffer()
 
+  private let copies: [Int: [RunResult.Copy]]
+
   private static let mostSteps = (first: 100, last: 900)
+  private static let longest = 8192
   private static let mostFiles = 200
   private static let mostArguments = 200
   private static let mostNames = 200
@@ -27,6 +30,7 @@ struct Page: ~Copyable {
     self.timeline = timeline
     (origin, span) = timeline.extent
     let (first, last) = Page.mostSteps
+    copies = Dictionary(grouping: timeline.copies, by: \.step)
     let rows = timeline.rows
     shown = rows.count <= first + last ? rows : Array(rows.prefix(first) + rows.suffix(last))
     // A page of all steps has about 2,000 commands and a megabyte of their texts.
@@ -163,11 +167,8 @@ struct Page: ~Copyable {
       add("<dt><code>")
       put(name)
       add("</code></dt><dd><code>")
-      let isLong = value.utf8.count > mostText
-      put(isLong ? String(decoding: value.utf8.prefix(mostText), as: UTF8.self) : value)
-      add("</code>")
-      if isLong { add(" <small>… of \(PageText.size(value.utf8.count))</small>") }
-      add("</dd>")
+      put(value)
+      add("</code></dd>")
     }
     add("</dl>")
     left(count - pairs.count, "argument")
@@ -253,6 +254,13 @@ struct Page: ~Copyable {
   /// Appends markup of the library's own.
   mutating func add(_ more: String) { text.append(more) }
 
-  /// Appends text from outside.
-  mutating func put(_ more: String) { PageText.append(more, to: &text) }
+  /// Appends text from outside, or the beginning of one that is longer than any output on the page.
+  mutating func put(_ more: String) {
+    guard more.utf8.count > Page.longest else { return PageText.append(more, to: &text) }
+    PageText.append(String(decoding: more.utf8.prefix(Page.longest), as: UTF8.self), to: &text)
+    add("… (\(PageText.number(more.utf8.count)) bytes)")
+  }
+
+  /// The files that were copied for a step.
+  func copies(for row: Timeline.Row) -> [RunResult.Copy] { copies[row.index] ?? [] }
 }

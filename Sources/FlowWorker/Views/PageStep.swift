@@ -44,7 +44,7 @@ extension Page {
     add("<span class=\"lane\" role=\"img\" aria-label=\"from \(PageText.duration(begin)) to ")
     add("\(PageText.duration(begin + row.duration))\">")
     bar("waiting", row.started, row.duration)
-    for copy in timeline.copies.filter({ $0.step == row.index }).prefix(mostCommands) {
+    for copy in copies(for: row).prefix(mostCommands) {
       bar("copying", copy.ended - copy.file.duration, copy.file.duration)
     }
     for attempt in row.result.attempts.suffix(mostCommands) {
@@ -95,7 +95,8 @@ extension Page {
     guard let engine = attempt.engine else { return }
     var writer = JSONWriter()
     engine.write(to: &writer)
-    guard let facts = try? JSONText.parse(writer.buffer().bytes) else { return }
+    let text = writer.buffer()
+    guard let facts = try? JSONText.parse(text.bytes) else { return }
     var pairs: [(String, String)] = []
     facts.read { json in
       json.forEachMember { key, value in

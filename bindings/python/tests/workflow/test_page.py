@@ -1,6 +1,9 @@
 """The page of a result says what a person asks, nothing in it is markup from outside, and its size is bounded."""
 
+import json
+import os
 import re
+import signal
 import time
 from html.parser import HTMLParser
 
@@ -224,6 +227,52 @@ def test_processes_and_the_full_command(tmp_path):
     assert re.search(r"processes that were ended with it: (sleep|sh|dash) \(\d+\)", page.one(tag="p", kind="small"))
 
 
+def test_a_notebook_that_fails(tmp_path):
+    pytest.importorskip("papermill")
+    sources = ["print('in the first cell')", "raise KeyError('<b>')"]
+    cells = [
+        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
+        for n, source in enumerate(sources)
+    ]
+    kernel = {"name": "python3", "display_name": "python3", "language": "python"}
+    notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "n.ipynb").write_text(json.dumps(notebook))
+    worker = fw.create_worker({"name": "lab", "type": "notebook"})
+    page = Page(worker.exec(fw.NotebookStep("report", "n.ipynb"), {}, tmp_path).view())
+    assert 'cell 2 of 2 of the notebook "n.ipynb" raised KeyError' in page.one(id="message")
+    assert page.all(kind="likely") == ["Likely: see the trace"]
+    assert page.all(tag="h4") == ["Trace", "stdout"] and page.all(tag="pre")[1] == "in the first cell"
+    assert "raise KeyError('<b>')" in page.all(tag="pre")[0]
+    assert page.all(kind="end")[0].startswith("failed, ")
+
+
+def test_a_step_that_could_not_be_started(tmp_path):
+    (tmp_path / "file").write_text("")
+    result, page = run_alone(tmp_path / "file", "true")
+    assert result.outcome == "spawn_failed" and page.one(id="outcome") == "failed"
+    assert page.one(id="message") == result.message
+    assert page.all(kind="end")[0].startswith("could not be started, ")
+
+
+def test_a_run_that_fails_before_its_first_step(tmp_path):
+    workflow = fw.SerialWorkflow([step("a", "true"), step("b", "true")])
+    workflow.files = {"inputs": ["nothing"]}
+    result = workflow.run(rundir=tmp_path)
+    page = Page(result.view())
+    assert page.one(id="totals") == "2 of 2 steps were not reached. The workflow itself did not succeed."
+    assert page.one(id="message") == result.message and "No step was run." in page.all(tag="p")
+    assert page.all(kind="gone") == ["1. anot reached", "2. bnot reached"]
+
+
+def test_processes_that_were_left_running(tmp_path):
+    worker = {"name": "local", "type": "subprocess", "options": {"background": "leave"}}
+    result, page = run_alone(tmp_path, "sleep 600 & echo $$!", worker=worker)
+    try:
+        assert "processes that were left running: " in page.one(tag="p", kind="small")
+    finally:
+        os.kill(int(result.stdout[0]), signal.SIGKILL)
+
+
 HOSTILE = "</pre></details><script>alert(1)</script>\u202e\"'&amp;\u2066"
 
 
@@ -273,6 +322,19 @@ def test_the_page_of_a_large_run_is_bounded(tmp_path):
     _, page = page_of(step("many", *(f"echo {n}" for n in range(150))), rundir=tmp_path)
     assert page.one(kind="left") == "50 earlier commands, which succeeded, are left out."
     assert len(page.all(tag="pre")) == 100
+
+
+def test_a_long_name_argument_or_exception_is_cut(tmp_path):
+    workflow = fw.SerialWorkflow([step("n" * 100_000, "echo $long | wc -c")])
+    text = workflow.run({"long": "a" * 100_000}, rundir=tmp_path).view()
+    assert len(text) < 50_000 and text.count("… (100,000 bytes)") == 2
+    assert "n" * 8192 in text and "a" * 8192 in text
+
+    def broken():
+        raise ValueError("x" * 1_000_000)
+
+    result = fw.create_worker({"name": "code", "type": "code"}).exec(fw.CodeStep("calc", broken), {}, tmp_path)
+    assert len(result.view()) < 50_000 and "… (1,000,012 bytes)" in result.view()
 
 
 def test_the_page_needs_nothing_else_and_can_be_read(tmp_path):
