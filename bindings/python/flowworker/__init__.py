@@ -26,11 +26,12 @@ from .events import Event
 from .execution import Exec
 from .factory import create_worker, default_container_worker
 from .pool import WorkerPool
-from .result import ExecResult, Outcome
+from .result import ExecResult
 from .run import Run, RunResult
 from .specs import WORKER_ID, Code, Docker, Notebook, NotebookDocker, Slurm, Subprocess, WorkerSpec
 from .steps import CodeStep, ContainerStep, NotebookStep, WorkflowStep
 from .volumes import DEFAULT_STORE, DefaultVolume, FStore, GCBucket, S3Bucket, Sftp, VolumeManager
+from .words import EventKind, Outcome, Stream
 from .workers import Worker
 from .workflow import SerialWorkflow
 
@@ -47,6 +48,7 @@ __all__ = [
     "Docker",
     "DocumentError",
     "Event",
+    "EventKind",
     "Exec",
     "ExecResult",
     "FlowWorkerError",
@@ -68,6 +70,7 @@ __all__ = [
     "Slurm",
     "StepError",
     "StepTypeError",
+    "Stream",
     "Subprocess",
     "TemplateError",
     "UnknownWorkerError",
