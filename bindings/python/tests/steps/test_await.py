@@ -242,11 +242,11 @@ def test_a_task_learns_that_the_exec_is_closed(start):
 
 def test_without_a_loop_the_error_says_what_to_do(start):
     run = start("sleep 600")
-    with pytest.raises(RuntimeError, match="fileno"):
-        run.__await__().send(None)
-    with pytest.raises(RuntimeError, match="fileno"):
-        while True:
-            run.__aiter__().__anext__().send(None)
+    while run.next_event().kind != "command_started":
+        pass
+    for begin in (run.__await__, run.__aiter__().__anext__):
+        with pytest.raises(RuntimeError, match="fileno"):
+            begin().send(None)
 
 
 def test_no_thread_and_no_watch_is_left(start):
