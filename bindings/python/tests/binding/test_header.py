@@ -17,10 +17,10 @@ DECLARATIONS = re.findall(r"FW_API\s+([^;]*?)\b(fw_\w+)\s*\(([^;]*?)\)\s*(?:FW_M
 
 SCALARS = {"int32_t": ctypes.c_int32, "fw_status": ctypes.c_int32, "fw_outcome": ctypes.c_int32}
 SCALARS.update({"fw_stream": ctypes.c_int32, "size_t": ctypes.c_size_t, "int": ctypes.c_int})
-SCALARS.update({"double": ctypes.c_double, "uint64_t": ctypes.c_uint64})
+SCALARS.update({"double": ctypes.c_double, "uint64_t": ctypes.c_uint64, "int64_t": ctypes.c_int64})
 
 # Bytes with a length of their own; a c_char_p would end at the first NUL.
-BYTES = {"fw_result_output", "fw_event_data"}
+BYTES = {"fw_result_output", "fw_result_command_output", "fw_event_data"}
 
 
 def ctype_of(declared, function):
