@@ -288,6 +288,59 @@ FW_API const char *fw_build_info(void);
  */
 FW_API void fw_string_free(char *text);
 
+/* ---------------------------------------------------------------- logging -- */
+
+/** How important a line of the log is: the smaller the number, the more important. A number never changes its
+ *  meaning. */
+typedef int32_t fw_log_level;
+
+/** No line. */
+#define FW_LOG_OFF 0
+/** A step or a workflow has failed. */
+#define FW_LOG_ERROR 1
+/** Something went wrong that the library copes with, such as an attempt that is followed by another one; or a setting
+ *  has no effect. */
+#define FW_LOG_WARNING 2
+/** What runs where: steps, workflows, supervisors, interpreters, engines, and what waits in a queue. */
+#define FW_LOG_INFO 3
+/** Each command, each cell of a notebook and each file that is copied. */
+#define FW_LOG_DEBUG 4
+
+/**
+ * A log, which gets lines of the library.
+ *
+ * It runs in the thread whose call of the library writes the line, and several threads may be in it at once. The call
+ * of the library continues when it returns. It must not call any function of this library, and must not wait for a
+ * thread that may be in one. An exception of C++ that it throws is dropped. It must not end its thread.
+ *
+ * @param level   FW_LOG_ERROR or one of the numbers after it.
+ * @param message borrowed, until the function returns: one line of UTF-8 without a line end and without control
+ *                characters, at most 4096 characters long. Secrets are masked. The wording may change with each
+ *                version.
+ * @param payload the pointer that was passed to fw_set_log().
+ */
+typedef void (*fw_log_function)(fw_log_level level, const char *message, void *payload);
+
+/**
+ * Sets the log of this process, in place of the one before. Without a log, which is how a process begins, nothing is
+ * written anywhere. docs/reference/log.md lists what is written.
+ *
+ * @param level    the least important level that is written. FW_LOG_OFF: the log is off.
+ * @param function the log. It may be NULL if the level is FW_LOG_OFF.
+ * @param payload  passed to each call. The library keeps the pointer. May be NULL.
+ * @param release  called once with the payload, on any thread, when the log can no longer be called: it was replaced or
+ *                 turned off, and no thread is in it; or this call failed. It is not called at the end of the process.
+ *                 An exception that it throws is dropped. May be NULL.
+ *
+ * @retval FW_E_INVALID `level` is none of the FW_LOG_ numbers, or `function` is NULL though the log is not off.
+ */
+FW_API fw_status fw_set_log(fw_log_level level, fw_log_function function, void *payload, void (*release)(void *payload),
+                            fw_error **error) FW_MUSTUSE;
+
+/** Returns the name of a level, borrowed and valid forever: `off`, `error`, `warning`, `info` or `debug`; NULL for any
+ *  other number. */
+FW_API const char *fw_log_level_name(fw_log_level level);
+
 /* ---------------------------------------------------------------- quoting -- */
 
 /**

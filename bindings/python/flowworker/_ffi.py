@@ -34,6 +34,8 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_build_info": (_text, []),
     "fw_string_free": (None, [c_void_p]),
     "fw_error_code": (c_int32, [_handle]),
+    "fw_set_log": (c_int32, [c_int32, c_void_p, c_void_p, c_void_p, _out]),
+    "fw_log_level_name": (_text, [c_int32]),
     "fw_status_name": (_text, [c_int32]),
     "fw_quote_shell": (c_int32, [_text, c_size_t, _out, _out]),
     "fw_quote_json": (c_int32, [_text, c_size_t, _out, _out]),
