@@ -11,6 +11,7 @@ For example:
 """
 
 from ._library import LibraryError
+from ._log import set_log
 from ._options import RunOptions, WorkflowRunOptions
 from .errors import (
     DocumentError,
@@ -66,6 +67,7 @@ __all__ = [
     "RunResult",
     "S3Bucket",
     "SerialWorkflow",
+    "set_log",
     "Sftp",
     "Slurm",
     "StepError",
