@@ -47,7 +47,10 @@ class LibraryResult:
     @property
     def duration(self) -> float:
         """How long it took, in seconds. It is 0.0 for a result that was made by hand."""
-        return float(self._facts["duration"])
+        if self._handle is None:
+            return float(self._document["duration"])
+        with self._handle.in_use() as address:
+            return float(LIB.fw_result_duration(address))
 
     @property
     def started(self) -> Optional[datetime.datetime]:
@@ -55,13 +58,18 @@ class LibraryResult:
 
         `started.timestamp()` is comparable with `Event.time`, and `started.astimezone()` is the local time.
         """
-        started = self._facts["started"]
-        return None if started is None else datetime.datetime.fromtimestamp(started, datetime.timezone.utc)
+        if self._handle is None:
+            seconds = self._document["started"]
+        else:
+            with self._handle.in_use() as address:
+                seconds = LIB.fw_result_started(address)
+        return None if seconds is None else datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
 
     @property
     def ended(self) -> Optional[datetime.datetime]:
         """When it ended: `started` and the `duration` together. None for a result that was made by hand."""
-        return None if self.started is None else self.started + datetime.timedelta(seconds=self.duration)
+        started = self.started
+        return None if started is None else started + datetime.timedelta(seconds=self.duration)
 
     @property
     def text(self) -> str:
@@ -185,7 +193,7 @@ class LibraryResult:
 
     def _line(self, what: str) -> str:
         """Returns the one line that `repr` shows."""
-        found = "{}: {} {}".format(what, self.outcome, self.returncode)
+        found = "{}: {} {} after {:.3f} s".format(what, self.outcome, self.returncode, self.duration)
         return "<{}>".format(found if self.ok or not self.message else "{}: {}".format(found, self.message))
 
 
