@@ -33,7 +33,7 @@ RELEASE := -c release --explicit-target-dependency-import-check error --disable-
            -Xswiftc -enforce-exclusivity=unchecked
 
 .PHONY: lib run test test-swift test-c test-python test-documents engines-test bench bench-setup asan tsan ubsan sanitize \
-        valgrind lint format install uninstall clean setup venv
+        valgrind lint format docs install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
 
@@ -123,8 +123,10 @@ test-c: lib
 test-python: lib venv
 	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential Tests/runner
 
-test-documents: lib venv
+test-documents: lib venv docs
 	$(PYTHON) Tests/documents/run.py --lib $(LIB)
+	$(PYTHON) Tests/documents/check_site.py $(SITE)
+	$(PYTHON) Tests/documents/check_browser.py $(SITE)
 
 # The S3 server of the tests needs other versions of packages than the tests.
 S3_VENV := $(BUILD)/engines/s3-venv
@@ -137,6 +139,21 @@ $(S3_VENV)/.made: Tests/engines/s3-requirements.txt | $(SETUP)
 engines-test: lib venv $(S3_VENV)/.made
 	Tests/engines/setup.sh
 	PYTHON=$(abspath $(PYTHON)) Tests/engines/run.sh $(LIB)
+
+# --- documents ---------------------------------------------------------------------------------
+#
+# The site with all documents and both references. Its tools need other versions of packages than the tests.
+
+DOCS_VENV := $(BUILD)/docs/venv
+SITE := $(BUILD)/docs/site
+$(DOCS_VENV)/.made: packaging/site/requirements.txt | $(SETUP)
+	python3 -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r packaging/site/requirements.txt
+	touch $@
+
+docs: $(DOCS_VENV)/.made
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet --strict
+	@echo "the site is in $(SITE); to read it: python3 -m http.server --directory $(SITE) 8000"
 
 # --- sanitizers --------------------------------------------------------------------------------
 #

@@ -134,8 +134,8 @@ class ExecResult(LibraryResult):
     """The result of a step: its returncode, its output, and why it failed.
 
     - `step`: the step object; `returncode`: 0 for success, and -N if signal N ended the last command;
-    - `outcome`: the word for how the step ended (docs/documents.md); `message`: one line that says why it failed, or
-      what is incomplete about a success; otherwise None;
+    - `outcome`: the word for how the step ended (docs/reference/results.md); `message`: one line that says why it
+      failed, or what is incomplete about a success; otherwise None;
     - `stdout` and `stderr`: lists of str with one piece for each command that wrote something, in which bytes that are
       not UTF-8 are replaced. A function of this process has one piece for each call of `write`, or one piece in all if
       its output was cut;
@@ -233,13 +233,13 @@ class ExecResult(LibraryResult):
 
     @cached_property
     def commands(self) -> List[Dict[str, Any]]:
-        """What is known of each command that ran in the last attempt (docs/documents.md)."""
+        """What is known of each command that ran in the last attempt (docs/reference/results.md)."""
         commands: List[Dict[str, Any]] = self._facts["commands"]
         return commands
 
     @cached_property
     def attempts(self) -> List[Dict[str, Any]]:
-        """The attempts before the last one (docs/documents.md)."""
+        """The attempts before the last one (docs/reference/results.md)."""
         attempts: List[Dict[str, Any]] = self._facts["attempts"]
         return attempts
 
