@@ -331,8 +331,8 @@ FW_API int32_t fw_error_column(const fw_error *error);
 FW_API void fw_error_free(fw_error *error);
 
 /* -------------------------------------------------------------- documents -- */
-/* docs/reference/documents.md leads to the grammar of all documents. Unknown keys, duplicate keys and values of a wrong type are
- * refused. */
+/* docs/reference/documents.md leads to the grammar of all documents. Unknown keys, duplicate keys and values of a wrong
+ * type are refused. */
 
 /**
  * Builds the JSON of a worker specification.
