@@ -124,6 +124,7 @@ test-python: lib venv
 	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential Tests/runner
 
 test-documents: lib venv docs
+	$(PYTHON) -m pytest -q Tests/documents
 	$(PYTHON) Tests/documents/run.py --lib $(LIB)
 	$(PYTHON) Tests/documents/check_site.py $(SITE)
 	$(PYTHON) Tests/documents/check_browser.py $(SITE)

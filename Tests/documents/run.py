@@ -26,7 +26,8 @@ from pathlib import Path
 from blocks import Block, blocks_of
 
 ROOT = Path(__file__).resolve().parents[2]
-ENGINES = {"docker", "slurm"}
+#: The engines that programs need, and the variables that say where the tests have them.
+ENGINES = {"docker": "FW_TEST_DOCKER", "slurm": "FW_TEST_SLURM"}
 COMPILERS = {
     "c": ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror"],
     "cpp": ["c++", "-std=c++17", "-Wall", "-Wextra", "-Wconversion", "-Werror"],
@@ -35,6 +36,10 @@ COMPILERS = {
 
 def default_pages() -> list[Path]:
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+#: Why a block is not run that another call of this program runs.
+OTHER = "another run has it"
 
 
 class Wrong(Exception):
@@ -135,12 +140,12 @@ def arguments() -> argparse.Namespace:
 def why_not(block: Block, given: argparse.Namespace) -> str | None:
     """Why a block is not run here, or None."""
     needs = block.marks.get("needs", "")
+    if given.engine != (needs in ENGINES) or (given.installed and block.language != "python"):
+        return OTHER
+    if needs in ENGINES:
+        return None if ENGINES[needs] in os.environ else f"{ENGINES[needs]} is not set"
     if "not run" in block.marks:
         return block.marks["not run"] or None
-    if needs in ENGINES:
-        return None if given.engine else f"it needs the engine {needs}"
-    if given.engine or (given.installed and block.language != "python"):
-        return "another run has it"
     if needs and given.installed and importlib.util.find_spec(needs) is None:
         return f"{needs} is not installed"
     return None
@@ -180,7 +185,7 @@ def main() -> int:
                         (Path(place) / block.marks["file"]).write_text(block.text)
                     reason = why_not(block, given)
                     if reason is not None:
-                        if reason != "another run has it":
+                        if reason != OTHER:
                             counts["skipped"] += 1
                             print(f"skipped {block.place}, {block.language}: {reason}")
                         continue
