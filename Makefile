@@ -216,6 +216,10 @@ C_FILES = $(call FILES_OF,'*.c' '*.cpp' '*.h')
 SHELL_FILES = $(call FILES_OF,'*.sh' .ci/run)
 SWIFT_FILES = Package.swift Sources Tests/FlowWorkerTests benchmarks
 
+# Tests have misspelt words on purpose, and so has the page that shows what the library says about them.
+SPELLED = --ignore-words-list inout,atmost --skip docs/guides/troubleshooting.md \
+  $(call FILES_OF,'*.md' include Sources benchmarks examples bindings/python/flowworker packaging)
+
 # The checks in Tests/lint are the project's own.
 lint: $(VENV)/.lint
 	$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FILES)
@@ -224,6 +228,7 @@ lint: $(VENV)/.lint
 	$(VENV)/bin/ruff format --check .
 	cd bindings/python && $(abspath $(VENV))/bin/mypy --strict flowworker
 	@echo shellcheck; $(VENV)/bin/shellcheck --severity=warning $(SHELL_FILES)
+	@echo codespell; $(VENV)/bin/codespell $(SPELLED)
 	$(PYTHON) Tests/lint/lines.py
 	$(PYTHON) Tests/lint/index.py
 	$(PYTHON) Tests/lint/unused.py
