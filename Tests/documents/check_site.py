@@ -3,13 +3,15 @@
     check_site.py SITE
 
 Each link and each anchor leads to something that the site has; each page loads only what the site has; each function,
-type and constant of the header and each public name of the Python package has an anchor in its reference; and each link
-of a page leads to something in the repository too, where people read the same pages without the site.
+type and constant of the headers and each public name of the Python package has an anchor in its reference. Each link of
+a page leads to something in the repository too, where people read the same pages without the site, and each page that
+the code names exists: messages, comments and docstrings send people there.
 """
 
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -76,9 +78,14 @@ def missing_names(site: Path, pages: dict[Path, Page]) -> list[str]:
     constants = re.findall(r"^#define (FW_\w+)", header, re.MULTILINE)
     names += [name for name in constants if name not in ("FW_API", "FW_MUSTUSE")]
     found = absent(pages, site / "reference/c-api.html", names)
+    cpp = (ROOT / "include/flowworker.hpp").read_text(encoding="utf-8")
+    cpp = re.sub(r"^namespace detail$.*?^\} // namespace detail$", "", cpp, flags=re.MULTILINE | re.DOTALL)
+    classes = re.findall(r"^(?:template <.*> ?)?(?:class|struct|enum class) (\w+)(?![\w;])", cpp, re.MULTILINE)
+    found += absent(pages, site / "reference/cpp-api.html", classes)
     package = (ROOT / "bindings/python/flowworker/__init__.py").read_text(encoding="utf-8")
     public = re.findall(r'"(\w+)"', package[package.index("__all__") :])
     assert len(names) > 100 and len(public) > 30
+    assert len(classes) > 10
     return found + absent(pages, site / "reference/python-api.html", [f"flowworker.{name}" for name in public])
 
 
@@ -101,6 +108,14 @@ def wrong_in_repository() -> list[str]:
     return found
 
 
+def wrong_names() -> list[str]:
+    """Pages that files of the repository name and that do not exist."""
+    command = ["git", "grep", "-hoIE", r"\bdocs/[a-z0-9/-]+\.md\b"]
+    named = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.split()
+    assert named
+    return [f"{name} is named, and there is no such page" for name in sorted(set(named)) if not (ROOT / name).exists()]
+
+
 def headings(file: Path) -> set[str]:
     """The anchors of a page, as sites that show a repository make them."""
     text = re.sub(r"^ *```.*?^ *```", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
@@ -111,7 +126,7 @@ def headings(file: Path) -> set[str]:
 def main() -> int:
     site = Path(sys.argv[1]).resolve()
     pages = pages_of(site)
-    found = wrong_links(site, pages) + missing_names(site, pages) + wrong_in_repository()
+    found = wrong_links(site, pages) + missing_names(site, pages) + wrong_in_repository() + wrong_names()
     for line in found:
         print(f"FAILED  {line}")
     print(f"{len(pages)} pages, {sum(len(page.links) for page in pages.values())} links, {len(found)} wrong")

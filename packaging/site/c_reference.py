@@ -124,17 +124,18 @@ def clean(source: str) -> str:
 
 def prose(comment: str) -> str:
     """The text of a comment without its stars; the indentation within it stays."""
-    lines = [re.sub(r"^ ?\*? ?", "", line, count=1) for line in comment.lstrip("*").split("\n")]
+    lines = [re.sub(r"^(?: *\* ?| {0,2})", "", line, count=1) for line in comment.lstrip("*").split("\n")]
     lines[0] = comment.lstrip("*").split("\n")[0].strip()
     return re.sub(r"^ (?=\S)", "", "\n".join(line.rstrip() for line in lines), flags=re.MULTILINE).strip("\n")
 
 
 class Writer:
-    """Writes items as Markdown; `names` are the anchors that a mention can link to."""
+    """Writes items as Markdown; `names` are the anchors that a mention can link to, on this page or another one."""
 
-    def __init__(self, names: set[str], links: dict[str, str]) -> None:
+    def __init__(self, names: set[str], links: dict[str, str], page: str = "") -> None:
         self.names = names
         self.links = links
+        self.page = page
 
     def inline(self, text: str) -> str:
         """Words of a comment, with links; what is in backquotes stays as it is."""
@@ -149,7 +150,7 @@ class Writer:
         return re.sub(r"\b(FW_[A-Z0-9_]+)\b(?!\()", lambda m: self.link(m[1], m[0]), text)
 
     def link(self, name: str, shown: str) -> str:
-        return f"[`{shown}`](#{name})" if name in self.names else f"`{shown}`"
+        return f"[`{shown}`]({self.page}#{name})" if name in self.names else f"`{shown}`"
 
     def cell(self, text: str) -> str:
         return self.inline(" ".join(text.split())).replace("|", "\\|")
@@ -233,10 +234,15 @@ def values(writer: Writer, rows: list[Item]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def names(header: Path) -> set[str]:
+    """The names that have an anchor in the reference."""
+    return {item.name for item in items(header) if item.kind not in ("section", "text")}
+
+
 def reference(header: Path, links: dict[str, str]) -> str:
     """The page; `links` says to which page a path in a comment leads."""
     all_items = list(items(header))
-    writer = Writer({item.name for item in all_items if item.name}, links)
+    writer = Writer(names(header), links)
     out: list[str] = []
     rows: list[Item] = []
 
@@ -268,7 +274,3 @@ def reference(header: Path, links: dict[str, str]) -> str:
             out.append(writer.function(item))
     flush()
     return "\n".join(out)
-
-
-if __name__ == "__main__":
-    print(reference(Path(__file__).resolve().parents[2] / "include/flowworker.h", {}))

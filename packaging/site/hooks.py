@@ -1,6 +1,6 @@
 """What MkDocs does not do by itself for the pages of this project.
 
-- The C reference is made from the header (c_reference.py), in the place of `<!-- header -->`.
+- The references of C and C++ are made from the headers (c_reference.py, cpp_reference.py), in the place of a mark.
 - An entry of `nav` that ends with `*.md` stands for all pages of that folder.
 - The pages link to files of the repository that are not below docs/. Those files become pages of the site too: Markdown
   as it is, and anything else as a block of text. A link to a folder becomes plain text.
@@ -19,10 +19,14 @@ from mkdocs.structure.files import File, Files, InclusionLevel
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from c_reference import reference  # noqa: E402
+import c_reference  # noqa: E402
+import cpp_reference  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
+HEADER = ROOT / "include/flowworker.h"
+HEADER_OF_CPP = ROOT / "include/flowworker.hpp"
 MARK = "<!-- header -->"
+MARK_OF_CPP = "<!-- header of C++ -->"
 #: Which page of the site has what a comment of the header names.
 LINKS_OF_HEADER = {"README.md": "../index.md"}
 #: The name of a page in a docstring or a comment.
@@ -92,7 +96,10 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     path = repository_path(page.file.src_uri)
     if MARK in markdown:
-        markdown = markdown.replace(MARK, reference(ROOT / "include/flowworker.h", LINKS_OF_HEADER))
+        markdown = markdown.replace(MARK, c_reference.reference(HEADER, LINKS_OF_HEADER))
+    if MARK_OF_CPP in markdown:
+        text = cpp_reference.reference(HEADER_OF_CPP, c_reference.names(HEADER), "c-api.md")
+        markdown = markdown.replace(MARK_OF_CPP, text)
     folder = os.path.dirname(page.file.src_uri)
 
     def moved(match: re.Match[str]) -> str:
