@@ -33,7 +33,7 @@ RELEASE := -c release --explicit-target-dependency-import-check error --disable-
            -Xswiftc -enforce-exclusivity=unchecked
 
 .PHONY: lib run test test-swift test-c test-python test-documents engines-test bench bench-setup asan tsan ubsan sanitize \
-        valgrind lint format install uninstall clean setup venv
+        valgrind lint format docs install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
 
@@ -123,8 +123,11 @@ test-c: lib
 test-python: lib venv
 	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential Tests/runner
 
-test-documents: lib venv
+test-documents: lib venv docs
+	$(PYTHON) -m pytest -q Tests/documents
 	$(PYTHON) Tests/documents/run.py --lib $(LIB)
+	$(PYTHON) Tests/documents/check_site.py $(SITE)
+	$(PYTHON) Tests/documents/check_browser.py $(SITE)
 
 # The S3 server of the tests needs other versions of packages than the tests.
 S3_VENV := $(BUILD)/engines/s3-venv
@@ -137,6 +140,21 @@ $(S3_VENV)/.made: Tests/engines/s3-requirements.txt | $(SETUP)
 engines-test: lib venv $(S3_VENV)/.made
 	Tests/engines/setup.sh
 	PYTHON=$(abspath $(PYTHON)) Tests/engines/run.sh $(LIB)
+
+# --- documents ---------------------------------------------------------------------------------
+#
+# The site with all documents and both references. Its tools need other versions of packages than the tests.
+
+DOCS_VENV := $(BUILD)/docs/venv
+SITE := $(BUILD)/docs/site
+$(DOCS_VENV)/.made: packaging/site/requirements.txt | $(SETUP)
+	python3 -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r packaging/site/requirements.txt
+	touch $@
+
+docs: $(DOCS_VENV)/.made
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet --strict
+	@echo "the site is in $(SITE); to read it: python3 -m http.server --directory $(SITE) 8000"
 
 # --- sanitizers --------------------------------------------------------------------------------
 #
@@ -198,6 +216,10 @@ C_FILES = $(call FILES_OF,'*.c' '*.cpp' '*.h')
 SHELL_FILES = $(call FILES_OF,'*.sh' .ci/run)
 SWIFT_FILES = Package.swift Sources Tests/FlowWorkerTests benchmarks
 
+# Tests have misspelt words on purpose, and so has the page that shows what the library says about them.
+SPELLED = --ignore-words-list inout,atmost,comands --skip docs/guides/troubleshooting.md \
+  $(call FILES_OF,'*.md' include Sources benchmarks examples bindings/python/flowworker packaging)
+
 # The checks in Tests/lint are the project's own.
 lint: $(VENV)/.lint
 	$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FILES)
@@ -206,6 +228,7 @@ lint: $(VENV)/.lint
 	$(VENV)/bin/ruff format --check .
 	cd bindings/python && $(abspath $(VENV))/bin/mypy --strict flowworker
 	@echo shellcheck; $(VENV)/bin/shellcheck --severity=warning $(SHELL_FILES)
+	@echo codespell; $(VENV)/bin/codespell $(SPELLED)
 	$(PYTHON) Tests/lint/lines.py
 	$(PYTHON) Tests/lint/index.py
 	$(PYTHON) Tests/lint/unused.py

@@ -421,8 +421,8 @@ FW_API int32_t fw_error_column(const fw_error *error);
 FW_API void fw_error_free(fw_error *error);
 
 /* -------------------------------------------------------------- documents -- */
-/* docs/documents.md has the grammar of all documents. Unknown keys, duplicate keys and values of a wrong type are
- * refused. */
+/* docs/reference/documents.md leads to the grammar of all documents. Unknown keys, duplicate keys and values of a wrong
+ * type are refused. */
 
 /**
  * Builds the JSON of a worker specification.
@@ -739,7 +739,7 @@ FW_API const char *fw_call_step(const fw_call *call);
  * Returns the action of the step that a call belongs to, with all references replaced.
  *
  * @return borrowed, until the function returns: a JSON object with `func`, `arg` (may be null) and `variables`, as
- *         docs/documents.md describes them. NULL if there is not enough memory.
+ *         docs/reference/function-report.md describes them. NULL if there is not enough memory.
  */
 FW_API const char *fw_call_action(const fw_call *call);
 
@@ -886,7 +886,7 @@ FW_API fw_status fw_worker_exec_with(const fw_worker *worker, const fw_step *ste
  *
  * The JSON has the commands after substitution, the environment, and what the worker type adds: the arguments of
  * processes, containers with their mounts, the job submission, or the parameters of a notebook. Secrets are masked.
- * docs/documents.md has its grammar. Parameters and codes are those of fw_worker_exec().
+ * docs/reference/results.md has its grammar. Parameters and codes are those of fw_worker_exec().
  */
 FW_API fw_status fw_worker_plan(const fw_worker *worker, const fw_step *step, fw_context *context, const char *rundir,
                                 char **json, fw_error **error) FW_MUSTUSE;
@@ -987,7 +987,7 @@ FW_API void fw_exec_free(fw_exec *exec);
  * Reads a workflow: the document of a flowServ template, or the part of it under `workflow`.
  *
  * @param json          a JSON object with `steps` and, optionally, `files` and `parameters`. References such as
- *                      `$[[name]]` stand for arguments. docs/documents.md has the grammar.
+ *                      `$[[name]]` stand for arguments. docs/reference/workflow.md has the grammar.
  * @param length        the length of `json`.
  * @param[out] workflow owned by the caller; release it with fw_workflow_free().
  *

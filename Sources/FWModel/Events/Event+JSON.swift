@@ -1,6 +1,6 @@
 package import FWBase
 
-/// The JSON of an event; its grammar is in docs/documents.md.
+/// The JSON of an event; its grammar is in docs/reference/events.md.
 extension Event {
   package func toJSON() throws(FlowError) -> UnsafeMutablePointer<UInt8> {
     var writer = JSONWriter()

@@ -180,7 +180,7 @@ package final class Workflow: Sendable {
   /// A hint for a key that the files of REANA have.
   private static func hint(for key: JSONKey) -> String {
     let isKnown = ["version", "inputs", "type", "specification"].contains { key.string.isSame(as: $0) }
-    return isKnown ? "; a reana.yaml of REANA has this key, and docs/documents.md says how to rewrite one" : ""
+    return isKnown ? "; a reana.yaml of REANA has this key, and docs/reference/workflow.md says how to rewrite one" : ""
   }
 
   // MARK: With arguments

@@ -118,7 +118,7 @@ check_tree() {
 prefix="$place/a pre'fix & more"
 run_make install PREFIX="$prefix" >/dev/null
 [ "$(readlink "$prefix/lib/libflowworker.so")" = libflowworker.so.0 ] || wrong 'libflowworker.so is no link'
-[ -s "$prefix/share/doc/flowworker/documents.md" ] || wrong 'no documents were installed'
+[ -s "$prefix/share/doc/flowworker/index.md" ] || wrong 'no documents were installed'
 [ -z "$(find "$prefix" -name '*.new')" ] || wrong 'temporary files were installed'
 grep -rq "$place" "$prefix/lib/pkgconfig" "$prefix/lib/cmake" && wrong 'a path is absolute'
 mv "$prefix" "$place/plain"

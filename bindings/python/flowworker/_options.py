@@ -32,7 +32,7 @@ class RunOptions(TypedDict, total=False):
     output_limit: Optional[int]
     #: An existing directory for files that get all output of a command.
     spill: Optional[Path]
-    #: When the step is tried again: an object as in docs/documents.md, for example `{"max": 3, "delay": 1}`.
+    #: When the step is tried again: an object (docs/reference/worker-options.md), for example `{"max": 3, "delay": 1}`.
     retries: Optional[Mapping[str, Any]]
 
 

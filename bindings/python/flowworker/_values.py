@@ -1,6 +1,6 @@
 """Python values as the library gets them: the one place that converts single values.
 
-docs/documents.md has the table ("Python values"), with two columns. A *value* is one of the context, an argument of a
+docs/reference/python-values.md has the table, with two columns. A *value* is one of the context, an argument of a
 workflow, a parameter of a notebook or a variable: any object is taken, as JSON or as its text (`_context.as_json`). An
 *option* is part of a document, such as a timeout, a path or a list of names: an object that is no JSON and has no
 obvious counterpart in it is refused.

@@ -76,7 +76,7 @@ class WorkerPool:
 
     @classmethod
     def from_config(cls, config: Union[str, bytes, "os.PathLike[Any]", Mapping[str, Any], List[Spec]]) -> WorkerPool:
-        """Makes the pool of an engine configuration (docs/documents.md).
+        """Makes the pool of an engine configuration (docs/reference/documents.md).
 
         That is a dict, a list of workers, or the path of a file in JSON or (if PyYAML is installed) in YAML, as
         flowServ's FLOWSERV_SERIAL_ENGINECONFIG names one. Raises `DocumentError` if it is wrong, with the place in the

@@ -156,13 +156,13 @@ class ExecResult(LibraryResult):
 
     @cached_property
     def commands(self) -> List[Dict[str, Any]]:
-        """What is known of each command that ran in the last attempt (docs/documents.md)."""
+        """What is known of each command that ran in the last attempt (docs/reference/results.md)."""
         commands: List[Dict[str, Any]] = self._facts["commands"]
         return commands
 
     @cached_property
     def attempts(self) -> List[Dict[str, Any]]:
-        """The attempts before the last one (docs/documents.md)."""
+        """The attempts before the last one (docs/reference/results.md)."""
         attempts: List[Dict[str, Any]] = self._facts["attempts"]
         return attempts
 

@@ -26,7 +26,8 @@ STEPS = (CONTAINER_STEP, FUNCTION_STEP, NOTEBOOK_STEP, TEMPLATE_STEP)
 class StepOptions(TypedDict, total=False):
     """What all types of steps take as keywords besides `inputs` and `outputs`. None means "not given".
 
-    `timeout`, `output_limit` and `retries` are as in the options of a worker (docs/documents.md), and win over those.
+    `timeout`, `output_limit` and `retries` are as in the options of a worker
+    (docs/reference/worker-options.md), and win over those.
     """
 
     #: The time limit of the step, in seconds, more than 0.
@@ -92,7 +93,7 @@ class WorkflowStep:
         return self.step_type == NOTEBOOK_STEP
 
     def to_document(self) -> Dict[str, Any]:
-        """Returns the step as the document that the library reads (docs/documents.md)."""
+        """Returns the step as the document that the library reads (docs/reference/step-and-template.md)."""
         document: Dict[str, Any] = {"name": self.identifier, "action": self._action()}
         if self.inputs or self.outputs or self.kept:
             files: Dict[str, Any] = {"inputs": options(self.inputs), "outputs": options(self.outputs)}

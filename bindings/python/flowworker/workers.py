@@ -102,7 +102,7 @@ class Worker:
         return execution
 
     def plan(self, step: WorkflowStep, context: Context, store: Any) -> Dict[str, Any]:
-        """Returns what would be run, with secrets masked (docs/documents.md), and runs nothing."""
+        """Returns what would be run, with secrets masked (docs/reference/results.md), and runs nothing."""
         step_handle = handle_of(step)
         if context is not None:
             require_mapping(context, "the context")

@@ -177,7 +177,7 @@ class SerialWorkflow:
         return run
 
     def to_document(self) -> Dict[str, Any]:
-        """Returns the workflow as the document that the library reads (docs/documents.md)."""
+        """Returns the workflow as the document that the library reads (docs/reference/workflow.md)."""
         document: Dict[str, Any] = {"steps": [step.to_document() for step in self.steps]}
         if self.files is not None:
             document["files"] = self.files

@@ -1,4 +1,4 @@
-"""An `Exec` has a descriptor, so any event loop can wait for it, as docs/documents.md shows for trio."""
+"""An `Exec` has a descriptor, so any event loop can wait for it, as docs/guides/asyncio-and-trio.md shows for trio."""
 
 import pytest
 
