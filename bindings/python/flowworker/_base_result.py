@@ -79,9 +79,9 @@ class LibraryResult:
     def to_dict(self) -> Dict[str, Any]:
         """Returns everything that the library says about it, as a new dict that `json.dumps` can write.
 
-        The keys are those of the document "Result" (docs/reference/results.md). Secrets are masked. Output is text, in which
-        bytes that are not UTF-8 are replaced by U+FFFD. Times are seconds since 1970-01-01 UTC, and durations are
-        seconds.
+        The keys are those of the library's document (docs/reference/results.md). Secrets are masked. Output is text,
+        in which bytes that are not UTF-8 are replaced by U+FFFD. Times are seconds since 1970-01-01 UTC, and durations
+        are seconds.
         """
         if self._handle is not None:
             with self._handle.in_use() as address:
