@@ -27,7 +27,7 @@ class Worker:
     pool raises `FlowWorkerError`. All methods may be called from any thread, also at the same time.
 
     There are three ways to run a step: `exec` blocks until its end, `await exec_async` lets an asyncio loop run other
-    tasks meanwhile, and `start` returns an `Exec` to wait for. All three take
+    tasks meanwhile, and `start` returns an `Exec` to wait for, to await, or to iterate. All three take
 
     - `step` and `context`: a mapping with the values of the placeholders in commands. Only values that the step refers
       to are read. The value of a code step is stored there when the step has succeeded;
@@ -67,6 +67,7 @@ class Worker:
         """Runs a step, and returns the result when the step has ended.
 
         `on_event` is called with each `Event` in the calling thread. A command that has filled its pipe waits for it.
+        The module `flowworker.progress` has ready-made ones: a bar in the terminal, tqdm, and `logging`.
 
         The GIL is released while the step runs. An exception of `on_event`, or of a signal handler (KeyboardInterrupt
         for Ctrl-C), cancels the step and is raised when the processes of the step are gone. A second one during
