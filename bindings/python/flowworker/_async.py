@@ -24,6 +24,10 @@ MAX_BURST = 0.005
 async def run_to_end(execution: Execution[Result], on_event: Optional[Callable[[Event], Any]]) -> Result:
     """Does what `Execution.run_to_end` does, as a coroutine. `on_event` may be a coroutine function."""
     try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError("no asyncio loop is running: await it in a function that asyncio.run runs") from None
+    try:
         execution._start()
         if on_event is not None:
             await _pass_events(execution, on_event)
