@@ -6,9 +6,9 @@
     workflow.run(arguments, on_event=progress.TqdmBar(), events="lines")
     worker.exec(step, {}, rundir, on_event=progress.EventLogger())
 
-A handler is called with each `Event` in the thread that takes the events, and starts no thread. Each one can watch one
-step or workflow after the other, and with `total` several steps at once. Secrets are masked in events, and so in what a
-handler shows. Control characters are left out, so the output of a command cannot move the cursor or forge a record.
+A handler is called with each `Event` in the thread that takes the events. Each one can watch one step or workflow after
+the other, and the bars several steps at once, with `total`. Secrets are masked in events, and so in what a handler
+shows. Control characters are left out, so the output of a command cannot move the cursor or forge a record.
 """
 
 from __future__ import annotations

@@ -363,7 +363,8 @@ MISTAKES = [
     M(
         "exec_async without a loop",
         exec_async_without_a_loop,
-        "no asyncio loop is running: await it in a function that asyncio.run runs",
+        "no asyncio loop is running: await it in a function that asyncio.run runs "
+        "(other loops wait for the fileno() of what start returns)",
     ),
     M(
         "a string as a timeout of `wait`",
