@@ -256,6 +256,7 @@ def _document_by_hand(
         "step": step.name,
         "worker": None,
         "worker_type": None,
+        "rundir": None,
         "returncode": returncode,
         "outcome": str(outcome),
         "message": message,
