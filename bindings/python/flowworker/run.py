@@ -153,7 +153,8 @@ class RunResult(LibraryResult):
         return len(self.steps)
 
     def __repr__(self) -> str:
-        return self._line("RunResult of {} steps".format(len(self.steps)))
+        count = len(self.steps)
+        return self._line("RunResult of {} {}".format(count, "step" if count == 1 else "steps"))
 
 
 class Run(Execution[RunResult]):

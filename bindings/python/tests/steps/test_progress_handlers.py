@@ -324,6 +324,29 @@ def test_levels_of_unknown_kinds_are_refused():
         progress.EventLogger(levels={"outputs": logging.INFO})
 
 
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: progress.Bar(7), "stream: expected a text stream or None, found an int"),
+        (lambda: progress.Bar(total="3"), "total: expected a number of steps or None, found a str"),
+        (lambda: progress.EventLogger("steps"), "logger: expected a logging.Logger or None, found a str"),
+        (
+            lambda: progress.EventLogger(levels={"output": "INFO"}),
+            "levels: expected numbers such as logging.INFO, or None, found a str",
+        ),
+        (
+            lambda: WORKER.exec(step("true"), {}, "/tmp", on_event=progress.Bar),
+            "on_event: expected a function, found the class Bar: use an object, such as Bar()",
+        ),
+    ],
+)
+def test_what_a_handler_cannot_use_is_refused_before_the_step(make, message):
+    """Later, an exception would cancel the step."""
+    with pytest.raises(TypeError) as caught:
+        make()
+    assert str(caught.value) == message
+
+
 def test_every_kind_has_a_level():
     assert set(progress.LEVELS) == set(flowworker.EventKind)
 
