@@ -193,7 +193,7 @@ class Execution(Generic[Result]):
 
     # -- what the package's own loops use
 
-    def run_to_end(self, on_event: Optional[Callable[[Event], Any]]) -> Result:
+    def _run_to_end(self, on_event: Optional[Callable[[Event], Any]]) -> Result:
         """Starts it, passes its events to `on_event`, and returns the result when it has ended.
 
         An exception of `on_event` or of a signal handler cancels it and is raised when its processes are gone. If
