@@ -158,9 +158,10 @@ class RunResult(LibraryResult):
 
 
 class Run(Execution[RunResult]):
-    """A workflow that `SerialWorkflow.start` has started; see `Execution`. `wait` returns a `RunResult`.
+    """A workflow that `SerialWorkflow.start` has started. `wait` and `await` return its `RunResult`.
 
-    The events are those of the steps, and some of the run itself.
+    It is used as an `Exec` is: for its events, with `with`, `await`, `async for` and `async with`. The events are those
+    of the steps, and some of the run itself.
     """
 
     _last_event = EVENT_RUN_ENDED
