@@ -5,7 +5,7 @@ extension Event {
   package func toJSON() throws(FlowError) -> UnsafeMutablePointer<UInt8> {
     var writer = JSONWriter()
     writer.object { writer in
-      writer.member("event", kind.name)
+      writer.member("event", "\(kind.name)")
       writer.member("sequence", Int(clamping: sequence))
       writer.member("time", time)
       writer.member("attempt", Int(attempt))

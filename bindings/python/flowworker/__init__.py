@@ -11,6 +11,7 @@ For example:
 """
 
 from ._library import LibraryError
+from ._log import set_log
 from ._options import RunOptions, WorkflowRunOptions
 from .errors import (
     DocumentError,
@@ -26,11 +27,12 @@ from .events import Event
 from .execution import Exec
 from .factory import create_worker, default_container_worker
 from .pool import WorkerPool
-from .result import ExecResult, Outcome
+from .result import ExecResult
 from .run import Run, RunResult
 from .specs import WORKER_ID, Code, Docker, Notebook, NotebookDocker, Slurm, Subprocess, WorkerSpec
 from .steps import CodeStep, ContainerStep, NotebookStep, WorkflowStep
 from .volumes import DEFAULT_STORE, DefaultVolume, FStore, GCBucket, S3Bucket, Sftp, VolumeManager
+from .words import EventKind, Outcome, Stream
 from .workers import Worker
 from .workflow import SerialWorkflow
 
@@ -47,6 +49,7 @@ __all__ = [
     "Docker",
     "DocumentError",
     "Event",
+    "EventKind",
     "Exec",
     "ExecResult",
     "FlowWorkerError",
@@ -64,10 +67,12 @@ __all__ = [
     "RunResult",
     "S3Bucket",
     "SerialWorkflow",
+    "set_log",
     "Sftp",
     "Slurm",
     "StepError",
     "StepTypeError",
+    "Stream",
     "Subprocess",
     "TemplateError",
     "UnknownWorkerError",
