@@ -1252,7 +1252,7 @@ FW_API int64_t fw_result_command_peak_memory(const fw_result *result, size_t ind
  *  cancellation. fw_result_to_json() lists the first 32 of them. */
 FW_API size_t fw_result_command_survivor_count(const fw_result *result, size_t index);
 
-/** Returns 0 if something of a command may still be running (`is_ended` in docs/documents.md lists the cases);
+/** Returns 0 if something of a command may still be running (`is_ended` in docs/reference/results.md lists the cases);
  *  otherwise 1. Returns 1 if there is no such command. */
 FW_API int32_t fw_result_command_is_ended(const fw_result *result, size_t index);
 
