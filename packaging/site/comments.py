@@ -1,4 +1,4 @@
-"""Lets the Python reference have the comments `#:` above attributes, as Sphinx has them. Griffe reads docstrings only."""
+"""Lets the Python reference have the comments `#:` above attributes. Griffe reads docstrings only."""
 
 from __future__ import annotations
 
