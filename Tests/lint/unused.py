@@ -22,8 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CALLED_BY_OTHERS = {
     "swift": {"body", "description", "hash", "main", "makeIterator", "next"},
     "c": {"_GNU_SOURCE", "_swift_installCrashHandler", "main"},
-    # Importers; the classes of papermill, ipykernel and jupyter_client that the runner derives from.
-    "python": {"main", "create_module", "find_spec"}
+    # Importers; IPython, which shows results; the classes of papermill, ipykernel and jupyter_client that the runner
+    # derives from.
+    "python": {"main", "create_module", "find_spec", "_repr_html_"}
     | {"_watch_pipe_fd", "execute_managed_notebook", "pretty_path", "terminate"},
 }
 

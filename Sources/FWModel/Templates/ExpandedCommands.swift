@@ -47,7 +47,8 @@ extension Step {
         throw refusal(
           of: index,
           "invalid placeholder at line \(fault.position.line), column \(fault.position.column), near "
-            + "\(MessageFormat.quoted(fault.following)): use $name or ${name} for a value, and $$ for a dollar sign",
+            + "\(MessageFormat.quoted(fault.following)): use $name or ${name} for a value, and $$ for a dollar sign"
+            + (fault.following.begins(with: "$[[") ? "; a reference $[[name]] stands for a whole string" : ""),
           at: fault.position)
       }
       if !secrets.isEmpty, let (name, position) = template.firstPlaceholder(where: { secrets.contains($0) }) {

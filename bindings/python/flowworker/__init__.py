@@ -7,7 +7,20 @@ For example:
     pool = flowworker.WorkerPool()
     step = flowworker.ContainerStep("hello", image="", commands=["echo Hello $who"])
     result = pool.get(step).exec(step, {"who": "World"}, "/tmp")
-    print(result.stdout)        # ['Hello World\\n']
+    print(result.text)          # Hello World
+
+The names by topic:
+
+- run a step: `WorkerPool`, `Worker`, `create_worker`, `default_container_worker`, `Exec`, `RunOptions`;
+- what a step does: `ContainerStep`, `CodeStep`, `NotebookStep`;
+- specifications of workers: `Subprocess`, `Docker`, `Code`, `Notebook`, `NotebookDocker`, `Slurm`, `WorkerSpec`;
+- results and events: `ExecResult`, `RunResult`, `Event`, and the words in them: `Outcome`, `EventKind`, `Stream`;
+- workflows and their files: `SerialWorkflow`, `Run`, `WorkflowRunOptions`, `FStore`, `S3Bucket`, `GCBucket`, `Sftp`;
+- errors: `FlowWorkerError` and its subclasses (nothing was run), `StepError` (a step failed);
+- what happens: the module `flowworker.progress` (bars and logging), and `set_log`.
+
+All functions and methods may be called from any thread. A process that was forked from one that had run steps cannot
+run steps (`ForkedError`).
 """
 
 from ._library import LibraryError

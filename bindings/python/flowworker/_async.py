@@ -24,6 +24,7 @@ MAX_BURST = 0.005
 
 async def run_to_end(execution: Execution[Result], on_event: Optional[Callable[[Event], Any]]) -> Result:
     """Does what `Execution.run_to_end` does, as a coroutine. `on_event` may be a coroutine function."""
+    _running_loop()
     try:
         execution._start()
         if on_event is not None:
@@ -105,6 +106,14 @@ async def end(execution: Execution[Any]) -> None:
         pass  # It belongs to the process before a fork.
 
 
+def _running_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        message = "no asyncio loop is running: await it in a function that asyncio.run runs"
+        raise RuntimeError(message + " (other loops wait for the fileno() of what start returns)") from None
+
+
 class Watch:
     """The tasks of one loop that wait for the descriptor of an execution."""
 
@@ -119,11 +128,7 @@ class Watch:
 
 async def _readable(execution: Execution[Any]) -> None:
     """Returns when there is something to take, or when another task or thread has taken the end."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError as error:
-        message = "{}: await and async for need a running loop of asyncio; with another loop, wait for its fileno()"
-        raise RuntimeError(message.format(execution)) from error
+    loop = _running_loop()
     # The handle is in use, so the descriptor stays open if the execution is closed meanwhile.
     with execution._handle.in_use() as address:
         descriptor = LIB.fw_exec_fd(address)

@@ -54,10 +54,10 @@ def load() -> ctypes.CDLL:
         version.argtypes = []
         _check(place, version())
         return library
-    raise LibraryError(
-        "libflowworker could not be loaded; build it, or set {} to its path. Tried:".format(VARIABLE),
-        tried,
-    )
+    advice = "build it, or set {} to its path"
+    if os.environ.get(VARIABLE):
+        advice = "the variable {} must be the path of the file " + SONAME + ", or not be set"
+    raise LibraryError("libflowworker could not be loaded; {}. Tried:".format(advice.format(VARIABLE)), tried)
 
 
 def _check(place: str, found: int) -> None:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import atexit
 import ctypes
 import itertools
+import logging
 import threading
-from typing import TYPE_CHECKING, Callable, Dict, Optional, Union
+from typing import Callable, Dict, Optional, Union
 
 from ._ffi import LIB, call
 from .errors import FlowWorkerError
 
-if TYPE_CHECKING:
-    import logging
-
 _OFF = 0
-#: The levels of the library, from the least important one, and those of `logging`: DEBUG, INFO, WARNING, ERROR. The
-#: package does not import `logging` before it is needed, because that takes long.
-_LEVELS = {4: 10, 3: 20, 2: 30, 1: 40}
+#: The levels of the library, from the least important one, and those of `logging`.
+_LEVELS = {4: logging.DEBUG, 3: logging.INFO, 2: logging.WARNING, 1: logging.ERROR}
 
 
 class _Target:
@@ -51,8 +48,6 @@ def set_log(target: Union[logging.Logger, Callable[[int, str], object], None], l
     Raises:
         ForkedError: this process was forked from one that had run steps.
     """
-    import logging
-
     global _current
     if target is None:
         call(LIB.fw_set_log, _OFF, None, None, None)
@@ -76,7 +71,7 @@ def set_log(target: Union[logging.Logger, Callable[[int, str], object], None], l
 def _take(level: int, message: bytes, key: Optional[int]) -> None:
     target = _targets.get(key or 0)
     if target is not None:
-        target.take(_LEVELS.get(level, 10), message.decode("utf-8", "replace"))
+        target.take(_LEVELS.get(level, logging.DEBUG), message.decode("utf-8", "replace"))
 
 
 def _release(key: Optional[int]) -> None:

@@ -17,6 +17,7 @@ import importlib
 import logging
 import os
 import sys
+import threading
 import time
 import unicodedata
 from typing import Any, Dict, List, Mapping, Optional, TextIO, TypeVar
@@ -40,6 +41,8 @@ class _Watcher:
         self._given_total = total
         self._draws = float(DRAWS)
         self._drawn_at = time.monotonic()
+        # It is reentrant, because a signal handler may run a step while its own thread draws.
+        self._lock = threading.RLock()
         self._reset()
 
     def _reset(self) -> None:
@@ -54,12 +57,13 @@ class _Watcher:
         self._last_line = ""
 
     def __call__(self, event: Event) -> None:
-        """Takes an event. It is what `on_event` calls."""
-        if self._is_over:
-            self._reset()
-        self._note(event)
-        if event.kind not in (EventKind.OUTPUT, EventKind.PROGRESS) or self._may_draw():
-            self._draw(event)
+        """Takes an event. It is what `on_event` calls, and any thread may do so."""
+        with self._lock:
+            if self._is_over:
+                self._reset()
+            self._note(event)
+            if event.kind not in (EventKind.OUTPUT, EventKind.PROGRESS) or self._may_draw():
+                self._draw(event)
 
     def _note(self, event: Event) -> None:
         kind = event.kind

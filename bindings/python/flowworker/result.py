@@ -5,18 +5,16 @@ from __future__ import annotations
 import copy
 from ctypes import byref, c_size_t
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 from ._base_result import LibraryResult, can_be_pickled, last_line
+from ._call import ReturnedValue
 from ._context import class_name
 from ._ffi import LIB, STDERR, STDOUT, copy_bytes
 from ._handle import Handle
 from .errors import StepError
 from .steps import CodeStep, NotebookStep, WorkflowStep, import_path_of
 from .words import Outcome, Stream
-
-if TYPE_CHECKING:
-    from ._call import ReturnedValue
 
 #: The outcomes that the commands of the step have not decided.
 _NOT_BY_COMMANDS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Union
 
 import flowworker
@@ -101,6 +102,8 @@ class RunResult(LibraryResult):
 
     def get(self, var: str) -> Any:
         """Returns a value of the context. Raises KeyError if there is none of this name."""
+        if var not in self.context:
+            raise KeyError("the context has no value {}".format(reprlib.repr(var)))
         return self.context[var]
 
     def raise_for_status(self) -> None:
@@ -176,7 +179,7 @@ class Run(Execution[RunResult]):
         super().__init__(options, events)
         self._workflow = workflow
         if arguments is not None:
-            require_mapping(arguments, "the arguments of a workflow")
+            require_mapping(arguments, "arguments")
             string_keys(arguments, "a parameter", "arguments")
         self._arguments = dict(arguments or {})
         if not workflow._declares_parameters:
@@ -196,6 +199,7 @@ class Run(Execution[RunResult]):
             self._encoded = {name: fingerprint(value) for name, value in self._arguments.items()}
         self._pool = workers if workers is not None else workflow.workers
         require(self._pool, WorkerPool, "workers", "a WorkerPool (the run directory is the argument rundir)")
+        require(workflow.steps, (list, tuple), "steps", "a list of steps")
         for step in workflow.steps:
             require(step, WorkflowStep, "steps", "a step")
         names = self._pool.volume_names if volumes is None else [volume_name(spec) for spec in volumes]

@@ -11,9 +11,9 @@ from ._context import as_json, parameter, placeholder_values
 from ._documents import encoded, key_values, require_mapping
 from ._ffi import LIB, create
 from ._handle import Handle
-from ._options import Seconds
+from ._options import Seconds, check_keywords
 from ._typing import Unpack
-from ._values import Path, found, options, path_text
+from ._values import Path, found, options, path_text, require
 
 CONTAINER_STEP = "container"
 FUNCTION_STEP = "func"
@@ -109,7 +109,7 @@ class WorkflowStep:
         return document
 
     def _action(self) -> Dict[str, Any]:
-        raise NotImplementedError
+        raise TypeError("a WorkflowStep has no action: use a ContainerStep, a CodeStep or a NotebookStep")
 
     def __repr__(self) -> str:
         return "<{} {!r}>".format(type(self).__name__, self.identifier)
@@ -135,6 +135,7 @@ class ContainerStep(WorkflowStep):
         outputs: Optional[List[Any]] = None,
         **options: Unpack[StepOptions],
     ) -> None:
+        _check_options(self, options, "identifier", "image", "commands", "env")
         super().__init__(identifier, CONTAINER_STEP, inputs, outputs, **options)
         self.image = image
         self.commands: List[str] = commands if commands is not None else []
@@ -142,6 +143,7 @@ class ContainerStep(WorkflowStep):
 
     def add(self, cmd: str) -> ContainerStep:
         """Appends a command, and returns the step."""
+        require(self.commands, list, "commands", "a list of strings")
         self.commands.append(cmd)
         return self
 
@@ -187,6 +189,7 @@ class CodeStep(WorkflowStep):
         outputs: Optional[List[Any]] = None,
         **options: Unpack[StepOptions],
     ) -> None:
+        _check_options(self, options, "identifier", "func", "arg", "varnames")
         super().__init__(identifier, FUNCTION_STEP, inputs, outputs, **options)
         if not isinstance(func, str):
             parameters_of(func)  # It raises TypeError for an object that cannot be called.
@@ -222,6 +225,7 @@ class NotebookStep(WorkflowStep):
         outputs: Optional[List[Any]] = None,
         **options: Unpack[StepOptions],
     ) -> None:
+        _check_options(self, options, "identifier", "notebook", "output", "requirements", "params", "varnames")
         super().__init__(identifier, NOTEBOOK_STEP, inputs, outputs, **options)
         self.notebook = path_text(notebook, "notebook")
         # flowServ has this attribute from the beginning, so it is computed here. A reference is left to the library.
@@ -242,6 +246,12 @@ class NotebookStep(WorkflowStep):
         if self.varnames:
             action["variables"] = _arguments(self.varnames)
         return action
+
+
+def _check_options(step: WorkflowStep, options: Mapping[str, Any], *names: str) -> None:
+    """Raises TypeError for a keyword that no step has; `names` are the parameters of its class."""
+    words = "the arguments of {} are".format(type(step).__name__)
+    check_keywords(options, StepOptions, words, *names, "inputs", "outputs")
 
 
 class TemplateStep(WorkflowStep):
@@ -328,12 +338,13 @@ def referenced_values(
     gets all values as JSON. Functions of this process get the objects themselves.
     """
     if isinstance(step, CodeStep) and has_interpreter:
+        _require_importable(step.func)
         return {name: as_json(value) for name, value in context.items() if isinstance(name, str)}
     values = placeholder_values(step.commands, context) if isinstance(step, ContainerStep) else {}
     if isinstance(step, NotebookStep):
         names = (step.varnames.get(name, name) for name in step.params)
         values.update({name: parameter(name, context[name]) for name in names if name in context})
-    values.update({name: as_json(context[name]) for name in (*secrets, *step.secrets) if name in context})
+    values.update({name: as_json(context[name]) for name in (*secrets, *(step.secrets or ())) if name in context})
     return values
 
 
@@ -351,8 +362,11 @@ def parameters_of(function: Callable[..., Any]) -> Sequence[str]:
             )
         return code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]
     if not callable(function):
+        hint = "" if function is None else ": give the function itself, and not what a call of it returns"
         raise TypeError(
-            "{!r} is a {}, not a function or the import path of one".format(function, type(function).__name__)
+            'func: expected a function, or an import path such as "package.module.function", found {}{}'.format(
+                found(function), hint
+            )
         )
     called = getattr(function, "func", function) if hasattr(function, "keywords") else function
     parts = (function, called, getattr(type(called), "__call__", None))  # noqa: B004 - the method itself is needed
@@ -374,14 +388,21 @@ def _no_function(function: Any, why: str, instead: str) -> TypeError:
     return TypeError("the function {} {}: use a function around it, such as {}".format(name, why, instead))
 
 
-def handle_of(step: Any) -> Handle:
+def require_step(step: Any, hint: str = "") -> WorkflowStep:
+    """Returns an argument that is a step. Raises `StepTypeError` if not; `hint` is the end of the message."""
+    if not isinstance(step, WorkflowStep):
+        message = "step: expected a step, such as a ContainerStep, found {}{}".format(found(step), hint)
+        raise errors.StepTypeError(errors.STEP_TYPE, message)
+    return step
+
+
+def handle_of(given: Any) -> Handle:
     """Returns the library's step for a Python step as it is now.
 
     The last one is reused as long as the document is the same. It is not closed when another one replaces it, because
     another thread may be running it; it is released with its last reference.
     """
-    if not isinstance(step, WorkflowStep):
-        raise errors.StepTypeError(errors.STEP_TYPE, "{!r} is {}, not a step".format(step, found(step)))
+    step = require_step(given)
     try:
         document = encoded(step.to_document(), "the step {!r}".format(step.identifier))
     except errors.DocumentError as error:
@@ -419,6 +440,17 @@ def import_path_of(func: Union[Callable[..., Any], str]) -> str:
     if not isinstance(name, str):
         name = type(func).__qualname__
     return "{}.{}".format(module, name) if module else str(name)
+
+
+def _require_importable(func: Union[Callable[..., Any], str]) -> None:
+    """Raises `DocumentError` for a function that another interpreter cannot import."""
+    path = import_path_of(func)
+    if not isinstance(func, str) and ("<" in path or path.startswith("__main__.")):
+        message = (
+            "func: the worker runs functions in an interpreter of its own, which cannot import {}: move the function "
+            "to the top level of a module"
+        )
+        raise errors.DocumentError(errors.DOCUMENT, message.format(path[-60:]))
 
 
 def _arguments(varnames: Dict[str, str]) -> List[Dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 from ._documents import spec_list
@@ -72,6 +73,7 @@ class SerialWorkflow:
 
         The template may also be what it has under `workflow`. Raises `DocumentError` if it is wrong.
         """
+        require(template, (Mapping, str, bytes, os.PathLike), "template", "a dict, or the path of a file")
         document = read_template(template if isinstance(template, Mapping) else path_text(template, "template"))
         workflow = cls(workers=workers)
         workflow._is_template = True
@@ -158,7 +160,7 @@ class SerialWorkflow:
         """
         from . import _async
 
-        require_function(on_event, "on_event")
+        require_function(on_event, "on_event", is_awaited=True)
         run = self._run(arguments, workers, volumes, rundir, on_event is not None, options)
         return await _async.run_to_end(run, on_event)
 

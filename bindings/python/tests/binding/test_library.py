@@ -52,6 +52,10 @@ def test_a_path_that_is_set_is_the_only_one_tried(run_python):
     name, *text, tried = done.stdout.splitlines()
     assert name == "LibraryError"
     assert tried == "['/nowhere/libflowworker.so.0']"
+    assert text[0] == (
+        "libflowworker could not be loaded; the variable FLOWWORKER_LIBRARY must be the path of the file "
+        "libflowworker.so.0, or not be set. Tried:"
+    )
     assert "/nowhere/libflowworker.so.0: cannot open shared object file" in "".join(text)
 
 

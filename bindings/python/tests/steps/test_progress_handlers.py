@@ -116,6 +116,22 @@ def test_a_bar_of_several_steps_at_once(terminal, rundir):
     assert [piece for piece in drawn if piece.endswith("\n")] == drawn[-1:] and " 4/4 " in drawn[-1]
 
 
+def test_a_bar_of_several_threads(terminal, rundir):
+    bar = progress.Bar(terminal.stream, total=40)
+
+    def work():
+        for _ in range(5):
+            WORKER.exec(step("echo a"), {}, rundir, on_event=bar)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    drawn = terminal.drawn()
+    assert [piece for piece in drawn if piece.endswith("\n")] == drawn[-1:] and " 40/40 " in drawn[-1]
+
+
 def test_restored_steps_count(terminal, tmp_path, rundir):
     steps = [ContainerStep("a", "", ["true"]), ContainerStep("b", "", ["[ -e go ]"])]
     options = {"rundir": rundir, "state": tmp_path / "state"}
@@ -259,7 +275,7 @@ def test_without_tqdm_the_error_says_what_to_do(run_python):
 
 
 def test_the_package_does_not_import_them(run_python):
-    done = run_python("import sys, flowworker; print([m for m in ('tqdm', 'logging', 'asyncio') if m in sys.modules])")
+    done = run_python("import sys, flowworker; print([m for m in ('tqdm', 'asyncio') if m in sys.modules])")
     assert done.stdout == "[]\n"
 
 

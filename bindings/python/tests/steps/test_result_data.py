@@ -10,7 +10,7 @@ import threading
 import pytest
 
 import flowworker
-from flowworker import CodeStep, ContainerStep, ExecResult, NotebookStep, SerialWorkflow, StepError, Subprocess
+from flowworker import CodeStep, ContainerStep, ExecResult, NotebookStep, SerialWorkflow, StepError, Subprocess, _ffi
 
 WORKER = flowworker.default_container_worker
 
@@ -314,4 +314,6 @@ def test_words_are_strings():
     words = flowworker.EventKind
     assert kinds == {str(kind) for kind in words} - {"progress", "file_copied", "step_restored"}
     assert streams - {None} == {str(stream) for stream in flowworker.Stream} == {"stdout", "stderr"}
+    named = (_ffi.LIB.fw_event_kind_name(number) for number in range(64))
+    assert {name.decode() for name in named if name is not None} == {str(kind) for kind in words}
     assert words.OUTPUT == "output" and "{:>7}".format(words.OUTPUT) == " output" and words("retry") is words.RETRY
