@@ -200,6 +200,9 @@ struct release {
 
 template <class Object> using unique = std::unique_ptr<Object, release>;
 
+/** Marks the constructors that take an object of C over. */
+struct adopted {};
+
 /** Makes a call, whose last argument is the error, and throws what it reports. */
 template <class Call> void check(Call &&call)
 {
@@ -521,7 +524,8 @@ class step
           }))
     {
     }
-    explicit step(fw_step *owned) noexcept : handle_(owned) {}
+    /** Takes an object of C over. */
+    static step adopt(fw_step *owned) noexcept { return step(detail::adopted(), owned); }
 
     const fw_step *handle() const noexcept { return handle_.get(); }
 
@@ -530,6 +534,8 @@ class step
     std::string type() const { return detail::text(fw_step_type(handle())); }
 
   private:
+    step(detail::adopted, fw_step *owned) noexcept : handle_(owned) {}
+
     detail::unique<fw_step> handle_;
 };
 
@@ -544,7 +550,8 @@ class context
           }))
     {
     }
-    explicit context(fw_context *owned) noexcept : handle_(owned) {}
+    /** Takes an object of C over. */
+    static context adopt(fw_context *owned) noexcept { return context(detail::adopted(), owned); }
 
     fw_context *handle() const noexcept { return handle_.get(); }
 
@@ -586,6 +593,8 @@ class context
     }
 
   private:
+    context(detail::adopted, fw_context *owned) noexcept : handle_(owned) {}
+
     detail::unique<fw_context> handle_;
 };
 
@@ -660,7 +669,8 @@ struct output_cut {
 class result
 {
   public:
-    explicit result(fw_result *owned) : handle_(owned, detail::release()) {}
+    /** Takes an object of C over. */
+    static result adopt(fw_result *owned) { return result(detail::adopted(), owned); }
 
     const fw_result *handle() const noexcept { return handle_.get(); }
 
@@ -738,6 +748,8 @@ class result
     }
 
   private:
+    result(detail::adopted, fw_result *owned) : handle_(owned, detail::release()) {}
+
     /** The result of a step, which belongs to that of the workflow. */
     result(const std::shared_ptr<const fw_result> &workflow, std::size_t index)
         : handle_(workflow, fw_result_step(workflow.get(), index))
@@ -760,7 +772,8 @@ class result
 class event
 {
   public:
-    explicit event(fw_event *owned) noexcept : handle_(owned) {}
+    /** Takes an object of C over. */
+    static event adopt(fw_event *owned) noexcept { return event(detail::adopted(), owned); }
 
     const fw_event *handle() const noexcept { return handle_.get(); }
 
@@ -793,6 +806,8 @@ class event
     }
 
   private:
+    event(detail::adopted, fw_event *owned) noexcept : handle_(owned) {}
+
     detail::unique<fw_event> handle_;
 };
 
@@ -845,7 +860,7 @@ class event_range
             [&](fw_event **out, fw_error **failure) { return fw_exec_next_event(exec_, -1, out, failure); });
         current_.reset();
         if (next != nullptr)
-            current_.emplace(next);
+            current_.emplace(event::adopt(next));
         return next != nullptr;
     }
 
@@ -858,7 +873,8 @@ class event_range
 class exec
 {
   public:
-    explicit exec(fw_exec *owned) noexcept : handle_(owned) {}
+    /** Takes an object of C over. */
+    static exec adopt(fw_exec *owned) noexcept { return exec(detail::adopted(), owned); }
 
     fw_exec *handle() const noexcept { return handle_.get(); }
 
@@ -874,12 +890,12 @@ class exec
     event_range events() && = delete;
 
     /** Waits for the end. */
-    result wait() { return result(take_result(-1)); }
+    result wait() { return result::adopt(take_result(-1)); }
     /** Waits for a time, which is no limit if it is negative; std::nullopt if the step has not ended. */
     std::optional<result> wait(seconds timeout)
     {
         fw_result *taken = take_result(timeout.count());
-        return taken == nullptr ? std::nullopt : std::optional<result>(result(taken));
+        return taken == nullptr ? std::nullopt : std::optional<result>(result::adopt(taken));
     }
 
     void cancel() noexcept { fw_exec_cancel(handle()); }
@@ -892,7 +908,7 @@ class exec
     {
         fw_event *next = detail::make<fw_event>(
             [&](fw_event **out, fw_error **failure) { return fw_exec_next_event(handle(), timeout, out, failure); });
-        return next == nullptr ? std::nullopt : std::optional<event>(event(next));
+        return next == nullptr ? std::nullopt : std::optional<event>(event::adopt(next));
     }
 
     fw_result *take_result(double timeout)
@@ -900,6 +916,8 @@ class exec
         return detail::make<fw_result>(
             [&](fw_result **out, fw_error **failure) { return fw_exec_wait(handle(), timeout, out, failure); });
     }
+
+    exec(detail::adopted, fw_exec *owned) noexcept : handle_(owned) {}
 
     detail::unique<fw_exec> handle_;
 };
@@ -910,12 +928,13 @@ class worker
   public:
     /** Creates a worker outside of any pool. */
     explicit worker(std::string_view json)
-        : handle_(detail::make<fw_worker>([&](fw_worker **out, fw_error **failure) {
-                      return fw_worker_create(detail::start(json), json.size(), out, failure);
-                  }),
-                  detail::release())
+        : worker(detail::adopted(), detail::make<fw_worker>([&](fw_worker **out, fw_error **failure) {
+                     return fw_worker_create(detail::start(json), json.size(), out, failure);
+                 }))
     {
     }
+    /** Takes an object of C over. */
+    static worker adopt(fw_worker *owned) { return worker(detail::adopted(), owned); }
     /** A worker that a pool has lent. */
     worker(const std::shared_ptr<fw_pool> &pool, const fw_worker *borrowed) noexcept : handle_(pool, borrowed) {}
 
@@ -956,10 +975,12 @@ class worker
     }
 
   private:
+    worker(detail::adopted, fw_worker *owned) : handle_(owned, detail::release()) {}
+
     result exec_with(const step &what, fw_context *values, std::string_view rundir, std::string_view options) const
     {
         const detail::c_text path(rundir, "rundir");
-        return result(detail::make<fw_result>([&](fw_result **out, fw_error **failure) {
+        return result::adopt(detail::make<fw_result>([&](fw_result **out, fw_error **failure) {
             return fw_worker_exec_with(handle(), what.handle(), values, path.get(), detail::optional_start(options),
                                        options.size(), out, failure);
         }));
@@ -969,7 +990,7 @@ class worker
                                 std::string_view options) const
     {
         const detail::c_text path(rundir, "rundir");
-        return flowworker::exec(detail::make<fw_exec>([&](fw_exec **out, fw_error **failure) {
+        return flowworker::exec::adopt(detail::make<fw_exec>([&](fw_exec **out, fw_error **failure) {
             return fw_exec_start(handle(), what.handle(), values, path.get(), detail::optional_start(options),
                                  options.size(), out, failure);
         }));
@@ -992,12 +1013,13 @@ class pool
   public:
     /** @param json an engine configuration; by default a pool that has only the default workers. */
     explicit pool(std::string_view json = "[]")
-        : pool(detail::make<fw_pool>([&](fw_pool **out, fw_error **failure) {
-              return fw_pool_create(detail::start(json), json.size(), out, failure);
-          }))
+        : pool(detail::adopted(), detail::make<fw_pool>([&](fw_pool **out, fw_error **failure) {
+                   return fw_pool_create(detail::start(json), json.size(), out, failure);
+               }))
     {
     }
-    explicit pool(fw_pool *owned) : handle_(owned, detail::release()) {}
+    /** Takes an object of C over. */
+    static pool adopt(fw_pool *owned) { return pool(detail::adopted(), owned); }
     pool(pool &&) noexcept = default;
     pool &operator=(pool &&) noexcept = default;
     pool(const pool &) = delete;
@@ -1007,7 +1029,7 @@ class pool
     /** Creates a pool from a value of jansson. */
     static pool from(const struct json_t *config)
     {
-        return pool(detail::make<fw_pool>(
+        return adopt(detail::make<fw_pool>(
             [&](fw_pool **out, fw_error **failure) { return fw_pool_create_from(config, out, failure); }));
     }
 
@@ -1066,6 +1088,8 @@ class pool
     }
 
   private:
+    pool(detail::adopted, fw_pool *owned) : handle_(owned, detail::release()) {}
+
     template <class Call> flowworker::worker lend(Call &&call) const
     {
         return flowworker::worker(handle_, detail::make<const fw_worker>(call));
@@ -1084,7 +1108,8 @@ class workflow
           }))
     {
     }
-    explicit workflow(fw_workflow *owned) noexcept : handle_(owned) {}
+    /** Takes an object of C over. */
+    static workflow adopt(fw_workflow *owned) noexcept { return workflow(detail::adopted(), owned); }
 
     const fw_workflow *handle() const noexcept { return handle_.get(); }
 
@@ -1114,7 +1139,7 @@ class workflow
     result run_with(const pool &workers, fw_context *values, std::string_view rundir, std::string_view options) const
     {
         const detail::c_text path(rundir, "rundir");
-        return result(detail::make<fw_result>([&](fw_result **out, fw_error **failure) {
+        return result::adopt(detail::make<fw_result>([&](fw_result **out, fw_error **failure) {
             return fw_workflow_run(handle(), workers.handle(), values, path.optional(), detail::optional_start(options),
                                    options.size(), out, failure);
         }));
@@ -1123,11 +1148,13 @@ class workflow
     exec start_with(const pool &workers, fw_context *values, std::string_view rundir, std::string_view options) const
     {
         const detail::c_text path(rundir, "rundir");
-        return exec(detail::make<fw_exec>([&](fw_exec **out, fw_error **failure) {
+        return exec::adopt(detail::make<fw_exec>([&](fw_exec **out, fw_error **failure) {
             return fw_workflow_start(handle(), workers.handle(), values, path.optional(),
                                      detail::optional_start(options), options.size(), out, failure);
         }));
     }
+
+    workflow(detail::adopted, fw_workflow *owned) noexcept : handle_(owned) {}
 
     detail::unique<fw_workflow> handle_;
 };
