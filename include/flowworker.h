@@ -276,8 +276,9 @@ FW_API int32_t fw_abi_version(void);
 /**
  * Returns facts about the loaded library, for defect reports.
  *
- * @return borrowed; valid forever. A JSON object with at least `version`, `abi_version`, `jansson`, `swift` and
- *         `worker_types` (the worker types that this version runs).
+ * @return borrowed; valid forever. A JSON object with at least `version`, `abi_version`, `jansson` (the version of the
+ *         jansson that it uses), `glibc` (the oldest glibc that can load this file), `swift` and `worker_types` (the
+ *         worker types that this version runs).
  */
 FW_API const char *fw_build_info(void);
 
@@ -558,8 +559,9 @@ FW_API fw_status fw_pool_create(const char *json, size_t length, fw_pool **pool,
 /**
  * Creates a pool of workers from a jansson value.
  *
- * @param config    the value that fw_pool_create() reads from text. It is not changed. No other thread may change
- *                  it during the call.
+ * @param config    the value that fw_pool_create() reads from text. It is not changed, and no part of it is kept. It may
+ *                  belong to another copy of jansson, from version 2.14 on, than the one that the library uses. No
+ *                  other thread may change it during the call.
  * @param[out] pool owned by the caller; release it with fw_pool_free().
  *
  * @retval FW_E_DOCUMENT the value is not a configuration. The error has a path, but no line.
