@@ -34,8 +34,8 @@ SOURCES := $(shell find Sources include Package.swift -type f ! -name '.*')
 RELEASE := -c release --explicit-target-dependency-import-check error --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
            -Xswiftc -enforce-exclusivity=unchecked -Xlinker -z -Xlinker now
 
-.PHONY: lib wheel deb run abi abi-release test test-swift test-c test-python test-documents engines-test bench bench-setup asan tsan ubsan sanitize \
-        valgrind lint format docs install uninstall clean setup venv
+.PHONY: lib wheel deb run abi abi-release packages-setup packages-test packages-test-all test test-swift test-c test-python test-documents \
+        engines-test bench bench-setup asan tsan ubsan sanitize valgrind lint format docs install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
 
@@ -181,6 +181,27 @@ $(DOCS_VENV)/.made: packaging/site/requirements.txt | $(SETUP)
 docs: $(DOCS_VENV)/.made
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet --strict
 	@echo "the site is in $(SITE); to read it: python3 -m http.server --directory $(SITE) 8000"
+
+# --- packages ----------------------------------------------------------------------------------
+#
+# What users install, where they install it: in chroots of other systems, which need root, and a Debian mirror when they
+# are made. They stay in build/chroots. `packages-test` has the cases of the gate, and `packages-test-all` all cases.
+
+PACKAGES_TOOLS := debootstrap cmake pkg-config gcc python3-venv
+
+packages-setup:
+	@for tool in debootstrap cmake pkg-config gcc; do command -v $$tool >/dev/null || missing=yes; done; \
+	if [ -n "$${missing:-}" ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES_TOOLS) >/dev/null; fi
+
+packages-test: packages-setup wheel
+	Tests/packages/chroot_test.sh
+	Tests/packages/source.sh
+	Tests/packages/wheel.sh
+
+packages-test-all: packages-setup wheel
+	Tests/packages/chroot_test.sh
+	Tests/packages/source.sh --all
+	Tests/packages/wheel.sh --all
 
 # --- sanitizers --------------------------------------------------------------------------------
 #

@@ -109,7 +109,8 @@
  * REQUIREMENTS.
  *   always         Linux 5.4 or later with /proc mounted, on x86-64 or arm64 (only x86-64 is tested); glibc 2.35;
  *                  libstdc++ of GCC 11 (GLIBCXX_3.4.29) and libgcc_s; libjansson 2.14. The library does not change
- *                  jansson's process-wide settings.
+ *                  jansson's process-wide settings. The library of the Python wheel needs glibc 2.28, libstdc++ of
+ *                  GCC 7 and no libjansson. fw_build_info() says which glibc a file needs.
  *   containers,    libcurl 7.68, loaded at first use. S3 and Google Cloud volumes need 7.75. SFTP volumes need no
  *   volumes        libcurl, but OpenSSH's ssh program in PATH.
  *   workers        The programs that a worker runs: a shell, a Python interpreter, a container engine, or Slurm's

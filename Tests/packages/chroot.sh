@@ -43,7 +43,7 @@ mirror() {
 
 # debootstrap_new NAME FOLDER
 debootstrap_new() {
-  local include script
+  local include script ubuntu
   include=$(IFS=,; echo "${BASE[*]}")
   case $1 in
     bullseye | bookworm | trixie | sid)
@@ -52,13 +52,11 @@ debootstrap_new() {
       debootstrap --variant=minbase --include="$include" "$1" "$2" $(mirror)
       ;;
     jammy | noble)
-      [ -f /usr/share/keyrings/ubuntu-archive-keyring.gpg ] ||
-        { echo "the package ubuntu-archive-keyring is missing (make packages-setup installs it)" >&2; return 1; }
-      # An older debootstrap has no script for a newer release. All releases of Ubuntu have the same one.
+      # An older debootstrap has no script for a newer release, but all releases of Ubuntu have the same one.
       script=/usr/share/debootstrap/scripts/jammy
-      DEBOOTSTRAP_MIRROR=$(sed -n 's/^default_mirror //p' "$script") &&
-        debootstrap --variant=minbase --include="$include" --components=main,universe \
-          --keyring=/usr/share/keyrings/ubuntu-archive-keyring.gpg "$1" "$2" "$DEBOOTSTRAP_MIRROR" "$script"
+      ubuntu=$(sed -n 's/^default_mirror //p' "$script")
+      debootstrap --variant=minbase --include="$include" --components=main,universe \
+        --keyring="$(folder sid ubuntu-keyring)/usr/share/keyrings/ubuntu-archive-keyring.gpg" "$1" "$2" "$ubuntu" "$script"
       ;;
     *) echo "there is no chroot of the name '$1': bullseye, bookworm, trixie, sid, jammy or noble" >&2; return 1 ;;
   esac
@@ -77,6 +75,8 @@ make_chroot() {
   shift
   place=$(folder "$name" "$@")
   [ $# = 0 ] || make_chroot "$name" >/dev/null
+  # Debian has the keys of Ubuntu's archive, in a package of sid.
+  case $name in jammy | noble) make_chroot sid ubuntu-keyring >/dev/null ;; esac
   mkdir -p "$CHROOTS/.layers"
   (
     flock 9
@@ -100,9 +100,10 @@ make_chroot() {
 with_packages() {
   cp -a --reflink=auto "$1" "$2"
   cp /etc/resolv.conf "$2/etc/resolv.conf"
+  # A mirror may be behind, and the lists of sid are only valid for a week.
   # shellcheck disable=SC2016
   "${NAMESPACES[@]}" --plain "$2" /bin/sh -c \
-    'apt-get update -q && DEBIAN_FRONTEND=noninteractive exec apt-get install -y -q --no-install-recommends "$@"' \
+    'apt-get -o Acquire::Check-Valid-Until=false update -q && DEBIAN_FRONTEND=noninteractive exec apt-get install -y -q --no-install-recommends "$@"' \
     sh "${@:3}" 9>&-
 }
 

@@ -1,6 +1,6 @@
 """Adds the licences of what is inside the wheel's library, and a list of it, and checks that the wheel is whole.
 
-    finish.py WHEEL FOLDER --jansson-licence FILE --swift FOLDER    writes the wheel into FOLDER
+finish.py WHEEL FOLDER --jansson-licence FILE --swift FOLDER    writes the wheel into FOLDER
 """
 
 import argparse

@@ -86,7 +86,8 @@ int main(void)
     fw_pool_free(pool);
 
     /* A configuration that cannot be used is refused at its place. */
-    config = other_loads("{\"volumes\": [{\"name\": \"v\", \"type\": \"fs\", \"args\": [{\"key\": \"basedir\"}]}]}", 0, NULL);
+    config = other_loads("{\"volumes\": [{\"name\": \"v\", \"type\": \"fs\", \"args\": [{\"key\": \"basedir\"}]}]}", 0,
+                         NULL);
     REQUIRE(config != NULL);
     CHECK_REFUSED(fw_pool_create_from(config, &pool, &error), FW_E_DOCUMENT, &error, "/volumes/0/args/0", "\"value\"");
     other_delete(config);

@@ -8,6 +8,7 @@ a source distribution.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -17,21 +18,6 @@ from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
 
 from setuptools import build_meta
-from setuptools.build_meta import (
-    get_requires_for_build_editable as get_requires_for_build_editable,
-)
-from setuptools.build_meta import (
-    get_requires_for_build_sdist as get_requires_for_build_sdist,
-)
-from setuptools.build_meta import (
-    get_requires_for_build_wheel as get_requires_for_build_wheel,
-)
-from setuptools.build_meta import (
-    prepare_metadata_for_build_editable as prepare_metadata_for_build_editable,
-)
-from setuptools.build_meta import (
-    prepare_metadata_for_build_wheel as prepare_metadata_for_build_wheel,
-)
 from wheel_file import Wheel
 
 HERE = Path(__file__).resolve().parents[1]
@@ -94,16 +80,40 @@ def platform_of(file: Path) -> str:
     return "linux_" + machine
 
 
+@contextlib.contextmanager
+def staged() -> Iterator[Path]:
+    """Runs setuptools in a copy of the package, because what it leaves in a folder can get into the next wheel."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place, "package")
+        for name, file in _package_files():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(str(file), str(copy / name))
+        os.chdir(str(copy))
+        try:
+            yield Path(place)
+        finally:
+            os.chdir(str(before))
+
+
+def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: object = None) -> str:
+    """Writes the metadata of the wheel, which needs no library."""
+    folder = os.path.abspath(metadata_directory)
+    with staged():
+        return build_meta.prepare_metadata_for_build_wheel(folder, config_settings)
+
+
 def build_wheel(wheel_directory: str, config_settings: object = None, metadata_directory: Optional[str] = None) -> str:
     """Builds the wheel, whose tag is the platform of the library."""
     found = library()
     platform = platform_of(found)
-    with tempfile.TemporaryDirectory() as place:
-        name = build_meta.build_wheel(place, config_settings, metadata_directory)
-        wheel = Wheel(Path(place) / name)
+    folder = Path(wheel_directory).resolve()
+    found = found.resolve()
+    with staged() as place:
+        wheel = Wheel(place / build_meta.build_wheel(str(place), config_settings))
     wheel.add("flowworker/" + SONAME, found.read_bytes(), mode=0o755)
     wheel.set_platform(platform)
-    return wheel.write(Path(wheel_directory))
+    return wheel.write(folder)
 
 
 def build_editable(
@@ -128,7 +138,7 @@ def build_sdist(sdist_directory: str, config_settings: object = None) -> str:
     if sources is None:
         raise Stop("the sources of libflowworker, which a source distribution carries, are not here")
     with tempfile.TemporaryDirectory() as place:
-        information = Path(place) / prepare_metadata_for_build_wheel(place) / "METADATA"
+        information = Path(place, prepare_metadata_for_build_wheel(place), "METADATA")
         fields = information.read_text(encoding="utf-8").splitlines()
         version = next(line.split(" ", 1)[1] for line in fields if line.startswith("Version: "))
         base = "flowworker-" + version
@@ -143,10 +153,15 @@ def build_sdist(sdist_directory: str, config_settings: object = None) -> str:
     return base + ".tar.gz"
 
 
-def _sdist_files(sources: Path) -> List[Tuple[str, Path]]:
+def _package_files() -> List[Tuple[str, Path]]:
     files = []
     for name in ("pyproject.toml", "README.md", "LICENSE", "backend", "flowworker"):
         files += [(str(file.relative_to(HERE)), file) for file in _files(HERE / name) if file.name != SONAME]
+    return files
+
+
+def _sdist_files(sources: Path) -> List[Tuple[str, Path]]:
+    files = _package_files()
     for name in PROJECT_FILES:
         files += [("libflowworker/" + str(file.relative_to(sources)), file) for file in _files(sources / name)]
     return files

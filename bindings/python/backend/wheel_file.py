@@ -48,7 +48,7 @@ class Wheel:
         self.name = "-".join(self.name.split("-")[:2]) + "-py3-none-{}.whl".format(platform)
 
     def write(self, folder: Path) -> str:
-        """Writes the wheel, and returns its name. All files have the time of SOURCE_DATE_EPOCH, or that of zip's origin."""
+        """Writes the wheel, and returns its name. Each file has the time SOURCE_DATE_EPOCH, or the first of zip's."""
         moment = time.gmtime(max(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), 315532800))[:6]
         record = self.directory + "/RECORD"
         self.files.pop(record, None)
