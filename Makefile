@@ -236,8 +236,8 @@ ubsan: | $(SETUP)
 # allocate and free, and functions, whose calls outlive their steps. Thread: what several threads do with one pool, one
 # exec, one workflow and one context. Undefined: what runs most of the C of the library, which starts commands, moves
 # their output and looks after descriptors.
-ASAN_CHECKS := document event function handle pool start
-TSAN_CHECKS := function handle many pool retry start workflow
+ASAN_CHECKS := cpp document event function handle pool start
+TSAN_CHECKS := cpp_functions function handle library/log_threads many pool retry start workflow
 UBSAN_CHECKS := exec host supervisor limit output workflow
 
 sanitize: | $(SETUP)
@@ -259,7 +259,7 @@ bench-setup:
 
 # All files that git tracks or would add, and so no build products.
 FILES_OF = $(shell git ls-files --cached --others --exclude-standard -- $(1))
-C_FILES = $(call FILES_OF,'*.c' '*.cpp' '*.h')
+C_FILES = $(call FILES_OF,'*.c' '*.cpp' '*.h' '*.hpp')
 SHELL_FILES = $(call FILES_OF,'*.sh' .ci/run)
 SWIFT_FILES = Package.swift Sources Tests/FlowWorkerTests benchmarks
 

@@ -11,11 +11,12 @@
  *   - A call that fails throws flowworker::error. A step that fails is an ordinary result, as in C.
  *   - A handle releases itself. An object that was moved from is empty: it may be assigned to and destroyed, and any
  *     other use of it throws an error or gives the value that the C function has for NULL.
- *   - pool, step, context, workflow, exec and event are move-only. worker, result and command are cheap to copy. A worker
- *     keeps its pool alive, a result of a step keeps the result of its workflow alive, and so does a command.
- *   - Text goes in as std::string_view, and need not end with a NUL. An empty text of options stands for none. Text comes
- *     out as std::string. Only output of commands comes as std::string_view, which is valid as long as the object that it
- *     came from; of a temporary object it comes as std::string.
+ *   - pool, step, context, workflow, exec and event are move-only. worker, result and command are cheap to copy, because
+ *     copies share one object. A worker keeps its pool alive, and the result of a step or of a command keeps the
+ *     result that it belongs to alive.
+ *   - Text goes in as std::string_view, which need not end with a NUL. Empty options are no options. Text comes out as
+ *     std::string. Only the output of commands comes out as std::string_view, which is valid as long as the object that
+ *     it came from; from a temporary object it comes as std::string.
  *   - Times are std::chrono::duration<double> and std::chrono::system_clock::time_point. An unknown value is
  *     std::nullopt.
  *   - A method that is const may be called by several threads at once, and so may those of exec and context.
@@ -868,8 +869,8 @@ class event_range
     std::optional<event> current_;
 };
 
-/** The execution of a step or of a workflow. It may be used by several threads at once. An exec that is destroyed before
- *  its step has ended cancels the step. */
+/** The execution of a step or of a workflow. It may be used by several threads at once. An exec that is destroyed
+ *  before its step has ended cancels the step. */
 class exec
 {
   public:

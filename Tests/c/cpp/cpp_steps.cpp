@@ -1,6 +1,8 @@
 /* Steps in C++: documents, workers, values, options, results and errors are those of C. */
 #include "check.hpp"
 
+#include <jansson.h>
+
 using flowworker::outcome;
 using flowworker::stream;
 
@@ -116,6 +118,9 @@ static void workers()
     CHECK_EQUAL(names, "b code|a subprocess|");
     CHECK(pool.worker("a").handle() == pool.get(check_step("true")).handle());
     CHECK(pool.default_worker(check_step("true")).handle() != pool.worker("a").handle());
+    json_t *config = json_pack("[{s:s, s:s}]", "name", "j", "type", "code");
+    CHECK_EQUAL(flowworker::pool::from(config).worker("j").type(), "code");
+    json_decref(config);
     CHECK_THROWS(pool.worker("c"), unknown, "no worker \"c\"");
 }
 

@@ -37,7 +37,7 @@ int main()
     flowworker::exec other = workflow.start(pool, check_dir());
     CHECK_EQUAL(other.wait().returncode(), 4);
 
-    CHECK_THROWS(workflow.run(pool, {}), invalid, "rundir");
+    CHECK_THROWS(workflow.run(pool, {}), invalid, "no default volume");
     CHECK_THROWS(workflow.run(pool, check_dir(), R"({"deadlines": 1})"), document, "deadline");
     CHECK_THROWS(flowworker::workflow("{}"), document, "steps");
 
