@@ -264,7 +264,7 @@ SHELL_FILES = $(call FILES_OF,'*.sh' .ci/run)
 SWIFT_FILES = Package.swift Sources Tests/FlowWorkerTests benchmarks
 
 # Tests have misspelt words on purpose, and so has the page that shows what the library says about them.
-SPELLED = --ignore-words-list inout,atmost,comands --skip docs/guides/troubleshooting.md \
+SPELLED = --ignore-words-list inout,atmost,forword,comands,nmae --skip docs/guides/troubleshooting.md \
   $(call FILES_OF,'*.md' include Sources benchmarks examples bindings/python/flowworker packaging)
 
 # The checks in Tests/lint are the project's own.

@@ -560,9 +560,9 @@ FW_API fw_status fw_pool_create(const char *json, size_t length, fw_pool **pool,
 /**
  * Creates a pool of workers from a jansson value.
  *
- * @param config    the value that fw_pool_create() reads from text. It is not changed, and no part of it is kept. It may
- *                  belong to another copy of jansson, from version 2.14 on, than the one that the library uses. No
- *                  other thread may change it during the call.
+ * @param config    the value that fw_pool_create() reads from text. It is not changed, and no part of it is kept. It
+ *                  may belong to another copy of jansson, from version 2.14 on, than the one that the library uses.
+ *                  No other thread may change it during the call.
  * @param[out] pool owned by the caller; release it with fw_pool_free().
  *
  * @retval FW_E_DOCUMENT the value is not a configuration. The error has a path, but no line.
