@@ -13,8 +13,8 @@
  *     fw_worker_exec(worker, step, NULL, "/tmp", &result, NULL);
  *     puts(fw_result_output(result, FW_STDOUT, 0, NULL));
  *
- * (A real program checks each status; README.md has one.) A host with an event loop starts the step instead,
- * and watches a descriptor:
+ * (A real program checks each status; README.md has one. flowworker.hpp is the form of this header for C++.) A host
+ * with an event loop starts the step instead, and watches a descriptor:
  *
  *     fw_exec_start(worker, step, NULL, "/tmp", NULL, 0, &exec, NULL);
  *     ... poll(2), epoll, GLib, libuv or asyncio on fw_exec_fd(exec) ...

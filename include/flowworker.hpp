@@ -11,9 +11,9 @@
  *   - A call that fails throws flowworker::error. A step that fails is an ordinary result, as in C.
  *   - A handle releases itself. An object that was moved from is empty: it may be assigned to and destroyed, and any
  *     other use of it throws an error or gives the value that the C function has for NULL.
- *   - pool, step, context, workflow, exec and event are move-only. worker, result and command are cheap to copy, because
- *     copies share one object. A worker keeps its pool alive, and the result of a step or of a command keeps the
- *     result that it belongs to alive.
+ *   - pool, step, context, workflow, exec and event are move-only. worker, result and command are cheap to copy,
+ *     because copies share one object. A worker keeps its pool alive, and the result of a step, or a command, keeps
+ *     alive the result that it belongs to.
  *   - Text goes in as std::string_view, which need not end with a NUL. Empty options are no options. Text comes out as
  *     std::string. Only the output of commands comes out as std::string_view, which is valid as long as the object that
  *     it came from; from a temporary object it comes as std::string.
