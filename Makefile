@@ -147,7 +147,7 @@ test-c: lib
 	Tests/c/run.sh $(LIB)
 
 test-python: lib venv
-	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential Tests/runner
+	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential Tests/runner Tests/benchmarks
 
 test-documents: lib venv docs
 	$(PYTHON) -m pytest -q Tests/documents
@@ -280,6 +280,7 @@ lint: $(VENV)/.lint
 	$(PYTHON) Tests/lint/index.py
 	$(PYTHON) Tests/lint/unused.py
 	$(PYTHON) Tests/lint/versions.py
+	$(PYTHON) Tests/lint/excerpts.py
 
 format: $(VENV)/.lint
 	$(SWIFT) format format --in-place --recursive --parallel $(SWIFT_FILES)
