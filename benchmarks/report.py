@@ -30,11 +30,13 @@ class Question:
         return [*own, *self.peers]
 
 
-def read(path: Path) -> tuple[list[Question], list[str]]:
+def read(lines: list[str]) -> tuple[list[Question], list[str]]:
     questions: dict[str, Question] = {}
     notes: list[str] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in lines:
         kind, *cells = line.split("\t")
+        if kind == "run":
+            continue
         if kind == "note":
             notes += [cells[0]] if cells[0] not in notes else []
             continue
@@ -209,7 +211,7 @@ def page(questions: list[Question], notes: list[str]) -> str:
 
 
 def main() -> None:
-    questions, notes = read(Path(sys.argv[1]))
+    questions, notes = read(Path(sys.argv[1]).read_text(encoding="utf-8").splitlines())
     Path(sys.argv[2]).write_text(page(questions, notes), encoding="utf-8")
 
 

@@ -4,7 +4,8 @@
 #     benchmarks/run.sh [QUESTION...]      all of the questions below, by default
 #
 # It needs the library in build/lib, and leaves what it builds and finds in build/bench. What a peer
-# or a question needs and the machine lacks is said below the table.
+# or a question needs and the machine lacks is said below the table. The questions' sections of
+# benchmarks/RESULTS.md are written again.
 set -eu
 cd "$(dirname "$0")/.."
 lib=$PWD/build/lib
@@ -89,7 +90,9 @@ build_peers
 : >"$rows"
 for question in $questions; do
   echo "run.sh: $question" >&2
+  printf 'run\t%s\n' "$question" >>"$rows"
   run_question "$question" >>"$rows"
 done
 awk -F '\t' -f benchmarks/table.awk "$rows" | tee "$out/table.txt"
 "$python" benchmarks/report.py "$rows" "$out/report.html"
+"$python" benchmarks/results.py "$rows" benchmarks/RESULTS.md

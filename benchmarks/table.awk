@@ -1,5 +1,6 @@
 # Makes one table of the rows, peers and notes that the benchmarks print.
 #
+#   run   NAME, before what belongs to a question
 #   row   QUESTION  OURS  LIMIT  RATIO  QUARTILES
 #   peer  QUESTION  NAME  RATIO
 #   note  TEXT

@@ -13,8 +13,8 @@
  *     fw_worker_exec(worker, step, NULL, "/tmp", &result, NULL);
  *     puts(fw_result_output(result, FW_STDOUT, 0, NULL));
  *
- * (A real program checks each status; README.md has one.) A host with an event loop starts the step instead,
- * and watches a descriptor:
+ * (A real program checks each status; README.md has one. flowworker.hpp is the form of this header for C++.) A host
+ * with an event loop starts the step instead, and watches a descriptor:
  *
  *     fw_exec_start(worker, step, NULL, "/tmp", NULL, 0, &exec, NULL);
  *     ... poll(2), epoll, GLib, libuv or asyncio on fw_exec_fd(exec) ...
@@ -109,7 +109,8 @@
  * REQUIREMENTS.
  *   always         Linux 5.4 or later with /proc mounted, on x86-64 or arm64 (only x86-64 is tested); glibc 2.35;
  *                  libstdc++ of GCC 11 (GLIBCXX_3.4.29) and libgcc_s; libjansson 2.14. The library does not change
- *                  jansson's process-wide settings.
+ *                  jansson's process-wide settings. The library of the Python wheel needs glibc 2.28, libstdc++ of
+ *                  GCC 7 and no libjansson. fw_build_info() says which glibc a file needs.
  *   containers,    libcurl 7.68, loaded at first use. S3 and Google Cloud volumes need 7.75. SFTP volumes need no
  *   volumes        libcurl, but OpenSSH's ssh program in PATH.
  *   workers        The programs that a worker runs: a shell, a Python interpreter, a container engine, or Slurm's
@@ -276,8 +277,9 @@ FW_API int32_t fw_abi_version(void);
 /**
  * Returns facts about the loaded library, for defect reports.
  *
- * @return borrowed; valid forever. A JSON object with at least `version`, `abi_version`, `jansson`, `swift` and
- *         `worker_types` (the worker types that this version runs).
+ * @return borrowed; valid forever. A JSON object with at least `version`, `abi_version`, `jansson` (the version of the
+ *         jansson that it uses), `glibc` (the oldest glibc that can load this file), `swift` and `worker_types` (the
+ *         worker types that this version runs).
  */
 FW_API const char *fw_build_info(void);
 
@@ -558,8 +560,9 @@ FW_API fw_status fw_pool_create(const char *json, size_t length, fw_pool **pool,
 /**
  * Creates a pool of workers from a jansson value.
  *
- * @param config    the value that fw_pool_create() reads from text. It is not changed. No other thread may change
- *                  it during the call.
+ * @param config    the value that fw_pool_create() reads from text. It is not changed, and no part of it is kept. It
+ *                  may belong to another copy of jansson, from version 2.14 on, than the one that the library uses.
+ *                  No other thread may change it during the call.
  * @param[out] pool owned by the caller; release it with fw_pool_free().
  *
  * @retval FW_E_DOCUMENT the value is not a configuration. The error has a path, but no line.
@@ -1252,7 +1255,7 @@ FW_API int64_t fw_result_command_peak_memory(const fw_result *result, size_t ind
  *  cancellation. fw_result_to_json() lists the first 32 of them. */
 FW_API size_t fw_result_command_survivor_count(const fw_result *result, size_t index);
 
-/** Returns 0 if something of a command may still be running (`is_ended` in docs/documents.md lists the cases);
+/** Returns 0 if something of a command may still be running (`is_ended` in docs/reference/results.md lists the cases);
  *  otherwise 1. Returns 1 if there is no such command. */
 FW_API int32_t fw_result_command_is_ended(const fw_result *result, size_t index);
 

@@ -1,5 +1,5 @@
 internal import CSystem
-internal import FWBase
+package import FWBase
 package import FWModel
 package import FWSystem
 internal import Glibc
@@ -23,6 +23,7 @@ package final class StepRun: Execution {
   private let worker: String
   private let type: WorkerType
   private let plan: StepPlan
+  private let rundir: CText
   private let settings: RunSettings
   /// The context that gets the value of a function.
   private let context: Context?
@@ -49,7 +50,7 @@ package final class StepRun: Execution {
   private var readiness = ReadinessFD()
 
   package init(
-    _ step: Step, worker: String, _ type: WorkerType, _ plan: consuming StepPlan, _ context: Context?,
+    _ step: Step, worker: String, _ type: WorkerType, _ plan: consuming StepPlan, rundir: CText, _ context: Context?,
     events: RunOptions.Events?, position: EventQueue.Position = EventQueue.Position(),
     outputs: (any AttemptOutputs)? = nil
   ) {
@@ -58,6 +59,7 @@ package final class StepRun: Execution {
     self.type = type
     settings = plan.settings
     self.plan = plan
+    self.rundir = rundir
     self.context = context
     self.events = events
     self.outputs = outputs
@@ -238,8 +240,8 @@ package final class StepRun: Execution {
       context?.set(argument, value, object: object)
     }
     let result = StepResult(
-      step: step, worker: worker, type, attempts: attempts, last: attempt, started: started,
-      duration: fws_monotonic() - began)
+      step: step, worker: worker, type, rundir: settings.secrets.masked(rundir.string), attempts: attempts,
+      last: attempt, started: started, duration: fws_monotonic() - began)
     phase = .over(ExecResult(result))
     queue.stepEnded(result)
   }

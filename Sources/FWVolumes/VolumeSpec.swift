@@ -144,14 +144,20 @@ package struct VolumeSpec: Sendable {
       case .array?:
         try json?.forEachElement { (index, pair) throws(ValidationError) in
           do throws(ValidationError) {
-            try pair.require(.object)
-            try pair.readMembers { (key, _) throws(ValidationError) in
-              guard key == "key" || key == "value" else {
-                throw .unknownKey(key, of: "a key-value pair", known: ["key", "value"])
+            // The members are read in turn and not looked up: `EngineConfig` says why.
+            var key: JSONRef?
+            var value: JSONRef?
+            try pair.readMembers { (name, member) throws(ValidationError) in
+              if name == "key" {
+                key = member
+              } else if name == "value" {
+                value = member
+              } else {
+                throw .unknownKey(name, of: "a key-value pair", known: ["key", "value"])
               }
             }
-            guard let key = pair["key"] else { throw ValidationError.missingKey("key", of: "the key-value pair") }
-            guard let value = pair["value"] else { throw ValidationError.missingKey("value", of: "the key-value pair") }
+            guard let key else { throw ValidationError.missingKey("key", of: "the key-value pair") }
+            guard let value else { throw ValidationError.missingKey("value", of: "the key-value pair") }
             try add(key.requireString(), value)
           } catch { throw error.inside(index) }
         }

@@ -66,6 +66,12 @@ package final class Volumes {
     return volume
   }
 
+  /// The directory of the default volume; `nil` if that is no directory, or if nothing has needed it yet.
+  package var rundir: String? {
+    if case .files(let files)? = open[Volumes.main] { return files.path }
+    return nil
+  }
+
   /// A hint for an unknown name: a similar name, or all names.
   package func hint(_ name: String) -> String {
     let names = locations.map(\.volume)

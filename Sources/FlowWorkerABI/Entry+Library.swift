@@ -1,5 +1,6 @@
 public import CFlowWorker
 internal import CJansson
+internal import CSystem
 internal import FWBase
 internal import FlowWorker
 internal import Glibc
@@ -22,9 +23,11 @@ private let buildInfo: CText? = {
   #endif
   let types = Worker.runnableTypes.map { "\"\($0)\"" }.joined(separator: ",")
   let jansson = String(cString: jansson_version_str())
+  var glibc: Int32 = 0
+  fws_required_glibc(&glibc)
   return try? CText(
     "{\"version\":\"\(FW_VERSION)\",\"abi_version\":\(FW_ABI_VERSION),\"jansson\":\"\(jansson)\","
-      + "\"swift\":\"\(swift)\",\"worker_types\":[\(types)]}")
+      + "\"glibc\":\"2.\(glibc)\",\"swift\":\"\(swift)\",\"worker_types\":[\(types)]}")
 }()
 
 @_cdecl("fw_build_info") @implementation

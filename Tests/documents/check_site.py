@@ -5,7 +5,7 @@
 Each link and each anchor leads to something that the site has; each page loads only what the site has; each function,
 type and constant of the headers and each public name of the Python package has an anchor in its reference. Each link of
 a page leads to something in the repository too, where people read the same pages without the site, and each page that
-the code names exists: messages, comments and docstrings send people there.
+the code names exists: messages, comments and docstrings send people there. README.md's figures are measured ones.
 """
 
 from __future__ import annotations
@@ -116,6 +116,20 @@ def wrong_names() -> list[str]:
     return [f"{name} is named, and there is no such page" for name in sorted(set(named)) if not (ROOT / name).exists()]
 
 
+def wrong_figures() -> list[str]:
+    """Figures of README.md, in the section that praises the library, that the results of the benchmarks do not have."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    results = (ROOT / "benchmarks/RESULTS.md").read_text(encoding="utf-8")
+    praise = readme[readme.index("\n## Why ") : readme.index("[benchmarks/RESULTS.md]")]
+    figures = re.findall(r"\d+\.\d+(?: ms)?|\d+ MB", praise)
+    assert len(figures) >= 4
+    return [
+        f"README.md has the figure {figure}, and benchmarks/RESULTS.md does not"
+        for figure in figures
+        if not re.search(rf"(?<![\d.,]){re.escape(figure)}(?![\d.]*\d)", results)
+    ]
+
+
 def headings(file: Path) -> set[str]:
     """The anchors of a page, as sites that show a repository make them."""
     text = re.sub(r"^ *```.*?^ *```", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
@@ -126,7 +140,9 @@ def headings(file: Path) -> set[str]:
 def main() -> int:
     site = Path(sys.argv[1]).resolve()
     pages = pages_of(site)
-    found = wrong_links(site, pages) + missing_names(site, pages) + wrong_in_repository() + wrong_names()
+    found = (
+        wrong_links(site, pages) + missing_names(site, pages) + wrong_in_repository() + wrong_names() + wrong_figures()
+    )
     for line in found:
         print(f"FAILED  {line}")
     print(f"{len(pages)} pages, {sum(len(page.links) for page in pages.values())} links, {len(found)} wrong")

@@ -85,7 +85,12 @@ class Runner:
                 r'^#define FW_VERSION "(.*)"', (ROOT / "include/flowworker.h").read_text(), re.MULTILINE
             )
             assert version is not None and self.libdir is not None
-            paths = {"PREFIX": str(self.prefix), "LIBDIR": str(self.prefix / "lib"), "DESTDIR": ""}
+            paths = {
+                "PREFIX": str(self.prefix),
+                "LIBDIR": f"{self.prefix}/lib",
+                "DOCDIR": f"{self.prefix}/doc",
+                "DESTDIR": "",
+            }
             library = str(self.libdir / "libflowworker.so.0")
             command = [str(ROOT / "bindings/c/install.sh"), "install", library, version[1]]
             installed = self.call(command, ROOT, **paths)

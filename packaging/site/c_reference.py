@@ -7,6 +7,7 @@ the header. Functions, types and constants get anchors of their own names, and e
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -132,7 +133,8 @@ def prose(comment: str) -> str:
 class Writer:
     """Writes items as Markdown; `names` are the anchors that a mention can link to, on this page or another one."""
 
-    def __init__(self, names: set[str], links: dict[str, str], page: str = "") -> None:
+    def __init__(self, names: set[str], links: dict[str, str], page: str = "", language: str = "c") -> None:
+        self.language = language
         self.names = names
         self.links = links
         self.page = page
@@ -140,7 +142,7 @@ class Writer:
     def inline(self, text: str) -> str:
         """Words of a comment, with links; what is in backquotes stays as it is."""
         parts = re.split(r"(`[^`]*`)", text)
-        parts[::2] = [self.linked(re.sub(r"[*<\[\]]", r"\\\g<0>", part)) for part in parts[::2]]
+        parts[::2] = [self.linked(re.sub(r"[*\[\]]", r"\\\g<0>", part.replace("<", "&lt;"))) for part in parts[::2]]
         return "".join(parts)
 
     def linked(self, text: str) -> str:
@@ -187,9 +189,10 @@ class Writer:
                 block = ("" if "." in heading[0] else f"{word} ") + block[heading.end() :]
             if all(line.startswith("    ") for line in block.split("\n")):
                 program = "\n".join(line[4:] for line in block.split("\n"))
-                if out and out[-1].startswith("```c\n"):
-                    program = out.pop()[5:-4] + "\n" + program
-                out.append(f"```c\n{program}\n```\n")
+                fence = f"```{self.language}\n"
+                if out and out[-1].startswith(fence):
+                    program = out.pop()[len(fence) : -4] + "\n" + program
+                out.append(f"{fence}{program}\n```\n")
                 continue
             out.append(self.lines(block))
         return "\n".join(out)
@@ -234,6 +237,7 @@ def values(writer: Writer, rows: list[Item]) -> str:
     return "\n".join(lines) + "\n"
 
 
+@functools.lru_cache(maxsize=None)
 def names(header: Path) -> set[str]:
     """The names that have an anchor in the reference."""
     return {item.name for item in items(header) if item.kind not in ("section", "text")}

@@ -129,7 +129,7 @@ def synopsis(members: list[Declaration], indent: str) -> list[str]:
 def reference(header: Path, names: set[str], c_page: str) -> str:
     """The page; `names` are those of the C reference, which is the page `c_page`."""
     text = header.read_text(encoding="utf-8")
-    writer = Writer(names, {}, c_page)
+    writer = Writer(names, {}, c_page, "cpp")
     begin = text.index("namespace flowworker\n{") + len("namespace flowworker\n{")
     scanner = Scanner(text)
     end = scanner.closing(begin - 1) - 1

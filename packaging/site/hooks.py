@@ -29,7 +29,8 @@ MARK = "<!-- header -->"
 MARK_OF_CPP = "<!-- header of C++ -->"
 #: Which page of the site has what a comment of the header names.
 LINKS_OF_HEADER = {"README.md": "../index.md"}
-#: The name of a page in a docstring or a comment.
+#: A name of the C API, and that of a page in a docstring or a comment.
+_FUNCTION = re.compile(r"(?<!\">)<code>((?:fw|FW)_\w+)(?:\(\))?</code>(?!</a>)")
 _NAMED = re.compile(r"\bdocs/([\w/-]+)\.md\b")
 #: A link in Markdown, outside of code: the target up to its anchor.
 _LINK = re.compile(r"(?P<text>\[[^\]\n]*(?:\n[^\]\n]*)?\])\((?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)")
@@ -117,7 +118,13 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
-    """Makes links of the pages that docstrings and comments name."""
+    """Makes links of functions of C wherever a page names them, and of the pages that docstrings and comments name."""
+    c_api = files.get_file_from_path("reference/c-api.md")
+    assert c_api is not None
+    if page.file is not c_api:
+        there = c_api.url_relative_to(page.file)
+        known = c_reference.names(HEADER)
+        html = _FUNCTION.sub(lambda m: f'<a href="{there}#{m[1]}">{m[0]}</a>' if m[1] in known else m[0], html)
     if not page.file.src_uri.startswith("reference/"):
         return html
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -101,6 +102,8 @@ class Kernel:
         self.client = None
         self.is_ipython = False
         self.is_forked = False
+        #: The process of a kernel that was forked from this one.
+        self.pid = None
         # The files for the kernel's own standard output and error, which have the text that the kernel does not send as
         # messages.
         self.logs = [tempfile.TemporaryFile(dir=self.directory) for _ in range(2)]
@@ -115,7 +118,12 @@ class Kernel:
         manager.ip = os.path.join(self.directory, "k")
         manager.write_connection_file()
         gate, opened = os.pipe()
-        pid = os.fork()
+        # A request to end does not come between the fork and the record of it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        pid = self.pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         if pid == 0:
             be_kernel(manager.connection_file, self.logs, opened)
         os.close(opened)
@@ -259,11 +267,26 @@ class SpareKernel:
     """A kernel that is started before its job arrives."""
 
     def __init__(self):
-        self.kernel = Kernel("python3", START_TIMEOUT)
+        self.kernel = None
+        # The host may end while the kernel starts, and this process is then asked to end: the directory of the sockets
+        # still exists.
+        before = signal.signal(signal.SIGTERM, self.abandon)
         try:
+            self.kernel = Kernel("python3", START_TIMEOUT)
             self.kernel.fork()
         except Exception:
             self.drop()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def abandon(self, number, frame):
+        """Ends this process and the kernel that it starts, and removes what they have on the disk."""
+        if self.kernel is not None:
+            if self.kernel.pid is not None:
+                os.kill(self.kernel.pid, signal.SIGKILL)
+                os.waitpid(self.kernel.pid, 0)
+            shutil.rmtree(self.kernel.directory, ignore_errors=True)
+        os._exit(128 + number)
 
     def take(self):
         kernel, self.kernel = self.kernel, None

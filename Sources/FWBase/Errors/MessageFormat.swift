@@ -95,7 +95,7 @@ package enum MessageFormat {
 extension MessageFormat {
   /// Whether a character may be in a message as it is. Control characters (C0 and C1), line ends, marks of direction,
   /// and characters that cannot be seen may not.
-  static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+  package static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0x20...0x7E: return true
     case 0..<0xA0, 0xAD: return false

@@ -95,6 +95,21 @@ package struct ContextValues: Sendable {
     return JSONValue(taking: copy)
   }
 
+  /// The values with three stars in the place of those of some names; `nil` if there is no memory for it.
+  package func hiding(_ names: Set<Name>) -> JSONValue? {
+    if names.isEmpty { return object }
+    guard let copy = object.read({ json_copy($0.raw) }) else { return nil }
+    let hidden = JSONValue(taking: copy)
+    for name in names where self[name.text] != nil {
+      let isSet = name.bytes.withUnsafeBytes {
+        json_object_setn_new(
+          copy, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count, json_string("***")) == 0
+      }
+      guard isSet else { return nil }
+    }
+    return hidden
+  }
+
   /// The value of a name, which lives as long as these values do.
   package subscript(name: String) -> JSONRef? {
     var name = name

@@ -6,10 +6,10 @@ package struct Attempt {
   package let commands: [CommandRecord]
   package private(set) var outcome: Outcome
   package private(set) var returncode: Int32
-  let engine: (any EngineFacts)?
+  package let engine: (any EngineFacts)?
   /// Says why the attempt failed, or what of a success is missing; `nil`: there is nothing to say.
-  private(set) var message: CText?
-  private(set) var explanation: Explanation?
+  package private(set) var message: CText?
+  package private(set) var explanation: Explanation?
   /// The seconds between this attempt and the next one.
   package var delay: Double?
   private let stdout: [Output]
@@ -81,7 +81,7 @@ package struct Attempt {
 /// What happened to one command.
 package struct CommandRecord {
   /// The number of the command in the step, from 0; `nil` if the record is about the step as a whole.
-  let index: Int?
+  package let index: Int?
   /// The text of the command after substitution, as C text; `nil` if there was no memory for it.
   package let cCommand: CText?
   package let end: CommandEnd
@@ -151,7 +151,7 @@ package struct CommandRecord {
   }
 
   /// Says why files with the whole output are missing or incomplete; `nil`: they are not.
-  var spillError: String? {
+  package var spillError: String? {
     let errors = [end.stdout.fileError, end.stderr.fileError].compactMap { $0 }
     return errors.isEmpty ? nil : Set(errors).sorted().joined(separator: "; ")
   }

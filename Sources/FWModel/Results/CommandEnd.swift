@@ -159,7 +159,7 @@ package struct Usage {
 package struct RaisedException {
   package let type: String
   package let message: String
-  let trace: String
+  package let trace: String
 
   package init(type: String, message: String, trace: String) {
     self.type = type

@@ -24,9 +24,9 @@ package struct Explanation {
     case volume
   }
 
-  let layer: Layer
-  let tried: [String]
-  let likely: String?
+  package let layer: Layer
+  package let tried: [String]
+  package let likely: String?
 
   /// - Parameter path: where the shell looks for programs; `nil` if the commands do not run on this machine.
   init?(

@@ -15,11 +15,11 @@ package final class Output: @unchecked Sendable {
   let start: UnsafeMutablePointer<UInt8>?
   let count: Int
   /// The position at which bytes are missing; `count` where none are.
-  let cut: Int
+  package let cut: Int
   /// The number of bytes that the command wrote. Of these, `written - count` are not kept.
-  let written: Int
+  package let written: Int
   /// The spill file that has the whole stream, if there is one.
-  let file: String?
+  package let file: String?
   /// Why the spill file is missing or incomplete.
   let fileError: String?
   /// Whether memory ran out before everything was kept that the limit allows.
@@ -77,7 +77,7 @@ package final class Output: @unchecked Sendable {
   package var size: Int { max(written, count) }
 
   /// The number of bytes that the command wrote and that are not kept.
-  var missing: Int { max(0, written - count) }
+  package var missing: Int { max(0, written - count) }
 
   /// The elements that a result has for this output: none where it is empty, one for the whole, or one for each piece
   /// that the writer has made (a piece may be empty). Where memory ran out there is an element even if no byte was

@@ -8,6 +8,7 @@ extension StepResult {
       writer.member("step", step)
       writer.member("worker", worker)
       writer.member("worker_type", workerType.name)
+      writer.member("rundir", rundir)
       last.writeMembers(to: &writer)
       writer.member("exception") { writer in
         if let exception = last.commands.last?.end.exception { return exception.write(to: &writer) }

@@ -2,6 +2,7 @@ package import FWBase
 
 /// What happened when a workflow was run: the content of an `ExecResult`.
 package struct RunResult {
+  package let facts: Facts
   /// The results of the steps that were run, now or by an earlier run with the same state directory. Each is a
   /// `ExecResult`, because a host may ask for it by itself.
   package let steps: [ExecResult]
@@ -9,15 +10,37 @@ package struct RunResult {
   package let total: Int
   /// How many steps at the beginning were run by an earlier run with the same state directory.
   package let restored: Int
-  let outcome: Outcome
-  let returncode: Int32
-  let message: CText?
+  package let outcome: Outcome
+  package let returncode: Int32
+  package let message: CText?
   /// The beginning in seconds since 1970, and the seconds of the whole run.
   package let started: Double
   package let duration: Double
   /// The values that the steps could refer to, without secrets.
   let context: JSONValue?
   package let copies: [Copy]
+
+  /// What somebody who looks at a run later has to be told about it. Secrets are masked in all of it.
+  package struct Facts {
+    /// The name that the template of the workflow has.
+    package let name: String?
+    /// The directory of the default volume; `nil` if that is no directory, or if nothing has needed it.
+    package let rundir: String?
+    /// The directory that saves how far the run is.
+    package let state: String?
+    /// The values of all parameters at the beginning; those of secrets are three stars.
+    package let arguments: JSONValue?
+    /// The names of the steps that did not begin.
+    package let notReached: [String]
+
+    package init(name: String?, rundir: String?, state: String?, arguments: JSONValue?, notReached: [String]) {
+      self.name = name
+      self.rundir = rundir
+      self.state = state
+      self.arguments = arguments
+      self.notReached = notReached
+    }
+  }
 
   /// A file that was copied for a step, or for the workflow as a whole (-1).
   package struct Copy {
@@ -37,10 +60,12 @@ package struct RunResult {
   ///   - failure: why the run itself failed; `nil`: it did not, though its last step may have.
   ///   - unkept: why the state directory does not have all of the run. Then a run whose steps succeeded has failed.
   package init(
-    steps: [ExecResult], total: Int, restored: Int, failure: StepFailure?, started: Double, duration: Double,
+    _ facts: Facts, steps: [ExecResult], total: Int, restored: Int, failure: StepFailure?, started: Double,
+    duration: Double,
     context: JSONValue?,
     copies: [Copy], unkept: StepFailure?
   ) {
+    self.facts = facts
     self.steps = steps
     self.total = total
     self.restored = restored
@@ -67,6 +92,13 @@ package struct RunResult {
   func write(to writer: inout JSONWriter) {
     writer.object { writer in
       writer.member("version", 1)
+      writer.member("name", facts.name)
+      writer.member("rundir", facts.rundir)
+      writer.member("state", facts.state)
+      writer.member("arguments") { writer in
+        guard let arguments = facts.arguments else { return writer.null() }
+        arguments.read { writer.value($0) }
+      }
       writer.member("returncode", Int(returncode))
       writer.member("outcome", "\(outcome.name)")
       writer.member("message", message?.string)
@@ -78,6 +110,7 @@ package struct RunResult {
         guard let context else { return writer.null() }
         context.read { writer.value($0) }
       }
+      writer.member("not_reached") { writer in writer.array(facts.notReached) { $0.string($1) } }
       writer.member("steps") { writer in
         writer.array(steps) { writer, step in
           if case .step(let result) = step.content { result.write(to: &writer) } else { writer.null() }

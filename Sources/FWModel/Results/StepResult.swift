@@ -7,6 +7,9 @@ package struct StepResult {
   package var step: String { cStep.string }
   package let worker: String
   package let workerType: WorkerType
+  /// The directory in which the commands ran, as the host or the volume names it; `nil` for a step that was not
+  /// started.
+  package let rundir: String?
   /// The beginning in seconds since 1970.
   package let started: Double
   /// The seconds of all attempts and of the pauses between them.
@@ -15,15 +18,16 @@ package struct StepResult {
   package let attempts: [Attempt]
   package private(set) var last: Attempt
   /// Facts that are worth knowing whether the step has failed or not.
-  private(set) var notes: [String]
+  package private(set) var notes: [String]
 
   package init(
-    step: Step, worker: String, _ type: WorkerType, attempts: [Attempt], last: Attempt, started: Double,
-    duration: Double
+    step: Step, worker: String, _ type: WorkerType, rundir: String?, attempts: [Attempt], last: Attempt,
+    started: Double, duration: Double
   ) {
     cStep = step.cName
     self.worker = worker
     workerType = type
+    self.rundir = rundir
     self.attempts = attempts
     self.last = last
     self.started = started
@@ -68,6 +72,7 @@ package struct StepResult {
     let record = CommandRecord(index: nil, command: "", end)
     let attempt = Attempt(
       step: step, commands: [record], total: 0, limit: limit, engine: nil, on: type, path: nil, Secrets.none)
-    self.init(step: step, worker: worker, type, attempts: [], last: attempt, started: started, duration: duration)
+    self.init(
+      step: step, worker: worker, type, rundir: nil, attempts: [], last: attempt, started: started, duration: duration)
   }
 }

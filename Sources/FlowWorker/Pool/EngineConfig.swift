@@ -108,6 +108,10 @@ struct EngineConfig: ~Copyable {
 
   // MARK: From a JSON value of the host
 
+  // The host may have a jansson of its own, whose hashes of keys differ from those of the library's. So no reader of a
+  // configuration looks up a key (`JSONRef[key:]`, `member`) or keeps a part of it (`JSONValue(keeping:)`): all of them
+  // go through the members, which needs no hash.
+
   init(_ json: JSONRef) throws(FlowError) {
     do throws(ValidationError) {
       switch json.kind {

@@ -1,15 +1,44 @@
 internal import FWBase
 internal import FWModel
 
-/// A page with a timeline of a result, for people. It is one HTML file without a program, and refers to nothing
-/// outside.
+/// A page about a result, for people. It is one HTML file without a program, and refers to nothing outside.
+///
+/// Its size is bounded: of a large run it shows some of the steps, commands and files, and of each text the end, and it
+/// says what is left out.
 struct Page: ~Copyable {
-  private var text = ByteBuffer()
-  private var origin = 0.0
-  private var span = 1.0
+  let timeline: Timeline
+  let origin: Double
+  let span: Double
+  /// The steps that the page shows. Where there are too many, the first and the last: a run ends at the step that
+  /// failed.
+  let shown: [Timeline.Row]
+  /// The most commands that are shown of one step.
+  let mostCommands: Int
+  /// The most bytes that are shown of one text.
+  let mostText: Int
+  var text = ByteBuffer()
 
-  /// The number of bytes that are shown of a stream, from its end.
-  private static let tail = 4096
+  private let copies: [Int: [RunResult.Copy]]
+
+  private static let mostSteps = (first: 100, last: 900)
+  private static let longest = 8192
+  private static let mostFiles = 200
+  private static let mostArguments = 200
+  private static let mostNames = 200
+
+  init(of timeline: Timeline) {
+    self.timeline = timeline
+    (origin, span) = timeline.extent
+    let (first, last) = Page.mostSteps
+    copies = Dictionary(grouping: timeline.copies, by: \.step)
+    let rows = timeline.rows
+    shown = rows.count <= first + last ? rows : Array(rows.prefix(first) + rows.suffix(last))
+    // A page of all steps has about 2,000 commands and a megabyte of their texts.
+    let mostCommands = max(2, min(100, 2000 / max(1, shown.count)))
+    let texts = shown.reduce(0) { $0 + 2 * min(mostCommands, $1.commands.count) }
+    self.mostCommands = mostCommands
+    mostText = max(300, min(4096, 1_000_000 / max(1, texts)))
+  }
 
   consuming func buffer() -> ByteBuffer {
     var taken = ByteBuffer()
@@ -17,174 +46,221 @@ struct Page: ~Copyable {
     return taken
   }
 
-  mutating func write(_ timeline: Timeline) {
-    let fresh = timeline.rows.filter { !$0.isRestored }
-    origin = fresh.map(\.started).min().map { min($0, timeline.started) } ?? timeline.started
-    let ends = fresh.map { $0.started + $0.duration } + [timeline.started + timeline.duration]
-    span = max(1e-6, (ends.max() ?? origin) - origin)
-    add(Page.head)
-    let isGood = timeline.rows.allSatisfy { $0.returncode == 0 } && timeline.message == nil
-    add("<body><h1>")
-    add(timeline.rows.count == 1 ? "1 step" : "\(timeline.rows.count) steps")
-    add(" <span class=\"\(isGood ? "good" : "bad")\" id=\"outcome\">\(isGood ? "succeeded" : "failed")</span></h1>")
-    add("<p>\(Page.duration(timeline.duration))")
-    if timeline.missing > 0 { add(", \(timeline.missing) not reached") }
+  mutating func write() {
+    let word = PageText.word(timeline.outcome, timeline.returncode)
+    let name = timeline.run == nil ? timeline.rows.first?.name : timeline.run?.name
+    let title = name ?? "Workflow run"
+    add("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>")
+    put("\(title): \(word)")
+    add("</title>\n")
+    add(Page.style)
+    add("</head><body><main><header><h1>")
+    put(title)
+    add(" <span class=\"status \(timeline.returncode == 0 ? "good" : "bad")\" id=\"outcome\">\(word)</span></h1>")
+    add("<p id=\"totals\">")
+    put(totals)
     add("</p>")
-    if let message = timeline.message {
-      add("<p class=\"message\" id=\"message\">")
-      escape(message)
-      add("</p>")
+    if let message = timeline.message { write(message, of: timeline.rows.last, " id=\"message\"") }
+    facts()
+    add("</header>")
+    arguments()
+    phases()
+    add("<section id=\"steps\"><h2>\(timeline.run == nil ? "Step" : "Steps")</h2>")
+    if timeline.rows.isEmpty { add("<p>No step was run.</p>") } else { axis() }
+    let left = timeline.rows.count - shown.count
+    for (position, row) in shown.enumerated() {
+      if left > 0, position == Page.mostSteps.first {
+        add("<p class=\"left\">\(PageText.count(left, "step")) that succeeded are left out here.</p>")
+      }
+      write(row)
     }
-    axis()
-    for row in timeline.rows { write(row) }
+    notReached()
+    add("</section>")
     if !timeline.copies.isEmpty { write(timeline.copies) }
-    add("</body></html>\n")
+    add("</main></body></html>\n")
+  }
+
+  // MARK: The beginning
+
+  /// How many steps did what.
+  private var totals: String {
+    guard let run = timeline.run else {
+      let attempts = timeline.rows.first?.result.attempts.count ?? 0
+      let tries = attempts == 0 ? "" : " in the last of \(attempts + 1) attempts"
+      let word = PageText.word(timeline.outcome, timeline.returncode)
+      return "The step \(timeline.outcome == .cancelled ? "was " : "")\(word)\(tries)."
+    }
+    let fresh = timeline.fresh
+    let failed = fresh.count { $0.returncode != 0 }
+    // A run ends at the step that did not succeed.
+    let end = fresh.last.map { $0.outcome == .cancelled ? "was cancelled" : PageText.word($0.outcome, $0.returncode) }
+    let restored = timeline.rows.count - fresh.count
+    let of = "of \(PageText.count(timeline.total, "step"))"
+    var parts: [String] = []
+    func add(_ number: Int, _ what: String) {
+      guard number > 0 else { return }
+      parts.append("\(PageText.number(number)) \(parts.isEmpty ? "\(of) " : "")\(what)")
+    }
+    if let end { add(failed, end) }
+    add(fresh.count - failed, restored > 0 ? "succeeded now" : "succeeded")
+    add(restored, restored == 1 ? "was restored from an earlier run" : "were restored from an earlier run")
+    add(run.notReached.count, run.notReached.count == 1 ? "was not reached" : "were not reached")
+    if parts.isEmpty { return "The workflow has no steps." }
+    let sentence = parts.joined(separator: ", ") + "."
+    // The steps are all well, and what the workflow does besides is not.
+    return failed == 0 && timeline.returncode != 0 ? "\(sentence) The workflow itself did not succeed." : sentence
+  }
+
+  /// A message, and the remedy that is likely to help.
+  mutating func write(_ message: String, of row: Timeline.Row?, _ attribute: StaticString = "") {
+    add("<p class=\"message\"\(attribute)>")
+    put(message)
+    add("</p>")
+    guard let row, let likely = row.result.last.explanation?.likely, row.message == message else { return }
+    add("<p class=\"likely\"><b>Likely:</b> ")
+    put(likely)
+    add("</p>")
+  }
+
+  private mutating func facts() {
+    add("<dl id=\"facts\">")
+    fact("Started", PageText.date(timeline.started))
+    fact("Duration", PageText.duration(timeline.duration))
+    if let run = timeline.run {
+      if let rundir = run.rundir { fact("Run directory", rundir, isCode: true) }
+      if let state = run.state { fact("State directory", state, isCode: true) }
+      let restored = timeline.rows.filter(\.isRestored)
+      if let first = restored.first, let last = restored.last {
+        let (began, ended) = (PageText.date(first.started), PageText.date(last.started))
+        let when = began == ended ? "begun at \(began)" : "begun between \(began) and \(ended)"
+        fact("Restored", "\(PageText.count(restored.count, "step")), \(when)")
+      }
+    } else if let row = timeline.rows.first {
+      fact("Worker", "\(row.worker) (\(row.result.workerType.name))")
+      if let rundir = row.result.rundir { fact("Run directory", rundir, isCode: true) }
+    }
+    add("</dl>")
+  }
+
+  mutating func fact(_ name: StaticString, _ value: String, isCode: Bool = false) {
+    add("<dt>\(name)</dt><dd>")
+    if isCode { add("<code>") }
+    put(value)
+    if isCode { add("</code>") }
+    add("</dd>")
+  }
+
+  private mutating func arguments() {
+    guard let run = timeline.run, let arguments = run.arguments else { return }
+    var pairs: [(name: String, value: String)] = []
+    var count = 0
+    arguments.read { json in
+      json.forEachMember { key, value in
+        count += 1
+        guard count <= Page.mostArguments else { return }
+        pairs.append((key.string, value.string ?? JSONText.compact(value)?.string ?? ""))
+      }
+    }
+    guard count > 0 else { return }
+    add("<section id=\"arguments\"><h2>Arguments</h2><dl>")
+    for (name, value) in pairs {
+      add("<dt><code>")
+      put(name)
+      add("</code></dt><dd><code>")
+      put(value)
+      add("</code></dd>")
+    }
+    add("</dl>")
+    left(count - pairs.count, "argument")
+    add("</section>")
+  }
+
+  // MARK: Where time went
+
+  private mutating func phases() {
+    let spent = timeline.spent.filter { $0.seconds >= timeline.duration / 1000 && $0.seconds > 0 }
+    guard timeline.duration > 0, !spent.isEmpty else { return }
+    add("<section id=\"time\"><h2>Where time went</h2><div class=\"phases\" aria-hidden=\"true\">")
+    for (phase, seconds) in spent {
+      let width = PageText.percent(min(100, seconds / timeline.duration * 100))
+      add("<i class=\"\(phase.rawValue)\" style=\"width:\(width)%\"></i>")
+    }
+    add("</div><ul>")
+    for (phase, seconds) in spent {
+      let share = Int(min(100, (seconds / timeline.duration * 100).rounded()))
+      add("<li><i class=\"\(phase.rawValue)\"></i>\(phase.words): <b>\(PageText.duration(seconds))</b>")
+      add(" <small>\(share == 0 ? "less than 1" : "\(share)") %</small></li>")
+    }
+    add("</ul></section>")
   }
 
   private mutating func axis() {
-    add("<div class=\"axis\"><div class=\"what\"></div><div class=\"lane\">")
+    add("<div class=\"axis\" aria-hidden=\"true\"><span class=\"lane\">")
     for part in 0...4 {
-      add("<span style=\"left:\(part * 25)%\">\(Page.duration(span * Double(part) / 4))</span>")
+      add("<span style=\"left:\(part * 25)%\">\(PageText.duration(span * Double(part) / 4))</span>")
     }
-    add("</div></div>")
+    add("</span></div>")
   }
 
-  private mutating func write(_ row: Timeline.Row) {
-    add(
-      "<details class=\"step\"\(row.returncode == 0 ? "" : " open")><summary><div class=\"row\"><div class=\"what\"><b>"
-    )
-    escape(row.name)
-    add("</b><small title=\"")
-    escape(row.worker)
-    add("\">\(row.result.workerType.name)</small></div>")
-    lane("step", row.started, row.duration, row.returncode == 0, row.isRestored)
-    add("<div class=\"end\">")
-    add(
-      row.isRestored
-        ? "restored"
-        : row.returncode == 0 ? Page.duration(row.duration) : Page.end(row.outcome, row.returncode, row.duration))
-    add("</div></div></summary>")
-    for bar in row.commands {
-      add("<div class=\"row\"><div class=\"what\"><code>")
-      escape(bar.name)
-      add("</code></div>")
-      lane("command", bar.started, bar.duration, bar.returncode == 0, row.isRestored)
-      add("<div class=\"end\">")
-      add(bar.returncode == 0 ? Page.duration(bar.duration) : Page.end(bar.outcome, bar.returncode, bar.duration))
-      add("</div></div>")
+  // MARK: The end
+
+  private mutating func notReached() {
+    guard let run = timeline.run else { return }
+    for (position, name) in run.notReached.prefix(Page.mostNames).enumerated() {
+      add("<div class=\"row gone\"><span class=\"what\">\(timeline.rows.count + position + 1). <b>")
+      put(name)
+      add("</b></span><span class=\"lane\"></span><span class=\"end\">not reached</span></div>")
     }
-    if let message = row.message {
-      add("<p class=\"message\">")
-      escape(message)
-      add("</p>")
-    }
-    output(row.result, .stdout)
-    output(row.result, .stderr)
-    add("</details>")
+    left(run.notReached.count - Page.mostNames, "step")
   }
 
   private mutating func write(_ copies: [RunResult.Copy]) {
-    add("<details class=\"files\"><summary>Files copied: \(copies.count)</summary>")
-    for copy in copies {
-      add("<div class=\"row\"><div class=\"what\"><code>")
-      escape(copy.file.key.text)
-      add("</code><small>")
-      escape("\(copy.file.from.volume) → \(copy.file.to.volume), \(copy.file.bytes) bytes")
-      add("</small></div>")
-      lane("copy", copy.ended - copy.file.duration, copy.file.duration, true, false)
-      add("<div class=\"end\">\(Page.duration(copy.file.duration))</div></div>")
+    let bytes = copies.reduce(0) { $0 + Double($1.file.bytes) }
+    let total = PageText.size(Int64(exactly: bytes.rounded()) ?? Int64.max)
+    add("<section id=\"files\"><h2>Files copied</h2><details><summary>\(PageText.count(copies.count, "file")), ")
+    add("\(total)</summary><div class=\"wide\"><table><thead><tr><th>File</th><th>From</th><th>To</th><th>For</th>")
+    add("<th>Size</th><th>Time</th></tr></thead><tbody>")
+    for copy in copies.prefix(Page.mostFiles) {
+      let step = timeline.rows.first { $0.index == copy.step }
+      add("<tr><td><code>")
+      put(copy.file.key.text)
+      add("</code></td><td>")
+      put(Page.shown(copy.file.from, beside: copy.file.to))
+      add("</td><td>")
+      put(Page.shown(copy.file.to, beside: copy.file.from))
+      add("</td><td>")
+      put(step?.name ?? "the workflow")
+      add("</td><td>\(PageText.size(copy.file.bytes))</td><td>\(PageText.duration(copy.file.duration))</td></tr>")
     }
-    add("</details>")
+    add("</tbody></table></div>")
+    left(copies.count - Page.mostFiles, "file")
+    add("</details></section>")
   }
 
-  private mutating func lane(
-    _ kind: StaticString, _ started: Double, _ duration: Double, _ isGood: Bool, _ isRestored: Bool
-  ) {
-    add("<div class=\"lane\">")
-    if !isRestored {
-      let left = max(0, min(100, (started - origin) / span * 100))
-      let width = max(0, min(100 - left, duration / span * 100))
-      add(
-        "<i class=\"\(kind) \(isGood ? "good" : "bad")\" style=\"left:\(Page.percent(left))%;"
-          + "width:max(2px,\(Page.percent(width))%)\"></i>"
-      )
-    }
-    add("</div>")
+  /// The name of a volume as people know it.
+  private static func shown(_ location: Location, beside other: Location) -> String {
+    let name = location.volume == WorkerSpec.defaultVolume ? "run directory" : location.volume
+    return location.isLocalCopy && other.volume == location.volume ? "local copy of \(name)" : name
   }
 
-  /// Writes the end of the output of all commands to a stream.
-  private mutating func output(_ result: StepResult, _ stream: Stream) {
-    let count = result.outputCount(of: stream)
-    guard count > 0 else { return }
-    var pieces: [UnsafeRawBufferPointer] = []
-    var size = 0
-    for index in stride(from: count - 1, through: 0, by: -1) where size < Page.tail {
-      guard let bytes = result.output(of: stream, index)?.bytes else { continue }
-      let part = UnsafeRawBufferPointer(rebasing: bytes.suffix(Page.tail - size))
-      pieces.append(part)
-      size += part.count
-    }
-    add("<h2>\(stream.name)</h2><pre>")
-    for piece in pieces.reversed() { escape(String(decoding: piece, as: UTF8.self)) }
-    add("</pre>")
+  /// Says how many things are left out, if any are.
+  mutating func left(_ number: Int, _ what: String) {
+    guard number > 0 else { return }
+    add("<p class=\"left\">\(PageText.count(number, "more \(what)")) \(number == 1 ? "is" : "are") left out.</p>")
   }
 
   // MARK: Text
 
-  private mutating func add(_ more: String) { text.append(more) }
+  /// Appends markup of the library's own.
+  mutating func add(_ more: String) { text.append(more) }
 
-  private mutating func escape(_ more: String) {
-    var more = more
-    more.withUTF8 { bytes in
-      for byte in bytes {
-        switch byte {
-        case UInt8(ascii: "&"): text.append("&amp;" as StaticString)
-        case UInt8(ascii: "<"): text.append("&lt;" as StaticString)
-        case UInt8(ascii: ">"): text.append("&gt;" as StaticString)
-        case UInt8(ascii: "\""): text.append("&quot;" as StaticString)
-        case 0x09, 0x0A, 0x0D: text.append(byte: byte)
-        // A page cannot hold control characters, on which a terminal would act.
-        case 0..<0x20, 0x7F: text.append("\u{2423}" as StaticString)
-        default: text.append(byte: byte)
-        }
-      }
-    }
+  /// Appends text from outside, or the beginning of one that is longer than any output on the page.
+  mutating func put(_ more: String) {
+    guard more.utf8.count > Page.longest else { return PageText.append(more, to: &text) }
+    PageText.append(String(decoding: more.utf8.prefix(Page.longest), as: UTF8.self), to: &text)
+    add("… (\(PageText.number(more.utf8.count)) bytes)")
   }
 
-  private static func end(_ outcome: Outcome, _ returncode: Int32, _ duration: Double) -> String {
-    "\(outcome.name) \(returncode), \(Page.duration(duration))"
-  }
-
-  private static func percent(_ value: Double) -> String { ValueText.real((value * 1000).rounded() / 1000) }
-
-  private static func duration(_ seconds: Double) -> String {
-    if seconds <= 0 { return "0 s" }
-    if seconds < 0.0995 { return "\(ValueText.real((seconds * 1e4).rounded() / 10)) ms" }
-    if seconds < 99.95 { return "\(ValueText.real((seconds * 100).rounded() / 100)) s" }
-    let whole = seconds < 1e9 ? Int(seconds.rounded()) : 0
-    let (hours, minutes) = (whole / 3600, whole / 60 % 60)
-    return hours > 0 ? "\(hours) h \(minutes) min" : "\(minutes) min \(whole % 60) s"
-  }
-
-  private static let head = """
-    <!DOCTYPE html>
-    <html lang="en"><head><meta charset="utf-8"><title>Workflow run</title>
-    <meta name="viewport" content="width=device-width"><style>
-    :root{color-scheme:light dark;--good:#2a7f4f;--bad:#c0392b;--line:#8884;--soft:#8882}
-    body{font:14px/1.4 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}
-    h1{font-size:1.3em;margin:0}h2{font-size:.85em;margin:.6em 0 .2em;opacity:.7}
-    span.good{color:var(--good)}span.bad,.message{color:var(--bad)}
-    .row,.axis{display:flex;align-items:center;gap:.8em;min-height:1.7em}
-    .what{flex:0 0 28%;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-    .what small{opacity:.6;margin-left:.6em}.lane{flex:1;position:relative;height:1.1em;background:var(--soft)}
-    .end{flex:0 0 9em;text-align:right;font-variant-numeric:tabular-nums}
-    .axis .lane{background:none;border-bottom:1px solid var(--line);margin-right:9.8em}
-    .axis span{position:absolute;font-size:.75em;opacity:.7;white-space:nowrap;transform:translateX(-50%)}
-    i{position:absolute;top:0;bottom:0;border-radius:2px}i.good{background:var(--good)}i.bad{background:var(--bad)}
-    i.command{top:25%;bottom:25%;opacity:.75}i.copy{opacity:.5}
-    details{border-bottom:1px solid var(--line);padding:.2em 0}summary{cursor:pointer;list-style-position:outside}
-    pre{background:var(--soft);padding:.6em;overflow:auto;max-height:20em;margin:0 0 .6em;white-space:pre-wrap}
-    </style></head>
-
-    """
+  /// The files that were copied for a step.
+  func copies(for row: Timeline.Row) -> [RunResult.Copy] { copies[row.index] ?? [] }
 }

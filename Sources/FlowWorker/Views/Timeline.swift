@@ -1,6 +1,5 @@
 package import FWBase
 package import FWModel
-internal import Glibc
 
 /// The content of a view, for a step and for a workflow: when each command ran, and how it ended.
 struct Timeline {
@@ -14,6 +13,8 @@ struct Timeline {
   }
 
   struct Row {
+    /// The number of the step in the workflow, from 0.
+    let index: Int
     let name: String
     let worker: String
     let outcome: Outcome
@@ -30,35 +31,41 @@ struct Timeline {
   let rows: [Row]
   let copies: [RunResult.Copy]
   let outcome: Outcome
+  let returncode: Int32
   let message: String?
-  /// The number of steps that were not reached.
-  let missing: Int
+  /// The facts about a workflow; `nil` for a step by itself.
+  let run: RunResult.Facts?
+  /// How many steps there are.
+  let total: Int
   let started: Double
   let duration: Double
 
   init(_ result: ExecResult) {
     switch result.content {
     case .step(let step):
-      rows = [Timeline.row(step, isRestored: false)]
+      rows = [Timeline.row(step, 0, isRestored: false)]
       copies = []
-      missing = 0
+      run = nil
+      total = 1
       started = step.started
       duration = step.duration
     case .run(let run):
       rows = run.steps.enumerated().compactMap { index, step in
         guard case .step(let step) = step.content else { return nil }
-        return Timeline.row(step, isRestored: index < run.restored)
+        return Timeline.row(step, index, isRestored: index < run.restored)
       }
       copies = run.copies
-      missing = run.total - run.steps.count
+      self.run = run.facts
+      total = run.total
       started = run.started
       duration = run.duration
     }
     outcome = result.outcome
+    returncode = result.returncode
     message = result.message?.string
   }
 
-  private static func row(_ result: StepResult, isRestored: Bool) -> Row {
+  private static func row(_ result: StepResult, _ index: Int, isRestored: Bool) -> Row {
     var bars: [Bar] = []
     for attempt in result.attempts + [result.last] {
       for command in attempt.commands where command.end.started > 0 && !command.command.isEmpty {
@@ -69,9 +76,68 @@ struct Timeline {
       }
     }
     return Row(
-      name: result.step, worker: result.worker, outcome: result.outcome, returncode: result.returncode,
+      index: index, name: result.step, worker: result.worker, outcome: result.outcome, returncode: result.returncode,
       started: result.started, duration: result.duration, message: result.message?.string, isRestored: isRestored,
       commands: bars, result: result)
+  }
+
+  /// The steps that were run now, and not by an earlier run.
+  var fresh: [Row] { rows.filter { !$0.isRestored } }
+
+  /// The beginning and the seconds of everything that was run now.
+  var extent: (origin: Double, span: Double) {
+    let starts = fresh.map(\.started) + copies.map { $0.ended - $0.file.duration }
+    let origin = starts.min().map { min($0, started) } ?? started
+    let end = fresh.map { $0.started + $0.duration }.max() ?? origin
+    return (origin, max(1e-6, max(end, started + duration) - origin))
+  }
+
+  // MARK: Where time went
+
+  /// One kind of what a run spends its time with.
+  enum Phase: String, CaseIterable {
+    case running
+    case pausing
+    case waiting
+    case copying
+    case other
+
+    var words: String {
+      switch self {
+      case .running: return "running commands"
+      case .pausing: return "pauses before another attempt"
+      case .waiting: return "starting and waiting"
+      case .copying: return "copying files"
+      case .other: return "all else"
+      }
+    }
+  }
+
+  /// The seconds of each phase, whose sum is the duration.
+  var spent: [(phase: Phase, seconds: Double)] {
+    var seconds: [Phase: Double] = [:]
+    for row in fresh {
+      let running = min(row.duration, row.commands.reduce(0) { $0 + $1.duration })
+      let pauses = min(row.duration - running, row.result.attempts.reduce(0) { $0 + ($1.delay ?? 0) })
+      seconds[.running, default: 0] += running
+      seconds[.pausing, default: 0] += pauses
+      seconds[.waiting, default: 0] += row.duration - running - pauses
+    }
+    seconds[.copying] = copyingSeconds
+    seconds[.other] = max(0, duration - seconds.values.reduce(0, +))
+    return Phase.allCases.map { ($0, seconds[$0] ?? 0) }
+  }
+
+  /// The seconds in which at least one file was copied.
+  private var copyingSeconds: Double {
+    var sum = 0.0
+    var end = -Double.infinity
+    for copy in copies.sorted(by: { $0.ended - $0.file.duration < $1.ended - $1.file.duration }) {
+      let began = max(end, copy.ended - copy.file.duration)
+      sum += max(0, copy.ended - began)
+      end = max(end, copy.ended)
+    }
+    return sum
   }
 }
 
@@ -83,8 +149,8 @@ extension ExecResult {
     switch format {
     case "trace": text = timeline.trace()
     case "html":
-      var page = Page()
-      page.write(timeline)
+      var page = Page(of: timeline)
+      page.write()
       text = page.buffer()
     default:
       throw FlowError(.unknown, "unknown format \(MessageFormat.quoted(format)): use \"trace\" or \"html\"")

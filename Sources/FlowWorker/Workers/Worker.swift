@@ -94,8 +94,9 @@ package final class Worker: Sendable {
     events: RunOptions.Events?
   ) throws(FlowError) -> Exec {
     // The path is copied as bytes, because it need not be UTF-8.
-    let plan = try prepare(step, context?.snapshot, CText(copying: rundir), settings)
-    return try Exec(StepRun(step, worker: cName.string, type, plan, context, events: events))
+    let path = try CText(copying: rundir)
+    let plan = try prepare(step, context?.snapshot, path, settings)
+    return try Exec(StepRun(step, worker: cName.string, type, plan, rundir: path, context, events: events))
   }
 
   /// Throws if this worker can never run the step, whatever values the steps before it give.

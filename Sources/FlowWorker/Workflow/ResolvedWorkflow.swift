@@ -14,7 +14,12 @@ extension Workflow {
     var files = FilesDocument()
     /// The files that the run has under other keys.
     var placements: [FilePlacement] = []
+    /// The values that commands may refer to.
     var values: JSONValue
+    /// The name that the template has.
+    var name: String?
+    /// The values of all parameters: what the host has given, and the defaults.
+    var arguments: JSONValue
   }
 }
 

@@ -17,6 +17,7 @@ internal import Glibc
 final class RunState {
   /// The folder in the directory that has the copies of remote files.
   let copies: String
+  let path: String
   private let directory: FileVolume
   /// The files that the run has under other keys. A step is run again if one of them has changed.
   let sources: [VolumeKey]
@@ -27,6 +28,7 @@ final class RunState {
 
   init(_ path: String, sources: [VolumeKey]) throws(FlowError) {
     self.sources = sources
+    self.path = path
     do throws(StepFailure) {
       directory = try FileVolume(Location(stateDirectory: path), at: path, isMade: true)
     } catch { throw FlowError(.invalid, error.reason) }
@@ -227,7 +229,9 @@ final class RunState {
 
 extension StepResult {
   /// Reads a result from a state directory; `nil` if it is not that of a success.
-  init?(_ json: JSONRef, of step: Step, by worker: Worker) {
+  ///
+  /// - Parameter rundir: the directory of the step in this run.
+  init?(_ json: JSONRef, of step: Step, by worker: Worker, rundir: String) {
     guard json["returncode"]?.integer == 0, json["outcome"]?.string == "exited",
       json["step"]?.string?.isSame(as: step.cName.string) == true
     else { return nil }
@@ -259,8 +263,7 @@ extension StepResult {
       step: step, commands: records, total: records.count, limit: "", engine: nil, on: worker.type, path: nil,
       Secrets.none)
     self.init(
-      step: step, worker: worker.cName.string, worker.type, attempts: [], last: attempt,
-      started: json["started"]?.number ?? 0,
-      duration: json["duration"]?.number ?? 0)
+      step: step, worker: worker.cName.string, worker.type, rundir: rundir, attempts: [], last: attempt,
+      started: json["started"]?.number ?? 0, duration: json["duration"]?.number ?? 0)
   }
 }

@@ -35,6 +35,8 @@ package final class Workflow: Sendable {
     }
   }
 
+  /// The name that the template has; `nil` if it has none, or one that is no text.
+  private let name: String?
   private let declarations: Declarations
   /// Whether the document is a template, which declares all its parameters. The part under `workflow` declares none.
   private let isTemplate: Bool
@@ -44,6 +46,7 @@ package final class Workflow: Sendable {
 
   package init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
     let parts = try JSONText.read(text) { (json) throws(ValidationError) in try Parts(reading: json) }
+    name = parts.name
     declarations = parts.declarations
     isTemplate = parts.isTemplate
     files = parts.files
@@ -69,6 +72,7 @@ package final class Workflow: Sendable {
       case open(JSONValue, name: String)
     }
 
+    var name: String?
     var isTemplate = false
     var declarations = Declarations()
     var files: JSONValue?
@@ -90,6 +94,9 @@ package final class Workflow: Sendable {
       try json.readMembers { (key, value) throws(ValidationError) in
         if key == "parameters" {
           declarations = try Declarations(reading: value)
+        } else if key == "name" {
+          // The key is flowServ's, which does not check it.
+          name = value.string
         } else if !Workflow.templateKeys.contains(key.string) {
           throw .unknownKey(
             key, of: "a workflow template", known: Workflow.templateKeys, else: Workflow.hint(for: key))
@@ -195,7 +202,9 @@ package final class Workflow: Sendable {
       try Workflow.value(of: reference, values)
     }
     do throws(ValidationError) {
-      var resolved = Resolved(placements: placements, values: try context(values, lookup))
+      guard let given = JSONValue.object(values) else { throw ValidationError(FlowError.noMemory.message) }
+      var resolved = Resolved(
+        placements: placements, values: try context(given, lookup), name: name, arguments: given)
       if let files {
         do throws(ValidationError) {
           let expanded = try files.read { (json) throws(ValidationError) in try json.expanded(lookup) }
@@ -261,17 +270,14 @@ package final class Workflow: Sendable {
 
   /// The values that commands may refer to: those that the workflow lists, or else all its arguments.
   private func context(
-    _ values: [Name: JSONValue], _ lookup: (Reference) throws(ValidationError) -> JSONValue
+    _ arguments: JSONValue, _ lookup: (Reference) throws(ValidationError) -> JSONValue
   ) throws(ValidationError) -> JSONValue {
-    if let parameters {
-      do throws(ValidationError) {
-        return try parameters.read { (json) throws(ValidationError) in try json.expanded(lookup) }
-      } catch {
-        throw error.inside("parameters")
-      }
+    guard let parameters else { return arguments }
+    do throws(ValidationError) {
+      return try parameters.read { (json) throws(ValidationError) in try json.expanded(lookup) }
+    } catch {
+      throw error.inside("parameters")
     }
-    guard let object = JSONValue.object(values) else { throw ValidationError(FlowError.noMemory.message) }
-    return object
   }
 
   /// Gives the step without references; `nil`: its action is an optional parameter that was not given.

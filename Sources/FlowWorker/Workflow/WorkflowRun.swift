@@ -338,10 +338,15 @@ final class WorkflowRun: Execution {
   /// - Parameter failure: the failure that ends the run; `nil` if it is a step's, or if there is none.
   private func finish(_ failure: StepFailure?) -> Next {
     let values = context.snapshot.without(secrets.names).flatMap { secrets.masked($0) }
+    let facts = RunResult.Facts(
+      name: resolved.name.map { secrets.masked($0) }, rundir: volumes.rundir.map { secrets.masked($0) },
+      state: state.map { secrets.masked($0.path) },
+      arguments: ContextValues(resolved.arguments).hiding(secrets.names).flatMap { secrets.masked($0) },
+      notReached: resolved.steps.dropFirst(results.count).map { secrets.masked($0.cName.string) })
     let run = RunResult(
-      steps: results, total: resolved.steps.count, restored: restored, failure: failure.map { secrets.masked($0) },
-      started: started, duration: fws_monotonic() - began, context: values, copies: copies,
-      unkept: state?.failure.map { secrets.masked($0) })
+      facts, steps: results, total: resolved.steps.count, restored: restored,
+      failure: failure.map { secrets.masked($0) }, started: started, duration: fws_monotonic() - began,
+      context: values, copies: copies, unkept: state?.failure.map { secrets.masked($0) })
     // Another run may lock the state directory as soon as this one is over.
     state = nil
     tell(.runEnded(run))
@@ -377,7 +382,7 @@ final class WorkflowRun: Execution {
       let plan = try task.worker.prepare(task.step, values, path, settings)
       if state != nil { task.plan = task.document(of: plan, values, path) }
       let run = StepRun(
-        task.step, worker: task.worker.cName.string, task.worker.type, plan, context,
+        task.step, worker: task.worker.cName.string, task.worker.type, plan, rundir: path, context,
         events: queue.isListening ? events : nil, position: queue.position.of(task.step, index: task.index),
         outputs: task.outputs)
       guard run.result != nil else { return .phase(.run(task, run)) }
@@ -486,7 +491,9 @@ final class WorkflowRun: Execution {
         let signature = Signature(
           step, plan: plan, context.snapshot, volumes, record.files, volume, sources: state.sources, secrets),
         signature.isSame(as: record.signature),
-        let result = record.result.read({ StepResult($0, of: step, by: worker) })
+        let result = record.result.read({
+          StepResult($0, of: step, by: worker, rundir: secrets.masked(volume.path))
+        })
       else {
         Log.write(
           .info,

@@ -11,7 +11,6 @@ static struct log {
 } logs[LOGS];
 
 static atomic_bool is_over;
-static atomic_int lines;
 
 static void take(fw_log_level level, const char *message, void *payload)
 {
@@ -20,7 +19,6 @@ static void take(fw_log_level level, const char *message, void *payload)
     CHECK_INT(atomic_load(&log->released), 0);
     atomic_fetch_add(&log->calls, 1);
     CHECK_INT(atomic_load(&log->released), 0);
-    atomic_fetch_add(&lines, 1);
 }
 
 static void release(void *payload)
@@ -45,16 +43,14 @@ int main(void)
     int count = check_times(LOGS, 20);
     for (int i = 0; i < count; i++) {
         CHECK_OK(fw_set_log(FW_LOG_DEBUG, take, &logs[i], release, &error), &error);
-        for (int seen = atomic_load(&lines); atomic_load(&lines) == seen;)
+        while (atomic_load(&logs[i].calls) == 0)
             usleep(100);
     }
     CHECK_OK(fw_set_log(FW_LOG_OFF, NULL, NULL, NULL, &error), &error);
     atomic_store(&is_over, true);
     for (int i = 0; i < RUNNERS; i++)
         REQUIRE(pthread_join(threads[i], NULL) == 0);
-    for (int i = 0; i < count; i++) {
-        CHECK(atomic_load(&logs[i].calls) > 0);
+    for (int i = 0; i < count; i++)
         CHECK_INT(atomic_load(&logs[i].released), 1);
-    }
     return check_done();
 }

@@ -1,5 +1,16 @@
-/* The library reports the version that the header has. */
+/* The library reports the version that the header has, and the glibc that it needs. */
+#define _GNU_SOURCE
 #include "check.h"
+
+/** The highest version of glibc among the symbols that the file of the library needs. */
+static void needed_glibc(char *text, int size)
+{
+    FILE *listed = popen("objdump -T \"$CHECK_LIBRARY\" | grep -o 'GLIBC_2[.][0-9]*' | sort -u -V | tail -n 1", "r");
+    REQUIRE(listed != NULL);
+    REQUIRE(fgets(text, size, listed) != NULL);
+    REQUIRE(pclose(listed) == 0);
+    text[strcspn(text, "\n")] = 0;
+}
 
 int main(void)
 {
@@ -18,6 +29,9 @@ int main(void)
     CHECK(json_is_integer(json_object_get(info, "abi_version")));
     CHECK_INT(json_integer_value(json_object_get(info, "abi_version")), FW_ABI_VERSION);
     CHECK_STR(json_string_value(json_object_get(info, "jansson")), jansson_version_str());
+    char needed[64];
+    needed_glibc(needed, sizeof needed);
+    CHECK_STR(json_string_value(json_object_get(info, "glibc")), needed + strlen("GLIBC_"));
     CHECK(json_string_length(json_object_get(info, "swift")) > 0);
     CHECK_JSON(json_object_get(info, "worker_types"),
                json_pack("[ssssss]", "code", "subprocess", "docker", "notebook", "nbdocker", "slurm"));
