@@ -10,12 +10,13 @@ from ctypes import byref, c_size_t
 from functools import cached_property
 from typing import Any, Dict, List, Optional, TypeVar
 
+from ._callables import import_path_of
 from ._context import class_name, fingerprint
 from ._ffi import LIB, STDERR, STDOUT, call_text, copy_bytes
 from ._handle import Handle
 from ._values import require
 from .errors import StepError
-from .steps import CodeStep, NotebookStep, WorkflowStep, import_path_of
+from .steps import CodeStep, NotebookStep, WorkflowStep
 
 
 class Outcome(str, enum.Enum):

@@ -89,6 +89,14 @@ async def run_with_await(place):
     return (await place.pool.get(step()).exec_async({}, step(), place.rundir)).stdout
 
 
+def exec_async_without_await(place):
+    coroutine = place.pool.get(step()).exec_async(step(), {}, place.rundir)
+    try:
+        return coroutine.stdout
+    finally:
+        coroutine.close()
+
+
 def exec_async_without_a_loop(place):
     coroutine = place.pool.get(step()).exec_async(step(), {}, place.rundir)
     try:
@@ -359,6 +367,11 @@ MISTAKES = [
         "exec_async, and the wrong order",
         lambda t: asyncio.run(run_with_await(t)),
         "step: expected a step, such as a ContainerStep, found a dict; the order is step, context, store",
+    ),
+    M(
+        "exec_async without await",
+        exec_async_without_await,
+        "'coroutine' object has no attribute 'stdout'",
     ),
     M(
         "exec_async without a loop",
