@@ -141,7 +141,8 @@ NO_ENGINE = {"host": "unix:///no/such/docker.sock"}
 class Mistake:
     """What somebody wrote, the call that does the same, and what is said to that.
 
-    `message` is that of the exception; if no exception is raised, it is that of the result. `needs` is a module without
+    `message` is that of the exception; if no exception is raised, it is that of the result, or the first note of a
+    successful one. `needs` is a module without
     which the mistake cannot be made.
     """
 
@@ -420,6 +421,16 @@ MISTAKES = [
         'step "s", command 1 of 1: invalid placeholder at line 1, column 6, near "$[[name]]": use $name '
         "or ${name} for a value, and $$ for a dollar sign; a reference $[[name]] stands for a whole "
         "string (at /action/commands/0)",
+    ),
+    M(
+        "a misspelt name in a command",
+        lambda t: t.run(step("echo Hello $nmae"), {"name": "Alice"}),
+        'command 1 has "nmae" in place of $nmae, which has no value: write $$nmae for a variable of the shell',
+    ),
+    M(
+        "a variable of the environment in a command",
+        lambda t: t.run(step("echo $HOME")),
+        'command 1 has "HOME" in place of $HOME, which has no value: write $$HOME for a variable of the shell',
     ),
     M(
         "a value with a quote in it",
