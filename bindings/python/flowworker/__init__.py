@@ -23,7 +23,7 @@ All functions and methods may be called from any thread. A process that was fork
 run steps (`ForkedError`).
 """
 
-from . import progress
+from . import progress as progress
 from ._library import LibraryError
 from ._log import set_log
 from ._options import RunOptions, WorkflowRunOptions
@@ -76,7 +76,6 @@ __all__ = [
     "NotebookDocker",
     "NotebookStep",
     "Outcome",
-    "progress",
     "Run",
     "RunOptions",
     "RunResult",
