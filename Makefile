@@ -34,8 +34,8 @@ SOURCES := $(shell find Sources include Package.swift -type f ! -name '.*')
 RELEASE := -c release --explicit-target-dependency-import-check error --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
            -Xswiftc -enforce-exclusivity=unchecked -Xlinker -z -Xlinker now
 
-.PHONY: lib wheel deb packages-setup packages-test packages-test-all run abi abi-release test test-swift test-c test-python \
-        test-documents engines-test bench bench-setup asan tsan ubsan sanitize valgrind lint format install uninstall clean setup venv
+.PHONY: lib wheel deb run abi abi-release packages-setup packages-test packages-test-all test test-swift test-c test-python test-documents \
+        engines-test bench bench-setup asan tsan ubsan sanitize valgrind lint format docs install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
 
@@ -149,8 +149,11 @@ test-c: lib
 test-python: lib venv
 	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential Tests/runner Tests/benchmarks
 
-test-documents: lib venv
+test-documents: lib venv docs
+	$(PYTHON) -m pytest -q Tests/documents
 	$(PYTHON) Tests/documents/run.py --lib $(LIB)
+	$(PYTHON) Tests/documents/check_site.py $(SITE)
+	$(PYTHON) Tests/documents/check_browser.py $(SITE)
 
 # The S3 server of the tests needs other versions of packages than the tests.
 S3_VENV := $(BUILD)/engines/s3-venv
@@ -163,6 +166,21 @@ $(S3_VENV)/.made: Tests/engines/s3-requirements.txt | $(SETUP)
 engines-test: lib venv $(S3_VENV)/.made
 	Tests/engines/setup.sh
 	PYTHON=$(abspath $(PYTHON)) Tests/engines/run.sh $(LIB)
+
+# --- documents ---------------------------------------------------------------------------------
+#
+# The site with all documents and both references. Its tools need other versions of packages than the tests.
+
+DOCS_VENV := $(BUILD)/docs/venv
+SITE := $(BUILD)/docs/site
+$(DOCS_VENV)/.made: packaging/site/requirements.txt | $(SETUP)
+	python3 -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r packaging/site/requirements.txt
+	touch $@
+
+docs: $(DOCS_VENV)/.made
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet --strict
+	@echo "the site is in $(SITE); to read it: python3 -m http.server --directory $(SITE) 8000"
 
 # --- packages ----------------------------------------------------------------------------------
 #
@@ -223,8 +241,8 @@ ubsan: | $(SETUP)
 # allocate and free, and functions, whose calls outlive their steps. Thread: what several threads do with one pool, one
 # exec, one workflow and one context. Undefined: what runs most of the C of the library, which starts commands, moves
 # their output and looks after descriptors.
-ASAN_CHECKS := document event function handle pool start
-TSAN_CHECKS := function handle many pool retry start workflow
+ASAN_CHECKS := cpp document event function handle pool start
+TSAN_CHECKS := cpp_functions function handle library/log_threads many pool retry start workflow
 UBSAN_CHECKS := exec host supervisor limit output workflow
 
 sanitize: | $(SETUP)
@@ -246,9 +264,13 @@ bench-setup:
 
 # All files that git tracks or would add, and so no build products.
 FILES_OF = $(shell git ls-files --cached --others --exclude-standard -- $(1))
-C_FILES = $(call FILES_OF,'*.c' '*.cpp' '*.h')
+C_FILES = $(call FILES_OF,'*.c' '*.cpp' '*.h' '*.hpp')
 SHELL_FILES = $(call FILES_OF,'*.sh' .ci/run)
 SWIFT_FILES = Package.swift Sources Tests/FlowWorkerTests benchmarks
+
+# Tests have misspelt words on purpose, and so has the page that shows what the library says about them.
+SPELLED = --ignore-words-list inout,atmost,forword,comands,nmae --skip docs/guides/troubleshooting.md \
+  $(call FILES_OF,'*.md' include Sources benchmarks examples bindings/python/flowworker packaging)
 
 # The checks in Tests/lint are the project's own.
 lint: $(VENV)/.lint
@@ -258,6 +280,7 @@ lint: $(VENV)/.lint
 	$(VENV)/bin/ruff format --check .
 	cd bindings/python && $(abspath $(VENV))/bin/mypy --strict flowworker
 	@echo shellcheck; $(VENV)/bin/shellcheck --severity=warning $(SHELL_FILES)
+	@echo codespell; $(VENV)/bin/codespell $(SPELLED)
 	$(PYTHON) Tests/lint/lines.py
 	$(PYTHON) Tests/lint/index.py
 	$(PYTHON) Tests/lint/unused.py

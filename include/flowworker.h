@@ -13,8 +13,8 @@
  *     fw_worker_exec(worker, step, NULL, "/tmp", &result, NULL);
  *     puts(fw_result_output(result, FW_STDOUT, 0, NULL));
  *
- * (A real program checks each status; README.md has one.) A host with an event loop starts the step instead,
- * and watches a descriptor:
+ * (A real program checks each status; README.md has one. flowworker.hpp is the form of this header for C++.) A host
+ * with an event loop starts the step instead, and watches a descriptor:
  *
  *     fw_exec_start(worker, step, NULL, "/tmp", NULL, 0, &exec, NULL);
  *     ... poll(2), epoll, GLib, libuv or asyncio on fw_exec_fd(exec) ...
@@ -290,12 +290,102 @@ FW_API const char *fw_build_info(void);
  */
 FW_API void fw_string_free(char *text);
 
+/* ---------------------------------------------------------------- logging -- */
+
+/** How important a line of the log is: the smaller the number, the more important. A number never changes its
+ *  meaning. */
+typedef int32_t fw_log_level;
+
+/** No line. */
+#define FW_LOG_OFF 0
+/** A step or a workflow has failed. */
+#define FW_LOG_ERROR 1
+/** Something went wrong that the library copes with, such as an attempt that is followed by another one; or a setting
+ *  has no effect. */
+#define FW_LOG_WARNING 2
+/** What runs where: steps, workflows, supervisors, interpreters, engines, and what waits in a queue. */
+#define FW_LOG_INFO 3
+/** Each command, each cell of a notebook and each file that is copied. */
+#define FW_LOG_DEBUG 4
+
+/**
+ * A log, which gets lines of the library.
+ *
+ * It runs in the thread whose call of the library writes the line, and several threads may be in it at once. The call
+ * of the library continues when it returns. It must not call any function of this library, and must not wait for a
+ * thread that may be in one. An exception of C++ that it throws is dropped. It must not end its thread.
+ *
+ * @param level   FW_LOG_ERROR or one of the numbers after it.
+ * @param message borrowed, until the function returns: one line of UTF-8 without a line end and without control
+ *                characters, at most 4096 characters long. Secrets are masked. The wording may change with each
+ *                version.
+ * @param payload the pointer that was passed to fw_set_log().
+ */
+typedef void (*fw_log_function)(fw_log_level level, const char *message, void *payload);
+
+/**
+ * Sets the log of this process, in place of the one before. Without a log, which is how a process begins, nothing is
+ * written anywhere. docs/reference/log.md lists what is written.
+ *
+ * @param level    the least important level that is written. FW_LOG_OFF: the log is off.
+ * @param function the log. It may be NULL if the level is FW_LOG_OFF.
+ * @param payload  passed to each call. The library keeps the pointer. May be NULL.
+ * @param release  called once with the payload, on any thread, when the log can no longer be called: it was replaced or
+ *                 turned off, and no thread is in it; or this call failed. It is not called at the end of the process.
+ *                 An exception that it throws is dropped. May be NULL.
+ *
+ * @retval FW_E_INVALID `level` is none of the FW_LOG_ numbers, or `function` is NULL though the log is not off.
+ */
+FW_API fw_status fw_set_log(fw_log_level level, fw_log_function function, void *payload, void (*release)(void *payload),
+                            fw_error **error) FW_MUSTUSE;
+
+/** Returns the name of a level, borrowed and valid forever: `off`, `error`, `warning`, `info` or `debug`; NULL for any
+ *  other number. */
+FW_API const char *fw_log_level_name(fw_log_level level);
+
+/* ---------------------------------------------------------------- quoting -- */
+
+/**
+ * Quotes a text as one word of a shell, so that a command gets it unchanged, whatever characters it has.
+ *
+ * It is for text that stands between the other words of a command. It is right for every POSIX shell (dash, bash,
+ * busybox), but not for csh, and not inside of other quotes or of a here-document. A value of the context that is
+ * quoted like this can be used in commands. In the text of a command itself, each `$` must be doubled as well, because
+ * it begins a placeholder there.
+ *
+ * @param text        any bytes but NUL; they need not be UTF-8.
+ * @param length      the length of `text`, or FW_ZERO_TERMINATED.
+ * @param[out] quoted owned by the caller; release it with fw_string_free(). It always has quotes.
+ *
+ * @retval FW_E_INVALID the text contains a NUL, which no argument of a command can contain.
+ */
+FW_API fw_status fw_quote_shell(const char *text, size_t length, char **quoted, fw_error **error) FW_MUSTUSE;
+
+/**
+ * Quotes a text as a JSON string, with its quotation marks.
+ *
+ * @param text   UTF-8 text without NUL.
+ * @param length the length of `text`, or FW_ZERO_TERMINATED.
+ *
+ * @retval FW_E_INVALID the text contains a NUL, which no document of the library can contain.
+ * @retval FW_E_SYNTAX  the text is not valid UTF-8. The error has a line and a column.
+ */
+FW_API fw_status fw_quote_json(const char *text, size_t length, char **json, fw_error **error) FW_MUSTUSE;
+
 /* ----------------------------------------------------------------- errors -- */
 
 /**
  * Returns the status that the failed call returned; FW_OK for NULL.
  */
 FW_API fw_status fw_error_code(const fw_error *error);
+
+/**
+ * Returns the name of a status, for messages and logs.
+ *
+ * @return borrowed, valid forever: `ok`, `invalid`, `syntax`, `document`, `unknown`, `step_type`, `template`,
+ *         `no_memory`, `forked` or `ended`, which is the name of the constant without FW_E_; NULL for any other number.
+ */
+FW_API const char *fw_status_name(fw_status status);
 
 /**
  * Returns the reason in one line: what was wrong, and what would be right. If a value of a document is wrong,
@@ -333,8 +423,8 @@ FW_API int32_t fw_error_column(const fw_error *error);
 FW_API void fw_error_free(fw_error *error);
 
 /* -------------------------------------------------------------- documents -- */
-/* docs/documents.md has the grammar of all documents. Unknown keys, duplicate keys and values of a wrong type are
- * refused. */
+/* docs/reference/documents.md leads to the grammar of all documents. Unknown keys, duplicate keys and values of a wrong
+ * type are refused. */
 
 /**
  * Builds the JSON of a worker specification.
@@ -502,6 +592,28 @@ FW_API fw_status fw_pool_get(fw_pool *pool, const fw_step *step, const fw_worker
 FW_API fw_status fw_pool_default_worker(fw_pool *pool, const fw_step *step, const fw_worker **worker,
                                         fw_error **error) FW_MUSTUSE;
 
+/**
+ * Gives the worker of a configuration by its name, whatever steps are mapped to it. The worker is created when it is
+ * first asked for.
+ *
+ * @param name        the worker's name in the configuration.
+ * @param[out] worker borrowed, until the pool is freed. It is the same pointer that fw_pool_get() gives.
+ *
+ * @retval FW_E_UNKNOWN the configuration has no worker with this name.
+ */
+FW_API fw_status fw_pool_worker(fw_pool *pool, const char *name, const fw_worker **worker, fw_error **error) FW_MUSTUSE;
+
+/** Returns the number of workers in the configuration of a pool. Default workers do not count. */
+FW_API size_t fw_pool_worker_count(const fw_pool *pool);
+
+/**
+ * Returns the name of one worker of a configuration. No worker is created by this.
+ *
+ * @param index the index of the worker, from 0, in the order of the configuration.
+ * @return borrowed, until the pool is freed. NULL if there is no such worker.
+ */
+FW_API const char *fw_pool_worker_name(const fw_pool *pool, size_t index);
+
 /** Releases a pool and all workers that it has lent. Neither may be in use by another call. */
 FW_API void fw_pool_free(fw_pool *pool);
 
@@ -630,7 +742,7 @@ FW_API const char *fw_call_step(const fw_call *call);
  * Returns the action of the step that a call belongs to, with all references replaced.
  *
  * @return borrowed, until the function returns: a JSON object with `func`, `arg` (may be null) and `variables`, as
- *         docs/documents.md describes them. NULL if there is not enough memory.
+ *         docs/reference/function-report.md describes them. NULL if there is not enough memory.
  */
 FW_API const char *fw_call_action(const fw_call *call);
 
@@ -759,11 +871,25 @@ FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step, fw
                                 fw_result **result, fw_error **error) FW_MUSTUSE;
 
 /**
+ * Runs a step with options and returns when it has ended. fw_worker_exec() is the case without options.
+ *
+ * Blocks until the step has ended. The other parameters and codes are those of fw_worker_exec().
+ *
+ * @param options as for fw_exec_start(), but `events` has no effect, because nobody could take them. NULL: none.
+ * @param length  the length of `options`.
+ *
+ * @retval FW_E_DOCUMENT `options` has a wrong key or value.
+ */
+FW_API fw_status fw_worker_exec_with(const fw_worker *worker, const fw_step *step, fw_context *context,
+                                     const char *rundir, const char *options, size_t length, fw_result **result,
+                                     fw_error **error) FW_MUSTUSE;
+
+/**
  * Describes what would run, without running it: no process is started and no engine or scheduler is contacted.
  *
  * The JSON has the commands after substitution, the environment, and what the worker type adds: the arguments of
  * processes, containers with their mounts, the job submission, or the parameters of a notebook. Secrets are masked.
- * docs/documents.md has its grammar. Parameters and codes are those of fw_worker_exec().
+ * docs/reference/results.md has its grammar. Parameters and codes are those of fw_worker_exec().
  */
 FW_API fw_status fw_worker_plan(const fw_worker *worker, const fw_step *step, fw_context *context, const char *rundir,
                                 char **json, fw_error **error) FW_MUSTUSE;
@@ -841,6 +967,18 @@ FW_API fw_status fw_exec_wait(fw_exec *exec, double timeout, fw_result **result,
 FW_API void fw_exec_cancel(fw_exec *exec);
 
 /**
+ * Stores a pointer of the host's in an exec, so that a loop over many execs finds what belongs to each. The library
+ * neither reads nor releases what the pointer points to. A later call replaces the pointer.
+ *
+ * @param exec may be NULL; then nothing happens.
+ * @param data any pointer; may be NULL.
+ */
+FW_API void fw_exec_set_data(fw_exec *exec, void *data);
+
+/** Returns the pointer that fw_exec_set_data() stored last; NULL if there is none. */
+FW_API void *fw_exec_data(const fw_exec *exec);
+
+/**
  * Releases an exec. A step that has not ended is cancelled without waiting: the supervisor ends its processes with
  * SIGTERM and, after the grace, SIGKILL.
  */
@@ -852,7 +990,7 @@ FW_API void fw_exec_free(fw_exec *exec);
  * Reads a workflow: the document of a flowServ template, or the part of it under `workflow`.
  *
  * @param json          a JSON object with `steps` and, optionally, `files` and `parameters`. References such as
- *                      `$[[name]]` stand for arguments. docs/documents.md has the grammar.
+ *                      `$[[name]]` stand for arguments. docs/reference/workflow.md has the grammar.
  * @param length        the length of `json`.
  * @param[out] workflow owned by the caller; release it with fw_workflow_free().
  *
@@ -919,6 +1057,14 @@ FW_API fw_status fw_workflow_start(const fw_workflow *workflow, fw_pool *pool, f
 
 /** Returns the kind of an event: FW_EVENT_STEP_STARTED or one of the other FW_EVENT_ numbers. */
 FW_API int32_t fw_event_kind(const fw_event *event);
+
+/**
+ * Returns the name that a kind of event has in JSON.
+ *
+ * @return borrowed, valid forever: `step_started`, `command_started`, `output`, `command_ended`, `retry`, `step_ended`,
+ *         `progress`, `run_started`, `run_ended`, `file_copied` or `step_restored`; NULL for any other number.
+ */
+FW_API const char *fw_event_kind_name(int32_t kind);
 
 /**
  * Returns the number of an event within its execution.
@@ -1055,6 +1201,78 @@ FW_API const char *fw_result_output(const fw_result *result, fw_stream stream, s
  * @return the number of missing bytes; 0 if none are missing or there is no such piece.
  */
 FW_API size_t fw_result_output_cut(const fw_result *result, fw_stream stream, size_t index, size_t *at);
+
+/** Returns when a step or a workflow began, in seconds since 1970-01-01 00:00 UTC. */
+FW_API double fw_result_started(const fw_result *result);
+
+/** Returns how long a step or a workflow took, in seconds. Retries and the delays before them are included. */
+FW_API double fw_result_duration(const fw_result *result);
+
+/**
+ * Returns the number of commands that ran or could not be started, in the last attempt of a step. It is the length of
+ * the range in which the fw_result_command_ functions take an index, from 0.
+ *
+ * A function and a notebook are one command. A workflow has no commands of its own: ask the results of its steps.
+ */
+FW_API size_t fw_result_command_count(const fw_result *result);
+
+/** Returns the text of a command after substitution, with secrets masked; of a function or a notebook, its name. NULL
+ *  if there is no such command. */
+FW_API const char *fw_result_command_text(const fw_result *result, size_t index);
+
+/** Returns how a command ended; FW_STATUS_UNKNOWN if there is no such command. */
+FW_API fw_outcome fw_result_command_outcome(const fw_result *result, size_t index);
+
+/** Returns the exit status of a command, from 0 to 255; -1 if it has none: it was ended by a signal, could not be
+ *  started, its status is unknown, or there is no such command. */
+FW_API int32_t fw_result_command_exit_code(const fw_result *result, size_t index);
+
+/** Returns the number of the signal that ended a command; 0 if no signal did, or there is no such command. */
+FW_API int32_t fw_result_command_signal(const fw_result *result, size_t index);
+
+/** Returns the process number of a command; 0 if it has none on this machine (a command in a container, or a host
+ *  function), it could not be started, or there is no such command. */
+FW_API int32_t fw_result_command_pid(const fw_result *result, size_t index);
+
+/** Returns when a command began, in seconds since 1970-01-01 00:00 UTC; 0 if there is no such command. */
+FW_API double fw_result_command_started(const fw_result *result, size_t index);
+
+/** Returns how long a command took, in seconds; 0 if it could not be started or there is no such command. */
+FW_API double fw_result_command_duration(const fw_result *result, size_t index);
+
+/** Returns the processor time that a command spent in its programs, in seconds; -1 if it is not known. It is that of
+ *  the main process and of those that it has waited for. */
+FW_API double fw_result_command_user_time(const fw_result *result, size_t index);
+
+/** Returns the processor time that the system spent for the same processes, in seconds; -1 if it is not known. */
+FW_API double fw_result_command_system_time(const fw_result *result, size_t index);
+
+/** Returns the peak memory of a command in bytes, which is the largest resident size that one of these processes had;
+ *  -1 if it is not known. */
+FW_API int64_t fw_result_command_peak_memory(const fw_result *result, size_t index);
+
+/** Returns the number of other processes that were running when a command's main process ended, or at a timeout or a
+ *  cancellation. fw_result_to_json() lists the first 32 of them. */
+FW_API size_t fw_result_command_survivor_count(const fw_result *result, size_t index);
+
+/** Returns 0 if something of a command may still be running (`is_ended` in docs/reference/results.md lists the cases);
+ *  otherwise 1. Returns 1 if there is no such command. */
+FW_API int32_t fw_result_command_is_ended(const fw_result *result, size_t index);
+
+/**
+ * Returns all output of one command on one stream that the result has, whereas fw_result_output() counts only commands
+ * that wrote something.
+ *
+ * @param index       the index of the command, from 0.
+ * @param stream      FW_STDOUT or FW_STDERR.
+ * @param[out] length the number of bytes, 0 if there is no such command or stream; may be NULL.
+ * @return borrowed, until the result is freed. It is followed by a NUL that is not counted. NULL if there is no such
+ *         command or stream.
+ */
+FW_API const char *fw_result_command_output(const fw_result *result, size_t index, fw_stream stream, size_t *length);
+
+/** Returns the number of bytes that a command wrote to a stream, including those that an `output_limit` removed. */
+FW_API uint64_t fw_result_command_output_size(const fw_result *result, size_t index, fw_stream stream);
 
 /** Returns the number of step results in the result of a workflow, including steps that an earlier run completed; 0
  *  for the result of a step. */

@@ -4,6 +4,9 @@
  * another language, is only taken by catch (...), and nothing can be read from it. */
 extern "C" {
 #include "fws_host_call.h"
+#include "fws_log.h"
+
+int32_t fws_log_level;
 }
 
 #include <cxxabi.h>
@@ -99,4 +102,15 @@ extern "C" void fws_call_back(void (*callback)(void *), void *payload, fws_host_
   Cancellation disabled(PTHREAD_CANCEL_DISABLE);
   Teller teller(ended, context);
   call([=] { callback(payload); }, teller);
+}
+
+extern "C" void fws_call_log(void (*log)(int32_t, const char *, void *), int32_t level, const char *message,
+                             void *payload) {
+  static thread_local bool is_logging = false;
+  if (is_logging) return;
+  Cancellation disabled(PTHREAD_CANCEL_DISABLE);
+  Teller teller([](void *, fws_host_end, const char *, const char *) {}, nullptr);
+  is_logging = true;
+  call([=] { log(level, message, payload); }, teller);
+  is_logging = false;
 }

@@ -137,6 +137,8 @@ final class ContainerSession {
             engine: "the server at \(endpoint.address) is not a container engine: it reports no API version"))
       }
       engine.setVersion(version)
+      Log.write(
+        .info, "the container engine at \(endpoint.address) answers: API version \(MessageFormat.foreign(version))")
       prepareUser(done)
     }
   }

@@ -4,7 +4,7 @@ internal import FWModel
 
 /// The options of a docker worker. An option that is not set has its default.
 package struct DockerOptions: WorkerOptions {
-  static let keys =
+  package static let keys =
     [
       "host", "cert_path", "shared_files", "pull", "container", "shell", "init", "user", "memory", "cpus", "network",
       "mounts", "grace", "engine_timeout",
@@ -60,7 +60,7 @@ package struct DockerOptions: WorkerOptions {
   package init() {}
 
   package init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers { (key, value) throws(ValidationError) in
+    try json.readMembers(of: "the options of a docker worker (an object)") { (key, value) throws(ValidationError) in
       if try read(key, value) { return }
       if key == "container" {
         container = try value.requireChoice("a value of \"container\"")
@@ -127,7 +127,7 @@ extension DockerOptions.Mount {
     var source: String?
     var target: String?
     var isReadOnly = false
-    try json.readMembers { (key, value) throws(ValidationError) in
+    try json.readMembers(of: "an object {\"source\", \"target\"}") { (key, value) throws(ValidationError) in
       if key == "source" {
         source = try value.requireAbsolutePath(of: "a file or directory")
       } else if key == "target" {

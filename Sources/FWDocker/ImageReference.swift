@@ -64,7 +64,7 @@ struct ImageReference {
   private static func fault(_ text: String, _ host: String?, _ path: String, _ tag: String, _ digest: String?)
     -> String?
   {
-    if text.isEmpty { return "it is empty" }
+    if text.isEmpty { return "it is empty, and only workers without containers need no image" }
     if text.contains("://") { return "an image has no URL; write it as HOST/NAME:TAG" }
     let form = "expected [HOST[:PORT]/]NAME[:TAG][@DIGEST], such as \"debian:12\""
     if path.utf8.contains(where: isCapital) { return "the name of a repository must be in small letters" }

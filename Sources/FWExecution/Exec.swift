@@ -25,18 +25,30 @@ package protocol Execution: AnyObject {
 /// `poll` is the only place where the library waits for a step or a workflow, because running one to its end means
 /// starting it and waiting for it.
 package final class Exec: @unchecked Sendable {
-  // The conformance is unchecked because every access is under the lock.
+  // The conformance is unchecked because every access is under the lock, or atomic (`slot`).
   private let lock: UnsafeMutableRawPointer
   private let run: any Execution
   private var hasWaiter = false
+  private let slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
   package init(_ run: any Execution) throws(FlowError) {
     guard let lock = fws_lock_create() else { throw .noMemory }
     self.lock = lock
     self.run = run
+    slot = .allocate(capacity: 1)
+    slot.initialize(to: nil)
   }
 
-  deinit { fws_lock_free(lock) }
+  deinit {
+    slot.deallocate()
+    fws_lock_free(lock)
+  }
+
+  /// A pointer of the host's, which the library keeps and does not use.
+  package var data: UnsafeMutableRawPointer? {
+    get { fws_load(slot) }
+    set { fws_store(slot, newValue) }
+  }
 
   package func descriptor() -> Int32 {
     fws_lock(lock)

@@ -45,6 +45,7 @@ extension CommandRunner {
 
 /// The "options" of a worker specification, with their defaults.
 package protocol WorkerOptions: Sendable {
+  static var keys: [String] { get }
   init()
   init(reading json: JSONRef) throws(ValidationError)
 }

@@ -283,7 +283,7 @@ package final class Call: @unchecked Sendable {
     try end(with: CallResult(raised: RaisedException(type: type, message: message, trace: trace ?? "")))
   }
 
-  /// - Parameter json: a report in the form that docs/documents.md describes.
+  /// - Parameter json: a report in the form that docs/reference/function-report.md describes.
   package func report(_ json: UnsafeRawBufferPointer) throws(FlowError) { try end(with: CallResult(json)) }
 
   private func end(with result: CallResult) throws(FlowError) {

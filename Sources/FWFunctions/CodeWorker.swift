@@ -72,14 +72,14 @@ package struct CodeWorker: StepRunner {
 
 /// The options of a code worker. An option that is not set has its default.
 package struct CodeOptions: WorkerOptions {
-  static let keys = ["python", "grace"] + RunSettings.keys
+  package static let keys = ["python", "grace"] + RunSettings.keys
 
   var python = PythonOptions()
 
   package init() {}
 
   package init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers { (key, value) throws(ValidationError) in
+    try json.readMembers(of: "the options of a code worker (an object)") { (key, value) throws(ValidationError) in
       if try python.read(key, value) { return }
       throw .unknownKey(key, of: "the options of a code worker", known: CodeOptions.keys)
     }

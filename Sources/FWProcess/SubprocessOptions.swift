@@ -4,7 +4,7 @@ package import FWModel
 
 /// The options of a subprocess worker, with their defaults.
 package struct SubprocessOptions: WorkerOptions {
-  static let keys = ["inherit_env", "shell", "background", "grace", "limits"] + RunSettings.keys
+  package static let keys = ["inherit_env", "shell", "background", "grace", "limits"] + RunSettings.keys
 
   /// What happens to processes that a command has left running.
   enum Background: String, CaseIterable {
@@ -24,7 +24,7 @@ package struct SubprocessOptions: WorkerOptions {
   package init() {}
 
   package init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers { (key, value) throws(ValidationError) in
+    try json.readMembers(of: "the options of a subprocess worker (an object)") { (key, value) throws(ValidationError) in
       if !(try read(key, value)) {
         throw .unknownKey(key, of: "the options of a subprocess worker", known: SubprocessOptions.keys)
       }

@@ -140,6 +140,8 @@ package final class Supervisors: Sendable {
       let supervisor = try supervisor(identity)
       if let channel = try supervisor.open() { return channel }
       forget(supervisor)
+      Log.write(
+        .warning, "a supervisor process was lost: it was killed, or this process has closed the descriptor to it")
     }
     throw StepFailure("the supervisor process ends right after its start")
   }
@@ -157,11 +159,11 @@ package final class Supervisors: Sendable {
 
   private func supervisor(_ identity: fws_identity) throws(StepFailure) -> Supervisor {
     // The lock is held during the start: two threads that begin at once need one supervisor.
-    try state.withLock { (state) throws(StepFailure) in
+    let (supervisor, started) = try state.withLock { (state) throws(StepFailure) -> (Supervisor, Started?) in
       if let index = state.supervisors.lastIndex(where: { $0.identity == identity }) {
         let supervisor = state.supervisors.remove(at: index)
         state.supervisors.append(supervisor)
-        return supervisor
+        return (supervisor, nil)
       }
       var control = fws_fd.none
       var call: UnsafePointer<CChar>?
@@ -173,11 +175,28 @@ package final class Supervisors: Sendable {
       }
       let supervisor = Supervisor(control: control, identity: identity)
       state.supervisors.append(supervisor)
+      var started = Started(others: state.supervisors.count - 1)
       if state.supervisors.count > Supervisors.maxSupervisors {
         let old = state.supervisors.removeFirst()
         state.idle.removeAll { $0.channel.isOf(old) }
+        started.isOneLetGo = true
       }
-      return supervisor
+      return (supervisor, started)
+    }
+    if let started { Log.write(.info, started.text) }
+    return supervisor
+  }
+
+  /// What the log says of a supervisor that was started.
+  private struct Started {
+    let others: Int
+    var isOneLetGo = false
+
+    var text: String {
+      if others == 0 { return "a supervisor process was started, which runs the commands" }
+      return "a supervisor process was started, because the user, limits, umask or other rights of this thread are "
+        + "none of those that the \(others) others have"
+        + (isOneLetGo ? "; the one that was not used for the longest time ends" : "")
     }
   }
 

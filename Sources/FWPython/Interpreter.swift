@@ -257,9 +257,12 @@ package final class Interpreters: SharedResource {
   func take(_ key: Interpreter.Key, environment: borrowing TextBlock, grace: Double) throws(StepFailure) -> Interpreter
   {
     while let interpreter = takeIdle(key) { if interpreter.isSound { return interpreter } }
-    return try Supervisors.retrying { () throws(StepFailure) in
+    let interpreter = try Supervisors.retrying { () throws(StepFailure) in
       try Interpreter(key, environment: environment, grace: grace)
     }
+    let job = key.kind == .notebook ? "notebooks" : "functions"
+    Log.write(.info, "the Python interpreter \(MessageFormat.path(key.program)) was started, for \(job)")
+    return interpreter
   }
 
   private func takeIdle(_ key: Interpreter.Key) -> Interpreter? {

@@ -5,7 +5,7 @@ package import FWModel
 /// The options of a notebook worker. An option that is not set has its default. Code workers have some of these
 /// options.
 package struct PythonOptions: WorkerOptions {
-  static let keys = ["python", "kernel", "cell_timeout", "start_timeout", "grace"] + RunSettings.keys
+  package static let keys = ["python", "kernel", "cell_timeout", "start_timeout", "grace"] + RunSettings.keys
 
   /// The interpreter: a path, or a name that is looked up on PATH. If it is `nil`, the worker's variable `python` is
   /// used, or `python3`.
@@ -28,7 +28,7 @@ package struct PythonOptions: WorkerOptions {
   package init() {}
 
   package init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers { (key, value) throws(ValidationError) in
+    try json.readMembers(of: "the options of a notebook worker (an object)") { (key, value) throws(ValidationError) in
       if try read(key, value) { return }
       if !(try readNotebookKey(key, value)) {
         throw .unknownKey(key, of: "the options of a notebook worker", known: PythonOptions.keys)

@@ -5,7 +5,7 @@ internal import FWProcess
 
 /// The options of a slurm worker. An option that is not set has its default.
 package struct SlurmOptions: WorkerOptions {
-  static let keys =
+  package static let keys =
     [
       "partition", "time", "cpus", "memory", "account", "extra", "hold", "allocations", "queue_timeout",
       "start_timeout",
@@ -44,7 +44,7 @@ package struct SlurmOptions: WorkerOptions {
   package init() {}
 
   package init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers { (key, value) throws(ValidationError) in
+    try json.readMembers(of: "the options of a slurm worker (an object)") { (key, value) throws(ValidationError) in
       if key == "partition" {
         partition = try SlurmOptions.word(value, "partition")
       } else if key == "time" {

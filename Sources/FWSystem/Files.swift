@@ -57,10 +57,20 @@ package enum RunDirectory {
     if fd >= 0 { return Descriptor(fd, isKept: isKept) }
     let shown = MessageFormat.path(path.string)
     switch -fd {
-    case ENOENT: throw StepFailure("the run directory \(shown) does not exist")
+    case ENOENT: throw StepFailure(missing(path.string))
     case ENOTDIR: throw StepFailure("the run directory \(shown) is not a directory")
     default: throw StepFailure("the run directory \(shown) cannot be opened", 0 - fd)
     }
+  }
+
+  private static func missing(_ path: String) -> String {
+    if path.isEmpty { return "the run directory \"\" is an empty path" }
+    let shown = MessageFormat.path(path)
+    if path.begins(with: "~") {
+      return "the run directory \(shown) does not exist: only a shell replaces \"~\" by a home directory"
+    }
+    if path.begins(with: "/") { return "the run directory \(shown) does not exist: create it before the step runs" }
+    return "the run directory \(shown) does not exist in the working directory: create it, or pass an absolute path"
   }
 
   /// Opens the root directory, in which the library's helper programs run.

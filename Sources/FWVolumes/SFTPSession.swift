@@ -94,6 +94,7 @@ final class SFTPSession {
       self.askpass = askpass
       self.program = program
       self.timer = timer
+      Log.write(.info, "ssh was started, to connect to \(MessageFormat.foreign(server.address))")
       SFTPWire.append(.initialize, SFTPWire.version, [], to: &outgoing.bytes)
     } catch { end(error.reason) }
   }

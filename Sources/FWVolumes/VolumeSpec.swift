@@ -55,7 +55,7 @@ package struct VolumeSpec: Sendable {
 
   /// Reads `volumes`. An engine configuration and the options of a workflow's run have it in the same form.
   package static func list(reading json: JSONRef) throws(ValidationError) -> [VolumeSpec] {
-    try json.require(.array)
+    try json.require(.array, "an array of volume specifications")
     var specs: [VolumeSpec] = []
     var indices: [Name: Int] = [:]
     try json.forEachElement { (index, element) throws(ValidationError) in
@@ -77,7 +77,7 @@ package struct VolumeSpec: Sendable {
     var kind: Kind?
     var arguments: JSONRef?
     var files: [VolumeKey] = []
-    try json.readMembers { (key, value) throws(ValidationError) in
+    try json.readMembers(of: "the specification of a volume (an object)") { (key, value) throws(ValidationError) in
       if key == "name" || key == "id" {
         if let other = nameKey {
           throw ValidationError(
@@ -93,7 +93,12 @@ package struct VolumeSpec: Sendable {
       } else if key == "files" {
         files = try VolumeSpec.readFiles(value)
       } else {
-        throw .unknownKey(key, of: "a volume specification", known: VolumeSpec.keys)
+        let isArgument = Kind.allCases.contains {
+          ($0.arguments.required + $0.arguments.optional).contains(key.string)
+        }
+        throw .unknownKey(
+          key, of: "a volume specification", known: VolumeSpec.keys,
+          else: isArgument ? "it is a key of the volume's \"args\"" : nil)
       }
     }
     guard let name else { throw .missingKey("name", of: "the volume specification") }
@@ -192,6 +197,11 @@ package struct VolumeSpec: Sendable {
     if let endpoint = arguments["endpoint"], !endpoint.begins(with: "http://"), !endpoint.begins(with: "https://") {
       throw ValidationError(
         "invalid endpoint \(MessageFormat.quoted(endpoint)): use an address that begins with https:// or http://")
+    }
+    if let bucket = arguments["bucket"], bucket.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 <= 0x20 }) {
+      throw ValidationError(
+        "invalid bucket \(MessageFormat.quoted(bucket)): use its name without \"s3://\" and without a path; "
+          + "\"prefix\" is the path")
     }
     // ssh would take such a text for an option, or for more than a name.
     if let host = arguments["hostname"], host.begins(with: "-") || host.utf8.contains(where: isNoName) {

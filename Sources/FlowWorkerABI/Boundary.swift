@@ -31,9 +31,14 @@ enum Handle {
   }
 }
 
-/// Why an argument cannot be used.
+/// Why an argument that is NULL cannot be used.
 func badArgument(_ name: StaticString, _ what: StaticString) -> FlowError {
-  FlowError(.invalid, "the argument \"\(name)\" is NULL or not \(what)")
+  FlowError(.invalid, "the argument \"\(name)\" is NULL: expected \(what)")
+}
+
+/// Why an argument that is something else cannot be used.
+func wrongArgument(_ name: StaticString, _ what: StaticString) -> FlowError {
+  FlowError(.invalid, "the argument \"\(name)\" is not \(what)")
 }
 
 /// Whether this process was forked from one that uses the library, so that a lock may be held for ever.
@@ -73,7 +78,9 @@ func outParameter<Value>(
 func require<Object: AnyObject>(
   _ handle: OpaquePointer?, _ type: Object.Type, _ name: StaticString, _ what: StaticString
 ) throws(FlowError) -> Unmanaged<Object> {
-  guard let object = Handle.borrow(handle, type) else { throw badArgument(name, what) }
+  guard let object = Handle.borrow(handle, type) else {
+    throw handle == nil ? badArgument(name, what) : wrongArgument(name, what)
+  }
   return object
 }
 

@@ -7,6 +7,11 @@ public func fw_event_kind(_ event: OpaquePointer?) -> Int32 {
   Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.kind.rawValue } ?? 0
 }
 
+@_cdecl("fw_event_kind_name") @implementation
+public func fw_event_kind_name(_ kind: Int32) -> UnsafePointer<CChar>? {
+  Event.Kind(rawValue: kind).map { cText($0.name) }
+}
+
 @_cdecl("fw_event_sequence") @implementation
 public func fw_event_sequence(_ event: OpaquePointer?) -> UInt64 {
   Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.sequence } ?? 0

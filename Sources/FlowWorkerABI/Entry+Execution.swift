@@ -4,6 +4,25 @@ internal import FWExecution
 internal import FWModel
 internal import FlowWorker
 
+/// The arguments of every function that runs or plans a step.
+private struct RunArguments {
+  let worker: Worker
+  let step: Step
+  let context: Context?
+  let rundir: UnsafePointer<CChar>
+
+  init(
+    _ worker: OpaquePointer?, _ step: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?
+  ) throws(FlowError) {
+    self.worker = try require(worker, Worker.self, "worker", "a worker").takeUnretainedValue()
+    self.step = try require(step, Step.self, "step", "a step").takeUnretainedValue()
+    guard let rundir else { throw badArgument("rundir", "a path") }
+    self.rundir = rundir
+    self.context =
+      context == nil ? nil : try require(context, Context.self, "context", "a context").takeUnretainedValue()
+  }
+}
+
 @_cdecl("fw_worker_exec") @implementation
 public func fw_worker_exec(
   _ worker: OpaquePointer?, _ step: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?,
@@ -11,11 +30,22 @@ public func fw_worker_exec(
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
     let out = try outParameter(result, "result")
-    let worker = try require(worker, Worker.self, "worker", "a worker").takeUnretainedValue()
-    let step = try require(step, Step.self, "step", "a step").takeUnretainedValue()
-    guard let rundir else { throw badArgument("rundir", "a path") }
-    let values = context == nil ? nil : try require(context, Context.self, "context", "a context").takeUnretainedValue()
-    out.pointee = Handle.give(try worker.exec(step, values, rundir: rundir))
+    let run = try RunArguments(worker, step, context, rundir)
+    out.pointee = Handle.give(try run.worker.exec(run.step, run.context, rundir: run.rundir, options: nil))
+  }
+}
+
+@_cdecl("fw_worker_exec_with") @implementation
+public func fw_worker_exec_with(
+  _ worker: OpaquePointer?, _ step: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?,
+  _ options: UnsafePointer<CChar>?, _ length: Int, _ result: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(result, "result")
+    let run = try RunArguments(worker, step, context, rundir)
+    let options = try optionalText(options, length, "options")
+    out.pointee = Handle.give(try run.worker.exec(run.step, run.context, rundir: run.rundir, options: options))
   }
 }
 
@@ -26,11 +56,8 @@ public func fw_worker_plan(
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
     let out = try outParameter(json, "json")
-    let worker = try require(worker, Worker.self, "worker", "a worker").takeUnretainedValue()
-    let step = try require(step, Step.self, "step", "a step").takeUnretainedValue()
-    guard let rundir else { throw badArgument("rundir", "a path") }
-    let values = context == nil ? nil : try require(context, Context.self, "context", "a context").takeUnretainedValue()
-    out.pointee = try worker.plan(step, values, rundir: rundir).take()
+    let run = try RunArguments(worker, step, context, rundir)
+    out.pointee = try run.worker.plan(run.step, run.context, rundir: run.rundir).take()
   }
 }
 
@@ -42,12 +69,9 @@ public func fw_exec_start(
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
     let out = try outParameter(exec, "exec")
-    let worker = try require(worker, Worker.self, "worker", "a worker").takeUnretainedValue()
-    let step = try require(step, Step.self, "step", "a step").takeUnretainedValue()
-    guard let rundir else { throw badArgument("rundir", "a path") }
-    let values = context == nil ? nil : try require(context, Context.self, "context", "a context").takeUnretainedValue()
+    let run = try RunArguments(worker, step, context, rundir)
     let options = try optionalText(options, length, "options")
-    out.pointee = Handle.give(try worker.start(step, values, rundir: rundir, options: options))
+    out.pointee = Handle.give(try run.worker.start(run.step, run.context, rundir: run.rundir, options: options))
   }
 }
 
@@ -91,6 +115,16 @@ private func time(_ seconds: Double) throws(FlowError) -> Double {
 public func fw_exec_cancel(_ exec: OpaquePointer?) {
   if isForked { return }
   Handle.borrow(exec, Exec.self)?._withUnsafeGuaranteedRef { $0.cancel() }
+}
+
+@_cdecl("fw_exec_set_data") @implementation
+public func fw_exec_set_data(_ exec: OpaquePointer?, _ data: UnsafeMutableRawPointer?) {
+  Handle.borrow(exec, Exec.self)?._withUnsafeGuaranteedRef { $0.data = data }
+}
+
+@_cdecl("fw_exec_data") @implementation
+public func fw_exec_data(_ exec: OpaquePointer?) -> UnsafeMutableRawPointer? {
+  Handle.borrow(exec, Exec.self)?._withUnsafeGuaranteedRef { $0.data }
 }
 
 @_cdecl("fw_exec_free") @implementation

@@ -75,7 +75,7 @@ private func write(
 ) -> fw_status {
   withErrorOut(error) { () throws(FlowError) in
     let call = try require(call, Call.self, "call", "a call").takeUnretainedValue()
-    guard let stream = Stream(rawValue: stream) else { throw badArgument("stream", "FW_STDOUT or FW_STDERR") }
+    guard let stream = Stream(rawValue: stream) else { throw wrongArgument("stream", "FW_STDOUT or FW_STDERR") }
     try call.write(stream, try text(bytes, length, "bytes"), isPiece: isPiece)
   }
 }

@@ -1,4 +1,4 @@
-internal import CFlowWorker
+public import CFlowWorker
 internal import CJansson
 internal import CSystem
 internal import FWBase
@@ -35,3 +35,35 @@ public func fw_build_info() -> UnsafePointer<CChar>? { buildInfo?.start ?? cText
 
 @_cdecl("fw_string_free") @implementation
 public func fw_string_free(_ text: UnsafeMutablePointer<CChar>?) { free(text) }
+
+// MARK: Quoting
+
+private func quote(
+  _ text: UnsafeRawBufferPointer, _ out: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>,
+  _ quoting: (UnsafeRawBufferPointer) throws(FlowError) -> ByteBuffer
+) throws(FlowError) {
+  guard let quoted = try quoting(text).take() else { throw .noMemory }
+  out.pointee = UnsafeMutableRawPointer(quoted).assumingMemoryBound(to: CChar.self)
+}
+
+@_cdecl("fw_quote_shell") @implementation
+public func fw_quote_shell(
+  _ text: UnsafePointer<CChar>?, _ length: Int, _ quoted: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(quoted, "quoted")
+    try quote(try FlowWorkerABI.text(text, length, "text"), out, Quoting.shell)
+  }
+}
+
+@_cdecl("fw_quote_json") @implementation
+public func fw_quote_json(
+  _ text: UnsafePointer<CChar>?, _ length: Int, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(json, "json")
+    try quote(try FlowWorkerABI.text(text, length, "text"), out, Quoting.json)
+  }
+}

@@ -55,6 +55,28 @@ public func fw_pool_default_worker(
   }
 }
 
+@_cdecl("fw_pool_worker") @implementation
+public func fw_pool_worker(
+  _ pool: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ worker: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(worker, "worker")
+    let pool = try require(pool, Pool.self, "pool", "a pool").takeUnretainedValue()
+    out.pointee = OpaquePointer(try pool.worker(named: try string(name, "name")).toOpaque())
+  }
+}
+
+@_cdecl("fw_pool_worker_count") @implementation
+public func fw_pool_worker_count(_ pool: OpaquePointer?) -> Int {
+  Handle.borrow(pool, Pool.self)?._withUnsafeGuaranteedRef { $0.workerCount } ?? 0
+}
+
+@_cdecl("fw_pool_worker_name") @implementation
+public func fw_pool_worker_name(_ pool: OpaquePointer?, _ index: Int) -> UnsafePointer<CChar>? {
+  Handle.borrow(pool, Pool.self)?._withUnsafeGuaranteedRef { $0.cWorkerName(index) }
+}
+
 /// Looks up a worker without counting a reference to the pool or the step, because threads that look up at the same
 /// time would wait for each other at the counts.
 @inline(__always)

@@ -25,6 +25,16 @@ public func fw_outcome_name(_ outcome: fw_outcome) -> UnsafePointer<CChar>? {
   Outcome(rawValue: outcome).map { cText($0.name) }
 }
 
+@_cdecl("fw_result_started") @implementation
+public func fw_result_started(_ result: OpaquePointer?) -> Double {
+  Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.started } ?? 0
+}
+
+@_cdecl("fw_result_duration") @implementation
+public func fw_result_duration(_ result: OpaquePointer?) -> Double {
+  Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.duration } ?? 0
+}
+
 @_cdecl("fw_result_message") @implementation
 public func fw_result_message(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
   Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.message?.start }

@@ -25,6 +25,11 @@ public func fw_error_code(_ error: OpaquePointer?) -> fw_status {
   Handle.borrow(error, ErrorObject.self)?._withUnsafeGuaranteedRef { $0.code } ?? FW_OK
 }
 
+@_cdecl("fw_status_name") @implementation
+public func fw_status_name(_ status: fw_status) -> UnsafePointer<CChar>? {
+  status == FW_OK ? cText("ok") : FlowError.Code(rawValue: status).map { cText($0.name) }
+}
+
 @_cdecl("fw_error_message") @implementation
 public func fw_error_message(_ error: OpaquePointer?) -> UnsafePointer<CChar>? {
   Handle.borrow(error, ErrorObject.self)?._withUnsafeGuaranteedRef { $0.message } ?? cText("no error")

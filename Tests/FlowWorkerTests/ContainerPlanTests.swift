@@ -43,7 +43,7 @@ import Testing
   @Test("the names that are an image's own are those of the documentation")
   func documented() throws {
     let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
-    guard let bytes = Files.read("\(root)/docs/documents.md") else {
+    guard let bytes = Files.read("\(root)/docs/guides/containers.md") else {
       Issue.record("the documentation cannot be read")
       return
     }

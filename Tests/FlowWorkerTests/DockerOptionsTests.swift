@@ -75,7 +75,7 @@ import Testing
       ),
       ("init", "\"yes\"", "expected true or false, found the string \"yes\""),
       ("user", "\"\"", "expected a name, found an empty string"),
-      ("user", "1000", "expected a string, found the integer 1000"),
+      ("user", "1000", "expected a name (a string), found the integer 1000"),
       (
         "memory", "6291455",
         "expected the memory of a container in bytes, an integer from 6291456 (6 MiB), found the integer 6291455"

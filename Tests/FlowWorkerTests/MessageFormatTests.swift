@@ -15,6 +15,15 @@ import Testing
     #expect(MessageFormat.hint(for: "colour", among: known) == "")
   }
 
+  @Test("a known name is also found by its beginning, and by a word that begins with it")
+  func beginnings() {
+    #expect(MessageFormat.closest(to: "mem", among: ["memory", "memories"]) == "memory")
+    #expect(MessageFormat.closest(to: "environment", among: ["variables", "env"]) == "env")
+    #expect(MessageFormat.closest(to: "me", among: ["memory"]) == nil)
+    // A name that is more similar wins.
+    #expect(MessageFormat.closest(to: "volum", among: ["vol", "volume"]) == "volume")
+  }
+
   @Test("a wrong name is not compared with too many names or with long ones")
   func bounded() {
     var asked = 0

@@ -100,7 +100,7 @@ def ours(declaration, value, rundir):
 
 
 def is_text_of_a_container(declaration, value):
-    """`str([1])` has a space in flowServ, and lists are compact JSON here (docs/documents.md)."""
+    """`str([1])` has a space in flowServ, and lists are compact JSON here (docs/reference/workflow.md)."""
     return declaration.get("dtype") == "string" and isinstance(value, (list, dict))
 
 

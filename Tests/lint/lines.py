@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 COLUMNS = 120
-KINDS = ["*.swift", "*.c", "*.cpp", "*.h", "*.py"]
+KINDS = ["*.swift", "*.c", "*.cpp", "*.h", "*.hpp", "*.py"]
 
 
 def files() -> list[str]:

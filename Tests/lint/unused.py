@@ -22,8 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CALLED_BY_OTHERS = {
     "swift": {"body", "description", "hash", "main", "makeIterator", "next"},
     "c": {"_GNU_SOURCE", "_swift_installCrashHandler", "main"},
-    # Importers; the classes of papermill, ipykernel and jupyter_client that the runner derives from.
-    "python": {"main", "create_module", "find_spec"}
+    # Importers; IPython, which shows results; the classes of papermill, ipykernel and jupyter_client that the runner
+    # derives from.
+    "python": {"main", "create_module", "find_spec", "_repr_html_"}
     | {"_watch_pipe_fd", "execute_managed_notebook", "pretty_path", "terminate"},
 }
 
@@ -114,7 +115,7 @@ def header() -> list[str]:
     found = []
     constant = r"^#define (FW_(?!VERSION|ABI)\w+) \(?-?\d+\)?$"
     for name in Words(tracked("include/*.h")).declared(constant, "include", KINDS["c"]):
-        first, *others = re.sub(r"^FW_(E_|EVENT_)?", "", name).lower().split("_")
+        first, *others = re.sub(r"^FW_(E_|EVENT_|LOG_)?", "", name).lower().split("_")
         case = first + "".join(word.capitalize() for word in others)
         if swift_words.counts[name] == 0 and swift_words.counts[case] < 2 and name != "FW_OK":
             found.append(f"include/flowworker.h: {name}")

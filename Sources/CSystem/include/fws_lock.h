@@ -27,4 +27,9 @@ static inline void *_Nonnull fws_publish(void *_Nullable *_Nonnull slot, void *_
   return expected;
 }
 
+/* Replaces what a slot holds while other threads may read it. */
+static inline void fws_store(void *_Nullable *_Nonnull slot, void *_Nullable value) {
+  __atomic_store_n(slot, value, __ATOMIC_RELEASE);
+}
+
 #endif

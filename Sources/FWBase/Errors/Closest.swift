@@ -5,15 +5,23 @@ extension MessageFormat {
   private static let mostCompared = 1000
   private static let longestCompared = 64
 
-  /// The known name that is most similar to a wrong one; `nil` if none is similar.
+  /// The fewest bytes of a name that count as the beginning of another.
+  private static let shortestBeginning = 3
+
+  /// The known name that is most similar to a wrong one, or else one that begins with it or is its beginning; `nil` if
+  /// there is none.
   package static func closest<Names: Sequence>(to wrong: String, among known: Names) -> String?
   where Names.Element == String {
     let letters = Array(wrong.utf8.prefix(longestCompared + 1))
     guard letters.count <= longestCompared else { return nil }
     var best: (name: String, distance: Int)?
+    var beginning: String?
     var compared = 0
     for name in known {
       let count = name.utf8.count
+      if beginning == nil, min(count, letters.count) >= shortestBeginning, count <= longestCompared {
+        if zip(name.utf8, letters).allSatisfy({ lowercase($0) == lowercase($1) }) { beginning = name }
+      }
       // The distance is at least the difference of the lengths.
       let least = abs(count - letters.count)
       guard count <= longestCompared, least <= farthest(count), least < letters.count else { continue }
@@ -22,7 +30,9 @@ extension MessageFormat {
       let distance = editDistance(letters, Array(name.utf8))
       if distance < best?.distance ?? Int.max { best = (name, distance) }
     }
-    guard let best, best.distance <= farthest(best.name.utf8.count), best.distance < letters.count else { return nil }
+    guard let best, best.distance <= farthest(best.name.utf8.count), best.distance < letters.count else {
+      return beginning
+    }
     return best.name
   }
 

@@ -14,6 +14,20 @@
     case noMemory = -8
     case forked = -9
     case ended = -10
+
+    package var name: StaticString {
+      switch self {
+      case .invalid: return "invalid"
+      case .syntax: return "syntax"
+      case .document: return "document"
+      case .unknown: return "unknown"
+      case .stepType: return "step_type"
+      case .template: return "template"
+      case .noMemory: return "no_memory"
+      case .forked: return "forked"
+      case .ended: return "ended"
+      }
+    }
   }
 
   package let code: Code

@@ -98,7 +98,8 @@ internal import Glibc
   }
 
   private static let emptyText = FlowError(
-    .syntax, "expected a JSON document, found an empty text", position: TextPosition(line: 1, column: 1))
+    .syntax, "expected a JSON document, found an empty text, or the length 0",
+    position: TextPosition(line: 1, column: 1))
 
   private static func error(_ failure: json_error_t, in text: UnsafeRawBufferPointer) -> FlowError {
     var failure = failure
@@ -131,9 +132,11 @@ internal import Glibc
     case json_error_invalid_utf8:
       message = "the text is not valid UTF-8 (\(MessageFormat.foreign(explanation)))"
     case json_error_premature_end_of_input:
-      message = "the text ends in the middle of a value"
+      message = "the text ends in the middle of a value, or its length is too small"
     default:
-      message = "the text is not valid JSON: \(MessageFormat.foreign(explanation))\(shown.map { " near \($0)" } ?? "")"
+      message =
+        "the text is not valid JSON: \(MessageFormat.foreign(explanation))\(shown.map { " near \($0)" } ?? "")"
+        + JSONHint(text: text).hint(at: offset, explanation)
     }
     return FlowError(.syntax, message, position: JSONLocator(text: text).position(ofByte: offset))
   }

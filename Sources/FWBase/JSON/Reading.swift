@@ -3,8 +3,12 @@ internal import Glibc
 /// The checks that all readers of documents share. Each error says what was expected and what was found.
 extension JSONRef {
   /// Throws if the value is of another kind.
-  @usableFromInline package func require(_ wanted: Kind) throws(ValidationError) {
-    guard kind == wanted else { throw ValidationError("expected \(wanted.rawValue), found \(shown)") }
+  ///
+  /// - Parameter what: the words for what is expected, if they say more than the kind.
+  @usableFromInline package func require(_ wanted: Kind, _ what: StaticString? = nil) throws(ValidationError) {
+    guard kind == wanted else {
+      throw ValidationError("expected \(what.map { "\($0)" } ?? wanted.rawValue), found \(shown)")
+    }
   }
 
   /// The value as a string without NUL, which can be a name, a path or a command.
@@ -13,9 +17,11 @@ extension JSONRef {
     return try ValidationError.withoutNUL(bytes)
   }
 
-  package func requireName() throws(ValidationError) -> String {
+  /// - Parameter what: the words for a name of this kind.
+  package func requireName(_ what: StaticString = "a name") throws(ValidationError) -> String {
+    guard kind == .string else { throw ValidationError("expected \(what) (a string), found \(shown)") }
     let name = try requireString()
-    guard !name.isEmpty else { throw ValidationError("expected a name, found an empty string") }
+    guard !name.isEmpty else { throw ValidationError("expected \(what), found an empty string") }
     return name
   }
 
@@ -72,7 +78,7 @@ extension JSONRef {
 
   /// The value as a list of texts that are not empty.
   package func requireNames() throws(ValidationError) -> [String] {
-    try require(.array)
+    guard kind == .array else { throw ValidationError("expected an array of names, found \(shown)") }
     var names: [String] = []
     try forEachElement { (index, element) throws(ValidationError) in
       do throws(ValidationError) { names.append(try element.requireName()) } catch { throw error.inside(index) }
@@ -81,7 +87,7 @@ extension JSONRef {
   }
 
   package func requireStrings() throws(ValidationError) -> [String] {
-    try require(.array)
+    guard kind == .array else { throw ValidationError("expected an array of strings, found \(shown)") }
     var strings: [String] = []
     try forEachElement { (index, element) throws(ValidationError) in
       do throws(ValidationError) { strings.append(try element.requireString()) } catch { throw error.inside(index) }
@@ -90,9 +96,13 @@ extension JSONRef {
   }
 
   /// Calls `body` for each member. An error of `body` gets the key of the member in its pointer.
+  ///
+  /// - Parameter what: the words for the object that is expected.
   @usableFromInline @inline(__always)
-  package func readMembers(_ body: (JSONKey, JSONRef) throws(ValidationError) -> Void) throws(ValidationError) {
-    try require(.object)
+  package func readMembers(
+    of what: StaticString = "an object", _ body: (JSONKey, JSONRef) throws(ValidationError) -> Void
+  ) throws(ValidationError) {
+    try require(.object, what)
     try forEachMember { (key, value) throws(ValidationError) in
       do throws(ValidationError) { try body(key, value) } catch { throw error.inside(key.string) }
     }
@@ -132,15 +142,21 @@ extension ValidationError {
   }
 
   /// The error of a key that the grammar of the document does not have.
-  package static func unknownKey(_ key: JSONKey, of what: String, known: [String]) -> ValidationError {
-    unknownKey(key.string, of: what, known: known)
+  ///
+  /// - Parameter other: what the message says about a key that is similar to none.
+  package static func unknownKey(_ key: JSONKey, of what: String, known: [String], else other: String? = nil)
+    -> ValidationError
+  {
+    unknownKey(key.string, of: what, known: known, else: other)
   }
 
-  package static func unknownKey(_ name: String, of what: String, known: [String]) -> ValidationError {
+  package static func unknownKey(_ name: String, of what: String, known: [String], else other: String? = nil)
+    -> ValidationError
+  {
     let list = known.isEmpty ? "no keys are allowed" : "expected \(MessageFormat.choice(known))"
-    return ValidationError(
-      "unknown key \(MessageFormat.quoted(name)) in \(what): \(list)\(MessageFormat.hint(for: name, among: known))",
-      isAboutKey: true)
+    var hint = MessageFormat.hint(for: name, among: known)
+    if hint.isEmpty, let other { hint = "; " + other }
+    return ValidationError("unknown key \(MessageFormat.quoted(name)) in \(what): \(list)\(hint)", isAboutKey: true)
   }
 
   package static func missingKey(_ key: String, of what: String) -> ValidationError {

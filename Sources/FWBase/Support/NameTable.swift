@@ -59,8 +59,10 @@ public import Glibc
     guard count < Int(Int32.max) - 1 else { throw .noMemory }
     if count == entryCapacity { growEntries() }
     if (count + 1) * 2 > mask + 1 { growSlots() }
+    // The NUL behind each name makes it C text.
     entries[count] = Entry(start: names.count, count: name.count, hash: hash)
     names.append(name)
+    names.append(byte: 0)
     if names.isExhausted { throw .noMemory }
     insert(count)
     count += 1
@@ -80,6 +82,12 @@ public import Glibc
     guard number >= 0, number < count, let all = names.start else { return "" }
     let entry = entries[number]
     return String(decoding: UnsafeRawBufferPointer(start: all + entry.start, count: entry.count), as: UTF8.self)
+  }
+
+  /// A name as C text, which lives as long as the table; `nil` if there is no such name.
+  package func cName(_ number: Int) -> UnsafePointer<CChar>? {
+    guard number >= 0, number < count, let all = names.start else { return nil }
+    return UnsafeRawPointer(all + entries[number].start).assumingMemoryBound(to: CChar.self)
   }
 
   private func insert(_ number: Int) {

@@ -131,6 +131,17 @@ package enum UTF8Text {
     return (count, true, false)
   }
 
+  /// The offset of the first byte that is not part of a whole character; `nil` if all are.
+  static func firstInvalid(in text: UnsafeRawBufferPointer) -> Int? {
+    var at = 0
+    while at < text.count {
+      let (length, isValid) = character(text, at)
+      if !isValid { return at }
+      at += length
+    }
+    return nil
+  }
+
   /// Appends the text, with U+FFFD in place of bytes that are no UTF-8. Bytes at the end that may be the beginning of a
   /// character are left out.
   ///

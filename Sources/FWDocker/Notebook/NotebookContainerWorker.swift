@@ -38,7 +38,7 @@ package struct NotebookContainerWorker: StepRunner {
 
 /// The options of an nbdocker worker. An option that is not set has its default.
 package struct NotebookContainerOptions: WorkerOptions {
-  static let keys =
+  package static let keys =
     ["base_image", "kernel", "cell_timeout", "start_timeout"]
     + DockerOptions.keys.filter { $0 != "container" && $0 != "shell" }
 
@@ -52,7 +52,7 @@ package struct NotebookContainerOptions: WorkerOptions {
   package init() {}
 
   package init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers { (key, value) throws(ValidationError) in
+    try json.readMembers(of: "the options of an nbdocker worker (an object)") { (key, value) throws(ValidationError) in
       if key == "base_image" {
         base = try value.requireName()
         // The name becomes part of a line of a Dockerfile.

@@ -14,10 +14,9 @@ package final class Context: Sendable {
       return
     }
     let value = try JSONText.parse(text)
-    do throws(ValidationError) { try value.read { (json) throws(ValidationError) in try json.require(.object) } } catch
-    {
-      throw error.error(in: text)
-    }
+    do throws(ValidationError) {
+      try value.read { (json) throws(ValidationError) in try json.require(.object, "a context (an object of values)") }
+    } catch { throw error.error(in: text) }
     values = try Guarded(ContextValues(value))
   }
 

@@ -34,7 +34,9 @@ package final class Function: @unchecked Sendable {
   /// Gives a payload back to the host. An exception that the host's function throws is dropped, because nobody waits
   /// for it.
   package static func release(_ payload: UnsafeMutableRawPointer?, by release: Release?) {
-    if let release { _ = callBack(release, payload) }
+    guard let release, let thrown = callBack(release, payload) else { return }
+    Log.write(
+      .warning, "the release callback of a function raised \(MessageFormat.foreign(thrown.text)), which was dropped")
   }
 
   /// Calls a callback of the host, and returns the exception that it has thrown.

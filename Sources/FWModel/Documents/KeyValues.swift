@@ -72,7 +72,7 @@ package struct KeyValues {
   private static func readPair(_ json: JSONRef, _ keys: Keys) throws(ValidationError) -> (String, String) {
     var key: String?
     var value: String?
-    try json.readMembers { (name, member) throws(ValidationError) in
+    try json.readMembers(of: "an object {\"key\", \"value\"}") { (name, member) throws(ValidationError) in
       if name == "key" {
         let text = try member.requireString()
         try check(text, keys)

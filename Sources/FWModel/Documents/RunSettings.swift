@@ -113,7 +113,7 @@ package struct RetryPolicy: Sendable {
 
   init(reading json: JSONRef) throws(ValidationError) {
     var limit: Int?
-    try json.readMembers { (key, value) throws(ValidationError) in
+    try json.readMembers(of: "an object such as {\"max\": 3}") { (key, value) throws(ValidationError) in
       if key == "max" {
         guard let number = value.integer, (0...1000).contains(number) else {
           throw ValidationError(
@@ -212,7 +212,7 @@ package struct RunOptions: Sendable {
   package init() {}
 
   package init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers { (key, value) throws(ValidationError) in
+    try json.readMembers(of: "the options of a run (an object)") { (key, value) throws(ValidationError) in
       if key == "events" {
         events = try value.requireChoice("a value of \"events\"")
       } else if !(try settings.read(key, value)) {

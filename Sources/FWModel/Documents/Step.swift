@@ -70,7 +70,7 @@ package struct StepDocument {
     var settings = RunSettings()
     var secrets: [String] = []
     var files = FilesDocument()
-    try json.readMembers { (key, value) throws(ValidationError) in
+    try json.readMembers(of: "a step (an object)") { (key, value) throws(ValidationError) in
       if key == "name" {
         name = try value.requireName()
       } else if key == "files" {
@@ -80,9 +80,7 @@ package struct StepDocument {
       } else if key == "action" {
         action = value
       } else if !(StepDocument.settingKeys.contains(key.string) ? try settings.read(key, value) : false) {
-        let isMisplaced = (StepDocument.containerKeys + CodeAction.keys + NotebookAction.keys).contains(key.string)
-        throw ValidationError.unknownKey(key, of: "a step", known: StepDocument.keys)
-          .wrapped(in: "", isMisplaced ? "; it is a key of the step's \"action\"" : "")
+        throw .unknownKey(key, of: "a step", known: StepDocument.keys, else: StepDocument.place(of: key.string))
       }
     }
     guard let name else { throw .missingKey("name", of: "the step") }
@@ -98,6 +96,14 @@ package struct StepDocument {
   private init(name: String) {
     self.name = name
     type = .container
+  }
+
+  /// The words for a key that a step does not have, but a part of it has.
+  private static func place(of key: String) -> String? {
+    if (containerKeys + CodeAction.keys + NotebookAction.keys).contains(key) {
+      return "it is a key of the step's \"action\""
+    }
+    return FilesDocument.keys.contains(key) ? "it is a key of the step's \"files\"" : nil
   }
 
   /// Throws if a value is not the action of a step.
@@ -149,12 +155,16 @@ package struct StepDocument {
       } else if key == "env" {
         env = try KeyValues(reading: value, .environment)
       } else {
-        throw .unknownKey(key, of: "the action of a container step", known: StepDocument.containerKeys)
+        throw .unknownKey(
+          key, of: "the action of a container step", known: StepDocument.containerKeys,
+          else: key == "image" ? "\"environment\" is the key of the image" : nil)
       }
     }
-    for key in ["environment", "commands"] where action.member(key) == nil {
-      throw .missingKey(key, of: "the action of a container step")
+    if action["environment"] == nil {
+      throw ValidationError.missingKey("environment", of: "the action of a container step")
+        .wrapped(in: "", ": it is the name of an image, or \"\" if the worker has no containers")
     }
+    if action["commands"] == nil { throw .missingKey("commands", of: "the action of a container step") }
   }
 }
 

@@ -1,11 +1,11 @@
 package import FWBase
 
-/// The JSON of an event; its grammar is in docs/documents.md.
+/// The JSON of an event; its grammar is in docs/reference/events.md.
 extension Event {
   package func toJSON() throws(FlowError) -> UnsafeMutablePointer<UInt8> {
     var writer = JSONWriter()
     writer.object { writer in
-      writer.member("event", kind.name)
+      writer.member("event", "\(kind.name)")
       writer.member("sequence", Int(clamping: sequence))
       writer.member("time", time)
       writer.member("attempt", Int(attempt))

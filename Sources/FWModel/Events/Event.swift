@@ -101,7 +101,7 @@ package final class Event: @unchecked Sendable {
 }
 
 extension Event.Kind {
-  var name: String {
+  package var name: StaticString {
     switch self {
     case .stepStarted: return "step_started"
     case .commandStarted: return "command_started"

@@ -59,6 +59,7 @@ package struct EventQueue {
   package mutating func begin(command: Int, text: String) {
     self.command = Int32(clamping: command)
     self.text = text
+    logCommand(command, text)
   }
 
   package mutating func stepStarted(_ step: Step, worker: String, _ type: WorkerType) {
@@ -114,6 +115,7 @@ package struct EventQueue {
 
   private mutating func add(_ content: Event.Content, at time: Double = fws_wall(), command: Int32) {
     position.sequence += 1
+    content.log(step: position.cStep, command: command)
     guard isListening else { return }
     events.append(Event(content, position, time: time, attempt: attempt, command: command))
   }

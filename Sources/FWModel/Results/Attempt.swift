@@ -82,8 +82,8 @@ package struct Attempt {
 package struct CommandRecord {
   /// The number of the command in the step, from 0; `nil` if the record is about the step as a whole.
   package let index: Int?
-  /// The text of the command after substitution.
-  package let command: String
+  /// The text of the command after substitution, as C text; `nil` if there was no memory for it.
+  package let cCommand: CText?
   package let end: CommandEnd
   /// The commands between which the step was ended; `nil` if it was ended while a command ran, or not at all.
   private let position: String?
@@ -91,9 +91,11 @@ package struct CommandRecord {
   package init(index: Int?, command: String, _ end: CommandEnd, position: String? = nil) {
     self.position = position
     self.index = index
-    self.command = command
+    cCommand = try? CText(command)
     self.end = end
   }
+
+  package var command: String { cCommand?.string ?? "" }
 
   package var returncode: Int32 {
     let own = end.signal.map { 0 - $0 } ?? end.exitCode ?? 1

@@ -59,6 +59,8 @@ package struct CommandEnd {
 }
 
 extension CommandEnd {
+  package func output(of stream: Stream) -> Output { stream == .stdout ? stdout : stderr }
+
   /// Records why the rest of a stream could not be read; `nil` if it was read. Output is a part of what a command does,
   /// so a command whose output is lost has not succeeded.
   package mutating func note(unread stream: Stream, _ why: String?) {

@@ -64,6 +64,35 @@ package final class ExecResult: @unchecked Sendable {
     return []
   }
 
+  /// The beginning in seconds since 1970.
+  package var started: Double {
+    switch content {
+    case .step(let result): return result.started
+    case .run(let result): return result.started
+    }
+  }
+
+  package var duration: Double {
+    switch content {
+    case .step(let result): return result.duration
+    case .run(let result): return result.duration
+    }
+  }
+
+  /// The number of commands of the last attempt of a step; 0 for a workflow.
+  package var commandCount: Int {
+    guard case .step(let result) = content else { return 0 }
+    // A record about the step as a whole stands behind those of commands.
+    return result.last.commands.count { $0.index != nil }
+  }
+
+  /// One command of the last attempt of a step.
+  package func command(_ index: Int) -> CommandRecord? {
+    guard case .step(let result) = content, index >= 0, index < result.last.commands.count else { return nil }
+    let record = result.last.commands[index]
+    return record.index == nil ? nil : record
+  }
+
   /// Whether output of a stream may be missing because its end was not seen.
   package func isIncomplete(_ stream: Stream) -> Bool {
     switch content {

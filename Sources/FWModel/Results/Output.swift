@@ -73,6 +73,9 @@ package final class Output: @unchecked Sendable {
     return String(decoding: tail[(before.map { $0 + 1 } ?? tail.startIndex)...last], as: UTF8.self)
   }
 
+  /// The number of bytes of all output. Of a result that was restored, only the bytes are known.
+  package var size: Int { max(written, count) }
+
   /// The number of bytes that the command wrote and that are not kept.
   package var missing: Int { max(0, written - count) }
 

@@ -1,6 +1,6 @@
 package import FWBase
 
-/// The JSON of a result; its grammar is in docs/documents.md.
+/// The JSON of a result; its grammar is in docs/reference/results.md.
 extension StepResult {
   package func write(to writer: inout JSONWriter) {
     writer.object { writer in

@@ -128,7 +128,7 @@ struct EngineConfig: ~Copyable {
   }
 
   private mutating func readWorkers(_ json: JSONRef) throws(ValidationError) {
-    try json.require(.array)
+    try json.require(.array, "an array of worker specifications")
     try json.forEachElement { (index, worker) throws(ValidationError) in
       do throws(ValidationError) {
         try add(worker, index)
@@ -153,22 +153,24 @@ struct EngineConfig: ~Copyable {
     case "workers": try readWorkers(value)
     case "workflow":
       try beginMapping(key)
-      try value.require(.array)
+      try value.require(.array, "an array of {\"step\", \"worker\"}")
       try value.forEachElement { (index, entry) throws(ValidationError) in
         do throws(ValidationError) { try readMapping(entry) } catch { throw error.inside(index) }
       }
     case "managers":
       try beginMapping(key)
-      try value.readMembers { (key, worker) throws(ValidationError) in
+      try value.readMembers(of: "an object with a worker for each step") { (key, worker) throws(ValidationError) in
         let step = try key.requireString()
         if step.isEmpty { throw ValidationError("the name of a step is empty", isAboutKey: true) }
-        try map(step, worker.requireName())
+        try map(step, worker.requireName("the name of a worker"))
       }
     case "volumes": volumes = try VolumeSpec.list(reading: value)
     case "default_variables":
       defaultVariables = try KeyValues(reading: value, .any)
     default:
-      throw .unknownKey(key, of: "an engine configuration", known: EngineConfig.keys)
+      throw .unknownKey(
+        key, of: "an engine configuration", known: EngineConfig.keys,
+        else: WorkerSpec.keys.contains(key) ? "it is a key of an element of \"workers\"" : nil)
     }
   }
 
@@ -188,7 +190,7 @@ struct EngineConfig: ~Copyable {
       if key == "step" {
         step = try value.requireName()
       } else if key == "worker" {
-        worker = try value.requireName()
+        worker = try value.requireName("the name of a worker")
       } else {
         throw .unknownKey(key, of: "a mapping of a step to a worker", known: ["step", "worker"])
       }

@@ -57,19 +57,42 @@ package final class Pool: @unchecked Sendable {
   package func worker(for step: Step) throws(FlowError) -> Unmanaged<Worker> {
     guard let mapped = config.stepNames.number(of: step.name) else { return try defaultWorker(for: step) }
     guard mapped < workers.count, let number = workers[mapped] else { throw unknownWorker(mapped, step) }
+    return try worker(number)
+  }
+
+  /// The worker that steps of a name are mapped to, whatever these steps do; `nil` if there is none that can be used.
+  func worker(forStepNamed name: Name) -> Worker? {
+    guard let mapped = config.stepNames.number(of: name), mapped < workers.count, let number = workers[mapped] else {
+      return nil
+    }
+    return try? worker(number).takeUnretainedValue()
+  }
+
+  /// The worker of the configuration that has a name.
+  package func worker(named name: String) throws(FlowError) -> Unmanaged<Worker> {
+    let names = config.workerNames
+    guard let number = names.number(of: Name(name)) else {
+      let known = (0..<names.count).lazy.map { names.name($0) }
+      throw FlowError(
+        .unknown,
+        "the pool has no worker \(MessageFormat.quoted(name))" + MessageFormat.hint(for: name, among: known))
+    }
+    return try worker(number)
+  }
+
+  package var workerCount: Int { config.workerNames.count }
+
+  /// The name of a worker as C text, which lives as long as the pool; `nil` if there is no such worker.
+  package func cWorkerName(_ number: Int) -> UnsafePointer<CChar>? { config.workerNames.cName(number) }
+
+  /// The worker of a number in the configuration.
+  @inline(__always)
+  private func worker(_ number: Int) throws(FlowError) -> Unmanaged<Worker> {
     if let worker = fws_load(slots + number) { return .fromOpaque(worker) }
     return try fill(number) { () throws(FlowError) in
       guard let text = config.text(ofWorker: number) else { throw FlowError(.invalid, "the pool lost a worker") }
       return try Worker(text, resources, isLent: true)
     }
-  }
-
-  /// The worker that steps of a name are mapped to, whatever these steps do; `nil` if there is none that can be used.
-  func worker(forStepNamed name: Name) -> Worker? {
-    guard let mapped = config.stepNames.number(of: name), mapped < workers.count, let number = workers[mapped],
-      let text = config.text(ofWorker: number)
-    else { return nil }
-    return try? fill(number) { () throws(FlowError) in try Worker(text, resources, isLent: true) }.takeUnretainedValue()
   }
 
   /// The default worker for a step, even if the step is mapped to another worker.

@@ -66,8 +66,12 @@ package final class Worker: Sendable {
   package static var runnableTypes: [String] { WorkerRegistry.all.map(\.type.name) }
 
   /// Runs a step to its end, without events.
-  package func exec(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> ExecResult {
-    try start(step, context, rundir, RunSettings(), events: nil).finish()
+  ///
+  /// - Parameter options: JSON text of the options of a run.
+  package func exec(
+    _ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>, options: UnsafeRawBufferPointer?
+  ) throws(FlowError) -> ExecResult {
+    try start(step, context, rundir, read(options).settings, events: nil).finish()
   }
 
   /// Starts a step.
@@ -76,11 +80,13 @@ package final class Worker: Sendable {
   package func start(
     _ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>, options text: UnsafeRawBufferPointer?
   ) throws(FlowError) -> Exec {
-    var options = RunOptions()
-    if let text {
-      options = try JSONText.read(text) { (json) throws(ValidationError) in try RunOptions(reading: json) }
-    }
+    let options = try read(text)
     return try start(step, context, rundir, options.settings, events: options.events)
+  }
+
+  private func read(_ options: UnsafeRawBufferPointer?) throws(FlowError) -> RunOptions {
+    guard let options else { return RunOptions() }
+    return try JSONText.read(options) { (json) throws(ValidationError) in try RunOptions(reading: json) }
   }
 
   private func start(

@@ -24,7 +24,7 @@ struct WorkerDocument {
     var volume = WorkerSpec.defaultVolume
     var options: JSONRef?
     var secrets: [String] = []
-    try json.readMembers { (key, value) throws(ValidationError) in
+    try json.readMembers(of: "the specification of a worker (an object)") { (key, value) throws(ValidationError) in
       if key == "name" {
         name = try value.requireName()
       } else if key == "type" {
@@ -46,7 +46,10 @@ struct WorkerDocument {
       } else if key == "secrets" {
         secrets = try value.requireNames()
       } else {
-        throw .unknownKey(key, of: "a worker specification", known: WorkerSpec.keys)
+        let isOption = WorkerRegistry.all.contains { $0.optionKeys.contains(key.string) }
+        throw .unknownKey(
+          key, of: "a worker specification", known: WorkerSpec.keys,
+          else: isOption ? "it is a key of the worker's \"options\"" : nil)
       }
     }
     guard let name else { throw .missingKey("name", of: "the worker specification") }

@@ -24,12 +24,14 @@ enum WorkerRegistry {
 
   final class Entry: Sendable {
     let type: WorkerType
+    let optionKeys: [String]
     /// Reads the options of a specification; `nil` if the specification has none.
     let read: @Sendable (JSONRef?) throws(ValidationError) -> MakeRunner
     let makeDefault: MakeRunner
 
     init<Runner: StepRunner>(_ runner: Runner.Type) {
       type = Runner.type
+      optionKeys = Runner.Options.keys
       let makeDefault: MakeRunner = { (spec, resources) throws(FlowError) in
         try Runner(spec, Runner.Options(), resources)
       }

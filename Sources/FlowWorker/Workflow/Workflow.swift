@@ -80,7 +80,7 @@ package final class Workflow: Sendable {
     var steps: [StepPart] = []
 
     init(reading json: JSONRef) throws(ValidationError) {
-      try json.require(.object)
+      try json.require(.object, "a workflow (an object)")
       guard let inner = json["workflow"] else {
         guard json["steps"] != nil else {
           throw ValidationError(
@@ -98,8 +98,8 @@ package final class Workflow: Sendable {
           // The key is flowServ's, which does not check it.
           name = value.string
         } else if !Workflow.templateKeys.contains(key.string) {
-          throw ValidationError.unknownKey(key, of: "a workflow template", known: Workflow.templateKeys)
-            .wrapped(in: "", Workflow.hint(for: key))
+          throw .unknownKey(
+            key, of: "a workflow template", known: Workflow.templateKeys, else: Workflow.hint(for: key))
         }
       }
       do throws(ValidationError) { try readSpec(inner) } catch { throw error.inside("workflow") }
@@ -120,8 +120,7 @@ package final class Workflow: Sendable {
         } else if key == "steps" {
           try readSteps(value)
         } else {
-          throw ValidationError.unknownKey(key, of: "a workflow", known: Workflow.keys)
-            .wrapped(in: "", Workflow.hint(for: key))
+          throw .unknownKey(key, of: "a workflow", known: Workflow.keys, else: Workflow.hint(for: key))
         }
       }
       if json["steps"] == nil { throw .missingKey("steps", of: "the workflow") }
@@ -185,9 +184,9 @@ package final class Workflow: Sendable {
   }
 
   /// A hint for a key that the files of REANA have.
-  private static func hint(for key: JSONKey) -> String {
+  private static func hint(for key: JSONKey) -> String? {
     let isKnown = ["version", "inputs", "type", "specification"].contains { key.string.isSame(as: $0) }
-    return isKnown ? "; a reana.yaml of REANA has this key, and docs/documents.md says how to rewrite one" : ""
+    return isKnown ? "a reana.yaml of REANA has this key, and docs/reference/workflow.md says how to rewrite one" : nil
   }
 
   // MARK: With arguments
@@ -249,7 +248,9 @@ package final class Workflow: Sendable {
       }
     }
     for declaration in declarations.all where declaration.isRequired && values[Name(declaration.name)] == nil {
-      throw ValidationError("the parameter \(MessageFormat.quoted(declaration.name)) has no value")
+      throw ValidationError(
+        "the parameter \(MessageFormat.quoted(declaration.name)) has no value: pass an argument of this name, or "
+          + "declare a \"defaultValue\"")
     }
   }
 

@@ -494,7 +494,12 @@ final class WorkflowRun: Execution {
         let result = record.result.read({
           StepResult($0, of: step, by: worker, rundir: secrets.masked(volume.path))
         })
-      else { break }
+      else {
+        Log.write(
+          .info,
+          "step \(step.shownName) runs again: the step, its values or its files are not those of the earlier run")
+        break
+      }
       files = record.files
       if let argument = step.code.argument, let value = record.value { context.set(argument, value) }
       keep(result)

@@ -22,7 +22,7 @@ struct WorkflowOptions {
   init() {}
 
   init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers { (key, value) throws(ValidationError) in
+    try json.readMembers(of: "the options of a run (an object)") { (key, value) throws(ValidationError) in
       if key == "events" {
         events = try value.requireChoice("a value of \"events\"")
       } else if key == "deadline" {

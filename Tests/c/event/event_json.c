@@ -1,4 +1,4 @@
-/* The JSON of each kind of event has exactly the keys of docs/documents.md, and agrees with the functions
+/* The JSON of each kind of event has exactly the keys of docs/reference/events.md, and agrees with the functions
  * fw_event_…() and with the result. */
 #include "events.h"
 

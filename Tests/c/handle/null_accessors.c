@@ -16,7 +16,11 @@ int main(void)
     CHECK(fw_worker_volume(NULL) == NULL);
     CHECK(fw_worker_secrets(NULL) == NULL);
 
+    CHECK_INT(fw_pool_worker_count(NULL), 0);
+    CHECK(fw_pool_worker_name(NULL, 0) == NULL);
+
     CHECK_INT(fw_exec_fd(NULL), -1);
+    CHECK(fw_exec_data(NULL) == NULL);
     fw_exec_cancel(NULL);
     CHECK_INT(fw_event_kind(NULL), 0);
     CHECK_INT(fw_event_sequence(NULL), 0);

@@ -77,6 +77,18 @@ int main(void)
     CLEARS("json", no_worker, fw_worker_create, NULL, FW_ZERO_TERMINATED);
     REFUSES("worker", fw_worker_create, "{}", FW_ZERO_TERMINATED, NULL);
 
+    CLEARS("pool", no_lent, fw_pool_worker, NULL, "w");
+    CLEARS("name", no_lent, fw_pool_worker, pool, NULL);
+    REFUSES("worker", fw_pool_worker, pool, "w", NULL);
+    CLEARS("text", no_text, fw_quote_shell, NULL, 0);
+    REFUSES("quoted", fw_quote_shell, "a", FW_ZERO_TERMINATED, NULL);
+    CLEARS("text", no_text, fw_quote_json, NULL, FW_ZERO_TERMINATED);
+    REFUSES("json", fw_quote_json, "a", FW_ZERO_TERMINATED, NULL);
+
+    CLEARS("worker", no_result, fw_worker_exec_with, NULL, step, context, check_dir(), NULL, 0);
+    CLEARS("step", no_result, fw_worker_exec_with, worker, NULL, context, check_dir(), NULL, 0);
+    CLEARS("rundir", no_result, fw_worker_exec_with, worker, step, context, NULL, NULL, 0);
+    REFUSES("result", fw_worker_exec_with, worker, step, context, check_dir(), NULL, 0, NULL);
     CLEARS("worker", no_result, fw_worker_exec, NULL, step, context, check_dir());
     CLEARS("step", no_result, fw_worker_exec, worker, NULL, context, check_dir());
     CLEARS("rundir", no_result, fw_worker_exec, worker, step, context, NULL);

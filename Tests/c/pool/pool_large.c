@@ -40,6 +40,12 @@ int main(void)
         for (int i = 0; i < count; i += 7)
             finds(pool, i);
         finds(pool, count - 1);
+        CHECK_INT(fw_pool_worker_count(pool), count);
+        for (int i = 0; i < count; i++) {
+            char name[32];
+            snprintf(name, sizeof name, "worker %d", i);
+            CHECK_STR(fw_pool_worker_name(pool, (size_t)i), name);
+        }
         fw_pool_free(pool);
     }
     free(text);

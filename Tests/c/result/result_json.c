@@ -1,5 +1,5 @@
-/* The JSON of a result has every key of docs/documents.md with its type, and agrees with the functions fw_result_…().
- * */
+/* The JSON of a result has every key of docs/reference/results.md with its type, and agrees with the functions
+ * fw_result_…(). */
 #include "run.h"
 
 #include <sys/time.h>

@@ -1,4 +1,4 @@
-"""Results and events of a docker worker have exactly the keys that docs/documents.md lists."""
+"""Results and events of a docker worker have exactly the keys that docs/reference/ lists."""
 
 import copy
 import json
@@ -12,9 +12,8 @@ from conftest import BUSYBOX, ROOT, Engine, box, step, succeeded
 import flowworker
 from flowworker._ffi import LIB, call_text
 
-DOCUMENTS = (ROOT / "docs/documents.md").read_text(encoding="utf-8")
-RESULT = DOCUMENTS[DOCUMENTS.index("## Result") :]
-EVENTS = DOCUMENTS[DOCUMENTS.index("## Event") :]
+RESULT = (ROOT / "docs/reference/results.md").read_text(encoding="utf-8")
+EVENTS = (ROOT / "docs/reference/events.md").read_text(encoding="utf-8")
 ENGINE = ["host", "image", "image_id", "digest", "pulled"]
 OUTPUT = ["stdout_bytes", "stderr_bytes", "stdout_cut", "stderr_cut"]
 FILES = ["stdout_file", "stderr_file", "spill_error"]

@@ -1,7 +1,7 @@
 """The adapter between an execution and an asyncio loop: it waits for a descriptor, and needs no thread.
 
-`Worker.exec_async` and `SerialWorkflow.run_async` import this module when they are called, because importing asyncio
-would take half of the package's own import time.
+`exec_async`, `run_async`, `await` and `async for` import this module when they are used, because importing asyncio
+would take half of the time that importing the package takes.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, List, Optional, TypeVar
 
+from ._ffi import LIB
 from .errors import FlowWorkerError
 from .events import Event
 from .execution import SLICE, Execution
@@ -22,16 +23,20 @@ MAX_BURST = 0.005
 
 
 async def run_to_end(execution: Execution[Result], on_event: Optional[Callable[[Event], Any]]) -> Result:
-    """Does what `Execution.run_to_end` does, as a coroutine. `on_event` may be a coroutine function."""
+    """Does what `Execution._run_to_end` does, as a coroutine. `on_event` may be a coroutine function."""
+    _running_loop()
     try:
         execution._start()
         if on_event is not None:
-            await _pass_events(execution, on_event)
-        result = await _result(execution)
+            async for event in Events(execution):
+                answer = on_event(event)
+                if inspect.isawaitable(answer):
+                    await answer
+        result = await wait(execution)
     except GeneratorExit:
         raise  # The loop is gone, so waiting is not possible. Closing cancels the step.
     except BaseException:
-        await _end(execution)
+        await end(execution)
         raise
     finally:
         execution.close()
@@ -39,32 +44,50 @@ async def run_to_end(execution: Execution[Result], on_event: Optional[Callable[[
     return result
 
 
-async def _pass_events(execution: Execution[Any], on_event: Callable[[Event], Any]) -> None:
-    while True:
-        began = time.monotonic()
-        event = execution.next_event(0)
-        while event is not None:
-            answer = on_event(event)
-            if inspect.isawaitable(answer):
-                await answer
-            if time.monotonic() - began > MAX_BURST:
-                await asyncio.sleep(0)
-                began = time.monotonic()
-            event = execution.next_event(0)
-        if execution._is_over:
-            return
-        await _readable(execution)
-
-
-async def _result(execution: Execution[Result]) -> Result:
-    result = execution.wait(0)
-    while result is None:
-        await _readable(execution)
+async def wait(execution: Execution[Result]) -> Result:
+    """Returns the result when it has ended. Cancelling the task cancels the execution and waits for its end."""
+    try:
         result = execution.wait(0)
-    return result
+        while result is None:
+            await _readable(execution)
+            result = execution.wait(0)
+        return result
+    except asyncio.CancelledError:
+        await end(execution)
+        raise
 
 
-async def _end(execution: Execution[Any]) -> None:
+class Events:
+    """The events of an execution, for `async for`. Cancelling the task in it does what it does in `wait`."""
+
+    def __init__(self, execution: Execution[Any]) -> None:
+        self._execution = execution
+        self._began = time.monotonic()
+
+    def __aiter__(self) -> Events:
+        return self
+
+    async def __anext__(self) -> Event:
+        execution = self._execution
+        try:
+            if time.monotonic() - self._began > MAX_BURST:
+                await asyncio.sleep(0)
+                self._began = time.monotonic()
+            event = execution.next_event(0)
+            while event is None:
+                # `next_event` has looked for an event after the end, so there is none.
+                if execution._is_over:
+                    raise StopAsyncIteration
+                await _readable(execution)
+                self._began = time.monotonic()
+                event = execution.next_event(0)
+            return event
+        except asyncio.CancelledError:
+            await end(execution)
+            raise
+
+
+async def end(execution: Execution[Any]) -> None:
     """Cancels it, and waits until its processes are gone.
 
     The task may be cancelled again meanwhile; some frameworks do so until the task ends. The wait goes on then,
@@ -83,21 +106,50 @@ async def _end(execution: Execution[Any]) -> None:
         pass  # It belongs to the process before a fork.
 
 
-async def _readable(execution: Execution[Any]) -> None:
-    descriptor = execution._descriptor()
-    if descriptor < 0:
-        await asyncio.sleep(SLICE)  # The system has no descriptor left.
-        return
-    loop = asyncio.get_running_loop()
-    ready = loop.create_future()
-
-    def wake() -> None:
-        if not ready.done():
-            ready.set_result(None)
-
-    loop.add_reader(descriptor, wake)
+def _running_loop() -> asyncio.AbstractEventLoop:
     try:
-        await ready
-    finally:
-        # The descriptor stays readable until the events are taken, and would wake the loop again and again.
-        loop.remove_reader(descriptor)
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        message = "no asyncio loop is running: await it in a function that asyncio.run runs"
+        raise RuntimeError(message + " (other loops wait for the fileno() of what start returns)") from None
+
+
+class Watch:
+    """The tasks of one loop that wait for the descriptor of an execution."""
+
+    def __init__(self) -> None:
+        self.tasks: List[asyncio.Future[None]] = []
+
+    def wake(self) -> None:
+        for ready in self.tasks:
+            if not ready.done():
+                ready.set_result(None)
+
+
+async def _readable(execution: Execution[Any]) -> None:
+    """Returns when there is something to take, or when another task or thread has taken the end."""
+    loop = _running_loop()
+    # The handle is in use, so the descriptor stays open if the execution is closed meanwhile.
+    with execution._handle.in_use() as address:
+        descriptor = LIB.fw_exec_fd(address)
+        if descriptor < 0:
+            await asyncio.sleep(SLICE)  # The system has no descriptor left.
+            return
+        watch = execution._watches.get(loop)
+        if watch is None:
+            watch = execution._watches[loop] = Watch()
+            loop.add_reader(descriptor, watch.wake)
+        ready = loop.create_future()
+        watch.tasks.append(ready)
+        try:
+            # This is read behind the registration: a thread that takes the end sets it before it wakes the tasks.
+            if execution._is_over:
+                await asyncio.sleep(0)
+            else:
+                await ready
+        finally:
+            watch.tasks.remove(ready)
+            if not watch.tasks:
+                # The descriptor stays readable until the events are taken, and would wake the loop again and again.
+                loop.remove_reader(descriptor)
+                del execution._watches[loop]

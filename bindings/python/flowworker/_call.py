@@ -12,6 +12,7 @@ import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Type, Union
 
+from ._callables import parameters_of
 from ._context import EncodedValue, class_name, displayable
 from ._documents import as_text
 from ._ffi import LIB, call
@@ -19,7 +20,6 @@ from ._import_path import find_function
 from ._streams import Output, end_route, route
 from ._values import LARGEST, SMALLEST
 from .errors import ENDED, FlowWorkerError
-from .steps import parameters_of
 
 if TYPE_CHECKING:
     from ._functions import Functions
@@ -30,9 +30,12 @@ class Missing:
 
 
 class ReturnedValue:
-    """A value that a function has returned. A later call has a larger number."""
+    """A value that a function has returned. A later call has a larger number.
 
-    def __init__(self, call: int, step: str, name: str, value: Any) -> None:
+    `name` is that of the value in the context, or None if the context does not get it.
+    """
+
+    def __init__(self, call: int, step: str, name: Optional[str], value: Any) -> None:
         self.call, self.step, self.name, self.value = call, step, name, value
 
 
@@ -174,7 +177,7 @@ class Call:
         except (FlowWorkerError, RecursionError):
             # The value is nested more deeply than the library can read.
             self._report(value=None, object=encoded_value.kind or "nested too deeply", unfit="is nested too deeply")
-        if self._arg is not None and not self._is_abandoned:
+        if not self._is_abandoned:
             self._table.keep_value(ReturnedValue(self._number, self._step, self._arg, value))
 
     def _failed(self, error: BaseException) -> None:

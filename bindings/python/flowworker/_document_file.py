@@ -27,7 +27,13 @@ class DocumentFile:
         self.path = os.fsdecode(path)
         #: Finds the place of a column in `text`. None: `text` is the text of the file.
         self._place_of: Optional[Callable[[int], Place]] = None
-        text = read_text(self.path)
+        try:
+            text = read_text(self.path)
+        except OSError as error:
+            if "\n" not in self.path and self.path.lstrip()[:1] not in ("{", "["):
+                raise
+            message = "expected the path of a file, found the text of a document: json.loads or yaml.safe_load reads it"
+            raise DocumentError(DOCUMENT, message) from error
         if not self.path.endswith(".json"):
             from . import _yaml
 

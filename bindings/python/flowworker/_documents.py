@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import reprlib
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from . import errors
@@ -41,7 +42,7 @@ def _fault(document: Any) -> Optional[Tuple[str, str]]:
                 return place, "half of a surrogate pair, {!r}, is not valid text".format(half.group())
         elif isinstance(value, float):
             if not math.isfinite(value):
-                return place, "expected a number that JSON has, found {!r}".format(float(value))
+                return place, "expected a finite number, found {!r}".format(float(value))
         elif isinstance(value, (list, tuple, dict)):
             if id(value) in seen:
                 continue
@@ -95,39 +96,48 @@ def key_values(values: Optional[Mapping[str, Any]], name: str = "variables") -> 
     return {key: variable(value) for key, value in string_keys(values, "a variable", name).items()}
 
 
+def _is_mapping(value: Any) -> bool:
+    """Returns whether a value has keys, as `dict` does; a class has only the functions for its objects."""
+    return hasattr(value, "keys") and hasattr(value, "__getitem__") and not isinstance(value, type)
+
+
 def string_keys(values: Mapping[Any, Any], what: str, name: str) -> Mapping[str, Any]:
     """Raises `DocumentError` for an argument that is no mapping, or that has a key which is not a string.
 
     `json` would silently turn the number 1 into "1". `what` says what a key is the name of, and `name` is the argument.
     """
-    if not hasattr(values, "keys"):
+    if not _is_mapping(values):
         message = "{}: expected a dict in which each key is the name of {}, found {}".format(name, what, found(values))
         raise errors.DocumentError(errors.DOCUMENT, message)
     for key in values:
         if not isinstance(key, str):
-            message = "{}: the name of {} is {!r}, not a string".format(name, what, key)
+            message = "{}: the name of {} is {}, not a string".format(name, what, reprlib.repr(key))
             raise errors.DocumentError(errors.DOCUMENT, message)
     return values
 
 
-def require_mapping(value: Any, what: str) -> None:
-    """Raises `DocumentError` for a value that is not a mapping. A list would pass as a mapping without values."""
-    if not hasattr(value, "keys"):
-        raise errors.DocumentError(errors.DOCUMENT, "expected a mapping as {}, found {}".format(what, found(value)))
+def require_mapping(value: Any, name: str, hint: str = "") -> None:
+    """Raises `DocumentError` for an argument that is not a mapping. A list would pass as a mapping without values.
+
+    `name` is the argument, and `hint` is the end of the message.
+    """
+    if not _is_mapping(value):
+        message = "{}: expected a dict, found {}{}".format(name, found(value), hint)
+        raise errors.DocumentError(errors.DOCUMENT, message)
 
 
 def spec_list(specs: Any, what: str) -> List[Dict[str, Any]]:
     """Returns specifications as a list. Raises `DocumentError` for anything else, for example for a single one."""
     if isinstance(specs, (Mapping, str, bytes, os.PathLike)) or not isinstance(specs, Iterable):
         raise errors.DocumentError(
-            errors.DOCUMENT, "expected a list of specifications of {}, found {}".format(what, found(specs))
+            errors.DOCUMENT, "{}: expected a list of specifications, found {}".format(what, found(specs))
         )
     listed = list(specs)
     for spec in listed:
         if not isinstance(spec, dict):
             raise errors.DocumentError(
                 errors.DOCUMENT,
-                "expected the specification of one of the {}, a dict, found {}".format(what, found(spec)),
+                "{}: expected a list of specifications, which are dicts, found {} in it".format(what, found(spec)),
             )
     return listed
 

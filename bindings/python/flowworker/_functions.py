@@ -64,6 +64,8 @@ class Functions:
         self._returned: Dict[str, Any] = {}
         #: The value of the last call. It becomes visible when the step of that call has succeeded.
         self._last: Optional[ReturnedValue] = None
+        #: What the last call of each step has returned.
+        self._of_steps: Dict[str, ReturnedValue] = {}
         #: The calls that have not returned.
         self.calls: Set[Call] = set()
         self._raised: Dict[str, BaseException] = {}
@@ -81,8 +83,12 @@ class Functions:
         with self._lock:
             self._raised.pop(step, None)
             if self._last is not None and self._last.step != step:
-                self._returned[self._last.name] = self._last.value
+                self._pass_on(self._last)
                 self._last = None
+
+    def _pass_on(self, given: ReturnedValue) -> None:
+        if given.name is not None:
+            self._returned[given.name] = given.value
 
     def argument(self, name: str, address: int) -> Any:
         with self._lock:
@@ -102,6 +108,9 @@ class Functions:
 
     def keep_value(self, given: ReturnedValue) -> None:
         with self._lock:
+            known = self._of_steps.get(given.step)
+            if known is None or known.call <= given.call:
+                self._of_steps[given.step] = given
             if self._last is None or self._last.call <= given.call:
                 self._last = given
 
@@ -121,15 +130,15 @@ class Functions:
     def raised(self, step: str) -> Optional[BaseException]:
         return self._raised.get(step)
 
+    def returned(self, step: str) -> Optional[ReturnedValue]:
+        """Returns what the last call of a step has returned, or None if no call has returned a value."""
+        return self._of_steps.get(step)
+
     def store_value(self, result: ExecResult, context: MutableMapping[str, Any]) -> None:
         """Puts the object that a successful step has returned into a context."""
-        last = self._last
         name = self.steps[result.step.name][2]
-        if last is not None:
-            context[last.name] = last.value
-        elif name is not None:
-            # The function ran in an interpreter of its own, which has sent JSON.
-            context[name] = result._value()
+        if name is not None:
+            context[name] = result.value
 
     def final_values(self, seen: Mapping[str, Any], succeeded: Set[str], hidden: Set[str]) -> Dict[str, Any]:
         """Returns all values: the objects where there are any, and otherwise the library's JSON.
@@ -137,7 +146,7 @@ class Functions:
         `succeeded` has the names of the successful steps; `hidden` has names that only arguments have, and no value.
         """
         given = dict(self._returned)
-        if self._last is not None and self._last.step in succeeded:
+        if self._last is not None and self._last.name is not None and self._last.step in succeeded:
             given[self._last.name] = self._last.value
         found = dict(self._values) if self._encoded is None else {}
         for name, value in seen.items():

@@ -32,7 +32,7 @@ class RunOptions(TypedDict, total=False):
     output_limit: Optional[int]
     #: An existing directory for files that get all output of a command.
     spill: Optional[Path]
-    #: When the step is tried again: an object as in docs/documents.md, for example `{"max": 3, "delay": 1}`.
+    #: When the step is tried again: an object (docs/reference/worker-options.md), for example `{"max": 3, "delay": 1}`.
     retries: Optional[Mapping[str, Any]]
 
 
@@ -45,6 +45,21 @@ class WorkflowRunOptions(RunOptions, total=False):
     state: Optional[Path]
 
 
+def check_keywords(options: Mapping[str, Any], kind: Type[Any], words: str, *others: str) -> None:
+    """Raises TypeError for a keyword that is neither one of `kind` nor of the `others`, as Python does.
+
+    `words` begin the list of those that there are.
+    """
+    for name in options:
+        if name not in kind.__annotations__:
+            import difflib  # Most programs never need it.
+
+            known = [*others, *sorted(kind.__annotations__)]
+            close = difflib.get_close_matches(name, known, 1)
+            hint = "; did you mean {!r}?".format(close[0]) if close else ""
+            raise TypeError("unexpected keyword argument {!r}: {} {}{}".format(name, words, ", ".join(known), hint))
+
+
 def options_document(
     kind: Type[Any],
     options: Mapping[str, Any],
@@ -54,15 +69,9 @@ def options_document(
     """Encodes the options for the library; `kind` is the class that lists them.
 
     `has_listener` says whether anybody takes the events. `volumes` are those of a workflow's run. Raises TypeError for
-    an option that `kind` does not list, as Python does for an unknown keyword.
+    an option that `kind` does not list.
     """
-    unknown = [name for name in options if name not in kind.__annotations__]
-    if unknown:
-        raise TypeError(
-            "unexpected keyword argument {!r}: the options are {}".format(
-                unknown[0], ", ".join(sorted(kind.__annotations__))
-            )
-        )
+    check_keywords(options, kind, "the options are")
     given = {name: value for name, value in options.items() if value is not None}
     if volumes is not None:
         given["volumes"] = list(volumes)

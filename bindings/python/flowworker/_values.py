@@ -1,6 +1,6 @@
 """Python values as the library gets them: the one place that converts single values.
 
-docs/documents.md has the table ("Python values"), with two columns. A *value* is one of the context, an argument of a
+docs/reference/python-values.md has the table, with two columns. A *value* is one of the context, an argument of a
 workflow, a parameter of a notebook or a variable: any object is taken, as JSON or as its text (`_context.as_json`). An
 *option* is part of a document, such as a timeout, a path or a list of names: an object that is no JSON and has no
 obvious counterpart in it is refused.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import inspect
 import math
 import numbers
 import os
@@ -100,6 +101,8 @@ def option(value: Any) -> Any:
         return dict(value)
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=str)
+    if isinstance(value, (bytes, bytearray)):
+        raise TypeError("expected text, found {}: decode it".format(found(value)))
     raise TypeError("expected a value that JSON has, found {}".format(found(value)))
 
 
@@ -122,7 +125,12 @@ def options(value: Any) -> Any:
 
 def found(value: Any) -> str:
     """Returns the words of a message for an argument of a wrong type."""
-    return "None" if value is None else "a {}".format(type(value).__name__)
+    if value is None:
+        return "None"
+    name = type(value).__name__
+    if name == "bytes":
+        return "bytes"
+    return "{} {}".format("an" if name[:1] in "AEIOUaeiou" else "a", name)
 
 
 def require(value: Any, kinds: Union[Type[Any], Tuple[Type[Any], ...]], name: str, expected: str) -> None:
@@ -131,16 +139,41 @@ def require(value: Any, kinds: Union[Type[Any], Tuple[Type[Any], ...]], name: st
         raise TypeError("{}: expected {}, found {}".format(name, expected, found(value)))
 
 
-def require_function(value: Any, name: str) -> None:
-    """Raises TypeError if an argument can neither be called nor is left out."""
-    if value is not None and not callable(value):
+def require_function(value: Any, name: str, is_awaited: bool = False) -> None:
+    """Raises TypeError if an argument can neither be called nor is left out.
+
+    `is_awaited` says whether it may be a coroutine function. Where it may not, nobody would run the coroutine.
+    """
+    if value is None:
+        return
+    if not callable(value):
         raise TypeError("{}: expected a function, found {}".format(name, found(value)))
+    if isinstance(value, type):
+        # Each event would make an object of the class, and nobody would see it.
+        message = "{0}: expected a function, found the class {1}: use an object, such as {1}()"
+        raise TypeError(message.format(name, value.__name__))
+    call = getattr(type(value), "__call__", None)  # noqa: B004 - the method itself is needed
+    if not is_awaited and (inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(call)):
+        raise TypeError(
+            "{}: expected a function, found a coroutine function, which only async calls await".format(name)
+        )
 
 
 def path_text(path: Path, name: str) -> str:
-    """Returns a path as text, as `os.fspath` takes it."""
+    """Returns a path as text, as `os.fspath` takes it. Raises ValueError for a text that no path can be."""
     require(path, (str, bytes, os.PathLike), name, "a path")
-    return os.fsdecode(path)
+    text = os.fsdecode(path)
+    if "\0" in text or not _is_encodable(text):
+        raise ValueError("{}: expected a path, found {}".format(name, ascii(text)[:60]))
+    return text
+
+
+def _is_encodable(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def seconds(time: Any, name: str) -> Optional[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Type
+from typing import Any, Dict, Optional, Tuple, Type
 
 OK = 0
 INVALID = -1
@@ -75,14 +75,42 @@ class ForkedError(FlowWorkerError, RuntimeError):
 class StepError(Exception):
     """A step failed.
 
-    It is the `exception` of a result when a command could not be started, and `ExecResult.check` raises it for a step
-    that did not succeed. `returncode` is that of the step, and `message` is one line that says why it failed.
+    It is the `exception` of a result when a command could not be started, and `check` of a result raises it for a step
+    or a workflow that did not succeed.
+
+    - `message`: one line that says why it failed. It quotes up to 300 characters of the last line of standard error;
+    - `returncode`: that of the step, never 0; `outcome`: the word for how it ended, or None if nobody said it;
+    - `last_line`: the last line of standard error that is not blank, in full, or None;
+    - `result`: the `ExecResult` or `RunResult` whose `check` raised the error. A pickle of the error leaves it out, and
+      the `exception` of a result has none; then it is None.
+
+    Errors are equal if their messages and returncodes are.
     """
 
-    def __init__(self, message: str, returncode: int = 1) -> None:
+    def __init__(
+        self,
+        message: str,
+        returncode: int = 1,
+        outcome: Optional[str] = None,
+        last_line: Optional[str] = None,
+        result: Any = None,
+    ) -> None:
         super().__init__(message, returncode)
         self.message = message
         self.returncode = returncode
+        self.outcome = outcome
+        self.last_line = last_line
+        self.result = result
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        # A result may have values that cannot be pickled, and the error must get out of a process pool nevertheless.
+        return type(self), (self.message, self.returncode, self.outcome, self.last_line)
+
+    def __copy__(self) -> StepError:
+        return type(self)(self.message, self.returncode, self.outcome, self.last_line, self.result)
+
+    def __deepcopy__(self, memo: Dict[int, Any]) -> StepError:
+        return self.__copy__()
 
     def __str__(self) -> str:
         return self.message

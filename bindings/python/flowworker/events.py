@@ -15,7 +15,7 @@ _STREAMS = {STDOUT: "stdout", STDERR: "stderr"}
 class Event:
     """Something that happened while a step or a workflow ran. Attributes that its kind does not have are None.
 
-    - `kind`: `step_started`, `progress`, `command_started`, `output`, `command_ended`, `retry`,
+    - `kind`: a word of `EventKind`: `step_started`, `progress`, `command_started`, `output`, `command_ended`, `retry`,
       `step_ended`; of a workflow also `run_started`, `run_ended`, `file_copied`, `step_restored`.
       Later versions may add kinds: ignore those that you do not know.
     - `sequence`: its number among the events of the step or workflow, from 1; `time`: seconds since 1970.
@@ -31,7 +31,7 @@ class Event:
       number of `cells`, and the `status` `started`, `ended` or `failed`.
     - `command_started`: the `text` of the command after substitution, and its `pid`. In a container, `pid` is None and
       `container` is the container's name.
-    - `output`: `stream` is `stdout` or `stderr`; `data` is bytes with `events="chunks"`, and text
+    - `output`: `stream` is a word of `Stream`, `stdout` or `stderr`; `data` is bytes with `events="chunks"`, and text
       with `"text"` and `"lines"`; `continued` says that the line continues in the next event.
     - `command_ended`: the `result`, which is the command's entry of `ExecResult.commands`.
     - `retry`: the `outcome`, `returncode` and `message` of the failed attempt, and the `delay` in seconds.

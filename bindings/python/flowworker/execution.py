@@ -7,8 +7,22 @@ handlers run in between. `Execution` is shared by steps (`Exec`) and workflows (
 from __future__ import annotations
 
 import errno
+import threading
 import time
-from typing import Any, Callable, Generic, Iterator, MutableMapping, Optional, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    AsyncIterator,
+    Callable,
+    Dict,
+    Generator,
+    Generic,
+    Iterator,
+    MutableMapping,
+    Optional,
+    TypeVar,
+    overload,
+)
 
 import flowworker
 
@@ -22,6 +36,9 @@ from ._values import seconds
 from .events import Event
 from .result import ExecResult
 from .steps import CodeStep, WorkflowStep, handle_of, referenced_values
+
+if TYPE_CHECKING:
+    from ._async import Watch
 
 Found = TypeVar("Found")
 Result = TypeVar("Result")
@@ -41,15 +58,7 @@ def note_use() -> None:
 
 
 class Execution(Generic[Result]):
-    """A step or a workflow that is running.
-
-    It makes progress while a thread takes its events or waits for it. Iteration yields the events until the
-    end; it stops early when `wait` has returned the result. All methods may be called from any thread; two threads
-    that ask for events at the same time get different ones.
-
-    Leaving a `with` block cancels what is still running and waits until its processes are gone. `close`, and dropping
-    the last reference, also cancel it but do not wait: the library ends the processes in the background.
-    """
+    """A step or a workflow that is running: what `Exec` and `Run` share, and `Exec` describes."""
 
     #: The kind of the last event, as a number of the library.
     _last_event: int
@@ -60,7 +69,12 @@ class Execution(Generic[Result]):
         # The handle exists before the library fills it, so an exception of a signal handler cannot lose the address.
         self._handle = Handle(0, LIB.fw_exec_free, "the exec")
         self._is_over = False
+        #: The tasks that wait for it, by their asyncio loops.
+        self._watches: Dict[Any, Watch] = {}
         self._result: Optional[Result] = None
+        # Two threads may get the end at the same time, and both return the object that the first one makes. The lock
+        # is reentrant, because a signal handler may wait for the execution while its own thread makes the object.
+        self._reading = threading.RLock()
         #: The Python functions that the library may call. They must live as long as the execution.
         self._functions: Optional[Functions] = None
 
@@ -78,7 +92,8 @@ class Execution(Generic[Result]):
         It is for `select`, `poll`, `epoll` and event loops. It stays the same, and belongs to the library, which
         closes it with the exec. Raises OSError (EMFILE) when the system has no descriptor left.
         """
-        descriptor = self._descriptor()
+        with self._handle.in_use() as address:
+            descriptor = int(LIB.fw_exec_fd(address))
         if descriptor < 0:
             raise OSError(errno.EMFILE, "the system has no descriptor left to wait for the step")
         return descriptor
@@ -96,6 +111,12 @@ class Execution(Generic[Result]):
             if event is None:
                 return
             yield event
+
+    @overload
+    def wait(self, timeout: None = None) -> Result: ...
+
+    @overload
+    def wait(self, timeout: Seconds) -> Optional[Result]: ...
 
     def wait(self, timeout: Optional[Seconds] = None) -> Optional[Result]:
         """Returns the result when it has ended, or None when it has not ended after `timeout` seconds.
@@ -134,9 +155,32 @@ class Execution(Generic[Result]):
         finally:
             self.close()
 
+    def __aiter__(self) -> AsyncIterator[Event]:
+        from ._async import Events
+
+        return Events(self)
+
+    def __await__(self) -> Generator[Any, None, Result]:
+        from . import _async
+
+        return _async.wait(self).__await__()
+
+    async def __aenter__(self: AnyExecution) -> AnyExecution:
+        return self
+
+    async def __aexit__(self, kind: object, *unused: object) -> None:
+        from . import _async
+
+        try:
+            # Behind GeneratorExit the loop is gone, so waiting is not possible. Closing cancels the step.
+            if self._result is None and kind is not GeneratorExit:
+                await _async.end(self)
+        finally:
+            self.close()
+
     # -- what the package's own loops use
 
-    def run_to_end(self, on_event: Optional[Callable[[Event], Any]]) -> Result:
+    def _run_to_end(self, on_event: Optional[Callable[[Event], Any]]) -> Result:
         """Starts it, passes its events to `on_event`, and returns the result when it has ended.
 
         An exception of `on_event` or of a signal handler cancels it and is raised when its processes are gone. If
@@ -154,7 +198,6 @@ class Execution(Generic[Result]):
         finally:
             self.close()
         self._raise_from_function()
-        assert result is not None
         return result
 
     def _end(self) -> None:
@@ -165,10 +208,6 @@ class Execution(Generic[Result]):
                 self.wait()
             except errors.FlowWorkerError:
                 pass  # The exec is closed, or it belongs to the process before a fork.
-
-    def _descriptor(self) -> int:
-        with self._handle.in_use() as address:
-            return int(LIB.fw_exec_fd(address))
 
     def _wait_for(self, timeout: Optional[float], take: Callable[[float], Optional[Found]]) -> Optional[Found]:
         """Calls `take` with the seconds that it may wait, until it finds something or the timeout is over."""
@@ -188,7 +227,7 @@ class Execution(Generic[Result]):
                 return None
         with event.in_use() as address:
             if LIB.fw_event_kind(address) == self._last_event:
-                self._is_over = True
+                self._note_end()
             return Event.from_library(address, self._is_text)
 
     def _take_result(self, seconds: float) -> Optional[Result]:
@@ -197,10 +236,21 @@ class Execution(Generic[Result]):
             with self._handle.in_use() as address:
                 if not handle.fill(LIB.fw_exec_wait, address, seconds):
                     return None
-            self._result = self._read(handle)
-            self._is_over = True
+            with self._reading:
+                if self._result is None:
+                    self._result = self._read(handle)
+            self._note_end()
             self._detach_functions()
         return self._result
+
+    def _note_end(self) -> None:
+        """Wakes all tasks that wait: the end is taken, so the descriptor will not be readable again."""
+        self._is_over = True
+        for loop, watch in list(self._watches.items()):
+            try:
+                loop.call_soon_threadsafe(watch.wake)
+            except RuntimeError:
+                pass  # The loop is closed, and its tasks are gone.
 
     def _detach_functions(self) -> None:
         if self._functions is not None:
@@ -213,7 +263,20 @@ class Execution(Generic[Result]):
 
 
 class Exec(Execution[ExecResult]):
-    """A step that `Worker.start` has started; see `Execution`. `wait` returns an `ExecResult`."""
+    """A step that `Worker.start` has started. `wait` and `await` return its `ExecResult`.
+
+    It makes progress while a thread takes its events or waits for it. Iteration yields the events until the
+    end; it stops early when `wait` has returned the result. All methods may be called from any thread; two threads
+    that ask for events at the same time get different ones.
+
+    Leaving a `with` block cancels what is still running and waits until its processes are gone. `close`, and dropping
+    the last reference, also cancel it but do not wait: the library ends the processes in the background.
+
+    With asyncio, `await execution` returns the result, `async for event in execution` yields the events, and
+    `async with` waits at its end without blocking the loop or using a thread. A task that is cancelled in one of the
+    three cancels the execution, and gets CancelledError when its processes are gone; `asyncio.shield` prevents that.
+    Several tasks may wait for one execution. Other loops wait for its `fileno`.
+    """
 
     _last_event = EVENT_STEP_ENDED
 
@@ -257,7 +320,8 @@ class Exec(Execution[ExecResult]):
         functions = self._functions
         if functions is None:
             return ExecResult.from_library(self.step, handle)
-        result = ExecResult.from_library(self.step, handle, functions.raised(self.step.name))
+        name = self.step.name
+        result = ExecResult.from_library(self.step, handle, functions.raised(name), functions.returned(name))
         if result.returncode == 0 and self._context is not None:
             functions.store_value(result, self._context)
         return result

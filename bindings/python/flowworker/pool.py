@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 from types import MappingProxyType
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
@@ -12,7 +13,7 @@ from ._document_file import DocumentFile
 from ._documents import encoded, key_values, spec_list, string_keys
 from ._ffi import LIB, create
 from ._handle import Handle
-from ._values import path_text
+from ._values import found, path_text, require
 from .errors import DOCUMENT, DocumentError
 from .specs import Spec
 from .steps import WorkflowStep, handle_of
@@ -45,17 +46,20 @@ class WorkerPool:
         default_variables: Optional[Mapping[str, Any]] = None,
     ) -> None:
         if isinstance(workers, (str, bytes, os.PathLike, Mapping)):
-            raise DocumentError(
-                DOCUMENT,
-                "expected a list of specifications of workers, found a {}: WorkerPool.from_config reads an engine "
-                "configuration".format(type(workers).__name__),
-            )
+            is_spec = isinstance(workers, Mapping) and "type" in workers
+            hint = "put it in a list" if is_spec else "WorkerPool.from_config reads an engine configuration"
+            message = "workers: expected a list of specifications, found {}: {}".format(found(workers), hint)
+            raise DocumentError(DOCUMENT, message)
         # As in flowServ, mapping a step to None is the same as not mapping it.
         mapped = {
             step: worker
             for step, worker in string_keys(managers or {}, "a step", "managers").items()
             if worker is not None
         }
+        for step, name in mapped.items():
+            if not isinstance(name, str):
+                message = "managers: expected the name of a worker for the step {}, found {}"
+                raise DocumentError(DOCUMENT, message.format(reprlib.repr(step), found(name)))
         self._names = mapped
         self.managers: Mapping[str, str] = MappingProxyType(mapped)
         self._document: Dict[str, Any] = {
@@ -76,7 +80,7 @@ class WorkerPool:
 
     @classmethod
     def from_config(cls, config: Union[str, bytes, "os.PathLike[Any]", Mapping[str, Any], List[Spec]]) -> WorkerPool:
-        """Makes the pool of an engine configuration (docs/documents.md).
+        """Makes the pool of an engine configuration (docs/reference/documents.md).
 
         That is a dict, a list of workers, or the path of a file in JSON or (if PyYAML is installed) in YAML, as
         flowServ's FLOWSERV_SERIAL_ENGINECONFIG names one. Raises `DocumentError` if it is wrong, with the place in the
@@ -86,6 +90,7 @@ class WorkerPool:
             text = encoded(config, "the engine configuration")
             _create(text).close()
         else:
+            require(config, (str, bytes, os.PathLike), "config", "a dict, a list of workers, or the path of a file")
             file = DocumentFile(path_text(config, "config"))
             with file.locating_errors():
                 _create(file.text).close()
@@ -131,6 +136,9 @@ class WorkerPool:
         # The caches are cleared, so that the next lookup reaches the closed handle and raises.
         self._mapped = {}
         self._defaults = {}
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        return self._handle.__reduce_ex__(protocol)
 
     def __enter__(self) -> WorkerPool:
         return self

@@ -1,47 +1,21 @@
-"""The result of a step, and what it shares with the result of a workflow."""
+"""The result of a step."""
 
 from __future__ import annotations
 
 import copy
-import enum
-import json
-import pickle
 from ctypes import byref, c_size_t
 from functools import cached_property
-from typing import Any, Dict, List, Optional, TypeVar
+from typing import Any, Dict, List, Optional
 
-from ._context import class_name, fingerprint
-from ._ffi import LIB, STDERR, STDOUT, call_text, copy_bytes
+from ._base_result import LibraryResult, can_be_pickled, last_line
+from ._call import ReturnedValue
+from ._callables import import_path_of
+from ._context import class_name
+from ._ffi import LIB, STDERR, STDOUT, copy_bytes
 from ._handle import Handle
-from ._values import require
 from .errors import StepError
-from .steps import CodeStep, NotebookStep, WorkflowStep, import_path_of
-
-
-class Outcome(str, enum.Enum):
-    """The words for how a step or a workflow has ended, which `outcome` has in results, commands and events.
-
-    They are strings: `result.outcome == Outcome.TIMEOUT` and `result.outcome == "timeout"` are the same.
-    """
-
-    EXITED = "exited"
-    SIGNALED = "signaled"
-    TIMEOUT = "timeout"
-    CANCELLED = "cancelled"
-    OOM = "oom"
-    SPAWN_FAILED = "spawn_failed"
-    ENGINE_FAILED = "engine_failed"
-    OUTPUT_MISSING = "output_missing"
-    STATUS_UNKNOWN = "status_unknown"
-    INPUT_MISSING = "input_missing"
-    VOLUME_FAILED = "volume_failed"
-
-    def __str__(self) -> str:
-        return str(self.value)
-
-    def __format__(self, spec: str) -> str:
-        return str(self.value).__format__(spec)
-
+from .steps import CodeStep, NotebookStep, WorkflowStep
+from .words import Outcome, Stream
 
 #: The outcomes that the commands of the step have not decided.
 _NOT_BY_COMMANDS = (
@@ -52,93 +26,19 @@ _NOT_BY_COMMANDS = (
     Outcome.VOLUME_FAILED,
 )
 
-AnyResult = TypeVar("AnyResult", bound="LibraryResult")
-
-
-class LibraryResult:
-    """What the results of steps and of workflows share: views, copies, pickles and comparison.
-
-    A copy shares the library's result, which never changes. A pickle has everything that the result says, its views
-    included. What cannot be pickled in it is replaced: an exception by a `StepError` with its text, a function without
-    an import path by the path that it would have. Two results are equal if all that they say is equal.
-    """
-
-    _handle: Optional[Handle]
-    #: The views of a result that was unpickled, by their formats.
-    _views: Dict[str, str]
-
-    def view(self, format: str = "html") -> str:
-        """Returns a timeline as a page (`html`), or as a trace for Perfetto and Chrome (`trace`)."""
-        require(format, str, "format", "a string")
-        if self._handle is not None:
-            with self._handle.in_use() as address:
-                return call_text(LIB.fw_result_view, address, format.encode("utf-8", "replace"))
-        if format not in self._views:
-            known = ", ".join(map(repr, self._views)) or "no view, because no run has made this result"
-            raise ValueError(
-                "format: expected one of the views of this result, found {!r}: it has {}".format(format, known)
-            )
-        return self._views[format]
-
-    def _says(self) -> Dict[str, Any]:
-        """Returns everything that the result says, by the names of its attributes."""
-        raise NotImplementedError
-
-    def __eq__(self, other: object) -> bool:
-        if self is other or not isinstance(other, type(self)):
-            return self is other or NotImplemented
-        mine, others = self._says(), other._says()
-        return all(_is_same(value, others[name]) for name, value in mine.items())
-
-    def __copy__(self: AnyResult) -> AnyResult:
-        other = type(self).__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        return other
-
-    def __deepcopy__(self: AnyResult, memo: Dict[int, Any]) -> AnyResult:
-        other = memo[id(self)] = type(self).__new__(type(self))
-        # Exceptions are shared as well: many cannot be copied, and nobody changes one.
-        shared = (Handle, BaseException)
-        for name, value in self.__dict__.items():
-            other.__dict__[name] = value if isinstance(value, shared) else copy.deepcopy(value, memo)
-        return other
-
-    def __getstate__(self) -> Dict[str, Any]:
-        """Copies everything from the library, for `pickle`."""
-        state = {**self.__dict__, **self._says(), "_handle": None}
-        if self._handle is not None:
-            state["_views"] = {format: self.view(format) for format in ("html", "trace")}
-        return state
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    if isinstance(one, WorkflowStep) and isinstance(other, WorkflowStep):
-        return one.to_document() == other.to_document()
-    if isinstance(one, BaseException) and isinstance(other, BaseException):
-        return type(one) is type(other) and str(one) == str(other)
-    try:
-        return bool(one == other)
-    except Exception:  # Arrays and tables have no single answer.
-        return bool(fingerprint(one) == fingerprint(other))
-
-
-def _can_be_pickled(value: Any) -> bool:
-    try:
-        pickle.loads(pickle.dumps(value))
-    except Exception:  # The object has code of its own that may fail in any way.
-        return False
-    return True
-
 
 class ExecResult(LibraryResult):
     """The result of a step: its returncode, its output, and why it failed.
 
     - `step`: the step object; `returncode`: 0 for success, and -N if signal N ended the last command;
-    - `outcome`: the word for how the step ended (docs/documents.md); `message`: one line that says why it failed, or
-      what is incomplete about a success; otherwise None;
+    - `outcome`: the word for how the step ended, a string that `Outcome` lists; `message`: one line that says why it
+      failed, or what is incomplete about a success; otherwise None;
+    - `ok`: whether it succeeded; `check()` raises `StepError` if not;
+    - `started`, `ended` (aware datetimes in UTC) and `duration` (seconds);
     - `stdout` and `stderr`: lists of str with one piece for each command that wrote something, in which bytes that are
       not UTF-8 are replaced. A function of this process has one piece for each call of `write`, or one piece in all if
       its output was cut;
+    - `text`: all of standard output as one str; `value`: what the function of a code step has returned;
     - `stdout_bytes` and `stderr_bytes`: the same pieces as bytes; `stdout_cut` and `stderr_cut`: how many bytes of each
       piece are missing because of an output limit, or because memory ran out;
     - `incomplete`: the streams, "stdout" and "stderr", whose end was not seen, so that output may be missing. It is
@@ -150,8 +50,11 @@ class ExecResult(LibraryResult):
       is None for a success;
     - `notes`: further facts, also of a success.
 
-    Output and commands are read from the library when they are first used. `outcome` is a word of `Outcome`.
+    `to_dict` returns all of it as JSON values, and Jupyter shows the page of `view`. Output and commands are read from
+    the library when they are first used. A result made by hand, with the constructor, has what it was given.
     """
+
+    returncode: int
 
     def __init__(
         self,
@@ -171,23 +74,26 @@ class ExecResult(LibraryResult):
         self.message = message
         self._handle = handle
         self._views = {}
+        self._returned: Optional[ReturnedValue] = None
         if handle is None:
             self.stdout = stdout if stdout is not None else []
             self.stderr = stderr if stderr is not None else []
             self.stdout_cut = [0] * len(self.stdout)
             self.stderr_cut = [0] * len(self.stderr)
-            self.commands = []
-            self.attempts = []
-            self.engine = None
-            self.explanation = None
             self.incomplete = []
-            self.notes = []
+            self._document = _document_by_hand(step, returncode, outcome, message, exception)
 
     @classmethod
-    def from_library(cls, step: WorkflowStep, handle: Handle, raised: Optional[BaseException] = None) -> ExecResult:
+    def from_library(
+        cls,
+        step: WorkflowStep,
+        handle: Handle,
+        raised: Optional[BaseException] = None,
+        returned: Optional[ReturnedValue] = None,
+    ) -> ExecResult:
         """Makes a result from the library's, which stays in memory as long as this object.
 
-        `raised` is the exception that a function of this process has raised.
+        `raised` is the exception that a function of this process has raised, and `returned` what it has returned.
         """
         with handle.in_use() as address:
             returncode = LIB.fw_result_returncode(address)
@@ -196,10 +102,12 @@ class ExecResult(LibraryResult):
         named = outcome.decode() if outcome is not None else Outcome.STATUS_UNKNOWN.value
         why = message.decode("utf-8", "replace") if message is not None else None
         is_exception = named in _NOT_BY_COMMANDS or (isinstance(step, NotebookStep) and returncode)
-        exception: Optional[BaseException] = StepError(why or named, returncode) if is_exception else None
+        exception: Optional[BaseException] = StepError(why or named, returncode, named) if is_exception else None
         if raised is not None and returncode and named in (Outcome.EXITED, Outcome.SPAWN_FAILED):
             exception = raised
-        return cls(step, returncode, exception=exception, outcome=named, message=why, handle=handle)
+        result = cls(step, returncode, exception=exception, outcome=named, message=why, handle=handle)
+        result._returned = returned if result.ok else None
+        return result
 
     @cached_property
     def stdout(self) -> List[str]:
@@ -231,15 +139,29 @@ class ExecResult(LibraryResult):
         """How many bytes of each piece of standard error are missing."""
         return self._cuts(STDERR)
 
+    @property
+    def text(self) -> str:
+        """All of standard output as one text, in which bytes that are not UTF-8 are replaced by U+FFFD."""
+        return b"".join(self.stdout_bytes).decode("utf-8", "replace")
+
+    @property
+    def value(self) -> Any:
+        """What the function of a code step has returned; None for other steps, and if it failed.
+
+        It is the object itself if the function ran in this process. A function in an interpreter of its own, and one
+        whose step a state directory has restored, gives its JSON. It is not masked, even if `arg` names a secret.
+        """
+        return self._facts["value"] if self._returned is None else self._returned.value
+
     @cached_property
     def commands(self) -> List[Dict[str, Any]]:
-        """What is known of each command that ran in the last attempt (docs/documents.md)."""
+        """What is known of each command that ran in the last attempt (docs/reference/results.md)."""
         commands: List[Dict[str, Any]] = self._facts["commands"]
         return commands
 
     @cached_property
     def attempts(self) -> List[Dict[str, Any]]:
-        """The attempts before the last one (docs/documents.md)."""
+        """The attempts before the last one (docs/reference/results.md)."""
         attempts: List[Dict[str, Any]] = self._facts["attempts"]
         return attempts
 
@@ -261,8 +183,8 @@ class ExecResult(LibraryResult):
         assert self._handle is not None
         with self._handle.in_use() as result:
             return [
-                name
-                for name, stream in (("stdout", STDOUT), ("stderr", STDERR))
+                str(name)
+                for name, stream in ((Stream.STDOUT, STDOUT), (Stream.STDERR, STDERR))
                 if LIB.fw_result_output_incomplete(result, stream)
             ]
 
@@ -271,27 +193,6 @@ class ExecResult(LibraryResult):
         """Further facts about the step, also about a successful one."""
         notes: List[str] = self._facts["notes"]
         return notes
-
-    def check(self) -> ExecResult:
-        """Returns the result itself if the step succeeded, and raises `StepError` if not."""
-        if self.returncode != 0 or self.outcome != Outcome.EXITED:
-            message = self.message or "step {!r} failed with returncode {}".format(self.step.name, self.returncode)
-            raise StepError(message, self.returncode) from self.exception
-        return self
-
-    @cached_property
-    def _facts(self) -> Dict[str, Any]:
-        # Not the whole document: it has the output as well.
-        assert self._handle is not None
-        with self._handle.in_use() as address:
-            document = json.loads(call_text(LIB.fw_result_to_json, address))
-        return {name: document[name] for name in ("commands", "attempts", "engine", "explanation", "notes")}
-
-    def _value(self) -> Any:
-        """Returns the value of a function as the library has it."""
-        assert self._handle is not None
-        with self._handle.in_use() as address:
-            return json.loads(call_text(LIB.fw_result_to_json, address))["value"]
 
     def _pieces(self, stream: int) -> List[bytes]:
         assert self._handle is not None
@@ -309,8 +210,20 @@ class ExecResult(LibraryResult):
             count = LIB.fw_result_output_count(result, stream)
             return [LIB.fw_result_output_cut(result, stream, index, None) for index in range(count)]
 
+    def _parts(self) -> Dict[str, Any]:
+        return {"stdout": list(self.stdout), "stderr": list(self.stderr)}
+
+    def _title(self) -> str:
+        return "step {!r}".format(self.step.name)
+
+    def _reason(self) -> Optional[BaseException]:
+        return self.exception
+
+    def _last_line(self) -> Optional[str]:
+        return last_line(self.stderr)
+
     def __repr__(self) -> str:
-        return "<ExecResult of {!r}: {} {}>".format(self.step.name, self.outcome, self.returncode)
+        return self._line("ExecResult of {!r}".format(self.step.name))
 
     def __hash__(self) -> int:
         return hash((self.step.name, self.returncode, self.outcome))
@@ -321,13 +234,45 @@ class ExecResult(LibraryResult):
     def __getstate__(self) -> Dict[str, Any]:
         """Copies everything from the library, for `pickle`."""
         state = super().__getstate__()
-        if self.exception is not None and not _can_be_pickled(self.exception):
+        if self._returned is not None and not can_be_pickled(self._returned.value):
+            state["_returned"] = None
+        if self.exception is not None and not can_be_pickled(self.exception):
             text = "{}: {}".format(class_name(type(self.exception)), self.message or self.outcome)
-            state["exception"] = StepError(text, self.returncode)
-        if isinstance(self.step, CodeStep) and not _can_be_pickled(self.step.func):
+            state["exception"] = StepError(text, self.returncode, self.outcome)
+        if isinstance(self.step, CodeStep) and not can_be_pickled(self.step.func):
             state["step"] = step = copy.copy(self.step)
             step.func = import_path_of(step.func)
         return state
+
+
+def _document_by_hand(
+    step: WorkflowStep, returncode: int, outcome: str, message: Optional[str], exception: Optional[BaseException]
+) -> Dict[str, Any]:
+    """Returns the document of a result that no run has made, with the keys that the library's have."""
+    raised = None
+    if exception is not None:
+        raised = {"type": class_name(type(exception)), "message": str(exception), "trace": ""}
+    return {
+        "version": 1,
+        "step": step.name,
+        "worker": None,
+        "worker_type": None,
+        "rundir": None,
+        "returncode": returncode,
+        "outcome": str(outcome),
+        "message": message,
+        "explanation": None,
+        "stdout": None,
+        "stderr": None,
+        "commands": [],
+        "value": None,
+        "engine": None,
+        "exception": raised,
+        "notes": [],
+        "started": None,
+        "duration": 0.0,
+        "attempts": [],
+    }
 
 
 _ATTRIBUTES = (
@@ -336,6 +281,9 @@ _ATTRIBUTES = (
     "outcome",
     "message",
     "exception",
+    "started",
+    "duration",
+    "value",
     "stdout",
     "stderr",
     "stdout_bytes",

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import os
-from functools import cached_property
+import reprlib
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Union
 
 import flowworker
 
+from ._base_result import LibraryResult
 from ._context import as_argument, as_json, fingerprint
 from ._documents import require_mapping, rundir_of, sized, string_keys
-from ._ffi import EVENT_RUN_ENDED, LIB, call_text
+from ._ffi import EVENT_RUN_ENDED, LIB
 from ._functions import Functions, context_values, create_context
 from ._handle import Handle
 from ._values import require
 from .errors import StepError, UnknownWorkerError
 from .execution import Execution, note_use
 from .pool import WorkerPool
-from .result import ExecResult, LibraryResult, Outcome
+from .result import ExecResult
 from .specs import Spec
 from .steps import CodeStep, WorkflowStep, referenced_values
 from .volumes import DEFAULT_STORE, VolumeManager, volume_name
+from .words import Outcome
 from .workers import Worker
 
 Volumes = Union[None, VolumeManager, Sequence[Spec]]
@@ -34,13 +35,17 @@ class RunResult(LibraryResult):
     - `context`: the values at the end of the run, by name;
     - `returncode`, `outcome`, `message`, `exception`: those of the last step, or of the run if no step is at fault. The
       returncode of a run without steps is None;
-    - `stdout`, `stderr`, `log`: the pieces of output of all steps;
-    - `restored`: the number of steps that an earlier run with the same `state` had ended;
-    - `duration`: seconds.
+    - `ok`: whether the run succeeded; `check()` raises `StepError` if not;
+    - `started`, `ended` (aware datetimes in UTC) and `duration` (seconds);
+    - `stdout`, `stderr`, `log`: the pieces of output of all steps, as lists of str; `text`: all of standard output as
+      one str; `value`: that of the last step;
+    - `restored`: the number of steps that an earlier run with the same `state` had ended.
 
-    Results can be copied, pickled and compared; see `LibraryResult`. A pickle has the values of `context`, so
-    each of them must be such that `pickle` can write it.
+    `to_dict` returns all of it as JSON values, and Jupyter shows the page of `view`. Results can be copied, pickled and
+    compared. A pickle has the values of `context`, so each of them must be such that `pickle` can write it.
     """
+
+    _parts_names = ("steps",)
 
     def __init__(self, context: Dict[str, Any], steps: List[ExecResult], handle: Handle) -> None:
         self.context = context
@@ -62,7 +67,7 @@ class RunResult(LibraryResult):
         if last is not None and last.exception is not None:
             return last.exception
         if self.message and (last is None or last.message != self.message):
-            return StepError(self.message, self.returncode or 1)
+            return StepError(self.message, self.returncode or 1, self.outcome)
         return None
 
     @property
@@ -76,6 +81,16 @@ class RunResult(LibraryResult):
         return [piece for step in self.steps for piece in step.stderr]
 
     @property
+    def text(self) -> str:
+        """All of standard output of all steps as one text."""
+        return "".join(step.text for step in self.steps)
+
+    @property
+    def value(self) -> Any:
+        """What the function of the last step has returned; None if that step is no code step or has failed."""
+        return self.steps[-1].value if self.steps else None
+
+    @property
     def notes(self) -> List[str]:
         """Further facts about the steps, also about successful ones."""
         return [note for step in self.steps for note in step.notes]
@@ -87,19 +102,15 @@ class RunResult(LibraryResult):
 
     def get(self, var: str) -> Any:
         """Returns a value of the context. Raises KeyError if there is none of this name."""
+        if var not in self.context:
+            raise KeyError("the context has no value {}".format(reprlib.repr(var)))
         return self.context[var]
 
-    def check(self) -> RunResult:
-        """Returns the result itself if the run succeeded, and raises `StepError` if not."""
-        if self.returncode or self.outcome != Outcome.EXITED:
-            message = self.message or "the workflow failed with returncode {}".format(self.returncode)
-            raise StepError(message, self.returncode or 1) from self.exception
-        return self
-
     def raise_for_status(self) -> None:
-        """Raises the exception of the last step, or `StepError`, if the run failed."""
-        if self.returncode and self.exception is not None:
-            raise self.exception
+        """Raises what the function of the last step has raised, or `StepError`, if the run failed. See `check`."""
+        exception = self.exception
+        if self.returncode and exception is not None and not isinstance(exception, StepError):
+            raise exception
         self.check()
 
     @property
@@ -108,22 +119,22 @@ class RunResult(LibraryResult):
         return int(self._facts["restored"])
 
     @property
-    def duration(self) -> float:
-        """How many seconds the run took."""
-        return float(self._facts["duration"])
-
-    @property
     def copies(self) -> List[Dict[str, Any]]:
         """The files that were copied, as dicts with `key`, `from`, `to`, `bytes`, `duration` (seconds) and `step`."""
         copies: List[Dict[str, Any]] = self._facts["copies"]
         return copies
 
-    @cached_property
-    def _facts(self) -> Dict[str, Any]:
-        assert self._handle is not None
-        with self._handle.in_use() as address:
-            document = json.loads(call_text(LIB.fw_result_to_json, address))
-        return {name: document[name] for name in ("restored", "duration", "copies", "context")}
+    def _parts(self) -> Dict[str, Any]:
+        return {"steps": [step.to_dict() for step in self.steps]}
+
+    def _title(self) -> str:
+        return "the workflow"
+
+    def _reason(self) -> Optional[BaseException]:
+        return self.exception
+
+    def _last_line(self) -> Optional[str]:
+        return self.steps[-1]._last_line() if self.steps else None
 
     def __hash__(self) -> int:
         return hash((self.outcome, self.returncode, len(self.steps)))
@@ -142,13 +153,15 @@ class RunResult(LibraryResult):
         return len(self.steps)
 
     def __repr__(self) -> str:
-        return "<RunResult: {} steps, {} {}>".format(len(self.steps), self.outcome, self.returncode)
+        count = len(self.steps)
+        return self._line("RunResult of {} {}".format(count, "step" if count == 1 else "steps"))
 
 
 class Run(Execution[RunResult]):
-    """A workflow that `SerialWorkflow.start` has started; see `Execution`. `wait` returns a `RunResult`.
+    """A workflow that `SerialWorkflow.start` has started. `wait` and `await` return its `RunResult`.
 
-    The events are those of the steps, and some of the run itself.
+    It is used as an `Exec` is: for its events, with `with`, `await`, `async for` and `async with`. The events are those
+    of the steps, and some of the run itself.
     """
 
     _last_event = EVENT_RUN_ENDED
@@ -168,7 +181,7 @@ class Run(Execution[RunResult]):
         super().__init__(options, events)
         self._workflow = workflow
         if arguments is not None:
-            require_mapping(arguments, "the arguments of a workflow")
+            require_mapping(arguments, "arguments")
             string_keys(arguments, "a parameter", "arguments")
         self._arguments = dict(arguments or {})
         if not workflow._declares_parameters:
@@ -188,6 +201,7 @@ class Run(Execution[RunResult]):
             self._encoded = {name: fingerprint(value) for name, value in self._arguments.items()}
         self._pool = workers if workers is not None else workflow.workers
         require(self._pool, WorkerPool, "workers", "a WorkerPool (the run directory is the argument rundir)")
+        require(workflow.steps, (list, tuple), "steps", "a list of steps")
         for step in workflow.steps:
             require(step, WorkflowStep, "steps", "a step")
         names = self._pool.volume_names if volumes is None else [volume_name(spec) for spec in volumes]
@@ -262,5 +276,7 @@ def step_results(run: Handle, steps: Dict[str, WorkflowStep], functions: Functio
 
             handle = Handle(borrowed, release, "the result")
             name = LIB.fw_result_name(borrowed).decode("utf-8")
-            results.append(ExecResult.from_library(steps[name], handle, functions.raised(name)))
+            results.append(
+                ExecResult.from_library(steps[name], handle, functions.raised(name), functions.returned(name))
+            )
     return results

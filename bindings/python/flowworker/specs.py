@@ -34,7 +34,7 @@ def WorkerSpec(
     `identifier` the worker gets a new, unique one. `variables` are values for the placeholders of
     commands, and win over the context; `env` are environment variables, over which those of a step
     win. `volume` names the storage volume that the worker has access to. `options` are those of the
-    worker's type (docs/documents.md); they are checked when the worker is made.
+    worker's type (docs/reference/worker-options.md); they are checked when the worker is made.
     """
     function = partial(LIB.fw_spec_worker, c_text(worker_type, "worker_type"))
     return _spec(function, identifier, volume, options, variables=variables, env=env)

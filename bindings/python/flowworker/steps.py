@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
-from types import FunctionType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union
 
 from . import errors
+from ._callables import import_path_of, parameters_of, require_importable
 from ._context import as_json, parameter, placeholder_values
 from ._documents import encoded, key_values, require_mapping
 from ._ffi import LIB, create
 from ._handle import Handle
-from ._options import Seconds
+from ._options import Seconds, check_keywords
 from ._typing import Unpack
-from ._values import Path, found, options, path_text
+from ._values import Path, found, options, path_text, require
 
 CONTAINER_STEP = "container"
 FUNCTION_STEP = "func"
@@ -26,7 +25,8 @@ STEPS = (CONTAINER_STEP, FUNCTION_STEP, NOTEBOOK_STEP, TEMPLATE_STEP)
 class StepOptions(TypedDict, total=False):
     """What all types of steps take as keywords besides `inputs` and `outputs`. None means "not given".
 
-    `timeout`, `output_limit` and `retries` are as in the options of a worker (docs/documents.md), and win over those.
+    `timeout`, `output_limit` and `retries` are as in the options of a worker
+    (docs/reference/worker-options.md), and win over those.
     """
 
     #: The time limit of the step, in seconds, more than 0.
@@ -92,7 +92,7 @@ class WorkflowStep:
         return self.step_type == NOTEBOOK_STEP
 
     def to_document(self) -> Dict[str, Any]:
-        """Returns the step as the document that the library reads (docs/documents.md)."""
+        """Returns the step as the document that the library reads (docs/reference/step-and-template.md)."""
         document: Dict[str, Any] = {"name": self.identifier, "action": self._action()}
         if self.inputs or self.outputs or self.kept:
             files: Dict[str, Any] = {"inputs": options(self.inputs), "outputs": options(self.outputs)}
@@ -108,7 +108,7 @@ class WorkflowStep:
         return document
 
     def _action(self) -> Dict[str, Any]:
-        raise NotImplementedError
+        raise TypeError("a WorkflowStep has no action: use a ContainerStep, a CodeStep or a NotebookStep")
 
     def __repr__(self) -> str:
         return "<{} {!r}>".format(type(self).__name__, self.identifier)
@@ -134,6 +134,7 @@ class ContainerStep(WorkflowStep):
         outputs: Optional[List[Any]] = None,
         **options: Unpack[StepOptions],
     ) -> None:
+        _check_options(self, options, "identifier", "image", "commands", "env")
         super().__init__(identifier, CONTAINER_STEP, inputs, outputs, **options)
         self.image = image
         self.commands: List[str] = commands if commands is not None else []
@@ -141,6 +142,7 @@ class ContainerStep(WorkflowStep):
 
     def add(self, cmd: str) -> ContainerStep:
         """Appends a command, and returns the step."""
+        require(self.commands, list, "commands", "a list of strings")
         self.commands.append(cmd)
         return self
 
@@ -186,6 +188,7 @@ class CodeStep(WorkflowStep):
         outputs: Optional[List[Any]] = None,
         **options: Unpack[StepOptions],
     ) -> None:
+        _check_options(self, options, "identifier", "func", "arg", "varnames")
         super().__init__(identifier, FUNCTION_STEP, inputs, outputs, **options)
         if not isinstance(func, str):
             parameters_of(func)  # It raises TypeError for an object that cannot be called.
@@ -221,6 +224,7 @@ class NotebookStep(WorkflowStep):
         outputs: Optional[List[Any]] = None,
         **options: Unpack[StepOptions],
     ) -> None:
+        _check_options(self, options, "identifier", "notebook", "output", "requirements", "params", "varnames")
         super().__init__(identifier, NOTEBOOK_STEP, inputs, outputs, **options)
         self.notebook = path_text(notebook, "notebook")
         # flowServ has this attribute from the beginning, so it is computed here. A reference is left to the library.
@@ -241,6 +245,12 @@ class NotebookStep(WorkflowStep):
         if self.varnames:
             action["variables"] = _arguments(self.varnames)
         return action
+
+
+def _check_options(step: WorkflowStep, options: Mapping[str, Any], *names: str) -> None:
+    """Raises TypeError for a keyword that no step has; `names` are the parameters of its class."""
+    words = "the arguments of {} are".format(type(step).__name__)
+    check_keywords(options, StepOptions, words, *names, "inputs", "outputs")
 
 
 class TemplateStep(WorkflowStep):
@@ -327,60 +337,31 @@ def referenced_values(
     gets all values as JSON. Functions of this process get the objects themselves.
     """
     if isinstance(step, CodeStep) and has_interpreter:
+        require_importable(step.func)
         return {name: as_json(value) for name, value in context.items() if isinstance(name, str)}
     values = placeholder_values(step.commands, context) if isinstance(step, ContainerStep) else {}
     if isinstance(step, NotebookStep):
         names = (step.varnames.get(name, name) for name in step.params)
         values.update({name: parameter(name, context[name]) for name in names if name in context})
-    values.update({name: as_json(context[name]) for name in (*secrets, *step.secrets) if name in context})
+    values.update({name: as_json(context[name]) for name in (*secrets, *(step.secrets or ())) if name in context})
     return values
 
 
-def parameters_of(function: Callable[..., Any]) -> Sequence[str]:
-    """Returns the names of the parameters that can be passed by name. Raises TypeError if they cannot be determined."""
-    if (
-        type(function) is FunctionType
-        and not hasattr(function, "__wrapped__")
-        and not hasattr(function, "__signature__")
-    ):
-        code = function.__code__
-        if code.co_flags & inspect.CO_ASYNC_GENERATOR:
-            raise _no_function(
-                function, "is an asynchronous generator, which returns no value", "an async def that returns"
-            )
-        return code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]
-    if not callable(function):
-        raise TypeError(
-            "{!r} is a {}, not a function or the import path of one".format(function, type(function).__name__)
-        )
-    called = getattr(function, "func", function) if hasattr(function, "keywords") else function
-    parts = (function, called, getattr(type(called), "__call__", None))  # noqa: B004 - the method itself is needed
-    if any(map(inspect.isasyncgenfunction, parts)):
-        raise _no_function(
-            function, "is an asynchronous generator, which returns no value", "an async def that returns"
-        )
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except ValueError:
-        example = "lambda a, b: {}(a, b)".format(getattr(function, "__name__", "f"))
-        raise _no_function(function, "does not reveal the names of its parameters", example) from None
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return [parameter.name for parameter in parameters if parameter.kind in named]
+def require_step(step: Any, hint: str = "") -> WorkflowStep:
+    """Returns an argument that is a step. Raises `StepTypeError` if not; `hint` is the end of the message."""
+    if not isinstance(step, WorkflowStep):
+        message = "step: expected a step, such as a ContainerStep, found {}{}".format(found(step), hint)
+        raise errors.StepTypeError(errors.STEP_TYPE, message)
+    return step
 
 
-def _no_function(function: Any, why: str, instead: str) -> TypeError:
-    name = getattr(function, "__qualname__", None) or repr(function)
-    return TypeError("the function {} {}: use a function around it, such as {}".format(name, why, instead))
-
-
-def handle_of(step: Any) -> Handle:
+def handle_of(given: Any) -> Handle:
     """Returns the library's step for a Python step as it is now.
 
     The last one is reused as long as the document is the same. It is not closed when another one replaces it, because
     another thread may be running it; it is released with its last reference.
     """
-    if not isinstance(step, WorkflowStep):
-        raise errors.StepTypeError(errors.STEP_TYPE, "{!r} is {}, not a step".format(step, found(step)))
+    step = require_step(given)
     try:
         document = encoded(step.to_document(), "the step {!r}".format(step.identifier))
     except errors.DocumentError as error:
@@ -407,17 +388,6 @@ def _naming_the_argument(error: errors.DocumentError) -> errors.DocumentError:
             message = "{}: {}".format(argument, error.message)
             return errors.DocumentError(error.code, message, error.path, error.line, error.column)
     return error
-
-
-def import_path_of(func: Union[Callable[..., Any], str]) -> str:
-    """Returns the import path of a function, or the one that it would have if it were no inner function or lambda."""
-    if isinstance(func, str):
-        return func
-    module = getattr(func, "__module__", None)
-    name = getattr(func, "__qualname__", None)
-    if not isinstance(name, str):
-        name = type(func).__qualname__
-    return "{}.{}".format(module, name) if module else str(name)
 
 
 def _arguments(varnames: Dict[str, str]) -> List[Dict[str, str]]:

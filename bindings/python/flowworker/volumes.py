@@ -72,7 +72,7 @@ class VolumeManager:
         stores = spec_list(stores, "stores")
         names = [volume_name(store) for store in stores]
         if DEFAULT_STORE not in names:
-            raise ValueError("there is no volume with the name {!r}".format(DEFAULT_STORE))
+            raise ValueError("stores: expected a volume with the name {!r} among them".format(DEFAULT_STORE))
         listed: Dict[str, List[str]] = {name: [] for name in names if name is not None}
         if files is not None:
             require(files, Mapping, "files", "a mapping of keys to lists of volumes")

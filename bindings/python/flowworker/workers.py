@@ -11,11 +11,12 @@ from ._functions import Functions, create_context
 from ._handle import Handle
 from ._options import RunOptions, options_document
 from ._typing import Unpack
-from ._values import require_function
+from ._values import found, require_function
+from .errors import DOCUMENT, DocumentError
 from .events import Event
 from .execution import Exec
 from .result import ExecResult
-from .steps import CodeStep, WorkflowStep, handle_of, referenced_values
+from .steps import CodeStep, WorkflowStep, handle_of, referenced_values, require_step
 
 Context = Optional[MutableMapping[str, Any]]
 
@@ -27,7 +28,7 @@ class Worker:
     pool raises `FlowWorkerError`. All methods may be called from any thread, also at the same time.
 
     There are three ways to run a step: `exec` blocks until its end, `await exec_async` lets an asyncio loop run other
-    tasks meanwhile, and `start` returns an `Exec` to wait for. All three take
+    tasks meanwhile, and `start` returns an `Exec` to wait for, to await, or to iterate. All three take
 
     - `step` and `context`: a mapping with the values of the placeholders in commands. Only values that the step refers
       to are read. The value of a code step is stored there when the step has succeeded;
@@ -67,13 +68,14 @@ class Worker:
         """Runs a step, and returns the result when the step has ended.
 
         `on_event` is called with each `Event` in the calling thread. A command that has filled its pipe waits for it.
+        The module `flowworker.progress` has ready-made ones: a bar in the terminal, tqdm, and `logging`.
 
         The GIL is released while the step runs. An exception of `on_event`, or of a signal handler (KeyboardInterrupt
         for Ctrl-C), cancels the step and is raised when the processes of the step are gone. A second one during
         that wait is raised at once.
         """
         require_function(on_event, "on_event")
-        return self._exec(step, context, store, on_event is not None, options).run_to_end(on_event)
+        return self._exec(step, context, store, on_event is not None, options)._run_to_end(on_event)
 
     async def exec_async(
         self,
@@ -92,7 +94,7 @@ class Worker:
         """
         from . import _async
 
-        require_function(on_event, "on_event")
+        require_function(on_event, "on_event", is_awaited=True)
         return await _async.run_to_end(self._exec(step, context, store, on_event is not None, options), on_event)
 
     def start(self, step: WorkflowStep, context: Context, store: Any, **options: Unpack[RunOptions]) -> Exec:
@@ -102,10 +104,9 @@ class Worker:
         return execution
 
     def plan(self, step: WorkflowStep, context: Context, store: Any) -> Dict[str, Any]:
-        """Returns what would be run, with secrets masked (docs/documents.md), and runs nothing."""
+        """Returns what would be run, with secrets masked (docs/reference/results.md), and runs nothing."""
+        _check_arguments(step, context)
         step_handle = handle_of(step)
-        if context is not None:
-            require_mapping(context, "the context")
         rundir = rundir_of(store, "store")
         values = referenced_values(step, context if context is not None else {}, self.secrets)
         functions = Functions({step.name: step}, {}) if isinstance(step, CodeStep) else None
@@ -121,8 +122,7 @@ class Worker:
         self, step: WorkflowStep, context: Context, store: Any, has_listener: bool, options: Mapping[str, Any]
     ) -> Exec:
         document = options_document(RunOptions, options, has_listener)
-        if context is not None:
-            require_mapping(context, "the context")
+        _check_arguments(step, context)
         return Exec(self, step, context, rundir_of(store, "store"), document, options.get("events"))
 
     def close(self) -> None:
@@ -138,3 +138,15 @@ class Worker:
 
     def __repr__(self) -> str:
         return "<{} {!r}, type {}>".format(type(self).__name__, self.identifier, self.type)
+
+
+def _check_arguments(step: Any, context: Any) -> None:
+    """Checks the first two arguments of the methods that run a step; they are often given in another order."""
+    order = "; the order is step, context, store"
+    require_step(step, order)
+    if context is None:
+        return
+    require_mapping(context, "context", order)
+    if isinstance(step, CodeStep) and step.arg is not None and not hasattr(context, "__setitem__"):
+        message = "context: expected a dict, in which the value of the step is stored, found {}".format(found(context))
+        raise DocumentError(DOCUMENT, message)

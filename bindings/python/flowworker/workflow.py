@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 from ._documents import spec_list
@@ -72,6 +73,7 @@ class SerialWorkflow:
 
         The template may also be what it has under `workflow`. Raises `DocumentError` if it is wrong.
         """
+        require(template, (Mapping, str, bytes, os.PathLike), "template", "a dict, or the path of a file")
         document = read_template(template if isinstance(template, Mapping) else path_text(template, "template"))
         workflow = cls(workers=workers)
         workflow._is_template = True
@@ -140,7 +142,7 @@ class SerialWorkflow:
         The events of a Python function have the numbers of its own step. Exceptions are as for `Worker.exec`.
         """
         require_function(on_event, "on_event")
-        return self._run(arguments, workers, volumes, rundir, on_event is not None, options).run_to_end(on_event)
+        return self._run(arguments, workers, volumes, rundir, on_event is not None, options)._run_to_end(on_event)
 
     async def run_async(
         self,
@@ -158,7 +160,7 @@ class SerialWorkflow:
         """
         from . import _async
 
-        require_function(on_event, "on_event")
+        require_function(on_event, "on_event", is_awaited=True)
         run = self._run(arguments, workers, volumes, rundir, on_event is not None, options)
         return await _async.run_to_end(run, on_event)
 
@@ -177,7 +179,7 @@ class SerialWorkflow:
         return run
 
     def to_document(self) -> Dict[str, Any]:
-        """Returns the workflow as the document that the library reads (docs/documents.md)."""
+        """Returns the workflow as the document that the library reads (docs/reference/workflow.md)."""
         document: Dict[str, Any] = {"steps": [step.to_document() for step in self.steps]}
         if self.files is not None:
             document["files"] = self.files

@@ -174,7 +174,8 @@ def counted(monkeypatch):
             return call
 
     library = _ffi.LIB
-    for name in ("_ffi", "specs", "pool", "workers", "steps", "result", "execution", "events", "_functions"):
+    names = ("_ffi", "specs", "pool", "workers", "steps", "_base_result", "result", "execution", "events", "_functions")
+    for name in names:
         module = importlib.import_module("flowworker." + name)
         monkeypatch.setattr(module, "LIB", Counting())
     return calls

@@ -16,15 +16,16 @@ CODE = re.sub(r"/\*.*?\*/", " ", HEADER, flags=re.S)
 DECLARATIONS = re.findall(r"FW_API\s+([^;]*?)\b(fw_\w+)\s*\(([^;]*?)\)\s*(?:FW_MUSTUSE)?\s*;", CODE)
 
 SCALARS = {"int32_t": ctypes.c_int32, "fw_status": ctypes.c_int32, "fw_outcome": ctypes.c_int32}
+SCALARS["fw_log_level"] = ctypes.c_int32
 SCALARS.update({"fw_stream": ctypes.c_int32, "size_t": ctypes.c_size_t, "int": ctypes.c_int})
-SCALARS.update({"double": ctypes.c_double, "uint64_t": ctypes.c_uint64})
+SCALARS.update({"double": ctypes.c_double, "uint64_t": ctypes.c_uint64, "int64_t": ctypes.c_int64})
 
 # Bytes with a length of their own; a c_char_p would end at the first NUL.
-BYTES = {"fw_result_output", "fw_event_data"}
+BYTES = {"fw_result_output", "fw_result_command_output", "fw_event_data"}
 
 
 def ctype_of(declared, function):
-    if "(*" in declared or declared.split()[0] == "fw_function":
+    if "(*" in declared or declared.split()[0] in ("fw_function", "fw_log_function"):
         return ctypes.c_void_p
     words = declared.replace("*", " * ").replace("const ", "").split()
     stars = words.count("*")

@@ -100,8 +100,8 @@ def test_the_text_of_a_document_error_says_where_the_value_is(tmp_path):
         step = ContainerStep("s", "", ["true"])
         with pytest.raises(flowworker.DocumentError) as caught:
             pool.get(step).exec(step, {}, tmp_path, retries=3)
-    assert str(caught.value) == "expected an object, found the integer 3 (at /retries)"
-    assert caught.value.message == "expected an object, found the integer 3"
+    assert str(caught.value) == 'expected an object such as {"max": 3}, found the integer 3 (at /retries)'
+    assert caught.value.message == 'expected an object such as {"max": 3}, found the integer 3'
     for name in (STEERING, LONG):
         with pytest.raises(flowworker.DocumentError) as caught:
             create_worker({"name": "w", "type": "subprocess", name: 1})
@@ -115,7 +115,7 @@ def test_a_specification_in_place_of_a_list_is_refused(specs, tmp_path):
     refused(lambda: SerialWorkflow().run({}, volumes=specs))
     store = flowworker.FStore(tmp_path, "__default__")
     message = refused(lambda: SerialWorkflow().run({}, volumes=store))
-    assert message == "expected a list of specifications of volumes, found a dict"
+    assert message == "volumes: expected a list of specifications, found a dict"
 
 
 def test_a_mapping_is_required_where_names_are_keys(tmp_path):
@@ -124,11 +124,12 @@ def test_a_mapping_is_required_where_names_are_keys(tmp_path):
     step = ContainerStep("s", "", ["echo $a"])
     with WorkerPool() as pool:
         for run in (pool.get(step).exec, pool.get(step).start, pool.get(step).plan):
-            assert refused(run, step, ["a"], tmp_path) == "expected a mapping as the context, found a list"
+            message = refused(run, step, ["a"], tmp_path)
+            assert message == "context: expected a dict, found a list; the order is step, context, store"
         renamed = CodeStep("c", len, varnames=["a"])
-        assert refused(pool.get, renamed) == "expected a mapping as varnames, found a list"
+        assert refused(pool.get, renamed) == "varnames: expected a dict, found a list"
     message = refused(SerialWorkflow().run, ["a"])
-    assert message == "expected a mapping as the arguments of a workflow, found a list"
+    assert message == "arguments: expected a dict, found a list"
 
 
 def test_steps_are_added_with_the_positional_arguments_of_flowserv(tmp_path):

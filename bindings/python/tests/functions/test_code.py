@@ -293,7 +293,7 @@ def test_a_function_that_does_not_tell_its_parameters(func):
 
 @pytest.mark.parametrize("func", [7, None, b"os.getcwd"])
 def test_what_is_no_function(func):
-    with pytest.raises(TypeError, match="not a function or the import path of one"):
+    with pytest.raises(TypeError, match="func: expected a function, or an import path such as"):
         CodeStep("c", func)
 
 

@@ -1,4 +1,4 @@
-"""Values, options and paths of Python's usual types: taken as docs/documents.md says, or refused by name."""
+"""Values, options and paths of Python's usual types: as docs/reference/python-values.md says, or refused by name."""
 
 import collections
 import datetime

@@ -69,7 +69,7 @@ def test_bytes_that_are_no_unicode(refused, name):
 
 JSON = {
     "empty": ("", 1, 1, "found an empty text"),
-    "list": ("\n[]", 2, 1, "expected an object, found an array"),
+    "list": ("\n[]", 2, 1, "expected a workflow (an object), found an array"),
     "null parameters": ('{"workflow": {"steps": []},\n "parameters": null}', 2, 16, "expected an array, found null"),
     "key twice": ('{"workflow": {"steps": [],\n  "steps": []}}', 2, 3, 'duplicate key "steps"'),
     "deep key twice": ('{"workflow": {"steps": [{"name":\n"a",\n "name": "b"}]}}', 3, 2, 'duplicate key "name"'),
@@ -97,9 +97,9 @@ def test_errors_of_json(refused, case):
 YAML = {
     "empty": ("", 1, 1, "found an empty file"),
     "comments": ("# only\n# comments\n", 1, 1, "found an empty file"),
-    "null": ("\n~\n", 2, 1, "expected an object, found null"),
-    "list": ("- a\n", 1, 1, "expected an object, found an array"),
-    "text": ("--- text\n", 1, 5, 'expected an object, found the string "text"'),
+    "null": ("\n~\n", 2, 1, "expected a workflow (an object), found null"),
+    "list": ("- a\n", 1, 1, "expected a workflow (an object), found an array"),
+    "text": ("--- text\n", 1, 5, 'expected a workflow (an object), found the string "text"'),
     "null parameters": ("workflow: {steps: []}\nparameters:\n", 2, 12, "expected an array, found null"),
     "two documents": ("a: 1\n---\nb: 2\n", 2, 1, "expected a single document"),
     "tab": ("workflow:\n\tsteps: []\n", 2, 1, "cannot start any token"),
@@ -290,7 +290,7 @@ def test_any_path_names_a_file(tmp_path):
     path = str(tmp_path).encode() + b"/\xff\n.json"
     with open(path, "w") as file:
         file.write("[]")
-    with pytest.raises(fw.DocumentError, match=r"\\udcff\\n\.json': line 1, column 1: expected an object") as caught:
+    with pytest.raises(fw.DocumentError, match=r"\\udcff\\n\.json': line 1, column 1: expected a workflow ") as caught:
         fw.SerialWorkflow.from_template(path)
     str(caught.value).encode("utf-8")
 
@@ -307,7 +307,9 @@ def test_any_path_names_a_file(tmp_path):
 )
 def test_a_file_of_reana(tmp_path, document):
     (tmp_path / "reana.json").write_text(json.dumps(document))
-    with pytest.raises(fw.DocumentError, match=r"a reana\.yaml of REANA has this key, and docs/documents\.md says"):
+    with pytest.raises(
+        fw.DocumentError, match=r"a reana\.yaml of REANA has this key, and docs/reference/workflow\.md says"
+    ):
         fw.SerialWorkflow.from_template(tmp_path / "reana.json")
 
 

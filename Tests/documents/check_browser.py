@@ -1,0 +1,129 @@
+"""Checks the pages that `make docs` has built in a browser: chromium without a screen.
+
+    check_browser.py SITE
+
+Each page is drawn at 1280 and at 420 pixels. It asks no other machine for anything, and it is not wider than the
+screen. The search, whose index is local, finds a function of each API. Without the browser, which `make engines-test`
+installs, the check is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+#: Loads each page in a frame, gives the frame both widths, and sends what it has seen.
+LOOK = """<!doctype html><body><script>
+const pages = PAGES, seen = [];
+async function look(page) {
+  const frame = document.createElement('iframe');
+  frame.style = 'border: 0; width: 1280px; height: 900px';
+  frame.src = page;
+  await new Promise(ready => { frame.onload = ready; document.body.append(frame); });
+  const view = frame.contentWindow, root = view.document.documentElement;
+  const wide = root.scrollWidth;
+  frame.style.width = '420px';
+  const narrow = root.scrollWidth;
+  const asked = view.performance.getEntriesByType('resource').map(e => e.name);
+  const outside = asked.filter(name => !name.startsWith(location.origin));
+  seen.push([page, wide, narrow, outside, view.document.querySelector('h1').textContent]);
+  frame.remove();
+}
+async function search(words) {
+  const frame = document.createElement('iframe');
+  frame.style = 'width: 1280px; height: 900px';
+  frame.src = 'index.html?q=' + words;
+  await new Promise(ready => { frame.onload = ready; document.body.append(frame); });
+  for (;;) {
+    const found = [...frame.contentDocument.querySelectorAll('.md-search-result__item a')].map(a => a.href);
+    if (found.length > 0) { frame.remove(); return [words, found]; }
+    await new Promise(later => setTimeout(later, 50));
+  }
+}
+(async () => {
+  for (const page of pages) await look(page);
+  const found = [await search('fw_worker_exec'), await search('exec_async')];
+  await fetch('/seen', {method: 'POST', body: JSON.stringify({seen, found})});
+})();
+</script>"""
+
+
+class Server(SimpleHTTPRequestHandler):
+    """Serves the site, and takes what the page above has seen."""
+
+    def do_GET(self) -> None:
+        if self.path == "/look.html":
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(self.server.look)  # type: ignore[attr-defined]
+        else:
+            super().do_GET()
+
+    def do_POST(self) -> None:
+        text = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.seen = json.loads(text)  # type: ignore[attr-defined]
+        self.send_response(204)
+        self.end_headers()
+        self.server.done.set()  # type: ignore[attr-defined]
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def look_at(site: Path, browser: str, pages: list[str]) -> dict[str, list]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=str(site)))
+    server.look = LOOK.replace("PAGES", json.dumps(pages)).encode()  # type: ignore[attr-defined]
+    server.seen, server.done = None, threading.Event()  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with tempfile.TemporaryDirectory() as profile:
+        address = f"http://127.0.0.1:{server.server_address[1]}/look.html"
+        options = ["--no-sandbox", "--disable-gpu", "--window-size=1400,1000", "--remote-debugging-port=0"]
+        command = [browser, *options, f"--user-data-dir={profile}", address]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            if not server.done.wait(float(os.environ.get("CHECK_TIMEOUT", "600"))):  # type: ignore[attr-defined]
+                raise SystemExit("FAILED  the browser has not looked at all pages, or its search found nothing")
+        finally:
+            process.terminate()
+            process.wait()
+            server.shutdown()
+            server.server_close()
+    return server.seen  # type: ignore[attr-defined, no-any-return]
+
+
+def main() -> int:
+    site = Path(sys.argv[1]).resolve()
+    browser = shutil.which("chromium-headless-shell")
+    if browser is None:
+        print("skipped the look at the pages: there is no chromium-headless-shell")
+        return 0
+    pages = [str(file.relative_to(site)) for file in sorted(site.rglob("*.html")) if file.name != "404.html"]
+    seen = look_at(site, browser, pages)
+    wrong = []
+    for page, wide, narrow, outside, heading in seen["seen"]:
+        if wide > 1280 or narrow > 420:
+            wrong.append(f"{page} is {wide} pixels wide in 1280, and {narrow} in 420")
+        if outside:
+            wrong.append(f"{page} asks for {', '.join(outside)}")
+        if not heading:
+            wrong.append(f"{page} has no heading")
+    for words, found in seen["found"]:
+        if not any("reference/" in link for link in found):
+            wrong.append(f"the search for {words} finds only {found}")
+    for line in wrong:
+        print(f"FAILED  {line}")
+    print(f"{len(seen['seen'])} pages at two widths, {len(seen['found'])} searches, {len(wrong)} wrong")
+    return 1 if wrong or len(seen["seen"]) != len(pages) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

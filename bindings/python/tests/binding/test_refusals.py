@@ -1,0 +1,194 @@
+"""No exception comes from an inner line of the package by accident: what a call cannot use is refused on purpose.
+
+Every argument of every public callable gets values of many types. Either the call takes the value, or it raises a
+`FlowWorkerError`, or a TypeError or ValueError that a `raise` statement of the package has made.
+"""
+
+import asyncio
+import inspect
+import linecache
+import traceback
+from pathlib import Path
+
+import pytest
+from test_wrong_arguments import ALWAYS, METHODS, Wrong, parameters, use
+
+import flowworker
+from flowworker import ContainerStep, SerialWorkflow, Subprocess, WorkerPool, create_worker
+
+PACKAGE = Path(flowworker.__file__).parent
+
+#: Values of the types that people mix up. Each call gets new ones, because it may keep them.
+VALUES = {
+    "None": lambda: None,
+    "bool": lambda: True,
+    "int": lambda: 5,
+    "negative": lambda: -1,
+    "huge": lambda: 2**80,
+    "float": lambda: 1.5,
+    "nan": lambda: float("nan"),
+    "complex": lambda: 1j,
+    "text": lambda: "text",
+    "empty": lambda: "",
+    "nul": lambda: "a\0b",
+    "half": lambda: "a\ud800b",
+    "bytes": lambda: b"\xff",
+    "path": lambda: Path("some/path"),
+    "list": lambda: ["a", 1, None],
+    "tuple": lambda: ({},),
+    "set": lambda: {1, "a"},
+    "dict": lambda: {"a": 1},
+    "number keys": lambda: {1: {2: 3}},
+    "nested": lambda: {"a": [b"b", {"c": object()}]},
+    "object": Wrong,
+    "class": lambda: dict,
+    "function": lambda: print,
+    "lambda": lambda: lambda x: x,
+    "generator": lambda: (number for number in [1]),
+    "step": lambda: ContainerStep("other", "", []),
+    "pool": WorkerPool,
+    "exception": lambda: ValueError("v"),
+}
+
+
+def accident(call):
+    """Makes a call, and returns what it raised if nobody meant that; None if the call was taken or refused."""
+    try:
+        call()
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        is_ours = Path(last.filename).parent == PACKAGE
+        is_raised = linecache.getline(last.filename, last.lineno or 0).strip().startswith("raise ")
+        kinds = (flowworker.FlowWorkerError, TypeError, ValueError)
+        is_refused = isinstance(error, kinds) and is_ours and is_raised and "\n" not in str(error) and str(error)
+        # The path of a file that cannot be read is the system's error.
+        if is_refused or (isinstance(error, OSError) and last.name == "read_text"):
+            return None
+        return "{}: {} in {}, line {}".format(type(error).__name__, error, last.filename, last.lineno)
+    return None
+
+
+def check(make, function, arguments, name, finish):
+    """Calls `function` with each value for one argument, and lets `finish` use what it gives."""
+    accidents = {}
+    for kind, value in VALUES.items():
+        if kind == "class" and name == "on_event":
+            continue  # The call uses the class as a function, and what that raises is the caller's own error.
+
+        def call(value=value):
+            given = function(**{**arguments(), name: value()})
+            finish(given)
+
+        with make():
+            found = accident(call)
+        if found is not None:
+            accidents[kind] = found
+    assert accidents == {}
+
+
+class nothing:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        return None
+
+
+def cases(owners):
+    return [(owner, name) for owner in owners for name in parameters(getattr(flowworker, owner))]
+
+
+@pytest.mark.parametrize(("owner", "name"), cases([*ALWAYS, "WorkflowStep"]))
+def test_functions_and_classes(rundir, monkeypatch, owner, name):
+    monkeypatch.chdir(rundir)
+    always = ALWAYS.get(owner, {"identifier": "s", "step_type": "container"})
+    check(nothing, getattr(flowworker, owner), lambda: always, name, lambda made: use(made, rundir))
+
+
+def finish_run(given):
+    """Waits for what a method has started."""
+    if inspect.iscoroutine(given):
+        asyncio.run(given)
+    elif isinstance(given, (flowworker.Exec, flowworker.Run)):
+        with given:
+            given.wait()
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [(method, name) for method in METHODS for name in parameters(getattr(flowworker.Worker, method))],
+)
+def test_methods_of_a_worker(rundir, monkeypatch, method, name):
+    monkeypatch.chdir(rundir)
+    with create_worker(Subprocess("w")) as worker:
+        check(
+            nothing,
+            getattr(worker, method),
+            lambda: {"step": ContainerStep("s", "", ["true"]), "context": {}, "store": rundir},
+            name,
+            finish_run,
+        )
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        (method, name)
+        for method in ("run", "run_async", "start")
+        for name in parameters(getattr(SerialWorkflow, method))
+    ],
+)
+def test_methods_of_a_workflow(rundir, monkeypatch, method, name):
+    monkeypatch.chdir(rundir)
+    workflow = SerialWorkflow([ContainerStep("s", "", ["true"])])
+    check(nothing, getattr(workflow, method), lambda: {"rundir": rundir}, name, finish_run)
+
+
+def add_parameter_and_run(**keywords):
+    return SerialWorkflow([ContainerStep("s", "", ["true"])]).add_parameter(**keywords).run({}, rundir="/")
+
+
+def change_steps_and_run(steps):
+    workflow = SerialWorkflow()
+    workflow.steps = steps
+    return workflow.run({}, rundir="/")
+
+
+OTHERS = [
+    (SerialWorkflow.from_template, "template", {}),
+    (SerialWorkflow.from_template, "workers", {"template": {"steps": []}}),
+    (add_parameter_and_run, "parameter", {}),
+    (change_steps_and_run, "steps", {}),
+    (lambda step: SerialWorkflow().add_step(step).run({}, rundir="/"), "step", {}),
+    (lambda **given: SerialWorkflow().add_code_step(**given), "func", {"identifier": "s"}),
+    (lambda **given: SerialWorkflow().add_notebook_step(**given), "notebook", {"identifier": "s"}),
+    (WorkerPool.from_config, "config", {}),
+    (lambda step: WorkerPool().get(step), "step", {}),
+    (lambda step: WorkerPool().get_default_worker(step), "step", {}),
+    (lambda cmd: WorkerPool().get(ContainerStep("s", "").add(cmd)), "cmd", {}),
+]
+
+
+@pytest.mark.parametrize(("function", "name", "always"), OTHERS)
+def test_other_methods(rundir, monkeypatch, function, name, always):
+    monkeypatch.chdir(rundir)
+    check(nothing, function, lambda: always, name, lambda made: None)
+
+
+@pytest.mark.parametrize("attribute", ["identifier", "image", "commands", "env", "inputs", "outputs", "secrets"])
+def test_attributes_of_a_step(rundir, attribute):
+    def run(value):
+        step = ContainerStep("s", "", ["true"])
+        setattr(step, attribute, value)
+        return WorkerPool().get(step).exec(step, {}, rundir)
+
+    check(nothing, run, dict, "value", lambda made: None)
+
+
+def test_methods_of_an_execution_and_a_result(rundir):
+    with create_worker(Subprocess("w")) as worker:
+        with worker.start(ContainerStep("s", "", ["true"]), {}, rundir) as execution:
+            execution.wait()
+            for method in (execution.wait, execution.next_event):
+                check(nothing, method, dict, "timeout", lambda made: None)
+            check(nothing, execution.wait().view, dict, "format", lambda made: None)
