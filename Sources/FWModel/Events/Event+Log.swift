@@ -36,7 +36,8 @@ extension Event.Content {
         .info,
         "\(shown(step)) waits in the queue\(job.map { " as job \(MessageFormat.foreign($0))" } ?? ""): "
           + MessageFormat.foreign(status))
-    case .runStarted(let steps): Log.write(.info, "the workflow started, which has \(steps.count) steps")
+    case .runStarted(let steps):
+      Log.write(.info, "the workflow started: \(steps.count == 1 ? "1 step" : "\(steps.count) steps")")
     case .runEnded(let result):
       let message = result.message?.string
       Log.write(

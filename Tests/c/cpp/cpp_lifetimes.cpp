@@ -140,8 +140,8 @@ static void destroyed_exec()
                 break;
         CHECK(std::filesystem::exists(alive));
     }
-    while (std::filesystem::exists(alive))
-        usleep(1000);
+    wait_until_deserted();
+    CHECK(!std::filesystem::exists(alive));
     fw_step *raw = nullptr;
     CHECK(fw_step_create("{\"name\": \"raw\", \"action\": {\"environment\": \"\", \"commands\": []}}",
                          FW_ZERO_TERMINATED, &raw, nullptr) == FW_OK);

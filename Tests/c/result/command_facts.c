@@ -144,8 +144,39 @@ static void commands_of_workflows(void)
     fw_workflow_free(workflow);
 }
 
+/** Of a step that an earlier run completed, the output and the times are known, and the process is not. */
+static void commands_of_restored_steps(void)
+{
+    fw_workflow *workflow = NULL;
+    fw_error *error = NULL;
+    char *options = NULL;
+    REQUIRE(asprintf(&options, "{\"state\": \"%s/state\"}", check_dir()) > 0);
+    const char *json = "{\"steps\": [{\"name\": \"a\", \"action\": {\"environment\": \"\", \"commands\":"
+                       " [\"true\", \"echo 2\"]}}, {\"name\": \"b\", \"action\": {\"environment\": \"\", \"commands\":"
+                       " [\"exit 1\"]}}]}";
+    CHECK_OK(fw_workflow_create(json, FW_ZERO_TERMINATED, &workflow, &error), &error);
+    for (int run = 0; run < 2; run++) {
+        fw_result *result = NULL;
+        CHECK_OK(fw_workflow_run(workflow, NULL, NULL, check_dir(), options, FW_ZERO_TERMINATED, &result, &error),
+                 &error);
+        const fw_result *step = fw_result_step(result, 0);
+        CHECK_INT(fw_result_command_count(step), 2);
+        CHECK_STR(fw_result_command_text(step, 1), "echo 2");
+        command_wrote(step, 0, FW_STDOUT, "");
+        command_wrote(step, 1, FW_STDOUT, "2\n");
+        CHECK_INT(fw_result_command_output_size(step, 1, FW_STDOUT), 2);
+        CHECK_INT(fw_result_command_exit_code(step, 1), 0);
+        CHECK(fw_result_command_started(step, 1) > 1e9 && fw_result_command_peak_memory(step, 1) > 0);
+        CHECK((fw_result_command_pid(step, 1) == 0) == (run == 1));
+        fw_result_free(result);
+    }
+    fw_workflow_free(workflow);
+    free(options);
+}
+
 int main(void)
 {
+    commands_of_restored_steps();
     commands_of_steps();
     attempts_and_secrets();
     commands_of_workflows();

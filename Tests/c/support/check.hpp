@@ -83,6 +83,18 @@ inline const std::string &check_dir()
     return directory;
 }
 
+/** Waits until no process has check_dir() as its working directory, so that all steps that were given up have ended. */
+inline void wait_until_deserted()
+{
+    const std::filesystem::path here = std::filesystem::canonical(check_dir());
+    for (bool found = true; found; usleep(1000)) {
+        found = false;
+        std::error_code gone;
+        for (const auto &entry : std::filesystem::directory_iterator("/proc"))
+            found = found || std::filesystem::read_symlink(entry.path() / "cwd", gone) == here;
+    }
+}
+
 inline int check_done()
 {
     std::error_code ignored;

@@ -50,6 +50,19 @@ def runs():
 
 
 @pytest.fixture
+def log():
+    """The lines of the library's log, from the level INFO on, as pairs of the level and the text."""
+    import logging
+
+    import flowworker
+
+    lines = []
+    flowworker.set_log(lambda level, line: lines.append((logging.getLevelName(level), line)), logging.INFO)
+    yield lines
+    flowworker.set_log(None)
+
+
+@pytest.fixture
 def start(rundir):
     """Starts commands, and closes what a test has left open."""
     import flowworker

@@ -313,3 +313,10 @@ def test_docker_sends_the_same_credentials(engine, config, case):
 def test_docker_has_the_same_keys(engine, config, image):
     config({"auths": {IMAGES[image]: LOGIN}})
     assert ask_docker(engine, image) == dict(STORED, serveraddress=IMAGES[image])
+
+
+def test_the_log_says_what_was_ignored(engine, config, rundir, log):
+    config('{"auths": ')
+    result = run(engine, rundir)
+    (note,) = result.notes
+    assert ("WARNING", f'step "s": {note}') in log

@@ -351,3 +351,10 @@ def test_idle_connections_are_kept_to_few_engines(engine, rundir):
         return waiters()
 
     assert use(10) == use(5)
+
+
+def test_the_log_says_which_engine_answers(engine, rundir, log):
+    host = engine()
+    assert worker(host).exec(step(), {}, rundir).returncode == 0
+    lines = [line for level, line in log if level == "INFO" and "container engine" in line]
+    assert lines == [f"the container engine at {host.host} answers: API version 1.43"]

@@ -241,3 +241,10 @@ def test_many_jobs_in_the_queue_are_looked_at_one_after_the_other(cluster, rundi
     assert all(task.wait().outcome == "timeout" for task in tasks)
     # Four in a second, and one for each job at its end.
     assert len((programs / "squeue.seen").read_text()) <= 30 + 10
+
+
+def test_the_log_says_why_a_job_waits(cluster, rundir, log):
+    cluster(QUEUED + HANG, in_queue("Resources"), CANCEL)
+    worker(queue_timeout=1.8).exec(STEP, {}, rundir)
+    lines = [line for level, line in log if level == "INFO" and "waits in the queue" in line]
+    assert any(line.startswith('step "s" waits in the queue as job 5: waiting: Resources') for line in lines), lines
