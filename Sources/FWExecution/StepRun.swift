@@ -239,9 +239,10 @@ package final class StepRun: Execution {
     if attempt.returncode == 0, let value, let argument = step.code.argument {
       context?.set(argument, value, object: object)
     }
-    let result = StepResult(
+    var result = StepResult(
       step: step, worker: worker, type, rundir: settings.secrets.masked(rundir.string), attempts: attempts,
       last: attempt, started: started, duration: fws_monotonic() - began)
+    for note in plan.commands.notes { result = result.noted(note) }
     phase = .over(ExecResult(result))
     queue.stepEnded(result)
   }

@@ -64,7 +64,8 @@ struct Submission: Sendable {
     case .nowhere(let path):
       throw StepFailure(
         engine: "Slurm's srun was not found in PATH (\(MessageFormat.foreign(path, limit: 1000))): a slurm worker "
-          + "needs the commands of a cluster on this machine")
+          + "needs the commands of a cluster on this machine",
+        likely: "this machine is no node of a cluster, or the directory of Slurm's commands is not in PATH")
     }
   }
 

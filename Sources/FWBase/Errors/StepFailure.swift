@@ -27,19 +27,19 @@ package struct StepFailure: Error {
     lacksDescriptors = error == EMFILE || error == ENFILE
   }
 
-  package init(engine reason: String) { self.init(.engineFailed, reason) }
+  package init(engine reason: String, likely: String? = nil) { self.init(.engineFailed, reason, likely: likely) }
 
   package init(volume reason: String) { self.init(.volumeFailed, reason) }
 
   /// - Parameter error: the errno of the failure.
   package init(volume reason: String, _ error: Int32) { self.init(.volumeFailed, "\(reason): \(errorText(error))") }
 
-  package init(_ outcome: Outcome, _ reason: String) {
+  package init(_ outcome: Outcome, _ reason: String, likely: String? = nil) {
     self.reason = MessageFormat.message(reason)
     self.outcome = outcome
     lacksDescriptors = false
     call = nil
-    likely = nil
+    self.likely = likely
   }
 
   package func with(reason: String) -> StepFailure { StepFailure(self, reason: reason) }

@@ -69,12 +69,12 @@ package struct Explanation {
       layer = remote == .scheduler && end.failure?.contains("scheduler") == true ? .scheduler : .start
       if let call = end.failedCall { tried.append(call) }
       likely = end.likely
-    case .engineFailed where engine == nil && end.likely != nil:
+    case .engineFailed where engine == nil && end.likely != nil && remote != .scheduler:
       layer = .supervisor
       likely = end.likely
     case .engineFailed:
       layer = remote
-      likely = type.likely
+      likely = end.likely ?? type.likely
     case .outputMissing:
       layer = .volume
       likely =

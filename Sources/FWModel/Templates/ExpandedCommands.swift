@@ -4,16 +4,28 @@ package import FWBase
 package struct ExpandedCommands: ~Copyable {
   private var bytes = ByteBuffer()
   private var ranges: ContiguousArray<Range<Int>> = []
+  /// What is worth knowing about the commands: the first placeholders that have no value.
+  package private(set) var notes: [String] = []
+
+  private static let mostNotes = 10
 
   /// - Parameter step: one whose commands `checkCommands` has found to be right.
   package init(_ step: Step, _ variables: VariableTable, _ context: ContextValues?) throws(FlowError) {
-    for template in step.commands {
-      let range = template.expand(variables, context, into: &bytes)
+    var notes: [String] = []
+    for (index, template) in step.commands.enumerated() {
+      let range = template.expand(variables, context, into: &bytes) { name in
+        guard notes.count < ExpandedCommands.mostNotes else { return }
+        let shown = MessageFormat.foreign(String(decoding: name, as: UTF8.self), limit: 60)
+        notes.append(
+          "command \(index + 1) has \"\(shown)\" in place of $\(shown), which has no value: write $$\(shown) for a variable "
+            + "of the shell")
+      }
       // Only white space can follow the range in the buffer, so the NUL takes its place.
       bytes.truncate(range.upperBound)
       bytes.append(byte: 0)
       ranges.append(range)
     }
+    self.notes = notes
     if bytes.isExhausted { throw .noMemory }
   }
 

@@ -115,10 +115,12 @@ package struct Template: Sendable {
   /// Appends the command with each placeholder replaced: by the variable of the worker, or else by the value in the
   /// context, or else by the placeholder's own name.
   ///
+  /// - Parameter unknown: is called with each name that has no value.
   /// - Returns: the range of the command without the white space around it.
-  package func expand(_ variables: VariableTable, _ context: ContextValues?, into output: inout ByteBuffer) -> Range<
-    Int
-  > {
+  package func expand(
+    _ variables: VariableTable, _ context: ContextValues?, into output: inout ByteBuffer,
+    unknown: (UnsafeRawBufferPointer) -> Void = { _ in }
+  ) -> Range<Int> {
     let begin = output.count
     source.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }
@@ -133,6 +135,7 @@ package struct Template: Sendable {
           ValueText.append(value, to: &output)
         } else {
           output.append(text)
+          unknown(text)
         }
       }
     }

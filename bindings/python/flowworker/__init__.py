@@ -23,6 +23,7 @@ All functions and methods may be called from any thread. A process that was fork
 run steps (`ForkedError`).
 """
 
+from . import progress as progress
 from ._library import LibraryError
 from ._log import set_log
 from ._options import RunOptions, WorkflowRunOptions

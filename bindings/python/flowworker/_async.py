@@ -23,7 +23,7 @@ MAX_BURST = 0.005
 
 
 async def run_to_end(execution: Execution[Result], on_event: Optional[Callable[[Event], Any]]) -> Result:
-    """Does what `Execution.run_to_end` does, as a coroutine. `on_event` may be a coroutine function."""
+    """Does what `Execution._run_to_end` does, as a coroutine. `on_event` may be a coroutine function."""
     _running_loop()
     try:
         execution._start()

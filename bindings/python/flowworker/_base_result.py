@@ -125,7 +125,7 @@ class LibraryResult:
         """
         if self._handle is None and "html" not in self._views:
             return None
-        style = "width: 100%; height: 26em; border: 1px solid #8884; resize: vertical; overflow: auto"
+        style = "width: 100%; height: 30em; border: 1px solid #8884; resize: vertical; overflow: auto"
         frame = '<iframe title="{}" sandbox="" style="{}" srcdoc="{}"></iframe>'
         return frame.format(html.escape(repr(self)), style, html.escape(self.view()))
 

@@ -12,6 +12,7 @@ import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Type, Union
 
+from ._callables import parameters_of
 from ._context import EncodedValue, class_name, displayable
 from ._documents import as_text
 from ._ffi import LIB, call
@@ -19,7 +20,6 @@ from ._import_path import find_function
 from ._streams import Output, end_route, route
 from ._values import LARGEST, SMALLEST
 from .errors import ENDED, FlowWorkerError
-from .steps import parameters_of
 
 if TYPE_CHECKING:
     from ._functions import Functions

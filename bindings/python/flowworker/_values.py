@@ -144,9 +144,16 @@ def require_function(value: Any, name: str, is_awaited: bool = False) -> None:
 
     `is_awaited` says whether it may be a coroutine function. Where it may not, nobody would run the coroutine.
     """
-    if value is not None and not callable(value):
+    if value is None:
+        return
+    if not callable(value):
         raise TypeError("{}: expected a function, found {}".format(name, found(value)))
-    if not is_awaited and inspect.iscoroutinefunction(value):
+    if isinstance(value, type):
+        # Each event would make an object of the class, and nobody would see it.
+        message = "{0}: expected a function, found the class {1}: use an object, such as {1}()"
+        raise TypeError(message.format(name, value.__name__))
+    call = getattr(type(value), "__call__", None)  # noqa: B004 - the method itself is needed
+    if not is_awaited and (inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(call)):
         raise TypeError(
             "{}: expected a function, found a coroutine function, which only async calls await".format(name)
         )

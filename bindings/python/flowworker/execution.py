@@ -58,20 +58,7 @@ def note_use() -> None:
 
 
 class Execution(Generic[Result]):
-    """A step or a workflow that is running.
-
-    It makes progress while a thread takes its events or waits for it. Iteration yields the events until the
-    end; it stops early when `wait` has returned the result. All methods may be called from any thread; two threads
-    that ask for events at the same time get different ones.
-
-    Leaving a `with` block cancels what is still running and waits until its processes are gone. `close`, and dropping
-    the last reference, also cancel it but do not wait: the library ends the processes in the background.
-
-    With asyncio, `await execution` returns the result, `async for event in execution` yields the events, and
-    `async with` waits at its end without blocking the loop. No thread is used. A task that is cancelled in one of the
-    three cancels the execution, and gets CancelledError when its processes are gone; `asyncio.shield` prevents that.
-    Several tasks may wait for one execution. Other loops wait for its `fileno`.
-    """
+    """A step or a workflow that is running: what `Exec` and `Run` share, and `Exec` describes."""
 
     #: The kind of the last event, as a number of the library.
     _last_event: int
@@ -193,7 +180,7 @@ class Execution(Generic[Result]):
 
     # -- what the package's own loops use
 
-    def run_to_end(self, on_event: Optional[Callable[[Event], Any]]) -> Result:
+    def _run_to_end(self, on_event: Optional[Callable[[Event], Any]]) -> Result:
         """Starts it, passes its events to `on_event`, and returns the result when it has ended.
 
         An exception of `on_event` or of a signal handler cancels it and is raised when its processes are gone. If
@@ -276,7 +263,20 @@ class Execution(Generic[Result]):
 
 
 class Exec(Execution[ExecResult]):
-    """A step that `Worker.start` has started; see `Execution`. `wait` returns an `ExecResult`."""
+    """A step that `Worker.start` has started. `wait` and `await` return its `ExecResult`.
+
+    It makes progress while a thread takes its events or waits for it. Iteration yields the events until the
+    end; it stops early when `wait` has returned the result. All methods may be called from any thread; two threads
+    that ask for events at the same time get different ones.
+
+    Leaving a `with` block cancels what is still running and waits until its processes are gone. `close`, and dropping
+    the last reference, also cancel it but do not wait: the library ends the processes in the background.
+
+    With asyncio, `await execution` returns the result, `async for event in execution` yields the events, and
+    `async with` waits at its end without blocking the loop or using a thread. A task that is cancelled in one of the
+    three cancels the execution, and gets CancelledError when its processes are gone; `asyncio.shield` prevents that.
+    Several tasks may wait for one execution. Other loops wait for its `fileno`.
+    """
 
     _last_event = EVENT_STEP_ENDED
 

@@ -6,9 +6,9 @@
     workflow.run(arguments, on_event=progress.TqdmBar(), events="lines")
     worker.exec(step, {}, rundir, on_event=progress.EventLogger())
 
-A handler is called with each `Event` in the thread that takes the events, and starts no thread. Each one can watch one
-step or workflow after the other, and with `total` several steps at once. Secrets are masked in events, and so in what a
-handler shows. Control characters are left out, so the output of a command cannot move the cursor or forge a record.
+A handler is called with each `Event` in the thread that takes the events. Each one can watch one step or workflow after
+the other, and the bars several steps at once, with `total`. Secrets are masked in events, and so in what a handler
+shows. Control characters are left out, so the output of a command cannot move the cursor or forge a record.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import sys
 import threading
 import time
 import unicodedata
-from typing import Any, Dict, List, Mapping, Optional, TextIO, TypeVar
+from typing import Any, Dict, Mapping, Optional, TextIO, TypeVar
 
+from ._event_text import clean, is_success, lines_of, progress_of, sentence_of
+from ._values import found, require
 from .events import Event
 from .execution import Execution
-from .words import EventKind, Outcome
+from .words import EventKind
 
 Result = TypeVar("Result")
 
@@ -38,6 +40,8 @@ class _Watcher:
     """What is known of a step or a workflow from its events so far; `_draw` shows it."""
 
     def __init__(self, total: Optional[int] = None) -> None:
+        if total is not None:
+            require(total, int, "total", "a number of steps or None")
         self._given_total = total
         self._draws = float(DRAWS)
         self._drawn_at = time.monotonic()
@@ -68,18 +72,18 @@ class _Watcher:
     def _note(self, event: Event) -> None:
         kind = event.kind
         if kind == EventKind.OUTPUT:
-            lines = _lines(event)
+            lines = lines_of(event)
             if lines:
                 self._last_line = lines[-1]
         elif kind == EventKind.PROGRESS:
-            self._doing = _progress(event)
+            self._doing = progress_of(event)
             if event.cell is not None and event.cells:
                 self._part = (event.cell - (event.status == "started")) / event.cells
         elif kind == EventKind.RUN_STARTED:
             self._is_workflow = True
             self._total = len(event.steps or ())
         elif kind == EventKind.STEP_STARTED:
-            self._step = _clean(event.step or "")
+            self._step = clean(event.step or "")
             self._doing = self._last_line = ""
         elif kind == EventKind.COMMAND_STARTED:
             attempt = ["attempt {}".format(event.attempt)] if event.attempt > 1 else []
@@ -126,6 +130,8 @@ class Bar(_Watcher):
     """
 
     def __init__(self, stream: Optional[TextIO] = None, *, total: Optional[int] = None) -> None:
+        if stream is not None and not hasattr(stream, "write"):
+            raise TypeError("stream: expected a text stream or None, found {}".format(found(stream)))
         super().__init__(total)
         self._stream = stream
         self._is_terminal: Optional[bool] = None
@@ -167,7 +173,7 @@ class Bar(_Watcher):
         if not self._is_terminal:
             self._write_line(event)
         elif self._is_over:
-            message = _clean(event.message or "done") if event is not None else "done"
+            message = clean(event.message or "done") if event is not None else "done"
             self._is_open = False
             self._write("\r\033[K{} {}\n".format(self._head(), message))
         else:
@@ -192,7 +198,7 @@ class Bar(_Watcher):
         elif event.kind in (EventKind.STEP_ENDED, EventKind.STEP_RESTORED, EventKind.RETRY, EventKind.RUN_ENDED):
             # A workflow fails with the message of its last step, which has been written.
             if event.kind != EventKind.RUN_ENDED or event.message not in (None, self._message):
-                self._write("{}/{} {}\n".format(self._done, self._total, _sentence(event)))
+                self._write("{}/{} {}\n".format(self._done, self._total, sentence_of(event)))
             self._message = event.message
 
     def _write(self, text: str) -> None:
@@ -284,10 +290,14 @@ class EventLogger:
     def __init__(
         self, logger: Optional[logging.Logger] = None, levels: Optional[Mapping[str, Optional[int]]] = None
     ) -> None:
-        unknown = [kind for kind in levels or () if kind not in LEVELS]
-        if unknown:
-            known = ", ".join(sorted(map(str, LEVELS)))
-            raise ValueError("levels: expected kinds of events, found {!r}: the kinds are {}".format(unknown[0], known))
+        if logger is not None and not hasattr(logger, "isEnabledFor"):
+            raise TypeError("logger: expected a logging.Logger or None, found {}".format(found(logger)))
+        for kind, level in (levels or {}).items():
+            if kind not in LEVELS:
+                known = ", ".join(sorted(map(str, LEVELS)))
+                raise ValueError("levels: expected kinds of events, found {!r}: the kinds are {}".format(kind, known))
+            if level is not None:
+                require(level, int, "levels", "numbers such as logging.INFO, or None")
         self._logger = logger if logger is not None else logging.getLogger("flowworker")
         self._levels: Dict[str, Optional[int]] = {**LEVELS, **(levels or {})}
 
@@ -296,81 +306,16 @@ class EventLogger:
         level = self._levels.get(event.kind, logging.DEBUG)
         if level is None:
             return
-        if event.kind in (EventKind.STEP_ENDED, EventKind.RUN_ENDED) and not _is_success(event):
+        if event.kind in (EventKind.STEP_ENDED, EventKind.RUN_ENDED) and not is_success(event):
             level = max(level, logging.ERROR)
         if not self._logger.isEnabledFor(level):
             return
-        lines = _lines(event) if event.kind == EventKind.OUTPUT else [""]
+        lines = lines_of(event) if event.kind == EventKind.OUTPUT else [""]
         for line in lines:
-            self._logger.log(level, "%s", _sentence(event, line), extra={"event": event})
-
-
-# -- what events say
-
-
-def _is_success(event: Event) -> bool:
-    return not event.returncode and event.outcome == Outcome.EXITED
-
-
-def _sentence(event: Event, line: str = "") -> str:
-    """Returns one line that says what an event is about; `line` is the line of output."""
-    kind = event.kind
-    step = 'step "{}"'.format(_clean(event.step)) if event.step is not None else "the workflow"
-    if event.command is not None:
-        step = "{}, command {}".format(step, event.command + 1)
-    if kind in (EventKind.STEP_ENDED, EventKind.RUN_ENDED):
-        if event.message:
-            return _clean(event.message)
-        return "{}: {} {} after {:.3f} s".format(step, event.outcome, event.returncode, event.duration or 0)
-    if kind == EventKind.RUN_STARTED:
-        return "{}: started, {} steps".format(step, len(event.steps or ()))
-    if kind == EventKind.STEP_STARTED:
-        return '{}: started on the worker "{}" ({})'.format(step, _clean(event.worker or ""), event.worker_type)
-    if kind == EventKind.STEP_RESTORED:
-        return "{}: restored, an earlier run has completed it".format(step)
-    if kind == EventKind.COMMAND_STARTED:
-        return "{}: {}".format(step, _clean(event.text or ""))
-    if kind == EventKind.OUTPUT:
-        return "{}, {}: {}".format(step, event.stream, line)
-    if kind == EventKind.COMMAND_ENDED and event.result is not None:
-        result = event.result
-        how = result["signal"] if result["exit_code"] is None else result["exit_code"]
-        return "{}: {} {} after {:.3f} s".format(step, result["outcome"], how, result["duration"])
-    if kind == EventKind.RETRY:
-        return "{}; attempt {} in {:g} s".format(_clean(event.message or step), event.attempt + 1, event.delay or 0)
-    if kind == EventKind.FILE_COPIED:
-        places = (_clean(event.key or ""), _clean(event.from_volume or ""), _clean(event.to_volume or ""))
-        return '{}: copied "{}" from "{}" to "{}", {} bytes'.format(step, *places, event.bytes)
-    if kind == EventKind.PROGRESS:
-        return "{}: {}".format(step, _progress(event))
-    return "{}: {}".format(step, kind)
-
-
-def _progress(event: Event) -> str:
-    """Returns what an event of the kind `progress` says: of a notebook, of an image, or of a job."""
-    if event.cell is not None:
-        return "cell {} of {} {}".format(event.cell, event.cells, event.status)
-    what = " ".join(_clean(text) for text in (event.image, event.status) if text)
-    if event.layers:
-        return "{}, {} of {} layers".format(what, event.layers_done, event.layers)
-    return what
-
-
-def _lines(event: Event) -> List[str]:
-    """Returns the lines of an event of output that are not blank, without control characters."""
-    data = event.data if event.data is not None else ""
-    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
-    return [line for line in map(_clean, text.splitlines()) if line.strip()]
+            self._logger.log(level, "%s", sentence_of(event, line), extra={"event": event})
 
 
 # -- text in a terminal
-
-
-def _clean(text: str) -> str:
-    """Returns a text without control characters, format characters and halves of surrogate pairs; a tab is a space."""
-    if text.isprintable():
-        return text
-    return "".join(c for c in text.replace("\t", " ") if c.isprintable() or c == " ")
 
 
 def _cut(text: str, columns: int) -> str:

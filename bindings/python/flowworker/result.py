@@ -9,11 +9,12 @@ from typing import Any, Dict, List, Optional
 
 from ._base_result import LibraryResult, can_be_pickled, last_line
 from ._call import ReturnedValue
+from ._callables import import_path_of
 from ._context import class_name
 from ._ffi import LIB, STDERR, STDOUT, copy_bytes
 from ._handle import Handle
 from .errors import StepError
-from .steps import CodeStep, NotebookStep, WorkflowStep, import_path_of
+from .steps import CodeStep, NotebookStep, WorkflowStep
 from .words import Outcome, Stream
 
 #: The outcomes that the commands of the step have not decided.
@@ -256,6 +257,7 @@ def _document_by_hand(
         "step": step.name,
         "worker": None,
         "worker_type": None,
+        "rundir": None,
         "returncode": returncode,
         "outcome": str(outcome),
         "message": message,

@@ -153,13 +153,15 @@ class RunResult(LibraryResult):
         return len(self.steps)
 
     def __repr__(self) -> str:
-        return self._line("RunResult of {} steps".format(len(self.steps)))
+        count = len(self.steps)
+        return self._line("RunResult of {} {}".format(count, "step" if count == 1 else "steps"))
 
 
 class Run(Execution[RunResult]):
-    """A workflow that `SerialWorkflow.start` has started; see `Execution`. `wait` returns a `RunResult`.
+    """A workflow that `SerialWorkflow.start` has started. `wait` and `await` return its `RunResult`.
 
-    The events are those of the steps, and some of the run itself.
+    It is used as an `Exec` is: for its events, with `with`, `await`, `async for` and `async with`. The events are those
+    of the steps, and some of the run itself.
     """
 
     _last_event = EVENT_RUN_ENDED

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
-from types import FunctionType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union
 
 from . import errors
+from ._callables import import_path_of, parameters_of, require_importable
 from ._context import as_json, parameter, placeholder_values
 from ._documents import encoded, key_values, require_mapping
 from ._ffi import LIB, create
@@ -338,7 +337,7 @@ def referenced_values(
     gets all values as JSON. Functions of this process get the objects themselves.
     """
     if isinstance(step, CodeStep) and has_interpreter:
-        _require_importable(step.func)
+        require_importable(step.func)
         return {name: as_json(value) for name, value in context.items() if isinstance(name, str)}
     values = placeholder_values(step.commands, context) if isinstance(step, ContainerStep) else {}
     if isinstance(step, NotebookStep):
@@ -346,46 +345,6 @@ def referenced_values(
         values.update({name: parameter(name, context[name]) for name in names if name in context})
     values.update({name: as_json(context[name]) for name in (*secrets, *(step.secrets or ())) if name in context})
     return values
-
-
-def parameters_of(function: Callable[..., Any]) -> Sequence[str]:
-    """Returns the names of the parameters that can be passed by name. Raises TypeError if they cannot be determined."""
-    if (
-        type(function) is FunctionType
-        and not hasattr(function, "__wrapped__")
-        and not hasattr(function, "__signature__")
-    ):
-        code = function.__code__
-        if code.co_flags & inspect.CO_ASYNC_GENERATOR:
-            raise _no_function(
-                function, "is an asynchronous generator, which returns no value", "an async def that returns"
-            )
-        return code.co_varnames[code.co_posonlyargcount : code.co_argcount + code.co_kwonlyargcount]
-    if not callable(function):
-        hint = "" if function is None else ": give the function itself, and not what a call of it returns"
-        raise TypeError(
-            'func: expected a function, or an import path such as "package.module.function", found {}{}'.format(
-                found(function), hint
-            )
-        )
-    called = getattr(function, "func", function) if hasattr(function, "keywords") else function
-    parts = (function, called, getattr(type(called), "__call__", None))  # noqa: B004 - the method itself is needed
-    if any(map(inspect.isasyncgenfunction, parts)):
-        raise _no_function(
-            function, "is an asynchronous generator, which returns no value", "an async def that returns"
-        )
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except ValueError:
-        example = "lambda a, b: {}(a, b)".format(getattr(function, "__name__", "f"))
-        raise _no_function(function, "does not reveal the names of its parameters", example) from None
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return [parameter.name for parameter in parameters if parameter.kind in named]
-
-
-def _no_function(function: Any, why: str, instead: str) -> TypeError:
-    name = getattr(function, "__qualname__", None) or repr(function)
-    return TypeError("the function {} {}: use a function around it, such as {}".format(name, why, instead))
 
 
 def require_step(step: Any, hint: str = "") -> WorkflowStep:
@@ -429,28 +388,6 @@ def _naming_the_argument(error: errors.DocumentError) -> errors.DocumentError:
             message = "{}: {}".format(argument, error.message)
             return errors.DocumentError(error.code, message, error.path, error.line, error.column)
     return error
-
-
-def import_path_of(func: Union[Callable[..., Any], str]) -> str:
-    """Returns the import path of a function, or the one that it would have if it were no inner function or lambda."""
-    if isinstance(func, str):
-        return func
-    module = getattr(func, "__module__", None)
-    name = getattr(func, "__qualname__", None)
-    if not isinstance(name, str):
-        name = type(func).__qualname__
-    return "{}.{}".format(module, name) if module else str(name)
-
-
-def _require_importable(func: Union[Callable[..., Any], str]) -> None:
-    """Raises `DocumentError` for a function that another interpreter cannot import."""
-    path = import_path_of(func)
-    if not isinstance(func, str) and ("<" in path or path.startswith("__main__.")):
-        message = (
-            "func: the worker runs functions in an interpreter of its own, which cannot import {}: move the function "
-            "to the top level of a module"
-        )
-        raise errors.DocumentError(errors.DOCUMENT, message.format(path[-60:]))
 
 
 def _arguments(varnames: Dict[str, str]) -> List[Dict[str, str]]:

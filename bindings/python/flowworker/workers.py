@@ -75,7 +75,7 @@ class Worker:
         that wait is raised at once.
         """
         require_function(on_event, "on_event")
-        return self._exec(step, context, store, on_event is not None, options).run_to_end(on_event)
+        return self._exec(step, context, store, on_event is not None, options)._run_to_end(on_event)
 
     async def exec_async(
         self,

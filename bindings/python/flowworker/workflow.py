@@ -142,7 +142,7 @@ class SerialWorkflow:
         The events of a Python function have the numbers of its own step. Exceptions are as for `Worker.exec`.
         """
         require_function(on_event, "on_event")
-        return self._run(arguments, workers, volumes, rundir, on_event is not None, options).run_to_end(on_event)
+        return self._run(arguments, workers, volumes, rundir, on_event is not None, options)._run_to_end(on_event)
 
     async def run_async(
         self,

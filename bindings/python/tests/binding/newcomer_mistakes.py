@@ -89,6 +89,14 @@ async def run_with_await(place):
     return (await place.pool.get(step()).exec_async({}, step(), place.rundir)).stdout
 
 
+def exec_async_without_await(place):
+    coroutine = place.pool.get(step()).exec_async(step(), {}, place.rundir)
+    try:
+        return coroutine.stdout
+    finally:
+        coroutine.close()
+
+
 def exec_async_without_a_loop(place):
     coroutine = place.pool.get(step()).exec_async(step(), {}, place.rundir)
     try:
@@ -133,7 +141,8 @@ NO_ENGINE = {"host": "unix:///no/such/docker.sock"}
 class Mistake:
     """What somebody wrote, the call that does the same, and what is said to that.
 
-    `message` is that of the exception; if no exception is raised, it is that of the result. `needs` is a module without
+    `message` is that of the exception; if no exception is raised, it is that of the result, or the first note of a
+    successful one. `needs` is a module without
     which the mistake cannot be made.
     """
 
@@ -361,9 +370,15 @@ MISTAKES = [
         "step: expected a step, such as a ContainerStep, found a dict; the order is step, context, store",
     ),
     M(
+        "exec_async without await",
+        exec_async_without_await,
+        "'coroutine' object has no attribute 'stdout'",
+    ),
+    M(
         "exec_async without a loop",
         exec_async_without_a_loop,
-        "no asyncio loop is running: await it in a function that asyncio.run runs",
+        "no asyncio loop is running: await it in a function that asyncio.run runs "
+        "(other loops wait for the fileno() of what start returns)",
     ),
     M(
         "a string as a timeout of `wait`",
@@ -407,6 +422,16 @@ MISTAKES = [
         'step "s", command 1 of 1: invalid placeholder at line 1, column 6, near "$[[name]]": use $name '
         "or ${name} for a value, and $$ for a dollar sign; a reference $[[name]] stands for a whole "
         "string (at /action/commands/0)",
+    ),
+    M(
+        "a misspelt name in a command",
+        lambda t: t.run(step("echo Hello $nmae"), {"name": "Alice"}),
+        'command 1 has "nmae" in place of $nmae, which has no value: write $$nmae for a variable of the shell',
+    ),
+    M(
+        "a variable of the environment in a command",
+        lambda t: t.run(step("echo $HOME")),
+        'command 1 has "HOME" in place of $HOME, which has no value: write $$HOME for a variable of the shell',
     ),
     M(
         "a value with a quote in it",

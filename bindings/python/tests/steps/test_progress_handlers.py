@@ -274,9 +274,12 @@ def test_without_tqdm_the_error_says_what_to_do(run_python):
     assert (done.stdout, done.stderr) == ("TqdmBar needs the package tqdm: pip install tqdm\n", "")
 
 
-def test_the_package_does_not_import_them(run_python):
-    done = run_python("import sys, flowworker; print([m for m in ('tqdm', 'asyncio') if m in sys.modules])")
-    assert done.stdout == "[]\n"
+def test_the_package_has_the_module_and_imports_neither_tqdm_nor_asyncio(run_python):
+    done = run_python(
+        "import sys, flowworker; flowworker.progress.Bar()\n"
+        "print([name for name in ('tqdm', 'asyncio') if name in sys.modules])"
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 # -- logging
@@ -322,6 +325,29 @@ def test_a_record_is_one_line_and_has_no_secret(rundir, caplog):
 def test_levels_of_unknown_kinds_are_refused():
     with pytest.raises(ValueError, match="expected kinds of events, found 'outputs'.*output"):
         progress.EventLogger(levels={"outputs": logging.INFO})
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: progress.Bar(7), "stream: expected a text stream or None, found an int"),
+        (lambda: progress.Bar(total="3"), "total: expected a number of steps or None, found a str"),
+        (lambda: progress.EventLogger("steps"), "logger: expected a logging.Logger or None, found a str"),
+        (
+            lambda: progress.EventLogger(levels={"output": "INFO"}),
+            "levels: expected numbers such as logging.INFO, or None, found a str",
+        ),
+        (
+            lambda: WORKER.exec(step("true"), {}, "/tmp", on_event=progress.Bar),
+            "on_event: expected a function, found the class Bar: use an object, such as Bar()",
+        ),
+    ],
+)
+def test_what_a_handler_cannot_use_is_refused_before_the_step(make, message):
+    """Later, an exception would cancel the step."""
+    with pytest.raises(TypeError) as caught:
+        make()
+    assert str(caught.value) == message
 
 
 def test_every_kind_has_a_level():

