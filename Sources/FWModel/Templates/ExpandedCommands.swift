@@ -17,8 +17,8 @@ package struct ExpandedCommands: ~Copyable {
         guard notes.count < ExpandedCommands.mostNotes else { return }
         let shown = MessageFormat.foreign(String(decoding: name, as: UTF8.self), limit: 60)
         notes.append(
-          "command \(index + 1) has \"\(shown)\" in place of $\(shown), which has no value: write $$\(shown) for a variable "
-            + "of the shell")
+          "command \(index + 1) has \"\(shown)\" in place of $\(shown), which has no value: write $$\(shown) for a "
+            + "variable of the shell")
       }
       // Only white space can follow the range in the buffer, so the NUL takes its place.
       bytes.truncate(range.upperBound)

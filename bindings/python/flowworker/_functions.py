@@ -50,7 +50,7 @@ class Functions:
         self.context = contextvars.copy_context()
         self.signals = _blocked_signals()
         self.steps = {
-            name: (step.func, dict(step.varnames), step.arg)
+            name: (step.func, dict(step.varnames or {}), step.arg)
             for name, step in steps.items()
             if isinstance(step, CodeStep)
         }

@@ -341,7 +341,8 @@ def referenced_values(
         return {name: as_json(value) for name, value in context.items() if isinstance(name, str)}
     values = placeholder_values(step.commands, context) if isinstance(step, ContainerStep) else {}
     if isinstance(step, NotebookStep):
-        names = (step.varnames.get(name, name) for name in step.params)
+        varnames = step.varnames or {}
+        names = (varnames.get(name, name) for name in step.params or ())
         values.update({name: parameter(name, context[name]) for name in names if name in context})
     values.update({name: as_json(context[name]) for name in (*secrets, *(step.secrets or ())) if name in context})
     return values
@@ -351,6 +352,9 @@ def require_step(step: Any, hint: str = "") -> WorkflowStep:
     """Returns an argument that is a step. Raises `StepTypeError` if not; `hint` is the end of the message."""
     if not isinstance(step, WorkflowStep):
         message = "step: expected a step, such as a ContainerStep, found {}{}".format(found(step), hint)
+        raise errors.StepTypeError(errors.STEP_TYPE, message)
+    if not isinstance(step.step_type, str):
+        message = "step_type: expected the type of the step, a string, found {}".format(found(step.step_type))
         raise errors.StepTypeError(errors.STEP_TYPE, message)
     return step
 
