@@ -186,6 +186,7 @@ docs: $(DOCS_VENV)/.made
 #
 # What users install, where they install it: in chroots of other systems, which need root, and a Debian mirror when they
 # are made. They stay in build/chroots. `packages-test` has the cases of the gate, and `packages-test-all` all cases.
+# The harness's programs have another jansson than the library of the wheel.
 
 PACKAGES_TOOLS := debootstrap cmake pkg-config gcc python3-venv
 
@@ -195,11 +196,13 @@ packages-setup:
 
 packages-test: packages-setup wheel
 	Tests/packages/chroot_test.sh
+	Tests/c/run.sh $(BUILD)/wheel/lib pool document library/exports
 	Tests/packages/source.sh
 	Tests/packages/wheel.sh
 
 packages-test-all: packages-setup wheel
 	Tests/packages/chroot_test.sh
+	Tests/c/run.sh $(BUILD)/wheel/lib
 	Tests/packages/source.sh --all
 	Tests/packages/wheel.sh --all
 

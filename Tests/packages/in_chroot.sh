@@ -8,14 +8,29 @@ for tool in cc gcc clang swift; do
 done
 if ldconfig -p | grep jansson; then echo "FAILED  this chroot has a jansson"; exit 1; fi
 
-# On a file system of its own: that of the chroot is an overlay, on which the kernel gives a mapped file another device than
-# stat() does. The supervisor's program is then a copy in memory.
-mkdir /venv
-mount -t tmpfs -o mode=755 none /venv
 python3 -m venv /venv
 /venv/bin/pip install --quiet --disable-pip-version-check --no-index /mnt/wheel/*.whl
 cd /tmp
 status=0
 /venv/bin/python /mnt/installed.py || status=1
-/venv/bin/python /mnt/project/Tests/documents/run.py --installed /mnt/project/README.md /mnt/project/bindings/python/README.md || status=1
+find /mnt/project -name '*.md' -exec /venv/bin/python /mnt/project/Tests/documents/run.py --installed {} + || status=1
+
+# refuses FILE REASON: a library that does not fit is told in one line.
+refuses() {
+  said=$(FLOWWORKER_LIBRARY=$1 /venv/bin/python -c 'import flowworker' 2>&1 | tail -n 1) || true
+  expected="flowworker._library.LibraryError: libflowworker cannot be loaded: $1 $2; FLOWWORKER_LIBRARY has the path of the library to use"
+  if [ "$said" = "$expected" ]; then
+    echo "ok      $1 $2"
+    echo "1 passed, 0 failed"
+  else
+    printf 'FAILED  it says\n%s\nand not\n%s\n' "$said" "$expected"
+    echo "0 passed, 1 failed"
+    status=1
+  fi
+}
+
+# The library of a checkout, which needs the system's jansson, and a file that needs the glibc of another machine.
+refuses /mnt/checkout.so "needs libjansson.so.4, which this system does not have"
+here=$(getconf GNU_LIBC_VERSION)
+if [ "${here#glibc 2.}" -lt 34 ]; then refuses /mnt/newer.so "needs glibc 2.34, and this system has ${here#glibc }"; fi
 exit $status

@@ -91,6 +91,8 @@ check "neither library nor toolchain" refuses "there is no $checkout/build/lib/l
 check "a source distribution without toolchain" refuses "there is no " env PATH="$bare" "${build[@]}" "$place"/sdist/*.tar.gz
 check "a library that is not there" refuses "FLOWWORKER_LIBRARY is /nowhere/lib.so, which is not a file" \
   env FLOWWORKER_LIBRARY=/nowhere/lib.so "${build[@]}" "$package"
+check "a path that is relative" refuses "FLOWWORKER_LIBRARY must be an absolute path: build/lib/libflowworker.so.0" \
+  env FLOWWORKER_LIBRARY=build/lib/libflowworker.so.0 "${build[@]}" "$package"
 check "a file that is no library" refuses "$root/README.md is not a library for Linux" \
   env FLOWWORKER_LIBRARY="$root/README.md" "${build[@]}" "$package"
 printf '#!/bin/sh\nexit 1\n' >"$bare/swift" && chmod +x "$bare/swift"

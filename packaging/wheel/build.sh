@@ -37,6 +37,7 @@ mkdir -p $place/lib
 # The hash of the modules differs from build to build, and nothing reads it.
 strip --strip-unneeded --remove-section=.swift_modhash --remove-section=.note.gnu.build-id \
   -o $place/lib/libflowworker.so.0 .build-release/release/libflowworker.so
+ln -sf libflowworker.so.0 $place/lib/libflowworker.so
 
 rm -rf $place/dist $place/work
 mkdir -p $place/dist $place/work

@@ -33,12 +33,12 @@ echo 'int main(void) { return 0; }' >"$work/empty.c"
 ZIG_GLOBAL_CACHE_DIR=$work/zig ZIG_LOCAL_CACHE_DIR=$work/zig \
   "$python" -m ziglang cc -target "x86_64-linux-gnu.$GLIBC" "$work/empty.c" -o "$work/empty" >"$work/zig.log" 2>&1 ||
   { tail -n 5 "$work/zig.log" >&2; fail "ziglang could not make the symbols of glibc $GLIBC"; }
-for name in libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 librt.so.1 libutil.so.1 libld.so.2 libc_nonshared.a; do
+for name in libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 libld.so.2 libc_nonshared.a; do
   found=$(find "$work/zig" -name "$name" -print -quit)
   [ -n "$found" ] || fail "ziglang made no $name"
   cp "$found" "$folder/lib/$name"
 done
-for name in m.so.6 pthread.so.0 dl.so.2 rt.so.1 util.so.1; do
+for name in m.so.6 pthread.so.0 dl.so.2; do
   ln -s "lib$name" "$folder/lib/lib${name%.so.*}.so"
 done
 # stat() and its relatives are in the static part.

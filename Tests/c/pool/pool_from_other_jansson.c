@@ -2,7 +2,7 @@
  * fw_pool_create_from() reads a value of another copy of jansson than the library's own. Two copies hash the same key
  * to different numbers, so a value of the one has no key that the other looks up.
  *
- * not under asan: its runtime does not allow RTLD_DEEPBIND
+ * not under asan tsan: their runtimes do not allow RTLD_DEEPBIND
  */
 #define _GNU_SOURCE
 #include "run.h"

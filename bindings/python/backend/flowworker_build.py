@@ -48,6 +48,9 @@ def library() -> Path:
     """The file of the library, which is built if there is none."""
     chosen = os.environ.get(VARIABLE)
     if chosen:
+        # pip runs this in the folder of the package, and not where the user wrote the path.
+        if not Path(chosen).is_absolute():
+            raise Stop("{} must be an absolute path: {}".format(VARIABLE, chosen))
         if not Path(chosen).is_file():
             raise Stop("{} is {}, which is not a file".format(VARIABLE, chosen))
         return Path(chosen)
