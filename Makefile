@@ -93,7 +93,7 @@ $(LIB)/$(SONAME): $(SOURCES) | $(SETUP)
 	ln -sf $(SONAME) $(LIB)/libflowworker.so
 
 # The Debian packages of a library that is built, in build/deb.
-DEB_PACKAGES := debhelper dh-python dpkg-dev lintian fakeroot
+DEB_PACKAGES := debhelper dh-python dpkg-dev lintian
 deb: lib
 	@missing=""; for tool in dh dh_python3 dpkg-buildpackage lintian; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	$(call INSTALL_MISSING,$(DEB_PACKAGES))
@@ -132,7 +132,7 @@ test: abi test-swift test-c test-python test-documents
 # Compares the interface of the library with the one that is recorded in packaging/abi.
 abi: lib venv
 	packaging/abi/abi.py check $(LIB)/$(SONAME)
-	$(PYTHON) -m pytest -q Tests/packages/test_abi.py
+	$(PYTHON) -m pytest -q Tests/packages/test_abi.py Tests/packages/test_versions.py
 
 # Records the interface of the header, for a release.
 abi-release: | $(SETUP)
@@ -191,20 +191,22 @@ docs: $(DOCS_VENV)/.made
 PACKAGES_TOOLS := debootstrap cmake pkg-config gcc python3-venv
 
 packages-setup:
-	@for tool in debootstrap cmake pkg-config gcc; do command -v $$tool >/dev/null || missing=yes; done; \
-	if [ -n "$${missing:-}" ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES_TOOLS) >/dev/null; fi
+	@missing=""; for tool in debootstrap cmake pkg-config gcc; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	$(call INSTALL_MISSING,$(PACKAGES_TOOLS))
 
-packages-test: packages-setup wheel
+packages-test: packages-setup wheel deb
 	Tests/packages/chroot_test.sh
 	Tests/c/run.sh $(BUILD)/wheel/lib pool document library/exports
 	Tests/packages/source.sh
 	Tests/packages/wheel.sh
+	Tests/packages/deb.sh $(BUILD)/deb
 
-packages-test-all: packages-setup wheel
+packages-test-all: packages-setup wheel deb
 	Tests/packages/chroot_test.sh
 	Tests/c/run.sh $(BUILD)/wheel/lib
 	Tests/packages/source.sh --all
 	Tests/packages/wheel.sh --all
+	Tests/packages/deb.sh $(BUILD)/deb
 
 # --- sanitizers --------------------------------------------------------------------------------
 #
