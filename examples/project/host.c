@@ -228,7 +228,9 @@ static int run_project(json_t *arguments, int signals)
 int main(int argc, char **argv)
 {
     const char *token = getenv("SALES_TOKEN");
-    json_t *arguments = json_pack("{s:s, s:s}", "month", "2026-10", "token", token == NULL ? "" : token);
+    if (token == NULL || token[0] == '\0')
+        return cannot("SALES_TOKEN", "the environment variable has no token");
+    json_t *arguments = json_pack("{s:s, s:s}", "month", "2026-10", "token", token);
     for (int option; (option = getopt(argc, argv, "m:n")) != -1;) {
         if (option == 'm')
             json_object_set_new(arguments, "month", json_string(optarg));

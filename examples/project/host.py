@@ -20,7 +20,7 @@ import flowworker
 
 def arguments(given):
     """The arguments of the workflow."""
-    values = {"month": given.month, "token": os.environ.get("SALES_TOKEN", "")}
+    values = {"month": given.month, "token": os.environ["SALES_TOKEN"]}
     # The step "figure" is left out where nothing can run it.
     if importlib.util.find_spec("papermill") is not None:
         values["figure"] = {"notebook": "figure.ipynb"}
@@ -64,11 +64,13 @@ def main():
     parser.add_argument("--month", default="2026-10")
     parser.add_argument("directory", nargs="?", type=Path, default=Path(__file__).parent)
     given = parser.parse_args()
-    # The paths of the configuration are relative to the project.
-    os.chdir(given.directory)
-    os.makedirs("data", exist_ok=True)
+    if not os.environ.get("SALES_TOKEN"):
+        parser.error("the environment variable SALES_TOKEN has no token")
 
     try:
+        # The paths of the configuration are relative to the project.
+        os.chdir(given.directory)
+        os.makedirs("data", exist_ok=True)
         workflow = flowworker.SerialWorkflow.from_template("workflow.json")
         with flowworker.WorkerPool.from_config("config.json") as pool:
             state = os.path.abspath("data/state")

@@ -98,7 +98,10 @@ for host in C Python; do
     has "$place/said" 'ValueError: a month is written as YYYY-MM'
     has "$project/data/page.html" 'id="outcome">failed'
 
-    # A configuration that is wrong.
+    # A secret that is missing, and a configuration that is wrong.
+    SALES_TOKEN='' start
+    ends 2
+    has "$place/said" 'SALES_TOKEN'
     sed -i 's/"output_limit"/"output_limits"/' "$project/config.json"
     start
     ends 2
