@@ -23,16 +23,37 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* The ELF header of the file that this code is in. */
 extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 
+enum { PAGE = 4096 };
+
+/* Code may address its own constants by page, so the copy begins at the beginning of a page. */
+static const char *pages(size_t *size) {
+  uintptr_t begin = (uintptr_t)__start_fw_supervisor & ~(uintptr_t)(PAGE - 1);
+  *size = (uintptr_t)__stop_fw_supervisor - begin;
+  return (const char *)begin;
+}
+
+/* Whether a file has this content at an offset. */
+static int has(int file, const char *content, size_t size, off_t offset) {
+  char part[PAGE];
+  while (size > 0) {
+    ssize_t got = pread(file, part, size < sizeof part ? size : sizeof part, offset);
+    if (got <= 0 || memcmp(part, content, (size_t)got) != 0) return 0;
+    content += got;
+    size -= (size_t)got;
+    offset += got;
+  }
+  return 1;
+}
+
 /* Opens the file that an address was mapped from, by the path that the kernel knows. The path that the loader was given
- * may be relative to a directory that the host has left. */
+ * may be relative to a directory that the host has left. A file that has replaced it is recognized by its content,
+ * because on an overlay, as in containers, the kernel may name another device for a mapping than for the file. */
 static int open_file_of(const void *address) {
   if ((uintptr_t)&__ehdr_start + __ehdr_start.e_entry != (uintptr_t)address) return -1;
   FILE *maps = fopen("/proc/self/maps", "re");
@@ -41,17 +62,17 @@ static int open_file_of(const void *address) {
   int fd = -1;
   while (fgets(line, sizeof line, maps) != NULL) {
     uintptr_t begin, end;
-    unsigned major, minor;
-    uint64_t inode;
+    uint64_t offset;
     int path = 0;
-    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %*s %x:%x %" SCNu64 " %n", &begin, &end, &major, &minor, &inode,
-               &path) < 5)
+    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %*s %" SCNx64 " %*s %*s %n", &begin, &end, &offset, &path) < 3)
       continue;
     if ((uintptr_t)address < begin || (uintptr_t)address >= end || line[path] != '/') continue;
     line[strcspn(line, "\n")] = 0;
-    fd = open(line + path, O_PATH | O_CLOEXEC);
-    struct stat stat;
-    if (fd >= 0 && (fstat(fd, &stat) < 0 || stat.st_ino != inode || stat.st_dev != makedev(major, minor))) {
+    fd = open(line + path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    size_t size, head = __ehdr_start.e_phoff + (size_t)__ehdr_start.e_phnum * __ehdr_start.e_phentsize;
+    const char *code = pages(&size);
+    if (fd >= 0 && !(has(fd, (const char *)&__ehdr_start, head, 0) &&
+                     has(fd, code, size, (off_t)(offset + ((uintptr_t)code - begin))))) {
       close(fd);
       fd = -1;
     }
@@ -62,18 +83,10 @@ static int open_file_of(const void *address) {
 }
 
 /* The head of a program that consists of the supervisor's pages, which follow the head at the next page. */
-enum { PAGE = 4096 };
 typedef struct {
   Elf64_Ehdr header;
   Elf64_Phdr segments[2];
 } program_head;
-
-/* Code may address its own constants by page, so the copy begins at the beginning of a page. */
-static const char *pages(size_t *size) {
-  uintptr_t begin = (uintptr_t)__start_fw_supervisor & ~(uintptr_t)(PAGE - 1);
-  *size = (uintptr_t)__stop_fw_supervisor - begin;
-  return (const char *)begin;
-}
 
 size_t fws_program_size(void) {
   size_t size;

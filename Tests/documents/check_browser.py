@@ -19,6 +19,7 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 #: Loads each page in a frame, gives the frame both widths, and sends what it has seen.
 LOOK = """<!doctype html><body><script>
@@ -56,48 +57,62 @@ async function search(words) {
 </script>"""
 
 
-class Server(SimpleHTTPRequestHandler):
-    """Serves the site, and takes what the page above has seen."""
+class Server(ThreadingHTTPServer):
+    """Serves the site and the page above, and has what that page has seen."""
+
+    def __init__(self, site: Path, look: str) -> None:
+        super().__init__(("127.0.0.1", 0), partial(Handler, directory=str(site)))
+        self.look = look.encode()
+        self.seen: dict[str, Any] = {}
+        self.done = threading.Event()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A frame that is removed no longer reads what it has asked for, which is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class Handler(SimpleHTTPRequestHandler):
+    server: Server
 
     def do_GET(self) -> None:
         if self.path == "/look.html":
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(self.server.look)  # type: ignore[attr-defined]
+            self.answer(self.server.look)
         else:
             super().do_GET()
 
     def do_POST(self) -> None:
-        text = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.seen = json.loads(text)  # type: ignore[attr-defined]
-        self.send_response(204)
+        self.server.seen = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.answer(b"")
+        self.server.done.set()
+
+    def answer(self, text: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
         self.end_headers()
-        self.server.done.set()  # type: ignore[attr-defined]
+        self.wfile.write(text)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
 
 
-def look_at(site: Path, browser: str, pages: list[str]) -> dict[str, list]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=str(site)))
-    server.look = LOOK.replace("PAGES", json.dumps(pages)).encode()  # type: ignore[attr-defined]
-    server.seen, server.done = None, threading.Event()  # type: ignore[attr-defined]
+def look_at(site: Path, browser: str, pages: list[str]) -> dict[str, Any]:
+    server = Server(site, LOOK.replace("PAGES", json.dumps(pages)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as profile:
-        address = f"http://127.0.0.1:{server.server_address[1]}/look.html"
         options = ["--no-sandbox", "--disable-gpu", "--window-size=1400,1000", "--remote-debugging-port=0"]
+        address = f"http://127.0.0.1:{server.server_address[1]}/look.html"
         command = [browser, *options, f"--user-data-dir={profile}", address]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            if not server.done.wait(float(os.environ.get("CHECK_TIMEOUT", "600"))):  # type: ignore[attr-defined]
+            if not server.done.wait(float(os.environ.get("CHECK_TIMEOUT", "600"))):
                 raise SystemExit("FAILED  the browser has not looked at all pages, or its search found nothing")
         finally:
             process.terminate()
             process.wait()
             server.shutdown()
             server.server_close()
-    return server.seen  # type: ignore[attr-defined, no-any-return]
+    return server.seen
 
 
 def main() -> int:

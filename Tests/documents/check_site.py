@@ -120,7 +120,7 @@ def wrong_figures() -> list[str]:
     """Figures of README.md, in the section that praises the library, that the results of the benchmarks do not have."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     results = (ROOT / "benchmarks/RESULTS.md").read_text(encoding="utf-8")
-    praise = readme[readme.index("\n## Why ") : readme.index("[benchmarks/RESULTS.md]")]
+    praise = readme[readme.index("\n## Why ") : readme.index("(benchmarks/RESULTS.md)")]
     figures = re.findall(r"\d+\.\d+(?: ms)?|\d+ MB", praise)
     assert len(figures) >= 4
     return [

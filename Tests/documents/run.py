@@ -3,12 +3,12 @@
     run.py --lib LIBDIR [--engine] [FILE...]    all blocks, over the library in LIBDIR
     run.py --installed [FILE...]                the Python programs, with the package that this interpreter has
 
-Without FILE the documents are README.md, CONTRIBUTING.md and all pages below docs/. Blocks of `c`, `cpp` and `python`
-are programs; the block of `text` behind a program is its output, and a program without one prints nothing. A block of
-`sh` is run if it has an output or the mark `run`. Blocks of `json` and `yaml` are read: by the library's own reader if
-they are whole documents. A block of another language, and each block that cannot run, needs the mark `not run` with its
-reason: blocks.py has the marks. Programs that need an engine are run with --engine, on those of FW_TEST_DOCKER and
-FW_TEST_SLURM, and the others are not.
+Without FILE the documents are README.md, that of the Python package, CONTRIBUTING.md and all pages below docs/. Blocks
+of `c`, `cpp` and `python` are programs; the block of `text` behind a program is its output, and a program without one
+prints nothing. A block of `sh` is run if it has an output or the mark `run`. Blocks of `json` and `yaml` are read: by
+the library's own reader if they are whole documents. A block of another language, and each block that cannot run, needs
+the mark `not run` with its reason: blocks.py has the marks. Programs that need an engine are run with --engine, on
+those of FW_TEST_DOCKER and FW_TEST_SLURM, and the others are not.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ COMPILERS = {
 
 
 def default_pages() -> list[Path]:
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    others = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "bindings/python/README.md")]
+    return [*others, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 #: Why a block is not run that another call of this program runs.

@@ -8,10 +8,6 @@ for tool in cc gcc clang swift; do
 done
 if ldconfig -p | grep jansson; then echo "FAILED  this chroot has a jansson"; exit 1; fi
 
-# On a file system of its own: that of the chroot is an overlay, on which the kernel gives a mapped file another device than
-# stat() does. The supervisor's program is then a copy in memory.
-mkdir /venv
-mount -t tmpfs -o mode=755 none /venv
 python3 -m venv /venv
 /venv/bin/pip install --quiet --disable-pip-version-check --no-index /mnt/wheel/*.whl
 cd /tmp
