@@ -150,18 +150,21 @@ engines-test: lib venv $(S3_VENV)/.made
 
 PACKAGES_TOOLS := debootstrap cmake pkg-config gcc python3-venv
 
+# Without root nothing is installed, and the tests say what they lack.
 packages-setup:
 	@for tool in debootstrap cmake pkg-config gcc; do command -v $$tool >/dev/null || missing=yes; done; \
-	if [ -n "$${missing:-}" ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES_TOOLS) >/dev/null; fi
+	if [ -n "$${missing:-}" ] && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES_TOOLS) >/dev/null; \
+	fi
 
 packages-test: packages-setup wheel
-	Tests/packages/chroot_test.sh
+	Tests/packages/chroot_test.sh || [ $$? = 77 ]
 	Tests/c/run.sh $(BUILD)/wheel/lib pool document library/exports
 	Tests/packages/source.sh
 	Tests/packages/wheel.sh
 
 packages-test-all: packages-setup wheel
-	Tests/packages/chroot_test.sh
+	Tests/packages/chroot_test.sh || [ $$? = 77 ]
 	Tests/c/run.sh $(BUILD)/wheel/lib
 	Tests/packages/source.sh --all
 	Tests/packages/wheel.sh --all
