@@ -16,6 +16,7 @@ ABI := $(shell sed -n 's/^\#define FW_ABI_VERSION //p' include/flowworker.h)
 PREFIX ?= /usr/local
 DESTDIR ?=
 LIBDIR ?= $(PREFIX)/lib
+DOCDIR ?= $(PREFIX)/share/doc/flowworker
 
 BUILD := build
 LIB := $(BUILD)/lib
@@ -28,36 +29,40 @@ SOURCES := $(shell find Sources include Package.swift -type f ! -name '.*')
 # What a library for any host is built with: the Swift runtime inside (so that there is one file,
 # and no signal handler of the runtime's), no search path of the build machine, and no check of
 # exclusive access while it runs, whose answer would be to end the host (debug builds, which the
-# Swift units and the sanitizers use, have it).
+# Swift units and the sanitizers use, have it). All functions of other libraries are bound when it is loaded, so that the
+# table of their addresses can be made read-only.
 RELEASE := -c release --explicit-target-dependency-import-check error --disable-local-rpath -Xswiftc -static-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections \
-           -Xswiftc -enforce-exclusivity=unchecked
+           -Xswiftc -enforce-exclusivity=unchecked -Xlinker -z -Xlinker now
 
-.PHONY: lib wheel packages-setup packages-test packages-test-all run test test-swift test-c test-python test-documents engines-test bench bench-setup asan tsan ubsan sanitize \
-        valgrind lint format install uninstall clean setup venv
+.PHONY: lib wheel deb packages-setup packages-test packages-test-all run abi abi-release test test-swift test-c test-python \
+        test-documents engines-test bench bench-setup asan tsan ubsan sanitize valgrind lint format install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
 
-PACKAGES := gcc g++ make cmake pkg-config libjansson-dev libcurl4-openssl-dev python3 python3-venv valgrind
+PACKAGES := gcc g++ make cmake pkg-config libjansson-dev libcurl4-openssl-dev python3 python3-venv valgrind \
+            abigail-tools
 
 # What is missing of the tools $(1) and of the C libraries, in the shell's variable `missing`.
 FIND_MISSING = missing=""; for tool in $(1); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	pkg-config --exists jansson 2>/dev/null || missing="$$missing libjansson-dev"; \
 	pkg-config --exists libcurl 2>/dev/null || missing="$$missing libcurl4-openssl-dev"
 
-# Installs Debian packages only if something is missing, so that it works without root as well.
-setup:
-	@$(call FIND_MISSING,gcc g++ cmake pkg-config python3 valgrind); \
-	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
-	if [ -n "$$missing" ]; then \
+# Installs the Debian packages $(1) if the shell's variable `missing` is not empty, so that it works without root as well.
+INSTALL_MISSING = if [ -n "$$missing" ]; then \
 	  echo "installing packages, because these are missing:$$missing"; \
-	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES) >/dev/null; \
-	  elif command -v sudo >/dev/null; then sudo apt-get update -qq && sudo apt-get install -y -qq $(PACKAGES) >/dev/null; \
-	  else echo "no right to install: please install $(PACKAGES)" >&2; exit 1; fi; \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(1) >/dev/null; \
+	  elif command -v sudo >/dev/null; then sudo apt-get update -qq && sudo apt-get install -y -qq $(1) >/dev/null; \
+	  else echo "no right to install: please install $(1)" >&2; exit 1; fi; \
 	fi
+
+setup:
+	@$(call FIND_MISSING,gcc g++ cmake pkg-config python3 valgrind abidiff); \
+	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
+	$(call INSTALL_MISSING,$(PACKAGES))
 	@command -v swift >/dev/null || { echo "a Swift toolchain is needed, 6.3 or later: https://www.swift.org/install" >&2; exit 1; }
 
 # These goals install what is missing before they build anything; other goals only report what is missing.
-SETUP := $(if $(filter run test test-% engines-test lint sanitize,$(MAKECMDGOALS)),setup)
+SETUP := $(if $(filter run abi abi-release test test-% engines-test lint sanitize,$(MAKECMDGOALS)),setup)
 
 # Fails with one line that lists what a build of the library lacks.
 REQUIRE = @$(call FIND_MISSING,swift gcc g++ pkg-config); [ -z "$$missing" ] || { echo "the library cannot be built here: \
@@ -84,19 +89,27 @@ $(LIB)/$(SONAME): $(SOURCES) | $(SETUP)
 	$(REQUIRE)
 	$(SWIFT) build $(RELEASE) --product flowworker --scratch-path .build-release
 	mkdir -p $(LIB)
-	strip --strip-unneeded -o $@.new .build-release/release/libflowworker.so
-	mv $@.new $@
+	packaging/strip.sh .build-release/release/libflowworker.so $@
 	ln -sf $(SONAME) $(LIB)/libflowworker.so
+
+# The Debian packages of a library that is built, in build/deb.
+DEB_PACKAGES := debhelper dh-python dpkg-dev lintian
+deb: lib
+	@missing=""; for tool in dh dh_python3 dpkg-buildpackage lintian; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	$(call INSTALL_MISSING,$(DEB_PACKAGES))
+	packaging/deb.sh $(LIB)/$(SONAME) $(BUILD)/deb
 
 # The wheel of the Python package, for Linux on x86-64, in build/wheel/dist.
 wheel: lib
 	packaging/wheel/build.sh $(VERSION) $(RELEASE)
 
-# The paths go through the environment, so that they may have spaces and quotes.
+# The paths go through the environment, so that they may have spaces and quotes. A library that is there is installed
+# where there is no toolchain, as with sudo, whose PATH has none.
 install uninstall: export PREFIX := $(PREFIX)
 install uninstall: export LIBDIR := $(LIBDIR)
+install uninstall: export DOCDIR := $(DOCDIR)
 install uninstall: export DESTDIR := $(DESTDIR)
-install: lib
+install: $(if $(and $(wildcard $(LIB)/$(SONAME)),$(if $(shell command -v swift),,missing)),,lib)
 	@bindings/c/install.sh install $(LIB)/$(SONAME) $(VERSION)
 uninstall:
 	@bindings/c/install.sh uninstall $(LIB)/$(SONAME) $(VERSION)
@@ -114,7 +127,16 @@ run: lib venv | $(SETUP)
 
 # --- tests -------------------------------------------------------------------------------------
 
-test: test-swift test-c test-python test-documents
+test: abi test-swift test-c test-python test-documents
+
+# Compares the interface of the library with the one that is recorded in packaging/abi.
+abi: lib venv
+	packaging/abi/abi.py check $(LIB)/$(SONAME)
+	$(PYTHON) -m pytest -q Tests/packages/test_abi.py Tests/packages/test_versions.py
+
+# Records the interface of the header, for a release.
+abi-release: | $(SETUP)
+	packaging/abi/abi.py record
 
 # The units run on a build whose C traps on undefined behaviour, which `make ubsan` uses as well.
 test-swift: | $(SETUP)
@@ -152,22 +174,23 @@ PACKAGES_TOOLS := debootstrap cmake pkg-config gcc python3-venv
 
 # Without root nothing is installed, and the tests say what they lack.
 packages-setup:
-	@for tool in debootstrap cmake pkg-config gcc; do command -v $$tool >/dev/null || missing=yes; done; \
-	if [ -n "$${missing:-}" ] && [ "$$(id -u)" = 0 ]; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(PACKAGES_TOOLS) >/dev/null; \
-	fi
+	@missing=""; for tool in debootstrap cmake pkg-config gcc; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	[ "$$(id -u)" = 0 ] || missing=""; \
+	$(call INSTALL_MISSING,$(PACKAGES_TOOLS))
 
-packages-test: packages-setup wheel
+packages-test: packages-setup wheel deb
 	Tests/packages/chroot_test.sh || [ $$? = 77 ]
 	Tests/c/run.sh $(BUILD)/wheel/lib pool document library/exports
 	Tests/packages/source.sh
 	Tests/packages/wheel.sh
+	Tests/packages/deb.sh $(BUILD)/deb || [ $$? = 77 ]
 
-packages-test-all: packages-setup wheel
+packages-test-all: packages-setup wheel deb
 	Tests/packages/chroot_test.sh || [ $$? = 77 ]
 	Tests/c/run.sh $(BUILD)/wheel/lib
 	Tests/packages/source.sh --all
 	Tests/packages/wheel.sh --all
+	Tests/packages/deb.sh $(BUILD)/deb
 
 # --- sanitizers --------------------------------------------------------------------------------
 #
@@ -240,6 +263,7 @@ lint: $(VENV)/.lint
 	$(PYTHON) Tests/lint/lines.py
 	$(PYTHON) Tests/lint/index.py
 	$(PYTHON) Tests/lint/unused.py
+	$(PYTHON) Tests/lint/versions.py
 
 format: $(VENV)/.lint
 	$(SWIFT) format format --in-place --recursive --parallel $(SWIFT_FILES)

@@ -17,7 +17,8 @@ let strict: [SwiftSetting] = [
 let shims: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Wno-c23-extensions", "-fvisibility=hidden"])]
 
 /// The layers, the lowest first. A layer may import the layers that it names and everything beneath them. The build
-/// refuses any other import (`--explicit-target-dependency-import-check error`). CONTRIBUTING.md describes each layer.
+/// refuses any other import (`--explicit-target-dependency-import-check error`). docs/internals/architecture.md has a
+/// description of each layer.
 let layers: [(name: String, over: [String])] = [
   ("FWBase", ["CJansson", "CSystem"]),
   ("FWSystem", ["FWBase"]),

@@ -3,7 +3,8 @@
 #
 #   install.sh install|uninstall FILE_OF_THE_LIBRARY VERSION
 #
-# The environment has PREFIX, LIBDIR and DESTDIR. Nothing is changed unless every file could be written.
+# The environment has PREFIX, LIBDIR, DOCDIR and DESTDIR. Relative paths are taken from the current directory. Nothing is
+# changed unless every file could be written.
 set -eEuo pipefail
 export LC_ALL=C
 
@@ -19,28 +20,32 @@ fail() {
 }
 
 # The paths are in files that programs find the library by, so each must mean the same in every directory.
-for name in PREFIX LIBDIR; do
-    case ${!name} in
-    /*) ;;
-    *) fail "$name must be an absolute path: \"${!name}\"" ;;
+for name in PREFIX LIBDIR DOCDIR DESTDIR; do
+    case $name=${!name} in
+    DESTDIR=) continue ;;
+    *=) fail "$name is empty; it should be a directory, such as /usr/local" ;;
+    *$'\n'*) fail "$name has a line break" ;;
+    *=~*) fail "$name begins with ~, which this shell did not replace by a directory: \"${!name}\"" ;;
     esac
-    case ${!name} in *$'\n'*) fail "$name has a line break" ;; esac
+    printf -v "$name" '%s' "$(realpath -ms -- "${!name}")"
 done
-PREFIX=$(realpath -ms "$PREFIX") LIBDIR=$(realpath -ms "$LIBDIR")
 
-included=$DESTDIR$PREFIX/include libraries=$DESTDIR$LIBDIR documents=$DESTDIR$PREFIX/share/doc/flowworker
-folders=("$included" "$libraries" "$libraries/pkgconfig" "$libraries/cmake/flowworker" "$documents")
+included=$DESTDIR$PREFIX/include libraries=$DESTDIR$LIBDIR documents=$DESTDIR$DOCDIR
 # Pairs of a file and the place where it goes.
 files=(
-    "$root/include/flowworker.h" "$included/flowworker.h"
     "$library" "$libraries/$soname"
     "$here/flowworker.pc.in" "$libraries/pkgconfig/flowworker.pc"
     "$here/flowworker-config.cmake.in" "$libraries/cmake/flowworker/flowworker-config.cmake"
     "$here/flowworker-config-version.cmake.in" "$libraries/cmake/flowworker/flowworker-config-version.cmake"
-    "$root/README.md" "$documents/README.md"
-    "$root/LICENSE" "$documents/LICENSE"
 )
-for document in "$root"/docs/*.md; do files+=("$document" "$documents/${document##*/}"); done
+for header in "$root"/include/*.h*; do files+=("$header" "$included/${header##*/}"); done
+# The documents keep their places to each other, because they have links to each other.
+while read -r document; do files+=("$root/$document" "$documents/$document"); done < <(
+    cd "$root"
+    find -L README.md CHANGELOG.md LICENSE docs examples -type f ! -path '*/.*' ! -path '*/__pycache__/*'
+)
+# The directories of those files, without the parents that are in the list.
+mapfile -t folders < <(for ((i = 1; i < ${#files[@]}; i += 2)); do dirname "${files[i]}"; done | sort -u)
 
 # From one folder to another, so that an installed tree can be moved. The characters that sed knows are escaped.
 from() {
@@ -85,6 +90,7 @@ install_all() {
     trap - ERR
     for ((i = 1; i < ${#files[@]}; i += 2)); do mv -f "${files[i]}.new" "${files[i]}"; done
     ln -sfn "$soname" "$libraries/libflowworker.so"
+    echo "installed flowworker $version: $included/flowworker.h, $libraries/libflowworker.so, $documents"
 }
 
 uninstall_all() {
@@ -92,9 +98,12 @@ uninstall_all() {
     for ((i = 1; i < ${#files[@]}; i += 2)); do rm -f "${files[i]}"; done
     rm -f "$libraries/libflowworker.so"
     # These folders belong to the library; the others are left, even if they are empty.
-    for folder in "$libraries/cmake/flowworker" "$documents"; do
-        rmdir "$folder" 2>/dev/null || true
+    for ((i = ${#folders[@]} - 1; i >= 0; i--)); do
+        case ${folders[i]} in
+        "$libraries/cmake/flowworker" | "$documents" | "$documents"/*) rmdir "${folders[i]}" 2>/dev/null || true ;;
+        esac
     done
+    echo "removed flowworker $version: $included/flowworker.h, $libraries/libflowworker.so, $documents"
 }
 
 case $action in

@@ -34,9 +34,7 @@ fi
 env -u CC -u CXX PKG_CONFIG_PATH="$PWD/$place/sysroot" swift build "$@" -Xlinker -z -Xlinker defs \
   -Xlinker "$PWD/$place/sysroot/lib/old_symbols.o" --product flowworker --scratch-path .build-release
 mkdir -p $place/lib
-# The hash of the modules differs from build to build, and nothing reads it.
-strip --strip-unneeded --remove-section=.swift_modhash --remove-section=.note.gnu.build-id \
-  -o $place/lib/libflowworker.so.0 .build-release/release/libflowworker.so
+packaging/strip.sh .build-release/release/libflowworker.so $place/lib/libflowworker.so.0
 ln -sf libflowworker.so.0 $place/lib/libflowworker.so
 
 rm -rf $place/dist $place/work

@@ -11,7 +11,7 @@
  * command ended.
  *
  * Commands have a parent process of their own. It costs some time where steps run one after another, and nothing
- * measurable where many run at once (CONTRIBUTING.md compares the ways to start a command). In return:
+ * measurable where many run at once (docs/internals/decisions compares the ways to start a command). In return:
  *   - A monitor is the subreaper of one command. Whatever processes of the command leave behind comes to the monitor,
  *     so that one system call that says ECHILD proves that nothing is left.
  *   - When the host dies, even by SIGKILL, the channel ends, and the monitor ends the command.

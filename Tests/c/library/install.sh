@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# `make install` installs the header, the library, its documents, a pkg-config file and a CMake package. A program outside
-# the checkout is built with each of the two, also after the installed tree was moved. Paths may have spaces. An
-# installation that cannot succeed changes nothing, and `make uninstall` removes what was installed.
+# `make install` installs the headers, the library, its documents, a pkg-config file and a CMake package. A program outside
+# the checkout is built with each of the two, also after the installed tree was moved. Paths may have spaces and quotes,
+# and may be relative. An installation that cannot succeed changes nothing, and `make uninstall` removes what was
+# installed. A library that is built is installed without a toolchain.
 # not under asan tsan ubsan valgrind: this check is about the files of the release library
 set -eu
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
@@ -27,10 +28,10 @@ refused() {
     [ -z "$(find "$place/refused" -type f -size +0 2>/dev/null)" ] || wrong "a refused installation left files"
 }
 
-refused 'PREFIX must be an absolute path: "some/where"' PREFIX=some/where DESTDIR="$place/refused"
-refused 'PREFIX must be an absolute path: ""' PREFIX= DESTDIR="$place/refused"
-refused 'LIBDIR must be an absolute path: "lib"' PREFIX=/usr LIBDIR=lib DESTDIR="$place/refused"
-[ ! -e "$root/some" ] && [ ! -e "$place/refused" ] || wrong 'a refused installation made a directory'
+refused 'PREFIX is empty; it should be a directory' PREFIX= DESTDIR="$place/refused"
+refused 'LIBDIR is empty; it should be a directory' PREFIX=/usr LIBDIR= DESTDIR="$place/refused"
+refused 'PREFIX begins with ~, which this shell did not replace by a directory: "~/here"' PREFIX='~/here' DESTDIR="$place/refused"
+[ ! -e "$root/~" ] && [ ! -e "$place/refused" ] || wrong 'a refused installation made a directory'
 # A file where a directory is needed, and a directory where a file is needed.
 mkdir -p "$place/refused/lib/cmake"
 : >"$place/refused/lib/cmake/flowworker"
@@ -116,11 +117,22 @@ check_tree() {
 }
 
 prefix="$place/a pre'fix & more"
-run_make install PREFIX="$prefix" >/dev/null
+run_make install PREFIX="$prefix" >"$place/log"
+grep -qF "installed flowworker $version: $prefix/include/flowworker.h, $prefix/lib/libflowworker.so, " "$place/log" ||
+    wrong "make install said: $(cat "$place/log")"
 [ "$(readlink "$prefix/lib/libflowworker.so")" = libflowworker.so.0 ] || wrong 'libflowworker.so is no link'
-[ -s "$prefix/share/doc/flowworker/documents.md" ] || wrong 'no documents were installed'
+for header in "$root"/include/*.h*; do
+    cmp "$header" "$prefix/include/${header##*/}" || wrong "$header was not installed"
+done
+# All documents and examples, at the same places to each other.
+documents=$(cd "$root" && find -L README.md CHANGELOG.md LICENSE docs examples -type f ! -path '*/.*' ! -path '*/__pycache__/*' | sort)
+[ "$(cd "$prefix/share/doc/flowworker" && find . -type f | sed 's,^\./,,' | sort)" = "$documents" ] ||
+    wrong "the installed documents are: $(cd "$prefix/share/doc/flowworker" && find . -type f)"
+[ "$(grep -c / <<<"$documents")" -gt 5 ] || wrong 'there are no documents in folders'
 [ -z "$(find "$prefix" -name '*.new')" ] || wrong 'temporary files were installed'
 grep -rq "$place" "$prefix/lib/pkgconfig" "$prefix/lib/cmake" && wrong 'a path is absolute'
+# pkg-config gives no flags for a directory with a quote, so only CMake is asked here.
+if command -v cmake >/dev/null; then check_cmake "$prefix"; fi
 mv "$prefix" "$place/plain"
 check_tree "$place/plain" lib
 mv "$place/plain" "$place/with space"
@@ -134,10 +146,35 @@ run_make uninstall PREFIX="$place/with space" >/dev/null
 [ ! -e "$place/with space/lib/cmake/flowworker" ] && [ ! -e "$place/with space/share/doc/flowworker" ] ||
     wrong 'uninstall left directories'
 
+# Relative paths are taken from the directory of make, and what they became is said. The folder is one that git ignores.
+relative=$(realpath -s --relative-to="$root" "$place")
+run_make install PREFIX="$relative/one \"two\"" DOCDIR="$relative/documents" >"$place/log"
+grep -qF "$place/one \"two\"/lib/libflowworker.so, $place/documents" "$place/log" || wrong "said of a relative path: $(cat "$place/log")"
+[ -s "$place/documents/README.md" ] && [ -s "$place/one \"two\"/lib/libflowworker.so.0" ] || wrong 'a relative PREFIX'
+run_make uninstall PREFIX="$relative/one \"two\"" DOCDIR="$relative/documents" >"$place/log"
+grep -qF "removed flowworker $version: $place/one" "$place/log" || wrong "make uninstall said: $(cat "$place/log")"
+[ -z "$(find "$place/one \"two\"" "$place/documents" ! -type d 2>/dev/null)" ] || wrong 'uninstall with relative paths left files'
+run_make install PREFIX=/opt/it DESTDIR="$relative/packed" >/dev/null
+[ -s "$place/packed/opt/it/include/flowworker.h" ] || wrong 'a relative DESTDIR'
+
+# Without a toolchain a library that is there is installed, also when a source is newer. Without both there is one sentence.
+mkdir "$place/tools"
+for tool in bash cat cut chmod dirname basename find install ln make mkdir mv realpath rm rmdir sed sort tr; do
+    found=$(type -P "$tool") && ln -s "$found" "$place/tools/$tool"
+done
+make=$(type -P make)
+PATH=$place/tools "$make" --no-print-directory -C "$root" -W include/flowworker.h install PREFIX="$place/bare" >"$place/log" 2>&1 ||
+    wrong "without swift: $(cat "$place/log")"
+[ -s "$place/bare/lib/libflowworker.so.0" ] || wrong 'without swift nothing was installed'
+if PATH=$place/tools "$make" --no-print-directory -C "$root" LIB="$place/none" install PREFIX="$place/bare" >"$place/log" 2>&1; then
+    wrong 'installed a library that is not built'
+fi
+grep -q '^the library cannot be built here: missing swift' "$place/log" || wrong "without a library: $(cat "$place/log")"
+
 # A package: the files are in DESTDIR, and name the places without it.
 run_make install PREFIX=/usr LIBDIR=/usr/lib/x86_64-linux-gnu DESTDIR="$place/package root" >/dev/null
 check_tree "$place/package root/usr" lib/x86_64-linux-gnu
-run_make uninstall PREFIX=/usr LIBDIR=/usr/lib/x86_64-linux-gnu DESTDIR="$place/package root"
+run_make uninstall PREFIX=/usr LIBDIR=/usr/lib/x86_64-linux-gnu DESTDIR="$place/package root" >/dev/null
 [ -z "$(find "$place/package root" ! -type d)" ] || wrong 'uninstall with DESTDIR left files'
 
 if [ "$failed" -eq 0 ] && ! command -v cmake >/dev/null; then

@@ -1,7 +1,8 @@
 /*
  * If a sandbox refuses a system call that the library, the supervisor or a monitor needs, the step has the outcome
  * `spawn_failed`, and the message names the call. No command is reported as killed, the next step fails in the same
- * way, and calls that are not essential are done without.
+ * way, and calls that are not essential are done without. If the sandbox kills the process that makes a call, the
+ * outcome is `signaled` or `status_unknown`.
  *
  * not under valgrind: valgrind lets nobody install a seccomp filter
  */
@@ -144,6 +145,27 @@ static void in_an_empty_root(void)
     fw_worker_free(worker);
 }
 
+/** A filter that kills whoever makes a call: the result says what is known of the process that was killed. */
+static void killed(void)
+{
+    if (refuse_load((uint32_t)now->call, ANY_ARGUMENT, SECCOMP_RET_KILL_PROCESS, 0) != 0) {
+        check_skip("this system lets nobody install a seccomp filter");
+        return;
+    }
+    fw_result *result = RUN("echo one; : > ran");
+    if (now->call == SYS_fchdir) { /* a call of the process that becomes the command */
+        CHECK_INT(fw_result_outcome(result), FW_SIGNALED);
+        CHECK_INT(fw_result_returncode(result), -SIGSYS);
+    } else { /* a call of the monitor */
+        CHECK_INT(fw_result_outcome(result), FW_STATUS_UNKNOWN);
+        CHECK_INT(fw_result_returncode(result), 1);
+    }
+    fw_result_free(result);
+    char *path = check_path("ran");
+    CHECK(access(path, F_OK) != 0);
+    free(path);
+}
+
 /** Calls that the library can do without. */
 static void not_needed(void)
 {
@@ -191,6 +213,8 @@ int main(void)
     }
     try(SYS_epoll_ctl, ENOSPC, "epoll_ctl", without_watching);
     try(SYS_epoll_ctl, ENOMEM, "epoll_ctl", without_watching_all);
+    try(SYS_fchdir, 0, "fchdir", killed);
+    try(SYS_signalfd4, 0, "signalfd4", killed);
     in_child(in_an_empty_root, "in_an_empty_root");
     return check_done();
 }

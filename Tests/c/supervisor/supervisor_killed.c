@@ -1,6 +1,6 @@
 /*
  * If the supervisor is killed, the next step starts another one. Running steps continue, can be cancelled, and still
- * end with the host.
+ * end with the host. Only KILL ends a supervisor or a monitor: the signals with which a service is stopped do not.
  *
  * not under valgrind: the supervisor is found by its pidfd of the host, which valgrind 3.19 does not have
  */
@@ -19,6 +19,34 @@ static long kill_supervisor(void)
     kill((pid_t)supervisor, SIGKILL);
     wait_until_gone("fw-supervisor", &supervisor, 1);
     return supervisor;
+}
+
+static void signals(void)
+{
+    fw_exec *exec = BEGIN(WAITS);
+    wait_for_pid("pids");
+    static const int stop[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+    static const char *const names[] = {"fw-supervisor", "fw-monitor"};
+    long before[2] = {0, 0}, after[2] = {0, 0};
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(find_watchers(getpid(), names[i], &before[i], 1), 1);
+        REQUIRE(before[i] > 1);
+        for (int j = 0; j < 4; j++)
+            CHECK_INT(kill((pid_t)before[i], stop[j]), 0);
+    }
+    write_file("go", "");
+    fw_result *result = finish_step(exec);
+    CHECK_EXITED(result, 7);
+    fw_result_free(result);
+    result = RUN("exit 3");
+    CHECK_EXITED(result, 3);
+    fw_result_free(result);
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(find_watchers(getpid(), names[i], &after[i], 1), 1);
+        CHECK_INT(after[i], before[i]);
+    }
+    remove_file("go");
+    remove_file("pids");
 }
 
 static void run_several(void)
@@ -93,6 +121,7 @@ static void ends_with_the_host(void)
 int main(void)
 {
     mark_commands();
+    in_child(signals, "signals");
     in_child(replaced, "replaced");
     in_child(ends_with_the_host, "ends_with_the_host");
     end_marked();

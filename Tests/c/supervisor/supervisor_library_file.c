@@ -1,12 +1,14 @@
 /*
  * The library's file is also the program of the supervisor. Steps run if that file is not executable, has been moved,
  * deleted or replaced since it was loaded, has an unusual name, or was loaded by a path relative to a directory that
- * the host has left. The supervisor never runs another file.
+ * the host has left. The supervisor never runs another file. If neither the file nor a copy of it in memory can be run,
+ * the step is `spawn_failed`, and the message names the call.
  *
  * not under valgrind: a clone does not share memory there, so a child cannot report why it did not start
  */
 #include "host_library.h"
 #include "processes.h"
+#include "refused.h"
 
 #include <fcntl.h>
 
@@ -123,14 +125,38 @@ static void odd_name(void)
     free(path);
 }
 
+static void not_executable_and_no_memory_file(void)
+{
+    char *path = copy("plain.so", 0644);
+    library = library_load(path);
+    if (!refuse_call(SYS_memfd_create, EPERM)) {
+        check_skip("this system lets nobody install a seccomp filter");
+        return;
+    }
+    fw_exec *exec = library_start(&library, "echo one; : > ran", check_dir());
+    fw_result *result = NULL;
+    CHECK_INT(library.wait(exec, -1, &result, NULL), FW_OK);
+    REQUIRE(result != NULL);
+    CHECK_INT(library.outcome(result), FW_SPAWN_FAILED);
+    CHECK_HAS(library.message(result), "execveat");
+    CHECK_HAS(library.message(result), strerror(EACCES));
+    char *trace = check_path("ran");
+    CHECK(access(trace, F_OK) != 0);
+    free(trace);
+    library.result_free(result);
+    library.exec_free(exec);
+    free(path);
+}
+
 int main(void)
 {
     REQUIRE(getenv("CHECK_LIBRARY") != NULL);
-    void (*const all[])(void) = {as_it_is, not_executable, only_to_be_read, deleted, deleted_after_the_first_step,
-                                 renamed,  replaced,       relative,        odd_name};
+    void (*const all[])(void) = {
+        as_it_is, not_executable, only_to_be_read, deleted,  deleted_after_the_first_step,
+        renamed,  replaced,       relative,        odd_name, not_executable_and_no_memory_file};
     const char *const names[] = {
-        "as_it_is", "not_executable", "only_to_be_read", "deleted", "deleted_after_the_first_step",
-        "renamed",  "replaced",       "relative",        "odd_name"};
+        "as_it_is", "not_executable", "only_to_be_read", "deleted",  "deleted_after_the_first_step",
+        "renamed",  "replaced",       "relative",        "odd_name", "not_executable_and_no_memory_file"};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         in_child(all[i], names[i]);
         nftw(check_dir(), check_remove_one, 16, FTW_DEPTH | FTW_PHYS);

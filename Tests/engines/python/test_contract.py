@@ -1,7 +1,7 @@
 """One contract: the same cases against every type of worker.
 
-The table of type and case is printed at the end of the run (conftest.py). A cell that cannot hold says why; README.md
-has these reasons, and a test compares them.
+The table of type and case is printed at the end of the run (conftest.py). A cell that cannot hold says why;
+docs/concepts/contract.md has these reasons, and a test compares them.
 """
 
 import json
@@ -347,8 +347,9 @@ def parts(step):
     return step.name, step.func if isinstance(step, flowworker.CodeStep) else step.notebook
 
 
-def test_the_readme_has_the_exceptions():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_has_the_cases_and_the_exceptions():
+    text = (ROOT / "docs/concepts/contract.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| ([^|]+) \|[^|]*\|$", text, re.MULTILINE)[1:] == CASES
     table = re.search(r"<!-- contract -->\n(.*?)<!-- end -->", text, re.DOTALL)
     assert table is not None
     told = {

@@ -64,7 +64,7 @@ def load() -> ctypes.CDLL:
         _check(place, version())
         return library
     if os.environ.get(VARIABLE):
-        advice = "{} has the path of the library to use".format(VARIABLE)
+        advice = "the variable {} must be the path of the file {}, or not be set".format(VARIABLE, SONAME)
     else:
         advice = "install a wheel of flowworker, build the library (make lib), or set {} to its path".format(VARIABLE)
     reasons = ", and ".join("{} {}".format(place, reason) for place, reason in tried)

@@ -56,7 +56,7 @@ def test_a_path_that_is_set_is_the_only_one_tried(run_python):
     assert tried == "['/nowhere/libflowworker.so.0']"
     assert text == [
         "libflowworker cannot be loaded: /nowhere/libflowworker.so.0 does not exist; "
-        "FLOWWORKER_LIBRARY has the path of the library to use"
+        "the variable FLOWWORKER_LIBRARY must be the path of the file libflowworker.so.0, or not be set"
     ]
 
 
@@ -121,7 +121,7 @@ def reason_for(run_python, place):
     done = run_python(TRY, FLOWWORKER_LIBRARY=str(place))
     name, text, _ = done.stdout.splitlines()
     begin = "libflowworker cannot be loaded: {} ".format(place)
-    end = "; FLOWWORKER_LIBRARY has the path of the library to use"
+    end = "; the variable FLOWWORKER_LIBRARY must be the path of the file libflowworker.so.0, or not be set"
     assert name == "LibraryError" and text.startswith(begin) and text.endswith(end), text
     return text[len(begin) : -len(end)]
 
