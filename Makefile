@@ -180,7 +180,7 @@ packages-setup:
 
 packages-test: packages-setup wheel deb
 	Tests/packages/chroot_test.sh || [ $$? = 77 ]
-	Tests/c/run.sh $(BUILD)/wheel/lib pool document library/exports
+	Tests/c/run.sh $(BUILD)/wheel/lib pool document library/exports library/file_bytes
 	Tests/packages/source.sh
 	Tests/packages/wheel.sh
 	Tests/packages/deb.sh $(BUILD)/deb || [ $$? = 77 ]
