@@ -125,11 +125,10 @@ in_namespaces() {
   root=$1
   shift
   if [ -z "$plain" ]; then
-    # The layers are in memory, over a folder of which only this namespace has the mount. With xino a file has one device
-    # and number everywhere, as on a plain file system, so the library can tell that its own file is the one it runs.
+    # The layers are in memory, over a folder of which only this namespace has the mount.
     mount -t tmpfs -o mode=755 none "$CHROOTS/.layers"
     mkdir "$CHROOTS/.layers/"{upper,work,root}
-    mount -t overlay overlay -o "xino=on,lowerdir=${root//:/\\:},upperdir=$CHROOTS/.layers/upper,workdir=$CHROOTS/.layers/work" \
+    mount -t overlay overlay -o "lowerdir=${root//:/\\:},upperdir=$CHROOTS/.layers/upper,workdir=$CHROOTS/.layers/work" \
       "$CHROOTS/.layers/root"
     root=$CHROOTS/.layers/root
   fi

@@ -110,7 +110,7 @@ def test_a_function_with_another_type(copy: Copy, declaration: str) -> None:
 
 def test_a_number_with_another_width(copy: Copy) -> None:
     copy.change("typedef int32_t fw_outcome;", "typedef int64_t fw_outcome;")
-    copy.refused("fw_outcome_name, fw_result_outcome have other types")
+    copy.refused("fw_outcome_name, fw_result_command_outcome, fw_result_outcome have other types")
 
 
 def test_a_double_that_becomes_an_integer(copy: Copy) -> None:
