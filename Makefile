@@ -190,19 +190,20 @@ docs: $(DOCS_VENV)/.made
 
 PACKAGES_TOOLS := debootstrap cmake pkg-config gcc python3-venv
 
+# Without root the tests in chroots say that they need it.
 packages-setup:
 	@missing=""; for tool in debootstrap cmake pkg-config gcc; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	$(call INSTALL_MISSING,$(PACKAGES_TOOLS))
 
 packages-test: packages-setup wheel deb
-	Tests/packages/chroot_test.sh
+	Tests/packages/chroot_test.sh || [ $$? = 77 ]
 	Tests/c/run.sh $(BUILD)/wheel/lib pool document library/exports
 	Tests/packages/source.sh
 	Tests/packages/wheel.sh
 	Tests/packages/deb.sh $(BUILD)/deb
 
 packages-test-all: packages-setup wheel deb
-	Tests/packages/chroot_test.sh
+	Tests/packages/chroot_test.sh || [ $$? = 77 ]
 	Tests/c/run.sh $(BUILD)/wheel/lib
 	Tests/packages/source.sh --all
 	Tests/packages/wheel.sh --all

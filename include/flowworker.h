@@ -668,7 +668,7 @@ FW_API void fw_worker_free(fw_worker *worker);
  * never returns keeps its thread, and the locks and memory that it holds, for the lifetime of the host.
  *
  * Some systems do not let a thread have its own working directory (unshare(2) fails, as under the default seccomp
- * profiles of Docker and Kubernetes). There, functions run one at a time. During a call the run directory is the
+ * profiles of Docker and containerd). There, functions run one at a time. During a call the run directory is the
  * working directory of the whole process and is visible to other threads of the host; afterwards the host's own is
  * restored. Relative paths that are passed to the library are still resolved from the host's own directory. A
  * function that runs another step and waits for it, in the thread in which it was called, lends the directory to the
@@ -1291,7 +1291,8 @@ FW_API const fw_result *fw_result_step(const fw_result *result, size_t index);
  *
  * @param result     the result of a step or a workflow.
  * @param format     `trace`: JSON in the Trace Event Format, for Perfetto and Chrome's about:tracing. `html`: one
- *                   self-contained page.
+ *                   self-contained page without a script: what the run was, how it ended and why, where time went, and
+ *                   each step with its attempts and their output. Its size is bounded.
  * @param[out] text  owned by the caller; release it with fw_string_free().
  *
  * @retval FW_E_UNKNOWN there is no such format.

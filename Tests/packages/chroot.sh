@@ -92,7 +92,7 @@ make_chroot() {
       echo "the chroot $(basename "$place") could not be made: see $log" >&2
       exit 1
     fi
-  ) 9>"$CHROOTS/.lock"
+  ) 9>"$place.lock" || return
   echo "$place"
 }
 

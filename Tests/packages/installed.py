@@ -36,19 +36,17 @@ def there_is_no_jansson_but_its_own():
 
 
 def the_supervisor_is_the_file_of_the_package():
-    step = flowworker.ContainerStep("s", "", ["echo; sleep 600"])
+    step = flowworker.ContainerStep("s", "", ["echo $$PPID; sleep 600"])
     with flowworker.WorkerPool().get(step).start(step, {}, "/tmp", events="lines") as run:
-        next(event for event in run if event.kind == "output")
-        found = {}
-        for place in Path("/proc").glob("[0-9]*"):
-            try:
-                name = (place / "comm").read_text().strip()
-                if name in ("fw-supervisor", "fw-monitor"):
-                    found[name] = os.readlink(str(place / "exe"))
-            except FileNotFoundError:
-                continue
+        monitor = next(event.data for event in run if event.kind == "output").strip()
+        status = Path("/proc", monitor, "status").read_text()
+        supervisor = next(line.split()[1] for line in status.splitlines() if line.startswith("PPid:"))
+        programs = [
+            (Path("/proc", process, "comm").read_text().strip(), os.readlink("/proc/{}/exe".format(process)))
+            for process in (monitor, supervisor)
+        ]
         run.cancel()
-    assert found == {"fw-supervisor": str(LIBRARY), "fw-monitor": str(LIBRARY)}, found
+    assert programs == [("fw-monitor", str(LIBRARY)), ("fw-supervisor", str(LIBRARY))], programs
 
 
 def licences_and_list_of_contents_come_with_it():

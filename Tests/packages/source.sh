@@ -70,6 +70,13 @@ cp -a "$package" "$checkout/bindings/python"
 
 check "a checkout that has a library" pip wheel --no-deps --wheel-dir "$place/one" "$package"
 check "its wheel has the library" is_whole "$place/one"
+same_bytes() {
+  local -x FLOWWORKER_LIBRARY=$library SOURCE_DATE_EPOCH=1700000000
+  pip wheel --no-deps --wheel-dir "$place/first" "$package" &&
+    pip wheel --no-deps --wheel-dir "$place/second" "$checkout/bindings/python" &&
+    cmp "$place"/first/*.whl "$place"/second/*.whl
+}
+check "the same sources in two folders give the same bytes" same_bytes
 check "a library that is named" env FLOWWORKER_LIBRARY="$library" "$python" -m pip wheel --quiet --no-index \
   --no-build-isolation --no-deps --wheel-dir "$place/two" "$checkout/bindings/python"
 check "its wheel has that library" is_whole "$place/two"
@@ -126,6 +133,13 @@ check "the wheel is for glibc 2.28" fits manylinux_2_28_x86_64
 for platform in manylinux_2_27_x86_64 musllinux_1_2_x86_64 manylinux_2_28_aarch64 macosx_14_0_arm64 win_amd64; do
   check "the wheel is not for $platform" not_for "$platform"
 done
+
+other_machine() {
+  mkdir "$place/uname" && printf '#!/bin/sh\necho Linux aarch64\n' >"$place/uname/uname" && chmod +x "$place/uname/uname" &&
+    ! PATH=$place/uname:$PATH "$root/packaging/wheel/build.sh" 0.1.0 2>"$place/said" &&
+    [ "$(cat "$place/said")" = "make wheel: the wheel is for Linux on x86-64 and is linked there, and this is Linux aarch64" ]
+}
+check "make wheel on another machine" other_machine
 
 if [ "${1:-}" = --all ]; then
   if command -v swift >/dev/null; then
