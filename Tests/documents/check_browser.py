@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,6 +20,10 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bindings/python"))
+
+import flowworker  # noqa: E402
 
 #: Loads each page in a frame, gives the frame both widths, and sends what it has seen.
 LOOK = """<!doctype html><body><script>
@@ -99,19 +103,24 @@ class Handler(SimpleHTTPRequestHandler):
 def look_at(site: Path, browser: str, pages: list[str]) -> dict[str, Any]:
     server = Server(site, LOOK.replace("PAGES", json.dumps(pages)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    # The browser is a script with many processes. A step of the library ends all of them.
+    worker = flowworker.create_worker(flowworker.Subprocess("browser"))
     with tempfile.TemporaryDirectory() as profile:
         options = ["--no-sandbox", "--disable-gpu", "--window-size=1400,1000", "--remote-debugging-port=0"]
         address = f"http://127.0.0.1:{server.server_address[1]}/look.html"
-        command = [browser, *options, f"--user-data-dir={profile}", address]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            if not server.done.wait(float(os.environ.get("CHECK_TIMEOUT", "600"))):
+        command = shlex.join([browser, *options, f"--user-data-dir={profile}", address])
+        step = flowworker.ContainerStep("browser", "", [command])
+        with worker.start(step, {}, profile, events="none") as execution:
+            for _ in range(int(os.environ.get("CHECK_TIMEOUT", "600"))):
+                if server.done.wait(1):
+                    break
+                result = execution.wait(0)
+                if result is not None:
+                    raise SystemExit(f"FAILED  the browser has ended: {result.message}")
+            else:
                 raise SystemExit("FAILED  the browser has not looked at all pages, or its search found nothing")
-        finally:
-            process.terminate()
-            process.wait()
-            server.shutdown()
-            server.server_close()
+        server.shutdown()
+        server.server_close()
     return server.seen
 
 
