@@ -90,19 +90,25 @@ def python_env():
 def interrupt(python_env, tmp_path, wait_until):
     """Runs a script, sends it a signal when each of the files appears, and returns what it printed."""
 
+    # Whoever starts the tests in the background of a script ignores SIGINT, and a program inherits this.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
     def interrupt(script, *files, number=signal.SIGINT):
         with subprocess.Popen(
-            [sys.executable, "-c", script],
+            [sys.executable, "-c", heed + script],
             env=python_env,
             cwd=str(tmp_path),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             universal_newlines=True,
         ) as process:
-            for name in files:
-                wait_until((tmp_path / name).exists)
-                process.send_signal(number)
-            out, err = process.communicate(timeout=HANG)
+            try:
+                for name in files:
+                    wait_until((tmp_path / name).exists)
+                    process.send_signal(number)
+                out, err = process.communicate(timeout=HANG)
+            finally:
+                process.kill()
         assert (process.returncode, err) == (0, "")
         return out
 
