@@ -18,7 +18,7 @@ find /mnt/project -name '*.md' -exec /venv/bin/python /mnt/project/Tests/documen
 # refuses FILE REASON: a library that does not fit is told in one line.
 refuses() {
   said=$(FLOWWORKER_LIBRARY=$1 /venv/bin/python -c 'import flowworker' 2>&1 | tail -n 1) || true
-  expected="flowworker._library.LibraryError: libflowworker cannot be loaded: $1 $2; the variable FLOWWORKER_LIBRARY must be the path of the file libflowworker.so.0, or not be set"
+  expected="flowworker._library.LibraryError: libflowworker cannot be loaded: $1 $2; FLOWWORKER_LIBRARY must be the path of the file libflowworker.so.0, or not be set"
   if [ "$said" = "$expected" ]; then
     echo "ok      $1 $2"
     echo "1 passed, 0 failed"
