@@ -11,7 +11,9 @@
  *                    " \"commands\": [\"echo Hello $who\"]}}", FW_ZERO_TERMINATED, &step, NULL);
  *     fw_pool_get(pool, step, &worker, NULL);
  *     fw_worker_exec(worker, step, NULL, "/tmp", &result, NULL);
- *     puts(fw_result_output(result, FW_STDOUT, 0, NULL));
+ *     printf("return code %d\n", (int)fw_result_returncode(result));
+ *     for (size_t i = 0; i < fw_result_output_count(result, FW_STDOUT); i++)
+ *       fputs(fw_result_output(result, FW_STDOUT, i, NULL), stdout);
  *
  * (A real program checks each status; README.md has one. flowworker.hpp is the form of this header for C++.) A host
  * with an event loop starts the step instead, and watches a descriptor:

@@ -24,6 +24,10 @@
 #ifndef FLOWWORKER_HPP
 #define FLOWWORKER_HPP
 
+#if __cplusplus < 201703L
+#error "flowworker.hpp needs C++17 or later: compile with -std=c++17"
+#endif
+
 #include <flowworker.h>
 
 #include <chrono>
@@ -131,6 +135,11 @@ inline std::string to_string(status number)
 inline std::string to_string(outcome number)
 {
     return detail::text(fw_outcome_name(static_cast<fw_outcome>(number)));
+}
+
+inline std::string to_string(stream number)
+{
+    return number == stream::out ? "stdout" : number == stream::err ? "stderr" : "";
 }
 
 inline std::string to_string(event_kind number)
@@ -498,9 +507,12 @@ namespace detail
 /** Calls a function of the host, which is the payload. The library turns an exception into a failure of the step. */
 template <class Function> void run_function(fw_call *borrowed, void *payload)
 {
+    using value = std::invoke_result_t<Function &, call &>;
+    static_assert(std::is_void_v<value> || std::is_convertible_v<value, std::string_view>,
+                  "a function returns nothing, or its value as JSON text (std::string); quote_json() makes it of a text");
     Function &function = *static_cast<Function *>(payload);
     call current(borrowed);
-    if constexpr (std::is_void_v<std::invoke_result_t<Function &, call &>>)
+    if constexpr (std::is_void_v<value>)
         function(current);
     else
         current.return_value(function(current));

@@ -53,7 +53,7 @@ package struct Explanation {
       likely = step == .notebook ? "see the output notebook and the standard error" : nil
     case .exited:
       layer = step == .code ? .function : step == .notebook ? .notebook : .command
-      likely = step == .container ? "see the standard error of the program" : "see the trace"
+      likely = nil  // The message has the last line of the standard error, and the result has the trace.
     case .signaled:
       layer = .command
       likely = Explanation.signal(end.signal ?? 0)

@@ -45,18 +45,20 @@ class WorkflowRunOptions(RunOptions, total=False):
     state: Optional[Path]
 
 
-def check_keywords(options: Mapping[str, Any], kind: Type[Any], words: str, *others: str) -> None:
+def check_keywords(
+    options: Mapping[str, Any], kind: Type[Any], words: str, *others: str, parameters: Sequence[str] = ()
+) -> None:
     """Raises TypeError for a keyword that is neither one of `kind` nor of the `others`, as Python does.
 
-    `words` begin the list of those that there are.
+    `words` begin the list of those that there are. A misspelt name of the `parameters` is recognized as well.
     """
     for name in options:
         if name not in kind.__annotations__:
             import difflib  # Most programs never need it.
 
             known = [*others, *sorted(kind.__annotations__)]
-            close = difflib.get_close_matches(name, known, 1)
-            hint = "; did you mean {!r}?".format(close[0]) if close else ""
+            close = difflib.get_close_matches(name, [*known, *parameters], 1)
+            hint = "; did you mean {!r}?".format(close[0]) if close and close[0] != name else ""
             raise TypeError("unexpected keyword argument {!r}: {} {}{}".format(name, words, ", ".join(known), hint))
 
 
@@ -71,7 +73,8 @@ def options_document(
     `has_listener` says whether anybody takes the events. `volumes` are those of a workflow's run. Raises TypeError for
     an option that `kind` does not list.
     """
-    check_keywords(options, kind, "the options are")
+    parameters = ("on_event",) if kind is RunOptions else ("arguments", "on_event", "rundir", "volumes", "workers")
+    check_keywords(options, kind, "the options are", parameters=parameters)
     given = {name: value for name, value in options.items() if value is not None}
     if volumes is not None:
         given["volumes"] = list(volumes)

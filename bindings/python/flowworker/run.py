@@ -81,6 +81,16 @@ class RunResult(LibraryResult):
         return [piece for step in self.steps for piece in step.stderr]
 
     @property
+    def stdout_bytes(self) -> List[bytes]:
+        """The pieces of standard output of all steps, unchanged."""
+        return [piece for step in self.steps for piece in step.stdout_bytes]
+
+    @property
+    def stderr_bytes(self) -> List[bytes]:
+        """The pieces of standard error of all steps, unchanged."""
+        return [piece for step in self.steps for piece in step.stderr_bytes]
+
+    @property
     def text(self) -> str:
         """All of standard output of all steps as one text."""
         return "".join(step.text for step in self.steps)
@@ -89,6 +99,11 @@ class RunResult(LibraryResult):
     def value(self) -> Any:
         """What the function of the last step has returned; None if that step is no code step or has failed."""
         return self.steps[-1].value if self.steps else None
+
+    @property
+    def explanation(self) -> Optional[Dict[str, Any]]:
+        """What the step that failed says about its failure (see `ExecResult.explanation`); None if no step failed."""
+        return self.steps[-1].explanation if self.steps else None
 
     @property
     def notes(self) -> List[str]:
