@@ -66,7 +66,8 @@ class _Watcher:
     def __call__(self, event: Event) -> None:
         """Takes an event. It is what `on_event` calls, and any thread may do so."""
         with self._lock:
-            if self._is_over:
+            # A workflow that an exception of its handler has ended has no last event.
+            if self._is_over or event.kind == EventKind.RUN_STARTED:
                 self._reset()
             self._note(event)
             if event.kind not in (EventKind.OUTPUT, EventKind.PROGRESS) or self._may_draw():

@@ -222,6 +222,23 @@ def test_a_dumb_terminal_gets_lines(terminal, rundir, monkeypatch):
     assert without_times(text) == '0/1 s: started\n1/1 step "s": exited 0 after TIME\n'
 
 
+def test_a_bar_begins_anew_after_a_workflow_that_an_exception_has_ended(rundir):
+    stream = io.StringIO()
+    bar = progress.Bar(stream)
+    workflow = SerialWorkflow([ContainerStep(name, "", ["true"]) for name in "ab"])
+
+    def on_event(event):
+        bar(event)
+        if event.kind == "step_ended":
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        workflow.run(rundir=rundir, on_event=on_event)
+    workflow.run(rundir=rundir, on_event=bar)
+    counts = [line.split()[0] for line in stream.getvalue().splitlines()]
+    assert counts == ["0/2", "1/2", "0/2", "1/2", "1/2", "2/2"]
+
+
 def test_the_stream_is_stderr_at_the_first_event(capsys, rundir):
     bar = progress.Bar()
     WORKER.exec(step("true"), {}, rundir, on_event=bar)
