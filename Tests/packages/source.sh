@@ -67,6 +67,8 @@ checkout=$place/a\ checkout
 mkdir -p "$checkout/bindings"
 cp -a "$root"/{Makefile,Package.swift,Sources,include,LICENSE} "$checkout"
 cp -a "$package" "$checkout/bindings/python"
+mkdir "$checkout/packaging"
+cp -a "$root/packaging/strip.sh" "$checkout/packaging"
 
 check "a checkout that has a library" pip wheel --no-deps --wheel-dir "$place/one" "$package"
 check "its wheel has the library" is_whole "$place/one"
@@ -91,6 +93,15 @@ check "it has no library and no links" sh -c "! tar -tvzf '$place'/sdist/*.tar.g
 check "a wheel of it with a library that is named" env FLOWWORKER_LIBRARY="$library" "$python" -m pip wheel --quiet --no-index \
   --no-build-isolation --no-deps --wheel-dir "$place/three" "$place"/sdist/*.tar.gz
 check "that wheel has the library" is_whole "$place/three"
+# --all runs the real compiler. This one gives the library that is built, so it shows only that `make lib` lacks no file.
+all_files() {
+  mkdir "$place/swift" &&
+    printf '#!/bin/sh\nmkdir -p .build-release/release && cp "%s" .build-release/release/libflowworker.so\n' "$library" >"$place/swift/swift" &&
+    chmod +x "$place/swift/swift" &&
+    (export PATH="$place/swift:$PATH" && pip wheel --no-deps --wheel-dir "$place/five" "$place"/sdist/*.tar.gz) &&
+    test -f "$place"/five/*linux_x86_64.whl
+}
+check "a source distribution has all files that make lib needs" all_files
 
 build=("$python" -m pip wheel --no-index --no-build-isolation --no-deps --disable-pip-version-check)
 check "neither library nor toolchain" refuses "there is no $checkout/build/lib/libflowworker.so.0 and no Swift toolchain to build it" \

@@ -24,7 +24,15 @@ HERE = Path(__file__).resolve().parents[1]
 SONAME = "libflowworker.so.0"
 VARIABLE = "FLOWWORKER_LIBRARY"
 # What `make lib` needs, and the manifest, which names the folder of the units.
-PROJECT_FILES = ["LICENSE", "Makefile", "Package.swift", "Sources", "Tests/FlowWorkerTests", "include"]
+PROJECT_FILES = [
+    "LICENSE",
+    "Makefile",
+    "Package.swift",
+    "Sources",
+    "Tests/FlowWorkerTests",
+    "include",
+    "packaging/strip.sh",
+]
 # The machine of an ELF file, as the tags of wheels name it.
 MACHINES = {62: "x86_64", 183: "aarch64"}
 

@@ -90,20 +90,23 @@ class Events:
 async def end(execution: Execution[Any]) -> None:
     """Cancels it, and waits until its processes are gone.
 
-    The task may be cancelled again meanwhile; some frameworks do so until the task ends. The wait goes on then,
-    because the library ends every step within its grace period.
+    The task may be cancelled meanwhile; some frameworks do so again and again until the task ends. The wait goes on
+    then, because the library ends every step within its grace period, and CancelledError is raised at its end.
     """
     if execution._handle.is_empty:
         return
     execution.cancel()
+    cancelled: Optional[asyncio.CancelledError] = None
     try:
         while execution.wait(0) is None:
             try:
                 await _readable(execution)
-            except asyncio.CancelledError:
-                pass
+            except asyncio.CancelledError as error:
+                cancelled = error
     except FlowWorkerError:
         pass  # It belongs to the process before a fork.
+    if cancelled is not None:
+        raise cancelled
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:

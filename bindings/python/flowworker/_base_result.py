@@ -14,7 +14,7 @@ from ._context import fingerprint
 from ._ffi import LIB, call_text
 from ._handle import Handle
 from ._values import require
-from .errors import StepError
+from .errors import StepError, UnknownWorkerError
 from .steps import WorkflowStep
 from .words import Outcome
 
@@ -103,13 +103,16 @@ class LibraryResult:
     def view(self, format: str = "html") -> str:
         """Returns a timeline as a page (`html`), or as a trace for Perfetto and Chrome (`trace`).
 
-        Secrets are masked. Raises `FlowWorkerError` or ValueError for any other format, and ValueError for a result
-        that was made by hand, which has no view.
+        Secrets are masked. Raises ValueError for any other format, and for a result that was made by hand, which has no
+        view.
         """
         require(format, str, "format", "a string")
         if self._handle is not None:
             with self._handle.in_use() as address:
-                return call_text(LIB.fw_result_view, address, format.encode("utf-8", "replace"))
+                try:
+                    return call_text(LIB.fw_result_view, address, format.encode("utf-8", "replace"))
+                except UnknownWorkerError as error:  # The library has one status for all unknown names.
+                    raise ValueError(error.message) from None
         if format not in self._views:
             known = ", ".join(map(repr, self._views)) or "no view, because no run has made this result"
             raise ValueError(
@@ -175,6 +178,9 @@ class LibraryResult:
         other = memo[id(self)] = type(self).__new__(type(self))
         for name, value in self.__dict__.items():
             # Exceptions and values are shared as well: many cannot be copied, and nobody changes one.
+            if name == "context":
+                other.__dict__[name] = dict(value)
+                continue
             is_shared = isinstance(value, (Handle, BaseException)) or name == "_returned"
             other.__dict__[name] = value if is_shared else copy.deepcopy(value, memo)
         return other

@@ -10,6 +10,7 @@ import threading
 from typing import Callable, Dict, Optional, Union
 
 from ._ffi import LIB, call
+from ._values import found, require, require_function
 from .errors import FlowWorkerError
 
 _OFF = 0
@@ -49,6 +50,8 @@ def set_log(target: Union[logging.Logger, Callable[[int, str], object], None], l
         ForkedError: this process was forked from one that had run steps.
     """
     global _current
+    if level is not None:
+        require(level, int, "level", "a number such as logging.INFO, or None")
     if target is None:
         call(LIB.fw_set_log, _OFF, None, None, None)
         _current = None
@@ -56,11 +59,12 @@ def set_log(target: Union[logging.Logger, Callable[[int, str], object], None], l
     if isinstance(target, logging.Logger):
         wanted = target.getEffectiveLevel() if level is None else level
         made = _Target(target.log)
-    elif callable(target):
+    else:
+        if not callable(target):
+            raise TypeError("target: expected a logger, a callable or None, found {}".format(found(target)))
+        require_function(target, "target")
         wanted = logging.INFO if level is None else level
         made = _Target(target)
-    else:
-        raise TypeError(f"set_log takes a logger, a callable or None, not {type(target).__name__}")
     number = next((ours for ours, theirs in _LEVELS.items() if theirs >= wanted), _OFF)
     key = next(_keys)
     _targets[key] = made

@@ -238,7 +238,9 @@ class Execution(Generic[Result]):
                     return None
             with self._reading:
                 if self._result is None:
-                    self._result = self._read(handle)
+                    made = self._read(handle)
+                    # A signal handler may have made the object meanwhile.
+                    self._result = self._result if self._result is not None else made
             self._note_end()
             self._detach_functions()
         return self._result

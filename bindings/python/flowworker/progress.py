@@ -14,6 +14,7 @@ shows. Control characters are left out, so the output of a command cannot move t
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import sys
@@ -42,6 +43,8 @@ class _Watcher:
     def __init__(self, total: Optional[int] = None) -> None:
         if total is not None:
             require(total, int, "total", "a number of steps or None")
+            if total < 0:
+                raise ValueError("total: expected a number of steps, found {}".format(total))
         self._given_total = total
         self._draws = float(DRAWS)
         self._drawn_at = time.monotonic()
@@ -63,7 +66,8 @@ class _Watcher:
     def __call__(self, event: Event) -> None:
         """Takes an event. It is what `on_event` calls, and any thread may do so."""
         with self._lock:
-            if self._is_over:
+            # A workflow that an exception of its handler has ended has no last event.
+            if self._is_over or event.kind == EventKind.RUN_STARTED:
                 self._reset()
             self._note(event)
             if event.kind not in (EventKind.OUTPUT, EventKind.PROGRESS) or self._may_draw():
@@ -121,8 +125,9 @@ class Bar(_Watcher):
     - `total`: the number of steps, if it watches several steps without a workflow.
 
     In a terminal the bar is one line that is written again and again, at most as wide as the terminal. At the end it
-    says how the step or the workflow ended. Elsewhere there is one line when a step starts and one when it ends. Use
-    `events="lines"`, so that the bar does not show half of a line.
+    says how the step or the workflow ended. Elsewhere, and in a terminal that cannot write a line again (`TERM=dumb`),
+    there is one line when a step starts and one when it ends. Use `events="lines"`, so that the bar does not show half
+    of a line.
 
     The bar is drawn when there is an event, so the time stands still between events. `follow` draws it in between. A
     `with` block ends the line if an exception ends the step: `with progress.Bar() as bar: worker.exec(...,
@@ -130,7 +135,8 @@ class Bar(_Watcher):
     """
 
     def __init__(self, stream: Optional[TextIO] = None, *, total: Optional[int] = None) -> None:
-        if stream is not None and not hasattr(stream, "write"):
+        is_binary = isinstance(stream, (io.RawIOBase, io.BufferedIOBase))
+        if stream is not None and (is_binary or not hasattr(stream, "write")):
             raise TypeError("stream: expected a text stream or None, found {}".format(found(stream)))
         super().__init__(total)
         self._stream = stream
@@ -145,6 +151,7 @@ class Bar(_Watcher):
         It takes the events, and draws the bar also while there is none. It closes the execution: an exception, such as
         KeyboardInterrupt, cancels it, waits until its processes are gone, and is raised.
         """
+        require(execution, Execution, "execution", "what start returns")
         with self, execution:
             while not execution._is_over:
                 event = execution.next_event(TICK)
@@ -292,6 +299,8 @@ class EventLogger:
     ) -> None:
         if logger is not None and not hasattr(logger, "isEnabledFor"):
             raise TypeError("logger: expected a logging.Logger or None, found {}".format(found(logger)))
+        if levels is not None:
+            require(levels, Mapping, "levels", "a dict of kinds of events and levels, or None")
         for kind, level in (levels or {}).items():
             if kind not in LEVELS:
                 known = ", ".join(sorted(map(str, LEVELS)))
@@ -331,8 +340,9 @@ def _cut(text: str, columns: int) -> str:
 
 
 def _is_terminal(stream: Optional[TextIO]) -> bool:
+    """Tells whether a line can be written again. A terminal that calls itself dumb cannot do it."""
     try:
-        return stream is not None and stream.isatty()
+        return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
     except (AttributeError, ValueError):
         return False
 

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Union
 
 import flowworker
 
-from ._base_result import LibraryResult
+from ._base_result import LibraryResult, can_be_pickled
 from ._context import as_argument, as_json, fingerprint
 from ._documents import require_mapping, rundir_of, sized, string_keys
 from ._ffi import EVENT_RUN_ENDED, LIB
@@ -42,7 +42,7 @@ class RunResult(LibraryResult):
     - `restored`: the number of steps that an earlier run with the same `state` had ended.
 
     `to_dict` returns all of it as JSON values, and Jupyter shows the page of `view`. Results can be copied, pickled and
-    compared. A pickle has the values of `context`, so each of them must be such that `pickle` can write it.
+    compared. A copy has the same values in its `context`.
     """
 
     _parts_names = ("steps",)
@@ -163,6 +163,14 @@ class RunResult(LibraryResult):
             "message": self.message,
             "_facts": self._facts,
         }
+
+    def __getstate__(self) -> Dict[str, Any]:
+        """Copies everything from the library, for `pickle`."""
+        state = super().__getstate__()
+        state["context"] = {
+            name: value if can_be_pickled(value) else as_json(value) for name, value in self.context.items()
+        }
+        return state
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -7,6 +7,7 @@ Every argument of every public callable gets values of many types. Either the ca
 import asyncio
 import copy
 import inspect
+import io
 import linecache
 import traceback
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from test_wrong_arguments import ALWAYS, METHODS, Wrong, parameters, use
 
 import flowworker
-from flowworker import ContainerStep, SerialWorkflow, Subprocess, WorkerPool, create_worker
+from flowworker import ContainerStep, SerialWorkflow, Subprocess, WorkerPool, create_worker, progress
 
 PACKAGE = Path(flowworker.__file__).parent
 
@@ -135,6 +136,13 @@ def test_methods_of_a_workflow(rundir, monkeypatch, method, name):
     check(getattr(workflow, method), lambda: {"rundir": rundir}, name, finish_run)
 
 
+def set_log(**arguments):
+    try:
+        flowworker.set_log(**arguments)
+    finally:
+        flowworker.set_log(None)
+
+
 def add_parameter_and_run(**keywords):
     return SerialWorkflow([ContainerStep("s", "", ["true"])]).add_parameter(**keywords).run({}, rundir="/")
 
@@ -157,6 +165,14 @@ OTHERS = [
     (lambda step: WorkerPool().get(step), "step", {}),
     (lambda step: WorkerPool().get_default_worker(step), "step", {}),
     (lambda cmd: WorkerPool().get(ContainerStep("s", "").add(cmd)), "cmd", {}),
+    (progress.Bar, "stream", {}),
+    (progress.Bar, "total", {}),
+    (progress.Bar(io.StringIO()).follow, "execution", {}),
+    (progress.TqdmBar, "total", {}),
+    (progress.EventLogger, "logger", {}),
+    (progress.EventLogger, "levels", {}),
+    (set_log, "target", {}),
+    (set_log, "level", {"target": print}),
 ]
 
 

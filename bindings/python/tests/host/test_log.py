@@ -105,8 +105,10 @@ def test_an_exception_of_a_log_goes_to_the_hook(rundir, monkeypatch):
 
 
 def test_another_target_is_a_type_error():
-    with pytest.raises(TypeError, match="a logger, a callable or None, not str"):
+    with pytest.raises(TypeError, match="target: expected a logger, a callable or None, found a str"):
         flowworker.set_log("stderr")
+    with pytest.raises(TypeError, match="level: expected a number such as logging.INFO, or None, found a str"):
+        flowworker.set_log(logging.getLogger(), "DEBUG")
 
 
 def test_an_interpreter_that_exits_has_no_log_any_more(run_python):

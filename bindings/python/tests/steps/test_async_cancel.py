@@ -70,6 +70,28 @@ def test_a_task_that_is_cancelled_again_waits_as_well(rundir, runs):
     asyncio.run(main())
 
 
+def test_a_cancel_while_async_with_waits_is_not_lost(rundir):
+    async def main():
+        went_on = []
+
+        async def job():
+            step = ContainerStep("s", "", [SLOW])
+            async with flowworker.default_container_worker.start(step, {}, rundir):
+                await until((rundir / "started").exists)
+            went_on.append(True)
+
+        task = asyncio.ensure_future(job())
+        await until((rundir / "told").exists)
+        task.cancel()
+        await asyncio.sleep(0)
+        (rundir / "go").touch()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert task.cancelled() and not went_on
+
+    asyncio.run(main())
+
+
 def test_a_step_without_a_listener_is_cancelled_as_well(rundir, runs):
     async def main():
         worker = flowworker.default_container_worker

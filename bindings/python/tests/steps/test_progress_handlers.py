@@ -52,7 +52,8 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal():
+def terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     terminal = Terminal()
     yield terminal
     if not terminal.stream.closed:
@@ -214,6 +215,30 @@ def test_without_a_terminal_there_are_lines(workflow, rundir):
     ]
 
 
+def test_a_dumb_terminal_gets_lines(terminal, rundir, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    WORKER.exec(step("echo a"), {}, rundir, on_event=progress.Bar(terminal.stream), events="lines")
+    [text] = terminal.drawn()
+    assert without_times(text) == '0/1 s: started\n1/1 step "s": exited 0 after TIME\n'
+
+
+def test_a_bar_begins_anew_after_a_workflow_that_an_exception_has_ended(rundir):
+    stream = io.StringIO()
+    bar = progress.Bar(stream)
+    workflow = SerialWorkflow([ContainerStep(name, "", ["true"]) for name in "ab"])
+
+    def on_event(event):
+        bar(event)
+        if event.kind == "step_ended":
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        workflow.run(rundir=rundir, on_event=on_event)
+    workflow.run(rundir=rundir, on_event=bar)
+    counts = [line.split()[0] for line in stream.getvalue().splitlines()]
+    assert counts == ["0/2", "1/2", "0/2", "1/2", "1/2", "2/2"]
+
+
 def test_the_stream_is_stderr_at_the_first_event(capsys, rundir):
     bar = progress.Bar()
     WORKER.exec(step("true"), {}, rundir, on_event=bar)
@@ -331,6 +356,12 @@ def test_levels_of_unknown_kinds_are_refused():
     "make, message",
     [
         (lambda: progress.Bar(7), "stream: expected a text stream or None, found an int"),
+        (lambda: progress.Bar(io.BytesIO()), "stream: expected a text stream or None, found a BytesIO"),
+        (lambda: progress.Bar().follow(WORKER), "execution: expected what start returns, found a Worker"),
+        (
+            lambda: progress.EventLogger(levels=["output"]),
+            "levels: expected a dict of kinds of events and levels, or None, found a list",
+        ),
         (lambda: progress.Bar(total="3"), "total: expected a number of steps or None, found a str"),
         (lambda: progress.EventLogger("steps"), "logger: expected a logging.Logger or None, found a str"),
         (

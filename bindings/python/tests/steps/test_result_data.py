@@ -185,6 +185,34 @@ def test_a_value_that_cannot_be_pickled_becomes_its_json(call):
     assert copy.deepcopy(result).value is result.value
 
 
+def test_values_of_a_workflow_that_cannot_be_pickled_become_their_json(rundir):
+    workflow = SerialWorkflow().add_code_step("f", lambda: threading.Lock(), arg="lock")
+    workflow.add_code_step("g", lambda: [1], arg="numbers")
+    result = workflow.run({}, rundir=rundir)
+    other = pickled(result)
+    assert other.context == {"lock": result.to_dict()["steps"][0]["value"], "numbers": [1]}
+    assert other.steps[0].value == other.context["lock"] and other.to_dict() == result.to_dict()
+    for make in (copy.copy, copy.deepcopy):
+        assert make(result) == result and make(result).context["lock"] is result.context["lock"]
+
+
+def test_a_wait_within_a_wait_returns_the_same_object(rundir):
+    """A signal handler may wait for the execution while its own thread makes the result."""
+    inner = []
+
+    class Exec(flowworker.Exec):
+        def _read(self, handle):
+            if not inner:
+                inner.append(None)
+                inner[0] = self.wait()
+            return super()._read(handle)
+
+    execution = WORKER.start(ContainerStep("s", "", ["echo a"]), {}, rundir)
+    execution.__class__ = Exec
+    with execution:
+        assert execution.wait() is inner[0] is execution.wait()
+
+
 def test_repr_says_how_it_ended(failed, run, rundir):
     good = WORKER.exec(ContainerStep("s", "", ["true"]), {}, rundir)
     assert repr(good).startswith("<ExecResult of 's': exited 0")

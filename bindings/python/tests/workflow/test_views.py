@@ -46,5 +46,5 @@ def test_the_trace_is_in_the_trace_event_format(result):
 
 
 def test_other_formats_are_unknown(result):
-    with pytest.raises(fw.FlowWorkerError, match='unknown format "svg": use "trace" or "html"'):
+    with pytest.raises(ValueError, match='unknown format "svg": use "trace" or "html"'):
         result.view("svg")
