@@ -508,8 +508,9 @@ namespace detail
 template <class Function> void run_function(fw_call *borrowed, void *payload)
 {
     using value = std::invoke_result_t<Function &, call &>;
-    static_assert(std::is_void_v<value> || std::is_convertible_v<value, std::string_view>,
-                  "a function returns nothing, or its value as JSON text (std::string); quote_json() makes it of a text");
+    static_assert(
+        std::is_void_v<value> || std::is_convertible_v<value, std::string_view>,
+        "a function returns nothing, or its value as JSON text (std::string); quote_json() makes it of a text");
     Function &function = *static_cast<Function *>(payload);
     call current(borrowed);
     if constexpr (std::is_void_v<value>)

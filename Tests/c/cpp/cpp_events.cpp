@@ -12,8 +12,11 @@ using namespace std::chrono_literals;
 static std::string shape(flowworker::exec &exec)
 {
     std::string kinds;
-    for (const flowworker::event &event : exec.events())
+    for (const flowworker::event &event : exec.events()) {
+        if (event.stream() == stream::out)
+            CHECK_EQUAL(to_string(*event.stream()), "stdout");
         kinds += to_string(event.kind()) + (event.command() ? std::to_string(*event.command()) : "") + " ";
+    }
     return kinds;
 }
 

@@ -349,6 +349,12 @@ MISTAKES = [
         "timeout; did you mean 'timeout'?",
     ),
     M(
+        "`onevent` for `on_event`",
+        lambda t: t.run(step(), onevent=print),
+        "unexpected keyword argument 'onevent': the options are events, output_limit, retries, spill, "
+        "timeout; did you mean 'on_event'?",
+    ),
+    M(
         '`events="line"`',
         lambda t: t.run(step(), events="line"),
         '"line" is not a value of "events": use "chunks", "text", "lines" or "none"; did you mean '

@@ -139,6 +139,12 @@ def test_value_is_the_object_that_the_function_returned(call, run):
     assert run.steps[1].value == 4 and run.steps[0].value is None and run.value is None
 
 
+def test_a_workflow_has_the_bytes_and_the_explanation_of_its_steps(run, rundir):
+    assert run.stdout_bytes == [b"a\n", b"c\n"] and run.stderr_bytes == []
+    assert run.explanation == run.steps[-1].explanation and run.explanation["layer"] == "command"
+    assert SerialWorkflow().run({}, rundir=rundir).explanation is None
+
+
 def test_the_value_of_a_workflow_is_that_of_its_last_step(rundir):
     first, second = object(), object()
     workflow = SerialWorkflow().add_code_step("a", lambda: first).add_code_step("b", lambda: second)

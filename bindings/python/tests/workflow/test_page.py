@@ -181,7 +181,8 @@ def test_where_time_went(tmp_path):
 def test_a_step_by_itself(tmp_path, commands, options, word, end):
     result, page = run_alone(tmp_path, *commands, **options)
     assert page.one(tag="h1") == "alone " + word and page.one(id="totals") == f"The step {word}."
-    assert page.one(id="message") == result.message and page.all(kind="likely")
+    assert page.one(id="message") == result.message
+    assert page.all(kind="likely") == [f"Likely: {why}" for why in [result.explanation["likely"]] if why]
     assert page.facts()["Worker"] == "local (subprocess)" and page.facts()["Run directory"] == str(tmp_path)
     assert {text.split(",")[0] for text in page.all(kind="end")} == {end}
 
