@@ -69,6 +69,21 @@ leaves_nothing_when_killed() {
     [ -z "$(ls "$(dirname "$folder")/.layers")" ]
 }
 
+# The same for the making of a chroot, while debootstrap has something mounted there.
+making_leaves_no_mount_when_killed() {
+  local pid
+  mkdir "$place/bin"
+  printf '#!/bin/sh\nmkdir -p "$4" && mount -t tmpfs none "$4" && echo begun >%s/made && sleep 600\n' "$place" \
+    >"$place/bin/debootstrap"
+  chmod +x "$place/bin/debootstrap"
+  PATH=$place/bin:$PATH FW_CHROOTS=$place/chroots setsid "$chroot" make trixie &
+  pid=$!
+  until [ -s "$place/made" ]; do kill -0 $pid || return 1; sleep 0.1; done
+  kill -KILL -- -$pid
+  wait $pid
+  while grep -lq "$place/bin/debootstrap" /proc/[0-9]*/cmdline 2>/dev/null; do sleep 0.1; done
+  ! umount "$place/chroots/trixie.new" 2>/dev/null
+}
 
 refuses_an_unknown_release() {
   ! "$chroot" make nonesuch 2>"$place/said" && grep -q "there is no chroot of the name 'nonesuch'" "$place/said"
@@ -81,6 +96,7 @@ check "a command cannot change what it is given" cannot_change_what_it_is_given
 check "/bin/sh is the shell that is asked for" has_the_shell
 check "a folder can be kept" keeps_what_was_made
 check "nothing is left when it is killed" leaves_nothing_when_killed
+check "no mount is left when the making is killed" making_leaves_no_mount_when_killed
 check "an unknown release is refused" refuses_an_unknown_release
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
