@@ -34,6 +34,7 @@ usable() {
   [ "$(id -u)" = 0 ] || unusable "it needs root"
   [ "$(uname -m)" = x86_64 ] || unusable "it needs an x86-64 machine, and this is $(uname -m)"
   command -v debootstrap >/dev/null || unusable "debootstrap is missing (make packages-setup installs it)"
+  case $CHROOTS in *[[:space:]]*) unusable "debootstrap needs a path without spaces (FW_CHROOTS can be one), and this is $CHROOTS" ;; esac
   unshare --mount true 2>/dev/null || unusable "this system refuses to make a mount namespace"
 }
 

@@ -89,6 +89,12 @@ refuses_an_unknown_release() {
   ! "$chroot" make nonesuch 2>"$place/said" && grep -q "there is no chroot of the name 'nonesuch'" "$place/said"
 }
 
+refuses_a_path_with_spaces() {
+  local status=0
+  CI="" FW_CHROOTS="$place/a b" "$chroot" make trixie 2>"$place/said" || status=$?
+  [ "$status" = 77 ] && grep -q "needs a path without spaces.*/a b$" "$place/said" && [ ! -e "$place/a b" ]
+}
+
 check "a command ends with its status" ends_with_its_status
 check "a command changes nothing" leaves_no_change
 check "a command has no network" has_no_network
@@ -98,5 +104,6 @@ check "a folder can be kept" keeps_what_was_made
 check "nothing is left when it is killed" leaves_nothing_when_killed
 check "no mount is left when the making is killed" making_leaves_no_mount_when_killed
 check "an unknown release is refused" refuses_an_unknown_release
+check "a path with spaces is refused" refuses_a_path_with_spaces
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
