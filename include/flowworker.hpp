@@ -324,11 +324,17 @@ template <class Item> class range
 
     range(std::size_t size, make_item at) : size_(size), at_(std::move(at)) {}
 
-    std::size_t size() const noexcept { return size_; }
-    bool empty() const noexcept { return size_ == 0; }
-    Item operator[](std::size_t index) const { return at_(index); }
+    std::size_t size() const noexcept { return at_ == nullptr ? 0 : size_; }
+    bool empty() const noexcept { return size() == 0; }
+    /** Throws an error if the range is one that was moved from. */
+    Item operator[](std::size_t index) const
+    {
+        if (at_ == nullptr)
+            throw error(status::invalid, "the range was moved from: expected a range that has items");
+        return at_(index);
+    }
     iterator begin() const { return iterator(this, 0); }
-    iterator end() const { return iterator(this, size_); }
+    iterator end() const { return iterator(this, size()); }
 
   private:
     std::size_t size_;
@@ -704,8 +710,8 @@ class result
     std::string output(flowworker::stream of) const
     {
         std::string all;
-        for (std::size_t index = 0; index < output_count(of); index++)
-            all += piece(handle(), of, index);
+        for (std::string_view each : outputs(of))
+            all += each;
         return all;
     }
     std::size_t output_count(flowworker::stream of) const noexcept

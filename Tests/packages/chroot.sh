@@ -13,11 +13,12 @@
 # NAME is a release: bullseye, bookworm, trixie or sid of Debian, jammy or noble of Ubuntu. The chroots are in
 # build/chroots, each whole: one that was not finished is made again. Nothing that a command writes remains, because it
 # runs over an overlay in memory. The overlay, /proc and each process are in namespaces of the command, so
-# the kernel removes them when it ends, also when this script is killed.
+# the kernel removes them when it ends, also when this script is killed. debootstrap, which mounts /proc, has its own as well.
 set -euo pipefail
 CHROOTS=$(realpath -m "${FW_CHROOTS:-$(dirname "$0")/../../build/chroots}")
 SELF=$(realpath "$0")
-NAMESPACES=(unshare --mount --pid --fork --kill-child=KILL bash "$SELF" .inside)
+PRIVATE=(unshare --mount --pid --fork --kill-child=KILL)
+NAMESPACES=("${PRIVATE[@]}" bash "$SELF" .inside)
 
 # What every chroot has beside Debian's smallest system: a Python that can make virtual environments, and the shells.
 BASE=(python3 python3-venv bash busybox)
@@ -33,6 +34,7 @@ usable() {
   [ "$(id -u)" = 0 ] || unusable "it needs root"
   [ "$(uname -m)" = x86_64 ] || unusable "it needs an x86-64 machine, and this is $(uname -m)"
   command -v debootstrap >/dev/null || unusable "debootstrap is missing (make packages-setup installs it)"
+  case $CHROOTS in *[[:space:]]*) unusable "debootstrap needs a path without spaces (FW_CHROOTS can be one), and this is $CHROOTS" ;; esac
   unshare --mount true 2>/dev/null || unusable "this system refuses to make a mount namespace"
 }
 
@@ -49,13 +51,13 @@ debootstrap_new() {
     bullseye | bookworm | trixie | sid)
       # Without a mirror, the last argument must be absent.
       # shellcheck disable=SC2046
-      debootstrap --variant=minbase --include="$include" "$1" "$2" $(mirror)
+      "${PRIVATE[@]}" --mount-proc debootstrap --variant=minbase --include="$include" "$1" "$2" $(mirror)
       ;;
     jammy | noble)
       # An older debootstrap has no script for a newer release, but all releases of Ubuntu have the same one.
       script=/usr/share/debootstrap/scripts/jammy
       ubuntu=$(sed -n 's/^default_mirror //p' "$script")
-      debootstrap --variant=minbase --include="$include" --components=main,universe \
+      "${PRIVATE[@]}" --mount-proc debootstrap --variant=minbase --include="$include" --components=main,universe \
         --keyring="$(folder sid ubuntu-keyring)/usr/share/keyrings/ubuntu-archive-keyring.gpg" "$1" "$2" "$ubuntu" "$script"
       ;;
     *) echo "there is no chroot of the name '$1': bullseye, bookworm, trixie, sid, jammy or noble" >&2; return 1 ;;

@@ -69,9 +69,30 @@ leaves_nothing_when_killed() {
     [ -z "$(ls "$(dirname "$folder")/.layers")" ]
 }
 
+# The same for the making of a chroot, while debootstrap has something mounted there.
+making_leaves_no_mount_when_killed() {
+  local pid
+  mkdir "$place/bin"
+  printf '#!/bin/sh\nmkdir -p "$4" && mount -t tmpfs none "$4" && echo begun >%s/made && sleep 600\n' "$place" \
+    >"$place/bin/debootstrap"
+  chmod +x "$place/bin/debootstrap"
+  PATH=$place/bin:$PATH FW_CHROOTS=$place/chroots setsid "$chroot" make trixie &
+  pid=$!
+  until [ -s "$place/made" ]; do kill -0 $pid || return 1; sleep 0.1; done
+  kill -KILL -- -$pid
+  wait $pid
+  while grep -lq "$place/bin/debootstrap" /proc/[0-9]*/cmdline 2>/dev/null; do sleep 0.1; done
+  ! umount "$place/chroots/trixie.new" 2>/dev/null
+}
 
 refuses_an_unknown_release() {
   ! "$chroot" make nonesuch 2>"$place/said" && grep -q "there is no chroot of the name 'nonesuch'" "$place/said"
+}
+
+refuses_a_path_with_spaces() {
+  local status=0
+  CI="" FW_CHROOTS="$place/a b" "$chroot" make trixie 2>"$place/said" || status=$?
+  [ "$status" = 77 ] && grep -q "needs a path without spaces.*/a b$" "$place/said" && [ ! -e "$place/a b" ]
 }
 
 check "a command ends with its status" ends_with_its_status
@@ -81,6 +102,8 @@ check "a command cannot change what it is given" cannot_change_what_it_is_given
 check "/bin/sh is the shell that is asked for" has_the_shell
 check "a folder can be kept" keeps_what_was_made
 check "nothing is left when it is killed" leaves_nothing_when_killed
+check "no mount is left when the making is killed" making_leaves_no_mount_when_killed
 check "an unknown release is refused" refuses_an_unknown_release
+check "a path with spaces is refused" refuses_a_path_with_spaces
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Tests what `pip` makes of the sources: a wheel with the library, or one sentence that says why there is none.
 #
-#   source.sh [--all]     build/lib has the library, build/wheel/venv the setuptools; --all also builds the library from a source
-#                         distribution, which takes minutes
+#   source.sh [--all]     build/lib has the library, build/wheel/venv the setuptools; --all also makes what the library of the
+#                         wheel is linked against, and builds the library from a source distribution, which takes minutes
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -152,7 +152,16 @@ other_machine() {
 }
 check "make wheel on another machine" other_machine
 
+# What the wheel's library is linked against can be made in a folder with spaces, and pkg-config names that folder.
+sysroot_with_spaces() {
+  local folder="$place/a folder" flag=""
+  "$root/packaging/wheel/sysroot.sh" "$folder" "$python" &&
+    eval "set -- $(PKG_CONFIG_PATH=$folder pkg-config --libs jansson)" && flag=$1 &&
+    [ "$flag" = "-L$folder/lib" ] && [ -f "${flag#-L}/libjansson.a" ]
+}
+
 if [ "${1:-}" = --all ]; then
+  check "the libraries of make wheel in a folder with spaces" sysroot_with_spaces
   if command -v swift >/dev/null; then
     check "a source distribution where there is a toolchain" pip wheel --no-deps --wheel-dir "$place/four" "$place"/sdist/*.tar.gz
     check "its wheel has a library" test -f "$(ls "$place"/four/*linux_x86_64.whl)"

@@ -65,7 +65,7 @@ tar -xzf "$work/$JANSSON" -C "$work/jansson" --strip-components=1
 # Hidden, so that the host's own jansson and this one cannot be taken for each other.
 cmake -S "$work/jansson" -B "$work/jansson-build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_POLICY_VERSION_MINIMUM=3.5 \
   -DJANSSON_BUILD_SHARED_LIBS=OFF -DJANSSON_BUILD_DOCS=OFF -DJANSSON_EXAMPLES=OFF -DJANSSON_WITHOUT_TESTS=ON \
-  -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DCMAKE_C_FLAGS="-fvisibility=hidden -ffile-prefix-map=$work=." \
+  -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DCMAKE_C_FLAGS="-fvisibility=hidden '-ffile-prefix-map=$work=.'" \
   >"$work/cmake.log" 2>&1 && cmake --build "$work/jansson-build" >>"$work/cmake.log" 2>&1 ||
   { tail -n 5 "$work/cmake.log" >&2; fail "jansson could not be built"; }
 cp "$work/jansson-build/lib/libjansson.a" "$folder/lib/"
@@ -80,6 +80,6 @@ cat >"$folder/jansson.pc" <<END
 Name: Jansson
 Description: jansson inside of the library of the wheel
 Version: 2.14
-Libs: -L$folder/lib -ljansson
+Libs: -L${folder// /\\ }/lib -ljansson
 END
 rm -rf "$work"

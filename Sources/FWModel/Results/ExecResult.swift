@@ -83,7 +83,7 @@ package final class ExecResult: @unchecked Sendable {
   package var commandCount: Int {
     guard case .step(let result) = content else { return 0 }
     // A record about the step as a whole stands behind those of commands.
-    return result.last.commands.count { $0.index != nil }
+    return (result.last.commands.lastIndex { $0.index != nil } ?? -1) + 1
   }
 
   /// One command of the last attempt of a step.
@@ -101,12 +101,7 @@ package final class ExecResult: @unchecked Sendable {
     }
   }
 
-  package func outputCount(of stream: Stream) -> Int {
-    switch content {
-    case .step(let result): return result.outputCount(of: stream)
-    case .run(let result): return result.steps.reduce(0) { $0 + $1.outputCount(of: stream) }
-    }
-  }
+  package func outputCount(of stream: Stream) -> Int { outputs(of: stream).count }
 
   /// The bytes that one command wrote, followed by a NUL. They live as long as the result.
   package func bytes(of stream: Stream, _ index: Int) -> UnsafeRawBufferPointer? { output(of: stream, index)?.bytes }
@@ -116,17 +111,16 @@ package final class ExecResult: @unchecked Sendable {
     output(of: stream, index).map { ($0.missing, $0.cut) }
   }
 
+  /// What one command wrote; `nil`: there is no output with this number.
   private func output(of stream: Stream, _ index: Int) -> Output? {
+    let list = outputs(of: stream)
+    return index >= 0 && index < list.count ? list[index] : nil
+  }
+
+  func outputs(of stream: Stream) -> [Output] {
     switch content {
-    case .step(let result): return result.output(of: stream, index)
-    case .run(let result):
-      var index = index
-      for step in result.steps {
-        let count = step.outputCount(of: stream)
-        if index < count { return step.output(of: stream, index) }
-        index -= count
-      }
-      return nil
+    case .step(let result): return result.last.outputs(of: stream)
+    case .run(let result): return result.outputs(of: stream)
     }
   }
 

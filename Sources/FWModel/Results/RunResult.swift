@@ -19,6 +19,9 @@ package struct RunResult {
   /// The values that the steps could refer to, without secrets.
   let context: JSONValue?
   package let copies: [Copy]
+  /// The outputs of all steps, one after the other.
+  private let stdout: [Output]
+  private let stderr: [Output]
 
   /// What somebody who looks at a run later has to be told about it. Secrets are masked in all of it.
   package struct Facts {
@@ -73,6 +76,8 @@ package struct RunResult {
     self.duration = duration
     self.context = context
     self.copies = copies
+    stdout = steps.flatMap { $0.outputs(of: .stdout) }
+    stderr = steps.flatMap { $0.outputs(of: .stderr) }
     var outcome = failure?.outcome ?? steps.last?.outcome ?? .exited
     var returncode = failure == nil ? steps.last?.returncode ?? 0 : 1
     var explanation = failure.map { "the workflow failed: \($0.reason)" } ?? steps.last?.message?.string
@@ -88,6 +93,8 @@ package struct RunResult {
     self.returncode = returncode
     message = explanation.flatMap { CText(message: $0) }
   }
+
+  func outputs(of stream: Stream) -> [Output] { stream == .stdout ? stdout : stderr }
 
   func write(to writer: inout JSONWriter) {
     writer.object { writer in

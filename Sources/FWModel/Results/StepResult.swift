@@ -50,14 +50,6 @@ package struct StepResult {
   /// Says why the step failed, as C text; `nil`: there is nothing to say.
   package var message: CText? { last.message }
 
-  package func outputCount(of stream: Stream) -> Int { last.outputs(of: stream).count }
-
-  /// What one command wrote; `nil`: there is no output with this number.
-  package func output(of stream: Stream, _ index: Int) -> Output? {
-    let list = last.outputs(of: stream)
-    return index >= 0 && index < list.count ? list[index] : nil
-  }
-
   /// Gives the result as a failure of the step's files, though its commands have succeeded.
   package func failed(by failure: StepFailure, of step: Step) -> StepResult {
     var result = self

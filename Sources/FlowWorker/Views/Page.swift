@@ -261,6 +261,10 @@ struct Page: ~Copyable {
     add("… (\(PageText.number(more.utf8.count)) bytes)")
   }
 
+  /// Appends text from outside that has been cut to `mostText` bytes. It may be longer than they were, because U+FFFD
+  /// stands for each byte that is no UTF-8.
+  mutating func putAll(_ more: String) { PageText.append(more, to: &text) }
+
   /// The files that were copied for a step.
   func copies(for row: Timeline.Row) -> [RunResult.Copy] { copies[row.index] ?? [] }
 }

@@ -226,7 +226,7 @@ extension Page {
       let start = PageText.tail(bytes, mostText)
       heading(title, shown: bytes.count - start, of: bytes.count)
       add("<pre>\n")
-      put(PageText.output(UnsafeRawBufferPointer(rebasing: bytes[start...])))
+      putAll(PageText.output(UnsafeRawBufferPointer(rebasing: bytes[start...])))
       add("</pre>")
     }
   }
@@ -244,13 +244,13 @@ extension Page {
     if output.missing > 0, output.cut <= start { cut(output.missing) }
     add("<pre>\n")
     if output.missing > 0, output.cut > start {
-      put(PageText.output(UnsafeRawBufferPointer(rebasing: bytes[start..<output.cut])))
+      putAll(PageText.output(UnsafeRawBufferPointer(rebasing: bytes[start..<output.cut])))
       add("</pre>")
       cut(output.missing)
       add("<pre>\n")
-      put(PageText.output(UnsafeRawBufferPointer(rebasing: bytes[output.cut...])))
+      putAll(PageText.output(UnsafeRawBufferPointer(rebasing: bytes[output.cut...])))
     } else {
-      put(PageText.output(UnsafeRawBufferPointer(rebasing: bytes[start...])))
+      putAll(PageText.output(UnsafeRawBufferPointer(rebasing: bytes[start...])))
     }
     add("</pre>")
   }

@@ -124,6 +124,11 @@ static void empty_objects()
     CHECK_THROWS(worker.exec(std::get<1>(keep), check_dir()), invalid, "\"worker\"");
     CHECK_THROWS(exec.wait(), invalid, "\"exec\"");
     CHECK_THROWS(result.to_json(), invalid, "\"result\"");
+    auto commands = std::get<4>(keep).commands();
+    const auto taken = std::move(commands);
+    CHECK_EQUAL(taken.size(), 1u);
+    CHECK(commands.empty() && commands.begin() == commands.end());
+    CHECK_THROWS(commands[0], invalid, "moved from");
 }
 
 /** An exec that is destroyed cancels its step, and what the host gave to C is released once. */

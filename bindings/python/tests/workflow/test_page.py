@@ -314,6 +314,13 @@ def test_long_output_is_cut_and_the_page_says_how_much(tmp_path):
     assert "All of it is in " + result.commands[0]["stdout_file"] in page.all(kind="small")
 
 
+def test_output_that_is_no_text_is_shown_to_its_end(tmp_path):
+    """Each byte that is no UTF-8 is three bytes of the page, and the end is what says why a command failed."""
+    _, page = run_alone(tmp_path, "head -c 20000 /dev/zero | tr '\\000' '\\377'; echo the end; exit 3")
+    shown = page.one(tag="pre")
+    assert shown == "\ufffd" * (4096 - len("the end\n")) + "the end"
+
+
 def test_the_page_of_a_large_run_is_bounded(tmp_path):
     result, page = page_of(*(step(f"s{n}", "seq 1 2000") for n in range(1, 1101)), rundir=tmp_path)
     assert page.one(id="totals") == "1,100 of 1,100 steps succeeded."
