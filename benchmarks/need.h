@@ -28,7 +28,7 @@ static inline fw_worker *make_worker(void)
 /* A step of one command, which has no character that JSON escapes. */
 static inline fw_step *make_step(const char *command)
 {
-    char json[512];
+    char json[8192];
     fw_step *step;
     fw_error *error;
     snprintf(json, sizeof json, "{\"name\": \"bench\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",

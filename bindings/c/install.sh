@@ -81,13 +81,13 @@ make_folder() {
 
 install_all() {
     local i folder
-    trap 'undo; fail "nothing was installed"' ERR
+    trap 'undo; fail "nothing was installed"' ERR INT TERM
     for folder in "${folders[@]}"; do make_folder "$folder"; done
     for ((i = 0; i < ${#files[@]}; i += 2)); do
         [ ! -d "${files[i + 1]}" ] || { echo "${files[i + 1]} is a directory" >&2 && false; }
         write "${files[i]}" "${files[i + 1]}"
     done
-    trap - ERR
+    trap - ERR INT TERM
     for ((i = 1; i < ${#files[@]}; i += 2)); do mv -f "${files[i]}.new" "${files[i]}"; done
     ln -sfn "$soname" "$libraries/libflowworker.so"
     echo "installed flowworker $version: $included/flowworker.h, $libraries/libflowworker.so, $documents"

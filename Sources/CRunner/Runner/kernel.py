@@ -282,9 +282,12 @@ class SpareKernel:
     def abandon(self, number, frame):
         """Ends this process and the kernel that it starts, and removes what they have on the disk."""
         if self.kernel is not None:
-            if self.kernel.pid is not None:
-                os.kill(self.kernel.pid, signal.SIGKILL)
-                os.waitpid(self.kernel.pid, 0)
+            try:
+                if self.kernel.pid is not None:
+                    os.kill(self.kernel.pid, signal.SIGKILL)
+                    os.waitpid(self.kernel.pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass  # It has ended already.
             shutil.rmtree(self.kernel.directory, ignore_errors=True)
         os._exit(128 + number)
 

@@ -45,7 +45,17 @@ extension Workflow.Resolved {
 
   /// Throws, before anything of the workflow runs, if one of its steps can never run. A step is planned only when it
   /// begins, with the values that the steps before it have given.
-  func check(_ workers: [Unmanaged<Worker>], _ values: ContextValues, _ secrets: Secrets) throws(FlowError) {
+  ///
+  /// A name that arguments have made is in every event and result, and so it must not have a secret in it.
+  func check(
+    _ workers: [Unmanaged<Worker>], _ values: ContextValues, _ secrets: Secrets, items: [Workflow.Item]
+  ) throws(FlowError) {
+    for ((step, pointer), item) in zip(zip(steps, pointers), items)
+    where !item.name.isSame(as: step.cName.string) && secrets.isIn(step.cName.string) {
+      throw FlowError(
+        .document, "the name of a step has a secret in it: names are shown, so refer to another parameter",
+        path: pointer + "/name")
+    }
     for ((step, pointer), lent) in zip(zip(steps, pointers), workers) {
       do throws(FlowError) {
         try lent.takeUnretainedValue().check(step, values, secrets)

@@ -84,7 +84,9 @@ final class WorkflowRun: Execution {
     settings.secrets = try Secrets(
       resolved.secretNames(workers), envs: resolved.environments(workers), [argumentValues, context.snapshot])
     self.settings = settings
-    do throws(FlowError) { try resolved.check(workers, context.snapshot, settings.secrets) } catch {
+    do throws(FlowError) {
+      try resolved.check(workers, context.snapshot, settings.secrets, items: workflow.items)
+    } catch {
       throw settings.secrets.masked(error)
     }
     queue.isListening = isListening
@@ -342,7 +344,7 @@ final class WorkflowRun: Execution {
       name: resolved.name.map { secrets.masked($0) }, rundir: volumes.rundir.map { secrets.masked($0) },
       state: state.map { secrets.masked($0.path) },
       arguments: ContextValues(resolved.arguments).hiding(secrets.names).flatMap { secrets.masked($0) },
-      notReached: resolved.steps.dropFirst(results.count).map { secrets.masked($0.cName.string) })
+      notReached: resolved.steps.dropFirst(results.count).map(\.cName.string))
     let run = RunResult(
       facts, steps: results, total: resolved.steps.count, restored: restored,
       failure: failure.map { secrets.masked($0) }, started: started, duration: fws_monotonic() - began,

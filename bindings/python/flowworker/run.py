@@ -267,7 +267,7 @@ class Run(Execution[RunResult]):
 
     def _read(self, handle: Handle) -> RunResult:
         assert self._context is not None
-        steps = step_results(handle, self._steps, self._run_functions)
+        steps = step_results(handle, list(self._steps.values()), self._run_functions)
         succeeded = {step.step.name for step in steps if step.returncode == 0}
         values = context_values(self._context)
         context = self._run_functions.final_values(values, succeeded, self._hidden_arguments())
@@ -286,8 +286,11 @@ class Run(Execution[RunResult]):
         return "<Run: {}>".format(state)
 
 
-def step_results(run: Handle, steps: Dict[str, WorkflowStep], functions: Functions) -> List[ExecResult]:
-    """Returns the results of the steps of a run, with the exceptions that their functions have raised."""
+def step_results(run: Handle, steps: List[WorkflowStep], functions: Functions) -> List[ExecResult]:
+    """Returns the results of the first of the steps, with the exceptions that their functions have raised.
+
+    The name in a result is not that of its step if the latter has a reference to an argument.
+    """
     results = []
     with run.in_use() as address:
         for index in range(LIB.fw_result_step_count(address)):
@@ -300,6 +303,6 @@ def step_results(run: Handle, steps: Dict[str, WorkflowStep], functions: Functio
             handle = Handle(borrowed, release, "the result")
             name = LIB.fw_result_name(borrowed).decode("utf-8")
             results.append(
-                ExecResult.from_library(steps[name], handle, functions.raised(name), functions.returned(name))
+                ExecResult.from_library(steps[index], handle, functions.raised(name), functions.returned(name))
             )
     return results

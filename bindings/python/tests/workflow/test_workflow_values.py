@@ -354,3 +354,15 @@ def test_a_number_that_json_does_not_have_is_no_parameter_of_a_notebook(tmp_path
     assert result.steps[1].returncode == 0 and result.steps[2].outcome == "spawn_failed"
     number = str(value[1] if isinstance(value, list) else value)
     assert 'the value of "x" has the number {}, which JSON does not have'.format(number) in result.steps[2].message
+
+
+def test_a_name_with_a_secret_in_it_is_refused(tmp_path):
+    step = {"name": "$[[url]]", "secrets": ["token"], "action": {"environment": "", "commands": ["echo ran > ran"]}}
+    declared = [{"name": "url", "dtype": "string"}, {"name": "token", "dtype": "string"}]
+    workflow = fw.SerialWorkflow.from_template({"workflow": {"steps": [step]}, "parameters": declared})
+    with pytest.raises(fw.DocumentError) as caught:
+        workflow.run({"url": "http://s3cr3t-0815@host", "token": "s3cr3t-0815"}, rundir=tmp_path)
+    assert caught.value.path == "/workflow/steps/0/name" and "has a secret in it" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value) and not (tmp_path / "ran").exists()
+    result = workflow.run({"url": "http://host", "token": "s3cr3t-0815"}, rundir=tmp_path)
+    assert result.ok and result.steps[0].to_dict()["step"] == "http://host"
