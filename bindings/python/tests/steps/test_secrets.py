@@ -228,7 +228,7 @@ def test_a_program_that_is_not_there(rundir):
 @pytest.mark.parametrize(
     "command, options, layer, likely",
     [
-        ("exit 3", {}, "command", "standard error"),
+        ("exit 3", {}, "command", None),
         ("kill -KILL $$$$", {}, "command", "memory"),
         ("kill -SEGV $$$$", {}, "command", "defect"),
         ("sleep 1000", {"timeout": 0.1}, "host", "timeout"),
