@@ -212,6 +212,9 @@ static bool take(agent_state *link, const char *bytes, size_t count) {
     link->has_asked = false;
     if (link->head.kind == FWA_HOLD) {
       link->until = fwsv_monotonic() + link->hold;
+      /* The request for the next command would wait until this frame is acknowledged. */
+      fwsv_link_append(link, FWA_ACK, NULL, 0);
+      link->due = 0;
     } else if (link->head.kind == FWA_ACK) {
       /* The frame has nothing to say: it only acknowledges. */
     } else if (link->head.kind == FWA_STOP) {
