@@ -10,9 +10,10 @@
  *
  * srun and the node speak TCP with Nagle's algorithm, in pieces of 1 KiB. What is written after a first piece waits
  * until that piece is acknowledged, and the other side delays the acknowledgement by 40 ms unless it has something to
- * send. So a side that sees that more of a frame is to come sends FWA_ACK, once for a frame, and the agent sends one for
- * each FWA_HOLD, behind which a request may come at once. What belongs together is written together. Texts that are the same as before are not sent again, so that the request for a further command
- * fits into one piece. A step in a held allocation takes 2 ms this way, and 88 ms without.
+ * send. So a side that sees that more of a frame is to come sends FWA_ACK, once for a frame, and the agent sends one
+ * for each FWA_HOLD, behind which a request may come at once. What belongs together is written together. Texts that
+ * are the same as before are not sent again, so that the request for a further command fits into one piece. A step in
+ * a held allocation takes 2 ms this way, and 88 ms without.
  */
 #ifndef AGENT_H
 #define AGENT_H
