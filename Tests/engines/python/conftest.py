@@ -38,7 +38,9 @@ def pytest_terminal_summary(terminalreporter):
         [case, *("-" if " " in (cell := CONTRACT.get((name, case), "")) else cell for name in types)] for case in cases
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(types) + 1)]
-    terminalreporter.section("the contract, by type and case ('-': cannot hold; the reasons are in docs/concepts/contract.md)")
+    terminalreporter.section(
+        "the contract, by type and case ('-': cannot hold; the reasons are in docs/concepts/contract.md)"
+    )
     for row in rows:
         terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
