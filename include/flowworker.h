@@ -665,6 +665,10 @@ FW_API const char *fw_worker_volume(const fw_worker *worker);
 /** Returns the names that the specification of a worker declares secret, as a JSON array of strings. */
 FW_API const char *fw_worker_secrets(const fw_worker *worker);
 
+/** Returns the names of the values of the context that the specification of a worker lists in `environment_values`, as a
+ *  JSON array of strings. A host that makes a context for one step needs them. */
+FW_API const char *fw_worker_environment_values(const fw_worker *worker);
+
 /** Releases a worker that fw_worker_create() gave. A worker that a pool has lent is not changed. */
 FW_API void fw_worker_free(fw_worker *worker);
 

@@ -1001,6 +1001,8 @@ class worker
     std::string volume() const { return detail::text(fw_worker_volume(handle())); }
     /** A JSON array of names. */
     std::string secrets() const { return detail::text(fw_worker_secrets(handle())); }
+    /** A JSON array of names. */
+    std::string environment_values() const { return detail::text(fw_worker_environment_values(handle())); }
 
     /** Runs a step and waits for its end. */
     result exec(const step &what, std::string_view rundir, std::string_view options = {}) const
