@@ -45,7 +45,8 @@ final class ProcessLauncher: CommandLauncher {
     request.size = UInt64(texts.count)
     return try Supervisors.retrying { () throws(StepFailure) in
       let pipes = try OutputPipes(settings, events)
-      let channel = try send(request, texts, pipes.outEnd, pipes.errEnd, supervisors)
+      let streams = fws_streams(in: -1, out: pipes.outEnd.number, err: pipes.errEnd.number)
+      let channel = try send(request, texts, streams, supervisors)
       rundir = nil
       return ProcessCommand(
         channel, pipes, self, shell, size: command.count, isLast: isLast, tellsStart: events != nil)
@@ -81,23 +82,23 @@ final class ProcessLauncher: CommandLauncher {
 
   /// Gives a request to a monitor.
   private func send(
-    _ request: fwsv_request, _ texts: borrowing ByteBuffer, _ out: Descriptor, _ err: Descriptor,
-    _ supervisors: Supervisors
+    _ request: fwsv_request, _ texts: borrowing ByteBuffer, _ streams: fws_streams, _ supervisors: Supervisors
   ) throws(StepFailure) -> Channel {
     guard let start = texts.start else { throw .noMemory }
     var request = request
+    var streams = streams
     // The monitor of the last command is used again, if it still exists.
     if let kept = channel {
       channel = nil
       var call: UnsafePointer<CChar>?
-      if kept.isOurs, fws_channel_run(kept.number, &request, start, out.number, err.number, -1, &call) == 0 {
+      if kept.isOurs, fws_channel_run(kept.number, &request, start, &streams, -1, &call) == 0 {
         return kept
       }
     }
     let rundir = if let rundir { rundir } else { try RunDirectory.open(shell.rundir) }
     // The descriptor must stay open to the end, but Swift may release its owner after the owner's last use.
     defer { withExtendedLifetime(rundir) {} }
-    return try supervisors.run(request, texts, out.number, err.number, rundir: rundir.number)
+    return try supervisors.run(request, texts, streams, rundir: rundir.number)
   }
 
   /// Takes back the monitor of a command that has left no process.
