@@ -46,15 +46,20 @@ static void none(void)
     agent_hang_up();
 }
 
-/** The whole window is sent to a command that reads nothing, and then as much as its pipe has taken. */
-static void fill(void)
+/** Sends as much as may be sent now. */
+static void fill_window(void)
 {
     enum { PAGES = 16384 }; /* a pipe takes most in whole pages */
     while (agent_feed(bytes, PAGES) > 0) {
     }
+}
+
+/** The whole window is sent to a command that reads nothing, and then as much as its pipe has taken. */
+static void fill(void)
+{
+    fill_window();
     RECEIVE_UNTIL(agent_taken > 0);
-    while (agent_feed(bytes, PAGES) > 0) {
-    }
+    fill_window();
     CHECK(agent_sent > FWA_WINDOW);
 }
 
@@ -90,7 +95,7 @@ static void closes(void)
     agent_send(FWA_STOP, NULL, 0);
     agent_wait();
     AGENT_RUN(true, "sh", "-c", "head -c 3; exec sleep 1000 <&-");
-    fill();
+    fill_window();
     RECEIVE_UNTIL(agent_closed);
     RECEIVE_UNTIL(agent_out_size == 3);
     agent_send(FWA_STOP, NULL, 0);
@@ -103,7 +108,7 @@ static void ends(void)
 {
     agent_start();
     AGENT_RUN(true, "head", "-c", "3");
-    fill();
+    fill_window();
     agent_wait();
     CHECK_INT(agent_reply.status, 0);
     CHECK_INT(agent_out_size, 3);
@@ -120,13 +125,13 @@ static void ends(void)
 static void link_ends(void)
 {
     agent_start();
-    AGENT_RUN(true, "sh", "-c", "trap 'echo signal >how; exit' TERM; echo ready; cat >got; echo end >how");
+    agent_grace = 0.5;
+    AGENT_RUN(true, "sh", "-c", "trap '' TERM; echo ready; cat >got; echo end >how");
     RECEIVE_UNTIL(agent_out_size > 0);
     agent_feed("part", 4);
     agent_hang_up();
-    char *path = check_path("how"), *how = wait_for_line(path);
-    CHECK_STR(how, "signal\n");
-    free(how);
+    char *path = check_path("how");
+    CHECK(access(path, F_OK) != 0);
     free(path);
 }
 

@@ -15,6 +15,7 @@
 
 static pid_t agent_pid;
 static int agent_to, agent_from;
+static double agent_grace = 60;
 
 /* The last frame that was received. */
 static uint32_t frame_kind;
@@ -202,7 +203,7 @@ static inline void agent_run(bool has_input, const char *const *words)
     run.request.has_input = has_input;
     run.request.size = table + texts.size;
     run.request.timeout = -1;
-    run.request.grace = 60 * 1000000000ll;
+    run.request.grace = (int64_t)(agent_grace * 1e9);
     for (int limit = 0; limit < FWSV_LIMITS; limit++)
         run.request.limits[limit] = FWSV_NO_LIMIT;
     char location[4096];
