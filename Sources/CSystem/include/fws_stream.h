@@ -11,6 +11,13 @@
  * 0, or an errno and the call that failed. */
 int fws_pipe(int *_Nonnull read_end, int *_Nonnull write_end, const char *_Nullable *_Nonnull call);
 
+/* Makes a pipe for the input of a command: writing to it does not block, reading does. */
+int fws_input_pipe(int *_Nonnull read_end, int *_Nonnull write_end, const char *_Nullable *_Nonnull call);
+
+/* Writes as many bytes as there is room for. Returns how many; -1 and errno, which is EPIPE if nobody can read them.
+ * The host gets no SIGPIPE. */
+ssize_t fws_pipe_write(int fd, const void *_Nonnull bytes, size_t size);
+
 /* Enlarges the pipe's buffer, if the system allows it. */
 void fws_pipe_grow(int fd, int bytes);
 
