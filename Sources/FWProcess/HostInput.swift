@@ -11,12 +11,15 @@ struct HostInput: ~Copyable {
   /// The writing end; `nil` once the input has ended. It becomes writable when there is room.
   private(set) var end: Descriptor?
   /// Why no bytes are taken any more.
-  private var reason = ""
+  private var reason: String
   private var taken = 0
   private var isGrown = false
 
   private static let heavy = 64 * 1024
   private static let large = 1 << 20
+
+  /// Makes an input that takes nothing, for a command whose input is not the host's.
+  init() { reason = "the command has no standard input of the host" }
 
   /// - Parameter reader: is set to the end that the command gets.
   init(_ reader: inout Descriptor?) throws(StepFailure) {
@@ -27,6 +30,7 @@ struct HostInput: ~Copyable {
     guard error == 0 else {
       throw StepFailure("a pipe for its input could not be created", error, call: call.map { String(cString: $0) })
     }
+    reason = ""
     // It is closed as soon as it is sent, so the host cannot close it before.
     reader = Descriptor(theirs, isKept: false)
     end = Descriptor(ours, isClosedInForks: true)

@@ -40,41 +40,37 @@ final class ProcessLauncher: CommandLauncher {
     guard let supervisors = Supervisors.shared else { throw .noMemory }
     var request = shell.request(timeout: timeout, tellsStart: events != nil)
     request.keep_rundir = isLast ? 0 : 1
-    // Words are a text of the shell for now, in which each is quoted.
-    var quoted = ByteBuffer()
-    quoted.append(command.text)
-    quoted.append(byte: 0)
-    let command = UnsafeRawBufferPointer(rebasing: quoted.bytes.dropLast())
     let texts = texts(command, isLast: isLast, &request)
     guard !texts.isExhausted else { throw .noMemory }
     request.size = UInt64(texts.count)
     return try Supervisors.retrying { () throws(StepFailure) in
       let pipes = try OutputPipes(settings, events)
-      let streams = fws_streams(in: -1, out: pipes.outEnd.number, err: pipes.errEnd.number)
+      var reader = input?.file
+      let host = if input != nil, reader == nil { try HostInput(&reader) } else { HostInput() }
+      let streams = fws_streams(in: reader?.number ?? -1, out: pipes.outEnd.number, err: pipes.errEnd.number)
       let channel = try send(request, texts, streams, supervisors)
+      withExtendedLifetime(reader) {}
       rundir = nil
       return ProcessCommand(
-        channel, pipes, self, shell, size: command.count, isLast: isLast, tellsStart: events != nil)
+        channel, pipes, host, self, shell, CommandSize(command), isLast: isLast, tellsStart: events != nil)
     }
   }
 
-  private func texts(_ command: UnsafeRawBufferPointer, isLast: Bool, _ request: inout fwsv_request) -> ByteBuffer {
-    if DashShell.isDash(shell.options.shell) {
-      let words = SimpleCommand.words(command)
+  private func texts(_ command: Command, isLast: Bool, _ request: inout fwsv_request) -> ByteBuffer {
+    if !command.isWords, DashShell.isDash(shell.options.shell) {
+      let words = SimpleCommand.words(command.bytes)
       if directory == nil, let rundir, words != nil || !isLast { directory = WorkingDirectory(rundir) }
       if let words, let direct = directEnvironment(), let paths = DashShell.paths(words.text(0), direct.environment) {
         var arguments = TextBlock()
         arguments.add(list: paths)
         arguments.add(list: words)
-        shell.add(command, to: &arguments)
+        shell.add(command.bytes, to: &arguments)
         request.is_direct = 1
         request.slots = UInt32(clamping: arguments.slots(direct.environment))
         return arguments.request(environment: direct.environment)
       }
     }
-    let arguments = shell.arguments(command)
-    request.slots = UInt32(clamping: arguments.slots(environment))
-    return arguments.request(environment: environment)
+    return shell.arguments(command, environment, in: &request).request(environment: environment)
   }
 
   /// The environment of a command without the shell; `nil` if only the shell knows it.

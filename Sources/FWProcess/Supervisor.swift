@@ -56,9 +56,8 @@ package final class Channel: Sendable {
   @discardableResult
   package func stop() -> Bool { isOurs && fws_channel_stop(number) == 0 }
 
-  /// Sends a signal to the main process of the command that runs, or to all its processes. Gives false where the monitor
-  /// or the descriptor is gone.
-  func signal(_ number: Int32, toTree: Bool) -> Bool { isOurs && fws_channel_signal(self.number, number, toTree) == 0 }
+  /// Sends a signal to the main process of the command that runs, or to all its processes.
+  func signal(_ number: Int32, toTree: Bool) { if isOurs { _ = fws_channel_signal(self.number, number, toTree) } }
 
   /// Sets the time after which the monitor ends the command; `nil` for no limit.
   func limit(_ seconds: Double?, grace: Double) {

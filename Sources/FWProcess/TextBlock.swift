@@ -94,7 +94,7 @@ package struct TextBlock: ~Copyable {
     for index in (0..<count).reversed() {
       let entry = text(index)
       guard entry.count > length, entry[length] == UInt8(ascii: "=") else { continue }
-      guard name.withUTF8Buffer({ memcmp($0.baseAddress, entry.baseAddress, length) }) == 0 else { continue }
+      guard name.withUTF8Buffer({ $0.elementsEqual(entry[..<length]) }) else { continue }
       return UnsafeRawBufferPointer(rebasing: entry[(length + 1)...])
     }
     return nil

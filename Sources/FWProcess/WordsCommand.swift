@@ -9,7 +9,7 @@ internal import FWModel
 enum WordsCommand {
   static let shell = "/bin/sh"
   /// The PATH of dash and bash where the environment has none.
-  private static let path: StaticString = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+  private static let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
   /// The lists of a request with `is_direct` (supervisor.h).
   static func arguments(_ command: Command, _ environment: borrowing TextBlock) -> TextBlock {
@@ -36,6 +36,8 @@ enum WordsCommand {
 
   private static func candidates(_ program: UnsafeRawBufferPointer, _ environment: borrowing TextBlock) -> TextBlock {
     if let path = environment.value(of: "PATH") { return ProgramSearch.candidates(program, in: path) }
-    return path.withUTF8Buffer { ProgramSearch.candidates(program, in: UnsafeRawBufferPointer($0)) }
+    var bytes = ByteBuffer()
+    bytes.append(path)
+    return ProgramSearch.candidates(program, in: bytes.bytes)
   }
 }

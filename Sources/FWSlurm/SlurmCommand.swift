@@ -546,7 +546,8 @@ final class SlurmCommand: RunningCommand {
     if agent.isReady, !hasReply, isStartReported || reportedEnd != nil { resolved.incomplete = [.stdout, .stderr] }
     OutcomeResolver(
       agent: agent.facts, wasReady: agent.isReady, info: info, failure: failure, reason: reason,
-      isKnown: reportedEnd != nil, late: lateWatch, options: launcher.options, isSuccess: launcher.settings.isSuccess
+      isKnown: reportedEnd != nil, late: lateWatch, options: launcher.options,
+      settings: launcher.settings
     ).resolve(in: &resolved)
     if resolved.outcome != .exited || reportedEnd != nil {
       resolved.explanation = resolved.explanation ?? end.explanation
