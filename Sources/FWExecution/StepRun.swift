@@ -194,6 +194,9 @@ package final class StepRun: Execution {
         "the step takes no input from the host: set \"stdin\": \"host\" in the step or in the options of the run")
     }
     isInputClosed = true
+    // The pipe stays open as long as it is watched.
+    isAwaitingRoom = false
+    showReadiness()
     command?.closeInput()
   }
 
@@ -205,7 +208,7 @@ package final class StepRun: Execution {
   }
 
   package func signal(_ number: Int32, _ target: SignalTarget) throws(FlowError) {
-    guard let command else { throw FlowError(.ended, "no command of the step is running") }
+    guard let command, command.isRunning else { throw FlowError(.ended, "no command of the step is running") }
     if let failure = command.signal(number, target) { throw FlowError(.unsupported, failure.reason) }
   }
 
