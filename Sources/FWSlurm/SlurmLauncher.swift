@@ -14,8 +14,6 @@ final class SlurmLauncher: CommandLauncher {
   let options: SlurmOptions
   let settings: RunSettings
   let shell: ShellCommand
-  private let env: KeyValues
-  private let step: KeyValues
   /// The agent, between two commands.
   var agent: ClusterAgent?
   private(set) var facts = ClusterFacts()
@@ -24,13 +22,11 @@ final class SlurmLauncher: CommandLauncher {
   /// The name of a file in the run directory that gets a line about each command's end.
   let statusFile = ".\(Submission.uniqueName()).status"
 
-  init(_ worker: SlurmWorker, _ settings: RunSettings, env: KeyValues, rundir path: CText) throws(StepFailure) {
+  init(_ worker: SlurmWorker, _ settings: RunSettings, rundir path: CText) throws(StepFailure) {
     allocations = worker.allocations
     options = worker.options
     submission = try Submission(options)
     self.settings = settings
-    self.env = worker.env
-    step = env
     shell = ShellCommand(options: options.process, rundir: path)
     // The node opens the directory by its path. A directory that does not exist here is reported now, and not after a
     // wait in the queue.
@@ -53,20 +49,27 @@ final class SlurmLauncher: CommandLauncher {
   func start(
     _ command: Command, input: CommandInput?, isLast: Bool, timeout: Double?, events: RunOptions.Events?
   ) throws(StepFailure) -> any RunningCommand {
-    let command = try SlurmCommand(self, command.bytes, index: index, isLast: isLast, timeout: timeout, events: events)
+    let command = try SlurmCommand(
+      self, command, input, index: index, isLast: isLast, timeout: timeout, events: events)
     index += 1
     return command
   }
 
   /// Lets an agent run a command.
-  func run(_ text: UnsafeRawBufferPointer, on agent: ClusterAgent, index: Int, isLast: Bool, timeout: Double?) {
+  func run(
+    _ command: Command, hasInput: Bool, on agent: ClusterAgent, index: Int, isLast: Bool, timeout: Double?
+  ) {
     var location = ByteBuffer()
     location.append(UnsafeRawBufferPointer(start: shell.rundir.start, count: strlen(shell.rundir.start) + 1))
     location.append(statusFile)
     location.append(byte: 0)
+    var request = shell.request(timeout: timeout, tellsStart: true)
+    request.has_input = hasInput ? 1 : 0
+    // The words' program is searched by the PATH that the command has on the node.
+    let environment = environment(on: agent)
+    let arguments = shell.arguments(command, environment, in: &request)
     agent.run(
-      shell.request(timeout: timeout, tellsStart: true), shell.arguments(text), environment(on: agent),
-      location: location, index: index, hold: isLast ? options.hold + SlurmCommand.deliveryTimeout : nil)
+      request, arguments, environment, location: location, index: index, hold: isLast ? options.hold + SlurmCommand.deliveryTimeout : nil)
   }
 
   /// Records the facts of the job, and how long the step has waited for it.
@@ -76,15 +79,12 @@ final class SlurmLauncher: CommandLauncher {
     self.waited = waited
   }
 
-  /// The environment of a command on the node: the entries of the worker and of the step, this process's environment if
-  /// a subprocess worker would pass it on, and the entries that the scheduler has set for the job.
+  /// The environment of a command on the node: that of a subprocess worker's command, and the entries that the
+  /// scheduler has set for the job.
   func environment(on agent: ClusterAgent) -> TextBlock {
-    let own = env.overridden(by: step)
-    var block = TextBlock(environment: own, settings.secrets, inherits: options.process.inheritEnv) {
-      Submission.isForeign($0)
-    }
-    let names = Set(own.pairs.map { Name($0.key) })
-    for entry in agent.environment where !names.contains(TextBlock.name(of: entry)) { block.add(entry) }
+    let environment = settings.environment
+    var block = TextBlock(environment: environment) { Submission.isForeign($0) }
+    for entry in agent.environment where !environment.overrides(entry: entry) { block.add(entry) }
     return block
   }
 
