@@ -63,8 +63,8 @@ ssize_t fws_write_file(int fd, const void *bytes, size_t size) {
   return count;
 }
 
-int fws_memory_file(const void *bytes, size_t size) {
-  int file = fws_above_standard(memfd_create("flowworker", MFD_CLOEXEC));
+static int memory_file(const void *bytes, size_t size, unsigned flags) {
+  int file = fws_above_standard(memfd_create("flowworker", MFD_CLOEXEC | flags));
   if (file < 0) return -errno;
   for (size_t at = 0; at < size;) {
     ssize_t count = fws_write_file(file, (const char *)bytes + at, size - at);
@@ -75,6 +75,20 @@ int fws_memory_file(const void *bytes, size_t size) {
       close(file);
       return -error;
     }
+  }
+  return file;
+}
+
+int fws_memory_file(const void *bytes, size_t size) { return memory_file(bytes, size, 0); }
+
+int fws_input_file(const void *bytes, size_t size) {
+  int file = memory_file(bytes, size, MFD_ALLOW_SEALING);
+  if (file < 0) return file;
+  if (fcntl(file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0 ||
+      lseek(file, 0, SEEK_SET) < 0) {
+    int error = errno;
+    close(file);
+    return -error;
   }
   return file;
 }
@@ -202,6 +216,24 @@ int fws_file_facts(int fd, fws_file *facts) {
       .kind = file_kind(stat.st_mode),
   };
   return 0;
+}
+
+int fws_open_regular(const char *path, fws_file *facts) {
+  *facts = (fws_file){0};
+  /* This looks at what is there without opening it. */
+  int look = open(path, O_PATH | O_CLOEXEC);
+  if (look < 0) return -errno;
+  int error = fws_file_facts(look, facts);
+  close(look);
+  if (error != 0 || facts->kind != 'f') return error != 0 ? -error : -EINVAL;
+  /* Another file may be there now, whose opening must not wait. */
+  int file = fws_above_standard(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (file < 0) return -errno;
+  error = fws_file_facts(file, facts);
+  if (error == 0 && facts->kind == 'f' && fcntl(file, F_SETFL, 0) == 0) return file;
+  if (error == 0) error = facts->kind == 'f' ? errno : EINVAL;
+  close(file);
+  return -error;
 }
 
 /* --- a file that is written aside ------------------------------------------------- */

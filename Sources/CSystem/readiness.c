@@ -43,6 +43,11 @@ bool fws_epoll_add(int epoll, int fd) {
   return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST;
 }
 
+bool fws_epoll_add_room(int epoll, int fd) {
+  struct epoll_event event = {.events = EPOLLOUT, .data.fd = fd};
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST;
+}
+
 void fws_epoll_remove(int epoll, int fd) { epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL); }
 
 bool fws_epoll_write(int epoll, int fd, bool counts) {

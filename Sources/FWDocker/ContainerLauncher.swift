@@ -2,6 +2,7 @@ internal import FWBase
 internal import FWExecution
 internal import FWHTTP
 internal import FWModel
+internal import FWOutput
 internal import Glibc
 
 /// Starts the commands of a container step on an engine.
@@ -12,7 +13,7 @@ final class ContainerLauncher: CommandLauncher {
   private var isPrepared = false
   private let box = StepContainer()
   /// The command that comes next.
-  private var next: UnsafeRawBufferPointer?
+  private var next: Command?
   private var early: EarlyContainer?
 
   init(_ worker: DockerWorker, _ step: Step, _ settings: RunSettings, rundir: CText) throws(StepFailure) {
@@ -40,12 +41,12 @@ final class ContainerLauncher: CommandLauncher {
 
   var engine: (any EngineFacts)? { session.facts }
 
-  func announce(_ command: UnsafeRawBufferPointer) { next = command }
+  func announce(_ command: Command) { next = command }
 
-  func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
-    throws(StepFailure) -> any RunningCommand
-  {
-    let text = String(decoding: command, as: UTF8.self)
+  func start(
+    _ command: Command, input: CommandInput?, isLast: Bool, timeout: Double?, events: RunOptions.Events?
+  ) throws(StepFailure) -> any RunningCommand {
+    let text = command.text
     let wasPrepared = isPrepared
     let words: Result<[String], StepFailure>
     do throws(StepFailure) {
@@ -90,7 +91,7 @@ final class ContainerLauncher: CommandLauncher {
   private func prepareNext() {
     guard let next, early == nil else { return }
     self.next = nil
-    let text = String(decoding: next, as: UTF8.self)
+    let text = next.text
     // A command that cannot be run fails when its turn has come.
     guard let words = options.shell == nil ? try? ContainerLauncher.words(next) : [],
       let body = try? ContainerLauncher.body(session, text, words)
@@ -98,11 +99,12 @@ final class ContainerLauncher: CommandLauncher {
     early = EarlyContainer(session, body)
   }
 
-  static func words(_ command: UnsafeRawBufferPointer) throws(StepFailure) -> [String] {
-    do throws(CommandWords.Fault) { return try CommandWords.split(command) } catch {
+  static func words(_ command: Command) throws(StepFailure) -> [String] {
+    if command.isWords { return command.words.map { String(decoding: $0, as: UTF8.self) } }
+    do throws(CommandWords.Fault) { return try CommandWords.split(command.bytes) } catch {
       throw StepFailure(
         "it cannot be split into words: \(error.text): "
-          + MessageFormat.quoted(String(decoding: command, as: UTF8.self), limit: 100))
+          + MessageFormat.quoted(command.text, limit: 100))
     }
   }
 

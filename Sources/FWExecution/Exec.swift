@@ -2,6 +2,7 @@ internal import CSystem
 package import FWBase
 package import FWModel
 package import FWSystem
+internal import Glibc
 
 /// A step or a workflow that runs. It goes on whenever `advance` is called, and never waits itself.
 package protocol Execution: AnyObject {
@@ -13,6 +14,15 @@ package protocol Execution: AnyObject {
   /// Discards the events that nobody has taken.
   func discardEvents()
   func cancel()
+  /// Takes bytes for the standard input, as many as there is room for.
+  func write(_ bytes: UnsafeRawBufferPointer) throws(FlowError) -> Int
+  func closeInput() throws(FlowError)
+  /// The descriptor that becomes writable when there is room; `nil` where it has no descriptor of its own.
+  var room: Descriptor? { get }
+  /// Makes the descriptor of the host readable when there is room, or ends that.
+  func awaitRoom(_ isWanted: Bool)
+  func signal(_ number: Int32, _ target: SignalTarget) throws(FlowError)
+  var hasEvents: Bool { get }
   /// Does everything that can be done without waiting.
   func advance(_ ready: Waiting.Ready, isListening: Bool)
 }
@@ -29,6 +39,8 @@ package final class Exec: @unchecked Sendable {
   private let lock: UnsafeMutableRawPointer
   private let run: any Execution
   private var hasWaiter = false
+  /// The thread that has asked for events last; `nil` if none has.
+  private var listener: pthread_t?
   private let slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
   package init(_ run: any Execution) throws(FlowError) {
@@ -68,6 +80,7 @@ package final class Exec: @unchecked Sendable {
   package func nextEvent(timeout: Double) -> Event? {
     fws_lock(lock)
     defer { fws_unlock(lock) }
+    listener = pthread_self()
     let deadline = Deadline(timeout)
     while true {
       if let event = run.takeEvent() { return event }
@@ -95,18 +108,74 @@ package final class Exec: @unchecked Sendable {
     while true { if let result = wait(timeout: -1) { return result } }
   }
 
+  /// Gives bytes to the standard input of the command that runs. Waits for room, and meanwhile drives the step.
+  ///
+  /// Whoever takes the events decides what is done with those that arrive meanwhile. If nobody does, they are dropped.
+  /// If this thread does, the call returns, because they fill the memory. If another thread does, they are left to it,
+  /// and no more output is read until it has taken them.
+  ///
+  /// - Parameters:
+  ///   - timeout: the seconds to wait at most; a negative number stands for no limit.
+  ///   - taken: the number of bytes that were taken, also if the call throws.
+  package func write(_ bytes: UnsafeRawBufferPointer, timeout: Double, taken: inout Int) throws(FlowError) {
+    fws_lock(lock)
+    defer { fws_unlock(lock) }
+    let deadline = Deadline(timeout)
+    run.awaitRoom(false)
+    while true {
+      let count = try run.write(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
+      taken += count
+      if taken == bytes.count { return }
+      if count > 0 { continue }
+      if listener == nil { run.discardEvents() }
+      let isToReturn = run.hasEvents && listener.map { pthread_equal($0, pthread_self()) != 0 } ?? false
+      if isToReturn || deadline.hasPassed { return run.awaitRoom(true) }
+      if hasWaiter || run.hasEvents {
+        waitForRoom(deadline)
+      } else {
+        _ = poll(deadline, isListening: listener != nil, room: run.room)
+      }
+    }
+  }
+
+  /// Waits for room, while another thread drives the step, or has events to take before it goes on.
+  private func waitForRoom(_ deadline: Deadline) {
+    // The descriptor stays open as long as this thread has it.
+    guard let room = run.room else { return fws_wait(lock, deadline.time) }
+    fws_unlock(lock)
+    _ = Waiting(room: room.number).poll(deadline.left)
+    withExtendedLifetime(room) {}
+    fws_lock(lock)
+  }
+
+  package func closeInput() throws(FlowError) {
+    fws_lock(lock)
+    defer { fws_unlock(lock) }
+    try run.closeInput()
+  }
+
+  package func signal(_ number: Int32, _ target: SignalTarget) throws(FlowError) {
+    fws_lock(lock)
+    defer { fws_unlock(lock) }
+    try run.signal(number, target)
+  }
+
   /// Waits until the step or workflow can go on, and lets it advance; or waits until another thread has done so. Gives
   /// false if the time has passed.
-  private func poll(_ deadline: Deadline, isListening: Bool) -> Bool {
+  ///
+  /// - Parameter room: a descriptor that is waited for until it can be written to, too.
+  private func poll(_ deadline: Deadline, isListening: Bool, room: Descriptor? = nil) -> Bool {
     if hasWaiter {
       if deadline.hasPassed { return false }
       fws_wait(lock, deadline.time)
       return true
     }
     hasWaiter = true
-    let waiting = run.waiting
+    var waiting = run.waiting
+    if let room { waiting.room = room.number }
     fws_unlock(lock)
     let ready = waiting.poll(deadline.left)
+    withExtendedLifetime(room) {}
     fws_lock(lock)
     hasWaiter = false
     fws_wake_all(lock)

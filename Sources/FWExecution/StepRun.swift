@@ -1,6 +1,7 @@
 internal import CSystem
 package import FWBase
 package import FWModel
+internal import FWOutput
 package import FWSystem
 internal import Glibc
 
@@ -48,6 +49,13 @@ package final class StepRun: Execution {
   private var object: HostObject?
   private var queue = EventQueue()
   private var readiness = ReadinessFD()
+  /// The standard input of the command that runs; `nil`: it is empty.
+  private var input: CommandInput?
+  /// Whether the host has written bytes that a command has got.
+  private var isInputTaken = false
+  private var isInputClosed = false
+  /// Whether the host waits for room for its input at the descriptor.
+  private var isAwaitingRoom = false
 
   package init(
     _ step: Step, worker: String, _ type: WorkerType, _ plan: consuming StepPlan, rundir: CText, _ context: Context?,
@@ -95,21 +103,35 @@ package final class StepRun: Execution {
 
   package func takeEvent() -> Event? {
     let event = queue.take()
-    readiness.raise(!queue.isEmpty)
+    showReadiness()
     return event
   }
 
   package func discardEvents() {
     queue.removeAll()
-    readiness.raise(false)
+    showReadiness()
   }
+
+  package var hasEvents: Bool { !queue.isEmpty }
 
   package func descriptor() -> Int32 {
     if readiness.epoll >= 0 { return readiness.epoll }
     guard readiness.open() else { return -1 }
     readiness.watch(waiting)
-    readiness.raise(!queue.isEmpty)
+    showReadiness()
     return readiness.works ? readiness.epoll : -1
+  }
+
+  /// Makes the host's descriptor readable if there are events to take, or room for the input that the host waits with.
+  private func showReadiness() {
+    let command = command
+    readiness.watch(room: isAwaitingRoom ? command?.room : nil)
+    readiness.raise(!queue.isEmpty || isAwaitingRoom && (command == nil ? result != nil : command?.hasRoom == true))
+  }
+
+  private var command: (any RunningCommand)? {
+    if case .running(let command, _) = phase { return command }
+    return nil
   }
 
   package func cancel() {
@@ -138,7 +160,53 @@ package final class StepRun: Execution {
       }
     case .over, nil: break
     }
-    readiness.raise(!queue.isEmpty)
+    showReadiness()
+  }
+
+  // MARK: Standard input and signals
+
+  private var readsHost: Bool { plan.input?.isHost == true }
+
+  package func write(_ bytes: UnsafeRawBufferPointer) throws(FlowError) -> Int {
+    guard readsHost else {
+      throw FlowError(
+        .invalid,
+        "the step takes no input from the host: set \"stdin\": \"host\" in the step or in the options of the run")
+    }
+    if isInputClosed { throw FlowError(.ended, "the standard input was closed before") }
+    switch phase {
+    case .running(let command, _):
+      switch command.write(bytes) {
+      case .ended(let why): throw FlowError(.ended, why)
+      case .taken(let count):
+        if count > 0 { isInputTaken = true }
+        return count
+      }
+    case .pausing, .closing, nil: return 0
+    case .over: throw FlowError(.ended, "the step is over, and nobody reads its standard input")
+    }
+  }
+
+  package func closeInput() throws(FlowError) {
+    guard readsHost else {
+      throw FlowError(
+        .invalid,
+        "the step takes no input from the host: set \"stdin\": \"host\" in the step or in the options of the run")
+    }
+    isInputClosed = true
+    command?.closeInput()
+  }
+
+  package var room: Descriptor? { command?.room }
+
+  package func awaitRoom(_ isWanted: Bool) {
+    isAwaitingRoom = isWanted
+    showReadiness()
+  }
+
+  package func signal(_ number: Int32, _ target: SignalTarget) throws(FlowError) {
+    guard let command else { throw FlowError(.ended, "no command of the step is running") }
+    if let failure = command.signal(number, target) { throw FlowError(.unsupported, failure.reason) }
   }
 
   // MARK: Attempts and commands
@@ -178,14 +246,27 @@ package final class StepRun: Execution {
     guard let launcher else { return }
     queue.begin(command: index, text: text(index))
     do {
+      input = try makeInput()
       let command = try launcher.start(
-        plan.commands[index], isLast: index + 1 == plan.commands.count, timeout: left, events: events)
+        plan.commands[index], input: input, isLast: index + 1 == plan.commands.count, timeout: left, events: events)
+      if isInputClosed { command.closeInput() }
       if index + 1 < plan.commands.count { launcher.announce(plan.commands[index + 1]) }
       phase = .running(command, index: index)
       if let begun = command.begun { queue.commandStarted(at: begun) }
       readiness.watch(command.waiting)
     } catch {
       finishCommand(index, CommandEnd(failure: error, started: fws_wall()))
+    }
+  }
+
+  /// Makes the standard input of a command.
+  private func makeInput() throws(StepFailure) -> CommandInput? {
+    switch plan.input {
+    case nil: return nil
+    case .host: return CommandInput()
+    case .file(let key): return try CommandInput(key, in: rundir)
+    case .bytes(let bytes):
+      return try bytes.read { (bytes) throws(StepFailure) in try CommandInput(bytes) }
     }
   }
 
@@ -202,8 +283,13 @@ package final class StepRun: Execution {
   private func finishCommand(_ index: Int, _ end: CommandEnd) {
     value = end.value
     object = end.object
-    let end = end.masked(by: settings.secrets, of: step)
-    let record = CommandRecord(index: index, command: text(index), end)
+    var end = end
+    end.refuseUnread(settings.isSuccess)
+    if let change = input?.change { end.notes.append(change) }
+    input = nil
+    end = end.masked(by: settings.secrets, of: step)
+    let record = CommandRecord(
+      index: index, command: text(index), end, codes: settings.commands.successCodes)
     records.append(record)
     queue.commandEnded(record)
     if record.returncode == 0, index + 1 < plan.commands.count {
@@ -218,9 +304,14 @@ package final class StepRun: Execution {
       step: step, commands: records, total: plan.commands.count, limit: settings.limit,
       engine: launcher?.engine?.masked(by: settings.secrets), on: type, path: plan.path, settings.secrets)
     launcher = nil
+    let exitCode = attempt.commands.last?.end.exitCode ?? attempt.returncode
     if let policy = settings.retries, attempts.count < policy.limit, attempt.returncode != 0, !isCancelled,
-      settings.deadline?.hasPassed != true, policy.covers(attempt.outcome, exitCode: attempt.returncode)
+      settings.deadline?.hasPassed != true, policy.covers(attempt.outcome, exitCode: exitCode)
     {
+      if isInputTaken {
+        attempt.noteNoRetry(StepFailure("the host's input was read already, and cannot be read again"))
+        return finish(attempt)
+      }
       let delay = min(policy.delay(after: attempts.count + 1), settings.deadline?.left ?? .infinity)
       do throws(StepFailure) {
         let pause = try Timer(delay)

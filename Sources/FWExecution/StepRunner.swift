@@ -59,6 +59,8 @@ package struct StepPlan: ~Copyable {
   package var settings = RunSettings()
   /// Where a shell looks for programs; `nil` if the commands do not run on a machine like this one.
   package var path: SearchPath?
+  /// The standard input of each command; `nil`: it is empty.
+  package var input: StepInput?
 
   package init(
     commands: consuming ExpandedCommands,
@@ -92,10 +94,13 @@ package struct Planning {
 package final class SharedResources: Sendable {
   /// The default variables of the configuration.
   package let variables: KeyValues
+  /// The settings of the pool for all runs.
+  package let settings: RunSettings
   private let resources: Guarded<[any SharedResource]>
 
-  package init(variables: KeyValues = KeyValues()) throws(FlowError) {
+  package init(variables: KeyValues = KeyValues(), settings: RunSettings = RunSettings()) throws(FlowError) {
     self.variables = variables
+    self.settings = settings
     resources = try Guarded([])
   }
 

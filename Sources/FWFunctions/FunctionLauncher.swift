@@ -30,9 +30,9 @@ final class FunctionLauncher: CommandLauncher {
     directory = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(rundir, isKept: true) }
   }
 
-  func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
-    throws(StepFailure) -> any RunningCommand
-  {
+  func start(
+    _ command: Command, input: CommandInput?, isLast: Bool, timeout: Double?, events: RunOptions.Events?
+  ) throws(StepFailure) -> any RunningCommand {
     let number = fws_waker()
     guard number >= 0 else {
       throw StepFailure("a descriptor to wait for it could not be created", 0 - number, call: "eventfd")

@@ -33,7 +33,8 @@ package final class HelperProgram {
     bytes.append(text)
     bytes.append(byte: 0)
     command = try launcher.start(
-      UnsafeRawBufferPointer(rebasing: bytes.bytes.dropLast()), isLast: true, timeout: timeout, events: nil)
+      Command(UnsafeRawBufferPointer(rebasing: bytes.bytes.dropLast()), isWords: false), input: nil, isLast: true,
+      timeout: timeout, events: nil)
     guard readiness.open() else { throw StepFailure("a descriptor for \(purpose) could not be created") }
     readiness.watch(command.waiting)
   }
@@ -44,6 +45,8 @@ package final class HelperProgram {
   /// Does what can be done without waiting. Gives the end of the program, once.
   package func advance() -> CommandEnd? {
     let ready = command.waiting.poll(0)
-    return ready.isAny ? command.advance(ready, &readiness, &events) : nil
+    guard ready.isAny, var end = command.advance(ready, &readiness, &events) else { return nil }
+    end.refuseUnread { $0 == 0 }
+    return end
   }
 }

@@ -34,12 +34,17 @@ final class ProcessLauncher: CommandLauncher {
     if channel.stop() { channel.release() }
   }
 
-  func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
-    throws(StepFailure) -> any RunningCommand
-  {
+  func start(
+    _ command: Command, input: CommandInput?, isLast: Bool, timeout: Double?, events: RunOptions.Events?
+  ) throws(StepFailure) -> any RunningCommand {
     guard let supervisors = Supervisors.shared else { throw .noMemory }
     var request = shell.request(timeout: timeout, tellsStart: events != nil)
     request.keep_rundir = isLast ? 0 : 1
+    // Words are a text of the shell for now, in which each is quoted.
+    var quoted = ByteBuffer()
+    quoted.append(command.text)
+    quoted.append(byte: 0)
+    let command = UnsafeRawBufferPointer(rebasing: quoted.bytes.dropLast())
     let texts = texts(command, isLast: isLast, &request)
     guard !texts.isExhausted else { throw .noMemory }
     request.size = UInt64(texts.count)

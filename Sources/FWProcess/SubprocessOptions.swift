@@ -4,7 +4,8 @@ package import FWModel
 
 /// The options of a subprocess worker, with their defaults.
 package struct SubprocessOptions: WorkerOptions {
-  package static let keys = ["inherit_env", "shell", "background", "grace", "limits"] + RunSettings.keys
+  package static let keys =
+    ["inherit_env", "shell", "background", "grace", "limits"] + CommandSettings.keys + RunSettings.keys
 
   /// What happens to processes that a command has left running.
   enum Background: String, CaseIterable {
@@ -43,7 +44,7 @@ package struct SubprocessOptions: WorkerOptions {
       grace = try value.requireGrace()
     } else if key == "limits" {
       limits = try ProcessLimits(reading: value)
-    } else {
+    } else if try !settings.commands.read(key, value) {
       return try settings.read(key, value)
     }
     return true

@@ -1,7 +1,7 @@
 package import FWBase
 package import FWExecution
 package import FWModel
-internal import FWOutput
+package import FWOutput
 internal import FWProcess
 internal import FWSystem
 
@@ -30,9 +30,9 @@ package final class PythonLauncher: CommandLauncher {
     self.rundir = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(rundir, isKept: true) }
   }
 
-  package func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
-    throws(StepFailure) -> any RunningCommand
-  {
+  package func start(
+    _ command: Command, input: CommandInput?, isLast: Bool, timeout: Double?, events: RunOptions.Events?
+  ) throws(StepFailure) -> any RunningCommand {
     guard let supervisors = Supervisors.shared else { throw .noMemory }
     let environment = python.environment(env, settings.secrets)
     if environment.texts.isExhausted { throw .noMemory }

@@ -2,6 +2,7 @@ internal import CSupervisorClient
 internal import FWBase
 internal import FWExecution
 internal import FWModel
+internal import FWOutput
 internal import FWProcess
 internal import FWSystem
 internal import Glibc
@@ -49,10 +50,10 @@ final class SlurmLauncher: CommandLauncher {
 
   var engine: (any EngineFacts)? { facts }
 
-  func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
-    throws(StepFailure) -> any RunningCommand
-  {
-    let command = try SlurmCommand(self, command, index: index, isLast: isLast, timeout: timeout, events: events)
+  func start(
+    _ command: Command, input: CommandInput?, isLast: Bool, timeout: Double?, events: RunOptions.Events?
+  ) throws(StepFailure) -> any RunningCommand {
+    let command = try SlurmCommand(self, command.bytes, index: index, isLast: isLast, timeout: timeout, events: events)
     index += 1
     return command
   }

@@ -10,7 +10,7 @@ package struct SlurmOptions: WorkerOptions {
       "partition", "time", "cpus", "memory", "account", "extra", "hold", "allocations", "queue_timeout",
       "start_timeout",
       "inherit_env", "shell", "background", "grace", "limits",
-    ] + RunSettings.keys
+    ] + CommandSettings.keys + RunSettings.keys
 
   var partition: String?
   /// The time limit of an allocation in seconds.

@@ -7,10 +7,15 @@ package struct Waiting {
   package var channel: Int32 = -1
   package var stdout: Int32 = -1
   var stderr: Int32 = -1
+  /// A descriptor that is waited for until it can be written to.
+  package var room: Int32 = -1
   /// Whether the channel leads to a monitor.
   package var hasMonitor = false
 
-  package init(channel: Int32 = -1, stdout: Int32 = -1, stderr: Int32 = -1, hasMonitor: Bool = false) {
+  package init(
+    channel: Int32 = -1, stdout: Int32 = -1, stderr: Int32 = -1, room: Int32 = -1, hasMonitor: Bool = false
+  ) {
+    self.room = room
     self.channel = channel
     self.stdout = stdout
     self.stderr = stderr
@@ -22,11 +27,12 @@ package struct Waiting {
     package var channel = false
     package var stdout = false
     package var stderr = false
+    package var room = false
 
     /// Whether poll(2) failed, so that the descriptors are only assumed to be readable.
     package var isGuessed = false
 
-    package var isAny: Bool { channel || stdout || stderr }
+    package var isAny: Bool { channel || stdout || stderr || room }
   }
 
   /// The longest time of one wait, in seconds. The host may close a descriptor during a wait, and the system does not
@@ -38,22 +44,24 @@ package struct Waiting {
   ///
   /// - Parameter seconds: the time to wait; negative: without a limit.
   package func poll(_ seconds: Double) -> Ready {
-    if channel == fws_fd.lost || stdout == fws_fd.lost || stderr == fws_fd.lost {
+    if channel == fws_fd.lost || stdout == fws_fd.lost || stderr == fws_fd.lost || room == fws_fd.lost {
       // A lost descriptor cannot wake anybody, so the step is advanced every millisecond.
       usleep(1000)
-      return Ready(channel: channel == fws_fd.lost, stdout: stdout == fws_fd.lost, stderr: stderr == fws_fd.lost)
+      return Ready(
+        channel: channel == fws_fd.lost, stdout: stdout == fws_fd.lost, stderr: stderr == fws_fd.lost,
+        room: room == fws_fd.lost)
     }
     let seconds = seconds < 0 ? Waiting.longest : min(seconds, Waiting.longest)
     var items = (
       pollfd(fd: channel, events: Int16(POLLIN), revents: 0), pollfd(fd: stdout, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: stderr, events: Int16(POLLIN), revents: 0)
+      pollfd(fd: stderr, events: Int16(POLLIN), revents: 0), pollfd(fd: room, events: Int16(POLLOUT), revents: 0)
     )
     return withUnsafeMutableBytes(of: &items) { bytes in
       guard let list = bytes.baseAddress?.assumingMemoryBound(to: pollfd.self) else { return Ready() }
-      let kind = fws_poll(list, 3, seconds)
+      let kind = fws_poll(list, room == -1 ? 3 : 4, seconds)
       return Ready(
         channel: list[0].revents != 0, stdout: list[1].revents != 0, stderr: list[2].revents != 0,
-        isGuessed: Int(kind) == FWS_GUESSED)
+        room: list[3].revents != 0, isGuessed: Int(kind) == FWS_GUESSED)
     }
   }
 }
@@ -68,6 +76,8 @@ package struct ReadinessFD: ~Copyable {
   private var channel: Int32 = -1
   private var flag = fws_fd.none
   private var isOnChannel = false
+  /// The descriptor that is watched for room.
+  private var room: Descriptor?
   /// Whether the system has refused to watch a descriptor.
   private var isBlind = false
 
@@ -97,6 +107,16 @@ package struct ReadinessFD: ~Copyable {
       if !fws_epoll_add(epoll, fd) { isBlind = true }
     }
     if all.hasMonitor { channel = all.channel }
+  }
+
+  /// Lets the host's descriptor become readable when bytes can be written to a descriptor; `nil` ends that.
+  package mutating func watch(room wanted: Descriptor?) {
+    if wanted == nil, room == nil { return }
+    let epoll = epoll
+    guard epoll >= 0, wanted !== room else { return }
+    if let room { fws_epoll_remove(epoll, room.number) }
+    room = wanted
+    if let wanted, !fws_epoll_add_room(epoll, wanted.number) { isBlind = true }
   }
 
   /// Stops watching a descriptor. This has to be called before the descriptor is closed: a process that was forked from

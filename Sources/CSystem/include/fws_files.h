@@ -24,6 +24,10 @@ ssize_t fws_write_file(int fd, const void *_Nonnull bytes, size_t size);
 /* Makes a file in memory that holds these bytes. Returns a descriptor, or a negative errno. */
 int fws_memory_file(const void *_Nonnull bytes, size_t size);
 
+/* Makes a file in memory that holds these bytes, to be read from its beginning. Nobody can change it. Returns a
+ * descriptor, or a negative errno. */
+int fws_input_file(const void *_Nullable bytes, size_t size);
+
 /* --- the files of a storage volume -------------------------------------------------- */
 
 /* O_PATH, which Swift does not see. */
@@ -48,6 +52,11 @@ typedef struct {
   char kind; /* 'f' file, 'd' directory, 'l' symbolic link, 'p' named pipe, 's' socket, 'c' device */
 } fws_file;
 int fws_file_facts(int fd, fws_file *_Nonnull facts);
+
+/* Opens a regular file for reading, wherever links lead. Returns a descriptor, or a negative errno. Nothing else is
+ * opened, because that could wait, or do something to a device: `facts->kind` tells what is there, or is 0 where that
+ * is not known. */
+int fws_open_regular(const char *_Nonnull path, fws_file *_Nonnull facts);
 
 /* Reads the target of a symbolic link like readlink(2). The descriptor stands for the link itself (FWS_LOOK and
  * O_NOFOLLOW). */

@@ -15,6 +15,8 @@ int fws_epoll(void);
 
 /* Watches a descriptor for input. Returns false if the system cannot watch one more. */
 bool fws_epoll_add(int epoll, int fd);
+/* Watches a descriptor for room: until it can be written to. Returns false if the system cannot watch one more. */
+bool fws_epoll_add_room(int epoll, int fd);
 void fws_epoll_remove(int epoll, int fd);
 
 /* Sets whether a watched descriptor that can be written to counts as ready, too. */

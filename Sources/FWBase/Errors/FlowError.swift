@@ -11,6 +11,7 @@
     case unknown = -4
     case stepType = -5
     case template = -6
+    case unsupported = -7
     case noMemory = -8
     case forked = -9
     case ended = -10
@@ -23,6 +24,7 @@
       case .unknown: return "unknown"
       case .stepType: return "step_type"
       case .template: return "template"
+      case .unsupported: return "unsupported"
       case .noMemory: return "no_memory"
       case .forked: return "forked"
       case .ended: return "ended"

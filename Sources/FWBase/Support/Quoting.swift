@@ -9,18 +9,40 @@ package enum Quoting {
         .invalid, "the text contains a NUL byte at offset \(at), which no argument of a command can contain")
     }
     var quoted = ByteBuffer()
-    quoted.append(byte: UInt8(ascii: "'"))
-    for part in parts(of: text, at: UInt8(ascii: "'")) {
-      if part.startIndex > 0 { quoted.append("'\\''" as StaticString) }
-      quoted.append(UnsafeRawBufferPointer(rebasing: part))
-    }
-    quoted.append(byte: UInt8(ascii: "'"))
+    appendForShell(text, to: &quoted)
     if quoted.isExhausted { throw .noMemory }
     return quoted
   }
 
-  private static func parts(of text: UnsafeRawBufferPointer, at quote: UInt8) -> [Slice<UnsafeRawBufferPointer>] {
-    text.split(separator: quote, omittingEmptySubsequences: false)
+  /// Appends the text as one word of a POSIX shell.
+  package static func appendForShell(_ text: UnsafeRawBufferPointer, to output: inout ByteBuffer) {
+    output.append(byte: UInt8(ascii: "'"))
+    var begin = 0
+    while let quote = text[begin...].firstIndex(of: UInt8(ascii: "'")) {
+      output.append(UnsafeRawBufferPointer(rebasing: text[begin..<quote]))
+      output.append("'\\''" as StaticString)
+      begin = quote + 1
+    }
+    output.append(UnsafeRawBufferPointer(rebasing: text[begin...]))
+    output.append(byte: UInt8(ascii: "'"))
+  }
+
+  /// Appends a word as a person would write it for a shell: with quotes only where they are needed.
+  package static func appendReadably(_ word: UnsafeRawBufferPointer, to output: inout ByteBuffer) {
+    if !word.isEmpty, word.allSatisfy(isPlain) { return output.append(word) }
+    appendForShell(word, to: &output)
+  }
+
+  /// Whether a byte never means anything to a shell.
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."),
+      UInt8(ascii: "/"), UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "+"), UInt8(ascii: "@"),
+      UInt8(ascii: "%"), UInt8(ascii: "="):
+      return true
+    default: return byte >= 0x80
+    }
   }
 
   /// The text as a string of JSON, with its quotation marks.

@@ -22,6 +22,28 @@ package enum ValueText {
     }
   }
 
+  /// Appends the value as one word of a POSIX shell, or the elements of an array as one word each, with spaces between.
+  package static func appendForShell(_ value: JSONRef, to output: inout ByteBuffer) {
+    guard value.kind == .array else { return appendWord(value, to: &output) }
+    value.forEachElement { index, element in
+      if index > 0 { output.append(byte: UInt8(ascii: " ")) }
+      appendWord(element, to: &output)
+    }
+  }
+
+  private static func appendWord(_ value: JSONRef, to output: inout ByteBuffer) {
+    if let bytes = value.bytes { return Quoting.appendForShell(bytes, to: &output) }
+    var text = ByteBuffer()
+    append(value, to: &text)
+    Quoting.appendForShell(text.bytes, to: &output)
+  }
+
+  /// Appends the value as text for other programs: a string as it is, and everything else as compact JSON.
+  package static func appendPlain(_ value: JSONRef, to output: inout ByteBuffer) {
+    if let bytes = value.bytes { return output.append(bytes) }
+    if let text = JSONText.compact(value) { output.append(text.string) }
+  }
+
   /// A number as Python's `repr` writes a float: the shortest digits that give the same number, with an exponent below
   /// 1e-4 and from 1e16 on.
   package static func real(_ number: Double) -> String {

@@ -2,6 +2,7 @@ internal import FWBase
 internal import FWExecution
 internal import FWHTTP
 internal import FWModel
+internal import FWOutput
 internal import FWPython
 
 /// Runs a notebook in a container of an image that is built for it.
@@ -24,9 +25,9 @@ final class NotebookLauncher: CommandLauncher {
 
   var engine: (any EngineFacts)? { session.facts }
 
-  func start(_ command: UnsafeRawBufferPointer, isLast: Bool, timeout: Double?, events: RunOptions.Events?)
-    throws(StepFailure) -> any RunningCommand
-  {
+  func start(
+    _ command: Command, input: CommandInput?, isLast: Bool, timeout: Double?, events: RunOptions.Events?
+  ) throws(StepFailure) -> any RunningCommand {
     let notebook = NotebookConnection(job)
     let kind = EngineCommand.Kind.ownContainer(
       early: nil,

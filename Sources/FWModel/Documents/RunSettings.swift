@@ -13,6 +13,7 @@ package struct RunSettings: Sendable {
   /// The directory for files with the whole of streams that are longer.
   package var spill: String?
   package var retries: RetryPolicy?
+  package var commands = CommandSettings()
   /// The time at which the workflow of the step has to be over.
   package var deadline: RunDeadline?
   /// The secrets of worker, step and context, which no document has as a setting.
@@ -20,7 +21,9 @@ package struct RunSettings: Sendable {
 
   package init() {}
 
-  var isEmpty: Bool { timeout == nil && outputLimit == nil && spill == nil && retries == nil }
+  package var isEmpty: Bool {
+    timeout == nil && outputLimit == nil && spill == nil && retries == nil && commands.isEmpty
+  }
 
   /// Reads one member of a document. Gives false if the key is no setting.
   package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
@@ -47,6 +50,7 @@ package struct RunSettings: Sendable {
     result.outputLimit = other.outputLimit ?? outputLimit
     result.spill = other.spill ?? spill
     result.retries = other.retries ?? retries
+    if !commands.isEmpty { result.commands = commands.overridden(by: other.commands) }
     result.deadline = other.deadline ?? deadline
     if other.secrets.isEmpty { result.secrets = secrets }
     return result
@@ -64,6 +68,9 @@ extension RunSettings {
     guard let all = deadline?.left else { return own }
     return min(own ?? all, all)
   }
+
+  /// Whether a command that exits with a code has succeeded.
+  package func isSuccess(_ exitCode: Int32) -> Bool { commands.successCodes?.contains(exitCode) ?? (exitCode == 0) }
 
   /// The name of the limit that has passed, for a message.
   package var limit: String {
@@ -163,8 +170,8 @@ package struct RetryPolicy: Sendable {
     var codes: Set<Int64> = []
     try value.require(.array)
     try value.forEachElement { (index, element) throws(ValidationError) in
-      guard let code = element.integer, (1...255).contains(code) else {
-        throw ValidationError("expected the exit code of a failure, an integer from 1 to 255, found \(element.shown)")
+      guard let code = element.integer, (0...255).contains(code) else {
+        throw ValidationError("expected the exit code of a failure, an integer from 0 to 255, found \(element.shown)")
           .inside(index)
       }
       codes.insert(code)
@@ -215,8 +222,11 @@ package struct RunOptions: Sendable {
     try json.readMembers(of: "the options of a run (an object)") { (key, value) throws(ValidationError) in
       if key == "events" {
         events = try value.requireChoice("a value of \"events\"")
+      } else if try settings.commands.read(ofRun: key, value) {
+        return
       } else if !(try settings.read(key, value)) {
-        throw .unknownKey(key, of: "the options of a run", known: ["events"] + RunSettings.keys)
+        throw .unknownKey(
+          key, of: "the options of a run", known: ["events"] + RunSettings.keys + CommandSettings.runKeys)
       }
     }
   }

@@ -7,7 +7,7 @@ package final class Step: Sendable {
   package let cName: CText
   package let name: Name
   /// The commands of a container step.
-  let commands: [Template]
+  let commands: [CommandTemplate]
   /// The container image of a container step.
   package let image: String
   package let code: CodeAction
@@ -25,7 +25,7 @@ package final class Step: Sendable {
     type = document.type
     cName = try CText(document.name)
     name = Name(document.name)
-    commands = document.commands.map(Template.init)
+    commands = document.commands.map(CommandTemplate.init)
     image = document.image
     code = document.code
     notebook = document.notebook
@@ -49,7 +49,7 @@ package enum StepType: String, Sendable {
 package struct StepDocument {
   static let keys = ["name", "files", "action", "secrets"] + settingKeys
   /// The keys of the settings that a step may give for its run.
-  static let settingKeys = ["timeout", "output_limit", "retries"]
+  static let settingKeys = ["timeout", "output_limit", "retries"] + CommandSettings.stepKeys
   static let containerKeys = ["environment", "commands", "env"]
 
   var name: String
@@ -57,7 +57,7 @@ package struct StepDocument {
   var code = CodeAction()
   var notebook = NotebookAction()
   var image = ""
-  var commands: [String] = []
+  var commands: [CommandDocument] = []
   var env = KeyValues()
   var settings = RunSettings()
   package var files = FilesDocument()
@@ -79,7 +79,7 @@ package struct StepDocument {
         secrets = try value.requireNames()
       } else if key == "action" {
         action = value
-      } else if !(StepDocument.settingKeys.contains(key.string) ? try settings.read(key, value) : false) {
+      } else if !(try StepDocument.read(key, value, into: &settings)) {
         throw .unknownKey(key, of: "a step", known: StepDocument.keys, else: StepDocument.place(of: key.string))
       }
     }
@@ -91,11 +91,36 @@ package struct StepDocument {
     self.files = files
     self.type = .container
     do throws(ValidationError) { try readAction(action) } catch { throw error.inside("action") }
+    if type != .container, let key = CommandSettings.stepKeys.first(where: { json.member($0) != nil }) {
+      throw ValidationError(
+        "\"\(key)\" is for the commands of a container step, and this is a \(type.rawValue) step: remove it",
+        isAboutKey: true
+      ).inside(key)
+    }
+  }
+
+  private static func read(_ key: JSONKey, _ value: JSONRef, into settings: inout RunSettings) throws(ValidationError)
+    -> Bool
+  {
+    guard settingKeys.contains(key.string) else { return false }
+    if try settings.commands.read(ofStep: key, value) { return true }
+    return try settings.read(key, value)
   }
 
   private init(name: String) {
     self.name = name
     type = .container
+  }
+
+  /// Whether the host writes the standard input.
+  package var readsHost: Bool {
+    if case .host = settings.commands.stdin { return true }
+    return false
+  }
+
+  /// Makes the file that the commands read as their standard input an input of the step.
+  package mutating func addInputOfCommands() {
+    if case .file(let key) = settings.commands.stdin { files.add(input: key) }
   }
 
   /// The words for a key that a step does not have, but a part of it has.
@@ -151,7 +176,16 @@ package struct StepDocument {
       if key == "environment" {
         image = try value.requireString()
       } else if key == "commands" {
-        commands = try value.requireStrings()
+        guard value.kind == .array else {
+          throw ValidationError("expected an array of commands, found \(value.shown)")
+        }
+        var commands: [CommandDocument] = []
+        try value.forEachElement { (index, element) throws(ValidationError) in
+          do throws(ValidationError) { commands.append(try CommandDocument(reading: element)) } catch {
+            throw error.inside(index)
+          }
+        }
+        self.commands = commands
       } else if key == "env" {
         env = try KeyValues(reading: value, .environment)
       } else {
@@ -208,6 +242,8 @@ package struct FilesDocument {
       throw error.inside("outputs")
     }
   }
+
+  mutating func add(input key: VolumeKey) { if !inputs.contains(key) { inputs.append(key) } }
 
   private static func keys(_ texts: [String], _ isOpen: Bool) throws(ValidationError) -> [VolumeKey] {
     var keys: [VolumeKey] = []

@@ -87,9 +87,14 @@ package struct CommandRecord {
   package let end: CommandEnd
   /// The commands between which the step was ended; `nil` if it was ended while a command ran, or not at all.
   private let position: String?
+  /// The exit codes of a success.
+  private let codes: ExitCodes
 
-  package init(index: Int?, command: String, _ end: CommandEnd, position: String? = nil) {
+  package init(
+    index: Int?, command: String, _ end: CommandEnd, position: String? = nil, codes: ExitCodes? = nil
+  ) {
     self.position = position
+    self.codes = codes ?? .zero
     self.index = index
     cCommand = try? CText(command)
     self.end = end
@@ -100,7 +105,10 @@ package struct CommandRecord {
   package var returncode: Int32 {
     let own = end.signal.map { 0 - $0 } ?? end.exitCode ?? 1
     switch end.outcome {
-    case .exited, .signaled, .oom: return own
+    case .exited:
+      // The return code of a success is 0, and that of a failure is not, whatever the codes are.
+      return codes.contains(own) ? 0 : own == 0 ? 1 : own
+    case .signaled, .oom: return own
     // A command that was ended has not succeeded, even if it exits with status 0 when it gets the signal.
     case .timeout, .cancelled: return own == 0 ? 1 : own
     case .spawnFailed, .engineFailed, .outputMissing, .statusUnknown, .inputMissing, .volumeFailed: return 1
@@ -125,9 +133,12 @@ package struct CommandRecord {
     switch end.outcome {
     case .exited:
       let code = end.exitCode ?? 1
-      if end.container != nil { return "exited with status \(code): \(shown)" }
+      if end.container != nil, code != 0 { return "exited with status \(code): \(shown)" }
       let unexecutable = isLong ? " (not executable, or longer than the system allows)" : " (not executable)"
-      let hint = code == 127 ? " (command not found)" : code == 126 ? unexecutable : ""
+      let hint =
+        code == 127
+        ? " (command not found)"
+        : code == 126 ? unexecutable : code == 0 ? " (the codes of a success are \(codes.shown))" : ""
       return "exited with status \(code)\(hint): \(shown)"
     case .signaled:
       let number = end.signal ?? 0

@@ -61,16 +61,21 @@ package struct CommandEnd {
 extension CommandEnd {
   package func output(of stream: Stream) -> Output { stream == .stdout ? stdout : stderr }
 
-  /// Records why the rest of a stream could not be read; `nil` if it was read. Output is a part of what a command does,
-  /// so a command whose output is lost has not succeeded.
+  /// Records why the rest of a stream could not be read; `nil` if it was read.
   package mutating func note(unread stream: Stream, _ why: String?) {
     guard let why else { return }
     if !incomplete.contains(stream) { incomplete.append(stream) }
     unread = why
-    guard outcome == .exited, exitCode == 0 else { return }
+  }
+
+  /// Makes a failure of a success whose output could not be read: output is a part of what a command does.
+  package mutating func refuseUnread(_ isSuccess: (Int32) -> Bool) {
+    guard let unread, let stream = incomplete.first, outcome == .exited, let exitCode, isSuccess(exitCode) else {
+      return
+    }
     outcome = .engineFailed
-    failure = "its \(stream.name) could not be read to the end: \(why)"
-    explanation = "ended with status 0, but its output could not be read"
+    failure = "its \(stream.name) could not be read to the end: \(unread)"
+    explanation = "ended with status \(exitCode), but its output could not be read"
     likely = "the system could not deliver the output; \"retries\" on \"engine_failed\" may help"
   }
 

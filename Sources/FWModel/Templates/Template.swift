@@ -3,7 +3,7 @@ package import FWBase
 /// A command with placeholders. It is parsed once, and expanded for each run.
 ///
 /// The syntax is that of Python's `string.Template`, which flowServ uses: `$name`, `${name}`, and `$$` for a dollar.
-/// Names have ASCII letters, digits and `_`.
+/// Names have ASCII letters, digits and `_`. flowServ refuses `${name:q}`, which stands for the value quoted for a shell.
 package struct Template: Sendable {
   /// A dollar that begins no placeholder.
   struct Fault: Error, Equatable {
@@ -17,6 +17,8 @@ package struct Template: Sendable {
     let count: Int
     /// The hash of the name of a placeholder; `nil` for plain text.
     let hash: UInt32?
+    /// Whether the value is quoted for a shell.
+    var isQuoted = false
   }
 
   private let source: ContiguousArray<UInt8>
@@ -49,15 +51,18 @@ package struct Template: Sendable {
         let isBraced = next == UInt8(ascii: "{")
         let start = at + (isBraced ? 2 : 1)
         let end = nameEnd(bytes, start)
-        guard end > start, !isBraced || end < bytes.count && bytes[end] == UInt8(ascii: "}") else {
+        let isQuoted =
+          isBraced && end + 1 < bytes.count && bytes[end] == UInt8(ascii: ":") && bytes[end + 1] == UInt8(ascii: "q")
+        let close = isQuoted ? end + 2 : end
+        guard end > start, !isBraced || close < bytes.count && bytes[close] == UInt8(ascii: "}") else {
           return Fault(
             position: position(of: at, in: bytes),
             following: String(decoding: UnsafeRawBufferPointer(rebasing: bytes[at...].prefix(20)), as: UTF8.self))
         }
         if at > plain { pieces.append(Piece(start: plain, count: at - plain, hash: nil)) }
         let name = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-        pieces.append(Piece(start: start, count: end - start, hash: Name.hash(name)))
-        at = isBraced ? end + 1 : end
+        pieces.append(Piece(start: start, count: end - start, hash: Name.hash(name), isQuoted: isQuoted))
+        at = isBraced ? close + 1 : end
         plain = at
       }
       if bytes.count > plain { pieces.append(Piece(start: plain, count: bytes.count - plain, hash: nil)) }
@@ -100,17 +105,68 @@ package struct Template: Sendable {
     return TextPosition(line: line, column: column)
   }
 
-  /// The first placeholder whose name matches, and the position of the name.
-  func firstPlaceholder(where matches: (String) -> Bool) -> (name: String, position: TextPosition)? {
+  /// A placeholder, and the position of its name.
+  struct Placeholder {
+    let name: String
+    let isQuoted: Bool
+    let position: TextPosition
+  }
+
+  /// The placeholders that match, in their order.
+  ///
+  /// - Parameter most: how many of them are looked for.
+  func placeholders(atMost most: Int = .max, where matches: (String, Bool) -> Bool) -> [Placeholder] {
     source.withUnsafeBytes { bytes in
-      for piece in pieces where piece.hash != nil {
+      var found: [Placeholder] = []
+      for piece in pieces where piece.hash != nil && found.count < most {
         let range = piece.start..<(piece.start + piece.count)
         let name = String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self)
-        if matches(name) { return (name, Template.position(of: piece.start, in: bytes)) }
+        guard matches(name, piece.isQuoted) else { continue }
+        found.append(
+          Placeholder(name: name, isQuoted: piece.isQuoted, position: Template.position(of: piece.start, in: bytes)))
       }
-      return nil
+      return found
     }
   }
+
+  /// The first placeholder whose name matches.
+  func firstPlaceholder(where matches: (String) -> Bool) -> Placeholder? {
+    placeholders(atMost: 1) { name, _ in matches(name) }.first
+  }
+
+  /// The names of the placeholders `${name:q}` that stand between quotes of the shell's text, as far as the text itself
+  /// tells: what other placeholders bring is not known.
+  var quotedTwice: [String] {
+    if !pieces.contains(where: \.isQuoted) { return [] }
+    return source.withUnsafeBytes { bytes in
+      var found: [String] = []
+      var quote: UInt8?
+      var isEscaped = false
+      for piece in pieces {
+        let text = UnsafeRawBufferPointer(rebasing: bytes[piece.start..<(piece.start + piece.count)])
+        guard piece.hash == nil else {
+          if piece.isQuoted, quote != nil { found.append(String(decoding: text, as: UTF8.self)) }
+          isEscaped = false
+          continue
+        }
+        for byte in text {
+          if isEscaped {
+            isEscaped = false
+          } else if byte == UInt8(ascii: "\\"), quote != UInt8(ascii: "'") {
+            isEscaped = true
+          } else if byte == quote {
+            quote = nil
+          } else if quote == nil, byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\"") {
+            quote = byte
+          }
+        }
+      }
+      return found
+    }
+  }
+
+  /// Whether the text is one placeholder and nothing else.
+  private var isPlaceholder: Bool { pieces.count == 1 && pieces[0].hash != nil }
 
   /// Appends the command with each placeholder replaced: by the variable of the worker, or else by the value in the
   /// context, or else by the placeholder's own name.
@@ -130,6 +186,13 @@ package struct Template: Sendable {
           output.append(text)
           continue
         }
+        if piece.isQuoted {
+          if !appendQuoted(text, hash: hash, variables, context, to: &output) {
+            Quoting.appendForShell(text, to: &output)
+            unknown(text)
+          }
+          continue
+        }
         if variables.append(text, hash: hash, to: &output) { continue }
         if let value = context?[text] {
           ValueText.append(value, to: &output)
@@ -140,6 +203,47 @@ package struct Template: Sendable {
       }
     }
     return Whitespace.trimmed(output.bytes, from: begin)
+  }
+
+  /// Appends a value as one word of a shell, or the elements of a list as one word each. Gives false if the name has no
+  /// value.
+  private func appendQuoted(
+    _ name: UnsafeRawBufferPointer, hash: UInt32, _ variables: VariableTable, _ context: ContextValues?,
+    to output: inout ByteBuffer
+  ) -> Bool {
+    if variables.read(name, hash: hash, { Quoting.appendForShell($0, to: &output) }) { return true }
+    guard let value = context?[name] else { return false }
+    ValueText.appendForShell(value, to: &output)
+    return true
+  }
+
+  /// Appends the text as words of a program, each followed by a NUL. The text is one word, except that a placeholder
+  /// alone whose value is a list becomes as many words as the list has elements.
+  ///
+  /// - Returns: the number of words.
+  @discardableResult
+  func expandWords(
+    _ variables: VariableTable, _ context: ContextValues?, into output: inout ByteBuffer,
+    unknown: (UnsafeRawBufferPointer) -> Void
+  ) -> Int {
+    let list: JSONRef? = source.withUnsafeBytes { bytes in
+      guard isPlaceholder else { return nil }
+      let name = UnsafeRawBufferPointer(rebasing: bytes[pieces[0].start..<(pieces[0].start + pieces[0].count)])
+      guard let value = context?[name], value.kind == .array else { return nil }
+      return variables.has(String(decoding: name, as: UTF8.self)) ? nil : value
+    }
+    guard let list else {
+      _ = expand(variables, context, into: &output, unknown: unknown)
+      output.append(byte: 0)
+      return 1
+    }
+    var count = 0
+    list.forEachElement { _, element in
+      ValueText.append(element, to: &output)
+      output.append(byte: 0)
+      count += 1
+    }
+    return count
   }
 }
 
@@ -158,10 +262,19 @@ package final class VariableTable: Sendable {
 
   func has(_ name: String) -> Bool { names.number(of: Name(name)) != nil }
 
+  /// The names of all variables.
+  var all: [String] { (0..<names.count).map { names.name($0) } }
+
   @inline(__always)
   func append(_ name: UnsafeRawBufferPointer, hash: UInt32, to output: inout ByteBuffer) -> Bool {
+    read(name, hash: hash) { output.append($0) }
+  }
+
+  /// Lends the text of a variable to a closure. Gives false if there is no such variable.
+  @inline(__always)
+  func read(_ name: UnsafeRawBufferPointer, hash: UInt32, _ body: (UnsafeRawBufferPointer) -> Void) -> Bool {
     guard let number = names.number(of: name, hash: hash), number < texts.count else { return false }
-    texts[number].withUnsafeBytes { output.append($0) }
+    texts[number].withUnsafeBytes { body($0) }
     return true
   }
 }

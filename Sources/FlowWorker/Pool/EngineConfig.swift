@@ -10,7 +10,7 @@ internal import Glibc
 /// in memory: each worker is parsed, checked and dropped. The pool keeps the worker's piece of the text, and parses it
 /// again when the worker is first asked for.
 struct EngineConfig: ~Copyable {
-  static let keys = ["workers", "workflow", "managers", "volumes", "default_variables"]
+  static let keys = ["workers", "workflow", "managers", "volumes", "default_variables", "placeholders"]
 
   /// The names of the workers. The number of a name is also the number of the worker's piece of the text.
   let workerNames = NameTable()
@@ -22,6 +22,8 @@ struct EngineConfig: ~Copyable {
   private(set) var workerOfStep: ContiguousArray<String> = []
   private(set) var defaultVariables = KeyValues()
   private(set) var volumes: [VolumeSpec] = []
+  /// The settings that all workers have by default.
+  private(set) var settings = RunSettings()
   private var mappingKey: String?
   private var isList = false
 
@@ -165,6 +167,8 @@ struct EngineConfig: ~Copyable {
         try map(step, worker.requireName("the name of a worker"))
       }
     case "volumes": volumes = try VolumeSpec.list(reading: value)
+    case "placeholders":
+      settings.commands.placeholders = try value.requireChoice("a value of \"placeholders\"")
     case "default_variables":
       defaultVariables = try KeyValues(reading: value, .any)
     default:

@@ -38,7 +38,7 @@ package final class Pool: @unchecked Sendable {
     var workers: ContiguousArray<Int?> = []
     for name in config.workerOfStep { workers.append(config.workerNames.number(of: Name(name))) }
     self.workers = workers
-    resources = try SharedResources(variables: config.defaultVariables)
+    resources = try SharedResources(variables: config.defaultVariables, settings: config.settings)
     functions = try resources.resource(FunctionTable.self)
     slotCount = config.workerNames.count + 3
     slots = .allocate(capacity: slotCount)

@@ -4,6 +4,9 @@ package import FWModel
 
 /// Describes what would run for a step. Nothing is started, no engine is asked, and secrets are masked.
 extension Worker {
+  /// The most placeholders without a value that a plan lists.
+  private static let mostUnknown = 100
+
   package func plan(_ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>) throws(FlowError) -> CString {
     try plan(step, context?.snapshot, CText(copying: rundir), RunSettings())
   }
@@ -12,7 +15,7 @@ extension Worker {
   package func plan(_ step: Step, _ values: ContextValues?, _ path: CText, _ settings: RunSettings) throws(FlowError)
     -> CString
   {
-    try describe(prepare(step, values, path, settings), step, values, path)
+    try describe(prepare(step, values, path, settings, isToRun: false), step, values, path)
   }
 
   /// The document of a plan that `prepare` has made.
@@ -33,7 +36,15 @@ extension Worker {
       writer.member("timeout", settings.timeout)
       writer.member("output_limit", settings.outputLimit)
       writer.member("commands") { writer in
-        writer.array(plan.commands.indices) { $0.string(plan.commands.text($1)) }
+        writer.array(plan.commands.indices) { plan.commands.write($1, to: &$0) }
+      }
+      if let runner = runner as? any CommandRunner {
+        writer.member("unknown_placeholders") { writer in
+          let unknown = step.unknownPlaceholders(runner.variables, values, atMost: Worker.mostUnknown)
+          writer.array(unknown) { $1.write(to: &$0) }
+        }
+        writer.member("notes") { writer in writer.array(plan.commands.notes) { $0.string($1) } }
+        writer.member("stdin") { settings.commands.write(input: plan.input, to: &$0) }
       }
       writer.member("environment") { writer in
         writer.object { writer in

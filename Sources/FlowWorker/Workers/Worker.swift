@@ -12,6 +12,8 @@ package final class Worker: Sendable {
   package let cName: CText
   package let cVolume: CText
   let runner: any StepRunner
+  /// The settings of the pool, which those of the worker override.
+  private let defaults: RunSettings
   let env: KeyValues
   /// The names of environment entries and of context values that are secret.
   let secrets: [String]
@@ -54,6 +56,7 @@ package final class Worker: Sendable {
     let text = names.buffer()
     cSecrets = try CText(String(decoding: text.bytes, as: UTF8.self))
     runner = try document.makeRunner(spec, resources)
+    defaults = resources.settings
   }
 
   private static var java: String {
@@ -71,7 +74,14 @@ package final class Worker: Sendable {
   package func exec(
     _ step: Step, _ context: Context?, rundir: UnsafePointer<CChar>, options: UnsafeRawBufferPointer?
   ) throws(FlowError) -> ExecResult {
-    try start(step, context, rundir, read(options).settings, events: nil).finish()
+    let settings = try read(options).settings
+    if case .host = merged(step, settings).commands.stdin {
+      throw FlowError(
+        .invalid,
+        "nobody can write the standard input of a step in a call that returns only at its end: start the step instead, "
+          + "and write then")
+    }
+    return try start(step, context, rundir, settings, events: nil).finish()
   }
 
   /// Starts a step.
@@ -100,9 +110,28 @@ package final class Worker: Sendable {
   }
 
   /// Throws if this worker can never run the step, whatever values the steps before it give.
-  func check(_ step: Step, _ values: ContextValues?, _ secrets: Secrets) throws(FlowError) {
+  ///
+  /// - Parameters:
+  ///   - settings: those of the run.
+  ///   - given: the names of the values that the steps before it give.
+  func check(_ step: Step, _ values: ContextValues?, _ settings: RunSettings, given: Set<Name>) throws(FlowError) {
     try checkType(of: step)
-    try runner.check(step, values, secrets)
+    try runner.check(step, values, settings.secrets)
+    try checkPlaceholders(step, values, merged(step, settings), given: given)
+  }
+
+  /// Throws if a placeholder has no value though it must have one.
+  private func checkPlaceholders(
+    _ step: Step, _ values: ContextValues?, _ settings: RunSettings, given: Set<Name> = []
+  ) throws(FlowError) {
+    guard settings.commands.placeholders == .strict, let runner = runner as? any CommandRunner else { return }
+    try step.checkPlaceholders(runner.variables, values, given: given)
+  }
+
+  /// The settings of pool, worker, step and host together.
+  private func merged(_ step: Step, _ settings: RunSettings) -> RunSettings {
+    let own = runner.settings.overridden(by: step.settings).overridden(by: settings)
+    return defaults.isEmpty ? own : defaults.overridden(by: own)
   }
 
   private func checkType(of step: Step) throws(FlowError) {
@@ -116,19 +145,31 @@ package final class Worker: Sendable {
 
   /// Checks a step, and plans it.
   ///
-  /// - Parameter settings: the settings of the host, with the secrets of the workflow if the step is part of one.
-  func prepare(_ step: Step, _ values: ContextValues?, _ rundir: CText, _ settings: RunSettings) throws(FlowError)
-    -> StepPlan
-  {
+  /// - Parameters:
+  ///   - settings: the settings of the host, with the secrets of the workflow if the step is part of one.
+  ///   - isToRun: whether the step is to run, so that placeholders without a value may be refused.
+  func prepare(
+    _ step: Step, _ values: ContextValues?, _ rundir: CText, _ settings: RunSettings, isToRun: Bool = true
+  ) throws(FlowError) -> StepPlan {
     try checkType(of: step)
-    var settings = runner.settings.overridden(by: step.settings).overridden(by: settings)
+    var settings = merged(step, settings)
     if !secrets.isEmpty || !step.secrets.isEmpty {
       settings.secrets = try Secrets(secrets, step, env: env.overridden(by: step.env), values, of: settings.secrets)
     }
     try runner.check(step, values, settings.secrets)
+    if isToRun { try checkPlaceholders(step, values, settings) }
     var plan = try runner.plan(step, values, settings.secrets, rundir: rundir)
     plan.settings = settings
     plan.path = runner.searchPath(env.overridden(by: step.env))
+    if let stdin = settings.commands.stdin {
+      guard step.type == .container else {
+        throw FlowError(
+          .document,
+          "step \(step.shownName): \"stdin\" is for the commands of a container step, and this is a "
+            + "\(step.type.rawValue) step")
+      }
+      plan.input = try stdin.resolved(step, values)
+    }
     return plan
   }
 }

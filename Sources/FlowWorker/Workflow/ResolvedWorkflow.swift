@@ -48,20 +48,23 @@ extension Workflow.Resolved {
   ///
   /// A name that arguments have made is in every event and result, and so it must not have a secret in it.
   func check(
-    _ workers: [Unmanaged<Worker>], _ values: ContextValues, _ secrets: Secrets, items: [Workflow.Item]
+    _ workers: [Unmanaged<Worker>], _ values: ContextValues, _ settings: RunSettings, items: [Workflow.Item]
   ) throws(FlowError) {
+    let secrets = settings.secrets
     for ((step, pointer), item) in zip(zip(steps, pointers), items)
     where !item.name.isSame(as: step.cName.string) && secrets.isIn(step.cName.string) {
       throw FlowError(
         .document, "the name of a step has a secret in it: names are shown, so refer to another parameter",
         path: pointer + "/name")
     }
+    var given: Set<Name> = []
     for ((step, pointer), lent) in zip(zip(steps, pointers), workers) {
       do throws(FlowError) {
-        try lent.takeUnretainedValue().check(step, values, secrets)
+        try lent.takeUnretainedValue().check(step, values, settings, given: given)
       } catch {
         throw FlowError(error.code, error.message, path: pointer + (error.path ?? ""), position: error.position)
       }
+      if let argument = step.code.argument { given.insert(Name(argument)) }
     }
   }
 

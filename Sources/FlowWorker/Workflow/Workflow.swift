@@ -171,6 +171,12 @@ package final class Workflow: Sendable {
   private static func readStep(_ json: JSONRef) throws(ValidationError) -> StepDocument {
     var document = try StepDocument(reading: json)
     do throws(ValidationError) { try document.files.checkKeys() } catch { throw error.inside("files") }
+    if document.readsHost {
+      throw ValidationError(
+        "a step of a workflow cannot read from the host: use {\"text\": ...}, {\"file\": ...} or {\"value\": ...}"
+      ).inside("stdin")
+    }
+    document.addInputOfCommands()
     return document
   }
 

@@ -85,7 +85,7 @@ final class WorkflowRun: Execution {
       resolved.secretNames(workers), envs: resolved.environments(workers), [argumentValues, context.snapshot])
     self.settings = settings
     do throws(FlowError) {
-      try resolved.check(workers, context.snapshot, settings.secrets, items: workflow.items)
+      try resolved.check(workers, context.snapshot, settings, items: workflow.items)
     } catch {
       throw settings.secrets.masked(error)
     }
@@ -125,6 +125,25 @@ final class WorkflowRun: Execution {
     watch()
     readiness.raise(!queue.isEmpty)
     return readiness.works ? readiness.epoll : -1
+  }
+
+  // MARK: Standard input and signals
+
+  func write(_ bytes: UnsafeRawBufferPointer) throws(FlowError) -> Int { throw WorkflowRun.noInput }
+  func closeInput() throws(FlowError) { throw WorkflowRun.noInput }
+  var room: Descriptor? { nil }
+  func awaitRoom(_ isWanted: Bool) {}
+  var hasEvents: Bool { !queue.isEmpty }
+
+  private static let noInput = FlowError(
+    .invalid, "a workflow takes no input from the host: use \"stdin\" with a text, a file or a value in its steps")
+
+  /// Signals the commands of the step that runs.
+  func signal(_ number: Int32, _ target: SignalTarget) throws(FlowError) {
+    for phase in phases {
+      if case .step(let run) = phase.wait { return try run.signal(number, target) }
+    }
+    throw FlowError(.ended, "no step of the workflow is running")
   }
 
   func takeEvent() -> Event? {

@@ -31,8 +31,11 @@ struct WorkflowOptions {
         state = try value.requireAbsolutePath(of: "a directory")
       } else if key == "volumes" {
         volumes = try VolumeSpec.list(reading: value)
-      } else if !(try settings.read(key, value)) {
-        throw .unknownKey(key, of: "the options of a workflow's run", known: WorkflowOptions.keys + RunSettings.keys)
+      } else if try !settings.commands.read(key, value), try !settings.read(key, value) {
+        throw .unknownKey(
+          key, of: "the options of a workflow's run",
+          known: WorkflowOptions.keys + RunSettings.keys + CommandSettings.keys,
+          else: key == "stdin" ? "it is a key of a step, or of the options of a single step's run" : nil)
       }
     }
   }
