@@ -901,7 +901,8 @@ FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step, fw
  * @param options as for fw_exec_start(), but `events` has no effect, because nobody could take them. NULL: none.
  * @param length  the length of `options`.
  *
- * @retval FW_E_DOCUMENT `options` has a wrong key or value; or `stdin` is `host`, though nobody could write.
+ * @retval FW_E_DOCUMENT `options` has a wrong key or value.
+ * @retval FW_E_INVALID  `stdin` is `host`, but nobody could write before the step has ended.
  */
 FW_API fw_status fw_worker_exec_with(const fw_worker *worker, const fw_step *step, fw_context *context,
                                      const char *rundir, const char *options, size_t length, fw_result **result,

@@ -36,6 +36,9 @@ public func fw_exec_signal(
   withErrorOut(error) { () throws(FlowError) in
     try checkFork()
     let exec = try require(exec, Exec.self, "exec", "an exec").takeUnretainedValue()
+    guard (1...64).contains(signal) else {
+      throw FlowError(.invalid, "the argument \"signal\" is \(signal): expected the number of a signal, from 1 to 64")
+    }
     guard let target = SignalTarget(rawValue: target) else {
       throw FlowError(.invalid, "the argument \"target\" is \(target): expected FW_SIGNAL_MAIN or FW_SIGNAL_TREE")
     }

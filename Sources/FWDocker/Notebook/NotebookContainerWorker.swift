@@ -5,17 +5,16 @@ internal import FWPython
 
 /// Runs notebooks in containers of images that are built for their requirements.
 package struct NotebookContainerWorker: StepRunner {
-  let env: KeyValues
   let options: NotebookContainerOptions
 
   package static let type = WorkerType("nbdocker", runs: .notebook)
 
   package init(_ spec: WorkerSpec, _ options: NotebookContainerOptions, _ resources: SharedResources) {
-    env = spec.env
     self.options = options
   }
 
   package var settings: RunSettings { options.docker.settings }
+  package var inheritance: Inheritance? { .nothing }
 
   package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
     -> StepPlan
@@ -27,7 +26,7 @@ package struct NotebookContainerWorker: StepRunner {
   }
 
   package func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
-    writer.member("inherits_environment", false)
+    planning.describeInheritance(to: &writer)
     planning.step.notebook.describe(planning, to: &writer)
     writer.member("base_image", options.base)
     writer.member("requirements") { writer in
@@ -40,7 +39,7 @@ package struct NotebookContainerWorker: StepRunner {
 package struct NotebookContainerOptions: WorkerOptions {
   package static let keys =
     ["base_image", "kernel", "cell_timeout", "start_timeout"]
-    + DockerOptions.keys.filter { $0 != "container" && $0 != "shell" && !CommandSettings.keys.contains($0) }
+    + DockerOptions.keys.filter { $0 != "container" && $0 != "shell" && !CommandSettings.workerKeys.contains($0) }
 
   /// The base image of notebooks by default. It is that of flowServ, with a newer Python.
   static let defaultBase = "python:3.12"

@@ -69,7 +69,7 @@ static void arguments(void)
     CHECK_OK(fw_exec_write(exec, "two\0three", 9, -1, NULL, &error), &error);
     CHECK_OK(fw_exec_close_input(exec, &error), &error);
     CHECK_OK(fw_exec_close_input(exec, &error), &error);
-    write_fails(exec, "four", 4, -1, FW_E_ENDED, "fw_exec_close_input", 0);
+    write_fails(exec, "four", 4, -1, FW_E_ENDED, "closed", 0);
     fw_result *result = NULL;
     CHECK_OK(fw_exec_wait(exec, -1, &result, &error), &error);
     CHECK_EXITED(result, 0);
@@ -100,11 +100,11 @@ static void runs_without_a_writer(void)
                                " \"stdin\": \"host\"}");
     fw_step *plain = run_step("s", (const char *const[]){"cat", NULL});
     fw_result *result = NULL;
-    CHECK_FAILS(fw_worker_exec(worker, step, NULL, check_dir(), &result, &error), FW_E_DOCUMENT, &error,
-                "fw_exec_start");
+    CHECK_FAILS(fw_worker_exec(worker, step, NULL, check_dir(), &result, &error), FW_E_INVALID, &error,
+                "start the step");
     CHECK_FAILS(fw_worker_exec_with(worker, plain, NULL, check_dir(), "{\"stdin\": \"host\"}", FW_ZERO_TERMINATED,
                                     &result, &error),
-                FW_E_DOCUMENT, &error, "fw_exec_start");
+                FW_E_INVALID, &error, "start the step");
     CHECK(result == NULL);
     CHECK_OK(fw_worker_exec_with(worker, step, NULL, check_dir(), "{\"stdin\": {\"text\": \"told\"}}",
                                  FW_ZERO_TERMINATED, &result, &error),

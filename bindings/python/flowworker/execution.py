@@ -402,8 +402,11 @@ class Exec(Execution[ExecResult]):
             try:
                 self._start_with(step_address, values)
             except errors.TemplateError:
-                # The same error again, with the name that was meant if the context has it.
-                self._start_with(step_address, {**hints([step], known), **values})
+                further = hints([step], known)
+                if not further:
+                    raise
+                # This gives the same error again, with the name that was meant if the context has it.
+                self._start_with(step_address, {**further, **values})
 
     def _start_with(self, step: int, values: Dict[str, Any]) -> None:
         if not values and self._functions is None:

@@ -245,8 +245,11 @@ class Run(Execution[RunResult]):
         try:
             self._start_with(workflow_handle, values)
         except TemplateError:
-            # The same error again, with the name that was meant if it is an argument.
-            self._start_with(workflow_handle, {**hints(self._workflow.steps, self._arguments), **values})
+            further = hints(self._workflow.steps, self._arguments)
+            if not further:
+                raise
+            # This gives the same error again, with the name that was meant if it is an argument.
+            self._start_with(workflow_handle, {**further, **values})
 
     def _start_with(self, workflow_handle: Handle, values: Dict[str, Any]) -> None:
         self._context = create_context(values)
