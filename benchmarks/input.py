@@ -12,7 +12,9 @@ BLOCK = 1 << 20
 def main() -> None:
     text = bytes(BYTES)
     # All output is in memory at the end.
-    peers = {"subprocess.run": bench.timed(lambda: subprocess.run(["cat"], input=text, capture_output=True, check=True))}
+    peers = {
+        "subprocess.run": bench.timed(lambda: subprocess.run(["cat"], input=text, capture_output=True, check=True))
+    }
     if bench.flowworker_is_here():
         peers["flowworker in Python"] = bench.timed(flowworker(text))
     question = f"input: {BYTES // 1_000_000} MB into cat and back, by poll"

@@ -8,9 +8,9 @@ SEED = int(os.environ.get("FW_TEST_SEED", "20261130"))
 
 #: What a shell, a template, JSON, a protocol or a terminal could take for something else.
 SPECIAL = [
-    "'", '"', "\\", "`", "$", "$$", "${x}", "${x:q}", "$(id)", "\n", "\r\n", "\t", " ", ";", "&", "|", "<", ">", "(", ")",
-    "*", "?", "[a]", "{a,b}", "~", "#", "!", "%", "%s", "\\0", "\\n", "=", "-", "--", "$[[x]]", "\x01", "\x04", "\x1b[31m",
-    "\x7f", "\x80", "\u00e4", "\u2028", "\ufeff", "\U0001f600", "\u0301", "\u202e", "\ufffd",
+    "'", '"', "\\", "`", "$", "$$", "${x}", "${x:q}", "$(id)", "\n", "\r\n", "\t", " ", ";", "&", "|", "<", ">", "(",
+    ")", "*", "?", "[a]", "{a,b}", "~", "#", "!", "%", "%s", "\\0", "\\n", "=", "-", "--", "$[[x]]", "\x01", "\x04",
+    "\x1b[31m", "\x7f", "\x80", "\u00e4", "\u2028", "\ufeff", "\U0001f600", "\u0301", "\u202e", "\ufffd",
 ]  # fmt: skip
 
 #: Words that a program or a layer is most likely to lose or to change.
@@ -24,7 +24,8 @@ HARD = [
 def any_character(rng):
     """Any character of UTF-8 text but NUL."""
     while True:
-        code = rng.choice([rng.randint(1, 127), rng.randint(128, 0x7FF), rng.randint(0x800, 0xFFFF), rng.randint(0x10000, 0x10FFFF)])
+        # As many of one byte as of two, of three and of four.
+        code = rng.randint(*rng.choice([(1, 0x7F), (0x80, 0x7FF), (0x800, 0xFFFF), (0x10000, 0x10FFFF)]))
         if not 0xD800 <= code <= 0xDFFF:
             return chr(code)
 
@@ -64,7 +65,8 @@ def first_difference(expected, found, limit=200):
         if one != other:
             at = next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
             near = slice(max(0, at - 20), at + limit)
-            return "seed {}: word {} at byte {}: expected {!r}, found {!r}".format(SEED, number, at, one[near], other[near])
+            told = "seed {}: word {} at byte {}: expected {!r}, found {!r}"
+            return told.format(SEED, number, at, one[near], other[near])
     return "seed {}: {} words became {}: expected {!r}, found {!r}".format(
         SEED, len(expected), len(found), expected[-3:], [one[:limit] for one in found[-3:]]
     )

@@ -72,9 +72,7 @@ def test_a_list_is_several_words(run):
     for number in range(ROUNDS):
         given = words(rng, rng.randint(0, 20))
         command = [*PRINT, "first", "$list" if number % 2 else "${list}", "last"]
-        assert not first_difference(
-            encoded(["first", *given, "last"]), printed(run(command, {"list": given}))
-        )
+        assert not first_difference(encoded(["first", *given, "last"]), printed(run(command, {"list": given})))
 
 
 def test_the_program_is_a_value(run, rundir):
@@ -85,7 +83,7 @@ def test_the_program_is_a_value(run, rundir):
         if not name or name in (".", "..") or len(name.encode()) > 255:
             continue
         program = rundir / name
-        program.write_text("#!/bin/sh\nprintf '%s\\0' \"$0\" \"$@\"\n")
+        program.write_text('#!/bin/sh\nprintf \'%s\\0\' "$0" "$@"\n')
         program.chmod(0o755)
         given = words(rng, 3)
         context = {"program": "./" + name, "list": given}
