@@ -8,7 +8,7 @@ import shutil
 import pytest
 from random_words import HARD, first_difference, generator, word, words
 
-from flowworker import ContainerStep, Subprocess, create_worker
+from flowworker import ContainerStep, create_worker
 
 #: Prints each of its arguments with a NUL behind it.
 PRINT = ["printf", "%s\\0"]
@@ -30,7 +30,9 @@ def printed(result):
 @pytest.fixture
 def run(rundir):
     def run(command, context, **options):
-        return create_worker(Subprocess(**options)).exec(ContainerStep("s", "", [command]), context, rundir)
+        return create_worker({"name": "w", "type": "subprocess", "options": options}).exec(
+            ContainerStep("s", "", [command]), context, rundir
+        )
 
     return run
 
