@@ -193,7 +193,7 @@ package struct StepDocument {
           key, of: "the action of a container step", known: StepDocument.containerKeys,
           else: key == "image"
             ? "\"environment\" is the key of the image"
-            : StepDocument.settingKeys.contains(key.string) ? "it is a key of the step" : nil)
+            : StepDocument.keys.contains(key.string) ? "it is a key of the step itself" : nil)
       }
     }
     if action["environment"] == nil {

@@ -227,7 +227,7 @@ COMMANDS = [
         "`stdin` in the action",
         lambda t: t.run_workflow(in_action(stdin={"text": "hello"})),
         'unknown key "stdin" in the action of a container step: expected "environment", "commands" or '
-        '"env"; it is a key of the step (at /workflow/steps/0/action/stdin)',
+        '"env"; it is a key of the step itself (at /workflow/steps/0/action/stdin)',
     ),
     M(
         "`stdin` in the options of a worker",
