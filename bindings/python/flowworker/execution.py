@@ -35,7 +35,7 @@ from ._handle import Handle
 from ._input import Buffer, Feeder, Input, feeder_of
 from ._options import Seconds
 from ._references import hints, referenced_values
-from ._values import require, seconds
+from ._values import found, seconds
 from .events import Event
 from .result import ExecResult
 from .steps import CodeStep, WorkflowStep, handle_of
@@ -175,8 +175,9 @@ class Execution(Generic[Result]):
         the command does; `cancel` ends a step. Raises `EndedError` if no command is running, and `UnsupportedError` if
         the engine or this kind of step cannot do it.
         """
-        is_number = isinstance(number, int) and not isinstance(number, bool)
-        require(number if is_number else None, int, "number", "the number of a signal, such as signal.SIGHUP")
+        if not isinstance(number, int) or isinstance(number, bool):
+            message = "number: expected the number of a signal, such as signal.SIGHUP, found {}"
+            raise TypeError(message.format(found(number)))
         if target not in _TARGETS:
             raise ValueError("target: expected 'main' or 'tree', found {!r}".format(target))
         # A number that C does not have would become another one.
