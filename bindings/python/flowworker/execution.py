@@ -164,6 +164,7 @@ class Execution(Generic[Result]):
 
         A second call does nothing.
         """
+        self._check_input_is_free()
         with self._handle.in_use() as address:
             call(LIB.fw_exec_close_input, address)
 
@@ -277,10 +278,13 @@ class Execution(Generic[Result]):
             if found is not None or is_over or not left > 0:
                 return found
 
-    def _input(self, data: Buffer) -> Input:
+    def _check_input_is_free(self) -> None:
         if self._feeder is not None:
             message = "stdin is a buffer or a file, which the package writes: expected stdin='host'"
             raise errors.FlowWorkerError(errors.INVALID, message)
+
+    def _input(self, data: Buffer) -> Input:
+        self._check_input_is_free()
         return Input(data, "data")
 
     def _write_for(self, timeout: Optional[float], data: Input) -> int:
