@@ -123,10 +123,9 @@ package final class Exec: @unchecked Sendable {
     let deadline = Deadline(timeout)
     run.awaitRoom(false)
     while true {
-      let count = try run.write(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
-      taken += count
+      // What is not taken finds no room.
+      taken += try run.write(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
       if taken == bytes.count { return }
-      if count > 0 { continue }
       if listener == nil { run.discardEvents() }
       let isToReturn = run.hasEvents && listener.map { pthread_equal($0, pthread_self()) != 0 } ?? false
       if isToReturn || deadline.hasPassed { return run.awaitRoom(true) }
