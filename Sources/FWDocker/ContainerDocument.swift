@@ -46,7 +46,7 @@ struct ContainerPlan {
     var env = env
     if options.isHostUser, !isRootless {
       user = "\(geteuid()):\(getegid())"
-      if !env.pairs.contains(where: { $0.key == "HOME" }) { env.set("HOME", ContainerPlan.workdir) }
+      if !env.has("HOME") { env.set("HOME", ContainerPlan.workdir) }
     } else {
       user = options.user
     }
@@ -105,7 +105,10 @@ struct ContainerPlan {
     writer.member("AttachStderr", true)
     writer.member("WorkingDir", ContainerPlan.workdir)
     if let user { writer.member("User", user) }
-    writer.member("Env") { $0.strings(env.pairs.map { "\($0.key)=\($0.value)" }) }
+    // A name without "=" removes a variable of the image.
+    writer.member("Env") {
+      $0.strings(env.entries.map { entry in entry.value.map { "\(entry.key)=\($0)" } ?? entry.key })
+    }
   }
 
   private func writeMounts(_ writer: inout JSONWriter) {

@@ -20,8 +20,7 @@ final class ContainerLauncher: CommandLauncher {
     self.settings = settings
     options = worker.options
     session = try ContainerLauncher.session(
-      worker.options, image: step.image, env: worker.env.overridden(by: step.env).overridden(by: settings.secrets.env),
-      rundir: rundir)
+      worker.options, image: step.image, env: settings.environment.variables, rundir: rundir)
   }
 
   /// Finds the engine, and makes a session on it.

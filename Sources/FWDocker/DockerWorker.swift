@@ -5,18 +5,17 @@ package import FWModel
 /// Runs the commands of a container step in containers of an engine.
 package struct DockerWorker: CommandRunner {
   package let variables: VariableTable
-  let env: KeyValues
   let options: DockerOptions
 
   package static let type = WorkerType("docker", runs: .container)
 
   package init(_ spec: WorkerSpec, _ options: DockerOptions, _ resources: SharedResources) throws(FlowError) {
     variables = try VariableTable(spec.variables)
-    env = spec.env
     self.options = options
   }
 
   package var settings: RunSettings { options.settings }
+  package var inheritance: Inheritance? { .nothing }
 
   package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
     -> StepPlan
@@ -27,7 +26,7 @@ package struct DockerWorker: CommandRunner {
   }
 
   package func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
-    writer.member("inherits_environment", false)
+    planning.describeInheritance(to: &writer)
     writer.member("image", planning.step.image)
     var problems: [String] = []
     let search: Result<EngineEndpoint, StepFailure>
@@ -40,7 +39,8 @@ package struct DockerWorker: CommandRunner {
       _ = try ImageReference(planning.step.image)
       // The user in the container may depend on the engine, which is not contacted here.
       let plan = try ContainerPlan(
-        options, env: planning.env, rundir: planning.rundir, label: HostLabel.own, isRootless: false)
+        options, env: planning.settings.environment.variables, rundir: planning.rundir, label: HostLabel.own,
+        isRootless: false)
       var bodies: [String] = []
       for index in 0..<commands.count {
         let words =

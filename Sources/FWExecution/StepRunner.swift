@@ -19,8 +19,11 @@ package protocol StepRunner: Sendable {
   /// flowServ.
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan
 
+  /// What the commands inherit of this process's environment; `nil` for the rule of flowServ (`CommandEnvironment`).
+  var inheritance: Inheritance? { get }
+
   /// The directories in which a shell looks for the programs of the commands; `nil`: it does not look on this machine.
-  func searchPath(_ env: KeyValues) -> SearchPath?
+  func searchPath(_ environment: CommandEnvironment) -> SearchPath?
 
   /// Adds the members of this type of worker to the document of a plan (`fw_worker_plan`).
   func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter)
@@ -28,7 +31,7 @@ package protocol StepRunner: Sendable {
 
 extension StepRunner {
   package func check(_ step: Step, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError) {}
-  package func searchPath(_ env: KeyValues) -> SearchPath? { nil }
+  package func searchPath(_ environment: CommandEnvironment) -> SearchPath? { nil }
 }
 
 /// A worker that runs the commands of container steps.
@@ -76,16 +79,30 @@ package struct Planning {
   package let step: Step
   package let context: ContextValues?
   package let settings: RunSettings
-  /// The environment entries of the worker and of the step, and the secrets of the context.
-  package let env: KeyValues
   package let rundir: CText
 
-  package init(step: Step, context: ContextValues?, settings: RunSettings, env: KeyValues, rundir: CText) {
+  package init(step: Step, context: ContextValues?, settings: RunSettings, rundir: CText) {
     self.step = step
     self.context = context
     self.settings = settings
-    self.env = env
     self.rundir = rundir
+  }
+
+  /// Writes what commands inherit of this process's environment: all variables, none, or a list of names. For a list
+  /// there are also the names of the variables that this process would pass on now.
+  ///
+  /// - Parameter isForeign: whether a variable is left out although it would be inherited.
+  package func describeInheritance(
+    leavingOut isForeign: ((UnsafeRawBufferPointer) -> Bool)? = nil, to writer: inout JSONWriter
+  ) {
+    let environment = settings.environment
+    guard let patterns = environment.inheritance.patterns, !patterns.isEmpty else {
+      return writer.member("inherits_environment", environment.inheritance.patterns == nil)
+    }
+    writer.member("inherits_environment") { writer in writer.array(patterns) { $0.string($1) } }
+    var names: [Name] = []
+    environment.forEachInherited(leavingOut: isForeign) { names.append(Name(String(decoding: $1, as: UTF8.self))) }
+    writer.member("inherited") { writer in writer.array(names.sorted()) { $0.string($1.text) } }
   }
 }
 

@@ -20,6 +20,7 @@ package struct CodeWorker: StepRunner {
   }
 
   package var settings: RunSettings { options.python.settings }
+  package var inheritance: Inheritance? { .all }
 
   package func check(_ step: Step, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError) {
     let name = step.code.function
@@ -44,7 +45,7 @@ package struct CodeWorker: StepRunner {
     guard let job = PythonJob.call(step.code, context) else { throw .noMemory }
     let (python, interpreters) = (python, interpreters)
     return StepPlan(commands: commands) { (settings) throws(StepFailure) in
-      try PythonLauncher(job, python, interpreters, settings, options, env: step.env, rundir: rundir)
+      try PythonLauncher(job, python, interpreters, settings, options, rundir: rundir)
     }
   }
 

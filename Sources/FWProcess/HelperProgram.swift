@@ -24,11 +24,10 @@ package final class HelperProgram {
     throws(StepFailure)
   {
     guard let root = try? CText("/") else { throw .noMemory }
-    var options = SubprocessOptions()
-    options.inheritEnv = true
     var settings = RunSettings()
     settings.outputLimit = outputLimit
-    launcher = try ProcessLauncher(options, env: env, settings, rundir: root)
+    settings.environment = CommandEnvironment(env, inherits: .all)
+    launcher = try ProcessLauncher(SubprocessOptions(), settings, rundir: root)
     var bytes = ByteBuffer()
     bytes.append(text)
     bytes.append(byte: 0)

@@ -20,11 +20,10 @@ final class ProcessLauncher: CommandLauncher {
   /// The run directory, until the first command has taken it.
   private var rundir: Descriptor?
 
-  /// - Parameter env: the environment entries of the worker and of the step.
-  init(_ options: SubprocessOptions, env: KeyValues, _ settings: RunSettings, rundir path: CText) throws(StepFailure) {
+  init(_ options: SubprocessOptions, _ settings: RunSettings, rundir path: CText) throws(StepFailure) {
     shell = ShellCommand(options: options, rundir: path)
     self.settings = settings
-    environment = TextBlock(environment: env, settings.secrets, inherits: options.inheritEnv)
+    environment = TextBlock(environment: settings.environment)
     rundir = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(path) }
   }
 

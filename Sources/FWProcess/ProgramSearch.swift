@@ -1,4 +1,5 @@
 internal import FWBase
+package import FWModel
 internal import CSystem
 internal import Glibc
 
@@ -39,9 +40,9 @@ package enum ProgramSearch {
   /// directory, where such a path would stand for another file. A directory whose name is not UTF-8 is passed over,
   /// too, because messages and the keys of interpreters have the program as text.
   ///
-  /// - Parameter path: the PATH of the worker; `nil`: the one of this process.
-  package static func find(_ name: String, in path: String? = nil) -> Found {
-    let path = path ?? getenv("PATH").map { String(cString: $0) } ?? fallback
+  /// - Parameter path: the PATH of the program's environment.
+  package static func find(_ name: String, in path: SearchPath = SearchPath(.host)) -> Found {
+    let path = path.text ?? fallback
     var nameBytes = ByteBuffer()
     var pathBytes = ByteBuffer()
     nameBytes.append(name)

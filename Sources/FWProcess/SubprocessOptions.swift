@@ -14,7 +14,8 @@ package struct SubprocessOptions: WorkerOptions {
     case leave
   }
 
-  package var inheritEnv = false
+  /// What commands inherit; `nil` for the rule of flowServ.
+  package var inheritance: Inheritance?
   package var shell = "/bin/sh"
   var background = Background.kill
   /// The seconds between TERM and KILL.
@@ -35,7 +36,7 @@ package struct SubprocessOptions: WorkerOptions {
   /// Reads one option that all workers have whose commands are run by a monitor. Gives false if the key is another one.
   package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "inherit_env" {
-      inheritEnv = try value.requireBoolean()
+      inheritance = try Inheritance.read(value)
     } else if key == "shell" {
       shell = try value.requireAbsolutePath(of: "a shell, such as \"/bin/bash\"")
     } else if key == "background" {

@@ -27,43 +27,15 @@ package struct TextBlock: ~Copyable {
 
   /// The environment of a step's commands at this moment.
   ///
-  /// - Parameters:
-  ///   - values: the entries of the worker and of the step.
-  ///   - secrets: the entries of secrets, which are added, but do not count as values.
-  ///   - inherits: whether the host's environment is the base. Without values it always is, as in flowServ.
-  ///   - isForeign: whether a name is not inherited from the host.
+  /// - Parameter isForeign: whether a name is not inherited from the host.
   package init(
-    environment values: KeyValues, _ secrets: Secrets = .none, inherits: Bool,
-    leavingOut isForeign: ((UnsafeRawBufferPointer) -> Bool)? = nil
+    environment: CommandEnvironment, leavingOut isForeign: ((UnsafeRawBufferPointer) -> Bool)? = nil
   ) {
-    let inherits = inherits || values.isEmpty
-    let values = values.overridden(by: secrets.env)
     // This is enough for most environments. Growing to it in steps would take longer than filling it.
     _ = texts.room(for: 8192)
     offsets.reserveCapacity(64)
-    if inherits {
-      let names = Set(values.pairs.map { Name($0.key) })
-      var at = fws_environ()
-      while let start = at.pointee {
-        let entry = UnsafeRawBufferPointer(start: start, count: strlen(start))
-        let name = TextBlock.name(of: entry)
-        if isForeign?(name) != true, names.isEmpty || !names.contains(Name(String(decoding: name, as: UTF8.self))) {
-          add(entry)
-        }
-        at += 1
-      }
-    }
-    for (key, value) in values.pairs { add(key + "=" + value) }
-  }
-
-  /// The name in an entry of an environment, `NAME=VALUE`.
-  private static func name(of entry: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: entry.prefix { $0 != UInt8(ascii: "=") })
-  }
-
-  package static func name(of entry: String) -> Name {
-    var entry = entry
-    return entry.withUTF8 { Name(String(decoding: name(of: UnsafeRawBufferPointer($0)), as: UTF8.self)) }
+    environment.forEachInherited(leavingOut: isForeign) { entry, _ in add(entry) }
+    for case (let key, let value?) in environment.variables.entries { add(key + "=" + value) }
   }
 
   package mutating func add(_ text: String) {

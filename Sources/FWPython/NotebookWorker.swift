@@ -17,6 +17,7 @@ package struct NotebookWorker: StepRunner {
   }
 
   package var settings: RunSettings { options.settings }
+  package var inheritance: Inheritance? { .all }
 
   package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
     -> StepPlan
@@ -24,7 +25,7 @@ package struct NotebookWorker: StepRunner {
     let job = try PythonJob.notebook(step, options, context, secrets)
     let (python, interpreters, options) = (python, interpreters, options)
     return StepPlan(commands: try ExpandedCommands(named: step.notebook.notebook)) { (settings) throws(StepFailure) in
-      try PythonLauncher(job, python, interpreters, settings, options, env: step.env, rundir: rundir)
+      try PythonLauncher(job, python, interpreters, settings, options, rundir: rundir)
     }
   }
 

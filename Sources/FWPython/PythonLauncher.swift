@@ -13,12 +13,11 @@ package final class PythonLauncher: CommandLauncher {
   private let settings: RunSettings
   private let grace: Double
   private let startTimeout: Double
-  private let env: KeyValues
   private let rundir: Descriptor
 
   package init(
     _ job: PythonJob, _ python: PythonProgram, _ interpreters: Interpreters, _ settings: RunSettings,
-    _ options: PythonOptions, env: KeyValues, rundir: CText
+    _ options: PythonOptions, rundir: CText
   ) throws(StepFailure) {
     self.job = job
     self.python = python
@@ -26,7 +25,6 @@ package final class PythonLauncher: CommandLauncher {
     self.settings = settings
     grace = options.grace
     startTimeout = options.interpreterStartTimeout
-    self.env = env
     self.rundir = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(rundir, isKept: true) }
   }
 
@@ -34,10 +32,10 @@ package final class PythonLauncher: CommandLauncher {
     _ command: Command, input: CommandInput?, isLast: Bool, timeout: Double?, events: RunOptions.Events?
   ) throws(StepFailure) -> any RunningCommand {
     guard let supervisors = Supervisors.shared else { throw .noMemory }
-    let environment = python.environment(env, settings.secrets)
+    let environment = TextBlock(environment: settings.environment)
     if environment.texts.isExhausted { throw .noMemory }
     let key = Interpreter.Key(
-      kind: job.kind, program: try python.program(env), environment: Array(environment.texts.bytes),
+      kind: job.kind, program: try python.program(settings.environment), environment: Array(environment.texts.bytes),
       identity: try supervisors.identity())
     let interpreter = try interpreters.take(key, environment: environment, grace: grace)
     let pipes = try OutputPipes(settings, events, for: .job)
@@ -50,29 +48,22 @@ package final class PythonLauncher: CommandLauncher {
   }
 }
 
-/// The Python interpreter of a worker, and its environment.
+/// The Python interpreter of a worker.
 package struct PythonProgram: Sendable {
   /// A path, or a name that is looked up on PATH.
   private let name: String
-  private let env: KeyValues
 
   /// The likely cause when an interpreter fails.
   package static let likely = "the interpreter is not Python, or a module that it imports at its start is broken"
 
   package init(_ spec: WorkerSpec, _ options: PythonOptions, _ resources: SharedResources) {
     name = options.python ?? spec.variables["python"] ?? resources.variables["python"] ?? "python3"
-    env = spec.env
-  }
-
-  /// The environment of the interpreter: the host's, with the entries of the worker and of the step.
-  func environment(_ step: KeyValues, _ secrets: Secrets) -> TextBlock {
-    TextBlock(environment: env.overridden(by: step), secrets, inherits: true)
   }
 
   /// The interpreter's program. A name is looked up on the PATH that the interpreter itself gets.
-  func program(_ step: KeyValues) throws(StepFailure) -> String {
+  func program(_ environment: CommandEnvironment) throws(StepFailure) -> String {
     if name.utf8.contains(UInt8(ascii: "/")) { return name }
-    switch ProgramSearch.find(name, in: env.overridden(by: step)["PATH"]) {
+    switch ProgramSearch.find(name, in: SearchPath(environment)) {
     case .program(let program): return program
     case .nowhere(let path):
       throw StepFailure(
@@ -82,9 +73,9 @@ package struct PythonProgram: Sendable {
   }
 
   package func describe(_ planning: Planning, to writer: inout JSONWriter) {
-    writer.member("inherits_environment", true)
+    planning.describeInheritance(to: &writer)
     do throws(StepFailure) {
-      writer.member("interpreter", try program(planning.env))
+      writer.member("interpreter", try program(planning.settings.environment))
     } catch { writer.member("problem", error.reason) }
   }
 }

@@ -14,8 +14,6 @@ final class SlurmLauncher: CommandLauncher {
   let options: SlurmOptions
   let settings: RunSettings
   let shell: ShellCommand
-  private let env: KeyValues
-  private let step: KeyValues
   /// The agent, between two commands.
   var agent: ClusterAgent?
   private(set) var facts = ClusterFacts()
@@ -24,13 +22,11 @@ final class SlurmLauncher: CommandLauncher {
   /// The name of a file in the run directory that gets a line about each command's end.
   let statusFile = ".\(Submission.uniqueName()).status"
 
-  init(_ worker: SlurmWorker, _ settings: RunSettings, env: KeyValues, rundir path: CText) throws(StepFailure) {
+  init(_ worker: SlurmWorker, _ settings: RunSettings, rundir path: CText) throws(StepFailure) {
     allocations = worker.allocations
     options = worker.options
     submission = try Submission(options)
     self.settings = settings
-    self.env = worker.env
-    step = env
     shell = ShellCommand(options: options.process, rundir: path)
     // The node opens the directory by its path. A directory that does not exist here is reported now, and not after a
     // wait in the queue.
@@ -76,15 +72,12 @@ final class SlurmLauncher: CommandLauncher {
     self.waited = waited
   }
 
-  /// The environment of a command on the node: the entries of the worker and of the step, this process's environment if
-  /// a subprocess worker would pass it on, and the entries that the scheduler has set for the job.
+  /// The environment of a command on the node: that of a subprocess worker's command, and the entries that the
+  /// scheduler has set for the job.
   func environment(on agent: ClusterAgent) -> TextBlock {
-    let own = env.overridden(by: step)
-    var block = TextBlock(environment: own, settings.secrets, inherits: options.process.inheritEnv) {
-      Submission.isForeign($0)
-    }
-    let names = Set(own.pairs.map { Name($0.key) })
-    for entry in agent.environment where !names.contains(TextBlock.name(of: entry)) { block.add(entry) }
+    let environment = settings.environment
+    var block = TextBlock(environment: environment) { Submission.isForeign($0) }
+    for entry in agent.environment where !environment.overrides(entry: entry) { block.add(entry) }
     return block
   }
 

@@ -6,7 +6,6 @@ internal import FWProcess
 /// Runs the commands of a container step in an allocation of a Slurm cluster.
 package struct SlurmWorker: CommandRunner {
   package let variables: VariableTable
-  let env: KeyValues
   let options: SlurmOptions
   let allocations: Allocations
 
@@ -16,27 +15,26 @@ package struct SlurmWorker: CommandRunner {
 
   package init(_ spec: WorkerSpec, _ options: SlurmOptions, _ resources: SharedResources) throws(FlowError) {
     variables = try VariableTable(spec.variables)
-    env = spec.env
     allocations = try resources.resource(Allocations.self)
     self.options = options
   }
 
   package var settings: RunSettings { options.process.settings }
 
-  package func searchPath(_ env: KeyValues) -> SearchPath? {
-    SearchPath(env, inherits: options.process.inheritEnv || env.isEmpty)
-  }
+  package var inheritance: Inheritance? { options.process.inheritance }
+
+  package func searchPath(_ environment: CommandEnvironment) -> SearchPath? { SearchPath(environment) }
 
   package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
     -> StepPlan
   {
     StepPlan(commands: try ExpandedCommands(step, variables, context)) { (settings) throws(StepFailure) in
-      try SlurmLauncher(self, settings, env: step.env, rundir: rundir)
+      try SlurmLauncher(self, settings, rundir: rundir)
     }
   }
 
   package func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
-    writer.member("inherits_environment", planning.inherits(options.process))
+    planning.describeInheritance(leavingOut: { Submission.isForeign($0) }, to: &writer)
     do throws(StepFailure) {
       let submission = try Submission(options)
       writer.member("submission") { writer in

@@ -1,6 +1,7 @@
 internal import CSupervisorClient
 internal import CSystem
 internal import FWBase
+internal import FWModel
 internal import FWProcess
 internal import Glibc
 
@@ -82,9 +83,10 @@ struct Submission: Sendable {
   /// The entries of the agent's environment that the scheduler has added for the job, except how the agent's own task
   /// is bound to processors and memory: an `srun` within a command would take them as its own options.
   func added(among entries: [String]) -> [String] {
-    let own = Set(environment.map { TextBlock.name(of: $0) })
+    let own = Set(environment.map { CommandEnvironment.name(of: $0) })
     return entries.filter {
-      !own.contains(TextBlock.name(of: $0)) && !$0.begins(with: "SLURM_CPU_BIND") && !$0.begins(with: "SLURM_MEM_BIND")
+      !own.contains(CommandEnvironment.name(of: $0)) && !$0.begins(with: "SLURM_CPU_BIND")
+        && !$0.begins(with: "SLURM_MEM_BIND")
     }
   }
 

@@ -92,7 +92,7 @@ struct SSHServer {
       // Before version 8.4, ssh asks only where there seems to be a display.
       environment.set("DISPLAY", Environment.value("DISPLAY") ?? ":0")
     }
-    return TextBlock(environment: environment, inherits: true)
+    return TextBlock(environment: CommandEnvironment(environment, inherits: .all))
   }
 
   private func hostOptions() throws(StepFailure) -> [String] {

@@ -115,6 +115,8 @@ import Testing
       var env = KeyValues()
       env.set("HOME", "/mine")
       #expect(try plan(path, options, env: env).env.pairs.map(\.value) == ["/mine"])
+      env.set("HOME", nil)
+      #expect(try plan(path, options, env: env).env.pairs.isEmpty)
       let rootless = try plan(path, options, isRootless: true)
       #expect(rootless.user == nil && rootless.env.isEmpty)
       options.isHostUser = false
@@ -134,12 +136,13 @@ import Testing
       options.user = "1:2"
       var env = KeyValues()
       env.set("A", "x=y \"z\"")
+      env.set("UNSET", nil)
       let plan = try plan(path, options, env: env)
       try json(plan.container(image: "sha256:1", command: ["a", "b c"], entrypoint: ["/bin/sh"], hasInit: true)) {
         json in
         #expect(json["Image"]?.string == "sha256:1" && json["User"]?.string == "1:2")
         #expect(json["Cmd"]?.strings == ["a", "b c"] && json["Entrypoint"]?.strings == ["/bin/sh"])
-        #expect(json["WorkingDir"]?.string == "/workdir" && json["Env"]?.strings == ["A=x=y \"z\""])
+        #expect(json["WorkingDir"]?.string == "/workdir" && json["Env"]?.strings == ["A=x=y \"z\"", "UNSET"])
         #expect(json["AttachStdout"]?.boolean == true && json["AttachStderr"]?.boolean == true)
         #expect(json["Labels"]?.member(HostLabel.key)?.string == "l" && json["StopSignal"]?.string == "SIGTERM")
         let host = json["HostConfig"]
@@ -158,7 +161,9 @@ import Testing
       }
       try json(plan.exec(command: ["p", ""])) { json in
         #expect(json["Cmd"]?.strings == ["p", ""] && json["WorkingDir"]?.string == "/workdir")
-        #expect(json["Env"]?.strings == ["A=x=y \"z\""] && json["User"]?.string == "1:2" && json["HostConfig"] == nil)
+        #expect(
+          json["Env"]?.strings == ["A=x=y \"z\"", "UNSET"] && json["User"]?.string == "1:2" && json["HostConfig"] == nil
+        )
       }
     }
   }

@@ -29,7 +29,9 @@ import Testing
     #expect(spec.volume == "data")
     let runner = try document.makeRunner(spec, SharedResources()) as? SubprocessWorker
     let options = try #require(runner?.options)
-    #expect(options.shell == "/bin/bash" && options.inheritEnv && options.background == .leave)
+    #expect(options.shell == "/bin/bash" && options.background == .leave)
+    let inheritance = try #require(options.inheritance)
+    #expect(inheritance.patterns == nil)
     #expect(options.grace == 0.5 && options.settings.outputLimit == 10)
 
     let plain = try worker(#"{"type": "docker", "name": "d"}"#).spec

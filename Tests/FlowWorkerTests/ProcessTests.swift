@@ -66,10 +66,26 @@ import Testing
 }
 
 @Suite struct EnvironmentTests {
-  private func listed(_ values: [(String, String)], inherits: Bool) -> [String] {
-    var env = KeyValues()
-    for (key, value) in values { env.set(key, value) }
-    let environment = TextBlock(environment: env, inherits: inherits)
+  private func values(_ entries: [(String, String?)]) -> KeyValues {
+    var values = KeyValues()
+    for (key, value) in entries { values.set(key, value) }
+    return values
+  }
+
+  private func inheritance(_ json: String) throws -> Inheritance? {
+    var json = json
+    return try json.withUTF8 { text throws(FlowError) in
+      try JSONText.read(UnsafeRawBufferPointer(text)) { (value) throws(ValidationError) in
+        try Inheritance.read(value)
+      }
+    }
+  }
+
+  private func listed(
+    _ worker: [(String, String?)] = [], step: [(String, String?)] = [], inherits: Inheritance? = nil
+  ) -> [String] {
+    let own = CommandEnvironment(values(worker), values(step), .none, inherits: inherits)
+    let environment = TextBlock(environment: own)
     return environment.offsets.map { offset in
       String(decoding: environment.texts.bytes[offset...].prefix { $0 != 0 }, as: UTF8.self)
     }
@@ -77,11 +93,50 @@ import Testing
 
   @Test("the step's variables override the host's, which may also be left out")
   func inheritance() {
-    #expect(listed([("A", "1"), ("B", "")], inherits: false) == ["A=1", "B="])
-    let inherited = listed([("PATH", "/mine")], inherits: true)
+    #expect(listed([("A", "1"), ("B", "")]) == ["A=1", "B="])
+    let inherited = listed([("PATH", "/mine")], inherits: .all)
     #expect(inherited.filter { $0.hasPrefix("PATH=") } == ["PATH=/mine"])
     #expect(inherited.count > 1)
-    #expect(Set(listed([], inherits: false)) == Set(listed([], inherits: true)))
+    #expect(Set(listed()) == Set(listed(inherits: .all)) && listed(inherits: .nothing).isEmpty)
+  }
+
+  @Test("a variable without a value is unset, and is no entry that takes the host's environment away")
+  func unset() {
+    let host = Set(listed())
+    #expect(host.contains { $0.hasPrefix("PATH=") })
+    #expect(Set(listed([("PATH", nil)])) == host.filter { !$0.hasPrefix("PATH=") })
+    #expect(Set(listed([("NONE", nil)], step: [("OTHER", nil)])) == host)
+    #expect(listed([("A", "1"), ("B", "1"), ("C", nil)], step: [("A", nil), ("C", "2")]) == ["B=1", "C=2"])
+    // An entry of the worker counts, even if the step unsets it.
+    #expect(listed([("A", "1")], step: [("A", nil)]).isEmpty)
+    // There are so many entries that keys are looked up by their hashes.
+    let many = (0..<40).map { ("K\($0)", Optional("v")) }
+    #expect(listed(many, step: (1..<40).map { ("K\($0)", nil) }) == ["K0=v"])
+  }
+
+  @Test("names and beginnings of names say what is inherited")
+  func names() throws {
+    let host = listed()
+    let names = { (json: String) in try self.listed(inherits: self.inheritance(json)).map { $0.prefix { $0 != "=" } } }
+    #expect(try names(#"["PATH", "NONE"]"#) == ["PATH"])
+    #expect(try names(#"["PAT*", "PATH"]"#).contains("PATH") && names(#"["PAT", "ATH", "path", "PATHS*"]"#).isEmpty)
+    #expect(try listed(inherits: inheritance(#"["NONE", "*"]"#)) == host && names("[]").isEmpty)
+    #expect(try inheritance("false") == nil && inheritance("true")?.patterns == nil)
+    // An entry is stronger than the list, and so is one without a value.
+    let patterns = try inheritance(#"["PATH", "HOME"]"#)
+    #expect(listed([("PATH", "/mine"), ("HOME", nil)], inherits: patterns) == ["PATH=/mine"])
+  }
+
+  @Test("the PATH of messages is that of the commands")
+  func searchPath() throws {
+    func shown(_ values: [(String, String?)], _ inherits: Inheritance?) -> String {
+      SearchPath(CommandEnvironment(self.values(values), KeyValues(), .none, inherits: inherits)).shown
+    }
+    let missing = "no PATH: the shell uses its built-in one"
+    #expect(shown([], nil).hasSuffix(" (this process's)") && shown([("PATH", "/a")], .all) == "PATH=/a")
+    #expect(shown([("PATH", nil)], nil) == missing && shown([("A", "1")], nil) == missing)
+    #expect(try shown([], inheritance(#"["P*"]"#)).hasSuffix(" (this process's)"))
+    #expect(try shown([], inheritance(#"["HOME"]"#)) == missing)
   }
 }
 
@@ -159,7 +214,7 @@ import Testing
   }
 
   private func program(_ name: String, in path: String) -> String? {
-    if case .program(let program) = ProgramSearch.find(name, in: path) { return program }
+    if case .program(let program) = ProgramSearch.find(name, in: .explicit(path)) { return program }
     return nil
   }
 

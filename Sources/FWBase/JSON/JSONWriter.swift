@@ -62,9 +62,9 @@ internal import Glibc
     needsComma = true
   }
 
-  package mutating func member(key: String, _ value: String) {
+  package mutating func member(key: String, _ value: String?) {
     member(key: key) { writer in
-      var value = value
+      guard var value else { return writer.null() }
       value.withUTF8 { writer.text(UnsafeRawBufferPointer($0)) }
     }
   }

@@ -5,17 +5,16 @@ internal import FWPython
 
 /// Runs notebooks in containers of images that are built for their requirements.
 package struct NotebookContainerWorker: StepRunner {
-  let env: KeyValues
   let options: NotebookContainerOptions
 
   package static let type = WorkerType("nbdocker", runs: .notebook)
 
   package init(_ spec: WorkerSpec, _ options: NotebookContainerOptions, _ resources: SharedResources) {
-    env = spec.env
     self.options = options
   }
 
   package var settings: RunSettings { options.docker.settings }
+  package var inheritance: Inheritance? { .nothing }
 
   package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
     -> StepPlan
@@ -27,7 +26,7 @@ package struct NotebookContainerWorker: StepRunner {
   }
 
   package func describe(_ planning: Planning, _ commands: borrowing ExpandedCommands, to writer: inout JSONWriter) {
-    writer.member("inherits_environment", false)
+    planning.describeInheritance(to: &writer)
     planning.step.notebook.describe(planning, to: &writer)
     writer.member("base_image", options.base)
     writer.member("requirements") { writer in

@@ -19,8 +19,7 @@ final class NotebookLauncher: CommandLauncher {
     let image = NotebookImage(base: worker.options.base, requirements: step.notebook.requirements)
     session = try ContainerLauncher.session(
       worker.options.docker, image: image.name, build: image,
-      env: worker.env.overridden(by: step.env).overridden(by: settings.secrets.env),
-      rundir: rundir)
+      env: settings.environment.variables, rundir: rundir)
   }
 
   var engine: (any EngineFacts)? { session.facts }

@@ -18,6 +18,8 @@ package struct RunSettings: Sendable {
   package var deadline: RunDeadline?
   /// The secrets of worker, step and context, which no document has as a setting.
   package var secrets = Secrets.none
+  /// The environment of the step's commands, which no document has as a setting either.
+  package var environment = CommandEnvironment.host
 
   package init() {}
 

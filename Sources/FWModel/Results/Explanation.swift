@@ -45,7 +45,7 @@ package struct Explanation {
         end.exitCode == 126
         ? "the program is not an executable file, is built for another kind of machine, or has an argument that is "
           + "longer than 128 KiB"
-        : path?.isMissing == true
+        : path.map { $0.text == nil } == true
           ? "the environment of the command has no PATH: set one in the worker's \"env\", or set \"inherit_env\""
           : "the program is not installed, its name is misspelled, or its directory is not in PATH"
     case .exited where step != .container && end.exception?.trace.isEmpty != false:
@@ -111,38 +111,6 @@ package struct Explanation {
       writer.member("layer", layer.rawValue)
       writer.member("tried") { writer in writer.array(tried) { $0.string($1) } }
       writer.member("likely", likely)
-    }
-  }
-}
-
-/// The directories in which a shell looks for programs.
-package enum SearchPath {
-  case explicit(String)
-  case inherited(String)
-  /// The environment of the command has no PATH, so the shell uses its built-in one.
-  case missing
-
-  /// - Parameter inherits: whether the command has the host's environment where `env` has nothing else.
-  package init(_ env: KeyValues, inherits: Bool) {
-    if let own = env["PATH"] {
-      self = .explicit(own)
-    } else if inherits, let host = getenv("PATH") {
-      self = .inherited(String(cString: host))
-    } else {
-      self = .missing
-    }
-  }
-
-  var isMissing: Bool {
-    if case .missing = self { return true }
-    return false
-  }
-
-  var shown: String {
-    switch self {
-    case .explicit(let path): return "PATH=\(path)"
-    case .inherited(let path): return "PATH=\(path) (this process's)"
-    case .missing: return "no PATH: the shell uses its built-in one"
     }
   }
 }

@@ -40,6 +40,8 @@ package final class Secrets: Sendable {
     var hidden = KeyValues()
     for (index, name) in (worker + step.secrets).enumerated() {
       let entry = env[name]
+      // An entry without a value keeps a secret of the context from the commands.
+      let hasEntry = env.has(name)
       let value = context?[name]
       let text = value.map { ValueText.string($0) }
       for text in [entry, text].compactMap({ $0 }) where !text.isEmpty && text.utf8.count < Secrets.leastSize {
@@ -53,14 +55,14 @@ package final class Secrets: Sendable {
         if let entry { values.add(entry) }
         if let value { values.add(value) }
       }
-      if entry == nil, let text {
+      if !hasEntry, let text {
         guard !name.utf8.contains(UInt8(ascii: "=")), !name.isEmpty, !text.utf8.contains(0) else {
           throw FlowError(
             .document,
             "step \(step.shownName): the secret \(MessageFormat.quoted(name)) cannot be an environment variable")
         }
         hidden.set(name, text)
-      } else if entry == nil, index >= worker.count {
+      } else if !hasEntry, index >= worker.count {
         throw FlowError(
           .document,
           "step \(step.shownName) names the secret \(MessageFormat.quoted(name)), which neither its environment nor "

@@ -25,7 +25,6 @@ extension Worker {
     -> CString
   {
     let settings = plan.settings
-    let env = env.overridden(by: step.env).overridden(by: settings.secrets.env)
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("version", 1)
@@ -48,12 +47,12 @@ extension Worker {
       }
       writer.member("environment") { writer in
         writer.object { writer in
-          for (key, value) in env.pairs {
-            writer.member(key: key, settings.secrets.contains(key) ? "\(Mask.stars)" : value)
+          for (key, value) in settings.environment.variables.entries {
+            writer.member(key: key, value.map { settings.secrets.contains(key) ? "\(Mask.stars)" : $0 })
           }
         }
       }
-      let planning = Planning(step: step, context: values, settings: settings, env: env, rundir: path)
+      let planning = Planning(step: step, context: values, settings: settings, rundir: path)
       runner.describe(planning, plan.commands, to: &writer)
     }
     let buffer = writer.buffer()

@@ -156,11 +156,12 @@ package final class Worker: Sendable {
     if !secrets.isEmpty || !step.secrets.isEmpty {
       settings.secrets = try Secrets(secrets, step, env: env.overridden(by: step.env), values, of: settings.secrets)
     }
+    settings.environment = CommandEnvironment(env, step.env, settings.secrets, inherits: runner.inheritance)
     try runner.check(step, values, settings.secrets)
     if isToRun { try checkPlaceholders(step, values, settings) }
     var plan = try runner.plan(step, values, settings.secrets, rundir: rundir)
     plan.settings = settings
-    plan.path = runner.searchPath(env.overridden(by: step.env))
+    plan.path = runner.searchPath(settings.environment)
     if let stdin = settings.commands.stdin {
       guard step.type == .container else {
         throw FlowError(

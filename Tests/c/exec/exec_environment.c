@@ -1,5 +1,5 @@
 /* The environment of a command is the worker's, with the step's variables over it. It is the host's if both are empty
- * or if the worker inherits it. */
+ * or if the worker inherits it, and those of the host's variables that the worker lists otherwise. */
 #include "processes.h"
 #include "run.h"
 
@@ -72,6 +72,25 @@ static void rows(void)
     has(", \"env\": {\"BOTH\": \"worker\", \"W\": 1}, \"options\": {\"inherit_env\": true}", "{\"BOTH\": \"step\"}",
         "BOTH=step\nHOST=yes\nW=1\n");
     has(", \"env\": {\"A\": 1}, \"options\": {\"inherit_env\": false}", NULL, "A=1\n");
+
+    /* Null unsets a variable, wherever it comes from, and is no entry that takes the host's environment away. */
+    has(", \"env\": {\"HOST\": null}", NULL, "BOTH=host\n");
+    has("", "[{\"key\": \"BOTH\", \"value\": null}]", "HOST=yes\n");
+    has(", \"env\": {\"A\": \"w\", \"B\": \"w\"}", "{\"A\": null}", "B=w\n");
+    has(", \"env\": {\"A\": \"w\"}", "{\"A\": null}", "");
+    has(", \"env\": {\"A\": null, \"B\": null}", "{\"A\": \"s\"}", "A=s\n");
+    has(", \"env\": [{\"key\": \"A\", \"value\": \"1\"}, {\"key\": \"A\", \"value\": null}]", NULL,
+        "BOTH=host\nHOST=yes\n");
+    has(", \"env\": {\"HOST\": null, \"B\": \"w\"}, \"options\": {\"inherit_env\": true}", "{\"BOTH\": null}", "B=w\n");
+
+    /* A list of names says what is inherited, whether there are entries or not. */
+    has(", \"options\": {\"inherit_env\": [\"HOST\"]}", NULL, "HOST=yes\n");
+    has(", \"options\": {\"inherit_env\": [\"HO\", \"OST\", \"HOSTS\", \"host\", \"NONE\", \"NONE*\"]}", NULL, "");
+    has(", \"options\": {\"inherit_env\": [\"HOST*\", \"B*\"]}", NULL, "BOTH=host\nHOST=yes\n");
+    has(", \"options\": {\"inherit_env\": [\"*\"]}", "{\"A\": 1}", "A=1\nBOTH=host\nHOST=yes\n");
+    has(", \"options\": {\"inherit_env\": []}", NULL, "");
+    has(", \"env\": {\"A\": \"w\", \"BOTH\": \"w\"}, \"options\": {\"inherit_env\": [\"HOST\", \"BOTH\"]}",
+        "{\"HOST\": null}", "A=w\nBOTH=w\n");
 
     /* A command gets the host's environment of the moment of its start, and the library does not change it. */
     setenv("LATER", "1", 1);

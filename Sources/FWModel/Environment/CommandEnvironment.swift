@@ -1,0 +1,67 @@
+internal import CSystem
+package import FWBase
+internal import Glibc
+
+/// The environment of a step's commands: the variables that are set and unset for them, and those of this process that
+/// they inherit.
+///
+/// It is made once for a step, before the step runs. Each type of worker gives it to its commands in its own way.
+package final class CommandEnvironment: Sendable {
+  /// The variables in their order. One without a value is unset, wherever it comes from.
+  package let variables: KeyValues
+  package let inheritance: Inheritance
+
+  /// The environment of commands for which nothing is set.
+  package static let host = CommandEnvironment(KeyValues(), inherits: .all)
+
+  package init(_ variables: KeyValues, inherits inheritance: Inheritance) {
+    self.variables = variables
+    self.inheritance = inheritance
+  }
+
+  /// - Parameters:
+  ///   - worker: the entries of the worker.
+  ///   - step: the entries of the step, which override those of the worker.
+  ///   - secrets: the secrets of the step. They are set besides, but do not count as entries.
+  ///   - inheritance: what is inherited; `nil`: everything if neither the worker nor the step sets a variable, and
+  ///     otherwise nothing, as in flowServ.
+  package init(_ worker: KeyValues, _ step: KeyValues, _ secrets: Secrets, inherits inheritance: Inheritance?) {
+    variables = worker.overridden(by: step).overridden(by: secrets.env)
+    self.inheritance = inheritance ?? (worker.hasValues || step.hasValues ? .nothing : .all)
+  }
+
+  /// Whether commands inherit a variable, if this process has it.
+  func inherits(_ name: String) -> Bool {
+    var name = name
+    return !variables.has(name) && name.withUTF8 { inheritance.covers(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Calls `body` with each entry of this process's environment that commands inherit at this moment, and its name.
+  ///
+  /// - Parameter isForeign: whether a variable is left out although it would be inherited.
+  package func forEachInherited(
+    leavingOut isForeign: ((UnsafeRawBufferPointer) -> Bool)? = nil,
+    _ body: (_ entry: UnsafeRawBufferPointer, _ name: UnsafeRawBufferPointer) -> Void
+  ) {
+    if inheritance.patterns?.isEmpty == true { return }
+    let own = Set(variables.entries.map { Name($0.key) })
+    var at = fws_environ()
+    while let start = at.pointee {
+      at += 1
+      let entry = UnsafeRawBufferPointer(start: start, count: strlen(start))
+      let name = CommandEnvironment.name(of: entry)
+      if isForeign?(name) == true || !inheritance.covers(name) { continue }
+      if own.isEmpty || !own.contains(Name(String(decoding: name, as: UTF8.self))) { body(entry, name) }
+    }
+  }
+
+  /// The name in an entry of an environment, `NAME=VALUE`.
+  private static func name(of entry: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: entry.prefix { $0 != UInt8(ascii: "=") })
+  }
+
+  package static func name(of entry: String) -> Name { Name(entry.cut(at: "=").map { String($0.before) } ?? entry) }
+
+  /// Whether there is a variable of an entry's name, be it set or unset.
+  package func overrides(entry: String) -> Bool { variables.has(CommandEnvironment.name(of: entry).text) }
+}
