@@ -59,13 +59,20 @@ struct ContainerPlan {
   ///   - command: `nil` stands for the command of the image.
   ///   - entrypoint: replaces that of the image; `nil` stands for that of the image.
   ///   - hasInit: whether process 1 is the init process of the engine.
-  func container(image: String, command: [String]?, entrypoint: [String]?, hasInit: Bool) -> ByteBuffer {
+  ///   - hasInput: whether the standard input is streamed. It ends when its one stream ends.
+  func container(image: String, command: [String]?, entrypoint: [String]?, hasInit: Bool, hasInput: Bool = false)
+    -> ByteBuffer
+  {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("Image", image)
       if let command { writer.member("Cmd") { $0.strings(command) } }
       if let entrypoint { writer.member("Entrypoint") { $0.strings(entrypoint) } }
-      writeCommon(&writer)
+      if hasInput {
+        writer.member("OpenStdin", true)
+        writer.member("StdinOnce", true)
+      }
+      writeCommon(&writer, hasInput: hasInput)
       // The library ends commands with TERM; an image may name another signal.
       writer.member("StopSignal", "SIGTERM")
       writer.member("Labels") { writer in
@@ -91,16 +98,17 @@ struct ContainerPlan {
   }
 
   /// The body of "create an exec instance".
-  func exec(command: [String]) -> ByteBuffer {
+  func exec(command: [String], hasInput: Bool) -> ByteBuffer {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("Cmd") { $0.strings(command) }
-      writeCommon(&writer)
+      writeCommon(&writer, hasInput: hasInput)
     }
     return writer.buffer()
   }
 
-  private func writeCommon(_ writer: inout JSONWriter) {
+  private func writeCommon(_ writer: inout JSONWriter, hasInput: Bool) {
+    if hasInput { writer.member("AttachStdin", true) }
     writer.member("AttachStdout", true)
     writer.member("AttachStderr", true)
     writer.member("WorkingDir", ContainerPlan.workdir)

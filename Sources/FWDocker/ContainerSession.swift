@@ -186,7 +186,7 @@ final class ContainerSession {
 
   private func openCleanupRequest() {
     // A monitor does not support TLS.
-    guard cleanup == nil, endpoint.peer.certificates == nil, !endpoint.peer.base.begins(with: "https") else { return }
+    guard cleanup == nil, !endpoint.peer.hasTLS else { return }
     var address = fws_address()
     if let socket = endpoint.peer.socket {
       if fws_address_of_socket(socket, &address) == 0 { setCleanupRequest(address) }

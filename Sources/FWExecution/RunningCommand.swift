@@ -63,6 +63,9 @@ package protocol RunningCommand: AnyObject {
   /// Whether a command without `room` can take a byte of the host. It is looked at after each `advance`.
   var hasRoom: Bool { get }
 
+  /// Whether the command has begun and, as far as is known, has not ended: only then it can get a signal.
+  var isRunning: Bool { get }
+
   /// Sends a signal to processes of the command. Gives why it cannot be sent; `nil`: it was sent.
   func signal(_ number: Int32, _ target: SignalTarget) -> StepFailure?
 }
@@ -81,6 +84,7 @@ extension RunningCommand {
   package func closeInput() {}
   package var room: Descriptor? { nil }
   package var hasRoom: Bool { false }
+  package var isRunning: Bool { true }
   package func signal(_ number: Int32, _ target: SignalTarget) -> StepFailure? {
     StepFailure("functions and notebooks get no signals: they can only be cancelled")
   }

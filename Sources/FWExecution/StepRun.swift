@@ -205,7 +205,7 @@ package final class StepRun: Execution {
   }
 
   package func signal(_ number: Int32, _ target: SignalTarget) throws(FlowError) {
-    guard let command else { throw FlowError(.ended, "no command of the step is running") }
+    guard let command, command.isRunning else { throw FlowError(.ended, "no command of the step is running") }
     if let failure = command.signal(number, target) { throw FlowError(.unsupported, failure.reason) }
   }
 
