@@ -63,13 +63,14 @@
  * using it, and do not cancel a thread (pthread_cancel(3)) that is in a function of the library. The library creates
  * no background threads. It creates a thread for each call of a host function (see fw_function), and libcurl may
  * create one while it resolves a host name. A running command continues by itself, but the next command of a step
- * starts only while a thread is in fw_exec_wait() or fw_exec_next_event().
+ * starts only while a thread is in fw_exec_wait(), fw_exec_next_event() or fw_exec_write(). The same holds for what a
+ * command reads, if it runs in a container or on a cluster.
  *
  * PROCESSES. The library starts a small helper process, the supervisor, with the first step. The supervisor is
  * the library's own file run as a program, and it is not a child of the host. For each running command it forks a
  * monitor, a process of a few memory pages that starts, watches and ends that command; idle monitors are reused.
- * A command runs in its own session, with standard input from /dev/null, default signal dispositions, an empty
- * signal mask, and no other descriptor of the host.
+ * A command runs in its own session, with default signal dispositions, an empty signal mask, and no other descriptor
+ * of the host. Its standard input is what the step's `stdin` says, and /dev/null without one.
  *
  * A command inherits the user, groups, limits, umask, priority, processors, control group, root and namespaces
  * of the thread that starts the step. The library compares these before each step and uses another supervisor
@@ -164,20 +165,25 @@ typedef int32_t fw_status;
 #define FW_E_UNKNOWN (-4)
 /** The worker does not run steps of this type. */
 #define FW_E_STEP_TYPE (-5)
-/** A command contains an invalid placeholder. */
+/** A command cannot be expanded: it contains an invalid placeholder, or one without a value though `placeholders` is
+ *  `strict`; or no program is left of its words. */
 #define FW_E_TEMPLATE (-6)
+/** The engine, or this kind of step, cannot do it. The message says what can. */
+#define FW_E_UNSUPPORTED (-7)
 /** There is not enough memory for the answer. */
 #define FW_E_NO_MEMORY (-8)
 /** The process was forked from one that had already run steps, and cannot use the library. */
 #define FW_E_FORKED (-9)
-/** The step has ended without waiting for this call of a host function. The call's output and value are discarded. */
+/** What the call needs has ended: the step has ended without waiting for this call of a host function, whose output and
+ *  value are discarded; or there is no command that can take the input or the signal (any more). */
 #define FW_E_ENDED (-10)
 
 /** How a step ended. A number never changes its meaning. Later versions may add numbers: treat an unknown one as
  *  a failure. */
 typedef int32_t fw_outcome;
 
-/** The last command that ran ended by itself. The return code is its exit status. */
+/** The last command that ran ended by itself. The return code is its exit status, or 0 if that is one of the
+ *  `success_codes`. */
 #define FW_EXITED 0
 /** The last command that ran was ended by a signal. The return code is the negative signal number. */
 #define FW_SIGNALED 1
@@ -210,6 +216,14 @@ typedef int32_t fw_stream;
 
 #define FW_STDOUT 1
 #define FW_STDERR 2
+
+/** Which processes of the running command get a signal. */
+typedef int32_t fw_signal_target;
+
+/** The main process: the program of a command of words, or the shell of a command of shell text. */
+#define FW_SIGNAL_MAIN 1
+/** All processes of the command. */
+#define FW_SIGNAL_TREE 2
 
 /* What fw_event_kind() returns. A number never changes its meaning. Later versions may add numbers: ignore an event
  * of an unknown kind. */
@@ -351,9 +365,9 @@ FW_API const char *fw_log_level_name(fw_log_level level);
  * Quotes a text as one word of a shell, so that a command gets it unchanged, whatever characters it has.
  *
  * It is for text that stands between the other words of a command. It is right for every POSIX shell (dash, bash,
- * busybox), but not for csh, and not inside of other quotes or of a here-document. A value of the context that is
- * quoted like this can be used in commands. In the text of a command itself, each `$` must be doubled as well, because
- * it begins a placeholder there.
+ * busybox), but not for csh, and not inside of other quotes or of a here-document. A command needs it for no value of
+ * the context, because the placeholder `${name:q}` quotes the value, and a command of words needs no quotes. In the text
+ * of a command itself, each `$` must be doubled as well, because it begins a placeholder there.
  *
  * @param text        any bytes but NUL; they need not be UTF-8.
  * @param length      the length of `text`, or FW_ZERO_TERMINATED.
@@ -385,7 +399,8 @@ FW_API fw_status fw_error_code(const fw_error *error);
  * Returns the name of a status, for messages and logs.
  *
  * @return borrowed, valid forever: `ok`, `invalid`, `syntax`, `document`, `unknown`, `step_type`, `template`,
- *         `no_memory`, `forked` or `ended`, which is the name of the constant without FW_E_; NULL for any other number.
+ *         `unsupported`, `no_memory`, `forked` or `ended`, which is the name of the constant without FW_E_; NULL for any
+ *         other number.
  */
 FW_API const char *fw_status_name(fw_status status);
 
@@ -436,7 +451,8 @@ FW_API void fw_error_free(fw_error *error);
  * @param variables  a JSON object of strings and integers, to which commands may refer. They take precedence over
  *                   the context. NULL: none.
  * @param variables_length the length of `variables`.
- * @param env        a JSON object of strings and integers: environment variables of the commands. NULL: none.
+ * @param env        a JSON object: environment variables of the commands. A string or an integer sets one, null unsets
+ *                   one. NULL: none.
  * @param env_length the length of `env`.
  * @param volume     the name of the worker's storage volume. NULL or empty: the default volume.
  * @param options    a JSON object with the options of the worker type. Its keys are checked when a worker is
@@ -649,6 +665,10 @@ FW_API const char *fw_worker_volume(const fw_worker *worker);
 /** Returns the names that the specification of a worker declares secret, as a JSON array of strings. */
 FW_API const char *fw_worker_secrets(const fw_worker *worker);
 
+/** Returns the names of the values of the context that the specification of a worker lists in `environment_values`, as a
+ *  JSON array of strings. A host that makes a context for one step needs them. */
+FW_API const char *fw_worker_environment_values(const fw_worker *worker);
+
 /** Releases a worker that fw_worker_create() gave. A worker that a pool has lent is not changed. */
 FW_API void fw_worker_free(fw_worker *worker);
 
@@ -852,7 +872,8 @@ FW_API fw_status fw_call_report(fw_call *call, const char *json, size_t length, 
 /**
  * Runs a step and returns when it has ended. It is fw_exec_start() without events, followed by fw_exec_wait().
  *
- * The commands run one after the other in the run directory, up to the first one that does not exit with status 0.
+ * The commands run one after the other in the run directory, up to the first one that fails. A command succeeds if it
+ * exits with one of the `success_codes` of the run, the step or the worker, which are 0 by default.
  * A step that fails is an ordinary outcome: the call returns FW_OK, and `*result` says what happened. If the call
  * returns another status, no command was started.
  *
@@ -865,8 +886,8 @@ FW_API fw_status fw_call_report(fw_call *call, const char *json, size_t length, 
  * @param[out] result owned by the caller; release it with fw_result_free().
  *
  * @retval FW_E_STEP_TYPE the worker does not run steps of this type.
- * @retval FW_E_TEMPLATE  a command contains an invalid placeholder. The path points to the command; line and column
- *                        are the position in it.
+ * @retval FW_E_TEMPLATE  a command cannot be expanded. The path points to the command, or to the word of it; line and
+ *                        column are the position in it.
  * @retval FW_E_UNKNOWN   `func` of a code step is neither a registered function nor an import path.
  */
 FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step, fw_context *context, const char *rundir,
@@ -881,6 +902,7 @@ FW_API fw_status fw_worker_exec(const fw_worker *worker, const fw_step *step, fw
  * @param length  the length of `options`.
  *
  * @retval FW_E_DOCUMENT `options` has a wrong key or value.
+ * @retval FW_E_INVALID  `stdin` is `host`, but nobody could write before the step has ended.
  */
 FW_API fw_status fw_worker_exec_with(const fw_worker *worker, const fw_step *step, fw_context *context,
                                      const char *rundir, const char *options, size_t length, fw_result **result,
@@ -891,6 +913,7 @@ FW_API fw_status fw_worker_exec_with(const fw_worker *worker, const fw_step *ste
  *
  * The JSON has the commands after substitution, the environment, and what the worker type adds: the arguments of
  * processes, containers with their mounts, the job submission, or the parameters of a notebook. Secrets are masked.
+ * Placeholders without a value are listed in `unknown_placeholders`, and are never an error here.
  * docs/reference/results.md has its grammar. Parameters and codes are those of fw_worker_exec().
  */
 FW_API fw_status fw_worker_plan(const fw_worker *worker, const fw_step *step, fw_context *context, const char *rundir,
@@ -899,20 +922,22 @@ FW_API fw_status fw_worker_plan(const fw_worker *worker, const fw_step *step, fw
 /**
  * Starts a step and returns immediately.
  *
- * The step advances while a thread is in fw_exec_next_event() or fw_exec_wait(). Otherwise the running command
- * continues until the buffer of a pipe (64 KiB) is full, and the next command does not start. Timeouts apply in any
- * case.
+ * The step advances while a thread is in fw_exec_next_event(), fw_exec_wait() or fw_exec_write(). Otherwise the running
+ * command continues until the buffer of a pipe (64 KiB) is full, and the next command does not start. Timeouts apply in
+ * any case.
  *
- * A step uses three descriptors, and a fourth after the first fw_exec_fd(). A host function uses three, a Python
- * function or a notebook nine, and a step in containers about ten.
+ * A step uses three descriptors, a fourth after the first fw_exec_fd(), and one for `stdin`. A host function uses three,
+ * a Python function or a notebook nine, and a step in containers about ten.
  *
  * @param worker    like the other inputs, not needed after the call.
  * @param step      a step of a type that the worker runs.
  * @param context   as for fw_worker_exec().
  * @param rundir    the path of the run directory.
  * @param options   a JSON object with the options of this run: `events` (`chunks`, `text`, `lines` or `none`),
- *                  `timeout`, `output_limit`, `spill` and `retries`. They take precedence over those of the step,
- *                  which take precedence over those of the worker. NULL: `events` is `chunks`.
+ *                  `timeout`, `output_limit`, `spill`, `retries`, `placeholders`, `success_codes` and `stdin`. They take
+ *                  precedence over those of the step, which take precedence over those of the worker. If `stdin` is
+ *                  `host`, the host writes the standard input of the command with fw_exec_write(). NULL: `events` is
+ *                  `chunks`.
  * @param length    the length of `options`.
  * @param[out] exec owned by the caller; release it with fw_exec_free().
  *
@@ -924,8 +949,9 @@ FW_API fw_status fw_exec_start(const fw_worker *worker, const fw_step *step, fw_
 
 /**
  * Returns a descriptor that is readable exactly when fw_exec_next_event() or fw_exec_wait() can do something without
- * waiting. It works with poll(2), select(2), epoll(7) and event loops, level-triggered. Do not read from it or close
- * it. It is never readable again after the last event was taken or fw_exec_wait() gave the result.
+ * waiting, or when there is room for what an fw_exec_write() has not taken. It works with poll(2), select(2), epoll(7)
+ * and event loops, level-triggered. Do not read from it or close it. It is never readable again after the last event was
+ * taken or fw_exec_wait() gave the result.
  *
  * @return borrowed, until the exec is freed. It is always the same number, unless the host has closed it. -1 if
  *         `exec` is NULL or no descriptor is available.
@@ -967,6 +993,55 @@ FW_API fw_status fw_exec_wait(fw_exec *exec, double timeout, fw_result **result,
  * @param exec may be NULL. Other threads may be waiting for it.
  */
 FW_API void fw_exec_cancel(fw_exec *exec);
+
+/**
+ * Writes to the standard input of the running command of a step whose `stdin` is `host`.
+ *
+ * The bytes that were taken reach the command in the order of the calls, and no signal is raised (SIGPIPE). A command
+ * that never reads takes as many as its pipe can hold. The input stays open until fw_exec_close_input().
+ *
+ * Blocks up to `timeout`, until all bytes were taken. It returns earlier, with fewer bytes, if there are events to take
+ * and the calling thread was the last one that called fw_exec_next_event(): take them, and write the rest. Meanwhile the
+ * step advances as in fw_exec_wait(). If no thread has called fw_exec_next_event() for this exec, events that happen
+ * meanwhile are discarded; otherwise they are kept, and no output is read while there are events to take.
+ *
+ * If fewer bytes were taken, the descriptor of fw_exec_fd() also becomes readable when there is room for more, or when
+ * the input has ended. It does so until the next call of this function.
+ *
+ * @param bytes      any bytes. May be NULL if `length` is 0.
+ * @param length     their number, or FW_ZERO_TERMINATED.
+ * @param timeout    how many seconds to wait. 0: do not wait, and take what there is room for. Negative: no limit.
+ * @param[out] taken the number of bytes that were taken, from the first one on. It is set in every case, also if the call
+ *                   fails. May be NULL.
+ *
+ * @retval FW_E_ENDED   the command has ended or has closed its input, or fw_exec_close_input() was called.
+ * @retval FW_E_INVALID `stdin` of the step is not `host`.
+ */
+FW_API fw_status fw_exec_write(fw_exec *exec, const char *bytes, size_t length, double timeout, size_t *taken,
+                               fw_error **error) FW_MUSTUSE;
+
+/**
+ * Ends the standard input of the command of a step whose `stdin` is `host`. The command reads all bytes that were taken,
+ * and then the end. If the input has already ended, nothing happens, and the status is FW_OK.
+ *
+ * @retval FW_E_INVALID `stdin` of the step is not `host`.
+ */
+FW_API fw_status fw_exec_close_input(fw_exec *exec, fw_error **error) FW_MUSTUSE;
+
+/**
+ * Sends a signal to the running command. The step does not end by it: if the command ends, the next one follows or the
+ * step has failed, as after any end. fw_exec_cancel() ends a step.
+ *
+ * FW_OK means that the signal was sent, and not that a process has handled it.
+ *
+ * @param signal a signal number, from 1 to 64.
+ * @param target FW_SIGNAL_MAIN or FW_SIGNAL_TREE.
+ *
+ * @retval FW_E_ENDED       no command is running.
+ * @retval FW_E_INVALID     `signal` or `target` is none of these numbers.
+ * @retval FW_E_UNSUPPORTED the engine, or this kind of step, cannot send this signal to these processes.
+ */
+FW_API fw_status fw_exec_signal(fw_exec *exec, int32_t signal, fw_signal_target target, fw_error **error) FW_MUSTUSE;
 
 /**
  * Stores a pointer of the host's in an exec, so that a loop over many execs finds what belongs to each. The library
@@ -1028,14 +1103,15 @@ FW_API void fw_workflow_free(fw_workflow *workflow);
  *                    no such volume.
  * @param options     a JSON object: `deadline` (seconds for the whole workflow), `state` (a directory that lets an
  *                    interrupted run be resumed), `volumes` (an array of volumes that this run uses instead of the
- *                    pool's), and `timeout`, `output_limit`, `spill` and `retries` for each step. NULL: none.
+ *                    pool's), and `timeout`, `output_limit`, `spill`, `retries`, `placeholders` and `success_codes` for
+ *                    each step. NULL: none.
  * @param length      the length of `options`.
  * @param[out] result owned by the caller; release it with fw_result_free().
  *
  * @retval FW_E_UNKNOWN   a step is mapped to a worker, or a worker to a volume, that the pool does not have.
  * @retval FW_E_STEP_TYPE the worker of a step does not run steps of its type. This and FW_E_TEMPLATE are found for
  *                        all steps before the first one runs; the path points to the step.
- * @retval FW_E_TEMPLATE  a command contains an invalid placeholder.
+ * @retval FW_E_TEMPLATE  a command cannot be expanded.
  * @retval FW_E_DOCUMENT  an argument is missing, unknown or of a wrong type, or `options` has a wrong key or value.
  */
 FW_API fw_status fw_workflow_run(const fw_workflow *workflow, fw_pool *pool, fw_context *context, const char *rundir,
@@ -1135,9 +1211,9 @@ FW_API const char *fw_result_name(const fw_result *result);
 /**
  * Returns the return code; 0 is success.
  *
- * @return the exit status of the last command that ran; -N if it was ended by signal N; 1 if a command could not be
- *         started or `result` is NULL. After a timeout or a cancellation it is the code of the command that was
- *         ended, but never 0.
+ * @return 0 if the last command that ran has succeeded; otherwise its exit status, or 1 if that is 0 and not one of the
+ *         `success_codes`; -N if it was ended by signal N; 1 if a command could not be started or `result` is NULL. After
+ *         a timeout or a cancellation it is the code of the command that was ended, but never 0.
  */
 FW_API int32_t fw_result_returncode(const fw_result *result);
 
@@ -1218,8 +1294,8 @@ FW_API double fw_result_duration(const fw_result *result);
  */
 FW_API size_t fw_result_command_count(const fw_result *result);
 
-/** Returns the text of a command after substitution, with secrets masked; of a function or a notebook, its name. NULL
- *  if there is no such command. */
+/** Returns the text of a command after substitution, with secrets masked; of a function or a notebook, its name. The
+ *  words of a command without a shell are quoted where a shell would need it. NULL if there is no such command. */
 FW_API const char *fw_result_command_text(const fw_result *result, size_t index);
 
 /** Returns how a command ended; FW_STATUS_UNKNOWN if there is no such command. */

@@ -60,6 +60,7 @@ enum class status : fw_status {
     unknown = FW_E_UNKNOWN,
     step_type = FW_E_STEP_TYPE,
     bad_template = FW_E_TEMPLATE,
+    unsupported = FW_E_UNSUPPORTED,
     no_memory = FW_E_NO_MEMORY,
     forked = FW_E_FORKED,
     ended = FW_E_ENDED,
@@ -82,6 +83,9 @@ enum class outcome : fw_outcome {
 
 /** A stream of output. (stdout and stderr are macros of the C library.) */
 enum class stream : fw_stream { out = FW_STDOUT, err = FW_STDERR };
+
+/** Which processes of the running command get a signal. */
+enum class signal_target : fw_signal_target { main = FW_SIGNAL_MAIN, tree = FW_SIGNAL_TREE };
 
 /** Later versions of the library may give other numbers. */
 enum class event_kind : std::int32_t {
@@ -920,6 +924,38 @@ class exec
 
     void cancel() noexcept { fw_exec_cancel(handle()); }
 
+    /** Writes to the command's standard input, and waits until all bytes were taken. Returns how many were: fewer only if
+     *  there are events that this thread should take first. */
+    std::size_t write(std::string_view bytes) { return write(bytes, seconds(-1)); }
+    /** Waits for a time, which is no limit if it is negative. */
+    std::size_t write(std::string_view bytes, seconds timeout)
+    {
+        std::size_t taken = 0;
+        detail::check([&](fw_error **failure) {
+            return fw_exec_write(handle(), bytes.data(), bytes.size(), timeout.count(), &taken, failure);
+        });
+        return taken;
+    }
+    /** The same for bytes that are no text, such as those of a std::vector<std::byte>. */
+    std::size_t write(const std::byte *bytes, std::size_t length, seconds timeout = seconds(-1))
+    {
+        return write(std::string_view(reinterpret_cast<const char *>(bytes), length), timeout);
+    }
+
+    /** Ends the command's standard input. */
+    void close_input()
+    {
+        detail::check([&](fw_error **failure) { return fw_exec_close_input(handle(), failure); });
+    }
+
+    /** Sends a signal, such as SIGHUP, to the running command. */
+    void signal(int number, signal_target target = signal_target::main)
+    {
+        detail::check([&](fw_error **failure) {
+            return fw_exec_signal(handle(), number, static_cast<fw_signal_target>(target), failure);
+        });
+    }
+
     void set_data(void *data) noexcept { fw_exec_set_data(handle(), data); }
     void *data() const noexcept { return fw_exec_data(handle()); }
 
@@ -965,6 +1001,8 @@ class worker
     std::string volume() const { return detail::text(fw_worker_volume(handle())); }
     /** A JSON array of names. */
     std::string secrets() const { return detail::text(fw_worker_secrets(handle())); }
+    /** A JSON array of names. */
+    std::string environment_values() const { return detail::text(fw_worker_environment_values(handle())); }
 
     /** Runs a step and waits for its end. */
     result exec(const step &what, std::string_view rundir, std::string_view options = {}) const

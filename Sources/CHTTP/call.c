@@ -3,13 +3,13 @@
 #include "call.h"
 
 #include "fws_process.h"
+#include "fws_quiet.h"
 #include "fws_readiness.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,32 +20,9 @@
 
 /*
  * libcurl is told not to touch signals (NOSIGNAL), so a TLS library that it uses may raise SIGPIPE. It may also start a
- * thread that looks up a name. The host must notice neither, so all signals are blocked while libcurl works, which its
- * threads inherit, and a SIGPIPE that was not pending before is taken away.
+ * thread that looks up a name. The host must notice neither, so each call of libcurl is quiet (fws_quiet.h), and the
+ * threads inherit the mask.
  */
-typedef struct {
-  sigset_t before;
-  bool had_pipe;
-} quiet;
-
-static void quiet_begin(quiet *quiet) {
-  sigset_t all, pending;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &quiet->before);
-  sigpending(&pending);
-  quiet->had_pipe = sigismember(&pending, SIGPIPE) == 1;
-}
-
-static void quiet_end(quiet *quiet) {
-  sigset_t pending;
-  if (!quiet->had_pipe && sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1) {
-    sigset_t pipe;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    sigtimedwait(&pipe, NULL, &(struct timespec){.tv_sec = 0});
-  }
-  pthread_sigmask(SIG_SETMASK, &quiet->before, NULL);
-}
 
 /* --- what libcurl asks for --------------------------------------------------------- */
 
@@ -177,10 +154,10 @@ fws_http *fws_http_open(const char *socket, const char *ca, const char *cert, co
 
 void fws_http_close(fws_http *link) {
   while (link->calls != NULL) fws_http_drop(link->calls);
-  quiet quiet;
-  quiet_begin(&quiet);
+  fws_quiet quiet;
+  fws_quiet_begin(&quiet);
   if (fws_http_is_ours(link)) fws_curl.curl_multi_cleanup(link->multi);
-  quiet_end(&quiet);
+  fws_quiet_end(&quiet);
   fws_http_close_descriptors(link);
   free(link);
 }
@@ -298,10 +275,10 @@ fws_call *fws_http_begin(fws_call *call, fws_http_limits limits) {
   call->head_until = after(now, limits.head);
   call->silent_until = after(now, limits.silence);
   call->whole_until = after(now, limits.whole);
-  quiet quiet;
-  quiet_begin(&quiet);
+  fws_quiet quiet;
+  fws_quiet_begin(&quiet);
   bool is_begun = fws_http_is_ours(link) && fws_curl.curl_multi_add_handle(link->multi, call->easy) == CURLM_OK;
-  quiet_end(&quiet);
+  fws_quiet_end(&quiet);
   if (!is_begun) {
     fws_http_free_call(call);
     return NULL;
@@ -355,17 +332,17 @@ bool fws_http_is_sent(const fws_call *call) {
 }
 
 void fws_http_drop(fws_call *call) {
-  quiet quiet;
-  quiet_begin(&quiet);
+  fws_quiet quiet;
+  fws_quiet_begin(&quiet);
   unlink_call(call);
   if (fws_http_is_ours(call->link)) fws_curl.curl_multi_remove_handle(call->link->multi, call->easy);
   fws_http_free_call(call);
-  quiet_end(&quiet);
+  fws_quiet_end(&quiet);
 }
 
 static void work(fws_http *link) {
-  quiet quiet;
-  quiet_begin(&quiet);
+  fws_quiet quiet;
+  fws_quiet_begin(&quiet);
   int running;
   struct epoll_event events[32];
   int count = epoll_wait(link->epoll.number, events, 32, 0);
@@ -395,7 +372,7 @@ static void work(fws_http *link) {
     /* libcurl ignores descriptors that are not its own. */
     fws_curl.curl_multi_socket_action(link->multi, fd, what, &running);
   }
-  quiet_end(&quiet);
+  fws_quiet_end(&quiet);
 }
 
 /* Takes the next call that libcurl has ended. */

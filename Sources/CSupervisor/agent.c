@@ -83,14 +83,15 @@ static void start(agent_state *link) {
     error = link->rundir;
   }
   if (error >= 0) {
-    int fds[FWSV_FDS] = {ends[0], ends[1], link->rundir, link->texts};
+    enum { COUNT = 4 };
+    int fds[COUNT] = {ends[0], ends[1], link->rundir, link->texts};
     link->run.request.has_rundir = link->run.request.has_file = 1;
     link->run.request.keep_rundir = 0;
-    error = send_request(link, fds, FWSV_FDS, &stage);
+    error = send_request(link, fds, COUNT, &stage);
     if (error == -EPIPE || error == -ECONNRESET) {
       /* Somebody has killed the monitor while it waited. */
       close_fd(&link->channel);
-      error = send_request(link, fds, FWSV_FDS, &stage);
+      error = send_request(link, fds, COUNT, &stage);
     }
   }
   close_fd(&ends[0]);

@@ -71,6 +71,7 @@ static void take_fds(state *state, const fwsv_request *request, const int *fds, 
   for (int which = 0; which < FWSV_FDS && at < count; which++) {
     if (which == FWSV_FD_RUNDIR && !request->has_rundir) continue;
     if (which == FWSV_FD_TEXTS && !request->has_file) continue;
+    if (which == FWSV_FD_IN && !request->has_input) continue;
     close_fd(state, which);
     state->fds[which] = fds[at++];
   }
@@ -208,6 +209,25 @@ static bool is_over(state *state) {
   return state->main_ended && (state->is_empty || state->request.background != FWSV_WAIT);
 }
 
+/* Sends a signal that the host asks for. It has a list of its own, because what is known of the processes that are
+ * ended must not change. */
+static void pass_signal(state *state, const fwsv_request *request) {
+  int signal = (int)request->signal;
+  if (request->kind == FWSV_SIGNAL_MAIN) {
+    /* The number is the main process's until it is reaped. */
+    if (!state->main_ended) RAW2(__NR_kill, state->main, signal);
+    return;
+  }
+  tree *tree = fwsv_tree_create();
+  if (tree == NULL) {
+    fwsv_signal_group(state->group, signal);
+    return;
+  }
+  fwsv_tree_clear(tree, state->is_reaper ? 0 : state->group);
+  fwsv_tree_pass(tree, state->group, signal);
+  fwsv_tree_free(tree);
+}
+
 /* Waits for what may happen, until a time. */
 static void wait_for_event(state *state, int64_t until) {
   struct pollfd items[3];
@@ -240,6 +260,8 @@ static void wait_for_event(state *state, int64_t until) {
       is_gone = true;
     } else if (received == NOTHING) {
       /* The kernel could not look whether there was a message, and there is none. */
+    } else if (request.kind == FWSV_SIGNAL_MAIN || request.kind == FWSV_SIGNAL_TREE) {
+      pass_signal(state, &request);
     } else if (request.kind == FWSV_STOP && state->phase == WATCHING && !is_over(state)) {
       state->reply.reason = FWSV_BY_STOP;
       state->deadline = 0;
@@ -385,6 +407,7 @@ static void run(state *state) {
   close_fd(state, FWSV_FD_OUT);
   close_fd(state, FWSV_FD_ERR);
   close_fd(state, FWSV_FD_TEXTS);
+  close_fd(state, FWSV_FD_IN);
   if (!state->request.keep_rundir) close_fd(state, FWSV_FD_RUNDIR);
   if (pid < 0) {
     out->error = -pid;

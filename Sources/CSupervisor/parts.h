@@ -88,8 +88,9 @@ HIDDEN int fwsv_spawn(const fwsv_request *request, const int *fds, uint64_t *tab
 /* tree.c: the processes below this one. */
 typedef struct tree tree;
 
-/* Memory for the list of processes; NULL if there is none. It is kept until the monitor ends. */
+/* Memory for a list of processes; NULL if there is none. */
 HIDDEN tree *fwsv_tree_create(void);
+HIDDEN void fwsv_tree_free(tree *tree);
 
 /* Empties the list for another command. `session` is 0, or the command's session where orphans do not come to this
  * process; the processes of that session then count, too. */
@@ -98,6 +99,10 @@ HIDDEN void fwsv_tree_clear(tree *tree, int session);
 /* Sends a signal to every process below this one that has not got it yet, or to the command's process group where /proc
  * cannot be read. Returns how many processes were found that this process may signal. */
 HIDDEN int fwsv_tree_signal(tree *tree, int group, int signal);
+
+/* Sends a signal that the host asked for once to every process that is below this one now, or to the command's process
+ * group where /proc cannot be read. A process that is stopped stays so. */
+HIDDEN void fwsv_tree_pass(tree *tree, int group, int signal);
 
 /* Lists the processes below this one without sending a signal. Returns how many there are beside the main one. */
 HIDDEN int fwsv_tree_look(tree *tree, int main);

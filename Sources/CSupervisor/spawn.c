@@ -73,12 +73,12 @@ static long set_limits(const fwsv_request *request, volatile int *which) {
 }
 
 /* Executes the command's own program if one of its paths can be executed, and returns otherwise. As in the shell's own
- * search, the next path is tried only where there is nothing. */
+ * search, a path where nothing can be executed leads to the next one. */
 static void execute_direct(job *job) {
   job->is_direct = 1;
   for (char **path = job->lists[PATHS]; *path != 0; path++) {
     long result = RAW3(__NR_execve, *path, job->lists[DIRECT], job->lists[ENVIRONMENT]);
-    if (result != -ENOENT && result != -ENOTDIR) break;
+    if (result != -ENOENT && result != -ENOTDIR && result != -EACCES) break;
   }
   job->is_direct = 0;
 }
@@ -93,6 +93,7 @@ static int child(void *argument) {
   RAW5(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
   job->stage = FWSV_AT_STREAMS;
+  if (request->has_input && (result = RAW3(__NR_dup3, job->fds[FWSV_FD_IN], STANDARD_INPUT, 0)) < 0) goto failed;
   if (request->is_link && (result = RAW3(__NR_dup3, job->fds[FWSV_FD_OUT], STANDARD_INPUT, 0)) < 0) goto failed;
   if ((result = RAW3(__NR_dup3, job->fds[FWSV_FD_OUT], STANDARD_OUTPUT, 0)) < 0) goto failed;
   if ((result = RAW3(__NR_dup3, job->fds[FWSV_FD_ERR], STANDARD_ERROR, 0)) < 0) goto failed;

@@ -39,6 +39,8 @@ tree *fwsv_tree_create(void) {
   return is_error(memory) ? NULL : (tree *)memory;
 }
 
+void fwsv_tree_free(tree *tree) { RAW2(__NR_munmap, tree, sizeof *tree); }
+
 void fwsv_tree_clear(tree *tree, int session) {
   tree->session = session;
   tree->count = 0;
@@ -262,6 +264,25 @@ int fwsv_tree_signal(tree *tree, int group, int signal) {
   }
   if (tree->is_blind && fwsv_signal_group(group, signal)) reached++;
   return reached;
+}
+
+void fwsv_tree_pass(tree *tree, int group, int signal) {
+  enum { ROUNDS = 50 };
+  int self = (int)RAW0(__NR_getpid);
+  /* A program may start processes in answer to a signal, and they must not get it. Nothing answers these two, so that a
+   * process which was born between the look and the signal can get them in another round. */
+  int rounds = signal == SIGKILL || signal == SIGSTOP ? ROUNDS : 1;
+  for (bool again = true; again && rounds > 0; rounds--) {
+    again = false;
+    look(tree);
+    for (int at = 0; at < tree->count; at++) {
+      process *process = &tree->processes[at];
+      if (process->seen != tree->round || process->sent == signal || !is_ours(tree, process, self)) continue;
+      process->sent = signal;
+      if (signal_one(tree, process, self, signal) == 0) again = true;
+    }
+  }
+  if (tree->is_blind) fwsv_signal_group(group, signal);
 }
 
 int fwsv_tree_look(tree *tree, int main) {

@@ -38,9 +38,9 @@ int fws_channel_open(int control, int *channel, const char **call) {
   return 0;
 }
 
-static int run(int channel, fwsv_request *request, const void *texts, int out, int err, int rundir, bool in_file,
-               const char **call) {
-  int fds[FWSV_FDS] = {out, err};
+static int run(int channel, fwsv_request *request, const void *texts, const fws_streams *streams, int rundir,
+               bool in_file, const char **call) {
+  int fds[FWSV_FDS] = {streams->out, streams->err};
   size_t count = 2;
   request->has_rundir = rundir >= 0;
   if (rundir >= 0) fds[count++] = rundir;
@@ -52,6 +52,8 @@ static int run(int channel, fwsv_request *request, const void *texts, int out, i
     if (file < 0) return -file;
     fds[count++] = file;
   }
+  request->has_input = streams->in >= 0;
+  if (streams->in >= 0) fds[count++] = streams->in;
   *call = "sendmsg";
   struct iovec parts[2] = {
       {.iov_base = request, .iov_len = sizeof *request},
@@ -62,13 +64,13 @@ static int run(int channel, fwsv_request *request, const void *texts, int out, i
   return error;
 }
 
-int fws_channel_run(int channel, const fwsv_request *asked, const void *texts, int out, int err, int rundir,
+int fws_channel_run(int channel, const fwsv_request *asked, const void *texts, const fws_streams *streams, int rundir,
                     const char **call) {
   fwsv_request request = *asked;
   bool in_file = request.size > FWSV_INLINE;
-  int error = run(channel, &request, texts, out, err, rundir, in_file, call);
+  int error = run(channel, &request, texts, streams, rundir, in_file, call);
   /* The system may have smaller socket buffers (net.core.wmem_default). */
-  if (error == EMSGSIZE && !in_file) error = run(channel, &request, texts, out, err, rundir, true, call);
+  if (error == EMSGSIZE && !in_file) error = run(channel, &request, texts, streams, rundir, true, call);
   return error;
 }
 
@@ -80,6 +82,12 @@ int fws_channel_limit(int channel, int64_t timeout, int64_t grace) {
 
 int fws_channel_stop(int channel) {
   fwsv_request request = {.kind = FWSV_STOP};
+  struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
+  return send_message(channel, &part, 1, NULL, 0);
+}
+
+int fws_channel_signal(int channel, int signal, bool to_tree) {
+  fwsv_request request = {.kind = to_tree ? FWSV_SIGNAL_TREE : FWSV_SIGNAL_MAIN, .signal = (uint32_t)signal};
   struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
   return send_message(channel, &part, 1, NULL, 0);
 }

@@ -2,6 +2,7 @@
 #include "fws_stream.h"
 
 #include "fws_descriptor.h"
+#include "fws_quiet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,7 @@
 /* The largest pipe that a user without privileges may have, unless the system's administrator allows more. */
 enum { LARGEST_PIPE = 1 << 20 };
 
-int fws_pipe(int *read_end, int *write_end, const char **call) {
+static int make_pipe(int *read_end, int *write_end, bool is_input, const char **call) {
   int ends[2];
   *call = "pipe2";
   if (pipe2(ends, O_CLOEXEC) < 0) return errno;
@@ -24,8 +25,8 @@ int fws_pipe(int *read_end, int *write_end, const char **call) {
   int error = reader < 0 ? errno : 0;
   int writer = fws_above_standard(ends[1]);
   if (writer < 0 && error == 0) error = errno;
-  /* Each end has its own flags, so writing to the pipe still blocks. */
-  if (error == 0 && fcntl(reader, F_SETFL, O_NONBLOCK) < 0) error = errno;
+  /* Each end has its own flags, so the end of the command still blocks. */
+  if (error == 0 && fcntl(is_input ? writer : reader, F_SETFL, O_NONBLOCK) < 0) error = errno;
   if (error != 0) {
     if (reader >= 0) close(reader);
     if (writer >= 0) close(writer);
@@ -34,6 +35,22 @@ int fws_pipe(int *read_end, int *write_end, const char **call) {
   *read_end = reader;
   *write_end = writer;
   return 0;
+}
+
+int fws_pipe(int *read_end, int *write_end, const char **call) { return make_pipe(read_end, write_end, false, call); }
+
+int fws_input_pipe(int *read_end, int *write_end, const char **call) {
+  return make_pipe(read_end, write_end, true, call);
+}
+
+ssize_t fws_pipe_write(int fd, const void *bytes, size_t size) {
+  fws_quiet quiet;
+  fws_quiet_begin(&quiet);
+  ssize_t count = write(fd, bytes, size);
+  int error = errno;
+  fws_quiet_end(&quiet);
+  errno = error;
+  return count < 0 && error == EAGAIN ? 0 : count;
 }
 
 void fws_pipe_grow(int fd, int bytes) { fcntl(fd, F_SETPIPE_SZ, bytes); }

@@ -8,7 +8,7 @@ package struct DockerOptions: WorkerOptions {
     [
       "host", "cert_path", "shared_files", "pull", "container", "shell", "init", "user", "memory", "cpus", "network",
       "mounts", "grace", "engine_timeout",
-    ] + CommandSettings.keys + RunSettings.keys
+    ] + CommandSettings.workerKeys + RunSettings.keys
 
   enum Pull: String, CaseIterable {
     case missing
@@ -66,7 +66,7 @@ package struct DockerOptions: WorkerOptions {
         container = try value.requireChoice("a value of \"container\"")
       } else if key == "shell" {
         shell = try value.requireAbsolutePath(of: "a shell in the image, such as \"/bin/sh\"")
-      } else if try !settings.commands.read(key, value) {
+      } else if try !settings.commands.read(ofWorker: key, value) {
         throw .unknownKey(key, of: "the options of a docker worker", known: DockerOptions.keys)
       }
     }

@@ -194,6 +194,9 @@ package final class StepRun: Execution {
         "the step takes no input from the host: set \"stdin\": \"host\" in the step or in the options of the run")
     }
     isInputClosed = true
+    // The pipe stays open as long as it is watched.
+    isAwaitingRoom = false
+    showReadiness()
     command?.closeInput()
   }
 

@@ -110,20 +110,11 @@ enum DashShell {
       path.add(program)
       return path
     }
-    let name: StaticString = "PATH="
-    for index in 0..<environment.count {
-      let entry = environment.text(index)
-      guard entry.count >= name.utf8CodeUnitCount,
-        name == UnsafeRawBufferPointer(rebasing: entry[..<name.utf8CodeUnitCount])
-      else { continue }
-      let value = entry[name.utf8CodeUnitCount...]
-      // By `%` an element of dash's PATH names functions and builtins.
-      if value.contains(UInt8(ascii: "%")) { return nil }
-      let candidates = ProgramSearch.candidates(program, in: UnsafeRawBufferPointer(rebasing: value))
-      if candidates.texts.isExhausted { return nil }
-      return candidates
-    }
-    return nil
+    // By `%` an element of dash's PATH names functions and builtins.
+    guard let path = environment.value(of: "PATH"), !path.contains(UInt8(ascii: "%")) else { return nil }
+    let candidates = ProgramSearch.candidates(program, in: path)
+    if candidates.texts.isExhausted { return nil }
+    return candidates
   }
 
   /// The line that dash writes when a signal has ended a command. It is empty for the signals that dash does not

@@ -51,7 +51,8 @@ package final class LinkedProgram: Sendable {
     more(&request)
     // The program gets its directories from its jobs, and must not find files in the host's working directory.
     let root = try RunDirectory.root()
-    channel = try supervisors.run(request, texts, theirs.number, stderrEnd.number, rundir: root.number)
+    let streams = fws_streams(in: -1, out: theirs.number, err: stderrEnd.number)
+    channel = try supervisors.run(request, texts, streams, rundir: root.number)
     withExtendedLifetime((theirs, stderrEnd, root)) {}
     for fd in [control.number, channel.number] where !fws_epoll_add(epoll.number, fd) {
       throw StepFailure("the connection to a program cannot be waited for", errno, call: "epoll_ctl")

@@ -13,8 +13,8 @@ final class ProcessCommand: RunningCommand {
   private var output: CommandOutput
   private let launcher: ProcessLauncher
   private let shell: ShellCommand
-  /// The number of bytes of the command's text, for messages.
-  private let size: Int
+  private let size: CommandSize
+  private var input: HostInput
   /// How the command has ended, while the rest of its output is read.
   private var end: CommandEnd?
   private let isLast: Bool
@@ -26,12 +26,13 @@ final class ProcessCommand: RunningCommand {
   private var shellsWords = ""
 
   init(
-    _ channel: Channel, _ pipes: consuming OutputPipes, _ launcher: ProcessLauncher, _ shell: ShellCommand, size: Int,
-    isLast: Bool, tellsStart: Bool
+    _ channel: Channel, _ pipes: consuming OutputPipes, _ input: consuming HostInput, _ launcher: ProcessLauncher,
+    _ shell: ShellCommand, _ size: CommandSize, isLast: Bool, tellsStart: Bool
   ) {
     isTold = !tellsStart
     self.channel = channel
     output = pipes.output
+    self.input = input
     self.launcher = launcher
     self.shell = shell
     self.size = size
@@ -49,6 +50,19 @@ final class ProcessCommand: RunningCommand {
 
   func stop() { if end == nil { channel.stop() } }
 
+  func write(_ bytes: UnsafeRawBufferPointer) -> InputWrite { input.write(bytes) }
+
+  func closeInput() { input.finish("the standard input was closed before") }
+
+  var room: Descriptor? { input.end }
+
+  /// A command that has ended, and whose end is not reported yet, gets no signal. The monitor drops one that comes too
+  /// late.
+  func signal(_ number: Int32, _ target: SignalTarget) -> StepFailure? {
+    if end == nil { channel.signal(number, toTree: target == .tree) }
+    return nil
+  }
+
   func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     if end == nil, ready.channel {
       var reply = fwsv_reply()
@@ -58,6 +72,7 @@ final class ProcessCommand: RunningCommand {
       case .lost: end = lost()
       }
       if end != nil {
+        input.finish("the command has ended")
         readiness.forget(channel.fd)
         if !isTold { readiness.watch(output.waiting) }
         output.markEnd()
@@ -81,12 +96,12 @@ final class ProcessCommand: RunningCommand {
       return nil
     case FWSV_FAILED:
       if reply.is_last == 0 { launcher.take(channel, isLast: isLast) }
-      return CommandEnd(failure: shell.failure(reply, size: size), started: started)
+      return CommandEnd(failure: shell.failure(reply, size), started: started)
     default:
       if reply.left == 0 { launcher.take(channel, isLast: isLast) }
       var end = CommandEnd(reply)
       // The shell would have outlived its program, and reported the signal as a status and with a line of its own.
-      if reply.is_direct != 0, end.outcome == .signaled, let signal = end.signal {
+      if reply.is_direct != 0, !size.isWords, end.outcome == .signaled, let signal = end.signal {
         end.outcome = .exited
         end.exitCode = 128 + signal
         end.signal = nil

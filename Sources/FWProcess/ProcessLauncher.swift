@@ -39,40 +39,37 @@ final class ProcessLauncher: CommandLauncher {
     guard let supervisors = Supervisors.shared else { throw .noMemory }
     var request = shell.request(timeout: timeout, tellsStart: events != nil)
     request.keep_rundir = isLast ? 0 : 1
-    // Words are a text of the shell for now, in which each is quoted.
-    var quoted = ByteBuffer()
-    quoted.append(command.text)
-    quoted.append(byte: 0)
-    let command = UnsafeRawBufferPointer(rebasing: quoted.bytes.dropLast())
     let texts = texts(command, isLast: isLast, &request)
     guard !texts.isExhausted else { throw .noMemory }
     request.size = UInt64(texts.count)
     return try Supervisors.retrying { () throws(StepFailure) in
       let pipes = try OutputPipes(settings, events)
-      let channel = try send(request, texts, pipes.outEnd, pipes.errEnd, supervisors)
+      var reader = input?.file
+      let host = if input != nil, reader == nil { try HostInput(&reader) } else { HostInput() }
+      let streams = fws_streams(in: reader?.number ?? -1, out: pipes.outEnd.number, err: pipes.errEnd.number)
+      let channel = try send(request, texts, streams, supervisors)
+      withExtendedLifetime(reader) {}
       rundir = nil
       return ProcessCommand(
-        channel, pipes, self, shell, size: command.count, isLast: isLast, tellsStart: events != nil)
+        channel, pipes, host, self, shell, CommandSize(command), isLast: isLast, tellsStart: events != nil)
     }
   }
 
-  private func texts(_ command: UnsafeRawBufferPointer, isLast: Bool, _ request: inout fwsv_request) -> ByteBuffer {
-    if DashShell.isDash(shell.options.shell) {
-      let words = SimpleCommand.words(command)
+  private func texts(_ command: Command, isLast: Bool, _ request: inout fwsv_request) -> ByteBuffer {
+    if !command.isWords, DashShell.isDash(shell.options.shell) {
+      let words = SimpleCommand.words(command.bytes)
       if directory == nil, let rundir, words != nil || !isLast { directory = WorkingDirectory(rundir) }
       if let words, let direct = directEnvironment(), let paths = DashShell.paths(words.text(0), direct.environment) {
         var arguments = TextBlock()
         arguments.add(list: paths)
         arguments.add(list: words)
-        shell.add(command, to: &arguments)
+        shell.add(command.bytes, to: &arguments)
         request.is_direct = 1
         request.slots = UInt32(clamping: arguments.slots(direct.environment))
         return arguments.request(environment: direct.environment)
       }
     }
-    let arguments = shell.arguments(command)
-    request.slots = UInt32(clamping: arguments.slots(environment))
-    return arguments.request(environment: environment)
+    return shell.arguments(command, environment, in: &request).request(environment: environment)
   }
 
   /// The environment of a command without the shell; `nil` if only the shell knows it.
@@ -85,23 +82,23 @@ final class ProcessLauncher: CommandLauncher {
 
   /// Gives a request to a monitor.
   private func send(
-    _ request: fwsv_request, _ texts: borrowing ByteBuffer, _ out: Descriptor, _ err: Descriptor,
-    _ supervisors: Supervisors
+    _ request: fwsv_request, _ texts: borrowing ByteBuffer, _ streams: fws_streams, _ supervisors: Supervisors
   ) throws(StepFailure) -> Channel {
     guard let start = texts.start else { throw .noMemory }
     var request = request
+    var streams = streams
     // The monitor of the last command is used again, if it still exists.
     if let kept = channel {
       channel = nil
       var call: UnsafePointer<CChar>?
-      if kept.isOurs, fws_channel_run(kept.number, &request, start, out.number, err.number, -1, &call) == 0 {
+      if kept.isOurs, fws_channel_run(kept.number, &request, start, &streams, -1, &call) == 0 {
         return kept
       }
     }
     let rundir = if let rundir { rundir } else { try RunDirectory.open(shell.rundir) }
     // The descriptor must stay open to the end, but Swift may release its owner after the owner's last use.
     defer { withExtendedLifetime(rundir) {} }
-    return try supervisors.run(request, texts, out.number, err.number, rundir: rundir.number)
+    return try supervisors.run(request, texts, streams, rundir: rundir.number)
   }
 
   /// Takes back the monitor of a command that has left no process.

@@ -1,5 +1,6 @@
 package import CSupervisorClient
 package import FWBase
+package import FWModel
 internal import Glibc
 
 /// The request to a monitor that a shell runs a command, and the reasons why a monitor could not start it.
@@ -27,6 +28,16 @@ package struct ShellCommand {
     request.grace = Int64(options.grace * 1e9)
     options.limits.set(in: &request)
     return request
+  }
+
+  /// The lists of a request for a command, and the request's members that are about them.
+  package func arguments(_ command: Command, _ environment: borrowing TextBlock, in request: inout fwsv_request)
+    -> TextBlock
+  {
+    request.is_direct = command.isWords ? 1 : 0
+    let arguments = command.isWords ? WordsCommand.arguments(command, environment) : arguments(command.bytes)
+    request.slots = UInt32(clamping: arguments.slots(environment))
+    return arguments
   }
 
   /// The arguments `SHELL -c COMMAND`. A command that is too long for one argument is passed in pieces, which the shell
@@ -57,17 +68,13 @@ package struct ShellCommand {
   }
 
   /// Why the command could not be started, from the reply of its monitor.
-  package func failure(_ reply: fwsv_reply, size: Int) -> StepFailure {
+  package func failure(_ reply: fwsv_reply, _ size: CommandSize) -> StepFailure {
     let reason = errorText(reply.error)
-    let shell = MessageFormat.path(options.shell)
+    let shell = MessageFormat.path(size.isWords ? WordsCommand.shell : options.shell)
     switch (Int(reply.stage), reply.error) {
     case (FWSV_AT_EXEC, ENOENT): return StepFailure("the shell \(shell) or its interpreter does not exist")
     case (FWSV_AT_EXEC, EACCES): return StepFailure("the shell \(shell) is not an executable file")
-    case (FWSV_AT_EXEC, E2BIG):
-      return StepFailure(
-        "the command (\(size) bytes) and its environment are longer than the system allows, or one "
-          + "environment variable "
-          + "is longer than 128 KiB")
+    case (FWSV_AT_EXEC, E2BIG): return StepFailure(size.complaint)
     case (FWSV_AT_EXEC, _): return StepFailure("the shell \(shell) cannot be run", reply.error, call: "execve")
     case (FWSV_AT_CHDIR, _):
       // The name of the call helps only where the directory is not the reason.

@@ -5,7 +5,7 @@ package import FWModel
 /// The options of a subprocess worker, with their defaults.
 package struct SubprocessOptions: WorkerOptions {
   package static let keys =
-    ["inherit_env", "shell", "background", "grace", "limits"] + CommandSettings.keys + RunSettings.keys
+    ["inherit_env", "shell", "background", "grace", "limits"] + CommandSettings.workerKeys + RunSettings.keys
 
   /// What happens to processes that a command has left running.
   enum Background: String, CaseIterable {
@@ -45,7 +45,7 @@ package struct SubprocessOptions: WorkerOptions {
       grace = try value.requireGrace()
     } else if key == "limits" {
       limits = try ProcessLimits(reading: value)
-    } else if try !settings.commands.read(key, value) {
+    } else if try !settings.commands.read(ofWorker: key, value) {
       return try settings.read(key, value)
     }
     return true

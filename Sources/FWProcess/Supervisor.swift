@@ -56,6 +56,9 @@ package final class Channel: Sendable {
   @discardableResult
   package func stop() -> Bool { isOurs && fws_channel_stop(number) == 0 }
 
+  /// Sends a signal to the main process of the command that runs, or to all its processes.
+  func signal(_ number: Int32, toTree: Bool) { if isOurs { _ = fws_channel_signal(self.number, number, toTree) } }
+
   /// Sets the time after which the monitor ends the command; `nil` for no limit.
   func limit(_ seconds: Double?, grace: Double) {
     if isOurs { _ = fws_channel_limit(number, seconds.map { Int64($0 * 1e9) } ?? -1, Int64(grace * 1e9)) }
@@ -201,17 +204,18 @@ package final class Supervisors: Sendable {
   }
 
   /// Gives a request to a monitor that has the identity of the calling thread.
-  func run(_ request: fwsv_request, _ texts: borrowing ByteBuffer, _ out: Int32, _ err: Int32, rundir: Int32)
+  func run(_ request: fwsv_request, _ texts: borrowing ByteBuffer, _ streams: fws_streams, rundir: Int32)
     throws(StepFailure) -> Channel
   {
     guard let start = texts.start else { throw .noMemory }
     var request = request
+    var streams = streams
     // An idle monitor may have been killed meanwhile. The next one is tried then.
     var error = EPIPE
     var call: UnsafePointer<CChar>?
     for _ in 0..<20 where error == EPIPE || error == ECONNRESET {
       let channel = try channel()
-      error = fws_channel_run(channel.number, &request, start, out, err, rundir, &call)
+      error = fws_channel_run(channel.number, &request, start, &streams, rundir, &call)
       // A supervisor that can make no monitor says so on the channel, and then the request has no reader.
       if error == 0 || fws_channel_has_message(channel.number) { return channel }
     }

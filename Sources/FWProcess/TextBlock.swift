@@ -53,7 +53,23 @@ package struct TextBlock: ~Copyable {
   /// Adds the strings of another block as a list that ends behind them.
   mutating func add(list: borrowing TextBlock) {
     for index in 0..<list.count { add(list.text(index)) }
-    offsets.append(TextBlock.endOfList)
+    endList()
+  }
+
+  /// Ends the list of the strings that were added last. The list at the end of the block needs no mark.
+  mutating func endList() { offsets.append(TextBlock.endOfList) }
+
+  /// The value of an environment variable; `nil` if this environment does not have it. Of two entries the last one counts,
+  /// as for a shell.
+  func value(of name: StaticString) -> UnsafeRawBufferPointer? {
+    let length = name.utf8CodeUnitCount
+    for index in (0..<count).reversed() {
+      let entry = text(index)
+      guard entry.count > length, entry[length] == UInt8(ascii: "=") else { continue }
+      guard name.withUTF8Buffer({ $0.elementsEqual(entry[..<length]) }) else { continue }
+      return UnsafeRawBufferPointer(rebasing: entry[(length + 1)...])
+    }
+    return nil
   }
 
   /// The number of entries in the table of a request.

@@ -320,7 +320,7 @@ final class SlurmCommand: RunningCommand {
       events.commandStarted(pid: reply.pid, at: end.started)
     case FWSV_FAILED:
       let node = agent?.facts.node.map { " (on the node \($0))" } ?? ""
-      let failure = launcher.shell.failure(reply, size: text.count)
+      let failure = launcher.shell.failure(reply, CommandSize(Command(text.bytes, isWords: false)))
       finish(CommandEnd(failure: StepFailure(failure.reason + node), started: end.started), keepsAgent: true)
     default:
       hasReply = true

@@ -10,7 +10,7 @@ package struct SlurmOptions: WorkerOptions {
       "partition", "time", "cpus", "memory", "account", "extra", "hold", "allocations", "queue_timeout",
       "start_timeout",
       "inherit_env", "shell", "background", "grace", "limits",
-    ] + CommandSettings.keys + RunSettings.keys
+    ] + CommandSettings.workerKeys + RunSettings.keys
 
   var partition: String?
   /// The time limit of an allocation in seconds.

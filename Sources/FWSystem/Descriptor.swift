@@ -6,11 +6,17 @@ internal import Glibc
 /// another file.
 package final class Descriptor: Sendable {
   private let fd: fws_fd
+  /// Stands for the descriptor in the list of those that a child of the host closes; `nil` if it is not there.
+  private nonisolated(unsafe) let ownership: OpaquePointer?
 
-  /// - Parameter isKept: whether code of the host runs before the descriptor is closed. The host might close the
-  ///   descriptor itself, so its identity is recorded.
-  package init(_ number: Int32, isKept: Bool = true) {
+  /// - Parameters:
+  ///   - isKept: whether code of the host runs before the descriptor is closed. The host might close the descriptor
+  ///     itself, so its identity is recorded.
+  ///   - isClosedInForks: whether a process that the host forks closes its copy. Somebody waits for the last copy to be
+  ///     closed.
+  package init(_ number: Int32, isKept: Bool = true, isClosedInForks: Bool = false) {
     fd = isKept ? fws_fd_of(number) : fws_fd(number: number, mark: fws_fd.unknown, device: 0, inode: 0)
+    ownership = isClosedInForks ? withUnsafePointer(to: fd) { fws_parents_own_add($0) } : nil
   }
 
   package static func epoll() throws(StepFailure) -> Descriptor {
@@ -21,7 +27,10 @@ package final class Descriptor: Sendable {
     return Descriptor(fd)
   }
 
-  deinit { if fd.mark == fws_fd.unknown { close(fd.number) } else { fd.close() } }
+  deinit {
+    fws_parents_own_remove(ownership)
+    if fd.mark == fws_fd.unknown { close(fd.number) } else { fd.close() }
+  }
 
   /// The number of the descriptor; `fws_fd.lost` if the number no longer refers to the same file. No system call can be
   /// made with that value.

@@ -113,10 +113,13 @@ package struct ReadinessFD: ~Copyable {
   package mutating func watch(room wanted: Descriptor?) {
     if wanted == nil, room == nil { return }
     let epoll = epoll
-    guard epoll >= 0, wanted !== room else { return }
-    if let room { fws_epoll_remove(epoll, room.number) }
+    if let room, epoll < 0 || wanted !== room {
+      if epoll >= 0 { fws_epoll_remove(epoll, room.number) }
+      self.room = nil
+    }
+    guard epoll >= 0, room == nil, let wanted else { return }
     room = wanted
-    if let wanted, !fws_epoll_add_room(epoll, wanted.number) { isBlind = true }
+    if !fws_epoll_add_room(epoll, wanted.number) { isBlind = true }
   }
 
   /// Stops watching a descriptor. This has to be called before the descriptor is closed: a process that was forked from

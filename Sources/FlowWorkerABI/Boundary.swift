@@ -94,6 +94,12 @@ func text(_ start: UnsafePointer<CChar>?, _ length: Int, _ name: StaticString) t
   return UnsafeRawBufferPointer(start: start, count: length == -1 ? strlen(start) : length)
 }
 
+/// A number of seconds from the caller, in the argument `timeout`.
+func time(_ seconds: Double) throws(FlowError) -> Double {
+  if seconds.isNaN { throw FlowError(.invalid, "the argument \"timeout\" is not a number") }
+  return seconds
+}
+
 /// A name or a path, with a NUL at its end.
 func string(_ start: UnsafePointer<CChar>?, _ name: StaticString) throws(FlowError) -> String {
   guard let start else { throw badArgument(name, "a string") }

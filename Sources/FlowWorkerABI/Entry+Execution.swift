@@ -105,12 +105,6 @@ public func fw_exec_wait(
   }
 }
 
-/// Checks a number of seconds from the caller.
-private func time(_ seconds: Double) throws(FlowError) -> Double {
-  if seconds.isNaN { throw FlowError(.invalid, "the argument \"timeout\" is not a number") }
-  return seconds
-}
-
 @_cdecl("fw_exec_cancel") @implementation
 public func fw_exec_cancel(_ exec: OpaquePointer?) {
   if isForked { return }

@@ -127,6 +127,11 @@ public func fw_worker_secrets(_ worker: OpaquePointer?) -> UnsafePointer<CChar>?
   Handle.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { $0.cSecrets.start }
 }
 
+@_cdecl("fw_worker_environment_values") @implementation
+public func fw_worker_environment_values(_ worker: OpaquePointer?) -> UnsafePointer<CChar>? {
+  Handle.borrow(worker, Worker.self)?._withUnsafeGuaranteedRef { $0.cEnvironmentValues.start }
+}
+
 @_cdecl("fw_worker_free") @implementation
 public func fw_worker_free(_ worker: OpaquePointer?) {
   guard let object = Handle.borrow(worker, Worker.self) else { return }

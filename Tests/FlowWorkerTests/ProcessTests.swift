@@ -84,7 +84,8 @@ import Testing
   private func listed(
     _ worker: [(String, String?)] = [], step: [(String, String?)] = [], inherits: Inheritance? = nil
   ) -> [String] {
-    let own = CommandEnvironment(values(worker), values(step), .none, inherits: inherits)
+    let own = CommandEnvironment(
+      CommandEnvironment.Layer(values(worker)), CommandEnvironment.Layer(values(step)), .none, inherits: inherits)
     let environment = TextBlock(environment: own)
     return environment.offsets.map { offset in
       String(decoding: environment.texts.bytes[offset...].prefix { $0 != 0 }, as: UTF8.self)
@@ -130,7 +131,9 @@ import Testing
   @Test("the PATH of messages is that of the commands")
   func searchPath() throws {
     func shown(_ values: [(String, String?)], _ inherits: Inheritance?) -> String {
-      SearchPath(CommandEnvironment(self.values(values), KeyValues(), .none, inherits: inherits)).shown
+      let none = CommandEnvironment.Layer(KeyValues())
+      let own = CommandEnvironment(CommandEnvironment.Layer(self.values(values)), none, .none, inherits: inherits)
+      return SearchPath(own).shown
     }
     let missing = "no PATH: the shell uses its built-in one"
     #expect(shown([], nil).hasSuffix(" (this process's)") && shown([("PATH", "/a")], .all) == "PATH=/a")

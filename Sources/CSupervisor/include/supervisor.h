@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 /* The number changes with any change of the messages. A supervisor sends it in its first message. */
-enum { FWSV_PROTOCOL = 7 };
+enum { FWSV_PROTOCOL = 8 };
 
 /* Descriptors of a supervisor when it starts. Where the system has no pidfds there is no FWSV_HOST, and the end of the
  * sockets tells that the host has gone. */
@@ -37,15 +37,17 @@ enum {
   FWSV_RUN = 1, /* start a command */
   FWSV_STOP =
       2, /* end it: TERM, the grace, KILL; between two commands: forget the run directory and the cleanup request */
-  FWSV_CLEANUP = 3, /* while no command runs: what to send to a server when the host has gone */
-  FWSV_LIMIT = 4,   /* while a command runs: its timeout and grace, from now on */
+  FWSV_CLEANUP = 3,     /* while no command runs: what to send to a server when the host has gone */
+  FWSV_LIMIT = 4,       /* while a command runs: its timeout and grace, from now on */
+  FWSV_SIGNAL_MAIN = 5, /* while a command runs: send a signal to its main process */
+  FWSV_SIGNAL_TREE = 6, /* while a command runs: send a signal to all its processes */
 };
 
 /* What happens to processes that a command leaves. */
 enum { FWSV_KILL = 0, FWSV_WAIT = 1, FWSV_LEAVE = 2 };
 
-/* The descriptors that come with FWSV_RUN, in this order. The last two come if the request says so. */
-enum { FWSV_FD_OUT, FWSV_FD_ERR, FWSV_FD_RUNDIR, FWSV_FD_TEXTS, FWSV_FDS };
+/* The descriptors that come with FWSV_RUN, in this order. The last three come if the request says so. */
+enum { FWSV_FD_OUT, FWSV_FD_ERR, FWSV_FD_RUNDIR, FWSV_FD_TEXTS, FWSV_FD_IN, FWSV_FDS };
 
 /* Resource limits, in the order of fwsv_request.limits. */
 enum { FWSV_LIMIT_CPU, FWSV_LIMIT_MEMORY, FWSV_LIMIT_FILES, FWSV_LIMIT_FILE_SIZE, FWSV_LIMIT_PROCESSES, FWSV_LIMITS };
@@ -59,9 +61,11 @@ typedef struct {
   uint32_t has_rundir;       /* the run directory comes with this request, and not with one before */
   uint32_t has_file;         /* the texts are in a file */
   uint32_t keep_rundir;      /* the run directory stays open for the next request */
+  uint32_t has_input;        /* the standard input comes with this request, and is not /dev/null */
   uint32_t is_link;          /* the descriptor of the standard output is the standard input as well */
   uint32_t is_direct;        /* the texts begin with the paths that are tried before the program */
   uint32_t address;          /* bytes of FWSV_CLEANUP's address */
+  uint32_t signal;           /* of FWSV_SIGNAL_MAIN and FWSV_SIGNAL_TREE */
   uint64_t size;             /* of the texts, which follow in the message or are in the file */
   int64_t timeout;           /* nanoseconds; negative for none */
   int64_t grace;             /* nanoseconds */
@@ -76,6 +80,9 @@ typedef struct {
  * its arguments, 0. The first path that can be executed is executed, as the shell would do it. If none can be, the
  * shell is started, which handles every other case and reports every error in its own words. Neither program leads its
  * session or its process group then, just like a program that a shell starts; setsid(1) and the like depend on that. */
+
+/* A signal that the host sends is no end of the command: FWSV_ENDED tells of it only as the status of a main process
+ * that it has ended. The message comes too late for a command that has ended, and then it does nothing. */
 
 /* The texts of FWSV_CLEANUP are the server's address, as connect(2) takes it, and the bytes to send. The connection is
  * made when it is needed, because servers close a silent one. */

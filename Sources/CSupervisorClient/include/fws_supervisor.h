@@ -25,16 +25,24 @@ void fws_program_copy(void *_Nonnull room);
 /* Asks for a monitor. Returns 0 and the channel to it, or an errno and the call that failed. */
 int fws_channel_open(int control, int *_Nonnull channel, const char *_Nullable *_Nonnull call);
 
+/* The streams of a command. Without `in`, which is -1, its standard input is /dev/null. */
+typedef struct {
+  int in, out, err;
+} fws_streams;
+
 /* Sends FWSV_RUN with the texts of the request and the streams of the command. `rundir` is -1 if the monitor has kept
  * the directory of the command before. Returns 0, or an errno and the call that failed. */
-int fws_channel_run(int channel, const fwsv_request *_Nonnull request, const void *_Nonnull texts, int out, int err,
-                    int rundir, const char *_Nullable *_Nonnull call);
+int fws_channel_run(int channel, const fwsv_request *_Nonnull request, const void *_Nonnull texts,
+                    const fws_streams *_Nonnull streams, int rundir, const char *_Nullable *_Nonnull call);
 
 /* Sends FWSV_LIMIT. Times are nanoseconds; a negative timeout is none. */
 int fws_channel_limit(int channel, int64_t timeout, int64_t grace);
 
 /* Sends FWSV_STOP. */
 int fws_channel_stop(int channel);
+
+/* Sends FWSV_SIGNAL_MAIN or FWSV_SIGNAL_TREE. */
+int fws_channel_signal(int channel, int signal, bool to_tree);
 
 /* Where a server listens, as connect(2) takes it. */
 typedef struct {

@@ -11,6 +11,13 @@
  * 0, or an errno and the call that failed. */
 int fws_pipe(int *_Nonnull read_end, int *_Nonnull write_end, const char *_Nullable *_Nonnull call);
 
+/* Makes a pipe for the input of a command: writing to it does not block, reading does. */
+int fws_input_pipe(int *_Nonnull read_end, int *_Nonnull write_end, const char *_Nullable *_Nonnull call);
+
+/* Writes as many bytes as there is room for. Returns how many; -1 and errno, which is EPIPE if nobody can read them.
+ * The host gets no SIGPIPE. */
+ssize_t fws_pipe_write(int fd, const void *_Nonnull bytes, size_t size);
+
 /* Enlarges the pipe's buffer, if the system allows it. */
 void fws_pipe_grow(int fd, int bytes);
 
@@ -26,7 +33,7 @@ int fws_socket_pair(int ends[_Nonnull 2]);
 int fws_stream_pair(int ends[_Nonnull 2]);
 
 /* The most descriptors that one message carries. */
-enum { FWS_MESSAGE_FDS = 4 };
+enum { FWS_MESSAGE_FDS = 5 };
 
 /* Sends parts and descriptors as one message, and tries again while the system is short of memory. Returns how many
  * bytes went; -1 and errno, which is EAGAIN if the time of fws_stream_send_within() has passed. */

@@ -39,7 +39,7 @@ package struct NotebookContainerWorker: StepRunner {
 package struct NotebookContainerOptions: WorkerOptions {
   package static let keys =
     ["base_image", "kernel", "cell_timeout", "start_timeout"]
-    + DockerOptions.keys.filter { $0 != "container" && $0 != "shell" && !CommandSettings.keys.contains($0) }
+    + DockerOptions.keys.filter { $0 != "container" && $0 != "shell" && !CommandSettings.workerKeys.contains($0) }
 
   /// The base image of notebooks by default. It is that of flowServ, with a newer Python.
   static let defaultBase = "python:3.12"

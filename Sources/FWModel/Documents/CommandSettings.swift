@@ -6,13 +6,18 @@ package struct CommandSettings: Sendable {
   package static let keys = ["placeholders", "success_codes"]
   /// The keys of the options of a run.
   static let runKeys = keys + ["stdin"]
+  /// The keys of a worker's options.
+  package static let workerKeys = keys + [EnvironmentValues.key]
   /// The keys of a step.
-  static let stepKeys = runKeys
+  static let stepKeys = runKeys + [EnvironmentValues.key]
 
   package var placeholders: Placeholders?
   package var successCodes: ExitCodes?
   /// The standard input; `nil`: it is empty.
   package var stdin: InputSource?
+  /// The values that are environment variables. Those of a worker and those of a step are both given, so neither
+  /// overrides the other here (`Worker`).
+  package var environmentValues: EnvironmentValues?
 
   package init() {}
 
@@ -26,7 +31,8 @@ package struct CommandSettings: Sendable {
 
   var isEmpty: Bool { placeholders == nil && successCodes == nil && stdin == nil }
 
-  /// Reads one member of a worker's options. Gives false if the key is another one.
+  /// Reads one member that a worker's options, a step and the options of a run may have. Gives false if the key is
+  /// another one.
   package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "placeholders" {
       placeholders = try value.requireChoice("a value of \"placeholders\"")
@@ -47,7 +53,20 @@ package struct CommandSettings: Sendable {
 
   /// Reads one member of a step. Gives false if the key is another one.
   mutating func read(ofStep key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
-    try read(ofRun: key, value)
+    if try read(ofRun: key, value) { return true }
+    return try readValues(key, value)
+  }
+
+  /// Reads one member of a worker's options. Gives false if the key is another one.
+  package mutating func read(ofWorker key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
+    if try read(key, value) { return true }
+    return try readValues(key, value)
+  }
+
+  private mutating func readValues(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
+    guard key == "environment_values" else { return false }
+    environmentValues = try EnvironmentValues(reading: value)
+    return true
   }
 
   /// Writes the standard input as a plan has it: a text instead of the name of a value, "host", or null.

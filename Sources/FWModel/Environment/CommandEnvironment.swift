@@ -19,15 +19,29 @@ package final class CommandEnvironment: Sendable {
     self.inheritance = inheritance
   }
 
+  /// What a worker or a step says about the environment of commands.
+  package struct Layer {
+    /// The entries of `env`.
+    let env: KeyValues
+    /// The values of the context that are variables. They override the entries.
+    let values: KeyValues
+
+    package init(_ env: KeyValues, values: KeyValues? = nil) {
+      self.env = env
+      self.values = values ?? KeyValues()
+    }
+
+    fileprivate var all: KeyValues { env.overridden(by: values) }
+  }
+
   /// - Parameters:
-  ///   - worker: the entries of the worker.
-  ///   - step: the entries of the step, which override those of the worker.
-  ///   - secrets: the secrets of the step. They are set besides, but do not count as entries.
-  ///   - inheritance: what is inherited; `nil`: everything if neither the worker nor the step sets a variable, and
-  ///     otherwise nothing, as in flowServ.
-  package init(_ worker: KeyValues, _ step: KeyValues, _ secrets: Secrets, inherits inheritance: Inheritance?) {
-    variables = worker.overridden(by: step).overridden(by: secrets.env)
-    self.inheritance = inheritance ?? (worker.hasValues || step.hasValues ? .nothing : .all)
+  ///   - step: the layer of the step, which overrides that of the worker.
+  ///   - secrets: the secrets of the step.
+  ///   - inheritance: what is inherited; `nil`: everything if no entry of `env` sets a variable, and otherwise nothing,
+  ///     as in flowServ. Values of the context and secrets are no such entries.
+  package init(_ worker: Layer, _ step: Layer, _ secrets: Secrets, inherits inheritance: Inheritance?) {
+    variables = worker.all.overridden(by: step.all).overridden(by: secrets.env)
+    self.inheritance = inheritance ?? (worker.env.hasValues || step.env.hasValues ? .nothing : .all)
   }
 
   /// Whether commands inherit a variable, if this process has it.

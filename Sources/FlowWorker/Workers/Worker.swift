@@ -118,6 +118,22 @@ package final class Worker: Sendable {
     try checkType(of: step)
     try runner.check(step, values, settings.secrets)
     try checkPlaceholders(step, values, merged(step, settings), given: given)
+    _ = try environment(of: step, values, settings.secrets, given: given)
+  }
+
+  /// The environment of a step's commands: the one place where it is made.
+  ///
+  /// - Parameter given: names of values that are not known yet.
+  private func environment(
+    of step: Step, _ context: ContextValues?, _ secrets: Secrets, given: Set<Name> = []
+  ) throws(FlowError) -> CommandEnvironment {
+    let own = try runner.settings.commands.environmentValues?.variables(
+      of: step, isOfStep: false, context, secrets, given: given)
+    let steps = try step.settings.commands.environmentValues?.variables(
+      of: step, isOfStep: true, context, secrets, given: given)
+    return CommandEnvironment(
+      CommandEnvironment.Layer(env, values: own), CommandEnvironment.Layer(step.env, values: steps), secrets,
+      inherits: runner.inheritance)
   }
 
   /// Throws if a placeholder has no value though it must have one.
@@ -156,7 +172,7 @@ package final class Worker: Sendable {
     if !secrets.isEmpty || !step.secrets.isEmpty {
       settings.secrets = try Secrets(secrets, step, env: env.overridden(by: step.env), values, of: settings.secrets)
     }
-    settings.environment = CommandEnvironment(env, step.env, settings.secrets, inherits: runner.inheritance)
+    settings.environment = try environment(of: step, values, settings.secrets)
     try runner.check(step, values, settings.secrets)
     if isToRun { try checkPlaceholders(step, values, settings) }
     var plan = try runner.plan(step, values, settings.secrets, rundir: rundir)

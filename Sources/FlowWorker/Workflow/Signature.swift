@@ -23,8 +23,8 @@ struct Signature {
     _ volume: FileVolume, sources: [VolumeKey], _ secrets: Secrets
   ) {
     // Default workers have new names in each process, and requests to an engine or a scheduler have the label of the
-    // host process in them.
-    for key in ["worker", "containers", "submission", "problem", "host"] {
+    // host process in them. What is inherited is the host's affair, whether by a list of names or without one.
+    for key in ["worker", "containers", "submission", "problem", "host", "inherited"] {
       _ = plan.read { json_object_del($0.raw, key) }
     }
     let values = step.type == .code ? context.without(secrets.names) : nil

@@ -15,6 +15,7 @@ int main(void)
     CHECK(fw_worker_type(NULL) == NULL);
     CHECK(fw_worker_volume(NULL) == NULL);
     CHECK(fw_worker_secrets(NULL) == NULL);
+    CHECK(fw_worker_environment_values(NULL) == NULL);
 
     CHECK_INT(fw_pool_worker_count(NULL), 0);
     CHECK(fw_pool_worker_name(NULL, 0) == NULL);

@@ -29,6 +29,7 @@ from ._log import set_log
 from ._options import RunOptions, WorkflowRunOptions
 from .errors import (
     DocumentError,
+    EndedError,
     FlowWorkerError,
     ForkedError,
     NoMemoryError,
@@ -36,6 +37,7 @@ from .errors import (
     StepTypeError,
     TemplateError,
     UnknownWorkerError,
+    UnsupportedError,
 )
 from .events import Event
 from .execution import Exec
@@ -62,6 +64,7 @@ __all__ = [
     "DefaultVolume",
     "Docker",
     "DocumentError",
+    "EndedError",
     "Event",
     "EventKind",
     "Exec",
@@ -90,6 +93,7 @@ __all__ = [
     "Subprocess",
     "TemplateError",
     "UnknownWorkerError",
+    "UnsupportedError",
     "VolumeManager",
     "Worker",
     "WORKER_ID",

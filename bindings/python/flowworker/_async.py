@@ -12,6 +12,7 @@ import time
 from typing import Any, Callable, List, Optional, TypeVar
 
 from ._ffi import LIB
+from ._input import Input
 from .errors import FlowWorkerError
 from .events import Event
 from .execution import SLICE, Execution
@@ -85,6 +86,21 @@ class Events:
         except asyncio.CancelledError:
             await end(execution)
             raise
+
+
+async def write(execution: Execution[Any], data: Input) -> int:
+    """Writes to the input of the command until all bytes were taken, and returns how many these are."""
+    _running_loop()
+    # How often in a row the descriptor was readable, and nothing was taken: other tasks have to take events.
+    idle = 0
+    while True:
+        before = data.taken
+        if execution._write(data, 0.0):
+            return data.taken
+        idle = 0 if data.taken > before else idle + 1
+        if idle > 1:
+            await asyncio.sleep(min(SLICE, 0.0005 * (2 ** min(idle, 10) - 4)))
+        await _readable(execution)
 
 
 async def end(execution: Execution[Any]) -> None:

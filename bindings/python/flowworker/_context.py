@@ -6,15 +6,17 @@ import json
 import math
 import numbers
 import re
-from typing import Any, Dict, Iterable, Mapping, Optional
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional
 
 from . import errors
 from ._values import is_beyond_json, is_number_of_json, scalar, unboxed
 
 # The library parses and expands commands. This expression only finds the names that a command may refer to, because
 # the library cannot look into a Python mapping, and converting all of it would be slow and would fail for some objects.
-# `$$` comes first, so that the name in `$$name` is not found. Invalid placeholders are left to the library.
-_PLACEHOLDER = re.compile(r"\$(?:\$|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+# `$$` comes first, so that the name in `$$name` is not found. Invalid placeholders are left to the library, and
+# so is what a placeholder asks for behind its name, as in `${name:q}`.
+_PLACEHOLDER = re.compile(r"\$(?:\$|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)(?::[^}]*)?\})")
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 #: The characters that no JSON text of the library may contain: NUL, and halves of surrogate pairs.
 _FOREIGN = re.compile("[\0\ud800-\udfff]")
@@ -26,14 +28,30 @@ def placeholder_values(commands: Iterable[Any], context: Mapping[Any, Any]) -> D
     Other values are not touched: a context may contain data frames and open connections.
     """
     values: Dict[str, Any] = {}
-    for command in commands:
-        if not isinstance(command, str):
-            continue
-        for match in _PLACEHOLDER.finditer(command):
+    for text in _texts(commands):
+        for match in _PLACEHOLDER.finditer(text):
             name = match.group(1) or match.group(2)
             if name and name not in values and name in context:
                 values[name] = as_json(context[name])
     return values
+
+
+def other_names(commands: Iterable[Any], context: Mapping[Any, Any]) -> Dict[str, Any]:
+    """Returns the names of a context that no command contains, with null as their values.
+
+    The library suggests the closest name for an unknown placeholder, and these are the ones that it would not know.
+    """
+    contained = {name for text in _texts(commands) for name in _NAME.findall(text)}
+    return {name: None for name in context if isinstance(name, str) and name not in contained}
+
+
+def _texts(commands: Iterable[Any]) -> Iterator[str]:
+    """The texts of commands: shell text, and the words of those that are lists."""
+    for command in commands:
+        if isinstance(command, str):
+            yield command
+        elif isinstance(command, (list, tuple)):
+            yield from (word for word in command if isinstance(word, str))
 
 
 def as_json(value: Any) -> Any:

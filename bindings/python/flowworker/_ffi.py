@@ -93,6 +93,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_worker_type": (_text, [_handle]),
     "fw_worker_volume": (_text, [_handle]),
     "fw_worker_secrets": (_text, [_handle]),
+    "fw_worker_environment_values": (_text, [_handle]),
     "fw_worker_free": (None, [_handle]),
     "fw_worker_plan": (c_int32, [_handle, _handle, _handle, _text, _out, _out]),
     "fw_worker_exec": (c_int32, [_handle, _handle, _handle, _text, _out, _out]),
@@ -106,6 +107,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_exec_next_event": (c_int32, [_handle, c_double, _out, _out]),
     "fw_exec_wait": (c_int32, [_handle, c_double, _out, _out]),
     "fw_exec_cancel": (None, [_handle]),
+    "fw_exec_write": (c_int32, [_handle, _text, c_size_t, c_double, POINTER(c_size_t), _out]),
+    "fw_exec_close_input": (c_int32, [_handle, _out]),
+    "fw_exec_signal": (c_int32, [_handle, c_int32, c_int32, _out]),
     "fw_exec_set_data": (None, [_handle, c_void_p]),
     "fw_exec_data": (c_void_p, [_handle]),
     "fw_exec_free": (None, [_handle]),
@@ -157,6 +161,8 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
 
 STDOUT = 1
 STDERR = 2
+SIGNAL_MAIN = 1
+SIGNAL_TREE = 2
 EVENT_OUTPUT = 3
 EVENT_STEP_ENDED = 6
 EVENT_RUN_ENDED = 9

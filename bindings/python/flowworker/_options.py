@@ -5,18 +5,19 @@ from __future__ import annotations
 import datetime
 import decimal
 import os
-from typing import Any, Mapping, Optional, Sequence, Type, TypedDict, Union
+from typing import Any, List, Literal, Mapping, Optional, Sequence, Type, TypedDict, Union
 
 from . import errors
 from ._documents import encoded
+from ._input import Stdin
 from ._values import Path, path_text
 from .specs import Spec
 
 Seconds = Union[float, decimal.Decimal, datetime.timedelta]
 
 
-class RunOptions(TypedDict, total=False):
-    """What `Worker.exec`, `Worker.exec_async` and `Worker.start` take as keywords. None means "not given".
+class CommonOptions(TypedDict, total=False):
+    """What the runs of steps and of workflows take as keywords. None means "not given".
 
     An option of the run wins over the same option of the step, which wins over that of the worker. The library
     checks the values: a `DocumentError` names the option that is wrong.
@@ -34,9 +35,28 @@ class RunOptions(TypedDict, total=False):
     spill: Optional[Path]
     #: When the step is tried again: an object (docs/reference/worker-options.md), for example `{"max": 3, "delay": 1}`.
     retries: Optional[Mapping[str, Any]]
+    #: What a placeholder without a value is: `"lenient"` (the default) leaves its name in the command, and `"strict"`
+    #: raises `TemplateError` before anything starts.
+    placeholders: Optional[Literal["lenient", "strict"]]
+    #: The exit statuses, from 0 to 255, with which a command has succeeded. The default is `[0]`.
+    success_codes: Optional[List[int]]
 
 
-class WorkflowRunOptions(RunOptions, total=False):
+class RunOptions(CommonOptions, total=False):
+    """What `Worker.exec`, `Worker.exec_async` and `Worker.start` take as keywords, besides those of `CommonOptions`."""
+
+    #: The standard input of the commands: bytes or another contiguous buffer, a file that is open in binary mode,
+    #: `{"text": ...}`, `{"file": KEY}` (a file in the run directory), or `{"value": NAME}` (a value of the context).
+    #: `start` also takes `"host"`, and then the host calls `Exec.write`. The default is that of the step, or no input.
+    #:
+    #: A buffer, a file object and `"host"` need a step with one command. They are written while a thread waits for the
+    #: step or takes its events, piece by piece, and a command that ends early does not get the rest. `read(size)` is
+    #: called in that thread until it returns nothing, and blocks an asyncio loop if it waits, as a socket does. The
+    #: file is not closed.
+    stdin: Optional[Stdin]
+
+
+class WorkflowRunOptions(CommonOptions, total=False):
     """What `SerialWorkflow.run`, `run_async` and `start` take: the options of each step, and those of the whole run."""
 
     #: The time limit of the whole workflow, in seconds, more than 0.
@@ -78,6 +98,8 @@ def options_document(
     given = {name: value for name, value in options.items() if value is not None}
     if volumes is not None:
         given["volumes"] = list(volumes)
+    if "stdin" in given and not isinstance(given["stdin"], (str, Mapping)):
+        given["stdin"] = "host"  # The package writes what it is.
     if "events" not in given and not has_listener:
         if not given:
             return b'{"events":"none"}'  # This is the usual case, and the fastest.

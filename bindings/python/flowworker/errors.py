@@ -11,6 +11,7 @@ DOCUMENT = -3
 UNKNOWN = -4
 STEP_TYPE = -5
 TEMPLATE = -6
+UNSUPPORTED = -7
 NO_MEMORY = -8
 FORKED = -9
 ENDED = -10
@@ -57,7 +58,21 @@ class DocumentError(FlowWorkerError, ValueError):
 
 
 class TemplateError(FlowWorkerError, ValueError):
-    """A command contains an invalid placeholder. `line` and `column` are positions in the command."""
+    """A command cannot be expanded, for example because it contains an invalid placeholder.
+
+    `line` and `column` are positions in the command, or in the word of it to which `path` points.
+    """
+
+
+class UnsupportedError(FlowWorkerError, NotImplementedError):
+    """The engine of the step, or this kind of step, cannot do it. The message says what can."""
+
+
+class EndedError(FlowWorkerError):
+    """What the call needs has ended: the command has ended or closed its input, or none is running.
+
+    Some of the bytes of a `write` may have been taken before.
+    """
 
 
 class StepTypeError(FlowWorkerError, TypeError):
@@ -132,8 +147,10 @@ _CLASSES: Dict[int, Type[FlowWorkerError]] = {
     UNKNOWN: UnknownWorkerError,
     STEP_TYPE: StepTypeError,
     TEMPLATE: TemplateError,
+    UNSUPPORTED: UnsupportedError,
     NO_MEMORY: NoMemoryError,
     FORKED: ForkedError,
+    ENDED: EndedError,
 }
 
 

@@ -18,6 +18,7 @@ from typing import (
     Generator,
     Generic,
     Iterator,
+    Literal,
     MutableMapping,
     Optional,
     TypeVar,
@@ -28,14 +29,16 @@ import flowworker
 
 from . import errors
 from ._documents import sized
-from ._ffi import EVENT_STEP_ENDED, LIB
+from ._ffi import EVENT_STEP_ENDED, LIB, SIGNAL_MAIN, SIGNAL_TREE, call
 from ._functions import Functions, create_context
 from ._handle import Handle
+from ._input import Buffer, Feeder, Input, feeder_of
 from ._options import Seconds
-from ._values import seconds
+from ._references import hints, referenced_values
+from ._values import require, seconds
 from .events import Event
 from .result import ExecResult
-from .steps import CodeStep, WorkflowStep, handle_of, referenced_values
+from .steps import CodeStep, WorkflowStep, handle_of
 
 if TYPE_CHECKING:
     from ._async import Watch
@@ -46,6 +49,8 @@ AnyExecution = TypeVar("AnyExecution", bound="Execution[Any]")
 
 #: The longest uninterrupted wait in the library, in seconds. A Python signal handler runs after at most this time.
 SLICE = 0.05
+
+_TARGETS = {"main": SIGNAL_MAIN, "tree": SIGNAL_TREE}
 
 #: Whether this process has run steps. A process that is forked from it afterwards cannot run any.
 in_use = False
@@ -75,6 +80,10 @@ class Execution(Generic[Result]):
         # Two threads may get the end at the same time, and both return the object that the first one makes. The lock
         # is reentrant, because a signal handler may wait for the execution while its own thread makes the object.
         self._reading = threading.RLock()
+        #: What writes the input of the command, if `stdin` is a buffer or a file, until everything is written.
+        self._feeder: Optional[Feeder] = None
+        #: The last thread that has taken an event. The library keeps events only for a host that takes them.
+        self._listener: Optional[int] = None
         #: The Python functions that the library may call. They must live as long as the execution.
         self._functions: Optional[Functions] = None
 
@@ -125,6 +134,53 @@ class Execution(Generic[Result]):
         returns the same result object.
         """
         return self._wait_for(seconds(timeout, "timeout"), self._take_result)
+
+    def write(self, data: Buffer, timeout: Optional[Seconds] = None) -> int:
+        """Writes to the standard input of the command of a step with `stdin="host"`.
+
+        `data` is bytes, or any other contiguous buffer. The call waits until all of it was taken, and returns how many
+        bytes were. It returns earlier, with fewer, after `timeout` seconds, and when there are events that this thread
+        has to take, because it was the last one that has taken any. The timeout None has no limit; 0 does not wait.
+
+        The step advances meanwhile. Events that happen then are discarded if no thread has taken any before; otherwise
+        they are kept, and the command can wait for them to be taken.
+
+        Raises `EndedError` if the command has ended or closed its input, or `close_input` was called.
+        """
+        return self._write_for(seconds(timeout, "timeout"), self._input(data))
+
+    async def write_async(self, data: Buffer) -> int:
+        """Does what `write` does, until all bytes were taken, and lets the loop's other tasks run meanwhile.
+
+        If events are taken at all, another task has to take them. Cancelling the task ends the write, when any part of
+        `data` may have been taken; the step goes on.
+        """
+        from . import _async
+
+        return await _async.write(self, self._input(data))
+
+    def close_input(self) -> None:
+        """Ends the standard input of the command of a step with `stdin="host"`, behind all bytes that were taken.
+
+        A second call does nothing.
+        """
+        with self._handle.in_use() as address:
+            call(LIB.fw_exec_close_input, address)
+
+    def signal(self, number: int, target: Literal["main", "tree"] = "main") -> None:
+        """Sends a signal, such as `signal.SIGHUP`, to the running command.
+
+        The target `"main"` is its main process, and `"tree"` all its processes. The step does not end by it, except as
+        the command does; `cancel` ends a step. Raises `EndedError` if no command is running, and `UnsupportedError` if
+        the engine or this kind of step cannot do it.
+        """
+        is_number = isinstance(number, int) and not isinstance(number, bool)
+        require(number if is_number else None, int, "number", "the number of a signal, such as signal.SIGHUP")
+        if target not in _TARGETS:
+            raise ValueError("target: expected 'main' or 'tree', found {!r}".format(target))
+        # A number that C does not have would become another one.
+        with self._handle.in_use() as address:
+            call(LIB.fw_exec_signal, address, max(min(number, 2**31 - 1), -1), _TARGETS[target])
 
     def cancel(self) -> None:
         """Requests the end: TERM to all processes, and KILL after the worker's grace period.
@@ -220,11 +276,37 @@ class Execution(Generic[Result]):
             if found is not None or is_over or not left > 0:
                 return found
 
+    def _input(self, data: Buffer) -> Input:
+        if self._feeder is not None:
+            message = "stdin is a buffer or a file, which the package writes: expected stdin='host'"
+            raise errors.FlowWorkerError(errors.INVALID, message)
+        return Input(data, "data")
+
+    def _write_for(self, timeout: Optional[float], data: Input) -> int:
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            began = time.monotonic()
+            left = SLICE if end is None else max(min(end - began, SLICE), 0.0)
+            if self._write(data, left) or not left > 0:
+                return data.taken
+            # A write that returns before its time without having written everything has events before it.
+            if self._listener == threading.get_ident() and time.monotonic() - began < left:
+                return data.taken
+
+    def _write(self, data: Input, seconds: float) -> bool:
+        with self._handle.in_use() as address:
+            return data.write(address, seconds)
+
     def _take_event(self, seconds: float) -> Optional[Event]:
         event = Handle(0, LIB.fw_event_free, "the event")
         with self._handle.in_use() as address:
-            if not event.fill(LIB.fw_exec_next_event, address, seconds):
-                return None
+            self._listener = threading.get_ident()
+            feeder = self._feeder
+            # Events come first, because the command may wait for them to be taken before it reads more.
+            if feeder is None or not event.fill(LIB.fw_exec_next_event, address, 0.0):
+                left = seconds if feeder is None else feeder.feed(address, seconds)
+                if not event.fill(LIB.fw_exec_next_event, address, left):
+                    return None
         with event.in_use() as address:
             if LIB.fw_event_kind(address) == self._last_event:
                 self._note_end()
@@ -234,6 +316,12 @@ class Execution(Generic[Result]):
         if self._result is None:
             handle = Handle(0, LIB.fw_result_free, "the result")
             with self._handle.in_use() as address:
+                if self._feeder is not None:
+                    if self._listener is not None:
+                        # The events that this call discards are then those of this thread, so a write returns for them.
+                        self._listener = threading.get_ident()
+                        Handle(0, LIB.fw_event_free, "the event").fill(LIB.fw_exec_next_event, address, 0.0)
+                    seconds = self._feeder.feed(address, seconds)
                 if not handle.fill(LIB.fw_exec_wait, address, seconds):
                     return None
             with self._reading:
@@ -248,6 +336,7 @@ class Execution(Generic[Result]):
     def _note_end(self) -> None:
         """Wakes all tasks that wait: the end is taken, so the descriptor will not be readable again."""
         self._is_over = True
+        self._feeder = None
         for loop, watch in list(self._watches.items()):
             try:
                 loop.call_soon_threadsafe(watch.wake)
@@ -290,9 +379,12 @@ class Exec(Execution[ExecResult]):
         rundir: bytes,
         options: bytes,
         events: Optional[str],
+        stdin: Any = None,
     ) -> None:
-        """Prepares a step that `_start` starts; `Worker.start` does both."""
+        """Prepares a step that `_start` starts; `Worker.start` does both. `stdin` is that of the options."""
         super().__init__(options, events)
+        self._feeder = feeder_of(stdin)
+        self._stdin = stdin
         self.step = step
         self._worker = worker
         self._context = context
@@ -303,17 +395,27 @@ class Exec(Execution[ExecResult]):
         step_handle = handle_of(step)
         known = context if context is not None else {}
         with worker._owner.in_use(), step_handle.in_use() as step_address:
-            values = referenced_values(step, known, worker.secrets, worker._has_interpreter)
+            values = referenced_values(step, known, worker._needed, worker._has_interpreter, self._stdin)
             if isinstance(step, CodeStep):
                 self._functions = Functions({step.name: step}, dict(known))
             note_use()
-            if not values and self._functions is None:
-                self._fill(step_address, None)
-                return
-            with create_context(values).in_use() as context_address:
-                if self._functions is not None:
-                    self._functions.bind(context_address)
-                self._fill(step_address, context_address)
+            try:
+                self._start_with(step_address, values)
+            except errors.TemplateError:
+                further = hints([step], known)
+                if not further:
+                    raise
+                # This gives the same error again, with the name that was meant if the context has it.
+                self._start_with(step_address, {**further, **values})
+
+    def _start_with(self, step: int, values: Dict[str, Any]) -> None:
+        if not values and self._functions is None:
+            self._fill(step, None)
+            return
+        with create_context(values).in_use() as context_address:
+            if self._functions is not None:
+                self._functions.bind(context_address)
+            self._fill(step, context_address)
 
     def _fill(self, step: int, context: Optional[int]) -> None:
         self._handle.fill(LIB.fw_exec_start, self._worker._address, step, context, self._rundir, *sized(self._options))

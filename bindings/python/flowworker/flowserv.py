@@ -114,7 +114,7 @@ def _container_run(kind: str) -> Callable[..., Any]:
     def run(self: Any, step: Any, env: Optional[Mapping[str, Any]], rundir: Any) -> Any:
         # The commands are already expanded, so a dollar sign in them is only a dollar sign.
         own = _container(step)
-        own.commands = [command.replace("$", "$$") for command in own.commands]
+        own.commands = [str(command).replace("$", "$$") for command in own.commands]
         own.env = dict(env or {})
         return _execute(kind, self, step, own, {}, rundir, env={})
 

@@ -14,13 +14,14 @@ from ._documents import require_mapping, rundir_of, sized, string_keys
 from ._ffi import EVENT_RUN_ENDED, LIB
 from ._functions import Functions, context_values, create_context
 from ._handle import Handle
+from ._references import hints, referenced_values
 from ._values import require
-from .errors import StepError, UnknownWorkerError
+from .errors import StepError, TemplateError, UnknownWorkerError
 from .execution import Execution, note_use
 from .pool import WorkerPool
 from .result import ExecResult
 from .specs import Spec
-from .steps import CodeStep, WorkflowStep, referenced_values
+from .steps import CodeStep, WorkflowStep
 from .volumes import DEFAULT_STORE, VolumeManager, volume_name
 from .words import Outcome
 from .workers import Worker
@@ -238,9 +239,20 @@ class Run(Execution[RunResult]):
         self._context: Optional[Handle] = None
 
     def _start(self) -> None:
-        self._context = create_context(self._context_values())
+        values = self._context_values()
         workflow_handle = self._workflow._create()
         note_use()
+        try:
+            self._start_with(workflow_handle, values)
+        except TemplateError:
+            further = hints(self._workflow.steps, self._arguments)
+            if not further:
+                raise
+            # This gives the same error again, with the name that was meant if it is an argument.
+            self._start_with(workflow_handle, {**further, **values})
+
+    def _start_with(self, workflow_handle: Handle, values: Dict[str, Any]) -> None:
+        self._context = create_context(values)
         with workflow_handle.in_use() as workflow, self._pool._handle.in_use() as pool:
             with self._context.in_use() as context:
                 self._run_functions.bind(context)
@@ -253,9 +265,9 @@ class Run(Execution[RunResult]):
             return values
         for step in self._workflow.steps:
             worker = self._worker_of(step)
-            secrets = worker.secrets if worker is not None else []
+            needed = worker._needed if worker is not None else []
             has_interpreter = worker is not None and worker._has_interpreter
-            found = referenced_values(step, self._arguments, secrets, has_interpreter)
+            found = referenced_values(step, self._arguments, needed, has_interpreter)
             values.update(found)
         return values
 

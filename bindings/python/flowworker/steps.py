@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union
+import os
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union, cast
 
 from . import errors
-from ._callables import import_path_of, parameters_of, require_importable
-from ._context import as_json, parameter, placeholder_values
+from ._callables import import_path_of, parameters_of
 from ._documents import encoded, key_values, require_mapping
 from ._ffi import LIB, create
 from ._handle import Handle
+from ._input import require_document
 from ._options import Seconds, check_keywords
 from ._typing import Unpack
 from ._values import Path, found, options, path_text, require
@@ -19,7 +20,14 @@ FUNCTION_STEP = "func"
 NOTEBOOK_STEP = "notebook"
 #: A step of a template whose real type depends on an argument.
 TEMPLATE_STEP = "template"
+#: The keys of a step that are about its commands.
+COMMAND_KEYS = ("placeholders", "environment_values", "success_codes", "stdin")
 STEPS = (CONTAINER_STEP, FUNCTION_STEP, NOTEBOOK_STEP, TEMPLATE_STEP)
+
+
+Word = Union[str, "os.PathLike[Any]"]
+#: A command is text for a shell, or a list of words, which are a program and its arguments.
+Command = Union[str, Sequence[Word]]
 
 
 class StepOptions(TypedDict, total=False):
@@ -46,6 +54,12 @@ class WorkflowStep:
 
     `inputs` and `outputs` are keys of files and folders, as text or as paths; only workflows use them.
     """
+
+    # What only steps with commands have.
+    placeholders: Optional[str] = None
+    environment_values: Union[None, Sequence[str], Mapping[str, str]] = None
+    success_codes: Optional[Sequence[int]] = None
+    stdin: Union[None, str, Mapping[str, Any]] = None
 
     #: The last document of this step, and the library's step that was made from it.
     _cached: Optional[Tuple[bytes, Handle]] = None
@@ -101,7 +115,7 @@ class WorkflowStep:
             document["files"] = files
         if self.secrets:
             document["secrets"] = options(self.secrets)
-        for name in ("timeout", "output_limit", "retries"):
+        for name in ("timeout", "output_limit", "retries", *COMMAND_KEYS):
             value = getattr(self, name)
             if value is not None:
                 document[name] = options(value)
@@ -121,33 +135,53 @@ class WorkflowStep:
 class ContainerStep(WorkflowStep):
     """A list of commands that run one after the other, until one fails.
 
-    `image` is the container image; workers without containers ignore it. `env` has environment variables.
+    - `image`: the container image; workers without containers ignore it.
+    - `commands`: each is either a list of words, which are a program and its arguments (`["grep", "-c", "$pattern"]`),
+      or text for a shell. A word with placeholders stays one word, whatever their values are; a word `"$files"` whose
+      value is a list becomes as many words. A path object is a word as it is.
+    - `env`: environment variables; None unsets one. `environment_values`: the values of the context that are
+      environment variables as well, as a list of names, or as a dict from names of values to names of variables.
+    - `stdin`: the standard input of each command: `{"text": ...}`, `{"file": KEY}` (a file in the run directory),
+      `{"value": NAME}` (a value of the context), or `"host"` (see `Exec.write`). The default is no input.
+    - `success_codes`: the exit statuses, from 0 to 255, with which a command has succeeded, by default `[0]`.
+    - `placeholders`: `"strict"` raises `TemplateError` for a placeholder without a value. `"lenient"`, which is the
+      default, leaves its name.
     """
 
     def __init__(
         self,
         identifier: str,
         image: str,
-        commands: Optional[List[str]] = None,
+        commands: Optional[Sequence[Command]] = None,
         env: Optional[Dict[str, Any]] = None,
         inputs: Optional[List[Any]] = None,
         outputs: Optional[List[Any]] = None,
+        *,
+        stdin: Union[None, str, Mapping[str, Any]] = None,
+        success_codes: Optional[Sequence[int]] = None,
+        environment_values: Union[None, Sequence[str], Mapping[str, str]] = None,
+        placeholders: Optional[str] = None,
         **options: Unpack[StepOptions],
     ) -> None:
-        _check_options(self, options, "identifier", "image", "commands", "env")
+        _check_options(self, options, "identifier", "image", "commands", "env", *COMMAND_KEYS)
         super().__init__(identifier, CONTAINER_STEP, inputs, outputs, **options)
         self.image = image
-        self.commands: List[str] = commands if commands is not None else []
+        self.commands: List[Command] = cast(List[Command], commands) if commands is not None else []
         self.env: Dict[str, Any] = env if env is not None else {}
+        self.stdin = stdin
+        self.success_codes = success_codes
+        self.environment_values = environment_values
+        self.placeholders = placeholders
 
-    def add(self, cmd: str) -> ContainerStep:
+    def add(self, cmd: Command) -> ContainerStep:
         """Appends a command, and returns the step."""
-        require(self.commands, list, "commands", "a list of strings")
+        require(self.commands, list, "commands", "a list of commands")
         self.commands.append(cmd)
         return self
 
     def _action(self) -> Dict[str, Any]:
-        action: Dict[str, Any] = {"environment": self.image, "commands": self.commands}
+        require_document(self.stdin)
+        action: Dict[str, Any] = {"environment": self.image, "commands": _commands(self.commands)}
         if self.env:
             action["env"] = key_values(self.env, "env")
         return action
@@ -247,6 +281,18 @@ class NotebookStep(WorkflowStep):
         return action
 
 
+def _commands(commands: Any) -> Any:
+    """Returns commands for a document. The library judges what is no list."""
+    if not isinstance(commands, (list, tuple)):
+        return commands
+    return [[_word(word) for word in one] if isinstance(one, (list, tuple)) else one for one in commands]
+
+
+def _word(word: Any) -> Any:
+    # A path is a value and no template.
+    return os.fsdecode(word).replace("$", "$$") if isinstance(word, os.PathLike) else word
+
+
 def _check_options(step: WorkflowStep, options: Mapping[str, Any], *names: str) -> None:
     """Raises TypeError for a keyword that no step has; `names` are the parameters of its class."""
     words = "the arguments of {} are".format(type(step).__name__)
@@ -261,6 +307,8 @@ class TemplateStep(WorkflowStep):
     """
 
     def __init__(self, identifier: str, action: Any, files: Any = None, **common: Any) -> None:
+        for name in COMMAND_KEYS:
+            setattr(self, name, common.pop(name, None))
         super().__init__(identifier, TEMPLATE_STEP, **common)
         self.action = action
         self.files = files
@@ -284,7 +332,9 @@ def step_of(document: Mapping[str, Any]) -> WorkflowStep:
     """
     name, action, files = document["name"], document["action"], document.get("files")
     common: Dict[str, Any] = {
-        key: document[key] for key in ("secrets", "timeout", "output_limit", "retries") if key in document
+        key: document[key]
+        for key in ("secrets", "timeout", "output_limit", "retries", *COMMAND_KEYS)
+        if key in document
     }
     listed = dict(files) if isinstance(files, Mapping) else {}
     keys: Dict[str, Any] = {key: listed.pop(key) for key in ("inputs", "outputs", "kept") if key in listed}
@@ -326,26 +376,6 @@ def _mapping(pairs: Any, key: str, value: str) -> Dict[str, Any]:
     if any(set(pair) != {key, value} for pair in pairs):
         raise ValueError(pairs)
     return {pair[key]: pair[value] for pair in pairs}
-
-
-def referenced_values(
-    step: WorkflowStep, context: Mapping[str, Any], secrets: Sequence[str], has_interpreter: bool = False
-) -> Dict[str, Any]:
-    """Returns the values of the context that the library needs for a step; it does not look at the others.
-
-    `secrets` are those of the worker. `has_interpreter` says that functions run in a process of their own, which
-    gets all values as JSON. Functions of this process get the objects themselves.
-    """
-    if isinstance(step, CodeStep) and has_interpreter:
-        require_importable(step.func)
-        return {name: as_json(value) for name, value in context.items() if isinstance(name, str)}
-    values = placeholder_values(step.commands, context) if isinstance(step, ContainerStep) else {}
-    if isinstance(step, NotebookStep):
-        varnames = step.varnames or {}
-        names = (varnames.get(name, name) for name in step.params or ())
-        values.update({name: parameter(name, context[name]) for name in names if name in context})
-    values.update({name: as_json(context[name]) for name in (*secrets, *(step.secrets or ())) if name in context})
-    return values
 
 
 def require_step(step: Any, hint: str = "") -> WorkflowStep:

@@ -10,13 +10,14 @@ from ._ffi import LIB, call_text
 from ._functions import Functions, create_context
 from ._handle import Handle
 from ._options import RunOptions, options_document
+from ._references import hints, referenced_values
 from ._typing import Unpack
 from ._values import found, require_function
 from .errors import DOCUMENT, DocumentError
 from .events import Event
 from .execution import Exec
 from .result import ExecResult
-from .steps import CodeStep, WorkflowStep, handle_of, referenced_values, require_step
+from .steps import CodeStep, WorkflowStep, handle_of, require_step
 
 Context = Optional[MutableMapping[str, Any]]
 
@@ -33,7 +34,8 @@ class Worker:
     - `step` and `context`: a mapping with the values of the placeholders in commands. Only values that the step refers
       to are read. The value of a code step is stored there when the step has succeeded;
     - `store`: the run directory, as a path or as an object with a path as `basedir`;
-    - the options of `RunOptions` as keywords: `events`, `timeout`, `output_limit`, `spill`, `retries`.
+    - the options of `RunOptions` as keywords: `events`, `timeout`, `output_limit`, `spill`, `retries`, `placeholders`,
+      `success_codes` and `stdin`.
 
     A step that fails is an ordinary result. An exception means that the step was not run: `TemplateError`,
     `StepTypeError`, `DocumentError`, and `ForkedError` in a process that was forked from one that had run steps.
@@ -53,6 +55,8 @@ class Worker:
         self.volume: str = LIB.fw_worker_volume(address).decode("utf-8")
         #: The names that the specification declares secret, of the context and of the environment.
         self.secrets: List[str] = json.loads(LIB.fw_worker_secrets(address))
+        #: The names of the values of the context that the specification makes environment variables of the commands.
+        self.environment_values: List[str] = json.loads(LIB.fw_worker_environment_values(address))
 
     # `exec`, `exec_async` and `start` write out their first parameters, because `help()` and editors show them.
 
@@ -75,7 +79,8 @@ class Worker:
         that wait is raised at once.
         """
         require_function(on_event, "on_event")
-        return self._exec(step, context, store, on_event is not None, options)._run_to_end(on_event)
+        execution = self._exec(step, context, store, on_event is not None, options, can_write=False)
+        return execution._run_to_end(on_event)
 
     async def exec_async(
         self,
@@ -95,11 +100,12 @@ class Worker:
         from . import _async
 
         require_function(on_event, "on_event", is_awaited=True)
-        return await _async.run_to_end(self._exec(step, context, store, on_event is not None, options), on_event)
+        execution = self._exec(step, context, store, on_event is not None, options, can_write=False)
+        return await _async.run_to_end(execution, on_event)
 
     def start(self, step: WorkflowStep, context: Context, store: Any, **options: Unpack[RunOptions]) -> Exec:
         """Starts a step, and returns an `Exec` to take its events from and to wait for."""
-        execution = self._exec(step, context, store, True, options)
+        execution = self._exec(step, context, store, True, options, can_write=True)
         execution._start()
         return execution
 
@@ -108,7 +114,8 @@ class Worker:
         _check_arguments(step, context)
         step_handle = handle_of(step)
         rundir = rundir_of(store, "store")
-        values = referenced_values(step, context if context is not None else {}, self.secrets)
+        known = context if context is not None else {}
+        values = {**hints([step], known), **referenced_values(step, known, self._needed)}
         functions = Functions({step.name: step}, {}) if isinstance(step, CodeStep) else None
         with self._owner.in_use(), step_handle.in_use() as c_step:
             with create_context(values).in_use() as c_context:
@@ -118,12 +125,29 @@ class Worker:
         plan: Dict[str, Any] = json.loads(text)
         return plan
 
+    @property
+    def _needed(self) -> List[str]:
+        """The names of the values that any step with this worker needs."""
+        return [*self.secrets, *self.environment_values]
+
     def _exec(
-        self, step: WorkflowStep, context: Context, store: Any, has_listener: bool, options: Mapping[str, Any]
+        self,
+        step: WorkflowStep,
+        context: Context,
+        store: Any,
+        has_listener: bool,
+        options: Mapping[str, Any],
+        can_write: bool,
     ) -> Exec:
         document = options_document(RunOptions, options, has_listener)
         _check_arguments(step, context)
-        return Exec(self, step, context, rundir_of(store, "store"), document, options.get("events"))
+        stdin = options.get("stdin")
+        made = Exec(self, step, context, rundir_of(store, "store"), document, options.get("events"), stdin)
+        used = stdin if stdin is not None else getattr(step, "stdin", None)
+        if not can_write and isinstance(used, str) and used == "host":
+            message = "stdin: 'host' is for start, because the host could not write here: give bytes or a file instead"
+            raise DocumentError(DOCUMENT, message, "/stdin")
+        return made
 
     def close(self) -> None:
         """Releases a worker that `create_worker` made. A worker of a pool ends with its pool."""

@@ -16,7 +16,7 @@ CODE = re.sub(r"/\*.*?\*/", " ", HEADER, flags=re.S)
 DECLARATIONS = re.findall(r"FW_API\s+([^;]*?)\b(fw_\w+)\s*\(([^;]*?)\)\s*(?:FW_MUSTUSE)?\s*;", CODE)
 
 SCALARS = {"int32_t": ctypes.c_int32, "fw_status": ctypes.c_int32, "fw_outcome": ctypes.c_int32}
-SCALARS["fw_log_level"] = ctypes.c_int32
+SCALARS["fw_log_level"] = SCALARS["fw_signal_target"] = ctypes.c_int32
 SCALARS.update({"fw_stream": ctypes.c_int32, "size_t": ctypes.c_size_t, "int": ctypes.c_int})
 SCALARS.update({"double": ctypes.c_double, "uint64_t": ctypes.c_uint64, "int64_t": ctypes.c_int64})
 
@@ -67,12 +67,14 @@ def test_a_function_has_the_types_of_its_declaration(given, name, arguments):
 def test_codes_are_those_of_the_header():
     declared = dict(re.findall(r"#define FW_(?:E_)?(\w+) \(?(-?\d+)\)?\s*$", CODE, flags=re.M))
     names = ["OK", "INVALID", "SYNTAX", "DOCUMENT", "UNKNOWN", "STEP_TYPE", "TEMPLATE"]
-    names += ["NO_MEMORY", "FORKED", "ENDED"]
+    names += ["UNSUPPORTED", "NO_MEMORY", "FORKED", "ENDED"]
     for name in names:
         assert int(declared[name]) == getattr(errors, name)
     assert len(re.findall(r"#define FW_E_", CODE)) == len(names) - 1
     assert int(declared["STDOUT"]) == _ffi.STDOUT
     assert int(declared["STDERR"]) == _ffi.STDERR
+    assert int(declared["SIGNAL_MAIN"]) == _ffi.SIGNAL_MAIN
+    assert int(declared["SIGNAL_TREE"]) == _ffi.SIGNAL_TREE
     assert int(declared["EVENT_OUTPUT"]) == _ffi.EVENT_OUTPUT
     assert int(declared["EVENT_STEP_ENDED"]) == _ffi.EVENT_STEP_ENDED
     assert int(declared["EVENT_RUN_ENDED"]) == _ffi.EVENT_RUN_ENDED
