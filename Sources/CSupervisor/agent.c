@@ -22,6 +22,10 @@ TEXT(path_null, "/dev/null");
 
 /* --- the command ------------------------------------------------------------------ */
 
+static void close_ends(agent_state *link) {
+  for (int end = 0; end < ENDS; end++) close_fd(&link->ends[end]);
+}
+
 /* Returns the channel to the monitor, which is started if there is none; or a negative errno and what failed. */
 static int monitor_of(agent_state *link, int *stage) {
   if (link->channel >= 0) return link->channel;
@@ -36,6 +40,10 @@ static int monitor_of(agent_state *link, int *stage) {
     close_fd(&link->in);
     close_fd(&link->out);
     close_fd(&link->signals);
+    /* The command's streams end where the agent and the command end them. */
+    for (int stream = 0; stream < STREAMS; stream++) close_fd(&link->pipes[stream]);
+    close_fd(&link->input.pipe);
+    close_ends(link);
     RAW1(__NR_close, ends[0]);
     fwsv_monitor(ends[1], -1);
   }
@@ -53,6 +61,7 @@ static void fail(agent_state *link, int stage, int error) {
   link->reply.stage = stage;
   link->reply.error = error;
   link->has_reply = true;
+  fwsv_input_drop(link);
 }
 
 static int send_request(agent_state *link, const int *fds, size_t count, int *stage) {
@@ -62,90 +71,62 @@ static int send_request(agent_state *link, const int *fds, size_t count, int *st
   return fwsv_send_message(channel, &link->run.request, sizeof link->run.request, fds, count, -1);
 }
 
-static void start(agent_state *link) {
-  int ends[STREAMS] = {-1, -1};
-  link->cut = 0;
-  int error = 0;
-  int stage = FWSV_AT_STREAMS;
-  for (int stream = 0; stream < STREAMS && error == 0; stream++) {
+/* Makes the pipes of the command. Returns 0 or a negative errno. */
+static int open_pipes(agent_state *link) {
+  for (int stream = 0; stream < STREAMS; stream++) {
     int both[2];
-    error = (int)RAW2(__NR_pipe2, both, O_CLOEXEC);
-    if (error < 0) break;
+    int error = (int)RAW2(__NR_pipe2, both, O_CLOEXEC);
+    if (error < 0) return error;
     link->pipes[stream] = both[0];
-    ends[stream] = both[1];
+    link->ends[stream] = both[1];
     link->errors[stream] = 0;
     link->left[stream] = INT64_MAX;
     RAW3(__NR_fcntl, both[0], F_SETFL, O_NONBLOCK);
   }
+  return link->run.request.has_input ? fwsv_input_open(link, &link->ends[STREAMS]) : 0;
+}
+
+static void start(agent_state *link) {
+  fwsv_request *request = &link->run.request;
+  link->cut = 0;
+  int stage = FWSV_AT_STREAMS;
+  int error = open_pipes(link);
   if (error >= 0) {
     stage = FWSV_AT_CHDIR;
     link->rundir = (int)RAW4(__NR_openat, AT_FDCWD, link->location, O_DIRECTORY | O_CLOEXEC, 0);
     error = link->rundir;
   }
   if (error >= 0) {
-    enum { COUNT = 4 };
-    int fds[COUNT] = {ends[0], ends[1], link->rundir, link->texts};
-    link->run.request.has_rundir = link->run.request.has_file = 1;
-    link->run.request.keep_rundir = 0;
-    error = send_request(link, fds, COUNT, &stage);
+    int fds[FWSV_FDS] = {link->ends[0], link->ends[1], link->rundir, link->texts, link->ends[STREAMS]};
+    size_t count = request->has_input ? FWSV_FDS : FWSV_FD_IN;
+    request->has_rundir = request->has_file = 1;
+    request->keep_rundir = 0;
+    error = send_request(link, fds, count, &stage);
     if (error == -EPIPE || error == -ECONNRESET) {
       /* Somebody has killed the monitor while it waited. */
       close_fd(&link->channel);
-      error = send_request(link, fds, COUNT, &stage);
+      error = send_request(link, fds, count, &stage);
     }
   }
-  close_fd(&ends[0]);
-  close_fd(&ends[1]);
+  close_ends(link);
   link->is_running = true;
   if (error < 0) fail(link, stage, -error);
 }
 
-static void stop(agent_state *link) {
-  if (!link->is_running || link->has_reply || link->channel < 0) return;
+/* Whether there is a command that has not ended. */
+static bool has_command(const agent_state *link) { return link->is_running && !link->has_reply && link->channel >= 0; }
+
+/* Sends a message about the command to its monitor. */
+static void tell_monitor(agent_state *link, uint32_t kind, uint32_t signal) {
+  if (!has_command(link)) return;
   fwsv_request request;
   zero(&request, sizeof request);
-  request.kind = FWSV_STOP;
+  request.kind = kind;
+  request.signal = signal;
   fwsv_send_message(link->channel, &request, sizeof request, NULL, 0, -1);
 }
 
-/* --- the status file -------------------------------------------------------------- */
-
-static size_t add_number(char *line, size_t at, int64_t number) {
-  char digits[24];
-  size_t count = 0;
-  if (number < 0) {
-    line[at++] = '-';
-    number = -number;
-  }
-  do {
-    digits[count++] = (char)('0' + number % 10);
-    number /= 10;
-  } while (number > 0);
-  while (count > 0) line[at++] = digits[--count];
-  line[at++] = ' ';
-  return at;
-}
-
-/* Writes the line of the status file by one call, so that whoever sees its newline sees the whole line. Closing the
- * file is what sends the line to a file server. */
-static void note_end(agent_state *link) {
-  const char *name = link->location + fwsv_text_length(link->location) + 1;
-  const fwsv_reply *reply = &link->reply;
-  /* After the end of the link the host learns nothing from the file, and nobody would remove it. */
-  if (*name == 0 || link->rundir < 0 || reply->kind != FWSV_ENDED || link->in < 0) return;
-  int fd = (int)RAW4(__NR_openat, link->rundir, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return;
-  char line[160];
-  size_t at = add_number(line, 0, (int64_t)link->run.index);
-  at = add_number(line, at, reply->status);
-  at = add_number(line, at, reply->duration / 1000);
-  at = add_number(line, at, reply->user);
-  at = add_number(line, at, reply->system);
-  at = add_number(line, at, reply->peak);
-  line[at - 1] = '\n';
-  RAW3(__NR_write, fd, line, at);
-  RAW1(__NR_close, fd);
-}
+static void stop(agent_state *link) { tell_monitor(link, FWSV_STOP, 0); }
 
 /* --- what comes in ---------------------------------------------------------------- */
 
@@ -179,6 +160,12 @@ static bool take(agent_state *link, const char *bytes, size_t count) {
     } else if (link->head.kind == FWA_HOLD && link->head.size == sizeof link->hold) {
       part = part_of(link, head, head + sizeof link->hold, count);
       copy((char *)&link->hold + (link->taken - head), bytes, part);
+    } else if (link->head.kind == FWA_SIGNAL && link->head.size == sizeof link->signal) {
+      part = part_of(link, head, head + sizeof link->signal, count);
+      copy((char *)&link->signal + (link->taken - head), bytes, part);
+    } else if (link->head.kind == FWA_IN) {
+      part = part_of(link, head, head + link->head.size, count);
+      if (!fwsv_input_take(link, bytes, part)) return false;
     } else if (link->head.kind == FWA_RUN && !link->is_running) {
       const uint64_t texts = head + sizeof(fwa_run);
       if ((part = part_of(link, head, texts, count)) > 0) {
@@ -220,6 +207,12 @@ static bool take(agent_state *link, const char *bytes, size_t count) {
       /* The frame has nothing to say: it only acknowledges. */
     } else if (link->head.kind == FWA_STOP) {
       stop(link);
+    } else if (link->head.kind == FWA_IN) {
+      if (link->head.size == 0) fwsv_input_end(link);
+      fwsv_input_write(link);
+    } else if (link->head.kind == FWA_SIGNAL) {
+      if (link->signal.kind != FWSV_SIGNAL_MAIN && link->signal.kind != FWSV_SIGNAL_TREE) return false;
+      tell_monitor(link, link->signal.kind, link->signal.number);
     } else if (link->head.kind == FWA_RUN) {
       size_t end = link->run.location < FWA_LOCATION ? link->run.location : FWA_LOCATION;
       link->location[end] = 0;
@@ -234,10 +227,10 @@ static bool take(agent_state *link, const char *bytes, size_t count) {
 }
 
 static void take_input(agent_state *link) {
-  long count = RAW3(__NR_read, link->in, link->input, PIECE);
+  long count = RAW3(__NR_read, link->in, link->received, PIECE);
   if (count == -EINTR || count == -EAGAIN) return;
   link->until = INT64_MAX;
-  if (count > 0 && take(link, link->input, (size_t)count)) {
+  if (count > 0 && take(link, link->received, (size_t)count)) {
     if (link->taken > 0 && !link->has_asked) {
       link->has_asked = true;
       fwsv_link_append(link, FWA_ACK, NULL, 0);
@@ -289,6 +282,7 @@ static void hear(agent_state *link) {
   }
   if (link->reply.left != 0 || link->reply.is_last) close_fd(&link->channel);
   link->has_reply = true;
+  fwsv_input_drop(link);
   for (int stream = 0; stream < STREAMS; stream++) {
     int waiting = 0;
     if (link->pipes[stream] < 0) continue;
@@ -296,12 +290,12 @@ static void hear(agent_state *link) {
     if (RAW3(__NR_ioctl, link->pipes[stream], FIONREAD, &waiting) < 0) waiting = PIPE_CAPACITY;
     link->left[stream] = waiting;
   }
-  note_end(link);
+  fwsv_status_note(link);
 }
 
 /* Obeys the scheduler, which asks for the end. It also signals the command, which may end before the agent is told. */
 static void heed_signals(agent_state *link) {
-  long size = RAW3(__NR_read, link->signals, link->input, PIECE);
+  long size = RAW3(__NR_read, link->signals, link->received, PIECE);
   if (size <= 0) return;
   link->is_over = link->is_asked = true;
   stop(link);
@@ -328,7 +322,9 @@ static void tell_end(agent_state *link) {
 }
 
 static void poll_streams(agent_state *link) {
-  struct pollfd items[6];
+  fwsv_input_tell(link);
+  enum { ITEMS = 5 + STREAMS };
+  struct pollfd items[ITEMS];
   watch_fd(&items[0], link->in);
   watch_fd(&items[1], link->signals);
   watch_fd(&items[2], link->has_reply ? -1 : link->channel);
@@ -336,6 +332,7 @@ static void poll_streams(agent_state *link) {
   items[3].events = fwsv_link_is_due(link) ? POLLOUT : 0;
   for (int stream = 0; stream < STREAMS; stream++)
     watch_fd(&items[4 + stream], has_room(link, PIECE) ? link->pipes[stream] : -1);
+  fwsv_input_watch(link, &items[4 + STREAMS]);
   int64_t until = link->is_running || link->is_over ? INT64_MAX : link->until;
   if (fwsv_monotonic() >= until) {
     /* What is in the buffer still has to be sent. */
@@ -349,11 +346,12 @@ static void poll_streams(agent_state *link) {
   struct timespec time;
   time.tv_sec = left / SECOND;
   time.tv_nsec = left % SECOND;
-  if (!fwsv_look_at(items, 6, until == INT64_MAX ? NULL : &time))
+  if (!fwsv_look_at(items, ITEMS, until == INT64_MAX ? NULL : &time))
     /* Everything is tried, except the link: reading from it could block. */
-    for (int item = 1; item < 6; item++) items[item].revents = items[item].fd >= 0 ? items[item].events : 0;
+    for (int item = 1; item < ITEMS; item++) items[item].revents = items[item].fd >= 0 ? items[item].events : 0;
   if (items[1].revents != 0) heed_signals(link);
   if (items[0].revents != 0) take_input(link);
+  fwsv_input_heed(link, &items[4 + STREAMS]);
   if (items[2].revents != 0 && link->channel >= 0) hear(link);
   for (int stream = 0; stream < STREAMS; stream++)
     if (items[4 + stream].revents != 0 && link->pipes[stream] >= 0) read_stream(link, stream);
@@ -383,6 +381,8 @@ void fwsv_agent(char **arguments, char **environment) {
   if (is_error(memory)) RAW1(__NR_exit_group, 1);
   agent_state *link = (agent_state *)memory;
   link->channel = link->rundir = link->texts = link->pipes[0] = link->pipes[1] = -1;
+  for (int end = 0; end < ENDS; end++) link->ends[end] = -1;
+  link->input.pipe = -1;
   link->until = INT64_MAX;
   link->in = moved(0);
   link->out = moved(1);

@@ -30,7 +30,6 @@ final class ClusterAgent: @unchecked Sendable {
   private var lastEnvironment: [UInt8] = []
   private var lastBegin = 0
   private var outgoing = ByteBuffer()
-  private var sent = 0
   private var incoming = ByteBuffer()
   private var taken = 0
   private var hasLinkEnded = false
@@ -137,27 +136,41 @@ final class ClusterAgent: @unchecked Sendable {
     withUnsafeBytes(of: time) { send(UInt32(FWA_HOLD), Array($0)) }
   }
 
+  /// Sends a signal to processes of the running command.
+  func signal(_ number: Int32, _ target: SignalTarget) {
+    let kind = target == .main ? FWSV_SIGNAL_MAIN : FWSV_SIGNAL_TREE
+    let signal = fwa_signal(kind: UInt32(kind), number: UInt32(clamping: number))
+    withUnsafeBytes(of: signal) { send(UInt32(FWA_SIGNAL), Array($0)) }
+  }
+
+  /// Adds bytes of the standard input to what `flush` sends. No bytes stand for the end of the input. The caller counts
+  /// how many the agent has room for.
+  func send(input bytes: UnsafeRawBufferPointer) { add(UInt32(FWA_IN), bytes) }
+
   private func send(_ kind: UInt32, _ payload: [UInt8]) {
-    let head = fwa_head(kind: kind, size: UInt32(clamping: payload.count))
-    withUnsafeBytes(of: head) { outgoing.append($0) }
-    payload.withUnsafeBytes { outgoing.append($0) }
+    payload.withUnsafeBytes { add(kind, $0) }
     flush()
   }
 
+  private func add(_ kind: UInt32, _ payload: UnsafeRawBufferPointer) {
+    let head = fwa_head(kind: kind, size: UInt32(clamping: payload.count))
+    withUnsafeBytes(of: head) { outgoing.append($0) }
+    outgoing.append(payload)
+  }
+
   /// Sends as much as the link accepts now.
-  private func flush() {
+  func flush() {
     if !isOurs { hasLinkEnded = true }
+    var sent = 0
     while sent < outgoing.count, !hasLinkEnded, let start = outgoing.start {
       let count = fws_link_send(program.control.number, start + sent, outgoing.count - sent)
       if count <= 0 { break }
       sent += count
     }
-    let isSent = sent == outgoing.count || hasLinkEnded
-    if isSent {
-      outgoing.truncate(0)
-      sent = 0
-    }
-    if !hasLinkEnded { fws_epoll_write(fd, program.control.number, !isSent) }
+    // A frame of which a part is missing would be read as another one.
+    if outgoing.isExhausted { return close() }
+    outgoing.removeFirst(hasLinkEnded ? outgoing.count : sent)
+    if !hasLinkEnded { fws_epoll_write(fd, program.control.number, outgoing.count > 0) }
   }
 
   /// Closes the link. The agent gets no further command and ends, and srun ends with it.
@@ -181,6 +194,10 @@ final class ClusterAgent: @unchecked Sendable {
     case ready
     case output(Stream, UnsafeRawBufferPointer)
     case reply(fwsv_reply)
+    /// The number of bytes of the standard input that the command's pipe has taken.
+    case inputTaken(Int)
+    /// The command has closed its standard input.
+    case inputClosed
     /// A message of the scheduler about the queue.
     case queued(String)
     /// The link and srun have ended.
@@ -295,6 +312,10 @@ final class ClusterAgent: @unchecked Sendable {
         $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: payload.prefix($0.count)))
       }
       return .reply(reply)
+    case FWA_TAKEN:
+      guard payload.count == MemoryLayout<UInt64>.size else { return .nothing }
+      return .inputTaken(Int(clamping: payload.loadUnaligned(as: UInt64.self)))
+    case FWA_CLOSED: return .inputClosed
     default: return .nothing
     }
   }

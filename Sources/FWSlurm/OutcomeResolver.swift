@@ -16,6 +16,7 @@ struct OutcomeResolver {
   /// The watch of a job that had left the queue and whose agent did not report in time; `nil` for any other job.
   let late: StartWatch?
   let options: SlurmOptions
+  let settings: RunSettings
 
   private var job: String { agent.job.map { "job \($0)" } ?? "the job" }
   private var node: String { agent.node.map { " on the node \($0)" } ?? "" }
@@ -53,9 +54,9 @@ struct OutcomeResolver {
         // The agent was asked to end the command, and the scheduler does not say by whom.
         if end.outcome == .cancelled { fail("\(job) was ended by the scheduler\(node)\(reasonText)", in: &end) }
         // A success would mean that all output has arrived.
-        if end.outcome == .exited, end.exitCode == 0, !end.incomplete.isEmpty {
+        if end.outcome == .exited, let code = end.exitCode, settings.isSuccess(code), !end.incomplete.isEmpty {
           fail(
-            "the command ended with status 0, but the connection to \(job)\(node) was lost before all output had "
+            "the command ended with status \(code), but the connection to \(job)\(node) was lost before all output had "
               + "arrived\(reasonText)", in: &end)
         }
         return

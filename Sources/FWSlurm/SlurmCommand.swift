@@ -18,7 +18,13 @@ internal import Glibc
 /// latest end of each phase is in `limit(of:)`, and the effect of a timeout or a cancellation in `endBecause`.
 final class SlurmCommand: RunningCommand {
   private let launcher: SlurmLauncher
-  private let text: ByteBuffer
+  /// The bytes of the command, and the NUL behind them.
+  private let bytes: ByteBuffer
+  private let isWords: Bool
+  /// The standard input; `nil`: it is empty.
+  private var input: AgentInput?
+  /// The signals that the host has sent to the command.
+  private var signals: Set<Int32> = []
   private let index: Int
   private let isLast: Bool
   private let timeout: Double?
@@ -47,16 +53,20 @@ final class SlurmCommand: RunningCommand {
   private var hasReply = false
 
   init(
-    _ launcher: SlurmLauncher, _ command: UnsafeRawBufferPointer, index: Int, isLast: Bool, timeout: Double?,
+    _ launcher: SlurmLauncher, _ command: Command, _ input: CommandInput?, index: Int, isLast: Bool, timeout: Double?,
     events: RunOptions.Events?
   ) throws(StepFailure) {
     self.launcher = launcher
     self.isLast = isLast
     self.index = index
     self.timeout = timeout
-    var text = ByteBuffer()
-    text.append(command)
-    self.text = text
+    var bytes = ByteBuffer()
+    bytes.append(command.bytes)
+    bytes.append(byte: 0)
+    guard !bytes.isExhausted else { throw .noMemory }
+    self.bytes = bytes
+    isWords = command.isWords
+    if let input { self.input = AgentInput(input) }
     epoll = try Descriptor.epoll()
     timer = try Timer(Timer.never)
     machine = PhaseMachine(
@@ -87,6 +97,10 @@ final class SlurmCommand: RunningCommand {
   }
 
   var waiting: Waiting { Waiting(channel: epoll.number) }
+
+  private var command: Command {
+    Command(UnsafeRawBufferPointer(rebasing: bytes.bytes.dropLast()), isWords: isWords)
+  }
 
   // MARK: The phases
 
@@ -165,7 +179,41 @@ final class SlurmCommand: RunningCommand {
     machine.clear(.answer)
     endWatch()
     enter(.running)
-    launcher.run(text.bytes, on: newAgent, index: index, isLast: isLast, timeout: timeout)
+    launcher.run(
+      command, hasInput: input != nil, on: newAgent, index: index, isLast: isLast, timeout: timeout)
+  }
+
+  // MARK: Standard input and signals
+
+  func write(_ bytes: UnsafeRawBufferPointer) -> InputWrite {
+    let result = input?.write(bytes) ?? .ended("the command has no standard input of the host")
+    sendInput()
+    return result
+  }
+
+  func closeInput() {
+    input?.close()
+    sendInput()
+  }
+
+  var hasRoom: Bool { input?.hasRoom ?? false }
+
+  /// Sends what the agent has room for, and ends a command whose input cannot be read to its end.
+  private func sendInput() {
+    guard case .running = machine.phase, let agent else { return }
+    input?.send(to: agent)
+    if input?.failure != nil { endBecause(.engineFailed) }
+  }
+
+  var isRunning: Bool { isStartReported && !hasReply }
+
+  func signal(_ number: Int32, _ target: SignalTarget) -> StepFailure? {
+    guard case .running = machine.phase, let agent else {
+      return StepFailure("the connection to the command's node was lost: it can only be cancelled")
+    }
+    signals.insert(number)
+    agent.signal(number, target)
+    return nil
   }
 
   // MARK: Driving the command
@@ -261,6 +309,10 @@ final class SlurmCommand: RunningCommand {
         case .ready, .queued: break
         case .output(let stream, let bytes): output.take(stream, bytes, &events)
         case .reply(let reply): take(reply, &events)
+        case .inputTaken(let count):
+          input?.note(taken: count)
+          sendInput()
+        case .inputClosed: input?.finish("the command has closed its standard input")
         case .end: srunEnded()
         }
       case .settling:
@@ -269,7 +321,7 @@ final class SlurmCommand: RunningCommand {
         case .nothing: return
         case .output(let stream, let bytes): output.take(stream, bytes, &events)
         case .end: srunEnded()
-        case .ready, .queued, .reply: break
+        case .ready, .queued, .reply, .inputTaken, .inputClosed: break
         }
       case .pausing: return
       case .asking(let query):
@@ -318,9 +370,11 @@ final class SlurmCommand: RunningCommand {
       end.started = Double(reply.started) / 1e9
       end.pid = reply.pid
       events.commandStarted(pid: reply.pid, at: end.started)
+      input?.open()
+      sendInput()
     case FWSV_FAILED:
       let node = agent?.facts.node.map { " (on the node \($0))" } ?? ""
-      let failure = launcher.shell.failure(reply, CommandSize(Command(text.bytes, isWords: false)))
+      let failure = launcher.shell.failure(reply, CommandSize(command))
       finish(CommandEnd(failure: StepFailure(failure.reason + node), started: end.started), keepsAgent: true)
     default:
       hasReply = true
@@ -328,7 +382,8 @@ final class SlurmCommand: RunningCommand {
       let isByScheduler = reported.outcome == .cancelled && reason == nil
       // A shell exits with 128 plus the number of the signal if a signal ended its child.
       let signal = reported.signal ?? reported.exitCode.map { $0 - 128 }
-      let isBySomebody = (signal == SIGKILL || signal == SIGTERM) && reported.endedBy == nil
+      let isBySomebody =
+        (signal == SIGKILL || signal == SIGTERM) && reported.endedBy == nil && !signals.contains(signal ?? 0)
       if isByScheduler || isBySomebody || reported.outcome == .statusUnknown {
         // The library has not ended the command. The scheduler can say more when the job has ended.
         reportedEnd = reported
@@ -341,6 +396,8 @@ final class SlurmCommand: RunningCommand {
 
   private func finish(_ end: CommandEnd, keepsAgent: Bool) {
     self.end = end
+    if let failure = input?.failure, reason == .engineFailed { self.end.fail(StepFailure(failure)) }
+    input?.finish("the command has ended")
     enter(.over)
     if let agent {
       fws_epoll_remove(epoll.number, agent.fd)
@@ -489,7 +546,8 @@ final class SlurmCommand: RunningCommand {
     if agent.isReady, !hasReply, isStartReported || reportedEnd != nil { resolved.incomplete = [.stdout, .stderr] }
     OutcomeResolver(
       agent: agent.facts, wasReady: agent.isReady, info: info, failure: failure, reason: reason,
-      isKnown: reportedEnd != nil, late: lateWatch, options: launcher.options
+      isKnown: reportedEnd != nil, late: lateWatch, options: launcher.options,
+      settings: launcher.settings
     ).resolve(in: &resolved)
     if resolved.outcome != .exited || reportedEnd != nil {
       resolved.explanation = resolved.explanation ?? end.explanation

@@ -49,20 +49,27 @@ final class SlurmLauncher: CommandLauncher {
   func start(
     _ command: Command, input: CommandInput?, isLast: Bool, timeout: Double?, events: RunOptions.Events?
   ) throws(StepFailure) -> any RunningCommand {
-    let command = try SlurmCommand(self, command.bytes, index: index, isLast: isLast, timeout: timeout, events: events)
+    let command = try SlurmCommand(
+      self, command, input, index: index, isLast: isLast, timeout: timeout, events: events)
     index += 1
     return command
   }
 
   /// Lets an agent run a command.
-  func run(_ text: UnsafeRawBufferPointer, on agent: ClusterAgent, index: Int, isLast: Bool, timeout: Double?) {
+  func run(
+    _ command: Command, hasInput: Bool, on agent: ClusterAgent, index: Int, isLast: Bool, timeout: Double?
+  ) {
     var location = ByteBuffer()
     location.append(UnsafeRawBufferPointer(start: shell.rundir.start, count: strlen(shell.rundir.start) + 1))
     location.append(statusFile)
     location.append(byte: 0)
+    var request = shell.request(timeout: timeout, tellsStart: true)
+    request.has_input = hasInput ? 1 : 0
+    // The words' program is searched by the PATH that the command has on the node.
+    let environment = environment(on: agent)
+    let arguments = shell.arguments(command, environment, in: &request)
     agent.run(
-      shell.request(timeout: timeout, tellsStart: true), shell.arguments(text), environment(on: agent),
-      location: location, index: index, hold: isLast ? options.hold + SlurmCommand.deliveryTimeout : nil)
+      request, arguments, environment, location: location, index: index, hold: isLast ? options.hold + SlurmCommand.deliveryTimeout : nil)
   }
 
   /// Records the facts of the job, and how long the step has waited for it.

@@ -14,6 +14,10 @@
  * for each FWA_HOLD, behind which a request may come at once. What belongs together is written together. Texts that
  * are the same as before are not sent again, so that the request for a further command fits into one piece. A step in
  * a held allocation takes 2 ms this way, and 88 ms without.
+ *
+ * The link must be read whatever the command does, because a stop comes over it, too. So the host sends input only as
+ * far as the agent has room for it: at first FWA_WINDOW bytes, and then as much more as FWA_TAKEN says that the agent
+ * has written into the command's pipe.
  */
 #ifndef AGENT_H
 #define AGENT_H
@@ -21,7 +25,7 @@
 #include "supervisor.h"
 
 /* The number changes with any change of the frames, or of what is in them. */
-enum { FWA_PROTOCOL = 1 };
+enum { FWA_PROTOCOL = 2 };
 
 typedef struct {
   uint32_t kind;
@@ -31,10 +35,22 @@ typedef struct {
 /* --- host to agent ---------------------------------------------------------------- */
 
 enum {
-  FWA_RUN = 1,  /* start a command */
-  FWA_STOP = 2, /* end it: TERM, the grace, KILL */
-  FWA_HOLD = 3, /* while no command runs: end if none comes for this long (int64_t, nanoseconds) */
+  FWA_RUN = 1,    /* start a command */
+  FWA_STOP = 2,   /* end it: TERM, the grace, KILL */
+  FWA_HOLD = 3,   /* while no command runs: end if none comes for this long (int64_t, nanoseconds) */
+  FWA_IN = 4,     /* bytes for the standard input of a command with has_input; without bytes: the end of it */
+  FWA_SIGNAL = 5, /* a fwa_signal for the command */
 };
+
+/* The last two are dropped without an answer if their command has ended, or reads no more. */
+
+typedef struct {
+  uint32_t kind; /* FWSV_SIGNAL_MAIN or FWSV_SIGNAL_TREE */
+  uint32_t number;
+} fwa_signal;
+
+/* The most bytes of input that the host may have sent beyond what FWA_TAKEN has told. */
+enum { FWA_WINDOW = 256 * 1024 };
 
 /* The beginning of FWA_RUN. After it come the texts of the request (supervisor.h), without those that are at the same
  * place as in the request before, and two strings, each with a NUL: the run directory, and the name of the status file
@@ -59,7 +75,9 @@ enum {
   FWA_HELLO = 1, /* a fwa_hello, and the environment, each string with a NUL */
   FWA_OUT = 2,   /* output of the command */
   FWA_ERR = 3,
-  FWA_REPLY = 4, /* a fwsv_reply; that of a command's end comes after all of its output */
+  FWA_REPLY = 4,  /* a fwsv_reply; that of a command's end comes after all of its output */
+  FWA_TAKEN = 5,  /* how many bytes of input the command's pipe has taken so far (uint64_t) */
+  FWA_CLOSED = 6, /* the command has closed its standard input: what was sent and not taken is lost to it */
 };
 
 /* A bit in the kind of a frame behind which another frame is written. */

@@ -138,7 +138,7 @@ package struct CommandRecord {
       let hint =
         code == 127
         ? " (command not found)"
-        : code == 126 ? unexecutable : code == 0 ? " (the codes of a success are \(codes.shown))" : ""
+        : code == 126 ? unexecutable : code == 0 ? " (success codes: \(codes.shown))" : ""
       return "exited with status \(code)\(hint): \(shown)"
     case .signaled:
       let number = end.signal ?? 0
