@@ -14,6 +14,7 @@ struct ContainerPlan {
   /// The user in the container; `nil` stands for the user of the image.
   let user: String?
   let label: String
+  private let isPodman: Bool
 
   static let workdir = "/workdir"
 
@@ -24,13 +25,17 @@ struct ContainerPlan {
     "run", "sbin", "srv", "sys", "tmp", "usr", "var", "workdir",
   ]
 
-  /// - Parameter isRootless: whether the engine runs without root. Root in a container is then the engine's user
-  ///   already.
-  init(_ options: DockerOptions, env: KeyValues, rundir path: CText, label: String, isRootless: Bool)
-    throws(StepFailure)
-  {
+  /// - Parameters:
+  ///   - isRootless: whether the engine runs without root. Root in a container is then the engine's
+  ///     user already.
+  ///   - isPodman: whether the engine is Podman, which unsets variables of the image in its own way.
+  init(
+    _ options: DockerOptions, env: KeyValues, rundir path: CText, label: String, isRootless: Bool,
+    isPodman: Bool = false
+  ) throws(StepFailure) {
     self.options = options
     self.label = label
+    self.isPodman = isPodman
     guard let resolved = realpath(path.start, nil) else {
       throw StepFailure("the run directory \(MessageFormat.path(path.string)) cannot be used", errno)
     }
@@ -72,7 +77,7 @@ struct ContainerPlan {
         writer.member("OpenStdin", true)
         writer.member("StdinOnce", true)
       }
-      writeCommon(&writer, hasInput: hasInput)
+      writeCommon(&writer, hasInput: hasInput, unsets: true)
       // The library ends commands with TERM; an image may name another signal.
       writer.member("StopSignal", "SIGTERM")
       writer.member("Labels") { writer in
@@ -102,22 +107,27 @@ struct ContainerPlan {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("Cmd") { $0.strings(command) }
-      writeCommon(&writer, hasInput: hasInput)
+      // An exec inherits the variables of its container, from which some were removed already.
+      writeCommon(&writer, hasInput: hasInput, unsets: false)
     }
     return writer.buffer()
   }
 
-  private func writeCommon(_ writer: inout JSONWriter, hasInput: Bool) {
+  private func writeCommon(_ writer: inout JSONWriter, hasInput: Bool, unsets: Bool) {
     if hasInput { writer.member("AttachStdin", true) }
     writer.member("AttachStdout", true)
     writer.member("AttachStderr", true)
     writer.member("WorkingDir", ContainerPlan.workdir)
     if let user { writer.member("User", user) }
-    // A name without "=" removes a variable of the image.
-    writer.member("Env") {
-      $0.strings(env.entries.map { entry in entry.value.map { "\(entry.key)=\($0)" } ?? entry.key })
-    }
+    var env = env.entries.compactMap { entry in entry.value.map { "\(entry.key)=\($0)" } }
+    if unsets, !isPodman { env += unset }
+    writer.member("Env") { $0.strings(env) }
+    if unsets, isPodman, !unset.isEmpty { writer.member("UnsetEnv") { $0.strings(unset) } }
   }
+
+  /// The variables of the image that are removed. For Docker it is a name without "=" that removes a variable. Podman
+  /// would set such a variable to the value that its own process has.
+  private var unset: [String] { env.entries.compactMap { $0.value == nil ? $0.key : nil } }
 
   private func writeMounts(_ writer: inout JSONWriter) {
     var mounts = [DockerOptions.Mount(source: rundir, target: ContainerPlan.workdir)]

@@ -10,8 +10,8 @@ struct ContainerProgram {
 
   /// The words of a command are used as they are. A text is split into words, or given to a shell.
   ///
-  /// - Parameter shell: a shell in the image, which stands in place of the image's entry point. A command of words needs
-  ///   no shell, and its program then stands there.
+  /// - Parameter shell: a shell in the image, which takes the place of the image's entry point. Words need no shell:
+  ///   their program then takes that place.
   init(_ command: Command, shell: String?) throws(StepFailure) {
     if command.isWords {
       var words = command.words.map { String(decoding: $0, as: UTF8.self) }

@@ -152,8 +152,8 @@ final class EngineAccount {
     if frames.isInputRefused {
       end.incomplete = [.stdout, .stderr]
       end.notes.append(
-        "the engine at \(address) ended the output when the command had ended without reading all of its standard input, "
-          + "so the last output may be missing")
+        "the engine at \(address) ended the output when the command had ended without reading all of its standard "
+          + "input, so the last output may be missing")
     }
     let cut = frames.isCutShort ? "its output was cut off by the engine at \(address)" : nil
     if let reason, end.endedBy != nil || fault != nil {

@@ -81,14 +81,15 @@ final class EngineCommand: RunningCommand {
   var hasRoom: Bool { requests.input?.hasRoom ?? false }
 
   var isRunning: Bool {
-    if case .running = machine.phase { return true }
-    return false
+    switch machine.phase {
+    // Output may come before the engine has answered that the command runs.
+    case .starting, .running: return account.isStartReported
+    default: return false
+    }
   }
 
   func signal(_ number: Int32, _ target: SignalTarget) -> StepFailure? {
-    if let refusal = kind.refusal(of: number, to: target, hasInit: session.options.hasInit) {
-      return StepFailure(refusal)
-    }
+    if let refusal = kind.refusal(of: number, to: target, session) { return StepFailure(refusal) }
     account.wasKilledByHost = account.wasKilledByHost || number == SIGKILL
     requests.signal(number)
     return nil
@@ -188,7 +189,7 @@ final class EngineCommand: RunningCommand {
       account.end.endedBy = before
       if reply.isLost { lose(reply) }
 
-    case (.running, .hostSignalled(let reply, let number)):
+    case (_, .hostSignalled(let reply, let number)) where isRunning:
       if reply.isLost { return lose(reply) }
       // The command may have ended at this moment, which is no error.
       if !reply.isSuccess, reply.status != 404, reply.status != 409 {

@@ -25,10 +25,11 @@ extension EngineCommand {
     }
 
     /// Why a signal cannot be sent; `nil` if it can.
-    ///
-    /// - Parameter hasInit: whether process 1 of the command's own container is the init process of the engine.
-    func refusal(of number: Int32, to target: SignalTarget, hasInit: Bool) -> String? {
-      guard case .stepContainer = self else { return ContainerSignals.refusal(of: number, to: target, hasInit: hasInit) }
+    func refusal(of number: Int32, to target: SignalTarget, _ session: ContainerSession) -> String? {
+      guard case .stepContainer = self else {
+        return ContainerSignals.refusal(
+          of: number, to: target, hasInit: session.options.hasInit, isPodman: session.engine.isPodman)
+      }
       return StepContainer.refusal(of: number, to: target)
     }
 

@@ -219,6 +219,8 @@ package struct HTTPAnswer: ~Copyable {
   package let status: Int32
   /// The version of the engine's API, if the answer names it.
   package let apiVersion: String?
+  /// Whether the answer says that the engine is Podman.
+  package let isPodman: Bool
   package let body: ByteBuffer
   /// Why the answer is missing or incomplete; `nil` if it is complete.
   package let failure: String?
@@ -266,6 +268,7 @@ package final class HTTPCall {
   private weak var link: HTTPLink?
   private var status: Int32 = 0
   private var apiVersion: String?
+  private var isPodman = false
   /// Why the call was not started; `nil` if it was.
   fileprivate var reason: String?
   private var headers: [HTTPHeader] = []
@@ -334,11 +337,16 @@ package final class HTTPCall {
           name: String(decoding: line[..<colon], as: UTF8.self).smallLetters,
           value: String(decoding: value, as: UTF8.self)))
     }
-    let name: StaticString = "api-version:"
+    if let version = HTTPCall.value(of: "api-version:", in: line) { apiVersion = version }
+    isPodman = isPodman || HTTPCall.value(of: "libpod-api-version:", in: line) != nil
+  }
+
+  /// The value in a line of a head; `nil` if it is the line of another name.
+  private static func value(of name: StaticString, in line: UnsafeRawBufferPointer) -> String? {
     guard let start = line.baseAddress, line.count > name.utf8CodeUnitCount,
       strncasecmp(start, name.utf8Start, name.utf8CodeUnitCount) == 0
-    else { return }
-    apiVersion = String(
+    else { return nil }
+    return String(
       decoding: line.dropFirst(name.utf8CodeUnitCount).filter { $0 != UInt8(ascii: " ") }, as: UTF8.self)
   }
 
@@ -369,7 +377,7 @@ package final class HTTPCall {
     let code = code == FWS_HTTP_TOO_LONG && status >= 300 ? 0 : code
     onEnd(
       HTTPAnswer(
-        status: status, apiVersion: apiVersion, body: taken, failure: code == 0 ? nil : text,
+        status: status, apiVersion: apiVersion, isPodman: isPodman, body: taken, failure: code == 0 ? nil : text,
         isAbsent: code < 0 || fws_http_is_absent(code),
         isUnreachable: code < 0 || fws_http_is_unreachable(code), headers: headers, moved: moved,
         fileError: fileError))
