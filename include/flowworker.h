@@ -8,7 +8,7 @@
  *
  *     fw_pool_create("[]", FW_ZERO_TERMINATED, &pool, NULL);
  *     fw_step_create("{\"name\": \"hello\", \"action\": {\"environment\": \"\","
- *                    " \"commands\": [\"echo Hello $who\"]}}", FW_ZERO_TERMINATED, &step, NULL);
+ *                    " \"commands\": [[\"echo\", \"Hello $who\"]]}}", FW_ZERO_TERMINATED, &step, NULL);
  *     fw_pool_get(pool, step, &worker, NULL);
  *     fw_worker_exec(worker, step, NULL, "/tmp", &result, NULL);
  *     printf("return code %d\n", (int)fw_result_returncode(result));
@@ -1010,7 +1010,8 @@ FW_API void fw_exec_cancel(fw_exec *exec);
  *
  * @param bytes      any bytes. May be NULL if `length` is 0.
  * @param length     their number, or FW_ZERO_TERMINATED.
- * @param timeout    how many seconds to wait. 0: do not wait, and take what there is room for. Negative: no limit.
+ * @param timeout    how many seconds to wait. 0: do not wait, and take what there is room for; the step does not advance
+ *                   by that. Negative: no limit.
  * @param[out] taken the number of bytes that were taken, from the first one on. It is set in every case, also if the call
  *                   fails. May be NULL.
  *

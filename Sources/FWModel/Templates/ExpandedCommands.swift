@@ -99,6 +99,13 @@ package struct ExpandedCommands: ~Copyable {
     writer.array(command.words) { $0.string(String(decoding: $1, as: UTF8.self)) }
   }
 
+  /// Writes the arguments of the process of a command: its words, or a shell and the text for it.
+  package func write(process index: Int, shell: String, to writer: inout JSONWriter) {
+    let command = self[index]
+    if command.isWords { return write(index, to: &writer) }
+    writer.array([shell, "-c", command.text]) { $0.string($1) }
+  }
+
   package subscript(index: Int) -> Command {
     Command(UnsafeRawBufferPointer(rebasing: bytes.bytes[entries[index].range]), isWords: entries[index].isWords)
   }
@@ -213,8 +220,8 @@ extension Step {
     throw refusal(
       of: unknown.command,
       "$\(name) at line \(unknown.position.line), column \(unknown.position.column) has no value"
-        + (unknown.closest.map { "; did you mean $\(MessageFormat.foreign($0))?" } ?? "")
-        + (unknown.word == nil ? "; write $$\(name) for a variable of the shell" : ""),
+        + (unknown.word == nil ? "; write $$\(name) for a variable of the shell" : "")
+        + (unknown.closest.map { "; did you mean $\(MessageFormat.foreign($0))?" } ?? ""),
       word: unknown.word, at: unknown.position)
   }
 

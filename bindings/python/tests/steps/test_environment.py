@@ -68,7 +68,7 @@ def test_a_secret_is_unset_by_none(rundir):
 def test_a_value_that_is_too_long_for_the_kernel_is_told(rundir, where):
     worker = create_worker(Subprocess("w", options={"environment_values": ["v"] if where == "the worker" else []}))
     values = ["v"] if where == "the step" else None
-    for command in ("/bin/true", "true; true"):
+    for command in ("/bin/true", "true; true", ["true"]):
         step = ContainerStep("s", "", [command], environment_values=values)
         result = worker.exec(step, {"v": "x" * (128 << 10)}, rundir)
         assert (result.returncode, result.outcome) == (1, "spawn_failed")
