@@ -25,16 +25,25 @@ static inline fw_worker *make_worker(void)
     return worker;
 }
 
-/* A step of one command, which has no character that JSON escapes. */
-static inline fw_step *make_step(const char *command)
+/* A step of one command, which is JSON: a text or an array of words. `more` is JSON of further keys, each after a
+ * comma. */
+static inline fw_step *make_step_of(const char *command, const char *more)
 {
     char json[8192];
     fw_step *step;
     fw_error *error;
-    snprintf(json, sizeof json, "{\"name\": \"bench\", \"action\": {\"environment\": \"\", \"commands\": [\"%s\"]}}",
-             command);
+    snprintf(json, sizeof json, "{\"name\": \"bench\", \"action\": {\"environment\": \"\", \"commands\": [%s]}%s}",
+             command, more);
     need(fw_step_create(json, FW_ZERO_TERMINATED, &step, &error), error);
     return step;
+}
+
+/* A step of one command, which has no character that JSON escapes. */
+static inline fw_step *make_step(const char *command)
+{
+    char json[8192];
+    snprintf(json, sizeof json, "\"%s\"", command);
+    return make_step_of(json, "");
 }
 
 #endif

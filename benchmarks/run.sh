@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 lib=$PWD/build/lib
 out=$PWD/build/bench
 rows=$out/rows.tsv
-questions=${*:-step supervisor many standing hosts capture pool lookup load expand containers notebooks clusters functions workflow storage sftp}
+questions=${*:-step words supervisor many standing hosts capture input pool lookup load expand containers notebooks clusters functions workflow storage sftp}
 python=build/venv/bin/python
 [ -x "$python" ] || python=python3
 : "${CC:=cc}"
@@ -57,7 +57,7 @@ compile_question() {
 
 run_question() {
   case $1 in
-    step | supervisor | many | standing | capture | pool | lookup)
+    step | words | supervisor | many | standing | capture | input | pool | lookup)
       compile_question "$1"
       "$out/$1"
       ;;

@@ -1,6 +1,6 @@
 // What does it cost to substitute the placeholders of a command?
 //
-// Limit: one pass over the bytes in C. The substitution has no entry point of its own, so run.sh
+// Limit: one pass over the bytes in C; for `:q` the same placeholder without it. The substitution has no entry point of its own, so run.sh
 // builds this program over the layer that has it (Package.swift).
 
 internal import CBench
@@ -19,7 +19,8 @@ final class Question {
     var variables = KeyValues()
     variables.set("python", "/usr/bin/python3")
     self.variables = try VariableTable(variables)
-    var text = #"{"inputfile": "a.txt", "outputfile": "b.txt", "n": "5"}"#
+    let long = String(repeating: "It's a line of some 50 characters, and not shorter ", count: 2_000)
+    var text = #"{"inputfile": "a.txt", "outputfile": "b.txt", "n": "5", "long": "\#(long)"}"#
     context = try text.withUTF8 { try Context(UnsafeRawBufferPointer($0)).snapshot }
     self.command = Array(command.utf8CString)
     self.times = times
@@ -48,17 +49,44 @@ final class Question {
   }
 }
 
-func ask(_ text: String, _ question: Question) {
+/// What is asked, and what it is compared with.
+final class Pair {
+  let ours: Question
+  let limit: () -> Double
+
+  init(_ ours: Question, limit: @escaping () -> Double) {
+    self.ours = ours
+    self.limit = limit
+  }
+}
+
+func ask(_ text: String, _ question: Question, limit: @escaping () -> Double) {
   var rounds = rounds()
-  compare(
-    &rounds, 15,
-    { Unmanaged<Question>.fromOpaque($0!).takeUnretainedValue().ours() },
-    { Unmanaged<Question>.fromOpaque($0!).takeUnretainedValue().limit() },
-    Unmanaged.passUnretained(question).toOpaque())
+  let pair = Pair(question, limit: limit)
+  withExtendedLifetime(pair) {
+    compare(
+      &rounds, 15,
+      { Unmanaged<Pair>.fromOpaque($0!).takeUnretainedValue().ours.ours() },
+      { Unmanaged<Pair>.fromOpaque($0!).takeUnretainedValue().limit() },
+      Unmanaged.passUnretained(pair).toOpaque())
+  }
   print_row(text, &rounds, "%.0f ns", 1e9)
+}
+
+func ask(_ text: String, _ question: Question) {
+  ask(text, question, limit: question.limit)
+}
+
+/// Compares the command with the same one without `:q`.
+func askQuoted(_ text: String, _ command: String, times: Int) throws {
+  let plain = try Question(command.split(separator: ":q").joined(), times: times)
+  ask(text, try Question(command, times: times), limit: plain.ours)
 }
 
 let small = "${python} code/run.py --in $inputfile --out ${outputfile} --n $n"
 let large = (0..<1000).map { "$inputfile ${outputfile} text\($0)" }.joined(separator: " ")
+let quoted = "${python:q} code/run.py --in ${inputfile:q} --out ${outputfile:q} --n ${n:q}"
 ask("expand: a command with 4 placeholders", try Question(small, times: 100_000))
 ask("expand: a command with 2000 placeholders", try Question(large, times: 200))
+try askQuoted("expand: 4 placeholders with :q, against without", quoted, times: 100_000)
+try askQuoted("expand: a value of 100 kB with :q, against without", "echo ${long:q}", times: 2_000)

@@ -38,6 +38,10 @@ size_t limit_spill(const char *command, const char *path);
 /* Keeps all, and makes a copy of each line of stdout besides. Gives how many there were. */
 size_t limit_lines(const char *command);
 
+/* Writes so many bytes to a program that gives them back, and drops what comes, on pipes of 1 MiB. Gives how many
+ * came. */
+size_t limit_input(const char *program, size_t bytes);
+
 /* Reads an engine configuration with jansson, indexes its workers by name, frees both.
  * `kept`, unless NULL, is called in between, where memory is what a pool would keep. */
 void limit_pool(const char *json, size_t length, void (*kept)(void));

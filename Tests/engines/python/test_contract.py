@@ -7,6 +7,7 @@ docs/concepts/contract.md has these reasons, and a test compares them.
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -24,11 +25,23 @@ OF_HOST = "code, host's function"
 TYPES = ["subprocess", "docker", "docker, one container", "slurm", "code", OF_HOST, "notebook", "nbdocker"]
 CASES = [
     "success", "failure", "signal", "timeout", "cancel", "background child", "both streams", "flood with a limit",
-    "bytes that are no text", "missing run directory", "retries", "usage", "secrets", "host killed",
+    "bytes that are no text", "missing run directory", "retries", "words", "quoting", "strict placeholders",
+    "values as environment", "standard input", "signal from the host", "success codes", "usage", "secrets",
+    "host killed",
 ]  # fmt: skip
 
 IN_NOTEBOOK = "the output of cells is in the output notebook"
 NOT_TOLD = "engines do not report it for a container that has ended"
+NO_COMMANDS = "there are no commands"
+FOR_COMMANDS = "refused: it is for commands only"
+#: The keys that only commands have, with the cases that are about them.
+KEYS_OF_COMMANDS = {
+    "strict placeholders": ("placeholders", "strict"),
+    "values as environment": ("environment_values", ["token"]),
+    "standard input": ("stdin", {"text": "x"}),
+    "success codes": ("success_codes", [0, 3]),
+}
+WITHOUT_COMMANDS = ("code", OF_HOST, "notebook", "nbdocker")
 #: Cells that cannot hold, and why.
 EXCEPT = {
     **{(kind, case): IN_NOTEBOOK for kind in ("notebook", "nbdocker")
@@ -36,6 +49,10 @@ EXCEPT = {
     **{(kind, "usage"): NOT_TOLD for kind in ("docker", "docker, one container", "nbdocker")},
     (OF_HOST, "signal"): "the signal would end the host",
     (OF_HOST, "background child"): "its processes belong to the host",
+    **{(kind, case): NO_COMMANDS for kind in WITHOUT_COMMANDS for case in ("words", "quoting")},
+    **{(kind, case): FOR_COMMANDS for kind in WITHOUT_COMMANDS for case in KEYS_OF_COMMANDS},
+    **{(kind, "signal from the host"): "refused: functions and notebooks can only be cancelled"
+       for kind in WITHOUT_COMMANDS},
 }  # fmt: skip
 
 #: What a case does, as shell commands and as Python; MARK is in the arguments of a process that stays.
@@ -79,7 +96,7 @@ class Kind:
 
     @property
     def is_python(self):
-        return self.name in ("code", OF_HOST, "notebook", "nbdocker")
+        return self.name in WITHOUT_COMMANDS
 
     def spec(self, **options):
         kind, more = self.name.split(",")[0], {}
@@ -145,6 +162,11 @@ class Kind:
         worker = flowworker.create_worker(self.spec(**options))
         return worker.exec(self.step(case, secrets), context or {}, self.rundir, on_event=on_event)
 
+    def commands(self, commands, context=None, stdin=None, **keys):
+        """Runs commands of a step with these keys."""
+        step = flowworker.ContainerStep("s", BUSYBOX, commands, **keys)
+        return flowworker.create_worker(self.spec()).exec(step, context or {}, self.rundir, stdin=stdin)
+
     def marked(self):
         """Finds the processes that a case has left: on this machine, in a container, or on a node."""
         found = []
@@ -180,21 +202,54 @@ def cell(case):
     def decorate(function):
         def test(kind):
             reason = EXCEPT.get((kind.name, case))
-            if reason is not None:
+            if reason is not None and not reason.startswith("refused"):
                 CONTRACT[kind.name, case] = reason
                 pytest.skip(reason)
             CONTRACT[kind.name, case] = "FAILED"
             try:
-                function(kind, case)
+                (function if reason is None else check_refusal)(kind, case)
             except pytest.skip.Exception:
                 CONTRACT[kind.name, case] = "not run"
                 raise
-            CONTRACT[kind.name, case] = "yes"
+            CONTRACT[kind.name, case] = "yes" if reason is None else "refused"
 
         test.__name__ = function.__name__
         return test
 
     return decorate
+
+
+def check_refusal(kind, case):
+    """A step and a worker without commands refuse what is for commands, in one line that says so."""
+    if case == "signal from the host":
+        with flowworker.create_worker(kind.spec()).start(kind.step("stay"), {}, kind.rundir) as run:
+            wait_until(lambda: kind.marked() != [] and (kind.name != OF_HOST or (kind.rundir / "waits").exists()))
+            for target in ("main", "tree"):
+                with pytest.raises(flowworker.UnsupportedError, match="can only be cancelled"):
+                    run.signal(signal.SIGUSR1, target)
+            run.cancel()
+            assert run.wait().outcome == "cancelled"
+        return
+    key, value = KEYS_OF_COMMANDS[case]
+    step = kind.step("success")
+    setattr(step, key, value)
+    with pytest.raises(flowworker.DocumentError) as raised:
+        flowworker.create_worker(kind.spec()).exec(step, {"token": "x"}, kind.rundir)
+    check_sentence(raised.value, key)
+    assert raised.value.path == f"/{key}" and not (kind.rundir / "made").exists()
+    with pytest.raises(flowworker.DocumentError) as raised:
+        flowworker.create_worker(kind.spec(**{key: value}))
+    check_sentence(raised.value, key)
+    if key in ("placeholders", "success_codes", "stdin"):
+        with pytest.raises(flowworker.DocumentError) as raised:
+            flowworker.create_worker(kind.spec()).exec(kind.step("success"), {}, kind.rundir, **{key: value})
+        check_sentence(raised.value, key)
+        assert not (kind.rundir / "made").exists()
+
+
+def check_sentence(error, key):
+    text = str(error)
+    assert "\n" not in text and key in text
 
 
 @cell("success")
@@ -284,6 +339,108 @@ def test_missing_run_directory(kind, case):
 def test_retries(kind, case):
     result = kind.run(case, retries={"max": 4, "delay": 0})
     assert result.returncode == 0 and len(result.attempts) == 2
+
+
+@cell("words")
+def test_words(kind, case):
+    hard = ["", " ", "a  b", "-n", "O'Brien", '"', "\\", "$HOME", "`id`; exit 7", "*", "one\ntwo\n"]
+    hard += ["\x01\x7f", "\u00e4\U0001f600"]
+    context = {f"w{number}": text for number, text in enumerate(hard)}
+    one = ["printf", "%s\\0", *(f"$w{number}" for number in range(len(hard)))]
+    result = kind.commands([one, ["printf", "%s\\0", "$list"]], {**context, "list": hard})
+    assert (result.returncode, result.stderr) == (0, []), result.message
+    assert [output.decode().split("\0")[:-1] for output in result.stdout_bytes] == [hard, hard]
+
+
+@cell("quoting")
+def test_quoting(kind, case):
+    hard = ["", " ", "a  b", "O'Brien", '"', "\\", "$HOME", "`id`; exit 7", "*", "one\ntwo\n"]
+    context = {"list": hard, "name": "O'Brien $HOME"}
+    result = kind.commands(["printf '%s\\0' ${name:q} ${list:q}"], context)
+    assert (result.returncode, result.stderr) == (0, []), result.message
+    assert result.stdout_bytes[0].decode().split("\0")[:-1] == ["O'Brien $HOME", *hard]
+
+
+@cell("strict placeholders")
+def test_strict_placeholders(kind, case):
+    commands, context = [["touch", "made"], "echo $naem"], {"name": "x"}
+    with pytest.raises(flowworker.TemplateError, match=r"\$naem.*did you mean \$name") as raised:
+        kind.commands(commands, context, placeholders="strict")
+    assert raised.value.path == "/action/commands/1" and not (kind.rundir / "made").exists()
+    result = kind.commands(commands, context)
+    assert (result.returncode, result.stdout) == (0, ["naem\n"])
+
+
+@cell("values as environment")
+def test_values_as_environment(kind, case):
+    context = {"text": "O'Brien\n$HOME", "number": 7, "list": ["a", {"b": None}]}
+    command = ["sh", "-c", 'printf \'%s\\0\' "$$text" "$$number" "$$LIST"']
+    result = kind.commands([command], context, environment_values={"text": "text", "number": "number", "list": "LIST"})
+    assert result.stdout == ['O\'Brien\n$HOME\x007\x00["a",{"b":null}]\x00'], result.message
+    with pytest.raises(flowworker.DocumentError, match="missing"):
+        kind.commands([command], context, environment_values=["missing"])
+
+
+@cell("standard input")
+def test_standard_input(kind, case):
+    text = "one\ntwo 'three' \u00e4\n" * 20_000
+    (kind.rundir / "in.txt").write_text(text, encoding="utf-8")
+    for source in ({"text": text}, {"file": "in.txt"}, {"value": "long"}):
+        result = kind.commands(["cat", ["cat"]], {"long": text}, stdin=source)
+        assert result.returncode == 0, result.message
+        assert result.stdout == [text, text]
+    assert kind.commands([["cat"]], stdin=text.encode()).stdout == [text]
+    # Nothing is its input otherwise.
+    assert kind.commands(["cat", ["cat"]]).stdout == []
+    # A command that does not want it.
+    assert kind.commands([["true"]], stdin=text.encode() * 10).returncode == 0
+
+
+@cell("signal from the host")
+def test_signal_from_the_host(kind, case):
+    worker = flowworker.create_worker(kind.spec())
+    child = "trap 'echo child >> told' USR1; echo child >> ready; while :; do sleep 0.05; done"
+    for target, expected in (("main", ["main"]), ("tree", ["child", "main"])):
+        for name in ("ready", "told"):
+            (kind.rundir / name).write_text("")
+        command = (
+            f"sh -c {shlex.quote(child)} & trap 'echo main >> told' USR1; echo main >> ready; "
+            f"while [ $(wc -l < told) -lt {len(expected)} ]; do sleep 0.05; done; exit 4"
+        )
+        step = flowworker.ContainerStep("s", BUSYBOX, [["sh", "-c", command.replace("$", "$$")]])
+        with worker.start(step, {}, kind.rundir) as run:
+            wait_for_start(run)
+            wait_until(lambda: sorted((kind.rundir / "ready").read_text().split()) == ["child", "main"])
+            run.signal(signal.SIGUSR1, target)
+            result = run.wait()
+        assert (result.returncode, result.outcome) == (4, "exited"), result.message
+        assert sorted((kind.rundir / "told").read_text().split()) == expected
+    with worker.start(flowworker.ContainerStep("s", BUSYBOX, [["sleep", "60"]]), {}, kind.rundir) as run:
+        wait_for_start(run)
+        run.signal(signal.SIGTERM)
+        result = run.wait()
+        assert (result.returncode, result.outcome) == (-15, "signaled")
+        with pytest.raises(flowworker.EndedError):
+            run.signal(signal.SIGTERM)
+
+
+def wait_for_start(run):
+    for event in run:
+        if event.kind == "command_started":
+            return
+    raise AssertionError("no command was started")
+
+
+@cell("success codes")
+def test_success_codes(kind, case):
+    commands = ["exit 3", ["sh", "-c", "echo next"], "exit 4", "echo never"]
+    result = kind.commands(commands, success_codes=[0, 3])
+    assert (result.returncode, result.outcome, result.stdout) == (4, "exited", ["next\n"])
+    assert [command["exit_code"] for command in result.commands] == [3, 0, 4]
+    assert kind.commands(["exit 3"], success_codes=[0, 3]).returncode == 0
+    # A status of 0 that is not listed is a failure.
+    result = kind.commands([["true"]], success_codes=[3])
+    assert (result.returncode, result.outcome) == (1, "exited") and "\n" not in result.message
 
 
 @cell("usage")
