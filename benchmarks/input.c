@@ -62,11 +62,14 @@ static size_t by_poll(fw_exec *exec, size_t left)
     size_t came = 0;
     struct pollfd end = {fw_exec_fd(exec), POLLIN, 0};
     for (;;) {
+        /* Only a write that was not complete makes the descriptor tell that there is room. */
+        size_t before = left, asked = left < block_size ? left : block_size;
         if (left > 0)
             left = give(exec, left, 0);
         if (!take(exec, 0, &came))
             return came;
-        poll(&end, 1, -1);
+        if (left == 0 || before - left < asked)
+            poll(&end, 1, -1);
     }
 }
 
