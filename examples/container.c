@@ -17,9 +17,8 @@
 /* The user of this process owns what the commands write. */
 static const char worker_spec[] = "{\"name\": \"box\", \"type\": \"docker\", \"options\": {\"user\": \"host\"}}";
 
-/* Words, as in a shell; a dollar that is none of a placeholder is written twice. */
-static const char greet[] = "sh -c 'for name in Alice Bob; do echo Hello $$name | tee -a greetings; sleep 0.3; done'";
-static const char count[] = "wc -l greetings";
+/* A script for the shell of the image. A dollar that is none of a placeholder is written twice. */
+static const char greet[] = "for name in Alice Bob; do echo Hello $$name | tee -a greetings; sleep 0.3; done";
 
 static int refuse(fw_error *error)
 {
@@ -99,8 +98,10 @@ int main(int argc, char **argv)
         perror(rundir);
         return 1;
     }
-    json_t *document = json_pack("{s:s, s:{s:s, s:[s, s]}}", "name", "hello", "action", "environment",
-                                 argc > 1 ? argv[1] : "busybox:latest", "commands", greet, count);
+    /* A command is its words: a program and its arguments. */
+    json_t *document = json_pack("{s:s, s:{s:s, s:[[s, s, s], [s, s, s]]}}", "name", "hello", "action", "environment",
+                                 argc > 1 ? argv[1] : "busybox:latest", "commands", "sh", "-c", greet, "wc", "-l",
+                                 "greetings");
     char *text = json_dumps(document, JSON_COMPACT);
     int status;
     if (fw_worker_create(worker_spec, FW_ZERO_TERMINATED, &worker, &error) == FW_OK &&

@@ -13,8 +13,9 @@ from pathlib import Path
 import flowworker
 
 COMMANDS = [
-    "sh -c 'for name in $$(cat data/names); do echo Hello $$name | tee -a /results/greetings; sleep 0.3; done'",
-    "wc -l /results/greetings",
+    # Words: a program and its arguments. A dollar that is none of a placeholder is written twice.
+    ["sh", "-c", "for name in $$(cat data/names); do echo Hello $$name | tee -a /results/greetings; sleep 0.3; done"],
+    ["wc", "-l", "/results/greetings"],
 ]
 
 

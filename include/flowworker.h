@@ -8,7 +8,7 @@
  *
  *     fw_pool_create("[]", FW_ZERO_TERMINATED, &pool, NULL);
  *     fw_step_create("{\"name\": \"hello\", \"action\": {\"environment\": \"\","
- *                    " \"commands\": [\"echo Hello $who\"]}}", FW_ZERO_TERMINATED, &step, NULL);
+ *                    " \"commands\": [[\"echo\", \"Hello $who\"]]}}", FW_ZERO_TERMINATED, &step, NULL);
  *     fw_pool_get(pool, step, &worker, NULL);
  *     fw_worker_exec(worker, step, NULL, "/tmp", &result, NULL);
  *     printf("return code %d\n", (int)fw_result_returncode(result));

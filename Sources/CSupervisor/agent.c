@@ -60,7 +60,7 @@ static void fail(agent_state *link, int stage, int error) {
   link->reply.kind = FWSV_FAILED;
   link->reply.stage = stage;
   link->reply.error = error;
-  link->has_reply = true;
+  link->is_started = link->has_reply = true;
   fwsv_input_drop(link);
 }
 
@@ -110,6 +110,7 @@ static void start(agent_state *link) {
   }
   close_ends(link);
   link->is_running = true;
+  link->is_started = request->tell_start == 0;
   if (error < 0) fail(link, stage, -error);
 }
 
@@ -271,6 +272,7 @@ static void hear(agent_state *link) {
   message.msg_iovlen = 1;
   long size = fwsv_receive_message(link->channel, &message);
   if (size == -EAGAIN) return;
+  link->is_started = true;
   if (size < (long)offsetof(fwsv_reply, processes)) {
     /* The monitor has ended without a reply. */
     close_fd(&link->channel);
@@ -331,7 +333,7 @@ static void poll_streams(agent_state *link) {
   watch_fd(&items[3], link->out);
   items[3].events = fwsv_link_is_due(link) ? POLLOUT : 0;
   for (int stream = 0; stream < STREAMS; stream++)
-    watch_fd(&items[4 + stream], has_room(link, PIECE) ? link->pipes[stream] : -1);
+    watch_fd(&items[4 + stream], has_room(link, PIECE) && link->is_started ? link->pipes[stream] : -1);
   fwsv_input_watch(link, &items[4 + STREAMS]);
   int64_t until = link->is_running || link->is_over ? INT64_MAX : link->until;
   if (fwsv_monotonic() >= until) {

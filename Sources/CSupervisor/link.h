@@ -37,10 +37,11 @@ typedef struct {
   int rundir;
   int texts; /* a file with the texts of the last request, of which the monitor has a mapping of its own */
   bool is_running;
-  bool has_reply; /* of the command; it is sent after the output */
-  bool is_over;   /* no further command */
-  bool is_asked;  /* the scheduler has asked for the end */
-  bool has_asked; /* the agent has asked for the rest of the frame */
+  bool is_started; /* the start has been reported; output comes after that */
+  bool has_reply;  /* of the command; it is sent after the output */
+  bool is_over;    /* no further command */
+  bool is_asked;   /* the scheduler has asked for the end */
+  bool has_asked;  /* the agent has asked for the rest of the frame */
   /* The frame that is being received. */
   fwa_head head;
   uint64_t taken; /* bytes of the frame so far, the head included */

@@ -32,7 +32,7 @@ package struct SubprocessWorker: CommandRunner {
     planning.describeInheritance(to: &writer)
     writer.member("processes") { writer in
       writer.array(commands.indices) { writer, index in
-        writer.array([options.shell, "-c", commands.text(index)]) { $0.string($1) }
+        commands.write(process: index, shell: options.shell, to: &writer)
       }
     }
   }

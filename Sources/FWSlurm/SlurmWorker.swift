@@ -43,7 +43,7 @@ package struct SlurmWorker: CommandRunner {
     } catch { writer.member("problem", error.reason) }
     writer.member("processes") { writer in
       writer.array(commands.indices) { writer, index in
-        writer.array([options.process.shell, "-c", commands.text(index)]) { $0.string($1) }
+        commands.write(process: index, shell: options.process.shell, to: &writer)
       }
     }
   }

@@ -1,9 +1,12 @@
 """Steps of a subprocess worker have the same output, status, directory and environment as in flowServ."""
 
+import json
 import os
 
 import pytest
-from both import run_both, spec
+from both import outcome_of, run_both, run_theirs, spec
+
+import flowworker
 
 
 def check(commands, rundirs, **more):
@@ -132,6 +135,46 @@ def test_the_environment_of_the_host_is_the_one_of_now(rundirs, monkeypatch):
     monkeypatch.delenv("HOME", raising=False)
     ours = check(["echo $$SET_JUST_NOW $${HOME-unset}"], rundirs)
     assert ours.stdout == ["yes unset\n"]
+
+
+#: Prints the environment in an order that does not depend on where a variable comes from.
+SORTED = "env | sort"
+
+
+def test_a_variable_that_is_unset_is_one_that_was_never_set(rundirs, monkeypatch):
+    """flowServ has no way to unset a variable, so its host does not have the variable."""
+    theirs = outcome_of(run_theirs([SORTED], rundirs[0], worker=spec(env={})))
+    monkeypatch.setenv("FW_A", "host")
+    worker = flowworker.create_worker(spec(env={"FW_A": None}))
+    for env in ({}, {"FW_A": None, "FW_B": None}):
+        ours = worker.exec(flowworker.ContainerStep("s", "", [SORTED], env), {}, rundirs[0]).check()
+        assert outcome_of(ours) == theirs
+
+
+@pytest.mark.parametrize(
+    "value", ["", "a b", "O'Brien; echo $HOME `id`", "\n\n", 7, True, None, [1, {"k": "v"}]], ids=repr
+)
+def test_a_value_in_the_environment_is_a_variable_of_the_host(value, rundirs, monkeypatch):
+    """A value does not change what is inherited: flowServ's host has it as a variable, and ours does not."""
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    monkeypatch.setenv("FW_V", text)
+    commands = [SORTED, "printf '%s|' \"$$FW_V\""]
+    theirs = outcome_of(run_theirs(commands, rundirs[0]))
+    monkeypatch.delenv("FW_V")
+    step = flowworker.ContainerStep("s", "", commands, environment_values=["FW_V"])
+    ours = flowworker.create_worker(spec()).exec(step, {"FW_V": value}, rundirs[0]).check()
+    assert outcome_of(ours) == theirs
+
+
+def test_names_that_are_inherited_are_entries(rundirs, monkeypatch):
+    """flowServ inherits all or nothing, so there each of the variables is an entry."""
+    monkeypatch.setenv("FW_ONE", "1")
+    monkeypatch.setenv("FW_TWO", "2")
+    entries = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("FW_")}
+    theirs = outcome_of(run_theirs([SORTED], rundirs[0], worker=spec(env=dict(entries, A="1"))))
+    worker = flowworker.create_worker(spec(env={"A": "1"}, options={"inherit_env": ["PATH", "FW_*"]}))
+    ours = worker.exec(flowworker.ContainerStep("s", "", [SORTED]), {}, rundirs[0]).check()
+    assert outcome_of(ours) == theirs
 
 
 def test_a_key_that_comes_again_wins(rundirs):

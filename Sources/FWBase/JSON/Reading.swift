@@ -143,7 +143,7 @@ extension ValidationError {
 
   /// The error of a key that the grammar of the document does not have.
   ///
-  /// - Parameter other: what the message says about a key that is similar to none.
+  /// - Parameter other: what the message says about a key that belongs somewhere else.
   package static func unknownKey(_ key: JSONKey, of what: String, known: [String], else other: String? = nil)
     -> ValidationError
   {
@@ -154,8 +154,7 @@ extension ValidationError {
     -> ValidationError
   {
     let list = known.isEmpty ? "no keys are allowed" : "expected \(MessageFormat.choice(known))"
-    var hint = MessageFormat.hint(for: name, among: known)
-    if hint.isEmpty, let other { hint = "; " + other }
+    let hint = (other.map { "; " + $0 } ?? "") + MessageFormat.hint(for: name, among: known)
     return ValidationError("unknown key \(MessageFormat.quoted(name)) in \(what): \(list)\(hint)", isAboutKey: true)
   }
 

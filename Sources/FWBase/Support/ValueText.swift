@@ -41,6 +41,8 @@ package enum ValueText {
   /// Appends the value as text for other programs: a string as it is, and everything else as compact JSON.
   package static func appendPlain(_ value: JSONRef, to output: inout ByteBuffer) {
     if let bytes = value.bytes { return output.append(bytes) }
+    // This is JSON with the fewest digits; jansson writes 0.1 as 0.10000000000000001.
+    if let number = value.kind == .real ? value.number : nil { return output.append(real(number)) }
     if let text = JSONText.compact(value) { output.append(text.string) }
   }
 

@@ -9,6 +9,9 @@ package struct EnvironmentValues: Sendable {
   /// Whether the document is a list of names, which are the names of the variables as well.
   private let isList: Bool
 
+  /// The names of the values in the context.
+  package var names: [String] { entries.map(\.name) }
+
   private struct Entry {
     let name: String
     let variable: String

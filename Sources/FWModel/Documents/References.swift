@@ -40,9 +40,9 @@ extension JSONRef {
   /// The deepest nesting of the values of a template.
   package static let deepest = 64
 
-  /// Calls `body` with each reference in a value. Lists in lists are refused, as in flowServ.
+  /// Calls `body` with each reference in a value. Lists in lists are refused, as in flowServ, except the words of commands.
   package func forEachReference(
-    depth: Int = 0, inList: Bool = false, _ body: (Reference) throws(ValidationError) -> Void
+    depth: Int = 0, inList: Bool = false, mayNest: Bool = false, _ body: (Reference) throws(ValidationError) -> Void
   )
     throws(ValidationError)
   {
@@ -54,12 +54,14 @@ extension JSONRef {
     case .array:
       if inList { throw ValidationError("a list in a workflow cannot directly contain another list") }
       try forEachElement { (index, element) throws(ValidationError) in
-        do throws(ValidationError) { try element.forEachReference(depth: depth + 1, inList: true, body) } catch {
+        do throws(ValidationError) { try element.forEachReference(depth: depth + 1, inList: !mayNest, body) } catch {
           throw error.inside(index)
         }
       }
     case .object:
-      try readMembers { (_, value) throws(ValidationError) in try value.forEachReference(depth: depth + 1, body) }
+      try readMembers { (key, value) throws(ValidationError) in
+        try value.forEachReference(depth: depth + 1, mayNest: key == "commands", body)
+      }
     default: return
     }
   }

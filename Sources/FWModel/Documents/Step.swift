@@ -191,7 +191,9 @@ package struct StepDocument {
       } else {
         throw .unknownKey(
           key, of: "the action of a container step", known: StepDocument.containerKeys,
-          else: key == "image" ? "\"environment\" is the key of the image" : nil)
+          else: key == "image"
+            ? "\"environment\" is the key of the image"
+            : StepDocument.keys.contains(key.string) ? "it is a key of the step itself" : nil)
       }
     }
     if action["environment"] == nil {

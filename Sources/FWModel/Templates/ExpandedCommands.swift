@@ -99,6 +99,13 @@ package struct ExpandedCommands: ~Copyable {
     writer.array(command.words) { $0.string(String(decoding: $1, as: UTF8.self)) }
   }
 
+  /// Writes the arguments of the process of a command: its words, or a shell and the text for it.
+  package func write(process index: Int, shell: String, to writer: inout JSONWriter) {
+    let command = self[index]
+    if command.isWords { return write(index, to: &writer) }
+    writer.array([shell, "-c", command.text]) { $0.string($1) }
+  }
+
   package subscript(index: Int) -> Command {
     Command(UnsafeRawBufferPointer(rebasing: bytes.bytes[entries[index].range]), isWords: entries[index].isWords)
   }

@@ -19,6 +19,8 @@ package final class Worker: Sendable {
   let secrets: [String]
   /// The names of the secrets as a JSON array in C text.
   package let cSecrets: CText
+  /// The names of the values that are environment variables of all commands, as a JSON array in C text.
+  package let cEnvironmentValues: CText
 
   /// Creates a worker outside of any pool.
   ///
@@ -51,12 +53,17 @@ package final class Worker: Sendable {
     cVolume = try CText(spec.volume)
     env = spec.env
     secrets = spec.secrets
-    var names = JSONWriter()
-    names.array(spec.secrets) { $0.string($1) }
-    let text = names.buffer()
-    cSecrets = try CText(String(decoding: text.bytes, as: UTF8.self))
+    cSecrets = try Worker.array(spec.secrets)
     runner = try document.makeRunner(spec, resources)
+    cEnvironmentValues = try Worker.array(runner.settings.commands.environmentValues?.names ?? [])
     defaults = resources.settings
+  }
+
+  private static func array(_ names: [String]) throws(FlowError) -> CText {
+    var writer = JSONWriter()
+    writer.array(names) { $0.string($1) }
+    let text = writer.buffer()
+    return try CText(String(decoding: text.bytes, as: UTF8.self))
   }
 
   private static var java: String {

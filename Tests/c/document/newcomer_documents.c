@@ -146,7 +146,7 @@ static void steps(void)
             "unknown key \"image\" in the action of a container step: expected \"environment\", \"commands\" or "
             "\"env\"; \"environment\" is the key of the image (at /action/image)",
             step("{\"name\": \"s\", \"action\": {\"image\": \"busybox\", \"commands\": [\"echo hi\"]}}"));
-    MISTAKE("commands as a string", "expected an array of strings, found the string \"echo hi\" (at /action/commands)",
+    MISTAKE("commands as a string", "expected an array of commands, found the string \"echo hi\" (at /action/commands)",
             step("{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": \"echo hi\"}}"));
     MISTAKE("commands as words", "expected a string, found an array (at /action/commands/0)",
             step("{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": [[\"echo\", \"hi\"]]}}"));

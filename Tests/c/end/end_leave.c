@@ -89,7 +89,7 @@ static void left_by_a_host(void (*body)(void), bool is_killed)
         CHECK_INT(find_watchers(host, "fw-supervisor", &supervisor, 1), 1);
         kill(host, SIGKILL);
         CHECK_INT(host_status(host), SIGKILL);
-        wait_until_gone("fw-supervisor", &supervisor, 1);
+        watchers_until_gone("fw-supervisor", &supervisor, 1);
     } else {
         CHECK_INT(host_status(host), 0);
     }

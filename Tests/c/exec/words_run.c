@@ -16,7 +16,8 @@ static void write_program(const char *name, const char *text, mode_t mode)
 static void gives(fw_result *result, const char *want)
 {
     CHECK_EXITED(result, 0);
-    CHECK_OUTPUT(result, FW_STDOUT, 0, want);
+    if (!CHECK_OUTPUT(result, FW_STDOUT, 0, want))
+        fprintf(stderr, "    for %s\n", want);
     fw_result_free(result);
 }
 
@@ -79,7 +80,7 @@ static void places(void)
     /* An empty PATH, and an empty element of it, are the run directory. */
     gives(WORDS_ENV("{\"PATH\": \"\"}", "script"), "script script\n");
     gives(WORDS_ENV("{\"PATH\": \"/nowhere:\"}", "script"), "script script\n");
-    gives(WORDS_ENV("{\"PATH\": \":/nowhere\"}", "-x"), "dash\n");
+    gives(WORDS_ENV("{\"PATH\": \".:/nowhere\"}", "-x"), "dash\n");
     gives(WORDS_ENV("{\"PATH\": \"/nowhere::/bin\"}", "script"), "script script\n");
     fails(WORDS_ENV("{\"PATH\": \"/nowhere\"}", "script"), 127, "script");
     fails(WORDS_ENV("{\"PATH\": \"\"}", "-no-such-program"), 127, "-no-such-program");

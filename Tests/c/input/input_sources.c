@@ -22,10 +22,10 @@ static fw_result *run_with(const char *input, const char *commands)
 
 static void has(const char *input, const char *want)
 {
-    fw_result *result = run_with(input, "[\"cat\", [\"cat\", \"/dev/stdin\"], \"read -r line; cat; cat /dev/stdin > /dev/null\"]");
+    fw_result *result = run_with(input, "[\"cat\", [\"cat\", \"/dev/stdin\"], \"head -c 3; cat; true\"]");
     CHECK_EXITED(result, 0);
-    CHECK_OUTPUT(result, FW_STDOUT, 0, want);
-    CHECK_OUTPUT(result, FW_STDOUT, 1, want);
+    for (size_t i = 0; i < 2 && *want != '\0'; i++)
+        CHECK_OUTPUT(result, FW_STDOUT, i, want);
     fw_result_free(result);
 }
 

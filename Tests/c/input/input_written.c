@@ -2,8 +2,6 @@
  * closed. It is a pipe, so a command can open it again by its path. */
 #include "input.h"
 
-#include "descendants.h"
-
 static void in_pieces(void)
 {
     fw_exec *exec = INPUT("read -r line; echo \"<$$line>\"; cat; echo end");
@@ -100,10 +98,9 @@ static void at_the_same_time(void)
 
 int main(void)
 {
-    int before = 0;
-    fw_result_free(RUN("true"));
+    descriptors();
+    int before = open_descriptors();
     in_pieces();
-    before = open_descriptors();
     every_byte();
     a_dialogue();
     by_its_path();

@@ -78,8 +78,8 @@ static void ends(int how, bool with_child)
         kill(pid, how);
     int status = how == BECOMES_ANOTHER ? 0 : host_status(pid);
     wait_for_nobody();
-    wait_until_gone("fw-monitor", watchers, count);
-    wait_until_gone("fw-supervisor", &supervisor, 1);
+    watchers_until_gone("fw-monitor", watchers, count);
+    watchers_until_gone("fw-supervisor", &supervisor, 1);
     if (how == BECOMES_ANOTHER) {
         CHECK_STR(name_of(pid), "sleep");
         kill(pid, SIGKILL);

@@ -17,7 +17,7 @@ static long kill_supervisor(void)
     CHECK_INT(find_watchers(getpid(), "fw-supervisor", &supervisor, 1), 1);
     REQUIRE(supervisor > 1);
     kill((pid_t)supervisor, SIGKILL);
-    wait_until_gone("fw-supervisor", &supervisor, 1);
+    watchers_until_gone("fw-supervisor", &supervisor, 1);
     return supervisor;
 }
 
@@ -115,7 +115,7 @@ static void ends_with_the_host(void)
     kill(host, SIGKILL);
     CHECK_INT(host_status(host), SIGKILL);
     wait_for_nobody();
-    wait_until_gone("fw-monitor", &monitor, 1);
+    watchers_until_gone("fw-monitor", &monitor, 1);
 }
 
 int main(void)

@@ -13,7 +13,7 @@ int main(void)
     wait_for_pids("pids", &pid, 1);
     REQUIRE(find_watchers(getpid(), "fw-supervisor", &supervisor, 1) == 1 && supervisor > 1);
     kill((pid_t)supervisor, SIGKILL);
-    wait_until_gone("fw-supervisor", &supervisor, 1);
+    watchers_until_gone("fw-supervisor", &supervisor, 1);
 
     /* No monitor is idle, so the next step needs a supervisor. */
     log_begin(FW_LOG_INFO);

@@ -95,7 +95,7 @@ static void while_it_has_nothing_to_do(void)
     REQUIRE(count >= 4 && count <= 64);
     for (int i = 0; i < count; i++)
         kill((pid_t)monitors[i], SIGKILL);
-    wait_until_gone("fw-monitor", monitors, count);
+    watchers_until_gone("fw-monitor", monitors, count);
     for (int i = 0; i < 6; i++) {
         fw_result *result = RUN("echo one", "exit 5");
         CHECK_EXITED(result, 5);

@@ -224,6 +224,7 @@ static inline void agent_run(bool has_input, const char *const *words)
     agent_closed = false;
     agent_reply.kind = 0;
     RECEIVE_UNTIL(agent_reply.kind != 0);
+    CHECK_INT(agent_out_size, 0); /* output comes after the start */
 }
 
 #define AGENT_RUN(has_input, ...) agent_run((has_input), (const char *const[]){__VA_ARGS__, NULL})

@@ -183,7 +183,7 @@ static inline int find_watchers(long host, const char *name, long *pids, int roo
     return find_processes(is_watcher, pids, room);
 }
 
-static inline void wait_until_gone(const char *name, const long *pids, int count)
+static inline void watchers_until_gone(const char *name, const long *pids, int count)
 {
     for (int i = 0; i < count; i++)
         while (process_runs(pids[i]) && strcmp(name_of(pids[i]), name) == 0)

@@ -80,6 +80,18 @@ def wait_until(condition):
         time.sleep(0.01)
 
 
+@pytest.fixture
+def cluster(monkeypatch):
+    """The cluster of this run, whose jobs have ended when the test has."""
+    from clusters import Cluster
+
+    conf = variable("FW_TEST_SLURM")
+    monkeypatch.setenv("SLURM_CONF", conf)
+    cluster = Cluster(conf)
+    yield cluster
+    cluster.wait_until_empty()
+
+
 class _Connection(http.client.HTTPConnection):
     def __init__(self, path):
         super().__init__("engine", timeout=HANG)

@@ -11,39 +11,10 @@ import threading
 import time
 
 import pytest
+from clusters import ALIVE, step, worker
 from conftest import ROOT, variable, wait_until
 
 import flowworker
-
-ALIVE = ("PENDING", "RUNNING", "CONFIGURING")
-
-
-class Cluster:
-    def __init__(self, conf):
-        self.conf = conf
-        self.spool = os.path.join(os.path.dirname(conf), "spool")
-
-    def call(self, *arguments, **options):
-        result = subprocess.run(arguments, capture_output=True, text=True, timeout=60, **options)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
-
-    def jobs(self, states=ALIVE):
-        """Names and numbers of jobs of this library's."""
-        lines = self.call("squeue", "--noheader", f"--states={','.join(states)}", "--format=%j|%i|%T").splitlines()
-        return [line.split("|") for line in lines if line.startswith("fw-")]
-
-    def wait_until_empty(self):
-        wait_until(lambda: self.jobs() == [])
-
-
-@pytest.fixture
-def cluster(monkeypatch):
-    conf = variable("FW_TEST_SLURM")
-    monkeypatch.setenv("SLURM_CONF", conf)
-    cluster = Cluster(conf)
-    yield cluster
-    cluster.wait_until_empty()
 
 
 @pytest.fixture
@@ -51,19 +22,6 @@ def rundir(tmp_path):
     yield tmp_path
     # The file with the status of commands goes with the step.
     assert [name for name in os.listdir(tmp_path) if name.startswith(".fw-")] == []
-
-
-def worker(env=None, variables=None, **options):
-    spec = {"name": "w", "type": "slurm", "options": dict({"hold": 0}, **options)}
-    if env is not None:
-        spec["env"] = env
-    if variables is not None:
-        spec["variables"] = variables
-    return flowworker.create_worker(spec)
-
-
-def step(*commands, **settings):
-    return flowworker.ContainerStep("s", "unused", list(commands), **settings)
 
 
 class Waited:

@@ -5,7 +5,7 @@ For example:
     import flowworker
 
     pool = flowworker.WorkerPool()
-    step = flowworker.ContainerStep("hello", image="", commands=["echo Hello $who"])
+    step = flowworker.ContainerStep("hello", image="", commands=[["echo", "Hello $who"]])
     result = pool.get(step).exec(step, {"who": "World"}, "/tmp")
     print(result.text)          # Hello World
 

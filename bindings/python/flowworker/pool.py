@@ -6,7 +6,7 @@ import json
 import os
 import reprlib
 from types import MappingProxyType
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Union
 
 from . import factory
 from ._document_file import DocumentFile
@@ -29,7 +29,9 @@ class WorkerPool:
     - `volumes`: the specifications of the storage volumes that workers name (`flowworker.volumes`). Only workflows use
       them;
     - `default_variables`: values of placeholders in container steps that have no worker of their own, in addition to
-      `python` and `java`, which they can replace.
+      `python` and `java`, which they can replace;
+    - `placeholders`: `"strict"` refuses commands with a placeholder without a value, unless the worker, the step or the
+      options of the run say otherwise. The default is `"lenient"`, as in flowServ.
 
     `WorkerPool.from_config` reads all of them from an engine configuration, which may be a file.
 
@@ -44,6 +46,7 @@ class WorkerPool:
         *,
         volumes: Optional[Sequence[Spec]] = None,
         default_variables: Optional[Mapping[str, Any]] = None,
+        placeholders: Optional[Literal["lenient", "strict"]] = None,
     ) -> None:
         if isinstance(workers, (str, bytes, os.PathLike, Mapping)):
             is_spec = isinstance(workers, Mapping) and "type" in workers
@@ -68,6 +71,8 @@ class WorkerPool:
             "volumes": spec_list(volumes or (), "volumes"),
             "default_variables": {**factory.default_variables(), **key_values(default_variables, "default_variables")},
         }
+        if placeholders is not None:
+            self._document["placeholders"] = placeholders
         self._handle = _create(encoded(self._document, "the pool"))
         #: The names of the pool's volumes.
         self.volume_names = [volume_name(spec) for spec in self._document["volumes"]]
@@ -107,6 +112,7 @@ class WorkerPool:
             document.get("managers", managers),
             volumes=document.get("volumes"),
             default_variables=variables,
+            placeholders=document.get("placeholders"),
         )
 
     def get(self, step: WorkflowStep) -> Worker:

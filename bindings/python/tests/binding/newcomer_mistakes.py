@@ -156,7 +156,7 @@ MISTAKES = [
     M(
         "a command as a string where a list is wanted",
         lambda t: t.run(ContainerStep("s", "", "echo hi")),
-        'expected an array of strings, found the string "echo hi" (at /action/commands)',
+        'expected an array of commands, found the string "echo hi" (at /action/commands)',
     ),
     M(
         "a command as a list of words",
