@@ -119,6 +119,10 @@ static void ours(void *argument)
     fw_result *result;
     fw_error *error;
     need(fw_exec_start(worker, step, NULL, ".", "{\"output_limit\": 0}", FW_ZERO_TERMINATED, &exec, &error), error);
+    /* Output is kept from the first event on that somebody takes. */
+    fw_event *first;
+    need(fw_exec_next_event(exec, -1, &first, &error), error);
+    fw_event_free(first);
     size_t came = question->way(exec, question->bytes);
     need(fw_exec_wait(exec, -1, &result, &error), error);
     if (fw_result_returncode(result) != 0)
