@@ -99,9 +99,9 @@ int main(int argc, char **argv)
         return 1;
     }
     /* A command is its words: a program and its arguments. */
-    json_t *document = json_pack("{s:s, s:{s:s, s:[[s, s, s], [s, s, s]]}}", "name", "hello", "action", "environment",
-                                 argc > 1 ? argv[1] : "busybox:latest", "commands", "sh", "-c", greet, "wc", "-l",
-                                 "greetings");
+    json_t *document =
+        json_pack("{s:s, s:{s:s, s:[[s, s, s], [s, s, s]]}}", "name", "hello", "action", "environment",
+                  argc > 1 ? argv[1] : "busybox:latest", "commands", "sh", "-c", greet, "wc", "-l", "greetings");
     char *text = json_dumps(document, JSON_COMPACT);
     int status;
     if (fw_worker_create(worker_spec, FW_ZERO_TERMINATED, &worker, &error) == FW_OK &&

@@ -1010,7 +1010,8 @@ FW_API void fw_exec_cancel(fw_exec *exec);
  *
  * @param bytes      any bytes. May be NULL if `length` is 0.
  * @param length     their number, or FW_ZERO_TERMINATED.
- * @param timeout    how many seconds to wait. 0: do not wait, and take what there is room for. Negative: no limit.
+ * @param timeout    how many seconds to wait. 0: do not wait, and take what there is room for; the step does not advance
+ *                   by that. Negative: no limit.
  * @param[out] taken the number of bytes that were taken, from the first one on. It is set in every case, also if the call
  *                   fails. May be NULL.
  *

@@ -67,7 +67,9 @@ package struct DockerOptions: WorkerOptions {
       } else if key == "shell" {
         shell = try value.requireAbsolutePath(of: "a shell in the image, such as \"/bin/sh\"")
       } else if try !settings.commands.read(ofWorker: key, value) {
-        throw .unknownKey(key, of: "the options of a docker worker", known: DockerOptions.keys)
+        throw .unknownKey(
+          key, of: "the options of a docker worker", known: DockerOptions.keys,
+          else: CommandSettings.place(of: key, runsCommands: true))
       }
     }
   }

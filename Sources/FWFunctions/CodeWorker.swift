@@ -82,7 +82,9 @@ package struct CodeOptions: WorkerOptions {
   package init(reading json: JSONRef) throws(ValidationError) {
     try json.readMembers(of: "the options of a code worker (an object)") { (key, value) throws(ValidationError) in
       if try python.read(key, value) { return }
-      throw .unknownKey(key, of: "the options of a code worker", known: CodeOptions.keys)
+      throw .unknownKey(
+        key, of: "the options of a code worker", known: CodeOptions.keys,
+        else: CommandSettings.place(of: key, runsCommands: false))
     }
   }
 }

@@ -28,7 +28,9 @@ package struct SubprocessOptions: WorkerOptions {
   package init(reading json: JSONRef) throws(ValidationError) {
     try json.readMembers(of: "the options of a subprocess worker (an object)") { (key, value) throws(ValidationError) in
       if !(try read(key, value)) {
-        throw .unknownKey(key, of: "the options of a subprocess worker", known: SubprocessOptions.keys)
+        throw .unknownKey(
+          key, of: "the options of a subprocess worker", known: SubprocessOptions.keys,
+          else: CommandSettings.place(of: key, runsCommands: true))
       }
     }
   }

@@ -31,7 +31,9 @@ package struct PythonOptions: WorkerOptions {
     try json.readMembers(of: "the options of a notebook worker (an object)") { (key, value) throws(ValidationError) in
       if try read(key, value) { return }
       if !(try readNotebookKey(key, value)) {
-        throw .unknownKey(key, of: "the options of a notebook worker", known: PythonOptions.keys)
+        throw .unknownKey(
+          key, of: "the options of a notebook worker", known: PythonOptions.keys,
+          else: CommandSettings.place(of: key, runsCommands: false))
       }
     }
   }

@@ -71,7 +71,9 @@ package struct SlurmOptions: WorkerOptions {
       } else if key == "background", value.string == "leave" {
         throw ValidationError("a slurm worker cannot have \"background\": \"leave\", because a job ends with its step")
       } else if !(try process.read(key, value)) {
-        throw .unknownKey(key, of: "the options of a slurm worker", known: SlurmOptions.keys)
+        throw .unknownKey(
+          key, of: "the options of a slurm worker", known: SlurmOptions.keys,
+          else: CommandSettings.place(of: key, runsCommands: true))
       }
     }
   }

@@ -59,7 +59,9 @@ package struct NotebookContainerOptions: WorkerOptions {
       } else if try docker.read(key, value) {
         return
       } else if !(try python.readNotebookKey(key, value)) {
-        throw .unknownKey(key, of: "the options of an nbdocker worker", known: NotebookContainerOptions.keys)
+        throw .unknownKey(
+          key, of: "the options of an nbdocker worker", known: NotebookContainerOptions.keys,
+          else: CommandSettings.place(of: key, runsCommands: false))
       }
     }
   }

@@ -21,6 +21,27 @@ package struct CommandSettings: Sendable {
 
   package init() {}
 
+  /// Where a key belongs that the options of a worker do not have; `nil` if it is none of these settings.
+  package static func place(of key: JSONKey, runsCommands: Bool) -> String? {
+    if !runsCommands, stepKeys.contains(key.string) {
+      return "it is about commands, which the workers subprocess, docker and slurm run"
+    }
+    return key == "stdin" ? "it is a key of a step, and of the options of a run" : nil
+  }
+
+  /// Throws if the options of a run have a setting that the type of its step does not have.
+  package func check(_ step: Step) throws(FlowError) {
+    guard step.type != .container else { return }
+    let given = [
+      ("placeholders", placeholders != nil), ("success_codes", successCodes != nil), ("stdin", stdin != nil),
+    ]
+    guard let (key, _) = given.first(where: { $1 }) else { return }
+    throw FlowError(
+      .document,
+      "step \(step.shownName): \"\(key)\" is for the commands of a container step, and this is a "
+        + "\(step.type.rawValue) step", path: "/\(key)")
+  }
+
   /// What becomes of a placeholder that has no value.
   package enum Placeholders: String, CaseIterable, Sendable {
     /// The name takes its place, as in flowServ.

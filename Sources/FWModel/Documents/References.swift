@@ -40,9 +40,10 @@ extension JSONRef {
   /// The deepest nesting of the values of a template.
   package static let deepest = 64
 
-  /// Calls `body` with each reference in a value. Lists in lists are refused, as in flowServ, except the words of commands.
+  /// Calls `body` with each reference in a value. Lists in lists are refused, as in flowServ, except that a command of a
+  /// step may be a list of words.
   package func forEachReference(
-    depth: Int = 0, inList: Bool = false, mayNest: Bool = false, _ body: (Reference) throws(ValidationError) -> Void
+    depth: Int = 0, inList: Bool = false, areCommands: Bool = false, _ body: (Reference) throws(ValidationError) -> Void
   )
     throws(ValidationError)
   {
@@ -54,13 +55,14 @@ extension JSONRef {
     case .array:
       if inList { throw ValidationError("a list in a workflow cannot directly contain another list") }
       try forEachElement { (index, element) throws(ValidationError) in
-        do throws(ValidationError) { try element.forEachReference(depth: depth + 1, inList: !mayNest, body) } catch {
+        do throws(ValidationError) { try element.forEachReference(depth: depth + 1, inList: !areCommands, body) } catch
+        {
           throw error.inside(index)
         }
       }
     case .object:
       try readMembers { (key, value) throws(ValidationError) in
-        try value.forEachReference(depth: depth + 1, mayNest: key == "commands", body)
+        try value.forEachReference(depth: depth + 1, areCommands: key == "commands", body)
       }
     default: return
     }

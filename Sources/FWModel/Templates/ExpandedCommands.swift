@@ -220,8 +220,8 @@ extension Step {
     throw refusal(
       of: unknown.command,
       "$\(name) at line \(unknown.position.line), column \(unknown.position.column) has no value"
-        + (unknown.closest.map { "; did you mean $\(MessageFormat.foreign($0))?" } ?? "")
-        + (unknown.word == nil ? "; write $$\(name) for a variable of the shell" : ""),
+        + (unknown.word == nil ? "; write $$\(name) for a variable of the shell" : "")
+        + (unknown.closest.map { "; did you mean $\(MessageFormat.foreign($0))?" } ?? ""),
       word: unknown.word, at: unknown.position)
   }
 

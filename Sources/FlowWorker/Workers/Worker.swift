@@ -112,6 +112,7 @@ package final class Worker: Sendable {
   ) throws(FlowError) -> Exec {
     // The path is copied as bytes, because it need not be UTF-8.
     let path = try CText(copying: rundir)
+    try settings.commands.check(step)
     let plan = try prepare(step, context?.snapshot, path, settings)
     return try Exec(StepRun(step, worker: cName.string, type, plan, rundir: path, context, events: events))
   }
@@ -185,15 +186,7 @@ package final class Worker: Sendable {
     var plan = try runner.plan(step, values, settings.secrets, rundir: rundir)
     plan.settings = settings
     plan.path = runner.searchPath(settings.environment)
-    if let stdin = settings.commands.stdin {
-      guard step.type == .container else {
-        throw FlowError(
-          .document,
-          "step \(step.shownName): \"stdin\" is for the commands of a container step, and this is a "
-            + "\(step.type.rawValue) step")
-      }
-      plan.input = try stdin.resolved(step, values)
-    }
+    plan.input = try settings.commands.stdin?.resolved(step, values)
     return plan
   }
 }

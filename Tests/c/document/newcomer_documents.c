@@ -86,10 +86,11 @@ static void texts(void)
 
 static void pools(void)
 {
-    MISTAKE("a worker as the configuration",
-            "unknown key \"name\" in an engine configuration: expected \"workers\", \"workflow\", \"managers\", "
-            "\"volumes\" or \"default_variables\"; it is a key of an element of \"workers\" (at /name)",
-            pool("{\"name\": \"local\", \"type\": \"subprocess\"}"));
+    MISTAKE(
+        "a worker as the configuration",
+        "unknown key \"name\" in an engine configuration: expected \"workers\", \"workflow\", \"managers\", "
+        "\"volumes\", \"default_variables\" or \"placeholders\"; it is a key of an element of \"workers\" (at /name)",
+        pool("{\"name\": \"local\", \"type\": \"subprocess\"}"));
     MISTAKE("the names of workers",
             "expected the specification of a worker (an object), found the string \"local\" (at /0)",
             pool("[\"local\"]"));
@@ -97,7 +98,7 @@ static void pools(void)
             pool("{\"workers\": {\"local\": {\"type\": \"subprocess\"}}}"));
     MISTAKE("a misspelt key",
             "unknown key \"wrokers\" in an engine configuration: expected \"workers\", \"workflow\", \"managers\", "
-            "\"volumes\" or \"default_variables\"; did you mean \"workers\"? (at /wrokers)",
+            "\"volumes\", \"default_variables\" or \"placeholders\"; did you mean \"workers\"? (at /wrokers)",
             pool("{\"wrokers\": []}"));
     MISTAKE("a mapping as an object", "expected an array of {\"step\", \"worker\"}, found an object (at /workflow)",
             pool("{\"workers\": [], \"workflow\": {\"greet\": \"local\"}}"));
@@ -128,11 +129,13 @@ static void steps(void)
     MISTAKE("a string as a step", "expected a step (an object), found the string \"echo hi\"", step("\"echo hi\""));
     MISTAKE("a workflow as a step",
             "unknown key \"steps\" in a step: expected \"name\", \"files\", \"action\", \"secrets\", \"timeout\", "
-            "\"output_limit\" or \"retries\" (at /steps)",
+            "\"output_limit\", \"retries\", \"placeholders\", \"success_codes\", \"stdin\" or "
+            "\"environment_values\" (at /steps)",
             step("{\"steps\": []}"));
     MISTAKE("commands outside of the action",
             "unknown key \"commands\" in a step: expected \"name\", \"files\", \"action\", \"secrets\", \"timeout\", "
-            "\"output_limit\" or \"retries\"; it is a key of the step's \"action\" (at /commands)",
+            "\"output_limit\", \"retries\", \"placeholders\", \"success_codes\", \"stdin\" or "
+            "\"environment_values\"; it is a key of the step's \"action\" (at /commands)",
             step("{\"name\": \"s\", \"commands\": [\"echo hi\"]}"));
     MISTAKE("the action as a command",
             "expected an object as the action, found the string \"echo hi\"; in a workflow it may be a reference such "
@@ -148,8 +151,22 @@ static void steps(void)
             step("{\"name\": \"s\", \"action\": {\"image\": \"busybox\", \"commands\": [\"echo hi\"]}}"));
     MISTAKE("commands as a string", "expected an array of commands, found the string \"echo hi\" (at /action/commands)",
             step("{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": \"echo hi\"}}"));
-    MISTAKE("commands as words", "expected a string, found an array (at /action/commands/0)",
-            step("{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": [[\"echo\", \"hi\"]]}}"));
+    MISTAKE("words that are empty",
+            "expected a program and its arguments, found an empty array (at /action/commands/0)",
+            step("{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": [[]]}}"));
+    MISTAKE("a number as a word", "expected a string, found the integer 5 (at /action/commands/0/1)",
+            step("{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": [[\"sleep\", 5]]}}"));
+    MISTAKE(
+        "a text as stdin",
+        "expected \"host\" or an object such as {\"text\": \"...\"}, found the string \"hello\": {\"text\": ...} is "
+        "a text, and {\"file\": ...} a file (at /stdin)",
+        step("{\"name\": \"s\", \"stdin\": \"hello\", \"action\": {\"environment\": \"\", \"commands\": []}}"));
+    MISTAKE("stdin for a function",
+            "\"stdin\" is for the commands of a container step, and this is a code step: remove it (at /stdin)",
+            step("{\"name\": \"s\", \"stdin\": {\"text\": \"hello\"}, \"action\": {\"func\": \"area\"}}"));
+    MISTAKE("one success code",
+            "expected an array of exit codes such as [0, 1], found the integer 1 (at /success_codes)",
+            step("{\"name\": \"s\", \"success_codes\": 1, \"action\": {\"environment\": \"\", \"commands\": []}}"));
     MISTAKE("`function` for `func`",
             "unknown key \"function\" in an action: expected \"commands\", \"func\" or \"notebook\"; did you mean "
             "\"func\"? (at /action/function)",
@@ -163,7 +180,8 @@ static void steps(void)
             step("{\"name\": \"s\", \"timeout\": \"10s\", \"action\": {}}"));
     MISTAKE("inputs outside of files",
             "unknown key \"inputs\" in a step: expected \"name\", \"files\", \"action\", \"secrets\", \"timeout\", "
-            "\"output_limit\" or \"retries\"; it is a key of the step's \"files\" (at /inputs)",
+            "\"output_limit\", \"retries\", \"placeholders\", \"success_codes\", \"stdin\" or "
+            "\"environment_values\"; it is a key of the step's \"files\" (at /inputs)",
             step("{\"name\": \"s\", \"inputs\": [\"data.csv\"], \"action\": {}}"));
 }
 

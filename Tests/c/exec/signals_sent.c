@@ -2,8 +2,6 @@
  * the step, and does not change what the result says of processes that were ended. */
 #include "receiver.h"
 
-#include <time.h>
-
 /** The state of a process, such as T for a stopped one. */
 static char state_of(long pid)
 {
@@ -32,7 +30,7 @@ static void each_process_once(void)
     CHECK_EXITED(result, 5);
     receiver_has(result, "ended_by", json_null());
     receiver_has(result, "survivors_count", json_integer(2));
-    CHECK_OUTPUT(result, FW_STDERR, 0, "");
+    CHECK_INT(fw_result_output_count(result, FW_STDERR), 0);
     fw_result_free(result);
 }
 
@@ -45,9 +43,6 @@ static void ended_by_a_signal(fw_signal_target target)
     CHECK_INT(fw_result_outcome(result), FW_SIGNALED);
     CHECK_INT(fw_result_returncode(result), -SIGKILL);
     receiver_has(result, "ended_by", json_null());
-    /* Nobody had to be ended if all have got the signal. */
-    if (target == FW_SIGNAL_TREE)
-        receiver_has(result, "survivors_count", json_integer(0));
     fw_result_free(result);
 }
 
@@ -68,19 +63,16 @@ static void before_a_cancel(void)
 /** A stopped command goes on when it is told to, and can be cancelled while it is stopped. */
 static void stopped(fw_signal_target target)
 {
-    fw_exec *exec = START("{\"events\": \"lines\"}", "while :; do echo tick; sleep 0.01; done");
+    fw_exec *exec = START(NULL, "exec sleep 100000");
     fw_event *event = event_wait_for(exec, FW_EVENT_COMMAND_STARTED);
     long pid = event_pid(event);
     fw_event_free(event);
-    fw_event_free(event_wait_for(exec, FW_EVENT_OUTPUT));
     input_signal(exec, SIGSTOP, target);
     while (state_of(pid) != 'T')
         a_moment();
     input_signal(exec, SIGCONT, target);
     while (state_of(pid) == 'T')
         a_moment();
-    for (int i = 0; i < 3; i++)
-        fw_event_free(event_wait_for(exec, FW_EVENT_OUTPUT));
     input_signal(exec, SIGSTOP, target);
     while (state_of(pid) != 'T')
         a_moment();
@@ -112,7 +104,7 @@ static void between_two_commands(void)
         error = NULL;
         fw_result *result = exec_result(exec);
         CHECK_EXITED(result, 0);
-        CHECK_OUTPUT(result, FW_STDOUT, 1, "second\n");
+        CHECK_OUTPUT(result, FW_STDOUT, 0, "second\n");
         fw_result_free(result);
         CHECK_FAILS(fw_exec_signal(exec, SIGKILL, target, &error), FW_E_ENDED, &error, "no command");
         fw_exec_free(exec);

@@ -83,7 +83,8 @@ static void options(void)
     fw_exec *exec;
     MISTAKE("a misspelt option",
             "unknown key \"time_out\" in the options of a run: expected \"events\", \"timeout\", \"output_limit\", "
-            "\"spill\" or \"retries\"; did you mean \"timeout\"? (at /time_out)",
+            "\"spill\", \"retries\", \"placeholders\", \"success_codes\" or \"stdin\"; did you mean \"timeout\"? (at "
+            "/time_out)",
             START("{\"time_out\": 10}"));
     MISTAKE("a kind of events that there is not",
             "\"line\" is not a value of \"events\": use \"chunks\", \"text\", \"lines\" or \"none\"; did you mean "
@@ -105,6 +106,7 @@ static void options(void)
     MISTAKE("a relative directory for the output",
             "expected the absolute path of a directory, found the string \"output\" (at /spill)",
             START("{\"spill\": \"output\"}"));
+    MISTAKE("true for strict", "expected a string, found true (at /placeholders)", START("{\"placeholders\": true}"));
 #undef START
 }
 
@@ -118,9 +120,38 @@ static void values(void)
     fw_step *shell = run_step("s", (const char *const[]){"date", "echo $(date)", NULL});
     MISTAKE("a command of the shell in a command",
             "step \"s\", command 2 of 2: invalid placeholder at line 1, column 6, near \"$(date)\": use $name or "
-            "${name} for a value, and $$ for a dollar sign (at /action/commands/1)",
+            "${name} for a value, ${name:q} for a value in quotes, and $$ for a dollar sign (at /action/commands/1)",
             fw_worker_exec(worker, shell, context, check_dir(), &mistake_result, &mistake_error));
     fw_step_free(shell);
+}
+
+static void input(void)
+{
+    fw_exec *exec;
+    size_t taken;
+    fw_step *reader = run_step("s", (const char *const[]){"cat", NULL});
+    MISTAKE("the host's input for a call that returns at the end",
+            "nobody can write the standard input of a step in a call that returns only at its end: start the step "
+            "instead, and write then",
+            fw_worker_exec_with(worker, reader, context, check_dir(), "{\"stdin\": \"host\"}", FW_ZERO_TERMINATED,
+                                &mistake_result, &mistake_error));
+    MISTAKE("a value as input that there is not",
+            "step \"s\": the context has no value \"text\" for the standard input",
+            fw_worker_exec_with(worker, reader, context, check_dir(), "{\"stdin\": {\"value\": \"text\"}}",
+                                FW_ZERO_TERMINATED, &mistake_result, &mistake_error));
+    if (CHECK_OK(fw_exec_start(worker, reader, context, check_dir(), NULL, 0, &exec, &mistake_error), &mistake_error)) {
+        MISTAKE("a write without the host's input",
+                "the step takes no input from the host: set \"stdin\": \"host\" in the step or in the options of the "
+                "run",
+                fw_exec_write(exec, "x", 1, -1, &taken, &mistake_error));
+        CHECK_OK(fw_exec_wait(exec, -1, &mistake_result, &mistake_error), &mistake_error);
+        MISTAKE("a signal after the end", "no command of the step is running",
+                fw_exec_signal(exec, 15, FW_SIGNAL_MAIN, &mistake_error));
+        fw_result_free(mistake_result);
+        mistake_result = NULL;
+        fw_exec_free(exec);
+    }
+    fw_step_free(reader);
 }
 
 static void functions(void)
@@ -180,6 +211,7 @@ int main(void)
     directories();
     options();
     values();
+    input();
     functions();
     workflows();
 

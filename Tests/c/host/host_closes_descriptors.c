@@ -296,8 +296,8 @@ static void check_killed(void)
     CHECK(supervisor_count > 0 && monitor_count > 0);
     kill(host, SIGKILL);
     host_status(host);
-    wait_until_gone("fw-supervisor", supervisors, supervisor_count);
-    wait_until_gone("fw-monitor", monitors, monitor_count);
+    watchers_until_gone("fw-supervisor", supervisors, supervisor_count);
+    watchers_until_gone("fw-monitor", monitors, monitor_count);
     wait_for_nobody();
 }
 

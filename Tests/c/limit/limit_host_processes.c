@@ -67,7 +67,7 @@ static void refused_clones(void)
         int count = find_watchers(getpid(), "fw-monitor", pids, 64);
         for (int i = 0; i < count && i < 64; i++)
             kill((pid_t)pids[i], SIGKILL);
-        wait_until_gone("fw-monitor", pids, count);
+        watchers_until_gone("fw-monitor", pids, count);
     }
 }
 

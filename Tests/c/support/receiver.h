@@ -17,18 +17,11 @@ static inline void receiver_say(const char *text)
         _exit(1);
 }
 
-static inline void receiver_wait(const char *name, int ready)
+static inline void receiver_wait(const char *name, const sigset_t *waited)
 {
-    sigset_t waited;
-    sigemptyset(&waited);
-    sigaddset(&waited, SIGUSR1);
-    sigaddset(&waited, SIGUSR2);
-    sigprocmask(SIG_BLOCK, &waited, NULL);
-    if (write(ready, "", 1) != 1)
-        _exit(1);
     for (;;) {
         int number = 0;
-        sigwait(&waited, &number);
+        sigwait(waited, &number);
         if (number == SIGUSR2)
             _exit(5);
         receiver_say(name);
@@ -40,23 +33,30 @@ static inline void receiver_main(int argc, char **argv)
 {
     if (argc < 2)
         return;
+    sigset_t waited;
+    sigemptyset(&waited);
+    sigaddset(&waited, SIGUSR1);
+    sigaddset(&waited, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &waited, NULL);
     int ready[2];
-    char bytes[3];
+    char byte = 0;
     if (pipe(ready) != 0)
         _exit(1);
     if (fork() == 0) {
         if (fork() == 0) {
             if (strcmp(argv[1], "everywhere") == 0)
                 setsid();
-            receiver_wait("grandchild\n", ready[1]);
-        }
-        receiver_wait("child\n", ready[1]);
-    }
-    for (int i = 0; i < 2; i++)
-        if (read(ready[0], bytes, 1) != 1)
+            if (write(ready[1], &byte, 1) == 1)
+                receiver_wait("grandchild\n", &waited);
             _exit(1);
+        }
+        receiver_wait("child\n", &waited);
+    }
+    /* The grandchild is there last. */
+    if (read(ready[0], &byte, 1) != 1)
+        _exit(1);
     receiver_say("ready\n");
-    receiver_wait("main\n", ready[1]);
+    receiver_wait("main\n", &waited);
 }
 
 /** Starts the program, and waits until its processes are ready. */
@@ -72,7 +72,7 @@ static inline fw_exec *receiver_start(json_t *members, const char *where)
     fw_step_free(step);
     fw_worker_free(worker);
     fw_event *event = event_wait_for(exec, FW_EVENT_OUTPUT);
-    CHECK_EVENT(event, FW_STDOUT, "ready\n");
+    CHECK_EVENT(event, FW_STDOUT, "ready");
     fw_event_free(event);
     return exec;
 }

@@ -98,7 +98,9 @@ async def write(execution: Execution[Any], data: Input) -> int:
         if execution._write(data, 0.0):
             return data.taken
         idle = 0 if data.taken > before else idle + 1
-        if idle > 1:
+        if execution._listener is None:
+            execution.wait(0)  # Nobody takes events, so this drives the step, which may wait for its output to be read.
+        elif idle > 1:
             await asyncio.sleep(min(SLICE, 0.0005 * (2 ** min(idle, 10) - 4)))
         await _readable(execution)
 

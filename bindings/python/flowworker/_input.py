@@ -122,8 +122,11 @@ def _pieces(source: Any, name: str) -> Iterator[bytes]:
     if isinstance(source, bytes):
         return iter((source,) if source else ())
     if isinstance(source, str):
-        message = "{}: expected {}, found a str: encode it, or use {{'text': ...}}"
-        raise TypeError(message.format(name, _EXPECTED if name == "stdin" else "bytes"))
+        is_stdin = name == "stdin"
+        message = "{}: expected {}, found a str: encode it{}"
+        raise TypeError(
+            message.format(name, _EXPECTED if is_stdin else "bytes", ", or use {'text': ...}" if is_stdin else "")
+        )
     try:
         view = memoryview(source)
     except TypeError:

@@ -35,7 +35,7 @@ from ._handle import Handle
 from ._input import Buffer, Feeder, Input, feeder_of
 from ._options import Seconds
 from ._references import hints, referenced_values
-from ._values import require, seconds
+from ._values import found, seconds
 from .events import Event
 from .result import ExecResult
 from .steps import CodeStep, WorkflowStep, handle_of
@@ -164,6 +164,7 @@ class Execution(Generic[Result]):
 
         A second call does nothing.
         """
+        self._check_input_is_free()
         with self._handle.in_use() as address:
             call(LIB.fw_exec_close_input, address)
 
@@ -174,8 +175,9 @@ class Execution(Generic[Result]):
         the command does; `cancel` ends a step. Raises `EndedError` if no command is running, and `UnsupportedError` if
         the engine or this kind of step cannot do it.
         """
-        is_number = isinstance(number, int) and not isinstance(number, bool)
-        require(number if is_number else None, int, "number", "the number of a signal, such as signal.SIGHUP")
+        if not isinstance(number, int) or isinstance(number, bool):
+            message = "number: expected the number of a signal, such as signal.SIGHUP, found {}"
+            raise TypeError(message.format(found(number)))
         if target not in _TARGETS:
             raise ValueError("target: expected 'main' or 'tree', found {!r}".format(target))
         # A number that C does not have would become another one.
@@ -276,10 +278,13 @@ class Execution(Generic[Result]):
             if found is not None or is_over or not left > 0:
                 return found
 
-    def _input(self, data: Buffer) -> Input:
+    def _check_input_is_free(self) -> None:
         if self._feeder is not None:
             message = "stdin is a buffer or a file, which the package writes: expected stdin='host'"
             raise errors.FlowWorkerError(errors.INVALID, message)
+
+    def _input(self, data: Buffer) -> Input:
+        self._check_input_is_free()
         return Input(data, "data")
 
     def _write_for(self, timeout: Optional[float], data: Input) -> int:

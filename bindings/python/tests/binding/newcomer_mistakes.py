@@ -44,9 +44,9 @@ class Place:
         worker = worker if worker is not None else self.pool.get(step)
         return worker.exec(step, {} if context is None else context, self.rundir, **options)
 
-    def run_on(self, spec, step, context=None):
+    def run_on(self, spec, step, context=None, **options):
         with create_worker(spec) as worker:
-            return self.run(step, context, worker)
+            return self.run(step, context, worker, **options)
 
     def run_workflow(self, *steps, arguments=None, parameters=None, **options):
         template = {"workflow": {"steps": list(steps)}}
@@ -159,11 +159,6 @@ MISTAKES = [
         'expected an array of commands, found the string "echo hi" (at /action/commands)',
     ),
     M(
-        "a command as a list of words",
-        lambda t: t.run(ContainerStep("s", "", [["echo", "hi"]])),
-        "expected a string, found an array (at /action/commands/0)",
-    ),
-    M(
         "a command that is bytes",
         lambda t: t.run(ContainerStep("s", "", [b"echo hi"])),
         "the step 's' cannot be written as JSON: expected text, found bytes: decode it (at /action/commands/0)",
@@ -171,7 +166,7 @@ MISTAKES = [
     M(
         "a command that is None",
         lambda t: t.run(ContainerStep("s", "").add(None)),
-        "expected a string, found null (at /action/commands/0)",
+        "expected a command, which is a string for the shell or an array of words, found null (at /action/commands/0)",
     ),
     M(
         "commands in the place of the image",
@@ -192,20 +187,22 @@ MISTAKES = [
         "`command` for `commands`",
         lambda t: ContainerStep("s", "", command=["echo hi"]),
         "unexpected keyword argument 'command': the arguments of ContainerStep are identifier, image, "
-        "commands, env, inputs, outputs, kept, output_limit, retries, secrets, timeout; did you mean "
+        "commands, env, placeholders, environment_values, success_codes, stdin, inputs, outputs, kept, "
+        "output_limit, retries, secrets, timeout; did you mean "
         "'commands'?",
     ),
     M(
         "`time_out` for `timeout`, of a step",
         lambda t: step(time_out=5),
         "unexpected keyword argument 'time_out': the arguments of ContainerStep are identifier, image, "
-        "commands, env, inputs, outputs, kept, output_limit, retries, secrets, timeout; did you mean "
+        "commands, env, placeholders, environment_values, success_codes, stdin, inputs, outputs, kept, "
+        "output_limit, retries, secrets, timeout; did you mean "
         "'timeout'?",
     ),
     M(
         "`add` where the commands are no list",
         lambda t: ContainerStep("s", "", "echo a").add("echo b"),
-        "commands: expected a list of strings, found a str",
+        "commands: expected a list of commands, found a str",
     ),
     M(
         "variables as a list",
@@ -340,14 +337,14 @@ MISTAKES = [
     M(
         "`time_out` for `timeout`, of a run",
         lambda t: t.run(step(), time_out=5),
-        "unexpected keyword argument 'time_out': the options are events, output_limit, retries, spill, "
-        "timeout; did you mean 'timeout'?",
+        "unexpected keyword argument 'time_out': the options are events, output_limit, placeholders, "
+        "retries, spill, stdin, success_codes, timeout; did you mean 'timeout'?",
     ),
     M(
         "`onevent` for `on_event`",
         lambda t: t.run(step(), onevent=print),
-        "unexpected keyword argument 'onevent': the options are events, output_limit, retries, spill, "
-        "timeout; did you mean 'on_event'?",
+        "unexpected keyword argument 'onevent': the options are events, output_limit, placeholders, "
+        "retries, spill, stdin, success_codes, timeout; did you mean 'on_event'?",
     ),
     M(
         '`events="line"`',
@@ -403,26 +400,26 @@ MISTAKES = [
         "`$(…)` of the shell",
         lambda t: t.run(step("echo $(date)")),
         'step "s", command 1 of 1: invalid placeholder at line 1, column 6, near "$(date)": use $name or '
-        "${name} for a value, and $$ for a dollar sign (at /action/commands/0)",
+        "${name} for a value, ${name:q} for a value in quotes, and $$ for a dollar sign (at /action/commands/0)",
     ),
     M(
         "`$1` of awk",
         lambda t: t.run(step("awk '{print $1}' data")),
         'step "s", command 1 of 1: invalid placeholder at line 1, column 13, near "$1}\' data": use $name '
-        "or ${name} for a value, and $$ for a dollar sign (at /action/commands/0)",
+        "or ${name} for a value, ${name:q} for a value in quotes, and $$ for a dollar sign (at /action/commands/0)",
     ),
     M(
         "`${name` without its end",
         lambda t: t.run(step("echo ${name"), {"name": 1}),
         'step "s", command 1 of 1: invalid placeholder at line 1, column 6, near "${name": use $name or '
-        "${name} for a value, and $$ for a dollar sign (at /action/commands/0)",
+        "${name} for a value, ${name:q} for a value in quotes, and $$ for a dollar sign (at /action/commands/0)",
     ),
     M(
         "`$[[name]]` outside of a template",
         lambda t: t.run(step("echo $[[name]]"), {"name": 1}),
         'step "s", command 1 of 1: invalid placeholder at line 1, column 6, near "$[[name]]": use $name '
-        "or ${name} for a value, and $$ for a dollar sign; a reference $[[name]] stands for a whole "
-        "string (at /action/commands/0)",
+        "or ${name} for a value, ${name:q} for a value in quotes, and $$ for a dollar sign; a reference "
+        "$[[name]] stands for a whole string (at /action/commands/0)",
     ),
     M(
         "a misspelt name in a command",
@@ -537,7 +534,7 @@ MISTAKES = [
         "a misspelt key of a configuration",
         lambda t: WorkerPool.from_config({"wrokers": []}),
         'unknown key "wrokers" in an engine configuration: expected "workers", "workflow", "managers", '
-        '"volumes" or "default_variables"; did you mean "workers"? (at /wrokers)',
+        '"volumes", "default_variables" or "placeholders"; did you mean "workers"? (at /wrokers)',
     ),
     M(
         "a type of worker that there is not",
@@ -571,8 +568,8 @@ MISTAKES = [
         lambda t: create_worker(Docker("a", options={"mem": 1 << 30})),
         'unknown key "mem" in the options of a docker worker: expected "host", "cert_path", '
         '"shared_files", "pull", "container", "shell", "init", "user", "memory", "cpus", "network", '
-        '"mounts", "grace", "engine_timeout", "timeout", "output_limit", "spill" or "retries"; did you '
-        'mean "memory"? (at /options/mem)',
+        '"mounts", "grace", "engine_timeout", "placeholders", "success_codes", "environment_values", '
+        '"timeout", "output_limit", "spill" or "retries"; did you mean "memory"? (at /options/mem)',
     ),
     M(
         "memory with its unit",
@@ -728,7 +725,8 @@ MISTAKES = [
         "a step without its action",
         lambda t: t.run_workflow({"name": "s", "commands": ["true"]}),
         'unknown key "commands" in a step: expected "name", "files", "action", "secrets", "timeout", '
-        '"output_limit" or "retries"; it is a key of the step\'s "action" (at /workflow/steps/0/commands)',
+        '"output_limit", "retries", "placeholders", "success_codes", "stdin" or "environment_values"; it is a '
+        'key of the step\'s "action" (at /workflow/steps/0/commands)',
     ),
     M(
         "`image` for `environment`",
@@ -740,7 +738,8 @@ MISTAKES = [
         "inputs outside of `files`",
         lambda t: t.run_workflow(raw_step(inputs=["a"])),
         'unknown key "inputs" in a step: expected "name", "files", "action", "secrets", "timeout", '
-        '"output_limit" or "retries"; it is a key of the step\'s "files" (at /workflow/steps/0/inputs)',
+        '"output_limit", "retries", "placeholders", "success_codes", "stdin" or "environment_values"; it is a '
+        'key of the step\'s "files" (at /workflow/steps/0/inputs)',
     ),
     M(
         "two steps of one name",

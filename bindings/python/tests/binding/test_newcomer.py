@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from newcomer_commands import COMMANDS
 from newcomer_mistakes import MISTAKES, Place
 
 from flowworker import ContainerStep, ExecResult, RunResult, Slurm
@@ -26,13 +27,15 @@ ROWS_IN_C = [
     for _, literals in ROW.findall(file.read_text(encoding="utf-8"))
 ]
 
+ROWS = MISTAKES + COMMANDS
+
 BUILD = """
 #include <flowworker.h>
 int main(void) { return fw_version() == 0; }
 """
 
 
-@pytest.mark.parametrize("mistake", [pytest.param(one, id=one.wrote) for one in MISTAKES])
+@pytest.mark.parametrize("mistake", [pytest.param(one, id=one.wrote) for one in ROWS])
 def test_a_mistake_is_told_in_one_line(mistake, rundir, monkeypatch):
     if mistake.needs is not None and importlib.util.find_spec(mistake.needs) is None:
         pytest.skip(mistake.needs + " is not installed")
@@ -63,9 +66,9 @@ def test_the_likely_cause_is_the_program_that_is_missing(rundir, monkeypatch):
 
 
 def test_there_are_rows_for_the_75_typical_mistakes():
-    assert len(MISTAKES) >= 75
+    assert len(ROWS) >= 75
     assert len(ROWS_IN_C) >= 50
-    assert len({mistake.wrote for mistake in MISTAKES}) == len(MISTAKES)
+    assert len({mistake.wrote for mistake in ROWS}) == len(ROWS)
 
 
 @pytest.fixture
@@ -107,7 +110,7 @@ def test_compilation(build, tmp_path):
 
 
 def test_the_page_quotes_messages_that_there_are():
-    known = {mistake.message for mistake in MISTAKES} | {message for message, _ in ROWS_IN_C} | set(OF_TOOLS.values())
+    known = {mistake.message for mistake in ROWS} | {message for message, _ in ROWS_IN_C} | set(OF_TOOLS.values())
     blocks = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     # The text behind a program is what it prints, which the tests of the documents compare.
     quoted = [text for (before, _), (kind, text) in zip(blocks, blocks[1:]) if kind == before == "text"]
