@@ -1,3 +1,4 @@
+internal import CSystem
 internal import FWBase
 internal import FWModel
 internal import Glibc
@@ -47,7 +48,12 @@ struct ReceivedOutput: ~Copyable {
 
   private mutating func readChunk(_ fd: Int32, _ most: Int, _ events: inout EventQueue) -> Int {
     var chunk = ByteBuffer()
-    let size = min(most, feed?.largestRead ?? most)
+    var size = min(most, feed?.largestRead ?? most)
+    // The memory of an event fits its bytes, so that it need not be cut. Large memory that is cut is given back to the
+    // system and comes back as new pages each time.
+    if size > ReceivedOutput.smallRead {
+      size = min(size, max(ReceivedOutput.smallRead, Int(clamping: fws_waiting_bytes(fd))))
+    }
     // The NUL that an event has behind its bytes needs no larger memory then.
     guard let room = chunk.room(for: size + 1) else {
       feed?.discard()

@@ -45,7 +45,7 @@ static const struct {
     {"{\"retries\": {\"max\": -1}}", FW_E_DOCUMENT, "/retries/max", 1, 21, ""},
     {"{\"retries\": {\"max\": 1001}}", FW_E_DOCUMENT, "/retries/max", 1, 21, ""},
     {"{\"retries\": {\"max\": 1, \"on\": [\"exited\",\n\"cancelled\"]}}", FW_E_DOCUMENT, "/retries/on/1", 2, 1, ""},
-    {"{\"retries\": {\"max\": 1, \"codes\": [0]}}", FW_E_DOCUMENT, "/retries/codes/0", 1, 34, ""},
+    {"{\"retries\": {\"max\": 1, \"codes\": [256]}}", FW_E_DOCUMENT, "/retries/codes/0", 1, 34, ""},
     {"{\"retries\": {\"max\": 1, \"delays\": 1}}", FW_E_DOCUMENT, "/retries/delays", 1, 24, "\"delay\""},
 };
 
