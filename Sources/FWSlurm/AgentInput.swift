@@ -20,9 +20,6 @@ struct AgentInput: ~Copyable {
   /// Why the command gets nothing more; `nil` while it does.
   private var reason: String?
 
-  /// The most bytes in one frame. A stop can be sent behind each frame.
-  private static let frameSize = 64 * 1024
-
   init(_ input: CommandInput) { pump = InputPump(input) }
 
   // MARK: The host's side
@@ -54,7 +51,7 @@ struct AgentInput: ~Copyable {
   /// Sends as much as the agent has room for.
   mutating func send(to agent: ClusterAgent) {
     guard isOpen, reason == nil else { return }
-    while case let room = min(Int(FWA_WINDOW) - (sent - taken), AgentInput.frameSize), room > 0 {
+    while case let room = Int(FWA_WINDOW) - (sent - taken), room > 0 {
       let bytes = pump.next()
       if bytes.isEmpty { break }
       let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(room))

@@ -61,7 +61,7 @@ static const char *const good[] = {
     "{\"output_limit\": 0}",
     "{\"output_limit\": 9223372036854775807}",
     "{\"retries\": {\"max\": 0}}",
-    "{\"retries\": {\"max\": 1000, \"on\": [], \"codes\": [1, 255], \"delay\": 0, \"factor\": 1, \"max_delay\": 0}}",
+    "{\"retries\": {\"max\": 1000, \"on\": [], \"codes\": [0, 255], \"delay\": 0, \"factor\": 1, \"max_delay\": 0}}",
     "{\"timeout\": 9, \"events\": \"lines\", \"output_limit\": 9, \"spill\": \"/tmp\", \"retries\": {\"max\": 1}}",
 };
 

@@ -236,7 +236,7 @@ def test_what_the_host_has_written_is_not_written_again(cluster, rundir):
     task.write(b"once")
     task.close_input()
     result = task.wait()
-    assert len(result.attempts) == 1 and result.stdout == ["once"]
+    assert result.attempts == [] and result.stdout == ["once"]
     assert "cannot be read again" in result.message
 
 
@@ -244,7 +244,7 @@ def test_a_file_is_read_again_by_a_new_attempt(cluster, rundir):
     (rundir / "in").write_text("again")
     retries = {"max": 3, "on": ["exited"]}
     result = run(rundir, "cat; [ -e made ] || { touch made; exit 1; }", stdin={"file": "in"}, retries=retries)
-    assert (result.returncode, len(result.attempts), result.stdout) == (0, 2, ["again"])
+    assert (result.returncode, len(result.attempts), result.stdout) == (0, 1, ["again"])
 
 
 def test_a_lost_link_gives_no_end_of_input(cluster, rundir):
