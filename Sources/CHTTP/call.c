@@ -31,19 +31,18 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
   char *of_easy = NULL;
   fws_curl.curl_easy_getinfo(easy, CURLINFO_PRIVATE, &of_easy);
   fws_call *call = (fws_call *)(void *)of_easy;
-  if (call != NULL) call->fd = what == CURL_POLL_REMOVE ? -1 : fd;
+  if (call != NULL) {
+    call->fd = what == CURL_POLL_REMOVE ? -1 : fd;
+    call->what = what;
+  }
   if (what == CURL_POLL_REMOVE) {
     epoll_ctl(link->epoll.number, EPOLL_CTL_DEL, fd, NULL);
     fws_http_watches_not(link, fd);
     return 0;
   }
   fws_http_watches(link, fd);
-  struct epoll_event event = {.data.fd = fd};
-  if (what & CURL_POLL_IN) event.events |= EPOLLIN;
-  if (what & CURL_POLL_OUT) event.events |= EPOLLOUT;
   (void)of_socket;
-  int epoll = link->epoll.number;
-  if (epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) < 0) epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+  fws_http_watch_socket(link, fd, what, call != NULL && call->awaits_room);
   return 0;
 }
 
@@ -99,9 +98,13 @@ size_t fws_http_on_header(char *text, size_t unit, size_t count, void *context) 
 }
 
 static void tell_head(fws_call *call) {
-  if (!call->has_head) return;
   call->has_head = false;
   call->handlers->head(call->owner, call->status);
+}
+
+static void tell_room(fws_call *call) {
+  call->has_room = false;
+  call->handlers->room(call->owner);
 }
 
 static size_t on_data(char *bytes, size_t unit, size_t count, void *context) {
@@ -354,8 +357,14 @@ static void work(fws_http *link) {
       fws_curl.curl_multi_socket_action(link->multi, CURL_SOCKET_TIMEOUT, 0, &running);
       continue;
     }
-    for (fws_call *call = link->calls; call != NULL; call = call->next)
-      if (call->fd == fd) call->is_active = true;
+    bool is_for_curl = true;
+    for (fws_call *call = link->calls; call != NULL; call = call->next) {
+      if (call->fd != fd) continue;
+      call->is_active = true;
+      is_for_curl = events[at].events != EPOLLOUT || (call->what & CURL_POLL_OUT);
+      fws_http_see_room(call, events[at].events);
+    }
+    if (!is_for_curl) continue;
     int what = 0;
     if (events[at].events & (EPOLLIN | EPOLLHUP)) what |= CURL_CSELECT_IN;
     if (events[at].events & EPOLLOUT) what |= CURL_CSELECT_OUT;
@@ -451,9 +460,14 @@ void fws_http_advance(fws_http *link) {
   /* A handler may begin and drop calls, so the search starts again after each. */
   for (;;) {
     fws_call *call = link->calls;
-    while (call != NULL && !call->has_head) call = call->next;
+    while (call != NULL && !call->has_head && !call->has_room) call = call->next;
     if (call == NULL) break;
-    tell_head(call);
+    /* The call may be dropped in the first of these, so the other one comes next time. */
+    if (call->has_head) {
+      tell_head(call);
+    } else {
+      tell_room(call);
+    }
   }
   int code;
   fws_call *call;

@@ -39,12 +39,16 @@ struct fws_call {
   fws_http_limits limits;
   double head_until, silent_until, whole_until;
   int fd;           /* the socket that the call uses at the moment, or -1 */
+  int what;         /* what libcurl waits for on it, one of CURL_POLL_… */
   bool is_active;   /* bytes were moved in this fws_http_advance() */
   size_t head_size; /* bytes that came before the body */
   const char *late; /* which limit has passed or what was too long, for a message */
   int own_code;     /* one of FWS_HTTP_…, or 0 */
   bool is_connection;
   bool has_head; /* the head is complete, and the handler has not been told */
+  /* For a connection that the server takes over (connection.c): room on it is waited for. */
+  bool awaits_room;
+  bool has_room; /* there is room, and the handler has not been told */
   int status;
   fws_fd content;       /* the file of a transfer, which the caller owns */
   bool is_upload;       /* the file is sent */
@@ -63,6 +67,11 @@ size_t fws_http_on_header(char *text, size_t unit, size_t count, void *context);
 /* Begins a call that has been set up. Returns NULL, and frees the call, if there is no memory or the link is lost. */
 fws_call *fws_http_begin(fws_call *call, fws_http_limits limits);
 void fws_http_free_call(fws_call *call);
+
+/* Lets the link watch a socket as libcurl wants it, and for room. `what` is one of libcurl's CURL_POLL_…. */
+void fws_http_watch_socket(fws_http *link, int fd, int what, bool for_room);
+/* Notes whether there is room on the call's connection. The events are those of epoll for its socket. */
+void fws_http_see_room(fws_call *call, uint32_t events);
 
 /* Whether the link's descriptors still stand for what they did. If not, the link is lost: its `multi` and the `easy` of
  * its calls become NULL. */

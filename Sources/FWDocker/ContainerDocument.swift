@@ -14,6 +14,7 @@ struct ContainerPlan {
   /// The user in the container; `nil` stands for the user of the image.
   let user: String?
   let label: String
+  private let isPodman: Bool
 
   static let workdir = "/workdir"
 
@@ -24,13 +25,17 @@ struct ContainerPlan {
     "run", "sbin", "srv", "sys", "tmp", "usr", "var", "workdir",
   ]
 
-  /// - Parameter isRootless: whether the engine runs without root. Root in a container is then the engine's user
-  ///   already.
-  init(_ options: DockerOptions, env: KeyValues, rundir path: CText, label: String, isRootless: Bool)
-    throws(StepFailure)
-  {
+  /// - Parameters:
+  ///   - isRootless: whether the engine runs without root. Root in a container is then the engine's
+  ///     user already.
+  ///   - isPodman: whether the engine is Podman, which unsets variables of the image in its own way.
+  init(
+    _ options: DockerOptions, env: KeyValues, rundir path: CText, label: String, isRootless: Bool,
+    isPodman: Bool = false
+  ) throws(StepFailure) {
     self.options = options
     self.label = label
+    self.isPodman = isPodman
     guard let resolved = realpath(path.start, nil) else {
       throw StepFailure("the run directory \(MessageFormat.path(path.string)) cannot be used", errno)
     }
@@ -59,13 +64,20 @@ struct ContainerPlan {
   ///   - command: `nil` stands for the command of the image.
   ///   - entrypoint: replaces that of the image; `nil` stands for that of the image.
   ///   - hasInit: whether process 1 is the init process of the engine.
-  func container(image: String, command: [String]?, entrypoint: [String]?, hasInit: Bool) -> ByteBuffer {
+  ///   - hasInput: whether the standard input is streamed. It ends when its one stream ends.
+  func container(image: String, command: [String]?, entrypoint: [String]?, hasInit: Bool, hasInput: Bool = false)
+    -> ByteBuffer
+  {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("Image", image)
       if let command { writer.member("Cmd") { $0.strings(command) } }
       if let entrypoint { writer.member("Entrypoint") { $0.strings(entrypoint) } }
-      writeCommon(&writer)
+      if hasInput {
+        writer.member("OpenStdin", true)
+        writer.member("StdinOnce", true)
+      }
+      writeCommon(&writer, hasInput: hasInput, unsets: true)
       // The library ends commands with TERM; an image may name another signal.
       writer.member("StopSignal", "SIGTERM")
       writer.member("Labels") { writer in
@@ -91,25 +103,31 @@ struct ContainerPlan {
   }
 
   /// The body of "create an exec instance".
-  func exec(command: [String]) -> ByteBuffer {
+  func exec(command: [String], hasInput: Bool) -> ByteBuffer {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("Cmd") { $0.strings(command) }
-      writeCommon(&writer)
+      // An exec inherits the variables of its container, from which some were removed already.
+      writeCommon(&writer, hasInput: hasInput, unsets: false)
     }
     return writer.buffer()
   }
 
-  private func writeCommon(_ writer: inout JSONWriter) {
+  private func writeCommon(_ writer: inout JSONWriter, hasInput: Bool, unsets: Bool) {
+    if hasInput { writer.member("AttachStdin", true) }
     writer.member("AttachStdout", true)
     writer.member("AttachStderr", true)
     writer.member("WorkingDir", ContainerPlan.workdir)
     if let user { writer.member("User", user) }
-    // A name without "=" removes a variable of the image.
-    writer.member("Env") {
-      $0.strings(env.entries.map { entry in entry.value.map { "\(entry.key)=\($0)" } ?? entry.key })
-    }
+    var env = env.entries.compactMap { entry in entry.value.map { "\(entry.key)=\($0)" } }
+    if unsets, !isPodman { env += unset }
+    writer.member("Env") { $0.strings(env) }
+    if unsets, isPodman, !unset.isEmpty { writer.member("UnsetEnv") { $0.strings(unset) } }
   }
+
+  /// The variables of the image that are removed. For Docker it is a name without "=" that removes a variable. Podman
+  /// would set such a variable to the value that its own process has.
+  private var unset: [String] { env.entries.compactMap { $0.value == nil ? $0.key : nil } }
 
   private func writeMounts(_ writer: inout JSONWriter) {
     var mounts = [DockerOptions.Mount(source: rundir, target: ContainerPlan.workdir)]

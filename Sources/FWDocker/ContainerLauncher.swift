@@ -45,40 +45,42 @@ final class ContainerLauncher: CommandLauncher {
   func start(
     _ command: Command, input: CommandInput?, isLast: Bool, timeout: Double?, events: RunOptions.Events?
   ) throws(StepFailure) -> any RunningCommand {
-    let text = command.text
+    if input != nil, session.endpoint.peer.hasTLS {
+      throw StepFailure(
+        "a command of the engine at \(session.endpoint.address) can have no standard input, because libcurl cannot end "
+          + "one direction of a TLS connection: use a Unix socket or a connection without TLS, or let the command read "
+          + "a file of the run directory")
+    }
     let wasPrepared = isPrepared
-    let words: Result<[String], StepFailure>
-    do throws(StepFailure) {
-      words = .success(options.shell == nil ? try ContainerLauncher.words(command) : [])
-    } catch {
+    let program: Result<ContainerProgram, StepFailure>
+    do throws(StepFailure) { program = .success(try ContainerProgram(command, shell: options.shell)) } catch {
       // A step that has begun ends in the usual way: this command fails when its turn has come.
       if !wasPrepared { throw error }
-      words = .failure(error)
+      program = .failure(error)
     }
     isPrepared = true
     next = nil
-    let options = options
     let kind: EngineCommand.Kind
+    let hasInput = input != nil
     if options.container == .step {
       kind = .stepContainer(box) { (session) throws(StepFailure) in
-        if let shell = options.shell { return [shell, "-c", text] }
-        let image = session.image
-        let words = try words.get()
-        let all = (image?.entrypoint ?? []) + (words.isEmpty ? image?.command ?? [] : words)
-        if all.isEmpty { throw ContainerLauncher.nothingToRun(session) }
-        return all
+        let words = try program.get().exec(session.image)
+        if words.isEmpty { throw ContainerLauncher.nothingToRun(session) }
+        return words
       }
     } else {
       let early = early
       self.early = nil
       kind = .ownContainer(
         early: early,
-        body: { (session) throws(StepFailure) in try ContainerLauncher.body(session, text, try words.get()) },
-        notebook: nil, onStart: { [weak self] in self?.prepareNext() })
+        body: { (session) throws(StepFailure) in
+          try ContainerLauncher.body(session, try program.get(), hasInput: hasInput)
+        },
+        notebook: nil, onStart: { [weak self] in self?.prepareNext(hasInput: hasInput) })
     }
     return EngineCommand(
-      session, text, kind, isPrepared: wasPrepared, isLast: isLast, timeout: timeout, settings: settings,
-      events: events)
+      session, command.text, kind, input: input.map { EngineInput($0) }, isPrepared: wasPrepared, isLast: isLast,
+      timeout: timeout, settings: settings, events: events)
   }
 
   func close() -> (any RunningCommand)? {
@@ -87,37 +89,24 @@ final class ContainerLauncher: CommandLauncher {
   }
 
   /// While a command runs, the container of the next one is created.
-  private func prepareNext() {
+  ///
+  /// - Parameter hasInput: whether commands of the step have a standard input: either all of them have one, or none.
+  private func prepareNext(hasInput: Bool) {
     guard let next, early == nil else { return }
     self.next = nil
-    let text = next.text
     // A command that cannot be run fails when its turn has come.
-    guard let words = options.shell == nil ? try? ContainerLauncher.words(next) : [],
-      let body = try? ContainerLauncher.body(session, text, words)
+    guard let program = try? ContainerProgram(next, shell: options.shell),
+      let body = try? ContainerLauncher.body(session, program, hasInput: hasInput)
     else { return }
     early = EarlyContainer(session, body)
   }
 
-  static func words(_ command: Command) throws(StepFailure) -> [String] {
-    if command.isWords { return command.words.map { String(decoding: $0, as: UTF8.self) } }
-    do throws(CommandWords.Fault) { return try CommandWords.split(command.bytes) } catch {
-      throw StepFailure(
-        "it cannot be split into words: \(error.text): "
-          + MessageFormat.quoted(command.text, limit: 100))
-    }
-  }
-
-  private static func body(_ session: ContainerSession, _ text: String, _ words: [String]) throws(StepFailure)
-    -> ByteBuffer
+  private static func body(_ session: ContainerSession, _ program: ContainerProgram, hasInput: Bool)
+    throws(StepFailure) -> ByteBuffer
   {
     guard let plan = session.plan, let image = session.image else { throw .noMemory }
-    let options = session.options
-    if let shell = options.shell {
-      return plan.container(image: image.id, command: ["-c", text], entrypoint: [shell], hasInit: options.hasInit)
-    }
-    if words.isEmpty, image.entrypoint.isEmpty, image.command.isEmpty { throw nothingToRun(session) }
-    return plan.container(
-      image: image.id, command: words.isEmpty ? nil : words, entrypoint: nil, hasInit: options.hasInit)
+    if program.exec(image).isEmpty { throw nothingToRun(session) }
+    return program.container(image: image.id, plan, hasInput: hasInput)
   }
 
   private static func nothingToRun(_ session: ContainerSession) -> StepFailure {
@@ -125,19 +114,6 @@ final class ContainerLauncher: CommandLauncher {
       "the command is empty, and the image \(MessageFormat.quoted(session.reference.text, limit: 200)) "
         + "has no command of its own")
   }
-}
-
-/// The one container of a step whose commands run in it one after the other.
-final class StepContainer {
-  var name: String?
-  /// Whether the engine has reported that memory ran out in the container. It does not say for which command.
-  var wasOutOfMemory = false
-
-  static let shell = "/bin/sh"
-  /// The program of process 1. It waits, which reaps orphans, and forwards TERM to all other processes of the
-  /// container. It uses only programs that are in nearly every image. (A `trap` interrupts `wait`, but not a `sleep` in
-  /// the foreground.)
-  static let program = "trap 'kill -TERM -1' TERM; while :; do sleep 86400 & wait $!; done"
 }
 
 /// A container that is created before its command starts.
@@ -159,64 +135,5 @@ final class EarlyContainer {
   func whenCreated(_ onCreated: @escaping (StepFailure?) -> Void) {
     if let outcome { return onCreated(outcome) }
     self.onCreated = onCreated
-  }
-}
-
-/// Splits a command into words as a POSIX shell and Python's shlex.split do. Quotes and backslashes have their meaning,
-/// and nothing else of a shell.
-enum CommandWords {
-  /// Why a command cannot be split.
-  enum Fault: Error {
-    case openQuote(UInt8)
-    case lastBackslash
-
-    var text: String {
-      switch self {
-      case .openQuote(let quote): return "the quotation mark \(quote == UInt8(ascii: "'") ? "'" : "\"") is not closed"
-      case .lastBackslash: return "it ends with a backslash, which must be followed by a character"
-      }
-    }
-  }
-
-  static func split(_ command: UnsafeRawBufferPointer) throws(Fault) -> [String] {
-    var words: [String] = []
-    var word: [UInt8] = []
-    // An empty pair of quotation marks is a word as well.
-    var hasWord = false
-    var quote: UInt8?
-    var index = 0
-    while index < command.count {
-      let byte = command[index]
-      index += 1
-      switch (quote, byte) {
-      case (UInt8(ascii: "'"), UInt8(ascii: "'")), (UInt8(ascii: "\""), UInt8(ascii: "\"")): quote = nil
-      case (UInt8(ascii: "'"), _): word.append(byte)
-      case (UInt8(ascii: "\""), UInt8(ascii: "\\")):
-        guard index < command.count else { throw .openQuote(UInt8(ascii: "\"")) }
-        // Between double quotation marks, a backslash quotes only these two characters.
-        if command[index] != UInt8(ascii: "\"") && command[index] != UInt8(ascii: "\\") { word.append(byte) }
-        word.append(command[index])
-        index += 1
-      case (UInt8(ascii: "\""), _): word.append(byte)
-      case (_, UInt8(ascii: "'")), (_, UInt8(ascii: "\"")):
-        quote = byte
-        hasWord = true
-      case (_, UInt8(ascii: "\\")):
-        guard index < command.count else { throw .lastBackslash }
-        word.append(command[index])
-        hasWord = true
-        index += 1
-      case (_, UInt8(ascii: " ")), (_, UInt8(ascii: "\t")), (_, UInt8(ascii: "\r")), (_, UInt8(ascii: "\n")):
-        if hasWord { words.append(String(decoding: word, as: UTF8.self)) }
-        word = []
-        hasWord = false
-      default:
-        word.append(byte)
-        hasWord = true
-      }
-    }
-    if let quote { throw .openQuote(quote) }
-    if hasWord { words.append(String(decoding: word, as: UTF8.self)) }
-    return words
   }
 }

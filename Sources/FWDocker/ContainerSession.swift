@@ -136,7 +136,7 @@ final class ContainerSession {
           StepFailure(
             engine: "the server at \(endpoint.address) is not a container engine: it reports no API version"))
       }
-      engine.setVersion(version)
+      engine.setVersion(version, isPodman: answer.isPodman)
       Log.write(
         .info, "the container engine at \(endpoint.address) answers: API version \(MessageFormat.foreign(version))")
       prepareUser(done)
@@ -164,7 +164,8 @@ final class ContainerSession {
   private func preparePlan(_ done: @escaping (StepFailure?) -> Void) {
     do throws(StepFailure) {
       plan = try ContainerPlan(
-        options, env: env, rundir: rundir, label: HostLabel.own, isRootless: engine.isRootless ?? false)
+        options, env: env, rundir: rundir, label: HostLabel.own, isRootless: engine.isRootless ?? false,
+        isPodman: engine.isPodman)
     } catch { return done(error) }
     if engine.isSweepDue() { sweep = Sweep(engine, link, within: answer) }
     openCleanupRequest()
@@ -186,7 +187,7 @@ final class ContainerSession {
 
   private func openCleanupRequest() {
     // A monitor does not support TLS.
-    guard cleanup == nil, endpoint.peer.certificates == nil, !endpoint.peer.base.begins(with: "https") else { return }
+    guard cleanup == nil, !endpoint.peer.hasTLS else { return }
     var address = fws_address()
     if let socket = endpoint.peer.socket {
       if fws_address_of_socket(socket, &address) == 0 { setCleanupRequest(address) }

@@ -43,13 +43,8 @@ package struct DockerWorker: CommandRunner {
         isRootless: false)
       var bodies: [String] = []
       for index in 0..<commands.count {
-        let words =
-          if let shell = options.shell { [shell, "-c", commands.text(index)] } else {
-            try ContainerLauncher.words(commands[index])
-          }
-        let body = plan.container(
-          image: planning.step.image, command: words, entrypoint: options.shell == nil ? nil : [],
-          hasInit: options.hasInit)
+        let body = try ContainerProgram(commands[index], shell: options.shell)
+          .container(image: planning.step.image, plan, hasInput: planning.settings.commands.stdin != nil)
         bodies.append(String(decoding: body.bytes, as: UTF8.self))
       }
       writer.member("containers") { writer in writer.array(bodies) { $0.json($1) } }

@@ -16,6 +16,7 @@ final class Engine: Sendable {
     /// The time at which the engine reported its version.
     var versionTime = -Double.infinity
     var isRootless: Bool?
+    var isPodman = false
     /// Links that no step uses. Their connections are kept.
     var idle: [HTTPLink] = []
     /// The time of the last search for leftover containers; negative infinity if there was none.
@@ -116,8 +117,10 @@ final class Engine: Sendable {
 
   var isRootless: Bool? { state.withLock { $0.isRootless } }
 
+  var isPodman: Bool { state.withLock { $0.isPodman } }
+
   /// - Parameter theirs: the newest version that the engine knows.
-  func setVersion(_ theirs: String) {
+  func setVersion(_ theirs: String, isPodman: Bool) {
     let parts = theirs.pieces(at: ".").map { Int($0) ?? 0 }
     let number = parts.count == 2 ? (parts[0], parts[1]) : Engine.newest
     let common = number < Engine.newest ? number : Engine.newest
@@ -125,6 +128,7 @@ final class Engine: Sendable {
     state.withLock { state in
       state.version = "\(common.0).\(common.1)"
       state.versionTime = now
+      state.isPodman = isPodman
     }
   }
 

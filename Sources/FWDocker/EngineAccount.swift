@@ -15,8 +15,11 @@ final class EngineAccount {
   var isDrained = false
   /// The bytes that an exec has sent before it was known to run.
   private(set) var early = ByteBuffer()
+  private let settings: RunSettings
   private var output: CommandOutput
-  private var frames = Frames()
+  private var frames: Frames
+  /// Whether the host has sent KILL.
+  var wasKilledByHost = false
   private let notebook: NotebookConnection?
   /// Whether the container has a memory limit.
   private let hasMemoryLimit: Bool
@@ -29,8 +32,13 @@ final class EngineAccount {
   private static let killAttempts = 10
   private static let otherAttempts = 6
 
-  init(_ settings: RunSettings, _ events: RunOptions.Events?, notebook: NotebookConnection?, hasMemoryLimit: Bool) {
+  init(
+    _ settings: RunSettings, _ events: RunOptions.Events?, notebook: NotebookConnection?, hasMemoryLimit: Bool,
+    hasInput: Bool
+  ) {
+    self.settings = settings
     output = CommandOutput(settings, events)
+    frames = Frames(hasInput: hasInput)
     self.notebook = notebook
     self.hasMemoryLimit = hasMemoryLimit
   }
@@ -78,6 +86,14 @@ final class EngineAccount {
     return false
   }
 
+  /// Whether the engine has ended the output because the command left some of its standard input unread.
+  var isInputRefused: Bool {
+    if frames.isInputRefused { return true }
+    var early = Frames(hasInput: true)
+    early.take(self.early.bytes) { _, _ in }
+    return early.isInputRefused
+  }
+
   /// Notes that a part of the output was lost here.
   func breakOff() { frames.breakOff() }
 
@@ -99,13 +115,14 @@ final class EngineAccount {
   ///
   /// - Parameter attempt: how often the engine has been asked.
   func mayLackMemory(_ status: Int32, attempt: Int) -> Bool {
-    hasMemoryLimit && status != 0 && end.outOfMemory == nil && end.endedBy == nil
+    hasMemoryLimit && status != 0 && !settings.isSuccess(status) && end.outOfMemory == nil && end.endedBy == nil
+      && !wasKilledByHost
       && attempt < (status == 137 ? EngineAccount.killAttempts : EngineAccount.otherAttempts)
   }
 
   /// Marks a command with a memory limit that was killed, but not by the library, as most likely out of memory.
   func guessMemory(_ status: Int32) {
-    guard status == 137, end.outOfMemory == nil, end.endedBy == nil, hasMemoryLimit else { return }
+    guard mayLackMemory(status, attempt: 0), status == 137 else { return }
     end.outOfMemory = .likely
   }
 
@@ -125,20 +142,27 @@ final class EngineAccount {
   ///   - address: the address of the engine.
   func conclude(_ status: Int32, fault: String?, reason: Outcome?, at address: String, _ events: inout EventQueue) {
     let signal = status &- 128
-    if (1...31).contains(signal) { end.signal = signal } else { end.exitCode = status }
+    let isSuccess = settings.isSuccess(status)
+    if (1...31).contains(signal), !isSuccess { end.signal = signal } else { end.exitCode = status }
     end.outcome = end.signal == nil ? .exited : .signaled
-    if end.outOfMemory == .yes, status != 0 { end.outcome = .oom }
+    if end.outOfMemory == .yes, status != 0, !isSuccess { end.outcome = .oom }
     notebook?.finish(in: &end, wasAskedToEnd: reason != nil) { output.take(.stderr, $0, &events) }
     end.containment = .container
     if frames.isCutShort { end.incomplete = [.stdout, .stderr] }
+    if frames.isInputRefused {
+      end.incomplete = [.stdout, .stderr]
+      end.notes.append(
+        "the engine at \(address) ended the output when the command had ended without reading all of its standard "
+          + "input, so the last output may be missing")
+    }
     let cut = frames.isCutShort ? "its output was cut off by the engine at \(address)" : nil
     if let reason, end.endedBy != nil || fault != nil {
       // The condition is false for a command that had ended by itself before the signal was sent.
       end.outcome = reason
-    } else if let fault = fault ?? cut, status == 0 {
+    } else if let fault = fault ?? cut, isSuccess {
       // A success would mean that all output has arrived.
       end.outcome = .engineFailed
-      end.failure = "the command ended with status 0, but \(fault)"
+      end.failure = "the command ended with status \(status), but \(fault)"
     }
   }
 

@@ -109,7 +109,22 @@ struct Frames {
   /// Whether an invalid frame has arrived. The two streams cannot be separated after it.
   private var isBroken = false
 
-  init() { head.reserveCapacity(8) }
+  /// Whether the command has a standard input. Podman writes a message of its own into the output, as a frame of its
+  /// standard error, if the command ends without having read all of it.
+  private let hasInput: Bool
+  /// The beginning of a frame that may be that message.
+  private var held: [UInt8]?
+  private(set) var isInputRefused = false
+
+  private static let podmanBeginnings = ["Error: write unixpacket ", "Error: read unixpacket "]
+  /// The most bytes of that message.
+  private static let longestMessage = 512
+
+  /// - Parameter hasInput: whether the command has a standard input.
+  init(hasInput: Bool = false) {
+    self.hasInput = hasInput
+    head.reserveCapacity(8)
+  }
 
   /// Passes on the pieces of output among the bytes.
   mutating func take(_ bytes: UnsafeRawBufferPointer, _ give: (Stream, UnsafeRawBufferPointer) -> Void) {
@@ -123,13 +138,28 @@ struct Frames {
         isBroken = head[0] > 3 || head[1...3].contains { $0 != 0 }
         stream = head[0] == 2 || head[0] == 3 ? .stderr : .stdout
         left = head[4...].reduce(0) { $0 << 8 | Int($1) }
+        held = hasInput && stream == .stderr && left <= Frames.longestMessage ? [] : nil
         head.removeAll(keepingCapacity: true)
         continue
       }
       let count = min(left, bytes.count - at)
-      give(stream, UnsafeRawBufferPointer(rebasing: bytes[at..<(at + count)]))
+      let piece = UnsafeRawBufferPointer(rebasing: bytes[at..<(at + count)])
       at += count
       left -= count
+      if held == nil { give(stream, piece) } else { hold(piece, give) }
+    }
+  }
+
+  /// Keeps a piece of a short frame until all of it is here, and passes it on unless it is Podman's message.
+  private mutating func hold(_ piece: UnsafeRawBufferPointer, _ give: (Stream, UnsafeRawBufferPointer) -> Void) {
+    held?.append(contentsOf: piece)
+    guard left == 0, let frame = held else { return }
+    held = nil
+    let text = String(decoding: frame, as: UTF8.self)
+    if Frames.podmanBeginnings.contains(where: { text.begins(with: $0) }), text.contains("/attach: ") {
+      isInputRefused = true
+    } else {
+      frame.withUnsafeBytes { give(stream, $0) }
     }
   }
 

@@ -16,6 +16,7 @@ final class EngineCommand: RunningCommand {
   private let session: ContainerSession
   private let requests: EngineRequests
   private let kind: Kind
+  private let settings: RunSettings
   private let errorTexts: EngineErrors
   private let isLast: Bool
   private let account: EngineAccount
@@ -36,15 +37,17 @@ final class EngineCommand: RunningCommand {
 
   /// - Parameter isPrepared: whether an earlier command has prepared the session.
   init(
-    _ session: ContainerSession, _ command: String, _ kind: Kind, isPrepared: Bool, isLast: Bool, timeout: Double?,
-    settings: RunSettings, events: RunOptions.Events?
+    _ session: ContainerSession, _ command: String, _ kind: Kind, input: EngineInput? = nil, isPrepared: Bool,
+    isLast: Bool, timeout: Double?, settings: RunSettings, events: RunOptions.Events?
   ) {
     self.session = session
     self.kind = kind
+    self.settings = settings
     self.isLast = isLast
-    requests = EngineRequests(session, kind)
+    requests = EngineRequests(session, kind, input)
     errorTexts = EngineErrors(session: session, command: command)
-    account = EngineAccount(settings, events, notebook: kind.notebook, hasMemoryLimit: session.options.memory != nil)
+    account = EngineAccount(
+      settings, events, notebook: kind.notebook, hasMemoryLimit: session.options.memory != nil, hasInput: input != nil)
     machine = PhaseMachine(
       .preparing, .alarm(.pulse, in: session.timeout), timer: session.timer, persistent: [.timeout])
     if let timeout { machine.set(.timeout, in: timeout) }
@@ -66,6 +69,33 @@ final class EngineCommand: RunningCommand {
     requests.add(.cancelled)
     machine.wake()
   }
+
+  // MARK: Standard input and signals of the host
+
+  func write(_ bytes: UnsafeRawBufferPointer) -> InputWrite {
+    requests.input?.write(bytes) ?? .ended("the command has no standard input of the host")
+  }
+
+  func closeInput() { requests.input?.close() }
+
+  var hasRoom: Bool { requests.input?.hasRoom ?? false }
+
+  var isRunning: Bool {
+    switch machine.phase {
+    // Output may come before the engine has answered that the command runs.
+    case .starting, .running: return account.isStartReported
+    default: return false
+    }
+  }
+
+  func signal(_ number: Int32, _ target: SignalTarget) -> StepFailure? {
+    if let refusal = kind.refusal(of: number, to: target, session) { return StepFailure(refusal) }
+    account.wasKilledByHost = account.wasKilledByHost || number == SIGKILL
+    requests.signal(number)
+    return nil
+  }
+
+  // MARK: The answers of the engine
 
   func advance(_ ready: Waiting.Ready, _ readiness: inout ReadinessFD, _ events: inout EventQueue) -> CommandEnd? {
     session.advance()
@@ -136,7 +166,9 @@ final class EngineCommand: RunningCommand {
       if reply.isLost { return lose(reply) }
       if state?.isRunning == true, (state?.pid ?? 0) > 0 { return run(&events) }
       enter(.opening(probe: min(interval * 2, EngineCommand.longestProbe)))
+    case (.opening, .attached): requests.openInput()
     case (_, .output(let count)): takeOutput(count, &events)
+    case (_, .inputWanted): sendInput(&events)
 
     // These occurrences happen while the command runs.
     case (.running, .alarm(.pulse)): requests.askPulse()
@@ -156,6 +188,13 @@ final class EngineCommand: RunningCommand {
       // The command had ended by itself before the signal.
       account.end.endedBy = before
       if reply.isLost { lose(reply) }
+
+    case (_, .hostSignalled(let reply, let number)) where isRunning:
+      if reply.isLost { return lose(reply) }
+      // The command may have ended at this moment, which is no error.
+      if !reply.isSuccess, reply.status != 404, reply.status != 409 {
+        account.end.notes.append("the engine did not send the signal \(number): \(reply.message)")
+      }
 
     // These occurrences concern the end, which is reported by the exit of a container, or by the end of the output of
     // an exec.
@@ -312,7 +351,14 @@ final class EngineCommand: RunningCommand {
   /// Enters the running phase.
   private func run(_ events: inout EventQueue) {
     account.reportStart(in: requests.container, &events)
+    requests.openInput()
     if reason == nil { enter(.running(.free, .normal)) } else { terminate(.normal) }
+  }
+
+  /// Sends more of the standard input, and ends a command whose input cannot be read to its end.
+  private func sendInput(_ events: inout EventQueue) {
+    requests.input?.goOn()
+    if requests.input?.failure != nil { endBecause(.engineFailed, &events) }
   }
 
   /// Ends a command whose end the engine has not reported by itself.
@@ -368,14 +414,14 @@ final class EngineCommand: RunningCommand {
     if requests.exec == nil {
       // Podman prepares the program during the attach request.
       if reply.status >= 300 { return fail(errorTexts.refusedStart(reply, doing: "attach to the container")) }
-      if reply.isLost { return lose(reply) }
+      if reply.isLost, !account.isInputRefused { return lose(reply) }
       // The stream of a container that has not been started cannot be complete.
       if requests.hasOutputEndedEarly { account.breakOff() }
       account.isDrained = true
       if case .draining = machine.phase { leaveOutput() }
       return
     }
-    if reply.isLost { return lose(reply) }
+    if reply.isLost, !account.isInputRefused { return lose(reply) }
     if reply.status == 409 { return examine() }
     if reply.status >= 300 {
       return fail(errorTexts.refusedExec(reply.message) ?? session.endpoint.failure(reply, doing: "run the command"))
@@ -458,6 +504,7 @@ final class EngineCommand: RunningCommand {
 
   private func conclude(_ status: Int32, fault: String?, _ events: inout EventQueue) {
     account.conclude(status, fault: fault, reason: reason, at: session.endpoint.address, &events)
+    if account.end.outcome == .engineFailed, let failure = requests.input?.failure { account.end.failure = failure }
     remove()
   }
 
@@ -499,7 +546,7 @@ final class EngineCommand: RunningCommand {
   private func remove(isLost: Bool = false) {
     machine.clear(.timeout)
     requests.dropStreams()
-    if account.end.outcome == .exited, account.end.exitCode == 0, !isLast {
+    if account.end.outcome == .exited, let code = account.end.exitCode, settings.isSuccess(code), !isLast {
       // Another command follows.
       if kind.isOwnContainer, let container = requests.container { session.remove(container) }
       return enter(.over)

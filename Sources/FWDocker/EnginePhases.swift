@@ -24,6 +24,15 @@ extension EngineCommand {
       return false
     }
 
+    /// Why a signal cannot be sent; `nil` if it can.
+    func refusal(of number: Int32, to target: SignalTarget, _ session: ContainerSession) -> String? {
+      guard case .stepContainer = self else {
+        return ContainerSignals.refusal(
+          of: number, to: target, hasInit: session.options.hasInit, isPodman: session.engine.isPodman)
+      }
+      return StepContainer.refusal(of: number, to: target)
+    }
+
     var notebook: NotebookConnection? {
       if case .ownContainer(_, _, let notebook, _) = self { return notebook }
       return nil
@@ -129,8 +138,10 @@ extension EngineCommand {
     case populated(EngineReply)
     case containerStarted(EngineReply)
     case execCreated(EngineReply)
-    /// The output of the container is being streamed.
+    /// The output of the command is being streamed.
     case attached
+    /// The connection has room for more of the standard input.
+    case inputWanted
     /// The engine will report the exit of the container.
     case exitPromised
     case started(EngineReply)
@@ -139,6 +150,8 @@ extension EngineCommand {
     case outputEnded(EngineReply)
     case exited(EngineReply, ContainerExit?)
     case signalled(EngineReply, before: EndingSignal?)
+    /// The answer to a signal that the host has sent.
+    case hostSignalled(EngineReply, Int32)
     /// The answer to whether an exec that was asked to start runs.
     case probed(EngineReply, ExecState?)
     /// The answer to whether the command still runs, with the status if the engine has it.

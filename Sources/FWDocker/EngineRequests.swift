@@ -18,6 +18,8 @@ final class EngineRequests {
   private(set) var hasLostOutput = false
   /// Whether the output stream of a container has ended before the container was asked to start.
   private(set) var hasOutputEndedEarly = false
+  /// The standard input of the command; `nil`: it is empty.
+  let input: EngineInput?
   private var isStartRequested = false
   private let session: ContainerSession
   private let kind: EngineCommand.Kind
@@ -34,7 +36,8 @@ final class EngineRequests {
   /// The number of seconds for the last request about a container, which does not change the status.
   private static let inspectTimeout = 5.0
 
-  init(_ session: ContainerSession, _ kind: EngineCommand.Kind) {
+  init(_ session: ContainerSession, _ kind: EngineCommand.Kind, _ input: EngineInput?) {
+    self.input = input
     self.session = session
     self.kind = kind
   }
@@ -73,6 +76,7 @@ final class EngineRequests {
 
   private func endOutput(_ answer: borrowing HTTPAnswer) {
     output = nil
+    input?.finish("the command has ended")
     hasOutputEndedEarly = exec == nil && !isStartRequested
     add(.outputEnded(EngineReply(answer)))
   }
@@ -119,7 +123,7 @@ final class EngineRequests {
 
   func createExec() throws(StepFailure) {
     guard case .stepContainer(_, let words) = kind, let plan = session.plan else { throw .noMemory }
-    let body = plan.exec(command: try words(session))
+    let body = plan.exec(command: try words(session), hasInput: input != nil)
     session.link.call("POST", path("/exec"), within: session.answer, body: body) { [weak self] answer in
       let id = answer.isSuccess ? answer.read { $0["Id"]?.string } : nil
       self?.exec = id
@@ -132,11 +136,7 @@ final class EngineRequests {
   /// Requests the output and the next exit. A container that has ended cannot be attached to. Without "next-exit",
   /// waiting for a container that has not been started would end at once.
   func attach() {
-    output = session.link.call(
-      "POST", path("/attach?stream=1&stdout=1&stderr=1"), within: .stream(session.timeout),
-      head: { [weak self] status in if status < 300 { self?.add(.attached) } },
-      data: { [weak self] _, bytes in self?.addOutput(bytes) },
-      end: { [weak self] answer in self?.endOutput(answer) })
+    stream(path("/attach?stream=1&stdout=1&stderr=1\(input == nil ? "" : "&stdin=1")"))
     exit = session.link.call(
       "POST", path("/wait?condition=next-exit"), within: .stream(session.timeout),
       head: { [weak self] status in if status < 300 { self?.add(.exitPromised) } },
@@ -157,16 +157,33 @@ final class EngineRequests {
   func startExec() {
     var body = ByteBuffer()
     body.append("{\"Detach\":false,\"Tty\":false}" as StaticString)
+    stream(session.path("/exec/\(exec ?? "")/start"), body: body)
+  }
+
+  /// Requests the stream of the output, over whose connection the input is sent.
+  private func stream(_ path: String, body: consuming ByteBuffer? = nil) {
     output = session.link.call(
-      "POST", session.path("/exec/\(exec ?? "")/start"), within: .stream(session.timeout), body: body,
+      "POST", path, within: .stream(session.timeout), body: body,
+      head: { [weak self] status in if status < 300 { self?.add(.attached) } },
       data: { [weak self] _, bytes in self?.addOutput(bytes) },
+      room: input == nil ? nil : { [weak self] in self?.add(.inputWanted) },
       end: { [weak self] answer in self?.endOutput(answer) })
   }
+
+  /// Begins to send the standard input.
+  func openInput() { input?.open(over: output) }
 
   /// - Parameter before: the signal that was sent before this one.
   func signal(_ signal: EndingSignal, before: EndingSignal?) {
     session.link.call("POST", path("/kill?signal=SIG\(signal.rawValue)"), within: session.answer) {
       [weak self] answer in self?.add(.signalled(EngineReply(answer), before: before))
+    }
+  }
+
+  /// Sends a signal of the host to the main process of the container.
+  func signal(_ number: Int32) {
+    session.link.call("POST", path("/kill?signal=\(number)"), within: session.answer) { [weak self] answer in
+      self?.add(.hostSignalled(EngineReply(answer), number))
     }
   }
 
@@ -217,6 +234,7 @@ final class EngineRequests {
 
   /// Ends the streams. Their handlers are not called.
   func dropStreams() {
+    input?.finish("the command has ended")
     output?.drop()
     exit?.drop()
     output = nil

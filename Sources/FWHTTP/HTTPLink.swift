@@ -19,6 +19,9 @@ package struct HTTPPeer: Hashable, Sendable {
     self.certificates = certificates
   }
 
+  /// Whether connections to it use TLS.
+  package var hasTLS: Bool { certificates != nil || base.begins(with: "https") }
+
   // Paths are bytes. Two paths that only look the same belong to two servers.
   private var identity: [Name?] { [socket.map { Name($0) }, Name(base), certificates.map { Name($0) }] }
   package static func == (one: HTTPPeer, other: HTTPPeer) -> Bool { one.identity == other.identity }
@@ -130,15 +133,17 @@ package final class HTTPLink {
   ///   - limit: the time limits. A call that exceeds them ends with a failure.
   ///   - type: the media type of the body.
   ///   - header: an additional header line.
+  ///   - room: makes the call one whose connection the server takes over (`HTTPCall.send`). It is called when there is
+  ///     room after `HTTPCall.awaitRoom`.
   @discardableResult
   package func call(
     _ method: StaticString, _ path: String, within limit: HTTPLimit, body: consuming ByteBuffer? = nil,
     type: StaticString = "application/json",
     header: String? = nil,
     head: ((Int32) -> Void)? = nil, data: ((Int32, UnsafeRawBufferPointer) -> Void)? = nil,
-    end: @escaping (borrowing HTTPAnswer) -> Void
+    room: (() -> Void)? = nil, end: @escaping (borrowing HTTPAnswer) -> Void
   ) -> HTTPCall {
-    let call = HTTPCall(self, head, data, end)
+    let call = HTTPCall(self, head, data, room: room, end)
     let content = body == nil ? nil : "Content-Type: \(type)"
     let body = body ?? ByteBuffer()
     // libcurl copies all texts that are passed to this call.
@@ -148,6 +153,7 @@ package final class HTTPLink {
       fws_http_call(
         raw, name, peer.base + path, content, header, body.start, body.count, limit.limits, HTTPCall.handlers,
         Unmanaged.passUnretained(call).toOpaque()))
+    if room != nil, let raw = call.raw { fws_http_take_over(raw) }
     return call
   }
 
@@ -213,6 +219,8 @@ package struct HTTPAnswer: ~Copyable {
   package let status: Int32
   /// The version of the engine's API, if the answer names it.
   package let apiVersion: String?
+  /// Whether the answer says that the engine is Podman.
+  package let isPodman: Bool
   package let body: ByteBuffer
   /// Why the answer is missing or incomplete; `nil` if it is complete.
   package let failure: String?
@@ -260,6 +268,7 @@ package final class HTTPCall {
   private weak var link: HTTPLink?
   private var status: Int32 = 0
   private var apiVersion: String?
+  private var isPodman = false
   /// Why the call was not started; `nil` if it was.
   fileprivate var reason: String?
   private var headers: [HTTPHeader] = []
@@ -267,6 +276,7 @@ package final class HTTPCall {
   private var body = ByteBuffer()
   private let onHead: ((Int32) -> Void)?
   private let onData: ((Int32, UnsafeRawBufferPointer) -> Void)?
+  private let onRoom: (() -> Void)?
   private let onEnd: (borrowing HTTPAnswer) -> Void
 
   /// The longest answer that is read as a whole, in bytes.
@@ -276,12 +286,13 @@ package final class HTTPCall {
 
   fileprivate init(
     _ link: HTTPLink, _ head: ((Int32) -> Void)?, _ data: ((Int32, UnsafeRawBufferPointer) -> Void)?,
-    keepsHeaders: Bool = false, _ end: @escaping (borrowing HTTPAnswer) -> Void
+    room: (() -> Void)? = nil, keepsHeaders: Bool = false, _ end: @escaping (borrowing HTTPAnswer) -> Void
   ) {
     self.link = link
     self.keepsHeaders = keepsHeaders
     onHead = head
     onData = data
+    onRoom = room
     onEnd = end
   }
 
@@ -291,6 +302,25 @@ package final class HTTPCall {
   package func limit(_ seconds: Double) {
     if let raw { fws_http_limit(raw, seconds) }
   }
+
+  // MARK: A connection that the server takes over
+
+  /// Sends bytes behind the request, without waiting. They may be sent from the moment at which `head` is called. The
+  /// connection must be one without TLS.
+  ///
+  /// - Returns: the number of bytes that were taken, which is 0 if there is no room now; `nil` if the connection takes
+  ///   no more.
+  package func send(_ bytes: UnsafeRawBufferPointer) -> Int? {
+    guard let raw, let start = bytes.baseAddress else { return nil }
+    let count = fws_http_send(raw, start, bytes.count)
+    return count < 0 ? nil : Int(count)
+  }
+
+  /// Lets `room` be called once, in a later `advance`, when there is room for more bytes.
+  package func awaitRoom() { if let raw { fws_http_await_room(raw) } }
+
+  /// Ends what is sent. The answer goes on.
+  package func endSending() { if let raw { fws_http_end_sending(raw) } }
 
   /// Ends the call. Its handlers are not called.
   package func drop() {
@@ -307,11 +337,16 @@ package final class HTTPCall {
           name: String(decoding: line[..<colon], as: UTF8.self).smallLetters,
           value: String(decoding: value, as: UTF8.self)))
     }
-    let name: StaticString = "api-version:"
+    if let version = HTTPCall.value(of: "api-version:", in: line) { apiVersion = version }
+    isPodman = isPodman || HTTPCall.value(of: "libpod-api-version:", in: line) != nil
+  }
+
+  /// The value in a line of a head; `nil` if it is the line of another name.
+  private static func value(of name: StaticString, in line: UnsafeRawBufferPointer) -> String? {
     guard let start = line.baseAddress, line.count > name.utf8CodeUnitCount,
       strncasecmp(start, name.utf8Start, name.utf8CodeUnitCount) == 0
-    else { return }
-    apiVersion = String(
+    else { return nil }
+    return String(
       decoding: line.dropFirst(name.utf8CodeUnitCount).filter { $0 != UInt8(ascii: " ") }, as: UTF8.self)
   }
 
@@ -342,7 +377,7 @@ package final class HTTPCall {
     let code = code == FWS_HTTP_TOO_LONG && status >= 300 ? 0 : code
     onEnd(
       HTTPAnswer(
-        status: status, apiVersion: apiVersion, body: taken, failure: code == 0 ? nil : text,
+        status: status, apiVersion: apiVersion, isPodman: isPodman, body: taken, failure: code == 0 ? nil : text,
         isAbsent: code < 0 || fws_http_is_absent(code),
         isUnreachable: code < 0 || fws_http_is_unreachable(code), headers: headers, moved: moved,
         fileError: fileError))
@@ -362,7 +397,8 @@ package final class HTTPCall {
         },
         end: { owner, code, text, moved, error in
           call(owner).finish(code: code, String(cString: text), moved: moved, fileError: error)
-        }))
+        },
+        room: { owner in call(owner).onRoom?() }))
     return UnsafePointer(memory)
   }()
 

@@ -48,7 +48,8 @@ struct ReceivedOutput: ~Copyable {
   private mutating func readChunk(_ fd: Int32, _ most: Int, _ events: inout EventQueue) -> Int {
     var chunk = ByteBuffer()
     let size = min(most, feed?.largestRead ?? most)
-    guard let room = chunk.room(for: size) else {
+    // The NUL that an event has behind its bytes needs no larger memory then.
+    guard let room = chunk.room(for: size + 1) else {
       feed?.discard()
       // Bytes that cannot be searched for secrets are not kept.
       if mask == nil { return kept.read(fd, min(most, ReceivedOutput.smallRead)) }

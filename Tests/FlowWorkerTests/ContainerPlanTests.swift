@@ -19,9 +19,11 @@ import Testing
   }
 
   private func plan(
-    _ path: String, _ options: DockerOptions = DockerOptions(), env: KeyValues = KeyValues(), isRootless: Bool = false
+    _ path: String, _ options: DockerOptions = DockerOptions(), env: KeyValues = KeyValues(), isRootless: Bool = false,
+    isPodman: Bool = false
   ) throws -> ContainerPlan {
-    try ContainerPlan(options, env: env, rundir: try CText(path), label: "l", isRootless: isRootless)
+    try ContainerPlan(
+      options, env: env, rundir: try CText(path), label: "l", isRootless: isRootless, isPodman: isPodman)
   }
 
   private func json(_ body: borrowing ByteBuffer, _ read: (JSONRef) -> Void) throws {
@@ -159,11 +161,34 @@ import Testing
         }
         #expect(json["HostConfig"]?["Init"]?.boolean == false)
       }
-      try json(plan.exec(command: ["p", ""])) { json in
+      // The container of an exec has no variable that is unset.
+      try json(plan.exec(command: ["p", ""], hasInput: false)) { json in
         #expect(json["Cmd"]?.strings == ["p", ""] && json["WorkingDir"]?.string == "/workdir")
-        #expect(
-          json["Env"]?.strings == ["A=x=y \"z\"", "UNSET"] && json["User"]?.string == "1:2" && json["HostConfig"] == nil
-        )
+        #expect(json["Env"]?.strings == ["A=x=y \"z\""] && json["User"]?.string == "1:2")
+        for key in ["HostConfig", "UnsetEnv", "AttachStdin"] { #expect(json.member(key) == nil) }
+      }
+      // Podman would give a variable without a value that of its own process.
+      let podman = try self.plan(path, options, env: env, isPodman: true)
+      try json(podman.container(image: "i", command: ["a"], entrypoint: nil, hasInit: true)) { json in
+        #expect(json["Env"]?.strings == ["A=x=y \"z\""] && json["UnsetEnv"]?.strings == ["UNSET"])
+      }
+    }
+  }
+
+  @Test("a standard input is streamed only to a command that has one")
+  func input() throws {
+    try withDirectory { path in
+      let plan = try plan(path)
+      for hasInput in [false, true] {
+        let own = plan.container(image: "i", command: ["a"], entrypoint: nil, hasInit: true, hasInput: hasInput)
+        try json(own) { json in
+          for key in ["OpenStdin", "StdinOnce", "AttachStdin"] {
+            #expect(json.member(key)?.boolean == (hasInput ? true : nil))
+          }
+        }
+        try json(plan.exec(command: ["a"], hasInput: hasInput)) { json in
+          #expect(json["AttachStdin"]?.boolean == (hasInput ? true : nil) && json.member("OpenStdin") == nil)
+        }
       }
     }
   }

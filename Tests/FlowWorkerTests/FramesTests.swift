@@ -115,4 +115,29 @@ import Testing
       #expect(whole.stdout.count + whole.stderr.count <= max(0, stream.count - 8))
     }
   }
+
+  @Test("Podman's message about an input that was left is no output of a command that has an input")
+  func refusedInput() {
+    let message = Array("Error: write unixpacket @->/proc/self/fd/15/attach: write: connection reset by peer\n".utf8)
+    let others = [
+      Array("Error: write unixpacket failed\n".utf8), Array("error\n".utf8), [UInt8](repeating: 120, count: 513),
+      Array("Error: read ".utf8),
+    ]
+    let stream = others.flatMap { frame(2, $0) } + frame(2, message) + frame(1, message)
+    for hasInput in [false, true] {
+      for end in 0...stream.count {
+        var frames = Frames(hasInput: hasInput)
+        var (stdout, stderr): ([UInt8], [UInt8]) = ([], [])
+        for piece in [stream[..<end], stream[end...]] {
+          piece.withUnsafeBytes { bytes in
+            frames.take(bytes) { stream, part in
+              if stream == .stdout { stdout += part } else { stderr += part }
+            }
+          }
+        }
+        #expect(stdout == message && stderr == others.flatMap { $0 } + (hasInput ? [] : message))
+        #expect(frames.isInputRefused == hasInput && !frames.isCutShort)
+      }
+    }
+  }
 }

@@ -42,6 +42,8 @@ typedef struct {
    * For a transfer `moved` is how many bytes of the file were moved, and `file_error` the errno of the file that
    * stopped it. */
   void (*_Nonnull end)(void *_Nonnull owner, int code, const char *_Nonnull text, int64_t moved, int file_error);
+  /* The connection can take bytes of fws_http_send() again, after fws_http_await_room(). */
+  void (*_Nonnull room)(void *_Nonnull owner);
 } fws_http_handlers;
 
 /* How long a call may take, in seconds; 0 is no limit. A call that takes longer ends with FWS_HTTP_LATE. */
@@ -69,6 +71,26 @@ fws_call *_Nullable fws_http_call(fws_http *_Nonnull link, const char *_Nonnull 
                                   const char *_Nullable content, const char *_Nullable header,
                                   const void *_Nullable body, size_t size, fws_http_limits limits,
                                   const fws_http_handlers *_Nonnull handlers, void *_Nonnull owner);
+
+/*
+ * A call whose connection the server takes over once it has answered: what is sent on it after that belongs to no
+ * request. The three functions below may be used from the `head` handler on, until `end`. Before the head, a server may
+ * drop what arrives. They are for connections without TLS, because libcurl cannot end one direction of a TLS
+ * connection.
+ */
+
+/* Says before the call's connection is used that it will be taken over, so that no other call gets it afterwards. */
+void fws_http_take_over(fws_call *_Nonnull call);
+
+/* Sends bytes without waiting. Returns how many were taken; 0 if there is no room now; a negated errno if the
+ * connection takes no more. */
+int64_t fws_http_send(fws_call *_Nonnull call, const void *_Nonnull bytes, size_t size);
+
+/* Lets the handler `room` be called once, when there is room. */
+void fws_http_await_room(fws_call *_Nonnull call);
+
+/* Ends what is sent. The answer goes on. */
+void fws_http_end_sending(fws_call *_Nonnull call);
 
 /* A file that is sent or received, or a request to a store. Strings are copied. Lists end with NULL. */
 typedef struct {

@@ -9,12 +9,15 @@ import collections
 import json
 import os
 import re
+import select
 import socket
 import struct
 import tempfile
 import threading
 
 OUT = b"hello\n"
+#: What Podman writes into the output of a command that has ended without reading all of its input.
+PODMAN = b"Error: write unixpacket @->/proc/self/fd/15/attach: write: connection reset by peer\n"
 
 #: What can be wrong with any call.
 FAULTS = {
@@ -55,6 +58,9 @@ class FaultyEngine:
         self.faults = dict(faults or {})
         self.has_image = has_image
         self.seen = []
+        #: The standard input that has come, and whether some of it came too early.
+        self.input = None
+        self.has_early_input = None
         #: What pulls have sent as their credentials; None where the header is missing.
         self.credentials = []
         self.started = collections.defaultdict(threading.Event)
@@ -138,7 +144,7 @@ class FaultyEngine:
         started = self.started[path.split("/")[3] if path.count("/") > 2 else ""]
         if self.closing.is_set():
             started.set()
-        return self._answer(connection, call, fault, started) is not False
+        return self._answer(connection, call, fault, started, lines) is not False
 
     def _say(self, connection, status, body=b"", head=b""):
         if not isinstance(body, bytes):
@@ -171,7 +177,7 @@ class FaultyEngine:
             connection.sendall(piece)
         return False
 
-    def _answer(self, connection, call, fault, started):
+    def _answer(self, connection, call, fault, started, lines):
         raw = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
         chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         if call == "ping":
@@ -195,9 +201,9 @@ class FaultyEngine:
         elif call == "attach" and fault == "early":
             self._say(connection, 200)
         elif call == "attach":
-            connection.sendall(raw)
+            self._begin_stream(connection, fault, raw)
             started.wait()
-            self._output(connection, fault)
+            self._output(connection, fault, lines)
             return False
         elif call == "wait":
             connection.sendall(chunked)
@@ -220,14 +226,24 @@ class FaultyEngine:
         elif call == "exec":
             self._say(connection, 201, {"Id": "e"})
         elif call == "execstart":
-            connection.sendall(raw)
-            self._output(connection, fault)
+            self._begin_stream(connection, fault, raw)
+            self._output(connection, fault, lines)
             return False
         elif call == "execjson":
             self._say(connection, 200, {"Running": False, "Pid": 7, "ExitCode": 0})
         else:
             self._say(connection, 404, {"message": "no such call"})
         return True
+
+    def _take_input(self, connection, fault, lines):
+        if fault == "late":
+            self.input = lines.read()
+            return connection.sendall(frame(1, b"%d" % len(self.input)))
+        # The rest is not read, so the system resets the connection when it is closed.
+        lines.read(1000)
+        connection.sendall(frame(1, OUT))
+        if fault == "refused":
+            connection.sendall(frame(2, PODMAN))
 
     def _pull(self, connection, fault):
         def chunk(data):
@@ -249,7 +265,16 @@ class FaultyEngine:
         chunk(b'{"status":"Pull complete","id":"l0"}\n')
         connection.sendall(b"0\r\n\r\n")
 
-    def _output(self, connection, fault):
+    def _begin_stream(self, connection, fault, head):
+        if fault == "late":
+            # What comes before the head would be lost.
+            self.has_early_input = bool(select.select([connection], [], [], 0.3)[0])
+        connection.sendall(head)
+
+    def _output(self, connection, fault, lines):
+        if fault in ("late", "unread", "refused"):
+            self._take_input(connection, fault, lines)
+            return
         if fault == "cut":
             connection.sendall(frame(1, OUT, size=100))
         elif fault == "cuthead":

@@ -194,6 +194,51 @@ def test_a_command_may_be_silent_for_long(engine, rundir, wait_until):
     assert (result.outcome, result.returncode, result.incomplete) == ("exited", 0, [])
 
 
+# --- standard input ------------------------------------------------------------------------------------
+
+#: The call over whose connection the input goes, by the use of the container.
+INPUT = [("command", "attach"), ("step", "execstart")]
+MUCH = b"x" * (8 << 20)
+
+
+@pytest.mark.parametrize("use, call", INPUT)
+def test_input_comes_whole_and_not_before_the_answer(engine, rundir, use, call):
+    there = engine({call: "late"})
+    result = worker(there, container=use).exec(step(), {}, rundir, stdin=MUCH)
+    assert (result.outcome, result.stdout) == ("exited", [str(len(MUCH))])
+    assert there.input == MUCH and there.has_early_input is False
+
+
+@pytest.mark.parametrize("use, call", INPUT)
+def test_a_connection_that_is_reset_in_the_middle_of_the_input(engine, rundir, use, call):
+    (rundir / "in").write_bytes(MUCH)
+    result = worker(engine({call: "unread"}), container=use).exec(step(), {}, rundir, stdin={"file": "in"})
+    assert (result.outcome, result.returncode) == ("engine_failed", 1)
+    check_line(result.message)
+
+
+@pytest.mark.parametrize("use, call", INPUT)
+def test_an_engine_that_says_that_input_was_left(engine, rundir, use, call):
+    (rundir / "in").write_bytes(MUCH)
+    there = engine({call: "refused"})
+    result = worker(there, container=use).exec(step(), {}, rundir, stdin={"file": "in"})
+    assert (result.outcome, result.returncode) == ("exited", 0)
+    assert (result.stdout, result.stderr) == (["hello\n"], [])
+    assert result.incomplete == ["stdout", "stderr"] and any("without reading all" in note for note in result.notes)
+
+
+def test_an_engine_that_hangs_while_input_waits(engine, rundir, wait_until):
+    there = engine({"wait": "runs"})
+    (rundir / "in").write_bytes(MUCH)
+    task = worker(there, 0.5).start(step(), {}, rundir, stdin={"file": "in"})
+    ended = threading.Thread(target=task.wait)
+    ended.start()
+    wait_until(lambda: "start" in there.seen)
+    there.freeze()
+    assert task.wait().outcome == "engine_failed"
+    ended.join()
+
+
 def test_an_end_that_the_engine_does_not_tell(engine, rundir):
     result = worker(engine({"wait": "missed"}), 0.5).exec(step(), {}, rundir)
     assert (result.outcome, result.returncode) == ("exited", 7)
