@@ -126,7 +126,7 @@ static void link_ends(void)
 {
     agent_start();
     agent_grace = 0.5;
-    AGENT_RUN(true, "sh", "-c", "trap '' TERM; echo ready; cat >got; echo end >how");
+    AGENT_RUN(true, "sh", "-c", "trap '' TERM; echo ready; cat >got && echo end >how");
     RECEIVE_UNTIL(agent_out_size > 0);
     agent_feed("part", 4);
     agent_hang_up();

@@ -154,7 +154,7 @@ def test_a_file_that_is_changed_while_it_is_read(cluster, rundir):
 def test_a_file_that_cannot_be_read_to_its_end(cluster, rundir):
     # The command does not get an end of its input where the file has none.
     (rundir / "in").symlink_to("/proc/self/mem")
-    result = run(rundir, "cat; echo end >how", stdin={"file": "in"})
+    result = run(rundir, "cat && echo end >how", stdin={"file": "in"})
     assert result.outcome == "spawn_failed" and result.returncode != 0
     assert 'the standard input "in" could not be read to its end: ' in result.message
     assert not (rundir / "how").exists()
@@ -257,8 +257,8 @@ def test_a_file_is_read_again_by_a_new_attempt(cluster, rundir):
 
 
 def test_a_lost_link_gives_no_end_of_input(cluster, rundir):
-    """A command whose agent is killed is ended, and its step is no success."""
-    task = started(rundir, "echo $$PPID; cat >got; echo end >how", stdin="host")
+    """A command whose job is cancelled does not take what has come for the whole input, and is no success."""
+    task = started(rundir, "echo $$PPID; cat >got && echo end >how", stdin="host")
     task.write(b"part")
     wait_until(lambda: (rundir / "got").exists() and (rundir / "got").read_bytes() == b"part")
     cluster.call("scancel", *(job for _, job, _ in cluster.jobs()))
