@@ -62,11 +62,14 @@ static size_t by_poll(fw_exec *exec, size_t left)
     size_t came = 0;
     struct pollfd end = {fw_exec_fd(exec), POLLIN, 0};
     for (;;) {
+        /* Only a write that was not complete makes the descriptor tell that there is room. */
+        size_t before = left, asked = left < block_size ? left : block_size;
         if (left > 0)
             left = give(exec, left, 0);
         if (!take(exec, 0, &came))
             return came;
-        poll(&end, 1, -1);
+        if (left == 0 || before - left < asked)
+            poll(&end, 1, -1);
     }
 }
 
@@ -116,6 +119,10 @@ static void ours(void *argument)
     fw_result *result;
     fw_error *error;
     need(fw_exec_start(worker, step, NULL, ".", "{\"output_limit\": 0}", FW_ZERO_TERMINATED, &exec, &error), error);
+    /* Output is kept from the first event on that somebody takes. */
+    fw_event *first;
+    need(fw_exec_next_event(exec, -1, &first, &error), error);
+    fw_event_free(first);
     size_t came = question->way(exec, question->bytes);
     need(fw_exec_wait(exec, -1, &result, &error), error);
     if (fw_result_returncode(result) != 0)

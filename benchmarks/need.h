@@ -41,7 +41,7 @@ static inline fw_step *make_step_of(const char *command, const char *more)
 /* A step of one command, which has no character that JSON escapes. */
 static inline fw_step *make_step(const char *command)
 {
-    char json[8192];
+    char json[4096];
     snprintf(json, sizeof json, "\"%s\"", command);
     return make_step_of(json, "");
 }

@@ -1,3 +1,4 @@
+internal import CSystem
 internal import FWBase
 internal import FWModel
 internal import Glibc
@@ -47,8 +48,9 @@ struct ReceivedOutput: ~Copyable {
 
   private mutating func readChunk(_ fd: Int32, _ most: Int, _ events: inout EventQueue) -> Int {
     var chunk = ByteBuffer()
-    let size = min(most, feed?.largestRead ?? most)
-    // The NUL that an event has behind its bytes needs no larger memory then.
+    var size = min(most, feed?.largestRead ?? most)
+    // Fresh memory costs more than copying does, so an event has no more of it than it needs: its bytes and a NUL.
+    if size > ReceivedOutput.smallRead { size = min(size, max(fws_waiting_bytes(fd), ReceivedOutput.smallRead)) }
     guard let room = chunk.room(for: size + 1) else {
       feed?.discard()
       // Bytes that cannot be searched for secrets are not kept.

@@ -1,7 +1,7 @@
 // What does it cost to substitute the placeholders of a command?
 //
-// Limit: one pass over the bytes in C; for `:q` the same placeholder without it. The substitution has no entry point of its own, so run.sh
-// builds this program over the layer that has it (Package.swift).
+// Limit: one pass over the bytes in C; for `:q` the same placeholder without it. The substitution has no entry point of
+// its own, so run.sh builds this program over the layer that has it (Package.swift).
 
 internal import CBench
 internal import FWBase

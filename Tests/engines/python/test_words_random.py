@@ -103,10 +103,13 @@ def test_input_there_and_back(run, rundir):
     """200 MB go into `cat` and come back at the same time, without a change."""
     step = flowworker.ContainerStep("s", BUSYBOX, [["cat"]], stdin="host")
     rng = generator("engines, input")
-    block = "".join(any_character(rng) for _ in range(1000)).encode() * (BLOCK // 1000)
+    block = "".join(any_character(rng) for _ in range(1000)).encode()
+    block *= BLOCK // len(block)
     sent, came, left = hashlib.sha256(), hashlib.sha256(), BLOCKS * len(block)
     total, number, at = left, 0, 0
     with run.worker.start(step, {}, rundir, output_limit=0) as execution:
+        # Output is kept from the first event on that somebody takes.
+        assert execution.next_event().kind == "step_started"
         while True:
             if left:
                 piece = block[at : at + left]
