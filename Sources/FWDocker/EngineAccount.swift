@@ -19,6 +19,8 @@ final class EngineAccount {
   private let hasInput: Bool
   private var output: CommandOutput
   private var frames: Frames
+  /// Whether the engine has reset the connection because some of the standard input was left.
+  var wasReset = false
   /// Whether the host has sent KILL.
   var wasKilledByHost = false
   private let notebook: NotebookConnection?
@@ -153,7 +155,7 @@ final class EngineAccount {
     notebook?.finish(in: &end, wasAskedToEnd: reason != nil) { output.take(.stderr, $0, &events) }
     end.containment = .container
     if frames.isCutShort { end.incomplete = [.stdout, .stderr] }
-    if frames.isInputRefused {
+    if frames.isInputRefused || wasReset {
       end.incomplete = [.stdout, .stderr]
       end.notes.append(
         "the engine at \(address) ended the output when the command had ended without reading all of its standard "
