@@ -4,8 +4,8 @@
  *   filter PROGRAM [ARGUMENT...]
  *
  * For example: filter sort -r. The words reach the program as they are, whatever characters they have. One thread waits
- * with poll(2) for the input of this process and for the descriptor of the step, which tells of output, of room for more
- * input, and of the end. The exit status is that of the program.
+ * with poll(2) for the input of this process and for the descriptor of the step, which tells of output, of room for
+ * more input, and of the end. The exit status is that of the program.
  */
 #define _DEFAULT_SOURCE
 #include <poll.h>

@@ -366,8 +366,8 @@ FW_API const char *fw_log_level_name(fw_log_level level);
  *
  * It is for text that stands between the other words of a command. It is right for every POSIX shell (dash, bash,
  * busybox), but not for csh, and not inside of other quotes or of a here-document. A command needs it for no value of
- * the context, because the placeholder `${name:q}` quotes the value, and a command of words needs no quotes. In the text
- * of a command itself, each `$` must be doubled as well, because it begins a placeholder there.
+ * the context, because the placeholder `${name:q}` quotes the value, and a command of words needs no quotes. In the
+ * text of a command itself, each `$` must be doubled as well, because it begins a placeholder there.
  *
  * @param text        any bytes but NUL; they need not be UTF-8.
  * @param length      the length of `text`, or FW_ZERO_TERMINATED.
@@ -399,8 +399,8 @@ FW_API fw_status fw_error_code(const fw_error *error);
  * Returns the name of a status, for messages and logs.
  *
  * @return borrowed, valid forever: `ok`, `invalid`, `syntax`, `document`, `unknown`, `step_type`, `template`,
- *         `unsupported`, `no_memory`, `forked` or `ended`, which is the name of the constant without FW_E_; NULL for any
- *         other number.
+ *         `unsupported`, `no_memory`, `forked` or `ended`, which is the name of the constant without FW_E_; NULL for
+ *         any other number.
  */
 FW_API const char *fw_status_name(fw_status status);
 
@@ -665,8 +665,8 @@ FW_API const char *fw_worker_volume(const fw_worker *worker);
 /** Returns the names that the specification of a worker declares secret, as a JSON array of strings. */
 FW_API const char *fw_worker_secrets(const fw_worker *worker);
 
-/** Returns the names of the values of the context that the specification of a worker lists in `environment_values`, as a
- *  JSON array of strings. A host that makes a context for one step needs them. */
+/** Returns the names of the values of the context that the specification of a worker lists in `environment_values`, as
+ *  a JSON array of strings. A host that makes a context for one step needs them. */
 FW_API const char *fw_worker_environment_values(const fw_worker *worker);
 
 /** Releases a worker that fw_worker_create() gave. A worker that a pool has lent is not changed. */
@@ -926,17 +926,17 @@ FW_API fw_status fw_worker_plan(const fw_worker *worker, const fw_step *step, fw
  * command continues until the buffer of a pipe (64 KiB) is full, and the next command does not start. Timeouts apply in
  * any case.
  *
- * A step uses three descriptors, a fourth after the first fw_exec_fd(), and one for `stdin`. A host function uses three,
- * a Python function or a notebook nine, and a step in containers about ten.
+ * A step uses three descriptors, a fourth after the first fw_exec_fd(), and one for `stdin`. A host function uses
+ * three, a Python function or a notebook nine, and a step in containers about ten.
  *
  * @param worker    like the other inputs, not needed after the call.
  * @param step      a step of a type that the worker runs.
  * @param context   as for fw_worker_exec().
  * @param rundir    the path of the run directory.
  * @param options   a JSON object with the options of this run: `events` (`chunks`, `text`, `lines` or `none`),
- *                  `timeout`, `output_limit`, `spill`, `retries`, `placeholders`, `success_codes` and `stdin`. They take
- *                  precedence over those of the step, which take precedence over those of the worker. If `stdin` is
- *                  `host`, the host writes the standard input of the command with fw_exec_write(). NULL: `events` is
+ *                  `timeout`, `output_limit`, `spill`, `retries`, `placeholders`, `success_codes` and `stdin`. They
+ *                  take precedence over those of the step, which take precedence over those of the worker. If `stdin`
+ *                  is `host`, the host writes the standard input of the command with fw_exec_write(). NULL: `events` is
  *                  `chunks`.
  * @param length    the length of `options`.
  * @param[out] exec owned by the caller; release it with fw_exec_free().
@@ -950,8 +950,8 @@ FW_API fw_status fw_exec_start(const fw_worker *worker, const fw_step *step, fw_
 /**
  * Returns a descriptor that is readable exactly when fw_exec_next_event() or fw_exec_wait() can do something without
  * waiting, or when there is room for what an fw_exec_write() has not taken. It works with poll(2), select(2), epoll(7)
- * and event loops, level-triggered. Do not read from it or close it. It is never readable again after the last event was
- * taken or fw_exec_wait() gave the result.
+ * and event loops, level-triggered. Do not read from it or close it. It is never readable again after the last event
+ * was taken or fw_exec_wait() gave the result.
  *
  * @return borrowed, until the exec is freed. It is always the same number, unless the host has closed it. -1 if
  *         `exec` is NULL or no descriptor is available.
@@ -1001,19 +1001,19 @@ FW_API void fw_exec_cancel(fw_exec *exec);
  * that never reads takes as many as its pipe can hold. The input stays open until fw_exec_close_input().
  *
  * Blocks up to `timeout`, until all bytes were taken. It returns earlier, with fewer bytes, if there are events to take
- * and the calling thread was the last one that called fw_exec_next_event(): take them, and write the rest. Meanwhile the
- * step advances as in fw_exec_wait(). If no thread has called fw_exec_next_event() for this exec, events that happen
- * meanwhile are discarded; otherwise they are kept, and no output is read while there are events to take.
+ * and the calling thread was the last one that called fw_exec_next_event(): take them, and write the rest. Meanwhile
+ * the step advances as in fw_exec_wait(). If no thread has called fw_exec_next_event() for this exec, events that
+ * happen meanwhile are discarded; otherwise they are kept, and no output is read while there are events to take.
  *
  * If fewer bytes were taken, the descriptor of fw_exec_fd() also becomes readable when there is room for more, or when
  * the input has ended. It does so until the next call of this function.
  *
  * @param bytes      any bytes. May be NULL if `length` is 0.
  * @param length     their number, or FW_ZERO_TERMINATED.
- * @param timeout    how many seconds to wait. 0: do not wait, and take what there is room for; the step does not advance
- *                   by that. Negative: no limit.
- * @param[out] taken the number of bytes that were taken, from the first one on. It is set in every case, also if the call
- *                   fails. May be NULL.
+ * @param timeout    how many seconds to wait. 0: do not wait, and take what there is room for; the step does not
+ *                   advance by that. Negative: no limit.
+ * @param[out] taken the number of bytes that were taken, from the first one on. It is set in every case, also if the
+ *                   call fails. May be NULL.
  *
  * @retval FW_E_ENDED   the command has ended or has closed its input, or fw_exec_close_input() was called.
  * @retval FW_E_INVALID `stdin` of the step is not `host`.
@@ -1022,8 +1022,8 @@ FW_API fw_status fw_exec_write(fw_exec *exec, const char *bytes, size_t length, 
                                fw_error **error) FW_MUSTUSE;
 
 /**
- * Ends the standard input of the command of a step whose `stdin` is `host`. The command reads all bytes that were taken,
- * and then the end. If the input has already ended, nothing happens, and the status is FW_OK.
+ * Ends the standard input of the command of a step whose `stdin` is `host`. The command reads all bytes that were
+ * taken, and then the end. If the input has already ended, nothing happens, and the status is FW_OK.
  *
  * @retval FW_E_INVALID `stdin` of the step is not `host`.
  */
@@ -1213,8 +1213,8 @@ FW_API const char *fw_result_name(const fw_result *result);
  * Returns the return code; 0 is success.
  *
  * @return 0 if the last command that ran has succeeded; otherwise its exit status, or 1 if that is 0 and not one of the
- *         `success_codes`; -N if it was ended by signal N; 1 if a command could not be started or `result` is NULL. After
- *         a timeout or a cancellation it is the code of the command that was ended, but never 0.
+ *         `success_codes`; -N if it was ended by signal N; 1 if a command could not be started or `result` is NULL.
+ *         After a timeout or a cancellation it is the code of the command that was ended, but never 0.
  */
 FW_API int32_t fw_result_returncode(const fw_result *result);
 

@@ -924,8 +924,8 @@ class exec
 
     void cancel() noexcept { fw_exec_cancel(handle()); }
 
-    /** Writes to the command's standard input, and waits until all bytes were taken. Returns how many were: fewer only if
-     *  there are events that this thread should take first. */
+    /** Writes to the command's standard input, and waits until all bytes were taken. Returns how many were: fewer only
+     *  if there are events that this thread should take first. */
     std::size_t write(std::string_view bytes) { return write(bytes, seconds(-1)); }
     /** Waits for a time, which is no limit if it is negative. */
     std::size_t write(std::string_view bytes, seconds timeout)

@@ -3,9 +3,9 @@
  * descriptors of its parent. So the child must not touch anything of a running step. A process that has not run a step
  * yet, such as a daemon that goes into the background, may fork as it likes.
  *
- * The reader of a pipe sees its end when the last copy of the writing end is closed, and a child that calls no exec would
- * keep its copy. So the child closes it. It runs its handler at any moment of the other threads' work, so the list only
- * grows, and a slot of it belongs to nobody, to a thread that fills it, or to a descriptor.
+ * The reader of a pipe sees its end when the last copy of the writing end is closed, and a child that calls no exec
+ * would keep its copy. So the child closes it. It runs its handler at any moment of the other threads' work, so the
+ * list only grows, and each slot of it belongs to nobody, to a thread that fills it, or to a descriptor.
  */
 #include "fws_fork.h"
 

@@ -16,6 +16,7 @@ final class EngineAccount {
   /// The bytes that an exec has sent before it was known to run.
   private(set) var early = ByteBuffer()
   private let settings: RunSettings
+  private let hasInput: Bool
   private var output: CommandOutput
   private var frames: Frames
   /// Whether the host has sent KILL.
@@ -37,6 +38,7 @@ final class EngineAccount {
     hasInput: Bool
   ) {
     self.settings = settings
+    self.hasInput = hasInput
     output = CommandOutput(settings, events)
     frames = Frames(hasInput: hasInput)
     self.notebook = notebook
@@ -86,9 +88,11 @@ final class EngineAccount {
     return false
   }
 
-  /// Whether the engine has ended the output because the command left some of its standard input unread.
+  /// Whether the engine has ended the output because the command has left some of its standard input unread, or has
+  /// never run.
   var isInputRefused: Bool {
-    if frames.isInputRefused { return true }
+    guard hasInput else { return false }
+    if frames.isInputRefused || EngineErrors.isRefusal(self.early.bytes) { return true }
     var early = Frames(hasInput: true)
     early.take(self.early.bytes) { _, _ in }
     return early.isInputRefused

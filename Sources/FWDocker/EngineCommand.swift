@@ -189,10 +189,11 @@ final class EngineCommand: RunningCommand {
       account.end.endedBy = before
       if reply.isLost { lose(reply) }
 
-    case (_, .hostSignalled(let reply, let number)) where isRunning:
-      if reply.isLost { return lose(reply) }
-      // The command may have ended at this moment, which is no error.
-      if !reply.isSuccess, reply.status != 404, reply.status != 409 {
+    case (_, .hostSignalled(let reply, let number)):
+      if reply.isLost {
+        if isRunning { lose(reply) }
+      } else if !reply.isSuccess, reply.status != 404, reply.status != 409 {
+        // The other two mean that the command has ended at this moment, which is no error.
         account.end.notes.append("the engine did not send the signal \(number): \(reply.message)")
       }
 

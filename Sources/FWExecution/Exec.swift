@@ -121,15 +121,18 @@ package final class Exec: @unchecked Sendable {
     fws_lock(lock)
     defer { fws_unlock(lock) }
     let deadline = Deadline(timeout)
-    run.awaitRoom(false)
+    // Whoever calls again and again finds the descriptor watched from the last call.
+    if timeout != 0 { run.awaitRoom(false) }
+    var isShort = false
+    defer { run.awaitRoom(isShort) }
     while true {
-      let count = try run.write(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
-      taken += count
+      // What is not taken finds no room.
+      taken += try run.write(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
       if taken == bytes.count { return }
-      if count > 0 { continue }
-      if listener == nil { run.discardEvents() }
       let isToReturn = run.hasEvents && listener.map { pthread_equal($0, pthread_self()) != 0 } ?? false
-      if isToReturn || deadline.hasPassed { return run.awaitRoom(true) }
+      isShort = isToReturn || deadline.hasPassed
+      if isShort { return }
+      if listener == nil { run.discardEvents() }
       if hasWaiter || run.hasEvents {
         waitForRoom(deadline)
       } else {

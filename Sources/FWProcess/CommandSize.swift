@@ -31,7 +31,7 @@ package struct CommandSize {
         + "\(CommandSize.mostOfWord) in one word"
     }
     let what = words.map { "\($0) words, \(bytes) bytes" } ?? "\(bytes) bytes"
-    return "the command (\(what)) and its environment are longer than the system allows, or one environment variable is "
-      + "longer than 128 KiB"
+    return "the command (\(what)) and its environment are longer than the system allows, or one environment variable "
+      + "is longer than 128 KiB"
   }
 }

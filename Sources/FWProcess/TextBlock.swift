@@ -59,8 +59,8 @@ package struct TextBlock: ~Copyable {
   /// Ends the list of the strings that were added last. The list at the end of the block needs no mark.
   mutating func endList() { offsets.append(TextBlock.endOfList) }
 
-  /// The value of an environment variable; `nil` if this environment does not have it. Of two entries the last one counts,
-  /// as for a shell.
+  /// The value of an environment variable; `nil` if this environment does not have it. Of two entries the last one
+  /// counts, as for a shell.
   func value(of name: StaticString) -> UnsafeRawBufferPointer? {
     let length = name.utf8CodeUnitCount
     for index in (0..<count).reversed() {

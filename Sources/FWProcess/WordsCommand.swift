@@ -4,8 +4,9 @@ internal import FWModel
 /// A command of words, which runs without a shell: the program is searched in the step's PATH and executed with exactly
 /// the environment of the step.
 ///
-/// A shell stands behind it and is started only if the program cannot be executed. It handles every case that is left, as
-/// `exec` of the shell does: it runs a script without `#!`, and it reports what is wrong in its own words, with 126 or 127.
+/// A shell stands behind it and is started only if the program cannot be executed. It handles every case that is left,
+/// as `exec` of the shell does: it runs a script without `#!`, and it reports what is wrong in its own words, with 126
+/// or 127.
 enum WordsCommand {
   static let shell = "/bin/sh"
   /// The PATH of dash and bash where the environment has none.

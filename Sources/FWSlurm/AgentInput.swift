@@ -4,11 +4,11 @@ internal import FWExecution
 internal import FWModel
 internal import FWOutput
 
-/// The standard input of a command in an allocation. It is read on this machine and streamed over the link, only as fast
-/// as the command reads it: the agent says how much the command's pipe has taken (agent.h).
+/// The standard input of a command in an allocation. It is read on this machine and streamed over the link, only as
+/// fast as the command reads it: the agent says how much the command's pipe has taken (agent.h).
 ///
-/// Nothing is sent before the node has reported that the command has begun. So a command that is submitted again, because
-/// its agent has ended before, gets its input from the first byte on.
+/// Nothing is sent before the node has reported that the command has begun. So a command that is submitted again,
+/// because its agent has ended before, gets its input from the first byte on.
 struct AgentInput: ~Copyable {
   private var pump: InputPump
   /// The bytes that were sent, and those of them that the command's pipe has taken.
@@ -19,9 +19,6 @@ struct AgentInput: ~Copyable {
   private var isEndSent = false
   /// Why the command gets nothing more; `nil` while it does.
   private var reason: String?
-
-  /// The most bytes in one frame. A stop can be sent behind each frame.
-  private static let frameSize = 64 * 1024
 
   init(_ input: CommandInput) { pump = InputPump(input) }
 
@@ -54,7 +51,7 @@ struct AgentInput: ~Copyable {
   /// Sends as much as the agent has room for.
   mutating func send(to agent: ClusterAgent) {
     guard isOpen, reason == nil else { return }
-    while case let room = min(Int(FWA_WINDOW) - (sent - taken), AgentInput.frameSize), room > 0 {
+    while case let room = Int(FWA_WINDOW) - (sent - taken), room > 0 {
       let bytes = pump.next()
       if bytes.isEmpty { break }
       let part = UnsafeRawBufferPointer(rebasing: bytes.prefix(room))

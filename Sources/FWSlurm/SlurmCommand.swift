@@ -17,7 +17,7 @@ internal import Glibc
 /// nothing keeps running: srun is ended, and then the scheduler is asked until it has no running job of that name. The
 /// latest end of each phase is in `limit(of:)`, and the effect of a timeout or a cancellation in `endBecause`.
 final class SlurmCommand: RunningCommand {
-  private let launcher: SlurmLauncher
+  let launcher: SlurmLauncher
   /// The bytes of the command, and the NUL behind them.
   private let bytes: ByteBuffer
   private let isWords: Bool
@@ -25,32 +25,32 @@ final class SlurmCommand: RunningCommand {
   private var input: AgentInput?
   /// The signals that the host has sent to the command.
   private var signals: Set<Int32> = []
-  private let index: Int
+  let index: Int
   private let isLast: Bool
-  private let timeout: Double?
+  let timeout: Double?
   private let began = fws_monotonic()
-  private let epoll: Descriptor
+  let epoll: Descriptor
   private let timer: Timer
   private var output: CommandOutput
-  private var machine: PhaseMachine<Phase, Alarm>
-  private var waiter: Allocations.Waiter?
-  private var agent: ClusterAgent?
-  private var end: CommandEnd
-  private var isStartReported = false
+  var machine: PhaseMachine<Phase, Alarm>
+  var waiter: Allocations.Waiter?
+  var agent: ClusterAgent?
+  var end: CommandEnd
+  var isStartReported = false
   /// Why the library has asked the command to end; `nil` if it has not.
-  private var reason: Outcome?
+  var reason: Outcome?
   /// The end of the command as the monitor on the node or the status file reports it.
-  private var reportedEnd: CommandEnd?
+  var reportedEnd: CommandEnd?
   /// The watch of an agent that has not reported in time.
-  private var lateWatch: StartWatch?
-  private var submissions = 0
-  private var queries = 0
-  private var watch: StartWatch
-  private var wait = QueueWait()
+  var lateWatch: StartWatch?
+  var submissions = 0
+  var queries = 0
+  var watch: StartWatch
+  var wait = QueueWait()
   /// The last answer of the scheduler.
-  private var lastAnswer: SchedulerQuery.Answer?
+  var lastAnswer: SchedulerQuery.Answer?
   /// Whether the end of the command has arrived over the link, after all of its output.
-  private var hasReply = false
+  var hasReply = false
 
   init(
     _ launcher: SlurmLauncher, _ command: Command, _ input: CommandInput?, index: Int, isLast: Bool, timeout: Double?,
@@ -104,7 +104,7 @@ final class SlurmCommand: RunningCommand {
 
   // MARK: The phases
 
-  private func enter(_ phase: Phase) { machine.enter(phase, limit(of: phase)) }
+  func enter(_ phase: Phase) { machine.enter(phase, limit(of: phase)) }
 
   private func limit(of phase: Phase) -> PhaseLimit<Alarm> {
     let scheduler = PhaseLimit<Alarm>.alarm(
@@ -129,7 +129,7 @@ final class SlurmCommand: RunningCommand {
 
   // MARK: Getting an allocation
 
-  private func allocate() throws(StepFailure) {
+  func allocate() throws(StepFailure) {
     enter(.allocating)
     let waiter: Allocations.Waiter
     if let present = self.waiter {
@@ -353,7 +353,7 @@ final class SlurmCommand: RunningCommand {
     }
   }
 
-  private func endWatch() {
+  func endWatch() {
     if let query = watch.query { fws_epoll_remove(epoll.number, query.fd) }
     machine.clear(.start)
     watch = StartWatch(limit: watch.limit)
@@ -394,7 +394,7 @@ final class SlurmCommand: RunningCommand {
     }
   }
 
-  private func finish(_ end: CommandEnd, keepsAgent: Bool) {
+  func finish(_ end: CommandEnd, keepsAgent: Bool) {
     self.end = end
     if let failure = input?.failure, reason == .engineFailed { self.end.fail(StepFailure(failure)) }
     input?.finish("the command has ended")
@@ -414,144 +414,7 @@ final class SlurmCommand: RunningCommand {
     machine.wake()
   }
 
-  private func fail(_ failure: StepFailure) {
+  func fail(_ failure: StepFailure) {
     finish(CommandEnd(failure: failure, started: end.started), keepsAgent: false)
-  }
-
-  // MARK: An end that the link does not report
-
-  /// Ends a command that was cancelled, or whose time has passed, before it got an allocation.
-  private func leaveQueue() {
-    if reason == nil {
-      reason = .timeout
-      wait.hasTimedOut = true
-    }
-    if let waiter, let offered = launcher.allocations.leave(waiter) { launcher.allocations.keep(offered) }
-    waiter = nil
-    if reason == .engineFailed { lateWatch = watch }
-    endWatch()
-    guard agent != nil else {
-      end.outcome = explainWait(nil, hasLeft: true) ?? .cancelled
-      return finish(end, keepsAgent: false)
-    }
-    forceEnd()
-  }
-
-  private func explainWait(_ job: String?, hasLeft: Bool) -> Outcome? {
-    wait.explain(&end, reason, limit: launcher.options.queueTimeout, job: job, hasLeft: hasLeft)
-  }
-
-  /// Waits for the end of srun, whose link is closed.
-  private func settle() {
-    agent?.close()
-    enter(.settling)
-    watchTimeout()
-  }
-
-  private func forceEnd() {
-    if reason == nil { reason = .timeout }
-    agent?.abandon()
-    agent?.close()
-    enter(.settling)
-  }
-
-  /// Sets an alarm for the timeout of the step, because no node enforces it any more.
-  private func watchTimeout() {
-    if let timeout, reason == nil, !machine.has(.answer), !machine.has(.timeout) { machine.set(.timeout, in: timeout) }
-  }
-
-  private func srunEnded() {
-    endWatch()
-    if reportedEnd == nil { reportedEnd = launcher.recordedEnd(index).map { CommandEnd($0) } }
-    // An idle agent ended in the moment in which it was taken.
-    if let agent, agent.isReady, !isStartReported, reportedEnd == nil, reason == nil, agent.status == 0 {
-      return startOver()
-    }
-    ask()
-  }
-
-  private func startOver() {
-    if let agent {
-      fws_epoll_remove(epoll.number, agent.fd)
-      if let waiter { launcher.allocations.lose(waiter) } else { launcher.allocations.forget(agent.submission) }
-    }
-    agent = nil
-    queries = 0
-    do throws(StepFailure) { try allocate() } catch { fail(error) }
-    machine.wake()
-  }
-
-  private func ask() {
-    guard let agent else { return }
-    watchTimeout()
-    queries += 1
-    do throws(StepFailure) {
-      // A job that has ended normally is not cancelled by the first query.
-      let query = try SchedulerQuery(agent.name, cancels: queries > 1 || reason != nil, isUrgent: reason != nil)
-      fws_epoll_add(epoll.number, query.fd)
-      enter(.asking(query))
-    } catch { resolve(nil, failure: error.reason) }
-  }
-
-  private func take(_ answer: SchedulerQuery.Answer) {
-    lastAnswer = answer
-    switch answer {
-    case .silence(let why):
-      // The scheduler is asked again if there is time for that.
-      if reason == nil { return enter(.pausing) }
-      resolve(nil, failure: why)
-    case .failed(let why):
-      if queries < SchedulerQuery.tries { return enter(.pausing) }
-      resolve(nil, failure: why)
-    case .job(let info):
-      if let info, info.isAlive { return enter(.pausing) }
-      // The nodes of the job are being cleaned up. The final state of the job is known only after that, which may take
-      // some time.
-      if let info, info.state == "COMPLETING", queries < SchedulerQuery.tries { return enter(.pausing) }
-      resolve(info, failure: nil)
-    }
-  }
-
-  /// Ends the queries, because their time has passed.
-  private func stopAsking() {
-    switch machine.phase {
-    case .asking(let query): fws_epoll_remove(epoll.number, query.fd)
-    case .pausing: break
-    default: return
-    }
-    switch lastAnswer {
-    case .job(let info): resolve(info, failure: nil)
-    case .failed(let why), .silence(let why): resolve(nil, failure: why)
-    case nil: resolve(nil, failure: "squeue did not answer")
-    }
-  }
-
-  /// Determines how the command ended from everything that is known now.
-  private func resolve(_ info: SchedulerQuery.JobInfo?, failure: String?) {
-    guard let agent else { return }
-    if let info { agent.record(state: info.state, reason: info.reason, job: info.job) }
-    let isLostAnswer = !agent.isReady && SchedulerMessages.reportLostAnswer(agent.facts.messages)
-    if reason == nil, isLostAnswer, submissions < SlurmCommand.maxSubmissions {
-      // The scheduler has no job of this submission, so the command can be submitted again.
-      return startOver()
-    }
-    let isEnded = info?.isAlive != true && failure == nil
-    if !agent.isReady { _ = wait.note(info?.waitReason) }
-    reason = explainWait(agent.facts.job, hasLeft: isEnded)
-    var resolved = reportedEnd ?? end
-    resolved.started = end.started
-    if reportedEnd == nil { resolved.duration = fws_wall() - end.started }
-    resolved.isEnded = isEnded
-    // The status may have come from the status file, which has no output.
-    if agent.isReady, !hasReply, isStartReported || reportedEnd != nil { resolved.incomplete = [.stdout, .stderr] }
-    OutcomeResolver(
-      agent: agent.facts, wasReady: agent.isReady, info: info, failure: failure, reason: reason,
-      isKnown: reportedEnd != nil, late: lateWatch, options: launcher.options,
-      settings: launcher.settings
-    ).resolve(in: &resolved)
-    if resolved.outcome != .exited || reportedEnd != nil {
-      resolved.explanation = resolved.explanation ?? end.explanation
-    }
-    finish(resolved, keepsAgent: false)
   }
 }

@@ -69,7 +69,8 @@ final class SlurmLauncher: CommandLauncher {
     let environment = environment(on: agent)
     let arguments = shell.arguments(command, environment, in: &request)
     agent.run(
-      request, arguments, environment, location: location, index: index, hold: isLast ? options.hold + SlurmCommand.deliveryTimeout : nil)
+      request, arguments, environment, location: location, index: index,
+      hold: isLast ? options.hold + SlurmCommand.deliveryTimeout : nil)
   }
 
   /// Records the facts of the job, and how long the step has waited for it.

@@ -52,7 +52,7 @@ def test_options(kind: str) -> None:
     for option in options:
         # No option takes this value. An option that is known is refused for it, and not for its name.
         with pytest.raises(flowworker.DocumentError) as refused:
-            flowworker.create_worker({"name": "w", "type": kind, "options": {option: {"no": "value"}}})
+            flowworker.create_worker({"name": "w", "type": kind, "options": {option: {"no": ["value"]}}})
         assert refused.value.path.startswith(f"/options/{option}"), (option, str(refused.value))
     with pytest.raises(flowworker.DocumentError) as refused:
         flowworker.create_worker({"name": "w", "type": kind, "options": {"xxxxxxxxxxxxxxx": 1}})

@@ -67,8 +67,8 @@ package struct EnvironmentValues: Sendable {
       }
       if secrets.contains(entry.name) {
         throw refusal(
-          "\(shown) is a secret, so \"\(EnvironmentValues.key)\" cannot have it: list it in \"secrets\", which makes it "
-            + "a variable of the commands")
+          "\(shown) is a secret, so \"\(EnvironmentValues.key)\" cannot have it: list it in \"secrets\", which makes "
+            + "it a variable of the commands")
       }
       if secrets.contains(entry.variable) {
         throw refusal(

@@ -1,6 +1,6 @@
-/* What fw_exec_write(), fw_exec_close_input() and fw_exec_signal() say to calls that cannot work: a step whose input is not
- * the host's, arguments that are none, and a command that has ended. The number of bytes that were taken is set in every
- * case. */
+/* What fw_exec_write(), fw_exec_close_input() and fw_exec_signal() say to calls that cannot work: a step whose input is
+ * not the host's, arguments that are none, and a command that has ended. The number of bytes that were taken is set in
+ * every case. */
 #include "events.h"
 
 #include <math.h>

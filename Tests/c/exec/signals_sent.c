@@ -1,5 +1,5 @@
-/* A signal of the host's reaches the main process of the running command, or each of its processes once. It does not end
- * the step, and does not change what the result says of processes that were ended. */
+/* A signal of the host's reaches the main process of the running command, or each of its processes once. It does not
+ * end the step, and does not change what the result says of processes that were ended. */
 #include "receiver.h"
 
 /** The state of a process, such as T for a stopped one. */

@@ -33,8 +33,8 @@ static void fails(fw_result *result, int status, const char *said)
 
 static void arguments(void)
 {
-    gives(WORDS(NULL, "printf", "[%s]", "", " a  b ", "$(id)", "`id`", "; exit 3", "O'Brien", "\"", "*", "~", "\\n", "#",
-                "line\nline\n", "\xc3\xa9"),
+    gives(WORDS(NULL, "printf", "[%s]", "", " a  b ", "$(id)", "`id`", "; exit 3", "O'Brien", "\"", "*", "~", "\\n",
+                "#", "line\nline\n", "\xc3\xa9"),
           "[][ a  b ][$(id)][`id`][; exit 3][O'Brien][\"][*][~][\\n][#][line\nline\n][\xc3\xa9]");
     /* These are no builtins and no assignments. */
     gives(WORDS(NULL, "env", "A=1", "sh", "-c", "echo $A"), "1\n");
@@ -45,8 +45,9 @@ static void arguments(void)
     fw_result_free(result);
     /* Shell text may stand beside words. */
     fw_worker *worker = run_worker(NULL);
-    fw_step *step = check_step("{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\":"
-                               " [[\"echo\", \"a;b\"], \"echo a; echo b\", [\"sh\", \"-c\", \"echo $$0\", \"zero\"]]}}");
+    fw_step *step =
+        check_step("{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\":"
+                   " [[\"echo\", \"a;b\"], \"echo a; echo b\", [\"sh\", \"-c\", \"echo $$0\", \"zero\"]]}}");
     result = run_exec(worker, step, NULL, check_dir());
     CHECK_EXITED(result, 0);
     CHECK_OUTPUT(result, FW_STDOUT, 0, "a;b\n");
@@ -139,8 +140,9 @@ static void session(void)
 {
     fw_result *result = WORDS(NULL, "setsid", "--wait", "echo", "own session");
     gives(result, "own session\n");
-    result = WORDS(NULL, "sh", "-c", "read -r pid name state parent group session rest < /proc/$$/stat;"
-                                     " [ $session = $group ] && [ $session != $pid ] && ls /proc/self/fd");
+    result = WORDS(NULL, "sh", "-c",
+                   "read -r pid name state parent group session rest < /proc/$$/stat;"
+                   " [ $session = $group ] && [ $session != $pid ] && ls /proc/self/fd");
     gives(result, "0\n1\n2\n3\n");
 }
 

@@ -1,5 +1,5 @@
-/* The input ends when the command closes it or ends, and when the host closes it. A write after that is FW_E_ENDED. What
- * the command has not read is dropped, and no SIGPIPE reaches the host, whatever it does with that signal. */
+/* The input ends when the command closes it or ends, and when the host closes it. A write after that is FW_E_ENDED.
+ * What the command has not read is dropped, and no SIGPIPE reaches the host, whatever it does with that signal. */
 #include "input.h"
 
 /** Waits until the command has written this. */

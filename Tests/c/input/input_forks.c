@@ -1,4 +1,4 @@
-/* A process that the host forks while an input is open, and that runs no other program, does not keep the input open. */
+/* A process that the host forks while an input is open, and that runs no other program, does not keep it open. */
 #include "input.h"
 
 int main(void)

@@ -1,5 +1,5 @@
-/* 1 GiB goes through `cat` in both directions at once, with one thread and with two, without a deadlock, and the host needs
- * no memory for it. */
+/* 1 GiB goes through `cat` in both directions at once, with one thread and with two, without a deadlock, and the host
+ * needs no memory for it. */
 #include "input.h"
 
 #include <pthread.h>

@@ -7,8 +7,8 @@
 static fw_result *run_with(const char *input, const char *commands)
 {
     char *json = NULL;
-    REQUIRE(asprintf(&json, "{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": %s}, \"stdin\": %s}", commands,
-                     input) > 0);
+    REQUIRE(asprintf(&json, "{\"name\": \"s\", \"action\": {\"environment\": \"\", \"commands\": %s}, \"stdin\": %s}",
+                     commands, input) > 0);
     fw_worker *worker = run_worker(NULL);
     fw_step *step = check_step(json);
     fw_context *context = check_context("{\"name\": \"O'Brien\", \"list\": [1, \"two\"]}");

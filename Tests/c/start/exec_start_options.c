@@ -45,7 +45,7 @@ static const struct {
     {"{\"retries\": {\"max\": -1}}", FW_E_DOCUMENT, "/retries/max", 1, 21, ""},
     {"{\"retries\": {\"max\": 1001}}", FW_E_DOCUMENT, "/retries/max", 1, 21, ""},
     {"{\"retries\": {\"max\": 1, \"on\": [\"exited\",\n\"cancelled\"]}}", FW_E_DOCUMENT, "/retries/on/1", 2, 1, ""},
-    {"{\"retries\": {\"max\": 1, \"codes\": [0]}}", FW_E_DOCUMENT, "/retries/codes/0", 1, 34, ""},
+    {"{\"retries\": {\"max\": 1, \"codes\": [256]}}", FW_E_DOCUMENT, "/retries/codes/0", 1, 34, ""},
     {"{\"retries\": {\"max\": 1, \"delays\": 1}}", FW_E_DOCUMENT, "/retries/delays", 1, 24, "\"delay\""},
 };
 
@@ -61,7 +61,7 @@ static const char *const good[] = {
     "{\"output_limit\": 0}",
     "{\"output_limit\": 9223372036854775807}",
     "{\"retries\": {\"max\": 0}}",
-    "{\"retries\": {\"max\": 1000, \"on\": [], \"codes\": [1, 255], \"delay\": 0, \"factor\": 1, \"max_delay\": 0}}",
+    "{\"retries\": {\"max\": 1000, \"on\": [], \"codes\": [0, 255], \"delay\": 0, \"factor\": 1, \"max_delay\": 0}}",
     "{\"timeout\": 9, \"events\": \"lines\", \"output_limit\": 9, \"spill\": \"/tmp\", \"retries\": {\"max\": 1}}",
 };
 

@@ -1,6 +1,6 @@
 /*
- * A signal of the host's reaches the main process and all processes in the session of the command, even if orphans do not
- * come to the monitor, or if /proc shows another process namespace.
+ * A signal of the host's reaches the main process and all processes in the session of the command, even if orphans do
+ * not come to the monitor, or if /proc shows another process namespace.
  */
 #include "receiver.h"
 #include "refuse.h"

@@ -13,8 +13,8 @@
 
 #include <sys/prctl.h>
 
-/** Runs one command of words with a subprocess worker in check_dir(). The members go into the worker's specification and
- *  are released. */
+/** Runs one command of words with a subprocess worker in check_dir(). The members go into the worker's specification
+ *  and are released. */
 #define WORDS(members, ...) run_one_words((members), NULL, (const char *const[]){__VA_ARGS__, NULL})
 /** The same with an environment of the step, as JSON text. */
 #define WORDS_ENV(env, ...) run_one_words(NULL, (env), (const char *const[]){__VA_ARGS__, NULL})

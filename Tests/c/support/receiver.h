@@ -1,9 +1,9 @@
 /*
  * receiver.h - a program whose processes say which signals they get.
  *
- * A test that includes this header is that program if it is run with an argument (receiver_main). Its main process has a
- * child, and a grandchild in a session of its own; or only those of the session. USR1 makes each of them write its name,
- * USR2 ends it with status 5.
+ * A test that includes this header is that program if it is run with an argument (receiver_main). Its main process has
+ * a child and a grandchild, which is in a session of its own if the argument is "everywhere". USR1 makes each of them
+ * write its name, and USR2 ends it with status 5.
  */
 #ifndef RECEIVER_H
 #define RECEIVER_H

@@ -39,9 +39,8 @@ def test_it_can_be_said_everywhere_and_nothing_starts(rundir):
             way()
         assert caught.value.path == "/action/commands/1"
         assert (caught.value.line, caught.value.column) == (1, 9)
-        assert str(caught.value).startswith(
-            'step "s", command 2 of 2: $TMPDRI at line 1, column 9 has no value; did you mean $TMPDIR?'
-        )
+        assert str(caught.value).startswith('step "s", command 2 of 2: $TMPDRI at line 1, column 9 has no value;')
+        assert "did you mean $TMPDIR?" in str(caught.value)
     assert list(rundir.iterdir()) == []
 
 
