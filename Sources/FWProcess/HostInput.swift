@@ -17,6 +17,8 @@ struct HostInput: ~Copyable {
 
   private static let heavy = 64 * 1024
   private static let large = 1 << 20
+  /// The most bytes of one write. The command cannot read from the pipe while a write lasts.
+  private static let mostWritten = 128 * 1024
 
   /// Makes an input that takes nothing, for a command whose input is not the host's.
   init() { reason = "the command has no standard input of the host" }
@@ -43,7 +45,7 @@ struct HostInput: ~Copyable {
       return .ended(reason)
     }
     guard let start = bytes.baseAddress else { return .taken(0) }
-    let count = fws_pipe_write(end.number, start, bytes.count)
+    let count = fws_pipe_write(end.number, start, min(bytes.count, HostInput.mostWritten))
     guard count >= 0 else {
       let error = errno
       finish(

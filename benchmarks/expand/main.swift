@@ -89,4 +89,6 @@ ask("expand: a command with 2000 placeholders", try Question(large, times: 200))
 try askQuoted("expand: 4 placeholders with :q, against without", times: 100_000) {
   "${python\($0)} code/run.py --in ${inputfile\($0)} --out ${outputfile\($0)} --n ${n\($0)}"
 }
-try askQuoted("expand: a value of 100 kB with :q, against without", times: 2_000) { "echo ${long\($0)}" }
+try askQuoted("expand: a value of 100 kB with 2000 quotes in it with :q, against without", times: 2_000) {
+  "echo ${long\($0)}"
+}
