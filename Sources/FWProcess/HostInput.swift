@@ -45,21 +45,27 @@ struct HostInput: ~Copyable {
       return .ended(reason)
     }
     guard let start = bytes.baseAddress else { return .taken(0) }
-    let count = fws_pipe_write(end.number, start, min(bytes.count, HostInput.mostWritten))
-    guard count >= 0 else {
-      let error = errno
-      finish(
-        error == EPIPE
-          ? "the command has closed its standard input"
-          : "the command's standard input cannot be written to: \(errorText(error))")
-      return .ended(reason)
+    var written = 0
+    while written < bytes.count {
+      let most = min(bytes.count - written, HostInput.mostWritten)
+      let count = fws_pipe_write(end.number, start + written, most)
+      if count < 0, written == 0 {
+        let error = errno
+        finish(
+          error == EPIPE
+            ? "the command has closed its standard input"
+            : "the command's standard input cannot be written to: \(errorText(error))")
+        return .ended(reason)
+      }
+      written += max(0, count)
+      if count < most { break }
     }
-    taken += count
+    taken += written
     if !isGrown, taken >= HostInput.heavy {
       isGrown = true
       fws_pipe_grow(end.number, Int32(HostInput.large))
     }
-    return .taken(count)
+    return .taken(written)
   }
 
   /// Ends the input after the bytes that were taken.

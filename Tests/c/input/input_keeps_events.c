@@ -9,7 +9,8 @@ int main(void)
     fw_exec *exec = INPUT("sleep 1000");
     char *bytes = calloc(1, more_than_a_pipe);
     size_t taken = 0;
-    CHECK_OK(fw_exec_write(exec, bytes, more_than_a_pipe, 0, &taken, NULL));
+    fw_error *error = NULL;
+    CHECK_OK(fw_exec_write(exec, bytes, more_than_a_pipe, 0, &taken, &error), &error);
     CHECK(taken > 0 && taken < more_than_a_pipe);
     free(bytes);
     fw_event *event = event_wait_for(exec, FW_EVENT_STEP_STARTED);
