@@ -54,6 +54,8 @@ static int run(int channel, fwsv_request *request, const void *texts, const fws_
   }
   request->has_input = streams->in >= 0;
   if (streams->in >= 0) fds[count++] = streams->in;
+  request->has_input_end = streams->in_end >= 0;
+  if (streams->in_end >= 0) fds[count++] = streams->in_end;
   *call = "sendmsg";
   struct iovec parts[2] = {
       {.iov_base = request, .iov_len = sizeof *request},
@@ -76,6 +78,12 @@ int fws_channel_run(int channel, const fwsv_request *asked, const void *texts, c
 
 int fws_channel_limit(int channel, int64_t timeout, int64_t grace) {
   fwsv_request request = {.kind = FWSV_LIMIT, .timeout = timeout, .grace = grace};
+  struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
+  return send_message(channel, &part, 1, NULL, 0);
+}
+
+int fws_channel_end_input(int channel) {
+  fwsv_request request = {.kind = FWSV_END_INPUT};
   struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
   return send_message(channel, &part, 1, NULL, 0);
 }

@@ -52,7 +52,10 @@ final class ProcessCommand: RunningCommand {
 
   func write(_ bytes: UnsafeRawBufferPointer) -> InputWrite { input.write(bytes) }
 
-  func closeInput() { input.finish("the standard input was closed before") }
+  func closeInput() {
+    input.finish("the standard input was closed before")
+    if end == nil { channel.endInput() }
+  }
 
   var room: Descriptor? { input.end }
 

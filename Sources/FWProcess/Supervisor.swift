@@ -56,6 +56,9 @@ package final class Channel: Sendable {
   @discardableResult
   package func stop() -> Bool { isOurs && fws_channel_stop(number) == 0 }
 
+  /// Lets the monitor close its writing end of the standard input.
+  func endInput() { if isOurs { _ = fws_channel_end_input(number) } }
+
   /// Sends a signal to the main process of the command that runs, or to all its processes.
   func signal(_ number: Int32, toTree: Bool) { if isOurs { _ = fws_channel_signal(self.number, number, toTree) } }
 
