@@ -2,8 +2,8 @@
  * What the host writes to the standard input of the agent's command (agent.h): it waits here until the command reads
  * it. There is room for all that the host may send without an answer, so the link is read whatever the command does.
  *
- * The pipe is closed when the end has come and everything is written, and when the command has ended. It stays open when
- * the link ends: the command is then ended by signals, and must not take what has come for the whole input.
+ * The pipe is closed when the end has come and everything is written, and when the command has ended. It stays open
+ * when the link ends: the command is then ended by signals, and must not take what has come for the whole input.
  */
 #include "link.h"
 

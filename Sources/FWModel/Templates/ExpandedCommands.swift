@@ -155,8 +155,8 @@ extension Step {
         if word != nil, let found = template.placeholders(atMost: 1, where: { $1 }).first {
           throw refusal(
             of: index,
-            "a word needs no quotes, because no shell reads it: write ${\(MessageFormat.foreign(found.name))} instead of "
-              + "${\(MessageFormat.foreign(found.name)):q}", word: word, at: found.position)
+            "a word needs no quotes, because no shell reads it: write ${\(MessageFormat.foreign(found.name))} instead "
+              + "of ${\(MessageFormat.foreign(found.name)):q}", word: word, at: found.position)
         }
         if !secrets.isEmpty, let found = template.firstPlaceholder(where: { secrets.contains($0) }) {
           throw refusal(
@@ -228,7 +228,8 @@ extension Step {
   func refusal(of command: Int, _ reason: String, word: Int?, at position: TextPosition? = nil) -> FlowError {
     FlowError(
       .template,
-      "step \(shownName), command \(command + 1) of \(commands.count)\(word.map { ", word \($0 + 1)" } ?? ""): \(reason)",
+      "step \(shownName), command \(command + 1) of \(commands.count)\(word.map { ", word \($0 + 1)" } ?? ""): "
+        + reason,
       path: "/action/commands/\(command)" + (word.map { "/\($0)" } ?? ""), position: position)
   }
 }

@@ -1,7 +1,7 @@
 /*
- * The agent of the slurm worker gives a command what the host sends, and only as fast as the command reads it. A command
- * that does not read, that closes its input, or that has ended never stops the link: output, signals and a stop come
- * through.
+ * The agent of the slurm worker gives a command what the host sends, and only as fast as the command reads it. A
+ * command that does not read, that closes its input, or that has ended never stops the link: output, signals and a stop
+ * come through.
  *
  * not under asan tsan ubsan valgrind: the agent has no C library, and no tool looks into it
  */

@@ -1,4 +1,4 @@
-"""With strict placeholders, an unknown name is an error before anything starts; a plan lists the names in every mode."""
+"""With strict placeholders, an unknown name is an error before anything starts. A plan lists them in every mode."""
 
 import json
 
@@ -53,7 +53,9 @@ def test_the_nearer_setting_wins(rundir):
 
 def test_known_names_of_any_kind_are_fine(rundir):
     step = fw.ContainerStep("s", "", commands=["echo $v $c $$HOME", ["echo", "${c}", "$$x"], "echo ${c:q}"])
-    w = fw.create_worker(fw.Subprocess("w", variables={"v": "V"}, options={"placeholders": "strict", "inherit_env": True}))
+    w = fw.create_worker(
+        fw.Subprocess("w", variables={"v": "V"}, options={"placeholders": "strict", "inherit_env": True})
+    )
     assert w.exec(step, {"c": None}, rundir).returncode == 0
 
 
