@@ -51,8 +51,9 @@ class RunOptions(CommonOptions, total=False):
     #:
     #: A buffer, a file object and `"host"` need a step with one command. They are written while a thread waits for the
     #: step or takes its events, piece by piece, and a command that ends early does not get the rest. `read(size)` is
-    #: called in that thread until it returns nothing, and blocks an asyncio loop if it waits, as a socket does. The
-    #: file is not closed.
+    #: called in that thread until it returns nothing (of a buffered file `read1(size)`, which gives what a pipe has
+    #: now). A read that waits, as on a pipe or a socket, blocks the thread or the asyncio loop until it returns, also
+    #: if the step has ended meanwhile: use `"host"` for such a file. The file is not closed.
     stdin: Optional[Stdin]
 
 

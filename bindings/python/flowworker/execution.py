@@ -190,6 +190,9 @@ class Execution(Generic[Result]):
         It returns at once. `wait` returns the result, with the outcome `cancelled`, when all processes are gone.
         Nothing happens if it has ended, or if the exec is closed.
         """
+        feeder = self._feeder
+        if feeder is not None:
+            feeder.stop()  # The wait for the end would otherwise wait for a file that is not ready.
         try:
             with self._handle.in_use() as address:
                 LIB.fw_exec_cancel(address)
