@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import os
-from typing import Any, List, Literal, Mapping, Optional, Sequence, Type, TypedDict, Union
+from typing import Any, Literal, Mapping, Optional, Sequence, Type, TypedDict, Union
 
 from . import errors
 from ._documents import encoded
@@ -39,7 +39,7 @@ class CommonOptions(TypedDict, total=False):
     #: raises `TemplateError` before anything starts.
     placeholders: Optional[Literal["lenient", "strict"]]
     #: The exit statuses, from 0 to 255, with which a command has succeeded. The default is `[0]`.
-    success_codes: Optional[List[int]]
+    success_codes: Optional[Sequence[int]]
 
 
 class RunOptions(CommonOptions, total=False):
