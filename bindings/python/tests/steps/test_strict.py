@@ -49,6 +49,10 @@ def test_the_nearer_setting_wins(rundir):
     assert worker(placeholders="strict").exec(lenient, {}, rundir).stdout == ["x\n"]
     with pytest.raises(fw.TemplateError):
         worker(placeholders="strict").exec(lenient, {}, rundir, placeholders="strict")
+    pool = fw.WorkerPool(
+        workers=[fw.Subprocess("w", options={"placeholders": "lenient"})], managers={"s": "w"}, placeholders="strict"
+    )
+    assert pool.get(lenient).exec(fw.ContainerStep("s", "", commands=["echo $x"]), {}, rundir).stdout == ["x\n"]
 
 
 def test_known_names_of_any_kind_are_fine(rundir):
