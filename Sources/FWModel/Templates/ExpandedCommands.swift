@@ -48,7 +48,9 @@ package struct ExpandedCommands: ~Copyable {
   ) throws(FlowError) -> Range<Int> {
     guard let template = command.templates.first else { return bytes.count..<bytes.count }
     let range = template.expand(variables, context, into: &bytes, unknown: unknown)
-    if UnsafeRawBufferPointer(rebasing: bytes.bytes[range]).hasNUL { throw step.refusal(of: index, ExpandedCommands.nul, word: nil) }
+    if UnsafeRawBufferPointer(rebasing: bytes.bytes[range]).hasNUL {
+      throw step.refusal(of: index, ExpandedCommands.nul, word: nil)
+    }
     // Only white space can follow the range in the buffer, so the NUL takes its place.
     bytes.truncate(range.upperBound)
     bytes.append(byte: 0)
