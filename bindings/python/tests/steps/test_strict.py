@@ -82,6 +82,11 @@ def test_a_plan_lists_unknown_names_in_every_mode(rundir):
     assert worker().plan(step, {"a": 1, "TMPDRI": 2}, rundir)["unknown_placeholders"] == []
 
 
+def test_a_plan_lists_at_most_a_hundred_names(rundir):
+    step = fw.ContainerStep("s", "", commands=["echo" + " $nobody" * 101])
+    assert len(worker().plan(step, {}, rundir)["unknown_placeholders"]) == 100
+
+
 def test_a_workflow_is_refused_before_its_first_step(rundir):
     workflow = fw.SerialWorkflow()
     workflow.add_container_step("one", "", commands=["touch ran"])
