@@ -145,7 +145,8 @@ class Execution(Generic[Result]):
         The step advances meanwhile. Events that happen then are discarded if no thread has taken any before; otherwise
         they are kept, and the command can wait for them to be taken.
 
-        Raises `EndedError` if the command has ended or closed its input, or `close_input` was called.
+        Raises `EndedError` if the command has ended or closed its input, or `close_input` was called. (An engine does
+        not tell that a command in a container has closed its input.)
         """
         return self._write_for(seconds(timeout, "timeout"), self._input(data))
 
