@@ -82,6 +82,15 @@ def test_a_plan_lists_unknown_names_in_every_mode(rundir):
     assert worker().plan(step, {"a": 1, "TMPDRI": 2}, rundir)["unknown_placeholders"] == []
 
 
+@pytest.mark.parametrize("key", ["a\0b", "\ud800", "", 5, "a b", ("t",)], ids=repr)
+def test_keys_that_no_placeholder_names_do_no_harm(rundir, key):
+    context = {key: object(), "name": object()}
+    step = fw.ContainerStep("s", "", commands=["echo $nmae"])
+    assert worker().plan(step, context, rundir)["unknown_placeholders"][0]["closest"] == "name"
+    with pytest.raises(fw.TemplateError, match=r"did you mean \$name\?"):
+        worker().exec(step, context, rundir, placeholders="strict")
+
+
 def test_a_plan_lists_at_most_a_hundred_names(rundir):
     step = fw.ContainerStep("s", "", commands=["echo" + " $nobody" * 101])
     assert len(worker().plan(step, {}, rundir)["unknown_placeholders"]) == 100
