@@ -165,8 +165,10 @@ extension Step {
           throw refusal(
             of: index,
             "the secret \(MessageFormat.quoted(found.name)) at line \(found.position.line), column "
-              + "\(found.position.column) would be visible to all users as an argument of the command: use the "
-              + "environment variable $$\(MessageFormat.foreign(found.name)) instead",
+              + "\(found.position.column) would be visible to all users as an argument of the command: "
+              + (word == nil
+                ? "use the environment variable $$\(MessageFormat.foreign(found.name)) instead"
+                : "its environment variable \(MessageFormat.foreign(found.name)) has it"),
             word: word, at: found.position)
         }
         if let objects = context?.objects, !objects.isEmpty,
