@@ -1,3 +1,5 @@
+internal import FWBase
+
 extension Secrets {
   /// The forms that a text has between quotes, as far as they differ from the text itself: those of Python's `repr` and
   /// `ascii`, which traces and the messages of exceptions have, for a text and for its bytes, and that of JSON in
@@ -16,6 +18,14 @@ extension Secrets {
     forms.insert(json(text))
     forms.remove(Array(text.utf8))
     return forms
+  }
+
+  /// The text between the quotes of a shell, as the text of a command has it.
+  static func ofShell(_ text: String) -> String {
+    var text = text
+    var output = ByteBuffer()
+    text.withUTF8 { Quoting.appendForShell(UnsafeRawBufferPointer($0), to: &output) }
+    return String(decoding: output.bytes.dropFirst().dropLast(), as: UTF8.self)
   }
 
   private static func shown(_ text: String, _ escapesQuote: Bool, _ special: (Unicode.Scalar) -> String?) -> [UInt8] {

@@ -277,3 +277,31 @@ def test_the_value_of_a_function_of_another_process(rundir):
     for _ in range(400):
         (deep,) = deep
     assert value == {"***": 1, "a": 'x***"y', "n": "***", "m": [True, None, 1.5, ""]} and deep == "***"
+
+
+def test_the_form_that_a_command_shows(rundir):
+    """The value of another name is the same text, and stands in quotes in what the library shows of a command."""
+    secret = "it's \"mine\" & d'or"
+    context = {"token": secret, "other": secret}
+    commands = [
+        ["sh", "-c", "exit 0", "$other"],
+        "true ${other:q}",
+        ["sh", "-c", "echo $$token >&2; exit 3", "a$other"],
+    ]
+    step = ContainerStep("s", "", commands, secrets=["token"])
+    events = []
+    result = worker().exec(step, context, rundir, on_event=events.append)
+    told = told_of(result) + json.dumps([worker().plan(step, context, rundir), [event.text for event in events]])
+    assert [command["command"] for command in result.commands] == [
+        "sh -c 'exit 0' '***'",
+        "true '***'",
+        "sh -c 'echo $token >&2; exit 3' 'a***'",
+    ]
+    assert result.returncode == 3 and "***" in result.message and "mine" not in told and "d'or" not in told
+
+
+def test_a_word_has_no_secret(rundir):
+    step = ContainerStep("s", "", [["touch", "made"], ["echo", "$token"]], secrets=["token"])
+    with pytest.raises(flowworker.TemplateError, match="its environment variable token has it") as caught:
+        worker().exec(step, {"token": SECRET}, rundir)
+    assert caught.value.path == "/action/commands/1/1" and os.listdir(rundir) == []

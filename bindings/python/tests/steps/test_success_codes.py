@@ -82,6 +82,23 @@ def test_a_workflow_goes_on_after_a_success_code(rundir):
     assert other.run({}, rundir=rundir, success_codes=[0, 2]).returncode == 0
 
 
+def test_a_step_that_would_fail_now_runs_again(rundir, tmp_path):
+    """A plan shows the codes, and a resumed run compares plans."""
+
+    def run(**options):
+        workflow = fw.SerialWorkflow([fw.ContainerStep("s", "", commands=["exit 3"])])
+        result = workflow.run({}, rundir=rundir, state=tmp_path / "state", **options)
+        return result.returncode, result.restored
+
+    assert run(success_codes=[0, 3]) == (0, 0)
+    assert run(success_codes=[0, 3]) == (0, 1)
+    assert run() == (3, 0)
+    step = fw.ContainerStep("s", "", commands=["exit 3"], success_codes=[3])
+    assert fw.default_container_worker.plan(step, {}, rundir)["success_codes"] == [3]
+    step.success_codes = None
+    assert fw.default_container_worker.plan(step, {}, rundir)["success_codes"] == [0]
+
+
 @pytest.mark.parametrize("codes", [[], [256], [-1], ["0"], 0, [0.5], None, [True]])
 def test_other_values_are_refused_with_their_place(codes):
     with pytest.raises(fw.DocumentError, match="exit code") as caught:
