@@ -47,7 +47,7 @@ enum {
 /* What happens to processes that a command leaves. */
 enum { FWSV_KILL = 0, FWSV_WAIT = 1, FWSV_LEAVE = 2 };
 
-/* The descriptors that come with FWSV_RUN, in this order. The last three come if the request says so. */
+/* The descriptors that come with FWSV_RUN, in this order. The last four come if the request says so. */
 enum { FWSV_FD_OUT, FWSV_FD_ERR, FWSV_FD_RUNDIR, FWSV_FD_TEXTS, FWSV_FD_IN, FWSV_FD_IN_END, FWSV_FDS };
 
 /* Resource limits, in the order of fwsv_request.limits. */
