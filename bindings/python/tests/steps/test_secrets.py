@@ -54,6 +54,22 @@ def test_a_secret_of_the_context_leaves_the_environment_as_it_is(rundir, monkeyp
     assert result.stdout == ["[]\n"]
 
 
+def test_quotes_in_the_text_of_a_command(rundir):
+    secret = "it's the secret"
+    commands = [["echo", "$url"], ["echo", "$plain"], "echo ${url:q}", "echo ${list:q}"]
+    context = {"token": secret, "url": "http://u:" + secret + "@h", "plain": secret, "list": ["a", secret]}
+    step = ContainerStep("s", "", commands)
+    events = []
+    result = worker(["token"]).exec(step, context, rundir, on_event=events.append)
+    assert result.stdout == ["http://u:***@h\n", "***\n", "http://u:***@h\n", "a ***\n"]
+    shown = ["echo 'http://u:***@h'", "echo '***'", "echo 'http://u:***@h'", "echo 'a' '***'"]
+    assert [command["command"] for command in result.commands] == shown
+    assert [event.text for event in events if event.kind == "command_started"] == shown
+    plan = worker(["token"]).plan(step, context, rundir)
+    assert [command for command in plan["commands"] if isinstance(command, str)] == shown[2:]
+    assert "the secret" not in json.dumps([result.to_dict(), plan, [repr(event) for event in events]])
+
+
 @pytest.mark.parametrize("events", ["chunks", "text", "lines"])
 def test_pieces_of_output_that_are_one_secret_together(rundir, events):
     seen = []
