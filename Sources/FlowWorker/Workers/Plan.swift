@@ -43,6 +43,9 @@ extension Worker {
           writer.array(unknown) { $1.write(to: &$0) }
         }
         writer.member("notes") { writer in writer.array(plan.commands.notes) { $0.string($1) } }
+        writer.member("success_codes") { writer in
+          writer.array((settings.commands.successCodes ?? .zero).codes) { $0.number(Int($1)) }
+        }
         writer.member("stdin") { settings.commands.write(input: plan.input, to: &$0) }
       }
       writer.member("environment") { writer in

@@ -82,6 +82,20 @@ def test_a_workflow_goes_on_after_a_success_code(rundir):
     assert other.run({}, rundir=rundir, success_codes=[0, 2]).returncode == 0
 
 
+def test_a_step_that_is_restored_has_its_codes_and_runs_again_for_others(rundir, tmp_path):
+    def run(codes):
+        workflow = fw.SerialWorkflow()
+        workflow.add_container_step("one", "", commands=["exit 2", "true"], success_codes=codes)
+        return workflow.run({}, rundir=rundir, state=tmp_path / "state")
+
+    assert run([0, 2]).restored == 0
+    restored = run([0, 2])
+    assert (restored.restored, restored.returncode) == (1, 0)
+    assert [command["exit_code"] for command in restored.steps[0].commands] == [2, 0]
+    other = run([0])
+    assert (other.restored, other.returncode) == (0, 2)
+
+
 @pytest.mark.parametrize("codes", [[], [256], [-1], ["0"], 0, [0.5], None, [True]])
 def test_other_values_are_refused_with_their_place(codes):
     with pytest.raises(fw.DocumentError, match="exit code") as caught:
