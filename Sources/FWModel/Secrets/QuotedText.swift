@@ -2,8 +2,8 @@ internal import FWBase
 
 extension Secrets {
   /// The forms that a text has between quotes, as far as they differ from the text itself: those of Python's `repr` and
-  /// `ascii`, which traces and the messages of exceptions have, for a text and for its bytes; that of JSON in ASCII; and
-  /// that of a shell, in which commands are shown.
+  /// `ascii`, which traces and the messages of exceptions have, for a text and for its bytes; that of JSON in ASCII;
+  /// and that of a shell, in which commands are shown.
   static func quoted(_ text: String) -> Set<[UInt8]> {
     var forms: Set<[UInt8]> = []
     for escapesQuote in [false, true] {
