@@ -73,7 +73,10 @@ final class EngineCommand: RunningCommand {
   // MARK: Standard input and signals of the host
 
   func write(_ bytes: UnsafeRawBufferPointer) -> InputWrite {
-    requests.input?.write(bytes) ?? .ended("the command has no standard input of the host")
+    let result = requests.input?.write(bytes) ?? .ended("the command has no standard input of the host")
+    // The thread that waits for the step handles a failure.
+    if requests.noteInput() { machine.wake() }
+    return result
   }
 
   func closeInput() { requests.input?.close() }
@@ -168,7 +171,8 @@ final class EngineCommand: RunningCommand {
       enter(.opening(probe: min(interval * 2, EngineCommand.longestProbe)))
     case (.opening, .attached): requests.openInput()
     case (_, .output(let count)): takeOutput(count, &events)
-    case (_, .inputWanted): sendInput(&events)
+    case (_, .inputWanted): requests.goOnWithInput()
+    case (_, .inputFailed): endBecause(.engineFailed, &events)
 
     // These occurrences happen while the command runs.
     case (.running, .alarm(.pulse)): requests.askPulse()
@@ -355,12 +359,6 @@ final class EngineCommand: RunningCommand {
     if reason == nil { enter(.running(.free, .normal)) } else { terminate(.normal) }
   }
 
-  /// Sends more of the standard input, and ends a command whose input cannot be read to its end.
-  private func sendInput(_ events: inout EventQueue) {
-    requests.input?.goOn()
-    if requests.input?.failure != nil { endBecause(.engineFailed, &events) }
-  }
-
   /// Ends a command whose end the engine has not reported by itself.
   private func missedEnd(_ status: Int64?, _ events: inout EventQueue) {
     if requests.exec != nil {
@@ -504,7 +502,6 @@ final class EngineCommand: RunningCommand {
 
   private func conclude(_ status: Int32, fault: String?, _ events: inout EventQueue) {
     account.conclude(status, fault: fault, reason: reason, at: session.endpoint.address, &events)
-    if account.end.outcome == .engineFailed, let failure = requests.input?.failure { account.end.failure = failure }
     remove()
   }
 
@@ -544,6 +541,7 @@ final class EngineCommand: RunningCommand {
 
   /// Ends the work on the command, and removes containers that are no longer needed.
   private func remove(isLost: Bool = false) {
+    if reason == .engineFailed, let failure = requests.input?.failure { account.end.failure = failure }
     machine.clear(.timeout)
     requests.dropStreams()
     if account.end.outcome == .exited, let code = account.end.exitCode, settings.isSuccess(code), !isLast {

@@ -227,6 +227,17 @@ def test_an_engine_that_says_that_input_was_left(engine, rundir, use, call):
     assert result.incomplete == ["stdout", "stderr"] and any("without reading all" in note for note in result.notes)
 
 
+@pytest.mark.parametrize("use, call", INPUT)
+def test_a_file_that_cannot_be_read_to_its_end(engine, rundir, use, call):
+    # It is a regular file that can be opened, and not read.
+    (rundir / "in").symlink_to("/proc/self/mem")
+    there = engine({call: "late", "wait": "runs"})
+    result = worker(there, container=use).exec(step(), {}, rundir, stdin={"file": "in"})
+    assert result.outcome == "engine_failed"
+    check_line(result.message)
+    assert 'the standard input "in" could not be read to its end' in result.message
+
+
 def test_an_engine_that_hangs_while_input_waits(engine, rundir, wait_until):
     there = engine({"wait": "runs"})
     (rundir / "in").write_bytes(MUCH)
