@@ -15,7 +15,7 @@
 #include "limits/limits.h"
 #include "need.h"
 
-enum { rounds_of_a_question = 5, block_size = 1 << 20 };
+enum { rounds_of_a_question = 5, block_size = 128 << 10 };
 
 struct question {
     size_t bytes;

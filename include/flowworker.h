@@ -1003,10 +1003,12 @@ FW_API void fw_exec_cancel(fw_exec *exec);
  * Blocks up to `timeout`, until all bytes were taken. It returns earlier, with fewer bytes, if there are events to take
  * and the calling thread was the last one that called fw_exec_next_event(): take them, and write the rest. Meanwhile
  * the step advances as in fw_exec_wait(). If no thread has called fw_exec_next_event() for this exec, events that
- * happen meanwhile are discarded; otherwise they are kept, and no output is read while there are events to take.
+ * happen meanwhile are discarded; otherwise they are kept, and no output is read while there are events to take. A host
+ * that wants all events takes the first one before it writes.
  *
  * If fewer bytes were taken, the descriptor of fw_exec_fd() also becomes readable when there is room for more, or when
- * the input has ended. It does so until the next call of this function.
+ * the input has ended. It does so until the next call of this function. After a call that took all bytes the descriptor
+ * says nothing about room, so a host with more to write calls again before it waits for the descriptor.
  *
  * @param bytes      any bytes. May be NULL if `length` is 0.
  * @param length     their number, or FW_ZERO_TERMINATED.

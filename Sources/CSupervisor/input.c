@@ -2,16 +2,17 @@
  * What the host writes to the standard input of the agent's command (agent.h): it waits here until the command reads
  * it. There is room for all that the host may send without an answer, so the link is read whatever the command does.
  *
- * The pipe is closed when the end has come and everything is written, and when the command has ended. It stays open when
- * the link ends: the command is then ended by signals, and must not take what has come for the whole input.
+ * The pipe is closed when the end has come and everything is written, and when the command has ended. It stays open
+ * when the link ends: the command is then ended by signals, and must not take what has come for the whole input.
  */
 #include "link.h"
 
 #include <errno.h>
 #include <fcntl.h>
 
-/* The host is told when so much more is written; it can still send the rest of the window then. */
-enum { STEP = FWA_WINDOW / 4 };
+/* The host is told when so much more is written. Its next frame then acknowledges that, and this frame the one before:
+ * where both are sent seldom, each waits for the other's TCP. What is less is not told, so that it delays no output. */
+enum { STEP = 16 * 1024 };
 
 int fwsv_input_open(agent_state *link, int *end) {
   int both[2];

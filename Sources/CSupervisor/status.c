@@ -1,6 +1,6 @@
 /*
- * The status file in the run directory, which gets a line about the end of each command of the agent (agent.h). The host
- * reads it if the link could not report the end.
+ * The status file in the run directory, which gets a line about the end of each command of the agent (agent.h). The
+ * host reads it if the link could not report the end.
  */
 #include "link.h"
 

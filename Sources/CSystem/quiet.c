@@ -8,8 +8,9 @@ void fws_quiet_begin(fws_quiet *quiet) {
   sigset_t all, pending;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &quiet->before);
-  sigpending(&pending);
-  quiet->had_pipe = sigismember(&pending, SIGPIPE) == 1;
+  /* A signal that the thread does not block cannot have been pending. */
+  quiet->had_pipe = sigismember(&quiet->before, SIGPIPE) == 1 && sigpending(&pending) == 0 &&
+                    sigismember(&pending, SIGPIPE) == 1;
 }
 
 void fws_quiet_end(fws_quiet *quiet) {

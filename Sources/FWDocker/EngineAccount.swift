@@ -16,8 +16,11 @@ final class EngineAccount {
   /// The bytes that an exec has sent before it was known to run.
   private(set) var early = ByteBuffer()
   private let settings: RunSettings
+  private let hasInput: Bool
   private var output: CommandOutput
   private var frames: Frames
+  /// Whether the engine has reset the connection because some of the standard input was left.
+  var wasReset = false
   /// Whether the host has sent KILL.
   var wasKilledByHost = false
   private let notebook: NotebookConnection?
@@ -37,6 +40,7 @@ final class EngineAccount {
     hasInput: Bool
   ) {
     self.settings = settings
+    self.hasInput = hasInput
     output = CommandOutput(settings, events)
     frames = Frames(hasInput: hasInput)
     self.notebook = notebook
@@ -86,9 +90,11 @@ final class EngineAccount {
     return false
   }
 
-  /// Whether the engine has ended the output because the command left some of its standard input unread.
+  /// Whether the engine has ended the output because the command has left some of its standard input unread, or has
+  /// never run.
   var isInputRefused: Bool {
-    if frames.isInputRefused { return true }
+    guard hasInput else { return false }
+    if frames.isInputRefused || EngineErrors.isRefusal(self.early.bytes) { return true }
     var early = Frames(hasInput: true)
     early.take(self.early.bytes) { _, _ in }
     return early.isInputRefused
@@ -149,7 +155,7 @@ final class EngineAccount {
     notebook?.finish(in: &end, wasAskedToEnd: reason != nil) { output.take(.stderr, $0, &events) }
     end.containment = .container
     if frames.isCutShort { end.incomplete = [.stdout, .stderr] }
-    if frames.isInputRefused {
+    if frames.isInputRefused || wasReset {
       end.incomplete = [.stdout, .stderr]
       end.notes.append(
         "the engine at \(address) ended the output when the command had ended without reading all of its standard "

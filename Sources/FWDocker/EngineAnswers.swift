@@ -171,7 +171,7 @@ struct Frames {
 
   /// The output of both streams as one text, for messages.
   static func text(_ bytes: UnsafeRawBufferPointer) -> String {
-    var frames = Frames()
+    var frames = Frames(hasInput: true)
     var text = ByteBuffer()
     frames.take(bytes) { _, piece in text.append(piece) }
     return MessageFormat.foreign(String(decoding: text.bytes, as: UTF8.self), limit: 4096)

@@ -193,10 +193,11 @@ final class EngineCommand: RunningCommand {
       account.end.endedBy = before
       if reply.isLost { lose(reply) }
 
-    case (_, .hostSignalled(let reply, let number)) where isRunning:
-      if reply.isLost { return lose(reply) }
-      // The command may have ended at this moment, which is no error.
-      if !reply.isSuccess, reply.status != 404, reply.status != 409 {
+    case (_, .hostSignalled(let reply, let number)):
+      if reply.isLost {
+        if isRunning { lose(reply) }
+      } else if !reply.isSuccess, reply.status != 404, reply.status != 409 {
+        // The other two mean that the command has ended at this moment, which is no error.
         account.end.notes.append("the engine did not send the signal \(number): \(reply.message)")
       }
 
@@ -412,14 +413,14 @@ final class EngineCommand: RunningCommand {
     if requests.exec == nil {
       // Podman prepares the program during the attach request.
       if reply.status >= 300 { return fail(errorTexts.refusedStart(reply, doing: "attach to the container")) }
-      if reply.isLost, !account.isInputRefused { return lose(reply) }
+      if reply.isLost, !isEndWithUnreadInput(reply) { return lose(reply) }
       // The stream of a container that has not been started cannot be complete.
       if requests.hasOutputEndedEarly { account.breakOff() }
       account.isDrained = true
       if case .draining = machine.phase { leaveOutput() }
       return
     }
-    if reply.isLost, !account.isInputRefused { return lose(reply) }
+    if reply.isLost, !isEndWithUnreadInput(reply) { return lose(reply) }
     if reply.status == 409 { return examine() }
     if reply.status >= 300 {
       return fail(errorTexts.refusedExec(reply.message) ?? session.endpoint.failure(reply, doing: "run the command"))
@@ -431,6 +432,17 @@ final class EngineCommand: RunningCommand {
     default: account.end.duration = fws_monotonic() - execBegan
     }
     leaveOutput()
+  }
+
+  /// Whether a connection that has broken is that of a command that has left some of its standard input unread. Podman
+  /// resets the connection then, usually behind a message. If it is Podman that was lost, other requests tell that.
+  private func isEndWithUnreadInput(_ reply: EngineReply) -> Bool {
+    if account.isInputRefused { return true }
+    guard requests.input != nil, session.engine.isPodman, reply.status == 200, !session.link.isLost else {
+      return false
+    }
+    account.wasReset = true
+    return true
   }
 
   /// Continues after the end of the output, or when no more output is expected.

@@ -51,12 +51,17 @@ struct EngineErrors {
     return !mayBeMessage || early.count > longestExec
   }
 
+  /// Whether the output of an exec is the message of Podman that the exec has never run.
+  static func isRefusal(_ early: UnsafeRawBufferPointer) -> Bool { isOfPodman(Frames.text(early)) }
+
+  private static func isOfPodman(_ text: String) -> Bool { text.begins(with: podmanExec) && text.contains("OCI ") }
+
   /// The failure of an exec that has never run, by the message in place of its output; `nil` if the exec has run.
   func unstartedExec(_ early: UnsafeRawBufferPointer, code: Int64?, pid: Int64) -> StepFailure? {
     guard code == 126 || code == 127 else { return nil }
     let text = Frames.text(early)
     let isDocker = text.begins(with: EngineErrors.dockerExec) && pid == 0
-    guard isDocker || text.begins(with: EngineErrors.podmanExec) && text.contains("OCI ") else { return nil }
+    guard isDocker || EngineErrors.isOfPodman(text) else { return nil }
     return refusedExec(text) ?? StepFailure("the engine at \(session.endpoint.address) did not run it: \(text)")
   }
 

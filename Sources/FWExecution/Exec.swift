@@ -129,10 +129,10 @@ package final class Exec: @unchecked Sendable {
       // What is not taken finds no room.
       taken += try run.write(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
       if taken == bytes.count { return }
-      if listener == nil { run.discardEvents() }
       let isToReturn = run.hasEvents && listener.map { pthread_equal($0, pthread_self()) != 0 } ?? false
       isShort = isToReturn || deadline.hasPassed
       if isShort { return }
+      if listener == nil { run.discardEvents() }
       if hasWaiter || run.hasEvents {
         waitForRoom(deadline)
       } else {

@@ -49,8 +49,11 @@ struct ReceivedOutput: ~Copyable {
   private mutating func readChunk(_ fd: Int32, _ most: Int, _ events: inout EventQueue) -> Int {
     var chunk = ByteBuffer()
     var size = min(most, feed?.largestRead ?? most)
-    // Fresh memory costs more than copying does, so an event has no more of it than it needs: its bytes and a NUL.
-    if size > ReceivedOutput.smallRead { size = min(size, max(fws_waiting_bytes(fd), ReceivedOutput.smallRead)) }
+    // The memory of an event fits its bytes and the NUL behind them, so that it need not be cut. Large memory that is
+    // cut is given back to the system, and comes back as new pages each time.
+    if size > ReceivedOutput.smallRead {
+      size = min(size, max(ReceivedOutput.smallRead, Int(clamping: fws_waiting_bytes(fd))))
+    }
     guard let room = chunk.room(for: size + 1) else {
       feed?.discard()
       // Bytes that cannot be searched for secrets are not kept.

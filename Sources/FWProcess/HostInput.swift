@@ -17,6 +17,8 @@ struct HostInput: ~Copyable {
 
   private static let heavy = 64 * 1024
   private static let large = 1 << 20
+  /// The most bytes of one write. The command cannot read from the pipe while a write lasts.
+  private static let mostWritten = 128 * 1024
 
   /// Makes an input that takes nothing, for a command whose input is not the host's.
   init() { reason = "the command has no standard input of the host" }
@@ -43,21 +45,27 @@ struct HostInput: ~Copyable {
       return .ended(reason)
     }
     guard let start = bytes.baseAddress else { return .taken(0) }
-    let count = fws_pipe_write(end.number, start, bytes.count)
-    guard count >= 0 else {
-      let error = errno
-      finish(
-        error == EPIPE
-          ? "the command has closed its standard input"
-          : "the command's standard input cannot be written to: \(errorText(error))")
-      return .ended(reason)
+    var written = 0
+    while written < bytes.count {
+      let most = min(bytes.count - written, HostInput.mostWritten)
+      let count = fws_pipe_write(end.number, start + written, most)
+      if count < 0, written == 0 {
+        let error = errno
+        finish(
+          error == EPIPE
+            ? "the command has closed its standard input"
+            : "the command's standard input cannot be written to: \(errorText(error))")
+        return .ended(reason)
+      }
+      written += max(0, count)
+      if count < most { break }
     }
-    taken += count
+    taken += written
     if !isGrown, taken >= HostInput.heavy {
       isGrown = true
       fws_pipe_grow(end.number, Int32(HostInput.large))
     }
-    return .taken(count)
+    return .taken(written)
   }
 
   /// Ends the input after the bytes that were taken.

@@ -4,11 +4,11 @@ internal import FWExecution
 internal import FWModel
 internal import FWOutput
 
-/// The standard input of a command in an allocation. It is read on this machine and streamed over the link, only as fast
-/// as the command reads it: the agent says how much the command's pipe has taken (agent.h).
+/// The standard input of a command in an allocation. It is read on this machine and streamed over the link, only as
+/// fast as the command reads it: the agent says how much the command's pipe has taken (agent.h).
 ///
-/// Nothing is sent before the node has reported that the command has begun. So a command that is submitted again, because
-/// its agent has ended before, gets its input from the first byte on.
+/// Nothing is sent before the node has reported that the command has begun. So a command that is submitted again,
+/// because its agent has ended before, gets its input from the first byte on.
 struct AgentInput: ~Copyable {
   private var pump: InputPump
   /// The bytes that were sent, and those of them that the command's pipe has taken.

@@ -111,13 +111,11 @@ package struct ReadinessFD: ~Copyable {
 
   /// Lets the host's descriptor become readable when bytes can be written to a descriptor; `nil` ends that.
   package mutating func watch(room wanted: Descriptor?) {
-    if wanted == nil, room == nil { return }
+    if wanted === room { return }
     let epoll = epoll
-    if let room, epoll < 0 || wanted !== room {
-      if epoll >= 0 { fws_epoll_remove(epoll, room.number) }
-      self.room = nil
-    }
-    guard epoll >= 0, room == nil, let wanted else { return }
+    if let room, epoll >= 0 { fws_epoll_remove(epoll, room.number) }
+    room = nil
+    guard epoll >= 0, let wanted else { return }
     room = wanted
     if !fws_epoll_add_room(epoll, wanted.number) { isBlind = true }
   }

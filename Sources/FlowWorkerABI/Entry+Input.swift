@@ -39,9 +39,15 @@ public func fw_exec_signal(
     guard (1...64).contains(signal) else {
       throw FlowError(.invalid, "the argument \"signal\" is \(signal): expected the number of a signal, from 1 to 64")
     }
-    guard let target = SignalTarget(rawValue: target) else {
-      throw FlowError(.invalid, "the argument \"target\" is \(target): expected FW_SIGNAL_MAIN or FW_SIGNAL_TREE")
-    }
-    try exec.signal(signal, target)
+    try exec.signal(signal, signalTarget(target))
+  }
+}
+
+private func signalTarget(_ number: fw_signal_target) throws(FlowError) -> SignalTarget {
+  switch number {
+  case FW_SIGNAL_MAIN: return .main
+  case FW_SIGNAL_TREE: return .tree
+  default:
+    throw FlowError(.invalid, "the argument \"target\" is \(number): expected FW_SIGNAL_MAIN or FW_SIGNAL_TREE")
   }
 }

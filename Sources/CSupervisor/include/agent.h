@@ -17,7 +17,7 @@
  *
  * The link must be read whatever the command does, because a stop comes over it, too. So the host sends input only as
  * far as the agent has room for it: at first FWA_WINDOW bytes, and then as much more as FWA_TAKEN says that the agent
- * has written into the command's pipe.
+ * has written into the command's pipe. The window is so large because what the agent says may be delayed, too.
  */
 #ifndef AGENT_H
 #define AGENT_H
@@ -50,7 +50,7 @@ typedef struct {
 } fwa_signal;
 
 /* The most bytes of input that the host may have sent beyond what FWA_TAKEN has told. */
-enum { FWA_WINDOW = 256 * 1024 };
+enum { FWA_WINDOW = 1024 * 1024 };
 
 /* The beginning of FWA_RUN. After it come the texts of the request (supervisor.h), without those that are at the same
  * place as in the request before, and two strings, each with a NUL: the run directory, and the name of the status file

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Puts text from outside into commands and documents, so that it stays the text that it is.
 package enum Quoting {
   /// The text as one word of a POSIX shell. Nothing is special between single quotes but the closing one, so a single
@@ -17,13 +19,14 @@ package enum Quoting {
   /// Appends the text as one word of a POSIX shell.
   package static func appendForShell(_ text: UnsafeRawBufferPointer, to output: inout ByteBuffer) {
     output.append(byte: UInt8(ascii: "'"))
-    var begin = 0
-    while let quote = text[begin...].firstIndex(of: UInt8(ascii: "'")) {
-      output.append(UnsafeRawBufferPointer(rebasing: text[begin..<quote]))
+    var left = text
+    while let start = left.baseAddress, let quote = memchr(start, Int32(UInt8(ascii: "'")), left.count) {
+      let before = UnsafeRawBufferPointer(rebasing: left[..<(UnsafeRawPointer(quote) - start)])
+      output.append(before)
       output.append("'\\''" as StaticString)
-      begin = quote + 1
+      left = UnsafeRawBufferPointer(rebasing: left[(before.count + 1)...])
     }
-    output.append(UnsafeRawBufferPointer(rebasing: text[begin...]))
+    output.append(left)
     output.append(byte: UInt8(ascii: "'"))
   }
 

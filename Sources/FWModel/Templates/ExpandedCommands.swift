@@ -1,4 +1,5 @@
 package import FWBase
+internal import Glibc
 
 /// The commands of a step after substitution, each followed by a NUL.
 package struct ExpandedCommands: ~Copyable {
@@ -47,7 +48,7 @@ package struct ExpandedCommands: ~Copyable {
   ) throws(FlowError) -> Range<Int> {
     guard let template = command.templates.first else { return bytes.count..<bytes.count }
     let range = template.expand(variables, context, into: &bytes, unknown: unknown)
-    if bytes.bytes[range].contains(0) { throw step.refusal(of: index, ExpandedCommands.nul, word: nil) }
+    if UnsafeRawBufferPointer(rebasing: bytes.bytes[range]).hasNUL { throw step.refusal(of: index, ExpandedCommands.nul, word: nil) }
     // Only white space can follow the range in the buffer, so the NUL takes its place.
     bytes.truncate(range.upperBound)
     bytes.append(byte: 0)
@@ -231,6 +232,10 @@ extension Step {
       "step \(shownName), command \(command + 1) of \(commands.count)\(word.map { ", word \($0 + 1)" } ?? ""): \(reason)",
       path: "/action/commands/\(command)" + (word.map { "/\($0)" } ?? ""), position: position)
   }
+}
+
+extension UnsafeRawBufferPointer {
+  fileprivate var hasNUL: Bool { baseAddress.map { memchr($0, 0, count) != nil } ?? false }
 }
 
 extension Slice where Base == UnsafeRawBufferPointer {

@@ -1,7 +1,7 @@
 /*
- * The agent of the slurm worker gives a command what the host sends, and only as fast as the command reads it. A command
- * that does not read, that closes its input, or that has ended never stops the link: output, signals and a stop come
- * through.
+ * The agent of the slurm worker gives a command what the host sends, and only as fast as the command reads it. A
+ * command that does not read, that closes its input, or that has ended never stops the link: output, signals and a stop
+ * come through.
  *
  * not under asan tsan ubsan valgrind: the agent has no C library, and no tool looks into it
  */
@@ -127,7 +127,7 @@ static void link_ends(void)
 {
     agent_start();
     agent_grace = 0.5;
-    AGENT_RUN(true, "sh", "-c", "trap '' TERM; echo ready; cat >got; echo end >how");
+    AGENT_RUN(true, "sh", "-c", "trap '' TERM; echo ready; cat >got && echo end >how");
     RECEIVE_UNTIL(agent_out_size > 0);
     agent_feed("part", 4);
     agent_hang_up();
@@ -144,7 +144,7 @@ static void too_much(void)
     /* The agent may end before it has read everything. */
     signal(SIGPIPE, SIG_IGN);
     fwa_head head = {.kind = FWA_IN, .size = 60000};
-    for (int at = 0; at < 8; at++)
+    for (; agent_sent < 2 * FWA_WINDOW; agent_sent += head.size)
         if (write(agent_to, &head, sizeof head) < 0 || write(agent_to, bytes, head.size) < 0)
             break;
     agent_end();

@@ -25,6 +25,21 @@ class Cluster:
         lines = self.call("squeue", "--noheader", f"--states={','.join(states)}", "--format=%j|%i|%T").splitlines()
         return [line.split("|") for line in lines if line.startswith("fw-")]
 
+    def sruns(self):
+        """The processes of srun that have jobs of this cluster, by their job's names in the arguments."""
+        names = {f"--job-name={name}".encode() for name, _, _ in self.jobs()}
+        found = []
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                try:
+                    with open(f"/proc/{entry}/cmdline", "rb") as file:
+                        words = file.read().split(b"\0")
+                except OSError:
+                    continue
+                if words[0].endswith(b"/srun") and names.intersection(words):
+                    found.append(int(entry))
+        return found
+
     def wait_until_empty(self):
         wait_until(lambda: self.jobs() == [])
 

@@ -124,8 +124,10 @@ def test_a_command_that_never_reads_meets_its_timeout(engine, rundir, use):
 def test_a_command_that_does_not_read_all(engine, rundir, use, ending):
     (rundir / "in").write_bytes(b"x" * (32 * MIB))
     result = box(engine, container=use).exec(reading(ending, stdin={"file": "in"}), {}, rundir)
-    expected = {"head": ("xxxxx", 0), "exec": ("done\n", 0), "exit": ("", 3)}[ending[:4]]
-    assert (result.outcome, result.stdout[0] if result.stdout else "", result.returncode) == ("exited", *expected)
+    text, status = {"head": ("xxxxx", 0), "exec": ("done\n", 0), "exit": ("", 3)}[ending[:4]]
+    assert (result.outcome, result.returncode) == ("exited", status)
+    # Podman drops output when input is left, which the result says.
+    assert "".join(result.stdout) == text or result.incomplete
     # Podman says in the output that it could not pass on the input, which is no output of the command.
     assert result.stderr == []
     assert bool(result.incomplete) == any("without reading all" in note for note in result.notes)

@@ -422,26 +422,11 @@ def test_an_agent_that_is_killed(cluster, rundir):
     assert "ended with an unknown status" in result.message and "the connection to job" in result.message
 
 
-def sruns(pid):
-    """The processes of srun that a host has, by their job's names in the arguments."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/cmdline", "rb") as file:
-                    words = file.read().split(b"\0")
-            except OSError:
-                continue
-            if words[0].endswith(b"/srun") and any(word.startswith(b"--job-name=fw-") for word in words):
-                found.append(int(entry))
-    return found
-
-
 def test_an_srun_that_is_killed_takes_nothing_else(cluster, rundir):
     task = worker().start(step("echo x", "echo y; echo $$$$ > pid; sleep 1000"), {}, rundir)
     for event in task:
         if event.kind == "output" and event.data == b"y\n":
-            for pid in sruns(os.getpid()):
+            for pid in cluster.sruns():
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:

@@ -151,6 +151,15 @@ def test_a_file_that_is_changed_while_it_is_read(cluster, rundir):
     assert result.returncode == 0 and any("was changed while the command ran" in note for note in result.notes)
 
 
+def test_a_file_that_cannot_be_read_to_its_end(cluster, rundir):
+    # The command does not get an end of its input where the file has none.
+    (rundir / "in").symlink_to("/proc/self/mem")
+    result = run(rundir, "cat && echo end >how", stdin={"file": "in"})
+    assert result.outcome == "spawn_failed" and result.returncode != 0
+    assert 'the standard input "in" could not be read to its end: ' in result.message
+    assert not (rundir / "how").exists()
+
+
 SIZE = 100 << 20
 
 
@@ -248,8 +257,8 @@ def test_a_file_is_read_again_by_a_new_attempt(cluster, rundir):
 
 
 def test_a_lost_link_gives_no_end_of_input(cluster, rundir):
-    """A command whose agent is killed is ended, and its step is no success."""
-    task = started(rundir, "echo $$PPID; cat >got; echo end >how", stdin="host")
+    """A command whose job is cancelled does not take what has come for the whole input, and is no success."""
+    task = started(rundir, "echo $$PPID; cat >got && echo end >how", stdin="host")
     task.write(b"part")
     wait_until(lambda: (rundir / "got").exists() and (rundir / "got").read_bytes() == b"part")
     cluster.call("scancel", *(job for _, job, _ in cluster.jobs()))
@@ -290,3 +299,26 @@ def test_a_command_that_the_hosts_signal_ends_keeps_its_allocation(cluster, rund
     assert held.exec(step("true"), {}, rundir).engine["job"] == result.engine["job"]
     with pytest.raises(flowworker.EndedError):
         task.signal(number)
+
+
+def test_a_command_whose_connection_is_lost_gets_no_signal(cluster, rundir, tmp_path_factory, monkeypatch):
+    # The scheduler does not answer, so the step does not end before it is cancelled.
+    programs = tmp_path_factory.mktemp("programs")
+    (programs / "squeue").write_text("#!/bin/sh\nexec sleep 3600\n")
+    (programs / "squeue").chmod(0o755)
+    task = started(rundir, ["sh", "-c", STAY])
+    links = cluster.sruns()
+    assert links
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        for pid in links:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # Its other process has ended it.
+        with pytest.raises(flowworker.UnsupportedError, match="the connection to the command's node was lost"):
+            while True:
+                task.signal(signal.SIGCONT)
+                task.next_event(timeout=0.05)
+        task.cancel()
+        assert task.wait().returncode != 0

@@ -13,7 +13,8 @@ from flowworker import progress
 PROGRAM = """
 import datetime
 import logging
-from typing import Any, Dict, Optional
+from pathlib import Path
+from typing import Any, Dict, List, Optional
 
 from flowworker import ContainerStep, Event, EventKind, ExecResult, Outcome, RunResult, SerialWorkflow, StepError
 from flowworker import Stream, WorkerPool, progress, set_log
@@ -32,6 +33,18 @@ ended: ExecResult = execution.wait()
 soon: Optional[ExecResult] = execution.wait(0.5)
 execution.wait(1).text  # type: ignore[union-attr]
 worker.exec(step, {}, "/tmp", timeouts=3)  # type: ignore[call-arg]
+words = ContainerStep("w", "", [["cat", Path("in")], "true"], stdin={"text": "a"}, success_codes=[0, 1])
+listed: List[str] = ["true"]
+ContainerStep("w", "", listed).add(["echo", "a"])
+worker.exec(words, {}, "/tmp", stdin=b"a", placeholders="strict")
+with open("in", "rb") as file, open("in") as text_file, open("in", "rb", buffering=0) as raw:
+    worker.exec(words, {}, "/tmp", stdin=file)
+    worker.exec(words, {}, "/tmp", stdin=raw)
+    worker.exec(words, {}, "/tmp", stdin=text_file)  # type: ignore[arg-type]
+worker.exec(words, {}, "/tmp", stdin="a")  # type: ignore[arg-type]
+taken: int = worker.start(words, {}, "/tmp", stdin="host").write(memoryview(b"a"), timeout=1)
+execution.signal(15, "tree")
+execution.signal(15, "all")  # type: ignore[arg-type]
 same: bool = result.outcome == Outcome.EXITED
 workflow = SerialWorkflow([step])
 run: RunResult = progress.Bar().follow(workflow.start(rundir="/tmp", events="lines"))

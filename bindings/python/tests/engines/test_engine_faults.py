@@ -250,6 +250,28 @@ def test_an_engine_that_hangs_while_input_waits(engine, rundir, wait_until):
     ended.join()
 
 
+def test_a_signal_that_the_engine_refuses_is_a_note(engine, rundir, wait_until):
+    there = engine({"wait": "runs", "kill": (500, {"message": "not today"})})
+    task = worker(there).start(step(), {}, rundir)
+    ended = threading.Thread(target=task.wait)
+    ended.start()
+
+    def sent():
+        try:
+            task.signal(10)
+        except flowworker.EndedError:
+            return False
+        return True
+
+    wait_until(sent)
+    wait_until(lambda: "kill" in there.seen)
+    there.release()
+    result = task.wait()
+    ended.join()
+    assert (result.outcome, result.returncode) == ("exited", 0)
+    assert result.notes == ["the engine did not send the signal 10: not today"]
+
+
 def test_an_end_that_the_engine_does_not_tell(engine, rundir):
     result = worker(engine({"wait": "missed"}), 0.5).exec(step(), {}, rundir)
     assert (result.outcome, result.returncode) == ("exited", 7)
