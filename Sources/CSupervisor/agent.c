@@ -98,7 +98,7 @@ static void start(agent_state *link) {
   }
   if (error >= 0) {
     int fds[FWSV_FDS] = {link->ends[0], link->ends[1], link->rundir, link->texts, link->ends[STREAMS]};
-    size_t count = request->has_input ? FWSV_FDS : FWSV_FD_IN;
+    size_t count = request->has_input ? FWSV_FD_IN + 1 : FWSV_FD_IN;
     request->has_rundir = request->has_file = 1;
     request->keep_rundir = 0;
     error = send_request(link, fds, count, &stage);

@@ -54,6 +54,8 @@ static int run(int channel, fwsv_request *request, const void *texts, const fws_
   }
   request->has_input = streams->in >= 0;
   if (streams->in >= 0) fds[count++] = streams->in;
+  request->holds_input = streams->held >= 0;
+  if (streams->held >= 0) fds[count++] = streams->held;
   *call = "sendmsg";
   struct iovec parts[2] = {
       {.iov_base = request, .iov_len = sizeof *request},
@@ -88,6 +90,12 @@ int fws_channel_stop(int channel) {
 
 int fws_channel_signal(int channel, int signal, bool to_tree) {
   fwsv_request request = {.kind = to_tree ? FWSV_SIGNAL_TREE : FWSV_SIGNAL_MAIN, .signal = (uint32_t)signal};
+  struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
+  return send_message(channel, &part, 1, NULL, 0);
+}
+
+int fws_channel_end_input(int channel) {
+  fwsv_request request = {.kind = FWSV_INPUT_OVER};
   struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
   return send_message(channel, &part, 1, NULL, 0);
 }

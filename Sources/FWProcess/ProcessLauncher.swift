@@ -46,7 +46,8 @@ final class ProcessLauncher: CommandLauncher {
       let pipes = try OutputPipes(settings, events)
       var reader = input?.file
       let host = if input != nil, reader == nil { try HostInput(&reader) } else { HostInput() }
-      let streams = fws_streams(in: reader?.number ?? -1, out: pipes.outEnd.number, err: pipes.errEnd.number)
+      let streams = fws_streams(
+        in: reader?.number ?? -1, out: pipes.outEnd.number, err: pipes.errEnd.number, held: host.end?.number ?? -1)
       let channel = try send(request, texts, streams, supervisors)
       withExtendedLifetime(reader) {}
       rundir = nil

@@ -59,6 +59,9 @@ package final class Channel: Sendable {
   /// Sends a signal to the main process of the command that runs, or to all its processes.
   func signal(_ number: Int32, toTree: Bool) { if isOurs { _ = fws_channel_signal(self.number, number, toTree) } }
 
+  /// Ends the standard input of the command, whose writing end the monitor keeps open.
+  func endInput() { if isOurs { _ = fws_channel_end_input(number) } }
+
   /// Sets the time after which the monitor ends the command; `nil` for no limit.
   func limit(_ seconds: Double?, grace: Double) {
     if isOurs { _ = fws_channel_limit(number, seconds.map { Int64($0 * 1e9) } ?? -1, Int64(grace * 1e9)) }
