@@ -169,7 +169,7 @@ final class EngineCommand: RunningCommand {
       if reply.isLost { return lose(reply) }
       if state?.isRunning == true, (state?.pid ?? 0) > 0 { return run(&events) }
       enter(.opening(probe: min(interval * 2, EngineCommand.longestProbe)))
-    case (.opening, .attached): requests.openInput()
+    case (.opening, .attached), (.running, .attached): requests.openInput()
     case (_, .output(let count)): takeOutput(count, &events)
     case (_, .inputWanted): requests.goOnWithInput()
     case (_, .inputFailed): endBecause(.engineFailed, &events)
@@ -356,7 +356,8 @@ final class EngineCommand: RunningCommand {
   /// Enters the running phase.
   private func run(_ events: inout EventQueue) {
     account.reportStart(in: requests.container, &events)
-    requests.openInput()
+    // That of an exec begins with the answer to its start, which may come later than this.
+    if requests.exec == nil { requests.openInput() }
     if reason == nil { enter(.running(.free, .normal)) } else { terminate(.normal) }
   }
 

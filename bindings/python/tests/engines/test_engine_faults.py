@@ -209,6 +209,13 @@ def test_input_comes_whole_and_not_before_the_answer(engine, rundir, use, call):
     assert there.input == MUCH and there.has_early_input is False
 
 
+def test_input_does_not_come_before_the_answer_though_the_exec_runs(engine, rundir):
+    there = engine({"execstart": "late", "execjson": "running"})
+    result = worker(there, container="step").exec(step(), {}, rundir, stdin=MUCH)
+    assert there.has_early_input is False
+    assert (result.outcome, there.input) == ("exited", MUCH)
+
+
 @pytest.mark.parametrize("use, call", INPUT)
 def test_a_connection_that_is_reset_in_the_middle_of_the_input(engine, rundir, use, call):
     (rundir / "in").write_bytes(MUCH)
