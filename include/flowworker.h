@@ -1017,7 +1017,8 @@ FW_API void fw_exec_cancel(fw_exec *exec);
  * @param[out] taken the number of bytes that were taken, from the first one on. It is set in every case, also if the
  *                   call fails. May be NULL.
  *
- * @retval FW_E_ENDED   the command has ended or has closed its input, or fw_exec_close_input() was called.
+ * @retval FW_E_ENDED   the command has ended or has closed its input, or fw_exec_close_input() was called. (An engine
+ *                      does not tell that a command in a container has closed its input.)
  * @retval FW_E_INVALID `stdin` of the step is not `host`.
  */
 FW_API fw_status fw_exec_write(fw_exec *exec, const char *bytes, size_t length, double timeout, size_t *taken,

@@ -925,7 +925,7 @@ class exec
     void cancel() noexcept { fw_exec_cancel(handle()); }
 
     /** Writes to the command's standard input, and waits until all bytes were taken. Returns how many were: fewer only
-     *  if there are events that this thread should take first. */
+     *  if there are events that this thread should take first. If it throws, some of them may have been taken. */
     std::size_t write(std::string_view bytes) { return write(bytes, seconds(-1)); }
     /** Waits for a time, which is no limit if it is negative. */
     std::size_t write(std::string_view bytes, seconds timeout)

@@ -100,7 +100,7 @@ static void start(agent_state *link) {
     int fds[FWSV_FDS] = {link->ends[0], link->ends[1], link->rundir, link->texts, link->ends[STREAMS]};
     size_t count = request->has_input ? FWSV_FD_IN + 1 : FWSV_FD_IN;
     request->has_rundir = request->has_file = 1;
-    request->keep_rundir = 0;
+    request->keep_rundir = request->has_input_end = 0;
     error = send_request(link, fds, count, &stage);
     if (error == -EPIPE || error == -ECONNRESET) {
       /* Somebody has killed the monitor while it waited. */

@@ -72,7 +72,7 @@ static void take_fds(state *state, const fwsv_request *request, const int *fds, 
     if (which == FWSV_FD_RUNDIR && !request->has_rundir) continue;
     if (which == FWSV_FD_TEXTS && !request->has_file) continue;
     if (which == FWSV_FD_IN && !request->has_input) continue;
-    if (which == FWSV_FD_HELD && !request->holds_input) continue;
+    if (which == FWSV_FD_IN_END && !request->has_input_end) continue;
     close_fd(state, which);
     state->fds[which] = fds[at++];
   }
@@ -263,8 +263,8 @@ static void wait_for_event(state *state, int64_t until) {
       /* The kernel could not look whether there was a message, and there is none. */
     } else if (request.kind == FWSV_SIGNAL_MAIN || request.kind == FWSV_SIGNAL_TREE) {
       pass_signal(state, &request);
-    } else if (request.kind == FWSV_INPUT_OVER) {
-      close_fd(state, FWSV_FD_HELD);
+    } else if (request.kind == FWSV_END_INPUT) {
+      close_fd(state, FWSV_FD_IN_END);
     } else if (request.kind == FWSV_STOP && state->phase == WATCHING && !is_over(state)) {
       state->reply.reason = FWSV_BY_STOP;
       state->deadline = 0;
@@ -413,7 +413,7 @@ static void run(state *state) {
   close_fd(state, FWSV_FD_IN);
   if (!state->request.keep_rundir) close_fd(state, FWSV_FD_RUNDIR);
   if (pid < 0) {
-    close_fd(state, FWSV_FD_HELD);
+    close_fd(state, FWSV_FD_IN_END);
     out->error = -pid;
     reply(state, FWSV_FAILED);
     return;
@@ -425,7 +425,7 @@ static void run(state *state) {
   state->deadline = state->request.timeout < 0 ? INT64_MAX : state->began + state->request.timeout;
   if (state->request.tell_start) reply(state, FWSV_STARTED);
   watch(state);
-  close_fd(state, FWSV_FD_HELD);
+  close_fd(state, FWSV_FD_IN_END);
   report(state);
   if (state->is_empty) return;
   /* Processes that were left alone, or that cannot be ended, stay with this monitor, which reaps them when they end. */

@@ -54,8 +54,8 @@ static int run(int channel, fwsv_request *request, const void *texts, const fws_
   }
   request->has_input = streams->in >= 0;
   if (streams->in >= 0) fds[count++] = streams->in;
-  request->holds_input = streams->held >= 0;
-  if (streams->held >= 0) fds[count++] = streams->held;
+  request->has_input_end = streams->in_end >= 0;
+  if (streams->in_end >= 0) fds[count++] = streams->in_end;
   *call = "sendmsg";
   struct iovec parts[2] = {
       {.iov_base = request, .iov_len = sizeof *request},
@@ -82,6 +82,12 @@ int fws_channel_limit(int channel, int64_t timeout, int64_t grace) {
   return send_message(channel, &part, 1, NULL, 0);
 }
 
+int fws_channel_end_input(int channel) {
+  fwsv_request request = {.kind = FWSV_END_INPUT};
+  struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
+  return send_message(channel, &part, 1, NULL, 0);
+}
+
 int fws_channel_stop(int channel) {
   fwsv_request request = {.kind = FWSV_STOP};
   struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
@@ -90,12 +96,6 @@ int fws_channel_stop(int channel) {
 
 int fws_channel_signal(int channel, int signal, bool to_tree) {
   fwsv_request request = {.kind = to_tree ? FWSV_SIGNAL_TREE : FWSV_SIGNAL_MAIN, .signal = (uint32_t)signal};
-  struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
-  return send_message(channel, &part, 1, NULL, 0);
-}
-
-int fws_channel_end_input(int channel) {
-  fwsv_request request = {.kind = FWSV_INPUT_OVER};
   struct iovec part = {.iov_base = &request, .iov_len = sizeof request};
   return send_message(channel, &part, 1, NULL, 0);
 }

@@ -9,8 +9,8 @@ void fws_quiet_begin(fws_quiet *quiet) {
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &quiet->before);
   /* A signal that the thread does not block cannot have been pending. */
-  quiet->had_pipe = sigismember(&quiet->before, SIGPIPE) == 1 && sigpending(&pending) == 0 &&
-                    sigismember(&pending, SIGPIPE) == 1;
+  quiet->had_pipe =
+      sigismember(&quiet->before, SIGPIPE) == 1 && sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
 }
 
 void fws_quiet_end(fws_quiet *quiet) {

@@ -51,7 +51,7 @@ package final class LinkedProgram: Sendable {
     more(&request)
     // The program gets its directories from its jobs, and must not find files in the host's working directory.
     let root = try RunDirectory.root()
-    let streams = fws_streams(in: -1, out: theirs.number, err: stderrEnd.number, held: -1)
+    let streams = fws_streams(in: -1, in_end: -1, out: theirs.number, err: stderrEnd.number)
     channel = try supervisors.run(request, texts, streams, rundir: root.number)
     withExtendedLifetime((theirs, stderrEnd, root)) {}
     for fd in [control.number, channel.number] where !fws_epoll_add(epoll.number, fd) {

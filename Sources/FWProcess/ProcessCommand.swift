@@ -50,17 +50,11 @@ final class ProcessCommand: RunningCommand {
 
   func stop() { if end == nil { channel.stop() } }
 
-  func write(_ bytes: UnsafeRawBufferPointer) -> InputWrite {
-    let wasOpen = input.end != nil
-    let result = input.write(bytes)
-    if wasOpen, input.end == nil { channel.endInput() }
-    return result
-  }
+  func write(_ bytes: UnsafeRawBufferPointer) -> InputWrite { input.write(bytes) }
 
   func closeInput() {
-    if input.end == nil { return }
     input.finish("the standard input was closed before")
-    channel.endInput()
+    if end == nil { channel.endInput() }
   }
 
   var room: Descriptor? { input.end }

@@ -47,7 +47,7 @@ final class ProcessLauncher: CommandLauncher {
       var reader = input?.file
       let host = if input != nil, reader == nil { try HostInput(&reader) } else { HostInput() }
       let streams = fws_streams(
-        in: reader?.number ?? -1, out: pipes.outEnd.number, err: pipes.errEnd.number, held: host.end?.number ?? -1)
+        in: reader?.number ?? -1, in_end: host.end?.number ?? -1, out: pipes.outEnd.number, err: pipes.errEnd.number)
       let channel = try send(request, texts, streams, supervisors)
       withExtendedLifetime(reader) {}
       rundir = nil

@@ -56,11 +56,11 @@ package final class Channel: Sendable {
   @discardableResult
   package func stop() -> Bool { isOurs && fws_channel_stop(number) == 0 }
 
+  /// Lets the monitor close its writing end of the standard input.
+  func endInput() { if isOurs { _ = fws_channel_end_input(number) } }
+
   /// Sends a signal to the main process of the command that runs, or to all its processes.
   func signal(_ number: Int32, toTree: Bool) { if isOurs { _ = fws_channel_signal(self.number, number, toTree) } }
-
-  /// Ends the standard input of the command, whose writing end the monitor keeps open.
-  func endInput() { if isOurs { _ = fws_channel_end_input(number) } }
 
   /// Sets the time after which the monitor ends the command; `nil` for no limit.
   func limit(_ seconds: Double?, grace: Double) {

@@ -99,8 +99,9 @@ import Testing
   @Test("the names of unknown placeholders are found with their places and the closest name")
   func unknown() throws {
     let step = try step(
-      #"{"name": "s", "action": {"environment": "", "commands": ["rm $TMPDRI/x $known", ["p", "$given", "\n $other"]]}}"#
-    )
+      #"""
+      {"name": "s", "action": {"environment": "", "commands": ["rm $TMPDRI/x $known", ["p", "$given", "\n $other"]]}}
+      """#)
     let values = try withBytes(#"{"TMPDIR": "/t", "known": 1}"#) { try Context($0).snapshot }
     let none = try VariableTable(KeyValues())
     let found = step.unknownPlaceholders(none, values, given: [Name("given")], atMost: 10)

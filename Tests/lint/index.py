@@ -73,7 +73,11 @@ def faults(text: str, names: list[str]) -> list[str]:
         found += [f"there is no test {test}, of: {cells[1].strip()}" for test in tests if file_of(test) is None]
         if not tests:
             found.append(f"no test is named: {cells[1].strip()}")
-    rows = {row[0]: row[1:] for row in (re.findall(r"`([^`]+)`", line) for line in functions.splitlines()) if row}
+    listed = [row for row in (re.findall(r"`([^`]+)`", line) for line in functions.splitlines()) if row]
+    rows = {row[0]: row[1:] for row in listed}
+    # A merge keeps the rows of both sides.
+    if len(listed) > len(rows):
+        found.append("the table of functions has two rows for one function: make it anew with --write")
     found += [f"{name} of the header is not in the table" for name in names if name not in rows]
     found += [f"{name} is not in the header" for name in rows if name not in names]
     for name, tests in rows.items():

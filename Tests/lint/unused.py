@@ -115,7 +115,7 @@ def header() -> list[str]:
     found = []
     constant = r"^#define (FW_(?!VERSION|ABI)\w+) \(?-?\d+\)?$"
     for name in Words(tracked("include/*.h")).declared(constant, "include", KINDS["c"]):
-        first, *others = re.sub(r"^FW_(E_|EVENT_|LOG_)?", "", name).lower().split("_")
+        first, *others = re.sub(r"^FW_(E_|EVENT_|LOG_|SIGNAL_)?", "", name).lower().split("_")
         case = first + "".join(word.capitalize() for word in others)
         if swift_words.counts[name] == 0 and swift_words.counts[case] < 2 and name != "FW_OK":
             found.append(f"include/flowworker.h: {name}")

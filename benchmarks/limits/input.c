@@ -32,8 +32,7 @@ size_t limit_input(const char *program, size_t bytes)
     static char block[chunk], output[pipe_size];
     int in[2], out[2], err[2], status;
     limit_need(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0, "pipe2");
-    limit_need(fcntl(in[1], F_SETPIPE_SZ, pipe_size) > 0 && fcntl(out[0], F_SETPIPE_SZ, pipe_size) > 0,
-               "F_SETPIPE_SZ");
+    limit_need(fcntl(in[1], F_SETPIPE_SZ, pipe_size) > 0 && fcntl(out[0], F_SETPIPE_SZ, pipe_size) > 0, "F_SETPIPE_SZ");
     limit_need(fcntl(in[1], F_SETFL, O_NONBLOCK) == 0, "O_NONBLOCK");
 
     char *arguments[] = {(char *)program, NULL};

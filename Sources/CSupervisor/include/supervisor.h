@@ -41,14 +41,14 @@ enum {
   FWSV_LIMIT = 4,       /* while a command runs: its timeout and grace, from now on */
   FWSV_SIGNAL_MAIN = 5, /* while a command runs: send a signal to its main process */
   FWSV_SIGNAL_TREE = 6, /* while a command runs: send a signal to all its processes */
-  FWSV_INPUT_OVER = 7,  /* while a command runs: its standard input ends */
+  FWSV_END_INPUT = 7,   /* while a command runs: close FWSV_FD_IN_END */
 };
 
 /* What happens to processes that a command leaves. */
 enum { FWSV_KILL = 0, FWSV_WAIT = 1, FWSV_LEAVE = 2 };
 
-/* The descriptors that come with FWSV_RUN, in this order. The last four come if the request says so. */
-enum { FWSV_FD_OUT, FWSV_FD_ERR, FWSV_FD_RUNDIR, FWSV_FD_TEXTS, FWSV_FD_IN, FWSV_FD_HELD, FWSV_FDS };
+/* The descriptors that come with FWSV_RUN, in this order. The last three come if the request says so. */
+enum { FWSV_FD_OUT, FWSV_FD_ERR, FWSV_FD_RUNDIR, FWSV_FD_TEXTS, FWSV_FD_IN, FWSV_FD_IN_END, FWSV_FDS };
 
 /* Resource limits, in the order of fwsv_request.limits. */
 enum { FWSV_LIMIT_CPU, FWSV_LIMIT_MEMORY, FWSV_LIMIT_FILES, FWSV_LIMIT_FILE_SIZE, FWSV_LIMIT_PROCESSES, FWSV_LIMITS };
@@ -63,7 +63,8 @@ typedef struct {
   uint32_t has_file;         /* the texts are in a file */
   uint32_t keep_rundir;      /* the run directory stays open for the next request */
   uint32_t has_input;        /* the standard input comes with this request, and is not /dev/null */
-  uint32_t holds_input;      /* the writing end of the standard input comes with this request, too */
+  uint32_t has_input_end;    /* its writing end comes as well: the monitor keeps it, so that the end of the host is not
+                              * taken for the end of the input */
   uint32_t is_link;          /* the descriptor of the standard output is the standard input as well */
   uint32_t is_direct;        /* the texts begin with the paths that are tried before the program */
   uint32_t address;          /* bytes of FWSV_CLEANUP's address */
@@ -85,9 +86,6 @@ typedef struct {
 
 /* A signal that the host sends is no end of the command: FWSV_ENDED tells of it only as the status of a main process
  * that it has ended. The message comes too late for a command that has ended, and then it does nothing. */
-
-/* The monitor keeps the writing end of an input open until FWSV_INPUT_OVER or the end of the command. When the host has
- * gone the command is ended by signals, and must not take what has come for the whole input. */
 
 /* The texts of FWSV_CLEANUP are the server's address, as connect(2) takes it, and the bytes to send. The connection is
  * made when it is needed, because servers close a silent one. */

@@ -25,10 +25,10 @@ void fws_program_copy(void *_Nonnull room);
 /* Asks for a monitor. Returns 0 and the channel to it, or an errno and the call that failed. */
 int fws_channel_open(int control, int *_Nonnull channel, const char *_Nullable *_Nonnull call);
 
-/* The streams of a command. Without `in`, which is -1, its standard input is /dev/null. `held` is the writing end of
- * `in`, which the monitor keeps open until fws_channel_end_input(), or -1. */
+/* The streams of a command. Without `in`, which is -1, its standard input is /dev/null. `in_end` is the writing end of
+ * `in`, which the monitor keeps until fws_channel_end_input(); -1 if there is none. */
 typedef struct {
-  int in, out, err, held;
+  int in, in_end, out, err;
 } fws_streams;
 
 /* Sends FWSV_RUN with the texts of the request and the streams of the command. `rundir` is -1 if the monitor has kept
@@ -42,11 +42,11 @@ int fws_channel_limit(int channel, int64_t timeout, int64_t grace);
 /* Sends FWSV_STOP. */
 int fws_channel_stop(int channel);
 
+/* Sends FWSV_END_INPUT. */
+int fws_channel_end_input(int channel);
+
 /* Sends FWSV_SIGNAL_MAIN or FWSV_SIGNAL_TREE. */
 int fws_channel_signal(int channel, int signal, bool to_tree);
-
-/* Sends FWSV_INPUT_OVER. */
-int fws_channel_end_input(int channel);
 
 /* Where a server listens, as connect(2) takes it. */
 typedef struct {

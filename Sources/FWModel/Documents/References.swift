@@ -40,8 +40,8 @@ extension JSONRef {
   /// The deepest nesting of the values of a template.
   package static let deepest = 64
 
-  /// Calls `body` with each reference in a value. Lists in lists are refused, as in flowServ, except that a command of a
-  /// step may be a list of words.
+  /// Calls `body` with each reference in a value. Lists in lists are refused, as in flowServ, except that a command of
+  /// a step may be a list of words.
   package func forEachReference(
     depth: Int = 0, inList: Bool = false, areCommands: Bool = false, _ body: (Reference) throws(ValidationError) -> Void
   )

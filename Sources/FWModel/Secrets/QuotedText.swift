@@ -2,8 +2,8 @@ internal import FWBase
 
 extension Secrets {
   /// The forms that a text has between quotes, as far as they differ from the text itself: those of Python's `repr` and
-  /// `ascii`, which traces and the messages of exceptions have, for a text and for its bytes; that of JSON in ASCII;
-  /// and that of a shell, in which commands are shown.
+  /// `ascii`, which traces and the messages of exceptions have, for a text and for its bytes, and that of JSON in
+  /// ASCII.
   static func quoted(_ text: String) -> Set<[UInt8]> {
     var forms: Set<[UInt8]> = []
     for escapesQuote in [false, true] {
@@ -16,16 +16,16 @@ extension Secrets {
         })
     }
     forms.insert(json(text))
-    forms.insert(shell(text))
     forms.remove(Array(text.utf8))
     return forms
   }
 
-  private static func shell(_ text: String) -> [UInt8] {
-    var quoted = ByteBuffer()
+  /// The text between the quotes of a shell, as the text of a command has it.
+  static func ofShell(_ text: String) -> String {
     var text = text
-    text.withUTF8 { Quoting.appendForShell(UnsafeRawBufferPointer($0), to: &quoted) }
-    return Array(quoted.bytes.dropFirst().dropLast())
+    var output = ByteBuffer()
+    text.withUTF8 { Quoting.appendForShell(UnsafeRawBufferPointer($0), to: &output) }
+    return String(decoding: output.bytes.dropFirst().dropLast(), as: UTF8.self)
   }
 
   private static func shown(_ text: String, _ escapesQuote: Bool, _ special: (Unicode.Scalar) -> String?) -> [UInt8] {

@@ -146,18 +146,23 @@ struct SecretValues {
 
   init(_ patterns: [[UInt8]] = []) { self.patterns = Set(patterns) }
 
-  /// Adds a text, the forms in which JSON and Python write it, and its lines if it has several.
+  /// Adds a text, the forms in which JSON, Python and a shell write it, and its lines if it has several.
   mutating func add(_ text: String) {
     guard text.utf8.count >= SecretValues.leastElement else { return }
+    add(forms: text)
+    if text.utf8.contains(UInt8(ascii: "'")) { add(forms: Secrets.ofShell(text)) }
+    let lines = text.utf8.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
+    if lines.count > 1 { for line in lines { add(line: line) } }
+    add(line: text.utf8[...])
+  }
+
+  private mutating func add(forms text: String) {
     patterns.insert(Array(text.utf8))
     var writer = JSONWriter()
     writer.string(text)
     let written = writer.buffer()
     patterns.insert(Array(written.bytes.dropFirst().dropLast()))
     patterns.formUnion(Secrets.quoted(text))
-    let lines = text.utf8.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
-    if lines.count > 1 { for line in lines { add(line: line) } }
-    add(line: text.utf8[...])
   }
 
   /// Adds a line, also without the blanks around it, as a shell's `read` gives it.

@@ -48,7 +48,9 @@ package struct ExpandedCommands: ~Copyable {
   ) throws(FlowError) -> Range<Int> {
     guard let template = command.templates.first else { return bytes.count..<bytes.count }
     let range = template.expand(variables, context, into: &bytes, unknown: unknown)
-    if UnsafeRawBufferPointer(rebasing: bytes.bytes[range]).hasNUL { throw step.refusal(of: index, ExpandedCommands.nul, word: nil) }
+    if UnsafeRawBufferPointer(rebasing: bytes.bytes[range]).hasNUL {
+      throw step.refusal(of: index, ExpandedCommands.nul, word: nil)
+    }
     // Only white space can follow the range in the buffer, so the NUL takes its place.
     bytes.truncate(range.upperBound)
     bytes.append(byte: 0)
@@ -156,15 +158,17 @@ extension Step {
         if word != nil, let found = template.placeholders(atMost: 1, where: { $1 }).first {
           throw refusal(
             of: index,
-            "a word needs no quotes, because no shell reads it: write ${\(MessageFormat.foreign(found.name))} instead of "
-              + "${\(MessageFormat.foreign(found.name)):q}", word: word, at: found.position)
+            "a word needs no quotes, because no shell reads it: write ${\(MessageFormat.foreign(found.name))} instead "
+              + "of ${\(MessageFormat.foreign(found.name)):q}", word: word, at: found.position)
         }
         if !secrets.isEmpty, let found = template.firstPlaceholder(where: { secrets.contains($0) }) {
           throw refusal(
             of: index,
             "the secret \(MessageFormat.quoted(found.name)) at line \(found.position.line), column "
-              + "\(found.position.column) would be visible to all users as an argument of the command: use the "
-              + "environment variable $$\(MessageFormat.foreign(found.name)) instead",
+              + "\(found.position.column) would be visible to all users as an argument of the command: "
+              + (word == nil
+                ? "use the environment variable $$\(MessageFormat.foreign(found.name)) instead"
+                : "its environment variable \(MessageFormat.foreign(found.name)) has it"),
             word: word, at: found.position)
         }
         if let objects = context?.objects, !objects.isEmpty,
@@ -229,7 +233,8 @@ extension Step {
   func refusal(of command: Int, _ reason: String, word: Int?, at position: TextPosition? = nil) -> FlowError {
     FlowError(
       .template,
-      "step \(shownName), command \(command + 1) of \(commands.count)\(word.map { ", word \($0 + 1)" } ?? ""): \(reason)",
+      "step \(shownName), command \(command + 1) of \(commands.count)\(word.map { ", word \($0 + 1)" } ?? ""): "
+        + reason,
       path: "/action/commands/\(command)" + (word.map { "/\($0)" } ?? ""), position: position)
   }
 }

@@ -3,7 +3,8 @@ package import FWBase
 /// A command with placeholders. It is parsed once, and expanded for each run.
 ///
 /// The syntax is that of Python's `string.Template`, which flowServ uses: `$name`, `${name}`, and `$$` for a dollar.
-/// Names have ASCII letters, digits and `_`. flowServ refuses `${name:q}`, which stands for the value quoted for a shell.
+/// Names have ASCII letters, digits and `_`. flowServ refuses `${name:q}`, which stands for the value quoted for a
+/// shell.
 package struct Template: Sendable {
   /// A dollar that begins no placeholder.
   struct Fault: Error, Equatable {

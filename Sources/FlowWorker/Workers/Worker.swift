@@ -148,7 +148,8 @@ package final class Worker: Sendable {
   private func checkPlaceholders(
     _ step: Step, _ values: ContextValues?, _ settings: RunSettings, given: Set<Name> = []
   ) throws(FlowError) {
-    guard settings.commands.placeholders == .strict, let runner = runner as? any CommandRunner else { return }
+    let isStrict = (settings.commands.placeholders ?? .lenient) == .strict
+    guard isStrict, let runner = runner as? any CommandRunner else { return }
     try step.checkPlaceholders(runner.variables, values, given: given)
   }
 

@@ -1,4 +1,4 @@
-/* A worker reports the name, the type and the volume of its specification. */
+/* A worker reports the name, the type and the volume of its specification, and which values of the context it needs. */
 #include "check.h"
 
 int main(void)
@@ -13,10 +13,15 @@ int main(void)
         CHECK_STR(fw_worker_name(worker), text);
         CHECK_STR(fw_worker_type(worker), types[i]);
         CHECK_STR(fw_worker_secrets(worker), "[]");
+        CHECK_STR(fw_worker_environment_values(worker), "[]");
         CHECK_STR(fw_worker_volume(worker), i % 2 ? "\xC3\xA9 store" : "__default__");
         const char *forever = fw_worker_type(worker);
         fw_worker_free(worker);
         CHECK_STR(forever, types[i]);
     }
+    fw_worker *worker = check_worker("{\"name\": \"w\", \"type\": \"subprocess\", \"options\":"
+                                     " {\"environment_values\": {\"b\": \"B\", \"\xC3\xA9\": \"A\"}}}");
+    CHECK_STR(fw_worker_environment_values(worker), "[\"b\",\"\xC3\xA9\"]");
+    fw_worker_free(worker);
     return check_done();
 }

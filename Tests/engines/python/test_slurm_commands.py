@@ -299,26 +299,3 @@ def test_a_command_that_the_hosts_signal_ends_keeps_its_allocation(cluster, rund
     assert held.exec(step("true"), {}, rundir).engine["job"] == result.engine["job"]
     with pytest.raises(flowworker.EndedError):
         task.signal(number)
-
-
-def test_a_command_whose_connection_is_lost_gets_no_signal(cluster, rundir, tmp_path_factory, monkeypatch):
-    # The scheduler does not answer, so the step does not end before it is cancelled.
-    programs = tmp_path_factory.mktemp("programs")
-    (programs / "squeue").write_text("#!/bin/sh\nexec sleep 3600\n")
-    (programs / "squeue").chmod(0o755)
-    task = started(rundir, ["sh", "-c", STAY])
-    links = cluster.sruns()
-    assert links
-    with monkeypatch.context() as patch:
-        patch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-        for pid in links:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass  # Its other process has ended it.
-        with pytest.raises(flowworker.UnsupportedError, match="the connection to the command's node was lost"):
-            while True:
-                task.signal(signal.SIGCONT)
-                task.next_event(timeout=0.05)
-        task.cancel()
-        assert task.wait().returncode != 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import numbers
@@ -17,6 +18,7 @@ from ._values import is_beyond_json, is_number_of_json, scalar, unboxed
 # so is what a placeholder asks for behind its name, as in `${name:q}`.
 _PLACEHOLDER = re.compile(r"\$(?:\$|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)(?::[^}]*)?\})")
 _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+_MOST_HINTS = 10_000
 
 #: The characters that no JSON text of the library may contain: NUL, and halves of surrogate pairs.
 _FOREIGN = re.compile("[\0\ud800-\udfff]")
@@ -40,9 +42,11 @@ def other_names(commands: Iterable[Any], context: Mapping[Any, Any]) -> Dict[str
     """Returns the names of a context that no command contains, with null as their values.
 
     The library suggests the closest name for an unknown placeholder, and these are the ones that it would not know.
+    Keys that no placeholder can name are left out, and so are those behind the first 10,000, for the sake of time.
     """
     contained = {name for text in _texts(commands) for name in _NAME.findall(text)}
-    return {name: None for name in context if isinstance(name, str) and name not in contained}
+    names = (name for name in context if isinstance(name, str) and name not in contained and _NAME.fullmatch(name))
+    return dict.fromkeys(itertools.islice(names, _MOST_HINTS))
 
 
 def _texts(commands: Iterable[Any]) -> Iterator[str]:

@@ -99,6 +99,10 @@ class Feeder:
             self._writing.release()
         return 0.0
 
+    def stop(self) -> None:
+        """Writes no more, and reads no more of the file."""
+        self._is_over = True
+
 
 def feeder_of(stdin: Any) -> Optional[Feeder]:
     """Returns what feeds a `stdin` that is a buffer or a file; None for the forms that the library knows.
@@ -152,8 +156,11 @@ def _pieces_of_view(view: memoryview) -> Iterator[bytes]:
 
 
 def _pieces_of_file(file: Any) -> Iterator[bytes]:
+    # The `read` of a buffered file waits until it has all bytes, and its `read1` gives what a pipe has now.
+    is_buffered = isinstance(file, io.BufferedReader)
     while True:
-        piece = file.read(PIECE)
+        # An empty `read1` is the end, or a file in non-blocking mode without bytes: `read` tells which.
+        piece = (file.read1(PIECE) if is_buffered else None) or file.read(PIECE)
         if not isinstance(piece, (bytes, bytearray, memoryview)):
             hint = ": open it in blocking mode" if piece is None else ""
             raise TypeError("stdin: expected a file whose read() returns bytes, found {}{}".format(found(piece), hint))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import os
-from typing import Any, List, Literal, Mapping, Optional, Sequence, Type, TypedDict, Union
+from typing import Any, Literal, Mapping, Optional, Sequence, Type, TypedDict, Union
 
 from . import errors
 from ._documents import encoded
@@ -39,7 +39,7 @@ class CommonOptions(TypedDict, total=False):
     #: raises `TemplateError` before anything starts.
     placeholders: Optional[Literal["lenient", "strict"]]
     #: The exit statuses, from 0 to 255, with which a command has succeeded. The default is `[0]`.
-    success_codes: Optional[List[int]]
+    success_codes: Optional[Sequence[int]]
 
 
 class RunOptions(CommonOptions, total=False):
@@ -51,8 +51,9 @@ class RunOptions(CommonOptions, total=False):
     #:
     #: A buffer, a file object and `"host"` need a step with one command. They are written while a thread waits for the
     #: step or takes its events, piece by piece, and a command that ends early does not get the rest. `read(size)` is
-    #: called in that thread until it returns nothing, and blocks an asyncio loop if it waits, as a socket does. The
-    #: file is not closed.
+    #: called in that thread until it returns nothing (of a buffered file `read1(size)`, which gives what a pipe has
+    #: now). A read that waits, as on a pipe or a socket, blocks the thread or the asyncio loop until it returns, also
+    #: if the step has ended meanwhile: use `"host"` for such a file. The file is not closed.
     stdin: Optional[Stdin]
 
 

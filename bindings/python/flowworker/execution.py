@@ -145,7 +145,8 @@ class Execution(Generic[Result]):
         The step advances meanwhile. Events that happen then are discarded if no thread has taken any before; otherwise
         they are kept, and the command can wait for them to be taken.
 
-        Raises `EndedError` if the command has ended or closed its input, or `close_input` was called.
+        Raises `EndedError` if the command has ended or closed its input, or `close_input` was called. (An engine does
+        not tell that a command in a container has closed its input.)
         """
         return self._write_for(seconds(timeout, "timeout"), self._input(data))
 
@@ -190,6 +191,9 @@ class Execution(Generic[Result]):
         It returns at once. `wait` returns the result, with the outcome `cancelled`, when all processes are gone.
         Nothing happens if it has ended, or if the exec is closed.
         """
+        feeder = self._feeder
+        if feeder is not None:
+            feeder.stop()  # The wait for the end would otherwise wait for a file that is not ready.
         try:
             with self._handle.in_use() as address:
                 LIB.fw_exec_cancel(address)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, TypedDict, Union, cast
+from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, TypedDict, Union, cast
 
 from . import errors
 from ._callables import import_path_of, parameters_of
@@ -160,7 +160,7 @@ class ContainerStep(WorkflowStep):
         stdin: Union[None, str, Mapping[str, Any]] = None,
         success_codes: Optional[Sequence[int]] = None,
         environment_values: Union[None, Sequence[str], Mapping[str, str]] = None,
-        placeholders: Optional[str] = None,
+        placeholders: Optional[Literal["lenient", "strict"]] = None,
         **options: Unpack[StepOptions],
     ) -> None:
         _check_options(self, options, "identifier", "image", "commands", "env", *COMMAND_KEYS)

@@ -6,6 +6,7 @@ import gzip
 import io
 import mmap
 import os
+import threading
 
 import pytest
 
@@ -158,6 +159,35 @@ print(read, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_00
     assert (done.stdout, done.stderr) == ("1000000000 True\n", "")
 
 
+def test_what_a_pipe_has_is_passed_on_before_there_is_more(rundir, wait_until):
+    reading, writing = os.pipe()
+    copy, arrived = rundir / "copy", []
+
+    def write():
+        try:
+            for line in (b"one\n", b"two\n"):
+                os.write(writing, line)
+                wait_until(lambda line=line: copy.exists() and copy.read_bytes().endswith(line))
+                arrived.append(line)
+        finally:
+            os.close(writing)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with open(reading, "rb") as file:
+        result = _exec(ContainerStep("s", "", [["tee", "copy"]]), rundir, file)
+    writer.join()
+    assert (result.stdout, arrived) == (["one\ntwo\n"], [b"one\n", b"two\n"])
+
+
+def test_a_file_that_has_nothing_yet_is_no_end(rundir):
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with open(reading, "rb") as file, pytest.raises(TypeError, match="found None: open it in blocking mode$"):
+        _exec(CAT, rundir, file)
+    os.close(writing)
+
+
 # -- commands that do not read it
 
 
@@ -224,6 +254,24 @@ def test_a_read_that_gives_no_bytes_is_a_mistake(run, piece, hint):
 
     with pytest.raises(TypeError, match="^stdin: expected a file whose read.. returns bytes, found " + hint + "$"):
         run(Odd())
+
+
+def test_a_cancelled_step_reads_no_more(rundir):
+    """The pipe has no bytes, so a read would wait for ever."""
+    reading, writing = os.pipe()
+    sleep = ContainerStep("s", "", [["sleep", "600"]])
+
+    async def leave():
+        async with flowworker.default_container_worker.start(sleep, {}, rundir, stdin=file):
+            raise KeyError
+
+    with open(reading, "rb") as file:
+        with pytest.raises(KeyError):
+            with flowworker.default_container_worker.start(sleep, {}, rundir, stdin=file):
+                raise KeyError
+        with pytest.raises(KeyError):
+            asyncio.run(leave())
+    os.close(writing)
 
 
 def test_a_signal_ends_a_run_that_writes(interrupt, tmp_path):

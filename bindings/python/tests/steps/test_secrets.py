@@ -54,22 +54,6 @@ def test_a_secret_of_the_context_leaves_the_environment_as_it_is(rundir, monkeyp
     assert result.stdout == ["[]\n"]
 
 
-def test_quotes_in_the_text_of_a_command(rundir):
-    secret = "it's the secret"
-    commands = [["echo", "$url"], ["echo", "$plain"], "echo ${url:q}", "echo ${list:q}"]
-    context = {"token": secret, "url": "http://u:" + secret + "@h", "plain": secret, "list": ["a", secret]}
-    step = ContainerStep("s", "", commands)
-    events = []
-    result = worker(["token"]).exec(step, context, rundir, on_event=events.append)
-    assert result.stdout == ["http://u:***@h\n", "***\n", "http://u:***@h\n", "a ***\n"]
-    shown = ["echo 'http://u:***@h'", "echo '***'", "echo 'http://u:***@h'", "echo 'a' '***'"]
-    assert [command["command"] for command in result.commands] == shown
-    assert [event.text for event in events if event.kind == "command_started"] == shown
-    plan = worker(["token"]).plan(step, context, rundir)
-    assert [command for command in plan["commands"] if isinstance(command, str)] == shown[2:]
-    assert "the secret" not in json.dumps([result.to_dict(), plan, [repr(event) for event in events]])
-
-
 @pytest.mark.parametrize("events", ["chunks", "text", "lines"])
 def test_pieces_of_output_that_are_one_secret_together(rundir, events):
     seen = []
@@ -293,3 +277,31 @@ def test_the_value_of_a_function_of_another_process(rundir):
     for _ in range(400):
         (deep,) = deep
     assert value == {"***": 1, "a": 'x***"y', "n": "***", "m": [True, None, 1.5, ""]} and deep == "***"
+
+
+def test_the_form_that_a_command_shows(rundir):
+    """The value of another name is the same text, and stands in quotes in what the library shows of a command."""
+    secret = "it's \"mine\" & d'or"
+    context = {"token": secret, "other": secret}
+    commands = [
+        ["sh", "-c", "exit 0", "$other"],
+        "true ${other:q}",
+        ["sh", "-c", "echo $$token >&2; exit 3", "a$other"],
+    ]
+    step = ContainerStep("s", "", commands, secrets=["token"])
+    events = []
+    result = worker().exec(step, context, rundir, on_event=events.append)
+    told = told_of(result) + json.dumps([worker().plan(step, context, rundir), [event.text for event in events]])
+    assert [command["command"] for command in result.commands] == [
+        "sh -c 'exit 0' '***'",
+        "true '***'",
+        "sh -c 'echo $token >&2; exit 3' 'a***'",
+    ]
+    assert result.returncode == 3 and "***" in result.message and "mine" not in told and "d'or" not in told
+
+
+def test_a_word_has_no_secret(rundir):
+    step = ContainerStep("s", "", [["touch", "made"], ["echo", "$token"]], secrets=["token"])
+    with pytest.raises(flowworker.TemplateError, match="its environment variable token has it") as caught:
+        worker().exec(step, {"token": SECRET}, rundir)
+    assert caught.value.path == "/action/commands/1/1" and os.listdir(rundir) == []

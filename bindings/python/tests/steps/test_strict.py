@@ -1,4 +1,4 @@
-"""With strict placeholders, an unknown name is an error before anything starts; a plan lists the names in every mode."""
+"""With strict placeholders, an unknown name is an error before anything starts. A plan lists them in every mode."""
 
 import json
 
@@ -49,11 +49,17 @@ def test_the_nearer_setting_wins(rundir):
     assert worker(placeholders="strict").exec(lenient, {}, rundir).stdout == ["x\n"]
     with pytest.raises(fw.TemplateError):
         worker(placeholders="strict").exec(lenient, {}, rundir, placeholders="strict")
+    pool = fw.WorkerPool(
+        workers=[fw.Subprocess("w", options={"placeholders": "lenient"})], managers={"s": "w"}, placeholders="strict"
+    )
+    assert pool.get(lenient).exec(fw.ContainerStep("s", "", commands=["echo $x"]), {}, rundir).stdout == ["x\n"]
 
 
 def test_known_names_of_any_kind_are_fine(rundir):
     step = fw.ContainerStep("s", "", commands=["echo $v $c $$HOME", ["echo", "${c}", "$$x"], "echo ${c:q}"])
-    w = fw.create_worker(fw.Subprocess("w", variables={"v": "V"}, options={"placeholders": "strict", "inherit_env": True}))
+    w = fw.create_worker(
+        fw.Subprocess("w", variables={"v": "V"}, options={"placeholders": "strict", "inherit_env": True})
+    )
     assert w.exec(step, {"c": None}, rundir).returncode == 0
 
 
@@ -74,6 +80,20 @@ def test_a_plan_lists_unknown_names_in_every_mode(rundir):
         ]
     json.dumps(plan)
     assert worker().plan(step, {"a": 1, "TMPDRI": 2}, rundir)["unknown_placeholders"] == []
+
+
+@pytest.mark.parametrize("key", ["a\0b", "\ud800", "", 5, "a b", ("t",)], ids=repr)
+def test_keys_that_no_placeholder_names_do_no_harm(rundir, key):
+    context = {key: object(), "name": object()}
+    step = fw.ContainerStep("s", "", commands=["echo $nmae"])
+    assert worker().plan(step, context, rundir)["unknown_placeholders"][0]["closest"] == "name"
+    with pytest.raises(fw.TemplateError, match=r"did you mean \$name\?"):
+        worker().exec(step, context, rundir, placeholders="strict")
+
+
+def test_a_plan_lists_at_most_a_hundred_names(rundir):
+    step = fw.ContainerStep("s", "", commands=["echo" + " $nobody" * 101])
+    assert len(worker().plan(step, {}, rundir)["unknown_placeholders"]) == 100
 
 
 def test_a_workflow_is_refused_before_its_first_step(rundir):

@@ -82,18 +82,29 @@ def test_a_workflow_goes_on_after_a_success_code(rundir):
     assert other.run({}, rundir=rundir, success_codes=[0, 2]).returncode == 0
 
 
-def test_a_step_that_is_restored_has_its_codes_and_runs_again_for_others(rundir, tmp_path):
-    def run(codes):
-        workflow = fw.SerialWorkflow()
-        workflow.add_container_step("one", "", commands=["exit 2", "true"], success_codes=codes)
-        return workflow.run({}, rundir=rundir, state=tmp_path / "state")
+def test_a_step_that_is_restored_has_its_codes(rundir, tmp_path):
+    for restored in (0, 1):
+        workflow = fw.SerialWorkflow([fw.ContainerStep("s", "", ["exit 2", "true"], success_codes=[0, 2])])
+        result = workflow.run({}, rundir=rundir, state=tmp_path / "state")
+        assert (result.restored, result.returncode) == (restored, 0)
+        assert [command["exit_code"] for command in result.steps[0].commands] == [2, 0]
 
-    assert run([0, 2]).restored == 0
-    restored = run([0, 2])
-    assert (restored.restored, restored.returncode) == (1, 0)
-    assert [command["exit_code"] for command in restored.steps[0].commands] == [2, 0]
-    other = run([0])
-    assert (other.restored, other.returncode) == (0, 2)
+
+def test_a_step_that_would_fail_now_runs_again(rundir, tmp_path):
+    """A plan shows the codes, and a resumed run compares plans."""
+
+    def run(**options):
+        workflow = fw.SerialWorkflow([fw.ContainerStep("s", "", commands=["exit 3"])])
+        result = workflow.run({}, rundir=rundir, state=tmp_path / "state", **options)
+        return result.returncode, result.restored
+
+    assert run(success_codes=[0, 3]) == (0, 0)
+    assert run(success_codes=[0, 3]) == (0, 1)
+    assert run() == (3, 0)
+    step = fw.ContainerStep("s", "", commands=["exit 3"], success_codes=[3])
+    assert fw.default_container_worker.plan(step, {}, rundir)["success_codes"] == [3]
+    step.success_codes = None
+    assert fw.default_container_worker.plan(step, {}, rundir)["success_codes"] == [0]
 
 
 @pytest.mark.parametrize("codes", [[], [256], [-1], ["0"], 0, [0.5], None, [True]])

@@ -13,7 +13,12 @@ def one_step(stdin, **more):
 
 @pytest.mark.parametrize(
     "stdin, printed",
-    [({"text": "a'b\n"}, "a'b\n"), ({"value": "v"}, "O'Brien"), ({"value": "l"}, '[1,{"a":null}]'), ({"text": ""}, None)],
+    [
+        ({"text": "a'b\n"}, "a'b\n"),
+        ({"value": "v"}, "O'Brien"),
+        ({"value": "l"}, '[1,{"a":null}]'),
+        ({"text": ""}, None),
+    ],
 )
 def test_texts_and_values(rundir, stdin, printed):
     result = one_step(stdin).run({"v": "O'Brien", "l": [1, {"a": None}]}, rundir=rundir)
