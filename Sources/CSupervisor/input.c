@@ -54,7 +54,10 @@ bool fwsv_input_take(agent_state *link, const char *bytes, size_t count) {
   return true;
 }
 
-void fwsv_input_end(agent_state *link) { link->input.is_whole = true; }
+void fwsv_input_end(agent_state *link) {
+  /* What comes after a command has ended must not be the end of the next command's input. */
+  if (link->input.pipe >= 0) link->input.is_whole = true;
+}
 
 void fwsv_input_write(agent_state *link) {
   input_state *input = &link->input;

@@ -73,7 +73,10 @@ final class EngineCommand: RunningCommand {
   // MARK: Standard input and signals of the host
 
   func write(_ bytes: UnsafeRawBufferPointer) -> InputWrite {
-    requests.input?.write(bytes) ?? .ended("the command has no standard input of the host")
+    let result = requests.input?.write(bytes) ?? .ended("the command has no standard input of the host")
+    // The thread that waits for the step handles a failure.
+    if requests.noteInput() { machine.wake() }
+    return result
   }
 
   func closeInput() { requests.input?.close() }
@@ -166,9 +169,10 @@ final class EngineCommand: RunningCommand {
       if reply.isLost { return lose(reply) }
       if state?.isRunning == true, (state?.pid ?? 0) > 0 { return run(&events) }
       enter(.opening(probe: min(interval * 2, EngineCommand.longestProbe)))
-    case (.opening, .attached): requests.openInput()
+    case (.opening, .attached), (.running, .attached): requests.openInput()
     case (_, .output(let count)): takeOutput(count, &events)
-    case (_, .inputWanted): sendInput(&events)
+    case (_, .inputWanted): requests.goOnWithInput()
+    case (_, .inputFailed): endBecause(.engineFailed, &events)
 
     // These occurrences happen while the command runs.
     case (.running, .alarm(.pulse)): requests.askPulse()
@@ -352,14 +356,9 @@ final class EngineCommand: RunningCommand {
   /// Enters the running phase.
   private func run(_ events: inout EventQueue) {
     account.reportStart(in: requests.container, &events)
-    requests.openInput()
+    // That of an exec begins with the answer to its start, which may come later than this.
+    if requests.exec == nil { requests.openInput() }
     if reason == nil { enter(.running(.free, .normal)) } else { terminate(.normal) }
-  }
-
-  /// Sends more of the standard input, and ends a command whose input cannot be read to its end.
-  private func sendInput(_ events: inout EventQueue) {
-    requests.input?.goOn()
-    if requests.input?.failure != nil { endBecause(.engineFailed, &events) }
   }
 
   /// Ends a command whose end the engine has not reported by itself.
@@ -516,7 +515,6 @@ final class EngineCommand: RunningCommand {
 
   private func conclude(_ status: Int32, fault: String?, _ events: inout EventQueue) {
     account.conclude(status, fault: fault, reason: reason, at: session.endpoint.address, &events)
-    if account.end.outcome == .engineFailed, let failure = requests.input?.failure { account.end.failure = failure }
     remove()
   }
 
@@ -556,6 +554,7 @@ final class EngineCommand: RunningCommand {
 
   /// Ends the work on the command, and removes containers that are no longer needed.
   private func remove(isLost: Bool = false) {
+    if reason == .engineFailed, let failure = requests.input?.failure { account.end.failure = failure }
     machine.clear(.timeout)
     requests.dropStreams()
     if account.end.outcome == .exited, let code = account.end.exitCode, settings.isSuccess(code), !isLast {

@@ -142,6 +142,8 @@ extension EngineCommand {
     case attached
     /// The connection has room for more of the standard input.
     case inputWanted
+    /// The standard input cannot be read to its end.
+    case inputFailed
     /// The engine will report the exit of the container.
     case exitPromised
     case started(EngineReply)

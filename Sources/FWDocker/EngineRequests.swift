@@ -171,7 +171,25 @@ final class EngineRequests {
   }
 
   /// Begins to send the standard input.
-  func openInput() { input?.open(over: output) }
+  func openInput() {
+    input?.open(over: output)
+    noteInput()
+  }
+
+  /// Sends more of the standard input, for which there is room.
+  func goOnWithInput() {
+    input?.goOn()
+    noteInput()
+  }
+
+  /// Reports a standard input that cannot be read to its end, after anything that may have read a part of it. Gives
+  /// whether it is one.
+  @discardableResult
+  func noteInput() -> Bool {
+    if input?.failure == nil { return false }
+    add(.inputFailed)
+    return true
+  }
 
   /// - Parameter before: the signal that was sent before this one.
   func signal(_ signal: EndingSignal, before: EndingSignal?) {

@@ -141,12 +141,17 @@ package final class Exec: @unchecked Sendable {
     }
   }
 
-  /// Waits for room, while another thread drives the step, or has events to take before it goes on.
+  /// The longest time for which a write waits for what another thread does, in seconds.
+  private static let longestTurn = 0.02
+
+  /// Waits for room, while another thread drives the step, or has events to take before it goes on. It does so for a
+  /// short time only: the other thread may leave without making room, and then nobody would drive the step.
   private func waitForRoom(_ deadline: Deadline) {
+    let turn = deadline.within(Exec.longestTurn)
     // The descriptor stays open as long as this thread has it.
-    guard let room = run.room else { return fws_wait(lock, deadline.time) }
+    guard let room = run.room else { return fws_wait(lock, turn.time) }
     fws_unlock(lock)
-    _ = Waiting(room: room.number).poll(deadline.left)
+    _ = Waiting(room: room.number).poll(turn.left)
     withExtendedLifetime(room) {}
     fws_lock(lock)
   }
@@ -193,6 +198,11 @@ private struct Deadline {
   let time: Double
 
   init(_ seconds: Double) { time = seconds < 0 || seconds > 1e9 ? .infinity : fws_monotonic() + seconds }
+
+  private init(time: Double) { self.time = time }
+
+  /// This deadline, or one in so many seconds if that is earlier.
+  func within(_ seconds: Double) -> Deadline { Deadline(time: min(time, fws_monotonic() + seconds)) }
 
   /// The seconds that are left; a negative number stands for no limit.
   var left: Double { time == .infinity ? -1 : max(0, time - fws_monotonic()) }

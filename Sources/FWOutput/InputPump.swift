@@ -29,6 +29,7 @@ package struct InputPump: ~Copyable {
     guard room > 0 else { return 0 }
     compact()
     buffer.append(UnsafeRawBufferPointer(rebasing: bytes.prefix(room)))
+    if buffer.isExhausted { fail("there is not enough memory") }
     return buffer.isExhausted ? 0 : min(room, bytes.count)
   }
 

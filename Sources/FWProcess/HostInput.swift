@@ -45,9 +45,11 @@ struct HostInput: ~Copyable {
       return .ended(reason)
     }
     guard let start = bytes.baseAddress else { return .taken(0) }
+    // Nobody else can use the exec meanwhile, and a fast reader would make this last as long as there are bytes.
+    let limit = min(bytes.count, HostInput.large)
     var written = 0
-    while written < bytes.count {
-      let most = min(bytes.count - written, HostInput.mostWritten)
+    while written < limit {
+      let most = min(limit - written, HostInput.mostWritten)
       let count = fws_pipe_write(end.number, start + written, most)
       if count < 0, written == 0 {
         let error = errno

@@ -59,10 +59,11 @@ final class ProcessCommand: RunningCommand {
 
   var room: Descriptor? { input.end }
 
-  /// A command that has ended, and whose end is not reported yet, gets no signal. The monitor drops one that comes too
-  /// late.
+  var isRunning: Bool { end == nil }
+
+  /// The monitor drops a signal that comes too late.
   func signal(_ number: Int32, _ target: SignalTarget) -> StepFailure? {
-    if end == nil { channel.signal(number, toTree: target == .tree) }
+    channel.signal(number, toTree: target == .tree)
     return nil
   }
 

@@ -88,6 +88,8 @@ package struct TextBlock: ~Copyable {
     bytes.append(word: 0)
     bytes.append(environment.texts.bytes)
     bytes.append(texts.bytes)
+    // A command must not run with a part of its words or of its environment.
+    if texts.isExhausted || environment.texts.isExhausted { bytes.giveBack() }
     return bytes
   }
 

@@ -43,7 +43,7 @@ struct AgentInput: ~Copyable {
   mutating func open() { isOpen = true }
 
   /// Notes how many bytes the command's pipe has taken so far.
-  mutating func note(taken: Int) { self.taken = max(taken, self.taken) }
+  mutating func note(taken: Int) { self.taken = min(max(taken, self.taken), sent) }
 
   /// Ends the input, because nobody reads it any more.
   mutating func finish(_ reason: String) { if self.reason == nil { self.reason = reason } }

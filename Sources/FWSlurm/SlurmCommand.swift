@@ -104,7 +104,16 @@ final class SlurmCommand: RunningCommand {
 
   // MARK: The phases
 
-  func enter(_ phase: Phase) { machine.enter(phase, limit(of: phase)) }
+  func enter(_ phase: Phase) {
+    switch phase {
+    case .settling, .asking:
+      // The job may go on for long, and nothing more of the input reaches it. A command that has not begun may be
+      // submitted again.
+      if isStartReported { input?.finish("the connection to the command's node was lost") }
+    default: break
+    }
+    machine.enter(phase, limit(of: phase))
+  }
 
   private func limit(of phase: Phase) -> PhaseLimit<Alarm> {
     let scheduler = PhaseLimit<Alarm>.alarm(

@@ -28,8 +28,9 @@ package final class Descriptor: Sendable {
   }
 
   deinit {
-    fws_parents_own_remove(ownership)
     if fd.mark == fws_fd.unknown { close(fd.number) } else { fd.close() }
+    // A child that is forked before this closes nothing, because it does not find the descriptor under its number.
+    fws_parents_own_remove(ownership)
   }
 
   /// The number of the descriptor; `fws_fd.lost` if the number no longer refers to the same file. No system call can be

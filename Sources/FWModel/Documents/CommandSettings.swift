@@ -116,7 +116,7 @@ package struct ExitCodes: Sendable {
 
   package static let zero = ExitCodes([0])
 
-  private init(_ codes: [Int32]) { self.codes = codes }
+  package init(_ codes: [Int32]) { self.codes = codes }
 
   /// Reads an array of exit codes, which must not be empty.
   init(reading json: JSONRef) throws(ValidationError) {

@@ -242,7 +242,8 @@ extension StepResult {
     var records: [CommandRecord] = []
     json["commands"]?.forEachElement { index, command in
       var end = CommandEnd(outcome: .exited, started: command["started"]?.number ?? 0)
-      end.exitCode = 0
+      let code = command["exit_code"]?.integer.flatMap { Int32(exactly: $0) } ?? 0
+      end.exitCode = code
       end.duration = command["duration"]?.number ?? 0
       if let user = command["user_time"]?.number, let system = command["system_time"]?.number {
         let peak = command["peak_memory"]?.integer.flatMap { Int(exactly: $0) }
@@ -257,7 +258,9 @@ extension StepResult {
       // A command has a piece only if it has written something.
       if command["stdout_bytes"]?.integer != 0, !pieces[0].isEmpty { end.stdout = Output(pieces[0].removeFirst()) }
       if command["stderr_bytes"]?.integer != 0, !pieces[1].isEmpty { end.stderr = Output(pieces[1].removeFirst()) }
-      records.append(CommandRecord(index: index, command: command["command"]?.string ?? "", end))
+      // The whole step was a success, so this code was one.
+      records.append(
+        CommandRecord(index: index, command: command["command"]?.string ?? "", end, codes: ExitCodes([code])))
     }
     let attempt = Attempt(
       step: step, commands: records, total: records.count, limit: "", engine: nil, on: worker.type, path: nil,

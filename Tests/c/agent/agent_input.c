@@ -115,9 +115,10 @@ static void ends(void)
     agent_feed(bytes, 100);
     agent_feed_end();
     AGENT_RUN(true, "cat");
+    agent_feed("next", 4);
     agent_feed_end();
     agent_wait();
-    CHECK_INT(agent_out_size, 0);
+    CHECK_STR(agent_out, "next");
     agent_hang_up();
 }
 

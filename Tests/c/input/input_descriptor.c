@@ -1,6 +1,9 @@
 /* After a write that has taken fewer bytes, the descriptor of the exec is readable when there is room for more or the
- * input has ended, and not before; the next write ends that. */
+ * input has ended, and not before; the next write ends that. A write that does not wait is short. */
+#define _GNU_SOURCE
 #include "input.h"
+
+#include <fcntl.h>
 
 /** Takes the events that are there. */
 static void take_all(fw_exec *exec)
@@ -117,9 +120,38 @@ static void at_the_end(void)
     input_exits(exec, 0, NULL);
 }
 
-int main(void)
+/** A write without a wait is a short one, however fast the command reads: nobody else can use the exec meanwhile. */
+static void a_short_turn(void)
 {
+    enum { SIZE = 64 << 20, PIPE = 1 << 20 };
+    char *block = calloc(1, SIZE), command[64];
+    REQUIRE(block != NULL);
+    snprintf(command, sizeof command, "exec /proc/%d/exe reader", getpid());
+    fw_exec *exec = INPUT(command);
+    for (int turn = 0; turn < 300; turn++) {
+        CHECK(write_now(exec, block, SIZE) <= PIPE);
+        a_moment();
+    }
+    input_close(exec);
+    input_exits(exec, 0, NULL);
+    free(block);
+}
+
+/** Drops its input without reading it, so that it is faster than the host. */
+static int drop(void)
+{
+    int null = open("/dev/null", O_WRONLY);
+    while (splice(0, NULL, null, NULL, 1 << 20, 0) > 0) {
+    }
+    return 0;
+}
+
+int main(int count, char **arguments)
+{
+    if (count > 1 && strcmp(arguments[1], "reader") == 0)
+        return drop();
     a_loop();
+    a_short_turn();
     room();
     at_the_end();
     return check_done();

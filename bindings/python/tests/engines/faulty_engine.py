@@ -230,7 +230,7 @@ class FaultyEngine:
             self._output(connection, fault, lines)
             return False
         elif call == "execjson":
-            self._say(connection, 200, {"Running": False, "Pid": 7, "ExitCode": 0})
+            self._say(connection, 200, {"Running": fault == "running", "Pid": 7, "ExitCode": 0})
         else:
             self._say(connection, 404, {"message": "no such call"})
         return True

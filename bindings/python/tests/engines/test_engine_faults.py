@@ -209,6 +209,13 @@ def test_input_comes_whole_and_not_before_the_answer(engine, rundir, use, call):
     assert there.input == MUCH and there.has_early_input is False
 
 
+def test_input_does_not_come_before_the_answer_though_the_exec_runs(engine, rundir):
+    there = engine({"execstart": "late", "execjson": "running"})
+    result = worker(there, container="step").exec(step(), {}, rundir, stdin=MUCH)
+    assert there.has_early_input is False
+    assert (result.outcome, there.input) == ("exited", MUCH)
+
+
 @pytest.mark.parametrize("use, call", INPUT)
 def test_a_connection_that_is_reset_in_the_middle_of_the_input(engine, rundir, use, call):
     (rundir / "in").write_bytes(MUCH)
@@ -225,6 +232,17 @@ def test_an_engine_that_says_that_input_was_left(engine, rundir, use, call):
     assert (result.outcome, result.returncode) == ("exited", 0)
     assert (result.stdout, result.stderr) == (["hello\n"], [])
     assert result.incomplete == ["stdout", "stderr"] and any("without reading all" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("use, call", INPUT)
+def test_a_file_that_cannot_be_read_to_its_end(engine, rundir, use, call):
+    # It is a regular file that can be opened, and not read.
+    (rundir / "in").symlink_to("/proc/self/mem")
+    there = engine({call: "late", "wait": "runs"})
+    result = worker(there, container=use).exec(step(), {}, rundir, stdin={"file": "in"})
+    assert result.outcome == "engine_failed"
+    check_line(result.message)
+    assert 'the standard input "in" could not be read to its end' in result.message
 
 
 def test_an_engine_that_hangs_while_input_waits(engine, rundir, wait_until):

@@ -82,6 +82,14 @@ def test_a_workflow_goes_on_after_a_success_code(rundir):
     assert other.run({}, rundir=rundir, success_codes=[0, 2]).returncode == 0
 
 
+def test_a_step_that_is_restored_has_its_codes(rundir, tmp_path):
+    for restored in (0, 1):
+        workflow = fw.SerialWorkflow([fw.ContainerStep("s", "", ["exit 2", "true"], success_codes=[0, 2])])
+        result = workflow.run({}, rundir=rundir, state=tmp_path / "state")
+        assert (result.restored, result.returncode) == (restored, 0)
+        assert [command["exit_code"] for command in result.steps[0].commands] == [2, 0]
+
+
 def test_a_step_that_would_fail_now_runs_again(rundir, tmp_path):
     """A plan shows the codes, and a resumed run compares plans."""
 
