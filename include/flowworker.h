@@ -997,14 +997,16 @@ FW_API void fw_exec_cancel(fw_exec *exec);
 /**
  * Writes to the standard input of the running command of a step whose `stdin` is `host`.
  *
- * The bytes that were taken reach the command in the order of the calls, and no signal is raised (SIGPIPE). A command
- * that never reads takes as many as its pipe can hold. The input stays open until fw_exec_close_input().
+ * The bytes that were taken reach the command in the order of the calls, and no signal is raised (SIGPIPE). If two
+ * threads write at once, the bytes of one call can stand between those of the other: such threads need a lock of their
+ * own. A command that never reads takes as many as its pipe can hold. The input stays open until fw_exec_close_input().
  *
  * Blocks up to `timeout`, until all bytes were taken. It returns earlier, with fewer bytes, if there are events to take
- * and the calling thread was the last one that called fw_exec_next_event(): take them, and write the rest. Meanwhile
- * the step advances as in fw_exec_wait(). If no thread has called fw_exec_next_event() for this exec, events that
- * happen meanwhile are discarded; otherwise they are kept, and no output is read while there are events to take. A host
- * that wants all events takes the first one before it writes.
+ * and the calling thread was the last one that called fw_exec_next_event(): take them, and write the rest. This holds
+ * for each `timeout`, and also if `events` is `none`. Meanwhile the step advances as in fw_exec_wait(). If no thread
+ * has called fw_exec_next_event() for this exec, events that happen meanwhile are discarded; otherwise they are kept,
+ * and no output is read while there are events to take. A host that wants all events takes the first one before it
+ * writes.
  *
  * If fewer bytes were taken, the descriptor of fw_exec_fd() also becomes readable when there is room for more, or when
  * the input has ended. It does so until the next call of this function. After a call that took all bytes the descriptor
@@ -1036,7 +1038,9 @@ FW_API fw_status fw_exec_close_input(fw_exec *exec, fw_error **error) FW_MUSTUSE
  * Sends a signal to the running command. The step does not end by it: if the command ends, the next one follows or the
  * step has failed, as after any end. fw_exec_cancel() ends a step.
  *
- * FW_OK means that the signal was sent, and not that a process has handled it.
+ * The command is the one that runs at the time of the call, which can be a later one than the last event speaks of. It
+ * counts as running until the library has read its end. FW_OK means that the signal was sent, and not that a process
+ * has handled it: the command can just have ended.
  *
  * @param signal a signal number, from 1 to 64.
  * @param target FW_SIGNAL_MAIN or FW_SIGNAL_TREE.
