@@ -5,8 +5,8 @@ struct CommandTemplate: Sendable {
   /// The text, or the words.
   let templates: [Template]
   let isWords: Bool
-  /// The names of the placeholders `${name:q}` between quotes.
-  let quotedTwice: [String]
+  /// The names of the placeholders `${name:q}` that stand where quotes do not protect a value.
+  let unprotected: [String]
 
   init(_ document: CommandDocument) {
     switch document {
@@ -14,11 +14,11 @@ struct CommandTemplate: Sendable {
       let template = Template(text)
       templates = [template]
       isWords = false
-      quotedTwice = template.quotedTwice
+      unprotected = template.unprotected
     case .words(let words):
       templates = words.map(Template.init)
       isWords = true
-      quotedTwice = []
+      unprotected = []
     }
   }
 }

@@ -32,10 +32,10 @@ package struct ExpandedCommands: ~Copyable {
         ? try addWords(command, step, index, variables, context, unknown)
         : try addText(command, step, index, variables, context, unknown)
       entries.append(Entry(range: range, isWords: command.isWords))
-      for name in command.quotedTwice where notes.count < ExpandedCommands.mostNotes {
+      for name in command.unprotected where notes.count < ExpandedCommands.mostNotes {
         notes.append(
-          "command \(index + 1) has ${\(name):q} between quotes, and the value brings quotes of its own: remove the "
-            + "quotes around it")
+          "command \(index + 1) has ${\(name):q} in a place where quotes do not protect it: between other quotes, in a "
+            + "here-document, in a comment, between backquotes, or behind a backslash")
       }
     }
     self.notes = notes

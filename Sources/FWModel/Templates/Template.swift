@@ -135,35 +135,19 @@ package struct Template: Sendable {
     placeholders(atMost: 1) { name, _ in matches(name) }.first
   }
 
-  /// The names of the placeholders `${name:q}` that stand between quotes of the shell's text, as far as the text itself
-  /// tells: what other placeholders bring is not known.
-  var quotedTwice: [String] {
+  /// The names of the placeholders `${name:q}` that stand where quotes do not protect a value.
+  var unprotected: [String] {
     if !pieces.contains(where: \.isQuoted) { return [] }
-    return source.withUnsafeBytes { bytes in
-      var found: [String] = []
-      var quote: UInt8?
-      var isEscaped = false
-      for piece in pieces {
-        let text = UnsafeRawBufferPointer(rebasing: bytes[piece.start..<(piece.start + piece.count)])
-        guard piece.hash == nil else {
-          if piece.isQuoted, quote != nil { found.append(String(decoding: text, as: UTF8.self)) }
-          isEscaped = false
-          continue
-        }
-        for byte in text {
-          if isEscaped {
-            isEscaped = false
-          } else if byte == UInt8(ascii: "\\"), quote != UInt8(ascii: "'") {
-            isEscaped = true
-          } else if byte == quote {
-            quote = nil
-          } else if quote == nil, byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\"") {
-            quote = byte
-          }
-        }
+    var tokens: [ShellText.Token] = []
+    for piece in pieces {
+      let text = source[piece.start..<(piece.start + piece.count)]
+      if piece.hash == nil {
+        tokens += text.map { .byte($0) }
+      } else {
+        tokens.append(.placeholder(quoted: piece.isQuoted ? Array(text) : nil))
       }
-      return found
     }
+    return ShellText.unprotected(tokens).map { String(decoding: $0, as: UTF8.self) }
   }
 
   /// Whether the text is one placeholder and nothing else.

@@ -100,7 +100,8 @@ COMMANDS = [
     M(
         "`:q` between quotes",
         lambda t: t.run(step("echo '${name:q}'"), {"name": "Alice"}),
-        "command 1 has ${name:q} between quotes, and the value brings quotes of its own: remove the quotes around it",
+        "command 1 has ${name:q} in a place where quotes do not protect it: between other quotes, in a here-document, "
+        "in a comment, between backquotes, or behind a backslash",
     ),
     M(
         "a value that is longer than an argument may be",
