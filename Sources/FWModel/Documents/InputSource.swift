@@ -96,9 +96,7 @@ extension InputSource {
       if bytes.isExhausted { throw .noMemory }
       return .bytes(InputBytes(bytes))
     case .value(let name):
-      guard let value = context?[name] else {
-        throw step.inputRefusal("the context has no value \(MessageFormat.quoted(name)) for the standard input")
-      }
+      guard let value = context?[name] else { throw step.missingInput(name) }
       if let unfit = context?.objects[Name(name)]?.unfit {
         throw step.inputRefusal("the value of \(MessageFormat.quoted(name)) \(unfit)")
       }
@@ -111,6 +109,16 @@ extension InputSource {
 }
 
 extension Step {
+  /// Throws if the standard input is a value that the context does not have, and no earlier step gives.
+  package func checkInput(_ source: InputSource?, _ context: ContextValues?, given: Set<Name>) throws(FlowError) {
+    guard case .value(let name) = source, context?[name] == nil, !given.contains(Name(name)) else { return }
+    throw missingInput(name)
+  }
+
+  fileprivate func missingInput(_ name: String) -> FlowError {
+    inputRefusal("the context has no value \(MessageFormat.quoted(name)) for the standard input")
+  }
+
   fileprivate func inputRefusal(_ reason: String) -> FlowError {
     FlowError(.document, "step \(shownName): \(reason)", path: settings.commands.stdin == nil ? nil : "/stdin")
   }

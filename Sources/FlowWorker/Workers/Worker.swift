@@ -125,7 +125,9 @@ package final class Worker: Sendable {
   func check(_ step: Step, _ values: ContextValues?, _ settings: RunSettings, given: Set<Name>) throws(FlowError) {
     try checkType(of: step)
     try runner.check(step, values, settings.secrets)
-    try checkPlaceholders(step, values, merged(step, settings), given: given)
+    let settings = merged(step, settings)
+    try checkPlaceholders(step, values, settings, given: given)
+    try step.checkInput(settings.commands.stdin, values, given: given)
     _ = try environment(of: step, values, settings.secrets, given: given)
   }
 

@@ -81,3 +81,13 @@ def test_a_function_has_no_standard_input():
         fw.SerialWorkflow.from_template(
             {"workflow": {"steps": [{"name": "s", "stdin": {"text": "x"}, "action": {"func": "a.b"}}]}}
         )
+
+
+def test_a_value_that_nothing_gives_is_refused_before_the_first_step(rundir):
+    workflow = fw.SerialWorkflow()
+    workflow.add_container_step("one", "", commands=["touch ran"])
+    workflow.add_container_step("two", "", commands=[["cat"]], stdin={"value": "nobody"})
+    with pytest.raises(fw.DocumentError, match='no value "nobody"') as caught:
+        workflow.run({}, rundir=rundir)
+    assert caught.value.path == "/steps/1/stdin"
+    assert not (rundir / "ran").exists()
