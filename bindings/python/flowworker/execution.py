@@ -190,6 +190,9 @@ class Execution(Generic[Result]):
         It returns at once. `wait` returns the result, with the outcome `cancelled`, when all processes are gone.
         Nothing happens if it has ended, or if the exec is closed.
         """
+        feeder = self._feeder
+        if feeder is not None:
+            feeder.note_cancel()
         try:
             with self._handle.in_use() as address:
                 LIB.fw_exec_cancel(address)
@@ -307,11 +310,18 @@ class Execution(Generic[Result]):
         with self._handle.in_use() as address:
             self._listener = threading.get_ident()
             feeder = self._feeder
-            # Events come first, because the command may wait for them to be taken before it reads more.
-            if feeder is None or not event.fill(LIB.fw_exec_next_event, address, 0.0):
-                left = seconds if feeder is None else feeder.feed(address, seconds)
-                if not event.fill(LIB.fw_exec_next_event, address, left):
+            if feeder is None:
+                if not event.fill(LIB.fw_exec_next_event, address, seconds):
                     return None
+            else:
+                feeder.push(address)
+                # Then events come first, because the command may wait for them to be taken before it reads more.
+                is_found = event.fill(LIB.fw_exec_next_event, address, 0.0)
+                feeder.begin(self._handle, self._wake_tasks)
+                if not is_found:
+                    left = feeder.feed(address, seconds)
+                    if not event.fill(LIB.fw_exec_next_event, address, left):
+                        return None
         with event.in_use() as address:
             if LIB.fw_event_kind(address) == self._last_event:
                 self._note_end()
@@ -321,14 +331,18 @@ class Execution(Generic[Result]):
         if self._result is None:
             handle = Handle(0, LIB.fw_result_free, "the result")
             with self._handle.in_use() as address:
-                if self._feeder is not None:
+                feeder = self._feeder
+                if feeder is not None:
+                    feeder.begin(self._handle, self._wake_tasks)
                     if self._listener is not None:
                         # The events that this call discards are then those of this thread, so a write returns for them.
                         self._listener = threading.get_ident()
                         Handle(0, LIB.fw_event_free, "the event").fill(LIB.fw_exec_next_event, address, 0.0)
-                    seconds = self._feeder.feed(address, seconds)
+                    seconds = feeder.feed(address, seconds)
                 if not handle.fill(LIB.fw_exec_wait, address, seconds):
                     return None
+                if feeder is not None:
+                    feeder.raise_error()
             with self._reading:
                 if self._result is None:
                     made = self._read(handle)
@@ -341,7 +355,13 @@ class Execution(Generic[Result]):
     def _note_end(self) -> None:
         """Wakes all tasks that wait: the end is taken, so the descriptor will not be readable again."""
         self._is_over = True
-        self._feeder = None
+        feeder = self._feeder
+        # The exception of a file that has ended the step is for the next call.
+        if feeder is not None and not feeder.has_error:
+            self._feeder = None
+        self._wake_tasks()
+
+    def _wake_tasks(self) -> None:
         for loop, watch in list(self._watches.items()):
             try:
                 loop.call_soon_threadsafe(watch.wake)

@@ -251,7 +251,7 @@ except KeyboardInterrupt:
     "stdin, message",
     [
         ("text", "found a str: encode it"),
-        (io.StringIO("text"), "found a StringIO: open it with 'rb'"),
+        (io.StringIO("text"), "found a StringIO: encode its text"),
         (7, "found an int"),
         ([b"a"], "found a list"),
         (io.BytesIO, "found a type"),
