@@ -60,6 +60,8 @@ class Input:
         self._piece = b""
         self._address = 0
         self._offset = 0
+        #: The number of bytes of a buffer; 0 for a file.
+        self.length = _length(source)
         #: The number of bytes that the library has taken.
         self.taken = 0
 
@@ -307,6 +309,13 @@ def _never_waits(source: Any) -> bool:
         return stat.S_ISREG(os.fstat(source.fileno()).st_mode)
     except (AttributeError, OSError, ValueError):
         return False
+
+
+def _length(source: Any) -> int:
+    try:
+        return memoryview(source).nbytes
+    except TypeError:
+        return 0
 
 
 def _pieces_of_view(view: memoryview) -> Iterator[bytes]:

@@ -145,7 +145,8 @@ class Execution(Generic[Result]):
         The step advances meanwhile. Events that happen then are discarded if no thread has taken any before; otherwise
         they are kept, and the command can wait for them to be taken.
 
-        Raises `EndedError` if the command has ended or closed its input, or `close_input` was called.
+        Raises `EndedError` if the command has ended or closed its input, or `close_input` was called. Its attribute
+        `taken` is the number of bytes that were taken before.
         """
         return self._write_for(seconds(timeout, "timeout"), self._input(data))
 
@@ -302,8 +303,14 @@ class Execution(Generic[Result]):
                 return data.taken
 
     def _write(self, data: Input, seconds: float) -> bool:
-        with self._handle.in_use() as address:
-            return data.write(address, seconds)
+        try:
+            with self._handle.in_use() as address:
+                return data.write(address, seconds)
+        except errors.EndedError as error:
+            message = "{} ({} of the {} bytes were taken)".format(error.message, data.taken, data.length)
+            ended = errors.EndedError(error.code, message)
+            ended.taken = data.taken
+            raise ended from None
 
     def _take_event(self, seconds: float) -> Optional[Event]:
         event = Handle(0, LIB.fw_event_free, "the event")
