@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 import os
 import select
 import stat
@@ -64,13 +65,18 @@ class Input:
         self.length = _length(source)
         #: The number of bytes that the library has taken.
         self.taken = 0
+        #: Whether the last write ended although there may be room for more.
+        self.has_room = False
 
-    def write(self, exec_address: int, seconds: float) -> bool:
+    def write(self, exec_address: int, seconds: float, burst: float = math.inf) -> bool:
         """Writes up to `seconds`, and returns whether everything is written.
 
-        It returns earlier if there are events that this thread has to take first.
+        It returns earlier if there are events that this thread has to take first. While there is always room, it goes
+        on for `burst` seconds; then `has_room` is set, because the descriptor of the exec does not tell.
         """
-        end = time.monotonic() + seconds
+        self.has_room = False
+        began = time.monotonic()
+        end = began + seconds
         while True:
             length = len(self._piece) - self._offset
             if not length:
@@ -90,27 +96,31 @@ class Input:
                 self.taken += taken.value
             if taken.value < length:
                 return False
+            if time.monotonic() - began > burst:
+                self.has_room = True
+                return False
 
 
 class Feeder:
     """Writes the whole input of a step while a thread waits for the step or takes its events, and then closes it."""
 
-    def push(self, exec_address: int) -> None:
+    def push(self, exec_address: int, burst: float) -> None:
         """Writes what there is room for, before an event is taken.
 
         The descriptor of the exec is readable when there is room for what the last write has not taken, so a write has
         to come before each event, and not only when there is none.
         """
-        self.feed(exec_address, 0.0)
+        self.feed(exec_address, 0.0, burst)
 
     def begin(self, handle: Handle, wake: Callable[[], None]) -> None:
         """Begins to read in another thread, if this is to be done. `wake` is a method that wakes waiting tasks."""
 
-    def feed(self, exec_address: int, seconds: float) -> float:
+    def feed(self, exec_address: int, seconds: float, burst: float) -> float:
         """Writes up to `seconds`, and returns how long the caller may still wait for the library.
 
-        It returns earlier if there are events that this thread has to take first. An exception of the file's `read`, or
-        of a signal handler, cancels the step and is raised, because a part of the input may be lost.
+        It returns earlier if there are events that this thread has to take first, and behind `burst` seconds in which
+        there was always room. An exception of the file's `read`, or of a signal handler, cancels the step and is
+        raised, because a part of the input may be lost.
         """
         raise NotImplementedError
 
@@ -125,6 +135,11 @@ class Feeder:
         """Whether `raise_error` would raise."""
         return False
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the next call can write at once, which the descriptor of the exec does not tell."""
+        return False
+
 
 class DirectFeeder(Feeder):
     """Reads and writes in the thread that waits, because no `read` waits for anybody."""
@@ -135,11 +150,11 @@ class DirectFeeder(Feeder):
         # It is held by the thread that writes. Another thread, and a signal handler in the same one, does not wait.
         self._writing = threading.Lock()
 
-    def feed(self, exec_address: int, seconds: float) -> float:
+    def feed(self, exec_address: int, seconds: float, burst: float) -> float:
         if self._is_over or not self._writing.acquire(False):
             return seconds
         try:
-            if self._input.write(exec_address, seconds):
+            if self._input.write(exec_address, seconds, burst):
                 self._is_over = True
                 call(LIB.fw_exec_close_input, exec_address)
         except EndedError:
@@ -151,6 +166,10 @@ class DirectFeeder(Feeder):
         finally:
             self._writing.release()
         return 0.0
+
+    @property
+    def has_room(self) -> bool:
+        return not self._is_over and self._input.has_room
 
 
 class ThreadFeeder(Feeder):
@@ -174,7 +193,7 @@ class ThreadFeeder(Feeder):
         arguments = (weakref.ref(handle), weakref.WeakMethod(wake))
         threading.Thread(target=self._run, args=arguments, name="flowworker-stdin", daemon=True).start()
 
-    def feed(self, exec_address: int, seconds: float) -> float:
+    def feed(self, exec_address: int, seconds: float, burst: float) -> float:
         self.raise_error()
         return seconds
 

@@ -7,6 +7,7 @@ handlers run in between. `Execution` is shared by steps (`Exec`) and workflows (
 from __future__ import annotations
 
 import errno
+import math
 import threading
 import time
 from typing import (
@@ -312,7 +313,7 @@ class Execution(Generic[Result]):
             ended.taken = data.taken
             raise ended from None
 
-    def _take_event(self, seconds: float) -> Optional[Event]:
+    def _take_event(self, seconds: float, burst: float = math.inf) -> Optional[Event]:
         event = Handle(0, LIB.fw_event_free, "the event")
         with self._handle.in_use() as address:
             self._listener = threading.get_ident()
@@ -321,12 +322,12 @@ class Execution(Generic[Result]):
                 if not event.fill(LIB.fw_exec_next_event, address, seconds):
                     return None
             else:
-                feeder.push(address)
+                feeder.push(address, burst)
                 # Then events come first, because the command may wait for them to be taken before it reads more.
                 is_found = event.fill(LIB.fw_exec_next_event, address, 0.0)
                 feeder.begin(self._handle, self._wake_tasks)
                 if not is_found:
-                    left = feeder.feed(address, seconds)
+                    left = feeder.feed(address, seconds, burst)
                     if not event.fill(LIB.fw_exec_next_event, address, left):
                         return None
         with event.in_use() as address:
@@ -334,7 +335,7 @@ class Execution(Generic[Result]):
                 self._note_end()
             return Event.from_library(address, self._is_text)
 
-    def _take_result(self, seconds: float) -> Optional[Result]:
+    def _take_result(self, seconds: float, burst: float = math.inf) -> Optional[Result]:
         if self._result is None:
             handle = Handle(0, LIB.fw_result_free, "the result")
             with self._handle.in_use() as address:
@@ -345,7 +346,7 @@ class Execution(Generic[Result]):
                         # The events that this call discards are then those of this thread, so a write returns for them.
                         self._listener = threading.get_ident()
                         Handle(0, LIB.fw_event_free, "the event").fill(LIB.fw_exec_next_event, address, 0.0)
-                    seconds = feeder.feed(address, seconds)
+                    seconds = feeder.feed(address, seconds, burst)
                 if not handle.fill(LIB.fw_exec_wait, address, seconds):
                     return None
                 if feeder is not None:

@@ -95,9 +95,9 @@ class Worker:
     ) -> ExecResult:
         """Does what `exec` does, and lets the loop's other tasks run meanwhile.
 
-        It waits for a descriptor with `loop.add_reader`, and uses no thread, except to read a `stdin` that
-        may wait. `on_event` is a function or a coroutine function. Cancelling the task cancels the step, and CancelledError is raised when the processes of the step
-        are gone. An exception of `on_event` is treated in the same way.
+        It waits for a descriptor with `loop.add_reader`, and uses no thread, except to read a `stdin` that may wait.
+        `on_event` is a function or a coroutine function. Cancelling the task cancels the step, and CancelledError is
+        raised when the processes of the step are gone. An exception of `on_event` is treated in the same way.
         """
         from . import _async
 

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 import flowworker
+import flowworker._async
 from flowworker import ContainerStep
 
 CAT = ContainerStep("cat", "", [["cat"]])
@@ -139,6 +140,32 @@ def test_other_tasks_run_meanwhile(rundir, slow):
             await task
 
     asyncio.run(main())
+
+
+def test_other_tasks_run_while_a_command_reads_as_fast_as_the_loop_writes(rundir, monkeypatch):
+    """The library takes each piece as a whole here, as it does when a command is fast."""
+    written = []
+
+    def write(address, data, length, seconds, taken, error):
+        written.append(length)
+        taken._obj.value = length
+        return 0
+
+    monkeypatch.setattr(flowworker._input.LIB, "fw_exec_write", write)
+    monkeypatch.setattr(flowworker._async, "MAX_BURST", 0.0)
+    data = bytes(20 * flowworker._input.PIECE)
+    seen = []
+
+    async def main():
+        task = asyncio.ensure_future(worker.exec_async(CAT, {}, rundir, stdin=data))
+        while not task.done():
+            await asyncio.sleep(0)
+            seen.append(len(written))
+        assert task.result().ok
+
+    asyncio.run(main())
+    assert sum(written) == len(data)
+    assert max(after - before for before, after in zip([0, *seen], seen)) <= 2
 
 
 def test_a_signal_ends_a_run_whose_read_waits(interrupt):
