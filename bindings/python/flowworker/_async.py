@@ -19,7 +19,8 @@ from .execution import SLICE, Execution
 
 Result = TypeVar("Result")
 
-#: How long the events of one execution are passed on before the loop's other tasks run, in seconds.
+#: How long the events of one execution are passed on, or its input is written, before the loop's other tasks run, in
+#: seconds.
 MAX_BURST = 0.005
 
 
@@ -48,10 +49,10 @@ async def run_to_end(execution: Execution[Result], on_event: Optional[Callable[[
 async def wait(execution: Execution[Result]) -> Result:
     """Returns the result when it has ended. Cancelling the task cancels the execution and waits for its end."""
     try:
-        result = execution.wait(0)
+        result = execution._take_result(0.0, MAX_BURST)
         while result is None:
             await _readable(execution)
-            result = execution.wait(0)
+            result = execution._take_result(0.0, MAX_BURST)
         return result
     except asyncio.CancelledError:
         await end(execution)
@@ -74,14 +75,14 @@ class Events:
             if time.monotonic() - self._began > MAX_BURST:
                 await asyncio.sleep(0)
                 self._began = time.monotonic()
-            event = execution.next_event(0)
+            event = execution._take_event(0.0, MAX_BURST)
             while event is None:
                 # `next_event` has looked for an event after the end, so there is none.
                 if execution._is_over:
                     raise StopAsyncIteration
                 await _readable(execution)
                 self._began = time.monotonic()
-                event = execution.next_event(0)
+                event = execution._take_event(0.0, MAX_BURST)
             return event
         except asyncio.CancelledError:
             await end(execution)
@@ -150,6 +151,10 @@ class Watch:
 async def _readable(execution: Execution[Any]) -> None:
     """Returns when there is something to take, or when another task or thread has taken the end."""
     loop = _running_loop()
+    feeder = execution._feeder
+    if feeder is not None and feeder.has_room:
+        await asyncio.sleep(0)
+        return
     # The handle is in use, so the descriptor stays open if the execution is closed meanwhile.
     with execution._handle.in_use() as address:
         descriptor = LIB.fw_exec_fd(address)

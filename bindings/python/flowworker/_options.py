@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import os
-from typing import Any, Literal, Mapping, Optional, Sequence, Type, TypedDict, Union
+from typing import Any, List, Literal, Mapping, Optional, Sequence, Type, TypedDict, Union
 
 from . import errors
 from ._documents import encoded
@@ -39,7 +39,7 @@ class CommonOptions(TypedDict, total=False):
     #: raises `TemplateError` before anything starts.
     placeholders: Optional[Literal["lenient", "strict"]]
     #: The exit statuses, from 0 to 255, with which a command has succeeded. The default is `[0]`.
-    success_codes: Optional[Sequence[int]]
+    success_codes: Optional[List[int]]
 
 
 class RunOptions(CommonOptions, total=False):
@@ -49,11 +49,18 @@ class RunOptions(CommonOptions, total=False):
     #: `{"text": ...}`, `{"file": KEY}` (a file in the run directory), or `{"value": NAME}` (a value of the context).
     #: `start` also takes `"host"`, and then the host calls `Exec.write`. The default is that of the step, or no input.
     #:
-    #: A buffer, a file object and `"host"` need a step with one command. They are written while a thread waits for the
-    #: step or takes its events, piece by piece, and a command that ends early does not get the rest. `read(size)` is
-    #: called in that thread until it returns nothing (of a buffered file `read1(size)`, which gives what a pipe has
-    #: now). A read that waits, as on a pipe or a socket, blocks the thread or the asyncio loop until it returns, also
-    #: if the step has ended meanwhile: use `"host"` for such a file. The file is not closed.
+    #: A buffer and a file object are written as with `"host"`: the step has exactly one command, and is not tried again
+    #: when the command has taken a part of the input. They are written piece by piece while a thread waits for the step
+    #: or takes its events, and a command that ends early does not get the rest. The file is not closed.
+    #:
+    #: A buffer, an `io.BytesIO`, a regular file, and a file of `gzip`, `bz2` or `lzma` on a regular file are read in
+    #: that thread. `read(size)` of any other object may wait, as that of a pipe or a socket does. So a daemon thread of
+    #: the package calls it until it returns nothing, and neither the result nor `timeout`, `cancel` or an asyncio loop
+    #: waits for that thread. If the step ends while the thread is in `read`, the thread is left alone: what this `read`
+    #: returns is lost, and the file should not be used or closed before. A pipe or a terminal that `open` has opened,
+    #: or `sys.stdin.buffer`, is free at once instead, because the thread calls `read` only when there are bytes.
+    #:
+    #: An exception of `read` cancels the step, and the call that waits for the step raises it.
     stdin: Optional[Stdin]
 
 

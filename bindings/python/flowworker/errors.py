@@ -71,8 +71,11 @@ class UnsupportedError(FlowWorkerError, NotImplementedError):
 class EndedError(FlowWorkerError):
     """What the call needs has ended: the command has ended or closed its input, or none is running.
 
-    Some of the bytes of a `write` may have been taken before.
+    `taken` says how many bytes of a `write` were taken before. The command may have read fewer.
     """
+
+    #: The number of bytes that the call has written; 0 for a call that is no `write`.
+    taken: int = 0
 
 
 class StepTypeError(FlowWorkerError, TypeError):

@@ -7,6 +7,7 @@ handlers run in between. `Execution` is shared by steps (`Exec`) and workflows (
 from __future__ import annotations
 
 import errno
+import math
 import threading
 import time
 from typing import (
@@ -145,8 +146,9 @@ class Execution(Generic[Result]):
         The step advances meanwhile. Events that happen then are discarded if no thread has taken any before; otherwise
         they are kept, and the command can wait for them to be taken.
 
-        Raises `EndedError` if the command has ended or closed its input, or `close_input` was called. (An engine does
-        not tell that a command in a container has closed its input.)
+        Raises `EndedError` if the command has ended or closed its input, or `close_input` was called. Its attribute
+        `taken` is the number of bytes that were taken before. (An engine does not tell that a command in a container has
+        closed its input.)
         """
         return self._write_for(seconds(timeout, "timeout"), self._input(data))
 
@@ -193,7 +195,7 @@ class Execution(Generic[Result]):
         """
         feeder = self._feeder
         if feeder is not None:
-            feeder.stop()  # The wait for the end would otherwise wait for a file that is not ready.
+            feeder.note_cancel()
         try:
             with self._handle.in_use() as address:
                 LIB.fw_exec_cancel(address)
@@ -303,36 +305,53 @@ class Execution(Generic[Result]):
                 return data.taken
 
     def _write(self, data: Input, seconds: float) -> bool:
-        with self._handle.in_use() as address:
-            return data.write(address, seconds)
+        try:
+            with self._handle.in_use() as address:
+                return data.write(address, seconds)
+        except errors.EndedError as error:
+            message = "{} ({} of the {} bytes were taken)".format(error.message, data.taken, data.length)
+            ended = errors.EndedError(error.code, message)
+            ended.taken = data.taken
+            raise ended from None
 
-    def _take_event(self, seconds: float) -> Optional[Event]:
+    def _take_event(self, seconds: float, burst: float = math.inf) -> Optional[Event]:
         event = Handle(0, LIB.fw_event_free, "the event")
         with self._handle.in_use() as address:
             self._listener = threading.get_ident()
             feeder = self._feeder
-            # Events come first, because the command may wait for them to be taken before it reads more.
-            if feeder is None or not event.fill(LIB.fw_exec_next_event, address, 0.0):
-                left = seconds if feeder is None else feeder.feed(address, seconds)
-                if not event.fill(LIB.fw_exec_next_event, address, left):
+            if feeder is None:
+                if not event.fill(LIB.fw_exec_next_event, address, seconds):
                     return None
+            else:
+                feeder.push(address, burst)
+                # Then events come first, because the command may wait for them to be taken before it reads more.
+                is_found = event.fill(LIB.fw_exec_next_event, address, 0.0)
+                feeder.begin(self._handle, self._wake_tasks)
+                if not is_found:
+                    left = feeder.feed(address, seconds, burst)
+                    if not event.fill(LIB.fw_exec_next_event, address, left):
+                        return None
         with event.in_use() as address:
             if LIB.fw_event_kind(address) == self._last_event:
                 self._note_end()
             return Event.from_library(address, self._is_text)
 
-    def _take_result(self, seconds: float) -> Optional[Result]:
+    def _take_result(self, seconds: float, burst: float = math.inf) -> Optional[Result]:
         if self._result is None:
             handle = Handle(0, LIB.fw_result_free, "the result")
             with self._handle.in_use() as address:
-                if self._feeder is not None:
+                feeder = self._feeder
+                if feeder is not None:
+                    feeder.begin(self._handle, self._wake_tasks)
                     if self._listener is not None:
                         # The events that this call discards are then those of this thread, so a write returns for them.
                         self._listener = threading.get_ident()
                         Handle(0, LIB.fw_event_free, "the event").fill(LIB.fw_exec_next_event, address, 0.0)
-                    seconds = self._feeder.feed(address, seconds)
+                    seconds = feeder.feed(address, seconds, burst)
                 if not handle.fill(LIB.fw_exec_wait, address, seconds):
                     return None
+                if feeder is not None:
+                    feeder.raise_error()
             with self._reading:
                 if self._result is None:
                     made = self._read(handle)
@@ -345,7 +364,13 @@ class Execution(Generic[Result]):
     def _note_end(self) -> None:
         """Wakes all tasks that wait: the end is taken, so the descriptor will not be readable again."""
         self._is_over = True
-        self._feeder = None
+        feeder = self._feeder
+        # The exception of a file that has ended the step is for the next call.
+        if feeder is not None and not feeder.has_error:
+            self._feeder = None
+        self._wake_tasks()
+
+    def _wake_tasks(self) -> None:
         for loop, watch in list(self._watches.items()):
             try:
                 loop.call_soon_threadsafe(watch.wake)

@@ -38,7 +38,9 @@ class Worker:
       `success_codes` and `stdin`.
 
     A step that fails is an ordinary result. An exception means that the step was not run: `TemplateError`,
-    `StepTypeError`, `DocumentError`, and `ForkedError` in a process that was forked from one that had run steps.
+    `StepTypeError`, `DocumentError`, and `ForkedError` in a process that was forked from one that had run steps. What
+    your own code raises is the exception to this: `on_event`, a signal handler, or `read` of a file that is given as
+    `stdin`. Then the step was run, and is cancelled.
     """
 
     def __init__(self, address: int, owner: Handle, owns: bool = False, has_interpreter: bool = False) -> None:
@@ -75,8 +77,8 @@ class Worker:
         The module `flowworker.progress` has ready-made ones: a bar in the terminal, tqdm, and `logging`.
 
         The GIL is released while the step runs. An exception of `on_event`, or of a signal handler (KeyboardInterrupt
-        for Ctrl-C), cancels the step and is raised when the processes of the step are gone. A second one during
-        that wait is raised at once.
+        for Ctrl-C), or of `read` of the `stdin`, cancels the step and is raised when the processes of the step are
+        gone. A second one during that wait is raised at once.
         """
         require_function(on_event, "on_event")
         execution = self._exec(step, context, store, on_event is not None, options, can_write=False)
@@ -93,9 +95,9 @@ class Worker:
     ) -> ExecResult:
         """Does what `exec` does, and lets the loop's other tasks run meanwhile.
 
-        It waits for a descriptor with `loop.add_reader`, and uses no thread. `on_event` is a function or a coroutine
-        function. Cancelling the task cancels the step, and CancelledError is raised when the processes of the step
-        are gone. An exception of `on_event` is treated in the same way.
+        It waits for a descriptor with `loop.add_reader`, and uses no thread, except to read a `stdin` that may wait.
+        `on_event` is a function or a coroutine function. Cancelling the task cancels the step, and CancelledError is
+        raised when the processes of the step are gone. An exception of `on_event` is treated in the same way.
         """
         from . import _async
 

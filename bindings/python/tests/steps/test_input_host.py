@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pickle
 import threading
 
 import pytest
@@ -99,6 +100,28 @@ def test_a_write_behind_the_end_is_an_error(cat):
     with pytest.raises(flowworker.EndedError):
         run.write(b"a", timeout=0)
     run.close_input()
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_the_error_says_how_many_bytes_of_the_call_were_taken(cat, is_async):
+    run = cat("head -c 3; read line")
+    run.write(b"abc")
+
+    async def main():
+        await run.write_async(MUCH)
+
+    with pytest.raises(flowworker.EndedError) as caught:
+        asyncio.run(main()) if is_async else run.write(MUCH)
+    assert 0 < caught.value.taken < len(MUCH)
+    assert "({} of the {} bytes were taken)".format(caught.value.taken, len(MUCH)) in str(caught.value)
+    assert pickle.loads(pickle.dumps(caught.value)).taken == caught.value.taken
+    run.wait()
+    with pytest.raises(flowworker.EndedError, match=r"\(0 of the 2 bytes were taken\)$") as caught:
+        run.write(b"ab")
+    assert caught.value.taken == 0
+    with pytest.raises(flowworker.EndedError) as caught:
+        run.signal(1)
+    assert caught.value.taken == 0
 
 
 def test_a_write_behind_close_input_is_an_error(cat):
