@@ -3,6 +3,7 @@
 `COMMANDS` has rows as `newcomer_mistakes.MISTAKES` has, and `test_newcomer.py` makes them too.
 """
 
+import io
 import os
 
 from newcomer_mistakes import Mistake as M
@@ -24,6 +25,17 @@ def started(place, use, **options):
     """Starts a command that reads until the end of its input, and uses it."""
     with place.pool.get(step()).start(words(["cat"]), {}, place.rundir, **options) as execution:
         return use(execution)
+
+
+def open_file(place, mode):
+    with open(os.path.join(place.rundir, "data"), mode) as file:
+        return place.run(words(["cat"]), stdin=file)
+
+
+def closed_file(place):
+    with open(os.devnull, "rb") as file:
+        pass
+    return place.run(words(["cat"]), stdin=file)
 
 
 def fifo(place):
@@ -192,6 +204,21 @@ COMMANDS = [
         "or use its buffer",
     ),
     M(
+        "a text in memory as `stdin` of a run",
+        lambda t: t.run(words(["cat"]), stdin=io.StringIO("hello")),
+        "stdin: expected a file that is open in binary mode, found a StringIO: encode its text",
+    ),
+    M(
+        "a file that is open for writing as `stdin` of a run",
+        lambda t: open_file(t, "wb"),
+        "stdin: expected a file that is open for reading, found a BufferedWriter that is not: open it with 'rb'",
+    ),
+    M(
+        "a closed file as `stdin` of a run",
+        closed_file,
+        "stdin: expected an open file, found a BufferedReader that is closed",
+    ),
+    M(
         "`path` for `file`",
         lambda t: t.run(reading({"path": "in.txt"})),
         'unknown key "path" in "stdin": expected "text", "file" or "value" (at /stdin/path)',
@@ -277,7 +304,7 @@ COMMANDS = [
     M(
         "`write` after the end of the input",
         lambda t: started(t, lambda execution: (execution.close_input(), execution.write(b"x")), stdin="host"),
-        "the standard input was closed before",
+        "the standard input was closed before (0 of the 1 bytes were taken)",
     ),
     # -- signals
     M(
