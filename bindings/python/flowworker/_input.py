@@ -348,9 +348,9 @@ def _pieces_of_file(file: Any, check: Optional[Callable[[], None]] = None) -> It
     descriptor = None if check is None else _pollable(file)
     if descriptor is not None:
         # Nobody could close a file that is in a `read`, and a program could not even end: the `read` has its lock.
-        # Bytes that the program has read ahead come with the next ones, or with the end.
         read = getattr(file, "read1", read)
-        _wait_for_bytes(descriptor, check)
+        if not _has_buffered(file, descriptor):
+            _wait_for_bytes(descriptor, check)
     while True:
         # An empty `read1` is the end, or a file in non-blocking mode without bytes: `read` tells which.
         piece = read(PIECE) or file.read(PIECE)
@@ -368,6 +368,19 @@ def _pollable(file: Any) -> Optional[int]:
     """Returns the descriptor of a pipe, a terminal and so on, if it is known when a `read` does not wait."""
     raw = file.raw if type(file) is io.BufferedReader else file
     return int(raw.fileno()) if type(raw) is io.FileIO else None
+
+
+def _has_buffered(file: Any, descriptor: int) -> bool:
+    """Returns whether the program has read more of a file than it has taken."""
+    if type(file) is not io.BufferedReader or _is_readable(descriptor, 0.0):
+        return False
+    # A look into the buffer would read if there were nothing.
+    is_blocking = os.get_blocking(descriptor)
+    os.set_blocking(descriptor, False)
+    try:
+        return len(file.peek(1)) > 0
+    finally:
+        os.set_blocking(descriptor, is_blocking)
 
 
 def _wait_for_bytes(descriptor: int, check: Any) -> None:

@@ -147,8 +147,8 @@ class Execution(Generic[Result]):
         they are kept, and the command can wait for them to be taken.
 
         Raises `EndedError` if the command has ended or closed its input, or `close_input` was called. Its attribute
-        `taken` is the number of bytes that were taken before. (An engine does not tell that a command in a container has
-        closed its input.)
+        `taken` is the number of bytes that were taken before. (An engine does not tell that a command in a container
+        has closed its input.)
         """
         return self._write_for(seconds(timeout, "timeout"), self._input(data))
 
