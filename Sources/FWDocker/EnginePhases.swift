@@ -26,6 +26,7 @@ extension EngineCommand {
 
     /// Why a signal cannot be sent; `nil` if it can.
     func refusal(of number: Int32, to target: SignalTarget, _ session: ContainerSession) -> String? {
+      if notebook != nil { return StepFailure.noSignals.reason }
       guard case .stepContainer = self else {
         return ContainerSignals.refusal(
           of: number, to: target, hasInit: session.options.hasInit, isPodman: session.engine.isPodman)

@@ -86,6 +86,11 @@ extension RunningCommand {
   package var hasRoom: Bool { false }
   package var isRunning: Bool { true }
   package func signal(_ number: Int32, _ target: SignalTarget) -> StepFailure? {
-    StepFailure("functions and notebooks get no signals: they can only be cancelled")
+    .noSignals
   }
+}
+
+extension StepFailure {
+  /// Why what is no command of a container step gets no signal of the host.
+  package static let noSignals = StepFailure("functions and notebooks get no signals: they can only be cancelled")
 }
