@@ -165,14 +165,15 @@ package final class StepRun: Execution {
 
   // MARK: Standard input and signals
 
-  private var readsHost: Bool { plan.input?.isHost == true }
+  private func requireHostInput() throws(FlowError) {
+    guard plan.input?.isHost != true else { return }
+    throw FlowError(
+      .invalid,
+      "the step takes no input from the host: set \"stdin\": \"host\" in the step or in the options of the run")
+  }
 
   package func write(_ bytes: UnsafeRawBufferPointer) throws(FlowError) -> Int {
-    guard readsHost else {
-      throw FlowError(
-        .invalid,
-        "the step takes no input from the host: set \"stdin\": \"host\" in the step or in the options of the run")
-    }
+    try requireHostInput()
     if isInputClosed { throw FlowError(.ended, "the standard input was closed before") }
     switch phase {
     case .running(let command, _):
@@ -188,11 +189,7 @@ package final class StepRun: Execution {
   }
 
   package func closeInput() throws(FlowError) {
-    guard readsHost else {
-      throw FlowError(
-        .invalid,
-        "the step takes no input from the host: set \"stdin\": \"host\" in the step or in the options of the run")
-    }
+    try requireHostInput()
     isInputClosed = true
     // The pipe stays open as long as it is watched.
     isAwaitingRoom = false

@@ -24,8 +24,7 @@ package struct InputPump: ~Copyable {
   /// Takes bytes that the host writes. Returns how many; 0 if there is no room.
   package mutating func take(_ bytes: UnsafeRawBufferPointer) -> Int {
     guard !isComplete else { return 0 }
-    let before = buffer.count
-    let room = InputPump.capacity - (before - sent)
+    let room = InputPump.capacity - (buffer.count - sent)
     guard room > 0 else { return 0 }
     compact()
     buffer.append(UnsafeRawBufferPointer(rebasing: bytes.prefix(room)))
