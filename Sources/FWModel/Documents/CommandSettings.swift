@@ -90,17 +90,6 @@ package struct CommandSettings: Sendable {
     return true
   }
 
-  /// Writes the standard input as a plan has it: a text instead of the name of a value, "host", or null.
-  package func write(input: StepInput?, to writer: inout JSONWriter) {
-    switch input {
-    case nil: writer.null()
-    case .host: writer.string("host")
-    case .file(let key): writer.object { $0.member("file", key.text) }
-    case .bytes(let bytes):
-      writer.object { writer in writer.member("text", bytes.read { String(decoding: $0, as: UTF8.self) }) }
-    }
-  }
-
   package func overridden(by other: CommandSettings) -> CommandSettings {
     var result = self
     if let placeholders = other.placeholders { result.placeholders = placeholders }

@@ -62,6 +62,16 @@ package enum StepInput: Sendable {
     if case .host = self { return true }
     return false
   }
+
+  /// Writes the input as a plan has it, which has the text of a value instead of its name.
+  package func write(to writer: inout JSONWriter) {
+    switch self {
+    case .host: writer.string("host")
+    case .file(let key): writer.object { $0.member("file", key.text) }
+    case .bytes(let bytes):
+      writer.object { writer in writer.member("text", bytes.read { String(decoding: $0, as: UTF8.self) }) }
+    }
+  }
 }
 
 /// The bytes of a text or of a value, which all commands of a step read.

@@ -46,7 +46,9 @@ extension Worker {
         writer.member("success_codes") { writer in
           writer.array((settings.commands.successCodes ?? .zero).codes) { $0.number(Int($1)) }
         }
-        writer.member("stdin") { settings.commands.write(input: plan.input, to: &$0) }
+        writer.member("stdin") { writer in
+          if let input = plan.input { input.write(to: &writer) } else { writer.null() }
+        }
       }
       writer.member("environment") { writer in
         writer.object { writer in
