@@ -1,3 +1,4 @@
+internal import CJansson
 package import FWBase
 
 /// The value of "foreach" in a step: names, and for each name a list of the values that it has, one after the other.
@@ -102,6 +103,19 @@ package struct ForEach: Sendable {
         "lists that are zipped have the same length: the list of \(MessageFormat.quoted(first.name.text)) has "
           + "\(first.count) values, and that of \(MessageFormat.quoted(variable.name.text)) has \(count)"
       ).inside(variable.name.text)
+    }
+  }
+
+  /// Whether two steps have the same instances: the same names with the same lists in the same order.
+  package func isSame(as other: ForEach) -> Bool {
+    guard combine == other.combine, names == other.names else { return false }
+    return zip(variables, other.variables).allSatisfy { own, other in
+      switch (own.source, other.source) {
+      case (.value(let name), .value(let second)): return name.isSame(as: second)
+      case (.list(let list), .list(let second)):
+        return list.read { list in second.read { json_equal(list.raw, $0.raw) == 1 } }
+      default: return false
+      }
     }
   }
 

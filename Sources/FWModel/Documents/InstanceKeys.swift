@@ -74,20 +74,18 @@ extension ForEach {
   private static let longestShown = 40
 
   /// The values of an instance as messages show them, such as `sample "a", lane 2`.
-  func shown(_ values: JSONValue) -> String {
+  func shown(_ values: JSONValue, limit: Int = longestShown) -> String {
     values.read { values in
       var shown: [String] = []
       for name in names.prefix(ForEach.mostShown) {
         guard let value = values.member(name.text) else { continue }
-        shown.append("\(MessageFormat.foreign(name.text, limit: ForEach.longestShown)) \(ForEach.shown(value))")
+        let text =
+          value.string.map { MessageFormat.quoted($0, limit: limit) }
+          ?? MessageFormat.foreign(ValueText.string(value), limit: limit)
+        shown.append("\(MessageFormat.foreign(name.text, limit: limit)) \(text)")
       }
       let others = names.count - ForEach.mostShown
       return shown.joined(separator: ", ") + (others > 0 ? " and \(others) others" : "")
     }
-  }
-
-  private static func shown(_ value: JSONRef) -> String {
-    if let text = value.string { return MessageFormat.quoted(text, limit: longestShown) }
-    return MessageFormat.foreign(ValueText.string(value), limit: longestShown)
   }
 }

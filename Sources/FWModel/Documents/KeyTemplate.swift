@@ -7,7 +7,7 @@ package struct KeyTemplate: Sendable {
   package let text: String
   private let template: Template
   /// The parts of the text, in order.
-  let parts: [Template.Part]
+  package let parts: [Template.Part]
 
   init(_ text: String, of forEach: ForEach) throws(ValidationError) {
     self.text = text
@@ -47,24 +47,21 @@ package struct KeyTemplate: Sendable {
     try VolumeKey(checking: expanded(values))
   }
 
-  /// Whether all instances have the same text.
-  package var isConstant: Bool {
-    !parts.contains { part in
-      if case .name = part { return true }
-      return false
-    }
+  /// The key, if all instances have the same one because it has no placeholder.
+  package var constant: VolumeKey? {
+    guard parts.count == 1, case .text(let text)? = parts.first else { return nil }
+    return try? VolumeKey(checking: text)
   }
 
   /// The folder that all keys of the template are in, as far as the text before the first placeholder says it; `nil` if
   /// they may be anywhere.
   package var literalFolder: VolumeKey? {
-    var bytes: [UInt8] = []
-    for part in parts {
-      guard case .text(let text) = part else { break }
-      bytes += text
-    }
-    guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return nil }
-    return try? VolumeKey(checking: Array(bytes[...slash]))
+    KeyTemplate.literalFolder(parts)
+  }
+
+  static func literalFolder(_ parts: [Template.Part]) -> VolumeKey? {
+    guard case .text(let text)? = parts.first, let slash = text.lastIndex(of: UInt8(ascii: "/")) else { return nil }
+    return try? VolumeKey(checking: Array(text[...slash]))
   }
 }
 

@@ -113,7 +113,7 @@ package struct Template: Sendable {
   }
 
   /// A part of the text: bytes as they are, or the name of a placeholder.
-  enum Part: Sendable, Equatable {
+  package enum Part: Sendable, Equatable {
     case text([UInt8])
     case name(Name)
   }
