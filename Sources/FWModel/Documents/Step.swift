@@ -24,6 +24,8 @@ package final class Step: Sendable {
   package let instance: Int?
   /// The values of this instance, an object; `nil` if it is no instance.
   package let values: JSONValue?
+  /// The names of steps that the step waits for; `nil` if the document has no such list.
+  package let after: [String]?
 
   package convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
     try self.init(JSONText.read(text) { (json) throws(ValidationError) in try StepDocument(reading: json) })
@@ -45,6 +47,7 @@ package final class Step: Sendable {
     templates = document.templates
     instance = nil
     values = nil
+    after = document.after
   }
 
   /// An instance of a step with `foreach`, with the keys that its values make.
@@ -60,6 +63,7 @@ package final class Step: Sendable {
     settings = keys.settings
     secrets = step.secrets
     files = keys.files
+    after = step.after
     forEach = step.forEach
     templates = step.templates
     instance = number
@@ -88,7 +92,7 @@ package enum StepType: String, Sendable {
 
 /// What the document of a step says.
 package struct StepDocument {
-  static let keys = ["name", "files", "action", "secrets", "foreach"] + settingKeys
+  static let keys = ["name", "files", "action", "secrets", "after", "foreach"] + settingKeys
   /// The keys of the settings that a step may give for its run.
   static let settingKeys = ["timeout", "output_limit", "retries"] + CommandSettings.stepKeys
   static let containerKeys = ["environment", "commands", "env"]
@@ -106,6 +110,8 @@ package struct StepDocument {
   var secrets: [String] = []
   package private(set) var forEach: ForEach?
   private(set) var templates: StepTemplates?
+  /// The names of steps that the step waits for; `nil` if the document has no such list.
+  var after: [String]?
 
   package init(reading json: JSONRef) throws(ValidationError) {
     var name: String?
@@ -114,6 +120,7 @@ package struct StepDocument {
     var secrets: [String] = []
     var files = FilesDocument()
     var forEach: ForEach?
+    var after: [String]?
     try json.readMembers(of: "a step (an object)") { (key, value) throws(ValidationError) in
       if key == "name" {
         name = try value.requireName()
@@ -123,6 +130,8 @@ package struct StepDocument {
         secrets = try value.requireNames()
       } else if key == "foreach" {
         forEach = try ForEach(reading: value)
+      } else if key == "after" {
+        after = try value.requireNames()
       } else if key == "action" {
         action = value
       } else if !(try StepDocument.read(key, value, into: &settings)) {
@@ -136,6 +145,7 @@ package struct StepDocument {
     self.secrets = secrets
     self.files = files
     self.forEach = forEach
+    self.after = after
     self.type = .container
     do throws(ValidationError) { try readAction(action) } catch { throw error.inside("action") }
     if type != .container, let key = CommandSettings.stepKeys.first(where: { json.member($0) != nil }) {
