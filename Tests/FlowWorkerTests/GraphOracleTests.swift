@@ -42,14 +42,14 @@ enum RandomSteps {
     return access
   }
 
-  static func key(_ random: inout Random) -> Cell {
+  static func key(_ random: inout Random) -> StepAccess.Cell {
     guard let key = try? VolumeKey(checking: keys[random.below(keys.count)]) else { return .allNames }
     return .file(key)
   }
 
-  static func name(_ random: inout Random) -> Cell { .name(Name(names[random.below(names.count)])) }
+  static func name(_ random: inout Random) -> StepAccess.Cell { .name(Name(names[random.below(names.count)])) }
 
-  static func overlap(_ one: Cell, _ other: Cell) -> Bool {
+  static func overlap(_ one: StepAccess.Cell, _ other: StepAccess.Cell) -> Bool {
     switch (one, other) {
     case (.file(let one, _), .file(let other, _)):
       return one.path == other.path || one.isInside(other) || other.isInside(one)
@@ -103,7 +103,7 @@ private struct Model {
     }
   }
 
-  private func read(_ cell: Cell, _ hasher: inout FoldingHash) {
+  private func read(_ cell: StepAccess.Cell, _ hasher: inout FoldingHash) {
     switch cell {
     case .file(let key, _):
       for found in files.keys.sorted(by: VolumeKey.precedes)
@@ -247,9 +247,9 @@ private func serial(_ steps: [StepAccess]) -> Model {
   @Test("a chain, a gather, layers and many names have as many edges as their steps have keys", arguments: [1, 3])
   func edges(_ factor: Int) throws {
     let count = 1000 * factor
-    func file(_ text: String) throws -> Cell { .file(try VolumeKey(checking: text)) }
+    func file(_ text: String) throws -> StepAccess.Cell { .file(try VolumeKey(checking: text)) }
     func graph(_ steps: [StepAccess]) throws -> StepGraph { try StepGraph(steps, names: []) }
-    func access(_ reads: [Cell], _ writes: [Cell]) -> StepAccess {
+    func access(_ reads: [StepAccess.Cell], _ writes: [StepAccess.Cell]) -> StepAccess {
       var access = StepAccess()
       (access.reads, access.writes) = (reads, writes)
       return access

@@ -51,7 +51,7 @@ struct AccessMap {
   private(set) var path: ContiguousArray<Int32> = []
 
   /// Selects the node of a cell.
-  mutating func select(_ cell: Cell) throws(FlowError) -> Int32 {
+  mutating func select(_ cell: StepAccess.Cell) throws(FlowError) -> Int32 {
     let node = try names.node(of: cell)
     while states.count < names.count { states.append(State()) }
     select(node)

@@ -26,7 +26,7 @@ struct CellNames: Sendable {
   var count: Int { nodes.count }
 
   /// The node of a cell, which is made if there is none.
-  mutating func node(of cell: Cell) throws(FlowError) -> Int32 {
+  mutating func node(of cell: StepAccess.Cell) throws(FlowError) -> Int32 {
     switch cell {
     case .allNames: return CellNames.values
     case .name(let name):

@@ -3,13 +3,13 @@ internal import FWBase
 /// The reasons of edges in words, and the edges of steps without joints.
 extension StepGraph {
   /// That a step waits for another step.
-  package struct Need: Sendable {
-    package let step: Int
-    package let kind: Kind
+  struct Need: Sendable {
+    let step: Int
+    let kind: Kind
     /// The key or the name of the value that both use; `nil`: all values, or none.
-    package let what: String?
-    package let isValue: Bool
-    package let isEach: Bool
+    let what: String?
+    let isValue: Bool
+    let isEach: Bool
   }
 
   /// The steps for which a step waits, in their order.
@@ -17,7 +17,7 @@ extension StepGraph {
   /// - Parameter most: how many are listed.
   /// - Returns: the needs, and the number of those that are left out. A step that two joints stand for counts twice
   ///   among these.
-  package func needs(of step: Int, atMost most: Int = .max) -> (needs: [Need], more: Int) {
+  func needs(of step: Int, atMost most: Int = .max) -> (needs: [Need], more: Int) {
     var found: [Int32: Cause] = [:]
     var more = 0
     func add(_ cause: Cause) {
@@ -64,9 +64,10 @@ extension StepGraph {
     return Cause(from: member.from, kind: last.kind, isEach: false, cell: cell)
   }
 
-  /// Why a step waits for another one, as "needs \"d/x\" of step \"a\""; `nil` if it does not wait for it directly.
-  package func reason(from: Int, to step: Int) -> String? {
+  /// Why a step waits for another one, such as `needs "d/x" of step "a"`.
+  func reason(from: Int, to step: Int) -> String {
     cause(from: from, to: step).map { words(for: $0, isLong: false) }
+      ?? "waits for step \(shownName(Int32(truncatingIfNeeded: from)))"
   }
 
   private func cause(from: Int, to step: Int) -> Cause? {

@@ -1,4 +1,4 @@
-package import FWBase
+internal import FWBase
 
 /// Which steps of a workflow wait for which others, so that any order that keeps to it gives what the order of the
 /// document gives.
@@ -6,19 +6,19 @@ package import FWBase
 /// The nodes are the steps, in their order, and behind them *joints*. A joint stands for many steps that several steps
 /// wait for: N writers and M readers of one folder are N + M edges. The graph costs time and memory in proportion to
 /// the cells of the steps. It knows nothing of instances: a step that runs over values is one node.
-package struct StepGraph: Sendable {
+struct StepGraph: Sendable {
   /// That a node waits for another one.
-  package struct Edge: Sendable {
+  struct Edge: Sendable {
     /// The node that waits.
-    package let to: Int32
+    let to: Int32
     /// Whether each instance waits only for the instance of the same number.
-    package let isEach: Bool
+    let isEach: Bool
     /// Whether a step that waits cannot run if the other one has failed, because it uses what that one makes.
-    package let isNeeded: Bool
+    let isNeeded: Bool
   }
 
   /// Why a step waits for another one. The first of several reasons is the one that is shown.
-  package enum Kind: UInt8, Sendable {
+  enum Kind: UInt8, Sendable {
     case readAfterWrite, after, barrier, writeAfterWrite, writeAfterRead
     /// A joint waits for what it stands for.
     case member
@@ -57,7 +57,7 @@ package struct StepGraph: Sendable {
   /// A group with more members than this gets a joint.
   static let most = 8
 
-  package let stepCount: Int
+  let stepCount: Int
   let stepNames: [String]
   /// The cells that edges are about.
   private(set) var cells = CellNames()
@@ -76,7 +76,7 @@ package struct StepGraph: Sendable {
   /// - Parameters:
   ///   - names: the names of the steps.
   ///   - pointers: the JSON pointers of the steps, for errors.
-  package init(_ accesses: [StepAccess], names: [String], pointers: [String] = []) throws(FlowError) {
+  init(_ accesses: [StepAccess], names: [String], pointers: [String] = []) throws(FlowError) {
     try self.init(accesses, names: names, pointers: pointers, .all)
   }
 
@@ -100,17 +100,17 @@ package struct StepGraph: Sendable {
   // MARK: Questions
 
   /// The number of steps and joints.
-  package var nodeCount: Int { ranges.count }
-  package var edgeCount: Int { causes.count }
+  var nodeCount: Int { ranges.count }
+  var edgeCount: Int { causes.count }
 
   /// The nodes that wait for a node.
-  package func edges(from node: Int) -> ArraySlice<Edge> { forward[starts[node]..<starts[node + 1]] }
+  func edges(from node: Int) -> ArraySlice<Edge> { forward[starts[node]..<starts[node + 1]] }
 
   /// The number of nodes for which a node waits.
-  package func needCount(of node: Int) -> Int { ranges[node].count }
+  func needCount(of node: Int) -> Int { ranges[node].count }
 
   /// The number of steps on the longest path behind a node.
-  package func priority(of node: Int) -> Int { Int(priorities[node]) }
+  func priority(of node: Int) -> Int { Int(priorities[node]) }
 
   func causes(of node: Int) -> ArraySlice<Cause> { causes[ranges[node]] }
 
@@ -213,7 +213,7 @@ private struct GraphBuilder {
     }
   }
 
-  private func isSeen(_ cell: Cell) -> Bool {
+  private func isSeen(_ cell: StepAccess.Cell) -> Bool {
     switch cell {
     case .file: return true
     case .name: return rules.contains(.names)
@@ -244,7 +244,7 @@ private struct GraphBuilder {
   }
 
   /// Whether cells above and beneath this one count.
-  private func isAbove(_ cell: Cell) -> Bool {
+  private func isAbove(_ cell: StepAccess.Cell) -> Bool {
     if case .file = cell { return rules.contains(.folders) }
     return rules.contains(.allNames)
   }
@@ -278,7 +278,7 @@ private struct GraphBuilder {
     for member in members {
       add(
         member.step, kind, cell: map.names.isDeeper(member.node, than: node) ? member.node : node,
-        isEach: tag != Cell.untagged && tag == member.tag)
+        isEach: tag != StepAccess.Cell.untagged && tag == member.tag)
     }
   }
 
