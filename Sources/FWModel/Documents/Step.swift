@@ -16,6 +16,8 @@ package final class Step: Sendable {
   package let settings: RunSettings
   package let secrets: [String]
   package let files: FilesDocument
+  /// The names of steps that the step waits for; `nil` if the document has no such list.
+  package let after: [String]?
   /// What makes instances of the step; `nil` if it runs once. An instance has it too.
   package let forEach: ForEach?
   /// The keys with placeholders that a step with `foreach` has.
@@ -24,8 +26,6 @@ package final class Step: Sendable {
   package let instance: Int?
   /// The values of this instance, an object; `nil` if it is no instance.
   package let values: JSONValue?
-  /// The names of steps that the step waits for; `nil` if the document has no such list.
-  package let after: [String]?
 
   package convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
     try self.init(JSONText.read(text) { (json) throws(ValidationError) in try StepDocument(reading: json) })
@@ -43,11 +43,11 @@ package final class Step: Sendable {
     settings = document.settings
     secrets = document.secrets
     files = document.files
+    after = document.after
     forEach = document.forEach
     templates = document.templates
     instance = nil
     values = nil
-    after = document.after
   }
 
   /// An instance of a step with `foreach`, with the keys that its values make.
@@ -108,10 +108,10 @@ package struct StepDocument {
   package var files = FilesDocument()
   /// The names of environment entries and of context values that are secret.
   var secrets: [String] = []
-  package private(set) var forEach: ForEach?
-  private(set) var templates: StepTemplates?
   /// The names of steps that the step waits for; `nil` if the document has no such list.
   var after: [String]?
+  package private(set) var forEach: ForEach?
+  private(set) var templates: StepTemplates?
 
   package init(reading json: JSONRef) throws(ValidationError) {
     var name: String?
@@ -119,8 +119,8 @@ package struct StepDocument {
     var settings = RunSettings()
     var secrets: [String] = []
     var files = FilesDocument()
-    var forEach: ForEach?
     var after: [String]?
+    var forEach: ForEach?
     try json.readMembers(of: "a step (an object)") { (key, value) throws(ValidationError) in
       if key == "name" {
         name = try value.requireName()
@@ -128,10 +128,10 @@ package struct StepDocument {
         files = try FilesDocument(reading: value)
       } else if key == "secrets" {
         secrets = try value.requireNames()
-      } else if key == "foreach" {
-        forEach = try ForEach(reading: value)
       } else if key == "after" {
         after = try value.requireNames()
+      } else if key == "foreach" {
+        forEach = try ForEach(reading: value)
       } else if key == "action" {
         action = value
       } else if !(try StepDocument.read(key, value, into: &settings)) {
@@ -144,8 +144,8 @@ package struct StepDocument {
     self.settings = settings
     self.secrets = secrets
     self.files = files
-    self.forEach = forEach
     self.after = after
+    self.forEach = forEach
     self.type = .container
     do throws(ValidationError) { try readAction(action) } catch { throw error.inside("action") }
     if type != .container, let key = CommandSettings.stepKeys.first(where: { json.member($0) != nil }) {
