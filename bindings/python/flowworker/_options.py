@@ -65,7 +65,7 @@ class RunOptions(CommonOptions, total=False):
 
 
 class WorkflowRunOptions(CommonOptions, total=False):
-    """What `SerialWorkflow.run`, `run_async` and `start` take: the options of each step, and those of the whole run."""
+    """What `Workflow.run`, `run_async` and `start` take: the options of each step, and those of the whole run."""
 
     #: The time limit of the whole workflow, in seconds, more than 0.
     deadline: Optional[Seconds]
