@@ -64,8 +64,8 @@ class StepOptions(TypedDict, total=False):
 class WorkflowStep:
     """What all steps have: a name, a type, the files that they need and make, and the options of `StepOptions`.
 
-    `inputs` and `outputs` are keys of files and folders, as text or as paths; only workflows use them. With `foreach`, a
-    text has placeholders for its names, as in `"out/$x.txt"`, and a path is a key as it is.
+    `inputs` and `outputs` are keys of files and folders, as text or as paths; only workflows use them. With `foreach`,
+    a text has placeholders for its names, as in `"out/$x.txt"`, and a path is a key as it is.
     """
 
     # What only steps with commands have.
