@@ -320,13 +320,14 @@ def test_a_wrong_context_ends_what_runs_and_has_its_number(rundir, runs, pids, w
 def test_ctrl_c_ends_what_runs(interrupt, tmp_path, runs):
     script = """
 import flowworker
-step = flowworker.ContainerStep("s", "", ["echo $$$$ > pid-$n; touch started-$n; exec sleep 100000"])
+command = "echo $$$$ > pid-$n; until [ -s pid-0 -a -s pid-1 ]; do sleep 0.01; done; touch started; exec sleep 100000"
+step = flowworker.ContainerStep("s", "", [command])
 try:
     list(flowworker.default_container_worker.map(step, [{"n": n} for n in range(9)], ".", limit=2))
 except KeyboardInterrupt:
     print("interrupted")
 """
-    assert interrupt(script, "started-1") == "interrupted\n"
+    assert interrupt(script, "started") == "interrupted\n"
     files = sorted(path.name for path in tmp_path.glob("pid-*"))
     assert files == ["pid-0", "pid-1"]
     assert not any(runs(int((tmp_path / name).read_text())) for name in files)
