@@ -1,6 +1,6 @@
 internal import CSystem
 internal import FWBase
-internal import FWModel
+package import FWModel
 internal import FWSystem
 
 /// The clients of a ledger that wait, in the order of their turns. All of it is used under the lock of the ledger.
@@ -61,6 +61,8 @@ struct LedgerQueue {
   }
 
   private mutating func wait(with request: SlotRequest, _ seat: Seat) {
+    let isShort = request.needs.contains { $0.stock.isPlaces && $0.amount > $0.stock.free }
+    request.held = isShort || !request.takesResources ? .limit : .resources
     if !seat.isWaiting { seats.append(seat) }
     if !request.isWaiting {
       request.isWaiting = true
@@ -227,6 +229,8 @@ package final class SlotRequest: @unchecked Sendable {
   let needs: [Need]
   /// Whether it asks for more than a place of a worker.
   fileprivate let takesResources: Bool
+  /// What was not free when it was refused last.
+  package fileprivate(set) var held: StepSchedule.Hold = .resources
   fileprivate var isWaiting = false
   fileprivate var isOffered = false
   /// The round of the client in which it was asked for last.
@@ -238,7 +242,7 @@ package final class SlotRequest: @unchecked Sendable {
 
   init(_ needs: [Need]) {
     self.needs = needs
-    takesResources = needs.contains { $0.stock.total > .zero }
+    takesResources = needs.contains { !$0.stock.isPlaces }
   }
 
   fileprivate func amount(of stock: Stock) -> Int64? { needs.first { $0.stock === stock }?.amount }

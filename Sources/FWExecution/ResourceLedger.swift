@@ -89,6 +89,8 @@ package final class ResourceLedger: Sendable {
 /// ledger.
 package final class Stock: @unchecked Sendable {
   let total: ResourceAmount
+  /// Whether it is the places of a worker.
+  let isPlaces: Bool
   /// What nobody has, and nobody has been offered.
   fileprivate(set) var free: Int64
   private let indexed: ResourceTotals.Indexed?
@@ -96,6 +98,7 @@ package final class Stock: @unchecked Sendable {
 
   private init(_ total: ResourceTotals.Total) {
     self.total = total.amount
+    isPlaces = false
     free = total.amount.thousandths
     if case .indexed(let indexed) = total {
       self.indexed = indexed
@@ -109,6 +112,7 @@ package final class Stock: @unchecked Sendable {
   /// The places of a worker with a limit.
   package init(places: Int) {
     total = .zero
+    isPlaces = true
     free = Int64(places)
     indexed = nil
     isTaken = []

@@ -18,6 +18,8 @@ package final class Step: Sendable {
   package let files: FilesDocument
   /// What the step takes of the resources of its run or pool while it runs.
   package let resources: ResourceRequest
+  /// The names of steps that the step waits for; `nil` if the document has no such list.
+  package let after: [String]?
 
   package convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
     try self.init(JSONText.read(text) { (json) throws(ValidationError) in try StepDocument(reading: json) })
@@ -36,6 +38,7 @@ package final class Step: Sendable {
     secrets = document.secrets
     files = document.files
     resources = document.resources
+    after = document.after
   }
 
   package var shownName: String { MessageFormat.quoted(cName.string) }
@@ -50,7 +53,7 @@ package enum StepType: String, Sendable {
 
 /// What the document of a step says.
 package struct StepDocument {
-  static let keys = ["name", "files", "action", "secrets", ResourceRequest.key] + settingKeys
+  static let keys = ["name", "files", "action", "secrets", "after", ResourceRequest.key] + settingKeys
   /// The keys of the settings that a step may give for its run.
   static let settingKeys = ["timeout", "output_limit", "retries"] + CommandSettings.stepKeys
   static let containerKeys = ["environment", "commands", "env"]
@@ -67,6 +70,8 @@ package struct StepDocument {
   var resources = ResourceRequest()
   /// The names of environment entries and of context values that are secret.
   var secrets: [String] = []
+  /// The names of steps that the step waits for; `nil` if the document has no such list.
+  var after: [String]?
 
   package init(reading json: JSONRef) throws(ValidationError) {
     var name: String?
@@ -75,6 +80,7 @@ package struct StepDocument {
     var secrets: [String] = []
     var files = FilesDocument()
     var resources = ResourceRequest()
+    var after: [String]?
     try json.readMembers(of: "a step (an object)") { (key, value) throws(ValidationError) in
       if key == "name" {
         name = try value.requireName()
@@ -84,6 +90,8 @@ package struct StepDocument {
         secrets = try value.requireNames()
       } else if key == "resources" {
         resources = try ResourceRequest(reading: value)
+      } else if key == "after" {
+        after = try value.requireNames()
       } else if key == "action" {
         action = value
       } else if !(try StepDocument.read(key, value, into: &settings)) {
@@ -97,6 +105,7 @@ package struct StepDocument {
     self.secrets = secrets
     self.files = files
     self.resources = resources
+    self.after = after
     self.type = .container
     do throws(ValidationError) { try readAction(action) } catch { throw error.inside("action") }
     if type != .container, let key = CommandSettings.stepKeys.first(where: { json.member($0) != nil }) {
