@@ -26,6 +26,7 @@ extension Worker {
   {
     let settings = plan.settings
     let chosen = Set(plan.chosenVariables.map { Name($0) })
+    let values = values?.seen(by: step)
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("version", 1)
