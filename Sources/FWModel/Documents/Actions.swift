@@ -2,13 +2,15 @@ package import FWBase
 
 /// The action of a code step: the function that it calls.
 package struct CodeAction {
-  static let keys = ["func", "arg", "variables"]
+  static let keys = ["func", "arg", "variables", "parameters"]
 
   /// The name of a function that the host has registered, or an import path.
   package var function = ""
   /// The key in the context that gets the value; `nil` if nobody wants the value.
   package var argument: String?
   package var variables = ParameterMapping()
+  /// The names of the function's parameters; `nil` if the document does not say them. Only the order of steps needs it.
+  package var parameters: [String]?
 
   init() {}
 
@@ -20,6 +22,8 @@ package struct CodeAction {
         argument = try value.requireName()
       } else if key == "variables" {
         variables = try ParameterMapping(reading: value)
+      } else if key == "parameters" {
+        parameters = try value.requireNames()
       } else {
         throw .unknownKey(key, of: "the action of a code step", known: CodeAction.keys)
       }
@@ -27,17 +31,29 @@ package struct CodeAction {
   }
 }
 
-extension CodeAction {
-  package func write(to writer: inout JSONWriter) {
+extension Step {
+  /// Writes the action of a code step, for the function that it calls.
+  package func writeCall(to writer: inout JSONWriter) {
     writer.object { writer in
-      writer.member("func", function)
-      writer.member("arg", argument)
-      writer.member("variables") { writer in
-        writer.array(variables.keys.sorted { $0.key < $1.key }) { writer, pair in
-          writer.object { writer in
-            writer.member("arg", pair.key.text)
-            writer.member("var", pair.value)
-          }
+      code.writeMembers(to: &writer)
+      writer.member("instance", instance)
+      writer.member("values") { writer in
+        guard let values else { return writer.null() }
+        values.read { writer.value($0) }
+      }
+    }
+  }
+}
+
+extension CodeAction {
+  fileprivate func writeMembers(to writer: inout JSONWriter) {
+    writer.member("func", function)
+    writer.member("arg", argument)
+    writer.member("variables") { writer in
+      writer.array(variables.keys.sorted { $0.key < $1.key }) { writer, pair in
+        writer.object { writer in
+          writer.member("arg", pair.key.text)
+          writer.member("var", pair.value)
         }
       }
     }
