@@ -390,7 +390,6 @@ package final class StepRun: Execution {
   }
 
   private func finish(_ attempt: Attempt) {
-    grant?.release()
     if attempt.returncode == 0, let value, let argument = step.code.argument {
       context?.set(argument, value, object: object)
     }
@@ -400,5 +399,7 @@ package final class StepRun: Execution {
     for note in plan.commands.notes { result = result.noted(note) }
     phase = .over(ExecResult(result))
     queue.stepEnded(result)
+    // What follows begins after the time of the event.
+    grant?.release()
   }
 }

@@ -66,6 +66,8 @@ import Testing
     let request = try #require(try client.request(for: taking(#"{"a": 1}"#), place))
     let grant = client.acquire(request)
     #expect(client.acquire(request) == nil && request.held == .limit)
+    client.beginRound()
+    client.endRound()
     grant?.release()
     let other = try #require(try client.request(for: taking(#"{"a": 1}"#), nil))
     let held = client.acquire(other)
@@ -287,7 +289,8 @@ import Testing
     let grant: Grant
     if isOfRun {
       let client = LedgerClient(ledger)
-      grant = try #require(client.acquire(try #require(try client.request(for: step, nil))))
+      let request = try #require(try client.request(for: step, nil))
+      grant = try #require(client.acquire(request))
     } else {
       grant = try #require(try Grant(ledger, for: step, nil))
     }

@@ -81,8 +81,8 @@ package struct ResourceRequest: Sendable {
     return Name(name)
   }
 
-  /// Whether the step takes some of a resource.
-  package func takes(_ name: Name) -> Bool { amounts.contains { $0.name == name && $0.amount > .zero } }
+  /// The resources of which the step takes some.
+  package var taken: Set<Name> { Set(amounts.lazy.filter { $0.amount > .zero }.map(\.name)) }
 
   package func write(to writer: inout JSONWriter) {
     writer.object { writer in
@@ -163,9 +163,11 @@ package struct ResourceTotals: Sendable {
     let own = variables
     let replaced = Set(entries.map(\.name))
     let others = pool.filter { !replaced.contains($0.resource) }
+    var resources: [Name: Name] = [:]
+    for variable in others { resources[Name(variable.name)] = variable.resource }
     for variable in own {
-      if let other = others.first(where: { $0.name.isSame(as: variable.name) }) {
-        throw ResourceTotals.sharedVariable(variable.name, other.resource, variable.resource)
+      if let other = resources[Name(variable.name)] {
+        throw ResourceTotals.sharedVariable(variable.name, other, variable.resource)
           .inside("variable").inside(variable.resource.text)
       }
     }

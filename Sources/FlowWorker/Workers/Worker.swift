@@ -184,10 +184,11 @@ package final class Worker: Sendable {
   /// a value only when it starts (`Grant`).
   private func hideIndexed(from step: Step, in settings: inout RunSettings) -> [String] {
     guard let indexed = settings.indexedVariables else { return [] }
+    let taken = step.resources.taken
     var hidden = KeyValues()
     var chosen: [String] = []
     for variable in indexed {
-      if step.resources.takes(variable.resource) { chosen.append(variable.name) } else { hidden.set(variable.name, "") }
+      if taken.contains(variable.resource) { chosen.append(variable.name) } else { hidden.set(variable.name, "") }
     }
     settings.environment = settings.environment.overridden(by: hidden)
     return chosen
