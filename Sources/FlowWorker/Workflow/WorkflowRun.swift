@@ -88,35 +88,23 @@ final class WorkflowRun: Execution {
     let empty = try Context(nil)
     let argumentValues = (arguments ?? empty).snapshot
     volumes = try Volumes(options.volumes ?? pool.volumes, basedir: basedir)
-    do throws(FlowError) {
-      resolved = try workflow.resolved(argumentValues)
-      context = try Context(ContextValues(resolved.values, argumentValues.function))
-      workers = try resolved.workers(of: pool, volumes)
-    } catch {
-      throw try Secrets(workflow.secretNames(pool), envs: [], [argumentValues]).masked(error)
-    }
+    let basis = try RunBasis(workflow, pool, argumentValues, volumes, options.settings)
+    (resolved, context, workers) = (basis.resolved, basis.context, basis.workers)
     for location in volumes.locations {
       // Files in the host's own directory are looked for when they are needed.
       for key in volumes.spec(location)?.files ?? [] { known.files.add(key, in: location) }
     }
-    var settings = options.settings
+    var settings = basis.settings
     if let seconds = options.deadline { settings.deadline = RunDeadline(in: seconds) }
+    self.settings = settings
     var timerFailure: StepFailure?
     do throws(StepFailure) { timer = try Timer(options.deadline ?? Timer.never) } catch {
       timer = nil
       timerFailure = error
     }
-    settings.secrets = try Secrets(
-      resolved.secretNames(workers), envs: resolved.environments(workers), [argumentValues, context.snapshot])
-    self.settings = settings
-    do throws(FlowError) {
-      try resolved.check(workers, context.snapshot, settings, items: workflow.items)
-      scheduler = Scheduler(
-        try resolved.graph(workers, context.snapshot, items: workflow.items).graph, isMany: resolved.steps.map { _ in false }, classes: resolved.steps.map { _ in 0 },
-        isSerial: options.jobs == 1)
-    } catch {
-      throw settings.secrets.masked(error)
-    }
+    scheduler = Scheduler(
+      basis.graph, isMany: resolved.steps.map { _ in false }, classes: resolved.steps.map { _ in 0 },
+      isSerial: options.jobs == 1)
     record = RunRecord(isOfFailures: options.keepsFailuresOnly)
     queue.isListening = isListening
     state = try options.state.map { [resolved] (path) throws(FlowError) in
