@@ -23,11 +23,7 @@ extension Workflow {
     let values: ContextValues
     if let arguments { values = arguments.snapshot } else { values = try Context(nil).snapshot }
     let basis = try RunBasis(self, usable, values, volumes, options.settings)
-    do throws(FlowError) {
-      return try WorkflowPlan(basis, jobs: options.jobs).document()
-    } catch {
-      throw basis.settings.secrets.masked(error)
-    }
+    return try WorkflowPlan(basis: basis, jobs: options.jobs).document()
   }
 }
 
@@ -36,44 +32,8 @@ private struct WorkflowPlan {
   /// The most needs of one step that the document lists.
   private static let mostNeeds = 100
 
-  /// How many instances a step has.
-  private enum Count {
-    /// The step has no `foreach`.
-    case plain
-    case known(Int)
-    /// The list is a value of the context.
-    case unknown
-  }
-
-  private let basis: RunBasis
-  private let jobs: Int
-  private var counts: [Count] = []
-  private var areInOrder: [Bool] = []
-
-  init(_ basis: RunBasis, jobs: Int) throws(FlowError) {
-    self.basis = basis
-    self.jobs = jobs
-    for (number, step) in basis.resolved.steps.enumerated() {
-      var isInOrder = false
-      if let forEach = step.forEach {
-        isInOrder = basis.accesses[number].barrier != nil
-        if forEach.contextNames.isEmpty {
-          do throws(FlowError) {
-            let instances = try Instances(forEach, nil)
-            if try step.checkKeys(of: instances) { isInOrder = true }
-            counts.append(.known(instances.count))
-          } catch {
-            throw FlowError(error.code, error.message, path: basis.resolved.pointers[number] + (error.path ?? ""))
-          }
-        } else {
-          counts.append(.unknown)
-        }
-      } else {
-        counts.append(.plain)
-      }
-      areInOrder.append(isInOrder)
-    }
-  }
+  let basis: RunBasis
+  let jobs: Int
 
   func document() throws(FlowError) -> CString {
     var writer = JSONWriter()
@@ -106,13 +66,10 @@ private struct WorkflowPlan {
       writer.member("worker", worker.cName.string)
       writer.member("type", step.type.rawValue)
       writer.member("instances") { writer in
-        switch counts[number] {
-        case .plain: writer.null()
-        case .known(let count): writer.number(count)
-        case .unknown: writer.string("unknown")
-        }
+        if let (known, _) = basis.instances[number] { return writer.number(known.count) }
+        if step.forEach == nil { writer.null() } else { writer.string("unknown") }
       }
-      writer.member("in_order", areInOrder[number])
+      writer.member("in_order", isInOrder(number))
       writer.member("barrier", access.barrier)
       writer.member("trusts", WorkflowPlan.trust(step))
       let keys = AccessReader.texts(of: step)
@@ -124,6 +81,12 @@ private struct WorkflowPlan {
       writer.member("priority", basis.graph.priority(of: number))
       writer.member("resources") { writer in step.resources.write(to: &writer) }
     }
+  }
+
+  /// Whether the instances of a step run in order, as far as it is known before they are.
+  private func isInOrder(_ number: Int) -> Bool {
+    guard basis.resolved.steps[number].forEach != nil else { return false }
+    return basis.instances[number]?.1 ?? (basis.accesses[number].barrier != nil)
   }
 
   /// What a step is trusted not to do without saying so: it declares what it reads and not what it writes, or the other
@@ -166,9 +129,8 @@ private struct WorkflowPlan {
   private var width: Int {
     var widths: [Int32: Int] = [:]
     for (step, level) in basis.graph.levels.enumerated() {
-      var width = 1
-      if case .known(let count) = counts[step] { width = areInOrder[step] ? min(count, 1) : count }
-      widths[level, default: 0] += width
+      let count = basis.instances[step]?.0.count ?? 1
+      widths[level, default: 0] += isInOrder(step) ? min(count, 1) : count
     }
     return widths.values.max() ?? 0
   }

@@ -16,6 +16,11 @@ struct RunBasis {
   /// What each step shares with the others.
   let accesses: [StepAccess]
   let graph: StepGraph
+  /// The instances of the steps with `foreach` whose lists are known, and whether they run in order.
+  let instances: [Int: (Instances, Bool)]
+
+  /// The steps whose instances run in order, because what they do cannot be known.
+  var inOrder: Set<Int> { Set(accesses.indices.filter { accesses[$0].barrier != nil }) }
 
   /// Throws, with secrets hidden, if one of the steps can never run or if steps wait for each other.
   ///
@@ -39,6 +44,7 @@ struct RunBasis {
       try resolved.check(workers, values, settings, items: workflow.items)
       accesses = try resolved.accesses(workers, values, secrets: names, items: workflow.items)
       graph = try StepGraph(accesses, names: resolved.steps.map(\.cName.string), pointers: resolved.pointers)
+      instances = try resolved.instances(accesses)
     } catch {
       throw settings.secrets.masked(error)
     }
@@ -65,5 +71,20 @@ extension Workflow.Resolved {
       }
     }
     return accesses
+  }
+
+  /// Checks the keys of all instances that are known.
+  fileprivate func instances(_ accesses: [StepAccess]) throws(FlowError) -> [Int: (Instances, Bool)] {
+    var known: [Int: (Instances, Bool)] = [:]
+    for (number, step) in steps.enumerated() {
+      guard let forEach = step.forEach, forEach.contextNames.isEmpty else { continue }
+      do throws(FlowError) {
+        let all = try Instances(forEach, nil)
+        known[number] = (all, try step.checkKeys(of: all) || accesses[number].barrier != nil)
+      } catch {
+        throw FlowError(error.code, error.message, path: pointers[number] + (error.path ?? ""))
+      }
+    }
+    return known
   }
 }
