@@ -114,12 +114,12 @@ def test_a_bar_names_the_steps_that_run_at_once(terminal, rundir):
         bar(flowworker.Event(kind, 1, 1.0, **{name: fact for name, fact in facts.items() if fact is not None}))
 
     tell("run_started", steps=["a", "b"])
-    for instance in range(5):
+    for instance in range(3):
         tell("step_started", "a", instance, step_index=0)
     tell("output", "a", 1, data="one")
     tell("step_started", "b", step_index=1)
     tell("retry", "a", 0, attempt=1, delay=2.0)
-    for instance in range(1, 5):
+    for instance in (1, 2):
         tell("step_ended", "a", instance, step_index=0, outcome="exited", returncode=0)
     tell("step_ended", "b", step_index=1, outcome="exited", returncode=0)
     tell("step_ended", "a", 0, step_index=0, outcome="exited", returncode=0)
@@ -130,18 +130,14 @@ def test_a_bar_names_the_steps_that_run_at_once(terminal, rundir):
         "0/2 TIME a[0]",
         "0/3 TIME a[0], a[1]",
         "0/4 TIME a[0], a[1], a[2]",
-        "0/5 TIME 1 more, a[1], a[2], a[3]",
-        "0/6 TIME 2 more, a[2], a[3], a[4]",
-        "0/6 TIME 2 more, a[3], a[4], a[1]: one",
-        "0/6 TIME 3 more, a[4], a[1], b",
-        "0/6 TIME 3 more, a[1], b, a[0]",
-        "1/6 TIME 2 more, a[4], b, a[0]",
-        "2/6 TIME 1 more, a[4], b, a[0]",
-        "3/6 TIME a[4], b, a[0]",
-        "4/6 TIME b, a[0]",
-        "5/6 TIME a[0], attempt 2 in 2 s",
-        "6/6 TIME ",
-        "6/6 TIME done",
+        "0/4 TIME a[0], a[2], a[1]: one",
+        "0/4 TIME 1 more, a[2], a[1], b",
+        "0/4 TIME 1 more, a[1], b, a[0]",
+        "1/4 TIME a[2], b, a[0]",
+        "2/4 TIME b, a[0]",
+        "3/4 TIME a[0], attempt 2 in 2 s",
+        "4/4 TIME ",
+        "4/4 TIME done",
     ]
 
 
