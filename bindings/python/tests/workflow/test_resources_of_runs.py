@@ -28,9 +28,9 @@ def spans(events):
 
 
 def most(intervals):
-    changes = [(start, 1, amount) for start, _, amount in intervals] + [
-        (end, 0, -amount) for _, end, amount in intervals
-    ]
+    changes = []
+    for start, end, amount in intervals:
+        changes += [(start, 1, amount), (end, 0, -amount)]
     total = highest = 0
     for _, _, amount in sorted(changes):
         total += amount
