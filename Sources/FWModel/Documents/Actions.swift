@@ -9,7 +9,7 @@ package struct CodeAction {
   /// The key in the context that gets the value; `nil` if nobody wants the value.
   package var argument: String?
   package var variables = ParameterMapping()
-  /// The names of the function's parameters; `nil` if the document does not say them. Only the order of steps needs it.
+  /// The names of the function's parameters, for which alone it gets values; `nil` if the document does not say them.
   package var parameters: [String]?
 
   init() {}
