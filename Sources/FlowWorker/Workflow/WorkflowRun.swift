@@ -595,7 +595,11 @@ final class WorkflowRun: Execution {
     guard let (step, worker) = item(index), let forEach = step.forEach else { return }
     do throws(FlowError) {
       let (all, isInOrder): (Instances, Bool)
-      if let known = instances[index] { (all, isInOrder) = known } else { (all, isInOrder) = try count(forEach, of: step, index) }
+      if let known = instances[index] {
+        (all, isInOrder) = known
+      } else {
+        (all, isInOrder) = try count(forEach, of: step, index)
+      }
       instances[index] = (all, isInOrder)
       if step.code.argument != nil { gathers[index] = Gather(count: all.count) }
       scheduler.expand(index, count: all.count, isInOrder: isInOrder)
