@@ -177,7 +177,8 @@ struct AccessReader {
         }
       }
     }
-    let text = Name(String(decoding: writer.buffer().bytes, as: UTF8.self))
+    let written = writer.buffer()
+    let text = Name(String(decoding: written.bytes, as: UTF8.self))
     if let tag = tags[text] { return tag }
     let tag = Int32(clamping: tags.count + 1)
     tags[text] = tag

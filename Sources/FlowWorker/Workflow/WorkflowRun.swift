@@ -600,16 +600,23 @@ final class WorkflowRun: Execution {
 
   /// Counts the instances of all steps whose lists are known before the run.
   private func countInstances() throws(FlowError) {
+    var given: Set<Name> = []
     for (index, step) in resolved.steps.enumerated() {
-      guard let forEach = step.forEach, forEach.contextNames.isEmpty else { continue }
-      do throws(FlowError) { instances[index] = try count(forEach, of: step, index) } catch {
-        throw FlowError(error.code, error.message, path: resolved.pointers[index] + (error.path ?? ""))
+      if let forEach = step.forEach, !forEach.contextNames.contains(where: { given.contains(Name($0)) }) {
+        do throws(FlowError) { instances[index] = try count(forEach, of: step, index) } catch {
+          throw FlowError(error.code, error.message, path: resolved.pointers[index] + (error.path ?? ""))
+        }
       }
+      if let argument = step.code.argument { given.insert(Name(argument)) }
     }
   }
 
   private func count(_ forEach: ForEach, of step: Step, _ index: Int) throws(FlowError) -> (Instances, Bool) {
-    let all = try Instances(forEach, context.snapshot)
+    let all: Instances
+    do throws(FlowError) {
+      all = try Instances(forEach, context.snapshot)
+      try all.check(secrets)
+    } catch { throw FlowError(error.code, "step \(step.shownName): \(error.message)", path: error.path) }
     return (all, try step.checkKeys(of: all) || inOrder.contains(index))
   }
 
