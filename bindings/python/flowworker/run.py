@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import reprlib
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
@@ -368,13 +367,14 @@ class Run(Execution[RunResult]):
     def _step_of(self, name: str, index: int) -> WorkflowStep:
         """Returns the step that the library knows by a name and a number.
 
-        If the name has a reference to an argument, it is that of the library only. Steps that are optional may have
-        been left out before it, so it may have a larger number here.
+        If the name is a reference to an argument, the library has the argument's name. Optional steps may have been
+        left out before the step, so its number here may be larger.
         """
         if name in self._steps:
             return self._steps[name]
-        named = [step for step in list(self._steps.values())[index:] if _is_instance_of(name, step.name)]
-        return named[0] if named else list(self._steps.values())[index]
+        referring = [step for step in list(self._steps.values())[index:] if step.name.startswith("$[[")]
+        named = [step for step in referring if str(self._arguments.get(step.name[3:-2].strip())) == name]
+        return (named or referring)[0]
 
     def _hidden_arguments(self) -> Set[str]:
         """Returns the arguments that steps do not see, because the template lists what they see."""
@@ -387,9 +387,3 @@ class Run(Execution[RunResult]):
     def __repr__(self) -> str:
         state = repr(self._result) if self._result is not None else "not waited for"
         return "<Run: {}>".format(state)
-
-
-def _is_instance_of(name: str, template: str) -> bool:
-    """Returns whether a name can be a template's, in which arguments have replaced the references."""
-    parts = re.split(r"\$\[\[.*?\]\]", template)
-    return len(parts) > 1 and re.fullmatch(".*".join(map(re.escape, parts)), name, re.DOTALL) is not None
