@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import reprlib
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar, Union
 
 import flowworker
 
 from ._base_result import LibraryResult, can_be_pickled
 from ._context import as_argument, as_json, fingerprint
 from ._documents import require_mapping, rundir_of, sized, string_keys
-from ._ffi import EVENT_RUN_ENDED, LIB
+from ._ffi import EVENT_RUN_ENDED, LIB, call_text
 from ._functions import Functions, context_values, create_context
 from ._handle import Handle
 from ._references import hints, referenced_values
@@ -27,6 +28,7 @@ from .words import Outcome
 from .workers import Worker
 
 Volumes = Union[None, VolumeManager, Sequence[Spec]]
+Answer = TypeVar("Answer")
 
 
 class RunResult(LibraryResult):
@@ -290,24 +292,42 @@ class Run(Execution[RunResult]):
         self._context: Optional[Handle] = None
 
     def _start(self) -> None:
+        def start(workflow: int, pool: int, context: int) -> None:
+            note_use()
+            self._handle.fill(LIB.fw_workflow_start, workflow, pool, context, self._rundir, *sized(self._options))
+
+        self._with_handles(start)
+
+    def _plan(self) -> Dict[str, Any]:
+        """Returns what would be run, and runs nothing."""
+
+        def plan(workflow: int, pool: int, context: int) -> str:
+            return call_text(LIB.fw_workflow_plan, workflow, pool, context, self._rundir, *sized(self._options))
+
+        document: Dict[str, Any] = json.loads(self._with_handles(plan))
+        return document
+
+    def _with_handles(self, use: Callable[[int, int, int], Answer]) -> Answer:
+        """Calls a function with the addresses of the workflow, the pool and the context."""
         values = self._context_values()
         workflow_handle = self._workflow._create()
-        note_use()
         try:
-            self._start_with(workflow_handle, values)
+            return self._with_values(use, workflow_handle, values)
         except TemplateError:
             further = hints(self._workflow.steps, self._arguments)
             if not further:
                 raise
             # This gives the same error again, with the name that was meant if it is an argument.
-            self._start_with(workflow_handle, {**further, **values})
+            return self._with_values(use, workflow_handle, {**further, **values})
 
-    def _start_with(self, workflow_handle: Handle, values: Dict[str, Any]) -> None:
+    def _with_values(
+        self, use: Callable[[int, int, int], Answer], workflow_handle: Handle, values: Dict[str, Any]
+    ) -> Answer:
         self._context = create_context(values)
         with workflow_handle.in_use() as workflow, self._pool._handle.in_use() as pool:
             with self._context.in_use() as context:
                 self._run_functions.bind(context)
-                self._handle.fill(LIB.fw_workflow_start, workflow, pool, context, self._rundir, *sized(self._options))
+                return use(workflow, pool, context)
 
     def _context_values(self) -> Dict[str, Any]:
         """Returns the arguments that the library needs, as JSON values."""
