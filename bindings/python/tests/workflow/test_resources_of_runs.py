@@ -177,7 +177,7 @@ def test_runs_in_threads_share_ids(tmp_path):
         steps = [independent("s%d" % n, "echo $$GPUS; sleep 0.005", resources={"gpu": 1}) for n in range(10)]
         result = workflow(*steps).run(workers=pool, rundir=place, jobs=3, on_event=events.append)
         times = spans(events)
-        found.extend((step.stdout[0].strip(), (*times[step.step], 1)) for step in result.steps)
+        found.extend((step.stdout[0].strip(), (*times[step.step.identifier], 1)) for step in result.steps)
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
     for thread in threads:
