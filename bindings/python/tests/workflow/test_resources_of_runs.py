@@ -210,6 +210,17 @@ def test_a_deadline_counts_the_time_in_the_queue(rundir):
         assert blocker.wait().returncode == 0
 
 
+def test_a_resumed_run_does_not_run_again_what_only_has_another_limit(rundir, tmp_path):
+    def run(limit, cpus):
+        pool = WorkerPool([Subprocess("w", limit=limit)], {"s": "w"}, resources={"cpus": 4})
+        steps = workflow(independent("s", "echo x >> log", outputs=["log"], resources={"cpus": cpus}))
+        return steps.run(workers=pool, rundir=rundir, state=tmp_path / "state", jobs=2)
+
+    assert run(1, 1).restored == 0
+    assert run(3, 2).restored == 1
+    assert (rundir / "log").read_text() == "x\n"
+
+
 def test_a_retry_takes_its_place_again(rundir):
     """The other step runs in the pause of the first, which waits for it then."""
     pool = WorkerPool([Subprocess("w", limit=1)], {"a": "w", "b": "w"})
