@@ -1147,6 +1147,23 @@ FW_API fw_status fw_workflow_run(const fw_workflow *workflow, fw_pool *pool, fw_
 FW_API fw_status fw_workflow_start(const fw_workflow *workflow, fw_pool *pool, fw_context *context, const char *rundir,
                                    const char *options, size_t length, fw_exec **exec, fw_error **error) FW_MUSTUSE;
 
+/**
+ * Describes how a workflow would run, without running it: which step waits for which others and why, which steps are
+ * barriers, and how many steps could run at once. No process is started, no volume is opened, no file is looked for,
+ * and no engine or scheduler is contacted. Secrets are masked.
+ *
+ * docs/reference/workflow.md has the grammar of the document. Parameters and codes are those of fw_workflow_start(),
+ * with these differences.
+ *
+ * @param rundir    it need not exist. NULL: the directory of the volume `__default__`, which need not exist either.
+ * @param[out] json owned by the caller; release it with fw_string_free().
+ *
+ * @retval FW_E_DOCUMENT steps wait for each other; a step names one that does not exist in `after`; or two instances of
+ *                       a step write one key. fw_workflow_start() refuses these, too.
+ */
+FW_API fw_status fw_workflow_plan(const fw_workflow *workflow, fw_pool *pool, fw_context *context, const char *rundir,
+                                  const char *options, size_t length, char **json, fw_error **error) FW_MUSTUSE;
+
 /* ----------------------------------------------------------------- events -- */
 
 /** Returns the kind of an event: FW_EVENT_STEP_STARTED or one of the other FW_EVENT_ numbers. */
