@@ -1,6 +1,6 @@
 /*
- * A step that waits for its turn gets it, too, if the system had no descriptor to wake it with, or if the host has closed
- * the one that there was.
+ * A step that waits for its turn gets it, too, if the system had no descriptor to wake it with, or if the host has
+ * closed the one that there was.
  *
  * not under valgrind: valgrind has a limit of descriptors of its own
  */
