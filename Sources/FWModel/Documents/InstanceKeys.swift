@@ -11,7 +11,7 @@ struct InstanceKeys {
     guard let templates = step.templates else { return }
     let context = ContextValues(values)
     do throws(ValidationError) { try expand(templates, context, isKept: step.files.isKept) } catch {
-      let shown = step.forEach.map { " (\($0.shown(values)))" } ?? ""
+      let shown = step.forEach.map { _ in " (\(ForEach.shown(values)))" } ?? ""
       throw FlowError(
         .document, "step \(MessageFormat.quoted(step.cName.string))\(shown): \(error.message)", path: error.pointer.text
       )
@@ -71,20 +71,22 @@ struct InstanceKeys {
 extension ForEach {
   /// The most names of an instance that a message shows, and the most characters of each value.
   private static let mostShown = 4
-  private static let longestShown = 40
+  static let longestShown = 40
 
   /// The values of an instance as messages show them, such as `sample "a", lane 2`.
-  func shown(_ values: JSONValue, limit: Int = longestShown) -> String {
+  static func shown(_ values: JSONValue, limit: Int = longestShown) -> String {
     values.read { values in
       var shown: [String] = []
-      for name in names.prefix(ForEach.mostShown) {
-        guard let value = values.member(name.text) else { continue }
+      var count = 0
+      values.forEachMember { name, value in
+        count += 1
+        if count > ForEach.mostShown { return }
         let text =
           value.string.map { MessageFormat.quoted($0, limit: limit) }
           ?? MessageFormat.foreign(ValueText.string(value), limit: limit)
-        shown.append("\(MessageFormat.foreign(name.text, limit: limit)) \(text)")
+        shown.append("\(MessageFormat.foreign(name.string, limit: limit)) \(text)")
       }
-      let others = names.count - ForEach.mostShown
+      let others = count - ForEach.mostShown
       return shown.joined(separator: ", ") + (others > 0 ? " and \(others) others" : "")
     }
   }

@@ -197,6 +197,6 @@ private struct InstanceOverlap {
 
   private func shown(_ instance: Int) -> String {
     guard let values = try? instances.values(instance) else { return "\(instance)" }
-    return "\(instance) (\(forEach.shown(values, limit: 200)))"
+    return "\(instance) (\(ForEach.shown(values, limit: 200)))"
   }
 }

@@ -82,8 +82,8 @@ package final class Step: Sendable {
   /// The name of the step in messages. That of an instance has its values, such as `"align" (sample "a")`.
   package var shownName: String {
     let shown = MessageFormat.quoted(cName.string)
-    guard let forEach, let values else { return shown }
-    return shown + " (" + forEach.shown(values) + ")"
+    guard let values else { return shown }
+    return shown + " (" + ForEach.shown(values) + ")"
   }
 }
 

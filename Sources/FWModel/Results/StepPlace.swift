@@ -36,12 +36,17 @@ package struct StepSchedule: Sendable {
   /// The number of the lane, from 0. At any time a lane has one step.
   package var lane: Int
   package var held: Hold?
+  /// Why nothing ran at the same time as the step; `nil` if something might.
+  package var barrier: String?
 
-  package init(ready: Double, after: (name: String, place: StepPlace)?, lane: Int, held: Hold?) {
+  package init(
+    ready: Double, after: (name: String, place: StepPlace)?, lane: Int, held: Hold?, barrier: String?
+  ) {
     self.ready = ready
     self.after = after
     self.lane = lane
     self.held = held
+    self.barrier = barrier
   }
 
   func write(to writer: inout JSONWriter) {
@@ -56,6 +61,7 @@ package struct StepSchedule: Sendable {
       }
       writer.member("lane", lane)
       writer.member("held", held?.rawValue)
+      writer.member("barrier", barrier)
     }
   }
 }

@@ -60,6 +60,11 @@ package struct StepResult {
     return result
   }
 
+  /// The name of the step without quotes. That of an instance has its values, such as `align (sample "a")`.
+  package var shownStep: String {
+    values.map { step + " (" + ForEach.shown($0) + ")" } ?? step
+  }
+
   package var outcome: Outcome { last.outcome }
   package var returncode: Int32 { last.returncode }
   /// Says why the step failed, as C text; `nil`: there is nothing to say.

@@ -65,6 +65,8 @@ struct Page: ~Copyable {
     add("</header>")
     arguments()
     phases()
+    lanes()
+    criticalPath()
     add("<section id=\"steps\"><h2>\(timeline.run == nil ? "Step" : "Steps")</h2>")
     if timeline.rows.isEmpty { add("<p>No step was run.</p>") } else { axis() }
     let left = timeline.rows.count - shown.count
@@ -194,7 +196,7 @@ struct Page: ~Copyable {
     add("</ul></section>")
   }
 
-  private mutating func axis() {
+  mutating func axis() {
     add("<div class=\"axis\" aria-hidden=\"true\"><span class=\"lane\">")
     for part in 0...4 {
       add("<span style=\"left:\(part * 25)%\">\(PageText.duration(span * Double(part) / 4))</span>")
@@ -206,12 +208,16 @@ struct Page: ~Copyable {
 
   private mutating func notReached() {
     guard let run = timeline.run else { return }
-    for (position, name) in run.notReached.prefix(Page.mostNames).enumerated() {
-      add("<div class=\"row gone\"><span class=\"what\">\(timeline.rows.count + position + 1). <b>")
-      put(name)
-      add("</b></span><span class=\"lane\"></span><span class=\"end\">not reached</span></div>")
+    for step in run.notRun.prefix(Page.mostNames) {
+      add("<div class=\"row gone\"><span class=\"what\">\(step.index + 1). <b>")
+      put(step.step)
+      add("</b></span><span class=\"why\">")
+      put(step.reason)
+      add("</span><span class=\"end\">")
+      let count = step.instances.map { "\(PageText.count($0, "instance")) " } ?? ""
+      add("\(step.isWhole ? "" : count)not reached</span></div>")
     }
-    left(run.notReached.count - Page.mostNames, "step")
+    left(run.notRun.count - Page.mostNames, "step")
   }
 
   private mutating func write(_ copies: [RunResult.Copy]) {

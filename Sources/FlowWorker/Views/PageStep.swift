@@ -58,9 +58,16 @@ extension Page {
   }
 
   private mutating func bar(_ kind: StaticString, _ started: Double, _ duration: Double) {
+    add("<i class=\"\(kind)\"")
+    style(started, duration)
+    add("></i>")
+  }
+
+  /// Puts a bar where its time is.
+  mutating func style(_ started: Double, _ duration: Double) {
     let left = max(0, min(100, (started - origin) / span * 100))
     let width = max(0, min(100 - left, duration / span * 100))
-    add("<i class=\"\(kind)\" style=\"left:\(PageText.percent(left))%;width:\(PageText.percent(width))%\"></i>")
+    add(" style=\"left:\(PageText.percent(left))%;width:\(PageText.percent(width))%\"")
   }
 
   // MARK: Facts
@@ -85,6 +92,7 @@ extension Page {
     fact("Worker", "\(row.worker) (\(result.workerType.name))")
     let when = "\(PageText.date(row.started)), for \(PageText.duration(row.duration))"
     fact("Ran", row.isRestored ? "\(when), in an earlier run" : when)
+    schedule(of: row)
     if let rundir = result.rundir, rundir != run.rundir { fact("Run directory", rundir, isCode: true) }
     add("</dl>")
     engine(of: result.last)

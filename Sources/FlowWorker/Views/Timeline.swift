@@ -15,6 +15,7 @@ struct Timeline {
   struct Row {
     /// The number of the step in the workflow, from 0.
     let index: Int
+    /// The name of the step, with the values of an instance.
     let name: String
     let worker: String
     let outcome: Outcome
@@ -76,7 +77,7 @@ struct Timeline {
       }
     }
     return Row(
-      index: index, name: result.step, worker: result.worker, outcome: result.outcome, returncode: result.returncode,
+      index: index, name: result.shownStep, worker: result.worker, outcome: result.outcome, returncode: result.returncode,
       started: result.started, duration: result.duration, message: result.message?.string, isRestored: isRestored,
       commands: bars, result: result)
   }

@@ -8,23 +8,35 @@ extension Timeline {
     // Steps that were restored began before this run did.
     let origin = rows.map(\.started).min().map { min($0, started) } ?? started
     var writer = JSONWriter()
-    var events: [(inout JSONWriter) -> Void] = [
-      { Timeline.name(1, "steps", &$0) },
-      { Timeline.name(2, "files", &$0) },
-    ]
+    var events: [(inout JSONWriter) -> Void] = []
+    let lanes = lanes
+    var threads: [StepPlace?: Int] = [:]
+    for (number, lane) in lanes.enumerated() {
+      events.append { Timeline.name(number + 1, lane.name, &$0) }
+      for row in lane.rows { threads[row.result.place] = number + 1 }
+    }
+    let files = lanes.count + 1
+    events.append { Timeline.name(files, "files", &$0) }
     for row in rows {
+      let thread = threads[row.result.place] ?? 1
       events.append { writer in
-        Timeline.event(row.name, "step", 1, row.started - origin, row.duration, &writer) { writer in
+        Timeline.event(row.name, "step", thread, row.started - origin, row.duration, &writer) { writer in
           writer.member("worker", row.worker)
           writer.member("outcome", "\(row.outcome.name)")
           writer.member("returncode", Int(row.returncode))
           writer.member("restored", row.isRestored)
+          row.result.place?.writeMembers(to: &writer)
+          if let schedule = row.result.schedule {
+            writer.member("waited_for", schedule.after?.name)
+            writer.member("held", schedule.held?.rawValue)
+            writer.member("waited", max(0, row.started - schedule.ready))
+          }
           writer.member("message", row.message)
         }
       }
       for bar in row.commands {
         events.append { writer in
-          Timeline.event(bar.name, "command", 1, bar.started - origin, bar.duration, &writer) { writer in
+          Timeline.event(bar.name, "command", thread, bar.started - origin, bar.duration, &writer) { writer in
             writer.member("step", row.name)
             writer.member("outcome", "\(bar.outcome.name)")
             writer.member("returncode", Int(bar.returncode))
@@ -38,7 +50,7 @@ extension Timeline {
     for copy in copies {
       events.append { writer in
         let began = copy.ended - copy.file.duration - origin
-        Timeline.event(copy.file.key.text, "copy", 2, began, copy.file.duration, &writer) { writer in
+        Timeline.event(copy.file.key.text, "copy", files, began, copy.file.duration, &writer) { writer in
           copy.file.writeMembers(to: &writer)
         }
       }

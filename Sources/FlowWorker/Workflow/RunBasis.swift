@@ -21,8 +21,12 @@ struct RunBasis {
   /// The instances of the steps with `foreach` whose lists are known, and whether they run in order.
   let instances: [Int: (Instances, Bool)]
 
-  /// The steps whose instances run in order, because what they do cannot be known.
-  var inOrder: Set<Int> { Set(accesses.indices.filter { accesses[$0].barrier != nil }) }
+  /// The steps that run while nothing else does, each with the reason.
+  var barriers: [Int: String] {
+    var barriers: [Int: String] = [:]
+    for (index, access) in accesses.enumerated() { barriers[index] = access.barrier }
+    return barriers
+  }
 
   /// Throws, with secrets hidden, if one of the steps can never run or if steps wait for each other.
   ///

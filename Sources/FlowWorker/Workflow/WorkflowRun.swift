@@ -34,8 +34,8 @@ final class WorkflowRun: Execution {
   var scheduler: Scheduler
   /// The instances of each step with `foreach`, if they are known, and whether they run in order.
   private var instances: [Int: (all: Instances, isInOrder: Bool)] = [:]
-  /// The steps whose instances run in order whatever their keys are.
-  private var inOrder: Set<Int> = []
+  /// The steps that run while nothing else does, each with the reason. The instances of such a step run in order.
+  private let barriers: [Int: String]
   /// The values that the instances of a step have given, until all of them have ended.
   private var gathers: [Int: Gather] = [:]
   private var stage = Stage.beginning
@@ -114,8 +114,7 @@ final class WorkflowRun: Execution {
       timerFailure = error
     }
     record = RunRecord(isOfFailures: options.keepsFailuresOnly)
-    // What cannot be known is in order, and so are the instances of such a step.
-    inOrder = basis.inOrder
+    barriers = basis.barriers
     instances = basis.instances
     resources = basis.resources
     scheduler = Scheduler(
@@ -629,7 +628,7 @@ final class WorkflowRun: Execution {
       if let known = instances[index] {
         (all, isInOrder) = known
       } else {
-        (all, isInOrder) = try step.instances(of: forEach, context.snapshot, secrets, areInOrder: inOrder.contains(index))
+        (all, isInOrder) = try step.instances(of: forEach, context.snapshot, secrets, areInOrder: barriers[index] != nil)
       }
       instances[index] = (all, isInOrder)
       if step.code.argument != nil { gathers[index] = Gather(count: all.count) }
@@ -638,7 +637,7 @@ final class WorkflowRun: Execution {
     } catch {
       scheduler.expand(index, count: 1, isInOrder: false)
       let place = StepPlace(index: index)
-      let schedule = schedule(scheduler.start(place), lane: freeLane)
+      let schedule = schedule(of: place)
       let reason = error.message.without(prefix: "step \(step.shownName): ").map(String.init)
       _ = refuse(place, schedule, step, worker, StepFailure(reason ?? error.message))
     }
@@ -657,11 +656,12 @@ final class WorkflowRun: Execution {
     scheduler.finish(index)
   }
 
-  private func schedule(
-    _ facts: (ready: Double, after: StepPlace?, held: StepSchedule.Hold?), lane: Int
-  ) -> StepSchedule {
+  /// Starts a step in the schedule, and says when and where it runs.
+  private func schedule(of place: StepPlace) -> StepSchedule {
+    let facts = scheduler.start(place)
     let after = facts.after.flatMap { after in item(after.index).map { ($0.0.cName.string, after) } }
-    return StepSchedule(ready: facts.ready, after: after, lane: lane, held: facts.held)
+    return StepSchedule(
+      ready: facts.ready, after: after, lane: freeLane, held: facts.held, barrier: barriers[place.index])
   }
 
   /// The step as it runs: for one with `foreach`, the instance.
@@ -673,7 +673,7 @@ final class WorkflowRun: Execution {
   /// - Parameter grant: what the step has taken.
   private func start(_ place: StepPlace, _ grant: Grant?) {
     guard let (whole, worker) = item(place.index) else { return }
-    let schedule = schedule(scheduler.start(place), lane: freeLane)
+    let schedule = schedule(of: place)
     let step: Step
     do throws(FlowError) { step = try self.step(at: place, whole) } catch {
       let reason = error.message.without(prefix: "step \(whole.shownName): ").map(String.init)
