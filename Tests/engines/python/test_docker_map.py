@@ -13,8 +13,8 @@ def use(request):
     return request.param
 
 
-def step(*commands):
-    return flowworker.ContainerStep("s", image=BUSYBOX, commands=list(commands))
+def step(*scripts):
+    return flowworker.ContainerStep("s", image=BUSYBOX, commands=[["sh", "-c", script] for script in scripts])
 
 
 def test_results_of_containers(engine, rundir, use):

@@ -94,17 +94,19 @@ async def results(flight: Flight) -> AsyncGenerator[ExecResult, None]:
 
 async def _something_to_collect(loop: asyncio.AbstractEventLoop, flight: Flight) -> None:
     pause = flight.pause
-    if pause is not None:
-        await asyncio.sleep(pause)
+    if not pause:
+        await asyncio.sleep(0)
         return
-    ready = loop.create_future()
     watch = Watch()
+    ready = loop.create_future()
     watch.tasks.append(ready)
+    timer = loop.call_later(pause, watch.wake)
     # It stays readable until everything is collected, and would wake the loop again and again.
     loop.add_reader(flight.fileno(), watch.wake)
     try:
         await ready
     finally:
+        timer.cancel()
         loop.remove_reader(flight.fileno())
 
 

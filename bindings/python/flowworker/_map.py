@@ -14,6 +14,9 @@ from .result import ExecResult
 
 #: How many results, for each step that may run, wait at most for one before them, with `ordered`.
 AHEAD = 16
+#: How long the descriptor of a flight is waited for at once, in seconds. When the system has no descriptor left, that
+#: of a step may exist and not tell of the step's end.
+IDLE = 1.0
 #: How long the input of one step is written, or its events are passed on, before others have their turn, in seconds.
 MAX_BURST = 0.005
 
@@ -85,14 +88,14 @@ class Flight:
         self._next_result = 0
 
     def fileno(self) -> int:
-        """Returns a descriptor that is readable when `collect` has something to do, if `pause` is None."""
+        """Returns a descriptor that is readable when `collect` has something to do, or `pause` seconds have passed."""
         return self._epoll.fileno()
 
     @property
-    def pause(self) -> Optional[float]:
-        """How many seconds may pass until the next `collect`; None means until the descriptor is readable."""
+    def pause(self) -> float:
+        """How many seconds may pass until the next `collect`."""
         if not self._unwatched:
-            return None
+            return IDLE
         return 0.0 if any(step.has_room for step in self._unwatched.values()) else SLICE
 
     @property
@@ -137,15 +140,15 @@ class Flight:
             self._next_result += 1
         return result
 
-    def collect(self, seconds: Optional[float]) -> None:
-        """Waits so long, None for ever, until there is something to do, and does it."""
+    def collect(self, seconds: float) -> None:
+        """Waits at most so long until there is something to do, and does it."""
         unwatched, self._unwatched = self._unwatched, {}
-        has_ended = [self._advance(step) for step in unwatched.values()]
+        if any([self._advance(step) for step in unwatched.values()]):
+            return
         # Signal handlers run while this waits. What they raise is raised here.
-        for descriptor, _ in self._epoll.poll(0.0 if any(has_ended) else seconds):
-            watched = self._watched.get(descriptor)
-            if watched is not None:
-                self._advance(watched)
+        ready = [self._watched[descriptor] for descriptor, _ in self._epoll.poll(seconds)]
+        for step in ready or list(self._watched.values()):
+            self._advance(step)
 
     def _advance(self, step: _Step) -> bool:
         """Lets a step advance, and returns whether it has ended."""

@@ -167,6 +167,25 @@ def test_nothing_stays_open(rundir):
     assert len(os.listdir("/proc/self/fd")) <= before
 
 
+def test_a_system_without_descriptors_fails_steps_and_ends(run_python):
+    script = """
+import asyncio, resource, flowworker
+worker = flowworker.default_container_worker
+step = flowworker.ContainerStep("s", "", ["echo a"])
+worker.exec(step, {}, "/tmp")
+async def main():
+    return [result.outcome async for result in worker.map_async(step, [{}] * 60, "/tmp", limit=30)]
+for limit in (24, 32, 48):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, 4096))
+    found = [result.outcome for result in worker.map(step, [{}] * 60, "/tmp", limit=30)]
+    assert len(found) == 60 and set(found) <= {"exited", "spawn_failed"} and "exited" in found, found
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 4096))
+assert len(asyncio.run(main())) == 60
+"""
+    done = run_python(script)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_steps_of_several_commands(rundir):
     step = ContainerStep("s", "", ["echo $n", "echo $n again", "exit $n"])
     results = list(worker.map(step, numbers(0, 1, 2), rundir, limit=3, ordered=True))
