@@ -2,7 +2,7 @@ internal import FWBase
 internal import FWExecution
 internal import FWModel
 
-/// What the steps of a run take while they run: places of workers with a limit, and resources of the pool or of the run.
+/// What the steps of a run take while they run: places of workers with a limit, and resources of the pool or the run.
 final class RunResources {
   /// What has become of a request for a step.
   enum Taking {
