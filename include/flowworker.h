@@ -1119,8 +1119,8 @@ FW_API void fw_workflow_free(fw_workflow *workflow);
  * @param options     a JSON object: `deadline` (seconds for the whole workflow), `state` (a directory that lets an
  *                    interrupted run be resumed), `volumes` (an array of volumes that this run uses instead of the
  *                    pool's), `resources` (an object of totals that this run has for itself, instead of the pool's of
- *                    the same names), and `timeout`, `output_limit`, `spill`, `retries`, `placeholders` and `success_codes` for
- *                    each step. NULL: none.
+ *                    the same names), and `timeout`, `output_limit`, `spill`, `retries`, `placeholders` and
+ *                    `success_codes` for each step. NULL: none.
  * @param length      the length of `options`.
  * @param[out] result owned by the caller; release it with fw_result_free().
  *

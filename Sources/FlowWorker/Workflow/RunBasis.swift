@@ -48,7 +48,7 @@ struct RunBasis {
       resources = try RunResources(pool, options.resources, resolved, workers)
       accesses = try resolved.accesses(workers, values, secrets: names, items: workflow.items)
       graph = try StepGraph(accesses, names: resolved.steps.map(\.cName.string), pointers: resolved.pointers)
-      instances = try resolved.instances(accesses)
+      instances = try resolved.instances(accesses, values, settings.secrets)
     } catch {
       throw settings.secrets.masked(error)
     }
@@ -77,18 +77,39 @@ extension Workflow.Resolved {
     return accesses
   }
 
-  /// Checks the keys of all instances that are known.
-  fileprivate func instances(_ accesses: [StepAccess]) throws(FlowError) -> [Int: (Instances, Bool)] {
+  /// Counts the instances of all steps whose lists are known before the run, and checks their keys.
+  fileprivate func instances(_ accesses: [StepAccess], _ context: ContextValues, _ secrets: Secrets) throws(FlowError)
+    -> [Int: (Instances, Bool)]
+  {
     var known: [Int: (Instances, Bool)] = [:]
+    var given: Set<Name> = []
     for (number, step) in steps.enumerated() {
-      guard let forEach = step.forEach, forEach.contextNames.isEmpty else { continue }
-      do throws(FlowError) {
-        let all = try Instances(forEach, nil)
-        known[number] = (all, try step.checkKeys(of: all) || accesses[number].barrier != nil)
-      } catch {
-        throw FlowError(error.code, error.message, path: pointers[number] + (error.path ?? ""))
+      if let forEach = step.forEach, !forEach.contextNames.contains(where: { given.contains(Name($0)) }) {
+        do throws(FlowError) {
+          known[number] = try step.instances(
+            of: forEach, context, secrets, areInOrder: accesses[number].barrier != nil)
+        } catch {
+          throw FlowError(error.code, error.message, path: pointers[number] + (error.path ?? ""))
+        }
       }
+      if let argument = step.code.argument { given.insert(Name(argument)) }
     }
     return known
+  }
+}
+
+extension Step {
+  /// Counts the instances of the step, and checks their keys. Says whether the instances run in order.
+  ///
+  /// - Parameter areInOrder: whether they do so whatever their keys are.
+  func instances(of forEach: ForEach, _ context: ContextValues, _ secrets: Secrets, areInOrder: Bool)
+    throws(FlowError) -> (Instances, Bool)
+  {
+    let all: Instances
+    do throws(FlowError) {
+      all = try Instances(forEach, context)
+      try all.check(secrets)
+    } catch { throw FlowError(error.code, "step \(shownName): \(error.message)", path: error.path) }
+    return (all, try checkKeys(of: all) || areInOrder)
   }
 }

@@ -621,11 +621,6 @@ final class WorkflowRun: Execution {
     if case .phase(let phase) = next { occupy(phase) }
   }
 
-  private func count(_ forEach: ForEach, of step: Step, _ index: Int) throws(FlowError) -> (Instances, Bool) {
-    let all = try Instances(forEach, context.snapshot)
-    return (all, try step.checkKeys(of: all) || inOrder.contains(index))
-  }
-
   /// Gives a step with `foreach` its instances, because everything that it needs is there.
   private func expand(_ index: Int) {
     guard let (step, worker) = item(index), let forEach = step.forEach else { return }
@@ -634,7 +629,7 @@ final class WorkflowRun: Execution {
       if let known = instances[index] {
         (all, isInOrder) = known
       } else {
-        (all, isInOrder) = try count(forEach, of: step, index)
+        (all, isInOrder) = try step.instances(of: forEach, context.snapshot, secrets, areInOrder: inOrder.contains(index))
       }
       instances[index] = (all, isInOrder)
       if step.code.argument != nil { gathers[index] = Gather(count: all.count) }
