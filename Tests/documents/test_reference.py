@@ -55,6 +55,7 @@ def test_plan_of_a_workflow() -> None:
 @pytest.mark.parametrize("kind", ["subprocess", "docker", "code", "notebook", "slurm"])
 def test_options(kind: str) -> None:
     options = keys("worker-options.md", f"## Options of a {kind} worker")
+    options |= keys("worker-options.md", "## Options of all workers")
     assert len(options) > 4
     for option in options:
         # No option takes this value. An option that is known is refused for it, and not for its name.

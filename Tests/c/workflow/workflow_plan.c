@@ -4,9 +4,19 @@
  */
 #include "workflow.h"
 
+/** A workflow whose document has single quotes in the place of double ones. */
+static fw_workflow *quoted(const char *json)
+{
+    static char text[8192];
+    REQUIRE(strlen(json) < sizeof text);
+    for (size_t at = 0; at <= strlen(json); at++)
+        text[at] = json[at] == '\'' ? '"' : json[at];
+    return workflow_of(text);
+}
+
 static json_t *plan_of(const char *json, fw_pool *pool, const char *values, const char *rundir, const char *options)
 {
-    fw_workflow *workflow = workflow_of(json);
+    fw_workflow *workflow = quoted(json);
     fw_context *context = values == NULL ? NULL : check_context(values);
     fw_error *error = NULL;
     char *text = NULL;
@@ -49,31 +59,20 @@ static json_t *step_at(json_t *plan, size_t index)
     return json_array_get(json_object_get(plan, "steps"), index);
 }
 
-#define FILES(inputs, outputs) "\"files\": {\"inputs\": [" inputs "], \"outputs\": [" outputs "]}"
-#define COMMAND(text) "\"action\": {\"environment\": \"\", \"commands\": [" text "]}"
-
 /** Keys, folders and names make edges of three kinds. A directory that does not exist is not created. */
 static void orders_files_and_values(void)
 {
-    static const char document
-        [] = "{\"steps\": ["
-             "{\"name\": \"w1\", " FILES("", "\"d/\"") ", " COMMAND(
-                 "\"make d\"") "},"
-                               "{\"name\": \"w2\", " FILES("\"s\"", "\"d/x\"") ", " COMMAND(
-                                   "\"use $later $$here ${later:q}\"") "},"
-                                                                       "{\"name\": \"r\", " FILES("\"./d//\"", "\"r\"") ", " COMMAND(
-                                                                           "[\"use\", \"$n\", \"$python\"]") "},"
-                                                                                                             "{\"name\""
-                                                                                                             ": "
-                                                                                                             "\"c\","
-                                                                                                             " " FILES(
-                                                                                                                 "",
-                                                                                                                 "\"c"
-                                                                                                                 "\"") ", \"action\": {\"func\": \"f\", \"arg\": \"later\","
-                                                                                                                       " \"variables\": [{\"arg\": \"p\", \"var\": \"n\"}]}},"
-                                                                                                                       "{\"name\": \"v\", " FILES(
-                                                                                                                           "\"dx\"",
-                                                                                                                           "\"s\"") ", " COMMAND("\"use $later\"") "}]}";
+    static const char document[] =
+        "{'steps': [{'name': 'w1', 'files': {'inputs': [], 'outputs': ['d/']}, 'action': {'environment': '', "
+        "'commands': ['make d']}},"
+        "{'name': 'w2', 'files': {'inputs': ['s'], 'outputs': ['d/x']}, 'action': {'environment': '', 'commands': "
+        "['use $later $$here ${later:q}']}},"
+        "{'name': 'r', 'files': {'inputs': ['./d//'], 'outputs': ['r']}, 'action': {'environment': '', 'commands': "
+        "[['use', '$n', '$python']]}},"
+        "{'name': 'c', 'files': {'inputs': [], 'outputs': ['c']}, 'action': {'func': 'f', 'arg': 'later',"
+        " 'variables': [{'arg': 'p', 'var': 'n'}]}},"
+        "{'name': 'v', 'files': {'inputs': ['dx'], 'outputs': ['s']}, 'action': {'environment': '', 'commands': ['use "
+        "$later']}}]}";
     fw_pool *pool = check_pool("{}");
     fw_error *error = NULL;
     CHECK_OK(fw_function_register(pool, "f", "[\"p\"]", FW_ZERO_TERMINATED, (fw_function)abort, NULL, NULL, &error),
@@ -103,22 +102,13 @@ static void orders_files_and_values(void)
 static void knows_barriers(void)
 {
     static const char document[] =
-        "{\"steps\": ["
-        "{\"name\": \"a\", " FILES(
-            "", "\"x\"") ", \"action\": {\"func\": \"m.f\", \"arg\": \"n\"}},"
-                         "{\"name\": \"b\", \"after\": [], " COMMAND(
-                             "") "},"
-                                 "{\"name\": \"c\", " COMMAND(
-                                     "") "},"
-                                         "{\"name\": \"d\", \"after\": [\"a\"], " COMMAND(
-                                             "\"$n\"") "},"
-                                                       "{\"name\": \"e\", " FILES(
-                                                           "\"y\"", "") ", \"action\": {\"func\": \"m.g\"}},"
-                                                                        "{\"name\": \"f\", " FILES(
-                                                                            "\"y\"",
-                                                                            "") ", \"action\": {\"func\": \"m.h\", "
-                                                                                "\"parameters\": [\"q\"], \"arg\": "
-                                                                                "\"m\"}}]}";
+        "{'steps': [{'name': 'a', 'files': {'inputs': [], 'outputs': ['x']}, 'action': {'func': 'm.f', 'arg': 'n'}},"
+        "{'name': 'b', 'after': [], 'action': {'environment': '', 'commands': []}},"
+        "{'name': 'c', 'action': {'environment': '', 'commands': []}},"
+        "{'name': 'd', 'after': ['a'], 'action': {'environment': '', 'commands': ['$n']}},"
+        "{'name': 'e', 'files': {'inputs': ['y'], 'outputs': []}, 'action': {'func': 'm.g'}},"
+        "{'name': 'f', 'files': {'inputs': ['y'], 'outputs': []}, 'action': {'func': 'm.h', 'parameters': ['q'], "
+        "'arg': 'm'}}]}";
     json_t *plan = plan_of(document, NULL, NULL, NULL, NULL);
     needs_are(plan, "a<> b<> c<a:barrier:- b:barrier:-> d<a:after:- c:barrier:-> e<c:barrier:-> "
                     "f<c:barrier:- e:write_after_read:m>");
@@ -132,38 +122,20 @@ static void knows_barriers(void)
 /** The files of notebooks and of the standard input, worker variables, environment values and secrets count. */
 static void knows_other_cells(void)
 {
-    static const char
-        document[] =
-            "{\"steps\": ["
-            "{\"name\": \"g\", " FILES(
-                "", "\"n.ipynb\"") ", \"action\": {\"func\": \"f\", \"arg\": \"x\"}},"
-                                   "{\"name\": \"n\", " FILES(
-                                       "\"i\"",
-                                       "") ", \"action\": {\"notebook\": \"n.ipynb\", \"params\": [\"q\"],"
-                                           " \"variables\": [{\"arg\": \"q\", \"var\": \"x\"}]}},"
-                                           "{\"name\": \"u\", " FILES("\"n.out.ipynb\"", "\"u\"") ", " COMMAND(
-                                               "\"$x\"") "},"
-                                                         "{\"name\": \"s\", \"stdin\": {\"file\": \"u\"}, " FILES("", "\"s\"") ", " COMMAND(
-                                                             "\"sort\"") "},"
-                                                                         "{\"name\": \"v\", \"stdin\": {\"value\": "
-                                                                         "\"x\"}, " FILES("", "\"v\"") ", " COMMAND(
-                                                                             "\"cat\"") "},"
-                                                                                        "{\"name\": \"e\", "
-                                                                                        "\"environment_values\": "
-                                                                                        "[\"x\"], " FILES("", "\"e\"") ", " COMMAND(
-                                                                                            "\"env\"") "},"
-                                                                                                       "{\"name\": "
-                                                                                                       "\"p\", " FILES(
-                                                                                                           "\"i\"",
-                                                                                                           "") ", "
-                                                                                                               "\"actio"
-                                                                                                               "n\": "
-                                                                                                               "{\"note"
-                                                                                                               "book\":"
-                                                                                                               " \"/"
-                                                                                                               "n."
-                                                                                                               "ipynb\""
-                                                                                                               "}}]}";
+    static const char document[] =
+        "{'steps': [{'name': 'g', 'files': {'inputs': [], 'outputs': ['n.ipynb']}, 'action': {'func': 'f', 'arg': "
+        "'x'}},"
+        "{'name': 'n', 'files': {'inputs': ['i'], 'outputs': []}, 'action': {'notebook': 'n.ipynb', 'params': ['q'],"
+        " 'variables': [{'arg': 'q', 'var': 'x'}]}},"
+        "{'name': 'u', 'files': {'inputs': ['n.out.ipynb'], 'outputs': ['u']}, 'action': {'environment': '', "
+        "'commands': ['$x']}},"
+        "{'name': 's', 'stdin': {'file': 'u'}, 'files': {'inputs': [], 'outputs': ['s']}, 'action': {'environment': "
+        "'', 'commands': ['sort']}},"
+        "{'name': 'v', 'stdin': {'value': 'x'}, 'files': {'inputs': [], 'outputs': ['v']}, 'action': {'environment': "
+        "'', 'commands': ['cat']}},"
+        "{'name': 'e', 'environment_values': ['x'], 'files': {'inputs': [], 'outputs': ['e']}, 'action': "
+        "{'environment': '', 'commands': ['env']}},"
+        "{'name': 'p', 'files': {'inputs': ['i'], 'outputs': []}, 'action': {'notebook': '/n.ipynb'}}]}";
     fw_pool *pool = check_pool("{\"workers\": [{\"name\": \"k\", \"type\": \"subprocess\", \"variables\": {\"x\": "
                                "\"1\"}}], \"managers\": {\"u\": \"k\"}}");
     fw_error *error = NULL;
@@ -177,13 +149,35 @@ static void knows_other_cells(void)
     fw_pool_free(pool);
 }
 
+/** A key is one file in all volumes: copies of it do not change the order. */
+static void knows_volumes(void)
+{
+    static const char document[] =
+        "{'steps': [{'name': 'w', 'files': {'inputs': [], 'outputs': ['x']}, 'action': {'environment': '', 'commands': "
+        "[]}},"
+        "{'name': 'r', 'files': {'inputs': ['x'], 'outputs': []}, 'action': {'environment': '', 'commands': []}},"
+        "{'name': 's', 'files': {'inputs': ['x'], 'outputs': []}, 'action': {'environment': '', 'commands': []}},"
+        "{'name': 'v', 'files': {'inputs': [], 'outputs': ['x']}, 'action': {'environment': '', 'commands': []}}]}";
+    fw_pool *pool = check_pool(
+        "{\"workers\": [{\"name\": \"a\", \"type\": \"subprocess\", \"volume\": \"A\"},"
+        " {\"name\": \"b\", \"type\": \"subprocess\", \"volume\": \"B\"}],"
+        " \"managers\": {\"w\": \"a\", \"r\": \"b\", \"v\": \"b\"},"
+        " \"volumes\": [{\"name\": \"A\", \"type\": \"fs\", \"args\": [{\"key\": \"basedir\", \"value\": "
+        "\"/nowhere/a\"}]},"
+        " {\"name\": \"B\", \"type\": \"fs\", \"args\": [{\"key\": \"basedir\", \"value\": \"/nowhere/b\"}]}]}");
+    json_t *plan = plan_of(document, pool, NULL, NULL, NULL);
+    needs_are(plan, "w<> r<w:read_after_write:x> s<w:read_after_write:x> "
+                    "v<w:write_after_write:x r:write_after_read:x s:write_after_read:x>");
+    json_decref(plan);
+    fw_pool_free(pool);
+}
+
 /** A value that is secret is hidden in the output of all steps behind, so its step is a barrier in any case. */
 static void hides_secrets(void)
 {
-    static const char document[] =
-        "{\"steps\": ["
-        "{\"name\": \"a\", \"after\": [], \"action\": {\"func\": \"f\", \"arg\": \"token\"}},"
-        "{\"name\": \"b\", \"secrets\": [\"token\"], " FILES("", "\"key-hunter22\"") ", " COMMAND("") "}]}";
+    static const char document[] = "{'steps': [{'name': 'a', 'after': [], 'action': {'func': 'f', 'arg': 'token'}},"
+                                   "{'name': 'b', 'secrets': ['token'], 'files': {'inputs': [], 'outputs': "
+                                   "['key-hunter22']}, 'action': {'environment': '', 'commands': []}}]}";
     fw_pool *pool = check_pool("{\"workers\": [{\"name\": \"k\", \"type\": \"subprocess\", \"env\": {\"KEY\": "
                                "\"hunter22\"}, \"secrets\": [\"KEY\"]}], \"managers\": {\"b\": \"k\"}}");
     fw_error *error = NULL;
@@ -199,38 +193,23 @@ static void hides_secrets(void)
 /** Instances wait for one another one by one where both steps have one template over the same values. */
 static void knows_instances(void)
 {
-#define OVER(list) "\"foreach\": {\"names\": {\"i\": " list "}}, "
     static const char document[] =
-        "{\"steps\": ["
-        "{\"name\": \"a\", " OVER("[1, 2, 3]") FILES("", "\"a/$i\"") ", " COMMAND(
-            "\"$i $j\"") "},"
-                         "{\"name\": \"b\", " OVER("[1, 2, 3]") FILES("\"a/$i\"", "\"b/$i\"") ", " COMMAND(
-                             "") "},"
-                                 "{\"name\": \"c\", " OVER("[3, 2, 1]") FILES("\"a/$i\"", "\"c/$i\"") ", " COMMAND(
-                                     "") "},"
-                                         "{\"name\": \"d\", " OVER("[1, 2, 3]") FILES("\"a/$i\", \"a/1\"", "\"d/$i\"") ", " COMMAND(
-                                             "") "},"
-                                                 "{\"name\": \"e\", " FILES("\"b/2\"", "\"e\"") ", " COMMAND(
-                                                     "") "},"
-                                                         "{\"name\": \"f\", " OVER("{\"value\": \"l\"}")
-                                                             FILES("\"b/$i\"", "\"f/$i\"") ", " COMMAND(
-                                                                 "") "},"
-                                                                     "{\"name\": \"g\", " OVER("{\"value\": \"l\"}")
-                                                                         FILES("\"f/$i\"", "\"g/$i\"") ", " COMMAND(
-                                                                             "") "},"
-                                                                                 "{\"name\": \"h\", " OVER("[\"1\", "
-                                                                                                           "\"2\"]") FILES(
-                                                                                     "\"h/\"",
-                                                                                     "\"h/$i\"") ", " COMMAND("") "},"
-                                                                                                                  "{\"n"
-                                                                                                                  "ame"
-                                                                                                                  "\": "
-                                                                                                                  "\"i"
-                                                                                                                  "\","
-                                                                                                                  " " OVER(
-                                                                                                                      "[]")
-                                                                                                                      COMMAND(
-                                                                                                                          "") "}]}";
+        "{'steps': [{'name': 'a', 'foreach': {'names': {'i': [1, 2, 3]}}, 'files': {'inputs': [], 'outputs': "
+        "['a/$i']}, 'action': {'environment': '', 'commands': ['$i $j']}},"
+        "{'name': 'b', 'foreach': {'names': {'i': [1, 2, 3]}}, 'files': {'inputs': ['a/$i'], 'outputs': ['b/$i']}, "
+        "'action': {'environment': '', 'commands': []}},"
+        "{'name': 'c', 'foreach': {'names': {'i': [3, 2, 1]}}, 'files': {'inputs': ['a/$i'], 'outputs': ['c/$i']}, "
+        "'action': {'environment': '', 'commands': []}},"
+        "{'name': 'd', 'foreach': {'names': {'i': [1, 2, 3]}}, 'files': {'inputs': ['a/$i', 'a/1'], 'outputs': "
+        "['d/$i']}, 'action': {'environment': '', 'commands': []}},"
+        "{'name': 'e', 'files': {'inputs': ['b/2'], 'outputs': ['e']}, 'action': {'environment': '', 'commands': []}},"
+        "{'name': 'f', 'foreach': {'names': {'i': {'value': 'l'}}}, 'files': {'inputs': ['b/$i'], 'outputs': "
+        "['f/$i']}, 'action': {'environment': '', 'commands': []}},"
+        "{'name': 'g', 'foreach': {'names': {'i': {'value': 'l'}}}, 'files': {'inputs': ['f/$i'], 'outputs': "
+        "['g/$i']}, 'action': {'environment': '', 'commands': []}},"
+        "{'name': 'h', 'foreach': {'names': {'i': ['1', '2']}}, 'files': {'inputs': ['h/'], 'outputs': ['h/$i']}, "
+        "'action': {'environment': '', 'commands': []}},"
+        "{'name': 'i', 'foreach': {'names': {'i': []}}, 'action': {'environment': '', 'commands': []}}]}";
     json_t *plan = plan_of(document, NULL, "{\"l\": [1]}", NULL, NULL);
     needs_are(plan,
               "a<> b<a:read_after_write:a/1*> c<a:read_after_write:a/3> d<a:read_after_write:a/1> "
@@ -238,7 +217,7 @@ static void knows_instances(void)
               "i<a:barrier:- b:barrier:- c:barrier:- d:barrier:- e:barrier:- f:barrier:- g:barrier:- h:barrier:->");
     CHECK_JSON(json_object_get(step_at(plan, 0), "instances"), json_integer(3));
     CHECK_JSON(json_object_get(step_at(plan, 8), "instances"), json_integer(0));
-    CHECK_JSON(json_object_get(step_at(plan, 5), "instances"), json_string("unknown"));
+    CHECK_JSON(json_object_get(step_at(plan, 5), "instances"), json_integer(1));
     CHECK_JSON(json_object_get(step_at(plan, 0), "in_order"), json_false());
     CHECK_JSON(json_object_get(step_at(plan, 7), "in_order"), json_true());
     CHECK_JSON(json_object_get(step_at(plan, 8), "in_order"), json_true());
@@ -247,14 +226,23 @@ static void knows_instances(void)
     CHECK_JSON(json_object_get(json_object_get(step_at(plan, 0), "reads"), "names"), json_pack("[s]", "j"));
     CHECK_JSON(json_object_get(plan, "width"), json_integer(9));
     json_decref(plan);
+
+    // Nobody knows the list that a step gives.
+    plan = plan_of("{'steps': [{'name': 'a', 'after': [], 'action': {'func': 'm.f', 'arg': 'l'}},"
+                   "{'name': 'b', 'foreach': {'names': {'i': {'value': 'l'}}}, 'files': {'outputs': ['b/$i']},"
+                   " 'action': {'environment': '', 'commands': []}}]}",
+                   NULL, NULL, NULL, NULL);
+    CHECK_JSON(json_object_get(step_at(plan, 1), "instances"), json_string("unknown"));
+    needs_are(plan, "a<> b<a:read_after_write:l>");
+    json_decref(plan);
 }
 
 /** A document of which no run could begin is refused, with the place of the step. */
 static void refuses(const char *steps, const char *path, const char *message)
 {
     char document[4096];
-    snprintf(document, sizeof document, "{\"steps\": [%s]}", steps);
-    fw_workflow *workflow = workflow_of(document);
+    snprintf(document, sizeof document, "{'steps': [%s]}", steps);
+    fw_workflow *workflow = quoted(document);
     fw_error *error = NULL;
     char *text = NULL;
     fw_exec *exec = NULL;
@@ -270,18 +258,19 @@ static void refuses(const char *steps, const char *path, const char *message)
 
 static void refuses_wrong_orders(void)
 {
-    refuses("{\"name\": \"a\", \"after\": [\"b\"], " FILES("", "\"x\"") ", " COMMAND(
-                "") "},"
-                    "{\"name\": \"b\", " FILES("\"x\"", "") ", " COMMAND("") "}",
+    refuses("{'name': 'a', 'after': ['b'], 'files': {'outputs': ['x']}, 'action': {'environment': '', 'commands': []}},"
+            "{'name': 'b', 'files': {'inputs': ['x']}, 'action': {'environment': '', 'commands': []}}",
             "/steps/0/after",
             "2 steps wait for each other, so none of them can be the first: \"a\" comes after \"b\" (its \"after\"); "
             "\"b\" needs \"x\" of \"a\"; remove a name from an \"after\"");
-    refuses("{\"name\": \"align\", " COMMAND("") "}, {\"name\": \"b\", \"after\": [\"algin\"], " COMMAND("") "}",
+    refuses("{'name': 'align', 'action': {'environment': '', 'commands': []}},"
+            "{'name': 'b', 'after': ['algin'], 'action': {'environment': '', 'commands': []}}",
             "/steps/1/after/0",
             "step \"b\" is to run after \"algin\", which is no step of the workflow; did you mean \"align\"?");
-    refuses("{\"name\": \"a\", \"after\": [\"a\"], " COMMAND("") "}", "/steps/0/after/0",
+    refuses("{'name': 'a', 'after': ['a'], 'action': {'environment': '', 'commands': []}}", "/steps/0/after/0",
             "step \"a\" is to run after itself: remove \"a\" from its \"after\"");
-    refuses("{\"name\": \"a\", \"foreach\": {\"names\": {\"i\": [1, 1]}}, " FILES("", "\"$i\"") ", " COMMAND("") "}",
+    refuses("{'name': 'a', 'foreach': {'names': {'i': [1, 1]}}, 'files': {'outputs': ['$i']},"
+            " 'action': {'environment': '', 'commands': []}}",
             "/steps/0/files/outputs/0",
             "step \"a\": the instances 0 (i 1) and 1 (i 1) both write the key \"1\": the keys that the instances of a "
             "step write differ");
@@ -290,10 +279,9 @@ static void refuses_wrong_orders(void)
 /** `after` may name a step that is left out, because its action is an argument that was not given. */
 static void comes_after_a_step_that_is_left_out(void)
 {
-    json_t *plan = plan_of("{\"workflow\": {\"steps\": [{\"name\": \"a\", \"action\": \"$[[x]]\"},"
-                           "{\"name\": \"b\", \"after\": [\"a\"], " COMMAND(
-                               "") "}]},"
-                                   "\"parameters\": [{\"name\": \"x\", \"dtype\": \"actor\", \"isRequired\": false}]}",
+    json_t *plan = plan_of("{'workflow': {'steps': [{'name': 'a', 'action': '$[[x]]'},"
+                           "{'name': 'b', 'after': ['a'], 'action': {'environment': '', 'commands': []}}]},"
+                           "'parameters': [{'name': 'x', 'dtype': 'actor', 'isRequired': false}]}",
                            NULL, NULL, NULL, NULL);
     needs_are(plan, "b<>");
     json_decref(plan);
@@ -304,6 +292,7 @@ int main(void)
     orders_files_and_values();
     knows_barriers();
     knows_other_cells();
+    knows_volumes();
     hides_secrets();
     knows_instances();
     refuses_wrong_orders();
