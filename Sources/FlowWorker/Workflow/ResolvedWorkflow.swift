@@ -70,7 +70,17 @@ extension Workflow.Resolved {
 
   /// Which step waits for which.
   func graph(_ workers: [Unmanaged<Worker>]) throws(FlowError) -> StepGraph {
-    try StepGraph(steps.map { _ in StepAccess() }, names: steps.map(\.cName.string))
+    try StepGraph(accesses(workers), names: steps.map(\.cName.string))
+  }
+
+  /// What each step reads and writes.
+  func accesses(_ workers: [Unmanaged<Worker>]) -> [StepAccess] {
+    steps.map { _ in
+      var access = StepAccess()
+      access.reads = [.allNames]
+      access.barrier = "the run is serial"
+      return access
+    }
   }
 
   /// The names of everything that a step or worker calls secret.

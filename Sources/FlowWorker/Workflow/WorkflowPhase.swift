@@ -68,18 +68,8 @@ extension WorkflowRun {
     let volume: FileVolume
     /// The watch that tells whether the step makes its outputs.
     let outputs: OutputWatch
-    /// What the state directory compares: the document of the step's plan, and the values that the plan was made with.
-    /// `nil` if the run has no state directory.
-    var plan: (document: JSONValue, values: ContextValues)?
-
-    func document(
-      of plan: borrowing StepPlan, _ values: ContextValues, _ path: CText
-    ) -> (document: JSONValue, values: ContextValues)? {
-      guard let text = try? worker.describe(plan, step, values, path),
-        let document = try? JSONText.parse(text.bytes)
-      else { return nil }
-      return (document, values)
-    }
+    /// What the state directory saves of the step; `nil` if it saves nothing.
+    var memory: StepMemory?
   }
 
   /// The decision of `follow`.

@@ -46,6 +46,10 @@ final class WorkflowRun: Execution {
   /// Whether no further step starts.
   private var isStopped = false
   var state: RunState?
+  /// What the state directory saves of each step; `nil` without one.
+  private var stepFacts: StepFacts?
+  /// What was there before the first step, if an earlier run has ended steps.
+  private var beginning: RunState.Beginning?
 
   // These variables are the output of the run.
   private var record: RunRecord
@@ -119,9 +123,7 @@ final class WorkflowRun: Execution {
     }
     record = RunRecord(isOfFailures: options.keepsFailuresOnly)
     queue.isListening = isListening
-    state = try options.state.map { [resolved] (path) throws(FlowError) in
-      try RunState(path, sources: resolved.placements.map(\.source))
-    }
+    state = try options.state.map { (path) throws(FlowError) in try RunState(path) }
     resume()
     publish()
     tell(.runStarted(steps: resolved.steps.map(\.cName.string)))
@@ -309,9 +311,6 @@ final class WorkflowRun: Execution {
     case .inputs(let transfers):
       guard let end = advance(transfers, for: nil) else { return .wait }
       if let failure = end { return finish(failure) }
-      if !undeclared.watches.isEmpty {
-        state?.attempt { (state) throws(StepFailure) in try state.record(undeclared.watches) }
-      }
       return beginSteps()
     case .awaitFetch(let task):
       if let interruption { return refuse(task, interruption) }
@@ -478,10 +477,8 @@ final class WorkflowRun: Execution {
     do throws(StepFailure) {
       undeclared = try UndeclaredOutputs(of: resolved, workers, volumes)
       guard record.restored == 0 else {
-        // An earlier process began the run. Outputs of which the state directory says nothing count if they exist.
-        if !undeclared.watches.isEmpty {
-          undeclared.resume(state?.attempt { (state) throws(StepFailure) in try state.beginning() } ?? [])
-        }
+        // An earlier process began the run.
+        undeclared.resume(beginning?.outputs ?? [])
         return beginSteps()
       }
       guard !resolved.files.inputs.isEmpty || !undeclared.watches.isEmpty else { return beginSteps() }
@@ -493,6 +490,10 @@ final class WorkflowRun: Execution {
 
   private func beginSteps() -> Next {
     stage = .steps
+    if record.restored == 0 {
+      state?.begin(
+        resolved.placements.map(\.source), in: try? volumes.volume(of: Volumes.main), known.files, undeclared.watches)
+    }
     return .end
   }
 
@@ -617,7 +618,10 @@ final class WorkflowRun: Execution {
       let values = context.snapshot
       let path = try CText(task.volume.path)
       let plan = try task.worker.prepare(task.step, values, path, settings)
-      if state != nil { task.plan = task.document(of: plan, values, path) }
+      if let state, let facts = stepFacts {
+        task.memory = facts.memory(of: task, plan, values, path, secrets)
+        if let memory = task.memory, !task.step.files.outputs.isEmpty { state.noteBegin(memory.identity) }
+      }
       let run = StepRun(
         task.step, worker: task.worker.cName.string, task.worker.type, plan, rundir: path, context,
         events: queue.isListening ? options.events : nil, position: queue.position.of(task.step, at: task.place),
@@ -750,30 +754,23 @@ final class WorkflowRun: Execution {
   private func resume() {
     guard let state else { return }
     volumes.keepCopies(at: state.copies)
-    while case .start(let place) = scheduler.first(besides: []), let (step, worker) = item(place.index),
-      let kept = state.attempt({ (state) throws(StepFailure) in try state.read(place.index) })
-    {
-      guard let volume = try? volumes.volume(of: worker.location), let path = try? CText(volume.path),
-        let text = try? worker.plan(step, context.snapshot, path, settings),
-        let plan = try? JSONText.parse(text.bytes),
-        let signature = Signature(
-          step, plan: plan, context.snapshot, volumes, kept.files, volume, sources: state.sources, secrets),
-        signature.isSame(as: kept.signature),
-        let result = kept.result.read({
-          StepResult($0, of: step, by: worker, rundir: secrets.masked(volume.path))
-        })
-      else {
-        Log.write(
-          .info,
-          "step \(step.shownName) runs again: the step, its values or its files are not those of the earlier run")
-        break
-      }
-      known.files = kept.files
-      if let argument = step.code.argument, let value = kept.value { context.set(argument, value) }
-      record.keep(result.placed(at: place, nil), at: place, isRestored: true)
-      _ = scheduler.start(place)
-      if scheduler.end(place, isSuccess: true, isRestored: true) { scheduler.finish(place.index) }
+    let run = Resume.Run(
+      steps: resolved.steps, workers: workers, accesses: resolved.accesses(workers), graph: scheduler.graph,
+      volumes: volumes, settings: settings, values: context.snapshot, sources: resolved.placements.map(\.source))
+    let facts = StepFacts(run)
+    var resume = Resume(run, facts, state)
+    let decision = resume.decide()
+    stepFacts = resume.facts
+    guard let decision else { return }
+    beginning = decision.beginning
+    known.files = FileIndex()
+    for place in decision.beginning.files { place.restore(&known.files, volumes) }
+    for step in decision.kept {
+      for place in step.files { place.restore(&known.files, volumes) }
+      if let argument = item(step.place.index)?.0.code.argument, let value = step.value { context.set(argument, value) }
+      record.keep(step.result.placed(at: step.place, nil), at: step.place, isRestored: true)
+      _ = scheduler.start(step.place)
+      if scheduler.end(step.place, isSuccess: true, isRestored: true) { scheduler.finish(step.place.index) }
     }
-    state.attempt { [restored = record.restored] (state) throws(StepFailure) in try state.forget(from: restored) }
   }
 }
