@@ -312,14 +312,18 @@ struct FileHistory {
   mutating func need(_ access: StepAccess) {
     if access.barrier != nil { note(nil, .needed) }
     for cell in access.reads {
-      if case .file(let key, _) = cell { note(key, .needed) }
+      switch cell {
+      case .file(let key, _): note(key, .needed)
+      case .allFiles: note(nil, .needed)
+      case .name, .allNames: break
+      }
     }
   }
 
   /// - Parameter key: `nil` for all files.
   private mutating func note(_ key: VolumeKey?, _ change: Change) {
     last += 1
-    if let key, !key.bytes.isEmpty { changes[key.path] = (last, change) } else { all = (last, change) }
+    if let key { changes[key.path] = (last, change) } else { all = (last, change) }
   }
 
   /// Whether a file may be another one at the end of the run than at this place.

@@ -109,7 +109,7 @@ extension UsedValues {
         self = .all
         return
       case .name(let name): names.append(name)
-      case .file: break
+      case .file, .allFiles: break
       }
     }
     self = .named(names)

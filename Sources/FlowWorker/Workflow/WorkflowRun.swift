@@ -46,6 +46,8 @@ final class WorkflowRun: Execution {
   /// Whether no further step starts.
   private var isStopped = false
   var state: RunState?
+  /// What each step reads and writes.
+  private let accesses: [StepAccess]
   /// What the state directory saves of each step; `nil` without one.
   private var stepFacts: StepFacts?
   /// What was there before the first step, if an earlier run has ended steps.
@@ -115,8 +117,10 @@ final class WorkflowRun: Execution {
     self.settings = settings
     do throws(FlowError) {
       try resolved.check(workers, context.snapshot, settings, items: workflow.items)
+      let graph = try resolved.graph(workers, context.snapshot, items: workflow.items)
+      accesses = graph.accesses
       scheduler = Scheduler(
-        try resolved.graph(workers), isMany: resolved.steps.map { _ in false }, classes: resolved.steps.map { _ in 0 },
+        graph.graph, isMany: resolved.steps.map { _ in false }, classes: resolved.steps.map { _ in 0 },
         isSerial: options.jobs == 1)
     } catch {
       throw settings.secrets.masked(error)
@@ -755,7 +759,7 @@ final class WorkflowRun: Execution {
     guard let state else { return }
     volumes.keepCopies(at: state.copies)
     let run = Resume.Run(
-      steps: resolved.steps, workers: workers, accesses: resolved.accesses(workers), graph: scheduler.graph,
+      steps: resolved.steps, workers: workers, accesses: accesses, graph: scheduler.graph,
       volumes: volumes, settings: settings, values: context.snapshot, sources: resolved.placements.map(\.source))
     let facts = StepFacts(run)
     var resume = Resume(run, facts, state)
