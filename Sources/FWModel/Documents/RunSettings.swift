@@ -20,6 +20,8 @@ package struct RunSettings: Sendable {
   package var secrets = Secrets.none
   /// The environment of the step's commands, which no document has as a setting either.
   package var environment = CommandEnvironment.host
+  /// A file that stays open as long as a command of the run has a process, also if the host dies; `nil`: there is none.
+  package var heldFile: (any HeldFile)?
 
   package init() {}
 
@@ -55,8 +57,14 @@ package struct RunSettings: Sendable {
     if !commands.isEmpty { result.commands = commands.overridden(by: other.commands) }
     result.deadline = other.deadline ?? deadline
     if other.secrets.isEmpty { result.secrets = secrets }
+    result.heldFile = other.heldFile ?? heldFile
     return result
   }
+}
+
+/// The descriptor of an open file. Those who watch commands get copies of it.
+package protocol HeldFile: AnyObject, Sendable {
+  var number: Int32 { get }
 }
 
 extension RunSettings {

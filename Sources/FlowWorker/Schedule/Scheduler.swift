@@ -45,12 +45,16 @@ struct Scheduler {
     var isInOrder = false
     /// The number of the instance that starts next, where instances do not wait for single others.
     var next = 0
+    /// The instances from `next` on that an earlier run has ended, in their order.
+    var restored = Restored()
     var started = 0
     var ended = 0
     var failed = 0
     var skipped = 0
     /// Whether an instance was run by this run, and not restored.
     var hasRun = false
+    /// Whether the instances of a step with `foreach` could not be counted.
+    var isRefused = false
     var isOver = false
     var isQueued = false
     var each = EachInstances()
@@ -124,6 +128,7 @@ struct Scheduler {
     nodes[step].started += 1
     if nodes[step].eachNeeds.isEmpty {
       nodes[step].next += 1
+      nodes[step].restored.skip(&nodes[step].next)
     } else {
       nodes[step].each.start(place.instance ?? 0)
     }
@@ -140,6 +145,23 @@ struct Scheduler {
     nodes[step].each.expand(count)
     for number in 0..<count { examine(step, number) }
     finishSkipped()
+  }
+
+  /// Whether the number of a step's instances is known.
+  func isExpanded(_ step: Int) -> Bool { nodes[step].count != nil }
+
+  /// Notes that an earlier run has ended a step or instance, and all that it waits for. The instances of a step come in
+  /// their order. If this was the last one of its step, `finish` has to be called.
+  mutating func restore(_ place: StepPlace) -> Bool {
+    let step = place.index
+    nodes[step].started += 1
+    if nodes[step].eachNeeds.isEmpty {
+      nodes[step].restored.add(place.instance ?? 0)
+      nodes[step].restored.skip(&nodes[step].next)
+    } else {
+      nodes[step].each.start(place.instance ?? 0)
+    }
+    return end(place, isSuccess: true, isRestored: true)
   }
 
   /// The number of an instance of a step that can be started.
@@ -167,6 +189,7 @@ struct Scheduler {
     let step = place.index
     nodes[step].ended += 1
     if !isSuccess { nodes[step].failed += 1 }
+    if nodes[step].isMany, place.instance == nil { nodes[step].isRefused = true }
     if !isRestored { nodes[step].hasRun = true }
     if let instance = place.instance {
       settle(step, instance, isSuccess ? (isRestored ? .restored : .done) : .failed)
@@ -194,7 +217,7 @@ struct Scheduler {
         let to = Int(edge.to)
         if edge.isEach {
           // The instances have told it, unless none has begun.
-          if nodes[node].lack != nil {
+          if isLeftOut(node) {
             if edge.isNeeded { lack(to, node) } else { examineAll(to) }
           }
         } else {
@@ -216,6 +239,11 @@ struct Scheduler {
         }
       }
     }
+  }
+
+  /// Whether no instance of a step has begun, and none will.
+  private func isLeftOut(_ node: Int) -> Bool {
+    nodes[node].isOver && (nodes[node].lack != nil || nodes[node].isRefused)
   }
 
   private mutating func lack(_ node: Int, _ cause: Int) {
@@ -256,8 +284,7 @@ struct Scheduler {
     guard nodes[step].each.isWaiting(instance) else { return false }
     var isLacking = false
     for need in nodes[step].eachNeeds {
-      let isLeftOut = nodes[need.node].isOver && nodes[need.node].lack != nil
-      switch isLeftOut ? .failed : nodes[need.node].each.end(of: instance) {
+      switch isLeftOut(need.node) ? .failed : nodes[need.node].each.end(of: instance) {
       case nil: return false
       case .failed: if need.isNeeded { isLacking = true }
       case .done, .restored: break
@@ -295,6 +322,22 @@ struct Scheduler {
     guard node.started < count else { return nil }
     let lack = node.lack ?? node.eachNeeds.first { nodes[$0.node].failed + nodes[$0.node].skipped > 0 }?.node
     return (count - node.started, node.started == 0, lack)
+  }
+}
+
+/// The instances of a step that an earlier run has ended.
+private struct Restored {
+  private var instances: [Int32] = []
+  private var at = 0
+
+  mutating func add(_ instance: Int) { instances.append(Int32(clamping: instance)) }
+
+  /// Moves the number of the instance that starts next behind those that have ended.
+  mutating func skip(_ next: inout Int) {
+    while at < instances.count, Int(instances[at]) == next {
+      at += 1
+      next += 1
+    }
   }
 }
 
@@ -338,9 +381,10 @@ struct EachInstances {
   mutating func skip(_ instance: Int) { begins[instance] = Begin.skipped.rawValue }
 
   mutating func start(_ instance: Int) {
+    guard begins.indices.contains(instance) else { return }
+    if begins[instance] == Begin.ready.rawValue { readyCount -= 1 }
     begins[instance] = Begin.started.rawValue
     hint = instance + 1
-    readyCount -= 1
   }
 
   mutating func end(_ instance: Int, _ end: End, of count: Int) {

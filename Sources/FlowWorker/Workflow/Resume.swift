@@ -158,9 +158,8 @@ struct Resume {
     else { return }
     members[index].count = instances.count
     members[index].isInOrder = isInOrder
-    guard let identities = try? InstanceIdentities(step, instances) else { return }
-    facts.instances[index] = identities
-    if listing.numbers.isEmpty, unended.isEmpty { return }
+    facts.count(index, step, instances)
+    guard let identities = facts.instances[index], !listing.numbers.isEmpty || !unended.isEmpty else { return }
     var gather = step.code.argument.map { _ in Gather(count: instances.count) }
     var found = 0
     for number in 0..<instances.count {

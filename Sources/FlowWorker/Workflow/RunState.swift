@@ -19,6 +19,9 @@ final class RunState {
   private let directory: FileVolume
   /// A file that the kernel locks as long as the run lasts.
   private let lock: Descriptor
+  /// A file that is locked until no process of the run's commands is left. When a host dies its commands are ended, and
+  /// until then they may still write files.
+  let commands: Descriptor
   /// The first failure of the directory; `nil`: it has all of the run.
   private(set) var failure: StepFailure?
   /// The number of the next record.
@@ -32,16 +35,30 @@ final class RunState {
       directory = try FileVolume(Location(stateDirectory: path), at: path, isMade: true)
     } catch { throw FlowError(.invalid, error.reason) }
     copies = path + "/copies"
-    let fd = fws_open_beneath(directory.directory.number, "lock", O_RDWR | O_CREAT, 0o600)
-    guard fd >= 0 else {
-      throw FlowError(.invalid, "the state directory \(MessageFormat.path(path)) cannot be used: \(errorText(errno))")
-    }
-    lock = Descriptor(fd)
-    guard flock(fd, LOCK_EX | LOCK_NB) == 0 else {
+    lock = try RunState.open("lock", in: directory, at: path)
+    commands = try RunState.open("commands", in: directory, at: path)
+    guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else {
       let reason = errno == EWOULDBLOCK ? "is in use by another run" : "cannot be locked: \(errorText(errno))"
       throw FlowError(.invalid, "the state directory \(MessageFormat.path(path)) \(reason)")
     }
   }
+
+  deinit {
+    // All commands have ended. In a process that the host has forked, the lock is the host's.
+    if !fws_is_forked(), commands.isOurs { flock(commands.number, LOCK_UN) }
+  }
+
+  private static func open(_ name: String, in directory: FileVolume, at path: String) throws(FlowError) -> Descriptor {
+    let fd = fws_open_beneath(directory.directory.number, name, O_RDWR | O_CREAT, 0o600)
+    guard fd >= 0 else {
+      throw FlowError(.invalid, "the state directory \(MessageFormat.path(path)) cannot be used: \(errorText(errno))")
+    }
+    // A process that the host forks may outlive it.
+    return Descriptor(fd, isClosedInForks: true)
+  }
+
+  /// Whether no command of an earlier run has a process any more. From then on this run has the lock.
+  func isAlone() -> Bool { flock(commands.number, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK }
 
   /// Does something with the directory. A failure is recorded and does not end the run, because its work would be lost,
   /// but the result of the run is then a failure.
@@ -126,8 +143,9 @@ final class RunState {
           "its value is \(MessageFormat.foreign(secrets.masked(object.kind))), which JSON cannot express: the state "
             + "directory cannot store the step, so another run will run it again")
       }
-      guard !secrets.contains(argument), let current = context[argument] else { return result }
-      value = JSONValue(keeping: current)
+      if secrets.contains(argument) { return result }
+      value = step.instance == nil ? context[argument].flatMap { JSONValue(keeping: $0) } : memory.given
+      if value == nil { return result }
     }
     // A later run cannot mask what it reads, so a step whose values or file names have a secret in them is not saved.
     if let value, secrets.isIn(value) { return result }
@@ -324,3 +342,5 @@ final class RunState {
     return text
   }
 }
+
+extension Descriptor: HeldFile {}

@@ -102,7 +102,8 @@ struct SeenFiles {
       if key.namesFolder, now.keys.contains(where: { $0.isInside(key) }) { continue }
       changed.append(key.path)
     }
-    for key in now.keys where before[key] == nil { changed.append(key.path) }
+    // The library makes the folder of an output before its step begins, so an empty folder says nothing.
+    for key in now.keys where before[key] == nil && !key.namesFolder { changed.append(key.path) }
     return changed
   }
 

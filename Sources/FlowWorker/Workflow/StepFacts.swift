@@ -12,6 +12,8 @@ struct StepMemory {
   let needs: UInt64
   /// What the result of the step has to say, because an earlier run has begun the step; `nil` if there is nothing.
   let note: String?
+  /// The value that an instance has given.
+  var given: JSONValue?
 }
 
 /// What the records of a run's steps say of each step, whatever happens in the run.
@@ -21,17 +23,25 @@ struct StepFacts {
   private(set) var needs: [UInt64]
   private let used: [UsedValues]
   /// The identities of instances, by the number of their step.
-  var instances: [Int: InstanceIdentities] = [:]
+  private(set) var instances: [Int: InstanceIdentities] = [:]
   /// The files that steps change in place and that an earlier run may have changed so: no step makes them anew.
   var changedInPlace: [StepIdentity: VolumeKey] = [:]
 
   init(_ run: Resume.Run) {
     used = run.accesses.map { UsedValues($0) }
     needs = Array(repeating: 0, count: run.graph.nodeCount)
+    let given = Set(run.steps.compactMap { $0.code.argument.map { Name($0) } })
+    for (index, step) in run.steps.enumerated() {
+      // Lists that steps give are known later. If one changes, the step that gave it has run again.
+      guard let forEach = step.forEach, !forEach.contextNames.contains(where: { given.contains(Name($0)) }),
+        let all = try? Instances(forEach, run.values)
+      else { continue }
+      count(index, step, all)
+    }
     for node in run.order {
       let isStep = run.steps.indices.contains(node)
       let name = isStep ? StepFacts.mixed(StepIdentity.hash(run.steps[node].cName.string, nil)) : needs[node]
-      let whole = isStep ? name &+ run.instances(of: node) : name
+      let whole = isStep ? name &+ (instances[node]?.total ?? 0) : name
       for edge in run.graph.edges(from: node) where edge.isNeeded {
         needs[Int(edge.to)] &+= edge.isEach ? name : whole
       }
@@ -67,6 +77,11 @@ struct StepFacts {
     return StepMemory(identity: identity, plan: plan, values: used, needs: needs[index], note: note)
   }
 
+  /// Takes the instances of a step when they are known.
+  mutating func count(_ index: Int, _ step: Step, _ all: Instances) {
+    if instances[index] == nil { instances[index] = try? InstanceIdentities(step, all) }
+  }
+
   private func identity(of step: Step, _ place: StepPlace) -> StepIdentity? {
     guard let instance = place.instance else { return StepIdentity(of: step) }
     guard let values = step.values, let identities = instances[place.index] else { return nil }
@@ -80,20 +95,6 @@ struct StepFacts {
 }
 
 extension Resume.Run {
-  /// A hash of the instances of a step, if they are known before the first step runs. Other lists come from steps, which
-  /// are not kept if their values change.
-  fileprivate func instances(of index: Int) -> UInt64 {
-    let step = steps[index]
-    guard let forEach = step.forEach else { return 0 }
-    let isGiven = forEach.contextNames.contains { name in
-      steps.contains { $0.code.argument.map { Name($0) } == Name(name) }
-    }
-    guard !isGiven, let instances = try? Instances(forEach, values),
-      let identities = try? InstanceIdentities(step, instances)
-    else { return 0 }
-    return identities.total
-  }
-
   /// Whether the instances of a step run one after the other.
   func isInOrder(_ index: Int, _ instances: Instances) throws(FlowError) -> Bool {
     try steps[index].checkKeys(of: instances) || accesses[index].barrier != nil

@@ -8,6 +8,8 @@ internal import FWVolumes
 extension WorkflowRun {
   /// What goes on in a run at one time.
   enum Phase {
+    /// Commands of an earlier run with the same state directory, whose host has died, are being ended.
+    case late(Timer)
     /// The files of parameters with a `target` are brought into the run directory.
     case sources(Transfers)
     /// These files are copied to their targets.
@@ -41,6 +43,8 @@ extension WorkflowRun {
       case step(StepRun)
       /// The run's timer has been stopped, so it wakes the phase at once.
       case immediate
+      /// The phase looks again when this timer is over.
+      case timer(Timer)
       /// The end of the transfers that go on wakes the phase. They have their own answer to a cancel.
       case turn
     }
@@ -52,6 +56,7 @@ extension WorkflowRun {
         return .transfers(transfers)
       case .run(_, let run): return .step(run)
       case .place, .skip: return .immediate
+      case .late(let timer): return .timer(timer)
       case .awaitFetch, .awaitStore: return .turn
       }
     }

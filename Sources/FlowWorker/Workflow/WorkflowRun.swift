@@ -30,6 +30,12 @@ final class WorkflowRun: Execution {
 
   // These variables say how far the run is.
   var scheduler: Scheduler
+  /// The instances of each step with `foreach`, if they are known, and whether they run in order.
+  private var instances: [Int: (all: Instances, isInOrder: Bool)] = [:]
+  /// The steps whose instances run in order whatever their keys are.
+  private var inOrder: Set<Int> = []
+  /// The values that the instances of a step have given, until all of them have ended.
+  private var gathers: [Int: Gather] = [:]
   private var stage = Stage.beginning
   /// The slots in which something goes on, by their lanes.
   private var slots: [Slot?] = []
@@ -77,6 +83,9 @@ final class WorkflowRun: Execution {
     case ending
   }
 
+  /// The seconds after which a run looks again whether the commands of an earlier run have ended.
+  private static let lateRound = 0.01
+
   /// What the ring says of a descriptor that belongs to no slot.
   private static let timerToken = -1
 
@@ -115,28 +124,29 @@ final class WorkflowRun: Execution {
     settings.secrets = try Secrets(
       resolved.secretNames(workers), envs: resolved.environments(workers), [argumentValues, context.snapshot])
     self.settings = settings
+    record = RunRecord(isOfFailures: options.keepsFailuresOnly)
     do throws(FlowError) {
       try resolved.check(workers, context.snapshot, settings, items: workflow.items)
-      let graph = try resolved.graph(workers, context.snapshot, items: workflow.items)
-      accesses = graph.accesses
+      let (graph, accesses) = try resolved.graph(workers, context.snapshot, items: workflow.items)
+      self.accesses = accesses
+      // What cannot be known is in order, and so are the instances of such a step.
+      inOrder = Set(accesses.indices.filter { accesses[$0].barrier != nil })
       scheduler = Scheduler(
-        graph.graph, isMany: resolved.steps.map { _ in false }, classes: resolved.steps.map { _ in 0 },
+        graph, isMany: resolved.steps.map { $0.forEach != nil }, classes: resolved.steps.map { _ in 0 },
         isSerial: options.jobs == 1)
+      try countInstances()
     } catch {
       throw settings.secrets.masked(error)
     }
-    record = RunRecord(isOfFailures: options.keepsFailuresOnly)
     queue.isListening = isListening
     state = try options.state.map { (path) throws(FlowError) in try RunState(path) }
-    resume()
-    publish()
+    self.settings.heldFile = state?.commands
     tell(.runStarted(steps: resolved.steps.map(\.cName.string)))
-    for (place, result) in record.kept { tell(.stepRestored(result), at: place) }
     if options.jobs > 1, timerFailure == nil {
       do throws(StepFailure) { ring = try Ring() } catch { timerFailure = error }
       _ = ring?.add(timer?.fd ?? -1, as: WorkflowRun.timerToken)
     }
-    let next = timerFailure.map { finish($0) } ?? begin()
+    let next = timerFailure.map { finish($0) } ?? resume()
     if case .phase(let first) = next { occupy(first) }
     proceed(nil)
   }
@@ -154,6 +164,7 @@ final class WorkflowRun: Execution {
       if !transfers.isStopped { waiting.stdout = timer?.fd ?? -1 }
       return waiting
     case .step(let run): return run.waiting
+    case .timer(let own): return Waiting(channel: own.fd, stdout: timer?.fd ?? -1)
     case .immediate, .turn, nil: return Waiting(stdout: timer?.fd ?? -1)
     }
   }
@@ -251,7 +262,7 @@ final class WorkflowRun: Execution {
       if token == WorkflowRun.timerToken {
         for slot in slots {
           switch slot?.phase.wait {
-          case .transfers, .immediate: slot.map { drive($0, Waiting.Ready()) }
+          case .transfers, .timer, .immediate: slot.map { drive($0, Waiting.Ready()) }
           case .turn: if interruption != nil { slot.map { drive($0, nil) } }
           case .step, nil: break
           }
@@ -305,6 +316,11 @@ final class WorkflowRun: Execution {
   /// Does what can be done in a slot now, and decides what follows.
   private func follow(_ slot: Slot, _ ready: Waiting.Ready?) -> Next {
     switch slot.phase {
+    case .late(let pause):
+      if let interruption { return finish(interruption) }
+      guard state?.isAlone() == false else { return restore() }
+      pause.set(WorkflowRun.lateRound)
+      return .wait
     case .sources(let transfers):
       guard let end = advance(transfers, for: nil) else { return .wait }
       if let failure = end { return finish(failure) }
@@ -356,6 +372,8 @@ final class WorkflowRun: Execution {
       // The descriptor of a step stays the same.
       if !slot.watched.isEmpty { return }
       add(run.descriptor(), of: slot, to: ring)
+    case .timer(let timer):
+      if slot.watched.isEmpty { add(timer.fd, of: slot, to: ring) }
     case .transfers(let transfers):
       // The descriptor of transfers changes from file to file.
       unwatch(slot)
@@ -526,6 +544,7 @@ final class WorkflowRun: Execution {
       duration: fws_monotonic() - began, context: values, unkept: state?.failure.map { secrets.masked($0) })
     // Another run may lock the state directory as soon as this one is over.
     state = nil
+    settings.heldFile = nil
     tell(.runEnded(run))
     result = ExecResult(run)
     return .end
@@ -583,7 +602,7 @@ final class WorkflowRun: Execution {
       }
       budget -= 1
       switch next {
-      case .expand(let step): scheduler.expand(step, count: 0, isInOrder: false)
+      case .expand(let step): expand(step)
       case .start(let place): start(place)
       }
     }
@@ -593,12 +612,76 @@ final class WorkflowRun: Execution {
     if case .phase(let phase) = next { occupy(phase) }
   }
 
+  /// Counts the instances of all steps whose lists are known before the run.
+  private func countInstances() throws(FlowError) {
+    for (index, step) in resolved.steps.enumerated() {
+      guard let forEach = step.forEach, forEach.contextNames.isEmpty else { continue }
+      do throws(FlowError) { instances[index] = try count(forEach, of: step, index) } catch {
+        throw FlowError(error.code, error.message, path: resolved.pointers[index] + (error.path ?? ""))
+      }
+    }
+  }
+
+  private func count(_ forEach: ForEach, of step: Step, _ index: Int) throws(FlowError) -> (Instances, Bool) {
+    let all = try Instances(forEach, context.snapshot)
+    return (all, try step.checkKeys(of: all) || inOrder.contains(index))
+  }
+
+  /// Gives a step with `foreach` its instances, because everything that it needs is there.
+  private func expand(_ index: Int) {
+    guard let (step, worker) = item(index), let forEach = step.forEach else { return }
+    do throws(FlowError) {
+      let (all, isInOrder): (Instances, Bool)
+      if let known = instances[index] { (all, isInOrder) = known } else { (all, isInOrder) = try count(forEach, of: step, index) }
+      instances[index] = (all, isInOrder)
+      stepFacts?.count(index, step, all)
+      if step.code.argument != nil { gathers[index] = Gather(count: all.count) }
+      scheduler.expand(index, count: all.count, isInOrder: isInOrder)
+      if all.count == 0 { completeStep(index) }
+    } catch {
+      scheduler.expand(index, count: 1, isInOrder: false)
+      let place = StepPlace(index: index)
+      let schedule = schedule(scheduler.start(place), lane: freeLane)
+      let reason = error.message.without(prefix: "step \(step.shownName): ").map(String.init)
+      _ = refuse(place, schedule, step, worker, StepFailure(reason ?? error.message))
+    }
+  }
+
+  /// Lets the steps go on that wait for a step of which all has ended.
+  private func completeStep(_ index: Int) {
+    if let gather = gathers.removeValue(forKey: index), let argument = resolved.steps[index].code.argument,
+      !scheduler.hasFailed(index)
+    {
+      _ = gather.finish(argument, into: context)
+      publish(argument)
+      if secrets.contains(argument) { learnSecret() }
+    }
+    instances[index] = nil
+    scheduler.finish(index)
+  }
+
+  private func schedule(
+    _ facts: (ready: Double, after: StepPlace?, held: StepSchedule.Hold?), lane: Int
+  ) -> StepSchedule {
+    let after = facts.after.flatMap { after in item(after.index).map { ($0.0.cName.string, after) } }
+    return StepSchedule(ready: facts.ready, after: after, lane: lane, held: facts.held)
+  }
+
+  /// The step as it runs: for one with `foreach`, the instance.
+  private func step(at place: StepPlace, _ step: Step) throws(FlowError) -> Step {
+    guard let number = place.instance, let instances = instances[place.index]?.all else { return step }
+    return try step.instance(number, instances.values(number))
+  }
+
   private func start(_ place: StepPlace) {
-    guard let (step, worker) = item(place.index) else { return }
-    let (ready, after, held) = scheduler.start(place)
-    let schedule = StepSchedule(
-      ready: ready, after: after.flatMap { after in item(after.index).map { ($0.0.cName.string, after) } },
-      lane: freeLane, held: held)
+    guard let (whole, worker) = item(place.index) else { return }
+    let schedule = schedule(scheduler.start(place), lane: freeLane)
+    let step: Step
+    do throws(FlowError) { step = try self.step(at: place, whole) } catch {
+      let reason = error.message.without(prefix: "step \(whole.shownName): ").map(String.init)
+      _ = refuse(place, schedule, whole, worker, StepFailure(reason ?? error.message))
+      return
+    }
     do throws(StepFailure) {
       let volume = try volumes.volume(of: worker.location)
       let outputs = OutputWatch(step.files.outputs, in: volume, isKept: step.files.isKept)
@@ -626,8 +709,10 @@ final class WorkflowRun: Execution {
         task.memory = facts.memory(of: task, plan, values, path, secrets)
         if let memory = task.memory, !task.step.files.outputs.isEmpty { state.noteBegin(memory.identity) }
       }
+      // The values of instances become a list.
       let run = StepRun(
-        task.step, worker: task.worker.cName.string, task.worker.type, plan, rundir: path, context,
+        task.step, worker: task.worker.cName.string, task.worker.type, plan, rundir: path,
+        task.place.instance == nil ? context : nil,
         events: queue.isListening ? options.events : nil, position: queue.position.of(task.step, at: task.place),
         outputs: task.outputs)
       drain(run)
@@ -644,12 +729,20 @@ final class WorkflowRun: Execution {
   }
 
   /// Takes the result of a step if the step is over.
-  private func take(_ task: StepTask, _ run: StepRun) -> Next {
+  private func take(_ running: StepTask, _ run: StepRun) -> Next {
+    var task = running
     drain(run)
     guard let result = run.stepResult else { return .wait }
     if let argument = task.step.code.argument {
-      publish(argument)
-      if secrets.contains(argument) { learnSecret() }
+      if let instance = task.place.instance {
+        if let (value, object) = run.given {
+          gathers[task.place.index]?.add(value, object: object, for: instance)
+          task.memory?.given = value
+        }
+      } else {
+        publish(argument)
+        if secrets.contains(argument) { learnSecret() }
+      }
     }
     guard result.returncode == 0 else { return end(task, result) }
     do throws(StepFailure) {
@@ -701,7 +794,7 @@ final class WorkflowRun: Execution {
   private func end(_ place: StepPlace, _ schedule: StepSchedule, _ result: StepResult) -> Next {
     let isSuccess = result.returncode == 0
     record.keep(result.placed(at: place, schedule), at: place)
-    if scheduler.end(place, isSuccess: isSuccess) { scheduler.finish(place.index) }
+    if scheduler.end(place, isSuccess: isSuccess) { completeStep(place.index) }
     if isSuccess { return .end }
     switch options.fail {
     case .stop: isStopped = true
@@ -755,26 +848,49 @@ final class WorkflowRun: Execution {
   // MARK: The state directory
 
   /// Takes over the steps that an earlier run has ended, as long as nothing about them has changed.
-  private func resume() {
-    guard let state else { return }
+  private func resume() -> Next {
+    guard let state else { return restore() }
     volumes.keepCopies(at: state.copies)
+    if state.isAlone() { return restore() }
+    Log.write(.info, "the run begins when the commands of an earlier run, whose host has died, have ended")
+    do throws(StepFailure) { return .phase(.late(try Timer(WorkflowRun.lateRound))) } catch { return finish(error) }
+  }
+
+  /// Takes over the steps that an earlier run has ended, and begins with the others.
+  private func restore() -> Next {
+    if let state { restore(from: state) }
+    publish()
+    for (place, result) in record.kept { tell(.stepRestored(result), at: place) }
+    return begin()
+  }
+
+  private func restore(from state: RunState) {
     let run = Resume.Run(
       steps: resolved.steps, workers: workers, accesses: accesses, graph: scheduler.graph,
       volumes: volumes, settings: settings, values: context.snapshot, sources: resolved.placements.map(\.source))
-    let facts = StepFacts(run)
-    var resume = Resume(run, facts, state)
+    var resume = Resume(run, StepFacts(run), state)
     let decision = resume.decide()
     stepFacts = resume.facts
     guard let decision else { return }
     beginning = decision.beginning
     known.files = FileIndex()
     for place in decision.beginning.files { place.restore(&known.files, volumes) }
-    for step in decision.kept {
-      for place in step.files { place.restore(&known.files, volumes) }
-      if let argument = item(step.place.index)?.0.code.argument, let value = step.value { context.set(argument, value) }
-      record.keep(step.result.placed(at: step.place, nil), at: step.place, isRestored: true)
-      _ = scheduler.start(step.place)
-      if scheduler.end(step.place, isSuccess: true, isRestored: true) { scheduler.finish(step.place.index) }
+    for step in decision.kept { restore(step) }
+  }
+
+  /// Takes over a step that an earlier run has ended. Those that it waits for have been taken over before.
+  private func restore(_ kept: Resume.Kept) {
+    let place = kept.place
+    if place.instance != nil, !scheduler.isExpanded(place.index) { expand(place.index) }
+    for file in kept.files { file.restore(&known.files, volumes) }
+    if let argument = item(place.index)?.0.code.argument, let value = kept.value {
+      if let instance = place.instance {
+        gathers[place.index]?.add(value, object: nil, for: instance)
+      } else {
+        context.set(argument, value)
+      }
     }
+    record.keep(kept.result.placed(at: place, nil), at: place, isRestored: true)
+    if scheduler.restore(place) { completeStep(place.index) }
   }
 }
