@@ -22,11 +22,14 @@ package struct RunSettings: Sendable {
   package var environment = CommandEnvironment.host
   /// A file that stays open as long as a command of the run has a process, also if the host dies; `nil`: there is none.
   package var heldFile: (any HeldFile)?
+  /// The variables of all resources with ids that the run or the pool has; `nil`: the settings do not say it.
+  package var indexedVariables: [IndexedVariable]?
 
   package init() {}
 
   package var isEmpty: Bool {
     timeout == nil && outputLimit == nil && spill == nil && retries == nil && commands.isEmpty
+      && indexedVariables == nil
   }
 
   /// Reads one member of a document. Gives false if the key is no setting.
@@ -56,6 +59,7 @@ package struct RunSettings: Sendable {
     result.retries = other.retries ?? retries
     if !commands.isEmpty { result.commands = commands.overridden(by: other.commands) }
     result.deadline = other.deadline ?? deadline
+    result.indexedVariables = other.indexedVariables ?? indexedVariables
     if other.secrets.isEmpty { result.secrets = secrets }
     result.heldFile = other.heldFile ?? heldFile
     return result

@@ -58,6 +58,9 @@ struct Scheduler {
     var isOver = false
     var isQueued = false
     var each = EachInstances()
+
+    /// Moves the number of the instance that starts next behind those that an earlier run has ended.
+    mutating func passRestored() { restored.pass(&next) }
   }
 
   /// - Parameters:
@@ -128,7 +131,7 @@ struct Scheduler {
     nodes[step].started += 1
     if nodes[step].eachNeeds.isEmpty {
       nodes[step].next += 1
-      nodes[step].restored.skip(&nodes[step].next)
+      nodes[step].passRestored()
     } else {
       nodes[step].each.start(place.instance ?? 0)
     }
@@ -157,7 +160,7 @@ struct Scheduler {
     nodes[step].started += 1
     if nodes[step].eachNeeds.isEmpty {
       nodes[step].restored.add(place.instance ?? 0)
-      nodes[step].restored.skip(&nodes[step].next)
+      nodes[step].passRestored()
     } else {
       nodes[step].each.start(place.instance ?? 0)
     }
@@ -332,8 +335,8 @@ private struct Restored {
 
   mutating func add(_ instance: Int) { instances.append(Int32(clamping: instance)) }
 
-  /// Moves the number of the instance that starts next behind those that have ended.
-  mutating func skip(_ next: inout Int) {
+  /// Moves the number of an instance behind those that have ended.
+  mutating func pass(_ next: inout Int) {
     while at < instances.count, Int(instances[at]) == next {
       at += 1
       next += 1

@@ -56,18 +56,20 @@ struct StepFacts {
 
   /// What the state directory saves of a step that begins; `nil` if there is no memory for it.
   ///
-  /// - Parameter values: the values that the plan was made with.
+  /// - Parameters:
+  ///   - values: the values that the step begins with.
+  ///   - settings: the settings of the run.
   func memory(
-    of task: WorkflowRun.StepTask, _ plan: borrowing StepPlan, _ values: ContextValues, _ path: CText,
-    _ secrets: Secrets
+    of task: WorkflowRun.StepTask, _ values: ContextValues, _ path: CText, _ settings: RunSettings
   ) -> StepMemory? {
     let (step, index) = (task.step, task.place.index)
-    guard let text = try? task.worker.describe(plan, step, values, path), let plan = try? JSONText.parse(text.bytes),
+    // The plan is made as the next run makes it to compare: without the resources that the step has got this time.
+    guard let text = try? task.worker.plan(step, values, path, settings), let plan = try? JSONText.parse(text.bytes),
       let identity = identity(of: step, task.place)
     else { return nil }
     var used: JSONValue?
     if step.type == .code {
-      used = self.values(of: step, index, values, secrets)
+      used = self.values(of: step, index, values, settings.secrets)
       if used == nil { return nil }
     }
     let note = changedInPlace[identity].map { key in

@@ -43,7 +43,7 @@ class CommonOptions(TypedDict, total=False):
 
 
 class RunOptions(CommonOptions, total=False):
-    """What `Worker.exec`, `Worker.exec_async` and `Worker.start` take as keywords, besides those of `CommonOptions`."""
+    """What `exec`, `exec_async`, `start`, `map` and `map_async` of a `Worker` take, besides `CommonOptions`."""
 
     #: The standard input of the commands: bytes or another contiguous buffer, a file that is open in binary mode,
     #: `{"text": ...}`, `{"file": KEY}` (a file in the run directory), or `{"value": NAME}` (a value of the context).
@@ -65,12 +65,24 @@ class RunOptions(CommonOptions, total=False):
 
 
 class WorkflowRunOptions(CommonOptions, total=False):
-    """What `SerialWorkflow.run`, `run_async` and `start` take: the options of each step, and those of the whole run."""
+    """What `Workflow.run`, `run_async` and `start` take: the options of each step, and those of the whole run."""
 
     #: The time limit of the whole workflow, in seconds, more than 0.
     deadline: Optional[Seconds]
     #: A directory that remembers which steps have ended. A run with the same directory skips them.
     state: Optional[Path]
+    #: How many steps may run at once, from 1 (the default) to 1024. A step waits for what it needs, in any case: the
+    #: result is that of a run with 1.
+    jobs: Optional[int]
+    #: What happens when a step fails: `"stop"` (the default) starts nothing else, `"now"` cancels what runs as well,
+    #: and `"last"` goes on with everything that does not need what failed.
+    fail: Optional[Literal["stop", "now", "last"]]
+    #: How much there is of each resource that steps take, such as `{"cpus": 4, "memory": 8 * 2**30}`, in place of what
+    #: the pool says for the same name. The GPUs are `{"ids": ["0", "1"], "variable": "CUDA_VISIBLE_DEVICES"}`.
+    resources: Optional[Mapping[str, Any]]
+    #: Which results of steps are kept: `"all"` (the default), or `"failed"`, for runs of very many steps. Then those
+    #: that succeeded are only counted.
+    results: Optional[Literal["all", "failed"]]
 
 
 def check_keywords(
@@ -95,13 +107,15 @@ def options_document(
     options: Mapping[str, Any],
     has_listener: bool,
     volumes: Optional[Sequence[Spec]] = None,
+    parameters: Optional[Sequence[str]] = None,
 ) -> bytes:
     """Encodes the options for the library; `kind` is the class that lists them.
 
     `has_listener` says whether anybody takes the events. `volumes` are those of a workflow's run. Raises TypeError for
-    an option that `kind` does not list.
+    an option that `kind` does not list; `parameters` are the other names that the caller takes.
     """
-    parameters = ("on_event",) if kind is RunOptions else ("arguments", "on_event", "rundir", "volumes", "workers")
+    if parameters is None:
+        parameters = ("on_event",) if kind is RunOptions else ("arguments", "on_event", "rundir", "volumes", "workers")
     check_keywords(options, kind, "the options are", parameters=parameters)
     given = {name: value for name, value in options.items() if value is not None}
     if volumes is not None:

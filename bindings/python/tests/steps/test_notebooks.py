@@ -83,6 +83,20 @@ def test_the_context_is_mapped_and_reduced(write, run, rundir):
     assert (rundir / "o.ipynb").exists()
 
 
+def test_one_notebook_over_many_contexts(write, pool, rundir):
+    write("n.ipynb", "if n == 2: raise LookupError(n)", "print(n)")
+    step = flowworker.NotebookStep("s", "n.ipynb", params=["n"])
+    # All runs write the same output notebook, so they take turns.
+    results = list(pool.get(step).map(step, [{"n": n} for n in range(4)], rundir, limit=1))
+    assert [result.text for result in results] == ["0\n", "1\n", "", "3\n"]
+    assert [result.position for result in results if result.exception is not None] == [2]
+    contexts = ({"n": n} for n in (5, 6, 7))
+    for result in pool.get(step).map(step, contexts, rundir, limit=1):
+        assert result.text == "5\n"
+        break
+    assert next(contexts, None) == {"n": 6}
+
+
 @pytest.mark.parametrize("value", ["007", 1e5, 2**53 + 1, 2**63 - 1, None, True, [1, {"a": 'it\'s "{x}" $y'}], "nan"])
 def test_parameters_are_exact(write, run, value):
     write("n.ipynb", "import json; print(json.dumps(a), type(a).__name__)")
@@ -406,7 +420,7 @@ def test_a_kernel_that_writes_at_its_end(write, run):
 def test_a_failure_in_a_workflow_loses_no_result(write, rundir, tmp_path, state):
     """The results of earlier steps are complete, with and without a state directory."""
     write("n.ipynb", "raise ValueError('a\\0b\\ud800')")
-    workflow = flowworker.SerialWorkflow()
+    workflow = flowworker.Workflow()
     workflow.add_container_step("first", image="x", commands=["printf 'a\\0b'"])
     workflow.add_notebook_step("second", "n.ipynb")
     options = {"state": str(tmp_path / "state")} if state else {}
@@ -425,7 +439,7 @@ def test_a_notebook_step_has_the_options_of_every_step(write, rundir, way):
         with flowworker.create_worker(worker) as made:
             result = made.exec(flowworker.NotebookStep("s", "n.ipynb", **options), {}, rundir)
     else:
-        workflow = flowworker.SerialWorkflow().add_notebook_step("s", "n.ipynb", **options)
+        workflow = flowworker.Workflow().add_notebook_step("s", "n.ipynb", **options)
         with flowworker.WorkerPool([worker], {"s": "w"}) as workers:
             [result] = workflow.run({}, workers, rundir=rundir).steps
     assert (result.outcome, len(result.attempts), len(result.stdout[0])) == ("exited", 1, 10)

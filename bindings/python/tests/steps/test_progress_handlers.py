@@ -15,7 +15,7 @@ import threading
 import pytest
 
 import flowworker
-from flowworker import ContainerStep, SerialWorkflow, progress
+from flowworker import ContainerStep, Workflow, progress
 
 WORKER = flowworker.default_container_worker
 COLUMNS = 60
@@ -62,7 +62,7 @@ def terminal(monkeypatch):
 
 @pytest.fixture
 def workflow():
-    return SerialWorkflow(
+    return Workflow(
         [
             ContainerStep("first", "", ["echo one"]),
             ContainerStep("second", "", ["echo two", "echo three; exit 3"], retries={"max": 1, "delay": 0}),
@@ -106,6 +106,41 @@ def test_a_bar_can_watch_one_after_the_other(terminal, workflow, rundir):
     assert [end[22:27].strip() for end in ends] == ["1/1", "1/1", "2/2"]
 
 
+def test_a_bar_names_the_steps_that_run_at_once(terminal, rundir):
+    bar = progress.Bar(terminal.stream)
+
+    def tell(kind, step=None, instance=None, **facts):
+        facts = {"step": step, "instance": instance, **facts}
+        bar(flowworker.Event(kind, 1, 1.0, **{name: fact for name, fact in facts.items() if fact is not None}))
+
+    tell("run_started", steps=["a", "b"])
+    for instance in range(3):
+        tell("step_started", "a", instance, step_index=0)
+    tell("output", "a", 1, data="one")
+    tell("step_started", "b", step_index=1)
+    tell("retry", "a", 0, attempt=1, delay=2.0)
+    for instance in (1, 2):
+        tell("step_ended", "a", instance, step_index=0, outcome="exited", returncode=0)
+    tell("step_ended", "b", step_index=1, outcome="exited", returncode=0)
+    tell("step_ended", "a", 0, step_index=0, outcome="exited", returncode=0)
+    tell("run_ended", outcome="exited", returncode=0)
+    drawn = [without_times(piece).rstrip("\n")[23:] for piece in terminal.drawn()]
+    assert drawn == [
+        "0/2 TIME ",
+        "0/2 TIME a[0]",
+        "0/3 TIME a[0], a[1]",
+        "0/4 TIME a[0], a[1], a[2]",
+        "0/4 TIME a[0], a[2], a[1]: one",
+        "0/4 TIME 1 more, a[2], a[1], b",
+        "0/4 TIME 1 more, a[1], b, a[0]",
+        "1/4 TIME a[2], b, a[0]",
+        "2/4 TIME b, a[0]",
+        "3/4 TIME a[0], attempt 2 in 2 s",
+        "4/4 TIME ",
+        "4/4 TIME done",
+    ]
+
+
 def test_a_bar_of_several_steps_at_once(terminal, rundir):
     bar = progress.Bar(terminal.stream, total=4)
 
@@ -136,9 +171,9 @@ def test_a_bar_of_several_threads(terminal, rundir):
 def test_restored_steps_count(terminal, tmp_path, rundir):
     steps = [ContainerStep("a", "", ["true"]), ContainerStep("b", "", ["[ -e go ]"])]
     options = {"rundir": rundir, "state": tmp_path / "state"}
-    assert not SerialWorkflow(steps).run(**options).ok
+    assert not Workflow(steps).run(**options).ok
     (rundir / "go").touch()
-    SerialWorkflow(steps).run(**options, on_event=progress.Bar(terminal.stream))
+    Workflow(steps).run(**options, on_event=progress.Bar(terminal.stream))
     assert " 2/2 " in terminal.drawn()[-1]
 
 
@@ -225,7 +260,7 @@ def test_a_dumb_terminal_gets_lines(terminal, rundir, monkeypatch):
 def test_a_bar_begins_anew_after_a_workflow_that_an_exception_has_ended(rundir):
     stream = io.StringIO()
     bar = progress.Bar(stream)
-    workflow = SerialWorkflow([ContainerStep(name, "", ["true"]) for name in "ab"])
+    workflow = Workflow([ContainerStep(name, "", ["true"]) for name in "ab"])
 
     def on_event(event):
         bar(event)
@@ -391,5 +426,5 @@ def test_files_and_notebooks_have_sentences(tmp_path, caplog):
     (tmp_path / "v/x").write_text("x" * 1000)
     steps = [ContainerStep("a", "", ["true"], inputs=["x"])]
     volumes = [flowworker.FStore(tmp_path / "v", "v")]
-    SerialWorkflow(steps).run(rundir=tmp_path / "run", volumes=volumes, on_event=progress.EventLogger())
+    Workflow(steps).run(rundir=tmp_path / "run", volumes=volumes, on_event=progress.EventLogger())
     assert any('copied "x" from "v" to "' in record.getMessage() for record in caplog.records)

@@ -59,6 +59,7 @@ def make(seed, root):
             workflow.add_code_step(name, space["call"], arg="v" + str(number % 4), after=[])
             names.append("v" + str(number % 4))
         elif kind == "values":
+
             def each(i, name=name):  # noqa: E306
                 functions.note("{}-{}".format(name, i))
                 return i * 2
@@ -90,7 +91,7 @@ def main(root, jobs, last, seed):
             os.kill(os.getpid(), signal.SIGKILL)
 
     result = make(seed, root).run({"word": "w"}, rundir=root + "/run", state=root + "/state", jobs=jobs, on_event=count)
-    steps = [[step.step, step.index, step.instance, step.values, step.returncode, step.stdout] for step in result.steps]
+    steps = [[step.step.name, step.index, step.instance, step.values, step.returncode, step.stdout] for step in result.steps]
     context = {name: result.context[name] for name in sorted(result.context)}
     print(json.dumps([[result.returncode, result.message, steps, context], result.restored, events]))
 

@@ -11,6 +11,7 @@ import sys
 import killed_host
 import pytest
 
+
 class Place:
     """A directory with a run directory, a state directory, and a log of what was executed."""
 
@@ -20,7 +21,9 @@ class Place:
 
     def start(self, seed, jobs, events):
         command = [sys.executable, killed_host.__file__, str(self.root), str(jobs), str(events), str(seed)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment)
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment
+        )
 
     def run(self, seed, jobs, events=0):
         host = self.start(seed, jobs, events)
