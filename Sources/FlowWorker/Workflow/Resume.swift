@@ -40,6 +40,13 @@ struct Resume {
     let files: [StepRecord.KnownPlaces]
   }
 
+  /// What a run takes over.
+  enum Restored {
+    case ended(Kept)
+    /// A step with this number, which has no instances.
+    case empty(Int)
+  }
+
   /// A step, or an instance of one, that has a record which fits as far as files are not concerned.
   private struct Candidate {
     let kept: Kept
@@ -99,7 +106,7 @@ struct Resume {
   ///
   /// - Returns: what is kept, each step behind those that it waits for, and what was there before the first step; `nil`
   ///   if nothing is kept.
-  mutating func decide() -> (kept: [Kept], beginning: RunState.Beginning)? {
+  mutating func decide() -> (restored: [Restored], beginning: RunState.Beginning)? {
     let beginning = state.beginning()
     let isSameBeginning = beginning.map { $0.sources.isSame(as: run.sources, run.volumes) } ?? false
     findCandidates(isSameBeginning)
@@ -114,11 +121,15 @@ struct Resume {
     state.forget(numbers)
     state.setBegun(unended)
     guard let beginning, !isEnded.isEmpty else { return nil }
-    var kept: [Kept] = []
+    var restored: [Restored] = []
     for node in run.order where members.indices.contains(node) {
-      for candidate in candidates[members[node].range] where candidate.isKept { kept.append(candidate.kept) }
+      // It may give an empty list, which a step behind it replaces.
+      if members[node].isWhole, members[node].count == 0 { restored.append(.empty(node)) }
+      for candidate in candidates[members[node].range] where candidate.isKept {
+        restored.append(.ended(candidate.kept))
+      }
     }
-    return (kept, beginning)
+    return (restored, beginning)
   }
 
   // MARK: Records that fit

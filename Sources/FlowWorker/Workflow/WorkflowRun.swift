@@ -852,7 +852,12 @@ final class WorkflowRun: Execution {
     beginning = decision.beginning
     known.files = FileIndex()
     for place in decision.beginning.files { place.restore(&known.files, volumes) }
-    for step in decision.kept { restore(step) }
+    for step in decision.restored {
+      switch step {
+      case .ended(let kept): restore(kept)
+      case .empty(let index): expand(index)
+      }
+    }
   }
 
   /// Takes over a step that an earlier run has ended. Those that it waits for have been taken over before.

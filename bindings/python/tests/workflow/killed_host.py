@@ -42,7 +42,8 @@ def make(seed, root):
             command = "{}; {}; echo {} $word >> {}".format(log, pause, name, key)
             workflow.add_container_step(name, "", commands=[command], inputs=[key], outputs=[key])
         elif kind == "each":
-            command = "{}-$i; {}; {{ echo {} $i; {}; }} > e/{}-$i".format(log, pause, name, read, name)
+            log = "echo {}-$i >> {}/log".format(name, root)
+            command = "{}; {}; {{ echo {} $i; {}; }} > e/{}-$i".format(log, pause, name, read, name)
             workflow.add_container_step(
                 name, "", commands=[command], inputs=inputs, outputs=["e/" + name + "-$i"],
                 foreach={"names": {"i": choose.sample(range(9), choose.randint(0, 4))}},
@@ -91,7 +92,9 @@ def main(root, jobs, last, seed):
             os.kill(os.getpid(), signal.SIGKILL)
 
     result = make(seed, root).run({"word": "w"}, rundir=root + "/run", state=root + "/state", jobs=jobs, on_event=count)
-    steps = [[step.step.name, step.index, step.instance, step.values, step.returncode, step.stdout] for step in result.steps]
+    steps = [
+        [step.step.name, step.index, step.instance, step.values, step.returncode, step.stdout] for step in result.steps
+    ]
     context = {name: result.context[name] for name in sorted(result.context)}
     print(json.dumps([[result.returncode, result.message, steps, context], result.restored, events]))
 

@@ -1,6 +1,7 @@
 """A run of many steps at once is killed at any event, and another one with the same state does what is missing."""
 
 import collections
+import fcntl
 import hashlib
 import json
 import random
@@ -32,6 +33,13 @@ class Place:
             return None
         assert host.returncode == 0, err
         return json.loads(out)
+
+    def wait_for_commands(self):
+        """Waits until the commands of a host that was killed have ended: a shell may write for a moment."""
+        path = self.root / "state/commands"
+        if path.exists():
+            with path.open() as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
 
     def log(self):
         path = self.root / "log"
@@ -65,6 +73,7 @@ def test_a_run_that_is_killed_at_any_event_does_what_is_missing(tmp_path, python
     choose = random.Random(1000 + seed)
     result = None
     for event in [choose.randint(1, events) for _ in range(5)] + [0]:
+        place.wait_for_commands()
         before, kept = collections.Counter(place.log()), collections.Counter(place.recorded())
         is_cut_in_place = any(before[name] and not kept[name] for name in in_place)
         result = place.run(seed, jobs=8, events=event)
