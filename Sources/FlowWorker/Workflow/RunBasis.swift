@@ -16,6 +16,8 @@ struct RunBasis {
   /// What each step shares with the others.
   let accesses: [StepAccess]
   let graph: StepGraph
+  /// What the steps take while they run.
+  let resources: RunResources
   /// The instances of the steps with `foreach` whose lists are known, and whether they run in order.
   let instances: [Int: (Instances, Bool)]
 
@@ -24,9 +26,9 @@ struct RunBasis {
 
   /// Throws, with secrets hidden, if one of the steps can never run or if steps wait for each other.
   ///
-  /// - Parameter settings: those that the host gives for each step.
+  /// - Parameter options: those of the host.
   init(
-    _ workflow: Workflow, _ pool: Pool, _ arguments: ContextValues, _ volumes: Volumes, _ settings: RunSettings
+    _ workflow: Workflow, _ pool: Pool, _ arguments: ContextValues, _ volumes: Volumes, _ options: WorkflowOptions
   ) throws(FlowError) {
     do throws(FlowError) {
       resolved = try workflow.resolved(arguments)
@@ -37,11 +39,13 @@ struct RunBasis {
     }
     let names = resolved.secretNames(workers)
     let values = context.snapshot
-    var settings = settings
+    var settings = options.settings
+    settings.indexedVariables = try options.resources.indexedVariables(over: pool)
     settings.secrets = try Secrets(names, envs: resolved.environments(workers), [arguments, values])
     self.settings = settings
     do throws(FlowError) {
       try resolved.check(workers, values, settings, items: workflow.items)
+      resources = try RunResources(pool, options.resources, resolved, workers)
       accesses = try resolved.accesses(workers, values, secrets: names, items: workflow.items)
       graph = try StepGraph(accesses, names: resolved.steps.map(\.cName.string), pointers: resolved.pointers)
       instances = try resolved.instances(accesses)

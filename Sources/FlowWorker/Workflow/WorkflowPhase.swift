@@ -73,6 +73,8 @@ extension WorkflowRun {
     let volume: FileVolume
     /// The watch that tells whether the step makes its outputs.
     let outputs: OutputWatch
+    /// What the step has taken, which its `StepRun` gives back.
+    let grant: Grant?
     /// What the state directory saves of the step; `nil` if it saves nothing.
     var memory: StepMemory?
   }

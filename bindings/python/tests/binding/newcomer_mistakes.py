@@ -724,8 +724,9 @@ MISTAKES = [
     M(
         "a step without its action",
         lambda t: t.run_workflow({"name": "s", "commands": ["true"]}),
-        'unknown key "commands" in a step: expected "name", "files", "action", "secrets", "after", "foreach", "resources", "timeout", '
-        '"output_limit", "retries", "placeholders", "success_codes", "stdin" or "environment_values"; it is a '
+        'unknown key "commands" in a step: expected "name", "files", "action", "secrets", "after", "foreach", '
+        '"resources", "timeout", "output_limit", "retries", "placeholders", "success_codes", "stdin" or '
+        '"environment_values"; it is a '
         'key of the step\'s "action" (at /workflow/steps/0/commands)',
     ),
     M(
@@ -737,8 +738,9 @@ MISTAKES = [
     M(
         "inputs outside of `files`",
         lambda t: t.run_workflow(raw_step(inputs=["a"])),
-        'unknown key "inputs" in a step: expected "name", "files", "action", "secrets", "after", "foreach", "resources", "timeout", '
-        '"output_limit", "retries", "placeholders", "success_codes", "stdin" or "environment_values"; it is a '
+        'unknown key "inputs" in a step: expected "name", "files", "action", "secrets", "after", "foreach", '
+        '"resources", "timeout", "output_limit", "retries", "placeholders", "success_codes", "stdin" or '
+        '"environment_values"; it is a '
         'key of the step\'s "files" (at /workflow/steps/0/inputs)',
     ),
     M(
