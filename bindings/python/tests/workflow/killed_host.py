@@ -67,7 +67,7 @@ def make(seed, root):
 
             space = {"each": each}
             exec("def call(i): return each(i)", space)
-            values = [choose.randint(0, 2) for _ in range(choose.randint(0, 4))]
+            values = [choose.randint(0, 2) for _ in range(choose.randint(1, 4))]
             workflow.add_code_step(name, space["call"], arg="v" + str(number % 4), foreach={"names": {"i": values}}, after=[])  # fmt: skip  # noqa: E501
             names.append("v" + str(number % 4))
         else:

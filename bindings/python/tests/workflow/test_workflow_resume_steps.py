@@ -197,6 +197,15 @@ def test_instances_of_equal_values_are_different_ones(flow):
     assert flow.run(step([1, 1, 1, 1])) == 3 and flow.result.context["all"] == [1, 2, 4, 6]
 
 
+def test_a_step_without_instances_gives_its_list_before_the_steps_behind_it(flow):
+    steps = [
+        fw.CodeStep("empty", lambda i: i, arg="v", after=[], foreach={"names": {"i": []}}),
+        fw.CodeStep("f", lambda: "f", arg="v", after=[]),
+    ]
+    for restored in (0, 1):
+        assert flow.run(*steps) == restored and flow.result.context["v"] == "f"
+
+
 def test_a_failed_instance_is_run_again_and_the_others_are_kept(flow):
     command = "echo $i > out/$i; test $i != 2 -o ! -e stop"
     (flow.root / "run/stop").touch()
