@@ -45,9 +45,13 @@ def make(seed, root):
             log = "echo {}-$i >> {}/log".format(name, root)
             command = "{}; {}; {{ echo {} $i; {}; }} > e/{}-$i".format(log, pause, name, read, name)
             workflow.add_container_step(
-                name, "", commands=[command], inputs=inputs, outputs=["e/" + name + "-$i"],
+                name,
+                "",
+                commands=[command],
+                inputs=inputs,
+                outputs=["e/" + name + "-$i"],
                 foreach={"names": {"i": choose.sample(range(9), choose.randint(0, 4))}},
-            )  # fmt: skip
+            )
         elif kind == "function":
             used = choose.choice(names)
 
@@ -68,12 +72,15 @@ def make(seed, root):
             space = {"each": each}
             exec("def call(i): return each(i)", space)
             values = [choose.randint(0, 2) for _ in range(choose.randint(1, 4))]
-            workflow.add_code_step(name, space["call"], arg="v" + str(number % 4), foreach={"names": {"i": values}}, after=[])  # fmt: skip  # noqa: E501
+            workflow.add_code_step(
+                name, space["call"], arg="v" + str(number % 4), foreach={"names": {"i": values}}, after=[]
+            )
             names.append("v" + str(number % 4))
         else:
             key = choose.choice(keys)
             inputs = [other for other in inputs if other != key and not (other == "f/" and key.startswith("f/"))]
-            read = "cat {} | cksum".format(" ".join(other + "*" if other == "f/" else other for other in inputs) or "/dev/null")  # fmt: skip  # noqa: E501
+            paths = [other + "*" if other == "f/" else other for other in inputs]
+            read = "cat {} | cksum".format(" ".join(paths) or "/dev/null")
             words = "${%s:q}" % choose.choice(names)
             command = "{}; {}; {{ echo {} {}; {}; }} > {}".format(log, pause, name, words, read, key)
             workflow.add_container_step(name, "", commands=[command], inputs=inputs, outputs=[key])
