@@ -6,10 +6,10 @@ internal import FWVolumes
 /// Decides which steps of a run need not run again, because an earlier run with the same state directory has ended
 /// them.
 ///
-/// A step is kept if its record fits, and if everything that it waits for is kept. A record fits if the step, its values
-/// and the steps that it needs are the same, and if its files are as the step saw them. A file that is another one now
-/// is no reason to run the step again if a step behind it has written the file, and if nobody who still has to run needs
-/// what the file was: see `FileHistory`.
+/// A step is kept if its record fits, and if everything that it waits for is kept. A record fits if the step, its
+/// values and the steps that it needs are the same, and if its files are as the step saw them. A file that is another
+/// one now is no reason to run the step again if a step behind it has written the file, and if nobody who still has to
+/// run needs what the file was: see `FileHistory`.
 ///
 /// The decision has two parts that need each other: a step that is not kept takes along all that wait for it, and it
 /// explains fewer changes of files. The parts take turns until nothing changes.

@@ -10,8 +10,8 @@ internal import Glibc
 /// host can go on where this one has died: see `StepRecord`. `beginning.json` has what was there before the first step,
 /// and `begun` names the steps that have begun, whether they ended or not.
 ///
-/// A file gets its name when it is complete. A file that is damaged counts as missing. A file that cannot be read counts
-/// as missing too, and the result of the run says so.
+/// A file gets its name when it is complete. A file that is damaged counts as missing. A file that cannot be read
+/// counts as missing too, and the result of the run says so.
 final class RunState {
   /// The folder in the directory that has the copies of remote files.
   let copies: String

@@ -73,8 +73,8 @@ struct StepFacts {
       if used == nil { return nil }
     }
     let note = changedInPlace[identity].map { key in
-      "an earlier run began this step and did not complete it. The step changes its input \(key.shown) in place, and no "
-        + "earlier step makes it anew: the file may have been changed twice"
+      "an earlier run began this step and did not complete it. The step changes its input \(key.shown) in place, and "
+        + "no earlier step makes it anew: the file may have been changed twice"
     }
     return StepMemory(identity: identity, plan: plan, values: used, needs: needs[index], note: note)
   }
