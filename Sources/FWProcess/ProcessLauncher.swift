@@ -46,8 +46,11 @@ final class ProcessLauncher: CommandLauncher {
       let pipes = try OutputPipes(settings, events)
       var reader = input?.file
       let host = if input != nil, reader == nil { try HostInput(&reader) } else { HostInput() }
+      // The monitor keeps this descriptor until no process of the command is left, or until the input has ended. A step
+      // of a workflow gets no input of the host.
+      let kept = host.end?.number ?? settings.heldFile?.number ?? -1
       let streams = fws_streams(
-        in: reader?.number ?? -1, in_end: host.end?.number ?? -1, out: pipes.outEnd.number, err: pipes.errEnd.number)
+        in: reader?.number ?? -1, in_end: kept, out: pipes.outEnd.number, err: pipes.errEnd.number)
       let channel = try send(request, texts, streams, supervisors)
       withExtendedLifetime(reader) {}
       rundir = nil

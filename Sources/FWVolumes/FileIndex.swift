@@ -23,7 +23,7 @@ package struct FileIndex {
 
   /// A key that an input needs, and the volumes that have it.
   package struct Match {
-    let key: VolumeKey
+    package let key: VolumeKey
     /// The locations of the file. Copies are made from the first one.
     package let locations: [Location]
   }

@@ -332,6 +332,25 @@ package final class FileVolume {
   func names(in folder: VolumeKey) throws(StepFailure) -> [[UInt8]] {
     let fd = openNumber(folder, O_RDONLY | O_DIRECTORY)
     if fd < 0 { throw failure("the folder", folder, errno) }
+    return try names(of: fd) { self.failure("the folder", folder, $0) }
+  }
+
+  /// The names of the entries of the volume's directory.
+  package func names() throws(StepFailure) -> [[UInt8]] {
+    let fd = openNumber(nil, O_RDONLY | O_DIRECTORY)
+    if fd < 0 { throw StepFailure(volume: location.shown, errno) }
+    return try names(of: fd) { StepFailure(volume: self.location.shown, $0) }
+  }
+
+  /// Waits until the names of the volume's directory are on the disk.
+  package func synchronize() throws(StepFailure) {
+    guard let directory = open(nil, O_RDONLY | O_DIRECTORY), fsync(directory.number) == 0 else {
+      throw StepFailure(volume: location.shown, errno)
+    }
+  }
+
+  /// - Parameter fd: a descriptor of the folder, which is closed.
+  private func names(of fd: Int32, _ failure: (Int32) -> StepFailure) throws(StepFailure) -> [[UInt8]] {
     var names: [[UInt8]] = []
     let error = withUnsafeMutablePointer(to: &names) { names in
       fws_list(
@@ -341,7 +360,7 @@ package final class FileVolume {
           if !PartFile.isHidden(bytes) { context?.assumingMemoryBound(to: [[UInt8]].self).pointee.append(bytes) }
         }, names)
     }
-    if error != 0 { throw failure("the folder", folder, error) }
+    if error != 0 { throw failure(error) }
     return names
   }
 }

@@ -220,18 +220,13 @@ extension FileVolume {
 extension OutputWatch.State {
   /// Adds the facts of one name. The order of the names does not matter.
   mutating func add(_ key: VolumeKey, _ facts: fws_file) {
-    // This is FNV-1a. A state directory needs a hash that is the same in each process.
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    func mix(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    for byte in key.path.bytes { mix(byte) }
-    mix(0)
-    mix(UInt8(bitPattern: facts.kind))
-    for number in [facts.device, facts.inode]
-      + [facts.size, facts.changed, facts.touched].map({ UInt64(bitPattern: $0) })
-    {
-      for shift in stride(from: UInt64(0), to: 64, by: 8) { mix(UInt8(truncatingIfNeeded: number >> shift)) }
-    }
-    fingerprint = fingerprint &+ hash
+    var hash = StableHash()
+    hash.add(key.path.bytes)
+    hash.add(0 as UInt8)
+    hash.add(UInt8(bitPattern: facts.kind))
+    for number in [facts.device, facts.inode] { hash.add(number) }
+    for number in [facts.size, facts.changed, facts.touched] { hash.add(UInt64(bitPattern: number)) }
+    fingerprint = fingerprint &+ hash.value
     touched = max(touched, facts.touched)
   }
 }

@@ -20,6 +20,8 @@ package struct RunSettings: Sendable {
   package var secrets = Secrets.none
   /// The environment of the step's commands, which no document has as a setting either.
   package var environment = CommandEnvironment.host
+  /// A file that stays open as long as a command of the run has a process, also if the host dies; `nil`: there is none.
+  package var heldFile: (any HeldFile)?
   /// The variables of all resources with ids that the run or the pool has; `nil`: the settings do not say it.
   package var indexedVariables: [IndexedVariable]?
 
@@ -59,8 +61,14 @@ package struct RunSettings: Sendable {
     result.deadline = other.deadline ?? deadline
     result.indexedVariables = other.indexedVariables ?? indexedVariables
     if other.secrets.isEmpty { result.secrets = secrets }
+    result.heldFile = other.heldFile ?? heldFile
     return result
   }
+}
+
+/// The descriptor of an open file. Those who watch commands get copies of it.
+package protocol HeldFile: AnyObject, Sendable {
+  var number: Int32 { get }
 }
 
 extension RunSettings {

@@ -45,6 +45,8 @@ struct Scheduler {
     var isInOrder = false
     /// The number of the instance that starts next, where instances do not wait for single others.
     var next = 0
+    /// The instances from `next` on that an earlier run has ended, in their order.
+    var restored = Restored()
     var started = 0
     var ended = 0
     var failed = 0
@@ -56,6 +58,9 @@ struct Scheduler {
     var isOver = false
     var isQueued = false
     var each = EachInstances()
+
+    /// Moves the number of the instance that starts next behind those that an earlier run has ended.
+    mutating func passRestored() { restored.pass(&next) }
   }
 
   /// - Parameters:
@@ -126,6 +131,7 @@ struct Scheduler {
     nodes[step].started += 1
     if nodes[step].eachNeeds.isEmpty {
       nodes[step].next += 1
+      nodes[step].passRestored()
     } else {
       nodes[step].each.start(place.instance ?? 0)
     }
@@ -142,6 +148,23 @@ struct Scheduler {
     nodes[step].each.expand(count)
     for number in 0..<count { examine(step, number) }
     finishSkipped()
+  }
+
+  /// Whether the number of a step's instances is known.
+  func isExpanded(_ step: Int) -> Bool { nodes[step].count != nil }
+
+  /// Notes that an earlier run has ended a step or instance, and all that it waits for. The instances of a step come in
+  /// their order. If this was the last one of its step, `finish` has to be called.
+  mutating func restore(_ place: StepPlace) -> Bool {
+    let step = place.index
+    nodes[step].started += 1
+    if nodes[step].eachNeeds.isEmpty {
+      nodes[step].restored.add(place.instance ?? 0)
+      nodes[step].passRestored()
+    } else {
+      nodes[step].each.start(place.instance ?? 0)
+    }
+    return end(place, isSuccess: true, isRestored: true)
   }
 
   /// The number of an instance of a step that can be started.
@@ -303,6 +326,22 @@ struct Scheduler {
     guard node.started < count else { return nil }
     let lack = node.lack ?? node.eachNeeds.first { nodes[$0.node].failed + nodes[$0.node].skipped > 0 }?.node
     return (count - node.started, node.started == 0, lack)
+  }
+}
+
+/// The instances of a step that an earlier run has ended.
+private struct Restored {
+  private var instances: [Int32] = []
+  private var at = 0
+
+  mutating func add(_ instance: Int) { instances.append(Int32(clamping: instance)) }
+
+  /// Moves the number of an instance behind those that have ended.
+  mutating func pass(_ next: inout Int) {
+    while at < instances.count, Int(instances[at]) == next {
+      at += 1
+      next += 1
+    }
   }
 }
 

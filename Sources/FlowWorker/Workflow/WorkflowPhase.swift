@@ -8,6 +8,8 @@ internal import FWVolumes
 extension WorkflowRun {
   /// What goes on in a run at one time.
   enum Phase {
+    /// Commands of an earlier run with the same state directory, whose host has died, are being ended.
+    case late(Timer)
     /// The files of parameters with a `target` are brought into the run directory.
     case sources(Transfers)
     /// These files are copied to their targets.
@@ -41,6 +43,8 @@ extension WorkflowRun {
       case step(StepRun)
       /// The run's timer has been stopped, so it wakes the phase at once.
       case immediate
+      /// The phase looks again when this timer is over.
+      case timer(Timer)
       /// The end of the transfers that go on wakes the phase. They have their own answer to a cancel.
       case turn
     }
@@ -52,6 +56,7 @@ extension WorkflowRun {
         return .transfers(transfers)
       case .run(_, let run): return .step(run)
       case .place, .skip: return .immediate
+      case .late(let timer): return .timer(timer)
       case .awaitFetch, .awaitStore: return .turn
       }
     }
@@ -70,18 +75,8 @@ extension WorkflowRun {
     let outputs: OutputWatch
     /// What the step has taken, which its `StepRun` gives back.
     let grant: Grant?
-    /// What the state directory compares: the document of the step's plan, and the values that the plan was made with.
-    /// `nil` if the run has no state directory.
-    var plan: (document: JSONValue, values: ContextValues)?
-
-    func document(
-      of plan: borrowing StepPlan, _ values: ContextValues, _ path: CText
-    ) -> (document: JSONValue, values: ContextValues)? {
-      guard let text = try? worker.describe(plan, step, values, path),
-        let document = try? JSONText.parse(text.bytes)
-      else { return nil }
-      return (document, values)
-    }
+    /// What the state directory saves of the step; `nil` if it saves nothing.
+    var memory: StepMemory?
   }
 
   /// The decision of `follow`.

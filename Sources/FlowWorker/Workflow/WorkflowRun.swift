@@ -54,6 +54,12 @@ final class WorkflowRun: Execution {
   /// Whether no further step starts.
   private var isStopped = false
   var state: RunState?
+  /// What each step reads and writes.
+  private let accesses: [StepAccess]
+  /// What the state directory saves of each step; `nil` without one.
+  private var stepFacts: StepFacts?
+  /// What was there before the first step, if an earlier run has ended steps.
+  private var beginning: RunState.Beginning?
 
   // These variables are the output of the run.
   private var record: RunRecord
@@ -78,6 +84,9 @@ final class WorkflowRun: Execution {
     /// The outputs of the workflow are collected.
     case ending
   }
+
+  /// The seconds after which a run looks again whether the commands of an earlier run have ended.
+  private static let lateRound = 0.01
 
   /// What the ring says of a descriptor that belongs to no slot.
   private static let timerToken = -1
@@ -115,24 +124,21 @@ final class WorkflowRun: Execution {
     }
     record = RunRecord(isOfFailures: options.keepsFailuresOnly)
     barriers = basis.barriers
+    accesses = basis.accesses
     instances = basis.instances
     resources = basis.resources
     scheduler = Scheduler(
       basis.graph, isMany: resolved.steps.map { $0.forEach != nil }, classes: resources.classes,
       isSerial: options.jobs == 1)
     queue.isListening = isListening
-    state = try options.state.map { [resolved] (path) throws(FlowError) in
-      try RunState(path, sources: resolved.placements.map(\.source))
-    }
-    resume()
-    publish()
+    state = try options.state.map { (path) throws(FlowError) in try RunState(path) }
+    self.settings.heldFile = state?.commands
     tell(.runStarted(steps: resolved.steps.map(\.cName.string)))
-    for (place, result) in record.kept { tell(.stepRestored(result), at: place) }
     if options.jobs > 1, timerFailure == nil {
       do throws(StepFailure) { ring = try Ring() } catch { timerFailure = error }
       if let ring { watchOthers(ring) }
     }
-    let next = timerFailure.map { finish($0) } ?? begin()
+    let next = timerFailure.map { finish($0) } ?? resume()
     if case .phase(let first) = next { occupy(first) }
     proceed(nil)
   }
@@ -150,6 +156,7 @@ final class WorkflowRun: Execution {
       if !transfers.isStopped { waiting.stdout = timer?.fd ?? -1 }
       return waiting
     case .step(let run): return run.waiting
+    case .timer(let own): return Waiting(channel: own.fd, stdout: timer?.fd ?? -1)
     case .immediate, .turn: return Waiting(stdout: timer?.fd ?? -1)
     case nil: return Waiting(channel: isHeld ? resources.fd : -1, stdout: timer?.fd ?? -1)
     }
@@ -248,7 +255,7 @@ final class WorkflowRun: Execution {
       if token == WorkflowRun.timerToken {
         for slot in slots {
           switch slot?.phase.wait {
-          case .transfers, .immediate: slot.map { drive($0, Waiting.Ready()) }
+          case .transfers, .timer, .immediate: slot.map { drive($0, Waiting.Ready()) }
           case .turn: if interruption != nil { slot.map { drive($0, nil) } }
           case .step, nil: break
           }
@@ -302,6 +309,11 @@ final class WorkflowRun: Execution {
   /// Does what can be done in a slot now, and decides what follows.
   private func follow(_ slot: Slot, _ ready: Waiting.Ready?) -> Next {
     switch slot.phase {
+    case .late(let pause):
+      if let interruption { return finish(interruption) }
+      guard state?.isAlone() == false else { return restore() }
+      pause.set(WorkflowRun.lateRound)
+      return .wait
     case .sources(let transfers):
       guard let end = advance(transfers, for: nil) else { return .wait }
       if let failure = end { return finish(failure) }
@@ -312,9 +324,6 @@ final class WorkflowRun: Execution {
     case .inputs(let transfers):
       guard let end = advance(transfers, for: nil) else { return .wait }
       if let failure = end { return finish(failure) }
-      if !undeclared.watches.isEmpty {
-        state?.attempt { (state) throws(StepFailure) in try state.record(undeclared.watches) }
-      }
       return beginSteps()
     case .awaitFetch(let task):
       if let interruption { return refuse(task, interruption) }
@@ -362,6 +371,8 @@ final class WorkflowRun: Execution {
       // The descriptor of a step stays the same.
       if !slot.watched.isEmpty { return }
       add(run.descriptor(), of: slot, to: ring)
+    case .timer(let timer):
+      if slot.watched.isEmpty { add(timer.fd, of: slot, to: ring) }
     case .transfers(let transfers):
       // The descriptor of transfers changes from file to file.
       unwatch(slot)
@@ -497,10 +508,8 @@ final class WorkflowRun: Execution {
     do throws(StepFailure) {
       undeclared = try UndeclaredOutputs(of: resolved, workers, volumes)
       guard record.restored == 0 else {
-        // An earlier process began the run. Outputs of which the state directory says nothing count if they exist.
-        if !undeclared.watches.isEmpty {
-          undeclared.resume(state?.attempt { (state) throws(StepFailure) in try state.beginning() } ?? [])
-        }
+        // An earlier process began the run.
+        undeclared.resume(beginning?.outputs ?? [])
         return beginSteps()
       }
       guard !resolved.files.inputs.isEmpty || !undeclared.watches.isEmpty else { return beginSteps() }
@@ -512,6 +521,10 @@ final class WorkflowRun: Execution {
 
   private func beginSteps() -> Next {
     stage = .steps
+    if record.restored == 0 {
+      state?.begin(
+        resolved.placements.map(\.source), in: try? volumes.volume(of: Volumes.main), known.files, undeclared.watches)
+    }
     return .end
   }
 
@@ -540,6 +553,7 @@ final class WorkflowRun: Execution {
       duration: fws_monotonic() - began, context: values, unkept: state?.failure.map { secrets.masked($0) })
     // Another run may lock the state directory as soon as this one is over.
     state = nil
+    settings.heldFile = nil
     tell(.runEnded(run))
     result = ExecResult(run)
     return .end
@@ -628,9 +642,11 @@ final class WorkflowRun: Execution {
       if let known = instances[index] {
         (all, isInOrder) = known
       } else {
-        (all, isInOrder) = try step.instances(of: forEach, context.snapshot, secrets, areInOrder: barriers[index] != nil)
+        (all, isInOrder) = try step.instances(
+          of: forEach, context.snapshot, secrets, areInOrder: barriers[index] != nil)
       }
       instances[index] = (all, isInOrder)
+      stepFacts?.count(index, step, all)
       if step.code.argument != nil { gathers[index] = Gather(count: all.count) }
       scheduler.expand(index, count: all.count, isInOrder: isInOrder)
       if all.count == 0 { completeStep(index) }
@@ -704,7 +720,10 @@ final class WorkflowRun: Execution {
       let values = context.snapshot
       let path = try CText(task.volume.path)
       let plan = try task.worker.prepare(task.step, values, path, settings)
-      if state != nil { task.plan = task.document(of: plan, values, path) }
+      if let state, let facts = stepFacts {
+        task.memory = facts.memory(of: task, values, path, settings)
+        if let memory = task.memory, !task.step.files.outputs.isEmpty { state.noteBegin(memory.identity) }
+      }
       // The values of instances become a list.
       let run = StepRun(
         task.step, worker: task.worker.cName.string, task.worker.type, plan, rundir: path,
@@ -725,12 +744,16 @@ final class WorkflowRun: Execution {
   }
 
   /// Takes the result of a step if the step is over.
-  private func take(_ task: StepTask, _ run: StepRun) -> Next {
+  private func take(_ running: StepTask, _ run: StepRun) -> Next {
+    var task = running
     drain(run)
     guard let result = run.stepResult else { return .wait }
     if let argument = task.step.code.argument {
       if let instance = task.place.instance {
-        if let (value, object) = run.given { gathers[task.place.index]?.add(value, object: object, for: instance) }
+        if let (value, object) = run.given {
+          gathers[task.place.index]?.add(value, object: object, for: instance)
+          task.memory?.given = value
+        }
       } else {
         publish(argument)
         if secrets.contains(argument) { learnSecret() }
@@ -840,33 +863,54 @@ final class WorkflowRun: Execution {
   // MARK: The state directory
 
   /// Takes over the steps that an earlier run has ended, as long as nothing about them has changed.
-  private func resume() {
-    guard let state else { return }
+  private func resume() -> Next {
+    guard let state else { return restore() }
     volumes.keepCopies(at: state.copies)
-    while case .start(let place) = scheduler.first(besides: []), let (step, worker) = item(place.index),
-      let kept = state.attempt({ (state) throws(StepFailure) in try state.read(place.index) })
-    {
-      guard let volume = try? volumes.volume(of: worker.location), let path = try? CText(volume.path),
-        let text = try? worker.plan(step, context.snapshot, path, settings),
-        let plan = try? JSONText.parse(text.bytes),
-        let signature = Signature(
-          step, plan: plan, context.snapshot, volumes, kept.files, volume, sources: state.sources, secrets),
-        signature.isSame(as: kept.signature),
-        let result = kept.result.read({
-          StepResult($0, of: step, by: worker, rundir: secrets.masked(volume.path))
-        })
-      else {
-        Log.write(
-          .info,
-          "step \(step.shownName) runs again: the step, its values or its files are not those of the earlier run")
-        break
+    if state.isAlone() { return restore() }
+    Log.write(.info, "the run begins when the commands of an earlier run, whose host has died, have ended")
+    do throws(StepFailure) { return .phase(.late(try Timer(WorkflowRun.lateRound))) } catch { return finish(error) }
+  }
+
+  /// Takes over the steps that an earlier run has ended, and begins with the others.
+  private func restore() -> Next {
+    if let state { restore(from: state) }
+    publish()
+    for (place, result) in record.kept { tell(.stepRestored(result), at: place) }
+    return begin()
+  }
+
+  private func restore(from state: RunState) {
+    let run = Resume.Run(
+      steps: resolved.steps, workers: workers, accesses: accesses, graph: scheduler.graph,
+      volumes: volumes, settings: settings, values: context.snapshot, sources: resolved.placements.map(\.source))
+    var resume = Resume(run, StepFacts(run), state)
+    let decision = resume.decide()
+    stepFacts = resume.facts
+    guard let decision else { return }
+    beginning = decision.beginning
+    known.files = FileIndex()
+    for place in decision.beginning.files { place.restore(&known.files, volumes) }
+    for step in decision.restored {
+      switch step {
+      case .ended(let kept): restore(kept)
+      case .empty(let index): expand(index)
       }
-      known.files = kept.files
-      if let argument = step.code.argument, let value = kept.value { context.set(argument, value) }
-      record.keep(result.placed(at: place, nil), at: place, isRestored: true)
-      _ = scheduler.start(place)
-      if scheduler.end(place, isSuccess: true, isRestored: true) { scheduler.finish(place.index) }
     }
-    state.attempt { [restored = record.restored] (state) throws(StepFailure) in try state.forget(from: restored) }
+  }
+
+  /// Takes over a step that an earlier run has ended. Those that it waits for have been taken over before.
+  private func restore(_ kept: Resume.Kept) {
+    let place = kept.place
+    if place.instance != nil, !scheduler.isExpanded(place.index) { expand(place.index) }
+    for file in kept.files { file.restore(&known.files, volumes) }
+    if let argument = item(place.index)?.0.code.argument, let value = kept.value {
+      if let instance = place.instance {
+        gathers[place.index]?.add(value, object: nil, for: instance)
+      } else {
+        context.set(argument, value)
+      }
+    }
+    record.keep(kept.result.placed(at: place, nil), at: place, isRestored: true)
+    if scheduler.restore(place) { completeStep(place.index) }
   }
 }

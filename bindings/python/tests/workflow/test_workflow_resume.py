@@ -133,7 +133,7 @@ def test_what_has_changed_is_run_again_with_all_behind_it(host, change, kept):
     assert host.calls() == (1 if kept == 2 else 2)
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "other", "deep", "foreign"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "other", "deep", "old", "foreign"])
 def test_a_damaged_state_counts_as_none(host, damage):
     file = host.root / "state/step-1.json"
     text = file.read_text()
@@ -143,7 +143,8 @@ def test_a_damaged_state_counts_as_none(host, damage):
             "empty": "",
             "other": "[]",
             "deep": "[" * 100000,
-            "foreign": json.dumps({**json.loads(text), "version": 2}),
+            "old": json.dumps({**json.loads(text), "version": 1}),
+            "foreign": json.dumps({**json.loads(text), "version": 3}),
         }[damage]
     )
     assert host.finish() == "0 0 " + ALL
