@@ -64,6 +64,9 @@ static void runs_in_order(const char *foreach, const char *files)
     for (int round = 0; round < 5; round++) {
         write_file("log", "");
         write_file("n-2", "");
+        char *folder = check_path("d");
+        CHECK(mkdir(folder, 0755) == 0 || errno == EEXIST);
+        free(folder);
         char *document =
             foreach_document(foreach, files, "echo $a >> log; mkdir -p d; touch d/$a n-$a; sleep 0.0$a");
         fw_result *result = workflow_run(document, NULL, NULL, "{\"jobs\": 4}");
