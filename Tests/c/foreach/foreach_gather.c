@@ -1,6 +1,6 @@
 /*
- * The values that the instances of a code step give become a list in the order of the instances, for the steps behind and
- * for the host. An element is null if its instance gave no value.
+ * The values that the instances of a code step give become a list in the order of the instances, for the steps behind
+ * and for the host. An element is null if its instance gave no value.
  *
  * not under valgrind: valgrind cannot start the supervisor
  */

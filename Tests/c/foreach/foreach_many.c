@@ -1,6 +1,6 @@
 /*
- * A million instances cost memory for what is in flight and for the lists of their values, and nothing for what is still
- * to come.
+ * A million instances cost memory for what is in flight and for the lists of their values, and nothing for what is
+ * still to come.
  *
  * not under asan: the sanitizer's own memory is counted
  * not under tsan: the sanitizer's own memory is counted
