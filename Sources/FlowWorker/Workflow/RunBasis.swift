@@ -77,18 +77,17 @@ extension Workflow.Resolved {
     return accesses
   }
 
-  /// Counts the instances whose lists are known before the run, and checks their keys. A list of the context is known
-  /// unless an earlier step gives it.
-  fileprivate func instances(
-    _ accesses: [StepAccess], _ context: ContextValues, _ secrets: Secrets
-  ) throws(FlowError) -> [Int: (Instances, Bool)] {
+  /// Counts the instances of all steps whose lists are known before the run, and checks their keys.
+  fileprivate func instances(_ accesses: [StepAccess], _ context: ContextValues, _ secrets: Secrets) throws(FlowError)
+    -> [Int: (Instances, Bool)]
+  {
     var known: [Int: (Instances, Bool)] = [:]
     var given: Set<Name> = []
     for (number, step) in steps.enumerated() {
       if let forEach = step.forEach, !forEach.contextNames.contains(where: { given.contains(Name($0)) }) {
         do throws(FlowError) {
-          let (all, isInOrder) = try step.instances(forEach, context, secrets)
-          known[number] = (all, isInOrder || accesses[number].barrier != nil)
+          known[number] = try step.instances(
+            of: forEach, context, secrets, areInOrder: accesses[number].barrier != nil)
         } catch {
           throw FlowError(error.code, error.message, path: pointers[number] + (error.path ?? ""))
         }
@@ -100,17 +99,17 @@ extension Workflow.Resolved {
 }
 
 extension Step {
-  /// Makes the instances of the step.
+  /// Counts the instances of the step, and checks their keys. Says whether the instances run in order.
   ///
-  /// - Returns: the instances, and whether their keys say that they run in order.
-  func instances(_ forEach: ForEach, _ context: ContextValues, _ secrets: Secrets) throws(FlowError) -> (
-    Instances, Bool
-  ) {
+  /// - Parameter areInOrder: whether they do so whatever their keys are.
+  func instances(of forEach: ForEach, _ context: ContextValues, _ secrets: Secrets, areInOrder: Bool)
+    throws(FlowError) -> (Instances, Bool)
+  {
     let all: Instances
     do throws(FlowError) {
       all = try Instances(forEach, context)
       try all.check(secrets)
     } catch { throw FlowError(error.code, "step \(shownName): \(error.message)", path: error.path) }
-    return (all, try checkKeys(of: all))
+    return (all, try checkKeys(of: all) || areInOrder)
   }
 }

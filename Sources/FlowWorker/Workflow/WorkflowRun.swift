@@ -629,8 +629,7 @@ final class WorkflowRun: Execution {
       if let known = instances[index] {
         (all, isInOrder) = known
       } else {
-        let (made, isOrdered) = try step.instances(forEach, context.snapshot, secrets)
-        (all, isInOrder) = (made, isOrdered || inOrder.contains(index))
+        (all, isInOrder) = try step.instances(of: forEach, context.snapshot, secrets, areInOrder: inOrder.contains(index))
       }
       instances[index] = (all, isInOrder)
       if step.code.argument != nil { gathers[index] = Gather(count: all.count) }

@@ -187,16 +187,16 @@ MISTAKES = [
         "`command` for `commands`",
         lambda t: ContainerStep("s", "", command=["echo hi"]),
         "unexpected keyword argument 'command': the arguments of ContainerStep are identifier, image, "
-        "commands, env, placeholders, environment_values, success_codes, stdin, inputs, outputs, kept, "
-        "output_limit, retries, secrets, timeout; did you mean "
+        "commands, env, placeholders, environment_values, success_codes, stdin, inputs, outputs, after, foreach, "
+        "kept, output_limit, resources, retries, secrets, timeout; did you mean "
         "'commands'?",
     ),
     M(
         "`time_out` for `timeout`, of a step",
         lambda t: step(time_out=5),
         "unexpected keyword argument 'time_out': the arguments of ContainerStep are identifier, image, "
-        "commands, env, placeholders, environment_values, success_codes, stdin, inputs, outputs, kept, "
-        "output_limit, retries, secrets, timeout; did you mean "
+        "commands, env, placeholders, environment_values, success_codes, stdin, inputs, outputs, after, foreach, "
+        "kept, output_limit, resources, retries, secrets, timeout; did you mean "
         "'timeout'?",
     ),
     M(

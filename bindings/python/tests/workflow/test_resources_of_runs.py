@@ -177,7 +177,7 @@ def test_runs_in_threads_share_ids(tmp_path):
         steps = [independent("s%d" % n, "echo $$GPUS; sleep 0.005", resources={"gpu": 1}) for n in range(10)]
         result = workflow(*steps).run(workers=pool, rundir=place, jobs=3, on_event=events.append)
         times = spans(events)
-        found.extend((step.stdout[0].strip(), (*times[step.step], 1)) for step in result.steps)
+        found.extend((step.stdout[0].strip(), (*times[step.step.identifier], 1)) for step in result.steps)
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -208,6 +208,17 @@ def test_a_deadline_counts_the_time_in_the_queue(rundir):
         assert result.outcome == "timeout" and not (rundir / "it").exists()
         (rundir / "go").touch()
         assert blocker.wait().returncode == 0
+
+
+def test_a_resumed_run_does_not_run_again_what_only_has_another_limit(rundir, tmp_path):
+    def run(limit, cpus):
+        pool = WorkerPool([Subprocess("w", limit=limit)], {"s": "w"}, resources={"cpus": 4})
+        steps = workflow(independent("s", "echo x >> log", outputs=["log"], resources={"cpus": cpus}))
+        return steps.run(workers=pool, rundir=rundir, state=tmp_path / "state", jobs=2)
+
+    assert run(1, 1).restored == 0
+    assert run(3, 2).restored == 1
+    assert (rundir / "log").read_text() == "x\n"
 
 
 def test_a_retry_takes_its_place_again(rundir):
