@@ -887,6 +887,7 @@ FW_API fw_status fw_call_report(fw_call *call, const char *json, size_t length, 
  * @param[out] result owned by the caller; release it with fw_result_free().
  *
  * @retval FW_E_STEP_TYPE the worker does not run steps of this type.
+ * @retval FW_E_DOCUMENT  the step has `foreach`, which only a workflow runs.
  * @retval FW_E_TEMPLATE  a command cannot be expanded. The path points to the command, or to the word of it; line and
  *                        column are the position in it.
  * @retval FW_E_UNKNOWN   `func` of a code step is neither a registered function nor an import path.

@@ -58,6 +58,19 @@ private struct InstanceOverlap {
   private let instances: Instances
   private var written: [Entry] = []
   private var read: [Entry] = []
+  /// How many folders the keys are in. Keys of one depth are in none of each other.
+  private var writtenDepths = Depths()
+  private var readDepths = Depths()
+
+  private struct Depths {
+    private(set) var least = Int.max
+    private(set) var most = -1
+
+    mutating func add(_ key: VolumeKey) {
+      let depth = key.depth
+      (least, most) = (min(least, depth), max(most, depth))
+    }
+  }
 
   init(_ step: Step, _ templates: StepTemplates, _ forEach: ForEach, _ instances: Instances) {
     self.step = step
@@ -72,10 +85,15 @@ private struct InstanceOverlap {
       let keys = try keys(instance)
       // What nobody writes is only checked for being keys.
       if keys.written.isEmpty { continue }
-      for (slot, key) in keys.written.enumerated() { written.append(entry(key, instance, slot)) }
+      for (slot, key) in keys.written.enumerated() {
+        written.append(entry(key, instance, slot))
+        writtenDepths.add(key)
+      }
       for (slot, key) in keys.read.enumerated() {
         let isConstant = slot < constant.count && constant[slot]
-        if !isConstant || instance == 0 { read.append(entry(key, isConstant ? -1 : instance, slot)) }
+        if isConstant, instance > 0 { continue }
+        read.append(entry(key, isConstant ? -1 : instance, slot))
+        readDepths.add(key)
       }
     }
     if written.isEmpty || instances.count < 2 { return false }
@@ -105,6 +123,7 @@ private struct InstanceOverlap {
       guard one.path == other.path else { continue }
       found = Conflict(first: (Int(entry.instance), one), second: (Int(next.instance), other, Int(next.slot)))
     }
+    guard writtenDepths.least < writtenDepths.most else { return found }
     for instance in 0..<instances.count {
       for (slot, key) in try keys(instance).written.enumerated() {
         guard let above = try above(key, in: written, besides: instance, isRead: false) else { continue }
@@ -121,22 +140,29 @@ private struct InstanceOverlap {
 
   /// Whether an instance reads what another one writes.
   private func isOrdered() throws(FlowError) -> Bool {
-    for instance in 0..<instances.count {
-      for key in try keys(instance).written {
-        if try same(key, in: read, besides: instance) { return true }
-        if try above(key, in: read, besides: instance, isRead: true) != nil { return true }
+    var next = 0
+    for entry in read {
+      while next < written.count, written[next].hash < entry.hash { next += 1 }
+      var at = next
+      while at < written.count, written[at].hash == entry.hash {
+        if written[at].instance != entry.instance,
+          try key(written[at], isRead: false).path == key(entry, isRead: true).path
+        {
+          return true
+        }
+        at += 1
       }
     }
-    for entry in read {
-      let key = try key(entry, isRead: true)
-      if try above(key, in: written, besides: Int(entry.instance), isRead: false) != nil { return true }
+    if writtenDepths.least < readDepths.most {
+      for entry in read {
+        let key = try key(entry, isRead: true)
+        if try above(key, in: written, besides: Int(entry.instance), isRead: false) != nil { return true }
+      }
     }
-    return false
-  }
-
-  private func same(_ key: VolumeKey, in entries: [Entry], besides instance: Int) throws(FlowError) -> Bool {
-    for entry in InstanceOverlap.entries(InstanceOverlap.hash(key), in: entries) where Int(entry.instance) != instance {
-      if try self.key(entry, isRead: true).path == key.path { return true }
+    guard readDepths.least < writtenDepths.most else { return false }
+    for entry in written {
+      let key = try key(entry, isRead: false)
+      if try above(key, in: read, besides: Int(entry.instance), isRead: true) != nil { return true }
     }
     return false
   }

@@ -74,8 +74,8 @@ package struct Instances: Sendable {
     for entry in lists where secrets.isIn(entry.list) {
       throw FlowError(
         .document,
-        "the list of \(MessageFormat.quoted(entry.name.text)) has a secret in it, and events and results show the values "
-          + "of \"foreach\"", path: "/foreach/names/\(entry.name.text)")
+        "the list of \(MessageFormat.quoted(entry.name.text)) has a secret in it, and events and results show the "
+          + "values of \"foreach\"", path: "/foreach/names/\(entry.name.text)")
     }
   }
 

@@ -1,6 +1,6 @@
 /*
- * The keys of an instance have its values in them: the run provides the inputs of each instance, checks its outputs, and
- * passes them on. Instances of which one reads what another one writes run in their order; others run at once.
+ * The keys of an instance have its values in them: the run provides the inputs of each instance, checks its outputs,
+ * and passes them on. Instances of which one reads what another one writes run in their order; others run at once.
  *
  * not under valgrind: valgrind cannot start the supervisor
  */
@@ -13,17 +13,26 @@ static void makes_and_gathers(const char *options)
     write_file("in-a.txt", "A\n");
     write_file("in-b.txt", "B\n");
     write_file("price$", "1\n");
-    fw_result *result = workflow_run(
-        "{\"files\": {\"outputs\": [\"all.txt\"]}, \"steps\": ["
-        "{\"name\": \"each\", \"foreach\": {\"names\": {\"s\": [\"a\", \"b\"], \"n\": [1, 2.5, true]}}, "
-        " \"files\": {\"inputs\": [\"in-${s}.txt\", \"price$$\"], \"outputs\": [\"made/$s/$n.txt\"]}, " ACTION(
-            "cat 'price$$' in-$s.txt > made/$s/$n.txt") ", "
-        "{\"name\": \"next\", \"foreach\": {\"names\": {\"s\": [\"a\", \"b\"], \"n\": [1, 2.5, true]}}, "
-        " \"stdin\": {\"file\": \"made/$s/$n.txt\"}, \"files\": {\"outputs\": [\"next/$s-$n/\"]}, " ACTION(
-            "cat > next/$s-$n/file; echo $s $n >> next/$s-$n/file") ", "
-        "{\"name\": \"all\", \"files\": {\"inputs\": [\"next/\"], \"outputs\": [\"all.txt\"]}, " ACTION(
-            "cat next/*/file > all.txt") "]}",
-        NULL, NULL, options);
+    fw_result *result =
+        workflow_run("{\"files\": {\"outputs\": [\"all.txt\"]}, \"steps\": ["
+                     "{\"name\": \"each\", \"foreach\": {\"names\": {\"s\": [\"a\", \"b\"], \"n\": [1, 2.5, true]}}, "
+                     " \"files\": {\"inputs\": [\"in-${s}.txt\", \"price$$\"], \"outputs\": "
+                     "[\"made/$s/$n.txt\"]}, " ACTION(
+                         "cat 'price$$' in-$s.txt > made/$s/$n.txt") ", "
+                                                                     "{\"name\": \"next\", \"foreach\": {\"names\": "
+                                                                     "{\"s\": [\"a\", \"b\"], \"n\": [1, 2.5, true]}}, "
+                                                                     " \"stdin\": {\"file\": \"made/$s/$n.txt\"}, "
+                                                                     "\"files\": {\"outputs\": "
+                                                                     "[\"next/$s-$n/\"]}, " ACTION(
+                                                                         "cat > next/$s-$n/file; echo $s $n >> "
+                                                                         "next/$s-$n/file") ", "
+                                                                                            "{\"name\": \"all\", "
+                                                                                            "\"files\": {\"inputs\": "
+                                                                                            "[\"next/\"], \"outputs\": "
+                                                                                            "[\"all.txt\"]}, " ACTION(
+                                                                                                "cat next/*/file > "
+                                                                                                "all.txt") "]}",
+                     NULL, NULL, options);
     CHECK_EXITED(result, 0);
     char *path = check_path("all.txt");
     char *text = read_file(path);
@@ -37,8 +46,8 @@ static void makes_and_gathers(const char *options)
 /** An output of one instance is missing: that instance has failed, with its values in the message. */
 static void misses_an_output(void)
 {
-    char *document = foreach_document("'names': {'a': ['x', 'y']}", "'files': {'outputs': ['o-$a']}",
-                                      "test $a = y || touch o-$a");
+    char *document =
+        foreach_document("'names': {'a': ['x', 'y']}", "'files': {'outputs': ['o-$a']}", "test $a = y || touch o-$a");
     fw_result *result = workflow_run(document, NULL, NULL, NULL);
     CHECK_INT(fw_result_outcome(result), FW_OUTPUT_MISSING);
     CHECK_HAS(fw_result_message(result), "step \"s\" (a \"y\") failed: its output \"o-y\" is missing");
@@ -46,7 +55,7 @@ static void misses_an_output(void)
     free(document);
 }
 
-/** Whether two instances were in flight at once: each waits for the file of the other one, or tells that it is alone. */
+/** Two instances are in flight at once: each waits for the file of the other one. */
 static void runs_at_once(void)
 {
     char *document = foreach_document("'names': {'a': [0, 1]}", "'files': {'outputs': ['met-$a']}",
@@ -64,8 +73,10 @@ static void runs_in_order(const char *foreach, const char *files)
     for (int round = 0; round < 5; round++) {
         write_file("log", "");
         write_file("n-2", "");
-        char *document =
-            foreach_document(foreach, files, "echo $a >> log; mkdir -p d; touch d/$a n-$a; sleep 0.0$a");
+        char *folder = check_path("d");
+        CHECK(mkdir(folder, 0755) == 0 || errno == EEXIST);
+        free(folder);
+        char *document = foreach_document(foreach, files, "echo $a >> log; mkdir -p d; touch d/$a n-$a; sleep 0.0$a");
         fw_result *result = workflow_run(document, NULL, NULL, "{\"jobs\": 4}");
         CHECK_EXITED(result, 0);
         char *path = check_path("log");

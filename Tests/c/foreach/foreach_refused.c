@@ -1,14 +1,14 @@
 /*
- * What is wrong with a step that has foreach is an error before the first step starts: lists that are none, keys that two
- * instances write, names that would not be seen, values that are secret. A worker by itself refuses such a step.
+ * What is wrong with a step that has foreach is an error before the first step starts: lists that are none, keys that
+ * two instances write, names that would not be seen, values that are secret. A worker by itself refuses such a step.
  *
  * not under valgrind: valgrind cannot start the supervisor
  */
 #include "foreach.h"
 
 /** A workflow with a step that leaves a mark, and then one with foreach, is refused before it leaves the mark. */
-static void refuses(const char *foreach, const char *members, const char *config, const char *context,
-                    const char *path, const char *message)
+static void refuses(const char *foreach, const char *members, const char *config, const char *context, const char *path,
+                    const char *message)
 {
     char *document = NULL;
     REQUIRE(asprintf(&document,
@@ -22,8 +22,7 @@ static void refuses(const char *foreach, const char *members, const char *config
     if (config != NULL)
         CHECK_OK(fw_pool_create(config, FW_ZERO_TERMINATED, &pool, &error), &error);
     fw_exec *exec = NULL;
-    fw_status status =
-        fw_workflow_start(workflow, pool, values, check_dir(), NULL, FW_ZERO_TERMINATED, &exec, &error);
+    fw_status status = fw_workflow_start(workflow, pool, values, check_dir(), NULL, FW_ZERO_TERMINATED, &exec, &error);
     CHECK_REFUSED(status, FW_E_DOCUMENT, &error, path, message);
     CHECK(exec == NULL);
     char *mark = check_path("mark");
@@ -40,8 +39,8 @@ static void before_the_start(void)
 {
     refuses("'names': {'a': [1, 1]}", "'files': {'outputs': ['same/$a']}, ", NULL, "{}", "/steps/1/files/outputs/0",
             "step \"s\": the instances 0 (a 1) and 1 (a 1) both write the key \"same/1\"");
-    refuses("'names': {'a': ['d', 'd/x']}", "'files': {'outputs': ['o/$a']}, ", NULL, "{}",
-            "/steps/1/files/outputs/0", "write the folder \"o/d\" and the key \"o/d/x\" in it");
+    refuses("'names': {'a': ['d', 'd/x']}", "'files': {'outputs': ['o/$a']}, ", NULL, "{}", "/steps/1/files/outputs/0",
+            "write the folder \"o/d\" and the key \"o/d/x\" in it");
     refuses("'names': {'a': ['..']}", "'files': {'inputs': ['$a/x']}, ", NULL, "{}", "/steps/1/files/inputs/0",
             "step \"s\" (a \"..\"): the key \"../x\" contains \"..\"");
     refuses("'names': {'a': {'value': 'list'}}", NULL, NULL, "{\"lst\": []}", "/steps/1/foreach/names/a",
@@ -114,8 +113,9 @@ static void late(void)
 /** A worker by itself would have to run the step many times. */
 static void worker_alone(void)
 {
-    fw_step *step = check_step("{\"name\": \"s\", \"foreach\": {\"names\": {\"a\": [1]}}, \"action\": {\"environment\": "
-                               "\"\", \"commands\": [\"true\"]}}");
+    fw_step *step =
+        check_step("{\"name\": \"s\", \"foreach\": {\"names\": {\"a\": [1]}}, \"action\": {\"environment\": "
+                   "\"\", \"commands\": [\"true\"]}}");
     fw_worker *worker = run_worker(NULL);
     fw_error *error = NULL;
     fw_result *result = NULL;

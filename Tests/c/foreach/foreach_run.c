@@ -1,6 +1,6 @@
 /*
- * A step with foreach runs once for each combination of values. Each instance is a step of its own: it has its values in
- * commands, the environment and keys, its own result and events, and its own place among the results.
+ * A step with foreach runs once for each combination of values. Each instance is a step of its own: it has its values
+ * in commands, the environment and keys, its own result and events, and its own place among the results.
  *
  * not under valgrind: valgrind cannot start the supervisor
  */
