@@ -1,6 +1,6 @@
 """What do 10,000 steps of `/bin/true` cost that wait for each other, beside ninja?
 
-    benchmarks/chain.py [STEPS [ROUNDS]]
+benchmarks/chain.py [STEPS [ROUNDS]]
 """
 
 import sys

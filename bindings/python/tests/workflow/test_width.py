@@ -88,8 +88,9 @@ def unplanned(case, plan):
     found = accesses(case)
     for at, second in enumerate(found):
         for first in found[:at]:
-            if first["step"] != second["step"] and must_wait(first, second) and first["step"] not in before[second["step"]]:
-                return "the plan does not order steps {} and {}".format(first["step"], second["step"])
+            one, other = first["step"], second["step"]
+            if one != other and must_wait(first, second) and one not in before[other]:
+                return "the plan does not order steps {} and {}".format(one, other)
     return None
 
 

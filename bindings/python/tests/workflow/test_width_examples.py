@@ -95,9 +95,7 @@ def test_04_a_name_without_a_value_is_read_too(runs):
 
 def test_05_a_name_that_the_worker_decides_is_not_read(runs):
     workers = fw.WorkerPool([fw.Subprocess("w", variables={"x": "mine"})], {"use": "w"})
-    ran = runs(
-        fw.CodeStep("set", lambda: 7, arg="x", after=[]), shell("use", "echo $x", after=[]), workers=workers
-    )
+    ran = runs(fw.CodeStep("set", lambda: 7, arg="x", after=[]), shell("use", "echo $x", after=[]), workers=workers)
     assert ran.printed[1] == "mine\n" and ran.needs("use") == set()
 
 
@@ -166,9 +164,7 @@ def test_09_one_key_on_three_volumes(runs):
 
 
 def test_10_a_folder_is_the_same_with_and_without_a_slash(runs):
-    ran = runs(
-        shell("w", "sleep 0.03; mkdir -p a; echo 1 > a/x", outputs=["a"]), shell("r", "cat a/x", inputs=["a/"])
-    )
+    ran = runs(shell("w", "sleep 0.03; mkdir -p a; echo 1 > a/x", outputs=["a"]), shell("r", "cat a/x", inputs=["a/"]))
     assert ran.printed[1] == "1\n" and ran.needs("r") == {("w", "read_after_write")}
 
 
