@@ -49,7 +49,8 @@ package struct NotebookAction {
   static let keys = ["notebook", "output", "params", "requirements", "variables"]
 
   package var notebook = ""
-  private var explicitOutput: String?
+  /// The path of the notebook that is written, if the document says it.
+  var explicitOutput: String?
   /// The names of the parameters that the notebook gets if the context has them.
   package var parameters: [String] = []
   /// The packages that pip installs for the notebook.
