@@ -2,13 +2,15 @@ package import FWBase
 
 /// The action of a code step: the function that it calls.
 package struct CodeAction {
-  static let keys = ["func", "arg", "variables"]
+  static let keys = ["func", "arg", "variables", "parameters"]
 
   /// The name of a function that the host has registered, or an import path.
   package var function = ""
   /// The key in the context that gets the value; `nil` if nobody wants the value.
   package var argument: String?
   package var variables = ParameterMapping()
+  /// The names of the function's parameters, for which alone it gets values; `nil` if the document does not say them.
+  package var parameters: [String]?
 
   init() {}
 
@@ -20,6 +22,8 @@ package struct CodeAction {
         argument = try value.requireName()
       } else if key == "variables" {
         variables = try ParameterMapping(reading: value)
+      } else if key == "parameters" {
+        parameters = try value.requireNames()
       } else {
         throw .unknownKey(key, of: "the action of a code step", known: CodeAction.keys)
       }

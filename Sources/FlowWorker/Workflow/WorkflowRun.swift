@@ -112,7 +112,7 @@ final class WorkflowRun: Execution {
     do throws(FlowError) {
       try resolved.check(workers, context.snapshot, settings, items: workflow.items)
       scheduler = Scheduler(
-        try resolved.graph(workers), isMany: resolved.steps.map { _ in false }, classes: resolved.steps.map { _ in 0 },
+        try resolved.graph(workers, context.snapshot, items: workflow.items).graph, isMany: resolved.steps.map { _ in false }, classes: resolved.steps.map { _ in 0 },
         isSerial: options.jobs == 1)
     } catch {
       throw settings.secrets.masked(error)
