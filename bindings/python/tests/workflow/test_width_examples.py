@@ -256,3 +256,34 @@ def test_a_step_that_fails_has_failed_for_all_that_need_it(jobs, tmp_path):
     assert [step.step.name for step in result.steps] == ["bad", "free"]
     assert [one["step"] for one in result.not_run] == ["needs {}".format(n) for n in range(6)]
     assert {one["reason"] for one in result.not_run} == {'needs "x" of step "bad", which failed'}
+
+
+def test_the_first_step_that_finds_a_file_decides_which_version_counts(tmp_path):
+    """A file of two volumes that nobody lists: the serial run takes that of the first reader's volume."""
+    workers = fw.WorkerPool([fw.Subprocess(name, volume=name) for name in "ab"], {"w": "b", "r1": "b", "r2": "a"})
+    steps = [
+        shell("w", "sleep 0.05; echo y > y", outputs=["y"]),
+        shell("r1", "cat x", inputs=["y", "x"]),
+        shell("r2", "cat x", inputs=["x"]),
+    ]
+    for number, jobs in enumerate((1, 4, 4)):
+        places = {name: tmp_path / str(number) / name for name in ("run", "a", "b")}
+        for name, place in places.items():
+            place.mkdir(parents=True)
+            (place / "x").write_text("that of {}\n".format(name))
+        volumes = [fw.FStore(places[name], name) for name in "ab"]
+        result = fw.Workflow(steps, workers=workers).run(rundir=places["run"], volumes=volumes, jobs=jobs).check()
+        assert [step.text for step in result.steps] == ["", "that of b\n", "that of b\n"], jobs
+
+
+def test_the_first_step_that_finds_a_part_of_a_folder_decides_what_the_folder_is(runs):
+    workers = fw.WorkerPool([fw.Subprocess(name, volume=name) for name in "ab"], {"w": "a", "part": "a", "all": "b"})
+    ran = runs(
+        shell("w", "sleep 0.05; echo y > y", outputs=["y"]),
+        shell("part", "cat d/x", inputs=["y", "d/x"]),
+        shell("all", "ls d", inputs=["d/"]),
+        files={"d/x": "x\n", "d/z": "z\n"},
+        workers=workers,
+        volumes="ab",
+    )
+    assert ran.printed[1] == "x\n"
