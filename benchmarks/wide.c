@@ -80,11 +80,11 @@ static struct cost run(const char *document, const char *jobs)
     double start = seconds_now();
     need(fw_workflow_create(document, FW_ZERO_TERMINATED, &workflow, &error), error);
     cost.reading = seconds_now() - start;
-    double before = proc_bytes("/proc/self/status", "VmRSS");
+    double before = proc_bytes("/proc/self/status", "VmRSS:");
     start = seconds_now();
     need(fw_workflow_run(workflow, pool, NULL, ".", options, FW_ZERO_TERMINATED, &result, &error), error);
     cost.running = seconds_now() - start;
-    cost.kept = proc_bytes("/proc/self/status", "VmRSS") - before;
+    cost.kept = proc_bytes("/proc/self/status", "VmRSS:") - before;
     if (fw_result_returncode(result) != 0)
         give_up(fw_result_message(result));
     fw_result_free(result);

@@ -26,7 +26,7 @@ KINDS = (COMMANDS, HOST, IMPORTED)
 VARIABLES = {"commands-b": {"n4": 44}}
 MOST_STEPS = 30
 #: What differs from run to run.
-TIMES = {"started", "duration", "ended", "pid", "schedule", "time", "image_id"}
+TIMES = {"started", "duration", "ended", "pid", "schedule", "user_time", "system_time", "peak_memory"}
 
 
 def worker_name(kind, volume):
