@@ -81,10 +81,11 @@ class Functions:
         #: The steps that have returned a value for a name of the context, in the order of their first values.
         self._writers: Dict[str, Dict[str, None]] = {}
         self._order = {name: number for number, name in enumerate(steps)}
-        #: The steps that give a value from an interpreter, by the names of the values.
+        #: The steps that may give a value which no call has returned, by the names of the values: those of
+        #: interpreters, and those with `foreach`, which may have no instances.
         self._elsewhere: Dict[str, List[str]] = {}
         for name, (_, _, arg) in self.steps.items():
-            if arg is not None and name in elsewhere:
+            if arg is not None and (name in elsewhere or name not in self.plain):
                 self._elsewhere.setdefault(arg, []).append(name)
         #: The calls that have not returned.
         self.calls: Set[Call] = set()
@@ -132,9 +133,11 @@ class Functions:
         return next((step for step in reversed(self._writers.get(name, {})) if step not in others), None)
 
     def _is_replaced(self, name: str, writer: Optional[str], end: int, incomplete: Container[str] = ()) -> bool:
-        """Whether a step of an interpreter has given the name, behind the writer and before the step number `end`."""
+        """Whether a step has given the name without a call, behind the writer and before the step number `end`."""
         start = -1 if writer is None else self._order[writer]
-        givers = (step for step in self._elsewhere.get(name, ()) if step not in incomplete)
+        givers = (
+            step for step in self._elsewhere.get(name, ()) if step not in incomplete and step not in self._returned
+        )
         return any(start < self._order[step] < end for step in givers)
 
     def _gathered(self, step: str, values: Any) -> Any:

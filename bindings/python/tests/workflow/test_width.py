@@ -97,7 +97,7 @@ def unplanned(case, plan):
 def fault(case, root, pool, every_job=JOBS):
     """What is wrong with the runs of a workflow, in one line; None if all is well."""
     model, serial = modelled(case), Ran(case, None, root, pool)
-    if serial.result.returncode != 0:
+    if not serial.result.ok:
         return "the serial run failed: {}".format(serial.result.message)
     expected = serial.facts()
     for what, found in (("files", serial.files), ("context", expected["context"]), ("printed", serial.printed())):

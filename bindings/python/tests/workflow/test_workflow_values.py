@@ -126,6 +126,17 @@ def test_a_value_of_an_interpreter_replaces_an_object_of_the_host(tmp_path, jobs
     assert result.context == {"x": [1], "y": "of the host again", "seen": [[1], [1]]}
 
 
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_list_of_no_instances_replaces_an_object_of_the_host(tmp_path, jobs):
+    steps = [
+        fw.CodeStep("a", lambda: "of the host", arg="x"),
+        fw.CodeStep("b", lambda: 1, arg="x", foreach={"names": {"i": []}}),
+        fw.CodeStep("c", lambda x: x, arg="seen"),
+    ]
+    result = fw.Workflow(steps).run(rundir=tmp_path, jobs=jobs).check()
+    assert result.context == {"x": [], "seen": []}
+
+
 def test_commands_see_what_python_shows(tmp_path):
     import decimal
     import pathlib

@@ -43,7 +43,7 @@ def random_case(seed):
     """A workflow, the files of its volumes and its arguments."""
     rng = random.Random(seed)
     volumes = VOLUMES if rng.random() < 0.5 else [MAIN]
-    kinds = [COMMANDS] * 6 + [HOST] * 3 + ([IMPORTED] if rng.random() < 0.3 else [])
+    kinds = [COMMANDS] * 5 + [HOST] * 3 + ([IMPORTED] * 2 if rng.random() < 0.5 else [])
     inputs = [*KEYS, *("d/f{}".format(number) for number in range(4))]
     case = {
         "seed": seed,
@@ -86,6 +86,9 @@ def random_step(rng, number, kind, volume, before, volumes):
         "foreach": None,
     }
     step["name"] = "{}-{}".format(step["worker"], number)
+    given = sorted({one["arg"] for one in before} - {None})
+    if given and (kind == IMPORTED or rng.random() < 0.3):
+        step["names"] = [rng.choice(given)]
     chance = rng.random()
     if chance < 0.1:
         # A step that says nothing of its files. With several volumes, nobody would find what it changes.
