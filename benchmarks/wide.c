@@ -53,7 +53,8 @@ static char *document_of(const char *kind, size_t steps)
             fprintf(file, ",%zu", i);
         fputs("]}}, \"action\": {\"environment\": \"\", \"commands\": []}}", file);
     }
-    const char *action = strcmp(kind, "function") == 0 ? "{\"func\": \"f\"}" : "{\"environment\": \"\", \"commands\": []}";
+    const char *action =
+        strcmp(kind, "function") == 0 ? "{\"func\": \"f\"}" : "{\"environment\": \"\", \"commands\": []}";
     for (size_t i = 0; i < steps && strcmp(kind, "values") != 0; i++)
         fprintf(file, "%s{\"name\": \"s%zu\", \"after\": [], \"action\": %s}", i > 0 ? ", " : "", i, action);
     fputs("]}", file);

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Builds the library with a fault in it, for each patch of this directory, and runs the property test of steps at once
-# (bindings/python/tests/workflow/test_width.py), which must fail.
+# Builds the library with a fault in it, for each patch of this directory, and runs the tests of the order of steps
+# (test_width.py and test_width_examples.py of bindings/python/tests/workflow), which must fail.
 #
 #     Tests/mutants/run.sh [NAME...]     all patches, by default
 #
-# Each patch leaves out one rule that orders steps. The copy of the sources and its build are in build/mutants, where the
+# Each patch leaves out one rule of the order. The copy of the sources and its build are in build/mutants, where the
 # output of each test stays. FW_TEST_WIDTH is the most workflows that the test may need, 200 by default. The exit status
 # is 1 if a fault was not noticed, and 2 if a patch does not fit the sources or they cannot be built.
 set -eu
@@ -16,7 +16,7 @@ python=$root/build/venv/bin/python
 : "${FW_TEST_WIDTH:=200}"
 export FW_TEST_WIDTH
 
-[ $# -gt 0 ] || set -- $(cd "$here" && ls -- *.patch | sed 's/\.patch$//')
+[ $# -gt 0 ] || for patch in "$here"/*.patch; do set -- "$@" "$(basename "$patch" .patch)"; done
 
 # Leaves files alone that are the same, so that only what a patch touches is built again.
 copy_sources() {
@@ -36,10 +36,11 @@ build() {
     >"$work/$1.build.log" 2>&1 || { tail -20 "$work/$1.build.log" >&2; echo "$1: it cannot be built" >&2; exit 2; }
 }
 
-# Tells whether the test passes with the library that was built.
+# Tells whether the tests pass with the library that was built.
 passes() {
   (cd "$root/bindings/python/tests/workflow" &&
-    FLOWWORKER_LIBRARY=$work/build/debug/libflowworker.so "$python" -m pytest -q -x -p no:cacheprovider test_width.py) \
+    FLOWWORKER_LIBRARY=$work/build/debug/libflowworker.so "$python" -m pytest -q -x -p no:cacheprovider \
+      test_width.py test_width_examples.py) \
     >"$work/$1.test.log" 2>&1
 }
 
@@ -55,8 +56,9 @@ for name; do
     echo "$name: NOT NOTICED in $FW_TEST_WIDTH workflows"
     missed=$((missed + 1))
   else
-    grep -q '^E  *Failed: seed' "$work/$name.test.log" || { tail -20 "$work/$name.test.log" >&2; exit 2; }
-    echo "$name: $(sed -n 's/^E  *Failed: //p' "$work/$name.test.log" | head -1 | cut -c1-200)"
+    # A test that cannot run at all has noticed nothing.
+    grep -q '^FAILED' "$work/$name.test.log" || { tail -20 "$work/$name.test.log" >&2; exit 2; }
+    echo "$name: $(sed -n 's/^E  *\(Failed: \)*//p' "$work/$name.test.log" | head -1 | cut -c1-200)"
     noticed=$((noticed + 1))
   fi
 done

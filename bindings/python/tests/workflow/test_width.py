@@ -15,7 +15,7 @@ import pytest
 from width_cases import Ran, accesses, make_pool, modelled, must_wait, random_case, shrunk
 
 SEED = int(os.environ.get("FW_TEST_SEED", "20261130"))
-COUNT = int(os.environ.get("FW_TEST_WIDTH", "30"))
+COUNT = int(os.environ.get("FW_TEST_WIDTH", "24"))
 JOBS = (2, 3, 8, 16)
 PARTS = 6
 

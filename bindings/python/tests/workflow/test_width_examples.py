@@ -259,6 +259,19 @@ def test_a_step_that_fails_has_failed_for_all_that_need_it(jobs, tmp_path):
     assert {one["reason"] for one in result.not_run} == {'needs "x" of step "bad", which failed'}
 
 
+def test_no_step_begins_while_its_input_is_still_being_copied(tmp_path):
+    size = 50_000_000
+    for name in ("run", "a"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "run" / "x").write_bytes(bytes(size))
+    workers = fw.WorkerPool([fw.Subprocess("a", volume="a")], {str(number): "a" for number in range(6)})
+    steps = [shell(str(number), "wc -c < x", inputs=["x"]) for number in range(6)]
+    volumes = [fw.FStore(tmp_path / "a", "a")]
+    result = fw.Workflow(steps, workers=workers).run(rundir=tmp_path / "run", volumes=volumes, jobs=6).check()
+    assert [int(step.text) for step in result.steps] == [size] * 6
+    assert [copy["key"] for copy in result.copies] == ["x"]
+
+
 #: An edge for the search of a file that no volume lists does not exist yet.
 unlisted = pytest.mark.xfail(strict=True, reason="steps of different volumes look for an unlisted file in any order")
 
