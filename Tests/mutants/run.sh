@@ -21,11 +21,11 @@ export FW_TEST_WIDTH
 # Leaves files alone that are the same, so that only what a patch touches is built again.
 copy_sources() {
   mkdir -p "$work/source"
-  (cd "$root" && find include Sources -type d -exec mkdir -p "$work/source/{}" \;)
+  (cd "$root" && find include Sources Tests/FlowWorkerTests -type d -exec mkdir -p "$work/source/{}" \;)
   (cd "$work/source" && find . -type f) | while IFS= read -r file; do
     [ -e "$root/$file" ] || rm -f "$work/source/$file"
   done
-  (cd "$root" && find Package.swift include Sources -type f) | while IFS= read -r file; do
+  (cd "$root" && find Package.swift include Sources Tests/FlowWorkerTests -type f) | while IFS= read -r file; do
     cmp -s "$root/$file" "$work/source/$file" || cp "$root/$file" "$work/source/$file"
   done
 }
