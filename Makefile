@@ -35,7 +35,7 @@ RELEASE := -c release --explicit-target-dependency-import-check error --disable-
            -Xswiftc -enforce-exclusivity=unchecked -Xlinker -z -Xlinker now
 
 .PHONY: lib wheel deb run abi abi-release packages-setup packages-test packages-test-all test test-swift test-c test-python test-documents \
-        engines-test bench bench-setup asan tsan ubsan sanitize valgrind lint format docs install uninstall clean setup venv
+        engines-test bench bench-setup asan tsan ubsan sanitize valgrind mutants lint format docs install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
 
@@ -252,15 +252,21 @@ sanitize: | $(SETUP)
 	$(MAKE) tsan CHECKS="$(TSAN_CHECKS)"
 	$(MAKE) ubsan CHECKS="$(UBSAN_CHECKS)"
 
+# Builds the library with faults in the order of steps, which the tests must notice.
+mutants: venv
+	Tests/mutants/run.sh
+
 valgrind: lib
 	Tests/c/run.sh $(LIB) --under valgrind
 
 bench: lib venv
 	benchmarks/run.sh
 
-# Installs the peers that Debian has. `make bench` leaves out peers that are not installed.
+# Installs the peers that Debian and PyPI have. `make bench` leaves out peers that are not installed.
 bench-setup:
-	apt-get install -y -qq libuv1-dev libglib2.0-dev parallel findutils
+	apt-get install -y -qq libuv1-dev libglib2.0-dev parallel findutils ninja-build
+	python3 -m venv $(BUILD)/peers-venv
+	$(BUILD)/peers-venv/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
 
 # --- lint --------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 lib=$PWD/build/lib
 out=$PWD/build/bench
 rows=$out/rows.tsv
-questions=${*:-step words supervisor many standing hosts capture input pool lookup load expand containers notebooks clusters functions workflow storage sftp}
+questions=${*:-step words supervisor many standing hosts capture input pool lookup load expand containers notebooks clusters functions workflow wide chain scale storage sftp}
 python=build/venv/bin/python
 [ -x "$python" ] || python=python3
 : "${CC:=cc}"
@@ -62,6 +62,7 @@ run_question() {
       "$out/$1"
       ;;
     hosts) compile_question many ;;
+    wide | chain | scale) compile_question wide ;;
     containers) compile libcontainers.so -fPIC -shared benchmarks/containers_limit.c ;;
     load)
       compile load benchmarks/load.c benchmarks/bench.c -ldl

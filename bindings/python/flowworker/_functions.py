@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 import weakref
-from typing import Any, Container, Dict, Mapping, MutableMapping, Optional, Set
+from typing import Any, Container, Dict, List, Mapping, MutableMapping, Optional, Set
 
 from ._call import Call, Missing, Place, ReturnedValue
 from ._context import same_json
@@ -37,7 +37,8 @@ class Functions:
     `values` are the host's objects by name. `encoded_values` is the JSON that the library got for them. It is needed
     where the library may convert an argument, or take a value from a state directory: an object is used as long as
     the library's value is the JSON of that object. None says that the library never changes a value. `keeps_values`
-    says whether the results want all values; those that the context gets are kept in any case.
+    says whether the results want all values; those that the context gets are kept in any case. `elsewhere` are the
+    steps whose functions run in an interpreter: their values are JSON, and replace objects of the same name.
 
     Several functions may run at the same time. The library starts a step when all steps have succeeded whose values it
     reads, and no step writes a value that another one in flight reads.
@@ -49,6 +50,7 @@ class Functions:
         values: Mapping[str, Any],
         encoded_values: Optional[Mapping[str, Any]] = None,
         keeps_values: bool = True,
+        elsewhere: Container[str] = (),
     ) -> None:
         self.key = next(_keys)
         _tables[self.key] = self
@@ -78,6 +80,13 @@ class Functions:
         self._returned: Dict[str, Dict[Optional[int], ReturnedValue]] = {}
         #: The steps that have returned a value for a name of the context, in the order of their first values.
         self._writers: Dict[str, Dict[str, None]] = {}
+        self._order = {name: number for number, name in enumerate(steps)}
+        #: The steps that may give a value which no call has returned, by the names of the values: those of
+        #: interpreters, and those with `foreach`, which may have no instances.
+        self._elsewhere: Dict[str, List[str]] = {}
+        for name, (_, _, arg) in self.steps.items():
+            if arg is not None and (name in elsewhere or name not in self.plain):
+                self._elsewhere.setdefault(arg, []).append(name)
         #: The calls that have not returned.
         self.calls: Set[Call] = set()
         self._raised: Dict[Place, BaseException] = {}
@@ -104,6 +113,9 @@ class Functions:
         if name not in own:
             with self._lock:
                 writer = self._last_writer(name, {place[0]})
+            if self._is_replaced(name, writer, self._order[place[0]]):
+                text = LIB.fw_call_argument(address, name.encode("utf-8", "replace"), None)
+                return Missing if text is None else json.loads(text)
             if writer is None and self._encoded is None and name in self._values:
                 return self._values[name]
         if writer is not None and None in self._returned[writer]:
@@ -119,6 +131,14 @@ class Functions:
     def _last_writer(self, name: str, others: Container[str]) -> Optional[str]:
         """Returns the last step that has returned a value for a name, apart from the `others`."""
         return next((step for step in reversed(self._writers.get(name, {})) if step not in others), None)
+
+    def _is_replaced(self, name: str, writer: Optional[str], end: int, incomplete: Container[str] = ()) -> bool:
+        """Whether a step has given the name without a call, behind the writer and before the step number `end`."""
+        start = -1 if writer is None else self._order[writer]
+        givers = (
+            step for step in self._elsewhere.get(name, ()) if step not in incomplete and step not in self._returned
+        )
+        return any(start < self._order[step] < end for step in givers)
 
     def _gathered(self, step: str, values: Any) -> Any:
         """Returns the list of what the instances of a step have returned. `values` is the library's."""
@@ -178,7 +198,9 @@ class Functions:
         found = dict(self._values) if self._encoded is None else {}
         for name, value in seen.items():
             writer = self._last_writer(name, incomplete)
-            if writer is not None:
+            if self._is_replaced(name, writer, len(self._order), incomplete):
+                found[name] = value
+            elif writer is not None:
                 returned = self._returned[writer]
                 found[name] = returned[None].value if None in returned else self._gathered(writer, value)
             elif name not in hidden:

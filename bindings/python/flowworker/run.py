@@ -287,7 +287,10 @@ class Run(Execution[RunResult]):
         self._rundir = None if rundir is None else rundir_of(rundir, "rundir")
         # The run has its own list of the steps, because the host may change the workflow meanwhile.
         self._steps: Dict[str, WorkflowStep] = {step.name: step for step in workflow.steps}
-        functions = self._functions = Functions(self._steps, self._arguments, self._encoded, keeps_values)
+        elsewhere = {name for name, step in self._steps.items() if self._is_elsewhere(step)}
+        functions = self._functions = Functions(
+            self._steps, self._arguments, self._encoded, keeps_values, elsewhere=elsewhere
+        )
         self._run_functions = functions
         self._context: Optional[Handle] = None
 
@@ -341,6 +344,13 @@ class Run(Execution[RunResult]):
             found = referenced_values(step, self._arguments, needed, has_interpreter)
             values.update(found)
         return values
+
+    def _is_elsewhere(self, step: WorkflowStep) -> bool:
+        """Whether a step gives a value of a function that runs in an interpreter."""
+        if not isinstance(step, CodeStep) or step.arg is None:
+            return False
+        worker = self._worker_of(step)
+        return worker is not None and worker._has_interpreter
 
     def _worker_of(self, step: WorkflowStep) -> Optional[Worker]:
         try:

@@ -110,6 +110,33 @@ def test_no_other_process_has_a_text_that_is_only_shown(tmp_path):
         assert result.context["x"] == "a\0b"
 
 
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_value_of_an_interpreter_replaces_an_object_of_the_host(tmp_path, jobs):
+    (tmp_path / "replaced_value.py").write_text("def gives(): return [1]\n")
+    spec = {"name": "c", "type": "code", "env": {"PYTHONPATH": str(tmp_path)}, "options": {"python": sys.executable}}
+    steps = [
+        fw.CodeStep("a", lambda: "of the host", arg="y"),
+        fw.CodeStep("b", "replaced_value.gives", arg="x"),
+        fw.CodeStep("c", "replaced_value.gives", arg="y"),
+        fw.CodeStep("d", lambda x, y: [x, y], arg="seen"),
+        fw.CodeStep("e", lambda: "of the host again", arg="y"),
+    ]
+    workflow = fw.Workflow(steps, workers=fw.WorkerPool(workers=[spec], managers={"b": "c", "c": "c"}))
+    result = workflow.run({"x": "an argument"}, rundir=tmp_path, jobs=jobs).check()
+    assert result.context == {"x": [1], "y": "of the host again", "seen": [[1], [1]]}
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_list_of_no_instances_replaces_an_object_of_the_host(tmp_path, jobs):
+    steps = [
+        fw.CodeStep("a", lambda: "of the host", arg="x"),
+        fw.CodeStep("b", lambda: 1, arg="x", foreach={"names": {"i": []}}),
+        fw.CodeStep("c", lambda x: x, arg="seen"),
+    ]
+    result = fw.Workflow(steps).run(rundir=tmp_path, jobs=jobs).check()
+    assert result.context == {"x": [], "seen": []}
+
+
 def test_commands_see_what_python_shows(tmp_path):
     import decimal
     import pathlib
