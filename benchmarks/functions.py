@@ -62,7 +62,7 @@ def ours(way: str, rundir: str) -> Callable[[], object]:
     if way == "by a worker":
         worker, step = fw.create_worker(fw.Code("c")), fw.CodeStep("s", function, "y")
         return lambda: [worker.exec(step, {"x": 1}, rundir) for _ in range(FUNCTIONS)]
-    workflow = fw.SerialWorkflow([fw.CodeStep(f"s{number}", function, "x") for number in range(FUNCTIONS)])
+    workflow = fw.Workflow([fw.CodeStep(f"s{number}", function, "x") for number in range(FUNCTIONS)])
     return lambda: workflow.run({"x": 1}, rundir=rundir).check()
 
 

@@ -58,7 +58,7 @@ def measured(place: Path, way: str, side: Callable[[Path, str], Callable[[], obj
 
 
 def flowworker(place: Path, way: str) -> Callable[[], object]:
-    from flowworker import ContainerStep, SerialWorkflow, Sftp, Subprocess, WorkerPool
+    from flowworker import ContainerStep, Sftp, Subprocess, WorkerPool, Workflow
 
     keys = os.environ["FW_TEST_SFTP_DIR"]
     volume = Sftp(
@@ -75,7 +75,7 @@ def flowworker(place: Path, way: str) -> Callable[[], object]:
     else:
         # The files come into the volume's copy on this machine as links, which takes next to no time.
         step = ContainerStep("put", "", [f"mkdir -p d; ln {place}/d/* d"], outputs=["d/"])
-    workflow = SerialWorkflow([step], workers=pool)
+    workflow = Workflow([step], workers=pool)
     return lambda: workflow.run(rundir=place / "run").check()
 
 

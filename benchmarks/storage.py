@@ -112,7 +112,7 @@ class Bucket:
 
     def ours(self, direction: str, source: Path, rundir: Path) -> float:
         """The seconds of a workflow whose step needs the folder, or whose step has made it."""
-        from flowworker import ContainerStep, S3Bucket, SerialWorkflow, Subprocess, WorkerPool
+        from flowworker import ContainerStep, S3Bucket, Subprocess, WorkerPool, Workflow
 
         volume = S3Bucket(self.name, identifier="v", **self._arguments)
         pool = WorkerPool([Subprocess("w", volume="v")], {"put": "w"}, volumes=[volume])
@@ -121,7 +121,7 @@ class Bucket:
         else:
             # The files come into the volume's copy on this machine as links, which takes next to no time.
             step = ContainerStep("put", "", [f"mkdir -p ours; ln {source}/* ours"], outputs=["ours/"])
-        workflow = SerialWorkflow([step], workers=pool)
+        workflow = Workflow([step], workers=pool)
         rundir.mkdir()
         try:
             return bench.timed(lambda: workflow.run(rundir=rundir).check())()

@@ -68,7 +68,7 @@ def ours(a: Path, b: Path, steps: int) -> Callable[[], object]:
     managers = {f"s{number}": "ba"[number % 2] for number in range(steps)}
     volumes = [{**fw.FStore(a, "a"), "files": ["f0"]}, fw.FStore(b, "b"), fw.FStore(a, fw.DEFAULT_STORE)]
     pool = fw.WorkerPool([fw.Subprocess(name, volume=name) for name in "ab"], managers, volumes=volumes)
-    workflow = fw.SerialWorkflow(
+    workflow = fw.Workflow(
         [
             fw.ContainerStep(f"s{n}", "", [f"cat f{n} > f{n + 1}"], inputs=[f"f{n}"], outputs=[f"f{n + 1}"])
             for n in range(steps)

@@ -29,7 +29,7 @@ def print_step(result):
 
 
 def run(source, rundir):
-    workflow = flowworker.SerialWorkflow.from_template(source / "workflow.json")
+    workflow = flowworker.Workflow.from_template(source / "workflow.json")
     config = json.loads((source / "pool.json").read_text(encoding="utf-8"))
     with make_pool(config, source) as pool:
         result = workflow.run(workers=pool, rundir=rundir)

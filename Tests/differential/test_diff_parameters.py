@@ -93,7 +93,7 @@ def ours(declaration, value, rundir):
         "parameters": [{"name": "p", **declaration}],
     }
     try:
-        return shown(fw.SerialWorkflow.from_template(template).run({"p": value}, rundir=rundir).context["p"])
+        return shown(fw.Workflow.from_template(template).run({"p": value}, rundir=rundir).context["p"])
     except fw.DocumentError as error:
         assert '"p"' in str(error) or "/p" in str(error)
         return REFUSED
@@ -180,7 +180,7 @@ def test_ranges(text, tmp_path):
         their_factory.ParameterDeserializer.from_dict({"name": "p", "index": 0, "isRequired": True, **declaration})
     except (ValueError, their_errors.InvalidParameterError):
         with pytest.raises(fw.DocumentError, match="invalid range") as caught:
-            fw.SerialWorkflow.from_template({"workflow": {"steps": []}, "parameters": [{"name": "p", **declaration}]})
+            fw.Workflow.from_template({"workflow": {"steps": []}, "parameters": [{"name": "p", **declaration}]})
         assert caught.value.path == "/parameters/0/range"
         return
     for value in (-1, 0, 0.5, 1, 2, 15, "inf", "-inf", "nan"):
@@ -216,10 +216,10 @@ def test_keys_of_declarations(dtype, key):
         is_accepted = False
     template = {"workflow": {"steps": []}, "parameters": [declaration]}
     if is_accepted:
-        fw.SerialWorkflow.from_template(template)
+        fw.Workflow.from_template(template)
     else:
         with pytest.raises(fw.DocumentError) as caught:
-            fw.SerialWorkflow.from_template(template)
+            fw.Workflow.from_template(template)
         assert caught.value.path == "/parameters/0/" + key
 
 
@@ -252,5 +252,5 @@ def test_a_default_is_used_as_it_is(tmp_path):
         }
         parameters = WorkflowTemplate.from_dict(document).parameters
         expected = expand_value("$[[p]]", parameters.set_defaults({}), parameters)
-        given = fw.SerialWorkflow.from_template(document).run({}, rundir=tmp_path).context["p"]
+        given = fw.Workflow.from_template(document).run({}, rundir=tmp_path).context["p"]
         assert repr(given) == repr(expected)

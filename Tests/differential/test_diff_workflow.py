@@ -63,7 +63,7 @@ def theirs(parameters, arguments):
 
 def ours(parameters, arguments):
     document = {"workflow": {"parameters": parameters, "steps": []}, "parameters": DECLARATIONS}
-    return fw.SerialWorkflow.from_template(document).run(arguments, rundir="/tmp").context
+    return fw.Workflow.from_template(document).run(arguments, rundir="/tmp").context
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -101,7 +101,7 @@ def test_missing_arguments_and_unknown_parameters():
         with pytest.raises(err.FlowservError):
             WorkflowTemplate.from_dict(full)
         with pytest.raises(fw.DocumentError):
-            fw.SerialWorkflow.from_template({"workflow": {**full["workflow"], "steps": []}, "parameters": []})
+            fw.Workflow.from_template({"workflow": {**full["workflow"], "steps": []}, "parameters": []})
 
 
 class Side:
@@ -167,7 +167,7 @@ def test_files_between_volumes(seed, tmp_path):
         [fw.FStore(sides[1].root / "run", fw.DEFAULT_STORE)] + [fw.FStore(sides[1].root / name, name) for name in "ab"],
         listed,
     )
-    result = fw.SerialWorkflow(our_steps, workers=fw.WorkerPool(specs, managers)).run(volumes=volumes)
+    result = fw.Workflow(our_steps, workers=fw.WorkerPool(specs, managers)).run(volumes=volumes)
     assert (result.returncode, result.stdout, result.stderr, result.log) == (
         expected.returncode,
         expected.stdout,
@@ -186,7 +186,7 @@ def test_a_run_that_fails_and_one_that_has_no_steps(tmp_path):
         VolumeManager(stores),
         RunResult({"x": 1}),
     )
-    result = fw.SerialWorkflow([fw.ContainerStep(name, "", commands) for name, commands in steps]).run(
+    result = fw.Workflow([fw.ContainerStep(name, "", commands) for name, commands in steps]).run(
         {"x": 1}, rundir=tmp_path
     )
     assert (result.returncode, len(result), result.log, result.context) == (
@@ -196,7 +196,7 @@ def test_a_run_that_fails_and_one_that_has_no_steps(tmp_path):
         expected.context,
     )
     empty = exec_workflow([], TheirPool(), VolumeManager(stores), RunResult({}))
-    assert fw.SerialWorkflow().run(rundir=tmp_path).returncode is None is empty.returncode
+    assert fw.Workflow().run(rundir=tmp_path).returncode is None is empty.returncode
 
 
 def test_their_volume_documents_are_read(tmp_path):
@@ -237,5 +237,5 @@ def test_a_folder_with_what_changed_in_it(tmp_path):
         fw.ContainerStep("change", "", ["echo new > out/x"], inputs=["out/x"], outputs=["out/x"]),
         fw.ContainerStep("read", "", ["cat out/x"], inputs=["out/"]),
     ]
-    assert fw.SerialWorkflow(steps, workers=workers).run(rundir=tmp_path / "run").check().stdout == ["new\n"]
+    assert fw.Workflow(steps, workers=workers).run(rundir=tmp_path / "run").check().stdout == ["new\n"]
     assert os.listdir(tmp_path / "b/out") == ["x"]

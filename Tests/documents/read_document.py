@@ -23,10 +23,10 @@ def read(document):
     if "version" in document:
         return None
     if "action" in document:
-        flowworker.SerialWorkflow.from_template({"steps": [document]})
+        flowworker.Workflow.from_template({"steps": [document]})
         return "step"
     if "steps" in document or isinstance(document.get("workflow"), dict):
-        flowworker.SerialWorkflow.from_template(document)
+        flowworker.Workflow.from_template(document)
         return "workflow"
     if document.keys() & {"workers", "managers", "volumes", "workflow"}:
         flowworker.WorkerPool.from_config(document)

@@ -26,7 +26,7 @@ def keys(page: str, heading: str) -> set[str]:
 
 @pytest.fixture
 def result(tmp_path: Path) -> flowworker.RunResult:
-    workflow = flowworker.SerialWorkflow()
+    workflow = flowworker.Workflow()
     workflow.add_container_step("s", "", commands=["echo a", "exit 3"])
     return workflow.run({}, rundir=tmp_path)
 

@@ -71,7 +71,7 @@ def main():
         # The paths of the configuration are relative to the project.
         os.chdir(given.directory)
         os.makedirs("data", exist_ok=True)
-        workflow = flowworker.SerialWorkflow.from_template("workflow.json")
+        workflow = flowworker.Workflow.from_template("workflow.json")
         with flowworker.WorkerPool.from_config("config.json") as pool:
             state = os.path.abspath("data/state")
             with workflow.start(arguments(given), pool, rundir="data/run", state=state, events="lines") as run:

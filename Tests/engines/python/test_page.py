@@ -84,7 +84,7 @@ def container(name, *commands, **facts):
 def run(tmp_path):
     (tmp_path / "v").mkdir()
     (tmp_path / "v/x").write_text("x")
-    workflow = fw.SerialWorkflow(
+    workflow = fw.Workflow(
         [
             container(
                 "first <b>&amp;",
@@ -126,7 +126,7 @@ def test_a_run_in_a_browser(seen, run, width, is_dark):
 
 
 def test_one_step_and_none(seen, tmp_path):
-    page = seen(fw.SerialWorkflow([container("alone", "echo said")]).run(rundir=tmp_path).view())
+    page = seen(fw.Workflow([container("alone", "echo said")]).run(rundir=tmp_path).view())
     assert (page["outcome"], page["names"], page["output"]) == ("succeeded", ["alone"], ["said\n"])
-    page = seen(fw.SerialWorkflow([]).run(rundir=tmp_path).view())
+    page = seen(fw.Workflow([]).run(rundir=tmp_path).view())
     assert (page["outcome"], page["names"], page["bars"]) == ("succeeded", [], [])

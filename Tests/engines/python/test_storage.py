@@ -113,7 +113,7 @@ def run(tmp_path):
         # A new one each time: what is there already is not copied.
         rundir = rundir or tmp_path / uuid.uuid4().hex
         pool = fw.WorkerPool([fw.Subprocess("w", volume="v")], workers, volumes=[volume])
-        return fw.SerialWorkflow(list(steps), workers=pool).run(rundir=rundir, **options)
+        return fw.Workflow(list(steps), workers=pool).run(rundir=rundir, **options)
 
     return run
 
@@ -570,7 +570,7 @@ def test_a_base_in_the_home_of_the_user(server, run):
 def test_a_cancel_while_a_file_comes(store, run, tmp_path):
     store.put("x", "x" * 100)
     pool = fw.WorkerPool(volumes=[store.volume()])
-    running = fw.SerialWorkflow([container("a", "true", inputs=["x"])], workers=pool).start(rundir=tmp_path / "run")
+    running = fw.Workflow([container("a", "true", inputs=["x"])], workers=pool).start(rundir=tmp_path / "run")
     running.cancel()
     result = running.wait()
     assert result.outcome == "cancelled" and not (tmp_path / "run/x").exists()

@@ -50,7 +50,7 @@ def test_steps_of_every_type(pool, tmp_path):
     (tmp_path / "run/sum.ipynb").write_text(
         notebook(["n = 0", "parameters"], ["open('n.txt', 'w').write(str(n + 1)); print('in a cell')"])
     )
-    workflow = fw.SerialWorkflow(workers=pool)
+    workflow = fw.Workflow(workers=pool)
     workflow.add_container_step("here", "", commands=["echo 1 > one"], outputs=["one"])
     workflow.add_container_step(
         "box", BUSYBOX, commands=["sh -c 'cat one; echo 2 > made/two'"], inputs=["one"], outputs=["made/two"]
@@ -76,7 +76,7 @@ def test_steps_of_every_type(pool, tmp_path):
 
 
 def test_a_failure_in_a_container_is_the_end(pool, tmp_path):
-    workflow = fw.SerialWorkflow(workers=pool)
+    workflow = fw.Workflow(workers=pool)
     workflow.add_container_step("box", BUSYBOX, commands=["sh -c 'echo said; exit 9'"])
     workflow.add_container_step("again", BUSYBOX, commands=["true"])
     result = workflow.run(rundir=tmp_path / "run")
@@ -85,13 +85,13 @@ def test_a_failure_in_a_container_is_the_end(pool, tmp_path):
 
 def test_a_deadline_reaches_containers_and_jobs(pool, tmp_path):
     for name, image in (("box", BUSYBOX), ("cluster", "")):
-        workflow = fw.SerialWorkflow(workers=pool).add_container_step(name, image, commands=["sleep 100000"])
+        workflow = fw.Workflow(workers=pool).add_container_step(name, image, commands=["sleep 100000"])
         result = workflow.run(rundir=tmp_path / "run", deadline=2)
         assert result.outcome == "timeout" and "the workflow's deadline of 2 s had passed" in result.message
 
 
 def test_a_state_keeps_steps_in_containers(pool, tmp_path):
-    workflow = fw.SerialWorkflow(workers=pool)
+    workflow = fw.Workflow(workers=pool)
     workflow.add_container_step("box", BUSYBOX, commands=["sh -c 'echo x > out/x'"], outputs=["out/x"])
     workflow.add_container_step("here", "", commands=["test -e go"])
     options = {"rundir": tmp_path / "run", "state": tmp_path / "state"}
@@ -110,7 +110,7 @@ def test_a_disk_that_is_full(tmp_path):
     try:
         pool = fw.WorkerPool(volumes=[{**fw.FStore(tmp_path / "a", "a"), "files": ["big"]}])
         steps = [fw.ContainerStep("first", "", ["echo first"]), fw.ContainerStep("s", "", ["true"], inputs=["big"])]
-        result = fw.SerialWorkflow(steps, workers=pool).run(rundir=tmp_path / "full")
+        result = fw.Workflow(steps, workers=pool).run(rundir=tmp_path / "full")
         assert (result.outcome, result.stdout) == ("volume_failed", ["first\n"])
         assert 'step "s" ' in result.message and '"big" cannot be copied from the volume "a"' in result.message
         assert "No space left on device" in result.message
@@ -121,7 +121,7 @@ def test_a_disk_that_is_full(tmp_path):
 
 def test_a_loop_waits_for_steps_in_containers(pool, tmp_path):
     # The loop watches the run's descriptor, which contains the step's, which contains that of the engine's connection.
-    workflow = fw.SerialWorkflow(workers=pool)
+    workflow = fw.Workflow(workers=pool)
     workflow.add_container_step("box", BUSYBOX, commands=["sh -c 'sleep 0.3; echo a'", "echo b"])
     workflow.add_container_step("cluster", "", commands=["echo c"])
 

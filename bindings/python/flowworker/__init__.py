@@ -15,7 +15,8 @@ The names by topic:
 - what a step does: `ContainerStep`, `CodeStep`, `NotebookStep`;
 - specifications of workers: `Subprocess`, `Docker`, `Code`, `Notebook`, `NotebookDocker`, `Slurm`, `WorkerSpec`;
 - results and events: `ExecResult`, `RunResult`, `Event`, and the words in them: `Outcome`, `EventKind`, `Stream`;
-- workflows and their files: `SerialWorkflow`, `Run`, `WorkflowRunOptions`, `FStore`, `S3Bucket`, `GCBucket`, `Sftp`;
+- workflows and their files: `Workflow` (flowServ calls it `SerialWorkflow`), `Run`, `WorkflowRunOptions`, `FStore`,
+  `S3Bucket`, `GCBucket`, `Sftp`;
 - errors: `FlowWorkerError` and its subclasses (nothing was run), `StepError` (a step failed);
 - what happens: the module `flowworker.progress` (bars and logging), and `set_log`.
 
@@ -50,7 +51,7 @@ from .steps import CodeStep, ContainerStep, NotebookStep, WorkflowStep
 from .volumes import DEFAULT_STORE, DefaultVolume, FStore, GCBucket, S3Bucket, Sftp, VolumeManager
 from .words import EventKind, Outcome, Stream
 from .workers import Worker
-from .workflow import SerialWorkflow
+from .workflow import SerialWorkflow, Workflow
 
 __version__ = "0.1.0"
 
@@ -99,6 +100,7 @@ __all__ = [
     "WORKER_ID",
     "WorkerPool",
     "WorkerSpec",
+    "Workflow",
     "WorkflowRunOptions",
     "WorkflowStep",
 ]

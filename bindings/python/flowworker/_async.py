@@ -9,19 +9,17 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from typing import Any, Callable, List, Optional, TypeVar
+from typing import Any, AsyncGenerator, Callable, List, Optional, TypeVar
 
 from ._ffi import LIB
 from ._input import Input
+from ._map import MAX_BURST, Flight
 from .errors import FlowWorkerError
 from .events import Event
 from .execution import SLICE, Execution
+from .result import ExecResult
 
 Result = TypeVar("Result")
-
-#: How long the events of one execution are passed on, or its input is written, before the loop's other tasks run, in
-#: seconds.
-MAX_BURST = 0.005
 
 
 async def run_to_end(execution: Execution[Result], on_event: Optional[Callable[[Event], Any]]) -> Result:
@@ -57,6 +55,55 @@ async def wait(execution: Execution[Result]) -> Result:
     except asyncio.CancelledError:
         await end(execution)
         raise
+
+
+async def results(flight: Flight) -> AsyncGenerator[ExecResult, None]:
+    """Yields the results of a map. When it is left, what runs is cancelled and waited for."""
+    loop = _running_loop()
+    began = time.monotonic()
+    try:
+        while True:
+            if time.monotonic() - began > MAX_BURST:
+                await asyncio.sleep(0)
+                began = time.monotonic()
+            flight.fill()
+            result = flight.take()
+            while result is None:
+                if flight.is_over:
+                    return
+                await _something_to_collect(loop, flight)
+                began = time.monotonic()
+                flight.collect(0.0)
+                result = flight.take()
+            yield result
+    finally:
+        cancelled: Optional[asyncio.CancelledError] = None
+        try:
+            for execution in flight.cancel():
+                try:
+                    await end(execution)
+                except asyncio.CancelledError as error:
+                    cancelled = error
+        finally:
+            flight.close()
+        if cancelled is not None:
+            raise cancelled
+
+
+async def _something_to_collect(loop: asyncio.AbstractEventLoop, flight: Flight) -> None:
+    pause = flight.pause
+    if pause is not None:
+        await asyncio.sleep(pause)
+        return
+    ready = loop.create_future()
+    watch = Watch()
+    watch.tasks.append(ready)
+    # It stays readable until everything is collected, and would wake the loop again and again.
+    loop.add_reader(flight.fileno(), watch.wake)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(flight.fileno())
 
 
 class Events:

@@ -43,7 +43,7 @@ class CommonOptions(TypedDict, total=False):
 
 
 class RunOptions(CommonOptions, total=False):
-    """What `Worker.exec`, `Worker.exec_async` and `Worker.start` take as keywords, besides those of `CommonOptions`."""
+    """What `exec`, `exec_async`, `start`, `map` and `map_async` of a `Worker` take, besides `CommonOptions`."""
 
     #: The standard input of the commands: bytes or another contiguous buffer, a file that is open in binary mode,
     #: `{"text": ...}`, `{"file": KEY}` (a file in the run directory), or `{"value": NAME}` (a value of the context).
@@ -65,7 +65,7 @@ class RunOptions(CommonOptions, total=False):
 
 
 class WorkflowRunOptions(CommonOptions, total=False):
-    """What `SerialWorkflow.run`, `run_async` and `start` take: the options of each step, and those of the whole run."""
+    """What `Workflow.run`, `run_async` and `start` take: the options of each step, and those of the whole run."""
 
     #: The time limit of the whole workflow, in seconds, more than 0.
     deadline: Optional[Seconds]
@@ -95,13 +95,15 @@ def options_document(
     options: Mapping[str, Any],
     has_listener: bool,
     volumes: Optional[Sequence[Spec]] = None,
+    parameters: Optional[Sequence[str]] = None,
 ) -> bytes:
     """Encodes the options for the library; `kind` is the class that lists them.
 
     `has_listener` says whether anybody takes the events. `volumes` are those of a workflow's run. Raises TypeError for
-    an option that `kind` does not list.
+    an option that `kind` does not list; `parameters` are the other names that the caller takes.
     """
-    parameters = ("on_event",) if kind is RunOptions else ("arguments", "on_event", "rundir", "volumes", "workers")
+    if parameters is None:
+        parameters = ("on_event",) if kind is RunOptions else ("arguments", "on_event", "rundir", "volumes", "workers")
     check_keywords(options, kind, "the options are", parameters=parameters)
     given = {name: value for name, value in options.items() if value is not None}
     if volumes is not None:

@@ -27,6 +27,7 @@ from .errors import FlowWorkerError
 from .factory import create_worker
 from .steps import CodeStep, ContainerStep, NotebookStep, WorkflowStep
 from .workers import Worker
+from .workflow import SerialWorkflow as SerialWorkflow
 
 #: The versions of flowserv-core whose workers are replaced.
 VERSIONS = ("0.9.",)

@@ -145,7 +145,7 @@ class Bar(_Watcher):
         self._is_open = False
 
     def follow(self, execution: Execution[Result]) -> Result:
-        """Shows what `Worker.start` or `SerialWorkflow.start` has returned to its end, and returns the result.
+        """Shows what `Worker.start` or `Workflow.start` has returned to its end, and returns the result.
 
         It takes the events, and draws the bar also while there is none. It closes the execution: an exception, such as
         KeyboardInterrupt, cancels it, waits until its processes are gone, and is raised.

@@ -48,13 +48,15 @@ class ExecResult(LibraryResult):
     - `engine`: the engine and image of a docker worker, or the job of a slurm worker; None for other workers;
     - `explanation`: for repairing a failure: the `layer` where it happened, what was `tried`, and what is `likely`. It
       is None for a success;
-    - `notes`: further facts, also of a success.
+    - `notes`: further facts, also of a success;
+    - `position`: the number of its context, from 0, if `Worker.map` has made it; otherwise None.
 
     `to_dict` returns all of it as JSON values, and Jupyter shows the page of `view`. Output and commands are read from
     the library when they are first used. A result made by hand, with the constructor, has what it was given.
     """
 
     returncode: int
+    position: Optional[int] = None
 
     def __init__(
         self,
@@ -296,4 +298,5 @@ _ATTRIBUTES = (
     "incomplete",
     "explanation",
     "notes",
+    "position",
 )

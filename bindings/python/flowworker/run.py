@@ -182,7 +182,7 @@ class RunResult(LibraryResult):
 
 
 class Run(Execution[RunResult]):
-    """A workflow that `SerialWorkflow.start` has started. `wait` and `await` return its `RunResult`.
+    """A workflow that `Workflow.start` has started. `wait` and `await` return its `RunResult`.
 
     It is used as an `Exec` is: for its events, with `with`, `await`, `async for` and `async with`. The events are those
     of the steps, and some of the run itself.
@@ -192,7 +192,7 @@ class Run(Execution[RunResult]):
 
     def __init__(
         self,
-        workflow: flowworker.SerialWorkflow,
+        workflow: flowworker.Workflow,
         arguments: Optional[Mapping[str, Any]],
         workers: Optional[WorkerPool],
         volumes: Optional[Sequence[Spec]],
@@ -201,7 +201,7 @@ class Run(Execution[RunResult]):
         events: Optional[str],
         has_state: bool,
     ) -> None:
-        """Prepares a run that `_start` starts; `SerialWorkflow.start` does both."""
+        """Prepares a run that `_start` starts; `Workflow.start` does both."""
         super().__init__(options, events)
         self._workflow = workflow
         if arguments is not None:

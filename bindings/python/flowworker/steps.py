@@ -20,6 +20,8 @@ FUNCTION_STEP = "func"
 NOTEBOOK_STEP = "notebook"
 #: A step of a template whose real type depends on an argument.
 TEMPLATE_STEP = "template"
+#: The keys of a step that say when it runs, and how often.
+SCHEDULE_KEYS = ("after", "foreach", "resources")
 #: The keys of a step that are about its commands.
 COMMAND_KEYS = ("placeholders", "environment_values", "success_codes", "stdin")
 STEPS = (CONTAINER_STEP, FUNCTION_STEP, NOTEBOOK_STEP, TEMPLATE_STEP)
@@ -47,12 +49,23 @@ class StepOptions(TypedDict, total=False):
     secrets: Optional[List[str]]
     #: Whether an output that existed before the step counts as made although the step has not changed it.
     kept: bool
+    #: The names of steps that this one waits for, besides those that its files and values make it wait for. A step with
+    #: neither inputs nor outputs is in order with all others, unless it has this list, which may be empty.
+    after: Optional[Sequence[str]]
+    #: Runs the step once for each value of a list, or of several:
+    #: `{"names": {"x": [1, 2], "y": ["a", "b"]}, "combine": "product"}`, or `"zip"`
+    #: (docs/reference/step-and-template.md). A list may be any sequence, a reference `"$[[parameter]]"`, or
+    #: `{"value": NAME}`, a value of the context. Only workflows run such a step.
+    foreach: Optional[Mapping[str, Any]]
+    #: How much of each resource the step takes while it runs, such as `{"cpus": 2, "memory": 2**30}`.
+    resources: Optional[Mapping[str, Any]]
 
 
 class WorkflowStep:
     """What all steps have: a name, a type, the files that they need and make, and the options of `StepOptions`.
 
-    `inputs` and `outputs` are keys of files and folders, as text or as paths; only workflows use them.
+    `inputs` and `outputs` are keys of files and folders, as text or as paths; only workflows use them. With `foreach`,
+    a text has placeholders for its names, as in `"out/$x.txt"`, and a path is a key as it is.
     """
 
     # What only steps with commands have.
@@ -75,6 +88,9 @@ class WorkflowStep:
         timeout: Optional[Seconds] = None,
         output_limit: Optional[int] = None,
         retries: Optional[Mapping[str, Any]] = None,
+        after: Optional[Sequence[str]] = None,
+        foreach: Optional[Mapping[str, Any]] = None,
+        resources: Optional[Mapping[str, Any]] = None,
     ) -> None:
         if step_type not in STEPS:
             raise ValueError("invalid step type {!r}, not one of {}".format(step_type, STEPS))
@@ -87,6 +103,9 @@ class WorkflowStep:
         self.timeout = timeout
         self.output_limit = output_limit
         self.retries = retries
+        self.after = after
+        self.foreach = foreach
+        self.resources = resources
 
     @property
     def name(self) -> str:
@@ -109,17 +128,23 @@ class WorkflowStep:
         """Returns the step as the document that the library reads (docs/reference/step-and-template.md)."""
         document: Dict[str, Any] = {"name": self.identifier, "action": self._action()}
         if self.inputs or self.outputs or self.kept:
-            files: Dict[str, Any] = {"inputs": options(self.inputs), "outputs": options(self.outputs)}
+            files: Dict[str, Any] = {"inputs": self._keys(self.inputs), "outputs": self._keys(self.outputs)}
             if self.kept:
                 files["kept"] = options(self.kept)
             document["files"] = files
         if self.secrets:
             document["secrets"] = options(self.secrets)
-        for name in ("timeout", "output_limit", "retries", *COMMAND_KEYS):
+        for name in ("timeout", "output_limit", "retries", *SCHEDULE_KEYS, *COMMAND_KEYS):
             value = getattr(self, name)
             if value is not None:
-                document[name] = options(value)
+                document[name] = options(value) if name != "foreach" else _foreach(value)
         return document
+
+    def _keys(self, keys: Any) -> Any:
+        """Returns keys for a document. Those of a step with `foreach` are templates, and a path is none."""
+        if self.foreach is not None and isinstance(keys, (list, tuple)):
+            return [_word(key) for key in keys]
+        return options(keys)
 
     def _action(self) -> Dict[str, Any]:
         raise TypeError("a WorkflowStep has no action: use a ContainerStep, a CodeStep or a NotebookStep")
@@ -288,6 +313,21 @@ def _commands(commands: Any) -> Any:
     return [[_word(word) for word in one] if isinstance(one, (list, tuple)) else one for one in commands]
 
 
+def _foreach(foreach: Any) -> Any:
+    """Returns `foreach` for a document: any sequence, such as a range, is a list. The library judges what is wrong."""
+    names = foreach.get("names") if isinstance(foreach, Mapping) else None
+    if not isinstance(names, Mapping):
+        return options(foreach)
+    lists = {name: list(given) if _is_sequence(given) else given for name, given in names.items()}
+    return options({**foreach, "names": lists})
+
+
+def _is_sequence(value: Any) -> bool:
+    # Arrays and columns of other packages do not say that they are sequences.
+    is_other = hasattr(value, "__len__") and hasattr(value, "__getitem__") and hasattr(value, "__iter__")
+    return is_other and not isinstance(value, (str, bytes, bytearray, Mapping))
+
+
 def _word(word: Any) -> Any:
     # A path is a value and no template.
     return os.fsdecode(word).replace("$", "$$") if isinstance(word, os.PathLike) else word
@@ -333,7 +373,7 @@ def step_of(document: Mapping[str, Any]) -> WorkflowStep:
     name, action, files = document["name"], document["action"], document.get("files")
     common: Dict[str, Any] = {
         key: document[key]
-        for key in ("secrets", "timeout", "output_limit", "retries", *COMMAND_KEYS)
+        for key in ("secrets", "timeout", "output_limit", "retries", *SCHEDULE_KEYS, *COMMAND_KEYS)
         if key in document
     }
     listed = dict(files) if isinstance(files, Mapping) else {}

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, List, Mapping, MutableMapping, Optional
+import os
+from typing import (
+    Any,
+    AsyncGenerator,
+    Callable,
+    Dict,
+    Generator,
+    Iterable,
+    List,
+    Mapping,
+    MutableMapping,
+    Optional,
+)
 
 from ._documents import require_mapping, rundir_of
 from ._ffi import LIB, call_text
 from ._functions import Functions, create_context
 from ._handle import Handle
+from ._map import Flight, contexts_of, limit_of, results
 from ._options import RunOptions, options_document
 from ._references import hints, referenced_values
 from ._typing import Unpack
@@ -29,11 +42,12 @@ class Worker:
     pool raises `FlowWorkerError`. All methods may be called from any thread, also at the same time.
 
     There are three ways to run a step: `exec` blocks until its end, `await exec_async` lets an asyncio loop run other
-    tasks meanwhile, and `start` returns an `Exec` to wait for, to await, or to iterate. All three take
+    tasks meanwhile, and `start` returns an `Exec` to wait for, to await, or to iterate. `map` and `map_async` run one
+    step over many contexts. All of them take
 
-    - `step` and `context`: a mapping with the values of the placeholders in commands. Only values that the step refers
-      to are read. The value of a code step is stored there when the step has succeeded;
-    - `store`: the run directory, as a path or as an object with a path as `basedir`;
+    - `step` and `context` (`contexts` of `map`): a mapping with the values of the placeholders in commands. Only values
+      that the step refers to are read. The value of a code step is stored there when the step has succeeded;
+    - `store` (`rundir` of `map`): the run directory, as a path or as an object with a path as `basedir`;
     - the options of `RunOptions` as keywords: `events`, `timeout`, `output_limit`, `spill`, `retries`, `placeholders`,
       `success_codes` and `stdin`.
 
@@ -111,6 +125,56 @@ class Worker:
         execution._start()
         return execution
 
+    def map(
+        self,
+        step: WorkflowStep,
+        contexts: Iterable[Context],
+        rundir: Any = None,
+        *,
+        limit: Optional[int] = None,
+        ordered: bool = False,
+        **options: Unpack[RunOptions],
+    ) -> Generator[ExecResult, None, None]:
+        """Runs a step once for each of many contexts, several at a time, and yields the results as they come.
+
+        - `contexts`: any iterable of contexts, also one without an end. A context is read when its step can start,
+          which is when the loop asks for a result. Equal contexts are as many runs;
+        - `rundir`: the run directory of all of them, as `store` of `exec`. None means the working directory;
+        - `limit`: how many run at once. None means as many as this process may use CPUs;
+        - `ordered`: yields the results in the order of the contexts. A result that comes earlier waits, but holds up no
+          other step, until there are 16 times `limit` of them.
+
+        Each result has the number of its context as its `position`, from 0. One thread waits for all steps: that of the
+        loop, which also lets them advance. A single command runs on meanwhile.
+
+        The loop may be left at any time, by `break`, by an exception, or by dropping the generator. Then everything
+        that runs is cancelled, nothing else starts, and leaving waits until the processes are gone. The same happens
+        before an exception is raised: one of the iterable, a signal handler or a context that is wrong, whose error
+        names it, as in `contexts[3]: expected a dict`. A file cannot be the `stdin`, because every run would need all
+        of it.
+        """
+        return results(self._flight(step, contexts, rundir, limit, ordered, options))
+
+    def map_async(
+        self,
+        step: WorkflowStep,
+        contexts: Iterable[Context],
+        rundir: Any = None,
+        *,
+        limit: Optional[int] = None,
+        ordered: bool = False,
+        **options: Unpack[RunOptions],
+    ) -> AsyncGenerator[ExecResult, None]:
+        """Does what `map` does, for `async for`, and lets the loop's other tasks run meanwhile.
+
+        It uses no thread. Cancelling the task cancels what runs, and CancelledError is raised when the processes are
+        gone. Behind `break` asyncio does the same in a task of its own; `contextlib.aclosing(worker.map_async(...))`,
+        or `await results.aclose()`, waits for it.
+        """
+        from . import _async
+
+        return _async.results(self._flight(step, contexts, rundir, limit, ordered, options))
+
     def plan(self, step: WorkflowStep, context: Context, store: Any) -> Dict[str, Any]:
         """Returns what would be run, with secrets masked (docs/reference/results.md), and runs nothing."""
         _check_arguments(step, context)
@@ -126,6 +190,28 @@ class Worker:
                 text = call_text(LIB.fw_worker_plan, self._address, c_step, c_context, rundir)
         plan: Dict[str, Any] = json.loads(text)
         return plan
+
+    def _flight(
+        self, step: WorkflowStep, contexts: Any, rundir: Any, limit: Any, is_ordered: bool, options: Mapping[str, Any]
+    ) -> Flight:
+        parameters = ("contexts", "limit", "ordered", "rundir")
+        document = options_document(RunOptions, options, False, parameters=parameters)
+        stdin = options.get("stdin")
+        if stdin is not None and hasattr(stdin, "read"):
+            message = (
+                "stdin: expected bytes or a dict such as {{'file': 'in.txt'}}, found {}, which only one run can read"
+            )
+            raise TypeError(message.format(found(stdin)))
+        _refuse_host_input(step, stdin)
+        require_step(step, "; the order is step, contexts, rundir")
+        handle_of(step)  # It raises what is wrong with the step itself.
+        place = rundir_of(os.getcwd() if rundir is None else rundir, "rundir")
+
+        def prepare(context: Context, name: str) -> Exec:
+            _check_context(step, context, name)
+            return Exec(self, step, context, place, document, None, stdin)
+
+        return Flight(prepare, contexts_of(contexts), limit_of(limit), is_ordered)
 
     @property
     def _needed(self) -> List[str]:
@@ -145,10 +231,8 @@ class Worker:
         _check_arguments(step, context)
         stdin = options.get("stdin")
         made = Exec(self, step, context, rundir_of(store, "store"), document, options.get("events"), stdin)
-        used = stdin if stdin is not None else getattr(step, "stdin", None)
-        if not can_write and isinstance(used, str) and used == "host":
-            message = "stdin: 'host' is for start, because the host could not write here: give bytes or a file instead"
-            raise DocumentError(DOCUMENT, message, "/stdin")
+        if not can_write:
+            _refuse_host_input(step, stdin)
         return made
 
     def close(self) -> None:
@@ -170,9 +254,21 @@ def _check_arguments(step: Any, context: Any) -> None:
     """Checks the first two arguments of the methods that run a step; they are often given in another order."""
     order = "; the order is step, context, store"
     require_step(step, order)
+    _check_context(step, context, "context", order)
+
+
+def _check_context(step: Any, context: Any, name: str, hint: str = "") -> None:
     if context is None:
         return
-    require_mapping(context, "context", order)
+    require_mapping(context, name, hint)
     if isinstance(step, CodeStep) and step.arg is not None and not hasattr(context, "__setitem__"):
-        message = "context: expected a dict, in which the value of the step is stored, found {}".format(found(context))
+        message = "{}: expected a dict, in which the value of the step is stored, found {}".format(name, found(context))
         raise DocumentError(DOCUMENT, message)
+
+
+def _refuse_host_input(step: Any, stdin: Any) -> None:
+    """Raises `DocumentError` for a `stdin` that the host has to write, where it has no chance to."""
+    used = stdin if stdin is not None else getattr(step, "stdin", None)
+    if isinstance(used, str) and used == "host":
+        message = "stdin: 'host' is for start, because the host could not write here: give bytes or a file instead"
+        raise DocumentError(DOCUMENT, message, "/stdin")

@@ -1,4 +1,4 @@
-"""Workflows: steps that run one after the other, with the files and the values that they need."""
+"""Workflows: steps that run in order or at the same time, with the files and the values that they need."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .volumes import VolumeManager
 Parameter = Mapping[str, Any]
 
 
-class SerialWorkflow:
+class Workflow:
     """A sequence of steps that run in order, until one fails.
 
     - `steps`: the step objects;
@@ -30,7 +30,7 @@ class SerialWorkflow:
     - `values`: what steps can refer to, by name, or None for the arguments themselves.
 
     These attributes are the workflow: each run, and `to_document`, reads them as they are at that moment.
-    `SerialWorkflow.from_template` fills them from a flowServ template. The library then converts the arguments as the
+    `Workflow.from_template` fills them from a flowServ template. The library then converts the arguments as the
     parameters declare. Without a template, a parameter only gives a default.
 
     A code step's function runs in this process and gets the argument objects themselves. All other workers get
@@ -66,9 +66,7 @@ class SerialWorkflow:
         self._declares_parameters = False
 
     @classmethod
-    def from_template(
-        cls, template: Union[Path, Mapping[str, Any]], workers: Optional[WorkerPool] = None
-    ) -> SerialWorkflow:
+    def from_template(cls, template: Union[Path, Mapping[str, Any]], workers: Optional[WorkerPool] = None) -> Workflow:
         """Reads a template: a dict, or a file in JSON or (if PyYAML is installed) in YAML.
 
         The template may also be what it has under `workflow`. Raises `DocumentError` if it is wrong.
@@ -91,7 +89,7 @@ class SerialWorkflow:
     def __iter__(self) -> Iterator[WorkflowStep]:
         return iter(self.steps)
 
-    def add_parameter(self, parameter: Parameter) -> SerialWorkflow:
+    def add_parameter(self, parameter: Parameter) -> Workflow:
         """Declares a parameter, replacing one of the same name, and returns the workflow."""
         require(parameter, Mapping, "parameter", "a mapping, the declaration of a parameter")
         if not isinstance(parameter.get("name"), str):
@@ -99,7 +97,7 @@ class SerialWorkflow:
         self.parameters[parameter["name"]] = dict(parameter)
         return self
 
-    def add_step(self, step: WorkflowStep) -> SerialWorkflow:
+    def add_step(self, step: WorkflowStep) -> Workflow:
         """Appends a step, and returns the workflow."""
         require(step, WorkflowStep, "step", "a step")
         self.steps.append(step)
@@ -107,15 +105,15 @@ class SerialWorkflow:
 
     def add_code_step(
         self, identifier: str, func: Union[Callable[..., Any], str], *arguments: Any, **keywords: Any
-    ) -> SerialWorkflow:
+    ) -> Workflow:
         """Appends a `CodeStep` with these arguments, and returns the workflow."""
         return self.add_step(CodeStep(identifier, func, *arguments, **keywords))
 
-    def add_container_step(self, identifier: str, image: str, *arguments: Any, **keywords: Any) -> SerialWorkflow:
+    def add_container_step(self, identifier: str, image: str, *arguments: Any, **keywords: Any) -> Workflow:
         """Appends a `ContainerStep` with these arguments, and returns the workflow."""
         return self.add_step(ContainerStep(identifier, image, *arguments, **keywords))
 
-    def add_notebook_step(self, identifier: str, notebook: str, *arguments: Any, **keywords: Any) -> SerialWorkflow:
+    def add_notebook_step(self, identifier: str, notebook: str, *arguments: Any, **keywords: Any) -> Workflow:
         """Appends a `NotebookStep` with these arguments, and returns the workflow."""
         return self.add_step(NotebookStep(identifier, notebook, *arguments, **keywords))
 
@@ -210,3 +208,7 @@ class SerialWorkflow:
 
     def _create(self) -> Handle:
         return create_workflow(self.to_document())
+
+
+#: The name that the class has in flowServ; it is the same class.
+SerialWorkflow = Workflow

@@ -21,13 +21,13 @@ from flowworker import (
     Notebook,
     NotebookStep,
     S3Bucket,
-    SerialWorkflow,
     Sftp,
     Slurm,
     Subprocess,
     VolumeManager,
     WorkerPool,
     WorkerSpec,
+    Workflow,
     create_worker,
 )
 
@@ -52,7 +52,7 @@ class Place:
         template = {"workflow": {"steps": list(steps)}}
         if parameters is not None:
             template["parameters"] = parameters
-        return SerialWorkflow.from_template(template).run(arguments or {}, **{"rundir": self.rundir, **options})
+        return Workflow.from_template(template).run(arguments or {}, **{"rundir": self.rundir, **options})
 
     def file(self, name, text):
         """Writes a file, and returns its name, which is relative to the run directory."""
@@ -708,17 +708,17 @@ MISTAKES = [
     # -- workflows
     M(
         "a list of steps as a template",
-        lambda t: SerialWorkflow.from_template([raw_step()]),
+        lambda t: Workflow.from_template([raw_step()]),
         "template: expected a dict, or the path of a file, found a list",
     ),
     M(
         "a template without steps",
-        lambda t: SerialWorkflow.from_template({"workflow": {"files": {}}}),
+        lambda t: Workflow.from_template({"workflow": {"files": {}}}),
         'missing key "steps" in the workflow (at /workflow)',
     ),
     M(
         "a template that does not exist",
-        lambda t: (t.in_rundir(), SerialWorkflow.from_template("flow.yaml")),
+        lambda t: (t.in_rundir(), Workflow.from_template("flow.yaml")),
         "[Errno 2] No such file or directory: 'flow.yaml'",
     ),
     M(
@@ -780,17 +780,17 @@ MISTAKES = [
     ),
     M(
         "the run directory as the pool",
-        lambda t: SerialWorkflow([step()]).run({}, t.rundir),
+        lambda t: Workflow([step()]).run({}, t.rundir),
         "workers: expected a WorkerPool (the run directory is the argument rundir), found a str",
     ),
     M(
         "the document of a step in a workflow",
-        lambda t: SerialWorkflow().add_step(raw_step()),
+        lambda t: Workflow().add_step(raw_step()),
         "step: expected a step, found a dict",
     ),
     M(
         "one step as the list of steps",
-        lambda t: SerialWorkflow(step()),
+        lambda t: Workflow(step()),
         "steps: expected a list of steps, found a ContainerStep",
     ),
     M(

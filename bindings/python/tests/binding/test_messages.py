@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 
 import flowworker
-from flowworker import CodeStep, ContainerStep, SerialWorkflow, WorkerPool, create_worker
+from flowworker import CodeStep, ContainerStep, WorkerPool, Workflow, create_worker
 
 STEERING = "\r\n\x1b[31m\x7f\x85\x9b\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff"
 LONG = "n" * 2_000_000
@@ -26,7 +26,7 @@ def refused(make, *arguments):
 
 def template(parameters, reference):
     steps = [{"name": "s", "action": "$[[%s]]" % reference}]
-    return SerialWorkflow.from_template({"workflow": {"steps": steps}, "parameters": parameters}).run({}, rundir="/")
+    return Workflow.from_template({"workflow": {"steps": steps}, "parameters": parameters}).run({}, rundir="/")
 
 
 @pytest.mark.parametrize("name", ["a" + STEERING + "b", LONG], ids=["steering", "long"])
@@ -88,7 +88,7 @@ def test_names_are_bytes(tmp_path):
     workers = [{"name": name, "type": "subprocess", "volume": "v" + name} for name in (one, two)]
     volumes = [{"name": "v" + name, "type": "fs", "args": {"basedir": str(tmp_path / name)}} for name in (one, two)]
     pool = WorkerPool(workers=workers, managers={one: one, two: two}, volumes=volumes)
-    flow = SerialWorkflow.from_template({"workflow": {"steps": steps}, "parameters": parameters}, workers=pool)
+    flow = Workflow.from_template({"workflow": {"steps": steps}, "parameters": parameters}, workers=pool)
     result = flow.run({one: "pwd > f; echo 1", two: "pwd > f; echo 2"}, rundir=tmp_path)
     assert result.stdout == ["1\n", "2\n"]
     for name in (one, two):
@@ -112,9 +112,9 @@ def test_the_text_of_a_document_error_says_where_the_value_is(tmp_path):
 def test_a_specification_in_place_of_a_list_is_refused(specs, tmp_path):
     refused(lambda: WorkerPool(workers=specs))
     refused(lambda: WorkerPool(volumes=specs))
-    refused(lambda: SerialWorkflow().run({}, volumes=specs))
+    refused(lambda: Workflow().run({}, volumes=specs))
     store = flowworker.FStore(tmp_path, "__default__")
-    message = refused(lambda: SerialWorkflow().run({}, volumes=store))
+    message = refused(lambda: Workflow().run({}, volumes=store))
     assert message == "volumes: expected a list of specifications, found a dict"
 
 
@@ -128,12 +128,12 @@ def test_a_mapping_is_required_where_names_are_keys(tmp_path):
             assert message == "context: expected a dict, found a list; the order is step, context, store"
         renamed = CodeStep("c", len, varnames=["a"])
         assert refused(pool.get, renamed) == "varnames: expected a dict, found a list"
-    message = refused(SerialWorkflow().run, ["a"])
+    message = refused(Workflow().run, ["a"])
     assert message == "arguments: expected a dict, found a list"
 
 
 def test_steps_are_added_with_the_positional_arguments_of_flowserv(tmp_path):
-    workflow = SerialWorkflow().add_container_step("c", "", ["echo $X"], {"X": "1"}).add_code_step("f", len, "n")
+    workflow = Workflow().add_container_step("c", "", ["echo $X"], {"X": "1"}).add_code_step("f", len, "n")
     assert [step.identifier for step in workflow.steps] == ["c", "f"]
     assert workflow.steps[0].env == {"X": "1"} and workflow.steps[1].arg == "n"
     assert workflow.add_notebook_step("b", "b.ipynb", "out.ipynb").steps[2].output == "out.ipynb"

@@ -16,7 +16,7 @@ import pytest
 from test_wrong_arguments import ALWAYS, METHODS, Wrong, parameters, use
 
 import flowworker
-from flowworker import ContainerStep, SerialWorkflow, Subprocess, WorkerPool, create_worker, progress
+from flowworker import ContainerStep, Subprocess, WorkerPool, Workflow, create_worker, progress
 
 PACKAGE = Path(flowworker.__file__).parent
 
@@ -124,15 +124,11 @@ def test_methods_of_a_worker(rundir, monkeypatch, method, name):
 
 @pytest.mark.parametrize(
     ("method", "name"),
-    [
-        (method, name)
-        for method in ("run", "run_async", "start")
-        for name in parameters(getattr(SerialWorkflow, method))
-    ],
+    [(method, name) for method in ("run", "run_async", "start") for name in parameters(getattr(Workflow, method))],
 )
 def test_methods_of_a_workflow(rundir, monkeypatch, method, name):
     monkeypatch.chdir(rundir)
-    workflow = SerialWorkflow([ContainerStep("s", "", ["true"])])
+    workflow = Workflow([ContainerStep("s", "", ["true"])])
     check(getattr(workflow, method), lambda: {"rundir": rundir}, name, finish_run)
 
 
@@ -144,23 +140,23 @@ def set_log(**arguments):
 
 
 def add_parameter_and_run(**keywords):
-    return SerialWorkflow([ContainerStep("s", "", ["true"])]).add_parameter(**keywords).run({}, rundir="/")
+    return Workflow([ContainerStep("s", "", ["true"])]).add_parameter(**keywords).run({}, rundir="/")
 
 
 def change_steps_and_run(steps):
-    workflow = SerialWorkflow()
+    workflow = Workflow()
     workflow.steps = steps
     return workflow.run({}, rundir="/")
 
 
 OTHERS = [
-    (SerialWorkflow.from_template, "template", {}),
-    (SerialWorkflow.from_template, "workers", {"template": {"steps": []}}),
+    (Workflow.from_template, "template", {}),
+    (Workflow.from_template, "workers", {"template": {"steps": []}}),
     (add_parameter_and_run, "parameter", {}),
     (change_steps_and_run, "steps", {}),
-    (lambda step: SerialWorkflow().add_step(step).run({}, rundir="/"), "step", {}),
-    (lambda **given: SerialWorkflow().add_code_step(**given), "func", {"identifier": "s"}),
-    (lambda **given: SerialWorkflow().add_notebook_step(**given), "notebook", {"identifier": "s"}),
+    (lambda step: Workflow().add_step(step).run({}, rundir="/"), "step", {}),
+    (lambda **given: Workflow().add_code_step(**given), "func", {"identifier": "s"}),
+    (lambda **given: Workflow().add_notebook_step(**given), "notebook", {"identifier": "s"}),
     (WorkerPool.from_config, "config", {}),
     (lambda step: WorkerPool().get(step), "step", {}),
     (lambda step: WorkerPool().get_default_worker(step), "step", {}),

@@ -16,7 +16,7 @@ import logging
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from flowworker import ContainerStep, Event, EventKind, ExecResult, Outcome, RunResult, SerialWorkflow, StepError
+from flowworker import ContainerStep, Event, EventKind, ExecResult, Outcome, RunResult, Workflow, StepError
 from flowworker import Stream, WorkerPool, progress, set_log
 
 step = ContainerStep("s", "", ["true"])
@@ -46,7 +46,7 @@ taken: int = worker.start(words, {}, "/tmp", stdin="host").write(memoryview(b"a"
 execution.signal(15, "tree")
 execution.signal(15, "all")  # type: ignore[arg-type]
 same: bool = result.outcome == Outcome.EXITED
-workflow = SerialWorkflow([step])
+workflow = Workflow([step])
 run: RunResult = progress.Bar().follow(workflow.start(rundir="/tmp", events="lines"))
 checked: RunResult = run.check()
 maybe: Optional[int] = run.returncode

@@ -7,7 +7,7 @@ import typing
 import pytest
 
 import flowworker
-from flowworker import ContainerStep, SerialWorkflow, Subprocess, WorkerPool, create_worker
+from flowworker import ContainerStep, Subprocess, WorkerPool, Workflow, create_worker
 
 
 class Wrong:
@@ -47,7 +47,7 @@ ALWAYS = {
     "VolumeManager": {"stores": [{"type": "fs", "name": "__default__", "args": {"basedir": "/tmp"}}]},
     "create_worker": {"doc": {"type": "subprocess"}},
     "WorkerPool": {},
-    "SerialWorkflow": {},
+    "Workflow": {},
 }
 BUILDERS = ["Code", "Docker", "Notebook", "NotebookDocker", "Slurm", "Subprocess"]
 ALWAYS.update({name: {} for name in BUILDERS})
@@ -117,14 +117,10 @@ def test_methods_of_a_worker(rundir, method, name):
 
 @pytest.mark.parametrize(
     ("method", "name"),
-    [
-        (method, name)
-        for method in ("run", "run_async", "start")
-        for name in parameters(getattr(SerialWorkflow, method))
-    ],
+    [(method, name) for method in ("run", "run_async", "start") for name in parameters(getattr(Workflow, method))],
 )
 def test_methods_of_a_workflow(rundir, method, name):
-    workflow = SerialWorkflow([ContainerStep("s", "", ["true"])])
+    workflow = Workflow([ContainerStep("s", "", ["true"])])
     arguments = {"rundir": rundir, name: Wrong()}
     function = getattr(workflow, method)
     check(lambda: run_async(function, **arguments) if "async" in method else function(**arguments), name)
@@ -133,9 +129,9 @@ def test_methods_of_a_workflow(rundir, method, name):
 @pytest.mark.parametrize(
     ("call", "name"),
     [
-        (lambda wrong: SerialWorkflow().add_step(wrong), "step"),
-        (lambda wrong: SerialWorkflow().add_parameter(wrong), "parameter"),
-        (lambda wrong: SerialWorkflow.from_template(wrong), "template"),
+        (lambda wrong: Workflow().add_step(wrong), "step"),
+        (lambda wrong: Workflow().add_parameter(wrong), "parameter"),
+        (lambda wrong: Workflow.from_template(wrong), "template"),
         (lambda wrong: WorkerPool.from_config(wrong), "config"),
         (lambda wrong: WorkerPool().get(wrong), "step"),
         (lambda wrong: WorkerPool().get_default_worker(wrong), "step"),

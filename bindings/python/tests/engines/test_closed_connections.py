@@ -125,7 +125,7 @@ import select
 pool = fw.WorkerPool([], volumes=[fw.S3Bucket("bucket", identifier="v", endpoint=server)])
 
 def workflow(*steps):
-    return fw.SerialWorkflow(list(steps), workers=pool)
+    return fw.Workflow(list(steps), workers=pool)
 
 def check_run(name):
     steps = [fw.ContainerStep("a", "", ["cat in"], inputs=["in"])]

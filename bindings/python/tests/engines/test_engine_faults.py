@@ -138,7 +138,7 @@ def test_a_cancel_reaches_what_is_behind_the_end(engine, rundir, wait_until, use
 def test_a_deadline_reaches_what_is_behind_the_end(engine, rundir):
     options = {"host": engine({"attach": "drip"}).host, "engine_timeout": LONG, "output_limit": 1000}
     pool = flowworker.WorkerPool([{"name": "d", "type": "docker", "options": options}], {"s": "d"})
-    result = flowworker.SerialWorkflow([step()]).run(workers=pool, rundir=rundir, deadline=0.5)
+    result = flowworker.Workflow([step()]).run(workers=pool, rundir=rundir, deadline=0.5)
     assert (result.outcome, result.returncode != 0) == ("timeout", True)
 
 
@@ -413,7 +413,7 @@ def test_a_deadline_reaches_storage_that_does_not_answer(silent_server, rundir, 
             "password": "x",
         },
     }[kind]
-    workflow = flowworker.SerialWorkflow([flowworker.ContainerStep("s", "", ["true"], inputs=["a"])])
+    workflow = flowworker.Workflow([flowworker.ContainerStep("s", "", ["true"], inputs=["a"])])
     volumes = [{"name": "v", "type": kind, "args": arguments, "files": ["a"]}]
     result = workflow.run(volumes=volumes, rundir=rundir, deadline=0.5)
     assert result.outcome == "timeout" and result.returncode != 0

@@ -190,20 +190,20 @@ def by_start(step, rundir, **options):
 
 
 def by_run(step, rundir, **options):
-    return flowworker.SerialWorkflow([step]).run({}, rundir=rundir, **options).steps[0]
+    return flowworker.Workflow([step]).run({}, rundir=rundir, **options).steps[0]
 
 
 def by_run_async(step, rundir, **options):
-    return asyncio.run(flowworker.SerialWorkflow([step]).run_async({}, rundir=rundir, **options)).steps[0]
+    return asyncio.run(flowworker.Workflow([step]).run_async({}, rundir=rundir, **options)).steps[0]
 
 
 def by_workflow_start(step, rundir, **options):
-    with flowworker.SerialWorkflow([step]).start({}, rundir=rundir, **options) as run:
+    with flowworker.Workflow([step]).start({}, rundir=rundir, **options) as run:
         return run.wait().steps[0]
 
 
 def added_to_a_template(step, rundir, **options):
-    workflow = flowworker.SerialWorkflow.from_template({"steps": []}).add_step(step)
+    workflow = flowworker.Workflow.from_template({"steps": []}).add_step(step)
     return workflow.run({}, rundir=rundir, **options).steps[0]
 
 
@@ -272,7 +272,7 @@ def test_the_grace(rundir):
 def test_the_deadline_of_a_run_ends_its_function(rundir, seconds):
     waits = Waits()
     steps = [CodeStep("a", waits), CodeStep("b", lambda: 1)]
-    result = flowworker.SerialWorkflow(steps).run({}, rundir=rundir, deadline=seconds)
+    result = flowworker.Workflow(steps).run({}, rundir=rundir, deadline=seconds)
     assert (result.outcome, len(result), waits.told) == ("timeout", 1, [True])
     assert "the workflow's deadline of 0.2 s" in result.message
 
@@ -297,7 +297,7 @@ def test_a_coroutine_that_is_timed_out_is_cancelled(rundir):
 @pytest.mark.parametrize("way", ["run", "run_async"])
 def test_the_events_of_functions_in_a_workflow(rundir, events, data, way):
     seen = []
-    workflow = flowworker.SerialWorkflow([CodeStep("a", lambda: print("rows", 12))]).add_container_step(
+    workflow = flowworker.Workflow([CodeStep("a", lambda: print("rows", 12))]).add_container_step(
         "b", "", commands=["echo a b"]
     )
     options = {

@@ -92,7 +92,7 @@ def test_a_signal_handler_that_only_looks(interrupted, tmp_path):
 
 def test_ctrl_c_ends_a_function_of_a_workflow(interrupted, tmp_path):
     out = interrupted(
-        "workflow = f.SerialWorkflow([f.ContainerStep('s', '', ['echo s']), f.CodeStep('c', obeys)])\n"
+        "workflow = f.Workflow([f.ContainerStep('s', '', ['echo s']), f.CodeStep('c', obeys)])\n"
         "try: workflow.run({}, rundir='.')\n"
         "except KeyboardInterrupt: print('interrupted', os.path.exists('told'))",
         "started",

@@ -62,7 +62,7 @@ def test_an_exception_is_a_failure(rundir, kind):
     result = worker.exec(CodeStep("s", raises), {}, rundir)
     assert (result.outcome, result.returncode != 0) == ("exited", True) and result.exception is error
     assert "\n" not in result.message
-    workflow = fw.SerialWorkflow([CodeStep("s", raises), CodeStep("t", lambda: None)])
+    workflow = fw.Workflow([CodeStep("s", raises), CodeStep("t", lambda: None)])
     assert len(workflow.run({}, rundir=rundir)) == 1
 
 
@@ -84,7 +84,7 @@ def test_a_value_is_the_object(rundir, kind):
     assert create_worker(Code("c")).exec(CodeStep("s", lambda: value, arg="x"), context, rundir).returncode == 0
     assert context["x"] is value
     seen = []
-    workflow = fw.SerialWorkflow([CodeStep("s", lambda: value, arg="x"), CodeStep("t", lambda x: seen.append(x))])
+    workflow = fw.Workflow([CodeStep("s", lambda: value, arg="x"), CodeStep("t", lambda x: seen.append(x))])
     assert workflow.run({}, rundir=rundir).context["x"] is value and seen[0] is value
 
 
@@ -104,9 +104,7 @@ def test_another_process_gets_no_likeness(rundir, value):
     spec = {"name": "c", "type": "code", "options": {"python": sys.executable}}
     pool = fw.WorkerPool(workers=[spec], managers={"b": "c"})
     workflow = (
-        fw.SerialWorkflow(workers=pool)
-        .add_code_step("a", lambda: value, arg="obj")
-        .add_code_step("b", "json.dumps", arg="y")
+        fw.Workflow(workers=pool).add_code_step("a", lambda: value, arg="obj").add_code_step("b", "json.dumps", arg="y")
     )
     result = workflow.run({}, rundir=rundir)
     assert (result.returncode, len(result)) == (1, 2), result.context
@@ -130,7 +128,7 @@ class Twin:
 )
 def test_an_argument_that_looks_the_same_is_another_one(rundir, tmp_path, one, other):
     def run(value):
-        workflow = fw.SerialWorkflow().add_code_step("s", lambda a: getattr(a, "number", 0), arg="n")
+        workflow = fw.Workflow().add_code_step("s", lambda a: getattr(a, "number", 0), arg="n")
         return workflow.run({"a": value}, rundir=rundir, state=tmp_path / "state").restored
 
     assert [run(one), run(other), run(other)] == [0, 0, 1]
@@ -139,6 +137,6 @@ def test_an_argument_that_looks_the_same_is_another_one(rundir, tmp_path, one, o
 def test_a_note_is_plain_and_short(rundir, tmp_path):
     kind = type("Q", (), {})
     kind.__name__ = "Q\x1b[31m\n\u202e" * 400
-    workflow = fw.SerialWorkflow().add_code_step("s", lambda: kind(), arg="x")
+    workflow = fw.Workflow().add_code_step("s", lambda: kind(), arg="x")
     (note,) = workflow.run({}, rundir=rundir, state=tmp_path / "state").steps[0].notes
     assert len(note) < 500 and not set(note) & set("\x1b\n\u202e")

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from flowworker import CodeStep, SerialWorkflow, WorkerPool
+from flowworker import CodeStep, WorkerPool, Workflow
 
 WORKER = WorkerPool().get(CodeStep("c", lambda: {}))
 
@@ -299,7 +299,7 @@ def test_the_pieces_of_a_step_that_a_run_before_has_run(rundir):
 
     pieces = ["rows", " ", "12", "\n", "", "", "a\0b\ufffd"]
     for kept in (0, 1):
-        result = SerialWorkflow([CodeStep("c", work)]).run(rundir=rundir, state=rundir / "state").check()
+        result = Workflow([CodeStep("c", work)]).run(rundir=rundir, state=rundir / "state").check()
         assert (result.restored, result.stdout, result.stderr) == (kept, pieces, ["e", "\n"])
 
 

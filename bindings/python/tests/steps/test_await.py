@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import flowworker
-from flowworker import ContainerStep, SerialWorkflow
+from flowworker import ContainerStep, Workflow
 
 WAIT = "until [ -e go ]; do sleep 0.01; done; echo end"
 # The shell tells its number, and then waits for ever.
@@ -37,7 +37,7 @@ def test_await_gives_the_result(start):
 
 def test_await_and_async_for_of_a_workflow(rundir):
     async def main():
-        workflow = SerialWorkflow([ContainerStep("a", "", ["echo a"])])
+        workflow = Workflow([ContainerStep("a", "", ["echo a"])])
         async with workflow.start(rundir=rundir) as run:
             seen = [event async for event in run]
             return seen, await run

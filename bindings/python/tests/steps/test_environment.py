@@ -77,7 +77,7 @@ def test_a_value_that_is_too_long_for_the_kernel_is_told(rundir, where):
 
 
 def test_an_object_without_json_is_refused(rundir):
-    workflow = fw.SerialWorkflow().add_code_step("a", lambda: "a\0b", arg="x")
+    workflow = fw.Workflow().add_code_step("a", lambda: "a\0b", arg="x")
     workflow.add_container_step("b", "", commands=["touch started"], environment_values=["x"])
     result = workflow.run({}, rundir=rundir)
     assert (result.returncode, len(result)) == (1, 2)
@@ -89,19 +89,19 @@ def test_an_object_without_json_is_refused(rundir):
 
 
 def test_a_step_gets_the_value_of_an_earlier_one(rundir):
-    workflow = fw.SerialWorkflow().add_code_step("a", lambda: {"k": [1, "two"]}, arg="x")
+    workflow = fw.Workflow().add_code_step("a", lambda: {"k": [1, "two"]}, arg="x")
     workflow.add_container_step("b", "", commands=["echo $$x $$A"], environment_values=["x"], env={"A": "e"})
     assert workflow.run({}, rundir=rundir).check().stdout == ['{"k":[1,"two"]} e\n']
 
 
 def test_a_value_that_nobody_gives_is_refused_before_anything_runs(rundir):
-    workflow = fw.SerialWorkflow().add_code_step("a", lambda: open("ran", "w").close(), arg="x")
+    workflow = fw.Workflow().add_code_step("a", lambda: open("ran", "w").close(), arg="x")
     workflow.add_container_step("b", "", commands=["true"], environment_values={"x": "A", "y": "B"})
     with pytest.raises(fw.FlowWorkerError, match='the context has no value "y" for "environment_values"') as caught:
         workflow.run({}, rundir=rundir)
     assert caught.value.path == "/steps/1/environment_values/y"
     # A step behind this one would come too late.
-    late = fw.SerialWorkflow()
+    late = fw.Workflow()
     late.add_container_step("b", "", commands=["true"], environment_values=["x"])
     late.add_code_step("a", lambda: open("ran", "w").close(), arg="x")
     with pytest.raises(fw.FlowWorkerError, match='no value "x"'):
@@ -110,7 +110,7 @@ def test_a_value_that_nobody_gives_is_refused_before_anything_runs(rundir):
 
 
 def test_the_secret_of_another_step_is_refused_before_anything_runs(rundir):
-    workflow = fw.SerialWorkflow()
+    workflow = fw.Workflow()
     workflow.add_container_step("a", "", commands=["touch ran"], secrets=["token"])
     workflow.add_container_step("b", "", commands=["true"], environment_values=["token"])
     with pytest.raises(fw.FlowWorkerError, match='"token" is a secret, so "environment_values" cannot have it'):
@@ -124,7 +124,7 @@ def test_a_resumed_run_compares_values_and_not_what_is_inherited(tmp_path, monke
     spec = Subprocess("w", options={"inherit_env": ["PATH", "FW_*"]})
 
     def restored(value, **step):
-        workflow = fw.SerialWorkflow(workers=fw.WorkerPool(workers=[spec], managers={"s": "w"}))
+        workflow = fw.Workflow(workers=fw.WorkerPool(workers=[spec], managers={"s": "w"}))
         workflow.add_container_step("s", "", commands=['echo "$$v $$A" > out'], outputs=["out"], **step)
         result = workflow.run({"v": value, "w": value}, rundir=run, state=state).check()
         return result.restored

@@ -363,7 +363,7 @@ def test_a_function_has_no_standard_input(rundir):
 
 def test_a_workflow_has_no_standard_input(rundir):
     with pytest.raises(TypeError, match="unexpected keyword argument 'stdin'"):
-        flowworker.SerialWorkflow([CAT]).run(rundir=rundir, stdin=b"a")
+        flowworker.Workflow([CAT]).run(rundir=rundir, stdin=b"a")
 
 
 # -- the forms of the documents
@@ -393,7 +393,7 @@ def test_a_workflow_gives_a_step_its_input(rundir):
         ContainerStep("show", "", [["cat"]], stdin={"file": "sorted.txt"}),
         ContainerStep("told", "", [["cat"]], stdin={"value": "who"}),
     ]
-    result = flowworker.SerialWorkflow(steps).run({"who": "Carol"}, rundir=rundir).check()
+    result = flowworker.Workflow(steps).run({"who": "Carol"}, rundir=rundir).check()
     assert result.stdout == ["Alice\nBob\n", "Carol"]
 
 

@@ -226,7 +226,7 @@ def test_the_package_writes_a_buffer_itself(start):
 def test_a_workflow_has_no_such_step(rundir):
     step = flowworker.ContainerStep("s", "", [["cat"]], stdin="host")
     with pytest.raises(flowworker.FlowWorkerError, match="stdin"):
-        flowworker.SerialWorkflow([step]).start(rundir=rundir)
+        flowworker.Workflow([step]).start(rundir=rundir)
 
 
 def test_a_closed_exec(cat):

@@ -406,7 +406,7 @@ def test_a_kernel_that_writes_at_its_end(write, run):
 def test_a_failure_in_a_workflow_loses_no_result(write, rundir, tmp_path, state):
     """The results of earlier steps are complete, with and without a state directory."""
     write("n.ipynb", "raise ValueError('a\\0b\\ud800')")
-    workflow = flowworker.SerialWorkflow()
+    workflow = flowworker.Workflow()
     workflow.add_container_step("first", image="x", commands=["printf 'a\\0b'"])
     workflow.add_notebook_step("second", "n.ipynb")
     options = {"state": str(tmp_path / "state")} if state else {}
@@ -425,7 +425,7 @@ def test_a_notebook_step_has_the_options_of_every_step(write, rundir, way):
         with flowworker.create_worker(worker) as made:
             result = made.exec(flowworker.NotebookStep("s", "n.ipynb", **options), {}, rundir)
     else:
-        workflow = flowworker.SerialWorkflow().add_notebook_step("s", "n.ipynb", **options)
+        workflow = flowworker.Workflow().add_notebook_step("s", "n.ipynb", **options)
         with flowworker.WorkerPool([worker], {"s": "w"}) as workers:
             [result] = workflow.run({}, workers, rundir=rundir).steps
     assert (result.outcome, len(result.attempts), len(result.stdout[0])) == ("exited", 1, 10)

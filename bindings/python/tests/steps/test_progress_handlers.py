@@ -15,7 +15,7 @@ import threading
 import pytest
 
 import flowworker
-from flowworker import ContainerStep, SerialWorkflow, progress
+from flowworker import ContainerStep, Workflow, progress
 
 WORKER = flowworker.default_container_worker
 COLUMNS = 60
@@ -62,7 +62,7 @@ def terminal(monkeypatch):
 
 @pytest.fixture
 def workflow():
-    return SerialWorkflow(
+    return Workflow(
         [
             ContainerStep("first", "", ["echo one"]),
             ContainerStep("second", "", ["echo two", "echo three; exit 3"], retries={"max": 1, "delay": 0}),
@@ -136,9 +136,9 @@ def test_a_bar_of_several_threads(terminal, rundir):
 def test_restored_steps_count(terminal, tmp_path, rundir):
     steps = [ContainerStep("a", "", ["true"]), ContainerStep("b", "", ["[ -e go ]"])]
     options = {"rundir": rundir, "state": tmp_path / "state"}
-    assert not SerialWorkflow(steps).run(**options).ok
+    assert not Workflow(steps).run(**options).ok
     (rundir / "go").touch()
-    SerialWorkflow(steps).run(**options, on_event=progress.Bar(terminal.stream))
+    Workflow(steps).run(**options, on_event=progress.Bar(terminal.stream))
     assert " 2/2 " in terminal.drawn()[-1]
 
 
@@ -225,7 +225,7 @@ def test_a_dumb_terminal_gets_lines(terminal, rundir, monkeypatch):
 def test_a_bar_begins_anew_after_a_workflow_that_an_exception_has_ended(rundir):
     stream = io.StringIO()
     bar = progress.Bar(stream)
-    workflow = SerialWorkflow([ContainerStep(name, "", ["true"]) for name in "ab"])
+    workflow = Workflow([ContainerStep(name, "", ["true"]) for name in "ab"])
 
     def on_event(event):
         bar(event)
@@ -391,5 +391,5 @@ def test_files_and_notebooks_have_sentences(tmp_path, caplog):
     (tmp_path / "v/x").write_text("x" * 1000)
     steps = [ContainerStep("a", "", ["true"], inputs=["x"])]
     volumes = [flowworker.FStore(tmp_path / "v", "v")]
-    SerialWorkflow(steps).run(rundir=tmp_path / "run", volumes=volumes, on_event=progress.EventLogger())
+    Workflow(steps).run(rundir=tmp_path / "run", volumes=volumes, on_event=progress.EventLogger())
     assert any('copied "x" from "v" to "' in record.getMessage() for record in caplog.records)

@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 import flowworker
-from flowworker import CodeStep, ContainerStep, ExecResult, Outcome, SerialWorkflow, Subprocess, create_worker
+from flowworker import CodeStep, ContainerStep, ExecResult, Outcome, Subprocess, Workflow, create_worker
 
 ERRORS = [
     flowworker.FlowWorkerError,
@@ -34,7 +34,7 @@ def result(rundir):
 
 @pytest.fixture
 def run_result(rundir):
-    return SerialWorkflow([ContainerStep("a", "", ["echo a"]), ContainerStep("b", "", ["exit 4"])]).run(rundir=rundir)
+    return Workflow([ContainerStep("a", "", ["echo a"]), ContainerStep("b", "", ["exit 4"])]).run(rundir=rundir)
 
 
 @pytest.mark.parametrize("make", COPIES)
@@ -122,7 +122,7 @@ def test_a_copy_of_a_step_error_says_the_same(make):
 @pytest.mark.parametrize("make", COPIES)
 def test_a_copy_of_an_event_says_the_same(rundir, make):
     events = []
-    SerialWorkflow([ContainerStep("named", "", ["echo a"])]).run(rundir=rundir, on_event=events.append)
+    Workflow([ContainerStep("named", "", ["echo a"])]).run(rundir=rundir, on_event=events.append)
     for event in events:
         assert make(event) == event and hash(make(event)) == hash(event)
     assert [event.step for event in events if event.kind == "step_ended"] == ["named"]

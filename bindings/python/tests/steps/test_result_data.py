@@ -10,7 +10,7 @@ import threading
 import pytest
 
 import flowworker
-from flowworker import CodeStep, ContainerStep, ExecResult, NotebookStep, SerialWorkflow, StepError, Subprocess, _ffi
+from flowworker import CodeStep, ContainerStep, ExecResult, NotebookStep, StepError, Subprocess, Workflow, _ffi
 
 WORKER = flowworker.default_container_worker
 
@@ -26,7 +26,7 @@ def failed(rundir):
 
 @pytest.fixture
 def run(rundir):
-    workflow = SerialWorkflow([ContainerStep("a", "", ["echo a"])])
+    workflow = Workflow([ContainerStep("a", "", ["echo a"])])
     workflow.add_code_step("b", lambda n: n + 1, arg="m").add_container_step("c", "", commands=["echo c; exit 4"])
     return workflow.run({"n": 3}, rundir=rundir)
 
@@ -124,8 +124,8 @@ def test_text_is_all_of_standard_output(rundir, call):
 def test_ok(rundir, failed, run):
     good = WORKER.exec(ContainerStep("s", "", ["true"]), {}, rundir)
     assert (good.ok, failed.ok, run.ok) == (True, False, False)
-    assert SerialWorkflow([ContainerStep("a", "", ["true"])]).run(rundir=rundir).ok
-    assert SerialWorkflow([]).run(rundir=rundir).ok
+    assert Workflow([ContainerStep("a", "", ["true"])]).run(rundir=rundir).ok
+    assert Workflow([]).run(rundir=rundir).ok
     assert not WORKER.exec(ContainerStep("s", "", ["sleep 600"]), {}, rundir, timeout=0.1).ok
 
 
@@ -142,12 +142,12 @@ def test_value_is_the_object_that_the_function_returned(call, run):
 def test_a_workflow_has_the_bytes_and_the_explanation_of_its_steps(run, rundir):
     assert run.stdout_bytes == [b"a\n", b"c\n"] and run.stderr_bytes == []
     assert run.explanation == run.steps[-1].explanation and run.explanation["layer"] == "command"
-    assert SerialWorkflow().run({}, rundir=rundir).explanation is None
+    assert Workflow().run({}, rundir=rundir).explanation is None
 
 
 def test_the_value_of_a_workflow_is_that_of_its_last_step(rundir):
     first, second = object(), object()
-    workflow = SerialWorkflow().add_code_step("a", lambda: first).add_code_step("b", lambda: second)
+    workflow = Workflow().add_code_step("a", lambda: first).add_code_step("b", lambda: second)
     result = workflow.run(rundir=rundir)
     assert [step.value for step in result.steps] == [first, second] and result.value is second
     assert result.context == {}
@@ -192,7 +192,7 @@ def test_a_value_that_cannot_be_pickled_becomes_its_json(call):
 
 
 def test_values_of_a_workflow_that_cannot_be_pickled_become_their_json(rundir):
-    workflow = SerialWorkflow().add_code_step("f", lambda: threading.Lock(), arg="lock")
+    workflow = Workflow().add_code_step("f", lambda: threading.Lock(), arg="lock")
     workflow.add_code_step("g", lambda: [1], arg="numbers")
     result = workflow.run({}, rundir=rundir)
     other = pickled(result)
@@ -239,7 +239,7 @@ def test_the_error_of_a_step_says_what_happened(failed):
 
 def test_the_error_of_a_workflow_has_the_last_line_of_its_last_step(rundir):
     steps = [ContainerStep("a", "", ["echo fine >&2"]), ContainerStep("b", "", ["echo bad >&2; echo ' ' >&2; exit 4"])]
-    result = SerialWorkflow(steps).run(rundir=rundir)
+    result = Workflow(steps).run(rundir=rundir)
     for check in (result.check, result.raise_for_status):
         with pytest.raises(StepError) as caught:
             check()
@@ -321,7 +321,7 @@ def test_words_are_strings():
         kinds.add(event.kind)
         streams.add(event.stream)
 
-    SerialWorkflow(steps, workers=pool).run(rundir="/tmp", on_event=on_event)
+    Workflow(steps, workers=pool).run(rundir="/tmp", on_event=on_event)
     words = flowworker.EventKind
     assert kinds == {str(kind) for kind in words} - {"progress", "file_copied", "step_restored"}
     assert streams - {None} == {str(stream) for stream in flowworker.Stream} == {"stdout", "stderr"}

@@ -147,7 +147,7 @@ def test_options_of_a_worker_are_checked():
 def test_an_option_that_there_is_not(rundir):
     """An unknown option raises TypeError in each of the six calls, also an option of workflows for a step."""
     worker, step = flowworker.default_container_worker, ContainerStep("s", "", ["true"])
-    workflow = flowworker.SerialWorkflow([step])
+    workflow = flowworker.Workflow([step])
     for call in (worker.exec, worker.start, worker.exec_async):
         for wrong in ("timeuot", "deadline"):
             with pytest.raises(

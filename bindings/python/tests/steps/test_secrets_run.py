@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import flowworker
-from flowworker import ContainerStep, SerialWorkflow, WorkerPool, create_worker
+from flowworker import ContainerStep, WorkerPool, Workflow, create_worker
 
 SECRET = "s3cr3t-0815-ABCdef"
 
@@ -33,7 +33,7 @@ def run(tmp_path, steps, arguments, workers=None, parameters=None, **options):
     document = {"workflow": {"steps": steps}}
     if parameters is not None:
         document["parameters"] = parameters
-    flow = SerialWorkflow.from_template(document, workers=workers or pool())
+    flow = Workflow.from_template(document, workers=workers or pool())
     events = []
     result = flow.run(arguments, rundir=tmp_path / "run", state=tmp_path / "state", on_event=events.append, **options)
     return result, everything(tmp_path, result, events)

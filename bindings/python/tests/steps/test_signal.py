@@ -90,7 +90,7 @@ def test_no_command_is_running(start):
 
 def test_a_workflow_passes_it_on(rundir):
     step = flowworker.ContainerStep("s", "", [HEED])
-    with flowworker.SerialWorkflow([step]).start(rundir=rundir, events="lines") as run:
+    with flowworker.Workflow([step]).start(rundir=rundir, events="lines") as run:
         until(run, "ready")
         run.signal(signal.SIGUSR1)
         assert run.wait().returncode == 3

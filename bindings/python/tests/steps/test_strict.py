@@ -97,7 +97,7 @@ def test_a_plan_lists_at_most_a_hundred_names(rundir):
 
 
 def test_a_workflow_is_refused_before_its_first_step(rundir):
-    workflow = fw.SerialWorkflow()
+    workflow = fw.Workflow()
     workflow.add_container_step("one", "", commands=["touch ran"])
     workflow.add_container_step("two", "", commands=["echo $nmae"])
     with pytest.raises(fw.TemplateError) as caught:
@@ -107,7 +107,7 @@ def test_a_workflow_is_refused_before_its_first_step(rundir):
 
 
 def test_a_value_that_an_earlier_step_gives_is_known(rundir):
-    workflow = fw.SerialWorkflow()
+    workflow = fw.Workflow()
     workflow.add_code_step("one", lambda: "given", arg="later")
     workflow.add_container_step("two", "", commands=["echo $later"])
     result = workflow.run({}, rundir=rundir, placeholders="strict")
@@ -115,7 +115,7 @@ def test_a_value_that_an_earlier_step_gives_is_known(rundir):
 
 
 def test_a_value_that_a_later_step_gives_is_not(rundir):
-    workflow = fw.SerialWorkflow()
+    workflow = fw.Workflow()
     workflow.add_container_step("two", "", commands=["echo $later"])
     workflow.add_code_step("one", lambda: "given", arg="later")
     with pytest.raises(fw.TemplateError):

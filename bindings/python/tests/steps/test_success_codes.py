@@ -72,19 +72,19 @@ def test_a_zero_that_is_a_failure_can_be_retried(rundir):
 
 
 def test_a_workflow_goes_on_after_a_success_code(rundir):
-    workflow = fw.SerialWorkflow()
+    workflow = fw.Workflow()
     workflow.add_container_step("one", "", commands=["exit 2"], success_codes=[2])
     workflow.add_container_step("two", "", commands=["echo two"])
     result = workflow.run({}, rundir=rundir)
     assert (result.returncode, result.stdout) == (0, ["two\n"])
-    other = fw.SerialWorkflow()
+    other = fw.Workflow()
     other.add_container_step("one", "", commands=["exit 2"])
     assert other.run({}, rundir=rundir, success_codes=[0, 2]).returncode == 0
 
 
 def test_a_step_that_is_restored_has_its_codes(rundir, tmp_path):
     for restored in (0, 1):
-        workflow = fw.SerialWorkflow([fw.ContainerStep("s", "", ["exit 2", "true"], success_codes=[0, 2])])
+        workflow = fw.Workflow([fw.ContainerStep("s", "", ["exit 2", "true"], success_codes=[0, 2])])
         result = workflow.run({}, rundir=rundir, state=tmp_path / "state")
         assert (result.restored, result.returncode) == (restored, 0)
         assert [command["exit_code"] for command in result.steps[0].commands] == [2, 0]
@@ -94,7 +94,7 @@ def test_a_step_that_would_fail_now_runs_again(rundir, tmp_path):
     """A plan shows the codes, and a resumed run compares plans."""
 
     def run(**options):
-        workflow = fw.SerialWorkflow([fw.ContainerStep("s", "", commands=["exit 3"])])
+        workflow = fw.Workflow([fw.ContainerStep("s", "", commands=["exit 3"])])
         result = workflow.run({}, rundir=rundir, state=tmp_path / "state", **options)
         return result.returncode, result.restored
 

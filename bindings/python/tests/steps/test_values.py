@@ -11,7 +11,7 @@ import uuid
 import pytest
 
 import flowworker
-from flowworker import ContainerStep, Notebook, NotebookStep, SerialWorkflow, Subprocess, create_worker
+from flowworker import ContainerStep, Notebook, NotebookStep, Subprocess, Workflow, create_worker
 
 
 class Color(enum.Enum):
@@ -62,7 +62,7 @@ def test_a_value_of_the_context_is_its_text_in_a_command(rundir, value):
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
 def test_a_value_of_an_argument_is_its_text_in_a_command(rundir, value):
-    result = SerialWorkflow([ContainerStep("s", "", ['printf %s "$v"'])]).run({"v": value}, rundir=rundir)
+    result = Workflow([ContainerStep("s", "", ['printf %s "$v"'])]).run({"v": value}, rundir=rundir)
     assert result.steps[0].stdout == [str(value)]
 
 
@@ -161,11 +161,11 @@ def test_paths_of_every_type(tmp_path, rundir, kind):
     step = ContainerStep("s", "", ["echo a > out"], outputs=[pathlib.Path("out")])
     with create_worker(Subprocess("w")) as worker:
         assert worker.exec(step, {}, path("run"), spill=path("spill")).returncode == 0
-    workflow = SerialWorkflow([step])
+    workflow = Workflow([step])
     assert workflow.run(rundir=path("run"), state=path("state"), spill=path("spill")).returncode == 0
     assert (rundir / "out").read_text() == "a\n"
     (tmp_path / "t.json").write_text('{"steps": []}')
     (tmp_path / "e.json").write_text('{"workers": []}')
-    assert list(SerialWorkflow.from_template(path("t.json"))) == []
+    assert list(Workflow.from_template(path("t.json"))) == []
     flowworker.WorkerPool.from_config(path("e.json")).close()
     assert NotebookStep("n", kind("a.ipynb"), output=kind("b.ipynb")).output == "b.ipynb"

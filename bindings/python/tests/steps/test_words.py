@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 import flowworker
-from flowworker import ContainerStep, Docker, SerialWorkflow, Subprocess, create_worker
+from flowworker import ContainerStep, Docker, Subprocess, Workflow, create_worker
 
 #: Text that would be something else in a shell.
 AWKWARD = 'O\'Brien; rm -rf "$HOME" `x` * \\ \n é'
@@ -120,9 +120,9 @@ def test_an_async_run_has_the_same_error(rundir):
 def test_a_workflow_is_strict_for_all_steps_before_the_first_one(rundir):
     steps = [ContainerStep("one", "", ["echo > ran"]), ContainerStep("two", "", [["echo", "$nmae"]])]
     with pytest.raises(flowworker.TemplateError, match="nmae.*name"):
-        SerialWorkflow(steps).run({"name": 1}, rundir=rundir, placeholders="strict")
+        Workflow(steps).run({"name": 1}, rundir=rundir, placeholders="strict")
     assert not (rundir / "ran").exists()
-    assert SerialWorkflow(steps).run({"name": 1}, rundir=rundir).stdout == ["nmae\n"]
+    assert Workflow(steps).run({"name": 1}, rundir=rundir).stdout == ["nmae\n"]
 
 
 def test_a_plan_lists_unknown_names(rundir):
@@ -155,7 +155,7 @@ def test_values_of_a_workflow_are_variables(rundir):
         flowworker.CodeStep("make", lambda: {"n": 1}, arg="made"),
         ContainerStep("show", "", [["printenv", "MADE"]], environment_values={"made": "MADE"}),
     ]
-    assert SerialWorkflow(steps).run(rundir=rundir).check().stdout == ['{"n":1}\n']
+    assert Workflow(steps).run(rundir=rundir).check().stdout == ['{"n":1}\n']
 
 
 def test_a_value_that_a_step_names_must_be_there(run):
@@ -192,7 +192,7 @@ def test_a_code_can_be_a_success(run, rundir):
     failed = run("true", worker=worker)
     assert (failed.returncode, failed.commands[0]["exit_code"], failed.ok) == (1, 0, False)
     steps = [ContainerStep("s", "", [grep]), ContainerStep("t", "", ["true"])]
-    assert SerialWorkflow(steps).run(rundir=rundir, success_codes=[0, 1]).ok
+    assert Workflow(steps).run(rundir=rundir, success_codes=[0, 1]).ok
     with pytest.raises(flowworker.DocumentError, match="256"):
         run("true", success_codes=[256])
 
@@ -209,7 +209,7 @@ def test_a_template_keeps_what_a_step_says_about_its_commands(rundir):
         "success_codes": [0, 4],
         "stdin": {"text": "told"},
     }
-    workflow = SerialWorkflow.from_template({"steps": [step]})
+    workflow = Workflow.from_template({"steps": [step]})
     (made,) = workflow.steps
     assert isinstance(made, ContainerStep) and made.commands[0][0] == "sh" and made.stdin == {"text": "told"}
     assert workflow.to_document()["steps"] == [step]
@@ -220,14 +220,14 @@ def test_a_step_of_unknown_type_keeps_it_too(rundir):
     step = {"name": "s", "action": "$[[action]]", "stdin": {"text": "told"}, "success_codes": [3]}
     parameter = {"name": "action", "dtype": "string"}
     document = {"workflow": {"steps": [step]}, "parameters": [parameter]}
-    workflow = SerialWorkflow.from_template(document)
+    workflow = Workflow.from_template(document)
     assert workflow.to_document()["workflow"]["steps"] == [step]
 
 
 def test_a_reference_is_a_word(rundir):
     step = {"name": "s", "action": {"environment": "", "commands": [["printf", "<%s>", "$[[text]]", "$text"]]}}
     document = {"workflow": {"steps": [step]}, "parameters": [{"name": "text", "dtype": "string"}]}
-    result = SerialWorkflow.from_template(document).run({"text": "a b"}, rundir=rundir)
+    result = Workflow.from_template(document).run({"text": "a b"}, rundir=rundir)
     assert result.check().stdout == ["<a b><a b>"]
 
 

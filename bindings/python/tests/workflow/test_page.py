@@ -70,7 +70,7 @@ def step(name, *commands, **facts):
 
 
 def page_of(*steps, rundir, **options):
-    result = fw.SerialWorkflow(list(steps)).run(rundir=rundir, **options)
+    result = fw.Workflow(list(steps)).run(rundir=rundir, **options)
     return result, Page(result.view())
 
 
@@ -97,7 +97,7 @@ TEMPLATE = {
 
 def test_the_beginning_says_name_time_directory_and_arguments(tmp_path):
     before = time.time()
-    result = fw.SerialWorkflow.from_template(TEMPLATE).run({"month": "<May>", "password": "geheim-1"}, rundir=tmp_path)
+    result = fw.Workflow.from_template(TEMPLATE).run({"month": "<May>", "password": "geheim-1"}, rundir=tmp_path)
     text = result.view()
     page = Page(text)
     assert page.one(tag="title") == "Monthly report: succeeded"
@@ -188,7 +188,7 @@ def test_a_step_by_itself(tmp_path, commands, options, word, end):
 
 
 def test_a_cancelled_run(tmp_path):
-    run = fw.SerialWorkflow([step("a", "echo on; sleep 600"), step("b"), step("c")]).start(rundir=tmp_path)
+    run = fw.Workflow([step("a", "echo on; sleep 600"), step("b"), step("c")]).start(rundir=tmp_path)
     for event in run:
         if event.kind == "output":
             run.cancel()
@@ -201,7 +201,7 @@ def test_a_run_whose_files_fail(tmp_path):
     result, page = page_of(step("a", "true", outputs=["nothing"]), rundir=tmp_path)
     assert page.one(id="totals") == "1 of 1 step failed." and page.one(id="message") == result.message
     assert page.all(kind="likely")[0].startswith("Likely: the step writes the file under another name")
-    workflow = fw.SerialWorkflow([step("a", "true")])
+    workflow = fw.Workflow([step("a", "true")])
     workflow.files = {"outputs": ["nothing"]}
     page = Page(workflow.run(rundir=tmp_path).view())
     assert page.one(id="totals") == "1 of 1 step succeeded. The workflow itself did not succeed."
@@ -256,7 +256,7 @@ def test_a_step_that_could_not_be_started(tmp_path):
 
 
 def test_a_run_that_fails_before_its_first_step(tmp_path):
-    workflow = fw.SerialWorkflow([step("a", "true"), step("b", "true")])
+    workflow = fw.Workflow([step("a", "true"), step("b", "true")])
     workflow.files = {"inputs": ["nothing"]}
     result = workflow.run(rundir=tmp_path)
     page = Page(result.view())
@@ -285,7 +285,7 @@ def test_everything_is_escaped(tmp_path):
     assert page.one(tag="h1") == seen + " failed" and page.one(tag="title") == seen + ": failed"
     output = seen + "red link␣\n10%\n20%\n\ufffd\ufffd␣end"
     assert page.all(tag="pre") == [output, output]
-    workflow = fw.SerialWorkflow.from_template(
+    workflow = fw.Workflow.from_template(
         {
             "name": HOSTILE,
             "parameters": [{"name": "<i>", "dtype": "string"}],
@@ -333,7 +333,7 @@ def test_the_page_of_a_large_run_is_bounded(tmp_path):
 
 
 def test_a_long_name_argument_or_exception_is_cut(tmp_path):
-    workflow = fw.SerialWorkflow([step("n" * 100_000, "echo $long | wc -c")])
+    workflow = fw.Workflow([step("n" * 100_000, "echo $long | wc -c")])
     text = workflow.run({"long": "a" * 100_000}, rundir=tmp_path).view()
     assert len(text) < 50_000 and text.count("… (100,000 bytes)") == 2
     assert "n" * 8192 in text and "a" * 8192 in text

@@ -39,7 +39,7 @@ WRONG = {
 def test_a_wrong_default_is_refused_with_the_template(case):
     declaration, default, words = WRONG[case]
     with pytest.raises(fw.DocumentError, match="the default is wrong: .*" + words) as caught:
-        fw.SerialWorkflow.from_template(template({**declaration, "defaultValue": default}))
+        fw.Workflow.from_template(template({**declaration, "defaultValue": default}))
     name = '"q"' if case == "part of a list" else '"p"'
     assert name in str(caught.value) and caught.value.path.startswith("/parameters/0/")
 
@@ -56,10 +56,10 @@ def test_what_is_a_default(tmp_path):
         ({"dtype": "string"}, 5),
         ({"dtype": "actor"}, {"environment": "", "commands": ["true"]}),
     ):
-        workflow = fw.SerialWorkflow.from_template(template({**declaration, "defaultValue": default}))
+        workflow = fw.Workflow.from_template(template({**declaration, "defaultValue": default}))
         assert workflow.run({}, rundir=tmp_path).context == {"p": default}
     # As in flowServ, a default of null says that the parameter need not be given.
-    workflow = fw.SerialWorkflow.from_template(
+    workflow = fw.Workflow.from_template(
         {"workflow": {"steps": []}, "parameters": [{"name": "p", "dtype": "int", "defaultValue": None}]}
     )
     assert workflow.run({}, rundir=tmp_path).context == {}
@@ -84,7 +84,7 @@ def names(tmp_path):
 
 @pytest.mark.parametrize("volume", ["the run directory", "another volume"])
 def test_a_file_is_copied_to_its_target(names, volume):
-    workflow = fw.SerialWorkflow.from_template(TARGET)
+    workflow = fw.Workflow.from_template(TARGET)
     rundir = names
     if volume == "another volume":
         rundir = names / "run"
@@ -102,7 +102,7 @@ def test_a_file_is_copied_to_its_target(names, volume):
 
 def test_a_worker_with_another_volume_gets_the_file_from_its_target(names):
     pool = fw.WorkerPool([fw.Subprocess("w", volume="other")], {"cat": "w"}, volumes=[fw.FStore(names / "o", "other")])
-    workflow = fw.SerialWorkflow.from_template(TARGET, pool)
+    workflow = fw.Workflow.from_template(TARGET, pool)
     result = workflow.run({"p": "names.txt"}, rundir=names).check()
     assert result.stdout == ["Alice\ndata/names.txt\n640\n"]
     assert [(copy["key"], copy["to"]) for copy in result.copies] == [("data/names.txt", "other")]
@@ -111,7 +111,7 @@ def test_a_worker_with_another_volume_gets_the_file_from_its_target(names):
 
 
 def test_files_that_cannot_be_copied_to_their_target(names):
-    workflow = fw.SerialWorkflow.from_template(TARGET)
+    workflow = fw.Workflow.from_template(TARGET)
     for key, outcome, words in (
         ("nothing.txt", "input_missing", 'its input "nothing.txt" is missing'),
         ("folder", "volume_failed", '"folder" of the volume "__default__" is a folder, not a file'),
@@ -127,17 +127,17 @@ def test_files_that_cannot_be_copied_to_their_target(names):
         with pytest.raises(fw.DocumentError, match=words):
             workflow.run({"p": key}, rundir=names)
     with pytest.raises(fw.DocumentError, match=r'"/x"') as caught:
-        fw.SerialWorkflow.from_template(template({"dtype": "file", "target": "/x"}))
+        fw.Workflow.from_template(template({"dtype": "file", "target": "/x"}))
     assert caught.value.path == "/parameters/0/target"
     inner = {"name": "f", "dtype": "file", "target": "x"}
     with pytest.raises(fw.DocumentError, match="only a parameter of the template"):
-        fw.SerialWorkflow.from_template(template({"dtype": "list", "para": inner}))
+        fw.Workflow.from_template(template({"dtype": "list", "para": inner}))
 
 
 def test_a_large_file_is_copied_until_the_deadline(names):
     with open(names / "large", "wb") as file:
         file.truncate(1 << 42)
-    result = fw.SerialWorkflow.from_template(TARGET).run({"p": "large"}, rundir=names, deadline=0.2)
+    result = fw.Workflow.from_template(TARGET).run({"p": "large"}, rundir=names, deadline=0.2)
     # A small disk is full before, and a file system that shares content has copied it at once.
     assert result.outcome in ("timeout", "volume_failed"), result.message
     assert os.listdir(names / "data") == [] or len(result) == 1
@@ -146,13 +146,13 @@ def test_a_large_file_is_copied_until_the_deadline(names):
 def test_a_cancel_ends_the_copy(names):
     with open(names / "large", "wb") as file:
         file.truncate(1 << 42)
-    run = fw.SerialWorkflow.from_template(TARGET).start({"p": "large"}, rundir=names)
+    run = fw.Workflow.from_template(TARGET).start({"p": "large"}, rundir=names)
     run.cancel()
     assert run.wait().outcome in ("cancelled", "volume_failed")
 
 
 def test_a_run_that_resumes_sees_a_source_that_has_changed(names):
-    workflow = fw.SerialWorkflow.from_template(TARGET)
+    workflow = fw.Workflow.from_template(TARGET)
 
     def run():
         return workflow.run({"p": "names.txt"}, rundir=names, state=names / "state").check()
@@ -169,6 +169,6 @@ def test_a_run_that_resumes_sees_a_source_that_has_changed(names):
 
 def test_a_step_without_commands_says_so(tmp_path):
     steps = [fw.ContainerStep("a", "", []), fw.ContainerStep("b", "", ["true"])]
-    result = fw.SerialWorkflow(steps).run(rundir=tmp_path).check()
+    result = fw.Workflow(steps).run(rundir=tmp_path).check()
     assert result.notes == ["the step has no commands, so nothing was run"] and result.steps[1].notes == []
     assert fw.default_container_worker.exec(steps[0], {}, tmp_path).notes == result.notes

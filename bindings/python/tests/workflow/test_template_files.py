@@ -21,7 +21,7 @@ def refused(tmp_path):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
         with pytest.raises(fw.DocumentError) as caught:
-            fw.SerialWorkflow.from_template(path)
+            fw.Workflow.from_template(path)
         error = caught.value
         place = "{}: line {}, column {}: ".format(path, line, column) if line else "{}: ".format(path)
         assert str(error).startswith(place), error
@@ -48,7 +48,7 @@ def test_a_file_may_have_each_encoding_of_unicode(tmp_path, encoding, ending, ya
     path = tmp_path / ("t." + ending)
     text = json.dumps(PLAIN, ensure_ascii=False) if ending == "json" else yaml.safe_dump(PLAIN, allow_unicode=True)
     path.write_bytes(text.encode(encoding))
-    assert fw.SerialWorkflow.from_template(path).values == PLAIN["workflow"]["parameters"]
+    assert fw.Workflow.from_template(path).values == PLAIN["workflow"]["parameters"]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -176,7 +176,7 @@ VALUES = {
 @pytest.mark.parametrize("text", list(VALUES))
 def test_values_of_yaml(tmp_path, text, yaml):
     (tmp_path / "t.yaml").write_text(PARAMETER % text)
-    workflow = fw.SerialWorkflow.from_template(tmp_path / "t.yaml")
+    workflow = fw.Workflow.from_template(tmp_path / "t.yaml")
     value, shown = VALUES[text]
     assert repr(workflow.values["x"]) == repr(value)
     assert workflow.run(rundir=tmp_path).check().stdout == [shown + "\n"]
@@ -189,13 +189,13 @@ def test_a_date_is_the_same_in_a_file_a_dict_and_an_argument(tmp_path, yaml):
 
     text = PARAMETER % "'$[[d]]'" + "parameters:\n- {name: d, dtype: string, defaultValue: 2020-01-01}\n"
     (tmp_path / "t.yaml").write_text(text)
-    workflow = fw.SerialWorkflow.from_template(tmp_path / "t.yaml")
+    workflow = fw.Workflow.from_template(tmp_path / "t.yaml")
     for arguments in ({}, {"d": datetime.date(2020, 1, 1)}):
         assert workflow.run(arguments, rundir=tmp_path).check().stdout == ["2020-01-01\n"]
     document = yaml.safe_load(text)
-    assert fw.SerialWorkflow.from_template(document).run(rundir=tmp_path).check().stdout == ["2020-01-01\n"]
+    assert fw.Workflow.from_template(document).run(rundir=tmp_path).check().stdout == ["2020-01-01\n"]
     values = {"x": [float("inf"), decimal.Decimal("1.50"), pathlib.PurePosixPath("a/b"), 1.5], "y": (2**63 - 1,)}
-    workflow = fw.SerialWorkflow.from_template({"parameters": values, "steps": []})
+    workflow = fw.Workflow.from_template({"parameters": values, "steps": []})
     assert workflow.values == {"x": ["inf", "1.50", "a/b", 1.5], "y": [2**63 - 1]}
 
 
@@ -206,12 +206,12 @@ def test_values_of_a_dict_that_no_document_has():
         ({1: 2}, "/parameters/x"),
     ):
         with pytest.raises(fw.DocumentError) as caught:
-            fw.SerialWorkflow.from_template({"parameters": {"x": value}, "steps": []})
+            fw.Workflow.from_template({"parameters": {"x": value}, "steps": []})
         assert caught.value.path == path and path in str(caught.value)
     deep = {}
     deep["x"] = deep
     with pytest.raises(fw.DocumentError, match="contains itself"):
-        fw.SerialWorkflow.from_template({"parameters": deep, "steps": []})
+        fw.Workflow.from_template({"parameters": deep, "steps": []})
 
 
 def test_merges_and_aliases_are_no_keys_twice(tmp_path, yaml):
@@ -220,7 +220,7 @@ def test_merges_and_aliases_are_no_keys_twice(tmp_path, yaml):
         "- name: b\n  action: {<<: *action, commands: [echo b]}\n- name: c\n  action: *action\n"
         "- name: d\n  action: {<<: [{commands: [echo d]}, *action]}\n"
     )
-    workflow = fw.SerialWorkflow.from_template(tmp_path / "t.yaml")
+    workflow = fw.Workflow.from_template(tmp_path / "t.yaml")
     assert workflow.run(rundir=tmp_path).check().stdout == ["a\n", "b\n", "a\n", "d\n"]
 
 
@@ -250,11 +250,11 @@ def test_files_are_included(tmp_path, refused, yaml):
     (tmp_path / "t.yaml").write_text(
         "workflow:\n  parameters: {x: !include x.txt, y: !include y.json, z: 1}\n  steps: !include parts/steps.yaml\n"
     )
-    workflow = fw.SerialWorkflow.from_template(tmp_path / "t.yaml")
+    workflow = fw.Workflow.from_template(tmp_path / "t.yaml")
     assert workflow.run(rundir=tmp_path).check().stdout == ["text {y:1} 1\n", "b\n"]
     (tmp_path / "parts/more.yml").write_text("name: b\nactoin: {}\n")
     with pytest.raises(fw.DocumentError) as caught:
-        fw.SerialWorkflow.from_template(tmp_path / "t.yaml")
+        fw.Workflow.from_template(tmp_path / "t.yaml")
     assert str(caught.value).startswith("{}: line 2, column 1: unknown key".format(tmp_path / "parts/more.yml"))
     assert caught.value.path == "/workflow/steps/1/actoin"
 
@@ -273,7 +273,7 @@ def test_files_that_cannot_be_included(tmp_path, refused, yaml):
         refused("t.yaml", "workflow: !include " + name, 1, 11, words)
     (tmp_path / "t.yaml").write_text("workflow: !include latin.yaml")
     with pytest.raises(fw.DocumentError, match=r"latin\.yaml: line 1, column 1: the byte 0xE9"):
-        fw.SerialWorkflow.from_template(tmp_path / "t.yaml")
+        fw.Workflow.from_template(tmp_path / "t.yaml")
 
 
 # -- names of files
@@ -284,14 +284,14 @@ def test_any_path_names_a_file(tmp_path):
     for path in (tmp_path / "a b.json", str(tmp_path / "c.json"), str(tmp_path / "d.json").encode()):
         with open(path, "w") as file:
             file.write(text)
-        assert fw.SerialWorkflow.from_template(path).values == PLAIN["workflow"]["parameters"]
+        assert fw.Workflow.from_template(path).values == PLAIN["workflow"]["parameters"]
     with pytest.raises(FileNotFoundError, match=r"no\.json"):
-        fw.SerialWorkflow.from_template(tmp_path / "no.json")
+        fw.Workflow.from_template(tmp_path / "no.json")
     path = str(tmp_path).encode() + b"/\xff\n.json"
     with open(path, "w") as file:
         file.write("[]")
     with pytest.raises(fw.DocumentError, match=r"\\udcff\\n\.json': line 1, column 1: expected a workflow ") as caught:
-        fw.SerialWorkflow.from_template(path)
+        fw.Workflow.from_template(path)
     str(caught.value).encode("utf-8")
 
 
@@ -310,9 +310,9 @@ def test_a_file_of_reana(tmp_path, document):
     with pytest.raises(
         fw.DocumentError, match=r"a reana\.yaml of REANA has this key, and docs/reference/workflow\.md says"
     ):
-        fw.SerialWorkflow.from_template(tmp_path / "reana.json")
+        fw.Workflow.from_template(tmp_path / "reana.json")
 
 
 def test_the_action_of_a_step_in_the_step_itself():
     with pytest.raises(fw.DocumentError, match='it is a key of the step\'s "action"'):
-        fw.SerialWorkflow.from_template({"steps": [{"name": "a", "environment": "", "commands": []}]})
+        fw.Workflow.from_template({"steps": [{"name": "a", "environment": "", "commands": []}]})

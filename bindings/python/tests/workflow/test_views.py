@@ -16,7 +16,7 @@ def result(tmp_path):
         fw.ContainerStep("b", "", ["exit 3"], retries={"max": 1, "delay": 0}),
         fw.ContainerStep("c", "", ["true"]),
     ]
-    return fw.SerialWorkflow(steps).run(rundir=tmp_path / "run", volumes=[fw.FStore(tmp_path / "v", "v")])
+    return fw.Workflow(steps).run(rundir=tmp_path / "run", volumes=[fw.FStore(tmp_path / "v", "v")])
 
 
 def test_the_trace_is_in_the_trace_event_format(result):

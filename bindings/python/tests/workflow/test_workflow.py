@@ -16,7 +16,7 @@ def container(name, *commands, **facts):
 
 
 def test_steps_run_in_order_and_share_the_run_directory(tmp_path):
-    result = fw.SerialWorkflow(
+    result = fw.Workflow(
         [container("a", "echo 1 > f", "echo one; echo oops >&2"), container("b", "cat f; echo two")]
     ).run(rundir=tmp_path)
     assert (result.returncode, result.outcome, result.message, result.exception) == (0, "exited", None, None)
@@ -29,7 +29,7 @@ def test_steps_run_in_order_and_share_the_run_directory(tmp_path):
 
 def test_the_first_failure_is_the_end(tmp_path):
     steps = [container("a", "echo a"), container("b", "echo b; exit 3", "echo no"), container("c", "touch c")]
-    result = fw.SerialWorkflow(steps).run(rundir=tmp_path)
+    result = fw.Workflow(steps).run(rundir=tmp_path)
     assert (result.returncode, result.outcome) == (3, "exited")
     assert [step.returncode for step in result.steps] == [0, 3]
     assert result.stdout == ["a\n", "b\n"] and not (tmp_path / "c").exists()
@@ -48,7 +48,7 @@ def test_values_go_from_step_to_step(tmp_path):
         seen.append(other)
         return 2 * x
 
-    workflow = fw.SerialWorkflow()
+    workflow = fw.Workflow()
     workflow.add_code_step("d", double, arg="y", varnames={"other": "thing"})
     workflow.add_container_step("e", "", commands=["echo $y"])
     workflow.add_code_step("f", lambda y: {"object": thing, "y": y}, arg="z")
@@ -65,7 +65,7 @@ def test_an_exception_is_that_of_the_function(tmp_path):
     def fail():
         raise LookupError("not there")
 
-    workflow = fw.SerialWorkflow([container("a", "true")]).add_code_step("f", fail).add_step(container("b", "true"))
+    workflow = fw.Workflow([container("a", "true")]).add_code_step("f", fail).add_step(container("b", "true"))
     result = workflow.run({"x": 1}, rundir=tmp_path)
     assert (result.returncode, len(result)) == (1, 2)
     assert isinstance(result.exception, LookupError)
@@ -76,7 +76,7 @@ def test_an_exception_is_that_of_the_function(tmp_path):
 
 
 def test_no_steps_have_no_returncode(tmp_path):
-    result = fw.SerialWorkflow().run(rundir=tmp_path)
+    result = fw.Workflow().run(rundir=tmp_path)
     assert (result.returncode, result.outcome, result.steps) == (None, "exited", [])
     result.raise_for_status()
     assert result.check() is result
@@ -84,7 +84,7 @@ def test_no_steps_have_no_returncode(tmp_path):
 
 def test_functions_run_in_the_volume_of_their_worker(tmp_path):
     pool = fw.WorkerPool([fw.Code("c", volume="v")], {"f": "c"}, volumes=[fw.FStore(tmp_path / "v", "v")])
-    workflow = fw.SerialWorkflow(workers=pool)
+    workflow = fw.Workflow(workers=pool)
     workflow.add_code_step("f", os.getcwd, arg="where")
     assert workflow.run(rundir=tmp_path / "run").context["where"] == str(tmp_path / "v")
 
@@ -129,7 +129,7 @@ def names(tmp_path):
 
 
 def test_a_template_with_references_and_defaults(names):
-    workflow = fw.SerialWorkflow.from_template(TEMPLATE)
+    workflow = fw.Workflow.from_template(TEMPLATE)
     result = workflow.run({"names": "n.txt"}, rundir=names)
     # Arguments that the workflow does not list among its parameters are no values, as in flowServ.
     assert result.check().stdout == ["Hello quiet None names [Hello,1]\nAlice\n"]
@@ -145,7 +145,7 @@ def test_a_template_with_references_and_defaults(names):
 
 
 def test_a_step_may_be_an_argument(names):
-    workflow = fw.SerialWorkflow.from_template(TEMPLATE)
+    workflow = fw.Workflow.from_template(TEMPLATE)
     action = {"environment": "", "commands": ["echo extra $greeting"]}
     result = workflow.run({"names": "n.txt", "extra": action}, rundir=names).check()
     assert [step.step.name for step in result.steps] == ["greet", "extra"]
@@ -179,7 +179,7 @@ def test_a_step_may_be_an_argument(names):
 )
 def test_arguments_that_are_wrong_are_refused_before_anything_runs(names, arguments, message):
     with pytest.raises(fw.DocumentError, match=message):
-        fw.SerialWorkflow.from_template(TEMPLATE).run(arguments, rundir=names)
+        fw.Workflow.from_template(TEMPLATE).run(arguments, rundir=names)
     assert not (names / "out.txt").exists()
 
 
@@ -188,16 +188,16 @@ def test_templates_are_read_from_json_and_yaml(names):
     (names / "t.json").write_text(json.dumps(TEMPLATE))
     (names / "t.yaml").write_text(yaml.safe_dump(TEMPLATE))
     for file in ("t.json", "t.yaml"):
-        workflow = fw.SerialWorkflow.from_template(names / file)
+        workflow = fw.Workflow.from_template(names / file)
         assert workflow.run({"names": "n.txt"}, rundir=names).returncode == 0
     (names / "bad.yaml").write_text("a: [")
     (names / "bad.json").write_text("{")
     (names / "list.json").write_text("[]")
     for file in ("bad.yaml", "bad.json", "list.json"):
         with pytest.raises(fw.DocumentError, match=file):
-            fw.SerialWorkflow.from_template(names / file)
+            fw.Workflow.from_template(names / file)
     with pytest.raises(fw.DocumentError, match='missing key "steps"'):
-        fw.SerialWorkflow.from_template({"step": []})
+        fw.Workflow.from_template({"step": []})
 
 
 def test_what_cannot_run_is_refused_before_the_first_step(tmp_path):
@@ -217,42 +217,42 @@ def test_what_cannot_run_is_refused_before_the_first_step(tmp_path):
     ]
     for step, error, message, path in cases:
         with pytest.raises(error, match=message) as caught:
-            fw.SerialWorkflow([first, step], workers=pool).run(rundir=tmp_path)
+            fw.Workflow([first, step], workers=pool).run(rundir=tmp_path)
         assert caught.value.path == path
     assert not (tmp_path / "ran").exists()
 
 
 def test_missing_inputs_and_outputs_name_step_and_key(tmp_path):
-    workflow = fw.SerialWorkflow([container("a", "echo out > x", outputs=["x"]), container("b", "true", inputs=["y"])])
+    workflow = fw.Workflow([container("a", "echo out > x", outputs=["x"]), container("b", "true", inputs=["y"])])
     result = workflow.run(rundir=tmp_path)
     assert (result.outcome, result.returncode, len(result)) == ("input_missing", 1, 2)
     assert 'step "b" could not be started: its input "y" is missing' in result.message
     assert result.steps[1].explanation["layer"] == "volume"
     assert isinstance(result.exception, fw.StepError)
 
-    result = fw.SerialWorkflow([container("a", "echo said", outputs=["no/such"])]).run(rundir=tmp_path)
+    result = fw.Workflow([container("a", "echo said", outputs=["no/such"])]).run(rundir=tmp_path)
     assert (result.outcome, result.stdout) == ("output_missing", ["said\n"])
     assert 'step "a" failed: its output "no/such" is missing' in result.message
     assert (tmp_path / "no").is_dir()
 
     # A folder is made before the step, and has to be one behind it.
-    result = fw.SerialWorkflow([container("a", "rmdir d; touch d", outputs=["d/"])]).run(rundir=tmp_path)
+    result = fw.Workflow([container("a", "rmdir d; touch d", outputs=["d/"])]).run(rundir=tmp_path)
     assert (result.outcome, result.returncode) == ("output_missing", 1)
 
     document = {"files": {"outputs": ["never"]}, "steps": [container("a", "echo done").to_document()]}
-    result = fw.SerialWorkflow.from_template(document).run(rundir=tmp_path)
+    result = fw.Workflow.from_template(document).run(rundir=tmp_path)
     assert (result.outcome, result.stdout) == ("output_missing", ["done\n"])
     assert 'the workflow failed: its output "never" is missing' in result.message
 
     document = {"files": {"inputs": ["never"]}, "steps": [container("a", "touch ran").to_document()]}
-    result = fw.SerialWorkflow.from_template(document).run(rundir=tmp_path)
+    result = fw.Workflow.from_template(document).run(rundir=tmp_path)
     assert (result.outcome, result.steps, result.returncode) == ("input_missing", [], 1)
     assert not (tmp_path / "ran").exists()
 
 
 def test_events_have_one_sequence_and_say_which_step(tmp_path):
     events = []
-    workflow = fw.SerialWorkflow([container("a", "echo 1", "echo 2"), container("b", "exit 4"), container("c", "true")])
+    workflow = fw.Workflow([container("a", "echo 1", "echo 2"), container("b", "exit 4"), container("c", "true")])
     result = workflow.run(rundir=tmp_path, on_event=events.append, events="lines")
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
     assert events[0].kind == "run_started" and events[0].steps == ["a", "b", "c"]
@@ -279,19 +279,19 @@ def test_events_have_one_sequence_and_say_which_step(tmp_path):
 
 def test_the_deadline_is_for_the_whole(tmp_path):
     steps = [container("a", "echo a", retries={"max": 50, "delay": 0}), container("b", "sleep 60 & sleep 60")]
-    result = fw.SerialWorkflow(steps).run(rundir=tmp_path, deadline=0.5)
+    result = fw.Workflow(steps).run(rundir=tmp_path, deadline=0.5)
     assert (result.outcome, len(result), result.stdout) == ("timeout", 2, ["a\n"])
     assert "the workflow's deadline of 0.5 s had passed" in result.message
     retried = [container("a", "sleep 0.2; exit 1", retries={"max": 1000, "delay": 0.01})]
-    result = fw.SerialWorkflow(retried).run(rundir=tmp_path, deadline=0.5)
+    result = fw.Workflow(retried).run(rundir=tmp_path, deadline=0.5)
     assert result.returncode != 0 and len(result.steps[0].attempts) < 10
     # What a step has for itself is not longer for that.
-    result = fw.SerialWorkflow([container("b", "sleep 60", timeout=0.1)]).run(rundir=tmp_path, deadline=30)
+    result = fw.Workflow([container("b", "sleep 60", timeout=0.1)]).run(rundir=tmp_path, deadline=30)
     assert "the step's timeout of 0.1 s had passed" in result.message
 
 
 def test_a_run_is_cancelled_from_another_thread(tmp_path):
-    run = fw.SerialWorkflow([container("a", "echo begun; sleep 60"), container("b", "true")]).start(rundir=tmp_path)
+    run = fw.Workflow([container("a", "echo begun; sleep 60"), container("b", "true")]).start(rundir=tmp_path)
     for event in run:
         if event.kind == "output":
             threading.Thread(target=run.cancel).start()
@@ -301,7 +301,7 @@ def test_a_run_is_cancelled_from_another_thread(tmp_path):
 
 
 def test_leaving_the_block_cancels(tmp_path):
-    with fw.SerialWorkflow([container("a", "sleep 60 & echo $$! > part; mv part pid; sleep 60")]).start(
+    with fw.Workflow([container("a", "sleep 60 & echo $$! > part; mv part pid; sleep 60")]).start(
         rundir=tmp_path
     ) as run:
         while not (tmp_path / "pid").exists():
@@ -317,13 +317,13 @@ def test_what_on_event_raises_ends_the_run(tmp_path):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        fw.SerialWorkflow([container("a", "sleep 60")]).run(rundir=tmp_path, on_event=fail)
+        fw.Workflow([container("a", "sleep 60")]).run(rundir=tmp_path, on_event=fail)
 
 
 def test_a_loop_goes_on_meanwhile(tmp_path):
     async def main():
         ticks = 0
-        workflow = fw.SerialWorkflow([container("a", "sleep 0.3")]).add_code_step("f", lambda: time.sleep(0.2))
+        workflow = fw.Workflow([container("a", "sleep 0.3")]).add_code_step("f", lambda: time.sleep(0.2))
         task = asyncio.ensure_future(workflow.run_async(rundir=tmp_path))
         while not task.done():
             await asyncio.sleep(0.01)
@@ -338,7 +338,7 @@ def test_a_loop_goes_on_meanwhile(tmp_path):
 
         result = await workflow.run_async(rundir=tmp_path, on_event=take)
         assert result.returncode == 0 and events[0] == "run_started" and events[-1] == "run_ended"
-        task = asyncio.ensure_future(fw.SerialWorkflow([container("a", "sleep 60")]).run_async(rundir=tmp_path))
+        task = asyncio.ensure_future(fw.Workflow([container("a", "sleep 60")]).run_async(rundir=tmp_path))
         await asyncio.sleep(0.1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -348,7 +348,7 @@ def test_a_loop_goes_on_meanwhile(tmp_path):
 
 
 def test_many_runs_at_once(tmp_path):
-    workflow = fw.SerialWorkflow(
+    workflow = fw.Workflow(
         [container("a", "echo $x > a.txt", outputs=["a.txt"]), container("b", "cat a.txt", inputs=["a.txt"])]
     )
     runs = [workflow.start({"x": number}, rundir=tmp_path / str(number)) for number in range(30)]
@@ -358,29 +358,29 @@ def test_many_runs_at_once(tmp_path):
 
 def test_thousands_of_steps_without_commands(tmp_path):
     # Each of them ends at once: nothing may grow with their number.
-    workflow = fw.SerialWorkflow([container("s{}".format(number)) for number in range(3000)])
+    workflow = fw.Workflow([container("s{}".format(number)) for number in range(3000)])
     assert len(workflow.run(rundir=tmp_path).check()) == 3000
 
 
 def test_secrets_are_in_no_context_and_no_result(tmp_path):
     step = container("a", "echo $$token", secrets=["token"])
     pool = fw.WorkerPool([{**fw.Subprocess("w"), "secrets": []}], {"a": "w"})
-    result = fw.SerialWorkflow([step], workers=pool).run({"token": "hunter22"}, rundir=tmp_path).check()
+    result = fw.Workflow([step], workers=pool).run({"token": "hunter22"}, rundir=tmp_path).check()
     assert result.stdout == ["***\n"]
     assert "hunter22" not in result.view("html") + result.view("trace")
     assert "token" not in result._facts["context"]
 
 
 def test_options_of_each_step(tmp_path):
-    result = fw.SerialWorkflow([container("a", "sleep 60")]).run(rundir=tmp_path, timeout=0.1)
+    result = fw.Workflow([container("a", "sleep 60")]).run(rundir=tmp_path, timeout=0.1)
     assert result.outcome == "timeout"
     with pytest.raises(fw.DocumentError, match="expected a time in seconds") as caught:
-        fw.SerialWorkflow([]).run(rundir=tmp_path, deadline=-1)
+        fw.Workflow([]).run(rundir=tmp_path, deadline=-1)
     assert caught.value.path == "/deadline"
 
 
 def test_parameters_of_a_workflow_in_python(tmp_path):
-    workflow = fw.SerialWorkflow(
+    workflow = fw.Workflow(
         [container("a", "echo $x $y")], parameters=[{"name": "x", "dtype": "int", "defaultValue": 3}]
     )
     workflow.add_parameter({"name": "y", "dtype": "string", "defaultValue": "why"})

@@ -6,7 +6,7 @@ import flowworker as fw
 
 
 def one_step(stdin, **more):
-    workflow = fw.SerialWorkflow()
+    workflow = fw.Workflow()
     workflow.add_container_step("s", "", commands=[["cat"]], stdin=stdin, **more)
     return workflow
 
@@ -26,7 +26,7 @@ def test_texts_and_values(rundir, stdin, printed):
 
 
 def test_a_value_that_an_earlier_step_gives(rundir):
-    workflow = fw.SerialWorkflow()
+    workflow = fw.Workflow()
     workflow.add_code_step("make", lambda: {"n": 1}, arg="made")
     workflow.add_container_step("s", "", commands=[["cat"]], stdin={"value": "made"})
     assert workflow.run({}, rundir=rundir).stdout == ['{"n":1}']
@@ -63,7 +63,7 @@ def test_a_changed_input_runs_the_step_again(tmp_path, rundir, change):
     (rundir / "in.txt").write_text("one")
 
     def run(text):
-        workflow = fw.SerialWorkflow()
+        workflow = fw.Workflow()
         workflow.add_container_step("t", "", commands=["cat; echo t >> ran"], stdin={"text": text})
         workflow.add_container_step("f", "", commands=["cat; echo f >> ran"], stdin={"file": "in.txt"})
         return workflow.run({}, rundir=rundir, state=tmp_path / "state")
@@ -78,13 +78,13 @@ def test_a_changed_input_runs_the_step_again(tmp_path, rundir, change):
 
 def test_a_function_has_no_standard_input():
     with pytest.raises(fw.DocumentError, match="for the commands of a container step"):
-        fw.SerialWorkflow.from_template(
+        fw.Workflow.from_template(
             {"workflow": {"steps": [{"name": "s", "stdin": {"text": "x"}, "action": {"func": "a.b"}}]}}
         )
 
 
 def test_a_value_that_nothing_gives_is_refused_before_the_first_step(rundir):
-    workflow = fw.SerialWorkflow()
+    workflow = fw.Workflow()
     workflow.add_container_step("one", "", commands=["touch ran"])
     workflow.add_container_step("two", "", commands=[["cat"]], stdin={"value": "nobody"})
     with pytest.raises(fw.DocumentError, match='no value "nobody"') as caught:

@@ -31,7 +31,7 @@ class Place:
             volumes=[fw.FStore(self.src, "src"), fw.FStore(self.dst, "dst")],
         )
         document = {"files": files or {}, "steps": [step.to_document() for step in steps]}
-        return fw.SerialWorkflow.from_template(document, workers=pool).run(rundir=self.run, **options)
+        return fw.Workflow.from_template(document, workers=pool).run(rundir=self.run, **options)
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def place(tmp_path):
 def test_no_key_leads_out(mark, key):
     for files in ({"inputs": [key.format(mark)]}, {"outputs": [key.format(mark)]}):
         with pytest.raises(fw.DocumentError):
-            fw.SerialWorkflow.from_template({"files": files, "steps": []})
+            fw.Workflow.from_template({"files": files, "steps": []})
         step = {"name": "s", "files": files, "action": {"environment": "", "commands": []}}
         with pytest.raises(fw.DocumentError):
-            fw.SerialWorkflow.from_template({"steps": [step]})
+            fw.Workflow.from_template({"steps": [step]})
 
 
 @pytest.mark.parametrize("mark", MARKS.values(), ids=MARKS)
@@ -129,7 +129,7 @@ def test_a_folder_that_a_document_lists(place):
         for key in ("d", "d/", "d/x"):
             run = place.root / (listed + key).replace("/", "_")
             step = container("s", "cat d/x", inputs=[key])
-            assert fw.SerialWorkflow([step]).run(volumes=volumes, rundir=run).check().stdout == ["x"]
+            assert fw.Workflow([step]).run(volumes=volumes, rundir=run).check().stdout == ["x"]
 
 
 def test_a_file_is_no_folder(place):

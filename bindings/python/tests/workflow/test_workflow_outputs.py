@@ -8,7 +8,7 @@ import flowworker as fw
 def workflow(*commands, outputs=("out",), of_run=True, kept=False, **facts):
     step = fw.ContainerStep("a", "", list(commands), outputs=list(outputs), kept=kept, **facts)
     files = {"outputs": list(outputs)} if of_run else {}
-    return fw.SerialWorkflow.from_template({"files": files, "steps": [step.to_document()]})
+    return fw.Workflow.from_template({"files": files, "steps": [step.to_document()]})
 
 
 def failed(result, *texts):
@@ -53,9 +53,9 @@ def test_a_file_that_was_changed_in_place_counts(tmp_path, command):
 
 def test_steps_that_write_one_key_after_the_other(tmp_path):
     steps = [fw.ContainerStep("s%d" % number, "", ["printf %d > x" % number], outputs=["x"]) for number in range(9)]
-    fw.SerialWorkflow(steps).run(rundir=tmp_path).check()
+    fw.Workflow(steps).run(rundir=tmp_path).check()
     steps.append(fw.ContainerStep("last", "", ["true"], outputs=["x"]))
-    assert failed(fw.SerialWorkflow(steps).run(rundir=tmp_path), 'step "last"', "existed before the step")
+    assert failed(fw.Workflow(steps).run(rundir=tmp_path), 'step "last"', "existed before the step")
 
 
 def test_a_link_that_is_made_anew_counts(tmp_path):
@@ -126,7 +126,7 @@ def test_an_interrupted_step_and_a_state(tmp_path):
     ]
     document = {"files": {"outputs": ["one", "two", "log"]}, "steps": [step.to_document() for step in steps]}
     document["steps"][0]["action"]["commands"][0] += "; echo log > log"
-    flow = fw.SerialWorkflow.from_template(document)
+    flow = fw.Workflow.from_template(document)
     first = flow.run(rundir=tmp_path / "r", state=tmp_path / "s")
     assert (first.outcome, first.returncode) == ("exited", 5)
     (tmp_path / "r/ready").touch()
@@ -139,7 +139,7 @@ def test_an_interrupted_step_and_a_state(tmp_path):
 def test_outputs_of_the_workflow_that_no_step_declares(tmp_path):
     def flow(command, **files):
         document = {"files": files, "steps": [fw.ContainerStep("s", "", [command]).to_document()]}
-        return fw.SerialWorkflow.from_template(document)
+        return fw.Workflow.from_template(document)
 
     flow("echo 1 > out", outputs=["out"]).run(rundir=tmp_path).check()
     result = flow("true", outputs=["out"]).run(rundir=tmp_path)
@@ -155,7 +155,7 @@ def test_a_file_in_a_folder_that_a_step_declares(tmp_path):
 
     def flow(command):
         step = fw.ContainerStep("s", "", [command], outputs=["r/"])
-        return fw.SerialWorkflow.from_template(
+        return fw.Workflow.from_template(
             {"files": {"outputs": ["r/x"]}, "steps": [step.to_document()]},
             workers=fw.WorkerPool(
                 [fw.Subprocess("w", volume="v")], {"s": "w"}, volumes=[fw.FStore(tmp_path / "v", "v")]
@@ -176,9 +176,9 @@ def test_kept_in_documents():
     assert step.to_document()["files"] == {"inputs": [], "outputs": ["x"], "kept": True}
     document = {"name": "s", "files": {"outputs": ["x"], "kept": 1}, "action": {"environment": "", "commands": []}}
     with pytest.raises(fw.DocumentError, match="true or false"):
-        fw.SerialWorkflow.from_template({"steps": [document]})
+        fw.Workflow.from_template({"steps": [document]})
     template = {
         "workflow": {"files": {"outputs": ["x"], "kept": "$[[k]]"}, "steps": []},
         "parameters": [{"name": "k", "dtype": "bool"}],
     }
-    fw.SerialWorkflow.from_template(template)
+    fw.Workflow.from_template(template)

@@ -26,7 +26,7 @@ def double(x):
     return 2 * x
 
 arguments = {"x": 21, "word": "first"}
-workflow = fw.SerialWorkflow()
+workflow = fw.Workflow()
 workflow.add_container_step("one", "", commands=["echo $word >> ran; cp in.txt one.txt; echo one said"],
                             inputs=["in.txt"], outputs=["one.txt"])
 workflow.add_code_step("two", double, arg="y")
@@ -166,26 +166,26 @@ def test_what_is_kept_is_told_and_part_of_the_result(host):
 
 
 def test_one_run_at_a_time_has_a_state(tmp_path):
-    workflow = fw.SerialWorkflow([fw.ContainerStep("s", "", ["sleep 60"])])
+    workflow = fw.Workflow([fw.ContainerStep("s", "", ["sleep 60"])])
     first = workflow.start(rundir=tmp_path, state=tmp_path / "state")
     with pytest.raises(fw.FlowWorkerError, match="is in use by another run"):
         workflow.run(rundir=tmp_path, state=tmp_path / "state")
     first.cancel()
     first.wait()
     first.close()
-    done = fw.SerialWorkflow([fw.ContainerStep("s", "", ["true"])]).run(rundir=tmp_path, state=tmp_path / "state")
+    done = fw.Workflow([fw.ContainerStep("s", "", ["true"])]).run(rundir=tmp_path, state=tmp_path / "state")
     assert done.check().restored == 0
 
 
 def test_a_state_that_cannot_be_used_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(fw.FlowWorkerError, match='the state directory ".*/file/state" cannot be used: Not a directory'):
-        fw.SerialWorkflow([]).run(rundir=tmp_path, state=tmp_path / "file/state")
+        fw.Workflow([]).run(rundir=tmp_path, state=tmp_path / "file/state")
 
 
 def test_a_step_that_failed_is_run_again(tmp_path):
     steps = [fw.ContainerStep("a", "", ["echo a >> ran"]), fw.ContainerStep("b", "", ["echo b >> ran; test -e go"])]
-    workflow = fw.SerialWorkflow(steps)
+    workflow = fw.Workflow(steps)
     assert workflow.run(rundir=tmp_path, state=tmp_path / "state").returncode == 1
     (tmp_path / "go").touch()
     result = workflow.run(rundir=tmp_path, state=tmp_path / "state").check()
@@ -194,7 +194,7 @@ def test_a_step_that_failed_is_run_again(tmp_path):
 
 def test_secrets_are_not_in_the_state(tmp_path):
     pool = fw.WorkerPool([{**fw.Subprocess("w"), "secrets": ["token"]}], {"a": "w"})
-    workflow = fw.SerialWorkflow([fw.ContainerStep("a", "", ["echo $$token; echo x >> ran"])], workers=pool)
+    workflow = fw.Workflow([fw.ContainerStep("a", "", ["echo $$token; echo x >> ran"])], workers=pool)
     for expected in (0, 1):
         result = workflow.run({"token": "hunter22"}, rundir=tmp_path, state=tmp_path / "state").check()
         assert result.restored == expected and result.stdout == ["***\n"]
@@ -214,7 +214,7 @@ with open(root + "/fill", "wb", buffering=0) as file:
             pass
     except OSError:
         pass
-flow = fw.SerialWorkflow()
+flow = fw.Workflow()
 flow.add_container_step("a", "", commands=["echo ran >> log"])
 for step in range(2):
     result = flow.run({}, rundir=run, state=root + "/state")
@@ -264,7 +264,7 @@ def test_a_file_of_the_same_size_and_time_is_another_one(tmp_path, change, name)
     (run / "folder").mkdir(parents=True)
     (run / "in").write_text("one")
     (run / "folder/in").write_text("one")
-    flow = fw.SerialWorkflow()
+    flow = fw.Workflow()
     flow.add_container_step("a", "", commands=["cat in > out"], inputs=["in", "folder/"], outputs=["out"])
     flow.add_container_step("b", "", commands=["false"])
     for kept in (0, 1, 1):
@@ -275,7 +275,7 @@ def test_a_file_of_the_same_size_and_time_is_another_one(tmp_path, change, name)
 
 def test_a_record_that_cannot_be_replaced_is_told(tmp_path):
     (tmp_path / "state/step-1.json/x").mkdir(parents=True)
-    flow = fw.SerialWorkflow()
+    flow = fw.Workflow()
     flow.add_container_step("a", "", commands=["echo done"])
     result = flow.run({}, rundir=tmp_path / "run", state=tmp_path / "state")
     assert result.stdout == ["done\n"] and result.outcome == "volume_failed" and "step-1.json" in result.message
@@ -286,7 +286,7 @@ def test_a_record_has_what_a_step_printed(tmp_path):
         fw.ContainerStep("a", "", ["printf 'a\\0b'; printf '\\0' >&2; echo x >> ran"]),
         fw.CodeStep("f", lambda: print("c\0d", end="")),
     ]
-    workflow = fw.SerialWorkflow(steps)
+    workflow = fw.Workflow(steps)
     first = workflow.run(rundir=tmp_path, state=tmp_path / "state").check()
     again = workflow.run(rundir=tmp_path, state=tmp_path / "state").check()
     assert again.restored == 2 and (tmp_path / "ran").read_text() == "x\n"
@@ -296,7 +296,7 @@ def test_a_record_has_what_a_step_printed(tmp_path):
 
 @pytest.mark.parametrize("what", ["record", "copy"])
 def test_what_stands_in_the_place_of_a_record_is_told(tmp_path, what):
-    workflow = fw.SerialWorkflow([fw.ContainerStep("a", "", ["echo x >> ran"])])
+    workflow = fw.Workflow([fw.ContainerStep("a", "", ["echo x >> ran"])])
     place = tmp_path / "state/step-1.json"
     if what == "record":
         place.mkdir(parents=True)

@@ -75,7 +75,7 @@ def run(store, tmp_path):
     def run(*steps, workers=None, rundir="run", **options):
         volume = fw.S3Bucket("bucket", identifier="v", endpoint="http://127.0.0.1:{}".format(store.server_port))
         pool = fw.WorkerPool([fw.Subprocess("w", volume="v")], workers, volumes=[volume])
-        result = fw.SerialWorkflow(list(steps), workers=pool).run(rundir=tmp_path / rundir, **options)
+        result = fw.Workflow(list(steps), workers=pool).run(rundir=tmp_path / rundir, **options)
         if "libcurl cannot be loaded" in (result.message or ""):
             pytest.skip("libcurl is not installed")
         return result

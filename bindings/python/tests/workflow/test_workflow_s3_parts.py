@@ -162,7 +162,7 @@ def start(store, tmp_path):
     def start(step, workers=None, **options):
         volume = fw.S3Bucket("bucket", identifier="v", endpoint="http://127.0.0.1:{}".format(store.server_port))
         pool = fw.WorkerPool([fw.Subprocess("w", volume="v")], workers, volumes=[volume])
-        return fw.SerialWorkflow([step], workers=pool).start(rundir=tmp_path / "run", **options)
+        return fw.Workflow([step], workers=pool).start(rundir=tmp_path / "run", **options)
 
     return start
 

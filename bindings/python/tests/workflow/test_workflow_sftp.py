@@ -55,7 +55,7 @@ def run(tmp_path):
     def run(store, *steps, workers=None, **options):
         pool = fw.WorkerPool([fw.Subprocess("w", volume="v")], workers, volumes=[store])
         rundir = tmp_path / "run{}".format(len(list(tmp_path.glob("run*"))))
-        return fw.SerialWorkflow(list(steps), workers=pool).run(rundir=rundir, **options)
+        return fw.Workflow(list(steps), workers=pool).run(rundir=rundir, **options)
 
     return run
 
@@ -166,7 +166,7 @@ def test_a_cancel_leaves_no_part_of_a_file(ssh, run, remote, wait_until, tmp_pat
     ssh("")
     steps = [container("head -c 300000000 /dev/zero > large", outputs=["large"])]
     pool = fw.WorkerPool([fw.Subprocess("w", volume="v")], {"a": "w"}, volumes=[volume(remote)])
-    running = fw.SerialWorkflow(steps, workers=pool).start(rundir=tmp_path / "run")
+    running = fw.Workflow(steps, workers=pool).start(rundir=tmp_path / "run")
     try:
         while not list(remote.glob(".flowworker-*")):
             running.wait(0.01)
@@ -253,14 +253,14 @@ volume = fw.Sftp(remote, "h", username="u", identifier="v")
 get = lambda name: fw.ContainerStep(name, "", ["cat x"], inputs=["x"])
 pool = fw.WorkerPool(volumes=[volume])
 steps = [get("a"), fw.ContainerStep("b", "", ["echo y"], outputs=[])]
-running = fw.SerialWorkflow(steps, workers=pool).start(rundir=rundir + "/one")
+running = fw.Workflow(steps, workers=pool).start(rundir=rundir + "/one")
 for event in running:
     if event.kind == "step_ended" and not held:
         close()
 print(running.wait().outcome)
 running.close()
 assert held and all(os.fstat(number).st_size == 0 for number in held)
-print(fw.SerialWorkflow([get("c")], workers=pool).run(rundir=rundir + "/two").check().stdout)
+print(fw.Workflow([get("c")], workers=pool).run(rundir=rundir + "/two").check().stdout)
 assert all(os.fstat(number).st_size == 0 for number in held)
 """
     rundir = tmp_path / "runs"

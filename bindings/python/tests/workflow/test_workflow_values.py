@@ -39,7 +39,7 @@ FOREIGN = [
 @pytest.mark.parametrize("value", FOREIGN, ids=ascii)
 def test_a_value_that_json_does_not_have_is_handed_on(tmp_path, value, way, state):
     seen = []
-    workflow = fw.SerialWorkflow().add_container_step("first", "", commands=["echo first"])
+    workflow = fw.Workflow().add_container_step("first", "", commands=["echo first"])
     workflow.add_code_step("gives", lambda: value, arg="x").add_code_step("takes", lambda x: seen.append(x))
     options = {"state": tmp_path / "state"} if state else {}
     result = run(workflow, {"given": value}, way, rundir=tmp_path, **options).check()
@@ -64,7 +64,7 @@ def test_a_text_that_json_does_not_have_is_shown(tmp_path, text, way):
     def raises():
         raise Raised(text)
 
-    workflow = fw.SerialWorkflow([fw.CodeStep("a", prints), fw.CodeStep("b", raises)])
+    workflow = fw.Workflow([fw.CodeStep("a", prints), fw.CodeStep("b", raises)])
     result = run(workflow, {}, way, rundir=tmp_path)
     assert result.stdout[0] == text.replace("\udce9", "\ufffd")
     assert (result.returncode, type(result.exception)) == (1, Raised) and result.exception.args == (text,)
@@ -76,9 +76,7 @@ def test_a_text_that_json_does_not_have_is_shown(tmp_path, text, way):
 @pytest.mark.parametrize("command", ["echo then", "exit 3"])
 def test_an_object_stays_when_a_command_is_the_last_step(tmp_path, way, command):
     workflow = (
-        fw.SerialWorkflow()
-        .add_code_step("gives", lambda: 2**70, arg="x")
-        .add_container_step("last", "", commands=[command])
+        fw.Workflow().add_code_step("gives", lambda: 2**70, arg="x").add_container_step("last", "", commands=[command])
     )
     result = run(workflow, {}, way, rundir=tmp_path)
     assert result.context == {"x": 2**70}
@@ -86,9 +84,7 @@ def test_an_object_stays_when_a_command_is_the_last_step(tmp_path, way, command)
 
 def test_no_command_has_a_text_that_is_only_shown(tmp_path):
     workflow = (
-        fw.SerialWorkflow()
-        .add_code_step("a", lambda: "a\0b", arg="x")
-        .add_container_step("b", "", commands=["echo $x"])
+        fw.Workflow().add_code_step("a", lambda: "a\0b", arg="x").add_container_step("b", "", commands=["echo $x"])
     )
     result = workflow.run({}, rundir=tmp_path)
     assert (result.outcome, len(result)) == ("spawn_failed", 2)
@@ -106,7 +102,7 @@ def test_no_other_process_has_a_text_that_is_only_shown(tmp_path):
         (fw.CodeStep("b", "unfit_value.takes_not", arg="z"), 0),
     ):
         workers = None if isinstance(step, fw.NotebookStep) else pool
-        workflow = fw.SerialWorkflow(workers=workers).add_code_step("a", lambda: "a\0b", arg="x").add_step(step)
+        workflow = fw.Workflow(workers=workers).add_code_step("a", lambda: "a\0b", arg="x").add_step(step)
         result = workflow.run({}, rundir=tmp_path)
         assert (result.returncode, len(result)) == (returncode, 2), result.message
         if returncode != 0:
@@ -119,7 +115,7 @@ def test_commands_see_what_python_shows(tmp_path):
     import pathlib
 
     values = [pathlib.PurePosixPath("/a b"), decimal.Decimal("1.50"), 2**70, (1, "x"), {"k": None}, 0.1, True, None]
-    workflow = fw.SerialWorkflow()
+    workflow = fw.Workflow()
     for number, value in enumerate(values):
         workflow.add_code_step("s%d" % number, lambda value=value: value, arg="v%d" % number)
     workflow.add_container_step(
@@ -139,13 +135,13 @@ def test_a_value_of_an_attempt_that_failed_is_none(tmp_path):
             raise OSError
         return len(calls)
 
-    workflow = fw.SerialWorkflow([fw.CodeStep("a", gives, "x", retries={"max": 1, "delay": 0})])
+    workflow = fw.Workflow([fw.CodeStep("a", gives, "x", retries={"max": 1, "delay": 0})])
     assert workflow.run({}, rundir=tmp_path).check().context == {"x": 2} and calls == [None, None]
 
 
 def test_functions_see_arguments_as_the_template_converts_them(tmp_path):
     seen = []
-    workflow = fw.SerialWorkflow.from_template(
+    workflow = fw.Workflow.from_template(
         {
             "workflow": {"parameters": {"n": "$[[number]]", "thing": "$[[thing]]"}, "steps": []},
             "parameters": [
@@ -165,7 +161,7 @@ def test_functions_see_arguments_as_the_template_converts_them(tmp_path):
 def test_functions_see_arguments_of_the_declared_type(tmp_path):
     import decimal
 
-    workflow = fw.SerialWorkflow.from_template(
+    workflow = fw.Workflow.from_template(
         {
             "workflow": {"steps": []},
             "parameters": [{"name": name, "dtype": name} for name in ("int", "float", "string", "list")],
@@ -182,7 +178,7 @@ def test_a_function_of_a_kept_step_gives_its_value(tmp_path):
     seen = []
     steps = [fw.CodeStep("a", lambda x: {"x": x}, "x"), fw.CodeStep("b", lambda x: seen.append(x))]
     for kept in (0, 1):
-        workflow = fw.SerialWorkflow(steps)
+        workflow = fw.Workflow(steps)
         result = workflow.run({"x": 1}, rundir=tmp_path, state=tmp_path / "state").check()
         assert (result.restored > 0) == (kept > 0) and result.context["x"] == {"x": 1}
         steps[1] = fw.CodeStep("c", steps[1].func)
@@ -193,7 +189,7 @@ def test_what_is_no_exception_is_raised_behind_a_run(tmp_path):
     def throw():
         raise GeneratorExit("thrown")
 
-    workflow = fw.SerialWorkflow([fw.CodeStep("a", throw)])
+    workflow = fw.Workflow([fw.CodeStep("a", throw)])
     with pytest.raises(GeneratorExit):
         workflow.run({}, rundir=tmp_path)
     result = run(workflow, {}, "start", rundir=tmp_path)
@@ -205,9 +201,7 @@ def test_an_interpreter_that_a_worker_names_runs_its_functions(tmp_path):
     import sys
 
     pool = fw.WorkerPool([fw.Code("c", options={"python": sys.executable})], {"a": "c"})
-    workflow = fw.SerialWorkflow(
-        [fw.CodeStep("a", "os.path.join", "path"), fw.CodeStep("b", os.getpid, "pid")], workers=pool
-    )
+    workflow = fw.Workflow([fw.CodeStep("a", "os.path.join", "path"), fw.CodeStep("b", os.getpid, "pid")], workers=pool)
     assert workflow.run({"a": "x"}, rundir=tmp_path).check().context == {"a": "x", "path": "x", "pid": os.getpid()}
     context = {"a": "y"}
     step = fw.CodeStep("a", "os.path.join", "path")
@@ -248,7 +242,7 @@ def test_a_template_is_a_workflow_like_any_other(tmp_path):
         "parameters": [{"name": name, "dtype": "string"} for name in ("in", "last", "nb")]
         + [{"name": "act", "dtype": "actor"}],
     }
-    workflow = fw.SerialWorkflow.from_template(document)
+    workflow = fw.Workflow.from_template(document)
     assert [type(step).__name__ for step in workflow] == ["ContainerStep", "CodeStep", "NotebookStep", "TemplateStep"]
     assert (
         workflow.steps[0].timeout == 9
@@ -256,7 +250,7 @@ def test_a_template_is_a_workflow_like_any_other(tmp_path):
         and workflow.steps[2].retries == {"max": 1}
     )
     assert list(workflow.parameters) == ["in", "last", "nb", "act"]
-    again = fw.SerialWorkflow.from_template(workflow.to_document())
+    again = fw.Workflow.from_template(workflow.to_document())
     assert again.to_document() == workflow.to_document()
 
 
@@ -275,9 +269,7 @@ def test_a_template_is_a_workflow_like_any_other(tmp_path):
 def test_what_is_wrong_in_a_step_with_references_is_told(step, words):
     """The library does not wait for arguments with what no argument can make right."""
     with pytest.raises(fw.DocumentError, match=words) as caught:
-        fw.SerialWorkflow.from_template(
-            {"workflow": {"steps": [step]}, "parameters": [{"name": "x", "dtype": "string"}]}
-        )
+        fw.Workflow.from_template({"workflow": {"steps": [step]}, "parameters": [{"name": "x", "dtype": "string"}]})
     assert caught.value.path.startswith("/workflow/steps/0") and (caught.value.line, caught.value.column) == (0, 0)
 
 
@@ -291,7 +283,7 @@ def test_what_is_wrong_in_a_step_with_references_is_told(step, words):
     ],
 )
 def test_what_only_an_argument_makes_wrong_is_told_with_it(tmp_path, step, words):
-    workflow = fw.SerialWorkflow.from_template(
+    workflow = fw.Workflow.from_template(
         {"workflow": {"steps": [step]}, "parameters": [{"name": "x", "dtype": "string"}]}
     )
     with pytest.raises(fw.DocumentError, match=words):
@@ -303,7 +295,7 @@ def test_what_is_added_to_a_template_runs(tmp_path):
         {"steps": [{"name": "a", "action": {"environment": "", "commands": ["echo a"]}}]},
         {"workflow": {"steps": [{"name": "a", "action": {"environment": "", "commands": ["echo a"]}}]}},
     ):
-        workflow = fw.SerialWorkflow.from_template(document)
+        workflow = fw.Workflow.from_template(document)
         workflow.add_container_step("b", "", commands=["echo $x"]).add_parameter(
             {"name": "x", "dtype": "int", "defaultValue": 3}
         )
@@ -330,7 +322,7 @@ def test_what_is_changed_in_a_template_counts(tmp_path):
         ],
         "outputs": [{"source": "out"}],
     }
-    workflow = fw.SerialWorkflow.from_template(document)
+    workflow = fw.Workflow.from_template(document)
     assert workflow.to_document() == document
     assert (workflow.files, workflow.values) == ({"outputs": ["out"]}, {"a": "$[[a]]"})
     arguments = {"act": {"environment": "", "commands": ["echo $a; sleep 60"]}, "files": {}}
@@ -348,7 +340,7 @@ def test_a_number_that_json_does_not_have_is_no_parameter_of_a_notebook(tmp_path
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     document = {"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 4}
     (tmp_path / "n.ipynb").write_text(json.dumps(document))
-    workflow = fw.SerialWorkflow().add_code_step("gives", lambda: value, arg="x")
+    workflow = fw.Workflow().add_code_step("gives", lambda: value, arg="x")
     workflow.add_container_step("shows", "", commands=["echo '${x}'"]).add_notebook_step("n", "n.ipynb", params=["x"])
     result = workflow.run({}, rundir=tmp_path)
     assert result.steps[1].returncode == 0 and result.steps[2].outcome == "spawn_failed"
@@ -359,7 +351,7 @@ def test_a_number_that_json_does_not_have_is_no_parameter_of_a_notebook(tmp_path
 def test_a_name_with_a_secret_in_it_is_refused(tmp_path):
     step = {"name": "$[[url]]", "secrets": ["token"], "action": {"environment": "", "commands": ["echo ran > ran"]}}
     declared = [{"name": "url", "dtype": "string"}, {"name": "token", "dtype": "string"}]
-    workflow = fw.SerialWorkflow.from_template({"workflow": {"steps": [step]}, "parameters": declared})
+    workflow = fw.Workflow.from_template({"workflow": {"steps": [step]}, "parameters": declared})
     with pytest.raises(fw.DocumentError) as caught:
         workflow.run({"url": "http://s3cr3t-0815@host", "token": "s3cr3t-0815"}, rundir=tmp_path)
     assert caught.value.path == "/workflow/steps/0/name" and "has a secret in it" in str(caught.value)

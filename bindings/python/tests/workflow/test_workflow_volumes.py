@@ -31,9 +31,7 @@ class Place:
     def execute(self, *steps, workers=None, **options):
         pool = fw.WorkerPool([fw.Subprocess(name, volume=name) for name in "ab"], workers)
         files = {name: options.pop(name, []) for name in "ab"}
-        return fw.SerialWorkflow(list(steps), workers=pool).run(
-            volumes=self.volumes(**files), rundir=self.run, **options
-        )
+        return fw.Workflow(list(steps), workers=pool).run(volumes=self.volumes(**files), rundir=self.run, **options)
 
 
 @pytest.fixture
@@ -220,7 +218,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 step = fw.ContainerStep("s", "", ["true"], inputs=["big"])
 first = fw.ContainerStep("f", "", ["echo first"])
 pool = fw.WorkerPool(volumes=[fw.FStore(sys.argv[1], "a")])
-result = fw.SerialWorkflow([first, step], workers=pool).run(rundir=sys.argv[2])
+result = fw.Workflow([first, step], workers=pool).run(rundir=sys.argv[2])
 print(result.outcome, result.message, result.stdout)
 """
 
@@ -257,7 +255,7 @@ def test_a_full_disk(place, small_disk, key):
     for number in range(30):
         (place.a / "many" / str(number)).write_bytes(os.urandom(100_000))
     pool = fw.WorkerPool(volumes=[fw.FStore(place.a, "a")])
-    result = fw.SerialWorkflow([container("s", "true", inputs=[key])], workers=pool).run(rundir=small_disk / "run")
+    result = fw.Workflow([container("s", "true", inputs=[key])], workers=pool).run(rundir=small_disk / "run")
     assert result.outcome == "volume_failed"
     assert 'cannot be copied from the volume "a" to the volume "__default__": No space left on device' in result.message
     # The files that exist are complete.
@@ -266,7 +264,7 @@ def test_a_full_disk(place, small_disk, key):
     # As an output, on its way to the run directory.
     pool = fw.WorkerPool([fw.Subprocess("w", volume="b")], {"s": "w"}, volumes=[fw.FStore(place.b, "b")])
     step = container("s", "head -c 3000000 /dev/urandom > out", outputs=["out"])
-    flow = fw.SerialWorkflow.from_template({"files": {"outputs": ["out"]}, "steps": [step.to_document()]}, workers=pool)
+    flow = fw.Workflow.from_template({"files": {"outputs": ["out"]}, "steps": [step.to_document()]}, workers=pool)
     result = flow.run(rundir=small_disk / "again")
     assert result.outcome == "volume_failed" and "No space left on device" in result.message
     assert not (small_disk / "again/out").exists()
@@ -279,7 +277,7 @@ numbers = {"x86_64": (326, 17), "aarch64": (285, 67)}.get(platform.machine())
 if numbers is None:
     sys.exit(77)
 pool = fw.WorkerPool(volumes=[fw.FStore(sys.argv[1], "a")])
-flow = fw.SerialWorkflow([fw.ContainerStep("s", "", ["true"], inputs=["big"])], workers=pool)
+flow = fw.Workflow([fw.ContainerStep("s", "", ["true"], inputs=["big"])], workers=pool)
 # A filter that lets copy_file_range(2) and pread(2) fail with EIO, and all else pass.
 code = [(0x20, 0, 0, 0), (0x15, 1, 0, numbers[0]), (0x15, 0, 1, numbers[1])]
 code += [(0x06, 0, 0, 0x50005), (0x06, 0, 0, 0x7fff0000)]
@@ -309,13 +307,13 @@ def test_a_file_that_cannot_be_read(place, python_env):
 def test_a_volume_that_cannot_be_used(place, tmp_path):
     (tmp_path / "file").write_text("")
     pool = fw.WorkerPool([fw.Subprocess("w", volume="v")], {"s": "w"}, volumes=[fw.FStore(tmp_path / "file/x", "v")])
-    result = fw.SerialWorkflow([container("s", "true")], workers=pool).run(rundir=place.run)
+    result = fw.Workflow([container("s", "true")], workers=pool).run(rundir=place.run)
     assert result.outcome == "volume_failed"
     assert 'of the volume "v" cannot be used: Not a directory' in result.message
 
 
 def test_the_default_volume(tmp_path, monkeypatch):
-    workflow = fw.SerialWorkflow([container("s", "pwd")])
+    workflow = fw.Workflow([container("s", "pwd")])
     monkeypatch.chdir(tmp_path)
     assert workflow.run().stdout == [str(tmp_path) + "\n"]
     assert workflow.run(volumes=fw.DefaultVolume(tmp_path / "d")).stdout == [str(tmp_path / "d") + "\n"]
@@ -328,7 +326,7 @@ def test_the_default_volume(tmp_path, monkeypatch):
     )
     (tmp_path / "e").mkdir(exist_ok=True)
     (tmp_path / "e/x").write_text("x of e\n")
-    result = fw.SerialWorkflow([container("s", "cat x", inputs=["x"])]).run(volumes=manager).check()
+    result = fw.Workflow([container("s", "cat x", inputs=["x"])]).run(volumes=manager).check()
     assert result.stdout == ["x of e\n"]
     with pytest.raises(ValueError, match="__default__"):
         fw.VolumeManager([fw.FStore(tmp_path)])
@@ -340,13 +338,13 @@ def test_the_outputs_of_the_workflow_come_to_the_run_directory(place):
     step = container("s", "mkdir -p r; echo made > r/x; echo one > one", outputs=["r/x", "one"])
     document = {"files": {"outputs": ["r/", "one"]}, "steps": [step.to_document()]}
     pool = fw.WorkerPool([fw.Subprocess("w", volume="a")], {"s": "w"}, volumes=place.volumes())
-    fw.SerialWorkflow.from_template(document, workers=pool).run(rundir=place.run).check()
+    fw.Workflow.from_template(document, workers=pool).run(rundir=place.run).check()
     assert (place.run / "r/x").read_text() == "made\n" and (place.run / "one").read_text() == "one\n"
 
 
 def test_a_run_with_volumes_keeps_the_interpreter_of_the_pool(tmp_path):
     pool = fw.WorkerPool([fw.Code("c", options={"python": sys.executable})], {"s": "c"})
-    workflow = fw.SerialWorkflow([fw.CodeStep("s", "os.getppid", "interpreter")], workers=pool)
+    workflow = fw.Workflow([fw.CodeStep("s", "os.getppid", "interpreter")], workers=pool)
     runs = [workflow.run(volumes=fw.DefaultVolume(tmp_path / name)).check() for name in ("one", "two")]
     assert runs[0].get("interpreter") == runs[1].get("interpreter") != os.getpid()
 
@@ -356,7 +354,7 @@ def test_two_volumes_may_be_one_directory(place):
     pool = fw.WorkerPool(
         [fw.Subprocess("w", volume="a")], {"s": "w"}, volumes=[fw.FStore(place.a, "a"), fw.FStore(place.a, "same")]
     )
-    workflow = fw.SerialWorkflow(
+    workflow = fw.Workflow(
         [container("s", "cat x", inputs=["x"], outputs=["x"], kept=True), container("t", "cat x", inputs=["x"])],
         workers=pool,
     )
@@ -379,7 +377,7 @@ def test_a_cancel_while_files_are_copied(place):
     for number in range(3000):
         (place.a / "d" / str(number)).write_text("x")
     pool = fw.WorkerPool(volumes=place.volumes())
-    run = fw.SerialWorkflow([container("s", "true", inputs=["d/"])], workers=pool).start(rundir=place.run)
+    run = fw.Workflow([container("s", "true", inputs=["d/"])], workers=pool).start(rundir=place.run)
     while run.next_event().kind != "file_copied":
         pass
     run.cancel()
