@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List, Mapping
 
-from ..workflow import SerialWorkflow
+from ..workflow import Workflow
 from .status import WrongInput
 
 #: The types of parameters whose values have no text, so that only JSON can give them.
 _STRUCTURED = ("list", "record", "actor")
 
 
-def arguments_of(given: List[str], workflow: SerialWorkflow) -> Dict[str, Any]:
+def arguments_of(given: List[str], workflow: Workflow) -> Dict[str, Any]:
     """Returns the arguments by name. The library converts them, and refuses what the template does not declare."""
     found: Dict[str, Any] = {}
     for text in given:

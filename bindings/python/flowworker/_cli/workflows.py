@@ -7,14 +7,14 @@ import sys
 from typing import Any, Dict, NamedTuple
 
 from ..pool import WorkerPool
-from ..workflow import SerialWorkflow
+from ..workflow import Workflow
 from .arguments import arguments_of, integer_of
 
 
 class Given(NamedTuple):
     """A workflow that was read, with its arguments, and the keywords of `plan` and `run` that were given."""
 
-    workflow: SerialWorkflow
+    workflow: Workflow
     arguments: Dict[str, Any]
     options: Dict[str, Any]
 
@@ -26,7 +26,7 @@ def read(options: Any) -> Given:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     pool = WorkerPool.from_config(options.workers) if options.workers is not None else WorkerPool()
-    workflow = SerialWorkflow.from_template(options.file, pool)
+    workflow = Workflow.from_template(options.file, pool)
     known: Dict[str, Any] = {}
     if options.rundir is not None:
         known["rundir"] = options.rundir
