@@ -48,6 +48,19 @@ bool fws_epoll_add_room(int epoll, int fd) {
   return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST;
 }
 
+bool fws_epoll_add_as(int epoll, int fd, uint64_t token) {
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = token};
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+int fws_epoll_take(int epoll, uint64_t *tokens, int most) {
+  enum { AT_ONCE = 64 };
+  struct epoll_event events[AT_ONCE];
+  int count = epoll_wait(epoll, events, most < AT_ONCE ? most : AT_ONCE, 0);
+  for (int at = 0; at < count; at++) tokens[at] = events[at].data.u64;
+  return count;
+}
+
 void fws_epoll_remove(int epoll, int fd) { epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL); }
 
 bool fws_epoll_write(int epoll, int fd, bool counts) {

@@ -54,13 +54,14 @@ package final class StepRun: Execution {
   /// Whether the host has written bytes that a command has got.
   private var isInputTaken = false
   private var isInputClosed = false
+  /// Whether the step is part of a workflow.
+  private let isPart: Bool
   /// Whether the host waits for room for its input at the descriptor.
   private var isAwaitingRoom = false
 
   package init(
     _ step: Step, worker: String, _ type: WorkerType, _ plan: consuming StepPlan, rundir: CText, _ context: Context?,
-    events: RunOptions.Events?, position: EventQueue.Position = EventQueue.Position(),
-    outputs: (any AttemptOutputs)? = nil
+    events: RunOptions.Events?, position: EventQueue.Position? = nil, outputs: (any AttemptOutputs)? = nil
   ) {
     self.step = step
     self.worker = worker
@@ -72,16 +73,14 @@ package final class StepRun: Execution {
     self.events = events
     self.outputs = outputs
     queue.isListening = events != nil
-    queue.position = position
+    isPart = position != nil
+    if let position { queue.position = position }
     queue.secrets = settings.secrets
     queue.stepStarted(step, worker: worker, type)
     beginAttempt()
   }
 
   // MARK: What callers see
-
-  /// The position in the sequence of events that the step has reached. The events of the next step continue from there.
-  package var position: EventQueue.Position { queue.position }
 
   package var result: ExecResult? {
     if case .over(let result) = phase { return result }
@@ -124,6 +123,8 @@ package final class StepRun: Execution {
 
   /// Makes the host's descriptor readable if there are events to take, or room for the input that the host waits with.
   private func showReadiness() {
+    // The workflow of a step takes the events at once, and its steps have no input of the host.
+    if isPart { return }
     let command = command
     readiness.watch(room: isAwaitingRoom ? command?.room : nil)
     readiness.raise(!queue.isEmpty || isAwaitingRoom && (command == nil ? result != nil : command?.hasRoom == true))

@@ -32,6 +32,16 @@ package struct Waiting {
     /// Whether poll(2) failed, so that the descriptors are only assumed to be readable.
     package var isGuessed = false
 
+    package init(
+      channel: Bool = false, stdout: Bool = false, stderr: Bool = false, room: Bool = false, isGuessed: Bool = false
+    ) {
+      self.channel = channel
+      self.stdout = stdout
+      self.stderr = stderr
+      self.room = room
+      self.isGuessed = isGuessed
+    }
+
     package var isAny: Bool { channel || stdout || stderr || room }
   }
 

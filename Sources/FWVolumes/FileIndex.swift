@@ -118,3 +118,10 @@ package struct FileIndex {
     order.compactMap { path in entries[path].map { ($0.isFolder ? path.folder : path, $0.locations) } }
   }
 }
+
+/// The one record of files that a run and all its transfers share.
+package final class KnownFiles {
+  package var files = FileIndex()
+
+  package init() {}
+}

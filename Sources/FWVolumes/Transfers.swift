@@ -48,7 +48,7 @@ package final class Transfers {
   }
 
   private let volumes: Volumes
-  package private(set) var index: FileIndex
+  private let known: KnownFiles
   /// The tasks that have not begun. The last element is the next task.
   private var tasks: [Task] = []
   /// The number of tasks at the beginning of `tasks` whose questions have not been asked ahead.
@@ -72,9 +72,9 @@ package final class Transfers {
   private var tickTimer: Timer?
   private(set) var copied: [CopiedFile] = []
 
-  package init(_ volumes: Volumes, _ index: FileIndex) {
+  package init(_ volumes: Volumes, _ known: KnownFiles) {
     self.volumes = volumes
-    self.index = index
+    self.known = known
   }
 
   deinit { remote?.drop() }
@@ -85,7 +85,7 @@ package final class Transfers {
   package func prepare(_ volume: FileVolume, inputs: [VolumeKey], _ watches: [OutputWatch]) {
     var tasks: [Task] = []
     for input in inputs {
-      let matches = index.matches(input)
+      let matches = known.files.matches(input)
       if matches.isEmpty {
         let others = [volume.location] + volumes.locations.filter { $0 != volume.location }
         tasks.append(.search(input, in: others, to: volume))
@@ -109,6 +109,20 @@ package final class Transfers {
       with: keys.map {
         .copy(FileIndex.Match(key: $0, locations: [volume.location]), from: volume.location, to: location)
       })
+  }
+
+  /// Whether these transfers are the only ones of their run that copy files.
+  package var isExclusive = false
+
+  /// Whether a file may be copied. If not, the transfers only look at files that are where they are needed.
+  package var mayCopy: Bool {
+    tasks.contains { task in
+      switch task {
+      case .search(_, let locations, _): return locations.count > 1
+      case .copy, .file: return true
+      case .watch, .settle: return false
+      }
+    }
   }
 
   private func begin(with list: [Task]) {
@@ -307,8 +321,8 @@ package final class Transfers {
       tasks.append(.search(input, in: Array(locations.dropFirst()), to: volume))
       return true
     }
-    index.add(found, in: location)
-    guard location != volume.location, let match = index.matches(found).first else { return true }
+    known.files.add(found, in: location)
+    guard location != volume.location, let match = known.files.matches(found).first else { return true }
     if let files {
       let answer = Answer()
       answer.files = .success(files)
@@ -341,9 +355,9 @@ package final class Transfers {
       throw StepFailure(
         .inputMissing, "its input \(match.key.shown) is missing: \(from.shown) has no such \(what)")
     }
-    index.add(first.isFolder ? FileIndex.Match(key: match.key.folder, locations: match.locations) : match, in: to)
+    known.files.add(first.isFolder ? FileIndex.Match(key: match.key.folder, locations: match.locations) : match, in: to)
     // A file with its own entry has its own latest version, which may be in another volume.
-    var own = files.filter { index.entry(for: $0.key) == match.key.path }
+    var own = files.filter { known.files.entry(for: $0.key) == match.key.path }
     // A folder with content is created by copying its content.
     if first.isFolder, own.count > 1 { own.removeFirst() }
     tasks += own.reversed().map { .file($0, from: from, to: to) }

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* poll(2) with a timeout in seconds; a negative one waits without a limit. After an interruption nothing is ready.
  * FWS_GUESSED: the system refused to look, and each item is marked as readable, which it may not be. */
@@ -18,6 +19,13 @@ bool fws_epoll_add(int epoll, int fd);
 /* Watches a descriptor for room: until it can be written to. Returns false if the system cannot watch one more. */
 bool fws_epoll_add_room(int epoll, int fd);
 void fws_epoll_remove(int epoll, int fd);
+
+/* Watches a descriptor for input, and remembers a token for it. Returns false if the system cannot watch one more, or
+ * watches this one already. */
+bool fws_epoll_add_as(int epoll, int fd, uint64_t token);
+/* Gives the tokens of descriptors that are ready, at most so many of them, and does not wait. Returns their number,
+ * or -1. */
+int fws_epoll_take(int epoll, uint64_t *_Nonnull tokens, int most);
 
 /* Sets whether a watched descriptor that can be written to counts as ready, too. */
 bool fws_epoll_write(int epoll, int fd, bool counts);

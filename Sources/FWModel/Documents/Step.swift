@@ -16,6 +16,8 @@ package final class Step: Sendable {
   package let settings: RunSettings
   package let secrets: [String]
   package let files: FilesDocument
+  /// The names of steps that the step waits for; `nil` if the document has no such list.
+  package let after: [String]?
 
   package convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
     try self.init(JSONText.read(text) { (json) throws(ValidationError) in try StepDocument(reading: json) })
@@ -33,6 +35,7 @@ package final class Step: Sendable {
     settings = document.settings
     secrets = document.secrets
     files = document.files
+    after = document.after
   }
 
   package var shownName: String { MessageFormat.quoted(cName.string) }
@@ -47,7 +50,7 @@ package enum StepType: String, Sendable {
 
 /// What the document of a step says.
 package struct StepDocument {
-  static let keys = ["name", "files", "action", "secrets"] + settingKeys
+  static let keys = ["name", "files", "action", "secrets", "after"] + settingKeys
   /// The keys of the settings that a step may give for its run.
   static let settingKeys = ["timeout", "output_limit", "retries"] + CommandSettings.stepKeys
   static let containerKeys = ["environment", "commands", "env"]
@@ -63,6 +66,8 @@ package struct StepDocument {
   package var files = FilesDocument()
   /// The names of environment entries and of context values that are secret.
   var secrets: [String] = []
+  /// The names of steps that the step waits for; `nil` if the document has no such list.
+  var after: [String]?
 
   package init(reading json: JSONRef) throws(ValidationError) {
     var name: String?
@@ -70,6 +75,7 @@ package struct StepDocument {
     var settings = RunSettings()
     var secrets: [String] = []
     var files = FilesDocument()
+    var after: [String]?
     try json.readMembers(of: "a step (an object)") { (key, value) throws(ValidationError) in
       if key == "name" {
         name = try value.requireName()
@@ -77,6 +83,8 @@ package struct StepDocument {
         files = try FilesDocument(reading: value)
       } else if key == "secrets" {
         secrets = try value.requireNames()
+      } else if key == "after" {
+        after = try value.requireNames()
       } else if key == "action" {
         action = value
       } else if !(try StepDocument.read(key, value, into: &settings)) {
@@ -89,6 +97,7 @@ package struct StepDocument {
     self.settings = settings
     self.secrets = secrets
     self.files = files
+    self.after = after
     self.type = .container
     do throws(ValidationError) { try readAction(action) } catch { throw error.inside("action") }
     if type != .container, let key = CommandSettings.stepKeys.first(where: { json.member($0) != nil }) {

@@ -12,6 +12,7 @@ extension Event {
       writer.member("command", command < 0 ? nil : Int(command))
       if let cStep { writer.member("step", cStep.string) }
       if step >= 0 { writer.member("step_index", Int(step)) }
+      if instance >= 0 { writer.member("instance", Int(instance)) }
       switch content {
       case .stepStarted(let worker, let type):
         writer.member("worker", worker)

@@ -45,6 +45,8 @@ package final class Event: @unchecked Sendable {
   package let command: Int32
   /// The number of the step in its workflow, from 0; -1 if the event is about the workflow, or if there is none.
   package let step: Int32
+  /// The number of the instance of a step with `foreach`, from 0; -1 if there is none.
+  package let instance: Int64
   /// The name of the step; `nil` if the event is about the workflow.
   package let cStep: CText?
   package let stream: Stream?
@@ -71,8 +73,9 @@ package final class Event: @unchecked Sendable {
     case .stepRestored: kind = .stepRestored
     }
     self.content = content
-    sequence = position.sequence
+    sequence = position.numbers.last
     step = position.step
+    instance = position.instance
     cStep = position.cStep
     self.time = time
     self.attempt = attempt

@@ -1,23 +1,33 @@
 internal import CSystem
 package import FWBase
 
+/// The number of the last event.
+package final class EventNumbers {
+  package private(set) var last: UInt64 = 0
+
+  func advance() { last += 1 }
+}
+
 /// The events that nobody has taken yet. The queue is short, because a step goes on only when they have been taken.
 package struct EventQueue {
   /// The position that the next event of a step continues from.
   package struct Position {
-    /// The number of the last event.
-    var sequence: UInt64 = 0
+    /// Numbers the events. All queues of a workflow's run share one.
+    let numbers: EventNumbers
     /// The number of the step in its workflow; -1 if there is none.
     var step: Int32 = -1
+    /// The number of the instance of a step with `foreach`; -1 if there is none.
+    var instance: Int64 = -1
     /// The name of the step; `nil` if the events are about the workflow.
     var cStep: CText?
 
-    package init() {}
+    package init() { numbers = EventNumbers() }
 
     /// The position at which the events of a step begin.
-    package func of(_ step: Step, index: Int) -> Position {
+    package func of(_ step: Step, at place: StepPlace) -> Position {
       var position = self
-      position.step = Int32(clamping: index)
+      position.step = Int32(clamping: place.index)
+      position.instance = Int64(place.instance ?? -1)
       position.cStep = step.cName
       return position
     }
@@ -92,7 +102,7 @@ package struct EventQueue {
 
   /// - Parameter time: the time at which the output was read.
   package mutating func output(_ stream: Stream, _ data: consuming ByteBuffer, isContinued: Bool, at time: Double) {
-    position.sequence += 1
+    position.numbers.advance()
     guard isListening else { return }
     events.append(
       Event(
@@ -101,11 +111,12 @@ package struct EventQueue {
   }
 
   /// Counts output of which there is no event.
-  package mutating func skipOutput() { position.sequence += 1 }
+  package mutating func skipOutput() { position.numbers.advance() }
 
   /// Adds an event of a workflow, or of one of its steps.
-  package mutating func tell(_ content: Event.Content, of step: (Step, index: Int)?) {
-    position.step = Int32(clamping: step?.index ?? -1)
+  package mutating func tell(_ content: Event.Content, of step: (Step, StepPlace)?) {
+    position.step = Int32(clamping: step?.1.index ?? -1)
+    position.instance = Int64(step?.1.instance ?? -1)
     position.cStep = step?.0.cName
     add(content, command: -1)
   }
@@ -114,7 +125,7 @@ package struct EventQueue {
   package mutating func append(_ event: Event) { events.append(event) }
 
   private mutating func add(_ content: Event.Content, at time: Double = fws_wall(), command: Int32) {
-    position.sequence += 1
+    position.numbers.advance()
     content.log(step: position.cStep, command: command)
     guard isListening else { return }
     events.append(Event(content, position, time: time, attempt: attempt, command: command))

@@ -6,6 +6,8 @@ extension StepResult {
     writer.object { writer in
       writer.member("version", 1)
       writer.member("step", step)
+      writer.member("index", place?.index)
+      writer.member("instance", place?.instance)
       writer.member("worker", worker)
       writer.member("worker_type", workerType.name)
       writer.member("rundir", rundir)
@@ -29,6 +31,10 @@ extension StepResult {
             writer.member("delay", attempt.delay)
           }
         }
+      }
+      writer.member("schedule") { writer in
+        guard let schedule else { return writer.null() }
+        schedule.write(to: &writer)
       }
     }
   }

@@ -19,6 +19,10 @@ package struct StepResult {
   package private(set) var last: Attempt
   /// Facts that are worth knowing whether the step has failed or not.
   package private(set) var notes: [String]
+  /// Which step of its workflow this is; `nil` for a step that was run by itself.
+  package private(set) var place: StepPlace?
+  /// When and where the workflow ran the step; `nil` for a step that was run by itself.
+  package private(set) var schedule: StepSchedule?
 
   package init(
     step: Step, worker: String, _ type: WorkerType, rundir: String?, attempts: [Attempt], last: Attempt,
@@ -42,6 +46,14 @@ package struct StepResult {
   package func noted(_ note: String) -> StepResult {
     var result = self
     result.notes.append(note)
+    return result
+  }
+
+  /// Gives the result as that of a step of a workflow.
+  package func placed(at place: StepPlace, _ schedule: StepSchedule?) -> StepResult {
+    var result = self
+    result.place = place
+    result.schedule = schedule
     return result
   }
 

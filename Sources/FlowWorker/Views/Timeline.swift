@@ -52,7 +52,7 @@ struct Timeline {
     case .run(let run):
       rows = run.steps.enumerated().compactMap { index, step in
         guard case .step(let step) = step.content else { return nil }
-        return Timeline.row(step, index, isRestored: index < run.restored)
+        return Timeline.row(step, step.place?.index ?? index, isRestored: step.schedule == nil)
       }
       copies = run.copies
       self.run = run.facts

@@ -68,6 +68,11 @@ extension Workflow.Resolved {
     }
   }
 
+  /// Which step waits for which.
+  func graph(_ workers: [Unmanaged<Worker>]) throws(FlowError) -> StepGraph {
+    try StepGraph(steps.map { _ in StepAccess() }, names: steps.map(\.cName.string))
+  }
+
   /// The names of everything that a step or worker calls secret.
   func secretNames(_ workers: [Unmanaged<Worker>]) -> Set<Name> {
     var names: Set<Name> = []

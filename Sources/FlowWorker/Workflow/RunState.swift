@@ -82,7 +82,7 @@ final class RunState {
       let signature = Signature(
         task.step, plan: plan.document, plan.values, volumes, files, task.volume, sources: sources, secrets)
     else { return result }
-    attempt { (state) throws(StepFailure) in try state.record(task.index, signature, result, value, files) }
+    attempt { (state) throws(StepFailure) in try state.record(task.place.index, signature, result, value, files) }
     return result
   }
 

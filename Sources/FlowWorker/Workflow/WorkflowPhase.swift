@@ -14,6 +14,8 @@ extension WorkflowRun {
     case place(FilePlacements)
     /// The inputs of the workflow are brought into the run directory.
     case inputs(Transfers)
+    /// The inputs of a step have to be copied, and other files are being copied.
+    case awaitFetch(StepTask)
     /// The inputs of a step are brought to where its worker runs.
     case fetch(StepTask, Transfers)
     /// The commands of a step run.
@@ -21,6 +23,8 @@ extension WorkflowRun {
     /// A step has no commands. Its result is taken when the run advances next, so each advance ends at most one step,
     /// even if many steps without commands follow each other.
     case skip(StepTask, StepRun)
+    /// The outputs of a step have to be copied, and other files are being copied.
+    case awaitStore(StepTask, StepResult, [VolumeKey])
     /// The outputs of a step are brought to the volume of its worker.
     case store(StepTask, StepResult, Transfers)
     /// The outputs of the workflow are brought into the run directory.
@@ -37,6 +41,8 @@ extension WorkflowRun {
       case step(StepRun)
       /// The run's timer has been stopped, so it wakes the phase at once.
       case immediate
+      /// The end of the transfers that go on wakes the phase. They have their own answer to a cancel.
+      case turn
     }
 
     var wait: Wait {
@@ -46,14 +52,16 @@ extension WorkflowRun {
         return .transfers(transfers)
       case .run(_, let run): return .step(run)
       case .place, .skip: return .immediate
+      case .awaitFetch, .awaitStore: return .turn
       }
     }
   }
 
   /// A step that is in flight.
   struct StepTask {
-    /// Its number in the workflow.
-    let index: Int
+    let place: StepPlace
+    /// When and where the step runs.
+    let schedule: StepSchedule
     let step: Step
     let worker: Worker
     /// The volume in which the worker has the step's files.
@@ -79,7 +87,21 @@ extension WorkflowRun {
     /// The phase still has to wait.
     case wait
     case phase(Phase)
-    /// The run is over, and has its result.
+    /// The step of the slot is over, or the run is.
     case end
+  }
+
+  /// A place for a step that runs. A run has as many as it has `jobs`; the work before and after all steps is done in
+  /// the first one.
+  final class Slot {
+    let lane: Int
+    var phase: Phase
+    /// The descriptors that the run watches for the phase.
+    var watched: [Int32] = []
+
+    init(lane: Int, phase: Phase) {
+      self.lane = lane
+      self.phase = phase
+    }
   }
 }

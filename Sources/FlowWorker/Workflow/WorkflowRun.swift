@@ -6,58 +6,83 @@ internal import FWSystem
 internal import FWVolumes
 internal import CSystem
 
-/// A workflow that runs: one step after the other, each with the transfers of its files before and after it, until one
-/// fails.
+/// A workflow that runs: as many steps at once as its data and its `jobs` allow, each with the transfers of its files
+/// before and after it.
 ///
-/// The run is a state machine that goes on whenever `advance` is called, and never waits itself. Three declarations
-/// describe all of it: the cases of `Phase` are what can go on, `Phase.wait` says what wakes each phase, and `follow`
-/// says what comes after each phase.
+/// The run is a state machine that goes on whenever `advance` is called, and never waits itself. Four declarations
+/// describe all of it: `Scheduler` says which step starts next, the cases of `Phase` are what can go on in a slot,
+/// `Phase.wait` says what wakes each phase, and `follow` says what comes after each phase.
 final class WorkflowRun: Execution {
   // These variables are the input of the run.
-  private let resolved: Workflow.Resolved
+  let resolved: Workflow.Resolved
   /// The pool keeps the workers alive.
   private let pool: Pool
-  private let workers: [Unmanaged<Worker>]
-  private let volumes: Volumes
-  private let events: RunOptions.Events
+  let workers: [Unmanaged<Worker>]
+  let volumes: Volumes
+  private let options: WorkflowOptions
   /// The settings of each step, with what is secret in the run.
-  private var settings: RunSettings
+  var settings: RunSettings
   /// The context that commands see. Its values are copied into the host's context.
-  private let context: Context
+  let context: Context
   private let hostContext: Context?
   private let began = fws_monotonic()
   private let started = fws_wall()
 
   // These variables say how far the run is.
-  /// The phases that go on. A run has one step at a time, so this is one phase until the run is over.
-  private var phases: [Phase] = []
-  /// The number of the step that begins next.
-  private var index = 0
+  var scheduler: Scheduler
+  private var stage = Stage.beginning
+  /// The slots in which something goes on, by their lanes.
+  private var slots: [Slot?] = []
+  private var activeCount = 0
+  /// The slots whose files are copied when the transfers end that go on.
+  private var copyQueue: [Slot] = []
+  private var isCopying = false
   /// Where the latest version of each file is.
-  private var files = FileIndex()
-  private var undeclared = UndeclaredOutputs()
+  let known = KnownFiles()
+  var undeclared = UndeclaredOutputs()
   private var isCancelled = false
-  /// The timer that is over at the deadline, and is stopped whenever the run has to advance at once.
-  private let timer: Timer?
-  private var state: RunState?
+  /// Why the steps that run are cancelled, and their transfers end; `nil`: they are not.
+  private var abort: StepFailure?
+  /// Whether no further step starts.
+  private var isStopped = false
+  var state: RunState?
 
   // These variables are the output of the run.
-  private var results: [ExecResult] = []
-  /// The number of steps that an earlier run has ended.
-  private var restored = 0
-  private var copies: [RunResult.Copy] = []
+  private var record: RunRecord
   private(set) var result: ExecResult?
   private var queue = EventQueue()
+
+  // These variables are how the host waits for the run.
   private var readiness = ReadinessFD()
-  /// The descriptors that `readiness` watches.
-  private var watched: [Int32] = []
+  /// Watches the slots, if there may be more than one, or if the host has asked for a descriptor.
+  private var ring: Ring?
+  /// The timer that is over at the deadline, and is stopped whenever the run has to advance at once.
+  private let timer: Timer?
+  private var isTimerStopped = false
+  /// Whether a slot has something to wait for that cannot be watched.
+  private var isBlind = false
+
+  /// How far the run is as a whole.
+  private enum Stage {
+    /// The files of the workflow are made available.
+    case beginning
+    case steps
+    /// The outputs of the workflow are collected.
+    case ending
+  }
+
+  /// What the ring says of a descriptor that belongs to no slot.
+  private static let timerToken = -1
+
+  /// The most slots that one call fills for each slot that there is. Steps may end at once, and a call has to end too.
+  private static let turns = 4
 
   /// - Parameter isListening: whether the host may take events.
   init(
     _ workflow: Workflow, _ pool: Pool, _ arguments: Context?, basedir: String?, _ options: WorkflowOptions,
     isListening: Bool
   ) throws(FlowError) {
-    events = options.events
+    self.options = options
     self.pool = pool
     hostContext = arguments
     let empty = try Context(nil)
@@ -72,7 +97,7 @@ final class WorkflowRun: Execution {
     }
     for location in volumes.locations {
       // Files in the host's own directory are looked for when they are needed.
-      for key in volumes.spec(location)?.files ?? [] { files.add(key, in: location) }
+      for key in volumes.spec(location)?.files ?? [] { known.files.add(key, in: location) }
     }
     var settings = options.settings
     if let seconds = options.deadline { settings.deadline = RunDeadline(in: seconds) }
@@ -86,9 +111,13 @@ final class WorkflowRun: Execution {
     self.settings = settings
     do throws(FlowError) {
       try resolved.check(workers, context.snapshot, settings, items: workflow.items)
+      scheduler = Scheduler(
+        try resolved.graph(workers), isMany: resolved.steps.map { _ in false }, classes: resolved.steps.map { _ in 0 },
+        isSerial: options.jobs == 1)
     } catch {
       throw settings.secrets.masked(error)
     }
+    record = RunRecord(isOfFailures: options.keepsFailuresOnly)
     queue.isListening = isListening
     state = try options.state.map { [resolved] (path) throws(FlowError) in
       try RunState(path, sources: resolved.placements.map(\.source))
@@ -96,33 +125,43 @@ final class WorkflowRun: Execution {
     resume()
     publish()
     tell(.runStarted(steps: resolved.steps.map(\.cName.string)))
-    for (at, result) in results.enumerated() {
-      if case .step(let step) = result.content { tell(.stepRestored(step), step: at) }
+    for (place, result) in record.kept { tell(.stepRestored(result), at: place) }
+    if options.jobs > 1, timerFailure == nil {
+      do throws(StepFailure) { ring = try Ring() } catch { timerFailure = error }
+      _ = ring?.add(timer?.fd ?? -1, as: WorkflowRun.timerToken)
     }
-    if case .phase(let first) = timerFailure.map({ finish($0) }) ?? begin() { phases = [first] }
+    let next = timerFailure.map { finish($0) } ?? begin()
+    if case .phase(let first) = next { occupy(first) }
     proceed(nil)
   }
 
   // MARK: What callers see
 
   var waiting: Waiting {
-    // A poll takes three descriptors, as many as one phase needs. `descriptor` is an epoll, which can watch any number.
-    guard let phase = phases.first else { return Waiting() }
-    switch phase.wait {
+    if result != nil { return Waiting() }
+    if let ring { return Waiting(channel: ring.fd) }
+    // A poll takes three descriptors, as many as one slot needs.
+    switch slots.first.flatMap({ $0 })?.phase.wait {
     case .transfers(let transfers):
       var waiting = transfers.waiting
       // The timer stays readable after the deadline or a cancel, which have been dealt with then.
       if !transfers.isStopped { waiting.stdout = timer?.fd ?? -1 }
       return waiting
     case .step(let run): return run.waiting
-    case .immediate: return Waiting(stdout: timer?.fd ?? -1)
+    case .immediate, .turn, nil: return Waiting(stdout: timer?.fd ?? -1)
     }
   }
 
   func descriptor() -> Int32 {
     if readiness.epoll >= 0 { return readiness.epoll }
     guard readiness.open() else { return -1 }
-    watch()
+    if ring == nil {
+      guard let made = try? Ring() else { return -1 }
+      ring = made
+      _ = made.add(timer?.fd ?? -1, as: WorkflowRun.timerToken)
+      for slot in slots { slot.map { watch($0) } }
+    }
+    readiness.watch(waiting)
     readiness.raise(!queue.isEmpty)
     return readiness.works ? readiness.epoll : -1
   }
@@ -138,42 +177,43 @@ final class WorkflowRun: Execution {
   private static let noInput = FlowError(
     .invalid, "a workflow takes no input from the host: use \"stdin\" with a text, a file or a value in its steps")
 
-  /// Signals the commands of the step that runs.
+  /// Signals the commands of all steps that run.
   func signal(_ number: Int32, _ target: SignalTarget) throws(FlowError) {
-    for phase in phases {
-      if case .step(let run) = phase.wait { return try run.signal(number, target) }
+    var hasSignalled = false
+    var failure: FlowError?
+    for run in running {
+      do throws(FlowError) {
+        try run.signal(number, target)
+        hasSignalled = true
+      } catch { failure = failure ?? error }
     }
-    throw FlowError(.ended, "no step of the workflow is running")
+    if !hasSignalled { throw failure ?? FlowError(.ended, "no step of the workflow is running") }
+  }
+
+  private var running: [StepRun] {
+    slots.compactMap { slot in
+      if case .step(let run) = slot?.phase.wait { return run }
+      return nil
+    }
   }
 
   func takeEvent() -> Event? {
-    if let event = queue.take() {
-      readiness.raise(!queue.isEmpty)
-      return event
-    }
-    for phase in phases {
-      if case .step(let run) = phase.wait, let event = run.takeEvent() { return event }
-    }
-    return nil
+    let event = queue.take()
+    if event != nil { readiness.raise(!queue.isEmpty) }
+    return event
   }
 
   func discardEvents() {
     queue.removeAll()
-    for phase in phases {
-      if case .step(let run) = phase.wait { run.discardEvents() }
-    }
     readiness.raise(false)
   }
 
   func cancel() {
     if isCancelled { return }
     isCancelled = true
-    for phase in phases {
-      switch phase.wait {
-      case .step(let run): run.cancel()
-      case .transfers, .immediate: timer?.stop()
-      }
-    }
+    for run in running { run.cancel() }
+    // Transfers end when the run advances.
+    stopTimer()
   }
 
   func advance(_ ready: Waiting.Ready, isListening: Bool) {
@@ -181,61 +221,104 @@ final class WorkflowRun: Execution {
     proceed(ready)
   }
 
-  /// - Parameter index: the number of the step that the event is about; -1 if it is about the workflow.
-  private func tell(_ content: Event.Content, step index: Int = -1) {
-    queue.tell(content, of: item(index).map { ($0.0, index) })
-  }
-
   // MARK: The machine
 
   /// - Parameter ready: the descriptors of `waiting` that can be read; `nil` if nobody has looked yet.
   private func proceed(_ ready: Waiting.Ready?) {
-    var isChanged = false
-    phases = phases.compactMap { drive($0, ready, &isChanged) }
-    if isChanged { watch() }
+    if let ready { driveReady(ready) }
+    fill()
+    setTimer()
     readiness.raise(!queue.isEmpty)
   }
 
-  /// Goes from one phase to the next until a phase has to wait; `nil` if the run is over.
-  private func drive(_ first: Phase, _ ready: Waiting.Ready?, _ isChanged: inout Bool) -> Phase? {
-    var phase = first
-    var ready = ready
-    while true {
-      switch follow(phase, ready) {
-      case .wait:
-        // The descriptor of transfers changes from file to file. The descriptor of a step stays the same.
-        if case .transfers = phase.wait { isChanged = true }
-        return phase
-      case .phase(let next): phase = next
-      case .end:
-        isChanged = true
-        return nil
+  /// Lets the slots go on that have something to do.
+  private func driveReady(_ ready: Waiting.Ready) {
+    guard let ring else {
+      if let slot = slots.first.flatMap({ $0 }) { drive(slot, ready) }
+      return
+    }
+    guard ring.works, !isBlind else {
+      for slot in slots { slot.map { drive($0, nil, isToLook: true) } }
+      return
+    }
+    for token in ring.take() {
+      if token == WorkflowRun.timerToken {
+        for slot in slots {
+          switch slot?.phase.wait {
+          case .transfers, .immediate: slot.map { drive($0, Waiting.Ready()) }
+          case .turn: if interruption != nil { slot.map { drive($0, nil) } }
+          case .step, nil: break
+          }
+        }
+      } else if slots.indices.contains(token), let slot = slots[token] {
+        drive(slot, nil, isToLook: true)
       }
-      // The descriptors that are ready belong to the phase that is over.
-      (ready, isChanged) = (nil, true)
     }
   }
 
-  /// Does what can be done in a phase now, and decides what follows.
-  private func follow(_ phase: Phase, _ ready: Waiting.Ready?) -> Next {
-    switch phase {
+  /// Goes from one phase of a slot to the next until a phase has to wait, or the slot is free.
+  ///
+  /// - Parameter isToLook: whether the descriptors that are ready have to be found out.
+  private func drive(_ slot: Slot, _ ready: Waiting.Ready?, isToLook: Bool = false) {
+    var ready = ready
+    if isToLook {
+      if case .step(let run) = slot.phase.wait {
+        ready = run.waiting.poll(0)
+        if ready?.isAny != true { return }
+      } else {
+        ready = Waiting.Ready()
+      }
+    }
+    while true {
+      switch follow(slot, ready) {
+      case .wait: return watch(slot)
+      case .phase(let next):
+        unwatch(slot)
+        slot.phase = next
+      case .end:
+        unwatch(slot)
+        slots[slot.lane] = nil
+        activeCount -= 1
+        return
+      }
+      // The descriptors that are ready belong to the phase that is over.
+      ready = nil
+    }
+  }
+
+  private func occupy(_ phase: Phase) {
+    let lane = freeLane
+    let slot = Slot(lane: lane, phase: phase)
+    if lane < slots.count { slots[lane] = slot } else { slots.append(slot) }
+    activeCount += 1
+    drive(slot, nil)
+  }
+
+  private var freeLane: Int { slots.firstIndex { $0 == nil } ?? slots.count }
+
+  /// Does what can be done in a slot now, and decides what follows.
+  private func follow(_ slot: Slot, _ ready: Waiting.Ready?) -> Next {
+    switch slot.phase {
     case .sources(let transfers):
-      guard let end = advance(transfers, for: -1) else { return .wait }
+      guard let end = advance(transfers, for: nil) else { return .wait }
       if let failure = end { return finish(failure) }
       do throws(StepFailure) {
         return .phase(.place(FilePlacements(resolved.placements, in: try volumes.volume(of: Volumes.main))))
       } catch { return finish(error) }
     case .place(let placements): return place(placements)
     case .inputs(let transfers):
-      guard let end = advance(transfers, for: -1) else { return .wait }
+      guard let end = advance(transfers, for: nil) else { return .wait }
       if let failure = end { return finish(failure) }
       if !undeclared.watches.isEmpty {
         state?.attempt { (state) throws(StepFailure) in try state.record(undeclared.watches) }
       }
-      return nextStep()
+      return beginSteps()
+    case .awaitFetch(let task):
+      if let interruption { return refuse(task, interruption) }
+      return fetch(task, in: slot)
     case .fetch(let task, let transfers):
-      guard let end = advance(transfers, for: task.index) else { return .wait }
-      if let failure = end { return refuse(task.step, task.worker, failure) }
+      guard let end = advance(transfers, for: task.place) else { return .wait }
+      if let failure = end { return refuse(task, failure) }
       return launch(task)
     case .run(let task, let run):
       guard let ready else { return .wait }
@@ -243,14 +326,16 @@ final class WorkflowRun: Execution {
       return take(task, run)
     case .skip(let task, let run):
       guard ready != nil else { return .wait }
-      timer?.set(settings.deadline?.left ?? Timer.never)
       return take(task, run)
+    case .awaitStore(let task, let result, let made):
+      if let interruption { return fail(task, result, interruption) }
+      return store(task, result, made, in: slot)
     case .store(let task, let result, let transfers):
-      guard let end = advance(transfers, for: task.index) else { return .wait }
+      guard let end = advance(transfers, for: task.place) else { return .wait }
       if let failure = end { return fail(task, result, failure) }
       return complete(task, result)
     case .outputs(let transfers):
-      guard let end = advance(transfers, for: -1) else { return .wait }
+      guard let end = advance(transfers, for: nil) else { return .wait }
       guard let failure = end, failure.outcome == .inputMissing else { return finish(end) }
       // The transfers call every file that they bring an "input".
       let reason = failure.reason.without(prefix: "its input").map { "its output" + $0 }
@@ -258,54 +343,113 @@ final class WorkflowRun: Execution {
     }
   }
 
+  // MARK: Waiting
+
+  /// Lets the ring watch what a slot waits for now.
+  private func watch(_ slot: Slot) {
+    guard let ring else { return }
+    switch slot.phase.wait {
+    case .step(let run):
+      // The descriptor of a step stays the same.
+      if !slot.watched.isEmpty { return }
+      add(run.descriptor(), of: slot, to: ring)
+    case .transfers(let transfers):
+      // The descriptor of transfers changes from file to file.
+      unwatch(slot)
+      add(transfers.waiting.channel, of: slot, to: ring)
+    case .immediate, .turn: break
+    }
+  }
+
+  private func add(_ fd: Int32, of slot: Slot, to ring: Ring) {
+    if ring.add(fd, as: slot.lane) { slot.watched = [fd] } else { isBlind = true }
+  }
+
+  private func unwatch(_ slot: Slot) {
+    for fd in slot.watched { ring?.remove(fd) }
+    slot.watched = []
+  }
+
+  private func stopTimer() {
+    isTimerStopped = true
+    timer?.stop()
+  }
+
+  /// Sets the timer to when the run has to advance whatever happens.
+  private func setTimer() {
+    if result != nil { return }
+    let isImmediate =
+      isBlind || isOverdue
+      || slots.contains { slot in
+        if case .immediate = slot?.phase.wait { return true }
+        return false
+      }
+    if isImmediate { return stopTimer() }
+    let hasPassed = interruption != nil
+    guard isTimerStopped || hasPassed else { return }
+    isTimerStopped = false
+    // Without a ring the timer is watched for transfers only, and wakes them once.
+    if ring == nil, hasPassed { return }
+    timer?.set(hasPassed ? Timer.never : settings.deadline?.left ?? Timer.never)
+  }
+
+  /// Whether there are slots to fill that the last call has left.
+  private var isOverdue = false
+
+  // MARK: Transfers
+
   /// Lets transfers go on. Gives their end, once, which is `nil` inside if they have succeeded.
   ///
-  /// - Parameter step: the number of the step that the transfers are for; -1 if they are for the workflow.
-  private func advance(_ transfers: Transfers, for step: Int) -> StepFailure?? {
+  /// - Parameter place: the step that the transfers are for; `nil` if they are for the workflow.
+  private func advance(_ transfers: Transfers, for place: StepPlace?) -> StepFailure?? {
     if let interruption { transfers.stop(interruption) }
     let end = transfers.advance()
     for file in transfers.takeCopied().map({ $0.masked(by: secrets) }) {
-      copies.append(RunResult.Copy(step: step, file: file, ended: fws_wall()))
-      tell(.fileCopied(file), step: step)
+      record.copies.append(
+        RunResult.Copy(step: place?.index ?? -1, instance: place?.instance, file: file, ended: fws_wall()))
+      tell(.fileCopied(file), at: place)
     }
-    if end != nil { files = transfers.index }
+    if end != nil, transfers.isExclusive { isCopying = false }
     return end
+  }
+
+  /// Takes the turn for transfers that may copy files. Gives false, and queues the slot, if others are being copied.
+  ///
+  /// One step at a time copies files: so a file is copied once, however many steps need it, and a connection to a remote
+  /// volume belongs to one step.
+  private func takeTurn(_ transfers: Transfers, _ slot: Slot) -> Bool {
+    if isCopying {
+      copyQueue.append(slot)
+      return false
+    }
+    isCopying = true
+    transfers.isExclusive = true
+    return true
+  }
+
+  /// Gives the turn to the slots that wait for it.
+  private func driveCopyQueue() {
+    while !isCopying, !copyQueue.isEmpty {
+      let slot = copyQueue.removeFirst()
+      // A slot that was cancelled meanwhile is free, or has another step.
+      if case .turn = slot.phase.wait, slots[slot.lane] === slot { drive(slot, nil) }
+    }
   }
 
   /// The reason why nothing more may begin; `nil` if there is none.
   private var interruption: StepFailure? {
     if isCancelled { return StepFailure(.cancelled, "it was cancelled") }
     if settings.deadline?.hasPassed == true { return StepFailure(.timeout, "\(settings.limit) had passed") }
-    return nil
-  }
-
-  /// Makes the one descriptor that the host waits with watch what the phases wait for now.
-  private func watch() {
-    guard readiness.epoll >= 0 else { return }
-    for fd in watched { readiness.forget(fd) }
-    watched = []
-    for phase in phases {
-      if case .step(let run) = phase.wait {
-        let fd = run.descriptor()
-        // If the system has no descriptor left for the step, the timer makes the host look again and again.
-        if fd < 0 { timer?.stop() }
-        watched.append(fd >= 0 ? fd : timer?.fd ?? -1)
-      } else {
-        let waiting = waiting
-        watched += [waiting.channel, waiting.stdout]
-      }
-    }
-    watched = watched.filter { $0 >= 0 }
-    for fd in watched { readiness.watch(Waiting(channel: fd)) }
+    return abort
   }
 
   // MARK: The beginning and the end
 
   private func begin() -> Next {
     // The steps that an earlier run has ended had the files at their targets.
-    guard restored == 0, !resolved.placements.isEmpty else { return prepare() }
+    guard record.restored == 0, !resolved.placements.isEmpty else { return prepare() }
     do throws(StepFailure) {
-      let transfers = Transfers(volumes, files)
+      let transfers = Transfers(volumes, known)
       transfers.prepare(try volumes.volume(of: Volumes.main), inputs: resolved.placements.map(\.source), [])
       return .phase(.sources(transfers))
     } catch { return finish(error) }
@@ -319,11 +463,9 @@ final class WorkflowRun: Execution {
         if let interruption { throw interruption }
         guard try placements.advance() else { continue }
         let location = try volumes.volume(of: Volumes.main).location
-        for placement in resolved.placements { files.record(placement.target, in: [location]) }
-        timer?.set(settings.deadline?.left ?? Timer.never)
+        for placement in resolved.placements { known.files.record(placement.target, in: [location]) }
         return prepare()
       } while fws_monotonic() < end
-      timer?.stop()
       return .wait
     } catch { return finish(error) }
   }
@@ -331,26 +473,32 @@ final class WorkflowRun: Execution {
   private func prepare() -> Next {
     do throws(StepFailure) {
       undeclared = try UndeclaredOutputs(of: resolved, workers, volumes)
-      guard restored == 0 else {
+      guard record.restored == 0 else {
         // An earlier process began the run. Outputs of which the state directory says nothing count if they exist.
         if !undeclared.watches.isEmpty {
           undeclared.resume(state?.attempt { (state) throws(StepFailure) in try state.beginning() } ?? [])
         }
-        return nextStep()
+        return beginSteps()
       }
-      guard !resolved.files.inputs.isEmpty || !undeclared.watches.isEmpty else { return nextStep() }
-      let transfers = Transfers(volumes, files)
+      guard !resolved.files.inputs.isEmpty || !undeclared.watches.isEmpty else { return beginSteps() }
+      let transfers = Transfers(volumes, known)
       transfers.prepare(try volumes.volume(of: Volumes.main), inputs: resolved.files.inputs, undeclared.watches)
       return .phase(.inputs(transfers))
     } catch { return finish(error) }
   }
 
+  private func beginSteps() -> Next {
+    stage = .steps
+    return .end
+  }
+
   /// Collects the outputs of the workflow in the run directory, wherever they were made, when all steps have succeeded.
   private func collect() -> Next {
+    stage = .ending
     guard !resolved.files.outputs.isEmpty else { return finish(nil) }
     do throws(StepFailure) {
-      try undeclared.find(besides: resolved.steps, &files)
-      let transfers = Transfers(volumes, files)
+      try undeclared.find(besides: resolved.steps, &known.files)
+      let transfers = Transfers(volumes, known)
       transfers.prepare(try volumes.volume(of: Volumes.main), inputs: resolved.files.outputs, [])
       return .phase(.outputs(transfers))
     } catch { return finish(error) }
@@ -363,11 +511,10 @@ final class WorkflowRun: Execution {
       name: resolved.name.map { secrets.masked($0) }, rundir: volumes.rundir.map { secrets.masked($0) },
       state: state.map { secrets.masked($0.path) },
       arguments: ContextValues(resolved.arguments).hiding(secrets.names).flatMap { secrets.masked($0) },
-      notReached: resolved.steps.dropFirst(results.count).map(\.cName.string))
-    let run = RunResult(
-      facts, steps: results, total: resolved.steps.count, restored: restored,
-      failure: failure.map { secrets.masked($0) }, started: started, duration: fws_monotonic() - began,
-      context: values, copies: copies, unkept: state?.failure.map { secrets.masked($0) })
+      jobs: options.jobs, notRun: notRun(failure))
+    let run = record.result(
+      facts, total: resolved.steps.count, failure: failure.map { secrets.masked($0) }, started: started,
+      duration: fws_monotonic() - began, context: values, unkept: state?.failure.map { secrets.masked($0) })
     // Another run may lock the state directory as soon as this one is over.
     state = nil
     tell(.runEnded(run))
@@ -375,24 +522,89 @@ final class WorkflowRun: Execution {
     return .end
   }
 
-  // MARK: Steps
-
-  private func nextStep() -> Next {
-    guard let (step, worker) = item(index) else { return collect() }
-    do throws(StepFailure) {
-      if let interruption { throw interruption }
-      let volume = try volumes.volume(of: worker.location)
-      let outputs = OutputWatch(step.files.outputs, in: volume, isKept: step.files.isKept)
-      let transfers = Transfers(volumes, files)
-      transfers.prepare(volume, inputs: step.files.inputs, [outputs])
-      return .phase(
-        .fetch(StepTask(index: index, step: step, worker: worker, volume: volume, outputs: outputs), transfers))
-    } catch { return refuse(step, worker, error) }
+  /// The steps that were not run, each with the reason.
+  private func notRun(_ failure: StepFailure?) -> [RunResult.NotRun] {
+    var general = "the run ended before"
+    if let failed = record.firstFailure {
+      general = "step \(name(of: failed)) failed before it could start"
+    } else if let failure {
+      general = "the run failed before: \(secrets.masked(failure.reason))"
+    }
+    return resolved.steps.indices.compactMap { step in
+      guard let rest = scheduler.unstarted(step) else { return nil }
+      var reason = general
+      if let lack = rest.lack {
+        reason = scheduler.graph.reason(from: lack, to: step) + ", which "
+        reason += scheduler.hasFailed(lack) ? "failed" : "was not run"
+      }
+      return RunResult.NotRun(
+        step: resolved.steps[step].cName.string, index: step, instances: rest.count, isWhole: rest.isWhole,
+        reason: reason)
+    }
   }
 
-  private func item(_ index: Int) -> (Step, Worker)? {
+  private func name(of place: StepPlace) -> String {
+    guard resolved.steps.indices.contains(place.index) else { return "" }
+    return resolved.steps[place.index].shownName + (place.instance.map { " (instance \($0))" } ?? "")
+  }
+
+  // MARK: Steps
+
+  func item(_ index: Int) -> (Step, Worker)? {
     guard resolved.steps.indices.contains(index), index < workers.count else { return nil }
     return (resolved.steps[index], workers[index].takeUnretainedValue())
+  }
+
+  /// Starts steps until all slots are in use, or nothing more can start. Ends the run when all is done.
+  private func fill() {
+    var budget = WorkflowRun.turns * options.jobs
+    isOverdue = false
+    while result == nil, stage == .steps {
+      driveCopyQueue()
+      if isStopped || activeCount >= options.jobs { break }
+      guard let next = scheduler.first(besides: []) else { break }
+      // A failure has to be told, and there is none yet if nothing ran when the run was interrupted.
+      if interruption != nil, activeCount > 0 || record.firstFailure != nil {
+        isStopped = true
+        break
+      }
+      if budget == 0 {
+        isOverdue = true
+        break
+      }
+      budget -= 1
+      switch next {
+      case .expand(let step): scheduler.expand(step, count: 0, isInOrder: false)
+      case .start(let place): start(place)
+      }
+    }
+    scheduler.endRound()
+    guard result == nil, stage == .steps, activeCount == 0, !isOverdue else { return }
+    let next = record.firstFailure == nil ? collect() : finish(nil)
+    if case .phase(let phase) = next { occupy(phase) }
+  }
+
+  private func start(_ place: StepPlace) {
+    guard let (step, worker) = item(place.index) else { return }
+    let (ready, after, held) = scheduler.start(place)
+    let schedule = StepSchedule(
+      ready: ready, after: after.flatMap { after in item(after.index).map { ($0.0.cName.string, after) } },
+      lane: freeLane, held: held)
+    do throws(StepFailure) {
+      let volume = try volumes.volume(of: worker.location)
+      let outputs = OutputWatch(step.files.outputs, in: volume, isKept: step.files.isKept)
+      let task = StepTask(
+        place: place, schedule: schedule, step: step, worker: worker, volume: volume, outputs: outputs)
+      if let interruption { throw interruption }
+      occupy(.awaitFetch(task))
+    } catch { _ = refuse(place, schedule, step, worker, error) }
+  }
+
+  /// Brings the inputs of a step to where its worker runs.
+  private func fetch(_ task: StepTask, in slot: Slot) -> Next {
+    let transfers = Transfers(volumes, known)
+    transfers.prepare(task.volume, inputs: task.step.files.inputs, [task.outputs])
+    return transfers.mayCopy && !takeTurn(transfers, slot) ? .wait : .phase(.fetch(task, transfers))
   }
 
   private func launch(_ fetched: StepTask) -> Next {
@@ -404,73 +616,104 @@ final class WorkflowRun: Execution {
       if state != nil { task.plan = task.document(of: plan, values, path) }
       let run = StepRun(
         task.step, worker: task.worker.cName.string, task.worker.type, plan, rundir: path, context,
-        events: queue.isListening ? events : nil, position: queue.position.of(task.step, index: task.index),
+        events: queue.isListening ? options.events : nil, position: queue.position.of(task.step, at: task.place),
         outputs: task.outputs)
-      guard run.result != nil else { return .phase(.run(task, run)) }
-      timer?.stop()
-      return .phase(.skip(task, run))
+      drain(run)
+      return .phase(run.result == nil ? .run(task, run) : .skip(task, run))
     } catch {
       let reason = error.message.without(prefix: "step \(task.step.shownName): ").map(String.init)
-      return refuse(task.step, task.worker, StepFailure(reason ?? error.message))
+      return refuse(task, StepFailure(reason ?? error.message))
     }
+  }
+
+  /// Takes over the events of a step at once, so that all events of the run are in the order of their numbers.
+  private func drain(_ run: StepRun) {
+    while let event = run.takeEvent() { queue.append(event) }
   }
 
   /// Takes the result of a step if the step is over.
   private func take(_ task: StepTask, _ run: StepRun) -> Next {
+    drain(run)
     guard let result = run.stepResult else { return .wait }
-    // The events of the step come before the events of whatever follows.
-    while let event = run.takeEvent() { queue.append(event) }
-    queue.position = run.position
     if let argument = task.step.code.argument {
       publish(argument)
       if secrets.contains(argument) { learnSecret() }
     }
-    guard result.returncode == 0 else {
-      keep(result)
-      return finish(nil)
-    }
+    guard result.returncode == 0 else { return end(task, result) }
     do throws(StepFailure) {
       if let failure = try task.outputs.missing() { throw failure }
       let made = try task.outputs.made()
-      for key in made { files.record(key, in: [task.volume.location]) }
+      for key in made { known.files.record(key, in: [task.volume.location]) }
       guard task.volume.location != task.worker.location, !made.isEmpty else { return complete(task, result) }
-      let transfers = Transfers(volumes, files)
-      transfers.deliver(made, from: task.volume, to: task.worker.location)
-      return .phase(.store(task, result, transfers))
+      return .phase(.awaitStore(task, result, made))
     } catch { return fail(task, result, error) }
   }
 
+  /// Brings the outputs of a step to the volume of its worker.
+  private func store(_ task: StepTask, _ result: StepResult, _ made: [VolumeKey], in slot: Slot) -> Next {
+    let transfers = Transfers(volumes, known)
+    transfers.deliver(made, from: task.volume, to: task.worker.location)
+    return takeTurn(transfers, slot) ? .phase(.store(task, result, transfers)) : .wait
+  }
+
   private func complete(_ task: StepTask, _ result: StepResult) -> Next {
-    keep(state?.remember(result, of: task, context.snapshot, files, volumes, secrets) ?? result)
-    index += 1
-    return nextStep()
+    end(task, state?.remember(result, of: task, context.snapshot, known.files, volumes, secrets) ?? result)
   }
 
-  /// Ends the run at a step whose commands have succeeded, and whose files have not.
+  /// Ends a step whose commands have succeeded, and whose files have not.
   private func fail(_ task: StepTask, _ result: StepResult, _ failure: StepFailure) -> Next {
-    keep(result.failed(by: secrets.masked(failure), of: task.step))
-    return finish(nil)
+    end(task, result.failed(by: secrets.masked(failure), of: task.step))
   }
 
-  /// Ends the run at a step that could not be started.
-  private func refuse(_ step: Step, _ worker: Worker, _ failure: StepFailure) -> Next {
+  /// Ends a step that could not be started.
+  private func refuse(_ task: StepTask, _ failure: StepFailure) -> Next {
+    refuse(task.place, task.schedule, task.step, task.worker, failure)
+  }
+
+  private func refuse(
+    _ place: StepPlace, _ schedule: StepSchedule, _ step: Step, _ worker: Worker, _ failure: StepFailure
+  ) -> Next {
     var end = CommandEnd(failure: failure, started: fws_wall()).masked(by: secrets, of: step)
     if failure.outcome == .cancelled || failure.outcome == .timeout {
       end.explanation = "was not started because \(failure.reason)"
     }
-    keep(
-      StepResult(
-        step: step, worker: worker.cName.string, worker.type, end: end, limit: settings.limit, started: end.started,
-        duration: 0))
-    return finish(nil)
+    let result = StepResult(
+      step: step, worker: worker.cName.string, worker.type, end: end, limit: settings.limit, started: end.started,
+      duration: 0)
+    return self.end(place, schedule, result)
   }
 
-  private func keep(_ result: StepResult) { results.append(ExecResult(result, isLent: true)) }
+  private func end(_ task: StepTask, _ result: StepResult) -> Next { end(task.place, task.schedule, result) }
+
+  /// Ends a step, and decides what its failure means for the others.
+  private func end(_ place: StepPlace, _ schedule: StepSchedule, _ result: StepResult) -> Next {
+    let isSuccess = result.returncode == 0
+    record.keep(result.placed(at: place, schedule), at: place)
+    if scheduler.end(place, isSuccess: isSuccess) { scheduler.finish(place.index) }
+    if isSuccess { return .end }
+    switch options.fail {
+    case .stop: isStopped = true
+    case .now:
+      isStopped = true
+      if abort == nil {
+        abort = StepFailure(.cancelled, "step \(name(of: place)) failed")
+        for run in running { run.cancel() }
+        stopTimer()
+      }
+    case .last: break
+    }
+    return .end
+  }
+
+  /// - Parameter place: the step that the event is about; `nil` if it is about the workflow.
+  private func tell(_ content: Event.Content, at place: StepPlace? = nil) {
+    queue.tell(content, of: place.flatMap { place in item(place.index).map { ($0.0, place) } })
+  }
 
   // MARK: Values
 
   /// The secrets of the whole run.
-  private var secrets: Secrets { settings.secrets }
+  var secrets: Secrets { settings.secrets }
 
   /// Adds the value that a step has given to the secrets, if another step lists its name as secret.
   private func learnSecret() {
@@ -503,16 +746,16 @@ final class WorkflowRun: Execution {
   private func resume() {
     guard let state else { return }
     volumes.keepCopies(at: state.copies)
-    while let (step, worker) = item(index),
-      let record = state.attempt({ [index] (state) throws(StepFailure) in try state.read(index) })
+    while case .start(let place) = scheduler.first(besides: []), let (step, worker) = item(place.index),
+      let kept = state.attempt({ (state) throws(StepFailure) in try state.read(place.index) })
     {
       guard let volume = try? volumes.volume(of: worker.location), let path = try? CText(volume.path),
         let text = try? worker.plan(step, context.snapshot, path, settings),
         let plan = try? JSONText.parse(text.bytes),
         let signature = Signature(
-          step, plan: plan, context.snapshot, volumes, record.files, volume, sources: state.sources, secrets),
-        signature.isSame(as: record.signature),
-        let result = record.result.read({
+          step, plan: plan, context.snapshot, volumes, kept.files, volume, sources: state.sources, secrets),
+        signature.isSame(as: kept.signature),
+        let result = kept.result.read({
           StepResult($0, of: step, by: worker, rundir: secrets.masked(volume.path))
         })
       else {
@@ -521,12 +764,12 @@ final class WorkflowRun: Execution {
           "step \(step.shownName) runs again: the step, its values or its files are not those of the earlier run")
         break
       }
-      files = record.files
-      if let argument = step.code.argument, let value = record.value { context.set(argument, value) }
-      keep(result)
-      index += 1
+      known.files = kept.files
+      if let argument = step.code.argument, let value = kept.value { context.set(argument, value) }
+      record.keep(result.placed(at: place, nil), at: place, isRestored: true)
+      _ = scheduler.start(place)
+      if scheduler.end(place, isSuccess: true, isRestored: true) { scheduler.finish(place.index) }
     }
-    restored = index
-    state.attempt { [index] (state) throws(StepFailure) in try state.forget(from: index) }
+    state.attempt { [restored = record.restored] (state) throws(StepFailure) in try state.forget(from: restored) }
   }
 }

@@ -7,7 +7,7 @@ internal import FWSystem
 
 /// The options that a host gives for the run of a workflow.
 struct WorkflowOptions {
-  static let keys = ["events", "deadline", "state", "volumes"]
+  static let keys = ["events", "deadline", "state", "volumes", "jobs", "fail", "results"]
 
   var events = RunOptions.Events.chunks
   /// The settings of each step, as the options of a step's run have them.
@@ -18,6 +18,28 @@ struct WorkflowOptions {
   var state: String?
   /// The storage volumes of this run, which replace those of the pool.
   var volumes: [VolumeSpec]?
+  /// The most steps that run at once.
+  var jobs = 1
+  var fail = FailMode.stop
+  /// Whether the results of steps that have succeeded are counted only, and not kept.
+  var keepsFailuresOnly = false
+
+  /// What a run does when a step fails.
+  enum FailMode: String, CaseIterable {
+    /// No further step starts, and those that run end by themselves.
+    case stop
+    /// The steps that run are cancelled.
+    case now
+    /// All steps run that do not need what has failed.
+    case last
+  }
+
+  private enum Results: String, CaseIterable {
+    case all
+    case failed
+  }
+
+  static let mostJobs = 1024
 
   init() {}
 
@@ -31,6 +53,17 @@ struct WorkflowOptions {
         state = try value.requireAbsolutePath(of: "a directory")
       } else if key == "volumes" {
         volumes = try VolumeSpec.list(reading: value)
+      } else if key == "jobs" {
+        guard let number = value.integer, (1...Int64(WorkflowOptions.mostJobs)).contains(number) else {
+          throw ValidationError(
+            "expected the most steps at once, an integer from 1 to \(WorkflowOptions.mostJobs), found \(value.shown)")
+        }
+        jobs = Int(number)
+      } else if key == "fail" {
+        fail = try value.requireChoice("a value of \"fail\"")
+      } else if key == "results" {
+        let results: Results = try value.requireChoice("a value of \"results\"")
+        keepsFailuresOnly = results == .failed
       } else if try !settings.commands.read(key, value), try !settings.read(key, value) {
         throw .unknownKey(
           key, of: "the options of a workflow's run",

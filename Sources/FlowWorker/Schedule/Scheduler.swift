@@ -1,0 +1,352 @@
+internal import CSystem
+internal import FWBase
+internal import FWModel
+
+/// Decides which step starts next. It knows how far each step is, and nothing of files, values or processes.
+///
+/// A step with `foreach` is one node of the graph, whatever its number of instances. Its instances are numbers that are
+/// counted up when there is room for them. So a million instances cost one number, and three bytes each where other
+/// steps wait for single instances.
+struct Scheduler {
+  /// What can be done next.
+  enum Next {
+    case start(StepPlace)
+    /// A step with `foreach` has everything that it needs, and its instances have to be counted: see `expand`.
+    case expand(step: Int)
+  }
+
+  let graph: StepGraph
+  private var nodes: [Node]
+  /// The steps that have something to start, one heap for each class.
+  private var ready: [ReadyHeap]
+  private let classes: [Int]
+  /// Is counted up whenever the run looks for steps to start.
+  private var round = 0
+
+  /// A step, or a joint of the graph.
+  private struct Node {
+    /// The number of nodes that it still waits for, besides those that it waits for instance by instance.
+    var missing = 0
+    /// The nodes that it waits for instance by instance, and whether it needs their success.
+    var eachNeeds: [(node: Int, isNeeded: Bool)] = []
+    /// The time at which everything that it needs was there, and what came last.
+    var ready = 0.0
+    var after: StepPlace?
+    var readyRound = 0
+    var hold: StepSchedule.Hold?
+    /// The first step that has failed, or was left out, of those that it needs.
+    var lack: Int?
+    /// Whether a step that it depends on in any way was run by this run, and not restored.
+    var isChanged = false
+    /// The number of instances; `nil` if it is not known yet. A plain step is one instance.
+    var count: Int?
+    let isMany: Bool
+    /// Whether each instance waits for the one before it.
+    var isInOrder = false
+    /// The number of the instance that starts next, where instances do not wait for single others.
+    var next = 0
+    var started = 0
+    var ended = 0
+    var failed = 0
+    var skipped = 0
+    /// Whether an instance was run by this run, and not restored.
+    var hasRun = false
+    var isOver = false
+    var isQueued = false
+    var each = EachInstances()
+  }
+
+  /// - Parameters:
+  ///   - isMany: which steps have `foreach`.
+  ///   - classes: a number for each step, from 0. The steps of a class ask for the same resources, so if one of them
+  ///     cannot start for lack of these, none can.
+  ///   - isSerial: whether the step that is first in the document starts first.
+  init(_ graph: StepGraph, isMany: [Bool], classes: [Int], isSerial: Bool) {
+    self.graph = graph
+    self.classes = classes
+    nodes = (0..<graph.nodeCount).map { node in
+      let isMany = node < isMany.count && isMany[node]
+      return Node(count: isMany ? nil : 1, isMany: isMany)
+    }
+    ready = (0...(classes.max() ?? 0)).map { _ in ReadyHeap(isSerial ? nil : graph) }
+    for node in 0..<graph.nodeCount {
+      for edge in graph.edges(from: node) {
+        if edge.isEach {
+          nodes[Int(edge.to)].eachNeeds.append((node, edge.isNeeded))
+        } else {
+          nodes[Int(edge.to)].missing += 1
+        }
+      }
+    }
+    let now = fws_wall()
+    for step in 0..<graph.stepCount where nodes[step].missing == 0 {
+      nodes[step].ready = now
+      queue(step)
+    }
+  }
+
+  // MARK: What starts next
+
+  /// Ends a round of starts. A step that is ready and waits for a later round was held up.
+  mutating func endRound() { round += 1 }
+
+  /// The step or instance that starts next; `nil` if nothing can start now.
+  ///
+  /// - Parameter blocked: the classes of which nothing can start.
+  mutating func first(besides blocked: Set<Int>) -> Next? {
+    var best: Int?
+    for number in ready.indices where !blocked.contains(number) {
+      while let top = ready[number].top, nodes[top].count != nil, startable(top) == nil {
+        ready[number].pop()
+        nodes[top].isQueued = false
+      }
+      if ready[number].top == nil { continue }
+      guard let other = best else {
+        best = number
+        continue
+      }
+      if ready[number].precedes(ready[other]) { best = number }
+    }
+    guard let step = best.flatMap({ ready[$0].top }) else { return nil }
+    guard nodes[step].count != nil, let number = startable(step) else { return .expand(step: step) }
+    return .start(StepPlace(index: step, instance: nodes[step].isMany ? number : nil))
+  }
+
+  /// Notes why a step that is ready does not start.
+  mutating func hold(_ step: Int, for hold: StepSchedule.Hold) { nodes[step].hold = hold }
+
+  func classOf(_ step: Int) -> Int { classes[step] }
+
+  /// Takes what `first` has given, because it starts now. Gives since when it could have been started, what it has
+  /// waited for, and what has held it up.
+  mutating func start(_ place: StepPlace) -> (ready: Double, after: StepPlace?, held: StepSchedule.Hold?) {
+    let step = place.index
+    nodes[step].started += 1
+    if nodes[step].eachNeeds.isEmpty {
+      nodes[step].next += 1
+    } else {
+      nodes[step].each.start(place.instance ?? 0)
+    }
+    let held = nodes[step].hold ?? (nodes[step].readyRound < round ? .jobs : nil)
+    nodes[step].hold = nil
+    return (nodes[step].ready, nodes[step].after, held)
+  }
+
+  /// Says how many instances a step has that `first` has named. If there are none, `finish` has to be called.
+  mutating func expand(_ step: Int, count: Int, isInOrder: Bool) {
+    nodes[step].count = count
+    nodes[step].isInOrder = isInOrder
+    if nodes[step].eachNeeds.isEmpty { return }
+    nodes[step].each.expand(count)
+    for number in 0..<count { examine(step, number) }
+    finishSkipped()
+  }
+
+  /// The number of an instance of a step that can be started.
+  private func startable(_ step: Int) -> Int? {
+    guard let count = nodes[step].count, !nodes[step].isOver else { return nil }
+    if nodes[step].isInOrder, nodes[step].started > nodes[step].ended { return nil }
+    if !nodes[step].eachNeeds.isEmpty { return nodes[step].each.firstReady }
+    return nodes[step].next < count ? nodes[step].next : nil
+  }
+
+  private mutating func queue(_ step: Int) {
+    guard !nodes[step].isQueued else { return }
+    nodes[step].isQueued = true
+    nodes[step].readyRound = round
+    ready[classes[step]].push(step)
+  }
+
+  // MARK: What has ended
+
+  /// Notes the end of a step or instance. If this was the last of its step, `finish` has to be called.
+  ///
+  /// - Parameter isRestored: whether an earlier run has done the work.
+  /// - Returns: whether all of the step has ended.
+  mutating func end(_ place: StepPlace, isSuccess: Bool, isRestored: Bool = false) -> Bool {
+    let step = place.index
+    nodes[step].ended += 1
+    if !isSuccess { nodes[step].failed += 1 }
+    if !isRestored { nodes[step].hasRun = true }
+    if let instance = place.instance {
+      settle(step, instance, isSuccess ? (isRestored ? .restored : .done) : .failed)
+      finishSkipped()
+    }
+    if nodes[step].isInOrder, startable(step) != nil { queue(step) }
+    return isComplete(step)
+  }
+
+  private func isComplete(_ step: Int) -> Bool {
+    guard let count = nodes[step].count else { return false }
+    return nodes[step].ended + nodes[step].skipped == count
+  }
+
+  /// Lets the steps go on that wait for a step which is complete.
+  mutating func finish(_ step: Int) {
+    let now = fws_wall()
+    var finished = [step]
+    while let node = finished.popLast() {
+      if nodes[node].isOver { continue }
+      nodes[node].isOver = true
+      let isSuccess = nodes[node].failed == 0 && nodes[node].skipped == 0 && nodes[node].lack == nil
+      let isChanged = nodes[node].isChanged || nodes[node].hasRun
+      for edge in graph.edges(from: node) {
+        let to = Int(edge.to)
+        if edge.isEach {
+          // The instances have told it, unless none has begun.
+          if nodes[node].lack != nil {
+            if edge.isNeeded { lack(to, node) } else { examineAll(to) }
+          }
+        } else {
+          if isChanged { nodes[to].isChanged = true }
+          if !isSuccess, edge.isNeeded { lack(to, node) }
+          nodes[to].missing -= 1
+          nodes[to].ready = now
+          nodes[to].after = node < graph.stepCount ? StepPlace(index: node) : nodes[node].after
+        }
+        guard nodes[to].missing == 0, !nodes[to].isOver else { continue }
+        if to >= graph.stepCount {
+          finished.append(to)
+        } else if nodes[to].lack != nil, nodes[to].started == nodes[to].ended {
+          // What has not begun of it never begins.
+          nodes[to].skipped = max(1, (nodes[to].count ?? 1) - nodes[to].ended)
+          finished.append(to)
+        } else if nodes[to].lack == nil {
+          queue(to)
+        }
+      }
+    }
+  }
+
+  private mutating func lack(_ node: Int, _ cause: Int) {
+    if nodes[node].lack == nil { nodes[node].lack = cause < graph.stepCount ? cause : nodes[cause].lack }
+  }
+
+  // MARK: Instances that wait for single instances
+
+  /// The steps that are complete because their last instances were skipped.
+  private var skippedToEnd: [Int] = []
+
+  private mutating func finishSkipped() {
+    while let step = skippedToEnd.popLast() { finish(step) }
+  }
+
+  /// Notes how an instance has ended, and looks at those that wait for it.
+  private mutating func settle(_ step: Int, _ instance: Int, _ end: EachInstances.End) {
+    var settled = [(step, end)]
+    while let (step, end) = settled.popLast() {
+      guard graph.edges(from: step).contains(where: \.isEach) else { continue }
+      nodes[step].each.end(instance, end, of: nodes[step].count ?? 0)
+      for edge in graph.edges(from: step) where edge.isEach && nodes[Int(edge.to)].count != nil {
+        if prepare(Int(edge.to), instance) { settled.append((Int(edge.to), .failed)) }
+      }
+    }
+  }
+
+  private mutating func examine(_ step: Int, _ instance: Int) {
+    if prepare(step, instance) { settle(step, instance, .failed) }
+  }
+
+  private mutating func examineAll(_ step: Int) {
+    for instance in 0..<(nodes[step].count ?? 0) { examine(step, instance) }
+  }
+
+  /// Makes an instance ready, if everything that it needs is there. Gives true if it never will be.
+  private mutating func prepare(_ step: Int, _ instance: Int) -> Bool {
+    guard nodes[step].each.isWaiting(instance) else { return false }
+    var isLacking = false
+    for need in nodes[step].eachNeeds {
+      let isLeftOut = nodes[need.node].isOver && nodes[need.node].lack != nil
+      switch isLeftOut ? .failed : nodes[need.node].each.end(of: instance) {
+      case nil: return false
+      case .failed: if need.isNeeded { isLacking = true }
+      case .done, .restored: break
+      }
+    }
+    if isLacking {
+      nodes[step].each.skip(instance)
+      nodes[step].skipped += 1
+      if isComplete(step) { skippedToEnd.append(step) }
+      return true
+    }
+    nodes[step].each.makeReady(instance)
+    nodes[step].ready = fws_wall()
+    queue(step)
+    return false
+  }
+
+  // MARK: What a result says
+
+  /// Whether anything that a step or instance depends on was run by this run, and not restored from an earlier one.
+  func isChanged(_ place: StepPlace) -> Bool {
+    if nodes[place.index].isChanged { return true }
+    guard let instance = place.instance else { return false }
+    return nodes[place.index].eachNeeds.contains { nodes[$0.node].each.end(of: instance) != .restored }
+  }
+
+  func hasFailed(_ step: Int) -> Bool { nodes[step].failed > 0 }
+
+  /// The number of instances of a step that have not begun, if their number is known, and the step that they lack.
+  func unstarted(_ step: Int) -> (count: Int?, isWhole: Bool, lack: Int?)? {
+    let node = nodes[step]
+    guard node.isMany, let count = node.count else {
+      return node.started == 0 ? (nil, true, node.lack) : nil
+    }
+    guard node.started < count else { return nil }
+    let lack = node.lack ?? node.eachNeeds.first { nodes[$0.node].failed + nodes[$0.node].skipped > 0 }?.node
+    return (count - node.started, node.started == 0, lack)
+  }
+}
+
+/// How far each instance of a step is, for steps whose instances wait for each other one by one.
+struct EachInstances {
+  enum End: UInt8 {
+    case restored = 1
+    case done = 2
+    case failed = 3
+  }
+
+  private enum Begin: UInt8 {
+    case waiting
+    case ready
+    case started
+    case skipped
+  }
+
+  private var begins: [UInt8] = []
+  private var ends: [UInt8] = []
+  /// No instance before this one is ready.
+  private var hint = 0
+  private var readyCount = 0
+
+  mutating func expand(_ count: Int) { begins = Array(repeating: Begin.waiting.rawValue, count: count) }
+
+  var firstReady: Int? {
+    readyCount == 0 ? nil : begins[min(hint, begins.count)...].firstIndex(of: Begin.ready.rawValue)
+  }
+
+  func isWaiting(_ instance: Int) -> Bool {
+    begins.indices.contains(instance) && begins[instance] == Begin.waiting.rawValue
+  }
+
+  mutating func makeReady(_ instance: Int) {
+    begins[instance] = Begin.ready.rawValue
+    hint = min(hint, instance)
+    readyCount += 1
+  }
+
+  mutating func skip(_ instance: Int) { begins[instance] = Begin.skipped.rawValue }
+
+  mutating func start(_ instance: Int) {
+    begins[instance] = Begin.started.rawValue
+    hint = instance + 1
+    readyCount -= 1
+  }
+
+  mutating func end(_ instance: Int, _ end: End, of count: Int) {
+    if ends.isEmpty { ends = Array(repeating: 0, count: count) }
+    if ends.indices.contains(instance) { ends[instance] = end.rawValue }
+  }
+
+  func end(of instance: Int) -> End? { ends.indices.contains(instance) ? End(rawValue: ends[instance]) : nil }
+}
