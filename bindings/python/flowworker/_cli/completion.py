@@ -48,9 +48,7 @@ def _bash_values(command: Command) -> str:
     for option in command.options:
         if option.metavar is None:
             continue
-        action = 'compopt -o filenames; COMPREPLY=($(compgen -{} -- "$current"))'.format(
-            "d" if option.kind == FOLDER else "f"
-        )
+        action = "_flowworker_paths " + ("d" if option.kind == FOLDER else "f")
         if option.choices:
             action = 'COMPREPLY=($(compgen -W {} -- "$current"))'.format(_quoted(" ".join(option.choices)))
         elif option.kind not in (FILE, FOLDER):
@@ -68,8 +66,13 @@ _BASH_CASE = """\
 """
 _BASH = """\
 # The completion of flowworker in bash: source <(flowworker completion bash)
+_flowworker_paths() {{
+  local IFS=$'\\n'
+  compopt -o filenames
+  COMPREPLY=($(compgen -"$1" -- "$current"))
+}}
 _flowworker() {{
-  local IFS=$' \\t\\n' current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}} words operands files
+  local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD - 1]}} words operands files
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W '{commands} --help --version' -- "$current"))
@@ -84,9 +87,7 @@ _flowworker() {{
       if [ -n "$operands" ]; then
         COMPREPLY=($(compgen -W "$operands" -- "$current"))
       elif [ "$files" -eq 1 ]; then
-        IFS=$'\\n'
-        compopt -o filenames
-        COMPREPLY=($(compgen -f -- "$current"))
+        _flowworker_paths f
       fi
       ;;
   esac

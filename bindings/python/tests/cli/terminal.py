@@ -10,8 +10,10 @@ class Terminal:
         self._socket = socket
         self._wait_until = wait_until
         # tmux says to programs which terminal it is.
-        env = dict(env, TMUX="", PS1="$ ", HISTFILE="")
-        shell = "exec bash --norc --noprofile"
+        env = dict(env, TMUX="", HISTFILE="")
+        with open(socket + ".rc", "w") as rc:
+            rc.write("PS1='$ '\n")
+        shell = "exec bash --rcfile " + socket + ".rc -i"
         size = ["-x", str(columns), "-y", str(lines)]
         command = ["tmux", "-S", socket, "-f", "/dev/null", "new-session", "-d", "-c", place, *size, shell]
         subprocess.run(command, env=env, check=True, stdin=subprocess.DEVNULL)
@@ -26,11 +28,16 @@ class Terminal:
 
     def type(self, text):
         """Types a line, with the key Enter behind it."""
-        self._tmux("send-keys", "-l", text)
+        self._tmux("send-keys", "-l", "--", text)
         self._tmux("send-keys", "Enter")
 
     def key(self, name):
         """Presses a key, such as `C-c`."""
+        self._tmux("send-keys", name)
+
+    def press(self, text, name):
+        """Types a text and then presses a key."""
+        self._tmux("send-keys", "-l", "--", text)
         self._tmux("send-keys", name)
 
     def resize(self, columns, lines):
@@ -45,10 +52,13 @@ class Terminal:
         return self.screen("-J", "-S", "-")
 
     def wait_for(self, condition):
-        """Waits until the screen has a text, or the condition is true for its lines, and returns the lines."""
+        """Waits until the screen has a text, or the condition is true for its lines, and returns the lines.
+
+        What was typed behind the shell's prompt is no such text.
+        """
         if isinstance(condition, str):
             text = condition
-            condition = lambda lines: any(text in line for line in lines)  # noqa: E731
+            condition = lambda lines: any(text in line for line in lines if not line.startswith("$ "))  # noqa: E731
         found = []
 
         def is_there():
@@ -60,6 +70,16 @@ class Terminal:
         except AssertionError:
             raise AssertionError("it never came to that:\n" + "\n".join(found)) from None
         return found
+
+    def title(self):
+        """The title that a program has given to the terminal."""
+        return self._tmux("display-message", "-p", "#{pane_title}").strip()
+
+    def foreground(self):
+        """The process group that has the terminal."""
+        shell = self._tmux("display-message", "-p", "#{pane_pid}").strip()
+        with open("/proc/{}/stat".format(shell), encoding="utf-8") as stat:
+            return int(stat.read().rpartition(")")[2].split()[5])
 
     def close(self):
         subprocess.run(["tmux", "-S", self._socket, "kill-server"], stderr=subprocess.DEVNULL)

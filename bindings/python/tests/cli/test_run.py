@@ -28,7 +28,9 @@ def test_a_wrong_document_is_status_2(cli, workflow):
 
 
 def test_the_report_has_each_failure_in_full_and_totals_that_add_up(cli, workflow):
-    workflow(("a", "echo first"), ("b", "seq 20 | sed 's/^/line /'; echo bad >&2; exit 3"), ("c", "true"), ("d", "true"))
+    workflow(
+        ("a", "echo first"), ("b", "seq 20 | sed 's/^/line /'; echo bad >&2; exit 3"), ("c", "true"), ("d", "true")
+    )
     status, out, err = cli("flowworker run w.json")
     assert status == 1
     lines = out.splitlines()
