@@ -111,8 +111,9 @@ package final class PythonJob: Sendable {
         }
       }
       writer.member("context") { writer in
-        guard let context else { return writer.object { _ in } }
-        context.object.read { writer.value($0) }
+        writer.object { writer in
+          context?.forEachMember { key, value in writer.member(key: key.string) { $0.value(value) } }
+        }
       }
       // Only the interpreter knows the parameters of the function. It gets all reasons why values cannot be passed, and
       // refuses the values that the function takes.

@@ -53,7 +53,7 @@ public import Glibc
   }
 
   /// Puts a name in. If the table already has it, nothing changes and `isNew` is false.
-  func insert(_ name: UnsafeRawBufferPointer) throws(FlowError) -> (number: Int, isNew: Bool) {
+  package func insert(_ name: UnsafeRawBufferPointer) throws(FlowError) -> (number: Int, isNew: Bool) {
     let hash = Name.hash(name)
     if let number = number(of: name, hash: hash) { return (number, false) }
     guard count < Int(Int32.max) - 1 else { throw .noMemory }

@@ -77,16 +77,52 @@ package struct ContextValues: Sendable {
   package fileprivate(set) var function: Function?
   /// The host's objects, by the names of their values. The JSON of such a value is only for display.
   package fileprivate(set) var objects: [Name: HostObject] = [:]
+  /// The values of an instance of a step, which hide those of the context.
+  private var own: JSONValue?
 
   package init(_ object: JSONValue, _ function: Function? = nil) {
     self.object = object
     self.function = function
   }
 
+  /// The names of all values.
+  package var names: [String] {
+    var names: [String] = []
+    forEachMember { key, _ in names.append(key.string) }
+    return names
+  }
+
+  /// Calls `body` with each name and value. The values live as long as these values do.
+  package func forEachMember(_ body: (JSONKey, JSONRef) -> Void) {
+    guard let own else { return object.read { $0.forEachMember(body) } }
+    object.read { object in
+      own.read { own in
+        object.forEachMember { key, value in
+          if json_object_getn(own.raw, key.start, key.count) == nil { body(key, value) }
+        }
+        own.forEachMember(body)
+      }
+    }
+  }
+
+  /// The values that a step sees. An instance has values of its own, which hide those of the context; of a step whose
+  /// instances are not known yet, the objects of such names are hidden.
+  package func seen(by step: Step) -> ContextValues {
+    guard let forEach = step.forEach else { return self }
+    var values = self
+    values.own = step.values
+    if !objects.isEmpty { for variable in forEach.variables { values.objects[variable.name] = nil } }
+    return values
+  }
+
   /// The values without those of some names; `nil` if there is no memory for it.
   package func without(_ names: Set<Name>) -> JSONValue? {
-    if names.isEmpty { return object }
+    if names.isEmpty, own == nil { return object }
     guard let copy = object.read({ json_copy($0.raw) }) else { return nil }
+    if let own, own.read({ json_object_update(copy, $0.raw) }) != 0 {
+      json_decref(copy)
+      return nil
+    }
     for name in names {
       _ = name.bytes.withUnsafeBytes {
         json_object_deln(copy, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
@@ -119,8 +155,8 @@ package struct ContextValues: Sendable {
   /// The value of a name, which lives as long as these values do.
   @inline(__always)
   subscript(name: UnsafeRawBufferPointer) -> JSONRef? {
-    guard let start = name.baseAddress else { return nil }
-    return object.read { json_object_getn($0.raw, start.assumingMemoryBound(to: CChar.self), name.count) }.map(
-      JSONRef.init)
+    guard let start = name.baseAddress?.assumingMemoryBound(to: CChar.self) else { return nil }
+    if let own, let value = own.read({ json_object_getn($0.raw, start, name.count) }) { return JSONRef(value) }
+    return object.read { json_object_getn($0.raw, start, name.count) }.map(JSONRef.init)
   }
 }

@@ -2,13 +2,15 @@ package import FWBase
 
 /// The action of a code step: the function that it calls.
 package struct CodeAction {
-  static let keys = ["func", "arg", "variables"]
+  static let keys = ["func", "arg", "variables", "parameters"]
 
   /// The name of a function that the host has registered, or an import path.
   package var function = ""
   /// The key in the context that gets the value; `nil` if nobody wants the value.
   package var argument: String?
   package var variables = ParameterMapping()
+  /// The names of the function's parameters; `nil` if the document does not say them. Only the order of steps needs it.
+  package var parameters: [String]?
 
   init() {}
 
@@ -20,6 +22,8 @@ package struct CodeAction {
         argument = try value.requireName()
       } else if key == "variables" {
         variables = try ParameterMapping(reading: value)
+      } else if key == "parameters" {
+        parameters = try value.requireNames()
       } else {
         throw .unknownKey(key, of: "the action of a code step", known: CodeAction.keys)
       }
@@ -49,7 +53,8 @@ package struct NotebookAction {
   static let keys = ["notebook", "output", "params", "requirements", "variables"]
 
   package var notebook = ""
-  private var explicitOutput: String?
+  /// The path of the notebook that is written, if the document says it.
+  var explicitOutput: String?
   /// The names of the parameters that the notebook gets if the context has them.
   package var parameters: [String] = []
   /// The packages that pip installs for the notebook.

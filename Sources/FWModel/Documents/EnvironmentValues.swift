@@ -93,9 +93,7 @@ package struct EnvironmentValues: Sendable {
   }
 
   private static func missing(_ name: String, _ context: ContextValues?) -> String {
-    var names: [String] = []
-    context?.object.read { object in object.forEachMember { key, _ in names.append(key.string) } }
-    return "the context has no value \(MessageFormat.quoted(name)) for \"\(key)\""
-      + MessageFormat.hint(for: name, among: names)
+    "the context has no value \(MessageFormat.quoted(name)) for \"\(key)\""
+      + MessageFormat.hint(for: name, among: context?.names ?? [])
   }
 }

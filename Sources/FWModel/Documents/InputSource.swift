@@ -31,12 +31,7 @@ package enum InputSource: Sendable {
       if key == "text" {
         source = .text(try value.requireString())
       } else if key == "file" {
-        let key = try VolumeKey(checking: try value.requireString())
-        if key.namesFolder {
-          throw ValidationError(
-            "expected the key of a file, found the folder \(MessageFormat.quoted(bytes: key.bytes))")
-        }
-        source = .file(key)
+        source = try InputSource(fileAt: VolumeKey(checking: try value.requireString()))
       } else if key == "value" {
         source = .value(try value.requireName("the name of a value"))
       } else {
@@ -48,6 +43,15 @@ package enum InputSource: Sendable {
         "expected \"host\" or an object with one of \(MessageFormat.choice(InputSource.keys)), found an empty object")
     }
     self = source
+  }
+}
+
+extension InputSource {
+  init(fileAt key: VolumeKey) throws(ValidationError) {
+    if key.namesFolder {
+      throw ValidationError("expected the key of a file, found the folder \(MessageFormat.quoted(bytes: key.bytes))")
+    }
+    self = .file(key)
   }
 }
 

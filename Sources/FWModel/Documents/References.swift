@@ -40,10 +40,19 @@ extension JSONRef {
   /// The deepest nesting of the values of a template.
   package static let deepest = 64
 
+  /// Whether lists may be in a list of a workflow.
+  package enum Nesting {
+    case none
+    /// Lists may be the elements of this list, and not of these.
+    case commands
+    /// Lists may be in each other.
+    case values
+  }
+
   /// Calls `body` with each reference in a value. Lists in lists are refused, as in flowServ, except that a command of
-  /// a step may be a list of words.
+  /// a step may be a list of words, and that the values of "foreach" may be any.
   package func forEachReference(
-    depth: Int = 0, inList: Bool = false, areCommands: Bool = false, _ body: (Reference) throws(ValidationError) -> Void
+    depth: Int = 0, inList: Bool = false, nests: Nesting = .none, _ body: (Reference) throws(ValidationError) -> Void
   )
     throws(ValidationError)
   {
@@ -55,14 +64,15 @@ extension JSONRef {
     case .array:
       if inList { throw ValidationError("a list in a workflow cannot directly contain another list") }
       try forEachElement { (index, element) throws(ValidationError) in
-        do throws(ValidationError) { try element.forEachReference(depth: depth + 1, inList: !areCommands, body) } catch
-        {
-          throw error.inside(index)
-        }
+        do throws(ValidationError) {
+          try element.forEachReference(
+            depth: depth + 1, inList: nests == .none, nests: nests == .values ? .values : .none, body)
+        } catch { throw error.inside(index) }
       }
     case .object:
       try readMembers { (key, value) throws(ValidationError) in
-        try value.forEachReference(depth: depth + 1, areCommands: key == "commands", body)
+        let own: Nesting = key == "commands" ? .commands : key == "foreach" ? .values : .none
+        try value.forEachReference(depth: depth + 1, nests: nests == .values ? .values : own, body)
       }
     default: return
     }

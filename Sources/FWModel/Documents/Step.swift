@@ -18,6 +18,14 @@ package final class Step: Sendable {
   package let files: FilesDocument
   /// The names of steps that the step waits for; `nil` if the document has no such list.
   package let after: [String]?
+  /// What makes instances of the step; `nil` if it runs once. An instance has it too.
+  package let forEach: ForEach?
+  /// The keys with placeholders that a step with `foreach` has.
+  package let templates: StepTemplates?
+  /// The number of this instance of the step, from 0; `nil` if it is no instance.
+  package let instance: Int?
+  /// The values of this instance, an object; `nil` if it is no instance.
+  package let values: JSONValue?
 
   package convenience init(_ text: UnsafeRawBufferPointer) throws(FlowError) {
     try self.init(JSONText.read(text) { (json) throws(ValidationError) in try StepDocument(reading: json) })
@@ -36,9 +44,43 @@ package final class Step: Sendable {
     secrets = document.secrets
     files = document.files
     after = document.after
+    forEach = document.forEach
+    templates = document.templates
+    instance = nil
+    values = nil
   }
 
-  package var shownName: String { MessageFormat.quoted(cName.string) }
+  /// An instance of a step with `foreach`, with the keys that its values make.
+  fileprivate init(_ step: Step, _ number: Int, _ values: JSONValue, _ keys: InstanceKeys) {
+    type = step.type
+    cName = step.cName
+    name = step.name
+    commands = step.commands
+    image = step.image
+    code = step.code
+    notebook = keys.notebook
+    env = step.env
+    settings = keys.settings
+    secrets = step.secrets
+    files = keys.files
+    after = step.after
+    forEach = step.forEach
+    templates = step.templates
+    instance = number
+    self.values = values
+  }
+
+  /// The instance of a step with `foreach` that has a number and values. Throws if a key that the values make is none.
+  package func instance(_ number: Int, _ values: JSONValue) throws(FlowError) -> Step {
+    Step(self, number, values, try InstanceKeys(self, number, values))
+  }
+
+  /// The name of the step in messages. That of an instance has its values, such as `"align" (sample "a")`.
+  package var shownName: String {
+    let shown = MessageFormat.quoted(cName.string)
+    guard let forEach, let values else { return shown }
+    return shown + " (" + forEach.shown(values) + ")"
+  }
 }
 
 /// The three types of steps.
@@ -50,7 +92,7 @@ package enum StepType: String, Sendable {
 
 /// What the document of a step says.
 package struct StepDocument {
-  static let keys = ["name", "files", "action", "secrets", "after"] + settingKeys
+  static let keys = ["name", "files", "action", "secrets", "after", "foreach"] + settingKeys
   /// The keys of the settings that a step may give for its run.
   static let settingKeys = ["timeout", "output_limit", "retries"] + CommandSettings.stepKeys
   static let containerKeys = ["environment", "commands", "env"]
@@ -68,6 +110,8 @@ package struct StepDocument {
   var secrets: [String] = []
   /// The names of steps that the step waits for; `nil` if the document has no such list.
   var after: [String]?
+  package private(set) var forEach: ForEach?
+  private(set) var templates: StepTemplates?
 
   package init(reading json: JSONRef) throws(ValidationError) {
     var name: String?
@@ -76,6 +120,7 @@ package struct StepDocument {
     var secrets: [String] = []
     var files = FilesDocument()
     var after: [String]?
+    var forEach: ForEach?
     try json.readMembers(of: "a step (an object)") { (key, value) throws(ValidationError) in
       if key == "name" {
         name = try value.requireName()
@@ -85,6 +130,8 @@ package struct StepDocument {
         secrets = try value.requireNames()
       } else if key == "after" {
         after = try value.requireNames()
+      } else if key == "foreach" {
+        forEach = try ForEach(reading: value)
       } else if key == "action" {
         action = value
       } else if !(try StepDocument.read(key, value, into: &settings)) {
@@ -98,6 +145,7 @@ package struct StepDocument {
     self.secrets = secrets
     self.files = files
     self.after = after
+    self.forEach = forEach
     self.type = .container
     do throws(ValidationError) { try readAction(action) } catch { throw error.inside("action") }
     if type != .container, let key = CommandSettings.stepKeys.first(where: { json.member($0) != nil }) {
@@ -106,6 +154,57 @@ package struct StepDocument {
         isAboutKey: true
       ).inside(key)
     }
+    if let forEach { try readTemplates(forEach) }
+  }
+
+  /// Reads the keys of a step with `foreach` as templates.
+  private mutating func readTemplates(_ forEach: ForEach) throws(ValidationError) {
+    if let argument = code.argument, forEach.has(Name(argument)) {
+      throw ValidationError(
+        "\(MessageFormat.quoted(argument)) is a name of the step's \"foreach\", so the list of the function's values "
+          + "needs another name"
+      ).inside("arg").inside("action")
+    }
+    if let secret = secrets.firstIndex(where: { forEach.has(Name($0)) }) {
+      throw ValidationError(
+        "\(MessageFormat.quoted(secrets[secret])) is a name of the step's \"foreach\", whose values events and results "
+          + "show: they cannot be secret"
+      ).inside(secret).inside("secrets")
+    }
+    do throws(ValidationError) { try files.checkKeys() } catch { throw error.inside("files") }
+    var templates = StepTemplates()
+    do throws(ValidationError) {
+      templates.inputs = try StepDocument.templates(files.inputs, forEach, "inputs")
+      templates.outputs = try StepDocument.templates(files.outputs, forEach, "outputs")
+    } catch { throw error.inside("files") }
+    if case .file(let key) = settings.commands.stdin {
+      do throws(ValidationError) { templates.input = try KeyTemplate(key.text, of: forEach) } catch {
+        throw error.inside("file").inside("stdin")
+      }
+    }
+    if type == .notebook {
+      do throws(ValidationError) { templates.notebook = try KeyTemplate(notebook.notebook, of: forEach) } catch {
+        throw error.inside("notebook").inside("action")
+      }
+      do throws(ValidationError) {
+        templates.output = try notebook.explicitOutput.map { (text) throws(ValidationError) in
+          try KeyTemplate(text, of: forEach)
+        }
+      } catch { throw error.inside("output").inside("action") }
+    }
+    self.templates = templates
+  }
+
+  private static func templates(_ keys: [VolumeKey], _ forEach: ForEach, _ list: String) throws(ValidationError)
+    -> [KeyTemplate]
+  {
+    var templates: [KeyTemplate] = []
+    for (index, key) in keys.enumerated() {
+      do throws(ValidationError) { templates.append(try KeyTemplate(key.text, of: forEach)) } catch {
+        throw error.inside(index).inside(list)
+      }
+    }
+    return templates
   }
 
   private static func read(_ key: JSONKey, _ value: JSONRef, into settings: inout RunSettings) throws(ValidationError)
@@ -255,6 +354,13 @@ package struct FilesDocument {
   }
 
   mutating func add(input key: VolumeKey) { if !inputs.contains(key) { inputs.append(key) } }
+
+  /// The files of an instance of a step.
+  init(inputs: [VolumeKey], outputs: [VolumeKey], isKept: Bool) {
+    self.inputs = inputs
+    self.outputs = outputs
+    self.isKept = isKept
+  }
 
   private static func keys(_ texts: [String], _ isOpen: Bool) throws(ValidationError) -> [VolumeKey] {
     var keys: [VolumeKey] = []

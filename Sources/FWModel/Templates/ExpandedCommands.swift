@@ -211,9 +211,7 @@ extension Step {
   }
 
   private func known(_ variables: VariableTable, _ context: ContextValues?) -> [String] {
-    var names = variables.all
-    context?.object.read { object in object.forEachMember { key, _ in names.append(key.string) } }
-    return names
+    variables.all + (context?.names ?? [])
   }
 
   /// Throws if a command has a placeholder without a value.

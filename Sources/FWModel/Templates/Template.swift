@@ -106,6 +106,34 @@ package struct Template: Sendable {
     return TextPosition(line: line, column: column)
   }
 
+  /// Whether a text can be the name of a placeholder.
+  package static func isName(_ text: String) -> Bool {
+    var text = text
+    return text.withUTF8 { !$0.isEmpty && nameEnd(UnsafeRawBufferPointer($0), 0) == $0.count }
+  }
+
+  /// A part of the text: bytes as they are, or the name of a placeholder.
+  package enum Part: Sendable, Equatable {
+    case text([UInt8])
+    case name(Name)
+  }
+
+  /// The parts of the text, in order. Texts that follow each other are one part.
+  var parts: [Part] {
+    var parts: [Part] = []
+    for piece in pieces {
+      let bytes = Array(source[piece.start..<(piece.start + piece.count)])
+      if piece.hash != nil {
+        parts.append(.name(Name(String(decoding: bytes, as: UTF8.self))))
+      } else if case .text(let before)? = parts.last {
+        parts[parts.count - 1] = .text(before + bytes)
+      } else {
+        parts.append(.text(bytes))
+      }
+    }
+    return parts
+  }
+
   /// A placeholder, and the position of its name.
   struct Placeholder {
     let name: String
@@ -156,10 +184,12 @@ package struct Template: Sendable {
   /// Appends the command with each placeholder replaced: by the variable of the worker, or else by the value in the
   /// context, or else by the placeholder's own name.
   ///
-  /// - Parameter unknown: is called with each name that has no value.
+  /// - Parameters:
+  ///   - variables: `nil` where no worker has a say.
+  ///   - unknown: is called with each name that has no value.
   /// - Returns: the range of the command without the white space around it.
   package func expand(
-    _ variables: VariableTable, _ context: ContextValues?, into output: inout ByteBuffer,
+    _ variables: VariableTable?, _ context: ContextValues?, into output: inout ByteBuffer,
     unknown: (UnsafeRawBufferPointer) -> Void = { _ in }
   ) -> Range<Int> {
     let begin = output.count
@@ -178,7 +208,7 @@ package struct Template: Sendable {
           }
           continue
         }
-        if variables.append(text, hash: hash, to: &output) { continue }
+        if let variables, variables.append(text, hash: hash, to: &output) { continue }
         if let value = context?[text] {
           ValueText.append(value, to: &output)
         } else {
@@ -193,10 +223,10 @@ package struct Template: Sendable {
   /// Appends a value as one word of a shell, or the elements of a list as one word each. Gives false if the name has no
   /// value.
   private func appendQuoted(
-    _ name: UnsafeRawBufferPointer, hash: UInt32, _ variables: VariableTable, _ context: ContextValues?,
+    _ name: UnsafeRawBufferPointer, hash: UInt32, _ variables: VariableTable?, _ context: ContextValues?,
     to output: inout ByteBuffer
   ) -> Bool {
-    if variables.read(name, hash: hash, { Quoting.appendForShell($0, to: &output) }) { return true }
+    if variables?.read(name, hash: hash, { Quoting.appendForShell($0, to: &output) }) == true { return true }
     guard let value = context?[name] else { return false }
     ValueText.appendForShell(value, to: &output)
     return true
@@ -245,7 +275,7 @@ package final class VariableTable: Sendable {
     self.texts = texts
   }
 
-  func has(_ name: String) -> Bool { names.number(of: Name(name)) != nil }
+  package func has(_ name: String) -> Bool { names.number(of: Name(name)) != nil }
 
   /// The names of all variables.
   var all: [String] { (0..<names.count).map { names.name($0) } }

@@ -25,6 +25,7 @@ extension Worker {
     -> CString
   {
     let settings = plan.settings
+    let values = values?.seen(by: step)
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("version", 1)

@@ -124,11 +124,35 @@ package final class Worker: Sendable {
   ///   - given: the names of the values that the steps before it give.
   func check(_ step: Step, _ values: ContextValues?, _ settings: RunSettings, given: Set<Name>) throws(FlowError) {
     try checkType(of: step)
+    if let forEach = step.forEach { try check(forEach, of: step, settings.secrets) }
+    let values = values?.seen(by: step)
+    let given = given.union(step.forEach?.names ?? [])
     try runner.check(step, values, settings.secrets)
     let settings = merged(step, settings)
     try checkPlaceholders(step, values, settings, given: given)
     try step.checkInput(settings.commands.stdin, values, given: given)
     _ = try environment(of: step, values, settings.secrets, given: given)
+  }
+
+  /// Throws if the values of a step's instances would not be seen, or must not be.
+  private func check(_ forEach: ForEach, of step: Step, _ secrets: Secrets) throws(FlowError) {
+    for name in forEach.names {
+      let shown = MessageFormat.quoted(name.text)
+      if let runner = runner as? any CommandRunner, runner.variables.has(name.text) {
+        throw FlowError(
+          .document,
+          "step \(step.shownName): the worker \(MessageFormat.quoted(cName.string)) has the variable \(shown), which "
+            + "wins over the values of \"foreach\": use another name",
+          path: "/foreach/names/\(name.text)")
+      }
+      if secrets.contains(name.text) || self.secrets.contains(where: { $0.isSame(as: name.text) }) {
+        throw FlowError(
+          .document,
+          "step \(step.shownName): \(shown) is the name of a secret, and events and results show the values of "
+            + "\"foreach\": use another name",
+          path: "/foreach/names/\(name.text)")
+      }
+    }
   }
 
   /// The environment of a step's commands: the one place where it is made.
@@ -179,6 +203,13 @@ package final class Worker: Sendable {
     _ step: Step, _ values: ContextValues?, _ rundir: CText, _ settings: RunSettings, isToRun: Bool = true
   ) throws(FlowError) -> StepPlan {
     try checkType(of: step)
+    if step.forEach != nil, step.instance == nil {
+      throw FlowError(
+        .document,
+        "step \(step.shownName) has \"foreach\", so it is many runs: fw_workflow_start runs it, and a worker by itself "
+          + "does not", path: "/foreach")
+    }
+    let values = values?.seen(by: step)
     var settings = merged(step, settings)
     if !secrets.isEmpty || !step.secrets.isEmpty {
       settings.secrets = try Secrets(secrets, step, env: env.overridden(by: step.env), values, of: settings.secrets)

@@ -377,7 +377,11 @@ final class WorkflowRun: Execution {
 
   /// Sets the timer to when the run has to advance whatever happens.
   private func setTimer() {
-    if result != nil { return }
+    if result != nil {
+      // The host's descriptor is never readable after the end.
+      timer.map { ring?.remove($0.fd) }
+      return
+    }
     let isImmediate =
       isBlind || isOverdue
       || slots.contains { slot in

@@ -75,6 +75,8 @@ async def results(flight: Flight) -> AsyncGenerator[ExecResult, None]:
                 began = time.monotonic()
                 flight.collect(0.0)
                 result = flight.take()
+                if result is None:
+                    flight.fill()
             yield result
     finally:
         cancelled: Optional[asyncio.CancelledError] = None

@@ -29,14 +29,18 @@ class Missing:
     """Marks an argument that the context does not have; None is a value."""
 
 
+#: The name of a step, and the number of its instance, or None for a step without `foreach`.
+Place = Tuple[str, Optional[int]]
+
+
 class ReturnedValue:
     """A value that a function has returned. A later call has a larger number.
 
     `name` is that of the value in the context, or None if the context does not get it.
     """
 
-    def __init__(self, call: int, step: str, name: Optional[str], value: Any) -> None:
-        self.call, self.step, self.name, self.value = call, step, name, value
+    def __init__(self, call: int, place: Place, name: Optional[str], value: Any) -> None:
+        self.call, self.place, self.name, self.value = call, place, name, value
 
 
 class Call:
@@ -49,7 +53,12 @@ class Call:
         self._table = table
         self._address = address
         self._number = number
-        self._step: str = LIB.fw_call_step(address).decode("utf-8")
+        step: str = LIB.fw_call_step(address).decode("utf-8")
+        #: The library's action of a step that has instances, or that may have any.
+        self._library_action: Optional[Dict[str, Any]] = None
+        if step not in table.plain:
+            self._library_action = json.loads(LIB.fw_call_action(address))
+        self._place: Place = (step, self._library_action["instance"] if self._library_action is not None else None)
         self._output = Output(address)
         self._arg: Optional[str] = None
         self._is_interrupted = False
@@ -63,7 +72,7 @@ class Call:
 
     def run(self) -> None:
         table = self._table
-        table.begin(self._step)
+        table.begin(self._place)
         route(self._output)
         try:
             try:
@@ -110,18 +119,21 @@ class Call:
     # -- the function
 
     def _action(self) -> Any:
-        known = self._table.steps.get(self._step)
+        known = self._table.steps.get(self._place[0])
         if known is not None and not isinstance(known[0], str):
             return known
         # A step of a template has references here, which the library has replaced by the arguments.
-        action = json.loads(LIB.fw_call_action(self._address))
+        action = self._library_action
+        if action is None:
+            action = json.loads(LIB.fw_call_action(self._address))
         return action["func"], {pair["arg"]: pair["var"] for pair in action["variables"]}, action["arg"]
 
     def _arguments(self, function: Callable[..., Any], varnames: Mapping[str, str]) -> Dict[str, Any]:
         """Returns the arguments for those parameters that have a value in the context."""
         arguments = {}
+        own = (self._library_action or {}).get("values") or ()
         for name in parameters_of(function):
-            value = self._table.argument(varnames.get(name, name), self._address)
+            value = self._table.argument(varnames.get(name, name), self._address, self._place, own)
             if value is not Missing:
                 arguments[name] = value
         return arguments
@@ -178,7 +190,7 @@ class Call:
             # The value is nested more deeply than the library can read.
             self._report(value=None, object=encoded_value.kind or "nested too deeply", unfit="is nested too deeply")
         if not self._is_abandoned:
-            self._table.keep_value(ReturnedValue(self._number, self._step, self._arg, value))
+            self._table.keep_value(ReturnedValue(self._number, self._place, self._arg, value))
 
     def _failed(self, error: BaseException) -> None:
         if self._is_interrupted:
@@ -191,7 +203,7 @@ class Call:
                 return self._report_raised(error, is_started=True)
             if code == 0:
                 return self._succeeded(None)
-            self._table.record_exception(self._step, error)
+            self._table.record_exception(self._place, error)
             return self._report(returncode=code)
         self._report_raised(error, is_started=True)
 
@@ -206,7 +218,7 @@ class Call:
         return 1
 
     def _report_raised(self, error: BaseException, is_started: bool) -> None:
-        self._table.record_exception(self._step, error)
+        self._table.record_exception(self._place, error)
         try:
             message, trace = _message_and_trace(error)
         except BaseException:  # The exception has code of its own, and that code may fail in any way.

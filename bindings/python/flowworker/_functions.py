@@ -14,9 +14,9 @@ import os
 import signal
 import threading
 import weakref
-from typing import Any, Dict, Mapping, MutableMapping, Optional, Set
+from typing import Any, Container, Dict, Mapping, MutableMapping, Optional, Set
 
-from ._call import Call, Missing, ReturnedValue
+from ._call import Call, Missing, Place, ReturnedValue
 from ._context import same_json
 from ._documents import encoded
 from ._ffi import LIB, call, call_text, create
@@ -36,7 +36,11 @@ class Functions:
 
     `values` are the host's objects by name. `encoded_values` is the JSON that the library got for them. It is needed
     where the library may convert an argument, or take a value from a state directory: an object is used as long as
-    the library's value is the JSON of that object. None says that the library never changes a value.
+    the library's value is the JSON of that object. None says that the library never changes a value. `keeps_values`
+    says whether the results want all values; those that the context gets are kept in any case.
+
+    Several functions may run at the same time. The library starts a step when all steps have succeeded whose values it
+    reads, and no step writes a value that another one in flight reads.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Functions:
         steps: Mapping[str, WorkflowStep],
         values: Mapping[str, Any],
         encoded_values: Optional[Mapping[str, Any]] = None,
+        keeps_values: bool = True,
     ) -> None:
         self.key = next(_keys)
         _tables[self.key] = self
@@ -54,21 +59,22 @@ class Functions:
             for name, step in steps.items()
             if isinstance(step, CodeStep)
         }
+        #: The steps that have no instances. Each call of another step says which instance it is for.
+        self.plain = {name for name, step in steps.items() if step.foreach is None}
         #: The directory that a relative entry of sys.path means, if an import path has to be resolved.
         is_known = all(isinstance(step, CodeStep) and callable(step.func) for step in steps.values())
         self.host_directory = None if is_known else _working_directory()
         self._values = values
         self._encoded = encoded_values
+        self._keeps_values = keeps_values
         self._lock = threading.Lock()
-        #: The objects that functions have returned, by their names in the context.
-        self._returned: Dict[str, Any] = {}
-        #: The value of the last call. It becomes visible when the step of that call has succeeded.
-        self._last: Optional[ReturnedValue] = None
-        #: What the last call of each step has returned.
-        self._of_steps: Dict[str, ReturnedValue] = {}
+        #: What the last call of each step has returned, or of each of its instances, by the names of the steps.
+        self._returned: Dict[str, Dict[Optional[int], ReturnedValue]] = {}
+        #: The steps that have returned a value for a name of the context, in the order of their first values.
+        self._writers: Dict[str, Dict[str, None]] = {}
         #: The calls that have not returned.
         self.calls: Set[Call] = set()
-        self._raised: Dict[str, BaseException] = {}
+        self._raised: Dict[Place, BaseException] = {}
         #: An exception of a function that is no Exception, such as KeyboardInterrupt. The waiting caller gets it.
         self.base_exception: Optional[BaseException] = None
 
@@ -78,28 +84,42 @@ class Functions:
 
     # -- what a call uses, on any thread
 
-    def begin(self, step: str) -> None:
-        """Notes that a call begins, which means that all earlier steps have succeeded."""
+    def begin(self, place: Place) -> None:
+        """Notes that a call begins, which may be a further attempt."""
         with self._lock:
-            self._raised.pop(step, None)
-            if self._last is not None and self._last.step != step:
-                self._pass_on(self._last)
-                self._last = None
+            self._raised.pop(place, None)
 
-    def _pass_on(self, given: ReturnedValue) -> None:
-        if given.name is not None:
-            self._returned[given.name] = given.value
+    def argument(self, name: str, address: int, place: Place, own: Container[str]) -> Any:
+        """Returns the value of a name for a call. `own` are the names whose values only the instance of the step has.
 
-    def argument(self, name: str, address: int) -> Any:
-        with self._lock:
-            if name in self._returned:
-                return self._returned[name]
-        if self._encoded is None and name in self._values:
-            return self._values[name]
+        An attempt of a step that has failed may have returned a value, which a later attempt does not see.
+        """
+        writer = None
+        if name not in own:
+            with self._lock:
+                writer = self._last_writer(name, {place[0]})
+            if writer is None and self._encoded is None and name in self._values:
+                return self._values[name]
+        if writer is not None and None in self._returned[writer]:
+            return self._returned[writer][None].value
         text = LIB.fw_call_argument(address, name.encode("utf-8", "replace"), None)
         if text is None:
             return Missing
-        return self._object(name, json.loads(text))
+        value = json.loads(text)
+        if name in own:
+            return value
+        return self._object(name, value) if writer is None else self._gathered(writer, value)
+
+    def _last_writer(self, name: str, others: Container[str]) -> Optional[str]:
+        """Returns the last step that has returned a value for a name, apart from the `others`."""
+        return next((step for step in reversed(self._writers.get(name, {})) if step not in others), None)
+
+    def _gathered(self, step: str, values: Any) -> Any:
+        """Returns the list of what the instances of a step have returned. `values` is the library's."""
+        if not isinstance(values, list):
+            return values
+        returned = self._returned[step]
+        return [returned[number].value if number in returned else value for number, value in enumerate(values)]
 
     def _object(self, name: str, value: Any) -> Any:
         if name not in self._values:
@@ -107,16 +127,19 @@ class Functions:
         return self._values[name] if self._encoded is None or same_json(self._encoded.get(name), value) else value
 
     def keep_value(self, given: ReturnedValue) -> None:
+        if given.name is None and not self._keeps_values:
+            return
+        step, instance = given.place
         with self._lock:
-            known = self._of_steps.get(given.step)
+            known = self._returned.setdefault(step, {}).get(instance)
             if known is None or known.call <= given.call:
-                self._of_steps[given.step] = given
-            if self._last is None or self._last.call <= given.call:
-                self._last = given
+                self._returned[step][instance] = given
+            if given.name is not None:
+                self._writers.setdefault(given.name, {}).setdefault(step)
 
-    def record_exception(self, step: str, error: BaseException) -> None:
+    def record_exception(self, place: Place, error: BaseException) -> None:
         with self._lock:
-            self._raised[step] = error
+            self._raised[place] = error
             if not issubclass(type(error), (Exception, SystemExit)):
                 self.base_exception = error
 
@@ -127,12 +150,12 @@ class Functions:
         for function in list(self.calls):
             function.detach()
 
-    def raised(self, step: str) -> Optional[BaseException]:
-        return self._raised.get(step)
+    def raised(self, place: Place) -> Optional[BaseException]:
+        return self._raised.get(place)
 
-    def returned(self, step: str) -> Optional[ReturnedValue]:
-        """Returns what the last call of a step has returned, or None if no call has returned a value."""
-        return self._of_steps.get(step)
+    def returned(self, place: Place) -> Optional[ReturnedValue]:
+        """Returns what the last call for a step, or for an instance of it, has returned; None if no call has."""
+        return self._returned.get(place[0], {}).get(place[1])
 
     def store_value(self, result: ExecResult, context: MutableMapping[str, Any]) -> None:
         """Puts the object that a successful step has returned into a context."""
@@ -140,18 +163,20 @@ class Functions:
         if name is not None:
             context[name] = result.value
 
-    def final_values(self, seen: Mapping[str, Any], succeeded: Set[str], hidden: Set[str]) -> Dict[str, Any]:
+    def final_values(self, seen: Mapping[str, Any], incomplete: Set[str], hidden: Set[str]) -> Dict[str, Any]:
         """Returns all values: the objects where there are any, and otherwise the library's JSON.
 
-        `succeeded` has the names of the successful steps; `hidden` has names that only arguments have, and no value.
+        `incomplete` has the names of the steps that have not succeeded as a whole; `hidden` has names that only
+        arguments have, and no value.
         """
-        given = dict(self._returned)
-        if self._last is not None and self._last.name is not None and self._last.step in succeeded:
-            given[self._last.name] = self._last.value
         found = dict(self._values) if self._encoded is None else {}
         for name, value in seen.items():
-            if name in given or name not in hidden:
-                found[name] = given[name] if name in given else self._object(name, value)
+            writer = self._last_writer(name, incomplete)
+            if writer is not None:
+                returned = self._returned[writer]
+                found[name] = returned[None].value if None in returned else self._gathered(writer, value)
+            elif name not in hidden:
+                found[name] = self._object(name, value)
         return found
 
 

@@ -209,6 +209,8 @@ def results(flight: Flight) -> Generator[ExecResult, None, None]:
                     return
                 flight.collect(flight.pause)
                 result = flight.take()
+                if result is None:
+                    flight.fill()
             yield result
     finally:
         try:

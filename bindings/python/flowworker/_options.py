@@ -71,6 +71,18 @@ class WorkflowRunOptions(CommonOptions, total=False):
     deadline: Optional[Seconds]
     #: A directory that remembers which steps have ended. A run with the same directory skips them.
     state: Optional[Path]
+    #: How many steps may run at once, from 1 (the default) to 1024. A step waits for what it needs, in any case: the
+    #: result is that of a run with 1.
+    jobs: Optional[int]
+    #: What happens when a step fails: `"stop"` (the default) starts nothing else, `"now"` cancels what runs as well,
+    #: and `"last"` goes on with everything that does not need what failed.
+    fail: Optional[Literal["stop", "now", "last"]]
+    #: How much there is of each resource that steps take, such as `{"cpus": 4, "memory": 8 * 2**30}`, in place of what
+    #: the pool says for the same name. The GPUs are `{"ids": ["0", "1"], "variable": "CUDA_VISIBLE_DEVICES"}`.
+    resources: Optional[Mapping[str, Any]]
+    #: Which results of steps are kept: `"all"` (the default), or `"failed"`, for runs of very many steps. Then those
+    #: that succeeded are only counted.
+    results: Optional[Literal["all", "failed"]]
 
 
 def check_keywords(

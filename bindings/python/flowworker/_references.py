@@ -32,6 +32,9 @@ def referenced_values(
         values.update({name: parameter(name, context[name]) for name in parameters if name in context})
     names: List[Any] = [*needed, *(step.secrets or ()), *(step.environment_values or ())]
     names += [given.get("value") for given in (step.stdin, stdin) if isinstance(given, Mapping)]
+    lists = step.foreach.get("names") if isinstance(step.foreach, Mapping) else None
+    if isinstance(lists, Mapping):
+        names += [given.get("value") for given in lists.values() if isinstance(given, Mapping)]
     # A name of another type is left to the library, which refuses it.
     values.update({name: as_json(context[name]) for name in names if isinstance(name, str) and name in context})
     return values

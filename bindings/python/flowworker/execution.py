@@ -458,8 +458,8 @@ class Exec(Execution[ExecResult]):
         functions = self._functions
         if functions is None:
             return ExecResult.from_library(self.step, handle)
-        name = self.step.name
-        result = ExecResult.from_library(self.step, handle, functions.raised(name), functions.returned(name))
+        place = (self.step.name, None)
+        result = ExecResult.from_library(self.step, handle, functions.raised(place), functions.returned(place))
         if result.returncode == 0 and self._context is not None:
             functions.store_value(result, self._context)
         return result

@@ -49,7 +49,10 @@ class ExecResult(LibraryResult):
     - `explanation`: for repairing a failure: the `layer` where it happened, what was `tried`, and what is `likely`. It
       is None for a success;
     - `notes`: further facts, also of a success;
-    - `position`: the number of its context, from 0, if `Worker.map` has made it; otherwise None.
+    - `position`: the number of its context, from 0, if `Worker.map` has made it; otherwise None;
+    - of a workflow: `index`, the number of the step, from 0; `schedule`, when it was ready and what it waited for;
+      with `foreach`, `instance`, the number of the instance, from 0, and `values`, its values by their names. All are
+      None otherwise.
 
     `to_dict` returns all of it as JSON values, and Jupyter shows the page of `view`. Output and commands are read from
     the library when they are first used. A result made by hand, with the constructor, has what it was given.
@@ -57,6 +60,8 @@ class ExecResult(LibraryResult):
 
     returncode: int
     position: Optional[int] = None
+    index: Optional[int] = None
+    instance: Optional[int] = None
 
     def __init__(
         self,
@@ -180,6 +185,19 @@ class ExecResult(LibraryResult):
         return found
 
     @cached_property
+    def values(self) -> Optional[Dict[str, Any]]:
+        """The values of the instance by the names of the step's `foreach`; None for a step without it."""
+        values: Optional[Dict[str, Any]] = self._facts["values"]
+        return values
+
+    @cached_property
+    def schedule(self) -> Optional[Dict[str, Any]]:
+        """When everything that the step needs was there, what came last of it, and why the step did not start at once
+        (docs/reference/results.md); None outside of a workflow."""
+        schedule: Optional[Dict[str, Any]] = self._facts["schedule"]
+        return schedule
+
+    @cached_property
     def incomplete(self) -> List[str]:
         """The streams whose end was not seen."""
         assert self._handle is not None
@@ -216,7 +234,11 @@ class ExecResult(LibraryResult):
         return {"stdout": list(self.stdout), "stderr": list(self.stderr)}
 
     def _title(self) -> str:
-        return "step {!r}".format(self.step.name)
+        return "step {}".format(self._name())
+
+    def _name(self) -> str:
+        shown = repr(self.step.name)
+        return shown if self.instance is None else "{}[{}]".format(shown, self.instance)
 
     def _reason(self) -> Optional[BaseException]:
         return self.exception
@@ -225,10 +247,10 @@ class ExecResult(LibraryResult):
         return last_line(self.stderr)
 
     def __repr__(self) -> str:
-        return self._line("ExecResult of {!r}".format(self.step.name))
+        return self._line("ExecResult of {}".format(self._name()))
 
     def __hash__(self) -> int:
-        return hash((self.step.name, self.returncode, self.outcome))
+        return hash((self.step.name, self.instance, self.returncode, self.outcome))
 
     def _says(self) -> Dict[str, Any]:
         return {name: getattr(self, name) for name in _ATTRIBUTES}
@@ -257,6 +279,9 @@ def _document_by_hand(
     return {
         "version": 1,
         "step": step.name,
+        "index": None,
+        "instance": None,
+        "values": None,
         "worker": None,
         "worker_type": None,
         "rundir": None,
@@ -274,6 +299,7 @@ def _document_by_hand(
         "started": None,
         "duration": 0.0,
         "attempts": [],
+        "schedule": None,
     }
 
 
@@ -299,4 +325,8 @@ _ATTRIBUTES = (
     "explanation",
     "notes",
     "position",
+    "index",
+    "instance",
+    "values",
+    "schedule",
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import reprlib
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 import flowworker
 
@@ -32,15 +33,19 @@ Volumes = Union[None, VolumeManager, Sequence[Spec]]
 class RunResult(LibraryResult):
     """The result of a workflow: the results of all steps that ran, and the values at the end.
 
-    - `steps`: an `ExecResult` for each step that ran, in order. A failed step is the last one;
+    - `steps`: an `ExecResult` for each step that ran, and for each instance of a step with `foreach`, in the order of
+      the workflow. With the option `results="failed"`, those that succeeded are left out;
+    - `failed`: the result of the step that failed first, or None;
+    - `not_run`: why steps did not run, as dicts with `step`, `index`, `instances` and `reason`;
+    - `succeeded`: how many steps and instances have succeeded; `jobs`: how many were allowed to run at once;
     - `context`: the values at the end of the run, by name;
-    - `returncode`, `outcome`, `message`, `exception`: those of the last step, or of the run if no step is at fault. The
-      returncode of a run without steps is None;
+    - `returncode`, `outcome`, `message`, `exception`, `explanation`: those of `failed`, or of the run if no step is at
+      fault. The returncode of a run without steps is None;
     - `ok`: whether the run succeeded; `check()` raises `StepError` if not;
     - `started`, `ended` (aware datetimes in UTC) and `duration` (seconds);
     - `stdout`, `stderr`, `log`: the pieces of output of all steps, as lists of str; `text`: all of standard output as
       one str; `value`: that of the last step;
-    - `restored`: the number of steps that an earlier run with the same `state` had ended.
+    - `restored`: the number of steps and instances that an earlier run with the same `state` had ended.
 
     `to_dict` returns all of it as JSON values, and Jupyter shows the page of `view`. Results can be copied, pickled and
     compared. A copy has the same values in its `context`.
@@ -62,14 +67,48 @@ class RunResult(LibraryResult):
         self.returncode: Optional[int] = returncode if steps or self.message else None
 
     @property
+    def failed(self) -> Optional[ExecResult]:
+        """The result of the step that failed first, which decides how the run has ended. None if no step failed."""
+        position: Optional[int] = None if self.ok else self._facts["failed"]
+        return None if position is None else self.steps[position]
+
+    @property
+    def not_run(self) -> List[Dict[str, Any]]:
+        """The steps that did not run, or not all of whose instances did, each with the reason.
+
+        They are dicts with `step` (the name), `index`, `instances` (how many did not run; None for a step without
+        `foreach`, and if their number is not known) and `reason` (a sentence).
+        """
+        listed: List[Dict[str, Any]] = self._facts["not_run"]
+        return listed
+
+    @property
+    def succeeded(self) -> int:
+        """How many steps and instances have succeeded, also those whose results were not kept."""
+        return int(self._facts["succeeded"])
+
+    @property
+    def jobs(self) -> int:
+        """How many steps were allowed to run at once."""
+        return int(self._facts["jobs"])
+
+    @property
     def exception(self) -> Optional[BaseException]:
-        """The exception of the last step, or a `StepError` if the run failed for another reason; otherwise None."""
-        last = self.steps[-1] if self.steps else None
-        if last is not None and last.exception is not None:
-            return last.exception
-        if self.message and (last is None or last.message != self.message):
+        """The exception of `failed`, or a `StepError` if the run failed for another reason; otherwise None."""
+        if self.ok:
+            return None
+        deciding = self._deciding
+        if deciding is not None and deciding.exception is not None:
+            return deciding.exception
+        if self.message and (deciding is None or deciding.message != self.message):
             return StepError(self.message, self.returncode or 1, self.outcome)
         return None
+
+    @property
+    def _deciding(self) -> Optional[ExecResult]:
+        """The result whose outcome and message the run has, if it has those of a step."""
+        failed = self.failed
+        return failed if failed is not None or not self.steps else self.steps[-1]
 
     @property
     def stdout(self) -> List[str]:
@@ -98,13 +137,23 @@ class RunResult(LibraryResult):
 
     @property
     def value(self) -> Any:
-        """What the function of the last step has returned; None if that step is no code step or has failed."""
-        return self.steps[-1].value if self.steps else None
+        """What the function of the last step has returned, for a step with `foreach` the list of what its instances
+        have returned. None if a step has failed, and if the last step is no code step or its result was not kept."""
+        if not self.steps or self.failed is not None:
+            return None
+        last = self.steps[-1]
+        if last.instance is None:
+            return last.value
+        first = len(self.steps)
+        while first > 0 and self.steps[first - 1].index == last.index:
+            first -= 1
+        return [step.value for step in self.steps[first:]]
 
     @property
     def explanation(self) -> Optional[Dict[str, Any]]:
-        """What the step that failed says about its failure (see `ExecResult.explanation`); None if no step failed."""
-        return self.steps[-1].explanation if self.steps else None
+        """What `failed` says about its failure (see `ExecResult.explanation`); None if no step failed."""
+        failed = self.failed
+        return None if failed is None else failed.explanation
 
     @property
     def notes(self) -> List[str]:
@@ -123,7 +172,7 @@ class RunResult(LibraryResult):
         return self.context[var]
 
     def raise_for_status(self) -> None:
-        """Raises what the function of the last step has raised, or `StepError`, if the run failed. See `check`."""
+        """Raises what the function of the step that failed first has raised, or `StepError`, if the run failed."""
         exception = self.exception
         if self.returncode and exception is not None and not isinstance(exception, StepError):
             raise exception
@@ -131,12 +180,13 @@ class RunResult(LibraryResult):
 
     @property
     def restored(self) -> int:
-        """How many steps an earlier run with the same `state` had ended."""
+        """How many steps and instances an earlier run with the same `state` had ended."""
         return int(self._facts["restored"])
 
     @property
     def copies(self) -> List[Dict[str, Any]]:
-        """The files that were copied, as dicts with `key`, `from`, `to`, `bytes`, `duration` (seconds) and `step`."""
+        """The files that were copied, as dicts with `key`, `from`, `to`, `bytes`, `duration` (seconds), `step` and
+        `instance`."""
         copies: List[Dict[str, Any]] = self._facts["copies"]
         return copies
 
@@ -150,7 +200,8 @@ class RunResult(LibraryResult):
         return self.exception
 
     def _last_line(self) -> Optional[str]:
-        return self.steps[-1]._last_line() if self.steps else None
+        deciding = self._deciding
+        return None if deciding is None else deciding._last_line()
 
     def __hash__(self) -> int:
         return hash((self.outcome, self.returncode, len(self.steps)))
@@ -200,6 +251,7 @@ class Run(Execution[RunResult]):
         options: bytes,
         events: Optional[str],
         has_state: bool,
+        keeps_values: bool,
     ) -> None:
         """Prepares a run that `_start` starts; `Workflow.start` does both."""
         super().__init__(options, events)
@@ -234,7 +286,7 @@ class Run(Execution[RunResult]):
         self._rundir = None if rundir is None else rundir_of(rundir, "rundir")
         # The run has its own list of the steps, because the host may change the workflow meanwhile.
         self._steps: Dict[str, WorkflowStep] = {step.name: step for step in workflow.steps}
-        functions = self._functions = Functions(self._steps, self._arguments, self._encoded)
+        functions = self._functions = Functions(self._steps, self._arguments, self._encoded, keeps_values)
         self._run_functions = functions
         self._context: Optional[Handle] = None
 
@@ -279,11 +331,50 @@ class Run(Execution[RunResult]):
 
     def _read(self, handle: Handle) -> RunResult:
         assert self._context is not None
-        steps = step_results(handle, list(self._steps.values()), self._run_functions)
-        succeeded = {step.step.name for step in steps if step.returncode == 0}
+        steps, incomplete = self._step_results(handle)
+        result = RunResult({}, steps, handle)
+        if not result.ok:
+            incomplete.update(entry["step"] for entry in result.not_run)
         values = context_values(self._context)
-        context = self._run_functions.final_values(values, succeeded, self._hidden_arguments())
-        return RunResult(context, steps, handle)
+        result.context = self._run_functions.final_values(values, incomplete, self._hidden_arguments())
+        return result
+
+    def _step_results(self, run: Handle) -> Tuple[List[ExecResult], Set[str]]:
+        """Returns the results of the steps, with the exceptions that their functions have raised, and the names of the
+        steps that have failed."""
+        functions = self._run_functions
+        results: List[ExecResult] = []
+        failed: Set[str] = set()
+
+        # The result of a step lives as long as that of the run, so its handle holds on to the latter.
+        def release(_: int, owner: Handle = run) -> None:
+            del owner
+
+        with run.in_use() as address:
+            for number in range(LIB.fw_result_step_count(address)):
+                borrowed = LIB.fw_result_step(address, number)
+                name = LIB.fw_result_name(borrowed).decode("utf-8")
+                index, instance = LIB.fw_result_index(borrowed), LIB.fw_result_instance(borrowed)
+                place = (name, None if instance < 0 else instance)
+                raised, returned = functions.raised(place), functions.returned(place)
+                handle = Handle(borrowed, release, "the result")
+                result = ExecResult.from_library(self._step_of(name, index), handle, raised, returned)
+                result.index, result.instance = index, place[1]
+                results.append(result)
+                if not result.ok:
+                    failed.add(name)
+        return results, failed
+
+    def _step_of(self, name: str, index: int) -> WorkflowStep:
+        """Returns the step that the library knows by a name and a number.
+
+        If the name has a reference to an argument, it is that of the library only. Steps that are optional may have
+        been left out before it, so it may have a larger number here.
+        """
+        if name in self._steps:
+            return self._steps[name]
+        named = [step for step in list(self._steps.values())[index:] if _is_instance_of(name, step.name)]
+        return named[0] if named else list(self._steps.values())[index]
 
     def _hidden_arguments(self) -> Set[str]:
         """Returns the arguments that steps do not see, because the template lists what they see."""
@@ -298,23 +389,7 @@ class Run(Execution[RunResult]):
         return "<Run: {}>".format(state)
 
 
-def step_results(run: Handle, steps: List[WorkflowStep], functions: Functions) -> List[ExecResult]:
-    """Returns the results of the first of the steps, with the exceptions that their functions have raised.
-
-    The name in a result is not that of its step if the latter has a reference to an argument.
-    """
-    results = []
-    with run.in_use() as address:
-        for index in range(LIB.fw_result_step_count(address)):
-            borrowed = LIB.fw_result_step(address, index)
-
-            # The result of a step lives as long as that of the run, so its handle holds on to the latter.
-            def release(_: int, owner: Handle = run) -> None:
-                del owner
-
-            handle = Handle(borrowed, release, "the result")
-            name = LIB.fw_result_name(borrowed).decode("utf-8")
-            results.append(
-                ExecResult.from_library(steps[index], handle, functions.raised(name), functions.returned(name))
-            )
-    return results
+def _is_instance_of(name: str, template: str) -> bool:
+    """Returns whether a name can be a template's, in which arguments have replaced the references."""
+    parts = re.split(r"\$\[\[.*?\]\]", template)
+    return len(parts) > 1 and re.fullmatch(".*".join(map(re.escape, parts)), name, re.DOTALL) is not None

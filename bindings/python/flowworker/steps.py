@@ -217,8 +217,9 @@ class CodeStep(WorkflowStep):
 
     `func` is a callable, or an import path such as `package.module.function`. Its value is stored in the context under
     `arg`, or discarded if `arg` is None. `varnames` maps parameter names to names in the context, where the two
-    differ. A coroutine is awaited in an event loop of its own. A function whose parameters Python cannot determine,
-    such as `max`, raises TypeError here.
+    differ. `parameters` are the names of the parameters of an import path: without them, a workflow takes the function
+    to read every value, and lets it wait for all earlier steps that give one. A coroutine is awaited in an event loop
+    of its own. A function whose parameters Python cannot determine, such as `max`, raises TypeError here.
 
     The function runs in this process, on its own thread. The working directory of this thread, and of the threads and
     processes that it starts, is the run directory; the rest of the host keeps its own. So any number of code steps may
@@ -245,23 +246,35 @@ class CodeStep(WorkflowStep):
         varnames: Optional[Dict[str, str]] = None,
         inputs: Optional[List[Any]] = None,
         outputs: Optional[List[Any]] = None,
+        *,
+        parameters: Optional[Sequence[str]] = None,
         **options: Unpack[StepOptions],
     ) -> None:
-        _check_options(self, options, "identifier", "func", "arg", "varnames")
+        _check_options(self, options, "identifier", "func", "arg", "varnames", "parameters")
         super().__init__(identifier, FUNCTION_STEP, inputs, outputs, **options)
         if not isinstance(func, str):
             parameters_of(func)  # It raises TypeError for an object that cannot be called.
         self.func = func
         self.arg = arg
         self.varnames: Dict[str, str] = varnames if varnames is not None else {}
+        self.parameters = parameters
 
     def _action(self) -> Dict[str, Any]:
         action: Dict[str, Any] = {"func": import_path_of(self.func)}
         if self.arg is not None:
             action["arg"] = self.arg
+        known = self.parameters if self.parameters is not None else self._known_parameters()
+        if known is not None:
+            action["parameters"] = options(known)
         if self.varnames:
             action["variables"] = _arguments(self.varnames)
         return action
+
+    def _known_parameters(self) -> Optional[List[str]]:
+        try:
+            return None if isinstance(self.func, str) else list(parameters_of(self.func))
+        except TypeError:
+            return None  # The call of the function says what is wrong with it.
 
 
 class NotebookStep(WorkflowStep):
@@ -401,7 +414,8 @@ def _known_step(name: str, action: Dict[str, Any], common: Dict[str, Any]) -> Op
             varnames = _mapping(action.pop("variables", []), "arg", "var")
             if not isinstance(action["func"], str):
                 return None
-            step = CodeStep(name, action.pop("func"), action.pop("arg", None), varnames, **common)
+            known = action.pop("parameters", None)
+            step = CodeStep(name, action.pop("func"), action.pop("arg", None), varnames, parameters=known, **common)
         else:
             varnames = _mapping(action.pop("variables", []), "arg", "var")
             optional = {key: action.pop(key) for key in ("output", "requirements", "params") if key in action}

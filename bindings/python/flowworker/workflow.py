@@ -204,7 +204,9 @@ class Workflow:
         specs = None if volumes is None else spec_list(volumes, "volumes")
         document = options_document(WorkflowRunOptions, options, has_listener, specs)
         has_state = options.get("state") is not None
-        return Run(self, arguments, workers, specs, rundir, document, options.get("events"), has_state)
+        keeps_values = options.get("results") != "failed"
+        events = options.get("events")
+        return Run(self, arguments, workers, specs, rundir, document, events, has_state, keeps_values)
 
     def _create(self) -> Handle:
         return create_workflow(self.to_document())

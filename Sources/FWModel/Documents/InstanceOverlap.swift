@@ -1,0 +1,196 @@
+package import FWBase
+
+extension Step {
+  /// Checks the keys of all instances before the first one runs. Throws if two instances write one key, or if one
+  /// writes a folder that has a key of another in it.
+  ///
+  /// - Returns: whether the instances have to run in order, because one reads what another one writes.
+  package func checkKeys(of instances: Instances) throws(FlowError) -> Bool {
+    guard let templates, let forEach, instances.count > 0 else { return false }
+    if instances.count > 1, type != .notebook {
+      let first = try InstanceKeys(self, 0, instances.values(0)).files
+      if SeparateKeys.areSeparate(templates, first, instances) { return false }
+    }
+    var overlap = InstanceOverlap(self, forEach, instances)
+    return try overlap.check()
+  }
+
+  /// The keys that the step writes: its outputs, and the notebook that it makes.
+  fileprivate static func written(_ keys: InstanceKeys, _ type: StepType) -> [VolumeKey] {
+    keys.files.outputs + (type == .notebook ? [notebookKey(keys.notebook.output)] : [])
+  }
+
+  /// The keys that the step reads: its inputs, and its notebook.
+  fileprivate static func read(_ keys: InstanceKeys, _ type: StepType) -> [VolumeKey] {
+    keys.files.inputs + (type == .notebook ? [notebookKey(keys.notebook.notebook)] : [])
+  }
+
+  /// The path of a notebook, which need not be a key of a volume.
+  private static func notebookKey(_ path: String) -> VolumeKey {
+    (try? VolumeKey(checking: path)) ?? VolumeKey(inBase: Array(path.utf8))
+  }
+}
+
+/// The search for keys that two instances of one step share. It keeps 16 bytes of each key: a hash, and a number by
+/// which the key is made again to compare it.
+private struct InstanceOverlap {
+  private struct Entry {
+    let hash: UInt64
+    let instance: Int32
+    /// The number of the key among those that the instance writes or reads.
+    let slot: Int32
+
+    static func precedes(_ one: Entry, _ other: Entry) -> Bool {
+      (one.hash, one.instance, one.slot) < (other.hash, other.instance, other.slot)
+    }
+  }
+
+  /// Two keys of two instances, the earlier instance first.
+  private struct Conflict {
+    let first: (instance: Int, key: VolumeKey)
+    let second: (instance: Int, key: VolumeKey, slot: Int)
+  }
+
+  private let step: Step
+  private let forEach: ForEach
+  private let instances: Instances
+  private var written: [Entry] = []
+  private var writtenFolders: [Entry] = []
+  private var readFolders: [Entry] = []
+
+  init(_ step: Step, _ forEach: ForEach, _ instances: Instances) {
+    self.step = step
+    self.forEach = forEach
+    self.instances = instances
+  }
+
+  mutating func check() throws(FlowError) -> Bool {
+    for instance in 0..<instances.count {
+      let keys = try keys(instance)
+      for (slot, key) in keys.written.enumerated() {
+        let entry = Entry(hash: InstanceOverlap.hash(key), instance: Int32(instance), slot: Int32(clamping: slot))
+        written.append(entry)
+        if key.namesFolder { writtenFolders.append(entry) }
+      }
+      for (slot, key) in keys.read.enumerated() where key.namesFolder {
+        readFolders.append(
+          Entry(hash: InstanceOverlap.hash(key), instance: Int32(instance), slot: Int32(clamping: slot)))
+      }
+    }
+    if written.isEmpty || instances.count < 2 { return false }
+    written.sort(by: Entry.precedes)
+    writtenFolders.sort(by: Entry.precedes)
+    readFolders.sort(by: Entry.precedes)
+    if let conflict = try conflict() { throw refusal(conflict) }
+    return try isOrdered()
+  }
+
+  private func keys(_ instance: Int) throws(FlowError) -> (written: [VolumeKey], read: [VolumeKey]) {
+    let keys = try InstanceKeys(step, instance, instances.values(instance))
+    return (Step.written(keys, step.type), Step.read(keys, step.type))
+  }
+
+  /// The conflict whose second instance is the first one that has any.
+  private func conflict() throws(FlowError) -> Conflict? {
+    var found: Conflict?
+    for (entry, next) in zip(written, written.dropFirst())
+    where entry.hash == next.hash && entry.instance != next.instance {
+      if let found, found.second.instance <= Int(next.instance) { continue }
+      let (one, other) = (try key(entry, isRead: false), try key(next, isRead: false))
+      guard one.path == other.path else { continue }
+      found = Conflict(first: (Int(entry.instance), one), second: (Int(next.instance), other, Int(next.slot)))
+    }
+    guard !writtenFolders.isEmpty else { return found }
+    for instance in 0..<(found?.second.instance ?? instances.count) {
+      for (slot, key) in try keys(instance).written.enumerated() {
+        guard let folder = try folder(of: key, in: writtenFolders, besides: instance, isRead: false) else { continue }
+        let (early, late) = folder.instance < instance ? (folder.instance, instance) : (instance, folder.instance)
+        if let found, found.second.instance <= late { continue }
+        found =
+          early == instance
+          ? Conflict(first: (early, key), second: (late, folder.key, folder.slot))
+          : Conflict(first: (early, folder.key), second: (late, key, slot))
+      }
+    }
+    return found
+  }
+
+  /// Whether an instance reads what another one writes.
+  private func isOrdered() throws(FlowError) -> Bool {
+    for instance in 0..<instances.count {
+      let keys = try keys(instance)
+      for key in keys.read {
+        for entry in InstanceOverlap.entries(InstanceOverlap.hash(key), in: written)
+        where Int(entry.instance) != instance {
+          if try self.key(entry, isRead: false).path == key.path { return true }
+        }
+        if try folder(of: key, in: writtenFolders, besides: instance, isRead: false) != nil { return true }
+      }
+      guard !readFolders.isEmpty else { continue }
+      for key in keys.written where try folder(of: key, in: readFolders, besides: instance, isRead: true) != nil {
+        return true
+      }
+    }
+    return false
+  }
+
+  private func key(_ entry: Entry, isRead: Bool) throws(FlowError) -> VolumeKey {
+    let keys = try keys(Int(entry.instance))
+    let list = isRead ? keys.read : keys.written
+    return list.indices.contains(Int(entry.slot)) ? list[Int(entry.slot)] : VolumeKey(inBase: [])
+  }
+
+  /// A folder of another instance that a key is in.
+  private func folder(of key: VolumeKey, in folders: [Entry], besides instance: Int, isRead: Bool) throws(FlowError)
+    -> (instance: Int, key: VolumeKey, slot: Int)?
+  {
+    if folders.isEmpty { return nil }
+    var above = key.parent
+    while let folder = above {
+      for entry in InstanceOverlap.entries(InstanceOverlap.hash(folder), in: folders)
+      where Int(entry.instance) != instance {
+        let own = try self.key(entry, isRead: isRead)
+        if own.path == folder.path { return (Int(entry.instance), own, Int(entry.slot)) }
+      }
+      above = folder.parent
+    }
+    return nil
+  }
+
+  /// The entries with a hash.
+  private static func entries(_ hash: UInt64, in sorted: [Entry]) -> ArraySlice<Entry> {
+    var (low, high) = (0, sorted.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if sorted[middle].hash < hash { low = middle + 1 } else { high = middle }
+    }
+    return sorted[low...].prefix { $0.hash == hash }
+  }
+
+  private static func hash(_ key: VolumeKey) -> UInt64 {
+    var hasher = Hasher()
+    (key.namesFolder ? key.bytes.dropLast() : key.bytes[...]).withUnsafeBytes { hasher.combine(bytes: $0) }
+    return UInt64(bitPattern: Int64(hasher.finalize()))
+  }
+
+  private func refusal(_ conflict: Conflict) -> FlowError {
+    let (first, second) = (conflict.first, conflict.second)
+    let what: String
+    if first.key.path == second.key.path {
+      what = "both write the key \(second.key.shown)"
+    } else {
+      let (folder, key) = second.key.isInside(first.key) ? (first.key, second.key) : (second.key, first.key)
+      what = "write the folder \(folder.shown) and the key \(key.shown) in it"
+    }
+    let slot = second.slot < step.files.outputs.count ? "/files/outputs/\(second.slot)" : "/action/output"
+    return FlowError(
+      .document,
+      "step \(MessageFormat.quoted(step.cName.string)): the instances \(shown(first.instance)) and "
+        + "\(shown(second.instance)) \(what): the keys that the instances of a step write differ", path: slot)
+  }
+
+  private func shown(_ instance: Int) -> String {
+    guard let values = try? instances.values(instance) else { return "\(instance)" }
+    return "\(instance) (\(forEach.shown(values, limit: 200)))"
+  }
+}
