@@ -763,8 +763,9 @@ FW_API const char *fw_call_step(const fw_call *call);
 /**
  * Returns the action of the step that a call belongs to, with all references replaced.
  *
- * @return borrowed, until the function returns: a JSON object with `func`, `arg` (may be null) and `variables`, as
- *         docs/reference/function-report.md describes them. NULL if there is not enough memory.
+ * @return borrowed, until the function returns: a JSON object with `func`, `arg` (may be null), `variables`, and for an
+ *         instance of a step with `foreach` the number of the `instance` from 0 and its `values` by their names, which
+ *         are null otherwise. NULL if there is not enough memory.
  */
 FW_API const char *fw_call_action(const fw_call *call);
 
@@ -1170,6 +1171,9 @@ FW_API int32_t fw_event_command(const fw_event *event);
  *  workflow is running. */
 FW_API int32_t fw_event_step(const fw_event *event);
 
+/** Returns the number, from 0, of the instance that an event is about; -1 if its step has no `foreach`. */
+FW_API int64_t fw_event_instance(const fw_event *event);
+
 /**
  * Returns the name of the step that an event is about.
  *
@@ -1215,6 +1219,13 @@ FW_API void fw_event_free(fw_event *event);
 
 /** Returns the name of the step that a result belongs to; NULL for the result of a workflow. */
 FW_API const char *fw_result_name(const fw_result *result);
+
+/** Returns the index, from 0, that the step of a result has in its workflow, as fw_event_step() has it; -1 for the
+ *  result of a workflow, and of a step that was run by itself. */
+FW_API int32_t fw_result_index(const fw_result *result);
+
+/** Returns the number, from 0, of the instance that a result belongs to; -1 if its step has no `foreach`. */
+FW_API int64_t fw_result_instance(const fw_result *result);
 
 /**
  * Returns the return code; 0 is success.

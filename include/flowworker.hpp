@@ -701,6 +701,8 @@ class result
     /** Whether the step or workflow succeeded: the return code is 0. */
     bool ok() const noexcept { return returncode() == 0; }
     std::optional<std::string> name() const { return detail::optional_text(fw_result_name(handle())); }
+    std::optional<std::int32_t> index() const { return detail::known(fw_result_index(handle())); }
+    std::optional<std::int64_t> instance() const { return detail::known(fw_result_instance(handle())); }
     std::int32_t returncode() const noexcept { return fw_result_returncode(handle()); }
     flowworker::outcome outcome() const noexcept
     {
@@ -806,6 +808,7 @@ class event
     time_point time() const { return detail::time_of(fw_event_time(handle())); }
     std::optional<std::int32_t> command() const { return detail::known(fw_event_command(handle())); }
     std::optional<std::int32_t> step() const { return detail::known(fw_event_step(handle())); }
+    std::optional<std::int64_t> instance() const { return detail::known(fw_event_instance(handle())); }
     std::optional<std::string> step_name() const { return detail::optional_text(fw_event_step_name(handle())); }
     std::int32_t attempt() const noexcept { return fw_event_attempt(handle()); }
     /** The stream of output; std::nullopt for any other event. */

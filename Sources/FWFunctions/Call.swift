@@ -50,7 +50,7 @@ package final class Call: @unchecked Sendable {
 
   let name: String
   package let cStep: CText
-  private let code: CodeAction
+  private let step: Step
   private let function: Function
   private let cRundir: CText
   private let directory: Descriptor
@@ -74,7 +74,7 @@ package final class Call: @unchecked Sendable {
     self.function = function
     self.values = values
     name = step.code.function
-    code = step.code
+    self.step = step
     cStep = step.cName
     cRundir = rundir
     self.directory = directory
@@ -234,7 +234,7 @@ package final class Call: @unchecked Sendable {
     withLock { state in
       if state.action == nil {
         var writer = JSONWriter()
-        code.write(to: &writer)
+        step.writeCall(to: &writer)
         let text = writer.buffer()
         state.action = text.isExhausted ? nil : try? CText(String(decoding: text.bytes, as: UTF8.self))
       }

@@ -74,3 +74,8 @@ public func fw_event_free(_ event: OpaquePointer?) { Handle.free(event, Event.se
 public func fw_event_step(_ event: OpaquePointer?) -> Int32 {
   Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.step } ?? -1
 }
+
+@_cdecl("fw_event_instance") @implementation
+public func fw_event_instance(_ event: OpaquePointer?) -> Int64 {
+  Handle.borrow(event, Event.self)?._withUnsafeGuaranteedRef { $0.instance } ?? -1
+}

@@ -10,6 +10,16 @@ public func fw_result_name(_ result: OpaquePointer?) -> UnsafePointer<CChar>? {
   Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.name?.start }
 }
 
+@_cdecl("fw_result_index") @implementation
+public func fw_result_index(_ result: OpaquePointer?) -> Int32 {
+  Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.place.map { Int32(clamping: $0.index) } } ?? -1
+}
+
+@_cdecl("fw_result_instance") @implementation
+public func fw_result_instance(_ result: OpaquePointer?) -> Int64 {
+  Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.place?.instance.map { Int64($0) } } ?? -1
+}
+
 @_cdecl("fw_result_returncode") @implementation
 public func fw_result_returncode(_ result: OpaquePointer?) -> Int32 {
   Handle.borrow(result, ExecResult.self)?._withUnsafeGuaranteedRef { $0.returncode } ?? 1

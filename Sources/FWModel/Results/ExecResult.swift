@@ -30,6 +30,12 @@ package final class ExecResult: @unchecked Sendable {
     isLent = false
   }
 
+  /// Which step of its workflow it is about; `nil` for a workflow, and for a step that was run by itself.
+  package var place: StepPlace? {
+    guard case .step(let result) = content else { return nil }
+    return result.place
+  }
+
   package var outcome: Outcome {
     switch content {
     case .step(let result): return result.outcome

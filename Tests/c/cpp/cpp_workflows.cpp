@@ -18,6 +18,8 @@ int main()
     CHECK_EQUAL(result.command_count(), 0u);
     CHECK_EQUAL(result.step_count(), 2u);
     CHECK_EQUAL(result.step(0).name().value_or(""), "a");
+    CHECK_EQUAL(result.step(1).index().value_or(-1), 1);
+    CHECK(!result.step(1).instance() && !result.index());
     CHECK_EQUAL(result.step(0).output(stream::out), "one\n");
     CHECK_EQUAL(result.steps()[1].command(1).exit_code().value_or(-1), 4);
     CHECK_EQUAL(result.output(stream::out), "one\n2\n");
@@ -30,7 +32,7 @@ int main()
     flowworker::context more(R"({"word": "three"})");
     flowworker::exec exec = workflow.start(pool, more, check_dir(), R"({"events": "lines"})");
     for (const flowworker::event &event : exec.events())
-        if (event.kind() == flowworker::event_kind::output)
+        if (event.kind() == flowworker::event_kind::output && !event.instance())
             steps +=
                 std::to_string(event.step().value_or(-1)) + *event.step_name() + ":" + std::string(event.data()) + " ";
     CHECK_EQUAL(steps, "0a:three 1b:2 ");

@@ -28,6 +28,7 @@ int main(void)
     CHECK(fw_event_time(NULL) == 0);
     CHECK_INT(fw_event_command(NULL), -1);
     CHECK_INT(fw_event_step(NULL), -1);
+    CHECK_INT(fw_event_instance(NULL), -1);
     CHECK(fw_event_step_name(NULL) == NULL);
     CHECK_INT(fw_event_attempt(NULL), 0);
     CHECK_INT(fw_event_stream(NULL), 0);
@@ -38,6 +39,8 @@ int main(void)
     CHECK_INT(fw_event_is_continued(NULL), 0);
 
     CHECK(fw_result_name(NULL) == NULL);
+    CHECK_INT(fw_result_index(NULL), -1);
+    CHECK_INT(fw_result_instance(NULL), -1);
     CHECK_INT(fw_result_returncode(NULL), 1);
     CHECK_INT(fw_result_outcome(NULL), FW_STATUS_UNKNOWN);
     CHECK(fw_result_message(NULL) == NULL);

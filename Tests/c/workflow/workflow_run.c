@@ -19,7 +19,11 @@ static void succeeds(void)
     CHECK_INT(fw_result_step_count(result), 3);
     const fw_result *last = fw_result_step(result, 2);
     CHECK_STR(fw_result_name(last), "c");
+    CHECK_INT(fw_result_index(last), 2);
+    CHECK_INT(fw_result_instance(last), -1);
     CHECK(fw_result_name(result) == NULL);
+    CHECK_INT(fw_result_index(result), -1);
+    CHECK_INT(fw_result_instance(result), -1);
     CHECK_OUTPUT(last, FW_STDOUT, 0, "name\n");
     CHECK_INT(fw_result_step_count(last), 0);
     CHECK(fw_result_step(result, 3) == NULL);

@@ -16,7 +16,7 @@ def is_success(event: Event) -> bool:
 def sentence_of(event: Event, line: str = "") -> str:
     """Returns one line that says what an event is about; `line` is the line of output."""
     kind = event.kind
-    step = 'step "{}"'.format(clean(event.step)) if event.step is not None else "the workflow"
+    step = "step {}".format(name_of(event, '"{}"')) if event.step is not None else "the workflow"
     if event.command is not None:
         step = "{}, command {}".format(step, event.command + 1)
     if kind in (EventKind.STEP_ENDED, EventKind.RUN_ENDED):
@@ -46,6 +46,12 @@ def sentence_of(event: Event, line: str = "") -> str:
     if kind == EventKind.PROGRESS:
         return "{}: {}".format(step, progress_of(event))
     return "{}: {}".format(step, kind)
+
+
+def name_of(event: Event, form: str = "{}") -> str:
+    """Returns the name of the step of an event, in a form, with the number of its instance: `align[3]`."""
+    name = form.format(clean(event.step or ""))
+    return name if event.instance is None else "{}[{}]".format(name, event.instance)
 
 
 def progress_of(event: Event) -> str:

@@ -21,11 +21,12 @@ class Event:
     - `sequence`: its number among the events of the step or workflow, from 1; `time`: seconds since 1970.
     - `attempt`: from 1; `command`: the index of the command, or None for the step as a whole.
     - `step`: the name of the step, and `step_index`: its index in the workflow, from 0. Events of the workflow itself
-      have neither, and without a workflow there is no index.
+      have neither, and without a workflow there is no index. `instance`: the number of the instance of a step with
+      `foreach`, from 0. The events of steps that run at the same time are mixed; those of one step are in order.
     - `run_started`: the names of all `steps`; `file_copied`: the `key`, `from_volume` and `to_volume`, `bytes` and
       `duration`.
     - `step_started`, and `step_restored`, which means that an earlier run has ended the step: the name of the `worker`,
-      and `worker_type`.
+      and `worker_type`; of an instance its `values`, by their names.
     - `progress` of an image pull: the `image`, the last `status` of the engine, the numbers of `layers` and
       `layers_done`, and `bytes` and `bytes_total` of the download. Of a notebook: the number of the `cell`, from 1, the
       number of `cells`, and the `status` `started`, `ended` or `failed`.
@@ -44,6 +45,8 @@ class Event:
     attempt: int = 1
     command: Optional[int] = None
     step_index: Optional[int] = None
+    instance: Optional[int] = None
+    values: Optional[Dict[str, Any]] = None
     steps: Optional[List[str]] = None
     key: Optional[str] = None
     from_volume: Optional[str] = None
@@ -102,6 +105,9 @@ class Event:
         index = LIB.fw_event_step(address)
         if index >= 0:
             event.step_index = index
+        instance = LIB.fw_event_instance(address)
+        if instance >= 0:
+            event.instance = instance
         return event
 
     @classmethod

@@ -19,9 +19,9 @@ import logging
 import sys
 import threading
 import time
-from typing import Any, Dict, Mapping, Optional, TextIO, TypeVar
+from typing import Any, Dict, Mapping, Optional, TextIO, Tuple, TypeVar
 
-from ._event_text import clean, is_success, lines_of, progress_of, sentence_of
+from ._event_text import clean, is_success, lines_of, name_of, progress_of, sentence_of
 from ._terminal import columns_of, cut, is_terminal, writable
 from ._values import found, require
 from .events import Event
@@ -34,6 +34,25 @@ Result = TypeVar("Result")
 TICK = 0.2
 #: How many times a second output is drawn at most. As many lines may be drawn at once after a quiet second.
 DRAWS = 20
+#: How many names of steps that run at the same time are shown at most.
+MOST_NAMES = 3
+
+_Place = Tuple[str, Optional[int]]
+
+
+class _Running:
+    """A step, or an instance of one, that runs."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.doing = ""
+        self.last_line = ""
+        #: How much of it is done, from 0 to 1, where that can be told.
+        self.part = 0.0
+
+    @property
+    def words(self) -> str:
+        return ", ".join(text for text in (self.name, self.doing) if text)
 
 
 class _Watcher:
@@ -56,11 +75,11 @@ class _Watcher:
         self._is_workflow = False
         self._total = self._given_total if self._given_total is not None else 1
         self._done = 0
-        self._part = 0.0
         self._began = time.monotonic()
-        self._step = ""
-        self._doing = ""
-        self._last_line = ""
+        #: The steps that run, by name and instance. The one that was last heard of is at the end.
+        self._running: Dict[_Place, _Running] = {}
+        #: The instances that have started, by the indexes of their steps, which count as one until then.
+        self._instances: Dict[Optional[int], int] = {}
 
     def __call__(self, event: Event) -> None:
         """Takes an event. It is what `on_event` calls, and any thread may do so."""
@@ -74,32 +93,60 @@ class _Watcher:
 
     def _note(self, event: Event) -> None:
         kind = event.kind
-        if kind == EventKind.OUTPUT:
-            lines = lines_of(event)
-            if lines:
-                self._last_line = lines[-1]
-        elif kind == EventKind.PROGRESS:
-            self._doing = progress_of(event)
-            if event.cell is not None and event.cells:
-                self._part = (event.cell - (event.status == "started")) / event.cells
-        elif kind == EventKind.RUN_STARTED:
+        if kind == EventKind.RUN_STARTED:
             self._is_workflow = True
             self._total = len(event.steps or ())
-        elif kind == EventKind.STEP_STARTED:
-            self._step = clean(event.step or "")
-            self._doing = self._last_line = ""
+        elif kind == EventKind.RUN_ENDED:
+            self._is_over = True
+        elif kind in (EventKind.STEP_STARTED, EventKind.STEP_RESTORED) and event.instance is not None:
+            known = self._instances.get(event.step_index, 0)
+            self._instances[event.step_index] = known + 1
+            self._total += 1 if known else 0
+        if event.step is None:
+            return
+        place = (event.step, event.instance)
+        if kind in (EventKind.STEP_ENDED, EventKind.STEP_RESTORED):
+            self._running.pop(place, None)
+            self._done += 1
+            self._is_over = not self._is_workflow and self._done >= self._total
+        elif kind != EventKind.FILE_COPIED:
+            step = self._running.pop(place, None) or _Running(name_of(event))
+            self._running[place] = step
+            self._note_of_step(step, event)
+
+    def _note_of_step(self, step: _Running, event: Event) -> None:
+        kind = event.kind
+        if kind == EventKind.OUTPUT:
+            step.last_line = ([step.last_line] + lines_of(event))[-1]
+        elif kind == EventKind.PROGRESS:
+            step.doing = progress_of(event)
+            if event.cell is not None and event.cells:
+                step.part = (event.cell - (event.status == "started")) / event.cells
         elif kind == EventKind.COMMAND_STARTED:
             attempt = ["attempt {}".format(event.attempt)] if event.attempt > 1 else []
             command = ["command {}".format(event.command + 1)] if event.command else []
-            self._doing = ", ".join(attempt + command)
+            step.doing = ", ".join(attempt + command)
         elif kind == EventKind.RETRY:
-            self._doing = "attempt {} in {:g} s".format(event.attempt + 1, event.delay or 0)
-        elif kind in (EventKind.STEP_ENDED, EventKind.STEP_RESTORED):
-            self._done += 1
-            self._part = 0.0
-            self._is_over = not self._is_workflow and self._done >= self._total
-        elif kind == EventKind.RUN_ENDED:
-            self._is_over = True
+            step.doing = "attempt {} in {:g} s".format(event.attempt + 1, event.delay or 0)
+
+    @property
+    def _part(self) -> float:
+        """How many of the steps that run are done, as a sum of their parts."""
+        return sum(step.part for step in self._running.values())
+
+    @property
+    def _names(self) -> str:
+        """What runs: a step and what it does, or the names of several, of which the last one was last heard of."""
+        running = list(self._running.values())
+        if len(running) < 2:
+            return running[0].words if running else ""
+        more = ["{} more".format(len(running) - MOST_NAMES)] if len(running) > MOST_NAMES else []
+        return ", ".join(more + [step.name for step in running[-MOST_NAMES:]])
+
+    @property
+    def _last_line(self) -> str:
+        """The last line of output of the step that was last heard of."""
+        return next((step.last_line for step in reversed(list(self._running.values()))), "")
 
     def _may_draw(self) -> bool:
         """Tells whether output may be drawn now: a bucket that each drawing empties and the time fills."""
@@ -116,9 +163,13 @@ class _Watcher:
 
 
 class Bar(_Watcher):
-    """A bar in the terminal: steps that have ended, the time, the step that runs, and its last line of output.
+    """A bar in the terminal: steps that have ended, the time, what runs, and the last line of output.
 
         [##########----------] 2/4 00:07 train: epoch 3 of 10
+        [##########----------] 20/40 00:07 7 more, align[3], plot, train: epoch 3 of 10
+
+    If several steps run, they are named in the order in which they were last heard of, and the line is that of the last
+    one. Instances of a step with `foreach` are counted as they start.
 
     - `stream`: a text stream; None means `sys.stderr` at the first event;
     - `total`: the number of steps, if it watches several steps without a workflow.
@@ -140,6 +191,8 @@ class Bar(_Watcher):
         super().__init__(total)
         self._stream = stream
         self._is_terminal: Optional[bool] = None
+        #: The messages of the step that failed first and of the one that ended last, which a workflow repeats.
+        self._failure: Optional[str] = None
         self._message: Optional[str] = None
         #: Whether the cursor is behind the bar.
         self._is_open = False
@@ -183,9 +236,7 @@ class Bar(_Watcher):
             self._is_open = False
             self._write("\r\033[K{} {}\n".format(self._head(), message))
         else:
-            what = ", ".join(text for text in (self._step, self._doing) if text)
-            if self._last_line:
-                what = "{}: {}".format(what, self._last_line)
+            what = ": ".join(text for text in (self._names, self._last_line) if text)
             self._is_open = True
             self._write("\r\033[K" + cut("{} {}".format(self._head(), what), columns_of(self._stream) - 1))
 
@@ -200,11 +251,14 @@ class Bar(_Watcher):
         if event is None:
             return
         if event.kind == EventKind.STEP_STARTED:
-            self._write("{}/{} {}: started\n".format(self._done, self._total, self._step))
+            self._write("{}/{} {}: started\n".format(self._done, self._total, name_of(event)))
         elif event.kind in (EventKind.STEP_ENDED, EventKind.STEP_RESTORED, EventKind.RETRY, EventKind.RUN_ENDED):
-            # A workflow fails with the message of its last step, which has been written.
-            if event.kind != EventKind.RUN_ENDED or event.message not in (None, self._message):
+            if event.kind != EventKind.RUN_ENDED or event.message not in (None, self._failure, self._message):
                 self._write("{}/{} {}\n".format(self._done, self._total, sentence_of(event)))
+            if event.kind == EventKind.STEP_ENDED and self._failure is None and not is_success(event):
+                self._failure = event.message
+            elif event.kind == EventKind.RUN_ENDED:
+                self._failure = None
             self._message = event.message
 
     def _write(self, text: str) -> None:
@@ -225,9 +279,9 @@ class TqdmBar(_Watcher):
     - `total`: the number of steps, if it watches several steps without a workflow;
     - `options`: those of `tqdm.tqdm`, such as `desc`, `file`, `ncols`, `leave`.
 
-    The description is the step that runs, unless `desc` is given; behind the figures there is the last line of its
-    output. tqdm has a thread of its own, unless the program sets `tqdm.tqdm.monitor_interval = 0`. Raises ImportError
-    if tqdm is not installed.
+    The description is what runs, unless `desc` is given; behind the figures there is the last line of output. tqdm has
+    a thread of its own, unless the program sets `tqdm.tqdm.monitor_interval = 0`. Raises ImportError if tqdm is not
+    installed.
     """
 
     def __init__(self, *, total: Optional[int] = None, **options: Any) -> None:
@@ -255,9 +309,12 @@ class TqdmBar(_Watcher):
         if self._bar is None:
             self._bar = self._tqdm(total=self._total, **self._options)
         bar = self._bar
-        if self._step and "desc" not in self._options:
-            bar.set_description_str(self._step, refresh=False)
-        bar.set_postfix_str(self._last_line or self._doing, refresh=False)
+        last = next(reversed(list(self._running.values())), None)
+        if last is not None and "desc" not in self._options:
+            bar.set_description_str(last.name if len(self._running) == 1 else self._names, refresh=False)
+        if last is not None:
+            bar.set_postfix_str(last.last_line or last.doing, refresh=False)
+        bar.total = self._total
         bar.update(self._done - bar.n)
         bar.refresh()
         if self._is_over:

@@ -6,10 +6,10 @@ import time
 from collections import deque
 from typing import Any, Deque, Dict, List, Mapping, Optional, Tuple
 
-from .._event_text import clean, is_success, progress_of
+from .._event_text import clean, is_success, name_of, progress_of
 from ..events import Event
 from ..words import EventKind
-from .text import step_name, values_text
+from .text import values_text
 
 #: How many of the last lines of a step are shown when it fails.
 LAST_LINES = 10
@@ -27,7 +27,7 @@ class Running:
 
     def __init__(self, event: Event, are_lines: bool) -> None:
         self._are_lines = are_lines
-        self.name = step_name(event.step, event.instance)
+        self.name = name_of(event)
         self.values: Optional[Mapping[str, Any]] = event.values
         self.began = time.monotonic()
         #: What it does: the progress of an image or a notebook, or the next attempt.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional
 
-from .._event_text import is_success
+from .._event_text import is_success, name_of
 from .._terminal import writable
 from ..events import Event
 from ..words import EventKind, Outcome
 from .board import Board, Running
-from .text import Paint, count, duration, reason, step_name
+from .text import Paint, count, duration, reason
 
 
 class Display:
@@ -43,8 +43,7 @@ class Display:
         """Is called when the process goes on after it was stopped."""
 
     def _lines(self, event: Event, running: Optional[Running]) -> List[str]:
-        name = step_name(event.step, event.instance)
-        title = running.title if running is not None else name
+        title = running.title if running is not None else name_of(event)
         if event.kind == EventKind.RETRY:
             text = "{}: {}; attempt {} in {:g} s"
             why = reason(event.message or event.outcome, event.step)
