@@ -87,6 +87,12 @@ package final class StepRun: Execution {
     return nil
   }
 
+  /// The value that a successful step has given, secrets included; `nil` if it gave none.
+  package var given: (value: JSONValue, object: HostObject?)? {
+    guard let result, result.returncode == 0, let value else { return nil }
+    return (value, object)
+  }
+
   package var stepResult: StepResult? {
     if case .step(let step) = result?.content { return step }
     return nil

@@ -15,6 +15,11 @@ package protocol StepRunner: Sendable {
   /// Throws if the worker can never run the step. A workflow checks all its steps before the first one runs.
   func check(_ step: Step, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError)
 
+  /// The values of the context that a run of the step may use, besides those of `secrets`, `environment_values` and
+  /// `stdin`. A workflow runs a step that gives one of these values either before the step or after it. A value that
+  /// is not set is used as well, because the step is another one when it is set.
+  func reads(_ step: Step, _ context: ContextValues?) -> ValueReads
+
   /// Makes the plan of a step that `check` has passed. All commands are expanded before the first one runs, as in
   /// flowServ.
   func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError) -> StepPlan
@@ -44,6 +49,8 @@ extension CommandRunner {
   package func check(_ step: Step, _ context: ContextValues?, _ secrets: Secrets) throws(FlowError) {
     try step.checkCommands(variables, context, secrets)
   }
+
+  package func reads(_ step: Step, _ context: ContextValues?) -> ValueReads { step.placeholders(variables) }
 }
 
 /// The "options" of a worker specification, with their defaults.

@@ -32,6 +32,14 @@ package struct CodeWorker: StepRunner {
         + MessageFormat.hint(for: name, among: functions.names))
   }
 
+  package func reads(_ step: Step, _ context: ContextValues?) -> ValueReads {
+    if contextFunction(context) == nil, let function = functions[step.code.function] {
+      return step.code.values(of: function.parameters)
+    }
+    // The parameters of other functions are known only where the functions are.
+    return step.code.declaredValues
+  }
+
   package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
     -> StepPlan
   {
@@ -42,18 +50,28 @@ package struct CodeWorker: StepRunner {
         try FunctionLauncher(function, arguments, of: step, settings, grace: options.grace, rundir: rundir)
       }
     }
-    guard let job = PythonJob.call(step.code, context) else { throw .noMemory }
+    var known = context
+    if let context {
+      guard let declared = context.only(step.code.declaredValues) else { throw .noMemory }
+      known = declared
+    }
+    guard let job = PythonJob.call(step.code, known) else { throw .noMemory }
     let (python, interpreters) = (python, interpreters)
     return StepPlan(commands: commands) { (settings) throws(StepFailure) in
       try PythonLauncher(job, python, interpreters, settings, options, rundir: rundir)
     }
   }
 
+  /// The function of a context that all code steps call. A worker that names an interpreter uses that, even if the host
+  /// could call the function itself.
+  private func contextFunction(_ context: ContextValues?) -> Function? {
+    options.python.python == nil ? context?.function : nil
+  }
+
   /// The function of the host that a step calls, and its arguments; `nil` if the function is called by an import path.
   func function(of step: Step, _ context: ContextValues?) -> (Function, CallArguments)? {
-    // A worker that names an interpreter uses it, even if the host could call the function itself.
-    if options.python.python == nil, let function = context?.function {
-      return (function, CallArguments(values: context, keys: nil))
+    if let function = contextFunction(context) {
+      return (function, CallArguments(values: context?.only(step.code.declaredValues), keys: nil))
     }
     guard let function = functions[step.code.function] else { return nil }
     var keys: [Name: String] = [:]

@@ -19,6 +19,8 @@ package struct NotebookWorker: StepRunner {
   package var settings: RunSettings { options.settings }
   package var inheritance: Inheritance? { .all }
 
+  package func reads(_ step: Step, _ context: ContextValues?) -> ValueReads { step.notebook.values }
+
   package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
     -> StepPlan
   {

@@ -98,7 +98,7 @@ private struct Model {
         for inner in files.keys where inner.isInside(key) { files[inner]?.append(hasher.value) }
         files[key.path, default: []].append(hasher.value)
       case .name(let name): values[name] = hasher.value
-      case .allNames: break
+      case .allNames, .allFiles: break
       }
     }
   }
@@ -111,6 +111,7 @@ private struct Model {
         files[found]?.forEach { hasher.add($0) }
       }
     case .name(let name): hasher.add(values[name] ?? -1)
+    case .allFiles: break
     case .allNames: for name in values.keys.sorted() { hasher.add(values[name] ?? 0) }
     }
   }
@@ -159,7 +160,7 @@ private func serial(_ steps: [StepAccess]) -> Model {
 
   @Test("two steps are in order exactly if a chain of pairs that share something leads from one to the other")
   func oracle() throws {
-    for seed in 0..<2000 as Range<UInt64> {
+    for seed in 0..<700 as Range<UInt64> {
       let steps = steps(seed).steps
       let graph = try StepGraph(steps, names: [])
       let expected = closure(steps.count) { step in
@@ -206,7 +207,7 @@ private func serial(_ steps: [StepAccess]) -> Model {
 
   @Test("any order that the graph allows gives what the order of the document gives")
   func simulation() throws {
-    for seed in 0..<1000 as Range<UInt64> {
+    for seed in 0..<400 as Range<UInt64> {
       var (steps, random) = steps(seed)
       let graph = try StepGraph(steps, names: [])
       let expected = serial(steps).content

@@ -16,6 +16,8 @@ package struct NotebookContainerWorker: StepRunner {
   package var settings: RunSettings { options.docker.settings }
   package var inheritance: Inheritance? { .nothing }
 
+  package func reads(_ step: Step, _ context: ContextValues?) -> ValueReads { step.notebook.values }
+
   package func plan(_ step: Step, _ context: ContextValues?, _ secrets: Secrets, rundir: CText) throws(FlowError)
     -> StepPlan
   {

@@ -115,6 +115,17 @@ package struct ContextValues: Sendable {
     return values
   }
 
+  /// The values that a step may use; `nil` if there is no memory for them.
+  package func only(_ reads: ValueReads) -> ContextValues? {
+    guard case .names(let names) = reads else { return self }
+    var kept: [Name: JSONValue] = [:]
+    for name in names { kept[name] = self[name.text].flatMap { JSONValue(keeping: $0) } }
+    guard let object = JSONValue.object(kept) else { return nil }
+    var values = ContextValues(object, function)
+    for name in names { values.objects[name] = objects[name] }
+    return values
+  }
+
   /// The values without those of some names; `nil` if there is no memory for it.
   package func without(_ names: Set<Name>) -> JSONValue? {
     if names.isEmpty, own == nil { return object }

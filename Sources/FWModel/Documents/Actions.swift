@@ -9,7 +9,7 @@ package struct CodeAction {
   /// The key in the context that gets the value; `nil` if nobody wants the value.
   package var argument: String?
   package var variables = ParameterMapping()
-  /// The names of the function's parameters; `nil` if the document does not say them. Only the order of steps needs it.
+  /// The names of the function's parameters, for which alone it gets values; `nil` if the document does not say them.
   package var parameters: [String]?
 
   init() {}
@@ -31,29 +31,17 @@ package struct CodeAction {
   }
 }
 
-extension Step {
-  /// Writes the action of a code step, for the function that it calls.
-  package func writeCall(to writer: inout JSONWriter) {
-    writer.object { writer in
-      code.writeMembers(to: &writer)
-      writer.member("instance", instance)
-      writer.member("values") { writer in
-        guard let values else { return writer.null() }
-        values.read { writer.value($0) }
-      }
-    }
-  }
-}
-
 extension CodeAction {
-  fileprivate func writeMembers(to writer: inout JSONWriter) {
-    writer.member("func", function)
-    writer.member("arg", argument)
-    writer.member("variables") { writer in
-      writer.array(variables.keys.sorted { $0.key < $1.key }) { writer, pair in
-        writer.object { writer in
-          writer.member("arg", pair.key.text)
-          writer.member("var", pair.value)
+  package func write(to writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("func", function)
+      writer.member("arg", argument)
+      writer.member("variables") { writer in
+        writer.array(variables.keys.sorted { $0.key < $1.key }) { writer, pair in
+          writer.object { writer in
+            writer.member("arg", pair.key.text)
+            writer.member("var", pair.value)
+          }
         }
       }
     }

@@ -69,6 +69,16 @@ package struct Instances: Sendable {
     }
   }
 
+  /// Throws if a value has a secret in it, because events, results and messages show the values of instances.
+  package func check(_ secrets: Secrets) throws(FlowError) {
+    for entry in lists where secrets.isIn(entry.list) {
+      throw FlowError(
+        .document,
+        "the list of \(MessageFormat.quoted(entry.name.text)) has a secret in it, and events and results show the values "
+          + "of \"foreach\"", path: "/foreach/names/\(entry.name.text)")
+    }
+  }
+
   /// Calls `body` with each name and the value that it has in an instance.
   ///
   /// - Parameter number: the number of the instance, from 0.

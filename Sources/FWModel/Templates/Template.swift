@@ -134,6 +134,16 @@ package struct Template: Sendable {
     return parts
   }
 
+  /// Calls `body` with the name of each placeholder, and its hash.
+  func forEachName(_ body: (UnsafeRawBufferPointer, UInt32) -> Void) {
+    source.withUnsafeBytes { bytes in
+      for piece in pieces {
+        guard let hash = piece.hash else { continue }
+        body(UnsafeRawBufferPointer(rebasing: bytes[piece.start..<(piece.start + piece.count)]), hash)
+      }
+    }
+  }
+
   /// A placeholder, and the position of its name.
   struct Placeholder {
     let name: String

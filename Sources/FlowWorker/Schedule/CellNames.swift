@@ -28,6 +28,7 @@ struct CellNames: Sendable {
   /// The node of a cell, which is made if there is none.
   mutating func node(of cell: StepAccess.Cell) throws(FlowError) -> Int32 {
     switch cell {
+    case .allFiles: return CellNames.files
     case .allNames: return CellNames.values
     case .name(let name):
       guard let node = name.bytes.withUnsafeBytes({ child(of: CellNames.values, $0) }) else { throw .noMemory }
@@ -75,7 +76,7 @@ struct CellNames: Sendable {
     return at == CellNames.values
   }
 
-  /// The key or the name, as documents have it; `nil` for all values together.
+  /// The key or the name, as documents have it; `nil` for all files, and for all values.
   func text(_ node: Int32) -> String? {
     var parts: [String] = []
     var at = node

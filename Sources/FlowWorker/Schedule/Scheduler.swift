@@ -51,6 +51,8 @@ struct Scheduler {
     var skipped = 0
     /// Whether an instance was run by this run, and not restored.
     var hasRun = false
+    /// Whether the instances of a step with `foreach` could not be counted.
+    var isRefused = false
     var isOver = false
     var isQueued = false
     var each = EachInstances()
@@ -167,6 +169,7 @@ struct Scheduler {
     let step = place.index
     nodes[step].ended += 1
     if !isSuccess { nodes[step].failed += 1 }
+    if nodes[step].isMany, place.instance == nil { nodes[step].isRefused = true }
     if !isRestored { nodes[step].hasRun = true }
     if let instance = place.instance {
       settle(step, instance, isSuccess ? (isRestored ? .restored : .done) : .failed)
@@ -194,7 +197,7 @@ struct Scheduler {
         let to = Int(edge.to)
         if edge.isEach {
           // The instances have told it, unless none has begun.
-          if nodes[node].lack != nil {
+          if isLeftOut(node) {
             if edge.isNeeded { lack(to, node) } else { examineAll(to) }
           }
         } else {
@@ -216,6 +219,11 @@ struct Scheduler {
         }
       }
     }
+  }
+
+  /// Whether no instance of a step has begun, and none will.
+  private func isLeftOut(_ node: Int) -> Bool {
+    nodes[node].isOver && (nodes[node].lack != nil || nodes[node].isRefused)
   }
 
   private mutating func lack(_ node: Int, _ cause: Int) {
@@ -256,8 +264,7 @@ struct Scheduler {
     guard nodes[step].each.isWaiting(instance) else { return false }
     var isLacking = false
     for need in nodes[step].eachNeeds {
-      let isLeftOut = nodes[need.node].isOver && nodes[need.node].lack != nil
-      switch isLeftOut ? .failed : nodes[need.node].each.end(of: instance) {
+      switch isLeftOut(need.node) ? .failed : nodes[need.node].each.end(of: instance) {
       case nil: return false
       case .failed: if need.isNeeded { isLacking = true }
       case .done, .restored: break
@@ -338,9 +345,10 @@ struct EachInstances {
   mutating func skip(_ instance: Int) { begins[instance] = Begin.skipped.rawValue }
 
   mutating func start(_ instance: Int) {
+    guard begins.indices.contains(instance) else { return }
+    if begins[instance] == Begin.ready.rawValue { readyCount -= 1 }
     begins[instance] = Begin.started.rawValue
     hint = instance + 1
-    readyCount -= 1
   }
 
   mutating func end(_ instance: Int, _ end: End, of count: Int) {

@@ -12,6 +12,8 @@ struct StepAccess: Sendable {
     ///   in all instances of its step. Where steps write, cells with one tag are one key only in instances of one
     ///   number.
     case file(VolumeKey, tag: Int32)
+    /// Any file, where the keys of a step are not known.
+    case allFiles(tag: Int32 = untagged)
     /// A value of the context.
     case name(Name)
     /// All values of the context.
@@ -22,8 +24,10 @@ struct StepAccess: Sendable {
     static func file(_ key: VolumeKey) -> Cell { .file(key, tag: untagged) }
 
     var tag: Int32 {
-      if case .file(_, let tag) = self { return tag }
-      return Cell.untagged
+      switch self {
+      case .file(_, let tag), .allFiles(let tag): return tag
+      case .name, .allNames: return Cell.untagged
+      }
     }
   }
 

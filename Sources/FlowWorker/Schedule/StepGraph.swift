@@ -215,7 +215,7 @@ private struct GraphBuilder {
 
   private func isSeen(_ cell: StepAccess.Cell) -> Bool {
     switch cell {
-    case .file: return true
+    case .file, .allFiles: return true
     case .name: return rules.contains(.names)
     case .allNames: return rules.contains(.allNames)
     }
@@ -245,8 +245,10 @@ private struct GraphBuilder {
 
   /// Whether cells above and beneath this one count.
   private func isAbove(_ cell: StepAccess.Cell) -> Bool {
-    if case .file = cell { return rules.contains(.folders) }
-    return rules.contains(.allNames)
+    switch cell {
+    case .file, .allFiles: return rules.contains(.folders)
+    case .name, .allNames: return rules.contains(.allNames)
+    }
   }
 
   /// Takes the last writer of a cell, who has written it or a folder above it, and the later writers beneath it.

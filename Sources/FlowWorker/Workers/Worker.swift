@@ -117,6 +117,19 @@ package final class Worker: Sendable {
     return try Exec(StepRun(step, worker: cName.string, type, plan, rundir: path, context, events: events))
   }
 
+  /// The values of the context that a run of the step may use.
+  func reads(_ step: Step, _ context: ContextValues?) -> ValueReads {
+    guard case .names(var names) = runner.reads(step, context) else { return .all }
+    for list in [secrets, step.secrets] { names += list.map { Name($0) } }
+    for settings in [runner.settings.commands, step.settings.commands] {
+      names += settings.environmentValues?.names.map { Name($0) } ?? []
+      if case .value(let name) = settings.stdin { names.append(Name(name)) }
+    }
+    guard let forEach = step.forEach else { return .names(names) }
+    // The values of an instance hide those of the context.
+    return .names(names.filter { !forEach.has($0) })
+  }
+
   /// Throws if this worker can never run the step, whatever values the steps before it give.
   ///
   /// - Parameters:

@@ -30,6 +30,12 @@ final class WorkflowRun: Execution {
 
   // These variables say how far the run is.
   var scheduler: Scheduler
+  /// The instances of each step with `foreach`, if they are known, and whether they run in order.
+  private var instances: [Int: (all: Instances, isInOrder: Bool)] = [:]
+  /// The steps whose instances run in order whatever their keys are.
+  private var inOrder: Set<Int> = []
+  /// The values that the instances of a step have given, until all of them have ended.
+  private var gathers: [Int: Gather] = [:]
   private var stage = Stage.beginning
   /// The slots in which something goes on, by their lanes.
   private var slots: [Slot?] = []
@@ -109,15 +115,19 @@ final class WorkflowRun: Execution {
     settings.secrets = try Secrets(
       resolved.secretNames(workers), envs: resolved.environments(workers), [argumentValues, context.snapshot])
     self.settings = settings
+    record = RunRecord(isOfFailures: options.keepsFailuresOnly)
     do throws(FlowError) {
       try resolved.check(workers, context.snapshot, settings, items: workflow.items)
+      let (graph, accesses) = try resolved.graph(workers, context.snapshot, items: workflow.items)
+      // What cannot be known is in order, and so are the instances of such a step.
+      inOrder = Set(accesses.indices.filter { accesses[$0].barrier != nil })
       scheduler = Scheduler(
-        try resolved.graph(workers), isMany: resolved.steps.map { _ in false }, classes: resolved.steps.map { _ in 0 },
+        graph, isMany: resolved.steps.map { $0.forEach != nil }, classes: resolved.steps.map { _ in 0 },
         isSerial: options.jobs == 1)
+      try countInstances()
     } catch {
       throw settings.secrets.masked(error)
     }
-    record = RunRecord(isOfFailures: options.keepsFailuresOnly)
     queue.isListening = isListening
     state = try options.state.map { [resolved] (path) throws(FlowError) in
       try RunState(path, sources: resolved.placements.map(\.source))
@@ -578,7 +588,7 @@ final class WorkflowRun: Execution {
       }
       budget -= 1
       switch next {
-      case .expand(let step): scheduler.expand(step, count: 0, isInOrder: false)
+      case .expand(let step): expand(step)
       case .start(let place): start(place)
       }
     }
@@ -588,12 +598,75 @@ final class WorkflowRun: Execution {
     if case .phase(let phase) = next { occupy(phase) }
   }
 
+  /// Counts the instances of all steps whose lists are known before the run.
+  private func countInstances() throws(FlowError) {
+    for (index, step) in resolved.steps.enumerated() {
+      guard let forEach = step.forEach, forEach.contextNames.isEmpty else { continue }
+      do throws(FlowError) { instances[index] = try count(forEach, of: step, index) } catch {
+        throw FlowError(error.code, error.message, path: resolved.pointers[index] + (error.path ?? ""))
+      }
+    }
+  }
+
+  private func count(_ forEach: ForEach, of step: Step, _ index: Int) throws(FlowError) -> (Instances, Bool) {
+    let all = try Instances(forEach, context.snapshot)
+    return (all, try step.checkKeys(of: all) || inOrder.contains(index))
+  }
+
+  /// Gives a step with `foreach` its instances, because everything that it needs is there.
+  private func expand(_ index: Int) {
+    guard let (step, worker) = item(index), let forEach = step.forEach else { return }
+    do throws(FlowError) {
+      let (all, isInOrder): (Instances, Bool)
+      if let known = instances[index] { (all, isInOrder) = known } else { (all, isInOrder) = try count(forEach, of: step, index) }
+      instances[index] = (all, isInOrder)
+      if step.code.argument != nil { gathers[index] = Gather(count: all.count) }
+      scheduler.expand(index, count: all.count, isInOrder: isInOrder)
+      if all.count == 0 { completeStep(index) }
+    } catch {
+      scheduler.expand(index, count: 1, isInOrder: false)
+      let place = StepPlace(index: index)
+      let schedule = schedule(scheduler.start(place), lane: freeLane)
+      let reason = error.message.without(prefix: "step \(step.shownName): ").map(String.init)
+      _ = refuse(place, schedule, step, worker, StepFailure(reason ?? error.message))
+    }
+  }
+
+  /// Lets the steps go on that wait for a step of which all has ended.
+  private func completeStep(_ index: Int) {
+    if let gather = gathers.removeValue(forKey: index), let argument = resolved.steps[index].code.argument,
+      !scheduler.hasFailed(index)
+    {
+      _ = gather.finish(argument, into: context)
+      publish(argument)
+      if secrets.contains(argument) { learnSecret() }
+    }
+    instances[index] = nil
+    scheduler.finish(index)
+  }
+
+  private func schedule(
+    _ facts: (ready: Double, after: StepPlace?, held: StepSchedule.Hold?), lane: Int
+  ) -> StepSchedule {
+    let after = facts.after.flatMap { after in item(after.index).map { ($0.0.cName.string, after) } }
+    return StepSchedule(ready: facts.ready, after: after, lane: lane, held: facts.held)
+  }
+
+  /// The step as it runs: for one with `foreach`, the instance.
+  private func step(at place: StepPlace, _ step: Step) throws(FlowError) -> Step {
+    guard let number = place.instance, let instances = instances[place.index]?.all else { return step }
+    return try step.instance(number, instances.values(number))
+  }
+
   private func start(_ place: StepPlace) {
-    guard let (step, worker) = item(place.index) else { return }
-    let (ready, after, held) = scheduler.start(place)
-    let schedule = StepSchedule(
-      ready: ready, after: after.flatMap { after in item(after.index).map { ($0.0.cName.string, after) } },
-      lane: freeLane, held: held)
+    guard let (whole, worker) = item(place.index) else { return }
+    let schedule = schedule(scheduler.start(place), lane: freeLane)
+    let step: Step
+    do throws(FlowError) { step = try self.step(at: place, whole) } catch {
+      let reason = error.message.without(prefix: "step \(whole.shownName): ").map(String.init)
+      _ = refuse(place, schedule, whole, worker, StepFailure(reason ?? error.message))
+      return
+    }
     do throws(StepFailure) {
       let volume = try volumes.volume(of: worker.location)
       let outputs = OutputWatch(step.files.outputs, in: volume, isKept: step.files.isKept)
@@ -618,8 +691,10 @@ final class WorkflowRun: Execution {
       let path = try CText(task.volume.path)
       let plan = try task.worker.prepare(task.step, values, path, settings)
       if state != nil { task.plan = task.document(of: plan, values, path) }
+      // The values of instances become a list.
       let run = StepRun(
-        task.step, worker: task.worker.cName.string, task.worker.type, plan, rundir: path, context,
+        task.step, worker: task.worker.cName.string, task.worker.type, plan, rundir: path,
+        task.place.instance == nil ? context : nil,
         events: queue.isListening ? options.events : nil, position: queue.position.of(task.step, at: task.place),
         outputs: task.outputs)
       drain(run)
@@ -640,8 +715,12 @@ final class WorkflowRun: Execution {
     drain(run)
     guard let result = run.stepResult else { return .wait }
     if let argument = task.step.code.argument {
-      publish(argument)
-      if secrets.contains(argument) { learnSecret() }
+      if let instance = task.place.instance {
+        if let (value, object) = run.given { gathers[task.place.index]?.add(value, object: object, for: instance) }
+      } else {
+        publish(argument)
+        if secrets.contains(argument) { learnSecret() }
+      }
     }
     guard result.returncode == 0 else { return end(task, result) }
     do throws(StepFailure) {
@@ -693,7 +772,7 @@ final class WorkflowRun: Execution {
   private func end(_ place: StepPlace, _ schedule: StepSchedule, _ result: StepResult) -> Next {
     let isSuccess = result.returncode == 0
     record.keep(result.placed(at: place, schedule), at: place)
-    if scheduler.end(place, isSuccess: isSuccess) { scheduler.finish(place.index) }
+    if scheduler.end(place, isSuccess: isSuccess) { completeStep(place.index) }
     if isSuccess { return .end }
     switch options.fail {
     case .stop: isStopped = true
