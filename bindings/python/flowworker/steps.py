@@ -217,9 +217,9 @@ class CodeStep(WorkflowStep):
 
     `func` is a callable, or an import path such as `package.module.function`. Its value is stored in the context under
     `arg`, or discarded if `arg` is None. `varnames` maps parameter names to names in the context, where the two
-    differ. `parameters` are the names of the parameters of an import path: without them, a workflow takes the function
-    to read every value, and lets it wait for all earlier steps that give one. A coroutine is awaited in an event loop
-    of its own. A function whose parameters Python cannot determine, such as `max`, raises TypeError here.
+    differ. `parameters` are the names of the parameters of an import path, for which alone it gets values: without
+    them, a workflow lets the function wait for all earlier steps that give a value. A coroutine is awaited in an event
+    loop of its own. A function whose parameters Python cannot determine, such as `max`, raises TypeError here.
 
     The function runs in this process, on its own thread. The working directory of this thread, and of the threads and
     processes that it starts, is the run directory; the rest of the host keeps its own. So any number of code steps may

@@ -16,8 +16,8 @@ import logging
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from flowworker import ContainerStep, Event, EventKind, ExecResult, Outcome, RunResult, Workflow, StepError
-from flowworker import Stream, WorkerPool, progress, set_log
+from flowworker import ContainerStep, Event, EventKind, ExecResult, Outcome, RunResult, SerialWorkflow, StepError
+from flowworker import Stream, WorkerPool, Workflow, progress, set_log
 
 step = ContainerStep("s", "", ["true"])
 worker = WorkerPool().get(step)
@@ -50,6 +50,18 @@ workflow = Workflow([step])
 run: RunResult = progress.Bar().follow(workflow.start(rundir="/tmp", events="lines"))
 checked: RunResult = run.check()
 maybe: Optional[int] = run.returncode
+many = ContainerStep("m", "", ["true"], after=[], foreach={"names": {"x": range(3)}}, resources={"cpus": 0.5})
+ContainerStep("m", "", ["true"], after=3)  # type: ignore[arg-type]
+wide: RunResult = Workflow([many]).run(rundir="/tmp", jobs=4, fail="last", resources={"cpus": 2}, results="failed")
+Workflow([many]).run(rundir="/tmp", fail="never")  # type: ignore[arg-type]
+first_failure: Optional[ExecResult] = wide.failed
+instances: List[Optional[int]] = [one.instance for one in wide.steps]
+old: Workflow = SerialWorkflow([many])
+for one in worker.map(step, ({"n": n} for n in range(3)), "/tmp", limit=2, ordered=True, timeout=60):
+    position: Optional[int] = one.position
+worker.map(step, 3)  # type: ignore[arg-type]
+worker.map(step, [], limit="2")  # type: ignore[arg-type]
+worker.map(step, [], on_event=print)  # type: ignore[call-arg]
 set_log(logging.getLogger())
 try:
     result.check()
@@ -69,6 +81,8 @@ async def main() -> ExecResult:
             on_event(event)
         second: ExecResult = await execution
     third: RunResult = await workflow.start(rundir="/tmp")
+    async for one in worker.map_async(step, [{}, None], limit=1):
+        value: ExecResult = one
     return second if third.ok else first
 """
 

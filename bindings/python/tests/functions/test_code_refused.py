@@ -53,7 +53,7 @@ def test_a_function_runs_and_the_result_says_how(refused):
 
 def test_a_workflow_keeps_what_the_steps_before_have_given(refused):
     out = refused(
-        "workflow = f.Workflow().add_container_step('a', '', commands=['echo a'])\n"
+        "workflow = f.SerialWorkflow().add_container_step('a', '', commands=['echo a'])\n"
         "workflow.add_code_step('b', lambda: print(here()) or 7, arg='x')\n"
         "workflow.add_container_step('c', '', commands=['echo $x'])\n"
         "print(workflow.run({}, rundir='run').check().stdout)\n"
@@ -100,10 +100,10 @@ def test_flowserv_runs_its_functions_on_this_library(refused):
     pytest.importorskip("flowserv")
     out = refused(
         "import flowworker.flowserv\n"
-        "from flowserv.controller.serial.workflow.base import Workflow\n"
+        "from flowserv.controller.serial.workflow.base import SerialWorkflow\n"
         "from flowserv.volume.manager import DefaultVolume\n"
         "flowworker.flowserv.install()\n"
-        "workflow = Workflow().add_code_step('one', here, arg='where')\n"
+        "workflow = SerialWorkflow().add_code_step('one', here, arg='where')\n"
         "result = workflow.run({}, volumes=DefaultVolume('run'))\n"
         "print(result.returncode, result.context['where'], os.getcwd() == home)\n"
     )

@@ -83,6 +83,20 @@ def test_the_context_is_mapped_and_reduced(write, run, rundir):
     assert (rundir / "o.ipynb").exists()
 
 
+def test_one_notebook_over_many_contexts(write, pool, rundir):
+    write("n.ipynb", "if n == 2: raise LookupError(n)", "print(n)")
+    step = flowworker.NotebookStep("s", "n.ipynb", params=["n"])
+    # All runs write the same output notebook, so they take turns.
+    results = list(pool.get(step).map(step, [{"n": n} for n in range(4)], rundir, limit=1))
+    assert [result.text for result in results] == ["0\n", "1\n", "", "3\n"]
+    assert [result.position for result in results if result.exception is not None] == [2]
+    contexts = ({"n": n} for n in (5, 6, 7))
+    for result in pool.get(step).map(step, contexts, rundir, limit=1):
+        assert result.text == "5\n"
+        break
+    assert next(contexts, None) == {"n": 6}
+
+
 @pytest.mark.parametrize("value", ["007", 1e5, 2**53 + 1, 2**63 - 1, None, True, [1, {"a": 'it\'s "{x}" $y'}], "nan"])
 def test_parameters_are_exact(write, run, value):
     write("n.ipynb", "import json; print(json.dumps(a), type(a).__name__)")

@@ -106,6 +106,41 @@ def test_a_bar_can_watch_one_after_the_other(terminal, workflow, rundir):
     assert [end[22:27].strip() for end in ends] == ["1/1", "1/1", "2/2"]
 
 
+def test_a_bar_names_the_steps_that_run_at_once(terminal, rundir):
+    bar = progress.Bar(terminal.stream)
+
+    def tell(kind, step=None, instance=None, **facts):
+        facts = {"step": step, "instance": instance, **facts}
+        bar(flowworker.Event(kind, 1, 1.0, **{name: fact for name, fact in facts.items() if fact is not None}))
+
+    tell("run_started", steps=["a", "b"])
+    for instance in range(3):
+        tell("step_started", "a", instance, step_index=0)
+    tell("output", "a", 1, data="one")
+    tell("step_started", "b", step_index=1)
+    tell("retry", "a", 0, attempt=1, delay=2.0)
+    for instance in (1, 2):
+        tell("step_ended", "a", instance, step_index=0, outcome="exited", returncode=0)
+    tell("step_ended", "b", step_index=1, outcome="exited", returncode=0)
+    tell("step_ended", "a", 0, step_index=0, outcome="exited", returncode=0)
+    tell("run_ended", outcome="exited", returncode=0)
+    drawn = [without_times(piece).rstrip("\n")[23:] for piece in terminal.drawn()]
+    assert drawn == [
+        "0/2 TIME ",
+        "0/2 TIME a[0]",
+        "0/3 TIME a[0], a[1]",
+        "0/4 TIME a[0], a[1], a[2]",
+        "0/4 TIME a[0], a[2], a[1]: one",
+        "0/4 TIME 1 more, a[2], a[1], b",
+        "0/4 TIME 1 more, a[1], b, a[0]",
+        "1/4 TIME a[2], b, a[0]",
+        "2/4 TIME b, a[0]",
+        "3/4 TIME a[0], attempt 2 in 2 s",
+        "4/4 TIME ",
+        "4/4 TIME done",
+    ]
+
+
 def test_a_bar_of_several_steps_at_once(terminal, rundir):
     bar = progress.Bar(terminal.stream, total=4)
 

@@ -73,7 +73,7 @@ def test_values_are_options():
     wrong = ContainerStep("s", "", ["true"], foreach={"names": {"x": [object()]}})
     with pytest.raises(DocumentError, match="expected a value that JSON has, found an object") as caught:
         Workflow([wrong]).run()
-    assert caught.value.path == "/steps/0/foreach/names/x/0"
+    assert caught.value.path == "/foreach/names/x/0"
 
 
 def test_a_path_is_a_key_as_it_is():
