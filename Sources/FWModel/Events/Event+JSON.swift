@@ -14,9 +14,10 @@ extension Event {
       if step >= 0 { writer.member("step_index", Int(step)) }
       if instance >= 0 { writer.member("instance", Int(instance)) }
       switch content {
-      case .stepStarted(let worker, let type):
+      case .stepStarted(let worker, let type, let values):
         writer.member("worker", worker)
         writer.member("worker_type", type.name)
+        if let values { writer.member("values") { writer in values.read { writer.value($0) } } }
       case .commandStarted(let text, let pid, let container):
         writer.member("text", text)
         writer.member("pid", pid.map(Int.init))

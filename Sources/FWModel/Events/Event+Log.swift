@@ -3,11 +3,11 @@ internal import FWBase
 /// The lines of the log that events are. Output is none, because there may be gigabytes of it.
 extension Event.Content {
   /// - Parameters:
-  ///   - step: the name of the step; `nil` if the event is about the workflow.
+  ///   - step: `nil` if the event is about the workflow.
   ///   - command: the number of the command, from 0.
-  func log(step: CText?, command: Int32) {
+  func log(step: Step?, command: Int32) {
     switch self {
-    case .stepStarted(let worker, let type):
+    case .stepStarted(let worker, let type, _):
       Log.write(.info, "\(shown(step)) started on the \(type.name) worker \(MessageFormat.quoted(worker))")
     // `EventQueue.begin` writes the beginning of a command, of which there is no event if nobody takes events.
     case .commandStarted, .output: break
@@ -59,7 +59,7 @@ extension EventQueue {
   /// Writes the beginning of a command.
   func logCommand(_ command: Int, _ text: String) {
     Log.write(
-      .debug, "\(shown(position.cStep)): command \(command + 1) begins: \(MessageFormat.quoted(text, limit: 100))")
+      .debug, "\(shown(position.source)): command \(command + 1) begins: \(MessageFormat.quoted(text, limit: 100))")
   }
 }
 
@@ -69,7 +69,7 @@ private func level(_ outcome: Outcome, _ returncode: Int32, _ message: String?) 
   return returncode != 0 ? .error : message != nil ? .warning : .info
 }
 
-private func shown(_ step: CText?) -> String { "step \(MessageFormat.quoted(step?.string ?? ""))" }
+private func shown(_ step: Step?) -> String { "step \(step?.shownName ?? "\"\"")" }
 
 /// A time in whole milliseconds.
 private func time(_ seconds: Double) -> String { MessageFormat.seconds((seconds * 1000).rounded() / 1000) }

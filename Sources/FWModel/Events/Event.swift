@@ -20,7 +20,8 @@ package final class Event: @unchecked Sendable {
   }
 
   package enum Content {
-    case stepStarted(worker: String, type: WorkerType)
+    /// - values: those of an instance.
+    case stepStarted(worker: String, type: WorkerType, values: JSONValue?)
     case commandStarted(text: String, pid: Int32?, container: String?)
     case output(isContinued: Bool)
     case commandEnded(CommandRecord)
@@ -76,7 +77,7 @@ package final class Event: @unchecked Sendable {
     sequence = position.numbers.last
     step = position.step
     instance = position.instance
-    cStep = position.cStep
+    cStep = position.source?.cName
     self.time = time
     self.attempt = attempt
     self.command = command

@@ -18,8 +18,8 @@ package struct EventQueue {
     var step: Int32 = -1
     /// The number of the instance of a step with `foreach`; -1 if there is none.
     var instance: Int64 = -1
-    /// The name of the step; `nil` if the events are about the workflow.
-    var cStep: CText?
+    /// The step; `nil` if the events are about the workflow.
+    var source: Step?
 
     package init() { numbers = EventNumbers() }
 
@@ -28,7 +28,7 @@ package struct EventQueue {
       var position = self
       position.step = Int32(clamping: place.index)
       position.instance = Int64(place.instance ?? -1)
-      position.cStep = step.cName
+      position.source = step
       return position
     }
   }
@@ -73,8 +73,8 @@ package struct EventQueue {
   }
 
   package mutating func stepStarted(_ step: Step, worker: String, _ type: WorkerType) {
-    position.cStep = step.cName
-    add(.stepStarted(worker: worker, type: type), command: -1)
+    position.source = step
+    add(.stepStarted(worker: worker, type: type, values: step.values), command: -1)
   }
 
   package mutating func commandStarted(pid: Int32? = nil, container: String? = nil, at time: Double) {
@@ -117,7 +117,7 @@ package struct EventQueue {
   package mutating func tell(_ content: Event.Content, of step: (Step, StepPlace)?) {
     position.step = Int32(clamping: step?.1.index ?? -1)
     position.instance = Int64(step?.1.instance ?? -1)
-    position.cStep = step?.0.cName
+    position.source = step?.0
     add(content, command: -1)
   }
 
@@ -126,7 +126,7 @@ package struct EventQueue {
 
   private mutating func add(_ content: Event.Content, at time: Double = fws_wall(), command: Int32) {
     position.numbers.advance()
-    content.log(step: position.cStep, command: command)
+    content.log(step: position.source, command: command)
     guard isListening else { return }
     events.append(Event(content, position, time: time, attempt: attempt, command: command))
   }

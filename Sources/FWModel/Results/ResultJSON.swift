@@ -8,6 +8,10 @@ extension StepResult {
       writer.member("step", step)
       writer.member("index", place?.index)
       writer.member("instance", place?.instance)
+      writer.member("values") { writer in
+        guard let values else { return writer.null() }
+        values.read { writer.value($0) }
+      }
       writer.member("worker", worker)
       writer.member("worker_type", workerType.name)
       writer.member("rundir", rundir)

@@ -21,6 +21,8 @@ package struct StepResult {
   package private(set) var notes: [String]
   /// Which step of its workflow this is; `nil` for a step that was run by itself.
   package private(set) var place: StepPlace?
+  /// The values of an instance of a step with `foreach`, by their names; `nil` if it is no instance.
+  package let values: JSONValue?
   /// When and where the workflow ran the step; `nil` for a step that was run by itself.
   package private(set) var schedule: StepSchedule?
 
@@ -29,6 +31,7 @@ package struct StepResult {
     started: Double, duration: Double
   ) {
     cStep = step.cName
+    values = step.values
     self.worker = worker
     workerType = type
     self.rundir = rundir
