@@ -31,17 +31,29 @@ package struct CodeAction {
   }
 }
 
-extension CodeAction {
-  package func write(to writer: inout JSONWriter) {
+extension Step {
+  /// Writes the action of a code step, for the function that it calls.
+  package func writeCall(to writer: inout JSONWriter) {
     writer.object { writer in
-      writer.member("func", function)
-      writer.member("arg", argument)
-      writer.member("variables") { writer in
-        writer.array(variables.keys.sorted { $0.key < $1.key }) { writer, pair in
-          writer.object { writer in
-            writer.member("arg", pair.key.text)
-            writer.member("var", pair.value)
-          }
+      code.writeMembers(to: &writer)
+      writer.member("instance", instance)
+      writer.member("values") { writer in
+        guard let values else { return writer.null() }
+        values.read { writer.value($0) }
+      }
+    }
+  }
+}
+
+extension CodeAction {
+  fileprivate func writeMembers(to writer: inout JSONWriter) {
+    writer.member("func", function)
+    writer.member("arg", argument)
+    writer.member("variables") { writer in
+      writer.array(variables.keys.sorted { $0.key < $1.key }) { writer, pair in
+        writer.object { writer in
+          writer.member("arg", pair.key.text)
+          writer.member("var", pair.value)
         }
       }
     }
