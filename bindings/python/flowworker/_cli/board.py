@@ -79,7 +79,8 @@ class Board:
         self.succeeded = self.failed = self.kept = 0
         self.is_over = False
         self._instances = instances
-        self._unknown = [index for index, number in enumerate(instances or ()) if number is None]
+        #: The indexes of the steps whose instances nobody can count before.
+        self.unknown = [index for index, number in enumerate(instances or ()) if number is None]
         self._known = sum(number for number in instances or () if number is not None)
         #: For each step with several instances: how many have ended, and when the first of them started.
         self._ended: Dict[int, int] = {}
@@ -100,8 +101,8 @@ class Board:
         """How many steps there are, and whether that is all of them; otherwise there may be more."""
         if self._instances is None:
             return max(self._steps, self.done + len(self.running)), not self._ended
-        seen = sum(max(self._ended.get(index, 0) + self._runs(index), 1) for index in self._unknown)
-        return self._known + seen, not self._unknown
+        seen = sum(max(self._ended.get(index, 0) + self._runs(index), 1) for index in self.unknown)
+        return self._known + seen, not self.unknown
 
     def _runs(self, index: int) -> int:
         return sum(1 for key in self.running if key[0] == index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Container, Dict, List, Mapping, Optional
 
 from ..words import Outcome
 from .text import Paint, count, duration, line, reason, step_name, values_text
@@ -27,11 +27,13 @@ class Totals:
         )
 
 
-def totals_of(result: Mapping[str, Any], run: int, kept: int) -> Totals:
-    """Returns the totals of a result (docs/reference/results.md), of which so many steps have run and were kept."""
-    numbers = [entry["instances"] for entry in result["not_run"]]
-    skipped = sum(1 if number is None else number for number in numbers)
-    return Totals(run, kept, skipped, None not in numbers)
+def totals_of(result: Mapping[str, Any], run: int, kept: int, unknown: Container[int] = ()) -> Totals:
+    """Returns the totals of a result (docs/reference/results.md), of which so many steps have run and were kept.
+
+    `unknown` are the indexes of the steps whose instances nobody has counted.
+    """
+    skipped = sum(1 if entry["instances"] is None else entry["instances"] for entry in result["not_run"])
+    return Totals(run, kept, skipped, all(entry["index"] not in unknown for entry in result["not_run"]))
 
 
 def report(result: Mapping[str, Any], totals: Totals, paint: Paint) -> List[str]:
@@ -62,7 +64,7 @@ def _title(step: Mapping[str, Any]) -> str:
 
 def _skipped(entry: Mapping[str, Any]) -> str:
     number: Optional[int] = entry["instances"]
-    several = "" if number == 1 else " ({})".format("its instances" if number is None else count(number, "instance"))
+    several = "" if number is None else " ({})".format(count(number, "instance"))
     return "{}{}: {}".format(step_name(entry["step"], None), several, line(entry["reason"]))
 
 

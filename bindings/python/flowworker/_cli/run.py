@@ -115,7 +115,7 @@ def _conclude(
     if options.json:
         output.record(last_record(found, document))
     else:
-        totals = totals_of(document, board.run, board.kept)
+        totals = totals_of(document, board.run, board.kept, board.unknown)
         output.write("".join(text + "\n" for text in report(document, totals, paint_for(sys.stdout, options.color))))
     if options.progress != "none" and (interrupts.number is not None or (options.state is not None and not result.ok)):
         print(_kept(options.state, board), file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any, Mapping, Optional
 
 from .._event_text import clean
@@ -71,7 +72,9 @@ def _value(value: Any) -> str:
 
 
 def reason(message: Optional[str], name: Optional[str]) -> str:
-    """Returns the message of a step as a line, without the name of the step at its beginning."""
+    """Returns the message of a step as a line, without the step and the values of its instance at its beginning."""
     found = line(message or "")
     prefix = 'step "{}"'.format(line(name or ""))
-    return found[len(prefix) :].lstrip(",: ") if found.startswith(prefix) else found
+    if not found.startswith(prefix):
+        return found
+    return re.sub(r"^( \(.*?\))?[,: ]+", "", found[len(prefix) :])
