@@ -927,8 +927,14 @@ FW_API fw_status fw_worker_plan(const fw_worker *worker, const fw_step *step, fw
  * command continues until the buffer of a pipe (64 KiB) is full, and the next command does not start. Timeouts apply in
  * any case.
  *
+ * If as many steps of the worker run as its `limit` allows, or if other steps have the `resources` that the step takes,
+ * it waits for its turn. Nothing of it has begun then: it has no event, its timeout does not run, and fw_exec_cancel()
+ * ends it at once. A step gives back what it has when it is over, which it is only while a thread drives it to its end.
+ * So drive all steps of such a worker, or wait for them in the order in which they were started.
+ *
  * A step uses three descriptors, a fourth after the first fw_exec_fd(), and one for `stdin`. A host function uses
- * three, a Python function or a notebook nine, and a step in containers about ten.
+ * three, a Python function or a notebook nine, and a step in containers about ten. A step that waits for its turn uses
+ * one.
  *
  * @param worker    like the other inputs, not needed after the call.
  * @param step      a step of a type that the worker runs.
@@ -1112,7 +1118,8 @@ FW_API void fw_workflow_free(fw_workflow *workflow);
  *                    no such volume.
  * @param options     a JSON object: `deadline` (seconds for the whole workflow), `state` (a directory that lets an
  *                    interrupted run be resumed), `volumes` (an array of volumes that this run uses instead of the
- *                    pool's), and `timeout`, `output_limit`, `spill`, `retries`, `placeholders` and `success_codes` for
+ *                    pool's), `resources` (an object of totals that this run has for itself, instead of the pool's of
+ *                    the same names), and `timeout`, `output_limit`, `spill`, `retries`, `placeholders` and `success_codes` for
  *                    each step. NULL: none.
  * @param length      the length of `options`.
  * @param[out] result owned by the caller; release it with fw_result_free().
@@ -1139,6 +1146,23 @@ FW_API fw_status fw_workflow_run(const fw_workflow *workflow, fw_pool *pool, fw_
  */
 FW_API fw_status fw_workflow_start(const fw_workflow *workflow, fw_pool *pool, fw_context *context, const char *rundir,
                                    const char *options, size_t length, fw_exec **exec, fw_error **error) FW_MUSTUSE;
+
+/**
+ * Describes how a workflow would run, without running it: which step waits for which others and why, which steps are
+ * barriers, and how many steps could run at once. No process is started, no volume is opened, no file is looked for,
+ * and no engine or scheduler is contacted. Secrets are masked.
+ *
+ * docs/reference/workflow.md has the grammar of the document. Parameters and codes are those of fw_workflow_start(),
+ * with these differences.
+ *
+ * @param rundir    it need not exist. NULL: the directory of the volume `__default__`, which need not exist either.
+ * @param[out] json owned by the caller; release it with fw_string_free().
+ *
+ * @retval FW_E_DOCUMENT steps wait for each other; a step names one that does not exist in `after`; or two instances of
+ *                       a step write one key. fw_workflow_start() refuses these, too.
+ */
+FW_API fw_status fw_workflow_plan(const fw_workflow *workflow, fw_pool *pool, fw_context *context, const char *rundir,
+                                  const char *options, size_t length, char **json, fw_error **error) FW_MUSTUSE;
 
 /* ----------------------------------------------------------------- events -- */
 

@@ -1196,7 +1196,28 @@ class workflow
         return start_with(workers, values.handle(), rundir, options);
     }
 
+    /** Describes how the workflow would run, as JSON text, without running it. */
+    std::string plan(const pool &workers, std::string_view rundir = {}, std::string_view options = {}) const
+    {
+        return plan_with(workers, nullptr, rundir, options);
+    }
+    std::string plan(const pool &workers, context &values, std::string_view rundir = {},
+                     std::string_view options = {}) const
+    {
+        return plan_with(workers, values.handle(), rundir, options);
+    }
+
   private:
+    std::string plan_with(const pool &workers, fw_context *values, std::string_view rundir,
+                          std::string_view options) const
+    {
+        const detail::c_text path(rundir, "rundir");
+        return detail::make_text([&](char **out, fw_error **failure) {
+            return fw_workflow_plan(handle(), workers.handle(), values, path.optional(),
+                                    detail::optional_start(options), options.size(), out, failure);
+        });
+    }
+
     result run_with(const pool &workers, fw_context *values, std::string_view rundir, std::string_view options) const
     {
         const detail::c_text path(rundir, "rundir");

@@ -59,23 +59,19 @@ package struct DockerOptions: WorkerOptions {
 
   package init() {}
 
-  package init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers(of: "the options of a docker worker (an object)") { (key, value) throws(ValidationError) in
-      if try read(key, value) { return }
-      if key == "container" {
-        container = try value.requireChoice("a value of \"container\"")
-      } else if key == "shell" {
-        shell = try value.requireAbsolutePath(of: "a shell in the image, such as \"/bin/sh\"")
-      } else if try !settings.commands.read(ofWorker: key, value) {
-        throw .unknownKey(
-          key, of: "the options of a docker worker", known: DockerOptions.keys,
-          else: CommandSettings.place(of: key, runsCommands: true))
-      }
+  package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
+    if key == "container" {
+      container = try value.requireChoice("a value of \"container\"")
+    } else if key == "shell" {
+      shell = try value.requireAbsolutePath(of: "a shell in the image, such as \"/bin/sh\"")
+    } else if try !readShared(key, value) {
+      return try settings.commands.read(ofWorker: key, value)
     }
+    return true
   }
 
   /// Reads a member that all workers with containers have. Returns false if the key is a different one.
-  mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
+  mutating func readShared(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "host" {
       let text = try value.requireString()
       do throws(EngineAddress.Fault) { _ = try EngineAddress(text) } catch { throw ValidationError(error.text) }

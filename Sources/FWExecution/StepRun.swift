@@ -17,6 +17,9 @@ package final class StepRun: Execution {
     /// The next attempt begins when the timer is over, and a cancel ends the timer at once. The timer is never set to
     /// more than the time that the workflow has left.
     case pausing(Timer)
+    /// The next attempt begins when the step has got its place and its resources. The ledger wakes it then, and so does
+    /// the timer at the deadline of the workflow, if there is one. A cancel wakes it at once.
+    case queued(Grant, deadline: Timer?)
     case over(ExecResult)
   }
 
@@ -30,8 +33,11 @@ package final class StepRun: Execution {
   private let context: Context?
   /// The form in which output becomes events; `nil` if nobody gets events.
   private let events: RunOptions.Events?
-  private let began = fws_monotonic()
-  private let started = fws_wall()
+  /// What the step takes while it runs; `nil`: nothing.
+  private let grant: Grant?
+  /// The beginning of the first attempt, by both clocks.
+  private var began = 0.0
+  private var started = 0.0
 
   private var phase: Phase?
   private var launcher: (any CommandLauncher)?
@@ -61,7 +67,8 @@ package final class StepRun: Execution {
 
   package init(
     _ step: Step, worker: String, _ type: WorkerType, _ plan: consuming StepPlan, rundir: CText, _ context: Context?,
-    events: RunOptions.Events?, position: EventQueue.Position? = nil, outputs: (any AttemptOutputs)? = nil
+    events: RunOptions.Events?, position: EventQueue.Position? = nil, outputs: (any AttemptOutputs)? = nil,
+    _ grant: Grant? = nil
   ) {
     self.step = step
     self.worker = worker
@@ -72,12 +79,12 @@ package final class StepRun: Execution {
     self.context = context
     self.events = events
     self.outputs = outputs
+    self.grant = grant
     queue.isListening = events != nil
     isPart = position != nil
     if let position { queue.position = position }
     queue.secrets = settings.secrets
-    queue.stepStarted(step, worker: worker, type)
-    beginAttempt()
+    begin()
   }
 
   // MARK: What callers see
@@ -102,6 +109,7 @@ package final class StepRun: Execution {
     switch phase {
     case .running(let command, _), .closing(let command): return command.waiting
     case .pausing(let pause): return Waiting(channel: pause.fd)
+    case .queued(let grant, let deadline): return Waiting(channel: grant.fd, stdout: deadline?.fd ?? -1)
     case .over, nil: return Waiting()
     }
   }
@@ -130,10 +138,12 @@ package final class StepRun: Execution {
   /// Makes the host's descriptor readable if there are events to take, or room for the input that the host waits with.
   private func showReadiness() {
     // The workflow of a step takes the events at once, and its steps have no input of the host.
-    if isPart { return }
+    if isPart { return readiness.raise(isInBlindQueue) }
     let command = command
     readiness.watch(room: isAwaitingRoom ? command?.room : nil)
-    readiness.raise(!queue.isEmpty || isAwaitingRoom && (command == nil ? result != nil : command?.hasRoom == true))
+    readiness.raise(
+      !queue.isEmpty || isInBlindQueue
+        || isAwaitingRoom && (command == nil ? result != nil : command?.hasRoom == true))
   }
 
   private var command: (any RunningCommand)? {
@@ -147,6 +157,7 @@ package final class StepRun: Execution {
     switch phase {
     case .running(let command, _): command.stop()
     case .pausing(let pause): pause.stop()
+    case .queued(let grant, _): grant.wake()
     case .closing, .over, nil: break
     }
   }
@@ -163,8 +174,10 @@ package final class StepRun: Execution {
       if ready.channel, pause.isOver {
         if !isCancelled, let seconds = settle() { return pause.set(seconds) }
         readiness.forget(pause.fd)
-        if isCancelled { finish(attempts.removeLast().cancelled) } else { beginAttempt() }
+        if isCancelled { finish(attempts.removeLast().cancelled) } else { begin() }
       }
+    case .queued(let grant, let deadline):
+      if ready.isAny { leaveQueue(grant, deadline) }
     case .over, nil: break
     }
     showReadiness()
@@ -190,7 +203,7 @@ package final class StepRun: Execution {
         if count > 0 { isInputTaken = true }
         return count
       }
-    case .pausing, .closing, nil: return 0
+    case .pausing, .queued, .closing, nil: return 0
     case .over: throw FlowError(.ended, "the step is over, and nobody reads its standard input")
     }
   }
@@ -231,12 +244,60 @@ package final class StepRun: Execution {
   /// The text of a command without secrets.
   private func text(_ index: Int) -> String { settings.secrets.masked(plan.commands.text(index)) }
 
+  /// Begins the next attempt as soon as the step has what it takes.
+  private func begin() {
+    if let grant, !grant.take() {
+      let deadline = settings.deadline.flatMap { try? Timer($0.left) }
+      phase = .queued(grant, deadline: deadline)
+      readiness.watch(waiting)
+    } else {
+      beginAttempt()
+    }
+  }
+
+  /// Whether the step is in the queue, and the system has no descriptor that could wake it.
+  private var isInBlindQueue: Bool {
+    if case .queued(let grant, _) = phase { return grant.fd < 0 }
+    return false
+  }
+
+  private func leaveQueue(_ grant: Grant, _ deadline: Timer?) {
+    // The descriptors must be forgotten before they are closed.
+    readiness.forget(grant.fd)
+    if let deadline { readiness.forget(deadline.fd) }
+    if isCancelled {
+      if attempts.isEmpty { finishInQueue() } else { finish(attempts.removeLast().cancelled) }
+    } else if grant.take() || settings.deadline?.hasPassed == true {
+      // An attempt that begins after the deadline runs nothing.
+      beginAttempt()
+    } else {
+      readiness.watch(waiting)
+    }
+  }
+
+  /// Ends a step that was cancelled before its first attempt.
+  private func finishInQueue() {
+    (began, started) = (fws_monotonic(), fws_wall())
+    var end = CommandEnd(outcome: .cancelled, started: started)
+    end.explanation = "was cancelled before it started, while it waited for its worker or for resources"
+    finish(
+      Attempt(
+        step: step, commands: [CommandRecord(index: nil, command: "", end)], total: plan.commands.count,
+        limit: settings.limit, engine: nil, on: type, path: plan.path, settings.secrets))
+  }
+
   private func beginAttempt() {
+    if attempts.isEmpty {
+      (began, started) = (fws_monotonic(), fws_wall())
+      queue.stepStarted(step, worker: worker, type)
+    }
     records = []
     attemptBegan = fws_monotonic()
     queue.begin(attempt: attempts.count + 1)
     guard plan.commands.count > 0 else { return finishAttempt() }
     do {
+      var settings = settings
+      if let grant { settings.environment = settings.environment.overridden(by: grant.environment) }
       launcher = try plan.launcher(settings)
     } catch {
       let end = CommandEnd(failure: error, started: fws_wall()).masked(by: settings.secrets, of: step)
@@ -325,6 +386,7 @@ package final class StepRun: Execution {
         attempt.delay = delay
         attempts.append(attempt)
         queue.retry(attempt, delay: delay)
+        grant?.release()
         phase = .pausing(pause)
         readiness.watch(Waiting(channel: pause.fd))
         return
@@ -343,5 +405,7 @@ package final class StepRun: Execution {
     for note in plan.commands.notes { result = result.noted(note) }
     phase = .over(ExecResult(result))
     queue.stepEnded(result)
+    // What follows begins after the time of the event.
+    grant?.release()
   }
 }

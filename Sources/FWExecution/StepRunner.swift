@@ -55,9 +55,33 @@ extension CommandRunner {
 
 /// The "options" of a worker specification, with their defaults.
 package protocol WorkerOptions: Sendable {
+  /// The keys of this type of worker, without those that all types have.
   static var keys: [String] { get }
   init()
-  init(reading json: JSONRef) throws(ValidationError)
+  /// Reads one of these options. Gives false if the key is another one.
+  mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool
+}
+
+extension WorkerOptions {
+  /// All keys that a worker of this type may have in its options.
+  package static var allKeys: [String] { keys + WorkerSpec.optionKeys }
+
+  /// Reads the options of a worker.
+  ///
+  /// - Parameter spec: the specification, which gets the options that all types have.
+  package init(reading json: JSONRef, of type: WorkerType, into spec: inout WorkerSpec) throws(ValidationError) {
+    self.init()
+    guard json.kind == .object else {
+      throw ValidationError("expected the options of \(type.shown) (an object), found \(json.shown)")
+    }
+    try json.readMembers { (key, value) throws(ValidationError) in
+      if try spec.read(option: key, value) { return }
+      if try read(key, value) { return }
+      throw .unknownKey(
+        key, of: "the options of \(type.shown)", known: Self.allKeys,
+        else: CommandSettings.place(of: key, runsCommands: type.stepType == .container))
+    }
+  }
 }
 
 /// The work that a worker is going to do for a step.
@@ -71,6 +95,8 @@ package struct StepPlan: ~Copyable {
   package var path: SearchPath?
   /// The standard input of each command; `nil`: it is empty.
   package var input: StepInput?
+  /// The variables that the step gets when it starts, because it takes resources with ids.
+  package var chosenVariables: [String] = []
 
   package init(
     commands: consuming ExpandedCommands,
@@ -120,11 +146,17 @@ package final class SharedResources: Sendable {
   package let variables: KeyValues
   /// The settings of the pool for all runs.
   package let settings: RunSettings
+  /// What the steps of the pool take while they run.
+  package let ledger: ResourceLedger
   private let resources: Guarded<[any SharedResource]>
 
-  package init(variables: KeyValues = KeyValues(), settings: RunSettings = RunSettings()) throws(FlowError) {
+  /// - Parameter totals: the resources that there are for all steps of the pool.
+  package init(
+    variables: KeyValues = KeyValues(), settings: RunSettings = RunSettings(), totals: ResourceTotals = ResourceTotals()
+  ) throws(FlowError) {
     self.variables = variables
     self.settings = settings
+    ledger = try ResourceLedger(totals)
     resources = try Guarded([])
   }
 

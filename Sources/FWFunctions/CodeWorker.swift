@@ -97,13 +97,8 @@ package struct CodeOptions: WorkerOptions {
 
   package init() {}
 
-  package init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers(of: "the options of a code worker (an object)") { (key, value) throws(ValidationError) in
-      if try python.read(key, value) { return }
-      throw .unknownKey(
-        key, of: "the options of a code worker", known: CodeOptions.keys,
-        else: CommandSettings.place(of: key, runsCommands: false))
-    }
+  package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
+    try python.readShared(key, value)
   }
 }
 

@@ -25,17 +25,7 @@ package struct SubprocessOptions: WorkerOptions {
 
   package init() {}
 
-  package init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers(of: "the options of a subprocess worker (an object)") { (key, value) throws(ValidationError) in
-      if !(try read(key, value)) {
-        throw .unknownKey(
-          key, of: "the options of a subprocess worker", known: SubprocessOptions.keys,
-          else: CommandSettings.place(of: key, runsCommands: true))
-      }
-    }
-  }
-
-  /// Reads one option that all workers have whose commands are run by a monitor. Gives false if the key is another one.
+  /// Reads one option. All workers whose commands are run by a monitor have these.
   package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "inherit_env" {
       inheritance = try Inheritance.read(value)

@@ -27,20 +27,14 @@ package struct PythonOptions: WorkerOptions {
 
   package init() {}
 
-  package init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers(of: "the options of a notebook worker (an object)") { (key, value) throws(ValidationError) in
-      if try read(key, value) { return }
-      if !(try readNotebookKey(key, value)) {
-        throw .unknownKey(
-          key, of: "the options of a notebook worker", known: PythonOptions.keys,
-          else: CommandSettings.place(of: key, runsCommands: false))
-      }
-    }
+  package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
+    if try readShared(key, value) { return true }
+    return try readNotebookKey(key, value)
   }
 
   /// Reads a member that all workers with an interpreter on this machine have. Returns false if the key is a different
   /// one.
-  package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
+  package mutating func readShared(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
     if key == "python" {
       python = try value.requireName()
     } else if key == "grace" {

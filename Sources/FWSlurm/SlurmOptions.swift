@@ -43,39 +43,36 @@ package struct SlurmOptions: WorkerOptions {
 
   package init() {}
 
-  package init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers(of: "the options of a slurm worker (an object)") { (key, value) throws(ValidationError) in
-      if key == "partition" {
-        partition = try SlurmOptions.word(value, "partition")
-      } else if key == "time" {
-        time = try SlurmOptions.number(value, 1...31_536_000, "the time of an allocation in seconds")
-      } else if key == "cpus" {
-        cpus = try SlurmOptions.number(value, 1...65_535, "a number of processors")
-      } else if key == "memory" {
-        memory = try SlurmOptions.number(value, (1 << 20)...(1 << 50), "the memory of an allocation in bytes")
-      } else if key == "account" {
-        account = try SlurmOptions.word(value, "account")
-      } else if key == "extra" {
-        extra = try SlurmOptions.arguments(value)
-      } else if key == "hold" {
-        guard let number = value.number, number >= 0, number <= 86_400 else {
-          throw ValidationError("expected a time in seconds from 0 to 86400, found \(value.shown)")
-        }
-        hold = number
-      } else if key == "allocations" {
-        allocations = Int(try SlurmOptions.number(value, 1...100_000, "a number of allocations"))
-      } else if key == "queue_timeout" {
-        queueTimeout = try value.requireSeconds()
-      } else if key == "start_timeout" {
-        startTimeout = try value.requireSeconds()
-      } else if key == "background", value.string == "leave" {
-        throw ValidationError("a slurm worker cannot have \"background\": \"leave\", because a job ends with its step")
-      } else if !(try process.read(key, value)) {
-        throw .unknownKey(
-          key, of: "the options of a slurm worker", known: SlurmOptions.keys,
-          else: CommandSettings.place(of: key, runsCommands: true))
+  package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
+    if key == "partition" {
+      partition = try SlurmOptions.word(value, "partition")
+    } else if key == "time" {
+      time = try SlurmOptions.number(value, 1...31_536_000, "the time of an allocation in seconds")
+    } else if key == "cpus" {
+      cpus = try SlurmOptions.number(value, 1...65_535, "a number of processors")
+    } else if key == "memory" {
+      memory = try SlurmOptions.number(value, (1 << 20)...(1 << 50), "the memory of an allocation in bytes")
+    } else if key == "account" {
+      account = try SlurmOptions.word(value, "account")
+    } else if key == "extra" {
+      extra = try SlurmOptions.arguments(value)
+    } else if key == "hold" {
+      guard let number = value.number, number >= 0, number <= 86_400 else {
+        throw ValidationError("expected a time in seconds from 0 to 86400, found \(value.shown)")
       }
+      hold = number
+    } else if key == "allocations" {
+      allocations = Int(try SlurmOptions.number(value, 1...100_000, "a number of allocations"))
+    } else if key == "queue_timeout" {
+      queueTimeout = try value.requireSeconds()
+    } else if key == "start_timeout" {
+      startTimeout = try value.requireSeconds()
+    } else if key == "background", value.string == "leave" {
+      throw ValidationError("a slurm worker cannot have \"background\": \"leave\", because a job ends with its step")
+    } else {
+      return try process.read(key, value)
     }
+    return true
   }
 
   private static func number(_ value: JSONRef, _ range: ClosedRange<Int64>, _ what: String) throws(ValidationError)

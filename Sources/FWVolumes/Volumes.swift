@@ -22,8 +22,10 @@ package final class Volumes {
 
   package static let main = Location(WorkerSpec.defaultVolume)
 
-  /// - Parameter basedir: the directory of the default volume. It replaces the directory in the document.
-  package init(_ specs: [VolumeSpec], basedir: String?) throws(FlowError) {
+  /// - Parameters:
+  ///   - basedir: the directory of the default volume. It replaces the directory in the document.
+  ///   - isToRun: whether files will be needed, so that there has to be a default volume.
+  package init(_ specs: [VolumeSpec], basedir: String?, isToRun: Bool = true) throws(FlowError) {
     var all: [Location: VolumeSpec] = [:]
     var locations = [Volumes.main]
     for spec in specs {
@@ -32,6 +34,7 @@ package final class Volumes {
       if location != Volumes.main { locations.append(location) }
     }
     if let basedir { all[Volumes.main] = VolumeSpec(defaultAt: basedir) }
+    if all[Volumes.main] == nil, !isToRun { all[Volumes.main] = VolumeSpec(defaultAt: ".") }
     guard all[Volumes.main] != nil else {
       throw FlowError(
         .invalid,

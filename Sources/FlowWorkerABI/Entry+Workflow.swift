@@ -17,7 +17,7 @@ public func fw_workflow_create(
 @_cdecl("fw_workflow_free") @implementation
 public func fw_workflow_free(_ workflow: OpaquePointer?) { Handle.free(workflow, Workflow.self) }
 
-/// The arguments that both ways of running a workflow take.
+/// The arguments of all functions that run or plan a workflow.
 private struct RunArguments {
   let workflow: Workflow
   let pool: Pool?
@@ -62,5 +62,21 @@ public func fw_workflow_start(
     let options = try optionalText(options, length, "options")
     out.pointee = Handle.give(
       try arguments.workflow.start(arguments.pool, arguments.context, basedir: arguments.basedir, options: options))
+  }
+}
+
+@_cdecl("fw_workflow_plan") @implementation
+public func fw_workflow_plan(
+  _ workflow: OpaquePointer?, _ pool: OpaquePointer?, _ context: OpaquePointer?, _ rundir: UnsafePointer<CChar>?,
+  _ options: UnsafePointer<CChar>?, _ length: Int, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> fw_status {
+  withErrorOut(error) { () throws(FlowError) in
+    let out = try outParameter(json, "json")
+    let arguments = try RunArguments(workflow, pool, context, rundir)
+    let options = try optionalText(options, length, "options")
+    out.pointee = try arguments.workflow.plan(
+      arguments.pool, arguments.context, basedir: arguments.basedir, options: options
+    ).take()
   }
 }

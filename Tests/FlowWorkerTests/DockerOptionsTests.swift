@@ -7,7 +7,10 @@ import Testing
 @Suite struct DockerOptionsTests {
   private func options(_ json: String) throws -> DockerOptions {
     try withBytes(json) { text throws(FlowError) in
-      try JSONText.read(text) { (json) throws(ValidationError) in try DockerOptions(reading: json) }
+      try JSONText.read(text) { (json) throws(ValidationError) in
+        var spec = WorkerSpec(name: "w")
+        return try DockerOptions(reading: json, of: DockerWorker.type, into: &spec)
+      }
     }
   }
 

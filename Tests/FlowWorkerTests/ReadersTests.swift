@@ -1,6 +1,7 @@
 import Testing
 
 @testable import FWBase
+@testable import FWExecution
 @testable import FWModel
 @testable import FlowWorker
 
@@ -77,6 +78,23 @@ import Testing
       _ = try read("{\"volumes\": \(volumes)}") { try Pool($0) }
     },
     "workers": { count in _ = try read(list(count) { "{\"name\": \"w\($0)\", \"type\": \"code\"}" }) { try Pool($0) } },
+    "resources": { count in
+      let names = "{" + (0..<count).map { "\"r\($0)\": \($0)" }.joined(separator: ",") + "}"
+      let ids = "{\"ids\": \(list(count) { "\"\($0)\"" }), \"variable\": \"V\"}"
+      let pool = try read("{\"resources\": {\"i\": \(ids), " + names.dropFirst() + "}") { try Pool($0) }
+      let step = try read(
+        "{\"name\": \"s\", \"resources\": \(names), \"action\": {\"environment\": \"\", \"commands\": []}}"
+      ) { try Step($0) }
+      #expect(try LedgerClient(pool.ledger).request(for: step, nil) != nil)
+      _ = try pool.worker(for: step).takeUnretainedValue().plan(step, nil, CText("/"), RunSettings())
+    },
+    "variables of resources": { count in
+      let totals =
+        "{"
+        + (0..<count).map { "\"r\($0)\": {\"ids\": [], \"variable\": \"V\($0)\"}" }
+        .joined(separator: ",") + "}"
+      _ = try read("{\"resources\": \(totals)}") { try Pool($0) }
+    },
     "managers": { count in _ = try read("{\"managers\": \(object(count, "s"))}") { try Pool($0) } },
     "variables": { count in
       _ = try read("{\"name\": \"w\", \"type\": \"subprocess\", \"variables\": \(object(count, "v"))}") {

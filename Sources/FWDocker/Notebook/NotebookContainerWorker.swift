@@ -7,7 +7,7 @@ internal import FWPython
 package struct NotebookContainerWorker: StepRunner {
   let options: NotebookContainerOptions
 
-  package static let type = WorkerType("nbdocker", runs: .notebook)
+  package static let type = WorkerType("nbdocker", article: "an", runs: .notebook)
 
   package init(_ spec: WorkerSpec, _ options: NotebookContainerOptions, _ resources: SharedResources) {
     self.options = options
@@ -52,19 +52,14 @@ package struct NotebookContainerOptions: WorkerOptions {
 
   package init() {}
 
-  package init(reading json: JSONRef) throws(ValidationError) {
-    try json.readMembers(of: "the options of an nbdocker worker (an object)") { (key, value) throws(ValidationError) in
-      if key == "base_image" {
-        base = try value.requireName()
-        // The name becomes part of a line of a Dockerfile.
-        do throws(StepFailure) { _ = try ImageReference(base) } catch { throw ValidationError(error.reason) }
-      } else if try docker.read(key, value) {
-        return
-      } else if !(try python.readNotebookKey(key, value)) {
-        throw .unknownKey(
-          key, of: "the options of an nbdocker worker", known: NotebookContainerOptions.keys,
-          else: CommandSettings.place(of: key, runsCommands: false))
-      }
+  package mutating func read(_ key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
+    if key == "base_image" {
+      base = try value.requireName()
+      // The name becomes part of a line of a Dockerfile.
+      do throws(StepFailure) { _ = try ImageReference(base) } catch { throw ValidationError(error.reason) }
+    } else if try !docker.readShared(key, value) {
+      return try python.readNotebookKey(key, value)
     }
+    return true
   }
 }

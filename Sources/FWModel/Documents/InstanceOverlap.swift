@@ -1,8 +1,8 @@
 package import FWBase
 
 extension Step {
-  /// Checks the keys of all instances before the first one runs. Throws if two instances write one key, or if one
-  /// writes a folder that has a key of another in it.
+  /// Checks the keys of all instances before the first one runs. Throws if two instances write one key, or if the key
+  /// of one is a folder above that of another.
   ///
   /// - Returns: whether the instances have to run in order, because one reads what another one writes.
   package func checkKeys(of instances: Instances) throws(FlowError) -> Bool {
@@ -11,7 +11,7 @@ extension Step {
       let first = try InstanceKeys(self, 0, instances.values(0)).files
       if SeparateKeys.areSeparate(templates, first, instances) { return false }
     }
-    var overlap = InstanceOverlap(self, forEach, instances)
+    var overlap = InstanceOverlap(self, templates, forEach, instances)
     return try overlap.check()
   }
 
@@ -36,6 +36,7 @@ extension Step {
 private struct InstanceOverlap {
   private struct Entry {
     let hash: UInt64
+    /// The number of the instance; -1 for a key that all instances have.
     let instance: Int32
     /// The number of the key among those that the instance writes or reads.
     let slot: Int32
@@ -52,37 +53,39 @@ private struct InstanceOverlap {
   }
 
   private let step: Step
+  private let templates: StepTemplates
   private let forEach: ForEach
   private let instances: Instances
   private var written: [Entry] = []
-  private var writtenFolders: [Entry] = []
-  private var readFolders: [Entry] = []
+  private var read: [Entry] = []
 
-  init(_ step: Step, _ forEach: ForEach, _ instances: Instances) {
+  init(_ step: Step, _ templates: StepTemplates, _ forEach: ForEach, _ instances: Instances) {
     self.step = step
+    self.templates = templates
     self.forEach = forEach
     self.instances = instances
   }
 
   mutating func check() throws(FlowError) -> Bool {
+    let constant = templates.inputs.map { $0.constant != nil }
     for instance in 0..<instances.count {
       let keys = try keys(instance)
-      for (slot, key) in keys.written.enumerated() {
-        let entry = Entry(hash: InstanceOverlap.hash(key), instance: Int32(instance), slot: Int32(clamping: slot))
-        written.append(entry)
-        if key.namesFolder { writtenFolders.append(entry) }
-      }
-      for (slot, key) in keys.read.enumerated() where key.namesFolder {
-        readFolders.append(
-          Entry(hash: InstanceOverlap.hash(key), instance: Int32(instance), slot: Int32(clamping: slot)))
+      for (slot, key) in keys.written.enumerated() { written.append(entry(key, instance, slot)) }
+      for (slot, key) in keys.read.enumerated() {
+        let isConstant = slot < constant.count && constant[slot]
+        if !isConstant || instance == 0 { read.append(entry(key, isConstant ? -1 : instance, slot)) }
       }
     }
     if written.isEmpty || instances.count < 2 { return false }
     written.sort(by: Entry.precedes)
-    writtenFolders.sort(by: Entry.precedes)
-    readFolders.sort(by: Entry.precedes)
     if let conflict = try conflict() { throw refusal(conflict) }
+    if read.isEmpty { return false }
+    read.sort(by: Entry.precedes)
     return try isOrdered()
+  }
+
+  private func entry(_ key: VolumeKey, _ instance: Int, _ slot: Int) -> Entry {
+    Entry(hash: InstanceOverlap.hash(key), instance: Int32(clamping: instance), slot: Int32(clamping: slot))
   }
 
   private func keys(_ instance: Int) throws(FlowError) -> (written: [VolumeKey], read: [VolumeKey]) {
@@ -90,7 +93,7 @@ private struct InstanceOverlap {
     return (Step.written(keys, step.type), Step.read(keys, step.type))
   }
 
-  /// The conflict whose second instance is the first one that has any.
+  /// The conflict whose later instance is the first one that has any.
   private func conflict() throws(FlowError) -> Conflict? {
     var found: Conflict?
     for (entry, next) in zip(written, written.dropFirst())
@@ -100,16 +103,15 @@ private struct InstanceOverlap {
       guard one.path == other.path else { continue }
       found = Conflict(first: (Int(entry.instance), one), second: (Int(next.instance), other, Int(next.slot)))
     }
-    guard !writtenFolders.isEmpty else { return found }
-    for instance in 0..<(found?.second.instance ?? instances.count) {
+    for instance in 0..<instances.count {
       for (slot, key) in try keys(instance).written.enumerated() {
-        guard let folder = try folder(of: key, in: writtenFolders, besides: instance, isRead: false) else { continue }
-        let (early, late) = folder.instance < instance ? (folder.instance, instance) : (instance, folder.instance)
+        guard let above = try above(key, in: written, besides: instance, isRead: false) else { continue }
+        let late = max(above.instance, instance)
         if let found, found.second.instance <= late { continue }
         found =
-          early == instance
-          ? Conflict(first: (early, key), second: (late, folder.key, folder.slot))
-          : Conflict(first: (early, folder.key), second: (late, key, slot))
+          above.instance < instance
+          ? Conflict(first: (above.instance, above.key), second: (instance, key, slot))
+          : Conflict(first: (instance, key), second: (above.instance, above.key, above.slot))
       }
     }
     return found
@@ -118,43 +120,45 @@ private struct InstanceOverlap {
   /// Whether an instance reads what another one writes.
   private func isOrdered() throws(FlowError) -> Bool {
     for instance in 0..<instances.count {
-      let keys = try keys(instance)
-      for key in keys.read {
-        for entry in InstanceOverlap.entries(InstanceOverlap.hash(key), in: written)
-        where Int(entry.instance) != instance {
-          if try self.key(entry, isRead: false).path == key.path { return true }
-        }
-        if try folder(of: key, in: writtenFolders, besides: instance, isRead: false) != nil { return true }
+      for key in try keys(instance).written {
+        if try same(key, in: read, besides: instance) { return true }
+        if try above(key, in: read, besides: instance, isRead: true) != nil { return true }
       }
-      guard !readFolders.isEmpty else { continue }
-      for key in keys.written where try folder(of: key, in: readFolders, besides: instance, isRead: true) != nil {
-        return true
-      }
+    }
+    for entry in read {
+      let key = try key(entry, isRead: true)
+      if try above(key, in: written, besides: Int(entry.instance), isRead: false) != nil { return true }
     }
     return false
   }
 
-  private func key(_ entry: Entry, isRead: Bool) throws(FlowError) -> VolumeKey {
-    let keys = try keys(Int(entry.instance))
-    let list = isRead ? keys.read : keys.written
-    return list.indices.contains(Int(entry.slot)) ? list[Int(entry.slot)] : VolumeKey(inBase: [])
+  private func same(_ key: VolumeKey, in entries: [Entry], besides instance: Int) throws(FlowError) -> Bool {
+    for entry in InstanceOverlap.entries(InstanceOverlap.hash(key), in: entries) where Int(entry.instance) != instance {
+      if try self.key(entry, isRead: true).path == key.path { return true }
+    }
+    return false
   }
 
-  /// A folder of another instance that a key is in.
-  private func folder(of key: VolumeKey, in folders: [Entry], besides instance: Int, isRead: Bool) throws(FlowError)
+  /// A key of another instance that is a folder above a key.
+  private func above(_ key: VolumeKey, in entries: [Entry], besides instance: Int, isRead: Bool) throws(FlowError)
     -> (instance: Int, key: VolumeKey, slot: Int)?
   {
-    if folders.isEmpty { return nil }
-    var above = key.parent
-    while let folder = above {
-      for entry in InstanceOverlap.entries(InstanceOverlap.hash(folder), in: folders)
+    var parent = key.parent
+    while let folder = parent {
+      for entry in InstanceOverlap.entries(InstanceOverlap.hash(folder), in: entries)
       where Int(entry.instance) != instance {
         let own = try self.key(entry, isRead: isRead)
         if own.path == folder.path { return (Int(entry.instance), own, Int(entry.slot)) }
       }
-      above = folder.parent
+      parent = folder.parent
     }
     return nil
+  }
+
+  private func key(_ entry: Entry, isRead: Bool) throws(FlowError) -> VolumeKey {
+    let keys = try keys(max(0, Int(entry.instance)))
+    let list = isRead ? keys.read : keys.written
+    return list.indices.contains(Int(entry.slot)) ? list[Int(entry.slot)] : VolumeKey(inBase: [])
   }
 
   /// The entries with a hash.

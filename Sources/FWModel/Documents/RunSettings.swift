@@ -20,11 +20,14 @@ package struct RunSettings: Sendable {
   package var secrets = Secrets.none
   /// The environment of the step's commands, which no document has as a setting either.
   package var environment = CommandEnvironment.host
+  /// The variables of all resources with ids that the run or the pool has; `nil`: the settings do not say it.
+  package var indexedVariables: [IndexedVariable]?
 
   package init() {}
 
   package var isEmpty: Bool {
     timeout == nil && outputLimit == nil && spill == nil && retries == nil && commands.isEmpty
+      && indexedVariables == nil
   }
 
   /// Reads one member of a document. Gives false if the key is no setting.
@@ -54,6 +57,7 @@ package struct RunSettings: Sendable {
     result.retries = other.retries ?? retries
     if !commands.isEmpty { result.commands = commands.overridden(by: other.commands) }
     result.deadline = other.deadline ?? deadline
+    result.indexedVariables = other.indexedVariables ?? indexedVariables
     if other.secrets.isEmpty { result.secrets = secrets }
     return result
   }

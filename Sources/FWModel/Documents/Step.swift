@@ -16,6 +16,8 @@ package final class Step: Sendable {
   package let settings: RunSettings
   package let secrets: [String]
   package let files: FilesDocument
+  /// What the step takes of the resources of its run or pool while it runs.
+  package let resources: ResourceRequest
   /// The names of steps that the step waits for; `nil` if the document has no such list.
   package let after: [String]?
   /// What makes instances of the step; `nil` if it runs once. An instance has it too.
@@ -43,6 +45,7 @@ package final class Step: Sendable {
     settings = document.settings
     secrets = document.secrets
     files = document.files
+    resources = document.resources
     after = document.after
     forEach = document.forEach
     templates = document.templates
@@ -63,6 +66,7 @@ package final class Step: Sendable {
     settings = keys.settings
     secrets = step.secrets
     files = keys.files
+    resources = step.resources
     after = step.after
     forEach = step.forEach
     templates = step.templates
@@ -92,7 +96,7 @@ package enum StepType: String, Sendable {
 
 /// What the document of a step says.
 package struct StepDocument {
-  static let keys = ["name", "files", "action", "secrets", "after", "foreach"] + settingKeys
+  static let keys = ["name", "files", "action", "secrets", "after", "foreach", ResourceRequest.key] + settingKeys
   /// The keys of the settings that a step may give for its run.
   static let settingKeys = ["timeout", "output_limit", "retries"] + CommandSettings.stepKeys
   static let containerKeys = ["environment", "commands", "env"]
@@ -106,6 +110,7 @@ package struct StepDocument {
   var env = KeyValues()
   var settings = RunSettings()
   package var files = FilesDocument()
+  var resources = ResourceRequest()
   /// The names of environment entries and of context values that are secret.
   var secrets: [String] = []
   /// The names of steps that the step waits for; `nil` if the document has no such list.
@@ -119,6 +124,7 @@ package struct StepDocument {
     var settings = RunSettings()
     var secrets: [String] = []
     var files = FilesDocument()
+    var resources = ResourceRequest()
     var after: [String]?
     var forEach: ForEach?
     try json.readMembers(of: "a step (an object)") { (key, value) throws(ValidationError) in
@@ -128,6 +134,8 @@ package struct StepDocument {
         files = try FilesDocument(reading: value)
       } else if key == "secrets" {
         secrets = try value.requireNames()
+      } else if key == "resources" {
+        resources = try ResourceRequest(reading: value)
       } else if key == "after" {
         after = try value.requireNames()
       } else if key == "foreach" {
@@ -144,6 +152,7 @@ package struct StepDocument {
     self.settings = settings
     self.secrets = secrets
     self.files = files
+    self.resources = resources
     self.after = after
     self.forEach = forEach
     self.type = .container

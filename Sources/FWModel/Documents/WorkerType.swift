@@ -1,3 +1,5 @@
+package import FWBase
+
 /// A type of worker. Each has a folder with a `StepRunner`, which names the type, and a line of the registry.
 /// It is an object, because a specification that is read copies it several times.
 package final class WorkerType: Sendable {
@@ -5,6 +7,8 @@ package final class WorkerType: Sendable {
   package let name: String
   /// The same name for callers, who may keep it.
   package let literal: StaticString
+  /// The words for one of its workers.
+  package let shown: String
   /// The type of the steps that its workers run.
   package let stepType: StepType
   /// The layer that runs the commands of a step for the library.
@@ -13,11 +17,13 @@ package final class WorkerType: Sendable {
   let likely: String
 
   package init(
-    _ name: StaticString, runs stepType: StepType, by layer: Explanation.Layer = .engine,
+    _ name: StaticString, article: StaticString = "a", runs stepType: StepType,
+    by layer: Explanation.Layer = .engine,
     likely: String = "the engine does not run, or is not to be reached by this user"
   ) {
     literal = name
     self.name = "\(name)"
+    shown = "\(article) \(name) worker"
     self.stepType = stepType
     self.layer = layer
     self.likely = likely
@@ -35,6 +41,26 @@ package struct WorkerSpec {
   package var volume = WorkerSpec.defaultVolume
   /// The names of environment entries and of context values that are secret.
   package var secrets: [String] = []
+  /// The most steps of the worker at one time; `nil`: there is no limit.
+  package var limit: Int?
 
   package init(name: String) { self.name = name }
+
+  /// The options that all types of workers have.
+  package static let optionKeys = ["limit"]
+
+  /// Reads one option that all types of workers have. Gives false if the key is another one.
+  package mutating func read(option key: JSONKey, _ value: JSONRef) throws(ValidationError) -> Bool {
+    guard key == "limit" else { return false }
+    guard let integer = value.integer, integer >= 1 else {
+      let hint =
+        value.integer == 0
+        ? ": a worker that may run nothing is no worker"
+        : value.kind == .null ? ": without the key there is no limit" : ""
+      throw ValidationError(
+        "expected the most steps of the worker at one time, an integer from 1, found \(value.shown)\(hint)")
+    }
+    limit = Int(integer)
+    return true
+  }
 }

@@ -44,6 +44,11 @@ package final class CommandEnvironment: Sendable {
     self.inheritance = inheritance ?? (worker.env.hasValues || step.env.hasValues ? .nothing : .all)
   }
 
+  /// This environment with variables over its own. What is inherited stays the same.
+  package func overridden(by others: KeyValues) -> CommandEnvironment {
+    others.isEmpty ? self : CommandEnvironment(variables.overridden(by: others), inherits: inheritance)
+  }
+
   /// Whether commands inherit a variable, if this process has it.
   func inherits(_ name: String) -> Bool {
     var name = name

@@ -10,7 +10,9 @@ internal import Glibc
 /// in memory: each worker is parsed, checked and dropped. The pool keeps the worker's piece of the text, and parses it
 /// again when the worker is first asked for.
 struct EngineConfig: ~Copyable {
-  static let keys = ["workers", "workflow", "managers", "volumes", "default_variables", "placeholders"]
+  static let keys = [
+    "workers", "workflow", "managers", "volumes", "default_variables", "placeholders", ResourceTotals.key,
+  ]
 
   /// The names of the workers. The number of a name is also the number of the worker's piece of the text.
   let workerNames = NameTable()
@@ -24,6 +26,8 @@ struct EngineConfig: ~Copyable {
   private(set) var volumes: [VolumeSpec] = []
   /// The settings that all workers have by default.
   private(set) var settings = RunSettings()
+  /// The resources that all steps of the pool share.
+  private(set) var totals = ResourceTotals()
   private var mappingKey: String?
   private var isList = false
 
@@ -169,6 +173,10 @@ struct EngineConfig: ~Copyable {
     case "volumes": volumes = try VolumeSpec.list(reading: value)
     case "placeholders":
       settings.commands.placeholders = try value.requireChoice("a value of \"placeholders\"")
+    case ResourceTotals.key:
+      totals = try ResourceTotals(reading: value)
+      let variables = totals.variables
+      if !variables.isEmpty { settings.indexedVariables = variables }
     case "default_variables":
       defaultVariables = try KeyValues(reading: value, .any)
     default:

@@ -38,7 +38,8 @@ package final class Pool: @unchecked Sendable {
     var workers: ContiguousArray<Int?> = []
     for name in config.workerOfStep { workers.append(config.workerNames.number(of: Name(name))) }
     self.workers = workers
-    resources = try SharedResources(variables: config.defaultVariables, settings: config.settings)
+    resources = try SharedResources(
+      variables: config.defaultVariables, settings: config.settings, totals: config.totals)
     functions = try resources.resource(FunctionTable.self)
     slotCount = config.workerNames.count + 3
     slots = .allocate(capacity: slotCount)
@@ -103,6 +104,12 @@ package final class Pool: @unchecked Sendable {
       try Worker(defaultFor: step.type, resources)
     }
   }
+
+  /// What the steps of the pool take while they run.
+  var ledger: ResourceLedger { resources.ledger }
+
+  /// The variables of the configuration's resources with ids.
+  var indexedVariables: [IndexedVariable] { resources.settings.indexedVariables ?? [] }
 
   /// The storage volumes of the configuration.
   var volumes: [VolumeSpec] { config.volumes }

@@ -102,6 +102,17 @@ struct AccessReader {
     )
   }
 
+  /// The keys that a step reads and writes as its document has them, with placeholders if it has `foreach`.
+  static func texts(of step: Step) -> (reads: [String], writes: [String]) {
+    guard let templates = step.templates else {
+      let (reads, writes) = keys(of: step)
+      return (reads.compactMap { $0?.text }, writes.compactMap { $0?.text })
+    }
+    let reads = templates.inputs + [templates.input, templates.notebook].compactMap { $0 }
+    let output = step.type == .notebook ? [step.notebook.output] : []
+    return (reads.map(\.text), templates.outputs.map(\.text) + output)
+  }
+
   /// Adds what a step does with files. Gives false if it has a notebook that is not the key of a file.
   private mutating func addFiles(of step: Step, to access: inout StepAccess) throws(FlowError) -> Bool {
     guard let forEach = step.forEach, let templates = step.templates else {
@@ -177,7 +188,8 @@ struct AccessReader {
         }
       }
     }
-    let text = Name(String(decoding: writer.buffer().bytes, as: UTF8.self))
+    let buffer = writer.buffer()
+    let text = Name(String(decoding: buffer.bytes, as: UTF8.self))
     if let tag = tags[text] { return tag }
     let tag = Int32(clamping: tags.count + 1)
     tags[text] = tag

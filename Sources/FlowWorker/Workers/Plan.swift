@@ -25,6 +25,7 @@ extension Worker {
     -> CString
   {
     let settings = plan.settings
+    let chosen = Set(plan.chosenVariables.map { Name($0) })
     let values = values?.seen(by: step)
     var writer = JSONWriter()
     writer.object { writer in
@@ -35,6 +36,8 @@ extension Worker {
       writer.member("rundir", path.string)
       writer.member("timeout", settings.timeout)
       writer.member("output_limit", settings.outputLimit)
+      writer.member("limit", mostSteps)
+      writer.member("resources") { step.resources.write(to: &$0) }
       writer.member("commands") { writer in
         writer.array(plan.commands.indices) { plan.commands.write($1, to: &$0) }
       }
@@ -53,11 +56,12 @@ extension Worker {
       }
       writer.member("environment") { writer in
         writer.object { writer in
-          for (key, value) in settings.environment.variables.entries {
+          for (key, value) in settings.environment.variables.entries where !chosen.contains(Name(key)) {
             writer.member(key: key, value.map { settings.secrets.contains(key) ? "\(Mask.stars)" : $0 })
           }
         }
       }
+      writer.member("chosen_at_start") { writer in writer.array(plan.chosenVariables) { $0.string($1) } }
       let planning = Planning(step: step, context: values, settings: settings, rundir: path)
       runner.describe(planning, plan.commands, to: &writer)
     }

@@ -14,6 +14,11 @@ package final class Worker: Sendable {
   let runner: any StepRunner
   /// The settings of the pool, which those of the worker override.
   private let defaults: RunSettings
+  private let ledger: ResourceLedger
+  /// The places for its steps; `nil` if there is no limit.
+  let limit: Stock?
+  /// The number of these places.
+  let mostSteps: Int?
   let env: KeyValues
   /// The names of environment entries and of context values that are secret.
   let secrets: [String]
@@ -57,6 +62,9 @@ package final class Worker: Sendable {
     runner = try document.makeRunner(spec, resources)
     cEnvironmentValues = try Worker.array(runner.settings.commands.environmentValues?.names ?? [])
     defaults = resources.settings
+    ledger = resources.ledger
+    mostSteps = spec.limit
+    limit = spec.limit.map { Stock(places: $0) }
   }
 
   private static func array(_ names: [String]) throws(FlowError) -> CText {
@@ -114,7 +122,8 @@ package final class Worker: Sendable {
     let path = try CText(copying: rundir)
     try settings.commands.check(step)
     let plan = try prepare(step, context?.snapshot, path, settings)
-    return try Exec(StepRun(step, worker: cName.string, type, plan, rundir: path, context, events: events))
+    let grant = try Grant(ledger, for: step, limit)
+    return try Exec(StepRun(step, worker: cName.string, type, plan, rundir: path, context, events: events, grant))
   }
 
   /// The values of the context that a run of the step may use.
@@ -183,6 +192,21 @@ package final class Worker: Sendable {
       inherits: runner.inheritance)
   }
 
+  /// Hides the resources with ids from a step that takes none of them: their variables are empty, because a program may
+  /// use all that there are where the variable is not set. Gives the variables of those that the step takes, which have
+  /// a value only when it starts (`Grant`).
+  private func hideIndexed(from step: Step, in settings: inout RunSettings) -> [String] {
+    guard let indexed = settings.indexedVariables else { return [] }
+    let taken = step.resources.taken
+    var hidden = KeyValues()
+    var chosen: [String] = []
+    for variable in indexed {
+      if taken.contains(variable.resource) { chosen.append(variable.name) } else { hidden.set(variable.name, "") }
+    }
+    settings.environment = settings.environment.overridden(by: hidden)
+    return chosen
+  }
+
   /// Throws if a placeholder has no value though it must have one.
   private func checkPlaceholders(
     _ step: Step, _ values: ContextValues?, _ settings: RunSettings, given: Set<Name> = []
@@ -228,10 +252,12 @@ package final class Worker: Sendable {
       settings.secrets = try Secrets(secrets, step, env: env.overridden(by: step.env), values, of: settings.secrets)
     }
     settings.environment = try environment(of: step, values, settings.secrets)
+    let chosen = hideIndexed(from: step, in: &settings)
     try runner.check(step, values, settings.secrets)
     if isToRun { try checkPlaceholders(step, values, settings) }
     var plan = try runner.plan(step, values, settings.secrets, rundir: rundir)
     plan.settings = settings
+    plan.chosenVariables = chosen
     plan.path = runner.searchPath(settings.environment)
     plan.input = try settings.commands.stdin?.resolved(step, values)
     return plan

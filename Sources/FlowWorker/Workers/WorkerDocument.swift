@@ -59,9 +59,9 @@ struct WorkerDocument {
     spec.variables = variables
     spec.volume = volume
     spec.secrets = secrets
-    self.spec = spec
     type = entry.type
     // The options are read last, because their grammar depends on the type, which may come later in the text.
-    do throws(ValidationError) { makeRunner = try entry.read(options) } catch { throw error.inside("options") }
+    do throws(ValidationError) { makeRunner = try entry.read(options, &spec) } catch { throw error.inside("options") }
+    self.spec = spec
   }
 }

@@ -25,20 +25,20 @@ enum WorkerRegistry {
   final class Entry: Sendable {
     let type: WorkerType
     let optionKeys: [String]
-    /// Reads the options of a specification; `nil` if the specification has none.
-    let read: @Sendable (JSONRef?) throws(ValidationError) -> MakeRunner
+    /// Reads the options of a specification into it. They are `nil` if the specification has none.
+    let read: @Sendable (JSONRef?, inout WorkerSpec) throws(ValidationError) -> MakeRunner
     let makeDefault: MakeRunner
 
     init<Runner: StepRunner>(_ runner: Runner.Type) {
       type = Runner.type
-      optionKeys = Runner.Options.keys
+      optionKeys = Runner.Options.allKeys
       let makeDefault: MakeRunner = { (spec, resources) throws(FlowError) in
         try Runner(spec, Runner.Options(), resources)
       }
       self.makeDefault = makeDefault
-      read = { (json) throws(ValidationError) in
+      read = { (json, spec) throws(ValidationError) in
         guard let json else { return makeDefault }
-        let options = try Runner.Options(reading: json)
+        let options = try Runner.Options(reading: json, of: Runner.type, into: &spec)
         return { (spec, resources) throws(FlowError) in try Runner(spec, options, resources) }
       }
     }

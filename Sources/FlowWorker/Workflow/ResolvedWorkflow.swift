@@ -68,27 +68,6 @@ extension Workflow.Resolved {
     }
   }
 
-  /// Which step waits for which.
-  ///
-  /// - Parameters:
-  ///   - context: the values at the beginning of the run.
-  ///   - items: all steps of the document.
-  func graph(_ workers: [Unmanaged<Worker>], _ context: ContextValues, items: [Workflow.Item]) throws(FlowError)
-    -> (graph: StepGraph, accesses: [StepAccess])
-  {
-    var reader = AccessReader(steps, stepNames: items.map(\.name), context, secrets: secretNames(workers))
-    var accesses: [StepAccess] = []
-    accesses.reserveCapacity(steps.count)
-    for (number, (step, lent)) in zip(steps, workers).enumerated() {
-      do throws(FlowError) {
-        accesses.append(try reader.access(of: step, number, lent.takeUnretainedValue()))
-      } catch {
-        throw FlowError(error.code, error.message, path: pointers[number] + (error.path ?? ""))
-      }
-    }
-    return (try StepGraph(accesses, names: steps.map(\.cName.string), pointers: pointers), accesses)
-  }
-
   /// The names of everything that a step or worker calls secret.
   func secretNames(_ workers: [Unmanaged<Worker>]) -> Set<Name> {
     var names: Set<Name> = []

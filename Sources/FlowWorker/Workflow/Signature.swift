@@ -23,8 +23,9 @@ struct Signature {
     _ volume: FileVolume, sources: [VolumeKey], _ secrets: Secrets
   ) {
     // Default workers have new names in each process, and requests to an engine or a scheduler have the label of the
-    // host process in them. What is inherited is the host's affair, whether by a list of names or without one.
-    for key in ["worker", "containers", "submission", "problem", "host", "inherited"] {
+    // host process in them. What is inherited is the host's affair, whether by a list of names or without one. How many
+    // steps run at once changes nothing of what a step does.
+    for key in ["worker", "containers", "submission", "problem", "host", "inherited", "limit", "resources"] {
       _ = plan.read { json_object_del($0.raw, key) }
     }
     let values = step.type == .code ? context.without(secrets.names) : nil

@@ -94,40 +94,27 @@ final class WorkflowRun: Execution {
     let empty = try Context(nil)
     let argumentValues = (arguments ?? empty).snapshot
     volumes = try Volumes(options.volumes ?? pool.volumes, basedir: basedir)
-    do throws(FlowError) {
-      resolved = try workflow.resolved(argumentValues)
-      context = try Context(ContextValues(resolved.values, argumentValues.function))
-      workers = try resolved.workers(of: pool, volumes)
-    } catch {
-      throw try Secrets(workflow.secretNames(pool), envs: [], [argumentValues]).masked(error)
-    }
+    let basis = try RunBasis(workflow, pool, argumentValues, volumes, options.settings)
+    (resolved, context, workers) = (basis.resolved, basis.context, basis.workers)
     for location in volumes.locations {
       // Files in the host's own directory are looked for when they are needed.
       for key in volumes.spec(location)?.files ?? [] { known.files.add(key, in: location) }
     }
-    var settings = options.settings
+    var settings = basis.settings
     if let seconds = options.deadline { settings.deadline = RunDeadline(in: seconds) }
+    self.settings = settings
     var timerFailure: StepFailure?
     do throws(StepFailure) { timer = try Timer(options.deadline ?? Timer.never) } catch {
       timer = nil
       timerFailure = error
     }
-    settings.secrets = try Secrets(
-      resolved.secretNames(workers), envs: resolved.environments(workers), [argumentValues, context.snapshot])
-    self.settings = settings
     record = RunRecord(isOfFailures: options.keepsFailuresOnly)
-    do throws(FlowError) {
-      try resolved.check(workers, context.snapshot, settings, items: workflow.items)
-      let (graph, accesses) = try resolved.graph(workers, context.snapshot, items: workflow.items)
-      // What cannot be known is in order, and so are the instances of such a step.
-      inOrder = Set(accesses.indices.filter { accesses[$0].barrier != nil })
-      scheduler = Scheduler(
-        graph, isMany: resolved.steps.map { $0.forEach != nil }, classes: resolved.steps.map { _ in 0 },
-        isSerial: options.jobs == 1)
-      try countInstances()
-    } catch {
-      throw settings.secrets.masked(error)
-    }
+    // What cannot be known is in order, and so are the instances of such a step.
+    inOrder = basis.inOrder
+    instances = basis.instances
+    scheduler = Scheduler(
+      basis.graph, isMany: resolved.steps.map { $0.forEach != nil }, classes: resolved.steps.map { _ in 0 },
+      isSerial: options.jobs == 1)
     queue.isListening = isListening
     state = try options.state.map { [resolved] (path) throws(FlowError) in
       try RunState(path, sources: resolved.placements.map(\.source))
@@ -596,16 +583,6 @@ final class WorkflowRun: Execution {
     guard result == nil, stage == .steps, activeCount == 0, !isOverdue else { return }
     let next = record.firstFailure == nil ? collect() : finish(nil)
     if case .phase(let phase) = next { occupy(phase) }
-  }
-
-  /// Counts the instances of all steps whose lists are known before the run.
-  private func countInstances() throws(FlowError) {
-    for (index, step) in resolved.steps.enumerated() {
-      guard let forEach = step.forEach, forEach.contextNames.isEmpty else { continue }
-      do throws(FlowError) { instances[index] = try count(forEach, of: step, index) } catch {
-        throw FlowError(error.code, error.message, path: resolved.pointers[index] + (error.path ?? ""))
-      }
-    }
   }
 
   private func count(_ forEach: ForEach, of step: Step, _ index: Int) throws(FlowError) -> (Instances, Bool) {

@@ -7,7 +7,7 @@ internal import FWSystem
 
 /// The options that a host gives for the run of a workflow.
 struct WorkflowOptions {
-  static let keys = ["events", "deadline", "state", "volumes", "jobs", "fail", "results"]
+  static let keys = ["events", "deadline", "state", "volumes", "jobs", "fail", "results", ResourceTotals.key]
 
   var events = RunOptions.Events.chunks
   /// The settings of each step, as the options of a step's run have them.
@@ -18,6 +18,8 @@ struct WorkflowOptions {
   var state: String?
   /// The storage volumes of this run, which replace those of the pool.
   var volumes: [VolumeSpec]?
+  /// The resources of this run alone, which replace those of the pool with the same names.
+  var resources = ResourceTotals()
   /// The most steps that run at once.
   var jobs = 1
   var fail = FailMode.stop
@@ -59,6 +61,8 @@ struct WorkflowOptions {
             "expected the most steps at once, an integer from 1 to \(WorkflowOptions.mostJobs), found \(value.shown)")
         }
         jobs = Int(number)
+      } else if key == "resources" {
+        resources = try ResourceTotals(reading: value)
       } else if key == "fail" {
         fail = try value.requireChoice("a value of \"fail\"")
       } else if key == "results" {

@@ -39,6 +39,9 @@ int main()
     flowworker::exec other = workflow.start(pool, check_dir());
     CHECK_EQUAL(other.wait().returncode(), 4);
 
+    CHECK_HAS(workflow.plan(pool), R"("barrier":"it declares neither)");
+    CHECK_HAS(workflow.plan(pool, values, check_dir(), R"({"jobs": 3})"), R"("jobs":3)");
+
     CHECK_THROWS(workflow.run(pool, {}), invalid, "no default volume");
     CHECK_THROWS(workflow.run(pool, check_dir(), R"({"deadlines": 1})"), document, "deadline");
     CHECK_THROWS(flowworker::workflow("{}"), document, "steps");

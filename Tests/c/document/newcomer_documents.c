@@ -89,7 +89,7 @@ static void pools(void)
     MISTAKE(
         "a worker as the configuration",
         "unknown key \"name\" in an engine configuration: expected \"workers\", \"workflow\", \"managers\", "
-        "\"volumes\", \"default_variables\" or \"placeholders\"; it is a key of an element of \"workers\" (at /name)",
+        "\"volumes\", \"default_variables\", \"placeholders\" or \"resources\"; it is a key of an element of \"workers\" (at /name)",
         pool("{\"name\": \"local\", \"type\": \"subprocess\"}"));
     MISTAKE("the names of workers",
             "expected the specification of a worker (an object), found the string \"local\" (at /0)",
@@ -98,7 +98,7 @@ static void pools(void)
             pool("{\"workers\": {\"local\": {\"type\": \"subprocess\"}}}"));
     MISTAKE("a misspelt key",
             "unknown key \"wrokers\" in an engine configuration: expected \"workers\", \"workflow\", \"managers\", "
-            "\"volumes\", \"default_variables\" or \"placeholders\"; did you mean \"workers\"? (at /wrokers)",
+            "\"volumes\", \"default_variables\", \"placeholders\" or \"resources\"; did you mean \"workers\"? (at /wrokers)",
             pool("{\"wrokers\": []}"));
     MISTAKE("a mapping as an object", "expected an array of {\"step\", \"worker\"}, found an object (at /workflow)",
             pool("{\"workers\": [], \"workflow\": {\"greet\": \"local\"}}"));

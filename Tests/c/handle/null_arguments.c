@@ -107,6 +107,8 @@ int main(void)
     REFUSES("result", fw_workflow_run, workflow, pool, context, check_dir(), NULL, 0, NULL);
     CLEARS("workflow", no_exec, fw_workflow_start, NULL, pool, context, check_dir(), NULL, 0);
     REFUSES("exec", fw_workflow_start, workflow, pool, context, check_dir(), NULL, 0, NULL);
+    CLEARS("workflow", no_text, fw_workflow_plan, NULL, pool, context, check_dir(), NULL, 0);
+    REFUSES("json", fw_workflow_plan, workflow, pool, context, check_dir(), NULL, 0, NULL);
     CLEARS("exec", no_event, fw_exec_next_event, NULL, 0);
     CLEARS("exec", no_event, fw_exec_next_event, NULL, -1);
     REFUSES("event", fw_exec_next_event, exec, 0, NULL);

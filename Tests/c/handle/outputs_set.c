@@ -116,10 +116,12 @@ int main(void)
     CHECK_INT(fw_workflow_create(sequence, FW_ZERO_TERMINATED, &workflow, NULL), FW_OK);
     FAILS(FW_E_UNKNOWN, "missing", result, fw_workflow_run, workflow, workers, values, check_dir(), NULL, 0);
     FAILS(FW_E_UNKNOWN, "missing", exec, fw_workflow_start, workflow, workers, values, check_dir(), NULL, 0);
+    FAILS(FW_E_UNKNOWN, "missing", text, fw_workflow_plan, workflow, workers, values, check_dir(), NULL, 0);
     FAILS(FW_E_DOCUMENT, "state", result, fw_workflow_run, workflow, NULL, values, check_dir(), "{\"stat\": 1}",
           FW_ZERO_TERMINATED);
     FAILS(FW_E_INVALID, "__default__", result, fw_workflow_run, workflow, NULL, NULL, NULL, NULL, 0);
     SUCCEEDS(exec, fw_exec_free, fw_workflow_start, workflow, NULL, NULL, check_dir(), NULL, 0);
+    SUCCEEDS(text, fw_string_free, fw_workflow_plan, workflow, NULL, NULL, check_dir(), NULL, 0);
     SUCCEEDS(result, fw_result_free, fw_workflow_run, workflow, NULL, NULL, check_dir(), NULL, 0);
     CHECK_INT(fw_workflow_run(workflow, NULL, NULL, check_dir(), NULL, 0, &result, NULL), FW_OK);
     FAILS(FW_E_UNKNOWN, "\"xml\"", text, fw_result_view, result, "xml");

@@ -57,6 +57,7 @@ static void execution(void)
     FORKED(fw_workflow, fw_workflow_create, "{\"steps\": []}", FW_ZERO_TERMINATED);
     FORKED(fw_result, fw_workflow_run, workflow, pool, context, check_directory, NULL, 0);
     FORKED(fw_exec, fw_workflow_start, workflow, pool, context, check_directory, NULL, 0);
+    FORKED(char, fw_workflow_plan, workflow, pool, context, check_directory, NULL, 0);
     FORKED(char, fw_result_view, result, "html");
     FORKED(fw_event, fw_exec_next_event, running, 0);
     FORKED(fw_event, fw_exec_next_event, running, -1.0);

@@ -101,6 +101,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "fw_workflow_create": (c_int32, [_text, c_size_t, _out, _out]),
     "fw_workflow_free": (None, [_handle]),
     "fw_workflow_run": (c_int32, [_handle, _handle, _handle, _text, _text, c_size_t, _out, _out]),
+    "fw_workflow_plan": (c_int32, [_handle, _handle, _handle, _text, _text, c_size_t, _out, _out]),
     "fw_workflow_start": (c_int32, [_handle, _handle, _handle, _text, _text, c_size_t, _out, _out]),
     "fw_exec_start": (c_int32, [_handle, _handle, _handle, _text, _text, c_size_t, _out, _out]),
     "fw_exec_fd": (c_int, [_handle]),

@@ -31,7 +31,10 @@ class WorkerPool:
     - `default_variables`: values of placeholders in container steps that have no worker of their own, in addition to
       `python` and `java`, which they can replace;
     - `placeholders`: `"strict"` refuses commands with a placeholder without a value, unless the worker, the step or the
-      options of the run say otherwise. The default is `"lenient"`, as in flowServ.
+      options of the run say otherwise. The default is `"lenient"`, as in flowServ;
+    - `resources`: what all steps of the pool share, from names to totals, such as
+      `{"cpus": 8, "gpu": {"ids": ["0", "1"], "variable": "CUDA_VISIBLE_DEVICES"}}`
+      (docs/guides/resources-and-limits.md).
 
     `WorkerPool.from_config` reads all of them from an engine configuration, which may be a file.
 
@@ -47,6 +50,7 @@ class WorkerPool:
         volumes: Optional[Sequence[Spec]] = None,
         default_variables: Optional[Mapping[str, Any]] = None,
         placeholders: Optional[Literal["lenient", "strict"]] = None,
+        resources: Optional[Mapping[str, Any]] = None,
     ) -> None:
         if isinstance(workers, (str, bytes, os.PathLike, Mapping)):
             is_spec = isinstance(workers, Mapping) and "type" in workers
@@ -73,6 +77,8 @@ class WorkerPool:
         }
         if placeholders is not None:
             self._document["placeholders"] = placeholders
+        if resources is not None:
+            self._document["resources"] = string_keys(resources, "a resource", "resources")
         self._handle = _create(encoded(self._document, "the pool"))
         #: The names of the pool's volumes.
         self.volume_names = [volume_name(spec) for spec in self._document["volumes"]]
@@ -113,6 +119,7 @@ class WorkerPool:
             volumes=document.get("volumes"),
             default_variables=variables,
             placeholders=document.get("placeholders"),
+            resources=document.get("resources"),
         )
 
     def get(self, step: WorkflowStep) -> Worker:

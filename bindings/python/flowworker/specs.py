@@ -27,6 +27,7 @@ def WorkerSpec(
     volume: Optional[str] = None,
     *,
     options: Optional[Values] = None,
+    limit: Optional[int] = None,
 ) -> Spec:
     """Returns the specification of a worker.
 
@@ -35,9 +36,11 @@ def WorkerSpec(
     commands, and win over the context; `env` are environment variables, over which those of a step
     win. `volume` names the storage volume that the worker has access to. `options` are those of the
     worker's type (docs/reference/worker-options.md); they are checked when the worker is made.
+    `limit` is the option of this name: the most steps of the worker that run at once, in all runs of
+    its pool together.
     """
     function = partial(LIB.fw_spec_worker, c_text(worker_type, "worker_type"))
-    return _spec(function, identifier, volume, options, variables=variables, env=env)
+    return _spec(function, identifier, volume, options, limit, variables=variables, env=env)
 
 
 def Code(
@@ -45,9 +48,10 @@ def Code(
     volume: Optional[str] = None,
     *,
     options: Optional[Values] = None,
+    limit: Optional[int] = None,
 ) -> Spec:
     """Returns the specification of a code worker; see `WorkerSpec` for the parameters."""
-    return _spec(LIB.fw_spec_code, identifier, volume, options)
+    return _spec(LIB.fw_spec_code, identifier, volume, options, limit)
 
 
 def Subprocess(
@@ -57,9 +61,10 @@ def Subprocess(
     volume: Optional[str] = None,
     *,
     options: Optional[Values] = None,
+    limit: Optional[int] = None,
 ) -> Spec:
     """Returns the specification of a subprocess worker; see `WorkerSpec` for the parameters."""
-    return _spec(LIB.fw_spec_subprocess, identifier, volume, options, variables=variables, env=env)
+    return _spec(LIB.fw_spec_subprocess, identifier, volume, options, limit, variables=variables, env=env)
 
 
 def Docker(
@@ -69,12 +74,13 @@ def Docker(
     volume: Optional[str] = None,
     *,
     options: Optional[Values] = None,
+    limit: Optional[int] = None,
 ) -> Spec:
     """Returns the specification of a docker worker; see `WorkerSpec` for the parameters.
 
     `options` include the engine (`host`), and whether each command of a step has its own `container`.
     """
-    return _spec(LIB.fw_spec_docker, identifier, volume, options, variables=variables, env=env)
+    return _spec(LIB.fw_spec_docker, identifier, volume, options, limit, variables=variables, env=env)
 
 
 def Notebook(
@@ -82,13 +88,14 @@ def Notebook(
     volume: Optional[str] = None,
     *,
     options: Optional[Values] = None,
+    limit: Optional[int] = None,
 ) -> Spec:
     """Returns the specification of a notebook worker; see `WorkerSpec` for the parameters.
 
     `options` include the interpreter (`python`) and the `kernel`. Without `python`, it is the interpreter of this
     process.
     """
-    return _spec(LIB.fw_spec_notebook, identifier, volume, options)
+    return _spec(LIB.fw_spec_notebook, identifier, volume, options, limit)
 
 
 def NotebookDocker(
@@ -97,13 +104,14 @@ def NotebookDocker(
     volume: Optional[str] = None,
     *,
     options: Optional[Values] = None,
+    limit: Optional[int] = None,
 ) -> Spec:
     """Returns the specification of a worker that runs notebooks in containers; see `WorkerSpec`.
 
     `options` are those of a docker worker, and `base_image`: what the image of a notebook is made
     from, with papermill and the step's requirements.
     """
-    return _spec(LIB.fw_spec_nbdocker, identifier, volume, options, env=env)
+    return _spec(LIB.fw_spec_nbdocker, identifier, volume, options, limit, env=env)
 
 
 def Slurm(
@@ -113,9 +121,10 @@ def Slurm(
     volume: Optional[str] = None,
     *,
     options: Optional[Values] = None,
+    limit: Optional[int] = None,
 ) -> Spec:
     """Returns the specification of a slurm worker, which runs container steps on a cluster."""
-    return _spec(LIB.fw_spec_slurm, identifier, volume, options, variables=variables, env=env)
+    return _spec(LIB.fw_spec_slurm, identifier, volume, options, limit, variables=variables, env=env)
 
 
 def _spec(
@@ -123,17 +132,20 @@ def _spec(
     identifier: Optional[str],
     volume: Optional[str],
     options: Optional[Values],
+    limit: Optional[int],
     **documents: Optional[Values],
 ) -> Spec:
     """Calls a builder of the library. `documents` are in the order of its parameters."""
     name = optional_c_text(identifier, "identifier")
     values = [part for what, document in documents.items() for part in _values(document, what)]
     c_volume = optional_c_text(volume, "volume")
-    spec: Spec = json.loads(call_text(function, name, *values, c_volume, *_options(options)))
+    spec: Spec = json.loads(call_text(function, name, *values, c_volume, *_options(options, limit)))
     return spec
 
 
-def _options(options: Optional[Values]) -> Tuple[Optional[bytes], int]:
+def _options(options: Optional[Values], limit: Optional[int]) -> Tuple[Optional[bytes], int]:
+    if limit is not None:
+        options = {**(options or {}), "limit": limit}
     return sized(None if options is None else encoded(options, "options"))
 
 

@@ -176,7 +176,7 @@ COMMANDS = [
         "success codes for functions",
         lambda t: create_worker(Code("a", options={"success_codes": [0, 1]})),
         'unknown key "success_codes" in the options of a code worker: expected "python", "grace", '
-        '"timeout", "output_limit", "spill" or "retries"; it is about commands, which the workers '
+        '"timeout", "output_limit", "spill", "retries" or "limit"; it is about commands, which the workers '
         "subprocess, docker and slurm run (at /options/success_codes)",
     ),
     # -- standard input
@@ -262,7 +262,7 @@ COMMANDS = [
         lambda t: local(stdin={"text": "hello"}),
         'unknown key "stdin" in the options of a subprocess worker: expected "inherit_env", "shell", '
         '"background", "grace", "limits", "placeholders", "success_codes", "environment_values", '
-        '"timeout", "output_limit", "spill" or "retries"; it is a key of a step, and of the options of a'
+        '"timeout", "output_limit", "spill", "retries" or "limit"; it is a key of a step, and of the options of a'
         " run (at /options/stdin)",
     ),
     M(

@@ -534,7 +534,7 @@ MISTAKES = [
         "a misspelt key of a configuration",
         lambda t: WorkerPool.from_config({"wrokers": []}),
         'unknown key "wrokers" in an engine configuration: expected "workers", "workflow", "managers", '
-        '"volumes", "default_variables" or "placeholders"; did you mean "workers"? (at /wrokers)',
+        '"volumes", "default_variables", "placeholders" or "resources"; did you mean "workers"? (at /wrokers)',
     ),
     M(
         "a type of worker that there is not",
@@ -569,7 +569,7 @@ MISTAKES = [
         'unknown key "mem" in the options of a docker worker: expected "host", "cert_path", '
         '"shared_files", "pull", "container", "shell", "init", "user", "memory", "cpus", "network", '
         '"mounts", "grace", "engine_timeout", "placeholders", "success_codes", "environment_values", '
-        '"timeout", "output_limit", "spill" or "retries"; did you mean "memory"? (at /options/mem)',
+        '"timeout", "output_limit", "spill", "retries" or "limit"; did you mean "memory"? (at /options/mem)',
     ),
     M(
         "memory with its unit",
@@ -724,7 +724,7 @@ MISTAKES = [
     M(
         "a step without its action",
         lambda t: t.run_workflow({"name": "s", "commands": ["true"]}),
-        'unknown key "commands" in a step: expected "name", "files", "action", "secrets", "timeout", '
+        'unknown key "commands" in a step: expected "name", "files", "action", "secrets", "after", "foreach", "resources", "timeout", '
         '"output_limit", "retries", "placeholders", "success_codes", "stdin" or "environment_values"; it is a '
         'key of the step\'s "action" (at /workflow/steps/0/commands)',
     ),
@@ -737,7 +737,7 @@ MISTAKES = [
     M(
         "inputs outside of `files`",
         lambda t: t.run_workflow(raw_step(inputs=["a"])),
-        'unknown key "inputs" in a step: expected "name", "files", "action", "secrets", "timeout", '
+        'unknown key "inputs" in a step: expected "name", "files", "action", "secrets", "after", "foreach", "resources", "timeout", '
         '"output_limit", "retries", "placeholders", "success_codes", "stdin" or "environment_values"; it is a '
         'key of the step\'s "files" (at /workflow/steps/0/inputs)',
     ),

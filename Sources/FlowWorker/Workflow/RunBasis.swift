@@ -1,0 +1,90 @@
+internal import FWBase
+internal import FWExecution
+internal import FWModel
+internal import FWVolumes
+
+/// Everything about a run that is known before it begins. It is made without opening a volume, and without starting or
+/// asking anything, so a plan needs no more.
+struct RunBasis {
+  let resolved: Workflow.Resolved
+  /// The context that the steps see. Its values are copied into the host's context.
+  let context: Context
+  /// The pool keeps the workers alive.
+  let workers: [Unmanaged<Worker>]
+  /// The settings of each step, with what is secret in the run.
+  let settings: RunSettings
+  /// What each step shares with the others.
+  let accesses: [StepAccess]
+  let graph: StepGraph
+  /// The instances of the steps with `foreach` whose lists are known, and whether they run in order.
+  let instances: [Int: (Instances, Bool)]
+
+  /// The steps whose instances run in order, because what they do cannot be known.
+  var inOrder: Set<Int> { Set(accesses.indices.filter { accesses[$0].barrier != nil }) }
+
+  /// Throws, with secrets hidden, if one of the steps can never run or if steps wait for each other.
+  ///
+  /// - Parameter settings: those that the host gives for each step.
+  init(
+    _ workflow: Workflow, _ pool: Pool, _ arguments: ContextValues, _ volumes: Volumes, _ settings: RunSettings
+  ) throws(FlowError) {
+    do throws(FlowError) {
+      resolved = try workflow.resolved(arguments)
+      context = try Context(ContextValues(resolved.values, arguments.function))
+      workers = try resolved.workers(of: pool, volumes)
+    } catch {
+      throw try Secrets(workflow.secretNames(pool), envs: [], [arguments]).masked(error)
+    }
+    let names = resolved.secretNames(workers)
+    let values = context.snapshot
+    var settings = settings
+    settings.secrets = try Secrets(names, envs: resolved.environments(workers), [arguments, values])
+    self.settings = settings
+    do throws(FlowError) {
+      try resolved.check(workers, values, settings, items: workflow.items)
+      accesses = try resolved.accesses(workers, values, secrets: names, items: workflow.items)
+      graph = try StepGraph(accesses, names: resolved.steps.map(\.cName.string), pointers: resolved.pointers)
+      instances = try resolved.instances(accesses)
+    } catch {
+      throw settings.secrets.masked(error)
+    }
+  }
+}
+
+extension Workflow.Resolved {
+  /// What each step shares with the others.
+  ///
+  /// - Parameters:
+  ///   - context: the values at the beginning of the run.
+  ///   - items: all steps of the document.
+  fileprivate func accesses(
+    _ workers: [Unmanaged<Worker>], _ context: ContextValues, secrets: Set<Name>, items: [Workflow.Item]
+  ) throws(FlowError) -> [StepAccess] {
+    var reader = AccessReader(steps, stepNames: items.map(\.name), context, secrets: secrets)
+    var accesses: [StepAccess] = []
+    accesses.reserveCapacity(steps.count)
+    for (number, (step, lent)) in zip(steps, workers).enumerated() {
+      do throws(FlowError) {
+        accesses.append(try reader.access(of: step, number, lent.takeUnretainedValue()))
+      } catch {
+        throw FlowError(error.code, error.message, path: pointers[number] + (error.path ?? ""))
+      }
+    }
+    return accesses
+  }
+
+  /// Checks the keys of all instances that are known.
+  fileprivate func instances(_ accesses: [StepAccess]) throws(FlowError) -> [Int: (Instances, Bool)] {
+    var known: [Int: (Instances, Bool)] = [:]
+    for (number, step) in steps.enumerated() {
+      guard let forEach = step.forEach, forEach.contextNames.isEmpty else { continue }
+      do throws(FlowError) {
+        let all = try Instances(forEach, nil)
+        known[number] = (all, try step.checkKeys(of: all) || accesses[number].barrier != nil)
+      } catch {
+        throw FlowError(error.code, error.message, path: pointers[number] + (error.path ?? ""))
+      }
+    }
+    return known
+  }
+}
