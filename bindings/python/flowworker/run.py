@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import reprlib
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple, TypeVar, Union
 
 import flowworker
 
 from ._base_result import LibraryResult, can_be_pickled
 from ._context import as_argument, as_json, fingerprint
 from ._documents import require_mapping, rundir_of, sized, string_keys
-from ._ffi import EVENT_RUN_ENDED, LIB
+from ._ffi import EVENT_RUN_ENDED, LIB, call_text
 from ._functions import Functions, context_values, create_context
 from ._handle import Handle
 from ._references import hints, referenced_values
@@ -28,6 +28,7 @@ from .words import Outcome
 from .workers import Worker
 
 Volumes = Union[None, VolumeManager, Sequence[Spec]]
+Answer = TypeVar("Answer")
 
 
 class RunResult(LibraryResult):
@@ -291,24 +292,42 @@ class Run(Execution[RunResult]):
         self._context: Optional[Handle] = None
 
     def _start(self) -> None:
+        def start(workflow: int, pool: int, context: int) -> None:
+            note_use()
+            self._handle.fill(LIB.fw_workflow_start, workflow, pool, context, self._rundir, *sized(self._options))
+
+        self._with_handles(start)
+
+    def _plan(self) -> Dict[str, Any]:
+        """Returns what would be run, and runs nothing."""
+
+        def plan(workflow: int, pool: int, context: int) -> str:
+            return call_text(LIB.fw_workflow_plan, workflow, pool, context, self._rundir, *sized(self._options))
+
+        document: Dict[str, Any] = json.loads(self._with_handles(plan))
+        return document
+
+    def _with_handles(self, use: Callable[[int, int, int], Answer]) -> Answer:
+        """Calls a function with the addresses of the workflow, the pool and the context."""
         values = self._context_values()
         workflow_handle = self._workflow._create()
-        note_use()
         try:
-            self._start_with(workflow_handle, values)
+            return self._with_values(use, workflow_handle, values)
         except TemplateError:
             further = hints(self._workflow.steps, self._arguments)
             if not further:
                 raise
             # This gives the same error again, with the name that was meant if it is an argument.
-            self._start_with(workflow_handle, {**further, **values})
+            return self._with_values(use, workflow_handle, {**further, **values})
 
-    def _start_with(self, workflow_handle: Handle, values: Dict[str, Any]) -> None:
+    def _with_values(
+        self, use: Callable[[int, int, int], Answer], workflow_handle: Handle, values: Dict[str, Any]
+    ) -> Answer:
         self._context = create_context(values)
         with workflow_handle.in_use() as workflow, self._pool._handle.in_use() as pool:
             with self._context.in_use() as context:
                 self._run_functions.bind(context)
-                self._handle.fill(LIB.fw_workflow_start, workflow, pool, context, self._rundir, *sized(self._options))
+                return use(workflow, pool, context)
 
     def _context_values(self) -> Dict[str, Any]:
         """Returns the arguments that the library needs, as JSON values."""
@@ -368,13 +387,14 @@ class Run(Execution[RunResult]):
     def _step_of(self, name: str, index: int) -> WorkflowStep:
         """Returns the step that the library knows by a name and a number.
 
-        If the name has a reference to an argument, it is that of the library only. Steps that are optional may have
-        been left out before it, so it may have a larger number here.
+        If the name is a reference to an argument, the library has the argument's name. Optional steps may have been
+        left out before the step, so its number here may be larger.
         """
         if name in self._steps:
             return self._steps[name]
-        named = [step for step in list(self._steps.values())[index:] if _is_instance_of(name, step.name)]
-        return named[0] if named else list(self._steps.values())[index]
+        referring = [step for step in list(self._steps.values())[index:] if step.name.startswith("$[[")]
+        named = [step for step in referring if str(self._arguments.get(step.name[3:-2].strip())) == name]
+        return (named or referring)[0]
 
     def _hidden_arguments(self) -> Set[str]:
         """Returns the arguments that steps do not see, because the template lists what they see."""
@@ -387,9 +407,3 @@ class Run(Execution[RunResult]):
     def __repr__(self) -> str:
         state = repr(self._result) if self._result is not None else "not waited for"
         return "<Run: {}>".format(state)
-
-
-def _is_instance_of(name: str, template: str) -> bool:
-    """Returns whether a name can be a template's, in which arguments have replaced the references."""
-    parts = re.split(r"\$\[\[.*?\]\]", template)
-    return len(parts) > 1 and re.fullmatch(".*".join(map(re.escape, parts)), name, re.DOTALL) is not None

@@ -21,7 +21,10 @@ Parameter = Mapping[str, Any]
 
 
 class Workflow:
-    """A sequence of steps that run in order, until one fails.
+    """Steps that run in order until one fails, or several at a time.
+
+    The option `jobs` says how many may run at once, by default one. The result is the same: a step waits for the files
+    and values that it needs, and `plan` says for which. flowServ calls this class `SerialWorkflow`.
 
     - `steps`: the step objects;
     - `parameters`: declarations by name, as a template has them (`name`, `dtype`, `defaultValue` and so on);
@@ -37,7 +40,7 @@ class Workflow:
     their JSON.
     """
 
-    # `run`, `run_async` and `start` write out their first parameters, because `help()` and editors show them.
+    # `run`, `run_async`, `start` and `plan` write out their first parameters, because `help()` and editors show them.
 
     def __init__(
         self,
@@ -175,6 +178,22 @@ class Workflow:
         run = self._run(arguments, workers, volumes, rundir, True, options)
         run._start()
         return run
+
+    def plan(
+        self,
+        arguments: Optional[Mapping[str, Any]] = None,
+        workers: Optional[WorkerPool] = None,
+        volumes: Volumes = None,
+        *,
+        rundir: Any = None,
+        **options: Unpack[WorkflowRunOptions],
+    ) -> Dict[str, Any]:
+        """Returns what a run with these arguments would do, and runs nothing (docs/reference/workflow.md).
+
+        The dict says of each step what it reads and writes, which steps it waits for and because of what, whether
+        nothing may run at the same time and why, and how many steps can run at once.
+        """
+        return self._run(arguments, workers, volumes, rundir, False, options)._plan()
 
     def to_document(self) -> Dict[str, Any]:
         """Returns the workflow as the document that the library reads (docs/reference/workflow.md)."""

@@ -113,21 +113,16 @@ def test_a_value_of_an_instance_hides_those_of_the_context(rundir, jobs):
     assert result.get("given") == {"a set"} and result.get("returned") == {"of": "before"}
 
 
-def test_an_attempt_does_not_see_the_value_of_the_one_before(rundir):
-    seen = []
-
-    def function(x):
-        seen.append(x)
-        if len(seen) == 2:
-            (rundir / "made").touch()
-        return x + 1
-
-    step = CodeStep("f", function, "x", outputs=["made"], retries={"max": 1, "delay": 0, "on": ["output_missing"]})
-    try:
-        result = Workflow([CodeStep("a", lambda: 1, "x"), step]).run(rundir=rundir).check()
-    except DocumentError as error:
-        pytest.skip("retries do not apply to a missing output: {}".format(error))
-    assert seen == [1, 1] and result.get("x") == 2
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_an_instance_does_not_see_the_values_of_others(rundir, jobs):
+    steps = [
+        CodeStep("a", lambda: {0}, "x", after=[]),
+        CodeStep("f", lambda n, x: x | {n}, "x", after=[], foreach=over(n=[1, 2, 3])),
+    ]
+    result = Workflow(steps).run(rundir=rundir, jobs=jobs).check()
+    assert result.get("x") == [{0, 1}, {0, 2}, {0, 3}]
+    steps = [CodeStep(name, lambda x: x + [len(x)], "x", after=[]) for name in "abc"]
+    assert Workflow(steps).run({"x": []}, rundir=rundir, jobs=jobs).check().get("x") == [0, 1, 2]
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
@@ -276,7 +271,7 @@ def test_results_belong_to_their_steps_where_others_are_left_out(rundir):
                 {"name": "left out", "action": "$[[optional]]"},
                 {"name": "$[[first]]", "action": {"environment": "", "commands": ["true"]}},
                 {"name": "plain", "action": {"environment": "", "commands": ["true"]}},
-                {"name": "x-$[[second]]", "action": {"environment": "", "commands": ["true"]}},
+                {"name": "$[[second]]", "action": {"environment": "", "commands": ["true"]}},
             ]
         },
         "parameters": [
@@ -288,7 +283,7 @@ def test_results_belong_to_their_steps_where_others_are_left_out(rundir):
     workflow = Workflow.from_template(template)
     result = workflow.run({"first": "one", "second": "two"}, rundir=rundir).check()
     assert [step.step for step in result.steps] == workflow.steps[1:]
-    assert [step.to_dict()["step"] for step in result.steps] == ["one", "plain", "x-two"]
+    assert [step.to_dict()["step"] for step in result.steps] == ["one", "plain", "two"]
 
 
 def test_copies_and_pickles_of_instances(rundir):
@@ -361,6 +356,59 @@ def test_lines_of_a_bar_for_several_steps(rundir):
     ]
     # The message of the run is that of the step that failed first, so it is not repeated.
     assert sum(result.message in line for line in lines) == 1
+
+
+# -- the plan
+
+
+def test_a_plan_says_what_waits_for_what(rundir):
+    steps = [
+        CodeStep("list", lambda: [1, 2], "many", after=[]),
+        ContainerStep(
+            "each", "", ["true"], outputs=["out/$n"], foreach={"names": {"n": {"value": "many"}}}, resources={"cpus": 1}
+        ),
+        ContainerStep("gather", "", ["true"], inputs=["out/"], outputs=["sum"]),
+        ContainerStep("other", "", ["true"], after=[]),
+    ]
+    plan = Workflow(steps).plan(rundir=rundir, jobs=4, resources={"cpus": 2})
+    assert (plan["version"], plan["jobs"]) == (1, 4)
+    known = {step["step"]: step for step in plan["steps"]}
+    assert [need["step"] for need in known["each"]["needs"]] == ["list"] and known["each"]["instances"] == "unknown"
+    assert [(need["step"], need["what"]) for need in known["gather"]["needs"]] == [("each", "out/")]
+    assert known["other"]["needs"] == [] and known["other"]["barrier"] is None
+    assert list(rundir.iterdir()) == []
+
+
+def test_a_plan_says_why_a_step_runs_alone(rundir):
+    plan = Workflow([ContainerStep(name, "", ["true"]) for name in "ab"]).plan(rundir=rundir)
+    assert (plan["jobs"], plan["width"], plan["longest_path"]) == (1, 1, ["a", "b"])
+    assert all("neither inputs nor outputs" in step["barrier"] for step in plan["steps"])
+
+
+def test_a_plan_of_a_template_has_its_arguments(rundir):
+    document = {
+        "steps": [
+            {
+                "name": "s",
+                "files": {"inputs": [], "outputs": ["$x"]},
+                "foreach": {"names": {"x": "$[[names]]"}},
+                "action": {"environment": "", "commands": ["touch $x"]},
+            }
+        ]
+    }
+    workflow = Workflow.from_template(document)
+    assert workflow.plan({"names": ["a", "b", "c"]}, rundir=rundir)["steps"][0]["instances"] == 3
+    with pytest.raises(DocumentError):
+        workflow.plan({"names": 3}, rundir=rundir)
+
+
+def test_a_cycle_is_an_error_of_plan_and_run(rundir):
+    workflow = Workflow([ContainerStep("a", "", ["true"], after=["b"]), ContainerStep("b", "", ["true"], after=["a"])])
+    for use in (workflow.plan, workflow.run, workflow.start):
+        with pytest.raises(DocumentError, match='"a".*"b"'):
+            use(rundir=rundir)
+    with pytest.raises(DocumentError, match="which is no step of the workflow"):
+        Workflow([ContainerStep("a", "", ["true"], after=["nobody"])]).plan(rundir=rundir)
 
 
 def test_run_async(rundir):
