@@ -32,24 +32,36 @@ class Running:
         self.began = time.monotonic()
         #: What it does: the progress of an image or a notebook, or the next attempt.
         self.doing = ""
-        self._lines: Deque[str] = deque(maxlen=LAST_LINES)
-        #: The beginnings of lines that have not ended, by stream.
-        self._parts: Dict[Optional[str], str] = {}
+        #: The last lines of output, in the order in which they have begun. A line that has not ended can grow.
+        self._lines: Deque[List[str]] = deque(maxlen=LAST_LINES)
+        #: The lines that have not ended, by stream.
+        self._open: Dict[Optional[str], List[str]] = {}
 
     def take(self, event: Event) -> None:
-        """Takes an event of output. A line that a command has written over counts as the last of its forms."""
+        """Takes an event of output."""
         data = event.data if isinstance(event.data, str) else ""
         # With "lines", the ends of lines are left out.
         data += "\n" if self._are_lines and not event.continued else ""
-        *whole, part = (self._parts.get(event.stream, "") + data).split("\n")
-        self._parts[event.stream] = part.rpartition("\r")[2] if len(part) > MOST_OF_A_LINE else part
-        self._parts[event.stream] = self._parts[event.stream][:MOST_OF_A_LINE]
-        self._lines.extend(filter(None, map(_last_form, whole[-LAST_LINES:])))
+        pieces = data.split("\n") if data else []
+        current = self._open.pop(event.stream, None)
+        for number, text in enumerate(pieces):
+            if number == 0 and current is not None:
+                current[0] = (current[0] + text)[-MOST_OF_A_LINE:]
+            else:
+                current = self._begin(text)
+        if current is not None and (not pieces or pieces[-1]):
+            self._open[event.stream] = current
+
+    def _begin(self, text: str) -> List[str]:
+        found = [text[-MOST_OF_A_LINE:]]
+        if text:
+            self._lines.append(found)
+        return found
 
     @property
     def lines(self) -> List[str]:
-        """The last lines of output, those included that have not ended."""
-        return [*self._lines, *filter(None, map(_last_form, self._parts.values()))][-LAST_LINES:]
+        """The last lines of output, those included that have not ended, in their last form."""
+        return list(filter(None, (_last_form(text) for (text,) in self._lines)))
 
     @property
     def title(self) -> str:

@@ -42,6 +42,11 @@ def test_the_report_has_each_failure_in_full_and_totals_that_add_up(cli, workflo
     assert len(said) == 11 and said[-1] == "  | bad" and said[-2] == "  | line 20"
 
 
+def test_the_last_lines_are_in_the_order_in_which_they_began(cli, workflow):
+    workflow(("a", r"printf 'half of a line'; sleep 0.2; echo why >&2; sleep 0.2; printf '\rits end'; exit 3"))
+    assert cli("flowworker run w.json")[2].splitlines()[1:] == ["  | its end", "  | why"]
+
+
 def test_a_new_attempt_is_said(cli, workflow):
     retries = {"max": 2, "delay": 0.01}
     workflow(shell("a", "echo x >>tries; test $(wc -l <tries) = 2", retries=retries))
