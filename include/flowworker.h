@@ -1119,8 +1119,8 @@ FW_API void fw_workflow_free(fw_workflow *workflow);
  * @param options     a JSON object: `deadline` (seconds for the whole workflow), `state` (a directory that lets an
  *                    interrupted run be resumed), `volumes` (an array of volumes that this run uses instead of the
  *                    pool's), `resources` (an object of totals that this run has for itself, instead of the pool's of
- *                    the same names), and `timeout`, `output_limit`, `spill`, `retries`, `placeholders` and `success_codes` for
- *                    each step. NULL: none.
+ *                    the same names), and `timeout`, `output_limit`, `spill`, `retries`, `placeholders` and
+ *                    `success_codes` for each step. NULL: none.
  * @param length      the length of `options`.
  * @param[out] result owned by the caller; release it with fw_result_free().
  *
@@ -1152,8 +1152,8 @@ FW_API fw_status fw_workflow_start(const fw_workflow *workflow, fw_pool *pool, f
  * barriers, and how many steps could run at once. No process is started, no volume is opened, no file is looked for,
  * and no engine or scheduler is contacted. Secrets are masked.
  *
- * docs/reference/workflow.md has the grammar of the document. Parameters and codes are those of fw_workflow_start(),
- * with these differences.
+ * docs/reference/results.md has the grammar of the document, and docs/reference/workflow.md the rules. Parameters and
+ * codes are those of fw_workflow_start(), with these differences.
  *
  * @param rundir    it need not exist. NULL: the directory of the volume `__default__`, which need not exist either.
  * @param[out] json owned by the caller; release it with fw_string_free().

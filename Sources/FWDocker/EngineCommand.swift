@@ -151,19 +151,22 @@ final class EngineCommand: RunningCommand {
     case (.creating, .created(nil)): created()
     case (.populating, .populated(let reply)):
       if reply.isSuccess { attach() } else { fail(session.endpoint.failure(reply, doing: "accept the notebook's job")) }
-    case (.attaching(_, let hasExit), .attached): startIfReady(hasOutput: true, hasExit: hasExit)
-    case (.attaching(let hasOutput, _), .exitPromised): startIfReady(hasOutput: hasOutput, hasExit: true)
+    case (.attaching(let missing), .attached): startIfReady(missing.subtracting([.output]))
+    case (.attaching(let missing), .exitPromised): startIfReady(missing.subtracting([.exit]))
+    case (.attaching(let missing), .inputAttached): startIfReady(missing.subtracting([.input]))
+    case (.attaching, .inputEnded(let reply)) where reply.isLost || reply.status >= 300: refusedAttach(reply)
     case (.startingContainer, .containerStarted(let reply)): startedContainer(reply)
     case (.creatingExec, .execCreated(let reply)): createdExec(reply)
     case (.examining, .examined(let state)): fail(errorTexts.endedContainer(state))
 
     // These occurrences concern the start. The engine may report output or the end before it answers the start request.
-    case (.starting, .started(let reply)) where reply.isSuccess || reply.status == 304:
-      run(&events)
-      if reason == nil, case .ownContainer(_, _, _, let onStart) = kind { onStart() }
-    case (_, .started(let reply)) where machine.phase.isActive && !reply.isSuccess && reply.status != 304:
+    // It may also report an end of a container that it then refuses to start, so only the answer says what the end is.
+    case (.starting(let early), .started(let reply)):
+      if reply.isSuccess || reply.status == 304 { return run(after: early, &events) }
       if reply.isLost { return lose(reply) }
       fail(errorTexts.refusedStart(reply, doing: "start the container"))
+    case (.starting(let early), .exited), (.starting(let early), .outputEnded):
+      enter(.starting(early: early + [occurrence]))
     case (.opening, .alarm(.probe)): requests.askExec { .probed($0, $1) }
     case (.opening(let interval), .probed(let reply, let state)):
       if reply.isLost { return lose(reply) }
@@ -173,6 +176,12 @@ final class EngineCommand: RunningCommand {
     case (_, .output(let count)): takeOutput(count, &events)
     case (_, .inputWanted): requests.goOnWithInput()
     case (_, .inputFailed): endBecause(.engineFailed, &events)
+    case (let phase, .inputEnded(let reply)) where phase.isActive && reply.isLost:
+      // Over a Unix socket, only the engine itself can do that, and it does so when nobody reads the input any more.
+      if session.endpoint.peer.socket != nil { break }
+      account.end.notes.append(
+        "the engine at \(session.endpoint.address) broke off the connection of the standard input, as it also does "
+          + "when the command has ended without reading all of it")
 
     // These occurrences happen while the command runs.
     case (.running, .alarm(.pulse)): requests.askPulse()
@@ -311,14 +320,21 @@ final class EngineCommand: RunningCommand {
   }
 
   private func attach() {
-    enter(.attaching(hasOutput: false, hasExit: false))
+    enter(.attaching(missing: requests.hasOwnInput ? [.output, .exit, .input] : [.output, .exit]))
     requests.attach()
   }
 
-  private func startIfReady(hasOutput: Bool, hasExit: Bool) {
-    guard hasOutput, hasExit else { return enter(.attaching(hasOutput: hasOutput, hasExit: hasExit)) }
-    enter(.starting)
+  private func startIfReady(_ missing: Set<Promise>) {
+    guard missing.isEmpty else { return enter(.attaching(missing: missing)) }
+    enter(.starting(early: []))
     requests.start { .started($0) }
+  }
+
+  /// Ends a command whose output or standard input the engine does not stream. Podman prepares the program during the
+  /// attach request.
+  private func refusedAttach(_ reply: EngineReply) {
+    if reply.status < 300 { return lose(reply) }
+    fail(errorTexts.refusedStart(reply, doing: "attach to the container"))
   }
 
   private func startedContainer(_ reply: EngineReply) {
@@ -354,11 +370,17 @@ final class EngineCommand: RunningCommand {
   // MARK: While the command runs
 
   /// Enters the running phase.
-  private func run(_ events: inout EventQueue) {
+  ///
+  /// - Parameter early: what was reported about the end before it was known that the command runs.
+  private func run(after early: [Occurrence] = [], _ events: inout EventQueue) {
     account.reportStart(in: requests.container, &events)
     // That of an exec begins with the answer to its start, which may come later than this.
     if requests.exec == nil { requests.openInput() }
-    if reason == nil { enter(.running(.free, .normal)) } else { terminate(.normal) }
+    enter(.running(.free, .normal))
+    if reason == nil, case .ownContainer(_, _, _, let onStart) = kind { onStart() }
+    for occurrence in early { take(occurrence, &events) }
+    // A command that has ended already gets no signal: its end is its own.
+    if reason != nil, case .running(_, let silence) = machine.phase { terminate(silence) }
   }
 
   /// Ends a command whose end the engine has not reported by itself.
@@ -396,7 +418,7 @@ final class EngineCommand: RunningCommand {
 
   private func exited(_ reply: EngineReply, _ exit: ContainerExit?, _ events: inout EventQueue) {
     if reply.isLost { return lose(reply) }
-    // If the start was refused, the answer to the start request says so.
+    // The engine has refused to report the exit, and the container was not asked to start.
     if !account.isStartReported, !reply.isSuccess {
       return fail(session.endpoint.failure(reply, doing: "wait for the container"))
     }
@@ -406,14 +428,12 @@ final class EngineCommand: RunningCommand {
   }
 
   private func exited(_ status: Int32, _ events: inout EventQueue) {
-    if case .starting = machine.phase { account.reportStart(in: requests.container, &events) }
     if account.isDrained { inspect(status, attempt: 1, &events) } else { enter(.draining(status: status)) }
   }
 
   private func outputEnded(_ reply: EngineReply) {
     if requests.exec == nil {
-      // Podman prepares the program during the attach request.
-      if reply.status >= 300 { return fail(errorTexts.refusedStart(reply, doing: "attach to the container")) }
+      if reply.status >= 300 { return refusedAttach(reply) }
       if reply.isLost, !isEndWithUnreadInput(reply) { return lose(reply) }
       // The stream of a container that has not been started cannot be complete.
       if requests.hasOutputEndedEarly { account.breakOff() }
@@ -439,9 +459,10 @@ final class EngineCommand: RunningCommand {
   /// resets the connection then, usually behind a message. If it is Podman that was lost, other requests tell that.
   private func isEndWithUnreadInput(_ reply: EngineReply) -> Bool {
     if account.isInputRefused { return true }
-    guard requests.input != nil, session.engine.isPodman, reply.status == 200, !session.link.isLost else {
-      return false
-    }
+    // Where the input has a connection of its own, nothing of it can be left on that of the output.
+    guard requests.input != nil, !requests.hasOwnInput, session.engine.isPodman, reply.status == 200,
+      !session.link.isLost
+    else { return false }
     account.wasReset = true
     return true
   }

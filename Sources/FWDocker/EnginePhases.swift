@@ -55,9 +55,9 @@ extension EngineCommand {
     case creating
     /// The files that are to be in the container before its start are being sent.
     case populating
-    /// The engine has been asked for the output and for the next exit of the container. Nothing is missed if the
-    /// command starts when both have been granted.
-    case attaching(hasOutput: Bool, hasExit: Bool)
+    /// The engine has been asked for the output and for the next exit of the container, and maybe for a connection of
+    /// the standard input. Nothing is missed if the command starts when all of it has been granted.
+    case attaching(missing: Set<Promise>)
     /// The container of the step has been asked to start.
     case startingContainer
     /// The engine has been asked for an exec in the container of the step.
@@ -65,7 +65,10 @@ extension EngineCommand {
     /// The container of the step has ended, and the engine is asked why.
     case examining
     /// The container of the command has been asked to start.
-    case starting
+    ///
+    /// - early: what the engine has reported about the end before its answer to the start. It is believed when that
+    ///   answer says that the container was started.
+    case starting(early: [Occurrence])
     /// The exec has been asked to start. The engine does not report that it runs. Output proves it, and if there is
     /// none, the engine is asked after a number of seconds.
     case opening(probe: Double)
@@ -87,6 +90,13 @@ extension EngineCommand {
     /// The containers of the step are being removed.
     case removing
     case over
+  }
+
+  /// What the engine grants before a container starts.
+  enum Promise {
+    case output
+    case exit
+    case input
   }
 
   /// How far a running command has been asked to end.
@@ -147,6 +157,10 @@ extension EngineCommand {
     case inputFailed
     /// The engine will report the exit of the container.
     case exitPromised
+    /// The standard input can be sent over the connection that it has of its own.
+    case inputAttached
+    /// That connection has ended.
+    case inputEnded(EngineReply)
     case started(EngineReply)
     /// A number of bytes of output has arrived.
     case output(Int)

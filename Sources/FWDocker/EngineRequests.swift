@@ -27,9 +27,11 @@ final class EngineRequests {
   /// The bytes of output, and how many of them were taken.
   private var received = ByteBuffer()
   private var taken = 0
-  /// The call that streams the output, and the call that reports the exit.
+  /// The call that streams the output, the call that reports the exit, and the call that takes the standard input, if
+  /// it is not the first one.
   private var output: HTTPCall?
   private var exit: HTTPCall?
+  private var ownInput: HTTPCall?
 
   /// The most bytes of memory that are kept for the next output.
   private static let longestRoom = 1 << 20
@@ -136,13 +138,35 @@ final class EngineRequests {
   /// Requests the output and the next exit. A container that has ended cannot be attached to. Without "next-exit",
   /// waiting for a container that has not been started would end at once.
   func attach() {
-    stream(path("/attach?stream=1&stdout=1&stderr=1\(input == nil ? "" : "&stdin=1")"))
+    stream(path("/attach?stream=1&stdout=1&stderr=1\(input == nil || hasOwnInput ? "" : "&stdin=1")"))
+    if hasOwnInput { attachInput() }
     exit = session.link.call(
       "POST", path("/wait?condition=next-exit"), within: .stream(session.timeout),
       head: { [weak self] status in if status < 300 { self?.add(.exitPromised) } },
       end: { [weak self] answer in
         self?.exit = nil
         self?.add(.exited(EngineReply(answer), ContainerExit(answer)))
+      })
+  }
+
+  /// Whether the standard input has a connection of its own. Podman stops passing on the output as soon as it cannot
+  /// pass on the input that came over the same connection, and what is lost then may be all that the command, or the
+  /// init process that could not run it, has written. It cannot give an exec two connections.
+  ///
+  /// The engine is known when this is read first, and another step may not change the answer for this command.
+  private(set) lazy var hasOwnInput = input != nil && kind.isOwnContainer && session.engine.isPodman
+
+  private func attachInput() {
+    ownInput = session.link.call(
+      "POST", path("/attach?stream=1&stdin=1"), within: .stream(session.timeout),
+      head: { [weak self] status in if status < 300 { self?.add(.inputAttached) } },
+      // What comes over this connection is Podman's word that nobody reads the input any more.
+      data: { _, _ in },
+      room: { [weak self] in self?.add(.inputWanted) },
+      end: { [weak self] answer in
+        self?.ownInput = nil
+        self?.input?.finish("the command reads no more of its standard input")
+        self?.add(.inputEnded(EngineReply(answer)))
       })
   }
 
@@ -160,19 +184,19 @@ final class EngineRequests {
     stream(session.path("/exec/\(exec ?? "")/start"), body: body)
   }
 
-  /// Requests the stream of the output, over whose connection the input is sent.
+  /// Requests the stream of the output, over whose connection the input is sent if that has none of its own.
   private func stream(_ path: String, body: consuming ByteBuffer? = nil) {
     output = session.link.call(
       "POST", path, within: .stream(session.timeout), body: body,
       head: { [weak self] status in if status < 300 { self?.add(.attached) } },
       data: { [weak self] _, bytes in self?.addOutput(bytes) },
-      room: input == nil ? nil : { [weak self] in self?.add(.inputWanted) },
+      room: input == nil || hasOwnInput ? nil : { [weak self] in self?.add(.inputWanted) },
       end: { [weak self] answer in self?.endOutput(answer) })
   }
 
   /// Begins to send the standard input.
   func openInput() {
-    input?.open(over: output)
+    input?.open(over: hasOwnInput ? ownInput : output)
     noteInput()
   }
 
@@ -255,7 +279,9 @@ final class EngineRequests {
     input?.finish("the command has ended")
     output?.drop()
     exit?.drop()
+    ownInput?.drop()
     output = nil
     exit = nil
+    ownInput = nil
   }
 }

@@ -29,7 +29,7 @@ package struct Waiting {
     package var stderr = false
     package var room = false
 
-    /// Whether poll(2) failed, so that the descriptors are only assumed to be readable.
+    /// Whether poll(2) failed, or a descriptor is lost, so that the descriptors are only assumed to be readable.
     package var isGuessed = false
 
     package init(
@@ -59,7 +59,7 @@ package struct Waiting {
       usleep(1000)
       return Ready(
         channel: channel == fws_fd.lost, stdout: stdout == fws_fd.lost, stderr: stderr == fws_fd.lost,
-        room: room == fws_fd.lost)
+        room: room == fws_fd.lost, isGuessed: true)
     }
     let seconds = seconds < 0 ? Waiting.longest : min(seconds, Waiting.longest)
     var items = (

@@ -2,6 +2,7 @@ import Testing
 
 @testable import FWBase
 @testable import FWDocker
+@testable import FWExecution
 @testable import FWModel
 
 @Suite struct DockerOptionsTests {

@@ -85,7 +85,8 @@ private func needs(_ graph: StepGraph) -> [[Int]] {
     let read = try Uses.graph([.reads("d/x"), .writes(folder), .reads("d/x/y")])
     #expect(needs(read) == [[], [0], [1]])
     #expect(read.needs(of: 1).needs[0].kind == .writeAfterRead)
-    #expect(needs(try Uses.graph([.writes("a/"), .writes("a/b/"), .reads("ab"), .writes("a")])) == [[], [0], [], [0, 1]])
+    #expect(
+      needs(try Uses.graph([.writes("a/"), .writes("a/b/"), .reads("ab"), .writes("a")])) == [[], [0], [], [0, 1]])
     #expect(needs(try Uses.graph([.writes("a"), .reads("a/")])) == [[], [0]])
   }
 
@@ -117,7 +118,8 @@ private func needs(_ graph: StepGraph) -> [[Int]] {
 
   @Test("a key and a name of the same text are two things")
   func keysAndNames() throws {
-    #expect(needs(try Uses.graph([.writes("x"), Uses().takes("x"), Uses().gives("x"), .reads("x")])) == [[], [], [1], [0]])
+    #expect(
+      needs(try Uses.graph([.writes("x"), Uses().takes("x"), Uses().gives("x"), .reads("x")])) == [[], [], [1], [0]])
   }
 
   @Test("a barrier waits for all steps before it, and all steps behind wait for it")
@@ -149,7 +151,7 @@ private func needs(_ graph: StepGraph) -> [[Int]] {
       #expect(some.needs.count == 100 && some.more == 200)
     }
     #expect(graph.reason(from: 7, to: count + 3) == #"needs "d/7" of step "s7""#)
-  
+
     #expect(graph.reason(from: count + 5, to: 2 * count + 3) == #"needs "e/5" of step "s305""#)
     #expect(graph.priority(of: 0) == 2 && graph.priority(of: count) == 1 && graph.priority(of: 2 * count) == 0)
   }
@@ -178,7 +180,8 @@ private func needs(_ graph: StepGraph) -> [[Int]] {
     for number in 20...40 { steps.append(try .reads("d/").writes("e").after(number - 1)) }
     let error = failure { _ = try Uses.graph(steps) }
     #expect(error?.message.begins(with: #"2 steps wait for each other"#) == true)
-    #expect(error?.message.contains(#""s0" comes after "s40" (its "after"); "s40" needs "d/0" of "s0"; remove"#) == true)
+    #expect(
+      error?.message.contains(#""s0" comes after "s40" (its "after"); "s40" needs "d/0" of "s0"; remove"#) == true)
     let chain = (0..<1000).map { $0 == 0 ? Uses().after(999) : Uses().after($0 - 1) }
     let long = failure { _ = try Uses.graph(chain) }
     #expect(long?.message.begins(with: "1000 steps wait for each other") == true)
@@ -199,7 +202,8 @@ private func needs(_ graph: StepGraph) -> [[Int]] {
   @Test("instances wait for the instance of their number only if all their keys are of one template")
   func instances() throws {
     let tagged = try Uses.graph([
-      Uses().writes(["d/1", "d/2"], tag: 1), Uses().reads(["d/1", "d/2"], tag: 1), Uses().reads(["d/1", "d/2"], tag: 2),
+      Uses().writes(["d/1", "d/2"], tag: 1), Uses().reads(["d/1", "d/2"], tag: 1),
+      Uses().reads(["d/1", "d/2"], tag: 2),
       Uses().reads(["d/1", "d/2"], tag: 1).reads("d/"), .reads("d/1"), Uses().writes(["d/1", "d/2"], tag: 1),
     ])
     #expect(tagged.needs(of: 1).needs.map(\.isEach) == [true])

@@ -79,21 +79,20 @@ import Testing
     },
     "workers": { count in _ = try read(list(count) { "{\"name\": \"w\($0)\", \"type\": \"code\"}" }) { try Pool($0) } },
     "resources": { count in
-      let names = "{" + (0..<count).map { "\"r\($0)\": \($0)" }.joined(separator: ",") + "}"
-      let ids = "{\"ids\": \(list(count) { "\"\($0)\"" }), \"variable\": \"V\"}"
-      let pool = try read("{\"resources\": {\"i\": \(ids), " + names.dropFirst() + "}") { try Pool($0) }
-      let step = try read(
-        "{\"name\": \"s\", \"resources\": \(names), \"action\": {\"environment\": \"\", \"commands\": []}}"
-      ) { try Step($0) }
+      let amounts: [String] = (0..<count).map { "\"r\($0)\": \($0)" }
+      let names: String = amounts.joined(separator: ",")
+      let ids: String = list(count) { "\"\($0)\"" }
+      let totals: String = "{\"i\": {\"ids\": \(ids), \"variable\": \"V\"}, \(names)}"
+      let pool = try read("{\"resources\": \(totals)}") { try Pool($0) }
+      let action: String = "{\"environment\": \"\", \"commands\": []}"
+      let step = try read("{\"name\": \"s\", \"resources\": {\(names)}, \"action\": \(action)}") { try Step($0) }
       #expect(try LedgerClient(pool.ledger).request(for: step, nil) != nil)
       _ = try pool.worker(for: step).takeUnretainedValue().plan(step, nil, CText("/"), RunSettings())
     },
     "variables of resources": { count in
-      let totals =
-        "{"
-        + (0..<count).map { "\"r\($0)\": {\"ids\": [], \"variable\": \"V\($0)\"}" }
-        .joined(separator: ",") + "}"
-      _ = try read("{\"resources\": \(totals)}") { try Pool($0) }
+      let totals: [String] = (0..<count).map { "\"r\($0)\": {\"ids\": [], \"variable\": \"V\($0)\"}" }
+      let text: String = totals.joined(separator: ",")
+      _ = try read("{\"resources\": {\(text)}}") { try Pool($0) }
     },
     "managers": { count in _ = try read("{\"managers\": \(object(count, "s"))}") { try Pool($0) } },
     "variables": { count in

@@ -45,6 +45,13 @@ def test_plan(tmp_path: Path) -> None:
     assert set(plan) <= keys("results.md", "## Plan") and len(plan) > 8
 
 
+def test_plan_of_a_workflow() -> None:
+    workflow = flowworker.Workflow().add_container_step("s", "", commands=["true"])
+    plan = workflow.plan()
+    assert set(plan) == keys("results.md", "## Plan of a workflow")
+    assert set(plan["steps"][0]) == keys("results.md", "### Steps of a plan")
+
+
 @pytest.mark.parametrize("kind", ["subprocess", "docker", "code", "notebook", "slurm"])
 def test_options(kind: str) -> None:
     options = keys("worker-options.md", f"## Options of a {kind} worker")

@@ -6,7 +6,7 @@ extension Step {
   ///
   /// - Returns: whether the instances have to run in order, because one reads what another one writes.
   package func checkKeys(of instances: Instances) throws(FlowError) -> Bool {
-    guard let templates, let forEach, instances.count > 0 else { return false }
+    guard let templates, let forEach, !templates.isEmpty else { return false }
     if instances.count > 1, type != .notebook {
       let first = try InstanceKeys(self, 0, instances.values(0)).files
       if SeparateKeys.areSeparate(templates, first, instances) { return false }
@@ -70,6 +70,8 @@ private struct InstanceOverlap {
     let constant = templates.inputs.map { $0.constant != nil }
     for instance in 0..<instances.count {
       let keys = try keys(instance)
+      // What nobody writes is only checked for being keys.
+      if keys.written.isEmpty { continue }
       for (slot, key) in keys.written.enumerated() { written.append(entry(key, instance, slot)) }
       for (slot, key) in keys.read.enumerated() {
         let isConstant = slot < constant.count && constant[slot]

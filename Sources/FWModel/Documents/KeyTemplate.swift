@@ -74,4 +74,6 @@ package struct StepTemplates: Sendable {
   package var notebook: KeyTemplate?
   /// The notebook that is written, if the document says its path.
   package var output: KeyTemplate?
+
+  var isEmpty: Bool { inputs.isEmpty && outputs.isEmpty && input == nil && notebook == nil }
 }

@@ -232,7 +232,8 @@ package struct RunOptions: Sendable {
         return
       } else if !(try settings.read(key, value)) {
         throw .unknownKey(
-          key, of: "the options of a run", known: ["events"] + RunSettings.keys + CommandSettings.runKeys)
+          key, of: "the options of a run", known: ["events"] + RunSettings.keys + CommandSettings.runKeys,
+          else: key == "resources" ? "it is a key of a step, and of the configuration of its pool" : nil)
       }
     }
   }

@@ -15,7 +15,7 @@ struct SeparateKeys {
 
   /// - Parameter first: the files of the first instance.
   static func areSeparate(_ templates: StepTemplates, _ first: FilesDocument, _ instances: Instances) -> Bool {
-    guard let one = templates.outputs.first else { return true }
+    guard let one = templates.outputs.first else { return false }
     let varying = instances.axes.filter { $0.count > 1 }
     var shared = one.parts
     for other in templates.outputs.dropFirst() { shared = common(shared, other.parts) }

@@ -34,7 +34,7 @@ struct Scheduler {
     var after: StepPlace?
     var readyRound = 0
     var hold: StepSchedule.Hold?
-    /// The first step that has failed, or was left out, of those that it needs.
+    /// Of the steps that it needs and that have failed or were left out, the first in the document.
     var lack: Int?
     /// Whether a step that it depends on in any way was run by this run, and not restored.
     var isChanged = false
@@ -227,7 +227,8 @@ struct Scheduler {
   }
 
   private mutating func lack(_ node: Int, _ cause: Int) {
-    if nodes[node].lack == nil { nodes[node].lack = cause < graph.stepCount ? cause : nodes[cause].lack }
+    let own = cause < graph.stepCount ? cause : nodes[cause].lack
+    nodes[node].lack = [nodes[node].lack, own].compactMap { $0 }.min()
   }
 
   // MARK: Instances that wait for single instances

@@ -110,7 +110,8 @@ extension StepGraph {
     let other = (isLong ? "" : "step ") + shownName(cause.from)
     let cell = cause.cell < 0 ? nil : cells.text(cause.cell)
     let isValue = cause.cell >= 0 && cells.isValue(cause.cell)
-    let what = cell.map { (isValue ? "the value " : "") + MessageFormat.quoted($0) } ?? (isValue ? "the values" : "the files")
+    let what =
+      cell.map { (isValue ? "the value " : "") + MessageFormat.quoted($0) } ?? (isValue ? "the values" : "the files")
     switch cause.kind {
     case .readAfterWrite, .member: return "needs \(what) of \(other)"
     case .after: return "comes after \(other)" + (isLong ? " (its \"after\")" : "")

@@ -101,13 +101,9 @@ struct StepGraph: Sendable {
 
   /// The number of steps and joints.
   var nodeCount: Int { ranges.count }
-  var edgeCount: Int { causes.count }
 
   /// The nodes that wait for a node.
   func edges(from node: Int) -> ArraySlice<Edge> { forward[starts[node]..<starts[node + 1]] }
-
-  /// The number of nodes for which a node waits.
-  func needCount(of node: Int) -> Int { ranges[node].count }
 
   /// The number of steps on the longest path behind a node.
   func priority(of node: Int) -> Int { Int(priorities[node]) }

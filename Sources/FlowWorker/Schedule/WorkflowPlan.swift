@@ -22,7 +22,7 @@ extension Workflow {
     let volumes = try Volumes(options.volumes ?? usable.volumes, basedir: basedir, isToRun: false)
     let values: ContextValues
     if let arguments { values = arguments.snapshot } else { values = try Context(nil).snapshot }
-    let basis = try RunBasis(self, usable, values, volumes, options.settings)
+    let basis = try RunBasis(self, usable, values, volumes, options)
     return try WorkflowPlan(basis: basis, jobs: options.jobs).document()
   }
 }

@@ -194,14 +194,16 @@ package final class Worker: Sendable {
 
   /// Hides the resources with ids from a step that takes none of them: their variables are empty, because a program may
   /// use all that there are where the variable is not set. Gives the variables of those that the step takes, which have
-  /// a value only when it starts (`Grant`).
+  /// a value only when it starts (`Grant`), whatever worker and step say.
   private func hideIndexed(from step: Step, in settings: inout RunSettings) -> [String] {
     guard let indexed = settings.indexedVariables else { return [] }
     let taken = step.resources.taken
     var hidden = KeyValues()
     var chosen: [String] = []
     for variable in indexed {
-      if taken.contains(variable.resource) { chosen.append(variable.name) } else { hidden.set(variable.name, "") }
+      let isTaken = taken.contains(variable.resource)
+      if isTaken { chosen.append(variable.name) }
+      hidden.set(variable.name, isTaken ? nil : "")
     }
     settings.environment = settings.environment.overridden(by: hidden)
     return chosen

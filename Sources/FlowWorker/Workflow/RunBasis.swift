@@ -16,6 +16,8 @@ struct RunBasis {
   /// What each step shares with the others.
   let accesses: [StepAccess]
   let graph: StepGraph
+  /// What the steps take while they run.
+  let resources: RunResources
   /// The instances of the steps with `foreach` whose lists are known, and whether they run in order.
   let instances: [Int: (Instances, Bool)]
 
@@ -24,9 +26,9 @@ struct RunBasis {
 
   /// Throws, with secrets hidden, if one of the steps can never run or if steps wait for each other.
   ///
-  /// - Parameter settings: those that the host gives for each step.
+  /// - Parameter options: those of the host.
   init(
-    _ workflow: Workflow, _ pool: Pool, _ arguments: ContextValues, _ volumes: Volumes, _ settings: RunSettings
+    _ workflow: Workflow, _ pool: Pool, _ arguments: ContextValues, _ volumes: Volumes, _ options: WorkflowOptions
   ) throws(FlowError) {
     do throws(FlowError) {
       resolved = try workflow.resolved(arguments)
@@ -37,14 +39,16 @@ struct RunBasis {
     }
     let names = resolved.secretNames(workers)
     let values = context.snapshot
-    var settings = settings
+    var settings = options.settings
+    settings.indexedVariables = try options.resources.indexedVariables(over: pool)
     settings.secrets = try Secrets(names, envs: resolved.environments(workers), [arguments, values])
     self.settings = settings
     do throws(FlowError) {
       try resolved.check(workers, values, settings, items: workflow.items)
+      resources = try RunResources(pool, options.resources, resolved, workers)
       accesses = try resolved.accesses(workers, values, secrets: names, items: workflow.items)
       graph = try StepGraph(accesses, names: resolved.steps.map(\.cName.string), pointers: resolved.pointers)
-      instances = try resolved.instances(accesses)
+      instances = try resolved.instances(accesses, values, settings.secrets)
     } catch {
       throw settings.secrets.masked(error)
     }
@@ -73,18 +77,39 @@ extension Workflow.Resolved {
     return accesses
   }
 
-  /// Checks the keys of all instances that are known.
-  fileprivate func instances(_ accesses: [StepAccess]) throws(FlowError) -> [Int: (Instances, Bool)] {
+  /// Counts the instances of all steps whose lists are known before the run, and checks their keys.
+  fileprivate func instances(_ accesses: [StepAccess], _ context: ContextValues, _ secrets: Secrets) throws(FlowError)
+    -> [Int: (Instances, Bool)]
+  {
     var known: [Int: (Instances, Bool)] = [:]
+    var given: Set<Name> = []
     for (number, step) in steps.enumerated() {
-      guard let forEach = step.forEach, forEach.contextNames.isEmpty else { continue }
-      do throws(FlowError) {
-        let all = try Instances(forEach, nil)
-        known[number] = (all, try step.checkKeys(of: all) || accesses[number].barrier != nil)
-      } catch {
-        throw FlowError(error.code, error.message, path: pointers[number] + (error.path ?? ""))
+      if let forEach = step.forEach, !forEach.contextNames.contains(where: { given.contains(Name($0)) }) {
+        do throws(FlowError) {
+          known[number] = try step.instances(
+            of: forEach, context, secrets, areInOrder: accesses[number].barrier != nil)
+        } catch {
+          throw FlowError(error.code, error.message, path: pointers[number] + (error.path ?? ""))
+        }
       }
+      if let argument = step.code.argument { given.insert(Name(argument)) }
     }
     return known
+  }
+}
+
+extension Step {
+  /// Counts the instances of the step, and checks their keys. Says whether the instances run in order.
+  ///
+  /// - Parameter areInOrder: whether they do so whatever their keys are.
+  func instances(of forEach: ForEach, _ context: ContextValues, _ secrets: Secrets, areInOrder: Bool)
+    throws(FlowError) -> (Instances, Bool)
+  {
+    let all: Instances
+    do throws(FlowError) {
+      all = try Instances(forEach, context)
+      try all.check(secrets)
+    } catch { throw FlowError(error.code, "step \(shownName): \(error.message)", path: error.path) }
+    return (all, try checkKeys(of: all) || areInOrder)
   }
 }

@@ -68,6 +68,8 @@ extension WorkflowRun {
     let volume: FileVolume
     /// The watch that tells whether the step makes its outputs.
     let outputs: OutputWatch
+    /// What the step has taken, which its `StepRun` gives back.
+    let grant: Grant?
     /// What the state directory compares: the document of the step's plan, and the values that the plan was made with.
     /// `nil` if the run has no state directory.
     var plan: (document: JSONValue, values: ContextValues)?

@@ -20,6 +20,8 @@ final class WorkflowRun: Execution {
   let workers: [Unmanaged<Worker>]
   let volumes: Volumes
   private let options: WorkflowOptions
+  /// What the steps take while they run.
+  private let resources: RunResources
   /// The settings of each step, with what is secret in the run.
   var settings: RunSettings
   /// The context that commands see. Its values are copied into the host's context.
@@ -79,6 +81,9 @@ final class WorkflowRun: Execution {
 
   /// What the ring says of a descriptor that belongs to no slot.
   private static let timerToken = -1
+  /// The same, of the descriptor that tells when resources are free. There is nothing to do but to look for steps to
+  /// start, as after everything else.
+  private static let resourcesToken = -2
 
   /// The most slots that one call fills for each slot that there is. Steps may end at once, and a call has to end too.
   private static let turns = 4
@@ -94,7 +99,7 @@ final class WorkflowRun: Execution {
     let empty = try Context(nil)
     let argumentValues = (arguments ?? empty).snapshot
     volumes = try Volumes(options.volumes ?? pool.volumes, basedir: basedir)
-    let basis = try RunBasis(workflow, pool, argumentValues, volumes, options.settings)
+    let basis = try RunBasis(workflow, pool, argumentValues, volumes, options)
     (resolved, context, workers) = (basis.resolved, basis.context, basis.workers)
     for location in volumes.locations {
       // Files in the host's own directory are looked for when they are needed.
@@ -112,8 +117,9 @@ final class WorkflowRun: Execution {
     // What cannot be known is in order, and so are the instances of such a step.
     inOrder = basis.inOrder
     instances = basis.instances
+    resources = basis.resources
     scheduler = Scheduler(
-      basis.graph, isMany: resolved.steps.map { $0.forEach != nil }, classes: resolved.steps.map { _ in 0 },
+      basis.graph, isMany: resolved.steps.map { $0.forEach != nil }, classes: resources.classes,
       isSerial: options.jobs == 1)
     queue.isListening = isListening
     state = try options.state.map { [resolved] (path) throws(FlowError) in
@@ -125,7 +131,7 @@ final class WorkflowRun: Execution {
     for (place, result) in record.kept { tell(.stepRestored(result), at: place) }
     if options.jobs > 1, timerFailure == nil {
       do throws(StepFailure) { ring = try Ring() } catch { timerFailure = error }
-      _ = ring?.add(timer?.fd ?? -1, as: WorkflowRun.timerToken)
+      if let ring { watchOthers(ring) }
     }
     let next = timerFailure.map { finish($0) } ?? begin()
     if case .phase(let first) = next { occupy(first) }
@@ -145,7 +151,8 @@ final class WorkflowRun: Execution {
       if !transfers.isStopped { waiting.stdout = timer?.fd ?? -1 }
       return waiting
     case .step(let run): return run.waiting
-    case .immediate, .turn, nil: return Waiting(stdout: timer?.fd ?? -1)
+    case .immediate, .turn: return Waiting(stdout: timer?.fd ?? -1)
+    case nil: return Waiting(channel: isHeld ? resources.fd : -1, stdout: timer?.fd ?? -1)
     }
   }
 
@@ -155,7 +162,7 @@ final class WorkflowRun: Execution {
     if ring == nil {
       guard let made = try? Ring() else { return -1 }
       ring = made
-      _ = made.add(timer?.fd ?? -1, as: WorkflowRun.timerToken)
+      watchOthers(made)
       for slot in slots { slot.map { watch($0) } }
     }
     readiness.watch(waiting)
@@ -342,6 +349,12 @@ final class WorkflowRun: Execution {
 
   // MARK: Waiting
 
+  /// Lets the ring watch what belongs to no slot.
+  private func watchOthers(_ ring: Ring) {
+    _ = ring.add(timer?.fd ?? -1, as: WorkflowRun.timerToken)
+    _ = ring.add(resources.fd, as: WorkflowRun.resourcesToken)
+  }
+
   /// Lets the ring watch what a slot waits for now.
   private func watch(_ slot: Slot) {
     guard let ring else { return }
@@ -387,6 +400,12 @@ final class WorkflowRun: Execution {
       }
     if isImmediate { return stopTimer() }
     let hasPassed = interruption != nil
+    if isHeld, resources.fd < 0 {
+      // The system has no descriptor that would wake the run, or the host has closed it.
+      isTimerStopped = true
+      timer?.set(WorkflowRun.blindTurn)
+      return
+    }
     guard isTimerStopped || hasPassed else { return }
     isTimerStopped = false
     // Without a ring the timer is watched for transfers only, and wakes them once.
@@ -396,6 +415,10 @@ final class WorkflowRun: Execution {
 
   /// Whether there are slots to fill that the last call has left.
   private var isOverdue = false
+  /// Whether a step that is ready waits for its worker or for resources.
+  private var isHeld = false
+  /// The seconds after which a run that nothing can wake looks again.
+  private static let blindTurn = 0.01
 
   // MARK: Transfers
 
@@ -560,10 +583,12 @@ final class WorkflowRun: Execution {
   private func fill() {
     var budget = WorkflowRun.turns * options.jobs
     isOverdue = false
+    var held: Set<Int> = []
+    resources.beginRound()
     while result == nil, stage == .steps {
       driveCopyQueue()
       if isStopped || activeCount >= options.jobs { break }
-      guard let next = scheduler.first(besides: []) else { break }
+      guard let next = scheduler.first(besides: held) else { break }
       // A failure has to be told, and there is none yet if nothing ran when the run was interrupted.
       if interruption != nil, activeCount > 0 || record.firstFailure != nil {
         isStopped = true
@@ -576,18 +601,24 @@ final class WorkflowRun: Execution {
       budget -= 1
       switch next {
       case .expand(let step): expand(step)
-      case .start(let place): start(place)
+      case .start(let place):
+        // A step that is only refused takes nothing.
+        switch interruption == nil ? resources.take(for: place.index) : .nothing {
+        case .nothing: start(place, nil)
+        case .grant(let grant): start(place, grant)
+        case .held(let hold):
+          budget += 1
+          scheduler.hold(place.index, for: hold)
+          held.insert(scheduler.classOf(place.index))
+        }
       }
     }
+    resources.endRound()
+    isHeld = !held.isEmpty && !isStopped
     scheduler.endRound()
-    guard result == nil, stage == .steps, activeCount == 0, !isOverdue else { return }
+    guard result == nil, stage == .steps, activeCount == 0, !isOverdue, !isHeld else { return }
     let next = record.firstFailure == nil ? collect() : finish(nil)
     if case .phase(let phase) = next { occupy(phase) }
-  }
-
-  private func count(_ forEach: ForEach, of step: Step, _ index: Int) throws(FlowError) -> (Instances, Bool) {
-    let all = try Instances(forEach, context.snapshot)
-    return (all, try step.checkKeys(of: all) || inOrder.contains(index))
   }
 
   /// Gives a step with `foreach` its instances, because everything that it needs is there.
@@ -595,7 +626,11 @@ final class WorkflowRun: Execution {
     guard let (step, worker) = item(index), let forEach = step.forEach else { return }
     do throws(FlowError) {
       let (all, isInOrder): (Instances, Bool)
-      if let known = instances[index] { (all, isInOrder) = known } else { (all, isInOrder) = try count(forEach, of: step, index) }
+      if let known = instances[index] {
+        (all, isInOrder) = known
+      } else {
+        (all, isInOrder) = try step.instances(of: forEach, context.snapshot, secrets, areInOrder: inOrder.contains(index))
+      }
       instances[index] = (all, isInOrder)
       if step.code.argument != nil { gathers[index] = Gather(count: all.count) }
       scheduler.expand(index, count: all.count, isInOrder: isInOrder)
@@ -635,7 +670,8 @@ final class WorkflowRun: Execution {
     return try step.instance(number, instances.values(number))
   }
 
-  private func start(_ place: StepPlace) {
+  /// - Parameter grant: what the step has taken.
+  private func start(_ place: StepPlace, _ grant: Grant?) {
     guard let (whole, worker) = item(place.index) else { return }
     let schedule = schedule(scheduler.start(place), lane: freeLane)
     let step: Step
@@ -648,7 +684,8 @@ final class WorkflowRun: Execution {
       let volume = try volumes.volume(of: worker.location)
       let outputs = OutputWatch(step.files.outputs, in: volume, isKept: step.files.isKept)
       let task = StepTask(
-        place: place, schedule: schedule, step: step, worker: worker, volume: volume, outputs: outputs)
+        place: place, schedule: schedule, step: step, worker: worker, volume: volume, outputs: outputs,
+        grant: grant)
       if let interruption { throw interruption }
       occupy(.awaitFetch(task))
     } catch { _ = refuse(place, schedule, step, worker, error) }
@@ -673,7 +710,7 @@ final class WorkflowRun: Execution {
         task.step, worker: task.worker.cName.string, task.worker.type, plan, rundir: path,
         task.place.instance == nil ? context : nil,
         events: queue.isListening ? options.events : nil, position: queue.position.of(task.step, at: task.place),
-        outputs: task.outputs)
+        outputs: task.outputs, task.grant)
       drain(run)
       return .phase(run.result == nil ? .run(task, run) : .skip(task, run))
     } catch {

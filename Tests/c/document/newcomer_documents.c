@@ -86,11 +86,11 @@ static void texts(void)
 
 static void pools(void)
 {
-    MISTAKE(
-        "a worker as the configuration",
-        "unknown key \"name\" in an engine configuration: expected \"workers\", \"workflow\", \"managers\", "
-        "\"volumes\", \"default_variables\", \"placeholders\" or \"resources\"; it is a key of an element of \"workers\" (at /name)",
-        pool("{\"name\": \"local\", \"type\": \"subprocess\"}"));
+    MISTAKE("a worker as the configuration",
+            "unknown key \"name\" in an engine configuration: expected \"workers\", \"workflow\", \"managers\", "
+            "\"volumes\", \"default_variables\", \"placeholders\" or \"resources\"; it is a key of an element of "
+            "\"workers\" (at /name)",
+            pool("{\"name\": \"local\", \"type\": \"subprocess\"}"));
     MISTAKE("the names of workers",
             "expected the specification of a worker (an object), found the string \"local\" (at /0)",
             pool("[\"local\"]"));
@@ -98,7 +98,8 @@ static void pools(void)
             pool("{\"workers\": {\"local\": {\"type\": \"subprocess\"}}}"));
     MISTAKE("a misspelt key",
             "unknown key \"wrokers\" in an engine configuration: expected \"workers\", \"workflow\", \"managers\", "
-            "\"volumes\", \"default_variables\", \"placeholders\" or \"resources\"; did you mean \"workers\"? (at /wrokers)",
+            "\"volumes\", \"default_variables\", \"placeholders\" or \"resources\"; did you mean \"workers\"? (at "
+            "/wrokers)",
             pool("{\"wrokers\": []}"));
     MISTAKE("a mapping as an object", "expected an array of {\"step\", \"worker\"}, found an object (at /workflow)",
             pool("{\"workers\": [], \"workflow\": {\"greet\": \"local\"}}"));
@@ -128,12 +129,14 @@ static void steps(void)
             step("echo hi"));
     MISTAKE("a string as a step", "expected a step (an object), found the string \"echo hi\"", step("\"echo hi\""));
     MISTAKE("a workflow as a step",
-            "unknown key \"steps\" in a step: expected \"name\", \"files\", \"action\", \"secrets\", \"timeout\", "
+            "unknown key \"steps\" in a step: expected \"name\", \"files\", \"action\", \"secrets\", \"after\", "
+            "\"foreach\", \"resources\", \"timeout\", "
             "\"output_limit\", \"retries\", \"placeholders\", \"success_codes\", \"stdin\" or "
             "\"environment_values\" (at /steps)",
             step("{\"steps\": []}"));
     MISTAKE("commands outside of the action",
-            "unknown key \"commands\" in a step: expected \"name\", \"files\", \"action\", \"secrets\", \"timeout\", "
+            "unknown key \"commands\" in a step: expected \"name\", \"files\", \"action\", \"secrets\", \"after\", "
+            "\"foreach\", \"resources\", \"timeout\", "
             "\"output_limit\", \"retries\", \"placeholders\", \"success_codes\", \"stdin\" or "
             "\"environment_values\"; it is a key of the step's \"action\" (at /commands)",
             step("{\"name\": \"s\", \"commands\": [\"echo hi\"]}"));
@@ -179,7 +182,8 @@ static void steps(void)
             "expected a time in seconds, above 0 and at most 31536000, found the string \"10s\" (at /timeout)",
             step("{\"name\": \"s\", \"timeout\": \"10s\", \"action\": {}}"));
     MISTAKE("inputs outside of files",
-            "unknown key \"inputs\" in a step: expected \"name\", \"files\", \"action\", \"secrets\", \"timeout\", "
+            "unknown key \"inputs\" in a step: expected \"name\", \"files\", \"action\", \"secrets\", \"after\", "
+            "\"foreach\", \"resources\", \"timeout\", "
             "\"output_limit\", \"retries\", \"placeholders\", \"success_codes\", \"stdin\" or "
             "\"environment_values\"; it is a key of the step's \"files\" (at /inputs)",
             step("{\"name\": \"s\", \"inputs\": [\"data.csv\"], \"action\": {}}"));

@@ -7,8 +7,8 @@
 static void until_the_processes_are_gone(void)
 {
     fw_worker *worker = run_worker(json_pack("{s:{s:i, s:f}}", "options", "limit", 1, "grace", 0.5));
-    fw_exec *first = start_taking(worker, "", "trap '' TERM; echo $$$$ > pid; echo ready; while :; do sleep 0.01; done",
-                                  NULL);
+    fw_exec *first =
+        start_taking(worker, "", "trap '' TERM; echo $$$$ > pid; echo ready; while :; do sleep 0.01; done", NULL);
     fw_event_free(event_wait_for(first, FW_EVENT_OUTPUT));
     char *path = check_path("pid"), *text = wait_for_line(path);
     long pid = atol(text);

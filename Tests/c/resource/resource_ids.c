@@ -4,9 +4,9 @@
  */
 #include "resource.h"
 
-#define POOL \
+#define POOL                                                                                             \
     "{\"workers\": [{\"name\": \"w\", \"type\": \"subprocess\", \"env\": {\"GPUS\": \"of the worker\"}," \
-    " \"options\": {\"inherit_env\": true}}], \"managers\": {\"s\": \"w\"}," \
+    " \"options\": {\"inherit_env\": true}}], \"managers\": {\"s\": \"w\"},"                             \
     " \"resources\": {\"gpu\": {\"ids\": [\"GPU-a\", \"7\", \"MIG 1/2\"], \"variable\": \"GPUS\"}, \"cpus\": 4}}"
 
 #define SHOW "echo \"[$${GPUS-not set}]\""
@@ -76,8 +76,9 @@ static void of_the_host(void)
     fw_pool *pool = NULL;
     fw_error *error = NULL;
     REQUIRE(unsetenv("GPUS") == 0);
-    CHECK_REFUSED(fw_pool_create(pool_text, FW_ZERO_TERMINATED, &pool, &error), FW_E_DOCUMENT, &error, "/resources/gpu",
-                  "the ids of \"gpu\" are those in the environment variable \"GPUS\", which this process does not have");
+    CHECK_REFUSED(
+        fw_pool_create(pool_text, FW_ZERO_TERMINATED, &pool, &error), FW_E_DOCUMENT, &error, "/resources/gpu",
+        "the ids of \"gpu\" are those in the environment variable \"GPUS\", which this process does not have");
     REQUIRE(setenv("GPUS", "2,GPU-3", 1) == 0);
     pool = check_pool(pool_text);
     /* The pool has read the variable, and does not read it again. */

@@ -44,9 +44,8 @@ static void other_ids(int gate)
 {
     fw_pool *pool = check_pool("{\"resources\": {\"gpu\": {\"ids\": [\"a\", \"b\"], \"variable\": \"GPU\"}}}");
     const fw_worker *worker = worker_of(pool);
-    fw_exec *first =
-        start_taking(worker, "\"resources\": {\"gpu\": 1}, \"retries\": {\"max\": 1, \"delay\": 0.5}, ",
-                     "echo $$GPU; echo $$GPU >> ids; test $$(wc -l < ids) -ge 2", NULL);
+    fw_exec *first = start_taking(worker, "\"resources\": {\"gpu\": 1}, \"retries\": {\"max\": 1, \"delay\": 0.5}, ",
+                                  "echo $$GPU; echo $$GPU >> ids; test $$(wc -l < ids) -ge 2", NULL);
     fw_event_free(event_wait_for(first, FW_EVENT_RETRY));
     fw_exec *other = start_taking(worker, "\"resources\": {\"gpu\": 1}, ", "echo $$GPU; read line < gate", NULL);
     fw_event *event = event_wait_for(other, FW_EVENT_OUTPUT);

@@ -26,13 +26,11 @@ static void needs_are(json_t *plan, const char *wanted)
     char text[4096] = "";
     size_t at;
     json_t *step;
-    json_array_foreach(json_object_get(plan, "steps"), at, step)
-    {
+    json_array_foreach(json_object_get(plan, "steps"), at, step) {
         char needs[2048] = "";
         size_t number;
         json_t *need;
-        json_array_foreach(json_object_get(step, "needs"), number, need)
-        {
+        json_array_foreach(json_object_get(step, "needs"), number, need) {
             const char *what = json_string_value(json_object_get(need, "what"));
             size_t length = strlen(needs);
             snprintf(needs + length, sizeof needs - length, "%s%s:%s:%s%s", number == 0 ? "" : " ",
@@ -46,7 +44,10 @@ static void needs_are(json_t *plan, const char *wanted)
     CHECK_STR(text, wanted);
 }
 
-static json_t *step_at(json_t *plan, size_t index) { return json_array_get(json_object_get(plan, "steps"), index); }
+static json_t *step_at(json_t *plan, size_t index)
+{
+    return json_array_get(json_object_get(plan, "steps"), index);
+}
 
 #define FILES(inputs, outputs) "\"files\": {\"inputs\": [" inputs "], \"outputs\": [" outputs "]}"
 #define COMMAND(text) "\"action\": {\"environment\": \"\", \"commands\": [" text "]}"
@@ -54,14 +55,25 @@ static json_t *step_at(json_t *plan, size_t index) { return json_array_get(json_
 /** Keys, folders and names make edges of three kinds. A directory that does not exist is not created. */
 static void orders_files_and_values(void)
 {
-    static const char document[] =
-        "{\"steps\": ["
-        "{\"name\": \"w1\", " FILES("", "\"d/\"") ", " COMMAND("\"make d\"") "},"
-        "{\"name\": \"w2\", " FILES("\"s\"", "\"d/x\"") ", " COMMAND("\"use $later $$here ${later:q}\"") "},"
-        "{\"name\": \"r\", " FILES("\"./d//\"", "\"r\"") ", " COMMAND("[\"use\", \"$n\", \"$python\"]") "},"
-        "{\"name\": \"c\", " FILES("", "\"c\"") ", \"action\": {\"func\": \"f\", \"arg\": \"later\","
-        " \"variables\": [{\"arg\": \"p\", \"var\": \"n\"}]}},"
-        "{\"name\": \"v\", " FILES("\"dx\"", "\"s\"") ", " COMMAND("\"use $later\"") "}]}";
+    static const char document
+        [] = "{\"steps\": ["
+             "{\"name\": \"w1\", " FILES("", "\"d/\"") ", " COMMAND(
+                 "\"make d\"") "},"
+                               "{\"name\": \"w2\", " FILES("\"s\"", "\"d/x\"") ", " COMMAND(
+                                   "\"use $later $$here ${later:q}\"") "},"
+                                                                       "{\"name\": \"r\", " FILES("\"./d//\"", "\"r\"") ", " COMMAND(
+                                                                           "[\"use\", \"$n\", \"$python\"]") "},"
+                                                                                                             "{\"name\""
+                                                                                                             ": "
+                                                                                                             "\"c\","
+                                                                                                             " " FILES(
+                                                                                                                 "",
+                                                                                                                 "\"c"
+                                                                                                                 "\"") ", \"action\": {\"func\": \"f\", \"arg\": \"later\","
+                                                                                                                       " \"variables\": [{\"arg\": \"p\", \"var\": \"n\"}]}},"
+                                                                                                                       "{\"name\": \"v\", " FILES(
+                                                                                                                           "\"dx\"",
+                                                                                                                           "\"s\"") ", " COMMAND("\"use $later\"") "}]}";
     fw_pool *pool = check_pool("{}");
     fw_error *error = NULL;
     CHECK_OK(fw_function_register(pool, "f", "[\"p\"]", FW_ZERO_TERMINATED, (fw_function)abort, NULL, NULL, &error),
@@ -92,13 +104,21 @@ static void knows_barriers(void)
 {
     static const char document[] =
         "{\"steps\": ["
-        "{\"name\": \"a\", " FILES("", "\"x\"") ", \"action\": {\"func\": \"m.f\", \"arg\": \"n\"}},"
-        "{\"name\": \"b\", \"after\": [], " COMMAND("") "},"
-        "{\"name\": \"c\", " COMMAND("") "},"
-        "{\"name\": \"d\", \"after\": [\"a\"], " COMMAND("\"$n\"") "},"
-        "{\"name\": \"e\", " FILES("\"y\"", "") ", \"action\": {\"func\": \"m.g\"}},"
-        "{\"name\": \"f\", " FILES("\"y\"", "") ", \"action\": {\"func\": \"m.h\", \"parameters\": [\"q\"], \"arg\": "
-        "\"m\"}}]}";
+        "{\"name\": \"a\", " FILES(
+            "", "\"x\"") ", \"action\": {\"func\": \"m.f\", \"arg\": \"n\"}},"
+                         "{\"name\": \"b\", \"after\": [], " COMMAND(
+                             "") "},"
+                                 "{\"name\": \"c\", " COMMAND(
+                                     "") "},"
+                                         "{\"name\": \"d\", \"after\": [\"a\"], " COMMAND(
+                                             "\"$n\"") "},"
+                                                       "{\"name\": \"e\", " FILES(
+                                                           "\"y\"", "") ", \"action\": {\"func\": \"m.g\"}},"
+                                                                        "{\"name\": \"f\", " FILES(
+                                                                            "\"y\"",
+                                                                            "") ", \"action\": {\"func\": \"m.h\", "
+                                                                                "\"parameters\": [\"q\"], \"arg\": "
+                                                                                "\"m\"}}]}";
     json_t *plan = plan_of(document, NULL, NULL, NULL, NULL);
     needs_are(plan, "a<> b<> c<a:barrier:- b:barrier:-> d<a:after:- c:barrier:-> e<c:barrier:-> "
                     "f<c:barrier:- e:write_after_read:m>");
@@ -112,16 +132,38 @@ static void knows_barriers(void)
 /** The files of notebooks and of the standard input, worker variables, environment values and secrets count. */
 static void knows_other_cells(void)
 {
-    static const char document[] =
-        "{\"steps\": ["
-        "{\"name\": \"g\", " FILES("", "\"n.ipynb\"") ", \"action\": {\"func\": \"f\", \"arg\": \"x\"}},"
-        "{\"name\": \"n\", " FILES("\"i\"", "") ", \"action\": {\"notebook\": \"n.ipynb\", \"params\": [\"q\"],"
-        " \"variables\": [{\"arg\": \"q\", \"var\": \"x\"}]}},"
-        "{\"name\": \"u\", " FILES("\"n.out.ipynb\"", "\"u\"") ", " COMMAND("\"$x\"") "},"
-        "{\"name\": \"s\", \"stdin\": {\"file\": \"u\"}, " FILES("", "\"s\"") ", " COMMAND("\"sort\"") "},"
-        "{\"name\": \"v\", \"stdin\": {\"value\": \"x\"}, " FILES("", "\"v\"") ", " COMMAND("\"cat\"") "},"
-        "{\"name\": \"e\", \"environment_values\": [\"x\"], " FILES("", "\"e\"") ", " COMMAND("\"env\"") "},"
-        "{\"name\": \"p\", " FILES("\"i\"", "") ", \"action\": {\"notebook\": \"/n.ipynb\"}}]}";
+    static const char
+        document[] =
+            "{\"steps\": ["
+            "{\"name\": \"g\", " FILES(
+                "", "\"n.ipynb\"") ", \"action\": {\"func\": \"f\", \"arg\": \"x\"}},"
+                                   "{\"name\": \"n\", " FILES(
+                                       "\"i\"",
+                                       "") ", \"action\": {\"notebook\": \"n.ipynb\", \"params\": [\"q\"],"
+                                           " \"variables\": [{\"arg\": \"q\", \"var\": \"x\"}]}},"
+                                           "{\"name\": \"u\", " FILES("\"n.out.ipynb\"", "\"u\"") ", " COMMAND(
+                                               "\"$x\"") "},"
+                                                         "{\"name\": \"s\", \"stdin\": {\"file\": \"u\"}, " FILES("", "\"s\"") ", " COMMAND(
+                                                             "\"sort\"") "},"
+                                                                         "{\"name\": \"v\", \"stdin\": {\"value\": "
+                                                                         "\"x\"}, " FILES("", "\"v\"") ", " COMMAND(
+                                                                             "\"cat\"") "},"
+                                                                                        "{\"name\": \"e\", "
+                                                                                        "\"environment_values\": "
+                                                                                        "[\"x\"], " FILES("", "\"e\"") ", " COMMAND(
+                                                                                            "\"env\"") "},"
+                                                                                                       "{\"name\": "
+                                                                                                       "\"p\", " FILES(
+                                                                                                           "\"i\"",
+                                                                                                           "") ", "
+                                                                                                               "\"actio"
+                                                                                                               "n\": "
+                                                                                                               "{\"note"
+                                                                                                               "book\":"
+                                                                                                               " \"/"
+                                                                                                               "n."
+                                                                                                               "ipynb\""
+                                                                                                               "}}]}";
     fw_pool *pool = check_pool("{\"workers\": [{\"name\": \"k\", \"type\": \"subprocess\", \"variables\": {\"x\": "
                                "\"1\"}}], \"managers\": {\"u\": \"k\"}}");
     fw_error *error = NULL;
@@ -160,19 +202,40 @@ static void knows_instances(void)
 #define OVER(list) "\"foreach\": {\"names\": {\"i\": " list "}}, "
     static const char document[] =
         "{\"steps\": ["
-        "{\"name\": \"a\", " OVER("[1, 2, 3]") FILES("", "\"a/$i\"") ", " COMMAND("\"$i $j\"") "},"
-        "{\"name\": \"b\", " OVER("[1, 2, 3]") FILES("\"a/$i\"", "\"b/$i\"") ", " COMMAND("") "},"
-        "{\"name\": \"c\", " OVER("[3, 2, 1]") FILES("\"a/$i\"", "\"c/$i\"") ", " COMMAND("") "},"
-        "{\"name\": \"d\", " OVER("[1, 2, 3]") FILES("\"a/$i\", \"a/1\"", "\"d/$i\"") ", " COMMAND("") "},"
-        "{\"name\": \"e\", " FILES("\"b/2\"", "\"e\"") ", " COMMAND("") "},"
-        "{\"name\": \"f\", " OVER("{\"value\": \"l\"}") FILES("\"b/$i\"", "\"f/$i\"") ", " COMMAND("") "},"
-        "{\"name\": \"g\", " OVER("{\"value\": \"l\"}") FILES("\"f/$i\"", "\"g/$i\"") ", " COMMAND("") "},"
-        "{\"name\": \"h\", " OVER("[\"1\", \"2\"]") FILES("\"h/\"", "\"h/$i\"") ", " COMMAND("") "},"
-        "{\"name\": \"i\", " OVER("[]") COMMAND("") "}]}";
+        "{\"name\": \"a\", " OVER("[1, 2, 3]") FILES("", "\"a/$i\"") ", " COMMAND(
+            "\"$i $j\"") "},"
+                         "{\"name\": \"b\", " OVER("[1, 2, 3]") FILES("\"a/$i\"", "\"b/$i\"") ", " COMMAND(
+                             "") "},"
+                                 "{\"name\": \"c\", " OVER("[3, 2, 1]") FILES("\"a/$i\"", "\"c/$i\"") ", " COMMAND(
+                                     "") "},"
+                                         "{\"name\": \"d\", " OVER("[1, 2, 3]") FILES("\"a/$i\", \"a/1\"", "\"d/$i\"") ", " COMMAND(
+                                             "") "},"
+                                                 "{\"name\": \"e\", " FILES("\"b/2\"", "\"e\"") ", " COMMAND(
+                                                     "") "},"
+                                                         "{\"name\": \"f\", " OVER("{\"value\": \"l\"}")
+                                                             FILES("\"b/$i\"", "\"f/$i\"") ", " COMMAND(
+                                                                 "") "},"
+                                                                     "{\"name\": \"g\", " OVER("{\"value\": \"l\"}")
+                                                                         FILES("\"f/$i\"", "\"g/$i\"") ", " COMMAND(
+                                                                             "") "},"
+                                                                                 "{\"name\": \"h\", " OVER("[\"1\", "
+                                                                                                           "\"2\"]") FILES(
+                                                                                     "\"h/\"",
+                                                                                     "\"h/$i\"") ", " COMMAND("") "},"
+                                                                                                                  "{\"n"
+                                                                                                                  "ame"
+                                                                                                                  "\": "
+                                                                                                                  "\"i"
+                                                                                                                  "\","
+                                                                                                                  " " OVER(
+                                                                                                                      "[]")
+                                                                                                                      COMMAND(
+                                                                                                                          "") "}]}";
     json_t *plan = plan_of(document, NULL, "{\"l\": [1]}", NULL, NULL);
-    needs_are(plan, "a<> b<a:read_after_write:a/1*> c<a:read_after_write:a/3> d<a:read_after_write:a/1> "
-                    "e<b:read_after_write:b/2> f<b:read_after_write:b/1> g<f:read_after_write:f/*> h<> "
-                    "i<a:barrier:- b:barrier:- c:barrier:- d:barrier:- e:barrier:- f:barrier:- g:barrier:- h:barrier:->");
+    needs_are(plan,
+              "a<> b<a:read_after_write:a/1*> c<a:read_after_write:a/3> d<a:read_after_write:a/1> "
+              "e<b:read_after_write:b/2> f<b:read_after_write:b/1> g<f:read_after_write:f/*> h<> "
+              "i<a:barrier:- b:barrier:- c:barrier:- d:barrier:- e:barrier:- f:barrier:- g:barrier:- h:barrier:->");
     CHECK_JSON(json_object_get(step_at(plan, 0), "instances"), json_integer(3));
     CHECK_JSON(json_object_get(step_at(plan, 8), "instances"), json_integer(0));
     CHECK_JSON(json_object_get(step_at(plan, 5), "instances"), json_string("unknown"));
@@ -207,8 +270,9 @@ static void refuses(const char *steps, const char *path, const char *message)
 
 static void refuses_wrong_orders(void)
 {
-    refuses("{\"name\": \"a\", \"after\": [\"b\"], " FILES("", "\"x\"") ", " COMMAND("") "},"
-            "{\"name\": \"b\", " FILES("\"x\"", "") ", " COMMAND("") "}",
+    refuses("{\"name\": \"a\", \"after\": [\"b\"], " FILES("", "\"x\"") ", " COMMAND(
+                "") "},"
+                    "{\"name\": \"b\", " FILES("\"x\"", "") ", " COMMAND("") "}",
             "/steps/0/after",
             "2 steps wait for each other, so none of them can be the first: \"a\" comes after \"b\" (its \"after\"); "
             "\"b\" needs \"x\" of \"a\"; remove a name from an \"after\"");
@@ -227,8 +291,9 @@ static void refuses_wrong_orders(void)
 static void comes_after_a_step_that_is_left_out(void)
 {
     json_t *plan = plan_of("{\"workflow\": {\"steps\": [{\"name\": \"a\", \"action\": \"$[[x]]\"},"
-                           "{\"name\": \"b\", \"after\": [\"a\"], " COMMAND("") "}]},"
-                           "\"parameters\": [{\"name\": \"x\", \"dtype\": \"actor\", \"isRequired\": false}]}",
+                           "{\"name\": \"b\", \"after\": [\"a\"], " COMMAND(
+                               "") "}]},"
+                                   "\"parameters\": [{\"name\": \"x\", \"dtype\": \"actor\", \"isRequired\": false}]}",
                            NULL, NULL, NULL, NULL);
     needs_are(plan, "b<>");
     json_decref(plan);

@@ -132,7 +132,9 @@ class Call:
         """Returns the arguments for those parameters that have a value in the context."""
         arguments = {}
         own = (self._library_action or {}).get("values") or ()
-        for name in parameters_of(function):
+        names = parameters_of(function)
+        listed = self._table.parameters.get(self._place[0], names)
+        for name in (name for name in names if name in listed):
             value = self._table.argument(varnames.get(name, name), self._address, self._place, own)
             if value is not Missing:
                 arguments[name] = value

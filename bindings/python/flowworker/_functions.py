@@ -59,6 +59,12 @@ class Functions:
             for name, step in steps.items()
             if isinstance(step, CodeStep)
         }
+        #: The names of parameters for which alone a function gets values, where its step lists them.
+        self.parameters = {
+            name: step.parameters
+            for name, step in steps.items()
+            if isinstance(step, CodeStep) and step.parameters is not None
+        }
         #: The steps that have no instances. Each call of another step says which instance it is for.
         self.plain = {name for name, step in steps.items() if step.foreach is None}
         #: The directory that a relative entry of sys.path means, if an import path has to be resolved.

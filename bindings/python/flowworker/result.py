@@ -265,6 +265,7 @@ class ExecResult(LibraryResult):
             state["exception"] = StepError(text, self.returncode, self.outcome)
         if isinstance(self.step, CodeStep) and not can_be_pickled(self.step.func):
             state["step"] = step = copy.copy(self.step)
+            step.parameters = step.known_parameters()
             step.func = import_path_of(step.func)
         return state
 

@@ -263,14 +263,17 @@ class CodeStep(WorkflowStep):
         action: Dict[str, Any] = {"func": import_path_of(self.func)}
         if self.arg is not None:
             action["arg"] = self.arg
-        known = self.parameters if self.parameters is not None else self._known_parameters()
+        known = self.known_parameters()
         if known is not None:
             action["parameters"] = options(known)
         if self.varnames:
             action["variables"] = _arguments(self.varnames)
         return action
 
-    def _known_parameters(self) -> Optional[List[str]]:
+    def known_parameters(self) -> Optional[Sequence[str]]:
+        """Returns the names of the function's parameters; None for an import path without `parameters`."""
+        if self.parameters is not None:
+            return self.parameters
         try:
             return None if isinstance(self.func, str) else list(parameters_of(self.func))
         except TypeError:

@@ -187,16 +187,16 @@ MISTAKES = [
         "`command` for `commands`",
         lambda t: ContainerStep("s", "", command=["echo hi"]),
         "unexpected keyword argument 'command': the arguments of ContainerStep are identifier, image, "
-        "commands, env, placeholders, environment_values, success_codes, stdin, inputs, outputs, kept, "
-        "output_limit, retries, secrets, timeout; did you mean "
+        "commands, env, placeholders, environment_values, success_codes, stdin, inputs, outputs, after, foreach, "
+        "kept, output_limit, resources, retries, secrets, timeout; did you mean "
         "'commands'?",
     ),
     M(
         "`time_out` for `timeout`, of a step",
         lambda t: step(time_out=5),
         "unexpected keyword argument 'time_out': the arguments of ContainerStep are identifier, image, "
-        "commands, env, placeholders, environment_values, success_codes, stdin, inputs, outputs, kept, "
-        "output_limit, retries, secrets, timeout; did you mean "
+        "commands, env, placeholders, environment_values, success_codes, stdin, inputs, outputs, after, foreach, "
+        "kept, output_limit, resources, retries, secrets, timeout; did you mean "
         "'timeout'?",
     ),
     M(
@@ -724,8 +724,9 @@ MISTAKES = [
     M(
         "a step without its action",
         lambda t: t.run_workflow({"name": "s", "commands": ["true"]}),
-        'unknown key "commands" in a step: expected "name", "files", "action", "secrets", "after", "foreach", "resources", "timeout", '
-        '"output_limit", "retries", "placeholders", "success_codes", "stdin" or "environment_values"; it is a '
+        'unknown key "commands" in a step: expected "name", "files", "action", "secrets", "after", "foreach", '
+        '"resources", "timeout", "output_limit", "retries", "placeholders", "success_codes", "stdin" or '
+        '"environment_values"; it is a '
         'key of the step\'s "action" (at /workflow/steps/0/commands)',
     ),
     M(
@@ -737,8 +738,9 @@ MISTAKES = [
     M(
         "inputs outside of `files`",
         lambda t: t.run_workflow(raw_step(inputs=["a"])),
-        'unknown key "inputs" in a step: expected "name", "files", "action", "secrets", "after", "foreach", "resources", "timeout", '
-        '"output_limit", "retries", "placeholders", "success_codes", "stdin" or "environment_values"; it is a '
+        'unknown key "inputs" in a step: expected "name", "files", "action", "secrets", "after", "foreach", '
+        '"resources", "timeout", "output_limit", "retries", "placeholders", "success_codes", "stdin" or '
+        '"environment_values"; it is a '
         'key of the step\'s "files" (at /workflow/steps/0/inputs)',
     ),
     M(

@@ -14,8 +14,11 @@ import socket
 import struct
 import tempfile
 import threading
+import time
 
 OUT = b"hello\n"
+#: What Podman's init process says of a program that is missing.
+NO_PROGRAM = b"ERROR (catatonit:2): failed to exec pid1: No such file or directory\n"
 #: What Podman writes into the output of a command that has ended without reading all of its input.
 PODMAN = b"Error: write unixpacket @->/proc/self/fd/15/attach: write: connection reset by peer\n"
 
@@ -54,9 +57,10 @@ class FaultyEngine:
     """`seen` are the calls that have come. `release()` ends what `"runs"` lets run; `freeze()` lets nothing be answered
     any more."""
 
-    def __init__(self, faults=None, has_image=True):
+    def __init__(self, faults=None, has_image=True, is_podman=False):
         self.faults = dict(faults or {})
         self.has_image = has_image
+        self.version = b"Api-Version: 1.43\r\n" + (b"Libpod-Api-Version: 4.3.1\r\n" if is_podman else b"")
         self.seen = []
         #: The standard input that has come, and whether some of it came too early.
         self.input = None
@@ -65,6 +69,8 @@ class FaultyEngine:
         self.credentials = []
         self.started = collections.defaultdict(threading.Event)
         self.released = threading.Event()
+        #: Whether the end of a container has been told.
+        self.told = threading.Event()
         self.closing = threading.Event()
         self.is_frozen = False
         self.directory = tempfile.TemporaryDirectory(prefix="fw")
@@ -79,6 +85,7 @@ class FaultyEngine:
     def close(self):
         self.closing.set()
         self.released.set()
+        self.told.set()
         for started in list(self.started.values()):
             started.set()
         for connection in [self.listener, *self.connections]:
@@ -126,12 +133,14 @@ class FaultyEngine:
         lines.read(int(headers.get("content-length", 0)))
         method, path, _ = request.split()
         call = name_of(method, path)
+        if call == "attach" and "stdout=1" not in path:
+            call = "attachinput"
         self.seen.append(call)
         if call == "pull":
             header = headers.get("x-registry-auth")
             self.credentials.append(json.loads(base64.urlsafe_b64decode(header)) if header else None)
         if method == "HEAD":
-            connection.sendall(b"HTTP/1.1 200 OK\r\nApi-Version: 1.43\r\nContent-Length: 0\r\n\r\n")
+            connection.sendall(b"HTTP/1.1 200 OK\r\n%sContent-Length: 0\r\n\r\n" % self.version)
             return True
         fault = "hang" if self.is_frozen else self.faults.get(call)
         if isinstance(fault, (list, tuple)):
@@ -144,13 +153,13 @@ class FaultyEngine:
         started = self.started[path.split("/")[3] if path.count("/") > 2 else ""]
         if self.closing.is_set():
             started.set()
-        return self._answer(connection, call, fault, started, lines) is not False
+        return self._answer(connection, call, fault, started, lines, "stdin=1" in path) is not False
 
     def _say(self, connection, status, body=b"", head=b""):
         if not isinstance(body, bytes):
             body = json.dumps(body).encode()
         connection.sendall(
-            b"HTTP/1.1 %d X\r\nApi-Version: 1.43\r\n%sContent-Length: %d\r\n\r\n%s" % (status, head, len(body), body)
+            b"HTTP/1.1 %d X\r\n%s%sContent-Length: %d\r\n\r\n%s" % (status, self.version, head, len(body), body)
         )
 
     def _go_wrong(self, connection, fault):
@@ -177,7 +186,7 @@ class FaultyEngine:
             connection.sendall(piece)
         return False
 
-    def _answer(self, connection, call, fault, started, lines):
+    def _answer(self, connection, call, fault, started, lines, has_input):
         raw = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
         chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         if call == "ping":
@@ -195,6 +204,13 @@ class FaultyEngine:
             self.has_image = True
         elif call == "create":
             self._say(connection, 201, {"Id": "c" * 64})
+        elif call == "start" and fault in ("belied", "overtaken"):
+            # The end comes first. Most likely it has been handled after the pause; if not, the test proves less.
+            started.set()
+            self.told.wait()
+            time.sleep(0.3)
+            refusal = {"message": 'exec: "true": executable file not found in $PATH'}
+            self._say(connection, *((404, refusal) if fault == "belied" else (204,)))
         elif call == "start":
             self._say(connection, 204)
             started.set()
@@ -203,18 +219,30 @@ class FaultyEngine:
         elif call == "attach":
             self._begin_stream(connection, fault, raw)
             started.wait()
-            self._output(connection, fault, lines)
+            if fault == "noprogram":
+                # Like Podman, it passes on no output when it cannot pass on the input of the same connection.
+                connection.sendall(b"" if has_input else frame(2, NO_PROGRAM))
+            elif self.faults.get("start") != "belied":
+                self._output(connection, fault, lines)
+            return False
+        elif call == "attachinput":
+            self._begin_stream(connection, fault, raw)
+            started.wait()
+            if fault == "late":
+                self.input = lines.read()
+                self.released.set()
             return False
         elif call == "wait":
             connection.sendall(chunked)
             started.wait()
             if fault in ("runs", "missed"):
                 self.released.wait()
-            status = (
-                {"StatusCode": 0} if fault != "told" else {"StatusCode": 0, "Error": {"Message": "\x1b[31mno\n\x9b1m"}}
-            )
+            status = {"StatusCode": fault if isinstance(fault, int) else 0}
+            if fault == "told":
+                status["Error"] = {"Message": "\x1b[31mno\n\x9b1m"}
             body = json.dumps(status).encode()
             connection.sendall(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+            self.told.set()
         elif call == "inspect":
             runs = self.faults.get("wait") == "runs" and not self.released.is_set()
             state = {"Status": "running" if runs else "exited", "Running": runs, "ExitCode": 7, "OOMKilled": False}

@@ -194,6 +194,35 @@ def test_a_command_may_be_silent_for_long(engine, rundir, wait_until):
     assert (result.outcome, result.returncode, result.incomplete) == ("exited", 0, [])
 
 
+# --- an end that overtakes the answer to the start -----------------------------------------------------
+
+
+@pytest.mark.parametrize("stdin", [None, b"x"])
+@pytest.mark.parametrize("is_podman", [False, True])
+def test_an_end_is_not_believed_before_the_start_is_answered(engine, rundir, is_podman, stdin):
+    there = engine({"start": "belied", "wait": 127}, is_podman=is_podman)
+    result = worker(there).exec(step(), {}, rundir, stdin=stdin)
+    assert (result.outcome, result.returncode) == ("spawn_failed", 1)
+    assert "program not found in the image" in result.message and "inspect" not in there.seen
+    check_line(result.message)
+
+
+@pytest.mark.parametrize("stdin", [None, b"x"])
+@pytest.mark.parametrize("is_podman", [False, True])
+def test_an_end_counts_when_the_start_is_answered(engine, rundir, is_podman, stdin):
+    there = engine({"start": "overtaken", "wait": 5}, is_podman=is_podman)
+    result = worker(there).exec(step(), {}, rundir, stdin=stdin)
+    assert (result.outcome, result.returncode, result.stdout) == ("exited", 5, ["hello\n"])
+    assert result.incomplete == []
+
+
+def test_a_command_that_ended_before_its_start_was_answered_gets_no_signal(engine, rundir):
+    there = engine({"start": "overtaken"})
+    result = worker(there).exec(step(), {}, rundir, timeout=0.15)
+    assert (result.outcome, result.returncode, result.stdout) == ("exited", 0, ["hello\n"])
+    assert "kill" not in there.seen
+
+
 # --- standard input ------------------------------------------------------------------------------------
 
 #: The call over whose connection the input goes, by the use of the container.
@@ -232,6 +261,36 @@ def test_an_engine_that_says_that_input_was_left(engine, rundir, use, call):
     assert (result.outcome, result.returncode) == ("exited", 0)
     assert (result.stdout, result.stderr) == (["hello\n"], [])
     assert result.incomplete == ["stdout", "stderr"] and any("without reading all" in note for note in result.notes)
+
+
+def test_podman_gets_the_input_over_a_connection_of_its_own(engine, rundir):
+    there = engine({"attachinput": "late", "wait": "runs"}, is_podman=True)
+    result = worker(there).exec(step(), {}, rundir, stdin=MUCH)
+    assert (result.outcome, result.stdout, result.incomplete) == ("exited", ["hello\n"], [])
+    assert there.input == MUCH and there.has_early_input is False
+
+
+def test_podman_has_one_connection_without_input(engine, rundir):
+    there = engine(is_podman=True)
+    assert worker(there).exec(step(), {}, rundir).returncode == 0
+    assert there.seen.count("attach") == 1 and "attachinput" not in there.seen
+
+
+def test_what_podmans_init_process_says_is_not_lost_with_the_input(engine, rundir):
+    (rundir / "in").write_bytes(MUCH)
+    there = engine({"attach": "noprogram", "wait": 1}, is_podman=True)
+    result = worker(there).exec(step(), {}, rundir, stdin={"file": "in"})
+    assert (result.outcome, result.returncode) == ("spawn_failed", 1)
+    assert "program not found in the image" in result.message
+
+
+@pytest.mark.parametrize("fault", ["hang", "close", (404, {"message": "no"}), (500, {"message": "no"})])
+def test_podman_does_not_take_the_input(engine, rundir, fault):
+    there = engine({"attachinput": fault}, is_podman=True)
+    result = worker(there, 0.5).exec(step(), {}, rundir, stdin=b"x")
+    assert result.outcome == ("spawn_failed" if fault[0] == 404 else "engine_failed")
+    assert "start" not in there.seen
+    check_line(result.message)
 
 
 @pytest.mark.parametrize("use, call", INPUT)

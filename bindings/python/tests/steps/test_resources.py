@@ -50,9 +50,9 @@ def times(events):
 
 def most(intervals):
     """Returns the largest sum of what runs at one time. What ends at a time has ended before what starts then."""
-    changes = [(start, 1, amount) for start, _, amount in intervals] + [
-        (end, 0, -amount) for _, end, amount in intervals
-    ]
+    changes = []
+    for start, end, amount in intervals:
+        changes += [(start, 1, amount), (end, 0, -amount)]
     total = highest = 0
     for _, _, amount in sorted(changes):
         total += amount

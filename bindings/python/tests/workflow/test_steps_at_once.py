@@ -2,11 +2,13 @@
 
 import asyncio
 import copy
+import gc
 import io
 import json
 import logging
 import pickle
 import threading
+import weakref
 
 import pytest
 
@@ -186,6 +188,41 @@ def test_a_list_of_the_context_with_objects_in_it(rundir):
     assert result.get("out") == [1, 2.5, "x"] and result.get("many") == (1, 2.5, "x")
     first = CodeStep("make", lambda: [1, 2], "many", after=[])
     assert Workflow([first, step]).run(rundir=rundir, jobs=2).check().get("out") == [1, 2]
+
+
+def test_a_function_gets_values_only_for_the_parameters_that_its_step_lists(rundir):
+    def function(a=None, b=None, c=None):
+        return [a, b, c]
+
+    steps = [
+        CodeStep("a", lambda: {"of": "a"}, "a", after=[]),
+        CodeStep("f", function, "all", after=["a"], parameters=["b"]),
+        CodeStep("g", function, "none", after=["a"], parameters=[]),
+        CodeStep("h", "os.path.join", "path", varnames={"a": "b"}, parameters=["a"], after=[]),
+    ]
+    result = Workflow(steps).run({"b": "x", "c": "y"}, rundir=rundir, jobs=2).check()
+    assert (result.get("all"), result.get("none"), result.get("path")) == ([None, "x", None], [None] * 3, "x")
+
+
+def test_values_that_nobody_wants_are_not_kept(rundir):
+    class Value:
+        pass
+
+    made = []
+
+    def function(n):
+        value = Value()
+        made.append(weakref.ref(value))
+        return value
+
+    step = CodeStep("f", function, after=[], foreach=over(n=list(range(5))))
+    result = Workflow([step]).run(rundir=rundir, jobs=2, results="failed").check()
+    gc.collect()
+    assert len(made) == 5 and not any(value() for value in made)
+    made.clear()
+    kept = Workflow([step]).run(rundir=rundir, jobs=2).check()
+    gc.collect()
+    assert all(value() for value in made) and result.steps == [] and len(kept.steps) == 5
 
 
 # -- results
