@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any, Dict, List, Mapping
 
@@ -60,7 +61,9 @@ def _step(step: Mapping[str, Any], paint: Paint) -> List[str]:
         head += "  [a list that another step makes]"
     elif step["instances"] is not None:
         head += "  [{}{}]".format(count(step["instances"], "instance"), ", in order" if step["in_order"] else "")
-    lines = ["{}  ({}: {})".format(head, line(step["worker"]), line(step["type"]))]
+    # A default worker has a name that nobody has given.
+    worker = "" if re.fullmatch("[0-9a-f]{32}", step["worker"] or "") else ", worker " + line(step["worker"] or "?")
+    lines = ["{}  ({}{})".format(head, line(step["type"]), worker)]
     if step["barrier"]:
         lines.append("  " + paint("barrier", "yellow") + ": " + line(step["barrier"]))
     if step["trusts"]:

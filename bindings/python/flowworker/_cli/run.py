@@ -20,6 +20,7 @@ from .page import Page
 from .plain import Plain
 from .records import Output, last_record, record_of
 from .report import report, totals_of
+from .show import records_of
 from .text import Paint, count, line, paint_for
 from .workflows import Given, read
 
@@ -128,8 +129,9 @@ def _conclude(
 
 def _kept(state: Optional[str], board: Board) -> str:
     """Returns what there is for the next run."""
-    ended = board.succeeded + board.kept
     if state is None:
         return "nothing is kept for another run: with --state DIR it would go on where this one has ended"
+    # A step whose value or files have a secret in them is not in the directory.
+    kept = min(board.succeeded + board.kept, len(records_of(state)) if os.path.isdir(state) else 0)
     text = "{} kept in {}: the same command goes on with the rest"
-    return text.format("1 step is" if ended == 1 else count(ended, "step") + " are", line(state))
+    return text.format("1 step is" if kept == 1 else count(kept, "step") + " are", line(state))

@@ -49,20 +49,22 @@ def _result(path: str) -> Dict[str, Any]:
     return found
 
 
+def records_of(path: str) -> List[str]:
+    """Returns the names of the files in a state directory that each have a step that has ended."""
+    return [name for name in os.listdir(path) if name.startswith("step-") and name.endswith(".json")]
+
+
 def _state(path: str) -> List[Dict[str, Any]]:
     """Returns the results of the steps in a state directory, in the order of the document and of the instances."""
     found: List[Dict[str, Any]] = []
-    names = os.listdir(path)
-    for name in names:
-        if not name.endswith(".json"):
-            continue
+    for name in records_of(path):
         with open(os.path.join(path, name), "rb") as file:
             record = _parsed(file.read())
         result = record.get("result") if record is not None else None
-        # The beginning of the run has a file too. A file that is damaged counts as missing, as it does for a run.
+        # A file that is damaged counts as missing, as it does for a run.
         if isinstance(result, dict) and "step" in result:
             found.append(result)
-    if not found and "lock" not in names:
+    if not found and not os.path.exists(os.path.join(path, "lock")):
         raise WrongInput("{}: expected a directory that run --state has made".format(path))
     return sorted(found, key=lambda step: (step.get("index") or 0, step.get("instance") or 0))
 

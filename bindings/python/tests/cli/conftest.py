@@ -14,7 +14,7 @@ from terminal import Terminal
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 #: Ends a test that would wait for ever; no test depends on how long it is.
-HANG = int(__import__("os").environ.get("FW_HANG", 120))
+HANG = 120
 #: What decides about colours and the live display, and what a machine for tests may have set.
 SWITCHES = ("CI", "NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS", "LINES", "PYTHONSAFEPATH")
 
