@@ -20,6 +20,10 @@ _KINDS = {
     "barrier": "barrier",
     "after": "after",
 }
+_TRUSTS = {
+    "reads": "it declares no inputs, and is trusted to read nothing that a step writes",
+    "writes": "it declares no outputs, and is trusted to write nothing that a step reads",
+}
 
 
 def plan(options: Any) -> int:
@@ -67,7 +71,7 @@ def _step(step: Mapping[str, Any], paint: Paint) -> List[str]:
     if step["barrier"]:
         lines.append("  " + paint("barrier", "yellow") + ": " + line(step["barrier"]))
     if step["trusts"]:
-        lines.append("  declares only what it {}: the rest is taken on trust".format(step["trusts"]))
+        lines.append("  " + _TRUSTS[step["trusts"]])
     for title, part in (("reads", step["reads"]), ("writes", step["writes"])):
         lines += _cells(title, part)
     if step["resources"]:

@@ -29,6 +29,7 @@ def test_the_plan_says_what_each_step_needs_and_which_is_a_barrier(cli, planned,
     assert blocks[0][0].startswith("4 steps; at most 3 at once by what they need; jobs: 4")
     assert blocks[0][1] == "longest path (4 steps): make > work > gather > " + MARKS
     assert blocks[1][0].startswith("make  (") and "  writes  in" in blocks[1]
+    assert "  it declares no inputs, and is trusted to read nothing that a step writes" in blocks[1]
     assert blocks[2][0].startswith("work  [3 instances]") and "  needs   make (in: reads what it writes)" in blocks[2]
     assert any(line.startswith("  barrier: ") for line in blocks[4])
 
