@@ -143,6 +143,22 @@ def test_arguments_stand_anywhere_behind_the_command(cli, workflow):
     assert cli("flowworker run --progress none w.json x=1 --color never y=2")[0] == 0
 
 
+@pytest.mark.parametrize(
+    "more, words, says",
+    [
+        ({}, "wrod=x", "no step uses the argument wrod; did you mean word?"),
+        ({"parameters": {"word": "$[[other]]"}}, "othre=x", "no step uses the argument othre; did you mean other?"),
+        ({"parameters": {"word": "hello"}}, "word=x", "no step uses the argument word"),
+    ],
+)
+def test_an_argument_that_nothing_uses_is_refused(cli, place, more, words, says):
+    """Also where the workflow declares no parameters."""
+    step = {"name": "a", "action": {"environment": "", "commands": ["touch started; echo $word"]}}
+    (place / "w.json").write_text(json.dumps({"steps": [step], **more}))
+    assert cli("flowworker run w.json " + words) == (2, "", "flowworker run: {}\n".format(says))
+    assert not (place / "started").exists()
+
+
 def test_a_list_as_text_is_refused(cli, workflow):
     workflow(("a", "true"), parameters=ALL)
     status, _, err = cli("flowworker run w.json list=1,2")
