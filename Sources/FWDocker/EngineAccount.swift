@@ -19,8 +19,8 @@ final class EngineAccount {
   private let hasInput: Bool
   private var output: CommandOutput
   private var frames: Frames
-  /// Whether the engine has reset the connection because some of the standard input was left.
-  var wasReset = false
+  /// What the reset of a connection on which standard input was left means for the output; `nil`: there was none.
+  var reset: Reset?
   /// Whether the host has sent KILL.
   var wasKilledByHost = false
   private let notebook: NotebookConnection?
@@ -34,6 +34,15 @@ final class EngineAccount {
   /// The number of times that the engine is asked whether memory ran out, after a KILL and after any other failure.
   private static let killAttempts = 10
   private static let otherAttempts = 6
+
+  enum Reset {
+    /// All that the engine has sent has arrived.
+    case harmless
+    /// The engine may have dropped output.
+    case lossy
+    /// Output may have been lost on its way, and it is not certain that it was the engine that reset the connection.
+    case overNetwork
+  }
 
   init(
     _ settings: RunSettings, _ events: RunOptions.Events?, notebook: NotebookConnection?, hasMemoryLimit: Bool,
@@ -155,13 +164,12 @@ final class EngineAccount {
     notebook?.finish(in: &end, wasAskedToEnd: reason != nil) { output.take(.stderr, $0, &events) }
     end.containment = .container
     if frames.isCutShort { end.incomplete = [.stdout, .stderr] }
-    if frames.isInputRefused || wasReset {
+    let unread = noteOfUnreadInput(address)
+    if let unread {
       end.incomplete = [.stdout, .stderr]
-      end.notes.append(
-        "the engine at \(address) ended the output when the command had ended without reading all of its standard "
-          + "input, so the last output may be missing")
+      end.notes.append(unread)
     }
-    let cut = frames.isCutShort ? "its output was cut off by the engine at \(address)" : nil
+    let cut = frames.isCutShort && unread == nil ? "its output was cut off by the engine at \(address)" : nil
     if let reason, end.endedBy != nil || fault != nil {
       // The condition is false for a command that had ended by itself before the signal was sent.
       end.outcome = reason
@@ -170,6 +178,19 @@ final class EngineAccount {
       end.outcome = .engineFailed
       end.failure = "the command ended with status \(status), but \(fault)"
     }
+  }
+
+  /// The note about output that may be missing because standard input was left unread; `nil` if none is missing.
+  private func noteOfUnreadInput(_ address: String) -> String? {
+    if !frames.isInputRefused {
+      if reset == nil || reset == .harmless && !frames.isCutShort { return nil }
+      if reset == .overNetwork {
+        return "the connection to the engine at \(address) was reset, as it also is when the command has ended without "
+          + "reading all of its standard input; the last output may be missing"
+      }
+    }
+    return "the engine at \(address) ended the output when the command had ended without reading all of its standard "
+      + "input, so the last output may be missing"
   }
 
   /// Sets the end of a command that could not be started, or whose engine cannot continue.

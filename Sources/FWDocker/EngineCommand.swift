@@ -27,6 +27,9 @@ final class EngineCommand: RunningCommand {
   private var execBegan = 0.0
   /// The number of signals that were sent and have not been answered.
   private var unanswered = 0
+  /// The end of a stream that broke while standard input was left, and the time until which the engine may report the
+  /// end of the command; `nil`: no stream has broken.
+  private var broken: (reply: EngineReply, until: Double)?
   /// Whether the time for the rest of the output was extended once.
   private var isRestExtended = false
   /// The time at which the command was advanced last.
@@ -187,9 +190,10 @@ final class EngineCommand: RunningCommand {
     case (.running, .alarm(.pulse)): requests.askPulse()
     case (.running(let stage, let silence), .pulse(let reply, let hasEnded, let status)):
       if reply.isLost { return lose(reply) }
-      if !hasEnded { return enter(.running(stage, .normal)) }
+      if !hasEnded { return goOn(stage, silence) }
       // The messages about the end and the output may still be on their way.
-      if silence == .normal { return enter(.running(stage, .missesEnd)) }
+      let mayBeReported = silence == .normal || requests.exec == nil
+      if silence != .missesEnd, mayBeReported { return enter(.running(stage, .missesEnd)) }
       missedEnd(status, &events)
     case (.running(.terminating, let silence), .alarm(.kill)):
       signal(.kill)
@@ -376,18 +380,26 @@ final class EngineCommand: RunningCommand {
     account.reportStart(in: requests.container, &events)
     // That of an exec begins with the answer to its start, which may come later than this.
     if requests.exec == nil { requests.openInput() }
-    enter(.running(.free, .normal))
+    enter(.running(.free, account.isDrained ? .streamless(ask: EngineCommand.firstProbe) : .normal))
     if reason == nil, case .ownContainer(_, _, _, let onStart) = kind { onStart() }
     for occurrence in early { take(occurrence, &events) }
     // A command that has ended already gets no signal: its end is its own.
     if reason != nil, case .running(_, let silence) = machine.phase { terminate(silence) }
   }
 
+  /// Goes on with a command that has not ended, as the engine says.
+  private func goOn(_ stage: Stage, _ silence: Silence) {
+    guard case .streamless(let interval) = silence else { return enter(.running(stage, .normal)) }
+    if let broken, fws_monotonic() >= broken.until { return lose(broken.reply) }
+    let next = min(max(interval * 2, EngineCommand.firstProbe), EngineCommand.longestProbe)
+    enter(.running(stage, .streamless(ask: next)))
+  }
+
   /// Ends a command whose end the engine has not reported by itself.
   private func missedEnd(_ status: Int64?, _ events: inout EventQueue) {
     if requests.exec != nil {
       account.end.duration = fws_monotonic() - execBegan
-      return enter(.draining(status: nil))
+      return account.isDrained ? leaveOutput() : enter(.draining(status: nil))
     }
     guard let status, (0...255).contains(status) else {
       return fail(StepFailure(engine: "the engine at \(session.endpoint.address) no longer has the container"))
@@ -432,16 +444,16 @@ final class EngineCommand: RunningCommand {
   }
 
   private func outputEnded(_ reply: EngineReply) {
+    if requests.exec == nil, reply.status >= 300 { return refusedAttach(reply) }
+    if isOverUnreadInput(reply) { return leaveUnreadInput() }
+    if reply.isLost { return lose(reply) }
     if requests.exec == nil {
-      if reply.status >= 300 { return refusedAttach(reply) }
-      if reply.isLost, !isEndWithUnreadInput(reply) { return lose(reply) }
       // The stream of a container that has not been started cannot be complete.
       if requests.hasOutputEndedEarly { account.breakOff() }
       account.isDrained = true
       if case .draining = machine.phase { leaveOutput() }
       return
     }
-    if reply.isLost, !isEndWithUnreadInput(reply) { return lose(reply) }
     if reply.status == 409 { return examine() }
     if reply.status >= 300 {
       return fail(errorTexts.refusedExec(reply.message) ?? session.endpoint.failure(reply, doing: "run the command"))
@@ -455,16 +467,36 @@ final class EngineCommand: RunningCommand {
     leaveOutput()
   }
 
-  /// Whether a connection that has broken is that of a command that has left some of its standard input unread. Podman
-  /// resets the connection then, usually behind a message. If it is Podman that was lost, other requests tell that.
-  private func isEndWithUnreadInput(_ reply: EngineReply) -> Bool {
+  /// Whether a stream may have ended because some of the standard input was left unread. An engine that closes a
+  /// connection with unread bytes resets it. Podman usually sends a message first.
+  private func isOverUnreadInput(_ reply: EngineReply) -> Bool {
     if account.isInputRefused { return true }
     // Where the input has a connection of its own, nothing of it can be left on that of the output.
-    guard requests.input != nil, !requests.hasOwnInput, session.engine.isPodman, reply.status == 200,
+    guard reply.isLost, reply.status == 200, !requests.hasOwnInput, requests.input?.hasSent == true,
       !session.link.isLost
     else { return false }
-    account.wasReset = true
+    // Docker resets the connection after the end of the output, and a Unix socket loses nothing of what came before.
+    account.reset =
+      session.endpoint.peer.socket == nil ? .overNetwork : session.engine.isPodman ? .lossy : .harmless
+    // Docker does that when the command has ended. Podman does it also when the command has only closed its input.
+    broken = (reply, session.engine.isPodman ? .infinity : fws_monotonic() + EngineCommand.missInterval)
     return true
+  }
+
+  /// Asks the engine whether the command has ended, because a stream that has ended over unread input does not say so.
+  /// If the engine itself was lost, it does not answer.
+  private func leaveUnreadInput() {
+    account.isDrained = true
+    switch machine.phase {
+    case .running(let stage, _):
+      machine.clear(.pulse)
+      enter(.running(stage, .streamless(ask: 0)))
+    case .opening:
+      account.end.duration = fws_monotonic() - execBegan
+      leaveOutput()
+    case .draining: leaveOutput()
+    default: break
+    }
   }
 
   /// Continues after the end of the output, or when no more output is expected.
@@ -483,6 +515,11 @@ final class EngineCommand: RunningCommand {
     if reply.isLost { return lose(reply) }
     if reply.status == 404 || reply.status == 409 { return examine() }
     guard reply.isSuccess else { return fail(session.endpoint.failure(reply, doing: "report how the command ended")) }
+    if state?.isRunning == true {
+      // Podman reports a status of 0 meanwhile. An output that has ended in this way for no known reason is not whole.
+      if broken == nil, !account.isInputRefused { account.breakOff() }
+      return run(&events)
+    }
     let code = state?.exitCode
     if !account.isStartReported,
       let failure = errorTexts.unstartedExec(account.early.bytes, code: code, pid: state?.pid ?? 0)

@@ -25,7 +25,11 @@ struct EngineErrors {
   /// Why the container was not started. In most cases the program is missing.
   func refusedStart(_ answer: EngineReply, doing: String) -> StepFailure {
     let message = answer.message
-    if message.contains("executable file not found") || message.contains("no such file or directory: unknown") {
+    // Podman says the same of a missing directory, which it does not call an "exec".
+    let isMissing = message.contains(": exec: ") && message.contains("no such file or directory: OCI runtime attempted")
+    if isMissing || message.contains("executable file not found")
+      || message.contains("no such file or directory: unknown")
+    {
       return StepFailure("\(noProgram): \(message)")
     }
     if message.contains("permission denied: unknown") || message.contains("OCI permission denied") {

@@ -12,6 +12,8 @@ final class EngineInput {
   private var call: HTTPCall?
   private var isAwaitingRoom = false
   private var isEndSent = false
+  /// Whether bytes were sent, which the command may leave unread.
+  private(set) var hasSent = false
   /// Why no more is sent; `nil` while it is.
   private var reason: String?
 
@@ -65,6 +67,7 @@ final class EngineInput {
     if !bytes.isEmpty {
       guard let count = call.send(bytes) else { return finish("the command reads no more of its standard input") }
       pump.advance(count)
+      hasSent = hasSent || count > 0
     }
     if !pump.next().isEmpty {
       isAwaitingRoom = true

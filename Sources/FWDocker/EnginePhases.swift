@@ -107,8 +107,11 @@ extension EngineCommand {
   }
 
   /// Whether the engine has reported everything that it should have.
-  enum Silence {
+  enum Silence: Equatable {
     case normal
+    /// The stream of the output has ended before the end of the command was known. The engine is asked after a number
+    /// of seconds.
+    case streamless(ask: Double)
     /// The engine says that the command has ended, but has not reported its end.
     case missesEnd
   }
@@ -222,7 +225,12 @@ extension EngineCommand.Phase {
       return now.isToEnd ? probe.and(.gone, in: EngineCommand.killTimeout) : probe
     // A command may be silent for days, so the engine is asked regularly. An engine that hangs does not answer.
     case .running(let stage, let silence):
-      let interval = silence == .normal ? now.timeout : min(EngineCommand.missInterval, now.timeout)
+      let interval =
+        switch silence {
+        case .normal: now.timeout
+        case .streamless(let interval): interval
+        case .missesEnd: min(EngineCommand.missInterval, now.timeout)
+        }
       let pulse = Limit.alarm(.pulse, in: interval)
       switch stage {
       case .free: return pulse
@@ -254,13 +262,14 @@ extension EngineCommand {
   static let shortTimeout = 5.0
   /// The number of seconds without output after which the output of a command that has ended counts as ended.
   fileprivate static let drainTimeout = 5.0
-  /// The number of seconds until an engine that seems to have missed the end is asked again.
-  fileprivate static let missInterval = 5.0
+  /// The number of seconds until an engine that seems to have missed the end is asked again, and for the report of an
+  /// end that broke the stream.
+  static let missInterval = 5.0
   /// The number of seconds in which a lost engine may come back, and the interval of the attempts. Whether the
   /// container kept running is determined then.
   static let lossTimeout = 2.0
   fileprivate static let lossInterval = 0.2
-  /// The number of seconds until the engine is asked whether an exec runs: at first, and at most.
+  /// The number of seconds until the engine is asked whether a command runs: at first, and at most.
   static let firstProbe = 0.05
   static let longestProbe = 0.4
   /// The number of seconds until the engine is asked again how a command ended.

@@ -234,7 +234,9 @@ final class EngineRequests {
   /// Asks whether the command still runs.
   func askPulse() {
     guard exec == nil else {
-      return askExec { .pulse($0, hasEnded: $1?.isRunning == false, status: nil) }
+      return askExec { reply, state in
+        .pulse(reply, hasEnded: state?.isRunning == false || reply.status == 404 || reply.status == 409, status: nil)
+      }
     }
     ask(within: session.answer) { reply, state in
       let status = state?.hasEnded == true ? state?.exitCode : nil

@@ -1,10 +1,12 @@
 """The standard input of commands in containers, in both ways to use a container, on each engine."""
 
 import hashlib
+import os
+import select
 import threading
 
 import pytest
-from conftest import ENTRY, box, step, succeeded, variable
+from conftest import ENTRY, box, step, succeeded, variable, wait_until
 
 import flowworker
 
@@ -120,11 +122,15 @@ def test_a_command_that_never_reads_meets_its_timeout(engine, rundir, use):
     assert result.outcome == "timeout"
 
 
-@pytest.mark.parametrize("ending", ["head -c 5", "exec 0<&-; sleep 0.5; echo done", "exit 3"])
+ENDINGS = ["head -c 5", "exec 0<&-; sleep 0.5; echo done", "exit 3", "exec 0<&-; sleep 0.5; exit 3"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_a_command_that_does_not_read_all(engine, rundir, use, ending):
     (rundir / "in").write_bytes(b"x" * (32 * MIB))
     result = box(engine, container=use).exec(reading(ending, stdin={"file": "in"}), {}, rundir)
-    text, status = {"head": ("xxxxx", 0), "exec": ("done\n", 0), "exit": ("", 3)}[ending[:4]]
+    text = {"5": "xxxxx", "done": "done\n", "3": ""}[ending.split()[-1]]
+    status = 3 if ending.endswith("3") else 0
     assert (result.outcome, result.returncode) == ("exited", status)
     # Podman drops output of an exec when input is left, which the result says.
     assert "".join(result.stdout) == text or result.incomplete
@@ -132,6 +138,34 @@ def test_a_command_that_does_not_read_all(engine, rundir, use, ending):
     assert result.stderr == []
     assert bool(result.incomplete) == any("without reading all" in note for note in result.notes)
     assert not result.incomplete or (engine.name, use) == ("podman", "step")
+
+
+def is_reset():
+    """Whether a connection of this process was reset, and the process has not seen it yet."""
+    waiter = select.poll()
+    for name in os.listdir("/proc/self/fd"):
+        # Errors are told in any case.
+        waiter.register(int(name), 0)
+    return any(happened & select.POLLERR for _, happened in waiter.poll(0))
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_connection_that_docker_resets_after_the_end(docker, rundir, use, status):
+    text = f"until [ -e go ]; do sleep 0.05; done; seq 20000; head -c 5; exit {status}"
+    execution = started(box(docker, container=use).start(reading(text), {}, rundir))
+    assert execution.write(b"x" * (8 * MIB), timeout=0.5) < 8 * MIB
+    (rundir / "go").touch()
+
+    # Docker closes the connection when it collects its garbage, which these requests make.
+    def has_reset():
+        for _ in range(100):
+            docker.call("GET", "/containers/json?all=1")
+        return is_reset()
+
+    wait_until(has_reset)
+    result = execution.wait()
+    assert (result.outcome, result.returncode, result.incomplete, result.notes) == ("exited", status, [], [])
+    assert result.stdout == ["".join(f"{number}\n" for number in range(1, 20001)) + "xxxxx"]
 
 
 def test_a_writer_learns_that_the_command_has_ended(engine, rundir, use):
@@ -147,6 +181,19 @@ def test_a_missing_program_with_input(engine, rundir, use):
     missing = flowworker.ContainerStep("s", "fw-test/busybox:1", [["/no/such"]], stdin={"file": "in"})
     result = box(engine, container=use).exec(missing, {}, rundir)
     assert result.outcome == "spawn_failed" and "program not found in the image" in result.message
+
+
+@pytest.mark.parametrize("stdin", [None, b"x"])
+def test_a_missing_program_without_an_init_process(engine, rundir, stdin):
+    there = box(engine, init=False)
+    for program, words in {
+        "/no/such": "program not found",
+        "nosuch": "program not found",
+        "/etc": "not executable",
+    }.items():
+        missing = flowworker.ContainerStep("s", "fw-test/busybox:1", [[program]])
+        result = there.exec(missing, {}, rundir, stdin=stdin)
+        assert result.outcome == "spawn_failed" and words + " in the image" in result.message
 
 
 def test_the_entry_point_reads_the_input(engine, rundir):

@@ -55,9 +55,10 @@ def name_of(method, path):
 
 class FaultyEngine:
     """`seen` are the calls that have come. `release()` ends what `"runs"` lets run; `freeze()` lets nothing be answered
-    any more."""
+    any more. `"vanish"` and `"stall"` let the whole engine be gone, or not answer, when it resets a connection of
+    input."""
 
-    def __init__(self, faults=None, has_image=True, is_podman=False):
+    def __init__(self, faults=None, has_image=True, is_podman=False, is_remote=False):
         self.faults = dict(faults or {})
         self.has_image = has_image
         self.version = b"Api-Version: 1.43\r\n" + (b"Libpod-Api-Version: 4.3.1\r\n" if is_podman else b"")
@@ -69,18 +70,30 @@ class FaultyEngine:
         self.credentials = []
         self.started = collections.defaultdict(threading.Event)
         self.released = threading.Event()
-        #: Whether the end of a container has been told.
+        #: Whether the end of a container has been told, and whether the output of a command has ended.
         self.told = threading.Event()
+        self.silent = threading.Event()
         self.closing = threading.Event()
         self.is_frozen = False
         self.directory = tempfile.TemporaryDirectory(prefix="fw")
-        self.path = os.path.join(self.directory.name, "s")
-        self.host = "unix://" + self.path
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        self.listener.listen(64)
+        if is_remote:
+            self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+            self.host = "tcp://127.0.0.1:%d" % self.listener.getsockname()[1]
+        else:
+            path = os.path.join(self.directory.name, "s")
+            self.host = "unix://" + path
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(path)
+            self.listener.listen(64)
         self.connections = []
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def _vanish(self, but):
+        """Ends the engine, but for one connection, which the caller ends."""
+        self.is_frozen = True
+        for connection in [self.listener, *self.connections]:
+            if connection is not but and connection.fileno() >= 0:
+                connection.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self.closing.set()
@@ -237,6 +250,8 @@ class FaultyEngine:
             started.wait()
             if fault in ("runs", "missed"):
                 self.released.wait()
+            if fault == "lags":
+                self.closing.wait(1)
             status = {"StatusCode": fault if isinstance(fault, int) else 0}
             if fault == "told":
                 status["Error"] = {"Message": "\x1b[31mno\n\x9b1m"}
@@ -245,6 +260,7 @@ class FaultyEngine:
             self.told.set()
         elif call == "inspect":
             runs = self.faults.get("wait") == "runs" and not self.released.is_set()
+            runs = runs or self.faults.get("wait") == "lags" and not self.told.is_set()
             state = {"Status": "running" if runs else "exited", "Running": runs, "ExitCode": 7, "OOMKilled": False}
             self._say(connection, 200, {"State": state})
         elif call in ("kill", "delete"):
@@ -256,9 +272,13 @@ class FaultyEngine:
         elif call == "execstart":
             self._begin_stream(connection, fault, raw)
             self._output(connection, fault, lines)
+            self.silent.set()
             return False
         elif call == "execjson":
-            self._say(connection, 200, {"Running": fault == "running", "Pid": 7, "ExitCode": 0})
+            # Like Podman, it has a status of 0 while the command runs.
+            runs = not self.released.is_set() if fault == "runs" else fault == "running" and not self.silent.is_set()
+            code = fault if isinstance(fault, int) else 7 if fault == "runs" and not runs else 0
+            self._say(connection, 200, {"Running": runs, "Pid": 7, "ExitCode": code})
         else:
             self._say(connection, 404, {"message": "no such call"})
         return True
@@ -269,9 +289,13 @@ class FaultyEngine:
             return connection.sendall(frame(1, b"%d" % len(self.input)))
         # The rest is not read, so the system resets the connection when it is closed.
         lines.read(1000)
-        connection.sendall(frame(1, OUT))
+        connection.sendall(frame(1, OUT, size=100 if fault == "unreadcut" else None))
         if fault == "refused":
             connection.sendall(frame(2, PODMAN))
+        if fault == "vanish":
+            self._vanish(connection)
+        if fault == "stall":
+            self.freeze()
 
     def _pull(self, connection, fault):
         def chunk(data):
@@ -300,7 +324,7 @@ class FaultyEngine:
         connection.sendall(head)
 
     def _output(self, connection, fault, lines):
-        if fault in ("late", "unread", "refused"):
+        if fault in ("late", "unread", "unreadcut", "refused", "vanish", "stall"):
             self._take_input(connection, fault, lines)
             return
         if fault == "cut":

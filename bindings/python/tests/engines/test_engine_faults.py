@@ -245,10 +245,91 @@ def test_input_does_not_come_before_the_answer_though_the_exec_runs(engine, rund
     assert (result.outcome, there.input) == ("exited", MUCH)
 
 
-@pytest.mark.parametrize("use, call", INPUT)
-def test_a_connection_that_is_reset_in_the_middle_of_the_input(engine, rundir, use, call):
+#: The use of a container, the call that reports the end, and whether the engine is Podman, which gets the input of a
+#: container of its own over another connection.
+RESETS = [("command", "wait", False), ("step", "execjson", False), ("step", "execjson", True)]
+
+
+def reset(engine, rundir, use, fault="unread", is_podman=False, is_remote=False, timeout=None, answer=LONG, **faults):
+    """A step whose connection with the input is reset, and its engine."""
     (rundir / "in").write_bytes(MUCH)
-    result = worker(engine({call: "unread"}), container=use).exec(step(), {}, rundir, stdin={"file": "in"})
+    there = engine({dict(INPUT)[use]: fault, **faults}, is_podman=is_podman, is_remote=is_remote)
+    one = worker(there, answer, container=use, shared_files=True)
+    return one.start(step(), {}, rundir, stdin={"file": "in"}, timeout=timeout), there
+
+
+@pytest.mark.parametrize("status", [0, 3])
+@pytest.mark.parametrize("use, end, is_podman", RESETS)
+def test_a_reset_after_the_end_is_the_end(engine, rundir, use, end, is_podman, status):
+    task, _ = reset(engine, rundir, use, is_podman=is_podman, **{end: status})
+    result = task.wait()
+    assert (result.outcome, result.returncode, result.stdout) == ("exited", status, ["hello\n"])
+    # Podman drops output when input is left, and what Docker has sent arrives.
+    assert result.incomplete == (["stdout", "stderr"] if is_podman else [])
+    assert [("without reading all" in note) for note in result.notes] == [True] * is_podman
+
+
+@pytest.mark.parametrize("use, end, is_podman", RESETS)
+def test_a_reset_over_a_network_may_lose_output(engine, rundir, use, end, is_podman):
+    task, _ = reset(engine, rundir, use, is_podman=is_podman, is_remote=True, **{end: 3})
+    result = task.wait()
+    assert (result.outcome, result.returncode, result.incomplete) == ("exited", 3, ["stdout", "stderr"])
+    (note,) = result.notes
+    assert "was reset" in note and "without reading all" in note
+
+
+@pytest.mark.parametrize("use, end, is_podman", RESETS)
+def test_a_reset_in_the_middle_of_a_frame(engine, rundir, use, end, is_podman):
+    task, _ = reset(engine, rundir, use, "unreadcut", is_podman=is_podman)
+    result = task.wait()
+    assert (result.outcome, result.returncode, result.incomplete) == ("exited", 0, ["stdout", "stderr"])
+    assert any("without reading all" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("fault", ["unread", "refused"])
+@pytest.mark.parametrize("use, end, is_podman", RESETS)
+def test_a_reset_is_no_end_before_the_engine_says_so(engine, rundir, wait_until, use, end, is_podman, fault):
+    task, there = reset(engine, rundir, use, fault, is_podman, **{end: "runs"})
+    results = []
+    waiter = threading.Thread(target=lambda: results.append(task.wait()))
+    waiter.start()
+    wait_until(lambda: there.seen.count("inspect" if use == "command" else "execjson") > 3)
+    assert not results
+    there.release()
+    waiter.join()
+    assert (results[0].outcome, results[0].returncode) == ("exited", 0 if use == "command" else 7)
+    assert results[0].stdout == ["hello\n"]
+
+
+@pytest.mark.parametrize("use, call", INPUT)
+def test_a_connection_that_is_reset_while_the_command_runs(engine, rundir, use, call):
+    # Docker resets no connection of a command that goes on, so the rest of its input and its output are lost.
+    task, there = reset(engine, rundir, use, wait="runs", execjson="runs")
+    result = task.wait()
+    assert (result.outcome, result.returncode) == ("engine_failed", 1)
+    assert "was lost" in result.message and "delete" in there.seen
+    check_line(result.message)
+
+
+def test_podman_resets_the_connection_of_a_command_that_goes_on(engine, rundir):
+    task, there = reset(engine, rundir, "step", is_podman=True, execjson="runs")
+    # It is longer than Docker is given, and ends as each command that runs.
+    threading.Timer(6, there.release).start()
+    result = task.wait()
+    assert (result.outcome, result.returncode, result.incomplete) == ("exited", 7, ["stdout", "stderr"])
+
+
+@pytest.mark.parametrize("use, end, is_podman", RESETS)
+def test_a_timeout_reaches_a_command_whose_connection_was_reset(engine, rundir, use, end, is_podman):
+    task, there = reset(engine, rundir, use, is_podman=is_podman, timeout=0.5, **{end: "runs"})
+    assert task.wait().outcome == "timeout" and "kill" in there.seen
+
+
+@pytest.mark.parametrize("fault", ["vanish", "stall"])
+@pytest.mark.parametrize("use, end, is_podman", RESETS)
+def test_an_engine_that_is_lost_with_the_input(engine, rundir, use, end, is_podman, fault):
+    task, _ = reset(engine, rundir, use, fault, is_podman, answer=1, **{end: "runs"})
+    result = task.wait()
     assert (result.outcome, result.returncode) == ("engine_failed", 1)
     check_line(result.message)
 
