@@ -112,6 +112,7 @@ def terminal(cli_env, place, tmp_path, wait_until):
         socket = str(tmp_path / "tmux{}".format(len(opened)))
         env = dict(cli_env, **variables)
         opened.append(Terminal(socket, columns, lines, env, str(place), wait_until))
+        opened[-1].wait_for("$")
         return opened[-1]
 
     yield terminal

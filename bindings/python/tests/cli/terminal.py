@@ -20,7 +20,6 @@ class Terminal:
         self._tmux("set-option", "-g", "status", "off")
         # The line of tmux's own status belongs to the shell only now.
         self.resize(columns, lines)
-        self.wait_for("$")
 
     def _tmux(self, *words):
         command = ["tmux", "-S", self._socket, *words]
