@@ -40,7 +40,7 @@ RELEASE := -c release --explicit-target-dependency-import-check error --disable-
 # --- set-up ------------------------------------------------------------------------------------
 
 PACKAGES := gcc g++ make cmake pkg-config libjansson-dev libcurl4-openssl-dev python3 python3-venv valgrind \
-            abigail-tools
+            abigail-tools tmux
 
 # What is missing of the tools $(1) and of the C libraries, in the shell's variable `missing`.
 FIND_MISSING = missing=""; for tool in $(1); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
@@ -56,7 +56,7 @@ INSTALL_MISSING = if [ -n "$$missing" ]; then \
 	fi
 
 setup:
-	@$(call FIND_MISSING,gcc g++ cmake pkg-config python3 valgrind abidiff); \
+	@$(call FIND_MISSING,gcc g++ cmake pkg-config python3 valgrind abidiff tmux); \
 	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
 	$(call INSTALL_MISSING,$(PACKAGES))
 	@command -v swift >/dev/null || { echo "a Swift toolchain is needed, 6.3 or later: https://www.swift.org/install" >&2; exit 1; }

@@ -57,7 +57,17 @@ def licences_and_list_of_contents_come_with_it():
     assert {part["name"] for part in bill["components"]} == {"jansson", "swift", "glibc"}, bill
 
 
+def the_command_is_installed():
+    import subprocess
+
+    program = Path(sys.executable).with_name("flowworker")
+    said = subprocess.run([str(program), "--version"], stdout=subprocess.PIPE, universal_newlines=True, check=True)
+    assert said.stdout == "flowworker {}\n".format(importlib.metadata.version("flowworker")), said.stdout
+    assert [str(file) for file in importlib.metadata.files("flowworker") or () if "_cli/run.py" in str(file)]
+
+
 CHECKS = [
+    the_command_is_installed,
     the_library_is_the_file_of_the_package,
     it_asks_for_glibc_2_28,
     there_is_no_jansson_but_its_own,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import List
 
 from .events import Event
@@ -70,8 +71,16 @@ def lines_of(event: Event) -> List[str]:
     return [line for line in map(clean, text.splitlines()) if line.strip()]
 
 
+#: What a terminal does not show: commands with parameters (CSI), titles and links (OSC), other strings, short commands.
+_ESCAPES = re.compile(
+    "\x1b(?:\\[[0-?]*[ -/]*[@-~]?|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[PX^_][^\x1b]*(?:\x1b\\\\)?|[ -/]*[0-~]?)"
+)
+
+
 def clean(text: str) -> str:
-    """Returns a text without control characters, format characters and halves of surrogate pairs; a tab is a space."""
+    """Returns a text without escape sequences of terminals, control characters, format characters and halves of
+    surrogate pairs; a tab is a space."""
     if text.isprintable():
         return text
+    text = _ESCAPES.sub("", text)
     return "".join(c for c in text.replace("\t", " ") if c.isprintable() or c == " ")

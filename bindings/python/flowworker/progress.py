@@ -16,14 +16,13 @@ from __future__ import annotations
 import importlib
 import io
 import logging
-import os
 import sys
 import threading
 import time
-import unicodedata
 from typing import Any, Dict, Mapping, Optional, TextIO, Tuple, TypeVar
 
 from ._event_text import clean, is_success, lines_of, name_of, progress_of, sentence_of
+from ._terminal import columns_of, cut, is_terminal, writable
 from ._values import found, require
 from .events import Event
 from .execution import Execution
@@ -229,7 +228,7 @@ class Bar(_Watcher):
     def _draw(self, event: Optional[Event]) -> None:
         if self._is_terminal is None:
             self._stream = self._stream if self._stream is not None else sys.stderr
-            self._is_terminal = _is_terminal(self._stream)
+            self._is_terminal = is_terminal(self._stream)
         if not self._is_terminal:
             self._write_line(event)
         elif self._is_over:
@@ -239,7 +238,7 @@ class Bar(_Watcher):
         else:
             what = ": ".join(text for text in (self._names, self._last_line) if text)
             self._is_open = True
-            self._write("\r\033[K" + _cut("{} {}".format(self._head(), what), _columns(self._stream) - 1))
+            self._write("\r\033[K" + cut("{} {}".format(self._head(), what), columns_of(self._stream) - 1))
 
     def _head(self) -> str:
         width = 20
@@ -267,8 +266,7 @@ class Bar(_Watcher):
         if stream is None:
             return
         try:
-            encoding = getattr(stream, "encoding", None) or "utf-8"
-            stream.write(text.encode(encoding, "replace").decode(encoding))
+            stream.write(writable(text, stream))
             stream.flush()
         except (OSError, ValueError):
             # The stream is closed. An exception would cancel the step, which matters more than the bar.
@@ -379,33 +377,3 @@ class EventLogger:
         lines = lines_of(event) if event.kind == EventKind.OUTPUT else [""]
         for line in lines:
             self._logger.log(level, "%s", sentence_of(event, line), extra={"event": event})
-
-
-# -- text in a terminal
-
-
-def _cut(text: str, columns: int) -> str:
-    """Returns the beginning of a text that fits into so many columns. Some characters take two, and some none."""
-    if len(text) <= columns and text.isascii():
-        return text
-    for index, character in enumerate(text):
-        if not unicodedata.combining(character):
-            columns -= 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        if columns < 0:
-            return text[:index]
-    return text
-
-
-def _is_terminal(stream: Optional[TextIO]) -> bool:
-    """Tells whether a line can be written again. A terminal that calls itself dumb cannot do it."""
-    try:
-        return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
-    except (AttributeError, ValueError):
-        return False
-
-
-def _columns(stream: Any) -> int:
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or 80
-    except (OSError, ValueError, AttributeError):
-        return 80
