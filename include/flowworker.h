@@ -1101,13 +1101,15 @@ FW_API void fw_workflow_free(fw_workflow *workflow);
  * Runs a workflow and returns when it has ended. It is fw_workflow_start() without events, followed by
  * fw_exec_wait().
  *
- * For each step in turn, the library finds its worker as fw_pool_get() does, copies the inputs into the worker's
- * volume unless it has their latest version, creates the folders of the outputs, runs the step, and records that the
- * volume has the latest version of the outputs. The first step that fails is the last. At the end the outputs of the
- * workflow are copied into the run directory.
+ * For each step, the library finds its worker as fw_pool_get() does, copies the inputs into the worker's volume unless
+ * it has their latest version, creates the folders of the outputs, runs the step, and records that the volume has the
+ * latest version of the outputs. Up to `jobs` steps run at once, each when what it needs is there. When a step has
+ * failed, nothing else starts, unless `fail` says otherwise. If all have succeeded, the outputs of the workflow are
+ * copied into the run directory.
  *
- * Return code, outcome and message of the result are those of the last step that ran. Its output is that of all
- * steps, one after the other; fw_result_step() gives the result of each step.
+ * Return code, outcome and message of the result are those of the step that failed first in time, else those of the
+ * last step. Its output is that of all steps, in the order of the document and of their instances; fw_result_step()
+ * gives the result of each.
  *
  * Blocks until the workflow has ended. Any number of threads may run the same workflow.
  *
@@ -1117,8 +1119,9 @@ FW_API void fw_workflow_free(fw_workflow *workflow);
  * @param rundir      the path of the default volume's directory, which is created if it does not exist. NULL: the
  *                    directory of the volume `__default__` of the pool or of the options; FW_E_INVALID if there is
  *                    no such volume.
- * @param options     a JSON object: `deadline` (seconds for the whole workflow), `state` (a directory that lets an
- *                    interrupted run be resumed), `volumes` (an array of volumes that this run uses instead of the
+ * @param options     a JSON object: `jobs` (how many steps may run at once; 1 if it is missing), `fail` (what happens
+ *                    when a step fails), `results` (which results are kept), `deadline` (seconds for the whole
+ *                    workflow), `state` (a directory that lets an interrupted run be resumed), `volumes` (an array of volumes that this run uses instead of the
  *                    pool's), `resources` (an object of totals that this run has for itself, instead of the pool's of
  *                    the same names), and `timeout`, `output_limit`, `spill`, `retries`, `placeholders` and
  *                    `success_codes` for each step. NULL: none.
