@@ -1121,10 +1121,10 @@ FW_API void fw_workflow_free(fw_workflow *workflow);
  *                    no such volume.
  * @param options     a JSON object: `jobs` (how many steps may run at once; 1 if it is missing), `fail` (what happens
  *                    when a step fails), `results` (which results are kept), `deadline` (seconds for the whole
- *                    workflow), `state` (a directory that lets an interrupted run be resumed), `volumes` (an array of volumes that this run uses instead of the
- *                    pool's), `resources` (an object of totals that this run has for itself, instead of the pool's of
- *                    the same names), and `timeout`, `output_limit`, `spill`, `retries`, `placeholders` and
- *                    `success_codes` for each step. NULL: none.
+ *                    workflow), `state` (a directory that lets an interrupted run be resumed), `volumes` (an array of
+ *                    volumes that this run uses instead of the pool's), `resources` (an object of totals that this run
+ *                    has for itself, instead of the pool's of the same names), and `timeout`, `output_limit`, `spill`,
+ *                    `retries`, `placeholders` and `success_codes` for each step. NULL: none.
  * @param length      the length of `options`.
  * @param[out] result owned by the caller; release it with fw_result_free().
  *

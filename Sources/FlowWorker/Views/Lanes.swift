@@ -23,6 +23,9 @@ extension Timeline {
     return all
   }
 
+  /// Whether steps ran at once.
+  var hasLanes: Bool { fresh.contains { $0.lane != fresh.first?.lane } }
+
   /// Puts rows into as few lanes as they need, so that no two of a lane overlap.
   private static func packed(_ rows: [Row]) -> [[Row]] {
     var lanes: [[Row]] = []
@@ -54,7 +57,8 @@ extension Timeline {
   /// The steps that decided how long the run took, in order: the last one ended last, and each waited for the one
   /// before it. Steps of an earlier run are not on it.
   var criticalPath: [PathStep] {
-    guard var row = fresh.max(by: { $0.ended < $1.ended }) else { return [] }
+    let fresh = fresh
+    guard var at = fresh.indices.max(by: { fresh[$0].ended < fresh[$1].ended }) else { return [] }
     var places: [StepPlace: Int] = [:]
     var ends: [Int: Int] = [:]
     for (position, row) in fresh.enumerated() {
@@ -66,23 +70,29 @@ extension Timeline {
         }
       }
     }
-    let inLanes = Dictionary(grouping: fresh, by: \.lane).mapValues { $0.sorted { $0.started < $1.started } }
+    var inLane: [Int: Int] = [:]
+    var before: [Int?] = Array(repeating: nil, count: fresh.count)
+    for position in fresh.indices.sorted(by: { fresh[$0].started < fresh[$1].started }) {
+      before[position] = inLane.updateValue(position, forKey: fresh[position].lane)
+    }
     var path: [PathStep] = []
     // Each step of the path began before the one behind it, so this ends.
     while path.count < fresh.count {
+      let row = fresh[at]
       let schedule = row.result.schedule
-      let before = inLanes[row.lane]?.last { $0.started < row.started }
-      let need = schedule?.after.flatMap { after in
-        (places[after.place] ?? ends[after.place.index]).map { fresh[$0] }
+      let need = schedule?.after.flatMap { places[$0.place] ?? ends[$0.place.index] }
+      var next: (position: Int, wait: PathStep.Wait)?
+      if let hold = schedule?.held, let lane = before[at] {
+        next = (lane, .lane(hold))
+      } else if let need {
+        next = (need, .need)
       }
-      var next: (Row, PathStep.Wait)?
-      if let hold = schedule?.held, let before { next = (before, .lane(hold)) } else if let need { next = (need, .need) }
-      guard let (earlier, wait) = next, earlier.started < row.started else {
+      guard let next, fresh[next.position].started < row.started else {
         path.append(PathStep(row: row, wait: .nothing))
         break
       }
-      path.append(PathStep(row: row, wait: wait))
-      row = earlier
+      path.append(PathStep(row: row, wait: next.wait))
+      at = next.position
     }
     return path.reversed()
   }

@@ -9,18 +9,18 @@ struct Page: ~Copyable {
   let timeline: Timeline
   let origin: Double
   let span: Double
-  /// The steps that the page shows. Where there are too many, the first and the last: a run ends at the step that
-  /// failed.
-  let shown: [Timeline.Row]
+  /// The steps that the page shows, by their positions among all. Where there are too many, the first, the last, and
+  /// those between them that failed.
+  let shown: [Int]
   /// The most commands that are shown of one step.
   let mostCommands: Int
   /// The most bytes that are shown of one text.
   let mostText: Int
   var text = ByteBuffer()
 
-  private let copies: [Int: [RunResult.Copy]]
+  private let copies: [StepPlace: [RunResult.Copy]]
 
-  private static let mostSteps = (first: 100, last: 900)
+  private static let mostSteps = (first: 100, failed: 400, all: 1000)
   private static let longest = 8192
   private static let mostFiles = 200
   private static let mostArguments = 200
@@ -29,15 +29,23 @@ struct Page: ~Copyable {
   init(of timeline: Timeline) {
     self.timeline = timeline
     (origin, span) = timeline.extent
-    let (first, last) = Page.mostSteps
-    copies = Dictionary(grouping: timeline.copies, by: \.step)
+    copies = Dictionary(grouping: timeline.copies) { StepPlace(index: $0.step, instance: $0.instance) }
     let rows = timeline.rows
-    shown = rows.count <= first + last ? rows : Array(rows.prefix(first) + rows.suffix(last))
+    shown = Page.positions(of: rows)
     // A page of all steps has about 2,000 commands and a megabyte of their texts.
     let mostCommands = max(2, min(100, 2000 / max(1, shown.count)))
-    let texts = shown.reduce(0) { $0 + 2 * min(mostCommands, $1.commands.count) }
+    let texts = shown.reduce(0) { $0 + 2 * min(mostCommands, rows[$1].commands.count) }
     self.mostCommands = mostCommands
     mostText = max(300, min(4096, 1_000_000 / max(1, texts)))
+  }
+
+  private static func positions(of rows: [Timeline.Row]) -> [Int] {
+    let most = Page.mostSteps
+    guard rows.count > most.all else { return Array(rows.indices) }
+    let between = most.first..<(rows.count - (most.all - most.first - most.failed))
+    let failed = between.lazy.filter { rows[$0].returncode != 0 }.prefix(most.failed)
+    let last = rows.count - (most.all - most.first - failed.count)
+    return Array(0..<most.first) + failed.filter { $0 < last } + Array(last..<rows.count)
   }
 
   consuming func buffer() -> ByteBuffer {
@@ -60,7 +68,7 @@ struct Page: ~Copyable {
     add("<p id=\"totals\">")
     put(totals)
     add("</p>")
-    if let message = timeline.message { write(message, of: timeline.rows.last, " id=\"message\"") }
+    if let message = timeline.message { write(message, of: timeline.failed, " id=\"message\"") }
     facts()
     add("</header>")
     arguments()
@@ -69,17 +77,29 @@ struct Page: ~Copyable {
     criticalPath()
     add("<section id=\"steps\"><h2>\(timeline.run == nil ? "Step" : "Steps")</h2>")
     if timeline.rows.isEmpty { add("<p>No step was run.</p>") } else { axis() }
-    let left = timeline.rows.count - shown.count
-    for (position, row) in shown.enumerated() {
-      if left > 0, position == Page.mostSteps.first {
-        add("<p class=\"left\">\(PageText.count(left, "step")) that succeeded are left out here.</p>")
-      }
-      write(row)
+    var next = 0
+    for position in shown {
+      leftOut(next..<position)
+      write(timeline.rows[position])
+      next = position + 1
+    }
+    let unkept = timeline.succeeded - timeline.rows.count { $0.returncode == 0 }
+    if unkept > 0 {
+      add("<p class=\"left\">The results of \(PageText.count(unkept, "step")) that succeeded were not kept.</p>")
     }
     notReached()
     add("</section>")
     if !timeline.copies.isEmpty { write(timeline.copies) }
     add("</main></body></html>\n")
+  }
+
+  /// Says that the page does not show some steps.
+  private mutating func leftOut(_ positions: Range<Int>) {
+    if positions.isEmpty { return }
+    let failed = positions.count { timeline.rows[$0].returncode != 0 }
+    let what = failed == 0 ? " that succeeded" : ", of which \(PageText.number(failed)) did not succeed,"
+    add("<p class=\"left\">\(PageText.count(positions.count, "step"))\(what) ")
+    add("\(positions.count == 1 ? "is" : "are") left out here.</p>")
   }
 
   // MARK: The beginning
@@ -92,21 +112,34 @@ struct Page: ~Copyable {
       let word = PageText.word(timeline.outcome, timeline.returncode)
       return "The step \(timeline.outcome == .cancelled ? "was " : "")\(word)\(tries)."
     }
-    let fresh = timeline.fresh
-    let failed = fresh.count { $0.returncode != 0 }
-    // A run ends at the step that did not succeed.
-    let end = fresh.last.map { $0.outcome == .cancelled ? "was cancelled" : PageText.word($0.outcome, $0.returncode) }
-    let restored = timeline.rows.count - fresh.count
-    let of = "of \(PageText.count(timeline.total, "step"))"
+    let missing = run.notRun.reduce(0) { $0 + ($1.instances ?? 1) }
+    let bad = timeline.fresh.filter { $0.returncode != 0 }
+    let (good, restored) = (timeline.succeeded - timeline.restored, timeline.restored)
+    // Instances count as steps, and a step without instances is a step.
+    let isMany =
+      run.notRun.contains { $0.instances != nil } || timeline.rows.contains { $0.result.place?.instance != nil }
+    let of = "of \(PageText.count(isMany ? bad.count + timeline.succeeded + missing : timeline.total, "step"))"
     var parts: [String] = []
-    func add(_ number: Int, _ what: String) {
+    func add(_ number: Int, _ what: String, _ verb: (one: String, many: String)? = nil) {
       guard number > 0 else { return }
-      parts.append("\(PageText.number(number)) \(parts.isEmpty ? "\(of) " : "")\(what)")
+      let verb = verb.map { number == 1 ? "\($0.one) " : "\($0.many) " } ?? ""
+      parts.append("\(PageText.number(number)) \(parts.isEmpty ? "\(of) " : "")\(verb)\(what)")
     }
-    if let end { add(failed, end) }
-    add(fresh.count - failed, restored > 0 ? "succeeded now" : "succeeded")
-    add(restored, restored == 1 ? "was restored from an earlier run" : "were restored from an earlier run")
-    add(run.notReached.count, run.notReached.count == 1 ? "was not reached" : "were not reached")
+    var ends: [(word: String, count: Int)] = []
+    for row in bad where row.outcome != .cancelled {
+      let word = PageText.word(row.outcome, row.returncode)
+      if let known = ends.firstIndex(where: { $0.word == word }) {
+        ends[known].count += 1
+      } else {
+        ends.append((word, 1))
+      }
+    }
+    for end in ends { add(end.count, end.word) }
+    add(bad.count { $0.outcome == .cancelled }, PageText.word(.cancelled, 1), ("was", "were"))
+    add(good, restored > 0 ? "succeeded now" : "succeeded")
+    add(restored, "restored from an earlier run", ("was", "were"))
+    add(missing, "not reached", ("was", "were"))
+    let failed = bad.count
     if parts.isEmpty { return "The workflow has no steps." }
     let sentence = parts.joined(separator: ", ") + "."
     // The steps are all well, and what the workflow does besides is not.
@@ -182,18 +215,21 @@ struct Page: ~Copyable {
   private mutating func phases() {
     let spent = timeline.spent.filter { $0.seconds >= timeline.duration / 1000 && $0.seconds > 0 }
     guard timeline.duration > 0, !spent.isEmpty else { return }
+    let all = spent.reduce(0) { $0 + $1.seconds }
     add("<section id=\"time\"><h2>Where time went</h2><div class=\"phases\" aria-hidden=\"true\">")
     for (phase, seconds) in spent {
-      let width = PageText.percent(min(100, seconds / timeline.duration * 100))
+      let width = PageText.percent(min(100, seconds / all * 100))
       add("<i class=\"\(phase.rawValue)\" style=\"width:\(width)%\"></i>")
     }
     add("</div><ul>")
     for (phase, seconds) in spent {
-      let share = Int(min(100, (seconds / timeline.duration * 100).rounded()))
+      let share = Int(min(100, (seconds / all * 100).rounded()))
       add("<li><i class=\"\(phase.rawValue)\"></i>\(phase.words): <b>\(PageText.duration(seconds))</b>")
       add(" <small>\(share == 0 ? "less than 1" : "\(share)") %</small></li>")
     }
-    add("</ul></section>")
+    add("</ul>")
+    if timeline.hasLanes { add("<p class=\"small\">The times of steps that ran at once are added up.</p>") }
+    add("</section>")
   }
 
   mutating func axis() {
@@ -227,7 +263,8 @@ struct Page: ~Copyable {
     add("\(total)</summary><div class=\"wide\"><table><thead><tr><th>File</th><th>From</th><th>To</th><th>For</th>")
     add("<th>Size</th><th>Time</th></tr></thead><tbody>")
     for copy in copies.prefix(Page.mostFiles) {
-      let step = timeline.rows.first { $0.index == copy.step }
+      let place = StepPlace(index: copy.step, instance: copy.instance)
+      let step = timeline.rows.first { $0.result.place == place }
       add("<tr><td><code>")
       put(copy.file.key.text)
       add("</code></td><td>")
@@ -272,5 +309,5 @@ struct Page: ~Copyable {
   mutating func putAll(_ more: String) { PageText.append(more, to: &text) }
 
   /// The files that were copied for a step.
-  func copies(for row: Timeline.Row) -> [RunResult.Copy] { copies[row.index] ?? [] }
+  func copies(for row: Timeline.Row) -> [RunResult.Copy] { row.result.place.flatMap { copies[$0] } ?? [] }
 }

@@ -9,7 +9,7 @@ extension Page {
 
   mutating func lanes() {
     let lanes = timeline.lanes.filter { $0.rows.first?.isRestored == false }
-    guard timeline.run != nil, lanes.count > 1 else { return }
+    guard timeline.run != nil, timeline.hasLanes else { return }
     add("<section id=\"lanes\"><h2>Lanes</h2>")
     axis()
     let most = max(1, Page.mostBars / lanes.count)
@@ -34,10 +34,12 @@ extension Page {
     guard let run = timeline.run, run.jobs > 1 else { return }
     let path = timeline.criticalPath
     guard path.count > 1 else { return }
-    add("<section id=\"path\"><h2>Critical path</h2><p>These steps decided how long the run took: each waited for the one ")
+    add(
+      "<section id=\"path\"><h2>Critical path</h2><p>These steps decided how long the run took: each waited for the one "
+    )
     add("before it.</p><ol>")
     for step in path.suffix(Page.mostPath) {
-      add("<li value=\"\(step.row.index + 1)\"><b>")
+      add("<li>\(step.row.index + 1). <b>")
       put(step.row.name)
       add("</b> <small>\(PageText.duration(step.row.duration))")
       switch step.wait {

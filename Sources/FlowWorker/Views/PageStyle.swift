@@ -46,7 +46,7 @@ extension Page {
     .lane i{position:absolute;top:0;bottom:0;min-width:2px;border-radius:.1rem}.lane i.waiting{top:.3rem;bottom:.3rem}
     .lane i.step{border-right:1px solid var(--page)}.plain{color:var(--soft)}
     .why{font-size:.8rem;overflow-wrap:anywhere}
-    #path ol{margin:.3rem 0;padding-left:2.2rem}
+    #path ol{list-style:none;margin:.3rem 0;padding:0}
     .past{font-size:.75rem;line-height:1rem;color:var(--soft);background:none;white-space:nowrap;
     text-overflow:ellipsis}
     .axis{padding:0 12.9rem 0 16.9rem}.axis .lane{background:none;border-bottom:1px solid var(--line);

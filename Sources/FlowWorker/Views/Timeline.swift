@@ -38,6 +38,12 @@ struct Timeline {
   let run: RunResult.Facts?
   /// How many steps there are.
   let total: Int
+  /// The step that failed first, which decides how the run ended; `nil` if none failed.
+  let failed: Row?
+  /// How many steps and instances have succeeded, also those whose results were not kept, and how many of these an
+  /// earlier run has ended.
+  let succeeded: Int
+  let restored: Int
   let started: Double
   let duration: Double
 
@@ -48,6 +54,9 @@ struct Timeline {
       copies = []
       run = nil
       total = 1
+      failed = step.returncode == 0 ? nil : rows.first
+      succeeded = step.returncode == 0 ? 1 : 0
+      restored = 0
       started = step.started
       duration = step.duration
     case .run(let run):
@@ -58,6 +67,10 @@ struct Timeline {
       copies = run.copies
       self.run = run.facts
       total = run.total
+      let rows = self.rows
+      failed = run.failed.flatMap { rows.indices.contains($0) ? rows[$0] : nil }
+      succeeded = run.succeeded
+      restored = run.restored
       started = run.started
       duration = run.duration
     }
@@ -77,7 +90,8 @@ struct Timeline {
       }
     }
     return Row(
-      index: index, name: result.shownStep, worker: result.worker, outcome: result.outcome, returncode: result.returncode,
+      index: index, name: result.shownStep, worker: result.worker, outcome: result.outcome,
+      returncode: result.returncode,
       started: result.started, duration: result.duration, message: result.message?.string, isRestored: isRestored,
       commands: bars, result: result)
   }
@@ -114,7 +128,7 @@ struct Timeline {
     }
   }
 
-  /// The seconds of each phase, whose sum is the duration.
+  /// The seconds of each phase. Their sum is the duration, or more where steps ran at once.
   var spent: [(phase: Phase, seconds: Double)] {
     var seconds: [Phase: Double] = [:]
     for row in fresh {

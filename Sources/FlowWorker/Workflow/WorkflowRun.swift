@@ -575,7 +575,8 @@ final class WorkflowRun: Execution {
         reason += scheduler.hasFailed(lack) ? "failed" : "was not run"
       }
       return RunResult.NotRun(
-        step: resolved.steps[step].cName.string, index: step, instances: rest.count, isWhole: rest.isWhole,
+        step: resolved.steps[step].cName.string, index: step,
+        instances: rest.count ?? instances[step]?.all.count, isWhole: rest.isWhole,
         reason: reason)
     }
   }

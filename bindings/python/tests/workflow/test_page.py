@@ -119,7 +119,9 @@ def test_the_totals_of_a_run_that_failed(tmp_path):
     assert page.one(id="message") == result.message
     assert not page.all(kind="likely")
     assert [end.split(",")[0] for end in page.all(tag="span", kind="bad")][:2] == ["failed", "exited with status 3"]
-    assert page.all(kind="gone") == ["3. cnot reached", "4. dnot reached"]
+    reasons = ['waits for step "b", which failed', 'waits for step "c", which was not run']
+    assert [missing["reason"] for missing in result.not_run] == reasons
+    assert page.all(kind="gone") == [f"3. c{reasons[0]}not reached", f"4. d{reasons[1]}not reached"]
     # The step that failed is open, and those that succeeded are not.
     details = [attributes for tag, attributes in page.tags if tag == "details" and attributes["class"] == "step"]
     assert ["open" in attributes for attributes in details] == [False, True]
@@ -185,6 +187,134 @@ def test_a_step_by_itself(tmp_path, commands, options, word, end):
     assert page.all(kind="likely") == [f"Likely: {why}" for why in [result.explanation["likely"]] if why]
     assert page.facts()["Worker"] == "local (subprocess)" and page.facts()["Run directory"] == str(tmp_path)
     assert {text.split(",")[0] for text in page.all(kind="end")} == {end}
+
+
+def fork(*more, **facts):
+    """Two steps that run at once, each until the other one has begun, and a step behind both."""
+    meet = "touch {0}; until test -e {1}; do sleep 0.01; done"
+    return [
+        step("left", meet.format("l", "r"), inputs=[], outputs=["l"]),
+        step("right", meet.format("r", "l") + "; touch r", inputs=[], outputs=["r"]),
+        step("join", "sleep 0.05", inputs=["l", "r"], outputs=[]),
+        *more,
+    ]
+
+
+def details(page):
+    """The facts of each step of a page, in its order."""
+    found = []
+    for tag, attributes, text in page.texts:
+        if tag == "details" and attributes.get("class") == "step":
+            found.append({})
+        elif tag == "dt" and found:
+            name = text
+        elif tag == "dd" and found:
+            found[-1][name] = text
+    return found
+
+
+def test_steps_at_once_have_lanes_and_a_critical_path(tmp_path):
+    result, page = page_of(*fork(step("alone", "true")), rundir=tmp_path, jobs=4)
+    assert result.ok
+    ids = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
+    assert ids == ["time", "lanes", "path", "steps"]
+    lanes = page.one(id="lanes")
+    assert "lane 1" in lanes and "lane 2" in lanes and "lane 3" not in lanes
+    assert re.search(r"[123] steps, \d+ % busy", lanes) and re.search(r"1 step, \d+ % busy", lanes)
+    bars = [attributes["title"] for tag, attributes in page.tags if attributes.get("class") == "step running"]
+    assert {bar.split(",")[0] for bar in bars} == {"1. left", "2. right", "3. join", "4. alone"}
+    path = page.one(id="path")
+    order = [text for text in page.all(tag="li") if text[0].isdigit()]
+    assert [text.split()[1] for text in order][1:] == ["join", "alone"] and order[0].split()[1] in ("left", "right")
+    assert "needed the step before it" in order[1] and "needed" not in order[0] and "decided how long" in path
+    left, right, join, alone = details(page)
+    assert "Waited for" not in left and {left["Lane"], right["Lane"]} == {"1", "2"}
+    assert join["Waited for"] in ("the end of step 1, left", "the end of step 2, right")
+    assert alone["Waited for"] == "the end of step 3, join" and "Alone because" not in join
+    assert alone["Alone because"] == result.steps[3].schedule["barrier"]
+    assert "The times of steps that ran at once are added up." in page.all(kind="small")
+    shares = [int(re.search(r"(\d+) %", text)[1]) for text in page.all(tag="li") if " %" in text]
+    assert sum(shares) <= 102, "they are shares of the sum"
+
+
+def test_one_step_after_the_other_has_no_lanes(tmp_path):
+    _, page = page_of(step("a", "true"), step("b", "true"), rundir=tmp_path)
+    assert [attributes["id"] for tag, attributes in page.tags if tag == "section"] == ["time", "steps"]
+    assert not [facts for facts in details(page) if "Lane" in facts or "Alone because" in facts]
+
+
+def test_the_page_says_what_held_a_step(tmp_path):
+    steps = [step(f"s{n}", "sleep 0.05", inputs=[], outputs=[], after=[]) for n in range(3)]
+    _, page = page_of(*steps, rundir=tmp_path, jobs=2)
+    held = [facts["Waited for"] for facts in details(page) if "Waited for" in facts]
+    assert len(held) == 1 and held[0].startswith("a free lane, for ")
+    assert "was ready, and waited for a free lane" in page.one(id="path")
+
+
+def test_the_page_of_steps_at_once_says_what_did_not_run_and_why(tmp_path):
+    steps = [
+        step("bad", "exit 3", inputs=[], outputs=["x"]),
+        step("good", "true", inputs=["i"], outputs=[]),
+        step("user", "cat x", inputs=["x"], outputs=[], foreach={"names": {"n": [1, 2]}}),
+        step("late", "true", inputs=["i"], outputs=[]),
+    ]
+    (tmp_path / "i").write_text("")
+    result, page = page_of(*steps, rundir=tmp_path, jobs=2, fail="last")
+    assert page.one(id="totals") == "1 of 5 steps failed, 2 succeeded, 2 were not reached."
+    assert page.one(id="message") == result.message == result.steps[0].message
+    assert page.all(kind="why") == ['needs "x" of step "bad", which failed'] == [result.not_run[0]["reason"]]
+    assert result.not_run[0]["instances"] == 2, "the list is known, though nothing of it has begun"
+
+
+def test_a_failure_now_is_counted_with_what_it_cancelled(tmp_path):
+    steps = [
+        step("long", "touch on; sleep 600", inputs=[], outputs=["on"]),
+        step("bad", "until test -e on; do sleep 0.01; done; exit 127", inputs=[], outputs=["y"]),
+        step("next", "true", inputs=["y"], outputs=[]),
+    ]
+    result, page = page_of(*steps, rundir=tmp_path, jobs=2, fail="now")
+    assert page.one(id="totals") == "1 of 3 steps failed, 1 was cancelled, 1 was not reached."
+    assert page.one(id="message") == result.message == result.steps[1].message
+    assert page.all(kind="likely")[:1] == [f"Likely: {result.explanation['likely']}"]
+
+
+def test_results_that_were_not_kept_are_counted(tmp_path):
+    each = step("each", "test $n != 2", inputs=["i"], outputs=[], foreach={"names": {"n": [1, 2, 3]}})
+    (tmp_path / "i").write_text("")
+    result, page = page_of(each, rundir=tmp_path, jobs=2, fail="last", results="failed")
+    assert len(result.steps) == 1
+    assert page.one(id="totals") == "1 of 3 steps failed, 2 succeeded."
+    assert "The results of 2 steps that succeeded were not kept." in page.all(kind="left")
+
+
+def test_files_that_were_copied_belong_to_their_instance(tmp_path):
+    (tmp_path / "v").mkdir()
+    for name in "ab":
+        (tmp_path / "v" / name).write_text(name)
+    each = step("each", "cat $name", inputs=["$name"], outputs=[], foreach={"names": {"name": ["a", "b"]}})
+    volumes = [fw.FStore(tmp_path / "v", "archive")]
+    result, page = page_of(each, rundir=tmp_path / "run", jobs=2, volumes=volumes)
+    assert result.ok and len(result.copies) == 2
+    cells = page.all(tag="td")
+    assert {cells[at]: cells[at + 3] for at in (0, 6)} == {"a": 'each (name "a")', "b": 'each (name "b")'}
+    # Each row has the copy of its own file.
+    rows = [[]]
+    for tag, attributes in page.tags:
+        if tag == "details" and attributes.get("class") == "step":
+            rows.append([])
+        elif tag == "i" and attributes.get("class") == "copying":
+            rows[-1].append(tag)
+    assert [len(row) for row in rows[1:]] == [1, 1]
+
+
+def test_a_failed_step_among_many_is_shown(tmp_path):
+    each = step("each", "test $n != 150", inputs=["i"], outputs=[], foreach={"names": {"n": list(range(1100))}})
+    (tmp_path / "i").write_text("")
+    _, page = page_of(each, rundir=tmp_path, jobs=8, fail="last")
+    assert page.one(id="totals") == "1 of 1,100 steps failed, 1,099 succeeded."
+    assert "each (n 150)" in page.one(id="steps")
+    left = [text for text in page.all(kind="left") if "left out here" in text]
+    assert left == ["50 steps that succeeded are left out here."] * 2
 
 
 def test_a_cancelled_run(tmp_path):
@@ -262,7 +392,9 @@ def test_a_run_that_fails_before_its_first_step(tmp_path):
     page = Page(result.view())
     assert page.one(id="totals") == "2 of 2 steps were not reached. The workflow itself did not succeed."
     assert page.one(id="message") == result.message and "No step was run." in page.all(tag="p")
-    assert page.all(kind="gone") == ["1. anot reached", "2. bnot reached"]
+    reasons = [missing["reason"] for missing in result.not_run]
+    assert len(reasons) == 2 and all(reason.startswith("the run failed before") for reason in reasons)
+    assert page.all(kind="gone") == [f"1. a{reasons[0]}not reached", f"2. b{reasons[1]}not reached"]
 
 
 def test_processes_that_were_left_running(tmp_path):
