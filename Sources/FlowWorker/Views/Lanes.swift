@@ -76,7 +76,11 @@ extension Timeline {
         (places[after.place] ?? ends[after.place.index]).map { fresh[$0] }
       }
       var next: (Row, PathStep.Wait)?
-      if let hold = schedule?.held, let before { next = (before, .lane(hold)) } else if let need { next = (need, .need) }
+      if let hold = schedule?.held, let before {
+        next = (before, .lane(hold))
+      } else if let need {
+        next = (need, .need)
+      }
       guard let (earlier, wait) = next, earlier.started < row.started else {
         path.append(PathStep(row: row, wait: .nothing))
         break

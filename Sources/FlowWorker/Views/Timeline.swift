@@ -77,7 +77,8 @@ struct Timeline {
       }
     }
     return Row(
-      index: index, name: result.shownStep, worker: result.worker, outcome: result.outcome, returncode: result.returncode,
+      index: index, name: result.shownStep, worker: result.worker, outcome: result.outcome,
+      returncode: result.returncode,
       started: result.started, duration: result.duration, message: result.message?.string, isRestored: isRestored,
       commands: bars, result: result)
   }
