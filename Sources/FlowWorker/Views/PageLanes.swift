@@ -34,10 +34,8 @@ extension Page {
     guard let run = timeline.run, run.jobs > 1 else { return }
     let path = timeline.criticalPath
     guard path.count > 1 else { return }
-    add(
-      "<section id=\"path\"><h2>Critical path</h2><p>These steps decided how long the run took: each waited for the one "
-    )
-    add("before it.</p><ol>")
+    add("<section id=\"path\"><h2>Critical path</h2><p>These steps decided how long the run took: ")
+    add("each waited for the one before it.</p><ol>")
     for step in path.suffix(Page.mostPath) {
       add("<li>\(step.row.index + 1). <b>")
       put(step.row.name)

@@ -60,6 +60,10 @@ static bool is_explanation(const json_t *value)
 
 static const struct member of_result[] = {{"version", is_integer},
                                           {"step", is_string},
+                                          {"index", is_null},
+                                          {"instance", is_null},
+                                          {"values", is_null},
+                                          {"schedule", is_null},
                                           {"worker", is_string},
                                           {"worker_type", is_string},
                                           {"rundir", is_string},
