@@ -39,11 +39,11 @@ package struct FileIndex {
     entries[path] = entry
   }
 
-  /// Like `add`, for a key that so far is only covered by the entry of a folder.
-  mutating func add(_ match: Match, in location: Location) {
+  /// Gives a key that so far is only covered by the entry of a folder an entry of its own.
+  mutating func separate(_ match: Match) {
     let path = match.key.path
-    if entries[path] == nil { insert(path, Entry(isFolder: match.key.namesFolder, locations: match.locations)) }
-    add(match.key, in: location)
+    if entries[path] == nil { return insert(path, Entry(isFolder: match.key.namesFolder, locations: match.locations)) }
+    if match.key.namesFolder { entries[path]?.isFolder = true }
   }
 
   private mutating func insert(_ path: VolumeKey, _ entry: Entry) {

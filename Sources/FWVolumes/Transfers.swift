@@ -18,6 +18,8 @@ package final class Transfers {
     /// Copies everything that a key covers.
     case copy(FileIndex.Match, from: Location, to: Location)
     case file(VolumeFile, from: Location, to: Location)
+    /// Notes that a volume has a key, when everything that the key covers is there.
+    case arrival(VolumeKey, at: Location)
     /// Creates the folders of a step's outputs, and records the state of the outputs.
     case watch(OutputWatch)
     /// Waits until a change of an output would be visible in its times.
@@ -55,6 +57,8 @@ package final class Transfers {
   private var unasked = 0
   /// The files in flight, in the order of the list.
   private var passages: [Passage] = []
+  /// The keys that a volume will have when some of the files in flight have arrived.
+  private var arrivals: [(key: VolumeKey, location: Location)] = []
   private var answers: [Question: Answer] = [:]
   private var slices: (copy: SliceCopy, done: (Int64) -> CopiedFile)?
   /// The volume that has operations in flight. Another volume is used when they have ended, so that there is one
@@ -120,7 +124,7 @@ package final class Transfers {
       switch task {
       case .search(_, let locations, _): return locations.count > 1
       case .copy, .file: return true
-      case .watch, .settle: return false
+      case .arrival, .watch, .settle: return false
       }
     }
   }
@@ -194,6 +198,7 @@ package final class Transfers {
     failure = reason
     remote?.drop()
     passages = []
+    arrivals = []
     answers = [:]
     slices = nil
     tasks = []
@@ -203,6 +208,7 @@ package final class Transfers {
   private func fail(_ reason: StepFailure, after count: Int) {
     failure = reason
     passages.removeSubrange(count...)
+    arrivals = []
     slices = nil
     tasks = []
   }
@@ -219,6 +225,11 @@ package final class Transfers {
         if let file = try passages[at].complete(try end.get()) { copied.append(file) }
         passages.remove(at: at)
       } catch { fail(error, after: at) }
+    }
+    arrivals.removeAll { arrival in
+      if isInFlight(arrival.key) { return false }
+      known.files.add(arrival.key, in: arrival.location)
+      return true
     }
   }
 
@@ -248,6 +259,7 @@ package final class Transfers {
     case .search(let key, let names, let volume): return try search(key, names, volume)
     case .copy(let match, let from, let to): return try copy(match, from, to)
     case .file(let file, let from, let to): return try copy(file, from, to)
+    case .arrival(let key, let location): arrivals.append((key, location))
     }
     return true
   }
@@ -295,7 +307,7 @@ package final class Transfers {
         return false
       }
       return location.map { (key, $0) }
-    case .file, .watch, .settle: return nil
+    case .file, .arrival, .watch, .settle: return nil
     }
   }
 
@@ -355,11 +367,13 @@ package final class Transfers {
       throw StepFailure(
         .inputMissing, "its input \(match.key.shown) is missing: \(from.shown) has no such \(what)")
     }
-    known.files.add(first.isFolder ? FileIndex.Match(key: match.key.folder, locations: match.locations) : match, in: to)
+    let key = first.isFolder ? match.key.folder : match.key
+    known.files.separate(FileIndex.Match(key: key, locations: match.locations))
     // A file with its own entry has its own latest version, which may be in another volume.
     var own = files.filter { known.files.entry(for: $0.key) == match.key.path }
     // A folder with content is created by copying its content.
     if first.isFolder, own.count > 1 { own.removeFirst() }
+    tasks.append(.arrival(key, at: to))
     tasks += own.reversed().map { .file($0, from: from, to: to) }
     return true
   }

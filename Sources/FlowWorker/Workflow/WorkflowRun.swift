@@ -712,9 +712,7 @@ final class WorkflowRun: Execution {
   private func fetch(_ task: StepTask, in slot: Slot) -> Next {
     let transfers = Transfers(volumes, known)
     transfers.prepare(task.volume, inputs: task.step.files.inputs, [task.outputs])
-    // A file counts as being in a volume as soon as its copy begins, so nobody looks for inputs meanwhile.
-    let needsTurn = transfers.mayCopy || isCopying && !task.step.files.inputs.isEmpty
-    return needsTurn && !takeTurn(transfers, slot) ? .wait : .phase(.fetch(task, transfers))
+    return transfers.mayCopy && !takeTurn(transfers, slot) ? .wait : .phase(.fetch(task, transfers))
   }
 
   private func launch(_ fetched: StepTask) -> Next {

@@ -272,6 +272,23 @@ def test_no_step_begins_while_its_input_is_still_being_copied(tmp_path):
     assert [copy["key"] for copy in result.copies] == ["x"]
 
 
+def test_a_copy_that_fails_midway_is_made_again(tmp_path):
+    """A volume has a folder when all of it has arrived, and not when its copy begins."""
+    for name in ("run", "b/d/z/full"):
+        (tmp_path / name).mkdir(parents=True)
+    workers = fw.WorkerPool([fw.Subprocess("b", volume="b")], {"bad": "b", "good": "b", "clear": "b"})
+    steps = [
+        shell("make", "for i in x y z; do echo $$i > d/$$i; done", outputs=["d/"]),
+        shell("bad", "ls d", inputs=["d/"]),
+        shell("clear", "rm -r d/z", after=[]),
+        shell("good", "ls d", inputs=["d/"]),
+    ]
+    facts = {"volumes": [fw.FStore(tmp_path / "b", "b")], "fail": "last"}
+    result = fw.Workflow(steps, workers=workers).run(rundir=tmp_path / "run", **facts)
+    assert [step.outcome for step in result.steps] == ["exited", "volume_failed", "exited", "exited"]
+    assert result.steps[3].text == "x\ny\nz\n"
+
+
 #: An edge for the search of a file that no volume lists does not exist yet.
 unlisted = pytest.mark.xfail(strict=True, reason="steps of different volumes look for an unlisted file in any order")
 
