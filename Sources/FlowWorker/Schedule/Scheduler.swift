@@ -161,8 +161,8 @@ struct Scheduler {
     finishSkipped()
   }
 
-  /// Makes a step with `foreach` that `first` has named one that has to be ended as a whole, because its instances cannot
-  /// be counted.
+  /// Makes a step with `foreach` that `first` has named one that has to be ended as a whole, because its instances
+  /// cannot be counted.
   mutating func refuse(_ step: Int) {
     nodes[step].count = 1
     nodes[step].isRefused = true

@@ -456,8 +456,8 @@ final class WorkflowRun: Execution {
 
   /// Takes the turn for transfers that may copy files. Gives false, and queues the slot, if others are being copied.
   ///
-  /// One step at a time copies files: so a file is copied once, however many steps need it, and a connection to a remote
-  /// volume belongs to one step.
+  /// One step at a time copies files: so a file is copied once, however many steps need it, and a connection to a
+  /// remote volume belongs to one step.
   private func takeTurn(_ transfers: Transfers, _ slot: Slot) -> Bool {
     if isCopying {
       if !slot.isInCopyQueue { copyQueue.append(slot) }
