@@ -456,7 +456,7 @@ final class WorkflowRun: Execution {
 
   /// Takes the turn for transfers that may copy files. Gives false, and queues the slot, if others are being copied.
   ///
-  /// One step at a time copies files: so a file is copied once, however many steps need it, and a connection to a
+  /// One step at a time copies files. So a file is copied once, however many steps need it, and a connection to a
   /// remote volume belongs to one step.
   private func takeTurn(_ transfers: Transfers, _ slot: Slot) -> Bool {
     if isCopying {
