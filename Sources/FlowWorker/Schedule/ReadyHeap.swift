@@ -8,13 +8,6 @@ struct ReadyHeap {
 
   var top: Int? { items.first?.step }
 
-  /// Whether the top of this heap starts before that of another.
-  func precedes(_ other: ReadyHeap) -> Bool {
-    guard let own = items.first else { return false }
-    guard let its = other.items.first else { return true }
-    return ReadyHeap.precedes(own, its)
-  }
-
   mutating func push(_ step: Int) {
     items.append((step, graph?.priority(of: step) ?? 0))
     var at = items.count - 1

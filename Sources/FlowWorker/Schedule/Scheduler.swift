@@ -20,6 +20,12 @@ struct Scheduler {
   /// The steps that have something to start, one heap for each class.
   private var ready: [ReadyHeap]
   private let classes: [Int]
+  /// The tops of all classes that may start now. Some entries are out of date, and are passed over.
+  private var tops: ReadyHeap
+  /// The tops of classes of which nothing can start in this round.
+  private var held: [Int] = []
+  /// The last round in which nothing of a class could start; -1 if there was none.
+  private var heldRounds: [Int]
   /// Is counted up whenever the run looks for steps to start.
   private var round = 0
 
@@ -36,8 +42,6 @@ struct Scheduler {
     var hold: StepSchedule.Hold?
     /// Of the steps that it needs and that have failed or were left out, the first in the document.
     var lack: Int?
-    /// Whether a step that it depends on in any way was run by this run, and not restored.
-    var isChanged = false
     /// The number of instances; `nil` if it is not known yet. A plain step is one instance.
     var count: Int?
     let isMany: Bool
@@ -51,8 +55,6 @@ struct Scheduler {
     var ended = 0
     var failed = 0
     var skipped = 0
-    /// Whether an instance was run by this run, and not restored.
-    var hasRun = false
     /// Whether the instances of a step with `foreach` could not be counted.
     var isRefused = false
     var isOver = false
@@ -75,7 +77,10 @@ struct Scheduler {
       let isMany = node < isMany.count && isMany[node]
       return Node(count: isMany ? nil : 1, isMany: isMany)
     }
-    ready = (0...(classes.max() ?? 0)).map { _ in ReadyHeap(isSerial ? nil : graph) }
+    let empty = ReadyHeap(isSerial ? nil : graph)
+    ready = Array(repeating: empty, count: (classes.max() ?? 0) + 1)
+    heldRounds = Array(repeating: -1, count: ready.count)
+    tops = empty
     for node in 0..<graph.nodeCount {
       for edge in graph.edges(from: node) {
         if edge.isEach {
@@ -95,34 +100,40 @@ struct Scheduler {
   // MARK: What starts next
 
   /// Ends a round of starts. A step that is ready and waits for a later round was held up.
-  mutating func endRound() { round += 1 }
-
-  /// The step or instance that starts next; `nil` if nothing can start now.
-  ///
-  /// - Parameter blocked: the classes of which nothing can start.
-  mutating func first(besides blocked: Set<Int>) -> Next? {
-    var best: Int?
-    for number in ready.indices where !blocked.contains(number) {
-      while let top = ready[number].top, nodes[top].count != nil, startable(top) == nil {
-        ready[number].pop()
-        nodes[top].isQueued = false
-      }
-      if ready[number].top == nil { continue }
-      guard let other = best else {
-        best = number
-        continue
-      }
-      if ready[number].precedes(ready[other]) { best = number }
-    }
-    guard let step = best.flatMap({ ready[$0].top }) else { return nil }
-    guard nodes[step].count != nil, let number = startable(step) else { return .expand(step: step) }
-    return .start(StepPlace(index: step, instance: nodes[step].isMany ? number : nil))
+  mutating func endRound() {
+    round += 1
+    for step in held { tops.push(step) }
+    held.removeAll(keepingCapacity: true)
   }
 
-  /// Notes why a step that is ready does not start.
-  mutating func hold(_ step: Int, for hold: StepSchedule.Hold) { nodes[step].hold = hold }
+  /// The step or instance that starts next; `nil` if nothing can start now.
+  mutating func first() -> Next? {
+    while let step = tops.top {
+      let own = classes[step]
+      if ready[own].top != step {
+        tops.pop()
+      } else if heldRounds[own] == round {
+        tops.pop()
+        held.append(step)
+      } else if nodes[step].count == nil {
+        return .expand(step: step)
+      } else if let number = startable(step) {
+        return .start(StepPlace(index: step, instance: nodes[step].isMany ? number : nil))
+      } else {
+        nodes[step].isQueued = false
+        tops.pop()
+        ready[own].pop()
+        if let next = ready[own].top { tops.push(next) }
+      }
+    }
+    return nil
+  }
 
-  func classOf(_ step: Int) -> Int { classes[step] }
+  /// Notes why a step that is ready does not start in this round, and no other step of its class either.
+  mutating func hold(_ step: Int, for hold: StepSchedule.Hold) {
+    nodes[step].hold = hold
+    heldRounds[classes[step]] = round
+  }
 
   /// Takes what `first` has given, because it starts now. Gives since when it could have been started, what it has
   /// waited for, and what has held it up.
@@ -150,6 +161,13 @@ struct Scheduler {
     finishSkipped()
   }
 
+  /// Makes a step with `foreach` that `first` has named one that has to be ended as a whole, because its instances
+  /// cannot be counted.
+  mutating func refuse(_ step: Int) {
+    nodes[step].count = 1
+    nodes[step].isRefused = true
+  }
+
   /// Whether the number of a step's instances is known.
   func isExpanded(_ step: Int) -> Bool { nodes[step].count != nil }
 
@@ -164,14 +182,16 @@ struct Scheduler {
     } else {
       nodes[step].each.start(place.instance ?? 0)
     }
-    return end(place, isSuccess: true, isRestored: true)
+    return end(place, isSuccess: true)
   }
 
   /// The number of an instance of a step that can be started.
   private func startable(_ step: Int) -> Int? {
     guard let count = nodes[step].count, !nodes[step].isOver else { return nil }
     if nodes[step].isInOrder, nodes[step].started > nodes[step].ended { return nil }
-    if !nodes[step].eachNeeds.isEmpty { return nodes[step].each.firstReady }
+    if !nodes[step].eachNeeds.isEmpty {
+      return nodes[step].isInOrder ? nodes[step].each.nextReady : nodes[step].each.firstReady
+    }
     return nodes[step].next < count ? nodes[step].next : nil
   }
 
@@ -180,22 +200,20 @@ struct Scheduler {
     nodes[step].isQueued = true
     nodes[step].readyRound = round
     ready[classes[step]].push(step)
+    if ready[classes[step]].top == step { tops.push(step) }
   }
 
   // MARK: What has ended
 
   /// Notes the end of a step or instance. If this was the last of its step, `finish` has to be called.
   ///
-  /// - Parameter isRestored: whether an earlier run has done the work.
   /// - Returns: whether all of the step has ended.
-  mutating func end(_ place: StepPlace, isSuccess: Bool, isRestored: Bool = false) -> Bool {
+  mutating func end(_ place: StepPlace, isSuccess: Bool) -> Bool {
     let step = place.index
     nodes[step].ended += 1
     if !isSuccess { nodes[step].failed += 1 }
-    if nodes[step].isMany, place.instance == nil { nodes[step].isRefused = true }
-    if !isRestored { nodes[step].hasRun = true }
     if let instance = place.instance {
-      settle(step, instance, isSuccess ? (isRestored ? .restored : .done) : .failed)
+      settle(step, instance, isSuccess ? .done : .failed)
       finishSkipped()
     }
     if nodes[step].isInOrder, startable(step) != nil { queue(step) }
@@ -211,11 +229,10 @@ struct Scheduler {
   mutating func finish(_ step: Int) {
     let now = fws_wall()
     var finished = [step]
-    while let node = finished.popLast() {
+    while let node = finished.popLast() ?? skippedToEnd.popLast() {
       if nodes[node].isOver { continue }
       nodes[node].isOver = true
-      let isSuccess = nodes[node].failed == 0 && nodes[node].skipped == 0 && nodes[node].lack == nil
-      let isChanged = nodes[node].isChanged || nodes[node].hasRun
+      let isSuccess = hasSucceeded(node)
       for edge in graph.edges(from: node) {
         let to = Int(edge.to)
         if edge.isEach {
@@ -224,7 +241,6 @@ struct Scheduler {
             if edge.isNeeded { lack(to, node) } else { examineAll(to) }
           }
         } else {
-          if isChanged { nodes[to].isChanged = true }
           if !isSuccess, edge.isNeeded { lack(to, node) }
           nodes[to].missing -= 1
           nodes[to].ready = now
@@ -291,13 +307,15 @@ struct Scheduler {
       switch isLeftOut(need.node) ? .failed : nodes[need.node].each.end(of: instance) {
       case nil: return false
       case .failed: if need.isNeeded { isLacking = true }
-      case .done, .restored: break
+      case .done: break
       }
     }
     if isLacking {
       nodes[step].each.skip(instance)
       nodes[step].skipped += 1
       if isComplete(step) { skippedToEnd.append(step) }
+      // The instances behind it may have waited for their turn only.
+      if nodes[step].isInOrder, startable(step) != nil { queue(step) }
       return true
     }
     nodes[step].each.makeReady(instance)
@@ -308,14 +326,12 @@ struct Scheduler {
 
   // MARK: What a result says
 
-  /// Whether anything that a step or instance depends on was run by this run, and not restored from an earlier one.
-  func isChanged(_ place: StepPlace) -> Bool {
-    if nodes[place.index].isChanged { return true }
-    guard let instance = place.instance else { return false }
-    return nodes[place.index].eachNeeds.contains { nodes[$0.node].each.end(of: instance) != .restored }
-  }
-
   func hasFailed(_ step: Int) -> Bool { nodes[step].failed > 0 }
+
+  /// Whether nothing of a step that is over has failed or was left out.
+  func hasSucceeded(_ step: Int) -> Bool {
+    nodes[step].failed == 0 && nodes[step].skipped == 0 && nodes[step].lack == nil
+  }
 
   /// The number of instances of a step that have not begun, if their number is known, and the step that they lack.
   func unstarted(_ step: Int) -> (count: Int?, isWhole: Bool, lack: Int?)? {
@@ -348,9 +364,8 @@ private struct Restored {
 /// How far each instance of a step is, for steps whose instances wait for each other one by one.
 struct EachInstances {
   enum End: UInt8 {
-    case restored = 1
-    case done = 2
-    case failed = 3
+    case done = 1
+    case failed = 2
   }
 
   private enum Begin: UInt8 {
@@ -365,11 +380,20 @@ struct EachInstances {
   /// No instance before this one is ready.
   private var hint = 0
   private var readyCount = 0
+  /// All instances before this one have begun or were skipped.
+  private var next = 0
 
   mutating func expand(_ count: Int) { begins = Array(repeating: Begin.waiting.rawValue, count: count) }
 
   var firstReady: Int? {
     readyCount == 0 ? nil : begins[min(hint, begins.count)...].firstIndex(of: Begin.ready.rawValue)
+  }
+
+  /// The first instance that has neither begun nor been skipped, if it is ready.
+  var nextReady: Int? { begins.indices.contains(next) && begins[next] == Begin.ready.rawValue ? next : nil }
+
+  private mutating func passBegun() {
+    while begins.indices.contains(next), begins[next] >= Begin.started.rawValue { next += 1 }
   }
 
   func isWaiting(_ instance: Int) -> Bool {
@@ -382,13 +406,17 @@ struct EachInstances {
     readyCount += 1
   }
 
-  mutating func skip(_ instance: Int) { begins[instance] = Begin.skipped.rawValue }
+  mutating func skip(_ instance: Int) {
+    begins[instance] = Begin.skipped.rawValue
+    passBegun()
+  }
 
   mutating func start(_ instance: Int) {
     guard begins.indices.contains(instance) else { return }
     if begins[instance] == Begin.ready.rawValue { readyCount -= 1 }
     begins[instance] = Begin.started.rawValue
     hint = instance + 1
+    passBegun()
   }
 
   mutating func end(_ instance: Int, _ end: End, of count: Int) {

@@ -15,8 +15,13 @@ struct Signature {
   init?(_ step: Step, plan: JSONValue, _ values: JSONValue?, needs: UInt64, _ secrets: Secrets) {
     // Default workers have new names in each process, and requests to an engine or a scheduler have the label of the
     // host process in them. What is inherited is the host's affair, whether by a list of names or without one. How many
-    // steps run at once changes nothing of what a step does.
-    for key in ["worker", "containers", "submission", "problem", "host", "inherited", "limit", "resources"] {
+    // steps run at once changes nothing of what a step does. Placeholders without a value are in the commands, and the
+    // names that are close to them may be of values that the step does not use.
+    let others = [
+      "worker", "containers", "submission", "problem", "host", "inherited", "limit", "resources",
+      "unknown_placeholders",
+    ]
+    for key in others {
       _ = plan.read { json_object_del($0.raw, key) }
     }
     var writer = JSONWriter()

@@ -95,6 +95,8 @@ extension WorkflowRun {
     var phase: Phase
     /// The descriptors that the run watches for the phase.
     var watched: [Int32] = []
+    /// Whether it waits for its turn to copy files.
+    var isInCopyQueue = false
 
     init(lane: Int, phase: Phase) {
       self.lane = lane

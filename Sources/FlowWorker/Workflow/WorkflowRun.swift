@@ -251,17 +251,24 @@ final class WorkflowRun: Execution {
       for slot in slots { slot.map { drive($0, nil, isToLook: true) } }
       return
     }
-    for token in ring.take() {
-      if token == WorkflowRun.timerToken {
-        for slot in slots {
-          switch slot?.phase.wait {
-          case .transfers, .timer, .immediate: slot.map { drive($0, Waiting.Ready()) }
-          case .turn: if interruption != nil { slot.map { drive($0, nil) } }
-          case .step, nil: break
-          }
-        }
-      } else if slots.indices.contains(token), let slot = slots[token] {
+    let tokens = ring.take()
+    // The timer is never readable again after the first call that finds an interruption, and it may not be among the
+    // first descriptors that are ready.
+    if tokens.contains(WorkflowRun.timerToken) || interruption != nil { driveTimed() }
+    for token in tokens {
+      if slots.indices.contains(token), let slot = slots[token] {
         drive(slot, nil, isToLook: true)
+      }
+    }
+  }
+
+  /// Lets the slots go on that the timer of the run wakes.
+  private func driveTimed() {
+    for slot in slots {
+      switch slot?.phase.wait {
+      case .transfers, .timer, .immediate: slot.map { drive($0, Waiting.Ready()) }
+      case .turn: if interruption != nil { slot.map { drive($0, nil) } }
+      case .step, nil: break
       }
     }
   }
@@ -453,7 +460,8 @@ final class WorkflowRun: Execution {
   /// remote volume belongs to one step.
   private func takeTurn(_ transfers: Transfers, _ slot: Slot) -> Bool {
     if isCopying {
-      copyQueue.append(slot)
+      if !slot.isInCopyQueue { copyQueue.append(slot) }
+      slot.isInCopyQueue = true
       return false
     }
     isCopying = true
@@ -465,6 +473,7 @@ final class WorkflowRun: Execution {
   private func driveCopyQueue() {
     while !isCopying, !copyQueue.isEmpty {
       let slot = copyQueue.removeFirst()
+      slot.isInCopyQueue = false
       // A slot that was cancelled meanwhile is free, or has another step.
       if case .turn = slot.phase.wait, slots[slot.lane] === slot { drive(slot, nil) }
     }
@@ -597,12 +606,12 @@ final class WorkflowRun: Execution {
   private func fill() {
     var budget = WorkflowRun.turns * options.jobs
     isOverdue = false
-    var held: Set<Int> = []
+    isHeld = false
     resources.beginRound()
     while result == nil, stage == .steps {
       driveCopyQueue()
       if isStopped || activeCount >= options.jobs { break }
-      guard let next = scheduler.first(besides: held) else { break }
+      guard let next = scheduler.first() else { break }
       // A failure has to be told, and there is none yet if nothing ran when the run was interrupted.
       if interruption != nil, activeCount > 0 || record.firstFailure != nil {
         isStopped = true
@@ -623,12 +632,16 @@ final class WorkflowRun: Execution {
         case .held(let hold):
           budget += 1
           scheduler.hold(place.index, for: hold)
-          held.insert(scheduler.classOf(place.index))
+          isHeld = true
         }
       }
     }
+    if isStopped {
+      // Nothing is waited for any more, so it is left to other runs.
+      isHeld = false
+      resources.beginRound()
+    }
     resources.endRound()
-    isHeld = !held.isEmpty && !isStopped
     scheduler.endRound()
     guard result == nil, stage == .steps, activeCount == 0, !isOverdue, !isHeld else { return }
     let next = record.firstFailure == nil ? collect() : finish(nil)
@@ -652,7 +665,7 @@ final class WorkflowRun: Execution {
       scheduler.expand(index, count: all.count, isInOrder: isInOrder)
       if all.count == 0 { completeStep(index) }
     } catch {
-      scheduler.expand(index, count: 1, isInOrder: false)
+      scheduler.refuse(index)
       let place = StepPlace(index: index)
       let schedule = schedule(of: place)
       let reason = error.message.without(prefix: "step \(step.shownName): ").map(String.init)
@@ -663,7 +676,7 @@ final class WorkflowRun: Execution {
   /// Lets the steps go on that wait for a step of which all has ended.
   private func completeStep(_ index: Int) {
     if let gather = gathers.removeValue(forKey: index), let argument = resolved.steps[index].code.argument,
-      !scheduler.hasFailed(index)
+      scheduler.hasSucceeded(index)
     {
       _ = gather.finish(argument, into: context)
       publish(argument)
