@@ -24,7 +24,10 @@ extension Timeline {
   }
 
   /// Whether steps ran at once.
-  var hasLanes: Bool { fresh.contains { $0.lane != fresh.first?.lane } }
+  var hasLanes: Bool {
+    let lane = fresh.first?.lane
+    return fresh.contains { $0.lane != lane }
+  }
 
   /// Puts rows into as few lanes as they need, so that no two of a lane overlap.
   private static func packed(_ rows: [Row]) -> [[Row]] {
