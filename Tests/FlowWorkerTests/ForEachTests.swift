@@ -87,7 +87,7 @@ import Testing
     #expect(later?.path == "/foreach/names/b")
     #expect(
       later?.message
-        == #"lists that are zipped have the same length: the list of "a" has 1 values, and that of "b" has 0"#)
+        == #"lists that are zipped must have the same length: the list of "a" has 1 value, and that of "b" has 0"#)
   }
 
   @Test("a million names are read and used in linear time")

@@ -21,7 +21,7 @@ import Testing
     #expect(
       error?.message
         == #"step "s": the instances 0 (a "1", b "12") and 3 (a "11", b "2") both write the key "o/112": "#
-        + "the keys that the instances of a step write differ")
+        + "give each instance keys of its own")
   }
 
   @Test("a folder of one instance over a key of another is refused")
@@ -30,7 +30,7 @@ import Testing
     #expect(
       failure { _ = try step.checkKeys(of: instances) }?.message
         == #"step "s": the instances 0 (a "x/") and 1 (a "x/y") write the folder "plainx/" and the key "plainx/y" "#
-        + "in it: the keys that the instances of a step write differ")
+        + "in it: give each instance keys of its own")
   }
 
   @Test("a key without a placeholder is one key of all instances, and equal values make equal keys")

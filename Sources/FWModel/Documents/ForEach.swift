@@ -100,8 +100,9 @@ package struct ForEach: Sendable {
       }
       if count == first.count { continue }
       throw ValidationError(
-        "lists that are zipped have the same length: the list of \(MessageFormat.quoted(first.name.text)) has "
-          + "\(first.count) values, and that of \(MessageFormat.quoted(variable.name.text)) has \(count)"
+        "lists that are zipped must have the same length: the list of \(MessageFormat.quoted(first.name.text)) has "
+          + "\(first.count) \(first.count == 1 ? "value" : "values"), "
+          + "and that of \(MessageFormat.quoted(variable.name.text)) has \(count)"
       ).inside(variable.name.text)
     }
   }

@@ -218,7 +218,7 @@ private struct InstanceOverlap {
     return FlowError(
       .document,
       "step \(MessageFormat.quoted(step.cName.string)): the instances \(shown(first.instance)) and "
-        + "\(shown(second.instance)) \(what): the keys that the instances of a step write differ", path: slot)
+        + "\(shown(second.instance)) \(what): give each instance keys of its own", path: slot)
   }
 
   private func shown(_ instance: Int) -> String {

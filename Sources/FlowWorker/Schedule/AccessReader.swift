@@ -74,7 +74,7 @@ struct AccessReader {
     }
     if step.after != nil { return nil }
     if step.files.inputs.isEmpty, step.files.outputs.isEmpty {
-      return "it declares neither inputs nor outputs, so it may use any file"
+      return "it declares neither inputs nor outputs, so it may use any file: \"after\": [] says that it does not"
     }
     return areKeys ? nil : "the path of its notebook is not a key, so the notebook may be a file of another step"
   }

@@ -10,6 +10,10 @@ struct RunRecord {
   var copies: [RunResult.Copy] = []
   /// The step that failed first in time.
   private(set) var firstFailure: StepPlace?
+  /// How that step ended.
+  private(set) var firstOutcome: Outcome?
+  /// The steps that failed by themselves, or of which an instance did. Those that were only cancelled are not here.
+  private(set) var failed: Set<Int> = []
   private(set) var succeeded = 0
   /// The number of steps and instances that an earlier run has ended.
   private(set) var restored = 0
@@ -18,7 +22,13 @@ struct RunRecord {
 
   mutating func keep(_ result: StepResult, at place: StepPlace, isRestored: Bool = false) {
     let isSuccess = result.returncode == 0
-    if isSuccess { succeeded += 1 } else { firstFailure = firstFailure ?? place }
+    if isSuccess {
+      succeeded += 1
+    } else {
+      firstFailure = firstFailure ?? place
+      firstOutcome = firstOutcome ?? result.outcome
+      if result.outcome != .cancelled { failed.insert(place.index) }
+    }
     if isRestored { restored += 1 }
     if !isSuccess || !isOfFailures { kept.append((place, result)) }
   }

@@ -571,7 +571,11 @@ final class WorkflowRun: Execution {
   /// The steps that were not run, each with the reason.
   private func notRun(_ failure: StepFailure?) -> [RunResult.NotRun] {
     var general = "the run ended before"
-    if let failed = record.firstFailure {
+    if record.firstOutcome == .cancelled {
+      general = "the run was cancelled before it could start"
+    } else if record.firstOutcome == .timeout, settings.deadline?.hasPassed == true {
+      general = "\(settings.limit) had passed before it could start"
+    } else if let failed = record.firstFailure {
       general = "step \(name(of: failed)) failed before it could start"
     } else if let failure {
       general = "the run failed before: \(secrets.masked(failure.reason))"
@@ -581,7 +585,8 @@ final class WorkflowRun: Execution {
       var reason = general
       if let lack = rest.lack {
         reason = scheduler.graph.reason(from: lack, to: step) + ", which "
-        reason += scheduler.hasFailed(lack) ? "failed" : "was not run"
+        let lacked = record.failed.contains(lack) ? "failed" : "was cancelled"
+        reason += scheduler.hasFailed(lack) ? lacked : "was not run"
       }
       return RunResult.NotRun(
         step: resolved.steps[step].cName.string, index: step,
@@ -791,7 +796,8 @@ final class WorkflowRun: Execution {
   }
 
   private func complete(_ task: StepTask, _ result: StepResult) -> Next {
-    end(task, state?.remember(result, of: task, context.snapshot, known.files, volumes, secrets) ?? result)
+    let placed = result.placed(at: task.place, nil)
+    return end(task, state?.remember(placed, of: task, context.snapshot, known.files, volumes, secrets) ?? placed)
   }
 
   /// Ends a step whose commands have succeeded, and whose files have not.

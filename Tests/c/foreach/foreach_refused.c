@@ -48,7 +48,7 @@ static void before_the_start(void)
     refuses("'names': {'a': {'value': 'list'}}", NULL, NULL, "{\"list\": {\"x\": 1}}", "/steps/1/foreach/names/a",
             "expected the value of \"list\" to be a list, found an object");
     refuses("'names': {'a': {'value': 'list'}, 'b': [1]}, 'combine': 'zip'", NULL, NULL, "{\"list\": []}",
-            "/steps/1/foreach/names/b", "lists that are zipped have the same length");
+            "/steps/1/foreach/names/b", "lists that are zipped must have the same length");
     refuses("'names': {'a': [1]}", NULL, "{\"default_variables\": [{\"key\": \"a\", \"value\": \"mine\"}]}", "{}",
             "/steps/1/foreach/names/a", "which wins over the values of \"foreach\": use another name");
     refuses("'names': {'a': [1]}", NULL,

@@ -113,7 +113,8 @@ static void knows_barriers(void)
     needs_are(plan, "a<> b<> c<a:barrier:- b:barrier:-> d<a:after:- c:barrier:-> e<c:barrier:-> "
                     "f<c:barrier:- e:write_after_read:m>");
     CHECK_JSON(json_object_get(step_at(plan, 2), "barrier"),
-               json_string("it declares neither inputs nor outputs, so it may use any file"));
+               json_string("it declares neither inputs nor outputs, so it may use any file: "
+                           "\"after\": [] says that it does not"));
     CHECK_JSON(json_object_get(json_object_get(step_at(plan, 4), "reads"), "names"), json_string("*"));
     CHECK_JSON(json_object_get(step_at(plan, 4), "trusts"), json_string("writes"));
     json_decref(plan);
@@ -272,8 +273,8 @@ static void refuses_wrong_orders(void)
     refuses("{'name': 'a', 'foreach': {'names': {'i': [1, 1]}}, 'files': {'outputs': ['$i']},"
             " 'action': {'environment': '', 'commands': []}}",
             "/steps/0/files/outputs/0",
-            "step \"a\": the instances 0 (i 1) and 1 (i 1) both write the key \"1\": the keys that the instances of a "
-            "step write differ");
+            "step \"a\": the instances 0 (i 1) and 1 (i 1) both write the key \"1\": "
+            "give each instance keys of its own");
 }
 
 /** `after` may name a step that is left out, because its action is an argument that was not given. */

@@ -26,6 +26,22 @@ def test_a_state_directory_as_json(cli, failed):
     assert [step["step"] for step in document["steps"]] == ["first"]
 
 
+def test_a_state_directory_is_shown_in_the_order_of_the_document(cli, workflow):
+    over = {"names": {"n": list(range(9))}}
+    many = shell("b", "", foreach=over, files={"inputs": ["z"], "outputs": ["b$n"]})
+    many["action"]["commands"] = ["touch b$n"]
+    workflow(
+        shell("z", "touch z", files={"inputs": [], "outputs": ["z"]}),
+        many,
+        shell("a", "cat b* >all", files={"inputs": ["b%d" % n for n in range(9)], "outputs": ["all"]}, after=[]),
+    )
+    cli("flowworker run w.json --state state --jobs 3")
+    steps = json.loads(cli("flowworker show state --json")[1])["steps"]
+    order = [("z", 0, None)] + [("b", 1, n) for n in range(9)]
+    assert [(step["step"], step["index"], step["instance"]) for step in steps][:10] == order
+    assert cli("flowworker show state")[1].splitlines()[1].startswith("b[0] (n=0) ")
+
+
 def test_a_state_directory_in_which_nothing_has_ended(cli, workflow):
     workflow(("a", "exit 1"))
     cli("flowworker run w.json --state state")

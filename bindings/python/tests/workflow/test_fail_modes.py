@@ -63,7 +63,7 @@ def test_now_cancels_what_runs(rundir):
     assert [(step.step.name, step.outcome) for step in result.steps] == [("bad", "exited"), ("slow", "cancelled")]
     # The failure that came first decides, and not that of the step that it has ended.
     assert (result.returncode, result.outcome, result.failed.step.name) == (3, "exited", "bad")
-    assert reasons(result)["other"] == 'needs "slow" of step "slow", which failed'
+    assert reasons(result)["other"] == 'needs "slow" of step "slow", which was cancelled'
 
 
 def test_last_goes_on_with_what_does_not_need_it(rundir):
@@ -153,7 +153,8 @@ def test_a_cancel_ends_all_that_runs(rundir, mode, runs):
         run.cancel()
         result = run.wait()
     assert [step.outcome for step in result.steps] == ["cancelled"] * 4 and result.outcome == "cancelled"
-    assert sorted(reasons(result)) == ["s4", "s5"]
+    reason = "the run was cancelled before it could start"
+    assert reasons(result) == {"s4": reason, "s5": reason}
     pids = [int(path.read_text() or 0) for path in rundir.glob("pid*")]
     assert not any(runs(pid) for pid in pids if pid)
 
@@ -162,7 +163,22 @@ def test_a_deadline_ends_all_that_runs(rundir):
     steps = [shell("s%d" % n, "exec sleep 1000", outputs=["o%d" % n]) for n in range(3)]
     result = Workflow(steps).run(rundir=rundir, jobs=2, deadline=0.2)
     assert [step.outcome for step in result.steps] == ["timeout"] * 2 and "deadline" in result.message
-    assert sorted(reasons(result)) == ["s2"]
+    assert reasons(result) == {"s2": "the workflow's deadline of 0.2 s had passed before it could start"}
+
+
+def test_a_step_that_was_only_cancelled_has_not_failed(rundir):
+    steps = [
+        shell("a", "touch begun.$n; exec sleep 1000", outputs=["o/$n"], foreach={"names": {"n": [1, 2]}}),
+        shell("b", "cat o/*", inputs=["o/1", "o/2"], outputs=["b"]),
+    ]
+    run = Workflow(steps).start(rundir=rundir, jobs=2, fail="last")
+    with run:
+        for event in run:
+            if event.kind == "command_started" and event.instance == 1:
+                break
+        run.cancel()
+        result = run.wait()
+    assert reasons(result) == {"b": 'needs "o/1" of step "a", which was cancelled'}
 
 
 def test_a_host_that_leaves_in_the_middle_leaves_nothing(rundir, runs, wait_until):
