@@ -68,6 +68,11 @@ bool fws_epoll_write(int epoll, int fd, bool counts) {
   return epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) == 0;
 }
 
+bool fws_epoll_count(int epoll, int fd, bool counts) {
+  struct epoll_event event = {.events = counts ? EPOLLIN : 0, .data.fd = fd};
+  return epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) == 0;
+}
+
 int fws_waker(void) { return fws_marked(fws_above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))); }
 
 void fws_wake(int waker) {

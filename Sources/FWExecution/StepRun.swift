@@ -128,12 +128,17 @@ package final class StepRun: Execution {
   package var hasEvents: Bool { !queue.isEmpty }
 
   package func descriptor() -> Int32 {
-    if readiness.epoll >= 0 { return readiness.epoll }
-    guard readiness.open() else { return -1 }
-    readiness.watch(waiting)
+    if readiness.epoll < 0 {
+      // The steps of a workflow are hardly ever raised, and the workflow asks `isMute`.
+      guard readiness.open(hasFlag: !isPart) else { return -1 }
+      readiness.watch(waiting)
+    }
     showReadiness()
     return readiness.works ? readiness.epoll : -1
   }
+
+  /// Whether the descriptor has to be readable and cannot be made so.
+  package var isMute: Bool { readiness.lacksFlag }
 
   /// Makes the host's descriptor readable if there are events to take, or room for the input that the host waits with.
   private func showReadiness() {

@@ -44,7 +44,6 @@ final class ProcessCommand: RunningCommand {
     if end != nil { return output.waitingForRest }
     var waiting = isTold ? output.waiting : Waiting()
     waiting.channel = channel.fd
-    waiting.hasMonitor = true
     return waiting
   }
 

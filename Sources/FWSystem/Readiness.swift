@@ -9,17 +9,12 @@ package struct Waiting {
   var stderr: Int32 = -1
   /// A descriptor that is waited for until it can be written to.
   package var room: Int32 = -1
-  /// Whether the channel leads to a monitor.
-  package var hasMonitor = false
 
-  package init(
-    channel: Int32 = -1, stdout: Int32 = -1, stderr: Int32 = -1, room: Int32 = -1, hasMonitor: Bool = false
-  ) {
+  package init(channel: Int32 = -1, stdout: Int32 = -1, stderr: Int32 = -1, room: Int32 = -1) {
     self.room = room
     self.channel = channel
     self.stdout = stdout
     self.stderr = stderr
-    self.hasMonitor = hasMonitor
   }
 
   /// Tells which of the descriptors can be read.
@@ -80,12 +75,13 @@ package struct Waiting {
 /// only under the lock of the exec.
 package struct ReadinessFD: ~Copyable {
   private var descriptor = fws_fd.none
-  /// The channel of the command. It can be written to at any time, so watching it for that makes the host's descriptor
-  /// readable when nothing else does. Without a command, `flag` does the same. (All execs could share one flag, if the
-  /// kernel did not limit the number of paths from one descriptor through two epolls to 500.)
-  private var channel: Int32 = -1
+  /// A descriptor that can always be read. Watching it makes the host's descriptor readable when nothing else does.
+  /// (All execs could share one flag, if the kernel did not limit the number of paths from one descriptor through two
+  /// epolls to 500.)
   private var flag = fws_fd.none
-  private var isOnChannel = false
+  /// Whether the flag counts.
+  private var isRaised = false
+  private var isToBeRaised = false
   /// The descriptor that is watched for room.
   private var room: Descriptor?
   /// Whether the system has refused to watch a descriptor.
@@ -102,9 +98,26 @@ package struct ReadinessFD: ~Copyable {
   package var epoll: Int32 { descriptor.isOurs ? descriptor.number : -1 }
 
   /// Creates the descriptor. Returns false if the system has no descriptors left.
-  package mutating func open() -> Bool {
-    if epoll < 0 { descriptor = fws_fd_of(fws_epoll()) }
-    return epoll >= 0
+  ///
+  /// - Parameter hasFlag: whether the descriptor can be raised for sure. When it has to be, the system may have no
+  ///   descriptors left, and whoever waits would wait for ever. Without, `lacksFlag` tells whether it cannot be.
+  package mutating func open(hasFlag: Bool) -> Bool {
+    if epoll >= 0 { return true }
+    descriptor = fws_fd_of(fws_epoll())
+    isRaised = false
+    room = nil
+    if descriptor.number >= 0, !hasFlag || makeFlag() { return true }
+    descriptor.close()
+    descriptor = fws_fd.none
+    return false
+  }
+
+  /// Makes a flag that counts.
+  private mutating func makeFlag() -> Bool {
+    flag.close()
+    flag = fws_fd_of(fws_readable())
+    isRaised = flag.number >= 0 && fws_epoll_add(descriptor.number, flag.number)
+    return isRaised
   }
 
   /// Lets the host's descriptor become readable when one of the step's descriptors is.
@@ -116,7 +129,6 @@ package struct ReadinessFD: ~Copyable {
       // advanced again and again.
       if !fws_epoll_add(epoll, fd) { isBlind = true }
     }
-    if all.hasMonitor { channel = all.channel }
   }
 
   /// Lets the host's descriptor become readable when bytes can be written to a descriptor; `nil` ends that.
@@ -132,38 +144,31 @@ package struct ReadinessFD: ~Copyable {
 
   /// Stops watching a descriptor. This has to be called before the descriptor is closed: a process that was forked from
   /// the host may hold a copy of the descriptor, and closing alone would leave it watched.
-  package mutating func forget(_ fd: Int32) {
-    if fd == channel || fd == fws_fd.lost {
-      channel = -1
-      isOnChannel = false
-    }
+  package func forget(_ fd: Int32) {
+    if fd < 0 { return }
     let epoll = epoll
-    if epoll >= 0, fd >= 0 { fws_epoll_remove(epoll, fd) }
+    if epoll >= 0 { fws_epoll_remove(epoll, fd) }
   }
 
   /// Whether the descriptor becomes readable whenever there is something to do.
-  package var works: Bool { epoll >= 0 && (!isBlind || isOnChannel || flag.number >= 0) }
+  package var works: Bool { epoll >= 0 && !lacksFlag }
+
+  /// Whether the descriptor has to be raised and cannot be, because the system had no descriptors left.
+  package var lacksFlag: Bool { isToBeRaised && !isRaised }
 
   /// Makes the descriptor readable independently of the watched descriptors, or ends that.
   package mutating func raise(_ wanted: Bool) {
-    let wanted = wanted || isBlind
-    guard descriptor.number >= 0, wanted != (isOnChannel || flag.number >= 0) else { return }
+    isToBeRaised = wanted || isBlind
+    guard descriptor.number >= 0, isToBeRaised != isRaised else { return }
     let epoll = epoll
     guard epoll >= 0 else { return }
-    if !wanted {
-      if isOnChannel { fws_epoll_write(epoll, channel, false) }
-      isOnChannel = false
-      if flag.isOurs { fws_epoll_remove(epoll, flag.number) }
-      flag.close()
-      flag = fws_fd.none
-    } else if channel >= 0, fws_epoll_write(epoll, channel, true) {
-      isOnChannel = true
+    if flag.isOurs, fws_epoll_count(epoll, flag.number, isToBeRaised) {
+      isRaised = isToBeRaised
+    } else if isToBeRaised {
+      // There is none yet, or the host has closed it.
+      _ = makeFlag()
     } else {
-      flag = fws_fd_of(fws_readable())
-      if flag.number >= 0, !fws_epoll_add(epoll, flag.number) {
-        flag.close()
-        flag = fws_fd.none
-      }
+      isRaised = false
     }
   }
 }

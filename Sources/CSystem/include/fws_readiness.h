@@ -29,6 +29,8 @@ int fws_epoll_take(int epoll, uint64_t *_Nonnull tokens, int most);
 
 /* Sets whether a watched descriptor that can be written to counts as ready, too. */
 bool fws_epoll_write(int epoll, int fd, bool counts);
+/* Sets whether a watched descriptor that can be read counts as ready. This needs neither memory nor a descriptor. */
+bool fws_epoll_count(int epoll, int fd, bool counts);
 
 /* Makes a descriptor that can be read at any time. Returns it, or a negative errno. */
 int fws_readable(void);

@@ -163,15 +163,18 @@ final class WorkflowRun: Execution {
   }
 
   func descriptor() -> Int32 {
-    if readiness.epoll >= 0 { return readiness.epoll }
-    guard readiness.open() else { return -1 }
     if ring == nil {
       guard let made = try? Ring() else { return -1 }
       ring = made
       watchOthers(made)
       for slot in slots { slot.map { watch($0) } }
+      // What cannot be watched needs the timer.
+      setTimer()
     }
-    readiness.watch(waiting)
+    if readiness.epoll < 0 {
+      guard readiness.open(hasFlag: true) else { return -1 }
+      readiness.watch(waiting)
+    }
     readiness.raise(!queue.isEmpty)
     return readiness.works ? readiness.epoll : -1
   }
@@ -376,7 +379,10 @@ final class WorkflowRun: Execution {
     switch slot.phase.wait {
     case .step(let run):
       // The descriptor of a step stays the same.
-      if !slot.watched.isEmpty { return }
+      if !slot.watched.isEmpty {
+        if run.isMute { isBlind = true }
+        return
+      }
       add(run.descriptor(), of: slot, to: ring)
     case .timer(let timer):
       if slot.watched.isEmpty { add(timer.fd, of: slot, to: ring) }

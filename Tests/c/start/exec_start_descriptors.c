@@ -1,4 +1,4 @@
-/* A step in flight needs three descriptors, and a fourth for fw_exec_fd(), all close-on-exec. When every exec is
+/* A step in flight needs three descriptors, and two more for fw_exec_fd(), all close-on-exec. When every exec is
  * freed, the library keeps two, and one for each idle monitor, of which there are at most 16. */
 #include "events.h"
 
@@ -37,7 +37,7 @@ int main(void)
         at_most(open_descriptors() - first, 2 + 3 * STEPS);
         for (int i = 0; i < STEPS; i++)
             CHECK(fw_exec_fd(execs[i]) >= 0);
-        at_most(open_descriptors() - first, 2 + 4 * STEPS);
+        at_most(open_descriptors() - first, 2 + 5 * STEPS);
         all_close_on_exec(before);
         for (int i = 0; i < STEPS; i++)
             gate_pass(gate);
