@@ -29,6 +29,9 @@ wrong() {
 
 # Starts a host in the background, with the signals as a terminal would give them.
 start() {
+    # The files of the run before are gone before anybody looks at those of this one.
+    : >"$place/printed"
+    : >"$place/said"
     if [ "$host" = C ]; then
         env --default-signal=INT "$place/made/host" $notebook "$@" "$project" >"$place/printed" 2>"$place/said" &
     else
