@@ -214,10 +214,24 @@ struct Scheduler {
     if !isSuccess { nodes[step].failed += 1 }
     if let instance = place.instance {
       settle(step, instance, isSuccess ? .done : .failed)
+      if !isSuccess, nodes[step].isInOrder { leaveOutRest(of: step) }
       finishSkipped()
     }
     if nodes[step].isInOrder, startable(step) != nil { queue(step) }
     return isComplete(step)
+  }
+
+  /// Leaves out the instances behind one that has failed, where each may use what those before it have made.
+  private mutating func leaveOutRest(of step: Int) {
+    guard let count = nodes[step].count else { return }
+    for instance in 0..<count {
+      let isLeftOut =
+        nodes[step].eachNeeds.isEmpty ? instance >= nodes[step].next : nodes[step].each.leaveOut(instance)
+      guard isLeftOut else { continue }
+      nodes[step].skipped += 1
+      settle(step, instance, .failed)
+    }
+    nodes[step].next = count
   }
 
   private func isComplete(_ step: Int) -> Bool {
@@ -409,6 +423,14 @@ struct EachInstances {
   mutating func skip(_ instance: Int) {
     begins[instance] = Begin.skipped.rawValue
     passBegun()
+  }
+
+  /// Skips an instance that has not begun. Gives false for one that has, or that was skipped before.
+  mutating func leaveOut(_ instance: Int) -> Bool {
+    guard begins.indices.contains(instance), begins[instance] < Begin.started.rawValue else { return false }
+    if begins[instance] == Begin.ready.rawValue { readyCount -= 1 }
+    skip(instance)
+    return true
   }
 
   mutating func start(_ instance: Int) {

@@ -107,6 +107,25 @@ def test_instances_that_need_a_failed_instance_are_left_out_and_no_others(rundir
     assert result.succeeded == 9 and result.failed.values == {"n": 2}
 
 
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_instances_in_order_end_at_a_failure(rundir, jobs):
+    over = {"names": {"n": [0, 1, 2, 3]}}
+    chain = "[ $n != 1 ] && cat seed > d/$n"
+    steps = [
+        shell("seed", "touch seed", outputs=["seed"]),
+        # Each instance reads the folder in which all of them write.
+        shell("chain", chain, inputs=["seed", "d/"], outputs=["d/$n"], foreach=over),
+        shell("each", "cp d/$n e$n", inputs=["d/$n"], outputs=["e$n"], foreach=over),
+        shell("free", "touch free", outputs=["free"]),
+    ]
+    (rundir / "d").mkdir()
+    result = Workflow(steps).run(rundir=rundir, jobs=jobs, fail="last")
+    ended = [(step.step.name, step.instance, step.ok) for step in result.steps]
+    assert ("chain", 0, True) in ended and ("chain", 1, False) in ended and ("free", None, True) in ended
+    assert not [end for end in ended if end[0] == "chain" and end[1] > 1]
+    assert {entry["step"]: entry["instances"] for entry in result.not_run}["chain"] == 2
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("mode", MODES)
 def test_a_list_that_is_none_fails_its_step_only(rundir, mode, jobs):
