@@ -175,8 +175,8 @@ static void steps(void)
             "\"func\"? (at /action/function)",
             step("{\"name\": \"s\", \"action\": {\"function\": \"area\"}}"));
     MISTAKE("arguments of a function",
-            "unknown key \"args\" in the action of a code step: expected \"func\", \"arg\" or \"variables\"; did you "
-            "mean \"arg\"? (at /action/args)",
+            "unknown key \"args\" in the action of a code step: expected \"func\", \"arg\", \"variables\" or "
+            "\"parameters\"; did you mean \"arg\"? (at /action/args)",
             step("{\"name\": \"s\", \"action\": {\"func\": \"area\", \"args\": [\"width\"]}}"));
     MISTAKE("a time with its unit",
             "expected a time in seconds, above 0 and at most 31536000, found the string \"10s\" (at /timeout)",

@@ -67,7 +67,7 @@ static void takes_lists(void)
 /** Results and events say which instance they are about. */
 static void says_which(void)
 {
-    char *document = foreach_document("'names': {'a': [1, 2], 'b': [null]}", NULL, "echo $a; exit $a");
+    char *document = foreach_document("'names': {'a': [1, 2], 'b': [null]}", "'after': []", "echo $a; exit $a");
     fw_exec *exec = workflow_start(document, NULL, NULL, "{\"fail\": \"last\", \"jobs\": 2}");
     struct events events = events_of(exec);
     int started[2] = {0, 0};
