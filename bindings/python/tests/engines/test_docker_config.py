@@ -279,7 +279,7 @@ def test_the_engine_of_a_broken_configuration_is_the_default_one(engine, config,
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    os.symlink(engine.path, tmp_path / "docker.sock")
+    os.symlink(engine.host[len("unix://") :], tmp_path / "docker.sock")
     worker = flowworker.create_worker({"name": "d", "type": "docker"})
     result = worker.exec(flowworker.ContainerStep("s", IMAGE, ["true"]), {}, rundir)
     assert result.outcome == "exited" and result.engine["host"] == f"unix://{tmp_path}/docker.sock"
