@@ -26,6 +26,34 @@ package final class Ring {
     if epoll >= 0, fd >= 0 { fws_epoll_remove(epoll, fd) }
   }
 
+  // MARK: The host
+
+  /// Is readable at any time. It is watched while the host has something to take.
+  private var flag: Descriptor?
+  private var isRaised = false
+  private static let flagToken = Int.min
+
+  /// Makes `fd` a descriptor that the host can wait with: see `raise`. Gives false if the system has none left. A host
+  /// may watch it in an epoll of its own, and the kernel allows few epolls in each other, so this is no further one.
+  package func openFlag() -> Bool {
+    if flag != nil { return true }
+    let fd = fws_readable()
+    guard fd >= 0 else { return false }
+    flag = Descriptor(fd)
+    return true
+  }
+
+  /// Makes `fd` readable whatever is watched, or ends that.
+  package func raise(_ wanted: Bool) {
+    guard let flag, wanted != isRaised else { return }
+    if wanted {
+      isRaised = add(flag.number, as: Ring.flagToken)
+    } else {
+      remove(flag.number)
+      isRaised = false
+    }
+  }
+
   /// The tokens of some descriptors that are ready now.
   package func take() -> [Int] {
     let epoll = epoll.number

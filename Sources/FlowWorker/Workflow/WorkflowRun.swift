@@ -67,7 +67,6 @@ final class WorkflowRun: Execution {
   private var queue = EventQueue()
 
   // These variables are how the host waits for the run.
-  private var readiness = ReadinessFD()
   /// Watches the slots, if there may be more than one, or if the host has asked for a descriptor.
   private var ring: Ring?
   /// The timer that is over at the deadline, and is stopped whenever the run has to advance at once.
@@ -163,20 +162,20 @@ final class WorkflowRun: Execution {
   }
 
   func descriptor() -> Int32 {
-    if ring == nil {
+    if ring?.works != true {
       guard let made = try? Ring() else { return -1 }
       ring = made
       watchOthers(made)
-      for slot in slots { slot.map { watch($0) } }
+      for slot in slots {
+        slot?.watched = []
+        slot.map { watch($0) }
+      }
       // What cannot be watched needs the timer.
       setTimer()
     }
-    if readiness.epoll < 0 {
-      guard readiness.open(hasFlag: true) else { return -1 }
-      readiness.watch(waiting)
-    }
-    readiness.raise(!queue.isEmpty)
-    return readiness.works ? readiness.epoll : -1
+    guard let ring, ring.openFlag() else { return -1 }
+    ring.raise(!queue.isEmpty)
+    return ring.fd
   }
 
   // MARK: Standard input and signals
@@ -212,13 +211,13 @@ final class WorkflowRun: Execution {
 
   func takeEvent() -> Event? {
     let event = queue.take()
-    if event != nil { readiness.raise(!queue.isEmpty) }
+    if event != nil { ring?.raise(!queue.isEmpty) }
     return event
   }
 
   func discardEvents() {
     queue.removeAll()
-    readiness.raise(false)
+    ring?.raise(false)
   }
 
   func cancel() {
@@ -241,7 +240,7 @@ final class WorkflowRun: Execution {
     if let ready { driveReady(ready) }
     fill()
     setTimer()
-    readiness.raise(!queue.isEmpty)
+    ring?.raise(!queue.isEmpty)
   }
 
   /// Lets the slots go on that have something to do.
