@@ -244,7 +244,7 @@ final class RunState {
   func begunSteps() -> Set<StepIdentity> {
     attempt { (state) throws(StepFailure) in
       guard let text = try state.content(RunState.begunName) else { return nil }
-      let lines = String(decoding: text.bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+      let lines = String(decoding: text.bytes, as: UTF8.self).pieces(at: "\n", keepingEmpty: true)
       return Set(lines.dropLast().compactMap { StepIdentity(line: $0) })
     } ?? []
   }

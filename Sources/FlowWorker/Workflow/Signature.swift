@@ -50,14 +50,10 @@ struct Signature {
   }
 }
 
-/// The values of the context that a step may use.
-enum UsedValues {
-  case all
-  case named([Name])
-
+extension ValueReads {
   /// The values as they are now, as an object without what is secret; `nil` if there is no memory for it.
   func now(in context: ContextValues, besides secrets: Set<Name>) -> JSONValue? {
-    guard case .named(let names) = self else { return context.without(secrets) }
+    guard case .names(let names) = self else { return context.without(secrets) }
     guard let raw = json_object() else { return nil }
     let object = JSONValue(taking: raw)
     for name in names where !secrets.contains(name) {

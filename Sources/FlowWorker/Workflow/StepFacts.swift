@@ -21,14 +21,14 @@ struct StepFacts {
   /// A hash of the steps that each step needs. Without it, a step that declares no files would be kept although a step
   /// before it was removed or has another place.
   private(set) var needs: [UInt64]
-  private let used: [UsedValues]
+  private let used: [ValueReads]
   /// The identities of instances, by the number of their step.
   private(set) var instances: [Int: InstanceIdentities] = [:]
   /// The files that steps change in place and that an earlier run may have changed so: no step makes them anew.
   var changedInPlace: [StepIdentity: VolumeKey] = [:]
 
   init(_ run: Resume.Run) {
-    used = run.accesses.map { UsedValues($0) }
+    used = run.accesses.map { ValueReads($0) }
     needs = Array(repeating: 0, count: run.graph.nodeCount)
     let given = Set(run.steps.compactMap { $0.code.argument.map { Name($0) } })
     for (index, step) in run.steps.enumerated() {
@@ -103,8 +103,9 @@ extension Resume.Run {
   }
 }
 
-extension UsedValues {
-  init(_ access: StepAccess) {
+extension ValueReads {
+  /// The values that a step uses, by what is known of it before the run.
+  fileprivate init(_ access: StepAccess) {
     var names: [Name] = []
     for cell in access.reads {
       switch cell {
@@ -115,6 +116,6 @@ extension UsedValues {
       case .file, .allFiles: break
       }
     }
-    self = .named(names)
+    self = .names(names)
   }
 }

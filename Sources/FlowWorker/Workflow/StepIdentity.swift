@@ -28,7 +28,7 @@ struct StepIdentity: Hashable {
   var line: String { String(hash, radix: 16) + " " + String(ordinal) }
 
   init?(line: Substring) {
-    let parts = line.split(separator: " ", omittingEmptySubsequences: false)
+    let parts = line.pieces(at: " ", keepingEmpty: true)
     guard parts.count == 2, let hash = UInt64(parts[0], radix: 16), let ordinal = Int(parts[1]), ordinal >= 0 else {
       return nil
     }
