@@ -5,29 +5,7 @@
  * not under valgrind: valgrind has a limit of descriptors of its own
  */
 #include "descendants.h"
-
-#include <sys/resource.h>
-
-enum { LIMIT = 64 };
-
-static int fillers[LIMIT], filled;
-
-/** Leaves `more` descriptors free. */
-static void leave_free(int more)
-{
-    int fd;
-    while ((fd = fcntl(0, F_DUPFD_CLOEXEC, 3)) >= 0)
-        fillers[filled++] = fd;
-    CHECK_INT(errno, EMFILE);
-    for (int i = 0; i < more && filled > 0; i++)
-        close(fillers[--filled]);
-}
-
-static void give_back(void)
-{
-    while (filled > 0)
-        close(fillers[--filled]);
-}
+#include "scarce.h"
 
 /** Tries every number of free descriptors from none to enough, so that each open(2) fails once. */
 static int try_all(const fw_worker *worker, const fw_step *step)

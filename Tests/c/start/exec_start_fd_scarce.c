@@ -5,30 +5,8 @@
  * not under valgrind: valgrind has a limit of descriptors of its own
  */
 #include "events.h"
+#include "scarce.h"
 #include "workflow.h"
-
-#include <sys/resource.h>
-
-enum { LIMIT = 64 };
-
-static int fillers[LIMIT], filled;
-
-/** Leaves `more` descriptors free. */
-static void leave_free(int more)
-{
-    int fd;
-    while ((fd = fcntl(0, F_DUPFD_CLOEXEC, 3)) >= 0)
-        fillers[filled++] = fd;
-    CHECK_INT(errno, EMFILE);
-    for (int i = 0; i < more && filled > 0; i++)
-        close(fillers[--filled]);
-}
-
-static void give_back(void)
-{
-    while (filled > 0)
-        close(fillers[--filled]);
-}
 
 /** The system refuses every descriptor above so many. */
 static void allow(rlim_t count)

@@ -131,3 +131,20 @@ def run_python(python_env, tmp_path):
         )
 
     return run
+
+
+@pytest.fixture
+def most():
+    """Gives the largest sum of what runs at one time. What ends at a time has ended before what starts then."""
+
+    def most(intervals):
+        changes = []
+        for start, end, amount in intervals:
+            changes += [(start, 1, amount), (end, 0, -amount)]
+        total = highest = 0
+        for _, _, amount in sorted(changes):
+            total += amount
+            highest = max(highest, total)
+        return highest
+
+    return most

@@ -48,19 +48,7 @@ def times(events):
     return [next(event.time for event in events if event.kind == kind) for kind in ("step_started", "step_ended")]
 
 
-def most(intervals):
-    """Returns the largest sum of what runs at one time. What ends at a time has ended before what starts then."""
-    changes = []
-    for start, end, amount in intervals:
-        changes += [(start, 1, amount), (end, 0, -amount)]
-    total = highest = 0
-    for _, _, amount in sorted(changes):
-        total += amount
-        highest = max(highest, total)
-    return highest
-
-
-def test_resources_are_never_overdrawn_and_ids_are_never_in_two_steps(rundir):
+def test_resources_are_never_overdrawn_and_ids_are_never_in_two_steps(rundir, most):
     seed = random.randrange(2**32)
     numbers = random.Random(seed)
     managers = {step: "w" for step in ("s%d" % number for number in range(60))}

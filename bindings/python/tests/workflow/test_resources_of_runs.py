@@ -27,18 +27,7 @@ def spans(events):
     return found
 
 
-def most(intervals):
-    changes = []
-    for start, end, amount in intervals:
-        changes += [(start, 1, amount), (end, 0, -amount)]
-    total = highest = 0
-    for _, _, amount in sorted(changes):
-        total += amount
-        highest = max(highest, total)
-    return highest
-
-
-def test_a_limit_of_a_worker_holds_in_a_run(rundir):
+def test_a_limit_of_a_worker_holds_in_a_run(rundir, most):
     names = ["s%d" % number for number in range(12)]
     pool = WorkerPool(
         [Subprocess("one", limit=1), Subprocess("two", limit=2)], {n: "one" if n < "s5" else "two" for n in names}
@@ -55,7 +44,7 @@ def test_a_limit_of_a_worker_holds_in_a_run(rundir):
     assert "limit" in held.values()
 
 
-def test_resources_are_never_overdrawn_in_a_run(rundir):
+def test_resources_are_never_overdrawn_in_a_run(rundir, most):
     amounts = {"s%d" % number: (number * 7) % 5 / 2 for number in range(40)}
     steps = [independent(name, "sleep 0.01", resources={"cpus": amount}) for name, amount in amounts.items()]
     events = []
@@ -166,7 +155,7 @@ def test_a_run_that_nobody_drives_holds_nobody_up(tmp_path):
             assert second.wait().returncode == 0
 
 
-def test_runs_in_threads_share_ids(tmp_path):
+def test_runs_in_threads_share_ids(tmp_path, most):
     pool = WorkerPool(resources={"gpu": GPUS})
     found = []
 
