@@ -23,6 +23,8 @@ final class EngineAccount {
   var reset: Reset?
   /// Whether the host has sent KILL.
   var wasKilledByHost = false
+  /// The signals that were sent to end the command, except for those that did not reach it.
+  private var signals: [EndingSignal] = [] { didSet { end.endedBy = signals.last } }
   private let notebook: NotebookConnection?
   /// Whether the container has a memory limit.
   private let hasMemoryLimit: Bool
@@ -115,6 +117,12 @@ final class EngineAccount {
   func markIncomplete() { if !isDrained { end.incomplete = [.stdout, .stderr] } }
 
   // MARK: The end
+
+  /// Notes a signal that was sent to end the command.
+  func add(_ signal: EndingSignal) { signals.append(signal) }
+
+  /// Notes that a signal did not reach the command.
+  func withdraw(_ signal: EndingSignal) { signals.removeAll { $0 == signal } }
 
   /// The failure that the init process reports if it cannot run the program. The bytes that were received are then not
   /// output of the command.

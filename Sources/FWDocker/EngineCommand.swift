@@ -199,11 +199,11 @@ final class EngineCommand: RunningCommand {
       signal(.kill)
       enter(.running(.killing, silence))
     case (.running, .alarm(.gone)), (.starting, .alarm(.gone)), (.opening, .alarm(.gone)): removeByForce()
-    case (let phase, .signalled(let reply, let before)):
+    case (let phase, .signalled(let reply, let signal)):
       if !reply.isLost { unanswered -= 1 }
       guard case .running = phase, !reply.isSuccess else { return }
-      // The command had ended by itself before the signal.
-      account.end.endedBy = before
+      // The command had ended before this signal, by itself or by the other one, which may have overtaken it.
+      account.withdraw(signal)
       if reply.isLost { lose(reply) }
 
     case (_, .hostSignalled(let reply, let number)):
@@ -290,9 +290,9 @@ final class EngineCommand: RunningCommand {
   }
 
   private func signal(_ signal: EndingSignal) {
-    requests.signal(signal, before: account.end.endedBy)
+    requests.signal(signal)
     // The end that the signal causes may be reported before the signal request is answered.
-    account.end.endedBy = signal
+    account.add(signal)
     unanswered += 1
   }
 

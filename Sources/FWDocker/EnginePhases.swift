@@ -169,7 +169,8 @@ extension EngineCommand {
     case output(Int)
     case outputEnded(EngineReply)
     case exited(EngineReply, ContainerExit?)
-    case signalled(EngineReply, before: EndingSignal?)
+    /// The answer to a signal that was to end the command.
+    case signalled(EngineReply, EndingSignal)
     /// The answer to a signal that the host has sent.
     case hostSignalled(EngineReply, Int32)
     /// The answer to whether an exec that was asked to start runs.

@@ -215,10 +215,10 @@ final class EngineRequests {
     return true
   }
 
-  /// - Parameter before: the signal that was sent before this one.
-  func signal(_ signal: EndingSignal, before: EndingSignal?) {
+  /// Sends a signal that is to end the command.
+  func signal(_ signal: EndingSignal) {
     session.link.call("POST", path("/kill?signal=SIG\(signal.rawValue)"), within: session.answer) {
-      [weak self] answer in self?.add(.signalled(EngineReply(answer), before: before))
+      [weak self] answer in self?.add(.signalled(EngineReply(answer), signal))
     }
   }
 

@@ -419,6 +419,13 @@ def test_a_signal_that_the_engine_refuses_is_a_note(engine, rundir, wait_until):
     assert result.notes == ["the engine did not send the signal 10: not today"]
 
 
+def test_a_kill_that_overtakes_the_term_has_ended_the_command(engine, rundir):
+    there = engine({"wait": "runs", "kill": "overtaken"})
+    result = worker(there).exec(step(), {}, rundir, timeout=0.15)
+    assert (result.outcome, result.returncode) == ("timeout", -9)
+    assert result.commands[0]["ended_by"] == "KILL"
+
+
 def test_an_end_that_the_engine_does_not_tell(engine, rundir):
     result = worker(engine({"wait": "missed"}), 0.5).exec(step(), {}, rundir)
     assert (result.outcome, result.returncode) == ("exited", 7)
