@@ -1,11 +1,12 @@
 /*
  * A command has the host's umask, priority, limits, processors, user, groups, capabilities, host name and working
  * directory of the moment when its step starts, even if the host has changed them since its first step or changes them
- * back.
+ * back, or changes them while a workflow runs, from one call to the next.
  *
  * not under valgrind: valgrind keeps the limits of this process to itself
  */
 #include "descendants.h"
+#include "workflow.h"
 
 #include <grp.h>
 #include <sched.h>
@@ -148,6 +149,27 @@ static void namespace(void)
     }
 }
 
+static void workflow_steps(void)
+{
+    umask(022);
+    int gate = gate_make("gate");
+    fw_exec *exec = workflow_start(
+        "{\"steps\": [" STEP("a", "umask; :") ", " STEP("b", "umask; read line < gate") ", " STEP("c", "umask; :") "]}",
+        NULL, NULL, "{\"jobs\": 2}");
+    fw_event_free(event_wait_for(exec, FW_EVENT_STEP_ENDED));
+    fw_event_free(event_wait_for(exec, FW_EVENT_COMMAND_STARTED));
+    umask(077);
+    gate_pass(gate);
+    fw_result *result = exec_result(exec);
+    CHECK_EXITED(result, 0);
+    static const char *const want[] = {"0022\n", "0022\n", "0077\n"};
+    for (size_t step = 0; step < 3; step++)
+        CHECK_OUTPUT(fw_result_step(result, step), FW_STDOUT, 0, want[step]);
+    fw_result_free(result);
+    fw_exec_free(exec);
+    close(gate);
+}
+
 int main(void)
 {
     mark_commands();
@@ -155,6 +177,7 @@ int main(void)
     in_child(limits, "limits");
     in_child(processors, "processors");
     in_child(directory, "directory");
+    in_child(workflow_steps, "workflow_steps");
     in_child(rights, "rights");
     in_child(user, "user");
     in_child(namespace, "namespace");
