@@ -13,30 +13,30 @@ internal import Glibc
 /// The command is a state machine. The engine's answers are collected while libcurl works (`EngineRequests`). They and
 /// the alarms are handled by one switch over all phases (`take`). `Phase.limit` has the limit of each phase.
 final class EngineCommand: RunningCommand {
-  private let session: ContainerSession
-  private let requests: EngineRequests
-  private let kind: Kind
-  private let settings: RunSettings
-  private let errorTexts: EngineErrors
-  private let isLast: Bool
-  private let account: EngineAccount
-  private var machine: PhaseMachine<Phase, Alarm>
+  let session: ContainerSession
+  let requests: EngineRequests
+  let kind: Kind
+  let settings: RunSettings
+  let errorTexts: EngineErrors
+  let isLast: Bool
+  let account: EngineAccount
+  var machine: PhaseMachine<Phase, Alarm>
   /// Why the command was asked to end; `nil` if it was not.
-  private var reason: Outcome?
+  var reason: Outcome?
   /// The time at which the start of the exec was requested.
-  private var execBegan = 0.0
+  var execBegan = 0.0
   /// The number of signals that were sent and have not been answered.
-  private var unanswered = 0
+  var unanswered = 0
   /// The end of a stream that broke while standard input was left, and the time until which the engine may report the
   /// end of the command; `nil`: no stream has broken.
-  private var broken: (reply: EngineReply, until: Double)?
+  var broken: (reply: EngineReply, until: Double)?
   /// Whether the time for the rest of the output was extended once.
-  private var isRestExtended = false
+  var isRestExtended = false
   /// The time at which the command was advanced last.
-  private var lastAdvance = fws_monotonic()
+  var lastAdvance = fws_monotonic()
 
   /// The number of seconds without a call to `advance` after which the host counts as busy with other work.
-  private static let busyInterval = 1.0
+  static let busyInterval = 1.0
 
   /// - Parameter isPrepared: whether an earlier command has prepared the session.
   init(
@@ -121,7 +121,7 @@ final class EngineCommand: RunningCommand {
     return account.finish(&readiness, &events)
   }
 
-  private func takeAll(_ events: inout EventQueue) {
+  func takeAll(_ events: inout EventQueue) {
     while case let batch = requests.take(), !batch.isEmpty {
       for occurrence in batch { take(occurrence, &events) }
     }
@@ -129,7 +129,7 @@ final class EngineCommand: RunningCommand {
 
   // MARK: The phases
 
-  private func enter(_ phase: Phase) {
+  func enter(_ phase: Phase) {
     let now = Phase.Circumstances(
       timeout: session.timeout, grace: session.options.grace, isToEnd: reason != nil,
       isEngineSilent: unanswered > 0 || session.isCreating)
@@ -138,7 +138,7 @@ final class EngineCommand: RunningCommand {
 
   /// Handles an occurrence in the current phase. An occurrence without a case is the answer to a request of an earlier
   /// phase.
-  private func take(_ occurrence: Occurrence, _ events: inout EventQueue) {
+  func take(_ occurrence: Occurrence, _ events: inout EventQueue) {
     switch (machine.phase, occurrence) {
     case (_, .cancelled): endBecause(.cancelled, &events)
     case (_, .alarm(.timeout)): endBecause(.timeout, &events)
@@ -260,7 +260,7 @@ final class EngineCommand: RunningCommand {
   // MARK: Timeout and cancel
 
   /// Ends the command because of the timeout of the step or a cancellation.
-  private func endBecause(_ outcome: Outcome, _ events: inout EventQueue) {
+  func endBecause(_ outcome: Outcome, _ events: inout EventQueue) {
     switch machine.phase {
     case .preparing, .creating, .populating, .attaching, .startingContainer, .creatingExec, .examining:
       session.abandonPreparation()
@@ -284,12 +284,12 @@ final class EngineCommand: RunningCommand {
     }
   }
 
-  private func terminate(_ silence: Silence) {
+  func terminate(_ silence: Silence) {
     signal(.term)
     enter(.running(.terminating, silence))
   }
 
-  private func signal(_ signal: EndingSignal) {
+  func signal(_ signal: EndingSignal) {
     requests.signal(signal)
     // The end that the signal causes may be reported before the signal request is answered.
     account.add(signal)
@@ -297,78 +297,10 @@ final class EngineCommand: RunningCommand {
   }
 
   /// Removes the container by force, because the engine has reported neither its start nor its end.
-  private func removeByForce() {
+  func removeByForce() {
     if account.isStartReported { account.markIncomplete() } else { unanswered += 1 }
     account.end.outcome = reason ?? .engineFailed
     remove()
-  }
-
-  // MARK: Before the command starts
-
-  private func create() {
-    enter(.creating)
-    do throws(StepFailure) { if try !requests.create() { createExec() } } catch { fail(error) }
-  }
-
-  private func created() {
-    switch kind {
-    case .ownContainer(_, _, let notebook?, _):
-      enter(.populating)
-      requests.populate(notebook.archive)
-    case .ownContainer: attach()
-    case .stepContainer:
-      enter(.startingContainer)
-      requests.start { .containerStarted($0) }
-    case .removal: break
-    }
-  }
-
-  private func attach() {
-    enter(.attaching(missing: requests.hasOwnInput ? [.output, .exit, .input] : [.output, .exit]))
-    requests.attach()
-  }
-
-  private func startIfReady(_ missing: Set<Promise>) {
-    guard missing.isEmpty else { return enter(.attaching(missing: missing)) }
-    enter(.starting(early: []))
-    requests.start { .started($0) }
-  }
-
-  /// Ends a command whose output or standard input the engine does not stream. Podman prepares the program during the
-  /// attach request.
-  private func refusedAttach(_ reply: EngineReply) {
-    if reply.status < 300 { return lose(reply) }
-    fail(errorTexts.refusedStart(reply, doing: "attach to the container"))
-  }
-
-  private func startedContainer(_ reply: EngineReply) {
-    if reply.isSuccess {
-      if case .stepContainer(let box, _) = kind { box.name = requests.container }
-      return createExec()
-    }
-    if reply.isLost { return lose(reply) }
-    fail(errorTexts.refusedStepContainer(reply))
-  }
-
-  private func createExec() {
-    enter(.creatingExec)
-    do throws(StepFailure) { try requests.createExec() } catch { fail(error) }
-  }
-
-  private func createdExec(_ reply: EngineReply) {
-    if reply.isLost { return lose(reply) }
-    // The container has ended by itself: its program is missing, or somebody has ended it.
-    if reply.status == 409 || reply.status == 404 { return examine() }
-    guard requests.exec != nil else { return fail(session.endpoint.failure(reply, doing: "create the command")) }
-    execBegan = fws_monotonic()
-    enter(.opening(probe: EngineCommand.firstProbe))
-    requests.startExec()
-  }
-
-  /// Asks why the container of the step has ended.
-  private func examine() {
-    enter(.examining)
-    requests.askReason()
   }
 
   // MARK: While the command runs
@@ -376,7 +308,7 @@ final class EngineCommand: RunningCommand {
   /// Enters the running phase.
   ///
   /// - Parameter early: what was reported about the end before it was known that the command runs.
-  private func run(after early: [Occurrence] = [], _ events: inout EventQueue) {
+  func run(after early: [Occurrence] = [], _ events: inout EventQueue) {
     account.reportStart(in: requests.container, &events)
     // That of an exec begins with the answer to its start, which may come later than this.
     if requests.exec == nil { requests.openInput() }
@@ -388,7 +320,7 @@ final class EngineCommand: RunningCommand {
   }
 
   /// Goes on with a command that has not ended, as the engine says.
-  private func goOn(_ stage: Stage, _ silence: Silence) {
+  func goOn(_ stage: Stage, _ silence: Silence) {
     guard case .streamless(let interval) = silence else { return enter(.running(stage, .normal)) }
     if let broken, fws_monotonic() >= broken.until { return lose(broken.reply) }
     let next = min(max(interval * 2, EngineCommand.firstProbe), EngineCommand.longestProbe)
@@ -396,7 +328,7 @@ final class EngineCommand: RunningCommand {
   }
 
   /// Ends a command whose end the engine has not reported by itself.
-  private func missedEnd(_ status: Int64?, _ events: inout EventQueue) {
+  func missedEnd(_ status: Int64?, _ events: inout EventQueue) {
     if requests.exec != nil {
       account.end.duration = fws_monotonic() - execBegan
       return account.isDrained ? leaveOutput() : enter(.draining(status: nil))
@@ -407,7 +339,7 @@ final class EngineCommand: RunningCommand {
     exited(Int32(truncatingIfNeeded: status), &events)
   }
 
-  private func takeOutput(_ count: Int, _ events: inout EventQueue) {
+  func takeOutput(_ count: Int, _ events: inout EventQueue) {
     requests.takeOutput(count) { bytes in
       switch machine.phase {
       case .opening:
@@ -424,212 +356,5 @@ final class EngineCommand: RunningCommand {
       }
     }
     if requests.hasLostOutput { account.breakOff() }
-  }
-
-  // MARK: The end
-
-  private func exited(_ reply: EngineReply, _ exit: ContainerExit?, _ events: inout EventQueue) {
-    if reply.isLost { return lose(reply) }
-    // The engine has refused to report the exit, and the container was not asked to start.
-    if !account.isStartReported, !reply.isSuccess {
-      return fail(session.endpoint.failure(reply, doing: "wait for the container"))
-    }
-    do throws(StepFailure) { exited(try ContainerExit.status(exit, at: session.endpoint), &events) } catch {
-      fail(error)
-    }
-  }
-
-  private func exited(_ status: Int32, _ events: inout EventQueue) {
-    if account.isDrained { inspect(status, attempt: 1, &events) } else { enter(.draining(status: status)) }
-  }
-
-  private func outputEnded(_ reply: EngineReply) {
-    if requests.exec == nil, reply.status >= 300 { return refusedAttach(reply) }
-    if isOverUnreadInput(reply) { return leaveUnreadInput() }
-    if reply.isLost { return lose(reply) }
-    if requests.exec == nil {
-      // The stream of a container that has not been started cannot be complete.
-      if requests.hasOutputEndedEarly { account.breakOff() }
-      account.isDrained = true
-      if case .draining = machine.phase { leaveOutput() }
-      return
-    }
-    if reply.status == 409 { return examine() }
-    if reply.status >= 300 {
-      return fail(errorTexts.refusedExec(reply.message) ?? session.endpoint.failure(reply, doing: "run the command"))
-    }
-    account.isDrained = true
-    switch machine.phase {
-    case .askingStatus, .inspecting, .pausing: return
-    case .draining: break
-    default: account.end.duration = fws_monotonic() - execBegan
-    }
-    leaveOutput()
-  }
-
-  /// Whether a stream may have ended because some of the standard input was left unread. An engine that closes a
-  /// connection with unread bytes resets it. Podman usually sends a message first.
-  private func isOverUnreadInput(_ reply: EngineReply) -> Bool {
-    if account.isInputRefused { return true }
-    // Where the input has a connection of its own, nothing of it can be left on that of the output.
-    guard reply.isLost, reply.status == 200, !requests.hasOwnInput, requests.input?.hasSent == true,
-      !session.link.isLost
-    else { return false }
-    // Docker resets the connection after the end of the output, and a Unix socket loses nothing of what came before.
-    account.reset =
-      session.endpoint.peer.socket == nil ? .overNetwork : session.engine.isPodman ? .lossy : .harmless
-    // Docker does that when the command has ended. Podman does it also when the command has only closed its input.
-    broken = (reply, session.engine.isPodman ? .infinity : fws_monotonic() + EngineCommand.missInterval)
-    return true
-  }
-
-  /// Asks the engine whether the command has ended, because a stream that has ended over unread input does not say so.
-  /// If the engine itself was lost, it does not answer.
-  private func leaveUnreadInput() {
-    account.isDrained = true
-    switch machine.phase {
-    case .running(let stage, _):
-      machine.clear(.pulse)
-      enter(.running(stage, .streamless(ask: 0)))
-    case .opening:
-      account.end.duration = fws_monotonic() - execBegan
-      leaveOutput()
-    case .draining: leaveOutput()
-    default: break
-    }
-  }
-
-  /// Continues after the end of the output, or when no more output is expected.
-  private func leaveOutput() {
-    if requests.exec != nil {
-      enter(.askingStatus)
-      requests.askExec { .execEnded($0, $1) }
-    } else if case .draining(let status?) = machine.phase {
-      enter(.inspecting(status: status, attempt: 1))
-      requests.askEnd()
-    }
-  }
-
-  /// Takes the status of an exec that has ended.
-  private func takeStatus(_ reply: EngineReply, _ state: ExecState?, _ events: inout EventQueue) {
-    if reply.isLost { return lose(reply) }
-    if reply.status == 404 || reply.status == 409 { return examine() }
-    guard reply.isSuccess else { return fail(session.endpoint.failure(reply, doing: "report how the command ended")) }
-    if state?.isRunning == true {
-      // Podman reports a status of 0 meanwhile. An output that has ended in this way for no known reason is not whole.
-      if broken == nil, !account.isInputRefused { account.breakOff() }
-      return run(&events)
-    }
-    let code = state?.exitCode
-    if !account.isStartReported,
-      let failure = errorTexts.unstartedExec(account.early.bytes, code: code, pid: state?.pid ?? 0)
-    {
-      return fail(failure)
-    }
-    account.reportStart(in: requests.container, &events)
-    guard let code, (0...255).contains(code) else { return fail(errorTexts.missingStatus) }
-    inspect(Int32(truncatingIfNeeded: code), attempt: 1, &events)
-  }
-
-  /// Asks for facts that only the engine has, before the container is removed. The answer does not change the status.
-  private func inspect(_ status: Int32, attempt: Int, _ events: inout EventQueue) {
-    // The state of a step's container only says whether memory ran out for any of its commands.
-    if case .stepContainer(let box, _) = kind, box.wasOutOfMemory || !account.mayLackMemory(status, attempt: attempt) {
-      return settle(status, &events)
-    }
-    enter(.inspecting(status: status, attempt: attempt))
-    requests.askEnd()
-  }
-
-  private func record(_ state: ContainerState?) {
-    guard let state else { return }
-    if case .stepContainer(let box, _) = kind { box.wasOutOfMemory = box.wasOutOfMemory || state.isOutOfMemory }
-    account.record(state, isOwnContainer: kind.isOwnContainer)
-  }
-
-  /// Ends the command with the known facts, because the rest of the output does not arrive, or nobody waits for it any
-  /// longer.
-  private func abandonRest(_ events: inout EventQueue) {
-    switch machine.phase {
-    case .draining(let status?):
-      account.markIncomplete()
-      let fault = "the engine at \(session.endpoint.address) keeps sending output after the end of the command"
-      conclude(status, fault: fault, &events)
-    case .inspecting(let status, _), .pausing(let status, _): settle(status, &events)
-    default:
-      if requests.isStreaming { account.markIncomplete() }
-      guard let reason else { return fail(errorTexts.missingStatus) }
-      account.end.outcome = reason
-      remove()
-    }
-  }
-
-  /// Ends a command after all facts about its end are known.
-  private func settle(_ status: Int32, _ events: inout EventQueue) {
-    if kind.isOwnContainer, let failure = account.initFailure(errorTexts, status) { return fail(failure) }
-    account.guessMemory(status)
-    conclude(status, fault: nil, &events)
-  }
-
-  private func conclude(_ status: Int32, fault: String?, _ events: inout EventQueue) {
-    account.conclude(status, fault: fault, reason: reason, at: session.endpoint.address, &events)
-    remove()
-  }
-
-  /// Ends a command that could not be started, or whose engine cannot continue.
-  private func fail(_ failure: StepFailure) {
-    account.fail(failure)
-    remove()
-  }
-
-  // MARK: A lost engine, and the containers
-
-  /// Handles the loss of the engine: for a short time, the library tries to reach it again.
-  private func lose(_ reply: EngineReply) {
-    account.fail(session.endpoint.failure(reply, doing: "answer"))
-    machine.clear(.timeout)
-    requests.dropStreams()
-    session.dropCalls()
-    search(until: fws_monotonic() + EngineCommand.lossTimeout)
-  }
-
-  private func search(until: Double) {
-    guard requests.container != nil else { return remove(isLost: true) }
-    // The engine may be running, but this process has lost its descriptors.
-    if session.link.isLost { return leave() }
-    enter(.searching(until: until))
-    requests.search()
-  }
-
-  private func leave() {
-    if let container = requests.container {
-      account.end.failure =
-        "\(account.end.failure ?? ""); its container \(container) will be removed when the engine is next used"
-    }
-    session.abandonContainers()
-    enter(.over)
-  }
-
-  /// Ends the work on the command, and removes containers that are no longer needed.
-  private func remove(isLost: Bool = false) {
-    if reason == .engineFailed, let failure = requests.input?.failure { account.end.failure = failure }
-    machine.clear(.timeout)
-    requests.dropStreams()
-    if account.end.outcome == .exited, let code = account.end.exitCode, settings.isSuccess(code), !isLast {
-      // Another command follows.
-      if kind.isOwnContainer, let container = requests.container { session.remove(container) }
-      return enter(.over)
-    }
-    // The containers of a command that has ended by itself are removed while the result is returned.
-    if reason == nil, !isLost, session.canRequestCleanup {
-      if session.hasContainers { session.requestCleanup() }
-      return enter(.over)
-    }
-    removeAll()
-  }
-
-  private func removeAll() {
-    enter(.removing)
-    requests.removeAll()
   }
 }

@@ -73,7 +73,9 @@ final class ProcessLauncher: CommandLauncher {
         directory = WorkingDirectory(rundir)
         isThere = directory != nil
       }
-      if isThere, let words, let direct = directEnvironment(), let paths = DashShell.paths(words.text(0), direct.environment) {
+      if isThere, let words, let direct = directEnvironment(),
+        let paths = DashShell.paths(words.text(0), direct.environment)
+      {
         var arguments = TextBlock()
         arguments.add(list: paths)
         arguments.add(list: words)

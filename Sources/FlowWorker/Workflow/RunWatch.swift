@@ -4,8 +4,8 @@ internal import FWModel
 internal import FWSystem
 internal import FWVolumes
 
-/// What wakes a run: the descriptors that its slots wait for, its timer, and the descriptor that tells when resources are
-/// free. The host waits for all of them with one descriptor, which is that of the ring.
+/// What wakes a run: the descriptors that its slots wait for, its timer, and the descriptor that tells when resources
+/// are free. The host waits for all of them with one descriptor, which is that of the ring.
 ///
 /// A run of one slot has no ring as long as the host has not asked for a descriptor: the slot is then polled.
 final class RunWatch {
@@ -56,8 +56,8 @@ final class RunWatch {
   /// The descriptor of the timer, for a run without a ring.
   var timerFD: Int32 { timer?.fd ?? -1 }
 
-  /// Makes sure that there is a ring that the host has not closed. Gives whether it is a new one, which watches no slots
-  /// yet, or `nil` if the system has no descriptors left.
+  /// Makes sure that there is a ring that the host has not closed. Gives whether it is a new one, which watches no
+  /// slots yet, or `nil` if the system has no descriptors left.
   func openRing() -> Bool? {
     if ring?.works == true { return false }
     do throws(StepFailure) { try makeRing() } catch { return nil }
