@@ -486,7 +486,7 @@ final class WorkflowRun: Execution {
 
   /// The reason why nothing more may begin; `nil` if there is none.
   private var interruption: StepFailure? {
-    if isCancelled { return StepFailure(.cancelled, "it was cancelled") }
+    if isCancelled { return StepFailure(.cancelled, "the run was cancelled") }
     if settings.deadline?.hasPassed == true { return StepFailure(.timeout, "\(settings.limit) had passed") }
     return abort
   }
@@ -587,6 +587,9 @@ final class WorkflowRun: Execution {
     }
     return resolved.steps.indices.compactMap { step in
       guard let rest = scheduler.unstarted(step) else { return nil }
+      let count = rest.count ?? instances[step]?.all.count
+      // A step over no values has nothing to run.
+      if count == 0 { return nil }
       var reason = general
       if let lack = rest.lack {
         reason = scheduler.graph.reason(from: lack, to: step) + ", which "
@@ -595,8 +598,7 @@ final class WorkflowRun: Execution {
       }
       return RunResult.NotRun(
         step: resolved.steps[step].cName.string, index: step,
-        instances: rest.count ?? instances[step]?.all.count, isWhole: rest.isWhole,
-        reason: reason)
+        instances: count, isWhole: rest.isWhole, reason: reason)
     }
   }
 
@@ -672,6 +674,7 @@ final class WorkflowRun: Execution {
       instances[index] = (all, isInOrder)
       stepFacts?.count(index, step, all)
       if step.code.argument != nil { gathers[index] = Gather(count: all.count) }
+      if all.count == 0, let failure = gather(index) { throw FlowError(.noMemory, failure.reason) }
       scheduler.expand(index, count: all.count, isInOrder: isInOrder)
       if all.count == 0 { completeStep(index) }
     } catch {
@@ -685,15 +688,17 @@ final class WorkflowRun: Execution {
 
   /// Lets the steps go on that wait for a step of which all has ended.
   private func completeStep(_ index: Int) {
-    if let gather = gathers.removeValue(forKey: index), let argument = resolved.steps[index].code.argument,
-      scheduler.hasSucceeded(index)
-    {
-      _ = gather.finish(argument, into: context)
-      publish(argument)
-      if secrets.contains(argument) { learnSecret() }
-    }
     instances[index] = nil
+    gathers[index] = nil
     scheduler.finish(index)
+  }
+
+  /// Makes a list of the values that the instances of a step have given. Gives why it cannot; `nil` if it can.
+  private func gather(_ index: Int) -> StepFailure? {
+    guard let gather = gathers.removeValue(forKey: index), let argument = resolved.steps[index].code.argument else {
+      return nil
+    }
+    return gather.finish(argument, into: context) ? publish(argument) : StepFailure.noMemory(forValue: argument)
   }
 
   /// Starts a step in the schedule, and says when and where it runs.
@@ -778,9 +783,8 @@ final class WorkflowRun: Execution {
           gathers[task.place.index]?.add(value, object: object, for: instance)
           task.memory?.given = value
         }
-      } else {
-        publish(argument)
-        if secrets.contains(argument) { learnSecret() }
+      } else if let failure = publish(argument), result.returncode == 0 {
+        return fail(task, result, failure)
       }
     }
     guard result.returncode == 0 else { return end(task, result) }
@@ -831,7 +835,13 @@ final class WorkflowRun: Execution {
   private func end(_ task: StepTask, _ result: StepResult) -> Next { end(task.place, task.schedule, result) }
 
   /// Ends a step, and decides what its failure means for the others.
-  private func end(_ place: StepPlace, _ schedule: StepSchedule, _ result: StepResult) -> Next {
+  private func end(_ place: StepPlace, _ schedule: StepSchedule, _ commands: StepResult) -> Next {
+    var result = commands
+    if result.returncode == 0, scheduler.lacksOneSuccess(place.index), let failure = gather(place.index),
+      let (step, _) = item(place.index)
+    {
+      result = result.failed(by: failure, of: step)
+    }
     let isSuccess = result.returncode == 0
     record.keep(result.placed(at: place, schedule), at: place)
     if scheduler.end(place, isSuccess: isSuccess) { completeStep(place.index) }
@@ -860,29 +870,34 @@ final class WorkflowRun: Execution {
   /// The secrets of the whole run.
   var secrets: Secrets { settings.secrets }
 
-  /// Adds the value that a step has given to the secrets, if another step lists its name as secret.
-  private func learnSecret() {
-    // If there is no memory to mask the value, there is none for the next step either.
-    guard let learnt = try? Secrets(secrets.names, envs: [], [context.snapshot], before: secrets) else { return }
-    settings.secrets = learnt
-  }
-
-  /// Shows all values to the host at the beginning of the run. There may be many.
-  private func publish() {
-    guard let hostContext else { return }
+  /// Shows all values to the host at the beginning of the run. There may be many. Gives why one of them is lost.
+  private func publish() -> StepFailure? {
+    guard let hostContext else { return nil }
+    var lost: String?
     context.snapshot.object.read { object in
       object.forEachMember { key, value in
-        if let kept = JSONValue(keeping: value) { hostContext.set(key.string, kept) }
+        guard lost == nil, let kept = JSONValue(keeping: value) else { return }
+        if !hostContext.set(key.string, kept) { lost = key.string }
       }
     }
+    return lost.map { StepFailure.noMemory(forValue: $0) }
   }
 
-  /// Shows the value that a step has given to the host.
-  private func publish(_ name: String) {
+  /// Shows the value that a step has given to the host, and adds it to the secrets if another step lists its name as
+  /// secret. Gives why that cannot be done.
+  private func publish(_ name: String) -> StepFailure? {
     let values = context.snapshot
-    if let value = values[name].flatMap({ JSONValue(keeping: $0) }) {
-      hostContext?.set(name, value, object: values.objects[Name(name)])
+    if let hostContext, let value = values[name].flatMap({ JSONValue(keeping: $0) }),
+      !hostContext.set(name, value, object: values.objects[Name(name)])
+    {
+      return StepFailure.noMemory(forValue: name)
     }
+    guard secrets.contains(name) else { return nil }
+    guard let learnt = try? Secrets(secrets.names, envs: [], [values], before: secrets) else {
+      return StepFailure.noMemory(forValue: name)
+    }
+    settings.secrets = learnt
+    return nil
   }
 
   // MARK: The state directory
@@ -898,44 +913,47 @@ final class WorkflowRun: Execution {
 
   /// Takes over the steps that an earlier run has ended, and begins with the others.
   private func restore() -> Next {
-    if let state { restore(from: state) }
-    publish()
+    if let failure = state.flatMap({ restore(from: $0) }) ?? publish() { return finish(failure) }
     for (place, result) in record.kept { tell(.stepRestored(result), at: place) }
     return begin()
   }
 
-  private func restore(from state: RunState) {
+  /// - Returns: why a value of theirs is lost.
+  private func restore(from state: RunState) -> StepFailure? {
     let run = Resume.Run(
       steps: resolved.steps, workers: workers, accesses: accesses, graph: scheduler.graph,
       volumes: volumes, settings: settings, values: context.snapshot, sources: resolved.placements.map(\.source))
     var resume = Resume(run, StepFacts(run), state)
     let decision = resume.decide()
     stepFacts = resume.facts
-    guard let decision else { return }
+    guard let decision else { return nil }
     beginning = decision.beginning
     known.files = FileIndex()
     for place in decision.beginning.files { place.restore(&known.files, volumes) }
     for step in decision.restored {
       switch step {
-      case .ended(let kept): restore(kept)
+      case .ended(let kept): if let failure = restore(kept) { return failure }
       case .empty(let index): expand(index)
       }
     }
+    return nil
   }
 
   /// Takes over a step that an earlier run has ended. Those that it waits for have been taken over before.
-  private func restore(_ kept: Resume.Kept) {
+  private func restore(_ kept: Resume.Kept) -> StepFailure? {
     let place = kept.place
     if place.instance != nil, !scheduler.isExpanded(place.index) { expand(place.index) }
     for file in kept.files { file.restore(&known.files, volumes) }
     if let argument = item(place.index)?.0.code.argument, let value = kept.value {
       if let instance = place.instance {
         gathers[place.index]?.add(value, object: nil, for: instance)
-      } else {
-        context.set(argument, value)
+      } else if !context.set(argument, value) {
+        return StepFailure.noMemory(forValue: argument)
       }
     }
+    if scheduler.lacksOneSuccess(place.index), let failure = gather(place.index) { return failure }
     record.keep(kept.result.placed(at: place, nil), at: place, isRestored: true)
     if scheduler.restore(place) { completeStep(place.index) }
+    return nil
   }
 }
