@@ -5,8 +5,8 @@ import Testing
 
 /// Random runs, in which `Scheduler` has to say at each turn what `PlainSchedule` says.
 ///
-/// What the runs notice was tried by changes of `Scheduler` and `ReadyHeap`, one at a time: another order of the heap, a
-/// class that is not held or stays held, an instance behind a failed one that starts in a step whose instances run in
+/// What the runs notice was tried by changes of `Scheduler` and `ReadyHeap`, one at a time: another order of the heap,
+/// a class that is not held or stays held, an instance behind a failed one that starts in a step whose instances run in
 /// order, an order that is taken for a need and a need for an order, a step that was left out and keeps others
 /// waiting, instances of an earlier run that start again or hide those before them.
 @Suite struct SchedulerTests {
@@ -21,8 +21,8 @@ import Testing
   }
 }
 
-/// Random runs hardly ever come to these.
-@Suite struct SchedulerOrderTests {
+extension SchedulerTests {
+  /// Random runs hardly ever come to this.
   @Test("an instance that waited for its turn alone starts when the one before it is left out")
   func turnOfTheNext() throws {
     let cell = StepAccess.Cell.file(try VolumeKey(checking: "a"), tag: 1)
@@ -43,16 +43,21 @@ import Testing
       return places
     }
     func end(_ step: Int, _ instance: Int, isSuccess: Bool = true) {
-      #expect(!scheduler.end(StepPlace(index: step, instance: instance), isSuccess: isSuccess))
+      let isOver = scheduler.end(StepPlace(index: step, instance: instance), isSuccess: isSuccess)
+      #expect(!isOver)
     }
-    #expect(started() == (0..<4).map { StepPlace(index: 0, instance: $0) })
+    let first = started()
+    #expect(first == (0..<4).map { StepPlace(index: 0, instance: $0) })
     end(0, 0)
-    #expect(started() == [StepPlace(index: 1, instance: 0)])
+    let second = started()
+    #expect(second == [StepPlace(index: 1, instance: 0)])
     end(0, 2)
     end(1, 0)
-    #expect(started().isEmpty)
+    let none = started()
+    #expect(none.isEmpty)
     end(0, 1, isSuccess: false)
-    #expect(started() == [StepPlace(index: 1, instance: 2)])
+    let last = started()
+    #expect(last == [StepPlace(index: 1, instance: 2)])
   }
 }
 

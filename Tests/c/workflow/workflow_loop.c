@@ -1,6 +1,6 @@
 /*
- * A host's own epoll drives two runs with several jobs beside a pipe of the host's: steps of subprocesses, of functions,
- * and of a volume from which a large file is copied in slices. The descriptor of a run is an epoll too. It is readable
+ * A host's own epoll drives two runs with several jobs beside a pipe of the host's: commands, functions, and steps for
+ * which a large file is copied in slices from another volume. The descriptor of a run is an epoll too. It is readable
  * whenever the run has something to do, so the host never has to look by itself, and it stays silent after the end.
  *
  * not under valgrind: valgrind cannot start the supervisor
