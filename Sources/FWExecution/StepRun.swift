@@ -407,9 +407,12 @@ package final class StepRun: Execution {
     finish(attempt)
   }
 
-  private func finish(_ attempt: Attempt) {
-    if attempt.returncode == 0, let value, let argument = step.code.argument {
-      context?.set(argument, value, object: object)
+  private func finish(_ last: Attempt) {
+    var attempt = last
+    if attempt.returncode == 0, let value, let argument = step.code.argument,
+      context?.set(argument, value, object: object) == false
+    {
+      attempt = attempt.failed(by: StepFailure.noMemory(forValue: argument), of: step, on: type)
     }
     var result = StepResult(
       step: step, worker: worker, type, rundir: settings.secrets.masked(rundir.string), attempts: attempts,

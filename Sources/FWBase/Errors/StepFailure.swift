@@ -53,6 +53,11 @@ package struct StepFailure: Error {
   }
 
   package static let noMemory = StepFailure("there is not enough memory to start it")
+
+  /// There is no memory to keep a value that a step has given, so what uses it would see another one, or none.
+  package static func noMemory(forValue name: String) -> StepFailure {
+    StepFailure("there is not enough memory to keep the value \(MessageFormat.quoted(name))")
+  }
 }
 
 /// How a step or a command ended. The raw values are the numbers of the header.

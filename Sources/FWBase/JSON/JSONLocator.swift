@@ -58,6 +58,35 @@ package struct JSONLocator {
     return position(ofByte: atKey ? key : at)
   }
 
+  /// The way to the value in which a byte is. A key that has no colon behind it belongs to its object.
+  func pointer(toByte offset: Int) -> JSONPointer {
+    /// The values that begin before the byte and end behind it. `key` is where the key of the member at hand begins.
+    var open: [(isObject: Bool, index: Int, key: Int?)] = []
+    var string = 0
+    var at = 0
+    while at < offset, let byte = byte(at) {
+      switch byte {
+      case UInt8(ascii: "\""):
+        string = at
+        at = skipString(at)
+        continue
+      case UInt8(ascii: "["), UInt8(ascii: "{"): open.append((byte == UInt8(ascii: "{"), 0, nil))
+      case UInt8(ascii: "]"), UInt8(ascii: "}"): open.removeLast(open.isEmpty ? 0 : 1)
+      case UInt8(ascii: ":"): if var last = open.popLast() { last.key = string; open.append(last) }
+      case UInt8(ascii: ","):
+        if var last = open.popLast() { (last.index, last.key) = (last.index + 1, nil); open.append(last) }
+      default: break
+      }
+      at += 1
+    }
+    return JSONPointer(
+      steps: open.compactMap { (value) -> JSONPointer.Step? in
+        guard value.isObject else { return .index(value.index) }
+        guard var key = value.key else { return nil }
+        return JSONText.value(in: text, at: &key)?.read { $0.string.map { .key($0) } }
+      })
+  }
+
   private func byte(_ at: Int) -> UInt8? { at >= 0 && at < text.count ? text[at] : nil }
 
   package func skipSpace(_ start: Int) -> Int {

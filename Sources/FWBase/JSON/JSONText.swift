@@ -108,6 +108,8 @@ internal import Glibc
     // jansson points behind the unexpected token. The beginning of the token is more useful.
     var offset = max(0, min(Int(failure.position), text.count))
     let (explanation, token) = split(words)
+    // jansson says nothing when it has no memory for an element or a member.
+    if explanation.isEmpty { return .noMemory }
     let shownToken = token.map { MessageFormat.foreign($0) }
     // jansson takes a NUL byte for the end of the text.
     if let null = nullByte(in: text), null <= offset { return containsNull(text, null) }
@@ -119,14 +121,17 @@ internal import Glibc
     let shown = token.map { MessageFormat.quoted($0) }
 
     let message: String
+    var isOfValue = false
     switch json_error_code(rawValue: UInt32(truncatingIfNeeded: code)) {
     case json_error_out_of_memory: return .noMemory
     case json_error_duplicate_key:
       message = "duplicate key \(shownToken ?? "in an object")"
     case json_error_null_character, json_error_null_byte_in_key:
       message = "a string contains the character NUL (\\u0000), which names, paths and commands cannot contain"
+      isOfValue = true
     case json_error_numeric_overflow:
       message = "the number \(shownToken ?? "here") is too large: integers go from -2^63 to 2^63-1, others to 1.8e308"
+      isOfValue = true
     case json_error_stack_overflow:
       message = "the document has more than 2,048 levels of nesting"
     case json_error_invalid_utf8:
@@ -138,7 +143,10 @@ internal import Glibc
         "the text is not valid JSON: \(MessageFormat.foreign(explanation))\(shown.map { " near \($0)" } ?? "")"
         + JSONHint(text: text).hint(at: offset, explanation)
     }
-    return FlowError(.syntax, message, position: JSONLocator(text: text).position(ofByte: offset))
+    let locator = JSONLocator(text: text)
+    // Whoever has a text made of values has the text of this error only, and knows the value by its way.
+    let path = isOfValue ? locator.pointer(toByte: offset).text : ""
+    return FlowError(.syntax, message, path: path.isEmpty ? nil : path, position: locator.position(ofByte: offset))
   }
 
   /// The offset of the token that ends at `end`. jansson does not show tokens of more than 20 bytes.

@@ -48,19 +48,19 @@ package final class Context: Sendable {
     }
   }
 
-  /// Sets a value. Gives false if there is no memory for it.
+  /// Sets a value. Gives false, and changes nothing, if there is no memory for it.
   ///
   /// - Parameter object: the host's object, where the value is more than its JSON.
-  @discardableResult
   package func set(_ name: String, _ value: JSONValue, object: HostObject? = nil) -> Bool {
     values.withLock { values in
-      values.objects[Name(name)] = object
       if !isKnownUniquelyReferenced(&values.object) {
         // A run holds the object and must not see the change, so the context changes a copy.
         guard let copy = values.object.read({ json_copy($0.raw) }) else { return false }
         values.object = JSONValue(taking: copy)
       }
-      return values.object.read { object in value.read { json_object_set(object.raw, name, $0.raw) == 0 } }
+      let isSet = values.object.read { object in value.read { json_object_set(object.raw, name, $0.raw) == 0 } }
+      if isSet { values.objects[Name(name)] = object }
+      return isSet
     }
   }
 

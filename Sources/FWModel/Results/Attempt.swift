@@ -50,8 +50,8 @@ package struct Attempt {
 
   func outputs(of stream: Stream) -> [Output] { stream == .stdout ? stdout : stderr }
 
-  /// Gives the attempt as a failure of the step's files, though its commands have succeeded.
-  func failed(by failure: StepFailure, of step: Step, on type: WorkerType) -> Attempt {
+  /// Gives the attempt as a failure, though its commands have succeeded.
+  package func failed(by failure: StepFailure, of step: Step, on type: WorkerType) -> Attempt {
     let record = CommandRecord(index: nil, command: "", CommandEnd(failure: failure, started: 0))
     var attempt = self
     attempt.outcome = failure.outcome

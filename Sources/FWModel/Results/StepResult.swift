@@ -70,7 +70,7 @@ package struct StepResult {
   /// Says why the step failed, as C text; `nil`: there is nothing to say.
   package var message: CText? { last.message }
 
-  /// Gives the result as a failure of the step's files, though its commands have succeeded.
+  /// Gives the result as a failure, of the step's files or values, though its commands have succeeded.
   package func failed(by failure: StepFailure, of step: Step) -> StepResult {
     var result = self
     result.last = last.failed(by: failure, of: step, on: workerType)

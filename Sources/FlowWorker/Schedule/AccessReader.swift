@@ -70,13 +70,17 @@ struct AccessReader {
 
   private func barrier(_ step: Step, areKeys: Bool) -> String? {
     if let argument = step.code.argument, secrets.contains(Name(argument)) {
-      return "its value \(MessageFormat.quoted(argument)) is secret, and is hidden in the output of all steps behind it"
+      return "the value \(MessageFormat.quoted(argument)) of step \(step.shownName) is secret, and is hidden in the "
+        + "output of all steps behind it"
     }
     if step.after != nil { return nil }
     if step.files.inputs.isEmpty, step.files.outputs.isEmpty {
-      return "it declares neither inputs nor outputs, so it may use any file: \"after\": [] says that it does not"
+      return "step \(step.shownName) declares neither inputs nor outputs, so it may use any file: \"after\": [] says "
+        + "that it does not"
     }
-    return areKeys ? nil : "the path of its notebook is not a key, so the notebook may be a file of another step"
+    if areKeys { return nil }
+    return "the path of the notebook of step \(step.shownName) is not a key, so the notebook may be a file of another "
+      + "step"
   }
 
   // MARK: Files

@@ -115,7 +115,7 @@ struct Scheduler {
       } else if heldRounds[own] == round {
         tops.pop()
         held.append(step)
-      } else if nodes[step].count == nil {
+      } else if nodes[step].count == nil, !nodes[step].isOver {
         return .expand(step: step)
       } else if let number = startable(step) {
         return .start(StepPlace(index: step, instance: nodes[step].isMany ? number : nil))
@@ -180,7 +180,7 @@ struct Scheduler {
       nodes[step].restored.add(place.instance ?? 0)
       nodes[step].passRestored()
     } else {
-      nodes[step].each.start(place.instance ?? 0)
+      nodes[step].each.begin(place.instance ?? 0)
     }
     return end(place, isSuccess: true)
   }
@@ -342,6 +342,9 @@ struct Scheduler {
 
   func hasFailed(_ step: Int) -> Bool { nodes[step].failed > 0 }
 
+  /// Whether a step will have succeeded when one more of its instances has.
+  func lacksOneSuccess(_ step: Int) -> Bool { nodes[step].ended + 1 == nodes[step].count && hasSucceeded(step) }
+
   /// Whether nothing of a step that is over has failed or was left out.
   func hasSucceeded(_ step: Int) -> Bool {
     nodes[step].failed == 0 && nodes[step].skipped == 0 && nodes[step].lack == nil
@@ -433,11 +436,17 @@ struct EachInstances {
     return true
   }
 
+  /// Starts the first instance that is ready.
   mutating func start(_ instance: Int) {
+    begin(instance)
+    hint = instance + 1
+  }
+
+  /// Notes that an instance has begun, whether or not others before it are ready.
+  mutating func begin(_ instance: Int) {
     guard begins.indices.contains(instance) else { return }
     if begins[instance] == Begin.ready.rawValue { readyCount -= 1 }
     begins[instance] = Begin.started.rawValue
-    hint = instance + 1
     passBegun()
   }
 

@@ -145,7 +145,8 @@ struct Resume {
         if let value = look(step, StepPlace(index: index), identity, context, isSameBeginning)?.value,
           let argument = step.code.argument
         {
-          context.set(argument, value)
+          // Without memory for the value, the steps that use it run again.
+          _ = context.set(argument, value)
         }
       } else {
         findInstances(of: step, index, context, isSameBeginning)

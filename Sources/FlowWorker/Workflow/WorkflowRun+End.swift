@@ -41,6 +41,9 @@ extension WorkflowRun {
     }
     return resolved.steps.indices.compactMap { step in
       guard let rest = scheduler.unstarted(step) else { return nil }
+      let count = rest.count ?? instances[step]?.all.count
+      // A step over no values has nothing to run.
+      if count == 0 { return nil }
       var reason = general
       if let lack = rest.lack {
         reason = scheduler.graph.reason(from: lack, to: step) + ", which "
@@ -49,8 +52,7 @@ extension WorkflowRun {
       }
       return RunResult.NotRun(
         step: resolved.steps[step].cName.string, index: step,
-        instances: rest.count ?? instances[step]?.all.count, isWhole: rest.isWhole,
-        reason: reason)
+        instances: count, isWhole: rest.isWhole, reason: reason)
     }
   }
 

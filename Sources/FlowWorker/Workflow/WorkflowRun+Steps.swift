@@ -70,6 +70,7 @@ extension WorkflowRun {
       instances[index] = (all, isInOrder)
       stepFacts?.count(index, step, all)
       if step.code.argument != nil { gathers[index] = Gather(count: all.count) }
+      if all.count == 0, let failure = gather(index) { throw FlowError(.noMemory, failure.reason) }
       scheduler.expand(index, count: all.count, isInOrder: isInOrder)
       if all.count == 0 { completeStep(index) }
     } catch {
@@ -83,15 +84,17 @@ extension WorkflowRun {
 
   /// Lets the steps go on that wait for a step of which all has ended.
   func completeStep(_ index: Int) {
-    if let gather = gathers.removeValue(forKey: index), let argument = resolved.steps[index].code.argument,
-      scheduler.hasSucceeded(index)
-    {
-      _ = gather.finish(argument, into: context)
-      publish(argument)
-      if secrets.contains(argument) { learnSecret() }
-    }
     instances[index] = nil
+    gathers[index] = nil
     scheduler.finish(index)
+  }
+
+  /// Makes a list of the values that the instances of a step have given. Gives why it cannot; `nil` if it can.
+  func gather(_ index: Int) -> StepFailure? {
+    guard let gather = gathers.removeValue(forKey: index), let argument = resolved.steps[index].code.argument else {
+      return nil
+    }
+    return gather.finish(argument, into: context) ? publish(argument) : StepFailure.noMemory(forValue: argument)
   }
 
   /// Starts a step in the schedule, and says when and where it runs.
@@ -176,9 +179,8 @@ extension WorkflowRun {
           gathers[task.place.index]?.add(value, object: object, for: instance)
           task.memory?.given = value
         }
-      } else {
-        publish(argument)
-        if secrets.contains(argument) { learnSecret() }
+      } else if let failure = publish(argument), result.returncode == 0 {
+        return fail(task, result, failure)
       }
     }
     guard result.returncode == 0 else { return end(task, result) }
@@ -229,7 +231,13 @@ extension WorkflowRun {
   func end(_ task: StepTask, _ result: StepResult) -> Next { end(task.place, task.schedule, result) }
 
   /// Ends a step, and decides what its failure means for the others.
-  func end(_ place: StepPlace, _ schedule: StepSchedule, _ result: StepResult) -> Next {
+  func end(_ place: StepPlace, _ schedule: StepSchedule, _ commands: StepResult) -> Next {
+    var result = commands
+    if result.returncode == 0, scheduler.lacksOneSuccess(place.index), let failure = gather(place.index),
+      let (step, _) = item(place.index)
+    {
+      result = result.failed(by: failure, of: step)
+    }
     let isSuccess = result.returncode == 0
     record.keep(result.placed(at: place, schedule), at: place)
     if scheduler.end(place, isSuccess: isSuccess) { completeStep(place.index) }

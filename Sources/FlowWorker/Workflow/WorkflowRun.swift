@@ -378,7 +378,7 @@ final class WorkflowRun: Execution {
 
   /// The reason why nothing more may begin; `nil` if there is none.
   var interruption: StepFailure? {
-    if isCancelled { return StepFailure(.cancelled, "it was cancelled") }
+    if isCancelled { return StepFailure(.cancelled, "the run was cancelled") }
     if settings.deadline?.hasPassed == true { return StepFailure(.timeout, "\(settings.limit) had passed") }
     return abort
   }
@@ -400,28 +400,33 @@ final class WorkflowRun: Execution {
   /// The secrets of the whole run.
   var secrets: Secrets { settings.secrets }
 
-  /// Adds the value that a step has given to the secrets, if another step lists its name as secret.
-  func learnSecret() {
-    // If there is no memory to mask the value, there is none for the next step either.
-    guard let learnt = try? Secrets(secrets.names, envs: [], [context.snapshot], before: secrets) else { return }
-    settings.secrets = learnt
-  }
-
-  /// Shows all values to the host at the beginning of the run. There may be many.
-  func publish() {
-    guard let hostContext else { return }
+  /// Shows all values to the host at the beginning of the run. There may be many. Gives why one of them is lost.
+  func publish() -> StepFailure? {
+    guard let hostContext else { return nil }
+    var lost: String?
     context.snapshot.object.read { object in
       object.forEachMember { key, value in
-        if let kept = JSONValue(keeping: value) { hostContext.set(key.string, kept) }
+        guard lost == nil, let kept = JSONValue(keeping: value) else { return }
+        if !hostContext.set(key.string, kept) { lost = key.string }
       }
     }
+    return lost.map { StepFailure.noMemory(forValue: $0) }
   }
 
-  /// Shows the value that a step has given to the host.
-  func publish(_ name: String) {
+  /// Shows the value that a step has given to the host, and adds it to the secrets if another step lists its name as
+  /// secret. Gives why that cannot be done.
+  func publish(_ name: String) -> StepFailure? {
     let values = context.snapshot
-    if let value = values[name].flatMap({ JSONValue(keeping: $0) }) {
-      hostContext?.set(name, value, object: values.objects[Name(name)])
+    if let hostContext, let value = values[name].flatMap({ JSONValue(keeping: $0) }),
+      !hostContext.set(name, value, object: values.objects[Name(name)])
+    {
+      return StepFailure.noMemory(forValue: name)
     }
+    guard secrets.contains(name) else { return nil }
+    guard let learnt = try? Secrets(secrets.names, envs: [], [values], before: secrets) else {
+      return StepFailure.noMemory(forValue: name)
+    }
+    settings.secrets = learnt
+    return nil
   }
 }

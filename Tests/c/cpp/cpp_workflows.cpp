@@ -39,7 +39,7 @@ int main()
     flowworker::exec other = workflow.start(pool, check_dir());
     CHECK_EQUAL(other.wait().returncode(), 4);
 
-    CHECK_HAS(workflow.plan(pool), R"("barrier":"it declares neither)");
+    CHECK_HAS(workflow.plan(pool), R"("barrier":"step \")");
     CHECK_HAS(workflow.plan(pool, values, check_dir(), R"({"jobs": 3})"), R"("jobs":3)");
 
     CHECK_THROWS(workflow.run(pool, {}), invalid, "no default volume");

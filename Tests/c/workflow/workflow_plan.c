@@ -113,7 +113,7 @@ static void knows_barriers(void)
     needs_are(plan, "a<> b<> c<a:barrier:- b:barrier:-> d<a:after:- c:barrier:-> e<c:barrier:-> "
                     "f<c:barrier:- e:write_after_read:m>");
     CHECK_JSON(json_object_get(step_at(plan, 2), "barrier"),
-               json_string("it declares neither inputs nor outputs, so it may use any file: "
+               json_string("step \"c\" declares neither inputs nor outputs, so it may use any file: "
                            "\"after\": [] says that it does not"));
     CHECK_JSON(json_object_get(json_object_get(step_at(plan, 4), "reads"), "names"), json_string("*"));
     CHECK_JSON(json_object_get(step_at(plan, 4), "trusts"), json_string("writes"));
@@ -145,7 +145,7 @@ static void knows_other_cells(void)
     needs_are(plan, "g<> n<g:read_after_write:n.ipynb> u<n:read_after_write:n.out.ipynb> s<u:read_after_write:u> "
                     "v<g:read_after_write:x> e<g:read_after_write:x> "
                     "p<g:barrier:- n:barrier:- u:barrier:- s:barrier:- v:barrier:- e:barrier:->");
-    CHECK_HAS(json_string_value(json_object_get(step_at(plan, 6), "barrier")), "the path of its notebook is not a key");
+    CHECK_HAS(json_string_value(json_object_get(step_at(plan, 6), "barrier")), "the path of the notebook of step");
     json_decref(plan);
     fw_pool_free(pool);
 }
@@ -184,7 +184,7 @@ static void hides_secrets(void)
     fw_error *error = NULL;
     CHECK_OK(fw_function_register(pool, "f", "[]", FW_ZERO_TERMINATED, (fw_function)abort, NULL, NULL, &error), &error);
     json_t *plan = plan_of(document, pool, "{\"token\": \"four-and-more\"}", NULL, NULL);
-    CHECK_HAS(json_string_value(json_object_get(step_at(plan, 0), "barrier")), "its value \"token\" is secret");
+    CHECK_HAS(json_string_value(json_object_get(step_at(plan, 0), "barrier")), "the value \"token\" of step");
     CHECK_JSON(json_object_get(json_object_get(step_at(plan, 1), "writes"), "files"), json_pack("[s]", "key-***"));
     needs_are(plan, "a<> b<a:barrier:->");
     json_decref(plan);

@@ -137,3 +137,23 @@ def test_steps_are_added_with_the_positional_arguments_of_flowserv(tmp_path):
     assert [step.identifier for step in workflow.steps] == ["c", "f"]
     assert workflow.steps[0].env == {"X": "1"} and workflow.steps[1].arg == "n"
     assert workflow.add_notebook_step("b", "b.ipynb", "out.ipynb").steps[2].output == "out.ipynb"
+
+
+@pytest.mark.parametrize(
+    "options, path",
+    [
+        ({"jobs": 10**30}, "/jobs"),
+        ({"retries": {"max": 10**30}}, "/retries/max"),
+        ({"resources": {"cpus": 10**30}}, "/resources/cpus"),
+    ],
+)
+def test_a_number_that_is_too_large_names_its_option(tmp_path, options, path):
+    with pytest.raises(flowworker.DocumentError, match="too large: integers go from") as caught:
+        Workflow([ContainerStep("s", "", ["true"])]).run(rundir=tmp_path, **options)
+    assert caught.value.path == path and str(caught.value).endswith("(at {})".format(path))
+
+
+def test_a_nul_in_a_value_names_the_value(tmp_path):
+    with pytest.raises(flowworker.DocumentError, match="the character NUL") as caught:
+        Workflow([ContainerStep("s", "", ["echo $names"])]).run({"names": ["a", "b\0c"]}, rundir=tmp_path)
+    assert caught.value.path == "/names/1" and str(caught.value).endswith("(at /names/1)")

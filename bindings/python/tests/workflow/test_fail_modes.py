@@ -270,3 +270,13 @@ def test_a_signal_reaches_all_steps_that_run(rundir):
         run.signal(signal.SIGUSR1)
         result = run.wait()
     assert [step.returncode for step in result.steps] == [7, 7]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_step_over_no_values_is_not_among_those_that_did_not_run(rundir, jobs):
+    steps = [
+        shell("bad", "exit 1"),
+        shell("none", "true", foreach={"names": {"n": []}}),
+        shell("behind", "true"),
+    ]
+    assert list(reasons(Workflow(steps).run(rundir=rundir, jobs=jobs))) == ["behind"]

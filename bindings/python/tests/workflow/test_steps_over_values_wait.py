@@ -80,3 +80,29 @@ def test_a_value_that_a_step_does_not_use_is_no_reason_to_run_it_again(rundir, t
         result = Workflow(steps).run(context, rundir=rundir, state=tmp_path / "state")
         assert result.returncode == 0
     assert (rundir / "out").read_text() == "x\n"
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_an_instance_that_failed_runs_again_before_those_that_an_earlier_run_has_ended(rundir, tmp_path, jobs):
+    steps = [
+        over("make", "touch a/$x", [0, 1, 2], outputs=["a/$x"]),
+        over("use", "test $x != 0 -o -e go && touch b/$x", [0, 1, 2], inputs=["a/$x"], outputs=["b/$x"]),
+    ]
+    options = {"rundir": rundir, "state": tmp_path / "state", "jobs": jobs, "fail": "last"}
+    assert [step.instance for step in Workflow(steps).run(**options).steps if step.returncode != 0] == [0]
+    (rundir / "go").touch()
+    result = Workflow(steps).run(**options)
+    assert (result.returncode, result.restored, len(result.steps)) == (0, 5, 6)
+    assert (rundir / "b" / "0").exists()
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_step_whose_values_cannot_be_listed_ends_once_and_those_behind_it_are_not_run(rundir, jobs):
+    steps = [
+        CodeStep("list", func=lambda: 5, arg="list", inputs=[], outputs=[]),
+        over("make", "touch a/$x", {"value": "list"}, outputs=["a/$x"]),
+        over("use", "true", {"value": "list"}, inputs=["a/$x"], outputs=[]),
+    ]
+    result = Workflow(steps).run(rundir=rundir, jobs=jobs, fail="last")
+    assert places(result) == [("list", None, 0), ("make", None, 1)]
+    assert [entry["step"] for entry in result.not_run] == ["use"]

@@ -382,5 +382,5 @@ def test_a_cancel_while_files_are_copied(place):
         pass
     run.cancel()
     result = run.wait()
-    assert result.outcome == "cancelled" and result.message == 'step "s" was not started because it was cancelled'
+    assert result.outcome == "cancelled" and result.message == 'step "s" was not started because the run was cancelled'
     assert 0 < len(list((place.run / "d").iterdir())) < 3000
