@@ -84,6 +84,8 @@ def test_the_container_of_a_host_that_died_at_once_is_removed(tmp_path):
         host.kill()
         host.wait()
         os.kill(supervisor, signal.SIGCONT)
+        # A list that is made while the supervisor still lives may lack the monitor that it makes.
+        until(lambda: supervisor not in session(supervisor))
         until(lambda: "delete" in engine.seen or not session(supervisor))
         assert "delete" in engine.seen
     finally:
