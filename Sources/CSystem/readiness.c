@@ -38,7 +38,7 @@ int fws_poll(struct pollfd *items, unsigned count, double seconds) {
 
 int fws_epoll(void) { return fws_marked(fws_above_standard(epoll_create1(EPOLL_CLOEXEC))); }
 
-bool fws_epoll_add(int epoll, int fd) { return fws_epoll_add_as(epoll, fd, 0); }
+bool fws_epoll_add(int epoll, int fd) { return fws_epoll_add_as(epoll, fd, (uint64_t)(unsigned)fd); }
 
 bool fws_epoll_add_as(int epoll, int fd, uint64_t token) {
   struct epoll_event event = {.events = EPOLLIN, .data.u64 = token};

@@ -14,7 +14,7 @@ int fws_poll(struct pollfd *_Nonnull items, unsigned count, double seconds);
 /* Makes an epoll descriptor. Returns it, or a negative errno. */
 int fws_epoll(void);
 
-/* Watches a descriptor for input. Returns false if the system cannot watch one more. */
+/* Watches a descriptor for input, with its number as the token. Returns false if the system cannot watch one more. */
 bool fws_epoll_add(int epoll, int fd);
 /* Watches a descriptor for room: until it can be written to. Returns false if the system cannot watch one more. */
 bool fws_epoll_add_room(int epoll, int fd);
