@@ -35,7 +35,7 @@ RELEASE := -c release --explicit-target-dependency-import-check error --disable-
            -Xswiftc -enforce-exclusivity=unchecked -Xlinker -z -Xlinker now
 
 .PHONY: lib wheel deb run abi abi-release packages-setup packages-test packages-test-all test test-swift test-c test-python test-documents \
-        engines-test bench bench-setup asan tsan ubsan sanitize valgrind mutants lint format docs install uninstall clean setup venv
+        engines-test model soak test-soak bench bench-setup asan tsan ubsan sanitize valgrind mutants lint format docs install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
 
@@ -127,7 +127,7 @@ run: lib venv | $(SETUP)
 
 # --- tests -------------------------------------------------------------------------------------
 
-test: abi test-swift test-c test-python test-documents
+test: abi test-swift test-c test-python test-documents model test-soak
 
 # Compares the interface of the library with the one that is recorded in packaging/abi.
 abi: lib venv
@@ -252,6 +252,20 @@ sanitize: | $(SETUP)
 	$(MAKE) tsan CHECKS="$(TSAN_CHECKS)"
 	$(MAKE) ubsan CHECKS="$(UBSAN_CHECKS)"
 
+# Checks the model of the supervisor's protocol, and its mutations. FULL=1 has the larger cases as well.
+model: | $(SETUP)
+	@missing=""; command -v spin >/dev/null || missing=" spin"; $(call INSTALL_MISSING,spin gcc)
+	Tests/model/run.sh $(if $(FULL),--full)
+
+# Random steps, cancels, frees, forks and kills from 16 threads for SOAK_SECONDS; 20 of them are in the gate. The exit
+# status 77 is for where they cannot run.
+SOAK_SECONDS ?= 1800
+soak: lib
+	SOAK_SECONDS=$(SOAK_SECONDS) Tests/soak/run.sh $(LIB)
+
+test-soak: lib
+	SOAK_SECONDS=20 Tests/soak/run.sh $(LIB)
+
 # Builds the library with faults in the order of steps, which the tests must notice.
 mutants: venv
 	Tests/mutants/run.sh
@@ -294,6 +308,7 @@ lint: $(VENV)/.lint
 	$(PYTHON) Tests/lint/unused.py
 	$(PYTHON) Tests/lint/versions.py
 	$(PYTHON) Tests/lint/excerpts.py
+	$(PYTHON) Tests/lint/model.py
 
 format: $(VENV)/.lint
 	$(SWIFT) format format --in-place --recursive --parallel $(SWIFT_FILES)

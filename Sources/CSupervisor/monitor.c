@@ -4,7 +4,8 @@
  *
  *   watching ──timeout, FWSV_STOP, the host's end, or what was left──▶ asking ──grace──▶ forcing
  *
- * `asking` sends TERM to each process below the monitor once, `forcing` sends KILL to all of them in rounds. In every
+ * `asking` sends TERM to each process below the monitor once, `forcing` sends KILL to all of them in rounds. Comments
+ * with "model:" name the states of Tests/model/supervisor.pml, which proves what the protocol promises. In every
  * phase the command is over when the main process has ended and no process is left, which is when wait(2) says ECHILD.
  *
  * A sandbox may refuse PR_SET_CHILD_SUBREAPER, so that orphans do not come to the monitor. Then the monitor looks for
@@ -32,7 +33,8 @@ static const int64_t FORCING_ROUND = SECOND / 50;
 
 TEXT(name_monitor, "fw-monitor");
 
-enum phase { WATCHING, ASKING, FORCING_NOW };
+/* model: MONITOR_WATCHING, MONITOR_ASKING, MONITOR_FORCING */
+enum phase { MONITOR_WATCHING, MONITOR_ASKING, MONITOR_FORCING };
 
 typedef struct {
   int channel;    /* -1 once the host has gone */
@@ -151,6 +153,7 @@ static void note_main(state *state, int status, const struct rusage *usage) {
   reply->peak = usage->ru_maxrss * 1024ll;
 }
 
+/* model: MAIN_ENDED */
 static void end_main(state *state) {
   state->main_ended = true;
   state->reply.duration = fwsv_monotonic() - state->began;
@@ -164,7 +167,7 @@ static void look_for_end(state *state) {
     RAW5(__NR_waitid, P_PID, state->main, &information, WEXITED | WNOHANG | WNOWAIT, 0);
     if (information.si_pid != state->main) return;
     end_main(state);
-    if (has_tree(state) && state->phase == WATCHING) clear_tree(state);
+    if (has_tree(state) && state->phase == MONITOR_WATCHING) clear_tree(state);
   }
   if (state->tree != NULL && fwsv_tree_look(state->tree, state->main) == 0 && !fwsv_tree_is_blind(state->tree)) {
     state->is_empty = true;
@@ -265,19 +268,20 @@ static void wait_for_event(state *state, int64_t until) {
       pass_signal(state, &request);
     } else if (request.kind == FWSV_END_INPUT) {
       close_fd(state, FWSV_FD_IN_END);
-    } else if (request.kind == FWSV_STOP && state->phase == WATCHING && !is_over(state)) {
+    } else if (request.kind == FWSV_STOP && state->phase == MONITOR_WATCHING && !is_over(state)) {
       state->reply.reason = FWSV_BY_STOP;
       state->deadline = 0;
-    } else if (request.kind == FWSV_LIMIT && state->phase == WATCHING && state->reply.reason == FWSV_BY_ITSELF &&
-               state->deadline != 0) {
+    } else if (request.kind == FWSV_LIMIT && state->phase == MONITOR_WATCHING &&
+               state->reply.reason == FWSV_BY_ITSELF && state->deadline != 0) {
       state->request.grace = request.grace;
       state->deadline = request.timeout < 0 ? INT64_MAX : fwsv_monotonic() + request.timeout;
     }
   }
+  /* model: HOST_GONE */
   if (is_gone && state->channel >= 0) {
     RAW1(__NR_close, state->channel);
     state->channel = -1;
-    if (state->phase == WATCHING) {
+    if (state->phase == MONITOR_WATCHING) {
       int64_t until = state->request.host_gone_timeout > 0 ? fwsv_monotonic() + state->request.host_gone_timeout : 0;
       if (until < state->deadline) state->deadline = until;
     }
@@ -286,7 +290,7 @@ static void wait_for_event(state *state, int64_t until) {
 
 static void ask(state *state) {
   int64_t now = fwsv_monotonic();
-  state->phase = ASKING;
+  state->phase = MONITOR_ASKING;
   state->deadline = now + state->request.grace;
   state->round = now;
   if (has_tree(state)) clear_tree(state);
@@ -305,7 +309,7 @@ static int send_signal(state *state, int signal) {
 static bool act(state *state) {
   int64_t now = fwsv_monotonic();
   switch (state->phase) {
-    case WATCHING:
+    case MONITOR_WATCHING:
       if (state->main_ended && state->request.background == FWSV_KILL) {
         ask(state);
         return act(state);
@@ -315,9 +319,9 @@ static bool act(state *state) {
       if (state->reply.reason == FWSV_BY_ITSELF && state->deadline != 0) state->reply.reason = FWSV_BY_TIMEOUT;
       ask(state);
       return act(state);
-    case ASKING:
+    case MONITOR_ASKING:
       if (now >= state->deadline) {
-        state->phase = FORCING_NOW;
+        state->phase = MONITOR_FORCING;
         state->deadline = now + FORCING;
         state->round = now;
         return act(state);
@@ -327,7 +331,7 @@ static bool act(state *state) {
         state->round = now + ASKING_ROUND;
       }
       return false;
-    case FORCING_NOW:
+    case MONITOR_FORCING:
       if (now >= state->round) {
         int reached = send_signal(state, SIGKILL);
         state->round = now + FORCING_ROUND;
@@ -345,11 +349,11 @@ static void watch(state *state) {
     reap(state);
     if (state->main_ended) {
       if (state->is_empty) return;
-      if (state->phase == WATCHING && state->request.background == FWSV_LEAVE) return;
+      if (state->phase == MONITOR_WATCHING && state->request.background == FWSV_LEAVE) return;
     }
     if (act(state)) return;
     int64_t until = state->deadline;
-    if (state->phase != WATCHING && state->round < until) until = state->round;
+    if (state->phase != MONITOR_WATCHING && state->round < until) until = state->round;
     /* No signal tells of the end of processes that are not children, so they are looked for now and then. */
     int64_t next = fwsv_monotonic() + ASKING_ROUND / 2;
     if (!state->is_reaper && state->main_ended && next < until) until = next;
@@ -357,13 +361,14 @@ static void watch(state *state) {
   }
 }
 
+/* model: MONITOR_REPORTING */
 static void report(state *state) {
   fwsv_reply *out = &state->reply;
-  if (!state->is_empty && state->phase == WATCHING && has_tree(state)) {
+  if (!state->is_empty && state->phase == MONITOR_WATCHING && has_tree(state)) {
     clear_tree(state);
     fwsv_tree_look(state->tree, state->main);
   }
-  if (state->tree != NULL && (state->phase != WATCHING || !state->is_empty))
+  if (state->tree != NULL && (state->phase != MONITOR_WATCHING || !state->is_empty))
     fwsv_tree_tell(state->tree, state->main, out);
   /* The signal went to the group, or the main process was not in the list. */
   if ((out->is_blind || state->tree == NULL) && out->main_signal == 0) out->main_signal = state->asked_main;
@@ -402,6 +407,7 @@ static int start(state *state) {
 }
 
 static void run(state *state) {
+  /* model: MONITOR_STARTING */
   fwsv_reply *out = &state->reply;
   zero(out, offsetof(fwsv_reply, processes));
   out->started = fwsv_wall();
@@ -421,14 +427,15 @@ static void run(state *state) {
   out->pid = state->main = pid;
   state->main_ended = state->is_empty = state->is_forced = false;
   state->asked_main = 0;
-  state->phase = WATCHING;
+  state->phase = MONITOR_WATCHING;
   state->deadline = state->request.timeout < 0 ? INT64_MAX : state->began + state->request.timeout;
   if (state->request.tell_start) reply(state, FWSV_STARTED);
   watch(state);
   close_fd(state, FWSV_FD_IN_END);
   report(state);
   if (state->is_empty) return;
-  /* Processes that were left alone, or that cannot be ended, stay with this monitor, which reaps them when they end. */
+  /* model: MONITOR_KEEPING. Processes that were left alone, or that cannot be ended, stay with this monitor, which
+   * reaps them when they end. */
   if (state->channel >= 0) RAW1(__NR_close, state->channel);
   state->channel = -1;
   while (!state->is_empty && state->is_reaper) {
@@ -444,8 +451,8 @@ static void run(state *state) {
 /* The time that a cleanup request may take: an engine stops containers, each with its grace. */
 static const int64_t CLEANUP_LIMIT = 300ll * SECOND;
 
-/* Sends the bytes of a cleanup request, and reads the answers until the server closes the connection: a server drops
- * requests of a connection that is closed before they are answered. */
+/* model: MONITOR_CLEANING. Sends the bytes of a cleanup request, and reads the answers until the server closes the
+ * connection: a server drops requests of a connection that is closed before they are answered. */
 static void carry_out(state *state) {
   uint64_t size = state->request.size;
   uint64_t sent = state->request.address;
@@ -488,6 +495,7 @@ void fwsv_monitor(int channel, int host) {
   for (int at = 0; at < FWSV_FDS; at++) state->fds[at] = -1;
   state->is_reaper = RAW5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) >= 0;
   state->signals = open_signals();
+  /* model: MONITOR_IDLE, SOCKET_OPEN */
   while (state->channel >= 0) {
     struct pollfd items[2];
     watch_fd(&items[0], state->channel);
@@ -510,6 +518,7 @@ void fwsv_monitor(int channel, int host) {
     }
   }
   if (state->request.kind == FWSV_CLEANUP) carry_out(state);
+  /* model: MONITOR_GONE, SOCKET_CLOSED */
   RAW1(__NR_exit_group, 0);
   __builtin_unreachable();
 }

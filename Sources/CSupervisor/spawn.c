@@ -26,6 +26,7 @@ enum { PATHS, DIRECT, STRINGS, ENVIRONMENT, LISTS };
 typedef struct {
   const fwsv_request *request;
   const int *fds;
+  int monitor;
   char **lists[LISTS];
   char *stack_end;
   volatile long pid; /* of the child of a leader */
@@ -89,8 +90,10 @@ static int child(void *argument) {
   long result;
 
   if (!request->is_direct) RAW0(__NR_setsid);
-  /* If somebody kills the monitor, the kernel ends the command. */
+  /* model: MAIN_BORN, MAIN_BOUND. If somebody kills the monitor, the kernel ends the command. A monitor that was killed
+   * before this call cannot be noticed by the kernel, but it is not the parent any more. */
   RAW5(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (RAW0(__NR_getppid) != job->monitor) return UNUSED_STATUS;
 
   job->stage = FWSV_AT_STREAMS;
   if (request->has_input && (result = RAW3(__NR_dup3, job->fds[FWSV_FD_IN], STANDARD_INPUT, 0)) < 0) goto failed;
@@ -102,7 +105,7 @@ static int child(void *argument) {
   job->stage = FWSV_AT_LIMIT;
   if ((result = set_limits(request, &job->limit)) < 0) goto failed;
 
-  /* Descriptors from 3 on are close-on-exec. */
+  /* model: MAIN_RUNNING. Descriptors from 3 on are close-on-exec. */
   uint64_t none = 0;
   RAW4(__NR_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
   job->stage = FWSV_AT_EXEC;
@@ -162,6 +165,7 @@ int fwsv_spawn(const fwsv_request *request, const int *fds, uint64_t *table, fws
   zero(&job, sizeof job);
   job.request = request;
   job.fds = fds;
+  job.monitor = (int)RAW0(__NR_getpid);
   job.stack_end = stack + CHILD_STACK;
   job.stage = FWSV_AT_CLONE;
   reply->stage = FWSV_AT_REQUEST;

@@ -118,19 +118,24 @@ void fwsv_supervisor(void) {
   if (host >= 0) note(&hello, FWSV_CALL_HOST, -check_host());
   try_calls(&hello);
   bool is_over = !say_hello(&hello) || hello.error != 0;
+  /* model: SUPERVISOR_SERVING */
   while (!is_over) {
     struct pollfd items[2];
     watch_fd(&items[0], FWSV_CONTROL);
     watch_fd(&items[1], host);
     bool is_known = fwsv_look_at(items, 2, NULL);
-    /* A child that the host has forked may hold the socket open, so the end of the host itself is watched. */
-    if (items[1].revents != 0) break;
-    if (is_known && items[0].revents == 0) continue;
+    /* A child that the host has forked may hold the socket open, so the end of the host itself is watched. Channels
+     * that the host has sent before its end come first, because a cleanup request may wait in one of them. */
+    if (is_known && items[0].revents == 0) {
+      if (items[1].revents != 0) break;
+      continue;
+    }
     int channel = receive_channel();
     if (channel == HOST_HAS_GONE) break;
     if (channel < 0) continue;
-    /* A fork, so that each monitor has a few pages of memory of its own: the peak memory of a command begins with that
-     * of the process it is started in, which must not contain the memory of other monitors. */
+    /* model: SUPERVISOR_FORKING. A fork, so that each monitor has a few pages of memory of its own: the peak memory of
+     * a command begins with that of the process it is started in, which must not contain the memory of other monitors.
+     */
     long pid = RAW5(__NR_clone, SIGCHLD, 0, 0, 0, 0);
     if (pid < 0) refuse(channel, host, (int)-pid);
     if (pid == 0) {
@@ -139,6 +144,7 @@ void fwsv_supervisor(void) {
     }
     RAW1(__NR_close, channel);
   }
+  /* model: SUPERVISOR_GONE */
   RAW1(__NR_exit_group, 0);
   __builtin_unreachable();
 }

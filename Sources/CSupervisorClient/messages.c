@@ -20,6 +20,7 @@ static int send_message(int fd, struct iovec *parts, size_t count, const int *fd
   return fws_send_parts(fd, parts, count, fds, fd_count) < 0 ? errno : 0;
 }
 
+/* model: SOCKET_ON_ITS_WAY */
 int fws_channel_open(int control, int *channel, const char **call) {
   int ends[2];
   *call = "socketpair";

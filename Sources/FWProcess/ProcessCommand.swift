@@ -15,7 +15,7 @@ final class ProcessCommand: RunningCommand {
   private let shell: ShellCommand
   private let size: CommandSize
   private var input: HostInput
-  /// How the command has ended, while the rest of its output is read.
+  /// How the command has ended (before that, model: HOST_WAITING), while the rest of its output is read.
   private var end: CommandEnd?
   private let isLast: Bool
   private var pid: Int32?

@@ -72,8 +72,8 @@ package final class Channel: Sendable {
 
   fileprivate func isOf(_ supervisor: Supervisor) -> Bool { self.supervisor === supervisor }
 
-  /// Gives the channel back for another command. The monitor must have said before that nothing is left of the last
-  /// command.
+  /// Gives the channel back for another command (model: HOST_WITHOUT_STEP). The monitor must have said before that
+  /// nothing is left of the last command.
   package func release() { Supervisors.shared?.keep(self) }
 }
 
@@ -206,7 +206,7 @@ package final class Supervisors: Sendable {
     }
   }
 
-  /// Gives a request to a monitor that has the identity of the calling thread.
+  /// Gives a request to a monitor that has the identity of the calling thread (model: HOST_ASKING).
   func run(_ request: fwsv_request, _ texts: borrowing ByteBuffer, _ streams: fws_streams, rundir: Int32)
     throws(StepFailure) -> Channel
   {

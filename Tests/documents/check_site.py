@@ -97,7 +97,7 @@ def absent(pages: dict[Path, Page], file: Path, names: list[str]) -> list[str]:
 def wrong_in_repository() -> list[str]:
     """Links of the pages that lead to nothing where they are read in the repository."""
     found = []
-    at_top = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+    at_top = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
     for file in [*at_top, *sorted((ROOT / "docs").rglob("*.md"))]:
         for target, anchor in links_of(file):
             path = (file.parent / target).resolve() if target else file
