@@ -12,7 +12,7 @@ import Testing
     let inputs = try FuzzReplayTests.corpus(name)
     // A corpus that is missing would prove nothing.
     #expect(inputs.count >= 3)
-    for input in [[]] + inputs {
+    for input in [[]] + inputs + FuzzReplayTests.cases(name) {
       #expect(throws: Never.self, "\(input)") { try input.withUnsafeBytes { try reader.read($0) } }
     }
   }
@@ -24,10 +24,20 @@ import Testing
     #expect(Set(files) == Set(names))
   }
 
-  private static let folder: String = {
-    let parts = #filePath.split(separator: "/").dropLast(2)
-    return "/" + parts.joined(separator: "/") + "/fuzz/corpus"
-  }()
+  private static let tests = "/" + #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
+
+  private static let folder = tests + "/fuzz/corpus"
+
+  /// The documents in Tests/cases that the reader reads, with which the fuzzer begins too.
+  private static func cases(_ name: String) -> [[UInt8]] {
+    ["valid", "invalid"].flatMap { kind in
+      let folder = "\(tests)/cases/\(kind)/\(name)"
+      return Files.list(folder).compactMap { name -> [UInt8]? in
+        guard let text = Files.read("\(folder)/\(name)/input.json") else { return nil }
+        return Array(text.bytes)
+      }
+    }
+  }
 
   /// The inputs of a corpus, which are lines of Base64.
   private static func corpus(_ name: String) throws -> [[UInt8]] {

@@ -42,8 +42,13 @@ def unpack(reader: str) -> list[bytes]:
     return [base64.b64decode(line) for line in path.read_text().split()] if path.is_file() else []
 
 
+def cases(reader: str) -> list[bytes]:
+    """The documents in Tests/cases that the reader reads. The replay takes them from there."""
+    return [path.read_bytes() for path in sorted((ROOT / "Tests/cases").glob(f"*/{reader}/*/input.json"))]
+
+
 def pack(reader: str, inputs: list[bytes]) -> None:
-    inputs = sorted(set(inputs), key=lambda data: (len(data), data))[:MOST_INPUTS]
+    inputs = sorted(set(inputs) - set(cases(reader)), key=lambda data: (len(data), data))[:MOST_INPUTS]
     (CORPUS / f"{reader}.txt").write_text("".join(base64.b64encode(data).decode() + "\n" for data in inputs if data))
 
 
@@ -62,10 +67,7 @@ def json_escape(word: str) -> str:
 
 def fill(folder: Path, reader: str, longest: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    seeds = unpack(reader)
-    if (ROOT / "Tests/cases/valid" / reader).is_dir():
-        seeds += [path.read_bytes() for path in (ROOT / "Tests/cases").glob(f"*/{reader}/*/input.json")]
-    for number, data in enumerate(seeds):
+    for number, data in enumerate(unpack(reader) + cases(reader)):
         if len(data) <= longest:
             (folder / f"seed-{number}").write_bytes(data)
 
