@@ -25,7 +25,7 @@ WORK = ROOT / "build/fuzz"
 PROGRAM = ROOT / ".build-fuzz/debug/fuzz"
 
 #: A corpus that is kept has at most this many inputs, the shortest ones, so that it can be replayed in a moment.
-MOST_INPUTS = 120
+MOST_INPUTS = 60
 
 #: The words that documents have, for the mutations of all readers of JSON.
 DICTIONARY = WORK / "words.dict"
