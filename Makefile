@@ -35,7 +35,8 @@ RELEASE := -c release --explicit-target-dependency-import-check error --disable-
            -Xswiftc -enforce-exclusivity=unchecked -Xlinker -z -Xlinker now
 
 .PHONY: lib wheel deb run abi abi-release packages-setup packages-test packages-test-all test test-swift test-c test-python test-documents \
-        engines-test model soak test-soak bench bench-setup asan tsan ubsan sanitize valgrind mutants lint format docs install uninstall clean setup venv
+        engines-test model soak test-soak bench bench-setup asan tsan ubsan sanitize valgrind mutants fuzz lint format docs install uninstall \
+        clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
 
@@ -270,6 +271,17 @@ test-soak: lib
 mutants: venv
 	Tests/mutants/run.sh
 
+# Fuzzes the readers of bytes from outside with libFuzzer, which the Swift toolchain has: all of them, or READER, each for
+# at most SECONDS. FUZZ_OPTIONS=--write replaces the corpora. The build has all checks of a debug build, and two sanitizers.
+READER ?=
+SECONDS ?= 60
+FUZZ_OPTIONS ?=
+FUZZED := --sanitize=fuzzer -Xswiftc -sanitize=address,fuzzer -Xcc -fsanitize=address,undefined -Xcc -fsanitize-trap=undefined
+fuzz: | $(SETUP)
+	$(REQUIRE)
+	FLOWWORKER_FUZZ=1 $(SWIFT) build --product fuzz --scratch-path .build-fuzz $(FUZZED)
+	python3 Tests/fuzz/fuzz.py --seconds $(SECONDS) --idle 60 $(FUZZ_OPTIONS) $(READER)
+
 valgrind: lib
 	Tests/c/run.sh $(LIB) --under valgrind
 
@@ -288,7 +300,7 @@ bench-setup:
 FILES_OF = $(shell git ls-files --cached --others --exclude-standard -- $(1))
 C_FILES = $(call FILES_OF,'*.c' '*.cpp' '*.h' '*.hpp')
 SHELL_FILES = $(call FILES_OF,'*.sh' .ci/run)
-SWIFT_FILES = Package.swift Sources Tests/FlowWorkerTests benchmarks
+SWIFT_FILES = Package.swift Sources Tests/FlowWorkerTests Tests/fuzz benchmarks
 
 # Tests have misspelt words on purpose, and so has the page that shows what the library says about them.
 SPELLED = --ignore-words-list inout,atmost,forword,comands,nmae --skip docs/guides/troubleshooting.md \

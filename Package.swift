@@ -87,9 +87,13 @@ let package = Package(
           "-Xlinker", "-z", "-Xlinker", "nodelete",
         ])
       ]),
-    .testTarget(
-      name: "FlowWorkerTests", dependencies: dependencies(on: ["FlowWorker"]), path: "Tests/FlowWorkerTests",
+    // The readers of bytes from outside, which the units replay and `make fuzz` fuzzes.
+    .target(
+      name: "FuzzReaders", dependencies: dependencies(on: ["FlowWorker"]), path: "Tests/fuzz/Readers",
       swiftSettings: strict),
+    .testTarget(
+      name: "FlowWorkerTests", dependencies: dependencies(on: ["FlowWorker"]) + ["FuzzReaders"],
+      path: "Tests/FlowWorkerTests", swiftSettings: strict),
   ]
     + layers.map { layer in
       .target(
@@ -108,4 +112,12 @@ if let limits = Context.environment["FLOWWORKER_BENCHMARKS"] {
         .unsafeFlags(["-L\(limits)", "-llimits", "-Xlinker", "-rpath", "-Xlinker", limits, "\(limits)/bench.o"])
       ]),
   ]
+}
+
+// libFuzzer calls the readers of FuzzReaders in this program (`make fuzz`).
+if Context.environment["FLOWWORKER_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz", dependencies: dependencies(on: ["FlowWorker"]) + ["FuzzReaders"], path: "Tests/fuzz/Fuzzer",
+      swiftSettings: strict))
 }

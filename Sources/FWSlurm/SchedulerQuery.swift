@@ -73,7 +73,7 @@ final class SchedulerQuery {
     return .job(lines.last.flatMap(SchedulerQuery.read))
   }
 
-  private static func read(_ line: Substring) -> JobInfo? {
+  static func read(_ line: Substring) -> JobInfo? {
     let parts = line.pieces(at: "|", keepingEmpty: true).map(String.init)
     guard parts.count == 4 else { return nil }
     return JobInfo(job: parts[0], state: parts[1], reason: parts[2], node: parts[3])

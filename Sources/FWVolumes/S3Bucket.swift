@@ -90,12 +90,17 @@ struct S3Bucket {
     guard let path = named ?? variable("HOME").map({ "\($0)/.aws/\(file)" }), let text = Files.read(path) else {
       return nil
     }
-    let wanted = file == "config" && profile != "default" ? "profile \(profile)" : profile
+    let section = file == "config" && profile != "default" ? "profile \(profile)" : profile
+    return setting(key, section, in: text.bytes)
+  }
+
+  /// A value from a section of the text of such a file.
+  static func setting(_ key: String, _ section: String, in text: UnsafeRawBufferPointer) -> String? {
     var isInside = false
-    for line in text.bytes.split(separator: UInt8(ascii: "\n")) {
+    for line in text.split(separator: UInt8(ascii: "\n")) {
       let line = trimmed(line)
       if line.first == UInt8(ascii: "["), line.last == UInt8(ascii: "]") {
-        isInside = String(decoding: trimmed(line.dropFirst().dropLast()), as: UTF8.self).isSame(as: wanted)
+        isInside = String(decoding: trimmed(line.dropFirst().dropLast()), as: UTF8.self).isSame(as: section)
       } else if isInside, let equals = line.firstIndex(of: UInt8(ascii: "=")) {
         guard String(decoding: trimmed(line[..<equals]), as: UTF8.self).isSame(as: key) else { continue }
         return String(decoding: trimmed(line[(equals + 1)...]), as: UTF8.self)
@@ -138,9 +143,11 @@ struct S3Bucket {
         bytes.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
         continue
       }
-      guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
-        return nil
-      }
+      let digits = rest.prefix(2)
+      // Swift's reader of numbers would take a sign.
+      guard digits.count == 2, digits.first != UInt8(ascii: "+"), digits.first != UInt8(ascii: "-"),
+        let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+      else { return nil }
       bytes.append(value)
       rest = rest.dropFirst(2)
     }

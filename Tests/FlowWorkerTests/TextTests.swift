@@ -85,3 +85,14 @@ private let mark = "\u{301}"
     #expect(index.matches(dx).isEmpty)
   }
 }
+
+@Suite struct URLKeyTests {
+  @Test(
+    "an escape in the key of a list is two hexadecimal digits",
+    arguments: [
+      ("a%2Fb+c", "a/b c"), ("%c3%A9", "\u{E9}"), ("", ""), ("%", nil), ("%2", nil), ("%+5", nil), ("%-0", nil),
+    ])
+  func escapes(_ text: String, _ key: String?) {
+    #expect(S3Bucket.unescaped(Array(text.utf8)) == key.map { Array($0.utf8) })
+  }
+}
