@@ -420,6 +420,19 @@ def test_a_signal_that_the_engine_refuses_is_a_note(engine, rundir, wait_until):
     assert result.notes == ["the engine did not send the signal 10: not today"]
 
 
+def test_a_signal_whose_answer_was_cut_may_have_arrived(engine, rundir):
+    """The status of the command is that of its end by the signal, so it is no success."""
+    there = engine({"wait": "runs", "kill": "cuthead"})
+    result = worker(there).exec(step(), {}, rundir, timeout=0.15)
+    assert (result.outcome, result.returncode) == ("timeout", 1)
+
+
+def test_an_answer_that_is_cut_within_its_head(engine, rundir):
+    result = worker(engine({"image": "cuthead"})).exec(step(), {}, rundir)
+    assert result.outcome == "engine_failed"
+    assert "was lost: the connection was closed within the head of the answer" in result.message
+
+
 def test_a_kill_that_overtakes_the_term_has_ended_the_command(engine, rundir):
     there = engine({"wait": "runs", "kill": "overtaken"})
     result = worker(there).exec(step(), {}, rundir, timeout=0.15)

@@ -43,11 +43,12 @@ class Store(http.server.BaseHTTPRequestHandler):
         if wrong is None:
             return send(self.connection)
         self.server.hits += 1
-        self.server.wrong += 1
+        waits = wrong in faulty_http.ENDLESS
+        self.server.wrong += waits
         try:
             goes_on = faulty_http.answer_wrongly(self.connection, wrong, send, self.server.go_on.is_set)
         finally:
-            self.server.wrong -= 1
+            self.server.wrong -= waits
         self.close_connection = self.close_connection or not goes_on
 
     def fault(self, operation):
@@ -90,7 +91,7 @@ class Store(http.server.BaseHTTPRequestHandler):
         return {name: value[0] for name, value in parse_qs(urlsplit(self.path).query, True).items()}
 
     def do_HEAD(self):
-        if not self.fault("head"):
+        if not self.fault("head " + self.key()):
             size = self.server.objects.get(self.key())
             self.answer(404) if size is None else self.answer(200, size=size)
 
@@ -164,6 +165,8 @@ class Bucket(http.server.ThreadingHTTPServer):
     """`objects` are sizes by key, `faults` is what goes wrong by operation, and `operations` are those that came."""
 
     daemon_threads = True
+    #: A library connects several times at once.
+    request_queue_size = 64
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Store)

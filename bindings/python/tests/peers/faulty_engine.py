@@ -188,8 +188,12 @@ class FaultyEngine:
         if self.closing.is_set():
             started.set()
         if fault in faulty_http.FAULTS and (call, fault) not in STREAMED:
-            self.wrong += 1
+            waits = fault in faulty_http.ENDLESS
+            self.wrong += waits
             self.hits += 1
+            if call == "start" and not fault.startswith("status"):
+                # The engine has done what it does not answer rightly.
+                started.set()
             try:
                 return faulty_http.answer_wrongly(
                     connection,
@@ -198,7 +202,7 @@ class FaultyEngine:
                     self.closing.is_set,
                 )
             finally:
-                self.wrong -= 1
+                self.wrong -= waits
         self.hits += fault is not None
         return self._answer(connection, call, fault, started, lines, path) is not False
 
@@ -335,7 +339,10 @@ class FaultyEngine:
         if fault == "silent":
             self.closing.wait()
         if fault == "oddlines":
-            chunk(b'[]\n5\nnull\nnot json\n\n{"status": 5, "id": [], "progressDetail": {"current": "x", "total": -1e999}}\n')
+            chunk(
+                b"[]\n5\nnull\nnot json\n\n"
+                b'{"status": 5, "id": [], "progressDetail": {"current": "x", "total": -1e999}}\n'
+            )
             chunk(b'{"progressDetail": 3}\n{"errorDetail": 5}\n{"error": null}\n' + b"[" * 50_000 + b"\n")
         chunk(b'{"status":"Pull complete","id":"l0"}\n')
         connection.sendall(b"0\r\n\r\n")

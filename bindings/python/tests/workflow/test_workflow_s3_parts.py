@@ -156,6 +156,15 @@ def test_ten_objects_are_in_flight(store, run):
     assert store.most == WIDTH
 
 
+@pytest.mark.parametrize("fault", ["body", "chunks"])
+def test_an_object_that_does_not_end_fills_no_disk(store, run, tmp_path, fault):
+    store.objects = {"d/x": 5}
+    store.faults = {"get d/x": fault}
+    result = run(step("true", inputs=["d/"]))
+    assert result.outcome == "volume_failed" and "more bytes came than it has" in result.message
+    assert not [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+
+
 def test_the_first_failure_of_the_list_is_told(store, run, tmp_path):
     store.objects = {"d/{:02}".format(number): 1 for number in range(WIDTH)}
     answered = threading.Event()
