@@ -141,7 +141,7 @@ def main():
     elif program == "srun":
         send(b"srun: job 5 queued and waiting for resources\n", 2)
         end("hang")
-    elif program == "squeue":
+    elif program == "squeue" and call == "scancel":
         send(b"5|PENDING|Priority|\n")
 
 

@@ -7,7 +7,7 @@ import rows
 def test_each_kind_of_fault_has_a_true_end():
     chosen = list(rows.gate())
     assert len({row.kind for row in chosen}) == 10
-    results = faulty_peers.run(chosen, 6, lambda *_: None)
+    results = faulty_peers.run(chosen, 8, lambda *_: None)
     assert len(results) == len(chosen)
     wrong = ["{}: {}: {}".format(row, "; ".join(faults), said) for row, said, faults in results if faults]
     assert not wrong, "\n".join(wrong)
