@@ -9,7 +9,7 @@ from pathlib import Path
 import flowworker as fw
 
 #: Seconds: ends a check that would wait for ever; no check depends on how long it is.
-HANG = 60
+HANG = 30
 #: What is removed at the end.
 FOLDER = Path(tempfile.mkdtemp(prefix="fw suite ", dir=os.environ.get("FW_SUITE_FOLDER")))
 
@@ -19,7 +19,7 @@ class Skipped(Exception):
 
 
 def worker(env=None, **options):
-    document = {"name": "w", "type": "subprocess", "options": {"grace": 0.5, **options}}
+    document = {"name": "w", "type": "subprocess", "options": {"grace": 0.5, "timeout": HANG, **options}}
     return fw.create_worker({**document, "env": env} if env else document)
 
 

@@ -34,7 +34,6 @@ NO_PROC = {
     "a daemon is ended": "a process in a session of its own is not found; the result says that it may be left",
     "the death of the host": "such a process is not found",
     "a function in an interpreter": "what a function has left is found through /proc",
-    "a workflow with volumes and state": "files get their names through /proc/self/fd",
 }
 #: What is different where no program may be run.
 NO_PROGRAMS = {"a script without an interpreter": "no script may be run there"}
@@ -43,6 +42,26 @@ FULL = dict.fromkeys(
     ["output into files", "retries", "a function", "a workflow with volumes and state", "steps at once"],
     "the disk is full, and the message says so",
 )
+#: What is different where a system call fails, by the call; some calls have an error for which it is not.
+FUNCTIONS = ["a function", "a function that raises"]
+RUNS = ["a function in an interpreter", "a workflow with volumes and state", "steps at once"]
+FAILING = {
+    "clone3 EPERM": dict.fromkeys([*FUNCTIONS, "four threads"], "glibc starts no thread; with ENOSYS it uses clone"),
+    "eventfd2": dict.fromkeys(FUNCTIONS, "the message names the call"),
+    "memfd_create": dict.fromkeys(
+        ["a long command", "a command beyond the kernel's limit", "a function in an interpreter"],
+        "the message names the call",
+    ),
+    "prlimit64": dict.fromkeys(["limit of files", "limit of a file"], "the message says that a limit cannot be set"),
+    "setsid": {"a daemon is ended": "the command setsid, which the check uses, fails"},
+    "prctl(36)": {"a daemon is ended": NO_PROC["a daemon is ended"]},
+    "timerfd_create": dict.fromkeys(
+        [*RUNS, "retries", "an output that is missing", "a deadline"],
+        "runs and pauses need a timer; the message names the call",
+    ),
+}
+#: The calls without which no step runs.
+NEEDED = ["execveat", "signalfd4", "socketpair"]
 
 
 class Skipped(Exception):
@@ -182,7 +201,9 @@ def environments():
     one += [Environment("Debian {}, sh is {}".format(*names), make=chroot(*names)) for names in releases]
     for call in refused_calls():
         for error in ("EPERM", "ENOSYS"):
-            one.append(Environment("{} fails with {}".format(call, error), ["refuse:{}={}".format(call, error)]))
+            name, known = "{} fails with {}".format(call, error), FAILING.get(call) or FAILING.get(call + " " + error)
+            nothing = call if call in NEEDED else None
+            one.append(Environment(name, ["refuse:{}={}".format(call, error)], known=known, nothing=nothing))
     return one
 
 

@@ -56,7 +56,6 @@ CALLS = {
     "statx": 332,
     "timerfd_create": 283,
     "unshare": 272,
-    "vfork": 58,
     "waitid": 247,
 }
 #: What each change of the mounts does.

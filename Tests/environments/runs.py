@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import signal
 import sys
 import threading
@@ -167,7 +166,7 @@ def test_a_fork_of_the_host():
 
 def test_descriptors_come_back():
     def count():
-        return sum(is_open(number) for number in range(min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 4096)))
+        return sum(is_open(number) for number in range(1024))
 
     def is_open(number):
         try:

@@ -26,8 +26,9 @@ import rows as table
 
 #: Seconds: ends a host that would wait for ever; no row depends on how long it is.
 HANG = 150
-#: Bytes that the host may have more while a row runs. The longest line of an interpreter is one value of 256 MiB.
-MEMORY = 128 << 20
+#: Bytes that the host may have more while a row runs: an answer of 64 MiB is copied once. The longest line of an
+#: interpreter is one value of 256 MiB.
+MEMORY = 192 << 20
 LINE_OF_AN_INTERPRETER = 640 << 20
 #: Descriptors that the library may keep beside those of the first row: those of idle connections to a few engines,
 #: and of idle monitors. A row that left one would pass this number, because a host runs many rows.
@@ -35,7 +36,7 @@ KEPT = 80
 
 #: What the message of a peer's fault names.
 NAMES = {
-    "docker": "unix:///|the step's container",
+    "docker": "unix:///|the step's container|the image",
     "s3": 'the volume "v"',
     "sftp": 'the volume "v"',
     "slurm": "srun|scheduler|job |queue|Slurm|cluster",

@@ -37,6 +37,8 @@ HARMLESS = {
     ("docker", "list"): None,
     # It tells only why a container was killed, and how it ended if nothing else has told.
     ("docker", "inspect"): None,
+    # The lines tell the progress. The image that a container is made of tells that all has come.
+    ("docker", "pull"): ["oddlines", "cutlast"],
     # The library has named the container, so it needs no word of an answer that says yes.
     ("docker", "create"): ["text", "types", "array", "null", "deep", "hugenumber", "empty", "hugesize"],
     ("docker", "start"): ["cutbody", "text", "types", "array", "null", "deep", "hugenumber", "empty", "hugesize"],
@@ -48,6 +50,8 @@ HARMLESS = {
     ("s3", "part 2"): ["cutbody"],
     # The copy has ended before the other answer is read.
     ("sftp", "rename"): ["ahead"],
+    # A server that does not change permissions has the content all the same.
+    ("sftp", "setstat"): ["otherkind", "failure", "nofile", "oddstatus"],
     # What is said is as good as what is right.
     ("slurm", "output"): ["empty"],
     ("code", "ready"): ["types", "missing", "huge", "negative"],
@@ -61,7 +65,9 @@ HARMLESS = {
     # It has no body.
     ("s3", "head e"): ["cutbody"],
     # Nothing was written, and the status says how the command has ended.
-    ("docker", "execstart"): ["cutbody", "empty"],
+    ("docker", "execstart"): ["cutbody", "empty", "silent"],
+    # What came is whole as far as can be known, and the result says that its end was not seen.
+    ("docker", "attach"): ["silent"],
 }
 #: Faults that only the deadline of a run ends: a storage may be slow, as long as something comes.
 SLOW = {("sftp", "drip"), ("sftp", "hang"), ("s3 in parts, complete", "dripbody")}
@@ -148,8 +154,8 @@ def engine(row, folder):
     if row.peer != "docker":
         options["container"] = "step"
     timeout = {}
-    if row.call == "pull":
-        # An image may be large, so a pull that goes on has no end but the step's.
+    if row.call == "pull" or (row.call == "execstart" and row.fault in ("dripbody", "body", "chunks")):
+        # An image may be large, and a command may say much, so what goes on has no end but the step's.
         timeout = {"timeout": 4}
     if row.call in ("kill", "delete"):
         # The end of the step asks for them.
