@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Runs suite.py in many environments, and says where the library does something else than elsewhere.
 
-    environments.py [--write] [--width N] [NAME...]   all environments, or those whose names have one of these texts
+    environments.py [--write] [--width N] [NAME...]   all environments, or those whose names begin so
 
---write puts the table into docs/reference/environments.md. An environment that cannot be made here is skipped, and the
-table says why. The status is 1 if a check has another result than KNOWN says.
+--write puts the rows into the table of docs/reference/environments.md. An environment that cannot be made here is
+skipped, and the table says why. The status is 1 if a check has another result than the environment's `known` says.
 """
 
 import argparse
@@ -273,10 +273,15 @@ def judge(environment):
 
 
 def write(rows):
-    lines = ["| environment | checks in order | what is different, and why |", "|---|---|---|"]
-    lines += ["| {} | {} | {} |".format(*(cell.replace("|", "\\|") for cell in row)) for row in rows]
+    """Puts rows into the table of the page. Those of environments that have not run now stay."""
     before, _, rest = PAGE.read_text().partition(BEGIN)
-    PAGE.write_text(before + BEGIN + "\n" + "\n".join(lines) + "\n\n" + END + rest.partition(END)[2])
+    table, _, after = rest.partition(END)
+    lines = {line.split(" | ")[0][2:]: line for line in table.splitlines()[3:] if line.startswith("| ")}
+    for row in rows:
+        lines[row[0]] = "| {} | {} | {} |".format(*(cell.replace("|", "\\|") for cell in row))
+    ordered = [lines[one.name] for one in environments() if one.name in lines]
+    head = ["| environment | checks in order | what is different, and why |", "|---|---|---|"]
+    PAGE.write_text(before + BEGIN + "\n" + "\n".join(head + ordered) + "\n\n" + END + after)
 
 
 def main():
@@ -285,7 +290,9 @@ def main():
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--width", type=int, default=2, help="how many environments at a time")
     options = parser.parse_args()
-    chosen = [one for one in environments() if not options.names or any(name in one.name for name in options.names)]
+    chosen = [
+        one for one in environments() if not options.names or any(one.name.startswith(name) for name in options.names)
+    ]
     with ThreadPoolExecutor(options.width) as pool:
         rows, faults = [], []
         for row, wrong in pool.map(judge, chosen):
