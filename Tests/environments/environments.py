@@ -132,7 +132,8 @@ def python_of(version):
         places = sorted(
             Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")).glob("versions/{}.*/bin/python3".format(version))
         )
-        found = shutil.which("python" + version) or (str(places[-1]) if places else None)
+        # pyenv puts programs into PATH that refuse to run.
+        found = str(places[-1]) if places else shutil.which("python" + version)
         if found is None:
             raise Skipped("this machine has no Python " + version)
         environment.python = found
@@ -149,15 +150,18 @@ def chroot(release, shell):
         made = subprocess.run([script, "make", release, "libjansson4"], capture_output=True, text=True)
         if made.returncode:
             raise Skipped(made.stderr.strip().splitlines()[-1])
-        binds = {
-            library(): "/mnt/library",
-            ROOT / "bindings/python/flowworker": "/mnt/package/flowworker",
-            HERE: "/mnt/suite",
-        }
+        # A module of the package is a link into the sources.
+        folders = ["bindings/python/flowworker", "Sources/CRunner", "Tests/environments"]
+        binds = {library(): "/mnt/library", **{ROOT / one: "/mnt/project/" + one for one in folders}}
         environment.around = [script, "run", "--with", "libjansson4", "--sh", shell]
         for source, target in binds.items():
             environment.around += ["--bind", "{}:{}".format(source, target)]
-        environment.around += [release, "env", "FLOWWORKER_LIBRARY=/mnt/library", "PYTHONPATH=/mnt/package"]
+        environment.around += [
+            release,
+            "env",
+            "FLOWWORKER_LIBRARY=/mnt/library",
+            "PYTHONPATH=/mnt/project/bindings/python",
+        ]
         environment.in_chroot = True
 
     return make
@@ -230,7 +234,7 @@ def run(environment):
             variables["FW_SUITE_FOLDER"] = environment.tmp
         command = environment.command(environment.python, arguments)
         if environment.in_chroot:
-            command = [*environment.around, "python3", "/mnt/suite/suite.py", "--json"]
+            command = [*environment.around, "python3", "/mnt/project/Tests/environments/suite.py", "--json"]
         done = subprocess.run(
             [str(word) for word in command],
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **variables, **environment.variables},

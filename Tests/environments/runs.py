@@ -179,4 +179,5 @@ def test_descriptors_come_back():
     before = count()
     for _ in range(10):
         run("echo x | cat")
-    same(count(), before)
+    # What earlier checks have left may have been closed meanwhile.
+    assert count() <= before
