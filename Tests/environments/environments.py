@@ -262,7 +262,11 @@ def judge(environment):
         # A host goes on, and each step says why it did not run.
         told = found.get("true", str(found))
         wrong = [] if "spawn_failed" in told and environment.nothing in told else [environment.name + ": " + told]
-        return (environment.name, "no step runs", told.rpartition("in place of ('exited', 0): ")[2]), wrong
+        return (
+            environment.name,
+            "no step runs",
+            told.rpartition("in place of ('exited', 0): ")[2].partition(" (line ")[0],
+        ), wrong
     failed = {name: text[8:] for name, text in found.items() if text.startswith("failed")}
     skipped = [text[9:] for text in found.values() if text.startswith("skipped")]
     wrong = [
