@@ -35,8 +35,8 @@ RELEASE := -c release --explicit-target-dependency-import-check error --disable-
            -Xswiftc -enforce-exclusivity=unchecked -Xlinker -z -Xlinker now
 
 .PHONY: lib wheel deb run abi abi-release packages-setup packages-test packages-test-all test test-swift test-c test-python test-documents \
-        engines-test model soak test-soak bench bench-setup asan tsan ubsan sanitize valgrind mutants fuzz lint format docs install uninstall \
-        clean setup venv
+        engines-test model soak test-soak peers-faulty environments bench bench-setup asan tsan ubsan sanitize valgrind mutants fuzz \
+        lint format docs install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
 
@@ -148,7 +148,7 @@ test-c: lib
 	Tests/c/run.sh $(LIB)
 
 test-python: lib venv
-	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential Tests/runner Tests/benchmarks
+	$(PYTHON) -m pytest -q bindings/python/tests Tests/differential Tests/runner Tests/benchmarks Tests/environments
 
 test-documents: lib venv docs
 	$(PYTHON) -m pytest -q Tests/documents
@@ -167,6 +167,14 @@ $(S3_VENV)/.made: Tests/engines/s3-requirements.txt | $(SETUP)
 engines-test: lib venv $(S3_VENV)/.made
 	Tests/engines/setup.sh
 	PYTHON=$(abspath $(PYTHON)) Tests/engines/run.sh $(LIB)
+
+# Every fault of every call of engines, storage, clusters and interpreters. `make test` has a part of it.
+peers-faulty: lib venv
+	$(PYTHON) bindings/python/tests/peers/faulty_peers.py
+
+# The same checks in many environments; the table is in docs/reference/environments.md. `make test` has a part of it.
+environments: lib venv
+	$(PYTHON) Tests/environments/environments.py --write
 
 # --- documents ---------------------------------------------------------------------------------
 #

@@ -66,6 +66,9 @@ static int on_timer(CURLM *multi, long milliseconds, void *context) {
   return 0;
 }
 
+/* The time at which a limit passes. */
+static double after(double now, double seconds) { return seconds > 0 ? now + seconds : INFINITY; }
+
 /* The most bytes before a body, interim answers included. */
 static const size_t LONGEST_HEAD = 1 << 20;
 
@@ -78,6 +81,12 @@ size_t fws_http_on_header(char *text, size_t unit, size_t count, void *context) 
     call->own_code = FWS_HTTP_TOO_LONG;
     call->late = "the header of its answer is larger than 1 MiB";
     return 0;
+  }
+  if (call->is_upload && call->at >= call->size && call->limits.whole <= 0) {
+    /* An upload may take any time, but an answer that has begun behind it may not. */
+    call->limits.whole = call->limits.silence;
+    call->whole_until = after(fws_monotonic(), call->limits.whole);
+    arm(call->link, call->whole_until);
   }
   while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r')) length--;
   if (length > 0) {
@@ -260,8 +269,6 @@ fws_call *fws_http_make_call(fws_http *link, const fws_http_handlers *handlers, 
 void fws_http_wake(fws_http *link) {
   if (fws_http_is_ours(link)) on_timer(link->multi, 0, link);
 }
-
-static double after(double now, double seconds) { return seconds > 0 ? now + seconds : INFINITY; }
 
 /* The time at which the first limit of a call passes. */
 static double end_of(const fws_call *call) {

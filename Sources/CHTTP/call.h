@@ -53,7 +53,7 @@ struct fws_call {
   fws_fd content;       /* the file of a transfer, which the caller owns */
   bool is_upload;       /* the file is sent */
   int64_t at;           /* how many bytes were moved */
-  int64_t offset, size; /* what is to be sent: from where in the file, and how many bytes */
+  int64_t offset, size; /* from where in the file is sent, and how many bytes are moved; no more are received */
   int error_number;     /* the errno of the file, if it could not be read or written */
   char error[CURL_ERROR_SIZE];
 };

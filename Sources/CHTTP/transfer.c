@@ -45,6 +45,11 @@ static size_t on_content(char *bytes, size_t unit, size_t count, void *context) 
   if (call->content.number < 0 || call->is_upload || status < 200 || status > 299) {
     return fws_http_tell_data(call, (int)status, bytes, size) ? size : 0;
   }
+  if ((int64_t)size > call->size - call->at) {
+    call->own_code = FWS_HTTP_TOO_LONG;
+    call->late = "more bytes came than it has according to the volume";
+    return 0;
+  }
   for (size_t done = 0; done < size;) {
     ssize_t written = -1;
     if (fws_fd_is_ours(&call->content)) written = fws_write_file(call->content.number, bytes + done, size - done);

@@ -238,20 +238,26 @@ int fws_open_regular(const char *path, fws_file *facts) {
 
 /* --- a file that is written aside ------------------------------------------------- */
 
-static bool part_name(char *name, size_t size) {
+static void part_name(char *name, size_t size) {
   uint64_t number;
-  if (!fws_random(&number, sizeof number)) return false;
+  /* Nothing depends on the number but that hardly any other file has it: no file is made where one is. */
+  if (!fws_random(&number, sizeof number)) number = (uint64_t)getpid() << 40 ^ (uint64_t)(fws_monotonic() * 1e9);
   snprintf(name, size, ".flowworker-%016llx.part", (unsigned long long)number);
-  return true;
 }
+
+/* The path of a descriptor, by which a file without a name gets one. */
+static void own_path(char *path, size_t size, int fd) { snprintf(path, size, "/proc/self/fd/%d", fd); }
 
 int fws_part_open(int directory, fws_part *part) {
   part->name[0] = 0;
   part->fd = fws_above_standard(openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   part->kept = fws_fd_of(part->fd);
-  if (part->fd >= 0) return 0;
-  /* Not every file system has files without a name. */
-  if (!part_name(part->name, sizeof part->name)) return EAGAIN;
+  char self[32];
+  own_path(self, sizeof self, part->fd);
+  if (part->fd >= 0 && access(self, F_OK) == 0) return 0;
+  /* Not every file system has files without a name, and without /proc they could never get one. */
+  fws_fd_close(&part->kept);
+  part_name(part->name, sizeof part->name);
   part->fd = fws_above_standard(openat(directory, part->name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
   if (part->fd < 0) {
     part->name[0] = 0;
@@ -269,11 +275,11 @@ int fws_part_publish(int directory, fws_part *part, const char *name, unsigned m
   if (copy < 0 || close(copy) < 0) return errno;
   if (part->name[0] == 0) {
     char self[32];
-    snprintf(self, sizeof self, "/proc/self/fd/%d", part->fd);
+    own_path(self, sizeof self, part->fd);
     /* A link gives a name that is free. A name that is taken can be replaced only by a rename. */
     if (linkat(AT_FDCWD, self, directory, name, AT_SYMLINK_FOLLOW) == 0) return 0;
     if (errno != EEXIST) return errno;
-    if (!part_name(part->name, sizeof part->name)) return EAGAIN;
+    part_name(part->name, sizeof part->name);
     if (linkat(AT_FDCWD, self, directory, part->name, AT_SYMLINK_FOLLOW) < 0) {
       int error = errno;
       part->name[0] = 0;
@@ -287,7 +293,7 @@ int fws_part_publish(int directory, fws_part *part, const char *name, unsigned m
 
 int fws_make_link(int directory, const char *name, const char *text) {
   char part[48];
-  if (!part_name(part, sizeof part)) return EAGAIN;
+  part_name(part, sizeof part);
   if (symlinkat(text, directory, part) < 0) return errno;
   if (renameat(directory, part, directory, name) == 0) return 0;
   int error = errno;

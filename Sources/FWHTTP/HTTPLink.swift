@@ -375,9 +375,11 @@ package final class HTTPCall {
     swap(&taken, &body)
     // An error message that is too long is cut off, and is still an error message.
     let code = code == FWS_HTTP_TOO_LONG && status >= 300 ? 0 : code
+    // libcurl reports no error if the connection is closed within the head.
+    let failure = code != 0 ? text : status == 0 ? "the connection was closed within the head of the answer" : nil
     onEnd(
       HTTPAnswer(
-        status: status, apiVersion: apiVersion, isPodman: isPodman, body: taken, failure: code == 0 ? nil : text,
+        status: status, apiVersion: apiVersion, isPodman: isPodman, body: taken, failure: failure,
         isAbsent: code < 0 || fws_http_is_absent(code),
         isUnreachable: code < 0 || fws_http_is_unreachable(code), headers: headers, moved: moved,
         fileError: fileError))

@@ -72,10 +72,16 @@ package final class TransferRequest {
   }
 
   /// Lets the answer take any time, as long as something of it arrives now and then.
-  package func mayTakeLong() { transfer.limits.whole = 0 }
+  package func mayTakeLong() {
+    transfer.limits.head = transfer.limits.silence
+    transfer.limits.whole = 0
+  }
 
-  package func receive(into fd: Int32) {
+  /// - Parameter size: the number of bytes that are to come. An answer with more of them is a failure.
+  package func receive(into fd: Int32, size: Int64) {
     transfer.content = fd
+    transfer.size = size
+    transfer.limits.head = transfer.limits.silence
     transfer.limits.whole = 0
   }
 

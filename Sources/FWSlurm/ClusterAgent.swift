@@ -294,7 +294,7 @@ final class ClusterAgent: @unchecked Sendable {
     let head = rest.loadUnaligned(as: fwa_head.self)
     let size = Int(head.size)
     guard size <= ClusterAgent.longestFrame else {
-      close()
+      _ = refuse()
       return compact(rest)
     }
     guard rest.count >= headSize + size else { return compact(rest) }
@@ -308,16 +308,26 @@ final class ClusterAgent: @unchecked Sendable {
     case FWA_ERR: return .output(.stderr, payload)
     case FWA_REPLY:
       var reply = fwsv_reply()
+      // Only the list of processes has as many entries as there are.
+      guard payload.count >= MemoryLayout<fwsv_reply>.offset(of: \.processes) ?? Int.max else { return refuse() }
       withUnsafeMutableBytes(of: &reply) {
         $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: payload.prefix($0.count)))
       }
+      guard FWSV_STARTED...FWSV_ENDED ~= Int(reply.kind) else { return refuse() }
       return .reply(reply)
     case FWA_TAKEN:
-      guard payload.count == MemoryLayout<UInt64>.size else { return .nothing }
+      guard payload.count == MemoryLayout<UInt64>.size else { return refuse() }
       return .inputTaken(Int(clamping: payload.loadUnaligned(as: UInt64.self)))
     case FWA_CLOSED: return .inputClosed
-    default: return .nothing
+    case FWA_ACK: return .nothing
+    default: return refuse()
     }
+  }
+
+  /// Gives the link up, because of bytes that no agent sends: it is unknown what else is missing.
+  private func refuse() -> Message {
+    close()
+    return .nothing
   }
 
   private func compact(_ rest: UnsafeRawBufferPointer) -> Message? {
@@ -332,8 +342,7 @@ final class ClusterAgent: @unchecked Sendable {
   private func takeHello(_ payload: UnsafeRawBufferPointer) -> Message {
     let size = MemoryLayout<fwa_hello>.size
     guard payload.count >= size, payload.loadUnaligned(as: fwa_hello.self).protocol == UInt32(FWA_PROTOCOL) else {
-      close()
-      return .nothing
+      return refuse()
     }
     let entries = payload.dropFirst(size).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     environment = submission.added(among: entries)

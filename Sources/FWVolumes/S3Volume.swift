@@ -148,7 +148,7 @@ final class S3Volume: RemoteVolume {
   // MARK: Files
 
   func fetch(_ file: VolumeFile, into fd: Int32, _ end: @escaping (Result<VolumeFile, StepFailure>) -> Void) {
-    start(file.key, { (request) throws(StepFailure) in request.receive(into: fd) }) { [self] answer in
+    start(file.key, { (request) throws(StepFailure) in request.receive(into: fd, size: file.size) }) { [self] answer in
       guard answer.isSuccess else { return end(.failure(failure("send the key \(file.key.shown)", answer))) }
       guard answer.moved == file.size else {
         return end(

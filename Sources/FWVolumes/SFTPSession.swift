@@ -430,6 +430,8 @@ final class SFTPSession {
 
   /// Answers all requests of a session that has ended.
   private func fail() {
+    // An operation that owes the server its next request has none that could be answered, so it makes it now.
+    for mover in movers { _ = mover.move() }
     while !pending.isEmpty {
       let handlers = pending.values
       pending = [:]

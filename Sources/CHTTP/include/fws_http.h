@@ -109,7 +109,7 @@ typedef struct {
    * descriptor open as long as the call lasts. */
   int content;
   bool is_upload;
-  int64_t offset, size;   /* what is sent: from where in the file, and how many bytes */
+  int64_t offset, size;   /* from where in the file is sent, and how many bytes are sent or expected */
   double timeout;         /* seconds until there is a connection */
   fws_http_limits limits; /* for what comes after that */
 } fws_transfer;

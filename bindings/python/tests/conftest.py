@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PACKAGE_ROOT))
+#: The servers and programs of the tests that do something wrong.
+PEERS = PACKAGE_ROOT / "tests" / "peers"
+sys.path[:0] = [str(PACKAGE_ROOT), str(PEERS)]
 
 #: Ends a test that would wait for ever; no test depends on how long it is.
 HANG = 120

@@ -9,6 +9,7 @@ import threading
 import time
 
 import faulty_engine
+import faulty_http
 import pytest
 
 import flowworker
@@ -87,7 +88,7 @@ def test_no_answer_without_a_timeout(engine, rundir, use, call):
     check_line(result.message)
 
 
-@pytest.mark.parametrize("fault", sorted(faulty_engine.FAULTS))
+@pytest.mark.parametrize("fault", [*faulty_http.KINDS["slow"], *faulty_http.KINDS["endless"], "close"])
 @pytest.mark.parametrize("call", ["ping", "image", "create", "start"])
 def test_an_answer_without_an_end(engine, rundir, call, fault):
     result = worker(faulty(engine, call, fault), 1).exec(step(), {}, rundir)
@@ -417,6 +418,19 @@ def test_a_signal_that_the_engine_refuses_is_a_note(engine, rundir, wait_until):
     ended.join()
     assert (result.outcome, result.returncode) == ("exited", 0)
     assert result.notes == ["the engine did not send the signal 10: not today"]
+
+
+def test_a_signal_whose_answer_was_cut_may_have_arrived(engine, rundir):
+    """The status of the command is that of its end by the signal, so it is no success."""
+    there = engine({"wait": "runs", "kill": "cuthead"})
+    result = worker(there).exec(step(), {}, rundir, timeout=0.15)
+    assert (result.outcome, result.returncode) == ("timeout", 1)
+
+
+def test_an_answer_that_is_cut_within_its_head(engine, rundir):
+    result = worker(engine({"image": "cuthead"})).exec(step(), {}, rundir)
+    assert result.outcome == "engine_failed"
+    assert "was lost: the connection was closed within the head of the answer" in result.message
 
 
 def test_a_kill_that_overtakes_the_term_has_ended_the_command(engine, rundir):

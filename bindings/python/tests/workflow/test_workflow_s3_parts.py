@@ -1,141 +1,16 @@
 """Several objects are in flight at once, and large files are sent to S3 in parts that never stay behind."""
 
-import http.server
-import re
 import threading
 import time
-from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+import faulty_bucket
 import pytest
+from faulty_bucket import HANG, PART
 
 import flowworker as fw
 
 WIDTH = 10
 THRESHOLD = 100 << 20
-PART = 8 << 20
-#: Characters that have to be escaped in a query and in XML.
-UPLOAD = "up/1+&=<"
-#: Ends a test that would wait for ever; no test depends on how long it is.
-HANG = 60
-
-
-class Store(http.server.BaseHTTPRequestHandler):
-    """A bucket that counts the bytes of uploads, and forgets them."""
-
-    protocol_version = "HTTP/1.1"
-
-    def handle(self):
-        try:
-            super().handle()
-        except ConnectionError:
-            pass  # The library ends a request in flight by closing its connection.
-
-    def answer(self, status, body=b"", size=None, **headers):
-        self.send_response(status)
-        for name, value in {"Content-Length": len(body) if size is None else size, **headers}.items():
-            self.send_header(name.replace("_", "-"), str(value))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def fault(self, operation):
-        """Answers as the test wants, if this operation is to fail."""
-        self.server.operations.append(operation)
-        status, body = self.server.faults.get(operation, (None, b""))
-        if status == "hang":
-            self.server.reached.set()
-            self.server.go_on.wait(HANG)
-            return False
-        if status == "close":
-            self.close_connection = True
-        elif status is not None:
-            self.answer(status, body)
-        return status is not None
-
-    def take(self):
-        """Reads the body. Returns its size and its first bytes."""
-        left = size = int(self.headers["Content-Length"])
-        first = b""
-        while left > 0:
-            piece = self.rfile.read(min(left, 1 << 20))
-            if not piece:
-                raise ConnectionError
-            first = first or piece[:4]
-            left -= len(piece)
-        return size, first
-
-    def key(self):
-        return unquote(urlsplit(self.path).path)[len("/bucket/") :]
-
-    def query(self):
-        return {name: value[0] for name, value in parse_qs(urlsplit(self.path).query, True).items()}
-
-    def do_HEAD(self):
-        if not self.fault("head"):
-            size = self.server.objects.get(self.key())
-            self.answer(404) if size is None else self.answer(200, size=size)
-
-    def do_GET(self):
-        query = self.query()
-        if "list-type" in query:
-            keys = sorted(key for key in self.server.objects if key.startswith(query["prefix"]))
-            entry = "<Contents><Key>{}</Key><Size>{}</Size></Contents>"
-            entries = "".join(entry.format(quote(key), self.server.objects[key]) for key in keys)
-            return self.answer(200, "<ListBucketResult>{}</ListBucketResult>".format(entries).encode())
-        with self.server.lock:
-            self.server.in_flight += 1
-            self.server.most = max(self.server.most, self.server.in_flight)
-        self.server.on_get(self.key())
-        with self.server.lock:
-            self.server.in_flight -= 1
-        if not self.fault("get " + self.key()):
-            self.answer(200, b"x" * self.server.objects[self.key()])
-
-    def do_POST(self):
-        query, server = self.query(), self.server
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if "uploads" in query:
-            if not self.fault("create"):
-                server.uploads[UPLOAD] = {}
-                server.modes[self.key()] = self.headers["x-amz-meta-mode"]
-                name = UPLOAD.replace("&", "&amp;").replace("<", "&lt;")
-                self.answer(200, "<R><UploadId>{}</UploadId></R>".format(name).encode())
-        elif not self.fault("complete"):
-            parts = server.uploads.pop(query["uploadId"], None)
-            if parts is None:
-                return self.answer(404)
-            told = re.findall(r"<PartNumber>(\d+)</PartNumber><ETag>&quot;(\d+)&quot;</ETag>", body.decode())
-            assert [(int(number), int(tag)) for number, tag in told] == [(n, n) for n in sorted(parts)]
-            server.parts = [parts[number] for number in sorted(parts)]
-            server.objects[self.key()] = sum(size for size, _ in server.parts) - server.lost
-            # Amazon sends spaces while it works.
-            text = (
-                '\n  <?xml version="1.0"?>\n  <CompleteMultipartUploadResult xmlns="x"></CompleteMultipartUploadResult>'
-            )
-            self.answer(200, text.encode())
-
-    def do_PUT(self):
-        query = self.query()
-        content = self.take()
-        if "uploadId" not in query:
-            self.server.operations.append("put")
-            self.server.objects[self.key()] = content[0]
-            return self.answer(200, ETag='"0"')
-        number = int(query["partNumber"])
-        if not self.fault("part {}".format(number)):
-            upload = self.server.uploads.get(query["uploadId"])
-            if upload is None:
-                return self.answer(404)
-            upload[number] = content
-            self.answer(200, **({"ETag": '"{}"'.format(number)} if number != self.server.without_tag else {}))
-
-    def do_DELETE(self):
-        if not self.fault("abort"):
-            known = self.server.uploads.pop(self.query()["uploadId"], None)
-            self.answer(404 if known is None else 204)
-
-    def log_message(self, *_):
-        pass
 
 
 @pytest.fixture
@@ -143,24 +18,14 @@ def store(monkeypatch, tmp_path):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Store)
-    server.objects, server.uploads, server.modes, server.parts = {}, {}, {}, []
-    server.faults, server.operations, server.without_tag, server.lost = {}, [], None, 0
-    server.lock, server.in_flight, server.most, server.on_get = threading.Lock(), 0, 0, lambda _: None
-    server.reached, server.go_on = threading.Event(), threading.Event()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.go_on.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with faulty_bucket.Bucket() as server:
+        yield server
 
 
 @pytest.fixture
 def start(store, tmp_path):
     def start(step, workers=None, **options):
-        volume = fw.S3Bucket("bucket", identifier="v", endpoint="http://127.0.0.1:{}".format(store.server_port))
+        volume = fw.S3Bucket("bucket", identifier="v", endpoint=store.endpoint)
         pool = fw.WorkerPool([fw.Subprocess("w", volume="v")], workers, volumes=[volume])
         return fw.Workflow([step], workers=pool).start(rundir=tmp_path / "run", **options)
 
@@ -289,6 +154,15 @@ def test_ten_objects_are_in_flight(store, run):
     for inputs in (["d/"], sorted(store.objects)):
         assert run(step("ls d | wc -l; rm -r d", inputs=inputs)).check().stdout == ["40\n"]
     assert store.most == WIDTH
+
+
+@pytest.mark.parametrize("fault", ["body", "chunks"])
+def test_an_object_that_does_not_end_fills_no_disk(store, run, tmp_path, fault):
+    store.objects = {"d/x": 5}
+    store.faults = {"get d/x": fault}
+    result = run(step("true", inputs=["d/"]))
+    assert result.outcome == "volume_failed" and "more bytes came than it has" in result.message
+    assert not [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
 
 
 def test_the_first_failure_of_the_list_is_told(store, run, tmp_path):

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import faulty_ssh
 import pytest
 
 import flowworker as fw
 
-FAKE = Path(__file__).with_name("fake_ssh.py")
+FAKE = Path(faulty_ssh.__file__)
 
 
 @pytest.fixture

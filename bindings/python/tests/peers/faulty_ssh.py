@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """An `ssh` for PATH that is an SFTP server of this machine's files itself, with one fault.
 
-FAKE_SSH names the fault; with "asks" it asks for a password and a passphrase.
+FAKE_SSH names the fault; with "asks" it asks for a password and a passphrase. CALL:FAULT is a fault of FAULTS at one
+call of CALLS, with which FAKE_SSH_HIT is a file that is made when the call has come.
 FAKE_SSH_LOG is a file that gets the process number and the arguments.
 """
 
@@ -11,7 +12,44 @@ import subprocess
 import sys
 import time
 
-FAULT = os.environ.get("FAKE_SSH", "")
+#: The requests of SFTP that a copy needs, by their numbers.
+CALLS = {
+    1: "init",
+    3: "open",
+    4: "close",
+    5: "read",
+    6: "write",
+    7: "lstat",
+    8: "fstat",
+    9: "setstat",
+    11: "opendir",
+    12: "readdir",
+    14: "mkdir",
+    200: "rename",
+}
+#: What can be wrong with any answer, by its kind.
+KINDS = {
+    "slow": {"hang": "no answer", "drip": "a packet byte by byte, that never becomes whole"},
+    "cut": {"exit": "ssh ends with 0", "lost": "ssh ends with 255 and says why", "killed": "ssh is killed"},
+    "garbage": {"garbage": "bytes that are no packet", "zeros": "bytes that are all 0", "text": "a text"},
+    "half frames": {"cuthead": "the end within the length", "cutpacket": "the end within a packet"},
+    "wrong types": {
+        "otherkind": "the answer to another request",
+        "unknown": "a kind of answer that there is not",
+        "cutfields": "a packet that lacks fields",
+    },
+    "endless": {"flood": "bytes without an end", "errors": "a standard error without an end"},
+    "huge numbers": {"hugelength": "a packet of 4 GiB", "hugefields": "fields with the largest numbers"},
+    "empty": {"empty": "a packet without bytes"},
+    "wrong status": {"failure": "the status 4", "nofile": "the status 2", "oddstatus": "a status that there is not"},
+    "wrong order": {
+        "ahead": "the answer to a request that was not made, behind the right one",
+        "otherid": "such an answer in place of the right one",
+        "twice": "two answers to one request",
+    },
+}
+FAULTS = {name: text for kind in KINDS.values() for name, text in kind.items()}
+CALL, _, FAULT = os.environ.get("FAKE_SSH", "").rpartition(":")
 OK, EOF, NO_FILE, DENIED, FAILURE, UNSUPPORTED = 0, 1, 2, 3, 4, 8
 
 
@@ -33,7 +71,25 @@ def read(size):
     return data
 
 
+#: What waits to be written in one piece; None: nothing waits.
+HELD = None
+
+
+def write_at_once(*answers):
+    """Writes several answers in one piece."""
+    global HELD
+    HELD = b""
+    for answer in answers:
+        answer()
+    data, HELD = HELD, None
+    write(data)
+
+
 def write(data):
+    global HELD
+    if HELD is not None:
+        HELD += data
+        return
     if FAULT == "split":
         for at in range(len(data)):
             os.write(1, data[at : at + 1])
@@ -69,6 +125,61 @@ class Fields:
         return self.number() if self.number() & 4 else 0o600
 
 
+def answer_wrongly(number, answer):
+    """Sends a fault of FAULTS in place of the answer to the request of this number."""
+    with open(os.environ["FAKE_SSH_HIT"], "a", encoding="utf-8") as hit:
+        hit.write(FAULT + "\n")
+    raw = {
+        "garbage": bytes(range(255, 0, -1)) * 8,
+        "zeros": bytes(4096),
+        "text": b"Welcome to the machine!\n" * 3,
+        "cuthead": b"\0\0",
+        "cutpacket": struct.pack(">IBI", 5000, 103, number) + b"\0\0\0\x09abc",
+        "drip": struct.pack(">IBI", 5000, 103, number),
+        "hugelength": struct.pack(">IBI", 0xFFFFFFFF, 103, number) + b"x" * 100,
+        "empty": struct.pack(">I", 0),
+    }
+    if FAULT in raw:
+        write(raw[FAULT])
+    elif FAULT == "lost":
+        sys.stderr.write("Connection to nowhere closed by remote host.\n")
+        sys.exit(255)
+    elif FAULT == "killed":
+        os.kill(os.getpid(), 9)
+    elif FAULT in ("failure", "nofile", "oddstatus"):
+        status = {"failure": FAILURE, "nofile": NO_FILE, "oddstatus": 0xFFFFFFF0}[FAULT]
+        return packet(101, struct.pack(">II", number, status) + string(b"\x1b[31mno\n") + string(b"en"))
+    elif FAULT == "otherkind":
+        # Nothing asks for the target of a link.
+        return packet(104, struct.pack(">II", number, 1) + string(b"x") + string(b"x") + struct.pack(">I", 0))
+    elif FAULT == "unknown":
+        return packet(99, struct.pack(">I", number))
+    elif FAULT == "cutfields":
+        return packet(105, struct.pack(">II", number, 0xF))
+    elif FAULT == "hugefields":
+        return packet(105, struct.pack(">IIQI", number, 5, 2**64 - 1, 2**32 - 1))
+    elif FAULT == "otherid":
+        return packet(101, struct.pack(">II", number + 77, OK) + string(b"") + string(b"en"))
+    elif FAULT == "twice":
+        return write_at_once(answer, answer)
+    elif FAULT == "ahead":
+        # Both come at once, so the library has not yet made the request that follows from the right one.
+        return write_at_once(answer, lambda: packet(101, struct.pack(">II", number + 1000, OK) + string(b"") * 2))
+    while FAULT == "drip":
+        write(b"x")
+        time.sleep(0.02)
+    while FAULT == "flood":
+        write(b"y\n" * 10000)
+    while FAULT == "errors":
+        os.write(2, b"y\n" * 10000)
+    if FAULT in ("exit", "cuthead", "cutpacket"):
+        sys.exit(0)
+    # Waits until ssh is ended, or its input is.
+    while os.read(0, 65536):
+        pass
+    raise Ended
+
+
 class Server:
     """One session."""
 
@@ -96,6 +207,9 @@ class Server:
         packet(102, struct.pack(">I", number) + string(name))
 
     def answer(self, kind, number, fields):
+        if CALL and CALL == CALLS.get(kind):
+            # A second answer is that of the same request.
+            return answer_wrongly(number, lambda: self.serve(kind, number, Fields(fields.data)))
         if FAULT == "wrong id":
             number += 77
         if kind == 7 and FAULT == "wrong answer":
@@ -226,6 +340,8 @@ def main():
         assert not any("pass $word" in value or "pass 'phrase" in value for value in os.environ.values())
     (length,) = struct.unpack(">I", read(4))
     read(length)
+    if CALL == "init":
+        answer_wrongly(3, lambda: packet(2, struct.pack(">I", 3)))
     extensions = string(b"posix-rename@openssh.com") + string(b"1") if FAULT != "version 3 only" else b""
     packet(2, struct.pack(">I", 2 if FAULT == "old version" else 3) + extensions)
     server = Server()

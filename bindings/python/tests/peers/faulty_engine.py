@@ -1,7 +1,8 @@
 """A container engine on a Unix socket, for tests, that does one thing wrong.
 
 It speaks as much of Docker's API as a step needs. Its containers print "hello" and end with status 0 as soon as they
-have been started. `faults` says what goes wrong, by call: `{"create": "hang"}`.
+have been started. `faults` says what goes wrong, by call: `{"create": "hang"}`. What can go wrong with any call is in
+faulty_http.py, and what can go wrong with one call alone is in ALONE.
 """
 
 import base64
@@ -16,22 +17,39 @@ import tempfile
 import threading
 import time
 
+import faulty_http
+
 OUT = b"hello\n"
 #: What Podman's init process says of a program that is missing.
 NO_PROGRAM = b"ERROR (catatonit:2): failed to exec pid1: No such file or directory\n"
 #: What Podman writes into the output of a command that has ended without reading all of its input.
 PODMAN = b"Error: write unixpacket @->/proc/self/fd/15/attach: write: connection reset by peer\n"
 
-#: What can be wrong with any call.
-FAULTS = {
-    "hang": "no answer",
-    "drip": "an answer that never becomes complete",
-    "interim": "interim answers, and no other",
-    "head": "a head without an end",
-    "body": "a body without an end",
-    "status": "an error without an end",
-    "close": "the connection is closed",
+#: What can be wrong with one call alone.
+ALONE = {
+    "attach": {
+        "early": "no stream",
+        "cut": "the stream ends within a frame",
+        "cuthead": "the stream ends within the head of a frame",
+        "noframes": "a text between the frames",
+        "hugeframe": "a frame of 4 GiB, of which a part comes",
+        "badkind": "a frame of a stream that there is not",
+        "flood": "output without an end",
+        "drip": "output without an end, piece by piece",
+        "silent": "no end of the stream",
+    },
+    "pull": {
+        "refused": "an error in the stream",
+        "endless": "progress without an end",
+        "oneline": "a line without an end",
+        "silent": "the stream falls silent",
+        "oddlines": "lines with other types, huge numbers and no JSON",
+    },
+    "wait": {"told": "a status together with an error", "lags": "an end that is told late"},
 }
+ALONE["execstart"] = {name: text for name, text in ALONE["attach"].items() if name != "early"}
+#: Faults of streams that have the name of a fault of any answer.
+STREAMED = {(call, fault) for call in ("attach", "execstart") for fault in ("drip", "cuthead")}
 
 
 def frame(stream, data, size=None):
@@ -63,6 +81,9 @@ class FaultyEngine:
         self.has_image = has_image
         self.version = b"Api-Version: 1.43\r\n" + (b"Libpod-Api-Version: 4.3.1\r\n" if is_podman else b"")
         self.seen = []
+        #: How many calls were answered with a fault, and how many connections still have a wrong answer.
+        self.hits = 0
+        self.wrong = 0
         #: The standard input that has come, and whether some of it came too early.
         self.input = None
         self.has_early_input = None
@@ -162,12 +183,27 @@ class FaultyEngine:
             # A status, with a message.
             self._say(connection, *fault)
             return True
-        if fault in FAULTS:
-            return self._go_wrong(connection, fault)
         # The container, where the call has one.
         started = self.started[path.split("/")[3] if path.count("/") > 2 else ""]
         if self.closing.is_set():
             started.set()
+        if fault in faulty_http.FAULTS and (call, fault) not in STREAMED:
+            waits = fault in faulty_http.ENDLESS
+            self.wrong += waits
+            self.hits += 1
+            if call == "start" and not fault.startswith("status"):
+                # The engine has done what it does not answer rightly.
+                started.set()
+            try:
+                return faulty_http.answer_wrongly(
+                    connection,
+                    fault,
+                    lambda to: self._answer(to, call, None, started, lines, path),
+                    self.closing.is_set,
+                )
+            finally:
+                self.wrong -= waits
+        self.hits += fault is not None
         return self._answer(connection, call, fault, started, lines, path) is not False
 
     def _say(self, connection, status, body=b"", head=b""):
@@ -176,30 +212,6 @@ class FaultyEngine:
         connection.sendall(
             b"HTTP/1.1 %d X\r\n%s%sContent-Length: %d\r\n\r\n%s" % (status, self.version, head, len(body), body)
         )
-
-    def _go_wrong(self, connection, fault):
-        if fault == "close":
-            return False
-        if fault == "body":
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000\r\n\r\n")
-        elif fault == "status":
-            connection.sendall(b"HTTP/1.1 500 X\r\nContent-Length: 9000000000\r\n\r\n")
-        elif fault in ("head", "drip"):
-            connection.sendall(b"HTTP/1.1 200 OK\r\n")
-        piece = {
-            "body": b" " * 65536,
-            "status": b"no " * 20000,
-            "head": b"X: y\r\n" * 1000,
-            "interim": b"HTTP/1.1 102 P\r\n\r\n",
-            "drip": b"X",
-        }.get(fault)
-        pause = 0.02 if fault in ("drip", "interim") else 0
-        while not self.closing.wait(pause):
-            if piece is None:
-                self.closing.wait()
-                break
-            connection.sendall(piece)
-        return False
 
     def _answer(self, connection, call, fault, started, lines, path):
         raw = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
@@ -326,6 +338,12 @@ class FaultyEngine:
                 chunk(b"x" * 100000)
         if fault == "silent":
             self.closing.wait()
+        if fault == "oddlines":
+            chunk(
+                b"[]\n5\nnull\nnot json\n\n"
+                b'{"status": 5, "id": [], "progressDetail": {"current": "x", "total": -1e999}}\n'
+            )
+            chunk(b'{"progressDetail": 3}\n{"errorDetail": 5}\n{"error": null}\n' + b"[" * 50_000 + b"\n")
         chunk(b'{"status":"Pull complete","id":"l0"}\n')
         connection.sendall(b"0\r\n\r\n")
 
@@ -343,6 +361,10 @@ class FaultyEngine:
             connection.sendall(frame(1, OUT, size=100))
         elif fault == "cuthead":
             connection.sendall(frame(1, OUT) + b"\x01\0\0")
+        elif fault == "hugeframe":
+            connection.sendall(frame(1, b"a part", size=0xFFFFFFFF))
+        elif fault == "badkind":
+            connection.sendall(frame(1, OUT) + frame(77, OUT))
         elif fault == "noframes":
             connection.sendall(frame(1, OUT) + b"Internal Server Error\n")
         else:
