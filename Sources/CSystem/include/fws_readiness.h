@@ -20,8 +20,8 @@ bool fws_epoll_add(int epoll, int fd);
 bool fws_epoll_add_room(int epoll, int fd);
 void fws_epoll_remove(int epoll, int fd);
 
-/* Watches a descriptor for input, and remembers a token for it. Returns false if the system cannot watch one more, or
- * watches this one already. */
+/* Watches a descriptor for input, and remembers a token for it. Returns false if the system cannot watch one more.
+ * A descriptor that is watched already keeps its token. */
 bool fws_epoll_add_as(int epoll, int fd, uint64_t token);
 /* Gives the tokens of descriptors that are ready, at most so many of them, and does not wait. Returns their number,
  * or -1. */

@@ -16,7 +16,8 @@ struct SearchBasis: Sendable {
   let starts: [Start]
 }
 
-/// Which steps have looked for each key so far, while the steps of a workflow are looked at in the order of a serial run.
+/// Which steps have looked for each key so far, while the steps of a workflow are gone through in the order of a serial
+/// run.
 ///
 /// A step looks for a key in all volumes, its own first, if the index of files (`FileIndex`) has no entry for it, for a
 /// folder above it or for something in it. What the step finds becomes an entry, and counts for all steps from then on.

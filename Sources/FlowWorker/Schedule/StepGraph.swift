@@ -192,34 +192,6 @@ struct StepGraph: Sendable {
     return order
   }
 
-  /// The steps in the order in which a run with one job starts them: the first one in the document of those that are
-  /// ready.
-  var serialOrder: [Int32] {
-    var left = ContiguousArray(ranges.map(\.count))
-    var ready = ReadyHeap(nil)
-    var joints: [Int] = []
-    func arrive(_ node: Int) { if node < stepCount { ready.push(node) } else { joints.append(node) } }
-    var order: [Int32] = []
-    order.reserveCapacity(stepCount)
-    for node in 0..<nodeCount where left[node] == 0 { arrive(node) }
-    while true {
-      let node: Int
-      if let joint = joints.popLast() {
-        node = joint
-      } else if let step = ready.top {
-        ready.pop()
-        order.append(Int32(truncatingIfNeeded: step))
-        node = step
-      } else {
-        return order
-      }
-      for edge in edges(from: node) {
-        left[Int(edge.to)] -= 1
-        if left[Int(edge.to)] == 0 { arrive(Int(edge.to)) }
-      }
-    }
-  }
-
   private mutating func rank() {
     priorities = ContiguousArray(repeating: 0, count: nodeCount)
     for node in order.reversed() {
