@@ -39,6 +39,9 @@ package struct FileIndex {
     entries[path] = entry
   }
 
+  /// Notes that a key which has an entry is that of a folder.
+  mutating func confirm(_ key: VolumeKey) { if key.namesFolder { entries[key.path]?.isFolder = true } }
+
   /// Gives a key that so far is only covered by the entry of a folder an entry of its own.
   mutating func separate(_ match: Match) {
     let path = match.key.path

@@ -15,6 +15,8 @@ package final class Transfers {
   private enum Task {
     /// Finds a volume that has a key without an entry in the index, and copies the key.
     case search(VolumeKey, in: [Location], to: FileVolume)
+    /// Checks that the volume of a worker has a key as the index says.
+    case check(VolumeKey, in: FileVolume)
     /// Copies everything that a key covers.
     case copy(FileIndex.Match, from: Location, to: Location)
     case file(VolumeFile, from: Location, to: Location)
@@ -100,7 +102,7 @@ package final class Transfers {
       }
       // An entry for this volume is checked as well, because the index may be out of date.
       if !matches.isEmpty, matches.allSatisfy({ $0.locations.contains(volume.location) }) {
-        tasks.append(.search(input, in: [volume.location], to: volume))
+        tasks.append(.check(input, in: volume))
       }
     }
     tasks += watches.map { .watch($0) }
@@ -124,7 +126,7 @@ package final class Transfers {
       switch task {
       case .search(_, let locations, _): return locations.count > 1
       case .copy, .file: return true
-      case .arrival, .watch, .settle: return false
+      case .arrival, .check, .watch, .settle: return false
       }
     }
   }
@@ -257,6 +259,10 @@ package final class Transfers {
       tickTimer = try Timer(seconds)
       tasks.append(task)
     case .search(let key, let names, let volume): return try search(key, names, volume)
+    case .check(let key, let volume):
+      if isInFlight(key) { return false }
+      guard let found = try find(key, in: volume) else { throw missing(key, volume) }
+      known.files.confirm(found)
     case .copy(let match, let from, let to): return try copy(match, from, to)
     case .file(let file, let from, let to): return try copy(file, from, to)
     case .arrival(let key, let location): arrivals.append((key, location))
@@ -307,7 +313,7 @@ package final class Transfers {
         return false
       }
       return location.map { (key, $0) }
-    case .file, .arrival, .watch, .settle: return nil
+    case .file, .arrival, .check, .watch, .settle: return nil
     }
   }
 
@@ -317,13 +323,7 @@ package final class Transfers {
     var found: VolumeKey?
     var files: [VolumeFile]?
     switch try volumes.volume(location) {
-    case .files(let files):
-      switch try files.lookUp(input) {
-      case .nothing: break
-      case .file, .other: found = input
-      case .folder: found = input.folder
-      case .dangling(let text): throw files.dangling(input, text)
-      }
+    case .files(let files): found = try find(input, in: files)
     case .remote(let volume):
       files = try find(input, in: volume, location)
       guard let files else { return false }
@@ -342,6 +342,16 @@ package final class Transfers {
     }
     tasks.append(.copy(match, from: location, to: volume.location))
     return true
+  }
+
+  /// The key of a file or folder of a local directory; `nil` if there is none.
+  private func find(_ input: VolumeKey, in volume: FileVolume) throws(StepFailure) -> VolumeKey? {
+    switch try volume.lookUp(input) {
+    case .nothing: return nil
+    case .file, .other: return input
+    case .folder: return input.folder
+    case .dangling(let text): throw volume.dangling(input, text)
+    }
   }
 
   private func missing(_ key: VolumeKey, _ volume: FileVolume) -> StepFailure {

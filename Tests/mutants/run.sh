@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the library with a fault in it, for each patch of this directory, and runs the tests of the order of steps
-# (test_width.py and test_width_examples.py of bindings/python/tests/workflow), which must fail.
+# (test_width*.py of bindings/python/tests/workflow, but that of the schedule), which must fail.
 #
 #     Tests/mutants/run.sh [NAME...]     all patches, by default
 #
@@ -40,7 +40,7 @@ build() {
 passes() {
   (cd "$root/bindings/python/tests/workflow" &&
     FLOWWORKER_LIBRARY=$work/build/debug/libflowworker.so "$python" -m pytest -q -x -p no:cacheprovider \
-      test_width.py test_width_examples.py) \
+      test_width.py test_width_examples.py test_width_searches.py) \
     >"$work/$1.test.log" 2>&1
 }
 

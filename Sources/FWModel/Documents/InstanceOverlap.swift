@@ -4,14 +4,18 @@ extension Step {
   /// Checks the keys of all instances before the first one runs. Throws if two instances write one key, or if the key
   /// of one is a folder above that of another.
   ///
-  /// - Returns: whether the instances have to run in order, because one reads what another one writes.
-  package func checkKeys(of instances: Instances) throws(FlowError) -> Bool {
+  /// - Parameter areLooking: whether the instances may look for their inputs in several volumes.
+  /// - Returns: whether the instances have to run in order, because one reads what another one writes, or because one
+  ///   looks for a folder and another one for something in it.
+  package func checkKeys(of instances: Instances, areLooking: Bool = false) throws(FlowError) -> Bool {
     guard let templates, let forEach, !templates.isEmpty else { return false }
     if instances.count > 1, type != .notebook {
       let first = try InstanceKeys(self, 0, instances.values(0)).files
-      if SeparateKeys.areSeparate(templates, first, instances) { return false }
+      // The values have no `/` here, so a key is as deep in each instance as in the first one.
+      let isFlat = Set(first.inputs.map(\.depth)).count < 2
+      if !areLooking || isFlat, SeparateKeys.areSeparate(templates, first, instances) { return false }
     }
-    var overlap = InstanceOverlap(self, templates, forEach, instances)
+    var overlap = InstanceOverlap(self, templates, forEach, instances, areLooking: areLooking)
     return try overlap.check()
   }
 
@@ -56,6 +60,7 @@ private struct InstanceOverlap {
   private let templates: StepTemplates
   private let forEach: ForEach
   private let instances: Instances
+  private let areLooking: Bool
   private var written: [Entry] = []
   private var read: [Entry] = []
   /// How many folders the keys are in. Keys of one depth are in none of each other.
@@ -72,19 +77,22 @@ private struct InstanceOverlap {
     }
   }
 
-  init(_ step: Step, _ templates: StepTemplates, _ forEach: ForEach, _ instances: Instances) {
+  init(
+    _ step: Step, _ templates: StepTemplates, _ forEach: ForEach, _ instances: Instances, areLooking: Bool
+  ) {
     self.step = step
     self.templates = templates
     self.forEach = forEach
     self.instances = instances
+    self.areLooking = areLooking
   }
 
   mutating func check() throws(FlowError) -> Bool {
     let constant = templates.inputs.map { $0.constant != nil }
     for instance in 0..<instances.count {
       let keys = try keys(instance)
-      // What nobody writes is only checked for being keys.
-      if keys.written.isEmpty { continue }
+      // What nobody writes is only checked for being keys, unless it matters who looks for it first.
+      if keys.written.isEmpty, !areLooking { continue }
       for (slot, key) in keys.written.enumerated() {
         written.append(entry(key, instance, slot))
         writtenDepths.add(key)
@@ -96,12 +104,23 @@ private struct InstanceOverlap {
         readDepths.add(key)
       }
     }
-    if written.isEmpty || instances.count < 2 { return false }
+    if written.isEmpty && !areLooking || instances.count < 2 { return false }
     written.sort(by: Entry.precedes)
     if let conflict = try conflict() { throw refusal(conflict) }
     if read.isEmpty { return false }
     read.sort(by: Entry.precedes)
+    if areLooking, try isFolderOfOther() { return true }
     return try isOrdered()
+  }
+
+  /// Whether an instance reads a folder in which another one reads something.
+  private func isFolderOfOther() throws(FlowError) -> Bool {
+    guard readDepths.least < readDepths.most else { return false }
+    for entry in read
+    where try above(key(entry, isRead: true), in: read, besides: Int(entry.instance), isRead: true) != nil {
+      return true
+    }
+    return false
   }
 
   private func entry(_ key: VolumeKey, _ instance: Int, _ slot: Int) -> Entry {

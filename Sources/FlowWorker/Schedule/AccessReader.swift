@@ -10,6 +10,8 @@ struct AccessReader {
   private let context: ContextValues
   /// The names of values that are secret in the run.
   private let secrets: Set<Name>
+  /// Whether the run has several volumes, so that it matters who looks for a file first.
+  private let hasVolumes: Bool
   /// The numbers of the steps by their names; -1 for a step that is left out because its optional action was not given.
   private var numbers: [Name: Int] = [:]
   private let stepNames: [String]
@@ -21,9 +23,11 @@ struct AccessReader {
   /// - Parameters:
   ///   - steps: the steps that run.
   ///   - stepNames: the names of all steps of the document.
-  init(_ steps: [Step], stepNames: [String], _ context: ContextValues, secrets: Set<Name>) {
+  ///   - hasVolumes: whether the run has several volumes.
+  init(_ steps: [Step], stepNames: [String], _ context: ContextValues, secrets: Set<Name>, hasVolumes: Bool) {
     self.context = context
     self.secrets = secrets
+    self.hasVolumes = hasVolumes
     self.stepNames = stepNames
     for name in stepNames { numbers[Name(name)] = -1 }
     for (number, step) in steps.enumerated() { numbers[step.name] = number }
@@ -91,6 +95,9 @@ struct AccessReader {
     /// The text of the template; empty for a key that all instances have.
     var text = ""
     var cells: [StepAccess.Cell] = []
+    /// Whether the cells are the keys themselves, and not a folder in which they are.
+    var isKnown = true
+    var isNotebook = false
   }
 
   /// The keys of a step or instance in the order of its slots; `nil` stands for a notebook that is not a key.
@@ -123,6 +130,10 @@ struct AccessReader {
       let (reads, writes) = AccessReader.keys(of: step)
       access.reads += reads.compactMap { $0 }.map { .file($0) }
       access.writes += writes.compactMap { $0 }.map { .file($0) }
+      if hasVolumes {
+        access.looksFor = step.files.inputs.map { StepAccess.Key(.file($0)) }
+        access.makes = step.files.outputs.map { StepAccess.Key(.file($0)) }
+      }
       return !(reads + writes).contains { $0 == nil }
     }
     var slots = AccessReader.slots(templates, of: step)
@@ -133,7 +144,10 @@ struct AccessReader {
       let instances = try Instances(forEach, nil)
       let (count, isOverflow) = slots.count.multipliedReportingOverflow(by: instances.count)
       if !isOverflow, count <= AccessReader.mostKeys {
-        for index in slots.indices where !slots[index].text.isEmpty { slots[index].cells = [] }
+        for index in slots.indices where !slots[index].text.isEmpty {
+          slots[index].cells = []
+          slots[index].isKnown = true
+        }
         for number in 0..<instances.count {
           let (reads, writes) = AccessReader.keys(of: try step.instance(number, instances.values(number)))
           for (index, key) in (reads + writes).enumerated() where index < slots.count && !slots[index].text.isEmpty {
@@ -146,19 +160,23 @@ struct AccessReader {
       let tag = tag(slot, forEach)
       let cells = slot.cells.map { $0.tagged(tag) }
       if slot.isWrite { access.writes += cells } else { access.reads += cells }
+      guard hasVolumes, !slot.isNotebook else { continue }
+      let keys = cells.map { StepAccess.Key($0, isKnown: slot.isKnown) }
+      if slot.isWrite { access.makes += keys } else { access.looksFor += keys }
     }
     return areKeys
   }
 
   /// The slots of a step with `foreach`, with the folder of each template as its cell.
   private static func slots(_ templates: StepTemplates, of step: Step) -> [Slot] {
-    let reads = templates.inputs + [templates.input, templates.notebook].compactMap { $0 }
-    var slots = reads.map { slot($0, isWrite: false) } + templates.outputs.map { slot($0, isWrite: true) }
+    var slots = (templates.inputs + [templates.input].compactMap { $0 }).map { slot($0, isWrite: false) }
+    if let notebook = templates.notebook { slots.append(slot(notebook, isWrite: false, isNotebook: true)) }
+    slots += templates.outputs.map { slot($0, isWrite: true) }
     if let output = templates.output {
-      slots.append(slot(output, isWrite: true))
+      slots.append(slot(output, isWrite: true, isNotebook: true))
     } else if let notebook = templates.notebook {
       // The notebook that is written is beside the one that is read.
-      var output = slot(notebook, isWrite: true)
+      var output = slot(notebook, isWrite: true, isNotebook: true)
       if output.text.isEmpty, let key = try? VolumeKey(checking: step.notebook.output) { output.cells = [.file(key)] }
       if !output.text.isEmpty { output.text += "\0" }
       slots.append(output)
@@ -166,9 +184,11 @@ struct AccessReader {
     return slots
   }
 
-  private static func slot(_ template: KeyTemplate, isWrite: Bool) -> Slot {
-    if let key = template.constant { return Slot(isWrite: isWrite, cells: [.file(key)]) }
-    return Slot(isWrite: isWrite, text: template.text, cells: [template.literalFolder.map { .file($0) } ?? .allFiles()])
+  private static func slot(_ template: KeyTemplate, isWrite: Bool, isNotebook: Bool = false) -> Slot {
+    if let key = template.constant { return Slot(isWrite: isWrite, cells: [.file(key)], isNotebook: isNotebook) }
+    return Slot(
+      isWrite: isWrite, text: template.text, cells: [template.literalFolder.map { .file($0) } ?? .allFiles()],
+      isKnown: false, isNotebook: isNotebook)
   }
 
   /// The number for the cells of a slot: that of its template together with the values that it runs over.

@@ -37,4 +37,20 @@ struct StepAccess: Sendable {
   var barrier: String?
   /// The numbers of the steps that the document names in `after`.
   var after: [Int] = []
+
+  /// The keys of files that a step looks for in the volumes, or that it makes there. Notebooks are not among these.
+  struct Key: Sendable {
+    /// The key; only a folder in which it is somewhere, or all files, if it is not known before the run.
+    let cell: Cell
+    let isKnown: Bool
+
+    init(_ cell: Cell, isKnown: Bool = true) {
+      self.cell = cell
+      self.isKnown = isKnown
+    }
+  }
+
+  /// These two lists are empty if the run has one volume.
+  var looksFor: [Key] = []
+  var makes: [Key] = []
 }

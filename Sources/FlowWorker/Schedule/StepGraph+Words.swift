@@ -118,6 +118,7 @@ extension StepGraph {
     case .barrier: return "waits for \(other)" + (isLong ? " (one of the two is a barrier)" : "")
     case .writeAfterWrite: return "writes \(what) after \(other)"
     case .writeAfterRead: return "writes \(what), which \(other) reads first"
+    case .search: return "looks for \(what) after \(other)"
     }
   }
 

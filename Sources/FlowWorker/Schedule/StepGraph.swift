@@ -20,13 +20,15 @@ struct StepGraph: Sendable {
   /// Why a step waits for another one. The first of several reasons is the one that is shown.
   enum Kind: UInt8, Sendable {
     case readAfterWrite, after, barrier, writeAfterWrite, writeAfterRead
+    /// The other step is the first one that looks for a file, so that it decides which version counts.
+    case search
     /// A joint waits for what it stands for.
     case member
 
     var isNeeded: Bool {
       switch self {
       case .readAfterWrite, .after, .barrier, .member: return true
-      case .writeAfterWrite, .writeAfterRead: return false
+      case .writeAfterWrite, .writeAfterRead, .search: return false
       }
     }
   }
@@ -42,7 +44,8 @@ struct StepGraph: Sendable {
     static let allNames = Rules(rawValue: 32)
     static let barriers = Rules(rawValue: 64)
     static let after = Rules(rawValue: 128)
-    static let all = Rules(rawValue: 255)
+    static let searches = Rules(rawValue: 256)
+    static let all = Rules(rawValue: 511)
   }
 
   /// An edge, seen from the node that waits.
@@ -52,6 +55,10 @@ struct StepGraph: Sendable {
     fileprivate(set) var isEach: Bool
     /// The cell; -1 if the edge is about none.
     fileprivate(set) var cell: Int32
+
+    init(from: Int32, kind: Kind, isEach: Bool, cell: Int32) {
+      (self.from, self.kind, self.isEach, self.cell) = (from, kind, isEach, cell)
+    }
   }
 
   /// A group with more members than this gets a joint.
@@ -69,32 +76,68 @@ struct StepGraph: Sendable {
   private var starts: ContiguousArray<Int> = []
   private var priorities: ContiguousArray<Int32> = []
   /// The number of steps that each joint stands for.
-  let memberCounts: ContiguousArray<Int>
+  private(set) var memberCounts: ContiguousArray<Int>
   /// The nodes in an order in which none comes before a node that it waits for.
   private(set) var order: ContiguousArray<Int32> = []
+  /// Whether each step may look for files of which it is not known where they are; empty if none does.
+  private var isLooking: [Bool] = []
 
   /// - Parameters:
   ///   - names: the names of the steps.
   ///   - pointers: the JSON pointers of the steps, for errors.
-  init(_ accesses: [StepAccess], names: [String], pointers: [String] = []) throws(FlowError) {
-    try self.init(accesses, names: names, pointers: pointers, .all)
-  }
-
-  init(_ accesses: [StepAccess], names: [String], pointers: [String] = [], _ rules: Rules) throws(FlowError) {
+  ///   - searches: where the steps look for files; `nil` if there is one volume.
+  init(
+    _ accesses: [StepAccess], names: [String], pointers: [String] = [], searches: SearchBasis? = nil,
+    _ rules: Rules = .all
+  ) throws(FlowError) {
     guard accesses.count < Int(Int32.max) / 4 else { throw .noMemory }
     stepCount = accesses.count
     stepNames = names
     var builder = GraphBuilder(accesses, rules)
     try builder.build()
     cells = builder.cells
-    cells.freeze()
     causes = builder.causes
     ranges = builder.ranges
     memberCounts = builder.memberCounts
     turnAround()
     order = sorted()
     if order.count < nodeCount { throw cycleError(pointers: pointers) }
+    if let searches, rules.contains(.searches) {
+      var cells = cells
+      add(try SearchEdges(self, accesses, searches, &cells))
+      self.cells = cells
+    }
+    cells.freeze()
     rank()
+  }
+
+  /// Adds the edges between steps that look for files.
+  private mutating func add(_ edges: SearchEdges) {
+    isLooking = edges.isLooking
+    if edges.isEmpty { return }
+    var all: ContiguousArray<Cause> = []
+    all.reserveCapacity(causes.count)
+    for node in 0..<nodeCount {
+      let start = all.count
+      all += causes[ranges[node]]
+      let end = all.count
+      var at = start
+      for cause in node < stepCount ? edges.causes(of: node) : [] {
+        while at < end, all[at].from < cause.from { at += 1 }
+        // An instance that looks for files waits for all instances of the other step, whatever else it waits for.
+        if at < end, all[at].from == cause.from { all[at].isEach = false } else { all.append(cause) }
+      }
+      if all.count > end { all[start...].sort { $0.from < $1.from } }
+      ranges[node] = start..<all.count
+    }
+    for joint in edges.joints {
+      ranges.append(all.count..<(all.count + joint.count))
+      all += joint
+    }
+    memberCounts += edges.memberCounts
+    causes = all
+    turnAround()
+    order = sorted()
   }
 
   // MARK: Questions
@@ -109,6 +152,9 @@ struct StepGraph: Sendable {
   func priority(of node: Int) -> Int { Int(priorities[node]) }
 
   func causes(of node: Int) -> ArraySlice<Cause> { causes[ranges[node]] }
+
+  /// Whether a step may look for files of which it is not known where they are.
+  func isLooking(_ step: Int) -> Bool { isLooking.indices.contains(step) && isLooking[step] }
 
   // MARK: The order
 

@@ -144,6 +144,7 @@ extension StepGraph.Kind {
     case .writeAfterWrite: return "write_after_write"
     case .barrier: return "barrier"
     case .after: return "after"
+    case .search: return "search"
     }
   }
 }

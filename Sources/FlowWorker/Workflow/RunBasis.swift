@@ -50,9 +50,12 @@ struct RunBasis {
     do throws(FlowError) {
       try resolved.check(workers, values, settings, items: workflow.items)
       resources = try RunResources(pool, options.resources, resolved, workers)
-      accesses = try resolved.accesses(workers, values, secrets: names, items: workflow.items)
-      graph = try StepGraph(accesses, names: resolved.steps.map(\.cName.string), pointers: resolved.pointers)
-      instances = try resolved.instances(accesses, values, settings.secrets)
+      let searches = resolved.searches(workers, volumes)
+      accesses = try resolved.accesses(
+        workers, values, secrets: names, items: workflow.items, hasVolumes: searches != nil)
+      graph = try StepGraph(
+        accesses, names: resolved.steps.map(\.cName.string), pointers: resolved.pointers, searches: searches)
+      instances = try resolved.instances(accesses, graph, values, settings.secrets)
     } catch {
       throw settings.secrets.masked(error)
     }
@@ -65,10 +68,13 @@ extension Workflow.Resolved {
   /// - Parameters:
   ///   - context: the values at the beginning of the run.
   ///   - items: all steps of the document.
+  ///   - hasVolumes: whether the run has several volumes.
   fileprivate func accesses(
-    _ workers: [Unmanaged<Worker>], _ context: ContextValues, secrets: Set<Name>, items: [Workflow.Item]
+    _ workers: [Unmanaged<Worker>], _ context: ContextValues, secrets: Set<Name>, items: [Workflow.Item],
+    hasVolumes: Bool
   ) throws(FlowError) -> [StepAccess] {
-    var reader = AccessReader(steps, stepNames: items.map(\.name), context, secrets: secrets)
+    var reader = AccessReader(
+      steps, stepNames: items.map(\.name), context, secrets: secrets, hasVolumes: hasVolumes)
     var accesses: [StepAccess] = []
     accesses.reserveCapacity(steps.count)
     for (number, (step, lent)) in zip(steps, workers).enumerated() {
@@ -81,17 +87,33 @@ extension Workflow.Resolved {
     return accesses
   }
 
+  /// Where the steps look for files; `nil` if there is one volume, so that they all find the same.
+  fileprivate func searches(_ workers: [Unmanaged<Worker>], _ volumes: Volumes) -> SearchBasis? {
+    guard volumes.locations.count > 1 else { return nil }
+    var numbers: [Location: Int32] = [:]
+    for (number, location) in volumes.locations.enumerated() { numbers[location] = Int32(clamping: number) }
+    var starts = volumes.locations.flatMap { location in
+      (volumes.spec(location)?.files ?? []).map { SearchBasis.Start(key: $0, isLookedFor: false) }
+    }
+    starts += placements.map { SearchBasis.Start(key: $0.source, isLookedFor: true) }
+    starts += placements.map { SearchBasis.Start(key: $0.target, isLookedFor: false) }
+    starts += files.inputs.map { SearchBasis.Start(key: $0, isLookedFor: true) }
+    return SearchBasis(
+      volumes: workers.map { numbers[$0.takeUnretainedValue().location] ?? -2 }, starts: starts)
+  }
+
   /// Counts the instances of all steps whose lists are known before the run, and checks their keys.
-  fileprivate func instances(_ accesses: [StepAccess], _ context: ContextValues, _ secrets: Secrets) throws(FlowError)
-    -> [Int: (Instances, Bool)]
-  {
+  fileprivate func instances(
+    _ accesses: [StepAccess], _ graph: StepGraph, _ context: ContextValues, _ secrets: Secrets
+  ) throws(FlowError) -> [Int: (Instances, Bool)] {
     var known: [Int: (Instances, Bool)] = [:]
     var given: Set<Name> = []
     for (number, step) in steps.enumerated() {
       if let forEach = step.forEach, !forEach.contextNames.contains(where: { given.contains(Name($0)) }) {
         do throws(FlowError) {
           known[number] = try step.instances(
-            of: forEach, context, secrets, areInOrder: accesses[number].barrier != nil)
+            of: forEach, context, secrets, areInOrder: accesses[number].barrier != nil,
+            areLooking: graph.isLooking(number))
         } catch {
           throw FlowError(error.code, error.message, path: pointers[number] + (error.path ?? ""))
         }
@@ -105,15 +127,17 @@ extension Workflow.Resolved {
 extension Step {
   /// Counts the instances of the step, and checks their keys. Says whether the instances run in order.
   ///
-  /// - Parameter areInOrder: whether they do so whatever their keys are.
-  func instances(of forEach: ForEach, _ context: ContextValues, _ secrets: Secrets, areInOrder: Bool)
-    throws(FlowError) -> (Instances, Bool)
-  {
+  /// - Parameters:
+  ///   - areInOrder: whether they do so whatever their keys are.
+  ///   - areLooking: whether they may look for their inputs in several volumes.
+  func instances(
+    of forEach: ForEach, _ context: ContextValues, _ secrets: Secrets, areInOrder: Bool, areLooking: Bool
+  ) throws(FlowError) -> (Instances, Bool) {
     let all: Instances
     do throws(FlowError) {
       all = try Instances(forEach, context)
       try all.check(secrets)
     } catch { throw FlowError(error.code, "step \(shownName): \(error.message)", path: error.path) }
-    return (all, try checkKeys(of: all) || areInOrder)
+    return (all, try checkKeys(of: all, areLooking: areLooking) || areInOrder)
   }
 }

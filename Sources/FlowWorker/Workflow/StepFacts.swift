@@ -99,7 +99,7 @@ struct StepFacts {
 extension Resume.Run {
   /// Whether the instances of a step run one after the other.
   func isInOrder(_ index: Int, _ instances: Instances) throws(FlowError) -> Bool {
-    try steps[index].checkKeys(of: instances) || accesses[index].barrier != nil
+    try steps[index].checkKeys(of: instances, areLooking: graph.isLooking(index)) || accesses[index].barrier != nil
   }
 }
 

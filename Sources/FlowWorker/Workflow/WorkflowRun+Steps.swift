@@ -65,7 +65,8 @@ extension WorkflowRun {
         (all, isInOrder) = known
       } else {
         (all, isInOrder) = try step.instances(
-          of: forEach, context.snapshot, secrets, areInOrder: barriers[index] != nil)
+          of: forEach, context.snapshot, secrets, areInOrder: barriers[index] != nil,
+          areLooking: scheduler.graph.isLooking(index))
       }
       instances[index] = (all, isInOrder)
       stepFacts?.count(index, step, all)

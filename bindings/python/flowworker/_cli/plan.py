@@ -19,6 +19,7 @@ _KINDS = {
     "write_after_write": "writes it too",
     "barrier": "barrier",
     "after": "after",
+    "search": "looks for it first",
 }
 _TRUSTS = {
     "reads": "it declares no inputs, and is trusted to read nothing that a step writes",

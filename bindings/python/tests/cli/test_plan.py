@@ -34,6 +34,19 @@ def test_the_plan_says_what_each_step_needs_and_which_is_a_barrier(cli, planned,
     assert any(line.startswith("  barrier: ") for line in blocks[4])
 
 
+def test_the_plan_names_the_step_that_looks_for_a_file_first(cli, workflow, place):
+    pool = {
+        "workers": [{"name": "w", "type": "subprocess", "volume": "v"}],
+        "volumes": [{"name": "v", "type": "fs", "args": {"basedir": str(place / "v")}}],
+        "workflow": [{"step": "two", "worker": "w"}],
+    }
+    (place / "pool.json").write_text(json.dumps(pool))
+    files = {"inputs": ["in"], "outputs": []}
+    workflow(shell("one", "cat in", files=files), shell("two", "cat in", files=files))
+    status, out, err = cli("flowworker plan w.json --workers pool.json")
+    assert (status, err) == (0, "") and "  needs   one (in: looks for it first)" in out.splitlines()
+
+
 def test_the_plan_as_json(cli, planned):
     status, out, err = cli("flowworker plan w.json --json")
     document = json.loads(out)

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from width_model import Model, instances, overlap, path_of
+from width_model import Missing, Model, instances, overlap, path_of
 from width_steps import SCRIPT, filled, function, name_of
 
 import flowworker as fw
@@ -61,10 +61,32 @@ def random_case(seed):
             case["files"]["a"][key] = "{}\n".format(rng.randint(100, 999))
             case["listed"]["a"].append(key)
             case["listed"][MAIN] = [k for k in case["listed"][MAIN] if k != key]
+        if rng.random() < 0.6:
+            random_searches(rng, case)
     # Few steps find most faults, and many the rest.
     for number in range(rng.choice([rng.randint(1, 8), rng.randint(1, MOST_STEPS)])):
         case["steps"].append(random_step(rng, number, rng.choice(kinds), rng.choice(volumes), case["steps"], volumes))
+        if not can_run(case):
+            case["steps"].pop()
     return case
+
+
+def random_searches(rng, case):
+    """Volumes that do not list all of their files. The first step that needs a file finds one of its versions."""
+    for volume in VOLUMES:
+        case["listed"][volume] = [key for key in case["listed"][volume] if rng.random() < 0.3]
+        for key in case["files"][MAIN] if volume != MAIN else ():
+            if rng.random() < 0.5:
+                case["files"][volume].setdefault(key, "{}\n".format(rng.randint(100, 999)))
+
+
+def can_run(case):
+    """Whether each step of a workflow finds its inputs, one step after the other."""
+    try:
+        Model(case)
+    except Missing:
+        return False
+    return True
 
 
 def random_step(rng, number, kind, volume, before, volumes):

@@ -34,6 +34,10 @@ def instances(step, context):
     return [dict(zip(step["foreach"]["names"], row)) for row in rows]
 
 
+class Missing(Exception):
+    """An input of a step is not where the step looks for it."""
+
+
 class Model:
     def __init__(self, case):
         self.files = {volume: dict(files) for volume, files in case["files"].items()}
@@ -103,19 +107,35 @@ class Model:
         for path, matches in needed:
             if not matches:
                 others = [volume] + [other for other in self.files if other != volume]
-                source = next(v for v in others if any(overlap_down(p, path) for p in self.files[v]))
+                source = next((v for v in others if self.has(path, v)), None)
+                if source is None:
+                    raise Missing(path)
                 self.add(path, source)
                 matches = [(path, [source])]
             for entry, volumes in matches:
                 if volume not in volumes:
                     self.copy(entry, volumes, volume)
             if all(volume in volumes for _, volumes in matches):
-                self.add(path, volume)
+                if not self.has(path, volume) or self.is_stray(path, volume):
+                    raise Missing(path)
+
+    def is_stray(self, path, volume):
+        """Whether a volume has another content than the version of the folder which counts, and promises nothing."""
+        holder = self.holder(path)
+        if holder in ("", path) or volume == self.latest[holder][0]:
+            return False
+        found = [{p for p in self.files[v] if overlap_down(p, path)} for v in (volume, self.latest[holder][0])]
+        return found[0] != found[1]
+
+    def has(self, path, volume):
+        return any(overlap_down(other, path) for other in self.files[volume])
 
     def copy(self, path, volumes, to):
         self.latest.setdefault(path, volumes[:])
         self.add(path, to)
         source = self.files[volumes[0]]
+        if not self.has(path, volumes[0]):
+            raise Missing(path)
         for inner in [p for p in source if overlap_down(p, path) and self.holder(p) == path]:
             self.files[to][inner] = source[inner]
 
