@@ -42,7 +42,8 @@ done
 "$clang" -O2 -fPIC -g -Wall -Wextra -fvisibility=hidden -c "$here/seam.c" -o "$objects/seam.o"
 
 wraps=(-Xlinker --wrap=fwsv_clone -Xlinker --wrap=syscall)
-for name in $(sed -nE 's/^(CALL|PART|CODE)\([^,]*, ([a-z_0-9]+),.*/\2/p' "$here/calls.h"); do
+for name in $(sed -nE -e 's/^(CALL|PART|CODE)\([^,]*, ([a-z_0-9]+),.*/\2/p' \
+    -e 's/^HAND\(([a-z_0-9]+),.*/\1/p' "$here/calls.h"); do
     wraps+=(-Xlinker "--wrap=$name")
 done
 swiftc -emit-library -static-stdlib -use-ld=lld -module-name flowworker -o "$work/lib/libflowworker.so.0" \

@@ -6,6 +6,7 @@
  * may also do a part of them ("short").
  * CODE(type, name, errnos, parameters, arguments): it returns the errno itself.
  * SYSTEM(name, errnos): syscall(SYS_name, ...).
+ * HAND(name, errnos): only some of its operations can fail, which seam.c has by hand.
  * MEMORY(name): an allocation of the library's own code, which seam.c has by hand.
  *
  * faults.py reads the names and the errnos here. The number of a call is that of its line among these.
@@ -16,12 +17,10 @@ PART(ssize_t, copy_file_range, "EINTR EIO ENOSPC EXDEV ENOMEM short",
      (int a, void *b, int c, void *d, size_t n, unsigned f), (a, b, c, d, n, f))
 CALL(void *, dlopen, "ENOMEM", NULL, (const char *a, int b), (a, b))
 CALL(int, epoll_create1, "EMFILE ENFILE ENOMEM", -1, (int a), (a))
-CALL(int, epoll_ctl, "ENOMEM ENOSPC", -1, (int a, int b, int c, void *d), (a, b, c, d))
 CALL(int, epoll_wait, "EINTR", -1, (int a, void *b, int c, int d), (a, b, c, d))
 CALL(int, eventfd, "EMFILE ENFILE ENOMEM", -1, (unsigned a, int b), (a, b))
 CALL(int, fchdir, "EACCES EIO", -1, (int a), (a))
 CALL(int, fchmod, "EPERM EIO", -1, (int a, unsigned b), (a, b))
-CALL(int, fcntl, "EMFILE ENOMEM", -1, (int a, int b, long c), (a, b, c))
 CALL(DIR *, fdopendir, "ENOMEM", NULL, (int a), (a))
 CALL(char *, fgets, "EIO", NULL, (char *a, int b, FILE *c), (a, b, c))
 CALL(int, flock, "EINTR ENOLCK EWOULDBLOCK", -1, (int a, int b), (a, b))
@@ -76,6 +75,8 @@ PART(ssize_t, write, "EINTR EIO ENOSPC EDQUOT EAGAIN short", (int a, const void 
 SYSTEM(memfd_create, "EMFILE ENFILE ENOMEM EPERM")
 SYSTEM(openat2, "EINTR EAGAIN EIO EACCES EMFILE ENFILE ENOMEM ENOSYS")
 SYSTEM(pidfd_open, "EMFILE ENFILE ENOMEM ENOSYS")
+HAND(epoll_ctl, "ENOMEM ENOSPC")
+HAND(fcntl, "EMFILE ENOMEM")
 MEMORY(malloc)
 MEMORY(calloc)
 MEMORY(realloc)

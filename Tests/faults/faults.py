@@ -123,6 +123,9 @@ def host_calls():
         found = re.match(r'SYSTEM\((\w+), "([^"]+)"', line)
         if found:
             calls["syscall:" + found[1]] = found[2].split()
+        found = re.match(r'HAND\((\w+), "([^"]+)"', line)
+        if found:
+            calls[found[1]] = found[2].split()
         found = re.match(r"MEMORY\((\w+)\)", line)
         if found:
             calls[found[1]] = ["ENOMEM"]

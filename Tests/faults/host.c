@@ -47,6 +47,7 @@ static void *allocate(size_t size)
 #define PART(type, name, errnos, parameters, arguments) +1
 #define CODE(type, name, errnos, parameters, arguments) +1
 #define SYSTEM(name, errnos) +1
+#define HAND(name, errnos) +1
 #define MEMORY(name) +1
 enum {
     CALLS = 0
@@ -129,7 +130,7 @@ static void judge(const char *name, fw_result *result, fw_outcome outcome, const
         wrong(name, "a failure without a reason of one line");
     } else if (fw_result_returncode(result) == 0) {
         wrong(name, "a failure with the return code 0");
-    } else if (got == outcome) {
+    } else if (got == outcome && outcome != FW_EXITED) {
         printf("%s ok\n", name);
     } else {
         printf("%s failed: %s: %s\n", name, fw_outcome_name(got), message);

@@ -11,9 +11,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -24,6 +26,7 @@
 #define PART(type, name, errnos, parameters, arguments) AT_##name,
 #define CODE(type, name, errnos, parameters, arguments) AT_##name,
 #define SYSTEM(name, errnos) AT_system_##name,
+#define HAND(name, errnos) AT_##name,
 #define MEMORY(name) AT_##name,
 enum {
 #include "calls.h"
@@ -32,6 +35,7 @@ enum {
 #undef PART
 #undef CODE
 #undef SYSTEM
+#undef HAND
 #undef MEMORY
 
 static int has_page;
@@ -41,12 +45,18 @@ static int take(uint32_t call)
     return has_page ? fault_of(FAULT_PAGE, FAULT_HOST, call) : 0;
 }
 
-/* Fewer bytes. Event and timer descriptors give eight or nothing. */
+/* Fewer bytes. */
 static size_t fewer(int fault, size_t count)
 {
-    if (fault != FAULT_SHORT || count < 2 || count == 8)
+    if (fault != FAULT_SHORT || count < 2)
         return count;
     return count > 64 ? count / 2 : 1;
+}
+
+/* Event and timer descriptors give eight bytes, or have nothing now. */
+static int of_piece(int fault, size_t count)
+{
+    return count == 8 && fault != EINTR && fault != EAGAIN ? 0 : fault;
 }
 
 #define CALL(type, name, errnos, failure, parameters, arguments) \
@@ -65,7 +75,7 @@ static size_t fewer(int fault, size_t count)
     type __real_##name parameters;                      \
     type __wrap_##name parameters                       \
     {                                                   \
-        int fault = take(AT_##name);                    \
+        int fault = of_piece(take(AT_##name), n);       \
         n = fewer(fault, n);                            \
         if (fault <= 0)                                 \
             return __real_##name arguments;             \
@@ -80,6 +90,7 @@ static size_t fewer(int fault, size_t count)
         return fault != 0 ? fault : __real_##name arguments; \
     }
 #define SYSTEM(name, errnos)
+#define HAND(name, errnos)
 #define MEMORY(name)
 #include "calls.h"
 #undef SYSTEM
@@ -107,6 +118,29 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
         return __real_syscall(number, a, b, c, d, e, f);
     errno = fault;
     return -1;
+}
+
+static int fail(int fault)
+{
+    errno = fault;
+    return -1;
+}
+
+/* A descriptor that is watched can be forgotten, and what counts can be changed. */
+int __real_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
+{
+    int fault = operation == EPOLL_CTL_ADD ? take(AT_epoll_ctl) : 0;
+    return fault != 0 ? fail(fault) : __real_epoll_ctl(epoll, operation, fd, event);
+}
+
+/* What only sets or reads a flag cannot fail. */
+int __real_fcntl(int fd, int operation, long argument);
+int __wrap_fcntl(int fd, int operation, long argument)
+{
+    bool can_fail = operation == F_DUPFD_CLOEXEC || operation == F_SETPIPE_SZ || operation == F_ADD_SEALS;
+    int fault = can_fail ? take(AT_fcntl) : 0;
+    return fault != 0 ? fail(fault) : __real_fcntl(fd, operation, argument);
 }
 
 static int has_memory(uint32_t call)
