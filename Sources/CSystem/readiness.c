@@ -38,19 +38,16 @@ int fws_poll(struct pollfd *items, unsigned count, double seconds) {
 
 int fws_epoll(void) { return fws_marked(fws_above_standard(epoll_create1(EPOLL_CLOEXEC))); }
 
-bool fws_epoll_add(int epoll, int fd) {
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+bool fws_epoll_add(int epoll, int fd) { return fws_epoll_add_as(epoll, fd, (uint64_t)(unsigned)fd); }
+
+bool fws_epoll_add_as(int epoll, int fd, uint64_t token) {
+  struct epoll_event event = {.events = EPOLLIN, .data.u64 = token};
   return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST;
 }
 
 bool fws_epoll_add_room(int epoll, int fd) {
   struct epoll_event event = {.events = EPOLLOUT, .data.fd = fd};
   return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 || errno == EEXIST;
-}
-
-bool fws_epoll_add_as(int epoll, int fd, uint64_t token) {
-  struct epoll_event event = {.events = EPOLLIN, .data.u64 = token};
-  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 int fws_epoll_take(int epoll, uint64_t *tokens, int most) {

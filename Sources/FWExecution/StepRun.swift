@@ -129,15 +129,22 @@ package final class StepRun: Execution {
 
   package func descriptor() -> Int32 {
     if readiness.epoll < 0 {
-      // The steps of a workflow are hardly ever raised, and the workflow asks `isMute`.
-      guard readiness.open(hasFlag: !isPart) else { return -1 }
+      guard readiness.open() else { return -1 }
       readiness.watch(waiting)
     }
     showReadiness()
     return readiness.works ? readiness.epoll : -1
   }
 
-  /// Whether the descriptor has to be readable and cannot be made so.
+  /// Lets a ring watch whatever the step of a workflow waits for, from now to its end, instead of a descriptor of its
+  /// own.
+  package func join(_ ring: Ring, as token: Int) {
+    readiness.join(ring, as: token)
+    readiness.watch(waiting)
+    showReadiness()
+  }
+
+  /// Whether the step has something to wait for that the ring cannot watch, so it has to be advanced again and again.
   package var isMute: Bool { readiness.lacksFlag }
 
   /// Makes the host's descriptor readable if there are events to take, or room for the input that the host waits with.

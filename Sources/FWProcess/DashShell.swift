@@ -28,7 +28,7 @@ enum DashShell {
   private static let predefined: [StaticString] = [
     "PATH", "TERM", "HISTSIZE", "MAIL", "MAILPATH", "PS1", "PS2", "PS4", "ATTY",
   ]
-  private static let pwdName: StaticString = "PWD"
+  static let pwdName: StaticString = "PWD"
   /// The lists of the table are searched linearly, as in dash. An environment with more variables is left to the shell.
   private static let mostVariables = 1000
   /// The number of slots in dash's table of variables: VTABSIZE in its var.c.
@@ -37,9 +37,9 @@ enum DashShell {
   /// The environment that dash gives to its commands: each variable with a name that a shell can have, once, and PWD.
   /// The order is that of dash's table of variables, because programs may show it.
   ///
-  /// - Parameter directory: the working directory, which PWD names.
+  /// - Parameter shown: the value of PWD.
   /// - Returns: `nil` if only dash knows the environment.
-  static func environment(_ environment: borrowing TextBlock, in directory: WorkingDirectory) -> TextBlock? {
+  static func environment(_ environment: borrowing TextBlock, pwd shown: String) -> TextBlock? {
     if environment.texts.isExhausted || environment.count > mostVariables { return nil }
     var table = [[Variable]](repeating: [], count: buckets)
     var pwd = Variable(text: nil, length: 3, hash: pwdName.withUTF8Buffer { hash(UnsafeRawBufferPointer($0)) })
@@ -61,8 +61,6 @@ enum DashShell {
       }
     }
     if pwd.text == nil { table[pwd.hash].append(pwd) }
-    let inherited = pwd.text.map { UnsafeRawBufferPointer(rebasing: environment.text($0).dropFirst(pwd.length + 1)) }
-    guard let shown = directory.shown(as: inherited) else { return nil }
     var result = TextBlock()
     for variable in table.joined() {
       if let text = variable.text, text != pwd.text {

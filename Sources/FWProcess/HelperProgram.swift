@@ -34,7 +34,7 @@ package final class HelperProgram {
     command = try launcher.start(
       Command(UnsafeRawBufferPointer(rebasing: bytes.bytes.dropLast()), isWords: false), input: nil, isLast: true,
       timeout: timeout, events: nil)
-    guard readiness.open(hasFlag: false) else { throw StepFailure("a descriptor for \(purpose) could not be created") }
+    guard readiness.open() else { throw StepFailure("a descriptor for \(purpose) could not be created") }
     readiness.watch(command.waiting)
   }
 

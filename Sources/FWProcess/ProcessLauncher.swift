@@ -15,12 +15,17 @@ final class ProcessLauncher: CommandLauncher {
   private var directory: WorkingDirectory?
   /// The environment of commands without the shell. It is made for the first of them.
   private var direct: DirectEnvironment?
+  private let kept: KeptEnvironment?
   /// The monitor of the step, between two commands. It has the run directory open.
   private var channel: Channel?
   /// The run directory, until the first command has taken it.
   private var rundir: Descriptor?
 
-  init(_ options: SubprocessOptions, _ settings: RunSettings, rundir path: CText) throws(StepFailure) {
+  /// - Parameter kept: what the worker keeps from step to step; `nil`: nothing.
+  init(_ options: SubprocessOptions, _ settings: RunSettings, rundir path: CText, kept: KeptEnvironment? = nil)
+    throws(StepFailure)
+  {
+    self.kept = kept
     shell = ShellCommand(options: options, rundir: path)
     self.settings = settings
     environment = TextBlock(environment: settings.environment)
@@ -62,8 +67,13 @@ final class ProcessLauncher: CommandLauncher {
   private func texts(_ command: Command, isLast: Bool, _ request: inout fwsv_request) -> ByteBuffer {
     if !command.isWords, DashShell.isDash(shell.options.shell) {
       let words = SimpleCommand.words(command.bytes)
-      if directory == nil, let rundir, words != nil || !isLast { directory = WorkingDirectory(rundir) }
-      if let words, let direct = directEnvironment(), let paths = DashShell.paths(words.text(0), direct.environment) {
+      // An earlier command of the step may have moved the directory.
+      var isThere = directory?.isThere == true
+      if directory == nil, let rundir, words != nil || !isLast {
+        directory = WorkingDirectory(rundir)
+        isThere = directory != nil
+      }
+      if isThere, let words, let direct = directEnvironment(), let paths = DashShell.paths(words.text(0), direct.environment) {
         var arguments = TextBlock()
         arguments.add(list: paths)
         arguments.add(list: words)
@@ -78,9 +88,9 @@ final class ProcessLauncher: CommandLauncher {
 
   /// The environment of a command without the shell; `nil` if only the shell knows it.
   private func directEnvironment() -> DirectEnvironment? {
-    // An earlier command of the step may have moved the directory.
-    guard let directory, directory.isThere else { return nil }
-    if direct == nil { direct = DirectEnvironment(environment, directory) }
+    if direct == nil, let shown = directory?.shown(as: environment.value(of: DashShell.pwdName)) {
+      direct = kept.map { $0.direct(environment, pwd: shown) } ?? DirectEnvironment(environment, pwd: shown)
+    }
     return direct
   }
 
@@ -107,14 +117,4 @@ final class ProcessLauncher: CommandLauncher {
 
   /// Takes back the monitor of a command that has left no process.
   func take(_ channel: Channel, isLast: Bool) { if isLast { channel.release() } else { self.channel = channel } }
-}
-
-/// The environment of a program as the shell would pass it on.
-private final class DirectEnvironment {
-  let environment: TextBlock
-
-  init?(_ environment: borrowing TextBlock, _ directory: WorkingDirectory) {
-    guard let own = DashShell.environment(environment, in: directory) else { return nil }
-    self.environment = own
-  }
 }

@@ -6,12 +6,14 @@ package import FWModel
 package struct SubprocessWorker: CommandRunner {
   package let variables: VariableTable
   let options: SubprocessOptions
+  private let kept: KeptEnvironment
 
   package static let type = WorkerType("subprocess", runs: .container)
 
   package init(_ spec: WorkerSpec, _ options: SubprocessOptions, _ resources: SharedResources) throws(FlowError) {
     variables = try VariableTable(spec.variables)
     self.options = options
+    kept = try KeptEnvironment()
   }
 
   package var settings: RunSettings { options.settings }
@@ -24,7 +26,7 @@ package struct SubprocessWorker: CommandRunner {
     -> StepPlan
   {
     StepPlan(commands: try ExpandedCommands(step, variables, context)) { (settings) throws(StepFailure) in
-      try ProcessLauncher(options, settings, rundir: rundir)
+      try ProcessLauncher(options, settings, rundir: rundir, kept: kept)
     }
   }
 

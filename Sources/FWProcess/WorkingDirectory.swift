@@ -1,3 +1,4 @@
+internal import FWBase
 internal import FWSystem
 internal import Glibc
 
@@ -30,6 +31,7 @@ struct WorkingDirectory {
   func shown(as inherited: UnsafeRawBufferPointer?) -> String? {
     guard let inherited, inherited.first == UInt8(ascii: "/") else { return path }
     guard let text = String(validating: inherited, as: UTF8.self) else { return nil }
+    if text.isSame(as: path) { return path }
     return Identity(text) == identity ? text : path
   }
 

@@ -72,9 +72,11 @@ package struct Waiting {
 }
 
 /// The single descriptor by which a host can wait for a step. It exists as soon as the host asks for it, and is changed
-/// only under the lock of the exec.
+/// only under the lock of the exec. A step of a workflow has none: it watches its descriptors in the ring of the run.
 package struct ReadinessFD: ~Copyable {
   private var descriptor = fws_fd.none
+  /// The ring that is used instead of a descriptor, and what it says of the step.
+  private var ring: (ring: Ring, token: UInt64)?
   /// A descriptor that can always be read. Watching it makes the host's descriptor readable when nothing else does.
   /// (All execs could share one flag, if the kernel did not limit the number of paths from one descriptor through two
   /// epolls to 500.)
@@ -95,21 +97,28 @@ package struct ReadinessFD: ~Copyable {
   }
 
   /// The descriptor; -1 if it does not exist, or the host has closed it.
-  package var epoll: Int32 { descriptor.isOurs ? descriptor.number : -1 }
+  package var epoll: Int32 {
+    if let ring { return ring.ring.fd }
+    return descriptor.isOurs ? descriptor.number : -1
+  }
 
-  /// Creates the descriptor. Returns false if the system has no descriptors left.
-  ///
-  /// - Parameter hasFlag: whether the descriptor can be raised for sure. When it has to be, the system may have no
-  ///   descriptors left, and whoever waits would wait for ever. Without, `lacksFlag` tells whether it cannot be.
-  package mutating func open(hasFlag: Bool) -> Bool {
+  /// Creates the descriptor, with a flag, because the system may have no descriptors left when it has to be raised.
+  /// Returns false if the system has no descriptors left.
+  package mutating func open() -> Bool {
     if epoll >= 0 { return true }
     descriptor = fws_fd_of(fws_epoll())
     isRaised = false
     room = nil
-    if descriptor.number >= 0, !hasFlag || makeFlag() { return true }
+    if descriptor.number >= 0, makeFlag() { return true }
     descriptor.close()
     descriptor = fws_fd.none
     return false
+  }
+
+  /// Uses a ring, which watches nothing of the step yet, instead of a descriptor.
+  package mutating func join(_ ring: Ring, as token: Int) {
+    self.ring = (ring, UInt64(truncatingIfNeeded: token))
+    isBlind = false
   }
 
   /// Makes a flag that counts.
@@ -127,7 +136,7 @@ package struct ReadinessFD: ~Copyable {
     for fd in [all.channel, all.stdout, all.stderr] where fd >= 0 {
       // A descriptor that is not watched wakes nobody. The host's descriptor therefore stays readable, and the step is
       // advanced again and again.
-      if !fws_epoll_add(epoll, fd) { isBlind = true }
+      if !fws_epoll_add_as(epoll, fd, ring?.token ?? 0) { isBlind = true }
     }
   }
 
@@ -153,13 +162,14 @@ package struct ReadinessFD: ~Copyable {
   /// Whether the descriptor becomes readable whenever there is something to do.
   package var works: Bool { epoll >= 0 && !lacksFlag }
 
-  /// Whether the descriptor has to be raised and cannot be, because the system had no descriptors left.
+  /// Whether the descriptor has to be raised and cannot be, because the system had no descriptors left or it is a ring.
   package var lacksFlag: Bool { isToBeRaised && !isRaised }
 
   /// Makes the descriptor readable independently of the watched descriptors, or ends that.
   package mutating func raise(_ wanted: Bool) {
     isToBeRaised = wanted || isBlind
-    guard descriptor.number >= 0, isToBeRaised != isRaised else { return }
+    // Nothing raises a ring for one step: whoever has it asks `lacksFlag`.
+    guard descriptor.number >= 0, ring == nil, isToBeRaised != isRaised else { return }
     let epoll = epoll
     guard epoll >= 0 else { return }
     if flag.isOurs, fws_epoll_count(epoll, flag.number, isToBeRaised) {

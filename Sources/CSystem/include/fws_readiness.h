@@ -14,14 +14,14 @@ int fws_poll(struct pollfd *_Nonnull items, unsigned count, double seconds);
 /* Makes an epoll descriptor. Returns it, or a negative errno. */
 int fws_epoll(void);
 
-/* Watches a descriptor for input. Returns false if the system cannot watch one more. */
+/* Watches a descriptor for input, with its number as the token. Returns false if the system cannot watch one more. */
 bool fws_epoll_add(int epoll, int fd);
 /* Watches a descriptor for room: until it can be written to. Returns false if the system cannot watch one more. */
 bool fws_epoll_add_room(int epoll, int fd);
 void fws_epoll_remove(int epoll, int fd);
 
-/* Watches a descriptor for input, and remembers a token for it. Returns false if the system cannot watch one more, or
- * watches this one already. */
+/* Watches a descriptor for input, and remembers a token for it. Returns false if the system cannot watch one more.
+ * A descriptor that is watched already keeps its token. */
 bool fws_epoll_add_as(int epoll, int fd, uint64_t token);
 /* Gives the tokens of descriptors that are ready, at most so many of them, and does not wait. Returns their number,
  * or -1. */

@@ -93,8 +93,10 @@ extension WorkflowRun {
   final class Slot {
     let lane: Int
     var phase: Phase
-    /// The descriptors that the run watches for the phase.
-    var watched: [Int32] = []
+    /// The descriptor that the run watches for the phase; -1: none.
+    var watched: Int32 = -1
+    /// Whether the step of the phase adds its descriptors to those that the run watches.
+    var hasRing = false
     /// Whether it waits for its turn to copy files.
     var isInCopyQueue = false
 
