@@ -90,6 +90,7 @@ RULES = {"EPERM", "ENOSYS", "EINVAL"}
 ONCE_WRONG = (
     "steps:supervisor:read:EIO:1+",
     "flow:host:close:EINTR:1",
+    "flow:host:epoll_ctl:ENOSPC:1+",
 )
 
 
