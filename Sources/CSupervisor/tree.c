@@ -132,15 +132,16 @@ static void add(tree *tree, int pid, int parent) {
   process->name[0] = 0;
 }
 
-/* Adds the children in the list of one thread. */
+/* Adds the children in the list of one thread. Returns whether the list could be read to its end. */
 static bool add_children(tree *tree, int pid, const char *path) {
   int fd = open_path(path, 0);
   if (fd < 0) return false;
   char text[1024];
   int number = 0;
-  for (;;) {
-    long size = RAW3(__NR_read, fd, text, sizeof text);
-    if (size <= 0) break;
+  long size;
+  while ((size = RAW3(__NR_read, fd, text, sizeof text)) != 0) {
+    if (size == -EINTR) continue;
+    if (size < 0) break;
     for (long at = 0; at < size; at++) {
       if (text[at] >= '0' && text[at] <= '9') {
         number = number * 10 + (text[at] - '0');
@@ -151,7 +152,7 @@ static bool add_children(tree *tree, int pid, const char *path) {
     }
   }
   RAW1(__NR_close, fd);
-  return true;
+  return size == 0;
 }
 
 static bool add_children_of(tree *tree, int pid) {

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -35,15 +36,21 @@ static bool has_size_limit(void) {
   return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
 }
 
+int fws_open(const char *path, int flags) { return TEMP_FAILURE_RETRY(open(path, flags | O_CLOEXEC)); }
+
 int fws_open_directory(const char *path) {
   int fd = fws_above_standard(fws_open_from_home(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
   return fd < 0 ? -errno : fd;
 }
 
 int fws_create_file(const char *path) {
-  int fd = fws_above_standard(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  int fd = fws_above_standard(TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)));
   return fd < 0 ? -errno : fd;
 }
+
+int fws_lock_file(int fd) { return TEMP_FAILURE_RETRY(flock(fd, LOCK_EX | LOCK_NB)) < 0 ? errno : 0; }
+
+int fws_synchronize(int fd) { return TEMP_FAILURE_RETRY(fsync(fd)) < 0 ? errno : 0; }
 
 ssize_t fws_write_file(int fd, const void *bytes, size_t size) {
   if (!has_size_limit()) return write(fd, bytes, size);
@@ -111,8 +118,8 @@ static int open_parts(int base, const char *name, int flags, mode_t mode) {
     if (error == 0) {
       memcpy(part, size == 0 ? "." : name, size == 0 ? 1 : size);
       part[size == 0 ? 1 : size] = 0;
-      next = *end == 0 ? openat(at, part, flags | O_NOFOLLOW, mode)
-                       : openat(at, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      int how = *end == 0 ? flags | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+      next = TEMP_FAILURE_RETRY(openat(at, part, how, mode));
       error = next < 0 ? errno : 0;
     }
     if (at != base) close(at);
@@ -133,7 +140,7 @@ int fws_open_beneath(int base, const char *name, int flags, unsigned mode) {
       .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
   };
   for (int tries = 0;; tries++) {
-    long fd = syscall(SYS_openat2, base, name, &how, sizeof how);
+    long fd = TEMP_FAILURE_RETRY(syscall(SYS_openat2, base, name, &how, sizeof how));
     /* During a rename on the way the kernel cannot be sure, and asks to try again. */
     if (fd < 0 && errno == EAGAIN && tries < 100) continue;
     if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == E2BIG))
@@ -221,13 +228,13 @@ int fws_file_facts(int fd, fws_file *facts) {
 int fws_open_regular(const char *path, fws_file *facts) {
   *facts = (fws_file){0};
   /* This looks at what is there without opening it. */
-  int look = open(path, O_PATH | O_CLOEXEC);
+  int look = fws_open(path, O_PATH);
   if (look < 0) return -errno;
   int error = fws_file_facts(look, facts);
   close(look);
   if (error != 0 || facts->kind != 'f') return error != 0 ? -error : -EINVAL;
   /* Another file may be there now, whose opening must not wait. */
-  int file = fws_above_standard(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  int file = fws_above_standard(fws_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
   if (file < 0) return -errno;
   error = fws_file_facts(file, facts);
   if (error == 0 && facts->kind == 'f' && fcntl(file, F_SETFL, 0) == 0) return file;
@@ -250,7 +257,8 @@ static void own_path(char *path, size_t size, int fd) { snprintf(path, size, "/p
 
 int fws_part_open(int directory, fws_part *part) {
   part->name[0] = 0;
-  part->fd = fws_above_standard(openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  int flags = O_RDWR | O_CLOEXEC;
+  part->fd = fws_above_standard(TEMP_FAILURE_RETRY(openat(directory, ".", flags | O_TMPFILE, 0600)));
   part->kept = fws_fd_of(part->fd);
   char self[32];
   own_path(self, sizeof self, part->fd);
@@ -258,7 +266,7 @@ int fws_part_open(int directory, fws_part *part) {
   /* Not every file system has files without a name, and without /proc they could never get one. */
   fws_fd_close(&part->kept);
   part_name(part->name, sizeof part->name);
-  part->fd = fws_above_standard(openat(directory, part->name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+  part->fd = fws_above_standard(TEMP_FAILURE_RETRY(openat(directory, part->name, flags | O_CREAT | O_EXCL, 0600)));
   if (part->fd < 0) {
     part->name[0] = 0;
     return errno;
@@ -270,9 +278,14 @@ int fws_part_open(int directory, fws_part *part) {
 int fws_part_publish(int directory, fws_part *part, const char *name, unsigned mode) {
   if (!fws_fd_is_ours(&part->kept)) return EBADF;
   if (fchmod(part->fd, mode) < 0) return errno;
-  /* A network file system may report only at a close that there was no space. */
-  int copy = fws_above_standard(fcntl(part->fd, F_DUPFD_CLOEXEC, 3));
-  if (copy < 0 || close(copy) < 0) return errno;
+  /* A network file system may report only at a close that there was no space. A close that was interrupted has closed
+   * the descriptor and tells nothing. */
+  int result;
+  do {
+    int copy = fcntl(part->fd, F_DUPFD_CLOEXEC, 3);
+    result = copy < 0 ? -1 : close(copy);
+  } while (result < 0 && errno == EINTR);
+  if (result < 0) return errno;
   if (part->name[0] == 0) {
     char self[32];
     own_path(self, sizeof self, part->fd);
@@ -314,14 +327,14 @@ ssize_t fws_copy_piece(int from, int64_t from_at, int to, size_t size) {
   if (has_size_limit())
     errno = EXDEV;
   else
-    count = copy_file_range(from, &at, to, NULL, size, 0);
+    count = TEMP_FAILURE_RETRY(copy_file_range(from, &at, to, NULL, size, 0));
   if (count >= 0 ||
       (errno != ENOSYS && errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP && errno != EPERM && errno != EBADF))
     return count;
   enum { LARGEST = 256 * 1024 };
   char *buffer = malloc(LARGEST);
   if (buffer == NULL) return -1;
-  count = pread(from, buffer, size < LARGEST ? size : LARGEST, from_at);
+  count = TEMP_FAILURE_RETRY(pread(from, buffer, size < LARGEST ? size : LARGEST, from_at));
   for (ssize_t done = 0; done < count;) {
     ssize_t written = fws_write_file(to, buffer + done, (size_t)(count - done));
     if (written < 0 && errno == EINTR) continue;
@@ -380,7 +393,7 @@ static void keep_name(void *context, const char *name, int kind) {
 
 void fws_remove_tree(int parent, const char *name, int depth) {
   if (unlinkat(parent, name, 0) == 0 || depth <= 0) return;
-  int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  int fd = TEMP_FAILURE_RETRY(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (fd < 0) return;
   names all = {0};
   int listed = fcntl(fd, F_DUPFD_CLOEXEC, 3);

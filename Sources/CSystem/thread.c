@@ -3,6 +3,7 @@
 #include "fws_thread.h"
 
 #include "fws_descriptor.h"
+#include "fws_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -98,7 +99,7 @@ int fws_directory_take(uint64_t *ticket, uint64_t parent, int directory, bool (*
   wait_until_free(parent, is_over, context);
   if (is_over(context)) {
     error = ECANCELED;
-  } else if ((fresh->before = fws_above_standard(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC))) < 0) {
+  } else if ((fresh->before = fws_above_standard(fws_open(".", O_PATH | O_DIRECTORY))) < 0) {
     error = errno;
   } else if (fchdir(directory) < 0) {
     error = errno;
@@ -150,7 +151,8 @@ int fws_open_from_home(const char *path, int flags) {
   pthread_mutex_lock(&lock);
   const holder *found = top, *bottom = NULL;
   for (; found != NULL && (own == 0 || found->ticket != own); found = found->below) bottom = found;
-  int fd = openat(found == NULL && bottom != NULL ? bottom->before : AT_FDCWD, path, flags);
+  int from = found == NULL && bottom != NULL ? bottom->before : AT_FDCWD;
+  int fd = TEMP_FAILURE_RETRY(openat(from, path, flags));
   int error = errno;
   pthread_mutex_unlock(&lock);
   errno = error;

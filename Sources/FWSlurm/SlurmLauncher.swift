@@ -1,4 +1,5 @@
 internal import CSupervisorClient
+internal import CSystem
 internal import FWBase
 internal import FWExecution
 internal import FWModel
@@ -92,12 +93,13 @@ final class SlurmLauncher: CommandLauncher {
   /// The end of a command by the status file, with a status of wait(2); `nil` if the file does not have it. It is
   /// needed if the link could not report the end.
   func recordedEnd(_ index: Int) -> fwsv_reply? {
-    let fd = open(statusPath, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    let fd = fws_open(statusPath, O_RDONLY | O_NOFOLLOW)
     guard fd >= 0 else { return nil }
     defer { Glibc.close(fd) }
     var bytes = ByteBuffer()
     while bytes.count < 1 << 20, let room = bytes.room(for: 4096) {
       let count = read(fd, room, 4096)
+      if count < 0 && errno == EINTR { continue }
       if count <= 0 { break }
       bytes.commit(count)
     }

@@ -9,7 +9,7 @@ package enum Files {
 
   /// The content of a file; `nil` if the file cannot be read. The reason is then in errno.
   package static func read(_ path: String) -> ByteBuffer? {
-    let fd = fws_above_standard(open(path, O_RDONLY | O_CLOEXEC))
+    let fd = fws_above_standard(fws_open(path, O_RDONLY))
     guard fd >= 0 else { return nil }
     defer { close(fd) }
     var bytes = ByteBuffer()

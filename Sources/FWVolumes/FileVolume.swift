@@ -344,9 +344,9 @@ package final class FileVolume {
 
   /// Waits until the names of the volume's directory are on the disk.
   package func synchronize() throws(StepFailure) {
-    guard let directory = open(nil, O_RDONLY | O_DIRECTORY), fsync(directory.number) == 0 else {
-      throw StepFailure(volume: location.shown, errno)
-    }
+    guard let directory = open(nil, O_RDONLY | O_DIRECTORY) else { throw StepFailure(volume: location.shown, errno) }
+    let error = fws_synchronize(directory.number)
+    if error != 0 { throw StepFailure(volume: location.shown, error) }
   }
 
   /// - Parameter fd: a descriptor of the folder, which is closed.

@@ -23,7 +23,7 @@ PLACES = [
     (re.compile(r"[A-Z]\w+Tests"), ["Tests/FlowWorkerTests/{}.swift"]),
     (re.compile(r"[\w-]+/[\w/-]+\.py"), ["Tests/{}"]),
     (re.compile(r"engines/c/\w+"), ["Tests/{}.c"]),
-    (re.compile(r"packages/\w+"), ["Tests/{}.sh"]),
+    (re.compile(r"(packages|faults)/\w+"), ["Tests/{}.sh"]),
     (re.compile(r"(model|soak)/run\.sh"), ["Tests/{}"]),
     (re.compile(r"\w+/\w+"), ["Tests/c/{}.c", "Tests/c/{}.cpp", "Tests/c/{}.sh"]),
 ]

@@ -11,12 +11,23 @@
 
 /* --- opening and writing ------------------------------------------------------------ */
 
+/* open(2) of what exists, with O_CLOEXEC. A signal may interrupt the opening of a file of a network. It is then made
+ * again, here and wherever the library opens a file. */
+int fws_open(const char *_Nonnull path, int flags);
+
 /* Opens a directory that a command is to run in. Returns a descriptor of at least 3, or a negative errno. */
 int fws_open_directory(const char *_Nonnull path);
 
 /* Creates a file for writing that only this user may read. Returns a descriptor, or a negative errno, also if the file
  * exists. */
 int fws_create_file(const char *_Nonnull path);
+
+/* Takes the lock of an open file (flock(2)) without waiting. Returns 0, or an errno: EWOULDBLOCK if another one has it.
+ */
+int fws_lock_file(int fd);
+
+/* fsync(2). Returns 0 or an errno. */
+int fws_synchronize(int fd);
 
 /* write(2) without SIGXFSZ: a limit of file sizes that the host has is the error EFBIG. */
 ssize_t fws_write_file(int fd, const void *_Nonnull bytes, size_t size);

@@ -37,8 +37,9 @@ final class RunState {
     copies = path + "/copies"
     lock = try RunState.open("lock", in: directory, at: path)
     commands = try RunState.open("commands", in: directory, at: path)
-    guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else {
-      let reason = errno == EWOULDBLOCK ? "is in use by another run" : "cannot be locked: \(errorText(errno))"
+    let error = fws_lock_file(lock.number)
+    guard error == 0 else {
+      let reason = error == EWOULDBLOCK ? "is in use by another run" : "cannot be locked: \(errorText(error))"
       throw FlowError(.invalid, "the state directory \(MessageFormat.path(path)) \(reason)")
     }
   }
@@ -58,7 +59,7 @@ final class RunState {
   }
 
   /// Whether no command of an earlier run has a process any more. From then on this run has the lock.
-  func isAlone() -> Bool { flock(commands.number, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK }
+  func isAlone() -> Bool { fws_lock_file(commands.number) != EWOULDBLOCK }
 
   /// Does something with the directory. A failure is recorded and does not end the run, because its work would be lost,
   /// but the result of the run is then a failure.
@@ -304,9 +305,8 @@ final class RunState {
       if count <= 0 { throw directory.failure("the file", name, count < 0 ? errno : ENOSPC) }
       done += count
     }
-    while fsync(part.fd) < 0 {
-      if errno != EINTR { throw directory.failure("the file", name, errno) }
-    }
+    let error = fws_synchronize(part.fd)
+    if error != 0 { throw directory.failure("the file", name, error) }
     try part.publish(size: Int64(text.count), mode: 0o600)
   }
 

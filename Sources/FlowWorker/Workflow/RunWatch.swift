@@ -3,6 +3,7 @@ internal import FWExecution
 internal import FWModel
 internal import FWSystem
 internal import FWVolumes
+internal import Glibc
 
 /// What wakes a run: the descriptors that its slots wait for, its timer, and the descriptor that tells when resources
 /// are free. The host waits for all of them with one descriptor, which is that of the ring.
@@ -43,8 +44,10 @@ final class RunWatch {
 
   private func makeRing() throws(StepFailure) {
     let made = try Ring()
-    _ = made.add(timer?.fd ?? -1, as: RunWatch.timerToken)
-    _ = made.add(resources, as: RunWatch.resourcesToken)
+    // Without its timer a run that can watch nothing else would never be woken.
+    guard made.add(timer?.fd ?? -1, as: RunWatch.timerToken),
+      resources < 0 || made.add(resources, as: RunWatch.resourcesToken)
+    else { throw StepFailure("the descriptors of the run cannot be watched", errno, call: "epoll_ctl") }
     ring = made
   }
 
