@@ -35,7 +35,7 @@ RELEASE := -c release --explicit-target-dependency-import-check error --disable-
            -Xswiftc -enforce-exclusivity=unchecked -Xlinker -z -Xlinker now
 
 .PHONY: lib wheel deb run abi abi-release packages-setup packages-test packages-test-all test test-swift test-c test-python test-documents \
-        engines-test model soak test-soak test-faults faults peers-faulty environments bench bench-setup asan tsan ubsan sanitize valgrind mutants \
+        engines-test model soak test-soak test-faults faults peers-faulty environments bench bench-setup asan tsan ubsan sanitize valgrind mutants coverage \
         fuzz lint format docs install uninstall clean setup venv
 
 # --- set-up ------------------------------------------------------------------------------------
@@ -283,7 +283,13 @@ soak: lib
 	SOAK_SECONDS=$(SOAK_SECONDS) Tests/soak/run.sh $(LIB)
 
 test-soak: lib
-	SOAK_SECONDS=20 Tests/soak/run.sh $(LIB)
+	SOAK_SECONDS=20 Tests/soak/run.sh $(LIB) || [ $$? = 77 ]
+
+# Shows which lines of the library the tests run. SUITES="c" is a part of it; "engines" needs engines as well.
+SUITES ?=
+coverage: venv | $(SETUP)
+	$(REQUIRE)
+	Tests/coverage/run.sh $(BUILD) $(PYTHON) $(SUITES)
 
 # Builds the library with faults in the order of steps, which the tests must notice.
 mutants: venv

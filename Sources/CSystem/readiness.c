@@ -65,8 +65,8 @@ bool fws_epoll_write(int epoll, int fd, bool counts) {
   return epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) == 0;
 }
 
-bool fws_epoll_count(int epoll, int fd, bool counts) {
-  struct epoll_event event = {.events = counts ? EPOLLIN : 0, .data.fd = fd};
+bool fws_epoll_count(int epoll, int fd, uint64_t token, bool counts) {
+  struct epoll_event event = {.events = counts ? EPOLLIN : 0, .data.u64 = token};
   return epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) == 0;
 }
 

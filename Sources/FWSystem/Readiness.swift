@@ -172,7 +172,7 @@ package struct ReadinessFD: ~Copyable {
     guard descriptor.number >= 0, ring == nil, isToBeRaised != isRaised else { return }
     let epoll = epoll
     guard epoll >= 0 else { return }
-    if flag.isOurs, fws_epoll_count(epoll, flag.number, isToBeRaised) {
+    if flag.isOurs, fws_epoll_count(epoll, flag.number, 0, isToBeRaised) {
       isRaised = isToBeRaised
     } else if isToBeRaised {
       // There is none yet, or the host has closed it.

@@ -28,7 +28,8 @@ package final class Ring {
 
   // MARK: The host
 
-  /// Is readable at any time. It is watched while the host has something to take.
+  /// Is readable at any time, and counts while the host has something to take. It is watched from the beginning, because
+  /// the system may have no memory to watch it when it has to count.
   private var flag: Descriptor?
   private var isRaised = false
   private static let flagToken = Int.min
@@ -39,19 +40,21 @@ package final class Ring {
     if flag != nil { return true }
     let fd = fws_readable()
     guard fd >= 0 else { return false }
-    flag = Descriptor(fd)
+    let made = Descriptor(fd)
+    guard add(fd, as: Ring.flagToken), count(made, false) else { return false }
+    flag = made
     return true
+  }
+
+  private func count(_ flag: Descriptor, _ counts: Bool) -> Bool {
+    let epoll = epoll.number
+    return epoll >= 0 && fws_epoll_count(epoll, flag.number, UInt64(truncatingIfNeeded: Ring.flagToken), counts)
   }
 
   /// Makes `fd` readable whatever is watched, or ends that.
   package func raise(_ wanted: Bool) {
     guard let flag, wanted != isRaised else { return }
-    if wanted {
-      isRaised = add(flag.number, as: Ring.flagToken)
-    } else {
-      remove(flag.number)
-      isRaised = false
-    }
+    if count(flag, wanted) { isRaised = wanted }
   }
 
   /// The tokens of some descriptors that are ready now.

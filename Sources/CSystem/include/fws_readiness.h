@@ -29,8 +29,9 @@ int fws_epoll_take(int epoll, uint64_t *_Nonnull tokens, int most);
 
 /* Sets whether a watched descriptor that can be written to counts as ready, too. */
 bool fws_epoll_write(int epoll, int fd, bool counts);
-/* Sets whether a watched descriptor that can be read counts as ready. This needs neither memory nor a descriptor. */
-bool fws_epoll_count(int epoll, int fd, bool counts);
+/* Sets the token of a watched descriptor, and whether it counts as ready when it can be read. This needs neither memory
+ * nor a descriptor. */
+bool fws_epoll_count(int epoll, int fd, uint64_t token, bool counts);
 
 /* Makes a descriptor that can be read at any time. Returns it, or a negative errno. */
 int fws_readable(void);
