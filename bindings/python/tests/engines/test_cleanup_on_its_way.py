@@ -58,13 +58,14 @@ def until(condition):
         time.sleep(0.01)
 
 
-def test_the_container_of_a_host_that_died_at_once_is_removed(tmp_path):
+def test_the_container_of_a_host_that_died_at_once_is_removed(tmp_path, python_env):
     engine = faulty_engine.FaultyEngine({"create": "hang"})
     host = subprocess.Popen(
         [sys.executable, "-c", HOST, str(tmp_path), engine.host],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        env=python_env,
     )
     supervisor = None
     try:
