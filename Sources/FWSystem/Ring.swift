@@ -28,8 +28,8 @@ package final class Ring {
 
   // MARK: The host
 
-  /// Is readable at any time, and counts while the host has something to take. It is watched from the beginning, because
-  /// the system may have no memory to watch it when it has to count.
+  /// Is readable at any time, and counts while the host has something to take. It is watched from the beginning,
+  /// because the system may have no memory to watch it when it has to count.
   private var flag: Descriptor?
   private var isRaised = false
   private static let flagToken = Int.min
