@@ -202,9 +202,9 @@ final class EngineCommand: RunningCommand {
     case (let phase, .signalled(let reply, let signal)):
       if !reply.isLost { unanswered -= 1 }
       guard case .running = phase, !reply.isSuccess else { return }
+      if reply.isLost { return lose(reply) }
       // The command had ended before this signal, by itself or by the other one, which may have overtaken it.
       account.withdraw(signal)
-      if reply.isLost { lose(reply) }
 
     case (_, .hostSignalled(let reply, let number)):
       if reply.isLost {

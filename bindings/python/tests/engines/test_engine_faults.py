@@ -421,10 +421,11 @@ def test_a_signal_that_the_engine_refuses_is_a_note(engine, rundir, wait_until):
 
 
 def test_a_signal_whose_answer_was_cut_may_have_arrived(engine, rundir):
-    """The status of the command is that of its end by the signal, so it is no success."""
+    """The status of the command is that of its end by the signal, so it is no success. The end may be reported before
+    the loss of the answer is noticed, or after it."""
     there = engine({"wait": "runs", "kill": "cuthead"})
     result = worker(there).exec(step(), {}, rundir, timeout=0.15)
-    assert (result.outcome, result.returncode) == ("timeout", 1)
+    assert result.outcome in ("timeout", "engine_failed") and result.returncode == 1
 
 
 def test_an_answer_that_is_cut_within_its_head(engine, rundir):
