@@ -53,13 +53,13 @@ int fws_lock_file(int fd) { return TEMP_FAILURE_RETRY(flock(fd, LOCK_EX | LOCK_N
 int fws_synchronize(int fd) { return TEMP_FAILURE_RETRY(fsync(fd)) < 0 ? errno : 0; }
 
 ssize_t fws_write_file(int fd, const void *bytes, size_t size) {
-  if (!has_size_limit()) return write(fd, bytes, size);
+  if (!has_size_limit()) return TEMP_FAILURE_RETRY(write(fd, bytes, size));
   sigset_t signal, before, pending;
   sigemptyset(&signal);
   sigaddset(&signal, SIGXFSZ);
   sigpending(&pending);
   pthread_sigmask(SIG_BLOCK, &signal, &before);
-  ssize_t count = write(fd, bytes, size);
+  ssize_t count = TEMP_FAILURE_RETRY(write(fd, bytes, size));
   int error = errno;
   /* The kernel sends SIGXFSZ to this thread, so the signal is ours unless one was pending before. */
   if (count < 0 && error == EFBIG && !sigismember(&pending, SIGXFSZ)) {

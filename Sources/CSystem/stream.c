@@ -46,7 +46,7 @@ int fws_input_pipe(int *read_end, int *write_end, const char **call) {
 ssize_t fws_pipe_write(int fd, const void *bytes, size_t size) {
   fws_quiet quiet;
   fws_quiet_begin(&quiet);
-  ssize_t count = write(fd, bytes, size);
+  ssize_t count = TEMP_FAILURE_RETRY(write(fd, bytes, size));
   int error = errno;
   fws_quiet_end(&quiet);
   errno = error;

@@ -49,9 +49,7 @@ struct EventFeed: ~Copyable {
     if rest.count > 0 {
       rest.append(chunk.bytes)
       left = UTF8Text.repair(rest.bytes, into: &text)
-      var tail = ByteBuffer()
-      tail.append(UnsafeRawBufferPointer(rebasing: rest.bytes.suffix(left)))
-      swap(&rest, &tail)
+      rest.removeFirst(rest.count - left)
     } else {
       left = UTF8Text.repair(chunk.bytes, into: &text)
       rest.append(UnsafeRawBufferPointer(rebasing: chunk.bytes.suffix(left)))

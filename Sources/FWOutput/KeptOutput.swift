@@ -163,7 +163,6 @@ final class SpillFile {
       }
       let count = fws_write_file(file.number, start, left.count)
       let failure = errno
-      if count < 0 && failure == EINTR { continue }
       if count <= 0 {
         fail(errorText(failure))
         return close()

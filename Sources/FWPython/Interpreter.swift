@@ -65,7 +65,7 @@ final class Interpreter: @unchecked Sendable {
     _ = fws_stream_send_within(program.control.number, Interpreter.sendTime)
     fws_epoll_add(program.epoll.number, program.stderr.number)
     let runner = RunnerSource.program(kind: key.kind, idleTime: Interpreter.idleTime)
-    try send(runner.bytes, [])
+    try send(runner, [])
   }
 
   /// A descriptor that becomes readable when there is something to do.
@@ -74,8 +74,9 @@ final class Interpreter: @unchecked Sendable {
   /// Why the end of the interpreter is not known; `nil` where its monitor was killed.
   var loss: String? { program.channel.loss }
 
-  private func send(_ bytes: UnsafeRawBufferPointer, _ fds: [Int32]) throws(StepFailure) {
-    guard let start = bytes.baseAddress else { throw .noMemory }
+  private func send(_ bytes: borrowing ByteBuffer, _ fds: [Int32]) throws(StepFailure) {
+    // The interpreter would wait for the rest of a text that is cut.
+    guard !bytes.isExhausted, let start = bytes.start else { throw .noMemory }
     // The monitor notices that the connection is closed, and reports what becomes of the interpreter.
     guard program.control.isOurs else { return }
     let error = fds.withUnsafeBufferPointer { list in
@@ -93,7 +94,7 @@ final class Interpreter: @unchecked Sendable {
     }
     var line = ByteBuffer()
     line.append("{\"job\": true}\n" as StaticString)
-    try send(line.bytes, ticket.descriptors.map(\.number))
+    try send(line, ticket.descriptors.map(\.number))
     withExtendedLifetime(ticket) {}
   }
 
@@ -173,10 +174,7 @@ final class Interpreter: @unchecked Sendable {
 
   /// Drops the bytes that were taken.
   private func compact() {
-    guard taken > 0 else { return }
-    var rest = ByteBuffer()
-    rest.append(UnsafeRawBufferPointer(rebasing: incoming.bytes[taken...]))
-    swap(&incoming, &rest)
+    incoming.removeFirst(taken)
     searched = max(0, searched - taken)
     taken = 0
   }
@@ -210,10 +208,9 @@ final class Interpreter: @unchecked Sendable {
       } else if errno == EAGAIN {
         break
       }
-      guard stderr.count > 4 * Interpreter.longestErrorText else { continue }
-      var end = ByteBuffer()
-      end.append(UnsafeRawBufferPointer(rebasing: stderr.bytes.suffix(Interpreter.longestErrorText)))
-      swap(&stderr, &end)
+      if stderr.count > 4 * Interpreter.longestErrorText {
+        stderr.removeFirst(stderr.count - Interpreter.longestErrorText)
+      }
     }
   }
 

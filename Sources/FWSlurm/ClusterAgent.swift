@@ -290,14 +290,14 @@ final class ClusterAgent: @unchecked Sendable {
       if Int(first) == FWA_READY_BYTE { taken = 1 }
     }
     let rest = UnsafeRawBufferPointer(rebasing: incoming.bytes[taken...])
-    guard rest.count >= headSize else { return compact(rest) }
+    guard rest.count >= headSize else { return compact() }
     let head = rest.loadUnaligned(as: fwa_head.self)
     let size = Int(head.size)
     guard size <= ClusterAgent.longestFrame else {
       _ = refuse()
-      return compact(rest)
+      return compact()
     }
-    guard rest.count >= headSize + size else { return compact(rest) }
+    guard rest.count >= headSize + size else { return compact() }
     taken += headSize + size
     isMoreAnnounced = head.kind & FWA_MORE != 0
     hasAcknowledged = false
@@ -330,12 +330,9 @@ final class ClusterAgent: @unchecked Sendable {
     return .nothing
   }
 
-  private func compact(_ rest: UnsafeRawBufferPointer) -> Message? {
-    guard taken > 0 else { return nil }
-    var moved = ByteBuffer()
-    moved.append(rest)
+  private func compact() -> Message? {
+    incoming.removeFirst(taken)
     taken = 0
-    swap(&moved, &incoming)
     return nil
   }
 

@@ -85,7 +85,6 @@ final class SFTPFetch: SFTPOperation<Result<VolumeFile, StepFailure>> {
     var left = data.count
     while left > 0 {
       let count = fws_write_file(local.number, from, left)
-      if count < 0, errno == EINTR { continue }
       if count <= 0 { return count < 0 ? errno : EIO }
       from += count
       left -= count

@@ -57,7 +57,7 @@ CALL(char *, realpath, "EIO EACCES ENOMEM", NULL, (const char *a, char *b), (a, 
 CALL(ssize_t, recv, "EINTR EAGAIN ENOMEM", -1, (int a, void *b, size_t c, int d), (a, b, c, d))
 CALL(int, renameat, "EIO ENOSPC EACCES EDQUOT", -1, (int a, const char *b, int c, const char *d), (a, b, c, d))
 PART(ssize_t, send, "EINTR EAGAIN ENOBUFS ENOMEM EPIPE short", (int a, const void *b, size_t n, int d), (a, b, n, d))
-CALL(ssize_t, sendmsg, "EINTR EAGAIN ENOBUFS ENOMEM EPIPE ETOOMANYREFS", -1, (int a, const void *b, int c), (a, b, c))
+HAND(sendmsg, "EINTR ENOBUFS ENOMEM EPIPE ETOOMANYREFS")
 CALL(int, setsockopt, "ENOBUFS ENOMEM", -1, (int a, int b, int c, const void *d, unsigned e), (a, b, c, d, e))
 CALL(int, shutdown, "ENOTCONN", -1, (int a, int b), (a, b))
 CALL(int, sigtimedwait, "EINTR EAGAIN", -1, (const void *a, void *b, const void *c), (a, b, c))

@@ -213,8 +213,12 @@ static void input(fw_pool *pool)
     error = NULL;
     if (exec != NULL && fw_exec_close_input(exec, &error) != FW_OK)
         refused("input", fw_error_code(error), &error);
-    if (exec != NULL)
-        finish("input", exec, FW_EXITED, "150000\n");
+    if (exec != NULL) {
+        /* A write that was refused was told, and the command has got what was taken before. */
+        char want[32];
+        snprintf(want, sizeof want, "%zu\n", all);
+        finish("input", exec, FW_EXITED, want);
+    }
     fw_exec_free(exec);
 }
 

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -141,6 +142,19 @@ int __wrap_fcntl(int fd, int operation, long argument)
     bool can_fail = operation == F_DUPFD_CLOEXEC || operation == F_SETPIPE_SZ || operation == F_ADD_SEALS;
     int fault = can_fail ? take(AT_fcntl) : 0;
     return fault != 0 ? fail(fault) : __real_fcntl(fd, operation, argument);
+}
+
+/* After EPIPE the other end has gone. */
+ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    int fault = take(AT_sendmsg);
+    if (fault == 0)
+        return __real_sendmsg(fd, message, flags);
+    if (fault == EPIPE)
+        __real_shutdown(fd, SHUT_RDWR);
+    errno = fault;
+    return -1;
 }
 
 static int has_memory(uint32_t call)

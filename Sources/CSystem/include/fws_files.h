@@ -29,7 +29,7 @@ int fws_lock_file(int fd);
 /* fsync(2). Returns 0 or an errno. */
 int fws_synchronize(int fd);
 
-/* write(2) without SIGXFSZ: a limit of file sizes that the host has is the error EFBIG. */
+/* write(2) without SIGXFSZ: a limit of file sizes that the host has is the error EFBIG. It is never EINTR. */
 ssize_t fws_write_file(int fd, const void *_Nonnull bytes, size_t size);
 
 /* Makes a file in memory that holds these bytes. Returns a descriptor, or a negative errno. */

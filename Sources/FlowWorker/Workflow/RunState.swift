@@ -301,7 +301,6 @@ final class RunState {
     while done < text.count {
       let rest = UnsafeRawBufferPointer(rebasing: text.bytes[done...])
       let count = rest.baseAddress.map { fws_write_file(part.fd, $0, rest.count) } ?? 0
-      if count < 0, errno == EINTR { continue }
       if count <= 0 { throw directory.failure("the file", name, count < 0 ? errno : ENOSPC) }
       done += count
     }
