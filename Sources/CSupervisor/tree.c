@@ -250,7 +250,10 @@ int fwsv_tree_signal(tree *tree, int group, int signal) {
   look(tree);
   int self = (int)RAW0(__NR_getpid);
   int reached = 0;
-  for (int at = 0; at < tree->count; at++) {
+  for (int index = 0; index < tree->count; index++) {
+    /* Without a subreaper, a process that has left the session is found only as long as its parent lives, and parents
+     * stand before their children. */
+    int at = tree->session == 0 ? index : tree->count - 1 - index;
     process *process = &tree->processes[at];
     if (process->seen != tree->round || !is_ours(tree, process, self)) continue;
     if (process->sent == signal && signal != SIGKILL) {
