@@ -50,7 +50,8 @@ struct EngineErrors {
   /// Whether the first output of an exec certainly comes from its command.
   static func isOutput(_ early: UnsafeRawBufferPointer) -> Bool {
     let text = Frames.text(UnsafeRawBufferPointer(rebasing: early.prefix(64)))
-    if text.isEmpty { return false }
+    // Bytes that are no frames have no text, and may go on for ever.
+    if text.isEmpty { return early.count > longestExec }
     let mayBeMessage = [dockerExec, podmanExec].contains { text.begins(with: $0) || $0.begins(with: text) }
     return !mayBeMessage || early.count > longestExec
   }
