@@ -311,7 +311,7 @@ class FaultyEngine:
         if fault == "late":
             self.input = lines.read()
             return connection.sendall(frame(1, b"%d" % len(self.input)))
-        # The rest is not read, so the system resets the connection when it is closed. Some of it must have come by then.
+        # The rest is not read, so the system resets the connection when it is closed. Some of it must have come then.
         lines.read(1000)
         connection.recv(1, socket.MSG_PEEK)
         connection.sendall(frame(1, OUT, size=100 if fault == "unreadcut" else None))
