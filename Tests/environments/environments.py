@@ -89,7 +89,7 @@ class Environment:
 
 def python(environment):
     """This interpreter, or the system's if other users cannot run this one."""
-    is_home = os.path.realpath(sys.executable).startswith("/root/")
+    is_home = Path.home() in Path(sys.executable).resolve().parents
     return "/usr/bin/python3" if is_home and "user" in environment.changes else sys.executable
 
 
@@ -129,9 +129,8 @@ def static_jansson(environment, folder):
 
 def python_of(version):
     def make(environment, folder):
-        places = sorted(
-            Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")).glob("versions/{}.*/bin/python3".format(version))
-        )
+        pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+        places = sorted(pyenv.glob("versions/{}.*/bin/python3".format(version)))
         # pyenv puts programs into PATH that refuse to run.
         found = str(places[-1]) if places else shutil.which("python" + version)
         if found is None:
