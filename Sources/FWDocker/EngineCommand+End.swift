@@ -5,7 +5,6 @@ internal import FWHTTP
 internal import FWModel
 internal import FWOutput
 internal import FWSystem
-internal import Glibc
 
 /// How a command ends that has been started.
 extension EngineCommand {

@@ -3,9 +3,7 @@ internal import FWBase
 internal import FWExecution
 internal import FWHTTP
 internal import FWModel
-internal import FWOutput
 internal import FWSystem
-internal import Glibc
 
 /// What follows every end: the loss of the engine, and the removal of the containers.
 extension EngineCommand {

@@ -3,9 +3,6 @@ internal import FWBase
 internal import FWExecution
 internal import FWHTTP
 internal import FWModel
-internal import FWOutput
-internal import FWSystem
-internal import Glibc
 
 /// What precedes the start of a command.
 extension EngineCommand {

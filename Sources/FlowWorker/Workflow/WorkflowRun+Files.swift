@@ -1,8 +1,6 @@
 internal import FWBase
 internal import FWExecution
 internal import FWModel
-internal import FWOutput
-internal import FWSystem
 internal import FWVolumes
 internal import CSystem
 

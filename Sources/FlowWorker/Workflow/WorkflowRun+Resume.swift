@@ -1,10 +1,8 @@
 internal import FWBase
 internal import FWExecution
 internal import FWModel
-internal import FWOutput
 internal import FWSystem
 internal import FWVolumes
-internal import CSystem
 
 /// How a run takes over what an earlier run has ended.
 extension WorkflowRun {
