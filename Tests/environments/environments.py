@@ -47,8 +47,8 @@ FULL = dict.fromkeys(
     "the disk is full, and the message says so",
 )
 #: What is different where a system call fails, by the call; some calls have an error for which it is not.
-FUNCTIONS = ["a function", "a function that raises"]
-RUNS = ["a function in an interpreter", "a workflow with volumes and state", "steps at once"]
+FUNCTIONS = ["a function", "a function that raises", "C: a function"]
+RUNS = ["a function in an interpreter", "a workflow with volumes and state", "steps at once", "C: a workflow"]
 FAILING = {
     "clone3 EPERM": dict.fromkeys([*FUNCTIONS, "four threads"], "glibc starts no thread; with ENOSYS it uses clone"),
     "eventfd2": dict.fromkeys(FUNCTIONS, "the message names the call"),
@@ -56,7 +56,9 @@ FAILING = {
         ["a long command", "a command beyond the kernel's limit", "a function in an interpreter"],
         "the message names the call",
     ),
-    "prlimit64": dict.fromkeys(["limit of files", "limit of a file"], "the message says that a limit cannot be set"),
+    "prlimit64": dict.fromkeys(
+        ["limit of files", "limit of a file", "C: a limit"], "the message says that a limit cannot be set"
+    ),
     "setsid": {"a daemon is ended": "the command setsid, which the check uses, fails"},
     "prctl(36)": {"a daemon is ended": NO_PROC["a daemon is ended"]},
     "timerfd_create": dict.fromkeys(
@@ -319,13 +321,12 @@ def judge(environment):
         return (environment.name, "skipped", str(reason)), []
     if environment.nothing:
         # A host goes on, and each step says why it did not run.
-        told = found.get("true", str(found))
-        wrong = [] if "spawn_failed" in told and environment.nothing in told else [environment.name + ": " + told]
-        return (
-            environment.name,
-            "no step runs",
-            told.rpartition("in place of ('exited', 0): ")[2].partition(" (line ")[0],
-        ), wrong
+        told = [found.get(name, str(found)) for name in ("true", "C: a step")]
+        known = all("spawn_failed" in text and environment.nothing in text for text in told)
+        shown = told[0].rpartition("in place of ('exited', 0): ")[2].partition(" (line ")[0]
+        return (environment.name, "no step runs", shown), [] if known else [
+            "{}: {}".format(environment.name, text) for text in told
+        ]
     failed = {name: text[8:] for name, text in found.items() if text.startswith("failed")}
     skipped = [text[9:] for text in found.values() if text.startswith("skipped")]
     wrong = [
