@@ -192,8 +192,8 @@ static void look_at(struct thread *thread)
     free(text);
 }
 
-/** Looks at all threads of a step for ten seconds, or until `is_over`. Returns whether they slept all the time: then the
- *  step waits for something that does not come. The host's thread may run for moments, because it looks at its
+/** Looks at all threads of a step for ten seconds, or until `is_over`. Returns whether they slept all the time: then
+ *  the step waits for something that does not come. The host's thread may run for moments, because it looks at its
  *  descriptors now and then while it waits. */
 static bool all_sleep(long host, bool (*is_over)(const void *), const void *step)
 {
