@@ -34,21 +34,31 @@ static bool is_of_host(long pid, long host)
     return false;
 }
 
+static bool is_among(long pid, const long *pids, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (pids[i] == pid)
+            return true;
+    return false;
+}
+
 /** The host, its supervisor, its monitors, and their children. */
 static int processes_of(long host, long *pids)
 {
     char path[4200];
     snprintf(path, sizeof path, "%s/cgroup.procs", groups[0]);
-    char *all = read_file(path), *rest = all;
-    int count = 0;
-    /* Children come after their parents, except where numbers have begun again. */
-    for (char *line; rest != NULL && (line = strsep(&rest, "\n")) != NULL && count < MOST_PROCESSES;) {
-        long pid = atol(line), parent = pid > 0 ? status_of(pid, "PPid:") : 0;
-        bool is_wanted = pid > 0 && is_of_host(pid, host);
-        for (int i = 0; i < count && !is_wanted; i++)
-            is_wanted = pids[i] == parent && parent != host;
-        if (is_wanted)
-            pids[count++] = pid;
+    char *all = read_file(path);
+    int count = 0, before = -1;
+    /* Numbers begin again at some time, so that a child may come before its parent. */
+    while (all != NULL && before != count) {
+        before = count;
+        for (const char *line = all; line != NULL && count < MOST_PROCESSES; line = strchr(line, '\n')) {
+            line += *line == '\n';
+            long pid = atol(line), parent = pid > 0 ? status_of(pid, "PPid:") : 0;
+            if (pid > 0 && !is_among(pid, pids, count) &&
+                (is_of_host(pid, host) || (parent != host && is_among(parent, pids, count))))
+                pids[count++] = pid;
+        }
     }
     free(all);
     return count;
