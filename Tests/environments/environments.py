@@ -8,6 +8,7 @@ skipped, and the table says why. The status is 1 if a check has another result t
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -248,28 +249,20 @@ BUILDING = threading.Lock()
 
 def checks():
     """The program of checks.c, which does not exist where it cannot be built. It finds the library also in a chroot."""
-    program = ROOT / "build/environments/checks"
+    # Each library has a program of its own, which finds no other one.
+    number = hashlib.sha256(bytes(library())).hexdigest()[:8]
+    program = ROOT / "build/environments" / number / "checks"
     parts = [HERE / "checks.c", library(), *(ROOT / "Tests/c/support").glob("*.h")]
     with BUILDING:
         if program.exists() and all(part.stat().st_mtime < program.stat().st_mtime for part in parts):
             return program
         program.parent.mkdir(parents=True, exist_ok=True)
         program.unlink(missing_ok=True)
-        paths = "-Wl,-rpath,{}:{}".format(library().parent, Path(INSIDE_LIBRARY).parent)
-        words = [
-            "cc",
-            "-g",
-            "-std=c11",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-I",
-            ROOT / "include",
-            "-I",
-            ROOT / "Tests/c/support",
-        ]
+        words = ["cc", "-g", "-std=c11", "-Wall", "-Wextra", "-Werror", "-o", program, HERE / "checks.c", library()]
+        words += ["-I", ROOT / "include", "-I", ROOT / "Tests/c/support", "-ljansson"]
+        words += ["-Wl,-rpath,{}:{}".format(library().parent, Path(INSIDE_LIBRARY).parent)]
         if shutil.which("cc"):
-            subprocess.run([*words, "-o", program, HERE / "checks.c", library(), paths, "-ljansson"], check=True)
+            subprocess.run(words, check=True)
     return program
 
 
@@ -316,6 +309,7 @@ def run(environment):
             found.update(results(environment, program, "the checks in C", variables))
         elif environment.runs_c:
             found["the checks in C"] = "skipped: there is no C compiler"
+            environment.known = {name: why for name, why in environment.known.items() if not name.startswith("C: ")}
         return found
 
 
