@@ -27,7 +27,7 @@ WORK = ROOT / "build/fuzz"
 PROGRAM = ROOT / ".build-fuzz/release/fuzz"
 
 #: A corpus that is kept has at most this many inputs, the shortest ones, so that it can be replayed in a moment.
-MOST_INPUTS = 60
+MOST_INPUTS = 160
 
 #: The coverage of a reader has stopped growing after so many executions without news, or the seconds of --idle.
 IDLE_EXECUTIONS = 200_000
