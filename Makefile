@@ -298,15 +298,18 @@ mutants: venv
 	Tests/mutants/run.sh
 
 # Fuzzes the readers of bytes from outside with libFuzzer, which the Swift toolchain has: all of them, or READER, each for
-# at most SECONDS. FUZZ_OPTIONS=--write replaces the corpora. The build has all checks of a debug build, and two sanitizers.
+# at most SECONDS, and until its coverage has not grown for IDLE seconds. FUZZ_OPTIONS=--write replaces the corpora. The
+# build is optimised, and has all checks of a debug build, and two sanitizers.
 READER ?=
 SECONDS ?= 60
+IDLE ?= 300
 FUZZ_OPTIONS ?=
-FUZZED := --sanitize=fuzzer -Xswiftc -sanitize=address,fuzzer -Xcc -fsanitize=address,undefined -Xcc -fsanitize-trap=undefined
+FUZZED := -c release --sanitize=fuzzer -Xswiftc -sanitize=address,fuzzer -Xswiftc -enable-testing \
+          -Xswiftc -assert-config -Xswiftc Debug -Xcc -fsanitize=address,undefined -Xcc -fsanitize-trap=undefined
 fuzz: | $(SETUP)
 	$(REQUIRE)
 	FLOWWORKER_FUZZ=1 $(SWIFT) build --product fuzz --scratch-path .build-fuzz $(FUZZED)
-	python3 Tests/fuzz/fuzz.py --seconds $(SECONDS) --idle 60 $(FUZZ_OPTIONS) $(READER)
+	python3 Tests/fuzz/fuzz.py --seconds $(SECONDS) --idle $(IDLE) $(FUZZ_OPTIONS) $(READER)
 
 valgrind: lib
 	Tests/c/run.sh $(LIB) --under valgrind

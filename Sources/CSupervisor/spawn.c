@@ -145,6 +145,7 @@ static bool find_lists(job *job, uint64_t *table) {
   char *base = (char *)table;
   int list = request->is_direct ? PATHS : STRINGS;
   bool begins = true;
+  if (request->slots > request->size / sizeof *table) return false;
   for (uint32_t slot = 0; slot < request->slots; slot++) {
     if (list == LISTS || table[slot] >= request->size) return false;
     if (begins) job->lists[list] = (char **)&table[slot];

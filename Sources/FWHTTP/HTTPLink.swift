@@ -255,24 +255,14 @@ package struct HTTPAnswer: ~Copyable {
   }
 }
 
-/// A header line of an answer.
-struct HTTPHeader {
-  /// The name in lower case.
-  let name: String
-  let value: String
-}
-
 /// One call and its handlers.
 package final class HTTPCall {
   fileprivate var raw: OpaquePointer?
   private weak var link: HTTPLink?
   private var status: Int32 = 0
-  private var apiVersion: String?
-  private var isPodman = false
+  private var head: HTTPHead
   /// Why the call was not started; `nil` if it was.
   fileprivate var reason: String?
-  private var headers: [HTTPHeader] = []
-  private let keepsHeaders: Bool
   private var body = ByteBuffer()
   private let onHead: ((Int32) -> Void)?
   private let onData: ((Int32, UnsafeRawBufferPointer) -> Void)?
@@ -289,7 +279,7 @@ package final class HTTPCall {
     room: (() -> Void)? = nil, keepsHeaders: Bool = false, _ end: @escaping (borrowing HTTPAnswer) -> Void
   ) {
     self.link = link
-    self.keepsHeaders = keepsHeaders
+    self.head = HTTPHead(keepsLines: keepsHeaders)
     onHead = head
     onData = data
     onRoom = room
@@ -329,27 +319,6 @@ package final class HTTPCall {
     link?.forget(self)
   }
 
-  fileprivate func takeLine(_ line: UnsafeRawBufferPointer) {
-    if keepsHeaders, let colon = line.firstIndex(of: UInt8(ascii: ":")), headers.count < 100 {
-      let value = line[(colon + 1)...].drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-      headers.append(
-        HTTPHeader(
-          name: String(decoding: line[..<colon], as: UTF8.self).smallLetters,
-          value: String(decoding: value, as: UTF8.self)))
-    }
-    if let version = HTTPCall.value(of: "api-version:", in: line) { apiVersion = version }
-    isPodman = isPodman || HTTPCall.value(of: "libpod-api-version:", in: line) != nil
-  }
-
-  /// The value in a line of a head; `nil` if it is the line of another name.
-  private static func value(of name: StaticString, in line: UnsafeRawBufferPointer) -> String? {
-    guard let start = line.baseAddress, line.count > name.utf8CodeUnitCount,
-      strncasecmp(start, name.utf8Start, name.utf8CodeUnitCount) == 0
-    else { return nil }
-    return String(
-      decoding: line.dropFirst(name.utf8CodeUnitCount).filter { $0 != UInt8(ascii: " ") }, as: UTF8.self)
-  }
-
   fileprivate func takeHead(_ status: Int32) {
     self.status = status
     onHead?(status)
@@ -379,9 +348,9 @@ package final class HTTPCall {
     let failure = code != 0 ? text : status == 0 ? "the connection was closed within the head of the answer" : nil
     onEnd(
       HTTPAnswer(
-        status: status, apiVersion: apiVersion, isPodman: isPodman, body: taken, failure: failure,
+        status: status, apiVersion: head.apiVersion, isPodman: head.isPodman, body: taken, failure: failure,
         isAbsent: code < 0 || fws_http_is_absent(code),
-        isUnreachable: code < 0 || fws_http_is_unreachable(code), headers: headers, moved: moved,
+        isUnreachable: code < 0 || fws_http_is_unreachable(code), headers: head.lines, moved: moved,
         fileError: fileError))
   }
 
@@ -391,7 +360,7 @@ package final class HTTPCall {
     memory.initialize(
       to: fws_http_handlers(
         line: { owner, text, size in
-          call(owner).takeLine(UnsafeRawBufferPointer(start: text, count: size))
+          call(owner).head.take(UnsafeRawBufferPointer(start: text, count: size))
         },
         head: { owner, status in call(owner).takeHead(status) },
         data: { owner, status, bytes, size in
