@@ -61,6 +61,12 @@ def test_another_step_prints_it(tmp_path):
     assert SECRET not in told
 
 
+def test_only_the_commands_that_name_it_have_it(tmp_path):
+    steps = [step("s", "env >s"), step("o", "env >o"), step("p", "env >p", secrets=["token"])]
+    run(tmp_path, steps, {"token": SECRET}, parameters=PARAMETERS)
+    assert [SECRET in (tmp_path / "run" / name).read_text() for name in "sop"] == [True, False, True]
+
+
 def test_it_is_in_no_command_of_another_step(tmp_path):
     with pytest.raises(flowworker.FlowWorkerError, match='the secret "token"') as caught:
         run(tmp_path, [step("s", "true"), step("o", "echo $token")], {"token": SECRET}, parameters=PARAMETERS)

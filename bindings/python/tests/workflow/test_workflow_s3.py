@@ -1,6 +1,9 @@
 """Unusual answers of an S3 service are handled; Tests/engines has the tests with a real one."""
 
 import http.server
+import shutil
+import ssl
+import subprocess
 import threading
 from urllib.parse import parse_qs, quote, unquote_to_bytes, urlsplit
 
@@ -26,6 +29,7 @@ class Store(http.server.BaseHTTPRequestHandler):
         return unquote_to_bytes(urlsplit(self.path).path)[len(b"/bucket/") :]
 
     def do_GET(self):
+        self.server.requests.append(self.path)
         query = parse_qs(urlsplit(self.path).query, encoding="latin-1")
         if "list-type" in query:
             prefix = query["prefix"][0].encode("latin-1")
@@ -57,7 +61,7 @@ def store(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Store)
-    server.objects, server.thanks = {}, b""
+    server.objects, server.requests, server.thanks = {}, [], b""
     server.listing = lambda prefix, _: page(
         [key for key in server.objects if key.startswith(prefix)],
         {key: len(value) for key, value in server.objects.items()},
@@ -72,8 +76,9 @@ def store(monkeypatch, tmp_path):
 
 @pytest.fixture
 def run(store, tmp_path):
-    def run(*steps, workers=None, rundir="run", **options):
-        volume = fw.S3Bucket("bucket", identifier="v", endpoint="http://127.0.0.1:{}".format(store.server_port))
+    def run(*steps, workers=None, rundir="run", endpoint=None, **options):
+        endpoint = endpoint or "http://127.0.0.1:{}".format(store.server_port)
+        volume = fw.S3Bucket("bucket", identifier="v", endpoint=endpoint)
         pool = fw.WorkerPool([fw.Subprocess("w", volume="v")], workers, volumes=[volume])
         result = fw.Workflow(list(steps), workers=pool).run(rundir=tmp_path / rundir, **options)
         if "libcurl cannot be loaded" in (result.message or ""):
@@ -155,3 +160,43 @@ def test_a_listing_that_goes_round(store, run):
     more = "<IsTruncated>true</IsTruncated><NextContinuationToken>{}</NextContinuationToken>"
     store.listing = lambda *_: page([], more=more.format(next(pages)))
     assert "consecutive pages are empty" in run(step("true", inputs=["d/"])).message
+
+
+@pytest.fixture
+def over_tls(store, tmp_path):
+    """Gives the store a certificate that nobody else has signed, and TLS."""
+    file = tmp_path / "certificate.pem"
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(command.split() + ["-keyout", file, "-out", file], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    store.socket = context.wrap_socket(store.socket, server_side=True, do_handshake_on_connect=False)
+    store.handle_error = lambda *_: None
+
+
+def test_a_certificate_is_checked(store, run, over_tls):
+    store.objects[b"x"] = b"content"
+    result = run(step("cat x", inputs=["x"]), endpoint="https://127.0.0.1:{}".format(store.server_port))
+    assert result.outcome == "volume_failed" and result.stdout == []
+    assert "certificate problem" in result.message
+    assert store.requests == []
+
+
+def test_a_proxy_is_for_storage(store, run, monkeypatch):
+    store.objects[b"x"] = b"content"
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:{}".format(store.server_port))
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert run(step("cat x", inputs=["x"]), endpoint="http://nowhere.invalid").check().stdout == ["content"]
+    assert {path.split("?")[0] for path in store.requests} == {"http://nowhere.invalid/bucket/x"}
+
+
+def test_local_copies_are_for_their_owner(store, run, monkeypatch, tmp_path):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    store.objects[b"x"] = b"content"
+    result = run(step("cat x; pwd; stat -c %a ..", inputs=["x"]), workers={"s": "w"})
+    content, mode = result.check().stdout[0].splitlines()
+    assert content.startswith("content{}/flowworker-".format(tmp_path / "temporary")) and mode == "700"
+    assert list((tmp_path / "temporary").iterdir()) == []

@@ -222,11 +222,18 @@ def test_secrets_are_in_no_argument_and_no_environment(ssh, run, remote):
 
 def test_secrets_are_given_to_ssh_when_it_asks(ssh, run, remote, tmp_path, monkeypatch):
     ssh("asks")
+    asked = tmp_path / "asked"
+    fake = (tmp_path / "bin/ssh").read_text().splitlines()
+    fake.insert(1, 'stat -c \'%a %n\' "$SSH_ASKPASS" "${{SSH_ASKPASS%/*}}" >{}'.format(asked))
+    (tmp_path / "bin/ssh").write_text("\n".join(fake))
     (tmp_path / "temporary files").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary files"))
     (remote / "x").write_text("x")
     secrets = {"password": "pass $word", "passphrase": "pass 'phrase\\"}
     assert get(run, remote, "x", **secrets).outcome == "exited"
+    (of_program, program), (of_directory, directory) = (line.split(" ", 1) for line in asked.read_text().splitlines())
+    assert (of_program, of_directory) == ("700", "700") and Path(program).parent == Path(directory)
+    assert Path(directory).parent == tmp_path / "temporary files"
     assert not list((tmp_path / "temporary files").iterdir())
 
 
