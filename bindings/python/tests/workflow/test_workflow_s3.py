@@ -43,6 +43,10 @@ class Store(http.server.BaseHTTPRequestHandler):
         self.server.objects[self.key()] = self.rfile.read(int(self.headers["content-length"]))
         self.answer(200, self.server.thanks)
 
+    def do_CONNECT(self):
+        self.server.requests.append(self.path)
+        self.answer(403)
+
     def log_message(self, *_):
         pass
 
@@ -74,11 +78,14 @@ def store(monkeypatch, tmp_path):
     server.server_close()
 
 
+def bucket(endpoint=None, name="bucket", **arguments):
+    return fw.S3Bucket(name, identifier="v", endpoint=endpoint, **arguments)
+
+
 @pytest.fixture
 def run(store, tmp_path):
-    def run(*steps, workers=None, rundir="run", endpoint=None, **options):
-        endpoint = endpoint or "http://127.0.0.1:{}".format(store.server_port)
-        volume = fw.S3Bucket("bucket", identifier="v", endpoint=endpoint)
+    def run(*steps, workers=None, rundir="run", volume=None, **options):
+        volume = volume or bucket("http://127.0.0.1:{}".format(store.server_port))
         pool = fw.WorkerPool([fw.Subprocess("w", volume="v")], workers, volumes=[volume])
         result = fw.Workflow(list(steps), workers=pool).run(rundir=tmp_path / rundir, **options)
         if "libcurl cannot be loaded" in (result.message or ""):
@@ -178,7 +185,7 @@ def over_tls(store, tmp_path):
 
 def test_a_certificate_is_checked(store, run, over_tls):
     store.objects[b"x"] = b"content"
-    result = run(step("cat x", inputs=["x"]), endpoint="https://127.0.0.1:{}".format(store.server_port))
+    result = run(step("cat x", inputs=["x"]), volume=bucket("https://127.0.0.1:{}".format(store.server_port)))
     assert result.outcome == "volume_failed" and result.stdout == []
     assert "certificate problem" in result.message
     assert store.requests == []
@@ -188,7 +195,7 @@ def test_a_proxy_is_for_storage(store, run, monkeypatch):
     store.objects[b"x"] = b"content"
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:{}".format(store.server_port))
     monkeypatch.delenv("no_proxy", raising=False)
-    assert run(step("cat x", inputs=["x"]), endpoint="http://nowhere.invalid").check().stdout == ["content"]
+    assert run(step("cat x", inputs=["x"]), volume=bucket("http://nowhere.invalid")).check().stdout == ["content"]
     assert {path.split("?")[0] for path in store.requests} == {"http://nowhere.invalid/bucket/x"}
 
 
@@ -200,3 +207,29 @@ def test_local_copies_are_for_their_owner(store, run, monkeypatch, tmp_path):
     content, mode = result.check().stdout[0].splitlines()
     assert content.startswith("content{}/flowworker-".format(tmp_path / "temporary")) and mode == "700"
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments, address",
+    [
+        ({"name": "b", "region": "eu-north-1"}, "b.s3.eu-north-1.amazonaws.com:443"),
+        ({"name": "b.of.us"}, "s3.us-east-1.amazonaws.com:443"),
+    ],
+)
+def test_the_address_of_a_bucket(store, run, monkeypatch, arguments, address):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:{}".format(store.server_port))
+    monkeypatch.delenv("no_proxy", raising=False)
+    result = run(step("true", inputs=["x"]), volume=bucket(access_key="user", secret_key="word", **arguments))
+    assert result.outcome == "volume_failed" and set(store.requests) == {address}
+
+
+@pytest.mark.parametrize(
+    "command, told",
+    [
+        ("mkdir d; ln -s nowhere d/l", 'is a symbolic link to "nowhere", which does not exist or leads back to itself'),
+        (r"mkdir d; touch d/$$(printf 'a\377')", r'the key "d/a\xFF" is not valid UTF-8'),
+    ],
+)
+def test_what_no_bucket_can_store(run, command, told):
+    result = run(step(command, outputs=["d/"]), workers={"s": "w"})
+    assert result.outcome == "volume_failed" and told in result.message
