@@ -1,6 +1,7 @@
 """Arguments, values, keys and places that are rare are taken or refused with a reason."""
 
 import os
+import re
 
 import pytest
 
@@ -142,3 +143,42 @@ def test_a_page_with_many_attempts(tmp_path):
     page = result.view("html")
     assert "earlier attempts, which failed, are left out" in page.replace("</p>", "")
     assert "<pre>\nend of it\n</pre>" in page
+
+
+def notebooks(template, values, **action):
+    return {
+        "steps": [{"name": "n", "foreach": {"names": {"x": values}}, "action": {"notebook": template, **action}}],
+    }
+
+
+def test_notebooks_of_instances(tmp_path):
+    for document in (notebooks("$x.ipynb", ["a", "b"]), notebooks("in.ipynb", ["a", "b"], output="$x.ipynb")):
+        plan = fw.Workflow.from_template(document).plan({}, rundir=tmp_path)
+        assert [step["instances"] for step in plan["steps"]] == [2]
+    for document, at in (
+        (notebooks("$x", ["a", ""]), "/action/notebook"),
+        (notebooks("a.ipynb", ["a", ""], output="$x"), "/action/output"),
+    ):
+        with pytest.raises(fw.FlowWorkerError, match='expected the path of a notebook, found "".*' + at):
+            fw.Workflow.from_template(document).plan({}, rundir=tmp_path)
+
+
+def test_a_page_with_equal_failures_and_long_times(tmp_path):
+    failing = [step("exit 3", name=name, after=[]) for name in "ab"]
+    page = fw.Workflow(failing).run({}, rundir=tmp_path, jobs=2, fail="last").view("html")
+    assert "2 of 2 steps failed" in page
+    steps = [step("true")]
+    for duration, shown in ((4000, "1\u00a0h 6\u00a0min"), (130, "2\u00a0min 10\u00a0s")):
+        fw.Workflow(steps).run({}, rundir=tmp_path, state=tmp_path / "state").check()
+        record = tmp_path / "state/step-1.json"
+        record.write_text(re.sub(r'"duration": ?[0-9.e-]+', '"duration": {}'.format(duration), record.read_text()))
+        again = fw.Workflow(steps).run({}, rundir=tmp_path, state=tmp_path / "state")
+        assert again.restored == 1 and shown in again.view("html")
+
+
+def test_an_output_of_the_workflow_that_no_volume_has(tmp_path):
+    (tmp_path / "v").mkdir()
+    pool = fw.WorkerPool([fw.Subprocess("w", volume="v")], {"s": "w"}, volumes=[fw.FStore(tmp_path / "v", "v")])
+    document = {"files": {"outputs": ["never"]}, "steps": [step("true").to_document()]}
+    result = fw.Workflow.from_template(document, workers=pool).run({}, rundir=tmp_path / "run")
+    assert result.outcome == "output_missing" and 'its output "never" is missing' in result.message

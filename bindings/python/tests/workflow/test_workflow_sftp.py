@@ -220,6 +220,18 @@ def test_secrets_are_in_no_argument_and_no_environment(ssh, run, remote):
     assert "BatchMode=yes" not in arguments and "pass-" not in repr(arguments)
 
 
+def test_empty_folders_are_made(ssh, run, remote):
+    ssh("")
+    made = container("mkdir -p o/a/b", outputs=["o/"])
+    for _ in range(2):
+        assert run(volume(remote), made, workers={"a": "w"}).check()
+        assert [path.relative_to(remote).as_posix() for path in sorted(remote.rglob("*"))] == ["o", "o/a", "o/a/b"]
+    (remote / "o/a/b").rmdir()
+    (remote / "o/a/b").touch()
+    result = run(volume(remote), made, workers={"a": "w"})
+    assert result.outcome == "volume_failed" and 'the key "o/a/b' in result.message
+
+
 OPENSSH = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA"
 LOGINS = {
     "no key": ({}, "there is no key and no password"),
