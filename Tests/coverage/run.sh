@@ -26,6 +26,11 @@ mkdir -p "$out/raw" "$out/lib"
 counters=(-Xswiftc -profile-generate -Xswiftc -profile-coverage-mapping -Xcc -fprofile-instr-generate -Xcc -fcoverage-mapping)
 # The counters are found through an offset, which a file in memory needs.
 counters+=(-Xswiftc -Xllvm -Xswiftc -runtime-counter-relocation -Xcc -mllvm -Xcc -runtime-counter-relocation)
+counters+=(-Xcc "-fprofile-list=$PWD/Tests/coverage/uncounted.list")
+# With other flags than before, SwiftPM would keep the objects of sources that are the same.
+[ "$(cat "$scratch/counters" 2>/dev/null)" = "${counters[*]}" ] || rm -rf "$scratch"
+mkdir -p "$scratch"
+echo "${counters[*]}" >"$scratch/counters"
 env -u CC -u CXX swift build -c debug -Xswiftc -use-ld=lld "${counters[@]}" --product flowworker --scratch-path "$scratch"
 cp "$scratch/debug/libflowworker.so" "$out/lib/libflowworker.so.0"
 ln -sf libflowworker.so.0 "$out/lib/libflowworker.so"

@@ -320,3 +320,10 @@ def test_the_log_says_what_was_ignored(engine, config, rundir, log):
     result = run(engine, rundir)
     (note,) = result.notes
     assert ("WARNING", f'step "s": {note}') in log
+
+
+def test_a_directory_without_certificates(rundir, tmp_path):
+    options = {"host": "tcp://127.0.0.1:9", "shared_files": True, "cert_path": str(tmp_path)}
+    worker = flowworker.create_worker({"name": "d", "type": "docker", "options": options})
+    result = worker.exec(flowworker.ContainerStep("s", "image", ["true"]), {}, rundir)
+    assert 'there is no "ca.pem", "cert.pem" or "key.pem" in' in result.message

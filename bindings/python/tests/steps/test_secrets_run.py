@@ -109,6 +109,21 @@ def test_files_with_its_name(tmp_path):
     assert "missing" in result.message and "***" in result.message and SECRET not in told
 
 
+def test_copies_of_files_with_its_name(tmp_path):
+    (tmp_path / "v").mkdir()
+    workers = [{"name": "w", "type": "subprocess", "volume": "v", "secrets": ["token"]}]
+    volume = {"name": "v", "type": "fs", "args": {"basedir": str(tmp_path / "v")}}
+    steps = [
+        step("s", "mkdir d; touch d/$$token", files={"outputs": ["d/"]}),
+        step("o", "true", files={"inputs": ["d/"]}),
+    ]
+    used = WorkerPool(workers=workers, managers={"s": "w"}, volumes=[volume])
+    result, told = run(tmp_path, steps, {"token": SECRET}, workers=used, parameters=PARAMETERS)
+    assert [copy["key"] for copy in result.check().copies] == ["d/***"]
+    assert SECRET not in told + json.dumps(result.copies)
+    assert (tmp_path / "run/d" / SECRET).exists()
+
+
 def test_no_part_of_secrets_that_overlap(rundir):
     worker = create_worker({"name": "w", "type": "subprocess", "secrets": ["a", "b"]})
     command = "printf 'x abcdef'; sleep 0.05; printf 'ghi'; sleep 0.05; printf 'jk x abcdefg'"

@@ -4,6 +4,7 @@ import http.server
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 from urllib.parse import parse_qs, quote, unquote_to_bytes, urlsplit
 
@@ -16,8 +17,14 @@ class Store(http.server.BaseHTTPRequestHandler):
     """A bucket whose objects, listings and answers a test decides."""
 
     protocol_version = "HTTP/1.1"
+    has_answered = False
+
+    def handle_expect_100(self):
+        # libcurl sends the content all the same after a second. It never repeats a request that has had an answer.
+        return self.server.quiet or super().handle_expect_100()
 
     def answer(self, status, body=b"", **headers):
+        self.has_answered = True
         self.send_response(status)
         for name, value in {"content-length": len(body), **headers}.items():
             self.send_header(name.replace("_", "-"), str(value))
@@ -40,7 +47,11 @@ class Store(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def do_PUT(self):
-        self.server.objects[self.key()] = self.rfile.read(int(self.headers["content-length"]))
+        content = self.rfile.read(int(self.headers["content-length"]))
+        if self.has_answered and self.server.drops.acquire(blocking=False):
+            self.close_connection = True
+            return
+        self.server.objects[self.key()] = content
         self.answer(200, self.server.thanks)
 
     def do_CONNECT(self):
@@ -65,7 +76,8 @@ def store(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Store)
-    server.objects, server.requests, server.thanks = {}, [], b""
+    server.objects, server.requests, server.drops, server.thanks = {}, [], threading.Semaphore(0), b""
+    server.quiet = False
     server.listing = lambda prefix, _: page(
         [key for key in server.objects if key.startswith(prefix)],
         {key: len(value) for key, value in server.objects.items()},
@@ -104,6 +116,34 @@ def test_an_upload_whose_answer_has_a_body(store, run, thanks):
     store.thanks = thanks
     run(step("printf content > x; mkdir -p d/e", "echo 1 > d/f", outputs=["x", "d/"]), workers={"s": "w"}).check()
     assert store.objects == {b"x": b"content", b"d/f": b"1\n", b"d/e/": b""}
+
+
+def test_an_upload_is_sent_again_if_its_old_connection_ends(store, run):
+    store.quiet = True
+    store.drops.release()
+    steps = [fw.ContainerStep(name, "", ["printf content >" + name], outputs=[name]) for name in "ab"]
+    run(*steps, workers={"a": "w", "b": "w"}).check()
+    assert store.objects == {b"a": b"content", b"b": b"content"}
+    assert not store.drops.acquire(blocking=False)
+
+
+LIMITED = """
+import resource, sys
+import flowworker as fw
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+volume = fw.S3Bucket("bucket", identifier="v", endpoint=sys.argv[1])
+step = fw.ContainerStep("s", "", ["true"], inputs=["x"])
+print(fw.Workflow([step], workers=fw.WorkerPool(volumes=[volume])).run(rundir=sys.argv[2]).message)
+"""
+
+
+def test_no_room_for_an_object(store, run, tmp_path, python_env):
+    store.objects[b"x"] = bytes(1 << 20)
+    run(step("true"))
+    command = [sys.executable, "-c", LIMITED, "http://127.0.0.1:{}".format(store.server_port), tmp_path / "limited"]
+    done = subprocess.run(command, capture_output=True, text=True, env=python_env)
+    assert 'data from the volume "v" cannot be written: File too large' in done.stdout
+    assert list((tmp_path / "limited").iterdir()) == []
 
 
 @pytest.mark.parametrize("keys", [[b"e/x"], [b"dx"], [b"d", b"e/d/x"], []])

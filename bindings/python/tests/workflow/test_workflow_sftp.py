@@ -232,6 +232,13 @@ def test_empty_folders_are_made(ssh, run, remote):
     assert result.outcome == "volume_failed" and 'the key "o/a/b' in result.message
 
 
+def test_a_folder_of_too_many_folders(ssh, run, remote):
+    ssh("")
+    (remote / "/".join(["d"] * 103)).mkdir(parents=True)
+    result = get(run, remote)
+    assert result.outcome == "volume_failed" and 'the volume "v" is more than 100 folders deep' in result.message
+
+
 OPENSSH = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA"
 LOGINS = {
     "no key": ({}, "there is no key and no password"),
