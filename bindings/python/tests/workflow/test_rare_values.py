@@ -102,8 +102,16 @@ def test_places_that_cannot_be_used(tmp_path, monkeypatch):
     assert "a directory for local copies of a volume's files cannot be created: No such file" in result.message
 
 
+def make_links(at, **links):
+    for folder in ("d", "real"):
+        os.mkdir(at + "/" + folder)
+    for name, target in links.items():
+        os.symlink(target, at + "/" + name.replace("__", "/"))
+
+
 LINKS = {
-    "round": (lambda at: [os.symlink("b", at + "/a"), os.symlink("a", at + "/b")], "a/x", "leads back to itself"),
+    "round": (lambda at: make_links(at, a="b", b="a"), "a/x", "leads back to itself"),
+    "back": (lambda at: make_links(at, d__l="../real", real__up="../d"), "d/", "leads back to a folder that it is in"),
     "deep": (lambda at: os.makedirs(at + "/d" + "/d" * 101), "d/", "is more than 100 folders deep"),
 }
 
