@@ -27,7 +27,7 @@ PROFILES = "".join(
 
 #: What sees the variable, a value, and other variables that it needs. HERE is the test's directory, STORE its service.
 CASES: dict[str, tuple[str, str, dict[str, str]]] = {
-    "HOME": ("copied", "HERE/other", {}),
+    "HOME": ("engine", "HERE/other", {}),
     "TMPDIR": ("copied", "HERE/temporary", KEYS),
     "JAVA_HOME": ("command", "/opt/java", {}),
     "DOCKER_HOST": ("engine", "unix:///nowhere", {}),

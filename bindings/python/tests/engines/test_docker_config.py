@@ -327,3 +327,10 @@ def test_a_directory_without_certificates(rundir, tmp_path):
     worker = flowworker.create_worker({"name": "d", "type": "docker", "options": options})
     result = worker.exec(flowworker.ContainerStep("s", "image", ["true"]), {}, rundir)
     assert 'there is no "ca.pem", "cert.pem" or "key.pem" in' in result.message
+
+
+def test_the_plan_of_a_notebook_in_a_container(rundir):
+    worker = flowworker.create_worker({"name": "n", "type": "nbdocker", "options": {"base_image": "python:3"}})
+    step = flowworker.NotebookStep("s", "in.ipynb", requirements=["papermill"])
+    plan = worker.plan(step, {}, rundir)
+    assert (plan["base_image"], plan["requirements"]) == ("python:3", ["papermill"])
