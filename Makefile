@@ -276,14 +276,16 @@ model: | $(SETUP)
 	@missing=""; command -v spin >/dev/null || missing=" spin"; $(call INSTALL_MISSING,spin gcc)
 	Tests/model/run.sh $(if $(FULL),--full)
 
-# Random steps, cancels, frees, forks and kills from 16 threads for SOAK_SECONDS; 20 of them are in the gate. The exit
-# status 77 is for where they cannot run.
+# Random steps, cancels, frees, forks and kills from 16 threads for SOAK_SECONDS, or with SOAK_PRESSURE=1 plain steps
+# where memory and processors are scarce; the gate has 20 and 10 seconds of them. The exit status 77 is for where they
+# cannot run.
 SOAK_SECONDS ?= 1800
 soak: lib
 	SOAK_SECONDS=$(SOAK_SECONDS) Tests/soak/run.sh $(LIB)
 
 test-soak: lib
 	SOAK_SECONDS=20 Tests/soak/run.sh $(LIB) || [ $$? = 77 ]
+	SOAK_PRESSURE=1 SOAK_SECONDS=10 Tests/soak/run.sh $(LIB) || [ $$? = 77 ]
 
 # Shows which lines of the library the tests run. SUITES="c" is a part of it; "engines" needs engines as well.
 SUITES ?=
