@@ -30,11 +30,6 @@ package struct CString: ~Copyable {
 
   init(taking start: UnsafeMutablePointer<CChar>) { self.start = start }
 
-  init?(_ text: String) {
-    guard let copy = strdup(text) else { return nil }
-    start = copy
-  }
-
   /// Gives the memory away. The caller frees it.
   package consuming func take() -> UnsafeMutablePointer<CChar>? {
     let memory = start
