@@ -30,11 +30,15 @@ import tempfile
 import threading
 import time
 
+import peers
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = os.path.join(os.path.dirname(os.path.dirname(HERE)), "build", "faults")
 SIDES = ("host", "supervisor")
 CALLS = 512
-GROUPS = ("steps", "calls", "flow")
+#: The groups of host.c, and those of host_engines.c, which run on peers.
+LOCAL = ("steps", "calls", "flow")
+GROUPS = (*LOCAL, *peers.PEERS)
 DEADLINE = 150  # seconds, after which a run counts as one that never ends
 SHORT = -1
 
@@ -196,6 +200,21 @@ class Run:
         os.mkdir(place)
         os.mkdir(temporary)
         environment = {"PATH": os.environ["PATH"], "TMPDIR": temporary, "FW_FAULTS": path, "LC_ALL": "C.UTF-8"}
+        with peers.PEERS.get(self.group, peers.none)(self.directory) as (more, what_is_wrong):
+            self._run_host(path, place, {**environment, **more})
+            left = self._processes(path)
+            if left:
+                self.wrong.append("left running: " + ", ".join(left))
+            self.wrong += what_is_wrong(self.lines)
+        for name in os.listdir(temporary):
+            self.wrong.append(f"left in TMPDIR: {name}")
+        self.files = {
+            os.path.relpath(os.path.join(base, name), place)
+            for base, folders, names in os.walk(place)
+            for name in folders + names
+        }
+
+    def _run_host(self, path, place, environment):
         host = subprocess.Popen(
             [os.path.join(WORK, "host"), self.group, place],
             env=environment,
@@ -222,18 +241,9 @@ class Run:
         counts = [re.findall(r"\d+", line) for line in self.lines if line.startswith("descriptors ")]
         self.descriptors, sockets, keepers = map(int, counts[0]) if counts else (-1, 0, 0)
         # The library keeps a socket to each supervisor and to each monitor that waits for a command.
-        if sockets > keepers:
+        self.sockets = sockets - keepers
+        if self.sockets > 0 and self.group in LOCAL:
             self.wrong.append(f"{sockets} sockets for {keepers} supervisors and monitors")
-        left = self._processes(path)
-        if left:
-            self.wrong.append("left running: " + ", ".join(left))
-        for name in os.listdir(temporary):
-            self.wrong.append(f"left in TMPDIR: {name}")
-        self.files = {
-            os.path.relpath(os.path.join(base, name), place)
-            for base, folders, names in os.walk(place)
-            for name in folders + names
-        }
 
     @staticmethod
     def _processes(path):
@@ -302,7 +312,11 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--one", type=Fault.of, help="a fault, as the report names it")
     arguments = parser.parse_args()
-    groups = [arguments.one.group] if arguments.one else [arguments.group] if arguments.group else GROUPS
+    groups = [arguments.one.group] if arguments.one else [arguments.group] if arguments.group else list(GROUPS)
+    for group in list(groups):
+        if peers.missing(group):
+            print(f"the group {group} is left out: {peers.missing(group)}")
+            groups.remove(group)
     # The counts of two runs may differ a little, as a call may have to wait or not.
     first = {group: [Run(group), Run(group)] for group in groups}
     for group, runs in first.items():
@@ -312,6 +326,7 @@ def main():
                 return 1
     known = {group: set.union(*(run.files for run in runs)) for group, runs in first.items()}
     most = {group: max(run.descriptors for run in runs) for group, runs in first.items()}
+    most_sockets = {group: max(run.sockets for run in runs) for group, runs in first.items()}
 
     def is_wanted(group, side, call):
         return arguments.call in ("", call) and arguments.side in (None, SIDES[side])
@@ -333,6 +348,8 @@ def main():
         extra = {name for name in run.files - known[fault.group] if is_strange(name)}
         if extra and run.hits:
             run.wrong.append("left in the run's directory: " + ", ".join(sorted(extra)))
+        if run.sockets > most_sockets[fault.group] and fault.group not in LOCAL:
+            run.wrong.append(f"{run.sockets} sockets of peers, without a fault {most_sockets[fault.group]}")
         if run.descriptors > most[fault.group]:
             run.wrong.append(f"descriptors: {run.descriptors}, without a fault {most[fault.group]}")
         if fault.error in ("EINTR", "short") and run.hits and run.told:
