@@ -27,8 +27,9 @@ int64_t fws_http_send(fws_call *call, const void *bytes, size_t size) {
   ssize_t count;
   do count = send(call->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
   while (count < 0 && errno == EINTR);
+  if (count < 0 && (errno == ECONNRESET || errno == ENOTCONN)) return -EPIPE;
   if (count >= 0) return count;
-  return errno == EAGAIN || errno == ENOBUFS ? 0 : -errno;
+  return errno == EAGAIN ? 0 : -errno;
 }
 
 void fws_http_await_room(fws_call *call) {

@@ -1,7 +1,8 @@
 """A container engine on a Unix socket that makes no mistake, for the faults of the library's own calls.
 
 Its containers are no processes. Their image knows `echo TEXT`, `cat` and `wc -c`; any other command runs until it gets
-a signal. Execs inherit the signals of their container. `containers` are those that were made and not removed.
+a signal. Execs inherit the signals of their container. `containers` are those that were made and not removed, and
+`made` is how many were made.
 """
 
 import http.server
@@ -66,11 +67,6 @@ class Calls(http.server.BaseHTTPRequestHandler):
         except OSError:
             pass  # The library ends a request in flight by closing its connection.
 
-    def setup(self):
-        super().setup()
-        with self.server.lock:
-            self.server.connections.append(self.connection)
-
     def answer(self, status, value=None):
         body = b"" if value is None else json.dumps(value).encode()
         head = "HTTP/1.1 {} X\r\nApi-Version: 1.43\r\nContent-Length: {}\r\n\r\n".format(status, len(body))
@@ -113,6 +109,7 @@ class Calls(http.server.BaseHTTPRequestHandler):
         container = Command(document["Cmd"])
         container.labels = document["Labels"]
         self.server.containers[name] = container
+        self.server.made += 1
         self.answer(201, {"Id": name})
 
     def of_container(self, name, container, verb, query, body):
@@ -172,7 +169,7 @@ class HonestEngine(socketserver.ThreadingUnixStreamServer):
 
     def __init__(self, path):
         super().__init__(path, Calls)
-        self.containers, self.exec, self.connections = {}, {}, []
+        self.containers, self.exec, self.made = {}, {}, 0
         self.lock, self.closing = threading.Lock(), threading.Event()
         self.thread = threading.Thread(target=self.serve_forever, args=(0.02,))
 

@@ -23,7 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { BIG = 150000, FILE_SIZE = 300000 };
@@ -169,8 +171,7 @@ static fw_exec *begin(fw_pool *pool, const char *name, const char *action, const
     return exec;
 }
 
-void run(fw_pool *pool, const char *name, const char *action, const char *options, fw_outcome outcome,
-         const char *want)
+void run(fw_pool *pool, const char *name, const char *action, const char *options, fw_outcome outcome, const char *want)
 {
     fw_exec *exec = begin(pool, name, action, options, NULL);
     if (exec != NULL)
@@ -440,15 +441,16 @@ static int keepers(void)
         ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
         close(fd);
         /* Commands and the agents of a cluster have more variables. */
-        count += page != NULL && size == (ssize_t)strlen(page->environment) + 1 &&
-                 strcmp(text, page->environment) == 0;
+        count += page != NULL && size == (ssize_t)strlen(page->environment) + 1 && strcmp(text, page->environment) == 0;
     }
     if (all != NULL)
         closedir(all);
     return count;
 }
 
-/** Counts what is open: sockets, each of which leads to a supervisor or a monitor, and the rest. */
+/** Counts what is open: sockets whose other end has no name, each of which leads to a supervisor or a monitor or is
+ * one of the two by which libcurl wakes itself, and what is no socket. Connections to a peer, of which libcurl keeps as
+ * many as it likes, are not counted. */
 static void count_descriptors(int *sockets, int *others)
 {
     *sockets = *others = 0;
@@ -456,10 +458,12 @@ static void count_descriptors(int *sockets, int *others)
         struct stat status;
         if (fstat(fd, &status) != 0)
             continue;
-        if (S_ISSOCK(status.st_mode))
-            ++*sockets;
-        else
+        struct sockaddr_un peer = {.sun_family = AF_UNSPEC};
+        socklen_t size = sizeof peer;
+        if (!S_ISSOCK(status.st_mode))
             ++*others;
+        else if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0 || size <= sizeof peer.sun_family)
+            ++*sockets;
     }
 }
 
@@ -469,7 +473,7 @@ int main(int count, char **arguments)
         const char *name;
         void (*run)(fw_pool *);
         void (*after)(fw_pool *);
-    } groups[] = {{"steps", steps, after},          {"calls", calls, after},          {"flow", flow, after},
+    } groups[] = {{"steps", steps, after},          {"calls", calls, after},       {"flow", flow, after},
                   {"docker", docker, docker_after}, {"slurm", slurm, slurm_after}, {"s3", s3, s3_after}};
     size_t at = 0;
     while (count == 3 && at < sizeof groups / sizeof *groups && strcmp(groups[at].name, arguments[1]) != 0)

@@ -17,7 +17,10 @@ void docker(fw_pool *pool)
     cancel(pool, "in-one-cancel", IMAGE("'sleep 100'"));
 }
 
-void docker_after(fw_pool *pool) { run(pool, "after", IMAGE("'echo one'"), NULL, FW_EXITED, "one\n"); }
+void docker_after(fw_pool *pool)
+{
+    run(pool, "after", IMAGE("'echo one'"), NULL, FW_EXITED, "one\n");
+}
 
 void slurm(fw_pool *pool)
 {
@@ -28,7 +31,10 @@ void slurm(fw_pool *pool)
     run(pool, "job-timeout", COMMANDS("'echo a; sleep 100; true'"), "{\"timeout\":0.05}", FW_TIMEOUT, NULL);
 }
 
-void slurm_after(fw_pool *pool) { run(pool, "after", COMMANDS("'cat in.txt'"), NULL, FW_EXITED, "content\n"); }
+void slurm_after(fw_pool *pool)
+{
+    run(pool, "after", COMMANDS("'cat in.txt'"), NULL, FW_EXITED, "content\n");
+}
 
 /* --- a workflow on a bucket --------------------------------------------------------------- */
 
@@ -60,6 +66,12 @@ static void workflow(fw_pool *pool, const char *name)
     fw_workflow_free(workflow);
 }
 
-void s3(fw_pool *pool) { workflow(pool, "s3"); }
+void s3(fw_pool *pool)
+{
+    workflow(pool, "s3");
+}
 
-void s3_after(fw_pool *pool) { workflow(pool, "after"); }
+void s3_after(fw_pool *pool)
+{
+    workflow(pool, "after");
+}

@@ -35,8 +35,9 @@ def missing(group):
     return None
 
 
-def pool(workers, volumes=(), **steps):
-    workflow = [{"step": step, "worker": worker} for step, worker in steps.items()]
+def pool(workers, steps, volumes=()):
+    """`steps` are those of each worker. A step that has none would run on this machine."""
+    workflow = [{"step": step, "worker": worker} for worker, names in steps.items() for step in names.split()]
     return {"FAULTS_POOL": json.dumps({"workers": workers, "volumes": list(volumes), "workflow": workflow})}
 
 
@@ -56,11 +57,17 @@ def docker(directory):
             {"name": "one", "type": "docker", "options": {**options, "container": "step"}},
         ]
 
-        def wrong(_lines):
+        def wrong(lines):
+            if "own ok" in lines and not engine.made:
+                yield "success, and the engine has made no container"
             if not comes_to_be(lambda: not engine.containers):
                 yield "left in the engine: {}".format([each.text[:30] for each in engine.containers.values()])
 
-        yield pool(workers, **{"in-one": "one", "in-one-input": "one", "in-one-cancel": "one"}), wrong
+        steps = {
+            "own": "own own-text own-input own-cancel own-timeout after",
+            "one": "in-one in-one-input in-one-cancel",
+        }
+        yield pool(workers, steps), wrong
 
 
 #: The job is a process of this machine. `env` gives the agent what a cluster would give it, and the page of the faults.
@@ -96,10 +103,15 @@ def slurm(directory):
             file.write(text.replace("DIRECTORY", directory))
         os.chmod(file.name, 0o755)
     workers = [{"name": "c", "type": "slurm", "options": {"grace": 0.05, "hold": 0.2}}]
-    environment = pool(workers)
+    environment = pool(workers, {"c": "job job-text job-input job-cancel job-timeout after"})
     environment["PATH"] = "{}:{}".format(programs, os.environ["PATH"])
-    # Processes that are left are found by faults.py, which knows them by their environment.
-    yield environment, lambda _lines: ()
+
+    def wrong(lines):
+        # Processes that are left are found by faults.py, which knows them by their environment.
+        if "job ok" in lines and not any(name.startswith("job-") for name in os.listdir(directory)):
+            yield "success, and there was no job"
+
+    yield environment, wrong
 
 
 @contextlib.contextmanager
@@ -117,9 +129,11 @@ def s3(directory):
             if bucket.uploads:
                 yield "an upload is left"
 
-        environment = pool(workers, volumes, copies="w", reads="w")
+        environment = pool(workers, {"w": "copies reads"}, volumes)
         environment.update(HOME=directory, AWS_EC2_METADATA_DISABLED="true")
         yield environment, wrong
 
 
 PEERS = {"docker": docker, "slurm": slurm, "s3": s3}
+#: The sockets of a connection to the engine that is kept for the next step: libcurl wakes itself over them.
+SOCKETS = {"docker": 2}
