@@ -51,7 +51,7 @@ def none(_directory):
 def docker(directory):
     path = os.path.join(directory, "engine")
     with honest_engine.HonestEngine(path) as engine:
-        options = {"host": "unix://" + path, "grace": 0.05}
+        options = {"host": "unix://" + path, "grace": 0.05, "engine_timeout": 5}
         workers = [
             {"name": "own", "type": "docker", "options": options},
             {"name": "one", "type": "docker", "options": {**options, "container": "step"}},
