@@ -146,13 +146,14 @@ fws_http *fws_http_open(const char *socket, const char *ca, const char *cert, co
   link->epoll = fws_fd_of(epoll);
   link->timer = fws_fd_of(timer);
   link->multi = fws_http_multi(link->wakeup);
-  if (link->multi == NULL && error == 0) error = errno;
-  if (epoll < 0 || timer < 0 || link->multi == NULL) {
+  if (link->multi == NULL && error == 0) error = errno == 0 ? ENOMEM : errno;
+  /* Without its timer a link would never notice that its time has passed. */
+  if (error == 0 && !fws_epoll_add(epoll, timer)) error = errno;
+  if (error != 0) {
     fws_http_close(link);
     errno = error;
     return NULL;
   }
-  fws_epoll_add(epoll, timer);
   fws_curl.curl_multi_setopt(link->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   fws_curl.curl_multi_setopt(link->multi, CURLMOPT_SOCKETDATA, link);
   fws_curl.curl_multi_setopt(link->multi, CURLMOPT_TIMERFUNCTION, on_timer);

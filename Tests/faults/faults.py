@@ -113,6 +113,7 @@ ONCE_WRONG = (
     "steps:supervisor:read:EIO:1+",
     "flow:host:close:EINTR:1",
     "flow:host:epoll_ctl:ENOSPC:1+",
+    "docker:host:epoll_ctl:ENOMEM:1",
     "docker:host:send:ENOMEM:1",
     "slurm:supervisor:memfd_create:ENOMEM:1+",
     "s3:host:dlopen:ENOMEM:1+",
