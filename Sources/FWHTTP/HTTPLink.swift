@@ -59,7 +59,11 @@ package final class HTTPLink {
 
   /// - Parameter connections: the number of connections that are kept for later calls.
   package init(_ peer: HTTPPeer, keeping connections: Int = 4) throws(StepFailure) {
-    if let missing = fws_http_load() { throw StepFailure(engine: String(cString: missing)) }
+    let missing = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { buffer -> String? in
+      guard let why = buffer.baseAddress else { return "there is not enough memory to load libcurl" }
+      return fws_http_load(why, buffer.count) ? nil : String(cString: why)
+    }
+    if let missing { throw StepFailure(engine: missing) }
     var texts: [CText] = []
     func text(_ text: String) throws(StepFailure) -> UnsafePointer<CChar> {
       guard let text = try? CText(text) else { throw .noMemory }
@@ -298,12 +302,20 @@ package final class HTTPCall {
   /// Sends bytes behind the request, without waiting. They may be sent from the moment at which `head` is called. The
   /// connection must be one without TLS.
   ///
-  /// - Returns: the number of bytes that were taken, which is 0 if there is no room now; `nil` if the connection takes
-  ///   no more.
-  package func send(_ bytes: UnsafeRawBufferPointer) -> Int? {
-    guard let raw, let start = bytes.baseAddress else { return nil }
+  package func send(_ bytes: UnsafeRawBufferPointer) -> Sent {
+    guard let raw, let start = bytes.baseAddress else { return .refused }
     let count = fws_http_send(raw, start, bytes.count)
-    return count < 0 ? nil : Int(count)
+    if count >= 0 { return .taken(Int(count)) }
+    return count == -Int64(EPIPE) ? .refused : .failed(Int32(clamping: -count))
+  }
+
+  package enum Sent {
+    /// The number of bytes that were taken, which is 0 if there is no room now.
+    case taken(Int)
+    /// The other side takes no more.
+    case refused
+    /// The system could not send them. The case has the errno.
+    case failed(Int32)
   }
 
   /// Lets `room` be called once, in a later `advance`, when there is room for more bytes.

@@ -95,6 +95,17 @@ def test_a_server_may_be_slow_and_simple(ssh, run, remote, fault):
     assert sorted(os.listdir(remote / "o")) == ["g", "p"]
 
 
+def test_permissions_that_a_server_refuses_are_in_the_log(ssh, run, remote, log, monkeypatch, tmp_path):
+    monkeypatch.setenv("FAKE_SSH_HIT", str(tmp_path / "hit"))
+    ssh("setstat:failure")
+    # No umask lets a new file have these.
+    made = container("mkdir o; echo 1 > o/1; echo 2 > o/2; chmod 777 o/1 o/2", outputs=["o/"])
+    run(volume(remote), made, workers={"a": "w"}).check()
+    assert [(remote / "o" / name).read_text() for name in ("1", "2")] == ["1\n", "2\n"]
+    (line,) = [line for level, line in log if level == "WARNING"]
+    assert 'and maybe others, have not got the permissions of the file: the server of the volume "v" refused' in line
+
+
 @pytest.mark.parametrize(
     "fault,told",
     [
