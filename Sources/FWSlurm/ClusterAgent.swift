@@ -156,13 +156,16 @@ final class ClusterAgent: @unchecked Sendable {
   func flush() {
     if !isOurs { hasLinkEnded = true }
     var sent = 0
+    var isRefused = false
     while sent < outgoing.count, !hasLinkEnded, let start = outgoing.start {
       let count = fws_link_send(program.control.number, start + sent, outgoing.count - sent)
+      if count < 0 { isRefused = ![EAGAIN, EPIPE, ECONNRESET].contains(errno) }
       if count <= 0 { break }
       sent += count
     }
-    // A frame of which a part is missing would be read as another one.
-    if outgoing.isExhausted { return close() }
+    // A frame of which a part is missing would be read as another one. An agent that has gone is seen when it is read
+    // from, because what it has sent comes first.
+    if outgoing.isExhausted || isRefused { return close() }
     outgoing.removeFirst(hasLinkEnded ? outgoing.count : sent)
     if !hasLinkEnded { fws_epoll_write(fd, program.control.number, outgoing.count > 0) }
   }

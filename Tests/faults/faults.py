@@ -98,8 +98,8 @@ PASSING_CALLS = {"sendmsg", "recvmsg", "recv", "kill", "pidfd_send_signal"}
 # What a sandbox refuses, it refuses from the first call on.
 RULES = {"EPERM", "ENOSYS", "EINVAL"}
 
-# The peer of this group reads all that is sent, so this errno cannot come. The peers of `make peers-faulty` close.
-IMPOSSIBLE = {("docker", "send", "EPIPE")}
+# The peers of these groups read all that is sent, so this errno cannot come. The peers of `make peers-faulty` close.
+IMPOSSIBLE = {("docker", "send", "EPIPE"), ("slurm", "send", "EPIPE")}
 
 # In the gate, the groups on engines have only the calls by which they differ from the others.
 GATE = {
@@ -115,7 +115,9 @@ ONCE_WRONG = (
     "flow:host:epoll_ctl:ENOSPC:1+",
     "docker:host:epoll_ctl:ENOMEM:1",
     "docker:host:epoll_ctl:ENOSPC:6",
+    "docker:host:malloc:ENOMEM:4",
     "docker:host:send:ENOMEM:1",
+    "slurm:host:send:ENOBUFS:1+",
     "slurm:supervisor:memfd_create:ENOMEM:1+",
     "s3:host:dlopen:ENOMEM:1+",
     "s3:host:epoll_ctl:ENOSPC:3+",
