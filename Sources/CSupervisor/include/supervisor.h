@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 /* The number changes with any change of the messages. A supervisor sends it in its first message. */
-enum { FWSV_PROTOCOL = 9 };
+enum { FWSV_PROTOCOL = 10 };
 
 /* Descriptors of a supervisor when it starts. Where the system has no pidfds there is no FWSV_HOST, and the end of the
  * sockets tells that the host has gone. */
@@ -69,6 +69,7 @@ typedef struct {
   uint32_t is_direct;        /* the texts begin with the paths that are tried before the program */
   uint32_t address;          /* bytes of FWSV_CLEANUP's address */
   uint32_t signal;           /* of FWSV_SIGNAL_MAIN and FWSV_SIGNAL_TREE */
+  uint32_t sandbox;          /* where the texts have a fwsv_sandbox, in bytes from their beginning; 0: they have none */
   uint64_t size;             /* of the texts, which follow in the message or are in the file */
   int64_t timeout;           /* nanoseconds; negative for none */
   int64_t grace;             /* nanoseconds */
@@ -83,6 +84,44 @@ typedef struct {
  * its arguments, 0. The first path that can be executed is executed, as the shell would do it. If none can be, the
  * shell is started, which handles every other case and reports every error in its own words. Neither program leads its
  * session or its process group then, just like a program that a shell starts; setsid(1) and the like depend on that. */
+
+/* The layers of a sandbox: what the kernel offers to keep what a document promises. */
+enum {
+  FWSV_LAYER_VIEW = 1,      /* a mount namespace: everything is read-only but the run directory and the `writes` */
+  FWSV_LAYER_PROCESSES = 2, /* a pid and an ipc namespace, with a process 1 of ours */
+  FWSV_LAYER_NETWORK = 4,   /* a network namespace with a loopback and nothing else */
+  FWSV_LAYER_TMP = 8,       /* /tmp and /var/tmp of its own, which are in the view */
+  FWSV_LAYER_LANDLOCK = 16,
+  FWSV_LAYER_FILTER = 32, /* a seccomp filter */
+  FWSV_LAYER_USER = 64,   /* a user namespace, where the others need one; told, and not asked for */
+  FWSV_LAYER_NAMESPACES = FWSV_LAYER_VIEW | FWSV_LAYER_PROCESSES | FWSV_LAYER_NETWORK | FWSV_LAYER_TMP,
+};
+
+/* Which of its filters a sandbox uses depends on which other layers hold. */
+enum {
+  FWSV_FILTER_NAMESPACES, /* beside namespaces */
+  FWSV_FILTER_LANDLOCK,   /* beside Landlock alone */
+  FWSV_FILTER_ALONE,
+  FWSV_FILTERS
+};
+
+#define FWSV_READ_ALL UINT32_MAX
+
+/* A sandbox, among the texts, at a multiple of 8 bytes. All places are in bytes from the beginning of the texts. */
+typedef struct {
+  uint32_t needed;      /* the layers without which the command is not started */
+  uint32_t wanted;      /* the layers that it gets where they are to be had, with those that are needed */
+  uint32_t is_optional; /* it is started without what cannot be had */
+  uint32_t landlock;    /* the least version of Landlock that is needed, where Landlock is; else 0 */
+  uint32_t paths;       /* where the places of the paths' strings are, as 32-bit numbers: writes, then reads */
+  uint32_t writes;
+  uint32_t reads; /* FWSV_READ_ALL: everything may be read, and there are no places of reads */
+  uint32_t has_ports;
+  uint32_t ports; /* where the ports are, as 16-bit numbers, which TCP may connect to */
+  uint32_t port_count;
+  uint32_t filters[FWSV_FILTERS]; /* where the instructions are, as struct sock_filter, at multiples of 8 bytes */
+  uint32_t lengths[FWSV_FILTERS]; /* in instructions */
+} fwsv_sandbox;
 
 /* A signal that the host sends is no end of the command: FWSV_ENDED tells of it only as the status of a main process
  * that it has ended. The message comes too late for a command that has ended, and then it does nothing. */
@@ -114,7 +153,27 @@ enum {
   FWSV_AT_RECEIVE = 8, /* recvmsg: the descriptors of the command did not arrive */
   FWSV_AT_TEXTS = 9,   /* mmap of the texts */
   FWSV_AT_SOCKET = 10, /* socketpair, to a monitor */
+
+  /* The set-up of a sandbox. Nothing of the command has run. */
+  FWSV_AT_NAMESPACES = 11,   /* clone with namespaces */
+  FWSV_AT_MAPS = 12,         /* uid_map, gid_map, setgroups */
+  FWSV_AT_VIEW = 13,         /* making the tree private and read-only */
+  FWSV_AT_PROC = 14,         /* an own /proc */
+  FWSV_AT_DEVICES = 15,      /* an own /dev */
+  FWSV_AT_COVER = 16,        /* an own /tmp, /var/tmp and /run */
+  FWSV_AT_PATH = 17,         /* a path of the document, or the run directory: `path` says which */
+  FWSV_AT_LOOPBACK = 18,     /* bringing up the loopback of the network namespace */
+  FWSV_AT_RULESET = 19,      /* landlock_create_ruleset; with error 0 its version, in `landlock`, is too old */
+  FWSV_AT_RULE = 20,         /* landlock_add_rule, where no path of the document is the reason */
+  FWSV_AT_PRIVILEGES = 21,   /* no_new_privs */
+  FWSV_AT_LANDLOCK = 22,     /* landlock_restrict_self */
+  FWSV_AT_CAPABILITIES = 23, /* giving up capabilities */
+  FWSV_AT_FILTER = 24,       /* seccomp */
+  FWSV_AT_INIT = 25,         /* process 1 of the sandbox ended before it had started the command */
 };
+
+/* The values of `path` in a reply: an index of the sandbox's paths, writes first, or one of these. */
+enum { FWSV_PATH_NONE = -1, FWSV_PATH_RUNDIR = -2 };
 
 /* Why a command was ended. */
 enum { FWSV_BY_ITSELF = 0, FWSV_BY_TIMEOUT = 1, FWSV_BY_STOP = 2 };
@@ -144,6 +203,13 @@ typedef struct {
   uint32_t is_cut;     /* of an agent: a bit for each stream (1, 2) whose output could not be read to its end */
   uint32_t left;       /* processes that could not be ended, or were left alone */
   uint32_t others;     /* how many processes there were beside the main one */
+  uint32_t layers;     /* the layers of the sandbox that hold */
+  uint32_t landlock;   /* the version of Landlock of this system; 0 if it has none, or was not asked for it */
+  int32_t path;        /* at FWSV_AT_PATH and FWSV_AT_RULE */
+  uint32_t is_lost;    /* process 1 of the sandbox was killed, so nobody knows how the main process ended */
+  uint32_t has_tree;   /* whether the next two are known, for a sandbox with processes of its own */
+  int64_t tree_user;   /* microseconds of processor time of all its processes */
+  int64_t tree_system;
   int64_t started;     /* nanoseconds since 1970 */
   int64_t duration;    /* nanoseconds, to the end of the main process */
   int64_t user;        /* microseconds of processor time, with its own children */
