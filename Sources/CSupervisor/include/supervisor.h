@@ -210,9 +210,9 @@ typedef struct {
   uint32_t has_tree;   /* whether the next two are known, for a sandbox with processes of its own */
   int64_t tree_user;   /* microseconds of processor time of all its processes */
   int64_t tree_system;
-  int64_t started;     /* nanoseconds since 1970 */
-  int64_t duration;    /* nanoseconds, to the end of the main process */
-  int64_t user;        /* microseconds of processor time, with its own children */
+  int64_t started;  /* nanoseconds since 1970 */
+  int64_t duration; /* nanoseconds, to the end of the main process */
+  int64_t user;     /* microseconds of processor time, with its own children */
   int64_t system;
   int64_t peak; /* bytes: the largest of its processes */
   fwsv_process processes[FWSV_SHOWN];
