@@ -40,6 +40,12 @@ def folder_outside():
     return None
 
 
+def everybody_may_use(path):
+    """Whether an ordinary user can reach a file, so that root's tests can be made as one."""
+    path = Path(path).resolve()
+    return all(one.stat().st_mode & 0o1 for one in [path, *path.parents] if one.is_dir()) and path.stat().st_mode & 0o4
+
+
 class Place:
     """Files, listeners and a process that sleeps, which belong to a user."""
 
