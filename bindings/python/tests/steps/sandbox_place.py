@@ -46,6 +46,11 @@ def everybody_may_use(path):
     return all(one.stat().st_mode & 0o1 for one in [path, *path.parents] if one.is_dir()) and path.stat().st_mode & 0o4
 
 
+def python_for_everybody():
+    """This Python, or the system's if an ordinary user cannot run this one; None if there is none."""
+    return next(filter(everybody_may_use, filter(os.path.exists, (sys.executable, "/usr/bin/python3"))), None)
+
+
 class Place:
     """Files, listeners and a process that sleeps, which belong to a user."""
 

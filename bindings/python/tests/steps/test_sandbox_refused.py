@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sandbox_place import NOBODY, everybody_may_use
+from sandbox_place import NOBODY, everybody_may_use, python_for_everybody
 from sandbox_steps import ALONE
 
 INSIDE = Path(__file__).resolve().parents[4] / "Tests/environments/inside.py"
@@ -39,7 +39,8 @@ def results(change, place, sandboxes, python_env, user):
     tests = os.path.dirname(os.path.abspath(__file__))
     code = HOST.format(tests=tests, package=python_env["PYTHONPATH"], place=str(place))
     changes = (["user"] if user else []) + ["refuse:" + change]
-    words = [sys.executable, str(INSIDE), *changes, "--", sys.executable, "-c", code, json.dumps(sandboxes)]
+    python = python_for_everybody() if user else sys.executable
+    words = [sys.executable, str(INSIDE), *changes, "--", python, "-c", code, json.dumps(sandboxes)]
     done = subprocess.run(words, env=python_env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if b"refuses a filter of system calls" in done.stderr:
         pytest.skip(done.stderr.decode().strip())
@@ -53,8 +54,8 @@ def user(request, place):
     if os.geteuid() != 0:
         return request.param == "root" and pytest.skip("it needs root")
     if request.param == "user":
-        if not (everybody_may_use(sys.executable) and everybody_may_use(INSIDE)):
-            pytest.skip("an ordinary user cannot run this Python, or not read this checkout")
+        if not (python_for_everybody() and everybody_may_use(INSIDE)):
+            pytest.skip("an ordinary user can run no Python, or not read this checkout")
         os.chown(place, NOBODY, NOBODY)
         place.parent.chmod(0o755)
     return request.param == "user"
