@@ -2,6 +2,7 @@
  *
  *   attempts serve WORK           makes what is attempted at, prints one line of facts, and serves until its input ends
  *   attempts try WORK FACTS       makes each attempt, and prints `NAME ERRNO` for it: 0 for "it went through"
+ *   attempts control WORK FACTS   the same without a sandbox, where nothing of the host may change
  *   attempts list                 prints the names
  *   attempts owner                ends with status 0 if this program runs as another user than the one that started it
  *
@@ -180,5 +181,6 @@ int main(int count, char **words)
     if (count < 4 || sscanf(words[3], "%d,%d,%d,%d,%lu,%lu", &facts.sleeper, &facts.tcp_port, &facts.udp_port,
                             &facts.segment, &facts.secret, &facts.pid_set) != 6)
         return 2;
+    facts.is_control = strcmp(words[1], "control") == 0;
     return try_all();
 }

@@ -28,6 +28,7 @@ extern const struct named file_attempts[], process_attempts[], socket_attempts[]
 
 /** What belongs to the test, and what is attempted at: directories, a process that sleeps, and listeners. */
 struct facts {
+    bool is_control;        /* there is no sandbox */
     char run[PATH_MAX];     /* the run directory, where the attempts may write */
     char outside[PATH_MAX]; /* a directory beside it, where they may not */
     pid_t sleeper;

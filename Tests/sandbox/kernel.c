@@ -75,14 +75,12 @@ static int setns_other(void)
 
 /* --- mounts -------------------------------------------------------------------------- */
 
-/** Gives a process outside of a sandbox, which is one without no_new_privs, mounts and a name of the machine of its own,
- * so that the control changes nothing of the host's. */
+/** Gives the process mounts and a name of the machine of its own, if it may have them, so that nobody else notices what
+ * it changes. Without a sandbox nothing is attempted otherwise. */
 static int leave_host(void)
 {
-    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
-        return 0;
     if (unshare(CLONE_NEWNS | CLONE_NEWUTS) < 0)
-        return errno;
+        return facts.is_control ? errno : 0;
     return told(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL));
 }
 

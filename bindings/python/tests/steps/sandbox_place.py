@@ -93,16 +93,16 @@ class Place:
     def run(self):
         return self.work / "run"
 
-    def words(self):
+    def words(self, how="try"):
         """The command that makes the attempts."""
-        return [str(self.program), "try", str(self.work), self.facts]
+        return [str(self.program), how, str(self.work), self.facts]
 
     def answers(self, *before):
-        """What the attempts say behind a program, or without one."""
+        """What the attempts say behind a program, or without a sandbox."""
         given = os.open("/", os.O_RDONLY)
         options = dict(stdout=subprocess.PIPE, pass_fds=[given], timeout=HANG, **self.identity())
         try:
-            done = subprocess.run([*before, *self.words()], **options)
+            done = subprocess.run([*before, *self.words("try" if before else "control")], **options)
         finally:
             os.close(given)
         assert done.returncode == 0, done
