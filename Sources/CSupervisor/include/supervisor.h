@@ -107,7 +107,10 @@ enum {
 
 #define FWSV_READ_ALL UINT32_MAX
 
-/* A sandbox, among the texts, at a multiple of 8 bytes. All places are in bytes from the beginning of the texts. */
+/* A sandbox is the last part of the texts, at a multiple of 8 bytes, and ends where they end. All its places are in
+ * bytes from its own beginning, so that the host makes it once and copies it behind the strings of each request. Its
+ * last byte is a NUL. The order of its parts is: this struct, the filters, the places of the paths, the ports, the
+ * paths' strings. */
 typedef struct {
   uint32_t needed;      /* the layers without which the command is not started */
   uint32_t wanted;      /* the layers that it gets where they are to be had, with those that are needed */
