@@ -107,7 +107,10 @@ enum {
 
 #define FWSV_READ_ALL UINT32_MAX
 
-/* A sandbox, among the texts, at a multiple of 8 bytes. All places are in bytes from the beginning of the texts. */
+/* A sandbox is the last part of the texts, at a multiple of 8 bytes, and ends where they end. All its places are in
+ * bytes from its own beginning, so that the host makes it once and copies it behind the strings of each request. Its
+ * last byte is a NUL. The order of its parts is: this struct, the filters, the places of the paths, the ports, the
+ * paths' strings. */
 typedef struct {
   uint32_t needed;      /* the layers without which the command is not started */
   uint32_t wanted;      /* the layers that it gets where they are to be had, with those that are needed */
@@ -115,7 +118,8 @@ typedef struct {
   uint32_t landlock;    /* the least version of Landlock that is needed, where Landlock is; else 0 */
   uint32_t paths;       /* where the places of the paths' strings are, as 32-bit numbers: writes, then reads */
   uint32_t writes;
-  uint32_t reads; /* FWSV_READ_ALL: everything may be read, and there are no places of reads */
+  uint32_t reads;          /* FWSV_READ_ALL: everything may be read, and there are no places of reads */
+  uint32_t optional_reads; /* so many of the reads, the last ones, need not exist */
   uint32_t has_ports;
   uint32_t ports; /* where the ports are, as 16-bit numbers, which TCP may connect to */
   uint32_t port_count;
