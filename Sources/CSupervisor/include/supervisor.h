@@ -118,7 +118,8 @@ typedef struct {
   uint32_t landlock;    /* the least version of Landlock that is needed, where Landlock is; else 0 */
   uint32_t paths;       /* where the places of the paths' strings are, as 32-bit numbers: writes, then reads */
   uint32_t writes;
-  uint32_t reads; /* FWSV_READ_ALL: everything may be read, and there are no places of reads */
+  uint32_t reads;          /* FWSV_READ_ALL: everything may be read, and there are no places of reads */
+  uint32_t optional_reads; /* so many of the reads, the last ones, need not exist */
   uint32_t has_ports;
   uint32_t ports; /* where the ports are, as 16-bit numbers, which TCP may connect to */
   uint32_t port_count;
