@@ -11,8 +11,11 @@
  * A sandbox may refuse PR_SET_CHILD_SUBREAPER, so that orphans do not come to the monitor. Then the monitor looks for
  * the processes of the command's session in /proc, and does not reap the main process, whose number the session has,
  * until they have gone. The monitor does not know of processes that have left the session, and tells the host so.
+ *
+ * A command in a sandbox with namespaces is a child of the sandbox's init (sandbox.h). The monitor learns of the start
+ * and of the ends from the init, and has only the init to wait for.
  */
-#include "parts.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +51,7 @@ typedef struct {
   int fds[FWSV_FDS];
   /* The command. */
   int main;
-  int group;
+  int group; /* -1 in a sandbox with namespaces, where the number is no number of this process's */
   bool main_ended;
   bool is_empty;  /* no process of the command is left */
   bool is_forced; /* KILL was sent */
@@ -57,9 +60,11 @@ typedef struct {
   int64_t began;
   int64_t deadline; /* of the phase; INT64_MAX if there is none */
   int64_t round;    /* when the next round is due */
+  sandbox_state sandbox;
   /* The texts of the request, which are here or in a mapping. */
   uint64_t *table;
   size_t mapped;
+  texts lists;
   _Alignas(8) char texts[FWSV_INLINE];
 } state;
 
@@ -143,13 +148,19 @@ static bool has_tree(state *state) {
   return state->tree != NULL;
 }
 
-static void clear_tree(state *state) { fwsv_tree_clear(state->tree, state->is_reaper ? 0 : state->group); }
+/* Whether the command has an init, which is this process's only child then. */
+static bool has_init(const state *state) { return state->sandbox.init > 0; }
+
+static void clear_tree(state *state) {
+  bool has_session = !state->is_reaper && !has_init(state);
+  fwsv_tree_clear(state->tree, has_session ? state->group : 0, state->sandbox.init);
+}
 
 static void note_main(state *state, int status, const struct rusage *usage) {
   fwsv_reply *reply = &state->reply;
   reply->status = status;
-  reply->user = usage->ru_utime.tv_sec * 1000000ll + usage->ru_utime.tv_usec;
-  reply->system = usage->ru_stime.tv_sec * 1000000ll + usage->ru_stime.tv_usec;
+  reply->user = fwsv_user_time(usage);
+  reply->system = fwsv_system_time(usage);
   reply->peak = usage->ru_maxrss * 1024ll;
 }
 
@@ -177,8 +188,42 @@ static void look_for_end(state *state) {
   }
 }
 
+static void take_end(state *state, const fwsv_reply *note) {
+  fwsv_reply *reply = &state->reply;
+  if (!state->main_ended) {
+    state->main_ended = true;
+    reply->duration = note->duration - state->began;
+    reply->status = note->status;
+    reply->user = note->user;
+    reply->system = note->system;
+    reply->peak = note->peak;
+  }
+  if (note->left != 0) return;
+  state->is_empty = true;
+  reply->has_tree = 1;
+  reply->tree_user = note->tree_user;
+  reply->tree_system = note->tree_system;
+}
+
+/* Reads what the init has told. Its end is also that of all processes, but says nothing of the main one. */
+static void reap_sandbox(state *state) {
+  bool is_gone = fwsv_sandbox_is_gone(&state->sandbox);
+  fwsv_reply note;
+  int pid;
+  while (fwsv_sandbox_read(&state->sandbox, &note, &pid)) {
+    if (note.kind == FWSV_ENDED) take_end(state, &note);
+  }
+  if (!is_gone) return;
+  state->is_empty = true;
+  if (state->main_ended) return;
+  end_main(state);
+  state->reply.is_lost = !state->sandbox.is_killed;
+  state->reply.status = state->sandbox.is_killed ? SIGKILL : -1;
+}
+
 /* Reaps every process that has ended. */
 static void reap(state *state) {
+  if (has_init(state)) return reap_sandbox(state);
   if (!state->is_reaper) return look_for_end(state);
   for (;;) {
     int status;
@@ -197,7 +242,7 @@ static void reap(state *state) {
 
 /* Reaps the main process where that was put off until the end. */
 static void reap_main(state *state) {
-  if (state->is_reaper || !state->main_ended) return;
+  if (state->is_reaper || !state->main_ended || has_init(state)) return;
   int status;
   struct rusage usage;
   long pid;
@@ -209,6 +254,7 @@ static void reap_main(state *state) {
 
 /* Whether the command has ended by itself, with nothing left to wait for. */
 static bool is_over(state *state) {
+  if (state->main == 0) return false; /* its sandbox is being set up */
   reap(state);
   return state->main_ended && (state->is_empty || state->request.background != FWSV_WAIT);
 }
@@ -217,6 +263,10 @@ static bool is_over(state *state) {
  * ended must not change. */
 static void pass_signal(state *state, const fwsv_request *request) {
   int signal = (int)request->signal;
+  if (has_init(state)) {
+    fwsv_sandbox_pass(&state->sandbox, signal, request->kind == FWSV_SIGNAL_MAIN);
+    return;
+  }
   if (request->kind == FWSV_SIGNAL_MAIN) {
     /* The number is the main process's until it is reaped. */
     if (!state->main_ended) RAW2(__NR_kill, state->main, signal);
@@ -227,17 +277,18 @@ static void pass_signal(state *state, const fwsv_request *request) {
     fwsv_signal_group(state->group, signal);
     return;
   }
-  fwsv_tree_clear(tree, state->is_reaper ? 0 : state->group);
+  fwsv_tree_clear(tree, state->is_reaper ? 0 : state->group, 0);
   fwsv_tree_pass(tree, state->group, signal);
   fwsv_tree_free(tree);
 }
 
 /* Waits for what may happen, until a time. */
 static void wait_for_event(state *state, int64_t until) {
-  struct pollfd items[3];
+  struct pollfd items[4];
   watch_fd(&items[0], state->channel);
   watch_fd(&items[1], state->signals);
   watch_fd(&items[2], state->host);
+  watch_fd(&items[3], state->sandbox.pair);
   struct timespec time;
   struct timespec *timeout = NULL;
   if (until != INT64_MAX) {
@@ -247,7 +298,7 @@ static void wait_for_event(state *state, int64_t until) {
     time.tv_nsec = left % SECOND;
     timeout = &time;
   }
-  bool is_known = fwsv_look_at(items, 3, timeout);
+  bool is_known = fwsv_look_at(items, has_init(state) ? 4 : 3, timeout);
   if (items[1].revents != 0) {
     char information[128];
     RAW3(__NR_read, state->signals, information, sizeof information);
@@ -300,9 +351,23 @@ static void ask(state *state) {
 static int send_signal(state *state, int signal) {
   if (!state->main_ended) state->asked_main = signal;
   if (signal == SIGKILL) state->is_forced = true;
-  if (has_tree(state)) return fwsv_tree_signal(state->tree, state->group, signal);
-  fwsv_signal_group(state->group, SIGKILL);
+  int reached = 1;
+  if (has_tree(state)) {
+    reached = fwsv_tree_signal(state->tree, state->group, signal);
+  } else {
+    fwsv_signal_group(state->group, SIGKILL);
+  }
+  if (!has_init(state)) return reached;
+  /* The list is for the report. The init reaches all of them, also those that cannot be seen. */
+  bool is_listed = state->tree != NULL && !fwsv_tree_is_blind(state->tree);
+  if (signal == SIGKILL || !is_listed) fwsv_sandbox_pass(&state->sandbox, signal, false);
+  if (signal != SIGKILL && !is_listed) fwsv_sandbox_pass(&state->sandbox, SIGCONT, false);
   return 1;
+}
+
+/* The deadline is 0 after FWSV_STOP and after the end of the host. */
+static void note_reason(state *state) {
+  if (state->reply.reason == FWSV_BY_ITSELF && state->deadline != 0) state->reply.reason = FWSV_BY_TIMEOUT;
 }
 
 /* Does what is due now. Returns true if nothing more can be done. */
@@ -315,8 +380,7 @@ static bool act(state *state) {
         return act(state);
       }
       if (now < state->deadline || is_over(state)) return false;
-      /* The deadline is 0 after FWSV_STOP and after the end of the host. */
-      if (state->reply.reason == FWSV_BY_ITSELF && state->deadline != 0) state->reply.reason = FWSV_BY_TIMEOUT;
+      note_reason(state);
       ask(state);
       return act(state);
     case MONITOR_ASKING:
@@ -338,7 +402,11 @@ static bool act(state *state) {
         /* The processes that are left belong to another user, and cannot be signalled. */
         if (reached == 0 && now >= state->deadline - FORCING + SECOND) return true;
       }
-      return now >= state->deadline;
+      if (now < state->deadline) return false;
+      if (!has_init(state) || state->sandbox.is_killed) return true;
+      fwsv_sandbox_kill(&state->sandbox);
+      state->deadline = now + SECOND;
+      return false;
   }
   return true;
 }
@@ -373,7 +441,11 @@ static void report(state *state) {
   /* The signal went to the group, or the main process was not in the list. */
   if ((out->is_blind || state->tree == NULL) && out->main_signal == 0) out->main_signal = state->asked_main;
   reap_main(state);
-  out->is_unsure = !state->is_reaper;
+  out->is_unsure = !state->is_reaper && !has_init(state);
+  if (has_init(state)) {
+    out->is_blind = 0; /* the init reaches all */
+    if (state->main_ended && out->status == SIGKILL && state->asked_main == SIGKILL) out->main_signal = SIGKILL;
+  }
   /* The command ended by itself just before a signal could reach it. */
   if (state->main_ended && !out->is_blind && out->main_signal == 0 && out->others == 0) out->reason = FWSV_BY_ITSELF;
   /* A main process that was killed and is still there has no status, and this monitor cannot do more. */
@@ -390,7 +462,17 @@ static int open_signals(void) {
   return (int)RAW4(__NR_signalfd4, -1, &watched, sizeof watched, O_CLOEXEC | O_NONBLOCK);
 }
 
-/* Starts the command. Returns its pid, or a negative errno, and the reply says at which stage. */
+static start_job job_of(state *state) {
+  start_job job;
+  job.request = &state->request;
+  job.fds = state->fds;
+  job.texts = &state->lists;
+  job.channel = state->channel;
+  return job;
+}
+
+/* Starts the command. Returns its pid, or a negative errno, and the reply says at which stage; or 0, and an init sets up
+ * the command's sandbox. */
 static int start(state *state) {
   fwsv_reply *out = &state->reply;
   out->stage = FWSV_AT_RECEIVE;
@@ -401,85 +483,122 @@ static int start(state *state) {
   out->stage = FWSV_AT_TEXTS;
   int error = map_texts(state);
   if (error < 0) return error;
-  int pid = fwsv_spawn(&state->request, state->fds, state->table, out, &state->group);
-  unmap_texts(state);
-  return pid;
+  out->stage = FWSV_AT_REQUEST;
+  if (!fwsv_read_texts(&state->request, state->table, &state->lists)) return -EINVAL;
+  if (state->lists.sandbox == NULL)
+    return fwsv_spawn(&state->request, state->fds, &state->lists, NULL, out, &state->group);
+  start_job job = job_of(state);
+  return fwsv_sandbox_start(&state->sandbox, &job, out, &state->group);
+}
+
+/* Takes what the init has told of the start. */
+static void take_start(fwsv_reply *out, const fwsv_reply *note) {
+  out->stage = note->stage;
+  out->error = note->error;
+  out->limit = note->limit;
+  out->path = note->path;
+  out->is_direct = note->is_direct;
+  out->layers = note->layers;
+  out->landlock = note->landlock;
+}
+
+/* Waits until the init has started the command. Returns what start() does, where 0 means that there is no command,
+ * because it was ended before. */
+static int settle(state *state) {
+  start_job job = job_of(state);
+  fwsv_reply *out = &state->reply;
+  for (;;) {
+    bool is_gone = fwsv_sandbox_is_gone(&state->sandbox);
+    fwsv_reply note;
+    int pid;
+    if (fwsv_sandbox_read(&state->sandbox, &note, &pid)) {
+      take_start(out, &note);
+      if (note.kind == FWSV_STARTED && pid > 0) return pid;
+      if (state->phase != MONITOR_WATCHING) continue;
+      fwsv_sandbox_kill(&state->sandbox);
+      fwsv_sandbox_end(&state->sandbox);
+      pid = fwsv_sandbox_start_again(&state->sandbox, &job, out, &state->group);
+      if (pid != 0) return pid;
+      continue;
+    }
+    if (is_gone && state->phase != MONITOR_WATCHING) return 0;
+    if (is_gone) {
+      out->stage = FWSV_AT_INIT;
+      fwsv_sandbox_end(&state->sandbox);
+      return -ESRCH;
+    }
+    int64_t now = fwsv_monotonic();
+    if (now >= state->deadline) {
+      if (state->phase == MONITOR_FORCING) return 0; /* it stands still inside the kernel */
+      note_reason(state);
+      state->phase = MONITOR_FORCING;
+      state->deadline = now + FORCING;
+      state->asked_main = SIGKILL;
+      if (has_tree(state)) clear_tree(state);
+      fwsv_sandbox_kill(&state->sandbox);
+    }
+    wait_for_event(state, state->deadline);
+  }
+}
+
+/* Tells that the command could not be started. */
+static void fail(state *state, int error) {
+  fwsv_reply *out = &state->reply;
+  close_fd(state, FWSV_FD_IN_END);
+  out->error = -error;
+  out->layers &= FWSV_LAYER_USER; /* nothing holds, but the message may have to name it */
+  /* The kernel has refused nothing; its version is too old. */
+  if (out->stage == FWSV_AT_RULESET && out->landlock != 0 && out->landlock < state->lists.sandbox->landlock)
+    out->error = 0;
+  reply(state, FWSV_FAILED);
 }
 
 static void run(state *state) {
   /* model: MONITOR_STARTING */
   fwsv_reply *out = &state->reply;
   zero(out, offsetof(fwsv_reply, processes));
+  out->path = FWSV_PATH_NONE;
   out->started = fwsv_wall();
   state->began = fwsv_monotonic();
+  state->main = state->asked_main = 0;
+  state->main_ended = state->is_empty = state->is_forced = false;
+  state->phase = MONITOR_WATCHING;
+  state->deadline = state->request.timeout < 0 ? INT64_MAX : state->began + state->request.timeout;
+  state->group = -1;
   int pid = start(state);
+  if (pid == 0) pid = settle(state);
   close_fd(state, FWSV_FD_OUT);
   close_fd(state, FWSV_FD_ERR);
-  close_fd(state, FWSV_FD_TEXTS);
   close_fd(state, FWSV_FD_IN);
   if (!state->request.keep_rundir) close_fd(state, FWSV_FD_RUNDIR);
   if (pid < 0) {
-    close_fd(state, FWSV_FD_IN_END);
-    out->error = -pid;
-    reply(state, FWSV_FAILED);
-    return;
+    fail(state, pid);
+  } else if (pid > 0) {
+    out->pid = state->main = pid;
+    if (state->request.tell_start) reply(state, FWSV_STARTED);
   }
-  out->pid = state->main = pid;
-  state->main_ended = state->is_empty = state->is_forced = false;
-  state->asked_main = 0;
-  state->phase = MONITOR_WATCHING;
-  state->deadline = state->request.timeout < 0 ? INT64_MAX : state->began + state->request.timeout;
-  if (state->request.tell_start) reply(state, FWSV_STARTED);
+  unmap_texts(state);
+  close_fd(state, FWSV_FD_TEXTS);
+  if (pid < 0) return;
   watch(state);
   close_fd(state, FWSV_FD_IN_END);
   report(state);
-  if (state->is_empty) return;
+  if (state->is_empty) {
+    if (has_init(state)) fwsv_sandbox_end(&state->sandbox);
+    return;
+  }
   /* model: MONITOR_KEEPING. Processes that were left alone, or that cannot be ended, stay with this monitor, which
    * reaps them when they end. */
   if (state->channel >= 0) RAW1(__NR_close, state->channel);
   state->channel = -1;
-  while (!state->is_empty && state->is_reaper) {
-    struct pollfd item;
-    watch_fd(&item, state->signals);
-    fwsv_look_at(&item, 1, NULL);
+  while (!state->is_empty && (state->is_reaper || has_init(state))) {
+    struct pollfd items[2];
+    watch_fd(&items[0], state->signals);
+    watch_fd(&items[1], state->sandbox.pair);
+    fwsv_look_at(items, has_init(state) ? 2 : 1, NULL);
     char information[128];
     RAW3(__NR_read, state->signals, information, sizeof information);
     reap(state);
-  }
-}
-
-/* The time that a cleanup request may take: an engine stops containers, each with its grace. */
-static const int64_t CLEANUP_LIMIT = 300ll * SECOND;
-
-/* model: MONITOR_CLEANING. Sends the bytes of a cleanup request, and reads the answers until the server closes the
- * connection: a server drops requests of a connection that is closed before they are answered. */
-static void carry_out(state *state) {
-  uint64_t size = state->request.size;
-  uint64_t sent = state->request.address;
-  if (size > FWSV_INLINE || sent >= size || sent < sizeof(uint16_t)) return;
-  uint16_t family = *(const uint16_t *)(const void *)state->texts;
-  long socket = RAW3(__NR_socket, family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  long error = socket < 0 ? socket : RAW3(__NR_connect, socket, state->texts, sent);
-  if (error < 0 && error != -EINPROGRESS && error != -EAGAIN) return;
-  int64_t end = fwsv_monotonic() + CLEANUP_LIMIT;
-  while (fwsv_monotonic() < end) {
-    struct pollfd item;
-    watch_fd(&item, (int)socket);
-    if (sent < size) item.events |= POLLOUT;
-    struct timespec time;
-    time.tv_sec = 1;
-    time.tv_nsec = 0;
-    if (!fwsv_look_at(&item, 1, &time)) item.revents = item.events;
-    if (item.revents & POLLOUT) {
-      long count = RAW6(__NR_sendto, socket, state->texts + sent, size - sent, MSG_NOSIGNAL, 0, 0);
-      if (count > 0) sent += (uint64_t)count;
-      if (count < 0 && count != -EAGAIN && count != -EINTR) return;
-    }
-    if (item.revents & ~POLLOUT) {
-      char answer[4096];
-      long count = RAW3(__NR_read, socket, answer, sizeof answer);
-      if (count == 0 || (count < 0 && count != -EAGAIN && count != -EINTR)) return;
-    }
   }
 }
 
@@ -493,6 +612,8 @@ void fwsv_monitor(int channel, int host) {
   state->tree = NULL;
   state->request.kind = FWSV_STOP;
   for (int at = 0; at < FWSV_FDS; at++) state->fds[at] = -1;
+  zero(&state->sandbox, sizeof state->sandbox);
+  state->sandbox.pair = state->sandbox.network = state->sandbox.user = -1;
   state->is_reaper = RAW5(__NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) >= 0;
   state->signals = open_signals();
   /* model: MONITOR_IDLE, SOCKET_OPEN */
@@ -514,10 +635,13 @@ void fwsv_monitor(int channel, int host) {
     } else {
       /* FWSV_STOP came too late for a command, or says that no further command comes. The directory is closed, because
        * a file system cannot be unmounted while it is open here. */
-      if (state->request.kind == FWSV_STOP) close_fd(state, FWSV_FD_RUNDIR);
+      if (state->request.kind == FWSV_STOP) {
+        close_fd(state, FWSV_FD_RUNDIR);
+        fwsv_forget_namespaces(&state->sandbox);
+      }
     }
   }
-  if (state->request.kind == FWSV_CLEANUP) carry_out(state);
+  if (state->request.kind == FWSV_CLEANUP) fwsv_carry_out(state->texts, state->request.size, state->request.address);
   /* model: MONITOR_GONE, SOCKET_CLOSED */
   RAW1(__NR_exit_group, 0);
   __builtin_unreachable();
