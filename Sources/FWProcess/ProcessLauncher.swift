@@ -16,19 +16,24 @@ final class ProcessLauncher: CommandLauncher {
   /// The environment of commands without the shell. It is made for the first of them.
   private var direct: DirectEnvironment?
   private let kept: KeptEnvironment?
+  private let sandbox: SandboxRequest?
   /// The monitor of the step, between two commands. It has the run directory open.
   private var channel: Channel?
   /// The run directory, until the first command has taken it.
   private var rundir: Descriptor?
 
-  /// - Parameter kept: what the worker keeps from step to step; `nil`: nothing.
-  init(_ options: SubprocessOptions, _ settings: RunSettings, rundir path: CText, kept: KeptEnvironment? = nil)
-    throws(StepFailure)
-  {
+  /// - Parameters:
+  ///   - kept: what the worker keeps from step to step; `nil`: nothing.
+  ///   - sandbox: the sandbox of the options, in the form of a request.
+  init(
+    _ options: SubprocessOptions, _ settings: RunSettings, rundir path: CText, kept: KeptEnvironment? = nil,
+    sandbox: SandboxRequest? = nil
+  ) throws(StepFailure) {
     self.kept = kept
+    self.sandbox = sandbox
     shell = ShellCommand(options: options, rundir: path)
     self.settings = settings
-    environment = TextBlock(environment: settings.environment)
+    environment = TextBlock(environment: settings.environment, leavingOut: options.sandbox?.hides)
     rundir = try Supervisors.retrying { () throws(StepFailure) in try RunDirectory.open(path) }
   }
 
@@ -44,7 +49,8 @@ final class ProcessLauncher: CommandLauncher {
     guard let supervisors = Supervisors.shared else { throw .noMemory }
     var request = shell.request(timeout: timeout, tellsStart: events != nil)
     request.keep_rundir = isLast ? 0 : 1
-    let texts = texts(command, isLast: isLast, &request)
+    var texts = texts(command, isLast: isLast, &request)
+    sandbox?.append(to: &texts, &request)
     guard !texts.isExhausted else { throw .noMemory }
     request.size = UInt64(texts.count)
     return try Supervisors.retrying { () throws(StepFailure) in
@@ -82,10 +88,11 @@ final class ProcessLauncher: CommandLauncher {
         shell.add(command.bytes, to: &arguments)
         request.is_direct = 1
         request.slots = UInt32(clamping: arguments.slots(direct.environment))
-        return arguments.request(environment: direct.environment)
+        return arguments.request(environment: direct.environment, room: sandbox?.count ?? 0)
       }
     }
-    return shell.arguments(command, environment, in: &request).request(environment: environment)
+    return shell.arguments(command, environment, in: &request).request(
+      environment: environment, room: sandbox?.count ?? 0)
   }
 
   /// The environment of a command without the shell; `nil` if only the shell knows it.

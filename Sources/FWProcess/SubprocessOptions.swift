@@ -5,7 +5,7 @@ package import FWModel
 /// The options of a subprocess worker, with their defaults.
 package struct SubprocessOptions: WorkerOptions {
   package static let keys =
-    ["inherit_env", "shell", "background", "grace", "limits"] + CommandSettings.workerKeys + RunSettings.keys
+    ["inherit_env", "shell", "background", "grace", "limits", "sandbox"] + CommandSettings.workerKeys + RunSettings.keys
 
   /// What happens to processes that a command has left running.
   enum Background: String, CaseIterable {
@@ -21,6 +21,8 @@ package struct SubprocessOptions: WorkerOptions {
   /// The seconds between TERM and KILL.
   package var grace = 2.0
   var limits = ProcessLimits()
+  /// What bounds the commands; `nil`: nothing does.
+  package var sandbox: SandboxOptions?
   package var settings = RunSettings()
 
   package init() {}
@@ -37,6 +39,8 @@ package struct SubprocessOptions: WorkerOptions {
       grace = try value.requireGrace()
     } else if key == "limits" {
       limits = try ProcessLimits(reading: value)
+    } else if key == "sandbox" {
+      sandbox = try SandboxOptions.read(value)
     } else if try !settings.commands.read(ofWorker: key, value) {
       return try settings.read(key, value)
     }

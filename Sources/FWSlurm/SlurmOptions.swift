@@ -69,6 +69,8 @@ package struct SlurmOptions: WorkerOptions {
       startTimeout = try value.requireSeconds()
     } else if key == "background", value.string == "leave" {
       throw ValidationError("a slurm worker cannot have \"background\": \"leave\", because a job ends with its step")
+    } else if key == "sandbox" {
+      return false
     } else {
       return try process.read(key, value)
     }

@@ -18,12 +18,13 @@ import traceback
 import commands
 import common
 import runs
+import sandboxes
 
 
 def checks():
     """All checks by name."""
     found = dict(commands.SIMPLE)
-    for module in (commands, runs):
+    for module in (commands, runs, sandboxes):
         for name, value in vars(module).items():
             if name.startswith("test_"):
                 found[name[len("test_") :].replace("_", " ")] = value

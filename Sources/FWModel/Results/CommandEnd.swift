@@ -14,8 +14,12 @@ package struct CommandEnd {
   package var started: Double
   package var duration = 0.0
   package var usage: Usage?
+  /// The processor time of all processes of the command, where the system counts it.
+  package var treeUsage: TreeUsage?
   package var endedBy: EndingSignal?
   package var containment: Containment?
+  /// What held of the command's sandbox; `nil` if it has none, or was not started.
+  package var sandbox: SandboxFacts?
   package var isEnded = true
   package var survivors: [Survivor] = []
   package var survivorsCount = 0
@@ -134,6 +138,8 @@ package struct Survivor {
 package enum Containment: String {
   /// All processes in the command's container.
   case container
+  /// All processes of the command: the kernel ends them with process 1 of their namespace.
+  case namespace
   /// All descendants of the command.
   case subreaper
   /// The processes of the command's session.
@@ -157,6 +163,18 @@ package struct Usage {
     self.user = user
     self.system = system
     self.peakMemory = peakMemory
+  }
+}
+
+/// What all processes of a command have used, also those for which nobody has waited.
+package struct TreeUsage {
+  /// The seconds of processor time.
+  package let user: Double
+  package let system: Double
+
+  package init(user: Double, system: Double) {
+    self.user = user
+    self.system = system
   }
 }
 

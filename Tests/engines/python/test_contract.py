@@ -22,12 +22,13 @@ from conftest import BUSYBOX, CONTRACT, ROOT, variable, wait_until
 import flowworker
 
 OF_HOST = "code, host's function"
-TYPES = ["subprocess", "docker", "docker, one container", "slurm", "code", OF_HOST, "notebook", "nbdocker"]
+SANDBOXED = "subprocess, sandbox"
+TYPES = ["subprocess", SANDBOXED, "docker", "docker, one container", "slurm", "code", OF_HOST, "notebook", "nbdocker"]
 CASES = [
     "success", "failure", "signal", "timeout", "cancel", "background child", "both streams", "flood with a limit",
     "bytes that are no text", "missing run directory", "retries", "words", "quoting", "strict placeholders",
     "values as environment", "standard input", "signal from the host", "success codes", "usage", "secrets",
-    "host killed",
+    "host killed", "a file outside",
 ]  # fmt: skip
 
 IN_NOTEBOOK = "the output of cells is in the output notebook"
@@ -53,6 +54,7 @@ EXCEPT = {
     **{(kind, case): FOR_COMMANDS for kind in WITHOUT_COMMANDS for case in KEYS_OF_COMMANDS},
     **{(kind, "signal from the host"): "refused: functions and notebooks can only be cancelled"
        for kind in WITHOUT_COMMANDS},
+    **{(kind, "a file outside"): "it is for workers with a `sandbox`" for kind in TYPES if kind != SANDBOXED},
 }  # fmt: skip
 
 #: What a case does, as shell commands and as Python; MARK is in the arguments of a process that stays.
@@ -100,6 +102,8 @@ class Kind:
 
     def spec(self, **options):
         kind, more = self.name.split(",")[0], {}
+        if self.name == SANDBOXED:
+            more = {"sandbox": True}
         if kind in ("docker", "nbdocker"):
             more = {"host": variable("FW_TEST_DOCKER")}
         if kind == "docker":
@@ -507,6 +511,19 @@ worker.exec(step, {{}}, {str(kind.rundir)!r})
         process.send_signal(signal.SIGKILL)
         process.wait()
     wait_until(lambda: kind.marked() == [])
+
+
+@cell("a file outside")
+def test_a_file_outside(kind, case):
+    """A path outside of `write` is refused, and one that is named in `write` is not."""
+    (kind.tmp_path / "named").mkdir()
+    target = {"write": [str(kind.tmp_path / "named")]}
+    command = "cd {}/named && touch in && ! touch /usr/fw-contract && ! touch /etc/fw-contract".format(kind.tmp_path)
+    worker = flowworker.create_worker(kind.spec(sandbox=target))
+    result = worker.exec(flowworker.ContainerStep("s", BUSYBOX, [command]), {}, kind.rundir)
+    assert (result.returncode, result.outcome) == (0, "exited"), result.message
+    assert (kind.tmp_path / "named/in").exists()
+    assert not any(os.path.exists(folder + "/fw-contract") for folder in ("/usr", "/etc"))
 
 
 def parts(step):

@@ -1,0 +1,59 @@
+"""Runs one command as a step, in the host that its argument describes, and prints what came of it as JSON.
+
+The host keeps a descriptor that its children would inherit. It may become another user before the step, and it may be
+one that the system lets make no namespaces."""
+
+import ctypes
+import errno
+import json
+import os
+import struct
+import sys
+
+import flowworker as fw
+
+#: Of BPF and seccomp, and the flags of clone(2) for namespaces.
+LOAD, IF_EQUAL, IF_ANY, RETURN = 0x20, 0x15, 0x45, 0x06
+ALLOW, FAIL = 0x7FFF0000, 0x00050000
+NAMESPACES = 0x7E020080
+CLONE, UNSHARE, CLONE3 = {"x86_64": (56, 272, 435), "aarch64": (220, 97, 435)}[os.uname().machine]
+
+
+def refuse_namespaces():
+    """Lets clone and unshare fail with EPERM where they would make a namespace, as a container's filter does."""
+    steps = [
+        (LOAD, 0, 0, 0),
+        (IF_EQUAL, 4, 0, CLONE3),
+        (IF_EQUAL, 1, 0, CLONE),
+        (IF_EQUAL, 0, 3, UNSHARE),
+        (LOAD, 0, 0, 16),
+        (IF_ANY, 2, 1, NAMESPACES),
+        (RETURN, 0, 0, FAIL | errno.ENOSYS),
+        (RETURN, 0, 0, ALLOW),
+        (RETURN, 0, 0, FAIL | errno.EPERM),
+    ]
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in steps))
+    head = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(program))
+    libc = ctypes.CDLL(None, use_errno=True)
+    for arguments in ((38, 1, 0, 0, 0), (22, 2, head, 0, 0)):
+        if libc.prctl(*arguments):
+            sys.exit("this system refuses a filter of system calls: " + os.strerror(ctypes.get_errno()))
+
+
+def main():
+    wanted = json.loads(sys.argv[1])
+    worker = fw.create_worker({"name": "w", "type": "subprocess", "options": wanted["options"]})
+    if wanted["user"] is not None:
+        os.setgroups([])
+        os.setgid(wanted["user"])
+        os.setuid(wanted["user"])
+    if wanted["refuse"]:
+        refuse_namespaces()
+    os.set_inheritable(os.open("/", os.O_RDONLY), True)
+    result = worker.exec(fw.ContainerStep("s", "", [wanted["words"]]), {}, wanted["rundir"])
+    command = result.commands[0] if result.commands else None
+    json.dump({"message": result.message, "stdout": "".join(result.stdout), "command": command}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

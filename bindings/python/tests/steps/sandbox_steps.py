@@ -1,0 +1,40 @@
+"""What the tests of sandboxes share: whether there can be any here, and steps in one."""
+
+import os
+import shutil
+import subprocess
+
+import flowworker
+
+#: The sandbox that needs no namespace.
+ALONE = {"network": "host", "private_tmp": False, "processes": "host"}
+
+
+def namespaces_are_refused():
+    """Why no namespaces can be made here, by another program; None where they can be."""
+    program = shutil.which("unshare")
+    if program is None:
+        return "unshare is not installed"
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    command = [program, *user, "--mount", "--pid", "--ipc", "--net", "--fork", "--mount-proc", "true"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return None if done.returncode == 0 else "no namespaces can be made here: " + done.stdout.decode().strip()
+
+
+def worker(sandbox=True, **options):
+    return flowworker.create_worker(flowworker.Subprocess("w", sandbox=sandbox, **options))
+
+
+def step(*commands, **keys):
+    return flowworker.ContainerStep("s", "", list(commands), **keys)
+
+
+def run(place, *commands, sandbox=True, context=None, **options):
+    """The result of commands in a sandbox."""
+    return worker(sandbox, **options).exec(step(*commands), context or {}, place)
+
+
+def text(result):
+    """The output of commands that succeeded."""
+    assert result.ok, (result.message, result.explanation, result.stderr)
+    return "".join(result.stdout)
