@@ -1,5 +1,5 @@
-package import CSupervisorClient
-package import FWBase
+internal import CSupervisorClient
+internal import FWBase
 internal import FWModel
 internal import Glibc
 
