@@ -167,7 +167,7 @@ static void serve(int pair, int signals, long main, fwsv_reply *note) {
 }
 
 void fwsv_init(const init_job *job) {
-  /* model: INIT_SETTING_UP */
+  /* model: INIT_BORN */
   fwsv_reply note;
   zero(&note, sizeof note);
   note.path = FWSV_PATH_NONE;
@@ -184,6 +184,7 @@ void fwsv_init(const init_job *job) {
   item.events = 0;
   if (fwsv_look_at(&item, 1, &now) && item.revents != 0) leave();
 
+  /* model: INIT_SETTING_UP */
   int signals = -1;
   long main = set_up(job, &note, &signals);
   note.layers = job->sandbox->layers;
