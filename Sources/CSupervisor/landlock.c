@@ -86,7 +86,9 @@ static long add_place(const rules *rules, const sandbox *sandbox, long fd, int i
   long kind = fwsv_check_place(fd, index, is_writable && !has_namespaces(sandbox));
   if (kind < 0) return kind;
   reply->stage = FWSV_AT_RULE;
-  return add_fd(rules, fd, access_of(is_writable) & (kind == 1 ? ~0ull : FS_OF_FILES));
+  /* Whoever names a directory of devices wants to use them. */
+  uint64_t access = access_of(is_writable) | (is_writable && index >= 0 ? FS_IOCTL_DEV : 0);
+  return add_fd(rules, fd, access & (kind == 1 ? ~0ull : FS_OF_FILES));
 }
 
 static long add_paths(const rules *rules, const sandbox *sandbox, fwsv_reply *reply) {
