@@ -125,15 +125,6 @@ extension SandboxFacts {
   /// What held of a sandbox, from the reply of a command that was started.
   init(_ reply: fwsv_reply, of options: SandboxOptions) {
     func has(_ layer: Int) -> Bool { reply.layers & UInt32(layer) != 0 }
-    var layers: [Layer] = []
-    if has(FWSV_LAYER_USER) { layers.append(.userNamespace) }
-    if has(FWSV_LAYER_VIEW) { layers.append(.mountNamespace) }
-    if has(FWSV_LAYER_PROCESSES) { layers += [.pidNamespace, .ipcNamespace] }
-    if has(FWSV_LAYER_NETWORK) { layers.append(.networkNamespace) }
-    if has(FWSV_LAYER_LANDLOCK) { layers.append(.landlock) }
-    if has(FWSV_LAYER_FILTER) { layers.append(.seccomp) }
-    // A command that could not give up its privileges is not started.
-    layers += [.noNewPrivileges, .noCapabilities]
     let version = has(FWSV_LAYER_LANDLOCK) ? Int(clamping: reply.landlock) : 0
     var missing: [String] = []
     if !has(FWSV_LAYER_VIEW), version < 3 { missing.append("write") }
@@ -147,6 +138,17 @@ extension SandboxFacts {
     if options.hasPrivateTmp, !has(FWSV_LAYER_TMP) { missing.append("private_tmp") }
     if options.hasOwnProcesses, !has(FWSV_LAYER_PROCESSES) { missing.append("processes") }
     if !has(FWSV_LAYER_FILTER) { missing.append("syscalls") }
-    self.init(layers: layers, landlockVersion: version > 0 ? version : nil, missing: missing)
+    self.init(layers: SandboxFacts.layers(reply.layers), landlockVersion: version > 0 ? version : nil, missing: missing)
+  }
+
+  /// The layers of a command that was started, from those of supervisor.h.
+  static func layers(_ bits: UInt32) -> [Layer] {
+    let all: [(Int, [Layer])] = [
+      (FWSV_LAYER_USER, [.userNamespace]), (FWSV_LAYER_VIEW, [.mountNamespace]),
+      (FWSV_LAYER_PROCESSES, [.pidNamespace, .ipcNamespace]), (FWSV_LAYER_NETWORK, [.networkNamespace]),
+      (FWSV_LAYER_LANDLOCK, [.landlock]), (FWSV_LAYER_FILTER, [.seccomp]),
+    ]
+    // A command that could not give up its privileges is not started.
+    return all.flatMap { bit, layers in bits & UInt32(bit) != 0 ? layers : [] } + [.noNewPrivileges, .noCapabilities]
   }
 }

@@ -1,5 +1,5 @@
-internal import CSupervisorClient
 internal import FWBase
+internal import FWModel
 
 /// What a plan says about a sandbox. Nothing is tried for it, so it is the same on every machine.
 extension SandboxOptions {
@@ -20,23 +20,10 @@ extension SandboxOptions {
         }
       }
       writer.member("required", isRequired)
-      writer.member("needs") { writer in writer.array(needs) { $0.string($1) } }
+      writer.member("needs") { writer in
+        writer.array(SandboxFacts.layers(neededLayers)) { $0.string($1.rawValue) }
+      }
     }
-  }
-
-  /// The layers that the promises need, in the words of a result.
-  private var needs: [String] {
-    var names: [String] = []
-    let layers = neededLayers
-    func add(_ layer: Int, _ words: String...) {
-      if layers & UInt32(layer) != 0 { names += words }
-    }
-    add(FWSV_LAYER_VIEW, "mount_namespace")
-    add(FWSV_LAYER_PROCESSES, "pid_namespace", "ipc_namespace")
-    add(FWSV_LAYER_NETWORK, "network_namespace")
-    add(FWSV_LAYER_LANDLOCK, "landlock")
-    add(FWSV_LAYER_FILTER, "seccomp")
-    return names + ["no_new_privs", "no_capabilities"]
   }
 
   /// The promises in one line.

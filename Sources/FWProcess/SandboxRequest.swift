@@ -103,13 +103,14 @@ extension ByteBuffer {
 extension SandboxOptions {
   var hasView: Bool { neededNamespaces != 0 }
 
-  /// The promises that only namespaces keep. All of them need the view.
+  /// The promises that only namespaces keep. Where there is one, there are a view and an own /proc, which has to be that
+  /// of an own namespace of processes.
   private var neededNamespaces: UInt32 {
     var layers: UInt32 = 0
     if hasOwnProcesses { layers |= UInt32(FWSV_LAYER_PROCESSES) }
     if hasPrivateTmp { layers |= UInt32(FWSV_LAYER_TMP) }
     if case .none = network { layers |= UInt32(FWSV_LAYER_NETWORK) }
-    return layers == 0 ? 0 : layers | UInt32(FWSV_LAYER_VIEW)
+    return layers == 0 ? 0 : layers | UInt32(FWSV_LAYER_VIEW) | UInt32(FWSV_LAYER_PROCESSES)
   }
 
   private var hasPorts: Bool { if case .connect = network { true } else { false } }

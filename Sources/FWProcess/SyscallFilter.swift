@@ -60,7 +60,7 @@ struct SyscallFilter {
 
   init(_ kind: Kind, _ options: SandboxOptions, of machine: SyscallMachine = .own) {
     sockets = Sockets(kind, options.network)
-    var rules = SyscallFilter.rules(kind, options, sockets, machine.numbers)
+    var rules = SyscallFilter.rules(kind, sockets, machine.numbers)
     for name in options.refusedCalls {
       // What is missing stays so: threads need a clone3 that is missing rather than refused.
       if let number = machine.numbers[name], rules[number] != SyscallFilter.missing {
@@ -102,16 +102,14 @@ struct SyscallFilter {
   /// sanitizers need it.
   private static let tracingCalls = ["ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd"]
 
-  private static func rules(
-    _ kind: Kind, _ options: SandboxOptions, _ sockets: Sockets, _ numbers: SyscallNumbers
-  ) -> [UInt32: Rule] {
+  private static func rules(_ kind: Kind, _ sockets: Sockets, _ numbers: SyscallNumbers) -> [UInt32: Rule] {
     var rules: [UInt32: Rule] = [:]
     func set(_ names: [String], _ rule: Rule) {
       for name in names { if let number = numbers[name] { rules[number] = rule } }
     }
     set(refusedCalls, refused)
     set(missingCalls, missing)
-    if !isTracingBounded(kind, options) { set(tracingCalls, refused) }
+    if kind == .alone { set(tracingCalls, refused) }
     set(["clone"], .newProcess)
     set(["ioctl"], .terminal)
     set(["socket"], .socket)
@@ -121,14 +119,6 @@ struct SyscallFilter {
       set(["sendmsg"], .message(flags: 2))
     }
     return rules
-  }
-
-  private static func isTracingBounded(_ kind: Kind, _ options: SandboxOptions) -> Bool {
-    switch kind {
-    case .namespaces: return options.hasOwnProcesses || options.needsLandlock && options.isRequired
-    case .landlock: return true
-    case .alone: return false
-    }
   }
 
   // MARK: The tree
