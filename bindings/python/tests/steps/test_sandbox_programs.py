@@ -120,6 +120,12 @@ def test_a_run_directory_below_tmp(tmp_path):
     assert (rundir / "here").read_text() == "x\n" and not (tmp_path / "there").exists()
 
 
+def test_run_is_empty_and_read_only(place):
+    """Servers have their sockets there."""
+    result = run(place, "ls -A /run /var/run/; mkdir /run/new")
+    assert not result.ok and not any("/" not in line for line in result.text.split()), result.text
+
+
 def test_devices(place):
     names = text(run(place, "ls /dev")).split()
     assert {
