@@ -238,11 +238,15 @@ end_settling:
      do
      :: atomic { told_start[n] -> monitor[ch] = (killed_init -> MONITOR_FORCING : MONITOR_WATCHING);
           if :: STARTED -> say(FWSV_STARTED, FWSV_BY_ITSELF, true) :: else fi; break }
+#ifdef LOST_START_IS_A_FAILURE
+     :: atomic { !told_start[n] && !killed_init && init_of[n] == INIT_GONE ->
+#else
      :: atomic { told_failure[n] && !killed_init && init_of[n] == INIT_GONE ->
+#endif
           say(FWSV_FAILED, FWSV_BY_ITSELF, !is_gone);
           if :: is_gone -> goto leave_monitor :: else fi;
           on[ch] = NONE; monitor[ch] = MONITOR_IDLE; n = 0; has = false; is_due = false; reason = 0; goto end_idle }
-     /* What becomes of it is seen below. */
+     /* Somebody has killed it, and nobody knows whether it had started the command. What becomes of that is below. */
      :: atomic { init_of[n] == INIT_GONE && !told_start[n] && (!told_failure[n] || killed_init) ->
           monitor[ch] = MONITOR_FORCING; break }
      :: atomic { !killed_init && (is_due || has_timeout[n]) ->
@@ -271,14 +275,13 @@ end_watching:
      :: atomic { IS_EMPTY -> break }
 #if SANDBOX
      /* reap_sandbox(): whether the init has gone, and then what it has told. */
-     :: atomic { (told_end[n] && !sees_end) || (told_empty[n] && !sees_empty) || (init_of[n] == INIT_GONE && !sees_empty) ->
 #ifdef END_OF_THE_INIT_IS_LOOKED_FOR_LAST
-          if :: told_end[n] -> sees_end = true :: else fi };
+     :: atomic { !sees_empty -> if :: told_end[n] -> sees_end = true :: else fi };
         atomic { init_gone = init_of[n] == INIT_GONE;
 #else
+     :: atomic { (told_end[n] && !sees_end) || (told_empty[n] && !sees_empty) || (init_of[n] == INIT_GONE && !sees_empty) ->
           init_gone = init_of[n] == INIT_GONE };
-        atomic {
-          if :: told_end[n] -> sees_end = true :: else fi;
+        atomic { if :: told_end[n] -> sees_end = true :: else fi;
 #endif
           if
           :: init_gone ->

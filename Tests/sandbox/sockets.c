@@ -55,6 +55,17 @@ static int socketpair_own(void)
     return 0;
 }
 
+/** One of the two could send to a socket of the host. */
+static int datagram_pair(void)
+{
+    int both[2];
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, both) < 0)
+        return errno;
+    close(both[0]);
+    close(both[1]);
+    return 0;
+}
+
 /* --- networks ------------------------------------------------------------------------ */
 
 static int connect_stream(int protocol)
@@ -76,6 +87,18 @@ static int tcp(void)
 static int mptcp(void)
 {
     return connect_stream(262 /* IPPROTO_MPTCP */);
+}
+
+/** A message that opens its connection itself. */
+static int fast_open(void)
+{
+    struct sockaddr_in address = loopback(facts.tcp_port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno;
+    int answer = told(sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, (void *)&address, sizeof address));
+    close(fd);
+    return answer;
 }
 
 /** The arrival counts: a network of one's own has a loopback of its own, and nobody at the port. */
@@ -183,7 +206,9 @@ const struct named socket_attempts[] = {
     {"socket_file", socket_file},
     {"socket_abstract", socket_abstract},
     {"socketpair", socketpair_own},
+    {"datagram_pair", datagram_pair},
     {"tcp", tcp},
+    {"fast_open", fast_open},
     {"mptcp", mptcp},
     {"udp", udp},
     {"far_away", far_away},

@@ -16,6 +16,8 @@ PROGRAM = "the program"
 SETS = {
     "`true`": (True, "`true`"),
     "with a list in `read`": ({"read": ["system", "/sys", PROGRAM]}, "`true`"),
+    '`network` is `"host"`': ({"network": "host"}, "`true`"),
+    "`tcp_connect`": ({"network": {"tcp_connect": [9]}}, "`true`"),
     "Landlock alone": ({"network": "host", **ALONE}, "Landlock alone"),
     "`tcp_connect`, Landlock alone": ({"network": {"tcp_connect": [9]}, **ALONE}, "Landlock alone"),
     '`network` is `"none"`, without a network namespace': (
@@ -33,7 +35,7 @@ NEED_ROOT = set(
 )
 NEED_KERNEL = set(
     """add_key bpf cgroup_write chroot clone3_user_ns clone_user_ns crypto_socket dev_fuse dev_kmsg dev_mem dev_tty
-    far_away file_attribute handle_open io_uring keyctl_session mount mptcp new_mount_ns new_user_ns open_tree
+    far_away fast_open file_attribute handle_open io_uring keyctl_session mount mptcp new_mount_ns new_user_ns open_tree
     own_landlock perf_event pidfd_getfd posix_queue proc_environ proc_maps process_vm_readv ptrace remount_root
     sethostname setns sysfs_write tiocsti unmount_dev userfaultfd vsock""".split()
 )
