@@ -3,7 +3,8 @@
  *
  * The init is a copy of the monitor and shares no memory with it, because the command can see it. It tells how the
  * command ended before it waits for anything else, and what it has told counts more than its own end. Only the init has
- * its end of the pair, and the command can neither read, trace nor signal the init, so the monitor trusts what it tells.
+ * its end of the pair, and the command can neither read, trace nor signal the init, so the monitor trusts what it
+ * tells.
  */
 #include "sandbox.h"
 

@@ -86,7 +86,9 @@ static long add_place(const rules *rules, const sandbox *sandbox, long fd, int i
   long kind = fwsv_check_place(fd, index, is_writable && !has_namespaces(sandbox));
   if (kind < 0) return kind;
   reply->stage = FWSV_AT_RULE;
-  return add_fd(rules, fd, access_of(is_writable) & (kind == 1 ? ~0ull : FS_OF_FILES));
+  /* Whoever names a directory of devices wants to use them. */
+  uint64_t access = access_of(is_writable) | (is_writable && index >= 0 ? FS_IOCTL_DEV : 0);
+  return add_fd(rules, fd, access & (kind == 1 ? ~0ull : FS_OF_FILES));
 }
 
 static long add_paths(const rules *rules, const sandbox *sandbox, fwsv_reply *reply) {
@@ -117,11 +119,11 @@ static long add_own_places(const rules *rules, const sandbox *sandbox) {
     return add_own(rules, rule_var_tmp, access_of(true));
   }
   /* No terminals: without a view they are all those of the user. */
-  if ((result = add_own(rules, rule_null, FS_DEVICE)) < 0) return result;
-  if ((result = add_own(rules, rule_zero, FS_DEVICE)) < 0) return result;
-  if ((result = add_own(rules, rule_full, FS_DEVICE)) < 0) return result;
-  if ((result = add_own(rules, rule_random, FS_DEVICE)) < 0) return result;
-  if ((result = add_own(rules, rule_urandom, FS_DEVICE)) < 0) return result;
+  if ((result = add_own(rules, rule_null, FS_DEVICE & FS_OF_FILES)) < 0) return result;
+  if ((result = add_own(rules, rule_zero, FS_DEVICE & FS_OF_FILES)) < 0) return result;
+  if ((result = add_own(rules, rule_full, FS_DEVICE & FS_OF_FILES)) < 0) return result;
+  if ((result = add_own(rules, rule_random, FS_DEVICE & FS_OF_FILES)) < 0) return result;
+  if ((result = add_own(rules, rule_urandom, FS_DEVICE & FS_OF_FILES)) < 0) return result;
   return add_own(rules, rule_proc, FS_READ);
 }
 

@@ -101,8 +101,8 @@ static start_job job_of(state *state) {
   return job;
 }
 
-/* Starts the command. Returns its pid, or a negative errno, and the reply says at which stage; or 0, and an init sets up
- * the command's sandbox. */
+/* Starts the command. Returns its pid, or a negative errno, and the reply says at which stage; or 0, and an init sets
+ * up the command's sandbox. */
 static int start(state *state) {
   fwsv_reply *out = &state->reply;
   out->stage = FWSV_AT_RECEIVE;

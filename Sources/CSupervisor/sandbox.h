@@ -50,7 +50,7 @@ INLINE bool may_be_missing(const fwsv_sandbox *block, uint32_t index, long error
 }
 
 /* places.c: a path of the document, or the run directory (FWSV_PATH_RUNDIR), whose descriptor is given. Returns 1 for a
- * directory and 0 for a file. What is to be writable must not be read-only here, nor a file of the kernel's, nor `/`. */
+ * directory and 0 for a file. What is to be writable must not be read-only here, a file of the kernel's, or `/`. */
 HIDDEN long fwsv_check_place(long fd, int index, bool is_writable);
 
 /* --- the layers ---------------------------------------------------------------------- */
@@ -75,8 +75,8 @@ HIDDEN long fwsv_bring_up_loopback(void);
 HIDDEN long fwsv_confine(const sandbox *sandbox, volatile uint32_t *stage);
 HIDDEN long fwsv_drop_capabilities(void);
 
-/* landlock.c: makes the ruleset. `rundir` is a descriptor of the run directory. A rule belongs to what is at a path now,
- * so all mounts come before. */
+/* landlock.c: makes the ruleset. `rundir` is a descriptor of the run directory. A rule belongs to what is at a path
+ * now, so all mounts come before. */
 HIDDEN long fwsv_make_ruleset(sandbox *sandbox, int rundir, fwsv_reply *reply);
 
 /* --- the init (init.c) ----------------------------------------------------------------- */
@@ -129,15 +129,15 @@ typedef struct {
   int channel;
 } start_job;
 
-/* enter.c: clones the init into its namespaces, new ones or those that are kept. Returns its pid, or a negative errno. */
+/* enter.c: clones the init into its namespaces, new or kept ones. Returns its pid, or a negative errno. */
 HIDDEN long fwsv_clone_init(sandbox_state *state, init_job *job, fwsv_reply *reply);
 /* Closes what is kept. */
 HIDDEN void fwsv_forget_namespaces(sandbox_state *state);
 
 /* sandbox.c */
 
-/* Starts the command of a request that has a sandbox. Returns its pid, or a negative errno; or 0, and an init is setting
- * up the sandbox. */
+/* Starts the command of a request that has a sandbox. Returns its pid, or a negative errno; or 0, and an init is
+ * setting up the sandbox. */
 HIDDEN int fwsv_sandbox_start(sandbox_state *state, const start_job *job, fwsv_reply *reply, int *group);
 
 /* Goes on after the init has failed as the reply says, and has ended. Returns what fwsv_sandbox_start() does. */

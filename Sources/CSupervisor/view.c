@@ -11,8 +11,8 @@
  * One tmpfs serves all of it, because a file system costs ten times what a copy of one of its directories costs.
  *
  * What a descriptor of a path leads to is copied (open_tree) and put over the very same place (move_mount to the
- * descriptor), so a link that is turned meanwhile changes nothing. What lies below a covered directory is found again by
- * its name: from a descriptor of that directory, and through no link. Nothing is created outside of the tmpfs.
+ * descriptor), so a link that is turned meanwhile changes nothing. What lies below a covered directory is found again
+ * by its name: from a descriptor of that directory, and through no link. Nothing is created outside of the tmpfs.
  */
 #include "mounts.h"
 
@@ -67,7 +67,7 @@ typedef struct view {
   place places[];
 } view;
 
-/* Returns what follows the cover's path and a slash; an empty text if it is the path itself, NULL if it is elsewhere. */
+/* Returns what follows the cover's path and a slash: an empty text for the path itself, NULL for one elsewhere. */
 static const char *below(const char *cover, const char *path) {
   while (*cover != 0 && *cover == *path) cover++, path++;
   if (*cover != 0) return NULL;
@@ -219,8 +219,8 @@ static long show_first(view *view, int index) {
   return result;
 }
 
-/* Makes the directories above a path that lies below a cover, and the last name as what it is. They are in our tmpfs, or
- * are there. */
+/* Makes the directories above a path that lies below a cover, and the last name as what it is. They are in our tmpfs,
+ * or are there. */
 static long make_way(cover *cover, const char *rest, bool is_directory) {
   char path[PATH_ROOM];
   size_t at = 0;

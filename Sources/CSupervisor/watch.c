@@ -7,9 +7,9 @@
  * phase the command is over when the main process has ended and no process is left, which is when wait(2) says ECHILD.
  *
  * A sandbox of the host's own may refuse PR_SET_CHILD_SUBREAPER, so that orphans do not come to the monitor. Then the
- * monitor looks for the processes of the command's session in /proc, and does not reap the main process, whose number the
- * session has, until they have gone. The monitor does not know of processes that have left the session, and tells the
- * host so.
+ * monitor looks for the processes of the command's session in /proc, and does not reap the main process, whose number
+ * the session has, until they have gone. The monitor does not know of processes that have left the session, and tells
+ * the host so.
  *
  * A command in a sandbox with namespaces is a child of the sandbox's init (sandbox.h). The monitor learns of the ends
  * from the init, and has only the init to wait for.
