@@ -34,13 +34,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = os.path.join(os.path.dirname(os.path.dirname(HERE)), "build", "faults")
 SIDES = ("host", "supervisor")
 CALLS = 512
-GROUPS = ("steps", "calls", "flow")
+GROUPS = ("steps", "sandboxes", "calls", "flow")
 DEADLINE = 150  # seconds, after which a run counts as one that never ends
 SHORT = -1
 
 # The system calls of the supervisor that can fail, and how. A call that is not here, such as getpid(2), cannot fail.
 # All signals are blocked in a supervisor, and what opens or duplicates a descriptor there is then never interrupted.
 SUPERVISOR = {
+    "capget": "EINVAL",
+    "capset": "EPERM ENOSYS",
     "chdir": "EACCES",
     "clock_gettime": "EPERM",
     "clone": "EAGAIN ENOMEM",
@@ -50,13 +52,27 @@ SUPERVISOR = {
     "execve": "ENOMEM EACCES EAGAIN EIO E2BIG ETXTBSY EMFILE",
     "execveat": "ENOMEM EACCES EAGAIN EIO EMFILE",
     "fchdir": "EACCES EIO ENOMEM",
+    "fchmodat": "EPERM",
     "fcntl": "EMFILE ENOMEM",
+    "fstat": "ENOMEM EPERM",
+    "fstatfs": "ENOMEM ENOSYS",
     "getdents64": "EIO ENOMEM",
+    "ioctl": "EPERM",
     "kill": "EPERM",
+    "landlock_add_rule": "ENOMEM ENOSYS",
+    "landlock_create_ruleset": "EMFILE ENOMEM ENOSYS EOPNOTSUPP",
+    "landlock_restrict_self": "EPERM E2BIG ENOMEM",
+    "mkdirat": "ENOMEM ENOSPC EPERM",
     "mmap": "ENOMEM",
+    "mount": "EPERM EINVAL ENOMEM ENODEV EACCES",
+    "mount_setattr": "EPERM ENOSYS EINVAL",
+    "move_mount": "EPERM ENOSYS EINVAL ENOSPC",
     "munmap": "ENOMEM",
     "nanosleep": "EINTR",
+    "newfstatat": "EACCES ENOMEM",
     "openat": "EIO EACCES EMFILE ENFILE ENOMEM",
+    "open_tree": "EPERM ENOSYS EMFILE ENOMEM",
+    "openat2": "ENOSYS EAGAIN EMFILE",
     "pidfd_open": "EMFILE ENFILE ENOMEM ENOSYS",
     "pidfd_send_signal": "EPERM ENOSYS",
     "ppoll": "EINTR ENOMEM",
@@ -67,10 +83,16 @@ SUPERVISOR = {
     "recvmsg": "EINTR EAGAIN ENOMEM",
     "rt_sigaction": "EPERM",
     "rt_sigprocmask": "EPERM",
+    "seccomp": "EINVAL ENOSYS ENOMEM EACCES",
     "sendmsg": "EINTR EAGAIN ENOBUFS ENOMEM ETOOMANYREFS EPIPE",
+    "setns": "EPERM ENOSYS EINVAL",
     "setsid": "EPERM",
     "shutdown": "ENOTCONN",
+    "setsockopt": "EPERM ENOBUFS",
     "signalfd4": "EMFILE ENFILE ENOMEM",
+    "socket": "EMFILE ENOBUFS EPERM",
+    "socketpair": "EMFILE ENFILE ENOMEM",
+    "symlinkat": "ENOMEM ENOSPC EPERM",
     "wait4": "EINTR",
     "waitid": "EPERM",
     "write": "EINTR EIO short",

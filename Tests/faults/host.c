@@ -1,7 +1,7 @@
 /*
  * The host of the faults: it runs a group of steps while one of the calls fails, and says what each led to.
  *
- *     host GROUP DIRECTORY          GROUP: steps, calls or flow; the directory is empty, and belongs to this run
+ *     host GROUP DIRECTORY          GROUP: steps, sandboxes, calls or flow; the directory is empty, and is this run's
  *
  * A line for each step: "NAME ok", "NAME failed: OUTCOME: MESSAGE", or "NAME WRONG: WHY". A step is wrong if it says
  * success and its output is not right, if it failed without a reason of one line, and if it does not end. After the
@@ -285,6 +285,24 @@ static void steps(fw_pool *pool)
     run(pool, "survivor", COMMANDS("'sleep 100 & echo out'"), NULL, FW_EXITED, "out\n");
 }
 
+/* --- sandboxes ---------------------------------------------------------------------------- */
+
+/* A command that runs must have the layers that were asked for: its pid is small, there is a filter, and of the network
+ * there is one line below the two of the heading. */
+#define INSIDE                                                                                \
+    "test $$$$ -lt 20 && grep -q Seccomp:.2 /proc/self/status && grep -c : /proc/net/dev && " \
+    "cat in.txt"
+
+static void sandboxes(fw_pool *pool)
+{
+    run(pool, "inside", COMMANDS("'" INSIDE "','cat in.txt'"), NULL, FW_EXITED, "1\ncontent\ncontent\n");
+    run(pool, "inside-words", COMMANDS("['cat','in.txt']"), NULL, FW_EXITED, "content\n");
+    run(pool, "inside-left", COMMANDS("'sleep 100 & echo out'"), NULL, FW_EXITED, "out\n");
+    run(pool, "inside-timeout", COMMANDS("'sleep 100; true'"), "{\"timeout\":0.05}", FW_TIMEOUT, NULL);
+    /* Whatever cannot be had, it runs. */
+    run(pool, "inside-optional", COMMANDS("'cat in.txt'"), NULL, FW_EXITED, "content\n");
+}
+
 /* --- functions ---------------------------------------------------------------------------- */
 
 static void add(fw_call *call, void *payload)
@@ -412,18 +430,23 @@ static fw_pool *open_pool(const char *name)
     char text[TEXT];
     fw_error *error = NULL;
     fw_pool *pool = NULL;
-    snprintf(text, sizeof text,
-             "{\"workers\":[{\"name\":\"w\",\"type\":\"subprocess\",\"options\":{\"grace\":0.05,\"limits\":"
-             "{\"open_files\":64}}},{\"name\":\"a\",\"type\":\"subprocess\",\"volume\":\"a\"},"
-             "{\"name\":\"b\",\"type\":\"subprocess\",\"volume\":\"b\"},{\"name\":\"p\",\"type\":\"code\",\"env\":"
-             "{\"PYTHONPATH\":\"%s\"}}],\"workflow\":[{\"step\":\"w1\",\"worker\":\"a\"},"
-             "{\"step\":\"m1\",\"worker\":\"a\"},{\"step\":\"m2\",\"worker\":\"b\"},{\"step\":\"w2\",\"worker\":\"b\"},"
-             "{\"step\":\"stubborn\",\"worker\":\"w\"},{\"step\":\"limit\",\"worker\":\"w\"},"
-             "{\"step\":\"survivor\",\"worker\":\"w\"},{\"step\":\"interpreter\",\"worker\":\"p\"},"
-             "{\"step\":\"interpreter-again\",\"worker\":\"p\"}],"
-             "\"volumes\":[{\"name\":\"a\",\"type\":\"fs\",\"args\":{\"basedir\":\"%s/a\"}},"
-             "{\"name\":\"b\",\"type\":\"fs\",\"args\":{\"basedir\":\"%s/b\"}}]}",
-             directory, directory, directory);
+    snprintf(
+        text, sizeof text,
+        "{\"workers\":[{\"name\":\"w\",\"type\":\"subprocess\",\"options\":{\"grace\":0.05,\"limits\":"
+        "{\"open_files\":64}}},{\"name\":\"s\",\"type\":\"subprocess\",\"options\":{\"grace\":0.05,\"sandbox\":true}},"
+        "{\"name\":\"o\",\"type\":\"subprocess\",\"options\":{\"sandbox\":{\"required\":false}}},{\"name\":\"a\","
+        "\"type\":\"subprocess\",\"volume\":\"a\"},"
+        "{\"name\":\"b\",\"type\":\"subprocess\",\"volume\":\"b\"},{\"name\":\"p\",\"type\":\"code\",\"env\":"
+        "{\"PYTHONPATH\":\"%s\"}}],\"workflow\":[{\"step\":\"w1\",\"worker\":\"a\"},"
+        "{\"step\":\"m1\",\"worker\":\"a\"},{\"step\":\"m2\",\"worker\":\"b\"},{\"step\":\"w2\",\"worker\":\"b\"},"
+        "{\"step\":\"stubborn\",\"worker\":\"w\"},{\"step\":\"limit\",\"worker\":\"w\"},"
+        "{\"step\":\"survivor\",\"worker\":\"w\"},{\"step\":\"interpreter\",\"worker\":\"p\"},"
+        "{\"step\":\"interpreter-again\",\"worker\":\"p\"},{\"step\":\"inside\",\"worker\":\"s\"},"
+        "{\"step\":\"inside-words\",\"worker\":\"s\"},{\"step\":\"inside-left\",\"worker\":\"s\"},"
+        "{\"step\":\"inside-timeout\",\"worker\":\"s\"},{\"step\":\"inside-optional\",\"worker\":\"o\"}],"
+        "\"volumes\":[{\"name\":\"a\",\"type\":\"fs\",\"args\":{\"basedir\":\"%s/a\"}},"
+        "{\"name\":\"b\",\"type\":\"fs\",\"args\":{\"basedir\":\"%s/b\"}}]}",
+        directory, directory, directory);
     refused(name, fw_pool_create(text, FW_ZERO_TERMINATED, &pool, &error), &error);
     return pool;
 }
@@ -467,7 +490,7 @@ int main(int count, char **arguments)
     static const struct {
         const char *name;
         void (*run)(fw_pool *);
-    } groups[] = {{"steps", steps}, {"calls", calls}, {"flow", flow}};
+    } groups[] = {{"steps", steps}, {"sandboxes", sandboxes}, {"calls", calls}, {"flow", flow}};
     if (count != 3)
         return 2;
     directory = arguments[2];
