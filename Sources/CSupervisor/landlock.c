@@ -88,7 +88,10 @@ static long add_place(const rules *rules, const sandbox *sandbox, long fd, int i
   reply->stage = FWSV_AT_RULE;
   /* Whoever names a directory of devices wants to use them. */
   uint64_t access = access_of(is_writable) | (is_writable && index >= 0 ? FS_IOCTL_DEV : 0);
-  return add_fd(rules, fd, access & (kind == 1 ? ~0ull : FS_OF_FILES));
+  long result = add_fd(rules, fd, access & (kind == 1 ? ~0ull : FS_OF_FILES));
+  /* The call is refused, whatever the path is. */
+  if (result == -ENOSYS || result == -EPERM) reply->path = FWSV_PATH_NONE;
+  return result;
 }
 
 static long add_paths(const rules *rules, const sandbox *sandbox, fwsv_reply *reply) {
