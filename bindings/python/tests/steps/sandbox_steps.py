@@ -3,9 +3,12 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import flowworker
 
+#: A Python that a sandbox does not cover.
+PYTHON = shutil.which("python3", path="/usr/local/bin:/usr/bin") or sys.executable
 #: The sandbox that needs no namespace.
 ALONE = {"network": "host", "private_tmp": False, "processes": "host"}
 

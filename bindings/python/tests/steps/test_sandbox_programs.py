@@ -3,16 +3,12 @@
 import os
 import shutil
 import socket
-import sys
 import threading
 
 import pytest
-from sandbox_steps import ALONE, run, text
+from sandbox_steps import ALONE, PYTHON, run, text
 
 pytestmark = pytest.mark.usefixtures("namespaces")
-
-#: A Python that a sandbox does not cover.
-PYTHON = shutil.which("python3", path="/usr/local/bin:/usr/bin") or sys.executable
 
 
 def python(place, code, **options):

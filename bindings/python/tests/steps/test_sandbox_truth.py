@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from sandbox_steps import run, step, worker
+from sandbox_steps import PYTHON, run, step, worker
 
 pytestmark = pytest.mark.usefixtures("namespaces")
 
@@ -46,7 +46,7 @@ def test_a_signal_is_told_as_itself(place, name, form):
 
 
 def test_a_program_that_aborts(place):
-    result = run(place, [sys.executable, "-c", "import os; os.abort()"], sandbox={"read": "all"})
+    result = run(place, [PYTHON, "-c", "import os; os.abort()"])
     assert (result.outcome, result.returncode) == ("signaled", -signal.SIGABRT)
 
 
@@ -197,7 +197,7 @@ def test_somebody_kills_process_1(place, mark, wait_until):
 HOST = """
 import sys
 sys.path[:0] = [{tests!r}, {package!r}]
-from sandbox_steps import run
+from sandbox_steps import PYTHON, run
 run({place!r}, {command!r})
 """
 
@@ -231,5 +231,5 @@ def test_many_at_once(place):
 def test_one_after_another(place):
     """A monitor may keep a network for its next command, in which nothing of the last one is."""
     listen = "import socket; s = socket.socket(); s.bind(('127.0.0.1', 4567)); s.listen(); print(s.getsockname()[1])"
-    result = run(place, *[["python3", "-c", listen]] * 5)
+    result = run(place, *[[PYTHON, "-c", listen]] * 5)
     assert result.ok and result.text == "4567\n" * 5
