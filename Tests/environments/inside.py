@@ -58,6 +58,7 @@ CALLS = {
     "seccomp": 317,
     "sendfile": 40,
     "setpriority": 141,
+    "setns": 308,
     "setsid": 112,
     "set_mempolicy": 238,
     "signalfd4": 289,
