@@ -33,7 +33,7 @@ enum {
   FS_TRUNCATE = 1 << 14,
   FS_IOCTL_DEV = 1 << 15,
   FS_READ = FS_EXECUTE | FS_READ_FILE | FS_READ_DIR,
-  FS_DEVICE = FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE | FS_TRUNCATE | FS_IOCTL_DEV,
+  FS_DEVICE = FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE | FS_IOCTL_DEV,
   FS_OF_FILES = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE | FS_IOCTL_DEV,
   NET_CONNECT_TCP = 2,
   SCOPE_SOCKETS_AND_SIGNALS = 3,
@@ -88,7 +88,10 @@ static long add_place(const rules *rules, const sandbox *sandbox, long fd, int i
   reply->stage = FWSV_AT_RULE;
   /* Whoever names a directory of devices wants to use them. */
   uint64_t access = access_of(is_writable) | (is_writable && index >= 0 ? FS_IOCTL_DEV : 0);
-  return add_fd(rules, fd, access & (kind == 1 ? ~0ull : FS_OF_FILES));
+  long result = add_fd(rules, fd, access & (kind == 1 ? ~0ull : FS_OF_FILES));
+  /* The call is refused, whatever the path is. */
+  if (result == -ENOSYS || result == -EPERM) reply->path = FWSV_PATH_NONE;
+  return result;
 }
 
 static long add_paths(const rules *rules, const sandbox *sandbox, fwsv_reply *reply) {
@@ -112,18 +115,18 @@ static long add_own_places(const rules *rules, const sandbox *sandbox) {
   long result;
   if (has_namespaces(sandbox)) {
     if ((result = add_own(rules, rule_proc, FS_READ | FS_WRITE_FILE | FS_TRUNCATE)) < 0) return result;
-    if ((result = add_own(rules, rule_dev, FS_DEVICE)) < 0) return result;
+    if ((result = add_own(rules, rule_dev, FS_DEVICE | FS_READ_DIR)) < 0) return result;
     if ((result = add_own(rules, rule_shm, access_of(true))) < 0) return result;
     if ((sandbox->layers & FWSV_LAYER_TMP) == 0) return 0;
     if ((result = add_own(rules, rule_tmp, access_of(true))) < 0) return result;
     return add_own(rules, rule_var_tmp, access_of(true));
   }
   /* No terminals: without a view they are all those of the user. */
-  if ((result = add_own(rules, rule_null, FS_DEVICE & FS_OF_FILES)) < 0) return result;
-  if ((result = add_own(rules, rule_zero, FS_DEVICE & FS_OF_FILES)) < 0) return result;
-  if ((result = add_own(rules, rule_full, FS_DEVICE & FS_OF_FILES)) < 0) return result;
-  if ((result = add_own(rules, rule_random, FS_DEVICE & FS_OF_FILES)) < 0) return result;
-  if ((result = add_own(rules, rule_urandom, FS_DEVICE & FS_OF_FILES)) < 0) return result;
+  if ((result = add_own(rules, rule_null, FS_DEVICE)) < 0) return result;
+  if ((result = add_own(rules, rule_zero, FS_DEVICE)) < 0) return result;
+  if ((result = add_own(rules, rule_full, FS_DEVICE)) < 0) return result;
+  if ((result = add_own(rules, rule_random, FS_DEVICE)) < 0) return result;
+  if ((result = add_own(rules, rule_urandom, FS_DEVICE)) < 0) return result;
   return add_own(rules, rule_proc, FS_READ);
 }
 

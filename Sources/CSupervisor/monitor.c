@@ -187,6 +187,7 @@ static void run(state *state) {
   out->started = fwsv_wall();
   state->began = fwsv_monotonic();
   state->main = state->asked_main = 0;
+  state->early[0] = state->early[1] = 0;
   state->main_ended = state->is_empty = state->is_forced = false;
   state->phase = MONITOR_WATCHING;
   state->deadline = state->request.timeout < 0 ? INT64_MAX : state->began + state->request.timeout;
@@ -200,7 +201,8 @@ static void run(state *state) {
   if (pid < 0) {
     fail(state, pid);
   } else if (pid > 0) {
-    out->pid = state->main = pid;
+    out->pid = pid;
+    fwsv_watch_begin(state, pid);
     if (state->request.tell_start) reply(state, FWSV_STARTED);
   }
   unmap_texts(state);

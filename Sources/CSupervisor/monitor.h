@@ -30,8 +30,9 @@ typedef struct {
   int asked_main; /* the last signal that was sent while the main process ran */
   enum phase phase;
   int64_t began;
-  int64_t deadline; /* of the phase; INT64_MAX if there is none */
-  int64_t round;    /* when the next round is due */
+  int64_t deadline;  /* of the phase; INT64_MAX if there is none */
+  int64_t round;     /* when the next round is due */
+  uint64_t early[2]; /* signals that came before the command was there: for all processes, for the main one */
   sandbox_state sandbox;
   /* The texts of the request, which are here or in a mapping. */
   uint64_t *table;
@@ -56,6 +57,9 @@ enum received { MESSAGE, NOTHING, GONE };
 HIDDEN enum received fwsv_receive_request(state *state, fwsv_request *request);
 
 /* --- watch.c ------------------------------------------------------------------------ */
+
+/* Begins with a command, and passes on what signals have come before. */
+HIDDEN void fwsv_watch_begin(state *state, int main);
 
 /* Empties the list of processes for another command, if there is one. */
 HIDDEN void fwsv_watch_clear(state *state);

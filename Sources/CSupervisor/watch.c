@@ -142,13 +142,12 @@ static bool is_over(state *state) {
 
 /* Sends a signal that the host asks for. It has a list of its own, because what is known of the processes that are
  * ended must not change. */
-static void pass_signal(state *state, const fwsv_request *request) {
-  int signal = (int)request->signal;
+static void pass_signal(state *state, int signal, bool to_main) {
   if (has_init(state)) {
-    fwsv_sandbox_pass(&state->sandbox, signal, request->kind == FWSV_SIGNAL_MAIN);
+    fwsv_sandbox_pass(&state->sandbox, signal, to_main);
     return;
   }
-  if (request->kind == FWSV_SIGNAL_MAIN) {
+  if (to_main) {
     /* The number is the main process's until it is reaped. */
     if (!state->main_ended) RAW2(__NR_kill, state->main, signal);
     return;
@@ -161,6 +160,27 @@ static void pass_signal(state *state, const fwsv_request *request) {
   fwsv_tree_clear(tree, state->is_reaper ? 0 : state->group, 0);
   fwsv_tree_pass(tree, state->group, signal);
   fwsv_tree_free(tree);
+}
+
+/* While the sandbox is being set up there is no command to signal yet. */
+static void take_signal(state *state, const fwsv_request *request) {
+  bool to_main = request->kind == FWSV_SIGNAL_MAIN;
+  if (state->main != 0) {
+    pass_signal(state, (int)request->signal, to_main);
+  } else if (request->signal - 1 < 64) {
+    state->early[to_main] |= 1ull << (request->signal - 1);
+  }
+}
+
+void fwsv_watch_begin(state *state, int main) {
+  state->main = main;
+  for (int signal = 1; signal <= 64 && (state->early[0] | state->early[1]) != 0; signal++) {
+    const uint64_t bit = 1ull << (signal - 1);
+    for (int to_main = 0; to_main < 2; to_main++) {
+      if (state->early[to_main] & bit) pass_signal(state, signal, to_main != 0);
+      state->early[to_main] &= ~bit;
+    }
+  }
 }
 
 void fwsv_watch_wait(state *state, int64_t until) {
@@ -196,7 +216,7 @@ void fwsv_watch_wait(state *state, int64_t until) {
     } else if (received == NOTHING) {
       /* The kernel could not look whether there was a message, and there is none. */
     } else if (request.kind == FWSV_SIGNAL_MAIN || request.kind == FWSV_SIGNAL_TREE) {
-      pass_signal(state, &request);
+      take_signal(state, &request);
     } else if (request.kind == FWSV_END_INPUT) {
       close_fd(state, FWSV_FD_IN_END);
     } else if (request.kind == FWSV_STOP && state->phase == MONITOR_WATCHING && !is_over(state)) {

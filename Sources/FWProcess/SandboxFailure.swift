@@ -84,8 +84,8 @@ extension StepFailure {
     case (FWSV_AT_VIEW, ENOSYS): return "Linux 5.12 or later is needed (mount_setattr)"
     case (FWSV_AT_PROC, EPERM), (FWSV_AT_PROC, EACCES):
       return
-        "parts of /proc are covered in this container: run it with an uncovered /proc, or choose "
-        + "\"processes\": \"host\""
+        "parts of /proc are covered in this container: run it with an uncovered /proc, or choose a sandbox without "
+        + "namespaces: \"processes\": \"host\", \"private_tmp\": false, \"network\": \"host\""
     case (FWSV_AT_RULESET, ENOSYS): return "this kernel has no Landlock (Linux 5.13 and later have it)"
     case (FWSV_AT_RULESET, EOPNOTSUPP):
       return "Landlock is switched off: add it to the list `lsm=` of the kernel's command line"

@@ -59,6 +59,19 @@ FAILING = {
         ["a long command", "a command beyond the kernel's limit", "a function in an interpreter"],
         "the message names the call",
     ),
+    **{
+        call: {"a sandbox": "the message names what the sandbox cannot have"}
+        for call in ("mount", "mount_setattr", "move_mount", "open_tree", "openat2")
+    },
+    **{
+        call: {"a sandbox without namespaces": "the message names Landlock"}
+        for call in ("landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self")
+    },
+    "seccomp": dict.fromkeys(["a sandbox", "a sandbox without namespaces"], "the message names the filter"),
+    "capset": dict.fromkeys(
+        ["a sandbox", "a sandbox without namespaces", "a sandbox as far as there is one"],
+        "the message says so: a command in a sandbox never keeps its capabilities",
+    ),
     "prlimit64": dict.fromkeys(["limit of files", "limit of a file"], "the message says that a limit cannot be set"),
     "setsid": {"a daemon is ended": "the command setsid, which the check uses, fails"},
     "prctl(36)": {"a daemon is ended": NO_PROC["a daemon is ended"]},

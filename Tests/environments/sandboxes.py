@@ -7,7 +7,7 @@ from common import FOLDER, run, same
 #: The sandbox that needs no namespace.
 ALONE = {"network": "host", "private_tmp": False, "processes": "host"}
 OUTSIDE = "/usr/fw-suite"
-COMMAND = "echo mine > inside; touch {} && echo outside".format(OUTSIDE)
+COMMAND = ": > inside; touch {} && echo outside".format(OUTSIDE)
 
 
 def sandboxed(sandbox, command=COMMAND):
@@ -24,7 +24,7 @@ def holds(sandbox, layers):
     assert result.outcome == "exited", (result.message, result.explanation)
     facts = result.commands[0]["sandbox"]
     same(("".join(result.stdout), facts["missing"]), ("", []))
-    same((FOLDER / "inside").read_text(), "mine\n")
+    assert (FOLDER / "inside").exists()
     assert set(layers) <= set(facts["layers"]), facts
 
 

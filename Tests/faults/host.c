@@ -1,7 +1,7 @@
 /*
  * The host of the faults: it runs a group of steps while one of the calls fails, and says what each led to.
  *
- *     host GROUP DIRECTORY          GROUP: steps, sandboxes, calls or flow; the directory is empty, and belongs to this run
+ *     host GROUP DIRECTORY          GROUP: steps, sandboxes, calls or flow; the directory is empty, and is this run's
  *
  * A line for each step: "NAME ok", "NAME failed: OUTCOME: MESSAGE", or "NAME WRONG: WHY". A step is wrong if it says
  * success and its output is not right, if it failed without a reason of one line, and if it does not end. After the

@@ -5,9 +5,10 @@
 #
 # A patch of this directory leaves out one rule of the order of steps, and the tests are test_width*.py of
 # bindings/python/tests/workflow, but that of the schedule. A patch of sandbox/ leaves out one layer of a sandbox, and the
-# tests are the attempts at it (test_sandbox_attempts.py). The copy of the sources and its build are in build/mutants, where the
-# output of each test stays. FW_TEST_WIDTH is the most workflows that the test may need, 200 by default. The exit status
-# is 1 if a fault was not noticed, and 2 if a patch does not fit the sources or they cannot be built.
+# tests are the attempts at it and the programs in it (test_sandbox_attempts.py, test_sandbox_programs.py). The copy of
+# the sources and its build are in build/mutants, where the output of each test stays. FW_TEST_WIDTH is the most
+# workflows that the test may need, 200 by default. The exit status is 1 if a fault was not noticed, and 2 if a patch
+# does not fit the sources or they cannot be built.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -43,7 +44,7 @@ build() {
 # Tells whether the tests pass with the library that was built.
 passes() {
   case $1 in
-    sandbox/*) folder=steps tests=test_sandbox_attempts.py ;;
+    sandbox/*) folder=steps tests="test_sandbox_attempts.py test_sandbox_programs.py" ;;
     *) folder=workflow tests="test_width.py test_width_examples.py test_width_searches.py" ;;
   esac
   # shellcheck disable=SC2086 # a list of files

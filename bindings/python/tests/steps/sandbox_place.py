@@ -108,10 +108,10 @@ class Place:
         assert done.returncode == 0, done
         return parsed(done.stdout)
 
-    def answers_in_step(self, options, refuse=False):
+    def answers_in_step(self, options, refuse=None):
         """What they say as a step of a worker with these options, and the facts of its command.
 
-        With `refuse` the host may make no namespaces."""
+        `refuse` is what the host has not: namespaces, or Landlock."""
         document = {"options": options, "words": self.words(), "rundir": str(self.run)}
         document.update(user=self.user, refuse=refuse)
         done = subprocess.run(

@@ -21,8 +21,9 @@ def namespaces_are_refused():
     return None if done.returncode == 0 else "no namespaces can be made here: " + done.stdout.decode().strip()
 
 
-def worker(sandbox=True, **options):
-    return flowworker.create_worker(flowworker.Subprocess("w", sandbox=sandbox, **options))
+def worker(sandbox=True, env=None, **options):
+    document = {"name": "w", "type": "subprocess", "options": dict(options, sandbox=sandbox)}
+    return flowworker.create_worker({**document, "env": env} if env else document)
 
 
 def step(*commands, **keys):
@@ -38,3 +39,8 @@ def text(result):
     """The output of commands that succeeded."""
     assert result.ok, (result.message, result.explanation, result.stderr)
     return "".join(result.stdout)
+
+
+def reason(result):
+    """The message, and what the explanation calls likely."""
+    return "{}; {}".format(result.message, result.explanation["likely"])

@@ -120,6 +120,12 @@ def test_a_run_directory_below_tmp(tmp_path):
     assert (rundir / "here").read_text() == "x\n" and not (tmp_path / "there").exists()
 
 
+def test_run_is_empty_and_read_only(place):
+    """Servers have their sockets there."""
+    result = run(place, "ls -A /run /var/run/; mkdir /run/new")
+    assert not result.ok and not any("/" not in line for line in result.text.split()), result.text
+
+
 def test_devices(place):
     names = text(run(place, "ls /dev")).split()
     assert {
@@ -202,8 +208,10 @@ def test_own_processes_only(place):
 
 
 def test_the_hosts_processes(place):
-    sandbox = {"processes": "host", "private_tmp": False}
-    assert text(run(place, "test -e /proc/{} && echo seen".format(os.getpid()), sandbox=sandbox)) == "seen\n"
+    """They are seen where nothing needs a namespace."""
+    show = "test -e /proc/{} && echo seen; true".format(os.getpid())
+    assert text(run(place, show, sandbox=ALONE)) == "seen\n"
+    assert text(run(place, show, sandbox={"processes": "host", "private_tmp": False})) == ""
 
 
 def test_refused_calls(place):
@@ -230,7 +238,7 @@ def test_variables_of_the_hosts_session(place, monkeypatch):
     show = "env | grep /host | sort"
     assert text(run(place, show, inherit_env=True)) == "KEPT=/host\n"
     # What a document says stays.
-    named = run(place, show, inherit_env=True, env={"TMPDIR": "/host/own"})
+    named = run(place, show, inherit_env=True, env=[{"key": "TMPDIR", "value": "/host/own"}])
     assert text(named) == "KEPT=/host\nTMPDIR=/host/own\n"
 
 

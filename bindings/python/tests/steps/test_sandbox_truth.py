@@ -93,8 +93,10 @@ def test_survivors_are_named_and_ended(place, mark):
     leave = "sh -c '{}' {} & until [ -e ready ]; do touch ready; done".format(STAY, mark)
     result = run(place, leave, grace=0.2)
     (command,) = result.commands
-    assert (result.returncode, command["survivors_count"], command["is_ended"]) == (0, 1, True)
-    assert found(mark) == [] and command["survivors"][0]["name"] == "sh"
+    assert (result.returncode, command["is_ended"], found(mark)) == (0, True, [])
+    # The shell, and the program for which it waits.
+    names = [one["name"] for one in command["survivors"]]
+    assert "sh" in names and len(names) == command["survivors_count"] <= 2
 
 
 def test_a_daemon_is_ended(place, mark):
@@ -124,7 +126,7 @@ def test_an_end_reaches_all(place, mark, how, wait_until):
 
 def test_background_wait(place):
     result = run(place, "(sleep 0.3; echo late) & echo soon", background="wait")
-    assert result.text == "soon\nlate\n" and result.commands[0]["survivors_count"] == 1
+    assert result.text == "soon\nlate\n" and result.commands[0]["is_ended"]
 
 
 def test_background_leave(place, mark, wait_until):
@@ -132,7 +134,7 @@ def test_background_leave(place, mark, wait_until):
     result = run(place, "sh -c 'read line < go' {} & echo left".format(mark), background="leave")
     (command,) = result.commands
     assert (result.returncode, command["is_ended"], command["survivors_count"]) == (0, False, 1)
-    assert len(found(mark)) == 1
+    wait_until(lambda: len(found(mark)) == 1)
     (place / "go").write_text("\n")
     wait_until(lambda: found(mark) == [])
 
