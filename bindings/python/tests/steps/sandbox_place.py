@@ -108,11 +108,16 @@ class Place:
         assert done.returncode == 0, done
         return parsed(done.stdout)
 
-    def answers_in_step(self, options, refuse=None):
-        """What they say as a step of a worker with these options, and the facts of its command.
+    def answers_in_step(self, options, refuse=None, is_later=False):
+        """What they say as a step of a worker with these options.
 
-        `refuse` is what the host has not: namespaces, or Landlock."""
-        document = {"options": options, "words": self.words(), "rundir": str(self.run)}
+        `refuse` is what the host has not: namespaces, or Landlock. `is_later` says that the command is not the first
+        one of its monitor, and then its network is the one of the command before."""
+        commands = [self.words()]
+        if is_later:
+            network = ["readlink", "/proc/self/ns/net"]
+            commands = [network, self.words(), network]
+        document = {"options": options, "commands": commands, "rundir": str(self.run)}
         document.update(user=self.user, refuse=refuse)
         done = subprocess.run(
             [sys.executable, str(IN_STEP), json.dumps(document)],
@@ -123,7 +128,8 @@ class Place:
         )
         result = json.loads(done.stdout)
         assert result["message"] is None, result
-        return parsed(result["stdout"].encode()), result["command"]
+        assert not is_later or result["stdout"][0] == result["stdout"][2], "no network was kept"
+        return parsed(result["stdout"][1 if is_later else 0].encode())
 
 
 def parsed(text):

@@ -1,4 +1,4 @@
-"""Runs one command as a step, in the host that its argument describes, and prints what came of it as JSON.
+"""Runs commands as a step, in the host that its argument describes, and prints what came of it as JSON.
 
 The host keeps a descriptor that its children would inherit. Before the step it may become another user, and it may lose
 namespaces or Landlock."""
@@ -60,9 +60,8 @@ def main():
     if wanted["refuse"] is not None:
         refuse(FILTERS[wanted["refuse"]])
     os.set_inheritable(os.open("/", os.O_RDONLY), True)
-    result = worker.exec(fw.ContainerStep("s", "", [wanted["words"]]), {}, wanted["rundir"])
-    command = result.commands[0] if result.commands else None
-    json.dump({"message": result.message, "stdout": "".join(result.stdout), "command": command}, sys.stdout)
+    result = worker.exec(fw.ContainerStep("s", "", wanted["commands"]), {}, wanted["rundir"])
+    json.dump({"message": result.message, "stdout": result.stdout, "commands": result.commands}, sys.stdout)
 
 
 if __name__ == "__main__":
