@@ -33,7 +33,7 @@ static unsigned long flags_of(const sandbox *sandbox) {
 }
 
 /* A fork. In the child the call does not return. */
-static long clone_init(unsigned long flags, const init_job *job) {
+static long clone_init(unsigned long flags, init_job *job) {
   long pid = RAW5(__NR_clone, flags, 0, 0, 0, 0);
   if (pid == 0) fwsv_init(job);
   return pid;
@@ -42,19 +42,17 @@ static long clone_init(unsigned long flags, const init_job *job) {
 /* Runs in a child that shares the monitor's memory, and makes the init a child of the monitor. */
 static int enter(void *argument) {
   helper_job *job = argument;
-  long result = 0;
-  if (job->state->user >= 0) {
-    /* The memory is the monitor's, and setns() makes it unreadable for the user, who has to write maps in a copy. */
-    long before = RAW5(__NR_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0);
-    result = RAW2(__NR_setns, job->state->user, CLONE_NEWUSER);
-    RAW5(__NR_prctl, PR_SET_DUMPABLE, before == 1, 0, 0, 0);
-  }
+  /* The memory is the monitor's, and setns() makes it unreadable for the user, who has to write maps in a copy. */
+  long before = RAW5(__NR_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0);
+  long result = RAW2(__NR_setns, job->state->user, CLONE_NEWUSER);
+  RAW5(__NR_prctl, PR_SET_DUMPABLE, before == 1, 0, 0, 0);
   if (result >= 0) result = RAW2(__NR_setns, job->state->network, CLONE_NEWNET);
   if (result >= 0) result = clone_init(job->flags | CLONE_PARENT, job->init);
   job->pid = result;
   return 0;
 }
 
+/* A user namespace cannot be left again, so a helper enters it. An init without one enters the network by itself. */
 static long clone_into_kept(const sandbox_state *state, unsigned long flags, init_job *init) {
   _Alignas(16) char stack[HELPER_STACK];
   helper_job job;
@@ -62,6 +60,10 @@ static long clone_into_kept(const sandbox_state *state, unsigned long flags, ini
   job.init = init;
   job.flags = flags & ~(unsigned long)(CLONE_NEWNET | CLONE_NEWUSER);
   init->is_kept = true;
+  if (state->user < 0) {
+    init->network = state->network;
+    return clone_init(job.flags, init);
+  }
   long helper = fwsv_clone(CLONE_VM | CLONE_VFORK | SIGCHLD, stack + HELPER_STACK, enter, &job);
   if (helper < 0) return helper;
   while (RAW4(__NR_wait4, helper, 0, __WALL, 0) == -EINTR) {
@@ -87,6 +89,7 @@ long fwsv_clone_init(sandbox_state *state, init_job *job, fwsv_reply *reply) {
   if (pid < 0) {
     fwsv_forget_namespaces(state);
     job->is_kept = false;
+    job->network = -1;
     pid = clone_init(flags, job);
   }
   RAW1(__NR_chdir, enter_root);

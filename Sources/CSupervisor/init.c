@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/prctl.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -35,8 +36,15 @@ static void tell(int pair, fwsv_reply *note, uint32_t kind) {
   if (fwsv_send_message(pair, note, NOTE_SIZE, NULL, 0, -1) < 0) leave();
 }
 
+/* Enters the network namespace that the monitor has kept. Where that is refused there is a new one. */
+static long enter_network(init_job *job) {
+  if (job->network < 0 || RAW2(__NR_setns, job->network, CLONE_NEWNET) >= 0) return 0;
+  job->is_kept = false;
+  return RAW1(__NR_unshare, CLONE_NEWNET);
+}
+
 /* Does all that can be refused, and then starts the command. Returns its pid, or a negative errno. */
-static long set_up(const init_job *job, fwsv_reply *note, int *signals) {
+static long set_up(init_job *job, fwsv_reply *note, int *signals) {
   sandbox *sandbox = job->sandbox;
   const bool has_user = (sandbox->layers & FWSV_LAYER_USER) != 0;
   const bool has_network = (sandbox->layers & FWSV_LAYER_NETWORK) != 0;
@@ -44,6 +52,7 @@ static long set_up(const init_job *job, fwsv_reply *note, int *signals) {
   /* A signal to everybody must reach nobody else. */
   note->stage = FWSV_AT_NAMESPACES;
   if (RAW0(__NR_getpid) != 1) return -EINVAL;
+  if ((result = enter_network(job)) < 0) return result;
   note->stage = FWSV_AT_MAPS;
   if (has_user && !job->is_kept && (result = fwsv_write_maps(sandbox)) < 0) return result;
   if ((result = fwsv_make_view(sandbox, note)) < 0) return result;
@@ -167,7 +176,7 @@ static void serve(int pair, int signals, long main, fwsv_reply *note) {
   }
 }
 
-void fwsv_init(const init_job *job) {
+void fwsv_init(init_job *job) {
   /* model: INIT_BORN */
   fwsv_reply note;
   zero(&note, sizeof note);

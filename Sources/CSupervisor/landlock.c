@@ -122,11 +122,11 @@ static long add_own_places(const rules *rules, const sandbox *sandbox) {
     return add_own(rules, rule_var_tmp, access_of(true));
   }
   /* No terminals: without a view they are all those of the user. */
-  if ((result = add_own(rules, rule_null, FS_DEVICE & FS_OF_FILES)) < 0) return result;
-  if ((result = add_own(rules, rule_zero, FS_DEVICE & FS_OF_FILES)) < 0) return result;
-  if ((result = add_own(rules, rule_full, FS_DEVICE & FS_OF_FILES)) < 0) return result;
-  if ((result = add_own(rules, rule_random, FS_DEVICE & FS_OF_FILES)) < 0) return result;
-  if ((result = add_own(rules, rule_urandom, FS_DEVICE & FS_OF_FILES)) < 0) return result;
+  if ((result = add_own(rules, rule_null, FS_DEVICE)) < 0) return result;
+  if ((result = add_own(rules, rule_zero, FS_DEVICE)) < 0) return result;
+  if ((result = add_own(rules, rule_full, FS_DEVICE)) < 0) return result;
+  if ((result = add_own(rules, rule_random, FS_DEVICE)) < 0) return result;
+  if ((result = add_own(rules, rule_urandom, FS_DEVICE)) < 0) return result;
   return add_own(rules, rule_proc, FS_READ);
 }
 

@@ -93,6 +93,7 @@ static long begin(sandbox_state *state, const start_job *job, fwsv_reply *reply)
     init.pair = ends[1];
     init.others_end = ends[0];
     init.is_kept = false;
+    init.network = -1;
     result = fwsv_clone_init(state, &init, reply);
   }
   RAW1(__NR_close, ends[1]);

@@ -89,10 +89,11 @@ typedef struct {
   const texts *texts;
   int pair, others_end; /* of the socket pair: the init's end and the monitor's */
   int channel;          /* the monitor's, or -1 */
-  bool is_kept;         /* the user and the network namespace are those of a command before */
+  bool is_kept;         /* the network namespace, and its user namespace, are those of a command before */
+  int network;          /* a kept namespace that the init has to enter, or -1 */
 } init_job;
 
-HIDDEN void fwsv_init(const init_job *job) __attribute__((noreturn));
+HIDDEN void fwsv_init(init_job *job) __attribute__((noreturn));
 
 /* What the init tells on the pair is a reply without processes, with some members only:
  *   FWSV_STARTED  stage, is_direct, layers, landlock; the message has the credentials of the command, whose pid the

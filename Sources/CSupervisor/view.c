@@ -254,7 +254,8 @@ static long show_again(view *view, place *place) {
   how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH;
   long fd = *rest == 0 ? RAW3(__NR_fcntl, place->cover->old, F_DUPFD_CLOEXEC, 0)
                        : RAW4(__NR_openat2, place->cover->old, rest, &how, sizeof how);
-  if (fd == -ENOSYS || fd == -EPERM) view->reply->stage = FWSV_AT_COVER; /* the call is refused, whatever the path is */
+  /* A call that is refused is no fault of the path. */
+  if (fd == -ENOSYS || fd == -EPERM) view->reply->stage = FWSV_AT_COVER;
   if (fd < 0) return fd;
   long result = fwsv_check_place(fd, place->index, false);
   if (result >= 0 && *rest != 0) result = make_way(place->cover, rest, result == 1);

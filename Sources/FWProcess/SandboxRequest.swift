@@ -103,8 +103,8 @@ extension ByteBuffer {
 extension SandboxOptions {
   var hasView: Bool { neededNamespaces != 0 }
 
-  /// The promises that only namespaces keep. Where there is one, there are a view and an own /proc, which has to be that
-  /// of an own namespace of processes.
+  /// The promises that only namespaces keep. Where there is one, there is a view with an own /proc, which has to be the
+  /// one of an own namespace of processes.
   private var neededNamespaces: UInt32 {
     var layers: UInt32 = 0
     if hasOwnProcesses { layers |= UInt32(FWSV_LAYER_PROCESSES) }

@@ -28,8 +28,8 @@ func sandbox(_ text: String = "true") throws -> SandboxOptions {
     #expect(same.neededLayers == options.neededLayers)
   }
 
-  /// Promises, the layers that they need (1 view, 2 processes, 4 network, 8 /tmp, 16 Landlock, 32 filter), and the version
-  /// of Landlock.
+  /// Promises, the layers that they need (1 view, 2 processes, 4 network, 8 /tmp, 16 Landlock, 32 filter), and the
+  /// version of Landlock.
   private static let needs: [(String, UInt32, UInt32)] = [
     (#"{"network": "host", "private_tmp": false, "processes": "host"}"#, 48, 3),
     (#"{"network": "host", "private_tmp": false, "processes": "host", "read": ["/usr"]}"#, 48, 3),

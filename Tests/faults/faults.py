@@ -93,6 +93,7 @@ SUPERVISOR = {
     "socket": "EMFILE ENOBUFS EPERM",
     "socketpair": "EMFILE ENFILE ENOMEM",
     "symlinkat": "ENOMEM ENOSPC EPERM",
+    "unshare": "EPERM",
     "wait4": "EINTR",
     "waitid": "EPERM",
     "write": "EINTR EIO short",
