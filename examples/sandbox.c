@@ -1,5 +1,6 @@
 /*
- * sandbox.c - runs a program that is not trusted: it may write in one folder, and reach no network and no other process.
+ * sandbox.c - runs a program that is not trusted: it may write in one folder, and reach no network and no other
+ * process.
  *
  *     sandbox FOLDER PROGRAM [ARGUMENT...]
  *

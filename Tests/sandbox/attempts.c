@@ -6,10 +6,10 @@
  *   attempts list                 prints the names
  *   attempts owner                ends with status 0 if this program runs as another user than the one that started it
  *
- * WORK is a directory outside of /tmp and /run that belongs to the user. Everything that is attempted belongs to the test
- * itself: files in WORK, listeners, a shared memory segment, a process that sleeps. What is foreign is opened and closed,
- * and never written to. Whoever runs this makes the attempts twice: once without a sandbox, where they have to go through
- * or show nothing on this machine, and once in it. What each has to answer is in the table of a page
+ * WORK is a directory outside of /tmp and /run that belongs to the user. Everything that is attempted belongs to the
+ * test itself: files in WORK, listeners, a shared memory segment, a process that sleeps. What is foreign is opened and
+ * closed, and never written to. Whoever runs this makes the attempts twice: once without a sandbox, where they have to
+ * go through or show nothing on this machine, and once in it. What each has to answer is in the table of a page
  * (docs/reference/sandbox-attempts.md), and bindings/python/tests/steps/test_sandbox_attempts.py compares. */
 #include "attempts.h"
 #include <arpa/inet.h>

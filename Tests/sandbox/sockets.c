@@ -120,8 +120,8 @@ static int udp(void)
     return answer;
 }
 
-/** An address for documents (RFC 5737), which nobody has, and to which nothing is sent: where there is no network, there
- * is no way to it. */
+/** An address for documents (RFC 5737), which nobody has, and to which nothing is sent: where there is no network,
+ * there is no way to it. */
 static int far_away(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(0xC0000201)}};
