@@ -276,14 +276,16 @@ model: | $(SETUP)
 	@missing=""; command -v spin >/dev/null || missing=" spin"; $(call INSTALL_MISSING,spin gcc)
 	Tests/model/run.sh $(if $(FULL),--full)
 
-# Random steps, cancels, frees, forks and kills from 16 threads for SOAK_SECONDS; 20 of them are in the gate. The exit
-# status 77 is for where they cannot run.
+# Random steps, cancels, frees, forks and kills from 16 threads for SOAK_SECONDS, or with SOAK_PRESSURE=1 plain steps
+# where memory and processors are scarce; the gate has 20 and 10 seconds of them. The exit status 77 is for where they
+# cannot run.
 SOAK_SECONDS ?= 1800
 soak: lib
 	SOAK_SECONDS=$(SOAK_SECONDS) Tests/soak/run.sh $(LIB)
 
 test-soak: lib
 	SOAK_SECONDS=20 Tests/soak/run.sh $(LIB) || [ $$? = 77 ]
+	SOAK_PRESSURE=1 SOAK_SECONDS=10 Tests/soak/run.sh $(LIB) || [ $$? = 77 ]
 
 # Shows which lines of the library the tests run. SUITES="c" is a part of it; "engines" needs engines as well.
 SUITES ?=
@@ -296,15 +298,18 @@ mutants: venv
 	Tests/mutants/run.sh
 
 # Fuzzes the readers of bytes from outside with libFuzzer, which the Swift toolchain has: all of them, or READER, each for
-# at most SECONDS. FUZZ_OPTIONS=--write replaces the corpora. The build has all checks of a debug build, and two sanitizers.
+# at most SECONDS, and until its coverage has not grown for IDLE seconds. FUZZ_OPTIONS=--write replaces the corpora. The
+# build is optimised, and has all checks of a debug build, and two sanitizers.
 READER ?=
 SECONDS ?= 60
+IDLE ?= 300
 FUZZ_OPTIONS ?=
-FUZZED := --sanitize=fuzzer -Xswiftc -sanitize=address,fuzzer -Xcc -fsanitize=address,undefined -Xcc -fsanitize-trap=undefined
+FUZZED := -c release --sanitize=fuzzer -Xswiftc -sanitize=address,fuzzer -Xswiftc -enable-testing \
+          -Xswiftc -assert-config -Xswiftc Debug -Xcc -fsanitize=address,undefined -Xcc -fsanitize-trap=undefined
 fuzz: | $(SETUP)
 	$(REQUIRE)
 	FLOWWORKER_FUZZ=1 $(SWIFT) build --product fuzz --scratch-path .build-fuzz $(FUZZED)
-	python3 Tests/fuzz/fuzz.py --seconds $(SECONDS) --idle 60 $(FUZZ_OPTIONS) $(READER)
+	python3 Tests/fuzz/fuzz.py --seconds $(SECONDS) --idle $(IDLE) $(FUZZ_OPTIONS) $(READER)
 
 valgrind: lib
 	Tests/c/run.sh $(LIB) --under valgrind

@@ -87,10 +87,12 @@ let package = Package(
           "-Xlinker", "-z", "-Xlinker", "nodelete",
         ])
       ]),
-    // The readers of bytes from outside, which the units replay and `make fuzz` fuzzes.
+    // The readers of bytes from outside, which the units replay and `make fuzz` fuzzes. Those of the supervisor's
+    // program are its own sources, built as ordinary C.
+    .target(name: "CFuzzReaders", dependencies: ["CSupervisor"], path: "Tests/fuzz/CReaders", cSettings: shims),
     .target(
-      name: "FuzzReaders", dependencies: dependencies(on: ["FlowWorker"]), path: "Tests/fuzz/Readers",
-      swiftSettings: strict),
+      name: "FuzzReaders", dependencies: dependencies(on: ["FlowWorker"]) + ["CFuzzReaders"],
+      path: "Tests/fuzz/Readers", swiftSettings: strict),
     .testTarget(
       name: "FlowWorkerTests", dependencies: dependencies(on: ["FlowWorker"]) + ["FuzzReaders"],
       path: "Tests/FlowWorkerTests", swiftSettings: strict),

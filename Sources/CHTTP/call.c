@@ -31,6 +31,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
   char *of_easy = NULL;
   fws_curl.curl_easy_getinfo(easy, CURLINFO_PRIVATE, &of_easy);
   fws_call *call = (fws_call *)(void *)of_easy;
+  /* Only a transfer has a socket that libcurl waits for, and each transfer is a call. */
   if (call != NULL) {
     call->fd = what == CURL_POLL_REMOVE ? -1 : fd;
     call->what = what;
@@ -42,7 +43,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
   }
   fws_http_watches(link, fd);
   (void)of_socket;
-  fws_http_watch_socket(link, fd, what, call != NULL && call->awaits_room);
+  if (call != NULL) fws_http_watch_socket(call);
   return 0;
 }
 
@@ -146,13 +147,14 @@ fws_http *fws_http_open(const char *socket, const char *ca, const char *cert, co
   link->epoll = fws_fd_of(epoll);
   link->timer = fws_fd_of(timer);
   link->multi = fws_http_multi(link->wakeup);
-  if (link->multi == NULL && error == 0) error = errno;
-  if (epoll < 0 || timer < 0 || link->multi == NULL) {
+  if (link->multi == NULL && error == 0) error = errno == 0 ? ENOMEM : errno;
+  /* Without its timer a link would never notice that its time has passed. */
+  if (error == 0 && !fws_epoll_add(epoll, timer)) error = errno;
+  if (error != 0) {
     fws_http_close(link);
     errno = error;
     return NULL;
   }
-  fws_epoll_add(epoll, timer);
   fws_curl.curl_multi_setopt(link->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   fws_curl.curl_multi_setopt(link->multi, CURLMOPT_SOCKETDATA, link);
   fws_curl.curl_multi_setopt(link->multi, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -453,6 +455,17 @@ static fws_call *take_late(fws_http *link) {
   return NULL;
 }
 
+/* The next call whose socket cannot be watched. */
+static fws_call *take_unwatched(fws_http *link) {
+  fws_call *call = link->calls;
+  while (call != NULL && call->unwatched == 0) call = call->next;
+  if (call == NULL) return NULL;
+  char reason[128];
+  fws_error_text(call->unwatched, reason, sizeof reason);
+  snprintf(call->error, sizeof call->error, "the connection to it cannot be watched (epoll_ctl): %s", reason);
+  return call;
+}
+
 void fws_http_advance(fws_http *link) {
   if (!fws_http_is_ours(link)) {
     /* No call can be begun over a lost link, so this ends. */
@@ -479,6 +492,7 @@ void fws_http_advance(fws_http *link) {
   int code;
   fws_call *call;
   while ((call = take_ended(link, &code)) != NULL) finish(link, call, code);
+  while ((call = take_unwatched(link)) != NULL) finish(link, call, FWS_HTTP_LOST);
   while ((call = take_late(link)) != NULL) finish(link, call, FWS_HTTP_LATE);
   double next = link->curl_at;
   for (call = link->calls; call != NULL; call = call->next) {

@@ -40,6 +40,7 @@ struct fws_call {
   double head_until, silent_until, whole_until;
   int fd;           /* the socket that the call uses at the moment, or -1 */
   int what;         /* what libcurl waits for on it, one of CURL_POLL_… */
+  int unwatched;    /* the errno with which the kernel has refused to watch it, or 0 */
   bool is_active;   /* bytes were moved in this fws_http_advance() */
   size_t head_size; /* bytes that came before the body */
   const char *late; /* which limit has passed or what was too long, for a message */
@@ -68,8 +69,9 @@ size_t fws_http_on_header(char *text, size_t unit, size_t count, void *context);
 fws_call *fws_http_begin(fws_call *call, fws_http_limits limits);
 void fws_http_free_call(fws_call *call);
 
-/* Lets the link watch a socket as libcurl wants it, and for room. `what` is one of libcurl's CURL_POLL_…. */
-void fws_http_watch_socket(fws_http *link, int fd, int what, bool for_room);
+/* Lets the link watch the call's socket as libcurl wants it, and for room. If the kernel refuses that, the call ends in
+ * the next fws_http_advance(). */
+void fws_http_watch_socket(fws_call *call);
 /* Notes whether there is room on the call's connection. The events are those of epoll for its socket. */
 void fws_http_see_room(fws_call *call, uint32_t events);
 

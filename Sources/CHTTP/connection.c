@@ -9,12 +9,16 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-void fws_http_watch_socket(fws_http *link, int fd, int what, bool for_room) {
-  struct epoll_event event = {.data.fd = fd};
-  if (what & CURL_POLL_IN) event.events |= EPOLLIN;
-  if (what & CURL_POLL_OUT || for_room) event.events |= EPOLLOUT;
-  int epoll = link->epoll.number;
-  if (epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) < 0) epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+void fws_http_watch_socket(fws_call *call) {
+  struct epoll_event event = {.data.fd = call->fd};
+  if (call->what & CURL_POLL_IN) event.events |= EPOLLIN;
+  if (call->what & CURL_POLL_OUT || call->awaits_room) event.events |= EPOLLOUT;
+  int epoll = call->link->epoll.number;
+  if (epoll_ctl(epoll, EPOLL_CTL_MOD, call->fd, &event) == 0) return;
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, call->fd, &event) == 0) return;
+  /* Nobody would notice what comes on it, so the call ends. That must not happen here: libcurl may be at work. */
+  call->unwatched = errno;
+  fws_http_wake(call->link);
 }
 
 void fws_http_take_over(fws_call *call) { fws_curl.curl_easy_setopt(call->easy, CURLOPT_FORBID_REUSE, 1L); }
@@ -27,14 +31,15 @@ int64_t fws_http_send(fws_call *call, const void *bytes, size_t size) {
   ssize_t count;
   do count = send(call->fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
   while (count < 0 && errno == EINTR);
+  if (count < 0 && (errno == ECONNRESET || errno == ENOTCONN)) return -EPIPE;
   if (count >= 0) return count;
-  return errno == EAGAIN || errno == ENOBUFS ? 0 : -errno;
+  return errno == EAGAIN ? 0 : -errno;
 }
 
 void fws_http_await_room(fws_call *call) {
   if (!is_connected(call) || call->awaits_room) return;
   call->awaits_room = true;
-  fws_http_watch_socket(call->link, call->fd, call->what, true);
+  fws_http_watch_socket(call);
 }
 
 void fws_http_end_sending(fws_call *call) {
@@ -45,5 +50,5 @@ void fws_http_see_room(fws_call *call, uint32_t events) {
   if (!call->awaits_room || !(events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) return;
   call->awaits_room = false;
   call->has_room = true;
-  fws_http_watch_socket(call->link, call->fd, call->what, false);
+  fws_http_watch_socket(call);
 }

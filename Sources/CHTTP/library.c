@@ -7,6 +7,8 @@
 
 #include "fws_http.h"
 
+#include "fws_fork.h"
+
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,22 +16,22 @@
 
 fws_curl_functions fws_curl;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static char missing[512];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool is_loaded;
 
-static bool find_functions(void *library) {
-#define FWS_CURL_FIND(name)                             \
-  *(void **)(&fws_curl.name) = dlsym(library, #name);   \
-  if (fws_curl.name == NULL) {                          \
-    snprintf(missing, sizeof missing, "%s", dlerror()); \
-    return false;                                       \
+static bool find_functions(void *library, char *why, size_t size) {
+#define FWS_CURL_FIND(name)                           \
+  *(void **)(&fws_curl.name) = dlsym(library, #name); \
+  if (fws_curl.name == NULL) {                        \
+    snprintf(why, size, "%s", dlerror());             \
+    return false;                                     \
   }
   FWS_CURL_FUNCTIONS(FWS_CURL_FIND)
 #undef FWS_CURL_FIND
   return true;
 }
 
-static void load(void) {
+static bool load(char *why, size_t size) {
   static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4", "libcurl.so"};
   char first[384] = "";
   void *library = NULL;
@@ -38,23 +40,32 @@ static void load(void) {
     if (library == NULL && at == 0) snprintf(first, sizeof first, "%s", dlerror());
   }
   if (library == NULL) {
-    snprintf(missing, sizeof missing, "libcurl cannot be loaded: %s (install the package libcurl4)", first);
-    return;
+    snprintf(why, size, "libcurl cannot be loaded: %s (install the package libcurl4)", first);
+    return false;
   }
-  if (!find_functions(library)) return;
+  if (!find_functions(library, why, size)) {
+    dlclose(library);
+    return false;
+  }
   /* Threads that libcurl may start must not take signals of the host. */
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
   CURLcode code = fws_curl.curl_global_init(CURL_GLOBAL_DEFAULT);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (code != CURLE_OK) {
-    snprintf(missing, sizeof missing, "libcurl cannot be used: %s", fws_curl.curl_easy_strerror(code));
-    return;
-  }
+  if (code == CURLE_OK) return true;
+  snprintf(why, size, "libcurl cannot be used: %s", fws_curl.curl_easy_strerror(code));
+  dlclose(library);
+  return false;
 }
 
-const char *fws_http_load(void) {
-  pthread_once(&once, load);
-  return missing[0] == 0 ? NULL : missing;
+bool fws_http_load(char *why, size_t size) {
+  /* A forked process has a copy of the lock, which another thread may hold, and must not use libcurl. */
+  fws_use();
+  pthread_mutex_lock(&lock);
+  /* What was missing may be there the next time: memory, or the package. */
+  if (!is_loaded) is_loaded = load(why, size);
+  bool is_usable = is_loaded;
+  pthread_mutex_unlock(&lock);
+  return is_usable;
 }

@@ -9,8 +9,6 @@
 #define _GNU_SOURCE
 #include "library.h"
 
-#include "fws_fork.h"
-
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <stdbool.h>
@@ -50,8 +48,6 @@ static bool is_wakeup_pair(CURLM *multi, int reader, int writer) {
 
 CURLM *fws_http_multi(fws_fd wakeup[2]) {
   wakeup[0] = wakeup[1] = fws_fd_of(-1);
-  /* A forked process shares the connections, and must not use them. */
-  fws_use();
   int reader, writer;
   bool are_known = next_numbers(&reader, &writer);
   CURLM *multi = fws_curl.curl_multi_init();

@@ -28,7 +28,7 @@ static size_t on_read(char *room, size_t unit, size_t count, void *context) {
   return (size_t)got;
 }
 
-/* libcurl calls this after a redirection, and when it sends again over a new connection. */
+/* libcurl calls this when it sends again over a new connection, because an older one has ended. */
 static int on_seek(void *context, curl_off_t offset, int origin) {
   fws_call *call = context;
   if (origin != SEEK_SET || offset < 0 || offset > call->size) return CURL_SEEKFUNC_FAIL;

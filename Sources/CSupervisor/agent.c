@@ -151,51 +151,66 @@ static bool write_texts(agent_state *link, const char *bytes, size_t count, uint
   return true;
 }
 
+/* Whether the kind of a frame is known here and may come now, and its size is one that the kind has. */
+static bool is_frame(const agent_state *link) {
+  const uint32_t size = link->head.size;
+  if (link->head.kind == FWA_HOLD) return size == sizeof link->hold;
+  if (link->head.kind == FWA_SIGNAL) return size == sizeof link->signal;
+  if (link->head.kind == FWA_RUN) return size >= sizeof link->run && !link->is_running;
+  if (link->head.kind == FWA_STOP || link->head.kind == FWA_ACK) return size == 0;
+  return link->head.kind == FWA_IN;
+}
+
+/* Whether the numbers of an FWA_RUN fit together. */
+static bool is_run(const agent_state *link) {
+  const fwa_run *run = &link->run;
+  return run->location <= FWA_LOCATION && run->request.size <= UINT32_MAX && run->begin <= run->request.size &&
+         run->same <= run->request.size - run->begin &&
+         link->head.size == sizeof *run + run->request.size - run->same + run->location;
+}
+
 /* Takes the next bytes; false if they are not a message of the protocol. */
 static bool take(agent_state *link, const char *bytes, size_t count) {
   while (count > 0) {
     const uint64_t head = sizeof(fwa_head);
+    const uint64_t texts = head + sizeof(fwa_run);
     size_t part = part_of(link, 0, head, count);
     if (part > 0) {
       copy((char *)&link->head + link->taken, bytes, part);
-    } else if (link->head.kind == FWA_HOLD && link->head.size == sizeof link->hold) {
+    } else if (link->head.kind == FWA_HOLD) {
       part = part_of(link, head, head + sizeof link->hold, count);
       copy((char *)&link->hold + (link->taken - head), bytes, part);
-    } else if (link->head.kind == FWA_SIGNAL && link->head.size == sizeof link->signal) {
+    } else if (link->head.kind == FWA_SIGNAL) {
       part = part_of(link, head, head + sizeof link->signal, count);
       copy((char *)&link->signal + (link->taken - head), bytes, part);
     } else if (link->head.kind == FWA_IN) {
       part = part_of(link, head, head + link->head.size, count);
       if (!fwsv_input_take(link, bytes, part)) return false;
-    } else if (link->head.kind == FWA_RUN && !link->is_running) {
-      const uint64_t texts = head + sizeof(fwa_run);
-      if ((part = part_of(link, head, texts, count)) > 0) {
-        copy((char *)&link->run + (link->taken - head), bytes, part);
-      } else {
-        const fwa_run *run = &link->run;
-        if (run->location > FWA_LOCATION || run->request.size > UINT32_MAX || run->begin > run->request.size ||
-            run->same > run->request.size - run->begin)
-          return false;
-        const uint64_t location_begin = texts + run->request.size - run->same;
-        if (link->head.size != location_begin - head + run->location) return false;
-        if ((part = part_of(link, texts, location_begin, count)) > 0) {
-          /* The texts have a gap where the frame has none: the bytes that are the same as before. */
-          uint64_t at = link->taken - texts;
-          if (at < run->begin) {
-            if (part > run->begin - at) part = (size_t)(run->begin - at);
-          } else {
-            at += run->same;
-          }
-          if (!write_texts(link, bytes, part, at)) return false;
-        } else if ((part = part_of(link, location_begin, location_begin + run->location, count)) > 0) {
-          copy(link->location + (link->taken - location_begin), bytes, part);
+    } else if ((part = part_of(link, head, texts, count)) > 0) {
+      copy((char *)&link->run + (link->taken - head), bytes, part);
+    } else {
+      const fwa_run *run = &link->run;
+      const uint64_t location_begin = texts + run->request.size - run->same;
+      if ((part = part_of(link, texts, location_begin, count)) > 0) {
+        /* The texts have a gap where the frame has none: the bytes that are the same as before. */
+        uint64_t at = link->taken - texts;
+        if (at < run->begin) {
+          if (part > run->begin - at) part = (size_t)(run->begin - at);
+        } else {
+          at += run->same;
         }
+        if (!write_texts(link, bytes, part, at)) return false;
+      } else {
+        part = part_of(link, location_begin, location_begin + run->location, count);
+        copy(link->location + (link->taken - location_begin), bytes, part);
       }
     }
     if (part == 0) return false;
     link->taken += part;
     bytes += part;
     count -= part;
+    if (link->taken == head && !is_frame(link)) return false;
+    if (link->taken == texts && link->head.kind == FWA_RUN && !is_run(link)) return false;
     if (link->taken < head || link->taken < head + link->head.size) continue;
     link->taken = 0;
     link->has_asked = false;
@@ -220,8 +235,6 @@ static bool take(agent_state *link, const char *bytes, size_t count) {
       /* There are two strings: the second one begins behind the first. */
       if (fwsv_text_length(link->location) + 1 >= end) return false;
       start(link);
-    } else {
-      return false;
     }
   }
   return true;

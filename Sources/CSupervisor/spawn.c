@@ -146,6 +146,7 @@ static bool find_lists(const fwsv_request *request, uint64_t *table, char ***lis
   char *base = (char *)table;
   int list = request->is_direct ? PATHS : STRINGS;
   bool begins = true;
+  if (request->slots > request->size / sizeof *table) return false;
   for (uint32_t slot = 0; slot < request->slots; slot++) {
     if (list == LISTS || table[slot] >= request->size) return false;
     if (begins) lists[list] = (char **)&table[slot];

@@ -10,18 +10,25 @@ typedef struct {
   pthread_cond_t condition;
 } lock;
 
-void *fws_lock_create(void) {
-  lock *made = malloc(sizeof *made);
+/* None of these calls needs memory or fails in the C libraries of Linux. */
+static void *initialize(lock *made) {
   pthread_condattr_t attributes;
-  if (made == NULL || pthread_condattr_init(&attributes) != 0) {
-    free(made);
-    return NULL;
-  }
+  pthread_condattr_init(&attributes);
   pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
   pthread_mutex_init(&made->mutex, NULL);
   pthread_cond_init(&made->condition, &attributes);
   pthread_condattr_destroy(&attributes);
   return made;
+}
+
+void *fws_lock_create(void) {
+  lock *made = malloc(sizeof *made);
+  return made == NULL ? NULL : initialize(made);
+}
+
+void *fws_lock_of_process(int which) {
+  static lock locks[FWS_LOCKS];
+  return initialize(&locks[which]);
 }
 
 void fws_lock(void *made) { pthread_mutex_lock(&((lock *)made)->mutex); }

@@ -18,11 +18,10 @@ final class CleanupRequest {
 
   /// - Parameter address: the address of the engine, which must not need TLS.
   init(_ address: fws_address) throws(StepFailure) {
-    guard let supervisors = Supervisors.shared else { throw .noMemory }
     self.address = address
     // An idle monitor may have been killed meanwhile. In this case another monitor is used.
     for _ in 0..<20 {
-      let channel = try supervisors.channel()
+      let channel = try Supervisors.shared.channel()
       if fws_channel_cleanup(channel.number, &self.address, "", 0) == 0 {
         self.channel = channel
         return

@@ -110,19 +110,20 @@ final class CredentialHelper {
       return failed("it did not answer in \(MessageFormat.seconds(CredentialHelper.timeout))")
     }
     if end.outcome == .exited, end.exitCode == 0 {
-      return answer(end.stdout.bytes) ?? failed("its answer is not a JSON object with \"Username\" and \"Secret\"")
+      return CredentialHelper.read(end.stdout.bytes, registry, config)
+        ?? failed("its answer is not a JSON object with \"Username\" and \"Secret\"")
     }
     let output = String(decoding: end.stdout.bytes, as: UTF8.self)
     let words = MessageFormat.foreign(output)
     if end.outcome == .exited, words.isSame(as: CredentialHelper.notFound) {
-      return Credentials(rest, for: registry, warnings: config.warnings)
+      return Credentials(CredentialHelper.rest(registry, config), for: registry, warnings: config.warnings)
     }
     let text = MessageFormat.foreign(output + " " + String(decoding: end.stderr.bytes, as: UTF8.self))
     return failed(text.isEmpty ? "it failed without a message" : text)
   }
 
   /// The file's entry without that which only the helper may know.
-  private var rest: DockerConfig.Entry {
+  private static func rest(_ registry: String, _ config: DockerConfig) -> DockerConfig.Entry {
     var entry = config.entry(for: registry) ?? DockerConfig.Entry(registry: registry)
     entry.user = ""
     entry.password = ""
@@ -130,10 +131,10 @@ final class CredentialHelper {
     return entry
   }
 
-  /// Reads the answer of a helper. As the CLI does, it reads keys with small and capital letters alike, and a missing
-  /// key as an empty text.
-  private func answer(_ text: UnsafeRawBufferPointer) -> Credentials? {
-    var entry = rest
+  /// Reads the answer of a helper; `nil` if it is none. As the CLI does, it reads keys with small and capital letters
+  /// alike, and a missing key as an empty text.
+  static func read(_ text: UnsafeRawBufferPointer, _ registry: String, _ config: DockerConfig) -> Credentials? {
+    var entry = rest(registry, config)
     entry.registry = registry
     guard let json = try? JSONText.parse(foreign: text) else { return nil }
     let isObject = json.read { json in

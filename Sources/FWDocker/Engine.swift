@@ -49,12 +49,11 @@ final class Engine: Sendable {
     var linked: [Engine] = []
   }
 
-  private static let engines = try? Guarded(Engines())
+  private static let engines = Guarded(process: FWS_LOCK_ENGINES, Engines())
   /// The most engines whose idle links are kept. A process may use any number of engines in its life.
   private static let maxLinked = 8
 
   static func at(_ peer: HTTPPeer) throws(StepFailure) -> Engine {
-    guard let engines else { throw .noMemory }
     do throws(FlowError) {
       return try engines.withLock { (engines) throws(FlowError) in
         if let engine = engines.all[peer] { return engine }
@@ -67,7 +66,7 @@ final class Engine: Sendable {
 
   /// Notes that the engine has idle links, and closes those of the engine that was not used for the longest time.
   private func keepLinks() {
-    let oldest = Engine.engines?.withLock { engines -> Engine? in
+    let oldest = Engine.engines.withLock { engines -> Engine? in
       if engines.linked.last === self { return nil }
       engines.linked.removeAll { $0 === self }
       engines.linked.append(self)

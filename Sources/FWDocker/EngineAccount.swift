@@ -111,6 +111,9 @@ final class EngineAccount {
     return early.isInputRefused
   }
 
+  /// Whether nothing that still arrives on the stream of the output can be read.
+  var isUnreadable: Bool { frames.isBroken }
+
   /// Notes that a part of the output was lost here.
   func breakOff() { frames.breakOff() }
 

@@ -107,7 +107,7 @@ struct Frames {
   private var left = 0
   private var stream = Stream.stdout
   /// Whether an invalid frame has arrived. The two streams cannot be separated after it.
-  private var isBroken = false
+  private(set) var isBroken = false
 
   /// Whether the command has a standard input. Podman writes a message of its own into the output, as a frame of its
   /// standard error, if the command ends without having read all of it.

@@ -25,7 +25,7 @@ extension EngineCommand {
 
   func outputEnded(_ reply: EngineReply) {
     if requests.exec == nil, reply.status >= 300 { return refusedAttach(reply) }
-    if isOverUnreadInput(reply) { return leaveUnreadInput() }
+    if isOverUnreadInput(reply) { return leaveStream() }
     if reply.isLost { return lose(reply) }
     if requests.exec == nil {
       // The stream of a container that has not been started cannot be complete.
@@ -63,9 +63,15 @@ extension EngineCommand {
     return true
   }
 
-  /// Asks the engine whether the command has ended, because a stream that has ended over unread input does not say so.
-  /// If the engine itself was lost, it does not answer.
-  func leaveUnreadInput() {
+  /// Gives up a stream that cannot be read any more. It could go on for ever, and the command fails in any case.
+  func leaveUnreadableOutput() {
+    requests.dropOutput()
+    leaveStream()
+  }
+
+  /// Asks the engine whether the command has ended, because a stream that has ended over unread input, or was given up,
+  /// does not say so. If the engine itself was lost, it does not answer.
+  func leaveStream() {
     account.isDrained = true
     switch machine.phase {
     case .running(let stage, _):

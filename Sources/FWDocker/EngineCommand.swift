@@ -356,5 +356,6 @@ final class EngineCommand: RunningCommand {
       }
     }
     if requests.hasLostOutput { account.breakOff() }
+    if account.isUnreadable, requests.isStreaming { leaveUnreadableOutput() }
   }
 }

@@ -14,6 +14,7 @@ final class EngineInput {
   private var isEndSent = false
   /// Whether bytes were sent, which the command may leave unread.
   private(set) var hasSent = false
+  private var sendFailure: String?
   /// Why no more is sent; `nil` while it is.
   private var reason: String?
 
@@ -36,8 +37,8 @@ final class EngineInput {
   /// Whether a write would not have to wait. This includes a write that is refused.
   var hasRoom: Bool { reason != nil || pump.hasRoom }
 
-  /// Why the source could not be read to its end; `nil` if it could, or was not read to its end yet.
-  var failure: String? { pump.failure }
+  /// Why the source could not be read to its end, or could not be sent; `nil` if it could, or is not at its end yet.
+  var failure: String? { pump.failure ?? sendFailure }
 
   // MARK: The engine's side
 
@@ -65,9 +66,16 @@ final class EngineInput {
     guard let call, reason == nil, !isAwaitingRoom, !isEndSent else { return }
     let bytes = pump.next()
     if !bytes.isEmpty {
-      guard let count = call.send(bytes) else { return finish("the command reads no more of its standard input") }
-      pump.advance(count)
-      hasSent = hasSent || count > 0
+      switch call.send(bytes) {
+      case .taken(let count):
+        pump.advance(count)
+        hasSent = hasSent || count > 0
+      case .refused: return finish("the command reads no more of its standard input")
+      case .failed(let error):
+        let reason = "the standard input could not be sent to the engine: \(errorText(error))"
+        sendFailure = reason
+        return finish(reason)
+      }
     }
     if !pump.next().isEmpty {
       isAwaitingRoom = true

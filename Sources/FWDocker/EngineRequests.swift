@@ -276,6 +276,13 @@ final class EngineRequests {
 
   func removeAll() { session.removeAll { [weak self] in self?.add(.removed) } }
 
+  /// Ends the stream of the output, and with it the input that is sent over its connection.
+  func dropOutput() {
+    if !hasOwnInput { input?.finish("the stream of the engine cannot be read any more") }
+    output?.drop()
+    output = nil
+  }
+
   /// Ends the streams. Their handlers are not called.
   func dropStreams() {
     input?.finish("the command has ended")

@@ -54,10 +54,18 @@ enum EngineSearch {
   // MARK: Contexts
 
   /// What the file of a context says of its engine.
-  private struct Context {
+  struct Context {
     /// The address; empty for the default engine, and `nil` if the context has no engine.
     let host: String?
     let skipsVerification: Bool
+
+    /// Fails if the file is that of another context.
+    init?(_ json: JSONRef, named name: String) {
+      guard json["Name"]?.string?.isSame(as: name) == true else { return nil }
+      let docker = json["Endpoints"]?["docker"]
+      host = docker.map { $0["Host"]?.string ?? "" }
+      skipsVerification = docker?["SkipTLSVerify"]?.boolean ?? false
+    }
   }
 
   private static func context(_ name: String, _ options: DockerOptions, _ source: String) throws(StepFailure)
@@ -74,12 +82,7 @@ enum EngineSearch {
         unread = path
         continue
       }
-      let found = json.read { json -> Context? in
-        guard json["Name"]?.string?.isSame(as: name) == true else { return nil }
-        let docker = json["Endpoints"]?["docker"]
-        return Context(
-          host: docker.map { $0["Host"]?.string ?? "" }, skipsVerification: docker?["SkipTLSVerify"]?.boolean ?? false)
-      }
+      let found = json.read { Context($0, named: name) }
       guard let found else { continue }
       let shown = "the context \(MessageFormat.quoted(name)) (\(source))"
       guard let host = found.host else {

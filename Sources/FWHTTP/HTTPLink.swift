@@ -59,7 +59,11 @@ package final class HTTPLink {
 
   /// - Parameter connections: the number of connections that are kept for later calls.
   package init(_ peer: HTTPPeer, keeping connections: Int = 4) throws(StepFailure) {
-    if let missing = fws_http_load() { throw StepFailure(engine: String(cString: missing)) }
+    let missing = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { buffer -> String? in
+      guard let why = buffer.baseAddress else { return "there is not enough memory to load libcurl" }
+      return fws_http_load(why, buffer.count) ? nil : String(cString: why)
+    }
+    if let missing { throw StepFailure(engine: missing) }
     var texts: [CText] = []
     func text(_ text: String) throws(StepFailure) -> UnsafePointer<CChar> {
       guard let text = try? CText(text) else { throw .noMemory }
@@ -255,24 +259,14 @@ package struct HTTPAnswer: ~Copyable {
   }
 }
 
-/// A header line of an answer.
-struct HTTPHeader {
-  /// The name in lower case.
-  let name: String
-  let value: String
-}
-
 /// One call and its handlers.
 package final class HTTPCall {
   fileprivate var raw: OpaquePointer?
   private weak var link: HTTPLink?
   private var status: Int32 = 0
-  private var apiVersion: String?
-  private var isPodman = false
+  private var head: HTTPHead
   /// Why the call was not started; `nil` if it was.
   fileprivate var reason: String?
-  private var headers: [HTTPHeader] = []
-  private let keepsHeaders: Bool
   private var body = ByteBuffer()
   private let onHead: ((Int32) -> Void)?
   private let onData: ((Int32, UnsafeRawBufferPointer) -> Void)?
@@ -289,7 +283,7 @@ package final class HTTPCall {
     room: (() -> Void)? = nil, keepsHeaders: Bool = false, _ end: @escaping (borrowing HTTPAnswer) -> Void
   ) {
     self.link = link
-    self.keepsHeaders = keepsHeaders
+    self.head = HTTPHead(keepsLines: keepsHeaders)
     onHead = head
     onData = data
     onRoom = room
@@ -308,12 +302,20 @@ package final class HTTPCall {
   /// Sends bytes behind the request, without waiting. They may be sent from the moment at which `head` is called. The
   /// connection must be one without TLS.
   ///
-  /// - Returns: the number of bytes that were taken, which is 0 if there is no room now; `nil` if the connection takes
-  ///   no more.
-  package func send(_ bytes: UnsafeRawBufferPointer) -> Int? {
-    guard let raw, let start = bytes.baseAddress else { return nil }
+  package func send(_ bytes: UnsafeRawBufferPointer) -> Sent {
+    guard let raw, let start = bytes.baseAddress else { return .refused }
     let count = fws_http_send(raw, start, bytes.count)
-    return count < 0 ? nil : Int(count)
+    if count >= 0 { return .taken(Int(count)) }
+    return count == -Int64(EPIPE) ? .refused : .failed(Int32(clamping: -count))
+  }
+
+  package enum Sent {
+    /// The number of bytes that were taken, which is 0 if there is no room now.
+    case taken(Int)
+    /// The other side takes no more.
+    case refused
+    /// The system could not send them. The case has the errno.
+    case failed(Int32)
   }
 
   /// Lets `room` be called once, in a later `advance`, when there is room for more bytes.
@@ -327,27 +329,6 @@ package final class HTTPCall {
     if let raw { fws_http_drop(raw) }
     raw = nil
     link?.forget(self)
-  }
-
-  fileprivate func takeLine(_ line: UnsafeRawBufferPointer) {
-    if keepsHeaders, let colon = line.firstIndex(of: UInt8(ascii: ":")), headers.count < 100 {
-      let value = line[(colon + 1)...].drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-      headers.append(
-        HTTPHeader(
-          name: String(decoding: line[..<colon], as: UTF8.self).smallLetters,
-          value: String(decoding: value, as: UTF8.self)))
-    }
-    if let version = HTTPCall.value(of: "api-version:", in: line) { apiVersion = version }
-    isPodman = isPodman || HTTPCall.value(of: "libpod-api-version:", in: line) != nil
-  }
-
-  /// The value in a line of a head; `nil` if it is the line of another name.
-  private static func value(of name: StaticString, in line: UnsafeRawBufferPointer) -> String? {
-    guard let start = line.baseAddress, line.count > name.utf8CodeUnitCount,
-      strncasecmp(start, name.utf8Start, name.utf8CodeUnitCount) == 0
-    else { return nil }
-    return String(
-      decoding: line.dropFirst(name.utf8CodeUnitCount).filter { $0 != UInt8(ascii: " ") }, as: UTF8.self)
   }
 
   fileprivate func takeHead(_ status: Int32) {
@@ -379,9 +360,9 @@ package final class HTTPCall {
     let failure = code != 0 ? text : status == 0 ? "the connection was closed within the head of the answer" : nil
     onEnd(
       HTTPAnswer(
-        status: status, apiVersion: apiVersion, isPodman: isPodman, body: taken, failure: failure,
+        status: status, apiVersion: head.apiVersion, isPodman: head.isPodman, body: taken, failure: failure,
         isAbsent: code < 0 || fws_http_is_absent(code),
-        isUnreachable: code < 0 || fws_http_is_unreachable(code), headers: headers, moved: moved,
+        isUnreachable: code < 0 || fws_http_is_unreachable(code), headers: head.lines, moved: moved,
         fileError: fileError))
   }
 
@@ -391,7 +372,7 @@ package final class HTTPCall {
     memory.initialize(
       to: fws_http_handlers(
         line: { owner, text, size in
-          call(owner).takeLine(UnsafeRawBufferPointer(start: text, count: size))
+          call(owner).head.take(UnsafeRawBufferPointer(start: text, count: size))
         },
         head: { owner, status in call(owner).takeHead(status) },
         data: { owner, status, bytes, size in

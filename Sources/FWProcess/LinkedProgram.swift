@@ -26,7 +26,6 @@ package final class LinkedProgram: Sendable {
     _ arguments: borrowing TextBlock, _ environment: borrowing TextBlock, grace: Double,
     _ more: (inout fwsv_request) -> Void = { _ in }
   ) throws(StepFailure) {
-    guard let supervisors = Supervisors.shared else { throw .noMemory }
     var ends: [Int32] = [-1, -1]
     let error = fws_stream_pair(&ends)
     guard error == 0 else {
@@ -52,7 +51,7 @@ package final class LinkedProgram: Sendable {
     // The program gets its directories from its jobs, and must not find files in the host's working directory.
     let root = try RunDirectory.root()
     let streams = fws_streams(in: -1, in_end: -1, out: theirs.number, err: stderrEnd.number)
-    channel = try supervisors.run(request, texts, streams, rundir: root.number)
+    channel = try Supervisors.shared.run(request, texts, streams, rundir: root.number)
     withExtendedLifetime((theirs, stderrEnd, root)) {}
     for fd in [control.number, channel.number] where !fws_epoll_add(epoll.number, fd) {
       throw StepFailure("the connection to a program cannot be waited for", errno, call: "epoll_ctl")

@@ -46,7 +46,6 @@ final class ProcessLauncher: CommandLauncher {
   func start(
     _ command: Command, input: CommandInput?, isLast: Bool, timeout: Double?, events: RunOptions.Events?
   ) throws(StepFailure) -> any RunningCommand {
-    guard let supervisors = Supervisors.shared else { throw .noMemory }
     var request = shell.request(timeout: timeout, tellsStart: events != nil)
     request.keep_rundir = isLast ? 0 : 1
     var texts = texts(command, isLast: isLast, &request)
@@ -62,7 +61,7 @@ final class ProcessLauncher: CommandLauncher {
       let kept = host.end?.number ?? settings.heldFile?.number ?? -1
       let streams = fws_streams(
         in: reader?.number ?? -1, in_end: kept, out: pipes.outEnd.number, err: pipes.errEnd.number)
-      let channel = try send(request, texts, streams, supervisors)
+      let channel = try send(request, texts, streams)
       withExtendedLifetime(reader) {}
       rundir = nil
       return ProcessCommand(
@@ -105,7 +104,7 @@ final class ProcessLauncher: CommandLauncher {
 
   /// Gives a request to a monitor.
   private func send(
-    _ request: fwsv_request, _ texts: borrowing ByteBuffer, _ streams: fws_streams, _ supervisors: Supervisors
+    _ request: fwsv_request, _ texts: borrowing ByteBuffer, _ streams: fws_streams
   ) throws(StepFailure) -> Channel {
     guard let start = texts.start else { throw .noMemory }
     var request = request
@@ -121,7 +120,7 @@ final class ProcessLauncher: CommandLauncher {
     let rundir = if let rundir { rundir } else { try RunDirectory.open(shell.rundir) }
     // The descriptor must stay open to the end, but Swift may release its owner after the owner's last use.
     defer { withExtendedLifetime(rundir) {} }
-    return try supervisors.run(request, texts, streams, rundir: rundir.number)
+    return try Supervisors.shared.run(request, texts, streams, rundir: rundir.number)
   }
 
   /// Takes back the monitor of a command that has left no process.

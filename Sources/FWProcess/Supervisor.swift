@@ -74,7 +74,7 @@ package final class Channel: Sendable {
 
   /// Gives the channel back for another command (model: HOST_WITHOUT_STEP). The monitor must have said before that
   /// nothing is left of the last command.
-  package func release() { Supervisors.shared?.keep(self) }
+  package func release() { Supervisors.shared.keep(self) }
 }
 
 /// A supervisor process. It ends when its control socket is closed, and a monitor ends when its channel is closed.
@@ -105,10 +105,9 @@ final class Supervisor: Sendable {
 /// The supervisors of this process. There is more than one where threads of the host differ in user, limits, priorities
 /// and so on, or where the host changes these in the course of time (identity.c).
 package final class Supervisors: Sendable {
-  /// The supervisors of the process; `nil` if there was no memory for them.
-  package static let shared = try? Supervisors()
+  package static let shared = Supervisors()
 
-  private let state: Guarded<State>
+  private let state = Guarded(process: FWS_LOCK_SUPERVISORS, State())
 
   private struct State {
     /// The supervisor that was used last stands last.
@@ -123,9 +122,7 @@ package final class Supervisors: Sendable {
   /// this time.
   private static let maxIdleTime = 10.0
 
-  private init() throws(FlowError) {
-    state = try Guarded(State())
-  }
+  private init() {}
 
   /// The identity of commands that the calling thread starts.
   package func identity() throws(StepFailure) -> fws_identity {
@@ -231,7 +228,7 @@ package final class Supervisors: Sendable {
     do {
       return try body()
     } catch {
-      guard error.lacksDescriptors, let shared, shared.letGo() else { throw error }
+      guard error.lacksDescriptors, shared.letGo() else { throw error }
       return try body()
     }
   }

@@ -30,16 +30,7 @@ final class Interpreter: @unchecked Sendable {
 
   let key: Key
   private let program: LinkedProgram
-  private var incoming = ByteBuffer()
-  /// The number of incoming bytes that were taken, and the number of those that were searched for the end of a line.
-  private var taken = 0
-  private var searched = 0
-  /// The number of bytes that arrived before the interpreter was ready, and that were not written by the runner.
-  private var foreign = 0
-  /// Whether the interpreter has reported that it takes jobs.
-  private(set) var isReady = false
-  /// Whether the interpreter sees the processes that a job leaves.
-  private(set) var isReaper = false
+  private var lines = InterpreterLines()
   /// The end of the interpreter's standard error.
   private var stderr = ByteBuffer()
   private var isStderrOpen = true
@@ -49,11 +40,6 @@ final class Interpreter: @unchecked Sendable {
   /// The number of seconds in which the interpreter has to accept a part of the data that is sent to it.
   private static let sendTime: Int32 = 10
   private static let readSize = 64 * 1024
-  /// The longest line before a job has begun, and during a job, when a line may have the value of a function (call.py).
-  private static let longestNotice = 64 << 10
-  private static let longestLine = (256 << 20) + (64 << 10)
-  /// The most that code of the site (sitecustomize, .pth files) may print at the start of an interpreter.
-  private static let longestPrelude = 1 << 20
   private static let longestErrorText = 4000
 
   /// Starts an interpreter.
@@ -103,14 +89,6 @@ final class Interpreter: @unchecked Sendable {
 
   func stop() { program.stop() }
 
-  package enum Message {
-    /// The interpreter has become ready for jobs.
-    case ready
-    case line(JSONValue)
-    /// The interpreter has violated the protocol. The text says how.
-    case fault(String)
-  }
-
   enum Received {
     case something
     case nothing
@@ -122,62 +100,23 @@ final class Interpreter: @unchecked Sendable {
   /// Receives what the interpreter has sent until now.
   func receive() -> Received {
     drainStderr()
-    compact()
     guard program.control.isOurs else { return .end }
-    guard let room = incoming.room(for: Interpreter.readSize) else { return .noMemory }
-    let count = fws_receive(program.control.number, room, Interpreter.readSize)
-    if count == 0 { return .nothing }
-    if count < 0 { return .end }
-    incoming.commit(count)
-    return .something
+    let count = lines.receive(Interpreter.readSize) {
+      fws_receive(program.control.number, $0, Interpreter.readSize)
+    }
+    guard let count else { return .noMemory }
+    return count > 0 ? .something : count == 0 ? .nothing : .end
   }
+
+  /// Whether the interpreter has reported that it takes jobs.
+  var isReady: Bool { lines.isReady }
+  /// Whether the interpreter sees the processes that a job leaves.
+  var isReaper: Bool { lines.isReaper }
 
   /// The next message among the received data.
   ///
   /// - Parameter isWorking: whether the interpreter does a job.
-  func nextMessage(isWorking: Bool) -> Message? {
-    while let line = takeLine() {
-      do throws(FlowError) {
-        let value = try JSONText.parse(line)
-        if isReady { return .line(value) }
-        if value.read({ $0["event"]?.string == "ready" }) {
-          isReady = true
-          isReaper = value.read { $0["reaper"]?.boolean ?? false }
-          return .ready
-        }
-      } catch { if isReady { return .fault("one of its lines cannot be read: \(error.message)") } }
-      // Code of the site may print something before the runner begins.
-      foreign += line.count + 1
-    }
-    let rest = incoming.count - taken
-    let longest = isWorking ? Interpreter.longestLine : Interpreter.longestNotice
-    if isReady, rest > longest { return .fault("it sent a line of more than \(longest) bytes") }
-    if !isReady, foreign + rest > Interpreter.longestPrelude {
-      return .fault("it wrote more than \(Interpreter.longestPrelude) bytes before it was ready")
-    }
-    return nil
-  }
-
-  private func takeLine() -> UnsafeRawBufferPointer? {
-    let all = incoming.bytes
-    let from = max(searched, taken)
-    guard from < all.count, let start = all.baseAddress,
-      let end = memchr(start + from, Int32(UInt8(ascii: "\n")), all.count - from)
-    else {
-      searched = all.count
-      return nil
-    }
-    let next = start.distance(to: UnsafeRawPointer(end))
-    defer { taken = next + 1 }
-    return UnsafeRawBufferPointer(rebasing: all[taken..<next])
-  }
-
-  /// Drops the bytes that were taken.
-  private func compact() {
-    incoming.removeFirst(taken)
-    searched = max(0, searched - taken)
-    taken = 0
-  }
+  func nextMessage(isWorking: Bool) -> InterpreterLines.Message? { lines.next(isWorking: isWorking) }
 
   /// The reply of the monitor, as `LinkedProgram.monitorReply` describes it.
   func monitorReply() -> fwsv_reply?? { program.monitorReply() }

@@ -141,7 +141,7 @@ final class PythonCommand: RunningCommand {
     self.startTimer = nil
   }
 
-  private func take(_ message: Interpreter.Message, _ readiness: inout ReadinessFD, _ events: inout EventQueue) {
+  private func take(_ message: InterpreterLines.Message, _ readiness: inout ReadinessFD, _ events: inout EventQueue) {
     switch message {
     case .ready:
       if let ticket {

@@ -31,12 +31,11 @@ package final class PythonLauncher: CommandLauncher {
   package func start(
     _ command: Command, input: CommandInput?, isLast: Bool, timeout: Double?, events: RunOptions.Events?
   ) throws(StepFailure) -> any RunningCommand {
-    guard let supervisors = Supervisors.shared else { throw .noMemory }
     let environment = TextBlock(environment: settings.environment)
     if environment.texts.isExhausted { throw .noMemory }
     let key = Interpreter.Key(
       kind: job.kind, program: try python.program(settings.environment), environment: Array(environment.texts.bytes),
-      identity: try supervisors.identity())
+      identity: try Supervisors.shared.identity())
     let interpreter = try interpreters.take(key, environment: environment, grace: grace)
     let pipes = try OutputPipes(settings, events, for: .job)
     let ticket = try JobTicket(job, rundir: rundir, out: pipes.outEnd, err: pipes.errEnd)

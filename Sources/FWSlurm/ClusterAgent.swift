@@ -30,18 +30,12 @@ final class ClusterAgent: @unchecked Sendable {
   private var lastEnvironment: [UInt8] = []
   private var lastBegin = 0
   private var outgoing = ByteBuffer()
-  private var incoming = ByteBuffer()
-  private var taken = 0
+  private var frames = AgentFrames()
   private var hasLinkEnded = false
-  /// Whether the ready byte has been received, which comes before the first frame.
-  private var hasReadyByte = false
-  /// Whether the last frame has announced a further frame.
-  private var isMoreAnnounced = false
   /// Whether the last frame was acknowledged, so that the agent continues.
   private var hasAcknowledged = false
 
   private static let readSize = 128 * 1024
-  private static let longestFrame = 1 << 20
 
   init(_ submission: Submission) throws(StepFailure) {
     var arguments = TextBlock()
@@ -162,13 +156,16 @@ final class ClusterAgent: @unchecked Sendable {
   func flush() {
     if !isOurs { hasLinkEnded = true }
     var sent = 0
+    var isRefused = false
     while sent < outgoing.count, !hasLinkEnded, let start = outgoing.start {
       let count = fws_link_send(program.control.number, start + sent, outgoing.count - sent)
+      if count < 0 { isRefused = ![EAGAIN, EPIPE, ECONNRESET].contains(errno) }
       if count <= 0 { break }
       sent += count
     }
-    // A frame of which a part is missing would be read as another one.
-    if outgoing.isExhausted { return close() }
+    // A frame of which a part is missing would be read as another one. An agent that has gone is seen when it is read
+    // from, because what it has sent comes first.
+    if outgoing.isExhausted || isRefused { return close() }
     outgoing.removeFirst(hasLinkEnded ? outgoing.count : sent)
     if !hasLinkEnded { fws_epoll_write(fd, program.control.number, outgoing.count > 0) }
   }
@@ -214,8 +211,10 @@ final class ClusterAgent: @unchecked Sendable {
       case .some(let message): return message
       case nil: break
       }
-      guard let room = incoming.room(for: ClusterAgent.readSize) else { break }
-      let count = fws_receive(program.control.number, room, ClusterAgent.readSize)
+      let count = frames.receive(ClusterAgent.readSize) {
+        fws_receive(program.control.number, $0, ClusterAgent.readSize)
+      }
+      guard let count else { break }
       if count == 0 {
         acknowledge()
         break
@@ -224,7 +223,6 @@ final class ClusterAgent: @unchecked Sendable {
         close()
         break
       }
-      incoming.commit(count)
     }
     guard status == nil else { return .end }
     guard let reply = program.monitorReply() else { return .nothing }
@@ -254,7 +252,7 @@ final class ClusterAgent: @unchecked Sendable {
 
   /// Acknowledges the last frame if more data is to come, because the agent may wait for that (agent.h).
   private func acknowledge() {
-    guard !hasAcknowledged, hasReadyByte, isMoreAnnounced || incoming.count > taken else { return }
+    guard !hasAcknowledged, frames.isMoreToCome else { return }
     hasAcknowledged = true
     send(UInt32(FWA_ACK), [])
   }
@@ -283,66 +281,23 @@ final class ClusterAgent: @unchecked Sendable {
 
   /// Takes the next frame; `nil` if no frame is complete.
   private func takeFrame() -> Message? {
-    let headSize = MemoryLayout<fwa_head>.size
-    if !hasReadyByte {
-      guard let first = incoming.bytes.first else { return nil }
-      hasReadyByte = true
-      if Int(first) == FWA_READY_BYTE { taken = 1 }
-    }
-    let rest = UnsafeRawBufferPointer(rebasing: incoming.bytes[taken...])
-    guard rest.count >= headSize else { return compact() }
-    let head = rest.loadUnaligned(as: fwa_head.self)
-    let size = Int(head.size)
-    guard size <= ClusterAgent.longestFrame else {
-      _ = refuse()
-      return compact()
-    }
-    guard rest.count >= headSize + size else { return compact() }
-    taken += headSize + size
-    isMoreAnnounced = head.kind & FWA_MORE != 0
+    guard let frame = frames.next() else { return nil }
     hasAcknowledged = false
-    let payload = UnsafeRawBufferPointer(rebasing: rest[headSize..<(headSize + size)])
-    switch Int(head.kind & ~FWA_MORE) {
-    case FWA_HELLO: return takeHello(payload)
-    case FWA_OUT: return .output(.stdout, payload)
-    case FWA_ERR: return .output(.stderr, payload)
-    case FWA_REPLY:
-      var reply = fwsv_reply()
-      // Only the list of processes has as many entries as there are.
-      guard payload.count >= MemoryLayout<fwsv_reply>.offset(of: \.processes) ?? Int.max else { return refuse() }
-      withUnsafeMutableBytes(of: &reply) {
-        $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: payload.prefix($0.count)))
-      }
-      guard FWSV_STARTED...FWSV_ENDED ~= Int(reply.kind) else { return refuse() }
-      return .reply(reply)
-    case FWA_TAKEN:
-      guard payload.count == MemoryLayout<UInt64>.size else { return refuse() }
-      return .inputTaken(Int(clamping: payload.loadUnaligned(as: UInt64.self)))
-    case FWA_CLOSED: return .inputClosed
-    case FWA_ACK: return .nothing
-    default: return refuse()
+    switch frame {
+    case .hello(let payload): return takeHello(payload)
+    case .output(let stream, let bytes): return .output(stream, bytes)
+    case .reply(let reply): return .reply(reply)
+    case .inputTaken(let count): return .inputTaken(count)
+    case .inputClosed: return .inputClosed
+    case .acknowledgement: return .nothing
+    case .refused:
+      close()
+      return .nothing
     }
-  }
-
-  /// Gives the link up, because of bytes that no agent sends: it is unknown what else is missing.
-  private func refuse() -> Message {
-    close()
-    return .nothing
-  }
-
-  private func compact() -> Message? {
-    incoming.removeFirst(taken)
-    taken = 0
-    return nil
   }
 
   private func takeHello(_ payload: UnsafeRawBufferPointer) -> Message {
-    let size = MemoryLayout<fwa_hello>.size
-    guard payload.count >= size, payload.loadUnaligned(as: fwa_hello.self).protocol == UInt32(FWA_PROTOCOL) else {
-      return refuse()
-    }
-    let entries = payload.dropFirst(size).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-    environment = submission.added(among: entries)
+    environment = submission.added(among: AgentFrames.entries(payload))
     for entry in environment {
       if let job = entry.without(prefix: "SLURM_JOB_ID=") { facts.job = String(job) }
       if let node = entry.without(prefix: "SLURMD_NODENAME=") { facts.node = String(node) }

@@ -51,8 +51,11 @@ extension SlurmCommand {
   func srunEnded() {
     endWatch()
     if reportedEnd == nil { reportedEnd = launcher.recordedEnd(index).map { CommandEnd($0) } }
-    // An idle agent ended in the moment in which it was taken.
-    if let agent, agent.isReady, !isStartReported, reportedEnd == nil, reason == nil, agent.status == 0 {
+    // An idle agent ended in the moment in which it was taken. Agents that were requested for this command may end
+    // before it as well, each time, where a node lacks something that they need.
+    if let agent, agent.isReady, !isStartReported, reportedEnd == nil, reason == nil, agent.status == 0,
+      submissions < SlurmCommand.maxSubmissions
+    {
       return startOver()
     }
     ask()

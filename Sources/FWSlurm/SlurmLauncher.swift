@@ -103,7 +103,12 @@ final class SlurmLauncher: CommandLauncher {
       if count <= 0 { break }
       bytes.commit(count)
     }
-    let text = String(decoding: bytes.bytes, as: UTF8.self)
+    return SlurmLauncher.end(index, in: bytes.bytes)
+  }
+
+  /// The end of a command in the text of a status file (agent.h); `nil` if the text does not have it.
+  static func end(_ index: Int, in bytes: UnsafeRawBufferPointer) -> fwsv_reply? {
+    let text = String(decoding: bytes, as: UTF8.self)
     // A line without a line end is not complete yet.
     for line in text.pieces(at: "\n", keepingEmpty: true).dropLast() {
       let numbers = line.pieces(at: " ").compactMap { Int64($0) }

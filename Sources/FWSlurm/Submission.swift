@@ -32,8 +32,7 @@ struct Submission: Sendable {
   private static let overlap = "SLURM_OVERLAP=1"
 
   init(_ options: SlurmOptions) throws(StepFailure) {
-    guard let supervisors = Supervisors.shared else { throw .noMemory }
-    identity = try supervisors.identity()
+    identity = try Supervisors.shared.identity()
     program = try Submission.srun()
     environment =
       Submission.inherited.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }

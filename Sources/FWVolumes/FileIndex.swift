@@ -110,12 +110,6 @@ package struct FileIndex {
     return nil
   }
 
-  /// Whether a key, or something in it, has an entry.
-  func lists(_ key: VolumeKey) -> Bool {
-    let path = key.path
-    return entries[path] != nil || beneath[path] != nil
-  }
-
   /// The entries, for the state of a run.
   package var all: [(key: VolumeKey, locations: [Location])] {
     order.compactMap { path in entries[path].map { ($0.isFolder ? path.folder : path, $0.locations) } }

@@ -40,6 +40,7 @@ final class SFTPSession {
   private var messages = SSHMessages()
   private var heard = fws_monotonic()
   private var isAdvancing = false
+  private var hasToldOfModes = false
   /// Whether the server has begun the session.
   private var wasReady = false
 
@@ -120,6 +121,12 @@ final class SFTPSession {
   /// Sends a request.
   func request(_ kind: SFTPWire.Kind, _ fields: [SFTPWire.Field], _ handler: @escaping Handler) {
     SFTPWire.append(kind, register(handler), fields, to: &outgoing.bytes)
+  }
+
+  /// Logs that permissions were not set, once: a folder may have many files.
+  func tellOfModes(_ line: String) {
+    if !hasToldOfModes { Log.write(.warning, line) }
+    hasToldOfModes = true
   }
 
   /// Removes a file. The request is sent even if the session is closed right after this.

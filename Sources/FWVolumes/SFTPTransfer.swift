@@ -246,7 +246,14 @@ final class SFTPStore: SFTPOperation<StepFailure?> {
     guard !isOver, !isFailing, isComplete, unanswered == 0 else { return }
     let names: [SFTPWire.Field] = [.string(place.path(part)), .string(place.path(file.key))]
     // Some servers allow no permissions; the content is what counts.
-    if !hasMode { session.request(.setstat, [names[0], .mode(file.mode & 0o777)]) { _ in } }
+    if !hasMode {
+      session.request(.setstat, [names[0], .mode(file.mode & 0o777)]) { [self] answer in
+        guard case .status(let status) = answer, status.code != SFTPStatus.ok else { return }
+        session.tellOfModes(
+          "the key \(file.key.shown), and maybe others, have not got the permissions of the file: the server of the "
+            + "volume \(MessageFormat.quoted(place.name)) refused them: \(status.shown)")
+      }
+    }
     if session.extensions.contains(.posixRename) {
       let name = Array(SFTPWire.Extension.posixRename.rawValue.utf8)
       return session.request(.extended, [.string(name)] + names) { [self] in renamed($0) }

@@ -59,7 +59,9 @@ final class SSHAskpass {
   }
 
   /// The question at the beginning of what has arrived; `nil` if there is none. Its size is 0 if it is not complete.
-  func question(_ bytes: UnsafeRawBufferPointer) -> (kind: Kind, size: Int)? {
+  func question(_ bytes: UnsafeRawBufferPointer) -> (kind: Kind, size: Int)? { SSHAskpass.question(bytes, with: word) }
+
+  static func question(_ bytes: UnsafeRawBufferPointer, with word: String) -> (kind: Kind, size: Int)? {
     for kind in [Kind.password, .passphrase] {
       let line = Array("\(word) \(kind.rawValue)\n".utf8)
       if bytes.starts(with: line) { return (kind, line.count) }

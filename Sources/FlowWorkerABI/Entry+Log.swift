@@ -21,7 +21,7 @@ public func fw_set_log(
       }
       isKept = true
     }
-    try Log.set(log)
+    Log.set(log)
   }
   // A log that was created releases its payload itself.
   if !isKept { Function.release(payload, by: release) }

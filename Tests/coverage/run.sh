@@ -5,8 +5,9 @@
 #   run.sh BUILD PYTHON [SUITE...]      swift c python, by default; "engines" is the C and Python tests with engines as well
 #
 # BUILD is the folder for the results: coverage/report.txt has the table, and coverage/lines has each file with its
-# counts. A process that is killed leaves no counts, and neither does the supervisor, which has no C library to write
-# them: its code is not in the table (Tests/model, Tests/faults and the folder supervisor of the harness are its proof).
+# counts. The counters are in a file that is mapped into memory, so those of a process that is killed count as well. The
+# supervisor leaves none, because it has no C library to map the file: its code is not in the table (Tests/model,
+# Tests/faults and the folder supervisor of the harness are its proof).
 # A test that fails is told, and the table is printed all the same; the exit status is then 1.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -23,13 +24,20 @@ rm -rf "$out"
 mkdir -p "$out/raw" "$out/lib"
 
 counters=(-Xswiftc -profile-generate -Xswiftc -profile-coverage-mapping -Xcc -fprofile-instr-generate -Xcc -fcoverage-mapping)
+# The counters are found through an offset, which a file in memory needs.
+counters+=(-Xswiftc -Xllvm -Xswiftc -runtime-counter-relocation -Xcc -mllvm -Xcc -runtime-counter-relocation)
+counters+=(-Xcc "-fprofile-list=$PWD/Tests/coverage/uncounted.list")
+# With other flags than before, SwiftPM would keep the objects of sources that are the same.
+[ "$(cat "$scratch/counters" 2>/dev/null)" = "${counters[*]}" ] || rm -rf "$scratch"
+mkdir -p "$scratch"
+echo "${counters[*]}" >"$scratch/counters"
 env -u CC -u CXX swift build -c debug -Xswiftc -use-ld=lld "${counters[@]}" --product flowworker --scratch-path "$scratch"
 cp "$scratch/debug/libflowworker.so" "$out/lib/libflowworker.so.0"
 ln -sf libflowworker.so.0 "$out/lib/libflowworker.so"
 objects=("$out/lib/libflowworker.so.0")
 
-# The processes of one program add up their counts in one of four files.
-export LLVM_PROFILE_FILE=$out/raw/%4m.profraw
+# The processes of one program count in one of four files (%4m), while they run (%c).
+export LLVM_PROFILE_FILE=$out/raw/%c%4m.profraw
 failed=()
 run() {
     local name=$1

@@ -1,4 +1,5 @@
-"""What docs/concepts/security.md says of the environment, the network and the files of a host."""
+"""What docs/concepts/security.md says of the environment, the network and the files of a host, and that each of its
+promises has tests in Tests/INDEX.md."""
 
 from __future__ import annotations
 
@@ -53,16 +54,67 @@ workflow.run({"x": 1}, rundir=root / "workflow", state=root / "state")
 if sys.argv[2] == "services":
     docker = flowworker.create_worker({"name": "d", "type": "docker"})
     docker.exec(flowworker.ContainerStep("docker", "image", ["true"]), {}, root / "run")
+    engine = {"name": "d", "type": "docker", "options": {"host": "tcp://127.0.0.1:8", "shared_files": True}}
+    flowworker.create_worker(engine).exec(flowworker.ContainerStep("docker", "image", ["true"]), {}, root / "run")
     pool = flowworker.WorkerPool(
-        [{"name": "local", "type": "subprocess"}],
         volumes=[{"name": "bucket", "type": "s3", "args": {"bucket": "b", "endpoint": "http://127.0.0.1:9"}}],
     )
+    workflow = flowworker.Workflow([flowworker.ContainerStep("three", "", ["true"], inputs=["x"])], workers=pool)
+    workflow.run({}, rundir=root / "bucket")
 """
+
+#: The sentences of the page that say what it is about, what the reader should do, or what is not protected.
+NO_PROMISE = {
+    "This page says what the library trusts, what it protects, and what it does not.",
+    "SECURITY.md says how to report a fault.",
+    "The library is no sandbox.",
+    "A command runs with all rights of the thread that starts the step, and may do whatever that user may do.",
+    "Whoever may write the commands of a step, or choose the program of an interpreter, owns the process.",
+    "What the library protects is the line between a *document*, which you have chosen, and the *values*, files "
+    "and answers that come from elsewhere.",
+    "Processes and the supervisor lists the limits.",
+    "There is no sandbox yet: no step is kept from files, the network or other processes of its user.",
+    "Use a container, or a user of its own.",
+    "It is not masked in what commands write themselves, in text that they derive from it, and in the memory of "
+    "the processes.",
+    "Whoever has the same user, or root, can read the environment of a process.",
+    "Whoever may use the socket of a container engine is root on its machine, unless the engine is rootless.",
+    "A docker worker uses the socket with the rights of the host, so it gives documents the power of that engine,"
+    " such as `mounts` of any directory.",
+    "Let nobody write documents who may not use the engine.",
+    "Secrets are in the request that creates the container, and everybody who may use the engine can read them there.",
+    "On a cluster, a command has the rights of your account.",
+    "srun's connection carries secrets, and Slurm does not encrypt it.",
+    "What commands inherit is described in Environment.",
+}
 
 
 def documented() -> set[str]:
     table = PAGE[PAGE.index("\n| variable | what for |") :].split("\n\n")[0]
     return {name for row in table.splitlines()[3:] for name in re.findall(r"`(\w+)`", row.split(" | ")[0])}
+
+
+def sentences() -> list[str]:
+    """The sentences of the page, and the rows of its first table, without links."""
+    found: list[str] = []
+    for block in PAGE.split("\n\n"):
+        text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", block).replace("**", "")
+        if text.startswith("| what |"):
+            rows = [[cell.strip() for cell in row.strip("|").split(" | ")] for row in text.splitlines()[2:]]
+            found += [f"{what}: {does}" for what, _, does in rows]
+        elif not text.startswith(("#", "|")):
+            items = re.split(r"^- ", text, flags=re.MULTILINE)
+            found += [part for item in items for part in re.split(r"(?<=\.)\s+", " ".join(item.split())) if part]
+    return found
+
+
+def test_each_promise_of_the_page_has_tests() -> None:
+    index = (ROOT / "Tests/INDEX.md").read_text(encoding="utf-8")
+    rows = index[index.index("\n## Security\n") :].split("\n## ")[1].splitlines()
+    promised = [row.strip("|").rsplit("|", 1)[0].strip() for row in rows if row.startswith("|")][2:]
+    page = sentences()
+    assert NO_PROMISE <= set(page)
+    assert promised == [sentence for sentence in page if sentence not in NO_PROMISE]
 
 
 def sources() -> list[Path]:
@@ -113,17 +165,19 @@ def run_host(root: Path, watch: str, what: str) -> tuple[list[str], Path]:
     return (root / "watched").read_text().splitlines(), place
 
 
-def test_a_run_reads_no_other_variable(tmp_path: Path, watch: str) -> None:
+def test_a_run_reads_no_other_variable_and_connects_to_nobody_else(tmp_path: Path, watch: str) -> None:
     watched, _ = run_host(tmp_path, watch, "services")
     read = {line.split()[1] for line in watched if line.startswith("getenv ")}
     assert {"PATH", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG"} <= read
     assert {name for name in read if not name.startswith("SWIFT_")} <= documented()
+    assert {line for line in watched if line.startswith("connect ")} == {"connect 127.0.0.1:8", "connect 127.0.0.1:9"}
+    assert not [line for line in watched if line.startswith("listen")]
 
 
 def test_a_local_run_uses_no_network_and_writes_nowhere_else(tmp_path: Path, watch: str) -> None:
     watched, place = run_host(tmp_path, watch, "local")
     assert "socket other" not in watched
-    assert not [line for line in watched if line.startswith("listen")]
+    assert not [line for line in watched if line.startswith(("listen", "connect"))]
     assert [path for name in ("home", "tmp", "here") for path in (place / name).iterdir()] == []
     assert sorted(path.name for path in (tmp_path / "root").iterdir()) == ["run", "state", "workflow"]
     assert list((tmp_path / "root/run").iterdir()) == []
@@ -145,7 +199,12 @@ def test_the_supervisor_connects_only_for_cleanup_requests() -> None:
     calls = [
         (path.name, call)
         for path in (ROOT / "Sources/CSupervisor").rglob("*.[ch]")
-        for call in re.findall(r"__NR_(socket|connect|bind|listen|accept4?|setuid|setresuid)\b", path.read_text())
+        for call in re.findall(r"__NR_(socket|connect|bind|listen|accept4?)\b", path.read_text())
     ]
     # The socket of namespaces.c brings up the loopback of a sandbox's network, and is connected to nothing.
     assert sorted(calls) == [("cleanup.c", "connect"), ("cleanup.c", "socket"), ("namespaces.c", "socket")]
+
+
+def test_nothing_changes_the_user() -> None:
+    user = re.compile(r"\b(?:__NR_|SYS_)?set(?:u|g|eu|eg|reu|reg|resu|resg|fsu|fsg)id\b|\bset(?:init)?groups\b")
+    assert [str(path) for path in sources() if user.search(path.read_text(encoding="utf-8"))] == []

@@ -1,13 +1,17 @@
 /*
  * Preloaded into a host by test_security.py: notes what the library asks the C library for, in the file WATCH_FILE.
- * A line is the name of a call and what it was for. Calls of other objects, such as Python, are not noted.
+ * A line is the name of a call and what it was for. Calls of other objects, such as Python, are not noted; those of
+ * libcurl are where they connect.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static void *find(const char *name)
@@ -31,7 +35,9 @@ static void note(const void *caller, const char *call, const char *what)
         return;
     is_busy = 1;
     const char *path = next_getenv()("WATCH_FILE");
-    if (path != NULL && dladdr(caller, &information) != 0 && strstr(information.dli_fname, "libflowworker") != NULL) {
+    if (path != NULL && dladdr(caller, &information) != 0 &&
+        (strstr(information.dli_fname, "libflowworker") != NULL ||
+         (strcmp(call, "connect") == 0 && strstr(information.dli_fname, "libcurl") != NULL))) {
         char line[256];
         int size = snprintf(line, sizeof line, "%s %s\n", call, what);
         int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -66,4 +72,19 @@ int listen(int fd, int backlog)
 {
     note(__builtin_return_address(0), "listen", "");
     return ((int (*)(int, int))find("listen"))(fd, backlog);
+}
+
+int connect(int fd, const struct sockaddr *address, socklen_t size)
+{
+    char where[200] = "an address of another kind";
+    char name[INET6_ADDRSTRLEN] = "";
+    if (address->sa_family == AF_UNIX) {
+        snprintf(where, sizeof where, "unix:%s", ((const struct sockaddr_un *)address)->sun_path);
+    } else if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *internet = (const struct sockaddr_in *)address;
+        inet_ntop(AF_INET, &internet->sin_addr, name, sizeof name);
+        snprintf(where, sizeof where, "%s:%d", name, ntohs(internet->sin_port));
+    }
+    note(__builtin_return_address(0), "connect", where);
+    return ((int (*)(int, const struct sockaddr *, socklen_t))find("connect"))(fd, address, size);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs suite.py in many environments, and says where the library does something else than elsewhere.
+"""Runs suite.py and checks.c in many environments, and says where the library does something else than elsewhere.
 
     environments.py [--write] [--width N] [NAME...]   all environments, or those whose names begin so
 
@@ -8,12 +8,14 @@ skipped, and the table says why. The status is 1 if a check has another result t
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +25,8 @@ PAGE = ROOT / "docs/reference/environments.md"
 BEGIN, END = "<!-- environments.py writes this table -->\n", "<!-- the end of the table -->\n"
 INSIDE = HERE / "inside.py"
 SUITE = HERE / "suite.py"
+#: Where the library is in a chroot.
+INSIDE_LIBRARY = "/mnt/lib/libflowworker.so.0"
 #: Seconds: ends an environment that would wait for ever; none depends on how long it is.
 HANG = 900
 MOUNTS = ["unshare", "--mount", "--propagation", "private"]
@@ -34,6 +38,7 @@ NO_PROC = {
     "a daemon is ended": "a process in a session of its own is not found; the result says that it may be left",
     "the death of the host": "such a process is not found",
     "a function in an interpreter": "what a function has left is found through /proc",
+    "C: survivors": "processes beside the main one are counted through /proc",
 }
 #: The flags of clone(2) for new namespaces.
 NAMESPACES = 0x7E020000
@@ -50,8 +55,8 @@ FULL = dict.fromkeys(
     "the disk is full, and the message says so",
 )
 #: What is different where a system call fails, by the call; some calls have an error for which it is not.
-FUNCTIONS = ["a function", "a function that raises"]
-RUNS = ["a function in an interpreter", "a workflow with volumes and state", "steps at once"]
+FUNCTIONS = ["a function", "a function that raises", "C: a function"]
+RUNS = ["a function in an interpreter", "a workflow with volumes and state", "steps at once", "C: a workflow"]
 FAILING = {
     "clone3 EPERM": dict.fromkeys([*FUNCTIONS, "four threads"], "glibc starts no thread; with ENOSYS it uses clone"),
     "eventfd2": dict.fromkeys(FUNCTIONS, "the message names the call"),
@@ -72,9 +77,17 @@ FAILING = {
         ["a sandbox", "a sandbox without namespaces", "a sandbox as far as there is one"],
         "the message says so: a command in a sandbox never keeps its capabilities",
     ),
-    "prlimit64": dict.fromkeys(["limit of files", "limit of a file"], "the message says that a limit cannot be set"),
+    "prlimit64": dict.fromkeys(
+        ["limit of files", "limit of a file", "C: a limit"], "the message says that a limit cannot be set"
+    ),
     "setsid": {"a daemon is ended": "the command setsid, which the check uses, fails"},
-    "prctl(36)": {"a daemon is ended": NO_PROC["a daemon is ended"]},
+    "prctl(36)": {
+        "a daemon is ended": NO_PROC["a daemon is ended"],
+        **dict.fromkeys(
+            ["C: a timeout", "C: a timeout of what ignores TERM", "C: cancel", "C: survivors"],
+            "the processes are ended, and the result says that others may be left",
+        ),
+    },
     "timerfd_create": dict.fromkeys(
         [*RUNS, "retries", "an output that is missing", "a deadline"],
         "runs and pauses need a timer; the message names the call",
@@ -98,13 +111,15 @@ class Environment:
     def __init__(self, name, changes=(), around=(), known=None, nothing=None, make=None, tmp=None):
         self.name, self.changes, self.around, self.known = name, list(changes), list(around), known or {}
         self.nothing, self.variables, self.make, self.tmp = nothing, {}, make, tmp
+        # The words of the programs where they are not those of this machine, and whether a C host is of use.
+        self.suite, self.checks, self.runs_c = [], [], True
 
     @property
     def needs_root(self):
         return bool(self.around) or any(one.partition(":")[0] in ("user", "mount", "sh") for one in self.changes)
 
-    def command(self, python, arguments):
-        return [*self.around, python, str(INSIDE), *self.changes, "--", python, *arguments]
+    def command(self, words):
+        return [*self.around, self.python, str(INSIDE), *self.changes, "--", *words]
 
 
 def python(environment):
@@ -144,44 +159,53 @@ def static_jansson(environment, folder):
     words = ["cc", "-x", "c", "-", "-x", "none", "-rdynamic", "-o", str(host), "-Wl,--whole-archive", str(archive)]
     words += ["-Wl,--no-whole-archive", *flags.stdout.split()]
     subprocess.run(words, input=source, text=True, check=True)
-    environment.python = str(host)
+    environment.python, environment.runs_c = str(host), False
 
 
-def python_of(version):
+def python_of(version, release=None):
+    """A Python of this machine, or else one of a release of Debian; 3.13t is 3.13 without the global lock."""
+
     def make(environment, folder):
         pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-        places = sorted(pyenv.glob("versions/{}.*/bin/python3".format(version)))
+        places = sorted(pyenv.glob("versions/{}.*/bin/python3".format(version.rstrip("t"))))
+        places = [place for place in places if place.parts[-3].endswith("t") == version.endswith("t")]
         # pyenv puts programs into PATH that refuse to run.
         found = str(places[-1]) if places else shutil.which("python" + version)
-        if found is None:
+        if found is None and release is None:
             raise Skipped("this machine has no Python " + version)
-        environment.python = found
+        if found is None:
+            return chroot(release, python="python" + version)(environment, folder)
+        environment.python, environment.runs_c = found, False
 
     return make
 
 
-def chroot(release, shell):
+def chroot(release, shell=None, python=None):
     def make(environment, folder):
-        script = ROOT / "Tests/packages/chroot.sh"
+        script, packages = ROOT / "Tests/packages/chroot.sh", ["libjansson4", *([python] if python else [])]
         usable = subprocess.run([script, "usable"], stderr=subprocess.PIPE, text=True)
         if usable.returncode:
             raise Skipped(usable.stderr.strip())
-        made = subprocess.run([script, "make", release, "libjansson4"], capture_output=True, text=True)
+        made = subprocess.run([script, "make", release, *packages], capture_output=True, text=True)
         if made.returncode:
             raise Skipped(made.stderr.strip().splitlines()[-1])
         # A module of the package is a link into the sources.
         folders = ["bindings/python/flowworker", "Sources/CRunner", "Tests/environments"]
-        binds = {library(): "/mnt/library", **{ROOT / one: "/mnt/project/" + one for one in folders}}
-        environment.around = [script, "run", "--with", "libjansson4", "--sh", shell]
+        binds = {library(): INSIDE_LIBRARY, **{ROOT / one: "/mnt/project/" + one for one in folders}}
+        program = checks()
+        if program.exists():
+            binds[program] = "/mnt/checks"
+        environment.around = [script, "run", "--with", " ".join(packages), *(["--sh", shell] if shell else [])]
         for source, target in binds.items():
             environment.around += ["--bind", "{}:{}".format(source, target)]
         environment.around += [
             release,
             "env",
-            "FLOWWORKER_LIBRARY=/mnt/library",
+            "FLOWWORKER_LIBRARY=" + INSIDE_LIBRARY,
             "PYTHONPATH=/mnt/project/bindings/python",
         ]
-        environment.in_chroot = True
+        environment.suite = [python or "python3", "/mnt/project/Tests/environments/suite.py", "--json"]
+        environment.checks, environment.runs_c = ["/mnt/checks"], python is None
 
     return make
 
@@ -191,12 +215,12 @@ def second_copy(environment, folder):
     copy = folder / "libflowworker-other.so"
     shutil.copy(library(), copy)
     environment.variables["FW_OTHER_COPY"] = str(copy)
-    environment.program = HERE / "two_copies.py"
+    environment.program, environment.runs_c = HERE / "two_copies.py", False
 
 
 def deep_bind(environment, folder):
     environment.variables["FW_DEEPBIND"] = "1"
-    environment.program = HERE / "two_copies.py"
+    environment.program, environment.runs_c = HERE / "two_copies.py", False
 
 
 def environments():
@@ -230,7 +254,9 @@ def environments():
     one += [Environment("a jansson of the host's own", make=static_jansson)]
     one += [Environment("jemalloc", make=preload("libjemalloc.so", "libjemalloc2"))]
     one += [Environment("tcmalloc", make=preload("libtcmalloc_minimal.so", "libtcmalloc-minimal4"))]
-    one += [Environment("Python " + v, make=python_of(v)) for v in ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")]
+    one += [Environment("Python " + v, make=python_of(v)) for v in ("3.9", "3.10", "3.11", "3.12", "3.13")]
+    one += [Environment("Python " + v, make=python_of(v, "sid")) for v in ("3.14", "3.15")]
+    one += [Environment("Python 3.13 without the global lock", make=python_of("3.13t"))]
     releases = [("bookworm", "dash"), ("trixie", "bash"), ("sid", "busybox")]
     one += [Environment("Debian {}, sh is {}".format(*names), make=chroot(*names)) for names in releases]
     for call in refused_calls():
@@ -251,37 +277,73 @@ def refused_calls():
     ]
 
 
+BUILDING = threading.Lock()
+
+
+def checks():
+    """The program of checks.c, which does not exist where it cannot be built. It finds the library also in a chroot."""
+    # Each library has a program of its own, which finds no other one.
+    number = hashlib.sha256(bytes(library())).hexdigest()[:8]
+    program = ROOT / "build/environments" / number / "checks"
+    parts = [HERE / "checks.c", library(), *(ROOT / "Tests/c/support").glob("*.h")]
+    with BUILDING:
+        if program.exists() and all(part.stat().st_mtime < program.stat().st_mtime for part in parts):
+            return program
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.unlink(missing_ok=True)
+        words = ["cc", "-g", "-std=c11", "-Wall", "-Wextra", "-Werror", "-o", program, HERE / "checks.c", library()]
+        words += ["-I", ROOT / "include", "-I", ROOT / "Tests/c/support", "-ljansson"]
+        words += ["-Wl,-rpath,{}:{}".format(library().parent, Path(INSIDE_LIBRARY).parent)]
+        if shutil.which("cc"):
+            subprocess.run(words, check=True)
+    return program
+
+
+def results(environment, command, name, variables):
+    """What a program says in an environment: results by check."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **variables, **environment.variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=HANG,
+    )
+    try:
+        return json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        if "Operation not permitted" in last and environment.around:
+            raise Skipped(last) from None
+        if "`GLIBC_" in last:
+            return {name: "skipped: the C library of this machine is newer than that of the chroot"}
+        return {name: "failed: status {}: {}".format(done.returncode, last[:300])}
+
+
 def run(environment):
-    """What suite.py says in an environment: results by check."""
+    """What both programs say in an environment: results by check."""
     with tempfile.TemporaryDirectory(prefix="fw-environment") as folder:
         os.chmod(folder, 0o755)
-        environment.python, environment.program, environment.in_chroot = python(environment), SUITE, False
+        environment.python, environment.program = python(environment), SUITE
         if environment.make:
             environment.make(environment, Path(folder))
         if environment.needs_root and os.geteuid() != 0:
             raise Skipped("it needs root")
-        arguments = [str(environment.program), "--json"]
         variables = {"FLOWWORKER_LIBRARY": str(library()), "PYTHONPATH": str(ROOT / "bindings/python")}
         if environment.tmp:
             variables["FW_SUITE_FOLDER"] = environment.tmp
-        command = environment.command(environment.python, arguments)
-        if environment.in_chroot:
-            command = [*environment.around, "python3", "/mnt/project/Tests/environments/suite.py", "--json"]
-        done = subprocess.run(
-            [str(word) for word in command],
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **variables, **environment.variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=HANG,
-        )
-        try:
-            return json.loads(done.stdout.splitlines()[-1])
-        except (IndexError, ValueError):
-            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-            if "Operation not permitted" in last and environment.around:
-                raise Skipped(last)
-            return {"the suite itself": "failed: status {}: {}".format(done.returncode, last[:300])}
+        suite = [*environment.around, *environment.suite]
+        program = [*environment.around, *environment.checks]
+        if not environment.suite:
+            suite = environment.command([environment.python, str(environment.program), "--json"])
+            program = environment.command([str(checks())])
+        found = results(environment, suite, "the suite itself", variables)
+        if environment.runs_c and checks().exists():
+            found.update(results(environment, program, "the checks in C", variables))
+        elif environment.runs_c:
+            found["the checks in C"] = "skipped: there is no C compiler"
+            environment.known = {name: why for name, why in environment.known.items() if not name.startswith("C: ")}
+        return found
 
 
 def judge(environment):
@@ -292,13 +354,12 @@ def judge(environment):
         return (environment.name, "skipped", str(reason)), []
     if environment.nothing:
         # A host goes on, and each step says why it did not run.
-        told = found.get("true", str(found))
-        wrong = [] if "spawn_failed" in told and environment.nothing in told else [environment.name + ": " + told]
-        return (
-            environment.name,
-            "no step runs",
-            told.rpartition("in place of ('exited', 0): ")[2].partition(" (line ")[0],
-        ), wrong
+        told = [found.get(name, str(found)) for name in ("true", "C: a step")]
+        known = all("spawn_failed" in text and environment.nothing in text for text in told)
+        shown = told[0].rpartition("in place of ('exited', 0): ")[2].partition(" (line ")[0]
+        return (environment.name, "no step runs", shown), [] if known else [
+            "{}: {}".format(environment.name, text) for text in told
+        ]
     failed = {name: text[8:] for name, text in found.items() if text.startswith("failed")}
     skipped = [text[9:] for text in found.values() if text.startswith("skipped")]
     wrong = [

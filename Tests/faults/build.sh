@@ -52,5 +52,5 @@ swiftc -emit-library -static-stdlib -use-ld=lld -module-name flowworker -o "$wor
     -Xlinker "--version-script=$root/Sources/FlowWorkerABI/flowworker.map" -Xlinker -soname=libflowworker.so.0 \
     -Xlinker --entry=fwsv_entry -Xlinker -z -Xlinker nodelete "${wraps[@]}"
 ln -sf libflowworker.so.0 "$work/lib/libflowworker.so"
-cc -std=c11 -g -Wall -Wextra -Werror -I "$root/include" -o "$work/host" "$here/host.c" -L"$work/lib" \
-    -Wl,-rpath,"$work/lib" -lflowworker -ljansson -lpthread
+cc -std=c11 -g -Wall -Wextra -Werror -I "$root/include" -o "$work/host" "$here/host.c" "$here/host_engines.c" \
+    -L"$work/lib" -Wl,-rpath,"$work/lib" -lflowworker -ljansson -lpthread

@@ -1,7 +1,8 @@
 /*
  * The host of the faults: it runs a group of steps while one of the calls fails, and says what each led to.
  *
- *     host GROUP DIRECTORY          GROUP: steps, sandboxes, calls or flow; the directory is empty, and is this run's
+ *     host GROUP DIRECTORY          GROUP: steps, sandboxes, calls, flow, docker, slurm or s3; the directory is empty, and
+ *                                   belongs to this run. FAULTS_POOL is the pool of a group on engines (peers.py)
  *
  * A line for each step: "NAME ok", "NAME failed: OUTCOME: MESSAGE", or "NAME WRONG: WHY". A step is wrong if it says
  * success and its output is not right, if it failed without a reason of one line, and if it does not end. After the
@@ -9,29 +10,27 @@
  * "descriptors N, sockets N, supervisors and monitors N", what is there then.
  */
 #define _GNU_SOURCE
+#include "host.h"
 #include "page.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <flowworker.h>
 #include <jansson.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-/* A result that does not come in this time counts as one that never comes. A message that the kernel refuses each time
- * is sent again for ten seconds. */
-enum { SECONDS = 60 };
-enum { BIG = 150000, FILE_SIZE = 300000, TEXT = 8192 };
+enum { BIG = 150000, FILE_SIZE = 300000 };
 
-static const char *directory;
+const char *directory;
 static uint32_t jansson_call;
 static fault_page *page;
 
@@ -70,13 +69,12 @@ static void map_page(void)
 
 /* --- what a step led to ------------------------------------------------------------------- */
 
-static void wrong(const char *name, const char *why)
+void wrong(const char *name, const char *why)
 {
     printf("%s WRONG: %s\n", name, why);
 }
 
-/** Prints why a call failed, and releases the error. Returns whether the call failed. */
-static bool refused(const char *name, fw_status status, fw_error **error)
+bool refused(const char *name, fw_status status, fw_error **error)
 {
     if (status == FW_OK)
         return false;
@@ -106,8 +104,7 @@ static char *output_of(const fw_result *result)
     return all;
 }
 
-/** Judges a result: `outcome` is the right one, and with FW_EXITED `want` is the output. Releases the result. */
-static void judge(const char *name, fw_result *result, fw_outcome outcome, const char *want)
+void judge(const char *name, fw_result *result, fw_outcome outcome, const char *want)
 {
     if (result == NULL) {
         wrong(name, "no result comes");
@@ -174,16 +171,13 @@ static fw_exec *begin(fw_pool *pool, const char *name, const char *action, const
     return exec;
 }
 
-static void run(fw_pool *pool, const char *name, const char *action, const char *options, fw_outcome outcome,
-                const char *want)
+void run(fw_pool *pool, const char *name, const char *action, const char *options, fw_outcome outcome, const char *want)
 {
     fw_exec *exec = begin(pool, name, action, options, NULL);
     if (exec != NULL)
         finish(name, exec, outcome, want);
     fw_exec_free(exec);
 }
-
-#define COMMANDS(commands) "'action':{'environment':'','commands':[" commands "]}"
 
 static void write_file(const char *name, const char *text)
 {
@@ -194,12 +188,13 @@ static void write_file(const char *name, const char *text)
         exit(2);
 }
 
-/** The input of the host, more than a pipe holds. */
-static void input(fw_pool *pool)
+void input(fw_pool *pool, const char *name, const char *action)
 {
     static char bytes[BIG];
+    char text[TEXT];
     memset(bytes, 'i', sizeof bytes);
-    fw_exec *exec = begin(pool, "input", "'stdin':'host'," COMMANDS("['wc','-c']"), NULL, NULL);
+    snprintf(text, sizeof text, "'stdin':'host',%s", action);
+    fw_exec *exec = begin(pool, name, text, NULL, NULL);
     fw_error *error = NULL;
     size_t taken = 0, all = 0;
     bool is_whole = exec != NULL;
@@ -208,16 +203,16 @@ static void input(fw_pool *pool)
         all += taken;
         is_whole = status == FW_OK && taken > 0;
         if (status != FW_OK)
-            refused("input", status, &error);
+            refused(name, status, &error);
     }
     error = NULL;
     if (exec != NULL && fw_exec_close_input(exec, &error) != FW_OK)
-        refused("input", fw_error_code(error), &error);
+        refused(name, fw_error_code(error), &error);
     if (exec != NULL) {
         /* A write that was refused was told, and the command has got what was taken before. */
         char want[32];
         snprintf(want, sizeof want, "%zu\n", all);
-        finish("input", exec, FW_EXITED, want);
+        finish(name, exec, FW_EXITED, want);
     }
     fw_exec_free(exec);
 }
@@ -236,14 +231,14 @@ static bool take_until(const char *name, fw_exec *exec, int kind)
     return true;
 }
 
-static void cancel(fw_pool *pool)
+void cancel(fw_pool *pool, const char *name, const char *action)
 {
-    fw_exec *exec = begin(pool, "cancel", COMMANDS("'sleep 100; true'"), NULL, NULL);
+    fw_exec *exec = begin(pool, name, action, NULL, NULL);
     if (exec == NULL)
         return;
-    take_until("cancel", exec, FW_EVENT_COMMAND_STARTED);
+    take_until(name, exec, FW_EVENT_COMMAND_STARTED);
     fw_exec_cancel(exec);
-    finish("cancel", exec, FW_CANCELLED, NULL);
+    finish(name, exec, FW_CANCELLED, NULL);
     fw_exec_free(exec);
 }
 
@@ -270,14 +265,14 @@ static void steps(fw_pool *pool)
     run(pool, "simple", COMMANDS("'cat in.txt'"), NULL, FW_EXITED, "content\n");
     run(pool, "words", COMMANDS("['cat','in.txt']"), NULL, FW_EXITED, "content\n");
     run(pool, "text", "'stdin':{'text':'typed'}," COMMANDS("['cat']"), NULL, FW_EXITED, "typed");
-    input(pool);
+    input(pool, "input", COMMANDS("['wc','-c']"));
     run(pool, "big", COMMANDS("'head -c 150000 /dev/zero | tr \\\\\\\\0 x'"), NULL, FW_EXITED, many);
     snprintf(options, sizeof options, "{\"spill\":\"%s/spill\",\"output_limit\":10,\"events\":\"none\"}", directory);
     run(pool, "spill", COMMANDS("'head -c 150000 /dev/zero | tr \\\\\\\\0 x'"), options, FW_EXITED, "xxxxxxxxxx");
     run(pool, "timeout", COMMANDS("'echo a; sleep 100; true'"), "{\"timeout\":0.05}", FW_TIMEOUT, NULL);
     run(pool, "stubborn", COMMANDS("'trap : TERM; while :; do sleep 0.01; done'"), "{\"timeout\":0.05}", FW_TIMEOUT,
         NULL);
-    cancel(pool);
+    cancel(pool, "cancel", COMMANDS("'sleep 100; true'"));
     signalled(pool);
     run(pool, "retry", COMMANDS("'mkdir again && exit 3; echo done'"), "{\"retries\":{\"max\":3,\"delay\":0.001}}",
         FW_EXITED, "done\n");
@@ -370,7 +365,7 @@ static const char document[] =
     "{\"name\":\"w2\",\"files\":{\"inputs\":[\"d/\",\"e\"],\"outputs\":[\"final\"]},\"action\":{\"environment\":\"\","
     "\"commands\":[\"cat d/s/f\",\"cp e final\"]}}]}";
 
-static long long size_of(const char *name)
+long long size_of(const char *name)
 {
     char path[TEXT];
     struct stat status;
@@ -425,9 +420,15 @@ static void flow(fw_pool *pool)
 
 /* ------------------------------------------------------------------------------------------ */
 
+static void after(fw_pool *pool)
+{
+    run(pool, "after", COMMANDS("'echo one; :','cat in.txt'"), NULL, FW_EXITED, "one\ncontent\n");
+}
+
 static fw_pool *open_pool(const char *name)
 {
     char text[TEXT];
+    const char *given = getenv("FAULTS_POOL");
     fw_error *error = NULL;
     fw_pool *pool = NULL;
     snprintf(
@@ -447,7 +448,7 @@ static fw_pool *open_pool(const char *name)
         "\"volumes\":[{\"name\":\"a\",\"type\":\"fs\",\"args\":{\"basedir\":\"%s/a\"}},"
         "{\"name\":\"b\",\"type\":\"fs\",\"args\":{\"basedir\":\"%s/b\"}}]}",
         directory, directory, directory);
-    refused(name, fw_pool_create(text, FW_ZERO_TERMINATED, &pool, &error), &error);
+    refused(name, fw_pool_create(given ? given : text, FW_ZERO_TERMINATED, &pool, &error), &error);
     return pool;
 }
 
@@ -462,15 +463,17 @@ static int keepers(void)
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
         close(fd);
-        /* Commands have more variables. */
-        count += size > 0 && page != NULL && strcmp(text, page->environment) == 0;
+        /* Commands and the agents of a cluster have more variables. */
+        count += page != NULL && size == (ssize_t)strlen(page->environment) + 1 && strcmp(text, page->environment) == 0;
     }
     if (all != NULL)
         closedir(all);
     return count;
 }
 
-/** Counts what is open: sockets, each of which leads to a supervisor or a monitor, and the rest. */
+/** Counts what is open: sockets whose other end has no name, each of which leads to a supervisor or a monitor or is
+ * one of the two by which libcurl wakes itself, and what is no socket. Connections to a peer, of which libcurl keeps as
+ * many as it likes, are not counted. */
 static void count_descriptors(int *sockets, int *others)
 {
     *sockets = *others = 0;
@@ -478,10 +481,12 @@ static void count_descriptors(int *sockets, int *others)
         struct stat status;
         if (fstat(fd, &status) != 0)
             continue;
-        if (S_ISSOCK(status.st_mode))
-            ++*sockets;
-        else
+        struct sockaddr_un peer = {.sun_family = AF_UNSPEC};
+        socklen_t size = sizeof peer;
+        if (!S_ISSOCK(status.st_mode))
             ++*others;
+        else if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0 || size <= sizeof peer.sun_family)
+            ++*sockets;
     }
 }
 
@@ -490,8 +495,14 @@ int main(int count, char **arguments)
     static const struct {
         const char *name;
         void (*run)(fw_pool *);
-    } groups[] = {{"steps", steps}, {"sandboxes", sandboxes}, {"calls", calls}, {"flow", flow}};
-    if (count != 3)
+        void (*after)(fw_pool *);
+    } groups[] = {{"steps", steps, after}, {"sandboxes", sandboxes, after},  {"calls", calls, after},
+                  {"flow", flow, after},   {"docker", docker, docker_after}, {"slurm", slurm, slurm_after},
+                  {"s3", s3, s3_after}};
+    size_t at = 0;
+    while (count == 3 && at < sizeof groups / sizeof *groups && strcmp(groups[at].name, arguments[1]) != 0)
+        at++;
+    if (count != 3 || at == sizeof groups / sizeof *groups)
         return 2;
     directory = arguments[2];
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -502,15 +513,14 @@ int main(int count, char **arguments)
     snprintf(path, sizeof path, "%s/spill", directory);
     mkdir(path, 0777);
     fw_pool *pool = open_pool("pool");
-    for (size_t at = 0; pool != NULL && at < sizeof groups / sizeof *groups; at++)
-        if (strcmp(groups[at].name, arguments[1]) == 0)
-            groups[at].run(pool);
+    if (pool != NULL)
+        groups[at].run(pool);
     if (page != NULL)
         __atomic_store_n(&page->is_armed, 0, __ATOMIC_SEQ_CST);
     fw_pool_free(pool);
     pool = open_pool("after");
     if (pool != NULL)
-        run(pool, "after", COMMANDS("'echo one; :','cat in.txt'"), NULL, FW_EXITED, "one\ncontent\n");
+        groups[at].after(pool);
     fw_pool_free(pool);
     int sockets, others;
     count_descriptors(&sockets, &others);

@@ -60,6 +60,8 @@ static int of_piece(int fault, size_t count)
     return count == 8 && fault != EINTR && fault != EAGAIN ? 0 : fault;
 }
 
+/* The kernel has closed a descriptor whatever close(2) says, and the other end sees the end of a connection whatever
+ * shutdown(2) says. */
 #define CALL(type, name, errnos, failure, parameters, arguments) \
     type __real_##name parameters;                               \
     type __wrap_##name parameters                                \
@@ -67,7 +69,7 @@ static int of_piece(int fault, size_t count)
         int fault = take(AT_##name);                             \
         if (fault == 0)                                          \
             return __real_##name arguments;                      \
-        if (AT_##name == AT_close)                               \
+        if (AT_##name == AT_close || AT_##name == AT_shutdown)   \
             __real_##name arguments;                             \
         errno = fault;                                           \
         return failure;                                          \

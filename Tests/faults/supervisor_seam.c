@@ -16,8 +16,8 @@
 TEXT(fault_environment, "/proc/self/environ");
 TEXT(fault_variable, FAULT_VARIABLE "=");
 
-/* A supervisor has no other variable than FW_FAULTS, so this is room for its environment. */
-enum { ROOM = 512 };
+/* A supervisor has no other variable than FW_FAULTS, and the agent of a cluster a few more. */
+enum { ROOM = 4096 };
 
 /* Maps the page into a process that has just begun. */
 __attribute__((noinline)) static bool map_page(void)
@@ -29,11 +29,19 @@ __attribute__((noinline)) static bool map_page(void)
     if (size <= 0)
         return false;
     text[size] = 0;
-    long at = 0;
-    for (; fault_variable[at] != 0; at++) {
-        if (text[at] != fault_variable[at])
-            return false;
+    long at = 0, same = 0;
+    while (at < size && fault_variable[same] != 0) {
+        if (text[at] == fault_variable[same]) {
+            at++;
+            same++;
+            continue;
+        }
+        same = 0;
+        while (at < size && text[at++] != 0)
+            ;
     }
+    if (fault_variable[same] != 0)
+        return false;
     fd = raw(__NR_openat, AT_FDCWD, (long)(text + at), O_RDWR | O_CLOEXEC, 0, 0, 0);
     if (fd < 0)
         return false;

@@ -13,19 +13,24 @@ import argparse
 import base64
 import os
 import re
+import select
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "Tests/fuzz/corpus"
 WORK = ROOT / "build/fuzz"
-PROGRAM = ROOT / ".build-fuzz/debug/fuzz"
+PROGRAM = ROOT / ".build-fuzz/release/fuzz"
 
 #: A corpus that is kept has at most this many inputs, the shortest ones, so that it can be replayed in a moment.
-MOST_INPUTS = 60
+MOST_INPUTS = 160
+
+#: The coverage of a reader has stopped growing after so many executions without news, or the seconds of --idle.
+IDLE_EXECUTIONS = 200_000
 
 #: The words that documents have, for the mutations of all readers of JSON.
 DICTIONARY = WORK / "words.dict"
@@ -83,6 +88,22 @@ def environment(reader: str) -> dict[str, str]:
     }
 
 
+def lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
+    """The lines of a process as they come, and an empty one for each second without any."""
+    assert process.stderr is not None
+    rest = b""
+    while True:
+        if not select.select([process.stderr], [], [], 1)[0]:
+            yield ""
+            continue
+        piece = os.read(process.stderr.fileno(), 1 << 16)
+        if not piece:
+            return
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield line.decode(errors="replace") + "\n"
+
+
 def fuzz(reader: str, longest: int, seconds: int, idle: int) -> tuple[str, bool]:
     """Runs one reader. Returns its line of the table, and whether it is sound."""
     folder = WORK / reader
@@ -94,41 +115,35 @@ def fuzz(reader: str, longest: int, seconds: int, idle: int) -> tuple[str, bool]
         f"-dict={DICTIONARY}", "-reduce_inputs=1",
     ]  # fmt: skip
     begin = time.monotonic()
-    grown = begin
-    coverage = executions = 0
+    grown, has_stopped = begin, False
+    coverage = executions = grown_at = 0
     with (
         (folder / "log").open("w") as log,
-        subprocess.Popen(
-            command,
-            env=environment(reader),
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        ) as process,
+        subprocess.Popen(command, env=environment(reader), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process,
     ):
-        assert process.stderr is not None
-        for line in process.stderr:
+        for line in lines(process):
             log.write(line)
             found = re.match(r"#(\d+)\s.*\bcov: (\d+) ft: (\d+)", line)
             if found:
                 executions = int(found[1])
                 if int(found[2]) > coverage:
-                    coverage, grown = int(found[2]), time.monotonic()
+                    coverage, grown, grown_at = int(found[2]), time.monotonic(), executions
             done = re.match(r"stat::number_of_executed_units:\s+(\d+)", line)
             if done:
                 executions = int(done[1])
-            if idle and time.monotonic() - grown > idle and process.poll() is None:
+            is_idle = time.monotonic() - grown > idle or executions - grown_at > IDLE_EXECUTIONS
+            if idle and is_idle and not has_stopped and process.poll() is None:
                 # libFuzzer ends in order, and prints its figures.
                 process.send_signal(2)
-                idle = 0
+                has_stopped = True
         status = process.wait()
     taken = time.monotonic() - begin
     faults = sorted(path.name for path in (folder / "found").iterdir() if not path.name.startswith("slow-unit"))
     is_sound = not faults and status in (0, 72)
     inputs = len(list((folder / "inputs").iterdir()))
     verdict = "" if is_sound else f"  BROKEN: {', '.join(faults) or f'status {status}'}, see {folder}/log"
-    return f"{reader:14} {taken:8.0f} {executions:12,} {coverage:9,} {inputs:7,}{verdict}", is_sound
+    growth = "stopped" if has_stopped else "grew"
+    return f"{reader:14} {taken:8.0f} {executions:12,} {coverage:9,} {inputs:7,} {growth:>8}{verdict}", is_sound
 
 
 def minimise(reader: str, longest: int) -> None:
@@ -159,7 +174,7 @@ def main() -> int:
     WORK.mkdir(parents=True, exist_ok=True)
     CORPUS.mkdir(exist_ok=True)
     write_words()
-    print(f"{'reader':14} {'seconds':>8} {'executions':>12} {'coverage':>9} {'corpus':>7}")
+    print(f"{'reader':14} {'seconds':>8} {'executions':>12} {'coverage':>9} {'corpus':>7} {'at end':>8}")
     sound = True
     for name in arguments.reader or known:
         line, is_sound = fuzz(name, known[name], arguments.seconds, arguments.idle)

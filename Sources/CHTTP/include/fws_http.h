@@ -13,8 +13,9 @@
 typedef struct fws_http fws_http;
 typedef struct fws_call fws_call;
 
-/* Loads libcurl, once. Returns NULL, or the reason why it cannot be used, which is valid for ever. */
-const char *_Nullable fws_http_load(void);
+/* Loads libcurl, unless it is loaded. Returns false if it cannot be used, and writes the reason; it is tried again the
+ * next time. */
+bool fws_http_load(char *_Nonnull why, size_t size);
 
 /* Opens a link to one server, which listens on a Unix socket, or at the addresses of the calls if `socket` is NULL. The
  * next arguments are paths of PEM files, for TLS. The strings must live as long as the link. `connections` is how many
@@ -82,8 +83,8 @@ fws_call *_Nullable fws_http_call(fws_http *_Nonnull link, const char *_Nonnull 
 /* Says before the call's connection is used that it will be taken over, so that no other call gets it afterwards. */
 void fws_http_take_over(fws_call *_Nonnull call);
 
-/* Sends bytes without waiting. Returns how many were taken; 0 if there is no room now; a negated errno if the
- * connection takes no more. */
+/* Sends bytes without waiting. Returns how many were taken; 0 if there is no room now; -EPIPE if the other
+ * side takes no more; another negated errno if the system could not send them. */
 int64_t fws_http_send(fws_call *_Nonnull call, const void *_Nonnull bytes, size_t size);
 
 /* Lets the handler `room` be called once, when there is room. */

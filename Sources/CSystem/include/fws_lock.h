@@ -7,6 +7,13 @@
 
 /* Makes a pthread mutex, which the sanitizers understand, with a condition. NULL if there is no memory. */
 void *_Nullable fws_lock_create(void);
+
+/* The locks of what a process has once. They have memory of their own, because a lack of memory at the first use must
+ * not outlast itself. */
+enum { FWS_LOCK_LOG, FWS_LOCK_SUPERVISORS, FWS_LOCK_ENGINES, FWS_LOCKS };
+
+/* Makes one of these, which must happen once. It is never freed. */
+void *_Nonnull fws_lock_of_process(int which);
 void fws_lock(void *_Nonnull lock);
 void fws_unlock(void *_Nonnull lock);
 

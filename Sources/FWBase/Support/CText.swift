@@ -4,24 +4,36 @@ internal import Glibc
 package final class CText: @unchecked Sendable {
   // The conformance is unchecked because the memory never changes.
   package let start: UnsafePointer<CChar>
+  private let isOwned: Bool
 
   /// Copies a text byte for byte.
   package init(copying text: UnsafePointer<CChar>) throws(FlowError) {
     guard let copy = strdup(text) else { throw .noMemory }
     start = UnsafePointer(copy)
+    isOwned = true
   }
 
   package init(_ text: String) throws(FlowError) {
     guard let copy = strdup(text) else { throw .noMemory }
     start = UnsafePointer(copy)
+    isOwned = true
   }
 
-  /// Makes the text of a message; `nil` if there is no memory for it.
-  package convenience init?(message: String) { try? self.init(MessageFormat.message(message)) }
+  /// Makes the text of a message. If there is no memory for it, the message says that.
+  package init(message: String) {
+    let copy = strdup(MessageFormat.message(message))
+    isOwned = copy != nil
+    start =
+      copy.map { UnsafePointer($0) }
+      ?? UnsafeRawPointer(CText.withoutMemory.utf8Start).assumingMemoryBound(to: CChar.self)
+  }
+
+  /// It is in the program, with a NUL behind it, and is never freed.
+  private static let withoutMemory: StaticString = "there is not enough memory for the message"
 
   package var string: String { String(cString: start) }
 
-  deinit { free(UnsafeMutablePointer(mutating: start)) }
+  deinit { if isOwned { free(UnsafeMutablePointer(mutating: start)) } }
 }
 
 /// Text in memory of malloc(3), to be memory to a C caller.
@@ -29,11 +41,6 @@ package struct CString: ~Copyable {
   private var start: UnsafeMutablePointer<CChar>?
 
   init(taking start: UnsafeMutablePointer<CChar>) { self.start = start }
-
-  init?(_ text: String) {
-    guard let copy = strdup(text) else { return nil }
-    start = copy
-  }
 
   /// Gives the memory away. The caller frees it.
   package consuming func take() -> UnsafeMutablePointer<CChar>? {

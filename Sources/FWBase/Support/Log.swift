@@ -48,11 +48,10 @@ package final class Log: @unchecked Sendable {
 
   deinit { release() }
 
-  private static let current = try? Guarded<Log?>(nil)
+  private static let current = Guarded<Log?>(process: FWS_LOCK_LOG, nil)
 
   /// Replaces the log; `nil` turns it off.
-  package static func set(_ log: Log?) throws(FlowError) {
-    guard let current else { throw .noMemory }
+  package static func set(_ log: Log?) {
     // The log before is released outside the lock.
     _ = current.withLock { current -> Log? in
       fws_set_log_level(log?.level.rawValue ?? 0)
@@ -63,9 +62,10 @@ package final class Log: @unchecked Sendable {
 
   /// Writes a line, whose text is made only if the host wants it.
   package static func write(_ level: Level, _ text: @autoclosure () -> String) {
-    guard fws_logs(level.rawValue), let log = current?.withLock({ $0 }), level.rawValue <= log.level.rawValue,
-      let line = CText(message: text())
-    else { return }
+    guard fws_logs(level.rawValue), let log = current.withLock({ $0 }), level.rawValue <= log.level.rawValue else {
+      return
+    }
+    let line = CText(message: text())
     fws_call_log(log.function, level.rawValue, line.start, log.payload)
   }
 }

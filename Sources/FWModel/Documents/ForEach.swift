@@ -107,19 +107,6 @@ package struct ForEach: Sendable {
     }
   }
 
-  /// Whether two steps have the same instances: the same names with the same lists in the same order.
-  package func isSame(as other: ForEach) -> Bool {
-    guard combine == other.combine, names == other.names else { return false }
-    return zip(variables, other.variables).allSatisfy { own, other in
-      switch (own.source, other.source) {
-      case (.value(let name), .value(let second)): return name.isSame(as: second)
-      case (.list(let list), .list(let second)):
-        return list.read { list in second.read { json_equal(list.raw, $0.raw) == 1 } }
-      default: return false
-      }
-    }
-  }
-
   package func has(_ name: Name) -> Bool { positions.contains(name) }
 
   package var names: [Name] { variables.map(\.name) }

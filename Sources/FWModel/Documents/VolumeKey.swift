@@ -106,9 +106,6 @@ package struct VolumeKey: Hashable, Sendable {
   /// The key for messages, in quotes, with `\xFF` for bytes that are not UTF-8.
   package var shown: String { MessageFormat.quoted(bytes: bytes) }
 
-  /// The key as messages show it, but not shortened, so that different keys have different texts.
-  package var escaped: String { MessageFormat.quoted(bytes: bytes, limit: Int.max) }
-
   package func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result { bytes.withCString(body) }
 }
 

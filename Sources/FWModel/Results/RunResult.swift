@@ -128,7 +128,7 @@ package struct RunResult {
     }
     self.outcome = outcome
     self.returncode = returncode
-    message = explanation.flatMap { CText(message: $0) }
+    message = explanation.map { CText(message: $0) }
   }
 
   func outputs(of stream: Stream) -> [Output] { stream == .stdout ? stdout : stderr }

@@ -11,14 +11,14 @@ package final class PatternTree: @unchecked Sendable {
   struct Node {
     /// The first of the beginnings that are one byte longer, and the next one of the same parent; 0 for none.
     var child: Int32 = 0
-    var sibling: Int32 = 0
+    let sibling: Int32
     /// The longest shorter beginning that this beginning ends with.
     var fallback: Int32 = 0
     /// The length of the beginning.
-    var depth: Int32 = 0
+    let depth: Int32
     /// The length of the longest whole text that the beginning ends with; 0 for none.
     var match: Int32 = 0
-    var byte: UInt8 = 0
+    let byte: UInt8
   }
 
   static let none = PatternTree()

@@ -94,10 +94,10 @@ struct AccessReader {
     let isWrite: Bool
     /// The text of the template; empty for a key that all instances have.
     var text = ""
-    var cells: [StepAccess.Cell] = []
+    var cells: [StepAccess.Cell]
     /// Whether the cells are the keys themselves, and not a folder in which they are.
     var isKnown = true
-    var isNotebook = false
+    let isNotebook: Bool
   }
 
   /// The keys of a step or instance in the order of its slots; `nil` stands for a notebook that is not a key.

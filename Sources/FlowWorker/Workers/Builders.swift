@@ -37,9 +37,7 @@ package enum SpecBuilder {
         }
       }
     }
-    guard let text = spec.read({ JSONText.compact($0) }) else {
-      throw FlowError(.document, "the identifier or the volume of a worker is not valid UTF-8")
-    }
+    guard let text = spec.read({ JSONText.compact($0) }) else { throw FlowError.noMemory }
     return text
   }
 

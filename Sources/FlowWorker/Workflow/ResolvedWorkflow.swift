@@ -13,7 +13,7 @@ extension Workflow {
     var pointers: [String] = []
     var files = FilesDocument()
     /// The files that the run has under other keys.
-    var placements: [FilePlacement] = []
+    let placements: [FilePlacement]
     /// The values that commands may refer to.
     var values: JSONValue
     /// The name that the template has.

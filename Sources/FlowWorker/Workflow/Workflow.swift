@@ -61,9 +61,6 @@ package final class Workflow: Sendable {
     self.items = items
   }
 
-  /// The names of the steps.
-  var stepNames: [String] { items.map(\.name) }
-
   // MARK: The document
 
   private struct Parts {

@@ -126,8 +126,10 @@ static void no_frame(void)
     for (size_t at = 0; at < sizeof heads / sizeof *heads; at++) {
         agent_start();
         AGENT_RUN(false, "sleep", "1000");
-        agent_write(&heads[at], sizeof *heads);
-        agent_write("12345678", heads[at].size);
+        /* In one piece, because the agent may be gone when it has seen the head. */
+        char frame[sizeof *heads + 8] = {0};
+        memcpy(frame, &heads[at], sizeof *heads);
+        agent_write(frame, sizeof *heads + heads[at].size);
         agent_end();
     }
     agent_start();

@@ -17,6 +17,7 @@ int main(void)
     refused("dokcer", "x", NULL, NULL, FW_E_DOCUMENT, NULL, "did you mean \"docker\"?");
     refused("", "x", NULL, NULL, FW_E_DOCUMENT, NULL, "\"subprocess\"");
     refused("code", "", NULL, NULL, FW_E_DOCUMENT, NULL, "identifier");
+    refused("code", "\xff", NULL, NULL, FW_E_INVALID, NULL, "the argument \"identifier\" is not valid UTF-8");
     refused("code", "x", "{", NULL, FW_E_SYNTAX, NULL, "");
     refused("code", "x", "", NULL, FW_E_SYNTAX, NULL, "empty");
     refused("code", "x", NULL, "{\"A\": 1, \"A\": 2}", FW_E_SYNTAX, NULL, "\"A\"");

@@ -1,7 +1,7 @@
 /* What fw_exec_write(), fw_exec_close_input() and fw_exec_signal() say to calls that cannot work: a step whose input is
  * not the host's, arguments that are none, and a command that has ended. The number of bytes that were taken is set in
  * every case. */
-#include "events.h"
+#include "workflow.h"
 
 #include <math.h>
 #include <signal.h>
@@ -36,6 +36,22 @@ static void without_host(void)
     gate_pass(gate);
     fw_result *result = NULL;
     CHECK_OK(fw_exec_wait(exec, -1, &result, &error), &error);
+    CHECK_EXITED(result, 0);
+    fw_result_free(result);
+    fw_exec_free(exec);
+    close(gate);
+}
+
+/** A workflow takes no input, whatever its steps read. */
+static void of_a_workflow(void)
+{
+    int gate = gate_make("workflow");
+    fw_exec *exec = workflow_start("{\"steps\": [" STEP("a", "read line < workflow") "]}", NULL, NULL, NULL);
+    fw_event_free(event_wait_for(exec, FW_EVENT_COMMAND_STARTED));
+    write_fails(exec, "a", 1, 0, FW_E_INVALID, "a workflow takes no input", 0);
+    CHECK_FAILS(fw_exec_close_input(exec, &error), FW_E_INVALID, &error, "a workflow takes no input");
+    gate_pass(gate);
+    fw_result *result = exec_result(exec);
     CHECK_EXITED(result, 0);
     fw_result_free(result);
     fw_exec_free(exec);
@@ -119,6 +135,7 @@ static void runs_without_a_writer(void)
 int main(void)
 {
     without_host();
+    of_a_workflow();
     arguments();
     after_the_end();
     runs_without_a_writer();

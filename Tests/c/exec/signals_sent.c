@@ -1,6 +1,10 @@
 /* A signal of the host's reaches the main process of the running command, or each of its processes once. It does not
- * end the step, and does not change what the result says of processes that were ended. */
+ * end the step, and does not change what the result says of processes that were ended. A process of the host's that has
+ * the number of one that has ended gets none. */
 #include "receiver.h"
+
+#include <linux/sched.h>
+#include <sys/syscall.h>
 
 /** The state of a process, such as T for a stopped one. */
 static char state_of(long pid)
@@ -12,6 +16,31 @@ static char state_of(long pid)
     char state = after_name ? after_name[2] : '\0';
     free(stat);
     return state;
+}
+
+/** Makes a process of the host's with the number of one that has ended; returns -1 where nobody may choose a number, or
+ *  where another process has it by now. */
+static pid_t process_with(long number)
+{
+    pid_t numbers[] = {(pid_t)number};
+    struct clone_args how = {.exit_signal = SIGCHLD, .set_tid = (uintptr_t)numbers, .set_tid_size = 1};
+    pid_t pid = (pid_t)syscall(SYS_clone3, &how, sizeof how);
+    if (pid == 0)
+        for (;;)
+            pause();
+    return pid;
+}
+
+/** Checks that such a process has got no signal, and ends it. */
+static void still_waits(pid_t pid)
+{
+    if (pid < 0) {
+        check_skip("no process can have the number of another one here");
+        return;
+    }
+    CHECK_INT(waitpid(pid, NULL, WNOHANG), 0);
+    kill(pid, SIGKILL);
+    CHECK_INT(waitpid(pid, NULL, 0), pid);
 }
 
 static void each_process_once(void)
@@ -98,6 +127,7 @@ static void between_two_commands(void)
         /* The monitor has seen the end, too: the process is no zombie any more. */
         while (kill((pid_t)pid, 0) == 0)
             a_moment();
+        pid_t stranger = process_with(pid);
         fw_status status = fw_exec_signal(exec, SIGKILL, target, &error);
         CHECK(status == FW_OK || status == FW_E_ENDED);
         fw_error_free(error);
@@ -107,7 +137,9 @@ static void between_two_commands(void)
         CHECK_OUTPUT(result, FW_STDOUT, 0, "second\n");
         fw_result_free(result);
         CHECK_FAILS(fw_exec_signal(exec, SIGKILL, target, &error), FW_E_ENDED, &error, "no command");
+        fw_exec_cancel(exec);
         fw_exec_free(exec);
+        still_waits(stranger);
     }
     /* Nothing runs between two attempts. */
     fw_exec *exec = START("{\"retries\": {\"max\": 1, \"delay\": 10000, \"max_delay\": 10000}}", "exit 3");

@@ -120,6 +120,7 @@ prefix="$place/a pre'fix & more"
 run_make install PREFIX="$prefix" >"$place/log"
 grep -qF "installed flowworker $version: $prefix/include/flowworker.h, $prefix/lib/libflowworker.so, " "$place/log" ||
     wrong "make install said: $(cat "$place/log")"
+[ -z "$(find "$prefix" -perm /6000)" ] || wrong 'an installed file is setuid or setgid'
 [ "$(readlink "$prefix/lib/libflowworker.so")" = libflowworker.so.0 ] || wrong 'libflowworker.so is no link'
 for header in "$root"/include/*.h*; do
     cmp "$header" "$prefix/include/${header##*/}" || wrong "$header was not installed"

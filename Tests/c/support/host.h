@@ -38,7 +38,7 @@ static inline void host_add_descriptors(FILE *out)
         closedir(directory);
 }
 
-/** Signals that are caught, ignored and blocked, the umask, the number of threads, the
+/** Signals that are caught, ignored and blocked, the umask, the number of threads, the user and groups, the
  *  working directory, the environment, the descriptors, and whether orphans come to this
  *  process. To be released with free(). */
 static inline char *host_state(void)
@@ -48,8 +48,9 @@ static inline char *host_state(void)
     FILE *out = open_memstream(&text, &length);
     if (out == NULL)
         exit(1);
-    host_add_lines(out, "/proc/self/status",
-                   (const char *const[]){"SigBlk:", "SigIgn:", "SigCgt:", "Umask:", "Threads:", NULL});
+    host_add_lines(
+        out, "/proc/self/status",
+        (const char *const[]){"SigBlk:", "SigIgn:", "SigCgt:", "Umask:", "Threads:", "Uid:", "Gid:", "Groups:", NULL});
     char *directory = getcwd(NULL, 0);
     fprintf(out, "directory: %s\n", directory ? directory : "?");
     free(directory);

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import uuid
 from pathlib import Path
 
@@ -442,6 +441,8 @@ def arguments(server, **changed):
 def test_who_the_user_is(server, run, monkeypatch, tmp_path):
     step = container("a", "cat x", inputs=["x"])
     keys = server.keys
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     for key in ("user", "user_rsa", "user_pem"):
         assert run(server.volume(private_key=str(keys / key)), step).check().stdout == ["x"]
@@ -468,7 +469,7 @@ def test_who_the_user_is(server, run, monkeypatch, tmp_path):
         result = run(server.volume(**changed), step)
         assert result.outcome == "volume_failed" and told in result.message, (changed, result.message)
         assert "a secret phrase" not in result.message and "not the password" not in result.message
-    assert not [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("flowworker-askpass-")]
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_the_configuration_of_ssh_counts(server, run, monkeypatch, tmp_path):

@@ -1,14 +1,21 @@
+import CFuzzReaders
+import CSupervisor
+
 @testable import FWBase
 @testable import FWModel
-@testable import FWPython
+@testable import FWProcess
 @testable import FWSlurm
 
-// What Slurm's programs say, and what Python interpreters send.
+// What Slurm's programs say, and what goes between the library and an agent on a node.
 
 extension Reader {
-  static let clusters: [Reader] = [Reader("slurm", { try slurm($0) })]
-
-  static let interpreters: [Reader] = [Reader("runner", { try runner($0) })]
+  static let clusters: [Reader] = [
+    Reader("slurm", { try slurm($0) }),
+    Reader("agent", { try agent($0) }),
+    Reader("statusfile", longest: 512, { try statusFile($0) }),
+    Reader("node", { try node($0) }),
+    Reader("request", longest: 512, { try request($0) }),
+  ]
 
   private static func slurm(_ bytes: UnsafeRawBufferPointer) throws {
     func read(_ pieces: [UnsafeRawBufferPointer]) -> SchedulerMessages {
@@ -45,47 +52,83 @@ extension Reader {
     }
   }
 
-  /// The lines of an interpreter. The first byte chooses the job.
-  private static func runner(_ bytes: UnsafeRawBufferPointer) throws {
+  /// The frames of an agent.
+  private static func agent(_ bytes: UnsafeRawBufferPointer) throws {
     var choices = Choices(bytes)
-    let job = choices.next(below: 2) == 0 ? call : notebook
-    var messages = RunnerMessages()
-    for line in choices.rest.split(separator: UInt8(ascii: "\n")) {
-      guard let value = try? JSONText.parse(UnsafeRawBufferPointer(rebasing: line)) else { continue }
-      try value.read { json in
-        if let done = RunnerDone(json) {
-          try hold(done.pid > 0 && (0...255).contains(done.exitCode), "the end of a process")
-          try hold(done.left.allSatisfy { $0 > 0 } && (done.signal ?? 1) > 0, "the processes that a job has left")
-          try holdMessage(done.ending)
+    let seed = choices.next(below: 256)
+    let stream = choices.rest
+    func read(_ pieces: [UnsafeRawBufferPointer]) -> (frames: [[UInt8]], isMoreToCome: Bool) {
+      var frames = AgentFrames()
+      var taken: [[UInt8]] = []
+      for piece in pieces {
+        let received = frames.receive(piece.count) { room in
+          UnsafeMutableRawBufferPointer(start: room, count: piece.count).copyMemory(from: piece)
+          return piece.count
         }
-        let before = messages.progress
-        switch messages.take(json["event"]?.string ?? "", json, of: job) {
-        case .fault(let why): try holdMessage(why)
-        case .progress(let progress): try hold(progress.follows(before), "progress that does not follow")
-        case .result: try hold(messages.result != nil, "a result that is none")
-        }
+        if received == nil { return ([], false) }
+        while let frame = frames.next() { taken.append(text(of: frame)) }
       }
+      return (taken, frames.isMoreToCome)
     }
-    guard let result = messages.result else { return }
-    var end = CommandEnd(outcome: .exited, started: 0)
-    result.apply(to: &end)
-    if let failure = end.failure { _ = FlowError(.ended, failure) }
-    try hold(!result.isSuccess || end.exitCode == 0 && end.outcome == .exited, "a success is none")
-    try hold(result.isSuccess || end.exitCode != 0 || end.outcome != .exited, "a failure is a success")
+    let (whole, cut) = (read([stream]), read(pieces(of: stream, seed)))
+    try hold(whole.frames == cut.frames, "the frames of an agent are others in pieces")
+    try hold(whole.isMoreToCome == cut.isMoreToCome, "what is to come is something else in pieces")
+    // A frame has a head of 8 bytes, and only an entry of a list of processes may stand for less than a byte.
+    try hold(whole.frames.count <= stream.count / 8 + 1, "there are more frames than bytes for them")
   }
 
-  private static let call: PythonJob = {
-    do {
-      let step = try lend(#"{"name": "s", "action": {"func": "os:getcwd", "arg": "x"}}"#) { try Step($0) }
-      guard let job = PythonJob.call(step.code, nil) else { fatalError("no job") }
-      return job
-    } catch { fatalError("\(error)") }
-  }()
+  /// All that a frame says.
+  private static func text(of frame: AgentFrames.Frame) -> [UInt8] {
+    switch frame {
+    case .hello(let payload): return Array("hello \(AgentFrames.entries(payload))".utf8)
+    case .output(let stream, let bytes): return Array("\(stream) ".utf8) + bytes
+    case .reply(let reply):
+      let end = CommandEnd(reply)
+      return Array("\(end.outcome) \(end.exitCode ?? -1) \(end.duration) \(end.survivors.map(\.name))".utf8)
+    case .inputTaken(let count): return Array("taken \(count)".utf8)
+    case .inputClosed: return Array("closed".utf8)
+    case .acknowledgement: return Array("acknowledged".utf8)
+    case .refused: return Array("refused".utf8)
+    }
+  }
 
-  private static let notebook: PythonJob = {
-    do {
-      let step = try lend(#"{"name": "s", "action": {"notebook": "n.ipynb"}}"#) { try Step($0) }
-      return try PythonJob.notebook(step, PythonOptions(), nil, .none)
-    } catch { fatalError("\(error)") }
-  }()
+  /// The status file in a run directory, where the step's own commands can write.
+  private static func statusFile(_ bytes: UnsafeRawBufferPointer) throws {
+    for index in 0..<3 {
+      guard let reply = SlurmLauncher.end(index, in: bytes) else { continue }
+      let end = CommandEnd(reply)
+      try hold(end.duration.isFinite && (end.exitCode ?? 0) & ~0xFF == 0, "the end of a command in a status file")
+      // A line that is not complete changes nothing.
+      let lines = bytes.prefix(bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0)
+      let again = SlurmLauncher.end(index, in: UnsafeRawBufferPointer(rebasing: lines))
+      try hold(again?.status == reply.status, "an incomplete line counts in a status file")
+    }
+  }
+
+  /// The frames of the host, as an agent reads them.
+  private static func node(_ bytes: UnsafeRawBufferPointer) throws {
+    var choices = Choices(bytes)
+    let seed = choices.next(below: 256)
+    let stream = choices.rest
+    func read(_ pieces: [UnsafeRawBufferPointer]) throws -> UInt64 {
+      var ends: [Int] = []
+      for piece in pieces { ends.append((ends.last ?? 0) + piece.count) }
+      var isSound = true
+      let done = fuzzed_agent(stream.baseAddress, ends, ends.count, &isSound)
+      try hold(isSound, "an agent has input that it did not get, or starts two commands at once")
+      return done
+    }
+    if stream.isEmpty { return }
+    let (whole, cut) = (try read([stream]), try read(pieces(of: stream, seed)))
+    try hold(whole == cut, "an agent does something else with frames in pieces")
+  }
+
+  /// The texts of a request, as a monitor reads them.
+  private static func request(_ bytes: UnsafeRawBufferPointer) throws {
+    var choices = Choices(bytes)
+    let (slots, isDirect) = (choices.next(below: 40), choices.next(below: 2) == 1)
+    try hold(
+      fuzzed_request(choices.rest.baseAddress, choices.rest.count, UInt32(slots), isDirect),
+      "the lists of a request are not inside of its texts")
+  }
 }

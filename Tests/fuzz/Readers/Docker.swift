@@ -12,6 +12,9 @@ extension Reader {
     Reader("images", longest: 2048, { try images($0) }),
     Reader("references", longest: 300, { try reference($0) }),
     Reader("dockerconfig", { try dockerConfig($0) }),
+    Reader("contexts", longest: 512, { try contexts($0) }),
+    Reader("helpers", longest: 512, { try helpers($0) }),
+    Reader("heads", longest: 512, { try heads($0) }),
   ]
 
   private struct Output: Equatable {
@@ -156,5 +159,60 @@ extension Reader {
     let standard = String(decoding: encoded.utf8.map { $0 == 45 ? 43 : $0 == 95 ? 47 : $0 }, as: UTF8.self)
     try hold(
       Base64.decoded(standard).map { $0.isSame(as: text) } == true, "Base64 is another text when it is read again")
+  }
+
+  /// The file of a context, whose address is read as well.
+  private static func contexts(_ bytes: UnsafeRawBufferPointer) throws {
+    guard let json = try? JSONText.parse(foreign: bytes) else { return }
+    try json.read { json in
+      let name = json["Name"]?.string ?? ""
+      guard let context = EngineSearch.Context(json, named: name) else {
+        return try hold(json["Name"]?.string == nil, "a context has not its own name")
+      }
+      guard let host = context.host else { return }
+      do { _ = try EngineAddress(host) } catch {
+        if let fault = error as? EngineAddress.Fault { try holdMessage(FlowError(.document, fault.text).message) }
+      }
+    }
+  }
+
+  /// The answer of a credential helper.
+  private static func helpers(_ bytes: UnsafeRawBufferPointer) throws {
+    guard let credentials = CredentialHelper.read(bytes, "r.example", noConfig) else { return }
+    try holdMessage(credentials.shown)
+    guard let header = credentials.header else { return }
+    let standard = String(decoding: header.utf8.map { $0 == 45 ? 43 : $0 == 95 ? 47 : $0 }, as: UTF8.self)
+    guard let text = Base64.decoded(standard) else { throw Broken(description: "the header \(header)") }
+    try lend(text) { text in
+      try JSONText.parse(text, allowingNUL: true).read { json in
+        try hold(json["serveraddress"]?.string == "r.example", "the credentials are those for another registry")
+        try hold(
+          json["password"] != nil || json["username"] != nil || json["identitytoken"] != nil,
+          "a header without credentials")
+      }
+    }
+  }
+
+  private static let noConfig = DockerConfig(UnsafeRawBufferPointer(start: nil, count: 0))
+
+  /// The lines of the head of an answer.
+  private static func heads(_ bytes: UnsafeRawBufferPointer) throws {
+    var (head, plain) = (HTTPHead(keepsLines: true), HTTPHead(keepsLines: false))
+    var colons = 0
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
+      head.take(UnsafeRawBufferPointer(rebasing: line))
+      plain.take(UnsafeRawBufferPointer(rebasing: line))
+      if line.contains(UInt8(ascii: ":")) { colons += 1 }
+    }
+    try hold(head.lines.count == min(colons, 100) && plain.lines.isEmpty, "\(head.lines.count) lines of \(colons)")
+    try hold(head.isPodman == plain.isPodman && head.apiVersion == plain.apiVersion, "two heads of the same lines")
+    for line in head.lines {
+      let capitals = UInt8(ascii: "A")...UInt8(ascii: "Z")
+      try hold(!line.name.utf8.contains { capitals.contains($0) || $0 == UInt8(ascii: ":") }, "the name \(line.name)")
+    }
+    // The lines of S3 and registries come before that limit.
+    if head.apiVersion != nil, colons <= 100 {
+      try hold(head.lines.contains { $0.name.isSame(as: "api-version") }, "a version without a line of it")
+    }
   }
 }

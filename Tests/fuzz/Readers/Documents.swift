@@ -1,6 +1,7 @@
 import Glibc
 
 @testable import FWBase
+@testable import FWFunctions
 @testable import FWModel
 @testable import FlowWorker
 
@@ -15,6 +16,7 @@ extension Reader {
     Reader("workflow", longest: 4096, { try workflow($0) }),
     Reader("options", { try options($0) }),
     Reader("context", { try context($0) }),
+    Reader("calls", { try call($0) }),
   ]
 
   /// Calls a reader of documents. Its errors must be messages, and be the same when the text is read again.
@@ -160,6 +162,17 @@ extension Reader {
     }
     _ = try document(bytes) { (text) throws(FlowError) in
       try JSONText.read(text) { (json) throws(ValidationError) in try RunOptions(reading: json) }
+    }
+  }
+
+  /// What a host function reports, and the names of its parameters.
+  private static func call(_ bytes: UnsafeRawBufferPointer) throws {
+    if let result = try document(bytes, { (text) throws(FlowError) in try CallResult(text) }) {
+      try hold((0...255).contains(result.returncode), "the return code \(result.returncode)")
+      try hold(result.returncode != 0 || result.exception == nil, "a success with an exception")
+    }
+    _ = try document(bytes) { (text) throws(FlowError) in
+      try Function("f", parameters: text, { _, _ in }, nil, release: nil)
     }
   }
 

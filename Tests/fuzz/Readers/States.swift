@@ -11,6 +11,7 @@ extension Reader {
     Reader("records", longest: 2048, { try record($0) }),
     Reader("begun", longest: 512, { try begun($0) }),
     Reader("views", longest: 2048, { try view($0) }),
+    Reader("runs", longest: 2048, { try run($0) }),
   ]
 
   private static func text(_ write: (inout JSONWriter) -> Void) -> ByteBuffer {
@@ -63,13 +64,54 @@ extension Reader {
     do { return try lend(#"{"name": "w", "type": "subprocess"}"#) { try Worker($0) } } catch { fatalError("\(error)") }
   }()
 
+  /// A result of a state directory; `nil` if the bytes are none.
+  private static func result(_ bytes: UnsafeRawBufferPointer) -> StepResult? {
+    (try? JSONText.parse(bytes, allowingNUL: true))?.read { StepResult($0, of: step, by: worker, rundir: "/x") }
+  }
+
   /// A result of a state directory, as JSON and as views.
   private static func view(_ bytes: UnsafeRawBufferPointer) throws {
-    guard let value = try? JSONText.parse(bytes, allowingNUL: true),
-      let result = value.read({ StepResult($0, of: step, by: worker, rundir: "/x") })
-    else { return }
+    guard let result = result(bytes) else { return }
     try hold(result.returncode == 0 && result.outcome == .exited, "a result that was kept is no success")
-    let exec = ExecResult(result)
+    try views(bytes) { bytes in Reader.result(bytes).map { ExecResult($0) } }
+  }
+
+  /// The results of steps, one on each line, as those of a run of a workflow. The first byte chooses how it ended.
+  private static func run(_ bytes: UnsafeRawBufferPointer) throws {
+    var choices = Choices(bytes)
+    let (end, jobs, copies) = (choices.next(below: 4), choices.next(below: 4), choices.next(below: 3))
+    try views(choices.rest) { bytes in
+      let lines = bytes.split(separator: UInt8(ascii: "\n")).prefix(12)
+      let steps = lines.enumerated().compactMap { index, line -> ExecResult? in
+        guard let result = Reader.result(UnsafeRawBufferPointer(rebasing: line)) else { return nil }
+        // Some steps are instances, and some were run now and not by an earlier run.
+        let place = StepPlace(index: index / 2, instance: index % 3 == 0 ? nil : index)
+        let schedule = StepSchedule(
+          ready: result.started - Double(index), after: index == 0 ? nil : (result.step, StepPlace(index: 0)),
+          lane: index % (jobs + 1), held: index % 2 == 0 ? .jobs : nil, barrier: index == 5 ? result.worker : nil)
+        return ExecResult(result.placed(at: place, index % 4 == 3 ? nil : schedule), isLent: true)
+      }
+      guard let first = steps.first else { return nil }
+      let text = String(decoding: bytes.prefix(40), as: UTF8.self)
+      let facts = RunResult.Facts(
+        name: text, rundir: text, state: end == 0 ? nil : text, arguments: nil, jobs: jobs,
+        notRun: [RunResult.NotRun(step: text, index: 1, instances: copies, isWhole: end == 1, reason: text)])
+      let file = CopiedFile(
+        key: VolumeKey(inBase: Array(bytes.prefix(20))), from: Location(text), to: Location("b"), bytes: 7,
+        duration: first.duration)
+      return ExecResult(
+        RunResult(
+          facts, steps: steps, failed: end == 2 ? steps.count - 1 : nil, succeeded: steps.count, total: 9, restored: 1,
+          failure: end == 3 ? StepFailure(text) : nil, started: first.started, duration: first.duration,
+          context: try? JSONText.parse(UnsafeRawBufferPointer(rebasing: lines.first ?? bytes[...])),
+          copies: (0..<copies).map { RunResult.Copy(step: $0 - 1, instance: nil, file: file, ended: first.started) },
+          unkept: end == 1 ? StepFailure(text) : nil))
+    }
+  }
+
+  /// Writes what `read` makes of bytes as JSON, trace and page.
+  private static func views(_ bytes: UnsafeRawBufferPointer, _ read: (UnsafeRawBufferPointer) -> ExecResult?) throws {
+    guard let exec = read(bytes) else { return }
     for stream in [Stream.stdout, .stderr] {
       for index in 0..<exec.outputCount(of: stream) { _ = exec.bytes(of: stream, index)?.count }
     }
@@ -85,10 +127,8 @@ extension Reader {
     // No text of a result begins an element of the page: without its angle brackets the page has as many elements.
     var plain = Array(bytes)
     for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "<") { plain[index] = UInt8(ascii: "(") }
-    guard let other = try? plain.withUnsafeBytes({ try JSONText.parse($0, allowingNUL: true) }),
-      let result = other.read({ StepResult($0, of: step, by: worker, rundir: "/x") })
-    else { return }
-    let plainPage = try ExecResult(result).view(as: "html")
+    guard let other = plain.withUnsafeBytes({ read($0) }) else { return }
+    let plainPage = try other.view(as: "html")
     defer { free(plainPage) }
     try hold(try count(of: plainPage) == angles, "a text of a result is an element of its page")
   }

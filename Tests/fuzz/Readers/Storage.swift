@@ -100,5 +100,15 @@ extension Reader {
         try holdMessage(MessageFormat.foreign(reason, limit: 1000))
       }
     }
+    // A question is the same when more has arrived behind it.
+    for end in 0..<min(bytes.count, 24) {
+      guard let begun = SSHAskpass.question(UnsafeRawBufferPointer(rebasing: bytes[..<end]), with: "ab"),
+        begun.size > 0
+      else { continue }
+      let later = SSHAskpass.question(UnsafeRawBufferPointer(rebasing: bytes[...end]), with: "ab")
+      try hold(
+        later?.size == begun.size && later?.kind == begun.kind,
+        "a question of ssh is another one when more has arrived")
+    }
   }
 }

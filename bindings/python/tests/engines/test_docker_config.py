@@ -320,3 +320,17 @@ def test_the_log_says_what_was_ignored(engine, config, rundir, log):
     result = run(engine, rundir)
     (note,) = result.notes
     assert ("WARNING", f'step "s": {note}') in log
+
+
+def test_a_directory_without_certificates(rundir, tmp_path):
+    options = {"host": "tcp://127.0.0.1:9", "shared_files": True, "cert_path": str(tmp_path)}
+    worker = flowworker.create_worker({"name": "d", "type": "docker", "options": options})
+    result = worker.exec(flowworker.ContainerStep("s", "image", ["true"]), {}, rundir)
+    assert 'there is no "ca.pem", "cert.pem" or "key.pem" in' in result.message
+
+
+def test_the_plan_of_a_notebook_in_a_container(rundir):
+    worker = flowworker.create_worker({"name": "n", "type": "nbdocker", "options": {"base_image": "python:3"}})
+    step = flowworker.NotebookStep("s", "in.ipynb", requirements=["papermill"])
+    plan = worker.plan(step, {}, rundir)
+    assert (plan["base_image"], plan["requirements"]) == ("python:3", ["papermill"])

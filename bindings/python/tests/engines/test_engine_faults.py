@@ -460,6 +460,15 @@ def test_output_that_is_cut_is_no_success(engine, rundir, use, call, fault):
     assert "cut off" in result.message and "output may be missing" in result.message
 
 
+@pytest.mark.parametrize("use, call", [("command", "attach"), ("step", "execstart")])
+@pytest.mark.parametrize("fault", ["body", "chunks"])
+def test_a_stream_that_is_no_frames_is_given_up(engine, rundir, wait_until, use, call, fault):
+    one = engine({call: fault})
+    result = worker(one, container=use).exec(step(), {}, rundir)
+    assert result.outcome == "engine_failed" and "its output was cut off by the engine" in result.message
+    wait_until(lambda: not one.wrong)
+
+
 def test_output_that_ends_before_the_start_is_no_success(engine, rundir):
     result = worker(engine({"attach": "early"})).exec(step(), {}, rundir)
     assert (result.outcome, result.stdout, result.incomplete) == ("engine_failed", [], ["stdout", "stderr"])

@@ -25,6 +25,17 @@ show(f.default_container_worker.exec(step("echo c"), {}, "."))
 show(f.WorkerPool([f.Docker("box"), f.Subprocess("here")], {"s": "here"}).get(step()).exec(step("echo d"), {}, "."))
 """
 
+#: The engine is asked in the second step only: it is missing, and libcurl is not.
+AGAIN = """
+import os, flowworker as f
+
+box = f.create_worker(f.Docker("box", options={"host": "unix:///nowhere/engine.sock"}))
+for _ in range(2):
+    print(box.exec(f.ContainerStep("s", "an/image", ["true"]), {}, ".").message)
+    for name in os.listdir(os.environ["LD_LIBRARY_PATH"]):
+        os.unlink(os.path.join(os.environ["LD_LIBRARY_PATH"], name))
+"""
+
 NAMES = ("libcurl.so.4", "libcurl-gnutls.so.4", "libcurl.so")
 
 
@@ -66,6 +77,15 @@ def test_a_libcurl_that_cannot_be_loaded(run_python, broken):
 def test_a_libcurl_that_lacks_its_functions(run_python, useless):
     message = check(run_python(SCRIPT, LD_LIBRARY_PATH=str(useless)), useless)
     assert "undefined symbol: curl_" in message
+
+
+@pytest.mark.parametrize("kind", ["broken", "useless"])
+def test_a_libcurl_that_is_mended_is_used_by_the_next_step(run_python, kind, request):
+    place = request.getfixturevalue(kind)
+    done = run_python(AGAIN, LD_LIBRARY_PATH=str(place))
+    first, second = done.stdout.splitlines()
+    assert "libcurl" in first or "undefined symbol: curl_" in first
+    assert "unix:///nowhere/engine.sock" in second and "curl" not in second
 
 
 def test_nothing_needs_it_until_then(run_python):

@@ -154,8 +154,8 @@ def engine(row, folder):
     if row.peer != "docker":
         options["container"] = "step"
     timeout = {}
-    if row.call == "pull" or (row.call == "execstart" and row.fault in ("dripbody", "body", "chunks")):
-        # An image may be large, and a command may say much, so what goes on has no end but the step's.
+    if row.call == "pull" or (row.call == "execstart" and row.fault == "dripbody"):
+        # An image may be large, and a command may say little, so what goes on has no end but the step's.
         timeout = {"timeout": 4}
     if row.call in ("kill", "delete"):
         # The end of the step asks for them.

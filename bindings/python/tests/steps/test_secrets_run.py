@@ -61,6 +61,12 @@ def test_another_step_prints_it(tmp_path):
     assert SECRET not in told
 
 
+def test_only_the_commands_that_name_it_have_it(tmp_path):
+    steps = [step("s", "env >s"), step("o", "env >o"), step("p", "env >p", secrets=["token"])]
+    run(tmp_path, steps, {"token": SECRET}, parameters=PARAMETERS)
+    assert [SECRET in (tmp_path / "run" / name).read_text() for name in "sop"] == [True, False, True]
+
+
 def test_it_is_in_no_command_of_another_step(tmp_path):
     with pytest.raises(flowworker.FlowWorkerError, match='the secret "token"') as caught:
         run(tmp_path, [step("s", "true"), step("o", "echo $token")], {"token": SECRET}, parameters=PARAMETERS)
@@ -101,6 +107,21 @@ def test_files_with_its_name(tmp_path):
     steps = [step("s", "touch $$token"), step("o", "cat in", files={"inputs": ["$[[token]]", "$[[gone]]"]})]
     result, told = run(tmp_path, steps, {"token": SECRET, "gone": SECRET + "/gone"}, parameters=GONE)
     assert "missing" in result.message and "***" in result.message and SECRET not in told
+
+
+def test_copies_of_files_with_its_name(tmp_path):
+    (tmp_path / "v").mkdir()
+    workers = [{"name": "w", "type": "subprocess", "volume": "v", "secrets": ["token"]}]
+    volume = {"name": "v", "type": "fs", "args": {"basedir": str(tmp_path / "v")}}
+    steps = [
+        step("s", "mkdir d; touch d/$$token", files={"outputs": ["d/"]}),
+        step("o", "true", files={"inputs": ["d/"]}),
+    ]
+    used = WorkerPool(workers=workers, managers={"s": "w"}, volumes=[volume])
+    result, told = run(tmp_path, steps, {"token": SECRET}, workers=used, parameters=PARAMETERS)
+    assert [copy["key"] for copy in result.check().copies] == ["d/***"]
+    assert SECRET not in told + json.dumps(result.copies)
+    assert (tmp_path / "run/d" / SECRET).exists()
 
 
 def test_no_part_of_secrets_that_overlap(rundir):

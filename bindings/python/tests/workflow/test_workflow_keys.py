@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 
 import pytest
 
@@ -229,6 +230,18 @@ def test_a_socket_is_told(place, monkeypatch):
             result = place.execute(container("dst", "true", inputs=[key]))
             assert result.outcome == "volume_failed"
             assert 'the key "d/s" of the volume "src" is a socket' in result.message
+
+
+def test_a_device_is_told(place):
+    (place.src / "d").mkdir()
+    try:
+        os.mknod(place.src / "d/null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root can make a device")
+    for key in ("d", "d/null"):
+        result = place.execute(container("dst", "true", inputs=[key]))
+        assert result.outcome == "volume_failed"
+        assert 'the key "d/null" of the volume "src" is a device' in result.message
 
 
 def test_a_link_that_leads_to_itself(place):

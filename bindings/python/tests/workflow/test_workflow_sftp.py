@@ -95,6 +95,17 @@ def test_a_server_may_be_slow_and_simple(ssh, run, remote, fault):
     assert sorted(os.listdir(remote / "o")) == ["g", "p"]
 
 
+def test_permissions_that_a_server_refuses_are_in_the_log(ssh, run, remote, log, monkeypatch, tmp_path):
+    monkeypatch.setenv("FAKE_SSH_HIT", str(tmp_path / "hit"))
+    ssh("setstat:failure")
+    # No umask lets a new file have these.
+    made = container("mkdir o; echo 1 > o/1; echo 2 > o/2; chmod 777 o/1 o/2", outputs=["o/"])
+    run(volume(remote), made, workers={"a": "w"}).check()
+    assert [(remote / "o" / name).read_text() for name in ("1", "2")] == ["1\n", "2\n"]
+    (line,) = [line for level, line in log if level == "WARNING"]
+    assert 'and maybe others, have not got the permissions of the file: the server of the volume "v" refused' in line
+
+
 @pytest.mark.parametrize(
     "fault,told",
     [
@@ -220,13 +231,75 @@ def test_secrets_are_in_no_argument_and_no_environment(ssh, run, remote):
     assert "BatchMode=yes" not in arguments and "pass-" not in repr(arguments)
 
 
+def test_empty_folders_are_made(ssh, run, remote):
+    ssh("")
+    made = container("mkdir -p o/a/b", outputs=["o/"])
+    for _ in range(2):
+        assert run(volume(remote), made, workers={"a": "w"}).check()
+        assert [path.relative_to(remote).as_posix() for path in sorted(remote.rglob("*"))] == ["o", "o/a", "o/a/b"]
+    (remote / "o/a/b").rmdir()
+    (remote / "o/a/b").touch()
+    result = run(volume(remote), made, workers={"a": "w"})
+    assert result.outcome == "volume_failed" and 'the key "o/a/b' in result.message
+
+
+def test_a_folder_of_too_many_folders(ssh, run, remote):
+    ssh("")
+    (remote / "/".join(["d"] * 103)).mkdir(parents=True)
+    result = get(run, remote)
+    assert result.outcome == "volume_failed" and 'the volume "v" is more than 100 folders deep' in result.message
+
+
+OPENSSH = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA"
+LOGINS = {
+    "no key": ({}, "there is no key and no password"),
+    "a password": ({"password": "wrong"}, "tried with the password"),
+    "a key of the home directory": ({"private_key": "~/plain"}, 'tried with the private key "~/plain"'),
+    "a key of the working directory": ({"private_key": "plain"}, 'tried with the private key "plain"'),
+    "an encrypted key": ({"private_key": "locked"}, '"locked" is encrypted: set the argument "passphrase"'),
+    "a wrong passphrase": ({"private_key": "locked", "passphrase": "x"}, "encrypted: its passphrase may be wrong"),
+    "an old encrypted key": ({"private_key": "old"}, '"old" is encrypted'),
+    "no such key": ({"private_key": "~/none"}, 'the private key "~/none" (argument "private_key") does not exist'),
+}
+
+
+@pytest.mark.parametrize("case", LOGINS)
+def test_why_nobody_is_let_in(run, remote, tmp_path, monkeypatch, case):
+    arguments, told = LOGINS[case]
+    (tmp_path / "plain").write_text(OPENSSH + "BG5vbmU\n")
+    (tmp_path / "locked").write_text(OPENSSH + "CmFlczI1\n")
+    (tmp_path / "old").write_text("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n")
+    (tmp_path / "ssh").write_text("#!/bin/sh\necho 'u@h: Permission denied (publickey).' >&2; exit 255\n")
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    monkeypatch.chdir(tmp_path)
+    result = get(run, remote, **arguments)
+    assert result.outcome == "volume_failed" and told in result.message
+
+
+def test_no_place_for_the_program_that_ssh_asks(ssh, run, remote, tmp_path, monkeypatch):
+    ssh("")
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "nowhere"))
+    result = get(run, remote, password="word")
+    assert "a directory for the program that ssh asks for a password cannot be created: No such" in result.message
+
+
 def test_secrets_are_given_to_ssh_when_it_asks(ssh, run, remote, tmp_path, monkeypatch):
     ssh("asks")
+    asked = tmp_path / "asked"
+    fake = (tmp_path / "bin/ssh").read_text().splitlines()
+    fake.insert(1, 'stat -c \'%a %n\' "$SSH_ASKPASS" "${{SSH_ASKPASS%/*}}" >{}'.format(asked))
+    (tmp_path / "bin/ssh").write_text("\n".join(fake))
     (tmp_path / "temporary files").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary files"))
     (remote / "x").write_text("x")
     secrets = {"password": "pass $word", "passphrase": "pass 'phrase\\"}
     assert get(run, remote, "x", **secrets).outcome == "exited"
+    (of_program, program), (of_directory, directory) = (line.split(" ", 1) for line in asked.read_text().splitlines())
+    assert (of_program, of_directory) == ("700", "700") and Path(program).parent == Path(directory)
+    assert Path(directory).parent == tmp_path / "temporary files"
     assert not list((tmp_path / "temporary files").iterdir())
 
 

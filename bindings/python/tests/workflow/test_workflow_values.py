@@ -91,6 +91,16 @@ def test_no_command_has_a_text_that_is_only_shown(tmp_path):
     assert 'the value of "x" contains the character NUL' in result.message
 
 
+def test_no_input_is_a_text_that_is_only_shown(tmp_path):
+    workflow = (
+        fw.Workflow()
+        .add_code_step("a", lambda: "a\0b", arg="x")
+        .add_container_step("b", "", commands=["cat"], stdin={"value": "x"})
+    )
+    result = workflow.run({}, rundir=tmp_path)
+    assert 'the value of "x" contains the character NUL' in result.message and result.stdout == []
+
+
 def test_no_other_process_has_a_text_that_is_only_shown(tmp_path):
     """Another process would see a description in place of the function's value."""
     (tmp_path / "unfit_value.py").write_text("def takes(x): return x\ndef takes_not(y=1): return y\n")
