@@ -8,20 +8,16 @@ internal import Glibc
 /// Nothing asks the system beforehand what it allows: security modules, containers and settings each have their own
 /// way to refuse, and only the attempt knows.
 extension StepFailure {
-  /// - Parameter reply: a failure at a stage from FWSV_AT_NAMESPACES to FWSV_AT_INIT.
+  /// - Parameter reply: a failure at a stage from FWSV_AT_NAMESPACES to FWSV_AT_FILTER.
   /// - Returns: `nil` for another stage.
   init?(sandbox options: SandboxOptions, _ reply: fwsv_reply, rundir: CText) {
     let stage = Int(reply.stage)
-    guard FWSV_AT_NAMESPACES...FWSV_AT_INIT ~= stage else { return nil }
+    guard FWSV_AT_NAMESPACES...FWSV_AT_FILTER ~= stage else { return nil }
     if stage == FWSV_AT_PATH || (stage == FWSV_AT_RULE && reply.path != FWSV_PATH_NONE) {
       self.init(StepFailure.complaint(ofPath: reply, options, rundir: rundir))
       return
     }
-    if stage == FWSV_AT_INIT {
-      self.init("process 1 of the sandbox was killed before it had started the command")
-      return
-    }
-    if stage == FWSV_AT_RULESET, reply.error == 0 {
+    if stage == FWSV_AT_RULESET, reply.error == EOPNOTSUPP, reply.landlock > 0 {
       let reason =
         "the sandbox cannot have its Landlock rules: this kernel has version \(reply.landlock) of Landlock, and "
         + "\(StepFailure.landlockVersion(options))"

@@ -88,6 +88,12 @@ package struct SandboxOptions: Sendable {
           + "that are named after them would collide; write \"processes\": \"host\" as well"
       ).inside("private_tmp")
     }
+    if !hasOwnProcesses, hasPrivateTmp {
+      throw ValidationError(
+        "a sandbox with the processes of the host has the host's /tmp, because both are kept by namespaces that come "
+          + "together; write \"private_tmp\": false as well"
+      ).inside("processes")
+    }
     for (key, paths) in [("write", write), ("read", read)] where hasPrivateTmp {
       guard let (index, path) = paths.temporary else { continue }
       throw ValidationError(

@@ -103,14 +103,13 @@ extension ByteBuffer {
 extension SandboxOptions {
   var hasView: Bool { neededNamespaces != 0 }
 
-  /// The promises that only namespaces keep. Where there is one, there is a view with an own /proc, which has to be the
-  /// one of an own namespace of processes.
+  /// The namespaces come together: a view has a /proc of its own, which has to be that of an own namespace of
+  /// processes, and an own /tmp. Without them the filter alone keeps `"network": "none"`.
   private var neededNamespaces: UInt32 {
-    var layers: UInt32 = 0
-    if hasOwnProcesses { layers |= UInt32(FWSV_LAYER_PROCESSES) }
-    if hasPrivateTmp { layers |= UInt32(FWSV_LAYER_TMP) }
+    guard hasOwnProcesses else { return 0 }
+    var layers = UInt32(FWSV_LAYER_VIEW | FWSV_LAYER_PROCESSES | FWSV_LAYER_TMP)
     if case .none = network { layers |= UInt32(FWSV_LAYER_NETWORK) }
-    return layers == 0 ? 0 : layers | UInt32(FWSV_LAYER_VIEW) | UInt32(FWSV_LAYER_PROCESSES)
+    return layers
   }
 
   private var hasPorts: Bool { if case .connect = network { true } else { false } }

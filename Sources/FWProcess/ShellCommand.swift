@@ -79,7 +79,8 @@ package struct ShellCommand {
       return StepFailure(
         "the shell \(shell), its interpreter or its libraries are not in \"read\" of the sandbox: add \"system\"")
     case (FWSV_AT_EXEC, ENOENT):
-      let tmp = options.sandbox?.hasPrivateTmp == true && ["/tmp/", "/var/tmp/"].contains { options.shell.begins(with: $0) }
+      let isBelow = ["/tmp/", "/var/tmp/"].contains { options.shell.begins(with: $0) }
+      let tmp = options.sandbox?.hasPrivateTmp == true && isBelow
       return StepFailure(
         "the shell \(shell) or its interpreter does not exist"
           + (tmp ? " in the sandbox, whose /tmp is its own: add its directory to \"read\"" : ""))

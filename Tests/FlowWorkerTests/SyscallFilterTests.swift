@@ -125,7 +125,7 @@ import Testing
 
   @Test("tracing is left to the layer that bounds it, and refused where none does")
   func tracing() throws {
-    for document in ["true", Self.alone, #"{"processes": "host"}"#] {
+    for document in ["true", Self.alone, #"{"processes": "host", "private_tmp": false}"#] {
       for kind in SyscallFilter.Kind.allCases {
         for name in Self.tracing {
           let got = try answer(kind, try sandbox(document), .own, name)

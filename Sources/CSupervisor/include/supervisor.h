@@ -167,13 +167,12 @@ enum {
   FWSV_AT_COVER = 16,        /* an own /tmp, /var/tmp and /run */
   FWSV_AT_PATH = 17,         /* a path of the document, or the run directory: `path` says which */
   FWSV_AT_LOOPBACK = 18,     /* bringing up the loopback of the network namespace */
-  FWSV_AT_RULESET = 19,      /* landlock_create_ruleset; with error 0 its version, in `landlock`, is too old */
+  FWSV_AT_RULESET = 19,      /* landlock_create_ruleset; EOPNOTSUPP with a version in `landlock`: it is too old */
   FWSV_AT_RULE = 20,         /* landlock_add_rule, where no path of the document is the reason */
   FWSV_AT_PRIVILEGES = 21,   /* no_new_privs */
   FWSV_AT_LANDLOCK = 22,     /* landlock_restrict_self */
   FWSV_AT_CAPABILITIES = 23, /* giving up capabilities */
   FWSV_AT_FILTER = 24,       /* seccomp */
-  FWSV_AT_INIT = 25,         /* process 1 of the sandbox ended before it had started the command */
 };
 
 /* The values of `path` in a reply: an index of the sandbox's paths, writes first, or one of these. */
